@@ -1,0 +1,143 @@
+"""The mail settings, and the base that every section of ``config.yaml`` shares."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from states.words import mail_problem, text_problem
+
+_SENDER = re.compile(r'(?:"?(?P<name>[^<>"]*?)"?\s*<(?P<mail>[^<>]+)>|(?P<bare>[^<>\s]+))')
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+")
+SENDER_EXAMPLE = "ODA <oda@ac-toulouse.fr>"
+
+
+class Section(BaseModel):
+    """A section of the settings: immutable, and unknown keys are errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True
+    )
+
+
+def refusal(message: str, allowed: str | None = None) -> PydanticCustomError:
+    """A refused value, to raise in a validator: what is wrong and what would be right, both in French."""
+    return PydanticCustomError("refused", "{message}", {"message": message, "allowed": allowed})
+
+
+def refusals(found: Iterable[tuple[str, PydanticCustomError]]) -> ValidationError:
+    """Several refusals to raise at once in a validator, each with its key under the field being validated."""
+    lines = [InitErrorDetails(type=error, loc=(key,), input=None) for key, error in found]
+    return ValidationError.from_exception_data("settings", lines, hide_input=True)
+
+
+def _one_line(text: str) -> str:
+    problem = "tient sur une seule ligne" if re.search(r"[\r\n\t]", text) else text_problem(text)
+    if problem:
+        raise refusal(f"ce texte {problem}" if text else "ce texte est vide")
+    return text
+
+
+def _mail_address(text: str) -> str:
+    if problem := mail_problem(text):
+        raise refusal(f"« {text} » {problem}" if text else "l'adresse est vide")
+    return text
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise refusal(f"« {text} » n'est pas un nom de serveur", "un nom ou une adresse IP, sans https:// ni port")
+    return text
+
+
+def _sender(text: str) -> str:
+    found = _SENDER.fullmatch(_one_line(text))
+    if not found:
+        raise refusal(f"« {text} » n'est pas un expéditeur", SENDER_EXAMPLE)
+    _mail_address(found["mail"] or found["bare"])
+    return text
+
+
+OneLine = Annotated[str, AfterValidator(_one_line), Field(json_schema_extra={"minLength": 1})]
+MailAddress = Annotated[str, AfterValidator(_mail_address), Field(json_schema_extra={"format": "email"})]
+Host = Annotated[str, AfterValidator(_host)]
+Seconds = Annotated[int, Field(ge=1, le=86400)]
+
+
+class RelaySettings(Section):
+    """The SMTP server that takes the mails; its password is the secret ``smtp-password``."""
+
+    host: Host = Field(description="Nom du serveur SMTP (relais) de l'académie.")
+    port: int = Field(25, ge=1, le=65535, description="Port du relais : 25, 587 (starttls) ou 465 (tls).")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="Chiffrement de la connexion : starttls, tls (dès l'ouverture) ou none (en clair)."
+    )
+    username: OneLine | None = Field(
+        None, description="Compte sur le relais, ou null. Son mot de passe est le secret smtp-password."
+    )
+    timeout_seconds: int = Field(30, ge=1, le=300, description="Attente la plus longue d'une réponse, en secondes.")
+
+
+class MailSettings(Section):
+    """How mails are signed, sent and retried. Durations are in seconds."""
+
+    sender: Annotated[str, AfterValidator(_sender)] = Field(
+        description=f"Expéditeur des courriels, par exemple {SENDER_EXAMPLE}."
+    )
+    operators_mailbox: MailAddress = Field(description="Boîte qui reçoit les demandes à traiter et les alertes.")
+    reply_to: MailAddress | None = Field(
+        None, description="Adresse où arrivent les réponses : celle du centre de service (R59)."
+    )
+    message_id_domain: Host | None = Field(
+        None, description="Domaine des identifiants de courriel ; null : celui de l'expéditeur."
+    )
+    relay: RelaySettings = Field(description="Le serveur SMTP à qui les courriels sont remis.")
+    connections: int = Field(4, ge=1, le=64, description="Connexions ouvertes à la fois vers le relais.")
+    lease_seconds: int = Field(
+        120,
+        le=3600,
+        validate_default=True,
+        description="Durée pendant laquelle un envoi est réservé à une machine ; plus que timeout_seconds.",
+    )
+    max_attempts: int = Field(8, ge=1, le=50, description="Essais avant de signaler un courriel aux opérateurs.")
+    retry_after_seconds: tuple[Seconds, ...] = Field(
+        (60, 300, 900, 3600, 14400),
+        min_length=1,
+        description="Attentes entre deux essais, en secondes ; la dernière se répète.",
+    )
+    retry_uncertain: bool = Field(
+        True, description="Renvoyer une fois de soi-même un courriel dont on ignore s'il est arrivé."
+    )
+    signature: OneLine = Field(description="Nom du service, à la fin de chaque courriel.")
+    contact: OneLine = Field(description="Comment joindre le service : adresse ou téléphone, affichés tels quels.")
+
+    @field_validator("lease_seconds")
+    @classmethod
+    def _lease_outlives_timeout(cls, value: int, info: ValidationInfo) -> int:
+        relay = info.data.get("relay")
+        if relay and value <= relay.timeout_seconds:
+            raise refusal(
+                f"la réservation ({value} s) doit durer plus que relay.timeout_seconds ({relay.timeout_seconds} s),"
+                " sinon deux machines enverraient le même courriel",
+                f"plus de {relay.timeout_seconds}",
+            )
+        return value
+
+    @property
+    def sender_name(self) -> str:
+        """The name shown beside the sender's address; empty when the settings give the address alone."""
+        found = _SENDER.fullmatch(self.sender)
+        return (found["name"] or "").strip() if found else ""
+
+    @property
+    def sender_address(self) -> str:
+        """The sender's address alone, as the relay is told it."""
+        found = _SENDER.fullmatch(self.sender)
+        return (found["mail"] or found["bare"]) if found else self.sender
+
+    @property
+    def id_domain(self) -> str:
+        """The domain of the Message-IDs."""
+        return self.message_id_domain or self.sender_address.rpartition("@")[2]

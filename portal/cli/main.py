@@ -1,0 +1,88 @@
+"""The command ``oda``: its global options and the tree of its commands, each loaded when it is called."""
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portal.cli.context import FORMS, App, Who, WhoType
+from portal.cli.exits import guarded
+from portal.cli.french import FilePath
+from portal.cli.lazy import Lazy, LazyGroup
+
+TREE: dict[str, Lazy] = {
+    "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
+    "check-config": ("portal.cli.install", "check_config", "Vérifie le fichier de réglages."),
+    "config-schema": ("portal.cli.install", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
+    "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
+    "import": ("portal.cli.imports", "import_group", "Importe l'annuaire des établissements."),
+    "establishment": ("portal.cli.establishment", "establishment", "Les établissements et leur boîte."),
+    "request": ("portal.cli.request", "request", "Les demandes : les suivre et agir."),
+    "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : la prévoir, la confirmer."),
+    "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
+    "worker": ("portal.cli.service", "worker", "Tient l'échéancier et l'envoi des courriels."),
+    "mail": ("portal.cli.mail", "mail", "Les courriels : les suivre, renvoyer, écarter."),
+    "journal": ("portal.cli.journal", "journal", "Le journal : vérifier ses chaînes."),
+    "diagram": ("portal.cli.diagram", "diagram", "Dessine les états d'une demande."),
+    "walkthrough": ("portal.cli.walkthrough", "walkthrough", "Montre la vie d'une demande, sans rien installer."),
+}
+
+
+class Oda(LazyGroup):
+    """The root: the only place where an exception becomes a message and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run ``oda`` and exit; with ``standalone_mode`` False return, or raise what the command raised."""
+        if not standalone_mode:
+            return super().main(args, prog_name or "oda", complete_var, standalone_mode=False, **extra)
+        instruction = os.environ.get(complete_var or "_ODA_COMPLETE")
+        if instruction:
+            from click.shell_completion import shell_complete
+
+            sys.exit(shell_complete(self, extra, "oda", complete_var or "_ODA_COMPLETE", instruction))
+        sys.exit(guarded(lambda: self._run(list(sys.argv[1:] if args is None else args), extra)))
+
+    def _run(self, args: list[str], extra: dict[str, Any]) -> None:
+        with self.make_context("oda", args, **extra) as ctx:
+            self.invoke(ctx)
+
+
+@click.group(
+    cls=Oda,
+    lazy=TREE,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Les clés ODA des RUPN : demandes, courriels, révocation de fin d'année.",
+    epilog="L'aide d'une commande : oda COMMANDE --help",
+)
+@click.option(
+    "--config",
+    type=FilePath(dir_okay=False, path_type=Path),
+    metavar="FICHIER",
+    envvar="ODA_CONFIG",
+    show_envvar=True,
+    help="Le fichier de réglages.",
+)
+@click.option("--as", "who", type=WhoType(), metavar="QUI", help=f"Qui agit : {FORMS}.")
+@click.version_option(package_name="oda-delegations", message="oda %(version)s", help="Affiche la version.")
+@click.pass_context
+def oda(ctx: click.Context, config: Path | None, who: Who | None) -> None:
+    ctx.obj = App(config, who)
+
+
+def main() -> None:
+    """The entry point: whatever the terminal's encoding, no character makes ``oda`` fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    oda.main()

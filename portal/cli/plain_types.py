@@ -1,0 +1,103 @@
+"""Click's own kinds of value, refusing in French."""
+
+import os
+from typing import Any
+
+import click
+
+
+_PATH_CHECKS = (
+    "exists", "file_okay", "dir_okay", "writable", "readable", "resolve_path", "allow_dash", "executable",
+)  # fmt: skip
+_SILENT = (click.types.BoolParamType, click.types.UnprocessedParamType)
+
+
+class Choice(click.Choice[str]):
+    """One of a few words that belong to no vocabulary, such as the format of an export."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        return f"Valeurs possibles : {', '.join(self.choices)}."
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        return f"« {value} » n'est pas accepté. Valeurs possibles : {', '.join(self.choices)}."
+
+
+class Text(click.types.StringParamType):
+    """Any text."""
+
+    name = "texte"
+
+
+class Integer(click.IntRange):
+    """A whole number, between bounds when there are some."""
+
+    name = "nombre"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        shown = f"« {value} »"
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            self.fail(f"{shown} n'est pas un nombre entier.", param, ctx)
+        try:
+            return super().convert(number, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{shown} est hors limites : il faut {self.bounds}.", param, ctx)
+
+    @property
+    def bounds(self) -> str:
+        """The bounds in words; empty when there are none."""
+        low = "" if self.min is None else f"{'plus de' if self.min_open else 'au moins'} {self.min}"
+        high = "" if self.max is None else f"{'moins de' if self.max_open else 'au plus'} {self.max}"
+        return " et ".join(word for word in (low, high) if word)
+
+
+class FilePath(click.Path):  # type: ignore[type-arg]  # the path's class is chosen by the caller
+    """A path, checked as its options ask."""
+
+    def __init__(self, **checks: Any) -> None:
+        super().__init__(**checks)
+        self.name = "répertoire" if not self.file_okay else "chemin" if self.dir_okay else "fichier"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            pass
+        self.fail(f"« {value} » {self._problem(str(value))}.", param, ctx)
+
+    def _problem(self, path: str) -> str:
+        if not os.path.exists(path):
+            return "est introuvable"
+        if os.path.isdir(path) and not self.dir_okay:
+            return "est un répertoire, il faut un fichier"
+        if not os.path.isdir(path) and not self.file_okay:
+            return "est un fichier, il faut un répertoire"
+        if self.readable and not os.access(path, os.R_OK):
+            return "ne peut pas être lu (droits insuffisants)"
+        if self.writable and not os.access(path, os.W_OK):
+            return "ne peut pas être modifié (droits insuffisants)"
+        return "ne peut pas être exécuté (droits insuffisants)"
+
+
+def in_french(kind: click.ParamType[Any]) -> click.ParamType[Any]:
+    """The French counterpart of one of click's own types; any other type as it is.
+
+    Raises TypeError for one of click's types that has no counterpart here and would refuse in English.
+    """
+    if isinstance(kind, Choice | Integer | FilePath | Text):
+        return kind
+    match kind:
+        case click.types.StringParamType():
+            return Text()
+        case click.IntRange():
+            return Integer(kind.min, kind.max, kind.min_open, kind.max_open, kind.clamp)
+        case click.types.IntParamType():
+            return Integer()
+        case click.Choice():
+            return Choice([str(choice) for choice in kind.choices], kind.case_sensitive)
+        case click.Path():
+            return FilePath(**{name: getattr(kind, name) for name in _PATH_CHECKS}, path_type=kind.type)
+    if type(kind).__module__ == click.types.__name__ and not isinstance(kind, _SILENT):
+        raise TypeError(f"{kind!r} refuses in English: use a type of portal.cli.french")
+    return kind

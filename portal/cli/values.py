@@ -1,0 +1,96 @@
+"""The field's own kinds of value on the command line, each refusing in French what it cannot read."""
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import click
+
+from states.vocabulary import Labelled
+
+if TYPE_CHECKING:
+    from states.school_year import SchoolYear
+
+L = TypeVar("L", bound=Labelled)
+
+
+def spelling(value: str) -> str:
+    """A stored value as it is typed: ``code_issued`` is ``code-issued``."""
+    return value.replace("_", "-")
+
+
+class LabelledChoice(click.ParamType[L], Generic[L]):
+    """A closed list of the vocabulary: the stored value is typed, with ``-`` or ``_``, in any case.
+
+    ``members`` narrows the list to some members; the help shows each value beside its French label.
+    """
+
+    name = "choix"
+
+    def __init__(self, labelled: type[L], members: Iterable[L] | None = None) -> None:
+        self.members: tuple[L, ...] = tuple(labelled if members is None else members)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> L:
+        wanted = str(value).strip().casefold().replace("-", "_")
+        for member in self.members:
+            if member.value == wanted:
+                return member
+        self.fail(f"« {value} » n'est pas accepté. {self.possibilities()}", param, ctx)
+
+    def possibilities(self) -> str:
+        """The sentence that lists what can be typed."""
+        return "Valeurs possibles : " + ", ".join(f"{spelling(m)} ({m.label})" for m in self.members) + "."
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        return self.possibilities()
+
+
+class Day(click.ParamType[date]):
+    """A calendar day, ``14/09/2026`` or ``2026-09-14``."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        shown = str(value)
+        french = re.fullmatch(r"\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*", str(value), re.ASCII)
+        iso = re.fullmatch(r"\s*(\d{4})-(\d{2})-(\d{2})\s*", str(value), re.ASCII)
+        if french:
+            day, month, year = map(int, french.groups())
+        elif iso:
+            year, month, day = map(int, iso.groups())
+        else:
+            self.fail(f"« {shown} » n'est pas une date : écrire 14/09/2026 ou 2026-09-14.", param, ctx)
+        try:
+            return date(year, month, day)
+        except ValueError:
+            self.fail(f"« {shown} » n'existe pas dans le calendrier.", param, ctx)
+
+
+class Year(click.ParamType["SchoolYear"]):
+    """A school year, ``2026-2027``."""
+
+    name = "année"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "SchoolYear":
+        from states.school_year import SchoolYear
+
+        if isinstance(value, SchoolYear):
+            return value
+        try:
+            return SchoolYear.parse(str(value))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class Uai(click.ParamType[str]):
+    """An establishment's UAI, put in its stored form and not judged: the directory says whether it exists (R11)."""
+
+    name = "uai"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from states.words import normalise_uai
+
+        return normalise_uai(str(value))

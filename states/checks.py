@@ -1,0 +1,61 @@
+"""Whether a check of a list still counts (R34 to R37)."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from states import refusals_rectorat as refusals
+from states.facts import Check, Request
+from states.refusals import Reason
+from states.vocabulary import CheckOutcome
+from states.words import fold
+
+LISTING = "La vérification de la liste des RUPN"
+DELEGATION = "La vérification de la délégation"
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:32]
+
+
+def listing_sees(request: Request) -> str:
+    """A digest of what a check of the list of RUPN looks at (R35)."""
+    return _digest(request.nom, request.prenom, request.mail, request.school_year)
+
+
+def delegation_sees(request: Request) -> str:
+    """A digest of what a check of the delegation looks at, the chef who made it included (R35, R37)."""
+    return _digest(
+        request.nom,
+        request.prenom,
+        request.mail,
+        request.school_year,
+        request.delegated_on,
+        fold(request.chef_name),
+    )
+
+
+def _problem(check: Check | None, label: str, seen: str, today: date, max_age: int) -> Reason | None:
+    if check is None:
+        return refusals.check_missing(label)
+    if check.outcome is not CheckOutcome.POSITIVE:
+        return refusals.check_negative(label)
+    if check.seen != seen:
+        return refusals.check_void(label)
+    if check.checked_on < today - timedelta(days=max_age):
+        return refusals.check_too_old(label, max_age)
+    return None
+
+
+def problems(request: Request, today: date, max_age_days: int) -> Iterator[Reason]:
+    """Why the two checks do not allow a code today; nothing when they do (R39)."""
+    both = (
+        _problem(request.listing, LISTING, listing_sees(request), today, max_age_days),
+        _problem(request.delegation, DELEGATION, delegation_sees(request), today, max_age_days),
+    )
+    yield from (reason for reason in both if reason)
+
+
+def both_were_positive(request: Request) -> bool:
+    """Whether both checks were positive, at any age: a key may have been enabled then (R47)."""
+    return all(c is not None and c.outcome is CheckOutcome.POSITIVE for c in (request.listing, request.delegation))

@@ -1,0 +1,241 @@
+"""Everything that can be asked of the engine, one class a trigger: the whole vocabulary on one screen.
+
+Dates are the académie's calendar days. Free texts (``why``, ``note``) never reach the journal in clear (R64).
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ClassVar
+
+from states.actors import OnBehalf
+from states.school_year import SchoolYear
+from states.vocabulary import (
+    Change,
+    CheckOutcome,
+    ReissueReason,
+    RemovalOutcome,
+    RevokeReason,
+    Settlement,
+    Step,
+    Trigger,
+    WithdrawReason,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Code:
+    """An initialisation code in clear: it shows itself to nobody who prints or compares it by accident (R60)."""
+
+    clear: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What is asked. ``expected_version`` makes it fail when somebody acted in between (R9)."""
+
+    trigger: ClassVar[Trigger]
+    expected_version: int | None = None
+    on_behalf: OnBehalf | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnRequest(Command):
+    """A command on an existing request, by its reference (``ODA-2027-00042``)."""
+
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declare(Command):
+    """R25. ``school_year`` None takes the proposed one; ``drane_declared_on`` None says « not yet »."""
+
+    trigger = Trigger.DECLARE
+    uai: str
+    nom: str
+    prenom: str
+    mail: str
+    school_year: SchoolYear | None = None
+    drane_declared_on: date | None = None
+    homonym_confirmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delegate(OnRequest):
+    """R26. The chef attests that the delegation is indispensable (``why``) and was made in DelegCE."""
+
+    trigger = Trigger.DELEGATE
+    why: str
+    made_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignCharter(OnRequest):
+    """R27."""
+
+    trigger = Trigger.SIGN_CHARTER
+    signed_on: date
+    version: str
+    copy_kept: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submit(OnRequest):
+    """R28. The identity as the person who confirms it saw it."""
+
+    trigger = Trigger.SUBMIT
+    nom: str
+    prenom: str
+    mail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckListing(OnRequest):
+    """R34. ``source``: the list that was read, in a few words without a name."""
+
+    trigger = Trigger.CHECK_LISTING
+    outcome: CheckOutcome
+    source: str
+    checked_on: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckDelegation(OnRequest):
+    """R34."""
+
+    trigger = Trigger.CHECK_DELEGATION
+    outcome: CheckOutcome
+    source: str
+    checked_on: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendBack(OnRequest):
+    """R38."""
+
+    trigger = Trigger.SEND_BACK
+    step: Step
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueCode(OnRequest):
+    """R39 to R43. Either ``code`` or ``extends`` (the reference whose key now serves here too).
+
+    ``expires_on``: the last day that the key bears on the ODA server; None records the school year's end.
+    """
+
+    trigger = Trigger.ISSUE_CODE
+    code: Code | None = None
+    extends: str | None = None
+    expires_on: date | None = None
+    new_key_confirmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReissueCode(OnRequest):
+    """R44."""
+
+    trigger = Trigger.REISSUE_CODE
+    reason: ReissueReason
+    code: Code
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmHandover(OnRequest):
+    """R31."""
+
+    trigger = Trigger.CONFIRM_HANDOVER
+    handed_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmExpiry(OnRequest):
+    """R43. The key now bears ``expires_on`` on the ODA server; None means the school year's end."""
+
+    trigger = Trigger.CONFIRM_EXPIRY
+    expires_on: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportChange(OnRequest):
+    """R32."""
+
+    trigger = Trigger.REPORT_CHANGE
+    change: Change
+    effective_on: date
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettleChange(OnRequest):
+    """R46. ``report``: the report's number within the request; None when a single one is open."""
+
+    trigger = Trigger.SETTLE_CHANGE
+    settlement: Settlement
+    why: str
+    report: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amend(OnRequest):
+    """R29. None leaves a value as it is."""
+
+    trigger = Trigger.AMEND
+    nom: str | None = None
+    prenom: str | None = None
+    mail: str | None = None
+    drane_declared_on: date | None = None
+    homonym_confirmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdraw(OnRequest):
+    """R30."""
+
+    trigger = Trigger.WITHDRAW
+    reason: WithdrawReason
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revoke(OnRequest):
+    """R45."""
+
+    trigger = Trigger.REVOKE
+    reason: RevokeReason
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expire(OnRequest):
+    """R50. Only the schedule says it."""
+
+    trigger = Trigger.EXPIRE
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmRemoval(OnRequest):
+    """R49."""
+
+    trigger = Trigger.CONFIRM_REMOVAL
+    outcome: RemovalOutcome
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renew(OnRequest):
+    """R33. ``school_year`` None takes the latest one that is open to a renewal."""
+
+    trigger = Trigger.RENEW
+    school_year: SchoolYear | None = None
+    homonym_confirmed: bool = False
+
+
+COMMANDS: dict[Trigger, type[Command]] = {
+    command.trigger: command
+    for command in (
+        Declare, Delegate, SignCharter, Submit, CheckListing, CheckDelegation, SendBack, IssueCode, ReissueCode,
+        ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, Withdraw, Revoke, Expire,
+        ConfirmRemoval, Renew,
+    )
+}  # fmt: skip

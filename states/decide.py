@@ -1,0 +1,111 @@
+"""The one decision: a command is accepted with all that follows from it, or refused with every reason (R1, R7)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from states import refusals
+from states.actors import Actor
+from states.case import Case, Decision, Outcome, Refused
+from states.commands import Command, OnRequest
+from states.facts import Facts, Request
+from states.machine import ARROWS
+from states.policy import Policy
+from states.refusals import Reason
+from states.rules import access, birth, person
+from states.table import BY_TRIGGER, Transition
+from states.vocabulary import Role, Trigger
+from states.words import fold, normalise_uai, uai_problem
+
+_SILENT = frozenset({Trigger.EXPIRE, Trigger.REVOKE, Trigger.WITHDRAW, Trigger.CONFIRM_HANDOVER})
+
+
+def decide(facts: Facts, command: Command, actor: Actor, now: datetime, policy: Policy) -> Decision | Refused:
+    """What becomes of ``command``, given ``facts`` loaded and locked, at ``now`` (aware UTC). Pure."""
+    case = Case(facts, command, actor, now, policy)
+    line = BY_TRIGGER[command.trigger]
+    reasons = tuple(_problems(case, line))
+    if reasons:
+        return Refused(reasons)
+    return _accept(case, line, line.apply(case))
+
+
+def _problems(case: Case[Any], line: Transition) -> Iterator[Reason]:
+    """The doors in order: what exists, who may, then all the rest at once."""
+    missing = list(_missing(case))
+    denied = list(access.problems(case, line.roles)) if not missing or case.actor.is_establishment else []
+    if denied or missing:
+        yield from denied or missing
+        return
+    stale = list(_stale(case))
+    yield from stale
+    misplaced = list(_misplaced(case, line))
+    yield from misplaced
+    if not misplaced and not stale:
+        yield from line.check(case)
+
+
+def _missing(case: Case[Any]) -> Iterator[Reason]:
+    command = case.command
+    if isinstance(command, OnRequest):
+        if case.facts.request is None:
+            yield refusals.unknown_request(command.reference)
+    elif case.facts.establishment is None:
+        uai = normalise_uai(getattr(command, "uai", ""))
+        yield refusals.unknown_establishment(uai, uai_problem(uai))
+
+
+def _stale(case: Case[Any]) -> Iterator[Reason]:
+    wanted = case.command.expected_version
+    if wanted is not None and case.facts.request and wanted != case.facts.request.version:
+        yield refusals.changed_meanwhile(case.facts.last, case.policy.calendar.timezone)
+
+
+def _misplaced(case: Case[Any], line: Transition) -> Iterator[Reason]:
+    """From the wrong state (R1), or after the school year's end (R24)."""
+    request = case.facts.request
+    if request is None:
+        return
+    if not line.is_birth and request.state not in line.sources:
+        zone = case.policy.calendar.timezone
+        yield refusals.wrong_state(request, line.trigger, line.sources, case.facts.last, zone)
+    if not line.after_end and case.policy.calendar.has_ended(request.school_year, case.now):
+        yield refusals.year_ended(request.school_year, case.policy.calendar.end_of(request.school_year).last_day)
+
+
+def _accept(case: Case[Any], line: Transition, outcome: Outcome) -> Decision:
+    source = None if line.is_birth else case.request.state
+    if (line.trigger, (source, outcome.target)) not in ARROWS:
+        raise AssertionError(f"{line.trigger} may not lead from {source} to {outcome.target}")
+    request, data = outcome.request, dict(outcome.data)
+    request, chef_changed = _with_chef(case, request)
+    if chef_changed:
+        data["chef_changed"] = True
+    if case.command.on_behalf:
+        data |= {"asked_how": case.command.on_behalf.how.value, "asked_on": case.command.on_behalf.when}
+    notes = dict(outcome.notes)
+    if case.command.on_behalf:
+        notes["asked_by"] = case.command.on_behalf.who.strip()
+        request = request.with_(acted_on_behalf=request.acted_on_behalf | {case.actor.number})
+    request = request.with_(state=outcome.target, version=request.version + 1)
+    return Decision(
+        trigger=line.trigger, source=source, request=request, data=data, notes=notes, effects=outcome.effects,
+        warnings=tuple(_warnings(case, line, request)),
+    )  # fmt: skip
+
+
+def _with_chef(case: Case[Any], request: Request) -> tuple[Request, bool]:
+    """Who is chef now: another name than before voids the delegation's check, which saw the old one (R37)."""
+    name = case.actor.name
+    if case.actor.role is not Role.CHEF or not name or fold(name) == fold(request.chef_name):
+        return request, False
+    return request.with_(chef_name=name), bool(request.chef_name)
+
+
+def _warnings(case: Case[Any], line: Transition, request: Request) -> Iterator[Reason]:
+    """What does not forbid, but must be known (R19, R21)."""
+    if line.trigger in _SILENT:
+        return
+    yield from person.others_warning(case, request)
+    if line.trigger in (Trigger.DECLARE, Trigger.RENEW):
+        yield from birth.late_warning(case, request)

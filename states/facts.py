@@ -1,0 +1,141 @@
+"""What is known when a decision is taken: plain values, loaded and locked by the engine."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from states.school_year import SchoolYear
+from states.vocabulary import (
+    Change,
+    CheckOutcome,
+    CodeFate,
+    RemovalKind,
+    RemovalOutcome,
+    Settlement,
+    State,
+    Trigger,
+)
+from states.words import fold_mail, person_key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Establishment:
+    """A school as the directory tells it; ``mailbox`` is the one in force, None when there is none (R13, R14)."""
+
+    uai: str
+    nom: str
+    commune: str = ""
+    departement: str = ""
+    is_open: bool = True
+    mailbox: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check of one list: what it found, where, on which day, and a digest of what it saw (R34, R35)."""
+
+    outcome: CheckOutcome
+    source: str
+    checked_on: date
+    seen: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A change that was reported: ``number`` counts within the request from 1 (R32)."""
+
+    number: int
+    change: Change
+    effective_on: date
+    reported_at: datetime
+    settlement: Settlement | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.settlement is None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The task of removing rights on the ODA server; ``outcome`` None while nobody confirmed (R47, R49)."""
+
+    kind: RemovalKind
+    outcome: RemovalOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastEvent:
+    """Who acted last on a request: what the second of two people is told (R9)."""
+
+    trigger: Trigger
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One delegation request. Its reference names it; ``version`` counts its changes from 1."""
+
+    reference: str
+    uai: str
+    school_year: SchoolYear
+    state: State
+    version: int
+    nom: str
+    prenom: str
+    mail: str
+    drane_declared_on: date | None = None
+    chef_name: str = ""
+    delegation_why: str = ""
+    delegated_on: date | None = None
+    charter_signed_on: date | None = None
+    charter_version: str | None = None
+    listing: Check | None = None
+    delegation: Check | None = None
+    code_issued_at: datetime | None = None
+    extends: str | None = None
+    expires_on: date | None = None
+    handed_on: date | None = None
+    renews: str | None = None
+    acted_on_behalf: frozenset[int] = frozenset()
+
+    @property
+    def is_live(self) -> bool:
+        return self.state is not State.REVOKED
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a code was issued or a key extended, at any time (R47)."""
+        return self.code_issued_at is not None
+
+    @property
+    def person(self) -> str:
+        return person_key(self.nom, self.prenom)
+
+    @property
+    def folded_mail(self) -> str:
+        return fold_mail(self.mail)
+
+    def with_(self, **changes: Any) -> "Request":
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """All that a decision may look at. ``request`` is None only for a declaration.
+
+    ``others`` are the person's other live requests, in any establishment and year, never the request itself;
+    ``reports`` are the request's own; ``extended`` is the request whose key would serve here too (R40), with its
+    removal.
+    """
+
+    establishment: Establishment | None
+    request: Request | None = None
+    others: tuple[Request, ...] = ()
+    reports: tuple[Report, ...] = ()
+    removal: Removal | None = None
+    last: LastEvent | None = None
+    code_fate: CodeFate = CodeFate.NONE
+    extended: Request | None = None
+    extended_removal: Removal | None = None

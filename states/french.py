@@ -1,0 +1,36 @@
+"""Dates, instants and plurals as a French reader expects them."""
+
+from datetime import date, datetime, tzinfo
+
+MONTHS = (
+    "janvier", "février", "mars", "avril", "mai", "juin",
+    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
+
+
+def day(value: date) -> str:
+    """``1er septembre 2026``, ``31 août 2027``."""
+    return f"{'1er' if value.day == 1 else value.day} {MONTHS[value.month - 1]} {value.year}"
+
+
+def instant(value: datetime, timezone: tzinfo) -> str:
+    """``31 août 2027 à 9 h 05``, in the académie's time."""
+    local = value.astimezone(timezone)
+    return f"{day(local.date())} à {local.hour} h {local.minute:02d}"
+
+
+def plural(count: int, singular: str, several: str | None = None) -> str:
+    """``0 demande``, ``1 demande``, ``2 demandes``: in French the plural begins at two."""
+    return f"{count} {singular if abs(count) < 2 else several or singular + 's'}"
+
+
+def listing(words: list[str], last: str = "et") -> str:
+    """``a, b et c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def de(word: str) -> str:
+    """``de déclarée``, ``d'émettre``: the preposition elided before a vowel."""
+    return f"d'{word}" if word[:1].lower() in "aeéèêiouyhâîôœ" else f"de {word}"

@@ -1,0 +1,130 @@
+"""School years, their campaigns and their ends (R20 to R24), computed from dates given, never from a clock."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+LATE_DECLARATION_DAYS = 30
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class SchoolYear:
+    """A school year, by the calendar year in which it begins: ``SchoolYear(2026)`` is 2026-2027."""
+
+    start: int
+
+    @classmethod
+    def parse(cls, text: str) -> "SchoolYear":
+        """Read ``2026-2027``. Raises ValueError, in French, on anything else."""
+        found = re.fullmatch(r"\s*(\d{4})\s*[-/]\s*(\d{4})\s*", text)
+        if not found or int(found[2]) != int(found[1]) + 1:
+            raise ValueError(f"« {text} » n'est pas une année scolaire : écrire par exemple 2026-2027")
+        return cls(int(found[1]))
+
+    @property
+    def end_year(self) -> int:
+        """The calendar year in which it ends: the one that a reference bears."""
+        return self.start + 1
+
+    @property
+    def next(self) -> "SchoolYear":
+        return SchoolYear(self.start + 1)
+
+    def __str__(self) -> str:
+        return f"{self.start}-{self.end_year}"
+
+
+class EndRule(StrEnum):
+    """How the end of a year is found (R22)."""
+
+    EVE_OF_RENTREE = "eve_of_rentree"
+    SUMMER_START = "summer_start"
+    FIXED_DAY = "fixed_day"
+    GIVEN = "given"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class YearEnd:
+    """The last day of a school year, the instant at which it is over (aware UTC), and how it was found."""
+
+    school_year: SchoolYear
+    last_day: date
+    ends_at: datetime
+    rule: EndRule
+
+    @property
+    def is_default(self) -> bool:
+        """True when no date was known and 31 August stands in (R22): to be said wherever it is shown."""
+        return self.rule is EndRule.DEFAULT
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchoolCalendar:
+    """The settings from which every year's campaign and end are computed (R20 to R23).
+
+    ``rule`` is one of EVE_OF_RENTREE, SUMMER_START or FIXED_DAY (then ``fixed_day`` is (month, day)).
+    ``rentrees`` gives the pupils' return by the year that begins with it; ``given_ends`` overrides any rule;
+    ``summer_starts`` gives the first day of the summer holidays by the year that they end.
+    """
+
+    timezone: ZoneInfo
+    rule: EndRule = EndRule.EVE_OF_RENTREE
+    fixed_day: tuple[int, int] | None = None
+    rentrees: dict[SchoolYear, date] = field(default_factory=dict)
+    given_ends: dict[SchoolYear, date] = field(default_factory=dict)
+    summer_starts: dict[SchoolYear, date] = field(default_factory=dict)
+    campaign_opens: tuple[int, int] = (6, 1)
+
+    @cached_property
+    def _ends(self) -> dict[SchoolYear, YearEnd]:
+        return {}
+
+    def end_of(self, year: SchoolYear) -> YearEnd:
+        """When this year ends: at 24:00 of its last day, in the académie's timezone (R22, R23)."""
+        known = self._ends.get(year)
+        if known is None:
+            last_day, rule = self._last_day(year)
+            known = YearEnd(year, last_day, self.midnight(last_day + timedelta(days=1)), rule)
+            self._ends[year] = known
+        return known
+
+    def _last_day(self, year: SchoolYear) -> tuple[date, EndRule]:
+        if year in self.given_ends:
+            return self.given_ends[year], EndRule.GIVEN
+        if self.rule is EndRule.FIXED_DAY and self.fixed_day:
+            return date(year.end_year, *self.fixed_day), EndRule.FIXED_DAY
+        if self.rule is EndRule.SUMMER_START and year in self.summer_starts:
+            return self.summer_starts[year], EndRule.SUMMER_START
+        if self.rule is EndRule.EVE_OF_RENTREE and year.next in self.rentrees:
+            return self.rentrees[year.next] - timedelta(days=1), EndRule.EVE_OF_RENTREE
+        return date(year.end_year, 8, 31), EndRule.DEFAULT
+
+    def midnight(self, day: date) -> datetime:
+        """The instant (UTC) at which ``day`` begins in the académie."""
+        return datetime.combine(day, time(), tzinfo=self.timezone).astimezone(UTC)
+
+    def today(self, now: datetime) -> date:
+        """The académie's calendar day at the instant ``now``."""
+        return now.astimezone(self.timezone).date()
+
+    def opening_day(self, year: SchoolYear) -> date:
+        """The day on which the year's campaign opens (R20)."""
+        month, day = self.campaign_opens
+        return date(year.start, month, day)
+
+    def has_ended(self, year: SchoolYear, now: datetime) -> bool:
+        """Whether the year is over at ``now`` (R24)."""
+        return now >= self.end_of(year).ends_at
+
+    def open_years(self, now: datetime) -> tuple[SchoolYear, ...]:
+        """The years that accept a declaration, the earliest first, never empty (R20)."""
+        today = self.today(now)
+        around = [SchoolYear(today.year + shift) for shift in (-2, -1, 0, 1)]
+        running = [y for y in around if self.opening_day(y) <= today and not self.has_ended(y, now)]
+        if running:
+            return tuple(running)
+        return (next(y for y in around if not self.has_ended(y, now)),)

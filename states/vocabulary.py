@@ -1,0 +1,175 @@
+"""The field's words: every closed list of values, with the French that a reader sees."""
+
+from enum import StrEnum
+
+
+class Labelled(StrEnum):
+    """A closed list whose members carry a French label: ``MEMBER = "stored value", "French label"``."""
+
+    label: str
+
+    def __new__(cls, value: str, label: str) -> "Labelled":
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        return member
+
+
+class State(Labelled):
+    """Where a request stands (R1)."""
+
+    DECLARED = "declared", "déclarée"
+    DELEGATED = "delegated", "déléguée"
+    CHARTER_SIGNED = "charter_signed", "charte signée"
+    REQUESTED = "requested", "demandée"
+    CODE_ISSUED = "code_issued", "code transmis"
+    REVOKED = "revoked", "révoquée"
+
+
+LIVE_STATES = tuple(state for state in State if state is not State.REVOKED)
+
+
+class Trigger(Labelled):
+    """What can happen to a request; the label is an infinitive, as on a button."""
+
+    DECLARE = "declare", "déclarer le RUPN"
+    DELEGATE = "delegate", "attester la délégation"
+    SIGN_CHARTER = "sign_charter", "enregistrer la charte signée"
+    SUBMIT = "submit", "envoyer la demande"
+    CHECK_LISTING = "check_listing", "vérifier la liste des RUPN"
+    CHECK_DELEGATION = "check_delegation", "vérifier la délégation"
+    SEND_BACK = "send_back", "renvoyer à l'établissement"
+    ISSUE_CODE = "issue_code", "émettre le code"
+    REISSUE_CODE = "reissue_code", "réémettre le code"
+    CONFIRM_HANDOVER = "confirm_handover", "confirmer la remise"
+    CONFIRM_EXPIRY = "confirm_expiry", "cocher la date d'expiration"
+    REPORT_CHANGE = "report_change", "signaler un changement"
+    SETTLE_CHANGE = "settle_change", "régler un signalement"
+    AMEND = "amend", "corriger"
+    WITHDRAW = "withdraw", "abandonner"
+    REVOKE = "revoke", "révoquer"
+    EXPIRE = "expire", "révoquer à la fin de l'année"
+    CONFIRM_REMOVAL = "confirm_removal", "confirmer le retrait des droits"
+    RENEW = "renew", "renouveler"
+
+
+class Role(Labelled):
+    """In which capacity somebody acts (R2)."""
+
+    CHEF = "chef", "chef d'établissement"
+    DEPUTY = "deputy", "adjoint"
+    OPERATOR = "operator", "opérateur du rectorat"
+    READER = "reader", "lecteur"
+    SCHEDULE = "schedule", "échéancier"
+
+
+class Channel(Labelled):
+    """How an action came in."""
+
+    CLI = "cli", "ligne de commande"
+    WEB = "web", "portail"
+    API = "api", "interface de programmation"
+    SCHEDULE = "schedule", "échéancier"
+
+
+class CheckOutcome(Labelled):
+    """What a check of a list found (R34)."""
+
+    POSITIVE = "positive", "trouvé"
+    NEGATIVE = "negative", "introuvable"
+
+
+class Step(Labelled):
+    """The step that a request sent back must redo (R38)."""
+
+    DECLARATION = "declaration", "déclaration"
+    DELEGATION = "delegation", "délégation"
+    CHARTER = "charter", "charte"
+    CONFIRMATION = "confirmation", "confirmation"
+
+
+class ReissueReason(Labelled):
+    """Why a code is made anew (R44)."""
+
+    NOT_RECEIVED = "not_received", "code non reçu"
+    LOST = "lost", "code perdu"
+    PIN_FORGOTTEN = "pin_forgotten", "code PIN oublié"
+    COMPROMISED = "compromised", "clé compromise"
+
+
+class Change(Labelled):
+    """What a report announces (R32)."""
+
+    MISSION = "mission", "changement de mission"
+    DEPARTURE = "departure", "départ"
+    ABSENCE = "absence", "absence"
+    KEY_LOST = "key_lost", "perte de la clé"
+    KEY_COMPROMISED = "key_compromised", "compromission de la clé"
+
+
+KEY_CHANGES = (Change.KEY_LOST, Change.KEY_COMPROMISED)
+
+
+class Settlement(Labelled):
+    """What was done of a report (R46)."""
+
+    REVOKED = "revoked", "droits révoqués"
+    REISSUED = "reissued", "code à réémettre"
+    NO_EFFECT = "no_effect", "sans effet"
+
+
+class WithdrawReason(Labelled):
+    """Why an establishment gives up (R30)."""
+
+    NOT_NEEDED = "not_needed", "la clé n'est plus nécessaire"
+    OTHER_PERSON = "other_person", "une autre personne est désignée"
+    ERROR = "error", "erreur de saisie"
+    OTHER = "other", "autre raison"
+
+
+class RevokeReason(Labelled):
+    """Why the rectorat revokes (R45)."""
+
+    MISSION = "mission", "changement de mission"
+    DEPARTURE = "departure", "départ"
+    COMPROMISE = "compromise", "clé compromise"
+    REFUSAL = "refusal", "demande refusée"
+    ERROR = "error", "erreur"
+    OTHER = "other", "autre raison"
+
+
+class RemovalOutcome(Labelled):
+    """What was done on the ODA server (R49)."""
+
+    REMOVED = "removed", "droits supprimés"
+    ABSENT = "absent", "déjà absente du serveur"
+    EXPIRED = "expired", "déjà expirée sur le serveur"
+    KEPT = "kept", "gardée pour une autre demande"
+
+
+class RemovalKind(Labelled):
+    """Which question a removal task asks (R47)."""
+
+    REMOVE_RIGHTS = "remove_rights", "droits à retirer"
+    KEY_ENABLED = "key_enabled", "une clé a-t-elle été activée ?"
+
+
+class RequestedBy(Labelled):
+    """How an establishment asked an operator to act for it (R5)."""
+
+    TELEPHONE = "telephone", "par téléphone"
+    MAIL = "mail", "par courriel"
+    TICKET = "ticket", "par le centre de service"
+    VISIT = "visit", "sur place"
+
+
+class CodeFate(Labelled):
+    """What became of the code, beside ``code_issued`` (R58)."""
+
+    NONE = "none", "aucun code"
+    WAITING = "waiting", "en attente d'envoi"
+    ACCEPTED = "accepted", "accepté par le relais"
+    UNCERTAIN = "uncertain", "envoi incertain"
+    UNDELIVERABLE = "undeliverable", "non remis"
+    EXTENDED = "extended", "clé étendue"
+    HANDED_OVER = "handed_over", "remis en main propre"

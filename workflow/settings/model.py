@@ -1,0 +1,123 @@
+"""The whole of ``config.yaml``, section by section."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
+
+from notifications.settings import MailSettings, Section, refusal
+from states.school_year import EndRule, SchoolCalendar
+from workflow.settings import options
+from workflow.settings.academie import AcademieSettings
+from workflow.settings.database import DatabaseSettings
+from workflow.settings.holidays import summer_starts
+from workflow.settings.people import PeopleSettings
+from workflow.settings.school_year import END_RULES, CampaignSettings, SchoolYearSettings, month_day
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise refusal(f"« {name} » n'est pas un fuseau horaire", "par exemple Europe/Paris ou Indian/Reunion") from None
+    return name
+
+
+class Settings(Section):
+    """What an académie decides; immutable. Made by ``load_settings``, or from plain values in a test."""
+
+    academie: AcademieSettings = Field(description="L'académie que ce service dessert.")
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "Europe/Paris", description="Fuseau dans lequel une journée finit (R23)."
+    )
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings, description="La base de données.")
+    secrets: options.SecretsSettings = Field(
+        default_factory=options.SecretsSettings, description="Où sont les secrets ; aucun n'est dans ce fichier."
+    )
+    people: PeopleSettings = Field(description="Les personnes du rectorat et leurs rôles.")
+    four_eyes: bool = Field(
+        False, description="Qui a agi au nom d'un établissement dans une demande n'en émet pas le code (R6)."
+    )
+    campaign: CampaignSettings = Field(default_factory=CampaignSettings, description="La campagne de déclaration.")
+    school_year: SchoolYearSettings = Field(
+        default_factory=SchoolYearSettings, description="La fin de l'année scolaire (R22)."
+    )
+    drane: options.DraneSettings = Field(
+        default_factory=options.DraneSettings, description="La déclaration du RUPN auprès de la DRANE (R25)."
+    )
+    charter: options.CharterSettings = Field(
+        default_factory=options.CharterSettings, description="La charte que le RUPN signe (R27)."
+    )
+    code: options.CodeSettings = Field(
+        default_factory=options.CodeSettings, description="Le code d'initialisation (R41, R61)."
+    )
+    key: options.KeySettings = Field(default_factory=options.KeySettings, description="La clé ODA (R42).")
+    checks: options.ChecksSettings = Field(
+        default_factory=options.ChecksSettings, description="Les vérifications du rectorat (R36)."
+    )
+    handling: options.HandlingSettings = Field(
+        default_factory=options.HandlingSettings, description="Le traitement des demandes."
+    )
+    documentation: options.DocumentationSettings = Field(
+        default_factory=options.DocumentationSettings, description="La documentation jointe au code."
+    )
+    delegce: options.DelegceSettings = Field(
+        default_factory=options.DelegceSettings, description="La délégation dans DelegCE (R26)."
+    )
+    mail: MailSettings = Field(description="Les courriels et leur envoi.")
+
+    _source: Path | None = PrivateAttr(default=None)
+
+    @field_validator("school_year")
+    @classmethod
+    def _summer_needs_a_zone(cls, value: SchoolYearSettings, info: ValidationInfo) -> SchoolYearSettings:
+        academie = info.data.get("academie")
+        if value.end == "summer_start" and academie and academie.zone is None:
+            raise refusal("avec end: summer_start il faut dire academie.zone", "A, B ou C pour academie.zone")
+        return value
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any], source: Path | None = None) -> Self:
+        """Settings from plain values, as if read from the file ``source``. Raises pydantic's ValidationError."""
+        settings = cls.model_validate(values)
+        settings._source = source.absolute() if source else None
+        return settings
+
+    @property
+    def source(self) -> Path | None:
+        """The absolute path of the file that was read; None when the settings were made in memory."""
+        return self._source
+
+    @property
+    def folder(self) -> Path:
+        """The folder to which relative paths refer: the settings file's, else the current one."""
+        return self._source.parent if self._source else Path.cwd()
+
+    @property
+    def secrets_directory(self) -> Path:
+        return self.folder / self.secrets.directory
+
+    @property
+    def database_url(self) -> str:
+        """The database's address for SQLAlchemy, without its password."""
+        return self.database.resolved(self.folder)
+
+    @property
+    def zoneinfo(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def calendar(self) -> SchoolCalendar:
+        """The school years' campaigns and ends under these settings (R20 to R23)."""
+        year = self.school_year
+        rule = END_RULES.get(year.end, EndRule.FIXED_DAY)
+        zone = self.academie.zone
+        return SchoolCalendar(
+            timezone=self.zoneinfo,
+            rule=rule,
+            fixed_day=month_day(year.end) if rule is EndRule.FIXED_DAY else None,
+            rentrees=dict(year.rentree_dates),
+            given_ends=dict(year.end_dates),
+            summer_starts=dict(summer_starts(zone)) if zone and rule is EndRule.SUMMER_START else {},
+            campaign_opens=month_day(self.campaign.opens),
+        )

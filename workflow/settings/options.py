@@ -1,0 +1,118 @@
+"""The small sections: what an académie decides for itself."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from notifications.settings import OneLine, Section, refusal
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", text)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise refusal(f"« {text} » n'est pas une adresse web", "une adresse qui commence par https://")
+    return text
+
+
+def _regular_expression(text: str) -> str:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        where = f" (caractère {error.pos + 1})" if error.pos is not None else ""
+        raise refusal(f"« {text} » n'est pas une expression régulière{where}", "^[A-Za-z0-9]{4,16}$") from None
+    if pattern.fullmatch(""):
+        raise refusal("cette expression accepte un code vide", "^[A-Za-z0-9]{4,16}$")
+    return text
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address), Field(json_schema_extra={"format": "uri"})]
+
+
+class SecretsSettings(Section):
+    """Where the secret files are."""
+
+    directory: OneLine = Field(
+        "secrets", description="Dossier des secrets, relatif au dossier de ce fichier ; aucun secret ici même."
+    )
+
+
+class DraneSettings(Section):
+    """How the DRANE learns who the RUPN are (R25)."""
+
+    declaration: Literal["by_chef", "sent_by_us"] = Field(
+        "by_chef",
+        description="by_chef : le chef déclare le RUPN dans l'application de la DRANE ; sent_by_us : le rectorat le"
+        " transmet (R25).",
+    )
+    address: WebAddress | None = Field(
+        None, description="Adresse de l'application de la DRANE, montrée au chef, ou null."
+    )
+
+
+class CharterSettings(Section):
+    """The charter in force (R27)."""
+
+    version: OneLine = Field("2026-1", max_length=40, description="Version de la charte en vigueur (R27).")
+
+
+class CodeSettings(Section):
+    """The initialisation code: its form (R41), and its keeping in days (R61)."""
+
+    format: Annotated[str, AfterValidator(_regular_expression)] = Field(
+        "^[A-Za-z0-9]{4,16}$", description="Forme du code d'initialisation : une expression régulière (R41)."
+    )
+    keep_days: int = Field(30, ge=1, le=366, description="Jours après lesquels un code est effacé (R61).")
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The code's form, to be matched against the whole code."""
+        return re.compile(self.format)
+
+
+class KeySettings(Section):
+    """Whether a key belongs to a person or to a request (R42)."""
+
+    scope: Literal["person", "request"] = Field(
+        "person", description="Une clé par personne (person) ou une par demande (request) (R42)."
+    )
+
+
+class ChecksSettings(Section):
+    """How long a check stands, in days (R36)."""
+
+    max_age_days: int = Field(30, ge=1, le=366, description="Jours pendant lesquels une vérification vaut (R36).")
+
+
+class HandlingSettings(Section):
+    """How soon the rectorat handles a request, in days."""
+
+    expected_days: int = Field(
+        10, ge=1, le=366, description="Délai de traitement annoncé à l'établissement, en jours."
+    )
+
+
+class LinkSettings(Section):
+    """A page of documentation, quoted beside the code."""
+
+    title: OneLine = Field(description="Titre du lien, tel qu'il est affiché.")
+    url: WebAddress = Field(description="Adresse de la page, en https://.")
+
+
+class DocumentationSettings(Section):
+    """What the establishment is given to read with the code."""
+
+    links: tuple[LinkSettings, ...] = Field((), description="Documentation citée avec le code : title et url.")
+
+
+class DelegceSettings(Section):
+    """The delegated right, as DelegCE names it (R26)."""
+
+    module: OneLine = Field(
+        "Administration des comptes EduConnect", description="Nom du module délégué, tel que DelegCE l'affiche (R26)."
+    )
