@@ -17,9 +17,7 @@ SENDER_EXAMPLE = "ODA <oda@ac-toulouse.fr>"
 class Section(BaseModel):
     """A section of the settings: immutable, and unknown keys are errors."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 def refusal(message: str, allowed: str | None = None) -> PydanticCustomError:
@@ -34,7 +32,7 @@ def refusals(found: Iterable[tuple[str, PydanticCustomError]]) -> ValidationErro
 
 
 def _one_line(text: str) -> str:
-    problem = "tient sur une seule ligne" if re.search(r"[\r\n\t]", text) else text_problem(text)
+    problem = "doit tenir sur une seule ligne" if re.search(r"[\r\n\t]", text) else text_problem(text)
     if problem:
         raise refusal(f"ce texte {problem}" if text else "ce texte est vide")
     return text

@@ -8,7 +8,7 @@ from states import refusals_rectorat as refusals
 from states.facts import Check, Request
 from states.refusals import Reason
 from states.vocabulary import CheckOutcome
-from states.words import fold
+from states.words import person_key
 
 LISTING = "La vérification de la liste des RUPN"
 DELEGATION = "La vérification de la délégation"
@@ -31,7 +31,7 @@ def delegation_sees(request: Request) -> str:
         request.mail,
         request.school_year,
         request.delegated_on,
-        fold(request.chef_name),
+        person_key(request.chef_name, ""),
     )
 
 

@@ -1,7 +1,7 @@
 """The one decision: a command is accepted with all that follows from it, or refused with every reason (R1, R7)."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from states import refusals
@@ -15,7 +15,7 @@ from states.refusals import Reason
 from states.rules import access, birth, person
 from states.table import BY_TRIGGER, Transition
 from states.vocabulary import Role, Trigger
-from states.words import fold, normalise_uai, uai_problem
+from states.words import normalise_uai, person_key, uai_problem
 
 _SILENT = frozenset({Trigger.EXPIRE, Trigger.REVOKE, Trigger.WITHDRAW, Trigger.CONFIRM_HANDOVER})
 
@@ -81,11 +81,11 @@ def _accept(case: Case[Any], line: Transition, outcome: Outcome) -> Decision:
     request, chef_changed = _with_chef(case, request)
     if chef_changed:
         data["chef_changed"] = True
-    if case.command.on_behalf:
-        data |= {"asked_how": case.command.on_behalf.how.value, "asked_on": case.command.on_behalf.when}
     notes = dict(outcome.notes)
-    if case.command.on_behalf:
-        notes["asked_by"] = case.command.on_behalf.who.strip()
+    behalf = case.command.on_behalf if case.actor.role is Role.OPERATOR else None
+    if behalf:
+        data |= {"asked_how": behalf.how.value, "asked_on": date.fromisoformat(behalf.when).isoformat()}
+        notes["asked_by"] = behalf.who.strip()
         request = request.with_(acted_on_behalf=request.acted_on_behalf | {case.actor.number})
     request = request.with_(state=outcome.target, version=request.version + 1)
     return Decision(
@@ -97,7 +97,7 @@ def _accept(case: Case[Any], line: Transition, outcome: Outcome) -> Decision:
 def _with_chef(case: Case[Any], request: Request) -> tuple[Request, bool]:
     """Who is chef now: another name than before voids the delegation's check, which saw the old one (R37)."""
     name = case.actor.name
-    if case.actor.role is not Role.CHEF or not name or fold(name) == fold(request.chef_name):
+    if case.actor.role is not Role.CHEF or not name or person_key(name, "") == person_key(request.chef_name, ""):
         return request, False
     return request.with_(chef_name=name), bool(request.chef_name)
 

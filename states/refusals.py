@@ -166,6 +166,14 @@ def not_renewable(year: SchoolYear, opens: date) -> Reason:
     )  # fmt: skip
 
 
+def wrong_renewal_year(year: SchoolYear, possible: Iterable[SchoolYear]) -> Reason:
+    years = french.listing([str(y) for y in possible], "ou")
+    return Reason(
+        "wrong_renewal_year", "R33", f"Cette demande ne se renouvelle pas pour {year}", f"Choisir {years}.",
+        "school_year",
+    )  # fmt: skip
+
+
 def date_out_of_bounds(field: str, label: str, rule: str, after: date | None, before: date | None) -> Reason:
     bounds = []
     if after:

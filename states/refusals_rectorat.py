@@ -22,7 +22,7 @@ def copy_not_kept() -> Reason:
 
 def identity_not_confirmed(field: str, label: str) -> Reason:
     return Reason(
-        "identity_not_confirmed", "R28", f"{label} confirmé diffère de ce qui est enregistré",
+        "identity_not_confirmed", "R28", f"{label} ne correspond pas à ce qui est enregistré",
         "Relire l'identité du RUPN ; la corriger d'abord si elle est fausse.", field,
     )  # fmt: skip
 

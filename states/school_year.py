@@ -116,6 +116,11 @@ class SchoolCalendar:
         month, day = self.campaign_opens
         return date(year.start, month, day)
 
+    def accepts_from(self, year: SchoolYear) -> date:
+        """The first day on which a declaration for ``year`` is accepted: its campaign's opening, or the morrow of the
+        year before when nothing else is open then (R20)."""
+        return min(self.opening_day(year), self.end_of(SchoolYear(year.start - 1)).last_day + timedelta(days=1))
+
     def has_ended(self, year: SchoolYear, now: datetime) -> bool:
         """Whether the year is over at ``now`` (R24)."""
         return now >= self.end_of(year).ends_at

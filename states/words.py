@@ -9,21 +9,30 @@ from email_validator import EmailNotValidError, validate_email
 MAX_NAME = 100
 MAX_TEXT = 1000
 UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
-_UAI = re.compile(r"\d{7}[A-Z]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_UAI = re.compile(r"[0-9]{7}[A-Z]")
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
+    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""Line ends, invisible or direction marks, and the halves of characters that a wrongly decoded terminal gives."""
+_SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_UNDECOMPOSED = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ʼ": " "})
 
 
 def clean(text: str) -> str:
     """One form for what was typed: NFC, outer and doubled spaces gone."""
-    return re.sub(r"[ \t\u00a0\u202f]+", " ", unicodedata.normalize("NFC", text)).strip()
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
 
 
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
-    """A name without case, accents, hyphens, apostrophes: ``"D'Étienne-Noël"`` is ``"d etienne noel"`` (R17)."""
-    expanded = text.replace("œ", "oe").replace("Œ", "oe").replace("æ", "ae").replace("Æ", "ae")
-    bare = "".join(c for c in unicodedata.normalize("NFKD", expanded) if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[^0-9a-z]+", " ", bare.casefold()).split()) or bare.casefold().strip()
+    """A name without case, accents, hyphens, apostrophes: ``"D'Étienne-Noël"`` is ``"d etienne noel"`` (R17).
+
+    The letters of every script count: two people must not be one because theirs were dropped.
+    """
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).translate(_UNDECOMPOSED)
+    bare = "".join(c for c in folded if not unicodedata.combining(c))
+    return " ".join("".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in bare).split())
 
 
 def person_key(nom: str, prenom: str) -> str:

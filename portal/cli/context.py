@@ -1,17 +1,16 @@
 """What every command is given: the settings' file, and who acts."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.exits import CliFailure, ExitCode
-from portal.cli.lazy import load
 from states.vocabulary import Role
 
-SETTINGS_LOADER = ("workflow.settings", "load_settings")
-"""Where the settings are read: a function of the file's path, or of None for the usual place."""
+if TYPE_CHECKING:
+    from workflow.settings import Settings
 
 FORMS = "operator:ADRESSE, chef:UAI[,UAI], adjoint:UAI[,UAI] ou lecteur:ADRESSE"
 _ROLES = {
@@ -78,18 +77,15 @@ class App:
 
     config: Path | None = None
     who: Who | None = None
-    _settings: Any = None
+    _settings: "Settings | None" = field(default=None, init=False, repr=False)
 
-    def settings(self) -> Any:
-        """The académie's settings, read at the first call. Raises CliFailure when the given file is missing."""
+    def settings(self) -> "Settings":
+        """The académie's settings, read at the first call. Raises ``workflow.settings.SettingsError``."""
         if self._settings is None:
-            if self.config is not None and not self.config.is_file():
-                raise CliFailure(
-                    f"Le fichier de réglages « {self.config} » est introuvable.",
-                    ExitCode.SETTINGS,
-                    ["Que faire : corriger --config, ou créer un fichier avec « oda init »."],
-                )
-            self._settings = load(*SETTINGS_LOADER)(self.config)
+            from workflow.settings import find_settings, load_settings
+
+            named = None if self.config is None else str(self.config)
+            self._settings = load_settings(find_settings(named, os.environ))
         return self._settings
 
 

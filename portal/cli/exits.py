@@ -1,16 +1,16 @@
 """How ``oda`` ends: its exit codes, the failures that commands raise, and the words written for each."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from enum import IntEnum
+from importlib import import_module
 from typing import Protocol
 
 import click
 
 from portal.cli import wording
 from portal.cli.cells import printable
+from portal.cli.pipes import reader_is_gone
 
 
 class ExitCode(IntEnum):
@@ -76,6 +76,7 @@ def as_failure(error: Exception) -> CliFailure | None:
     """The failure that ``error`` means; None when nobody foresaw it."""
     if isinstance(error, CliFailure):
         return error
+    import_module("portal.cli.services")
     paths = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)
     translate = next((_TRANSLATIONS[path] for path in paths if path in _TRANSLATIONS), None)
     return translate(error) if translate else None
@@ -102,19 +103,6 @@ def report(error: Exception) -> ExitCode:
     return failure.exit_code
 
 
-def _reader_is_gone() -> bool:
-    """Whether one of our outputs is a closed pipe; if so it is muted, or Python would complain at its exit."""
-    gone = False
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            gone = True
-            with suppress(OSError), open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), stream.fileno())
-    return gone
-
-
 def _outcome(run: Callable[[], object]) -> int:
     try:
         run()
@@ -125,7 +113,7 @@ def _outcome(run: Callable[[], object]) -> int:
         say(["", "Interrompu."])
         return ExitCode.INTERRUPTED
     except BrokenPipeError as error:
-        return ExitCode.READER_GONE if _reader_is_gone() else report(error)
+        return ExitCode.READER_GONE if reader_is_gone() else report(error)
     except Exception as error:  # the only place that may: nothing else would tell the person
         return report(error)
     return ExitCode.DONE
@@ -139,5 +127,5 @@ def guarded(run: Callable[[], object]) -> int:
     try:
         return _outcome(run)
     except BrokenPipeError:
-        _reader_is_gone()
+        reader_is_gone()
         return ExitCode.READER_GONE

@@ -13,6 +13,7 @@ _PLACES = 4
 
 def _place(error: BaseException) -> str:
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    frames = [(name, line) for name, line in frames if not name.startswith("<frozen")]
     return " > ".join(f"{'/'.join(Path(name).parts[-2:])}:{line}" for name, line in frames[-_PLACES:])
 
 

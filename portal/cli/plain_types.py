@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-
 _PATH_CHECKS = (
     "exists", "file_okay", "dir_okay", "writable", "readable", "resolve_path", "allow_dash", "executable",
 )  # fmt: skip
@@ -15,10 +14,10 @@ _SILENT = (click.types.BoolParamType, click.types.UnprocessedParamType)
 class Choice(click.Choice[str]):
     """One of a few words that belong to no vocabulary, such as the format of an export."""
 
-    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
         return f"Valeurs possibles : {', '.join(self.choices)}."
 
-    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ARG002
         return f"« {value} » n'est pas accepté. Valeurs possibles : {', '.join(self.choices)}."
 
 
@@ -52,7 +51,7 @@ class Integer(click.IntRange):
         return " et ".join(word for word in (low, high) if word)
 
 
-class FilePath(click.Path):  # type: ignore[type-arg]  # the path's class is chosen by the caller
+class FilePath(click.Path):
     """A path, checked as its options ask."""
 
     def __init__(self, **checks: Any) -> None:
@@ -63,8 +62,7 @@ class FilePath(click.Path):  # type: ignore[type-arg]  # the path's class is cho
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            pass
-        self.fail(f"« {value} » {self._problem(str(value))}.", param, ctx)
+            self.fail(f"« {value} » {self._problem(str(value))}.", param, ctx)
 
     def _problem(self, path: str) -> str:
         if not os.path.exists(path):

@@ -1,4 +1,4 @@
-"""What the failures of the database and of the mail relay mean for ``oda``: read only when one occurs."""
+"""What the failures of the settings, the database and the mail relay mean: loaded only when one occurs."""
 
 from portal.cli.exits import CliFailure, ExitCode, failure_for
 
@@ -6,19 +6,40 @@ _BUSY_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _BUSY_POSTGRESQL = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
 
 
+_BUSY = CliFailure(
+    "La base de données est occupée par un autre traitement.",
+    ExitCode.BUSY,
+    ["Que faire : recommencer dans un instant."],
+)
+_UNREACHABLE = CliFailure(
+    "La base de données ne répond pas, ou n'est pas préparée.",
+    ExitCode.UNAVAILABLE,
+    ["Que faire : vérifier le réglage database.url et que le serveur est démarré, puis « oda database status »."],
+)
+
+
+@failure_for("workflow.settings.problems.SettingsError", "workflow.settings.secrets.SecretError")
+def _settings(error: Exception) -> CliFailure:
+    # Both are written for the person and quote no secret.
+    return CliFailure("Les réglages ne sont pas utilisables.", ExitCode.SETTINGS, str(error).split("\n"))
+
+
+@failure_for("workflow.database.DatabaseBusy")
+def _busy(_: Exception) -> CliFailure:
+    return _BUSY
+
+
+@failure_for("workflow.database.DatabaseUnreachable")
+def _unreachable(_: Exception) -> CliFailure:
+    return _UNREACHABLE
+
+
 @failure_for("sqlalchemy.exc.OperationalError")
 def _database(error: Exception) -> CliFailure:
     driver_error = getattr(error, "orig", None)
     sqlite, postgresql = getattr(driver_error, "sqlite_errorname", ""), getattr(driver_error, "sqlstate", "")
-    if (sqlite or "").startswith(_BUSY_SQLITE) or postgresql in _BUSY_POSTGRESQL:
-        return CliFailure(
-            "La base de données est occupée par un autre traitement : rien n'a changé, recommencer.", ExitCode.BUSY
-        )
-    return CliFailure(
-        "La base de données ne répond pas, ou n'est pas préparée.",
-        ExitCode.UNAVAILABLE,
-        ["Que faire : lancer « oda database status »."],
-    )
+    is_busy = (sqlite or "").startswith(_BUSY_SQLITE) or postgresql in _BUSY_POSTGRESQL
+    return _BUSY if is_busy else _UNREACHABLE
 
 
 @failure_for("aiosmtplib.errors.SMTPException")

@@ -33,16 +33,16 @@ class LabelledChoice(click.ParamType[L], Generic[L]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> L:
         wanted = str(value).strip().casefold().replace("-", "_")
-        for member in self.members:
-            if member.value == wanted:
-                return member
-        self.fail(f"« {value} » n'est pas accepté. {self.possibilities()}", param, ctx)
+        found = next((member for member in self.members if member.value == wanted), None)
+        if found is None:
+            self.fail(f"« {value} » n'est pas accepté. {self.possibilities()}", param, ctx)
+        return found
 
     def possibilities(self) -> str:
         """The sentence that lists what can be typed."""
         return "Valeurs possibles : " + ", ".join(f"{spelling(m)} ({m.label})" for m in self.members) + "."
 
-    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
         return self.possibilities()
 
 
@@ -90,7 +90,7 @@ class Uai(click.ParamType[str]):
 
     name = "uai"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
         from states.words import normalise_uai
 
         return normalise_uai(str(value))

@@ -7,7 +7,6 @@ import click
 from click.exceptions import NoArgsIsHelpError, NoSuchCommand
 
 
-
 def label(param: click.Parameter) -> str:
     """How a person would name the parameter: ``--reason``, or the argument's French metavar."""
     if isinstance(param, click.Option):
@@ -16,8 +15,10 @@ def label(param: click.Parameter) -> str:
 
 
 def _suggestion(typed: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(typed, list(known))
-    return f" Vouliez-vous dire {' ou '.join(f'« {name} »' for name in close)} ?" if close else ""
+    # Without the dashes, which every option has and which would make any two look alike.
+    names = {name.lstrip("-"): name for name in known}
+    close = difflib.get_close_matches(typed.lstrip("-"), names, cutoff=0.7)
+    return f" Vouliez-vous dire {' ou '.join(f'« {names[name]} »' for name in close)} ?" if close else ""
 
 
 def _no_such_option(error: click.NoSuchOption) -> str:
@@ -27,9 +28,9 @@ def _no_such_option(error: click.NoSuchOption) -> str:
             place = f"{parent.command_path} {error.option_name} …"
             return f"L'option {error.option_name} se place plus tôt dans la commande : {place}"
         parent = parent.parent
-    known = [o for p in error.ctx.command.get_params(error.ctx) for o in p.opts] if error.ctx else []
-    suggestion = _suggestion(error.option_name, (o for o in known if o.startswith("-")))
-    return f"L'option {error.option_name} n'existe pas.{suggestion}"
+    params = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    known = [opt for param in params if isinstance(param, click.Option) for opt in param.opts]
+    return f"L'option {error.option_name} n'existe pas.{_suggestion(error.option_name, known)}"
 
 
 def _no_such_command(error: NoSuchCommand) -> str:

@@ -1,12 +1,14 @@
 """Who may do what (R2 to R6): the first door, which tells nothing of the request to whom it refuses."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from states import refusals
 from states.case import Case
 from states.refusals import Reason
-from states.vocabulary import RequestedBy, Role, Trigger
+from states.rules import dates
+from states.vocabulary import Role, Trigger
 from states.words import text_problem
 
 
@@ -21,8 +23,8 @@ def problems(case: Case[Any], roles: frozenset[Role]) -> Iterator[Reason]:
     establishment = case.facts.establishment
     if actor.is_establishment and (establishment is None or establishment.uai not in actor.establishments):
         yield refusals.not_your_establishment()
-    if actor.role is Role.OPERATOR and Role.OPERATOR not in roles:
-        yield from _behalf(case, trigger)
+    if actor.role is Role.OPERATOR:
+        yield from _behalf(case, trigger, needed=Role.OPERATOR not in roles)
 
 
 def _allowed(roles: frozenset[Role]) -> frozenset[Role]:
@@ -30,12 +32,22 @@ def _allowed(roles: frozenset[Role]) -> frozenset[Role]:
     return roles | {Role.DEPUTY, Role.OPERATOR} if Role.CHEF in roles else roles
 
 
-def _behalf(case: Case[Any], trigger: Trigger) -> Iterator[Reason]:
+def _behalf(case: Case[Any], trigger: Trigger, *, needed: bool) -> Iterator[Reason]:
+    """Who asked, how and when: needed or not, what is given is right, for the journal keeps it (R5, R64)."""
     behalf = case.command.on_behalf
     if behalf is None:
-        yield refusals.behalf_needed(trigger)
+        if needed:
+            yield refusals.behalf_needed(trigger)
         return
     if problem := text_problem(behalf.who):
         yield refusals.bad_field("on_behalf", "La personne qui a demandé", problem, "R5")
-    if not isinstance(behalf.how, RequestedBy) or not behalf.when:
-        yield refusals.behalf_needed(trigger)
+    try:
+        asked_on = date.fromisoformat(behalf.when)
+    except ValueError:
+        yield refusals.bad_field(
+            "on_behalf", "Le jour de la demande", "n'est pas une date (exemple : 2026-09-01)", "R5"
+        )
+        return
+    yield from dates.day_problems(
+        "on_behalf", "La demande de l'établissement", "R5", asked_on, after=dates.EARLIEST, before=case.today
+    )

@@ -56,13 +56,18 @@ def apply_declare(case: Case[Declare]) -> Outcome:
     )
 
 
-def renewal_year(case: Case[Any], command: Renew) -> SchoolYear | None:
-    """The year that a renewal is for: open, later than the request's own, or the same once revoked (R33)."""
+def renewal_years(case: Case[Any]) -> list[SchoolYear]:
+    """The years that a renewal may be for: open, later than the request's own, or the same once revoked (R33)."""
     request = case.request
-    years = [
+    return [
         year for year in case.policy.calendar.open_years(case.now)
         if year > request.school_year or (year == request.school_year and not request.is_live)
     ]  # fmt: skip
+
+
+def renewal_year(case: Case[Any], command: Renew) -> SchoolYear | None:
+    """The year asked for when it is possible, else the latest one; None when there is none (R33)."""
+    years = renewal_years(case)
     if command.school_year:
         return command.school_year if command.school_year in years else None
     return years[-1] if years else None
@@ -70,7 +75,10 @@ def renewal_year(case: Case[Any], command: Renew) -> SchoolYear | None:
 
 def check_renew(case: Case[Renew]) -> Iterator[Reason]:
     command, request = case.command, case.request
-    year = renewal_year(case, command)
+    year, possible = renewal_year(case, command), renewal_years(case)
+    if year is None and command.school_year and possible:
+        yield refusals.wrong_renewal_year(command.school_year, possible)
+        return
     if year is None:
         calendar = case.policy.calendar
         upcoming = max(request.school_year.next, calendar.open_years(case.now)[-1].next)
@@ -78,6 +86,7 @@ def check_renew(case: Case[Renew]) -> Iterator[Reason]:
         return
     yield from person.establishment_problems(case)
     identity = (request.nom, request.prenom, request.mail)
+    yield from person.identity_problems(*identity)
     yield from person.duplicate_problems(case, identity, request.uai, year, command.homonym_confirmed)
 
 

@@ -10,12 +10,13 @@ from states.commands import Amend, ConfirmHandover, Delegate, SignCharter, Submi
 from states.refusals import Reason
 from states.rules import closing, dates, person
 from states.vocabulary import CodeFate, State
+from states.words import person_key
 
 
 def check_delegate(case: Case[Delegate]) -> Iterator[Reason]:
     command = case.command
     yield from dates.text_problems("why", "La raison de la délégation", "R26", command.why)
-    earliest = case.policy.calendar.opening_day(case.request.school_year) if case.request.renews else dates.EARLIEST
+    earliest = case.policy.calendar.accepts_from(case.request.school_year) if case.request.renews else dates.EARLIEST
     yield from dates.day_problems("made_on", "La délégation", "R26", command.made_on, after=earliest, before=case.today)
 
 
@@ -31,7 +32,7 @@ def apply_delegate(case: Case[Delegate]) -> Outcome:
 
 def check_sign_charter(case: Case[SignCharter]) -> Iterator[Reason]:
     command = case.command
-    opening = case.policy.calendar.opening_day(case.request.school_year)
+    opening = case.policy.calendar.accepts_from(case.request.school_year)
     yield from dates.day_problems(
         "signed_on", "La signature de la charte", "R27", command.signed_on, after=opening, before=case.today
     )
@@ -78,7 +79,8 @@ def check_amend(case: Case[Amend]) -> Iterator[Reason]:
     command, request = case.command, case.request
     identity = amended(case)
     yield from person.identity_problems(*identity)
-    yield from person.duplicate_problems(case, identity, request.uai, request.school_year, command.homonym_confirmed)
+    known = command.homonym_confirmed or person_key(*identity[:2]) == request.person
+    yield from person.duplicate_problems(case, identity, request.uai, request.school_year, known)
     if command.drane_declared_on:
         yield from dates.day_problems(
             "drane_declared_on", "La déclaration à la DRANE", "R25", command.drane_declared_on,

@@ -41,6 +41,7 @@ def establishment_problems(case: Case[Any]) -> Iterator[Reason]:
     """An open establishment with a mailbox (R12, R13, R15)."""
     establishment = case.facts.establishment
     if establishment is None:
+        yield refusals.unknown_establishment(case.facts.request.uai if case.facts.request else "", None)
         return
     if not establishment.is_open:
         yield refusals.closed_establishment(establishment.nom)

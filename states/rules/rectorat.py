@@ -48,7 +48,7 @@ def apply_check(case: Case[CheckListing | CheckDelegation]) -> Outcome:
     return Outcome(
         request=request.with_(listing=check) if listing else request.with_(delegation=check),
         target=State.REQUESTED,
-        data={"outcome": command.outcome.value, "checked_on": day.isoformat(), "seen": seen},
+        data={"outcome": command.outcome.value, "checked_on": day.isoformat()},
         notes={"source": check.source},
     )
 
@@ -70,8 +70,7 @@ def apply_send_back(case: Case[SendBack]) -> Outcome:
 
 def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
     command, request = case.command, case.request
-    if case.policy.four_eyes and case.actor.number in request.acted_on_behalf:
-        yield four_eyes()
+    yield from _four_eyes_problems(case)
     yield from person.establishment_problems(case)
     yield from checks.problems(request, case.today, case.policy.checks_max_age_days)
     yield from _expiry_problems(case, command.expires_on)
@@ -84,6 +83,11 @@ def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
             yield more.key_in_use(keeping)
     else:
         yield from _extension_problems(case, command)
+
+
+def _four_eyes_problems(case: Case[Any]) -> Iterator[Reason]:
+    if case.policy.four_eyes and case.actor.number in case.request.acted_on_behalf:
+        yield four_eyes()
 
 
 def _code_problems(case: Case[Any], code: Code) -> Iterator[Reason]:
@@ -117,11 +121,12 @@ def _expiry_problems(case: Case[Any], day: date | None) -> Iterator[Reason]:
 def apply_issue(case: Case[IssueCode]) -> Outcome:
     command, request = case.command, case.request
     day = command.expires_on or case.policy.calendar.end_of(request.school_year).last_day
+    extends = case.facts.extended.reference if command.extends and case.facts.extended else None
     return Outcome(
-        request=request.with_(code_issued_at=case.now, extends=command.extends, expires_on=day, handed_on=None),
+        request=request.with_(code_issued_at=case.now, extends=extends, expires_on=day, handed_on=None),
         target=State.CODE_ISSUED,
         data={
-            "extends": command.extends,
+            "extends": extends,
             "expires_on": day.isoformat(),
             "new_key_confirmed": command.new_key_confirmed,
         },
@@ -131,6 +136,7 @@ def apply_issue(case: Case[IssueCode]) -> Outcome:
 
 def check_reissue(case: Case[ReissueCode]) -> Iterator[Reason]:
     command = case.command
+    yield from _four_eyes_problems(case)
     yield from person.establishment_problems(case)
     yield from _code_problems(case, command.code)
     if command.reason is ReissueReason.COMPROMISED:

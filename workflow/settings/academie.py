@@ -56,5 +56,5 @@ class AcademieSettings(Section):
         None, description="Zone de vacances : A, B ou C ; null hors des zones (Corse, outre-mer)."
     )
     departements: tuple[Departement, ...] = Field(
-        min_length=1, description="Codes des départements de l'académie : 09, 31, 2A, 974…"
+        min_length=1, description="Codes des départements de l'académie, comme 09, 31, 2A ou 974."
     )

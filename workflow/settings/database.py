@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from notifications.settings import Section, refusal
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 ALLOWED_URLS = "sqlite:///oda.sqlite ou postgresql://compte@serveur/base"
@@ -70,4 +73,14 @@ class DatabaseSettings(Section):
         """The address as SQLAlchemy takes it: an absolute file, or the driver psycopg. It holds no password."""
         if file := self.sqlite_file(folder):
             return f"sqlite:///{file}"
-        return urlunsplit(urlsplit(self.url)._replace(scheme="postgresql+psycopg"))
+        return f"postgresql+psycopg:{self.url.partition(':')[2]}"
+
+
+def connection_url(url: str, password: SecretStr | None) -> "URL":
+    """The address with its password (the secret ``database-password``), masked by SQLAlchemy when printed."""
+    from sqlalchemy import make_url
+
+    parsed = make_url(url)
+    if password is None or parsed.drivername == "sqlite":
+        return parsed
+    return parsed.set(password=password.get_secret_value())

@@ -92,9 +92,7 @@ class ChecksSettings(Section):
 class HandlingSettings(Section):
     """How soon the rectorat handles a request, in days."""
 
-    expected_days: int = Field(
-        10, ge=1, le=366, description="Délai de traitement annoncé à l'établissement, en jours."
-    )
+    expected_days: int = Field(10, ge=1, le=366, description="Délai de traitement annoncé à l'établissement, en jours.")
 
 
 class LinkSettings(Section):

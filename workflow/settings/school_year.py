@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, field_validator
 from pydantic_core import PydanticCustomError
 
 from notifications.settings import Section, refusal, refusals
@@ -15,7 +15,7 @@ MonthDay = tuple[int, int]
 RENTREE_BETWEEN: tuple[MonthDay, MonthDay] = ((8, 1), (10, 15))
 END_BETWEEN: tuple[MonthDay, MonthDay] = ((5, 1), (10, 31))
 END_RULES = {"eve_of_rentree": EndRule.EVE_OF_RENTREE, "summer_start": EndRule.SUMMER_START}
-_MONTH_DAY_PATTERN = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_DAY_PATTERN = "(0[1-9]|[12][0-9]|3[01])"
 
 
 def month_day(text: str) -> MonthDay:
@@ -61,10 +61,10 @@ def _school_year(value: object) -> SchoolYear:
 
 
 def _day(value: object) -> object:
-    if isinstance(value, date):
+    if not isinstance(value, str):
         return value
     try:
-        return date.fromisoformat(str(value))
+        return date.fromisoformat(value)
     except ValueError:
         raise refusal(f"« {value} » n'est pas une date", "année-mois-jour, par exemple 2027-09-01") from None
 
@@ -82,17 +82,18 @@ def _outside(
 Year = Annotated[
     SchoolYear,
     PlainValidator(_school_year, json_schema_input_type=Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{4}$")]),
+    PlainSerializer(str),
 ]
 Day = Annotated[date, BeforeValidator(_day)]
 CampaignDay = Annotated[
     str,
     AfterValidator(_month_day_within("03-01", "10-31")),
-    Field(json_schema_extra={"pattern": f"^{_MONTH_DAY_PATTERN}$"}),
+    Field(json_schema_extra={"pattern": f"^(0[3-9]|10)-{_DAY_PATTERN}$"}),
 ]
 End = Annotated[
     str,
     AfterValidator(_end_rule),
-    Field(json_schema_extra={"pattern": f"^(eve_of_rentree|summer_start|{_MONTH_DAY_PATTERN})$"}),
+    Field(json_schema_extra={"pattern": f"^(eve_of_rentree|summer_start|(0[6-9]|10)-{_DAY_PATTERN})$"}),
 ]
 
 

@@ -1,0 +1,89 @@
+"""The whole catalogue: for each kind of mail, its facts, whom it is for, how urgent it is, how long it may wait."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from notifications import contexts
+from notifications.vocabulary import CODE_KINDS, Audience, Kind, Priority
+
+_SOON = timedelta(days=3)
+_LONG = timedelta(days=60)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the catalogue. ``lifetime``: how late it may leave after it was enqueued (R57)."""
+
+    kind: Kind
+    facts: type[Any]
+    audience: Audience = Audience.ESTABLISHMENT
+    lifetime: timedelta = field(default=timedelta(days=30))
+
+    @property
+    def template(self) -> str:
+        return f"{self.kind.value}.txt.j2"
+
+    @property
+    def title(self) -> str:
+        """In French, for a listing."""
+        return self.kind.label
+
+    @property
+    def has_code(self) -> bool:
+        """Whether a code stands in it: then it lives no longer than the code is kept (R61)."""
+        return self.kind in CODE_KINDS
+
+    @property
+    def priority(self) -> Priority:
+        return Priority.CODE if self.has_code else Priority.REST
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.facts)
+
+    def encode(self, facts: object) -> str:
+        """The facts as JSON. Raises TypeError when they are not this kind's."""
+        if type(facts) is not self.facts:
+            raise TypeError(f"{self.kind.value} takes {self.facts.__name__}, not {type(facts).__name__}")
+        return self.adapter.dump_json(facts).decode()
+
+    def decode(self, text: str) -> Any:
+        """The facts from their JSON, equal to those encoded. Raises pydantic's ValidationError."""
+        return self.adapter.validate_json(text)
+
+
+_E, _OPERATORS = Entry, Audience.OPERATORS
+
+CATALOGUE: Final[dict[Kind, Entry]] = {
+    entry.kind: entry
+    for entry in (
+        _E(Kind.DECLARED, contexts.Declared),
+        _E(Kind.DELEGATED, contexts.Delegated),
+        _E(Kind.CHARTER_SIGNED, contexts.CharterSigned),
+        _E(Kind.SUBMITTED, contexts.Submitted),
+        _E(Kind.SENT_BACK, contexts.SentBack, lifetime=_LONG),
+        _E(Kind.CODE_ISSUED, contexts.CodeIssued),
+        _E(Kind.CODE_REISSUED, contexts.CodeReissued),
+        _E(Kind.KEY_EXTENDED, contexts.KeyExtended),
+        _E(Kind.CHANGE_REPORTED, contexts.ChangeReported),
+        _E(Kind.WITHDRAWN, contexts.Withdrawn, lifetime=_LONG),
+        _E(Kind.REVOKED, contexts.Revoked, lifetime=_LONG),
+        _E(Kind.YEAR_END, contexts.YearEnded, lifetime=_LONG),
+        _E(Kind.HANDOVER_REMINDER, contexts.HandoverReminder, lifetime=_SOON),
+        _E(Kind.STALLED_REMINDER, contexts.StalledReminder, lifetime=_SOON),
+        _E(Kind.YEAR_END_NOTICE, contexts.YearEndNotice, lifetime=_SOON),
+        _E(Kind.RENEWAL_INVITATION, contexts.RenewalInvitation, lifetime=timedelta(days=7)),
+        _E(Kind.NEW_REQUEST, contexts.NewRequest, _OPERATORS, _LONG),
+        _E(Kind.REMOVAL_TASK, contexts.RemovalTask, _OPERATORS, _LONG),
+        _E(Kind.CHANGE_TO_HANDLE, contexts.ChangeToHandle, _OPERATORS, _LONG),
+        _E(Kind.CHANGE_DUE, contexts.ChangeDue, _OPERATORS),
+        _E(Kind.LATE_DIGEST, contexts.LateDigest, _OPERATORS, timedelta(days=1)),
+        _E(Kind.YEAR_END_REPORT, contexts.YearEndReport, _OPERATORS, _LONG),
+        _E(Kind.BRAKE_ALERT, contexts.BrakeAlert, _OPERATORS, _LONG),
+        _E(Kind.MAIL_UNDELIVERABLE, contexts.MailUndeliverable, _OPERATORS),
+    )
+}

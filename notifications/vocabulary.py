@@ -1,0 +1,93 @@
+"""The words of the mail room: every closed list of values, with the French that a reader sees."""
+
+from enum import IntEnum
+
+from states.vocabulary import Labelled
+
+
+class Audience(Labelled):
+    """To whom a mail goes: an establishment's functional mailbox, or the operators' mailbox."""
+
+    ESTABLISHMENT = "establishment", "établissement"
+    OPERATORS = "operators", "opérateurs"
+
+
+class Kind(Labelled):
+    """Every mail that can leave (R55); the label is its title in a listing."""
+
+    DECLARED = "declared", "déclaration enregistrée"
+    DELEGATED = "delegated", "délégation enregistrée"
+    CHARTER_SIGNED = "charter_signed", "charte enregistrée"
+    SUBMITTED = "submitted", "demande reçue"
+    SENT_BACK = "sent_back", "demande à reprendre"
+    CODE_ISSUED = "code_issued", "code à remettre"
+    CODE_REISSUED = "code_reissued", "nouveau code à remettre"
+    KEY_EXTENDED = "key_extended", "clé étendue"
+    CHANGE_REPORTED = "change_reported", "signalement reçu"
+    WITHDRAWN = "withdrawn", "demande abandonnée"
+    REVOKED = "revoked", "droits révoqués"
+    YEAR_END = "year_end", "fin d'année scolaire"
+    HANDOVER_REMINDER = "handover_reminder", "rappel : remise à confirmer"
+    STALLED_REMINDER = "stalled_reminder", "rappel : demande à poursuivre"
+    YEAR_END_NOTICE = "year_end_notice", "annonce de la fin d'année"
+    RENEWAL_INVITATION = "renewal_invitation", "invitation à renouveler"
+    NEW_REQUEST = "new_request", "nouvelle demande à traiter"
+    REMOVAL_TASK = "removal_task", "droits à retirer"
+    CHANGE_TO_HANDLE = "change_to_handle", "signalement à traiter"
+    CHANGE_DUE = "change_due", "signalement arrivé à son jour"
+    LATE_DIGEST = "late_digest", "demandes en retard"
+    YEAR_END_REPORT = "year_end_report", "bilan de fin d'année"
+    BRAKE_ALERT = "brake_alert", "fin d'année retenue"
+    MAIL_UNDELIVERABLE = "mail_undeliverable", "courriel non remis"
+
+
+CODE_KINDS = (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
+"""The mails that carry the initialisation code."""
+
+
+class Stage(Labelled):
+    """Where a mail stands; ``sent`` means that the relay took it."""
+
+    PENDING = "pending", "à envoyer"
+    SENDING = "sending", "envoi en cours"
+    SENT = "sent", "accepté par le relais"
+    RETRY = "retry", "à réessayer"
+    UNCERTAIN = "uncertain", "incertain"
+    CANCELLED = "cancelled", "annulé"
+    DEAD = "dead", "non remis"
+    DISCARDED = "discarded", "écarté"
+
+
+class Fault(Labelled):
+    """Why a mail is not sent, or why we do not know."""
+
+    NO_MAILBOX = "no_mailbox", "l'établissement n'a pas de boîte"
+    TOO_LATE = "too_late", "heure limite passée"
+    CODE_ERASED = "code_erased", "le code a été effacé"
+    CODE_UNREADABLE = "code_unreadable", "le code ne peut pas être déchiffré"
+    RENDERING = "rendering", "le texte n'a pas pu être composé"
+    BAD_ADDRESS = "bad_address", "l'adresse n'est pas utilisable"
+    RECIPIENT_REFUSED = "recipient_refused", "destinataire refusé"
+    MESSAGE_REFUSED = "message_refused", "message refusé"
+    DEFERRED = "deferred", "remis à plus tard par le relais"
+    DROPPED = "dropped", "connexion perdue avant l'envoi du message"
+    EXHAUSTED = "exhausted", "tous les essais ont échoué"
+    LOST_REPLY = "lost_reply", "connexion perdue avant la réponse au message"
+    LEASE_LOST = "lease_lost", "l'envoi a été interrompu"
+
+
+class Erasure(Labelled):
+    """Why a code was erased (R61)."""
+
+    HANDED_OVER = "handed_over", "remis en main propre"
+    REVOKED = "revoked", "demande révoquée"
+    REPLACED = "replaced", "code remplacé"
+    OVERDUE = "overdue", "durée de conservation passée"
+
+
+class Priority(IntEnum):
+    """Which mail leaves first: the smallest number."""
+
+    SIGN_IN = 0
+    CODE = 1
+    REST = 5

@@ -1,0 +1,29 @@
+"""Fixtures for all rooms: every test that takes ``database`` runs on SQLite and on PostgreSQL."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.databases import BACKENDS, fresh_database, fresh_url
+from workflow.database import Database
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """The engine under test."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(backend: str, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database at the newest version."""
+    with fresh_url(backend, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def database(backend: str, tmp_path: Path) -> Iterator[Database]:
+    """An empty database at the newest version."""
+    with fresh_database(backend, tmp_path) as database:
+        yield database

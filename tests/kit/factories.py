@@ -1,0 +1,209 @@
+"""Builders of facts, actors, settings and commands: each gives a sound default, each keyword replaces one field.
+
+All stand on Monday 12 October 2026 at 11 h in Toulouse, in the school year 2026-2027, in the establishment 0310001H.
+"""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from states import commands as c
+from states.actors import Actor, OnBehalf
+from states.checks import delegation_sees, listing_sees
+from states.facts import Check, Establishment, Facts, LastEvent, Removal, Report, Request
+from states.policy import Policy
+from states.school_year import SchoolCalendar, SchoolYear
+from states.vocabulary import (
+    Change,
+    CheckOutcome,
+    CodeFate,
+    ReissueReason,
+    RemovalKind,
+    RemovalOutcome,
+    RequestedBy,
+    RevokeReason,
+    Role,
+    Settlement,
+    State,
+    Step,
+    Trigger,
+    WithdrawReason,
+)
+
+NOW = datetime(2026, 10, 12, 9, 0, tzinfo=UTC)
+TODAY = date(2026, 10, 12)
+ISSUED_AT = datetime(2026, 10, 6, 8, 0, tzinfo=UTC)
+YEAR = SchoolYear(2026)
+LAST_DAY = date(2027, 8, 31)
+UAI = "0310001H"
+OTHER_UAI = "0751234J"
+REFERENCE = "ODA-2027-00042"
+MAILBOX = "ce.0310001h@ac-toulouse.fr"
+NOM, PRENOM, MAIL = "D'Étienne", "Anne-Sophie", "anne-sophie.detienne@ac-toulouse.fr"
+CHEF_NAME = "Bernard Castaing"
+CODE = "S3cretAB12"
+_LIFE = tuple(State)
+
+
+def calendar(**changes: Any) -> SchoolCalendar:
+    """Europe/Paris, the eve of the pupils' return: 2026-2027 ends on 31 August 2027."""
+    rentrees = {YEAR: date(2026, 9, 1), YEAR.next: date(2027, 9, 1)}
+    return replace(SchoolCalendar(timezone=ZoneInfo("Europe/Paris"), rentrees=rentrees), **changes)
+
+
+def policy(**changes: Any) -> Policy:
+    return replace(Policy(calendar=calendar()), **changes)
+
+
+def establishment(uai: str = UAI, **changes: Any) -> Establishment:
+    known = Establishment(uai=uai, nom="Collège Jean-Moulin", commune="Toulouse", departement="031", mailbox=MAILBOX)
+    return replace(known, **changes)
+
+
+def chef(*uais: str, **changes: Any) -> Actor:
+    base = Actor(role=Role.CHEF, number=1, label=f"la boîte de {UAI}", name=CHEF_NAME)
+    return replace(base, establishments=frozenset(uais or (UAI,)), **changes)
+
+
+def deputy(*uais: str, **changes: Any) -> Actor:
+    return chef(*uais, **{"role": Role.DEPUTY, "number": 2, "name": "Claire Ader", **changes})
+
+
+def operator(**changes: Any) -> Actor:
+    return replace(Actor(role=Role.OPERATOR, number=10, label="opérateur n° 10"), **changes)
+
+
+def reader(**changes: Any) -> Actor:
+    return replace(Actor(role=Role.READER, number=20, label="lecteur n° 20"), **changes)
+
+
+def schedule(**changes: Any) -> Actor:
+    return replace(Actor(role=Role.SCHEDULE, number=0, label="échéancier"), **changes)
+
+
+def actor(role: Role) -> Actor:
+    """Somebody in that role, in charge of the usual establishment where that means something."""
+    build = {Role.CHEF: chef, Role.DEPUTY: deputy, Role.OPERATOR: operator, Role.READER: reader}
+    return build.get(role, schedule)()
+
+
+def on_behalf(**changes: Any) -> OnBehalf:
+    return replace(OnBehalf(who="Mme la principale", how=RequestedBy.TELEPHONE, when="2026-10-09"), **changes)
+
+
+def checked(request: Request, *, on: date = date(2026, 10, 5), **outcomes: CheckOutcome) -> Request:
+    """The request with both checks made on that day, on what it bears now; positive unless told."""
+    listing = outcomes.get("listing", CheckOutcome.POSITIVE)
+    delegation = outcomes.get("delegation", CheckOutcome.POSITIVE)
+    return request.with_(
+        listing=Check(listing, "liste du 5 octobre", on, listing_sees(request)),
+        delegation=Check(delegation, "export DelegCE", on, delegation_sees(request)),
+    )
+
+
+def request(state: State = State.DECLARED, **changes: Any) -> Request:
+    """A request as it is in that state, every step before it done; a revoked one had its code."""
+    done = _LIFE.index(state)
+    found = Request(
+        reference=REFERENCE, uai=UAI, school_year=YEAR, state=state, version=done + 1, nom=NOM, prenom=PRENOM,
+        mail=MAIL, drane_declared_on=date(2026, 9, 10), chef_name=CHEF_NAME,
+    )  # fmt: skip
+    if done >= _LIFE.index(State.DELEGATED):
+        found = found.with_(delegation_why="aide aux parents", delegated_on=date(2026, 9, 15))
+    if done >= _LIFE.index(State.CHARTER_SIGNED):
+        found = found.with_(charter_signed_on=date(2026, 9, 20), charter_version="2026-1")
+    if done >= _LIFE.index(State.CODE_ISSUED):
+        found = checked(found).with_(code_issued_at=ISSUED_AT, expires_on=LAST_DAY)
+    return found.with_(**changes)
+
+
+def other(state: State = State.CODE_ISSUED, **changes: Any) -> Request:
+    """Another request of the same person, in another establishment unless told."""
+    return request(state, **{"reference": "ODA-2027-00077", "uai": OTHER_UAI, **changes})
+
+
+def report(number: int = 1, change: Change = Change.ABSENCE, **changes: Any) -> Report:
+    return replace(Report(number=number, change=change, effective_on=TODAY, reported_at=ISSUED_AT), **changes)
+
+
+def facts(of: Request | State | None = None, **changes: Any) -> Facts:
+    """What is known: of a request, of a request in that state, or of an establishment about to declare."""
+    known = request(of) if isinstance(of, State) else of
+    base = Facts(establishment=establishment(), request=known)
+    if known is not None:
+        base = replace(base, last=LastEvent(Trigger.DECLARE, "la boîte de 0310001H", NOW - timedelta(days=3)))
+    if known is not None and known.state is State.REVOKED and known.has_key:
+        base = replace(base, removal=Removal(RemovalKind.REMOVE_RIGHTS))
+    if known is not None and known.state is State.CODE_ISSUED:
+        base = replace(base, code_fate=CodeFate.ACCEPTED)
+    return replace(base, **changes)
+
+
+_ON: dict[str, Any] = {"reference": REFERENCE}
+_COMMANDS: dict[Trigger, c.Command] = {
+    Trigger.DECLARE: c.Declare(uai=UAI, nom=NOM, prenom=PRENOM, mail=MAIL, drane_declared_on=date(2026, 9, 10)),
+    Trigger.DELEGATE: c.Delegate(**_ON, why="aide aux parents", made_on=date(2026, 9, 15)),
+    Trigger.SIGN_CHARTER: c.SignCharter(**_ON, signed_on=date(2026, 9, 20), version="2026-1", copy_kept=True),
+    Trigger.SUBMIT: c.Submit(**_ON, nom=NOM, prenom=PRENOM, mail=MAIL),
+    Trigger.CHECK_LISTING: c.CheckListing(**_ON, outcome=CheckOutcome.POSITIVE, source="liste du 5 octobre"),
+    Trigger.CHECK_DELEGATION: c.CheckDelegation(**_ON, outcome=CheckOutcome.POSITIVE, source="export DelegCE"),
+    Trigger.SEND_BACK: c.SendBack(**_ON, step=Step.CHARTER, why="la charte est à revoir"),
+    Trigger.ISSUE_CODE: c.IssueCode(**_ON, code=c.Code(clear=CODE)),
+    Trigger.REISSUE_CODE: c.ReissueCode(**_ON, reason=ReissueReason.LOST, code=c.Code(clear=CODE)),
+    Trigger.CONFIRM_HANDOVER: c.ConfirmHandover(**_ON, handed_on=date(2026, 10, 8)),
+    Trigger.CONFIRM_EXPIRY: c.ConfirmExpiry(**_ON, expires_on=date(2027, 7, 31)),
+    Trigger.REPORT_CHANGE: c.ReportChange(**_ON, change=Change.ABSENCE, effective_on=TODAY),
+    Trigger.SETTLE_CHANGE: c.SettleChange(**_ON, settlement=Settlement.NO_EFFECT, why="retour prévu lundi"),
+    Trigger.AMEND: c.Amend(**_ON, mail="a.detienne@ac-toulouse.fr"),
+    Trigger.WITHDRAW: c.Withdraw(**_ON, reason=WithdrawReason.NOT_NEEDED),
+    Trigger.REVOKE: c.Revoke(**_ON, reason=RevokeReason.DEPARTURE),
+    Trigger.EXPIRE: c.Expire(**_ON),
+    Trigger.CONFIRM_REMOVAL: c.ConfirmRemoval(**_ON, outcome=RemovalOutcome.REMOVED),
+    Trigger.RENEW: c.Renew(**_ON),
+}
+
+
+def command(trigger: Trigger, **changes: Any) -> Any:
+    """A command that is accepted on ``facts_for(trigger)`` by ``actor_for(trigger)`` at ``now_for(trigger)``."""
+    return replace(_COMMANDS[trigger], **changes)
+
+
+_STARTS = {
+    Trigger.DELEGATE: State.DECLARED,
+    Trigger.SIGN_CHARTER: State.DELEGATED,
+    Trigger.SUBMIT: State.CHARTER_SIGNED,
+    Trigger.CHECK_LISTING: State.REQUESTED,
+    Trigger.CHECK_DELEGATION: State.REQUESTED,
+    Trigger.SEND_BACK: State.REQUESTED,
+    Trigger.AMEND: State.DELEGATED,
+    Trigger.WITHDRAW: State.REQUESTED,
+    Trigger.CONFIRM_REMOVAL: State.REVOKED,
+    Trigger.RENEW: State.REVOKED,
+}
+
+
+def facts_for(trigger: Trigger) -> Facts:
+    """Facts on which the usual command of that trigger is accepted."""
+    if trigger is Trigger.DECLARE:
+        return facts()
+    if trigger is Trigger.ISSUE_CODE:
+        return facts(checked(request(State.REQUESTED)))
+    found = facts(_STARTS.get(trigger, State.CODE_ISSUED))
+    return replace(found, reports=(report(),)) if trigger is Trigger.SETTLE_CHANGE else found
+
+
+def actor_for(trigger: Trigger) -> Actor:
+    """Who does it in his own name."""
+    if trigger is Trigger.EXPIRE:
+        return schedule()
+    rectorat = {
+        Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
+        Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
+    }  # fmt: skip
+    return operator() if trigger in rectorat else chef()
+
+
+def now_for(trigger: Trigger) -> datetime:
+    """The usual instant; after the school year's end for ``expire``."""
+    return datetime(2027, 8, 31, 22, 0, tzinfo=UTC) if trigger is Trigger.EXPIRE else NOW

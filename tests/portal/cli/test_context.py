@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+import workflow.settings
+from portal.cli.context import App, Who, parse_who
+from portal.cli.exits import ExitCode
+from states.vocabulary import Role
+from tests.portal.cli.conftest import Run
+from tests.portal.cli.sample import FAILURES
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("operator:a.b@ac-toulouse.fr", Who(Role.OPERATOR, ("a.b@ac-toulouse.fr",))),
+        ("chef:0310001h, 0751234J,0310001H", Who(Role.CHEF, ("0310001H", "0751234J"))),
+        ("adjoint:0310001H", Who(Role.DEPUTY, ("0310001H",))),
+        ("Lecteur: d@region-academique-occitanie.fr", Who(Role.READER, ("d@region-academique-occitanie.fr",))),
+        ("reader:d@ac-toulouse.fr", Who(Role.READER, ("d@ac-toulouse.fr",))),
+    ],
+)
+@pytest.mark.rule(2, 3)
+def test_who__is_read(text: str, who: Who) -> None:
+    assert parse_who(text) == who
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "ne dit pas qui agit"),
+        ("operator", "ne dit pas qui agit"),
+        ("chef:", "ne dit pas qui agit"),
+        ("ministre:a@b.fr", "ne dit pas qui agit"),
+        ("operator:dupont", "« dupont » n'est pas une adresse électronique"),
+        ("chef:0310001H,", "« » n'est pas un UAI"),
+        ("chef:31", "« 31 » n'est pas un UAI"),
+    ],
+)
+def test_who__is_refused_with_the_forms(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=r"operator:ADRESSE, chef:UAI\[,UAI\], adjoint:UAI\[,UAI\]") as refused:
+        parse_who(text)
+    assert said in str(refused.value).replace("«  »", "« »")
+
+
+def test_who__reaches_the_command(run: Run) -> None:
+    shown = run("--as", "chef:0310001H", "sample", "who")
+    assert shown.stdout.startswith("Who(role=<Role.CHEF")
+
+
+def test_settings__are_read_once_and_late(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls: list[Path] = []
+
+    def load(path: Path) -> str:
+        calls.append(path)
+        return "settings"
+
+    monkeypatch.setattr(workflow.settings, "load_settings", load)
+    app = App(tmp_path / "config.yaml")
+    assert calls == []
+    assert str(app.settings()) == str(app.settings()) == "settings"
+    assert calls == [tmp_path / "config.yaml"]
+
+
+def test_settings__that_cannot_be_used_are_a_settings_error(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(workflow.settings.SettingsError) as unusable:
+        App(tmp_path / "absent.yaml").settings()
+    FAILURES.append(unusable.value)
+    result = run("sample", "fail")
+    assert result.exit_code == ExitCode.SETTINGS
+    assert "absent.yaml" in result.stderr

@@ -1,0 +1,155 @@
+import os
+
+import click
+import pytest
+
+from portal.cli.french import FilePath, FrenchCommand
+from tests.portal.cli.conftest import Run
+from tests.portal.cli.english import english, refusals, walk
+from tests.portal.cli.sample import tree
+
+VALUES = ("sample", "values", "14/09/2026")
+
+
+def test_help__of_a_command(run: Run) -> None:
+    shown = run("sample", "values", "--help")
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("Utilisation : oda sample values [OPTIONS] DATE\n")
+    for words in (
+        "Arguments :\n  DATE  Le jour.",
+        "Options :\n",
+        "--reason RAISON",
+        "not-received : code non reçu",
+        "pin-forgotten : code PIN oublié",
+        "[par défaut : code-issued]",
+        "[par défaut : 20 ; au moins 1 et au",
+        "--count NOMBRE",
+        "--file FICHIER",
+        "--folder RÉPERTOIRE",
+        "--year ANNÉE",
+        "--uai UAI",
+        "--pair TEXTE...",
+        "--form [svg|texte]",
+        "--help               Affiche cette aide.",
+    ):
+        assert words in shown.stdout, shown.stdout
+
+
+def test_help__says_what_is_required(run: Run) -> None:
+    assert "[obligatoire]" in run("sample", "needs", "--help").stdout
+
+
+def test_help__of_a_group(run: Run) -> None:
+    shown = run("sample", "--help").stdout
+    assert "Utilisation : oda sample [OPTIONS] COMMANDE [ARGUMENTS]..." in shown
+    assert "Commandes :\n" in shown
+    assert "values  Toutes les sortes de valeurs." in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("--rason", "lost"), "L'option --rason n'existe pas. Vouliez-vous dire « --reason » ?"),
+        (("--zzzzzz",), "L'option --zzzzzz n'existe pas."),
+        (("-x",), "L'option -x n'existe pas."),
+        (("--count",), "L'option --count attend une valeur."),
+        (("--pair", "un"), "L'option --pair attend 2 valeurs."),
+        (("--json=oui",), "L'option --json n'attend pas de valeur."),
+        (("--count", "dix"), "--count : « dix » n'est pas un nombre entier."),
+        (("--limit", "0"), "--limit : « 0 » est hors limites : il faut au moins 1 et au plus 50."),
+        (("--form", "png"), "--form : « png » n'est pas accepté. Valeurs possibles : svg, texte."),
+        (
+            ("--reason", "fini"),
+            "--reason : « fini » n'est pas accepté. Valeurs possibles : not-received (code non reçu), ",
+        ),
+        (("--year", "2026"), "--year : « 2026 » n'est pas une année scolaire : écrire par exemple 2026-2027."),
+        (("--file", "/nulle/part"), "--file : « /nulle/part » est introuvable."),
+        (("--file", "/"), "--file : « / » est un répertoire, il faut un fichier."),
+        (("--folder", __file__), "est un fichier, il faut un répertoire."),
+        (("--who", "moi"), "--who : « moi » ne dit pas qui agit. Formes possibles : operator:ADRESSE"),
+        (("en", "trop"), "« en », « trop » : ce n'est pas attendu ici."),
+        (("--as", "chef:0310001H"), "L'option --as se place plus tôt dans la commande : oda --as …"),
+    ],
+)
+def test_error__says_what_is_wrong(run: Run, line: tuple[str, ...], said: str) -> None:
+    result = run(*VALUES, *line)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert said in result.stderr.partition("Erreur : ")[2]
+    assert "Utilisation : oda sample values" in result.stderr
+    assert "Aide : oda sample values --help" in result.stderr
+    assert english(result.output) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("sample", "needs", "-r", "lost"), "Il manque l'argument RÉFÉRENCE."),
+        (("sample", "needs", "x"), "Il manque l'option --reason. Valeurs possibles : not-received (code non reçu), "),
+        (("sample", "valeus"), "La commande « valeus » n'existe pas. Vouliez-vous dire « values » ?"),
+        (("smaple",), "La commande « smaple » n'existe pas. Vouliez-vous dire « sample » ?"),
+        (("--as", "chef:0310001H"), "Il manque la commande."),
+        (("sample", "values", "31/02/2026"), "DATE : « 31/02/2026 » n'existe pas dans le calendrier."),
+        (("sample", "values", "demain"), "DATE : « demain » n'est pas une date : écrire 14/09/2026 ou 2026-09-14."),
+    ],
+)
+def test_error__says_what_is_missing_or_unknown(run: Run, line: tuple[str, ...], said: str) -> None:
+    result = run(*line)
+    assert result.exit_code == 2
+    assert f"Erreur : {said}" in result.stderr
+    assert english(result.output) == []
+
+
+def test_error__nothing_asked_shows_the_help(run: Run) -> None:
+    result = run("sample")
+    assert result.exit_code == 2
+    assert "Commandes :" in result.stderr
+    assert english(result.output) == []
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        ({"readable": True}, "lu"),
+        ({"readable": False, "writable": True}, "modifié"),
+        ({"readable": False, "executable": True}, "exécuté"),
+    ],
+)
+def test_error__file_without_the_rights(monkeypatch: pytest.MonkeyPatch, checks: dict[str, bool], said: str) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(click.BadParameter, match=f"ne peut pas être {said} \\(droits insuffisants\\)"):
+        FilePath(exists=True, **checks).convert(__file__, None, None)
+
+
+def test_error__no_control_character_reaches_the_terminal(run: Run) -> None:
+    result = run(*VALUES, "--form", "\x1b[31mrouge\x07")
+    assert "\x1b" not in result.stderr
+    assert "\x07" not in result.stderr
+
+
+def test_values__are_read(run: Run) -> None:
+    read = run(
+        "sample", "values", "2026-09-14", "--reason", "PIN-forgotten", "--year", "2026/2027", "--uai", "031 0001h"
+    ).stdout  # fmt: skip
+    assert "datetime.date(2026, 9, 14)" in read
+    assert "ReissueReason.PIN_FORGOTTEN" in read
+    assert "SchoolYear(start=2026)" in read
+    assert "'0310001H'" in read
+    assert "'state': <State.CODE_ISSUED" in read
+    assert "'limit': 20" in read
+
+
+def test_values__day_is_read_both_ways(run: Run) -> None:
+    assert run("sample", "values", "1/9/2026").stdout == run("sample", "values", "2026-09-01").stdout
+
+
+def test_types__one_that_speaks_english_is_refused_when_declared() -> None:
+    with pytest.raises(TypeError, match="refuses in English"):
+        click.command("x", cls=FrenchCommand)(click.option("--ratio", type=float)(lambda ratio: ratio))
+
+
+def test_tree__no_english_in_help_nor_errors() -> None:
+    root = tree()
+    for command, context in walk(root, click.Context(root, info_name="oda")):
+        for shown in (command.get_help(context), *refusals(command, context)):
+            assert english(shown) == [], shown

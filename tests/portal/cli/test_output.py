@@ -1,0 +1,128 @@
+import io
+import json
+import sys
+from contextlib import redirect_stdout
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from portal.cli import cells, output
+from portal.cli.output import emit, progress
+from states.school_year import SchoolYear
+from states.vocabulary import State
+
+COLUMNS = {"reference": "référence", "nom": "RUPN", "state": "état", "on": "le"}
+ROWS: list[dict[str, object]] = [
+    {"reference": "ODA-2027-00001", "nom": "Élodie d'Aÿ", "state": State.DECLARED, "on": date(2026, 9, 14), "more": 1},
+    {"reference": "ODA-2027-00002", "nom": "B", "state": State.CODE_ISSUED, "on": None, "more": [SchoolYear(2026)]},
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _colourless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def shown_by(rows: list[dict[str, object]], columns: dict[str, str], screen: io.StringIO) -> str:
+    with redirect_stdout(screen):
+        emit(rows, columns, as_json=False)
+    return screen.getvalue()
+
+
+def test_emit__json_is_one_array_of_whole_rows(capfd: pytest.CaptureFixture[str]) -> None:
+    emit(ROWS, COLUMNS, as_json=True)
+    shown = capfd.readouterr().out
+    assert "Élodie" in shown
+    assert json.loads(shown)[0] == {
+        "reference": "ODA-2027-00001",
+        "nom": "Élodie d'Aÿ",
+        "state": "declared",
+        "on": "2026-09-14",
+        "more": 1,
+    }
+    assert json.loads(shown)[1]["more"] == ["2026-2027"]
+
+
+def test_emit__json_of_nothing_is_an_empty_array(capfd: pytest.CaptureFixture[str]) -> None:
+    emit([], COLUMNS, as_json=True)
+    assert capfd.readouterr().out == "[]\n"
+
+
+def test_emit__nothing_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    emit([], COLUMNS, as_json=False)
+    assert capfd.readouterr().out == "Aucune demande ne correspond.\n"
+
+
+def test_emit__away_from_a_terminal_columns_are_plain_and_whole(capfd: pytest.CaptureFixture[str]) -> None:
+    emit([*ROWS, {"nom": "x" * 300}], COLUMNS, as_json=False)
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].split() == ["référence", "RUPN", "état", "le"]
+    assert lines[1].split("  ", 1)[0] == "ODA-2027-00001"
+    assert lines[1].endswith("déclarée       14/09/2026")
+    assert lines[2].endswith("code transmis")
+    assert "x" * 300 in lines[3]
+
+
+def test_emit__on_a_terminal_is_a_table() -> None:
+    shown = shown_by(ROWS, COLUMNS, Terminal())
+    assert "───" in shown
+    assert "code transmis" in shown
+
+
+def test_emit__on_a_narrow_terminal_is_one_line_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # rich takes any dumb terminal for 80 columns wide
+    monkeypatch.setenv("COLUMNS", "30")
+    shown = shown_by(ROWS, COLUMNS, Terminal())
+    assert shown.startswith("référence : ODA-2027-00001\nRUPN : Élodie d'Aÿ\n")
+    assert "\n\nréférence : ODA-2027-00002\n" in shown
+
+
+@pytest.mark.parametrize("screen", [io.StringIO, Terminal])
+def test_emit__data_cannot_drive_the_terminal(screen: type[io.StringIO]) -> None:
+    shown = shown_by([{"nom": "A\x1b[2J\u009b31m\nB\u202e[bold]C"}], {"nom": "nom"}, screen())
+    assert not {"\x1b", "\u009b", "\u202e"} & set(shown)
+    assert "B\N{REPLACEMENT CHARACTER}[bold]C" in shown
+
+
+def test_json__control_characters_are_escaped_and_come_back() -> None:
+    name = "A\x1b\u009b\u202e\x7f\nB"
+    shown = cells.as_json([{"nom": name}])
+    assert not {"\x1b", "\u009b", "\u202e", "\x7f"} & set(shown)
+    assert json.loads(shown) == [{"nom": name}]
+
+
+def test_json__what_has_no_form_is_refused() -> None:
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        cells.as_json([{"x": object()}])
+
+
+def test_cell__instants_are_the_academies() -> None:
+    at = datetime(2026, 9, 14, 8, 5, tzinfo=UTC)
+    assert cells.cell(at, ZoneInfo("Europe/Paris")) == "14/09/2026 10:05"
+    assert cells.cell(at) == "14/09/2026 08:05 UTC"
+    assert cells.cell([True, False]) == "oui, non"
+
+
+def test_progress__is_silent_away_from_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    with progress(3, "Envoi") as advance:
+        advance(3)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("elapsed", "shown"), [(0.5, False), (1.5, True)])
+def test_progress__shows_after_a_second(monkeypatch: pytest.MonkeyPatch, elapsed: float, shown: bool) -> None:
+    instants = iter([10.0, 10.0 + elapsed])
+    terminal = Terminal()
+    monkeypatch.setattr(output, "monotonic", lambda: next(instants))
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress(3, "Envoi") as advance:
+        advance(2)
+    assert ("Envoi" in terminal.getvalue()) is shown

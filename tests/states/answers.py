@@ -1,0 +1,46 @@
+"""Asks the rules, and insists on the kind of answer."""
+
+from datetime import datetime
+from typing import Any
+
+from states.actors import Actor
+from states.case import Decision, Refused
+from states.commands import Command
+from states.decide import decide
+from states.facts import Facts
+from states.refusals import Reason
+from states.vocabulary import Trigger
+from tests.kit import factories as f
+
+
+def accepted(facts: Facts, command: Command, actor: Actor | None = None, now: datetime | None = None,
+             **policy: Any) -> Decision:  # fmt: skip
+    """The decision; fails with the reasons when there are some. ``policy`` are settings that differ from the usual."""
+    answer = _ask(facts, command, actor, now, policy)
+    assert isinstance(answer, Decision), str(answer)
+    return answer
+
+
+def refused(facts: Facts, command: Command, actor: Actor | None = None, now: datetime | None = None,
+            **policy: Any) -> dict[str, Reason]:  # fmt: skip
+    """The reasons by code, or by code and field where one code comes twice; fails on an acceptance."""
+    answer = _ask(facts, command, actor, now, policy)
+    assert isinstance(answer, Refused), f"accepted: {answer}"
+    codes = [reason.code for reason in answer.reasons]
+    return {r.code if codes.count(r.code) == 1 else f"{r.code}:{r.field}": r for r in answer.reasons}
+
+
+def usual(trigger: Trigger, **changes: Any) -> Decision:
+    """The usual command of a trigger, changed, on its usual facts: accepted."""
+    return accepted(f.facts_for(trigger), f.command(trigger, **changes))
+
+
+def unusual(trigger: Trigger, **changes: Any) -> dict[str, Reason]:
+    """The usual command of a trigger, changed, on its usual facts: refused."""
+    return refused(f.facts_for(trigger), f.command(trigger, **changes))
+
+
+def _ask(facts: Facts, command: Command, actor: Actor | None, now: datetime | None,
+         policy: dict[str, Any]) -> Decision | Refused:  # fmt: skip
+    who = actor or f.actor_for(command.trigger)
+    return decide(facts, command, who, now or f.now_for(command.trigger), f.policy(**policy))

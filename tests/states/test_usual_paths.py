@@ -1,0 +1,125 @@
+"""Each action's happy path, from every state that the reference gives it (R1)."""
+
+from dataclasses import replace
+
+import pytest
+
+from states.vocabulary import LIVE_STATES, RevokeReason, State, Step, Trigger, WithdrawReason
+from tests.kit import factories as f
+from tests.states.answers import accepted, refused, usual
+
+S, T = State, Trigger
+PATHS = {
+    T.DECLARE: (None, S.DECLARED),
+    T.DELEGATE: (S.DECLARED, S.DELEGATED),
+    T.SIGN_CHARTER: (S.DELEGATED, S.CHARTER_SIGNED),
+    T.SUBMIT: (S.CHARTER_SIGNED, S.REQUESTED),
+    T.CHECK_LISTING: (S.REQUESTED, S.REQUESTED),
+    T.CHECK_DELEGATION: (S.REQUESTED, S.REQUESTED),
+    T.SEND_BACK: (S.REQUESTED, S.DELEGATED),
+    T.ISSUE_CODE: (S.REQUESTED, S.CODE_ISSUED),
+    T.REISSUE_CODE: (S.CODE_ISSUED, S.CODE_ISSUED),
+    T.CONFIRM_HANDOVER: (S.CODE_ISSUED, S.CODE_ISSUED),
+    T.CONFIRM_EXPIRY: (S.CODE_ISSUED, S.CODE_ISSUED),
+    T.REPORT_CHANGE: (S.CODE_ISSUED, S.CODE_ISSUED),
+    T.SETTLE_CHANGE: (S.CODE_ISSUED, S.CODE_ISSUED),
+    T.AMEND: (S.DELEGATED, S.DELEGATED),
+    T.WITHDRAW: (S.REQUESTED, S.REVOKED),
+    T.REVOKE: (S.CODE_ISSUED, S.REVOKED),
+    T.EXPIRE: (S.CODE_ISSUED, S.REVOKED),
+    T.CONFIRM_REMOVAL: (S.REVOKED, S.REVOKED),
+    T.RENEW: (None, S.DECLARED),
+}
+
+
+@pytest.mark.parametrize("trigger", Trigger)
+@pytest.mark.rule("R1", "R8")
+def test_path__usual(trigger: Trigger) -> None:
+    before = f.facts_for(trigger).request
+    decision = usual(trigger)
+    assert (decision.source, decision.request.state) == PATHS[trigger]
+    assert decision.trigger is trigger
+    born = decision.source is None
+    assert decision.is_birth is born
+    assert decision.request.version == (1 if born or before is None else before.version + 1)
+
+
+FROM = {
+    T.DELEGATE: {S.DECLARED},
+    T.SIGN_CHARTER: {S.DELEGATED},
+    T.SUBMIT: {S.CHARTER_SIGNED},
+    T.CHECK_LISTING: {S.REQUESTED},
+    T.CHECK_DELEGATION: {S.REQUESTED},
+    T.SEND_BACK: {S.REQUESTED},
+    T.ISSUE_CODE: {S.REQUESTED},
+    T.REISSUE_CODE: {S.CODE_ISSUED},
+    T.CONFIRM_HANDOVER: {S.CODE_ISSUED},
+    T.CONFIRM_EXPIRY: {S.CODE_ISSUED},
+    T.REPORT_CHANGE: set(LIVE_STATES),
+    T.SETTLE_CHANGE: set(S),
+    T.AMEND: {S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED},
+    T.WITHDRAW: {S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED, S.REQUESTED},
+    T.REVOKE: set(LIVE_STATES),
+    T.EXPIRE: set(LIVE_STATES),
+    T.CONFIRM_REMOVAL: {S.REVOKED},
+}
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("trigger", FROM)
+@pytest.mark.rule("R1", "R30", "R45", "R46")
+def test_source__every_state(trigger: Trigger, state: State) -> None:
+    """Outside its states an action is refused for that; inside, never for that."""
+    facts = replace(f.facts(f.checked(f.request(state))), reports=(f.report(),))
+    if state in FROM[trigger]:
+        accepted(facts, f.command(trigger))
+        return
+    reasons = refused(facts, f.command(trigger))
+    assert set(reasons) == {"wrong_state"}
+    assert f"« {state.label} »" in reasons["wrong_state"].message
+
+
+@pytest.mark.rule("R1")
+def test_wrong_state__says_where_who_when() -> None:
+    reason = refused(f.facts(State.REQUESTED), f.command(T.DELEGATE))["wrong_state"]
+    assert reason.message == (
+        "La demande ODA-2027-00042 est « demandée » : la boîte de 0310001H a fait « déclarer le RUPN »"
+        " le 9 octobre 2026 à 11 h 00"
+    )
+    assert reason.remedy == "L'action « attester la délégation » part de l'état « déclarée »."
+
+
+@pytest.mark.parametrize(
+    ("step", "target"),
+    [
+        (Step.DECLARATION, S.DECLARED),
+        (Step.DELEGATION, S.DECLARED),
+        (Step.CHARTER, S.DELEGATED),
+        (Step.CONFIRMATION, S.CHARTER_SIGNED),
+    ],
+)
+@pytest.mark.rule("R38")
+def test_send_back__each_step(step: Step, target: State) -> None:
+    decision = usual(T.SEND_BACK, step=step, why="  à revoir ")
+    assert decision.request.state is target
+    assert decision.data == {"step": step.value}
+    assert decision.notes == {"why": "à revoir"}
+
+
+@pytest.mark.rule("R38")
+def test_send_back__needs_a_reason() -> None:
+    assert refused(f.facts(State.REQUESTED), f.command(T.SEND_BACK, why=" "))["bad_field"].field == "why"
+
+
+@pytest.mark.parametrize("reason", WithdrawReason)
+@pytest.mark.rule("R30")
+def test_withdraw__each_reason(reason: WithdrawReason) -> None:
+    assert usual(T.WITHDRAW, reason=reason).data["reason"] == reason.value
+
+
+@pytest.mark.parametrize("reason", RevokeReason)
+@pytest.mark.rule("R45")
+def test_revoke__each_reason(reason: RevokeReason) -> None:
+    decision = usual(T.REVOKE, reason=reason, note=" départ le 1er ")
+    assert decision.data["reason"] == reason.value
+    assert decision.notes == {"note": "départ le 1er"}

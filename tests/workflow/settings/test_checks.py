@@ -1,0 +1,77 @@
+"""The warnings of ``oda check-config``."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.settings.files import loaded
+from workflow.settings import check_settings
+
+NOVEMBER = date(2026, 11, 23)
+RELAY = "    security: none\n"
+REPLY = "  reply_to: cs@ac-toulouse.fr\n"
+LINKS = "documentation: {links: [{title: Aide, url: 'https://a.fr'}]}\n"
+DRANE = "drane: {declaration: sent_by_us}\n"
+YEARS = "school_year: {end: 09-30}\n"
+QUIET = RELAY + REPLY + LINKS + DRANE + YEARS
+
+
+def warnings(
+    folder: Path, text: str = QUIET, *, replace: tuple[str, str] = ("", ""), today: date = NOVEMBER
+) -> list[str]:
+    return check_settings(loaded(folder, text, replace=replace), today)
+
+
+def test_nothing_to_say(tmp_path: Path) -> None:
+    assert warnings(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("today", "years"),
+    [
+        (NOVEMBER, ["2027-2028"]),
+        (date(2027, 8, 31), ["2027-2028"]),
+        (date(2027, 9, 1), ["2027-2028", "2028-2029"]),
+        (date(2026, 8, 31), ["2025-2026"]),
+    ],
+)
+def test_default_date__of_the_running_year_and_the_next(tmp_path: Path, today: date, years: list[str]) -> None:
+    known = "school_year: {rentree_dates: {2027-2028: 2027-09-01}}\n"
+    said = warnings(tmp_path, QUIET.replace(YEARS, known), today=today)
+    assert [line.split()[5] for line in said] == years
+    assert all("est une date par défaut, le 31 août" in line for line in said)
+
+
+def test_default_date__says_which_line_to_add(tmp_path: Path) -> None:
+    (said,) = warnings(tmp_path, QUIET.replace(YEARS, "school_year: {rentree_dates: {2027-2028: 2027-09-01}}\n"))
+    assert said.endswith("donner la rentrée des élèves dans school_year.rentree_dates (2028-2029: …)")
+    (said, _) = warnings(tmp_path, QUIET.replace(YEARS, "school_year: {end: summer_start}\n"), today=date(2050, 1, 1))
+    assert "l'été 2050 de la zone C n'est pas connu" in said
+    assert "school_year.end_dates (2049-2050: …)" in said
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "'::1'"])
+def test_relay_in_clear__fine_on_this_machine(tmp_path: Path, host: str) -> None:
+    assert warnings(tmp_path, replace=("host: localhost", f"host: {host}")) == []
+
+
+@pytest.mark.parametrize("host", ["smtp.ac-toulouse.fr", "10.0.0.1"])
+def test_relay_in_clear__warns_elsewhere(tmp_path: Path, host: str) -> None:
+    (said,) = warnings(tmp_path, replace=("host: localhost", f"host: {host}"))
+    assert said.startswith(f"mail.relay.security : none vers {host}")
+    assert "mot de passe" not in said
+    (said,) = warnings(tmp_path, replace=("host: localhost", f"host: {host}\n    username: oda"))
+    assert "mot de passe du relais compris" in said
+
+
+def test_what_chefs_would_miss(tmp_path: Path) -> None:
+    said = warnings(tmp_path, RELAY + YEARS)
+    assert [line.split()[0] for line in said] == ["mail.reply_to", "drane.address", "documentation.links"]
+    assert "oda@ac-toulouse.fr" in said[0]
+
+
+def test_people__in_both_lists_and_alone_with_four_eyes(tmp_path: Path) -> None:
+    people = ("mail:\n", "  readers: [OP@ac-toulouse.fr]\nmail:\n")
+    said = warnings(tmp_path, QUIET + "four_eyes: true\n", replace=people)
+    assert [line.split()[0] for line in said] == ["people.readers", "four_eyes"]

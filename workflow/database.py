@@ -1,0 +1,101 @@
+"""One database, SQLite or PostgreSQL, as transactions (see docs/adr/0003)."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+BUSY_SECONDS = 10
+
+
+class DatabaseBusy(Exception):
+    """La base est occupée par un autre traitement depuis plus de 10 secondes : recommencer dans un instant."""
+
+
+class DatabaseUnreachable(Exception):
+    """La base de données ne répond pas : vérifier database.url et que le serveur est démarré."""
+
+
+class Database:
+    """Transactions on one database; the same code for both engines.
+
+    On SQLite a write transaction takes the writer's lock at once (``BEGIN IMMEDIATE``), after a lock of this
+    process: a reader that turned writer would fail whatever the time-out.
+    """
+
+    def __init__(self, url: str, *, password: str | None = None) -> None:
+        self.engine = _engine(url, password)
+        self.is_postgresql = self.engine.dialect.name == "postgresql"
+        self._writer = threading.Lock()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction. Raises DatabaseBusy after 10 s without the lock, DatabaseUnreachable."""
+        if self.is_postgresql:
+            with self._opened(write=True) as connection:
+                yield connection
+            return
+        if not self._writer.acquire(timeout=BUSY_SECONDS):
+            raise DatabaseBusy
+        try:
+            with self._opened(write=True) as connection:
+                yield connection
+        finally:
+            self._writer.release()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction: one consistent picture of the whole database."""
+        with self._opened(write=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _opened(self, *, write: bool) -> Iterator[Connection]:
+        options: dict[str, Any] = {"oda_write": write}
+        if self.is_postgresql and not write:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        try:
+            with self.engine.connect().execution_options(**options) as connection, connection.begin():
+                yield connection
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _translated(error: DBAPIError) -> Exception:
+    """A busy or unreachable database under its own name; any other error as it is."""
+    text = str(error.orig).lower()
+    if "database is locked" in text or "database table is locked" in text:
+        return DatabaseBusy()
+    if isinstance(error, OperationalError) and (error.connection_invalidated or "connection" in text):
+        return DatabaseUnreachable()
+    if "unable to open database file" in text:
+        return DatabaseUnreachable()
+    return error
+
+
+def _engine(url: str, password: str | None) -> Engine:
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    connect_args: dict[str, Any] = {"password": password} if password else {}
+    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": BUSY_SECONDS, **connect_args})
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Foreign keys are off by default; erased secrets must not linger in free pages."""
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("oda_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,200 @@
+"""The facts of a batch of commands, loaded and locked in a few queries whatever its size.
+
+An establishment's row is the lock of all its requests: whoever writes takes it first, in the order of the UAI, so
+two batches never wait for each other. A person's requests elsewhere are locked the same way (R9, R42).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, or_, select
+
+from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest
+from states.facts import Establishment, Facts, LastEvent, Removal, Report, Request
+from states.vocabulary import Change, CodeFate, RemovalKind, RemovalOutcome, Settlement, State
+from states.words import fold_mail, normalise_uai, person_key
+from workflow import tables
+from workflow.journal import Link
+from workflow.rows import ESTABLISHMENT, REQUEST, establishment_from, last_event_from, request_from, table_of
+
+REMOVAL = table_of(tables.RemovalTask)
+REPORT = table_of(tables.ChangeReport)
+_CHUNK = 500
+
+Fates = Callable[[Connection, Sequence[Request]], Mapping[str, CodeFate]]
+
+
+@dataclass
+class Known:
+    """What a batch knows; it grows as its commands are decided, so that each sees the ones before it."""
+
+    establishments: dict[str, Establishment] = field(default_factory=dict)
+    requests: dict[str, Request] = field(default_factory=dict)
+    lasts: dict[str, LastEvent] = field(default_factory=dict)
+    links: dict[str, Link] = field(default_factory=dict)
+    reports: dict[str, tuple[Report, ...]] = field(default_factory=dict)
+    removals: dict[str, Removal] = field(default_factory=dict)
+    fates: dict[str, CodeFate] = field(default_factory=dict)
+    people: dict[str, list[str]] = field(default_factory=dict)
+
+    def learn(self, request: Request) -> None:
+        """A request, new or changed, found afterwards by its person."""
+        self.requests[request.reference] = request
+        for key in (f"p:{request.person}", f"m:{request.folded_mail}"):
+            references = self.people.setdefault(key, [])
+            if request.reference not in references:
+                references.append(request.reference)
+
+    def others(self, identities: Iterable[tuple[str, str]], but: str) -> tuple[Request, ...]:
+        """The live requests of (person, folded mail) pairs, but one."""
+        keys = [key for person, mail in identities for key in (f"p:{person}", f"m:{mail}")]
+        references = {r for key in keys for r in self.people.get(key, ()) if r != but}
+        return tuple(r for r in (self.requests[name] for name in sorted(references)) if r.is_live)
+
+    def facts(self, command: Command) -> Facts:
+        """What one command's decision may look at."""
+        if not isinstance(command, OnRequest):
+            uai = normalise_uai(getattr(command, "uai", ""))
+            return Facts(establishment=self.establishments.get(uai), others=self.others(_identities(command, None), ""))
+        request = self.requests.get(command.reference)
+        if request is None:
+            return Facts(establishment=None)
+        reference = request.reference
+        extends = command.extends if isinstance(command, IssueCode) else None
+        people = [] if isinstance(command, Expire) else _identities(command, request)
+        return Facts(
+            establishment=self.establishments.get(request.uai),
+            request=request,
+            others=self.others(people, reference) if people else (),
+            reports=self.reports.get(reference, ()),
+            removal=self.removals.get(reference),
+            last=self.lasts.get(reference),
+            code_fate=self.fates.get(reference, CodeFate.NONE),
+            extended=self.requests.get(extends) if extends else None,
+            extended_removal=self.removals.get(extends) if extends else None,
+        )
+
+
+def _identities(command: Command, request: Request | None) -> list[tuple[str, str]]:
+    """The (person, folded mail) pairs whose other requests matter to a command."""
+    found = [(request.person, request.folded_mail)] if request else []
+    if isinstance(command, Declare):
+        found.append((person_key(command.nom, command.prenom), fold_mail(command.mail)))
+    if isinstance(command, Amend) and request:
+        nom, prenom = command.nom or request.nom, command.prenom or request.prenom
+        found.append((person_key(nom, prenom), fold_mail(command.mail or request.mail)))
+    return found
+
+
+class Loader:
+    """Loads and locks what a batch needs. ``fates`` asks the mails what became of each code (R58)."""
+
+    def __init__(
+        self, connection: Connection, fates: Fates, *, lock: bool = True, locked: Sequence[Any] | None = None
+    ) -> None:
+        """``locked``: the rows of the establishments when the caller already holds them."""
+        self._connection = connection
+        self._locked = locked
+        self._fates = fates
+        self._lock = lock
+
+    def load(self, commands: Sequence[Command]) -> Known:
+        known = Known()
+        references = {c.reference for c in commands if isinstance(c, OnRequest)}
+        references |= {c.extends for c in commands if isinstance(c, IssueCode) and c.extends}
+        own = self._rows(REQUEST.c.reference, references)
+        before = {row.reference: request_from(row) for row in own}
+        identities = [
+            pair for c in commands for pair in _identities(c, before.get(getattr(c, "reference", "")))
+        ]  # fmt: skip
+        uais = {normalise_uai(c.uai) for c in commands if isinstance(c, Declare)}
+        uais |= {r.uai for r in before.values()} | {row.uai for row in self._of_people(identities)}
+        self._establishments(known, uais)
+        for row in (*self._rows(REQUEST.c.reference, references), *self._of_people(identities)):
+            self._take(known, row)
+        self._rest(known, references)
+        return known
+
+    def load_year(self, school_year: str, uais: set[str]) -> Known:
+        """The live requests of a school year in these establishments, for its end: each is looked at alone,
+        without its person, its reports or its removal, so that a sweep stays quick (R50)."""
+        known = Known()
+        self._establishments(known, uais)
+        for chunk in _chunks(uais):
+            query = select(REQUEST).where(
+                REQUEST.c.uai.in_(chunk),
+                REQUEST.c.school_year == school_year,
+                REQUEST.c.state != State.REVOKED.value,
+            )
+            for row in self._connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference)):
+                known.requests[row.reference] = request_from(row)
+                known.links[row.reference] = Link(row.chain_head, row.chain_length)
+        return known
+
+    def _take(self, known: Known, row: Any) -> None:
+        known.learn(request_from(row))
+        known.links[row.reference] = Link(row.chain_head, row.chain_length)
+        known.lasts[row.reference] = last_event_from(row)
+
+    def _establishments(self, known: Known, uais: set[str]) -> None:
+        if self._locked is not None:
+            known.establishments = {row.uai: establishment_from(row) for row in self._locked}
+            return
+        for chunk in _chunks(uais):
+            query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(chunk)).order_by(ESTABLISHMENT.c.uai)
+            if self._lock:
+                query = query.with_for_update(key_share=True)
+            for row in self._connection.execute(query):
+                known.establishments[row.uai] = establishment_from(row)
+
+    def _rows(self, column: ColumnElement[Any], values: set[str]) -> list[Any]:
+        rows: list[Any] = []
+        for chunk in _chunks(values):
+            rows += self._connection.execute(select(REQUEST).where(column.in_(chunk))).all()
+        return rows
+
+    def _of_people(self, identities: list[tuple[str, str]]) -> list[Any]:
+        rows: list[Any] = []
+        for chunk in _chunks(set(identities)):
+            people = [person for person, _ in chunk]
+            mails = [mail for _, mail in chunk]
+            same = or_(REQUEST.c.person.in_(people), REQUEST.c.folded_mail.in_(mails))
+            query = select(REQUEST).where(same, REQUEST.c.state != State.REVOKED.value)
+            rows += self._connection.execute(query).all()
+        return rows
+
+    def _rest(self, known: Known, references: set[str]) -> None:
+        reports: dict[str, list[Report]] = {}
+        for chunk in _chunks(references):
+            of_reports = select(REPORT).where(REPORT.c.reference.in_(chunk)).order_by(REPORT.c.number)
+            for row in self._connection.execute(of_reports):
+                reports.setdefault(row.reference, []).append(report_from(row))
+            for row in self._connection.execute(select(REMOVAL).where(REMOVAL.c.reference.in_(chunk))):
+                known.removals[row.reference] = removal_from(row)
+        known.reports = {reference: tuple(found) for reference, found in reports.items()}
+        asked = [known.requests[r] for r in sorted(references) if r in known.requests]
+        known.fates = dict(self._fates(self._connection, asked))
+
+
+def report_from(row: Any) -> Report:
+    return Report(
+        number=row.number, change=_member(Change, row.change), effective_on=row.effective_on,
+        reported_at=row.reported_at, settled_at=row.settled_at,
+        settlement=_member(Settlement, row.settlement) if row.settlement else None,
+    )  # fmt: skip
+
+
+def removal_from(row: Any) -> Removal:
+    outcome = _member(RemovalOutcome, row.outcome) if row.outcome else None
+    return Removal(_member(RemovalKind, row.kind), outcome)
+
+
+def _member(values: type[Any], text: str) -> Any:
+    return values(text)
+
+
+def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
+    """Slices that every database takes as bound parameters, always in the same order."""
+    ordered = sorted(values)
+    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))

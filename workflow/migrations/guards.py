@@ -1,0 +1,110 @@
+"""The database's own refusals: no state without its event, no event changed or removed (R8, R63).
+
+Written once a database, for they have no common form. A guard is never weakened by a later version: it is replaced
+whole in a migration of its own.
+"""
+
+from sqlalchemy import Connection
+
+NO_EVENT = "un état ne change que par un événement du journal (R8)"
+FIXED = "la référence, l'établissement et l'année d'une demande ne changent pas (R8)"
+NO_DELETE = "une demande ne se supprime pas (R8)"
+EVENT_FIXED = "un événement du journal ne se modifie ni ne se supprime (R63)"
+EVENT_TWICE = "cet événement du journal existe déjà (R63)"
+NOTE_FIXED = "une note du journal ne se modifie pas (R64)"
+
+_BORN = "NEW.version = 1 AND NEW.chain_length = 1"
+_MOVED = "NEW.version = OLD.version + 1 AND NEW.chain_length = OLD.chain_length + 1"
+
+
+def _event(source: str) -> str:
+    """The event that a new state of a request must have."""
+    return (
+        "EXISTS (SELECT 1 FROM event WHERE stream = NEW.reference AND seq = NEW.chain_length"
+        f" AND hash = NEW.chain_head AND to_state = NEW.state AND {source})"
+    )
+
+
+def _quoted(message: str) -> str:
+    return "'" + message.replace("'", "''") + "'"
+
+
+def _sqlite(name: str, timing: str, when: str, message: str) -> str:
+    condition = f"WHEN {when} " if when else ""
+    return f"CREATE TRIGGER {name} {timing} {condition}BEGIN SELECT RAISE(ABORT, {_quoted(message)}); END"
+
+
+_CHANGED = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in ("state", "version", "chain_head", "chain_length"))
+_RENAMED = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in ("reference", "uai", "school_year"))
+
+SQLITE = (
+    _sqlite(
+        "guard_request_birth", "BEFORE INSERT ON delegation_request",
+        f"NOT ({_BORN} AND {_event('from_state IS NULL')})"
+        " OR EXISTS (SELECT 1 FROM delegation_request WHERE reference = NEW.reference)", NO_EVENT,
+    ),
+    _sqlite(
+        "guard_request_state", "BEFORE UPDATE ON delegation_request",
+        f"({_CHANGED}) AND NOT ({_MOVED} AND {_event('from_state IS OLD.state')})", NO_EVENT,
+    ),
+    _sqlite("guard_request_fixed", "BEFORE UPDATE ON delegation_request", _RENAMED, FIXED),
+    _sqlite("guard_request_delete", "BEFORE DELETE ON delegation_request", "", NO_DELETE),
+    _sqlite("guard_event_update", "BEFORE UPDATE ON event", "", EVENT_FIXED),
+    _sqlite("guard_event_delete", "BEFORE DELETE ON event", "", EVENT_FIXED),
+    _sqlite(
+        "guard_event_twice", "BEFORE INSERT ON event",
+        "EXISTS (SELECT 1 FROM event WHERE stream = NEW.stream AND seq = NEW.seq)", EVENT_TWICE,
+    ),
+    _sqlite("guard_note_update", "BEFORE UPDATE ON event_note", "", NOTE_FIXED),
+    _sqlite(
+        "guard_note_twice", "BEFORE INSERT ON event_note",
+        "EXISTS (SELECT 1 FROM event_note WHERE stream = NEW.stream AND seq = NEW.seq AND field = NEW.field)",
+        NOTE_FIXED,
+    ),
+)  # fmt: skip
+
+
+def _function(name: str, when: str, message: str) -> str:
+    raised = f"RAISE EXCEPTION USING MESSAGE = {_quoted(message)}, ERRCODE = 'integrity_constraint_violation';"
+    body = f"IF {when} THEN {raised} END IF; RETURN NEW;" if when else raised
+    return f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
+
+
+def _postgresql(name: str, timing: str, when: str, message: str, each: str = "ROW") -> tuple[str, str]:
+    trigger = f"CREATE TRIGGER {name} {timing} FOR EACH {each} EXECUTE FUNCTION {name}()"
+    return _function(name, when, message), trigger
+
+
+def _distinct(condition: str) -> str:
+    """SQLite's null-safe comparisons in PostgreSQL's words."""
+    return condition.replace(" IS NOT OLD.", " IS DISTINCT FROM OLD.").replace(
+        "IS OLD.state", "IS NOT DISTINCT FROM OLD.state"
+    )
+
+
+POSTGRESQL = tuple(
+    statement
+    for pair in (
+        _postgresql(
+            "guard_request_birth", "BEFORE INSERT ON delegation_request",
+            f"NOT ({_BORN} AND {_event('from_state IS NULL')})", NO_EVENT,
+        ),
+        _postgresql(
+            "guard_request_state", "BEFORE UPDATE ON delegation_request",
+            _distinct(f"({_CHANGED}) AND NOT ({_MOVED} AND {_event('from_state IS OLD.state')})"), NO_EVENT,
+        ),
+        _postgresql("guard_request_fixed", "BEFORE UPDATE ON delegation_request", _distinct(_RENAMED), FIXED),
+        _postgresql("guard_request_delete", "BEFORE DELETE ON delegation_request", "", NO_DELETE),
+        _postgresql("guard_request_truncate", "BEFORE TRUNCATE ON delegation_request", "", NO_DELETE, "STATEMENT"),
+        _postgresql("guard_event_fixed", "BEFORE UPDATE OR DELETE ON event", "", EVENT_FIXED),
+        _postgresql("guard_event_truncate", "BEFORE TRUNCATE ON event", "", EVENT_FIXED, "STATEMENT"),
+        _postgresql("guard_note_update", "BEFORE UPDATE ON event_note", "", NOTE_FIXED),
+    )
+    for statement in pair
+)  # fmt: skip
+
+
+def create_guards(connection: Connection) -> None:
+    """Put every guard in place."""
+    for statement in SQLITE if connection.dialect.name == "sqlite" else POSTGRESQL:
+        connection.exec_driver_sql(statement)

@@ -1,0 +1,104 @@
+"""Requests and establishments between their rows and the plain values of the rules."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Row, Table
+
+from states.facts import Check, Establishment, LastEvent, Request
+from states.school_year import SchoolYear
+from states.vocabulary import CheckOutcome, State, Trigger
+from workflow import tables
+
+
+def table_of(model: type[Any]) -> Table:
+    """The SQLAlchemy table behind a class of ``workflow.tables``."""
+    return model.__table__  # type: ignore[no-any-return]
+
+
+REQUEST = table_of(tables.DelegationRequest)
+ESTABLISHMENT = table_of(tables.Establishment)
+_STATES = {s.value: s for s in State}
+_TRIGGERS = {t.value: t for t in Trigger}
+_OUTCOMES = {o.value: o for o in CheckOutcome}
+_FIELDS = tuple(f.name for f in fields(Request))
+
+school_year = lru_cache(maxsize=64)(SchoolYear.parse)
+
+
+def establishment_from(row: Row[Any]) -> Establishment:
+    """The mailbox in force is the operator's choice, else the directory's (R14)."""
+    return Establishment(
+        uai=row.uai, nom=row.nom, commune=row.commune, departement=row.departement, is_open=row.is_open,
+        mailbox=row.set_mailbox or row.mailbox,
+    )  # fmt: skip
+
+
+def request_from(row: Row[Any]) -> Request:
+    return Request(
+        reference=row.reference, uai=row.uai, school_year=school_year(row.school_year), state=_STATES[row.state],
+        version=row.version, nom=row.nom, prenom=row.prenom, mail=row.mail,
+        drane_declared_on=row.drane_declared_on, chef_name=row.chef_name, delegation_why=row.delegation_why,
+        delegated_on=row.delegated_on, charter_signed_on=row.charter_signed_on,
+        charter_version=row.charter_version, listing=_check(row, "listing"), delegation=_check(row, "delegation"),
+        code_issued_at=row.code_issued_at, extends=row.extends, expires_on=row.expires_on, handed_on=row.handed_on,
+        renews=row.renews, acted_on_behalf=_numbers(row.acted_on_behalf),
+    )  # fmt: skip
+
+
+def last_event_from(row: Row[Any]) -> LastEvent:
+    return LastEvent(_TRIGGERS[row.last_trigger], row.last_actor, row.changed_at)
+
+
+def _check(row: Row[Any], name: str) -> Check | None:
+    outcome = getattr(row, f"{name}_outcome")
+    if outcome is None:
+        return None
+    rest = (getattr(row, f"{name}_{part}") for part in ("source", "checked_on", "seen"))
+    return Check(_OUTCOMES[outcome], *rest)
+
+
+@lru_cache(maxsize=1024)
+def _numbers(text: str) -> frozenset[int]:
+    return frozenset(int(part) for part in text.split())
+
+
+def _check_columns(name: str) -> Callable[[Any], dict[str, Any]]:
+    def columns(check: Check | None) -> dict[str, Any]:
+        return {
+            f"{name}_outcome": check.outcome.value if check else None,
+            f"{name}_source": check.source if check else "",
+            f"{name}_checked_on": check.checked_on if check else None,
+            f"{name}_seen": check.seen if check else "",
+        }
+
+    return columns
+
+
+_COLUMNS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "school_year": lambda value: {"school_year": str(value)},
+    "state": lambda value: {"state": value.value},
+    "listing": _check_columns("listing"),
+    "delegation": _check_columns("delegation"),
+    "acted_on_behalf": lambda value: {"acted_on_behalf": " ".join(map(str, sorted(value)))},
+}
+
+
+def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
+    """The columns that differ from ``before``, all of them at a birth; ``with_`` keeps an unchanged value itself."""
+    names = [n for n in _FIELDS if before is None or getattr(before, n) is not getattr(after, n)]
+    columns = _columns(names, after)
+    if {"nom", "prenom", "mail"} & set(names):
+        columns |= {"folded_mail": after.folded_mail, "person": after.person}
+    return columns
+
+
+def _columns(names: Iterable[str], request: Request) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name in names:
+        value = getattr(request, name)
+        special = _COLUMNS.get(name)
+        columns |= special(value) if special else {name: value}
+    return columns

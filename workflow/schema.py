@@ -1,0 +1,60 @@
+"""The schema's versions: brought up to date by ``oda database upgrade``, checked at every start."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from workflow.database import Database
+
+
+class SchemaBehind(Exception):
+    """La base n'est pas à la version de ce logiciel : lancer « oda database upgrade »."""
+
+
+class SchemaAhead(Exception):
+    """La base est d'une version plus récente que ce logiciel : installer la version à jour."""
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def newest() -> str:
+    """The version that this software wants."""
+    location = str(Path(__file__).parent / "migrations")
+    return ScriptDirectory(location).get_current_head() or ""
+
+
+def version(connection: Connection) -> str | None:
+    """The database's version; None when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Bring the database up to date, in one transaction. Returns the version before and after."""
+    with database.write() as connection:
+        before = version(connection)
+        if before is not None and before not in _known():
+            raise SchemaAhead
+        command.upgrade(_config(connection), "head")
+    return before, newest()
+
+
+def require_current(connection: Connection) -> None:
+    """Raises SchemaBehind or SchemaAhead unless the database is at this software's version."""
+    current = version(connection)
+    if current == newest():
+        return
+    raise SchemaBehind if current is None or current in _known() else SchemaAhead
+
+
+def _known() -> set[str]:
+    location = str(Path(__file__).parent / "migrations")
+    return {script.revision for script in ScriptDirectory(location).walk_revisions()}

@@ -1,0 +1,132 @@
+"""The secrets: read from the environment or from private files, never from ``config.yaml``."""
+
+import base64
+import os
+import stat
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+SEAL_KEY, JOURNAL_KEY = "seal-key", "journal-key"
+SMTP_PASSWORD, DATABASE_PASSWORD = "smtp-password", "database-password"
+SECRET_NAMES = (SEAL_KEY, JOURNAL_KEY, SMTP_PASSWORD, DATABASE_PASSWORD)
+MAX_BYTES = 65536
+
+
+class SecretError(Exception):
+    """A secret cannot be used; the message says why and what to do, in French, and never quotes it."""
+
+
+class SecretMissing(SecretError):
+    """No such secret was given, by any of the three ways."""
+
+
+class SecretRefused(SecretError):
+    """The secret is there, but empty, unreadable, or its file is open to others."""
+
+
+def environment_name(name: str) -> str:
+    """``seal-key`` is ``ODA_SEAL_KEY`` in the environment."""
+    return "ODA_" + name.upper().replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Where the secrets are looked up: the environment first, then the folder of files."""
+
+    directory: Path
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def read(self, name: str) -> SecretStr:
+        """One secret, masked when printed. Raises SecretMissing or SecretRefused."""
+        found = self.find(name)
+        if found is None:
+            variable = environment_name(name)
+            raise SecretMissing(
+                f"le secret {name} manque ; le donner par la variable {variable}, par un fichier que désigne"
+                f" {variable}_FILE, ou dans le fichier {self.directory / name} (chmod 600)"
+            )
+        return found
+
+    def find(self, name: str) -> SecretStr | None:
+        """As ``read``, but None when the secret was not given. Raises SecretRefused when it is not usable."""
+        if name not in SECRET_NAMES:
+            raise ValueError(f"no secret is called {name}")
+        variable = environment_name(name)
+        if variable in self.environ:
+            return _usable(self.environ[variable], f"la variable {variable}")
+        if file := self.environ.get(f"{variable}_FILE"):
+            if (found := _read_file(Path(file))) is None:
+                raise SecretRefused(f"{variable}_FILE désigne {file}, qui n'existe pas : corriger le chemin")
+            return found
+        return _read_file(self.directory / name)
+
+
+def generate(directory: Path) -> tuple[Path, ...]:
+    """Make the two keys that an installation needs (0600, in a 0700 folder); those already there are kept.
+
+    Returns the files made. Losing ``seal-key`` loses the codes waiting; losing ``journal-key`` the proof of the texts.
+    """
+    from cryptography.fernet import Fernet
+
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    makers: dict[str, Callable[[], bytes]] = {
+        SEAL_KEY: Fernet.generate_key,
+        JOURNAL_KEY: lambda: base64.urlsafe_b64encode(os.urandom(32)),
+    }
+    return tuple(directory / name for name, make in makers.items() if _create(directory / name, make()))
+
+
+def _create(path: Path, content: bytes) -> bool:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content + b"\n")
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()  # half a key would never be overwritten
+        raise
+    return True
+
+
+def _read_file(path: Path) -> SecretStr | None:
+    try:
+        # O_NONBLOCK: a pipe left there must not hang the service.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        raise SecretRefused(f"{path} ne peut pas être lu : le donner au compte du service, chmod 600") from None
+    try:
+        _refuse_unless_private(os.fstat(descriptor).st_mode, path)
+        content = os.read(descriptor, MAX_BYTES)
+    finally:
+        os.close(descriptor)
+    try:
+        return _usable(content.decode("utf-8"), str(path))
+    except UnicodeDecodeError:
+        raise SecretRefused(f"{path} n'est pas un texte : refaire ce secret") from None
+
+
+def _refuse_unless_private(mode: int, path: Path) -> None:
+    if not stat.S_ISREG(mode):
+        raise SecretRefused(f"{path} n'est pas un fichier ordinaire : y mettre un fichier, chmod 600")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SecretRefused(
+            f"{path} est ouvert à d'autres comptes (mode {stat.S_IMODE(mode):o}) : faire « chmod 600 {path} »"
+        )
+
+
+def _usable(text: str, where: str) -> SecretStr:
+    kept = text.rstrip("\r\n")
+    if not kept.strip():
+        raise SecretRefused(f"{where} ne contient aucun secret : y mettre le secret, ou l'ôter")
+    return SecretStr(kept)

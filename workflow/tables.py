@@ -1,0 +1,223 @@
+"""The tables of this room. States and kinds are text held by a CHECK; instants are aware UTC.
+
+``table=True`` validates nothing: values come from the rules, which have checked them. Rows are read and written
+with SQLAlchemy Core; these classes say what is stored.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import Column, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from notifications.columns import UtcDateTime, one_of
+from states.vocabulary import Change, RemovalKind, RemovalOutcome, Settlement, State
+
+
+def _instant(*, nullable: bool = False) -> Column[datetime]:
+    return Column(UtcDateTime(), nullable=nullable)
+
+
+class Establishment(SQLModel, table=True):
+    """A school of the open directory. ``set_mailbox`` is an operator's choice, which survives imports (R14)."""
+
+    uai: str = Field(primary_key=True)
+    nom: str
+    kind: str = ""
+    commune: str = ""
+    departement: str = Field(default="", index=True)
+    mailbox: str | None = None
+    set_mailbox: str | None = None
+    is_open: bool = True
+    is_listed: bool = True
+
+
+class DelegationRequest(SQLModel, table=True):
+    """One request. Personal data stand here, beside the journal and never in it (R64)."""
+
+    __tablename__ = "delegation_request"
+    __table_args__ = (
+        one_of("state", State),
+        Index("ix_request_establishment", "uai", "school_year"),
+        Index(
+            "ix_request_live", "school_year", "uai",
+            sqlite_where=text("state <> 'revoked'"), postgresql_where=text("state <> 'revoked'"),
+        ),
+        Index("ix_request_mail", "folded_mail"),
+        Index("ix_request_person", "person"),
+        Index(
+            "uq_request_live", "uai", "school_year", "folded_mail", unique=True,
+            sqlite_where=text("state <> 'revoked'"), postgresql_where=text("state <> 'revoked'"),
+        ),
+    )  # fmt: skip
+
+    reference: str = Field(primary_key=True)
+    uai: str = Field(foreign_key="establishment.uai")
+    school_year: str
+    state: str
+    version: int
+    nom: str
+    prenom: str
+    mail: str
+    folded_mail: str
+    person: str
+    drane_declared_on: date | None = None
+    chef_name: str = ""
+    delegation_why: str = ""
+    delegated_on: date | None = None
+    charter_signed_on: date | None = None
+    charter_version: str | None = None
+    listing_outcome: str | None = None
+    listing_source: str = ""
+    listing_checked_on: date | None = None
+    listing_seen: str = ""
+    delegation_outcome: str | None = None
+    delegation_source: str = ""
+    delegation_checked_on: date | None = None
+    delegation_seen: str = ""
+    code_issued_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    extends: str | None = None
+    expires_on: date | None = None
+    handed_on: date | None = None
+    renews: str | None = None
+    acted_on_behalf: str = ""
+    created_at: datetime = Field(sa_column=_instant())
+    changed_at: datetime = Field(sa_column=_instant())
+    last_trigger: str
+    last_actor: str
+    chain_head: str
+    chain_length: int
+
+
+class Event(SQLModel, table=True):
+    """One link of a chain (R63). ``canonical`` is what is hashed; the other columns are read from it."""
+
+    __table_args__ = (Index("ix_event_at", "at"),)
+
+    stream: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    kind: str
+    from_state: str | None = None
+    to_state: str | None = None
+    actor: int
+    role: str
+    at: datetime = Field(sa_column=_instant())
+    canonical: str = Field(sa_column=Column(Text, nullable=False))
+    hash: str
+
+
+class EventNote(SQLModel, table=True):
+    """A free text beside its event: erasable, while the event keeps a keyed commitment of it (R64)."""
+
+    __tablename__ = "event_note"
+
+    stream: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    nonce: str
+    body: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class Installation(SQLModel, table=True):
+    """The single row of this installation: its birth, and the head of its own chain."""
+
+    id: int = Field(default=1, primary_key=True)
+    created_at: datetime = Field(sa_column=_instant())
+    key_check: str
+    chain_head: str
+    chain_length: int
+
+
+class ActorRow(SQLModel, table=True):
+    """Who a number of the journal is. ``key`` tells one from another; ``label`` is what people read."""
+
+    __tablename__ = "actor"
+
+    number: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)
+    label: str
+
+
+class Counter(SQLModel, table=True):
+    """The last number given, by school year: a hole in the references is seen by the journal's check (R65)."""
+
+    school_year: str = Field(primary_key=True)
+    last: int
+
+
+class RemovalTask(SQLModel, table=True):
+    """What remains to be confirmed on the ODA server, one at most a request (R47)."""
+
+    __tablename__ = "removal_task"
+    __table_args__ = (
+        one_of("kind", RemovalKind),
+        one_of("outcome", RemovalOutcome),
+        Index("ix_removal_open", "closed_at", "reference"),
+    )
+
+    reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
+    kind: str
+    opened_at: datetime = Field(sa_column=_instant())
+    outcome: str | None = None
+    closed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+
+
+class ChangeReport(SQLModel, table=True):
+    """A change that was reported, numbered within its request (R32)."""
+
+    __tablename__ = "change_report"
+    __table_args__ = (one_of("change", Change), one_of("settlement", Settlement))
+
+    reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
+    number: int = Field(primary_key=True)
+    change: str
+    effective_on: date
+    reported_at: datetime = Field(sa_column=_instant())
+    settlement: str | None = None
+    settled_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+
+
+class Occurrence(SQLModel, table=True):
+    """A scheduled thing that has happened: its key makes it happen once (R50). ``requests``: how many."""
+
+    key: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=_instant())
+    requests: int = 0
+
+
+class YearEndRecord(SQLModel, table=True):
+    """The end of a school year as it was foreseen, and whether the brake holds it (R51, R52)."""
+
+    __tablename__ = "year_end"
+
+    school_year: str = Field(primary_key=True)
+    last_day: date
+    ends_at: datetime = Field(sa_column=_instant())
+    recorded_at: datetime = Field(sa_column=_instant())
+    held_why: str | None = None
+    held_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    confirmed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    confirmed_by: int | None = None
+
+
+class Node(SQLModel, table=True):
+    """A process that ticks, and when it last did (R52)."""
+
+    name: str = Field(primary_key=True)
+    host: str
+    seen_at: datetime = Field(sa_column=_instant())
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """An action already done under a key (R10). ``digest`` is of the command without its secrets."""
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (UniqueConstraint("actor", "trigger", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    actor: int
+    trigger: str
+    key: str
+    digest: str
+    reference: str
+    version: int
+    at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, index=True))

@@ -1,0 +1,117 @@
+"""The end of the school year, whole: foreseen, held, confirmed, swept, previewed (R50 to R54)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import Connection, select, update
+
+from notifications.ports import crash_point
+from states.actors import Actor
+from states.brake import Hold, Verdict
+from states.case import Scalar
+from states.happening import Happening
+from states.school_year import SchoolYear, YearEnd
+from workflow import installation
+from workflow.engine import Engine
+from workflow.foresight import RECORD, Foresight, Judged, live_years, mark_alive
+from workflow.rows import school_year
+from workflow.sweep import Sweep
+
+
+class Reporter(Protocol):
+    """Who tells the operators of a year's end (R52, R54)."""
+
+    def year_ended(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None: ...
+
+    def year_held(self, connection: Connection, end: YearEnd, hold: Hold, now: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldYear:
+    """A year's end that waits for an operator, and since when."""
+
+    school_year: SchoolYear
+    last_day: date
+    hold: Hold
+    held_at: datetime
+
+
+class NothingHeld(Exception):
+    """Cette fin d'année n'est pas retenue : il n'y a rien à confirmer."""
+
+
+class YearEnds:
+    """Everything about the ends of school years."""
+
+    def __init__(self, engine: Engine, reporter: Reporter) -> None:
+        self._engine = engine
+        self._reporter = reporter
+        self._foresight = Foresight(engine.policy, engine.notary)
+        self._sweep = Sweep(engine, self._close)
+
+    def observe(self, actor: Actor, node: str, host: str) -> list[Judged]:
+        """One look at every end, then this node's trace of life, in one transaction: a hold is kept with it."""
+        now = self._engine.clock.now()
+        with self._engine.database.write() as connection:
+            judged = self._foresight.observe(connection, actor, now)
+            for one in judged:
+                if one.verdict is Verdict.HOLD and one.hold:
+                    self._reporter.year_held(connection, one.end, one.hold, now)
+            mark_alive(connection, node, host, now)
+            crash_point("year_end.observed")
+        return judged
+
+    def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> int:
+        """Sweep a year that may run. Returns how many requests were revoked by this call."""
+        return self._sweep.run(end, actor, progress).revoked
+
+    def _close(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None:
+        actor = installation.schedule_actor_in(connection)
+        day = end.last_day.isoformat()
+        data: dict[str, Scalar] = {"school_year": str(end.school_year), "last_day": day, "revoked": revoked}
+        installation.record(connection, self._engine.notary, "year_ended", actor, now, data)
+        if revoked:
+            self._reporter.year_ended(connection, end, revoked, now)
+
+    def held(self) -> list[HeldYear]:
+        """The ends that the brake holds and nobody has confirmed."""
+        query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
+        holds = {hold.value: hold for hold in Hold}
+        with self._engine.database.read() as connection:
+            rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
+        return [HeldYear(school_year(r.school_year), r.last_day, holds[r.held_why], r.held_at) for r in rows]
+
+    def confirm(self, year: SchoolYear, actor: Actor) -> YearEnd:
+        """Let a held end run (R52). Raises NothingHeld; the caller then sweeps with ``run``."""
+        end, now = self._engine.policy.calendar.end_of(year), self._engine.clock.now()
+        held = (
+            RECORD.c.school_year == str(year), RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None),
+            RECORD.c.ends_at == end.ends_at,
+        )  # fmt: skip
+        with self._engine.database.write() as connection:
+            values = {"confirmed_at": now, "confirmed_by": actor.number}
+            if now < end.ends_at or connection.execute(update(RECORD).where(*held).values(values)).rowcount == 0:
+                raise NothingHeld
+            data = {"school_year": str(year), "last_day": end.last_day.isoformat()}
+            installation.record(connection, self._engine.notary, "year_end_confirmed", actor, now, data)
+        return end
+
+    def ending_by(self, connection: Connection, at: datetime) -> list[YearEnd]:
+        """The ends past at ``at`` of the years that have a live request."""
+        calendar = self._engine.policy.calendar
+        return [calendar.end_of(y) for y in live_years(connection) if calendar.has_ended(y, at)]
+
+    def instant_of(self, day: date) -> datetime:
+        """24:00 of a day: what a preview « on » that day looks at."""
+        return self._engine.policy.calendar.midnight(day + timedelta(days=1))
+
+    def preview(self, connection: Connection, at: datetime, actor: Actor) -> Iterator[Sequence[Happening]]:
+        """Batch after batch, what a sweep at ``at`` would do; nothing is written (R53)."""
+        for end in self.ending_by(connection, at):
+            yield from self._sweep.preview(connection, end, actor, at)
+
+    def verdicts(self, connection: Connection, at: datetime) -> list[Judged]:
+        """What the brake would say at ``at``, if nothing else happened until then."""
+        return self._foresight.judge(connection, at)
