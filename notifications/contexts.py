@@ -107,11 +107,12 @@ class KeyExtended(OnRequest):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeReported(OnRequest):
-    """A receipt. ``is_due``: it takes effect today or has done so."""
+    """A receipt. ``is_due``: it takes effect today or has done so; ``delegated``: a delegation stands in DelegCE."""
 
     change: Change
     effective_on: date
     is_due: bool
+    delegated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,7 +203,7 @@ class NewRequest(OnRequest):
 class RemovalTask(OnRequest):
     """``kept_for``: references that relied on the same key when this was written (R48)."""
 
-    kind: RemovalKind
+    task: RemovalKind
     why: str
     note: str = ""
     kept_for: tuple[str, ...] = ()
@@ -260,7 +261,7 @@ class YearEndReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrakeAlert:
-    """``why`` is a whole French sentence; ``requests`` are still live because of the brake (R52)."""
+    """``why`` is a French clause without a full stop; ``requests`` are still live because of the brake (R52)."""
 
     year: Year
     requests: int

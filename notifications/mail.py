@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row
 
 from notifications.tables import MAILS
-from notifications.vocabulary import Audience, Fault, Kind, Stage
+from notifications.vocabulary import Audience, Fault, Kind, Stage, member
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,8 +70,8 @@ COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in
 def read(row: Row[Any]) -> Mail:
     """A Mail from a row of ``COLUMNS``."""
     values = dict(row._mapping)
-    values["kind"] = Kind(values["kind"])
-    values["audience"] = Audience(values["audience"])
-    values["stage"] = Stage(values["stage"])
-    values["fault"] = Fault(values["fault"]) if values["fault"] else None
+    values["kind"] = member(Kind, values["kind"])
+    values["audience"] = member(Audience, values["audience"])
+    values["stage"] = member(Stage, values["stage"])
+    values["fault"] = member(Fault, values["fault"]) if values["fault"] else None
     return Mail(**values)

@@ -1,7 +1,6 @@
 """From a mail's frozen facts to its words: one environment, each template compiled once (R56)."""
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -100,8 +99,3 @@ def _standard() -> Renderer:
 def render(kind: Kind, facts: Any, surroundings: Surroundings) -> Rendered:
     """Subject and body with this package's own templates. Raises Unrenderable."""
     return _standard().render(kind, facts, surroundings)
-
-
-def local_day(value: datetime, surroundings: Surroundings) -> date:
-    """The académie's calendar day of an instant."""
-    return value.astimezone(surroundings.timezone).date()

@@ -81,7 +81,7 @@ def _is_key(key: str) -> bool:
 
 def create(connection: Connection, sealer: Sealer, codes: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Seal a code for each reference; returns the seals' ids by reference."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": str(uuid.uuid4()), "reference": reference, "ciphertext": sealer.seal(code, reference), "sealed_at": now}
         for reference, code in codes.items()
     ]

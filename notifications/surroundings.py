@@ -1,6 +1,7 @@
 """What the wording of mails takes from the settings: the académie's own names, addresses and delays."""
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 
@@ -32,3 +33,7 @@ class Surroundings:
     drane_address: str | None = None
     drane_sent_by_us: bool = False
     one_key_a_person: bool = True
+
+    def day_of(self, instant: datetime) -> date:
+        """The académie's calendar day at this instant."""
+        return instant.astimezone(self.timezone).date()

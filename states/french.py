@@ -33,4 +33,4 @@ def listing(words: list[str], last: str = "et") -> str:
 
 def de(word: str) -> str:
     """``de déclarée``, ``d'émettre``: the preposition elided before a vowel."""
-    return f"d'{word}" if word[:1].lower() in "aeéèêiouyhâîôœ" else f"de {word}"
+    return f"d'{word}" if word.lower().startswith(tuple("aeéèêiouyhâîôœ")) else f"de {word}"

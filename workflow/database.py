@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 BUSY_SECONDS = 10
@@ -26,8 +26,8 @@ class Database:
     process: a reader that turned writer would fail whatever the time-out.
     """
 
-    def __init__(self, url: str, *, password: str | None = None) -> None:
-        self.engine = _engine(url, password)
+    def __init__(self, url: str | URL) -> None:
+        self.engine = _engine(make_url(url))
         self.is_postgresql = self.engine.dialect.name == "postgresql"
         self._writer = threading.Lock()
 
@@ -80,14 +80,13 @@ def _translated(error: DBAPIError) -> Exception:
     return error
 
 
-def _engine(url: str, password: str | None) -> Engine:
-    if url.startswith("sqlite"):
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    connect_args: dict[str, Any] = {"password": password} if password else {}
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": BUSY_SECONDS, **connect_args})
+    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": BUSY_SECONDS})
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -9,10 +9,9 @@ from states.actors import Actor
 from states.brake import Foreseen, Hold, Verdict, judge
 from states.policy import Policy
 from states.school_year import SchoolYear, YearEnd
-from states.vocabulary import State
 from workflow import installation, tables
 from workflow.journal import Notary
-from workflow.rows import REQUEST, school_year, table_of
+from workflow.rows import IS_LIVE, REQUEST, school_year, table_of
 
 RECORD = table_of(tables.YearEndRecord)
 NODE = table_of(tables.Node)
@@ -35,7 +34,7 @@ def done_key(end: YearEnd) -> str:
 
 def live_years(connection: Connection) -> list[SchoolYear]:
     """The school years that have a live request."""
-    query = select(REQUEST.c.school_year).where(REQUEST.c.state != State.REVOKED.value).distinct()
+    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
     return sorted(school_year(text) for text in connection.execute(query).scalars())
 
 

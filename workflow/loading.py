@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 
 from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest
 from states.facts import Establishment, Facts, LastEvent, Removal, Report, Request
-from states.vocabulary import Change, CodeFate, RemovalKind, RemovalOutcome, Settlement, State
+from states.vocabulary import Change, CodeFate, RemovalKind, RemovalOutcome, Settlement
 from states.words import fold_mail, normalise_uai, person_key
 from workflow import tables
 from workflow.journal import Link
-from workflow.rows import ESTABLISHMENT, REQUEST, establishment_from, last_event_from, request_from, table_of
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, establishment_from, last_event_from, request_from, table_of
 
 REMOVAL = table_of(tables.RemovalTask)
 REPORT = table_of(tables.ChangeReport)
@@ -125,7 +125,7 @@ class Loader:
             query = select(REQUEST).where(
                 REQUEST.c.uai.in_(chunk),
                 REQUEST.c.school_year == school_year,
-                REQUEST.c.state != State.REVOKED.value,
+                IS_LIVE,
             )
             for row in self._connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference)):
                 known.requests[row.reference] = request_from(row)
@@ -160,7 +160,7 @@ class Loader:
             people = [person for person, _ in chunk]
             mails = [mail for _, mail in chunk]
             same = or_(REQUEST.c.person.in_(people), REQUEST.c.folded_mail.in_(mails))
-            query = select(REQUEST).where(same, REQUEST.c.state != State.REVOKED.value)
+            query = select(REQUEST).where(same, IS_LIVE)
             rows += self._connection.execute(query).all()
         return rows
 

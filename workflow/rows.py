@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Table
+from sqlalchemy import Row, Table, literal_column
 
 from states.facts import Check, Establishment, LastEvent, Request
 from states.school_year import SchoolYear
@@ -20,6 +20,8 @@ def table_of(model: type[Any]) -> Table:
 
 REQUEST = table_of(tables.DelegationRequest)
 ESTABLISHMENT = table_of(tables.Establishment)
+IS_LIVE = REQUEST.c.state != literal_column("'revoked'")
+"""Written out, never bound: a partial index serves only a condition that it can recognise."""
 _STATES = {s.value: s for s in State}
 _TRIGGERS = {t.value: t for t in Trigger}
 _OUTCOMES = {o.value: o for o in CheckOutcome}
@@ -28,11 +30,16 @@ _FIELDS = tuple(f.name for f in fields(Request))
 school_year = lru_cache(maxsize=64)(SchoolYear.parse)
 
 
+def mailbox_of(row: Any) -> str | None:
+    """The mailbox in force: the operator's choice, else the directory's (R14)."""
+    mailbox: str | None = row.set_mailbox or row.mailbox
+    return mailbox
+
+
 def establishment_from(row: Row[Any]) -> Establishment:
-    """The mailbox in force is the operator's choice, else the directory's (R14)."""
     return Establishment(
         uai=row.uai, nom=row.nom, commune=row.commune, departement=row.departement, is_open=row.is_open,
-        mailbox=row.set_mailbox or row.mailbox,
+        mailbox=mailbox_of(row),
     )  # fmt: skip
 
 

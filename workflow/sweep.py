@@ -14,11 +14,10 @@ from states.actors import Actor
 from states.commands import Expire
 from states.happening import Happening
 from states.school_year import SchoolYear, YearEnd
-from states.vocabulary import State
 from workflow.engine import Done, Engine
 from workflow.foresight import OCCURRENCE, done_key
 from workflow.loading import Known, Loader
-from workflow.rows import ESTABLISHMENT, REQUEST
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST
 
 BATCH = 1000
 BATCH_SQLITE = 250
@@ -30,7 +29,7 @@ def _live(year: SchoolYear, after: str, limit: int) -> Any:
     """The establishments that follow ``after`` and have a live request of the year."""
     return (
         select(REQUEST.c.uai)
-        .where(REQUEST.c.school_year == str(year), REQUEST.c.state != State.REVOKED.value, REQUEST.c.uai > after)
+        .where(REQUEST.c.school_year == str(year), IS_LIVE, REQUEST.c.uai > after)
         .order_by(REQUEST.c.uai)
         .limit(limit)
     )
@@ -77,7 +76,9 @@ class Sweep:
             if not uais:
                 return None, 0
             mine = self._mine(connection, uais)
-            known = Loader(connection, lambda _c, _r: {}, locked=mine).load_year(str(end.school_year), set(mine))
+            known = Loader(connection, lambda _c, _r: {}, locked=mine).load_year(
+                str(end.school_year), {row.uai for row in mine}
+            )
             commands = [Expire(reference=reference) for reference in known.requests]
             results = self._engine.run(connection, commands, actor, now, known=known) if commands else []
             revoked = [known.requests[r.reference].uai for r in results if isinstance(r, Done)]

@@ -162,16 +162,27 @@ class RemovalTask(SQLModel, table=True):
 
 
 class ChangeReport(SQLModel, table=True):
-    """A change that was reported, numbered within its request (R32)."""
+    """A change that was reported, numbered within its request (R32).
+
+    ``due_told_at``: when the operators were told that its day had come, None until then.
+    """
 
     __tablename__ = "change_report"
-    __table_args__ = (one_of("change", Change), one_of("settlement", Settlement))
+    __table_args__ = (
+        one_of("change", Change),
+        one_of("settlement", Settlement),
+        Index(
+            "ix_report_due", "effective_on",
+            sqlite_where=text("settlement IS NULL"), postgresql_where=text("settlement IS NULL"),
+        ),
+    )  # fmt: skip
 
     reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
     number: int = Field(primary_key=True)
     change: str
     effective_on: date
     reported_at: datetime = Field(sa_column=_instant())
+    due_told_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     settlement: str | None = None
     settled_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 

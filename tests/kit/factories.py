@@ -62,8 +62,9 @@ def establishment(uai: str = UAI, **changes: Any) -> Establishment:
 
 
 def chef(*uais: str, **changes: Any) -> Actor:
-    base = Actor(role=Role.CHEF, number=1, label=f"la boîte de {UAI}", name=CHEF_NAME)
-    return replace(base, establishments=frozenset(uais or (UAI,)), **changes)
+    charge = frozenset(uais or (UAI,))
+    base = Actor(role=Role.CHEF, number=1, label=f"la boîte de {UAI}", name=CHEF_NAME, establishments=charge)
+    return replace(base, **changes)
 
 
 def deputy(*uais: str, **changes: Any) -> Actor:

@@ -23,11 +23,16 @@ def accepted(facts: Facts, command: Command, actor: Actor | None = None, now: da
 
 def refused(facts: Facts, command: Command, actor: Actor | None = None, now: datetime | None = None,
             **policy: Any) -> dict[str, Reason]:  # fmt: skip
-    """The reasons by code, or by code and field where one code comes twice; fails on an acceptance."""
+    """The reasons by code; fails on an acceptance. A code that comes twice is told apart by its field or its rank."""
     answer = _ask(facts, command, actor, now, policy)
     assert isinstance(answer, Refused), f"accepted: {answer}"
     codes = [reason.code for reason in answer.reasons]
-    return {r.code if codes.count(r.code) == 1 else f"{r.code}:{r.field}": r for r in answer.reasons}
+    found: dict[str, Reason] = {}
+    for rank, reason in enumerate(answer.reasons):
+        suffix = f":{reason.field}" if reason.field else f"#{codes[: rank + 1].count(reason.code)}"
+        found[reason.code if codes.count(reason.code) == 1 else reason.code + suffix] = reason
+    assert len(found) == len(codes), str(answer)
+    return found
 
 
 def usual(trigger: Trigger, **changes: Any) -> Decision:

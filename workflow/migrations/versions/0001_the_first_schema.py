@@ -1,7 +1,6 @@
 """the first schema"""
 
 import sqlalchemy as sa
-import sqlmodel
 from alembic import op
 
 import notifications.columns
@@ -17,26 +16,26 @@ def upgrade() -> None:
     op.create_table(
         "actor",
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("label", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_actor")),
         sa.UniqueConstraint("key", name=op.f("uq_actor_key")),
     )
     op.create_table(
         "counter",
-        sa.Column("school_year", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("school_year", sa.String(), nullable=False),
         sa.Column("last", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("school_year", name=op.f("pk_counter")),
     )
     op.create_table(
         "establishment",
-        sa.Column("uai", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("nom", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("commune", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("departement", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("mailbox", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("set_mailbox", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("uai", sa.String(), nullable=False),
+        sa.Column("nom", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("departement", sa.String(), nullable=False),
+        sa.Column("mailbox", sa.String(), nullable=True),
+        sa.Column("set_mailbox", sa.String(), nullable=True),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("is_listed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("uai", name=op.f("pk_establishment")),
@@ -46,16 +45,16 @@ def upgrade() -> None:
 
     op.create_table(
         "event",
-        sa.Column("stream", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
-        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("from_state", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("to_state", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("from_state", sa.String(), nullable=True),
+        sa.Column("to_state", sa.String(), nullable=True),
         sa.Column("actor", sa.Integer(), nullable=False),
-        sa.Column("role", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
         sa.Column("at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("canonical", sa.Text(), nullable=False),
-        sa.Column("hash", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("stream", "seq", name=op.f("pk_event")),
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
@@ -63,10 +62,10 @@ def upgrade() -> None:
 
     op.create_table(
         "event_note",
-        sa.Column("stream", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
-        sa.Column("field", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("nonce", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("nonce", sa.String(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("stream", "seq", "field", name=op.f("pk_event_note")),
     )
@@ -74,10 +73,10 @@ def upgrade() -> None:
         "idempotency_key",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("actor", sa.Integer(), nullable=False),
-        sa.Column("trigger", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("trigger", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_key")),
@@ -90,55 +89,32 @@ def upgrade() -> None:
         "installation",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("key_check", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("chain_head", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("key_check", sa.String(), nullable=False),
+        sa.Column("chain_head", sa.String(), nullable=False),
         sa.Column("chain_length", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
     op.create_table(
         "node",
-        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("host", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
         sa.Column("seen_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_node")),
     )
     op.create_table(
         "occurrence",
-        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
         sa.Column("at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("requests", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_occurrence")),
     )
     op.create_table(
-        "seal",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("reference", sa.Text(), nullable=False),
-        sa.Column("ciphertext", sa.Text(), nullable=True),
-        sa.Column("sealed_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("erased_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("erased_why", sa.Text(), nullable=True),
-        sa.CheckConstraint(
-            "erased_why IN ('handed_over', 'revoked', 'replaced', 'overdue')", name=op.f("ck_seal_erased_why")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_seal")),
-    )
-    with op.batch_alter_table("seal", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_seal_kept",
-            ["sealed_at"],
-            unique=False,
-            sqlite_where=sa.text("ciphertext IS NOT NULL"),
-            postgresql_where=sa.text("ciphertext IS NOT NULL"),
-        )
-        batch_op.create_index(batch_op.f("ix_seal_reference"), ["reference"], unique=False)
-
-    op.create_table(
         "year_end",
-        sa.Column("school_year", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("school_year", sa.String(), nullable=False),
         sa.Column("last_day", sa.Date(), nullable=False),
         sa.Column("ends_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("recorded_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("held_why", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("held_why", sa.String(), nullable=True),
         sa.Column("held_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
         sa.Column("confirmed_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
         sa.Column("confirmed_by", sa.Integer(), nullable=True),
@@ -146,41 +122,41 @@ def upgrade() -> None:
     )
     op.create_table(
         "delegation_request",
-        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("uai", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("school_year", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("uai", sa.String(), nullable=False),
+        sa.Column("school_year", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("nom", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("prenom", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("mail", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("folded_mail", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("person", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("nom", sa.String(), nullable=False),
+        sa.Column("prenom", sa.String(), nullable=False),
+        sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("folded_mail", sa.String(), nullable=False),
+        sa.Column("person", sa.String(), nullable=False),
         sa.Column("drane_declared_on", sa.Date(), nullable=True),
-        sa.Column("chef_name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("delegation_why", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("chef_name", sa.String(), nullable=False),
+        sa.Column("delegation_why", sa.String(), nullable=False),
         sa.Column("delegated_on", sa.Date(), nullable=True),
         sa.Column("charter_signed_on", sa.Date(), nullable=True),
-        sa.Column("charter_version", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("listing_outcome", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("listing_source", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("charter_version", sa.String(), nullable=True),
+        sa.Column("listing_outcome", sa.String(), nullable=True),
+        sa.Column("listing_source", sa.String(), nullable=False),
         sa.Column("listing_checked_on", sa.Date(), nullable=True),
-        sa.Column("listing_seen", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("delegation_outcome", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("delegation_source", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("listing_seen", sa.String(), nullable=False),
+        sa.Column("delegation_outcome", sa.String(), nullable=True),
+        sa.Column("delegation_source", sa.String(), nullable=False),
         sa.Column("delegation_checked_on", sa.Date(), nullable=True),
-        sa.Column("delegation_seen", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("delegation_seen", sa.String(), nullable=False),
         sa.Column("code_issued_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("extends", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("extends", sa.String(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=True),
         sa.Column("handed_on", sa.Date(), nullable=True),
-        sa.Column("renews", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("acted_on_behalf", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("renews", sa.String(), nullable=True),
+        sa.Column("acted_on_behalf", sa.String(), nullable=False),
         sa.Column("created_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("changed_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("last_trigger", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("last_actor", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("chain_head", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("last_trigger", sa.String(), nullable=False),
+        sa.Column("last_actor", sa.String(), nullable=False),
+        sa.Column("chain_head", sa.String(), nullable=False),
         sa.Column("chain_length", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "state IN ('declared', 'delegated', 'charter_signed', 'requested', 'code_issued', 'revoked')",
@@ -209,82 +185,14 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "outgoing_mail",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("audience", sa.Text(), nullable=False),
-        sa.Column("uai", sa.Text(), nullable=True),
-        sa.Column("reference", sa.Text(), nullable=True),
-        sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("context", sa.Text(), nullable=False),
-        sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column("created_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("not_after", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("stage", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_attempt_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("lease_token", sa.Text(), nullable=True),
-        sa.Column("lease_until", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("message_id", sa.Text(), nullable=True),
-        sa.Column("dated_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("subject", sa.Text(), nullable=True),
-        sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("last_reply", sa.Text(), nullable=True),
-        sa.Column("fault", sa.Text(), nullable=True),
-        sa.Column("sent_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("doubted_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("seal_id", sa.Text(), nullable=True),
-        sa.Column("replaces_id", sa.Integer(), nullable=True),
-        sa.Column("dedupe_key", sa.Text(), nullable=True),
-        sa.CheckConstraint("audience IN ('establishment', 'operators')", name=op.f("ck_outgoing_mail_audience")),
-        sa.CheckConstraint(
-            "fault IN ('no_mailbox', 'too_late', 'code_erased', 'code_unreadable', 'rendering', 'bad_address', 'recipient_refused', 'message_refused', 'deferred', 'dropped', 'exhausted', 'lost_reply', 'lease_lost')",
-            name=op.f("ck_outgoing_mail_fault"),
-        ),
-        sa.CheckConstraint(
-            "kind IN ('declared', 'delegated', 'charter_signed', 'submitted', 'sent_back', 'code_issued', 'code_reissued', 'key_extended', 'change_reported', 'withdrawn', 'revoked', 'year_end', 'handover_reminder', 'stalled_reminder', 'year_end_notice', 'renewal_invitation', 'new_request', 'removal_task', 'change_to_handle', 'change_due', 'late_digest', 'year_end_report', 'brake_alert', 'mail_undeliverable')",
-            name=op.f("ck_outgoing_mail_kind"),
-        ),
-        sa.CheckConstraint(
-            "stage IN ('pending', 'sending', 'sent', 'retry', 'uncertain', 'cancelled', 'dead', 'discarded')",
-            name=op.f("ck_outgoing_mail_stage"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["replaces_id"], ["outgoing_mail.id"], name=op.f("fk_outgoing_mail_replaces_id_outgoing_mail")
-        ),
-        sa.ForeignKeyConstraint(["seal_id"], ["seal.id"], name=op.f("fk_outgoing_mail_seal_id_seal")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_outgoing_mail")),
-        sa.UniqueConstraint("dedupe_key", name=op.f("uq_outgoing_mail_dedupe_key")),
-    )
-    with op.batch_alter_table("outgoing_mail", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_outgoing_mail_due",
-            ["priority", "next_attempt_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("next_attempt_at IS NOT NULL"),
-            postgresql_where=sa.text("next_attempt_at IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_outgoing_mail_lease",
-            ["lease_until"],
-            unique=False,
-            sqlite_where=sa.text("lease_until IS NOT NULL"),
-            postgresql_where=sa.text("lease_until IS NOT NULL"),
-        )
-        batch_op.create_index(batch_op.f("ix_outgoing_mail_reference"), ["reference"], unique=False)
-        batch_op.create_index(batch_op.f("ix_outgoing_mail_replaces_id"), ["replaces_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_outgoing_mail_seal_id"), ["seal_id"], unique=False)
-        batch_op.create_index("ix_outgoing_mail_stage", ["stage", "id"], unique=False)
-        batch_op.create_index("ix_outgoing_mail_uai", ["uai", "id"], unique=False)
-
-    op.create_table(
         "change_report",
-        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("change", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("change", sa.String(), nullable=False),
         sa.Column("effective_on", sa.Date(), nullable=False),
         sa.Column("reported_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("settlement", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("due_told_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("settlement", sa.String(), nullable=True),
         sa.Column("settled_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "change IN ('mission', 'departure', 'absence', 'key_lost', 'key_compromised')",
@@ -298,12 +206,21 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("reference", "number", name=op.f("pk_change_report")),
     )
+    with op.batch_alter_table("change_report", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_report_due",
+            ["effective_on"],
+            unique=False,
+            sqlite_where=sa.text("settlement IS NULL"),
+            postgresql_where=sa.text("settlement IS NULL"),
+        )
+
     op.create_table(
         "removal_task",
-        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("opened_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("outcome", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("closed_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint("kind IN ('remove_rights', 'key_enabled')", name=op.f("ck_removal_task_kind")),
         sa.CheckConstraint("outcome IN ('removed', 'absent', 'expired', 'kept')", name=op.f("ck_removal_task_outcome")),

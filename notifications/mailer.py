@@ -1,0 +1,118 @@
+"""The mail room's door: what follows from accepted decisions, in the caller's transaction (R55)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from notifications import enqueue, fates, reports, seals
+from notifications.mail import Draft, Mail
+from notifications.planning import Planner
+from notifications.seals import Sealer
+from notifications.settings import MailSettings
+from notifications.surroundings import Surroundings
+from notifications.vocabulary import Erasure
+from states.case import EraseCode, SealCode
+from states.facts import Establishment, Request
+from states.happening import Happening
+from states.school_year import YearEnd
+from states.vocabulary import CodeFate, Trigger
+
+_ERASED_BY = {
+    Trigger.CONFIRM_HANDOVER: Erasure.HANDED_OVER,
+    Trigger.REISSUE_CODE: Erasure.REPLACED,
+}
+
+
+class Mailer:
+    """Who is told what, and what becomes of the codes. Holds no state but its settings: share it freely."""
+
+    def __init__(self, settings: MailSettings, surroundings: Surroundings, sealer: Sealer) -> None:
+        self.settings = settings
+        self.surroundings = surroundings
+        self.sealer = sealer
+        self._planner = Planner(settings.operators_mailbox, surroundings)
+
+    def drafts(self, happenings: Iterable[Happening]) -> list[Draft]:
+        """Which mails follow from these accepted decisions. Pure: a preview uses it too (R53)."""
+        return self._planner.drafts(happenings)
+
+    def react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None:
+        """Erase and seal the codes, then enqueue the mails: all in the caller's transaction."""
+        for run in _runs(happenings):
+            self._react(connection, run, now)
+
+    def _react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None:
+        erased: dict[Erasure, list[str]] = {}
+        codes: dict[str, str] = {}
+        for happening in happenings:
+            decision = happening.decision
+            for effect in decision.effects:
+                if isinstance(effect, EraseCode):
+                    why = _ERASED_BY.get(decision.trigger, Erasure.REVOKED)
+                    erased.setdefault(why, []).append(decision.request.reference)
+                elif isinstance(effect, SealCode):
+                    codes[decision.request.reference] = effect.code.clear
+        for why, references in erased.items():
+            seals.erase(connection, references, why, now)
+        sealed = seals.create(connection, self.sealer, codes, now)
+        self._store(connection, self.drafts(happenings), now, sealed)
+
+    def enqueue(self, connection: Connection, drafts: Iterable[Draft], now: datetime) -> int:
+        """Store other drafts, each dedupe key once; returns how many are new."""
+        return self._store(connection, drafts, now, {})
+
+    def _store(self, connection: Connection, drafts: Iterable[Draft], now: datetime, sealed: dict[str, str]) -> int:
+        return enqueue.enqueue(connection, drafts, now, code_lifetime=self.code_lifetime, seals=sealed)
+
+    @property
+    def code_lifetime(self) -> timedelta:
+        """How long a code is kept, and so how late its mail may leave (R61)."""
+        return timedelta(days=self.surroundings.code_keep_days)
+
+    def erase_overdue(self, connection: Connection, before: datetime, now: datetime) -> int:
+        """Erase the codes sealed before that instant, and cancel what of them has not left (R61, R62)."""
+        return seals.erase_overdue(connection, before, now)
+
+    def code_fates(self, connection: Connection, requests: Iterable[Request]) -> dict[str, CodeFate]:
+        """The fate of each request's code, by reference (R58)."""
+        return fates.code_fates(connection, requests)
+
+    def year_end_report(
+        self,
+        year_end: YearEnd,
+        *,
+        revoked: int,
+        establishments: int,
+        removals: int,
+        questions: int,
+        without_mailbox: Sequence[Establishment] = (),
+    ) -> Draft:
+        """The one mail to the operators at a year's end (R54); see ``reports.year_end_report``."""
+        return reports.year_end_report(
+            self.settings.operators_mailbox, year_end, revoked=revoked, establishments=establishments,
+            removals=removals, questions=questions, without_mailbox=without_mailbox,
+        )  # fmt: skip
+
+    def brake_alert(self, year_end: YearEnd, *, requests: int, why: str) -> Draft:
+        """The alert of a year's end held back (R52); ``why`` is a French clause without a full stop."""
+        return reports.brake_alert(self.settings.operators_mailbox, year_end, requests=requests, why=why)
+
+    def mail_dead_alert(self, mail: Mail) -> Draft | None:
+        """The alert of a dead mail (R58); None when it was itself for the operators."""
+        return reports.mail_dead_alert(self.settings.operators_mailbox, mail)
+
+
+def _runs(happenings: Sequence[Happening]) -> Iterator[Sequence[Happening]]:
+    """The happenings cut wherever a code sealed in this batch is erased again, so that erasing finds it."""
+    start, sealed = 0, set[str]()
+    for position, happening in enumerate(happenings):
+        reference = happening.decision.request.reference
+        for effect in happening.decision.effects:
+            if isinstance(effect, EraseCode) and reference in sealed:
+                yield happenings[start:position]
+                start, sealed = position, set()
+            if isinstance(effect, SealCode):
+                sealed.add(reference)
+    if happenings:
+        yield happenings[start:]

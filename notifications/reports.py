@@ -1,0 +1,86 @@
+"""The mails to the operators that follow from no single request: year end, brake, a mail that died."""
+
+from collections.abc import Sequence
+
+from notifications import facts_of
+from notifications.catalogue import CATALOGUE
+from notifications.contexts import BrakeAlert, MailUndeliverable, Place, YearEndReport
+from notifications.mail import Draft, Mail
+from notifications.vocabulary import CODE_KINDS, Audience, Kind
+from states.facts import Establishment
+from states.school_year import YearEnd
+
+
+def year_end_report(
+    operators: str,
+    year_end: YearEnd,
+    *,
+    revoked: int,
+    establishments: int,
+    removals: int,
+    questions: int,
+    without_mailbox: Sequence[Establishment] = (),
+) -> Draft:
+    """The one mail to the operators at a year's end (R54), once a year.
+
+    ``removals`` counts the rights to remove, ``questions`` the keys perhaps enabled (R47).
+    """
+    year = facts_of.year(year_end)
+    return Draft(
+        kind=Kind.YEAR_END_REPORT,
+        audience=Audience.OPERATORS,
+        recipient=operators,
+        dedupe_key=f"year-end-report:{year.label}",
+        context=YearEndReport(
+            year=year,
+            revoked=revoked,
+            establishments=establishments,
+            removals=removals,
+            questions=questions,
+            without_mailbox=tuple(facts_of.place(one) for one in without_mailbox),
+        ),
+    )
+
+
+def brake_alert(operators: str, year_end: YearEnd, *, requests: int, why: str) -> Draft:
+    """The alert of a year's end that was held back (R52), once for a year, its date and the reason.
+
+    ``why`` is a French clause without a full stop, as a ``Hold`` bears it.
+    """
+    year = facts_of.year(year_end)
+    return Draft(
+        kind=Kind.BRAKE_ALERT,
+        audience=Audience.OPERATORS,
+        recipient=operators,
+        dedupe_key=f"brake:{year.label}:{year.last_day.isoformat()}:{why}",
+        context=BrakeAlert(year=year, requests=requests, why=why),
+    )
+
+
+def mail_dead_alert(operators: str, mail: Mail) -> Draft | None:
+    """What the operators are told of a dead mail (R58); None for one of their own, so that no alert alerts."""
+    if mail.audience is Audience.OPERATORS:
+        return None
+    return Draft(
+        kind=Kind.MAIL_UNDELIVERABLE,
+        audience=Audience.OPERATORS,
+        recipient=operators,
+        uai=mail.uai,
+        reference=mail.reference,
+        dedupe_key=f"undeliverable:{mail.id}:{mail.not_after.isoformat()}",
+        context=MailUndeliverable(
+            mail=mail.id,
+            title=mail.title,
+            establishment=_place_of(mail),
+            reference=mail.reference,
+            recipient=mail.recipient,
+            fault=mail.fault.label if mail.fault else "",
+            reply=mail.last_reply or "",
+            code_lost=mail.kind in CODE_KINDS,
+        ),
+    )
+
+
+def _place_of(mail: Mail) -> Place:
+    found: Place = CATALOGUE[mail.kind].decode(mail.context).establishment
+    return found

@@ -1,0 +1,216 @@
+"""One or two examples of every mail, with the surroundings of an académie."""
+
+from datetime import date
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from notifications import contexts as c
+from notifications.surroundings import Link, Surroundings
+from notifications.vocabulary import Kind
+from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
+
+SURROUNDINGS: Final = Surroundings(
+    academie="Toulouse",
+    timezone=ZoneInfo("Europe/Paris"),
+    signature="Académie de Toulouse, clés ODA",
+    contact="centre-de-service@ac-toulouse.fr",
+    charter_version="2026-1",
+    delegce_module="Administration des comptes EduConnect",
+    links=(
+        Link("Première connexion avec une clé ODA", "https://aide.ac-toulouse.fr/oda/premiere-connexion"),
+        Link("EduConnect, aide et contacts", "https://educonnect.education.gouv.fr/educt-aide/contacts/"),
+    ),
+    drane_address="https://drane.ac-toulouse.fr/rupn",
+)
+PLACE: Final = c.Place(uai="0310001H", nom="Collège Jean-Jaurès", commune="Colomiers")
+OTHER_PLACE: Final = c.Place(uai="0810004P", nom="Lycée Lapérouse", commune="Albi")
+CLAIRE: Final = c.Person(nom="Martin", prenom="Claire", mail="claire.martin@ac-toulouse.fr")
+OMAR: Final = c.Person(nom="de L'Étang-Benali", prenom="Omar", mail="omar.de-letang-benali@ac-toulouse.fr")
+YEAR: Final = c.Year(label="2026-2027", last_day=date(2027, 8, 31))
+GUESSED: Final = c.Year(label="2027-2028", last_day=date(2028, 8, 31), is_default=True)
+STEP: Final[dict[str, Any]] = {
+    "reference": "ODA-2027-00042",
+    "establishment": PLACE,
+    "rupn": CLAIRE,
+    "year": YEAR,
+}
+ONE: Final = (c.Ended(rupn=CLAIRE, reference="ODA-2027-00042", had_key=True, delegated=True),)
+TWO: Final = (*ONE, c.Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=True, delegated=True))
+THREE: Final = (*ONE, c.Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=False, delegated=False))
+LATE: Final = (
+    c.Late(reference="ODA-2027-00042", establishment=PLACE, state=State.REQUESTED, since=date(2026, 10, 1)),
+    c.Late(reference="ODA-2027-00007", establishment=OTHER_PLACE, state=State.REQUESTED, since=date(2026, 10, 12)),
+)
+_SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
+
+SAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
+    "declared": (Kind.DECLARED, c.Declared(**STEP)),
+    "declared_renewed": (
+        Kind.DECLARED,
+        c.Declared(**{**STEP, "year": GUESSED}, drane_declared_on=date(2026, 9, 1), renews="ODA-2026-00017"),
+    ),
+    "delegated": (Kind.DELEGATED, c.Delegated(**STEP, delegated_on=date(2026, 9, 14))),
+    "delegated_by_operator": (Kind.DELEGATED, c.Delegated(**STEP, by_operator=True, delegated_on=date(2026, 9, 14))),
+    "charter_signed": (
+        Kind.CHARTER_SIGNED,
+        c.CharterSigned(**STEP, signed_on=date(2026, 9, 15), version="2026-1"),
+    ),
+    "submitted": (Kind.SUBMITTED, c.Submitted(**STEP, submitted_on=date(2026, 9, 16))),
+    "sent_back_declaration": (
+        Kind.SENT_BACK,
+        c.SentBack(**STEP, step=Step.DECLARATION, why="Le nom ne figure pas dans la liste des RUPN de la DRANE."),
+    ),
+    "sent_back_delegation": (
+        Kind.SENT_BACK,
+        c.SentBack(**STEP, step=Step.DELEGATION, why="La délégation porte sur un autre module."),
+    ),
+    "sent_back_charter": (
+        Kind.SENT_BACK,
+        c.SentBack(**STEP, step=Step.CHARTER, why="La charte signée est celle de l'an passé."),
+    ),
+    "sent_back_confirmation": (
+        Kind.SENT_BACK,
+        c.SentBack(**STEP, step=Step.CONFIRMATION, why="L'adresse est celle d'une autre personne."),
+    ),
+    "code_issued": (
+        Kind.CODE_ISSUED,
+        c.CodeIssued(**STEP, issued_on=date(2026, 9, 24), expires_on=date(2027, 8, 31)),
+    ),
+    "code_reissued": (
+        Kind.CODE_REISSUED,
+        c.CodeReissued(
+            **STEP, issued_on=date(2026, 10, 1), expires_on=date(2027, 8, 31), reason=ReissueReason.NOT_RECEIVED
+        ),
+    ),
+    "key_extended": (Kind.KEY_EXTENDED, c.KeyExtended(**STEP, expires_on=date(2027, 8, 31))),
+    "change_reported_now": (
+        Kind.CHANGE_REPORTED,
+        c.ChangeReported(**STEP, change=Change.KEY_COMPROMISED, effective_on=date(2027, 1, 11), is_due=True),
+    ),
+    "change_reported_later": (
+        Kind.CHANGE_REPORTED,
+        c.ChangeReported(**STEP, change=Change.DEPARTURE, effective_on=date(2027, 3, 1), is_due=False, delegated=True),
+    ),
+    "withdrawn": (
+        Kind.WITHDRAWN,
+        c.Withdrawn(**STEP, reason=WithdrawReason.OTHER_PERSON, note="Nouvelle répartition.", delegated=True),
+    ),
+    "withdrawn_early": (Kind.WITHDRAWN, c.Withdrawn(**STEP, reason=WithdrawReason.ERROR)),
+    "revoked": (
+        Kind.REVOKED,
+        c.Revoked(**STEP, reason=RevokeReason.MISSION, note="Mutation.", had_key=True, delegated=True),
+    ),
+    "revoked_early": (Kind.REVOKED, c.Revoked(**STEP, reason=RevokeReason.REFUSAL)),
+    "year_end_one": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=ONE)),
+    "year_end_two": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=TWO)),
+    "year_end_two_one_key": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=THREE)),
+    "handover_reminder": (Kind.HANDOVER_REMINDER, c.HandoverReminder(**STEP, issued_on=date(2026, 9, 24))),
+    "stalled_reminder_declared": (
+        Kind.STALLED_REMINDER,
+        c.StalledReminder(**STEP, state=State.DECLARED, since=date(2026, 9, 1)),
+    ),
+    "stalled_reminder_charter_signed": (
+        Kind.STALLED_REMINDER,
+        c.StalledReminder(**STEP, state=State.CHARTER_SIGNED, since=date(2026, 9, 15)),
+    ),
+    "year_end_notice_one": (Kind.YEAR_END_NOTICE, c.YearEndNotice(**_SCHOOL, rupns=ONE, days_left=1)),
+    "year_end_notice_two": (
+        Kind.YEAR_END_NOTICE,
+        c.YearEndNotice(establishment=PLACE, year=GUESSED, rupns=TWO, days_left=30),
+    ),
+    "renewal_invitation_one": (
+        Kind.RENEWAL_INVITATION,
+        c.RenewalInvitation(**_SCHOOL, rupns=ONE, next_year=GUESSED),
+    ),
+    "renewal_invitation_two": (
+        Kind.RENEWAL_INVITATION,
+        c.RenewalInvitation(**_SCHOOL, rupns=TWO, next_year=GUESSED),
+    ),
+    "new_request": (Kind.NEW_REQUEST, c.NewRequest(**STEP, submitted_on=date(2026, 9, 16))),
+    "new_request_others": (
+        Kind.NEW_REQUEST,
+        c.NewRequest(
+            **STEP, by_operator=True, submitted_on=date(2026, 9, 16), others=("ODA-2027-00007", "ODA-2027-00009")
+        ),
+    ),
+    "removal_task": (
+        Kind.REMOVAL_TASK,
+        c.RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", note="Le 3 mars."),
+    ),
+    "removal_task_kept": (
+        Kind.REMOVAL_TASK,
+        c.RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", kept_for=("ODA-2027-00007",)),
+    ),
+    "removal_task_question": (
+        Kind.REMOVAL_TASK,
+        c.RemovalTask(**STEP, task=RemovalKind.KEY_ENABLED, why="demande refusée"),
+    ),
+    "change_to_handle_now": (
+        Kind.CHANGE_TO_HANDLE,
+        c.ChangeToHandle(
+            **STEP,
+            number=1,
+            change=Change.KEY_COMPROMISED,
+            effective_on=date(2027, 1, 11),
+            is_due=True,
+            state=State.CODE_ISSUED,
+            note="Clé vue sur un autre poste.",
+        ),
+    ),
+    "change_to_handle_later": (
+        Kind.CHANGE_TO_HANDLE,
+        c.ChangeToHandle(
+            **STEP,
+            by_operator=True,
+            number=2,
+            change=Change.DEPARTURE,
+            effective_on=date(2027, 3, 1),
+            is_due=False,
+            state=State.DELEGATED,
+        ),
+    ),
+    "change_due": (
+        Kind.CHANGE_DUE,
+        c.ChangeDue(**STEP, number=2, change=Change.DEPARTURE, effective_on=date(2027, 3, 1)),
+    ),
+    "late_digest_one": (Kind.LATE_DIGEST, c.LateDigest(on=date(2026, 11, 2), total=1, requests=LATE[:1])),
+    "late_digest_two": (Kind.LATE_DIGEST, c.LateDigest(on=date(2026, 11, 2), total=5, requests=LATE)),
+    "year_end_report": (
+        Kind.YEAR_END_REPORT,
+        c.YearEndReport(
+            year=GUESSED, revoked=812, establishments=455, removals=730, questions=1, without_mailbox=(PLACE, OTHER_PLACE)
+        ),
+    ),
+    "year_end_report_one": (
+        Kind.YEAR_END_REPORT,
+        c.YearEndReport(year=YEAR, revoked=1, establishments=1, removals=0, questions=0, without_mailbox=(PLACE,)),
+    ),
+    "brake_alert": (
+        Kind.BRAKE_ALERT,
+        c.BrakeAlert(year=YEAR, requests=812, why="le service n'avait donné aucun signe de vie depuis plus de 45 jours"),
+    ),
+    "mail_undeliverable": (
+        Kind.MAIL_UNDELIVERABLE,
+        c.MailUndeliverable(
+            mail=42,
+            title="code à remettre",
+            establishment=PLACE,
+            reference="ODA-2027-00042",
+            recipient="ce.0310001h@ac-toulouse.fr",
+            fault="destinataire refusé",
+            reply="550 5.1.1 User unknown",
+            code_lost=True,
+        ),
+    ),
+    "mail_undeliverable_no_mailbox": (
+        Kind.MAIL_UNDELIVERABLE,
+        c.MailUndeliverable(
+            mail=None,
+            title="droits révoqués",
+            establishment=PLACE,
+            reference="ODA-2027-00042",
+            recipient="",
+            fault="l'établissement n'a pas de boîte",
+        ),
+    ),
+}  # fmt: skip

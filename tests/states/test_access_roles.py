@@ -1,0 +1,68 @@
+"""Each role before each action (R2 to R5)."""
+
+import pytest
+
+from states.vocabulary import Role, Trigger
+from tests.kit import factories as f
+from tests.states.answers import accepted, refused
+
+OF_CHEF = {
+    Trigger.DECLARE, Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT, Trigger.CONFIRM_HANDOVER, Trigger.AMEND,
+    Trigger.WITHDRAW, Trigger.RENEW,
+}  # fmt: skip
+OF_BOTH = {Trigger.REPORT_CHANGE}
+OF_SCHEDULE = {Trigger.EXPIRE}
+OF_OPERATOR = set(Trigger) - OF_CHEF - OF_BOTH - OF_SCHEDULE
+
+
+def verdict(role: Role, trigger: Trigger) -> str | None:
+    """The code of the refusal that the reference wants, None for an acceptance."""
+    if role is Role.SCHEDULE:
+        return None if trigger in OF_SCHEDULE else "wrong_role"
+    if role is Role.OPERATOR and trigger in OF_CHEF:
+        return "behalf_needed"
+    if role is Role.OPERATOR:
+        return "wrong_role" if trigger in OF_SCHEDULE else None
+    if role in (Role.CHEF, Role.DEPUTY):
+        return None if trigger in OF_CHEF | OF_BOTH else "wrong_role"
+    return "wrong_role"
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("trigger", Trigger)
+@pytest.mark.rule("R2", "R4", "R5")
+def test_role__each_before_each_action(trigger: Trigger, role: Role) -> None:
+    expected = verdict(role, trigger)
+    if expected is None:
+        accepted(f.facts_for(trigger), f.command(trigger), f.actor(role))
+    else:
+        assert set(refused(f.facts_for(trigger), f.command(trigger), f.actor(role))) == {expected}
+
+
+@pytest.mark.parametrize("trigger", sorted(OF_CHEF | OF_BOTH))
+@pytest.mark.rule("R4")
+def test_deputy__refused_by_the_setting(trigger: Trigger) -> None:
+    reasons = refused(f.facts_for(trigger), f.command(trigger), f.deputy(), deputy_may_act=False)
+    assert set(reasons) == {"deputy_may_not_act"}
+    assert reasons["deputy_may_not_act"].remedy == "La faire faire par le chef d'établissement."
+
+
+@pytest.mark.rule("R4")
+def test_deputy__setting_leaves_the_chef_alone() -> None:
+    accepted(f.facts_for(Trigger.DELEGATE), f.command(Trigger.DELEGATE), f.chef(), deputy_may_act=False)
+
+
+@pytest.mark.rule("R3", "R4", "R7")
+def test_deputy__of_another_school_is_told_both() -> None:
+    facts = f.facts_for(Trigger.DELEGATE)
+    reasons = refused(facts, f.command(Trigger.DELEGATE), f.deputy(f.OTHER_UAI), deputy_may_act=False)
+    assert set(reasons) == {"deputy_may_not_act", "not_your_establishment"}
+
+
+@pytest.mark.rule("R2")
+def test_wrong_role__says_whom_to_ask() -> None:
+    reasons = refused(f.facts_for(Trigger.REVOKE), f.command(Trigger.REVOKE), f.chef())
+    assert reasons["wrong_role"].message == "L'action « révoquer » n'est pas ouverte au rôle « chef d'établissement »"
+    assert reasons["wrong_role"].remedy == "La demander à : opérateur du rectorat."
+    reasons = refused(f.facts_for(Trigger.SUBMIT), f.command(Trigger.SUBMIT), f.reader())
+    assert reasons["wrong_role"].remedy == "La demander à : chef d'établissement, adjoint ou opérateur du rectorat."

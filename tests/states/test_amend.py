@@ -1,0 +1,95 @@
+"""Correcting before the request (R29), and the chef who changes (R37)."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from states.vocabulary import State, Trigger
+from tests.kit import factories as f
+from tests.states.answers import accepted, refused, unusual, usual
+
+S = State
+
+
+@pytest.mark.parametrize("state", [S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED])
+@pytest.mark.parametrize(
+    ("changes", "renamed"),
+    [
+        ({"mail": "x@ac-toulouse.fr"}, False),
+        ({"nom": "Autre"}, True),
+        ({"prenom": "Anne"}, True),
+        ({"drane_declared_on": date(2026, 9, 11)}, False),
+        ({"nom": f.NOM, "mail": "x@ac-toulouse.fr"}, False),
+    ],
+)
+@pytest.mark.rule("R29")
+def test_amend__a_new_name_asks_for_the_charter_again(state: State, changes: dict[str, Any], renamed: bool) -> None:
+    command = f.command(Trigger.AMEND, **{"mail": None, **changes})
+    decision = accepted(f.facts(state), command)
+    assert decision.request.state is (S.DELEGATED if renamed and state is S.CHARTER_SIGNED else state)
+    assert decision.data["name_changed"] is renamed
+    assert decision.data["mail_changed"] is ("mail" in changes)
+    for name, value in changes.items():
+        assert getattr(decision.request, name) == value
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"nom": f.NOM},
+        {"nom": f"  {f.NOM} ", "prenom": f.PRENOM, "mail": f.MAIL},
+        {"drane_declared_on": date(2026, 9, 10)},
+    ],
+)
+@pytest.mark.rule("R29")
+def test_amend__nothing_new(changes: dict[str, Any]) -> None:
+    assert set(unusual(Trigger.AMEND, **{"mail": None, **changes})) == {"nothing_to_amend"}
+
+
+@pytest.mark.rule("R16", "R25", "R29", "R7")
+def test_amend__as_strict_as_declaring() -> None:
+    reasons = unusual(Trigger.AMEND, nom="", mail="x", drane_declared_on=date(2027, 1, 1))
+    assert set(reasons) == {"bad_field:nom", "bad_field:mail", "date_out_of_bounds"}
+
+
+@pytest.mark.rule("R29")
+def test_amend__keeps_the_rest() -> None:
+    before = f.request(S.CHARTER_SIGNED)
+    after = accepted(f.facts(before), f.command(Trigger.AMEND)).request
+    assert after == before.with_(mail="a.detienne@ac-toulouse.fr", version=before.version + 1)
+
+
+@pytest.mark.rule("R37")
+def test_chef__a_new_one_is_recorded_and_said() -> None:
+    decision = accepted(f.facts(S.DELEGATED), f.command(Trigger.AMEND), f.chef(name="Paule Nègre"))
+    assert decision.request.chef_name == "Paule Nègre"
+    assert decision.data["chef_changed"] is True
+    assert "Paule" not in str(decision.data)
+
+
+@pytest.mark.parametrize("name", ["BERNARD CASTAING", "Castaing Bernard", "Bernard-Castaing", ""])
+@pytest.mark.rule("R37")
+def test_chef__the_same_written_otherwise(name: str) -> None:
+    decision = accepted(f.facts(S.DELEGATED), f.command(Trigger.AMEND), f.chef(name=name))
+    assert decision.request.chef_name == f.CHEF_NAME
+    assert "chef_changed" not in decision.data
+
+
+@pytest.mark.rule("R37")
+def test_chef__first_known_is_no_change() -> None:
+    decision = accepted(f.facts(f.request(S.DELEGATED, chef_name="")), f.command(Trigger.AMEND))
+    assert decision.request.chef_name == f.CHEF_NAME
+    assert "chef_changed" not in decision.data
+
+
+@pytest.mark.rule("R37")
+def test_chef__a_deputy_changes_nothing() -> None:
+    assert accepted(f.facts(S.DELEGATED), f.command(Trigger.AMEND), f.deputy()).request.chef_name == f.CHEF_NAME
+
+
+@pytest.mark.rule("R29")
+def test_amend__no_longer_once_requested() -> None:
+    assert set(refused(f.facts(S.REQUESTED), f.command(Trigger.AMEND))) == {"wrong_state"}
+    usual(Trigger.AMEND)

@@ -1,0 +1,118 @@
+"""The table, the graph of ``transitions`` and the commands say the same thing (R1, R2, R24)."""
+
+import pytest
+from transitions import Machine
+
+from states import commands
+from states.commands import COMMANDS, Command, OnRequest
+from states.machine import ARROWS, UNBORN, build, compile_arrows, graph_transitions
+from states.table import BY_TRIGGER, TABLE
+from states.vocabulary import LIVE_STATES, Role, State, Trigger
+
+S, T = State, Trigger
+GRAPH = {
+    "declare": {(None, "declared")},
+    "delegate": {("declared", "delegated")},
+    "sign_charter": {("delegated", "charter_signed")},
+    "submit": {("charter_signed", "requested")},
+    "check_listing": {("requested", "requested")},
+    "check_delegation": {("requested", "requested")},
+    "send_back": {("requested", "declared"), ("requested", "delegated"), ("requested", "charter_signed")},
+    "issue_code": {("requested", "code_issued")},
+    "reissue_code": {("code_issued", "code_issued")},
+    "confirm_handover": {("code_issued", "code_issued")},
+    "confirm_expiry": {("code_issued", "code_issued")},
+    "report_change": {(s, s) for s in LIVE_STATES},
+    "settle_change": {(s, s) for s in S},
+    "amend": {(s, s) for s in ("declared", "delegated", "charter_signed")} | {("charter_signed", "delegated")},
+    "withdraw": {(s, "revoked") for s in ("declared", "delegated", "charter_signed", "requested")},
+    "revoke": {(s, "revoked") for s in LIVE_STATES},
+    "expire": {(s, "revoked") for s in LIVE_STATES},
+    "confirm_removal": {("revoked", "revoked")},
+    "renew": {(None, "declared")},
+}
+CHEF, OPERATOR = {Role.CHEF}, {Role.OPERATOR}
+ROLES = {
+    **dict.fromkeys(
+        (T.DECLARE, T.DELEGATE, T.SIGN_CHARTER, T.SUBMIT, T.CONFIRM_HANDOVER, T.AMEND, T.WITHDRAW, T.RENEW), CHEF
+    ),
+    **dict.fromkeys(
+        (T.CHECK_LISTING, T.CHECK_DELEGATION, T.SEND_BACK, T.ISSUE_CODE, T.REISSUE_CODE, T.CONFIRM_EXPIRY), OPERATOR
+    ),
+    **dict.fromkeys((T.SETTLE_CHANGE, T.REVOKE, T.CONFIRM_REMOVAL), OPERATOR),
+    T.REPORT_CHANGE: CHEF | OPERATOR,
+    T.EXPIRE: {Role.SCHEDULE},
+}
+AFTER_END = {T.EXPIRE, T.REVOKE, T.WITHDRAW, T.REPORT_CHANGE, T.SETTLE_CHANGE, T.CONFIRM_REMOVAL, T.RENEW}
+
+
+@pytest.mark.rule("R1")
+def test_arrows__those_of_the_reference() -> None:
+    assert ARROWS == {(T(name), (s and S(s), S(t))) for name, arrows in GRAPH.items() for s, t in arrows}
+
+
+@pytest.mark.rule("R1")
+def test_arrows__those_of_the_table() -> None:
+    assert compile_arrows(build()) == ARROWS == {(line.trigger, arrow) for line in TABLE for arrow in line.arrows}
+
+
+@pytest.mark.rule("R1")
+def test_machine__no_way_past_the_table() -> None:
+    machine = build()
+    assert set(machine.events) == {t.value for t in T}
+    assert not [name for name in machine.events if name.startswith("to_")]
+    assert set(machine.states) == {UNBORN, *(s.value for s in S)}
+    assert machine.models == []
+
+
+@pytest.mark.rule("R1")
+def test_machine__drawn_as_decided() -> None:
+    """What the library itself would do from each state is what the compiled table says."""
+    machine = build()
+    drawn = {
+        (name, source, transition.dest)
+        for name in machine.events
+        for source in machine.states
+        for transition in machine.get_transitions(name, source)
+    }
+    assert drawn == {(name, s or UNBORN, t) for name, arrows in GRAPH.items() for s, t in arrows}
+    assert len(graph_transitions()) == len(ARROWS)
+
+
+def test_machine__takes_a_drawing_class() -> None:
+    class Drawing(Machine):  # type: ignore[misc]
+        pass
+
+    assert isinstance(build(Drawing), Drawing)
+
+
+@pytest.mark.rule("R1")
+def test_states__all_reached_and_left() -> None:
+    assert {target for _, (_, target) in ARROWS} == set(S)
+    assert {source for _, (source, _) in ARROWS} == {None, *S}
+    leaving_the_end = {trigger for trigger, (source, _) in ARROWS if source is S.REVOKED}
+    assert leaving_the_end == {T.SETTLE_CHANGE, T.CONFIRM_REMOVAL}
+
+
+@pytest.mark.parametrize("trigger", Trigger)
+@pytest.mark.rule("R2", "R24")
+def test_table__one_line_with_its_roles(trigger: Trigger) -> None:
+    assert [line.trigger for line in TABLE].count(trigger) == 1
+    line = BY_TRIGGER[trigger]
+    assert line.roles == ROLES[trigger]
+    assert line.after_end is (trigger in AFTER_END)
+    assert line.is_birth is (trigger in (T.DECLARE, T.RENEW))
+    assert line.sources == tuple(s for s in S if s.value in {source for source, _ in GRAPH[trigger]})
+
+
+@pytest.mark.rule("R8")
+def test_commands__one_class_a_trigger() -> None:
+    written = [
+        value
+        for value in vars(commands).values()
+        if isinstance(value, type) and issubclass(value, Command) and value not in (Command, OnRequest)
+    ]
+    assert sorted(kind.trigger.value for kind in written) == sorted(t.value for t in T)
+    assert COMMANDS == {kind.trigger: kind for kind in written}
+    assert not issubclass(COMMANDS[T.DECLARE], OnRequest)
+    assert all(issubclass(kind, OnRequest) for trigger, kind in COMMANDS.items() if trigger is not T.DECLARE)

@@ -1,0 +1,136 @@
+"""Names and addresses as people type them (R16, R17)."""
+
+import pytest
+
+from states.words import clean, fold, fold_mail, mail_problem, name_problem, person_key, text_problem
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("D'Étienne", "d’etienne"),
+        ("Anne-Sophie", "ANNE SOPHIE"),
+        ("Lefœuvre", "LEFOEUVRE"),
+        ("Œuvrard", "oeuvrard"),
+        ("Lætitia", "laetitia"),
+        ("Noe\u0308l", "Noël"),
+        ("Çağlar", "caglar"),
+        ("N'Guyen", "N\u02bcGuyen"),
+        ("Łukasz", "lukasz"),
+        ("Sørensen", "Sorensen"),
+        ("Weiß", "WEISS"),
+        ("Ду\u0301брава", "дубрава"),
+        ("Анна-Мария", "анна мария"),
+        ("De  la   Tour", "de la tour"),
+        ("Jean–Paul", "jean paul"),
+    ],
+)
+@pytest.mark.rule("R17")
+def test_fold__same_name(one: str, two: str) -> None:
+    assert fold(one) == fold(two) != ""
+
+
+@pytest.mark.parametrize(
+    ("one", "two"), [("Иван", "Пётр"), ("Иван A", "Пётр A"), ("李", "王"), ("Martin", "Martine"), ("Anne", "Ane")]
+)
+@pytest.mark.rule("R17")
+def test_fold__other_name(one: str, two: str) -> None:
+    assert fold(one) != fold(two)
+
+
+@pytest.mark.parametrize("text", ["", " ", "-", "'", "’ -"])
+def test_fold__nothing_left(text: str) -> None:
+    assert fold(text) == ""
+
+
+@pytest.mark.rule("R17")
+def test_person_key__order_is_indifferent() -> None:
+    assert person_key("De la Tour", "Anne-Sophie") == person_key("Anne Sophie", "DE LA TOUR")
+    assert person_key("Martin", "Paul") == person_key("PAUL", "martin")
+    assert person_key("Martin", "Paul") != person_key("Martin", "Paule")
+    assert person_key("Ли", "Вэй") == person_key("ВЭЙ", "ли") != person_key("Ли", "Мин")
+
+
+@pytest.mark.rule("R17")
+def test_fold_mail__case_and_spaces_only() -> None:
+    assert fold_mail(" Anne.Martin@AC-Toulouse.fr ") == "anne.martin@ac-toulouse.fr"
+    assert fold_mail("anne-martin@ac-toulouse.fr") != fold_mail("anne.martin@ac-toulouse.fr")
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\u00a0", "\u202f", "\u2009", "\u3000"])
+def test_clean__one_space(space: str) -> None:
+    assert clean(f"{space}De{space}{space}la Tour{space}") == "De la Tour"
+
+
+def test_clean__composed() -> None:
+    assert clean("E\u0301tienne") == "Étienne"
+
+
+@pytest.mark.parametrize("name", ["Élise", "O’Brien", "de la Tour-d'Auvergne", "李", "Ирина", "M.", "Nguyễn", "é" * 100])
+@pytest.mark.rule("R16")
+def test_name__accepted(name: str) -> None:
+    assert name_problem(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "est vide"),
+        ("é" * 200, "compte 200 caractères, 100 au plus"),
+        ("Martin\nBcc: x@y.fr", "contient un retour à la ligne ou un caractère invisible"),
+        ("Martin\r", "contient un retour à la ligne ou un caractère invisible"),
+        ("Martin\u2028", "contient un retour à la ligne ou un caractère invisible"),
+        ("\u202eMartin", "contient un retour à la ligne ou un caractère invisible"),
+        ("Mar\u200ftin", "contient un retour à la ligne ou un caractère invisible"),
+        ("Mar\u2066tin", "contient un retour à la ligne ou un caractère invisible"),
+        ("Mar\u200btin", "contient un retour à la ligne ou un caractère invisible"),
+        ("\u3164", "contient un retour à la ligne ou un caractère invisible"),
+        ("Mart\udce9n", "contient un retour à la ligne ou un caractère invisible"),
+        ("12 - 3", "ne contient aucune lettre"),
+        ("<b>Martin</b>", "contient un caractère qui n'est pas d'un nom"),
+        ("martin@x", "contient un caractère qui n'est pas d'un nom"),
+    ],
+)
+@pytest.mark.rule("R16")
+def test_name__refused(name: str, problem: str) -> None:
+    assert name_problem(name) == problem
+
+
+@pytest.mark.parametrize("mail", ["anne.martin@ac-toulouse.fr", "A+B@x.fr", "0810004p@ac-toulouse.fr"])
+@pytest.mark.rule("R16")
+def test_mail__accepted(mail: str) -> None:
+    assert mail_problem(mail) is None
+
+
+@pytest.mark.parametrize(
+    "mail", ["anne", "anne@", "@x.fr", "a b@x.fr", "a@x.fr\nBcc: b@y.fr", "Anne <a@x.fr>", "a@x.fr,b@y.fr", "é@x.fr", "a@\udce9.fr"]
+)  # fmt: skip
+@pytest.mark.rule("R16")
+def test_mail__refused(mail: str) -> None:
+    assert "n'est pas une adresse" in (mail_problem(mail) or "")
+
+
+def test_mail__empty() -> None:
+    assert mail_problem("") == "est vide"
+
+
+@pytest.mark.parametrize("text", ["Deux lignes\nsont permises", "fin\r\n", "\ttabulation"])
+def test_text__accepted(text: str) -> None:
+    assert text_problem(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (" \n", "est vide"),
+        ("x" * 1001, "compte 1001 caractères, 1000 au plus"),
+        ("a\x00b", "contient un caractère invisible"),
+        ("a\udc80b", "contient un caractère invisible"),
+    ],
+)
+def test_text__refused(text: str, problem: str) -> None:
+    assert text_problem(text) == problem
+
+
+def test_text__may_be_empty_when_optional() -> None:
+    assert text_problem("  ", required=False) is None

@@ -1,0 +1,112 @@
+"""Everything wired together once: what the portal, the worker and the tests are given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from notifications.delivery import Dispatcher
+
+from notifications.mailer import Mailer
+from notifications.ports import Clock, SystemClock
+from notifications.seals import Sealer
+from notifications.surroundings import Link, Surroundings
+from states.policy import Policy
+from workflow import installation, schema, storage
+from workflow.database import Database
+from workflow.engine import Engine
+from workflow.journal import Notary
+from workflow.mail_events import MailJournal
+from workflow.people import People
+from workflow.policy import policy_of
+from workflow.reporter import Reporter
+from workflow.settings import Secrets, Settings
+from workflow.settings.database import connection_url
+from workflow.tick import Ticker
+from workflow.year_end import YearEnds
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """The assembled software, for one installation."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    policy: Policy
+    notary: Notary
+    mailer: Mailer
+    engine: Engine
+    year_ends: YearEnds
+    people: People
+    mail_journal: MailJournal
+    ticker: Ticker
+    dispatcher: Dispatcher
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.database.dispose()
+
+
+def surroundings_of(settings: Settings) -> Surroundings:
+    """What the wording of mails takes from the settings."""
+    return Surroundings(
+        academie=settings.academie.nom,
+        timezone=settings.zoneinfo,
+        signature=settings.mail.signature,
+        contact=settings.mail.contact,
+        charter_version=settings.charter.version,
+        delegce_module=settings.delegce.module,
+        expected_days=settings.handling.expected_days,
+        code_keep_days=settings.code.keep_days,
+        links=tuple(Link(link.title, link.url) for link in settings.documentation.links),
+        drane_address=settings.drane.address,
+        drane_sent_by_us=settings.drane.declaration == "sent_by_us",
+        one_key_a_person=settings.key.scope == "person",
+    )
+
+
+def open_database(settings: Settings, environ: Mapping[str, str]) -> Database:
+    """The database of the settings. Raises storage.SharedFile for a SQLite file on a network disk."""
+    storage.refuse_network_file(settings.database_url)
+    password = Secrets(settings.secrets_directory, environ).find("database-password")
+    return Database(connection_url(settings.database_url, password))
+
+
+def bootstrap(
+    settings: Settings, environ: Mapping[str, str], *, clock: Clock | None = None, database: Database | None = None
+) -> House:
+    """Wire the whole for an installation that exists; tests give their own clock or database.
+
+    Raises SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError, DatabaseUnreachable.
+    """
+    clock = clock or SystemClock()
+    secrets = Secrets(settings.secrets_directory, environ)
+    notary = Notary(secrets.read("journal-key").get_secret_value().encode())
+    database = database or open_database(settings, environ)
+    with database.read() as connection:
+        schema.require_current(connection)
+        installation.check_key(connection, notary)
+    password = secrets.find("smtp-password")
+    policy = policy_of(settings)
+    sealer = Sealer([secrets.read("seal-key").get_secret_value()])
+    mailer = Mailer(settings.mail, surroundings_of(settings), sealer)
+    engine = Engine(database, clock, notary, policy, mailer)
+    year_ends = YearEnds(engine, Reporter(mailer))
+    people = People(settings, database)
+    mail_journal = MailJournal(engine, mailer)
+    dispatcher = Dispatcher(
+        database, mailer, settings.mail, clock, on_dead=mail_journal.dead,
+        password=password.get_secret_value() if password else None,
+    )  # fmt: skip
+    ticker = Ticker(engine, year_ends, mailer, installation.schedule_actor(database))
+    return House(
+        settings=settings, database=database, clock=clock, policy=policy, notary=notary, mailer=mailer, engine=engine,
+        year_ends=year_ends, people=people, mail_journal=mail_journal, ticker=ticker, dispatcher=dispatcher,
+    )  # fmt: skip
+
+
+def install(database: Database, notary: Notary, clock: Clock) -> tuple[str | None, str]:
+    """Bring a database to the newest version and found the installation; done again, it changes nothing."""
+    versions = schema.upgrade(database)
+    with database.write() as connection:
+        installation.found(connection, notary, clock.now())
+    return versions

@@ -1,0 +1,63 @@
+"""The worker: an alarm clock that ticks every minute, and the dispatcher of mails, until it is told to stop.
+
+APScheduler is the alarm clock alone, with a memory store: what is due is computed from the data, so a run that was
+missed, doubled or late does no harm (see docs/adr/0004).
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from workflow import storage
+from workflow.house import House
+from workflow.tick import Ticked
+
+TICK_SECONDS = 60
+_log = logging.getLogger("oda")
+
+
+class Worker:
+    """Scheduler and dispatcher of one process; any number may run on PostgreSQL, one machine on SQLite."""
+
+    def __init__(self, house: House, on_tick: Callable[[Ticked], None] = lambda _: None) -> None:
+        self._house = house
+        self._on_tick = on_tick
+
+    def check_place(self) -> None:
+        """Raises storage.OtherMachine when another machine ticks on this SQLite file."""
+        if self._house.database.is_postgresql:
+            return
+        with self._house.database.read() as connection:
+            storage.refuse_other_machine(connection, self._house.clock.now(), storage.this_host())
+
+    def tick(self) -> None:
+        """One tick that never lets an error stop the clock: it is logged by its class, and tried again."""
+        try:
+            self.check_place()
+            self._on_tick(self._house.ticker.tick())
+        except Exception as error:
+            _log.error("tick failed: %s", type(error).__name__)
+
+    def run(self) -> None:
+        """Tick at once (the catching up of a start), then every minute; return on SIGINT or SIGTERM."""
+        self.check_place()
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        scheduler = BackgroundScheduler(timezone="UTC")
+        await asyncio.to_thread(self.tick)
+        scheduler.add_job(
+            self.tick, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None
+        )
+        scheduler.start()
+        try:
+            await self._house.dispatcher.run(stop)
+        finally:
+            await asyncio.to_thread(scheduler.shutdown)
