@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from notifications import contexts
+from notifications.surroundings import Surroundings
 from notifications.vocabulary import CODE_KINDS, Audience, Kind, Priority
 
 _SOON = timedelta(days=3)
@@ -40,6 +41,10 @@ class Entry:
     @property
     def priority(self) -> Priority:
         return Priority.CODE if self.has_code else Priority.REST
+
+    def lifetime_in(self, here: Surroundings) -> timedelta:
+        """The lifetime under these settings: a code's mail lives as long as the code is kept (R61)."""
+        return timedelta(days=here.code_keep_days) if self.has_code else self.lifetime
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:

@@ -1,15 +1,17 @@
 """Drafts become rows: in the caller's transaction, many at once (R55)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notifications.batches import in_batches
+from notifications.bulk import insert_rows
 from notifications.catalogue import CATALOGUE
 from notifications.mail import Draft
+from notifications.surroundings import Surroundings
 from notifications.tables import MAILS
 from notifications.vocabulary import Fault, Stage
 
@@ -19,7 +21,7 @@ def enqueue(
     drafts: Iterable[Draft],
     now: datetime,
     *,
-    code_lifetime: timedelta,
+    here: Surroundings,
     seals: Mapping[str, str] | None = None,
 ) -> int:
     """Store the drafts, to be sent from ``now`` on; returns how many are new.
@@ -30,10 +32,10 @@ def enqueue(
     once: list[dict[str, Any]] = []
     plain: list[dict[str, Any]] = []
     for draft in drafts:
-        row = _row(draft, now, code_lifetime, seals or {})
+        row = _row(draft, now, here, seals or {})
         (once if draft.dedupe_key else plain).append(row)
     for batch in in_batches(plain):
-        connection.execute(insert(MAILS), batch)
+        insert_rows(connection, MAILS, batch)
     return len(plain) + _insert_once(connection, once)
 
 
@@ -43,9 +45,8 @@ def _insert_once(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
     return sum(connection.execute(statement, row).rowcount for row in rows)
 
 
-def _row(draft: Draft, now: datetime, code_lifetime: timedelta, seals: Mapping[str, str]) -> dict[str, Any]:
+def _row(draft: Draft, now: datetime, here: Surroundings, seals: Mapping[str, str]) -> dict[str, Any]:
     entry = CATALOGUE[draft.kind]
-    lifetime = code_lifetime if entry.has_code else entry.lifetime
     deliverable = bool(draft.recipient)
     seal = seals.get(draft.reference or "") if entry.has_code else None
     if entry.has_code and not seal:
@@ -59,7 +60,7 @@ def _row(draft: Draft, now: datetime, code_lifetime: timedelta, seals: Mapping[s
         "context": entry.encode(draft.context),
         "priority": int(entry.priority),
         "created_at": now,
-        "not_after": draft.not_after or now + lifetime,
+        "not_after": draft.not_after or now + entry.lifetime_in(here),
         "stage": (Stage.PENDING if deliverable else Stage.DEAD).value,
         "attempts": 0,
         "next_attempt_at": now if deliverable else None,

@@ -1,7 +1,7 @@
 """The mail room's door: what follows from accepted decisions, in the caller's transaction (R55)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -63,12 +63,7 @@ class Mailer:
         return self._store(connection, drafts, now, {})
 
     def _store(self, connection: Connection, drafts: Iterable[Draft], now: datetime, sealed: dict[str, str]) -> int:
-        return enqueue.enqueue(connection, drafts, now, code_lifetime=self.code_lifetime, seals=sealed)
-
-    @property
-    def code_lifetime(self) -> timedelta:
-        """How long a code is kept, and so how late its mail may leave (R61)."""
-        return timedelta(days=self.surroundings.code_keep_days)
+        return enqueue.enqueue(connection, drafts, now, here=self.surroundings, seals=sealed)
 
     def erase_overdue(self, connection: Connection, before: datetime, now: datetime) -> int:
         """Erase the codes sealed before that instant, and cancel what of them has not left (R61, R62)."""

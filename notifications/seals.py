@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import secrets
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -34,11 +33,6 @@ class CodeUnreadable(Exception):
 
     def __str__(self) -> str:
         return self.__doc__ or ""
-
-
-def new_key() -> str:
-    """A fresh sealing key: 32 random bytes, base64."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 class Sealer:

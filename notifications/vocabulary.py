@@ -84,6 +84,15 @@ class Fault(Labelled):
     LEASE_LOST = "lease_lost", "l'envoi a été interrompu"
 
 
+class RelayFault(Labelled):
+    """Why the relay takes no mail at all: not the fault of any of them."""
+
+    DOWN = "down", "le relais de messagerie ne répond pas"
+    BUSY = "busy", "le relais remet tous les envois à plus tard"
+    LOGIN_REFUSED = "login_refused", "le relais refuse l'identification du service"
+    SENDER_REFUSED = "sender_refused", "le relais refuse l'expéditeur"
+
+
 class Erasure(Labelled):
     """Why a code was erased (R61)."""
 

@@ -1,6 +1,6 @@
 """What is known when a decision is taken: plain values, loaded and locked by the engine."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -73,9 +73,13 @@ class LastEvent:
     at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """One delegation request. Its reference names it; ``version`` counts its changes from 1."""
+    """One delegation request. Its reference names it; ``version`` counts its changes from 1.
+
+    Without slots: ``with_`` copies its dictionary, ten times quicker than rebuilding it field by field, which a
+    sweep of 100,000 requests feels.
+    """
 
     reference: str
     uai: str
@@ -118,7 +122,13 @@ class Request:
         return fold_mail(self.mail)
 
     def with_(self, **changes: Any) -> "Request":
-        return replace(self, **changes)
+        """A copy with other values; unchanged ones are the same objects. Raises TypeError on an unknown field."""
+        if not changes.keys() <= self.__dict__.keys():
+            raise TypeError(f"unknown fields: {changes.keys() - self.__dict__.keys()}")
+        copy = object.__new__(Request)
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update(changes)
+        return copy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -80,16 +80,16 @@ class SchoolCalendar:
     campaign_opens: tuple[int, int] = (6, 1)
 
     @cached_property
-    def _ends(self) -> dict[SchoolYear, YearEnd]:
+    def _ends(self) -> dict[int, YearEnd]:
         return {}
 
     def end_of(self, year: SchoolYear) -> YearEnd:
         """When this year ends: at 24:00 of its last day, in the académie's timezone (R22, R23)."""
-        known = self._ends.get(year)
+        known = self._ends.get(year.start)
         if known is None:
             last_day, rule = self._last_day(year)
             known = YearEnd(year, last_day, self.midnight(last_day + timedelta(days=1)), rule)
-            self._ends[year] = known
+            self._ends[year.start] = known
         return known
 
     def _last_day(self, year: SchoolYear) -> tuple[date, EndRule]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from states.case import Case, Outcome
@@ -32,13 +33,13 @@ class Transition:
     apply: Callable[[Case[Any]], Outcome]
     after_end: bool = False
 
-    @property
+    @cached_property
     def sources(self) -> tuple[State, ...]:
         """The states from which it starts, in the order of a request's life."""
         from_ = {source for source, _ in self.arrows}
         return tuple(state for state in State if state in from_)
 
-    @property
+    @cached_property
     def is_birth(self) -> bool:
         return all(source is BEFORE for source, _ in self.arrows)
 

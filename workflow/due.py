@@ -11,7 +11,7 @@ from notifications.mailer import Mailer
 from notifications.vocabulary import Audience, Kind
 from states.policy import Policy
 from workflow.loading import REPORT, report_from
-from workflow.rows import ESTABLISHMENT, REQUEST, establishment_from, request_from
+from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, establishment_from, request_from
 
 PAGE = 500
 
@@ -43,7 +43,7 @@ def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now
 
 def _drafts(connection: Connection, mailer: Mailer, policy: Policy, rows: list[Row]) -> list[Draft]:  # type: ignore[type-arg]
     references = {row.reference for row in rows}
-    found = connection.execute(select(REQUEST).where(REQUEST.c.reference.in_(references))).all()
+    found = connection.execute(select(*REQUEST_COLUMNS).where(REQUEST.c.reference.in_(references))).all()
     requests = {row.reference: request_from(row) for row in found}
     uais = {request.uai for request in requests.values()}
     schools = connection.execute(select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(uais))).all()

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifications.delivery import Dispatcher
-
 from notifications.mailer import Mailer
 from notifications.ports import Clock, SystemClock
 from notifications.seals import Sealer

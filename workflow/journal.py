@@ -2,13 +2,15 @@
 
 import hashlib
 import hmac
-import json
 import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+
+from pydantic_core import to_json
 
 from states.actors import Actor
 from states.case import Scalar
@@ -16,8 +18,6 @@ from states.case import Scalar
 INSTALLATION = "installation"
 GENESIS = "0" * 64
 FORMAT = 1
-
-_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +64,22 @@ class Notary:
         """The row of the next event of a chain, hash included."""
         stream, link = chain
         seq = link.length + 1
+        prints = {n["field"]: self.commitment(n["nonce"], stream, seq, n["field"], n["body"]) for n in notes}
         canonical = canonical_text(
             {
-                "v": FORMAT,
-                "stream": stream,
-                "seq": seq,
-                "prev": link.head,
-                "kind": kind,
-                "from": states[0],
-                "to": states[1],
                 "actor": actor.number,
-                "role": actor.role.value,
-                "channel": actor.channel.value,
                 "at": canonical_instant(at),
-                "data": data,
-                "notes": {
-                    note["field"]: self.commitment(note["nonce"], stream, seq, note["field"], note["body"])
-                    for note in notes
-                },
+                "channel": actor.channel.value,
+                "data": dict(sorted(data.items())),
+                "from": states[0],
+                "kind": kind,
+                "notes": dict(sorted(prints.items())),
+                "prev": link.head,
+                "role": actor.role.value,
+                "seq": seq,
+                "stream": stream,
+                "to": states[1],
+                "v": FORMAT,
             }
         )
         return {
@@ -92,11 +90,12 @@ class Notary:
 
 
 def canonical_text(value: Mapping[str, Any]) -> str:
-    """Sorted JSON, NFC: the same bytes on every machine."""
-    text = _encode(value)
+    """Compact JSON of keys that come in their order, NFC: the same bytes on every machine."""
+    text = to_json(value).decode()
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+@lru_cache(maxsize=16)
 def canonical_instant(at: datetime) -> str:
     """UTC to the microsecond, always of the same length."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -16,11 +16,21 @@ from states.vocabulary import Change, CodeFate, RemovalKind, RemovalOutcome, Set
 from states.words import fold_mail, normalise_uai, person_key
 from workflow import tables
 from workflow.journal import Link
-from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, establishment_from, last_event_from, request_from, table_of
+from workflow.rows import (
+    ESTABLISHMENT,
+    IS_LIVE,
+    REQUEST,
+    REQUEST_COLUMNS,
+    establishment_from,
+    last_event_from,
+    request_from,
+    table_of,
+)
 
 REMOVAL = table_of(tables.RemovalTask)
 REPORT = table_of(tables.ChangeReport)
 _CHUNK = 500
+_LAST = (REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.changed_at)
 
 Fates = Callable[[Connection, Sequence[Request]], Mapping[str, CodeFate]]
 
@@ -122,12 +132,12 @@ class Loader:
         known = Known()
         self._establishments(known, uais)
         for chunk in _chunks(uais):
-            query = select(REQUEST).where(
+            query = select(*REQUEST_COLUMNS).where(
                 REQUEST.c.uai.in_(chunk),
                 REQUEST.c.school_year == school_year,
                 IS_LIVE,
             )
-            for row in self._connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference)):
+            for row in self._connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference)).all():
                 known.requests[row.reference] = request_from(row)
                 known.links[row.reference] = Link(row.chain_head, row.chain_length)
         return known
@@ -151,7 +161,7 @@ class Loader:
     def _rows(self, column: ColumnElement[Any], values: set[str]) -> list[Any]:
         rows: list[Any] = []
         for chunk in _chunks(values):
-            rows += self._connection.execute(select(REQUEST).where(column.in_(chunk))).all()
+            rows += self._connection.execute(select(*REQUEST_COLUMNS, *_LAST).where(column.in_(chunk))).all()
         return rows
 
     def _of_people(self, identities: list[tuple[str, str]]) -> list[Any]:
@@ -160,7 +170,7 @@ class Loader:
             people = [person for person, _ in chunk]
             mails = [mail for _, mail in chunk]
             same = or_(REQUEST.c.person.in_(people), REQUEST.c.folded_mail.in_(mails))
-            query = select(REQUEST).where(same, IS_LIVE)
+            query = select(*REQUEST_COLUMNS, *_LAST).where(same, IS_LIVE)
             rows += self._connection.execute(query).all()
         return rows
 

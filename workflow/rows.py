@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Table, literal_column
+from sqlalchemy import Table, literal_column
 
 from states.facts import Check, Establishment, LastEvent, Request
 from states.school_year import SchoolYear
@@ -20,12 +20,15 @@ def table_of(model: type[Any]) -> Table:
 
 REQUEST = table_of(tables.DelegationRequest)
 ESTABLISHMENT = table_of(tables.Establishment)
+_CHECK_COLUMNS = tuple(
+    f"{check}_{part}" for check in ("listing", "delegation") for part in ("outcome", "source", "checked_on", "seen")
+)
+_TRANSLATED = frozenset({"school_year", "state", "listing", "delegation", "acted_on_behalf"})
 IS_LIVE = REQUEST.c.state != literal_column("'revoked'")
 """Written out, never bound: a partial index serves only a condition that it can recognise."""
 _STATES = {s.value: s for s in State}
 _TRIGGERS = {t.value: t for t in Trigger}
 _OUTCOMES = {o.value: o for o in CheckOutcome}
-_FIELDS = tuple(f.name for f in fields(Request))
 
 school_year = lru_cache(maxsize=64)(SchoolYear.parse)
 
@@ -36,35 +39,42 @@ def mailbox_of(row: Any) -> str | None:
     return mailbox
 
 
-def establishment_from(row: Row[Any]) -> Establishment:
+def establishment_from(row: Any) -> Establishment:
     return Establishment(
         uai=row.uai, nom=row.nom, commune=row.commune, departement=row.departement, is_open=row.is_open,
         mailbox=mailbox_of(row),
     )  # fmt: skip
 
 
-def request_from(row: Row[Any]) -> Request:
-    return Request(
-        reference=row.reference, uai=row.uai, school_year=school_year(row.school_year), state=_STATES[row.state],
-        version=row.version, nom=row.nom, prenom=row.prenom, mail=row.mail,
-        drane_declared_on=row.drane_declared_on, chef_name=row.chef_name, delegation_why=row.delegation_why,
-        delegated_on=row.delegated_on, charter_signed_on=row.charter_signed_on,
-        charter_version=row.charter_version, listing=_check(row, "listing"), delegation=_check(row, "delegation"),
-        code_issued_at=row.code_issued_at, extends=row.extends, expires_on=row.expires_on, handed_on=row.handed_on,
-        renews=row.renews, acted_on_behalf=_numbers(row.acted_on_behalf),
-    )  # fmt: skip
+_PLAIN = tuple(f.name for f in fields(Request) if f.name not in _TRANSLATED)
+_OTHERS = ("school_year", "state", "acted_on_behalf", "chain_head", "chain_length", *_CHECK_COLUMNS)
+REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS))
+"""What to select, first and in this order, for ``request_from``."""
 
 
-def last_event_from(row: Row[Any]) -> LastEvent:
+def request_from(row: Any) -> Request:
+    """A request from a row that begins with ``REQUEST_COLUMNS``. Raises LookupError on any other."""
+    if row._fields[: len(_PLAIN)] != _PLAIN:
+        raise LookupError("select(*REQUEST_COLUMNS, …) is wanted here")
+    request = object.__new__(Request)
+    request.__dict__.update(zip(_PLAIN, row, strict=False))
+    request.__dict__.update(
+        school_year=school_year(row.school_year),
+        state=_STATES[row.state],
+        listing=_check(row, "listing") if row.listing_outcome else None,
+        delegation=_check(row, "delegation") if row.delegation_outcome else None,
+        acted_on_behalf=_numbers(row.acted_on_behalf),
+    )
+    return request
+
+
+def last_event_from(row: Any) -> LastEvent:
     return LastEvent(_TRIGGERS[row.last_trigger], row.last_actor, row.changed_at)
 
 
-def _check(row: Row[Any], name: str) -> Check | None:
-    outcome = getattr(row, f"{name}_outcome")
-    if outcome is None:
-        return None
+def _check(row: Any, name: str) -> Check:
     rest = (getattr(row, f"{name}_{part}") for part in ("source", "checked_on", "seen"))
-    return Check(_OUTCOMES[outcome], *rest)
+    return Check(_OUTCOMES[getattr(row, f"{name}_outcome")], *rest)
 
 
 @lru_cache(maxsize=1024)
@@ -95,7 +105,8 @@ _COLUMNS: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
     """The columns that differ from ``before``, all of them at a birth; ``with_`` keeps an unchanged value itself."""
-    names = [n for n in _FIELDS if before is None or getattr(before, n) is not getattr(after, n)]
+    old = before.__dict__ if before else {}
+    names = [name for name, value in after.__dict__.items() if name not in old or old[name] is not value]
     columns = _columns(names, after)
     if {"nom", "prenom", "mail"} & set(names):
         columns |= {"folded_mail": after.folded_mail, "person": after.person}

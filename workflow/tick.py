@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from notifications.mailer import Mailer
 from states.actors import Actor
@@ -56,6 +57,7 @@ class Ticker:
     def _keep_house(self, done: Ticked) -> None:
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
-            done.erased = self._mailer.erase_overdue(connection, now - self._mailer.code_lifetime, now)
+            kept = timedelta(days=self._mailer.surroundings.code_keep_days)
+            done.erased = self._mailer.erase_overdue(connection, now - kept, now)
             idempotency.forget_old(connection, now)
             done.due = tell_due_reports(connection, self._mailer, self._engine.policy, now)

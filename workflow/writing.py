@@ -1,12 +1,11 @@
 """Writes a plan: the only statements of the software that change a request (R8)."""
 
-from typing import Any
+from sqlalchemy import Connection, Table
 
-from sqlalchemy import Connection, Table, bindparam, insert, update
-
+from notifications.bulk import Row, insert_rows, update_rows
 from workflow import tables
 from workflow.loading import REMOVAL, REPORT
-from workflow.plan import Plan, Row
+from workflow.plan import Plan
 from workflow.rows import REQUEST, table_of
 
 EVENT = table_of(tables.Event)
@@ -18,33 +17,21 @@ class LostRace(Exception):
 
 
 def write(connection: Connection, plan: Plan) -> None:
-    """Events first: the database refuses a state whose event is not there (see the triggers of the schema)."""
-    _insert(connection, EVENT, plan.events)
-    _insert(connection, NOTE, plan.notes)
-    _insert(connection, REQUEST, plan.births)
+    """Events first: the database refuses a state whose event is not there (see the guards of the schema)."""
+    insert_rows(connection, EVENT, plan.events)
+    insert_rows(connection, NOTE, plan.notes)
+    insert_rows(connection, REQUEST, plan.births)
     for columns, rows in plan.changes.items():
-        where = (REQUEST.c.reference == bindparam("b_reference"), REQUEST.c.version == bindparam("b_version"))
-        _update(connection, REQUEST, where, columns, rows)
-    _insert(connection, REMOVAL, plan.removals)
-    one = (REMOVAL.c.reference == bindparam("b_reference"), REMOVAL.c.outcome.is_(None))
-    _update(connection, REMOVAL, one, ("outcome", "closed_at"), plan.removals_closed)
-    _insert(connection, REPORT, plan.reports)
-    numbered = (REPORT.c.reference == bindparam("b_reference"), REPORT.c.number == bindparam("b_number"))
-    _update(connection, REPORT, numbered, ("settlement", "settled_at"), plan.reports_settled)
-
-
-def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
+        _update(connection, REQUEST, ("reference", "version"), columns, rows)
+    insert_rows(connection, REMOVAL, plan.removals)
+    _update(connection, REMOVAL, ("reference",), ("outcome", "closed_at"), plan.removals_closed)
+    insert_rows(connection, REPORT, plan.reports)
+    _update(connection, REPORT, ("reference", "number"), ("settlement", "settled_at"), plan.reports_settled)
 
 
 def _update(
-    connection: Connection, table: Table, where: tuple[Any, ...], columns: tuple[str, ...], rows: list[Row]
+    connection: Connection, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rows: list[Row]
 ) -> None:
-    """One prepared statement for all the rows. Raises LostRace when one of them no longer was as loaded."""
-    if not rows:
-        return
-    statement = update(table).where(*where).values({name: bindparam(name) for name in columns})
-    result = connection.execute(statement, rows)
-    if result.rowcount != len(rows):
+    """Raises LostRace when a row no longer was as it had been loaded."""
+    if update_rows(connection, table, keys, columns, rows) != len(rows):
         raise LostRace

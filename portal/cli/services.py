@@ -1,6 +1,6 @@
 """What the failures of the settings, the database and the mail relay mean: loaded only when one occurs."""
 
-from portal.cli.exits import CliFailure, ExitCode, failure_for
+from portal.cli.exits import CliFailure, ExitCode, failure_for, refused
 
 _BUSY_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _BUSY_POSTGRESQL = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
@@ -49,3 +49,40 @@ def _relay(_: Exception) -> CliFailure:
         ExitCode.UNAVAILABLE,
         ["Que faire : vérifier les réglages du relais avec « oda check-config »."],
     )
+
+
+@failure_for("workflow.people.NotAllowed")
+def _not_allowed(error: Exception) -> CliFailure:
+    return CliFailure(str(error), ExitCode.REFUSED)
+
+
+@failure_for(
+    "workflow.schema.SchemaBehind",
+    "workflow.schema.SchemaAhead",
+    "workflow.installation.NotInstalled",
+    "workflow.storage.OtherMachine",
+)
+def _not_ready(error: Exception) -> CliFailure:
+    return CliFailure(_sentence(error), ExitCode.UNAVAILABLE)
+
+
+@failure_for("workflow.installation.OtherInstallation", "workflow.storage.SharedFile")
+def _badly_placed(error: Exception) -> CliFailure:
+    return CliFailure(_sentence(error), ExitCode.SETTINGS)
+
+
+@failure_for("workflow.directory.file.UnusableFile")
+def _unusable_file(error: Exception) -> CliFailure:
+    why, _, what_to_do = str(error).partition(" Que faire : ")
+    return CliFailure("Ce fichier ne peut pas être importé, rien n'a changé.", ExitCode.BAD_INPUT,
+                      [why, f"Que faire : {what_to_do}"])  # fmt: skip
+
+
+@failure_for("workflow.directory.refusals.DirectoryRefused")
+def _refused(error: Exception) -> CliFailure:
+    return refused(getattr(error, "reasons", ()))
+
+
+def _sentence(error: Exception) -> str:
+    """The message of a class whose docstring is its message."""
+    return " ".join((type(error).__doc__ or "").split())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from typing import Any
 
 from states import refusals
@@ -27,6 +28,7 @@ def problems(case: Case[Any], roles: frozenset[Role]) -> Iterator[Reason]:
         yield from _behalf(case, trigger, needed=Role.OPERATOR not in roles)
 
 
+@cache
 def _allowed(roles: frozenset[Role]) -> frozenset[Role]:
     """A deputy may what a chef may (R4); so may an operator, on behalf of the establishment (R5)."""
     return roles | {Role.DEPUTY, Role.OPERATOR} if Role.CHEF in roles else roles

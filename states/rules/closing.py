@@ -14,9 +14,10 @@ from states.vocabulary import RemovalOutcome, State
 
 
 def revoked(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
-    """The common end of a request: the code erased, the removal task opened (R47, R61)."""
+    """The common end of a request: a code not yet handed over erased, the removal task opened (R47, R61)."""
     kind = removal_kind(case.request)
-    effects: tuple[Effect, ...] = (EraseCode(),) if case.request.has_key else ()
+    sealed = case.request.has_key and not case.request.extends and not case.request.handed_on
+    effects: tuple[Effect, ...] = (EraseCode(),) if sealed else ()
     if kind:
         effects += (OpenRemoval(kind),)
     return Outcome(

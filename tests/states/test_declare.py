@@ -28,7 +28,8 @@ def test_declare__what_is_stored() -> None:
 def test_declare__not_yet_at_the_drane(sent_by_us: bool) -> None:
     command = f.command(Trigger.DECLARE, drane_declared_on=None)
     decision = accepted(f.facts(), command, drane_sent_by_us=sent_by_us)
-    assert decision.request.drane_declared_on is decision.data["drane_declared_on"] is None
+    assert decision.request.drane_declared_on is None
+    assert decision.data["drane_declared_on"] is None
     assert decision.data["drane_sent_by_us"] is sent_by_us
 
 

@@ -1,5 +1,7 @@
 """The same person twice: one live request per establishment, person and year (R17, R18)."""
 
+from typing import Any
+
 import pytest
 
 from states.facts import Request
@@ -7,11 +9,11 @@ from states.vocabulary import LIVE_STATES, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused
 
-SAME_MAIL = {"nom": "Autre", "prenom": "Nom"}
-SAME_NAME = {"mail": "autre@ac-toulouse.fr"}
+SAME_MAIL: dict[str, Any] = {"nom": "Autre", "prenom": "Nom"}
+SAME_NAME: dict[str, Any] = {"mail": "autre@ac-toulouse.fr"}
 
 
-def here(state: State = State.DECLARED, **changes: object) -> Request:
+def here(state: State = State.DECLARED, **changes: Any) -> Request:
     return f.other(state, **{"uai": f.UAI, **changes})
 
 

@@ -44,7 +44,7 @@ def test_path__usual(trigger: Trigger) -> None:
     assert decision.request.version == (1 if born or before is None else before.version + 1)
 
 
-FROM = {
+FROM: dict[Trigger, set[State]] = {
     T.DELEGATE: {S.DECLARED},
     T.SIGN_CHARTER: {S.DELEGATED},
     T.SUBMIT: {S.CHARTER_SIGNED},

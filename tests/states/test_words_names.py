@@ -66,7 +66,9 @@ def test_clean__composed() -> None:
     assert clean("E\u0301tienne") == "Étienne"
 
 
-@pytest.mark.parametrize("name", ["Élise", "O’Brien", "de la Tour-d'Auvergne", "李", "Ирина", "M.", "Nguyễn", "é" * 100])
+@pytest.mark.parametrize(
+    "name", ["Élise", "O’Brien", "de la Tour-d'Auvergne", "李", "Ирина", "M.", "Nguyễn", "é" * 100]
+)
 @pytest.mark.rule("R16")
 def test_name__accepted(name: str) -> None:
     assert name_problem(name) is None
@@ -103,8 +105,19 @@ def test_mail__accepted(mail: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "mail", ["anne", "anne@", "@x.fr", "a b@x.fr", "a@x.fr\nBcc: b@y.fr", "Anne <a@x.fr>", "a@x.fr,b@y.fr", "é@x.fr", "a@\udce9.fr"]
-)  # fmt: skip
+    "mail",
+    [
+        "anne",
+        "anne@",
+        "@x.fr",
+        "a b@x.fr",
+        "a@x.fr\nBcc: b@y.fr",
+        "Anne <a@x.fr>",
+        "a@x.fr,b@y.fr",
+        "é@x.fr",
+        "a@\udce9.fr",
+    ],
+)
 @pytest.mark.rule("R16")
 def test_mail__refused(mail: str) -> None:
     assert "n'est pas une adresse" in (mail_problem(mail) or "")

@@ -25,7 +25,9 @@ def test_uai__wrong_letter_is_explained() -> None:
     )
 
 
-@pytest.mark.parametrize("uai", ["", "0310001", "031001H", "03100011H", "H0310001", "0310001HH", "٠٣١٠٠٠١H", "031O001H"])
+@pytest.mark.parametrize(
+    "uai", ["", "0310001", "031001H", "03100011H", "H0310001", "0310001HH", "٠٣١٠٠٠١H", "031O001H"]
+)
 @pytest.mark.rule("R11")
 def test_uai__wrong_form(uai: str) -> None:
     assert uai_problem(uai) == "un UAI compte 7 chiffres et une lettre, par exemple 0310001H"

@@ -1,14 +1,15 @@
 """Alembic's entrance: the connection is given by ``workflow.schema``, never read from a file."""
 
 from alembic import context
-from sqlmodel import SQLModel
 
-import workflow.tables  # noqa: F401
+from notifications.tables import MAILS
+from workflow.rows import REQUEST
 
 connection = context.config.attributes["connection"]
+ROOMS = (MAILS, REQUEST)  # importing both rooms' tables is what fills their common metadata
 context.configure(
     connection=connection,
-    target_metadata=SQLModel.metadata,
+    target_metadata=ROOMS[0].metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
 )

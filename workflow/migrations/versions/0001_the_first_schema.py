@@ -109,6 +109,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_occurrence")),
     )
     op.create_table(
+        "seal",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("ciphertext", sa.Text(), nullable=True),
+        sa.Column("sealed_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("erased_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("erased_why", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "erased_why IN ('handed_over', 'revoked', 'replaced', 'overdue')", name=op.f("ck_seal_erased_why")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_seal")),
+    )
+    with op.batch_alter_table("seal", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_seal_kept",
+            ["sealed_at"],
+            unique=False,
+            sqlite_where=sa.text("ciphertext IS NOT NULL"),
+            postgresql_where=sa.text("ciphertext IS NOT NULL"),
+        )
+        batch_op.create_index(batch_op.f("ix_seal_reference"), ["reference"], unique=False)
+
+    op.create_table(
         "year_end",
         sa.Column("school_year", sa.String(), nullable=False),
         sa.Column("last_day", sa.Date(), nullable=False),
@@ -183,6 +206,75 @@ def upgrade() -> None:
             sqlite_where=sa.text("state <> 'revoked'"),
             postgresql_where=sa.text("state <> 'revoked'"),
         )
+
+    op.create_table(
+        "outgoing_mail",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("audience", sa.Text(), nullable=False),
+        sa.Column("uai", sa.Text(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("created_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("not_after", notifications.columns.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("lease_token", sa.Text(), nullable=True),
+        sa.Column("lease_until", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("dated_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("last_reply", sa.Text(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.Column("sent_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("doubted_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("seal_id", sa.Text(), nullable=True),
+        sa.Column("replaces_id", sa.Integer(), nullable=True),
+        sa.Column("dedupe_key", sa.Text(), nullable=True),
+        sa.CheckConstraint("audience IN ('establishment', 'operators')", name=op.f("ck_outgoing_mail_audience")),
+        sa.CheckConstraint(
+            "fault IN ('no_mailbox', 'too_late', 'code_erased', 'code_unreadable', 'rendering', 'bad_address', 'recipient_refused', 'message_refused', 'deferred', 'dropped', 'exhausted', 'lost_reply', 'lease_lost')",
+            name=op.f("ck_outgoing_mail_fault"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('declared', 'delegated', 'charter_signed', 'submitted', 'sent_back', 'code_issued', 'code_reissued', 'key_extended', 'change_reported', 'withdrawn', 'revoked', 'year_end', 'handover_reminder', 'stalled_reminder', 'year_end_notice', 'renewal_invitation', 'new_request', 'removal_task', 'change_to_handle', 'change_due', 'late_digest', 'year_end_report', 'brake_alert', 'mail_undeliverable')",
+            name=op.f("ck_outgoing_mail_kind"),
+        ),
+        sa.CheckConstraint(
+            "stage IN ('pending', 'sending', 'sent', 'retry', 'uncertain', 'cancelled', 'dead', 'discarded')",
+            name=op.f("ck_outgoing_mail_stage"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["replaces_id"], ["outgoing_mail.id"], name=op.f("fk_outgoing_mail_replaces_id_outgoing_mail")
+        ),
+        sa.ForeignKeyConstraint(["seal_id"], ["seal.id"], name=op.f("fk_outgoing_mail_seal_id_seal")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outgoing_mail")),
+        sa.UniqueConstraint("dedupe_key", name=op.f("uq_outgoing_mail_dedupe_key")),
+    )
+    with op.batch_alter_table("outgoing_mail", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_outgoing_mail_due",
+            ["priority", "next_attempt_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("next_attempt_at IS NOT NULL"),
+            postgresql_where=sa.text("next_attempt_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_outgoing_mail_lease",
+            ["lease_until"],
+            unique=False,
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
+        )
+        batch_op.create_index(batch_op.f("ix_outgoing_mail_reference"), ["reference"], unique=False)
+        batch_op.create_index(batch_op.f("ix_outgoing_mail_replaces_id"), ["replaces_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_outgoing_mail_seal_id"), ["seal_id"], unique=False)
+        batch_op.create_index("ix_outgoing_mail_stage", ["stage", "id"], unique=False)
+        batch_op.create_index("ix_outgoing_mail_uai", ["uai", "id"], unique=False)
 
     op.create_table(
         "change_report",

@@ -1,0 +1,138 @@
+"""The outbox as people handle it: read, count, send again, discard (R58, R62)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, insert, select, update
+
+from notifications.catalogue import CATALOGUE
+from notifications.errors import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
+from notifications.mail import COLUMNS, Mail, read
+from notifications.surroundings import Surroundings
+from notifications.tables import MAILS, SEALS
+from notifications.vocabulary import Fault, Kind, Stage
+
+RETRYABLE = (Stage.DEAD, Stage.UNCERTAIN, Stage.CANCELLED)
+DISCARDABLE = (Stage.DEAD, Stage.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some mails, the newest first; ``after`` is what to give for the next page, None at the end."""
+
+    mails: tuple[Mail, ...]
+    after: int | None
+
+
+def listing(
+    connection: Connection,
+    *,
+    stages: Sequence[Stage] = (),
+    kind: Kind | None = None,
+    uai: str | None = None,
+    reference: str | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> Page:
+    """A page of mails, by keyset: as quick at the end of the list as at its beginning."""
+    wanted = [
+        MAILS.c.stage.in_([stage.value for stage in stages]) if stages else None,
+        MAILS.c.kind == kind.value if kind else None,
+        MAILS.c.uai == uai if uai else None,
+        MAILS.c.reference == reference if reference else None,
+        MAILS.c.id < after if after is not None else None,
+    ]
+    query = select(*COLUMNS).where(*(one for one in wanted if one is not None))
+    rows = connection.execute(query.order_by(MAILS.c.id.desc()).limit(limit + 1)).all()
+    mails = tuple(read(row) for row in rows[:limit])
+    return Page(mails, mails[-1].id if len(rows) > limit else None)
+
+
+def find(connection: Connection, mail_id: int) -> Mail:
+    """One mail. Raises UnknownMail."""
+    return _locked(connection, mail_id, lock=False)
+
+
+def _locked(connection: Connection, mail_id: int, *, lock: bool = True) -> Mail:
+    query = select(*COLUMNS).where(MAILS.c.id == mail_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise UnknownMail(mail_id)
+    return read(row)
+
+
+def counts(connection: Connection) -> dict[Stage, int]:
+    """How many mails stand at each stage, zero included."""
+    found: dict[str, int] = dict(
+        connection.execute(select(MAILS.c.stage, func.count()).group_by(MAILS.c.stage)).tuples().all()
+    )
+    return {stage: found.get(stage.value, 0) for stage in Stage}
+
+
+def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: datetime, here: Surroundings) -> int:
+    """Send a mail again that a person judged worth it; returns the number of the mail that will leave.
+
+    ``mailbox`` is where it would go today. The same address: the same mail, with its Message-ID (R56). Another one:
+    a new mail that replaces it (``replaces_id``), the old one being discarded. Raises UnknownMail, NotRetryable,
+    CodeGone when its code is erased (R62), NoMailboxYet.
+    """
+    mail = _locked(connection, mail_id)
+    if mail.stage not in RETRYABLE:
+        raise NotRetryable(mail)
+    if CATALOGUE[mail.kind].has_code and not _code_kept(connection, mail):
+        raise CodeGone(mail)
+    if not mailbox:
+        raise NoMailboxYet(mail)
+    fresh: dict[str, Any] = {
+        "stage": Stage.PENDING.value,
+        "fault": None,
+        "attempts": 0,
+        "next_attempt_at": now,
+        "not_after": now + CATALOGUE[mail.kind].lifetime_in(here),
+    }
+    if mailbox == mail.recipient:
+        _change(connection, mail, fresh)
+        return mail.id
+    _change(connection, mail, {"stage": Stage.DISCARDED.value, "next_attempt_at": None})
+    return _replace(connection, mail, {**fresh, "recipient": mailbox, "created_at": now})
+
+
+def _code_kept(connection: Connection, mail: Mail) -> bool:
+    kept = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
+    return bool(connection.execute(select(kept)).scalar_one())
+
+
+def _replace(connection: Connection, old: Mail, values: dict[str, Any]) -> int:
+    same = {
+        "kind": old.kind.value,
+        "audience": old.audience.value,
+        "uai": old.uai,
+        "reference": old.reference,
+        "context": old.context,
+        "priority": old.priority,
+        "seal_id": old.seal_id,
+        "replaces_id": old.id,
+    }
+    added = connection.execute(insert(MAILS).values({**same, **values}).returning(MAILS.c.id))
+    return int(added.scalar_one())
+
+
+def _change(connection: Connection, mail: Mail, values: dict[str, Any]) -> None:
+    connection.execute(update(MAILS).where(MAILS.c.id == mail.id).values(values))
+
+
+def discard(connection: Connection, mail_id: int) -> Mail:
+    """Give up a mail that a person judged lost; returns it as it was. Raises UnknownMail, NotDiscardable."""
+    mail = _locked(connection, mail_id)
+    if mail.stage not in DISCARDABLE:
+        raise NotDiscardable(mail)
+    _change(connection, mail, {"stage": Stage.DISCARDED.value, "next_attempt_at": None})
+    return mail
+
+
+def waiting_for_a_mailbox(connection: Connection, uai: str) -> list[int]:
+    """The mails of an establishment that had nowhere to go, to be retried once it has a mailbox (R15)."""
+    stuck = (MAILS.c.uai == uai, MAILS.c.stage == Stage.DEAD.value, MAILS.c.fault == Fault.NO_MAILBOX.value)
+    return list(connection.execute(select(MAILS.c.id).where(*stuck).order_by(MAILS.c.id)).scalars())

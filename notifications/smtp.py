@@ -1,0 +1,163 @@
+"""One kept connection to the relay, driven command by command so that nothing is decided before DATA."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
+
+from notifications.outcomes import Outcome, Verdict, after_message, after_recipient, words
+from notifications.ports import crash_point
+from notifications.settings import MailSettings
+from notifications.vocabulary import Fault, RelayFault
+
+Content = Callable[[], Awaitable[bytes | Outcome]]
+"""What to send, asked for just before DATA; an Outcome instead of bytes means that nothing is to be sent."""
+
+_ASKS_LOGIN: Final = (530, 535, 538)
+_LOST: Final = (SMTPException, OSError, TimeoutError)
+
+
+class RelayTrouble(Exception):
+    """The relay takes no mail at all; ``reply`` holds its words, or the system's."""
+
+    def __init__(self, fault: RelayFault, reply: str) -> None:
+        self.fault = fault
+        self.reply = reply
+        super().__init__(f"{fault.label} ({reply})" if reply else fault.label)
+
+
+class RelayConnection:
+    """A connection opened when first needed, kept from mail to mail, closed on any error."""
+
+    def __init__(
+        self, settings: MailSettings, password: str | None = None, tls_context: ssl.SSLContext | None = None
+    ) -> None:
+        """``tls_context`` None trusts the system's authorities."""
+        self._settings = settings
+        self._password = password
+        self._tls_context = tls_context
+        self._smtp: SMTP | None = None
+        # All that precedes DATA, then DATA itself, must end before the lease does.
+        self._envelope_seconds = max(settings.lease_seconds - settings.relay.timeout_seconds, 5)
+
+    async def deliver(self, recipient: str, content: Content) -> Outcome:
+        """Give one mail to the relay. Raises RelayTrouble when it would take none."""
+        try:
+            async with asyncio.timeout(self._envelope_seconds):
+                smtp = await self._ready()
+                outcome = await self._recipient(smtp, recipient)
+        except RelayTrouble:
+            await self.close()
+            raise
+        except TimeoutError as error:
+            await self.close()
+            raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
+        outcome = outcome or await self._give(smtp, content)
+        if outcome.verdict is not Verdict.SENT:
+            await self.close()
+        return outcome
+
+    async def _ready(self) -> SMTP:
+        """A connection on which MAIL is accepted; a kept one that the relay has closed meanwhile is opened anew."""
+        if self._smtp:
+            try:
+                return await self._begin(self._smtp)
+            except RelayTrouble:
+                await self.close()
+        self._smtp = await self._open()
+        return await self._begin(self._smtp)
+
+    async def _begin(self, smtp: SMTP) -> SMTP:
+        """MAIL: nothing in it is of one mail more than of another, so that a refusal is the relay's trouble."""
+        try:
+            await smtp.mail(self._settings.sender_address)
+        except SMTPSenderRefused as refused:
+            raise RelayTrouble(_fault_of(refused.code), words(refused.code, refused.message)) from None
+        except _LOST as error:
+            raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
+        return smtp
+
+    async def _recipient(self, smtp: SMTP, recipient: str) -> Outcome | None:
+        """RCPT: None when accepted."""
+        try:
+            await smtp.rcpt(recipient)
+        except SMTPRecipientRefused as refused:
+            if refused.code in _ASKS_LOGIN:
+                raise RelayTrouble(RelayFault.LOGIN_REFUSED, words(refused.code, refused.message)) from None
+            return after_recipient(refused.code, refused.message)
+        except _LOST as error:
+            return Outcome(Verdict.RETRY, Fault.DROPPED, _said(error))
+        return None
+
+    async def _give(self, smtp: SMTP, content: Content) -> Outcome:
+        message = await content()
+        if isinstance(message, Outcome):
+            with suppress(*_LOST):
+                await smtp.rset()
+            return message
+        crash_point("mail.before_data")
+        try:
+            async with asyncio.timeout(self._settings.relay.timeout_seconds):
+                reply = await smtp.data(message)
+            outcome = after_message(reply.code, reply.message)
+        except SMTPDataError as refused:
+            outcome = after_message(refused.code, refused.message)
+        except _LOST as error:
+            outcome = Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, _said(error))
+        crash_point("mail.after_data")
+        return outcome
+
+    async def _open(self) -> SMTP:
+        relay = self._settings.relay
+        smtp = SMTP(
+            hostname=relay.host,
+            port=relay.port,
+            username=relay.username,
+            password=self._password if relay.username else None,
+            local_hostname=self._settings.id_domain,
+            timeout=relay.timeout_seconds,
+            use_tls=relay.security == "tls",
+            start_tls=relay.security == "starttls",
+            tls_context=self._tls_context,
+        )
+        try:
+            await smtp.connect()
+        except SMTPAuthenticationError as refused:
+            fault = RelayFault.LOGIN_REFUSED if refused.code >= 500 else RelayFault.DOWN
+            raise RelayTrouble(fault, words(refused.code, refused.message)) from None
+        except _LOST as error:
+            raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
+        return smtp
+
+    async def close(self) -> None:
+        """Take leave of the relay, politely if it still listens."""
+        smtp, self._smtp = self._smtp, None
+        if smtp is None:
+            return
+        if smtp.is_connected:
+            with suppress(*_LOST):
+                await smtp.quit(timeout=2)
+        smtp.close()
+
+
+def _fault_of(code: int) -> RelayFault:
+    if code in _ASKS_LOGIN:
+        return RelayFault.LOGIN_REFUSED
+    return RelayFault.SENDER_REFUSED if code >= 500 else RelayFault.BUSY
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, SMTPResponseException):
+        return words(error.code, error.message)
+    return " ".join(str(error).split())[:200] or type(error).__name__

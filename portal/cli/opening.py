@@ -1,0 +1,59 @@
+"""The house opened for one command, and who entered: everything heavy is imported here, when it is called."""
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from portal.cli.context import App, Who
+from states.vocabulary import Channel, Role
+
+if TYPE_CHECKING:
+    from states.actors import Actor
+    from workflow.directory import Directory
+    from workflow.house import House
+    from workflow.people import People
+
+
+@contextmanager
+def opened(app: App) -> "Iterator[tuple[House, Actor]]":
+    """The installation of the settings and the person who acts: ``--as``, else the system account's operator (R2).
+
+    Every connection is given back at the end. What can go wrong is said by ``portal.cli.services``: SettingsError,
+    SecretError, SharedFile, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, DatabaseBusy,
+    DatabaseUnreachable, NotAllowed.
+    """
+    from workflow.house import bootstrap
+
+    house = bootstrap(app.settings(), os.environ)
+    try:
+        yield house, actor_of(house.people, app.who)
+    finally:
+        house.close()
+
+
+def actor_of(people: "People", who: Who | None) -> "Actor":
+    """Who enters by the command line. Raises ``workflow.people.NotAllowed``."""
+    if who is None:
+        return people.of_account(_account(), Channel.CLI)
+    if who.role is Role.OPERATOR:
+        return people.operator(who.value[0], Channel.CLI)
+    if who.role is Role.READER:
+        return people.reader(who.value[0], Channel.CLI)
+    return people.chef(who.value, Channel.CLI, role=who.role)
+
+
+def _account() -> str:
+    """The system account, by its number when the system gives it no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def directory_of(house: "House") -> "Directory":
+    """The establishments of the installation."""
+    from workflow.directory import Directory
+
+    return Directory(house.database, house.notary, house.clock, house.settings.academie.code)

@@ -1,0 +1,59 @@
+"""A whole installation in a folder, as ``oda init`` would leave it: settings, keys, database founded."""
+
+from pathlib import Path
+
+from notifications.ports import Clock, SystemClock
+from workflow.database import Database
+from workflow.house import install
+from workflow.journal import Notary
+from workflow.settings import Secrets, generate
+
+OPERATOR = "op@ac-toulouse.fr"
+OTHER_OPERATOR = "op2@ac-toulouse.fr"
+READER = "drane@ac-toulouse.fr"
+
+CONFIG = f"""\
+academie:
+  nom: Toulouse
+  code: 16
+  zone: C
+  departements: ["09", 12, 31, 32, 46, 65, 81, 82]
+database:
+  url: "{{url}}"
+people:
+  operators: [{OPERATOR}, {OTHER_OPERATOR}]
+  readers: [{READER}]
+school_year:
+  rentree_dates:
+    2026-2027: 2026-09-01
+    2027-2028: 2027-09-01
+mail:
+  sender: ODA <oda@ac-toulouse.fr>
+  operators_mailbox: oda@ac-toulouse.fr
+  signature: Clés ODA
+  contact: 05 00 00 00 00
+  relay:
+    host: localhost
+"""
+
+
+def make_installation(folder: Path, database_url: str, clock: Clock | None = None) -> Path:
+    """Write settings and keys in ``folder`` and found the installation in that database; returns ``config.yaml``.
+
+    The académie is Toulouse (16). No system account is an operator: pass ``--as operator:op@ac-toulouse.fr``.
+    """
+    config = folder / "config.yaml"
+    config.write_text(CONFIG.format(url=_without_password(database_url)), encoding="utf-8")
+    generate(folder / "secrets")
+    key = Secrets(folder / "secrets").read("journal-key").get_secret_value()
+    database = Database(database_url)
+    try:
+        install(database, Notary(key.encode()), clock or SystemClock())
+    finally:
+        database.dispose()
+    return config
+
+
+def _without_password(url: str) -> str:
+    """The test server's address has an empty password, which the settings do not admit even so."""
+    return url.replace(":@", "@", 1)

@@ -1,0 +1,110 @@
+"""The mail room assembled for a test: what it sends, what it stores, who dies."""
+
+import asyncio
+from typing import Any
+
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection
+
+from notifications import outbox
+from notifications.catalogue import CATALOGUE
+from notifications.delivery import Dispatcher
+from notifications.mail import Draft, Mail
+from notifications.mailer import Mailer
+from notifications.seals import Sealer
+from notifications.settings import MailSettings
+from notifications.vocabulary import Audience, Kind
+from states.happening import Happening
+from states.vocabulary import Trigger
+from tests.kit.clock import FakeClock
+from tests.kit.factories import MAILBOX, REFERENCE, UAI
+from tests.kit.smtp import ScriptedRelay
+from tests.notifications.happenings import happening
+from tests.notifications.samples import SAMPLES, SURROUNDINGS
+from workflow.database import Database
+
+OPERATORS = "oda@ac-toulouse.fr"
+CENTRE = "centre-de-service@ac-toulouse.fr"
+SETTINGS: dict[str, Any] = {
+    "sender": "Clés ODA <cles@ac-toulouse.fr>",
+    "operators_mailbox": OPERATORS,
+    "reply_to": CENTRE,
+    "signature": "Académie de Toulouse, clés ODA",
+    "contact": CENTRE,
+}
+
+
+def mail_settings(port: int, **changes: Any) -> MailSettings:
+    """Settings that aim at a relay on this machine; ``relay`` adds to its own section."""
+    relay = {"host": "127.0.0.1", "port": port, "security": "none", "timeout_seconds": 2, **changes.pop("relay", {})}
+    return MailSettings.model_validate({**SETTINGS, "connections": 2, "relay": relay, **changes})
+
+
+def draft(sample: str = "declared", *, recipient: str = MAILBOX, **changes: Any) -> Draft:
+    """A sample mail, to the establishment or to the operators."""
+    kind, facts = SAMPLES[sample]
+    audience = CATALOGUE[kind].audience
+    to = recipient if audience is Audience.ESTABLISHMENT else OPERATORS
+    values: dict[str, Any] = {"uai": UAI, "reference": REFERENCE, **changes}
+    return Draft(kind=kind, audience=audience, recipient=to, context=facts, **values)
+
+
+class Office:
+    """One installation's mail room."""
+
+    def __init__(self, database: Database, clock: FakeClock, relay: ScriptedRelay) -> None:
+        self.database = database
+        self.clock = clock
+        self.relay = relay
+        self.died: list[Mail] = []
+        self.settings = mail_settings(relay.port)
+        self.sealer = Sealer([Fernet.generate_key().decode()])
+        self.mailer = Mailer(self.settings, SURROUNDINGS, self.sealer)
+        self.dispatcher = self.another()
+
+    def another(self, **changes: Any) -> Dispatcher:
+        """A dispatcher of its own, as on another machine, or under other settings."""
+        extra = {name: changes.pop(name) for name in ("password", "tls_context") if name in changes}
+        settings = mail_settings(changes.pop("port", self.relay.port), **changes)
+        return Dispatcher(self.database, self.mailer, settings, self.clock, on_dead=self._on_dead, **extra)
+
+    def _on_dead(self, _: Connection, mail: Mail) -> None:
+        self.died.append(mail)
+
+    def react(self, *happenings: Happening) -> None:
+        with self.database.write() as connection:
+            self.mailer.react(connection, happenings, self.clock.now())
+
+    def issue(self, code: str = "S3cretAB12") -> Mail:
+        """Issue a code; returns its mail."""
+        from states.commands import Code
+
+        self.react(happening(Trigger.ISSUE_CODE, command={"code": Code(clear=code)}))
+        return self.only(Kind.CODE_ISSUED)
+
+    def enqueue(self, *drafts: Draft) -> int:
+        with self.database.write() as connection:
+            return self.mailer.enqueue(connection, drafts, self.clock.now())
+
+    def send(self, dispatcher: Dispatcher | None = None) -> int:
+        """Send all that is due."""
+        return asyncio.run((dispatcher or self.dispatcher).run_once())
+
+    def mails(self, **wanted: Any) -> list[Mail]:
+        """The stored mails, the oldest first."""
+        with self.database.read() as connection:
+            return list(reversed(outbox.listing(connection, **wanted).mails))
+
+    def only(self, kind: Kind | None = None) -> Mail:
+        """The one mail there is, of that kind if told."""
+        found = self.mails(kind=kind)
+        assert len(found) == 1, found
+        return found[0]
+
+    def find(self, mail_id: int) -> Mail:
+        with self.database.read() as connection:
+            return outbox.find(connection, mail_id)
+
+    def retry(self, mail_id: int, mailbox: str | None = MAILBOX) -> int:
+        with self.database.write() as connection:
+            return outbox.retry(connection, mail_id, mailbox=mailbox, now=self.clock.now(), here=SURROUNDINGS)

@@ -1,0 +1,84 @@
+"""Extending the key that a person has already (R40, R42)."""
+
+from typing import Any
+
+import pytest
+
+from states.facts import Removal, Request
+from states.vocabulary import RemovalKind, RemovalOutcome, State, Trigger
+from tests.kit import factories as f
+from tests.states.answers import accepted, refused
+
+READY = f.checked(f.request(State.REQUESTED))
+SOURCE = f.other()
+EXTEND = f.command(Trigger.ISSUE_CODE, code=None, extends=SOURCE.reference)
+
+
+def extending(source: Request | None = SOURCE, **changes: Any) -> Any:
+    return f.facts(READY, **{"extended": source, **changes})
+
+
+@pytest.mark.rule("R40")
+def test_extend__no_code_is_sent() -> None:
+    decision = accepted(extending(), EXTEND)
+    assert decision.effects == ()
+    assert (decision.request.state, decision.request.extends) == (State.CODE_ISSUED, SOURCE.reference)
+    assert (decision.request.code_issued_at, decision.request.expires_on) == (f.NOW, f.LAST_DAY)
+    assert decision.data["extends"] == SOURCE.reference
+
+
+@pytest.mark.rule("R42")
+def test_extend__asks_for_no_confirmation_of_a_new_key() -> None:
+    accepted(extending(others=(SOURCE,)), EXTEND)
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (None, "elle n'existe pas"),
+        (READY, "c'est la demande elle-même"),
+        (f.other(nom="Autre", mail="autre@ac-toulouse.fr"), "c'est une autre personne"),
+        (f.other(State.REQUESTED), "aucun code n'y a été émis"),
+    ],
+)
+@pytest.mark.rule("R40")
+def test_extend__impossible(source: Request | None, why: str) -> None:
+    reason = refused(extending(source), EXTEND)["not_extendable"]
+    assert reason.message == f"La clé de la demande ODA-2027-00077 ne peut pas être étendue : {why}"
+    assert reason.field == "extends"
+
+
+@pytest.mark.parametrize("changes", [{"mail": "autre@ac-toulouse.fr"}, {"nom": "Autre"}])
+@pytest.mark.rule("R17", "R40")
+def test_extend__same_mail_or_same_name_is_the_person(changes: dict[str, Any]) -> None:
+    accepted(extending(f.other(**changes)), EXTEND)
+
+
+@pytest.mark.parametrize("outcome", [None, *RemovalOutcome])
+@pytest.mark.rule("R40", "R49")
+def test_extend__of_a_revoked_request_whose_key_still_exists(outcome: RemovalOutcome | None) -> None:
+    facts = extending(
+        f.other(State.REVOKED), extended_removal=Removal(RemovalKind.REMOVE_RIGHTS, outcome)
+    )  # fmt: skip
+    if outcome in (None, RemovalOutcome.KEPT):
+        accepted(facts, EXTEND)
+        return
+    assert outcome
+    assert refused(facts, EXTEND)["not_extendable"].message.endswith(f"sa clé n'existe plus ({outcome.label})")
+
+
+@pytest.mark.rule("R42")
+def test_extend__not_where_each_request_has_its_key() -> None:
+    assert set(refused(extending(), EXTEND, one_key_a_person=False)) == {"key_scope_is_request"}
+
+
+@pytest.mark.rule("R31", "R40")
+def test_extend__nothing_to_hand_over() -> None:
+    done = accepted(extending(), EXTEND).request
+    assert set(refused(f.facts(done), f.command(Trigger.CONFIRM_HANDOVER))) == {"nothing_to_hand_over"}
+
+
+@pytest.mark.rule("R39", "R40")
+def test_extend__asks_for_all_that_a_code_asks() -> None:
+    facts = extending(request=f.request(State.REQUESTED), establishment=f.establishment(mailbox=None))
+    assert set(refused(facts, EXTEND)) == {"check_missing#1", "check_missing#2", "no_mailbox"}

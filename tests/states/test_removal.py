@@ -1,0 +1,90 @@
+"""The removal that follows every end: which task, and its confirmation (R15, R47, R49, R61)."""
+
+from dataclasses import replace
+
+import pytest
+
+from states.case import CloseRemoval, Decision, EraseCode, OpenRemoval
+from states.facts import Removal, Request
+from states.vocabulary import LIVE_STATES, CheckOutcome, RemovalKind, RemovalOutcome, State, Trigger
+from tests.kit import factories as f
+from tests.states.answers import accepted, refused, unusual
+
+RIGHTS, ENABLED = OpenRemoval(RemovalKind.REMOVE_RIGHTS), OpenRemoval(RemovalKind.KEY_ENABLED)
+CHECKED = f.checked(f.request(State.REQUESTED))
+
+
+def ends(request: Request) -> list[Decision]:
+    """The decisions of every trigger that ends that request."""
+    triggers = [Trigger.REVOKE, Trigger.EXPIRE]
+    triggers += [] if request.state is State.CODE_ISSUED else [Trigger.WITHDRAW]
+    return [accepted(f.facts(request), f.command(trigger)) for trigger in triggers]
+
+
+@pytest.mark.parametrize(
+    ("request_", "effects"),
+    [
+        (f.request(State.DECLARED), ()),
+        (f.request(State.REQUESTED), ()),
+        (CHECKED, (ENABLED,)),
+        (CHECKED.with_(nom="Autre"), (ENABLED,)),
+        (CHECKED.with_(state=State.DELEGATED), (ENABLED,)),
+        (f.checked(CHECKED, delegation=CheckOutcome.NEGATIVE), ()),
+        (CHECKED.with_(listing=None), ()),
+        (f.request(State.CODE_ISSUED), (EraseCode(), RIGHTS)),
+        (f.request(State.CODE_ISSUED, extends="ODA-2027-00077"), (RIGHTS,)),
+        (f.request(State.CODE_ISSUED, handed_on=f.TODAY), (RIGHTS,)),
+        (f.request(State.CODE_ISSUED, listing=None), (EraseCode(), RIGHTS)),
+    ],
+)
+@pytest.mark.rule("R47", "R61")
+def test_end__opens_the_task_that_fits(request_: Request, effects: tuple[object, ...]) -> None:
+    kind = next((e.kind.value for e in effects if isinstance(e, OpenRemoval)), None)
+    for decision in ends(request_):
+        assert decision.effects == effects
+        assert decision.data["removal"] == kind
+        assert decision.request.state is State.REVOKED
+
+
+@pytest.mark.parametrize("state", LIVE_STATES)
+@pytest.mark.rule("R15", "R45")
+def test_revoke__waits_for_no_mailbox(state: State) -> None:
+    facts = f.facts(state, establishment=f.establishment(is_open=False, mailbox=None))
+    assert accepted(facts, f.command(Trigger.REVOKE)).request.state is State.REVOKED
+    assert accepted(replace(facts, establishment=None), f.command(Trigger.REVOKE)).request.state is State.REVOKED
+
+
+@pytest.mark.parametrize("outcome", [o for o in RemovalOutcome if o is not RemovalOutcome.KEPT])
+@pytest.mark.parametrize("kind", RemovalKind)
+@pytest.mark.rule("R15", "R49")
+def test_confirm__closes_the_task(kind: RemovalKind, outcome: RemovalOutcome) -> None:
+    facts = f.facts(State.REVOKED, removal=Removal(kind), establishment=f.establishment(mailbox=None))
+    decision = accepted(facts, f.command(Trigger.CONFIRM_REMOVAL, outcome=outcome, note=" fait "))
+    assert decision.effects == (CloseRemoval(outcome),)
+    assert decision.data == {"outcome": outcome.value}
+    assert decision.notes == {"note": "fait"}
+    assert decision.request.state is State.REVOKED
+
+
+@pytest.mark.rule("R49")
+def test_confirm__kept_needs_another_live_request_with_a_key() -> None:
+    command = f.command(Trigger.CONFIRM_REMOVAL, outcome=RemovalOutcome.KEPT)
+    for others in ((), (f.other(State.REQUESTED),), (f.other(State.REVOKED),)):
+        assert set(refused(f.facts(State.REVOKED, others=others), command)) == {"nothing_keeps_the_key"}
+    kept = f.facts(State.REVOKED, others=(f.other(),))
+    assert accepted(kept, command).data["outcome"] == "kept"
+    assert set(refused(kept, command, one_key_a_person=False)) == {"nothing_keeps_the_key"}
+
+
+@pytest.mark.rule("R49")
+def test_confirm__nothing_to_confirm_or_done() -> None:
+    command = f.command(Trigger.CONFIRM_REMOVAL)
+    assert set(refused(f.facts(State.REVOKED, removal=None), command)) == {"no_removal_open"}
+    done = Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.ABSENT)
+    reasons = refused(f.facts(State.REVOKED, removal=done), command)
+    assert reasons["removal_confirmed"].message == "Le retrait est déjà confirmé : déjà absente du serveur"
+
+
+@pytest.mark.rule("R49")
+def test_confirm__unreadable_note() -> None:
+    assert unusual(Trigger.CONFIRM_REMOVAL, note="x" * 1001)["bad_field"].field == "note"

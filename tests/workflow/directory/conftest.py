@@ -1,0 +1,104 @@
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select
+
+from states.actors import Actor
+from states.commands import Command
+from states.facts import Request
+from states.happening import Happening
+from states.vocabulary import CodeFate, Trigger
+from tests.kit.clock import FakeClock
+from tests.kit.databases import fresh_database
+from tests.kit.factories import NOW, chef, command, operator, policy
+from tests.workflow.directory.files import file_of
+from workflow import installation
+from workflow.database import Database
+from workflow.directory import Directory, Imported, MailboxChange
+from workflow.engine import Done, Engine
+from workflow.journal import Notary
+from workflow.rows import ESTABLISHMENT
+from workflow.writing import EVENT, NOTE
+
+Row = Mapping[str, str]
+
+
+class Silent:
+    """Nobody is told."""
+
+    def react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None:
+        pass
+
+    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeFate]:
+        return {}
+
+
+class Bench:
+    """The directory of Toulouse on a database of its own, and what it wrote there."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.clock, self.notary = database, FakeClock(NOW), Notary(b"a key for tests")
+        self.directory = Directory(database, self.notary, self.clock, "16")
+        with database.write() as connection:
+            installation.found(connection, self.notary, NOW)
+
+    def bring(self, *rows: Row, **how: bool) -> Imported:
+        """Import these rows as an operator."""
+        return self.bring_bytes(file_of(*rows), **how)
+
+    def bring_bytes(self, content: bytes, actor: Actor | None = None, **how: bool) -> Imported:
+        return self.directory.import_file(BytesIO(content), actor or operator(), **how)
+
+    def stored(self) -> list[dict[str, Any]]:
+        with self.database.read() as connection:
+            return [dict(r) for r in connection.execute(select(ESTABLISHMENT).order_by(ESTABLISHMENT.c.uai)).mappings()]
+
+    def one(self, uai: str = "0310001H") -> dict[str, Any]:
+        return next(r for r in self.stored() if r["uai"] == uai)
+
+    def events(self) -> list[dict[str, Any]]:
+        with self.database.read() as connection:
+            return [dict(r) for r in connection.execute(select(EVENT).order_by(EVENT.c.stream, EVENT.c.seq)).mappings()]
+
+    def notes(self) -> dict[str, str]:
+        with self.database.read() as connection:
+            return {r.field: r.body for r in connection.execute(select(NOTE))}
+
+    def everything(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        return self.stored(), self.events()
+
+    def set_mailbox(self, uai: str, address: str | None, why: str = "l'annuaire est faux") -> MailboxChange:
+        return self.directory.set_mailbox(uai, address, why, operator())
+
+    def declare(self, *uais: str) -> list[str]:
+        """A live request in each establishment, each for another person; their references."""
+        people = [
+            replace(command(Trigger.DECLARE), uai=uai, nom=f"Dupont{'abcdef'[n]}", mail=f"p{n}@ac-toulouse.fr")
+            for n, uai in enumerate(uais)
+        ]
+        return [self._done(one) for one in people]
+
+    def withdraw(self, reference: str) -> None:
+        self._done(replace(command(Trigger.WITHDRAW), reference=reference))
+
+    def _done(self, wanted: Command) -> str:
+        engine = Engine(self.database, self.clock, self.notary, policy(), Silent())
+        (done,) = engine.execute([wanted], chef(*(row["uai"] for row in self.stored())))
+        assert isinstance(done, Done), done
+        return done.reference
+
+
+@pytest.fixture
+def bench(database: Database) -> Bench:
+    return Bench(database)
+
+
+@pytest.fixture(scope="module")
+def any_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One bench on SQLite for a module whose tests change nothing, or do not mind what was there."""
+    with fresh_database("sqlite", tmp_path_factory.mktemp("directory")) as database:
+        yield Bench(database)

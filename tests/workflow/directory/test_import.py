@@ -1,0 +1,154 @@
+import json
+
+import pytest
+
+from states.vocabulary import Role
+from tests.kit import factories
+from tests.workflow.directory.conftest import Bench
+from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
+from workflow.directory import Change, DirectoryRefused, Named
+
+FIRST = "0310001H"
+
+
+@pytest.mark.rule("R66")
+def test_import__new_establishments(bench: Bench) -> None:
+    imported = bench.bring(row(), row("0751234j ", nom="  LYCÉE\nNEUF ", kind="Lycée", mail=" x@ac-toulouse.fr "))
+    assert imported.new == (Named(FIRST, f"Collège {FIRST}"), Named("0751234J", "LYCÉE NEUF"))
+    assert bench.one("0751234J") == {
+        "uai": "0751234J", "nom": "LYCÉE NEUF", "kind": "Lycée", "commune": "Toulouse", "departement": "31",
+        "mailbox": "x@ac-toulouse.fr", "set_mailbox": None, "is_open": True, "is_listed": True,
+    }  # fmt: skip
+
+
+@pytest.mark.rule("R66")
+def test_import__again_changes_and_writes_nothing(bench: Bench) -> None:
+    given = [row(), row(uai_of(2), mail=""), row(uai_of(3), etat="FERMÉ"), row("bad"), row(uai_of(4), nom="")]
+    bench.bring(*given)
+    before = bench.everything()
+    bench.clock.advance(days=1)
+    again = bench.bring(*given)
+    assert (again.changes_something, again.unchanged, len(again.refused)) == (False, 3, 2)
+    assert bench.everything() == before
+
+
+@pytest.mark.rule("R66")
+def test_import__changed_with_its_columns(bench: Bench) -> None:
+    bench.bring(row(), row(uai_of(2)))
+    imported = bench.bring(row(nom="Collège Jean-Moulin", mail="autre@ac-toulouse.fr"), row(uai_of(2)))
+    (changed,) = imported.changed
+    assert (changed.uai, changed.nom, imported.unchanged) == (FIRST, "Collège Jean-Moulin", 1)
+    assert changed.changes == (
+        Change("nom", f"Collège {FIRST}", "Collège Jean-Moulin"),
+        Change("mailbox", f"ce.{FIRST.lower()}@ac-toulouse.fr", "autre@ac-toulouse.fr"),
+    )
+    assert bench.one()["mailbox"] == "autre@ac-toulouse.fr"
+
+
+@pytest.mark.rule("R66", "R12")
+def test_import__gone_is_closed_and_reopens_when_it_comes_back(bench: Bench) -> None:
+    bench.bring(row(), row(uai_of(2)))
+    imported = bench.bring(row(uai_of(2)))
+    assert imported.gone == (Named(FIRST, f"Collège {FIRST}"),)
+    assert (bench.one()["is_listed"], bench.one()["is_open"]) == (False, False)
+    assert bench.bring(row(uai_of(2))).changes_something is False
+    back = bench.bring(row(), row(uai_of(2)))
+    assert back.changed[0].changes == (Change("is_open", False, True), Change("is_listed", False, True))
+    assert (bench.one()["is_listed"], bench.one()["is_open"]) == (True, True)
+
+
+@pytest.mark.rule("R12", "R66")
+@pytest.mark.parametrize(
+    ("etat", "is_open"),
+    [("OUVERT", True), ("ouvert", True), ("A FERMER", True), ("À fermer", True), ("FERMÉ", False), ("FERME", False),
+     ("A OUVRIR", False), ("À OUVRIR", False)],
+)  # fmt: skip
+def test_import__state_of_the_establishment(bench: Bench, etat: str, is_open: bool) -> None:
+    bench.bring(row(etat=etat))
+    assert bench.one()["is_open"] is is_open
+
+
+@pytest.mark.rule("R66")
+def test_import__other_academies_and_primary_schools_are_counted_only(bench: Bench) -> None:
+    outside = [row(uai_of(n), kind=kind) for n, kind in enumerate(("Ecole", "École", "Service Administratif"), 10)]
+    kept = [row(), row(uai_of(2), kind="EREA", academie="016"), row(uai_of(3), kind="Lycée")]
+    imported = bench.bring(*kept, *outside, row(uai_of(20), academie="11"), row("?", academie="11"))
+    assert (imported.outside_academie, imported.outside_scope, len(imported.refused)) == (2, 3, 0)
+    assert [r["uai"] for r in bench.stored()] == [FIRST, uai_of(2), uai_of(3)]
+
+
+@pytest.mark.rule("R66")
+def test_import__unknown_kind_is_taken_and_said_once(bench: Bench) -> None:
+    imported = bench.bring(*rows(3, kind="Campus"))
+    assert len(imported.new) == 3
+    assert [(w.line, w.message) for w in imported.warnings] == [
+        (2, "le type « Campus » n'est pas connu : pris quand même")
+    ]
+
+
+@pytest.mark.rule("R66")
+def test_import__live_requests_of_closed_establishments_are_listed(bench: Bench) -> None:
+    bench.bring(*rows(3))
+    references = bench.declare(FIRST, uai_of(2), uai_of(3))
+    bench.withdraw(references[2])
+    imported = bench.bring(row(etat="FERMÉ"), row(uai_of(4)))
+    assert [(s.reference, s.uai) for s in imported.stranded] == [(references[0], FIRST), (references[1], uai_of(2))]
+    again = bench.bring(row(etat="FERMÉ"), row(uai_of(4)), dry_run=True)
+    assert again.stranded == imported.stranded
+
+
+@pytest.mark.rule("R66", "R64")
+def test_import__one_event_of_counts_without_a_name(bench: Bench) -> None:
+    imported = bench.bring(row(), row(uai_of(2), mail=""))
+    (event,) = bench.events()
+    data = json.loads(event["canonical"])["data"]
+    assert (event["kind"], event["stream"], event["role"]) == ("directory_imported", "installation", "operator")
+    assert data == {
+        "sha256": imported.digest, "rows": 2, "new": 2, "changed": 0, "gone": 0, "unchanged": 0, "refused": 0,
+        "warnings": 0, "without_mailbox": 1, "lost": 0,
+    }  # fmt: skip
+    assert bench.notes() == {}
+
+
+@pytest.mark.rule("R66")
+def test_dry_run__says_the_same_and_writes_nothing(bench: Bench) -> None:
+    bench.bring(*rows(3))
+    before = bench.everything()
+    later = [row(nom="Autre"), row(uai_of(2)), row("faux"), row(uai_of(5))]
+    dry = bench.bring(*later, dry_run=True)
+    assert bench.everything() == before
+    real = bench.bring(*later)
+    assert (dry.new, dry.changed, dry.gone, dry.refused, dry.loss, dry.digest) == (
+        real.new, real.changed, real.gone, real.refused, real.loss, real.digest,
+    )  # fmt: skip
+    assert (dry.is_dry_run, real.is_dry_run) == (True, False)
+
+
+@pytest.mark.rule("R66")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + file_of(row()),
+        file_of(row()).replace(b"\n", b"\r\n"),
+        file_of(row()).rstrip(b"\n"),
+        file_of(row()) + b"\n;;;;;;;\n\n",
+        "\n".join(f"{line};x" for line in text_of(row()).splitlines()).encode(),
+        "\n".join(";".join(reversed(line.split(";"))) for line in text_of(row()).splitlines()).encode(),
+        text_of(row()).replace("identifiant_de_l_etablissement", "Identifiant de l'établissement").encode(),
+        text_of(row()).replace(f"Collège {FIRST}", f'"Collège\r\n {FIRST}"').encode(),
+        text_of(row()).replace("OUVERT", '"OUVERT"').encode(),
+    ],
+    ids=["bom", "crlf", "no-last-end", "empty-rows", "more-columns", "other-order", "labels", "quoted-break", "quotes"],
+)
+def test_import__forms_of_the_same_file(bench: Bench, content: bytes) -> None:
+    bench.bring(row())
+    assert bench.bring_bytes(content).changes_something is False
+
+
+@pytest.mark.rule("R2", "R66")
+@pytest.mark.parametrize("role", [Role.CHEF, Role.DEPUTY, Role.READER, Role.SCHEDULE])
+def test_import__operators_only(bench: Bench, role: Role) -> None:
+    with pytest.raises(DirectoryRefused) as refused:
+        bench.bring_bytes(file_of(row()), factories.actor(role), dry_run=True)
+    assert refused.value.reasons[0].rule == "R2"
+    assert bench.stored() == []

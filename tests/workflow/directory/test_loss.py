@@ -1,0 +1,60 @@
+import pytest
+
+from tests.workflow.directory.conftest import Bench
+from tests.workflow.directory.files import row, rows, uai_of
+from workflow.directory import DirectoryRefused, Loss
+
+
+@pytest.mark.rule("R67")
+@pytest.mark.parametrize(
+    ("base", "total", "is_massive"),
+    [(4, 4, False), (5, 5, True), (24, 5, True), (25, 5, False), (26, 5, False), (100, 20, False), (100, 21, True)],
+)
+def test_loss__more_than_a_fifth_and_at_least_five(base: int, total: int, is_massive: bool) -> None:
+    assert Loss(base=base, gone=total, closed=0, mailbox=0).is_massive is is_massive
+
+
+@pytest.mark.rule("R67")
+def test_massive__refused_with_its_numbers_until_accepted(bench: Bench) -> None:
+    bench.bring(*rows(10))
+    before = bench.everything()
+    later = [row(etat="FERMÉ"), *rows(2, 2, mail=""), *rows(5, 4)]
+    with pytest.raises(DirectoryRefused) as refused:
+        bench.bring(*later)
+    (reason,) = refused.value.reasons
+    assert (reason.code, reason.rule) == ("massive_loss", "R67")
+    assert reason.message == (
+        "Cet import ferait perdre 5 des 10 établissements ouverts : 2 disparus, 1 fermé, 2 sans boîte désormais"
+    )
+    assert bench.everything() == before
+    assert bench.bring(*later, dry_run=True).loss == Loss(base=10, gone=2, closed=1, mailbox=2)
+    assert bench.everything() == before
+    assert len(bench.bring(*later, accept_loss=True).gone) == 2
+
+
+@pytest.mark.rule("R67")
+def test_massive__without_any_mail(bench: Bench) -> None:
+    bench.bring(*rows(6))
+    with pytest.raises(DirectoryRefused, match="6 sans boîte"):
+        bench.bring(*rows(6, mail=""))
+
+
+@pytest.mark.rule("R67", "R14")
+def test_massive__a_set_mailbox_is_not_lost(bench: Bench) -> None:
+    bench.bring(*rows(6))
+    for number in (1, 2):
+        bench.set_mailbox(uai_of(number), "fixe@ac-toulouse.fr")
+    assert bench.bring(*rows(6, mail="")).loss.mailbox == 4
+
+
+@pytest.mark.rule("R67")
+def test_small__losses_pass(bench: Bench) -> None:
+    bench.bring(*rows(30))
+    assert len(bench.bring(*rows(26)).gone) == 4
+
+
+@pytest.mark.rule("R67")
+def test_closed_before__are_no_loss(bench: Bench) -> None:
+    bench.bring(*rows(10, etat="FERME"), *rows(2, 20))
+    imported = bench.bring(*rows(2, 20))
+    assert (len(imported.gone), imported.loss.total, imported.loss.base) == (10, 0, 2)

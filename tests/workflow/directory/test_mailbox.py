@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from states.vocabulary import Role
+from tests.kit import factories
+from tests.workflow.directory.conftest import Bench
+from tests.workflow.directory.files import row
+from workflow.directory import DirectoryRefused, MailboxChange
+
+UAI = "0310001H"
+OWN = "ce.0310001h@ac-toulouse.fr"
+SET = "vie-scolaire@ac-toulouse.fr"
+
+
+@pytest.mark.rule("R14")
+def test_set__is_in_force_and_survives_imports(bench: Bench) -> None:
+    bench.bring(row())
+    assert bench.set_mailbox(" 031 0001h", f" {SET} ") == MailboxChange(
+        uai=UAI, nom=f"Collège {UAI}", before=OWN, after=SET, is_done=True
+    )
+    bench.bring(row(mail="nouvelle@ac-toulouse.fr"))
+    bench.bring(row(mail=""))
+    assert (bench.one()["mailbox"], bench.one()["set_mailbox"]) == (None, SET)
+    bench.bring(row(etat="FERME"))
+    bench.bring(row("0310002J"))
+    bench.bring(row())
+    assert (bench.one()["set_mailbox"], bench.one()["is_open"]) == (SET, True)
+
+
+@pytest.mark.rule("R14")
+def test_clear__gives_back_the_directory_s(bench: Bench) -> None:
+    bench.bring(row())
+    bench.set_mailbox(UAI, SET)
+    change = bench.set_mailbox(UAI, None)
+    assert (change.before, change.after, bench.one()["set_mailbox"]) == (SET, OWN, None)
+
+
+@pytest.mark.rule("R14", "R64")
+def test_set__event_holds_the_uai_and_no_address(bench: Bench) -> None:
+    bench.bring(row())
+    bench.set_mailbox(UAI, SET, "l'annuaire est faux")
+    event = bench.events()[-1]
+    assert (event["kind"], event["role"]) == ("mailbox_set", "operator")
+    assert json.loads(event["canonical"])["data"] == {"uai": UAI, "cleared": False}
+    assert SET not in event["canonical"]
+    assert bench.notes() == {"address": SET, "why": "l'annuaire est faux"}
+
+
+@pytest.mark.rule("R14", "R10")
+def test_set__twice_is_once(bench: Bench) -> None:
+    bench.bring(row())
+    bench.set_mailbox(UAI, SET)
+    before = bench.everything()
+    assert bench.set_mailbox(UAI, SET).is_done is False
+    assert bench.everything() == before
+
+
+@pytest.mark.rule("R14", "R7")
+def test_set__refused_with_every_reason(bench: Bench) -> None:
+    bench.bring(row())
+    with pytest.raises(DirectoryRefused) as refused:
+        bench.set_mailbox("0310001A", "a@b, c@d", " ")
+    assert [r.code for r in refused.value.reasons] == ["unknown_establishment", "bad_mailbox", "why_needed"]
+    for address in ("", "x", "a@ac-toulouse.fr;b@ac-toulouse.fr", "é@ac-toulouse.fr", "\udce9@ac-toulouse.fr"):
+        with pytest.raises(DirectoryRefused, match="R14"):
+            bench.set_mailbox(UAI, address)
+    with pytest.raises(DirectoryRefused, match="n'est pas dans l'annuaire"):
+        bench.set_mailbox("\udce9\x00", SET)
+    assert bench.one()["set_mailbox"] is None
+
+
+@pytest.mark.rule("R14", "R2", "R13")
+@pytest.mark.parametrize("role", [Role.CHEF, Role.DEPUTY, Role.READER, Role.SCHEDULE])
+def test_set__operators_only(bench: Bench, role: Role) -> None:
+    bench.bring(row())
+    with pytest.raises(DirectoryRefused, match="R2"):
+        bench.directory.set_mailbox(UAI, SET, "parce que", factories.actor(role))
+    assert bench.one()["set_mailbox"] is None

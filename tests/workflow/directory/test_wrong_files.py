@@ -1,0 +1,78 @@
+from io import BytesIO
+
+import pytest
+
+from tests.workflow.directory.conftest import Bench
+from tests.workflow.directory.files import HEADING, file_of, row, rows, text_of
+from workflow.directory import UnusableFile
+from workflow.directory.file import MAX_LINE, DirectoryFile
+
+GOOD = text_of(row())
+
+
+@pytest.mark.rule("R67")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "le fichier est vide"),
+        (HEADING.encode(), "aucun établissement de l'académie 16"),
+        (file_of(row(academie="11")), "hors académie : 1"),
+        (file_of(row(kind="Ecole")), "hors périmètre : 1"),
+        (file_of(row("faux")), "refusées : 1"),
+        (GOOD.encode("latin-1"), "ligne 2 : le texte n'est pas en UTF-8, sans doute en Latin-1"),
+        (GOOD.encode("utf-16"), "UTF-16"),
+        (GOOD.encode("utf-16-le"), "UTF-16"),
+        (GOOD.encode("utf-16-be"), "UTF-16"),
+        (b"<!DOCTYPE html><html><body>Connexion</body></html>", "page web"),
+        (b"\n  <html>", "page web"),
+        (b'[{"identifiant_de_l_etablissement": "0310001H"}]', "JSON"),
+        (b"PK\x03\x04\x14\x00", "classeur"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "classeur Excel"),
+        (b"\x1f\x8b\x08", "compressé"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\x00\x01\x02", "pas du texte"),
+        (GOOD.replace(";", ",").encode(), "ligne 1 : les colonnes ne sont pas séparées par des points-virgules"),
+        (GOOD.replace(";", "\t").encode(), "ne sont pas séparées par des points-virgules"),
+        (b"bonjour\n", "ce n'est pas l'annuaire : la première ligne est « bonjour »"),
+        (GOOD.replace("mail", "courriel", 1).encode(), "ligne 1 : il manque la colonne mail"),
+        (GOOD.replace(";mail;etat", "", 1).encode(), "il manque les colonnes mail, etat"),
+        (GOOD.replace(";etat", ";etat;MAIL", 1).encode(), "deux fois la colonne mail"),
+        (GOOD.replace("Collège", "CollÃ¨ge").encode(), "ligne 2 : les accents sont abîmés (« CollÃ¨ge »)"),
+        ((GOOD + '"0310002J;Lycée').encode(), "ce n'est plus du CSV"),
+        ((GOOD + '"Lycée" Fermat;x').encode(), "ligne 3 : ce n'est plus du CSV"),
+        (GOOD.replace("\n", "\r").encode(), "ce n'est plus du CSV"),
+        ((GOOD + "x" * (MAX_LINE + 1)).encode(), "ligne 3 : cette ligne est démesurée"),
+        ((GOOD + "x" * 200_000).encode(), "cellule démesurée"),
+    ],
+)  # fmt: skip
+def test_file__unusable_changes_nothing_and_says_why(content: bytes, said: str, any_bench: Bench) -> None:
+    before = any_bench.everything()
+    with pytest.raises(UnusableFile, match=r"\. Que faire : .+\.$") as unusable:
+        any_bench.bring_bytes(content, accept_loss=True)
+    assert said in str(unusable.value)
+    assert any_bench.everything() == before
+
+
+@pytest.mark.rule("R67")
+def test_file__is_read_as_a_stream() -> None:
+    class Slow(BytesIO):
+        taken = 0
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            self.taken += 1
+            return super().readline(size)
+
+    source = Slow(file_of(*rows(100)))
+    records = DirectoryFile(source).records()
+    next(records)
+    assert source.taken == 2
+
+
+@pytest.mark.rule("R66")
+def test_digest__is_that_of_the_file() -> None:
+    import hashlib
+
+    content = b"\xef\xbb\xbf" + file_of(*rows(3))
+    source = DirectoryFile(BytesIO(content))
+    assert [record.line for record in source.records()] == [2, 3, 4]
+    assert source.digest == hashlib.sha256(content).hexdigest()

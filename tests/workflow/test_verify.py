@@ -1,0 +1,384 @@
+"""Every way of altering the journal is named; what a chain cannot show is held to be unseen (R65)."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, select, text, update
+
+from states import commands as c
+from states.facts import Request
+from states.happening import Happening
+from states.vocabulary import CodeFate, WithdrawReason
+from tests.kit import factories as make
+from tests.kit.clock import FakeClock
+from tests.kit.databases import BACKENDS, fresh_database
+from workflow import installation
+from workflow.database import Database
+from workflow.engine import Done, Engine
+from workflow.journal import INSTALLATION, Notary, canonical_text, hash_of
+from workflow.rows import ESTABLISHMENT, REQUEST
+from workflow.verify import BLIND_SPOTS, Flaw, Verifier, count_events
+from workflow.writing import EVENT, NOTE
+
+NOTARY = Notary(b"a key for tests")
+LONG, SHORT, ENDED = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
+
+
+class Nobody:
+    """A subscriber who sends nothing."""
+
+    def react(self, connection: Connection, happenings: Sequence[Happening], now: Any) -> None: ...
+
+    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeFate]:
+        return {}
+
+
+def filled(database: Database) -> Database:
+    """Three requests of four, two and two events, two of them with a note; and three events of the installation."""
+    clock = FakeClock(make.NOW)
+    with database.write() as connection:
+        installation.found(connection, NOTARY, clock.now())
+        school = {"uai": make.UAI, "nom": "Collège Jean-Moulin", "departement": "031", "mailbox": make.MAILBOX}
+        connection.execute(insert(ESTABLISHMENT), [school])
+        for day in (1, 2, 3):
+            installation.record(connection, NOTARY, "import", make.operator(), clock.now(), {"day": day}, {"why": "x"})
+    engine = Engine(database, clock, NOTARY, make.policy(), Nobody())
+    names = ("Un", "Deux", "Trois")
+    steps: list[c.Command] = [
+        c.Declare(uai=make.UAI, nom=nom, prenom="Luc", mail=f"{nom}@ac-toulouse.fr".lower(), school_year=make.YEAR)
+        for nom in names
+    ]
+    steps += [
+        c.Delegate(reference=LONG, why="aide aux parents", made_on=make.TODAY),
+        c.SignCharter(reference=LONG, signed_on=make.TODAY, version="2026-1", copy_kept=True),
+        c.Submit(reference=LONG, nom="Un", prenom="Luc", mail="un@ac-toulouse.fr"),
+        c.Delegate(reference=SHORT, why="aide aux parents", made_on=make.TODAY),
+        c.Withdraw(reference=ENDED, reason=WithdrawReason.OTHER, note="finalement non"),
+    ]
+    for step in steps:
+        clock.advance(minutes=1)
+        [result] = engine.execute([step], make.chef())
+        assert isinstance(result, Done), result
+    return database
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One database a backend; each test works in a transaction that is rolled back."""
+    with fresh_database(request.param, tmp_path_factory.mktemp("verify")) as database:
+        yield filled(database)
+
+
+@pytest.fixture
+def forger(history: Database) -> Iterator[Connection]:
+    """Somebody who may write anything: the guards of the database are dropped."""
+    with history.engine.connect() as connection, connection.begin() as transaction:
+        for name, table in connection.execute(text(_guards(history))).all():
+            connection.execute(text(f"DROP TRIGGER {name}" + (f" ON {table}" if history.is_postgresql else "")))
+        yield connection
+        transaction.rollback()
+
+
+def _guards(database: Database) -> str:
+    if database.is_postgresql:
+        return "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE 'guard_%'"
+    return "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
+
+
+def flaws(connection: Connection) -> list[Flaw]:
+    return list(Verifier(connection, NOTARY).flaws())
+
+
+def places(connection: Connection) -> set[tuple[str, int | None]]:
+    return {(flaw.stream, flaw.seq) for flaw in flaws(connection)}
+
+
+def at(stream: str, seq: int) -> tuple[Any, Any]:
+    return EVENT.c.stream == stream, EVENT.c.seq == seq
+
+
+def change(connection: Connection, stream: str, seq: int, /, **columns: Any) -> None:
+    done = connection.execute(update(EVENT).where(*at(stream, seq)).values(**columns))
+    assert done.rowcount == 1
+
+
+def remove(connection: Connection, stream: str, *seqs: int) -> None:
+    for seq in seqs:
+        connection.execute(NOTE.delete().where(NOTE.c.stream == stream, NOTE.c.seq == seq))
+        assert connection.execute(EVENT.delete().where(*at(stream, seq))).rowcount == 1
+
+
+def forge(connection: Connection, stream: str, seq: int, /, **content: Any) -> dict[str, Any]:
+    """The row of an event with another content, its hash computed again as a careful forger would."""
+    row = connection.execute(select(EVENT).where(*at(stream, seq))).one()
+    changed = json.loads(row.canonical) | content
+    canonical = canonical_text(changed)
+    columns = {"kind": "kind", "from_state": "from", "to_state": "to", "actor": "actor", "seq": "seq"}
+    values = {column: changed[name] for column, name in columns.items()}
+    return {**row._mapping, **values, "canonical": canonical, "hash": hash_of(canonical)}
+
+
+def length_of(connection: Connection, stream: str) -> int:
+    return len(connection.execute(select(EVENT.c.seq).where(EVENT.c.stream == stream)).all())
+
+
+def delete_request(connection: Connection, reference: str) -> None:
+    for table, column in (("removal_task", "reference"), ("event_note", "stream"), ("event", "stream")):
+        connection.execute(text(f"DELETE FROM {table} WHERE {column} = :r"), {"r": reference})
+    connection.execute(REQUEST.delete().where(REQUEST.c.reference == reference))
+
+
+@pytest.mark.rule("R63", "R65")
+def test_untouched__has_no_flaw_and_is_counted(history: Database) -> None:
+    told: list[int] = []
+    with history.read() as connection:
+        verifier = Verifier(connection, NOTARY, told.append)
+        assert list(verifier.flaws()) == []
+        assert (verifier.events, verifier.streams) == (11, 4)
+        assert sum(told) == count_events(connection) == 11
+
+
+@pytest.mark.rule("R63", "R65")
+@pytest.mark.parametrize("stream", [LONG, INSTALLATION])
+@pytest.mark.parametrize("which", ["first", "middle", "last"])
+class TestOneEvent:
+    """The first, one within, and the last event of a request's chain and of the installation's."""
+
+    def seq(self, connection: Connection, stream: str, which: str) -> int:
+        return {"first": 1, "middle": 2, "last": length_of(connection, stream)}[which]
+
+    def test_text_changed__named(self, forger: Connection, stream: str, which: str) -> None:
+        seq = self.seq(forger, stream, which)
+        row = forge(forger, stream, seq, data={"uai": make.UAI, "school_year": str(make.YEAR), "day": 99})
+        change(forger, stream, seq, canonical=row["canonical"])
+        assert places(forger) == {(stream, seq)}
+
+    def test_text_and_hash_changed__named(self, forger: Connection, stream: str, which: str) -> None:
+        seq = self.seq(forger, stream, which)
+        row = forge(forger, stream, seq, actor=77, data={"uai": make.UAI, "school_year": str(make.YEAR)})
+        change(forger, stream, seq, **row)
+        last = seq == length_of(forger, stream)
+        [flaw] = flaws(forger)
+        assert (flaw.stream, flaw.seq) == (stream, seq if last else seq + 1)
+        assert last or f"ne scelle pas l'événement {seq} " in flaw.message
+
+    def test_removed__named(self, forger: Connection, stream: str, which: str) -> None:
+        seq = self.seq(forger, stream, which)
+        remove(forger, stream, seq)
+        found = flaws(forger)
+        assert [flaw.message.startswith("retiré") for flaw in found if (flaw.stream, flaw.seq) == (stream, seq)] == [
+            True
+        ]
+
+    def test_garbled__named(self, forger: Connection, stream: str, which: str) -> None:
+        seq = self.seq(forger, stream, which)
+        change(forger, stream, seq, canonical="[" * 5000)
+        assert (stream, seq) in places(forger)
+
+    @pytest.mark.parametrize(
+        "column", [{"kind": "other"}, {"to_state": "revoked"}, {"from_state": "revoked"}, {"actor": 77},
+                   {"role": "chef!"}, {"at": make.NOW - timedelta(days=9)}, {"hash": "0" * 64}],
+        ids=lambda column: next(iter(column)),
+    )  # fmt: skip
+    def test_a_column_alone__named(self, forger: Connection, stream: str, which: str, column: dict[str, Any]) -> None:
+        seq = self.seq(forger, stream, which)
+        change(forger, stream, seq, **column)
+        assert (stream, seq) in places(forger)
+
+
+@pytest.mark.rule("R65")
+def test_several_removed__named_as_one(forger: Connection) -> None:
+    remove(forger, LONG, 2, 3)
+    assert [str(flaw) for flaw in flaws(forger)] == [
+        f"{LONG}, événement 2 : retiré, ainsi que les suivants jusqu'à l'événement 3"
+    ]
+
+
+@pytest.mark.rule("R65")
+@pytest.mark.parametrize(("stream", "seq"), [(LONG, 5), (LONG, 0), (LONG, -3), (INSTALLATION, 4), ("", 0)])
+def test_inserted__named(forger: Connection, stream: str, seq: int) -> None:
+    source = stream or LONG
+    forger.execute(insert(EVENT), [forge(forger, source, 2, seq=seq, stream=stream) | {"stream": stream}])
+    assert stream in {flaw.stream for flaw in flaws(forger) if flaw.message.startswith("inséré")}
+
+
+@pytest.mark.rule("R65")
+def test_inserted_in_the_middle__named(forger: Connection) -> None:
+    """The events after it are renumbered, as far as the columns go."""
+    for seq in (4, 3):
+        change(forger, LONG, seq, seq=seq + 1)
+    head = forger.execute(select(EVENT.c.hash).where(*at(LONG, 2))).scalar_one()
+    forger.execute(insert(EVENT), [forge(forger, LONG, 2, seq=3, prev=head)])
+    assert {(LONG, 4), (LONG, 5)} <= places(forger)
+
+
+@pytest.mark.rule("R65")
+def test_swapped_in_a_chain__both_named(forger: Connection) -> None:
+    for seq, to in ((2, 99), (3, 2), (99, 3)):
+        change(forger, LONG, seq, seq=to)
+    assert {(LONG, 2), (LONG, 3)} <= places(forger)
+
+
+@pytest.mark.rule("R65")
+def test_swapped_between_chains__both_named(forger: Connection) -> None:
+    for stream, to in ((LONG, "aside"), (SHORT, LONG), ("aside", SHORT)):
+        change(forger, stream, 2, stream=to)
+    assert {(LONG, 2), (SHORT, 2)} <= places(forger)
+
+
+@pytest.mark.rule("R65")
+def test_whole_chains_swapped__both_named(forger: Connection) -> None:
+    for stream, to in ((ENDED, "aside"), (SHORT, ENDED), ("aside", SHORT)):
+        forger.execute(update(EVENT).where(EVENT.c.stream == stream).values(stream=to))
+    assert {SHORT, ENDED} <= {flaw.stream for flaw in flaws(forger)}
+
+
+@pytest.mark.rule("R64", "R65")
+@pytest.mark.parametrize(
+    "values", [{"body": "autre"}, {"nonce": "00"}, {"field": "other"}], ids=lambda v: next(iter(v))
+)
+def test_note_changed__named(forger: Connection, values: dict[str, str]) -> None:
+    forger.execute(update(NOTE).where(NOTE.c.stream == ENDED, NOTE.c.seq == 2).values(**values))
+    assert places(forger) == {(ENDED, 2)}
+
+
+@pytest.mark.rule("R65")
+@pytest.mark.parametrize(("stream", "seq"), [(ENDED, 1), (ENDED, 9), ("nowhere", 1), (INSTALLATION, 9)])
+def test_note_added__named(forger: Connection, stream: str, seq: int) -> None:
+    note = {"stream": stream, "seq": seq, "field": "added", "nonce": "00", "body": "ajout"}
+    forger.execute(insert(NOTE), [note])
+    assert places(forger) == {(stream, seq)}
+
+
+_OF_REQUEST: dict[str, Any] = {
+    "state": "revoked", "version": 7, "chain_head": "0" * 64, "last_trigger": "amend", "school_year": "2027-2028",
+    "changed_at": make.NOW,
+}  # fmt: skip
+
+
+@pytest.mark.rule("R8", "R65")
+@pytest.mark.parametrize("column", _OF_REQUEST)
+def test_request_changed__named(forger: Connection, column: str) -> None:
+    forger.execute(update(REQUEST).where(REQUEST.c.reference == LONG).values({column: _OF_REQUEST[column]}))
+    assert LONG in {flaw.stream for flaw in flaws(forger)}
+
+
+@pytest.mark.rule("R65")
+@pytest.mark.parametrize("length", [0, 3, 5])
+def test_length_changed__named(forger: Connection, length: int) -> None:
+    forger.execute(update(REQUEST).where(REQUEST.c.reference == LONG).values(chain_length=length))
+    assert places(forger) == {(LONG, min(length + 1, 5))}
+
+
+@pytest.mark.rule("R65")
+@pytest.mark.parametrize("reference", [LONG, SHORT, ENDED])
+def test_whole_request_removed__named(forger: Connection, reference: str) -> None:
+    delete_request(forger, reference)
+    assert places(forger) == {(reference, None)}
+
+
+@pytest.mark.rule("R65")
+def test_several_requests_removed__named(forger: Connection) -> None:
+    delete_request(forger, LONG)
+    delete_request(forger, SHORT)
+    [flaw] = flaws(forger)
+    assert flaw.stream == LONG
+    assert SHORT in flaw.message
+
+
+@pytest.mark.rule("R65")
+def test_all_requests_removed__named(forger: Connection) -> None:
+    for reference in (LONG, SHORT, ENDED):
+        delete_request(forger, reference)
+    [flaw] = flaws(forger)
+    assert (flaw.stream, ENDED in flaw.message) == (LONG, True)
+
+
+@pytest.mark.rule("R65")
+@pytest.mark.parametrize("stream", [LONG, INSTALLATION])
+def test_whole_chain_removed__named(forger: Connection, stream: str) -> None:
+    for table in (NOTE, EVENT):
+        forger.execute(table.delete().where(table.c.stream == stream))
+    assert places(forger) == {(stream, None)}
+
+
+@pytest.mark.rule("R65")
+def test_request_removed_alone__its_events_named(forger: Connection) -> None:
+    forger.execute(text("DELETE FROM removal_task"))
+    forger.execute(REQUEST.delete().where(REQUEST.c.reference == SHORT))
+    assert places(forger) == {(SHORT, None)}
+
+
+@pytest.mark.rule("R65")
+def test_counter_lowered__named(forger: Connection) -> None:
+    forger.execute(text("UPDATE counter SET last = 2"))
+    assert places(forger) == {(ENDED, None)}
+
+
+@pytest.mark.rule("R65")
+@pytest.mark.parametrize("values", [{"chain_head": "0" * 64}, {"chain_length": 2}, {"chain_length": 4}])
+def test_installation_head_changed__named(forger: Connection, values: dict[str, Any]) -> None:
+    forger.execute(update(installation.INSTALLED).values(**values))
+    assert {flaw.stream for flaw in flaws(forger)} == {INSTALLATION}
+
+
+@pytest.mark.rule("R65")
+def test_nonsense_in_sqlite__named_not_raised(tmp_path: Path) -> None:
+    """SQLite lets any text into any column; PostgreSQL refuses it itself."""
+    with fresh_database("sqlite", tmp_path) as database, filled(database).write() as forger:
+        forger.execute(text("DROP TRIGGER guard_event_update"))
+        forger.execute(text("UPDATE event SET at = 'hier' WHERE stream = :s AND seq = 2"), {"s": LONG})
+        forger.execute(text("UPDATE event SET seq = 'x' WHERE stream = :s AND seq = 2"), {"s": SHORT})
+        forger.execute(text("UPDATE event SET canonical = x'00ff' WHERE stream = :s AND seq = 2"), {"s": ENDED})
+        assert {(LONG, 2), (SHORT, None), (SHORT, 2), (ENDED, None), (ENDED, 2)} <= places(forger)
+
+
+def _forget_tail(connection: Connection, reference: str, seq: int) -> None:
+    """Remove the events after ``seq``, and bring back what the request keeps of its chain."""
+    last = connection.execute(select(EVENT).where(*at(reference, seq))).one()
+    remove(connection, reference, *range(seq + 1, length_of(connection, reference) + 1))
+    kept = {
+        "state": last.to_state, "version": seq, "chain_length": seq, "chain_head": last.hash, "last_trigger": last.kind,
+        "changed_at": last.at,
+    }  # fmt: skip
+    connection.execute(update(REQUEST).where(REQUEST.c.reference == reference).values(**kept))
+
+
+def _tail(connection: Connection) -> None:
+    _forget_tail(connection, LONG, 2)
+
+
+def _recomputed(connection: Connection) -> None:
+    row = forge(connection, SHORT, 2, actor=77)
+    change(connection, SHORT, 2, **row)
+    connection.execute(update(REQUEST).where(REQUEST.c.reference == SHORT).values(chain_head=row["hash"]))
+
+
+def _last_request(connection: Connection) -> None:
+    delete_request(connection, ENDED)
+    connection.execute(text("UPDATE counter SET last = 2"))
+
+
+def _note_erased(connection: Connection) -> None:
+    connection.execute(NOTE.delete())
+
+
+def _outside(connection: Connection) -> None:
+    connection.execute(update(REQUEST).values(nom="Autre"))
+    connection.execute(text("UPDATE actor SET label = 'autre'"))
+
+
+UNSEEN: dict[str, Callable[[Connection], None]] = dict(
+    zip(BLIND_SPOTS, (_tail, _recomputed, _last_request, _note_erased, _outside), strict=True)
+)
+
+
+@pytest.mark.rule("R65")
+@pytest.mark.parametrize("blind_spot", BLIND_SPOTS)
+def test_blind_spot__is_not_seen_as_the_documentation_says(forger: Connection, blind_spot: str) -> None:
+    UNSEEN[blind_spot](forger)
+    assert flaws(forger) == []

@@ -1,0 +1,95 @@
+"""Loads one request whole, for who may see it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from notifications.mailer import Mailer
+from states import checks
+from states.actors import Actor
+from states.commands import Renew
+from states.facts import Establishment, Facts, Request
+from states.policy import Policy
+from states.refusals import Reason
+from states.removal import todo
+from workflow.loading import REMOVAL, Loader, removal_from
+from workflow.reading.actions import possible_actions
+from workflow.reading.history import history
+from workflow.reading.next_step import CHECKS, next_step
+from workflow.reading.scope import sees
+from workflow.reading.view import CheckView, RemovalView, RequestView
+from workflow.rows import REQUEST
+
+
+def facts_of(connection: Connection, reference: str, mailer: Mailer) -> Facts:
+    """What the rules would look at, without a lock; ``facts.request`` is None for an unknown reference."""
+    asked = Renew(reference=reference)  # any command on a request asks for the same facts
+    return Loader(connection, mailer.code_fates, lock=False).load([asked]).facts(asked)
+
+
+def show_request(
+    connection: Connection, reference: str, scope: Actor, policy: Policy, mailer: Mailer, now: datetime
+) -> RequestView | None:
+    """One request; None alike for an unknown reference and for one that ``scope`` may not see (R3)."""
+    facts = facts_of(connection, reference, mailer)
+    request = facts.request
+    if request is None or not sees(scope, request.uai):
+        return None
+    listing, delegation = _checks(request, policy, now)
+    row = connection.execute(
+        select(REQUEST.c.created_at, REQUEST.c.changed_at).where(REQUEST.c.reference == reference)
+    ).one()
+    return RequestView(
+        request=_told(connection, request, scope),
+        establishment=facts.establishment or Establishment(uai=request.uai, nom=request.uai, is_open=False),
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        year_end=policy.calendar.end_of(request.school_year),
+        listing=listing,
+        delegation=delegation,
+        code_fate=facts.code_fate,
+        reports=facts.reports,
+        removal=_removal(connection, facts, request, scope, policy),
+        others=tuple(other for other in facts.others if sees(scope, other.uai)),
+        history=history(connection, reference, scope),
+        actions=possible_actions(facts, scope, policy, now),
+        next_step=next_step(facts, policy, now),
+    )
+
+
+def _checks(request: Request, policy: Policy, now: datetime) -> tuple[CheckView, CheckView]:
+    reasons = list(checks.problems(request, policy.calendar.today(now), policy.checks_max_age_days))
+    listing, delegation = (label for label, _ in CHECKS)
+    return (
+        CheckView(request.listing, _about(listing, reasons)),
+        CheckView(request.delegation, _about(delegation, reasons)),
+    )
+
+
+def _about(label: str, reasons: list[Reason]) -> Reason | None:
+    return next((reason for reason in reasons if reason.message.startswith(label)), None)
+
+
+def _told(connection: Connection, request: Request, scope: Actor) -> Request:
+    """The request without the reference of a key that a chef may not know of (R3)."""
+    if not request.extends or not scope.is_establishment:
+        return request
+    uai = connection.execute(select(REQUEST.c.uai).where(REQUEST.c.reference == request.extends)).scalar()
+    return request if uai and sees(scope, uai) else request.with_(extends=None)
+
+
+def _removal(
+    connection: Connection, facts: Facts, request: Request, scope: Actor, policy: Policy
+) -> RemovalView | None:
+    row: Any = connection.execute(select(REMOVAL).where(REMOVAL.c.reference == request.reference)).one_or_none()
+    if row is None:
+        return None
+    removal = removal_from(row)
+    rectorat = not scope.is_establishment
+    asked = rectorat and removal.outcome is None
+    return RemovalView(
+        kind=removal.kind, outcome=removal.outcome if rectorat else None, opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        todo=todo(request, facts.others, one_key_a_person=policy.one_key_a_person) if asked else None,
+    )  # fmt: skip
