@@ -42,7 +42,8 @@ def enqueue(
 def _insert_once(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(MAILS).on_conflict_do_nothing(index_elements=["dedupe_key"])
-    return sum(connection.execute(statement, row).rowcount for row in rows)
+    added = statement.returning(MAILS.c.id)  # rowcount would tell nothing on PostgreSQL
+    return sum(len(connection.execute(added, row).all()) for row in rows)
 
 
 def _row(draft: Draft, now: datetime, here: Surroundings, seals: Mapping[str, str]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _MARKS: Final = {
 Point = tuple[float, float]
 
 
-def element(name: str, content: str = "", **attributes: object) -> str:
+def element(name: str, content: str = "", /, **attributes: object) -> str:
     """One element; ``_`` in an attribute's name stands for ``-``, an attribute that is None is left out."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"' for key, value in attributes.items()
@@ -36,7 +36,7 @@ def text(at: Point, content: str, **attributes: object) -> str:
 
 
 def box(left: float, top: float, width: float, height: float, **attributes: object) -> str:
-    return element("rect", x=left, y=top, width=width, height=height, rx=8, **attributes)
+    return element("rect", "", x=left, y=top, width=width, height=height, rx=8, **attributes)
 
 
 def line(*points: Point, arrow: bool = False) -> str:

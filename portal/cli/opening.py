@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(app: App) -> "Iterator[tuple[House, Actor]]":
+def opened(app: App, name: str = "") -> "Iterator[tuple[House, Actor]]":
     """The installation of the settings and the person who acts: ``--as``, else the system account's operator (R2).
 
-    Every connection is given back at the end. What can go wrong is said by ``portal.cli.services``: SettingsError,
-    SecretError, SharedFile, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, DatabaseBusy,
-    DatabaseUnreachable, NotAllowed.
+    ``name`` is what a chef or a deputy gives of himself (R37). Every connection is given back at the end. What can go
+    wrong is said by ``portal.cli.services``: SettingsError, SecretError, SharedFile, SchemaBehind, SchemaAhead,
+    NotInstalled, OtherInstallation, DatabaseBusy, DatabaseUnreachable, NotAllowed.
     """
     from workflow.house import bootstrap
 
     house = bootstrap(app.settings(), os.environ)
     try:
-        yield house, actor_of(house.people, app.who)
+        yield house, actor_of(house.people, app.who, name)
     finally:
         house.close()
 
 
-def actor_of(people: "People", who: Who | None) -> "Actor":
+def actor_of(people: "People", who: Who | None, name: str = "") -> "Actor":
     """Who enters by the command line. Raises ``workflow.people.NotAllowed``."""
     if who is None:
         return people.of_account(_account(), Channel.CLI)
@@ -41,7 +41,7 @@ def actor_of(people: "People", who: Who | None) -> "Actor":
         return people.operator(who.value[0], Channel.CLI)
     if who.role is Role.READER:
         return people.reader(who.value[0], Channel.CLI)
-    return people.chef(who.value, Channel.CLI, role=who.role)
+    return people.chef(who.value, Channel.CLI, name=name, role=who.role)
 
 
 def _account() -> str:

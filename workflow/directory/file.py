@@ -69,7 +69,7 @@ class DirectoryFile:
         """Its rows, without the heading nor the empty lines. Raises UnusableFile at the first thing amiss."""
         rows = csv.reader(self._lines(), delimiter=SEPARATOR, strict=True)
         try:
-            heading = next(rows, [])
+            heading = next((row for row in rows if row), [])
             places = _places(heading)
             begins = rows.line_num + 1
             for row in rows:
@@ -83,20 +83,22 @@ class DirectoryFile:
             ) from None
 
     def _lines(self) -> Iterator[str]:
-        number = 0
+        number, begun = 0, False
         while raw := self.file.readline(MAX_LINE):
             number += 1
             self._hash.update(raw)
             if number == 1:
-                _refuse_other_kinds(raw)
                 raw = raw.removeprefix(_BOM)
+            if not begun and raw.strip():
+                _refuse_other_kinds(raw)
+                begun = True
             yield _decoded(raw, number)
-        if number == 0:
+        if not begun:
             raise unusable("le fichier est vide")
 
 
 def _refuse_other_kinds(head: bytes) -> None:
-    start = head.removeprefix(_BOM).lstrip()[:4]
+    start = head.lstrip()[:4]
     for signature, what in _SIGNATURES:
         if start.startswith(signature):
             raise unusable(what)

@@ -15,11 +15,12 @@ from workflow.loading import REMOVAL, REPORT
 from workflow.reading.filters import Filters, conditions
 from workflow.reading.scope import within
 from workflow.reading.undelivered import UNDELIVERABLE
-from workflow.rows import ESTABLISHMENT, REQUEST, request_from
+from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, request_from
 from workflow.writing import EVENT
 
 _QUERY = select(
-    REQUEST,
+    *REQUEST_COLUMNS,
+    REQUEST.c.changed_at,
     ESTABLISHMENT.c.nom.label("establishment"),
     ESTABLISHMENT.c.commune,
     ESTABLISHMENT.c.departement,
@@ -101,7 +102,7 @@ def _is_undeliverable(connection: Connection, reference: str) -> bool:
 
 
 def _lines(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, ...]:
-    """The page's lines, with what four queries for the whole page tell of them."""
+    """The page's lines, with what four more queries, one for the whole page each, tell of them."""
     requests = [request_from(row) for row in rows]
     references = [request.reference for request in requests]
     fates = code_fates(connection, requests)

@@ -48,7 +48,7 @@ class Bench:
 
     def bring(self, *rows: Row, **how: bool) -> Imported:
         """Import these rows as an operator."""
-        return self.bring_bytes(file_of(*rows), **how)
+        return self.bring_bytes(file_of(*rows), operator(), **how)
 
     def bring_bytes(self, content: bytes, actor: Actor | None = None, **how: bool) -> Imported:
         return self.directory.import_file(BytesIO(content), actor or operator(), **how)

@@ -1,9 +1,12 @@
 """Files of the open directory, made by tests: each keyword replaces a cell of a sound row."""
 
 from collections.abc import Mapping
+from io import BytesIO
 
 from states.words import UAI_LETTERS
-from workflow.directory.file import COLUMNS
+from workflow.directory.entries import Entry
+from workflow.directory.file import COLUMNS, DirectoryFile
+from workflow.directory.reading import Reading
 
 HEADING = ";".join(COLUMNS)
 
@@ -38,3 +41,18 @@ def text_of(*given: Mapping[str, str]) -> str:
 
 def file_of(*given: Mapping[str, str]) -> bytes:
     return text_of(*given).encode()
+
+
+def read_bytes(content: bytes) -> Reading:
+    """What a file says of the académie of Toulouse, without any database."""
+    return Reading(16).read(DirectoryFile(BytesIO(content)).records())
+
+
+def read(*given: Mapping[str, str]) -> Reading:
+    return read_bytes(file_of(*given))
+
+
+def entry(**cells: str) -> Entry:
+    """The only establishment of a file whose row has these cells."""
+    (found,) = read(row(**cells)).entries.values()
+    return found

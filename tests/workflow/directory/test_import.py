@@ -5,7 +5,7 @@ import pytest
 from states.vocabulary import Role
 from tests.kit import factories
 from tests.workflow.directory.conftest import Bench
-from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
+from tests.workflow.directory.files import file_of, row, rows, uai_of
 from workflow.directory import Change, DirectoryRefused, Named
 
 FIRST = "0310001H"
@@ -57,35 +57,6 @@ def test_import__gone_is_closed_and_reopens_when_it_comes_back(bench: Bench) -> 
     assert (bench.one()["is_listed"], bench.one()["is_open"]) == (True, True)
 
 
-@pytest.mark.rule("R12", "R66")
-@pytest.mark.parametrize(
-    ("etat", "is_open"),
-    [("OUVERT", True), ("ouvert", True), ("A FERMER", True), ("À fermer", True), ("FERMÉ", False), ("FERME", False),
-     ("A OUVRIR", False), ("À OUVRIR", False)],
-)  # fmt: skip
-def test_import__state_of_the_establishment(bench: Bench, etat: str, is_open: bool) -> None:
-    bench.bring(row(etat=etat))
-    assert bench.one()["is_open"] is is_open
-
-
-@pytest.mark.rule("R66")
-def test_import__other_academies_and_primary_schools_are_counted_only(bench: Bench) -> None:
-    outside = [row(uai_of(n), kind=kind) for n, kind in enumerate(("Ecole", "École", "Service Administratif"), 10)]
-    kept = [row(), row(uai_of(2), kind="EREA", academie="016"), row(uai_of(3), kind="Lycée")]
-    imported = bench.bring(*kept, *outside, row(uai_of(20), academie="11"), row("?", academie="11"))
-    assert (imported.outside_academie, imported.outside_scope, len(imported.refused)) == (2, 3, 0)
-    assert [r["uai"] for r in bench.stored()] == [FIRST, uai_of(2), uai_of(3)]
-
-
-@pytest.mark.rule("R66")
-def test_import__unknown_kind_is_taken_and_said_once(bench: Bench) -> None:
-    imported = bench.bring(*rows(3, kind="Campus"))
-    assert len(imported.new) == 3
-    assert [(w.line, w.message) for w in imported.warnings] == [
-        (2, "le type « Campus » n'est pas connu : pris quand même")
-    ]
-
-
 @pytest.mark.rule("R66")
 def test_import__live_requests_of_closed_establishments_are_listed(bench: Bench) -> None:
     bench.bring(*rows(3))
@@ -124,31 +95,28 @@ def test_dry_run__says_the_same_and_writes_nothing(bench: Bench) -> None:
     assert (dry.is_dry_run, real.is_dry_run) == (True, False)
 
 
-@pytest.mark.rule("R66")
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\xef\xbb\xbf" + file_of(row()),
-        file_of(row()).replace(b"\n", b"\r\n"),
-        file_of(row()).rstrip(b"\n"),
-        file_of(row()) + b"\n;;;;;;;\n\n",
-        "\n".join(f"{line};x" for line in text_of(row()).splitlines()).encode(),
-        "\n".join(";".join(reversed(line.split(";"))) for line in text_of(row()).splitlines()).encode(),
-        text_of(row()).replace("identifiant_de_l_etablissement", "Identifiant de l'établissement").encode(),
-        text_of(row()).replace(f"Collège {FIRST}", f'"Collège\r\n {FIRST}"').encode(),
-        text_of(row()).replace("OUVERT", '"OUVERT"').encode(),
-    ],
-    ids=["bom", "crlf", "no-last-end", "empty-rows", "more-columns", "other-order", "labels", "quoted-break", "quotes"],
-)
-def test_import__forms_of_the_same_file(bench: Bench, content: bytes) -> None:
-    bench.bring(row())
-    assert bench.bring_bytes(content).changes_something is False
-
-
 @pytest.mark.rule("R2", "R66")
 @pytest.mark.parametrize("role", [Role.CHEF, Role.DEPUTY, Role.READER, Role.SCHEDULE])
-def test_import__operators_only(bench: Bench, role: Role) -> None:
+def test_import__operators_only(any_bench: Bench, role: Role) -> None:
+    before = any_bench.everything()
     with pytest.raises(DirectoryRefused) as refused:
-        bench.bring_bytes(file_of(row()), factories.actor(role), dry_run=True)
+        any_bench.bring_bytes(file_of(row()), factories.actor(role), dry_run=True)
     assert refused.value.reasons[0].rule == "R2"
-    assert bench.stored() == []
+    assert any_bench.everything() == before
+
+
+@pytest.mark.rule("R66")
+def test_import__refused_row_leaves_its_establishment_as_it_is(bench: Bench) -> None:
+    bench.bring(row(), row(uai_of(2)))
+    before = bench.everything()
+    imported = bench.bring(row(), row(uai_of(2), etat="EN TRAVAUX"))
+    assert (imported.gone, len(imported.refused)) == ((), 1)
+    assert bench.everything() == before
+
+
+@pytest.mark.rule("R13", "R66")
+def test_import__open_establishments_without_mailbox_are_counted(bench: Bench) -> None:
+    given = row(mail=""), row(uai_of(2), mail="", etat="FERME"), row(uai_of(3), mail=""), row(uai_of(4))
+    assert bench.bring(*given).without_mailbox == 2
+    bench.set_mailbox(FIRST, "fixe@ac-toulouse.fr")
+    assert bench.bring(*given).without_mailbox == 1

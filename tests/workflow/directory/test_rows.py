@@ -1,7 +1,6 @@
 import pytest
 
-from tests.workflow.directory.conftest import Bench
-from tests.workflow.directory.files import cell, file_of, row, text_of, uai_of
+from tests.workflow.directory.files import cell, entry, read, read_bytes, row, rows, text_of, uai_of
 
 FIRST = "0310001H"
 
@@ -20,39 +19,30 @@ FIRST = "0310001H"
          " vide ; l'état « » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)"),
     ],
 )  # fmt: skip
-def test_row__refused_with_its_line_and_every_reason(bench: Bench, bad: dict[str, str], why: str) -> None:
-    imported = bench.bring(row(nom="Deux\nlignes"), bad, row(uai_of(3)))
-    (refused,) = imported.refused
+def test_row__refused_with_its_line_and_every_reason(bad: dict[str, str], why: str) -> None:
+    reading = read(row(nom="Deux\nlignes"), bad, row(uai_of(3)))
+    (refused,) = reading.refused
     assert (refused.line, refused.message.replace("«  »", "« »")) == (4, why)
-    assert len(imported.new) == 2
+    assert list(reading.entries) == [FIRST, uai_of(3)]
 
 
 @pytest.mark.rule("R66")
-def test_row__of_another_width_is_refused(bench: Bench) -> None:
+def test_row__of_another_width_is_refused() -> None:
     content = text_of(row()) + f"{uai_of(2)};Collège\n" + text_of(row(uai_of(3))).splitlines()[1] + ";trop\n"
-    imported = bench.bring_bytes(content.encode())
-    assert [(r.line, r.uai, r.message) for r in imported.refused] == [
+    reading = read_bytes(content.encode())
+    assert [(r.line, r.uai, r.message) for r in reading.refused] == [
         (3, uai_of(2), "la ligne compte 2 cellules au lieu de 8"),
         (4, uai_of(3), "la ligne compte 9 cellules au lieu de 8"),
     ]
 
 
-@pytest.mark.rule("R66")
-def test_row__refused_leaves_the_establishment_as_it_is(bench: Bench) -> None:
-    bench.bring(row(), row(uai_of(2)))
-    before = bench.everything()
-    imported = bench.bring(row(), row(uai_of(2), etat="EN TRAVAUX"))
-    assert (imported.gone, len(imported.refused)) == ((), 1)
-    assert bench.everything() == before
-
-
 @pytest.mark.rule("R11")
-def test_row__odd_check_letter_is_a_warning(bench: Bench) -> None:
-    imported = bench.bring(row("0310001A"))
-    (warning,) = imported.warnings
+def test_row__odd_check_letter_is_a_warning() -> None:
+    reading = read(row("0310001A"))
+    (warning,) = reading.warnings
     assert (warning.line, warning.uai) == (2, "0310001A")
     assert warning.message.startswith("la lettre de contrôle ne va pas avec 0310001")
-    assert bench.one("0310001A")["is_open"] is True
+    assert list(reading.entries) == ["0310001A"]
 
 
 @pytest.mark.rule("R13", "R66")
@@ -66,47 +56,46 @@ def test_row__odd_check_letter_is_a_warning(bench: Bench) -> None:
         ("a@ac-toulouse.fr b@ac-toulouse.fr", "compte plusieurs adresses"),
     ],
 )
-def test_row__bad_mail_is_taken_without_mailbox(bench: Bench, mail: str, problem: str) -> None:
-    imported = bench.bring(row(mail=mail))
-    assert bench.one()["mailbox"] is None
-    (warning,) = imported.warnings
+def test_row__bad_mail_is_taken_without_mailbox(mail: str, problem: str) -> None:
+    reading = read(row(mail=mail))
+    assert reading.entries[FIRST].mailbox is None
+    (warning,) = reading.warnings
     assert problem in warning.message
     assert warning.message.endswith("établissement pris sans boîte")
-    assert imported.without_mailbox == 1
 
 
 @pytest.mark.rule("R13")
-def test_row__no_mail_is_no_warning_but_is_counted(bench: Bench) -> None:
-    imported = bench.bring(row(mail="  "), row(uai_of(2), mail="", etat="FERME"))
-    assert (imported.warnings, imported.without_mailbox, bench.one()["mailbox"]) == ((), 1, None)
+@pytest.mark.parametrize(
+    ("mail", "mailbox"), [("  ", None), (" A.B@Ac-Toulouse.fr\u00a0", "A.B@Ac-Toulouse.fr"), ("a@x.fr", "a@x.fr")]
+)
+def test_row__mailbox_is_taken_as_given(mail: str, mailbox: str | None) -> None:
+    reading = read(row(mail=mail))
+    assert (reading.entries[FIRST].mailbox, reading.warnings) == (mailbox, [])
 
 
 @pytest.mark.rule("R66")
 @pytest.mark.parametrize(("given", "kept"), [("031", "31"), ("9", "09"), ("02A", "2A"), ("620", "620"), ("974", "974")])
-def test_row__departement_is_normalised(bench: Bench, given: str, kept: str) -> None:
-    bench.bring(row(departement=given))
-    assert bench.one()["departement"] == kept
+def test_row__departement_is_normalised(given: str, kept: str) -> None:
+    assert entry(departement=given).departement == kept
 
 
 @pytest.mark.rule("R66")
-def test_row__unknown_departement_is_a_warning(bench: Bench) -> None:
-    imported = bench.bring(row(departement="ZZ"))
-    assert (
-        imported.warnings[0].message == "« ZZ » n'est pas un code de département : établissement pris sans département"
-    )
-    assert bench.one()["departement"] == ""
+def test_row__unknown_departement_is_a_warning() -> None:
+    reading = read(row(departement="ZZ"))
+    told = "« ZZ » n'est pas un code de département : établissement pris sans département"
+    assert [warning.message for warning in reading.warnings] == [told]
+    assert reading.entries[FIRST].departement == ""
 
 
 @pytest.mark.rule("R66")
-def test_row__invisible_characters_are_dropped(bench: Bench) -> None:
-    bench.bring(row(nom="Col\u200blège\u0000 \u202eMoulin"))
-    assert bench.one()["nom"] == "Collège Moulin"
+def test_row__invisible_characters_are_dropped() -> None:
+    assert entry(nom="Col\u200blège\u0000 \u202eMoulin").nom == "Collège Moulin"
 
 
 @pytest.mark.rule("R66")
-def test_twice__identical_rows_are_one(bench: Bench) -> None:
-    imported = bench.bring(row(), row(FIRST.lower(), nom=f"Collège {FIRST}"), row(uai_of(2)))
-    assert (len(imported.new), imported.repeated, imported.differing, imported.warnings) == (2, 1, 0, ())
+def test_twice__identical_rows_are_one() -> None:
+    reading = read(row(), row(FIRST.lower(), nom=f"Collège {FIRST}"), row(uai_of(2)))
+    assert (len(reading.entries), reading.repeated, reading.differing, reading.warnings) == (2, 1, 0, [])
 
 
 @pytest.mark.rule("R66")
@@ -119,20 +108,45 @@ def test_twice__identical_rows_are_one(bench: Bench) -> None:
     ],
 )
 def test_twice__differing_rows_prefer_the_open_one_with_a_mailbox(
-    bench: Bench, worse: dict[str, str], better: dict[str, str]
+    worse: dict[str, str], better: dict[str, str]
 ) -> None:
-    imported = bench.bring(worse, better)
-    stored = bench.stored()
-    assert (len(imported.new), imported.differing) == (1, 1)
-    (warning,) = imported.warnings
-    assert warning.message == "déjà à la ligne 2 avec d'autres valeurs : la ligne 3 est gardée"
-    assert bench.bring(better, worse).changes_something is False
-    assert bench.bring(better).changes_something is False
-    assert bench.stored() == stored
+    reading = read(worse, better)
+    assert (reading.entries, reading.differing) == (read(better).entries, 1)
+    assert read(better, worse).entries == read(better, worse, worse, better).entries == reading.entries
+    assert [(w.line, w.message) for w in reading.warnings] == [
+        (3, "déjà à la ligne 2 avec d'autres valeurs : la ligne 3 est gardée")
+    ]
 
 
 @pytest.mark.rule("R66")
-def test_cells__quotes_and_separators_inside(bench: Bench) -> None:
+def test_cells__quotes_and_separators_inside() -> None:
     assert cell('a;"b"') == '"a;""b"""'
-    bench.bring_bytes(file_of(row(nom='Collège "Jean ; Moulin"')))
-    assert bench.one()["nom"] == 'Collège "Jean ; Moulin"'
+    assert entry(nom='Collège "Jean ; Moulin"').nom == 'Collège "Jean ; Moulin"'
+
+
+@pytest.mark.rule("R12", "R66")
+@pytest.mark.parametrize(
+    ("etat", "is_open"),
+    [("OUVERT", True), ("ouvert", True), ("A FERMER", True), ("À fermer", True), ("FERMÉ", False), ("FERME", False),
+     ("A OUVRIR", False), ("À OUVRIR", False)],
+)  # fmt: skip
+def test_row__state_of_the_establishment(etat: str, is_open: bool) -> None:
+    assert entry(etat=etat).is_open is is_open
+
+
+@pytest.mark.rule("R66")
+def test_kind__unknown_is_taken_and_said_once() -> None:
+    reading = read(*rows(3, kind="Campus"))
+    assert len(reading.entries) == 3
+    assert [(w.line, w.message) for w in reading.warnings] == [
+        (2, "le type « Campus » n'est pas connu : pris quand même")
+    ]
+
+
+@pytest.mark.rule("R66")
+def test_kind__other_academies_and_primary_schools_are_counted_only() -> None:
+    outside = [row(uai_of(n), kind=kind) for n, kind in enumerate(("Ecole", "École", "Service Administratif"), 10)]
+    kept = [row(), row(uai_of(2), kind="EREA", academie="016"), row(uai_of(3), kind="Lycée")]
+    reading = read(*kept, *outside, row(uai_of(20), academie="11"), row("?", academie="11"))
+    assert (reading.rows, reading.outside_academie, reading.outside_scope, len(reading.refused)) == (8, 2, 3, 0)
+    assert list(reading.entries) == [FIRST, uai_of(2), uai_of(3)]

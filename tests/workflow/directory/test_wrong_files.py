@@ -15,6 +15,7 @@ GOOD = text_of(row())
     ("content", "said"),
     [
         (b"", "le fichier est vide"),
+        (b"\xef\xbb\xbf\n\n", "le fichier est vide"),
         (HEADING.encode(), "aucun établissement de l'académie 16"),
         (file_of(row(academie="11")), "hors académie : 1"),
         (file_of(row(kind="Ecole")), "hors périmètre : 1"),

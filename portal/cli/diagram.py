@@ -1,0 +1,21 @@
+"""``oda diagram``: the states of a request as a picture."""
+
+import click
+
+from portal.cli.french import FrenchCommand
+
+
+@click.command(
+    "diagram",
+    cls=FrenchCommand,
+    help="Dessine les états d'une demande et ce qui mène de l'un à l'autre, d'après la table même que le logiciel"
+    " applique. En SVG c'est une image ; en Mermaid, un texte qu'une forge ou un wiki dessine.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["svg", "mermaid"]), default="mermaid", show_default=True, metavar="FORME",
+    help="svg ou mermaid.",
+)  # fmt: skip
+def diagram(form: str) -> None:
+    from portal import diagram as drawn
+
+    click.echo((drawn.svg() if form == "svg" else drawn.mermaid()).encode(), nl=False)

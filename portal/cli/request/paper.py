@@ -1,0 +1,44 @@
+"""Sections of short lines, folded to the width of the terminal: what is shown of one thing in full."""
+
+import shutil
+import textwrap
+
+import click
+
+from portal.cli.cells import printable
+
+_WIDEST, _NARROWEST = 100, 30
+
+
+class Paper:
+    """Writes titles and lines on the standard output; nothing shown can drive the terminal."""
+
+    def __init__(self) -> None:
+        columns = shutil.get_terminal_size((80, 24)).columns
+        self._width = max(_NARROWEST, min(columns, _WIDEST))
+
+    def title(self, text: str) -> None:
+        """The first line of all."""
+        for line in self._folded(text, "", ""):
+            click.secho(line, bold=True)
+
+    def section(self, text: str) -> None:
+        """The title of what follows."""
+        click.echo()
+        click.secho(printable(text), bold=True)
+
+    def line(self, text: str, depth: int = 1) -> None:
+        """A line of a section, whose folds are indented further."""
+        margin = "  " * depth
+        for line in self._folded(text, margin, margin + "  "):
+            click.echo(line)
+
+    def fact(self, label: str, value: str, depth: int = 1) -> None:
+        """« label : value », or nothing when there is no value."""
+        if value:
+            self.line(f"{label} : {value}", depth)
+
+    def _folded(self, text: str, first: str, then: str) -> list[str]:
+        return textwrap.wrap(
+            printable(text), self._width, initial_indent=first, subsequent_indent=then, break_on_hyphens=False
+        )

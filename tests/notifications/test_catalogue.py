@@ -1,0 +1,47 @@
+"""The catalogue: complete, and facts that come back from JSON as they went in."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from notifications.catalogue import CATALOGUE
+from notifications.vocabulary import CODE_KINDS, Kind, Priority
+from tests.notifications.samples import SAMPLES, SURROUNDINGS
+
+
+@pytest.mark.rule("R56")
+@pytest.mark.parametrize("name", SAMPLES)
+def test_facts__come_back_equal_from_json(name: str) -> None:
+    kind, facts = SAMPLES[name]
+    entry = CATALOGUE[kind]
+    assert entry.decode(entry.encode(facts)) == facts
+
+
+def test_facts__dates_come_back_as_dates() -> None:
+    kind, facts = SAMPLES["delegated"]
+    entry = CATALOGUE[kind]
+    assert '"delegated_on":"2026-09-14"' in entry.encode(facts)
+    assert type(entry.decode(entry.encode(facts)).delegated_on) is date
+
+
+def test_facts__of_another_kind_are_refused() -> None:
+    with pytest.raises(TypeError):
+        CATALOGUE[Kind.DELEGATED].encode(SAMPLES["declared"][1])
+
+
+def test_catalogue__has_every_kind_with_a_title() -> None:
+    assert list(CATALOGUE) == list(Kind)
+    assert len({entry.title for entry in CATALOGUE.values()}) == len(Kind)
+
+
+@pytest.mark.rule("R57", "R61")
+def test_catalogue__a_code_goes_first_and_lives_as_long_as_it_is_kept() -> None:
+    for kind, entry in CATALOGUE.items():
+        assert entry.priority is (Priority.CODE if kind in CODE_KINDS else Priority.REST)
+    assert CATALOGUE[Kind.CODE_ISSUED].lifetime_in(SURROUNDINGS) == timedelta(days=SURROUNDINGS.code_keep_days)
+
+
+@pytest.mark.rule("R57")
+def test_catalogue__a_reminder_does_not_leave_a_week_late() -> None:
+    for kind in (Kind.HANDOVER_REMINDER, Kind.STALLED_REMINDER, Kind.YEAR_END_NOTICE, Kind.LATE_DIGEST):
+        assert CATALOGUE[kind].lifetime_in(SURROUNDINGS) < timedelta(days=7)

@@ -1,0 +1,195 @@
+"""Who sends which mail: order, leases, tokens, last hours."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from notifications import claims
+from notifications.claims import Claim
+from notifications.outcomes import Outcome, RetryRules, Verdict
+from notifications.tables import MAILS
+from notifications.vocabulary import Fault, Kind, Stage
+from tests.notifications.office import Office, draft
+
+LEASE = timedelta(seconds=120)
+RULES = RetryRules(3, (timedelta(seconds=60), timedelta(seconds=300)), retry_uncertain=True)
+SENT = Outcome(Verdict.SENT, reply="250 Ok")
+
+
+def claim(office: Office) -> Claim | None:
+    with office.database.write() as connection:
+        return claims.claim(connection, office.clock.now(), LEASE)
+
+
+def held(office: Office) -> Claim:
+    found = claim(office)
+    assert found
+    return found
+
+
+def complete(office: Office, claimed: Claim, outcome: Outcome, rules: RetryRules = RULES) -> Stage | None:
+    with office.database.write() as connection:
+        mail = claims.complete(connection, claimed, outcome, office.clock.now(), rules)
+    return mail.stage if mail else None
+
+
+def take_back(office: Office, rules: RetryRules = RULES) -> int:
+    with office.database.write() as connection:
+        return claims.take_back(connection, office.clock.now(), rules)
+
+
+def test_claim__codes_first_then_the_oldest(office: Office) -> None:
+    office.enqueue(draft("declared"))
+    office.clock.advance(seconds=1)
+    office.enqueue(draft("delegated"))
+    office.issue()
+    office.clock.advance(seconds=1)
+    order = [held(office).mail.kind for _ in range(3)]
+    assert order == [Kind.CODE_ISSUED, Kind.DECLARED, Kind.DELEGATED]
+    assert claim(office) is None
+
+
+def test_claim__holds_the_mail_under_a_lease(office: Office) -> None:
+    office.enqueue(draft())
+    claimed = held(office)
+    assert claimed.mail.stage is Stage.PENDING
+    stored = office.only()
+    assert (stored.stage, stored.lease_token, stored.next_attempt_at) == (Stage.SENDING, claimed.token, None)
+
+
+def test_claim__what_is_not_due_yet_waits(office: Office) -> None:
+    office.enqueue(draft())
+    office.clock.advance(seconds=-1)
+    assert claim(office) is None
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_claim__two_open_transactions_never_hold_the_same_mail(office: Office) -> None:
+    office.enqueue(draft("declared"), draft("delegated"))
+    with office.database.write() as one, office.database.write() as other:
+        now = office.clock.now()
+        found = [claims.claim(connection, now, LEASE) for connection in (one, other, one)]
+    kinds = [claimed.mail.kind if claimed else None for claimed in found]
+    assert kinds == [Kind.DECLARED, Kind.DELEGATED, None]
+
+
+def test_complete__sent(office: Office) -> None:
+    office.enqueue(draft())
+    assert complete(office, held(office), SENT) is Stage.SENT
+    mail = office.only()
+    assert (mail.sent_at, mail.attempts, mail.last_reply, mail.lease_token) == (office.clock.now(), 1, "250 Ok", None)
+
+
+def test_complete__by_token_only(office: Office) -> None:
+    office.enqueue(draft())
+    first = held(office)
+    office.clock.advance(minutes=3)
+    assert take_back(office) == 1
+    second = held(office)
+    assert complete(office, first, SENT) is None
+    assert office.only().stage is Stage.SENDING
+    assert complete(office, second, SENT) is Stage.SENT
+    assert complete(office, second, SENT) is None
+
+
+def test_complete__waits_longer_each_time_then_dies(office: Office) -> None:
+    office.enqueue(draft())
+    outcome = Outcome(Verdict.RETRY, Fault.DEFERRED, "451 later")
+    waits = []
+    for _ in range(2):
+        complete(office, held(office), outcome)
+        due = office.only().next_attempt_at
+        assert due
+        waits.append(due - office.clock.now())
+        office.clock.set(due)
+    assert waits == [timedelta(seconds=60), timedelta(seconds=300)]
+    assert complete(office, held(office), outcome) is Stage.DEAD
+    mail = office.only()
+    assert (mail.fault, mail.attempts, mail.next_attempt_at, mail.last_reply) == (Fault.EXHAUSTED, 3, None, "451 later")
+
+
+def test_release__no_attempt_is_counted(office: Office) -> None:
+    office.enqueue(draft())
+    before = office.only()
+    claimed = held(office)
+    with office.database.write() as connection:
+        claims.release(connection, claimed)
+    assert office.only() == before
+
+
+def test_take_back__a_lost_lease_is_a_doubt_retried_once(office: Office) -> None:
+    office.enqueue(draft())
+    for again in (True, False):
+        held(office)
+        office.clock.advance(seconds=120)
+        assert take_back(office) == 0
+        office.clock.advance(seconds=6)
+        assert take_back(office) == 1
+        mail = office.only()
+        assert (mail.stage, mail.fault, mail.lease_token) == (Stage.UNCERTAIN, Fault.LEASE_LOST, None)
+        assert (mail.next_attempt_at is not None) is again
+    assert mail.attempts == 2
+    assert claim(office) is None
+
+
+def test_take_back__not_retried_when_the_setting_says_so(office: Office) -> None:
+    office.enqueue(draft())
+    held(office)
+    office.clock.advance(minutes=3)
+    take_back(office, RetryRules(3, (timedelta(seconds=60),), retry_uncertain=False))
+    assert office.only().next_attempt_at is None
+
+
+def test_complete__in_doubt_is_retried_once_and_remembered(office: Office) -> None:
+    office.enqueue(draft())
+    lost = Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY)
+    doubted = office.clock.now()
+    complete(office, held(office), lost)
+    assert office.only().doubted_at == doubted
+    office.clock.advance(minutes=1)
+    assert complete(office, held(office), SENT) is Stage.SENT
+    assert office.only().doubted_at == doubted
+
+
+@pytest.mark.rule("R57")
+@pytest.mark.parametrize(
+    ("stage", "becomes", "fault"),
+    [
+        (Stage.PENDING, Stage.CANCELLED, Fault.TOO_LATE),
+        (Stage.RETRY, Stage.CANCELLED, Fault.TOO_LATE),
+        (Stage.UNCERTAIN, Stage.UNCERTAIN, None),
+    ],
+)
+def test_cancel_late__rather_than_leave_late(office: Office, stage: Stage, becomes: Stage, fault: Any) -> None:
+    office.enqueue(draft("handover_reminder"))
+    with office.database.write() as connection:
+        connection.execute(MAILS.update().values(stage=stage.value))
+    office.clock.advance(days=3)
+    assert claim(office) is None
+    assert office.send() == 0
+    mail = office.only()
+    assert (mail.stage, mail.fault, mail.next_attempt_at) == (becomes, fault, None)
+    assert office.relay.received == []
+
+
+@pytest.mark.rule("R57")
+def test_cancel_late__one_second_before_it_still_leaves(office: Office) -> None:
+    office.enqueue(draft("handover_reminder"))
+    office.clock.advance(days=3, seconds=-1)
+    assert office.send() == 1
+
+
+def test_due_count__counts_up_to_a_limit_and_sees_lost_leases(office: Office) -> None:
+    def due(limit: int) -> int:
+        with office.database.read() as connection:
+            return claims.due_count(connection, office.clock.now(), limit)
+
+    assert due(4) == 0
+    office.enqueue(draft(), draft(), draft())
+    assert (due(2), due(4)) == (2, 3)
+    for _ in range(3):
+        held(office)
+    assert due(4) == 0
+    office.clock.advance(minutes=5)
+    assert due(4) == 3

@@ -1,0 +1,192 @@
+"""What the engine's transaction leaves behind: mails, seals, and nothing twice."""
+
+import base64
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, inspect, select
+
+from notifications.tables import MAILS, SEALS
+from notifications.vocabulary import Audience, Fault, Kind, Stage
+from states.commands import Code
+from states.vocabulary import Trigger
+from tests.kit import factories as f
+from tests.notifications.happenings import expired, happening
+from tests.notifications.office import OPERATORS, Office, draft
+from tests.notifications.samples import SURROUNDINGS
+
+MARKED = "Zq7Xw9Kp2LmT4vB8"
+
+
+@pytest.mark.rule("R55")
+def test_react__stores_the_mail_as_it_was_decided(office: Office) -> None:
+    office.react(happening(Trigger.DECLARE))
+    mail = office.only()
+    assert (mail.kind, mail.audience, mail.stage) == (Kind.DECLARED, Audience.ESTABLISHMENT, Stage.PENDING)
+    assert (mail.recipient, mail.uai, mail.reference) == (f.MAILBOX, f.UAI, f.REFERENCE)
+    assert (mail.created_at, mail.next_attempt_at, mail.attempts) == (f.NOW, f.NOW, 0)
+    assert mail.not_after == f.NOW + timedelta(days=30)
+    assert (mail.subject, mail.body, mail.message_id, mail.dated_at) == (None, None, None, None)
+
+
+@pytest.mark.rule("R55")
+def test_react__leaves_nothing_when_the_transaction_fails(office: Office) -> None:
+    with pytest.raises(RuntimeError), office.database.write() as connection:
+        office.mailer.react(connection, [happening(Trigger.ISSUE_CODE)], f.NOW)
+        raise RuntimeError
+    assert office.mails() == []
+    with office.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(SEALS)).scalar_one() == 0
+
+
+@pytest.mark.rule("R60")
+def test_react__a_code_mail_refers_to_its_seal(office: Office) -> None:
+    mail = office.issue()
+    with office.database.read() as connection:
+        seal = connection.execute(select(SEALS)).one()
+    assert mail.seal_id == seal.id
+    assert mail.priority == 1
+    assert mail.not_after == f.NOW + timedelta(days=SURROUNDINGS.code_keep_days)
+    assert office.sealer.open(seal.ciphertext, f.REFERENCE) == f.CODE
+
+
+@pytest.mark.rule("R61", "R62")
+def test_react__issued_and_revoked_in_one_batch_keeps_no_code(office: Office) -> None:
+    office.react(happening(Trigger.ISSUE_CODE), happening(Trigger.REVOKE), happening(Trigger.DECLARE))
+    with office.database.read() as connection:
+        assert connection.execute(select(SEALS.c.ciphertext)).scalars().all() == [None]
+    assert office.only(Kind.CODE_ISSUED).stage is Stage.CANCELLED
+    assert [mail.kind for mail in office.mails()] == [
+        Kind.CODE_ISSUED,
+        Kind.REVOKED,
+        Kind.REMOVAL_TASK,
+        Kind.DECLARED,
+    ]
+
+
+@pytest.mark.rule("R61")
+def test_react__two_codes_for_one_request_in_one_batch_keep_the_last(office: Office) -> None:
+    office.react(
+        happening(Trigger.ISSUE_CODE, command={"code": Code(clear="premier111")}),
+        happening(Trigger.REISSUE_CODE, command={"code": Code(clear="second2222")}),
+    )
+    office.send()
+    assert ["second2222" in got.text for got in office.relay.received] == [True]
+
+
+@pytest.mark.rule("R15", "R58")
+def test_react__without_a_mailbox_the_mail_is_dead_and_waits(office: Office) -> None:
+    office.react(happening(Trigger.REVOKE, mailbox=None))
+    dead, alert, task = office.mails()
+    assert (dead.stage, dead.fault, dead.recipient, dead.next_attempt_at) == (Stage.DEAD, Fault.NO_MAILBOX, "", None)
+    assert (task.kind, alert.kind) == (Kind.REMOVAL_TASK, Kind.MAIL_UNDELIVERABLE)
+    assert office.send() == 2
+    assert {got.recipients for got in office.relay.received} == {(OPERATORS,)}
+
+
+@pytest.mark.rule("R54")
+def test_react__a_year_end_is_one_mail_an_establishment(office: Office) -> None:
+    uais = ("0310001H", "0810004P", "0751234J")
+    office.react(*(expired(number, uais[number % 3]) for number in range(1, 31)))
+    assert sorted(mail.uai or "" for mail in office.mails()) == sorted(uais)
+    assert {mail.kind for mail in office.mails()} == {Kind.YEAR_END}
+
+
+def test_enqueue__a_dedupe_key_leaves_once(office: Office) -> None:
+    report = draft("year_end_report", dedupe_key="year-end-report:2026-2027")
+    assert office.enqueue(report, report) == 1
+    assert office.enqueue(report, draft("late_digest_one")) == 1
+    assert len(office.mails()) == 2
+
+
+def test_enqueue__without_a_key_as_often_as_asked(office: Office) -> None:
+    assert office.enqueue(draft(), draft()) == 2
+    assert office.enqueue() == 0
+
+
+def test_enqueue__a_code_mail_without_a_seal_is_a_mistake(office: Office) -> None:
+    with pytest.raises(ValueError, match="sealed"):
+        office.enqueue(draft("code_issued"))
+
+
+def test_enqueue__its_own_last_hour(office: Office) -> None:
+    hour = f.NOW + timedelta(hours=1)
+    office.enqueue(draft("year_end_notice_one", not_after=hour))
+    assert office.only().not_after == hour
+
+
+@pytest.mark.rule("R54")
+def test_year_end_report__once_a_year(office: Office) -> None:
+    end = f.calendar().end_of(f.YEAR)
+    report = office.mailer.year_end_report(end, revoked=3, establishments=2, removals=1, questions=0)
+    assert office.enqueue(report) == 1
+    assert office.enqueue(report) == 0
+    office.send()
+    (got,) = office.relay.received
+    assert got.recipients == (OPERATORS,)
+    assert "3 demandes révoquées dans 2 établissements" in got.text
+
+
+@pytest.mark.rule("R52")
+def test_brake_alert__says_why_and_what_to_do_once(office: Office) -> None:
+    end = f.calendar().end_of(f.YEAR)
+    alert = office.mailer.brake_alert(end, requests=812, why="le service n'avait donné aucun signe de vie")
+    assert office.enqueue(alert, alert) == 1
+    office.send()
+    assert "oda year-end confirm 2026-2027" in office.relay.received[0].text
+    assert "812 demandes" in office.relay.received[0].text
+
+
+def _stored_anywhere(database_file: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in database_file.parent.glob(f"{database_file.name}*"))
+
+
+def _written_forms(secret: str) -> list[bytes]:
+    raw = secret.encode()
+    shifted = [base64.b64encode(b"\0" * pad + raw)[4 if pad else 0 : -4] for pad in range(3)]
+    return [raw, raw.hex().encode(), raw.hex().upper().encode(), raw[::-1], *shifted]
+
+
+@pytest.mark.rule("R60", "R61")
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_secret__in_no_byte_of_the_database_file(office: Office) -> None:
+    file = Path(str(office.database.engine.url.database))
+    forms = _written_forms(MARKED)
+
+    def found() -> list[bytes]:
+        stored = _stored_anywhere(file)
+        return [form for form in forms if form in stored]
+
+    office.relay.on("RCPT", "550 5.1.1 no such user")
+    office.issue(MARKED)
+    assert found() == []
+    office.send()
+    assert office.only(Kind.CODE_ISSUED).stage is Stage.DEAD
+    office.retry(office.only(Kind.CODE_ISSUED).id)
+    office.relay.on("END", f"451 4.3.0 not now {MARKED}")
+    office.send()
+    assert office.only(Kind.CODE_ISSUED).last_reply == "451 4.3.0 not now [code masqué]"
+    office.clock.advance(hours=1)
+    office.send()
+    assert any(MARKED in got.text for got in office.relay.received)
+    with office.database.read() as connection:
+        ciphertext = str(connection.execute(select(SEALS.c.ciphertext)).scalar_one()).encode()
+    office.react(happening(Trigger.CONFIRM_HANDOVER, at=office.clock.now()))
+    with closing(sqlite3.connect(file)) as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert found() == []
+    assert ciphertext not in _stored_anywhere(file)
+
+
+@pytest.mark.rule("R60")
+def test_secret__in_no_column_of_no_table(office: Office) -> None:
+    office.issue(MARKED)
+    office.send()
+    with office.database.read() as connection:
+        for table in (MAILS, SEALS):
+            for row in connection.execute(select(table)):
+                assert MARKED not in repr(row)
+        assert inspect(connection).has_table("seal")

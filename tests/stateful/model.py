@@ -1,0 +1,164 @@
+"""A simple model of the process: what is accepted and what becomes of it, written apart from ``states``.
+
+It knows dates by the default calendar alone: a year opens on 1 June and ends with 31 August, in Paris.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+PARIS = ZoneInfo("Europe/Paris")
+LIVE = ("declared", "delegated", "charter_signed", "requested", "code_issued")
+AFTER_END = {"expire", "revoke", "withdraw", "report_change", "settle_change", "confirm_removal", "renew"}
+SOURCES = {
+    "delegate": ("declared",), "sign_charter": ("delegated",), "submit": ("charter_signed",),
+    "check_listing": ("requested",), "check_delegation": ("requested",), "send_back": ("requested",),
+    "issue_code": ("requested",), "reissue_code": ("code_issued",), "confirm_handover": ("code_issued",),
+    "confirm_expiry": ("code_issued",), "report_change": LIVE, "settle_change": (*LIVE, "revoked"),
+    "amend": LIVE[:3], "withdraw": LIVE[:4], "revoke": LIVE, "expire": LIVE, "confirm_removal": ("revoked",),
+    "renew": (*LIVE, "revoked"),
+}  # fmt: skip
+OF_CHEF = {"declare", "delegate", "sign_charter", "submit", "confirm_handover", "amend", "withdraw", "renew"}
+
+
+@dataclass
+class MCheck:
+    positive: bool
+    saw: tuple[object, ...]
+    day: date
+
+
+@dataclass
+class MRequest:
+    """One request as the model knows it; ``year`` is the calendar year in which its school year begins."""
+
+    uai: str
+    year: int
+    person: str
+    mail: str
+    state: str = "declared"
+    version: int = 1
+    renews: bool = False
+    chef: str = ""
+    delegated_on: date | None = None
+    listing: MCheck | None = None
+    delegation: MCheck | None = None
+    issued_on: date | None = None
+    extends: str | None = None
+    expires_on: date | None = None
+    handed: bool = False
+    sent: bool = False
+    sealed_at: datetime | None = None
+    reports: list[list[object]] = field(default_factory=list)
+    removal: str | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.state != "revoked"
+
+    def listing_now(self) -> tuple[object, ...]:
+        return (self.person, self.mail, self.year)
+
+    def delegation_now(self) -> tuple[object, ...]:
+        return (self.person, self.mail, self.year, self.delegated_on, self.chef)
+
+
+def today(now: datetime) -> date:
+    return now.astimezone(PARIS).date()
+
+
+def opening(year: int) -> date:
+    return date(year, 6, 1)
+
+
+def last_day(year: int) -> date:
+    return date(year + 1, 8, 31)
+
+
+def ends_at(year: int) -> datetime:
+    return datetime(year + 1, 9, 1, tzinfo=PARIS)
+
+
+def open_years(now: datetime) -> list[int]:
+    day = today(now)
+    return [y for y in range(day.year - 2, day.year + 1) if opening(y) <= day <= last_day(y)]
+
+
+@dataclass
+class MEnd:
+    recorded_at: datetime
+    held: bool = False
+    confirmed: bool = False
+
+
+class Model:
+    """All requests, and what is foreseen of each year's end."""
+
+    def __init__(self, now: datetime) -> None:
+        self.requests: dict[str, MRequest] = {}
+        self.ends: dict[int, MEnd] = {}
+        self.done: set[int] = set()
+        self.last_seen = now
+
+    def others(self, reference: str, person: str, mail: str) -> list[MRequest]:
+        """The person's other live requests, anywhere."""
+        return [
+            r for name, r in self.requests.items()
+            if name != reference and r.live and (r.person == person or r.mail == mail)
+        ]  # fmt: skip
+
+    def same_person(self, reference: str, uai: str, year: int, person: str, mail: str, homonym: bool) -> bool:
+        """Whether a live request in the same establishment and year stands in the way."""
+        same = [r for r in self.others(reference, person, mail) if (r.uai, r.year) == (uai, year)]
+        return any(r.mail == mail for r in same) or (bool(same) and not homonym)
+
+    def may(self, trigger: str, role: str, uais: set[str], uai: str, behalf: bool) -> bool:
+        """Whether a role may use a trigger in an establishment."""
+        if role in ("chef", "deputy"):
+            return (trigger in OF_CHEF or trigger == "report_change") and uai in uais
+        if role == "operator":
+            return trigger != "expire" and (trigger not in OF_CHEF or behalf)
+        return False
+
+    def revoke(self, request: MRequest) -> None:
+        """The end of a request, however it comes."""
+        checks = (request.listing, request.delegation)
+        if request.issued_on:
+            request.removal = "remove_rights"
+        elif all(c is not None and c.positive for c in checks):
+            request.removal = "key_enabled"
+        request.state, request.sealed_at = "revoked", None
+        request.version += 1
+
+    def tick(self, now: datetime) -> None:
+        """Foresee, hold or run the ends of years; forget old codes."""
+        live = {r.year for r in self.requests.values() if r.live}
+        unfinished = {y for y in self.ends if now >= ends_at(y) and y not in self.done}
+        for year in sorted(live | set(open_years(now)) | unfinished):
+            self._judge(year, now)
+        self.last_seen = now
+        for request in self.requests.values():
+            if request.sealed_at and request.sealed_at < now - timedelta(days=30):
+                request.sealed_at = None
+
+    def _judge(self, year: int, now: datetime) -> None:
+        end, known = ends_at(year), self.ends.get(year)
+        if now < end:
+            if known is None or known.held:
+                self.ends[year] = MEnd(now)
+        elif known is None:
+            self.ends[year] = MEnd(now, held=True)
+        elif known.confirmed:
+            self.run(year)
+        elif known.held:
+            return
+        elif known.recorded_at > end - timedelta(hours=24) or now - self.last_seen > timedelta(days=45):
+            self.ends[year] = MEnd(now, held=True)
+        else:
+            self.run(year)
+
+    def run(self, year: int) -> None:
+        self.done.add(year)
+        for request in self.requests.values():
+            if request.live and request.year == year:
+                self.revoke(request)

@@ -1,0 +1,132 @@
+"""The real software on a real database, seen through what the machine compares."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, text, update
+
+from bench.population import mailer as real_mailer
+from notifications.tables import MAILS, SEALS
+from states.actors import Actor
+from states.commands import Command
+from states.policy import Policy
+from states.school_year import SchoolCalendar, SchoolYear
+from states.vocabulary import Role
+from tests.kit.clock import FakeClock
+from tests.stateful.model import PARIS
+from workflow import installation
+from workflow.database import Database
+from workflow.engine import Engine, Result
+from workflow.journal import Notary
+from workflow.loading import REMOVAL
+from workflow.reporter import Reporter
+from workflow.rows import ESTABLISHMENT, REQUEST
+from workflow.tick import Ticker
+from workflow.verify import Verifier
+from workflow.writing import EVENT
+from workflow.year_end import NothingHeld, YearEnds
+
+SCHOOLS = {"0310001H": "ce.0310001h@ac-toulouse.fr", "0310002J": "ce.0310002j@ac-toulouse.fr", "0310003K": None}
+ACTORS = {
+    "chef A": (Role.CHEF, "Claire Martin", {"0310001H"}),
+    "nouveau chef A": (Role.CHEF, "Paul Roux", {"0310001H"}),
+    "chef BC": (Role.CHEF, "Luce Faure", {"0310002J", "0310003K"}),
+    "adjoint A": (Role.DEPUTY, "Jean Vidal", {"0310001H"}),
+    "opérateur": (Role.OPERATOR, "", set()),
+    "lecteur": (Role.READER, "", set()),
+}
+KEY = Notary(b"stateful" * 4)
+
+
+class World:
+    """One installation; ``restart`` makes everything anew but the database and the clock."""
+
+    def __init__(self, url: str, now: datetime) -> None:
+        self.url = url
+        self.clock = FakeClock(now)
+        self.mailer = real_mailer()
+        self._open()
+        with self.database.write() as connection:
+            installation.found(connection, KEY, now)
+            connection.execute(insert(ESTABLISHMENT), [
+                {"uai": uai, "nom": f"Collège {uai}", "kind": "", "commune": "", "departement": "31", "mailbox": box,
+                 "is_open": True, "is_listed": True} for uai, box in SCHOOLS.items()
+            ])  # fmt: skip
+        self.schedule = installation.schedule_actor(self.database)
+        self.actors = {name: self._actor(name) for name in ACTORS}
+
+    def _open(self) -> None:
+        self.database = Database(self.url)
+        policy = Policy(calendar=SchoolCalendar(timezone=PARIS))
+        self.engine = Engine(self.database, self.clock, KEY, policy, self.mailer)
+        self.ends = YearEnds(self.engine, Reporter(self.mailer))
+
+    def _actor(self, name: str) -> Actor:
+        role, own_name, schools = ACTORS[name]
+        number = installation.actor_number(self.database, name, name)
+        return Actor(role=role, number=number, label=name, name=own_name, establishments=frozenset(schools))
+
+    def restart(self) -> None:
+        self.database.dispose()
+        self._open()
+
+    def close(self) -> None:
+        self.database.dispose()
+
+    def do(self, command: Command, actor: Actor) -> Result:
+        return self.engine.execute([command], actor)[0]
+
+    def tick(self) -> None:
+        Ticker(self.engine, self.ends, self.mailer, self.schedule).tick()
+
+    def confirm(self, year: int) -> bool:
+        """Let a held year run, as an operator does."""
+        try:
+            end = self.ends.confirm(SchoolYear(year), self.actors["opérateur"])
+        except NothingHeld:
+            return False
+        self.ends.run(end, self.schedule)
+        return True
+
+    def send_mails(self) -> None:
+        """Every mail that waits is taken by the relay."""
+        with self.database.write() as connection:
+            waiting = MAILS.c.stage.in_(("pending", "retry"))
+            connection.execute(update(MAILS).where(waiting).values(stage="sent", next_attempt_at=None))
+
+    def requests(self) -> dict[str, Any]:
+        with self.database.read() as connection:
+            return {row.reference: row for row in connection.execute(select(REQUEST))}
+
+    def removals(self) -> dict[str, Any]:
+        with self.database.read() as connection:
+            return {row.reference: row for row in connection.execute(select(REMOVAL))}
+
+    def sealed(self) -> set[str]:
+        """The requests that have a code in the database, encrypted."""
+        with self.database.read() as connection:
+            query = select(SEALS.c.reference).where(SEALS.c.ciphertext.is_not(None))
+            return set(connection.execute(query).scalars())
+
+    def leaks(self) -> list[Any]:
+        """Mails that may still leave though their code is erased: there must be none (R62)."""
+        with self.database.read() as connection:
+            query = select(MAILS.c.id).join(SEALS, SEALS.c.id == MAILS.c.seal_id).where(
+                SEALS.c.ciphertext.is_(None), MAILS.c.stage.in_(("pending", "retry", "sending"))
+            )  # fmt: skip
+            return list(connection.execute(query))
+
+    def event_counts(self) -> dict[str, int]:
+        with self.database.read() as connection:
+            streams = connection.execute(select(EVENT.c.stream)).scalars().all()
+        return {stream: streams.count(stream) for stream in set(streams)}
+
+    def flaws(self) -> list[str]:
+        with self.database.read() as connection:
+            return [str(flaw) for flaw in Verifier(connection, KEY).flaws()]
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Every row of every table: what a preview must leave as it was."""
+        with self.database.read() as connection:
+            tables = [table.name for table in MAILS.metadata.sorted_tables]
+            return {t: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{t}"')))) for t in tables}
