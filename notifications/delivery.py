@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+from contextlib import suppress
 from dataclasses import replace
 
 from notifications.circuit import Circuit, Pause
@@ -46,9 +47,8 @@ class Dispatcher:
         self._password = password
         self._tls_context = tls_context
         self._circuit = Circuit()
-        self._wake = asyncio.Event()
         self._stop: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waker: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     @property
     def pause(self) -> Pause | None:
@@ -57,25 +57,25 @@ class Dispatcher:
 
     def wake(self) -> None:
         """A hint, from any thread, that there may be something to send: polling is the truth."""
-        if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake.set)
+        if self._waker:
+            loop, event = self._waker
+            with suppress(RuntimeError):  # the loop may just have closed
+                loop.call_soon_threadsafe(event.set)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send what is due every 2 s until ``stop`` is set; mails being sent are finished first."""
-        self._loop, self._stop = asyncio.get_running_loop(), stop
-        while not stop.is_set():
-            try:
-                await self.run_once()
-            except Exception as error:  # the loop outlives a database that is busy or away
-                _log.error("mails wait: %s", type(error).__name__)
-            await self._rest(stop)
-
-    async def _rest(self, stop: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._wake)]
-        await asyncio.wait(waits, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        self._wake.clear()
+        wake = asyncio.Event()
+        self._waker, self._stop = (asyncio.get_running_loop(), wake), stop
+        try:
+            while not stop.is_set():
+                try:
+                    await self.run_once()
+                except Exception as error:  # the loop outlives a database that is busy or away
+                    _log.error("mails wait: %s", type(error).__name__)
+                await _first_of(stop, wake)
+                wake.clear()
+        finally:
+            self._waker = self._stop = None
 
     async def run_once(self) -> int:
         """Send all that is due now; returns how many the relay took.
@@ -141,3 +141,11 @@ class Dispatcher:
         outcome = await relay.deliver(mail.recipient, content)
         self._circuit.reset()
         return replace(outcome, reply=outcome.reply.replace(code, MASK)) if code else outcome
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Rest until one of these events, 2 s at most."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

@@ -1,6 +1,7 @@
 """The message as it goes on the wire, made by the standard library; the code is put in at the last moment (R60)."""
 
 import uuid
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -21,7 +22,7 @@ def usable_address(text: str) -> bool:
         return False
     try:
         return bool(Address(addr_spec=text).domain)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, MessageError):
         return False
 
 
@@ -39,7 +40,7 @@ def compose(mail: Mail, settings: MailSettings, code: str | None) -> bytes:
     message["Date"] = mail.dated_at
     message["Message-ID"] = mail.message_id
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = "fr"
     body = mail.body or ""
     message.set_content(with_code(body, code) if code else body, charset="utf-8", cte="quoted-printable")
+    message["Content-Language"] = "fr"
     return message.as_bytes()

@@ -65,9 +65,8 @@ def _locked(connection: Connection, mail_id: int, *, lock: bool = True) -> Mail:
 
 def counts(connection: Connection) -> dict[Stage, int]:
     """How many mails stand at each stage, zero included."""
-    found: dict[str, int] = dict(
-        connection.execute(select(MAILS.c.stage, func.count()).group_by(MAILS.c.stage)).tuples().all()
-    )
+    rows = connection.execute(select(MAILS.c.stage, func.count()).group_by(MAILS.c.stage))
+    found: dict[str, int] = {stage: number for stage, number in rows}  # noqa: C416
     return {stage: found.get(stage.value, 0) for stage in Stage}
 
 

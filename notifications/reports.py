@@ -53,7 +53,7 @@ def brake_alert(operators: str, year_end: YearEnd, *, requests: int, why: str) -
         audience=Audience.OPERATORS,
         recipient=operators,
         dedupe_key=f"brake:{year.label}:{year.last_day.isoformat()}:{why}",
-        context=BrakeAlert(year=year, requests=requests, why=why),
+        context=BrakeAlert(year=year, requests=requests, why=why.rstrip(" .")),
     )
 
 
@@ -82,5 +82,9 @@ def mail_dead_alert(operators: str, mail: Mail) -> Draft | None:
 
 
 def _place_of(mail: Mail) -> Place:
-    found: Place = CATALOGUE[mail.kind].decode(mail.context).establishment
+    """The establishment as the mail knew it; by its number alone when its facts cannot be read."""
+    try:
+        found: Place = CATALOGUE[mail.kind].decode(mail.context).establishment
+    except ValueError:
+        return Place(uai=mail.uai or "?", nom="l'établissement")
     return found

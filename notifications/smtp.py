@@ -65,7 +65,7 @@ class RelayConnection:
             raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
         outcome = outcome or await self._give(smtp, content)
         if outcome.verdict is not Verdict.SENT:
-            await self.close()
+            await self.close(polite=outcome.fault not in (Fault.DROPPED, Fault.LOST_REPLY))
         return outcome
 
     async def _ready(self) -> SMTP:
@@ -140,12 +140,12 @@ class RelayConnection:
             raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
         return smtp
 
-    async def close(self) -> None:
-        """Take leave of the relay, politely if it still listens."""
+    async def close(self, *, polite: bool = True) -> None:
+        """Take leave of the relay; not ``polite`` when it no longer answers."""
         smtp, self._smtp = self._smtp, None
         if smtp is None:
             return
-        if smtp.is_connected:
+        if polite and smtp.is_connected:
             with suppress(*_LOST):
                 await smtp.quit(timeout=2)
         smtp.close()

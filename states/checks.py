@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 from states import refusals_rectorat as refusals
@@ -31,6 +32,7 @@ def delegation_sees(request: Request) -> str:
         request.mail,
         request.school_year,
         request.delegated_on,
+        request.delegation_why,
         person_key(request.chef_name, ""),
     )
 
@@ -42,7 +44,7 @@ def _problem(check: Check | None, label: str, seen: str, today: date, max_age: i
         return refusals.check_negative(label)
     if check.seen != seen:
         return refusals.check_void(label)
-    if check.checked_on < today - timedelta(days=max_age):
+    if check.checked_on < oldest_day(today, max_age):
         return refusals.check_too_old(label, max_age)
     return None
 
@@ -56,6 +58,19 @@ def problems(request: Request, today: date, max_age_days: int) -> Iterator[Reaso
     yield from (reason for reason in both if reason)
 
 
-def both_were_positive(request: Request) -> bool:
-    """Whether both checks were positive, at any age: a key may have been enabled then (R47)."""
+def with_chef(request: Request, name: str) -> Request:
+    """The request under this chef: the first name known leaves a check as current as it was (R37)."""
+    after, check = request.with_(chef_name=name), request.delegation
+    if check is None or person_key(request.chef_name, "") or check.seen != delegation_sees(request):
+        return after
+    return after.with_(delegation=replace(check, seen=delegation_sees(after)))
+
+
+def oldest_day(today: date, max_age_days: int) -> date:
+    """The earliest day of a check that still counts today (R36)."""
+    return today - timedelta(days=max_age_days)
+
+
+def both_positive(request: Request) -> bool:
+    """Whether both checks are positive, at any age: a key may be enabled from then on (R47)."""
     return all(c is not None and c.outcome is CheckOutcome.POSITIVE for c in (request.listing, request.delegation))

@@ -133,11 +133,12 @@ class IssueCode(OnRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class ReissueCode(OnRequest):
-    """R44."""
+    """R42, R44."""
 
     trigger = Trigger.REISSUE_CODE
     reason: ReissueReason
     code: Code
+    new_key_confirmed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from states import refusals
+from states import checks, refusals, refusals_year
 from states.actors import Actor
 from states.case import Case, Decision, Outcome, Refused
 from states.commands import Command, OnRequest
@@ -12,12 +12,10 @@ from states.facts import Facts, Request
 from states.machine import ARROWS
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules import access, birth, person
+from states.rules import access, birth, closing, person
 from states.table import BY_TRIGGER, Transition
 from states.vocabulary import Role, Trigger
 from states.words import normalise_uai, person_key, uai_problem
-
-_SILENT = frozenset({Trigger.EXPIRE, Trigger.REVOKE, Trigger.WITHDRAW, Trigger.CONFIRM_HANDOVER})
 
 
 def decide(facts: Facts, command: Command, actor: Actor, now: datetime, policy: Policy) -> Decision | Refused:
@@ -70,7 +68,7 @@ def _misplaced(case: Case[Any], line: Transition) -> Iterator[Reason]:
         zone = case.policy.calendar.timezone
         yield refusals.wrong_state(request, line.trigger, line.sources, case.facts.last, zone)
     if not line.after_end and case.policy.calendar.has_ended(request.school_year, case.now):
-        yield refusals.year_ended(request.school_year, case.policy.calendar.end_of(request.school_year).last_day)
+        yield refusals_year.year_ended(case.policy.calendar.end_of(request.school_year))
 
 
 def _accept(case: Case[Any], line: Transition, outcome: Outcome) -> Decision:
@@ -95,17 +93,19 @@ def _accept(case: Case[Any], line: Transition, outcome: Outcome) -> Decision:
 
 
 def _with_chef(case: Case[Any], request: Request) -> tuple[Request, bool]:
-    """Who is chef now: another name than before voids the delegation's check, which saw the old one (R37)."""
+    """Who is chef now: another name than one known before voids the delegation's check, which saw that one (R37)."""
     name = case.actor.name
     if case.actor.role is not Role.CHEF or not name or person_key(name, "") == person_key(request.chef_name, ""):
         return request, False
-    return request.with_(chef_name=name), bool(request.chef_name)
+    return checks.with_chef(request, name), bool(person_key(request.chef_name, ""))
 
 
 def _warnings(case: Case[Any], line: Transition, request: Request) -> Iterator[Reason]:
-    """What does not forbid, but must be known (R19, R21)."""
-    if line.trigger in _SILENT:
+    """What does not forbid, but must be known (R19, R21, R49); only the year's end is silent."""
+    if line.trigger is Trigger.EXPIRE:
         return
     yield from person.others_warning(case, request)
-    if line.trigger in (Trigger.DECLARE, Trigger.RENEW):
+    if line.is_birth:
         yield from birth.late_warning(case, request)
+    if line.trigger is Trigger.CONFIRM_REMOVAL:
+        yield from closing.removal_warning(case)

@@ -77,6 +77,9 @@ class LastEvent:
 class Request:
     """One delegation request. Its reference names it; ``version`` counts its changes from 1.
 
+    ``acted_on_behalf`` are the operators who acted for the establishment, ``issued_by`` the one of the last code
+    (R6); ``key_possible``: both checks were once positive together, so that a key may have been enabled (R47).
+
     Without slots: ``with_`` copies its dictionary, ten times quicker than rebuilding it field by field, which a
     sweep of 100,000 requests feels.
     """
@@ -103,6 +106,8 @@ class Request:
     handed_on: date | None = None
     renews: str | None = None
     acted_on_behalf: frozenset[int] = frozenset()
+    issued_by: int | None = None
+    key_possible: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -137,7 +142,7 @@ class Facts:
 
     ``others`` are the person's other live requests, in any establishment and year, never the request itself;
     ``reports`` are the request's own; ``extended`` is the request whose key would serve here too (R40), with its
-    removal.
+    removal and its reports.
     """
 
     establishment: Establishment | None
@@ -149,3 +154,4 @@ class Facts:
     code_fate: CodeFate = CodeFate.NONE
     extended: Request | None = None
     extended_removal: Removal | None = None
+    extended_reports: tuple[Report, ...] = ()

@@ -6,7 +6,6 @@ from datetime import date, tzinfo
 
 from states import french
 from states.facts import LastEvent, Request
-from states.school_year import SchoolYear
 from states.vocabulary import Role, State, Trigger
 
 
@@ -27,7 +26,7 @@ class Reason:
         return f"{self.message} ({self.rule}). {self.remedy}"
 
 
-def _what_is(state: State) -> str:
+def in_quotes(state: State) -> str:
     return f"« {state.label} »"
 
 
@@ -43,19 +42,29 @@ def wrong_state(request: Request, trigger: Trigger, sources: Iterable[State], la
     since = ""
     if last:
         since = f" : {last.actor} a fait « {last.trigger.label} » le {french.instant(last.at, zone)}"
-    wanted = french.listing([_what_is(s) for s in sources], "ou")
     return Reason(
         "wrong_state", "R1",
-        f"La demande {request.reference} est {_what_is(request.state)}{since}",
-        f"L'action « {trigger.label} » part de l'état {wanted}.",
+        f"La demande {request.reference} est {in_quotes(request.state)}{since}",
+        _instead(request.state, trigger, sources),
     )  # fmt: skip
+
+
+def _instead(state: State, trigger: Trigger, sources: Iterable[State]) -> str:
+    """What to do of a request that is past the action, or not yet there."""
+    if state is State.REVOKED:
+        return "Cette demande est close : si la clé est encore utile, renouveler la demande."
+    if trigger is Trigger.WITHDRAW:
+        return "Le code est transmis : signaler un changement, le rectorat révoquera la demande."
+    wanted = french.listing([in_quotes(s) for s in sources], "ou")
+    return f"L'action « {trigger.label} » part de l'état {wanted}."
 
 
 def wrong_role(trigger: Trigger, role: Role, allowed: Iterable[Role]) -> Reason:
     who = french.listing([r.label for r in Role if r in allowed], "ou")
+    alone = "Elle se fait seule à la fin de l'année ; avant, un opérateur peut révoquer."
     return Reason(
         "wrong_role", "R2", f"L'action « {trigger.label} » n'est pas ouverte au rôle « {role.label} »",
-        f"La demander à : {who}.",
+        alone if trigger is Trigger.EXPIRE else f"La demander à : {who}.",
     )  # fmt: skip
 
 
@@ -81,11 +90,14 @@ def behalf_needed(trigger: Trigger) -> Reason:
     )  # fmt: skip
 
 
-def four_eyes() -> Reason:
-    return Reason(
-        "four_eyes", "R6", "Vous avez agi au nom de l'établissement dans cette demande",
-        "Un autre opérateur doit émettre le code.",
-    )  # fmt: skip
+def four_eyes(*, issued: bool) -> Reason:
+    """``issued``: who issued would now act for the establishment; else the other way round."""
+    if issued:
+        what, remedy = "Vous avez émis le code de cette demande, ou étendu la clé", "Un autre opérateur doit agir."
+    else:
+        what = "Vous avez agi au nom de l'établissement dans cette demande"
+        remedy = "Un autre opérateur doit émettre le code."
+    return Reason("four_eyes", "R6", what, remedy)
 
 
 def changed_meanwhile(last: LastEvent | None, zone: tzinfo) -> Reason:
@@ -96,82 +108,24 @@ def changed_meanwhile(last: LastEvent | None, zone: tzinfo) -> Reason:
 
 
 def unknown_establishment(uai: str, problem: str | None) -> Reason:
+    told = f" : {problem}." if problem else " ; s'il est juste, écrire au centre de service."
     return Reason(
-        "unknown_establishment", "R11", f"L'UAI « {uai} » n'est pas dans l'annuaire",
-        f"Vérifier l'UAI : {problem}." if problem else "Vérifier l'UAI, ou importer l'annuaire à jour.", "uai",
+        "unknown_establishment", "R11", f"L'UAI « {uai} » n'est pas dans l'annuaire" if uai else "L'UAI est vide",
+        f"Vérifier l'UAI{told}" if uai else "Donner l'UAI de l'établissement, par exemple 0310001H.", "uai",
     )  # fmt: skip
 
 
-def closed_establishment(nom: str) -> Reason:
-    return Reason(
-        "closed_establishment", "R12", f"L'établissement {nom} est fermé dans l'annuaire",
-        "Si c'est une erreur, la signaler au centre de service.",
-    )  # fmt: skip
-
-
-def no_mailbox(nom: str) -> Reason:
-    return Reason(
-        "no_mailbox", "R13", f"L'annuaire ne donne pas de boîte fonctionnelle à l'établissement {nom}",
-        "Un opérateur peut la fixer : oda establishment set-mailbox.",
-    )  # fmt: skip
+_IN_A_FEW_WORDS = "Quelques mots suffisent, sans nom ni donnée de santé."
+_AS_LISTED = "L'écrire comme dans l'annuaire de l'académie."
+_REMEDIES = {
+    "nom": _AS_LISTED, "prenom": _AS_LISTED, "mail": _AS_LISTED, "on_behalf": "Dire qui a demandé, comment et quand.",
+    "why": _IN_A_FEW_WORDS, "note": _IN_A_FEW_WORDS, "source": _IN_A_FEW_WORDS,
+}  # fmt: skip
 
 
 def bad_field(field: str, label: str, problem: str, rule: str) -> Reason:
-    return Reason("bad_field", rule, f"{label} {problem}", "Corriger et recommencer.", field)
-
-
-def same_person(other: Request) -> Reason:
-    return Reason(
-        "same_person", "R18",
-        f"Une demande est déjà en cours pour cette personne en {other.school_year} : {other.reference},"
-        f" {_what_is(other.state)}",
-        f"Poursuivre la demande {other.reference}.",
-    )  # fmt: skip
-
-
-def homonym(other: Request) -> Reason:
-    return Reason(
-        "homonym", "R17",
-        f"Une personne de mêmes nom et prénom a déjà la demande {other.reference} dans l'établissement",
-        "Si c'est une autre personne, confirmer l'homonyme ; sinon poursuivre cette demande.", "homonym_confirmed",
-    )  # fmt: skip
-
-
-def year_closed(year: SchoolYear, open_years: Iterable[SchoolYear]) -> Reason:
-    years = french.listing([str(y) for y in open_years], "ou")
-    return Reason(
-        "year_closed", "R20", f"L'année scolaire {year} n'accepte pas de déclaration aujourd'hui",
-        f"Choisir {years}.", "school_year",
-    )  # fmt: skip
-
-
-def year_ended(year: SchoolYear, last_day: date) -> Reason:
-    return Reason(
-        "year_ended", "R24", f"L'année scolaire {year} de cette demande a fini le {french.day(last_day)}",
-        "Renouveler la demande pour l'année qui vient.",
-    )  # fmt: skip
-
-
-def year_not_ended(year: SchoolYear, last_day: date) -> Reason:
-    return Reason(
-        "year_not_ended", "R50", f"L'année scolaire {year} court jusqu'au {french.day(last_day)} inclus",
-        "Pour retirer les droits avant, révoquer la demande.",
-    )  # fmt: skip
-
-
-def not_renewable(year: SchoolYear, opens: date) -> Reason:
-    return Reason(
-        "not_renewable", "R33", f"Aucune année ouverte ne suit {year} pour cette demande",
-        f"Attendre l'ouverture de la campagne, le {french.day(opens)}.", "school_year",
-    )  # fmt: skip
-
-
-def wrong_renewal_year(year: SchoolYear, possible: Iterable[SchoolYear]) -> Reason:
-    years = french.listing([str(y) for y in possible], "ou")
-    return Reason(
-        "wrong_renewal_year", "R33", f"Cette demande ne se renouvelle pas pour {year}", f"Choisir {years}.",
-        "school_year",
-    )  # fmt: skip
+    """``problem`` follows ``label`` in a sentence; the remedy says what a good value is."""
+    return Reason("bad_field", rule, f"{label} {problem}", _REMEDIES.get(field, "Corriger et recommencer."), field)
 
 
 def date_out_of_bounds(field: str, label: str, rule: str, after: date | None, before: date | None) -> Reason:

@@ -18,8 +18,8 @@ class SchoolYear:
 
     @classmethod
     def parse(cls, text: str) -> "SchoolYear":
-        """Read ``2026-2027``. Raises ValueError, in French, on anything else."""
-        found = re.fullmatch(r"\s*(\d{4})\s*[-/]\s*(\d{4})\s*", text)
+        """Read ``2026-2027``, in this century. Raises ValueError, in French, on anything else."""
+        found = re.fullmatch(r"\s*(20[0-9]{2})\s*[-/]\s*([0-9]{4})\s*", text)
         if not found or int(found[2]) != int(found[1]) + 1:
             raise ValueError(f"« {text} » n'est pas une année scolaire : écrire par exemple 2026-2027")
         return cls(int(found[1]))

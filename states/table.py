@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from states.case import Case, Outcome
 from states.refusals import Reason
-from states.rules import birth, changes, closing, establishment, rectorat
+from states.rules import birth, changes, closing, code, establishment, rectorat
 from states.vocabulary import LIVE_STATES, Role, State, Trigger
 
 CHEF: Final = frozenset({Role.CHEF})
@@ -73,13 +73,13 @@ TABLE: Final[tuple[Transition, ...]] = (
                arrows=tuple((S.REQUESTED, t) for t in (S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED)),
                check=rectorat.check_send_back, apply=rectorat.apply_send_back),
     Transition(trigger=T.ISSUE_CODE, arrows=to(S.CODE_ISSUED, S.REQUESTED), roles=OPERATOR,
-               check=rectorat.check_issue, apply=rectorat.apply_issue),
+               check=code.check_issue, apply=code.apply_issue),
     Transition(trigger=T.REISSUE_CODE, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
-               check=rectorat.check_reissue, apply=rectorat.apply_reissue),
+               check=code.check_reissue, apply=code.apply_reissue),
     Transition(trigger=T.CONFIRM_HANDOVER, arrows=same(S.CODE_ISSUED), roles=CHEF,
                check=establishment.check_handover, apply=establishment.apply_handover),
     Transition(trigger=T.CONFIRM_EXPIRY, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
-               check=rectorat.check_expiry, apply=rectorat.apply_expiry),
+               check=code.check_expiry, apply=code.apply_expiry),
     Transition(trigger=T.REPORT_CHANGE, arrows=same(*LIVE_STATES), roles=BOTH, after_end=True,
                check=changes.check_report, apply=changes.apply_report),
     Transition(trigger=T.SETTLE_CHANGE, arrows=same(*State), roles=OPERATOR, after_end=True,

@@ -83,6 +83,7 @@ class Known:
             code_fate=self.fates.get(reference, CodeFate.NONE),
             extended=self.requests.get(extends) if extends else None,
             extended_removal=self.removals.get(extends) if extends else None,
+            extended_reports=self.reports.get(extends, ()) if extends else (),
         )
 
 

@@ -1,14 +1,29 @@
 """What becomes of mails, for the journal: dead, retried, discarded (R58)."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection, select
 
+from notifications import outbox
 from notifications.mail import Mail
 from notifications.mailer import Mailer
+from notifications.vocabulary import Audience
 from states.actors import Actor
 from states.case import Scalar
+from states.refusals import Reason, bad_field
+from states.vocabulary import Role
+from states.words import text_problem
 from workflow import installation
 from workflow.engine import Engine
 from workflow.rows import ESTABLISHMENT, mailbox_of
+
+
+class MailActionRefused(Exception):
+    """What somebody may not do of a mail, with its reason (R2, R58); nothing has changed."""
+
+    def __init__(self, *reasons: Reason) -> None:
+        super().__init__(" ".join(map(str, reasons)))
+        self.reasons = reasons
 
 
 class MailJournal:
@@ -23,18 +38,59 @@ class MailJournal:
         self._record(connection, "mail_dead", installation.schedule_actor_in(connection), mail)
 
     def retry(self, mail_id: int, actor: Actor) -> int:
-        """Send a dead mail again, to the establishment's mailbox of today. Returns the number of the mail that leaves.
+        """Send a mail again, to the mailbox of today. Returns the number of the mail that leaves (R58).
 
-        Raises what ``notifications.outbox.retry`` raises: no such mail, not dead, its code erased (R62), no mailbox.
+        Raises MailActionRefused to who is no operator, and what ``notifications.outbox.retry`` raises: UnknownMail,
+        NotRetryable, CodeGone (R62), NoMailboxYet (R15).
         """
-        raise NotImplementedError
+        _require_operator(actor, "renvoyer un courriel")
+        with self._engine.database.write() as connection:
+            mail = outbox.find(connection, mail_id)
+            leaving = outbox.retry(
+                connection, mail_id, mailbox=self._mailbox_of(connection, mail), now=self._engine.clock.now(),
+                here=self._mailer.surroundings,
+            )  # fmt: skip
+            self._record(connection, "mail_retried", actor, mail, {"leaves_as": leaving})
+        return leaving
 
-    def _record(self, connection: Connection, kind: str, actor: Actor, mail: Mail) -> None:
+    def discard(self, mail_id: int, actor: Actor, why: str) -> Mail:
+        """Give up a mail, saying why; returns it as it was (R58).
+
+        Raises MailActionRefused to who is no operator or gives no readable reason, UnknownMail, NotDiscardable.
+        """
+        _require_operator(actor, "écarter un courriel")
+        if problem := text_problem(why):
+            raise MailActionRefused(bad_field("why", "La raison", problem, "R58"))
+        with self._engine.database.write() as connection:
+            mail = outbox.discard(connection, mail_id)
+            self._record(connection, "mail_discarded", actor, mail, notes={"why": why.strip()})
+        return mail
+
+    def _mailbox_of(self, connection: Connection, mail: Mail) -> str:
+        if mail.audience is Audience.OPERATORS:
+            return self._mailer.settings.operators_mailbox
+        return mailbox_now(connection, mail.uai or "")
+
+    def _record(
+        self, connection: Connection, kind: str, actor: Actor, mail: Mail, more: Mapping[str, Scalar] | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         data: dict[str, Scalar] = {
             "mail": mail.id, "mail_kind": mail.kind.value, "reference": mail.reference, "uai": mail.uai,
-            "fault": mail.fault.value if mail.fault else None,
+            "fault": mail.fault.value if mail.fault else None, **(more or {}),
         }  # fmt: skip
-        installation.record(connection, self._engine.notary, kind, actor, self._engine.clock.now(), data)
+        installation.record(connection, self._engine.notary, kind, actor, self._engine.clock.now(), data, notes)
+
+
+def _require_operator(actor: Actor, action: str) -> None:
+    if actor.role is Role.OPERATOR:
+        return
+    raise MailActionRefused(
+        Reason(
+            "wrong_role", "R2", f"L'action « {action} » n'est pas ouverte au rôle « {actor.role.label} »",
+            f"La demander à : {Role.OPERATOR.label}.",
+        )
+    )  # fmt: skip
 
 
 def mailbox_now(connection: Connection, uai: str) -> str:

@@ -1,7 +1,6 @@
 """Who acts, from what they say of themselves to an actor of the engine: the door of every entrance (R2 to R5)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sqlalchemy import select
 
@@ -14,14 +13,12 @@ from workflow.rows import ESTABLISHMENT
 from workflow.settings import Settings
 
 
-@dataclass(frozen=True)
 class NotAllowed(Exception):
     """Somebody who may not enter, with the French sentence that tells what to do."""
 
-    message: str
-
-    def __str__(self) -> str:
-        return self.message
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class People:

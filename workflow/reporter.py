@@ -27,12 +27,12 @@ class Reporter:
         of_sweep = select(ESTABLISHMENT).where(exists().where(swept))
         establishments = [establishment_from(row) for row in connection.execute(of_sweep)]
         to_do = (
-            select(REMOVAL.c.kind, func.count())
+            select(REMOVAL.c.kind, func.count().label("number"))
             .join(REQUEST, REQUEST.c.reference == REMOVAL.c.reference)
             .where(REQUEST.c.school_year == str(end.school_year), REMOVAL.c.outcome.is_(None))
             .group_by(REMOVAL.c.kind)
         )
-        counts: dict[str, int] = dict(connection.execute(to_do).tuples().all())
+        counts: dict[str, int] = {row.kind: row.number for row in connection.execute(to_do)}
         report = self._mailer.year_end_report(
             end, revoked=revoked, establishments=len(establishments),
             removals=counts.get(RemovalKind.REMOVE_RIGHTS.value, 0),

@@ -80,6 +80,8 @@ class DelegationRequest(SQLModel, table=True):
     handed_on: date | None = None
     renews: str | None = None
     acted_on_behalf: str = ""
+    issued_by: int | None = None
+    key_possible: bool = Field(default=False, sa_column_kwargs={"default": False})
     created_at: datetime = Field(sa_column=_instant())
     changed_at: datetime = Field(sa_column=_instant())
     last_trigger: str

@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from portal.cli.context import App, Who
@@ -24,13 +24,15 @@ def opened(app: App, name: str = "") -> "Iterator[tuple[House, Actor]]":
     wrong is said by ``portal.cli.services``: SettingsError, SecretError, SharedFile, SchemaBehind, SchemaAhead,
     NotInstalled, OtherInstallation, DatabaseBusy, DatabaseUnreachable, NotAllowed.
     """
-    from workflow.house import bootstrap
+    from workflow.house import bootstrap, open_database
 
-    house = bootstrap(app.settings(), os.environ)
-    try:
+    with ExitStack() as closing:
+        settings = app.settings()
+        database = open_database(settings, os.environ)
+        closing.callback(database.dispose)  # also when the installation is not fit to enter
+        house = bootstrap(settings, os.environ, database=database)
+        closing.callback(house.close)
         yield house, actor_of(house.people, app.who, name)
-    finally:
-        house.close()
 
 
 def actor_of(people: "People", who: Who | None, name: str = "") -> "Actor":

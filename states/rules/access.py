@@ -21,11 +21,29 @@ def problems(case: Case[Any], roles: frozenset[Role]) -> Iterator[Reason]:
         return
     if actor.role is Role.DEPUTY and not case.policy.deputy_may_act:
         yield refusals.deputy_may_not_act()
-    establishment = case.facts.establishment
-    if actor.is_establishment and (establishment is None or establishment.uai not in actor.establishments):
+    if actor.is_establishment and _uai(case) not in actor.establishments:
         yield refusals.not_your_establishment()
     if actor.role is Role.OPERATOR:
         yield from _behalf(case, trigger, needed=Role.OPERATOR not in roles)
+        if Role.CHEF in roles:
+            yield from _issuer(case, trigger)
+
+
+def _uai(case: Case[Any]) -> str | None:
+    """The establishment that is acted for: the request's own, when there is one (R3)."""
+    if case.facts.request:
+        return case.facts.request.uai
+    return case.facts.establishment.uai if case.facts.establishment else None
+
+
+def _issuer(case: Case[Any], trigger: Trigger) -> Iterator[Reason]:
+    """With four eyes, who issued the code does not act for the establishment in that request (R6); a renewal makes
+    another one."""
+    request = case.facts.request
+    if not case.policy.four_eyes or case.command.on_behalf is None or trigger is Trigger.RENEW or request is None:
+        return
+    if request.issued_by == case.actor.number:
+        yield refusals.four_eyes(issued=True)
 
 
 @cache

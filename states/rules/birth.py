@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from states import refusals
+from states import refusals_year
 from states.case import Case, Outcome
 from states.commands import Declare, Renew
 from states.facts import Request
@@ -23,7 +23,7 @@ def check_declare(case: Case[Declare]) -> Iterator[Reason]:
     open_years = case.policy.calendar.open_years(case.now)
     year = declared_year(case, command)
     if year not in open_years:
-        yield refusals.year_closed(year, open_years)
+        yield refusals_year.year_closed(year, open_years)
     yield from person.establishment_problems(case)
     identity = person.cleaned(command.nom, command.prenom, command.mail)
     yield from person.identity_problems(*identity)
@@ -77,12 +77,12 @@ def check_renew(case: Case[Renew]) -> Iterator[Reason]:
     command, request = case.command, case.request
     year, possible = renewal_year(case, command), renewal_years(case)
     if year is None and command.school_year and possible:
-        yield refusals.wrong_renewal_year(command.school_year, possible)
+        yield refusals_year.wrong_renewal_year(command.school_year, possible)
         return
     if year is None:
         calendar = case.policy.calendar
         upcoming = max(request.school_year.next, calendar.open_years(case.now)[-1].next)
-        yield refusals.not_renewable(request.school_year, calendar.opening_day(upcoming))
+        yield refusals_year.not_renewable(request.school_year, calendar.opening_day(upcoming))
         return
     yield from person.establishment_problems(case)
     identity = (request.nom, request.prenom, request.mail)
@@ -98,18 +98,24 @@ def apply_renew(case: Case[Renew]) -> Outcome:
         nom=old.nom, prenom=old.prenom, mail=old.mail, drane_declared_on=old.drane_declared_on,
         chef_name=_chef(case) or old.chef_name, delegation_why=old.delegation_why, renews=old.reference,
     )  # fmt: skip
-    data = {"uai": request.uai, "school_year": str(year), "renews": old.reference}
-    return Outcome(request=request, target=State.DECLARED, data=dict(data))
+    return Outcome(
+        request=request,
+        target=State.DECLARED,
+        data={
+            "uai": request.uai,
+            "school_year": str(year),
+            "renews": old.reference,
+            "drane_sent_by_us": case.policy.drane_sent_by_us,
+            "homonym_confirmed": command.homonym_confirmed,
+        },
+    )
 
 
 def late_warning(case: Case[Any], request: Request) -> Iterator[Reason]:
     """Less than 30 days are left (R21)."""
     end = case.policy.calendar.end_of(request.school_year)
     if (end.last_day - case.today).days < LATE_DECLARATION_DAYS:
-        yield Reason(
-            "late_declaration", "R21", f"L'année {request.school_year} finit bientôt : la clé servira peu",
-            "Déclarer plutôt pour l'année suivante dès que sa campagne est ouverte.",
-        )  # fmt: skip
+        yield refusals_year.late_declaration(end)
 
 
 def _uai(case: Case[Any]) -> str:

@@ -3,24 +3,30 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from states import refusals_rectorat as more
+from states import refusals_follow_up as more
 from states.case import Case, CloseReport, OpenReport, Outcome
 from states.commands import ReportChange, SettleChange
 from states.facts import Report
 from states.refusals import Reason
 from states.rules import dates
-from states.vocabulary import Settlement, State
+from states.vocabulary import KEY_CHANGES, Settlement, State
 
 FURTHEST = timedelta(days=730)
 
 
 def check_report(case: Case[ReportChange]) -> Iterator[Reason]:
     command = case.command
-    yield from dates.text_problems("note", "La précision", "R32", command.note, required=False)
+    yield from dates.note_problems("R32", command.note)
     yield from dates.day_problems(
         "effective_on", "Le changement", "R32", command.effective_on,
         after=dates.EARLIEST, before=case.today + FURTHEST,
     )  # fmt: skip
+    if command.change in KEY_CHANGES and not case.request.has_key:
+        yield more.no_key_to_report()
+    for report in case.facts.reports:
+        if report.is_open and (report.change, report.effective_on) == (command.change, command.effective_on):
+            yield more.already_reported(report.number)
+            return
 
 
 def apply_report(case: Case[ReportChange]) -> Outcome:
@@ -69,8 +75,10 @@ def check_settle(case: Case[SettleChange]) -> Iterator[Reason]:
     state = case.request.state
     if command.settlement is Settlement.REVOKED and state is not State.REVOKED:
         yield more.settled_as_revoked()
-    if command.settlement is Settlement.REISSUED and state is not State.CODE_ISSUED:
-        yield more.settled_as_reissued()
+    if command.settlement is Settlement.REISSUED:
+        over = case.policy.calendar.has_ended(case.request.school_year, case.now)
+        if over or state is not State.CODE_ISSUED:
+            yield more.settled_as_reissued(year_over=over)
 
 
 def apply_settle(case: Case[SettleChange]) -> Outcome:

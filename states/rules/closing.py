@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from states import refusals
-from states import refusals_rectorat as more
+from states import refusals_follow_up as more
+from states import refusals_year
 from states.case import Case, CloseRemoval, Effect, EraseCode, OpenRemoval, Outcome, Scalar
 from states.commands import ConfirmRemoval, Revoke
+from states.facts import Request
 from states.refusals import Reason
 from states.removal import holders, removal_kind
 from states.rules import dates
-from states.vocabulary import RemovalOutcome, State
+from states.vocabulary import RemovalOutcome, RevokeReason, State
 
 
 def revoked(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
@@ -31,7 +32,7 @@ def revoked(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
 
 def check_revoke(case: Case[Revoke]) -> Iterator[Reason]:
     command = case.command
-    yield from dates.text_problems("note", "La précision", "R45", command.note, required=False)
+    yield from dates.note_problems("R45", command.note, required=command.reason is RevokeReason.OTHER)
 
 
 def apply_revoke(case: Case[Revoke]) -> Outcome:
@@ -42,7 +43,7 @@ def apply_revoke(case: Case[Revoke]) -> Outcome:
 def check_expire(case: Case[Any]) -> Iterator[Reason]:
     year = case.request.school_year
     if not case.policy.calendar.has_ended(year, case.now):
-        yield refusals.year_not_ended(year, case.policy.calendar.end_of(year).last_day)
+        yield refusals_year.year_not_ended(case.policy.calendar.end_of(year))
 
 
 def apply_expire(case: Case[Any]) -> Outcome:
@@ -52,16 +53,25 @@ def apply_expire(case: Case[Any]) -> Outcome:
 
 def check_removal(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
     command, removal = case.command, case.facts.removal
-    yield from dates.text_problems("note", "La précision", "R49", command.note, required=False)
+    yield from dates.note_problems("R49", command.note)
     if removal is None:
         yield more.no_removal_open()
         return
     if removal.outcome:
         yield more.removal_confirmed(removal.outcome.label)
         return
-    one_key = case.policy.one_key_a_person
-    if command.outcome is RemovalOutcome.KEPT and not holders(case.facts.others, one_key_a_person=one_key):
+    if command.outcome is RemovalOutcome.KEPT and not _keeping(case):
         yield more.nothing_keeps_the_key()
+
+
+def _keeping(case: Case[Any]) -> list[Request]:
+    return holders(case.facts.others, one_key_a_person=case.policy.one_key_a_person)
+
+
+def removal_warning(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
+    """The key is said to be gone, and another live request relies on it (R49)."""
+    if case.command.outcome is not RemovalOutcome.KEPT and (keeping := _keeping(case)):
+        yield more.key_still_used(keeping, case.request)
 
 
 def apply_removal(case: Case[ConfirmRemoval]) -> Outcome:

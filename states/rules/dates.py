@@ -21,3 +21,9 @@ def text_problems(field: str, label: str, rule: str, text: str, *, required: boo
     """A free text that is empty, too long or unreadable."""
     if problem := text_problem(text, required=required):
         yield refusals.bad_field(field, label, problem, rule)
+
+
+def note_problems(rule: str, note: str, *, required: bool = False) -> Iterator[Reason]:
+    """The note beside a reason; « autre raison » says nothing without it (R30, R45)."""
+    label = "La précision, nécessaire avec « autre raison »," if required else "La précision"
+    yield from text_problems("note", label, rule, note, required=required)

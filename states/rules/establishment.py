@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from states import french
-from states import refusals_rectorat as more
+from states import french, refusals_follow_up
+from states import refusals_establishment as more
 from states.case import Case, EraseCode, Outcome
 from states.commands import Amend, ConfirmHandover, Delegate, SignCharter, Submit, Withdraw
 from states.refusals import Reason
 from states.rules import closing, dates, person
-from states.vocabulary import CodeFate, State
+from states.vocabulary import CodeFate, State, WithdrawReason
 from states.words import person_key
 
 
@@ -110,7 +110,7 @@ def apply_amend(case: Case[Amend]) -> Outcome:
 
 def check_withdraw(case: Case[Withdraw]) -> Iterator[Reason]:
     command = case.command
-    yield from dates.text_problems("note", "La précision", "R30", command.note, required=False)
+    yield from dates.note_problems("R30", command.note, required=command.reason is WithdrawReason.OTHER)
 
 
 def apply_withdraw(case: Case[Withdraw]) -> Outcome:
@@ -121,13 +121,13 @@ def apply_withdraw(case: Case[Withdraw]) -> Outcome:
 def check_handover(case: Case[ConfirmHandover]) -> Iterator[Reason]:
     command, request = case.command, case.request
     if request.extends:
-        yield more.nothing_to_hand_over()
+        yield refusals_follow_up.nothing_to_hand_over()
         return
     if request.handed_on:
-        yield more.already_handed_over(french.day(request.handed_on))
+        yield refusals_follow_up.already_handed_over(french.day(request.handed_on))
         return
     if case.facts.code_fate in (CodeFate.WAITING, CodeFate.UNDELIVERABLE):
-        yield more.code_not_delivered(case.facts.code_fate)
+        yield refusals_follow_up.code_not_delivered(case.facts.code_fate)
     issued = case.policy.calendar.today(request.code_issued_at or case.now)
     yield from dates.day_problems(
         "handed_on", "La remise du code", "R31", command.handed_on, after=issued, before=case.today

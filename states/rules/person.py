@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from states import refusals
+from states import refusals_establishment as more
 from states.case import Case
 from states.facts import Request
 from states.refusals import Reason
@@ -27,14 +28,11 @@ def duplicate_problems(case: Case[Any], identity: tuple[str, str, str], uai: str
     """Another live request of the same person, in the same establishment and year (R17, R18)."""
     nom, prenom, mail = identity
     same = [r for r in case.facts.others if r.uai == uai and r.school_year == year and r.is_live]
-    for other in same:
-        if other.folded_mail == fold_mail(mail):
-            yield refusals.same_person(other)
-            return
-    for other in same:
-        if other.person == person_key(nom, prenom) and not homonym_confirmed:
-            yield refusals.homonym(other)
-            return
+    mine = [r for r in same if r.folded_mail == fold_mail(mail)]
+    homonyms = [r for r in same if r not in mine and r.person == person_key(nom, prenom)]
+    yield from (more.same_person(other) for other in mine[:1])
+    if not homonym_confirmed:
+        yield from (more.homonym(other) for other in homonyms[:1])
 
 
 def establishment_problems(case: Case[Any]) -> Iterator[Reason]:
@@ -44,9 +42,9 @@ def establishment_problems(case: Case[Any]) -> Iterator[Reason]:
         yield refusals.unknown_establishment(case.facts.request.uai if case.facts.request else "", None)
         return
     if not establishment.is_open:
-        yield refusals.closed_establishment(establishment.nom)
+        yield more.closed_establishment(establishment.nom)
     if not establishment.mailbox:
-        yield refusals.no_mailbox(establishment.nom)
+        yield more.no_mailbox(establishment.nom)
 
 
 def cleaned(nom: str, prenom: str, mail: str) -> tuple[str, str, str]:
@@ -55,23 +53,15 @@ def cleaned(nom: str, prenom: str, mail: str) -> tuple[str, str, str]:
 
 
 def others_warning(case: Case[Any], request: Request) -> Iterator[Reason]:
-    """The person's other live requests, told to whoever acts (R19); a chef is told nothing of another school."""
+    """The person's other live requests, told to whoever acts (R19).
+
+    A chef is told nothing of another school, and of nobody whom the name alone presumes to be the same.
+    """
+    school = case.actor.is_establishment
     for other in case.facts.others:
+        by_mail = other.folded_mail == request.folded_mail
         if not other.is_live or other.reference == request.reference:
             continue
-        if not _is_same(other, request):
-            continue
-        where = f"dans l'établissement {other.uai}"
-        if case.actor.is_establishment and other.uai not in case.actor.establishments:
-            yield Reason("other_request", "R19", "Une demande est en cours pour cette personne dans un autre"
-                         " établissement", "Le rectorat en tient compte.")  # fmt: skip
-            continue
-        yield Reason(
-            "other_request", "R19",
-            f"La demande {other.reference} est en cours pour cette personne {where}, en {other.school_year}"
-            f" ({other.state.label})", "En tenir compte : une personne n'a qu'une clé.",
-        )  # fmt: skip
-
-
-def _is_same(a: Request, b: Request) -> bool:
-    return a.folded_mail == b.folded_mail or a.person == b.person
+        if by_mail or (not school and other.person == request.person):
+            hidden = school and other.uai not in case.actor.establishments
+            yield more.other_request_elsewhere() if hidden else more.other_request(other, by_mail=by_mail)

@@ -86,19 +86,23 @@ class ScriptedRelay(LoopbackRelay):
         given = (data.login.decode(), data.password.decode())
         return AuthResult(success=given == self._login, handled=False)
 
-    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_MAIL(  # noqa: N802  aiosmtpd's name, as the three below
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
         status = await server.obey(self.answer("MAIL", address))
         if not status:
             envelope.mail_from = address
         return status or "250 2.1.0 Ok"
 
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
         status = await server.obey(self.answer("RCPT", address))
         if not status:
             envelope.rcpt_tos.append(address)
         return status or "250 2.1.5 Ok"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if self.before_end:
             self.before_end()
         answer = self.answer("END", *envelope.rcpt_tos)
@@ -126,7 +130,7 @@ class _Session(SMTP):
             return
         await super()._handle_client()
 
-    async def smtp_DATA(self, arg: str) -> None:
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         recipients = self.envelope.rcpt_tos if self.envelope else []
         status = await self.obey(self.event_handler.answer("DATA", *recipients))
         if status:

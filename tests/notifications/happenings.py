@@ -9,7 +9,7 @@ from states.case import Decision
 from states.decide import decide
 from states.facts import Establishment, Facts
 from states.happening import Happening
-from states.vocabulary import Trigger
+from states.vocabulary import State, Trigger
 from tests.kit import factories as f
 
 
@@ -44,7 +44,7 @@ def happening(
 
 def expired(number: int, uai: str = f.UAI, **changes: Any) -> Happening:
     """The request of that number, expired with its year."""
-    request = f.request(f.State.CODE_ISSUED, reference=f"ODA-2027-{number:05}", uai=uai, **changes)
+    request = f.request(State.CODE_ISSUED, reference=f"ODA-2027-{number:05}", uai=uai, **changes)
     known = f.facts(request)
     place = f.establishment(uai, mailbox=f"ce.{uai.lower()}@ac-toulouse.fr")
     return replace(

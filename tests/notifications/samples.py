@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from notifications import contexts as c
 from notifications.surroundings import Link, Surroundings
 from notifications.vocabulary import Kind
+from states.brake import Hold
 from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
 
 SURROUNDINGS: Final = Surroundings(
@@ -178,7 +179,12 @@ SAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "year_end_report": (
         Kind.YEAR_END_REPORT,
         c.YearEndReport(
-            year=GUESSED, revoked=812, establishments=455, removals=730, questions=1, without_mailbox=(PLACE, OTHER_PLACE)
+            year=GUESSED,
+            revoked=812,
+            establishments=455,
+            removals=730,
+            questions=1,
+            without_mailbox=(PLACE, OTHER_PLACE),
         ),
     ),
     "year_end_report_one": (
@@ -187,7 +193,7 @@ SAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     ),
     "brake_alert": (
         Kind.BRAKE_ALERT,
-        c.BrakeAlert(year=YEAR, requests=812, why="le service n'avait donné aucun signe de vie depuis plus de 45 jours"),
+        c.BrakeAlert(year=YEAR, requests=812, why=Hold.ABSENCE.label),
     ),
     "mail_undeliverable": (
         Kind.MAIL_UNDELIVERABLE,

@@ -152,6 +152,7 @@ def test_complete__in_doubt_is_retried_once_and_remembered(office: Office) -> No
     assert office.only().doubted_at == doubted
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.rule("R57")
 @pytest.mark.parametrize(
     ("stage", "becomes", "fault"),

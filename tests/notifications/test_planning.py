@@ -119,7 +119,9 @@ def test_drafts__sent_back_says_the_step_and_why() -> None:
 
 
 @pytest.mark.rule("R32")
-@pytest.mark.parametrize(("day", "is_due"), [(date(2026, 10, 12), True), (date(2026, 10, 1), True), (date(2026, 10, 13), False)])
+@pytest.mark.parametrize(
+    ("day", "is_due"), [(date(2026, 10, 12), True), (date(2026, 10, 1), True), (date(2026, 10, 13), False)]
+)
 def test_drafts__a_change_is_due_on_its_day(day: date, is_due: bool) -> None:
     found = drafts(happening(Trigger.REPORT_CHANGE, command={"effective_on": day, "note": "en congé"}))
     receipt, task = facts_in(found, Kind.CHANGE_REPORTED), facts_in(found, Kind.CHANGE_TO_HANDLE)

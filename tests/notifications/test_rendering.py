@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from jinja2 import DictLoader
 
 from notifications.catalogue import CATALOGUE

@@ -36,14 +36,18 @@ class MRequest:
     year: int
     person: str
     mail: str
+    name: tuple[str, str] = ("", "")
     state: str = "declared"
     version: int = 1
     renews: bool = False
     chef: str = ""
     delegated_on: date | None = None
+    why: str = ""
+    key_possible: bool = False
     listing: MCheck | None = None
     delegation: MCheck | None = None
     issued_on: date | None = None
+    issued_at: datetime | None = None
     extends: str | None = None
     expires_on: date | None = None
     handed: bool = False
@@ -60,7 +64,7 @@ class MRequest:
         return (self.person, self.mail, self.year)
 
     def delegation_now(self) -> tuple[object, ...]:
-        return (self.person, self.mail, self.year, self.delegated_on, self.chef)
+        return (self.person, self.mail, self.year, self.delegated_on, self.why, self.chef)
 
 
 def today(now: datetime) -> date:
@@ -122,10 +126,9 @@ class Model:
 
     def revoke(self, request: MRequest) -> None:
         """The end of a request, however it comes."""
-        checks = (request.listing, request.delegation)
         if request.issued_on:
             request.removal = "remove_rights"
-        elif all(c is not None and c.positive for c in checks):
+        elif request.key_possible:
             request.removal = "key_enabled"
         request.state, request.sealed_at = "revoked", None
         request.version += 1

@@ -123,8 +123,8 @@ def _lines(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, ..
 
 def _since(connection: Connection, references: Sequence[str]) -> dict[str, datetime]:
     moved = or_(EVENT.c.from_state.is_(None), EVENT.c.from_state != EVENT.c.to_state)
-    query = select(EVENT.c.stream, func.max(EVENT.c.at)).where(EVENT.c.stream.in_(references), moved)
-    return dict(connection.execute(query.group_by(EVENT.c.stream)).tuples().all())
+    query = select(EVENT.c.stream, func.max(EVENT.c.at).label("since")).where(EVENT.c.stream.in_(references), moved)
+    return {row.stream: row.since for row in connection.execute(query.group_by(EVENT.c.stream))}
 
 
 def _having(

@@ -7,7 +7,7 @@ from states import checks, french
 from states.facts import Facts, Request
 from states.policy import Policy
 from states.rules.changes import due_on
-from states.vocabulary import CheckOutcome, CodeFate, RemovalKind, Role, State, Trigger
+from states.vocabulary import CheckOutcome, CodeFate, RemovalKind, Role, Settlement, State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ _SEND_BACK = NextStep(
 _HAND_OVER = NextStep(
     Role.CHEF, "remettre le code au RUPN en main propre, puis confirmer la remise", Trigger.CONFIRM_HANDOVER
 )
+_REISSUE = NextStep(Role.OPERATOR, "réémettre le code, comme le signalement l'a décidé", Trigger.REISSUE_CODE)
 _UNDELIVERED = NextStep(Role.OPERATOR, "le code n'est pas arrivé : renvoyer le courriel, ou réémettre le code",
                         Trigger.REISSUE_CODE)  # fmt: skip
 _REMOVE = NextStep(
@@ -54,7 +55,7 @@ def next_step(facts: Facts, policy: Policy, now: datetime) -> NextStep | None:
     if request.state is State.REQUESTED:
         return _of_checks(request, policy, now)
     if request.state is State.CODE_ISSUED:
-        return _of_code(facts.code_fate)
+        return _REISSUE if _awaits_a_new_code(facts) else _of_code(facts.code_fate)
     return _OF_STATE[request.state]
 
 
@@ -86,6 +87,15 @@ def _of_checks(request: Request, policy: Policy, now: datetime) -> NextStep:
 
 CHECKS = ((checks.LISTING, Trigger.CHECK_LISTING), (checks.DELEGATION, Trigger.CHECK_DELEGATION))
 """How the reasons of each check begin, and the trigger that makes it."""
+
+
+def _awaits_a_new_code(facts: Facts) -> bool:
+    """Whether a report was settled by a new code that is still to be made (R44, R46)."""
+    issued = facts.request.code_issued_at if facts.request else None
+    return any(
+        report.settlement is Settlement.REISSUED and report.settled_at and issued and report.settled_at >= issued
+        for report in facts.reports
+    )
 
 
 def _of_code(fate: CodeFate) -> NextStep | None:

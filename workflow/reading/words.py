@@ -67,6 +67,7 @@ _WORDS: dict[str, tuple[str, Said]] = {
     "asked_how": ("demandé par l'établissement", _one_of(RequestedBy)),
     "asked_on": ("demandé le", _day),
 }
+_RANKS = {key: rank for rank, key in enumerate(_WORDS)}
 _OF_TRIGGER: dict[tuple[Trigger, str], tuple[str, Said]] = {
     (Trigger.REISSUE_CODE, "reason"): ("raison", _one_of(ReissueReason)),
     (Trigger.WITHDRAW, "reason"): ("raison", _one_of(WithdrawReason)),
@@ -80,12 +81,18 @@ NOTES: dict[str, str] = {"why": "raison", "note": "précision", "source": "sourc
 def details(trigger: Trigger, data: Mapping[str, Scalar]) -> tuple[tuple[str, str], ...]:
     """The data as (label, value), in French; what is unknown or was not the case is left out."""
     found = []
-    for key, value in data.items():
+    for key in sorted(data, key=_rank):
+        value = data[key]
         if value is None or value is False:
             continue
         label, say = _OF_TRIGGER.get((trigger, key)) or _WORDS.get(key) or (key, _as_is)
         found.append((label, say(value)))
     return tuple(found)
+
+
+def _rank(key: str) -> int:
+    """The order of ``_WORDS``, which is that of a sentence; the journal's own is alphabetical."""
+    return _RANKS.get(key, len(_RANKS))
 
 
 def is_known(key: str) -> bool:

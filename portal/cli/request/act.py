@@ -109,9 +109,10 @@ def _row(reference: str, result: "Result") -> dict[str, object]:
 
 def _judge(done: "Sequence[tuple[str, Result]]") -> None:
     from states.case import Refused
-    from states.french import plural
 
     count = sum(isinstance(result, Refused) for _, result in done)
     if count:
-        message = f"{plural(count, 'demande')} sur {len(done)} : refusé, rien n'y a changé. Le reste est fait."
+        which = "1 demande" if count == 1 else f"{count} demandes"
+        rest = " Le reste est fait." if count < len(done) else ""
+        message = f"{which} sur {len(done)} : l'action est refusée, rien n'y a changé.{rest}"
         raise CliFailure(message, ExitCode.REFUSED)

@@ -35,4 +35,4 @@ def _move(event: "EventView") -> str:
 def _who(event: "EventView") -> str:
     """Who, in which role unless the name already tells it, and how it came in."""
     role = "" if event.role.label in event.actor else f", {event.role.label}"
-    return f"par {event.actor}{role} ({event.channel.label})"
+    return f"par {event.actor}{role} — {event.channel.label}"

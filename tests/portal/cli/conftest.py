@@ -1,8 +1,11 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.kit.installed import make_installation
+from tests.portal.cli.installation import Installed
 from tests.portal.cli.sample import tree
 
 Run = Callable[..., Result]
@@ -17,3 +20,9 @@ def run() -> Run:
         return CliRunner().invoke(root, list(args), **extra)  # type: ignore[arg-type]
 
     return invoke
+
+
+@pytest.fixture
+def installed(database_url: str, tmp_path: Path) -> Installed:
+    """A whole installation, on SQLite and on PostgreSQL."""
+    return Installed(make_installation(tmp_path, database_url))

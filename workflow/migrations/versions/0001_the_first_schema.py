@@ -175,6 +175,8 @@ def upgrade() -> None:
         sa.Column("handed_on", sa.Date(), nullable=True),
         sa.Column("renews", sa.String(), nullable=True),
         sa.Column("acted_on_behalf", sa.String(), nullable=False),
+        sa.Column("issued_by", sa.Integer(), nullable=True),
+        sa.Column("key_possible", sa.Boolean(), nullable=False),
         sa.Column("created_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("changed_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("last_trigger", sa.String(), nullable=False),

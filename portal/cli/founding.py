@@ -1,0 +1,102 @@
+"""What ``oda init`` makes, piece by piece; a piece that is there is never touched."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from portal.cli.exits import CliFailure, ExitCode
+from portal.cli.unattended import database_of, make_private
+from workflow import installation, schema
+from workflow.house import install
+from workflow.journal import Notary
+from workflow.settings import Secrets, Settings, generate, load_settings
+from workflow.settings.loader import DEFAULT_NAME
+from workflow.settings.schema import schema_text
+from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY
+from workflow.settings.starter import SCHEMA_NAME, starter_text
+
+LOST_KEY = (
+    "Cette base existe déjà, et sa clé du journal manque : une clé nouvelle ne serait pas la sienne.",
+    "Que faire : remettre le fichier {path} d'origine, depuis la sauvegarde des secrets.",
+)
+LOST_SEAL = (
+    "la clé des codes manquait, une nouvelle a été faite : les codes qui attendaient sous l'ancienne sont à réémettre,"
+    " sauf à remettre l'ancien fichier {path}"
+)
+
+
+class Founding:
+    """The installation of one folder, completed. ``warnings`` are French sentences, after ``complete``."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.config = folder / DEFAULT_NAME
+        self.warnings: list[str] = []
+        self._environ = environ
+
+    def complete(self) -> list[str]:
+        """Make what is missing; returns what was made, in French, nothing when all was there.
+
+        Raises CliFailure when the folder cannot be written or the journal's key of a database is lost, SettingsError,
+        and what opening a database raises.
+        """
+        return list(self._pieces())
+
+    def _pieces(self) -> Iterator[str]:
+        try:
+            self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            if _written(self.config, starter_text()):
+                yield f"{self.config} : les réglages, commentés"
+            if _written(self.folder / SCHEMA_NAME, schema_text()):
+                yield f"{self.folder / SCHEMA_NAME} : leur schéma, pour un éditeur de texte"
+        except OSError as error:
+            message = f"{self.folder} ne peut pas être écrit : {error.strerror or 'accès refusé'}."
+            raise CliFailure(
+                message, ExitCode.REFUSED, ["Que faire : choisir un dossier où ce compte écrit."]
+            ) from None
+        settings = load_settings(self.config)
+        file = settings.database.sqlite_file(settings.folder)
+        is_founded = (file is None or file.exists()) and self._is_founded(settings)
+        yield from self._keys(settings, is_founded=is_founded)
+        if not is_founded:
+            if file:
+                make_private(file)
+            yield self._found(settings)
+
+    def _is_founded(self, settings: Settings) -> bool:
+        """Whether the database is an installation. Raises SchemaBehind or SchemaAhead for one of another version."""
+        with database_of(settings) as database, database.read() as connection:
+            if schema.version(connection) is None:
+                return False
+            schema.require_current(connection)
+            return connection.execute(installation.INSTALLED.select()).first() is not None
+
+    def _keys(self, settings: Settings, *, is_founded: bool) -> Iterator[str]:
+        directory = settings.secrets_directory
+        secrets = Secrets(directory, self._environ)
+        missing = [name for name in (JOURNAL_KEY, SEAL_KEY) if secrets.find(name) is None]
+        if is_founded and JOURNAL_KEY in missing:
+            remedy = LOST_KEY[1].format(path=directory / JOURNAL_KEY)
+            raise CliFailure(LOST_KEY[0], ExitCode.SETTINGS, [remedy])
+        if is_founded and SEAL_KEY in missing:
+            self.warnings.append(LOST_SEAL.format(path=directory / SEAL_KEY))
+        if missing:
+            for path in generate(directory):
+                yield f"{path} : une clé, à sauvegarder à part de la base"
+
+    def _found(self, settings: Settings) -> str:
+        from notifications.ports import SystemClock
+
+        key = Secrets(settings.secrets_directory, self._environ).read(JOURNAL_KEY).get_secret_value()
+        with database_of(settings) as database:
+            _, version = install(database, Notary(key.encode()), SystemClock())
+        return f"{settings.database_url} : la base de données, version {version}"
+
+
+def _written(path: Path, content: str) -> bool:
+    """Write a file that is not there; whether it was made."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True

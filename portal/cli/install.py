@@ -1,0 +1,94 @@
+"""``oda init``, ``check-config``, ``config-schema``: an installation made, its settings checked."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.cli.cells import printable
+from portal.cli.context import App, pass_app
+from portal.cli.exits import CliFailure, ExitCode, say
+from portal.cli.french import FilePath, FrenchCommand
+
+if TYPE_CHECKING:
+    from workflow.settings import Settings
+
+
+@click.command(
+    "init",
+    cls=FrenchCommand,
+    help="Prépare une installation dans un dossier : réglages commentés, clés, base de données. Dans une installation"
+    " commencée, complète ce qui manque et n'écrase rien.",
+)
+@click.argument("folder", metavar="DOSSIER", type=FilePath(file_okay=False, path_type=Path), help="Le dossier.")
+def init(folder: Path) -> None:
+    from portal.cli.founding import Founding
+
+    founding = Founding(folder.expanduser().absolute(), os.environ)
+    made = founding.complete()
+    if not made:
+        message = f"{founding.folder} a déjà une installation complète : rien n'a été touché."
+        remedy = f"Que faire : la vérifier avec « oda --config {founding.config} check-config »."
+        raise CliFailure(message, ExitCode.REFUSED, [remedy])
+    for warning in founding.warnings:
+        say([f"Attention : {warning}"])
+    for line in (
+        f"Installation prête dans {founding.folder}. Fait :",
+        *(f"  — {one}" for one in made),
+        "",
+        "Ensuite :",
+    ):
+        click.echo(printable(line))
+    command = f"oda --config {founding.config}"
+    steps = (
+        f"Relire {founding.config} (opérateurs, boîtes, relais de courriel, dates), puis : {command} check-config",
+        f"Importer l'annuaire : {command} --as operator:ADRESSE import establishments FICHIER.csv",
+        f"Lancer le service : {command} worker (ou, chaque minute par cron : {command} tick)",
+    )
+    for number, step in enumerate(steps, 1):
+        click.echo(printable(f"  {number}. {step}"))
+
+
+@click.command(
+    "check-config",
+    cls=FrenchCommand,
+    help="Vérifie le fichier de réglages : dit toutes les erreurs à la fois avec leur ligne, puis ce qui mérite un"
+    " regard.",
+)
+@click.argument(
+    "file", metavar="[FICHIER]", required=False, type=FilePath(path_type=Path),
+    help="Le fichier de réglages ; à défaut celui de --config.",
+)  # fmt: skip
+@pass_app
+def check_config(app: App, file: Path | None) -> None:
+    from notifications.ports import SystemClock
+    from workflow.settings import check_settings
+
+    settings = App(file).settings() if file else app.settings()
+    warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
+    for warning in warnings:
+        say([f"Attention : {warning}"])
+    click.echo(printable(f"{settings.source} : réglages corrects{', mais voir ci-dessus' if warnings else ''}."))
+    for heading, value in _summary(settings):
+        click.echo(printable(f"{heading} : {value}"))
+
+
+def _summary(settings: "Settings") -> list[tuple[str, str]]:
+    from portal.cli.unattended import end_in_words, running_year
+
+    calendar, year = settings.calendar(), running_year(settings)
+    ends = [calendar.end_of(one) for one in (year, year.next)]
+    return [
+        ("Académie", f"{settings.academie.nom} ({settings.academie.code})"),
+        ("Base de données", settings.database_url),
+        *((f"Fin de {end.school_year}", end_in_words(end, settings.academie.zone)) for end in ends),
+        ("Opérateurs", str(len(settings.people.operators))),
+    ]
+
+
+@click.command("config-schema", cls=FrenchCommand, help="Écrit le schéma JSON du fichier de réglages.")
+def config_schema() -> None:
+    from workflow.settings.schema import schema_text
+
+    click.echo(schema_text().encode(), nl=False)

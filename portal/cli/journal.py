@@ -1,0 +1,51 @@
+"""``oda journal``: the chains of events checked, and what no check can see (R63, R65)."""
+
+import click
+
+from portal.cli.cells import printable
+from portal.cli.context import App, pass_app
+from portal.cli.exits import CliFailure, ExitCode
+from portal.cli.french import FrenchGroup
+
+
+@click.group("journal", cls=FrenchGroup, help="Le journal : vérifier ses chaînes.")
+def journal() -> None:
+    pass
+
+
+@journal.command(
+    "verify",
+    help="Vérifie toutes les chaînes du journal : nomme chaque événement modifié, retiré, inséré ou déplacé, et dit ce"
+    " qu'aucune vérification ne peut voir. Sort en 0 si tout tient, en 1 sinon.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Écrit le résultat en JSON.")
+@pass_app
+def verify(app: App, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from portal.cli.output import progress
+    from portal.cli.unattended import house_of
+    from states.french import plural
+    from workflow.verify import BLIND_SPOTS, Verifier, count_events
+
+    with (
+        house_of(app) as house,
+        house.database.read() as connection,
+        progress(count_events(connection), "Événements") as advance,
+    ):
+        verifier = Verifier(connection, house.notary, advance)
+        flaws = list(verifier.flaws())
+    counted = f"{plural(verifier.events, 'événement')} en {plural(verifier.streams, 'chaîne')}"
+    if as_json:
+        from portal.cli.request.told import echo_object
+
+        counts = {"events": verifier.events, "chains": verifier.streams}
+        echo_object({**counts, "flaws": [asdict(flaw) for flaw in flaws], "blind_spots": list(BLIND_SPOTS)})
+    else:
+        sound = "tout tient" if not flaws else plural(len(flaws), "défaut")
+        told = [f"{counted} : {sound}.", *(f"  — {flaw}" for flaw in flaws), "Ce que cette vérification ne voit pas :"]
+        for line in (*told, *(f"  — {blind} ;" for blind in BLIND_SPOTS[:-1]), f"  — {BLIND_SPOTS[-1]}."):
+            click.echo(printable(line))
+    if flaws:
+        remedy = "Que faire : ne rien corriger à la main, garder une copie de la base, comparer avec une sauvegarde."
+        raise CliFailure(f"Le journal ne tient pas : {plural(len(flaws), 'défaut')}.", ExitCode.REFUSED, [remedy])

@@ -1,0 +1,36 @@
+"""The worker's log: plain French lines on the error output, without anybody's name or address."""
+
+import logging
+import sys
+
+from portal.cli.cells import printable
+
+_LEVELS = {"WARNING": "attention : ", "ERROR": "erreur : ", "CRITICAL": "erreur : "}
+_FRENCH = {
+    "mails wait: %s": "les courriels attendent : %s",
+    "tick failed: %s": "le passage de l'échéancier a échoué, nouvel essai au suivant : %s",
+}
+"""What the other rooms log, in the reader's language; a line that is not here is shown as it is."""
+
+
+class French(logging.Formatter):
+    """``2026-10-12 11:00:00 attention : …``, on one line; an exception is named by its class only."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = _FRENCH.get(str(record.msg), str(record.msg)) % record.args if record.args else str(record.msg)
+        error = f" ({record.exc_info[0].__name__})" if record.exc_info and record.exc_info[0] else ""
+        level = _LEVELS.get(record.levelname, "")
+        return printable(f"{self.formatTime(record, self.datefmt)} {level}{message}{error}")
+
+
+def to_stderr() -> logging.Logger:
+    """Send every room's log to the error output; the libraries' own only from warnings on. Returns ours."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(French())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    log = logging.getLogger("oda")
+    log.setLevel(logging.INFO)
+    return log

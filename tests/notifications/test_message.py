@@ -1,0 +1,92 @@
+"""The message on the wire: its headers, and nothing that breaks out of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+
+import pytest
+
+from notifications.mail import Mail
+from notifications.message import compose, new_message_id, usable_address
+from notifications.rendering import SLOT
+from notifications.vocabulary import Audience, Kind, Stage
+from tests.notifications.office import CENTRE, mail_settings
+
+SETTINGS = mail_settings(25)
+MAIL = Mail(
+    id=1, kind=Kind.DECLARED, audience=Audience.ESTABLISHMENT, uai="0310001H", reference="ODA-2027-00042",
+    recipient="ce.0310001h@ac-toulouse.fr", context="{}", priority=5, created_at=datetime(2026, 10, 12, tzinfo=UTC),
+    not_after=datetime(2026, 11, 12, tzinfo=UTC), stage=Stage.SENDING, attempts=0, next_attempt_at=None,
+    lease_token=None, message_id="<abc@ac-toulouse.fr>", dated_at=datetime(2026, 10, 12, 9, 0, 1, tzinfo=UTC),
+    subject="[Clé ODA] Élodie : déclaration enregistrée", body="Bonjour,\n\n.point seul\n\nL'été « là »\n",
+    last_reply=None, fault=None, sent_at=None, doubted_at=None, seal_id=None, replaces_id=None,
+)  # fmt: skip
+
+
+def test_compose__headers() -> None:
+    message = message_from_bytes(compose(MAIL, SETTINGS, None), policy=policy.default)
+    assert {name: str(value) for name, value in message.items()} == {
+        "From": "Clés ODA <cles@ac-toulouse.fr>",
+        "To": "ce.0310001h@ac-toulouse.fr",
+        "Reply-To": CENTRE,
+        "Subject": MAIL.subject,
+        "Date": "Mon, 12 Oct 2026 09:00:01 +0000",
+        "Message-ID": "<abc@ac-toulouse.fr>",
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": "fr",
+        "Content-Type": 'text/plain; charset="utf-8"',
+        "Content-Transfer-Encoding": "quoted-printable",
+        "MIME-Version": "1.0",
+    }
+    assert message.get_content().replace("\r\n", "\n") == MAIL.body
+
+
+def test_compose__is_plain_ascii_with_short_crlf_lines() -> None:
+    content = compose(MAIL, SETTINGS, None)
+    assert content.isascii()
+    lines = content.split(b"\r\n")
+    assert max(len(line) for line in lines) <= 78
+    assert not any(b"\n" in line or b"\r" in line for line in lines)
+
+
+@pytest.mark.rule("R56")
+def test_compose__twice_the_same() -> None:
+    assert compose(MAIL, SETTINGS, None) == compose(MAIL, SETTINGS, None)
+
+
+@pytest.mark.rule("R59")
+def test_compose__without_a_reply_address_none_is_written() -> None:
+    assert b"Reply-To" not in compose(MAIL, mail_settings(25, reply_to=None), None)
+
+
+@pytest.mark.rule("R60")
+def test_compose__the_code_in_its_place() -> None:
+    mail = replace(MAIL, body=f"Voici :\n\n{SLOT}\n\nFin\n")
+    message = message_from_bytes(compose(mail, SETTINGS, "S3cretAB12"), policy=policy.default)
+    assert message.get_content().replace("\r\n", "\n") == "Voici :\n\n    S3cretAB12\n\nFin\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_compose__a_header_that_would_break_out_is_an_error(end: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        compose(replace(MAIL, subject=f"Bonjour{end}Bcc: tous@ac-toulouse.fr"), SETTINGS, None)
+
+
+@pytest.mark.parametrize("address", ["ce.0312487k@ac-toulouse.fr", "0810004p@ac-toulouse.fr", "a+b@x.fr"])
+def test_usable_address__those_of_the_directory(address: str) -> None:
+    assert usable_address(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "x", "@ac-toulouse.fr", "x@", "a@b.fr\r\nBcc: c@d.fr", "a@b.fr, c@d.fr", "é@ac-toulouse.fr", "a b@c.fr", "<>",
+     "a@b.fr>", "Nom <a@b.fr>"],
+)  # fmt: skip
+def test_usable_address__nothing_else(address: str) -> None:
+    assert not usable_address(address)
+
+
+def test_new_message_id__is_ours_and_never_the_same() -> None:
+    found = {new_message_id(SETTINGS) for _ in range(100)}
+    assert len(found) == 100
+    assert all(one.startswith("<") and one.endswith("@ac-toulouse.fr>") for one in found)

@@ -1,0 +1,150 @@
+"""``oda tick`` and ``oda worker``: the schedule by hand, and as a service that stops when it is told."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import insert
+
+from notifications.ports import SystemClock
+from portal.cli import logs
+from portal.cli.main import oda
+from tests.kit import ending
+from tests.kit.clock import FakeClock
+from tests.kit.ending import OVER
+from tests.kit.installed import make_installation
+from workflow.database import Database
+from workflow.foresight import NODE
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock(ending.SPRING)
+    monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
+    return clock
+
+
+@pytest.fixture
+def tick(tmp_path: Path, clock: FakeClock) -> Run:
+    def invoke(*args: str) -> Result:
+        return CliRunner().invoke(oda, ["--config", str(tmp_path / "config.yaml"), "tick", *args])
+
+    return invoke
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'oda.sqlite'}"
+
+
+def test_tick__nothing_to_do(tick: Run, url: str, tmp_path: Path, clock: FakeClock) -> None:
+    make_installation(tmp_path, url, clock)
+    done = tick()
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "Rien à faire.\n", "")
+
+
+@pytest.mark.rule("R50", "R61")
+def test_tick__says_what_it_did_and_that_mails_wait(
+    tick: Run, url: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = ending.open_house(tmp_path, url, clock)
+    ending.fill(house, clock)
+    ending.tick_monthly(house, clock)
+    house.close()
+    clock.set(OVER)
+    monkeypatch.setattr("aiosmtplib.SMTP.connect", _no_relay)
+    done = tick()
+    assert done.exit_code == 0
+    assert "Fin de l'année 2026-2027 : 4 demandes révoquées." in done.stdout
+    assert "Le relais de messagerie n'a pas pris les courriels" in done.stderr
+    assert json.loads(tick("--json").stdout)["revoked"] == {}
+
+
+async def _no_relay(*_: object, **__: object) -> None:
+    raise ConnectionRefusedError
+
+
+@pytest.mark.rule("R52")
+def test_tick__tells_each_time_that_an_end_is_held(tick: Run, url: str, tmp_path: Path, clock: FakeClock) -> None:
+    house = ending.open_house(tmp_path, url, clock)
+    ending.fill(house, clock)
+    house.close()
+    clock.set(OVER)
+    for _ in range(2):
+        done = tick()
+        assert done.exit_code == 0
+        assert "La fin de l'année 2026-2027 (31 août 2027) est retenue" in done.stderr
+        assert "oda year-end confirm 2026-2027" in done.stderr
+    held = json.loads(tick("--json").stdout)["held"]
+    assert [(one["school_year"], one["why"]) for one in held] == [("2026-2027", "unforeseen")]
+
+
+def test_tick__refuses_a_file_that_another_machine_uses(tick: Run, url: str, tmp_path: Path, clock: FakeClock) -> None:
+    make_installation(tmp_path, url, clock)
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(insert(NODE), [{"name": "ailleurs:1", "host": "ailleurs", "seen_at": clock.now()}])
+    database.dispose()
+    done = tick()
+    assert done.exit_code == 69
+    assert "Une autre machine" in done.stderr
+
+
+def test_worker__says_where_it_works_and_stops_when_told(url: str, tmp_path: Path) -> None:
+    config = make_installation(tmp_path, url)
+    command = [sys.executable, "-c", "from portal.cli.main import main; main()", "--config", str(config), "worker"]
+    environ = os.environ | {"TZ": "UTC", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ, cwd=Path.cwd()) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        assert f"base {url} ; échéancier toutes les 60 s ; fin de " in first
+        _wait_for_a_tick(url)
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+    assert process.returncode == 0, rest
+    assert rest.splitlines()[-1].endswith("arrêté proprement")
+    assert "@" not in first + rest
+
+
+def _wait_for_a_tick(url: str) -> None:
+    """The first tick comes once the signals are listened to."""
+    import time
+
+    database = Database(url)
+    for _ in range(200):
+        with database.read() as connection:
+            if connection.execute(NODE.select()).first():
+                break
+        time.sleep(0.05)
+    database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "shown"),
+    [
+        ("mails wait: %s", ("OSError",), "attention : les courriels attendent : OSError"),
+        ("tout va bien", (), "attention : tout va bien"),
+        ("100 %", (), "attention : 100 %"),
+        ("deux\nlignes\x1b[31m", (), "attention : deux lignes\N{REPLACEMENT CHARACTER}[31m"),
+    ],
+)
+def test_logs__are_plain_french_lines(message: str, arguments: tuple[str, ...], shown: str) -> None:
+    record = logging.LogRecord("oda", logging.WARNING, "here", 1, message, arguments, None)
+    assert logs.French().format(record).split(" ", 2)[2] == shown
+
+
+def test_logs__never_show_what_an_exception_says() -> None:
+    try:
+        raise ValueError("prenom.nom@ac-toulouse.fr")
+    except ValueError:
+        record = logging.LogRecord("oda", logging.ERROR, "here", 1, "échec", (), sys.exc_info())
+    assert logs.French().format(record).endswith("erreur : échec (ValueError)")

@@ -1,0 +1,134 @@
+"""``oda year-end``: what would happen is told whole, and a held end waits for an operator (R52, R53)."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from notifications.ports import SystemClock
+from portal.cli import confirm
+from portal.cli.main import oda
+from tests.kit import ending
+from tests.kit.clock import FakeClock
+from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES
+from tests.kit.installed import OPERATOR, READER
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock(ending.SPRING)
+    monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
+    return clock
+
+
+@pytest.fixture
+def run(tmp_path: Path, clock: FakeClock) -> Run:
+    house = ending.open_house(tmp_path, f"sqlite:///{tmp_path / 'oda.sqlite'}", clock)
+    ending.fill(house, clock)
+    house.close()
+
+    def invoke(*args: str) -> Result:
+        return CliRunner().invoke(oda, ["--config", str(tmp_path / "config.yaml"), *args])
+
+    return invoke
+
+
+AS = ("--as", f"operator:{OPERATOR}")
+
+
+@pytest.mark.rule("R53", "R54")
+def test_preview__tells_everything_to_a_person(run: Run) -> None:
+    done = run("year-end", "preview")
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Au 31 août 2027 à 24 h. Prévision : rien n'est écrit."
+    for references in REFERENCES.values():
+        assert all(any(line.startswith(f"  {reference}  ") for line in lines) for reference in references)
+    assert "  ODA-2027-00003  Luc Perdue, code transmis ! code qui n'a pas été remis à l'établissement" in lines
+    assert "  courriel : fin d'année scolaire → (aucune boîte)" in lines
+    assert "  à révoquer : 4 demandes dans 3 établissements" in lines
+    assert "    département 031 : 3" in lines
+    assert "  courriels, « fin d'année scolaire » : 2" in lines
+    assert "  courriel, « bilan de fin d'année » : 1 → oda@ac-toulouse.fr" in lines
+    assert "  ! établissement fermé : 1" in lines
+    assert "! Année 2025-2026 : 1 retrait de droits encore à confirmer." in lines
+    assert any("le frein la retiendrait si l'échéancier ne passait pas d'ici là" in line for line in lines)
+
+
+@pytest.mark.rule("R53")
+def test_preview__json_has_it_all(run: Run) -> None:
+    found = json.loads(run("year-end", "preview", "--json").stdout)
+    assert [one["uai"] for one in found["establishments"]] == [FULL, BARE, CLOSED]
+    references = [request["reference"] for one in found["establishments"] for request in one["requests"]]
+    assert references == [reference for some in REFERENCES.values() for reference in some]
+    assert (found["on"], found["at"], found["requests"]) == ("2027-08-31", "2027-08-31T22:00:00+00:00", 4)
+    [year] = found["years"]
+    assert (year["mails"], year["without_mailbox"]) == ({"year_end": 2}, [BARE])
+    assert (year["held"]["why"], year["held"]["avoidable"]) == ("unforeseen", True)
+
+
+@pytest.mark.rule("R23", "R53")
+@pytest.mark.parametrize(("day", "requests"), [("30/08/2027", 0), ("2027-08-31", 4), ("01/09/2027", 4)])
+def test_preview__looks_at_the_end_of_the_day_asked(run: Run, day: str, requests: int) -> None:
+    found = json.loads(run("year-end", "preview", "--on", day, "--json").stdout)
+    assert (found["requests"], len(found["establishments"])) == (requests, 3 if requests else 0)
+
+
+@pytest.mark.rule("R53")
+def test_preview__needs_nobody_in_particular(run: Run) -> None:
+    """It writes nothing, so a cron's account may read it: no --as is given in these tests."""
+    assert "Aucune demande en cours" in run("year-end", "preview", "--on", "30/08/2027").stdout
+
+
+@pytest.mark.rule("R52")
+def test_confirm__shows_why_then_revokes_once(run: Run, clock: FakeClock) -> None:
+    clock.set(OVER + timedelta(hours=1))
+    assert "est retenue" in run("tick").stderr
+    assert "oda year-end confirm 2026-2027" in run("year-end", "preview").stdout
+    done = run(*AS, "year-end", "confirm", "2026-2027", "--yes")
+    assert done.exit_code == 0
+    assert "est retenue depuis le 1er septembre 2027 à 1 h 00" in done.stderr
+    assert "sa date n'avait pas été enregistrée avant qu'elle passe" in done.stderr
+    assert "Confirmer révoque 4 demandes dans 3 établissements" in done.stderr
+    assert "Année 2026-2027 : 4 demandes révoquées." in done.stdout
+    again = run(*AS, "year-end", "confirm", "2026-2027", "--yes")
+    assert again.exit_code == 1
+    assert "n'est pas retenue" in again.stderr
+
+
+@pytest.mark.rule("R52")
+def test_confirm__asks_on_a_terminal_and_takes_no_for_an_answer(
+    run: Run, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.set(OVER)
+    run("tick")
+    asked = run(*AS, "year-end", "confirm", "2026-2027")
+    assert asked.exit_code == 2
+    assert "--yes" in asked.stderr
+    monkeypatch.setattr(confirm, "confirmed", lambda *_: False)
+    refused = run(*AS, "year-end", "confirm", "2026-2027")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert json.loads(run("year-end", "preview", "--json").stdout)["requests"] == 4
+
+
+@pytest.mark.rule("R2", "R52")
+@pytest.mark.parametrize("who", [f"lecteur:{READER}", f"chef:{FULL}"])
+def test_confirm__is_for_operators_only(run: Run, clock: FakeClock, who: str) -> None:
+    clock.set(OVER)
+    run("tick")
+    done = run("--as", who, "year-end", "confirm", "2026-2027", "--yes")
+    assert done.exit_code == 1
+    assert "opérateur" in done.stderr
+    assert json.loads(run("year-end", "preview", "--json").stdout)["requests"] == 4
+
+
+@pytest.mark.rule("R52")
+def test_confirm__nothing_held(run: Run) -> None:
+    done = run(*AS, "year-end", "confirm", "2026-2027", "--yes")
+    assert done.exit_code == 1
+    assert "n'est pas retenue : rien à confirmer" in done.stderr

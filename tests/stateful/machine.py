@@ -1,0 +1,186 @@
+"""Hypothesis drives the software and the model side by side, and compares them after every step."""
+
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from states import commands as c
+from states.actors import OnBehalf
+from states.case import Refused
+from states.school_year import SchoolYear
+from states.vocabulary import (
+    RequestedBy,
+    Role,
+    Trigger,
+)  # fmt: skip
+from tests.kit.databases import fresh_url
+from tests.stateful.announced import announced, happened, is_held, stock
+from tests.stateful.effects import Effects
+from tests.stateful.model import Model, ends_at, today
+from tests.stateful.values import NEXT, OPERATOR_TRIGGERS, PEOPLE, Values, days
+from tests.stateful.verdicts import Verdicts
+from tests.stateful.world import ACTORS, SCHOOLS, World
+
+START = datetime(2026, 6, 15, 9, tzinfo=UTC)
+TRIGGERS = [t for t in Trigger if t is not Trigger.DECLARE]
+BEHALF = OnBehalf(who="la secrétaire", how=RequestedBy.TELEPHONE, when="2026-06-15")
+
+
+class Life(Values, RuleBasedStateMachine):
+    """One installation and its people; ``backend`` is set by the test."""
+
+    backend: ClassVar[str]
+
+    @initialize()
+    def begin(self) -> None:
+        self.stack = ExitStack()
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        url = self.stack.enter_context(fresh_url(self.backend, Path(folder)))
+        self.world = World(url, START)
+        self.stack.callback(lambda: self.world.close())
+        self.model = Model(START)
+        self.expected: dict[str, Any] = {}
+
+    def teardown(self) -> None:
+        if not hasattr(self, "stack"):
+            return
+        try:
+            assert self.world.flaws() == []
+            self.compare_preview()
+        finally:
+            self.stack.close()
+
+    @property
+    def now(self) -> datetime:
+        return self.world.clock.now()
+
+    # -- what people do ------------------------------------------------------------------------------------------
+
+    @rule(data=st.data(), who=st.sampled_from(list(ACTORS)), uai=st.sampled_from(list(SCHOOLS)),
+          person=st.sampled_from(PEOPLE), homonym=st.booleans(), behalf=st.booleans())  # fmt: skip
+    def declare(self, data: Any, who: str, uai: str, person: tuple[str, str, str], homonym: bool, behalf: bool) -> None:
+        year = data.draw(st.sampled_from([None, None, today(self.now).year - 1, today(self.now).year]))
+        nom, prenom, mail = person
+        self.act(who, c.Declare(
+            uai=uai, nom=nom, prenom=prenom, mail=mail, school_year=SchoolYear(year) if year else None,
+            homonym_confirmed=homonym, on_behalf=BEHALF if behalf else None,
+        ))  # fmt: skip
+
+    @rule(data=st.data(), trigger=st.sampled_from(TRIGGERS), who=st.sampled_from(list(ACTORS)), behalf=st.booleans())
+    def any_trigger(self, data: Any, trigger: Trigger, who: str, behalf: bool) -> None:
+        """Mostly refused: the wrong person or the wrong moment."""
+        if self.model.requests:
+            reference = data.draw(st.sampled_from(sorted(self.model.requests)))
+            self.act(who, self.command(data, trigger, reference, behalf))
+
+    @rule(data=st.data())
+    def next_step(self, data: Any) -> None:
+        """Mostly accepted: what this request waits for, by who may do it."""
+        if not self.model.requests:
+            return
+        reference = data.draw(st.sampled_from(sorted(self.model.requests)))
+        request = self.model.requests[reference]
+        trigger = data.draw(st.sampled_from(NEXT[request.state]))
+        chef = "chef A" if request.uai == "0310001H" else "chef BC"
+        operator = trigger in OPERATOR_TRIGGERS
+        self.act("opérateur" if operator else chef, self.command(data, trigger, reference, False, good=True))
+
+    def command(self, data: Any, trigger: Trigger, reference: str, behalf: bool, *, good: bool = False) -> c.Command:
+        make = getattr(self, f"make_{trigger.value}")
+        day = today(self.now) + timedelta(days=0 if good else data.draw(days))
+        fields = make(data, reference, day, good)
+        on_behalf = BEHALF if behalf else None
+        return c.COMMANDS[trigger](reference=reference, on_behalf=on_behalf, **fields)  # type: ignore[call-arg]
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    @rule(hours=st.sampled_from([1, 20, 24 * 6, 24 * 30, 24 * 44, 24 * 60]))
+    def time_passes(self, hours: int) -> None:
+        self.world.clock.advance(hours=hours)
+
+    @rule()
+    def the_eve(self) -> None:
+        """Come close to the next 31 August, ticking on the way as a living service does."""
+        end = next(ends_at(y) for y in range(2026, 2100) if ends_at(y - 0) > self.now)
+        while end - self.now > timedelta(days=2):
+            self.world.clock.advance(hours=min(24 * 30, (end - self.now - timedelta(days=1)).total_seconds() / 3600))
+            self.tick()
+
+    @rule()
+    def tick(self) -> None:
+        self.world.tick()
+        self.model.tick(self.now)
+
+    @rule(year=st.integers(min_value=2025, max_value=2029))
+    def confirm_held(self, year: int) -> None:
+        known = self.model.ends.get(year)
+        held = known is not None and known.held and not known.confirmed and self.now >= ends_at(year)
+        assert self.world.confirm(year) is held
+        if held and known:
+            known.confirmed = True
+            self.model.run(year)
+
+    @rule()
+    def restart(self) -> None:
+        self.world.restart()
+
+    @rule()
+    def mails_leave(self) -> None:
+        self.world.send_mails()
+        for request in self.model.requests.values():
+            request.sent = request.sent or request.sealed_at is not None
+
+    # -- the comparison ------------------------------------------------------------------------------------------
+
+    def act(self, who: str, command: c.Command) -> None:
+        role, name, uais = ACTORS[who]
+        expected = Verdicts(self.model, self.now).accepts(command, role.value, uais)
+        result = self.world.do(command, self.world.actors[who])
+        accepted = not isinstance(result, Refused)
+        assert accepted is expected, f"{who} : {command} : {result}"
+        if isinstance(result, Refused):
+            assert result.reasons
+            return
+        chef = name if role is Role.CHEF else ""
+        Effects(self.model, self.now).apply(command, result.reference, chef)
+
+    @invariant()
+    def same_requests(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        stored = self.world.requests()
+        assert {r: (row.state, row.version) for r, row in stored.items()} == {
+            r: (m.state, m.version) for r, m in self.model.requests.items()
+        }
+        live = [(m.uai, m.year, m.mail) for m in self.model.requests.values() if m.live]
+        assert len(live) == len(set(live))
+
+    @invariant()
+    def same_consequences(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        removals = {r: row.outcome or row.kind for r, row in self.world.removals().items()}
+        assert removals == {r: m.removal for r, m in self.model.requests.items() if m.removal}
+        assert self.world.sealed() == {r for r, m in self.model.requests.items() if m.sealed_at}
+        assert self.world.leaks() == []
+        counts = self.world.event_counts()
+        assert all(counts[r] == m.version for r, m in self.model.requests.items())
+
+    def compare_preview(self) -> None:
+        """What is announced for the end of the running year is what its run then writes (R53)."""
+        end = next(ends_at(y) for y in range(2025, 2100) if ends_at(y) > self.now)
+        self.the_eve()
+        before = self.world.dump()
+        said = announced(self.world, end)
+        assert self.world.dump() == before
+        if is_held(self.world, end):
+            return
+        stored = stock(self.world)
+        self.world.clock.set(end)
+        self.tick()
+        assert happened(self.world, stored) == said

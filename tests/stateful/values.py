@@ -1,0 +1,111 @@
+"""The values that the machine gives to each command, good ones and wrong ones."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from states import commands as c
+from states.vocabulary import (
+    Change,
+    CheckOutcome,
+    ReissueReason,
+    RemovalOutcome,
+    RevokeReason,
+    Settlement,
+    Step,
+    Trigger,
+    WithdrawReason,
+)  # fmt: skip
+from tests.stateful.model import Model
+from tests.stateful.verdicts import VERSION
+
+PEOPLE = (
+    ("Durand", "Anne", "anne@ac-toulouse.fr"),
+    ("DURAND", "Anné", "anne.bis@ac-toulouse.fr"),
+    ("d'Étienne-Noël", "Zoë", "zoe@ac-toulouse.fr"),
+)
+CODE = c.Code(clear="Ab12Cd34")
+days = st.integers(min_value=-40, max_value=3)
+OPERATOR_TRIGGERS = {
+    Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
+    Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
+}  # fmt: skip
+NEXT = {
+    "declared": [Trigger.DELEGATE],
+    "delegated": [Trigger.SIGN_CHARTER],
+    "charter_signed": [Trigger.SUBMIT],
+    "requested": [Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.ISSUE_CODE],
+    "code_issued": [Trigger.CONFIRM_HANDOVER, Trigger.REISSUE_CODE, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE,
+                    Trigger.RENEW],
+    "revoked": [Trigger.CONFIRM_REMOVAL, Trigger.RENEW],
+}  # fmt: skip
+
+
+class Values:
+    """One ``make_<trigger>`` a command: the fields besides the reference, drawn by Hypothesis."""
+
+    model: Model
+
+    def make_delegate(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"why": data.draw(st.sampled_from(["accueil des familles", "absence du CPE"])), "made_on": day}
+
+    def make_sign_charter(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        kept = good or data.draw(st.booleans())
+        version = VERSION if good else data.draw(st.sampled_from([VERSION, VERSION, "2020"]))
+        return {"signed_on": day, "version": version, "copy_kept": kept}
+
+    def make_submit(self, data: Any, reference: str, day: date, good: bool) -> dict[str, Any]:
+        request = self.model.requests[reference]
+        mail = request.mail if good else data.draw(st.sampled_from([request.mail, "autre@ac-toulouse.fr"]))
+        return {"nom": request.name[0], "prenom": request.name[1], "mail": mail}
+
+    def make_check_listing(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        positive = good or data.draw(st.booleans())
+        outcome = CheckOutcome.POSITIVE if positive else CheckOutcome.NEGATIVE
+        return {"outcome": outcome, "source": "liste reçue ce jour"}
+
+    make_check_delegation = make_check_listing
+
+    def make_send_back(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"step": data.draw(st.sampled_from(Step)), "why": "à reprendre"}
+
+    def make_issue_code(self, data: Any, reference: str, day: date, good: bool) -> dict[str, Any]:
+        if data.draw(st.integers(0, 3)) > 0:
+            return {"code": CODE, "new_key_confirmed": data.draw(st.booleans())}
+        return {"extends": data.draw(st.sampled_from(sorted(self.model.requests)))}
+
+    def make_reissue_code(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        reason = data.draw(st.sampled_from(ReissueReason))
+        return {"reason": reason, "code": CODE, "new_key_confirmed": data.draw(st.booleans())}
+
+    def make_confirm_handover(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"handed_on": day}
+
+    def make_confirm_expiry(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"expires_on": data.draw(st.sampled_from([None, day, day + timedelta(days=10)]))}
+
+    def make_report_change(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"change": data.draw(st.sampled_from(Change)), "effective_on": day}
+
+    def make_settle_change(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"settlement": data.draw(st.sampled_from(Settlement)), "why": "vu avec le chef"}
+
+    def make_amend(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        nom, prenom, mail = data.draw(st.sampled_from(PEOPLE))
+        return {"nom": nom, "prenom": prenom, "mail": mail, "homonym_confirmed": data.draw(st.booleans())}
+
+    def make_withdraw(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"reason": data.draw(st.sampled_from(WithdrawReason)), "note": "plus utile"}
+
+    def make_revoke(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"reason": data.draw(st.sampled_from(RevokeReason)), "note": "décidé ce jour"}
+
+    def make_expire(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {}
+
+    def make_confirm_removal(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"outcome": data.draw(st.sampled_from(RemovalOutcome))}
+
+    def make_renew(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"homonym_confirmed": data.draw(st.booleans())}

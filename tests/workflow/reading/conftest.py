@@ -1,0 +1,9 @@
+import pytest
+
+from tests.workflow.reading.office import Office
+from workflow.database import Database
+
+
+@pytest.fixture
+def office(database: Database) -> Office:
+    return Office(database)

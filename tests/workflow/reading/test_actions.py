@@ -1,0 +1,105 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from states.case import Decision
+from states.decide import decide
+from states.facts import Facts, Removal
+from states.vocabulary import CheckOutcome, CodeFate, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
+from tests.kit import factories as make
+from workflow.reading.actions import possible_actions
+from workflow.reading.next_step import next_step
+from workflow.reading.words import NOTES, details, is_known
+
+T = Trigger
+ENDED = datetime(2027, 9, 15, tzinfo=UTC)
+
+
+def can(role: Role, facts: Facts, now: datetime = make.NOW) -> list[Trigger]:
+    return [one.trigger for one in possible_actions(facts, make.actor(role), make.policy(), now)]
+
+
+@pytest.mark.rule("R1", "R2")
+def test_actions__of_a_chef_follow_the_state() -> None:
+    chef = Role.CHEF
+    assert can(chef, make.facts(State.DECLARED)) == [T.DELEGATE, T.REPORT_CHANGE, T.AMEND, T.WITHDRAW]
+    assert can(chef, make.facts(State.REQUESTED)) == [T.REPORT_CHANGE, T.WITHDRAW]
+    assert can(chef, make.facts(State.CODE_ISSUED)) == [T.CONFIRM_HANDOVER, T.REPORT_CHANGE]
+    assert can(chef, make.facts(State.REVOKED)) == [T.RENEW]
+
+
+@pytest.mark.rule("R2")
+@pytest.mark.parametrize("state", list(State))
+def test_actions__a_reader_has_none(state: State) -> None:
+    assert can(Role.READER, make.facts(state)) == []
+
+
+@pytest.mark.rule("R4")
+def test_actions__a_deputy_has_those_of_a_chef_unless_the_setting_forbids() -> None:
+    facts = make.facts(State.DECLARED)
+    assert can(Role.DEPUTY, facts) == can(Role.CHEF, facts)
+    strict = make.policy(deputy_may_act=False)
+    assert possible_actions(facts, make.deputy(), strict, make.NOW) == ()
+
+
+@pytest.mark.rule("R5")
+def test_actions__of_an_operator_say_which_are_on_behalf() -> None:
+    actions = possible_actions(make.facts(State.REQUESTED), make.operator(), make.policy(), make.NOW)
+    assert {a.trigger for a in actions if a.on_behalf} == {T.WITHDRAW}
+    assert {a.trigger for a in actions if not a.on_behalf} == {
+        T.CHECK_LISTING, T.CHECK_DELEGATION, T.SEND_BACK, T.ISSUE_CODE, T.REPORT_CHANGE, T.REVOKE,
+    }  # fmt: skip
+    assert actions[0].label == "vérifier la liste des RUPN"
+
+
+@pytest.mark.rule("R24")
+def test_actions__after_the_end_few_remain() -> None:
+    assert can(Role.OPERATOR, make.facts(State.REQUESTED), ENDED) == [T.REPORT_CHANGE, T.WITHDRAW, T.REVOKE, T.RENEW]
+    assert can(Role.SCHEDULE, make.facts(State.REQUESTED), ENDED) == [T.EXPIRE]
+    assert can(Role.SCHEDULE, make.facts(State.REQUESTED)) == []
+
+
+@pytest.mark.rule("R46", "R49")
+def test_actions__without_an_object_are_left_out() -> None:
+    removed = replace(make.facts(State.REVOKED), removal=Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED))
+    assert T.CONFIRM_REMOVAL in can(Role.OPERATOR, make.facts(State.REVOKED))
+    assert T.CONFIRM_REMOVAL not in can(Role.OPERATOR, removed)
+    assert T.SETTLE_CHANGE in can(Role.OPERATOR, make.facts_for(T.SETTLE_CHANGE))
+    assert T.SETTLE_CHANGE not in can(Role.OPERATOR, make.facts(State.CODE_ISSUED))
+
+
+def following(facts: Facts, now: datetime = make.NOW) -> Trigger | None:
+    step = next_step(facts, make.policy(), now)
+    return step.trigger if step else None
+
+
+def test_next__of_every_state() -> None:
+    found = {state: following(make.facts(state)) for state in State}
+    assert found == {
+        State.DECLARED: T.DELEGATE, State.DELEGATED: T.SIGN_CHARTER, State.CHARTER_SIGNED: T.SUBMIT,
+        State.REQUESTED: T.CHECK_LISTING, State.CODE_ISSUED: T.CONFIRM_HANDOVER, State.REVOKED: T.CONFIRM_REMOVAL,
+    }  # fmt: skip
+
+
+def test_next__of_what_was_found() -> None:
+    requested, issued = make.request(State.REQUESTED), make.facts(State.CODE_ISSUED)
+    assert following(make.facts(make.checked(requested))) is T.ISSUE_CODE
+    assert following(make.facts(make.checked(requested, listing=CheckOutcome.NEGATIVE))) is T.SEND_BACK
+    assert following(replace(issued, code_fate=CodeFate.UNDELIVERABLE)) is T.REISSUE_CODE
+    assert following(replace(issued, code_fate=CodeFate.HANDED_OVER)) is None
+    assert following(issued, ENDED) is T.EXPIRE
+    settled = make.report(settlement=Settlement.REISSUED, settled_at=make.NOW)
+    assert following(replace(issued, reports=(settled,))) is T.REISSUE_CODE
+    assert following(replace(make.facts(State.REVOKED), removal=None)) is None
+
+
+@pytest.mark.parametrize("trigger", list(Trigger))
+def test_words__say_all_that_the_rules_write(trigger: Trigger) -> None:
+    facts, actor, now = make.facts_for(trigger), make.actor_for(trigger), make.now_for(trigger)
+    decision = decide(facts, make.command(trigger), actor, now, make.policy())
+    assert isinstance(decision, Decision)
+    assert [key for key in decision.data if not is_known(key)] == []
+    assert all(NOTES[field] for field in decision.notes)
+    for label, value in details(trigger, decision.data):
+        assert "_" not in label + value, (label, value)

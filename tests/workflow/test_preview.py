@@ -1,0 +1,176 @@
+"""A preview writes nothing, and says what the run then does (R53)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from notifications.catalogue import CATALOGUE
+from notifications.mail import Draft
+from notifications.tables import MAILS
+from notifications.vocabulary import Kind
+from states.brake import Hold
+from states.vocabulary import Channel, RemovalKind
+from tests.kit import ending
+from tests.kit.clock import FakeClock
+from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNING
+from tests.kit.installed import OPERATOR
+from workflow import sweep
+from workflow.endings import EstablishmentEnd, Oddity, Summary, YearSummary
+from workflow.house import House
+from workflow.installation import schedule_actor
+from workflow.loading import REMOVAL
+from workflow.preview import Preview, count_live
+from workflow.rows import REQUEST
+
+pytestmark = pytest.mark.rule("R53")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(ending.SPRING)
+
+
+@pytest.fixture
+def house(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[House]:
+    """The small académie in autumn; the schedule has not run yet."""
+    house = ending.open_house(tmp_path, database_url, clock)
+    ending.fill(house, clock)
+    yield house
+    house.close()
+
+
+def look(house: House, at: Any = OVER) -> tuple[list[EstablishmentEnd], Summary]:
+    with house.database.read() as connection:
+        preview = Preview(connection, house.year_ends, house.mailer, now=house.clock.now(), at=at)
+        return list(preview.establishments()), preview.summary
+
+
+def only(summary: Summary) -> YearSummary:
+    [year] = summary.years
+    return year
+
+
+def dump(house: House) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    with house.database.read() as connection:
+        tables = SQLModel.metadata.sorted_tables
+        return {t.name: sorted(map(repr, connection.execute(t.select()).all())) for t in tables}
+
+
+def facts(draft: Draft) -> tuple[Any, ...]:
+    context = CATALOGUE[draft.kind].encode(draft.context)
+    return draft.kind.value, draft.audience.value, draft.recipient, draft.uai, context
+
+
+def test_preview__writes_nothing(house: House) -> None:
+    before = dump(house)
+    look(house)
+    assert dump(house) == before
+
+
+def test_preview__tells_each_establishment_and_what_is_odd(house: House) -> None:
+    found, summary = look(house)
+    assert [one.establishment.uai for one in found] == [FULL, BARE, CLOSED]
+    for one in found:
+        assert tuple(e.request.reference for e in one.requests) == REFERENCES[one.establishment.uai]
+    odd = {one.establishment.uai: (one.oddities, *(e.oddities for e in one.requests)) for one in found}
+    assert odd == {
+        FULL: ((), (), ()),
+        BARE: ((Oddity.NO_MAILBOX,), (Oddity.CODE_UNDELIVERABLE,)),
+        CLOSED: ((Oddity.CLOSED,), (Oddity.OPEN_REPORT,)),
+    }
+    year = only(summary)
+    assert (summary.requests, summary.establishments) == (4, 3)
+    assert year.departements == {"031": 3, "032": 1}
+    assert year.removals == {RemovalKind.REMOVE_RIGHTS: 3}
+    assert year.mails == {Kind.YEAR_END: 2}
+    assert [place.uai for place in year.without_mailbox] == [BARE]
+    assert summary.earlier_removals == {ending.ENDED: 1}
+
+
+@pytest.mark.rule("R50", "R54")
+def test_preview__announces_what_the_run_then_stores(house: House, clock: FakeClock) -> None:
+    ending.tick_monthly(house, clock)
+    found, summary = look(house)
+    announced = [facts(one.mail) for one in found] + [facts(year.report) for year in summary.years if year.report]
+    with house.database.read() as connection:
+        known = set(connection.execute(select(MAILS.c.id)).scalars())
+    clock.set(OVER)
+    assert house.ticker.tick().revoked == {RUNNING: summary.requests}
+    columns = (MAILS.c.kind, MAILS.c.audience, MAILS.c.recipient, MAILS.c.uai, MAILS.c.context)
+    with house.database.read() as connection:
+        stored = connection.execute(select(*columns).where(MAILS.c.id.not_in(known)).order_by(MAILS.c.id)).all()
+        live = select(REQUEST.c.reference).where(REQUEST.c.last_trigger == "expire").order_by(REQUEST.c.reference)
+        revoked = connection.execute(live).scalars().all()
+        opened = select(REMOVAL.c.reference, REMOVAL.c.kind).where(REMOVAL.c.opened_at == OVER)
+        removals = {tuple(row) for row in connection.execute(opened)}
+    assert [tuple(row) for row in stored] == announced
+    assert revoked == [ending.request.reference for one in found for ending in one.requests]
+    assert removals == {(e.request.reference, e.removal.value) for o in found for e in o.requests if e.removal}
+
+
+def test_preview__is_the_same_in_small_batches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = look(house)
+    monkeypatch.setattr(sweep, "BATCH", 1)
+    assert look(house) == whole
+
+
+def test_preview__before_the_end_nothing(house: House) -> None:
+    found, summary = look(house, OVER - timedelta(seconds=1))
+    assert (found, summary.years, summary.requests) == ([], [], 0)
+
+
+@pytest.mark.rule("R51", "R52")
+def test_preview__a_schedule_that_never_ran_would_hold_unless_it_runs(house: House) -> None:
+    held = only(look(house)[1]).held
+    assert held is not None
+    assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, True)
+
+
+@pytest.mark.rule("R51", "R52")
+def test_preview__a_running_schedule_is_held_by_its_own_absence_only(house: House, clock: FakeClock) -> None:
+    house.ticker.tick()
+    held = only(look(house)[1]).held
+    assert held is not None
+    assert (held.hold, held.avoidable) == (Hold.ABSENCE, True)
+    ending.tick_monthly(house, clock)
+    assert only(look(house)[1]).held is None
+
+
+@pytest.mark.rule("R52")
+@pytest.mark.parametrize("ticked", [False, True])
+def test_preview__tells_why_a_past_end_is_held(house: House, clock: FakeClock, ticked: bool) -> None:
+    clock.set(OVER + timedelta(days=1))
+    if ticked:
+        house.ticker.tick()
+    held = only(look(house, clock.now())[1]).held
+    assert held is not None
+    assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, False)
+
+
+@pytest.mark.rule("R22")
+def test_preview__two_years_at_once_one_with_a_default_date(house: House, clock: FakeClock) -> None:
+    clock.set(OVER - timedelta(days=30))
+    ending.declare(house, FULL, "Suivante", RUNNING.next)
+    _, summary = look(house, house.policy.calendar.end_of(RUNNING.next).ends_at)
+    assert [(year.end.school_year, year.end.is_default) for year in summary.years] == [
+        (RUNNING, False), (RUNNING.next, True),
+    ]  # fmt: skip
+    assert (summary.requests, summary.establishments) == (5, 4)
+
+
+@pytest.mark.rule("R52")
+def test_count_live__before_and_after_a_confirmed_end(house: House, clock: FakeClock) -> None:
+    clock.set(OVER)
+    house.ticker.tick()
+    with house.database.read() as connection:
+        assert count_live(connection, RUNNING) == (4, 3)
+    end = house.year_ends.confirm(RUNNING, house.people.operator(OPERATOR, Channel.CLI))
+    assert house.year_ends.run(end, schedule_actor(house.database)) == 4
+    with house.database.read() as connection:
+        assert count_live(connection, RUNNING) == (0, 0)
