@@ -23,8 +23,8 @@ _MAIL = (
 def durability(database: Database) -> str:
     """The settings under which both were timed."""
     with database.engine.connect() as connection:
+        names: tuple[str, ...] = ("fsync", "synchronous_commit", "wal_level")
         if database.is_postgresql:
-            names = ("fsync", "synchronous_commit", "wal_level")
             return ", ".join(f"{n}={connection.exec_driver_sql(f'SHOW {n}').scalar()}" for n in names)
         names = ("journal_mode", "synchronous")
         return ", ".join(f"{n}={connection.exec_driver_sql(f'PRAGMA {n}').scalar()}" for n in names)

@@ -76,22 +76,34 @@ def _batch(connection: Connection, numbers: range) -> None:
     ]  # fmt: skip
     connection.execute(insert(ESTABLISHMENT), rows)
     requests = [_request(number) for number in numbers]
-    births = [_event(r["reference"], EMPTY, "declare", None, "declared") for r in requests]
+    births = [
+        _event(r["reference"], EMPTY, "declare", None, "declared", uai=r["uai"], school_year=str(YEAR))
+        for r in requests
+    ]
     issues = [
         _event(b["stream"], Link(b["hash"], 1), "issue_code", "declared", "code_issued") for b in births
     ]  # fmt: skip
     connection.execute(insert(EVENT), births + issues)
     connection.execute(insert(REQUEST), [r | {"chain_head": b["hash"]} for r, b in zip(requests, births, strict=True)])
-    changes = ("state", "version", "chain_head", "chain_length", "code_issued_at", "handed_on", "expires_on")
+    changes = (
+        "state",
+        "version",
+        "chain_head",
+        "chain_length",
+        "code_issued_at",
+        "handed_on",
+        "expires_on",
+        "last_trigger",
+    )
     issue = update(REQUEST).where(REQUEST.c.reference == bindparam("b_reference"))
     connection.execute(issue.values({name: bindparam(name) for name in changes}), [
         {"b_reference": e["stream"], "state": "code_issued", "version": 2, "chain_head": e["hash"], "chain_length": 2,
-         "code_issued_at": BORN, "handed_on": BORN.date(), "expires_on": date(2027, 8, 31)} for e in issues
+         "code_issued_at": BORN, "handed_on": BORN.date(), "expires_on": date(2027, 8, 31), "last_trigger": "issue_code"} for e in issues
     ])  # fmt: skip
 
 
-def _event(stream: str, link: Link, kind: str, source: str | None, target: str) -> dict[str, Any]:
-    return NOTARY.event((stream, link), kind, (source, target), OPERATOR, BORN, {}, [])
+def _event(stream: str, link: Link, kind: str, source: str | None, target: str, **data: str) -> dict[str, Any]:
+    return NOTARY.event((stream, link), kind, (source, target), OPERATOR, BORN, data, [])
 
 
 def _request(number: int) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class _Compiled:
 
 @lru_cache(maxsize=256)
 def _insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> _Compiled:
-    return _Compiled(insert(table).compile(dialect=dialect, column_keys=list(columns)), dialect)  # type: ignore[arg-type]
+    return _Compiled(insert(table).compile(dialect=dialect, column_keys=list(columns)), dialect)
 
 
 @lru_cache(maxsize=256)
@@ -51,7 +51,7 @@ def _update(table: Table, keys: tuple[str, ...], columns: tuple[str, ...], diale
     statement = (
         update(table).where(*where).values({name: bindparam(name, type_=table.c[name].type) for name in columns})
     )
-    return _Compiled(statement.compile(dialect=dialect), dialect)  # type: ignore[arg-type]
+    return _Compiled(statement.compile(dialect=dialect), dialect)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -5,8 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from portal import drawing
-from portal.drawing import LEADING, action, box, element, line, text
-from states.machine import UNBORN
+from portal.drawing import LEADING, action, box, element, line, shown, text
 from states.table import BEFORE, TABLE, Transition
 from states.vocabulary import LIVE_STATES, Role, State
 
@@ -20,13 +19,9 @@ LEGEND: Final = {
     Role.SCHEDULE: "l'échéancier, de lui-même",
 }
 
-ANYWHERE: Final = tuple(
-    line for line in TABLE if {(state, state) for state in LIVE_STATES} <= set(line.arrows)
-)  # fmt: skip
+ANYWHERE: Final = tuple(row for row in TABLE if {(state, state) for state in LIVE_STATES} <= set(row.arrows))
 """What leaves any live request where it stands: told once, not in each state."""
-ENDINGS: Final = tuple(
-    line for line in TABLE if len(line.sources) > 1 and {target for _, target in line.arrows} == {State.REVOKED}
-)  # fmt: skip
+ENDINGS: Final = tuple(row for row in TABLE if len(row.sources) > 1 and {to for _, to in row.arrows} == {State.REVOKED})
 
 WIDTH, LEFT, BOX, GAP, HEAD = 680, 108, 364, 84, 40
 DOWN, BUS, STEP = LEFT + 104, LEFT + BOX + 30, 26
@@ -60,12 +55,6 @@ def _tops() -> dict[State, int]:
     return tops
 
 
-def _arrow(transition: Transition, source: State | None, target: State, drawn: str) -> str:
-    """A drawing with the arrow of the table that it shows: a test holds the two together."""
-    start = source.value if source else UNBORN
-    return element("g", drawn, data_trigger=transition.trigger.value, data_from=start, data_to=target.value)
-
-
 def _label(transition: Transition, at: tuple[float, float], width: int) -> tuple[str, int]:
     return action(at, transition.trigger.label, transition.roles, width)
 
@@ -73,10 +62,10 @@ def _label(transition: Transition, at: tuple[float, float], width: int) -> tuple
 def _births(tops: dict[State, int]) -> Iterator[str]:
     born = [line for line in TABLE if line.is_birth]
     yield element("circle", cx=DOWN, cy=72, r=9, fill=drawing.INK)
+    way = line((DOWN, 80), (DOWN, tops[State.DECLARED]), arrow=True)
     for index, transition in enumerate(born):
-        target = transition.arrows[0][1]
         drawn, _ = _label(transition, (DOWN + 22, 94 + index * LEADING), IN_BOX)
-        yield _arrow(transition, BEFORE, target, line((DOWN, 80), (DOWN, tops[target]), arrow=True) + drawn)
+        yield shown(transition, BEFORE, transition.arrows[0][1], way + drawn)
 
 
 def _boxes(tops: dict[State, int]) -> Iterator[str]:
@@ -88,7 +77,7 @@ def _boxes(tops: dict[State, int]) -> Iterator[str]:
         y = top + HEAD + 20
         for transition in within(state):
             drawn, lines = _label(transition, (LEFT + 18, y), IN_BOX)
-            yield _arrow(transition, state, state, drawn)
+            yield shown(transition, state, state, drawn)
             y += lines * LEADING
 
 
@@ -99,7 +88,7 @@ def _forward(tops: dict[State, int]) -> Iterator[str]:
                 start = tops[source] + _height(source)
                 lines = drawing.height_of([transition.trigger.label], IN_GAP)
                 drawn, _ = _label(transition, (DOWN + 22, start + 60 - 12 * lines), IN_GAP)
-                yield _arrow(transition, source, target, line((DOWN, start), (DOWN, tops[target]), arrow=True) + drawn)
+                yield shown(transition, source, target, line((DOWN, start), (DOWN, tops[target]), arrow=True) + drawn)
 
 
 def _backward(tops: dict[State, int]) -> Iterator[str]:
@@ -116,7 +105,7 @@ def _backward(tops: dict[State, int]) -> Iterator[str]:
             drawn = line((LEFT, start), (lane, start), (lane, end), (LEFT, end), arrow=True)
             if number == 0:
                 drawn += _label(transition, (lane + 10, start - 62), 15)[0]
-            yield _arrow(transition, source, target, drawn)
+            yield shown(transition, source, target, drawn)
 
 
 def _endings(tops: dict[State, int]) -> Iterator[str]:
@@ -130,7 +119,7 @@ def _endings(tops: dict[State, int]) -> Iterator[str]:
         for source in sources:
             start, stop = tops[source] + 18 + 14 * index, end + 18 + 14 * index
             drawn = line((right, start), (lane, start), (lane, stop), (right, stop), arrow=True)
-            yield "".join(_arrow(one, source, State.REVOKED, drawn if one is together[0] else " ") for one in together)
+            yield "".join(shown(one, source, State.REVOKED, drawn if one is together[0] else " ") for one in together)
         at, y = (lane - 150 if index == 0 else lane + 12), end - 38
         for transition in together:
             drawn, lines = _label(transition, (at, y), IN_LANE)
@@ -145,7 +134,7 @@ def _notes(top: int) -> tuple[list[str], int]:
         where = "dans tous les états" if State.REVOKED in transition.sources else "avant la révocation"
         drawn, lines = action((24, y), f"{transition.trigger.label}, {where}", transition.roles, IN_NOTE)
         parts.append(
-            "".join(_arrow(transition, s, s, drawn if s is State.DECLARED else " ") for s in transition.sources)
+            "".join(shown(transition, s, s, drawn if s is State.DECLARED else " ") for s in transition.sources)
         )
         y += lines * LEADING
     parts.append(text((24, y + 26), "Qui agit", class_="name"))

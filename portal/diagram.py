@@ -1,5 +1,6 @@
 """The life of a request as a picture, drawn from the table itself: SVG of our own, or Mermaid by ``transitions``."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from states.table import BEFORE, TABLE, Transition
 from states.vocabulary import Role
 
 TITLE: Final = "La vie d'une demande de clé ODA"
+_STYLE: Final = re.compile(r"\s*class", re.IGNORECASE)
+"""The library's own colours, in the way of a reader's theme."""
 
 
 def svg() -> str:
@@ -61,5 +64,7 @@ def mermaid() -> str:
             return [state for state in states if state["name"] != UNBORN], born
 
     machine: Any = build(GraphMachine, graph_engine="mermaid")
+    machine.machine_attributes = {**machine.machine_attributes, "rankdir": "TB"}
     source: str = French(machine).get_graph(title=f"title: {TITLE}").source
-    return "\n".join(row.rstrip() for row in source.splitlines() if UNBORN not in row) + "\n"
+    kept = (row.rstrip() for row in source.splitlines() if UNBORN not in row and not _STYLE.match(row))
+    return "\n".join(kept) + "\n"

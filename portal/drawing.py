@@ -5,7 +5,9 @@ from html import escape
 from textwrap import wrap
 from typing import Final
 
-from states.vocabulary import Role
+from states.machine import UNBORN
+from states.table import Transition
+from states.vocabulary import Role, State
 
 INK, PAPER, LINE = "#161616", "#ffffff", "#3a3a3a"
 FONT: Final = "Marianne, 'Liberation Sans', Arial, 'DejaVu Sans Condensed', sans-serif"
@@ -65,6 +67,12 @@ def action(at: Point, label: str, roles: frozenset[Role], width: int) -> tuple[s
 def height_of(labels: Sequence[str], width: int) -> int:
     """How many lines ``labels`` take, each on lines of its own."""
     return sum(len(wrap(label, width)) for label in labels)
+
+
+def shown(transition: Transition, source: State | None, target: State, drawn: str) -> str:
+    """A drawing with the arrow of the table that it shows: a test holds the two together."""
+    start = source.value if source else UNBORN
+    return element("g", drawn, data_trigger=transition.trigger.value, data_from=start, data_to=target.value)
 
 
 def document(size: tuple[int, int], title: str, description: str, body: str) -> str:

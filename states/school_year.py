@@ -18,10 +18,12 @@ class SchoolYear:
 
     @classmethod
     def parse(cls, text: str) -> "SchoolYear":
-        """Read ``2026-2027``, in this century. Raises ValueError, in French, on anything else."""
-        found = re.fullmatch(r"\s*(20[0-9]{2})\s*[-/]\s*([0-9]{4})\s*", text)
+        """Read ``2026-2027``, of this century. Raises ValueError, in French, on anything else."""
+        found = re.fullmatch(r"\s*([0-9]{4})\s*[-/]\s*([0-9]{4})\s*", text)
         if not found or int(found[2]) != int(found[1]) + 1:
             raise ValueError(f"« {text} » n'est pas une année scolaire : écrire par exemple 2026-2027")
+        if not found[1].startswith("20"):
+            raise ValueError(f"« {text} » est une année hors du calendrier, qui va de 2000-2001 à 2099-2100")
         return cls(int(found[1]))
 
     @property

@@ -11,6 +11,7 @@ from notifications.surroundings import Link, Surroundings
 from states.policy import Policy
 from workflow import installation, schema, storage
 from workflow.database import Database
+from workflow.directory import Directory
 from workflow.engine import Engine
 from workflow.journal import Notary
 from workflow.mail_events import MailJournal
@@ -37,6 +38,7 @@ class House:
     year_ends: YearEnds
     people: People
     mail_journal: MailJournal
+    directory: Directory
     ticker: Ticker
     dispatcher: Dispatcher
 
@@ -80,10 +82,16 @@ def bootstrap(
     clock = clock or SystemClock()
     secrets = Secrets(settings.secrets_directory, environ)
     notary = Notary(secrets.read("journal-key").get_secret_value().encode())
+    own = database is None
     database = database or open_database(settings, environ)
-    with database.read() as connection:
-        schema.require_current(connection)
-        installation.check_key(connection, notary)
+    try:
+        with database.read() as connection:
+            schema.require_current(connection)
+            installation.check_key(connection, notary)
+    except BaseException:
+        if own:
+            database.dispose()
+        raise
     password = secrets.find("smtp-password")
     policy = policy_of(settings)
     sealer = Sealer([secrets.read("seal-key").get_secret_value()])
@@ -99,7 +107,8 @@ def bootstrap(
     ticker = Ticker(engine, year_ends, mailer, installation.schedule_actor(database))
     return House(
         settings=settings, database=database, clock=clock, policy=policy, notary=notary, mailer=mailer, engine=engine,
-        year_ends=year_ends, people=people, mail_journal=mail_journal, ticker=ticker, dispatcher=dispatcher,
+        year_ends=year_ends, people=people, mail_journal=mail_journal,
+        directory=Directory(database, notary, clock, settings.academie.code), ticker=ticker, dispatcher=dispatcher,
     )  # fmt: skip
 
 

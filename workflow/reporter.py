@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, func, select
 
 from notifications.mailer import Mailer
-from states import french
 from states.brake import Hold
 from states.school_year import YearEnd
 from states.vocabulary import RemovalKind
@@ -24,7 +23,7 @@ class Reporter:
     def year_ended(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None:
         """One report of a swept year: how many, and what is left to remove (R54)."""
         swept = OCCURRENCE.c.key == done_key(end) + ":" + ESTABLISHMENT.c.uai
-        of_sweep = select(ESTABLISHMENT).where(exists().where(swept))
+        of_sweep = select(ESTABLISHMENT).where(exists().where(swept)).order_by(ESTABLISHMENT.c.uai)
         establishments = [establishment_from(row) for row in connection.execute(of_sweep)]
         to_do = (
             select(REMOVAL.c.kind, func.count().label("number"))
@@ -45,6 +44,5 @@ class Reporter:
         """The alert that a year's end is held, and why (R52)."""
         live = select(func.count()).where(REQUEST.c.school_year == str(end.school_year), IS_LIVE)
         requests = connection.execute(live).scalar_one()
-        why = f"La fin de l'année {end.school_year} ({french.day(end.last_day)}) est retenue : {hold.label}."
-        alert = self._mailer.brake_alert(end, requests=requests, why=why)
+        alert = self._mailer.brake_alert(end, requests=requests, why=hold.label)
         self._mailer.enqueue(connection, [replace(alert, dedupe_key=None)], now)

@@ -13,9 +13,11 @@ from states.brake import Hold, Verdict
 from states.case import Scalar
 from states.happening import Happening
 from states.school_year import SchoolYear, YearEnd
+from states.vocabulary import Role
 from workflow import installation
 from workflow.engine import Engine
 from workflow.foresight import RECORD, Foresight, Judged, live_years, mark_alive
+from workflow.people import NotAllowed
 from workflow.rows import school_year
 from workflow.sweep import Sweep
 
@@ -76,15 +78,21 @@ class YearEnds:
             self._reporter.year_ended(connection, end, revoked, now)
 
     def held(self) -> list[HeldYear]:
-        """The ends that the brake holds and nobody has confirmed."""
+        """The ends that the brake holds and nobody has confirmed; one whose date has moved since is judged anew."""
         query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
         holds = {hold.value: hold for hold in Hold}
         with self._engine.database.read() as connection:
             rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
-        return [HeldYear(school_year(r.school_year), r.last_day, holds[r.held_why], r.held_at) for r in rows]
+        found = [
+            (HeldYear(school_year(r.school_year), r.last_day, holds[r.held_why], r.held_at), r.ends_at) for r in rows
+        ]
+        calendar = self._engine.policy.calendar
+        return [held for held, ends_at in found if calendar.end_of(held.school_year).ends_at == ends_at]
 
     def confirm(self, year: SchoolYear, actor: Actor) -> YearEnd:
-        """Let a held end run (R52). Raises NothingHeld; the caller then sweeps with ``run``."""
+        """Let a held end run (R52); the caller then sweeps with ``run``. Raises NotAllowed, NothingHeld."""
+        if actor.role is not Role.OPERATOR:
+            raise NotAllowed("Seul un opérateur confirme une fin d'année retenue (R52).")
         end, now = self._engine.policy.calendar.end_of(year), self._engine.clock.now()
         held = (
             RECORD.c.school_year == str(year), RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None),

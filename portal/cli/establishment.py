@@ -8,7 +8,7 @@ from portal.cli.cells import cell, printable
 from portal.cli.context import App, pass_app
 from portal.cli.exits import say
 from portal.cli.french import FrenchGroup, Uai
-from portal.cli.opening import directory_of, opened
+from portal.cli.opening import opened
 from portal.cli.output import emit, json_option
 
 LIST = {
@@ -61,7 +61,7 @@ def list_(
     is_open = None if everything else not closed
     criteria = Criteria(departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search)
     with opened(app) as (house, actor):
-        found = directory_of(house).establishments(actor, criteria, limit=limit + 1, after=after)
+        found = house.directory.establishments(actor, criteria, limit=limit + 1, after=after)
     emit([asdict(one) for one in found[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
     if len(found) > limit:
         say([f"La suite : ajouter --after {found[limit - 1].uai}"])
@@ -73,7 +73,7 @@ def list_(
 @pass_app
 def show(app: App, uai: str, as_json: bool) -> None:
     with opened(app) as (house, actor):
-        found, requests = directory_of(house).establishment(actor, uai)
+        found, requests = house.directory.establishment(actor, uai)
     rows = [asdict(request) for request in requests]
     one = asdict(found)
     if as_json:
@@ -99,7 +99,7 @@ def set_mailbox(app: App, uai: str, address: str | None, why: str, clear: bool) 
     if clear == (address is not None):
         raise click.UsageError("Donner une adresse, ou --clear.")
     with opened(app) as (house, actor):
-        change = directory_of(house).set_mailbox(uai, address, why, actor)
+        change = house.directory.set_mailbox(uai, address, why, actor)
     before, after = change.before or "(aucune)", change.after or "(aucune)"
     told = f"{before} → {after}" if change.is_done else f"{after} ; c'était déjà le cas, rien n'a changé"
     click.echo(printable(f"Boîte de {change.uai} ({change.nom}) : {told}."))

@@ -6,7 +6,7 @@ import click
 
 from portal.cli.context import App, pass_app
 from portal.cli.french import FilePath, FrenchGroup
-from portal.cli.opening import directory_of, opened
+from portal.cli.opening import opened
 
 
 @click.group("import", cls=FrenchGroup, help="Importe l'annuaire des établissements.")
@@ -35,7 +35,7 @@ def establishments(app: App, file: Path, dry_run: bool, accept_loss: bool, as_js
     from workflow.directory.refusals import massive_loss
 
     with opened(app) as (house, actor), file.open("rb") as source:
-        imported = directory_of(house).import_file(source, actor, dry_run=dry_run, accept_loss=accept_loss)
+        imported = house.directory.import_file(source, actor, dry_run=dry_run, accept_loss=accept_loss)
     write(imported, as_json)
     if imported.is_dry_run and imported.loss.is_massive and not accept_loss:
         raise refused([massive_loss(imported.loss)], "Cet import serait refusé.")

@@ -11,7 +11,6 @@ from states.vocabulary import Channel, Role
 
 if TYPE_CHECKING:
     from states.actors import Actor
-    from workflow.directory import Directory
     from workflow.house import House
     from workflow.people import People
 
@@ -52,10 +51,3 @@ def _account() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-def directory_of(house: "House") -> "Directory":
-    """The establishments of the installation."""
-    from workflow.directory import Directory
-
-    return Directory(house.database, house.notary, house.clock, house.settings.academie.code)

@@ -56,7 +56,7 @@ def _of_year(year: YearSummary, zone: str | None) -> Iterator[str]:
         yield f"  courriel, « {year.report.kind.label} » : 1 → {year.report.recipient}"
     if end.is_default:
         yield "  ! la date de fin est une date par défaut : donner la vraie dans les réglages (school_year)"
-    yield from (f"  ! {oddity.label} : {count}" for oddity, count in sorted(year.oddities.items()))
+    yield from (f"  ! {count} × {oddity.label}" for oddity, count in sorted(year.oddities.items()))
     if year.held:
         yield f"  ! {_held(year, year.held)}"
 

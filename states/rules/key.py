@@ -31,8 +31,8 @@ def extension_problems(case: Case[IssueCode]) -> Iterator[Reason]:
     """The key of ``extends`` is the person's and still works (R40)."""
     if not case.policy.one_key_a_person:
         yield more.key_scope_is_request()
-    else:
-        yield from (more.not_extendable(case.command.extends or "", why) for why in _obstacles(case))
+    elif whys := list(_obstacles(case)):
+        yield more.not_extendable(case.command.extends or "", " ; ".join(whys))
 
 
 def _obstacles(case: Case[IssueCode]) -> Iterator[str]:

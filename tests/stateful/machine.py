@@ -19,12 +19,12 @@ from states.vocabulary import (
     Trigger,
 )  # fmt: skip
 from tests.kit.databases import fresh_url
+from tests.kit.world import ACTORS, SCHOOLS, World
 from tests.stateful.announced import announced, happened, is_held, stock
 from tests.stateful.effects import Effects
 from tests.stateful.model import Model, ends_at, today
 from tests.stateful.values import NEXT, OPERATOR_TRIGGERS, PEOPLE, Values, days
 from tests.stateful.verdicts import Verdicts
-from tests.stateful.world import ACTORS, SCHOOLS, World
 
 START = datetime(2026, 6, 15, 9, tzinfo=UTC)
 TRIGGERS = [t for t in Trigger if t is not Trigger.DECLARE]

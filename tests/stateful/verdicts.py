@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from states import commands as c
 from states.vocabulary import Change, ReissueReason, RemovalOutcome, Settlement
 from states.words import fold_mail, person_key
+from tests.kit.world import SCHOOLS
 from tests.stateful.model import (
     AFTER_END,
     SOURCES,
@@ -17,7 +18,6 @@ from tests.stateful.model import (
     opening,
     today,
 )
-from tests.stateful.world import SCHOOLS
 
 VERSION = "2026-1"
 MAX_AGE = timedelta(days=30)

@@ -19,6 +19,7 @@ from states.vocabulary import (
     ReissueReason,
     RemovalKind,
     RemovalOutcome,
+    RevokeReason,
     Settlement,
     State,
     Trigger,
@@ -31,42 +32,50 @@ ISSUED = f.request(S.CODE_ISSUED)
 HERE = f.other(S.DECLARED, uai=f.UAI)
 JULY = datetime(2027, 7, 10, 9, tzinfo=UTC)
 EXTENDING = {"code": None, "extends": "ODA-2026-00001"}
+TWO_HOLDERS = (f.other(), f.other(mail="autre@x.fr"))
 ELSEWHERE_AND_LATER = (f.other(), HERE.with_(school_year=f.YEAR.next))
 COMPROMISED = {"reason": ReissueReason.COMPROMISED}
 DONE = Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED)
 SETTLED = f.report(settlement=Settlement.NO_EFFECT)
 WORN = f.checked(f.request(S.REQUESTED), on=date(2026, 8, 1))
 NEGATIVE = f.checked(f.request(S.REQUESTED), listing=CheckOutcome.NEGATIVE)
+WORN_OUT = f.other(S.REVOKED, expires_on=date(2026, 8, 31))
+UNKNOWN = f.calendar(rentrees={})
 NO_MAILBOX = f.establishment(is_open=False, mailbox=None)
 
 Scene = tuple[Trigger, Facts | None, dict[str, Any], dict[str, Any]]
 SCENES: dict[str, tuple[Scene, ...]] = {
     "unknown_request": ((T.REVOKE, f.facts(establishment=None), {}, {}),),
     "wrong_state": (*((trigger, f.facts(S.REVOKED), {}, {}) for trigger in (T.DELEGATE, T.WITHDRAW, T.REVOKE)),
+                    (T.WITHDRAW, f.facts(S.CODE_ISSUED), {}, {}),
                     (T.ISSUE_CODE, f.facts(S.DECLARED, last=None), {}, {})),
     "wrong_role": tuple((trigger, None, {}, {"actor": f.reader()}) for trigger in Trigger),
     "not_your_establishment": ((T.DELEGATE, None, {}, {"actor": f.chef(f.OTHER_UAI)}),),
     "deputy_may_not_act": ((T.DELEGATE, None, {}, {"actor": f.deputy(), "deputy_may_act": False}),),
     "behalf_needed": ((T.DELEGATE, None, {}, {"actor": f.operator()}),),
-    "four_eyes": ((T.ISSUE_CODE, f.facts(READY.with_(acted_on_behalf=frozenset({10}))), {}, {"four_eyes": True}),),
+    "four_eyes": ((T.ISSUE_CODE, f.facts(READY.with_(acted_on_behalf=frozenset({10}))), {}, {"four_eyes": True}),
+                  (T.CONFIRM_HANDOVER, f.facts(ISSUED.with_(issued_by=10)), {"on_behalf": f.on_behalf()},
+                   {"actor": f.operator(), "four_eyes": True})),
     "changed_meanwhile": ((T.DELEGATE, None, {"expected_version": 9}, {}),
                           (T.DELEGATE, f.facts(S.DECLARED, last=None), {"expected_version": 9}, {})),
     "unknown_establishment": tuple(
         (T.DECLARE, f.facts(establishment=None), {"uai": uai, "on_behalf": f.on_behalf()}, {"actor": f.operator()})
-        for uai in (f.UAI, "0310001A", "31")),
+        for uai in (f.UAI, "0310001A", "31", " ")),
     "closed_establishment": ((T.DECLARE, f.facts(establishment=NO_MAILBOX), {}, {}),),
     "no_mailbox": ((T.ISSUE_CODE, f.facts(READY, establishment=NO_MAILBOX), {}, {}),),
     "bad_field": (*((T.DECLARE, None, {"nom": nom, "prenom": nom, "mail": nom}, {})
                     for nom in ("", "x" * 200, "a\nb", "<a>", "12")),
                   *((T.DELEGATE, None, {"why": why}, {}) for why in ("", "x" * 1001, "\x00")),
                   (T.SEND_BACK, None, {"why": ""}, {}), (T.CHECK_LISTING, None, {"source": ""}, {}),
-                  (T.REVOKE, None, {"note": "\x00"}, {}), (T.SETTLE_CHANGE, None, {"why": ""}, {}),
+                  (T.REVOKE, None, {"note": "\x00"}, {}), (T.REVOKE, None, {"reason": RevokeReason.OTHER}, {}),
+                  (T.SETTLE_CHANGE, None, {"why": ""}, {}),
                   (T.DELEGATE, None, {"on_behalf": f.on_behalf(who="", when="")}, {"actor": f.operator()})),
     "same_person": ((T.DECLARE, f.facts(others=(HERE,)), {}, {}),),
     "homonym": ((T.DECLARE, f.facts(others=(HERE.with_(mail="autre@x.fr"),)), {}, {}),),
     "year_closed": ((T.DECLARE, None, {"school_year": SchoolYear(2030)}, {"now": JULY}),),
-    "year_ended": ((T.DELEGATE, None, {}, {"now": f.now_for(T.EXPIRE)}),),
-    "year_not_ended": ((T.EXPIRE, None, {}, {"now": f.NOW}),),
+    "year_ended": ((T.DELEGATE, None, {}, {"now": f.now_for(T.EXPIRE)}),
+                   (T.DELEGATE, None, {}, {"now": f.now_for(T.EXPIRE), "calendar": UNKNOWN})),
+    "year_not_ended": ((T.EXPIRE, None, {}, {"now": f.NOW}), (T.EXPIRE, None, {}, {"now": f.NOW, "calendar": UNKNOWN})),
     "not_renewable": ((T.RENEW, f.facts(ISSUED), {}, {}),),
     "wrong_renewal_year": ((T.RENEW, f.facts(ISSUED), {"school_year": f.YEAR}, {"now": JULY}),),
     "date_out_of_bounds": (
@@ -74,6 +83,7 @@ SCENES: dict[str, tuple[Scene, ...]] = {
         (T.DELEGATE, None, {"made_on": date(2030, 1, 1)}, {}),
         (T.SIGN_CHARTER, None, {"signed_on": date(2026, 1, 1)}, {}),
         (T.CHECK_LISTING, None, {"checked_on": date(2030, 1, 1)}, {}),
+        (T.CHECK_DELEGATION, None, {"checked_on": date(2026, 9, 14)}, {}),
         (T.CONFIRM_HANDOVER, None, {"handed_on": date(2026, 1, 1)}, {}),
         (T.REPORT_CHANGE, None, {"effective_on": date(2040, 1, 1)}, {}),
         (T.CONFIRM_EXPIRY, None, {"expires_on": date(2040, 1, 1)}, {})),
@@ -85,34 +95,44 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "check_negative": ((T.ISSUE_CODE, f.facts(NEGATIVE), {}, {}),),
     "check_void": ((T.ISSUE_CODE, f.facts(READY.with_(nom="Autre")), {}, {}),),
     "check_too_old": ((T.ISSUE_CODE, f.facts(WORN), {}, {}),
-                      (T.ISSUE_CODE, f.facts(WORN), {}, {"checks_max_age_days": 1})),
+                      (T.ISSUE_CODE, f.facts(WORN), {}, {"checks_max_age_days": 1}),
+                      (T.ISSUE_CODE, f.facts(WORN), {}, {"checks_max_age_days": 0}),
+                      (T.CHECK_LISTING, None, {"checked_on": date(2026, 9, 11)}, {})),
     "code_or_extension": ((T.ISSUE_CODE, None, {"code": None}, {}),),
     "code_format": ((T.REISSUE_CODE, None, {"code": Code(clear="?")}, {}),),
     "not_extendable": tuple(
         (T.ISSUE_CODE, f.facts(READY, extended=source, extended_removal=DONE), EXTENDING, {})
-        for source in (None, READY, f.other(nom="Autre", mail="autre@x.fr"), f.other(S.DECLARED), f.other(S.REVOKED))),
-    "key_in_use": ((T.ISSUE_CODE, f.facts(READY, others=(f.other(),)), {}, {}),),
+        for source in (None, READY, f.other(nom="Autre", mail="autre@x.fr"), f.other(S.DECLARED), WORN_OUT)),
+    "key_in_use": tuple((trigger, f.facts(of, others=TWO_HOLDERS), {}, {})
+                        for trigger, of in ((T.ISSUE_CODE, READY), (T.REISSUE_CODE, ISSUED))),
     "key_scope_is_request": (
         (T.ISSUE_CODE, None, {"code": None, "extends": "ODA-2027-00077"}, {"one_key_a_person": False}),),
     "nothing_to_tick": ((T.CONFIRM_EXPIRY, None, {"expires_on": None}, {}),),
     "report_first": ((T.REISSUE_CODE, None, COMPROMISED, {}),),
     "report_still_open": (
-        (T.REISSUE_CODE, f.facts(ISSUED, reports=(f.report(1, Change.KEY_COMPROMISED),)), COMPROMISED, {}),),
+        (T.REISSUE_CODE, f.facts(ISSUED, reports=(f.report(1, Change.KEY_COMPROMISED),)), {}, {}),),
     "nothing_to_hand_over": ((T.CONFIRM_HANDOVER, f.facts(ISSUED.with_(extends="ODA-2027-00077")), {}, {}),),
     "already_handed_over": ((T.CONFIRM_HANDOVER, f.facts(ISSUED.with_(handed_on=f.TODAY)), {}, {}),),
     "code_not_delivered": tuple((T.CONFIRM_HANDOVER, f.facts(ISSUED, code_fate=fate), {}, {})
                                 for fate in (CodeFate.WAITING, CodeFate.UNDELIVERABLE)),
+    "no_key_to_report": ((T.REPORT_CHANGE, f.facts(S.REQUESTED), {"change": Change.KEY_LOST}, {}),),
+    "already_reported": ((T.REPORT_CHANGE, f.facts(ISSUED, reports=(f.report(),)), {}, {}),),
     "no_such_report": ((T.SETTLE_CHANGE, f.facts(ISSUED), {}, {}), (T.SETTLE_CHANGE, None, {"report": 7}, {})),
     "which_report": ((T.SETTLE_CHANGE, f.facts(ISSUED, reports=(f.report(1), f.report(2))), {}, {}),),
     "report_settled": ((T.SETTLE_CHANGE, f.facts(ISSUED, reports=(SETTLED,)), {"report": 1}, {}),),
     "settled_as_revoked": ((T.SETTLE_CHANGE, None, {"settlement": Settlement.REVOKED}, {}),),
     "settled_as_reissued": (
-        (T.SETTLE_CHANGE, f.facts(S.DECLARED, reports=(f.report(),)), {"settlement": Settlement.REISSUED}, {}),),
+        (T.SETTLE_CHANGE, f.facts(S.DECLARED, reports=(f.report(),)), {"settlement": Settlement.REISSUED}, {}),
+        (T.SETTLE_CHANGE, None, {"settlement": Settlement.REISSUED}, {"now": f.now_for(T.EXPIRE)})),
     "no_removal_open": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=None), {}, {}),),
     "removal_confirmed": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=DONE), {}, {}),),
     "nothing_keeps_the_key": ((T.CONFIRM_REMOVAL, None, {"outcome": RemovalOutcome.KEPT}, {}),),
-    "other_request": ((T.DELEGATE, f.facts(S.DECLARED, others=ELSEWHERE_AND_LATER), {}, {}),),
-    "late_declaration": ((T.DECLARE, None, {"school_year": f.YEAR}, {"now": datetime(2027, 8, 20, 9, tzinfo=UTC)}),),
+    "key_still_used": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, others=TWO_HOLDERS), {}, {}),),
+    "other_request": ((T.DELEGATE, f.facts(S.DECLARED, others=ELSEWHERE_AND_LATER), {}, {}),
+                      (T.REVOKE, f.facts(ISSUED, others=(f.other(mail="autre@x.fr"),)), {}, {})),
+    "late_declaration": tuple(
+        (T.DECLARE, None, {"school_year": f.YEAR}, {"now": datetime(2027, 8, 20, 9, tzinfo=UTC), "calendar": calendar})
+        for calendar in (f.calendar(), UNKNOWN)),
 }  # fmt: skip
 
 

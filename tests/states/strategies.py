@@ -54,7 +54,7 @@ removals = st.builds(Removal, st.sampled_from(v.RemovalKind), optional(st.sample
 behalfs = st.builds(OnBehalf, who=typed, how=st.sampled_from(v.RequestedBy), when=typed | days.map(str))
 reports = st.builds(
     Report, number=st.integers(1, 4), change=st.sampled_from(v.Change), effective_on=days, reported_at=instants,
-    settlement=optional(st.sampled_from(v.Settlement)),
+    settlement=optional(st.sampled_from(v.Settlement)), settled_at=optional(instants),
 )  # fmt: skip
 requests = st.builds(
     Request, reference=references, uai=uais, school_year=years, state=st.sampled_from(v.State),
@@ -63,6 +63,7 @@ requests = st.builds(
     charter_version=optional(known), listing=optional(checks), delegation=optional(checks),
     code_issued_at=optional(instants), extends=optional(references), expires_on=optional(days),
     handed_on=optional(days), renews=optional(references), acted_on_behalf=st.frozensets(st.integers(0, 12)),
+    issued_by=optional(st.integers(0, 12)), key_possible=st.booleans(),
 )  # fmt: skip
 establishments = st.builds(
     Establishment, uai=uais, nom=known, is_open=st.booleans(), mailbox=optional(known)
@@ -78,6 +79,7 @@ FACTS: dict[str, Anything] = {
     "code_fate": st.sampled_from(v.CodeFate),
     "extended": optional(requests),
     "extended_removal": optional(removals),
+    "extended_reports": st.lists(reports, max_size=2).map(tuple),
 }
 COMMAND: dict[str, Anything] = {
     "expected_version": optional(st.integers(0, 9)), "on_behalf": optional(behalfs), "reference": asked,

@@ -95,3 +95,38 @@ def test_four_eyes__remembered_along_the_whole_request() -> None:
     command = f.command(Trigger.DELEGATE, on_behalf=f.on_behalf())
     decision = accepted(f.facts(first), command, f.operator())
     assert decision.request.acted_on_behalf == ACTED
+
+
+@pytest.mark.parametrize("trigger", [Trigger.CONFIRM_HANDOVER, Trigger.REPORT_CHANGE])
+@pytest.mark.rule("R6")
+def test_four_eyes__who_issued_does_not_act_for_the_school(trigger: Trigger) -> None:
+    facts = f.facts(f.request(State.CODE_ISSUED, issued_by=10))
+    command = f.command(trigger, on_behalf=f.on_behalf())
+    reason = refused(facts, command, f.operator(), four_eyes=True)["four_eyes"]
+    assert reason.message == "Vous avez émis le code de cette demande, ou étendu la clé"
+    accepted(facts, command, f.operator(number=12), four_eyes=True)
+    accepted(facts, command, f.operator())
+    if trigger is Trigger.REPORT_CHANGE:
+        accepted(facts, f.command(trigger), f.operator(), four_eyes=True)
+
+
+@pytest.mark.rule("R6")
+def test_four_eyes__leaves_the_issuers_own_work_and_a_renewal() -> None:
+    issued = f.request(State.CODE_ISSUED, issued_by=10)
+    asked = f.on_behalf()
+    accepted(f.facts(issued), f.command(Trigger.REVOKE, on_behalf=asked), f.operator(), four_eyes=True)
+    ended = f.facts(f.request(State.REVOKED, issued_by=10))
+    renewed = accepted(ended, f.command(Trigger.RENEW, on_behalf=asked), f.operator(), four_eyes=True).request
+    assert renewed.issued_by is None
+    assert renewed.acted_on_behalf == {10}
+
+
+@pytest.mark.rule("R6")
+def test_four_eyes__the_last_issue_counts() -> None:
+    issued = accepted(f.facts_for(Trigger.ISSUE_CODE), f.command(Trigger.ISSUE_CODE), f.operator()).request
+    assert issued.issued_by == 10
+    again = accepted(f.facts(issued), f.command(Trigger.REISSUE_CODE), f.operator(number=12)).request
+    assert again.issued_by == 12
+    command = f.command(Trigger.CONFIRM_HANDOVER, handed_on=f.TODAY, on_behalf=f.on_behalf())
+    accepted(f.facts(again), command, f.operator(), four_eyes=True)
+    assert set(refused(f.facts(again), command, f.operator(number=12), four_eyes=True)) == {"four_eyes"}

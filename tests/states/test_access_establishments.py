@@ -57,7 +57,7 @@ def test_operator__unknown_request() -> None:
     [
         ("0310001a", "Vérifier l'UAI : la lettre de contrôle ne va pas avec 0310001 : ce serait H,"),
         ("31", "Vérifier l'UAI : un UAI compte 7 chiffres et une lettre, par exemple 0310001H."),
-        (" 031 0001 h", "Vérifier l'UAI, ou importer l'annuaire à jour."),
+        (" 031 0001 h", "Vérifier l'UAI ; s'il est juste, écrire au centre de service."),
     ],
 )
 @pytest.mark.rule("R11")
@@ -74,3 +74,21 @@ def test_declare__directory_letter_is_taken_as_it_is() -> None:
     odd = f.facts(establishment=f.establishment("0310001A"))
     decision = accepted(odd, f.command(Trigger.DECLARE, uai=" 0310001a"), f.chef("0310001A"))
     assert decision.request.uai == decision.data["uai"] == "0310001A"
+
+
+@pytest.mark.rule("R3")
+def test_chef__by_the_requests_own_establishment() -> None:
+    """Whatever the directory still tells of it."""
+    elsewhere = f.facts(f.request(State.DECLARED), establishment=f.establishment(f.OTHER_UAI))
+    assert set(refused(elsewhere, f.command(Trigger.DELEGATE), STRANGER)) == {"not_your_establishment"}
+    accepted(elsewhere, f.command(Trigger.DELEGATE))
+    accepted(f.facts(State.DECLARED, establishment=None), f.command(Trigger.DELEGATE))
+
+
+@pytest.mark.parametrize("typed", ["", " "])
+@pytest.mark.rule("R11")
+def test_operator__empty_uai(typed: str) -> None:
+    command = f.command(Trigger.DECLARE, uai=typed, on_behalf=f.on_behalf())
+    reason = refused(f.facts(establishment=None), command, f.operator())["unknown_establishment"]
+    assert reason.message == "L'UAI est vide"
+    assert reason.remedy == "Donner l'UAI de l'établissement, par exemple 0310001H."

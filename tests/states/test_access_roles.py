@@ -66,3 +66,10 @@ def test_wrong_role__says_whom_to_ask() -> None:
     assert reasons["wrong_role"].remedy == "La demander à : opérateur du rectorat."
     reasons = refused(f.facts_for(Trigger.SUBMIT), f.command(Trigger.SUBMIT), f.reader())
     assert reasons["wrong_role"].remedy == "La demander à : chef d'établissement, adjoint ou opérateur du rectorat."
+
+
+@pytest.mark.parametrize("role", [r for r in Role if r is not Role.SCHEDULE])
+@pytest.mark.rule("R2", "R50")
+def test_wrong_role__nobody_ends_a_year_by_hand(role: Role) -> None:
+    reasons = refused(f.facts_for(Trigger.EXPIRE), f.command(Trigger.EXPIRE), f.actor(role))
+    assert reasons["wrong_role"].remedy == "Elle se fait seule à la fin de l'année ; avant, un opérateur peut révoquer."

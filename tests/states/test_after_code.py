@@ -1,12 +1,14 @@
-"""After a code: handing over, issuing again, the date on the server (R31, R43, R44, R58, R61)."""
+"""After a code: handing over, the date on the server (R31, R43, R58, R61)."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
-from states.case import EraseCode, SealCode
-from states.commands import Code
-from states.vocabulary import Change, CodeFate, ReissueReason, Settlement, State, Trigger
+from states import french
+from states.case import EraseCode
+from states.facts import Request
+from states.vocabulary import CodeFate, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual
 
@@ -54,47 +56,6 @@ def test_handover__not_of_a_code_that_never_arrived(fate: CodeFate) -> None:
         accepted(facts, f.command(T.CONFIRM_HANDOVER))
 
 
-@pytest.mark.parametrize("reason", [r for r in ReissueReason if r is not ReissueReason.COMPROMISED])
-@pytest.mark.rule("R44", "R61", "R62")
-def test_reissue__replaces_the_code_and_voids_the_handover(reason: ReissueReason) -> None:
-    handed = f.request(State.CODE_ISSUED, handed_on=date(2026, 10, 8))
-    decision = accepted(f.facts(handed), f.command(T.REISSUE_CODE, reason=reason))
-    assert decision.effects == (EraseCode(), SealCode(Code(clear=f.CODE)))
-    assert (decision.request.handed_on, decision.request.code_issued_at) == (None, f.NOW)
-    assert decision.request.expires_on == handed.expires_on
-    assert decision.data == {"reason": reason.value}
-
-
-@pytest.mark.rule("R31", "R44")
-def test_reissue__handover_counts_from_the_new_code() -> None:
-    again = usual(T.REISSUE_CODE).request
-    assert set(refused(f.facts(again), f.command(T.CONFIRM_HANDOVER, handed_on=date(2026, 10, 8)))) == {
-        "date_out_of_bounds"
-    }
-    accepted(f.facts(again), f.command(T.CONFIRM_HANDOVER, handed_on=f.TODAY))
-
-
-@pytest.mark.rule("R13", "R15", "R41", "R7")
-def test_reissue__needs_a_mailbox_and_a_right_code() -> None:
-    facts = f.facts(State.CODE_ISSUED, establishment=f.establishment(is_open=False, mailbox=None))
-    reasons = refused(facts, f.command(T.REISSUE_CODE, code=Code(clear="?")))
-    assert set(reasons) == {"closed_establishment", "no_mailbox", "code_format"}
-
-
-@pytest.mark.rule("R44")
-def test_reissue__compromise_reported_then_settled() -> None:
-    command = f.command(T.REISSUE_CODE, reason=ReissueReason.COMPROMISED)
-    about = f.report(1, Change.KEY_COMPROMISED)
-    settled = f.report(1, Change.KEY_COMPROMISED, settlement=Settlement.REISSUED, settled_at=f.NOW)
-    assert set(refused(f.facts(State.CODE_ISSUED), command)) == {"report_first"}
-    lost = f.facts(State.CODE_ISSUED, reports=(f.report(1, Change.KEY_LOST),))
-    assert set(refused(lost, command)) == {"report_first"}
-    assert set(refused(f.facts(State.CODE_ISSUED, reports=(about,)), command)) == {"report_still_open"}
-    accepted(f.facts(State.CODE_ISSUED, reports=(settled,)), command)
-    second = f.report(2, Change.KEY_COMPROMISED)
-    assert set(refused(f.facts(State.CODE_ISSUED, reports=(settled, second)), command)) == {"report_still_open"}
-
-
 @pytest.mark.rule("R43")
 def test_expiry__ticked_once_the_end_has_moved() -> None:
     moved = f.calendar(given_ends={f.YEAR: date(2027, 7, 9)})
@@ -109,3 +70,34 @@ def test_expiry__ticked_once_the_end_has_moved() -> None:
 @pytest.mark.rule("R43")
 def test_expiry__bounds(day: date) -> None:
     assert set(unusual(T.CONFIRM_EXPIRY, expires_on=day)) == {"date_out_of_bounds"}
+
+
+NEXT_YEAR = f.other(school_year=f.YEAR.next, expires_on=date(2028, 8, 31))
+
+
+@pytest.mark.parametrize(
+    ("others", "last"),
+    [
+        ((NEXT_YEAR,), date(2028, 8, 31)),
+        ((NEXT_YEAR, f.other(expires_on=date(2028, 9, 30))), date(2028, 9, 30)),
+        ((f.other(expires_on=date(2027, 7, 1)), f.other(expires_on=None)), f.LAST_DAY),
+        ((NEXT_YEAR.with_(state=State.REVOKED),), f.LAST_DAY),
+        ((f.other(State.REQUESTED, expires_on=date(2028, 8, 31)),), f.LAST_DAY),
+    ],
+    ids=["next year", "the latest", "earlier or none", "revoked", "no key"],
+)
+@pytest.mark.rule("R43")
+def test_expiry__until_the_last_day_of_a_key_shared(others: tuple[Request, ...], last: date) -> None:
+    """Both where the key is given and where its day is ticked."""
+    ready, ticked = f.checked(f.request(State.REQUESTED)), f.request(State.CODE_ISSUED, expires_on=None)
+    for facts, trigger, changes in (
+        (f.facts(ready, others=others), T.ISSUE_CODE, {"new_key_confirmed": True}),
+        (f.facts(ready, others=others, extended=f.other()), T.ISSUE_CODE, {"code": None, "extends": "ODA-2027-00077"}),
+        (f.facts(ticked, others=others), T.CONFIRM_EXPIRY, {}),
+    ):
+        command = f.command(trigger, expires_on=last, **changes)
+        assert accepted(facts, command).request.expires_on == last
+        reason = refused(facts, replace(command, expires_on=last + timedelta(days=1)))["date_out_of_bounds"]
+        assert reason.remedy.endswith(f"au plus tard le {french.day(last)}.")
+        if last > f.LAST_DAY:
+            assert "date_out_of_bounds" in refused(facts, command, one_key_a_person=False)

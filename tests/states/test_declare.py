@@ -58,6 +58,7 @@ def test_declare__identity(field: str, value: str, said: str) -> None:
     reason = unusual(Trigger.DECLARE, **{field: value})["bad_field"]
     assert (reason.field, reason.rule) == (field, "R16")
     assert reason.message.startswith(said)
+    assert reason.remedy == "L'écrire comme dans l'annuaire de l'académie."
 
 
 @pytest.mark.rule("R12", "R13", "R7")
@@ -76,7 +77,9 @@ def test_declare__everything_wrong_at_once() -> None:
 @pytest.mark.rule("R13")
 def test_declare__no_mailbox(mailbox: str | None) -> None:
     facts = f.facts(establishment=f.establishment(mailbox=mailbox))
-    assert set(refused(facts, f.command(Trigger.DECLARE))) == {"no_mailbox"}
+    reasons = refused(facts, f.command(Trigger.DECLARE))
+    assert set(reasons) == {"no_mailbox"}
+    assert reasons["no_mailbox"].remedy == "Écrire au centre de service : un opérateur peut fixer la boîte."
 
 
 @pytest.mark.parametrize(("asked", "given"), [(None, 2027), (SchoolYear(2026), 2026), (SchoolYear(2027), 2027)])

@@ -48,6 +48,16 @@ def test_declare__homonym_is_to_be_confirmed(nom: str, prenom: str) -> None:
     assert decision.data["homonym_confirmed"] is True
 
 
+@pytest.mark.rule("R7", "R17", "R18")
+def test_declare__same_person_and_a_homonym_both_told() -> None:
+    others = (here(**SAME_NAME, reference="ODA-2027-00078"), here(**SAME_MAIL), here(reference="ODA-2027-00079"))
+    reasons = refused(f.facts(others=others), f.command(Trigger.DECLARE))
+    assert set(reasons) == {"same_person", "homonym"}
+    assert "ODA-2027-00077" in reasons["same_person"].message
+    assert "ODA-2027-00078" in reasons["homonym"].message
+    assert set(refused(f.facts(others=others), f.command(Trigger.DECLARE, homonym_confirmed=True))) == {"same_person"}
+
+
 @pytest.mark.parametrize(
     "other",
     [

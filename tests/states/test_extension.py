@@ -1,11 +1,12 @@
 """Extending the key that a person has already (R40, R42)."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from states.facts import Removal, Request
-from states.vocabulary import RemovalKind, RemovalOutcome, State, Trigger
+from states.vocabulary import Change, RemovalKind, RemovalOutcome, Settlement, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused
 
@@ -35,10 +36,11 @@ def test_extend__asks_for_no_confirmation_of_a_new_key() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        (None, "elle n'existe pas"),
+        (None, "cette demande n'existe pas"),
         (READY, "c'est la demande elle-même"),
         (f.other(nom="Autre", mail="autre@ac-toulouse.fr"), "c'est une autre personne"),
         (f.other(State.REQUESTED), "aucun code n'y a été émis"),
+        (f.other(expires_on=date(2026, 10, 11)), "sa clé a expiré le 11 octobre 2026"),
     ],
 )
 @pytest.mark.rule("R40")
@@ -46,6 +48,33 @@ def test_extend__impossible(source: Request | None, why: str) -> None:
     reason = refused(extending(source), EXTEND)["not_extendable"]
     assert reason.message == f"La clé de la demande ODA-2027-00077 ne peut pas être étendue : {why}"
     assert reason.field == "extends"
+
+
+@pytest.mark.parametrize("day", [None, f.TODAY])
+@pytest.mark.rule("R40")
+def test_extend__until_its_last_day(day: date | None) -> None:
+    accepted(extending(f.other(expires_on=day)), EXTEND)
+
+
+@pytest.mark.rule("R40", "R32")
+def test_extend__not_a_key_reported_compromised() -> None:
+    compromised = f.report(1, Change.KEY_COMPROMISED)
+    reason = refused(extending(extended_reports=(compromised,)), EXTEND)["not_extendable"]
+    assert reason.message.endswith(" : sa clé est signalée compromise, et ce n'est pas réglé")
+    settled = f.report(1, Change.KEY_COMPROMISED, settlement=Settlement.NO_EFFECT)
+    accepted(extending(extended_reports=(settled, f.report(2, Change.KEY_LOST))), EXTEND)
+    accepted(extending(reports=(compromised,)), EXTEND)
+
+
+@pytest.mark.rule("R7", "R40")
+def test_extend__all_that_is_wrong_with_a_key() -> None:
+    worn = f.other(State.REVOKED, expires_on=date(2026, 8, 31))
+    gone = Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED)
+    facts = extending(worn, extended_removal=gone, extended_reports=(f.report(1, Change.KEY_COMPROMISED),))
+    assert refused(facts, EXTEND)["not_extendable"].message.endswith(
+        " : sa clé n'existe plus (droits supprimés) ; sa clé a expiré le 31 août 2026 ; sa clé est signalée compromise,"
+        " et ce n'est pas réglé"
+    )
 
 
 @pytest.mark.parametrize("changes", [{"mail": "autre@ac-toulouse.fr"}, {"nom": "Autre"}])

@@ -99,6 +99,17 @@ def test_key__in_use_elsewhere(other: Request) -> None:
     accepted(facts, f.command(ISSUE), one_key_a_person=False)
 
 
+@pytest.mark.rule("R17", "R42")
+def test_key__of_who_has_the_same_name_only_is_to_be_verified() -> None:
+    others = (f.other(), f.other(mail="autre@ac-toulouse.fr", reference="ODA-2027-00078"))
+    assert refused(f.facts(READY, others=others), f.command(ISSUE))["key_in_use"].message == (
+        "Cette personne a déjà une clé : ODA-2027-00077 (0751234J) et ODA-2027-00078 (0751234J ; à vérifier : même nom,"
+        " autre adresse) ; un nouveau code la réinitialiserait"
+    )
+    married = (f.other(mail=f.MAIL.upper(), nom="Épouse"),)
+    assert "vérifier" not in refused(f.facts(READY, others=married), f.command(ISSUE))["key_in_use"].message
+
+
 @pytest.mark.parametrize("state", [s for s in State if s is not State.CODE_ISSUED])
 @pytest.mark.rule("R42")
 def test_key__not_in_use_without_a_live_code(state: State) -> None:

@@ -29,8 +29,9 @@ def ends(request: Request) -> list[Decision]:
         (CHECKED, (ENABLED,)),
         (CHECKED.with_(nom="Autre"), (ENABLED,)),
         (CHECKED.with_(state=State.DELEGATED), (ENABLED,)),
-        (f.checked(CHECKED, delegation=CheckOutcome.NEGATIVE), ()),
-        (CHECKED.with_(listing=None), ()),
+        (f.checked(f.request(State.REQUESTED), delegation=CheckOutcome.NEGATIVE), ()),
+        (f.checked(CHECKED, delegation=CheckOutcome.NEGATIVE), (ENABLED,)),
+        (CHECKED.with_(listing=None, delegation=None), (ENABLED,)),
         (f.request(State.CODE_ISSUED), (EraseCode(), RIGHTS)),
         (f.request(State.CODE_ISSUED, extends="ODA-2027-00077"), (RIGHTS,)),
         (f.request(State.CODE_ISSUED, handed_on=f.TODAY), (RIGHTS,)),
@@ -73,6 +74,7 @@ def test_confirm__kept_needs_another_live_request_with_a_key() -> None:
         assert set(refused(f.facts(State.REVOKED, others=others), command)) == {"nothing_keeps_the_key"}
     kept = f.facts(State.REVOKED, others=(f.other(),))
     assert accepted(kept, command).data["outcome"] == "kept"
+    assert [w.code for w in accepted(kept, command).warnings] == ["other_request"]
     assert set(refused(kept, command, one_key_a_person=False)) == {"nothing_keeps_the_key"}
 
 
@@ -88,3 +90,20 @@ def test_confirm__nothing_to_confirm_or_done() -> None:
 @pytest.mark.rule("R49")
 def test_confirm__unreadable_note() -> None:
     assert unusual(Trigger.CONFIRM_REMOVAL, note="x" * 1001)["bad_field"].field == "note"
+
+
+@pytest.mark.parametrize("outcome", [o for o in RemovalOutcome if o is not RemovalOutcome.KEPT])
+@pytest.mark.rule("R49")
+def test_confirm__warned_that_another_request_relies_on_the_key(outcome: RemovalOutcome) -> None:
+    command = f.command(Trigger.CONFIRM_REMOVAL, outcome=outcome)
+    others = (f.other(), f.other(mail="autre@ac-toulouse.fr", reference="ODA-2027-00078"))
+    decision = accepted(f.facts(State.REVOKED, others=others), command)
+    said = {w.code: w for w in decision.warnings}["key_still_used"]
+    assert (said.rule, decision.data["outcome"]) == ("R49", outcome.value)
+    assert said.message == (
+        "La clé de cette personne sert aussi ailleurs : ODA-2027-00077 (0751234J) et ODA-2027-00078 (0751234J ;"
+        " à vérifier : même nom, autre adresse)"
+    )
+    keyless = accepted(f.facts(State.REVOKED, others=(f.other(State.REQUESTED),)), command)
+    apart = accepted(f.facts(State.REVOKED, others=others), command, one_key_a_person=False)
+    assert "key_still_used" not in {w.code for decision in (keyless, apart) for w in decision.warnings}

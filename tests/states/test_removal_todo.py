@@ -6,8 +6,9 @@ import pytest
 
 from states.facts import Request
 from states.removal import Action, RemovalTodo, holders, removal_kind, todo
-from states.vocabulary import RemovalKind, State
+from states.vocabulary import CheckOutcome, RemovalKind, State, Trigger
 from tests.kit import factories as f
+from tests.states.answers import accepted
 
 ENDED = f.request(State.REVOKED)
 ELSEWHERE = f.other()
@@ -22,9 +23,10 @@ def what(*others: Request, one_key: bool = True) -> RemovalTodo:
 
 @pytest.mark.rule("R48")
 def test_todo__nobody_else_relies_on_the_key() -> None:
-    for others in ((), (f.other(State.REQUESTED),), (f.other(State.REVOKED),)):
+    for others in ((), (f.other(State.REVOKED),)):
         assert what(*others) == RemovalTodo(Action.REMOVE_KEY)
-    assert what(ELSEWHERE, one_key=False) == RemovalTodo(Action.REMOVE_KEY)
+    for other in (ELSEWHERE, f.other(State.REQUESTED)):
+        assert what(other, one_key=False) == RemovalTodo(Action.REMOVE_KEY)
     assert what().sentence == "Supprimer la clé."
 
 
@@ -70,6 +72,23 @@ def test_todo__no_date_known() -> None:
     assert "expiration" not in found.sentence
 
 
+@pytest.mark.rule("R48")
+def test_todo__tells_the_requests_that_follow_without_a_key() -> None:
+    next_year = f.other(State.DECLARED, uai=f.UAI, reference="ODA-2028-00001", school_year=f.YEAR.next)
+    assert what(next_year) == RemovalTodo(Action.REMOVE_KEY, following=(next_year.reference,))
+    assert what(next_year).sentence == "Supprimer la clé ; la demande ODA-2028-00001 suit, sans clé pour l'instant."
+    both = what(next_year, f.other(State.REQUESTED)).sentence
+    assert both == (
+        "Supprimer la clé ; les demandes ODA-2027-00077 et ODA-2028-00001 suivent, sans clé pour l'instant."
+    )
+    kept = what(next_year, ELSEWHERE)
+    assert (kept.action, kept.kept_for, kept.following) == (
+        Action.KEEP_KEY, (ELSEWHERE.reference,), (next_year.reference,)
+    )  # fmt: skip
+    assert kept.sentence.endswith("2027 ; la demande ODA-2028-00001 suit, sans clé pour l'instant.")
+    assert what(next_year.with_(mail="autre@ac-toulouse.fr")).to_verify
+
+
 @pytest.mark.rule("R42")
 def test_holders__live_with_a_key() -> None:
     others = [ELSEWHERE, f.other(State.REQUESTED), f.other(State.REVOKED)]
@@ -80,5 +99,19 @@ def test_holders__live_with_a_key() -> None:
 @pytest.mark.rule("R47")
 def test_kind__by_what_was_done() -> None:
     assert removal_kind(f.request(State.REQUESTED)) is None
-    assert removal_kind(f.checked(f.request(State.REQUESTED))) is RemovalKind.KEY_ENABLED
+    assert removal_kind(f.request(State.REQUESTED, key_possible=True)) is RemovalKind.KEY_ENABLED
     assert removal_kind(f.request(State.CODE_ISSUED)) is RemovalKind.REMOVE_RIGHTS
+
+
+@pytest.mark.rule("R47")
+def test_kind__remembers_that_both_checks_were_positive_together() -> None:
+    negative = {"outcome": CheckOutcome.NEGATIVE}
+    request, possible = f.request(State.REQUESTED), []
+    for trigger, changes in (
+        (Trigger.CHECK_LISTING, {}), (Trigger.CHECK_LISTING, negative), (Trigger.CHECK_DELEGATION, {}),
+        (Trigger.CHECK_LISTING, {}), (Trigger.CHECK_DELEGATION, negative), (Trigger.CHECK_LISTING, negative),
+    ):  # fmt: skip
+        request = accepted(f.facts(request), f.command(trigger, **changes)).request
+        possible.append(request.key_possible)
+    assert possible == [False, False, False, True, True, True]
+    assert removal_kind(request) is RemovalKind.KEY_ENABLED

@@ -27,7 +27,17 @@ def test_renew__nothing_typed_twice_and_two_steps_made_again() -> None:
     )  # fmt: skip
     assert decision.source is None
     assert decision.effects == ()
-    assert decision.data == {"uai": f.UAI, "school_year": "2027-2028", "renews": f.REFERENCE}
+    assert decision.data == {
+        "uai": f.UAI, "school_year": "2027-2028", "renews": f.REFERENCE, "drane_sent_by_us": False,
+        "homonym_confirmed": False,
+    }  # fmt: skip
+
+
+@pytest.mark.rule("R17", "R25", "R33")
+def test_renew__journal_tells_what_a_declaration_tells() -> None:
+    command = f.command(RENEW, homonym_confirmed=True)
+    data = accepted(f.facts(LIVE), command, now=JULY, drane_sent_by_us=True).data
+    assert (data["homonym_confirmed"], data["drane_sent_by_us"]) == (True, True)
 
 
 @pytest.mark.parametrize(

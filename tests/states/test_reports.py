@@ -8,7 +8,7 @@ import pytest
 from states.case import CloseReport, OpenReport
 from states.facts import Report
 from states.rules.changes import due_on
-from states.vocabulary import LIVE_STATES, Change, Settlement, State, Trigger
+from states.vocabulary import KEY_CHANGES, LIVE_STATES, Change, Settlement, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual
 
@@ -20,6 +20,9 @@ SETTLED = f.report(1, settlement=Settlement.NO_EFFECT, settled_at=f.NOW)
 @pytest.mark.rule("R32")
 def test_report__any_change_of_any_live_request(state: State, change: Change) -> None:
     command = f.command(Trigger.REPORT_CHANGE, change=change, note="  jusqu'en mars ")
+    if change in KEY_CHANGES and state is not State.CODE_ISSUED:
+        assert set(refused(f.facts(state), command)) == {"no_key_to_report"}
+        return
     decision = accepted(f.facts(state), command)
     report = Report(number=1, change=change, effective_on=f.TODAY, reported_at=f.NOW)
     assert decision.effects == (OpenReport(report),)
@@ -30,9 +33,25 @@ def test_report__any_change_of_any_live_request(state: State, change: Change) ->
 
 @pytest.mark.rule("R32")
 def test_report__numbered_within_the_request() -> None:
-    facts = f.facts(State.CODE_ISSUED, reports=(SETTLED, f.report(4)))
+    facts = f.facts(State.CODE_ISSUED, reports=(SETTLED, f.report(4, Change.MISSION)))
     decision = accepted(facts, f.command(Trigger.REPORT_CHANGE), f.operator())
     assert decision.data["report"] == 5
+
+
+@pytest.mark.rule("R32")
+def test_report__once_while_it_is_open() -> None:
+    facts = f.facts(State.CODE_ISSUED, reports=(SETTLED, f.report(2), f.report(3)))
+    reason = refused(facts, f.command(Trigger.REPORT_CHANGE))["already_reported"]
+    assert reason.message == "Ce changement est déjà signalé, n° 2"
+    accepted(facts, f.command(Trigger.REPORT_CHANGE, change=Change.MISSION))
+    accepted(facts, f.command(Trigger.REPORT_CHANGE, effective_on=f.TODAY + timedelta(days=1)))
+    accepted(f.facts(State.CODE_ISSUED, reports=(SETTLED,)), f.command(Trigger.REPORT_CHANGE))
+
+
+@pytest.mark.rule("R32")
+def test_report__key_of_an_extension() -> None:
+    extended = f.facts(f.request(State.CODE_ISSUED, extends="ODA-2027-00077"))
+    accepted(extended, f.command(Trigger.REPORT_CHANGE, change=Change.KEY_LOST))
 
 
 @pytest.mark.parametrize(
@@ -113,3 +132,16 @@ def test_settle__names_the_open_reports() -> None:
     facts = f.facts(State.CODE_ISSUED, reports=(SETTLED, f.report(2), f.report(3), f.report(4)))
     reason = refused(facts, f.command(Trigger.SETTLE_CHANGE))["which_report"]
     assert reason.message == "Plusieurs signalements sont ouverts : n° 2, 3 et 4"
+
+
+@pytest.mark.parametrize("state", [State.CODE_ISSUED, State.REVOKED])
+@pytest.mark.rule("R24", "R46")
+def test_settle__no_code_is_promised_after_the_year(state: State) -> None:
+    facts = f.facts(state, reports=(f.report(),))
+    for settlement in Settlement:
+        command = f.command(Trigger.SETTLE_CHANGE, settlement=settlement)
+        if settlement is Settlement.REISSUED:
+            reason = refused(facts, command, now=f.now_for(Trigger.EXPIRE))["settled_as_reissued"]
+            assert reason.message == "L'année scolaire est finie : aucun code ne sera réémis"
+        elif settlement is Settlement.NO_EFFECT or state is State.REVOKED:
+            accepted(facts, command, now=f.now_for(Trigger.EXPIRE))

@@ -20,7 +20,19 @@ def test_parse__accepted(text: str) -> None:
     assert (year, str(year), year.end_year, str(year.next)) == (SchoolYear(2026), "2026-2027", 2027, "2027-2028")
 
 
-@pytest.mark.parametrize("text", ["", "2026", "2026-2028", "2027-2026", "26-27", "2026-2027-", "année 2026-2027"])
+@pytest.mark.parametrize("text", ["1999-2000", "2100-2101", "1027-1028", "0020-0021"])
+def test_parse__of_another_century(text: str) -> None:
+    with pytest.raises(ValueError, match=f"« {text} » est une année hors du calendrier"):
+        SchoolYear.parse(text)
+
+
+@pytest.mark.parametrize("start", [2000, 2099])
+def test_parse__this_century(start: int) -> None:
+    assert SchoolYear.parse(str(SchoolYear(start))) == SchoolYear(start)
+
+
+@pytest.mark.parametrize("text", ["", "2026", "2026-2028", "2027-2026", "26-27", "2026-2027-", "année 2026-2027",
+                                  "9999-10000", "٢٠٢٦-٢٠٢٧", "2026-٢٠٢٧"])  # fmt: skip
 def test_parse__refused_in_french(text: str) -> None:
     with pytest.raises(ValueError, match="n'est pas une année scolaire : écrire par exemple 2026-2027"):
         SchoolYear.parse(text)

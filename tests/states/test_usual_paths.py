@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from states.vocabulary import LIVE_STATES, RevokeReason, State, Step, Trigger, WithdrawReason
+from states.vocabulary import LIVE_STATES, Change, RevokeReason, State, Step, Trigger, WithdrawReason
 from tests.kit import factories as f
-from tests.states.answers import accepted, refused, usual
+from tests.states.answers import accepted, refused, unusual, usual
 
 S, T = State, Trigger
 PATHS = {
@@ -70,7 +70,7 @@ FROM: dict[Trigger, set[State]] = {
 @pytest.mark.rule("R1", "R30", "R45", "R46")
 def test_source__every_state(trigger: Trigger, state: State) -> None:
     """Outside its states an action is refused for that; inside, never for that."""
-    facts = replace(f.facts(f.checked(f.request(state))), reports=(f.report(),))
+    facts = replace(f.facts(f.checked(f.request(state))), reports=(f.report(1, Change.MISSION),))
     if state in FROM[trigger]:
         accepted(facts, f.command(trigger))
         return
@@ -87,6 +87,20 @@ def test_wrong_state__says_where_who_when() -> None:
         " le 9 octobre 2026 à 11 h 00"
     )
     assert reason.remedy == "L'action « attester la délégation » part de l'état « déclarée »."
+
+
+@pytest.mark.parametrize(
+    ("trigger", "state", "remedy"),
+    [
+        (T.WITHDRAW, S.CODE_ISSUED, "signaler un changement"),
+        (T.ISSUE_CODE, S.CODE_ISSUED, "part de l'état « demandée »"),
+        (T.CONFIRM_REMOVAL, S.CODE_ISSUED, "part de l'état « révoquée »"),
+        *((trigger, S.REVOKED, "renouveler la demande") for trigger in FROM if S.REVOKED not in FROM[trigger]),
+    ],
+)
+@pytest.mark.rule("R1", "R7")
+def test_wrong_state__says_what_to_do(trigger: Trigger, state: State, remedy: str) -> None:
+    assert remedy in refused(f.facts(state), f.command(trigger))["wrong_state"].remedy
 
 
 @pytest.mark.parametrize(
@@ -114,7 +128,19 @@ def test_send_back__needs_a_reason() -> None:
 @pytest.mark.parametrize("reason", WithdrawReason)
 @pytest.mark.rule("R30")
 def test_withdraw__each_reason(reason: WithdrawReason) -> None:
-    assert usual(T.WITHDRAW, reason=reason).data["reason"] == reason.value
+    assert usual(T.WITHDRAW, reason=reason, note="mutation").data["reason"] == reason.value
+
+
+@pytest.mark.parametrize("trigger", [T.WITHDRAW, T.REVOKE])
+@pytest.mark.rule("R30", "R45")
+def test_end__other_reason_is_said(trigger: Trigger) -> None:
+    other = {T.WITHDRAW: WithdrawReason.OTHER, T.REVOKE: RevokeReason.OTHER}[trigger]
+    for note in ("", " \n"):
+        reason = unusual(trigger, reason=other, note=note)["bad_field"]
+        assert (reason.field, reason.rule) == ("note", "R30" if trigger is T.WITHDRAW else "R45")
+        assert reason.message == "La précision, nécessaire avec « autre raison », est vide"
+        assert reason.remedy == "Quelques mots suffisent, sans nom ni donnée de santé."
+    usual(trigger, note="")
 
 
 @pytest.mark.parametrize("reason", RevokeReason)

@@ -1,16 +1,16 @@
 """What does not forbid and must be known (R19, R21)."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from states.case import Decision
 from states.facts import Request
+from states.school_year import SchoolCalendar
 from states.vocabulary import LIVE_STATES, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted
-
-SILENT = {Trigger.EXPIRE, Trigger.REVOKE, Trigger.WITHDRAW, Trigger.CONFIRM_HANDOVER}
 
 
 def codes(decision: Decision) -> list[tuple[str, str]]:
@@ -70,11 +70,28 @@ def test_amend__told_about_the_person_as_corrected() -> None:
     assert codes(accepted(facts, f.command(Trigger.AMEND, mail="nouveau@ac-toulouse.fr"))) == [("other_request", "R19")]
 
 
-@pytest.mark.parametrize("trigger", sorted(SILENT))
+@pytest.mark.parametrize("trigger", sorted(Trigger))
 @pytest.mark.rule("R19")
-def test_other__silent_at_an_end(trigger: Trigger) -> None:
+def test_other__only_the_years_end_is_silent(trigger: Trigger) -> None:
     base = f.facts_for(trigger)
-    assert accepted(f.facts(base.request, others=(f.other(),)), f.command(trigger)).warnings == ()
+    facts = replace(base, others=(f.other(State.REQUESTED),))
+    told = [] if trigger is Trigger.EXPIRE else [("other_request", "R19")]
+    changes = {"mail": None, "prenom": "Anne"} if trigger is Trigger.AMEND else {}
+    assert codes(accepted(facts, f.command(trigger, **changes))) == told
+
+
+@pytest.mark.parametrize("trigger", [Trigger.DELEGATE, Trigger.WITHDRAW])
+@pytest.mark.rule("R17", "R19")
+def test_other__same_name_only_is_told_to_an_operator(trigger: Trigger) -> None:
+    """Two namesakes are two people for a chef: he is told of no other person's request."""
+    facts = f.facts(State.DECLARED, others=(f.other(uai=f.UAI, mail="autre@ac-toulouse.fr"),))
+    for who in (f.chef(), f.deputy()):
+        assert accepted(facts, f.command(trigger), who).warnings == ()
+    [told] = accepted(facts, f.command(trigger, on_behalf=f.on_behalf()), f.operator()).warnings
+    assert told.message.endswith("en 2026-2027 (code transmis) ; à vérifier : même nom, autre adresse")
+    married = f.facts(State.DECLARED, others=(f.other(uai=f.UAI, nom="Épouse"),))
+    [told] = accepted(married, f.command(trigger)).warnings
+    assert told.message.endswith("en 2026-2027 (code transmis)")
 
 
 @pytest.mark.parametrize(("days_before", "late"), [(0, True), (29, True), (30, False), (31, False)])
@@ -92,3 +109,11 @@ def test_late__less_than_30_days_before_the_end(days_before: int, late: bool) ->
 def test_late__follows_the_years_own_end() -> None:
     soon = f.calendar(given_ends={f.YEAR: date(2026, 11, 1)})
     assert codes(accepted(f.facts(), f.command(Trigger.DECLARE), calendar=soon)) == [("late_declaration", "R21")]
+
+
+@pytest.mark.parametrize(("calendar", "said"), [(f.calendar(), ""), (f.calendar(rentrees={}), " (date par défaut)")])
+@pytest.mark.rule("R21", "R22")
+def test_late__gives_the_date(calendar: SchoolCalendar, said: str) -> None:
+    now, command = datetime(2027, 8, 20, 9, tzinfo=UTC), f.command(Trigger.DECLARE, school_year=f.YEAR)
+    [warning] = accepted(f.facts(), command, now=now, calendar=calendar).warnings
+    assert warning.message == f"L'année scolaire 2026-2027 finit le 31 août 2027{said} : la clé servira peu"

@@ -78,3 +78,13 @@ def test_expire__waits_for_no_mailbox() -> None:
         decision = accepted(facts, f.command(Trigger.EXPIRE))
         assert OpenRemoval(RemovalKind.REMOVE_RIGHTS) in decision.effects
         assert decision.warnings == ()
+
+
+@pytest.mark.rule("R22", "R24", "R50")
+def test_default_date__is_said() -> None:
+    unknown = f.calendar(rentrees={})
+    ended = refused(f.facts(State.DECLARED), f.command(Trigger.DELEGATE), now=END, calendar=unknown)["year_ended"]
+    assert ended.message.endswith("de cette demande a fini le 31 août 2027 (date par défaut)")
+    facts, command = f.facts(State.DECLARED), f.command(Trigger.EXPIRE)
+    running = refused(facts, command, now=JUST_BEFORE, calendar=unknown)["year_not_ended"]
+    assert running.message.endswith("court jusqu'au 31 août 2027 (date par défaut) inclus")

@@ -17,6 +17,7 @@ from states.brake import Hold
 from states.vocabulary import Channel, RemovalKind
 from tests.kit import ending
 from tests.kit.clock import FakeClock
+from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNING
 from tests.kit.installed import OPERATOR
 from workflow import sweep
@@ -26,6 +27,7 @@ from workflow.installation import schedule_actor
 from workflow.loading import REMOVAL
 from workflow.preview import Preview, count_live
 from workflow.rows import REQUEST
+from workflow.verify import Verifier
 
 pytestmark = pytest.mark.rule("R53")
 
@@ -33,6 +35,17 @@ pytestmark = pytest.mark.rule("R53")
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock(ending.SPRING)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def autumn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The same, shared by the tests that only look."""
+    folder, clock = tmp_path_factory.mktemp("preview"), FakeClock(ending.SPRING)
+    with fresh_url(request.param, folder) as url:
+        house = ending.open_house(folder, url, clock)
+        ending.fill(house, clock)
+        yield house
+        house.close()
 
 
 @pytest.fixture
@@ -67,14 +80,14 @@ def facts(draft: Draft) -> tuple[Any, ...]:
     return draft.kind.value, draft.audience.value, draft.recipient, draft.uai, context
 
 
-def test_preview__writes_nothing(house: House) -> None:
-    before = dump(house)
-    look(house)
-    assert dump(house) == before
+def test_preview__writes_nothing(autumn: House) -> None:
+    before = dump(autumn)
+    look(autumn)
+    assert dump(autumn) == before
 
 
-def test_preview__tells_each_establishment_and_what_is_odd(house: House) -> None:
-    found, summary = look(house)
+def test_preview__tells_each_establishment_and_what_is_odd(autumn: House) -> None:
+    found, summary = look(autumn)
     assert [one.establishment.uai for one in found] == [FULL, BARE, CLOSED]
     for one in found:
         assert tuple(e.request.reference for e in one.requests) == REFERENCES[one.establishment.uai]
@@ -111,23 +124,25 @@ def test_preview__announces_what_the_run_then_stores(house: House, clock: FakeCl
         removals = {tuple(row) for row in connection.execute(opened)}
     assert [tuple(row) for row in stored] == announced
     assert revoked == [ending.request.reference for one in found for ending in one.requests]
+    with house.database.read() as connection:
+        assert list(Verifier(connection, house.notary).flaws()) == []
     assert removals == {(e.request.reference, e.removal.value) for o in found for e in o.requests if e.removal}
 
 
-def test_preview__is_the_same_in_small_batches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = look(house)
+def test_preview__is_the_same_in_small_batches(autumn: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = look(autumn)
     monkeypatch.setattr(sweep, "BATCH", 1)
-    assert look(house) == whole
+    assert look(autumn) == whole
 
 
-def test_preview__before_the_end_nothing(house: House) -> None:
-    found, summary = look(house, OVER - timedelta(seconds=1))
+def test_preview__before_the_end_nothing(autumn: House) -> None:
+    found, summary = look(autumn, OVER - timedelta(seconds=1))
     assert (found, summary.years, summary.requests) == ([], [], 0)
 
 
 @pytest.mark.rule("R51", "R52")
-def test_preview__a_schedule_that_never_ran_would_hold_unless_it_runs(house: House) -> None:
-    held = only(look(house)[1]).held
+def test_preview__a_schedule_that_never_ran_would_hold_unless_it_runs(autumn: House) -> None:
+    held = only(look(autumn)[1]).held
     assert held is not None
     assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, True)
 

@@ -43,10 +43,7 @@ class RemovalView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestView:
-    """All that somebody may see of a request.
-
-    ``others`` are the person's other live requests that he may see (R19); ``late`` report dates stand in ``reports``.
-    """
+    """All that somebody may see of a request; ``others`` are the person's other live requests that he may see (R19)."""
 
     request: Request
     establishment: Establishment

@@ -24,7 +24,7 @@ class Reference(click.ParamType[str]):
     name = "référence"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
-        return str(value).strip().upper()
+        return " ".join(str(value).split()).upper()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

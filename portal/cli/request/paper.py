@@ -1,5 +1,6 @@
 """Sections of short lines, folded to the width of the terminal: what is shown of one thing in full."""
 
+import re
 import shutil
 import textwrap
 
@@ -8,6 +9,9 @@ import click
 from portal.cli.cells import printable
 
 _WIDEST, _NARROWEST = 100, 30
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_LOOSE = re.compile(r"(?<=«) | (?=[:;!?»])")
+"""The spaces at which French never folds a line."""
 
 
 class Paper:
@@ -18,14 +22,14 @@ class Paper:
         self._width = max(_NARROWEST, min(columns, _WIDEST))
 
     def title(self, text: str) -> None:
-        """The first line of all."""
+        """A line that stands out."""
         for line in self._folded(text, "", ""):
             click.secho(line, bold=True)
 
     def section(self, text: str) -> None:
         """The title of what follows."""
         click.echo()
-        click.secho(printable(text), bold=True)
+        self.title(text)
 
     def line(self, text: str, depth: int = 1) -> None:
         """A line of a section, whose folds are indented further."""
@@ -39,6 +43,6 @@ class Paper:
             self.line(f"{label} : {value}", depth)
 
     def _folded(self, text: str, first: str, then: str) -> list[str]:
-        return textwrap.wrap(
-            printable(text), self._width, initial_indent=first, subsequent_indent=then, break_on_hyphens=False
-        )
+        bound = _LOOSE.sub(_NO_BREAK, printable(text))
+        lines = textwrap.wrap(bound, self._width, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
+        return [line.replace(_NO_BREAK, " ") for line in lines]

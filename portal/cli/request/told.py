@@ -50,13 +50,15 @@ def following(step: "NextStep | None", reference: str) -> str:
     """« Ensuite : … », with who does it and by which command."""
     if step is None:
         return "Ensuite : rien, personne n'est attendu."
-    command = f" — oda request {spelling(step.trigger)} {reference}" if step.trigger in _DONE and step.trigger else ""
+    command = f" — oda request {spelling(step.trigger)} {reference}" if step.trigger in _DONE else ""
     return f"Ensuite : {step.what} ({step.who.label}){command}"
 
 
 def warn(warnings: "Iterable[Reason]", before: str = "") -> None:
     """What was done all the same, but must be known (R19, R21), on the error output."""
-    say(f"Attention : {before}{w.message} ({w.rule}). {w.remedy}" for w in warnings)
+    lines = [f"Attention : {before}{w.message} ({w.rule}). {w.remedy}" for w in warnings]
+    if lines:
+        say(lines)
 
 
 def reason_row(reason: "Reason") -> dict[str, object]:

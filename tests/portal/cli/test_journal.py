@@ -10,6 +10,7 @@ from sqlalchemy import text
 from portal.cli.main import oda
 from tests.kit import ending
 from tests.kit.clock import FakeClock
+from workflow.database import Database
 from workflow.verify import BLIND_SPOTS
 
 pytestmark = pytest.mark.rule("R63", "R65")
@@ -21,20 +22,16 @@ def verify(folder: Path, *args: str) -> Result:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    clock = FakeClock(ending.SPRING)
-    house = ending.open_house(tmp_path, f"sqlite:///{tmp_path / 'oda.sqlite'}", clock)
-    ending.fill(house, clock)
-    house.close()
+    ending.filled_folder(tmp_path, FakeClock(ending.AUTUMN)).close()
     return tmp_path
 
 
 def tamper(folder: Path, *statements: str) -> None:
-    clock = FakeClock(ending.AUTUMN)
-    house = ending.open_house(folder, f"sqlite:///{folder / 'oda.sqlite'}", clock)
-    with house.database.write() as connection:
+    database = Database(f"sqlite:///{folder / 'oda.sqlite'}")
+    with database.write() as connection:
         for statement in statements:
             connection.execute(text(statement))
-    house.close()
+    database.dispose()
 
 
 def test_verify__sound(folder: Path) -> None:

@@ -5,7 +5,6 @@ import pytest
 
 from notifications.vocabulary import Stage
 from states.vocabulary import State
-from tests.kit import factories as make
 from tests.portal.cli.desk import AS_CHEF, ON_BEHALF, Desk, open_desk
 from tests.workflow.reading.office import LYCEE, UAI
 
@@ -113,69 +112,3 @@ def test_life__the_expiry_is_ticked(desk: Desk) -> None:
     assert "(R43)" in desk.refused("confirm-expiry", reference)
     assert "cochée" in desk.did("confirm-expiry", reference, "--expires-on", "2027-07-10")
     assert [line["reference"] for line in desk.read("list", "--expiry-differs")] == [reference]
-
-
-@pytest.mark.rule("R39", "R60")
-def test_code__is_no_argument(desk: Desk) -> None:
-    reference = desk.office.request(State.REQUESTED)
-    assert "attendu" in desk.refused("issue-code", reference, CODE, code=2)
-    assert "rien n'a été donné" in desk.refused("issue-code", reference, code=2)
-
-
-@pytest.mark.rule("R19", "R43")
-def test_code__on_a_terminal_what_to_set_is_shown_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    there, here = desk.office.request(State.CODE_ISSUED, LYCEE), desk.office.request(State.REQUESTED)
-    asked: list[str] = []
-
-    def ask(prompt: str) -> str:
-        asked.append(prompt)
-        return CODE
-
-    monkeypatch.setattr("portal.cli.request.codes.sys", Terminal())
-    monkeypatch.setattr("portal.cli.request.codes.read_secret", ask)
-    told = desk.refused("issue-code", here)
-    assert "Date d'expiration à porter sur le serveur ODA : 31 août 2027" in told
-    assert f"Autre demande de la personne : {there} ({LYCEE}, 2026-2027, code transmis, a une clé)" in told
-    assert asked == ["Le code d'initialisation"]
-
-
-@pytest.mark.parametrize("state", [State.DECLARED, State.REVOKED])
-def test_code__is_not_typed_in_vain(desk: Desk, monkeypatch: pytest.MonkeyPatch, state: State) -> None:
-    reference = desk.office.request(state)
-    monkeypatch.setattr("portal.cli.request.codes.sys", Terminal())
-    assert "(R1)" in desk.refused("issue-code", reference)
-    assert "(R1)" in desk.refused("issue-code", "ODA-2027-09999")
-    assert "(R1)" in desk.refused("reissue-code", reference, "--reason", "lost")
-
-
-class Terminal:
-    """A ``sys`` whose standard input is a keyboard."""
-
-    class stdin:  # noqa: N801
-        @staticmethod
-        def isatty() -> bool:
-            return True
-
-
-@pytest.mark.rule("R28")
-@pytest.mark.parametrize(("sure", "code"), [(True, 0), (False, 1)])
-def test_submit__shows_the_identity_and_asks(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, sure: bool, code: int
-) -> None:
-    reference = desk.office.request(State.CHARTER_SIGNED)
-    questions: list[str] = []
-
-    def answer(question: str) -> bool:
-        questions.append(question)
-        return sure
-
-    monkeypatch.setattr("portal.cli.request.establishment.confirmed", answer)
-    done = desk.oda("request", "submit", reference, who=AS_CHEF)
-    assert (done.exit_code, questions) == (code, ["Cette identité est-elle exacte ?"])
-    assert f"Nom : {make.NOM}\nPrénom : {make.PRENOM}\nAdresse : {make.MAIL}\n" in done.stderr
-    assert desk.read("show", reference)["state"] == ("requested" if sure else "charter_signed")
-
-
-def test_submit__nobody_to_answer(desk: Desk) -> None:
-    reference = desk.office.request(State.CHARTER_SIGNED)
-    assert "--confirmed" in desk.refused("submit", reference, who=AS_CHEF, code=2)

@@ -54,10 +54,9 @@ def test_tick__nothing_to_do(tick: Run, url: str, tmp_path: Path, clock: FakeClo
 
 @pytest.mark.rule("R50", "R61")
 def test_tick__says_what_it_did_and_that_mails_wait(
-    tick: Run, url: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    tick: Run, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = ending.open_house(tmp_path, url, clock)
-    ending.fill(house, clock)
+    house = ending.filled_folder(tmp_path, clock)
     ending.tick_monthly(house, clock)
     house.close()
     clock.set(OVER)
@@ -74,9 +73,8 @@ async def _no_relay(*_: object, **__: object) -> None:
 
 
 @pytest.mark.rule("R52")
-def test_tick__tells_each_time_that_an_end_is_held(tick: Run, url: str, tmp_path: Path, clock: FakeClock) -> None:
-    house = ending.open_house(tmp_path, url, clock)
-    ending.fill(house, clock)
+def test_tick__tells_each_time_that_an_end_is_held(tick: Run, tmp_path: Path, clock: FakeClock) -> None:
+    house = ending.filled_folder(tmp_path, clock)
     house.close()
     clock.set(OVER)
     for _ in range(2):

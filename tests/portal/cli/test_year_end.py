@@ -28,9 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture
 def run(tmp_path: Path, clock: FakeClock) -> Run:
-    house = ending.open_house(tmp_path, f"sqlite:///{tmp_path / 'oda.sqlite'}", clock)
-    ending.fill(house, clock)
-    house.close()
+    ending.filled_folder(tmp_path, clock).close()
 
     def invoke(*args: str) -> Result:
         return CliRunner().invoke(oda, ["--config", str(tmp_path / "config.yaml"), *args])
@@ -55,7 +53,7 @@ def test_preview__tells_everything_to_a_person(run: Run) -> None:
     assert "    département 031 : 3" in lines
     assert "  courriels, « fin d'année scolaire » : 2" in lines
     assert "  courriel, « bilan de fin d'année » : 1 → oda@ac-toulouse.fr" in lines
-    assert "  ! établissement fermé : 1" in lines
+    assert "  ! 1 × établissement fermé" in lines
     assert "! Année 2025-2026 : 1 retrait de droits encore à confirmer." in lines
     assert any("le frein la retiendrait si l'échéancier ne passait pas d'ici là" in line for line in lines)
 
@@ -99,6 +97,7 @@ def test_confirm__shows_why_then_revokes_once(run: Run, clock: FakeClock) -> Non
     again = run(*AS, "year-end", "confirm", "2026-2027", "--yes")
     assert again.exit_code == 1
     assert "n'est pas retenue" in again.stderr
+    assert run("journal", "verify").exit_code == 0
 
 
 @pytest.mark.rule("R52")

@@ -107,8 +107,8 @@ def test_list__expiry_differs_when_the_year_moved(office: Office) -> None:
 @pytest.mark.rule("R46", "R49")
 def test_list__what_is_open(office: Office) -> None:
     reported, revoked = office.request(State.CODE_ISSUED), office.request(State.REVOKED, LYCEE)
-    report = c.ReportChange(reference=reported, change=Change.DEPARTURE, effective_on=make.TODAY)
-    office.do(report, report)
+    for change in (Change.DEPARTURE, Change.ABSENCE):
+        office.do(c.ReportChange(reference=reported, change=change, effective_on=make.TODAY))
     assert office.listed(report_open=True) == [reported]
     assert office.listed(removal_open=True) == [revoked]
     office.do(c.ConfirmRemoval(reference=revoked, outcome=RemovalOutcome.KEPT))

@@ -1,31 +1,34 @@
-"""The real software on a real database, seen through what the machine compares."""
+"""The real engine, mails and ticks on a real database, with a clock that the test moves."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select, text, update
 
 from bench.population import mailer as real_mailer
 from notifications.tables import MAILS, SEALS
+from states import commands as c
 from states.actors import Actor
 from states.commands import Command
 from states.policy import Policy
 from states.school_year import SchoolCalendar, SchoolYear
-from states.vocabulary import Role
+from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
-from tests.stateful.model import PARIS
 from workflow import installation
 from workflow.database import Database
-from workflow.engine import Engine, Result
+from workflow.engine import Done, Engine, Result
 from workflow.journal import Notary
 from workflow.loading import REMOVAL
 from workflow.reporter import Reporter
 from workflow.rows import ESTABLISHMENT, REQUEST
-from workflow.tick import Ticker
+from workflow.tick import Ticked, Ticker
 from workflow.verify import Verifier
 from workflow.writing import EVENT
 from workflow.year_end import NothingHeld, YearEnds
 
+PARIS = ZoneInfo("Europe/Paris")
 SCHOOLS = {"0310001H": "ce.0310001h@ac-toulouse.fr", "0310002J": "ce.0310002j@ac-toulouse.fr", "0310003K": None}
 ACTORS = {
     "chef A": (Role.CHEF, "Claire Martin", {"0310001H"}),
@@ -41,24 +44,40 @@ KEY = Notary(b"stateful" * 4)
 class World:
     """One installation; ``restart`` makes everything anew but the database and the clock."""
 
-    def __init__(self, url: str, now: datetime) -> None:
+    def __init__(self, url: str, now: datetime, calendar: SchoolCalendar | None = None) -> None:
         self.url = url
+        self.policy = Policy(calendar=calendar or SchoolCalendar(timezone=PARIS))
         self.clock = FakeClock(now)
         self.mailer = real_mailer()
         self._open()
+        self._found(now)
+        self._meet()
+
+    @classmethod
+    def reopened(cls, url: str, now: datetime) -> "World":
+        """A world on a database that one has already founded, as another process opens it."""
+        world = cls.__new__(cls)
+        world.url, world.clock, world.mailer = url, FakeClock(now), real_mailer()
+        world.policy = Policy(calendar=SchoolCalendar(timezone=PARIS))
+        world._open()
+        world._meet()
+        return world
+
+    def _found(self, now: datetime) -> None:
         with self.database.write() as connection:
             installation.found(connection, KEY, now)
             connection.execute(insert(ESTABLISHMENT), [
                 {"uai": uai, "nom": f"Collège {uai}", "kind": "", "commune": "", "departement": "31", "mailbox": box,
                  "is_open": True, "is_listed": True} for uai, box in SCHOOLS.items()
             ])  # fmt: skip
+
+    def _meet(self) -> None:
         self.schedule = installation.schedule_actor(self.database)
         self.actors = {name: self._actor(name) for name in ACTORS}
 
     def _open(self) -> None:
         self.database = Database(self.url)
-        policy = Policy(calendar=SchoolCalendar(timezone=PARIS))
-        self.engine = Engine(self.database, self.clock, KEY, policy, self.mailer)
+        self.engine = Engine(self.database, self.clock, KEY, self.policy, self.mailer)
         self.ends = YearEnds(self.engine, Reporter(self.mailer))
 
     def _actor(self, name: str) -> Actor:
@@ -66,8 +85,11 @@ class World:
         number = installation.actor_number(self.database, name, name)
         return Actor(role=role, number=number, label=name, name=own_name, establishments=frozenset(schools))
 
-    def restart(self) -> None:
+    def restart(self, calendar: SchoolCalendar | None = None) -> None:
+        """Stop and start again, perhaps with other settings of the school year."""
         self.database.dispose()
+        if calendar:
+            self.policy = replace(self.policy, calendar=calendar)
         self._open()
 
     def close(self) -> None:
@@ -76,8 +98,39 @@ class World:
     def do(self, command: Command, actor: Actor) -> Result:
         return self.engine.execute([command], actor)[0]
 
-    def tick(self) -> None:
-        Ticker(self.engine, self.ends, self.mailer, self.schedule).tick()
+    def tick(self) -> Ticked:
+        return Ticker(self.engine, self.ends, self.mailer, self.schedule).tick()
+
+    def issued(self, number: int = 1, *, uai: str = "0310001H", chef: str = "chef A", only_ready: bool = False) -> str:
+        """A request of somebody new, from its declaration to its code, or to just before; returns its reference."""
+        today = self.policy.calendar.today(self.clock.now())
+        nom, prenom, mail = f"Nom{number}", "Prénom", f"rupn{number}@ac-toulouse.fr"
+        born = self.accept(c.Declare(uai=uai, nom=nom, prenom=prenom, mail=mail), chef)
+        reference = born.reference
+        self.accept(c.Delegate(reference=reference, why="accueil des familles", made_on=today), chef)
+        signed = c.SignCharter(reference=reference, signed_on=today, version="2026-1", copy_kept=True)
+        self.accept(signed, chef)
+        self.accept(c.Submit(reference=reference, nom=nom, prenom=prenom, mail=mail), chef)
+        found, source = CheckOutcome.POSITIVE, "liste reçue"
+        self.accept(c.CheckListing(reference=reference, outcome=found, source=source), "opérateur")
+        self.accept(c.CheckDelegation(reference=reference, outcome=found, source=source), "opérateur")
+        if not only_ready:
+            self.accept(c.IssueCode(reference=reference, code=c.Code(clear="Ab12Cd34")), "opérateur")
+        return reference
+
+    def accept(self, command: Command, who: str) -> Done:
+        """Do what must be accepted."""
+        result = self.do(command, self.actors[who])
+        assert isinstance(result, Done), str(result)
+        return result
+
+    def state(self, reference: str) -> str:
+        return str(self.requests()[reference].state)
+
+    def mails(self, kind: str) -> list[Any]:
+        """The stored mails of a kind."""
+        with self.database.read() as connection:
+            return list(connection.execute(select(MAILS).where(MAILS.c.kind == kind)))
 
     def confirm(self, year: int) -> bool:
         """Let a held year run, as an operator does."""

@@ -1,0 +1,67 @@
+"""A process to kill: ``python -m tests.kit.victim URL INSTANT POINT NTH SCENE``.
+
+It opens the world on a database that exists, at an instant that is given, and plays a scene; at the NTH passage of the
+crash point named POINT it kills itself with SIGKILL, as a power cut would. ``-`` names no point: it lives.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime
+
+from notifications.ports import set_crash_hook
+from states import commands as c
+from states.vocabulary import WithdrawReason
+from tests.kit.world import World
+
+
+def kill_at(point: str, nth: int) -> None:
+    """Arm the crash point."""
+    passages = 0
+
+    def hook(name: str) -> None:
+        nonlocal passages
+        passages += name == point
+        if name == point and passages == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    set_crash_hook(hook)
+
+
+def issue(world: World) -> None:
+    """The step that seals a code and writes its mail."""
+    reference = next(iter(world.requests()))
+    command = c.IssueCode(reference=reference, code=c.Code(clear="Ab12Cd34"))
+    world.engine.execute([command], world.actors["opérateur"], key="once")
+
+
+def tick(world: World) -> None:
+    world.tick()
+
+
+def toil(world: World) -> None:
+    """Declare and withdraw without end, to be killed from outside; says when it has begun."""
+    print("ready", flush=True)
+    number = 1000
+    while True:
+        number += 1
+        mail = f"toil{os.getpid()}.{number}@ac-toulouse.fr"
+        born = world.accept(c.Declare(uai="0310001H", nom=f"N{number}x{os.getpid()}", prenom="P", mail=mail), "chef A")
+        world.accept(c.Withdraw(reference=born.reference, reason=WithdrawReason.ERROR), "chef A")
+
+
+SCENES: dict[str, Callable[[World], None]] = {"issue": issue, "tick": tick, "toil": toil}
+
+
+def main() -> None:
+    url, instant, point, nth, scene = sys.argv[1:]
+    world = World.reopened(url, datetime.fromisoformat(instant))
+    if point != "-":
+        kill_at(point, int(nth))
+    SCENES[scene](world)
+    world.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from notifications.vocabulary import Stage
+from states.vocabulary import State
+from tests.kit import factories as make
+from tests.portal.cli.desk import AS_CHEF, AS_OPERATOR, AS_READER, Desk, open_desk
+from workflow.journal import INSTALLATION
+from workflow.rows import ESTABLISHMENT
+from workflow.writing import EVENT, NOTE
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    with open_desk(tmp_path, monkeypatch) as desk:
+        yield desk
+
+
+def mails(desk: Desk, *args: str, who: str = AS_OPERATOR) -> list[dict[str, Any]]:
+    done = desk.oda("mail", "list", *args, "--json", who=who)
+    assert done.exit_code == 0, done.output
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def dead_code(desk: Desk) -> tuple[str, int]:
+    """A request whose code's mail died, and the number of that mail."""
+    reference = desk.office.request(State.CODE_ISSUED)
+    desk.office.mail_becomes(Stage.DEAD, reference)
+    return reference, mails(desk, "--kind", "code-issued")[0]["id"]
+
+
+def last_event(desk: Desk) -> tuple[str, dict[str, Any], list[str]]:
+    """The kind, the data and the notes of the last event of the installation."""
+    with desk.house.database.read() as connection:
+        query = select(EVENT).where(EVENT.c.stream == INSTALLATION).order_by(EVENT.c.seq.desc())
+        event = connection.execute(query.limit(1)).one()
+        notes = select(NOTE.c.body).where(NOTE.c.stream == INSTALLATION, NOTE.c.seq == event.seq)
+        return event.kind, json.loads(event.canonical)["data"], list(connection.execute(notes).scalars())
+
+
+@pytest.mark.rule("R58")
+def test_list__the_undeliverable_stand_first(desk: Desk) -> None:
+    _, dead = dead_code(desk)
+    everything = [mail["id"] for mail in mails(desk)]
+    assert everything[0] == dead
+    assert everything[1:] == sorted(set(everything) - {dead}, reverse=True)
+    pages = [mails(desk, "--limit", "1")[0]["id"]]
+    while page := mails(desk, "--limit", "2", "--after", str(pages[-1])):
+        pages += [mail["id"] for mail in page]
+    assert pages == everything
+    line = desk.oda("mail", "list").stdout.splitlines()[1]
+    assert "non remis : destinataire refusé" in line
+
+
+def test_list__filters(desk: Desk) -> None:
+    reference, dead = dead_code(desk)
+    assert [mail["id"] for mail in mails(desk, "--stage", "dead", "--uai", make.UAI)] == [dead]
+    assert mails(desk, "--uai", make.OTHER_UAI) == []
+    assert {mail["kind"] for mail in mails(desk, "--stage", "pending", "--kind", "declared")} == {"declared"}
+    assert len(mails(desk, "--reference", reference.lower())) == len(mails(desk))
+    assert desk.oda("mail", "list", "--uai", make.OTHER_UAI).stdout == "Aucun courriel ne correspond.\n"
+    assert "--after" in desk.oda("mail", "list", "--stage", "pending", "--limit", "1").stderr
+
+
+@pytest.mark.rule("R60")
+def test_show__masks_the_code(desk: Desk) -> None:
+    _, dead = dead_code(desk)
+    shown = desk.oda("mail", "show", str(dead))
+    assert shown.exit_code == 0
+    assert "[code masqué]" in shown.stdout
+    assert "tel qu'il partirait maintenant" in shown.stdout
+    as_json = json.loads(desk.oda("mail", "show", str(dead), "--json").stdout)
+    assert (as_json["stage"], as_json["is_written"]) == ("dead", False)
+    assert make.CODE not in "".join(desk.outputs)
+
+
+@pytest.mark.rule("R56", "R58")
+def test_retry__leaves_again_and_is_journaled(desk: Desk) -> None:
+    reference, dead = dead_code(desk)
+    done = desk.oda("mail", "retry", str(dead))
+    assert (done.exit_code, done.stdout) == (0, f"Courriel n° {dead} : à envoyer.\n")
+    kind, data, _ = last_event(desk)
+    assert (kind, data["mail"], data["leaves_as"], data["reference"]) == ("mail_retried", dead, dead, reference)
+    again = desk.oda("mail", "retry", str(dead))
+    assert (again.exit_code, "(R58)" in again.stderr) == (1, True)
+
+
+@pytest.mark.rule("R58")
+def test_retry__to_the_mailbox_of_today(desk: Desk) -> None:
+    _, dead = dead_code(desk)
+    with desk.house.database.write() as connection:
+        connection.execute(ESTABLISHMENT.update().values(set_mailbox="nouvelle@ac-toulouse.fr"))
+    done = desk.oda("mail", "retry", str(dead))
+    newest = mails(desk, "--kind", "code-issued")[0]
+    assert f"remplacé par le n° {newest['id']}" in done.stdout
+    assert (newest["recipient"], newest["replaces_id"]) == ("nouvelle@ac-toulouse.fr", dead)
+    with desk.house.database.write() as connection:
+        connection.execute(ESTABLISHMENT.update().values(set_mailbox=None, mailbox=None))
+    desk.office.mail_becomes(Stage.DEAD, newest["reference"])
+    done = desk.oda("mail", "retry", str(newest["id"]))
+    assert (done.exit_code, "(R15)" in done.stderr) == (1, True)
+
+
+@pytest.mark.rule("R62")
+def test_retry__not_once_the_code_is_erased(desk: Desk) -> None:
+    reference, dead = dead_code(desk)
+    desk.did("revoke", reference, "--reason", "error")
+    done = desk.oda("mail", "retry", str(dead))
+    assert done.exit_code == 1
+    assert "(R62)" in done.stderr
+
+
+@pytest.mark.rule("R58", "R64")
+def test_discard__with_a_reason_beside_the_journal(desk: Desk) -> None:
+    _, dead = dead_code(desk)
+    assert desk.oda("mail", "discard", str(dead)).exit_code == 2
+    empty = desk.oda("mail", "discard", str(dead), "--why", " ")
+    assert (empty.exit_code, "La raison est vide (R58)" in empty.stderr) == (1, True)
+    done = desk.oda("mail", "discard", str(dead), "--why", "remis par téléphone")
+    assert done.stdout == f"Courriel n° {dead} écarté : code à remettre, pour {make.MAILBOX}.\n"
+    kind, data, notes = last_event(desk)
+    assert (kind, data["mail"], notes) == ("mail_discarded", dead, ["remis par téléphone"])
+    assert desk.oda("mail", "discard", str(dead), "--why", "encore").exit_code == 1
+
+
+@pytest.mark.rule("R2", "R3")
+def test_mail__who_may(desk: Desk) -> None:
+    _, dead = dead_code(desk)
+    assert mails(desk, who=AS_READER)[0]["id"] == dead
+    for args in (("retry", str(dead)), ("discard", str(dead), "--why", "x")):
+        refused = desk.oda("mail", *args, who=AS_READER)
+        assert (refused.exit_code, "rôle « lecteur »" in refused.stderr) == (1, True)
+    for line in ("list", f"show {dead}", f"retry {dead}", "show 99"):
+        refused = desk.oda("mail", *line.split(), who=AS_CHEF)
+        assert (refused.exit_code, "(R2)" in refused.stderr, refused.stdout) == (1, True, "")
+
+
+def test_mail__unknown_number(desk: Desk) -> None:
+    for args in (("show", "99"), ("retry", "99"), ("discard", "99", "--why", "x")):
+        done = desk.oda("mail", *args)
+        assert (done.exit_code, "n° 99" in done.stderr) == (1, True)
+    assert desk.oda("mail", "show", "x").exit_code == 2
