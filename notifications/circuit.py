@@ -31,15 +31,16 @@ class Circuit:
         """Whether nothing is to be sent yet."""
         return self.pause is not None and now < self.pause.until
 
-    def trip(self, trouble: RelayTrouble, now: datetime) -> None:
-        """The relay is in trouble; connections that notice it together count once."""
+    def trip(self, trouble: RelayTrouble, now: datetime) -> bool:
+        """The relay is in trouble; connections that notice it together count once. False when it was known."""
         if self.is_open(now):
-            return
+            return False
         patient = trouble.fault in (RelayFault.LOGIN_REFUSED, RelayFault.SENDER_REFUSED)
         length = LONGEST_PAUSE if patient else self._length
         since = self.pause.since if self.pause else now
         self.pause = Pause(trouble.fault, trouble.reply, since, now + length)
         self._length = min(2 * self._length, LONGEST_PAUSE)
+        return True
 
     def reset(self) -> None:
         """The relay spoke to a mail: it is well again."""

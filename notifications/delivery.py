@@ -114,8 +114,8 @@ class Dispatcher:
             outcome = await self._send(held.mail, relay)
         except RelayTrouble as trouble:
             await asyncio.to_thread(self._desk.give_back, held)
-            self._circuit.trip(trouble, self._clock.now())
-            _log.warning("mails wait: %s", trouble)
+            if self._circuit.trip(trouble, self._clock.now()):
+                _log.warning("mails wait: %s", trouble)
             return None
         stage = await asyncio.to_thread(self._desk.record, held, outcome)
         crash_point("mail.recorded")

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 @pass_app
 def tick(app: App, as_json: bool) -> None:
     import asyncio
+    import logging
 
     from portal.cli.unattended import house_of
     from workflow.service import Worker
 
+    logging.getLogger("oda").addHandler(logging.NullHandler())  # told below, once and in whole sentences
     with house_of(app) as house:
         Worker(house).check_place()
         ticked = house.ticker.tick()
@@ -40,7 +42,7 @@ def tick(app: App, as_json: bool) -> None:
             _as_json(ticked, sent, held)
         else:
             lines = list(done_lines(ticked, sent))
-            for line in lines or ["Rien à faire."]:
+            for line in lines or ([] if house.dispatcher.pause else ["Rien à faire."]):
                 click.echo(printable(line))
         for line in (*held_lines(held), *_relay_lines(house.dispatcher)):
             say([line])

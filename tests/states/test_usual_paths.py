@@ -94,7 +94,6 @@ def test_wrong_state__says_where_who_when() -> None:
     [
         (T.WITHDRAW, S.CODE_ISSUED, "signaler un changement"),
         (T.ISSUE_CODE, S.CODE_ISSUED, "part de l'état « demandée »"),
-        (T.CONFIRM_REMOVAL, S.CODE_ISSUED, "part de l'état « révoquée »"),
         *((trigger, S.REVOKED, "renouveler la demande") for trigger in FROM if S.REVOKED not in FROM[trigger]),
     ],
 )
