@@ -124,8 +124,8 @@ def year_ends(database: Database) -> tuple[YearEnds, Actor]:
     room = mailer()
     engine = Engine(database, clock, NOTARY, POLICY, room)
     ends, schedule = YearEnds(engine, Reporter(room)), installation.schedule_actor(database)
-    ends.observe(schedule, "bench", "bench")
+    ends.observe(schedule, "bench")
     clock.set(AFTER_END - timedelta(days=7))
-    ends.observe(schedule, "bench", "bench")
+    ends.observe(schedule, "bench")
     clock.set(AFTER_END)
     return ends, schedule

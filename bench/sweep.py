@@ -22,7 +22,7 @@ from workflow.database import Database
 def rules(database: Database) -> tuple[float, int]:
     """Seconds that one tick's sweep takes, and how many it revoked."""
     ends, schedule = year_ends(database)
-    ready = [j.end for j in ends.observe(schedule, "bench", "bench") if j.verdict is Verdict.RUN]
+    ready = [j.end for j in ends.observe(schedule, "bench") if j.verdict is Verdict.RUN]
     start = time.perf_counter()
     revoked = sum(ends.run(end, schedule) for end in ready)
     return time.perf_counter() - start, revoked

@@ -77,6 +77,9 @@ class LastEvent:
 class Request:
     """One delegation request. Its reference names it; ``version`` counts its changes from 1.
 
+    ``expires_on`` is the day that the key bears on the ODA server, ``expiry_seen_for`` the year's last day as it stood
+    when that was recorded (R43).
+
     ``acted_on_behalf`` are the operators who acted for the establishment, ``issued_by`` the one of the last code
     (R6); ``key_possible``: both checks were once positive together, so that a key may have been enabled (R47).
 
@@ -103,6 +106,7 @@ class Request:
     code_issued_at: datetime | None = None
     extends: str | None = None
     expires_on: date | None = None
+    expiry_seen_for: date | None = None
     handed_on: date | None = None
     renews: str | None = None
     acted_on_behalf: frozenset[int] = frozenset()

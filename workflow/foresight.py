@@ -103,8 +103,8 @@ class Foresight:
         installation.record(connection, self._notary, kind, actor, now, data)
 
 
-def mark_alive(connection: Connection, node: str, host: str, now: datetime) -> None:
-    """This node's trace of life."""
-    changed = connection.execute(update(NODE).where(NODE.c.name == node).values(seen_at=now))
+def mark_alive(connection: Connection, host: str, now: datetime) -> None:
+    """This machine's trace of life."""
+    changed = connection.execute(update(NODE).where(NODE.c.host == host).values(seen_at=now))
     if changed.rowcount == 0:
-        connection.execute(insert(NODE), [{"name": node, "host": host, "seen_at": now}])
+        connection.execute(insert(NODE), [{"host": host, "seen_at": now}])

@@ -77,6 +77,7 @@ class DelegationRequest(SQLModel, table=True):
     code_issued_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     extends: str | None = None
     expires_on: date | None = None
+    expiry_seen_for: date | None = None
     handed_on: date | None = None
     renews: str | None = None
     acted_on_behalf: str = ""
@@ -213,10 +214,9 @@ class YearEndRecord(SQLModel, table=True):
 
 
 class Node(SQLModel, table=True):
-    """A process that ticks, and when it last did (R52)."""
+    """A machine that ticks, and when it last did (R52)."""
 
-    name: str = Field(primary_key=True)
-    host: str
+    host: str = Field(primary_key=True)
     seen_at: datetime = Field(sa_column=_instant())
 
 

@@ -1,6 +1,5 @@
 """One tick: what time asks for, done once however often and wherever it is called (R50 to R52, R57, R61)."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,11 +26,6 @@ class Ticked:
     due: int = 0
 
 
-def node_name() -> str:
-    """This process among those that tick."""
-    return f"{this_host()}:{os.getpid()}"
-
-
 class Ticker:
     """Called every minute by the alarm clock, or by ``oda tick``."""
 
@@ -44,7 +38,7 @@ class Ticker:
     def tick(self, progress: Callable[[int], None] = lambda _: None) -> Ticked:
         """Judge the years, sweep those that may run, erase what is too old, remind of what falls due."""
         done = Ticked()
-        for one in self._year_ends.observe(self._actor, node_name(), this_host()):
+        for one in self._year_ends.observe(self._actor, this_host()):
             if one.verdict is Verdict.RUN:
                 done.revoked[one.end.school_year] = self._year_ends.run(one.end, self._actor, progress)
             elif one.verdict is Verdict.HOLD and one.hold:

@@ -53,15 +53,15 @@ class YearEnds:
         self._foresight = Foresight(engine.policy, engine.notary)
         self._sweep = Sweep(engine, self._close)
 
-    def observe(self, actor: Actor, node: str, host: str) -> list[Judged]:
-        """One look at every end, then this node's trace of life, in one transaction: a hold is kept with it."""
+    def observe(self, actor: Actor, host: str) -> list[Judged]:
+        """One look at every end, then this machine's trace of life, in one transaction: a hold is kept with it."""
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
             judged = self._foresight.observe(connection, actor, now)
             for one in judged:
                 if one.verdict is Verdict.HOLD and one.hold:
                     self._reporter.year_held(connection, one.end, one.hold, now)
-            mark_alive(connection, node, host, now)
+            mark_alive(connection, host, now)
             crash_point("year_end.observed")
         return judged
 

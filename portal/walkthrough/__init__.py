@@ -1,1 +1,1 @@
-"""The life of one request told in a terminal: a real installation, real mails, an invented story (``oda walkthrough``)."""
+"""``oda walkthrough``: the life of one request told in a terminal, on a real installation with real mails."""

@@ -62,7 +62,6 @@ class Screen:
 
     def chapter(self, number: int, title: str) -> None:
         """A new part of the story."""
-        self._rest()
         self.blank()
         rule = Rule(Text(f"{number}. {title}", style="bold"), align="left", style="cyan")
         self._console.print(rule, width=self.width)

@@ -16,15 +16,15 @@ _UNSAID: Final = ("reference", "uai", "code", "expected_version", "on_behalf")
 Words = tuple[str, ...]
 
 
-def acting_as(who: str, *words: str) -> list[Words]:
-    """``oda --as WHO …``: groups of words that a fold keeps together."""
-    return [("oda", "--as", who, *words)]
+def oda(*words: str, who: str = "") -> list[Words]:
+    """``oda [--as WHO] …``: groups of words that a fold keeps together; ``who`` empty is the account's operator."""
+    return [("oda", *(["--as", who] if who else []), *words)]
 
 
 def request_line(who: str, command: Command, name: str = "") -> list[Words]:
     """What ``who`` types for this command; ``name`` is what a chef says of himself (R37)."""
     reference = (command.reference,) if isinstance(command, OnRequest) else ()
-    head = acting_as(who, "request", spelling(command.trigger), *reference)
+    head = oda("request", spelling(command.trigger), *reference, who=who)
     return [*head, *_options(command), *([("--name", name)] if name else [])]
 
 

@@ -28,15 +28,16 @@ WHOLE: Final = (Kind.DECLARED, Kind.CODE_ISSUED, Kind.YEAR_END, Kind.YEAR_END_RE
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Somebody of the story: the actor, how the shell names him, and what he says of himself."""
+    """Somebody of the story: the actor, what ``--as`` names him if it must, and what he says of himself."""
 
     actor: Actor
-    as_: str
+    as_: str = ""
     name: str = ""
 
     @property
     def title(self) -> str:
-        return f"{self.name}, {self.actor.role.label}" if self.name else self.actor.role.label
+        role = self.actor.role.label
+        return f"{self.name}, {role}" if self.name else f"{role[0].upper()}{role[1:]}"
 
 
 class Stage:
@@ -54,6 +55,14 @@ class Stage:
         moment = french.instant(when, story.ZONE)
         self.current = f"{moment} : {what}"
         self.screen.scene(moment, who.title, who.actor.role, what)
+
+    def pass_schedule(self, when: datetime) -> None:
+        """One tick of a service that lives, in which nothing is to be revoked."""
+        self._clock.move(when)
+        self.current = french.instant(when, story.ZONE)
+        ticked = self.house.ticker.tick()
+        self.require(not (ticked.revoked or ticked.held), "l'échéancier révoque ou retient une fin d'année")
+        self.receive()
 
     def type(self, line: Sequence[Words]) -> None:
         """Show a command of the shell."""

@@ -15,7 +15,7 @@ OTHER_UAI: Final = "0329017C"
 
 OPERATOR: Final = "operateur.oda@ac-toulouse.fr"
 CHEF: Final = "Olivier Castelmaure"
-OTHER_CHEF: Final = "Hélène Vidalot"
+OTHER_CHEF: Final = "Bertrand Vidalot"
 
 NOM, PRENOM, MAIL = "Roquelaure", "Camille", "camille.roquelaure@ac-toulouse.fr"
 OTHER_NOM, OTHER_PRENOM, OTHER_MAIL = "Puylaurens", "Sacha", "sacha.puylaurens@ac-toulouse.fr"

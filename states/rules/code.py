@@ -39,11 +39,17 @@ def _code_problems(case: Case[Any], code: Code) -> Iterator[Reason]:
 
 def apply_issue(case: Case[IssueCode]) -> Outcome:
     command, request = case.command, case.request
-    day = command.expires_on or case.policy.calendar.end_of(request.school_year).last_day
+    last_day = case.policy.calendar.end_of(request.school_year).last_day
+    day = command.expires_on or last_day
     extends = case.facts.extended.reference if command.extends and case.facts.extended else None
     return Outcome(
         request=request.with_(
-            code_issued_at=case.now, extends=extends, expires_on=day, handed_on=None, issued_by=case.actor.number
+            code_issued_at=case.now,
+            extends=extends,
+            expires_on=day,
+            expiry_seen_for=last_day,
+            handed_on=None,
+            issued_by=case.actor.number,
         ),
         target=State.CODE_ISSUED,
         data={
@@ -89,14 +95,17 @@ def apply_reissue(case: Case[ReissueCode]) -> Outcome:
 def check_expiry(case: Case[ConfirmExpiry]) -> Iterator[Reason]:
     command, request = case.command, case.request
     yield from key.expiry_problems(case, command.expires_on)
-    day = command.expires_on or case.policy.calendar.end_of(request.school_year).last_day
-    if day == request.expires_on:
+    last_day = case.policy.calendar.end_of(request.school_year).last_day
+    if (command.expires_on or last_day, last_day) == (request.expires_on, request.expiry_seen_for):
         yield more.nothing_to_tick()
 
 
 def apply_expiry(case: Case[ConfirmExpiry]) -> Outcome:
     command, request = case.command, case.request
-    day = command.expires_on or case.policy.calendar.end_of(request.school_year).last_day
+    last_day = case.policy.calendar.end_of(request.school_year).last_day
+    day = command.expires_on or last_day
     return Outcome(
-        request=request.with_(expires_on=day), target=State.CODE_ISSUED, data={"expires_on": day.isoformat()}
+        request=request.with_(expires_on=day, expiry_seen_for=last_day),
+        target=State.CODE_ISSUED,
+        data={"expires_on": day.isoformat()},
     )

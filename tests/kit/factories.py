@@ -117,7 +117,9 @@ def request(state: State = State.DECLARED, **changes: Any) -> Request:
     if done >= _LIFE.index(State.CHARTER_SIGNED):
         found = found.with_(charter_signed_on=date(2026, 9, 20), charter_version="2026-1")
     if done >= _LIFE.index(State.CODE_ISSUED):
-        found = checked(found).with_(code_issued_at=ISSUED_AT, expires_on=LAST_DAY, issued_by=10)
+        found = checked(found).with_(
+            code_issued_at=ISSUED_AT, expires_on=LAST_DAY, expiry_seen_for=LAST_DAY, issued_by=10
+        )
     return found.with_(**changes)
 
 

@@ -94,7 +94,7 @@ def _expiry(connection: Connection, filters: Filters, calendar: SchoolCalendar) 
     differs = (
         and_(
             REQUEST.c.school_year == str(year),
-            REQUEST.c.expires_on.is_distinct_from(calendar.end_of(year).last_day),
+            REQUEST.c.expiry_seen_for.is_distinct_from(calendar.end_of(year).last_day),
         )
         for year in live_years(connection)
     )

@@ -67,5 +67,5 @@ class RequestView:
 
     @property
     def expiry_differs(self) -> bool:
-        """Whether the recorded day of a key in use is not the year's end any more (R43)."""
-        return self.request.is_live and self.request.has_key and self.request.expires_on != self.key_date
+        """Whether the year's end has moved since the day of a key in use was recorded (R43)."""
+        return self.request.is_live and self.request.has_key and self.request.expiry_seen_for != self.key_date

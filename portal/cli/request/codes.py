@@ -63,6 +63,12 @@ def issue_code(
 )
 @reference_argument
 @click.option("--reason", required=True, type=LabelledChoice(ReissueReason), metavar="RAISON", help="Pourquoi.")
+@click.option(
+    "--new-key",
+    "new_key_confirmed",
+    is_flag=True,
+    help="Une autre demande se sert de la même clé, une nouvelle est voulue (R42).",
+)
 @acting(as_chef=False)
 def reissue_code(app: App, manner: Manner, /, **said: Any) -> None:
     from states.commands import ReissueCode

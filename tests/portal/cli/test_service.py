@@ -90,7 +90,7 @@ def test_tick__refuses_a_file_that_another_machine_uses(tick: Run, url: str, tmp
     make_installation(tmp_path, url, clock)
     database = Database(url)
     with database.write() as connection:
-        connection.execute(insert(NODE), [{"name": "ailleurs:1", "host": "ailleurs", "seen_at": clock.now()}])
+        connection.execute(insert(NODE), [{"host": "ailleurs", "seen_at": clock.now()}])
     database.dispose()
     done = tick()
     assert done.exit_code == 69

@@ -96,10 +96,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "node",
-        sa.Column("name", sa.String(), nullable=False),
         sa.Column("host", sa.String(), nullable=False),
         sa.Column("seen_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_node")),
+        sa.PrimaryKeyConstraint("host", name=op.f("pk_node")),
     )
     op.create_table(
         "occurrence",
@@ -172,6 +171,7 @@ def upgrade() -> None:
         sa.Column("code_issued_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
         sa.Column("extends", sa.String(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=True),
+        sa.Column("expiry_seen_for", sa.Date(), nullable=True),
         sa.Column("handed_on", sa.Date(), nullable=True),
         sa.Column("renews", sa.String(), nullable=True),
         sa.Column("acted_on_behalf", sa.String(), nullable=False),

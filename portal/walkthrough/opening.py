@@ -1,0 +1,56 @@
+"""Before the story: an installation, its directory, and the first passing of the schedule."""
+
+from pathlib import Path
+
+from portal.cli.import_report import lines
+from portal.cli.unattended import end_in_words
+from portal.walkthrough import story
+from portal.walkthrough.cast import Cast, operator_of
+from portal.walkthrough.premises import DIRECTORY_NAME
+from portal.walkthrough.shell import oda
+from portal.walkthrough.stage import Stage
+from workflow.directory import Directory
+
+TITLE = "La vie d'une demande de clé ODA"
+FOREWORD = (
+    "Une année scolaire en quelques secondes, du 1er septembre 2026 au 1er septembre 2027 : un chef d'établissement"
+    " nomme un référent (RUPN), le rectorat transmet son code, et la fin d'année retire les droits.",
+    "Personnes, établissements et dates sont inventés. Le reste est le vrai logiciel : ses règles, sa base, son"
+    " journal, et des courriels réellement envoyés, à un serveur qui ne répond que sur cette machine.",
+)
+
+
+def open_story(stage: Stage, folder: Path) -> Cast:
+    """Import the directory and let the schedule pass; returns who acts from now on."""
+    screen, house = stage.screen, stage.house
+    screen.poster(TITLE, FOREWORD)
+    screen.chapter(1, "Le rectorat prépare le service")
+    operator = operator_of(house)
+    stage.scene(
+        story.INSTALLED, operator,
+        "L'installation est faite, et donne à son compte le rôle d'opérateur : il n'aura pas à se nommer. Il importe"
+        " l'annuaire des établissements de l'académie.",
+    )  # fmt: skip
+    stage.type(oda("import", "establishments", DIRECTORY_NAME))
+    with (folder / DIRECTORY_NAME).open("rb") as file:
+        directory = Directory(house.database, house.notary, house.clock, house.settings.academie.code)
+        imported = directory.import_file(file, operator.actor)
+    stage.require({story.UAI, story.OTHER_UAI} <= {one.uai for one in imported.new}, "l'annuaire n'est pas importé")
+    outcome, *details = [line for line in lines(imported) if line]
+    screen.done(outcome)
+    for line in details:
+        screen.say(line, "dim", first="    ", then="      ")
+    cast = Cast.of(house)
+    _first_passing(stage, cast)
+    return cast
+
+
+def _first_passing(stage: Stage, cast: Cast) -> None:
+    stage.scene(story.INSTALLED, cast.schedule, "Il passe chaque minute, et prévoit aussitôt la fin de l'année.")
+    stage.house.ticker.tick()
+    end = stage.house.policy.calendar.end_of(story.YEAR)
+    stage.screen.done(f"Fin de {end.school_year} : {end_in_words(end)}.")
+    stage.screen.say(
+        "Cette date est désormais enregistrée : la fin d'année ne courra d'elle-même que si elle l'est, la même, depuis"
+        " 24 heures (R51).", "dim", first="    ",
+    )  # fmt: skip
