@@ -98,7 +98,8 @@ def _batch(connection: Connection, numbers: range) -> None:
     issue = update(REQUEST).where(REQUEST.c.reference == bindparam("b_reference"))
     connection.execute(issue.values({name: bindparam(name) for name in changes}), [
         {"b_reference": e["stream"], "state": "code_issued", "version": 2, "chain_head": e["hash"], "chain_length": 2,
-         "code_issued_at": BORN, "handed_on": BORN.date(), "expires_on": date(2027, 8, 31), "last_trigger": "issue_code"} for e in issues
+         "code_issued_at": BORN, "handed_on": BORN.date(), "expires_on": date(2027, 8, 31),
+         "last_trigger": "issue_code"} for e in issues
     ])  # fmt: skip
 
 

@@ -53,9 +53,7 @@ REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS))
 
 
 def request_from(row: Any) -> Request:
-    """A request from a row that begins with ``REQUEST_COLUMNS``. Raises LookupError on any other."""
-    if row._fields[: len(_PLAIN)] != _PLAIN:
-        raise LookupError("select(*REQUEST_COLUMNS, …) is wanted here")
+    """A request from a row of ``select(*REQUEST_COLUMNS, …)``."""
     request = object.__new__(Request)
     request.__dict__.update(zip(_PLAIN, row, strict=False))
     request.__dict__.update(

@@ -26,7 +26,7 @@ def ask(stage: Stage, cast: Cast) -> str:
 
 def _delegate(stage: Stage, cast: Cast, reference: str) -> None:
     stage.scene(story.DELEGATED, cast.chef, "Il a fait la délégation dans DelegCE ; il atteste qu'elle est nécessaire.")
-    why = "aide quotidienne aux parents pour leurs comptes"
+    why = "aide aux parents, chaque semaine"
     delegate = c.Delegate(reference=reference, why=why, made_on=story.DELEGATED.date())
     stage.do(cast.chef, delegate, State.DELEGATED, Kind.DELEGATED)
     stage.scene(story.SIGNED, cast.chef, "Le RUPN a signé la charte ; l'exemplaire reste au collège.")

@@ -14,11 +14,10 @@ from workflow.reading.showing import show_request
 def end_year(stage: Stage, cast: Cast, reference: str, announced: int) -> None:
     """One minute before, midnight, one minute after; then the operator's morning."""
     stage.screen.chapter(5, "L'année finit, les droits aussi")
-    stage.scene(story.EVE, cast.schedule, "Une minute avant la fin de l'année.")
+    stage.scene(story.EVE, cast.schedule, "Il est encore passé en juillet et en août. L'année a une minute à vivre.")
     _tick(stage, 0)
-    stage.scene(
-        story.OVER, cast.schedule, "L'année 2026-2027 est finie. Personne n'a rien à faire pour que ceci ait lieu."
-    )
+    over = f"L'année {story.YEAR} est finie : ses demandes en cours sont révoquées d'elles-mêmes."
+    stage.scene(story.OVER, cast.schedule, over)
     _tick(stage, announced)
     stage.screen.chain(State.REVOKED)
     stage.receive(Kind.YEAR_END, Kind.YEAR_END_REPORT)
@@ -33,6 +32,7 @@ def _tick(stage: Stage, wanted: int) -> None:
     ticked = stage.house.ticker.tick()
     revoked = sum(ticked.revoked.values())
     stage.require(revoked == wanted and not ticked.held, f"{revoked} demandes sont révoquées au lieu de {wanted}")
+    stage.revoked += revoked
     stage.screen.done(" ".join(done_lines(ticked)) or "Rien à faire.")
 
 
@@ -47,8 +47,7 @@ def _remove(stage: Stage, cast: Cast, reference: str) -> None:
         raise stage.derailed("aucune tâche de retrait n'est ouverte")
     asked = view.removal.kind.label
     stage.screen.done(f"{asked[0].upper()}{asked[1:]} — aujourd'hui : {view.removal.todo.sentence}")
-    stage.screen.say(
-        "Il la supprime, et le dit : le logiciel n'affirme aucun retrait que personne n'a confirmé (R49)."
-    )
+    stage.screen.blank()
+    stage.screen.say("Il la supprime, et le dit : le logiciel n'affirme aucun retrait que personne n'a confirmé (R49).")
     removal = c.ConfirmRemoval(reference=reference, outcome=RemovalOutcome.REMOVED)
     stage.do(cast.operator, removal, State.REVOKED)

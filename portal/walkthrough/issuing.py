@@ -33,9 +33,7 @@ def issue(stage: Stage, cast: Cast, reference: str) -> None:
 
 def _check(stage: Stage, cast: Cast, reference: str) -> None:
     stage.scene(story.LISTING_CHECKED, cast.operator, "Il trouve le RUPN dans la liste de la DRANE.")
-    listing = c.CheckListing(
-        reference=reference, outcome=CheckOutcome.POSITIVE, source="liste de la DRANE du 11 septembre"
-    )
+    listing = c.CheckListing(reference=reference, outcome=CheckOutcome.POSITIVE, source="liste DRANE du 11 septembre")
     stage.do(cast.operator, listing, State.REQUESTED)
     stage.scene(story.DELEGATION_CHECKED, cast.operator, "Il trouve la délégation dans l'export de DelegCE.")
     delegation = c.CheckDelegation(

@@ -17,6 +17,8 @@ FOREWORD = (
     " nomme un référent (RUPN), le rectorat transmet son code, et la fin d'année retire les droits.",
     "Personnes, établissements et dates sont inventés. Le reste est le vrai logiciel : ses règles, sa base, son"
     " journal, et des courriels réellement envoyés, à un serveur qui ne répond que sur cette machine.",
+    "Après $, la commande que chacun taperait. Entre parenthèses, R51 par exemple, la règle qui décide : toutes sont"
+    " dans docs/processus.md.",
 )
 
 

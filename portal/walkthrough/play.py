@@ -21,7 +21,7 @@ from portal.walkthrough.screen import Screen
 from portal.walkthrough.stage import Stage
 from states.french import plural
 
-PAUSE_S = 0.3
+PAUSE_S = 0.25
 
 
 def play(keep: Path | None, stream: TextIO, *, fast: bool) -> None:
@@ -60,12 +60,13 @@ def _performed(stage: Stage, folder: Path) -> tuple[str, str]:
 
 def _close(stage: Stage, counted: str, took: float) -> None:
     screen = stage.screen
-    actions = f"{plural(stage.accepted, 'action acceptée', 'actions acceptées')}, {plural(stage.refusals, 'refusée')}"
+    refused = plural(stage.refusals, "refusée")
     seconds = f"{took:.1f}".replace(".", ",")
     screen.chapter(7, "En résumé")
     screen.blank()
     for line in (
-        f"{actions} ; 2 révocations faites d'elles-mêmes, à la minute dite ;",
+        f"{plural(stage.accepted, 'action acceptée', 'actions acceptées')}, {refused} avec ses raisons ;",
+        f"{plural(stage.revoked, 'révocation faite', 'révocations faites')} à minuit, sans personne ;",
         f"{plural(stage.post.count, 'courriel envoyé et reçu', 'courriels envoyés et reçus')} par SMTP ;",
         f"{counted} dans le journal, sans défaut ;",
         f"une année scolaire vécue en {seconds} s.",
@@ -81,6 +82,6 @@ def _say_where(screen: Screen, kept: Path | None, reference: str) -> None:
         return
     config = quote(str(kept / "config.yaml"))
     screen.say(f"L'installation est gardée dans {kept}. Pour l'explorer :")
-    commands = ("request list --state revoked", f"request show {reference}", "mail list", "journal verify")
+    commands = ("request list --all", f"request show {reference}", "mail list", "journal verify")
     screen.as_it_is([f"oda --config {config} {command}" for command in commands], "green", margin="    ")
     screen.say("Depuis le dépôt, écrire ./run oda au lieu de oda. Aucun courriel n'en partira.", "dim")

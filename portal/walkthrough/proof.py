@@ -23,7 +23,7 @@ def prove(stage: Stage, cast: Cast, reference: str) -> str:
     counted = f"{plural(verifier.events, 'événement')} en {plural(verifier.streams, 'chaîne')}"
     stage.screen.done(f"{counted} : tout tient, aucun défaut.")
     stage.screen.say(
-        f"Il ne voit pas tout, et le dit ; par exemple : {BLIND_SPOTS[0]}.", "dim", first="    ",
+        f"Cette vérification ne voit pas tout, et le dit ; par exemple : {BLIND_SPOTS[0]}.", "dim", first="    ",
     )  # fmt: skip
     return counted
 

@@ -117,17 +117,17 @@ class Screen:
         for line in body.rstrip("\n").split("\n"):
             style = "bold yellow" if marked and marked in line else ""
             sheet.append("\n" + "\n".join(folded(line, width - 4, keep=True)), style=style)
-        panel = Panel(sheet, title=f" {title} ", title_align="left", box=ROUNDED, border_style="cyan", width=width)
+        panel = Panel(sheet, title=title, title_align="left", box=ROUNDED, border_style="cyan", width=width)
         self.blank()
         self._console.print(Padding(panel, (0, 0, 0, 2)), width=width + 2)
 
     def slip(self, title: str, lines: Sequence[str]) -> None:
         """A mail, its beginning only."""
         self.blank()
-        bar = self._plain("  │ ")
-        self.say(title, "cyan", first=bar)
-        for number, line in enumerate(lines):
-            self.say(line, "bold" if number == 0 else "", first=bar)
+        bar, styles = self._plain("  │ "), ("cyan", "bold", "")
+        for number, text in enumerate((title, *lines)):
+            for line in folded(text, self.width - len(bar)):
+                self._console.print(Text.assemble((bar, "cyan"), (self._plain(line), styles[min(number, 2)])))
 
     def _rest(self) -> None:
         if self._pause:

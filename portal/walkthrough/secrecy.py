@@ -29,7 +29,7 @@ def show_waiting(stage: Stage, reference: str) -> None:
         event = _last_event(connection, reference)
     stage.require(len(kept) == 1 and MASK in (kept[0].body or ""), "le courriel gardé ne masque pas le code")
     screen.say(f"le courriel gardé porte à sa place « {MASK} » ;", first="    — ")
-    screen.say(f"le journal, sans nom ni adresse non plus (R64), en dit : {event}.", first="    — ", then="      ")
+    screen.say(f"le journal, sans nom ni adresse non plus (R64), en dit : {event}", first="    — ", then="      ")
 
 
 def show_erased(stage: Stage, reference: str) -> None:
@@ -65,5 +65,5 @@ def _last_event(connection: Connection, reference: str) -> str:
     event = json.loads(connection.execute(query).scalar_one())
     return (
         f"{event['kind']}, de {event['from']} à {event['to']}, par l'acteur n° {event['actor']},"
-        f" expires_on {event['data']['expires_on']}, à la suite de {event['prev'][:12]}…"
+        f" expires_on {event['data']['expires_on']}, scellé à la suite de {event['prev'][:12]}…"
     )

@@ -18,14 +18,15 @@ Words = tuple[str, ...]
 
 def oda(*words: str, who: str = "") -> list[Words]:
     """``oda [--as WHO] …``: groups of words that a fold keeps together; ``who`` empty is the account's operator."""
-    return [("oda", *(["--as", who] if who else []), *words)]
+    return [("oda", *(("--as", who) if who else ())), words]
 
 
 def request_line(who: str, command: Command, name: str = "") -> list[Words]:
     """What ``who`` types for this command; ``name`` is what a chef says of himself (R37)."""
-    reference = (command.reference,) if isinstance(command, OnRequest) else ()
-    head = oda("request", spelling(command.trigger), *reference, who=who)
-    return [*head, *_options(command), *([("--name", name)] if name else [])]
+    line = oda("request", spelling(command.trigger), who=who)
+    if isinstance(command, OnRequest):
+        line.append((command.reference,))
+    return [*line, *_options(command), *([("--name", name)] if name else [])]
 
 
 def _options(command: Command) -> Iterator[Words]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from notifications.typography import NBSP
 from notifications.vocabulary import Kind
 from portal.cli.exits import CliFailure, ExitCode
 from portal.cli.request.told import sentence
@@ -24,6 +25,8 @@ from workflow.reading.showing import facts_of
 
 WHOLE: Final = (Kind.DECLARED, Kind.CODE_ISSUED, Kind.YEAR_END, Kind.YEAR_END_REPORT)
 """The mails that are shown from the first line to the last."""
+LONGEST: Final = 240
+"""What is shown at most of the others, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Stage:
 
     def __init__(self, house: House, clock: story.StoryClock, post: Post, screen: Screen) -> None:
         self.house, self.post, self.screen = house, post, screen
-        self.accepted = self.refusals = 0
+        self.accepted = self.refusals = self.revoked = 0
         self.current = "l'installation"
         self._clock = clock
 
@@ -125,7 +128,7 @@ class Stage:
     def _type(self, who: Player, command: Command, typed: str) -> None:
         self.type(request_line(who.as_, command, who.name))
         if typed:
-            self.screen.as_it_is([typed], "dim", margin="    ")
+            self.screen.say(typed, "dim", first="    ")
 
     def _follow(self, reference: str) -> None:
         house = self.house
@@ -141,5 +144,5 @@ class Stage:
             self.screen.sheet("Courriel reçu", headers, letter.received.text, code)
         else:
             opening = letter.opening
-            cut = f"{opening[:240].rsplit(' ', 1)[0]} […]" if len(opening) > 240 else f"{opening} […]"
-            self.screen.slip(f"Courriel reçu par {letter.recipient}", [letter.subject, cut])
+            begun = opening if len(opening) <= LONGEST else opening[:LONGEST].rsplit(" ", 1)[0]
+            self.screen.slip(f"Courriel reçu par {letter.recipient}", [letter.subject, f"{begun}{NBSP}[…]"])
