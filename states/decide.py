@@ -22,25 +22,18 @@ def decide(facts: Facts, command: Command, actor: Actor, now: datetime, policy: 
     """What becomes of ``command``, given ``facts`` loaded and locked, at ``now`` (aware UTC). Pure."""
     case = Case(facts, command, actor, now, policy)
     line = BY_TRIGGER[command.trigger]
-    reasons = tuple(_problems(case, line))
-    if reasons:
-        return Refused(reasons)
+    if reasons := _problems(case, line):
+        return Refused(tuple(reasons))
     return _accept(case, line, line.apply(case))
 
 
-def _problems(case: Case[Any], line: Transition) -> Iterator[Reason]:
+def _problems(case: Case[Any], line: Transition) -> list[Reason]:
     """The doors in order: what exists, who may, then all the rest at once."""
     missing = list(_missing(case))
     denied = list(access.problems(case, line.roles)) if not missing or case.actor.is_establishment else []
     if denied or missing:
-        yield from denied or missing
-        return
-    stale = list(_stale(case))
-    yield from stale
-    misplaced = list(_misplaced(case, line))
-    yield from misplaced
-    if not misplaced and not stale:
-        yield from line.check(case)
+        return denied or missing
+    return [*_stale(case), *_misplaced(case, line)] or list(line.check(case))
 
 
 def _missing(case: Case[Any]) -> Iterator[Reason]:

@@ -135,8 +135,7 @@ class Request:
         if not changes.keys() <= self.__dict__.keys():
             raise TypeError(f"unknown fields: {changes.keys() - self.__dict__.keys()}")
         copy = object.__new__(Request)
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.update(changes)
+        object.__setattr__(copy, "__dict__", {**self.__dict__, **changes})
         return copy
 
 

@@ -7,6 +7,7 @@ class Labelled(StrEnum):
     """A closed list whose members carry a French label: ``MEMBER = "stored value", "French label"``."""
 
     label: str
+    __hash__ = str.__hash__  # equal to their text, and hashed as quickly: they are keys everywhere
 
     def __new__(cls, value: str, label: str) -> "Labelled":
         member = str.__new__(cls, value)

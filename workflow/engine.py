@@ -86,19 +86,18 @@ class Engine:
 
     def run(
         self, connection: Connection, commands: Sequence[Command], actor: Actor, now: datetime, *,
-        key: str | None = None, known: Known | None = None,
+        key: str | None = None,
     ) -> list[Result]:  # fmt: skip
-        """The same inside a transaction that the caller holds; ``known`` when the facts are already loaded."""
+        """The same inside a transaction that the caller holds."""
         results: dict[int, Result] = {}
         for positions in waves([c.reference if isinstance(c, OnRequest) else None for c in commands]):
             wave = [commands[p] for p in positions]
             keys = [f"{key}#{p}" if key is not None and len(commands) > 1 else key for p in positions]
-            results |= zip(positions, self._wave(connection, wave, actor, now, keys, known), strict=True)
-            known = None
+            results |= zip(positions, self._wave(connection, wave, actor, now, keys), strict=True)
         return [results[position] for position in range(len(commands))]
 
     def plan(self, known: Known, commands: Sequence[Command], actor: Actor, now: datetime) -> Plan:
-        """What these commands would write, without writing it nor numbering anything: the dry run (R53)."""
+        """What these commands write, on requests that exist, without writing it: a sweep, or its dry run (R53)."""
         plan = Plan()
         for command in commands:
             facts = known.facts(command)
@@ -107,11 +106,18 @@ class Engine:
                 self._take(plan, decision, facts, known, actor, now)
         return plan
 
+    def write(self, connection: Connection, plan: Plan, now: datetime) -> None:
+        """Write what was planned, and tell who subscribes. Raises LostRace when a request changed since."""
+        crash_point("engine.before_write")
+        write(connection, plan)
+        crash_point("engine.after_write")
+        self._subscriber.react(connection, plan.happenings, now)
+
     def _wave(
         self, connection: Connection, commands: Sequence[Command], actor: Actor, now: datetime,
-        keys: Sequence[str | None], known: Known | None,
+        keys: Sequence[str | None],
     ) -> list[Result]:  # fmt: skip
-        known = known or Loader(connection, self._subscriber.code_fates).load(commands)
+        known = Loader(connection, self._subscriber.code_fates).load(commands)
         plan, results = Plan(), []
         for command, key in zip(commands, keys, strict=True):
             result = self._replayed(connection, command, actor, now, key) or self._one(
@@ -124,10 +130,7 @@ class Engine:
                 idempotency.remember(connection, actor, command, key, now, done)
             results.append(result)
         if plan.events:
-            crash_point("engine.before_write")
-            write(connection, plan)
-            crash_point("engine.after_write")
-            self._subscriber.react(connection, plan.happenings, now)
+            self.write(connection, plan, now)
         return results
 
     def _one(

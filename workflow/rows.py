@@ -54,15 +54,14 @@ REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS))
 
 def request_from(row: Any) -> Request:
     """A request from a row of ``select(*REQUEST_COLUMNS, …)``."""
+    values = dict(zip(_PLAIN, row, strict=False))
+    values["school_year"] = school_year(row.school_year)
+    values["state"] = _STATES[row.state]
+    values["listing"] = _check(row, "listing") if row.listing_outcome else None
+    values["delegation"] = _check(row, "delegation") if row.delegation_outcome else None
+    values["acted_on_behalf"] = _numbers(row.acted_on_behalf)
     request = object.__new__(Request)
-    request.__dict__.update(zip(_PLAIN, row, strict=False))
-    request.__dict__.update(
-        school_year=school_year(row.school_year),
-        state=_STATES[row.state],
-        listing=_check(row, "listing") if row.listing_outcome else None,
-        delegation=_check(row, "delegation") if row.delegation_outcome else None,
-        acted_on_behalf=_numbers(row.acted_on_behalf),
-    )
+    object.__setattr__(request, "__dict__", values)
     return request
 
 

@@ -15,10 +15,12 @@ from states.actors import Actor
 from states.commands import Expire
 from states.happening import Happening
 from states.school_year import SchoolYear, YearEnd
-from workflow.engine import Done, Engine
+from workflow.engine import ATTEMPTS, Engine
 from workflow.foresight import OCCURRENCE, done_key
-from workflow.loading import Known, Loader
+from workflow.loading import Loader
+from workflow.plan import Plan
 from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST
+from workflow.writing import LostRace
 
 BATCH = 1000
 BATCH_SQLITE = 500
@@ -70,27 +72,52 @@ class Sweep:
         return Swept(total, self._finish(end))
 
     def _batch(self, end: YearEnd, actor: Actor, after: str) -> tuple[str | None, int]:
-        """One transaction: the last establishment that it looked at, None past the end, and how many it revoked."""
-        now = self._engine.clock.now()
-        with self._engine.database.write() as connection:
-            uais = sorted(set(connection.execute(_live(end.school_year, after, self._size)).scalars().all()))
-            if not uais:
-                return None, 0
-            mine = self._mine(connection, uais)
-            known = Loader(connection, lambda _c, _r: {}, locked=mine).load_year(
-                str(end.school_year), {row.uai for row in mine}
-            )
-            commands = [Expire(reference=reference) for reference in known.requests]
-            results = self._engine.run(connection, commands, actor, now, known=known) if commands else []
-            revoked = [known.requests[r.reference].uai for r in results if isinstance(r, Done)]
-            _count(connection, end, revoked, now)
-            crash_point("sweep.before_commit")
-        return uais[-1], len(revoked)
+        """The last establishment that it looked at, None past the end, and how many requests it revoked.
 
-    def _mine(self, connection: Connection, uais: list[str]) -> list[Any]:
-        """These establishments' rows, less those that another node is at (PostgreSQL)."""
+        PostgreSQL plans under the locks of the establishments, which other nodes skip. SQLite plans before it takes
+        the writer's lock, so as to hold it briefly; a request that changed in between makes it plan again.
+        """
+        database, now = self._engine.database, self._engine.clock.now()
+        if database.is_postgresql:
+            with database.write() as connection:
+                last, plan = self._plan(connection, end, actor, after, now, lock=True)
+                return last, self._write(connection, end, plan, now)
+        for attempt in range(ATTEMPTS):
+            with database.read() as connection:
+                last, plan = self._plan(connection, end, actor, after, now, lock=False)
+            try:
+                with database.write() as connection:
+                    return last, self._write(connection, end, plan, now)
+            except LostRace:
+                time.sleep(PAUSE * attempt)
+        raise LostRace
+
+    def _plan(
+        self, connection: Connection, end: YearEnd, actor: Actor, after: str, now: datetime, *, lock: bool
+    ) -> tuple[str | None, Plan]:
+        """What revoking the next establishments writes; the run and the preview share it (R53)."""
+        uais = sorted(set(connection.execute(_live(end.school_year, after, self._size)).scalars().all()))
+        if not uais:
+            return None, Plan()
+        mine = self._establishments(connection, uais, lock=lock)
+        loader = Loader(connection, lambda _c, _r: {}, locked=mine)
+        known = loader.load_year(str(end.school_year), {row.uai for row in mine})
+        commands = [Expire(reference=reference) for reference in known.requests]
+        return uais[-1], self._engine.plan(known, commands, actor, now)
+
+    def _write(self, connection: Connection, end: YearEnd, plan: Plan, now: datetime) -> int:
+        if plan.events:
+            self._engine.write(connection, plan, now)
+            _count(connection, end, [h.request.uai for h in plan.happenings], now)
+            crash_point("sweep.before_commit")
+        return len(plan.happenings)
+
+    def _establishments(self, connection: Connection, uais: list[str], *, lock: bool) -> Sequence[Any]:
+        """These establishments' rows, less those that another node is at when they are to be locked (PostgreSQL)."""
         query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(uais)).order_by(ESTABLISHMENT.c.uai)
-        return list(connection.execute(query.with_for_update(key_share=True, skip_locked=True)))
+        if lock:
+            query = query.with_for_update(key_share=True, skip_locked=True)
+        return connection.execute(query).all()
 
     def _finish(self, end: YearEnd) -> bool:
         """Close the year once nothing of it is live: one report, however many nodes swept (R54)."""
@@ -112,16 +139,11 @@ class Sweep:
     def preview(
         self, connection: Connection, end: YearEnd, actor: Actor, now: datetime
     ) -> Iterator[Sequence[Happening]]:
-        """What the sweep would do at ``now``, by the same loading and the same rules, writing nothing (R53)."""
-        after = ""
-        while uais := sorted(set(connection.execute(_live(end.school_year, after, BATCH)).scalars().all())):
-            known = Loader(connection, lambda _c, _r: {}, lock=False).load_year(str(end.school_year), set(uais))
-            yield self._planned(known, actor, now)
-            after = uais[-1]
-
-    def _planned(self, known: Known, actor: Actor, now: datetime) -> Sequence[Happening]:
-        commands = [Expire(reference=reference) for reference in known.requests]
-        return self._engine.plan(known, commands, actor, now).happenings
+        """What the sweep would do at ``now``, by the same plan, writing nothing (R53)."""
+        after: str | None = ""
+        while after is not None:
+            after, plan = self._plan(connection, end, actor, after, now, lock=False)
+            yield plan.happenings
 
 
 def _count(connection: Connection, end: YearEnd, revoked: list[str], now: datetime) -> None:

@@ -20,7 +20,7 @@ from tests.portal.cli.sample import FAILURES
         ("reader:d@ac-toulouse.fr", Who(Role.READER, ("d@ac-toulouse.fr",))),
     ],
 )
-@pytest.mark.rule(2, 3)
+@pytest.mark.rule("R2", "R3")
 def test_who__is_read(text: str, who: Who) -> None:
     assert parse_who(text) == who
 

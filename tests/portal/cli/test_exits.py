@@ -48,7 +48,7 @@ def test_done__is_zero(run: Run) -> None:
     assert run("sample", "who").exit_code == ExitCode.DONE
 
 
-@pytest.mark.rule(7)
+@pytest.mark.rule("R7")
 def test_refused__gives_every_reason_and_what_to_do(failing: Failing) -> None:
     code, said = failing(refused([Reason(), Reason()]))
     assert code == 1
