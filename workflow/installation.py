@@ -47,13 +47,21 @@ def check_key(connection: Connection, notary: Notary) -> None:
         raise OtherInstallation
 
 
+def lock(connection: Connection) -> Link:
+    """Take the installation's row until the transaction ends, and with it the end of its chain.
+
+    Whatever is done once for the whole installation waits here for its turn: a second node then sees the first's work.
+    """
+    locked = select(INSTALLED.c.chain_head, INSTALLED.c.chain_length).with_for_update()
+    return Link(*connection.execute(locked).one())
+
+
 def record(
     connection: Connection, notary: Notary, kind: str, actor: Actor, at: datetime,
     data: Mapping[str, Scalar], notes: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
     """Append an event to the installation's chain; its row is the lock."""
-    locked = select(INSTALLED.c.chain_head, INSTALLED.c.chain_length).with_for_update()
-    link = Link(*connection.execute(locked).one())
+    link = lock(connection)
     texts = notary.notes(INSTALLATION, link.length + 1, notes or {})
     event = notary.event((INSTALLATION, link), kind, (None, None), actor, at, data, texts)
     connection.execute(insert(EVENT), [event])

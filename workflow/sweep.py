@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from notifications.bulk import insert_rows
 from notifications.ports import crash_point
@@ -15,6 +16,7 @@ from states.actors import Actor
 from states.commands import Expire
 from states.happening import Happening
 from states.school_year import SchoolYear, YearEnd
+from workflow import installation
 from workflow.engine import ATTEMPTS, Engine
 from workflow.foresight import OCCURRENCE, done_key
 from workflow.loading import Loader
@@ -88,7 +90,7 @@ class Sweep:
             try:
                 with database.write() as connection:
                     return last, self._write(connection, end, plan, now)
-            except LostRace:
+            except (LostRace, IntegrityError):  # another process swept it in between: its event is there already
                 time.sleep(PAUSE * attempt)
         raise LostRace
 
@@ -123,6 +125,7 @@ class Sweep:
         """Close the year once nothing of it is live: one report, however many nodes swept (R54)."""
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
+            installation.lock(connection)
             if connection.execute(_live(end.school_year, "", 1)).first():
                 return False
             key = done_key(end)

@@ -57,6 +57,7 @@ class YearEnds:
         """One look at every end, then this machine's trace of life, in one transaction: a hold is kept with it."""
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
+            installation.lock(connection)
             judged = self._foresight.observe(connection, actor, now)
             for one in judged:
                 if one.verdict is Verdict.HOLD and one.hold:

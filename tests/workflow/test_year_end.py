@@ -221,3 +221,31 @@ def test_year_end__without_mailbox_does_not_wait(world: World) -> None:
     assert world.state(reference) == "revoked"
     assert [(mail.stage, mail.recipient) for mail in world.mails("year_end")] == [("dead", "")]
     assert "0310001H" in world.mails("year_end_report")[0].context
+
+
+@pytest.mark.rule("R50", "R51")
+def test_year_end__first_ticks_at_once_foresee_once(world: World) -> None:
+    """Nodes that start together on a new installation do not stumble over each other's rows."""
+    others = [World.reopened(world.url, SEPTEMBER) for _ in range(4)]
+    together = threading.Barrier(len(others))
+    errors: list[BaseException] = []
+
+    def tick(one: World) -> None:
+        together.wait()
+        try:
+            one.tick()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=tick, args=(one,)) for one in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for other in others:
+        other.close()
+    assert errors == []
+    with world.database.read() as connection:
+        foreseen = connection.exec_driver_sql("SELECT count(*) FROM event WHERE kind = 'year_end_foreseen'").scalar()
+    assert foreseen == 1
+    assert world.flaws() == []
