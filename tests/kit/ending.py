@@ -4,7 +4,6 @@ All stands in 2026-2027, which ends on 31 August 2027 at 24:00 in Paris; the sch
 """
 
 import shutil
-import tempfile
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from states import commands as c
 from states.school_year import SchoolYear
 from states.vocabulary import Change, Channel, CheckOutcome, RevokeReason
 from tests.kit.clock import FakeClock
+from tests.kit.folders import lasting_folder
 from tests.kit.installed import OPERATOR, make_installation
 from workflow.database import Database
 from workflow.engine import Done
@@ -46,7 +46,7 @@ def open_house(folder: Path, url: str, clock: FakeClock) -> House:
 
 @cache
 def _filled() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="oda-ending-"))
+    folder = lasting_folder("oda-ending-")
     clock = FakeClock(SPRING)
     house = open_house(folder, f"sqlite:///{folder / 'oda.sqlite'}", clock)
     fill(house, clock)
