@@ -1,5 +1,6 @@
 """The frozen facts of each mail, taken from what happened."""
 
+from functools import lru_cache
 from typing import Any
 
 from notifications import contexts as c
@@ -23,6 +24,7 @@ def person(request: Request) -> c.Person:
     return c.Person(nom=request.nom, prenom=request.prenom, mail=request.mail)
 
 
+@lru_cache(maxsize=32)
 def year(end: YearEnd) -> c.Year:
     return c.Year(label=str(end.school_year), last_day=end.last_day, is_default=end.is_default)
 

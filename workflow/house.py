@@ -65,9 +65,12 @@ def surroundings_of(settings: Settings) -> Surroundings:
     )
 
 
-def open_database(settings: Settings, environ: Mapping[str, str]) -> Database:
-    """The database of the settings. Raises storage.SharedFile for a SQLite file on a network disk."""
+def open_database(settings: Settings, environ: Mapping[str, str], *, must_exist: bool = True) -> Database:
+    """The database of the settings. Raises storage.SharedFile for a SQLite file on a network disk, and FileMissing
+    for one that is not there, unless it is about to be made."""
     storage.refuse_network_file(settings.database_url)
+    if must_exist:
+        storage.refuse_missing_file(settings.database_url)
     password = Secrets(settings.secrets_directory, environ).find("database-password")
     return Database(connection_url(settings.database_url, password))
 

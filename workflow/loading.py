@@ -139,8 +139,9 @@ class Loader:
                 IS_LIVE,
             )
             for row in self._connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference)).all():
-                known.requests[row.reference] = request_from(row)
-                known.links[row.reference] = Link(row.chain_head, row.chain_length)
+                request = request_from(row)
+                known.requests[request.reference] = request
+                known.links[request.reference] = Link(row.chain_head, row.chain_length)
         return known
 
     def _take(self, known: Known, row: Any) -> None:

@@ -23,8 +23,9 @@ class Reporter:
     def year_ended(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None:
         """One report of a swept year: how many, and what is left to remove (R54)."""
         swept = OCCURRENCE.c.key == done_key(end) + ":" + ESTABLISHMENT.c.uai
-        of_sweep = select(ESTABLISHMENT).where(exists().where(swept)).order_by(ESTABLISHMENT.c.uai)
-        establishments = [establishment_from(row) for row in connection.execute(of_sweep)]
+        establishments = select(func.count()).where(OCCURRENCE.c.key.like(f"{done_key(end)}:%"))
+        bare = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None)
+        untold = select(ESTABLISHMENT).where(bare, exists().where(swept)).order_by(ESTABLISHMENT.c.uai)
         to_do = (
             select(REMOVAL.c.kind, func.count().label("number"))
             .join(REQUEST, REQUEST.c.reference == REMOVAL.c.reference)
@@ -33,10 +34,10 @@ class Reporter:
         )
         counts: dict[str, int] = {row.kind: row.number for row in connection.execute(to_do)}
         report = self._mailer.year_end_report(
-            end, revoked=revoked, establishments=len(establishments),
+            end, revoked=revoked, establishments=connection.execute(establishments).scalar_one(),
             removals=counts.get(RemovalKind.REMOVE_RIGHTS.value, 0),
             questions=counts.get(RemovalKind.KEY_ENABLED.value, 0),
-            without_mailbox=[e for e in establishments if not e.mailbox],
+            without_mailbox=[establishment_from(row) for row in connection.execute(untold)],
         )  # fmt: skip
         self._mailer.enqueue(connection, [replace(report, dedupe_key=None)], now)
 

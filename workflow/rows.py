@@ -47,19 +47,21 @@ def establishment_from(row: Any) -> Establishment:
 
 
 _PLAIN = tuple(f.name for f in fields(Request) if f.name not in _TRANSLATED)
-_OTHERS = ("school_year", "state", "acted_on_behalf", "chain_head", "chain_length", *_CHECK_COLUMNS)
-REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS))
+_OTHERS = ("school_year", "state", "acted_on_behalf", *_CHECK_COLUMNS)
+_SPECIAL = slice(len(_PLAIN), len(_PLAIN) + len(_OTHERS))
+REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS, "chain_head", "chain_length"))
 """What to select, first and in this order, for ``request_from``."""
 
 
 def request_from(row: Any) -> Request:
-    """A request from a row of ``select(*REQUEST_COLUMNS, …)``."""
+    """A request from a row of ``select(*REQUEST_COLUMNS, …)``, read by place, which a sweep feels."""
     values = dict(zip(_PLAIN, row, strict=False))
-    values["school_year"] = school_year(row.school_year)
-    values["state"] = _STATES[row.state]
-    values["listing"] = _check(row, "listing") if row.listing_outcome else None
-    values["delegation"] = _check(row, "delegation") if row.delegation_outcome else None
-    values["acted_on_behalf"] = _numbers(row.acted_on_behalf)
+    year, state, behalf, *checks = row[_SPECIAL]
+    values["school_year"] = school_year(year)
+    values["state"] = _STATES[state]
+    values["acted_on_behalf"] = _numbers(behalf)
+    values["listing"] = Check(_OUTCOMES[checks[0]], *checks[1:4]) if checks[0] else None
+    values["delegation"] = Check(_OUTCOMES[checks[4]], *checks[5:8]) if checks[4] else None
     request = object.__new__(Request)
     object.__setattr__(request, "__dict__", values)
     return request
@@ -67,11 +69,6 @@ def request_from(row: Any) -> Request:
 
 def last_event_from(row: Any) -> LastEvent:
     return LastEvent(_TRIGGERS[row.last_trigger], row.last_actor, row.changed_at)
-
-
-def _check(row: Any, name: str) -> Check:
-    rest = (getattr(row, f"{name}_{part}") for part in ("source", "checked_on", "seen"))
-    return Check(_OUTCOMES[getattr(row, f"{name}_outcome")], *rest)
 
 
 @lru_cache(maxsize=1024)

@@ -6,9 +6,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
+from notifications.tables import MAILS
 from workflow.database import Database
+from workflow.rows import REQUEST
 
 
 class SchemaBehind(Exception):
@@ -17,6 +19,11 @@ class SchemaBehind(Exception):
 
 class SchemaAhead(Exception):
     """La base est d'une version plus récente que ce logiciel : installer la version à jour."""
+
+
+class ForeignDatabase(Exception):
+    """La base a déjà des tables, sans numéro de version : elle n'est pas à ce logiciel, ou elle est abîmée. Donner une
+    base vide (database.url), ou restaurer une sauvegarde."""
 
 
 def _config(connection: Connection) -> Config:
@@ -38,11 +45,16 @@ def version(connection: Connection) -> str | None:
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Bring the database up to date, in one transaction. Returns the version before and after."""
+    """Bring the database up to date, in one transaction. Returns the version before and after.
+
+    Raises SchemaAhead, and ForeignDatabase for tables without a version.
+    """
     with database.write() as connection:
         before = version(connection)
         if before is not None and before not in _known():
             raise SchemaAhead
+        if before is None and _has_tables(connection):
+            raise ForeignDatabase
         command.upgrade(_config(connection), "head")
     return before, newest()
 
@@ -53,6 +65,11 @@ def require_current(connection: Connection) -> None:
     if current == newest():
         return
     raise SchemaBehind if current is None or current in _known() else SchemaAhead
+
+
+def _has_tables(connection: Connection) -> bool:
+    """Whether a table bears one of our names."""
+    return not set(inspect(connection).get_table_names()).isdisjoint(MAILS.metadata.tables.keys() | {REQUEST.name})
 
 
 def _known() -> set[str]:

@@ -20,6 +20,11 @@ class SharedFile(Exception):
     PostgreSQL (database.url)."""
 
 
+class FileMissing(Exception):
+    """Le fichier de la base n'existe pas : vérifier le réglage database.url et que son disque est monté. S'il a
+    disparu, restaurer une sauvegarde ; pour une installation nouvelle, lancer « oda database upgrade »."""
+
+
 class OtherMachine(Exception):
     """Une autre machine utilise cette base SQLite : l'arrêter, ou prendre PostgreSQL (database.url)."""
 
@@ -49,6 +54,13 @@ def refuse_network_file(url: str, mounts: Path = Path("/proc/mounts")) -> None:
         return
     if file_system_of(Path(parsed.database).resolve(), mounts.read_text()) in NETWORK_FILE_SYSTEMS:
         raise SharedFile
+
+
+def refuse_missing_file(url: str) -> None:
+    """Raises FileMissing: SQLite would make an empty file, and a disk that is not mounted look like a new start."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
+        raise FileMissing
 
 
 def refuse_other_machine(connection: Connection, now: datetime, host: str) -> None:

@@ -10,7 +10,7 @@ import click
 
 from portal.cli import wording
 from portal.cli.cells import printable
-from portal.cli.pipes import reader_is_gone
+from portal.cli.pipes import mute, reader_is_gone
 
 
 class ExitCode(IntEnum):
@@ -55,14 +55,14 @@ def refused(reasons: Iterable[Reason], message: str = "Refusé, rien n'a changé
     return CliFailure(message, ExitCode.REFUSED, details)
 
 
-Translate = Callable[[Exception], CliFailure]
+Translate = Callable[[Exception], CliFailure | None]
 _TRANSLATIONS: dict[str, Translate] = {}
 
 
 def failure_for(*classes: str) -> Callable[[Translate], Translate]:
     """Say what an exception of another room means here, named by its path so that nothing is imported for it.
 
-    It holds for the subclasses too; the closest class wins.
+    It holds for the subclasses too; the closest class wins, and None says that it means nothing foreseen.
     """
 
     def register(translate: Translate) -> Translate:
@@ -83,9 +83,14 @@ def as_failure(error: Exception) -> CliFailure | None:
 
 
 def say(lines: Iterable[str]) -> None:
-    """Write on the error output, made harmless to a terminal."""
-    for line in "\n".join(lines).split("\n"):
-        click.echo(printable(line), err=True)
+    """Write on the error output, made harmless to a terminal; where nothing can be written, the exit code speaks."""
+    try:
+        for line in "\n".join(lines).split("\n"):
+            click.echo(printable(line), err=True)
+    except BrokenPipeError:
+        raise
+    except OSError:  # a log on a full disk
+        mute(sys.stderr)
 
 
 def report(error: Exception) -> ExitCode:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from portal.cli.disk import writing
 from portal.cli.exits import CliFailure, ExitCode
 from portal.cli.unattended import database_of, make_private
 from workflow import installation, schema
@@ -14,6 +15,7 @@ from workflow.settings.schema import schema_text
 from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY
 from workflow.settings.starter import SCHEMA_NAME, starter_text
 
+_ELSEWHERE = "y faire de la place, ou choisir un dossier où ce compte écrit"
 LOST_KEY = (
     "Cette base existe déjà, et sa clé du journal manque : une clé nouvelle ne serait pas la sienne.",
     "Que faire : remettre le fichier {path} d'origine, depuis la sauvegarde des secrets.",
@@ -42,17 +44,12 @@ class Founding:
         return list(self._pieces())
 
     def _pieces(self) -> Iterator[str]:
-        try:
+        with writing(self.folder, _ELSEWHERE):
             self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             if _written(self.config, starter_text()):
                 yield f"{self.config} : les réglages, commentés"
             if _written(self.folder / SCHEMA_NAME, schema_text()):
                 yield f"{self.folder / SCHEMA_NAME} : leur schéma, pour un éditeur de texte"
-        except OSError as error:
-            message = f"{self.folder} ne peut pas être écrit : {error.strerror or 'accès refusé'}."
-            raise CliFailure(
-                message, ExitCode.REFUSED, ["Que faire : choisir un dossier où ce compte écrit."]
-            ) from None
         settings = load_settings(self.config)
         file = settings.database.sqlite_file(settings.folder)
         is_founded = (file is None or file.exists()) and self._is_founded(settings)
@@ -80,7 +77,9 @@ class Founding:
         if is_founded and SEAL_KEY in missing:
             self.warnings.append(LOST_SEAL.format(path=directory / SEAL_KEY))
         if missing:
-            for path in generate(directory):
+            with writing(directory, _ELSEWHERE):
+                made = generate(directory)
+            for path in made:
                 yield f"{path} : une clé, à sauvegarder à part de la base"
 
     def _found(self, settings: Settings) -> str:
@@ -93,10 +92,13 @@ class Founding:
 
 
 def _written(path: Path, content: str) -> bool:
-    """Write a file that is not there; whether it was made."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(content)
-    except FileExistsError:
+    """Write a file that is not there, or that a full disk or a power cut left empty; whether it was made."""
+    if path.exists() and path.stat().st_size:
         return False
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            file.write(content)
+    except OSError:
+        path.unlink(missing_ok=True)  # half of it would be taken for the whole at the next start
+        raise
     return True

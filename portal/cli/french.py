@@ -4,6 +4,7 @@ A command is written ``@click.command("tick", cls=FrenchCommand, help="…")``, 
 what a group declares with ``@group.command(…)`` is French too. The help is always given: a docstring is English.
 """
 
+import re
 from enum import Enum
 from typing import Any
 
@@ -24,6 +25,10 @@ __all__ = [
     "Uai",
     "Year",
 ]
+
+
+_HALVES = re.compile("[\ud800-\udfff]")
+_UNDECODED = "ce texte est illisible dans le codage de ce terminal : régler LANG sur fr_FR.UTF-8 ou C.UTF-8."
 
 
 def _remarks(option: click.Option, ctx: click.Context) -> list[str]:
@@ -90,10 +95,20 @@ class _French(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, args)
+            left = super().parse_args(ctx, args)
+            self._refuse_undecoded(ctx)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
+        return left
+
+    def _refuse_undecoded(self, ctx: click.Context) -> None:
+        """A text typed in another encoding than the terminal's holds halves of characters: it can be stored nowhere."""
+        for param in self.params:
+            given = ctx.params.get(param.name or "")
+            texts = given if isinstance(given, tuple) else (given,)
+            if any(isinstance(text, str) and _HALVES.search(text) for text in texts):
+                raise click.BadParameter(_UNDECODED, ctx, param)
 
 
 class FrenchCommand(_French):

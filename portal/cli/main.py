@@ -13,6 +13,7 @@ from portal.cli.context import FORMS, App, Who, WhoType
 from portal.cli.exits import guarded
 from portal.cli.french import FilePath
 from portal.cli.lazy import Lazy, LazyGroup
+from portal.cli.pipes import open_closed
 
 TREE: dict[str, Lazy] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
@@ -82,6 +83,7 @@ def oda(ctx: click.Context, config: Path | None, who: Who | None) -> None:
 
 def main() -> None:
     """The entry point: whatever the terminal's encoding, no character makes ``oda`` fail."""
+    open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

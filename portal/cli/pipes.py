@@ -24,6 +24,18 @@ def reader_is_gone() -> bool:
     """Whether one of our outputs is a closed pipe; if so it is muted, or Python would complain at its exit."""
     closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]
     for stream in closed:
-        with suppress(OSError), open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
+        mute(stream)
     return bool(closed)
+
+
+def mute(stream: TextIO) -> None:
+    """Send what is left of an output nowhere: Python writes it again when it ends, and would change the exit code."""
+    with suppress(OSError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def open_closed() -> None:
+    """Give a place to the standard streams that the caller closed (``<&-``): Python has None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  open until the end

@@ -8,6 +8,8 @@ import click
 _PATH_CHECKS = (
     "exists", "file_okay", "dir_okay", "writable", "readable", "resolve_path", "allow_dash", "executable",
 )  # fmt: skip
+LARGEST = 2**31 - 1
+"""What an integer column holds on every database."""
 _SILENT = (click.types.BoolParamType, click.types.UnprocessedParamType)
 
 
@@ -38,6 +40,8 @@ class Integer(click.IntRange):
             number = int(value)
         except (TypeError, ValueError):
             self.fail(f"{shown} n'est pas un nombre entier.", param, ctx)
+        if abs(number) > LARGEST:
+            self.fail(f"{shown} est trop grand.", param, ctx)
         try:
             return super().convert(number, param, ctx)
         except click.BadParameter:
@@ -59,6 +63,8 @@ class FilePath(click.Path):
         self.name = "répertoire" if not self.file_okay else "chemin" if self.dir_okay else "fichier"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):  # an unset variable of a script; Path("") would be the current folder
+            self.fail("le chemin est vide.", param, ctx)
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:

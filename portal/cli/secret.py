@@ -11,7 +11,11 @@ def _piped() -> str:
         return sys.stdin.readline().rstrip("\r\n")
     except UnicodeDecodeError:
         # Its text would show bytes of the secret.
-        raise CliFailure("L'entrée standard n'est pas du texte en UTF-8.", ExitCode.BAD_INPUT) from None
+        raise CliFailure(
+            "L'entrée standard n'est pas du texte en UTF-8.",
+            ExitCode.BAD_INPUT,
+            ["Que faire : enregistrer le fichier en UTF-8, ou saisir au clavier."],
+        ) from None
 
 
 def _typed(prompt: str) -> str:

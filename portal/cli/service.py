@@ -32,7 +32,7 @@ def tick(app: App, as_json: bool) -> None:
     from portal.cli.unattended import house_of
     from workflow.service import Worker
 
-    logging.getLogger("oda").addHandler(logging.NullHandler())  # told below, once and in whole sentences
+    logging.getLogger("notifications").addHandler(logging.NullHandler())  # told below, once and in whole sentences
     with house_of(app) as house:
         Worker(house).check_place()
         ticked = house.ticker.tick()

@@ -1,21 +1,8 @@
 """What the failures of the settings, the database and the mail relay mean: loaded only when one occurs."""
 
+from portal.cli import disk
 from portal.cli.exits import CliFailure, ExitCode, failure_for, refused
-
-_BUSY_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED")
-_BUSY_POSTGRESQL = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
-
-
-_BUSY = CliFailure(
-    "La base de données est occupée par un autre traitement.",
-    ExitCode.BUSY,
-    ["Que faire : recommencer dans un instant."],
-)
-_UNREACHABLE = CliFailure(
-    "La base de données ne répond pas, ou n'est pas préparée.",
-    ExitCode.UNAVAILABLE,
-    ["Que faire : vérifier le réglage database.url et que le serveur est démarré, puis « oda database status »."],
-)
+from portal.cli.troubles import BUSY, UNREACHABLE, meaning_of
 
 
 @failure_for("workflow.settings.problems.SettingsError", "workflow.settings.secrets.SecretError")
@@ -26,20 +13,41 @@ def _settings(error: Exception) -> CliFailure:
 
 @failure_for("workflow.database.DatabaseBusy")
 def _busy(_: Exception) -> CliFailure:
-    return _BUSY
+    return BUSY
 
 
 @failure_for("workflow.database.DatabaseUnreachable")
-def _unreachable(_: Exception) -> CliFailure:
-    return _UNREACHABLE
+def _unreachable(error: Exception) -> CliFailure:
+    return meaning_of(getattr(error.__cause__, "orig", None)) or UNREACHABLE
 
 
 @failure_for("sqlalchemy.exc.OperationalError")
 def _database(error: Exception) -> CliFailure:
-    driver_error = getattr(error, "orig", None)
-    sqlite, postgresql = getattr(driver_error, "sqlite_errorname", ""), getattr(driver_error, "sqlstate", "")
-    is_busy = (sqlite or "").startswith(_BUSY_SQLITE) or postgresql in _BUSY_POSTGRESQL
-    return _BUSY if is_busy else _UNREACHABLE
+    return meaning_of(getattr(error, "orig", None)) or UNREACHABLE
+
+
+@failure_for("sqlalchemy.exc.DatabaseError")
+def _unforeseen(error: Exception) -> CliFailure | None:
+    never_asked = getattr(error, "statement", "") is None  # an address that the driver cannot read
+    return meaning_of(getattr(error, "orig", None)) or (UNREACHABLE if never_asked else None)
+
+
+@failure_for("builtins.OSError")
+def _system(error: Exception) -> CliFailure | None:
+    if not isinstance(error, OSError) or error.errno not in disk.FULL:
+        return None
+    remedy = "Que faire : faire de la place ; puis voir si l'action est faite avant de la refaire."
+    return CliFailure("Plus de place sur le disque : la sortie n'est pas entière.", ExitCode.UNAVAILABLE, [remedy])
+
+
+@failure_for("notifications.seals.BadSealingKey")
+def _bad_key(_: Exception) -> CliFailure:
+    return CliFailure(
+        "La clé des codes (secret seal-key) est abîmée ou incomplète.",
+        ExitCode.SETTINGS,
+        ["Que faire : remettre l'originale depuis la sauvegarde des secrets ; si elle est perdue, ôter ce fichier et"
+         " relancer « oda init DOSSIER » : les codes en attente seront à réémettre."],
+    )  # fmt: skip
 
 
 @failure_for("aiosmtplib.errors.SMTPException")
@@ -60,6 +68,8 @@ def _not_allowed(error: Exception) -> CliFailure:
     "workflow.schema.SchemaBehind",
     "workflow.schema.SchemaAhead",
     "workflow.installation.NotInstalled",
+    "workflow.schema.ForeignDatabase",
+    "workflow.storage.FileMissing",
     "workflow.storage.OtherMachine",
 )
 def _not_ready(error: Exception) -> CliFailure:

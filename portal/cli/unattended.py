@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portal.cli.context import App
+from portal.cli.disk import writing
 
 if TYPE_CHECKING:
     from states.school_year import SchoolYear, YearEnd
@@ -35,7 +36,7 @@ def database_of(settings: "Settings") -> "Iterator[Database]":
     """The database alone, at whatever version it is. Raises SharedFile, SecretRefused."""
     from workflow.house import open_database
 
-    database = open_database(settings, os.environ)
+    database = open_database(settings, os.environ, must_exist=False)
     try:
         yield database
     finally:
@@ -43,9 +44,13 @@ def database_of(settings: "Settings") -> "Iterator[Database]":
 
 
 def make_private(path: Path) -> None:
-    """A file that this account alone reads, empty when it was not there: the database will hold personal data."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT, 0o600))
+    """A file that this account alone reads, empty when it was not there: the database will hold personal data.
+
+    Raises CliFailure when it cannot be made.
+    """
+    with writing(path, "vérifier le réglage database.url et les droits de ce compte sur le dossier"):
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT, 0o600))
 
 
 def end_in_words(end: "YearEnd", zone: str | None = None) -> str:

@@ -47,9 +47,12 @@ class LabelledChoice(click.ParamType[L], Generic[L]):
 
 
 class Day(click.ParamType[date]):
-    """A calendar day, ``14/09/2026`` or ``2026-09-14``."""
+    """A calendar day, ``14/09/2026`` or ``2026-09-14``, between two bounds when they are given."""
 
     name = "date"
+
+    def __init__(self, first: date = date.min, last: date = date.max) -> None:
+        self.first, self.last = first, last
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
@@ -64,9 +67,13 @@ class Day(click.ParamType[date]):
         else:
             self.fail(f"« {shown} » n'est pas une date : écrire 14/09/2026 ou 2026-09-14.", param, ctx)
         try:
-            return date(year, month, day)
+            found = date(year, month, day)
         except ValueError:
             self.fail(f"« {shown} » n'existe pas dans le calendrier.", param, ctx)
+        if not self.first <= found <= self.last:
+            bounds = f"du {self.first:%d/%m/%Y} au {self.last:%d/%m/%Y}"
+            self.fail(f"« {shown} » est hors limites : il faut un jour {bounds}.", param, ctx)
+        return found
 
 
 class Year(click.ParamType["SchoolYear"]):

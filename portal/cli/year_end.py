@@ -28,7 +28,7 @@ def year_end() -> None:
     " n'est écrit (R53).",
 )
 @click.option(
-    "--on", type=Day(), metavar="DATE",
+    "--on", type=Day(date(2000, 1, 1), date(2099, 12, 31)), metavar="DATE",
     help="Le jour, regardé à 24 h ; à défaut le dernier jour de l'année en cours.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
