@@ -23,7 +23,7 @@ from tests.kit.world import ACTORS, SCHOOLS, World
 from tests.stateful.announced import announced, happened, is_held, stock
 from tests.stateful.effects import Effects
 from tests.stateful.model import Model, ends_at, today
-from tests.stateful.values import NEXT, OPERATOR_TRIGGERS, PEOPLE, Values, days
+from tests.stateful.values import ENDINGS, NEXT, OPERATOR_TRIGGERS, PEOPLE, Values, days
 from tests.stateful.verdicts import Verdicts
 
 START = datetime(2026, 6, 15, 9, tzinfo=UTC)
@@ -81,14 +81,40 @@ class Life(Values, RuleBasedStateMachine):
     @rule(data=st.data())
     def next_step(self, data: Any) -> None:
         """Mostly accepted: what this request waits for, by who may do it."""
-        if not self.model.requests:
-            return
-        reference = data.draw(st.sampled_from(sorted(self.model.requests)))
+        if self.model.requests:
+            reference = data.draw(st.sampled_from(sorted(self.model.requests)))
+            self.act_well(data, reference, data.draw(st.sampled_from(NEXT[self.model.requests[reference].state])))
+
+    @rule(data=st.data(), person=st.sampled_from(PEOPLE), uai=st.sampled_from(["0310001H", "0310002J"]),
+          steps=st.integers(4, 9))  # fmt: skip
+    def the_whole_way(self, data: Any, person: tuple[str, str, str], uai: str, steps: int) -> None:
+        """A declaration followed by what it waits for, as most requests live: far enough to have a code."""
+        nom, prenom, mail = person
+        known = set(self.model.requests)
+        self.act("chef A" if uai == "0310001H" else "chef BC", c.Declare(uai=uai, nom=nom, prenom=prenom, mail=mail))
+        born = set(self.model.requests) - known
+        for reference in born:
+            for _ in range(steps):
+                self.act_well(data, reference, self.waited_for(reference))
+
+    def waited_for(self, reference: str) -> Trigger:
+        """The one step that brings a request nearer to its code, and then to its hand-over."""
         request = self.model.requests[reference]
-        trigger = data.draw(st.sampled_from(NEXT[request.state]))
-        chef = "chef A" if request.uai == "0310001H" else "chef BC"
-        operator = trigger in OPERATOR_TRIGGERS
-        self.act("opérateur" if operator else chef, self.command(data, trigger, reference, False, good=True))
+        if request.state != "requested":
+            return NEXT[request.state][0]
+        checks = {Trigger.CHECK_LISTING: request.listing, Trigger.CHECK_DELEGATION: request.delegation}
+        return next((trigger for trigger, check in checks.items() if check is None), Trigger.ISSUE_CODE)
+
+    @rule(data=st.data(), trigger=st.sampled_from(ENDINGS))
+    def an_ending(self, data: Any, trigger: Trigger) -> None:
+        """What ends a request, or follows its end, by who may do it."""
+        if self.model.requests:
+            self.act_well(data, data.draw(st.sampled_from(sorted(self.model.requests))), trigger)
+
+    def act_well(self, data: Any, reference: str, trigger: Trigger) -> None:
+        chef = "chef A" if self.model.requests[reference].uai == "0310001H" else "chef BC"
+        who = "opérateur" if trigger in OPERATOR_TRIGGERS else chef
+        self.act(who, self.command(data, trigger, reference, False, good=True))
 
     def command(self, data: Any, trigger: Trigger, reference: str, behalf: bool, *, good: bool = False) -> c.Command:
         make = getattr(self, f"make_{trigger.value}")

@@ -8,7 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.stateful.machine import Life
 
-EXAMPLES = int(os.environ.get("ODA_STATEFUL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("ODA_STATEFUL_EXAMPLES", "40"))
 STEPS = 40
 
 

@@ -31,6 +31,7 @@ OPERATOR_TRIGGERS = {
     Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
     Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
 }  # fmt: skip
+ENDINGS = [Trigger.REVOKE, Trigger.WITHDRAW, Trigger.CONFIRM_REMOVAL, Trigger.RENEW, Trigger.SETTLE_CHANGE]
 NEXT = {
     "declared": [Trigger.DELEGATE],
     "delegated": [Trigger.SIGN_CHARTER],

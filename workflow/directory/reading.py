@@ -11,6 +11,10 @@ from workflow.directory.imported import Remark
 from workflow.directory.kinds import is_known, is_outside
 from workflow.settings.problems import shown
 
+MAX_REMARKS = 50_000
+"""Beyond it the file is not read to its end: gigabytes of nonsense would be kept in memory to be told."""
+LONGEST_CODE = 9
+
 
 class _Seen(NamedTuple):
     line: int
@@ -46,6 +50,8 @@ class Reading:
         for record in records:
             self.rows += 1
             self._take(record)
+            if len(self.refused) + len(self.warnings) > MAX_REMARKS:
+                raise unusable(f"déjà {MAX_REMARKS} lignes refusées ou douteuses, ce n'est pas l'annuaire", record.line)
         if not self._seen:
             raise unusable(
                 f"aucun établissement de l'académie {self.academie:02d} dans ce fichier"
@@ -59,7 +65,7 @@ class Reading:
         kind, academie = record.values[2], record.values[5].strip()
         if record.problem:
             self._refuse(record, [record.problem])
-        elif not academie.isdecimal():
+        elif not academie.isdecimal() or len(academie) > LONGEST_CODE:
             self._refuse(record, [f"le code d'académie « {shown(academie)} » n'est pas un nombre"])
         elif int(academie) != self.academie:
             self.outside_academie += 1

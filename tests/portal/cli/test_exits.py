@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import subprocess
@@ -128,6 +129,69 @@ def test_database__is_busy_or_unavailable(attributes: dict[str, str | None], cod
     assert "secret" not in failure.message
 
 
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"sqlite_errorname": "SQLITE_NOTADB"}, "est abîmé, ou n'est pas une base"),
+        ({"sqlite_errorname": "SQLITE_CORRUPT"}, "est abîmé"),
+        ({"sqlite_errorname": "SQLITE_FULL"}, "Plus de place"),
+        ({"sqlite_errorname": "SQLITE_READONLY_DIRECTORY"}, "lecture seule"),
+        ({"sqlite_errorname": "SQLITE_CANTOPEN"}, "ne peut pas être ouvert"),
+        ({"sqlite_errorname": "SQLITE_IOERR_WRITE"}, "refuse de lire ou d'écrire"),
+        ({"sqlstate": "25006"}, "lecture seule"),
+        ({"sqlstate": "42501"}, "n'a pas les droits"),
+        ({"sqlstate": "53100"}, "Plus de place"),
+    ],
+)
+def test_database__trouble_is_told_by_its_name(attributes: dict[str, str], said: str) -> None:
+    from sqlalchemy.exc import DatabaseError, OperationalError
+
+    from workflow.database import DatabaseUnreachable
+
+    driver_error = Exception("driver")
+    vars(driver_error).update(attributes)
+    unreachable = DatabaseUnreachable()
+    unreachable.__cause__ = OperationalError("SELECT secret", {}, driver_error)
+    for error in (DatabaseError("SELECT secret", {}, driver_error), unreachable.__cause__, unreachable):
+        failure = as_failure(error)
+        assert failure is not None
+        assert failure.exit_code == ExitCode.UNAVAILABLE
+        assert said in failure.message
+        assert failure.details[0].startswith("Que faire : ")
+
+
+def test_database__address_that_the_driver_cannot_read_is_unreachable() -> None:
+    from sqlalchemy.exc import ProgrammingError
+
+    failure = as_failure(ProgrammingError(None, None, Exception("invalid URI query parameter")))
+    assert failure is not None
+    assert failure.exit_code == ExitCode.UNAVAILABLE
+    assert "database.url" in failure.details[0]
+
+
+def test_database__a_statement_of_ours_that_is_wrong_is_an_incident() -> None:
+    from sqlalchemy.exc import ProgrammingError
+
+    assert as_failure(ProgrammingError("SELECT secret", {}, Exception("syntax error"))) is None
+
+
+@pytest.mark.rule("R60")
+def test_seal_key__damaged_is_a_matter_of_settings() -> None:
+    from notifications.seals import BadSealingKey
+
+    failure = as_failure(BadSealingKey())
+    assert failure is not None
+    assert failure.exit_code == ExitCode.SETTINGS
+    assert "sauvegarde des secrets" in failure.details[0]
+
+
+def test_system__only_a_full_disk_is_foreseen() -> None:
+    full = as_failure(OSError(errno.ENOSPC, "No space left on device"))
+    assert full is not None
+    assert (full.exit_code, full.message) == (69, "Plus de place sur le disque : la sortie n'est pas entière.")
+    assert as_failure(ConnectionRefusedError(errno.ECONNREFUSED, "x")) is None
+
+
 def test_relay__is_unavailable() -> None:
     from aiosmtplib import SMTPConnectError
 
@@ -174,3 +238,29 @@ def test_entry_point__writes_on_a_terminal_without_accents() -> None:
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"Utilisation : oda" in done.stdout
+
+
+def _shell(redirection: str, *words: str) -> subprocess.CompletedProcess[str]:
+    script = f"import sys; from tests.portal.cli.sample import tree; tree().main({['sample', *words]!r})"
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, script],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_output__on_a_full_disk_is_told() -> None:
+    done = _shell(">/dev/full", "many")
+    assert done.returncode == 69
+    assert done.stderr.startswith("Plus de place sur le disque")
+
+
+def test_errors__on_a_full_disk_keep_their_exit_code() -> None:
+    assert _shell("2>/dev/full", "busy").returncode == ExitCode.BUSY
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_entry_point__with_closed_streams(closed: str) -> None:
+    script = "import sys; from portal.cli.main import main; sys.argv[1:] = ['--help']; main()"
+    command = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, script]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -56,6 +56,10 @@ def test_help__of_a_group(run: Run) -> None:
         (("--pair", "un"), "L'option --pair attend 2 valeurs."),
         (("--json=oui",), "L'option --json n'attend pas de valeur."),
         (("--count", "dix"), "--count : « dix » n'est pas un nombre entier."),
+        (("--count", "2147483648"), "--count : « 2147483648 » est trop grand."),
+        (("--file", ""), "--file : le chemin est vide."),
+        (("--uai", "\udce9"), "--uai : ce texte est illisible dans le codage de ce terminal : régler LANG"),
+        (("--pair", "un", "deu\udcffx"), "--pair : ce texte est illisible"),
         (("--limit", "0"), "--limit : « 0 » est hors limites : il faut au moins 1 et au plus 50."),
         (("--form", "png"), "--form : « png » n'est pas accepté. Valeurs possibles : svg, texte."),
         (

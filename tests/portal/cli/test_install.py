@@ -1,5 +1,7 @@
 """``oda init``, ``check-config``, ``config-schema``, ``database``: an installation from nothing to up to date."""
 
+import errno
+import io
 import json
 import stat
 from pathlib import Path
@@ -117,7 +119,30 @@ def test_init__a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     again = run("init", tmp_path / "file" / "below")
     assert again.exit_code == 1
-    assert "ne peut pas être écrit" in again.stderr
+    assert "ne peut pas être écrit : un élément du chemin est un fichier." in again.stderr
+
+
+def test_init__settings_left_empty_by_a_power_cut_are_written(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("")
+    assert run("init", tmp_path).exit_code == 0
+    assert on(tmp_path, "check-config").exit_code == 0
+
+
+def test_init__on_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def opened(path: Path, *_: object, **__: object) -> Full:
+        path.touch()
+        return Full()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", opened)
+        first = run("init", tmp_path)
+    assert (first.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert "plus de place sur le disque" in first.stderr
+    assert run("init", tmp_path).exit_code == 0
 
 
 @pytest.mark.rule("R22")
@@ -191,3 +216,48 @@ def test_database__of_a_newer_software_is_told(folder: Path) -> None:
     assert (status.exit_code, upgrade.exit_code) == (1, 69)
     assert "plus récente" in status.stderr
     assert "plus récente" in upgrade.stderr
+
+
+def test_database_upgrade__of_tables_without_a_version_is_refused(folder: Path) -> None:
+    database = Database(f"sqlite:///{folder / 'oda.sqlite'}")
+    with database.write() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    database.dispose()
+    for done in (on(folder, "database", "upgrade"), run("init", folder)):
+        assert done.exit_code == 69
+        assert "La base a déjà des tables, sans numéro de version" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("database", "status"), ("database", "upgrade"), ("tick",), ("journal", "verify")])
+def test_database__damaged_is_told(folder: Path, command: tuple[str, ...]) -> None:
+    (folder / "oda.sqlite").write_bytes(b"ce n'est pas une base de donnees " * 200)
+    done = on(folder, *command)
+    assert done.exit_code == 69
+    assert "Le fichier de la base est abîmé, ou n'est pas une base." in done.stderr
+    assert "restaurer une sauvegarde" in done.stderr
+
+
+def test_database_upgrade__where_no_file_can_be_made(folder: Path) -> None:
+    (folder / "oda.sqlite").unlink()
+    (folder / "oda.sqlite").mkdir()
+    done = on(folder, "database", "upgrade")
+    assert done.exit_code == 1
+    assert "oda.sqlite ne peut pas être écrit : c'est un répertoire." in done.stderr
+
+
+@pytest.mark.parametrize("command", [("tick",), ("journal", "verify"), ("year-end", "preview")])
+def test_database__lost_is_told_and_not_made_anew(folder: Path, command: tuple[str, ...]) -> None:
+    (folder / "oda.sqlite").unlink()
+    done = on(folder, *command)
+    assert (done.exit_code, (folder / "oda.sqlite").exists()) == (69, False)
+    assert "Le fichier de la base n'existe pas" in done.stderr
+
+
+@pytest.mark.rule("R60")
+def test_seal_key__cut_short_is_told(folder: Path) -> None:
+    key = folder / "secrets/seal-key"
+    key.write_text(key.read_text()[:20])
+    done = on(folder, "tick")
+    assert done.exit_code == 78
+    assert "seal-key" in done.stderr
+    assert key.read_text() not in done.stderr

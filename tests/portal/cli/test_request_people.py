@@ -45,7 +45,7 @@ def test_declare__says_which_establishment(desk: Desk) -> None:
 
 @pytest.mark.rule("R16")
 @pytest.mark.parametrize(
-    "name", ["a\nb", "a\x1b[31mb", "x" * 200, "12", "<script>", "a\u202eb", "\udcff", " "],
+    "name", ["a\nb", "a\x1b[31mb", "x" * 200, "12", "<script>", "a\u202eb", " "],
 )  # fmt: skip
 def test_declare__unreadable_names_are_refused_and_harmless(desk: Desk, name: str) -> None:
     told = desk.refused("declare", "--nom", name, "--prenom", "Zoé", "--mail", "z@x.fr", who=AS_CHEF)

@@ -38,6 +38,7 @@ def test_secret__unreadable_bytes_are_not_shown(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(CliFailure, match="UTF-8") as failure:
         read_secret("Le code")
     assert failure.value.__suppress_context__
+    assert failure.value.details == ["Que faire : enregistrer le fichier en UTF-8, ou saisir au clavier."]
 
 
 def test_secret__is_typed_twice(monkeypatch: pytest.MonkeyPatch) -> None:

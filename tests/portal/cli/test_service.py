@@ -68,6 +68,33 @@ def test_tick__says_what_it_did_and_that_mails_wait(
     assert json.loads(tick("--json").stdout)["revoked"] == {}
 
 
+def test_tick__tells_the_relay_s_trouble_once(
+    tick: Run, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending.filled_folder(tmp_path, clock).close()
+    monkeypatch.setattr("aiosmtplib.SMTP.connect", _no_relay)
+    for listener in (logging.root, logging.getLogger("oda"), logging.getLogger("notifications")):
+        monkeypatch.setattr(listener, "handlers", [])  # as under cron: Python's last resort then writes by itself
+    done = tick()
+    assert done.exit_code == 0
+    assert done.stderr.splitlines()[0].startswith("Le relais de messagerie n'a pas pris les courriels")
+
+
+def test_tick__incident_is_logged(tick: Run, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    ending.filled_folder(tmp_path, clock).close()
+    for listener in (logging.root, logging.getLogger("oda"), logging.getLogger("notifications")):
+        monkeypatch.setattr(listener, "handlers", [])
+    monkeypatch.setattr("workflow.tick.Ticker.tick", _broken)
+    done = tick()
+    assert done.exit_code == 70
+    assert done.stderr.startswith("incident ")
+    assert "RuntimeError" in done.stderr
+
+
+def _broken(*_: object) -> None:
+    raise RuntimeError
+
+
 async def _no_relay(*_: object, **__: object) -> None:
     raise ConnectionRefusedError
 

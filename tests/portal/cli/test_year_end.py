@@ -131,3 +131,10 @@ def test_confirm__nothing_held(run: Run) -> None:
     done = run(*AS, "year-end", "confirm", "2026-2027", "--yes")
     assert done.exit_code == 1
     assert "n'est pas retenue : rien à confirmer" in done.stderr
+
+
+@pytest.mark.parametrize("day", ["01/01/0001", "31/12/1999", "2100-01-01", "31/12/9999"])
+def test_preview__of_a_day_without_a_school_year_is_a_usage_error(run: Run, day: str) -> None:
+    done = run("year-end", "preview", "--on", day)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "hors limites : il faut un jour du 01/01/2000 au 31/12/2099." in done.stderr

@@ -15,6 +15,7 @@ FIRST = "0310001H"
         (row(uai_of(2), nom="x" * 201), "le nom de l'établissement compte 201 caractères, 200 au plus"),
         (row(uai_of(2), etat="?"), "l'état « ? » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)"),
         (row(uai_of(2), academie="Toulouse"), "le code d'académie « Toulouse » n'est pas un nombre"),
+        (row(uai_of(2), academie="9" * 5000), f"le code d'académie « {'9' * 59}… » n'est pas un nombre"),
         (row("x", nom="", etat=""), "« X » n'est pas un UAI (7 chiffres et une lettre) ; le nom de l'établissement est"
          " vide ; l'état « » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)"),
     ],

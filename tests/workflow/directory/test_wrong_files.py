@@ -3,8 +3,8 @@ from io import BytesIO
 import pytest
 
 from tests.workflow.directory.conftest import Bench
-from tests.workflow.directory.files import HEADING, file_of, row, rows, text_of
-from workflow.directory import UnusableFile
+from tests.workflow.directory.files import HEADING, file_of, read_bytes, row, rows, text_of
+from workflow.directory import UnusableFile, reading
 from workflow.directory.file import MAX_LINE, DirectoryFile
 
 GOOD = text_of(row())
@@ -77,3 +77,10 @@ def test_digest__is_that_of_the_file() -> None:
     source = DirectoryFile(BytesIO(content))
     assert [record.line for record in source.records()] == [2, 3, 4]
     assert source.digest == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.rule("R67")
+def test_file__of_nonsense_without_end_is_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_REMARKS", 3)
+    with pytest.raises(UnusableFile, match="ligne 6 : déjà 3 lignes refusées ou douteuses"):
+        read_bytes(file_of(row(), *[row("faux")] * 5))
