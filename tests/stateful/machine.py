@@ -137,6 +137,16 @@ class Life(Values, RuleBasedStateMachine):
             self.world.clock.advance(hours=min(24 * 30, (end - self.now - timedelta(days=1)).total_seconds() / 3600))
             self.tick()
 
+    @rule(data=st.data(), hours=st.sampled_from([0, 3, 24 * 20]))
+    def after_the_end_before_the_schedule(self, data: Any, hours: int) -> None:
+        """People go on as before though the year has ended, and the schedule has not passed yet (R24)."""
+        self.the_eve()
+        end = next(ends_at(y) for y in range(2026, 2100) if ends_at(y) > self.now)
+        self.world.clock.set(end + timedelta(hours=hours))
+        for reference, request in sorted(self.model.requests.items()):
+            if request.live:
+                self.act_well(data, reference, self.waited_for(reference))
+
     @rule()
     def tick(self) -> None:
         self.world.tick()
