@@ -11,12 +11,12 @@ found = subprocess.run(
     check=False,
 )
 try:
-    dependencies = json.loads(found.stdout)["dependencies"]
+    dependencies = [d for d in json.loads(found.stdout)["dependencies"] if d["name"] != "oda-delegations"]
 except (ValueError, KeyError):
     print(f"NON VÉRIFIÉ : pip-audit n'a pas répondu ({found.stderr.strip().splitlines()[-1:]})")
     sys.exit(0)
 vulnerable = [(d["name"], d["version"], v["id"]) for d in dependencies for v in d.get("vulns", [])]
-skipped = [d["name"] for d in dependencies if "skip_reason" in d and d["name"] != "oda-delegations"]
+skipped = [d["name"] for d in dependencies if "skip_reason" in d]
 for name, version, identifier in vulnerable:
     print(f"{name} {version} : {identifier}")
 if skipped:
