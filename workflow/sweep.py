@@ -1,8 +1,10 @@
 """The automatic revocation: every live request of an ended school year, once (R50, R54)."""
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,6 +60,11 @@ class Sweep:
 
     def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> Swept:
         """Revoke what is left of the year. ``progress`` is told how many more after each batch."""
+        with _program_set_aside():
+            revoked = self._all_batches(end, actor, progress)
+        return Swept(revoked, self._finish(end))
+
+    def _all_batches(self, end: YearEnd, actor: Actor, progress: Callable[[int], None]) -> int:
         total, after = 0, ""
         while True:
             last, revoked = self._batch(end, actor, after)
@@ -66,9 +73,8 @@ class Sweep:
                 progress(revoked)
                 crash_point("sweep.between_batches")
             if last is None:
-                break
+                return total
             after = last
-        return Swept(total, self._finish(end))
 
     def _batch(self, end: YearEnd, actor: Actor, after: str) -> tuple[str | None, int]:
         """The last establishment that it looked at, None past the end, and how many requests it revoked.
@@ -144,6 +150,16 @@ class Sweep:
         while after is not None:
             after, plan = self._plan(connection, end, actor, after, now, lock=False)
             yield plan.happenings
+
+
+@contextmanager
+def _program_set_aside() -> Iterator[None]:
+    """A sweep makes many objects that soon die: the collector need not walk the whole program at each of its rounds."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _count(connection: Connection, end: YearEnd, revoked: list[str], now: datetime) -> None:
