@@ -67,11 +67,25 @@ def check_config(app: App, file: Path | None) -> None:
 
     settings = App(file).settings() if file else app.settings()
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
+    warnings += _secret_warnings(settings)
     for warning in warnings:
         say([f"Attention : {warning}"])
     click.echo(printable(f"{settings.source} : réglages corrects{', mais voir ci-dessus' if warnings else ''}."))
     for heading, value in _summary(settings):
         click.echo(printable(f"{heading} : {value}"))
+
+
+def _secret_warnings(settings: "Settings") -> list[str]:
+    """What the keys that every installation needs suffer from; the settings alone may well be right without them."""
+    from workflow.settings import SecretError, Secrets
+
+    found = []
+    for name in ("seal-key", "journal-key"):
+        try:
+            Secrets(settings.secrets_directory, os.environ).read(name)
+        except SecretError as error:
+            found.append(str(error))
+    return found
 
 
 def _summary(settings: "Settings") -> list[tuple[str, str]]:
