@@ -30,10 +30,12 @@ def rules(database: Database) -> tuple[float, int]:
 
 @dataclass
 class Round:
-    """One pair of runs, on two databases filled alike: seconds, and the megabytes that the sweep added."""
+    """One pair of runs, on two databases filled alike: seconds, and the process's peak in megabytes, with what the
+    sweep added to it."""
 
     seconds: float
     floor: float
+    peak: float
     memory: float
     durability: str
 
@@ -42,19 +44,24 @@ class Round:
         return self.seconds / self.floor
 
 
+def peak() -> float:
+    """The most memory that this process ever held, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def measure(backend: str, requests: int) -> Round:
     """The sweep, then its floor, so that warm caches favour the floor."""
     with tempfile.TemporaryDirectory() as folder:
         with fresh_database(backend, Path(folder)) as database:
             populate(database, requests)
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            before = peak()
             seconds, revoked = rules(database)
-            grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+            after = peak()
         if revoked != requests:
             raise SystemExit(f"{revoked} révoquées au lieu de {requests}")
         with fresh_database(backend, Path(folder)) as database:
             populate(database, requests)
-            return Round(seconds, floor(database), grown, durability(database))
+            return Round(seconds, floor(database), after, after - before, durability(database))
 
 
 def main() -> None:
@@ -71,7 +78,7 @@ def main() -> None:
         print(
             f"{backend:<10} {options.requests:>7} demandes : {middle.seconds / options.requests * 1e6:6.1f} µs chacune,"
             f" plancher {middle.floor / options.requests * 1e6:6.1f} µs, rapport médian {middle.ratio:.2f} ({ratios}) ;"
-            f" mémoire +{max(one.memory for one in rounds):.0f} Mo ; {middle.durability}"
+            f" mémoire +{max(one.memory for one in rounds):.0f} Mo, pic {rounds[0].peak:.0f} Mo ; {middle.durability}"
         )
 
 
