@@ -134,3 +134,13 @@ def guarded(run: Callable[[], object]) -> int:
     except BrokenPipeError:
         reader_is_gone()
         return ExitCode.READER_GONE
+    finally:
+        _give_up_output()
+
+
+def _give_up_output() -> None:
+    """What could not be written is not tried again: Python would at its end, and change the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        mute(sys.stdout)

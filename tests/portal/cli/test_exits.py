@@ -240,16 +240,19 @@ def test_entry_point__writes_on_a_terminal_without_accents() -> None:
     assert b"Utilisation : oda" in done.stdout
 
 
-def _shell(redirection: str, *words: str) -> subprocess.CompletedProcess[str]:
+def _shell(redirection: str, *words: str, unbuffered: bool = False) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment |= {"PYTHONUNBUFFERED": "1"} if unbuffered else {}
     script = f"import sys; from tests.portal.cli.sample import tree; tree().main({['sample', *words]!r})"
     return subprocess.run(
         ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, script],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
 
 
-def test_output__on_a_full_disk_is_told() -> None:
-    done = _shell(">/dev/full", "many")
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_output__on_a_full_disk_is_told(unbuffered: bool) -> None:
+    done = _shell(">/dev/full", "many", unbuffered=unbuffered)
     assert done.returncode == 69
     assert done.stderr.startswith("Plus de place sur le disque")
 
