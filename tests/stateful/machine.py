@@ -86,16 +86,21 @@ class Life(Values, RuleBasedStateMachine):
             self.act_well(data, reference, data.draw(st.sampled_from(NEXT[self.model.requests[reference].state])))
 
     @rule(data=st.data(), person=st.sampled_from(PEOPLE), uai=st.sampled_from(["0310001H", "0310002J"]),
-          steps=st.integers(4, 9))  # fmt: skip
-    def the_whole_way(self, data: Any, person: tuple[str, str, str], uai: str, steps: int) -> None:
-        """A declaration followed by what it waits for, as most requests live: far enough to have a code."""
+          steps=st.integers(4, 9), wait=st.sampled_from([0, 0, 30, 31]))  # fmt: skip
+    def the_whole_way(self, data: Any, person: tuple[str, str, str], uai: str, steps: int, wait: int) -> None:
+        """A declaration followed by what it waits for, as most requests live: far enough to have a code.
+
+        ``wait`` days pass between the checks and the code, which may make them too old.
+        """
         nom, prenom, mail = person
         known = set(self.model.requests)
         self.act("chef A" if uai == "0310001H" else "chef BC", c.Declare(uai=uai, nom=nom, prenom=prenom, mail=mail))
         born = set(self.model.requests) - known
         for reference in born:
             for _ in range(steps):
-                self.act_well(data, reference, self.waited_for(reference))
+                trigger = self.waited_for(reference)
+                self.world.clock.advance(days=wait if trigger is Trigger.ISSUE_CODE else 0)
+                self.act_well(data, reference, trigger)
 
     def waited_for(self, reference: str) -> Trigger:
         """The one step that brings a request nearer to its code, and then to its hand-over."""
