@@ -1,1 +1,1 @@
-"""Who is told what, and how a mail leaves: catalogue, templates, outbox, sealed secrets, SMTP delivery."""
+"""Mails: who receives which, in what words, and their way to the relay; the codes that some of them carry, sealed."""

@@ -1,1 +1,1 @@
-"""What a delegation is: the vocabulary and the rules. Pure: no database, no clock, no network, no table."""
+"""The rules of a delegation, and the words in which they are told: values in, a decision out, nothing else touched."""

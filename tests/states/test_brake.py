@@ -1,4 +1,4 @@
-"""The brake: a year's end runs by itself only when it was foreseen (R51, R52)."""
+"""The brake lets pass a year's end that was foreseen, and holds any other (R51, R52)."""
 
 from datetime import UTC, datetime, timedelta
 

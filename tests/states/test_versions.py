@@ -1,4 +1,4 @@
-"""Two people at once: the second is told who did what and when (R9)."""
+"""Whoever comes too late learns by whom, what and when (R9)."""
 
 from datetime import UTC, datetime
 
