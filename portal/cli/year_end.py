@@ -25,7 +25,7 @@ def year_end() -> None:
 @year_end.command(
     "preview",
     help="Montre ce que ferait la fin d'année : qui serait révoqué, quels courriels partiraient, ce qui surprend. Rien"
-    " n'est écrit (R53).",
+    " n'est écrit (R53). Réservé aux opérateurs et aux lecteurs.",
 )
 @click.option(
     "--on", type=Day(date(2000, 1, 1), date(2099, 12, 31)), metavar="DATE",
@@ -35,10 +35,14 @@ def year_end() -> None:
 @pass_app
 def preview(app: App, on: date | None, as_json: bool) -> None:
     from portal.cli import preview_report
-    from portal.cli.unattended import house_of
+    from portal.cli.opening import opened
+    from states.vocabulary import Role
+    from workflow.people import NotAllowed
     from workflow.preview import Preview
 
-    with house_of(app) as house, house.database.read() as connection:
+    with opened(app) as (house, actor), house.database.read() as connection:
+        if actor.role not in (Role.OPERATOR, Role.READER):
+            raise NotAllowed("La fin d'année de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE.")
         now = house.clock.now()
         calendar = house.policy.calendar
         day = on or calendar.end_of(calendar.open_years(now)[0]).last_day

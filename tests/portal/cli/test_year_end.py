@@ -41,7 +41,7 @@ AS = ("--as", f"operator:{OPERATOR}")
 
 @pytest.mark.rule("R53", "R54")
 def test_preview__tells_everything_to_a_person(run: Run) -> None:
-    done = run("year-end", "preview")
+    done = run(*AS, "year-end", "preview")
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "Au 31 août 2027 à 24 h. Prévision : rien n'est écrit."
@@ -60,7 +60,7 @@ def test_preview__tells_everything_to_a_person(run: Run) -> None:
 
 @pytest.mark.rule("R53")
 def test_preview__json_has_it_all(run: Run) -> None:
-    found = json.loads(run("year-end", "preview", "--json").stdout)
+    found = json.loads(run(*AS, "year-end", "preview", "--json").stdout)
     assert [one["uai"] for one in found["establishments"]] == [FULL, BARE, CLOSED]
     references = [request["reference"] for one in found["establishments"] for request in one["requests"]]
     assert references == [reference for some in REFERENCES.values() for reference in some]
@@ -73,21 +73,28 @@ def test_preview__json_has_it_all(run: Run) -> None:
 @pytest.mark.rule("R23", "R53")
 @pytest.mark.parametrize(("day", "requests"), [("30/08/2027", 0), ("2027-08-31", 4), ("01/09/2027", 4)])
 def test_preview__looks_at_the_end_of_the_day_asked(run: Run, day: str, requests: int) -> None:
-    found = json.loads(run("year-end", "preview", "--on", day, "--json").stdout)
+    found = json.loads(run(*AS, "year-end", "preview", "--on", day, "--json").stdout)
     assert (found["requests"], len(found["establishments"])) == (requests, 3 if requests else 0)
 
 
 @pytest.mark.rule("R53")
-def test_preview__needs_nobody_in_particular(run: Run) -> None:
-    """It writes nothing, so a cron's account may read it: no --as is given in these tests."""
-    assert "Aucune demande en cours" in run("year-end", "preview", "--on", "30/08/2027").stdout
+def test_preview__of_a_day_before_the_end_is_empty(run: Run) -> None:
+    assert "Aucune demande en cours" in run(*AS, "year-end", "preview", "--on", "30/08/2027").stdout
+
+
+@pytest.mark.rule("R2", "R3")
+def test_preview__names_nobody_to_who_may_not_enter(run: Run) -> None:
+    for who in ((), ("--as", f"chef:{FULL}")):
+        done = run(*who, "year-end", "preview")
+        assert (done.exit_code, done.stdout) == (1, "")
+    assert run("--as", f"lecteur:{READER}", "year-end", "preview").exit_code == 0
 
 
 @pytest.mark.rule("R52")
 def test_confirm__shows_why_then_revokes_once(run: Run, clock: FakeClock) -> None:
     clock.set(OVER + timedelta(hours=1))
     assert "est retenue" in run("tick").stderr
-    assert "oda year-end confirm 2026-2027" in run("year-end", "preview").stdout
+    assert "oda year-end confirm 2026-2027" in run(*AS, "year-end", "preview").stdout
     done = run(*AS, "year-end", "confirm", "2026-2027", "--yes")
     assert done.exit_code == 0
     assert "est retenue depuis le 1er septembre 2027 à 1 h 00" in done.stderr
@@ -112,7 +119,7 @@ def test_confirm__asks_on_a_terminal_and_takes_no_for_an_answer(
     monkeypatch.setattr(confirm, "confirmed", lambda *_: False)
     refused = run(*AS, "year-end", "confirm", "2026-2027")
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert json.loads(run("year-end", "preview", "--json").stdout)["requests"] == 4
+    assert json.loads(run(*AS, "year-end", "preview", "--json").stdout)["requests"] == 4
 
 
 @pytest.mark.rule("R2", "R52")
@@ -123,7 +130,7 @@ def test_confirm__is_for_operators_only(run: Run, clock: FakeClock, who: str) ->
     done = run("--as", who, "year-end", "confirm", "2026-2027", "--yes")
     assert done.exit_code == 1
     assert "opérateur" in done.stderr
-    assert json.loads(run("year-end", "preview", "--json").stdout)["requests"] == 4
+    assert json.loads(run(*AS, "year-end", "preview", "--json").stdout)["requests"] == 4
 
 
 @pytest.mark.rule("R52")
@@ -135,6 +142,6 @@ def test_confirm__nothing_held(run: Run) -> None:
 
 @pytest.mark.parametrize("day", ["01/01/0001", "31/12/1999", "2100-01-01", "31/12/9999"])
 def test_preview__of_a_day_without_a_school_year_is_a_usage_error(run: Run, day: str) -> None:
-    done = run("year-end", "preview", "--on", day)
+    done = run(*AS, "year-end", "preview", "--on", day)
     assert (done.exit_code, done.stdout) == (2, "")
     assert "hors limites : il faut un jour du 01/01/2000 au 31/12/2099." in done.stderr
