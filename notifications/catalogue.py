@@ -26,7 +26,7 @@ class Entry:
 
     @property
     def template(self) -> str:
-        return f"{self.kind.value}.txt.j2"
+        return f"mails/{self.kind.value}.j2"
 
     @property
     def title(self) -> str:

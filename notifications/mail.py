@@ -30,7 +30,8 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mail:
-    """A stored mail. ``body`` shows a placeholder where a code stands (R60); ``context`` is JSON."""
+    """A stored mail. ``body`` and ``html`` show a placeholder where a code stands (R60); ``context`` and
+    ``papers`` are JSON."""
 
     id: int
     kind: Kind
@@ -50,6 +51,8 @@ class Mail:
     dated_at: datetime | None
     subject: str | None
     body: str | None
+    html: str | None
+    papers: str | None
     last_reply: str | None
     fault: Fault | None
     sent_at: datetime | None

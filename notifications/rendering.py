@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from html import escape
 from typing import Any, Final
 
-from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, TemplateError
+from jinja2 import TemplateError
 
 from notifications.catalogue import CATALOGUE
 from notifications.surroundings import Surroundings
 from notifications.typography import laid_out, spaced, tame
 from notifications.vocabulary import Audience, Kind
+from notifications.wordings import Wordings
 from states import french
 
 MASK: Final = "[code masqué]"
@@ -23,27 +25,18 @@ class Unrenderable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The words of one mail. ``body`` holds the placeholder line where a code will stand."""
+    """The words of one mail, as text and as HTML; both hold a placeholder where a code will stand."""
 
     subject: str
     body: str
+    html: str
 
 
 class Renderer:
-    """Holds the compiled templates. ``loader`` None takes those of this package."""
+    """Makes the words of mails from the templates of ``wordings``."""
 
-    def __init__(self, loader: BaseLoader | None = None) -> None:
-        self._environment = Environment(
-            loader=loader or PackageLoader("notifications", "templates"),
-            autoescape=False,  # noqa: S701  plain text
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters.update(
-            day=french.day, plural=french.plural, listing=_listing, de=french.de, lower_first=_lower_first
-        )
+    def __init__(self, wordings: Wordings | None = None) -> None:
+        self._environment = (wordings or Wordings()).environment
 
     def render(self, kind: Kind, facts: Any, surroundings: Surroundings) -> Rendered:
         """Subject and body. Raises Unrenderable."""
@@ -69,7 +62,8 @@ def _scope(facts: Any) -> dict[str, Any]:
 
 def _checked(text: str, *, slots: int, template: str) -> Rendered:
     subject, _, body = text.lstrip("\n").partition("\n")
-    rendered = Rendered(" ".join(spaced(subject).split(" ")).strip(), laid_out(body))
+    words = laid_out(body)
+    rendered = Rendered(" ".join(spaced(subject).split(" ")).strip(), words, f"<pre>{escape(words)}</pre>")
     if not rendered.subject or rendered.body.split("\n").count(SLOT) != slots:
         raise Unrenderable(f"{template} : il faut un objet et {french.plural(slots, 'emplacement')} pour le code")
     return rendered
@@ -83,12 +77,11 @@ def with_code(body: str, code: str) -> str:
     return "\n".join(f"    {code}" if line == SLOT else line for line in lines)
 
 
-def _listing(words: Any, last: str = "et") -> str:
-    return french.listing([str(word) for word in words], last)
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def html_with_code(html: str, code: str) -> str:
+    """The HTML as it goes on the wire: the code in place of its mark (R60). Raises Unrenderable without a mark."""
+    if html.count(MASK) != 1:
+        raise Unrenderable("il faut un emplacement pour le code")
+    return html.replace(MASK, escape(code))
 
 
 @lru_cache(maxsize=1)

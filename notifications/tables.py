@@ -1,4 +1,4 @@
-"""The two tables of this room: the mails to send, and the sealed codes (R55 to R62)."""
+"""The tables of this room: the mails to send, the sealed codes, and what the relay suffers from (R55 to R62)."""
 
 from datetime import datetime
 from typing import ClassVar, Final
@@ -7,7 +7,7 @@ from sqlalchemy import Index, Table, Text, text
 from sqlmodel import Field, SQLModel
 
 from notifications.columns import UtcDateTime, one_of
-from notifications.vocabulary import Audience, Erasure, Fault, Kind, Stage
+from notifications.vocabulary import Audience, Erasure, Fault, Kind, RelayFault, Stage
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -35,10 +35,11 @@ class Seal(SQLModel, table=True):
 class OutgoingMail(SQLModel, table=True):
     """One mail to one recipient.
 
-    ``next_attempt_at`` is set if and only if the mail is to be sent then, ``lease_until`` while somebody sends it.
-    ``context`` holds the frozen facts (JSON); ``subject``, ``body``, ``message_id`` and ``dated_at`` are None until
-    the first claim (R56); ``body`` never holds a code but a placeholder (R60). ``doubted_at`` is when we first did
-    not know whether it had left, kept for ever: the recipient may have it twice.
+    ``next_attempt_at`` is set if and only if the mail is to be sent then, ``lease_until`` while somebody sends it;
+    ``lease_token`` alone means that somebody holds it for soon, and loses it at ``next_attempt_at``.
+    ``context`` holds the frozen facts (JSON); ``subject``, ``body``, ``html``, ``papers`` (JSON), ``message_id`` and
+    ``dated_at`` are None until the first claim (R56); no body ever holds a code but a placeholder (R60).
+    ``doubted_at`` is when we first did not know whether it had left, kept for ever: the recipient may have it twice.
     """
 
     __tablename__: ClassVar[str] = "outgoing_mail"
@@ -72,6 +73,8 @@ class OutgoingMail(SQLModel, table=True):
     dated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     subject: str | None = Field(default=None, sa_type=Text)
     body: str | None = Field(default=None, sa_type=Text)
+    html: str | None = Field(default=None, sa_type=Text)
+    papers: str | None = Field(default=None, sa_type=Text)
     last_reply: str | None = Field(default=None, sa_type=Text)
     fault: str | None = Field(default=None, sa_type=Text)
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -81,5 +84,23 @@ class OutgoingMail(SQLModel, table=True):
     dedupe_key: str | None = Field(default=None, unique=True, sa_type=Text)
 
 
+class RelayPause(SQLModel, table=True):
+    """Why nothing leaves for now, shared by all who send; one row at most, none while the relay takes mails.
+
+    ``lasts_seconds`` is the length of this pause: the next one is twice as long.
+    """
+
+    __tablename__: ClassVar[str] = "relay_pause"
+    __table_args__ = (one_of("fault", RelayFault),)
+
+    id: int = Field(primary_key=True)
+    fault: str = Field(sa_type=Text)
+    reply: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime = Field(sa_type=UtcDateTime)
+    lasts_seconds: int
+
+
 SEALS: Final[Table] = SQLModel.metadata.tables["seal"]
 MAILS: Final[Table] = SQLModel.metadata.tables["outgoing_mail"]
+PAUSE: Final[Table] = SQLModel.metadata.tables["relay_pause"]

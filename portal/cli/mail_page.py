@@ -60,7 +60,7 @@ def row(mail: Mail) -> dict[str, Any]:
 def words_of(mail: Mail, here: Surroundings) -> Rendered | None:
     """Its words, or those that it would have if it left now; None when they cannot be made."""
     if mail.subject is not None and mail.body is not None:
-        return Rendered(mail.subject, mail.body)
+        return Rendered(mail.subject, mail.body, mail.html or "")
     try:
         return render(mail.kind, CATALOGUE[mail.kind].decode(mail.context), here)
     except (Unrenderable, ValueError):

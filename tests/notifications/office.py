@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from notifications import outbox
 from notifications.catalogue import CATALOGUE
 from notifications.delivery import Dispatcher
+from notifications.examples import EXAMPLES, SURROUNDINGS
 from notifications.mail import Draft, Mail
 from notifications.mailer import Mailer
 from notifications.seals import Sealer
@@ -20,7 +21,6 @@ from tests.kit.clock import FakeClock
 from tests.kit.factories import MAILBOX, REFERENCE, UAI
 from tests.kit.smtp import ScriptedRelay
 from tests.notifications.happenings import happening
-from tests.notifications.samples import SAMPLES, SURROUNDINGS
 from workflow.database import Database
 
 OPERATORS = "oda@ac-toulouse.fr"
@@ -42,7 +42,7 @@ def mail_settings(port: int, **changes: Any) -> MailSettings:
 
 def draft(sample: str = "declared", *, recipient: str = MAILBOX, **changes: Any) -> Draft:
     """A sample mail, to the establishment or to the operators."""
-    kind, facts = SAMPLES[sample]
+    kind, facts = EXAMPLES[sample]
     audience = CATALOGUE[kind].audience
     to = recipient if audience is Audience.ESTABLISHMENT else OPERATORS
     values: dict[str, Any] = {"uai": UAI, "reference": REFERENCE, **changes}

@@ -5,20 +5,20 @@ from datetime import date, timedelta
 import pytest
 
 from notifications.catalogue import CATALOGUE
+from notifications.examples import EXAMPLES, SURROUNDINGS
 from notifications.vocabulary import CODE_KINDS, Kind, Priority
-from tests.notifications.samples import SAMPLES, SURROUNDINGS
 
 
 @pytest.mark.rule("R56")
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_facts__come_back_equal_from_json(name: str) -> None:
-    kind, facts = SAMPLES[name]
+    kind, facts = EXAMPLES[name]
     entry = CATALOGUE[kind]
     assert entry.decode(entry.encode(facts)) == facts
 
 
 def test_facts__dates_come_back_as_dates() -> None:
-    kind, facts = SAMPLES["delegated"]
+    kind, facts = EXAMPLES["delegated"]
     entry = CATALOGUE[kind]
     assert '"delegated_on":"2026-09-14"' in entry.encode(facts)
     assert type(entry.decode(entry.encode(facts)).delegated_on) is date
@@ -26,7 +26,7 @@ def test_facts__dates_come_back_as_dates() -> None:
 
 def test_facts__of_another_kind_are_refused() -> None:
     with pytest.raises(TypeError):
-        CATALOGUE[Kind.DELEGATED].encode(SAMPLES["declared"][1])
+        CATALOGUE[Kind.DELEGATED].encode(EXAMPLES["declared"][1])
 
 
 def test_catalogue__has_every_kind_with_a_title() -> None:

@@ -19,6 +19,7 @@ MAIL = Mail(
     not_after=datetime(2026, 11, 12, tzinfo=UTC), stage=Stage.SENDING, attempts=0, next_attempt_at=None,
     lease_token=None, message_id="<abc@ac-toulouse.fr>", dated_at=datetime(2026, 10, 12, 9, 0, 1, tzinfo=UTC),
     subject="[Clé ODA] Élodie : déclaration enregistrée", body="Bonjour,\n\n.point seul\n\nL'été « là »\n",
+    html=None, papers=None,
     last_reply=None, fault=None, sent_at=None, doubted_at=None, seal_id=None, replaces_id=None,
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 
 from notifications import contexts as c
 from notifications.catalogue import CATALOGUE
+from notifications.examples import SURROUNDINGS
 from notifications.mail import Draft
 from notifications.mailer import Mailer
 from notifications.seals import Sealer
@@ -20,7 +21,6 @@ from states.vocabulary import Change, RemovalKind, State, Step, Trigger
 from tests.kit import factories as f
 from tests.notifications.happenings import expired, happening
 from tests.notifications.office import OPERATORS, mail_settings
-from tests.notifications.samples import SURROUNDINGS
 
 MAILER = Mailer(mail_settings(25), SURROUNDINGS, Sealer([Fernet.generate_key().decode()]))
 TOLD: dict[Trigger, list[Kind]] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, inspect, select
 
+from notifications.examples import SURROUNDINGS
 from notifications.tables import MAILS, SEALS
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 from states.commands import Code
@@ -16,7 +17,6 @@ from states.vocabulary import Trigger
 from tests.kit import factories as f
 from tests.notifications.happenings import expired, happening
 from tests.notifications.office import OPERATORS, Office, draft
-from tests.notifications.samples import SURROUNDINGS
 
 MARKED = "Zq7Xw9Kp2LmT4vB8"
 

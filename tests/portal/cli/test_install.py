@@ -195,7 +195,7 @@ def test_database_upgrade__prepares_an_empty_one(folder: Path) -> None:
     (folder / "oda.sqlite").unlink()
     done = on(folder, "database", "upgrade")
     assert done.exit_code == 0
-    assert "aucune (base vide) → 0001" in done.stdout
+    assert "aucune (base vide) → 0002" in done.stdout
     assert stat.S_IMODE((folder / "oda.sqlite").stat().st_mode) == 0o600
     assert on(folder, "database", "status").exit_code == 0
 

@@ -44,7 +44,7 @@ LATE: Final = (
 )
 _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
 
-SAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
+EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "declared": (Kind.DECLARED, c.Declared(**STEP)),
     "declared_renewed": (
         Kind.DECLARED,
