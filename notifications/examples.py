@@ -185,6 +185,10 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             removals=730,
             questions=1,
             without_mailbox=(PLACE, OTHER_PLACE),
+            departements=(
+                c.DepartementCount(code="031", establishments=300, revoked=531, removals=480, questions=1),
+                c.DepartementCount(code="081", establishments=155, revoked=281, removals=250, questions=0),
+            ),
         ),
     ),
     "year_end_report_one": (

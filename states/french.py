@@ -32,5 +32,7 @@ def listing(words: list[str], last: str = "et") -> str:
 
 
 def de(word: str) -> str:
-    """``de déclarée``, ``d'émettre``: the preposition elided before a vowel."""
-    return f"d'{word}" if word.lower().startswith(tuple("aeéèêiouyhâîôœ")) else f"de {word}"
+    """``de déclarée``, ``d'émettre``, ``d'Yves``, ``de Yasmine``: the preposition elided before a vowel's sound."""
+    start = word[:2].lower()
+    elided = start.startswith(tuple("aeéèêiouyhâîôœ")) and not (start[:1] == "y" and start[1:] in tuple("aeéèiou"))
+    return f"d'{word}" if elided else f"de {word}"

@@ -79,6 +79,8 @@ def test_listing__or_leaves_its_words_alone() -> None:
         ("Albi", "d'Albi"),
         ("Évreux", "d'Évreux"),
         ("œuvrer", "d'œuvrer"),
+        ("Yves", "d'Yves"),
+        ("Yasmine", "de Yasmine"),
         ("", "de "),
     ],
 )

@@ -44,7 +44,7 @@ FACTS = (
     "Que faire : ",
     "Objet  [Clé ODA] Code à remettre en main propre à Camille Roquelaure",
     story.CODE,
-    "Signature du RUPN",
+    "Imprimez le bordereau de remise",
     "[code masqué]",
     "est effacé : remis en main propre",
     "2 demandes à révoquer, 2 établissements à prévenir",

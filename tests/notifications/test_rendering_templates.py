@@ -1,0 +1,57 @@
+"""Templates that are faulty, or the académie's: one error, and nothing that gets out unescaped."""
+
+from dataclasses import replace
+
+import pytest
+from jinja2 import ChoiceLoader, DictLoader, PackageLoader
+
+from notifications.examples import EXAMPLES, SURROUNDINGS
+from notifications.markup_html import HTML_SLOT
+from notifications.rendering import FRAME, Renderer, Unrenderable
+from notifications.wordings import Wordings
+from tests.notifications.pages import Page
+
+
+@pytest.mark.rule("R68")
+def test_rendering__a_frame_of_the_academie_is_given_html_alone() -> None:
+    frame = "<p>{{ subject }}|{{ title }}|{{ preview }}|{{ signature }}|{{ academie }}</p>{{ content }}<hr>{{ foot }}"
+    words = "[Clé ODA] <a>\nBonjour,\n\nC'est <b> & tout.\n\n--\n| <i>"
+    loader = DictLoader({"mails/declared.j2": words, FRAME: frame})
+    here = replace(SURROUNDINGS, signature="A & <b>", academie="<i>")
+    html = Renderer(Wordings(loader=loader)).render(*EXAMPLES["declared"], here).html
+    start = "<p>[Clé ODA] &lt;a&gt;|&lt;a&gt;|C&#x27;est &lt;b&gt; &amp; tout.|A &amp; &lt;b&gt;|&lt;i&gt;</p>"
+    assert html.startswith(start)
+    assert Page(html).skeleton == ["p", "p", "p", "hr", "p"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["Objet\n{{ inconnu }}", "Objet\n{{ rupn.inconnu }}", "\n\n", "{% for", "Objet\n{{ 1 / 0 }}", "Objet\n{{ slot }}"],
+)
+def test_rendering__a_faulty_template_is_one_error(source: str) -> None:
+    with pytest.raises(Unrenderable):
+        renderer_of(source).render(*EXAMPLES["declared"], SURROUNDINGS)
+
+
+@pytest.mark.parametrize("frame", ["{{ inconnu }}", "{% for", "{{ content }}" + HTML_SLOT])
+def test_rendering__a_faulty_frame_is_the_same_error(frame: str) -> None:
+    assert renderer_of("Objet\nTexte").render(*EXAMPLES["declared"], SURROUNDINGS).body == "Texte\n"
+    with pytest.raises(Unrenderable):
+        renderer_of("Objet\nTexte", frame).render(*EXAMPLES["declared"], SURROUNDINGS)
+
+
+@pytest.mark.rule("R60")
+@pytest.mark.parametrize("frame", ["", "{{ content }}{{ content }}"])
+def test_rendering__a_frame_shows_the_code_once(frame: str) -> None:
+    renderer = Renderer(Wordings(loader=ChoiceLoader([DictLoader({FRAME: frame}), PackageLoader("notifications")])))
+    with pytest.raises(Unrenderable):
+        renderer.render(*EXAMPLES["code_issued"], SURROUNDINGS)
+
+
+def renderer_of(source: str, frame: str = "{{ content }}") -> Renderer:
+    return Renderer(Wordings(loader=DictLoader({"mails/declared.j2": source, FRAME: frame})))
+
+
+def test_rendering__a_missing_template_is_the_same_error() -> None:
+    with pytest.raises(Unrenderable):
+        Renderer(Wordings(loader=DictLoader({}))).render(*EXAMPLES["declared"], SURROUNDINGS)
