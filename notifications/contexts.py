@@ -248,8 +248,22 @@ class LateDigest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DepartementCount:
+    """One département's share of a year's end; ``code`` as the directory has it, empty when it has none."""
+
+    code: str
+    establishments: int
+    revoked: int
+    removals: int
+    questions: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class YearEndReport:
-    """``removals`` rights to remove, ``questions`` keys perhaps enabled, ``without_mailbox`` told to nobody (R15)."""
+    """``removals`` rights to remove, ``questions`` keys perhaps enabled, ``without_mailbox`` told to nobody (R15).
+
+    ``departements`` is empty in a report of before they were counted.
+    """
 
     year: Year
     revoked: int
@@ -257,6 +271,7 @@ class YearEndReport:
     removals: int
     questions: int
     without_mailbox: tuple[Place, ...] = ()
+    departements: tuple[DepartementCount, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

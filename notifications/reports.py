@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from notifications import facts_of
 from notifications.catalogue import CATALOGUE
-from notifications.contexts import BrakeAlert, MailUndeliverable, Place, YearEndReport
+from notifications.contexts import BrakeAlert, DepartementCount, MailUndeliverable, Place, YearEndReport
 from notifications.mail import Draft, Mail
 from notifications.vocabulary import CODE_KINDS, Audience, Kind
 from states.facts import Establishment
@@ -20,10 +20,12 @@ def year_end_report(
     removals: int,
     questions: int,
     without_mailbox: Sequence[Establishment] = (),
+    departements: Sequence[DepartementCount] = (),
 ) -> Draft:
     """The one mail to the operators at a year's end (R54), once a year.
 
-    ``removals`` counts the rights to remove, ``questions`` the keys perhaps enabled (R47).
+    ``removals`` counts the rights to remove, ``questions`` the keys perhaps enabled (R47); ``departements`` says the
+    same of each, for the report's table.
     """
     year = facts_of.year(year_end)
     return Draft(
@@ -38,6 +40,7 @@ def year_end_report(
             removals=removals,
             questions=questions,
             without_mailbox=tuple(facts_of.place(one) for one in without_mailbox),
+            departements=tuple(departements),
         ),
     )
 

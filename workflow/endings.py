@@ -1,6 +1,6 @@
 """The figures of a year's end that is only foreseen: what ``workflow.preview`` finds (R53)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,10 @@ from states.brake import Hold
 from states.facts import Establishment, Request
 from states.school_year import SchoolYear, YearEnd
 from states.vocabulary import Labelled, RemovalKind
+
+COUNTED = ("establishments", "revoked", "removals", "questions")
+COUNTED_AS = {RemovalKind.REMOVE_RIGHTS: "removals", RemovalKind.KEY_ENABLED: "questions"}
+"""What the report counts in each département, and under which of these names a removal task goes (R54)."""
 
 
 class Oddity(Labelled):
@@ -53,7 +57,8 @@ class Held:
 class YearSummary:
     """The counts of one year, whole once its establishments have been walked through.
 
-    ``report`` is the one mail to the operators (R54); ``mails`` counts those that have somewhere to go.
+    ``report`` is the one mail to the operators (R54); ``mails`` counts those that have somewhere to go; ``shares`` is
+    what the report counts in each département, by the names of ``DepartementCount``.
     """
 
     end: YearEnd
@@ -61,6 +66,7 @@ class YearSummary:
     requests: int = 0
     establishments: int = 0
     departements: Counter[str] = field(default_factory=Counter)
+    shares: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     removals: Counter[RemovalKind] = field(default_factory=Counter)
     mails: Counter[Kind] = field(default_factory=Counter)
     oddities: Counter[Oddity] = field(default_factory=Counter)
@@ -73,6 +79,9 @@ class YearSummary:
         self.establishments += 1
         self.departements[one.establishment.departement] += len(one.requests)
         self.removals.update(ending.removal for ending in one.requests if ending.removal)
+        share = self.shares[one.establishment.departement]
+        share.update(COUNTED_AS[ending.removal] for ending in one.requests if ending.removal)
+        share.update(establishments=1, revoked=len(one.requests))
         self.oddities.update((*one.oddities, *(oddity for ending in one.requests for oddity in ending.oddities)))
         if one.mail.recipient:
             self.mails[one.mail.kind] += 1

@@ -1,6 +1,5 @@
 """What the end of a school year would do on a given day, without writing anything (R53)."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -8,17 +7,18 @@ from itertools import groupby
 from sqlalchemy import Connection, func, select
 
 from notifications.batches import in_batches
+from notifications.contexts import DepartementCount
 from notifications.mailer import Mailer
 from states.brake import FORESEEN, Hold, Verdict
 from states.case import OpenRemoval
 from states.happening import Happening
 from states.school_year import SchoolYear
-from states.vocabulary import CodeFate, RemovalKind
+from states.vocabulary import CodeFate
 from workflow import installation
-from workflow.endings import Ending, EstablishmentEnd, Held, Oddity, Summary, YearSummary
+from workflow.endings import COUNTED, COUNTED_AS, Ending, EstablishmentEnd, Held, Oddity, Summary, YearSummary
 from workflow.foresight import RECORD, Judged
 from workflow.loading import REMOVAL, REPORT
-from workflow.rows import IS_LIVE, REQUEST, school_year
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, school_year
 from workflow.year_end import YearEnds
 
 __all__ = ["EstablishmentEnd", "Oddity", "Preview", "Summary", "YearSummary", "count_live"]
@@ -78,15 +78,22 @@ class Preview:
         """The operators' mail, as the sweep would write it when it closes the year (R54)."""
         if not year.requests:
             return
-        mine = (REQUEST.c.school_year == str(year.end.school_year), REMOVAL.c.outcome.is_(None))
-        query = select(REMOVAL.c.kind, func.count()).join(REQUEST, REQUEST.c.reference == REMOVAL.c.reference)
-        to_do = Counter({kind.value: count for kind, count in year.removals.items()})
-        for kind, count in self._connection.execute(query.where(*mine).group_by(REMOVAL.c.kind)):
-            to_do[kind] += count
+        code, kinds = ESTABLISHMENT.c.departement, {kind.value: name for kind, name in COUNTED_AS.items()}
+        left = (
+            select(code, REMOVAL.c.kind, func.count())
+            .join(REQUEST, REQUEST.c.uai == ESTABLISHMENT.c.uai)
+            .join(REMOVAL, REMOVAL.c.reference == REQUEST.c.reference)
+            .where(REQUEST.c.school_year == str(year.end.school_year), REMOVAL.c.outcome.is_(None))
+            .group_by(code, REMOVAL.c.kind)
+        )
+        for departement, kind, count in self._connection.execute(left):
+            year.shares[departement][kinds[kind]] += count
+        counts = [DepartementCount(code=one, **{name: year.shares[one][name] for name in COUNTED})
+                  for one in sorted(year.shares)]  # fmt: skip
         year.report = self._mailer.year_end_report(
             year.end, revoked=year.requests, establishments=year.establishments,
-            removals=to_do[RemovalKind.REMOVE_RIGHTS], questions=to_do[RemovalKind.KEY_ENABLED],
-            without_mailbox=year.without_mailbox,
+            removals=sum(one.removals for one in counts), questions=sum(one.questions for one in counts),
+            without_mailbox=year.without_mailbox, departements=counts,
         )  # fmt: skip
 
     def _earlier_removals(self, first: SchoolYear | None) -> dict[SchoolYear, int]:

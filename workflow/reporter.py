@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, case, exists, func, literal, select, union_all
 
+from notifications.contexts import DepartementCount
 from notifications.mailer import Mailer
 from states.brake import Hold
 from states.school_year import YearEnd
-from states.vocabulary import RemovalKind
+from workflow.endings import COUNTED, COUNTED_AS
 from workflow.foresight import OCCURRENCE, done_key
 from workflow.loading import REMOVAL
 from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, establishment_from
@@ -21,23 +22,15 @@ class Reporter:
         self._mailer = mailer
 
     def year_ended(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None:
-        """One report of a swept year: how many, and what is left to remove (R54)."""
+        """One report of a swept year: how many, département by département, and what is left to remove (R54)."""
         swept = OCCURRENCE.c.key == done_key(end) + ":" + ESTABLISHMENT.c.uai
-        establishments = select(func.count()).where(OCCURRENCE.c.key.like(f"{done_key(end)}:%"))
         bare = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None)
         untold = select(ESTABLISHMENT).where(bare, exists().where(swept)).order_by(ESTABLISHMENT.c.uai)
-        to_do = (
-            select(REMOVAL.c.kind, func.count().label("number"))
-            .join(REQUEST, REQUEST.c.reference == REMOVAL.c.reference)
-            .where(REQUEST.c.school_year == str(end.school_year), REMOVAL.c.outcome.is_(None))
-            .group_by(REMOVAL.c.kind)
-        )
-        counts: dict[str, int] = {row.kind: row.number for row in connection.execute(to_do)}
+        counts = _by_departement(connection, end)
         report = self._mailer.year_end_report(
-            end, revoked=revoked, establishments=connection.execute(establishments).scalar_one(),
-            removals=counts.get(RemovalKind.REMOVE_RIGHTS.value, 0),
-            questions=counts.get(RemovalKind.KEY_ENABLED.value, 0),
-            without_mailbox=[establishment_from(row) for row in connection.execute(untold)],
+            end, revoked=revoked, establishments=sum(one.establishments for one in counts),
+            removals=sum(one.removals for one in counts), questions=sum(one.questions for one in counts),
+            without_mailbox=[establishment_from(row) for row in connection.execute(untold)], departements=counts,
         )  # fmt: skip
         self._mailer.enqueue(connection, [replace(report, dedupe_key=None)], now)
 
@@ -47,3 +40,23 @@ class Reporter:
         requests = connection.execute(live).scalar_one()
         alert = self._mailer.brake_alert(end, requests=requests, why=hold.label)
         self._mailer.enqueue(connection, [replace(alert, dedupe_key=None)], now)
+
+
+def _by_departement(connection: Connection, end: YearEnd) -> list[DepartementCount]:
+    """What the sweep revoked, and what is left to remove of the whole year, in one query; sorted by code."""
+    none, code = literal(0), ESTABLISHMENT.c.departement.label("code")
+    swept = select(
+        code, literal(1).label("establishments"), OCCURRENCE.c.requests.label("revoked"), none.label("removals"),
+        none.label("questions"),
+    ).join(OCCURRENCE, OCCURRENCE.c.key == done_key(end) + ":" + ESTABLISHMENT.c.uai)  # fmt: skip
+    to_do = (
+        select(code, none, none, *(case((REMOVAL.c.kind == kind.value, 1), else_=0) for kind in COUNTED_AS))
+        .join(REQUEST, REQUEST.c.uai == ESTABLISHMENT.c.uai)
+        .join(REMOVAL, REMOVAL.c.reference == REQUEST.c.reference)
+        .where(REQUEST.c.school_year == str(end.school_year), REMOVAL.c.outcome.is_(None))
+    )
+    each = union_all(swept, to_do).subquery()
+    sums = (func.sum(each.c[name]).label(name) for name in COUNTED)
+    rows = connection.execute(select(each.c.code, *sums).group_by(each.c.code))
+    counts = (DepartementCount(code=row.code, **{name: int(getattr(row, name)) for name in COUNTED}) for row in rows)
+    return sorted(counts, key=lambda one: one.code)

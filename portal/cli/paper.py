@@ -1,0 +1,148 @@
+"""``oda paper``: the charter, the hand-over slip and the year-end report as PDF files, to print (R69)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.cli.context import App, pass_app
+from portal.cli.exits import CliFailure, ExitCode, failure_for, refused
+from portal.cli.french import FrenchGroup, Year
+from portal.cli.paper_file import file_options, write
+from portal.cli.request.options import Reference, reference_argument
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from notifications.contexts import OnRequest
+    from notifications.papers import Paper
+    from notifications.wordings import Wordings
+    from states.actors import Actor
+    from states.school_year import SchoolYear
+    from workflow.house import House
+    from workflow.reading.view import RequestView
+
+
+@click.group("paper", cls=FrenchGroup, help="Les documents : la charte, le bordereau de remise, le bilan.")
+def paper() -> None:
+    pass
+
+
+@paper.command(
+    "charter", help="La charte d'une demande, prête à signer (R27) ; ou, avec --blank, une charte à remplir à la main."
+)
+@click.argument(
+    "reference", type=Reference(), required=False, metavar="[RÉFÉRENCE]", help="La demande, par exemple ODA-2027-00042."
+)
+@click.option("--blank", is_flag=True, help="Une charte vierge, sans demande.")
+@file_options
+@pass_app
+def charter(app: App, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
+    from notifications import papers
+    from portal.cli.opening import opened
+
+    if bool(reference) is blank:
+        raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
+    with opened(app) as (house, actor), house.database.read() as connection:
+        here, wordings = house.mailer.surroundings, _wordings(house)
+        if reference:
+            facts = _facts(_seen(house, actor, connection, reference))
+            made = papers.charter(facts, here, wordings)
+        else:
+            made = papers.blank_charter(here, wordings)
+        now = house.clock.now()
+    write(made, now, output, force)
+
+
+@paper.command("slip", help="Le bordereau que le RUPN signe quand le code lui est remis (R31). Le code n'y figure pas.")
+@reference_argument
+@file_options
+@pass_app
+def slip(app: App, reference: str, output: Path | None, force: bool) -> None:
+    from portal.cli.opening import opened
+
+    with opened(app) as (house, actor), house.database.read() as connection:
+        made = _slip(house, connection, _seen(house, actor, connection, reference))
+        now = house.clock.now()
+    write(made, now, output, force)
+
+
+@paper.command(
+    "year-end",
+    help="Le bilan d'une fin d'année, tel qu'il a été joint au courriel des opérateurs (R54). Réservé aux opérateurs et"
+    " aux lecteurs.",
+)
+@click.argument("year", type=Year(), metavar="ANNÉE", help="L'année scolaire, par exemple 2026-2027.")
+@file_options
+@pass_app
+def year_end(app: App, year: "SchoolYear", output: Path | None, force: bool) -> None:
+    from notifications.papers.stored import stored_year_end_report
+    from portal.cli.opening import opened
+    from states.vocabulary import Role
+    from workflow.people import NotAllowed
+
+    with opened(app) as (house, actor), house.database.read() as connection:
+        if actor.role not in (Role.OPERATOR, Role.READER):
+            raise NotAllowed("Le bilan de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE (R2).")
+        found = stored_year_end_report(
+            connection, str(year), house.mailer.surroundings, _wordings(house), house.clock.now()
+        )
+    if found is None:
+        details = ["Que faire : voir « oda year-end preview », ce que ferait sa fin ; le bilan vient avec elle."]
+        raise CliFailure(f"Il n'y a pas encore de bilan de l'année {year}.", ExitCode.REFUSED, details)
+    write(*found, output, force)
+
+
+@failure_for("notifications.papers.model.PaperUnmakeable")
+def _unmakeable(error: Exception) -> CliFailure:
+    return CliFailure("Le document ne peut pas être composé.", ExitCode.SETTINGS, [str(error)])
+
+
+def _wordings(house: "House") -> "Wordings":
+    from notifications.wordings import Wordings
+
+    return Wordings(house.settings.templates_folder)
+
+
+def _seen(house: "House", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
+    """The request, for who may see it; the same refusal as ``oda request show`` else (R3)."""
+    from workflow.reading.scope import nothing_to_see
+    from workflow.reading.showing import show_request
+
+    view = show_request(connection, reference, actor, house.policy, house.mailer, house.clock.now())
+    if view is None:
+        raise refused([nothing_to_see(actor, reference)], "Rien à imprimer.")
+    return view
+
+
+def _facts(view: "RequestView") -> "OnRequest":
+    from notifications import facts_of
+    from notifications.contexts import OnRequest
+
+    return OnRequest(
+        reference=view.request.reference, establishment=facts_of.place(view.establishment),
+        rupn=facts_of.person(view.request), year=facts_of.year(view.year_end),
+    )  # fmt: skip
+
+
+def _slip(house: "House", connection: "Connection", view: "RequestView") -> "Paper":
+    from notifications.papers import handover_slip
+    from states.vocabulary import Trigger
+    from workflow.reading.showing import facts_of
+
+    known = facts_of(connection, view.request.reference, house.mailer).request
+    issued_at = view.request.code_issued_at
+    if issued_at is None or known is None:
+        raise _no_slip("aucun code n'a été émis pour cette demande", "attendre que le rectorat émette le code")
+    if known.extends:
+        raise _no_slip("sa clé existante a été étendue, sans code à remettre (R40)", "il n'y a rien à faire signer")
+    here = house.mailer.surroundings
+    return handover_slip(
+        _facts(view), here, _wordings(house), issued_on=here.day_of(issued_at),
+        expires_on=view.request.expires_on or view.year_end.last_day,
+        is_new_code=any(event.trigger is Trigger.REISSUE_CODE for event in view.history),
+    )  # fmt: skip
+
+
+def _no_slip(why: str, remedy: str) -> CliFailure:
+    return CliFailure(f"Pas de bordereau : {why}.", ExitCode.REFUSED, [f"Que faire : {remedy}."])
