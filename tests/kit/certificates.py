@@ -1,7 +1,8 @@
-"""A certificate for 127.0.0.1, made for one test, and the two sides that trust it."""
+"""Certificates made for one test: sound, expired, or of another name; and the two sides that use them."""
 
 import ipaddress
 import ssl
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,27 +12,57 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """The server's context and a client's that trusts it."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certificate:
+    """A certificate and its key, as PEM files; it is its own authority."""
+
+    pem: Path
+    key: Path
+
+    def server(self) -> ssl.SSLContext:
+        """The context of a server that shows it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pem, self.key)
+        return context
+
+    def client(self) -> ssl.SSLContext:
+        """The context of a client that trusts it, and checks its name and its dates."""
+        return ssl.create_default_context(cafile=str(self.pem))
+
+
+def certificate(folder: Path, *, host: str = "127.0.0.1", expired: bool = False) -> Certificate:
+    """Make a certificate for a name or an address, good from yesterday to tomorrow, or no more since an hour ago."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     now = datetime.now(UTC)
-    certificate = (
+    made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .not_valid_after(now + (timedelta(hours=-1) if expired else timedelta(days=1)))
+        .add_extension(x509.SubjectAlternativeName([_general(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem, secret = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     secret.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pem, secret)
-    return server, ssl.create_default_context(cafile=str(pem))
+    secret.chmod(0o600)
+    return Certificate(pem=pem, key=secret)
+
+
+def contexts(folder: Path, *, host: str = "127.0.0.1", expired: bool = False) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The server's context and a client's that trusts it."""
+    made = certificate(folder, host=host, expired=expired)
+    return made.server(), made.client()
+
+
+def _general(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

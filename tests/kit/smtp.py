@@ -1,45 +1,41 @@
-"""A real SMTP server on the loopback whose answers a test writes: refusals, lost connections, silence."""
+"""A real SMTP server on the loopback whose answers a test writes: refusals, lost connections, silence, slowness."""
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from email import policy
+from email.parser import BytesHeaderParser
+from types import TracebackType
+from typing import NamedTuple, Self
 
-from aiosmtpd.smtp import SMTP, AuthResult
+from notifications.loopback import HOST, Received
+from tests.kit.smtp_behaviours import pix_banner
+from tests.kit.smtp_script import ACCEPT, COMMANDS, Answer, Behaviour, Fault, Late, Line, Reply, Slow, Visit
+from tests.kit.smtp_session import Session
+from tests.kit.smtp_wire import Wire
 
-from notifications.loopback import LoopbackRelay
-
-
-class Fault(Enum):
-    """What may happen instead of an answer."""
-
-    DROP = "the connection is cut"
-    HANG = "nothing comes"
-
-
-Answer = str | Fault
-ACCEPT = ""
+__all__ = ["ACCEPT", "COMMANDS", "Answer", "Fault", "Late", "Reply", "Said", "ScriptedRelay", "Slow", "message_id"]
 
 
-@dataclass
-class _Line:
+class Said(NamedTuple):
+    """One exchange: the connection's number from 1, the client's line (never a password), the reply or the fault,
+    written down before it is given."""
+
+    connection: int
     command: str
-    answer: Answer
-    left: int | None
-    about: str | None
-
-    def matches(self, command: str, about: str) -> bool:
-        return self.command == command and self.left != 0 and self.about in (None, about)
+    reply: str
 
 
-class ScriptedRelay(LoopbackRelay):
-    """Answers as told, else accepts. The commands are CONNECT, MAIL, RCPT, DATA, CONTENT and END.
+class ScriptedRelay:
+    """Answers as told, else accepts, and keeps what it accepts; a context manager, whose ``port`` is then known.
 
-    CONNECT is the banner; DATA the answer to the command; CONTENT what comes once 354 is given; END the answer to
-    the final dot: a DROP there keeps the message, as a relay does that took it and died.
+    ``received`` and ``transcript`` grow while it runs. What is scripted comes first, then what its behaviours say,
+    then the right answer. ``before_end`` is called when a message is there and not answered yet.
     """
+
+    host = HOST
 
     def __init__(
         self,
@@ -47,97 +43,130 @@ class ScriptedRelay(LoopbackRelay):
         tls_context: ssl.SSLContext | None = None,
         starttls: ssl.SSLContext | None = None,
         login: tuple[str, str] | None = None,
+        offers: Sequence[str] | None = None,
+        latency: float = 0.0,
     ) -> None:
-        super().__init__(tls_context=tls_context)
+        """``tls_context`` speaks TLS from the first byte; ``starttls`` and ``login``, given, are demanded.
+
+        ``offers`` are the lines of EHLO, None for the usual ones; ``latency`` is the wait before each answer, seconds.
+        """
+        self.port = 0
+        self.latency = latency
+        self.starttls = starttls
+        self.login = login
+        self.offers = offers
         self.connections = 0
+        self.received: list[Received] = []
+        self.transcript: list[Said] = []
         self.before_end: Callable[[], None] | None = None
-        self._starttls = starttls
-        self._login = login
-        self._script: list[_Line] = []
+        self._tls_context = tls_context
+        self._script: list[Line] = []
+        self._behaviours: list[Behaviour] = []
+        self._wires: set[Wire] = set()
+        self._server: asyncio.Server | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="scripted-relay", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.listen_again()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop_listening()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
 
     def on(self, command: str, answer: Answer, *, times: int | None = 1, about: str | None = None) -> None:
         """The next ``times`` such commands (None: all) get this answer; ``about`` names the address concerned."""
-        self._script.append(_Line(command, answer, times, about))
+        self._script.append(Line(command, answer, times, about))
+
+    def behave(self, *behaviours: Behaviour) -> None:
+        """Add behaviours of ``tests.kit.smtp_behaviours``, asked in turn when the script has nothing to say."""
+        self._behaviours.extend(behaviours)
+
+    def behind_a_pix(self) -> None:
+        """As through an old firewall's fixup: stars for a banner, and EHLO reaches the server as XXXX."""
+        self.on("CONNECT", pix_banner(), times=None)
+        self.on("EHLO", '500 5.5.1 Command unrecognized: "XXXX"', times=None)
 
     def forgive(self) -> None:
         """Accept everything from now on."""
         self._script.clear()
+        self._behaviours.clear()
 
-    def answer(self, command: str, about: str = "") -> Answer:
-        for line in self._script:
-            if line.matches(command, about):
-                line.left = line.left - 1 if line.left else line.left
+    def stop_listening(self) -> None:
+        """Be down: refuse new connections, cut those that there are."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+
+    def listen_again(self) -> None:
+        """Be up again, on the same port."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+
+    def accepted(self, message_id: str) -> int:
+        """How many copies of this mail were kept."""
+        return self.copies()[message_id]
+
+    def copies(self) -> Counter[str]:
+        """How many copies of each mail were kept, by Message-ID."""
+        return Counter(message_id(got.content) for got in list(self.received))
+
+    def answer(self, command: str, *about: str, visit: Visit) -> Answer:
+        """What the script, else a behaviour, says to this command."""
+        visit.open = len(self._wires)
+        for line in list(self._script):
+            if line.serves(command, about):
                 return line.answer
-        return ACCEPT
+        said = (behave(command, address, visit) for behave in list(self._behaviours) for address in about or ("",))
+        return next((answer for answer in said if answer), ACCEPT)
 
-    def session(self) -> SMTP:
-        self.connections += 1
-        return _Session(
-            self,
-            hostname="loopback",
-            loop=self._loop,
-            tls_context=self._starttls,
-            require_starttls=self._starttls is not None,
-            auth_require_tls=False,
-            authenticator=self._authenticate if self._login else None,
+    def extensions(self, *, encrypted: bool) -> Sequence[str]:
+        """What EHLO offers."""
+        if self.offers is not None:
+            return self.offers
+        secure = ["STARTTLS"] if self.starttls and not encrypted else []
+        known = ["AUTH PLAIN LOGIN"] if self.login and not secure else []
+        return ["PIPELINING", "SIZE 33554432", "8BITMIME", "ENHANCEDSTATUSCODES", *secure, *known]
+
+    def keep(self, visit: Visit) -> None:
+        """Keep the message that a connection has given."""
+        self.received.append(Received(visit.sender or "", tuple(visit.recipients), visit.content))
+
+    def note(self, visit: Visit, command: str, reply: str) -> None:
+        """Write an exchange down."""
+        self.transcript.append(Said(visit.number, command, reply))
+
+    async def _listen(self) -> None:
+        # Wires want the running loop, hence a factory that is called in it.
+        self._server = await self._loop.create_server(
+            lambda: Wire(self._serve), HOST, self.port, ssl=self._tls_context, reuse_address=True
         )
+        self.port = self._server.sockets[0].getsockname()[1]
 
-    def _authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        given = (data.login.decode(), data.password.decode())
-        return AuthResult(success=given == self._login, handled=False)
+    async def _serve(self, wire: Wire) -> None:
+        self.connections += 1
+        self._wires.add(wire)
+        visit = Visit(number=self.connections, encrypted=self._tls_context is not None)
+        try:
+            await Session(self, wire, visit).serve()
+        finally:
+            self._wires.discard(wire)
 
-    async def handle_MAIL(  # noqa: N802  aiosmtpd's name, as the three below
-        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
-        status = await server.obey(self.answer("MAIL", address))
-        if not status:
-            envelope.mail_from = address
-        return status or "250 2.1.0 Ok"
-
-    async def handle_RCPT(  # noqa: N802
-        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
-        status = await server.obey(self.answer("RCPT", address))
-        if not status:
-            envelope.rcpt_tos.append(address)
-        return status or "250 2.1.5 Ok"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        if self.before_end:
-            self.before_end()
-        answer = self.answer("END", *envelope.rcpt_tos)
-        if not isinstance(answer, str) or not answer:
-            await super().handle_DATA(server, session, envelope)
-        return await server.obey(answer) or "250 2.0.0 Ok"
+    async def _stop(self) -> None:
+        if self._server:
+            self._server.close()
+        wires = list(self._wires)
+        for wire in wires:
+            wire.drop()
+            if wire.task:
+                wire.task.cancel()
+        await asyncio.gather(*(wire.task for wire in wires if wire.task), return_exceptions=True)
+        await asyncio.sleep(0)
 
 
-class _Session(SMTP):
-    """One connection that follows the script."""
-
-    async def obey(self, answer: Answer) -> str:
-        if answer is Fault.DROP and isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
-        if isinstance(answer, Fault):
-            await asyncio.sleep(3600)
-        return answer if isinstance(answer, str) else ""
-
-    async def _handle_client(self) -> None:
-        answer = self.event_handler.answer("CONNECT")
-        status = await self.obey(answer)
-        if status:
-            await self.push(status)
-            self._writer.close()
-            return
-        await super()._handle_client()
-
-    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
-        recipients = self.envelope.rcpt_tos if self.envelope else []
-        status = await self.obey(self.event_handler.answer("DATA", *recipients))
-        if status:
-            await self.push(status)
-            return
-        cut = self.event_handler.answer("CONTENT", *recipients)
-        if cut:
-            await self.push("354 End data with <CR><LF>.<CR><LF>")
-            await self.obey(cut)
-        await super().smtp_DATA(arg)
+def message_id(content: bytes) -> str:
+    """The Message-ID of a message, empty when it has none."""
+    return str(BytesHeaderParser(policy=policy.default).parsebytes(content)["Message-ID"] or "")

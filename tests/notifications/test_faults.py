@@ -26,7 +26,7 @@ pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
         ("CONTENT", Line.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 0),
         ("END", "554 5.6.0 Refused content", Stage.DEAD, Fault.MESSAGE_REFUSED, 0),
         ("END", "452 4.3.1 Full", Stage.RETRY, Fault.DEFERRED, 0),
-        ("END", "250 2.0.0 Queued as 42", Stage.SENT, None, 0),
+        ("END", "250 2.0.0 Queued as 42", Stage.SENT, None, 1),
         ("END", Line.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 1),
     ],
 )

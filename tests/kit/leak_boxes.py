@@ -1,0 +1,101 @@
+"""What may hold a secret shut away: compressed streams, archives, PDF, mails, the pages of a SQLite file."""
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.header import decode_header
+from email.message import Message
+
+MOST = 64 * 1024 * 1024
+"""How many bytes at most are let out of one compressed stream."""
+Box = tuple[str, bytes]
+
+
+def boxes(text: bytes) -> Iterator[Box]:
+    """What each box found in these bytes holds, with the box's kind."""
+    yield from _compressed(text)
+    yield from _members(text)
+    yield from _pdfs(text)
+    yield from _mail(text)
+    yield from _pages(text)
+
+
+def _inflated(text: bytes, start: int, bits: int) -> bytes:
+    """As much as can be let out, even of a stream whose end is missing."""
+    machine, out = zlib.decompressobj(bits), b""
+    try:
+        out = machine.decompress(text[start : start + MOST], MOST)
+    except zlib.error:
+        return _piecemeal(text[start : start + 4096], bits)
+    return out
+
+
+def _piecemeal(text: bytes, bits: int) -> bytes:
+    machine, out = zlib.decompressobj(bits), b""
+    try:
+        for at in range(len(text)):
+            out += machine.decompress(text[at : at + 1])
+    except zlib.error:
+        return out
+    return out
+
+
+def _compressed(text: bytes) -> Iterator[Box]:
+    for found in re.finditer(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08", text):
+        gzip = found[0][0] == 0x1F
+        if len(out := _inflated(text, found.start(), 31 if gzip else 15)) >= 8:
+            yield ("gzip" if gzip else "zlib"), out
+
+
+def _members(text: bytes) -> Iterator[Box]:
+    for found in re.finditer(rb"PK\x03\x04", text):
+        header = text[found.start() : found.start() + 30]
+        if len(header) < 30:
+            continue
+        method, name, extra = struct.unpack("<8xH16xHH", header)
+        start = found.start() + 30 + name + extra
+        if method == 8 and (out := _inflated(text, start, -15)):
+            yield "zip", out
+
+
+def _pdfs(text: bytes) -> Iterator[Box]:
+    """The words of each PDF as a reader shows them: its fonts write them by numbers of their own."""
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
+    for found in re.finditer(rb"%PDF-.*?%%EOF", text, re.DOTALL):
+        try:
+            reader = PdfReader(io.BytesIO(found[0]))
+            said = "\n".join(page.extract_text() for page in reader.pages)
+            about = "\n".join(str(value) for value in (reader.metadata or {}).values())
+        except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+            continue  # a piece of one: its streams are searched all the same
+        yield "pdf", f"{said}\n{about}".encode()
+
+
+def _mail(text: bytes) -> Iterator[Box]:
+    start = re.search(rb"(?im)^(?:mime-version|content-type|content-transfer-encoding|message-id):", text)
+    if start is None:
+        return
+    head = text.rfind(b"\n\n", 0, start.start()), text.rfind(b"\r\n\r\n", 0, start.start())
+    parsed: Message = message_from_bytes(text[max(*head, -2) + 2 :].lstrip(), policy=policy.compat32)
+    for part in parsed.walk():
+        for value in part.values():
+            yield "header", b"".join(w if isinstance(w, bytes) else w.encode() for w, _ in decode_header(str(value)))
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes) and payload not in text:
+            yield "mail", payload
+
+
+def _pages(text: bytes) -> Iterator[Box]:
+    """The pages of a SQLite file or of its log end to end, less their heads: a long value lies across several."""
+    if text.startswith(b"SQLite format 3\0"):
+        size = int.from_bytes(text[16:18], "big")
+        size = 65536 if size == 1 else size
+        yield "pages", b"".join(text[at + 4 : at + size] for at in range(0, len(text), size))
+    elif text[:4] in (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"):
+        size = int.from_bytes(text[8:12], "big") + 24
+        yield "frames", b"".join(text[at + 28 : at + size] for at in range(32, len(text), size))

@@ -1,0 +1,111 @@
+"""How sixteen characters may be written so that no eye sees them: what to look for, and in which readings of it."""
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from html.entities import name2codepoint
+
+BLANKS = b" \t\r\n\x0b\x0c"
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+_LETTERS = rb"[A-Za-z0-9+/_-]"
+_RUN = re.compile(rb"(?:%b{20,}(?:\r?\n|\\r\\n|\\n)?[ \t]?)+%b*={0,2}" % (_LETTERS, _LETTERS))
+
+
+def needles(secret: str) -> Iterator[tuple[str, bytes]]:
+    """The secret as bytes, in each encoding of characters."""
+    for encoding in _ENCODINGS:
+        yield encoding, secret.encode(encoding)
+
+
+def base64_needles(secret: bytes) -> Iterator[bytes]:
+    """What base64 makes of these bytes wherever they begin in a group of three, less what their neighbours change."""
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + secret + bytes(3))
+        first = -(-before * 8 // 6)
+        last = (before + len(secret)) * 8 // 6
+        yield whole[first:last]
+
+
+def _from_hex(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 16)])
+
+
+def _from_octal(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8) & 0xFF])
+
+
+def _character(code: int) -> bytes:
+    return chr(code).encode("utf-8", "replace") if code < 0x110000 else b"?"
+
+
+def _entity(found: re.Match[bytes]) -> bytes:
+    decimal, hexadecimal, name = found.groups()
+    if name:
+        return _character(name2codepoint[name.decode()]) if name.decode() in name2codepoint else found[0]
+    return _character(int(decimal) if decimal else int(hexadecimal, 16))
+
+
+def _quoted_printable(text: bytes) -> bytes:
+    return re.sub(rb"=([0-9A-Fa-f]{2})", _from_hex, re.sub(rb"=[ \t]*\r?\n", b"", text))
+
+
+def _percent(text: bytes) -> bytes:
+    return re.sub(rb"%([0-9A-Fa-f]{2})", _from_hex, text)
+
+
+def _backslashes(text: bytes) -> bytes:
+    text = re.sub(rb"\\+u([0-9A-Fa-f]{4})", lambda found: _character(int(found[1], 16)), text)
+    text = re.sub(rb"\\+x([0-9A-Fa-f]{2})", _from_hex, text)
+    return re.sub(rb"\\+([0-3][0-7]{2})", _from_octal, text)
+
+
+def _entities(text: bytes) -> bytes:
+    return re.sub(rb"&(?:#([0-9]{1,7});?|#[xX]([0-9A-Fa-f]{1,6});?|([A-Za-z]{2,8});)", _entity, text)
+
+
+_READINGS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
+    "quoted-printable": (b"=", _quoted_printable),
+    "percent": (b"%", _percent),
+    "backslash": (b"\\", _backslashes),
+    "entities": (b"&", _entities),
+}
+
+
+def readings(text: bytes) -> Iterator[tuple[str, bytes]]:
+    """The bytes themselves, then what they say once each kind of escape is undone, where that says something else."""
+    yield "", text
+    for name, (mark, undo) in _READINGS.items():
+        if mark in text and (undone := undo(text)) != text:
+            yield name, undone
+
+
+def forms_in(secret: str, text: bytes) -> Iterator[str]:
+    """The name of each form in which the secret stands in these bytes, none of their escapes undone."""
+    closed, joined = text.translate(None, BLANKS), text.translate(None, BLANKS + b":-,;.|\0")
+    hexadecimal = joined.lower().replace(b"0x", b"").replace(b"\\x", b"")
+    lined = re.sub(rb"\\[rn]", b"", closed)
+    if secret.encode() in text:
+        yield "raw"
+    elif secret.encode() in joined or secret.encode() in lined:
+        yield "raw, broken"
+    elif secret.encode().lower() in joined.lower():
+        yield "raw, in another case"
+    for encoding, needle in needles(secret):
+        if encoding != "utf-8" and needle in text:
+            yield encoding
+        if needle.hex().encode() in hexadecimal:
+            yield f"hexadecimal of {encoding}"
+        for written in base64_needles(needle):
+            safe = written.translate(bytes.maketrans(b"+/", b"-_"))
+            if any(one in place for one in (written, safe) for place in (closed, lined)):
+                yield f"base64 of {encoding}"
+
+
+def base64_runs(text: bytes) -> Iterator[bytes]:
+    """What every long run of base64 decodes to, be it on one line or on many."""
+    for found in _RUN.finditer(text):
+        run = re.sub(rb"[^A-Za-z0-9+/_-]", b"", re.sub(rb"\\[rn]", b"", found[0]))
+        run = run.translate(bytes.maketrans(b"-_", b"+/"))
+        for start in range(4):
+            cut = run[start:]
+            yield base64.b64decode(cut[: len(cut) // 4 * 4])

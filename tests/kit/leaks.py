@@ -1,0 +1,88 @@
+"""Looks for a marked secret wherever bytes may lie, in whatever way they write it (R60)."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.kit.leak_boxes import boxes
+from tests.kit.leak_forms import base64_runs, forms_in, readings
+
+DEPTH = 4
+"""How many boxes may stand in one another: a PDF's stream in a mail's attachment in a row."""
+
+Place = bytes | str | Path
+Secrets = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Where the secret is, box after box, and how it is written there."""
+
+    where: str
+    form: str
+
+    def __str__(self) -> str:
+        return f"{self.where} : {self.form}"
+
+
+def search(secret: bytes | str | Sequence[str], place: Place, *, name: str = "", deep: bool = True) -> list[Hit]:
+    """Every way in which a secret, or one of several, stands in some bytes, a file, or every file below a folder.
+
+    ``name`` is what the bytes are called in the hits. ``deep`` False opens no box: for what is very large. The rows of
+    a SQLite file are read as well as its bytes.
+    """
+    secret = secret.decode() if isinstance(secret, bytes) else secret
+    secrets = (secret,) if isinstance(secret, str) else tuple(secret)
+    return list(dict.fromkeys(_in_place(secrets, place, name, DEPTH if deep else 0)))
+
+
+def _in_place(secrets: Secrets, place: Place, name: str, depth: int) -> Iterator[Hit]:
+    if isinstance(place, str):
+        place = place.encode("utf-8", "surrogatepass")
+    if isinstance(place, bytes):
+        yield from _in_bytes(secrets, place, name or "bytes", depth)
+        return
+    if place.is_symlink() or not (place.is_dir() or place.is_file()):
+        return
+    yield from _in_bytes(secrets, place.name.encode("utf-8", "surrogateescape"), f"the name of {place}", 0)
+    if place.is_dir():
+        for inside in sorted(place.iterdir()):
+            yield from _in_place(secrets, inside, "", depth)
+        return
+    try:
+        content = place.read_bytes()
+    except (FileNotFoundError, PermissionError):
+        return  # gone meanwhile
+    yield from _in_bytes(secrets, content, str(place), depth)
+    if depth and content.startswith(b"SQLite format 3\0"):
+        yield from _in_rows(secrets, place, depth)
+
+
+def _in_bytes(secrets: Secrets, text: bytes, name: str, depth: int) -> Iterator[Hit]:
+    for reading, undone in readings(text):
+        where = f"{name} [{reading}]" if reading else name
+        yield from (Hit(where, form) for secret in secrets for form in forms_in(secret, undone))
+        if depth:
+            yield from _in_boxes(secrets, undone, where, depth)
+
+
+def _in_boxes(secrets: Secrets, text: bytes, name: str, depth: int) -> Iterator[Hit]:
+    for kind, content in boxes(text):
+        yield from _in_bytes(secrets, content, f"{name} > {kind}", depth - 1)
+    for content in base64_runs(text):
+        for kind, inside in boxes(content):
+            yield from _in_bytes(secrets, inside, f"{name} > base64 > {kind}", depth - 1)
+
+
+def _in_rows(secrets: Secrets, path: Path, depth: int) -> Iterator[Hit]:
+    """Each value of each table by itself: one that lies across pages is whole there."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        connection.text_factory = bytes
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            for row in connection.execute(f'SELECT * FROM "{table.decode()}"'):
+                for value in row:
+                    if isinstance(value, bytes):
+                        yield from _in_bytes(secrets, value, f"{path} > {table.decode()}", depth)

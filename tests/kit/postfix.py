@@ -1,0 +1,230 @@
+"""A private Postfix for the tests: its own folders, one port of this machine, gone afterwards.
+
+``python -m tests.kit.postfix`` installs the package on Debian and its kin without starting the service.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+HOST = "127.0.0.1"
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+pickup     unix  n  -  n  60    1  pickup
+cleanup    unix  n  -  n  -     0  cleanup
+qmgr       unix  n  -  n  300   1  qmgr
+tlsmgr     unix  -  -  n  1000? 1  tlsmgr
+rewrite    unix  -  -  n  -     -  trivial-rewrite
+bounce     unix  -  -  n  -     0  bounce
+defer      unix  -  -  n  -     0  bounce
+trace      unix  -  -  n  -     0  bounce
+proxymap   unix  -  -  n  -     -  proxymap
+smtp       unix  -  -  n  -     -  smtp
+relay      unix  -  -  n  -     -  smtp
+error      unix  -  -  n  -     -  error
+retry      unix  -  -  n  -     -  error
+discard    unix  -  -  n  -     -  discard
+anvil      unix  -  -  n  -     1  anvil
+postlog    unix-dgram n - n -   1  postlogd
+"""
+
+
+class Unable(Exception):
+    """Postfix cannot run here, and why, in French."""
+
+
+def obstacle() -> str | None:
+    """Why Postfix cannot be started here; None when it can."""
+    if os.geteuid() != 0:
+        return "il faut être root pour lancer Postfix"
+    if not shutil.which("postfix", path=_PATH):
+        return "Postfix n'est pas installé (sur Debian ou Ubuntu, en root : python -m tests.kit.postfix)"
+    return None
+
+
+def can_install() -> bool:
+    """Whether this machine can be given Postfix."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install() -> None:
+    """Install the package, quietly, its service left alone. Raises Unable with what apt-get said."""
+    if not can_install():
+        raise Unable("il faut être root et disposer d'apt-get pour installer Postfix")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    ours = not _POLICY.exists()
+    if ours:
+        _POLICY.write_text("#!/bin/sh\nexit 101\n")
+        _POLICY.chmod(0o755)
+    try:
+        for words in (["update"], ["install", "-y", "--no-install-recommends", "postfix"]):
+            done = subprocess.run(["apt-get", "-q", *words], env=quiet, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Unable(f"apt-get n'a pas pu installer Postfix : {done.stderr.strip()[-300:]}")
+    finally:
+        if ours:
+            _POLICY.unlink()
+
+
+class Postfix:
+    """One instance, as a context manager: takes mail on ``port`` and passes everything on to another SMTP server.
+
+    Its folder lies outside pytest's, which the user ``postfix`` may not enter.
+    """
+
+    host = HOST
+
+    def __init__(self, *, passes_on_to: int) -> None:
+        self.port = _free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="oda-postfix-"))
+        self._master: subprocess.Popen[bytes] | None = None
+        self._passes_on_to = passes_on_to
+        self._changes: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._prepare()
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def settings(self, **changes: str) -> None:
+        """Run under these settings of main.cf in addition to the usual ones, and no others."""
+        running = self._master is not None
+        # Not a reload: the old settings would still answer for a while.
+        self.stop()
+        self._changes = changes
+        self._write()
+        if running:
+            self.start()
+
+    def table(self, name: str, lines: Mapping[str, str]) -> str:
+        """Write a lookup table; returns how main.cf names it. Give it before the settings that use it."""
+        path = self.folder / name
+        _written(path, "".join(f"{key} {value}\n" for key, value in lines.items()))
+        return f"texthash:{path}"
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        program = self._said("postconf", "-h", "daemon_directory") + "/master"
+        # In a session of its own: at its end, Postfix's master signals its whole group.
+        self._master = subprocess.Popen([program, "-c", str(self._config), "-d"], start_new_session=True)
+        self._listening()
+
+    def stop(self) -> None:
+        """Stop; what is queued stays queued."""
+        master, self._master = self._master, None
+        if master and master.poll() is None:
+            master.terminate()
+            master.wait(10)
+
+    def log(self) -> str:
+        """What it has written so far."""
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    @property
+    def _config(self) -> Path:
+        return self.folder / "conf"
+
+    def _prepare(self) -> None:
+        self.folder.chmod(0o755)
+        for name in ("conf", "queue", "data"):
+            (self.folder / name).mkdir()
+        shutil.chown(self.folder / "data", "postfix")
+        (self._config / "master.cf").write_text(_MASTER.format(port=self.port))
+        self._write()
+        self._said("postfix", "-c", str(self._config), "check")
+
+    def _write(self) -> None:
+        usual = {
+            "compatibility_level": "3.6",
+            "queue_directory": str(self.folder / "queue"),
+            "data_directory": str(self.folder / "data"),
+            "maillog_file": str(self.folder / "log"),
+            "maillog_file_prefixes": str(self.folder),
+            "myhostname": "relais.test",
+            "mydestination": "",
+            "mynetworks": "127.0.0.0/8",
+            "inet_interfaces": HOST,
+            "inet_protocols": "ipv4",
+            "relayhost": f"[{HOST}]:{self._passes_on_to}",
+            "disable_dns_lookups": "yes",
+            "smtpd_peername_lookup": "no",
+            "smtp_tls_security_level": "none",
+            "alias_maps": "",
+            "alias_database": "",
+            "local_recipient_maps": "",
+            "smtputf8_enable": "no",
+        }
+        lines = (f"{name} = {value}\n" for name, value in {**usual, **self._changes}.items())
+        _written(self._config / "main.cf", "".join(lines))
+
+    def _said(self, *words: str) -> str:
+        environment = {**os.environ, "PATH": _PATH}
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=30)
+        if done.returncode:
+            raise Unable(f"{words[0]} a échoué ({done.returncode}) : {(done.stderr + self.log()).strip()[-800:]}")
+        return done.stdout.strip()
+
+    def _listening(self) -> None:
+        """Wait until the banner comes; raises Unable with its log when it does not."""
+        for _ in range(100):
+            if self._master and self._master.poll() is not None:
+                break
+            try:
+                with socket.create_connection((HOST, self.port), timeout=5) as line:
+                    if line.recv(4) == b"220 ":
+                        line.sendall(b"QUIT\r\n")
+                        return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise Unable(f"Postfix ne répond pas : {self.log()[-800:] or 'rien dans son journal'}")
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for what another process does; raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.01)
+
+
+def _written(path: Path, text: str) -> None:
+    """Write a file as of a minute ago: Postfix waits two seconds before it believes a fresh one."""
+    path.write_text(text)
+    past = time.time() - 60
+    os.utime(path, (past, past))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    try:
+        install()
+    except Unable as unable:
+        sys.exit(str(unable))
