@@ -6,12 +6,15 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from notifications import enqueue, fates, reports, seals
+from notifications.contexts import DepartementCount
 from notifications.mail import Draft, Mail
 from notifications.planning import Planner
+from notifications.rendering import Renderer
 from notifications.seals import Sealer
 from notifications.settings import MailSettings
 from notifications.surroundings import Surroundings
 from notifications.vocabulary import Erasure
+from notifications.wordings import Wordings, own_wordings
 from states.case import EraseCode, SealCode
 from states.facts import Establishment, Request
 from states.happening import Happening
@@ -25,12 +28,19 @@ _ERASED_BY = {
 
 
 class Mailer:
-    """Who is told what, and what becomes of the codes. Holds no state but its settings: share it freely."""
+    """Who is told what, and what becomes of the codes. Holds no state but its settings: share it freely.
 
-    def __init__(self, settings: MailSettings, surroundings: Surroundings, sealer: Sealer) -> None:
+    ``renderer`` makes the words of mails from ``wordings``, this package's own templates unless told (R68).
+    """
+
+    def __init__(
+        self, settings: MailSettings, surroundings: Surroundings, sealer: Sealer, wordings: Wordings | None = None
+    ) -> None:
         self.settings = settings
         self.surroundings = surroundings
         self.sealer = sealer
+        self.wordings = wordings or own_wordings()
+        self.renderer = Renderer(self.wordings)
         self._planner = Planner(settings.operators_mailbox, surroundings)
 
     def drafts(self, happenings: Iterable[Happening]) -> list[Draft]:
@@ -82,11 +92,12 @@ class Mailer:
         removals: int,
         questions: int,
         without_mailbox: Sequence[Establishment] = (),
+        departements: Sequence[DepartementCount] = (),
     ) -> Draft:
         """The one mail to the operators at a year's end (R54); see ``reports.year_end_report``."""
         return reports.year_end_report(
             self.settings.operators_mailbox, year_end, revoked=revoked, establishments=establishments,
-            removals=removals, questions=questions, without_mailbox=without_mailbox,
+            removals=removals, questions=questions, without_mailbox=without_mailbox, departements=departements,
         )  # fmt: skip
 
     def brake_alert(self, year_end: YearEnd, *, requests: int, why: str) -> Draft:

@@ -1,80 +1,27 @@
 """The codes, encrypted at rest by keys that are not in the database (R60), and their erasure (R61, R62)."""
 
-import base64
-import binascii
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from notifications.batches import in_batches
+from notifications.sealing import BadSealingKey, CodeUnreadable, Sealer
 from notifications.tables import MAILS, SEALS
 from notifications.vocabulary import Erasure, Fault, Stage
 
-if TYPE_CHECKING:
-    from cryptography.fernet import MultiFernet
+__all__ = ["BadSealingKey", "CodeUnreadable", "Sealer", "ciphertext_of", "create", "erase", "erase_overdue"]
 
 UNSENT: Final = tuple(stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.UNCERTAIN))
 """The stages from which a mail may still leave."""
 
 
-class BadSealingKey(ValueError):
-    """Une clé de scellement compte 32 octets en base64 : en refaire une avec la commande prévue."""
-
-    def __str__(self) -> str:
-        return self.__doc__ or ""
-
-
-class CodeUnreadable(Exception):
-    """Ce code ne peut pas être déchiffré : la clé qui l'a scellé n'est plus dans les secrets, ou la ligne a changé."""
-
-    def __str__(self) -> str:
-        return self.__doc__ or ""
-
-
-class Sealer:
-    """Encrypts with the first key, decrypts with any: put a new key first to rotate. Raises BadSealingKey."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = tuple(key.strip() for key in keys)
-        if not self._keys or not all(_is_key(key) for key in self._keys):
-            raise BadSealingKey
-
-    @cached_property
-    def _fernet(self) -> "MultiFernet":
-        from cryptography.fernet import Fernet, MultiFernet
-
-        return MultiFernet([Fernet(key) for key in self._keys])
-
-    def seal(self, clear: str, reference: str) -> str:
-        """The code encrypted together with its request's reference."""
-        return self._fernet.encrypt(f"{reference}\n{clear}".encode()).decode()
-
-    def open(self, ciphertext: str, reference: str) -> str:
-        """The code in clear. Raises CodeUnreadable, also when it was sealed for another request."""
-        from cryptography.fernet import InvalidToken
-
-        try:
-            bound, _, clear = self._fernet.decrypt(ciphertext).decode().partition("\n")
-        except InvalidToken:
-            raise CodeUnreadable from None
-        if bound != reference:
-            raise CodeUnreadable
-        return clear
-
-
-def _is_key(key: str) -> bool:
-    try:
-        return len(base64.urlsafe_b64decode(key)) == 32
-    except (binascii.Error, ValueError):
-        return False
-
-
 def create(connection: Connection, sealer: Sealer, codes: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Seal a code for each reference; returns the seals' ids by reference."""
+    if codes:
+        hold_off_rotation(connection)
     rows: list[dict[str, Any]] = [
         {"id": str(uuid.uuid4()), "reference": reference, "ciphertext": sealer.seal(code, reference), "sealed_at": now}
         for reference, code in codes.items()
@@ -82,6 +29,15 @@ def create(connection: Connection, sealer: Sealer, codes: Mapping[str, str], now
     if rows:
         connection.execute(insert(SEALS), rows)
     return {row["reference"]: row["id"] for row in rows}
+
+
+def hold_off_rotation(connection: Connection) -> None:
+    """From before the keys are read until the code is committed, no key may go (R71).
+
+    SQLite has one writer; on PostgreSQL this is the lock that the insertion takes anyway, taken earlier.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {SEALS.name} IN ROW EXCLUSIVE MODE")
 
 
 def ciphertext_of(connection: Connection, seal_id: str) -> str | None:

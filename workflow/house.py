@@ -8,6 +8,8 @@ from notifications.mailer import Mailer
 from notifications.ports import Clock, SystemClock
 from notifications.seals import Sealer
 from notifications.surroundings import Link, Surroundings
+from notifications.wordings import Wordings, own_wordings
+from notifications.wordings_folder import TemplateProblem, TemplatesRefused
 from states.policy import Policy
 from workflow import installation, schema, storage
 from workflow.database import Database
@@ -20,6 +22,7 @@ from workflow.policy import policy_of
 from workflow.reporter import Reporter
 from workflow.settings import Secrets, Settings
 from workflow.settings.database import connection_url
+from workflow.settings.keyring import Keyring
 from workflow.tick import Ticker
 from workflow.year_end import YearEnds
 
@@ -65,6 +68,25 @@ def surroundings_of(settings: Settings) -> Surroundings:
     )
 
 
+def template_problems(settings: Settings, wordings: Wordings) -> list[TemplateProblem]:
+    """What is wrong with the académie's own templates, tried with its settings; nothing when it has none (R68)."""
+    if wordings.folder is None:
+        return []
+    from notifications.wordings_check import problems  # paid by who replaces templates, and nobody else
+    from notifications.wordings_papers import paper_problems
+
+    return problems(wordings, surroundings_of(settings), paper_problems)
+
+
+def wordings_of(settings: Settings) -> Wordings:
+    """The templates in force. Raises TemplatesRefused with all that is wrong with the académie's (R68)."""
+    folder = settings.templates_folder
+    wordings = Wordings(folder) if folder else own_wordings()
+    if found := template_problems(settings, wordings):
+        raise TemplatesRefused(found)
+    return wordings
+
+
 def open_database(settings: Settings, environ: Mapping[str, str], *, must_exist: bool = True) -> Database:
     """The database of the settings. Raises storage.SharedFile for a SQLite file on a network disk, and FileMissing
     for one that is not there, unless it is about to be made."""
@@ -80,11 +102,12 @@ def bootstrap(
 ) -> House:
     """Wire the whole for an installation that exists; tests give their own clock or database.
 
-    Raises SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError, DatabaseUnreachable.
+    Raises TemplatesRefused, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError, DatabaseUnreachable.
     """
     clock = clock or SystemClock()
     secrets = Secrets(settings.secrets_directory, environ)
     notary = Notary(secrets.read("journal-key").get_secret_value().encode())
+    wordings = wordings_of(settings)
     own = database is None
     database = database or open_database(settings, environ)
     try:
@@ -97,8 +120,9 @@ def bootstrap(
         raise
     password = secrets.find("smtp-password")
     policy = policy_of(settings)
-    sealer = Sealer([secrets.read("seal-key").get_secret_value()])
-    mailer = Mailer(settings.mail, surroundings_of(settings), sealer)
+    keyring = Keyring(secrets)
+    sealer = Sealer(keyring.read, keyring.stamp)
+    mailer = Mailer(settings.mail, surroundings_of(settings), sealer, wordings)
     engine = Engine(database, clock, notary, policy, mailer)
     year_ends = YearEnds(engine, Reporter(mailer))
     people = People(settings, database)

@@ -12,6 +12,7 @@ from portal.cli.exits import CliFailure, ExitCode, say
 from portal.cli.french import FilePath, FrenchCommand
 
 if TYPE_CHECKING:
+    from notifications.wordings import Wordings
     from workflow.settings import Settings
 
 
@@ -63,6 +64,7 @@ def init(folder: Path) -> None:
 @pass_app
 def check_config(app: App, file: Path | None) -> None:
     from notifications.ports import SystemClock
+    from workflow.house import wordings_of
     from workflow.settings import check_settings
 
     settings = App(file).settings() if file else app.settings()
@@ -70,8 +72,9 @@ def check_config(app: App, file: Path | None) -> None:
     warnings += _secret_warnings(settings)
     for warning in warnings:
         say([f"Attention : {warning}"])
+    wordings = wordings_of(settings)
     click.echo(printable(f"{settings.source} : réglages corrects{', mais voir ci-dessus' if warnings else ''}."))
-    for heading, value in _summary(settings):
+    for heading, value in (*_summary(settings), *_templates(wordings)):
         click.echo(printable(f"{heading} : {value}"))
 
 
@@ -99,6 +102,12 @@ def _summary(settings: "Settings") -> list[tuple[str, str]]:
         *((f"Fin de {end.school_year}", end_in_words(end, settings.academie.zone)) for end in ends),
         ("Opérateurs", str(len(settings.people.operators))),
     ]
+
+
+def _templates(wordings: "Wordings") -> list[tuple[str, str]]:
+    """Which templates the académie replaces, when it has a folder of them (R68)."""
+    replaced = wordings.overridden()
+    return [("Modèles remplacés", ", ".join(replaced) or f"aucun dans {wordings.folder}")] if wordings.folder else []
 
 
 @click.command("config-schema", cls=FrenchCommand, help="Écrit le schéma JSON du fichier de réglages.")

@@ -8,6 +8,7 @@ from portal.cli.cells import printable
 _LEVELS = {"WARNING": "attention : ", "ERROR": "erreur : ", "CRITICAL": "erreur : "}
 _FRENCH = {
     "mails wait: %s": "les courriels attendent : %s",
+    "sealing keys not read again: %s": "les clés des codes n'ont pas pu être relues : %s",
     "tick failed: %s": "le passage de l'échéancier a échoué, nouvel essai au suivant : %s",
 }
 """What the other rooms log, in the reader's language; a line that is not here is shown as it is."""

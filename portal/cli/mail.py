@@ -9,6 +9,7 @@ from portal.cli.cells import printable
 from portal.cli.context import App, pass_app
 from portal.cli.exits import CliFailure, ExitCode, failure_for, refused, say
 from portal.cli.french import FrenchGroup, LabelledChoice, Uai
+from portal.cli.mail_templates import preview, templates
 from portal.cli.output import emit, json_option
 from portal.cli.request.options import WITHOUT_NAMES, Reference
 
@@ -33,9 +34,13 @@ def _not_allowed(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))
 
 
-@click.group("mail", cls=FrenchGroup, help="Les courriels : les suivre, renvoyer, écarter.")
+@click.group("mail", cls=FrenchGroup, help="Les courriels : les suivre, renvoyer, écarter, changer leurs mots.")
 def mail() -> None:
     pass
+
+
+mail.add_command(templates)
+mail.add_command(preview)
 
 
 @mail.command("list", help="Les courriels, les plus récents d'abord ; sans filtre, les non remis en tête.")
@@ -80,7 +85,7 @@ def show(app: App, /, number: int, as_json: bool) -> None:
     with opened(app) as (house, actor), house.database.read() as connection:
         _rectorat_only(actor)
         found = find(connection, number)
-        words = words_of(found, house.mailer.surroundings)
+        words = words_of(found, house.mailer)
     if as_json:
         echo_object(shape(found, words))
     else:

@@ -7,9 +7,9 @@ import click
 from notifications.catalogue import CATALOGUE
 from notifications.errors import UnknownMail
 from notifications.mail import Mail
+from notifications.mailer import Mailer
 from notifications.outbox import Page, find, listing
-from notifications.rendering import Rendered, Unrenderable, render
-from notifications.surroundings import Surroundings
+from notifications.rendering import Rendered, Unrenderable
 from notifications.vocabulary import Stage
 from portal.cli.cells import printable
 from portal.cli.request.paper import Paper
@@ -57,12 +57,12 @@ def row(mail: Mail) -> dict[str, Any]:
     }
 
 
-def words_of(mail: Mail, here: Surroundings) -> Rendered | None:
+def words_of(mail: Mail, mailer: Mailer) -> Rendered | None:
     """Its words, or those that it would have if it left now; None when they cannot be made."""
     if mail.subject is not None and mail.body is not None:
         return Rendered(mail.subject, mail.body, mail.html or "")
     try:
-        return render(mail.kind, CATALOGUE[mail.kind].decode(mail.context), here)
+        return mailer.renderer.render(mail.kind, CATALOGUE[mail.kind].decode(mail.context), mailer.surroundings)
     except (Unrenderable, ValueError):
         return None
 

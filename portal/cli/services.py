@@ -11,6 +11,12 @@ def _settings(error: Exception) -> CliFailure:
     return CliFailure("Les réglages ne sont pas utilisables.", ExitCode.SETTINGS, str(error).split("\n"))
 
 
+@failure_for("notifications.wordings_folder.TemplatesRefused")
+def _templates(error: Exception) -> CliFailure:
+    details = [*str(error).split("\n"), "Que faire : corriger ou ôter ces fichiers, puis « oda check-config »."]
+    return CliFailure("Les modèles de l'académie ne sont pas utilisables (R68).", ExitCode.SETTINGS, details)
+
+
 @failure_for("workflow.database.DatabaseBusy")
 def _busy(_: Exception) -> CliFailure:
     return BUSY
@@ -40,7 +46,7 @@ def _system(error: Exception) -> CliFailure | None:
     return CliFailure("Plus de place sur le disque : la sortie n'est pas entière.", ExitCode.UNAVAILABLE, [remedy])
 
 
-@failure_for("notifications.seals.BadSealingKey")
+@failure_for("notifications.sealing.BadSealingKey")
 def _bad_key(_: Exception) -> CliFailure:
     return CliFailure(
         "La clé des codes (secret seal-key) est abîmée ou incomplète.",

@@ -66,6 +66,9 @@ class Settings(Section):
         default_factory=options.DelegceSettings, description="La délégation dans DelegCE (R26)."
     )
     mail: MailSettings = Field(description="Les courriels et leur envoi.")
+    templates: options.TemplatesSettings = Field(
+        default_factory=options.TemplatesSettings, description="Les modèles que l'académie remplace (R68)."
+    )
 
     _source: Path | None = PrivateAttr(default=None)
 
@@ -80,7 +83,8 @@ class Settings(Section):
     @classmethod
     def from_values(cls, values: dict[str, Any], source: Path | None = None) -> Self:
         """Settings from plain values, as if read from the file ``source``. Raises pydantic's ValidationError."""
-        settings = cls.model_validate(values)
+        folder = source.absolute().parent if source else Path.cwd()
+        settings = cls.model_validate(values, context={"folder": folder})
         settings._source = source.absolute() if source else None
         return settings
 
@@ -97,6 +101,11 @@ class Settings(Section):
     @property
     def secrets_directory(self) -> Path:
         return self.folder / self.secrets.directory
+
+    @property
+    def templates_folder(self) -> Path | None:
+        """The folder of the académie's own templates; None when it replaces none (R68)."""
+        return self.folder / self.templates.directory if self.templates.directory is not None else None
 
     @property
     def database_url(self) -> str:

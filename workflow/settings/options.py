@@ -1,10 +1,12 @@
 """The small sections: what an académie decides for itself."""
 
+import os
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from notifications.settings import OneLine, Section, refusal
 
@@ -114,3 +116,33 @@ class DelegceSettings(Section):
     module: OneLine = Field(
         "Administration des comptes EduConnect", description="Nom du module délégué, tel que DelegCE l'affiche (R26)."
     )
+
+
+class TemplatesSettings(Section):
+    """The académie's own wording of mails and papers (R68).
+
+    ``directory`` is checked against the folder of the settings, which the validation's context gives as ``folder``.
+    """
+
+    directory: OneLine | None = Field(
+        None,
+        description="Dossier des modèles de courriels et de documents que l'académie remplace, relatif au dossier de ce"
+        " fichier, ou null (R68).",
+    )
+
+    @field_validator("directory")
+    @classmethod
+    def _is_a_folder(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and (problem := _folder_problem((info.context or {}).get("folder", Path.cwd()) / value)):
+            raise refusal(problem, "le chemin d'un dossier, ou null")
+        return value
+
+
+def _folder_problem(folder: Path) -> str | None:
+    if not os.path.exists(folder):  # which, unlike Path's, never raises
+        return f"le dossier {folder} n'existe pas : le créer, ou corriger le chemin"
+    if not os.path.isdir(folder):
+        return f"{folder} n'est pas un dossier : donner celui qui contient les modèles"
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return f"le dossier {folder} ne peut pas être lu : en donner le droit au compte du service"
+    return None

@@ -56,13 +56,20 @@ class Secrets:
         if name not in SECRET_NAMES:
             raise ValueError(f"no secret is called {name}")
         variable = environment_name(name)
-        if variable in self.environ:
+        file = self.file_of(name)
+        if file is None:
             return _usable(self.environ[variable], f"la variable {variable}")
-        if file := self.environ.get(f"{variable}_FILE"):
-            if (found := _read_file(Path(file))) is None:
-                raise SecretRefused(f"{variable}_FILE désigne {file}, qui n'existe pas : corriger le chemin")
-            return found
-        return _read_file(self.directory / name)
+        found = _read_file(file)
+        if found is None and self.environ.get(f"{variable}_FILE"):
+            raise SecretRefused(f"{variable}_FILE désigne {file}, qui n'existe pas : corriger le chemin")
+        return found
+
+    def file_of(self, name: str) -> Path | None:
+        """The file that gives this secret, which may not be there; None when its variable does."""
+        variable = environment_name(name)
+        if variable in self.environ:
+            return None
+        return Path(self.environ.get(f"{variable}_FILE") or self.directory / name)
 
 
 def generate(directory: Path) -> tuple[Path, ...]:

@@ -1,0 +1,213 @@
+"""In French, for whoever replaces a template: what each one is, and what each name that it may use means (R68)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from notifications import contexts as c
+from notifications.surroundings import Link, Surroundings
+from notifications.vocabulary import Kind
+
+TITLES: Final[Mapping[str, str]] = {
+    "mails/layout.j2": "charpente de tous les courriels : formule d'appel, signature, pied",
+    "mails/frame.html.j2": "page HTML autour de tous les courriels",
+    "mails/parts/by_operator.j2": "morceau : étape enregistrée par le rectorat",
+    "mails/parts/delegates.j2": "morceau : les délégations à retirer, nommées",
+    "mails/parts/documentation.j2": "morceau : liens de documentation",
+    "mails/parts/handover.j2": "morceau : le code et sa remise en main propre",
+    "mails/parts/remove_delegation.j2": "morceau : délégation à retirer dans DelegCE",
+    "mails/parts/rupns.j2": "morceau : liste des RUPN",
+    "mails/parts/year.j2": "morceau : l'année scolaire et son dernier jour",
+    "papers/charter.typ": "document : charte à signer",
+    "papers/common.typ": "document : mise en page commune",
+    "papers/handover_slip.typ": "document : bordereau de remise",
+    "papers/year_end_report.typ": "document : bilan de fin d'année",
+} | {f"mails/{kind.value}.j2": f"courriel : {kind.label}" for kind in Kind}
+"""What each template is."""
+
+ALWAYS: Final = {
+    "kind": "le genre du courriel",
+    "has_code": "le courriel porte-t-il un code ?",
+    "for_operators": "est-il pour les opérateurs du rectorat ?",
+    "here": "les réglages de l'académie",
+    "slot": "la place du code, à mettre seule sur sa ligne ; une seule fois dans un courriel qui porte un code, jamais"
+    " ailleurs",
+    "facts": "tous les faits de ce courriel, sous un seul nom",
+}
+"""What every mail is given beside its own facts."""
+
+FRAME: Final = {
+    "subject": "l'objet du courriel",
+    "title": "l'objet sans son préfixe entre crochets",
+    "preview": "la première phrase, que montrent les listes de courriels",
+    "content": "le texte du courriel (indispensable)",
+    "foot": "le pied : références et mentions ; parfois vide",
+    "signature": "le nom du service",
+    "academie": "le nom de l'académie",
+}
+"""What the HTML page is given."""
+
+FILTERS: Final = {
+    "day": ("une date en toutes lettres", "{{ year.last_day|day }}"),
+    "plural": ("un nombre et son nom, accordé ; le pluriel se donne s'il n'est pas en s",
+               '{{ days_left|plural("jour") }}'),
+    "listing": ("une liste en une phrase : a, b et c", "{{ kept_for|listing }}"),
+    "de": ("« de » devant un nom, élidé s'il le faut", "{{ here.academie|de }}"),
+    "lower_first": ("la première lettre en minuscule", "{{ why|lower_first }}"),
+}  # fmt: skip
+"""The filters of this software, beside Jinja's own: what each gives, and how it is written."""
+
+_NOTE = "précision écrite par qui a décidé ; parfois vide"
+_DELEGATED = "une délégation est-elle à retirer dans DelegCE ?"
+_ISSUED = "jour où le code a été émis"
+_EXPIRES = "jour où la clé expire"
+_WHEN = "jour où le changement prend effet"
+
+MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
+    c.Place: {
+        "uai": "le numéro UAI",
+        "nom": "le nom de l'établissement",
+        "commune": "la commune ; parfois vide",
+        "full": "le nom, la commune et l'UAI, ensemble",
+    },
+    c.Person: {
+        "nom": "le nom",
+        "prenom": "le prénom",
+        "mail": "l'adresse professionnelle",
+        "full": "le prénom et le nom",
+    },
+    c.Year: {
+        "label": "l'année scolaire",
+        "last_day": "son dernier jour",
+        "is_default": "ce jour est-il retenu faute de connaître la rentrée suivante ?",
+    },
+    c.OnRequest: {
+        "reference": "la référence de la demande",
+        "establishment": "l'établissement",
+        "rupn": "la personne pour qui la clé est demandée",
+        "year": "l'année scolaire de la demande",
+        "by_operator": "un opérateur a-t-il agi au nom de l'établissement ?",
+    },
+    c.Declared: {
+        "drane_declared_on": "jour de la déclaration à la DRANE, si le chef l'a dit",
+        "renews": "la référence de la demande renouvelée",
+    },
+    c.Delegated: {"delegated_on": "jour de la délégation dans DelegCE"},
+    c.CharterSigned: {"signed_on": "jour de la signature", "version": "version de la charte signée"},
+    c.Submitted: {"submitted_on": "jour de l'envoi au rectorat"},
+    c.SentBack: {"step": "l'étape à refaire", "why": "pourquoi, écrit par l'opérateur"},
+    c.CodeIssued: {"issued_on": _ISSUED, "expires_on": _EXPIRES},
+    c.CodeReissued: {"issued_on": _ISSUED, "expires_on": _EXPIRES, "reason": "pourquoi un nouveau code"},
+    c.KeyExtended: {"expires_on": _EXPIRES},
+    c.ChangeReported: {
+        "change": "le changement signalé",
+        "effective_on": _WHEN,
+        "is_due": "ce jour est-il arrivé ?",
+        "delegated": "une délégation est-elle en place dans DelegCE ?",
+    },
+    c.Withdrawn: {"reason": "le motif de l'abandon", "note": _NOTE, "delegated": _DELEGATED},
+    c.Revoked: {
+        "reason": "le motif de la révocation",
+        "note": _NOTE,
+        "had_key": "un code avait-il été émis, ou une clé étendue ?",
+        "delegated": _DELEGATED,
+    },
+    c.Ended: {
+        "rupn": "la personne",
+        "reference": "la référence de sa demande",
+        "had_key": "avait-elle une clé ?",
+        "delegated": _DELEGATED,
+    },
+    c.OfEstablishment: {
+        "establishment": "l'établissement",
+        "year": "l'année scolaire qui finit",
+        "rupns": "les RUPN concernés",
+        "with_key": "parmi eux, ceux qui avaient une clé",
+        "with_delegation": "parmi eux, ceux dont la délégation est à retirer",
+    },
+    c.YearEndNotice: {"days_left": "jours restants avant la fin de l'année"},
+    c.RenewalInvitation: {"next_year": "l'année dont les déclarations sont ouvertes"},
+    c.HandoverReminder: {"issued_on": _ISSUED},
+    c.StalledReminder: {"state": "où en est la demande", "since": "depuis quel jour"},
+    c.NewRequest: {
+        "submitted_on": "jour de l'envoi au rectorat",
+        "others": "références des autres demandes en cours de la même personne",
+    },
+    c.RemovalTask: {
+        "task": "ce qu'il y a à faire",
+        "why": "le motif de la révocation",
+        "note": _NOTE,
+        "kept_for": "références qui reposaient sur la même clé quand ce courriel a été écrit",
+    },
+    c.ChangeToHandle: {
+        "number": "le numéro du signalement",
+        "change": "le changement signalé",
+        "effective_on": _WHEN,
+        "is_due": "est-il à traiter maintenant ?",
+        "state": "où en est la demande",
+        "note": "précision écrite par l'établissement ; parfois vide",
+    },
+    c.ChangeDue: {"number": "le numéro du signalement", "change": "le changement signalé", "effective_on": _WHEN},
+    c.Late: {
+        "reference": "la référence de la demande",
+        "establishment": "l'établissement",
+        "state": "où en est la demande",
+        "since": "depuis quel jour",
+    },
+    c.LateDigest: {
+        "on": "jour de la liste",
+        "total": "nombre de demandes en retard, qui peut dépasser celui de la liste",
+        "requests": "les demandes les plus en retard",
+    },
+    c.DepartementCount: {
+        "code": "le code du département dans l'annuaire ; parfois vide",
+        "establishments": "nombre d'établissements",
+        "revoked": "nombre de demandes révoquées",
+        "removals": "nombre de droits à retirer",
+        "questions": "nombre de clés peut-être activées, à vérifier",
+    },
+    c.YearEndReport: {
+        "year": "l'année scolaire terminée",
+        "revoked": "nombre de demandes révoquées",
+        "establishments": "nombre d'établissements",
+        "removals": "nombre de droits à retirer",
+        "questions": "nombre de clés peut-être activées, à vérifier",
+        "without_mailbox": "établissements sans boîte, donc pas prévenus",
+        "departements": "les mêmes nombres, par département ; parfois vide",
+    },
+    c.BrakeAlert: {
+        "year": "l'année scolaire retenue",
+        "requests": "nombre de demandes encore en cours",
+        "why": "pourquoi elle est retenue, sans point final",
+    },
+    c.MailUndeliverable: {
+        "mail": "le numéro du courriel non remis ; rien s'il n'avait pas de boîte où partir",
+        "title": "le genre du courriel non remis, en clair",
+        "establishment": "l'établissement",
+        "reference": "la référence de la demande",
+        "recipient": "la boîte destinataire ; parfois vide",
+        "fault": "pourquoi il n'est pas remis",
+        "reply": "la réponse du serveur ; parfois vide",
+        "code_lost": "portait-il un code que personne ne recevra ?",
+    },
+    Link: {"title": "le titre du lien", "url": "son adresse"},
+    Surroundings: {
+        "academie": "le nom de l'académie",
+        "timezone": "le fuseau horaire",
+        "signature": "le nom du service, en fin de courriel",
+        "contact": "à qui s'adresser",
+        "charter_version": "la version de la charte en vigueur",
+        "delegce_module": "le nom du module délégué dans DelegCE",
+        "expected_days": "délai de traitement annoncé, en jours",
+        "code_keep_days": "durée de conservation du code, en jours",
+        "links": "les liens de documentation",
+        "drane_address": "l'adresse de l'application de la DRANE, si elle est réglée",
+        "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
+        "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
+    },
+}
+"""The meaning of each field and property, in the class that declares it."""
+
+
+def meaning(record: type[Any], name: str) -> str:
+    """What a field or a property means. Raises StopIteration when nobody wrote it."""
+    return next(MEANINGS[one][name] for one in record.__mro__ if name in MEANINGS.get(one, ()))

@@ -1,0 +1,133 @@
+"""``oda secrets``: the key that encrypts the codes, replaced without losing one (R71)."""
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.cli.cells import printable
+from portal.cli.context import App, pass_app
+from portal.cli.exits import CliFailure, ExitCode, failure_for
+from portal.cli.french import FrenchGroup
+
+if TYPE_CHECKING:
+    from workflow.house import House
+    from workflow.rotation import Rotated, SealKeys
+    from workflow.settings.keyring import Keyring
+
+_GENERATE = (
+    "(umask 077; python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+    " > nouvelle-cle)"
+)
+_DISK = "y faire de la place, ou donner à ce compte le droit d'écrire dans ce dossier, puis recommencer"
+
+
+@failure_for("workflow.settings.keyring.KeyringFixed")
+def _fixed(error: Exception) -> CliFailure:
+    variable = getattr(error, "variable", "")
+    return CliFailure(
+        f"Les clés viennent de la variable {variable}, qu'aucune commande ne peut changer : rien n'a changé.",
+        ExitCode.REFUSED,
+        [
+            f"Que faire : écrire une clé neuve dans un fichier, sans l'afficher : {_GENERATE}",
+            f"La mettre en tête de {variable}, les anciennes dessous, une par ligne, sur chaque machine, et relancer"
+            " les services ; puis « oda secrets rotate ».",
+        ],
+    )  # fmt: skip
+
+
+@failure_for("notifications.resealing.CodesBusy")
+def _busy(_: Exception) -> CliFailure:
+    remedy = "Que faire : recommencer dans un instant."
+    return CliFailure("Des codes sont en cours d'émission : les anciennes clés restent.", ExitCode.BUSY, [remedy])
+
+
+@failure_for("workflow.rotation.StillSealedElsewhere")
+def _elsewhere(_: Exception) -> CliFailure:
+    remedy = "Que faire : mettre les mêmes clés, dans le même ordre, sur chaque machine, puis recommencer."
+    message = "Une autre machine scelle encore des codes sous une ancienne clé : les anciennes clés restent."
+    return CliFailure(message, ExitCode.REFUSED, [remedy])
+
+
+@click.group("secrets", cls=FrenchGroup, help="La clé des codes : la remplacer sans perdre un code.")
+def secrets() -> None:
+    pass
+
+
+@secrets.command(
+    "new-key",
+    help="Fait une nouvelle clé des codes et la met en tête : elle chiffre désormais, les anciennes ouvrent encore ce"
+    " qu'elles ont chiffré (R71). Aucune clé n'est affichée. Réservé aux opérateurs.",
+)
+@pass_app
+def new_key(app: App) -> None:
+    from portal.cli.disk import writing
+    from portal.cli.opening import opened
+    from states.french import plural
+
+    with opened(app) as (house, actor):
+        keyring = _keyring(house)
+        with writing(keyring.file, _DISK):
+            count = _keys(house, keyring).add(actor)
+    for line in (
+        f"Nouvelle clé en tête de {keyring.file} ({plural(count, 'clé')}) : elle chiffre les prochains codes.",
+        "Ensuite :",
+        "  1. Recopier ce fichier sur chaque autre machine de l'installation, et dans la sauvegarde des secrets.",
+        "  2. Chiffrer par elle les codes en attente, et ôter les anciennes clés : oda secrets rotate",
+    ):
+        click.echo(printable(line))
+
+
+@secrets.command(
+    "rotate",
+    help="Chiffre à nouveau, par la clé en tête, chaque code gardé, puis ôte les anciennes clés dont plus aucun code ne"
+    " dépend (R71). Les courriels continuent de partir. Interrompu, se relance. Réservé aux opérateurs.",
+)
+@click.option("--keep-old", is_flag=True, help="Laisse les anciennes clés en place.")
+@pass_app
+def rotate(app: App, keep_old: bool) -> None:
+    from notifications.seals import kept_count
+    from portal.cli.disk import writing
+    from portal.cli.opening import opened
+    from portal.cli.output import progress
+
+    with opened(app) as (house, actor):
+        keyring = _keyring(house)
+        with house.database.read() as connection:
+            total = kept_count(connection)
+        with progress(total, "Codes") as advance, writing(house.settings.secrets_directory, _DISK):
+            done = _keys(house, keyring).rotate(actor, keep_old=keep_old, progress=advance)
+        left = len(keyring.read()) - 1
+    _tell(done, left, keep_old=keep_old)
+
+
+def _tell(done: "Rotated", left: int, *, keep_old: bool) -> None:
+    from states.french import plural
+
+    resealed = plural(done.resealed, "code chiffré à nouveau", "codes chiffrés à nouveau")
+    removed = plural(done.removed, "ancienne clé ôtée", "anciennes clés ôtées")
+    click.echo(f"{resealed}, {removed}.")
+    if done.unreadable:
+        raise CliFailure(
+            f"{plural(len(done.unreadable), 'code illisible', 'codes illisibles')} : les anciennes clés restent.",
+            ExitCode.REFUSED,
+            [*(f"{reference} : aucune des clés n'ouvre son code" for reference in done.unreadable),
+             "Que faire : réémettre ces codes (« oda request reissue-code »), puis relancer « oda secrets rotate »."],
+        )  # fmt: skip
+    if left and not keep_old:
+        click.echo("Plus aucun code ne dépend des anciennes clés : les ôter de la variable, sur chaque machine.")
+    elif not left and not done.removed and not done.resealed:
+        click.echo("Tout est déjà chiffré par la seule clé en place ; en changer commence par « oda secrets new-key ».")
+
+
+def _keyring(house: "House") -> "Keyring":
+    from workflow.settings import Secrets
+    from workflow.settings.keyring import Keyring
+
+    return Keyring(Secrets(house.settings.secrets_directory, os.environ))
+
+
+def _keys(house: "House", keyring: "Keyring") -> "SealKeys":
+    from workflow.rotation import SealKeys
+
+    return SealKeys(house.database, house.notary, house.clock, house.mailer.sealer, keyring)

@@ -1,0 +1,40 @@
+"""An académie's folder of templates, and what is said of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from notifications.examples import SURROUNDINGS
+from notifications.wordings import Wordings
+from notifications.wordings_check import problems
+
+HEAD = '{% extends "mails/layout.j2" %}\n{% block subject %}\nObjet\n{% endblock %}\n{% block body %}\n'
+"""Five lines: what stands before the text of a mail."""
+
+Told = Callable[[dict[str, str]], list[str]]
+
+
+def mail(body: str) -> str:
+    """A whole template of a mail; its body begins at line 6."""
+    return f"{HEAD}{body}\n{{% endblock %}}\n"
+
+
+def folder_of(place: Path, texts: dict[str, str]) -> Path:
+    folder = place / "modeles"
+    folder.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def told_of(place: Path, texts: dict[str, str]) -> list[str]:
+    """Every problem of these templates, in the order in which they are told, with paths from ``place`` on."""
+    found = problems(Wordings(folder_of(place, texts)), SURROUNDINGS)
+    return [str(problem).removeprefix(f"{place}/") for problem in found]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    return lambda texts: told_of(tmp_path, texts)

@@ -1,0 +1,159 @@
+"""Every kept code under the first key, beside those who send, erase, replace and issue codes (R71)."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import select, update
+
+from notifications import resealing, seals
+from notifications.ports import set_crash_hook
+from notifications.sealing import Sealer
+from notifications.tables import SEALS
+from notifications.vocabulary import Erasure, Kind, Stage
+from tests.kit.factories import CODE
+from tests.notifications.office import Office
+
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+
+
+@pytest.fixture(autouse=True)
+def no_hook() -> Iterator[None]:
+    yield
+    set_crash_hook(None)
+
+
+def reference(number: int) -> str:
+    return f"ODA-2027-{number:05}"
+
+
+def keep(office: Office, count: int, sealer: Sealer) -> dict[str, str]:
+    """Codes of as many requests, kept under that sealer's first key."""
+    codes = {reference(number): f"Code{number:05}" for number in range(count)}
+    with office.database.write() as connection:
+        seals.create(connection, sealer, codes, office.clock.now())
+    return codes
+
+
+def kept(office: Office) -> dict[str, str]:
+    with office.database.read() as connection:
+        found = select(SEALS.c.reference, SEALS.c.ciphertext).where(SEALS.c.ciphertext.is_not(None))
+        return {row.reference: row.ciphertext for row in connection.execute(found)}
+
+
+def opened(office: Office, *keys: str) -> dict[str, str]:
+    sealer = Sealer(keys)
+    return {reference: sealer.open(ciphertext, reference) for reference, ciphertext in kept(office).items()}
+
+
+@pytest.mark.rule("R71")
+@pytest.mark.parametrize("count", [0, 1, 200, 201, 450])
+def test_reseal__every_code_goes_under_the_first_key(office: Office, count: int) -> None:
+    codes = keep(office, count, Sealer([OLD]))
+    sealer, looked = Sealer([NEW, OLD]), list[int]()
+    assert resealing.reseal(office.database, sealer, looked.append).count == count
+    assert opened(office, NEW) == codes
+    assert sum(looked) == count
+    again = resealing.reseal(office.database, sealer)
+    assert (again.count, again.unreadable) == (0, ())
+
+
+@pytest.mark.rule("R71")
+def test_reseal__writes_at_most_200_at_a_time(office: Office) -> None:
+    keep(office, 450, Sealer([OLD]))
+    still_old: list[int] = []
+
+    def count(name: str) -> None:
+        if name == "reseal.between_batches":
+            still_old.append(sum(not Sealer([NEW]).holds(one) for one in kept(office).values()))
+
+    set_crash_hook(count)
+    resealing.reseal(office.database, Sealer([NEW, OLD]))
+    assert still_old == [250, 50, 0]
+
+
+@pytest.mark.rule("R61", "R71")
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_reseal__leaves_what_was_erased_or_replaced_meanwhile(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = keep(office, 3, Sealer([OLD]))
+    replaced = Sealer([OLD]).seal("Nouveau", reference(1))
+    write = resealing._write
+
+    def meanwhile(*args: object) -> int:
+        with office.database.write() as connection:
+            seals.erase(connection, [reference(0)], Erasure.HANDED_OVER, office.clock.now())
+            one = update(SEALS).where(SEALS.c.reference == reference(1))
+            connection.execute(one.values(ciphertext=replaced))
+        return write(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(resealing, "_write", meanwhile)
+    assert resealing.reseal(office.database, Sealer([NEW, OLD])).count == 1
+    assert kept(office)[reference(1)] == replaced
+    assert opened(office, NEW, OLD) == {reference(1): "Nouveau", reference(2): codes[reference(2)]}
+
+
+@pytest.mark.rule("R71")
+def test_reseal__names_what_no_key_opens_and_leaves_it(office: Office) -> None:
+    keep(office, 3, Sealer([OLD]))
+    lost = Sealer([Fernet.generate_key().decode()]).seal("Perdu", reference(1))
+    with office.database.write() as connection:
+        connection.execute(update(SEALS).where(SEALS.c.reference == reference(1)).values(ciphertext=lost))
+    done = resealing.reseal(office.database, Sealer([NEW, OLD]))
+    assert (done.count, done.unreadable) == (2, (reference(1),))
+    assert kept(office)[reference(1)] == lost
+    with office.database.read() as connection:
+        assert resealing.left_elsewhere(connection, Sealer([NEW, OLD])) == 1
+
+
+@pytest.mark.rule("R71")
+def test_reseal__a_mail_that_waits_leaves_with_its_code(office: Office) -> None:
+    office.issue()
+    (old,) = kept(office).values()
+    office.mailer.sealer = Sealer([NEW, *office.sealer._ring.keys])
+    assert resealing.reseal(office.database, office.mailer.sealer).count == 1
+    assert list(kept(office).values()) != [old]
+    office.mailer.sealer = Sealer([NEW])
+    office.send()
+    assert office.only(Kind.CODE_ISSUED).stage is Stage.SENT
+    assert CODE in office.relay.received[0].text
+
+
+@pytest.mark.rule("R71")
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody has read the old keys and not yet committed: that code is seen before any key goes."""
+    sealed, tried = threading.Event(), threading.Event()
+    monkeypatch.setattr("notifications.resealing.time.sleep", lambda _: tried.set())
+
+    def issue() -> None:
+        with office.database.write() as connection:
+            seals.create(connection, Sealer([OLD]), {reference(1): "Code"}, office.clock.now())
+            sealed.set()
+            assert tried.wait(10)
+
+    thread = threading.Thread(target=issue)
+    thread.start()
+    assert sealed.wait(10)
+    monkeypatch.setattr(resealing, "QUIET_SECONDS", 1000)
+    with resealing.quiet(office.database, lambda _: None) as connection:
+        assert resealing.left_elsewhere(connection, Sealer([NEW, OLD])) == 1
+    thread.join()
+    assert tried.is_set()
+
+
+@pytest.mark.rule("R71")
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_quiet__gives_up_rather_than_wait_for_ever(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notifications.resealing.time.sleep", lambda _: None)
+    with office.database.write() as connection:
+        seals.hold_off_rotation(connection)
+        with pytest.raises(resealing.CodesBusy), resealing.quiet(office.database, lambda _: None):
+            raise AssertionError("the codes were not quiet")
+
+
+@pytest.mark.rule("R71")
+def test_quiet__lets_mails_leave(office: Office) -> None:
+    office.issue()
+    with resealing.quiet(office.database, lambda _: None), office.database.read() as connection:
+        assert seals.ciphertext_of(connection, office.only(Kind.CODE_ISSUED).seal_id or "")

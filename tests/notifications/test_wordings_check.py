@@ -1,0 +1,300 @@
+"""What is said of the académie's templates before any mail leaves: file, line, words."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from notifications.examples import SURROUNDINGS
+from notifications.surroundings import Surroundings
+from notifications.wordings import OWN, Wordings, own_names
+from notifications.wordings_check import problems
+from notifications.wordings_folder import TemplateProblem
+from notifications.wordings_papers import paper_problems
+from tests.notifications.templates import HEAD, Told, folder_of, mail, told
+
+__all__ = ["told"]
+PERSON = "ce qu'il peut employer ici : full, mail, nom, prenom"
+
+
+def in_declared(told: Told, body: str) -> list[str]:
+    """What is said of a body of the mail ``declared``, without its file."""
+    return [one.removeprefix("modeles/mails/declared.j2") for one in told({"mails/declared.j2": mail(body)})]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder that holds a copy of every template of this package."""
+    return Path(shutil.copytree(str(OWN), tmp_path / "modeles"))
+
+
+@pytest.mark.rule("R68")
+@pytest.mark.parametrize(
+    "here",
+    [
+        SURROUNDINGS,
+        replace(SURROUNDINGS, drane_sent_by_us=True, drane_address=None, links=(), one_key_a_person=False),
+    ],
+    ids=["usual", "otherwise"],
+)
+def test_own_templates__pass_their_own_check(own: Path, here: Surroundings) -> None:
+    wordings = Wordings(own)
+    assert wordings.overridden() == own_names()
+    assert problems(wordings, here) == []
+
+
+@pytest.mark.rule("R68", "R69")
+def test_own_papers__pass_their_own_check(own: Path) -> None:
+    shutil.rmtree(own / "mails")
+    assert problems(Wordings(own), SURROUNDINGS, paper_problems) == []
+
+
+@pytest.mark.rule("R68")
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{{ rupn.surname }}", f", ligne 6 : « rupn.surname » n'existe pas ; {PERSON}"),
+        ("a\n\n{{ rupn.ful }}", f", ligne 8 : « rupn.ful » n'existe pas ; vouliez-vous dire « full » ? C{PERSON[1:]}"),
+        ("{{ here.links[0].adresse }}", ", ligne 6 : « here.links[0].adresse » n'existe pas ;"),
+        ("{{ facts.rupn.x }}", ", ligne 6 : « facts.rupn.x » n'existe pas ;"),
+        ('{{ rupn["x"] }}', ", ligne 6 : « rupn['x'] » n'existe pas ;"),
+        ("{% for l in here.links %}\n{{ l.titl }}\n{% endfor %}", ", ligne 7 : « l.titl » n'existe pas ; vouliez-vous"),
+        (
+            "{{ here.links|map(attribute='titre')|listing }}",
+            ", ligne 6 : « here.links → titre » n'existe pas ; vouliez",
+        ),
+        ("{{ here.links|selectattr('titre')|list }}", ", ligne 6 : « here.links → titre » n'existe pas ;"),
+        ("{{ (here.links|first).titre }}", ", ligne 6 : « ….titre » n'existe pas ;"),
+        ("{% set p = rupn %}{{ p.x }}", ", ligne 6 : « p.x » n'existe pas ;"),
+        ("{% with p = rupn %}{{ p.x }}{% endwith %}", ", ligne 6 : « p.x » n'existe pas ;"),
+        ("{{ p }}{% set p = 1 %}", ", ligne 6 : « p » n'existe pas ;"),
+        ("{{ refrence }}", ", ligne 6 : « refrence » n'existe pas ; vouliez-vous dire « reference » ?"),
+        ("{% if by_operator %}{{ no }}{% endif %}", ", ligne 6 : « no » n'existe pas ;"),
+        ("{{ 'a' if by_operator else no }}", ", ligne 6 : « no » n'existe pas ;"),
+        ("{% if no is defined %}{% endif %}", ", ligne 6 : « no » n'existe pas ;"),
+        ("{{ year.last_day.annee }}", ", ligne 6 : « year.last_day.annee » n'existe pas"),
+        ("{{ day(year.last_day) }}", ", ligne 6 : « day » est un filtre : l'écrire après une barre, « valeur|day »"),
+        ("{{ loop.index }}", ", ligne 6 : « loop » n'existe pas ;"),
+        ("{{ rupn.full|dya }}", ", ligne 6 : le filtre « dya » n'existe pas ; vouliez-vous dire « day » ?"),
+        ("{{ rupn.full is dfined }}", ", ligne 6 : le test « dfined » n'existe pas ; vouliez-vous dire"),
+        ("{% if kind == 'declard' %}{% endif %}", ", ligne 6 : « declard » n'est pas une valeur de « kind » ;"),
+        ("{% include 'mails/parts/yeer.j2' %}", ", ligne 6 : le modèle « mails/parts/yeer.j2 » n'existe pas ; vouliez"),
+        ("{% include rupn.nom %}", ", ligne 6 : le nom d'un modèle inclus ou prolongé s'écrit entre guillemets"),
+        ("{% include 'mails/declared.j2' %}", ", ligne 6 : « mails/declared.j2 » s'inclut lui-même"),
+        ("{{ super().x }}{{ self.nothing.__class__ }}", ", ligne 6 : « self.nothing.__class__ » est interdit"),
+    ],
+)
+def test_names__unknown_to_the_mail(told: Told, body: str, said: str) -> None:
+    assert [one[: len(said)] for one in in_declared(told, body)] == [said]
+
+
+@pytest.mark.rule("R68")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ rupn.nom.upper() }}, {{ year.last_day.year }}, {{ year.last_day.strftime('%d') }}",
+        "{% for l in here.links %}{{ loop.index }} {{ l.title }}{% else %}rien{% endfor %}",
+        "{% for l in here.links if l.title %}{{ l.url }}{% endfor %}",
+        "{{ here.links|map(attribute='title')|listing }}, {{ (here.links|sort(attribute='url')|first).title }}",
+        "{% set ns = namespace(n=0) %}{% for l in here.links %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
+        "{% macro m(x, y='') %}{{ x }}{{ y }}{{ caller() }}{% endmacro %}{% call m(kind) %}{{ renews }}{% endcall %}",
+        "{% set texte %}{{ rupn.full }}{% endset %}{{ texte }}{% filter upper %}a{% endfilter %}",
+        "{% for a, b in [(1, 2)] %}{{ a }}{{ b }}{% endfor %}{{ here.links[:1]|length }}",
+        "{{ why|default('') }}{{ expires_on is defined }}{% if expires_on is defined %}{{ expires_on.x }}{% endif %}",
+        "{% if for_operators %}{{ inconnu }}{% endif %}{{ 'a' if not has_code else inconnu }}",
+        "{% if kind != 'declared' %}{{ x }}{% elif kind in ('declared', 'revoked') %}a{% else %}{{ b }}{% endif %}",
+        "{{ has_code and inconnu }}{{ not has_code or inconnu }}",
+        "{% include ['mails/parts/autre.j2', 'mails/parts/year.j2'] %}{% include 'x' ignore missing %}",
+        "{% from 'mails/parts/year.j2' import x as y with context %}{{ y is defined }}",
+        "{{ renews or 'aucune' }} {{ kind.label }} {{ facts.year.label }} {{ here.day_of is callable }}",
+    ],
+)  # fmt: skip
+def test_names__what_can_be_written(told: Told, body: str) -> None:
+    assert in_declared(told, body) == []
+
+
+@pytest.mark.rule("R68")
+def test_names__of_a_shared_part_are_those_of_every_mail_that_draws_it_in(told: Told) -> None:
+    (said,) = told({"mails/parts/year.j2": "{{ year.label }} {{ drane_declared_on is defined }} {{ renews }}"})
+    assert said.startswith("modeles/mails/parts/year.j2, ligne 1 : « renews » n'existe pas dans key_extended ;")
+    (said,) = told({"mails/parts/year.j2": "{{ expires_on|default('') }}\n{{ yaer.label }}"})
+    assert "ligne 2 : « yaer » n'existe pas dans declared et key_extended ; vouliez-vous dire « year » ?" in said
+    assert "expires_on" not in said
+
+
+@pytest.mark.rule("R68")
+def test_names__of_the_layout_are_those_of_every_mail(told: Told) -> None:
+    layout = (Path(str(OWN)) / "mails/layout.j2").read_text(encoding="utf-8")
+    (said,) = told({"mails/layout.j2": layout + "{{ rupn.full }}"})
+    assert "« rupn » n'existe pas dans year_end, year_end_notice, renewal_invitation et 4 autres courriels" in said
+    assert told({"mails/layout.j2": layout + "{{ rupn.full if rupn is defined }}"}) == []
+
+
+@pytest.mark.rule("R68")
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            "{% if rupn %}",
+            ", ligne 7 : « {% endblock %} » n'a pas sa place ici : « {% if %} » attend « {% elif %} » ou",
+        ),
+        (
+            "{% endfor %}",
+            ", ligne 6 : « {% endfor %} » n'a pas sa place ici : « {% block %} » attend « {% endblock %} »",
+        ),
+        ("{% boucle %}", ", ligne 6 : l'instruction « {% boucle %} » n'existe pas"),
+        ("{% endboucle %}", ", ligne 6 : l'instruction « {% endboucle %} » n'existe pas"),
+        ("{{ a b }}", ", ligne 6 : « }} » est attendu ici, pas « b »"),
+        ("{{ rupn.nom | }}", ", ligne 6 : « un nom » est attendu ici, pas « }} »"),
+        ("{{ rupn.nom", ", ligne 7 : « }} » est attendu ici, pas « { »"),
+        ("{# rupn", ", ligne 6 : ce commentaire n'est pas fermé"),
+        ("{{ }}", ", ligne 6 : une valeur est attendue ici, pas « }} »"),
+        ("{% block body %}{% endblock %}", ", ligne 6 : le bloc « body » est écrit deux fois"),
+    ],
+)
+def test_syntax__is_told_in_french_with_its_line(told: Told, body: str, said: str) -> None:
+    assert [one[: len(said)] for one in in_declared(told, body)] == [said]
+
+
+@pytest.mark.rule("R68")
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{{ 1 / 0 }}", "cette ligne ne peut pas être calculée (ZeroDivisionError"),
+        ("{{ drane_declared_on|day }}", "cette ligne emploie une valeur qui peut manquer"),
+        ("{{ range(10**9)|list }}", "cette ligne demande trop de tours"),
+        ("{{ rupn.nom|attr('__class__') }}", "cette ligne emploie ce qui est interdit à un modèle"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "le modèle s'appelle lui-même sans fin"),
+        ("{{ (here.links|list)[7].title }}", "cette ligne emploie ce qui n'existe pas : "),
+    ],
+)
+def test_trial__what_fails_is_told_with_its_line_and_example(told: Told, body: str, said: str) -> None:
+    (problem,) = in_declared(told, body)
+    assert problem.startswith(f", ligne 6 : {said}")
+    assert problem.endswith("(à l'essai avec l'exemple « declared »)")
+
+
+@pytest.mark.rule("R68")
+def test_trial__tries_every_example(told: Told) -> None:
+    (problem,) = in_declared(told, "{% if renews %}{{ renews / 2 }}{% endif %}")
+    assert problem.startswith(", ligne 6 : ")
+    assert problem.endswith("« declared_renewed »)")
+
+
+@pytest.mark.rule("R60", "R68")
+@pytest.mark.parametrize(
+    "body",
+    ["Le code.", "{{ slot }}\n\n{{ slot }}", "Le code : {{ slot }}", "{% if by_operator %}{{ slot }}{% endif %}"],
+)
+def test_slot__exactly_one_in_a_code_mail(told: Told, body: str) -> None:
+    (problem,) = told({"mails/code_issued.j2": mail(body)})
+    assert "modeles/mails/code_issued.j2 : il faut un objet, puis un seul « {{ slot }} », seul sur sa ligne" in problem
+    assert told({"mails/code_issued.j2": mail("Voici :\n\n{{ slot }}\n\nFin.")}) == []
+
+
+@pytest.mark.rule("R60", "R68")
+def test_slot__none_in_another_mail_nor_lost_with_a_part(told: Told) -> None:
+    (problem,) = in_declared(told, "{{ slot }}")
+    assert "pas de « {{ slot }} » : ce courriel ne porte aucun code" in problem
+    problems = told({"mails/declared.j2": mail("a"), "mails/parts/handover.j2": "Le code."})
+    assert {one.partition(" : ")[0] for one in problems} == {"modeles/mails/parts/handover.j2"}
+
+
+@pytest.mark.rule("R68")
+def test_subject__is_required(told: Told) -> None:
+    assert "il faut un objet à la première ligne" in told({"mails/declared.j2": ""})[0]
+    assert told({"mails/declared.j2": "Objet\n\nSans charpente, pour {{ rupn.full }}."}) == []
+
+
+@pytest.mark.rule("R68")
+def test_blocks__must_be_those_of_the_layout(told: Told) -> None:
+    assert told({"mails/declared.j2": HEAD.replace("body", "corps") + "x{% endblock %}"}) == [
+        "modeles/mails/declared.j2 : il manque le bloc « body », que mails/layout.j2 demande",
+        "modeles/mails/declared.j2, ligne 5 : le bloc « corps » n'existe pas dans mails/layout.j2 ;"
+        " ce qu'il peut employer ici : body, subject",
+    ]
+    assert told({"mails/declared.j2": mail("a") + "Au revoir"}) == [
+        "modeles/mails/declared.j2, ligne 8 : ceci est hors des blocs et ne paraîtrait pas : le mettre dans un bloc"
+    ]
+
+
+@pytest.mark.rule("R68")
+def test_blocks__that_a_layout_drops_are_told_once(told: Told) -> None:
+    said = told({"mails/declared.j2": "Objet\na", "mails/layout.j2": "{% block subject %}{% endblock %}\n"})
+    assert said == ["modeles/mails/layout.j2 : il manque le bloc « body », que d'autres modèles remplissent"]
+
+
+def test_blocks__super_is_the_block_of_the_template_extended(told: Told) -> None:
+    layout = "{% block subject %}{% endblock %}\n{% block body %}{{ here.x }}{% endblock %}"
+    assert told({"mails/layout.j2": layout}) == []
+    (said,) = told({"mails/layout.j2": layout, "mails/declared.j2": mail("{{ super() }}")})
+    assert said.startswith("modeles/mails/layout.j2, ligne 2 : « here.x » n'existe pas dans declared ;")
+
+
+def test_import__itself(told: Told) -> None:
+    said = told({"mails/declared.j2": "Objet\n{% import 'mails/declared.j2' as m %}"})
+    assert said == ["modeles/mails/declared.j2, ligne 2 : « mails/declared.j2 » s'importe lui-même"]
+
+
+def test_extends__itself_or_nothing(told: Told) -> None:
+    assert "se prolonge lui-même" in told({"mails/declared.j2": "{% extends 'mails/declared.j2' %}"})[0]
+    (said,) = told({"mails/declared.j2": "{% extends 'mails/layuot.j2' %}"})
+    assert "ligne 1 : le modèle « mails/layuot.j2 » n'existe pas ; vouliez-vous dire « mails/layout.j2 »" in said
+
+
+@pytest.mark.rule("R68")
+def test_frame__shows_the_content_and_knows_its_own_names(told: Told) -> None:
+    assert told({"mails/frame.html.j2": "<p>{{ title }}</p>{{ content }}{{ foot }}"}) == []
+    assert "il manque « {{ content }} »" in told({"mails/frame.html.j2": "<p>{{ title }}</p>"})[0]
+    for frame in ("{{ content }}{{ content }}", "{% if content %}{% endif %}"):
+        (said,) = told({"mails/frame.html.j2": frame})
+        assert said.startswith("modeles/mails/frame.html.j2 : il faut « {{ content }} » une seule fois")
+    (said,) = told({"mails/frame.html.j2": "{{ content }}{{ rupn.full }}"})
+    assert "ligne 1 : « rupn » n'existe pas ; ce qu'il peut employer ici : academie, content, foot" in said
+
+
+@pytest.mark.rule("R68")
+def test_problems__are_all_told_at_once_by_file_and_line(told: Told) -> None:
+    said = told({
+        "mails/revoked.j2": mail("{{ a }}\n{{ b }}"),
+        "mails/declared.j2": mail("{% faute %}"),
+        "autre.txt": "x",
+    })  # fmt: skip
+    assert [one.partition(" : ")[0] for one in said] == [
+        "modeles/autre.txt",
+        "modeles/mails/declared.j2, ligne 6",
+        "modeles/mails/revoked.j2, ligne 6",
+        "modeles/mails/revoked.j2, ligne 7",
+    ]
+
+
+def test_problems__the_papers_are_told_with_the_rest(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"mails/declared.j2": mail("{{ a }}")})
+    paper = TemplateProblem(folder / "papers/charter.typ", 2, "faute")
+    found = problems(Wordings(folder), SURROUNDINGS, lambda *_: [paper])
+    assert [problem.path.name for problem in found] == ["declared.j2", "charter.typ"]
+
+
+@pytest.mark.rule("R69")
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("// version : 2026-1\n\n#let x = ", 3, "typst refuse ce modèle"),
+        ("Charte", 1, "la première ligne doit donner la version de la charte"),
+        (
+            "// version : 2031-7\nCharte",
+            1,
+            "cette charte est en version 2031-7, et le réglage charter.version dit 2026-1",
+        ),
+    ],
+)
+def test_papers__what_is_wrong_has_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+    wordings = Wordings(folder_of(tmp_path, {"papers/charter.typ": text}))
+    found = {problem.line: problem.message for problem in paper_problems(wordings, SURROUNDINGS)}
+    assert found[line].startswith(said)
+
+
+def test_papers__nothing_is_made_when_none_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notifications.wordings_papers.compile_paper", None)
+    assert paper_problems(Wordings(folder_of(tmp_path, {"mails/declared.j2": mail("a")})), SURROUNDINGS) == []
