@@ -49,6 +49,13 @@ class Kind(Labelled):
     MAIL_UNDELIVERABLE = "mail_undeliverable", "courriel non remis"
 
 
+class Unstored(Labelled):
+    """What is told by mail at once, without the outbox: no event stands behind it."""
+
+    CHECK = "check", "essai du relais"
+
+
+AnyKind = Kind | Unstored
 CODE_KINDS = (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
 """The mails that carry the initialisation code."""
 
@@ -91,6 +98,7 @@ class RelayFault(Labelled):
     BUSY = "busy", "le relais remet tous les envois à plus tard"
     LOGIN_REFUSED = "login_refused", "le relais refuse l'identification du service"
     SENDER_REFUSED = "sender_refused", "le relais refuse l'expéditeur"
+    RELAY_DENIED = "relay_denied", "le relais refuse de transmettre nos courriels"
 
 
 class Erasure(Labelled):

@@ -21,7 +21,8 @@ def upgrade() -> None:
         sa.Column("until", notifications.columns.UtcDateTime(timezone=True), nullable=False),
         sa.Column("lasts_seconds", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "fault IN ('down', 'busy', 'login_refused', 'sender_refused')", name=op.f("ck_relay_pause_fault")
+            "fault IN ('down', 'busy', 'login_refused', 'sender_refused', 'relay_denied')",
+            name=op.f("ck_relay_pause_fault"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_relay_pause")),
     )
