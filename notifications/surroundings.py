@@ -14,6 +14,18 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A PDF file joined to the mails that open a key's use (R59).
+
+    ``filename`` is its name as joined; ``path`` where it is on this machine, as a text: templates can read no file.
+    """
+
+    title: str
+    filename: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Surroundings:
     """Plain values read at the first claim of a mail, not frozen with its facts.
 
@@ -30,6 +42,7 @@ class Surroundings:
     expected_days: int = 10
     code_keep_days: int = 30
     links: tuple[Link, ...] = ()
+    documents: tuple[Document, ...] = ()
     drane_address: str | None = None
     drane_sent_by_us: bool = False
     one_key_a_person: bool = True

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from notifications.documents import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
 from notifications.settings import OneLine, Section, refusal
 
 
@@ -104,10 +105,47 @@ class LinkSettings(Section):
     url: WebAddress = Field(description="Adresse de la page, en https://.")
 
 
+class FileSettings(Section):
+    """A PDF file joined to the mail with the code.
+
+    ``file`` is checked against the folder of the settings, as ``templates.directory`` is.
+    """
+
+    title: OneLine = Field(description="Titre du document, tel qu'il est cité dans le courriel.")
+    file: OneLine = Field(description="Chemin du PDF, relatif au dossier de ce fichier ; 5 Mo au plus.")
+
+    @field_validator("file")
+    @classmethod
+    def _can_be_joined(cls, value: str, info: ValidationInfo) -> str:
+        if problem := document_problem(str(_folder(info) / value)):
+            raise refusal(problem, f"le chemin d'un PDF lisible, de {megabytes(MAX_BYTES)} au plus")
+        return value
+
+
 class DocumentationSettings(Section):
-    """What the establishment is given to read with the code."""
+    """What the establishment is given to read with the code (R59)."""
 
     links: tuple[LinkSettings, ...] = Field((), description="Documentation citée avec le code : title et url.")
+    files: tuple[FileSettings, ...] = Field(
+        (),
+        description="Documentation jointe au code, en PDF : title et file ; 8 Mo au plus pour tous les fichiers (R59).",
+    )
+
+    @field_validator("files")
+    @classmethod
+    def _can_go_in_one_mail(cls, value: tuple[FileSettings, ...], info: ValidationInfo) -> tuple[FileSettings, ...]:
+        names = [Path(one.file).name.casefold() for one in value]
+        if twice := next((one for one in value if names.count(Path(one.file).name.casefold()) > 1), None):
+            name = Path(twice.file).name
+            raise refusal(f"deux fichiers s'appellent « {name} » : dans le courriel, rien ne les distinguerait")
+        size = sum((_folder(info) / one.file).stat().st_size for one in value)
+        if size > MAX_ALL_BYTES:
+            raise refusal(
+                f"ces fichiers pèsent ensemble {megabytes(size)}, trop pour un courriel : en alléger, ou en donner"
+                " certains par un lien (documentation.links)",
+                f"{megabytes(MAX_ALL_BYTES)} au plus pour tous",
+            )
+        return value
 
 
 class DelegceSettings(Section):
@@ -133,9 +171,15 @@ class TemplatesSettings(Section):
     @field_validator("directory")
     @classmethod
     def _is_a_folder(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and (problem := _folder_problem((info.context or {}).get("folder", Path.cwd()) / value)):
+        if value is not None and (problem := _folder_problem(_folder(info) / value)):
             raise refusal(problem, "le chemin d'un dossier, ou null")
         return value
+
+
+def _folder(info: ValidationInfo) -> Path:
+    """What relative paths start from: the settings' folder, else the current one."""
+    folder: Path = (info.context or {}).get("folder", Path.cwd())
+    return folder
 
 
 def _folder_problem(folder: Path) -> str | None:

@@ -71,6 +71,13 @@ def test_what_chefs_would_miss(tmp_path: Path) -> None:
     assert "oda@ac-toulouse.fr" in said[0]
 
 
+@pytest.mark.rule("R59")
+def test_documentation__a_file_without_a_link_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "guide.pdf").write_bytes(b"%PDF-1.7")
+    joined = "documentation: {files: [{title: Guide, file: guide.pdf}]}\n"
+    assert warnings(tmp_path, QUIET.replace(LINKS, joined)) == []
+
+
 def test_people__in_both_lists_and_alone_with_four_eyes(tmp_path: Path) -> None:
     people = ("mail:\n", "  readers: [OP@ac-toulouse.fr]\nmail:\n")
     said = warnings(tmp_path, QUIET + "four_eyes: true\n", replace=people)
