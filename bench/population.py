@@ -48,7 +48,12 @@ def mailer() -> Mailer:
         academie="Toulouse", timezone=ZoneInfo("Europe/Paris"), signature="DSI", contact="DSI", charter_version="1",
         delegce_module="Administration des comptes EduConnect",
     )  # fmt: skip
-    return Mailer(settings, here, Sealer([Fernet.generate_key().decode()]))
+    return Mailer(settings, here, sealer())
+
+
+def sealer() -> Sealer:
+    """A key of its own."""
+    return Sealer([Fernet.generate_key().decode()])
 
 
 def uai_of(number: int) -> str:

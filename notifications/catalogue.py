@@ -9,10 +9,15 @@ from pydantic import TypeAdapter
 
 from notifications import contexts
 from notifications.surroundings import Surroundings
-from notifications.vocabulary import CODE_KINDS, Audience, Kind, Priority
+from notifications.vocabulary import CODE_KINDS, AnyKind, Audience, Kind, Priority, Unstored
 
 _SOON = timedelta(days=3)
 _LONG = timedelta(days=60)
+
+
+def template_of(kind: AnyKind) -> str:
+    """The template of a mail."""
+    return f"mails/{kind.value}.j2"
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Entry:
 
     @property
     def template(self) -> str:
-        return f"mails/{self.kind.value}.j2"
+        return template_of(self.kind)
 
     @property
     def title(self) -> str:
@@ -59,6 +64,11 @@ class Entry:
     def decode(self, text: str) -> Any:
         """The facts from their JSON, equal to those encoded. Raises pydantic's ValidationError."""
         return self.adapter.validate_json(text)
+
+
+def facts_class(kind: AnyKind) -> Any:
+    """The class of a mail's facts."""
+    return contexts.RelayCheck if isinstance(kind, Unstored) else CATALOGUE[kind].facts
 
 
 _E, _OPERATORS = Entry, Audience.OPERATORS

@@ -285,7 +285,7 @@ class BrakeAlert:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailUndeliverable:
-    """``mail`` is the dead mail's number (None when it had no mailbox to leave for); ``reply`` the server's words."""
+    """``mail`` is the dead mail's number (None until it is stored); ``reply`` the server's words."""
 
     mail: int | None
     title: str
@@ -295,3 +295,14 @@ class MailUndeliverable:
     fault: str
     reply: str = ""
     code_lost: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelayCheck:
+    """A trial of the relay, sent at once: who asked for it, from which ``machine``, and how ``connection`` is made."""
+
+    asked_by: str
+    machine: str
+    host: str
+    port: int
+    connection: str

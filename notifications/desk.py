@@ -1,48 +1,67 @@
 """The dispatcher's hand in the database: each method is one short transaction, called from a thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from notifications import claims, seals
+from notifications import claims, papers, pauses, seals
+from notifications.attachments import Attachment
 from notifications.catalogue import CATALOGUE
 from notifications.claims import Claim
+from notifications.documents import JOINED_TO, DocumentMissing, attachments_of
+from notifications.ledger import Begin, Entry, Finish, Written
 from notifications.mail import Mail
 from notifications.mailer import Mailer
 from notifications.message import new_message_id
 from notifications.outcomes import Outcome, RetryRules, Verdict
+from notifications.papers import PaperUnmakeable
+from notifications.pauses import Pause
 from notifications.ports import Clock, Transactions, crash_point
-from notifications.rendering import Unrenderable, render
+from notifications.rendering import Unrenderable
 from notifications.settings import MailSettings
-from notifications.vocabulary import Fault, Stage
+from notifications.smtp import RelayTrouble
+from notifications.vocabulary import Fault, RelayFault, Stage
 
 OnDead = Callable[[Connection, Mail], None]
+OnPause = Callable[[Connection, Pause], None]
+_UNWORDED = (Unrenderable, PaperUnmakeable, ValueError)
 
 
-def _nothing(_: Connection, __: Mail) -> None:
+def _nothing(_: Connection, __: Any) -> None:
     """Nobody else is told."""
 
 
 class Desk:
-    """Claims mails and records what came of them. ``on_dead`` is called in the transaction in which a mail dies."""
+    """Holds mails and records what came of them.
+
+    ``on_dead`` is called in the transaction in which a mail dies, ``on_pause`` in the one in which the relay refuses
+    us.
+    """
 
     def __init__(
-        self, database: Transactions, mailer: Mailer, settings: MailSettings, clock: Clock, on_dead: OnDead | None
+        self,
+        database: Transactions,
+        mailer: Mailer,
+        settings: MailSettings,
+        clock: Clock,
+        on_dead: OnDead | None = None,
+        on_pause: OnPause | None = None,
     ) -> None:
         self._database = database
         self._mailer = mailer
         self._settings = settings
         self._clock = clock
         self._on_dead = on_dead or _nothing
+        self._on_pause = on_pause or _nothing
         self._rules = RetryRules.of(settings)
         self._lease = timedelta(seconds=settings.lease_seconds)
 
-    def due_count(self, limit: int) -> int:
-        """How many mails ask for something, up to ``limit``."""
+    def look(self, limit: int) -> tuple[int, Pause | None]:
+        """How many mails ask for something, up to ``limit``, and what the relay suffers from."""
         with self._database.read() as connection:
-            return claims.due_count(connection, self._clock.now(), limit)
+            return claims.due_count(connection, self._clock.now(), limit), pauses.stored(connection)
 
     def keep_house(self) -> None:
         """Take back what was interrupted, cancel what is too late (R57)."""
@@ -51,28 +70,53 @@ class Desk:
             claims.take_back(connection, now, self._rules)
             claims.cancel_late(connection, now)
 
-    def take(self) -> Claim | None:
-        """The next mail to send, its words frozen; one whose words cannot be made dies here, alone."""
+    def take(self, limit: int) -> list[Claim]:
+        """Hold the next mails, their words frozen; one whose words cannot be made dies here, alone."""
         with self._database.write() as connection:
-            while held := claims.claim(connection, self._clock.now(), self._lease):
-                try:
-                    held = held if held.mail.body else claims.freeze(connection, held, self._words(held.mail))
-                except (Unrenderable, ValueError) as error:
-                    self._settle(connection, held, Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200]))
+            held = claims.hold(connection, self._clock.now(), self._lease, limit)
+            ready = [claim for claim in held if claim.mail.body]
+            worded: list[tuple[Claim, dict[str, Any]]] = []
+            for claim in held:
+                if claim.mail.body:
                     continue
-                crash_point("mail.claiming")
-                break
-        return held
+                try:
+                    worded.append((claim, self._words(claim.mail)))
+                except _UNWORDED as error:
+                    self._settle(connection, claim, Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200]))
+            ready += claims.freeze(connection, worded)
+            crash_point("mail.claiming")
+        place = {claim.mail.id: position for position, claim in enumerate(held)}
+        return sorted(ready, key=lambda claim: place[claim.mail.id])
 
     def _words(self, mail: Mail) -> dict[str, Any]:
         facts = CATALOGUE[mail.kind].decode(mail.context)
-        rendered = render(mail.kind, facts, self._mailer.surroundings)
+        here, wordings = self._mailer.surroundings, self._mailer.wordings
+        rendered = self._mailer.renderer.render(mail.kind, facts, here)
+        made = papers.papers_of(mail.kind, facts, here, wordings)
         return {
             "subject": rendered.subject,
             "body": rendered.body,
+            "html": rendered.html,
+            "papers": papers.to_json(made) if made else None,
             "message_id": new_message_id(self._settings),
             "dated_at": self._clock.now(),
         }
+
+    def has_files(self, mail: Mail) -> bool:
+        """Whether files go with this mail: making them takes a while."""
+        return bool(mail.papers) or (mail.kind in JOINED_TO and bool(self._mailer.surroundings.documents))
+
+    def files_of(self, mail: Mail) -> tuple[Attachment, ...] | Outcome:
+        """The papers of this mail, made again to the byte (R69), and the documentation; or why it cannot leave."""
+        at = mail.dated_at or mail.created_at
+        try:
+            made = [
+                Attachment(filename=one.filename, content=papers.compile_paper(one, at), title=one.title)
+                for one in (papers.from_json(mail.papers) if mail.papers else ())
+            ]
+            return (*made, *attachments_of(mail.kind, self._mailer.surroundings))
+        except (PaperUnmakeable, DocumentMissing) as error:
+            return Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])
 
     def code_of(self, mail: Mail) -> str | Outcome:
         """The code in clear as its seal stands now, or why there is nothing to send (R62)."""
@@ -85,17 +129,36 @@ class Desk:
         except seals.CodeUnreadable as error:
             return Outcome(Verdict.DEAD, Fault.CODE_UNREADABLE, str(error))
 
-    def record(self, held: Claim, outcome: Outcome) -> Stage | None:
-        """Record what came of it; None when the lease had been lost and somebody else decides."""
+    def write(self, entries: list[Entry]) -> list[Written]:
+        """Record what began and what came of it, in one transaction."""
+        now = self._clock.now()
         with self._database.write() as connection:
-            stage = self._settle(connection, held, outcome)
-            crash_point("mail.recording")
-        return stage
+            written: list[Written] = [
+                claims.begin(connection, entry.held, now, self._lease)
+                if isinstance(entry, Begin)
+                else self._settle(connection, entry.held, entry.outcome)
+                for entry in entries
+            ]
+            crash_point("mail.recording" if any(isinstance(one, Finish) for one in entries) else "mail.beginning")
+        return written
 
-    def give_back(self, held: Claim) -> None:
-        """The relay is in trouble: the mail waits as before."""
+    def give_back(self, held: Sequence[Claim]) -> None:
+        """These mails wait as before: the relay is in trouble, or the dispatcher stops."""
         with self._database.write() as connection:
             claims.release(connection, held)
+
+    def pause(self, trouble: RelayTrouble) -> tuple[Pause, bool]:
+        """Everybody waits a while (R70); whether this trouble is a new one, told once."""
+        with self._database.write() as connection:
+            pause, is_new = pauses.trip(connection, trouble.fault, trouble.reply, self._clock.now())
+            if is_new and trouble.fault not in (RelayFault.DOWN, RelayFault.BUSY):
+                self._on_pause(connection, pause)
+        return pause, is_new
+
+    def resume(self) -> None:
+        """The relay takes mails again."""
+        with self._database.write() as connection:
+            pauses.lift(connection)
 
     def _settle(self, connection: Connection, held: Claim, outcome: Outcome) -> Stage | None:
         now = self._clock.now()

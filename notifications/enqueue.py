@@ -1,8 +1,9 @@
 """Drafts become rows: in the caller's transaction, many at once (R55)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
@@ -10,10 +11,24 @@ from sqlalchemy.dialects import postgresql, sqlite
 from notifications.batches import in_batches
 from notifications.bulk import insert_rows
 from notifications.catalogue import CATALOGUE
-from notifications.mail import Draft
+from notifications.mail import COLUMNS, Draft, Mail, read
 from notifications.surroundings import Surroundings
 from notifications.tables import MAILS
 from notifications.vocabulary import Fault, Stage
+
+_BORN_DEAD: Final[dict[str, Any]] = {
+    "stage": Stage.DEAD.value,
+    "next_attempt_at": None,
+    "fault": Fault.NO_MAILBOX.value,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many mails are new, and which of them had nowhere to go: stored dead (R15)."""
+
+    new: int
+    born_dead: tuple[Mail, ...]
 
 
 def enqueue(
@@ -23,35 +38,57 @@ def enqueue(
     *,
     here: Surroundings,
     seals: Mapping[str, str] | None = None,
-) -> int:
-    """Store the drafts, to be sent from ``now`` on; returns how many are new.
+) -> Stored:
+    """Store the drafts, to be sent from ``now`` on.
 
-    A draft without a recipient is stored dead, for an operator (R15). One whose ``dedupe_key`` is known is left out.
-    ``seals`` gives the seal of each code mail by its reference. Raises ValueError for a code mail without a seal.
+    A draft without a recipient is stored dead, for an operator (R15); one that tells of it (``Draft.about``) is given
+    its number. One whose ``dedupe_key`` is known is left out. ``seals`` gives the seal of each code mail by its
+    reference. Raises ValueError for a code mail without a seal.
     """
-    once: list[dict[str, Any]] = []
-    plain: list[dict[str, Any]] = []
+    waiting: list[dict[str, Any]] = []
+    numbers: dict[int, int] = {}  # of the mails born dead, by the identity of their drafts
+    new, born_dead = 0, []
     for draft in drafts:
-        row = _row(draft, now, here, seals or {})
-        (once if draft.dedupe_key else plain).append(row)
-    for batch in in_batches(plain):
+        row = _row(_numbered(draft, numbers), now, here, seals or {})
+        if draft.recipient and not draft.dedupe_key:
+            waiting.append(row)
+            continue
+        new += _insert_all(connection, waiting)  # so that the mails are numbered in the order of the drafts
+        waiting = []
+        mail = _insert_one(connection, row)
+        new += mail is not None
+        if mail and not draft.recipient:
+            numbers[id(draft)] = mail.id
+            born_dead.append(mail)
+    return Stored(new + _insert_all(connection, waiting), tuple(born_dead))
+
+
+def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+    for batch in in_batches(rows):
         insert_rows(connection, MAILS, batch)
-    return len(plain) + _insert_once(connection, once)
+    return len(rows)
 
 
-def _insert_once(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+def _insert_one(connection: Connection, row: dict[str, Any]) -> Mail | None:
+    """Insert a row, unless its dedupe key is known."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(MAILS).on_conflict_do_nothing(index_elements=["dedupe_key"])
-    added = statement.returning(MAILS.c.id)  # rowcount would tell nothing on PostgreSQL
-    return sum(len(connection.execute(added, row).all()) for row in rows)
+    statement = dialect.insert(MAILS).values(row).on_conflict_do_nothing(index_elements=["dedupe_key"])
+    added = connection.execute(statement.returning(*COLUMNS)).one_or_none()
+    return read(added) if added else None
+
+
+def _numbered(draft: Draft, numbers: Mapping[int, int]) -> Draft:
+    """The draft; the number of the dead mail that it tells of is known only now."""
+    number = numbers.get(id(draft.about)) if draft.about else None
+    return replace(draft, context=replace(draft.context, mail=number)) if number else draft
 
 
 def _row(draft: Draft, now: datetime, here: Surroundings, seals: Mapping[str, str]) -> dict[str, Any]:
     entry = CATALOGUE[draft.kind]
-    deliverable = bool(draft.recipient)
     seal = seals.get(draft.reference or "") if entry.has_code else None
     if entry.has_code and not seal:
         raise ValueError(f"a {draft.kind.value} mail needs a sealed code")
+    alive: dict[str, Any] = {"stage": Stage.PENDING.value, "next_attempt_at": now, "fault": None}
     return {
         "kind": draft.kind.value,
         "audience": draft.audience.value,
@@ -62,10 +99,8 @@ def _row(draft: Draft, now: datetime, here: Surroundings, seals: Mapping[str, st
         "priority": int(entry.priority),
         "created_at": now,
         "not_after": draft.not_after or now + entry.lifetime_in(here),
-        "stage": (Stage.PENDING if deliverable else Stage.DEAD).value,
         "attempts": 0,
-        "next_attempt_at": now if deliverable else None,
-        "fault": None if deliverable else Fault.NO_MAILBOX.value,
         "seal_id": seal,
         "dedupe_key": draft.dedupe_key,
+        **(alive if draft.recipient else _BORN_DEAD),
     }

@@ -1,12 +1,13 @@
 """One or two examples of every mail, with the surroundings of an académie."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from notifications import contexts as c
-from notifications.surroundings import Link, Surroundings
-from notifications.vocabulary import Kind
+from notifications.surroundings import Document, Link, Surroundings
+from notifications.vocabulary import AnyKind, Kind, Unstored
 from states.brake import Hold
 from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
 
@@ -23,6 +24,14 @@ SURROUNDINGS: Final = Surroundings(
     ),
     drane_address="https://drane.ac-toulouse.fr/rupn",
 )
+DOCUMENTED: Final = replace(
+    SURROUNDINGS,
+    documents=(
+        Document(title="Guide de la clé ODA", filename="guide-oda.pdf", path="/etc/oda/documentation/guide-oda.pdf"),
+    ),
+)
+"""The same with a file joined, which is nowhere: its names can be shown, nothing can be sent."""
+
 PLACE: Final = c.Place(uai="0310001H", nom="Collège Jean-Jaurès", commune="Colomiers")
 OTHER_PLACE: Final = c.Place(uai="0810004P", nom="Lycée Lapérouse", commune="Albi")
 CLAIRE: Final = c.Person(nom="Martin", prenom="Claire", mail="claire.martin@ac-toulouse.fr")
@@ -215,7 +224,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "mail_undeliverable_no_mailbox": (
         Kind.MAIL_UNDELIVERABLE,
         c.MailUndeliverable(
-            mail=None,
+            mail=43,
             title="droits révoqués",
             establishment=PLACE,
             reference="ODA-2027-00042",
@@ -224,3 +233,17 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         ),
     ),
 }  # fmt: skip
+CHECK_EXAMPLE: Final = c.RelayCheck(
+    asked_by="camille.roux@ac-toulouse.fr",
+    machine="oda-1",
+    host="relais.ac-toulouse.fr",
+    port=587,
+    connection="chiffrée par STARTTLS, TLS 1.3",
+)
+
+
+def examples_of(kind: AnyKind) -> dict[str, Any]:
+    """The facts of each example of a mail, by its name."""
+    if isinstance(kind, Unstored):
+        return {kind.value: CHECK_EXAMPLE}
+    return {name: facts for name, (one, facts) in EXAMPLES.items() if one is kind}

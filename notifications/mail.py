@@ -15,7 +15,8 @@ class Draft:
     """A mail to enqueue: whom it is for, and its facts.
 
     ``recipient`` is empty when the establishment has no mailbox (R15). ``dedupe_key`` makes it leave once, however
-    often it is enqueued. ``not_after`` None takes the lifetime of its kind.
+    often it is enqueued. ``not_after`` None takes the lifetime of its kind. ``about`` is the draft whose loss this one
+    tells the operators: stored before it, it gives its number to the facts' ``mail``.
     """
 
     kind: Kind
@@ -26,6 +27,7 @@ class Draft:
     reference: str | None = None
     dedupe_key: str | None = None
     not_after: datetime | None = None
+    about: "Draft | None" = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

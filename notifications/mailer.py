@@ -1,6 +1,6 @@
 """The mail room's door: what follows from accepted decisions, in the caller's transaction (R55)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -31,16 +31,25 @@ class Mailer:
     """Who is told what, and what becomes of the codes. Holds no state but its settings: share it freely.
 
     ``renderer`` makes the words of mails from ``wordings``, this package's own templates unless told (R68).
+    ``on_born_dead`` is told of each mail stored dead for want of a mailbox, in the same transaction (R15, R58); who
+    needs this mailer to be made, as the journal does, is put there afterwards.
     """
 
     def __init__(
-        self, settings: MailSettings, surroundings: Surroundings, sealer: Sealer, wordings: Wordings | None = None
+        self,
+        settings: MailSettings,
+        surroundings: Surroundings,
+        sealer: Sealer,
+        wordings: Wordings | None = None,
+        *,
+        on_born_dead: Callable[[Connection, Mail], None] | None = None,
     ) -> None:
         self.settings = settings
         self.surroundings = surroundings
         self.sealer = sealer
         self.wordings = wordings or own_wordings()
         self.renderer = Renderer(self.wordings)
+        self.on_born_dead = on_born_dead
         self._planner = Planner(settings.operators_mailbox, surroundings)
 
     def drafts(self, happenings: Iterable[Happening]) -> list[Draft]:
@@ -73,7 +82,11 @@ class Mailer:
         return self._store(connection, drafts, now, {})
 
     def _store(self, connection: Connection, drafts: Iterable[Draft], now: datetime, sealed: dict[str, str]) -> int:
-        return enqueue.enqueue(connection, drafts, now, here=self.surroundings, seals=sealed)
+        stored = enqueue.enqueue(connection, drafts, now, here=self.surroundings, seals=sealed)
+        if self.on_born_dead:
+            for mail in stored.born_dead:
+                self.on_born_dead(connection, mail)
+        return stored.new
 
     def erase_overdue(self, connection: Connection, before: datetime, now: datetime) -> int:
         """Erase the codes sealed before that instant, and cancel what of them has not left (R61, R62)."""

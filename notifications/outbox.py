@@ -3,19 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal, null, select, update
 
 from notifications.catalogue import CATALOGUE
 from notifications.errors import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
 from notifications.mail import COLUMNS, Mail, read
 from notifications.surroundings import Surroundings
 from notifications.tables import MAILS, SEALS
-from notifications.vocabulary import Fault, Kind, Stage
+from notifications.vocabulary import Audience, Fault, Kind, Stage
 
 RETRYABLE = (Stage.DEAD, Stage.UNCERTAIN, Stage.CANCELLED)
 DISCARDABLE = (Stage.DEAD, Stage.UNCERTAIN)
+OF_THE_ADDRESS: Final = (Fault.NO_MAILBOX, Fault.BAD_ADDRESS, Fault.RECIPIENT_REFUSED, Fault.EXHAUSTED)
+"""What another address may mend; EXHAUSTED too, for a mailbox that is full or gone may only be put off."""
+
+_HEAVY: Final[dict[str, ColumnElement[Any]]] = {
+    "context": literal("").label("context"),
+    **{name: null().label(name) for name in ("body", "html", "papers")},
+}
+_LIGHT: Final = tuple(_HEAVY.get(column.key or "", column) for column in COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +43,12 @@ def listing(
     reference: str | None = None,
     after: int | None = None,
     limit: int = 50,
+    whole: bool = False,
 ) -> Page:
-    """A page of mails, by keyset: as quick at the end of the list as at its beginning."""
+    """A page of mails, by keyset: as quick at the end of the list as at its beginning.
+
+    Without their bodies, papers and facts (``context`` is empty) unless ``whole``.
+    """
     wanted = [
         MAILS.c.stage.in_([stage.value for stage in stages]) if stages else None,
         MAILS.c.kind == kind.value if kind else None,
@@ -44,7 +56,7 @@ def listing(
         MAILS.c.reference == reference if reference else None,
         MAILS.c.id < after if after is not None else None,
     ]
-    query = select(*COLUMNS).where(*(one for one in wanted if one is not None))
+    query = select(*(COLUMNS if whole else _LIGHT)).where(*(one for one in wanted if one is not None))
     rows = connection.execute(query.order_by(MAILS.c.id.desc()).limit(limit + 1)).all()
     mails = tuple(read(row) for row in rows[:limit])
     return Page(mails, mails[-1].id if len(rows) > limit else None)
@@ -119,7 +131,9 @@ def _replace(connection: Connection, old: Mail, values: dict[str, Any]) -> int:
 
 
 def _change(connection: Connection, mail: Mail, values: dict[str, Any]) -> None:
-    connection.execute(update(MAILS).where(MAILS.c.id == mail.id).values(values))
+    """Change a mail by hand; whoever held it for soon has it no more."""
+    free = {"lease_token": None, "lease_until": None}
+    connection.execute(update(MAILS).where(MAILS.c.id == mail.id).values({**values, **free}))
 
 
 def discard(connection: Connection, mail_id: int) -> Mail:
@@ -131,7 +145,16 @@ def discard(connection: Connection, mail_id: int) -> Mail:
     return mail
 
 
-def waiting_for_a_mailbox(connection: Connection, uai: str) -> list[int]:
-    """The mails of an establishment that had nowhere to go, to be retried once it has a mailbox (R15)."""
-    stuck = (MAILS.c.uai == uai, MAILS.c.stage == Stage.DEAD.value, MAILS.c.fault == Fault.NO_MAILBOX.value)
+def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
+    """The mails of an establishment that died of their address, and had another one than this: the oldest first.
+
+    They can be sent again to ``mailbox``, where it is written to today (R15, R58).
+    """
+    stuck = (
+        MAILS.c.uai == uai,
+        MAILS.c.audience == Audience.ESTABLISHMENT.value,
+        MAILS.c.stage == Stage.DEAD.value,
+        MAILS.c.fault.in_([fault.value for fault in OF_THE_ADDRESS]),
+        MAILS.c.recipient != mailbox,
+    )
     return list(connection.execute(select(MAILS.c.id).where(*stuck).order_by(MAILS.c.id)).scalars())

@@ -1,7 +1,7 @@
 """Which mails follow from what was accepted (R55): pure, the catalogue of who is told what as one table."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from notifications import facts_of
@@ -71,14 +71,16 @@ class Planner:
     def _to_establishment(self, happening: Happening, kind: Kind, facts: Fact) -> Iterator[Draft]:
         mailbox = happening.establishment.mailbox or ""
         uai, reference = happening.request.uai, happening.request.reference
-        yield Draft(kind=kind, audience=Audience.ESTABLISHMENT, recipient=mailbox, context=facts, uai=uai,
-                    reference=reference)  # fmt: skip
+        draft = Draft(kind=kind, audience=Audience.ESTABLISHMENT, recipient=mailbox, context=facts, uai=uai,
+                      reference=reference)  # fmt: skip
+        yield draft
         if not mailbox:
-            yield self._no_mailbox(happening, kind)
+            yield self._no_mailbox(happening, draft)
 
-    def _no_mailbox(self, happening: Happening, kind: Kind) -> Draft:
+    def _no_mailbox(self, happening: Happening, lost: Draft) -> Draft:
         """The operators' task when nobody can be written to (R15)."""
-        return self._to_operators(
+        kind = lost.kind
+        task = self._to_operators(
             happening,
             Kind.MAIL_UNDELIVERABLE,
             lambda *_: MailUndeliverable(
@@ -91,6 +93,7 @@ class Planner:
                 code_lost=kind in CODE_KINDS,
             ),
         )
+        return replace(task, about=lost)
 
     def _to_operators(self, happening: Happening, kind: Kind, facts: Facts) -> Draft:
         request = happening.request

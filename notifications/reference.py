@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from notifications import reference_words as words
-from notifications.catalogue import CATALOGUE
+from notifications.catalogue import CATALOGUE, template_of
 from notifications.reference_intro import INTRODUCTION, PAPERS
 from notifications.reference_names import Known, choices_of, facts_of, frame, settings, shared
 from notifications.reference_uses import kind_of, papers_with, title_of, users_of
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import AnyKind, Audience, Kind, Unstored
 from notifications.wordings import own_names
 from states import french
 
@@ -42,14 +42,22 @@ def _mails() -> Iterator[str]:
         yield f"### {kind.value}\n"
         code = ", porte un code" if entry.has_code else ""
         yield f"« {french_title(kind)} », {to}. Fichier : `{entry.template}`{code}.\n"
-        yield from _table(one for one in facts_of(kind) if not _is_within(one))
-        for name, values in choices_of(kind).items():
-            told = ", ".join(f'"{one.value}" ({one.label})' for one in values)
-            yield f"\nValeurs de `{{{{ {name} }}}}` : {told}."
-        yield ""
+        yield from _facts(kind)
+    check = Unstored.CHECK
+    yield f"### {check.value}\n"
+    yield f"« {french_title(check)} », à qui lance `oda mail check`. Fichier : `{template_of(check)}`.\n"
+    yield from _facts(check)
 
 
-def french_title(kind: Kind) -> str:
+def _facts(kind: AnyKind) -> Iterator[str]:
+    yield from _table(one for one in facts_of(kind) if not _is_within(one))
+    for name, values in choices_of(kind).items():
+        told = ", ".join(f'"{one.value}" ({one.label})' for one in values)
+        yield f"\nValeurs de `{{{{ {name} }}}}` : {told}."
+    yield ""
+
+
+def french_title(kind: AnyKind) -> str:
     """The title of a kind, with its capital."""
     return kind.label[:1].upper() + kind.label[1:]
 

@@ -8,10 +8,10 @@ from types import NoneType
 from typing import Any, Final, get_args, get_origin
 
 from notifications import reference_words as words
-from notifications.catalogue import CATALOGUE
-from notifications.examples import EXAMPLES, SURROUNDINGS
+from notifications.catalogue import facts_class
+from notifications.examples import DOCUMENTED, SURROUNDINGS, examples_of
 from notifications.surroundings import Surroundings
-from notifications.vocabulary import Kind
+from notifications.vocabulary import AnyKind, Kind
 from notifications.wordings_types import FRAME_NAMES, item, members, plain
 from states import french
 from states.vocabulary import Labelled
@@ -39,15 +39,14 @@ class Known:
     loop: str = ""
 
 
-def facts_of(kind: Kind) -> list[Known]:
+def facts_of(kind: AnyKind) -> list[Known]:
     """What is known in the mails of this kind beside what all are given; the fields of records follow them."""
-    values = [facts for one, facts in EXAMPLES.values() if one is kind]
-    return list(_of_record(CATALOGUE[kind].facts, "", values))
+    return list(_of_record(facts_class(kind), "", list(examples_of(kind).values())))
 
 
 def settings() -> list[Known]:
     """What every mail knows of the installation."""
-    return list(_of_record(Surroundings, "here.", [SURROUNDINGS]))
+    return list(_of_record(Surroundings, "here.", [DOCUMENTED]))
 
 
 def frame() -> list[Known]:
@@ -94,10 +93,9 @@ def type_in_french(hint: Any) -> str:
     return f"{said}, ou rien" if NoneType in get_args(hint) else said
 
 
-def choices_of(kind: Kind) -> dict[str, tuple[Labelled, ...]]:
+def choices_of(kind: AnyKind) -> dict[str, tuple[Labelled, ...]]:
     """The values that the closed lists of a mail may have, to be compared with ``==``."""
-    facts: Any = CATALOGUE[kind].facts
-    closed = {name: plain(hint) for name, hint in members(facts).items()}
+    closed = {name: plain(hint) for name, hint in members(facts_class(kind)).items()}
     return {name: tuple(one) for name, one in closed.items() if isinstance(one, type) and issubclass(one, Labelled)}
 
 

@@ -2,13 +2,13 @@
 
 from functools import cache
 
-from notifications.catalogue import CATALOGUE
+from notifications.catalogue import template_of
 from notifications.examples import EXAMPLES, SURROUNDINGS
 from notifications.papers import papers_of
 from notifications.papers.sources import COMMON
 from notifications.reference_words import TITLES
 from notifications.rendering import FRAME
-from notifications.vocabulary import Kind
+from notifications.vocabulary import AnyKind, Kind, Unstored
 from notifications.wordings import Wordings, own_names
 from notifications.wordings_chain import Shelf
 from notifications.wordings_types import names_of
@@ -30,9 +30,10 @@ def full_name(written: str) -> str | None:
     return next((one for one in spelled if one in known), None)
 
 
-def kind_of(name: str) -> Kind | None:
+def kind_of(name: str) -> AnyKind | None:
     """The kind of mail whose own template this is; None for a part, the layout, a paper."""
-    return next((kind for kind, entry in CATALOGUE.items() if entry.template == name), None)
+    every: tuple[AnyKind, ...] = (*Kind, *Unstored)
+    return next((kind for kind in every if template_of(kind) == name), None)
 
 
 @cache
@@ -46,7 +47,7 @@ def users_of(name: str) -> tuple[Kind, ...]:
 @cache
 def _uses() -> dict[Kind, frozenset[str]]:
     shelf = Shelf(Wordings())
-    return {kind: frozenset(Walk(shelf, entry.template, names_of(entry)).used) for kind, entry in CATALOGUE.items()}
+    return {kind: frozenset(Walk(shelf, template_of(kind), names_of(kind)).used) for kind in Kind}
 
 
 def papers_with(name: str) -> tuple[Kind, ...]:

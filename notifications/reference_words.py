@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from notifications import contexts as c
-from notifications.surroundings import Link, Surroundings
-from notifications.vocabulary import Kind
+from notifications.surroundings import Document, Link, Surroundings
+from notifications.vocabulary import Kind, Unstored
 
 TITLES: Final[Mapping[str, str]] = {
     "mails/layout.j2": "charpente de tous les courriels : formule d'appel, signature, pied",
     "mails/frame.html.j2": "page HTML autour de tous les courriels",
     "mails/parts/by_operator.j2": "morceau : étape enregistrée par le rectorat",
     "mails/parts/delegates.j2": "morceau : les délégations à retirer, nommées",
-    "mails/parts/documentation.j2": "morceau : liens de documentation",
+    "mails/parts/documentation.j2": "morceau : la documentation, en liens et en pièces jointes",
     "mails/parts/handover.j2": "morceau : le code et sa remise en main propre",
     "mails/parts/remove_delegation.j2": "morceau : délégation à retirer dans DelegCE",
     "mails/parts/rupns.j2": "morceau : liste des RUPN",
@@ -21,7 +21,7 @@ TITLES: Final[Mapping[str, str]] = {
     "papers/common.typ": "document : mise en page commune",
     "papers/handover_slip.typ": "document : bordereau de remise",
     "papers/year_end_report.typ": "document : bilan de fin d'année",
-} | {f"mails/{kind.value}.j2": f"courriel : {kind.label}" for kind in Kind}
+} | {f"mails/{kind.value}.j2": f"courriel : {kind.label}" for kind in (*Kind, *Unstored)}
 """What each template is."""
 
 ALWAYS: Final = {
@@ -180,7 +180,7 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "why": "pourquoi elle est retenue, sans point final",
     },
     c.MailUndeliverable: {
-        "mail": "le numéro du courriel non remis ; rien s'il n'avait pas de boîte où partir",
+        "mail": "le numéro du courriel non remis, pour le renvoyer ou l'écarter",
         "title": "le genre du courriel non remis, en clair",
         "establishment": "l'établissement",
         "reference": "la référence de la demande",
@@ -189,7 +189,19 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "reply": "la réponse du serveur ; parfois vide",
         "code_lost": "portait-il un code que personne ne recevra ?",
     },
+    c.RelayCheck: {
+        "asked_by": "l'adresse de qui a demandé l'essai",
+        "machine": "la machine d'où il part",
+        "host": "le serveur SMTP",
+        "port": "son port",
+        "connection": "comment la connexion est chiffrée, ou qu'elle est en clair",
+    },
     Link: {"title": "le titre du lien", "url": "son adresse"},
+    Document: {
+        "title": "le titre du document",
+        "filename": "le nom du fichier joint",
+        "path": "où est ce fichier sur le serveur ; à ne pas montrer",
+    },
     Surroundings: {
         "academie": "le nom de l'académie",
         "timezone": "le fuseau horaire",
@@ -200,6 +212,7 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "expected_days": "délai de traitement annoncé, en jours",
         "code_keep_days": "durée de conservation du code, en jours",
         "links": "les liens de documentation",
+        "documents": "les PDF joints aux courriels qui portent un code ou étendent une clé ; parfois aucun",
         "drane_address": "l'adresse de l'application de la DRANE, si elle est réglée",
         "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
         "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",

@@ -9,13 +9,14 @@ from typing import Any, Final
 from jinja2 import TemplateError
 
 from notifications import markup
-from notifications.catalogue import CATALOGUE
+from notifications.catalogue import CATALOGUE, template_of
+from notifications.contexts import RelayCheck
 from notifications.markup import Block, Foot, Paragraph, parse
 from notifications.markup_html import HTML_SLOT, as_html, inline
 from notifications.markup_text import as_text
 from notifications.surroundings import Surroundings
 from notifications.typography import spaced, tame
-from notifications.vocabulary import Audience, Kind
+from notifications.vocabulary import AnyKind, Audience, Kind, Unstored
 from notifications.wordings import Wordings
 from states import french
 
@@ -52,16 +53,22 @@ class Renderer:
 
     def render(self, kind: Kind, facts: Any, surroundings: Surroundings) -> Rendered:
         """Subject, text and HTML. Raises Unrenderable."""
-        entry, here = CATALOGUE[kind], _tamed(surroundings)
-        name = entry.template
+        entry = CATALOGUE[kind]
+        operators = entry.audience is Audience.OPERATORS
+        return self._made(kind, facts, surroundings, has_code=entry.has_code, for_operators=operators)
+
+    def render_check(self, facts: RelayCheck, surroundings: Surroundings) -> Rendered:
+        """The words of a trial of the relay, which is stored nowhere. Raises Unrenderable."""
+        return self._made(Unstored.CHECK, facts, surroundings, has_code=False, for_operators=True)
+
+    def _made(
+        self, kind: AnyKind, facts: Any, surroundings: Surroundings, *, has_code: bool, for_operators: bool
+    ) -> Rendered:
+        template = name = template_of(kind)
+        here = _tamed(surroundings)
         try:
             words = self._environment.get_template(name).render(
-                _scope(facts),
-                kind=kind,
-                has_code=entry.has_code,
-                for_operators=entry.audience is Audience.OPERATORS,
-                here=here,
-                slot=SLOT,
+                _scope(facts), kind=kind, has_code=has_code, for_operators=for_operators, here=here, slot=SLOT
             )
             subject, _, body = words.lstrip("\n").partition("\n")
             subject, blocks = spaced(subject).strip(), parse(body)
@@ -69,7 +76,7 @@ class Renderer:
             rendered = Rendered(subject, as_text(blocks), self._framed(subject, blocks, here))
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise Unrenderable(f"{name} : {type(error).__name__} : {error}") from error
-        return _checked(rendered, slots=1 if entry.has_code else 0, template=entry.template)
+        return _checked(rendered, slots=1 if has_code else 0, template=template)
 
     def _framed(self, subject: str, blocks: tuple[Block, ...], here: Surroundings) -> str:
         """The whole page; all that the frame is given is HTML already, so that no frame can forget to escape."""

@@ -70,6 +70,8 @@ def _cancel(connection: Connection, which: ColumnElement[bool]) -> None:
         "stage": Stage.CANCELLED.value,
         "fault": Fault.CODE_ERASED.value,
         "next_attempt_at": None,
+        "lease_token": None,  # whoever held it for soon has it no more
+        "lease_until": None,
     }
     connection.execute(update(MAILS).where(which, MAILS.c.stage.in_(UNSENT)).values(changes))
 

@@ -1,6 +1,7 @@
 """One kept connection to the relay, driven command by command so that nothing is decided before DATA."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -9,14 +10,22 @@ from typing import Final
 from aiosmtplib import (
     SMTP,
     SMTPAuthenticationError,
-    SMTPDataError,
     SMTPException,
     SMTPRecipientRefused,
     SMTPResponseException,
     SMTPSenderRefused,
 )
 
-from notifications.outcomes import Outcome, Verdict, after_message, after_recipient, words
+from notifications.outcomes import (
+    UNREADABLE,
+    Outcome,
+    Verdict,
+    after_message,
+    after_recipient,
+    before_message,
+    denies_relaying,
+    words,
+)
 from notifications.ports import crash_point
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault
@@ -26,6 +35,10 @@ Content = Callable[[], Awaitable[bytes | Outcome]]
 
 _ASKS_LOGIN: Final = (530, 535, 538)
 _LOST: Final = (SMTPException, OSError, TimeoutError)
+_GO_AHEAD: Final = 354
+_DOT = re.compile(rb"(?m)^\.")
+_JUDGED: Final = (Fault.RECIPIENT_REFUSED, Fault.MESSAGE_REFUSED, Fault.DEFERRED)
+"""The faults after which the relay still talks sense: the connection may be kept."""
 
 
 class RelayTrouble(Exception):
@@ -56,17 +69,27 @@ class RelayConnection:
         try:
             async with asyncio.timeout(self._envelope_seconds):
                 smtp = await self._ready()
-                outcome = await self._recipient(smtp, recipient)
+                refused = await self._recipient(smtp, recipient)
+            outcome = refused or await self._give(smtp, content)
         except RelayTrouble:
             await self.close()
             raise
         except TimeoutError as error:
             await self.close()
             raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
-        outcome = outcome or await self._give(smtp, content)
-        if outcome.verdict is not Verdict.SENT:
-            await self.close(polite=outcome.fault not in (Fault.DROPPED, Fault.LOST_REPLY))
+        if outcome.verdict not in (Verdict.SENT, Verdict.CANCELLED):
+            await self._after_refusal(smtp, outcome)
         return outcome
+
+    async def _after_refusal(self, smtp: SMTP, outcome: Outcome) -> None:
+        """Keep a connection that judged a mail; close one that is lost, is closing, or has lost step."""
+        if outcome.fault in _JUDGED and not outcome.reply.startswith(("421", "50", "2", UNREADABLE)):
+            try:
+                await smtp.rset(timeout=2)
+                return
+            except _LOST:
+                pass
+        await self.close(polite=False)
 
     async def _ready(self) -> SMTP:
         """A connection on which MAIL is accepted; a kept one that the relay has closed meanwhile is opened anew."""
@@ -83,6 +106,8 @@ class RelayConnection:
         try:
             await smtp.mail(self._settings.sender_address)
         except SMTPSenderRefused as refused:
+            if 200 <= refused.code < 300:
+                return smtp
             raise RelayTrouble(_fault_of(refused.code), words(refused.code, refused.message)) from None
         except _LOST as error:
             raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
@@ -93,8 +118,12 @@ class RelayConnection:
         try:
             await smtp.rcpt(recipient)
         except SMTPRecipientRefused as refused:
+            if 200 <= refused.code < 300:
+                return None
             if refused.code in _ASKS_LOGIN:
                 raise RelayTrouble(RelayFault.LOGIN_REFUSED, words(refused.code, refused.message)) from None
+            if denies_relaying(refused.code, refused.message):
+                raise RelayTrouble(RelayFault.RELAY_DENIED, words(refused.code, refused.message)) from None
             return after_recipient(refused.code, refused.message)
         except _LOST as error:
             return Outcome(Verdict.RETRY, Fault.DROPPED, _said(error))
@@ -109,14 +138,33 @@ class RelayConnection:
         crash_point("mail.before_data")
         try:
             async with asyncio.timeout(self._settings.relay.timeout_seconds):
-                reply = await smtp.data(message)
-            outcome = after_message(reply.code, reply.message)
-        except SMTPDataError as refused:
-            outcome = after_message(refused.code, refused.message)
+                refused = await self._ask(smtp)
         except _LOST as error:
-            outcome = Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, _said(error))
+            return Outcome(Verdict.RETRY, Fault.DROPPED, _said(error))
+        outcome = refused or await self._hand_over(smtp, message)
         crash_point("mail.after_data")
         return outcome
+
+    async def _ask(self, smtp: SMTP) -> Outcome | None:
+        """DATA: None when the relay awaits the message; any other answer means that it has nothing of it."""
+        reply = await smtp.execute_command(b"DATA")
+        if reply.code == _GO_AHEAD:
+            return Outcome(Verdict.RETRY, Fault.DROPPED, "réponse en trop") if _has_lost_step(smtp) else None
+        if reply.code in _ASKS_LOGIN:
+            raise RelayTrouble(RelayFault.LOGIN_REFUSED, words(reply.code, reply.message))
+        return before_message(reply.code, reply.message)
+
+    async def _hand_over(self, smtp: SMTP, message: bytes) -> Outcome:
+        """The message itself: from its first byte to the answer we do not know whether it was taken."""
+        try:
+            async with asyncio.timeout(self._settings.relay.timeout_seconds):
+                if smtp.protocol is None:
+                    return Outcome(Verdict.RETRY, Fault.DROPPED)
+                smtp.protocol.write(_DOT.sub(b"..", message) + b"\r\n.\r\n"[2 * message.endswith(b"\r\n") :])
+                reply = await smtp.protocol.read_response()
+        except _LOST as error:
+            return Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, _said(error))
+        return after_message(reply.code, reply.message)
 
     async def _open(self) -> SMTP:
         relay = self._settings.relay
@@ -155,6 +203,11 @@ def _fault_of(code: int) -> RelayFault:
     if code in _ASKS_LOGIN:
         return RelayFault.LOGIN_REFUSED
     return RelayFault.SENDER_REFUSED if code >= 500 else RelayFault.BUSY
+
+
+def _has_lost_step(smtp: SMTP) -> bool:
+    """Whether more was answered than was asked: the library would take it for the answer to come."""
+    return bool(getattr(smtp.protocol, "_buffer", b""))
 
 
 def _said(error: BaseException) -> str:

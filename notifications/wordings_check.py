@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from notifications.catalogue import CATALOGUE
+from notifications.catalogue import template_of
 from notifications.rendering import FRAME
 from notifications.surroundings import Surroundings
-from notifications.vocabulary import Kind
+from notifications.vocabulary import AnyKind, Kind, Unstored
 from notifications.wordings import Wordings
 from notifications.wordings_chain import Shelf
 from notifications.wordings_finding import Finding
@@ -44,14 +44,15 @@ class _Check:
     def __init__(self, wordings: Wordings, here: Surroundings, replaced: list[str]) -> None:
         self._wordings, self._here, self._replaced = wordings, here, set(replaced)
         self._shelf = Shelf(wordings)
-        self._kinds: dict[Finding, list[Kind]] = defaultdict(list)
+        self._kinds: dict[Finding, list[AnyKind]] = defaultdict(list)
         self._known: dict[Finding, frozenset[str]] = {}
 
     def problems(self) -> list[TemplateProblem]:
         """Syntax first; a mail is tried only when all that it draws in is well written."""
         misspelt = list(self._misspelt())
         frame = Walk(self._shelf, FRAME, FRAME_NAMES)
-        walks = {kind: Walk(self._shelf, entry.template, names_of(entry)) for kind, entry in CATALOGUE.items()}
+        every: tuple[AnyKind, ...] = (*Kind, *Unstored)
+        walks = {kind: Walk(self._shelf, template_of(kind), names_of(kind)) for kind in every}
         for kind, walk in walks.items():
             for finding in walk.found:
                 self._keep(finding, kind)
@@ -65,7 +66,7 @@ class _Check:
             told.setdefault((finding.template, finding.line), [self._problem(finding)])  # the first that is found there
         return [problem for problems in told.values() for problem in problems]
 
-    def _keep(self, finding: Finding, kind: Kind | None) -> None:
+    def _keep(self, finding: Finding, kind: AnyKind | None) -> None:
         if finding.template not in self._replaced:
             return
         once = Finding(finding.template, finding.line, finding.message, finding.wrong)
@@ -85,10 +86,10 @@ class _Check:
         if tree and "content" not in {node.name for node in tree.find_all(nodes.Name)}:
             yield Finding(FRAME, None, "il manque « {{ content }} » : le texte du courriel ne paraîtrait pas")
 
-    def _failures(self, walks: dict[Kind, Walk], frame: set[str], broken: set[str]) -> Iterator[Finding]:
+    def _failures(self, walks: dict[AnyKind, Walk], frame: set[str], broken: set[str]) -> Iterator[Finding]:
         trial = Trial(self._wordings, self._here)
         for kind, walk in walks.items():
-            used = walk.used | frame | {CATALOGUE[kind].template, FRAME}
+            used = walk.used | frame | {template_of(kind), FRAME}
             if used & self._replaced and not used & broken:
                 yield from trial.findings(kind, used)
 

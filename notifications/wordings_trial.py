@@ -6,11 +6,11 @@ from typing import Final
 
 from jinja2 import TemplateSyntaxError
 
-from notifications.catalogue import CATALOGUE
-from notifications.examples import EXAMPLES
+from notifications.catalogue import template_of
+from notifications.examples import examples_of
 from notifications.rendering import FRAME, Renderer, Unrenderable
 from notifications.surroundings import Surroundings
-from notifications.vocabulary import Kind
+from notifications.vocabulary import CODE_KINDS, AnyKind, Unstored
 from notifications.wordings import Wordings
 from notifications.wordings_finding import Finding
 from notifications.wordings_french import trial_problem
@@ -24,17 +24,18 @@ class Trial:
         self._here = here
         self._names = {str(wordings.path_of(name)): name for name in wordings.overridden()}
 
-    def findings(self, kind: Kind, used: set[str]) -> Iterator[Finding]:
+    def findings(self, kind: AnyKind, used: set[str]) -> Iterator[Finding]:
         """What fails in the examples of a kind; ``used`` is the templates that it draws in."""
-        for name, (its_kind, facts) in EXAMPLES.items():
-            if its_kind is not kind:
-                continue
+        for name, facts in examples_of(kind).items():
             try:
-                self._renderer.render(kind, facts, self._here)
+                if isinstance(kind, Unstored):
+                    self._renderer.render_check(facts, self._here)
+                else:
+                    self._renderer.render(kind, facts, self._here)
             except (Unrenderable, RecursionError) as error:
                 yield self._told(error, kind, name, used)
 
-    def _told(self, error: Exception, kind: Kind, example: str, used: set[str]) -> Finding:
+    def _told(self, error: Exception, kind: AnyKind, example: str, used: set[str]) -> Finding:
         cause = error.__cause__ or error
         place = self._place(cause)
         culprit = self._culprit(kind, used)
@@ -56,8 +57,8 @@ class Trial:
             trace = trace.tb_next
         return found
 
-    def _culprit(self, kind: Kind, used: set[str]) -> str:
-        own = CATALOGUE[kind].template
+    def _culprit(self, kind: AnyKind, used: set[str]) -> str:
+        own = template_of(kind)
         replaced = set(self._names.values()) & used
         return own if own in replaced or not replaced else min(replaced)
 
@@ -65,8 +66,8 @@ class Trial:
 _FRAME_MUST: Final = "il faut « {{ content }} » une seule fois : le texte du courriel, et le code qu'il porte"
 
 
-def _must(kind: Kind) -> str:
-    if CATALOGUE[kind].has_code:
+def _must(kind: AnyKind) -> str:
+    if kind in CODE_KINDS:
         return (
             "il faut un objet, puis un seul « {{ slot }} », seul sur sa ligne, là où le code paraîtra : dans le texte"
             " comme dans l'HTML"

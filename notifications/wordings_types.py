@@ -6,9 +6,9 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from notifications.catalogue import Entry
+from notifications.catalogue import CATALOGUE, facts_class
 from notifications.surroundings import Surroundings
-from notifications.vocabulary import Audience
+from notifications.vocabulary import AnyKind, Audience, Kind, Unstored
 
 
 class NoSuchMember(Exception):
@@ -19,14 +19,15 @@ class NoSuchMember(Exception):
         self.known = known
 
 
-def names_of(entry: Entry) -> dict[str, Any]:
+def names_of(kind: AnyKind) -> dict[str, Any]:
     """The names that a template of this mail is given, with their types; Literal for what never changes."""
-    facts: Any = entry.facts
+    facts = facts_class(kind)
+    entry = None if isinstance(kind, Unstored) else CATALOGUE[kind]
     return {
         **{name: hint for name, hint in members(facts).items() if name in fields_of(facts)},
-        "kind": Literal[entry.kind],
-        "has_code": Literal[entry.has_code],
-        "for_operators": Literal[entry.audience is Audience.OPERATORS],
+        "kind": Literal[kind],
+        "has_code": Literal[bool(entry and entry.has_code)],
+        "for_operators": Literal[entry is None or entry.audience is Audience.OPERATORS],
         "here": Surroundings,
         "slot": str,
         "facts": facts,
@@ -40,8 +41,6 @@ FRAME_NAMES: Final = dict.fromkeys(("subject", "title", "preview", "content", "f
 @cache
 def names_of_some_mail() -> frozenset[str]:
     """Every fact's name: a part shared by several mails may ask whether it is there."""
-    from notifications.catalogue import CATALOGUE
-
     return frozenset(name for entry in CATALOGUE.values() for name in fields_of(entry.facts))
 
 
@@ -98,6 +97,8 @@ def item(hint: Any) -> Any:
 def words(hint: Any) -> tuple[str, ...]:
     """The stored values of a closed list of words; none for any other type."""
     kind = plain(hint)
+    if kind in (Kind, Unstored):  # a part that mails share may ask for any of them
+        return tuple(one.value for one in (*Kind, *Unstored))
     return tuple(str(one.value) for one in kind) if isinstance(kind, type) and issubclass(kind, Enum) else ()
 
 

@@ -1,7 +1,7 @@
 """The one write path: commands in, decisions written with their events and mails, in one transaction (R8)."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -64,6 +64,7 @@ class Engine:
         self.notary = notary
         self.policy = policy
         self._subscriber = subscriber
+        self.on_commit: Callable[[], None] = _nobody
 
     def execute(self, commands: Sequence[Command], actor: Actor, *, key: str | None = None) -> list[Result]:
         """Decide and write a batch in one transaction; one result a command, in order.
@@ -77,6 +78,7 @@ class Engine:
                     results = self.run(connection, commands, actor, self.clock.now(), key=key)
                     crash_point("engine.before_commit")
                 crash_point("engine.after_commit")
+                self.on_commit()
                 return results
             except (LostRace, IntegrityError, OperationalError) as error:
                 if attempt == ATTEMPTS or not _worth_trying_again(error):
@@ -181,6 +183,10 @@ class Engine:
         return Done(
             reference=before.reference, trigger=command.trigger, state=state, version=before.version, replayed=True
         )
+
+
+def _nobody() -> None:
+    """Nobody waits for a commit in this process."""
 
 
 class _Asked(Renew):

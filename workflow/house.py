@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from notifications.delivery import Dispatcher
 from notifications.mailer import Mailer
+from notifications.papers import check_charter
 from notifications.ports import Clock, SystemClock
 from notifications.seals import Sealer
-from notifications.surroundings import Link, Surroundings
+from notifications.surroundings import Document, Link, Surroundings
 from notifications.wordings import Wordings, own_wordings
 from notifications.wordings_folder import TemplateProblem, TemplatesRefused
 from states.policy import Policy
@@ -62,6 +64,10 @@ def surroundings_of(settings: Settings) -> Surroundings:
         expected_days=settings.handling.expected_days,
         code_keep_days=settings.code.keep_days,
         links=tuple(Link(link.title, link.url) for link in settings.documentation.links),
+        documents=tuple(
+            Document(title=one.title, filename=Path(one.file).name, path=str(settings.folder / one.file))
+            for one in settings.documentation.files
+        ),
         drane_address=settings.drane.address,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
         one_key_a_person=settings.key.scope == "person",
@@ -69,9 +75,10 @@ def surroundings_of(settings: Settings) -> Surroundings:
 
 
 def template_problems(settings: Settings, wordings: Wordings) -> list[TemplateProblem]:
-    """What is wrong with the académie's own templates, tried with its settings; nothing when it has none (R68)."""
-    if wordings.folder is None:
-        return []
+    """What is wrong with the templates under these settings: the académie's own (R68), the charter's version (R69)."""
+    if wordings.folder is None or not wordings.overridden():
+        said = check_charter(wordings, settings.charter.version)
+        return [TemplateProblem(Path("papers/charter.typ"), 1, said)] if said else []
     from notifications.wordings_check import problems  # paid by who replaces templates, and nobody else
     from notifications.wordings_papers import paper_problems
 
@@ -102,7 +109,8 @@ def bootstrap(
 ) -> House:
     """Wire the whole for an installation that exists; tests give their own clock or database.
 
-    Raises TemplatesRefused, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError, DatabaseUnreachable.
+    Raises TemplatesRefused, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError,
+    DatabaseUnreachable.
     """
     clock = clock or SystemClock()
     secrets = Secrets(settings.secrets_directory, environ)
@@ -127,10 +135,12 @@ def bootstrap(
     year_ends = YearEnds(engine, Reporter(mailer))
     people = People(settings, database)
     mail_journal = MailJournal(engine, mailer)
+    mailer.on_born_dead = mail_journal.dead
     dispatcher = Dispatcher(
-        database, mailer, settings.mail, clock, on_dead=mail_journal.dead,
+        database, mailer, settings.mail, clock, on_dead=mail_journal.dead, on_pause=mail_journal.refused,
         password=password.get_secret_value() if password else None,
     )  # fmt: skip
+    engine.on_commit = dispatcher.wake
     ticker = Ticker(engine, year_ends, mailer, installation.schedule_actor(database))
     return House(
         settings=settings, database=database, clock=clock, policy=policy, notary=notary, mailer=mailer, engine=engine,

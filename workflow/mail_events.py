@@ -1,18 +1,21 @@
 """What becomes of mails, for the journal: dead, retried, discarded (R58)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from notifications import outbox
+from notifications.errors import MailRefusal
 from notifications.mail import Mail
 from notifications.mailer import Mailer
+from notifications.pauses import Pause
 from notifications.vocabulary import Audience
 from states.actors import Actor
 from states.case import Scalar
-from states.refusals import Reason, bad_field
+from states.refusals import Reason, bad_field, unknown_establishment
 from states.vocabulary import Role
-from states.words import text_problem
+from states.words import has_uai_form, normalise_uai, text_problem, uai_problem
 from workflow import installation
 from workflow.engine import Engine
 from workflow.rows import ESTABLISHMENT, mailbox_of
@@ -26,6 +29,22 @@ class MailActionRefused(Exception):
         self.reasons = reasons
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retried:
+    """A mail that is sent again, under the number ``leaves_as``."""
+
+    mail: int
+    leaves_as: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotRetried:
+    """A mail that stays as it is, and why."""
+
+    mail: int
+    refusal: MailRefusal
+
+
 class MailJournal:
     """Writes to the installation's chain what happens to mails, by number and kind, never by content (R64)."""
 
@@ -34,8 +53,14 @@ class MailJournal:
         self._mailer = mailer
 
     def dead(self, connection: Connection, mail: Mail) -> None:
-        """Called by the dispatcher in the transaction in which a mail dies."""
+        """Called in the transaction in which a mail dies: by the dispatcher, or by the mailer when it is born dead."""
         self._record(connection, "mail_dead", installation.schedule_actor_in(connection), mail)
+
+    def refused(self, connection: Connection, pause: Pause) -> None:
+        """Called in the transaction in which all mails stop because the relay refuses us, once a trouble (R70)."""
+        data: dict[str, Scalar] = {"fault": pause.fault.value}
+        actor, now = installation.schedule_actor_in(connection), self._engine.clock.now()
+        installation.record(connection, self._engine.notary, "relay_refused", actor, now, data)
 
     def retry(self, mail_id: int, actor: Actor) -> int:
         """Send a mail again, to the mailbox of today. Returns the number of the mail that leaves (R58).
@@ -52,6 +77,24 @@ class MailJournal:
             )  # fmt: skip
             self._record(connection, "mail_retried", actor, mail, {"leaves_as": leaving})
         return leaving
+
+    def retry_all(self, uai: str, actor: Actor) -> list[Retried | NotRetried]:
+        """Send again to an establishment's mailbox of today what died for want of it, the oldest first (R15, R58).
+
+        Each mail has its own transaction and its own event: one that is refused stops no other. Raises
+        MailActionRefused to who is no operator, for an unknown establishment, and for one without a mailbox.
+        """
+        _require_operator(actor, "renvoyer des courriels")
+        uai = normalise_uai(uai)
+        with self._engine.database.read() as connection:
+            stuck = outbox.stuck_for(connection, uai, _known_mailbox(connection, uai))
+        return [self._retried(mail_id, actor) for mail_id in stuck]
+
+    def _retried(self, mail_id: int, actor: Actor) -> Retried | NotRetried:
+        try:
+            return Retried(mail=mail_id, leaves_as=self.retry(mail_id, actor))
+        except MailRefusal as refusal:
+            return NotRetried(mail=mail_id, refusal=refusal)
 
     def discard(self, mail_id: int, actor: Actor, why: str) -> Mail:
         """Give up a mail, saying why; returns it as it was (R58).
@@ -89,6 +132,21 @@ def _require_operator(actor: Actor, action: str) -> None:
         Reason(
             "wrong_role", "R2", f"L'action « {action} » n'est pas ouverte au rôle « {actor.role.label} »",
             f"La demander à : {Role.OPERATOR.label}.",
+        )
+    )  # fmt: skip
+
+
+def _known_mailbox(connection: Connection, uai: str) -> str:
+    """The mailbox of today. Raises MailActionRefused when there is none, or no such establishment."""
+    known = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai == uai)
+    if not has_uai_form(uai) or connection.execute(known).first() is None:
+        raise MailActionRefused(unknown_establishment(uai, uai_problem(uai)))
+    if mailbox := mailbox_now(connection, uai):
+        return mailbox
+    raise MailActionRefused(
+        Reason(
+            "no_mailbox", "R15", f"L'établissement {uai} n'a pas de boîte : ses courriels n'ont nulle part où aller",
+            f"La fixer : « oda establishment set-mailbox {uai} ADRESSE ».", "uai",
         )
     )  # fmt: skip
 

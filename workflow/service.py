@@ -38,6 +38,7 @@ class Worker:
         try:
             self.check_place()
             self._on_tick(self._house.ticker.tick())
+            self._house.dispatcher.wake()
         except Exception as error:
             _log.error("tick failed: %s", type(error).__name__)
 

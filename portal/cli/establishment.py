@@ -10,6 +10,7 @@ from portal.cli.exits import say
 from portal.cli.french import FrenchGroup, Uai
 from portal.cli.opening import opened
 from portal.cli.output import emit, json_option
+from states import french
 
 LIST = {
     "uai": "UAI", "nom": "Nom", "commune": "Commune", "departement": "Dép.", "mailbox": "Boîte", "is_open": "Ouvert",
@@ -103,3 +104,7 @@ def set_mailbox(app: App, uai: str, address: str | None, why: str, clear: bool) 
     before, after = change.before or "(aucune)", change.after or "(aucune)"
     told = f"{before} → {after}" if change.is_done else f"{after} ; c'était déjà le cas, rien n'a changé"
     click.echo(printable(f"Boîte de {change.uai} ({change.nom}) : {told}."))
+    if change.undelivered:
+        mails, them = french.plural(change.undelivered, "courriel"), "les" if change.undelivered > 1 else "le"
+        had = "n'avaient" if change.undelivered > 1 else "n'avait"
+        click.echo(f"{mails} {had} pas pu partir : {them} renvoyer avec « oda mail retry --uai {change.uai} ».")

@@ -101,6 +101,7 @@ def _summary(settings: "Settings") -> list[tuple[str, str]]:
         ("Base de données", settings.database_url),
         *((f"Fin de {end.school_year}", end_in_words(end, settings.academie.zone)) for end in ends),
         ("Opérateurs", str(len(settings.people.operators))),
+        *(("Document joint au code", f"{one.title} ({one.file})") for one in settings.documentation.files),
     ]
 
 

@@ -9,6 +9,7 @@ from portal.cli.cells import printable
 from portal.cli.context import App, pass_app
 from portal.cli.exits import CliFailure, ExitCode, failure_for, refused, say
 from portal.cli.french import FrenchGroup, LabelledChoice, Uai
+from portal.cli.mail_check import check
 from portal.cli.mail_templates import preview, templates
 from portal.cli.output import emit, json_option
 from portal.cli.request.options import WITHOUT_NAMES, Reference
@@ -41,6 +42,7 @@ def mail() -> None:
 
 mail.add_command(templates)
 mail.add_command(preview)
+mail.add_command(check)
 
 
 @mail.command("list", help="Les courriels, les plus récents d'abord ; sans filtre, les non remis en tête.")
@@ -56,8 +58,10 @@ def list_(
     app: App, /, stages: tuple[Stage, ...], kind: Kind | None, uai: str | None, reference: str | None, limit: int,
     after: int | None, as_json: bool,
 ) -> None:  # fmt: skip
+    from notifications import pauses
     from notifications.outbox import listing
-    from portal.cli.mail_page import row, worst_first
+    from portal.cli.mail_page import brief, row, worst_first
+    from portal.cli.mail_pause import pause_lines
     from portal.cli.opening import opened
 
     filtered = bool(stages or kind or uai or reference)
@@ -67,7 +71,12 @@ def list_(
             page = listing(connection, stages=stages, kind=kind, uai=uai, reference=reference, after=after, limit=limit)
         else:
             page = worst_first(connection, after=after, limit=limit)
-    emit([row(one) for one in page.mails], _COLUMNS, as_json, _EMPTY, house.settings.zoneinfo)
+        pause = pauses.stored(connection)
+    if pause:
+        say(pause_lines(pause, house.clock.now(), house.settings.zoneinfo))
+    shown = row if as_json else brief
+    columns = _COLUMNS | ({"words": "Réponse du serveur"} if any(one.last_reply for one in page.mails) else {})
+    emit([shown(one) for one in page.mails], columns, as_json, _EMPTY, house.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after {page.after}"])
 
@@ -92,16 +101,25 @@ def show(app: App, /, number: int, as_json: bool) -> None:
         write(found, words, house.settings)
 
 
-@mail.command("retry", help="Renvoie un courriel, à la boîte qu'a l'établissement aujourd'hui (R58).")
-@click.argument("number", type=click.IntRange(min=1), metavar="N", help="Le numéro du courriel.")
+@mail.command(
+    "retry",
+    help="Renvoie un courriel, à la boîte qu'a l'établissement aujourd'hui (R58) ; avec --uai, tous ceux de"
+    " l'établissement que leur adresse a empêchés d'arriver (R15).",
+)
+@click.argument("number", type=click.IntRange(min=1), metavar="[N]", required=False, help="Le numéro du courriel.")
+@click.option("--uai", type=Uai(), metavar="UAI", help="Tous ceux de cet établissement, au lieu d'un seul.")
 @pass_app
-def retry(app: App, /, number: int) -> None:
+def retry(app: App, /, number: int | None, uai: str | None) -> None:
+    from portal.cli import mail_retry
     from portal.cli.opening import opened
 
+    if (number is None) == (uai is None):
+        raise click.UsageError("Donner le numéro d'un courriel, ou --uai UAI.")
     with opened(app) as (house, actor):
-        leaving = house.mail_journal.retry(number, actor)
-    new = "" if leaving == number else f", remplacé par le n° {leaving} pour la boîte d'aujourd'hui"
-    click.echo(f"Courriel n° {number} : à envoyer{new}.")
+        if number is not None:
+            click.echo(mail_retry.sentence(number, house.mail_journal.retry(number, actor)))
+        elif uai is not None:
+            mail_retry.tell(uai, house.mail_journal.retry_all(uai, actor))
 
 
 @mail.command("discard", help="Écarte un courriel qui ne partira plus, en disant pourquoi (R58).")

@@ -25,6 +25,8 @@ _FIELDS = (
     "not_after", "next_attempt_at", "sent_at", "doubted_at", "message_id", "dated_at", "subject", "last_reply",
     "replaces_id",
 )  # fmt: skip
+_BRIEF = 60
+"""Characters of a server's reply that a table shows; JSON and ``oda mail show`` give it whole."""
 _ALIVE = tuple(stage for stage in Stage if stage is not Stage.DEAD)
 
 
@@ -55,6 +57,12 @@ def row(mail: Mail) -> dict[str, Any]:
         "title": mail.title,
         "status": f"{mail.stage.label}{fault}",
     }
+
+
+def brief(mail: Mail) -> dict[str, Any]:
+    """A line of the table: the server's words cut to fit."""
+    reply = mail.last_reply or ""
+    return row(mail) | {"words": reply if len(reply) <= _BRIEF else f"{reply[: _BRIEF - 1].rstrip()}…"}
 
 
 def words_of(mail: Mail, mailer: Mailer) -> Rendered | None:

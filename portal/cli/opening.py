@@ -45,6 +45,13 @@ def actor_of(people: "People", who: Who | None, name: str = "") -> "Actor":
     return people.chef(who.value, Channel.CLI, name=name, role=who.role)
 
 
+def own_address(app: App) -> str:
+    """The address of the operator or reader who acts; the account has one once ``opened`` has let it in."""
+    if app.who is not None:
+        return app.who.value[0]
+    return app.settings().people.operator_of(_account()) or ""
+
+
 def _account() -> str:
     """The system account, by its number when the system gives it no name."""
     try:

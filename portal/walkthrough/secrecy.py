@@ -25,7 +25,7 @@ def show_waiting(stage: Stage, reference: str) -> None:
     screen.say(f"absent des {plural(rows, 'ligne')} de la base, journal compris ;", first="    — ")
     screen.say(f"absent des {plural(files, 'fichier')} de l'installation ;", first="    — ")
     with stage.house.database.read() as connection:
-        kept = [mail for mail in listing(connection, reference=reference).mails if mail.seal_id]
+        kept = [mail for mail in listing(connection, reference=reference, whole=True).mails if mail.seal_id]
         event = _last_event(connection, reference)
     stage.require(len(kept) == 1 and MASK in (kept[0].body or ""), "le courriel gardé ne masque pas le code")
     screen.say(f"le courriel gardé porte à sa place « {MASK} » ;", first="    — ")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from notifications.tables import MAILS, SEALS
+from notifications.tables import MAILS, PAUSE, SEALS
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
 from tests.kit.factories import NOW
@@ -23,14 +23,14 @@ def shared_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data
 
 @pytest.fixture
 def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database whose mails and seals are empty."""
+    """A database whose mails, seals and pause are empty."""
     if backend == "sqlite":
         with fresh_database(backend, tmp_path) as fresh:
             yield fresh
         return
     shared: Database = request.getfixturevalue("shared_postgresql")
     with shared.write() as connection:
-        connection.exec_driver_sql(f"TRUNCATE {MAILS.name}, {SEALS.name} RESTART IDENTITY")
+        connection.exec_driver_sql(f"TRUNCATE {MAILS.name}, {SEALS.name}, {PAUSE.name} RESTART IDENTITY")
     yield shared
 
 

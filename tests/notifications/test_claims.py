@@ -18,8 +18,11 @@ SENT = Outcome(Verdict.SENT, reply="250 Ok")
 
 
 def claim(office: Office) -> Claim | None:
+    """Hold the next mail and begin it."""
     with office.database.write() as connection:
-        return claims.claim(connection, office.clock.now(), LEASE)
+        now = office.clock.now()
+        found = claims.hold(connection, now, LEASE, 1)
+        return found[0] if found and claims.begin(connection, found[0], now, LEASE) else None
 
 
 def held(office: Office) -> Claim:
@@ -58,6 +61,33 @@ def test_claim__holds_the_mail_under_a_lease(office: Office) -> None:
     assert (stored.stage, stored.lease_token, stored.next_attempt_at) == (Stage.SENDING, claimed.token, None)
 
 
+def test_hold__alone_leaves_the_mail_as_it_was_and_due_again_later(office: Office) -> None:
+    office.enqueue(draft())
+    with office.database.write() as connection:
+        (first,) = claims.hold(connection, office.clock.now(), LEASE, 5)
+    assert office.only().stage is Stage.PENDING
+    assert claim(office) is None
+    office.clock.advance(seconds=120)
+    again = held(office)
+    with office.database.write() as connection:
+        assert not claims.begin(connection, first, office.clock.now(), LEASE)
+    mail = office.only()
+    assert (mail.lease_token, mail.doubted_at) == (again.token, None)
+
+
+@pytest.mark.rule("R57", "R62")
+def test_begin__not_of_a_mail_that_was_cancelled_meanwhile(office: Office) -> None:
+    office.enqueue(draft())
+    with office.database.write() as connection:
+        (first,) = claims.hold(connection, office.clock.now(), LEASE, 1)
+    office.clock.advance(days=400)
+    with office.database.write() as connection:
+        assert claims.cancel_late(connection, office.clock.now()) == 1
+        assert not claims.begin(connection, first, office.clock.now(), LEASE)
+        claims.release(connection, [first])
+    assert office.only().stage is Stage.CANCELLED
+
+
 def test_claim__what_is_not_due_yet_waits(office: Office) -> None:
     office.enqueue(draft())
     office.clock.advance(seconds=-1)
@@ -69,9 +99,8 @@ def test_claim__two_open_transactions_never_hold_the_same_mail(office: Office) -
     office.enqueue(draft("declared"), draft("delegated"))
     with office.database.write() as one, office.database.write() as other:
         now = office.clock.now()
-        found = [claims.claim(connection, now, LEASE) for connection in (one, other, one)]
-    kinds = [claimed.mail.kind if claimed else None for claimed in found]
-    assert kinds == [Kind.DECLARED, Kind.DELEGATED, None]
+        found = [claims.hold(connection, now, LEASE, 1) for connection in (one, other, one)]
+    assert [[claimed.mail.kind for claimed in some] for some in found] == [[Kind.DECLARED], [Kind.DELEGATED], []]
 
 
 def test_complete__sent(office: Office) -> None:
@@ -103,7 +132,7 @@ def test_complete__waits_longer_each_time_then_dies(office: Office) -> None:
         assert due
         waits.append(due - office.clock.now())
         office.clock.set(due)
-    assert waits == [timedelta(seconds=60), timedelta(seconds=300)]
+    assert [base <= wait <= base * 1.25 for wait, base in zip(waits, RULES.delays, strict=True)] == [True, True]
     assert complete(office, held(office), outcome) is Stage.DEAD
     mail = office.only()
     assert (mail.fault, mail.attempts, mail.next_attempt_at, mail.last_reply) == (Fault.EXHAUSTED, 3, None, "451 later")
@@ -114,7 +143,7 @@ def test_release__no_attempt_is_counted(office: Office) -> None:
     before = office.only()
     claimed = held(office)
     with office.database.write() as connection:
-        claims.release(connection, claimed)
+        claims.release(connection, [claimed])
     assert office.only() == before
 
 
@@ -147,7 +176,7 @@ def test_complete__in_doubt_is_retried_once_and_remembered(office: Office) -> No
     doubted = office.clock.now()
     complete(office, held(office), lost)
     assert office.only().doubted_at == doubted
-    office.clock.advance(minutes=1)
+    office.clock.advance(minutes=2)
     assert complete(office, held(office), SENT) is Stage.SENT
     assert office.only().doubted_at == doubted
 

@@ -34,7 +34,8 @@ def died_at(office: Office, point: str) -> Mail:
     ("point", "left", "copies"),
     [
         ("mail.claiming", Stage.PENDING, 1),
-        ("mail.claimed", Stage.SENDING, 1),
+        ("mail.claimed", Stage.PENDING, 1),
+        ("mail.beginning", Stage.PENDING, 1),
         ("mail.before_data", Stage.SENDING, 1),
         ("mail.after_data", Stage.SENDING, 2),
         ("mail.recording", Stage.SENDING, 2),

@@ -45,7 +45,7 @@ def test_run_once__words_are_frozen_at_the_first_claim(office: Office) -> None:
     assert first.subject
     assert first.body
     assert first.message_id
-    office.clock.advance(minutes=1)
+    office.clock.advance(minutes=2)
     office.mailer.surroundings = replace(office.mailer.surroundings, signature="Autre", delegce_module="Autre")
     assert office.send() == 1
     (got,) = office.relay.received

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
         ("RCPT", Line.DROP, Stage.RETRY, Fault.DROPPED, 0),
         ("DATA", "554 5.7.1 No", Stage.DEAD, Fault.MESSAGE_REFUSED, 0),
         ("DATA", "451 4.3.0 Later", Stage.RETRY, Fault.DEFERRED, 0),
-        ("DATA", Line.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 0),
+        ("DATA", Line.DROP, Stage.RETRY, Fault.DROPPED, 0),
         ("CONTENT", Line.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 0),
         ("END", "554 5.6.0 Refused content", Stage.DEAD, Fault.MESSAGE_REFUSED, 0),
         ("END", "452 4.3.1 Full", Stage.RETRY, Fault.DEFERRED, 0),
@@ -94,7 +94,7 @@ def test_retry__at_its_time_and_no_sooner(office: Office) -> None:
     office.send()
     office.clock.advance(seconds=59)
     assert office.send() == 0
-    office.clock.advance(seconds=1)
+    office.clock.advance(seconds=16)
     assert office.send() == 1
     assert office.only().attempts == 2
 
@@ -105,7 +105,7 @@ def test_retry__given_up_after_the_last_attempt(office: Office) -> None:
     office.relay.on("RCPT", "450 4.2.0 Greylisted", times=None, about=MAILBOX)
     for _ in range(office.settings.max_attempts):
         office.send()
-        office.clock.advance(hours=4)
+        office.clock.advance(hours=5)
     mail = office.only(Kind.DECLARED)
     assert (mail.stage, mail.fault, mail.attempts) == (Stage.DEAD, Fault.EXHAUSTED, office.settings.max_attempts)
     assert len(office.died) == 1
@@ -151,6 +151,8 @@ def test_trouble__nobody_listens(office: Office) -> None:
     assert office.send(nowhere) == 0
     assert nowhere.pause
     assert office.only().attempts == 0
+    assert office.send() == 0, "the pause is everybody's"
+    office.clock.advance(seconds=10)
     assert office.send() == 1
 
 
@@ -162,6 +164,8 @@ def test_trouble__login(office: Office) -> None:
         assert office.send(wrong) == 0
         assert wrong.pause
         assert wrong.pause.fault is RelayFault.LOGIN_REFUSED
+        assert relay.connections == 1, "a wrong password is tried once, whatever the number of connections"
+        office.clock.advance(minutes=5)
         assert office.send(office.another(port=relay.port, relay=account, password="juste")) == 1
 
 

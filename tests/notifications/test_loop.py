@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from notifications import delivery
+from notifications.pauses import Pause
 from notifications.vocabulary import Stage
 from tests.notifications.office import Office, draft
 
@@ -57,14 +58,14 @@ def test_run__outlives_a_database_that_fails_and_logs_no_secret(
 ) -> None:
     monkeypatch.setattr(delivery, "POLL_SECONDS", 0.01)
     desk = office.dispatcher._desk
-    real, failures = desk.due_count, iter([True, True])
+    real, failures = desk.look, iter([True, True])
 
-    def flaky(limit: int) -> int:
+    def flaky(limit: int) -> tuple[int, Pause | None]:
         if next(failures, False):
             raise RuntimeError("S3cretAB12 must not be logged")
         return real(limit)
 
-    monkeypatch.setattr(desk, "due_count", flaky)
+    monkeypatch.setattr(desk, "look", flaky)
     asyncio.run(live(office))
     assert len(office.relay.received) == 1
     assert "S3cret" not in caplog.text

@@ -3,12 +3,17 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from notifications.attachments import Attachment
 from notifications.mail import Mail
+from notifications.markup_html import HTML_SLOT
 from notifications.message import compose, new_message_id, usable_address
-from notifications.rendering import SLOT
+from notifications.rendering import MASK, SLOT
 from notifications.vocabulary import Audience, Kind, Stage
 from tests.notifications.office import CENTRE, mail_settings
 
@@ -34,6 +39,9 @@ def test_compose__headers() -> None:
         "Date": "Mon, 12 Oct 2026 09:00:01 +0000",
         "Message-ID": "<abc@ac-toulouse.fr>",
         "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+        "List-Id": "<oda-delegations.ac-toulouse.fr>",
+        "References": "<oda-2027-00042@ac-toulouse.fr>",
         "Content-Language": "fr",
         "Content-Type": 'text/plain; charset="utf-8"',
         "Content-Transfer-Encoding": "quoted-printable",
@@ -91,3 +99,39 @@ def test_new_message_id__is_ours_and_never_the_same() -> None:
     found = {new_message_id(SETTINGS) for _ in range(100)}
     assert len(found) == 100
     assert all(one.startswith("<") and one.endswith("@ac-toulouse.fr>") for one in found)
+
+
+@pytest.mark.rule("R60", "R69")
+def test_compose__text_then_html_then_files_and_the_code_in_both() -> None:
+    mail = replace(MAIL, body=f"Voici :\n\n{SLOT}\n", html=f"<p>Été {HTML_SLOT}</p>\n")
+    files = (Attachment(filename="bordereau.pdf", content=b"%PDF-1.7 \x00\xff", title="Bordereau"),)
+    message = message_from_bytes(compose(mail, SETTINGS, "S3cretAB12", files), policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    assert message.get_content_type() == "multipart/mixed"
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    assert "S3cretAB12" in text.get_content()
+    assert "Été" in html.get_content()
+    assert "S3cretAB12" in html.get_content()
+    assert MASK not in text.get_content() + html.get_content()
+    (file,) = message.iter_attachments()
+    assert (file.get_content_type(), file.get_filename()) == ("application/pdf", "bordereau.pdf")
+    assert file.get_content() == files[0].content
+    assert compose(mail, SETTINGS, "S3cretAB12", files) == compose(mail, SETTINGS, "S3cretAB12", files)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=400), st.text(max_size=200))
+def test_compose__any_words_come_back_as_they_were(body: str, subject: str) -> None:
+    words = " ".join(subject.split()) or "Objet"
+    words = "".join(c for c in words if c.isprintable()) or "Objet"
+    lines = body.replace("\u2028", "\n") + "\n"
+    content = compose(replace(MAIL, subject=words, body=lines, html=f"<p>{lines}</p>\n"), SETTINGS, None)
+    assert content.isascii()
+    assert max(len(line) for line in content.split(b"\r\n")) <= 998
+    message = message_from_bytes(content, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    text = message.get_body(("plain",))
+    assert text is not None
+    assert text.get_content().replace("\r\n", "\n") == lines
+    assert " ".join(str(message["Subject"]).split()) == " ".join(words.split())

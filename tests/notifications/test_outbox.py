@@ -100,12 +100,61 @@ def test_retry__once_the_establishment_has_a_mailbox(office: Office) -> None:
     office.enqueue(draft("revoked", recipient=""))
     mail = office.only()
     with office.database.read() as connection:
-        assert outbox.waiting_for_a_mailbox(connection, f.UAI) == [mail.id]
-        assert outbox.waiting_for_a_mailbox(connection, f.OTHER_UAI) == []
+        assert outbox.stuck_for(connection, f.UAI, f.MAILBOX) == [mail.id]
+        assert outbox.stuck_for(connection, f.OTHER_UAI, f.MAILBOX) == []
     with pytest.raises(NoMailboxYet, match="Fixer d'abord sa boîte"):
         office.retry(mail.id, None)
     office.retry(mail.id, f.MAILBOX)
     assert office.send() == 1
+
+
+@pytest.mark.rule("R15", "R58")
+@pytest.mark.parametrize("fault", Fault)
+def test_stuck__what_died_of_an_address_that_is_no_longer_the_mailbox(office: Office, fault: Fault) -> None:
+    office.enqueue(draft(), draft("late_digest_one"), draft(recipient=NEW_MAILBOX), draft(uai=f.OTHER_UAI))
+    with office.database.write() as connection:
+        connection.execute(MAILS.update().values(stage=Stage.DEAD.value, fault=fault.value))
+    first = office.mails()[0]
+    of_the_address = fault in (Fault.NO_MAILBOX, Fault.BAD_ADDRESS, Fault.RECIPIENT_REFUSED, Fault.EXHAUSTED)
+    with office.database.read() as connection:
+        assert outbox.stuck_for(connection, f.UAI, NEW_MAILBOX) == ([first.id] if of_the_address else [])
+    set_stage(office, Stage.UNCERTAIN)
+    with office.database.read() as connection:
+        assert outbox.stuck_for(connection, f.UAI, NEW_MAILBOX) == []
+
+
+def hold(office: Office) -> None:
+    """As a dispatcher does shortly before it begins."""
+    with office.database.write() as connection:
+        connection.execute(MAILS.update().values(lease_token="t", lease_until=office.clock.now()))
+
+
+@pytest.mark.rule("R58", "R62")
+@pytest.mark.parametrize("change", ["retry", "replace", "discard", "erase"])
+def test_change__by_hand_takes_the_mail_from_who_held_it(office: Office, change: str) -> None:
+    mail = dead_code(office) if change == "erase" else dead(office)
+    set_stage(office, Stage.PENDING if change == "erase" else Stage.UNCERTAIN)
+    hold(office)
+    with office.database.write() as connection:
+        if change == "discard":
+            outbox.discard(connection, mail.id)
+        elif change == "erase":
+            seals.erase(connection, [f.REFERENCE], Erasure.REVOKED, office.clock.now())
+    if change in ("retry", "replace"):
+        office.retry(mail.id, f.MAILBOX if change == "retry" else NEW_MAILBOX)
+    after = office.find(mail.id)
+    assert (after.stage, after.lease_token) != (mail.stage, "t")
+    assert after.lease_token is None
+
+
+def test_listing__leaves_the_bodies_where_they_are(office: Office) -> None:
+    dead(office)
+    with office.database.read() as connection:
+        [whole] = outbox.listing(connection, kind=Kind.DECLARED, whole=True).mails
+        [light] = outbox.listing(connection, kind=Kind.DECLARED).mails
+    assert whole.body
+    assert whole.html
+    assert light == replace(whole, context="", body=None, html=None, papers=None)
 
 
 def test_retry__twice_makes_one_mail(office: Office) -> None:

@@ -4,17 +4,24 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.circuit import Circuit
-from notifications.outcomes import RetryRules, Verdict, after_message, after_recipient, words
+from notifications.outcomes import (
+    RetryRules,
+    Verdict,
+    after_message,
+    after_recipient,
+    before_message,
+    denies_relaying,
+    words,
+)
 from notifications.smtp import RelayTrouble
 from notifications.vocabulary import Fault, RelayFault
-from tests.kit.factories import NOW
 from tests.notifications.office import mail_settings
 
 
 def test_retry_rules__the_last_delay_repeats() -> None:
     rules = RetryRules.of(mail_settings(25, retry_after_seconds=(60, 300)))
-    assert [rules.delay(attempts).total_seconds() for attempts in (1, 2, 3, 9)] == [60, 300, 300, 300]
+    for attempts, base in ((1, 60), (2, 300), (3, 300), (9, 300)):
+        assert base <= rules.delay(attempts).total_seconds() <= base * 1.25
 
 
 @pytest.mark.parametrize(
@@ -52,27 +59,33 @@ def test_words__one_line_readable_and_short() -> None:
     assert len(words(550, "x" * 10_000)) == 500
 
 
-def test_circuit__pauses_grow_then_are_forgotten() -> None:
-    circuit, now = Circuit(), NOW
-    lengths = []
-    for _ in range(7):
-        circuit.trip(RelayTrouble(RelayFault.DOWN, ""), now)
-        circuit.trip(RelayTrouble(RelayFault.DOWN, "the same, seen by another connection"), now)
-        assert circuit.pause
-        assert circuit.is_open(now)
-        lengths.append((circuit.pause.until - now).total_seconds())
-        now = circuit.pause.until
-        assert not circuit.is_open(now)
-    assert lengths == [10, 20, 40, 80, 160, 300, 300]
-    assert circuit.pause
-    assert circuit.pause.since == NOW
-    circuit.reset()
-    assert circuit.pause is None
+def test_trouble__says_the_relays_words() -> None:
+    assert str(RelayTrouble(RelayFault.LOGIN_REFUSED, "535 no")) == f"{RelayFault.LOGIN_REFUSED.label} (535 no)"
 
 
-@pytest.mark.parametrize("fault", [RelayFault.LOGIN_REFUSED, RelayFault.SENDER_REFUSED])
-def test_circuit__an_account_is_not_hammered(fault: RelayFault) -> None:
-    circuit = Circuit()
-    circuit.trip(RelayTrouble(fault, "535 no"), NOW)
-    assert circuit.is_open(NOW + timedelta(minutes=4))
-    assert str(RelayTrouble(fault, "535 no")) == f"{fault.label} (535 no)"
+def test_delay__spread_by_the_mails_number_and_never_shorter() -> None:
+    rules = RetryRules(8, (timedelta(seconds=60),), retry_uncertain=True)
+    delays = {rules.delay(1, mail).total_seconds() for mail in range(1, 300)}
+    assert min(delays) >= 60
+    assert max(delays) <= 75
+    assert len(delays) > 290
+    assert rules.delay(1, 7) == rules.delay(1, 7)
+
+
+@pytest.mark.parametrize("code", [250, 252, 299])
+def test_before_message__no_answer_but_354_means_that_it_left(code: int) -> None:
+    assert before_message(code, "Ok").verdict is Verdict.RETRY
+
+
+@pytest.mark.parametrize(
+    ("text", "is_denied"),
+    [
+        ("5.7.1 <a@b.fr>: Relay access denied", True),
+        ("5.7.1 Relaying denied", True),
+        ("5.7.54 SMTP; Unable to relay recipient in non-accepted domain", True),
+        ("5.1.1 User unknown", False),
+        ("5.7.1 Message refused by policy", False),
+    ],
+)
+def test_denies_relaying(text: str, is_denied: bool) -> None:
+    assert denies_relaying(554, text) is is_denied

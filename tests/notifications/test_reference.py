@@ -6,13 +6,13 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from notifications.catalogue import CATALOGUE
+from notifications.catalogue import facts_class, template_of
 from notifications.examples import SURROUNDINGS
 from notifications.reference import reference_text
 from notifications.reference_names import Known, facts_of, frame, settings
 from notifications.reference_uses import full_name, kind_of, papers_with, users_of
 from notifications.reference_words import ALWAYS, FILTERS, MEANINGS, TITLES
-from notifications.vocabulary import Kind
+from notifications.vocabulary import CODE_KINDS, AnyKind, Kind, Unstored
 from notifications.wordings import Wordings, own_names
 from notifications.wordings_check import problems
 from notifications.wordings_types import members, names_of
@@ -30,11 +30,11 @@ def test_titles__every_template_has_one_and_no_other() -> None:
     assert set(TITLES) == set(own_names())
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_meanings__every_name_of_every_mail_has_one(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [*Kind, *Unstored])
+def test_meanings__every_name_of_every_mail_has_one(kind: AnyKind) -> None:
     told = {one.name.removeprefix("facts.") for one in facts_of(kind)}
-    assert set(members(CATALOGUE[kind].facts)) <= told  # type: ignore[arg-type]
-    assert set(names_of(CATALOGUE[kind])) - set(ALWAYS) <= told
+    assert set(members(facts_class(kind))) <= told
+    assert set(names_of(kind)) - set(ALWAYS) <= told
     assert all(one.meaning for one in facts_of(kind))
 
 
@@ -44,7 +44,7 @@ def test_meanings__none_is_of_a_field_that_is_no_more() -> None:
 
 
 def test_examples__every_value_that_is_no_record_shows_one() -> None:
-    for one in (*settings(), *frame(), *(one for kind in Kind for one in facts_of(kind))):
+    for one in (*settings(), *frame(), *(one for kind in (*Kind, *Unstored) for one in facts_of(kind))):
         assert one.example or one.type in ("fiche", "liste de fiches"), one
 
 
@@ -78,12 +78,13 @@ def using(told: list[Known]) -> str:
 @pytest.mark.rule("R68")
 def test_names__all_that_is_written_here_can_be_used(tmp_path: Path) -> None:
     texts = {"mails/frame.html.j2": using(frame())}
-    for kind, entry in CATALOGUE.items():
-        slot = "\n\n{{ slot }}\n\n" if entry.has_code else "\n\n"
+    every: tuple[AnyKind, ...] = (*Kind, *Unstored)
+    for kind in every:
+        slot = "\n\n{{ slot }}\n\n" if kind in CODE_KINDS else "\n\n"
         always = [replace(settings()[0], name=name) for name in ALWAYS if name != "slot"]
-        texts[entry.template] = f"Objet\n{using(facts_of(kind))}{slot}{using(always)}\n{using(settings())}"
+        texts[template_of(kind)] = f"Objet\n{using(facts_of(kind))}{slot}{using(always)}\n{using(settings())}"
     wordings = Wordings(folder_of(tmp_path, texts))
-    assert len(wordings.overridden()) == len(Kind) + 1
+    assert len(wordings.overridden()) == len(every) + 1
     assert problems(wordings, SURROUNDINGS) == []
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from notifications.catalogue import CATALOGUE
-from notifications.examples import EXAMPLES, SURROUNDINGS
+from notifications.examples import CHECK_EXAMPLE, EXAMPLES, SURROUNDINGS
 from notifications.markup_html import HTML_SLOT
-from notifications.rendering import MASK, SLOT, Unrenderable, html_with_code, render, with_code
-from notifications.vocabulary import CODE_KINDS, Audience, Kind
+from notifications.rendering import MASK, SLOT, Rendered, Renderer, Unrenderable, html_with_code, render, with_code
+from notifications.vocabulary import CODE_KINDS, Audience, Kind, Unstored
 from tests.notifications.pages import Page
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -23,7 +23,14 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_rendering__snapshot(name: str) -> None:
     kind, facts = EXAMPLES[name]
-    rendered = render(kind, facts, SURROUNDINGS)
+    _held(name, render(kind, facts, SURROUNDINGS))
+
+
+def test_rendering__snapshot_of_a_trial_of_the_relay() -> None:
+    _held(Unstored.CHECK.value, Renderer().render_check(CHECK_EXAMPLE, SURROUNDINGS))
+
+
+def _held(name: str, rendered: Rendered) -> None:
     for path, shown in (
         (SNAPSHOTS / f"{name}.txt", f"Objet : {rendered.subject}\n\n{rendered.body}"),
         (SNAPSHOTS / f"{name}.html", rendered.html),
@@ -35,9 +42,8 @@ def test_rendering__snapshot(name: str) -> None:
 
 
 def test_rendering__no_snapshot_of_a_mail_that_is_no_more() -> None:
-    assert {path.name for path in SNAPSHOTS.glob("*")} == {
-        f"{name}.{kind}" for name in EXAMPLES for kind in ("txt", "html")
-    }
+    names = [*EXAMPLES, *Unstored]
+    assert {path.name for path in SNAPSHOTS.glob("*")} == {f"{name}.{end}" for name in names for end in ("txt", "html")}
 
 
 def test_samples__one_at_least_of_every_kind() -> None:

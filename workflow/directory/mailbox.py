@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from notifications import outbox
 from notifications.ports import Clock
 from states.actors import Actor
 from states.case import Scalar
@@ -21,13 +22,17 @@ KIND = "mailbox_set"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailboxChange:
-    """The mailbox in force before and after, None when there is none; ``is_done`` False when it was so already."""
+    """The mailbox in force before and after, None when there is none; ``is_done`` False when it was so already.
+
+    ``undelivered`` counts the mails that died of another address, and can be sent again to this one (R15).
+    """
 
     uai: str
     nom: str
     before: str | None
     after: str | None
     is_done: bool
+    undelivered: int = 0
 
 
 def set_mailbox(
@@ -54,8 +59,9 @@ def set_mailbox(
             notes = {"why": why} | ({"address": wanted} if wanted else {})
             data: dict[str, Scalar] = {"uai": uai, "cleared": wanted is None}
             installation.record(connection, notary, KIND, actor, clock.now(), data, notes)
-    before, after = row.set_mailbox or row.mailbox, wanted or row.mailbox
-    return MailboxChange(uai=uai, nom=row.nom, before=before, after=after, is_done=is_done)
+        before, after = row.set_mailbox or row.mailbox, wanted or row.mailbox
+        stuck = outbox.stuck_for(connection, uai, after) if after else []
+    return MailboxChange(uai=uai, nom=row.nom, before=before, after=after, is_done=is_done, undelivered=len(stuck))
 
 
 def _locked(connection: Connection, uai: str) -> Any:

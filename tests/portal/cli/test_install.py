@@ -178,6 +178,16 @@ def test_check_config__shows_no_password_of_the_database(folder: Path) -> None:
     assert "hunter2" not in done.output
 
 
+@pytest.mark.rule("R59")
+def test_check_config__lists_the_documentation_that_is_joined(folder: Path) -> None:
+    change(folder, "files: []", "files: [{title: Guide, file: guide.pdf}]")
+    done = on(folder, "check-config")
+    assert (done.exit_code, f"le fichier {folder / 'guide.pdf'} n'existe pas" in done.stderr) == (78, True)
+    (folder / "guide.pdf").write_bytes(b"%PDF-1.7")
+    done = on(folder, "check-config")
+    assert (done.exit_code, "Document joint au code : Guide (guide.pdf)\n" in done.stdout) == (0, True)
+
+
 def test_config_schema__is_json() -> None:
     done = run("config-schema")
     assert done.exit_code == 0

@@ -116,6 +116,74 @@ def test_retry__not_once_the_code_is_erased(desk: Desk) -> None:
     assert "(R62)" in done.stderr
 
 
+def undelivered(desk: Desk) -> tuple[str, int, int]:
+    """A request revoked while its establishment had no mailbox, its code's mail dead already; both mails' numbers."""
+    reference, code = dead_code(desk)
+    with desk.house.database.write() as connection:
+        connection.execute(ESTABLISHMENT.update().values(mailbox=None))
+    desk.did("revoke", reference, "--reason", "error")
+    return reference, code, mails(desk, "--kind", "revoked")[0]["id"]
+
+
+@pytest.mark.rule("R15", "R58")
+def test_born_dead__is_journaled_and_the_operators_know_its_number(desk: Desk) -> None:
+    reference, _, revoked = undelivered(desk)
+    kind, data, _ = last_event(desk)
+    assert (kind, data["mail"], data["fault"], data["reference"]) == ("mail_dead", revoked, "no_mailbox", reference)
+    alert = mails(desk, "--kind", "mail-undeliverable")[0]["id"]
+    shown = " ".join(desk.oda("mail", "show", str(alert)).stdout.split())
+    assert f"Le courriel n° {revoked} « droits révoqués »" in shown
+
+
+@pytest.mark.rule("R14", "R15", "R58", "R62")
+def test_retry__all_of_an_establishment_once_it_has_a_mailbox(desk: Desk) -> None:
+    reference, code, revoked = undelivered(desk)
+    without = desk.oda("mail", "retry", "--uai", make.UAI)
+    assert (without.exit_code, f"oda establishment set-mailbox {make.UAI} ADRESSE" in without.stderr) == (1, True)
+    new = "nouvelle@ac-toulouse.fr"
+    done = desk.oda("establishment", "set-mailbox", make.UAI, new, "--why", "annuaire faux")
+    assert done.stdout.splitlines()[1] == (
+        f"2 courriels n'avaient pas pu partir : les renvoyer avec « oda mail retry --uai {make.UAI} »."
+    )
+    done = desk.oda("mail", "retry", "--uai", make.UAI.lower())
+    leaving = mails(desk, "--kind", "revoked", "--stage", "pending")[0]
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"Courriel n° {code} : refusé. Le code du courriel n° {code} a été effacé")
+    assert f"Réémettre un code pour la demande {reference}. (R62)" in first
+    assert second == (
+        f"Courriel n° {revoked} : à envoyer, remplacé par le n° {leaving['id']} pour la boîte d'aujourd'hui."
+    )
+    assert leaving["recipient"] == new
+    told = f"{make.UAI} : 1 courriel refusé sur 2, rien n'y a changé ; 1 courriel à envoyer.\n"
+    assert (done.exit_code, done.stderr) == (1, told)
+    desk.oda("mail", "discard", str(code), "--why", "demande close")
+    done = desk.oda("mail", "retry", "--uai", make.UAI)
+    assert (done.exit_code, done.stdout) == (
+        0, f"Aucun courriel de {make.UAI} n'attend une autre adresse : rien à renvoyer.\n",
+    )  # fmt: skip
+
+
+@pytest.mark.rule("R15", "R58")
+def test_retry__one_of_an_establishment_in_the_singular(desk: Desk) -> None:
+    _, code, revoked = undelivered(desk)
+    desk.oda("mail", "discard", str(code), "--why", "demande close")
+    set_it = desk.oda("establishment", "set-mailbox", make.UAI, "a@ac-toulouse.fr", "--why", "annuaire faux")
+    assert "1 courriel n'avait pas pu partir : le renvoyer avec" in set_it.stdout
+    done = desk.oda("mail", "retry", "--uai", make.UAI)
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, f"{make.UAI} : 1 courriel à envoyer.")
+    assert last_event(desk)[1]["mail"] == revoked
+
+
+def test_retry__a_number_or_an_establishment(desk: Desk) -> None:
+    for args in ((), ("3", "--uai", make.UAI)):
+        done = desk.oda("mail", "retry", *args)
+        assert (done.exit_code, "Donner le numéro d'un courriel, ou --uai UAI." in done.stderr) == (2, True)
+    unknown = desk.oda("mail", "retry", "--uai", "0319999X")
+    assert (unknown.exit_code, "(R11)" in unknown.stderr) == (1, True)
+    refused = desk.oda("mail", "retry", "--uai", make.UAI, who=AS_READER)
+    assert (refused.exit_code, "(R2)" in refused.stderr) == (1, True)
+
+
 @pytest.mark.rule("R58", "R64")
 def test_discard__with_a_reason_beside_the_journal(desk: Desk) -> None:
     _, dead = dead_code(desk)

@@ -1,0 +1,96 @@
+"""Mails stored dead for want of a mailbox: who is told, in which transaction, under which number (R15, R58)."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine
+
+from notifications.catalogue import CATALOGUE
+from notifications.mail import Mail
+from notifications.vocabulary import Fault, Kind, Stage
+from states.happening import Happening
+from states.vocabulary import Trigger
+from tests.kit import factories as f
+from tests.notifications.happenings import expired, happening
+from tests.notifications.office import Office, draft
+
+
+def nowhere(number: int, uai: str) -> Happening:
+    return replace(expired(number, uai), establishment=f.establishment(uai, mailbox=None))
+
+
+def listen(office: Office) -> list[Mail]:
+    told: list[Mail] = []
+    office.mailer.on_born_dead = lambda _, mail: told.append(mail)
+    return told
+
+
+@pytest.mark.rule("R15", "R58")
+def test_born_dead__is_told_with_its_number_in_the_journal_and_to_the_operators(office: Office) -> None:
+    told = listen(office)
+    office.react(happening(Trigger.DECLARE), happening(Trigger.REVOKE, mailbox=None))
+    [dead] = office.mails(stages=[Stage.DEAD])
+    assert told == [dead]
+    assert (dead.kind, dead.fault, dead.recipient, dead.uai) == (Kind.REVOKED, Fault.NO_MAILBOX, "", f.UAI)
+    alert = office.only(Kind.MAIL_UNDELIVERABLE)
+    assert CATALOGUE[alert.kind].decode(alert.context).mail == dead.id
+    office.send()
+    [text] = [got.text for got in office.relay.received if "n'a pas pu partir" in got.text]
+    assert f"Le courriel n° {dead.id} « droits révoqués » n'a pas pu partir." in " ".join(text.split())
+
+
+@pytest.mark.rule("R15", "R58")
+def test_born_dead__two_in_one_batch_each_have_their_own_number(office: Office) -> None:
+    known = replace(f.facts_for(Trigger.REVOKE), others=())
+    assert known.request
+    other = replace(known, request=replace(known.request, reference="ODA-2027-00099"))
+    office.react(
+        happening(Trigger.REVOKE, facts=known, mailbox=None),
+        happening(Trigger.REVOKE, facts=other, mailbox=None, command={"reference": "ODA-2027-00099"}),
+    )
+    dead = {mail.reference: mail.id for mail in office.mails(stages=[Stage.DEAD])}
+    alerts = office.mails(kind=Kind.MAIL_UNDELIVERABLE)
+    assert {one.reference: CATALOGUE[one.kind].decode(one.context).mail for one in alerts} == dead
+    assert len(dead) == 2
+
+
+@pytest.mark.rule("R55", "R58")
+def test_born_dead__what_cannot_be_told_is_not_stored(office: Office) -> None:
+    def broken(_: Connection, __: Mail) -> None:
+        raise OSError("the journal is gone")
+
+    office.mailer.on_born_dead = broken
+    with pytest.raises(OSError, match="journal"):
+        office.react(happening(Trigger.REVOKE, mailbox=None))
+    assert office.mails() == []
+
+
+@pytest.mark.rule("R10", "R58")
+def test_born_dead__with_a_known_key_is_told_once(office: Office) -> None:
+    told = listen(office)
+    notice = draft("year_end_notice_one", recipient="", dedupe_key="year-end-notice:2026-2027:0310001H")
+    assert (office.enqueue(notice, notice), office.enqueue(notice)) == (1, 0)
+    assert [mail.id for mail in told] == [office.only().id]
+
+
+@pytest.mark.rule("R15", "R54")
+def test_born_dead__at_a_year_end_the_others_are_still_stored_at_once(office: Office) -> None:
+    told = listen(office)
+    with_one = [expired(number, f"031{number:04}H") for number in range(40)]
+    happenings = [*with_one[:20], nowhere(50, "0310050H"), *with_one[20:], nowhere(51, "0310051H")]
+    inserts: list[bool] = []
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def count(_c: object, _cursor: object, statement: str, _p: object, _x: object, executemany: bool) -> None:
+        if statement.upper().startswith("INSERT INTO OUTGOING_MAIL"):
+            inserts.append(executemany)
+
+    try:
+        office.react(*happenings)
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert [mail.uai for mail in told] == ["0310050H", "0310051H"]
+    assert {mail.kind for mail in told} == {Kind.YEAR_END}
+    assert inserts == [True, False, True, False]
+    assert [mail.uai for mail in office.mails()] == [one.request.uai for one in happenings]
