@@ -10,19 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, case, func, literal, select, update
+from sqlalchemy import Connection, select, update
 
 from notifications.bulk import update_rows
-from notifications.columns import UtcDateTime
 from notifications.mail import COLUMNS, Mail, read
 from notifications.outcomes import Outcome, RetryRules, Verdict
 from notifications.tables import MAILS
 from notifications.vocabulary import Fault, Stage
 
-GRACE = timedelta(seconds=5)
-"""How long past its end a lease is left alone, so that whoever holds it may still complete."""
-
 FREE: Final[dict[str, Any]] = {"lease_token": None, "lease_until": None}
+ENDING: Final = ("stage", "fault", "attempts", "next_attempt_at", "last_reply", "sent_at", "doubted_at")
 _MINE: Final = ("id", "lease_token")
 
 
@@ -39,12 +36,12 @@ class Claim:
         return {"b_id": self.mail.id, "b_lease_token": self.token}
 
 
-def due_count(connection: Connection, now: datetime, limit: int) -> int:
-    """How many mails are to be sent or to be taken back, counted up to ``limit``: a read, so that polling is cheap."""
-    due = select(MAILS.c.id).where(MAILS.c.next_attempt_at <= now).limit(limit).subquery()
-    lost = select(MAILS.c.id).where(MAILS.c.lease_until <= now - GRACE).limit(limit).subquery()
-    counted = [connection.execute(select(func.count()).select_from(some)).scalar_one() for some in (due, lost)]
-    return min(limit, sum(counted))
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The numbers of the mails that may leave, and the mails that ended as they have become."""
+
+    begun: set[int]
+    ended: dict[int, Mail]
 
 
 def hold(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
@@ -75,21 +72,48 @@ def freeze(connection: Connection, worded: Sequence[tuple[Claim, dict[str, Any]]
     return [replace(held, mail=replace(held.mail, **words)) for held, words in worded]
 
 
-def begin(connection: Connection, held: Claim, now: datetime, lease: timedelta) -> bool:
-    """From here on the mail may leave; False when it is no longer ours, or not to be sent any more (R62)."""
-    mail = held.mail
-    values = {"stage": Stage.SENDING.value, "next_attempt_at": None, "lease_until": now + lease}
-    key = held.key | {"b_stage": mail.stage.value}
-    return update_rows(connection, MAILS, (*_MINE, "stage"), tuple(values), [key | values]) == 1
+def record(
+    connection: Connection,
+    begins: Sequence[Claim],
+    ends: Sequence[tuple[Claim, Outcome]],
+    now: datetime,
+    lease: timedelta,
+    rules: RetryRules,
+) -> Recorded:
+    """Record which mails may leave from now on, and what came of others.
+
+    A mail that is somebody else's by now is in neither part of the result, nor one that may not be sent any more (R57,
+    R62).
+    """
+    ours = _ours(connection, [*begins, *(held for held, _ in ends)])
+    timely = (held for held in begins if held.mail.not_after > now)
+    begun = [held for held in timely if ours.get(held.mail.id) == held.mail.stage.value]
+    after = {held.mail.id: (held, _after(held.mail, end, now, rules)) for held, end in ends if held.mail.id in ours}
+    leaving = {"stage": Stage.SENDING.value, "next_attempt_at": None, "lease_until": now + lease}
+    update_rows(connection, MAILS, ("id",), tuple(leaving), [{"b_id": held.mail.id} | leaving for held in begun])
+    rows = [{"b_id": number} | _stored(values) for number, (_, values) in after.items()]
+    update_rows(connection, MAILS, ("id",), (*ENDING, *FREE), rows)
+    return Recorded(
+        begun={held.mail.id for held in begun},
+        ended={number: replace(held.mail, **values, lease_token=None) for number, (held, values) in after.items()},
+    )
 
 
-def complete(connection: Connection, held: Claim, outcome: Outcome, now: datetime, rules: RetryRules) -> Mail | None:
-    """Record what came of a sending; returns the mail as it has become, None when the lease was lost meanwhile."""
-    values = _after(held.mail, outcome, now, rules)
-    stored = values | {"stage": values["stage"].value, "fault": values["fault"] and values["fault"].value} | FREE
-    if update_rows(connection, MAILS, _MINE, tuple(stored), [held.key | stored]) != 1:
-        return None
-    return replace(held.mail, **values, lease_token=None)
+def _ours(connection: Connection, held: Sequence[Claim]) -> dict[int, str]:
+    """The stages of those of these mails that are still ours, locked in one order until the transaction's end."""
+    tokens = {claim.mail.id: claim.token for claim in held}
+    found = (
+        select(MAILS.c.id, MAILS.c.stage, MAILS.c.lease_token)
+        .where(MAILS.c.id.in_(tokens))
+        .order_by(MAILS.c.id)
+        .with_for_update()
+    )
+    rows = connection.execute(found).all()
+    return {number: stage for number, stage, token in rows if token == tokens[number]}
+
+
+def _stored(after: dict[str, Any]) -> dict[str, Any]:
+    return after | {"stage": after["stage"].value, "fault": after["fault"] and after["fault"].value} | FREE
 
 
 def release(connection: Connection, held: Sequence[Claim]) -> None:
@@ -113,7 +137,7 @@ def _after(mail: Mail, outcome: Outcome, now: datetime, rules: RetryRules) -> di
     }[outcome.verdict]
     if stage is Stage.RETRY and attempts >= rules.max_attempts:
         stage, fault = Stage.DEAD, Fault.EXHAUSTED
-    elif stage is Stage.RETRY or (stage is Stage.UNCERTAIN and rules.retry_uncertain and not mail.doubted_at):
+    elif stage is Stage.RETRY or (stage is Stage.UNCERTAIN and rules.doubt_allows(attempts) and not mail.doubted_at):
         next_at = now + rules.delay(attempts, mail.id)
     return {
         "stage": stage,
@@ -124,35 +148,3 @@ def _after(mail: Mail, outcome: Outcome, now: datetime, rules: RetryRules) -> di
         "sent_at": now if stage is Stage.SENT else None,
         "doubted_at": mail.doubted_at or (now if stage is Stage.UNCERTAIN else None),
     }
-
-
-def take_back(connection: Connection, now: datetime, rules: RetryRules) -> int:
-    """Mails whose lease ran out become uncertain: whoever had begun them died, and may have sent them.
-
-    The first time such a mail is retried by itself if the setting allows; returns how many.
-    """
-    again = case((MAILS.c.doubted_at.is_(None), literal(now, UtcDateTime())), else_=None)
-    return connection.execute(
-        update(MAILS)
-        .where(MAILS.c.lease_until <= now - GRACE)
-        .values(
-            stage=Stage.UNCERTAIN.value,
-            fault=Fault.LEASE_LOST.value,
-            attempts=MAILS.c.attempts + 1,
-            next_attempt_at=again if rules.retry_uncertain else None,
-            doubted_at=case((MAILS.c.doubted_at.is_(None), literal(now, UtcDateTime())), else_=MAILS.c.doubted_at),
-            **FREE,
-        )
-    ).rowcount
-
-
-def cancel_late(connection: Connection, now: datetime) -> int:
-    """Cancel the mails whose last hour has come (R57); returns how many.
-
-    One that may have left already stays uncertain, and is not sent again.
-    """
-    late = (MAILS.c.next_attempt_at.is_not(None), MAILS.c.not_after <= now)
-    doubtful = MAILS.c.stage == Stage.UNCERTAIN.value
-    connection.execute(update(MAILS).where(*late, doubtful).values(next_attempt_at=None, **FREE))
-    values = {"stage": Stage.CANCELLED.value, "fault": Fault.TOO_LATE.value, "next_attempt_at": None, **FREE}
-    return connection.execute(update(MAILS).where(*late).values(values)).rowcount

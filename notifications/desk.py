@@ -1,12 +1,12 @@
 """The dispatcher's hand in the database: each method is one short transaction, called from a thread."""
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from notifications import claims, papers, pauses, seals
+from notifications import claims, lapses, papers, pauses, seals
 from notifications.attachments import Attachment
 from notifications.catalogue import CATALOGUE
 from notifications.claims import Claim
@@ -23,6 +23,7 @@ from notifications.rendering import Unrenderable
 from notifications.settings import MailSettings
 from notifications.smtp import RelayTrouble
 from notifications.vocabulary import Fault, RelayFault, Stage
+from states.commands import Code
 
 OnDead = Callable[[Connection, Mail], None]
 OnPause = Callable[[Connection, Pause], None]
@@ -61,32 +62,35 @@ class Desk:
     def look(self, limit: int) -> tuple[int, Pause | None]:
         """How many mails ask for something, up to ``limit``, and what the relay suffers from."""
         with self._database.read() as connection:
-            return claims.due_count(connection, self._clock.now(), limit), pauses.stored(connection)
+            return lapses.due_count(connection, self._clock.now(), limit), pauses.stored(connection)
 
     def keep_house(self) -> None:
         """Take back what was interrupted, cancel what is too late (R57)."""
         now = self._clock.now()
         with self._database.write() as connection:
-            claims.take_back(connection, now, self._rules)
-            claims.cancel_late(connection, now)
+            lapses.take_back(connection, now, self._rules)
+            lapses.cancel_late(connection, now)
 
     def take(self, limit: int) -> list[Claim]:
         """Hold the next mails, their words frozen; one whose words cannot be made dies here, alone."""
+        now = self._clock.now()
         with self._database.write() as connection:
-            held = claims.hold(connection, self._clock.now(), self._lease, limit)
-            ready = [claim for claim in held if claim.mail.body]
+            held = claims.hold(connection, now, self._lease, limit)
             worded: list[tuple[Claim, dict[str, Any]]] = []
-            for claim in held:
-                if claim.mail.body:
-                    continue
+            unworded: list[tuple[Claim, Outcome]] = []
+            for claim in (claim for claim in held if not claim.mail.body):
                 try:
                     worded.append((claim, self._words(claim.mail)))
                 except _UNWORDED as error:
-                    self._settle(connection, claim, Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200]))
-            ready += claims.freeze(connection, worded)
+                    unworded.append((claim, Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])))
+            ready = [claim for claim in held if claim.mail.body] + claims.freeze(connection, worded)
+            if unworded:
+                died = claims.record(connection, (), unworded, now, self._lease, self._rules)
+                self._tell(connection, died.ended.values(), now)
             crash_point("mail.claiming")
         place = {claim.mail.id: position for position, claim in enumerate(held)}
-        return sorted(ready, key=lambda claim: place[claim.mail.id])
+        # All of a slice without words is not the end of what is due.
+        return sorted(ready, key=lambda claim: place[claim.mail.id]) if ready or not held else self.take(limit)
 
     def _words(self, mail: Mail) -> dict[str, Any]:
         facts = CATALOGUE[mail.kind].decode(mail.context)
@@ -118,29 +122,34 @@ class Desk:
         except (PaperUnmakeable, DocumentMissing) as error:
             return Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])
 
-    def code_of(self, mail: Mail) -> str | Outcome:
-        """The code in clear as its seal stands now, or why there is nothing to send (R62)."""
+    def code_of(self, mail: Mail) -> Code | Outcome:
+        """The code as its seal stands now, or why there is nothing to send (R62).
+
+        Not a bare text: asyncio, told to debug, writes in its log what a thread returns (R60).
+        """
         with self._database.read() as connection:
             ciphertext = seals.ciphertext_of(connection, mail.seal_id or "")
         if ciphertext is None:
             return Outcome(Verdict.CANCELLED, Fault.CODE_ERASED)
         try:
-            return self._mailer.sealer.open(ciphertext, mail.reference or "")
+            return Code(clear=self._mailer.sealer.open(ciphertext, mail.reference or ""))
         except seals.CodeUnreadable as error:
             return Outcome(Verdict.DEAD, Fault.CODE_UNREADABLE, str(error))
 
     def write(self, entries: list[Entry]) -> list[Written]:
         """Record what began and what came of it, in one transaction."""
         now = self._clock.now()
+        begins = [entry.held for entry in entries if isinstance(entry, Begin)]
+        ends = [(entry.held, entry.outcome) for entry in entries if isinstance(entry, Finish)]
         with self._database.write() as connection:
-            written: list[Written] = [
-                claims.begin(connection, entry.held, now, self._lease)
-                if isinstance(entry, Begin)
-                else self._settle(connection, entry.held, entry.outcome)
-                for entry in entries
-            ]
-            crash_point("mail.recording" if any(isinstance(one, Finish) for one in entries) else "mail.beginning")
-        return written
+            recorded = claims.record(connection, begins, ends, now, self._lease, self._rules)
+            self._tell(connection, recorded.ended.values(), now)
+            crash_point("mail.recording" if ends else "mail.beginning")
+        stages = {number: mail.stage for number, mail in recorded.ended.items()}
+        numbers = [(entry, entry.held.mail.id) for entry in entries]
+        return [
+            number in recorded.begun if isinstance(entry, Begin) else stages.get(number) for entry, number in numbers
+        ]
 
     def give_back(self, held: Sequence[Claim]) -> None:
         """These mails wait as before: the relay is in trouble, or the dispatcher stops."""
@@ -160,11 +169,10 @@ class Desk:
         with self._database.write() as connection:
             pauses.lift(connection)
 
-    def _settle(self, connection: Connection, held: Claim, outcome: Outcome) -> Stage | None:
-        now = self._clock.now()
-        mail = claims.complete(connection, held, outcome, now, self._rules)
-        if mail and mail.stage is Stage.DEAD:
-            self._on_dead(connection, mail)
-            alert = self._mailer.mail_dead_alert(mail)
-            self._mailer.enqueue(connection, [alert] if alert else [], now)
-        return mail.stage if mail else None
+    def _tell(self, connection: Connection, ended: Iterable[Mail], now: datetime) -> None:
+        """Of the dead: last of all, for the journal's lock comes after the mails' wherever both are taken."""
+        for mail in ended:
+            if mail.stage is Stage.DEAD:
+                self._on_dead(connection, mail)
+                alert = self._mailer.mail_dead_alert(mail)
+                self._mailer.enqueue(connection, [alert] if alert else [], now)

@@ -14,7 +14,7 @@ from email.message import Message
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
-from email.policy import compat32
+from email.policy import Compat32
 from email.utils import format_datetime, formataddr
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +29,20 @@ if TYPE_CHECKING:
 else:
     Part = Message  # generic for the type checker alone
 
-WIRE: Final = compat32.clone(linesep="\r\n", max_line_length=78)
+LINE: Final = 78
+
+
+
+class _Wire(Compat32):
+    """The wire's policy; a header that is short and plain is written as it is, all others the library folds."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if isinstance(value, str) and len(name) + len(value) < LINE and value.isascii() and value.isprintable():
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+WIRE: Final = _Wire(linesep="\r\n", max_line_length=LINE)
 
 
 def new_message_id(settings: MailSettings) -> str:
@@ -37,6 +50,7 @@ def new_message_id(settings: MailSettings) -> str:
     return f"<{uuid.uuid4().hex}@{settings.id_domain}>"
 
 
+@lru_cache(maxsize=4096)
 def usable_address(text: str) -> bool:
     """Whether this can stand as a recipient: one plain ASCII address, nothing that could add a header."""
     if not text.isascii() or not text.isprintable():

@@ -55,6 +55,10 @@ class RetryRules:
         delays = tuple(timedelta(seconds=seconds) for seconds in settings.retry_after_seconds)
         return cls(settings.max_attempts, delays, settings.retry_uncertain)
 
+    def doubt_allows(self, attempts: int) -> bool:
+        """Whether a mail in doubt for the first time, after that many attempts, is sent again by itself."""
+        return self.retry_uncertain and attempts < self.max_attempts
+
     def delay(self, attempts: int, mail: int = 0) -> timedelta:
         """How long to wait after that many attempts, counted from 1; up to a quarter longer, by the mail's number."""
         spread = crc32(f"{mail}:{attempts}".encode()) / 2**32

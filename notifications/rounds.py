@@ -1,21 +1,19 @@
 """One round of sending: all that is due, over several kept connections, each mail begun and recorded on its own."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 from notifications.attachments import Attachment
 from notifications.claims import Claim
 from notifications.desk import Desk
-from notifications.ledger import Begin, Finish, Ledger
+from notifications.feed import Feed
+from notifications.ledger import GATHERING, Begin, Finish, Ledger
 from notifications.mail import Mail
 from notifications.masking import masked
 from notifications.message import compose, usable_address
 from notifications.outcomes import Outcome, Verdict
 from notifications.ports import crash_point
-from notifications.rendering import Unrenderable
 from notifications.settings import MailSettings
 from notifications.smtp import RelayConnection, RelayTrouble
 from notifications.vocabulary import Fault, Stage
@@ -36,9 +34,8 @@ class Round:
         self.trouble: RelayTrouble | None = None
         self.answered = asyncio.Event()
         self._desk, self._settings, self._relay, self._must_stop = desk, settings, relay, must_stop
-        self._ledger = Ledger(desk.write)
-        self._held: deque[Claim] = deque()
-        self._feeding = asyncio.Lock()
+        self._ledger = Ledger(desk.write, GATHERING if settings.connections > 1 else 0)
+        self._feed = Feed(desk.take, SLICE * settings.connections)
 
     async def run(self, connections: int) -> int:
         """Send over that many connections; returns how many mails the relay took.
@@ -51,8 +48,9 @@ class Round:
         going.cancel()
         others = (self._work() for _ in range(connections - 1)) if self.answered.is_set() else ()
         done = await asyncio.gather(first, *others, return_exceptions=True)
-        if self._held:
-            await asyncio.to_thread(self._desk.give_back, list(self._held))
+        rest = await self._feed.rest()
+        if rest:
+            await asyncio.to_thread(self._desk.give_back, rest)
         for result in done:
             if isinstance(result, BaseException):
                 raise result
@@ -63,9 +61,9 @@ class Round:
         relay, sent, last = self._relay(), 0, None
         try:
             while not (self._must_stop() or self.trouble):
-                if last and not self._held:
+                if last and self._feed.is_empty:
                     sent, last = sent + await self._record(last), None
-                held = await self._next()
+                held = await self._feed.next()
                 if held is None:
                     break
                 crash_point("mail.claimed")
@@ -85,15 +83,6 @@ class Round:
         (stage,) = await self._ledger.put(done)
         crash_point("mail.recorded")
         return int(stage is Stage.SENT)
-
-    async def _next(self) -> Claim | None:
-        """The next mail held, more being held when none is left."""
-        async with self._feeding:
-            if not self._held:
-                self._held.extend(await asyncio.to_thread(self._desk.take, SLICE * self._settings.connections))
-        with suppress(IndexError):
-            return self._held.popleft()
-        return None
 
     async def _handle(self, held: Claim, files: Files, relay: RelayConnection) -> Finish | None:
         """Send one mail that was begun; None when the relay would take none at all, and it was given back."""
@@ -116,10 +105,10 @@ class Round:
                 found = await asyncio.to_thread(self._desk.code_of, mail)
                 if isinstance(found, Outcome):
                     return found
-                code = found
+                code = found.clear
             try:
                 return compose(mail, self._settings, code, files)
-            except (ValueError, Unrenderable) as error:
+            except Exception as error:  # a message that cannot be made stops no other; its words may quote the code
                 return Outcome(Verdict.DEAD, Fault.RENDERING, type(error).__name__)
 
         try:

@@ -1,11 +1,12 @@
 """Who sends which mail: order, leases, tokens, last hours."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
-from notifications import claims
+from notifications import claims, lapses
 from notifications.claims import Claim
 from notifications.outcomes import Outcome, RetryRules, Verdict
 from notifications.tables import MAILS
@@ -17,12 +18,16 @@ RULES = RetryRules(3, (timedelta(seconds=60), timedelta(seconds=300)), retry_unc
 SENT = Outcome(Verdict.SENT, reply="250 Ok")
 
 
+def begun(connection: Connection, found: list[Claim], now: datetime) -> set[int]:
+    return claims.record(connection, found, (), now, LEASE, RULES).begun
+
+
 def claim(office: Office) -> Claim | None:
     """Hold the next mail and begin it."""
     with office.database.write() as connection:
         now = office.clock.now()
         found = claims.hold(connection, now, LEASE, 1)
-        return found[0] if found and claims.begin(connection, found[0], now, LEASE) else None
+        return found[0] if found and begun(connection, found, now) else None
 
 
 def held(office: Office) -> Claim:
@@ -33,13 +38,14 @@ def held(office: Office) -> Claim:
 
 def complete(office: Office, claimed: Claim, outcome: Outcome, rules: RetryRules = RULES) -> Stage | None:
     with office.database.write() as connection:
-        mail = claims.complete(connection, claimed, outcome, office.clock.now(), rules)
+        recorded = claims.record(connection, (), [(claimed, outcome)], office.clock.now(), LEASE, rules)
+        mail = recorded.ended.get(claimed.mail.id)
     return mail.stage if mail else None
 
 
 def take_back(office: Office, rules: RetryRules = RULES) -> int:
     with office.database.write() as connection:
-        return claims.take_back(connection, office.clock.now(), rules)
+        return lapses.take_back(connection, office.clock.now(), rules)
 
 
 def test_claim__codes_first_then_the_oldest(office: Office) -> None:
@@ -70,7 +76,7 @@ def test_hold__alone_leaves_the_mail_as_it_was_and_due_again_later(office: Offic
     office.clock.advance(seconds=120)
     again = held(office)
     with office.database.write() as connection:
-        assert not claims.begin(connection, first, office.clock.now(), LEASE)
+        assert not begun(connection, [first], office.clock.now())
     mail = office.only()
     assert (mail.lease_token, mail.doubted_at) == (again.token, None)
 
@@ -82,8 +88,8 @@ def test_begin__not_of_a_mail_that_was_cancelled_meanwhile(office: Office) -> No
         (first,) = claims.hold(connection, office.clock.now(), LEASE, 1)
     office.clock.advance(days=400)
     with office.database.write() as connection:
-        assert claims.cancel_late(connection, office.clock.now()) == 1
-        assert not claims.begin(connection, first, office.clock.now(), LEASE)
+        assert lapses.cancel_late(connection, office.clock.now()) == 1
+        assert not begun(connection, [first], office.clock.now())
         claims.release(connection, [first])
     assert office.only().stage is Stage.CANCELLED
 
@@ -213,7 +219,7 @@ def test_cancel_late__one_second_before_it_still_leaves(office: Office) -> None:
 def test_due_count__counts_up_to_a_limit_and_sees_lost_leases(office: Office) -> None:
     def due(limit: int) -> int:
         with office.database.read() as connection:
-            return claims.due_count(connection, office.clock.now(), limit)
+            return lapses.due_count(connection, office.clock.now(), limit)
 
     assert due(4) == 0
     office.enqueue(draft(), draft(), draft())

@@ -1,0 +1,85 @@
+"""Mails held ahead of need: none lost, none given twice, what is recorded last is still seen."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from notifications.claims import Claim
+from notifications.feed import Feed
+
+
+def claims_of(count: int) -> list[Claim]:
+    return [cast(Claim, SimpleNamespace(number=number)) for number in range(count)]
+
+
+def giving(stock: list[Claim]) -> Callable[[int], list[Claim]]:
+    def take(limit: int) -> list[Claim]:
+        taken, stock[:limit] = stock[:limit], []
+        return taken
+
+    return take
+
+
+async def all_of(feed: Feed) -> list[Any]:
+    given = []
+    while (one := await feed.next()) is not None:
+        given.append(one)
+    return given
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 40])
+def test_next__gives_each_once_in_order(count: int) -> None:
+    stock = claims_of(count)
+    expected = list(stock)
+    assert asyncio.run(all_of(Feed(giving(stock), 8))) == expected
+
+
+def test_next__several_connections_share_what_is_held() -> None:
+    stock = claims_of(50)
+    expected = list(stock)
+
+    async def share() -> list[list[Any]]:
+        feed = Feed(giving(stock), 8)
+        return await asyncio.gather(*(all_of(feed) for _ in range(5)))
+
+    given = [one for part in asyncio.run(share()) for one in part]
+    assert sorted(given, key=lambda one: one.number) == expected
+
+
+def test_next__sees_what_became_due_since_the_last_look() -> None:
+    stock = claims_of(1)
+
+    async def late() -> list[Any]:
+        feed = Feed(giving(stock), 8)
+        first = await feed.next()
+        stock.extend(claims_of(1))  # the alert about the first, enqueued when it was recorded
+        return [first, await feed.next(), await feed.next()]
+
+    first, second, end = asyncio.run(late())
+    assert first and second
+    assert end is None
+
+
+def test_rest__gives_back_what_nobody_asked_for() -> None:
+    stock = claims_of(20)
+
+    async def stop() -> tuple[Any, list[Claim]]:
+        feed = Feed(giving(stock), 8)
+        return await feed.next(), await feed.rest()
+
+    first, rest = asyncio.run(stop())
+    assert len([first, *rest]) + len(stock) == 20
+
+
+def test_next__tells_each_who_waits_that_the_database_failed() -> None:
+    def take(limit: int) -> list[Claim]:
+        raise RuntimeError("away")
+
+    async def ask() -> list[Any]:
+        feed = Feed(take, 8)
+        return await asyncio.gather(*(feed.next() for _ in range(3)), return_exceptions=True)
+
+    assert [str(error) for error in asyncio.run(ask())] == ["away"] * 3
