@@ -20,12 +20,18 @@ _CODE_CELL = (
     "font:bold 24px/32px Consolas,'Courier New',monospace;letter-spacing:1px"
 )
 _PRE = "padding:12px 16px;background:#eeeeee;color:#161616;font:16px/24px Consolas,'Courier New',monospace"
+_LINK = f"color:{BLUE};overflow-wrap:anywhere"
+_NEXT_LINE = "display:inline-block;max-width:100%"
+"""Rather goes to the next line than is cut after a hyphen; cut all the same when it is longer than a line."""
 _ADDRESS = re.compile(
     r"(?<!\w)(?i:https?)://\w[^\s<>\"«»“”]*"
     r"|(?<![\w.+@/'’!#$%&*=?^`{|}~-])[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?![\w@-]|\.\w)"
 )
 _HYPHENS = re.compile(r"(?:\b[A-Z]{2,8}-)?\b\d{4}-\d{1,6}\b")
 """A school year, a request's reference: not to be cut after a hyphen."""
+_OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]{,30}(?!\S)")
+"""An option of a command, to be copied: not to be cut either."""
+_WHOLE = r'<span style="white-space:nowrap">\g<0></span>'
 _DIGITS = re.compile(r"\d-\d")
 _TRAILING = re.compile(r"[.,;:!?'’…]+$")
 _PAIRS = ((")", "("), ("]", "["), ("}", "{"))
@@ -53,7 +59,7 @@ def _element(block: Block) -> str:
             return _boxed("n", _NOTICE_CELL, told)
         case Lines(lines, verbatim):
             if verbatim:
-                kept = escape("\n".join(lines), quote=False)
+                kept = _OPTION.sub(_WHOLE, escape("\n".join(lines), quote=False))
                 return f'<pre class="v" style="{_BELOW};{_PRE};white-space:pre-wrap">{kept}</pre>'
             return _paragraph("<br>".join(map(inline, lines)))
         case Slot():
@@ -88,8 +94,8 @@ def inline(text: str) -> str:
     done = 0
     for found in _ADDRESS.finditer(text):
         shown = _trimmed(found[0])
-        target = escape(shown if "://" in shown else f"mailto:{shown}")
-        link = f'<a href="{target}" style="color:{BLUE};overflow-wrap:anywhere">{escape(shown, quote=False)}</a>'
+        target, style = (shown, _LINK) if "://" in shown else (f"mailto:{shown}", f"{_LINK};{_NEXT_LINE}")
+        link = f'<a href="{escape(target)}" style="{style}">{escape(shown, quote=False)}</a>'
         pieces += (_escaped(text[done : found.start()]), link)
         done = found.start() + len(shown)
     return "".join(pieces) + _escaped(text[done:])
@@ -99,7 +105,7 @@ def _escaped(text: str) -> str:
     text = escape(text, quote=False)
     if _DIGITS.search(text) is None:  # many times quicker than to look for the whole
         return text
-    return _HYPHENS.sub(r'<span style="white-space:nowrap">\g<0></span>', text)
+    return _HYPHENS.sub(_WHOLE, text)
 
 
 def _trimmed(address: str) -> str:

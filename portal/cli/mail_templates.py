@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from notifications.vocabulary import Kind
+from notifications.vocabulary import AnyKind, Kind, Unstored
 from portal.cli.context import App, pass_app
 from portal.cli.exits import CliFailure, ExitCode, say
 from portal.cli.french import FrenchCommand, LabelledChoice
 from portal.cli.output import emit, json_option
+from states.vocabulary import Labelled
 
 if TYPE_CHECKING:
     from notifications.rendering import Rendered
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from workflow.settings import Settings
 
 _COLUMNS = {"name": "Modèle", "title": "Ce que c'est", "status": "État"}
+_MAILS: tuple[AnyKind, ...] = (*Kind, *Unstored)
 _KINDS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
 
 
@@ -85,13 +87,14 @@ def _found(name: str) -> str:
     help="Montre un courriel avec des données d'exemple et les réglages de l'installation, sans rien envoyer ; le code"
     " est masqué. Sans nom, la liste des courriels.",
 )
-@click.argument("kind", metavar="[COURRIEL]", required=False, type=LabelledChoice(Kind), help="Le courriel.")
+@click.argument(
+    "kind", metavar="[COURRIEL]", required=False, type=LabelledChoice(Labelled, _MAILS), help="Le courriel."
+)
 @click.option("--example", metavar="NOM", help="Un autre exemple du même courriel ; à défaut le premier.")
 @click.option("--html", is_flag=True, help="Écrit la page HTML.")
 @click.option("--open", "in_browser", is_flag=True, help="Ouvre la page HTML dans le navigateur.")
 @pass_app
-def preview(app: App, /, kind: Kind | None, example: str | None, html: bool, in_browser: bool) -> None:
-    from notifications.examples import EXAMPLES
+def preview(app: App, /, kind: AnyKind | None, example: str | None, html: bool, in_browser: bool) -> None:
     from notifications.wordings import Wordings
     from notifications.wordings_folder import TemplatesRefused
     from portal.cli.template_preview import in_a_browser, page, rendered
@@ -100,30 +103,30 @@ def preview(app: App, /, kind: Kind | None, example: str | None, html: bool, in_
     if kind is None:
         if example or html or in_browser:
             raise click.UsageError("Dire quel courriel montrer, par exemple : oda mail preview declared")
-        emit([{"name": one.value, "title": one.label, "examples": _examples(one)} for one in Kind], _KINDS, False)
+        emit([{"name": one.value, "title": one.label, "examples": _examples(one)} for one in _MAILS], _KINDS, False)
         return
     name = _example(kind, example)
     settings = app.settings()
     wordings = Wordings(settings.templates_folder)
     problems = template_problems(settings, wordings)
-    made: Rendered | None = rendered(name, settings, wordings, must=not problems)
+    made: Rendered | None = rendered(kind, name, settings, wordings, must=not problems)
     if made and in_browser:
         click.echo(in_a_browser(made.html, kind.value))
     elif made and html:
         click.echo(made.html.encode(), nl=False)
     elif made:
-        page(name, made, settings, wordings, [one for one in EXAMPLES if one in _examples(kind) and one != name])
+        page(kind, name, made, settings, wordings)
     if problems:
         raise TemplatesRefused(problems)
 
 
-def _examples(kind: Kind) -> list[str]:
-    from notifications.examples import EXAMPLES
+def _examples(kind: AnyKind) -> list[str]:
+    from notifications.examples import examples_of
 
-    return [name for name, (one, _) in EXAMPLES.items() if one is kind]
+    return list(examples_of(kind))
 
 
-def _example(kind: Kind, wanted: str | None) -> str:
+def _example(kind: AnyKind, wanted: str | None) -> str:
     names = _examples(kind)
     if wanted is None:
         return names[0]

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from notifications.contexts import OnRequest
     from notifications.papers import Paper
-    from notifications.wordings import Wordings
     from states.actors import Actor
     from states.school_year import SchoolYear
     from workflow.house import House
@@ -44,7 +43,7 @@ def charter(app: App, reference: str | None, blank: bool, output: Path | None, f
     if bool(reference) is blank:
         raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
     with opened(app) as (house, actor), house.database.read() as connection:
-        here, wordings = house.mailer.surroundings, _wordings(house)
+        here, wordings = house.mailer.surroundings, house.mailer.wordings
         if reference:
             facts = _facts(_seen(house, actor, connection, reference))
             made = papers.charter(facts, here, wordings)
@@ -85,7 +84,7 @@ def year_end(app: App, year: "SchoolYear", output: Path | None, force: bool) -> 
         if actor.role not in (Role.OPERATOR, Role.READER):
             raise NotAllowed("Le bilan de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE (R2).")
         found = stored_year_end_report(
-            connection, str(year), house.mailer.surroundings, _wordings(house), house.clock.now()
+            connection, str(year), house.mailer.surroundings, house.mailer.wordings, house.clock.now()
         )
     if found is None:
         details = ["Que faire : voir « oda year-end preview », ce que ferait sa fin ; le bilan vient avec elle."]
@@ -96,12 +95,6 @@ def year_end(app: App, year: "SchoolYear", output: Path | None, force: bool) -> 
 @failure_for("notifications.papers.model.PaperUnmakeable")
 def _unmakeable(error: Exception) -> CliFailure:
     return CliFailure("Le document ne peut pas être composé.", ExitCode.SETTINGS, [str(error)])
-
-
-def _wordings(house: "House") -> "Wordings":
-    from notifications.wordings import Wordings
-
-    return Wordings(house.settings.templates_folder)
 
 
 def _seen(house: "House", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
@@ -138,7 +131,7 @@ def _slip(house: "House", connection: "Connection", view: "RequestView") -> "Pap
         raise _no_slip("sa clé existante a été étendue, sans code à remettre (R40)", "il n'y a rien à faire signer")
     here = house.mailer.surroundings
     return handover_slip(
-        _facts(view), here, _wordings(house), issued_on=here.day_of(issued_at),
+        _facts(view), here, house.mailer.wordings, issued_on=here.day_of(issued_at),
         expires_on=view.request.expires_on or view.year_end.last_day,
         is_new_code=any(event.trigger is Trigger.REISSUE_CODE for event in view.history),
     )  # fmt: skip

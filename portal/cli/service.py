@@ -75,7 +75,7 @@ def held_lines(held: "Iterable[HeldYear]") -> Iterator[str]:
 def _relay_lines(dispatcher: "Dispatcher") -> Iterator[str]:
     if dispatcher.pause:
         yield f"Le relais de messagerie n'a pas pris les courriels, qui attendent : {dispatcher.pause.fault.label}."
-        yield "  — Que faire : vérifier les réglages mail.relay avec « oda check-config »."
+        yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
 
 
 def _as_json(ticked: "Ticked", sent: int, held: "Iterable[HeldYear]") -> None:

@@ -61,7 +61,7 @@ def _relay(_: Exception) -> CliFailure:
     return CliFailure(
         "Le relais de messagerie ne répond pas, ou refuse la connexion.",
         ExitCode.UNAVAILABLE,
-        ["Que faire : vérifier les réglages du relais avec « oda check-config »."],
+        ["Que faire : lancer « oda mail check », qui dit quel réglage corriger."],
     )
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from notifications.examples import EXAMPLES
+from notifications.catalogue import template_of
+from notifications.examples import examples_of
 from notifications.papers import PaperUnmakeable, papers_of
 from notifications.rendering import Rendered, Renderer, Unrenderable
+from notifications.vocabulary import AnyKind, Unstored
 from notifications.wordings import Wordings
 from portal.cli.cells import printable
 from portal.cli.exits import CliFailure, ExitCode
@@ -21,36 +23,38 @@ if TYPE_CHECKING:
     from workflow.settings import Settings
 
 
-def rendered(example: str, settings: "Settings", wordings: Wordings, *, must: bool) -> Rendered | None:
+def rendered(kind: AnyKind, example: str, settings: "Settings", wordings: Wordings, *, must: bool) -> Rendered | None:
     """The words of an example. When they cannot be made: None, or CliFailure when they ``must``."""
-    kind, facts = EXAMPLES[example]
+    facts, renderer, here = examples_of(kind)[example], Renderer(wordings), surroundings_of(settings)
     try:
-        return Renderer(wordings).render(kind, facts, surroundings_of(settings))
+        return renderer.render_check(facts, here) if isinstance(kind, Unstored) else renderer.render(kind, facts, here)
     except (Unrenderable, RecursionError) as error:
         if must:
             raise CliFailure("Ce courriel ne peut pas être composé.", ExitCode.SETTINGS, [str(error)]) from error
     return None
 
 
-def page(example: str, words: Rendered, settings: "Settings", wordings: Wordings, others: list[str]) -> None:
-    """The mail as a page of text, as its reader would have it; ``others`` are the kind's other examples."""
-    kind, _ = EXAMPLES[example]
+def page(kind: AnyKind, example: str, words: Rendered, settings: "Settings", wordings: Wordings) -> None:
+    """The mail as a page of text, as its reader would have it; the kind's other examples are named."""
     paper = Paper()
     paper.title(f"Aperçu — {kind.label}")
     paper.fact("Exemple", example)
-    paper.fact("Autres exemples", ", ".join(others))
-    paper.fact("Modèle", f"mails/{kind.value}.j2")
+    paper.fact("Autres exemples", ", ".join(one for one in examples_of(kind) if one != example))
+    paper.fact("Modèle", template_of(kind))
     paper.fact("De", settings.mail.sender)
     paper.fact("Objet", words.subject)
-    paper.fact("Joint", ", ".join(_attached(example, settings, wordings)))
+    paper.fact("Joint", ", ".join(_attached(kind, example, settings, wordings)))
     click.echo()
     for line in words.body.split("\n"):
         click.echo(f"  {printable(line)}".rstrip())
 
 
-def _attached(example: str, settings: "Settings", wordings: Wordings) -> list[str]:
+def _attached(kind: AnyKind, example: str, settings: "Settings", wordings: Wordings) -> list[str]:
+    if isinstance(kind, Unstored):
+        return []
+    facts, here = examples_of(kind)[example], surroundings_of(settings)
     try:
-        return [paper.filename for paper in papers_of(*EXAMPLES[example], surroundings_of(settings), wordings)]
+        return [paper.filename for paper in papers_of(kind, facts, here, wordings)]
     except PaperUnmakeable:
         return []  # told with the other problems of the templates
 

@@ -1,6 +1,5 @@
 """A whole installation whose every trace is kept, so that a code can be looked for in all of it (R60)."""
 
-import logging
 import time
 import traceback
 from collections.abc import Iterator
@@ -9,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 
 from notifications.tables import SEALS
 from states.vocabulary import State
+from tests.acceptance import stored
+from tests.acceptance.heard import PARAMETERS, Ear, listening
 from tests.kit import factories as make
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_url
@@ -25,22 +26,9 @@ from workflow.house import bootstrap
 from workflow.settings import find_settings, load_settings
 
 CODES = ("Zq7Xk2Wv9Bn4Tm6R", "Hw5Lp8Yd3Gs6Jc2N", "Fb4Rt9Mz7Kq2Vx5D", "Nj6Cw3Ps8Hg5Ty2L")
-LOUD = ("", "asyncio", "sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "sqlalchemy.orm", "aiosmtplib", "oda",
-        "notifications", "workflow", "portal", "jinja2", "alembic", "PIL", "fontTools")  # fmt: skip
+PIECES = tuple(code[at : at + 8] for code in CODES for at in (0, 4, 8))
+"""Looked for in all that is told: twelve characters of a code, which a line cut short may show, hold one of these."""
 UAIS = (UAI, OTHER, LYCEE)
-
-
-class Ear(logging.Handler):
-    """Keeps all that any logger says: the line, its arguments, the traceback."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.said: dict[str, list[str]] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
-        line = f"{record.getMessage()} {record.args!r} {record.stack_info or ''} {trace}"
-        self.said.setdefault(record.name, []).append(line)
 
 
 class Searched:
@@ -49,14 +37,15 @@ class Searched:
     def __init__(self, desk: Desk, relay: ScriptedRelay, folder: Path, ear: Ear) -> None:
         self.desk, self.relay, self.folder, self.ear = desk, relay, folder, ear
         self.clock = desk.clock
+        self.database = desk.house.database
         self.begun = time.time()
-        self.written: list[str] = []
+        self.written: list[str | bytes] = []
 
     def oda(self, *words: str, typed: str | None = None, code: int | None = 0, who: str = AS_OPERATOR) -> Result:
         """Run a command, its output kept with the traceback of whatever it raised."""
         done = self.desk.oda(*words, typed=typed, who=who)
         trace = "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else ""
-        self.written += [done.output, done.stderr, trace]
+        self.written += [done.stdout_bytes, done.stderr, trace]
         assert code is None or done.exit_code == code, done.output
         return done
 
@@ -72,7 +61,9 @@ class Searched:
     def issue(self, reference: str, clear: str) -> str:
         """Issue the code from a pipe; returns its ciphertext."""
         self.oda("request", "issue-code", reference, typed=f"{clear}\n")
-        return self.ciphertext(reference)
+        sealed = self.ciphertext(reference)
+        assert any(sealed in line for line in self.ear.said[PARAMETERS]), "what the database is given is heard"
+        return sealed
 
     def tick(self, **later: float) -> None:
         """Let time pass, then the schedule and the mails, as cron does."""
@@ -82,7 +73,7 @@ class Searched:
     def ciphertext(self, reference: str) -> str:
         """The one sealed code of a request."""
         query = SEALS.select().where(SEALS.c.reference == reference, SEALS.c.ciphertext.is_not(None))
-        with self.desk.house.database.read() as connection:
+        with self.database.read() as connection:
             return str(connection.execute(query).one().ciphertext)
 
     def look(self) -> None:
@@ -90,82 +81,60 @@ class Searched:
         self.oda("mail", "list", "--json")
         self.oda("request", "list", "--all", "--json")
         self.oda("journal", "verify")
-        for mail in self._mails():
-            self.oda("mail", "show", str(mail))
-            self.oda("mail", "show", str(mail), "--json")
+        for mail in self._column("SELECT id FROM outgoing_mail ORDER BY id"):
+            self.oda("mail", "show", mail)
+            self.oda("mail", "show", mail, "--json")
         for reference in self._references():
             self.oda("request", "show", reference)
             self.oda("request", "show", reference, "--json")
         found = search(CODES, self.folder)  # before SQLite's log is emptied
-        found += self.hits(*CODES)
+        found += self.told(*PIECES) + self.kept(*CODES)
         assert not found, "\n".join(map(str, found))
 
+    def print_papers(self) -> None:
+        """Every paper of every request, for the next look."""
+        for reference in self._references():
+            self.oda("paper", "charter", reference, "-o", "-")
+            self.oda("paper", "slip", reference, "-o", "-", code=None)
+
     def hits(self, *secrets: str) -> list[Hit]:
-        """Where these stand: files, rows, logs, outputs. What was logged and written is searched once."""
-        told = {**self.ear.said, "outputs": self.written}
+        """Where these stand: files, rows, logs, outputs."""
+        return self.told(*secrets) + self.kept(*secrets)
+
+    def told(self, *secrets: str) -> list[Hit]:
+        """Where these stand in what was logged and written since the last time."""
+        said, outputs = self.ear.said, self.written
         self.ear.said, self.written = {}, []
-        texts = {name: "\n".join(lines) for name, lines in told.items()}
-        found = [hit for name, said in texts.items() for hit in search(secrets, said, name=name)]
-        return found + self.kept(*secrets)
+        found = [hit for name, lines in said.items() for hit in search(secrets, "\n".join(lines), name=name)]
+        papers = [one for one in outputs if isinstance(one, bytes) and one.startswith(b"%PDF")]
+        pages = [one if isinstance(one, bytes) else one.encode() for one in outputs if one not in papers]
+        for one in (*papers, b"\n".join(pages)):
+            found += search(secrets, one, name="outputs")
+        return found
 
     def kept(self, *secrets: str) -> list[Hit]:
         """Where these stand in the files of the installation and in the rows of its database, as they are now.
 
         All that SQLite wrote is first brought into its file, over what it had there.
         """
-        self._checkpoint()
-        return search(secrets, self.folder) + search(secrets, self._rows(), name="rows")
+        if not self.database.is_postgresql:
+            stored.checkpoint(self.database)
+        return search(secrets, self.folder) + search(secrets, stored.rows(self.database), name="rows")
 
     def on_disk(self, *secrets: str) -> list[Hit]:
-        """Where these stand in the files of the PostgreSQL server itself, its log of writes included."""
-        if not self.desk.house.database.is_postgresql:
+        """Where these stand in what PostgreSQL itself keeps: its files, its log of writes, its log, a dump."""
+        if not self.database.is_postgresql:
             return []
-        with self.desk.house.database.read() as connection:
-            folder = Path(connection.execute(text("SHOW data_directory")).scalar_one())
-        files = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime >= self.begun]
-        assert files
-        return [hit for path in files for hit in search(secrets, path, deep=False)]
+        files = stored.server_files(self.database, self.begun)
+        found = [hit for path in files for hit in search(secrets, path, deep=False)]
+        return found + search(secrets, stored.dump(self.database), name="dump")
 
-    def _checkpoint(self) -> None:
-        if self.desk.house.database.is_postgresql:
-            return
-        with self.desk.house.database.engine.connect() as connection:
-            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _rows(self) -> str:
-        """Every value of every table as text, whatever the database."""
-        with self.desk.house.database.read() as connection:
-            names = inspect(connection).get_table_names()
-            assert {"event", "event_note", "outgoing_mail", "seal"} <= set(names), names
-            rows = [tuple(row) for name in names for row in connection.execute(text(f'SELECT * FROM "{name}"'))]
-        return "\n".join(str(value) for row in rows for value in row if value is not None)
-
-    def _mails(self) -> list[int]:
-        with self.desk.house.database.read() as connection:
-            return list(connection.execute(text("SELECT id FROM outgoing_mail ORDER BY id")).scalars())
+    def _column(self, query: str) -> list[str]:
+        with self.database.read() as connection:
+            return [str(value) for value in connection.execute(text(query)).scalars()]
 
     def _references(self) -> list[str]:
-        with self.desk.house.database.read() as connection:
-            return list(
-                connection.execute(text("SELECT reference FROM delegation_request ORDER BY reference")).scalars()
-            )
-
-
-@contextmanager
-def listening() -> Iterator[Ear]:
-    """Every logger there is, at its loudest."""
-    ear = Ear()
-    names = {*LOUD, *logging.root.manager.loggerDict}
-    levels = {name: logging.getLogger(name).level for name in names}
-    logging.root.addHandler(ear)
-    for name in names:
-        logging.getLogger(name).setLevel(logging.DEBUG)
-    try:
-        yield ear
-    finally:
-        logging.root.removeHandler(ear)
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+        return self._column("SELECT reference FROM delegation_request ORDER BY reference")
 
 
 @contextmanager
@@ -173,9 +142,8 @@ def searched(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """An installation in an empty folder with a relay of its own, heard from its first word."""
     clock = FakeClock(make.NOW)
     monkeypatch.setattr("workflow.house.SystemClock", lambda: clock)
-    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
     monkeypatch.setenv("ODA_DEBUG", "1")
-    with listening() as ear, ScriptedRelay() as relay, fresh_url(backend, folder) as url:
+    with listening(monkeypatch) as ear, ScriptedRelay() as relay, fresh_url(backend, folder) as url:
         config = make_installation(folder, url, clock)
         with config.open("a") as file:
             file.write(f"    port: {relay.port}\n    security: none\n")
@@ -184,3 +152,9 @@ def searched(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             yield Searched(Desk(config, house, clock), relay, folder, ear)
         finally:
             house.close()
+
+
+@pytest.fixture
+def here(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searched]:
+    with searched(backend, tmp_path, monkeypatch) as here:
+        yield here

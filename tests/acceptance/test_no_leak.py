@@ -2,20 +2,14 @@
 else (R60, R61, R62, R71)."""
 
 import base64
-import traceback
-from collections.abc import Iterator
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from notifications.sealing import CodeUnreadable, Sealer
 from notifications.vocabulary import Stage
-from states.case import Refused, SealCode
-from states.commands import Code, IssueCode, ReissueCode
-from states.vocabulary import ReissueReason
-from tests.acceptance.searched import CODES, UAIS, Searched, searched
+from tests.acceptance.searched import CODES, PIECES, UAIS, Searched, here
 from tests.kit.leaks import search
 from tests.kit.smtp import Fault
 from tests.portal.cli.desk import AS_CHEF
@@ -23,10 +17,7 @@ from tests.portal.cli.desk import AS_CHEF
 FIRST, SECOND, THIRD, FOURTH = CODES
 
 
-@pytest.fixture
-def here(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searched]:
-    with searched(backend, tmp_path, monkeypatch) as here:
-        yield here
+__all__ = ["here"]
 
 
 def code_mail(here: Searched, reference: str) -> tuple[int, Stage]:
@@ -38,14 +29,31 @@ def code_mail(here: Searched, reference: str) -> tuple[int, Stage]:
 
 
 def at_the_relay(here: Searched, code: str) -> int:
-    """How many messages the relay took that carry this code."""
-    return sum(bool(search(code, got.content)) for got in here.relay.received)
+    """How many messages the relay took that carry this code: to the right mailbox alone, in each of its two texts."""
+    carrying = [got for got in here.relay.received if search(code, got.content)]
+    for got in carrying:
+        assert got.recipients in {(f"ce.{uai.lower()}@ac-toulouse.fr",) for uai in UAIS}
+        message = message_from_bytes(got.content, policy=policy.default)
+        parts = [part for part in message.walk() if not part.is_multipart()]
+        assert [part.get_content_type() for part in parts] == ["text/plain", "text/html", "application/pdf"]
+        text, html, slip = (part.get_content() for part in parts)
+        assert [line.strip() for line in text.splitlines()].count(code) == text.count(code) == 1
+        assert html.count(f">{code}<") == html.count(code) == 1
+        assert slip.startswith(b"%PDF-")
+        assert search(PIECES, slip) == []
+        assert (
+            search(PIECES, "\n".join(f"{name}: {value}" for part in message.walk() for name, value in part.items()))
+            == []
+        )
+    assert search(PIECES, "\n".join(said.command for said in here.relay.transcript)) == []
+    return len(carrying)
 
 
 @pytest.mark.rule("R60", "R61", "R62")
 def test_life__sent_after_troubles_replaced_handed_over(here: Searched) -> None:
     reference = here.request(UAIS[0], 1)
     sealed = here.issue(reference, FIRST)
+    here.print_papers()
     here.look()
     assert here.kept(sealed), "the search finds the ciphertext, so it would find the code"
 
@@ -83,6 +91,7 @@ def test_life__sent_after_troubles_replaced_handed_over(here: Searched) -> None:
     here.oda("request", "confirm-handover", reference, "--handed-on", "2026-10-12", who=AS_CHEF)
     assert here.kept(replacing) == []
     here.tick(hours=1)
+    here.print_papers()
     here.look()
     assert at_the_relay(here, FIRST) == 2
     assert at_the_relay(here, SECOND) == 1
@@ -153,72 +162,3 @@ def test_relay__that_quotes_the_code(here: Searched, reply: str | list[str]) -> 
     for _ in range(3):
         here.tick(minutes=20)
     here.look()
-
-
-BREAK = {
-    "sqlite": ["CREATE TRIGGER broken BEFORE INSERT ON {0} BEGIN SELECT RAISE(ABORT, 'broken'); END"],
-    "postgresql": [
-        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken %%', NEW; END $$",
-        "CREATE TRIGGER broken BEFORE INSERT ON {0} FOR EACH ROW EXECUTE FUNCTION broken()",
-    ],
-}
-
-
-@pytest.mark.rule("R60")
-@pytest.mark.parametrize("table", ["seal", "event", "outgoing_mail", "idempotency_key"])
-def test_error__of_the_database_while_a_code_is_issued(here: Searched, backend: str, table: str) -> None:
-    reference = here.request(UAIS[0], 1)
-    with here.desk.house.database.write() as connection:
-        for statement in BREAK[backend]:
-            connection.exec_driver_sql(statement.format(table))
-    done = here.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n", code=None)
-    assert done.exit_code not in (0, 2)
-    assert "broken" in done.stderr, "the whole traceback was written"
-    here.look()
-
-
-@pytest.mark.rule("R60")
-def test_error__of_the_person_at_the_keyboard(here: Searched) -> None:
-    reference, other = here.request(UAIS[0], 1), here.request(UAIS[1], 2)
-    for wrong in (f"{FIRST}!", f" {FIRST} {SECOND}", f"{FIRST}\x00{THIRD}", FIRST * 9):
-        here.oda("request", "issue-code", reference, typed=f"{wrong}\n", code=1)
-    here.oda("request", "issue-code", reference, FIRST, code=2, typed="")
-    here.written.clear()  # an argument is quoted back to who typed it: it never gets further than the terminal
-    here.oda("request", "issue-code", "ODA-2027-09999", typed=f"{FIRST}\n", code=1)
-    here.oda("request", "issue-code", reference, "--version", "99", typed=f"{FIRST}\n", code=1)
-    here.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n")
-    here.oda(
-        "request", "issue-code", reference, "--key", "une", "--expires-on", "2027-08-30", typed=f"{SECOND}\n", code=1
-    )
-    here.oda("request", "issue-code", reference, "--key", "une", typed=f"{THIRD}\n")
-    here.oda("request", "issue-code", other, typed=f"{FOURTH}\n", who=AS_CHEF, code=1)
-    here.look()
-
-
-@pytest.mark.rule("R60")
-def test_error__while_the_message_is_made(here: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
-    reference = here.request(UAIS[0], 1)
-    here.issue(reference, FIRST)
-
-    def broken(message: object, *_: object, **__: object) -> bytes:
-        raise ValueError(f"cannot write {message}")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("email.message.EmailMessage.as_bytes", broken)
-        here.oda("tick", code=None)
-    assert code_mail(here, reference)[1] is not Stage.SENT
-    here.look()
-
-
-@pytest.mark.rule("R60")
-def test_objects__that_hold_a_code_show_nothing() -> None:
-    code = Code(clear=FIRST)
-    issue = IssueCode(reference="ODA-2027-00001", code=code)
-    reissue = ReissueCode(reference="ODA-2027-00001", code=code, reason=ReissueReason.LOST)
-    sealer = Sealer([Fernet.generate_key().decode()])
-    sealer.open(sealer.seal(FIRST, "ODA-2027-00001"), "ODA-2027-00001")
-    for held in (code, issue, reissue, SealCode(code), Refused(()), sealer, vars(sealer)):
-        assert search(FIRST, f"{held} {held!r}") == []
-    with pytest.raises(CodeUnreadable) as caught:
-        sealer.open(sealer.seal(FIRST, "ODA-2027-00001"), "ODA-2027-00002")
-    assert search(FIRST, "".join(traceback.format_exception(caught.value))) == []

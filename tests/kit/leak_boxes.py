@@ -8,10 +8,17 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.header import decode_header
 from email.message import Message
+from itertools import pairwise
 
 MOST = 64 * 1024 * 1024
 """How many bytes at most are let out of one compressed stream."""
 Box = tuple[str, bytes]
+_HEADERS = re.compile(
+    rb"(?im)(?:^[a-z][a-z-]{1,40}:[ \t][^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*)*"
+    rb"^(?:mime-version|content-type|content-transfer-encoding|message-id):[^\r\n]*\r?\n"
+    rb"(?:[ \t][^\r\n]*\r?\n|[a-z][a-z-]{1,40}:[ \t][^\r\n]*\r?\n)*"
+)
+"""A block of headers of which one is a mail's."""
 
 
 def boxes(text: bytes) -> Iterator[Box]:
@@ -77,12 +84,10 @@ def _pdfs(text: bytes) -> Iterator[Box]:
 
 
 def _mail(text: bytes) -> Iterator[Box]:
-    start = re.search(rb"(?im)^(?:mime-version|content-type|content-transfer-encoding|message-id):", text)
-    if start is None:
-        return
-    head = text.rfind(b"\n\n", 0, start.start()), text.rfind(b"\r\n\r\n", 0, start.start())
-    parsed: Message = message_from_bytes(text[max(*head, -2) + 2 :].lstrip(), policy=policy.compat32)
-    for part in parsed.walk():
+    """Each part of each mail, or of what is left of it, decoded by itself: a log may hold many, one after the other."""
+    starts = [found.start() for found in _HEADERS.finditer(text)]
+    for start, end in pairwise((*starts, len(text))):
+        part: Message = message_from_bytes(text[start:end], policy=policy.compat32)
         for value in part.values():
             yield "header", b"".join(w if isinstance(w, bytes) else w.encode() for w, _ in decode_header(str(value)))
         payload = part.get_payload(decode=True)

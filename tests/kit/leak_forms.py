@@ -2,13 +2,16 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from html.entities import name2codepoint
 
 BLANKS = b" \t\r\n\x0b\x0c"
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _LETTERS = rb"[A-Za-z0-9+/_-]"
 _RUN = re.compile(rb"(?:%b{20,}(?:\r?\n|\\r\\n|\\n)?[ \t]?)+%b*={0,2}" % (_LETTERS, _LETTERS))
+_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){32,}")
+_PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"0": b"\0"}
 
 
 def needles(secret: str) -> Iterator[tuple[str, bytes]]:
@@ -17,13 +20,16 @@ def needles(secret: str) -> Iterator[tuple[str, bytes]]:
         yield encoding, secret.encode(encoding)
 
 
-def base64_needles(secret: bytes) -> Iterator[bytes]:
+@cache
+def base64_needles(secret: bytes) -> frozenset[bytes]:
     """What base64 makes of these bytes wherever they begin in a group of three, less what their neighbours change."""
+    written = set()
     for before in range(3):
         whole = base64.b64encode(bytes(before) + secret + bytes(3))
         first = -(-before * 8 // 6)
         last = (before + len(secret)) * 8 // 6
-        yield whole[first:last]
+        written.add(whole[first:last])
+    return frozenset(written | {one.translate(bytes.maketrans(b"+/", b"-_")) for one in written})
 
 
 def _from_hex(found: re.Match[bytes]) -> bytes:
@@ -59,6 +65,16 @@ def _backslashes(text: bytes) -> bytes:
     return re.sub(rb"\\+([0-3][0-7]{2})", _from_octal, text)
 
 
+def _written_out(text: bytes) -> bytes:
+    """What a program shows of bytes, ``b'x\\x9c\\n'``, made bytes again: each backslash counts once."""
+
+    def one(found: re.Match[bytes]) -> bytes:
+        hexadecimal, letter = found.groups()
+        return _PLAIN.get(letter, letter) if letter else bytes([int(hexadecimal, 16)])
+
+    return re.sub(rb"\\(?:x([0-9a-fA-F]{2})|(.))", one, text, flags=re.DOTALL)
+
+
 def _entities(text: bytes) -> bytes:
     return re.sub(rb"&(?:#([0-9]{1,7});?|#[xX]([0-9A-Fa-f]{1,6});?|([A-Za-z]{2,8});)", _entity, text)
 
@@ -67,6 +83,8 @@ _READINGS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "quoted-printable": (b"=", _quoted_printable),
     "percent": (b"%", _percent),
     "backslash": (b"\\", _backslashes),
+    "written out": (b"\\", _written_out),
+    "written out twice": (b"\\\\", lambda text: _written_out(_written_out(text))),
     "entities": (b"&", _entities),
 }
 
@@ -79,33 +97,36 @@ def readings(text: bytes) -> Iterator[tuple[str, bytes]]:
             yield name, undone
 
 
-def forms_in(secret: str, text: bytes) -> Iterator[str]:
-    """The name of each form in which the secret stands in these bytes, none of their escapes undone."""
+def forms_in(secrets: Iterable[str], text: bytes) -> Iterator[tuple[str, str]]:
+    """Each secret that stands in these bytes with the name of each of its forms there, none of their escapes undone."""
     closed, joined = text.translate(None, BLANKS), text.translate(None, BLANKS + b":-,;.|\0")
-    hexadecimal = joined.lower().replace(b"0x", b"").replace(b"\\x", b"")
+    lowered = joined.lower()
+    hexadecimal = lowered.replace(b"0x", b"").replace(b"\\x", b"")
     lined = re.sub(rb"\\[rn]", b"", closed)
-    if secret.encode() in text:
-        yield "raw"
-    elif secret.encode() in joined or secret.encode() in lined:
-        yield "raw, broken"
-    elif secret.encode().lower() in joined.lower():
-        yield "raw, in another case"
-    for encoding, needle in needles(secret):
-        if encoding != "utf-8" and needle in text:
-            yield encoding
-        if needle.hex().encode() in hexadecimal:
-            yield f"hexadecimal of {encoding}"
-        for written in base64_needles(needle):
-            safe = written.translate(bytes.maketrans(b"+/", b"-_"))
-            if any(one in place for one in (written, safe) for place in (closed, lined)):
-                yield f"base64 of {encoding}"
+    places = (closed,) if lined == closed else (closed, lined)
+    for secret in secrets:
+        if secret.encode() in text:
+            yield secret, "raw"
+        elif secret.encode() in joined or secret.encode() in lined:
+            yield secret, "raw, broken"
+        elif secret.encode().lower() in lowered:
+            yield secret, "raw, in another case"
+        for encoding, needle in needles(secret):
+            if encoding != "utf-8" and needle in text:
+                yield secret, encoding
+            if needle.hex().encode() in hexadecimal:
+                yield secret, f"hexadecimal of {encoding}"
+            if any(one in place for one in base64_needles(needle) for place in places):
+                yield secret, f"base64 of {encoding}"
 
 
-def base64_runs(text: bytes) -> Iterator[bytes]:
-    """What every long run of base64 decodes to, be it on one line or on many."""
+def runs(text: bytes) -> Iterator[tuple[str, bytes]]:
+    """What every long run of base64, be it on one line or on many, and of hexadecimal decodes to."""
+    for found in _HEX.finditer(text):
+        yield "hexadecimal", bytes.fromhex(found[0].decode())
     for found in _RUN.finditer(text):
         run = re.sub(rb"[^A-Za-z0-9+/_-]", b"", re.sub(rb"\\[rn]", b"", found[0]))
         run = run.translate(bytes.maketrans(b"-_", b"+/"))
         for start in range(4):
             cut = run[start:]
-            yield base64.b64decode(cut[: len(cut) // 4 * 4])
+            yield "base64", base64.b64decode(cut[: len(cut) // 4 * 4])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.kit.leak_boxes import boxes
-from tests.kit.leak_forms import base64_runs, forms_in, readings
+from tests.kit.leak_forms import forms_in, readings, runs
 
 DEPTH = 4
 """How many boxes may stand in one another: a PDF's stream in a mail's attachment in a row."""
@@ -18,10 +18,11 @@ Secrets = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where the secret is, box after box, and how it is written there."""
+    """Where a secret is, box after box, how it is written there, and which one of those looked for."""
 
     where: str
     form: str
+    secret: str
 
     def __str__(self) -> str:
         return f"{self.where} : {self.form}"
@@ -63,7 +64,7 @@ def _in_place(secrets: Secrets, place: Place, name: str, depth: int) -> Iterator
 def _in_bytes(secrets: Secrets, text: bytes, name: str, depth: int) -> Iterator[Hit]:
     for reading, undone in readings(text):
         where = f"{name} [{reading}]" if reading else name
-        yield from (Hit(where, form) for secret in secrets for form in forms_in(secret, undone))
+        yield from (Hit(where, form, secret) for secret, form in forms_in(secrets, undone))
         if depth:
             yield from _in_boxes(secrets, undone, where, depth)
 
@@ -71,9 +72,9 @@ def _in_bytes(secrets: Secrets, text: bytes, name: str, depth: int) -> Iterator[
 def _in_boxes(secrets: Secrets, text: bytes, name: str, depth: int) -> Iterator[Hit]:
     for kind, content in boxes(text):
         yield from _in_bytes(secrets, content, f"{name} > {kind}", depth - 1)
-    for content in base64_runs(text):
+    for writing, content in runs(text):
         for kind, inside in boxes(content):
-            yield from _in_bytes(secrets, inside, f"{name} > base64 > {kind}", depth - 1)
+            yield from _in_bytes(secrets, inside, f"{name} > {writing} > {kind}", depth - 1)
 
 
 def _in_rows(secrets: Secrets, path: Path, depth: int) -> Iterator[Hit]:

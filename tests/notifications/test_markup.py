@@ -57,6 +57,12 @@ def unstyled(html: str) -> str:
             '<table role="presentation"><tr><td><p>a</p><p>b</p></td></tr></table>',
         ),
         ("| a\n| b", (Lines(("a", "b"), verbatim=False),), "a\nb\n", "<p>a<br>b</p>"),
+        (
+            "    oda x --removal-open --y=--a-b z--a-b",
+            (Lines(("oda x --removal-open --y=--a-b z--a-b",), verbatim=True),),
+            "    oda x --removal-open --y=--a-b z--a-b\n",
+            "<pre>oda x <span>--removal-open</span> --y=--a-b z--a-b</pre>",
+        ),
         ("    a  :b \n    c", (Lines(("a  :b", "c"), verbatim=True),), "    a  :b\n    c\n", "<pre>a  :b\nc</pre>"),
         (SLOT, (Slot(),), f"{SLOT}\n", f'<table role="presentation"><tr><td>{HTML_SLOT}</td></tr></table>'),
         (f"a\n{SLOT}\nb", (Paragraph("a"), Slot(), Paragraph("b")), f"a\n\n{SLOT}\n\nb\n", None),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifications.rendering import MASK
-from notifications.vocabulary import Kind
+from notifications.vocabulary import AnyKind, Kind, Unstored
 from notifications.wordings import Wordings, own_names
 from tests.kit.installed import make_installation
 from tests.notifications.templates import mail
@@ -110,8 +110,8 @@ def test_templates__unknown_or_missing_name(installed: Installed) -> None:
 # --- preview
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_preview__every_kind_needs_no_database(installed: Installed, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [*Kind, *Unstored])
+def test_preview__every_kind_needs_no_database(installed: Installed, kind: AnyKind) -> None:
     (installed.config.parent / "oda.sqlite").unlink()
     shown = installed.done("mail", "preview", kind.value)
     assert "Objet : " in shown
@@ -139,7 +139,7 @@ def test_preview__another_example(installed: Installed) -> None:
 
 def test_preview__without_a_name_lists_the_mails(installed: Installed) -> None:
     shown = installed.done("mail", "preview")
-    assert all(kind.value in shown and kind.label in shown for kind in Kind)
+    assert all(kind.value in shown and kind.label in shown for kind in (*Kind, *Unstored))
     assert installed.oda("mail", "preview", "--html").exit_code == 2
     assert installed.oda("mail", "preview", "inconnu").exit_code == 2
 
@@ -163,6 +163,17 @@ def test_preview__in_a_browser_from_a_private_file(
     assert ("Aucun navigateur" in shown) is not is_there
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     assert "Claire Martin" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.rule("R68", "R70")
+def test_preview__the_trial_of_the_relay_as_it_is_replaced(installed: Installed) -> None:
+    write(installed, "Essai demandé par {{ asked_by }}.", "mails/check.j2")
+    shown = installed.done("mail", "preview", "check")
+    assert "Aperçu — essai du relais" in shown
+    assert "Modèle : mails/check.j2" in shown
+    assert "Essai demandé par camille.roux@ac-toulouse.fr." in shown
+    assert "Joint" not in shown
+    assert installed.oda("mail", "preview", "check", "--html").stdout_bytes.startswith(b"<!doctype html>")
 
 
 @pytest.mark.rule("R68")

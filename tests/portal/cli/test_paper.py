@@ -2,7 +2,7 @@
 
 import errno
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,49 @@ def test_paper__a_full_disk_leaves_no_half(desk: Desk, monkeypatch: pytest.Monke
         Path, "open", lambda at, mode="r", *a, **k: (_Full if mode == "xb" else usual)(at, mode, *a, **k)
     )
     assert "plus de place sur le disque" in not_printed(desk, "charter", "--blank")
+
+
+@pytest.mark.rule("R68", "R69")
+@pytest.mark.parametrize("name", ["charter", "handover_slip", "year_end_report"])
+def test_paper__of_the_academie_s_own_template(desk: Desk, name: str) -> None:
+    folder = desk.config.parent / "modeles" / "papers"
+    folder.mkdir(parents=True)
+    own = "// version : 2026-1\n#set document(title: [Papier])\nPapier de notre académie"
+    (folder / f"{name}.typ").write_text(own, encoding="utf-8")
+    with desk.config.open("a", encoding="utf-8") as config:
+        config.write("templates:\n  directory: modeles\n")
+    reference = desk.office.request(State.CODE_ISSUED)
+    reported(desk)
+    prints = {
+        "charter": [("charter", reference), ("charter", "--blank")],
+        "handover_slip": [("slip", reference)],
+        "year_end_report": [("year-end", "2026-2027")],
+    }
+    for paper, commands in prints.items():
+        for command in commands:
+            assert ("Papier de notre académie" in printed(desk, *command)) is (paper == name), command
+
+
+@pytest.mark.rule("R68")
+def test_paper__is_made_of_what_was_checked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is read once, as mails do: a file changed meanwhile is not printed unchecked."""
+    monkeypatch.setattr("notifications.wordings.Wordings.__init__", _read_once(Wordings.__init__))
+    with desk.config.open("a", encoding="utf-8") as config:
+        config.write("templates:\n  directory: modeles\n")
+    (desk.config.parent / "modeles").mkdir()
+    assert "Charte" in printed(desk, "charter", "--blank")
+
+
+def _read_once(usual: Callable[..., None]) -> Callable[..., None]:
+    read: list[Path] = []
+
+    def init(self: Wordings, folder: Path | None = None) -> None:
+        if folder:
+            assert folder not in read
+            read.append(folder)
+        usual(self, folder)
+
+    return init
 
 
 @pytest.mark.rule("R68")

@@ -65,6 +65,7 @@ def test_tick__says_what_it_did_and_that_mails_wait(
     assert done.exit_code == 0
     assert "Fin de l'année 2026-2027 : 4 demandes révoquées." in done.stdout
     assert "Le relais de messagerie n'a pas pris les courriels" in done.stderr
+    assert "puis lancer « oda mail check »." in done.stderr
     assert json.loads(tick("--json").stdout)["revoked"] == {}
 
 

@@ -1,0 +1,101 @@
+"""What goes wrong shows no code either: the database, the person at the keyboard, the making of a message (R60)."""
+
+import json
+import traceback
+from email.message import Message
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from notifications.sealing import CodeUnreadable, Sealer
+from states.case import Refused, SealCode
+from states.commands import Code, IssueCode, ReissueCode
+from states.vocabulary import ReissueReason
+from tests.acceptance.searched import CODES, UAIS, Searched, here
+from tests.kit.leaks import search
+from tests.portal.cli.desk import AS_CHEF
+
+FIRST, SECOND, THIRD, FOURTH = CODES
+__all__ = ["here"]
+
+BREAK = {
+    "sqlite": ["CREATE TRIGGER broken BEFORE INSERT ON {0} BEGIN SELECT RAISE(ABORT, 'broken'); END"],
+    "postgresql": [
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken %%', NEW; END $$",
+        "CREATE TRIGGER broken BEFORE INSERT ON {0} FOR EACH ROW EXECUTE FUNCTION broken()",
+    ],
+}
+
+
+@pytest.mark.rule("R60")
+@pytest.mark.parametrize("table", ["seal", "event", "outgoing_mail", "idempotency_key"])
+def test_error__of_the_database_while_a_code_is_issued(here: Searched, backend: str, table: str) -> None:
+    reference = here.request(UAIS[0], 1)
+    with here.desk.house.database.write() as connection:
+        for statement in BREAK[backend]:
+            connection.exec_driver_sql(statement.format(table))
+    done = here.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n", code=None)
+    assert done.exit_code not in (0, 2)
+    assert "broken" in done.stderr, "the whole traceback was written"
+    here.look()
+    assert here.on_disk(*CODES) == []
+
+
+@pytest.mark.rule("R60")
+def test_error__of_the_person_at_the_keyboard(here: Searched) -> None:
+    reference, other = here.request(UAIS[0], 1), here.request(UAIS[1], 2)
+    for wrong in (f"{FIRST}!", f" {FIRST} {SECOND}", f"{FIRST}\x00{THIRD}", FIRST * 9):
+        here.oda("request", "issue-code", reference, typed=f"{wrong}\n", code=1)
+    here.oda("request", "issue-code", reference, FIRST, code=2, typed="")
+    here.written.clear()  # an argument is quoted back to who typed it: it never gets further than the terminal
+    here.oda("request", "issue-code", "ODA-2027-09999", typed=f"{FIRST}\n", code=1)
+    here.oda("request", "issue-code", reference, "--version", "99", typed=f"{FIRST}\n", code=1)
+    here.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n")
+    here.oda(
+        "request", "issue-code", reference, "--key", "une", "--expires-on", "2027-08-30", typed=f"{SECOND}\n", code=1
+    )
+    here.oda("request", "issue-code", reference, "--key", "une", typed=f"{THIRD}\n")
+    here.oda("request", "issue-code", other, typed=f"{FOURTH}\n", who=AS_CHEF, code=1)
+    here.look()
+
+
+@pytest.mark.rule("R60")
+@pytest.mark.parametrize("kind", [ValueError, UnicodeError, RuntimeError, KeyError])
+def test_error__while_the_message_is_made(
+    here: Searched, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    reference, other = here.request(UAIS[0], 1), here.request(UAIS[1], 2)
+    here.issue(reference, FIRST)
+    struck: list[str] = []
+    usual = Message.as_bytes
+
+    def broken(message: "Message[Any, Any]", *how: Any, **more: Any) -> bytes:
+        made = usual(message, *how, **more)
+        if not search(FIRST, made):
+            return made
+        struck.append(made.decode("ascii"))
+        raise kind(f"cannot write {message.as_string()} that holds {FIRST}")
+
+    here.issue(other, SECOND)
+    monkeypatch.setattr(Message, "as_bytes", broken)
+    here.tick()
+    assert struck, "the message was made, its code in it"
+    stages = here.oda("mail", "list", "--stage", "dead", "--json").stdout
+    assert [one["reference"] for one in json.loads(stages)] == [reference]
+    assert any(search(SECOND, got.content) for got in here.relay.received), "the others leave all the same"
+    here.look()
+
+
+@pytest.mark.rule("R60")
+def test_objects__that_hold_a_code_show_nothing() -> None:
+    code = Code(clear=FIRST)
+    issue = IssueCode(reference="ODA-2027-00001", code=code)
+    reissue = ReissueCode(reference="ODA-2027-00001", code=code, reason=ReissueReason.LOST)
+    sealer = Sealer([Fernet.generate_key().decode()])
+    sealer.open(sealer.seal(FIRST, "ODA-2027-00001"), "ODA-2027-00001")
+    for held in (code, issue, reissue, SealCode(code), Refused(()), sealer, vars(sealer)):
+        assert search(FIRST, f"{held} {held!r}") == []
+    with pytest.raises(CodeUnreadable) as caught:
+        sealer.open(sealer.seal(FIRST, "ODA-2027-00001"), "ODA-2027-00002")
+    assert search(FIRST, "".join(traceback.format_exception(caught.value))) == []

@@ -1,0 +1,170 @@
+"""The search for a leaked code finds one that was put there on purpose, wherever it looks and however it is written.
+
+Without these tests, finding nothing would prove nothing.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from states.vocabulary import State
+from tests.acceptance.heard import LOUD
+from tests.acceptance.searched import CODES, UAIS, Searched, here
+from tests.acceptance.stored import dump
+from tests.kit.leak_planted import FORMS, marked
+from tests.kit.leaks import Hit, search
+
+__all__ = ["here"]
+
+ASKED = (
+    "raw", "raw in groups", "UTF-16, little end first", "UTF-16, big end first", "base64, at the beginning",
+    "base64, one byte later", "base64, two bytes later", "quoted-printable, all of it escaped", "percent, all of it",
+    "hexadecimal", "JSON, all escaped", "zlib", "PDF", "mail in HTML, in base64", "mail in HTML, in quoted-printable",
+    "PDF in a mail",
+)  # fmt: skip
+"""The forms that are tried in each place; ``test_leaks`` tries them all."""
+MARKED = {form: marked(form) for form in ASKED}
+"""A code of its own for each form, so that it is known which are found."""
+BYTES = {form: FORMS[form](code) for form, code in MARKED.items()}
+TEXTS = {form: made.decode() if made.isascii() else repr(made) for form, made in BYTES.items()}
+"""The same as a log or a column of text would hold them."""
+RAW = marked("planted as it is")
+
+
+def missed(hits: list[Hit], forms: dict[str, str] | None = None) -> list[str]:
+    found = {hit.secret for hit in hits}
+    return [form for form, code in (forms or MARKED).items() if code not in found]
+
+
+def in_a_table(here: Searched) -> None:
+    with here.database.write() as connection:
+        connection.execute(text("CREATE TABLE planted (value TEXT)"))
+        connection.execute(text("INSERT INTO planted VALUES (:value)"), [{"value": one} for one in TEXTS.values()])
+
+
+@pytest.mark.rule("R60")
+def test_planted__in_a_table(here: Searched) -> None:
+    in_a_table(here)
+    here.ear.said.clear()
+    assert missed(here.kept(*MARKED.values())) == []
+    if here.database.is_postgresql:
+        assert missed(search([*MARKED.values()], dump(here.database))) == []
+
+
+@pytest.mark.rule("R60")
+def test_planted__and_erased_again(here: Searched) -> None:
+    with here.database.write() as connection:
+        connection.execute(text("CREATE TABLE planted (value TEXT)"))
+        connection.execute(text("INSERT INTO planted VALUES (:value)"), {"value": RAW})
+    with here.database.write() as connection:
+        connection.execute(text("DROP TABLE planted"))
+    if here.database.is_postgresql:
+        assert any("pg_wal" in hit.where for hit in here.on_disk(RAW))
+    else:
+        assert any("-wal" in hit.where for hit in search(RAW, here.folder))
+        assert here.kept(RAW) == [], "its log is emptied, its pages are wiped"
+
+
+@pytest.mark.rule("R60")
+def test_planted__in_what_the_database_is_given(here: Searched) -> None:
+    with here.database.read() as connection:
+        for value in BYTES.values():
+            connection.execute(text("SELECT :value"), {"value": value})
+    hits = [hit for hit in here.hits(*MARKED.values()) if hit.where.startswith("parameters")]
+    assert missed(hits) == []
+
+
+@pytest.mark.rule("R60")
+def test_planted__in_a_log(here: Searched) -> None:
+    loggers = itertools.cycle(["notifications.delivery", "sqlalchemy.engine.Engine", "aiosmtplib", "", "any.other"])
+    for (form, value), logger in zip(TEXTS.items(), loggers, strict=False):
+        logging.getLogger(logger).debug("%s : %s", form, value)
+    levels = {f"{logger} {level}": marked(f"{logger} {level}") for logger in LOUD for level in range(10, 60, 10)}
+    for place, code in levels.items():
+        logging.getLogger(place.split(" ")[0]).log(int(place.split(" ")[1]), "%s", code)
+    assert missed(here.hits(*MARKED.values(), *levels.values()), MARKED | levels) == []
+
+
+@pytest.mark.rule("R60")
+def test_planted__in_a_traceback(here: Searched) -> None:
+    for value in TEXTS.values():
+        try:
+            raise ValueError(value)
+        except ValueError:
+            logging.getLogger("oda").debug("failed", exc_info=True)
+    assert missed(here.hits(*MARKED.values())) == []
+
+
+@pytest.mark.rule("R60")
+def test_planted__in_a_file_or_its_name(here: Searched) -> None:
+    for number, value in enumerate(BYTES.values()):
+        (here.folder / "secrets" / f"{number}.bin").write_bytes(value)
+    (here.folder / RAW).touch()
+    assert missed(here.kept(RAW, *MARKED.values()), MARKED | {"name": RAW}) == []
+
+
+@pytest.mark.rule("R60")
+def test_planted__in_an_output(here: Searched) -> None:
+    here.written += [*BYTES.values()]
+    assert missed(here.hits(*MARKED.values())) == []
+
+
+def in_the_journal(here: Searched) -> None:
+    reference = here.desk.office.request(State.REQUESTED, UAIS[0])
+    source = ("--outcome", "positive", "--source", f"liste {CODES[0]}")
+    here.desk.oda("request", "check-listing", reference, *source)
+
+
+def in_the_asyncio_log(here: Searched) -> None:
+    """As a code would be that a thread gives back as a bare text."""
+    import asyncio
+
+    asyncio.run(asyncio.to_thread(str, CODES[0]))
+
+
+def in_a_column(name: str) -> Callable[[Searched], None]:
+    def plant(here: Searched) -> None:
+        here.desk.office.request(State.DECLARED, UAIS[0])
+        with here.database.write() as connection:
+            connection.execute(text(f"UPDATE outgoing_mail SET {name} = :value"), {"value": f"« {CODES[0]} »"})
+        here.ear.said.clear()
+
+    return plant
+
+
+def in_a_piece(here: Searched) -> None:
+    logging.getLogger("oda").warning("%.12s…", CODES[0][2:])
+
+
+PLACES: dict[str, Callable[[Searched], None]] = {
+    "journal": in_the_journal,
+    "asyncio": in_the_asyncio_log,
+    "body": in_a_column("body"),
+    "html": in_a_column("html"),
+    "papers": in_a_column("papers"),
+    "reply": in_a_column("last_reply"),
+    "piece": in_a_piece,
+}
+
+
+@pytest.mark.rule("R60")
+@pytest.mark.parametrize("place", PLACES)
+def test_planted__makes_the_look_fail(here: Searched, place: str) -> None:
+    here.look()
+    PLACES[place](here)
+    with pytest.raises((AssertionError, ValueError), match=r"raw|JSON"):
+        here.look()
+
+
+@pytest.mark.rule("R60")
+def test_planted__in_the_server_s_own_log(here: Searched, tmp_path: Path) -> None:
+    if not here.database.is_postgresql:
+        pytest.skip("SQLite has no server")
+    with here.database.write() as connection:
+        connection.exec_driver_sql(f"DO $$ BEGIN RAISE LOG 'planted {RAW}'; END $$")
+    hits = here.on_disk(RAW)
+    assert any("pg_wal" not in hit.where and "base" not in hit.where for hit in hits), hits
