@@ -97,7 +97,7 @@ class MailSettings(Section):
         120,
         le=3600,
         validate_default=True,
-        description="Durée pendant laquelle un envoi est réservé à une machine ; plus que timeout_seconds.",
+        description="Durée pendant laquelle un envoi est réservé à une machine ; plus du double de timeout_seconds.",
     )
     max_attempts: int = Field(8, ge=1, le=50, description="Essais avant de signaler un courriel aux opérateurs.")
     retry_after_seconds: tuple[Seconds, ...] = Field(
@@ -115,11 +115,12 @@ class MailSettings(Section):
     @classmethod
     def _lease_outlives_timeout(cls, value: int, info: ValidationInfo) -> int:
         relay = info.data.get("relay")
-        if relay and value <= relay.timeout_seconds:
+        if relay and value <= 2 * relay.timeout_seconds:
             raise refusal(
-                f"la réservation ({value} s) doit durer plus que relay.timeout_seconds ({relay.timeout_seconds} s),"
+                f"la réservation ({value} s) doit durer plus de deux fois relay.timeout_seconds"
+                f" ({relay.timeout_seconds} s),"
                 " sinon deux machines enverraient le même courriel",
-                f"plus de {relay.timeout_seconds}",
+                f"plus de {2 * relay.timeout_seconds}",
             )
         return value
 

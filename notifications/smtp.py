@@ -61,8 +61,8 @@ class RelayConnection:
         self._password = password
         self._tls_context = tls_context
         self._smtp: SMTP | None = None
-        # All that precedes DATA, then DATA itself, must end before the lease does.
-        self._envelope_seconds = max(settings.lease_seconds - settings.relay.timeout_seconds, 5)
+        # All that precedes DATA, the answer to DATA, then the answer to the message must end before the lease does.
+        self._envelope_seconds = settings.lease_seconds - 2 * settings.relay.timeout_seconds
 
     async def deliver(self, recipient: str, content: Content) -> Outcome:
         """Give one mail to the relay. Raises RelayTrouble when it would take none."""

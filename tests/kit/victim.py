@@ -16,15 +16,15 @@ from states.vocabulary import WithdrawReason
 from tests.kit.world import World
 
 
-def kill_at(point: str, nth: int) -> None:
-    """Arm the crash point."""
+def kill_at(point: str, nth: int, by: signal.Signals = signal.SIGKILL) -> None:
+    """Arm the crash point; ``by`` SIGSTOP freezes the process there, until SIGCONT."""
     passages = 0
 
     def hook(name: str) -> None:
         nonlocal passages
         passages += name == point
         if name == point and passages == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
 
     set_crash_hook(hook)
 

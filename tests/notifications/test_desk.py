@@ -1,0 +1,74 @@
+"""What the dispatcher writes, and in which order: the last hour, the number of attempts, the dead told last."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from notifications import claims, lapses
+from notifications.desk import Desk
+from notifications.ledger import Begin, Finish
+from notifications.mail import Mail
+from notifications.outcomes import Outcome, RetryRules, Verdict
+from notifications.tables import MAILS
+from notifications.vocabulary import Fault, Kind, Stage
+from tests.notifications.office import Office, draft, mail_settings
+
+LOST = Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY)
+REFUSED = Outcome(Verdict.DEAD, Fault.RECIPIENT_REFUSED, "550 5.1.1 User unknown")
+
+
+def desk_of(office: Office) -> Desk:
+    return Desk(office.database, office.mailer, mail_settings(office.relay.port), office.clock)
+
+
+@pytest.mark.rule("R58")
+def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> None:
+    """Telling takes the installation's lock: nobody who has it may await a mail, or two would await each other."""
+    seen: list[tuple[int, list[str]]] = []
+
+    def on_dead(connection: Connection, mail: Mail) -> None:
+        seen.append((mail.id, list(connection.execute(select(MAILS.c.stage).order_by(MAILS.c.id)).scalars())))
+
+    office.enqueue(draft(), draft(), draft())
+    desk = Desk(office.database, office.mailer, office.settings, office.clock, on_dead)
+    first, second, third = desk.take(3)
+    assert desk.write([Begin(first), Begin(second)]) == [True, True]
+    written = desk.write([Finish(first, REFUSED), Finish(second, REFUSED), Begin(third)])
+    assert written == [Stage.DEAD, Stage.DEAD, True]
+    assert seen[0] == (first.mail.id, ["dead", "dead", "sending"]), "no alert yet either"
+    assert [number for number, _ in seen] == [first.mail.id, second.mail.id]
+    assert len(office.mails(kind=Kind.MAIL_UNDELIVERABLE)) == 2
+
+
+@pytest.mark.rule("R57")
+def test_begin__not_once_the_last_hour_has_come(office: Office) -> None:
+    """It was held in time, behind mails that took long."""
+    office.enqueue(draft(not_after=office.clock.now() + timedelta(seconds=30)))
+    desk = desk_of(office)
+    (held,) = desk.take(1)
+    office.clock.advance(seconds=30)
+    assert desk.write([Begin(held)]) == [False]
+    desk.keep_house()
+    mail = office.only()
+    assert (mail.stage, mail.fault, mail.lease_token, mail.attempts) == (Stage.CANCELLED, Fault.TOO_LATE, None, 0)
+
+
+@pytest.mark.rule("R56")
+@pytest.mark.parametrize("how", ["lost reply", "lost lease"])
+@pytest.mark.parametrize(("most", "again"), [(1, False), (2, True)])
+def test_doubt__is_no_reason_for_one_attempt_too_many(office: Office, how: str, most: int, again: bool) -> None:
+    office.enqueue(draft())
+    rules = RetryRules.of(mail_settings(25, max_attempts=most))
+    (held,) = desk_of(office).take(1)
+    desk_of(office).write([Begin(held)])
+    if how == "lost lease":
+        office.clock.advance(minutes=10)
+    with office.database.write() as connection:
+        if how == "lost lease":
+            lapses.take_back(connection, office.clock.now(), rules)
+        else:
+            claims.record(connection, (), [(held, LOST)], office.clock.now(), timedelta(minutes=2), rules)
+    mail = office.only()
+    assert (mail.stage, mail.attempts, mail.doubted_at) == (Stage.UNCERTAIN, 1, office.clock.now())
+    assert (mail.next_attempt_at is not None) is again
