@@ -59,7 +59,8 @@ def test_next__sees_what_became_due_since_the_last_look() -> None:
         return [first, await feed.next(), await feed.next()]
 
     first, second, end = asyncio.run(late())
-    assert first and second
+    assert first
+    assert second
     assert end is None
 
 
