@@ -32,7 +32,6 @@ else:
 LINE: Final = 78
 
 
-
 class _Wire(Compat32):
     """The wire's policy; a header that is short and plain is written as it is, all others the library folds."""
 
