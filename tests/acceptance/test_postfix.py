@@ -1,9 +1,8 @@
 """Mails through a real Postfix: what it passes on, what it refuses, and what becomes of the mail meanwhile.
 
-Needs root and the package ``postfix``; an integration server (CI=true) that may install it does, and fails otherwise.
+Needs root and the package ``postfix`` (see ``tests.kit.debian``).
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from notifications.mail import Mail
 from notifications.vocabulary import Fault, Kind, Stage
 from tests.kit import certificates
 from tests.kit.clock import FakeClock
+from tests.kit.debian import without
 from tests.kit.factories import MAILBOX, NOW
-from tests.kit.postfix import Postfix, can_install, install, obstacle, wait_until
+from tests.kit.postfix import Postfix, obstacle, wait_until
 from tests.kit.smtp import ScriptedRelay
 from tests.notifications.office import Office, draft
 from workflow.database import Database
@@ -37,10 +37,8 @@ def beyond() -> Iterator[ScriptedRelay]:
 @pytest.fixture(scope="module")
 def shared(beyond: ScriptedRelay) -> Iterator[Postfix]:
     """One Postfix for all the scenes."""
-    if obstacle() and os.environ.get("CI") == "true" and can_install():
-        install()
     if why := obstacle():
-        pytest.skip(why)
+        without(why)
     with Postfix(passes_on_to=beyond.port) as postfix:
         yield postfix
 

@@ -1,13 +1,9 @@
-"""A private Postfix for the tests: its own folders, one port of this machine, gone afterwards.
-
-``python -m tests.kit.postfix`` installs the package on Debian and its kin without starting the service.
-"""
+"""A private Postfix for the tests: its own folders, one port of this machine, gone afterwards."""
 
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -15,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.kit.debian import PATH, Unable, find
+
 HOST = "127.0.0.1"
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-_POLICY = Path("/usr/sbin/policy-rc.d")
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
 pickup     unix  n  -  n  60    1  pickup
@@ -39,41 +35,18 @@ postlog    unix-dgram n - n -   1  postlogd
 """
 
 
-class Unable(Exception):
-    """Postfix cannot run here, and why, in French."""
+def program() -> str | None:
+    """Postfix on this machine; None when it has none."""
+    return find("postfix")
 
 
 def obstacle() -> str | None:
     """Why Postfix cannot be started here; None when it can."""
     if os.geteuid() != 0:
         return "il faut être root pour lancer Postfix"
-    if not shutil.which("postfix", path=_PATH):
-        return "Postfix n'est pas installé (sur Debian ou Ubuntu, en root : python -m tests.kit.postfix)"
+    if program() is None:
+        return "Postfix n'est pas installé (sur Debian ou Ubuntu, en root : python -m tests.kit.debian)"
     return None
-
-
-def can_install() -> bool:
-    """Whether this machine can be given Postfix."""
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
-def install() -> None:
-    """Install the package, quietly, its service left alone. Raises Unable with what apt-get said."""
-    if not can_install():
-        raise Unable("il faut être root et disposer d'apt-get pour installer Postfix")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    ours = not _POLICY.exists()
-    if ours:
-        _POLICY.write_text("#!/bin/sh\nexit 101\n")
-        _POLICY.chmod(0o755)
-    try:
-        for words in (["update"], ["install", "-y", "--no-install-recommends", "postfix"]):
-            done = subprocess.run(["apt-get", "-q", *words], env=quiet, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Unable(f"apt-get n'a pas pu installer Postfix : {done.stderr.strip()[-300:]}")
-    finally:
-        if ours:
-            _POLICY.unlink()
 
 
 class Postfix:
@@ -179,7 +152,7 @@ class Postfix:
         _written(self._config / "main.cf", "".join(lines))
 
     def _said(self, *words: str) -> str:
-        environment = {**os.environ, "PATH": _PATH}
+        environment = {**os.environ, "PATH": PATH}
         done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=30)
         if done.returncode:
             raise Unable(f"{words[0]} a échoué ({done.returncode}) : {(done.stderr + self.log()).strip()[-800:]}")
@@ -221,10 +194,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-if __name__ == "__main__":
-    try:
-        install()
-    except Unable as unable:
-        sys.exit(str(unable))

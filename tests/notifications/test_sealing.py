@@ -102,7 +102,7 @@ def test_resealed__moves_to_the_first_key_and_only_once() -> None:
     assert Sealer([NEW]).open(fresh, REFERENCE) == CODE
 
 
-@pytest.mark.parametrize("key", [OLD, NEW, OTHER])
+@pytest.mark.parametrize("key", [OLD, NEW, OTHER], ids=["old", "new", "other"])
 def test_resealed__a_seal_of_another_request_is_not_made_good(key: str) -> None:
     with pytest.raises(CodeUnreadable):
         Sealer([NEW, OLD]).resealed(Sealer([key]).seal(CODE, "ODA-2027-00099"), REFERENCE)

@@ -23,7 +23,11 @@ def keyring(folder: Path, *keys: str, **environ: str) -> Keyring:
 
 
 @pytest.mark.rule("R71")
-@pytest.mark.parametrize("text", [f"{OLD}\n{OLDER}\n", f"{OLD}\r\n\r\n{OLDER}", f"  {OLD} \n{OLDER}\n\n"])
+@pytest.mark.parametrize(
+    "text",
+    [f"{OLD}\n{OLDER}\n", f"{OLD}\r\n\r\n{OLDER}", f"  {OLD} \n{OLDER}\n\n"],
+    ids=["unix", "windows", "spaces"],
+)
 def test_read__one_key_a_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "seal-key").write_bytes(text.encode())
     (tmp_path / "seal-key").chmod(0o600)
