@@ -1,12 +1,12 @@
 """The field's own kinds of value on the command line, each refusing in French what it cannot read."""
 
-import re
 from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
+from portal.days import parse_day
 from states.vocabulary import Labelled
 
 if TYPE_CHECKING:
@@ -57,22 +57,13 @@ class Day(click.ParamType[date]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
             return value
-        shown = str(value)
-        french = re.fullmatch(r"\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*", str(value), re.ASCII)
-        iso = re.fullmatch(r"\s*(\d{4})-(\d{2})-(\d{2})\s*", str(value), re.ASCII)
-        if french:
-            day, month, year = map(int, french.groups())
-        elif iso:
-            year, month, day = map(int, iso.groups())
-        else:
-            self.fail(f"« {shown} » n'est pas une date : écrire 14/09/2026 ou 2026-09-14.", param, ctx)
         try:
-            found = date(year, month, day)
-        except ValueError:
-            self.fail(f"« {shown} » n'existe pas dans le calendrier.", param, ctx)
+            found = parse_day(str(value))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
         if not self.first <= found <= self.last:
             bounds = f"du {self.first:%d/%m/%Y} au {self.last:%d/%m/%Y}"
-            self.fail(f"« {shown} » est hors limites : il faut un jour {bounds}.", param, ctx)
+            self.fail(f"« {value} » est hors limites : il faut un jour {bounds}.", param, ctx)
         return found
 
 

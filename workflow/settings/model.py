@@ -13,6 +13,7 @@ from workflow.settings.academie import AcademieSettings
 from workflow.settings.database import DatabaseSettings
 from workflow.settings.holidays import summer_starts
 from workflow.settings.people import PeopleSettings
+from workflow.settings.portal import PortalSettings
 from workflow.settings.school_year import END_RULES, CampaignSettings, SchoolYearSettings, month_day
 
 
@@ -64,6 +65,9 @@ class Settings(Section):
     )
     delegce: options.DelegceSettings = Field(
         default_factory=options.DelegceSettings, description="La délégation dans DelegCE (R26)."
+    )
+    portal: PortalSettings = Field(
+        default_factory=PortalSettings, description="Le portail : les pages du chef et celles du rectorat."
     )
     mail: MailSettings = Field(description="Les courriels et leur envoi.")
     templates: options.TemplatesSettings = Field(

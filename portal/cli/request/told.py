@@ -10,39 +10,19 @@ import click
 from portal.cli import cells
 from portal.cli.exits import say
 from portal.cli.values import spelling
-from states.vocabulary import Trigger
+from portal.done import DONE
 
 if TYPE_CHECKING:
     from states.refusals import Reason
     from workflow.engine import Done
     from workflow.reading.next_step import NextStep
 
-_DONE = {
-    Trigger.DECLARE: "le RUPN est déclaré",
-    Trigger.DELEGATE: "la délégation est attestée",
-    Trigger.SIGN_CHARTER: "la charte signée est enregistrée",
-    Trigger.SUBMIT: "la demande est envoyée au rectorat",
-    Trigger.CHECK_LISTING: "la vérification de la liste est enregistrée",
-    Trigger.CHECK_DELEGATION: "la vérification de la délégation est enregistrée",
-    Trigger.SEND_BACK: "la demande est renvoyée à l'établissement",
-    Trigger.ISSUE_CODE: "l'émission est enregistrée, le courriel va partir",
-    Trigger.REISSUE_CODE: "le nouveau code est enregistré, le courriel va partir",
-    Trigger.CONFIRM_HANDOVER: "la remise est confirmée",
-    Trigger.CONFIRM_EXPIRY: "la date d'expiration est cochée",
-    Trigger.REPORT_CHANGE: "le signalement est enregistré",
-    Trigger.SETTLE_CHANGE: "le signalement est réglé",
-    Trigger.AMEND: "la correction est enregistrée",
-    Trigger.WITHDRAW: "la demande est abandonnée",
-    Trigger.REVOKE: "la demande est révoquée",
-    Trigger.CONFIRM_REMOVAL: "le retrait est confirmé",
-    Trigger.RENEW: "la demande est renouvelée",
-}
 _AGAIN = "déjà fait sous cette clé, rien n'est fait deux fois"
 
 
 def sentence(done: "Done") -> str:
     """One sentence: the reference, what was done, where the request now stands."""
-    what = _AGAIN if done.replayed else _DONE[done.trigger]
+    what = _AGAIN if done.replayed else DONE[done.trigger]
     return f"{done.reference} : {what} (état : {done.state.label})."
 
 
@@ -50,7 +30,7 @@ def following(step: "NextStep | None", reference: str) -> str:
     """« Ensuite : … », with who does it and by which command."""
     if step is None:
         return "Ensuite : rien, personne n'est attendu."
-    command = f" — oda request {spelling(step.trigger)} {reference}" if step.trigger in _DONE else ""
+    command = f" — oda request {spelling(step.trigger)} {reference}" if step.trigger in DONE else ""
     return f"Ensuite : {step.what} ({step.who.label}){command}"
 
 

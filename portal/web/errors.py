@@ -1,0 +1,78 @@
+"""What went wrong, on a page that tells what to do; never a trace, never what somebody else owns."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from portal.cli.incidents import note
+from portal.web.installed import Installed
+from portal.web.security import HEADERS
+from portal.web.visitors import (
+    Forbidden,
+    Forged,
+    PresentationNeeded,
+    SignInNeeded,
+    Visitor,
+    entrant_of,
+    visitor_or_none,
+)
+from workflow.database import DatabaseBusy, DatabaseUnreachable
+
+_WORDS = {
+    403: ("Cette page ne vous est pas ouverte", "Revenir à votre page d'accueil, ou se connecter autrement."),
+    404: ("Cette page n'existe pas", "Vérifier l'adresse, ou repartir de votre page d'accueil."),
+    405: ("Cette page ne s'ouvre pas ainsi", "Repartir de votre page d'accueil."),
+    409: ("Ce formulaire n'est plus valable", "Rouvrir la page et recommencer : rien n'a été enregistré."),
+    413: ("C'est trop long", "Raccourcir les textes et recommencer : rien n'a été enregistré."),
+    422: ("Cette adresse est incomplète", "Repartir de votre page d'accueil."),
+    429: ("Trop d'essais", "Attendre un quart d'heure, puis recommencer."),
+    500: ("Une erreur nous empêche de répondre", "Recommencer dans un instant ; si cela dure, écrire au contact."),
+    503: ("Le service est occupé", "Recommencer dans un instant : rien n'a été enregistré."),
+}
+
+
+def error_page(request: Request, status: int, incident: str = "") -> Response:
+    """The page of an error; ``incident``: the number under which it was logged."""
+    here: Installed = request.app.state.installed
+    title, remedy = _WORDS.get(status, _WORDS[500])
+    visitor = _visitor(request, here) if status < 500 else None
+    return here.pages.page(
+        request, "error.html", visitor, status=status, title=title, remedy=remedy, code=status, incident=incident
+    )
+
+
+def _visitor(request: Request, here: Installed) -> Visitor | None:
+    """Who looks, for the page to keep its menu; nobody when that cannot be known just now."""
+    try:
+        return visitor_or_none(request, here, entrant_of(request, here))
+    except (DatabaseBusy, DatabaseUnreachable):
+        return None
+
+
+def install(app: FastAPI) -> None:
+    """Tell the application what to answer when something is raised."""
+
+    def sign_in(_: Request, needed: SignInNeeded) -> Response:
+        return RedirectResponse(f"/connexion?suite={needed.back}" if needed.back else "/connexion", status_code=303)
+
+    def present(_: Request, __: PresentationNeeded) -> Response:
+        return RedirectResponse("/connexion/qui", status_code=303)
+
+    def http(request: Request, error: HTTPException) -> Response:
+        return error_page(request, error.status_code)
+
+    def unforeseen(request: Request, error: Exception) -> Response:
+        page = error_page(request, 500, note(error))
+        page.headers.update(HEADERS | {"Cache-Control": "no-store"})  # it leaves from outside of what puts them
+        return page
+
+    app.add_exception_handler(SignInNeeded, sign_in)  # type: ignore[arg-type]
+    app.add_exception_handler(PresentationNeeded, present)  # type: ignore[arg-type]
+    app.add_exception_handler(Forbidden, lambda request, _: error_page(request, 403))
+    app.add_exception_handler(Forged, lambda request, _: error_page(request, 409))
+    app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, lambda request, _: error_page(request, 422))
+    for busy in (DatabaseBusy, DatabaseUnreachable):
+        app.add_exception_handler(busy, lambda request, _: error_page(request, 503))
+    app.add_exception_handler(Exception, unforeseen)

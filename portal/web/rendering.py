@@ -1,0 +1,119 @@
+"""Pages from their templates: escaped by default, strict about unknown names, the academie's pieces first."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import BaseLoader, ChoiceLoader, DictLoader, PackageLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from notifications.typography import spaced
+from notifications.wordings_folder import TemplateProblem, TemplatesRefused
+from portal.done import DONE
+from portal.web import assets
+from portal.web.pieces import piece_problems, read_pieces
+from portal.web.public_facts import academy, french_capital
+from states import french
+from states.vocabulary import State, Trigger
+from workflow.settings import Settings
+
+if TYPE_CHECKING:
+    from portal.web.visitors import Visitor
+    from workflow.house import House
+
+STEPS = tuple(state for state in State if state is not State.REVOKED)
+"""The steps of a request's life, as the design system's stepper counts them."""
+
+
+def environment_of(
+    settings: Settings, pieces: Mapping[str, str], more: Iterable[BaseLoader] = ()
+) -> ImmutableSandboxedEnvironment:
+    """The templates with their filters and names. ``pieces``: the académie's own texts, by their file name; ``more``:
+    where a demonstration's own templates are."""
+    own = DictLoader({f"pieces/{name}": text for name, text in pieces.items()})
+    environment = ImmutableSandboxedEnvironment(
+        loader=ChoiceLoader([own, *more, PackageLoader("portal.web")]), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+    )  # fmt: skip
+    zone = settings.zoneinfo
+    environment.filters |= {
+        "day": french.day,
+        "instant": partial(french.instant, timezone=zone),
+        "short_day": lambda value: f"{value:%d/%m/%Y}",
+        "local_day": lambda value: value.astimezone(zone).date(),
+        "plural": french.plural,
+        "de": french.de,
+        "capital": french_capital,
+        "typographic": typographic,
+    }
+    environment.globals |= {
+        "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
+        "STEPS": STEPS, "DONE": DONE, "dsfr": f"/static/dsfr/{assets.dsfr_version()}",
+        "ours": f"/static/oda/{assets.our_version()}", "academie": academy(settings.academie.nom),
+    }  # fmt: skip
+    return environment
+
+
+def page_problems(settings: Settings) -> list[TemplateProblem]:
+    """What is wrong with the académie's texts of the public pages (R68)."""
+    contents = read_pieces(settings)
+    return piece_problems(settings, contents, environment_of(settings, contents.texts))
+
+
+class Pages:
+    """Makes the answers. ``more``: a demonstration's templates. Raises TemplatesRefused (R68)."""
+
+    def __init__(self, house: "House", *more: BaseLoader) -> None:
+        self._house = house
+        contents = read_pieces(house.settings)
+        self._environment = environment_of(house.settings, contents.texts, more)
+        if problems := piece_problems(house.settings, contents, self._environment):
+            raise TemplatesRefused(problems)
+
+    def render(self, template: str, **scope: Any) -> str:
+        """The page's HTML. ``scope`` holds at least what ``page`` adds."""
+        return self._environment.get_template(template).render(**scope)
+
+    def page(
+        self, request: Request, template: str, visitor: "Visitor | None" = None, *, status: int = 200, **scope: Any
+    ) -> HTMLResponse:
+        """A whole page for who looks."""
+        fixed = {
+            "visitor": visitor, "path": request.url.path, "today": self.today(), "now": self._house.clock.now(),
+            "demo": request.app.state.installed.demo, "done": _done(request),
+        }  # fmt: skip
+        return HTMLResponse(self.render(template, **fixed | scope), status_code=status)
+
+    def today(self) -> date:
+        """The académie's day."""
+        return self._house.policy.calendar.today(self._house.clock.now())
+
+
+def _done(request: Request) -> str | None:
+    """What the action that led here did: one of our own sentences, never words of the address."""
+    said = request.query_params.get("fait", "")
+    known = {trigger.value: sentence for trigger, sentence in DONE.items()}
+    return known.get(said)
+
+
+def as_local(value: datetime, house: "House") -> datetime:
+    """An instant in the académie's time."""
+    return value.astimezone(house.settings.zoneinfo)
+
+
+_WORDS = re.compile(r">[^<]+")
+
+
+def typographic(html: str) -> Markup:
+    """HTML of ours with the spaces that must not break: before ``: ; ? !``, inside guillemets, in a date."""
+    return Markup(_WORDS.sub(lambda text: spaced(text[0]), html))  # noqa: S704 - only its spaces change
+
+
+def safe(text: str) -> Markup:
+    """HTML that we made ourselves."""
+    return Markup(text)  # noqa: S704 - never given what a person typed

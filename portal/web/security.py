@@ -1,0 +1,67 @@
+"""What every answer carries, and what every form must: no page of another site, no script in the page, no forgery."""
+
+import hmac
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from workflow.doors.secret import derived
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:;"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+HSTS: Final = "max-age=31536000"
+CSRF_FIELD: Final = "csrf"
+
+
+class Headers:
+    """Puts the headers on every answer; a page is never kept by a cache, for it holds names."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        self._fixed = HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._fixed.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, dressed)
+
+
+def csrf_of(session_secret: str) -> str:
+    """The token of this session's forms."""
+    return derived(session_secret, "csrf")
+
+
+def is_same(given: str, expected: str) -> bool:
+    """Compared in a time that tells nothing."""
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def comes_from_here(request: Request) -> bool:
+    """Whether the browser says that one of our own pages sent this form; one that says nothing is believed."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")

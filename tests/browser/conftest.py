@@ -1,0 +1,67 @@
+"""One Chromium for all the browser tests, each with a portal of its own (SQLite)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ViewportSize
+
+from tests.kit import browser as kit
+from tests.kit.databases import fresh_url
+from tests.kit.debian import without
+from tests.kit.portal import Portal, open_portal
+from workflow.doors.sessions import Entrant
+
+TELEPHONE: ViewportSize = {"width": 375, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; in CI the tests fail without it."""
+    if kit.executable() is None:
+        without("Chromium n'est pas installé (sur Debian ou Ubuntu, en root : python -m tests.kit.debian)")
+    with kit.chromium() as browser:
+        yield browser
+
+
+class Site:
+    """A portal that listens, and windows on it."""
+
+    def __init__(self, portal: Portal, browser: Browser, address: str) -> None:
+        self.portal, self.address = portal, address
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+
+    def window(
+        self, entrant: Entrant | None = None, *, size: ViewportSize = TELEPHONE, script: bool = True
+    ) -> BrowserContext:
+        """A new browser window, signed in as somebody; ``script`` False: without JavaScript."""
+        context = self._browser.new_context(
+            viewport=size, base_url=self.address, java_script_enabled=script, locale="fr-FR"
+        )
+        context.set_default_timeout(5000)
+        if entrant:
+            secret = self.portal.secret(entrant)
+            context.add_cookies([{"name": self.portal.installed.cookie, "value": secret, "url": self.address}])
+        self._contexts.append(context)
+        return context
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+@pytest.fixture
+def site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
+    """A portal that listens."""
+    port = kit.free_port()
+    settings = f"portal:\n  address: http://127.0.0.1:{port}\n"
+    with (
+        fresh_url("sqlite", tmp_path) as url,
+        open_portal(tmp_path, url, settings=settings) as portal,
+        kit.listening(portal.app, port) as address,
+    ):
+        site = Site(portal, browser, address)
+        yield site
+        site.close()

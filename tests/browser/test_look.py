@@ -1,0 +1,179 @@
+"""Every page that a role can reach by its links, as its users meet it: axe, widths, keyboard, no script, no stranger.
+
+The pages are found by following the links from each role's home: a new page is covered once something leads to it.
+"""
+
+import re
+from collections import Counter
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page
+
+from states import commands as c
+from states.vocabulary import Change, RevokeReason
+from tests.browser.conftest import DESK, TELEPHONE, Site
+from tests.kit.axe import axe
+from tests.kit.portal import CHEF, DRANE, STAFF, TWO_SCHOOLS, Portal
+from workflow.doors.sessions import Entrant
+
+NARROW = 320
+"""Pixels: what 1280 px become at a zoom of 400 % (RGAA 10.11)."""
+MOST = 60
+"""Pages of one role, and below, of one kind: the same page of several requests differs by their state."""
+ALIKE = 4
+FILES = (".pdf", ".csv", ".svg", ".json")
+STOPS = 12
+"""How many stops of the keyboard are looked at on a page."""
+ROLES: dict[str, tuple[Entrant | None, str]] = {
+    "nobody": (None, "/"),
+    "chef": (CHEF, "/etablissement"),
+    "chef of two": (TWO_SCHOOLS, "/etablissement"),
+    "operator": (STAFF, "/rectorat"),
+    "reader": (DRANE, "/rectorat"),
+}
+
+
+def with_requests(portal: Portal) -> None:
+    """A request in each state, one with a report, one revoked."""
+    portal.declared(1)
+    delegated = portal.declared(2)
+    today = portal.house.policy.calendar.today(portal.clock.now())
+    portal.do(c.Delegate(reference=delegated, why="accueil des familles", made_on=today), CHEF)
+    portal.submitted(3)
+    portal.checked(4)
+    portal.issued(5)
+    reported = portal.issued(6, code="Ef56Gh78")
+    portal.do(c.ReportChange(reference=reported, change=Change.DEPARTURE, effective_on=today), CHEF)
+    revoked = portal.issued(7, code="Ij90Kl12")
+    portal.do(c.Revoke(reference=revoked, reason=RevokeReason.DEPARTURE), STAFF)
+
+
+class Walk:
+    """One role's way through the portal, from its home."""
+
+    def __init__(self, site: Site, entrant: Entrant | None, home: str) -> None:
+        self.site, self.home = site, home
+        self.page = site.window(entrant, size=TELEPHONE).new_page()
+        self.desk = site.window(entrant, size=DESK).new_page()
+        self.bare = site.window(entrant, size=TELEPHONE, script=False).new_page()
+        self.wrong: list[str] = []
+        self.seen: list[str] = []
+        self.at = home
+        for page in (self.page, self.desk, self.bare):
+            page.on("console", self._heard)
+            page.on("pageerror", lambda error: self.say(f"error: {error}"))
+            page.on("request", lambda asked: self._of_ours(asked.url))
+
+    def say(self, what: str) -> None:
+        self.wrong.append(f"{self.at}: {what}")
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            self.say(f"console: {said.text}")
+
+    def _of_ours(self, url: str) -> None:
+        if not url.startswith((self.site.address, "data:")):
+            self.say(f"asks another host: {url}")
+
+    def go(self) -> None:
+        """Every page, the nearest first."""
+        to_see, kinds = [self.home], Counter[str]()
+        known = set(to_see)
+        while to_see and len(self.seen) < MOST:
+            self.at = to_see.pop(0)
+            first = not kinds[kind_of(self.at)]
+            kinds[kind_of(self.at)] += 1
+            if not self._opens():
+                continue
+            self.seen.append(self.at)
+            for found in links_of(self.page, self.site.address):
+                if found not in known and kinds[kind_of(found)] < ALIKE:
+                    known.add(found)
+                    to_see.append(found)
+            self.look(first)
+
+    def _opens(self) -> bool:
+        """Whether it is a page, and not a file to keep; what a link leads to is there in both cases."""
+        if self.at.endswith(FILES):
+            status = self.page.request.get(self.at).status
+        else:
+            answer = self.page.goto(self.at)
+            status = answer.status if answer else 0
+        if status != 200:
+            self.say(f"a link leads to {status}")
+        return status == 200 and not self.at.endswith(FILES)
+
+    def look(self, first: bool) -> None:
+        """What is asked of a page; the first of its kind is also seen at a desk, by keyboard and without script."""
+        self.wrong += [f"{self.at} at 375 px: {one}" for one in axe(self.page)]
+        for width in (TELEPHONE["width"], NARROW):
+            self.page.set_viewport_size({"width": width, "height": TELEPHONE["height"]})
+            if wide := too_wide(self.page):
+                self.say(f"scrolls sideways at {width} px: {wide}")
+        self.page.set_viewport_size(TELEPHONE)
+        if not first:
+            return
+        self._by_keyboard()
+        self.desk.goto(self.at)
+        self.wrong += [f"{self.at} at 1280 px: {one}" for one in axe(self.desk)]
+        if wide := too_wide(self.desk):
+            self.say(f"scrolls sideways at 1280 px: {wide}")
+        self.bare.goto(self.at)
+        if not self.bare.locator("h1").first.is_visible() or self.bare.locator("h1").count() != 1:
+            self.say("has no single h1 without JavaScript")
+
+    def _by_keyboard(self) -> None:
+        """Each stop shows where the keyboard is (RGAA 10.7)."""
+        for _ in range(STOPS):
+            self.page.keyboard.press("Tab")
+            if hidden := self.page.evaluate(UNSEEN):
+                self.say(f"the keyboard's place is not seen on {hidden}")
+
+
+UNSEEN = """() => {
+  const one = document.activeElement;
+  if (!one || one === document.body) return "";
+  const drawn = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  const shown = [getComputedStyle(one), getComputedStyle(one, "::before")];
+  const label = one.nextElementSibling;
+  if (label) shown.push(getComputedStyle(label, "::before"), getComputedStyle(label));
+  return shown.some(drawn) ? "" : one.outerHTML.slice(0, 120);
+}"""
+TOO_WIDE = """() => {
+  const most = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= most) return "";
+  const all = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > most + 1);
+  return all.slice(0, 3).map((one) => one.outerHTML.slice(0, 80)).join(" | ") || "something";
+}"""
+
+
+def too_wide(page: Page) -> str:
+    """What goes beyond the window's width; empty when nothing does."""
+    return str(page.evaluate(TOO_WIDE))
+
+
+def links_of(page: Page, address: str) -> list[str]:
+    """Where this page's links lead in the portal, without their fragment."""
+    hrefs: list[str] = page.eval_on_selector_all("a[href]", "all => all.map(one => one.href)")
+    ours = [urlsplit(href) for href in hrefs if href.startswith(f"{address}/")]
+    return list(dict.fromkeys(f"{one.path}?{one.query}" if one.query else one.path for one in ours))
+
+
+def kind_of(path: str) -> str:
+    """The pages that differ by their data alone are of one kind."""
+    parts = urlsplit(path)
+    names = "&".join(sorted({pair.partition("=")[0] for pair in parts.query.split("&") if pair}))
+    return re.sub(r"ODA-\d{4}-\d{5}|\d{7}[A-Z]|(?<=/)\d+(-\d+)?(?=/|$)", "…", parts.path) + (
+        f"?{names}" if names else ""
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_page__is_fit_to_be_shown(site: Site, role: str) -> None:
+    """axe at 375 and 1280 px, no sideways scroll from 320 px on, the keyboard seen, no script, no other host."""
+    with_requests(site.portal)
+    walk = Walk(site, *ROLES[role])
+    walk.go()
+    assert len(walk.seen) >= 6, walk.seen
+    assert not walk.wrong, "\n".join([f"{len(walk.wrong)} things to mend:", *dict.fromkeys(walk.wrong)])

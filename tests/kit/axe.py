@@ -1,0 +1,38 @@
+"""axe-core on a page of the browser tests: what it finds, worded for whom must mend it."""
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@cache
+def _source() -> str:
+    spec = find_spec("axe_core_python")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("axe_core_python is not installed")
+    return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def axe(page: Page) -> list[str]:
+    """Every violation on this page, each with its rule, its elements and what axe says of the first.
+
+    The script comes in by the browser's own debugger: our Content-Security-Policy stays as it is.
+    """
+    page.evaluate(_source())
+    asked = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+    found: dict[str, Any] = page.evaluate("options => axe.run(document, options)", asked)
+    return [_worded(one) for one in found["violations"]]
+
+
+def _worded(violation: dict[str, Any]) -> str:
+    nodes = violation["nodes"]
+    where = "; ".join(" ".join(map(str, node["target"])) for node in nodes[:3])
+    more = f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
+    return (
+        f"{violation['id']} ({violation['impact']}): {violation['help']} — {where}{more}\n    {nodes[0]['html'][:200]}"
+    )

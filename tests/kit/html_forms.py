@@ -1,0 +1,76 @@
+"""The forms of a page as a browser without JavaScript reads and sends them."""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+
+@dataclass
+class HtmlForm:
+    """Where it goes, and what it sends when nothing is changed; ``options`` are the values of its choices."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+    options: dict[str, list[str]] = field(default_factory=dict)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[HtmlForm] = []
+        self._open: HtmlForm | None = None
+        self._area = self._select = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._open = HtmlForm(given.get("action", ""))
+            self.forms.append(self._open)
+        elif self._open is not None:
+            self._field(self._open, tag, given)
+
+    def _field(self, form: HtmlForm, tag: str, given: dict[str, str]) -> None:
+        name, value = given.get("name", ""), given.get("value", "")
+        if tag == "textarea":
+            self._area, form.fields[name] = name, ""
+        elif tag == "select":
+            self._select = name
+        elif tag == "option":
+            form.options.setdefault(self._select, []).append(value)
+            if "selected" in given:
+                form.fields[self._select] = value
+        elif tag == "input" and given.get("type") in ("radio", "checkbox"):
+            form.options.setdefault(name, []).append(value)
+            if "checked" in given:
+                form.fields[name] = value
+        elif tag == "input":
+            form.fields[name] = value
+
+    def handle_data(self, data: str) -> None:
+        if self._area and self._open is not None:
+            self._open.fields[self._area] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._area = ""
+        elif tag == "form":
+            self._open = None
+
+
+def forms_of(page: Response) -> list[HtmlForm]:
+    """Every form of a page."""
+    reader = _Reader()
+    reader.feed(page.text)
+    return reader.forms
+
+
+def form_to(page: Response, end: str) -> HtmlForm:
+    """The form whose address ends so. Raises StopIteration when there is none."""
+    return next(form for form in forms_of(page) if form.action.endswith(end))
+
+
+def send(client: TestClient, form: HtmlForm, **typed: str) -> Response:
+    """Send a form with what was typed in it."""
+    return client.post(form.action, data=form.fields | typed)

@@ -1,0 +1,140 @@
+"""A whole portal for tests: an installation with a few schools, a clock, and people already signed in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi.testclient import TestClient
+from sqlalchemy import insert
+
+from portal.web.application import assembled
+from portal.web.installed import Installed
+from states import commands as c
+from states.actors import Actor
+from states.commands import Command
+from states.school_year import SchoolYear
+from states.vocabulary import CheckOutcome, Role
+from tests.kit.clock import FakeClock
+from tests.kit.installed import OPERATOR, READER, make_installation
+from workflow.doors.sessions import Entrant
+from workflow.engine import Done
+from workflow.house import House, bootstrap
+from workflow.rows import ESTABLISHMENT
+from workflow.settings import load_settings
+
+PARIS = ZoneInfo("Europe/Paris")
+START = datetime(2026, 9, 14, 10, 0, tzinfo=PARIS)
+SCHOOLS = {
+    "0310001H": ("Collège Jean-Jaurès", "Collège", "Colomiers", "31", "ce.0310001h@ac-toulouse.fr"),
+    "0310002J": ("Lycée Pierre-de-Fermat", "Lycée", "Toulouse", "31", "ce.0310002j@ac-toulouse.fr"),
+    "0310003K": ("Collège sans boîte", "Collège", "Muret", "31", None),
+    "0120001X": ("Collège Joseph-Fabre", "Collège", "Rodez", "12", "ce.0120001x@ac-toulouse.fr"),
+}
+CHEF = Entrant(role=Role.CHEF, subject="0310001H", name="Claire Martin")
+OTHER_CHEF = Entrant(role=Role.CHEF, subject="0120001X", name="Luce Faure")
+DEPUTY = Entrant(role=Role.DEPUTY, subject="0310001H", name="Jean Vidal")
+TWO_SCHOOLS = Entrant(role=Role.CHEF, subject="0310001H,0310002J", name="Claire Martin")
+STAFF = Entrant(role=Role.OPERATOR, subject=OPERATOR)
+DRANE = Entrant(role=Role.READER, subject=READER)
+
+
+class Portal:
+    """``house`` and ``clock`` for what happens behind the pages, ``client`` to look at them."""
+
+    def __init__(self, house: House, clock: FakeClock) -> None:
+        self.house, self.clock = house, clock
+        self.installed = Installed.of(house)
+        self.app = assembled(self.installed)
+
+    def secret(self, entrant: Entrant) -> str:
+        """The cookie of a session of this person."""
+        with self.house.database.write() as connection:
+            return self.installed.sessions.open(connection, entrant, self.clock.now())
+
+    def client(self, entrant: Entrant | None = None) -> TestClient:
+        """A browser without JavaScript, signed in as this person, or nobody; redirections are followed."""
+        client = TestClient(self.app, base_url=self.installed.settings.address, raise_server_exceptions=False)
+        if entrant:
+            client.cookies.set(self.installed.cookie, self.secret(entrant))
+        return client
+
+    def actor(self, entrant: Entrant) -> Actor:
+        return self.installed.sessions.actor(entrant)
+
+    def do(self, command: Command, entrant: Entrant) -> Done:
+        """Act without a page; what is refused fails the test."""
+        (result,) = self.house.engine.execute([command], self.actor(entrant))
+        assert isinstance(result, Done), result
+        return result
+
+    def declared(self, number: int = 1, entrant: Entrant = CHEF, **other: Any) -> str:
+        """A request of somebody new; returns its reference."""
+        values = {"uai": entrant.uais[0], "nom": f"Nom{_letters(number)}", "prenom": "Prénom",
+                  "mail": f"rupn{number}@ac-toulouse.fr"}  # fmt: skip
+        return self.do(c.Declare(**values | other), entrant).reference
+
+    def submitted(self, number: int = 1, entrant: Entrant = CHEF, **other: Any) -> str:
+        """A request that waits for the rectorat."""
+        today = self.house.policy.calendar.today(self.clock.now())
+        reference = self.declared(number, entrant, **other)
+        self.do(c.Delegate(reference=reference, why="accueil des familles", made_on=today), entrant)
+        version = self.house.settings.charter.version
+        signed = c.SignCharter(reference=reference, signed_on=today, version=version, copy_kept=True)
+        self.do(signed, entrant)
+        nom = f"Nom{_letters(number)}"
+        mail = f"rupn{number}@ac-toulouse.fr"
+        self.do(c.Submit(reference=reference, nom=nom, prenom="Prénom", mail=mail), entrant)
+        return reference
+
+    def checked(self, number: int = 1, entrant: Entrant = CHEF, **other: Any) -> str:
+        """A request whose two checks are done."""
+        reference = self.submitted(number, entrant, **other)
+        for check in (c.CheckListing, c.CheckDelegation):
+            self.do(check(reference=reference, outcome=CheckOutcome.POSITIVE, source="liste reçue"), STAFF)
+        return reference
+
+    def issued(self, number: int = 1, entrant: Entrant = CHEF, code: str = "Ab12Cd34", **other: Any) -> str:
+        """A request with its code."""
+        reference = self.checked(number, entrant, **other)
+        self.do(c.IssueCode(reference=reference, code=c.Code(clear=code)), STAFF)
+        return reference
+
+    def issued_last_year(self, number: int = 9) -> str:
+        """A key of 2025-2026, asked for in June; its year is over, and the sweep has not passed yet."""
+        now = self.clock.now()
+        self.clock.set(datetime(2026, 6, 10, 9, tzinfo=PARIS))
+        reference = self.issued(number, school_year=SchoolYear(2025))
+        self.clock.set(now)
+        return reference
+
+    def close(self) -> None:
+        self.house.close()
+
+
+def _letters(number: int) -> str:
+    """A name takes no digit."""
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
+
+
+@contextmanager
+def open_portal(folder: Path, url: str, now: datetime = START, settings: str = "") -> Iterator[Portal]:
+    """A portal on a fresh database; ``settings`` is added to ``config.yaml``."""
+    clock = FakeClock(now)
+    config = make_installation(folder, url, clock)
+    config.write_text(config.read_text(encoding="utf-8") + settings, encoding="utf-8")
+    house = bootstrap(load_settings(config), {}, clock=clock)
+    names = ("nom", "kind", "commune", "departement", "mailbox")
+    rows = [
+        {"uai": uai, "is_open": True, "is_listed": True} | dict(zip(names, school, strict=True))
+        for uai, school in SCHOOLS.items()
+    ]
+    with house.database.write() as connection:
+        connection.execute(insert(ESTABLISHMENT), rows)
+    portal = Portal(house, clock)
+    try:
+        yield portal
+    finally:
+        portal.close()

@@ -1,0 +1,172 @@
+"""The pages that are open to all: what they say comes from the settings, and the picture from the table."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from fastapi.testclient import TestClient
+
+from portal.web import assets, process, process_drawing
+from portal.web.pieces import PIECES
+from portal.web.public_facts import WORDS, Facts
+from states.table import TABLE
+from states.vocabulary import State, Trigger
+from tests.kit.databases import fresh_url
+from tests.kit.portal import CHEF, STAFF, Portal, open_portal
+
+DOC = Path(__file__).parents[3] / "docs" / "pages.md"
+SVG = "{http://www.w3.org/2000/svg}"
+PAGES = ("/", "/demarche", "/accessibilite", "/mentions-legales", "/donnees-personnelles", "/contact")
+SAID = """\
+handling: {expected_days: 7}
+code: {keep_days: 21}
+drane: {address: "https://drane.exemple.fr/rupn"}
+portal:
+  address: https://oda.ac-toulouse.fr
+  link_minutes: 45
+  publisher: Rectorat de Toulouse
+  hosting: DSI, 75 rue Saint-Roch, Toulouse
+  data_protection: dpd@ac-toulouse.fr
+  satisfaction: https://jedonnemonavis.numerique.gouv.fr/x
+  accessibility: {status: partiellement, audited_on: le 3 mars 2026 par Untel, percentage: 91}
+"""
+
+
+@contextmanager
+def opened(folder: Path, settings: str = "") -> Iterator[Portal]:
+    with fresh_url("sqlite", folder) as url, open_portal(folder, url, settings=settings) as portal:
+        yield portal
+
+
+@pytest.fixture
+def anybody(tmp_path: Path) -> Iterator[TestClient]:
+    with opened(tmp_path) as portal:
+        yield portal.client()
+
+
+def words_of(client: TestClient, path: str) -> str:
+    """The page's text, on one line, with ordinary spaces."""
+    answer = client.get(path)
+    assert answer.status_code == 200
+    text = re.sub(r"<[^>]+>", " ", answer.text.partition("<main")[2].partition("</main>")[0])
+    return " ".join(text.replace("\u00a0", " ").replace("&#39;", "'").split())
+
+
+def test_home__shows_the_way_in_to_each_and_home_to_who_is_in(tmp_path: Path) -> None:
+    with opened(tmp_path) as portal:
+        nobody = portal.client().get("/")
+        assert 'href="/connexion"' in nobody.text
+        assert 'href="/connexion/rectorat"' in nobody.text
+        assert "set-cookie" not in nobody.headers
+        for entrant, home in ((CHEF, "/etablissement"), (STAFF, "/rectorat")):
+            page = portal.client(entrant).get("/").text.partition("<main")[2]
+            assert f'href="{home}"' in page
+            assert 'href="/connexion"' not in page
+
+
+def test_pages__each_has_one_title_and_is_named_in_the_window(anybody: TestClient) -> None:
+    titles = set()
+    for path in PAGES:
+        page = anybody.get(path).text
+        (title,) = re.findall(r"<h1>(.+?)</h1>", page)
+        assert title
+        titles.update(re.findall(r"<title>(.+?) – Clés ODA – Académie de Toulouse</title>", page))
+        assert "<script" not in page
+        assert " style=" not in page
+    assert len(titles) == len(PAGES)
+
+
+def test_pages__say_what_the_settings_say(tmp_path: Path) -> None:
+    with opened(tmp_path, SAID) as portal:
+        client = portal.client()
+        way = words_of(client, "/demarche")
+        assert "en 7 jours environ" in way
+        assert "effacé au bout de 21 jours" in way
+        assert "prennent fin d'elles-mêmes le 31 août 2027 à minuit" in way
+        assert "https://drane.exemple.fr/rupn" in client.get("/demarche").text
+        assert "45 minutes" in words_of(client, "/contact")
+        legal = words_of(client, "/mentions-legales")
+        assert "Rectorat de Toulouse" in legal
+        assert "DSI, 75 rue Saint-Roch, Toulouse" in legal
+        assert "dpd@ac-toulouse.fr" in words_of(client, "/donnees-personnelles")
+        assert 'href="https://jedonnemonavis.numerique.gouv.fr/x"' in client.get("/").text
+        declared = words_of(client, "/accessibilite")
+        assert "partiellement conforme" in declared
+        assert "le 3 mars 2026 par Untel. 91 %" in declared
+        assert "aucun audit" not in declared
+
+
+def test_accessibility__without_an_audit_it_says_so_and_how_to_complain(anybody: TestClient) -> None:
+    declared = words_of(anybody, "/accessibilite")
+    assert "non conforme" in declared
+    assert "aucun audit n'a été fait" in declared
+    assert "Défenseur des droits" in declared
+    assert "05 00 00 00 00" in declared
+    assert "Je donne mon avis" not in anybody.get("/").text
+
+
+@pytest.mark.rule("R1")
+def test_picture__shows_each_state_and_each_action_of_the_table(anybody: TestClient) -> None:
+    answer = anybody.get("/demarche/schema.svg")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    picture = ElementTree.fromstring(answer.content)
+    drawn = {
+        name: {one.get(name) for one in picture.iter() if one.get(name)} for name in ("data-state", "data-trigger")
+    }
+    assert drawn["data-state"] == {state.value for state in State}
+    assert drawn["data-trigger"] == {line.trigger.value for line in TABLE}
+    assert not [one for one in picture.iter() if one.tag == f"{SVG}style" or one.get("style")], "the CSP refuses styles"
+    said = (picture.findtext(f"{SVG}desc") or "").lower()
+    assert [trigger.label for trigger in Trigger if trigger.label.lower() not in said] == []
+    width = float((picture.get("viewBox") or "").split()[2])
+    assert process_drawing.SIZE * 343 / width >= 14, "pixels of a letter on a telephone 375 px wide"
+
+
+@pytest.mark.rule("R1")
+def test_picture__is_also_written_as_text(anybody: TestClient) -> None:
+    words = words_of(anybody, "/demarche").lower()
+    assert [trigger.label for trigger in Trigger if trigger.label.lower() not in words] == []
+    for stage in process.stages():
+        assert stage.meaning.lower() in words
+        moves = {one.trigger for one in (*stage.onward, *stage.beside, *process.endings(), *process.anywhere())}
+        assert moves >= {line.trigger for line in TABLE if stage.state in line.sources}
+
+
+def test_first_page__weighs_little_beside_the_design_system(anybody: TestClient) -> None:
+    page = anybody.get("/")
+    ours = anybody.get(f"/static/oda/{assets.our_version()}/oda.css")
+    received = len(gzip.compress(page.content)) + len(gzip.compress(ours.content))
+    assert len(page.content) + len(ours.content) < 50_000
+    assert received < 20_000
+    loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+    assert [one for one in loaded if anybody.get(one).status_code != 200] == []
+    assert len(loaded) == 4
+
+
+def test_files__are_kept_for_a_year_and_compressed_once(anybody: TestClient) -> None:
+    style = f"/static/dsfr/{assets.dsfr_version()}/dsfr.min.css"
+    packed = anybody.get(style, headers={"Accept-Encoding": "gzip"})
+    plain = anybody.get(style, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < len(plain.content) / 5
+    for answer in (packed, plain):
+        assert answer.headers["cache-control"] == assets.A_YEAR
+        assert answer.headers["vary"] == "Accept-Encoding"
+    again = anybody.get(style, headers={"If-None-Match": packed.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    font = anybody.get(f"/static/dsfr/{assets.dsfr_version()}/fonts/Marianne-Regular.woff2")
+    assert "content-encoding" not in font.headers
+
+
+def test_documentation__names_each_text_and_each_fact_and_no_other() -> None:
+    written = DOC.read_text(encoding="utf-8")
+    assert set(re.findall(r"\| `pages/([a-z-]+\.html)` \| (.+) \|", written)) == set(PIECES.items())
+    assert set(re.findall(r"\| `\{\{ here\.(\w+) \}\}` \| (.+) \|", written)) == set(WORDS.items())
+    assert list(WORDS) == [one.name for one in fields(Facts)]
