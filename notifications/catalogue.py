@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from notifications import contexts
 from notifications.surroundings import Surroundings
-from notifications.vocabulary import CODE_KINDS, AnyKind, Audience, Kind, Priority, Unstored
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Audience, Kind, Priority, Unstored
 
 _SOON = timedelta(days=3)
 _LONG = timedelta(days=60)
@@ -44,7 +44,19 @@ class Entry:
         return self.kind in CODE_KINDS
 
     @property
+    def has_link(self) -> bool:
+        """Whether a sign-in link stands in it: whoever waits for it is looking at the screen (R72)."""
+        return self.kind in LINK_KINDS
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether a secret takes its place in it on the wire alone (R60, R72)."""
+        return self.has_code or self.has_link
+
+    @property
     def priority(self) -> Priority:
+        if self.has_link:
+            return Priority.SIGN_IN
         return Priority.CODE if self.has_code else Priority.REST
 
     def lifetime_in(self, here: Surroundings) -> timedelta:
@@ -100,5 +112,7 @@ CATALOGUE: Final[dict[Kind, Entry]] = {
         _E(Kind.YEAR_END_REPORT, contexts.YearEndReport, _OPERATORS, _LONG),
         _E(Kind.BRAKE_ALERT, contexts.BrakeAlert, _OPERATORS, _LONG),
         _E(Kind.MAIL_UNDELIVERABLE, contexts.MailUndeliverable, _OPERATORS),
+        _E(Kind.SIGN_IN, contexts.SignIn, lifetime=timedelta(minutes=30)),
+        _E(Kind.SIGN_IN_RECTORAT, contexts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
     )
 }

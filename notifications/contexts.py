@@ -306,3 +306,22 @@ class RelayCheck:
     host: str
     port: int
     connection: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignInRectorat:
+    """A link to sign in (R72). ``minutes`` it is valid, until ``until``, an instant written in French.
+
+    The link itself is nowhere here: its slot is filled on the wire.
+    """
+
+    minutes: int
+    until: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignIn(SignInRectorat):
+    """The same for an establishment; ``others`` share its mailbox, and come in by the same link."""
+
+    establishment: Place
+    others: tuple[Place, ...] = ()

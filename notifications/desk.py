@@ -123,16 +123,17 @@ class Desk:
             return Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])
 
     def code_of(self, mail: Mail) -> Code | Outcome:
-        """The code as its seal stands now, or why there is nothing to send (R62).
+        """The code, or the link's secret, as its seal stands now, or why there is nothing to send (R62, R72).
 
         Not a bare text: asyncio, told to debug, writes in its log what a thread returns (R60).
         """
         with self._database.read() as connection:
             ciphertext = seals.ciphertext_of(connection, mail.seal_id or "")
+            reference = mail.reference or seals.sealed_for(connection, mail.seal_id or "")
         if ciphertext is None:
             return Outcome(Verdict.CANCELLED, Fault.CODE_ERASED)
         try:
-            return Code(clear=self._mailer.sealer.open(ciphertext, mail.reference or ""))
+            return Code(clear=self._mailer.sealer.open(ciphertext, reference))
         except seals.CodeUnreadable as error:
             return Outcome(Verdict.DEAD, Fault.CODE_UNREADABLE, str(error))
 

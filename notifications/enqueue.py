@@ -43,7 +43,7 @@ def enqueue(
 
     A draft without a recipient is stored dead, for an operator (R15); one that tells of it (``Draft.about``) is given
     its number. One whose ``dedupe_key`` is known is left out. ``seals`` gives the seal of each code mail by its
-    reference. Raises ValueError for a code mail without a seal.
+    reference, of a sign-in link by what it was sealed for. Raises ValueError for such a mail without a seal.
     """
     waiting: list[dict[str, Any]] = []
     numbers: dict[int, int] = {}  # of the mails born dead, by the identity of their drafts
@@ -85,9 +85,9 @@ def _numbered(draft: Draft, numbers: Mapping[int, int]) -> Draft:
 
 def _row(draft: Draft, now: datetime, here: Surroundings, seals: Mapping[str, str]) -> dict[str, Any]:
     entry = CATALOGUE[draft.kind]
-    seal = seals.get(draft.reference or "") if entry.has_code else None
-    if entry.has_code and not seal:
-        raise ValueError(f"a {draft.kind.value} mail needs a sealed code")
+    seal = seals.get(draft.sealed_for or draft.reference or "") if entry.is_sealed else None
+    if entry.is_sealed and not seal:
+        raise ValueError(f"a {draft.kind.value} mail needs a sealed secret")
     alive: dict[str, Any] = {"stage": Stage.PENDING.value, "next_attempt_at": now, "fault": None}
     return {
         "kind": draft.kind.value,

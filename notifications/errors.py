@@ -36,6 +36,18 @@ class CodeGone(MailRefusal):
         )
 
 
+class LinkNotResent(MailRefusal):
+    """The mail carried a sign-in link, which lives for minutes."""
+
+    rule = "R72"
+
+    def __init__(self, mail: Mail) -> None:
+        super().__init__(
+            f"Le courriel n° {mail.id} portait un lien de connexion, qui ne se renvoie pas :"
+            " qui veut se connecter en demande un autre."
+        )
+
+
 class NoMailboxYet(MailRefusal):
     rule = "R15"
 

@@ -23,6 +23,7 @@ SURROUNDINGS: Final = Surroundings(
         Link("EduConnect, aide et contacts", "https://educonnect.education.gouv.fr/educt-aide/contacts/"),
     ),
     drane_address="https://drane.ac-toulouse.fr/rupn",
+    portal="https://oda.ac-toulouse.fr",
 )
 DOCUMENTED: Final = replace(
     SURROUNDINGS,
@@ -51,6 +52,7 @@ LATE: Final = (
     c.Late(reference="ODA-2027-00042", establishment=PLACE, state=State.REQUESTED, since=date(2026, 10, 1)),
     c.Late(reference="ODA-2027-00007", establishment=OTHER_PLACE, state=State.REQUESTED, since=date(2026, 10, 12)),
 )
+UNTIL: Final = "14 septembre 2026 à 10 h 30"
 _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
 
 EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
@@ -232,6 +234,12 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             fault="l'établissement n'a pas de boîte",
         ),
     ),
+    "sign_in": (Kind.SIGN_IN, c.SignIn(establishment=PLACE, minutes=30, until=UNTIL)),
+    "sign_in_shared": (
+        Kind.SIGN_IN,
+        c.SignIn(establishment=PLACE, others=(OTHER_PLACE,), minutes=30, until=UNTIL),
+    ),
+    "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, c.SignInRectorat(minutes=30, until=UNTIL)),
 }  # fmt: skip
 CHECK_EXAMPLE: Final = c.RelayCheck(
     asked_by="camille.roux@ac-toulouse.fr",

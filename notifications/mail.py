@@ -17,6 +17,7 @@ class Draft:
     ``recipient`` is empty when the establishment has no mailbox (R15). ``dedupe_key`` makes it leave once, however
     often it is enqueued. ``not_after`` None takes the lifetime of its kind. ``about`` is the draft whose loss this one
     tells the operators: stored before it, it gives its number to the facts' ``mail``.
+    ``sealed_for`` is what its secret was sealed for when it is no request (R72).
     """
 
     kind: Kind
@@ -28,6 +29,7 @@ class Draft:
     dedupe_key: str | None = None
     not_after: datetime | None = None
     about: "Draft | None" = None
+    sealed_for: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

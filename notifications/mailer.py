@@ -77,6 +77,15 @@ class Mailer:
         sealed = seals.create(connection, self.sealer, codes, now)
         self._store(connection, self.drafts(happenings), now, sealed)
 
+    def send_link(self, connection: Connection, draft: Draft, secret: str, now: datetime) -> None:
+        """Store the mail of a sign-in link, its secret sealed for ``draft.sealed_for`` (R72)."""
+        sealed = seals.create(connection, self.sealer, {draft.sealed_for or "": secret}, now)
+        self._store(connection, [draft], now, sealed)
+
+    def erase_links(self, connection: Connection, sealed_for: Iterable[str], why: Erasure, now: datetime) -> int:
+        """Erase the secrets of these sign-in links, and cancel what of them has not left (R72)."""
+        return seals.erase(connection, sealed_for, why, now)
+
     def enqueue(self, connection: Connection, drafts: Iterable[Draft], now: datetime) -> int:
         """Store other drafts, each dedupe key once; returns how many are new."""
         return self._store(connection, drafts, now, {})

@@ -11,7 +11,8 @@ A blank line ends a block, and so does a line that begins with another mark:
 | ``= Label : x``   | a key fact                                                                |
 | ``! ``            | a notice: what is urgent or serious                                       |
 | ``| ``            | a line that stays a line of its own                                       |
-| four spaces       | a line kept as it is, such as a command; with the mask alone, the code    |
+| four spaces       | a line kept as it is, such as a command; with the mask alone, the code;   |
+|                   | an address that ends with the link's mask, a sign-in link                 |
 | ``--`` alone      | what follows is the foot of the mail                                      |
 """
 
@@ -25,6 +26,18 @@ from notifications.typography import spaced
 MASK: Final = "[code masqué]"
 SLOT: Final = f"    {MASK}"
 """The line that stands for the code. No value can forge it: values begin no line, and nothing is indented so."""
+LINK_MASK: Final = "[lien masqué]"
+_INDENT: Final = "    "
+
+
+def link_slot(address: str) -> str:
+    """The line that stands for a sign-in link: its secret will follow ``address``. As hard to forge as ``SLOT``."""
+    return f"{_INDENT}{address}{LINK_MASK}"
+
+
+def is_slot(line: str) -> bool:
+    """Whether a secret will stand in this line of a text."""
+    return line == SLOT or (line.startswith(_INDENT) and line.endswith(LINK_MASK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +84,25 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkSlot:
+    """Where the sign-in link will stand: ``address`` and then its secret (R72)."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Foot:
     """What follows is the foot of the mail."""
 
 
-Block: TypeAlias = Paragraph | Heading | Items | Facts | Notice | Lines | Slot | Foot
+Block: TypeAlias = Paragraph | Heading | Items | Facts | Notice | Lines | Slot | LinkSlot | Foot
 
 _MARK = re.compile(r"## |- |\d{1,3}\. |= |! |\| | {4}|--$")
 _PLAIN, _STEP, _KEPT, _FOOT = "", "1. ", "    ", "--"
+_LINK: Final = link_slot("")
 _JOINED = frozenset({_PLAIN, "- ", _STEP, "= ", "! "})
 """Blocks in which a line without a mark goes on with the line above."""
-_ALONE = frozenset({_PLAIN, "## ", SLOT, _FOOT})
+_ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK, _FOOT})
 """Blocks that hold one entry."""
 
 
@@ -109,6 +130,8 @@ def _split(line: str) -> tuple[str, str]:
     """The mark of a line, and the rest of it."""
     if line == SLOT:
         return SLOT, MASK
+    if is_slot(line):
+        return _LINK, line[len(_KEPT) : -len(LINK_MASK)]
     found = _MARK.match(line)
     if found is None:
         return _PLAIN, line.strip()
@@ -117,7 +140,7 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _block(mark: str, entries: list[str]) -> Block:
-    if mark != _KEPT:
+    if mark not in (_KEPT, _LINK):
         entries = [spaced(entry) for entry in entries]
     return _MAKERS[mark](entries)
 
@@ -137,5 +160,6 @@ _MAKERS: Final[dict[str, Callable[[list[str]], Block]]] = {
     "| ": lambda entries: Lines(tuple(entries), verbatim=False),
     _KEPT: lambda entries: Lines(tuple(entries), verbatim=True),
     SLOT: lambda _: Slot(),
+    _LINK: lambda entries: LinkSlot(entries[0]),
     _FOOT: lambda _: Foot(),
 }

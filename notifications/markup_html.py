@@ -5,10 +5,25 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from notifications.markup import MASK, Block, Facts, Foot, Heading, Items, Lines, Notice, Paragraph, Slot
+from notifications.markup import (
+    LINK_MASK,
+    MASK,
+    Block,
+    Facts,
+    Foot,
+    Heading,
+    Items,
+    Lines,
+    LinkSlot,
+    Notice,
+    Paragraph,
+    Slot,
+)
 
 HTML_SLOT: Final = f'<strong id="code">{MASK}</strong>'
 """The element that stands for the code. No value can forge it: a value's ``<`` is escaped."""
+HTML_LINK_SLOT: Final = f'{LINK_MASK}">Me connecter</a>'
+"""The end of the button, whose address the secret of a link will end. No value can forge it either."""
 
 BLUE: Final = "#000091"
 _LEFT = 'role="presentation" width="100%" cellpadding="0" cellspacing="0"'
@@ -18,6 +33,10 @@ _NOTICE_CELL = "padding:12px 16px 4px;border-left:4px solid #b34000;background:#
 _CODE_CELL = (
     f"padding:20px 8px;border:2px solid {BLUE};background:#f5f5fe;color:#161616;text-align:center;"
     "font:bold 24px/32px Consolas,'Courier New',monospace;letter-spacing:1px"
+)
+_BUTTON = (
+    f"display:inline-block;padding:12px 24px;border:2px solid #6a6af4;background:{BLUE};color:#ffffff!important;"
+    "text-decoration:none;font:bold 18px/24px Arial,Helvetica,sans-serif"
 )
 _PRE = "padding:12px 16px;background:#eeeeee;color:#161616;font:16px/24px Consolas,'Courier New',monospace"
 _LINK = f"color:{BLUE};overflow-wrap:anywhere"
@@ -64,6 +83,8 @@ def _element(block: Block) -> str:
             return _paragraph("<br>".join(map(inline, lines)))
         case Slot():
             return _boxed("k", _CODE_CELL, HTML_SLOT)
+        case LinkSlot(address):
+            return _paragraph(f'<a style="{_BUTTON}" href="{escape(address)}{HTML_LINK_SLOT}')
         case Foot():
             return '<hr style="border:0;border-top:1px solid #dddddd">'
 

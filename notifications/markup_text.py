@@ -2,7 +2,20 @@
 
 from collections.abc import Sequence
 
-from notifications.markup import SLOT, Block, Facts, Foot, Heading, Items, Lines, Notice, Paragraph, Slot
+from notifications.markup import (
+    SLOT,
+    Block,
+    Facts,
+    Foot,
+    Heading,
+    Items,
+    Lines,
+    LinkSlot,
+    Notice,
+    Paragraph,
+    Slot,
+    link_slot,
+)
 from notifications.typography import WIDTH
 
 
@@ -34,6 +47,8 @@ def _laid_out(block: Block) -> list[str]:
             return [f"    {x}" for x in lines] if verbatim else [x for line in lines for x in _filled(line)]
         case Slot():
             return [SLOT]
+        case LinkSlot(address):
+            return [link_slot(address)]
         case Foot():
             return ["--"]
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal, null, select, update
 
 from notifications.catalogue import CATALOGUE
-from notifications.errors import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
+from notifications.errors import CodeGone, LinkNotResent, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
 from notifications.mail import COLUMNS, Mail, read
 from notifications.surroundings import Surroundings
 from notifications.tables import MAILS, SEALS
-from notifications.vocabulary import Audience, Fault, Kind, Stage
+from notifications.vocabulary import LINK_KINDS, Audience, Fault, Kind, Stage
 
 RETRYABLE = (Stage.DEAD, Stage.UNCERTAIN, Stage.CANCELLED)
 DISCARDABLE = (Stage.DEAD, Stage.UNCERTAIN)
@@ -44,12 +44,14 @@ def listing(
     after: int | None = None,
     limit: int = 50,
     whole: bool = False,
+    narrowed: Sequence[ColumnElement[bool]] = (),
 ) -> Page:
     """A page of mails, by keyset: as quick at the end of the list as at its beginning.
 
-    Without their bodies, papers and facts (``context`` is empty) unless ``whole``.
+    Without their bodies, papers and facts (``context`` is empty) unless ``whole``. ``narrowed``: other conditions.
     """
     wanted = [
+        *narrowed,
         MAILS.c.stage.in_([stage.value for stage in stages]) if stages else None,
         MAILS.c.kind == kind.value if kind else None,
         MAILS.c.uai == uai if uai else None,
@@ -87,9 +89,11 @@ def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: dat
 
     ``mailbox`` is where it would go today. The same address: the same mail, with its Message-ID (R56). Another one:
     a new mail that replaces it (``replaces_id``), the old one being discarded. Raises UnknownMail, NotRetryable,
-    CodeGone when its code is erased (R62), NoMailboxYet.
+    LinkNotResent (R72), CodeGone when its code is erased (R62), NoMailboxYet.
     """
     mail = _locked(connection, mail_id)
+    if CATALOGUE[mail.kind].has_link:
+        raise LinkNotResent(mail)
     if mail.stage not in RETRYABLE:
         raise NotRetryable(mail)
     if CATALOGUE[mail.kind].has_code and not _code_kept(connection, mail):
@@ -145,6 +149,17 @@ def discard(connection: Connection, mail_id: int) -> Mail:
     return mail
 
 
+def discard_stale_links(connection: Connection, now: datetime) -> int:
+    """Give up the mails of expired sign-in links that died or may have left: nobody need judge them (R72)."""
+    stale = (
+        MAILS.c.stage.in_([stage.value for stage in DISCARDABLE]),
+        MAILS.c.kind.in_([kind.value for kind in LINK_KINDS]),
+        MAILS.c.not_after <= now,
+    )
+    given_up = {"stage": Stage.DISCARDED.value, "next_attempt_at": None}
+    return connection.execute(update(MAILS).where(*stale).values(given_up)).rowcount
+
+
 def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
     """The mails of an establishment that died of their address, and had another one than this: the oldest first.
 
@@ -156,5 +171,6 @@ def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
         MAILS.c.stage == Stage.DEAD.value,
         MAILS.c.fault.in_([fault.value for fault in OF_THE_ADDRESS]),
         MAILS.c.recipient != mailbox,
+        MAILS.c.kind.not_in([kind.value for kind in LINK_KINDS]),
     )
     return list(connection.execute(select(MAILS.c.id).where(*stuck).order_by(MAILS.c.id)).scalars())

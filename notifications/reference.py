@@ -39,8 +39,9 @@ def _mails() -> Iterator[str]:
     yield "## Les courriels\n"
     for kind, entry in CATALOGUE.items():
         to = "aux opérateurs" if entry.audience is Audience.OPERATORS else "à l'établissement"
+        to = "à l'opérateur ou au lecteur qui se connecte" if kind is Kind.SIGN_IN_RECTORAT else to
         yield f"### {kind.value}\n"
-        code = ", porte un code" if entry.has_code else ""
+        code = ", porte un code" if entry.has_code else ", porte un lien de connexion" if entry.has_link else ""
         yield f"« {french_title(kind)} », {to}. Fichier : `{entry.template}`{code}.\n"
         yield from _facts(kind)
     check = Unstored.CHECK

@@ -38,6 +38,8 @@ mots ; celui qui attend encore prendra les nouveaux.
 Ne remplacer que ce qui change : un modèle d'origine suit les mises à jour du logiciel, un modèle remplacé non. Après
 une mise à jour, comparer les siens à ceux que donne `oda mail templates declared --source` sans dossier réglé.
 
+Le sous-dossier `pages` est celui des textes du portail : voir [pages.md](pages.md).
+
 ## Écrire un courriel
 
 Un modèle est un texte Jinja. Sa première ligne est l'objet ; le bloc « subject » la donne, le bloc « body » donne le

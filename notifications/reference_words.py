@@ -16,6 +16,7 @@ TITLES: Final[Mapping[str, str]] = {
     "mails/parts/handover.j2": "morceau : le code et sa remise en main propre",
     "mails/parts/remove_delegation.j2": "morceau : délégation à retirer dans DelegCE",
     "mails/parts/rupns.j2": "morceau : liste des RUPN",
+    "mails/parts/sign_in.j2": "morceau : le lien de connexion et sa durée",
     "mails/parts/year.j2": "morceau : l'année scolaire et son dernier jour",
     "papers/charter.typ": "document : charte à signer",
     "papers/common.typ": "document : mise en page commune",
@@ -29,8 +30,8 @@ ALWAYS: Final = {
     "has_code": "le courriel porte-t-il un code ?",
     "for_operators": "est-il pour les opérateurs du rectorat ?",
     "here": "les réglages de l'académie",
-    "slot": "la place du code, à mettre seule sur sa ligne ; une seule fois dans un courriel qui porte un code, jamais"
-    " ailleurs",
+    "slot": "la place du code ou du lien de connexion, à mettre seule sur sa ligne ; une seule fois dans un courriel"
+    " qui en porte un, jamais ailleurs",
     "facts": "tous les faits de ce courriel, sous un seul nom",
 }
 """What every mail is given beside its own facts."""
@@ -189,6 +190,14 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "reply": "la réponse du serveur ; parfois vide",
         "code_lost": "portait-il un code que personne ne recevra ?",
     },
+    c.SignInRectorat: {
+        "minutes": "combien de minutes le lien est valable",
+        "until": "jusqu'à quand, en toutes lettres",
+    },
+    c.SignIn: {
+        "establishment": "l'établissement pour lequel on se connecte",
+        "others": "les autres établissements de la même boîte, que le lien ouvre aussi ; parfois aucun",
+    },
     c.RelayCheck: {
         "asked_by": "l'adresse de qui a demandé l'essai",
         "machine": "la machine d'où il part",
@@ -216,6 +225,7 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "drane_address": "l'adresse de l'application de la DRANE, si elle est réglée",
         "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
         "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
+        "portal": "l'adresse du portail",
     },
 }
 """The meaning of each field and property, in the class that declares it."""

@@ -12,15 +12,16 @@ from notifications import markup
 from notifications.catalogue import CATALOGUE, template_of
 from notifications.contexts import RelayCheck
 from notifications.markup import Block, Foot, Paragraph, parse
-from notifications.markup_html import HTML_SLOT, as_html, inline
+from notifications.markup_html import HTML_LINK_SLOT, HTML_SLOT, as_html, inline
 from notifications.markup_text import as_text
 from notifications.surroundings import Surroundings
 from notifications.typography import spaced, tame
-from notifications.vocabulary import AnyKind, Audience, Kind, Unstored
+from notifications.vocabulary import LINK_KINDS, LINK_PATH, AnyKind, Audience, Kind, Unstored
 from notifications.wordings import Wordings
 from states import french
 
 MASK: Final = markup.MASK
+LINK_MASK: Final = markup.LINK_MASK
 SLOT: Final = markup.SLOT
 """The line that stands for the code in a stored body. No value can forge it: values never begin a line so."""
 FRAME: Final = "mails/frame.html.j2"
@@ -28,6 +29,7 @@ FRAME: Final = "mails/frame.html.j2"
 
 _TAG = re.compile(r"^\[[^\]]{1,20}\] (?=.)")
 _SENTENCE = re.compile(r".{20,}?[.!?](?= [A-ZÀÂÇÉÈÊÎÔ])")
+_NO_SLOT = "il faut un emplacement pour le code ou le lien"
 _PREVIEW = 140
 """Characters of a mail that the lists of mail readers show, at most."""
 
@@ -38,7 +40,7 @@ class Unrenderable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The words of one mail, as text and as HTML; both hold a placeholder where a code will stand."""
+    """The words of one mail, as text and as HTML; both hold a placeholder where a code or a link will stand."""
 
     subject: str
     body: str
@@ -66,9 +68,10 @@ class Renderer:
     ) -> Rendered:
         template = name = template_of(kind)
         here = _tamed(surroundings)
+        slot = markup.link_slot(f"{here.portal}{LINK_PATH}") if kind in LINK_KINDS else SLOT
         try:
             words = self._environment.get_template(name).render(
-                _scope(facts), kind=kind, has_code=has_code, for_operators=for_operators, here=here, slot=SLOT
+                _scope(facts), kind=kind, has_code=has_code, for_operators=for_operators, here=here, slot=slot
             )
             subject, _, body = words.lstrip("\n").partition("\n")
             subject, blocks = spaced(subject).strip(), parse(body)
@@ -76,7 +79,8 @@ class Renderer:
             rendered = Rendered(subject, as_text(blocks), self._framed(subject, blocks, here))
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise Unrenderable(f"{name} : {type(error).__name__} : {error}") from error
-        return _checked(rendered, slots=1 if has_code else 0, template=template)
+        is_sealed = has_code or kind in LINK_KINDS
+        return _checked(rendered, slot if is_sealed else None, template=template)
 
     def _framed(self, subject: str, blocks: tuple[Block, ...], here: Surroundings) -> str:
         """The whole page; all that the frame is given is HTML already, so that no frame can forget to escape."""
@@ -112,28 +116,38 @@ def preview(blocks: tuple[Block, ...]) -> str:
     return sentence if len(sentence) <= _PREVIEW else f"{sentence[:_PREVIEW].rpartition(' ')[0]}…"
 
 
-def _checked(rendered: Rendered, *, slots: int, template: str) -> Rendered:
-    if not rendered.subject or (rendered.body.split("\n").count(SLOT), rendered.html.count(HTML_SLOT)) != (
-        slots,
-        slots,
-    ):
-        raise Unrenderable(f"{template} : il faut un objet et {french.plural(slots, 'emplacement')} pour le code")
+def _checked(rendered: Rendered, slot: str | None, *, template: str) -> Rendered:
+    wanted = [slot] if slot else []
+    mark = HTML_SLOT if slot == SLOT else HTML_LINK_SLOT
+    found = [line for line in rendered.body.split("\n") if markup.is_slot(line)]
+    marks = [one for one in (HTML_SLOT, HTML_LINK_SLOT) for _ in range(rendered.html.count(one))]
+    if not rendered.subject or found != wanted or marks != [mark for _ in wanted]:
+        many = french.plural(len(wanted), "emplacement")
+        raise Unrenderable(f"{template} : il faut un objet et {many} pour le code ou le lien")
     return rendered
 
 
 def with_code(body: str, code: str) -> str:
-    """The body as it goes on the wire: the code in place of its line (R60). Raises Unrenderable without a slot."""
+    """The body as it goes on the wire: the code, or the link's secret, in place of its mask (R60, R72).
+
+    Raises Unrenderable without a slot.
+    """
     lines = body.split("\n")
-    if lines.count(SLOT) != 1:
-        raise Unrenderable("il faut un emplacement pour le code")
-    return "\n".join(f"    {code}" if line == SLOT else line for line in lines)
+    if sum(map(markup.is_slot, lines)) != 1:
+        raise Unrenderable(_NO_SLOT)
+    return "\n".join(_filled(line, code) if markup.is_slot(line) else line for line in lines)
+
+
+def _filled(line: str, code: str) -> str:
+    return f"    {code}" if line == SLOT else line.removesuffix(LINK_MASK) + code
 
 
 def html_with_code(html: str, code: str) -> str:
-    """The HTML as it goes on the wire: the code in place of its mark (R60). Raises Unrenderable without a mark."""
-    if html.count(HTML_SLOT) != 1:
-        raise Unrenderable("il faut un emplacement pour le code")
-    return html.replace(HTML_SLOT, HTML_SLOT.replace(MASK, escape(code)))
+    """The HTML as it goes on the wire, in the same way (R60, R72). Raises Unrenderable without a mark."""
+    if html.count(HTML_SLOT) + html.count(HTML_LINK_SLOT) != 1:
+        raise Unrenderable(_NO_SLOT)
+    html = html.replace(HTML_SLOT, HTML_SLOT.replace(MASK, escape(code)))
+    return html.replace(HTML_LINK_SLOT, HTML_LINK_SLOT.replace(LINK_MASK, escape(code)))
 
 
 @lru_cache(maxsize=1)

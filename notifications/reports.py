@@ -6,7 +6,7 @@ from notifications import facts_of
 from notifications.catalogue import CATALOGUE
 from notifications.contexts import BrakeAlert, DepartementCount, MailUndeliverable, Place, YearEndReport
 from notifications.mail import Draft, Mail
-from notifications.vocabulary import CODE_KINDS, Audience, Kind
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Kind
 from states.facts import Establishment
 from states.school_year import YearEnd
 
@@ -61,8 +61,11 @@ def brake_alert(operators: str, year_end: YearEnd, *, requests: int, why: str) -
 
 
 def mail_dead_alert(operators: str, mail: Mail) -> Draft | None:
-    """What the operators are told of a dead mail (R58); None for one of their own, so that no alert alerts."""
-    if mail.audience is Audience.OPERATORS:
+    """What the operators are told of a dead mail (R58); None for one of their own, so that no alert alerts.
+
+    None for a sign-in link too: anybody may ask for one, and by then it is worth nothing (R72).
+    """
+    if mail.audience is Audience.OPERATORS or mail.kind in LINK_KINDS:
         return None
     return Draft(
         kind=Kind.MAIL_UNDELIVERABLE,

@@ -1,4 +1,7 @@
-"""The codes, encrypted at rest by keys that are not in the database (R60), and their erasure (R61, R62)."""
+"""The codes, encrypted at rest by keys that are not in the database (R60), and their erasure (R61, R62).
+
+The secrets of sign-in links too, each sealed for its link as a code is for its request (R72).
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -14,6 +17,8 @@ from notifications.vocabulary import Erasure, Fault, Stage
 
 __all__ = ["BadSealingKey", "CodeUnreadable", "Sealer", "ciphertext_of", "create", "erase", "erase_overdue"]
 
+FOR_LINK: Final = "sign-in:"
+"""What the secret of a sign-in link is sealed for begins so: no request's reference does."""
 UNSENT: Final = tuple(stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.UNCERTAIN))
 """The stages from which a mail may still leave."""
 
@@ -45,9 +50,19 @@ def ciphertext_of(connection: Connection, seal_id: str) -> str | None:
     return connection.execute(select(SEALS.c.ciphertext).where(SEALS.c.id == seal_id)).scalar_one_or_none()
 
 
+def sealed_for(connection: Connection, seal_id: str) -> str:
+    """What a secret was sealed for; empty for an unknown seal."""
+    return connection.execute(select(SEALS.c.reference).where(SEALS.c.id == seal_id)).scalar_one_or_none() or ""
+
+
 def erase(connection: Connection, references: Iterable[str], why: Erasure, now: datetime) -> int:
     """Erase the codes of these requests and cancel what of them has not left (R61, R62); returns how many codes."""
     return sum(_erase(connection, SEALS.c.reference.in_(some), why, now) for some in in_batches(references))
+
+
+def is_of_link(reference: str) -> bool:
+    """Whether this is what a sign-in link's secret was sealed for, and no request."""
+    return reference.startswith(FOR_LINK)
 
 
 def erase_overdue(connection: Connection, before: datetime, now: datetime) -> int:

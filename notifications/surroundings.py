@@ -29,6 +29,8 @@ class Document:
 class Surroundings:
     """Plain values read at the first claim of a mail, not frozen with its facts.
 
+    ``portal`` is the portal's address, without a slash at its end.
+
     ``expected_days`` and ``code_keep_days`` are in days; ``drane_sent_by_us``: the rectorat declares the RUPN to the
     DRANE (R25); ``one_key_a_person``: the setting ``key.scope`` (R42).
     """
@@ -46,6 +48,7 @@ class Surroundings:
     drane_address: str | None = None
     drane_sent_by_us: bool = False
     one_key_a_person: bool = True
+    portal: str = "http://localhost:8000"
 
     def day_of(self, instant: datetime) -> date:
         """The académie's calendar day at this instant."""

@@ -47,6 +47,8 @@ class Kind(Labelled):
     YEAR_END_REPORT = "year_end_report", "bilan de fin d'année"
     BRAKE_ALERT = "brake_alert", "fin d'année retenue"
     MAIL_UNDELIVERABLE = "mail_undeliverable", "courriel non remis"
+    SIGN_IN = "sign_in", "lien de connexion"
+    SIGN_IN_RECTORAT = "sign_in_rectorat", "lien de connexion, rectorat"
 
 
 class Unstored(Labelled):
@@ -58,6 +60,10 @@ class Unstored(Labelled):
 AnyKind = Kind | Unstored
 CODE_KINDS = (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
 """The mails that carry the initialisation code."""
+LINK_KINDS = (Kind.SIGN_IN, Kind.SIGN_IN_RECTORAT)
+"""The mails that carry a sign-in link, as secret as a code while it is valid (R72)."""
+LINK_PATH = "/connexion/lien/"
+"""Where the portal awaits who opens such a link; its secret follows."""
 
 
 class Stage(Labelled):
@@ -78,7 +84,7 @@ class Fault(Labelled):
 
     NO_MAILBOX = "no_mailbox", "l'établissement n'a pas de boîte"
     TOO_LATE = "too_late", "heure limite passée"
-    CODE_ERASED = "code_erased", "le code a été effacé"
+    CODE_ERASED = "code_erased", "le code ou le lien a été effacé"
     CODE_UNREADABLE = "code_unreadable", "le code ne peut pas être déchiffré"
     RENDERING = "rendering", "le texte n'a pas pu être composé"
     BAD_ADDRESS = "bad_address", "l'adresse n'est pas utilisable"
@@ -102,12 +108,13 @@ class RelayFault(Labelled):
 
 
 class Erasure(Labelled):
-    """Why a code was erased (R61)."""
+    """Why a code was erased (R61), or the secret of a sign-in link (R72)."""
 
     HANDED_OVER = "handed_over", "remis en main propre"
     REVOKED = "revoked", "demande révoquée"
     REPLACED = "replaced", "code remplacé"
     OVERDUE = "overdue", "durée de conservation passée"
+    USED = "used", "lien utilisé"
 
 
 class Priority(IntEnum):

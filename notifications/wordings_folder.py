@@ -11,6 +11,8 @@ from typing import Final
 from states import french
 
 MAX_BYTES: Final = 500_000
+PAGES: Final = "pages"
+"""The sub-folder of the public pages' texts."""
 _CLOSE: Final = 3
 
 
@@ -50,11 +52,16 @@ class _Refused(Exception):
 
 
 def read_folder(folder: Path, known: Collection[str]) -> Contents:
-    """Read every file whose name is one of ``known``; any other is a problem, but hidden ones, ``…~`` and README."""
+    """Read every file whose name is one of ``known``; any other is a problem, but hidden ones, ``…~`` and README.
+
+    The sub-folder ``pages`` is the portal's, which reads it in the same way.
+    """
     texts: dict[str, str] = {}
     problems: list[TemplateProblem] = []
     for path in _files(folder, problems):
         name = path.relative_to(folder).as_posix()
+        if name.startswith(f"{PAGES}/"):
+            continue
         try:
             texts[name] = _text(path, folder, name, known)
         except _Refused as refused:

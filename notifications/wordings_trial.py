@@ -10,7 +10,7 @@ from notifications.catalogue import template_of
 from notifications.examples import examples_of
 from notifications.rendering import FRAME, Renderer, Unrenderable
 from notifications.surroundings import Surroundings
-from notifications.vocabulary import CODE_KINDS, AnyKind, Unstored
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Unstored
 from notifications.wordings import Wordings
 from notifications.wordings_finding import Finding
 from notifications.wordings_french import trial_problem
@@ -71,5 +71,10 @@ def _must(kind: AnyKind) -> str:
         return (
             "il faut un objet, puis un seul « {{ slot }} », seul sur sa ligne, là où le code paraîtra : dans le texte"
             " comme dans l'HTML"
+        )
+    if kind in LINK_KINDS:
+        return (
+            "il faut un objet, puis un seul « {{ slot }} », seul sur sa ligne, là où le lien de connexion paraîtra :"
+            " dans le texte comme dans l'HTML"
         )
     return "il faut un objet à la première ligne, et pas de « {{ slot }} » : ce courriel ne porte aucun code"

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, inspect
 
 from notifications.tables import MAILS
 from workflow.database import Database
+from workflow.doors.tables import SESSIONS
 from workflow.rows import REQUEST
 
 
@@ -69,7 +70,8 @@ def require_current(connection: Connection) -> None:
 
 def _has_tables(connection: Connection) -> bool:
     """Whether a table bears one of our names."""
-    return not set(inspect(connection).get_table_names()).isdisjoint(MAILS.metadata.tables.keys() | {REQUEST.name})
+    ours = MAILS.metadata.tables.keys() | {REQUEST.name, SESSIONS.name}
+    return not ours.isdisjoint(inspect(connection).get_table_names())
 
 
 def _known() -> set[str]:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from notifications.examples import EXAMPLES, SURROUNDINGS
+from notifications.markup import SLOT, is_slot
 from notifications.rendering import Rendered, render
 from tests.notifications.pages import Element, Page, contrast, shown
 
@@ -111,7 +112,8 @@ def test_mails__text_and_html_say_the_same(name: str) -> None:
     [title] = page.of("h1")
     told = " ".join(text for element, text in page.texts if cells[0] in element.lineage or cells[-1] in element.lineage)
     html_words = re.findall(r"\w+", told)[len(re.findall(r"\w+", page.text_of(title))) :]
-    assert html_words == re.findall(r"\w+", re.sub(r"(?m)^\d{1,2}\. ", "", rendered.body))
+    body = "\n".join("Me connecter" if is_slot(line) and line != SLOT else line for line in rendered.body.split("\n"))
+    assert html_words == re.findall(r"\w+", re.sub(r"(?m)^\d{1,2}\. ", "", body))
 
 
 def test_mails__steps_are_a_numbered_list_and_the_others_are_not() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from notifications.catalogue import CATALOGUE
 from notifications.examples import EXAMPLES, SURROUNDINGS
-from notifications.vocabulary import CODE_KINDS, Kind, Priority
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Kind, Priority
 
 
 @pytest.mark.rule("R56")
@@ -37,8 +37,18 @@ def test_catalogue__has_every_kind_with_a_title() -> None:
 @pytest.mark.rule("R57", "R61")
 def test_catalogue__a_code_goes_first_and_lives_as_long_as_it_is_kept() -> None:
     for kind, entry in CATALOGUE.items():
-        assert entry.priority is (Priority.CODE if kind in CODE_KINDS else Priority.REST)
+        if kind not in LINK_KINDS:
+            assert entry.priority is (Priority.CODE if kind in CODE_KINDS else Priority.REST)
     assert CATALOGUE[Kind.CODE_ISSUED].lifetime_in(SURROUNDINGS) == timedelta(days=SURROUNDINGS.code_keep_days)
+
+
+@pytest.mark.rule("R72")
+def test_catalogue__a_sign_in_link_goes_before_a_code() -> None:
+    for kind in LINK_KINDS:
+        entry = CATALOGUE[kind]
+        assert entry.priority < Priority.CODE
+        assert entry.is_sealed
+        assert not entry.has_code
 
 
 @pytest.mark.rule("R57")

@@ -12,7 +12,7 @@ from notifications.reference import reference_text
 from notifications.reference_names import Known, facts_of, frame, settings
 from notifications.reference_uses import full_name, kind_of, papers_with, users_of
 from notifications.reference_words import ALWAYS, FILTERS, MEANINGS, TITLES
-from notifications.vocabulary import CODE_KINDS, AnyKind, Kind, Unstored
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, Unstored
 from notifications.wordings import Wordings, own_names
 from notifications.wordings_check import problems
 from notifications.wordings_types import members, names_of
@@ -80,7 +80,7 @@ def test_names__all_that_is_written_here_can_be_used(tmp_path: Path) -> None:
     texts = {"mails/frame.html.j2": using(frame())}
     every: tuple[AnyKind, ...] = (*Kind, *Unstored)
     for kind in every:
-        slot = "\n\n{{ slot }}\n\n" if kind in CODE_KINDS else "\n\n"
+        slot = "\n\n{{ slot }}\n\n" if kind in (*CODE_KINDS, *LINK_KINDS) else "\n\n"
         always = [replace(settings()[0], name=name) for name in ALWAYS if name != "slot"]
         texts[template_of(kind)] = f"Objet\n{using(facts_of(kind))}{slot}{using(always)}\n{using(settings())}"
     wordings = Wordings(folder_of(tmp_path, texts))

@@ -12,8 +12,18 @@ import pytest
 
 from notifications.catalogue import CATALOGUE
 from notifications.examples import CHECK_EXAMPLE, EXAMPLES, SURROUNDINGS
-from notifications.markup_html import HTML_SLOT
-from notifications.rendering import MASK, SLOT, Rendered, Renderer, Unrenderable, html_with_code, render, with_code
+from notifications.markup_html import HTML_LINK_SLOT, HTML_SLOT
+from notifications.rendering import (
+    LINK_MASK,
+    MASK,
+    SLOT,
+    Rendered,
+    Renderer,
+    Unrenderable,
+    html_with_code,
+    render,
+    with_code,
+)
 from notifications.vocabulary import CODE_KINDS, Audience, Kind, Unstored
 from tests.notifications.pages import Page
 
@@ -95,6 +105,29 @@ def test_html_with_code__the_code_stands_where_the_mark_stood() -> None:
     assert Page(html_with_code(html, 'A<b>&"1')).skeleton == Page(html).skeleton
     with pytest.raises(Unrenderable):
         html_with_code(sent, "again")
+
+
+@pytest.mark.rule("R72")
+@pytest.mark.parametrize("name", ["sign_in", "sign_in_shared", "sign_in_rectorat"])
+def test_with_code__the_secret_of_a_link_ends_its_address(name: str) -> None:
+    rendered = render(*EXAMPLES[name], SURROUNDINGS)
+    address = "https://oda.ac-toulouse.fr/connexion/lien/"
+    assert rendered.body.count(f"    {address}{LINK_MASK}\n") == 1
+    assert with_code(rendered.body, "S3cret-_").count(f"\n    {address}S3cret-_\n") == 1
+    html = html_with_code(rendered.html, "S3cret-_")
+    assert Page(html).of("a")[0].attributes["href"] == f"{address}S3cret-_"
+    assert LINK_MASK not in with_code(rendered.body, "S3cret-_") + html
+    with pytest.raises(Unrenderable):
+        with_code(with_code(rendered.body, "S3cret-_"), "again")
+
+
+@pytest.mark.rule("R72")
+@pytest.mark.parametrize("forged", [LINK_MASK, f"    x{LINK_MASK}", HTML_LINK_SLOT, f"x\n    {LINK_MASK}"])
+def test_rendering__no_value_forges_the_place_of_a_link(forged: str) -> None:
+    kind, facts = EXAMPLES["sign_in"]
+    rendered = render(kind, replace(facts, establishment=replace(facts.establishment, nom=forged)), SURROUNDINGS)
+    assert with_code(rendered.body, "S3cret").count("S3cret") == 1
+    assert html_with_code(rendered.html, "S3cret").count("S3cret") == 1
 
 
 def test_rendering__singular_and_plural() -> None:

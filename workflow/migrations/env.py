@@ -3,10 +3,11 @@
 from alembic import context
 
 from notifications.tables import MAILS
+from workflow.doors.tables import SESSIONS
 from workflow.rows import REQUEST
 
 connection = context.config.attributes["connection"]
-ROOMS = (MAILS, REQUEST)  # importing both rooms' tables is what fills their common metadata
+ROOMS = (MAILS, REQUEST, SESSIONS)  # importing all the tables is what fills their common metadata
 context.configure(
     connection=connection,
     target_metadata=ROOMS[0].metadata,

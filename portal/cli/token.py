@@ -1,0 +1,87 @@
+"""``oda token``: the keys of programs to the API (R76)."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portal.cli.cells import printable
+from portal.cli.context import App, Who, WhoType, pass_app
+from portal.cli.exits import CliFailure, ExitCode, failure_for, say
+from portal.cli.french import FrenchGroup
+from portal.cli.output import emit, json_option
+from portal.cli.values import LabelledChoice
+from workflow.doors.vocabulary import Scope
+
+if TYPE_CHECKING:
+    from workflow.doors.tokens import Token
+
+LIST = {
+    "id": "N°", "label": "Nom", "role": "Rôle", "subject": "Pour", "scope": "Portée", "expires_at": "Expire le",
+    "seen_at": "Dernier usage", "status": "État",
+}  # fmt: skip
+
+
+@failure_for("workflow.doors.tokens.TokenRefused")
+def _refused(error: Exception) -> CliFailure:
+    return CliFailure(f"{error} (R76)", ExitCode.REFUSED, [])
+
+
+@click.group("token", cls=FrenchGroup, help="Les jetons : ouvrir l'API à un programme.")
+def token() -> None:
+    pass
+
+
+@token.command(
+    "create",
+    help="Fait un jeton pour un programme qui agira au nom d'une personne (R76). Son secret s'affiche cette seule fois"
+    " et n'est gardé nulle part. Réservé aux opérateurs.",
+)
+@click.option("--for", "of", type=WhoType(), required=True, metavar="QUI", help="Au nom de qui, comme pour --as.")
+@click.option("--scope", type=LabelledChoice(Scope), required=True, help="Ce qu'il permet : read, act.")
+@click.option("--label", required=True, metavar="NOM", help="Quel programme s'en servira.")
+@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="Combien de jours il vaut.")
+@pass_app
+def create(app: App, of: Who, scope: Scope, label: str, days: int) -> None:
+    from portal.cli.opening import opened
+    from states import french
+    from workflow.doors.tokens import Tokens
+
+    with opened(app) as (house, actor):
+        made, secret = Tokens(house).create(actor, of.role, of.value, scope=scope, label=label, days=days)
+        until = french.instant(made.expires_at, house.settings.zoneinfo)
+    say([
+        printable(f"Jeton n° {made.id} (« {made.label} ») pour {made.subject} : {made.scope.label}, jusqu'au {until}."),
+        "Son secret, affiché cette seule fois : le mettre aussitôt dans les secrets du programme.",
+    ])  # fmt: skip
+    click.echo(secret)
+
+
+@token.command("list", help="Les jetons, le plus récent d'abord ; leur secret n'est gardé nulle part.")
+@json_option
+@pass_app
+def list_(app: App, as_json: bool) -> None:
+    from portal.cli.opening import opened
+    from workflow.doors.tokens import Tokens
+
+    with opened(app) as (house, actor):
+        now = house.clock.now()
+        rows = [_row(one, is_valid=one.is_valid(now)) for one in Tokens(house).all(actor)]
+        zone = house.settings.zoneinfo
+    emit(rows, LIST, as_json, "Aucun jeton.", zone)
+
+
+@token.command("revoke", help="Révoque un jeton : le programme n'entre plus (R76). Réservé aux opérateurs.")
+@click.argument("number", type=click.IntRange(1), metavar="N°", help="Le numéro du jeton, que donne « list ».")
+@pass_app
+def revoke(app: App, number: int) -> None:
+    from portal.cli.opening import opened
+    from workflow.doors.tokens import Tokens
+
+    with opened(app) as (house, actor):
+        gone = Tokens(house).revoke(actor, number)
+    click.echo(printable(f"Jeton n° {gone.id} (« {gone.label} ») révoqué."))
+
+
+def _row(one: "Token", *, is_valid: bool) -> dict[str, Any]:
+    status = "révoqué" if one.revoked_at else "en vigueur" if is_valid else "expiré"
+    return {name: getattr(one, name) for name in one.__dataclass_fields__} | {"status": status}

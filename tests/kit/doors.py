@@ -1,0 +1,36 @@
+"""What a test of the doors looks at behind them: the links that would leave, the journal, the mails."""
+
+import json
+from typing import Any
+
+from sqlalchemy import select
+
+from notifications import outbox
+from notifications.mail import Mail
+from notifications.seals import FOR_LINK
+from notifications.tables import SEALS
+from notifications.vocabulary import LINK_KINDS
+from workflow.house import House
+from workflow.journal import INSTALLATION
+from workflow.writing import EVENT
+
+
+def secrets_of(house: House) -> list[str]:
+    """The secrets of the sign-in links that are still sealed, the oldest first."""
+    kept = select(SEALS).where(SEALS.c.reference.like(f"{FOR_LINK}%"), SEALS.c.ciphertext.is_not(None))
+    with house.database.read() as connection:
+        rows = connection.execute(kept.order_by(SEALS.c.sealed_at)).all()
+    return [house.mailer.sealer.open(row.ciphertext, row.reference) for row in rows]
+
+
+def link_mails(house: House) -> list[Mail]:
+    """The mails of sign-in links, the oldest first."""
+    with house.database.read() as connection:
+        return [m for m in reversed(outbox.listing(connection, whole=True).mails) if m.kind in LINK_KINDS]
+
+
+def told(house: House, *kinds: str) -> list[tuple[str, dict[str, Any]]]:
+    """What the installation's journal says of these kinds, in order: the kind and its data."""
+    query = select(EVENT).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_(kinds)).order_by(EVENT.c.seq)
+    with house.database.read() as connection:
+        return [(row.kind, json.loads(row.canonical)["data"]) for row in connection.execute(query)]

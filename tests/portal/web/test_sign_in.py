@@ -1,0 +1,160 @@
+"""The pages of signing in, as a browser without JavaScript sees them (R72 to R74)."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from portal.web.sign_in.back import safe_back
+from tests.kit.doors import link_mails, secrets_of
+from tests.kit.installed import OPERATOR
+from tests.kit.portal import STAFF, Portal
+
+
+def main_of(answer: Response) -> str:
+    """What stands in the page, without its tags."""
+    page = answer.text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def csrf_of(answer: Response) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+    assert found
+    return found[1]
+
+
+def signed_in(portal: Portal, client: TestClient, uai: str = "0310001H", back: str = "") -> Response:
+    """Ask for a link and press its button; the page that follows."""
+    client.post("/connexion", data={"uai": uai, "suite": back})
+    return client.post(f"/connexion/lien/{secrets_of(portal.house)[-1]}")
+
+
+@pytest.mark.rule("R72")
+def test_ask__the_same_answer_whoever_it_is(portal: Portal) -> None:
+    client = portal.client()
+    typed = ["0310001H", " 031 0001h", "0310003K", "9999999Z", "0310001A"]
+    answers = [client.post("/connexion", data={"uai": uai}) for uai in typed]
+    assert {(one.status_code, str(one.url), one.text) for one in answers} == {
+        (200, "http://localhost:8000/connexion/envoye", answers[0].text)
+    }
+    assert len(link_mails(portal.house)) == 2
+    assert "ce.0310001h" not in answers[0].text
+    for address in (OPERATOR, "inconnu@ac-toulouse.fr"):
+        shown = client.post("/connexion/rectorat", data={"adresse": address})
+        assert address not in shown.text
+    wrong = client.post("/connexion", data={"uai": "colomiers"})
+    assert wrong.status_code == 422
+    assert 'value="colomiers"' in wrong.text
+
+
+@pytest.mark.rule("R72", "R73")
+def test_link__page_then_button_then_who(portal: Portal) -> None:
+    client = portal.client()
+    client.post("/connexion", data={"uai": "0310001H", "suite": "/compte"})
+    place = f"/connexion/lien/{secrets_of(portal.house)[0]}"
+    for _ in range(3):
+        page = client.get(place)
+        assert page.status_code == 200
+        assert page.headers["referrer-policy"] == "no-referrer"
+        assert "Collège Jean-Jaurès" in main_of(page)
+        assert portal.installed.cookie not in client.cookies
+    answer = client.post(place, follow_redirects=False)
+    assert answer.headers["location"] == "/connexion/qui?suite=/compte"
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Max-Age" not in cookie
+    assert client.get("/compte", follow_redirects=False).headers["location"] == "/connexion/qui"
+    who = client.get("/connexion/qui?suite=/compte")
+    before = client.cookies[portal.installed.cookie]
+    sent = {"csrf": csrf_of(who), "nom": "<b>", "fonction": "chef", "suite": "/compte"}
+    assert client.post("/connexion/qui", data=sent).status_code == 422
+    assert client.post("/connexion/qui", data=sent | {"csrf": "x", "nom": "Claire Martin"}).status_code == 409
+    done = client.post("/connexion/qui", data=sent | {"nom": "Claire Martin"})
+    assert str(done.url).endswith("/compte")
+    assert "Vous êtes Claire Martin Fonction Chef d&#39;établissement" in main_of(done)
+    assert client.cookies[portal.installed.cookie] != before
+    for again in (client.get(place), client.post(place)):
+        assert again.status_code == 410
+        assert "Demander un nouveau lien" in main_of(again)
+
+
+@pytest.mark.rule("R72")
+def test_link__pressed_from_another_site(portal: Portal) -> None:
+    client = portal.client()
+    client.post("/connexion", data={"uai": "0310001H"})
+    place = f"/connexion/lien/{secrets_of(portal.house)[0]}"
+    for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://x.fr"}):
+        assert client.post(place, headers=headers).status_code == 409
+    assert client.post(place, headers={"origin": "null"}).status_code == 200
+
+
+@pytest.mark.rule("R74")
+def test_link__too_many_in_vain(portal: Portal) -> None:
+    client = portal.client()
+    for _ in range(10):
+        assert client.post("/connexion/lien/faux").status_code == 410
+    assert client.post("/connexion/lien/faux").status_code == 429
+    assert client.get("/connexion/lien/faux").status_code == 429
+
+
+@pytest.mark.rule("R73")
+def test_account__another_establishment_then_out(portal: Portal) -> None:
+    client = portal.client()
+    who = csrf_of(signed_in(portal, client, back="/compte"))
+    client.post("/connexion/qui", data={"csrf": who, "nom": "Claire Martin", "fonction": "chef"})
+    page = client.get("/compte")
+    client.post("/compte/etablissement", data={"csrf": csrf_of(page), "uai": "0310002J"})
+    place = f"/connexion/lien/{secrets_of(portal.house)[-1]}"
+    assert "À votre connexion s&#39;ajoutera" in main_of(client.get(place))
+    both = client.post(place)
+    assert str(both.url).endswith("/compte")
+    assert "Lycée Pierre-de-Fermat" in main_of(both)
+    assert "Collège Jean-Jaurès" in main_of(both)
+    assert client.post("/deconnexion", data={"csrf": "x"}).status_code == 409
+    secret = client.cookies[portal.installed.cookie]
+    out = client.post("/deconnexion", data={"csrf": csrf_of(both)})
+    assert "Vous êtes déconnecté." in main_of(out)
+    assert portal.installed.cookie not in client.cookies
+    assert portal.installed.sessions.find(secret, portal.clock.now()) is None
+
+
+@pytest.mark.rule("R73")
+def test_account__everywhere(portal: Portal) -> None:
+    here, there = portal.client(STAFF), portal.client(STAFF)
+    out = here.post("/compte/partout", data={"csrf": csrf_of(here.get("/compte"))})
+    assert "tous les appareils" in main_of(out)
+    assert there.get("/compte", follow_redirects=False).headers["location"] == "/connexion?suite=/compte"
+
+
+@pytest.mark.rule("R73")
+def test_sign_in__a_new_cookie_whatever_the_browser_had(portal: Portal) -> None:
+    client = portal.client()
+    client.cookies.set(portal.installed.cookie, "planted")
+    signed_in(portal, client)
+    jar = [one.value for one in client.cookies.jar if one.name == portal.installed.cookie]
+    assert len(set(jar) - {"planted"}) == 1
+    assert portal.installed.sessions.find("planted", portal.clock.now()) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/rectorat?etat=requested&page=2", True),
+        ("/etablissement/demandes/ODA-2027-00001", True),
+        ("//ailleurs.fr", False),
+        ("/\\ailleurs.fr", False),
+        ("/a\\b", False),
+        ("https://ailleurs.fr", False),
+        ("ailleurs", False),
+        ("/\tx", False),
+        ("/é", False),
+        ("/connexion/lien/x", False),
+        ("/" + "x" * 600, False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_back__to_our_own_pages_alone(path: object, kept: bool) -> None:
+    assert safe_back(path) == (path if kept else "")
