@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -28,6 +28,7 @@ from workflow.references import next_reference
 from workflow.writing import LostRace, write
 
 ATTEMPTS = 5
+T = TypeVar("T")
 
 
 class Subscriber(Protocol):
@@ -72,14 +73,21 @@ class Engine:
         A refused command changes nothing and does not stop the others. ``key`` makes the batch idempotent (R10).
         Raises DatabaseBusy, DatabaseUnreachable.
         """
+        return self.committed(lambda connection, now: self.run(connection, commands, actor, now, key=key))
+
+    def committed(self, work: Callable[[Connection, datetime], T]) -> T:
+        """Do ``work`` in one write transaction, again when it lost a race (R9), then wake who waits for a commit.
+
+        What ``work`` raises undoes all of it. Raises DatabaseBusy, DatabaseUnreachable.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self.database.write() as connection:
-                    results = self.run(connection, commands, actor, self.clock.now(), key=key)
+                    result = work(connection, self.clock.now())
                     crash_point("engine.before_commit")
                 crash_point("engine.after_commit")
                 self.on_commit()
-                return results
+                return result
             except (LostRace, IntegrityError, OperationalError) as error:
                 if attempt == ATTEMPTS or not _worth_trying_again(error):
                     raise
@@ -97,6 +105,14 @@ class Engine:
             keys = [f"{key}#{p}" if key is not None and len(commands) > 1 else key for p in positions]
             results |= zip(positions, self._wave(connection, wave, actor, now, keys), strict=True)
         return [results[position] for position in range(len(commands))]
+
+    def quiet(self) -> "Engine":
+        """The same engine, telling nobody: for steps that another one follows at once (R55)."""
+        return Engine(self.database, self.clock, self.notary, self.policy, _Unheard(self._subscriber))
+
+    def facts(self, connection: Connection, command: Command) -> Facts:
+        """What the decision of one command looks at, locked."""
+        return Loader(connection, self._subscriber.code_fates).load([command]).facts(command)
 
     def plan(self, known: Known, commands: Sequence[Command], actor: Actor, now: datetime) -> Plan:
         """What these commands write, on requests that exist, without writing it: a sweep, or its dry run (R53)."""
@@ -187,6 +203,19 @@ class Engine:
 
 def _nobody() -> None:
     """Nobody waits for a commit in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unheard:
+    """Nobody is told; what became of the codes is known all the same."""
+
+    subscriber: Subscriber
+
+    def react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None:
+        pass
+
+    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeFate]:
+        return self.subscriber.code_fates(connection, requests)
 
 
 class _Asked(Renew):

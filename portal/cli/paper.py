@@ -14,8 +14,6 @@ from portal.cli.request.options import Reference, reference_argument
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from notifications.contexts import OnRequest
-    from notifications.papers import Paper
     from states.actors import Actor
     from states.school_year import SchoolYear
     from workflow.house import House
@@ -39,14 +37,14 @@ def paper() -> None:
 def charter(app: App, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
     from notifications import papers
     from portal.cli.opening import opened
+    from portal.papers import charter as charter_of
 
     if bool(reference) is blank:
         raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
     with opened(app) as (house, actor), house.database.read() as connection:
         here, wordings = house.mailer.surroundings, house.mailer.wordings
         if reference:
-            facts = _facts(_seen(house, actor, connection, reference))
-            made = papers.charter(facts, here, wordings)
+            made = charter_of(house, _seen(house, actor, connection, reference))
         else:
             made = papers.blank_charter(here, wordings)
         now = house.clock.now()
@@ -59,9 +57,10 @@ def charter(app: App, reference: str | None, blank: bool, output: Path | None, f
 @pass_app
 def slip(app: App, reference: str, output: Path | None, force: bool) -> None:
     from portal.cli.opening import opened
+    from portal.papers import slip as slip_of
 
     with opened(app) as (house, actor), house.database.read() as connection:
-        made = _slip(house, connection, _seen(house, actor, connection, reference))
+        made = slip_of(house, connection, _seen(house, actor, connection, reference))
         now = house.clock.now()
     write(made, now, output, force)
 
@@ -108,34 +107,7 @@ def _seen(house: "House", actor: "Actor", connection: "Connection", reference: s
     return view
 
 
-def _facts(view: "RequestView") -> "OnRequest":
-    from notifications import facts_of
-    from notifications.contexts import OnRequest
-
-    return OnRequest(
-        reference=view.request.reference, establishment=facts_of.place(view.establishment),
-        rupn=facts_of.person(view.request), year=facts_of.year(view.year_end),
-    )  # fmt: skip
-
-
-def _slip(house: "House", connection: "Connection", view: "RequestView") -> "Paper":
-    from notifications.papers import handover_slip
-    from states.vocabulary import Trigger
-    from workflow.reading.showing import facts_of
-
-    known = facts_of(connection, view.request.reference, house.mailer).request
-    issued_at = view.request.code_issued_at
-    if issued_at is None or known is None:
-        raise _no_slip("aucun code n'a été émis pour cette demande", "attendre que le rectorat émette le code")
-    if known.extends:
-        raise _no_slip("sa clé existante a été étendue, sans code à remettre (R40)", "il n'y a rien à faire signer")
-    here = house.mailer.surroundings
-    return handover_slip(
-        _facts(view), here, house.mailer.wordings, issued_on=here.day_of(issued_at),
-        expires_on=view.request.expires_on or view.year_end.last_day,
-        is_new_code=any(event.trigger is Trigger.REISSUE_CODE for event in view.history),
-    )  # fmt: skip
-
-
-def _no_slip(why: str, remedy: str) -> CliFailure:
+@failure_for("portal.papers.NoSlip")
+def _no_slip(error: Exception) -> CliFailure:
+    why, remedy = getattr(error, "why", ""), getattr(error, "remedy", "")
     return CliFailure(f"Pas de bordereau : {why}.", ExitCode.REFUSED, [f"Que faire : {remedy}."])

@@ -1,0 +1,175 @@
+"""One sitting: a whole request, a renewal, the end of one that was begun (R7, R10, R25 to R28, R33)."""
+
+from datetime import datetime
+
+import pytest
+from fastapi.testclient import TestClient
+
+from states import commands as c
+from states.vocabulary import Step
+from tests.kit.html_forms import form_to, send
+from tests.kit.portal import CHEF, OTHER_CHEF, PARIS, STAFF, TWO_SCHOOLS, Portal
+from workflow.reading.agenda import agenda
+
+WHOLE = "/etablissement/demande-complete"
+PLACE = "/etablissement/demandes/"
+TYPED = {
+    "nom": "Durand", "prenom": "Zoé", "mail": "zoe.durand@ac-toulouse.fr", "made_on": "2026-09-10",
+    "signed_on": "2026-09-11",
+}  # fmt: skip
+
+
+def plain(text: str) -> str:
+    return " ".join(text.replace("&#39;", "'").split())
+
+
+def states(portal: Portal, uai: str = "0310001H") -> list[str]:
+    house = portal.house
+    with house.database.read() as connection:
+        actor = portal.actor(STAFF)
+        page = agenda(connection, uai, actor, house.policy, house.mailer, portal.clock.now())
+    return [item.request.state.value for item in page.items]
+
+
+def whole(client: TestClient, **typed: str) -> str:
+    """Send the whole request; the page to which that leads."""
+    return plain(send(client, form_to(client.get(WHOLE), "/demande-complete"), **TYPED | typed).text)
+
+
+@pytest.mark.rule("R7", "R28")
+def test_whole__five_data_make_a_request(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    form = form_to(client.get(WHOLE), "/demande-complete")
+    assert [name for name, value in form.fields.items() if not value] == [
+        "prenom", "nom", "mail", "drane_declared_on", "made_on", "signed_on",
+    ]  # fmt: skip
+    assert "C'est fait : la demande est envoyée au rectorat" in whole(client)
+    assert states(portal) == ["requested"]
+
+
+@pytest.mark.rule("R7")
+def test_whole__refused_keeps_what_was_typed_and_changes_nothing(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    form = form_to(client.get(WHOLE), "/demande-complete")
+    answer = send(client, form, **TYPED | {"nom": "123", "made_on": "2027-01-01", "signed_on": "2026-01-01"})
+    assert answer.status_code == 422
+    for name in ("nom", "made_on", "signed_on"):
+        assert f'<a href="#{name}">' in answer.text
+    again = form_to(answer, "/demande-complete")
+    assert again.fields["prenom"] == "Zoé"
+    assert again.fields["made_on"] == "2027-01-01"
+    assert states(portal) == []
+
+
+@pytest.mark.rule("R10")
+def test_whole__sent_twice_makes_one_request(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    form = form_to(client.get(WHOLE), "/demande-complete")
+    first, again = send(client, form, **TYPED), send(client, form, **TYPED)
+    assert first.url.path == again.url.path
+    assert states(portal) == ["requested"]
+
+
+@pytest.mark.rule("R17")
+def test_whole__a_homonym_is_confirmed_only_when_there_is_one(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    form = form_to(client.get(WHOLE), "/demande-complete")
+    assert "homonym_confirmed" not in form.options
+    send(client, form, **TYPED)
+    fresh = form_to(client.get(WHOLE), "/demande-complete")
+    answer = send(client, fresh, **TYPED | {"mail": "zoe.durand2@ac-toulouse.fr"})
+    assert "déjà la demande ODA-2027-00001" in answer.text
+    asked = form_to(answer, "/demande-complete")
+    assert asked.options["homonym_confirmed"] == ["oui"]
+    assert "C'est fait" in plain(send(client, asked, homonym_confirmed="oui").text)
+    assert states(portal) == ["requested", "requested"]
+
+
+@pytest.mark.rule("R3")
+def test_whole__is_for_the_establishment_that_the_page_was_about(portal: Portal) -> None:
+    client = portal.client(TWO_SCHOOLS)
+    form = form_to(client.get(WHOLE), "/demande-complete")
+    home = client.get("/etablissement")
+    send(client, form_to(home, "/choisir"), uai="0310002J")
+    send(client, form, **TYPED)
+    assert states(portal) == ["requested"]
+    assert states(portal, "0310002J") == []
+    stolen = client.post(form.action, data=form.fields | TYPED | {"uai": "0120001X"})
+    assert stolen.status_code == 404
+
+
+@pytest.mark.rule("R20", "R21")
+def test_whole__the_year_is_asked_only_when_two_are_open(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    assert "school_year" not in form_to(client.get(WHOLE), "/demande-complete").options
+    portal.clock.set(datetime(2027, 8, 10, 9, tzinfo=PARIS))
+    page = portal.client(CHEF).get(WHOLE)
+    form = form_to(page, "/demande-complete")
+    assert form.options["school_year"] == ["2026-2027", "2027-2028"]
+    assert form.fields["school_year"] == "2027-2028"
+    assert "2026-2027 (elle finit bientôt : la clé servira peu)" in page.text
+
+
+@pytest.mark.rule("R33")
+def test_renewal__asks_for_the_two_dates_alone(portal: Portal) -> None:
+    reference = portal.issued_last_year()
+    client = portal.client(CHEF)
+    assert f'href="{PLACE}{reference}/renouveler"' in client.get("/etablissement").text
+    form = form_to(client.get(f"{PLACE}{reference}/renouveler"), "/renouveler")
+    assert {name for name, value in form.fields.items() if not value} == {"made_on", "signed_on"}
+    assert not form.options
+    refused = send(client, form, made_on="2026-06-10", signed_on="2025-09-11")
+    assert refused.status_code == 422
+    assert refused.text.count("fr-message--error") == 1  # a delegation of June serves the campaign open since June
+    done = send(client, form_to(refused, "/renouveler"), made_on="2026-09-10", signed_on="2026-09-11")
+    assert "la demande est envoyée au rectorat" in done.text
+    assert reference in done.text  # last year's, still live, is told (R19)
+    assert "accueil des familles" in client.get(f"{PLACE}ODA-2027-00001").text
+    assert "/renouveler" not in client.get("/etablissement").text
+
+
+@pytest.mark.rule("R7")
+def test_finishing__does_what_is_left(portal: Portal) -> None:
+    reference = portal.declared()
+    client = portal.client(CHEF)
+    form = form_to(client.get(f"{PLACE}{reference}/terminer"), "/terminer")
+    assert {name for name, value in form.fields.items() if not value} == {"made_on", "signed_on"}
+    done = send(client, form, made_on="2026-09-10", signed_on="2026-09-11")
+    assert "C'est fait : la demande est envoyée" in plain(done.text)
+    again = send(client, form, made_on="2026-09-10", signed_on="2026-09-11")
+    assert (again.status_code, again.url.path) == (200, f"{PLACE}{reference}")
+
+
+@pytest.mark.rule("R38")
+def test_finishing__what_was_sent_back_proposes_the_dates_that_still_stand(portal: Portal) -> None:
+    reference = portal.submitted()
+    portal.do(c.SendBack(reference=reference, step=Step.DELEGATION, why="pas dans DelegCE"), STAFF)
+    client = portal.client(CHEF)
+    assert "pas dans DelegCE" in client.get(PLACE + reference).text
+    form = form_to(client.get(f"{PLACE}{reference}/terminer"), "/terminer")
+    assert (form.fields["made_on"], form.fields["signed_on"]) == ("", "2026-09-14")
+    portal.do(c.Amend(reference=reference, nom="Autre"), CHEF)
+    form = form_to(client.get(f"{PLACE}{reference}/terminer"), "/terminer")
+    assert form.fields["signed_on"] == ""
+
+
+@pytest.mark.rule("R9")
+def test_finishing__a_request_that_changed_meanwhile_says_by_whom(portal: Portal) -> None:
+    reference = portal.declared()
+    client = portal.client(CHEF)
+    form = form_to(client.get(f"{PLACE}{reference}/terminer"), "/terminer")
+    portal.do(c.Amend(reference=reference, prenom="Autre"), CHEF)
+    answer = send(client, form, made_on="2026-09-10", signed_on="2026-09-11")
+    assert answer.status_code == 422
+    assert "a changé entre-temps : Claire Martin" in answer.text
+    assert states(portal) == ["declared"]
+
+
+@pytest.mark.rule("R3")
+def test_sittings__another_s_request_is_not_found(portal: Portal) -> None:
+    reference = portal.declared()
+    other = portal.client(OTHER_CHEF)
+    own = form_to(other.get(WHOLE), "/demande-complete").fields
+    for slug in ("terminer", "renouveler"):
+        assert other.get(f"{PLACE}{reference}/{slug}").status_code == 404
+        assert other.post(f"{PLACE}{reference}/{slug}", data=own).status_code == 404
