@@ -8,11 +8,19 @@ from datetime import date, timedelta
 from states import refusals_rectorat as refusals
 from states.facts import Check, Request
 from states.refusals import Reason
-from states.vocabulary import CheckOutcome
+from states.vocabulary import CheckOutcome, Labelled
 from states.words import person_key
 
 LISTING = "La vérification de la liste des RUPN"
 DELEGATION = "La vérification de la délégation"
+
+
+class Standing(Labelled):
+    """What the two checks say together, but for their age, which changes while nothing happens (R35, R36)."""
+
+    TO_DO = "to_do", "à faire"
+    NEGATIVE = "negative", "négatives"
+    POSITIVE = "positive", "positives"
 
 
 def _digest(*parts: object) -> str:
@@ -74,3 +82,20 @@ def oldest_day(today: date, max_age_days: int) -> date:
 def both_positive(request: Request) -> bool:
     """Whether both checks are positive, at any age: a key may be enabled from then on (R47)."""
     return all(c is not None and c.outcome is CheckOutcome.POSITIVE for c in (request.listing, request.delegation))
+
+
+def standing(request: Request) -> Standing:
+    """What both checks say of the request as it is now: TO_DO when one is missing or saw something else (R35)."""
+    both = (request.listing, request.delegation)
+    if any(check is not None and check.outcome is CheckOutcome.NEGATIVE for check in both):
+        return Standing.NEGATIVE
+    seen = (listing_sees(request), delegation_sees(request))
+    current = all(check is not None and check.seen == now for check, now in zip(both, seen, strict=True))
+    return Standing.POSITIVE if current else Standing.TO_DO
+
+
+def oldest(request: Request) -> date | None:
+    """The earlier day of the two checks, of which the age is counted; None while one is missing (R36)."""
+    if request.listing is None or request.delegation is None:
+        return None
+    return min(request.listing.checked_on, request.delegation.checked_on)

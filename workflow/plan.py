@@ -55,6 +55,8 @@ class Plan:
             "changed_at": event["at"], "last_trigger": event["kind"], "last_actor": actor.label,
             "chain_head": event["hash"], "chain_length": event["seq"],
         }  # fmt: skip
+        if before is None or before.state is not request.state:
+            stamp["since"] = event["at"]
         columns = changed_columns(before, request) | stamp
         if before is None:
             self.births.append(columns | {"created_at": event["at"]})

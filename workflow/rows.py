@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import Table, literal_column
 
+from states.checks import oldest, standing
 from states.facts import Check, Establishment, LastEvent, Request
 from states.school_year import SchoolYear
 from states.vocabulary import CheckOutcome, State, Trigger
+from states.words import fold
 from workflow import tables
 
 
@@ -97,14 +99,27 @@ _COLUMNS: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
+_SEEN_BY_CHECKS = frozenset(
+    {"listing", "delegation", "nom", "prenom", "mail", "school_year", "delegated_on", "delegation_why", "chef_name"}
+)
+"""What the two checks say, and what they saw (R35, R37)."""
+
+
 def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
     """The columns that differ from ``before``, all of them at a birth; ``with_`` keeps an unchanged value itself."""
     old = before.__dict__ if before else {}
     names = [name for name, value in after.__dict__.items() if name not in old or old[name] is not value]
     columns = _columns(names, after)
     if {"nom", "prenom", "mail"} & set(names):
-        columns |= {"folded_mail": after.folded_mail, "person": after.person}
+        columns |= {"folded_mail": after.folded_mail, "person": after.person, "sorted_name": sorted_name(after)}
+    if not _SEEN_BY_CHECKS.isdisjoint(names):
+        columns |= {"checks": standing(after).value, "checked_on": oldest(after)}
     return columns
+
+
+def sorted_name(request: Request) -> str:
+    """The person's name as a list is sorted by it: folded, nom first."""
+    return f"{fold(request.nom)} {fold(request.prenom)}"
 
 
 def _columns(names: Iterable[str], request: Request) -> dict[str, Any]:

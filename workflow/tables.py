@@ -12,9 +12,33 @@ from sqlmodel import Field, SQLModel
 from notifications.columns import UtcDateTime, one_of
 from states.vocabulary import Change, RemovalKind, RemovalOutcome, Settlement, State
 
+LONG_AGO = "'2000-01-01 00:00:00'"
+"""The instant of a row that the write path did not write: none but in a test."""
+
 
 def _instant(*, nullable: bool = False) -> Column[datetime]:
     return Column(UtcDateTime(), nullable=nullable)
+
+
+def _partial(name: str, where: str, *columns: str) -> Index:
+    """An index of the rows that meet a condition, on both databases."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+_OF_THE_WORKLIST = (
+    Index("ix_request_state", "state", "since", "reference", "uai"),
+    _partial("ix_request_waiting", "state <> 'revoked'", "since", "reference", "uai"),
+    _partial("ix_request_revoked", "state = 'revoked'", "school_year", "since", "reference"),
+    _partial("ix_request_checks", "state = 'requested'", "checks", "since", "reference", "checked_on"),
+    _partial(
+        "ix_request_not_handed",
+        "state = 'code_issued' AND handed_on IS NULL AND extends IS NULL",
+        "state", "since", "reference",
+    ),
+    _partial("ix_request_expiry", "state = 'code_issued'", "school_year", "expiry_seen_for"),
+    Index("ix_request_name", "sorted_name", "reference"),
+)  # fmt: skip
+"""What keeps a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
 
 
 class Establishment(SQLModel, table=True):
@@ -32,7 +56,11 @@ class Establishment(SQLModel, table=True):
 
 
 class DelegationRequest(SQLModel, table=True):
-    """One request. Personal data stand here, beside the journal and never in it (R64)."""
+    """One request. Personal data stand here, beside the journal and never in it (R64).
+
+    For who looks, ``since`` is when it came to its state, ``checks`` and ``checked_on`` what its two checks say
+    together and the earlier of their days, ``sorted_name`` its person's folded name, nom first.
+    """
 
     __tablename__ = "delegation_request"
     __table_args__ = (
@@ -48,6 +76,7 @@ class DelegationRequest(SQLModel, table=True):
             "uq_request_live", "uai", "school_year", "folded_mail", unique=True,
             sqlite_where=text("state <> 'revoked'"), postgresql_where=text("state <> 'revoked'"),
         ),
+        *_OF_THE_WORKLIST,
     )  # fmt: skip
 
     reference: str = Field(primary_key=True)
@@ -85,6 +114,10 @@ class DelegationRequest(SQLModel, table=True):
     key_possible: bool = Field(default=False, sa_column_kwargs={"default": False})
     created_at: datetime = Field(sa_column=_instant())
     changed_at: datetime = Field(sa_column=_instant())
+    since: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, server_default=text(LONG_AGO)))
+    checks: str = Field(default="to_do", sa_column_kwargs={"server_default": "to_do"})
+    checked_on: date | None = None
+    sorted_name: str = Field(default="", sa_column_kwargs={"server_default": ""})
     last_trigger: str
     last_actor: str
     chain_head: str

@@ -17,8 +17,8 @@ def _place(error: BaseException) -> str:
     return " > ".join(f"{'/'.join(Path(name).parts[-2:])}:{line}" for name, line in frames[-_PLACES:])
 
 
-def record(error: BaseException) -> list[str]:
-    """Log the incident and return the sentences to show.
+def note(error: BaseException) -> str:
+    """Log the incident and return its number.
 
     An exception's text can hold a code, an address or a password, so only its class and its place are logged;
     ``ODA_DEBUG=1`` writes the whole traceback on the error output for who debugs with test data.
@@ -27,4 +27,10 @@ def record(error: BaseException) -> list[str]:
     if os.environ.get("ODA_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
     _log.error("incident %s : %s, %s", number, type(error).__qualname__, _place(error))
+    return number
+
+
+def record(error: BaseException) -> list[str]:
+    """Log the incident and return the sentences to show."""
+    number = note(error)
     return [f"Erreur interne : la commande s'est arrêtée. Numéro d'incident à transmettre au support : {number}."]

@@ -73,8 +73,9 @@ def check_config(app: App, file: Path | None) -> None:
     for warning in warnings:
         say([f"Attention : {warning}"])
     wordings = wordings_of(settings)
+    pages = _pages(settings)
     click.echo(printable(f"{settings.source} : réglages corrects{', mais voir ci-dessus' if warnings else ''}."))
-    for heading, value in (*_summary(settings), *_templates(wordings)):
+    for heading, value in (*_summary(settings), *_templates(wordings), *pages):
         click.echo(printable(f"{heading} : {value}"))
 
 
@@ -92,7 +93,8 @@ def _secret_warnings(settings: "Settings") -> list[str]:
 
 
 def _summary(settings: "Settings") -> list[tuple[str, str]]:
-    from portal.cli.unattended import end_in_words, running_year
+    from portal.cli.unattended import running_year
+    from portal.ends import end_in_words
 
     calendar, year = settings.calendar(), running_year(settings)
     ends = [calendar.end_of(one) for one in (year, year.next)]
@@ -109,6 +111,21 @@ def _templates(wordings: "Wordings") -> list[tuple[str, str]]:
     """Which templates the académie replaces, when it has a folder of them (R68)."""
     replaced = wordings.overridden()
     return [("Modèles remplacés", ", ".join(replaced) or f"aucun dans {wordings.folder}")] if wordings.folder else []
+
+
+def _pages(settings: "Settings") -> list[tuple[str, str]]:
+    """Which texts of the public pages it replaces. Raises TemplatesRefused for a wrong one (R68)."""
+    from notifications.wordings_folder import PAGES, TemplatesRefused
+
+    folder = settings.templates_folder
+    if folder is None or not (folder / PAGES).is_dir():
+        return []
+    from portal.web.pieces import read_pieces  # with the whole web, paid by who replaces a page
+    from portal.web.rendering import page_problems
+
+    if problems := page_problems(settings):
+        raise TemplatesRefused(problems)
+    return [("Pages remplacées", ", ".join(sorted(read_pieces(settings).texts)) or f"aucune dans {folder / PAGES}")]
 
 
 @click.command("config-schema", cls=FrenchCommand, help="Écrit le schéma JSON du fichier de réglages.")

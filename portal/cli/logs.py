@@ -10,6 +10,8 @@ _FRENCH = {
     "mails wait: %s": "les courriels attendent : %s",
     "sealing keys not read again: %s": "les clés des codes n'ont pas pu être relues : %s",
     "tick failed: %s": "le passage de l'échéancier a échoué, nouvel essai au suivant : %s",
+    "page failed: %s": "une page n'a pas pu être faite : %s",
+    "Invalid HTTP request received.": "une requête reçue n'était pas du HTTP",
 }
 """What the other rooms log, in the reader's language; a line that is not here is shown as it is."""
 
@@ -21,7 +23,8 @@ class French(logging.Formatter):
         super().__init__("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        message = _FRENCH.get(str(record.msg), str(record.msg)) % record.args if record.args else str(record.msg)
+        message = _FRENCH.get(str(record.msg), str(record.msg))
+        message = message % record.args if record.args else message
         error = f" ({record.exc_info[0].__name__})" if record.exc_info and record.exc_info[0] else ""
         level = _LEVELS.get(record.levelname, "")
         return printable(f"{self.formatTime(record, self.datefmt)} {level}{message}{error}")

@@ -87,9 +87,10 @@ def list_(
 @pass_app
 def show(app: App, /, number: int, as_json: bool) -> None:
     from notifications.outbox import find
-    from portal.cli.mail_page import shape, words_of, write
+    from portal.cli.mail_page import shape, write
     from portal.cli.opening import opened
     from portal.cli.request.told import echo_object
+    from portal.mail_words import words_of
 
     with opened(app) as (house, actor), house.database.read() as connection:
         _rectorat_only(actor)

@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from notifications.catalogue import CATALOGUE
 from notifications.errors import UnknownMail
 from notifications.mail import Mail
-from notifications.mailer import Mailer
 from notifications.outbox import Page, find, listing
-from notifications.rendering import Rendered, Unrenderable
+from notifications.rendering import Rendered
 from notifications.vocabulary import Stage
 from portal.cli.cells import printable
 from portal.cli.request.paper import Paper
@@ -63,16 +61,6 @@ def brief(mail: Mail) -> dict[str, Any]:
     """A line of the table: the server's words cut to fit."""
     reply = mail.last_reply or ""
     return row(mail) | {"words": reply if len(reply) <= _BRIEF else f"{reply[: _BRIEF - 1].rstrip()}…"}
-
-
-def words_of(mail: Mail, mailer: Mailer) -> Rendered | None:
-    """Its words, or those that it would have if it left now; None when they cannot be made."""
-    if mail.subject is not None and mail.body is not None:
-        return Rendered(mail.subject, mail.body, mail.html or "")
-    try:
-        return mailer.renderer.render(mail.kind, CATALOGUE[mail.kind].decode(mail.context), mailer.surroundings)
-    except (Unrenderable, ValueError):
-        return None
 
 
 def shape(mail: Mail, words: Rendered | None) -> dict[str, Any]:

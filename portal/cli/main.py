@@ -26,11 +26,14 @@ TREE: dict[str, Lazy] = {
     "paper": ("portal.cli.paper", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
     "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : la prévoir, la confirmer."),
     "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
+    "serve": ("portal.cli.serve", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),
     "worker": ("portal.cli.service", "worker", "Tient l'échéancier et l'envoi des courriels."),
     "mail": ("portal.cli.mail", "mail", "Les courriels : les suivre, renvoyer, changer leurs mots."),
     "secrets": ("portal.cli.secrets", "secrets", "La clé des codes : la remplacer sans perdre un code."),
+    "token": ("portal.cli.token", "token", "Les jetons : ouvrir l'API à un programme."),
     "journal": ("portal.cli.journal", "journal", "Le journal : vérifier ses chaînes."),
     "diagram": ("portal.cli.diagram", "diagram", "Dessine les états d'une demande."),
+    "demo": ("portal.cli.demo", "demo", "Ouvre le portail sur des établissements inventés."),
     "walkthrough": ("portal.cli.walkthrough", "walkthrough", "Montre la vie d'une demande, sans rien installer."),
 }
 

@@ -8,7 +8,7 @@ import click
 
 from notifications.mail import Draft
 from portal.cli.cells import as_json, printable
-from portal.cli.unattended import end_in_words
+from portal.ends import end_in_words
 from states.french import day as french_day
 from states.french import plural
 from workflow.endings import EstablishmentEnd, Held, YearSummary

@@ -108,16 +108,29 @@ def _tell(done: "Rotated", left: int, *, keep_old: bool) -> None:
     removed = plural(done.removed, "ancienne clé ôtée", "anciennes clés ôtées")
     click.echo(f"{resealed}, {removed}.")
     if done.unreadable:
-        raise CliFailure(
-            f"{plural(len(done.unreadable), 'code illisible', 'codes illisibles')} : les anciennes clés restent.",
-            ExitCode.REFUSED,
-            [*(f"{reference} : aucune des clés n'ouvre son code" for reference in done.unreadable),
-             "Que faire : réémettre ces codes (« oda request reissue-code »), puis relancer « oda secrets rotate »."],
-        )  # fmt: skip
+        raise _unreadable(done.unreadable)
     if left and not keep_old:
         click.echo("Plus aucun code ne dépend des anciennes clés : les ôter de la variable, sur chaque machine.")
     elif not left and not done.removed and not done.resealed:
         click.echo("Tout est déjà chiffré par la seule clé en place ; en changer commence par « oda secrets new-key ».")
+
+
+def _unreadable(references: tuple[str, ...]) -> CliFailure:
+    """What no key opens: a code is issued anew; the secret of a sign-in link goes by itself (R72)."""
+    from notifications.seals import is_of_link
+    from states.french import plural
+
+    codes = [reference for reference in references if not is_of_link(reference)]
+    links = len(references) - len(codes)
+    told, remedies = [f"{reference} : aucune des clés n'ouvre son code" for reference in codes], []
+    if codes:
+        remedies.append("réémettre ces codes (« oda request reissue-code »)")
+    if links:
+        told.append(f"{plural(links, 'lien')} de connexion : aucune des clés ne l'ouvre, et il expire de lui-même")
+        remedies.append("attendre que les liens de connexion aient expiré (portal.link_minutes)")
+    remedies.append("relancer « oda secrets rotate »")
+    message = f"{plural(len(references), 'code illisible', 'codes illisibles')} : les anciennes clés restent."
+    return CliFailure(message, ExitCode.REFUSED, [*told, f"Que faire : {', puis '.join(remedies)}."])
 
 
 def _keyring(house: "House") -> "Keyring":

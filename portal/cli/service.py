@@ -11,6 +11,9 @@ from portal.cli.exits import say
 from portal.cli.french import FrenchCommand
 
 if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
     from notifications.delivery import Dispatcher
     from workflow.house import House
     from workflow.tick import Ticked
@@ -107,21 +110,27 @@ def worker(app: App) -> None:
 
     log = logs.to_stderr()
     with house_of(app) as house:
-        log.info(_first_line(house))
-
-        def on_tick(ticked: "Ticked") -> None:
-            for line in done_lines(ticked):
-                log.info(line)
-            if ticked.held:
-                for line in held_lines(house.year_ends.held()):
-                    log.warning(line.strip(" —"))
-
-        Worker(house, on_tick).run()
+        log.info(first_line(house))
+        Worker(house, logged(house, log)).run()
     log.info("arrêté proprement")
 
 
-def _first_line(house: "House") -> str:
-    from portal.cli.unattended import end_in_words
+def logged(house: "House", log: "logging.Logger") -> "Callable[[Ticked], None]":
+    """What tells the log of each tick."""
+
+    def on_tick(ticked: "Ticked") -> None:
+        for line in done_lines(ticked):
+            log.info(line)
+        if ticked.held:
+            for line in held_lines(house.year_ends.held()):
+                log.warning(line.strip(" —"))
+
+    return on_tick
+
+
+def first_line(house: "House") -> str:
+    """Which database, how often the schedule passes, and when the year ends."""
+    from portal.ends import end_in_words
     from workflow.service import TICK_SECONDS
 
     calendar = house.policy.calendar

@@ -10,7 +10,7 @@ from portal.cli.context import App
 from portal.cli.disk import writing
 
 if TYPE_CHECKING:
-    from states.school_year import SchoolYear, YearEnd
+    from states.school_year import SchoolYear
     from workflow.database import Database
     from workflow.house import House
     from workflow.settings import Settings
@@ -51,21 +51,6 @@ def make_private(path: Path) -> None:
     with writing(path, "vérifier le réglage database.url et les droits de ce compte sur le dossier"):
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT, 0o600))
-
-
-def end_in_words(end: "YearEnd", zone: str | None = None) -> str:
-    """``31 août 2027 à 24 h (veille de la rentrée des élèves)``; ``zone`` is the académie's holiday zone (R22)."""
-    from states.french import day
-    from states.school_year import EndRule
-
-    how = {
-        EndRule.EVE_OF_RENTREE: "veille de la rentrée des élèves",
-        EndRule.SUMMER_START: f"début des vacances d'été{f' de la zone {zone}' if zone else ''}",
-        EndRule.FIXED_DAY: "jour fixe du réglage school_year.end",
-        EndRule.GIVEN: "date donnée dans school_year.end_dates",
-        EndRule.DEFAULT: "DATE PAR DÉFAUT, faute de date connue",
-    }
-    return f"{day(end.last_day)} à 24 h ({how[end.rule]})"
 
 
 def running_year(settings: "Settings") -> "SchoolYear":

@@ -1,19 +1,29 @@
 """What a worklist may be narrowed to; every filter combines with every other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, false, literal_column, or_, select, union_all
 
+from states.checks import Standing
 from states.school_year import SchoolCalendar, SchoolYear
-from states.vocabulary import State, Trigger
+from states.vocabulary import State
 from states.words import fold, fold_mail, normalise_uai
-from workflow.foresight import live_years
 from workflow.loading import REMOVAL, REPORT
 from workflow.reading.undelivered import UNDELIVERABLE
-from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST
-from workflow.writing import EVENT
+from workflow.references import COUNTER
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, school_year
+
+
+class Checks(StrEnum):
+    """What the two checks of a request that waits for the rectorat say today (R34 to R36)."""
+
+    TO_DO = "to_do"
+    READY = "ready"
+    NEGATIVE = "negative"
+    TOO_OLD = "too_old"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,47 +31,71 @@ class Filters:
     """None, empty or False leaves everything in.
 
     ``name``: the beginning or the middle of each of its words, in any order, case and accents (R17);
-    ``departement``: ``31`` and ``031`` are the same; ``submitted_before``: still with the rectorat, and last submitted
-    before this instant, aware UTC; ``expiry_differs``: the key bears another day than the school year's end (R43).
+    ``establishment``: the same of its name, its town and its UAI; ``kind``: as the directory tells it (``Collège``);
+    ``departement``: ``31`` and ``031`` are the same; ``since_before``, ``since_after``: came to its state before, or
+    not before, this instant, aware UTC; ``submitted_before``: still with the rectorat, and last submitted before this
+    instant; ``report_due_on``: a report is open that is to be handled on this day (R32); ``oldest_check``: the earliest
+    day of a check that counts today, needed by ``checks`` (R36); ``not_handed_over``: the code's hand-over is not
+    confirmed (R31); ``expiry_differs``: the key bears another day than the school year's end (R43).
     """
 
     states: tuple[State, ...] = ()
     live: bool = False
     school_year: SchoolYear | None = None
+    school_years: tuple[SchoolYear, ...] = ()
     uai: str = ""
+    establishment: str = ""
+    kind: str = ""
     departement: str = ""
     name: str = ""
     mail: str = ""
+    since_before: datetime | None = None
+    since_after: datetime | None = None
     submitted_before: datetime | None = None
+    checks: Checks | None = None
+    oldest_check: date | None = None
+    not_handed_over: bool = False
     expiry_differs: bool = False
     removal_open: bool = False
     report_open: bool = False
+    report_due_on: date | None = None
     undeliverable: bool = False
 
 
 def conditions(connection: Connection, filters: Filters, calendar: SchoolCalendar) -> list[ColumnElement[bool]]:
     """The filters as conditions on requests joined to their establishment."""
-    return [*_plain(filters), *_derived(filters), *_expiry(connection, filters, calendar)]
+    return [
+        *_plain(filters),
+        *_placed(connection, filters),
+        *_progress(filters),
+        *_derived(filters),
+        *_expiry(connection, filters, calendar),
+    ]
+
+
+def known_years(connection: Connection) -> list[SchoolYear]:
+    """The school years that ever had a request, the earliest first; few, whatever the number of requests."""
+    return sorted(school_year(text) for text in connection.execute(select(COUNTER.c.school_year)).scalars())
 
 
 def _plain(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.states:
-        yield REQUEST.c.state.in_([state.value for state in filters.states])
+        yield or_(*(_is(state) for state in filters.states))
     if filters.live:
         yield IS_LIVE
     if filters.school_year:
         yield REQUEST.c.school_year == str(filters.school_year)
+    if filters.school_years:
+        yield REQUEST.c.school_year.in_([str(year) for year in filters.school_years])
     if filters.uai:
         yield REQUEST.c.uai == normalise_uai(filters.uai)
-    if filters.departement:
-        yield ESTABLISHMENT.c.departement.in_(_spellings(filters.departement))
     if filters.name:
         yield _named(filters.name)
     if filters.mail:
         yield REQUEST.c.folded_mail == fold_mail(filters.mail)
 
 
-def _spellings(departement: str) -> list[str]:
+def spellings(departement: str) -> list[str]:
     """``31``, ``031``, ``2a`` as the directory may write them."""
     bare = departement.strip().upper().lstrip("0")
     return sorted({bare, bare.zfill(2), bare.zfill(3)})
@@ -73,29 +107,89 @@ def _named(text: str) -> ColumnElement[bool]:
     return and_(*(REQUEST.c.person.contains(word, autoescape=True) for word in words)) if words else false()
 
 
-def _derived(filters: Filters) -> Iterator[ColumnElement[bool]]:
-    """What other tables tell of a request."""
+def _placed(connection: Connection, filters: Filters) -> Iterator[ColumnElement[bool]]:
+    """Where: an académie has a thousand establishments, looked through once, and not a join for each request."""
+    if not (filters.departement or filters.kind or filters.establishment):
+        return
+    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
+    if filters.departement:
+        query = query.where(ESTABLISHMENT.c.departement.in_(spellings(filters.departement)))
+    if filters.kind:
+        query = query.where(ESTABLISHMENT.c.kind == filters.kind)
+    words = fold(filters.establishment).split()
+    if filters.establishment and not words:
+        yield false()
+    elif words:
+        found = [row.uai for row in connection.execute(query) if _is_there(words, fold(" ".join(row)))]
+        yield _among(REQUEST.c.uai, found)
+    else:
+        yield REQUEST.c.uai.in_(query.with_only_columns(ESTABLISHMENT.c.uai))
+
+
+def _among(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """One of these values of our own, written out: there may be more of them than a statement takes parameters."""
+    return column.in_(bindparam(None, list(values), expanding=True, literal_execute=True))
+
+
+def _is_there(words: list[str], place: str) -> bool:
+    return all(word in place for word in words)
+
+
+def _progress(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    """How far, and for how long."""
+    if filters.since_before:
+        yield REQUEST.c.since < filters.since_before
+    if filters.since_after:
+        yield REQUEST.c.since >= filters.since_after
     if filters.submitted_before:
-        submits = (EVENT.c.stream == REQUEST.c.reference, EVENT.c.kind == Trigger.SUBMIT.value)
-        last = select(func.max(EVENT.c.at)).where(*submits).scalar_subquery()
-        yield and_(REQUEST.c.state == State.REQUESTED.value, last < filters.submitted_before)
+        yield and_(_is(State.REQUESTED), REQUEST.c.since < filters.submitted_before)
+    if filters.not_handed_over:
+        yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), REQUEST.c.extends.is_(None))
+    if filters.checks:
+        yield and_(_is(State.REQUESTED), *_checked(filters.checks, filters.oldest_check))
+
+
+def _is(state: State) -> ColumnElement[bool]:
+    """Written out, never bound: a partial index serves only a condition that it can recognise."""
+    return REQUEST.c.state == literal_column(f"'{state.value}'")
+
+
+def _checked(checks: Checks, oldest: date | None) -> Iterator[ColumnElement[bool]]:
+    if oldest is None:
+        raise ValueError("a filter on the checks needs the earliest day of a check that counts")
+    match checks:
+        case Checks.READY:
+            yield and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on >= oldest)
+        case Checks.TOO_OLD:
+            yield and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on < oldest)
+        case Checks.NEGATIVE:
+            yield REQUEST.c.checks == Standing.NEGATIVE.value
+        case Checks.TO_DO:
+            yield REQUEST.c.checks == Standing.TO_DO.value
+
+
+def _derived(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    """What other tables tell of a request, found from their few open rows."""
     if filters.removal_open:
-        yield exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.outcome.is_(None))
+        yield REQUEST.c.reference.in_(select(REMOVAL.c.reference).where(REMOVAL.c.closed_at.is_(None)))
+    reports = select(REPORT.c.reference).where(REPORT.c.settlement.is_(None))
     if filters.report_open:
-        yield exists().where(REPORT.c.reference == REQUEST.c.reference, REPORT.c.settlement.is_(None))
+        yield REQUEST.c.reference.in_(reports)
+    if filters.report_due_on:
+        yield REQUEST.c.reference.in_(reports.where(REPORT.c.effective_on <= filters.report_due_on))
     if filters.undeliverable:
         yield UNDELIVERABLE
 
 
 def _expiry(connection: Connection, filters: Filters, calendar: SchoolCalendar) -> Iterator[ColumnElement[bool]]:
-    """One comparison a school year, of which few are live, and none a request."""
+    """One comparison a school year, of which there are few, and none a request."""
     if not filters.expiry_differs:
         return
-    differs = (
-        and_(
-            REQUEST.c.school_year == str(year),
-            REQUEST.c.expiry_seen_for.is_distinct_from(calendar.end_of(year).last_day),
-        )
-        for year in live_years(connection)
-    )
-    yield and_(REQUEST.c.state == State.CODE_ISSUED.value, or_(false(), *differs))
+    seen, apart = REQUEST.alias("seen"), []
+    for year in known_years(connection):
+        last_day = calendar.end_of(year).last_day
+        issued = (seen.c.state == literal_column("'code_issued'"), seen.c.school_year == str(year))
+        another = (seen.c.expiry_seen_for < last_day, seen.c.expiry_seen_for > last_day)
+        differing = (*another, seen.c.expiry_seen_for.is_(None))  # each served by an index, unlike « distinct »
+        apart += [select(seen.c.reference).where(*issued, differs) for differs in differing]
+    yield REQUEST.c.reference.in_(union_all(*apart)) if apart else false()

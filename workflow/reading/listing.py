@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from notifications.fates import code_fates
 from states.actors import Actor
@@ -16,15 +16,16 @@ from workflow.reading.filters import Filters, conditions
 from workflow.reading.scope import within
 from workflow.reading.undelivered import UNDELIVERABLE
 from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, request_from
-from workflow.writing import EVENT
 
-_QUERY = select(
+QUERY = select(
     *REQUEST_COLUMNS,
     REQUEST.c.changed_at,
+    REQUEST.c.since,
     ESTABLISHMENT.c.nom.label("establishment"),
     ESTABLISHMENT.c.commune,
     ESTABLISHMENT.c.departement,
 ).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+"""A request with its establishment: what ``lines_of`` reads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,7 @@ def list_requests(
     pages = _in_order if scope.is_establishment or filters.undeliverable else _worst_first
     rows = pages(connection, wanted, after, limit + 1)
     more = len(rows) > limit
-    lines = _lines(connection, rows[:limit])
+    lines = lines_of(connection, rows[:limit])
     return Page(lines, lines[-1].reference if more else None)
 
 
@@ -79,7 +80,7 @@ def _in_order(
     connection: Connection, wanted: Sequence[ColumnElement[bool]], after: str | None, count: int
 ) -> list[Any]:
     beyond = () if after is None else (REQUEST.c.reference > after,)
-    query = _QUERY.where(*wanted, *beyond).order_by(REQUEST.c.reference).limit(count)
+    query = QUERY.where(*wanted, *beyond).order_by(REQUEST.c.reference).limit(count)
     return list(connection.execute(query))
 
 
@@ -101,30 +102,23 @@ def _is_undeliverable(connection: Connection, reference: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def _lines(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, ...]:
-    """The page's lines, with what four more queries, one for the whole page each, tell of them."""
+def lines_of(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, ...]:
+    """The page's lines, with what three more queries, one for the whole page each, tell of them."""
     requests = [request_from(row) for row in rows]
     references = [request.reference for request in requests]
     fates = code_fates(connection, requests)
-    since = _since(connection, references)
     removals = _having(connection, REMOVAL.c.reference, REMOVAL.c.outcome.is_(None), references)
     reports = _having(connection, REPORT.c.reference, REPORT.c.settlement.is_(None), references)
     return tuple(
         RequestLine(
             reference=r.reference, state=r.state, uai=r.uai, establishment=row.establishment, commune=row.commune,
             departement=row.departement, nom=r.nom, prenom=r.prenom, mail=r.mail, school_year=r.school_year,
-            since=since.get(r.reference, row.changed_at), changed_at=row.changed_at, version=r.version,
+            since=row.since, changed_at=row.changed_at, version=r.version,
             code_fate=fates[r.reference], expires_on=r.expires_on, handed_on=r.handed_on,
             removal_open=r.reference in removals, report_open=r.reference in reports,
         )
         for r, row in zip(requests, rows, strict=True)
     )  # fmt: skip
-
-
-def _since(connection: Connection, references: Sequence[str]) -> dict[str, datetime]:
-    moved = or_(EVENT.c.from_state.is_(None), EVENT.c.from_state != EVENT.c.to_state)
-    query = select(EVENT.c.stream, func.max(EVENT.c.at).label("since")).where(EVENT.c.stream.in_(references), moved)
-    return {row.stream: row.since for row in connection.execute(query.group_by(EVENT.c.stream))}
 
 
 def _having(

@@ -1,0 +1,1 @@
+"""The rectorat's pages: what operators work with, and readers look at."""

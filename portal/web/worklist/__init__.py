@@ -1,0 +1,1 @@
+"""The operator's worklist: what first, which requests, one action on many of them."""

@@ -1,0 +1,150 @@
+"""What can be done of many requests at once: for each action its fields, its words, and the command of one request."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from notifications.vocabulary import member
+from portal.web.forms import Field, Shape
+from portal.web.worklist.criteria import PLACE
+from states import commands as c
+from states.table import BY_TRIGGER
+from states.vocabulary import CheckOutcome, Labelled, RemovalOutcome, RevokeReason, Settlement, Step, Trigger
+from workflow.reading.worklist import WorkLine
+
+Values = Mapping[str, Any]
+BATCH: Final = f"{PLACE}/lot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkAction:
+    """One trigger on many requests.
+
+    ``choice`` stands in the list of actions, ``done`` after a number of requests; ``danger``: it cannot be taken back,
+    and is confirmed by a box; ``build`` makes the command from the values read and what every command has:
+    ``reference``, ``expected_version``. ``by_line``: each request has a field of its own; ``consequence``: what follows
+    from what cannot be taken back.
+    """
+
+    trigger: Trigger
+    slug: str
+    choice: str
+    button: str
+    done: str
+    build: Callable[[Values, Mapping[str, Any]], c.Command]
+    fields: Callable[[date], tuple[Field, ...]] = lambda _: ()
+    danger: bool = False
+    by_line: bool = False
+    consequence: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"{BATCH}/{self.slug}"
+
+    def prepared(self, references: Iterable[str], kept: Iterable[tuple[str, str]]) -> str:
+        """The address at which it is prepared for these requests; ``kept``: the list's filters, to come back to."""
+        return f"{BATCH}?{urlencode([('action', self.slug), *(('ref', one) for one in references), *kept])}"
+
+    def can_have(self, one: WorkLine) -> bool:
+        """Whether this request is where the action starts from (R1), with the object that it needs; the engine has
+        the last word."""
+        if one.line.state not in BY_TRIGGER[self.trigger].sources:
+            return False
+        match self.trigger:
+            case Trigger.ISSUE_CODE:
+                return one.is_ready
+            case Trigger.CONFIRM_REMOVAL:
+                return one.line.removal_open
+            case Trigger.SETTLE_CHANGE:
+                return one.line.report_open
+            case Trigger.CONFIRM_EXPIRY:
+                return one.expiry_differs
+        return True
+
+
+def _choice(name: str, label: str, values: type[Labelled], missing: str = "") -> Field:
+    options = tuple((one.value, one.label[:1].upper() + one.label[1:]) for one in values)
+    return Field(name=name, label=label, shape=Shape.CHOICE, options=options, missing=missing)
+
+
+def _check_fields(today: date) -> tuple[Field, ...]:
+    return (
+        _choice("outcome", "Résultat, le même pour toutes", CheckOutcome, "Dire ce que la vérification a trouvé."),
+        Field(name="source", label="La liste qui a été lue", hint="En quelques mots, par exemple « export DelegCE »."),
+        Field(name="checked_on", label="Vérifiée le", shape=Shape.DAY, value=today.isoformat()),
+    )
+
+
+def _check(command: type[c.CheckListing] | type[c.CheckDelegation]) -> Callable[..., c.Command]:
+    def build(values: Values, common: Mapping[str, Any]) -> c.Command:
+        outcome = member(CheckOutcome, values["outcome"])
+        return command(outcome=outcome, source=values["source"], checked_on=values["checked_on"], **common)
+
+    return build
+
+
+def _why(label: str, hint: str = "", *, required: bool = True, name: str = "why") -> Field:
+    return Field(name=name, label=label, shape=Shape.AREA, required=required,
+                 hint=hint or "La même pour toutes. Quelques mots, sans nom ni donnée de santé.")  # fmt: skip
+
+
+_ALL: Final = (
+    BulkAction(
+        trigger=Trigger.ISSUE_CODE, slug="emettre", choice="Saisir les codes", button="Émettre les codes saisis",
+        done="code émis", by_line=True, build=lambda values, common: c.IssueCode(code=values["code"], **common),
+    ),
+    BulkAction(
+        trigger=Trigger.CHECK_LISTING, slug="verifier-liste", choice="Enregistrer la vérification de la liste des RUPN",
+        button="Enregistrer la vérification", done="vérification de la liste enregistrée", fields=_check_fields,
+        build=_check(c.CheckListing),
+    ),
+    BulkAction(
+        trigger=Trigger.CHECK_DELEGATION, slug="verifier-delegation",
+        choice="Enregistrer la vérification de la délégation", button="Enregistrer la vérification",
+        done="vérification de la délégation enregistrée", fields=_check_fields, build=_check(c.CheckDelegation),
+    ),
+    BulkAction(
+        trigger=Trigger.SEND_BACK, slug="renvoyer", choice="Renvoyer à l'établissement", danger=True,
+        button="Renvoyer ces demandes", done="demande renvoyée",
+        consequence="Chaque établissement reçoit la raison par courriel et refait l'étape choisie.",
+        fields=lambda _: (_choice("step", "L'étape à refaire", Step),
+                          _why("La raison, que chaque établissement lira")),
+        build=lambda v, common: c.SendBack(step=member(Step, v["step"]), why=v["why"], **common),
+    ),
+    BulkAction(
+        trigger=Trigger.CONFIRM_EXPIRY, slug="cocher-expiration", choice="Cocher la date d'expiration",
+        button="Cocher ces dates", done="date d'expiration cochée",
+        build=lambda _, common: c.ConfirmExpiry(**common),
+    ),
+    BulkAction(
+        trigger=Trigger.SETTLE_CHANGE, slug="regler", choice="Régler le signalement", button="Régler ces signalements",
+        done="signalement réglé",
+        fields=lambda _: (_choice("settlement", "Ce qui a été fait", Settlement), _why("Pourquoi")),
+        build=lambda v, common: c.SettleChange(settlement=member(Settlement, v["settlement"]), why=v["why"], **common),
+    ),
+    BulkAction(
+        trigger=Trigger.CONFIRM_REMOVAL, slug="confirmer-retrait", choice="Confirmer le retrait des droits",
+        button="Confirmer ces retraits", done="retrait confirmé", danger=True,
+        consequence="La tâche de retrait est close : ne confirmer que ce qui est fait sur le serveur ODA.",
+        fields=lambda _: (_choice("outcome", "Ce qui a été fait sur le serveur ODA", RemovalOutcome),
+                          _why("Précision", required=False, name="note")),
+        build=lambda v, common: c.ConfirmRemoval(
+            outcome=member(RemovalOutcome, v["outcome"]), note=v["note"] or "", **common
+        ),
+    ),
+    BulkAction(
+        trigger=Trigger.REVOKE, slug="revoquer", choice="Révoquer", button="Révoquer ces demandes",
+        done="demande révoquée", danger=True,
+        consequence="Chaque demande est close et son établissement averti ; les droits restent à retirer sur le serveur"
+        " ODA.",
+        fields=lambda _: (_choice("reason", "La raison, la même pour toutes", RevokeReason),
+                          _why("Précision", "Nécessaire avec « autre raison ».", required=False, name="note")),
+        build=lambda v, common: c.Revoke(reason=member(RevokeReason, v["reason"]), note=v["note"] or "", **common),
+    ),
+)  # fmt: skip
+BULK: Final[Mapping[str, BulkAction]] = MappingProxyType({action.slug: action for action in _ALL})
+"""The actions by the end of their address, in the order in which they are proposed."""
+ISSUE: Final = BULK["emettre"]

@@ -1,0 +1,91 @@
+"""The demonstration in a real browser: its bar, its mailbox, its clock, on a telephone and on a desk."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from portal.demo.opening import Opened, opened
+from tests.browser.conftest import DESK, TELEPHONE
+from tests.kit import browser as kit
+from tests.kit.axe import axe
+
+pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
+
+
+@pytest.fixture(scope="module")
+def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Opened, str]]:
+    """A demonstration that listens, and its address."""
+    port = kit.free_port()
+    folder: Path = tmp_path_factory.mktemp("demo")
+    making = opened(folder, f"http://127.0.0.1:{port}")
+    with ThreadPoolExecutor(1) as elsewhere:  # Playwright's own loop runs in this thread: no other one may
+        demo = elsewhere.submit(making.__enter__).result()
+        try:
+            with kit.listening(demo.app, port) as address:
+                yield demo, address
+        finally:
+            elsewhere.submit(making.__exit__, None, None, None).result()
+
+
+def look(page: Page) -> None:
+    """A page that one would show: nothing for axe to say, nothing beyond the screen's edge."""
+    assert axe(page) == [], page.url
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1], page.url
+
+
+@pytest.mark.parametrize("size", [TELEPHONE, DESK], ids=["telephone", "desk"])
+def test_demo__every_page_in_every_role(
+    browser: Browser, demo: tuple[Opened, str], size: dict[str, int], tmp_path: Path
+) -> None:
+    opened_demo, address = demo
+    context = browser.new_context(viewport=size, base_url=address, locale="fr-FR")  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto("/demonstration")
+    look(page)
+    for who, home in (("operateur", "/rectorat"), ("lecteur", "/rectorat"), (_chef(opened_demo), "/etablissement")):
+        page.get_by_label("La personne à devenir").select_option(who)
+        page.get_by_role("button", name="Devenir cette personne").click()
+        expect(page).to_have_url(re.compile(f"{home}$"))
+        look(page)
+    page.get_by_role("link", name=re.compile("Boîte aux lettres")).click()
+    look(page)
+    page.get_by_label("Destinataire ou objet").fill("code à remettre")
+    page.get_by_role("button", name="Chercher").click()
+    page.locator(".demo-letter a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("ode à remettre")
+    expect(page.frame_locator(".demo-frame").locator("h1")).to_be_visible()
+    with page.expect_download() as paper:
+        page.get_by_role("link", name=re.compile("bordereau")).first.click()
+    assert Path(paper.value.path()).read_bytes().startswith(b"%PDF")
+    look(page)
+    assert said == []
+    context.close()
+
+
+def test_demo__to_the_end_of_the_year_without_javascript(browser: Browser, demo: tuple[Opened, str]) -> None:
+    context = browser.new_context(base_url=demo[1], java_script_enabled=False, viewport=TELEPHONE)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto("/demonstration")
+    page.get_by_role("button", name="Être un opérateur").click()
+    expect(page).to_have_url(re.compile("/rectorat$"))
+    for move in ("Avancer d'un jour", "Aller au 31 août 2027", "Aller au 1er septembre 2027"):
+        page.goto("/demonstration")
+        page.get_by_role("button", name=move).click()
+        expect(page.get_by_role("heading", name="Ce qui s'est passé")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Fin de l'année 2026-2027 : \d+ demandes révoquées\."))).to_be_visible()
+    page.get_by_role("link", name="la page de l'opérateur").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("année")
+    context.close()
+
+
+def _chef(demo: Opened) -> str:
+    return demo.showing.suggestions[0][0]

@@ -1,0 +1,119 @@
+"""Fifty requests whose checks are done: the clicks and the keys that their codes cost, and by keyboard alone."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESK, TELEPHONE, Site
+from tests.kit.portal import STAFF
+
+MANY = 50
+CLICKS, KEYS_A_CODE = 60, 10
+
+
+class Hand:
+    """A person at a page, whose every click and key is counted."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks, self.keys = page, 0, 0
+
+    def click(self, role: str, name: str) -> None:
+        self.clicks += 1
+        self.page.get_by_role(role, name=name).click()  # type: ignore[arg-type]
+
+    def press(self, key: str, times: int = 1) -> None:
+        for _ in range(times):
+            self.keys += 1
+            self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        self.keys += len(text)
+        self.page.keyboard.type(text)
+
+    def tab_to(self, name: str) -> None:
+        """Tab until what bears this name has the focus."""
+        for _ in range(60):
+            self.press("Tab")
+            if name in str(self.page.evaluate("document.activeElement.innerText")):
+                return
+        raise AssertionError(f"« {name} » n'est pas atteint au clavier")
+
+
+def code(number: int) -> str:
+    return f"Ab12Cd{number:02d}"
+
+
+@pytest.fixture
+def ready(site: Site) -> Site:
+    for number in range(1, MANY + 1):
+        site.portal.checked(number)
+    return site
+
+
+def all_are_issued(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"c'est fait pour {MANY} demandes")
+
+
+@pytest.mark.rule("R39")
+def test_codes__fifty_in_few_clicks_and_keys(ready: Site) -> None:
+    page = ready.window(STAFF, size=DESK, script=False).new_page()
+    page.goto("/rectorat")
+    hand = Hand(page)
+    hand.click("link", f"{MANY} prêtes à émettre")
+    hand.click("link", f"Saisir les codes des {MANY} demandes prêtes de cette page")
+    for number in range(MANY):
+        hand.type(code(number))
+        hand.press("Tab")
+    hand.click("button", "Émettre les codes saisis")
+    all_are_issued(page)
+    assert hand.clicks <= CLICKS
+    assert hand.keys <= MANY * KEYS_A_CODE
+    assert code(1) not in page.content()
+
+
+@pytest.mark.rule("R39")
+def test_codes__fifty_by_keyboard_alone(ready: Site) -> None:
+    page = ready.window(STAFF, size=DESK, script=False).new_page()
+    page.goto("/rectorat")
+    hand = Hand(page)
+    hand.press("Tab")
+    hand.press("Enter")  # straight to the content
+    hand.tab_to(f"Saisir les codes des {MANY} demandes")
+    hand.press("Enter")
+    page.wait_for_url("**/rectorat/lot?**")
+    reached = hand.keys
+    for number in range(MANY):
+        hand.type(code(number))
+        hand.press("Tab")
+    hand.press("Enter")
+    all_are_issued(page)
+    assert reached <= CLICKS
+    assert hand.keys - reached <= MANY * KEYS_A_CODE
+
+
+def test_worklist__fits_a_telephone_without_script(site: Site) -> None:
+    for number in range(1, 4):
+        site.portal.checked(number)
+    page = site.window(STAFF, size=TELEPHONE, script=False).new_page()
+    for address in ("/rectorat", "/rectorat?nom=personne", "/rectorat/lot?action=emettre&portee=filtre&etat=demandee",
+                    "/rectorat/lot?action=revoquer&portee=filtre&etat=demandee"):  # fmt: skip
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= TELEPHONE["width"], address
+
+
+def test_worklist__ticked_lines_and_an_action(site: Site) -> None:
+    for number in range(1, 4):
+        site.portal.submitted(number)
+    page = site.window(STAFF, size=DESK, script=False).new_page()
+    page.goto("/rectorat")
+    for box in page.get_by_role("checkbox", name="Choisir Prénom").all()[:2]:
+        box.check(force=True)
+    page.get_by_label("Action", exact=True).select_option(label="Renvoyer à l'établissement")
+    page.get_by_role("button", name="Préparer l'action").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("2 demandes")
+    page.get_by_text("Confirmation", exact=True).click()
+    page.get_by_label("La raison").fill("l'adresse est à revoir")
+    page.get_by_text("Je confirme pour ces 2 demandes").click()
+    page.get_by_role("button", name="Renvoyer ces demandes").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("c'est fait pour 2 demandes")
+    page.get_by_role("link", name="Revenir à la liste").click()
+    expect(page.get_by_role("heading", name="1 demande à traiter par le rectorat")).to_be_visible()

@@ -1,0 +1,178 @@
+"""What an operator does of a request from its page: checks, sends back, reports, settles, revokes, confirms."""
+
+from datetime import date
+
+import pytest
+from fastapi.testclient import TestClient
+
+from states import commands as c
+from states.vocabulary import Change, CheckOutcome, RevokeReason, State
+from tests.kit.html_forms import HtmlForm, form_to, forms_of, send
+from tests.kit.portal import CHEF, STAFF, Portal
+
+PLACE = "/rectorat/demandes/"
+
+
+def plain(text: str) -> str:
+    return " ".join(text.replace("&#39;", "'").split())
+
+
+def form_of(client: TestClient, reference: str, slug: str, query: str = "") -> HtmlForm:
+    """The form of an action's page, with a version of the request as it stands."""
+    return form_to(client.get(f"{PLACE}{reference}/{slug}{query}"), f"/{slug}")
+
+
+def state_of(portal: Portal, reference: str) -> State:
+    from workflow.reading.showing import facts_of
+
+    with portal.house.database.read() as connection:
+        request = facts_of(connection, reference, portal.house.mailer).request
+    assert request
+    return request.state
+
+
+@pytest.mark.rule("R34")
+def test_checks__are_done_in_one_click_each_and_remember_the_source(portal: Portal) -> None:
+    first, second = portal.submitted(1), portal.submitted(2)
+    client = portal.client(STAFF)
+    listing = form_to(client.get(PLACE + first), "/verifier-liste")
+    done = send(client, listing, outcome="positive", source="export DRANE du 14")
+    assert "C'est fait : la vérification de la liste est enregistrée" in plain(done.text)
+    after = send(client, form_to(done, "/verifier-delegation"), outcome="positive")
+    assert form_to(after, "/emettre").fields["expires_on"] == "2027-08-31"
+    assert form_to(client.get(PLACE + second), "/verifier-liste").fields["source"] == "export DRANE du 14"
+    assert form_to(client.get(PLACE + second), "/verifier-delegation").fields["source"] == "liste reçue"
+
+
+@pytest.mark.rule("R34")
+def test_check__refused_stands_beside_its_field(portal: Portal) -> None:
+    reference = portal.submitted()
+    client = portal.client(STAFF)
+    form = form_of(client, reference, "verifier-delegation")
+    refused = send(client, form, outcome="positive", checked_on="2026-09-13")
+    assert refused.status_code == 422
+    assert '<a href="#checked_on">' in refused.text
+    assert "Donner une date au plus tôt le 14 septembre 2026" in plain(refused.text)
+    assert form_to(refused, "/verifier-delegation").fields["outcome"] == "positive"
+    nothing = send(client, form)
+    assert "Choisir une réponse." in nothing.text
+
+
+@pytest.mark.rule("R38")
+def test_send_back__fills_the_form_with_a_ready_reason_to_edit(portal: Portal) -> None:
+    reference = portal.submitted()
+    client = portal.client(STAFF)
+    form = form_of(client, reference, "renvoyer", "?motif=delegation-introuvable")
+    assert form.fields["step"] == "delegation"
+    assert "n'apparaît pas dans DelegCE" in form.fields["why"]
+    assert form_of(client, reference, "renvoyer", "?motif=<b>&why=ailleurs&step=charter").fields["why"] == ""
+    refused = send(client, form, why=" ")
+    assert refused.status_code == 422
+    assert '<a href="#why">' in refused.text
+    done = send(client, form, why=form.fields["why"] + " Merci.")
+    assert "la demande est renvoyée à l'établissement" in plain(done.text)
+    assert "puis attestez-la de nouveau. Merci. »" in plain(done.text)
+    assert state_of(portal, reference) is State.DECLARED
+
+
+@pytest.mark.rule("R9")
+def test_action__tells_who_acted_in_between_and_shows_the_new_state(portal: Portal) -> None:
+    reference = portal.checked()
+    client = portal.client(STAFF)
+    form = form_of(client, reference, "renvoyer", "?motif=autre-date")
+    portal.do(c.IssueCode(reference=reference, code=c.Code(clear="Ab12Cd34")), STAFF)
+    refused = send(client, form)
+    assert refused.status_code == 422
+    told = plain(refused.text)
+    assert "La demande a changé entre-temps : op@ac-toulouse.fr (opérateur du rectorat)" in told
+    assert "a fait « émettre le code » le 14 septembre 2026 à 10 h 00 (R9)" in told
+    assert "code transmis" in told
+    assert forms_of(refused) == []
+    assert "Voir où en est la demande" in told
+
+
+@pytest.mark.rule("R9")
+def test_action__after_another_check_can_be_sent_again_as_it_stands(portal: Portal) -> None:
+    reference = portal.submitted()
+    client = portal.client(STAFF)
+    form = form_to(client.get(PLACE + reference), "/verifier-liste")
+    portal.do(c.CheckDelegation(reference=reference, outcome=CheckOutcome.POSITIVE, source="liste"), STAFF)
+    refused = send(client, form, outcome="positive")
+    assert "La demande a changé entre-temps" in refused.text
+    done = send(client, form_to(refused, "/verifier-liste"))
+    assert "la vérification de la liste est enregistrée" in plain(done.text)
+
+
+@pytest.mark.rule("R10")
+def test_action__sent_twice_is_done_once(portal: Portal) -> None:
+    reference = portal.issued()
+    report = c.ReportChange(reference=reference, change=Change.ABSENCE, effective_on=date(2026, 9, 14))
+    portal.do(report, CHEF)
+    client = portal.client(STAFF)
+    form = form_of(client, reference, "regler")
+    for _ in range(2):
+        done = send(client, form, settlement="no_effect", why="retour prévu")
+        assert "C'est fait : le signalement est réglé" in plain(done.text)
+    assert done.text.count("Signalement réglé") == 1
+    behalf = form_of(client, reference, "remise")
+    assert {"behalf_who", "behalf_when"} < behalf.fields.keys()
+
+
+@pytest.mark.rule("R5", "R10")
+def test_behalf__withdraws_for_who_telephoned_even_when_sent_twice(portal: Portal) -> None:
+    reference = portal.submitted()
+    client = portal.client(STAFF)
+    assert "Agir pour l'établissement (qui a téléphoné…)" in plain(client.get(PLACE + reference).text)
+    form = form_of(client, reference, "abandon")
+    told = {"reason": "not_needed", "behalf_who": "Mme Martin, principale", "behalf_how": "telephone"}
+    assert '<a href="#behalf_who">' in send(client, form, reason="not_needed").text
+    late = send(client, form, **told, behalf_when="2026-09-20")
+    assert late.status_code == 422
+    assert '<a href="#behalf_when">' in late.text
+    for _ in range(2):
+        done = send(client, form, **told)
+        assert "C'est fait : la demande est abandonnée" in plain(done.text)
+    assert "Demandé par : « Mme Martin, principale »." in plain(done.text)
+
+
+@pytest.mark.rule("R32", "R46")
+def test_report__is_made_then_settled_by_its_number(portal: Portal) -> None:
+    reference = portal.issued()
+    client = portal.client(STAFF)
+    form = form_of(client, reference, "signaler")
+    assert '<a href="#change">' in send(client, form).text
+    send(client, form, change="key_lost")
+    send(client, form_of(client, reference, "signaler"), change="mission", effective_on="2026-10-01")
+    chosen = form_of(client, reference, "regler", "?signalement=2")
+    assert chosen.fields["report"] == "2"
+    refused = send(client, chosen, settlement="revoked", why="départ")
+    assert '<a href="#settlement">' in refused.text
+    assert "réglé le 14 septembre 2026" in send(client, chosen, settlement="no_effect", why="annulé").text
+
+
+@pytest.mark.rule("R45", "R49")
+def test_revoke__then_the_removal_is_confirmed(portal: Portal) -> None:
+    reference = portal.issued()
+    client = portal.client(STAFF)
+    form = form_of(client, reference, "revoquer")
+    assert '<a href="#note">' in send(client, form, reason="other").text
+    revoked = send(client, form, reason="departure")
+    assert "C'est fait : la demande est révoquée" in plain(revoked.text)
+    removal = form_to(revoked, "/retrait")
+    assert removal.fields["outcome"] == "removed"
+    assert '<a href="#outcome">' in send(client, removal, outcome="kept").text
+    assert "le retrait est confirmé" in plain(send(client, removal).text)
+
+
+@pytest.mark.rule("R47")
+def test_removal__proposes_no_answer_to_an_open_question(portal: Portal) -> None:
+    reference = portal.checked()
+    portal.do(c.Revoke(reference=reference, reason=RevokeReason.REFUSAL), STAFF)
+    client = portal.client(STAFF)
+    assert "outcome" not in form_of(client, reference, "retrait").fields
+
+
+def test_action__that_is_not_open_leads_back(portal: Portal) -> None:
+    reference = portal.submitted()
+    back = portal.client(STAFF).get(f"{PLACE}{reference}/reemettre")
+    assert back.url.path == PLACE + reference
