@@ -1,0 +1,101 @@
+"""Programs that call the interface, each with its token, on each database."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from sqlalchemy import update
+
+from notifications.tables import MAILS
+from notifications.vocabulary import Stage
+from portal.api.problems import MEDIA_TYPE
+from tests.kit.portal import STAFF, Portal, open_portal
+from workflow.doors.sessions import Entrant
+from workflow.doors.tokens import Tokens
+from workflow.doors.vocabulary import Scope
+
+PREFIX = "/api/v1"
+
+
+class Program:
+    """A program with its token. Every answer is checked: JSON or a problem, never a page, never kept by a cache."""
+
+    def __init__(self, client: TestClient, secret: str | None) -> None:
+        self.client = client
+        self.headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+        self.answers: list[str] = []
+
+    def get(self, path: str, **query: Any) -> Response:
+        return self.seen(self.client.get(PREFIX + path, params=query, headers=self.headers))
+
+    def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> Response:
+        more = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
+        return self.seen(self.client.post(PREFIX + path, json=body, headers=more))
+
+    def do(self, path: str, body: Any, key: str | None = None) -> dict[str, Any]:
+        """What must be accepted."""
+        answer = self.post(path, body, key)
+        assert answer.status_code in (200, 201), answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def seen(self, answer: Response) -> Response:
+        self.answers.append(answer.text)
+        kind = answer.headers["content-type"]
+        assert kind == (MEDIA_TYPE if answer.status_code >= 400 else "application/json"), answer.text
+        if answer.status_code >= 400:
+            problem = answer.json()
+            assert problem["status"] == answer.status_code
+            assert problem["type"] == f"urn:oda:refus:{problem['reasons'][0]['code']}"
+            assert problem["title"]
+            assert problem["detail"]
+        return answer
+
+
+class Api:
+    """The interface of a portal."""
+
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+        self.clock, self.house = portal.clock, portal.house
+
+    def token(self, entrant: Entrant, scope: Scope = Scope.ACT, days: int = 90) -> str:
+        """The secret of a token of this person."""
+        subject = entrant.uais or (entrant.subject,)
+        _, secret = Tokens(self.house).create(
+            self.portal.actor(STAFF), entrant.role, subject, scope=scope, label="essai", days=days
+        )
+        return secret
+
+    def program(self, entrant: Entrant | None = None, scope: Scope = Scope.ACT) -> Program:
+        """A program that calls for this person, or for nobody."""
+        return Program(self.portal.client(), self.token(entrant, scope) if entrant else None)
+
+    def delivered(self) -> None:
+        """The relay has taken every mail."""
+        with self.house.database.write() as connection:
+            connection.execute(update(MAILS).values(stage=Stage.SENT.value, next_attempt_at=None))
+
+    def described(self) -> dict[str, Any]:
+        """The description, as anybody reads it."""
+        found: dict[str, Any] = json.loads(self.program().get("/openapi.json").text)
+        return found
+
+
+@contextmanager
+def open_api(folder: Path, url: str) -> Iterator[Api]:
+    """The interface of a few schools, on 14 September 2026 at ten."""
+    with open_portal(folder, url) as portal:
+        yield Api(portal)
+
+
+@pytest.fixture
+def api(database_url: str, tmp_path: Path) -> Iterator[Api]:
+    """The interface on each database."""
+    with open_api(tmp_path, database_url) as api:
+        yield api

@@ -1,0 +1,118 @@
+"""The description: true, in French, and its examples are accepted."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from jsonschema import Draft202012Validator
+from sqlalchemy import make_url
+
+from portal.api.bodies import OPEN
+from states.table import BY_TRIGGER
+from states.vocabulary import Role, Trigger
+from tests.kit.databases import fresh_url
+from tests.kit.portal import CHEF, STAFF
+from tests.portal.api.conftest import Api, Program, open_api
+from tests.portal.api.test_life import DECLARATION
+from workflow.doors.sessions import Entrant
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One database is enough: the description does not come from it."""
+    folder = tmp_path_factory.mktemp("described")
+    with fresh_url("sqlite", folder) as url, open_api(folder, url) as api:
+        yield api
+
+
+OF_STAFF = {"batch"} | {trigger.value for trigger in OPEN if Role.CHEF not in BY_TRIGGER[trigger].roles}
+
+
+def test_description__is_valid_public_and_without_secret(api: Api) -> None:
+    told = api.described()
+    schemathesis.openapi.from_dict(told).validate()
+    for name, schema in told["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema)
+        assert "docstring" not in schema, name
+    code = told["components"]["schemas"]["IssueCodeBody"]["properties"]["code"]["anyOf"][0]
+    assert code["writeOnly"] is True
+    assert told["servers"] == [{"url": "/api/v1"}]
+    assert not re.search(r"[\w.]+@(?!ac-toulouse\.fr)", str(told))
+
+
+def test_description__has_every_trigger_open_to_people_and_no_other(api: Api) -> None:
+    told = api.described()["paths"]
+    found = {operation["operationId"] for path in told.values() for operation in path.values()}
+    assert {trigger.value for trigger in OPEN} == found & {trigger.value for trigger in Trigger}
+    assert set(Trigger) - set(OPEN) == {Trigger.EXPIRE}
+
+
+def test_description__every_operation_says_its_refusals_and_its_fields(api: Api) -> None:
+    for path, operations in api.described()["paths"].items():
+        for operation in operations.values():
+            assert operation["security"] == [{"jeton": []}], path
+            assert {"401", "403", "422", "429", "500", "503"} <= set(operation["responses"]), path
+            assert operation["summary"], path
+            assert operation["description"], path
+
+
+def _at(api: Api, programs: dict[Entrant, Program], trigger: str) -> None:
+    """Bring a request, the first one, to where the example of this trigger is accepted."""
+    portal = api.portal
+    if trigger in ("delegate", "amend", "withdraw"):
+        programs[CHEF].do("/requests", DECLARATION)
+    elif trigger == "sign_charter":
+        programs[CHEF].do("/requests", DECLARATION)
+        programs[CHEF].do("/requests/ODA-2027-00001/delegate", {"why": "accueil", "made_on": "2026-09-14"})
+    elif trigger == "submit":
+        _at(api, programs, "sign_charter")
+        body = {"signed_on": "2026-09-14", "version": "2026-1", "copy_kept": True}
+        programs[CHEF].do("/requests/ODA-2027-00001/sign_charter", body)
+    elif trigger in ("check_listing", "check_delegation", "send_back", "batch"):
+        portal.submitted()
+    elif trigger == "issue_code":
+        portal.checked()
+    elif trigger in ("reissue_code", "confirm_handover", "confirm_expiry", "report_change", "settle_change", "revoke"):
+        portal.issued()
+    elif trigger in ("confirm_removal", "renew"):
+        portal.issued()
+        programs[STAFF].do("/requests/ODA-2027-00001/revoke", {"reason": "departure"})
+    if trigger == "confirm_handover":
+        api.delivered()
+    if trigger == "settle_change":
+        body = {"change": "departure", "effective_on": "2026-10-01"}
+        programs[CHEF].do("/requests/ODA-2027-00001/report_change", body)
+
+
+def _examples(api: Api) -> list[tuple[str, str, Any]]:
+    return [
+        (operation["operationId"], path.replace("{reference}", "ODA-2027-00001"), example["value"])
+        for path, operations in api.described()["paths"].items()
+        for method, operation in operations.items() if method == "post"
+        for example in operation["requestBody"]["content"]["application/json"]["examples"].values()
+    ]  # fmt: skip
+
+
+def test_examples__are_each_accepted(tmp_path: Path) -> None:
+    """As they are, by the chef, or by an operator when they say on whose behalf; each on the database as it began."""
+    with fresh_url("sqlite", tmp_path) as url, open_api(tmp_path, url) as api:
+        programs = {entrant: api.program(entrant) for entrant in (CHEF, STAFF)}
+        api.portal.actor(CHEF)
+        examples, file = _examples(api), Path(make_url(url).database or "")
+        assert len(examples) >= len(OPEN)
+        api.house.database.dispose()
+        began = file.read_bytes()
+        for operation, path, body in examples:
+            _at(api, programs, operation)
+            caller = STAFF if operation in OF_STAFF or "on_behalf" in body else CHEF
+            answer = programs[caller].post(path, body)
+            assert answer.status_code in (200, 201), (operation, answer.text)
+            refused = [one for one in answer.json().get("results", []) if one["outcome"] != "done"]
+            assert refused == []
+            api.house.database.dispose()
+            for left in file.parent.glob(f"{file.name}-*"):
+                left.unlink()
+            file.write_bytes(began)

@@ -1,0 +1,105 @@
+"""Who may come in, and what each sees."""
+
+import pytest
+
+from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS
+from tests.portal.api.conftest import PREFIX, Api, Program
+from tests.portal.api.test_life import DECLARATION
+from workflow.doors.vocabulary import Scope
+
+
+@pytest.mark.rule("R76")
+def test_token__is_asked_for_and_its_end_is_an_end(api: Api) -> None:
+    nobody = api.program().get("/me")
+    assert nobody.status_code == 401
+    assert nobody.headers["WWW-Authenticate"] == 'Bearer realm="oda"'
+    soon = api.token(CHEF, days=1)
+    program = Program(api.portal.client(), soon)
+    assert program.get("/me").json()["establishments"] == ["0310001H"]
+    api.clock.advance(days=1)
+    ended = program.get("/me")
+    assert ended.status_code == 401
+    assert 'error="invalid_token"' in ended.headers["WWW-Authenticate"]
+
+
+def test_cookie__of_a_session_opens_nothing_here(api: Api) -> None:
+    """No cookie is read: no page of another site can make a browser act here."""
+    browser = api.portal.client(STAFF)
+    assert browser.get(PREFIX + "/me").status_code == 401
+    assert browser.post(PREFIX + "/requests", json=DECLARATION).status_code == 401
+
+
+@pytest.mark.rule("R74")
+def test_tokens_in_vain__are_refused_for_a_while_and_a_good_one_is_not(api: Api) -> None:
+    wrong, good = Program(api.portal.client(), "oda_perdu"), api.program(STAFF)
+    assert [wrong.get("/me").status_code for _ in range(21)] == [401] * 20 + [429]
+    assert wrong.get("/me").headers["Retry-After"] == "1800"
+    assert good.get("/me").status_code == 200
+    api.clock.advance(minutes=31)
+    assert wrong.get("/me").status_code == 401
+
+
+@pytest.mark.rule("R2")
+def test_scope_and_role__bound_what_is_done(api: Api) -> None:
+    reference = api.portal.declared()
+    body = {"why": "accueil", "made_on": "2026-09-14"}
+    reads = api.program(CHEF, Scope.READ).post(f"/requests/{reference}/delegate", body)
+    assert reads.status_code == 403
+    assert 'error="insufficient_scope"' in reads.headers["WWW-Authenticate"]
+    reader = api.program(DRANE).post(f"/requests/{reference}/delegate", body)
+    assert (reader.status_code, reader.json()["type"]) == (403, "urn:oda:refus:wrong_role")
+    assert api.program(DRANE).get(f"/requests/{reference}").json()["version"] == 1
+    assert api.program(DEPUTY).post(f"/requests/{reference}/delegate", body).status_code == 200
+
+
+@pytest.mark.rule("R3")
+def test_other_establishment__is_as_unknown_as_nothing(api: Api) -> None:
+    mine = api.portal.issued()
+    other = api.program(OTHER_CHEF)
+    for path in ("/requests/{}", "/requests/{}/events", "/possible-actions/{}"):
+        theirs, nothing = other.get(path.format(mine)), other.get(path.format("ODA-2027-99999"))
+        assert (theirs.status_code, theirs.text) == (404, nothing.text)
+    for trigger, body in (("withdraw", {"reason": "error"}), ("revoke", {"reason": "error"}), ("renew", {})):
+        theirs = other.post(f"/requests/{mine}/{trigger}", body)
+        nothing = other.post(f"/requests/ODA-2027-99999/{trigger}", body)
+        assert theirs.status_code in (403, 404)
+        assert theirs.text == nothing.text
+    assert other.post("/requests", DECLARATION).text == other.post("/requests", DECLARATION | {"uai": "0"}).text
+    assert other.get("/requests").json()["items"] == []
+    assert other.get("/mails").json()["items"] == []
+    assert other.get("/mails", uai="0310001H", reference=mine).json()["items"] == []
+    assert [one["uai"] for one in other.get("/establishments").json()["items"]] == ["0120001X"]
+    theirs, nothing = other.get("/establishments/0310001H"), other.get("/establishments/0310009S")
+    assert theirs.status_code == nothing.status_code == 404
+    assert theirs.text.replace("0310001H", "") == nothing.text.replace("0310009S", "")
+
+
+def test_pages__follow_each_other_by_their_address(api: Api) -> None:
+    references = [api.portal.declared(number) for number in range(1, 6)]
+    staff = api.program(STAFF)
+    found, page = [], "/requests?limit=2&state=declared&state=delegated&school_year=2026-2027"
+    while page:
+        lines = staff.get(page).json()
+        found += [line["reference"] for line in lines["items"]]
+        page = (lines["next"] or "").removeprefix(PREFIX)
+    assert found == references
+    assert len(staff.get("/mails", limit=3).json()["items"]) == 3
+    two = api.program(TWO_SCHOOLS).get("/establishments", limit=1).json()
+    assert two["next"] == "/api/v1/establishments?limit=1&after=0310001H"
+    assert api.program(TWO_SCHOOLS).get(two["next"].removeprefix(PREFIX)).json()["next"] is None
+
+
+def test_filters__combine_and_none_is_forgotten(api: Api) -> None:
+    from dataclasses import fields
+
+    from portal.api.requests import RequestQuery
+    from workflow.reading.filters import Filters
+
+    offered = set(RequestQuery.model_fields) | {"states", "school_years"}
+    assert {one.name for one in fields(Filters)} - offered == {"oldest_check"}
+    ready, other = api.portal.checked(1), api.portal.submitted(2)
+    staff = api.program(STAFF)
+    assert [one["reference"] for one in staff.get("/requests", checks="ready").json()["items"]] == [ready]
+    wanted = {"checks": "to_do", "name": "prenom nomc", "departement": "31", "since_after": "2026-09-14T00:00:00Z"}
+    assert [one["reference"] for one in staff.get("/requests", **wanted).json()["items"]] == [other]
+    assert staff.get("/requests", kind="Lycée").json()["items"] == []

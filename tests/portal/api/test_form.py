@@ -1,0 +1,107 @@
+"""What is sent must be as the description says; what is wrong is told in French, and nothing of it is repeated."""
+
+import json
+
+import pytest
+
+from notifications.ports import Clock
+from portal.api import requests as room
+from tests.kit.portal import CHEF, STAFF
+from tests.portal.api.conftest import PREFIX, Api
+from tests.portal.api.test_life import DECLARATION
+from workflow.database import DatabaseBusy
+
+SECRET = "Zz99Yy88"
+
+
+def test_form__errors_name_their_field_and_never_what_was_sent(api: Api) -> None:
+    staff = api.program(STAFF)
+    reference = api.portal.checked()
+    bad = {
+        "code": [SECRET],
+        "expires_on": SECRET,
+        "new_key_confirmed": SECRET,
+        "expected_version": 0,
+        "inconnu": SECRET,
+    }
+    answer = staff.post(f"/requests/{reference}/issue_code", bad)
+    assert answer.status_code == 422
+    assert {reason["field"] for reason in answer.json()["reasons"]} == set(bad)
+    assert SECRET not in answer.text
+    behalf = {"who": "Mme", "how": "pigeon", "when": "14/09/2026"}
+    nested = staff.post("/requests", DECLARATION | {"on_behalf": behalf})
+    assert {one["field"] for one in nested.json()["reasons"]} == {"on_behalf.how", "on_behalf.when"}
+    entry = {"trigger": "issue_code", "reference": reference, "code": {"clear": SECRET}}
+    batch = staff.post("/batch", {"commands": [entry, {"trigger": "expire"}]})
+    assert {one["field"] for one in batch.json()["reasons"]} == {"commands.0.code", "commands.1"}
+    assert SECRET not in batch.text
+    assert staff.get("/requests", after="'; --").json()["reasons"][0]["field"] == "after"
+    too_long = staff.post(f"/requests/{reference}/issue_code", {"code": SECRET * 1000})
+    assert too_long.status_code == 422
+    assert SECRET not in too_long.text
+
+
+@pytest.mark.rule("R41", "R60")
+def test_code__that_the_rules_refuse_is_not_repeated(api: Api) -> None:
+    reference = api.portal.checked()
+    answer = api.program(STAFF).post(f"/requests/{reference}/issue_code", {"code": f"{SECRET} !"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:oda:refus:code_format")
+    assert SECRET not in answer.text
+
+
+def test_body__is_json_of_one_megabyte_at_most(api: Api) -> None:
+    staff = api.program(STAFF)
+
+    def sent(content: bytes, kind: str) -> int:
+        headers = staff.headers | {"Content-Type": kind}
+        return staff.seen(staff.client.post(PREFIX + "/batch", content=content, headers=headers)).status_code
+
+    assert sent(b'{"commands": []}', "text/plain") == 415
+    assert sent(b"a=b", "application/x-www-form-urlencoded") == 415
+    for unread in (b"{", b"\xff", b"[" * 100_000):
+        assert sent(unread, "application/json") == 400
+    assert sent(b'{"commands": "' + b"a" * 1_000_000 + b'"}', "application/json") == 413
+
+    def pieces() -> object:
+        yield from [b" " * 100_000] * 11
+
+    headers = staff.headers | {"Content-Type": "application/json"}
+    unannounced = staff.client.post(PREFIX + "/batch", content=pieces(), headers=headers)  # type: ignore[arg-type]
+    assert staff.seen(unannounced).status_code == 413
+
+
+def test_addresses__that_do_not_exist_are_problems_too(api: Api) -> None:
+    staff = api.program(STAFF)
+    assert staff.get("/rien").status_code == 404
+    assert staff.get("/").status_code == 404
+    assert staff.get("/requests/%0Aautre%0A").status_code == 422
+    wrong = staff.post("/me", {})
+    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET")
+    assert staff.get("/requests/autre").status_code == 422
+
+
+def test_failures__tell_nothing_and_busy_says_when_to_come_back(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    staff = api.program(STAFF)
+
+    def busy(*_: object, **__: object) -> None:
+        raise DatabaseBusy
+
+    monkeypatch.setattr(room, "list_requests", busy)
+    answer = staff.get("/requests")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError(SECRET)
+
+    monkeypatch.setattr(room, "list_requests", broken)
+    unforeseen = staff.get("/requests")
+    assert (unforeseen.status_code, SECRET in unforeseen.text) == (500, False)
+
+
+def test_times__are_utc_with_their_offset_and_days_are_days(api: Api) -> None:
+    clock: Clock = api.clock
+    reference = api.portal.declared()
+    told = api.program(CHEF).get(f"/requests/{reference}").json()
+    assert told["created_at"] == clock.now().isoformat().replace("+00:00", "Z")
+    assert told["year_ends_on"] == "2027-08-31"
+    assert json.dumps(told).count("null") > 5
