@@ -71,6 +71,7 @@ def surroundings_of(settings: Settings) -> Surroundings:
         drane_address=settings.drane.address,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
         one_key_a_person=settings.key.scope == "person",
+        portal=settings.portal.address,
     )
 
 

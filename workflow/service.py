@@ -7,7 +7,9 @@ missed, doubled or late does no harm (see docs/adr/0004).
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -45,13 +47,59 @@ class Worker:
     def run(self) -> None:
         """Tick at once (the catching up of a start), then every minute; return on SIGINT or SIGTERM."""
         self.check_place()
-        asyncio.run(self._main())
+        asyncio.run(self._until_signalled())
 
-    async def _main(self) -> None:
+    @contextmanager
+    def beside(self, on_failure: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Do the same in a thread while the body runs, whoever listens to the signals; mails in hand are finished.
+
+        ``on_failure`` is called, in that thread, when the worker stops by itself; its error is raised at the end.
+        """
+        self.check_place()
+        failures: list[BaseException] = []
+        stopping = threading.Event()
+
+        def work() -> None:
+            try:
+                asyncio.run(self._until_asked(stopping))
+            except BaseException as error:
+                failures.append(error)
+                on_failure()
+
+        thread = threading.Thread(target=work, name="oda-worker")
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            self._house.dispatcher.wake()
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    async def _until_signalled(self) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        await self._work(stop)
+
+    async def _until_asked(self, stopping: threading.Event) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        async def pass_on() -> None:
+            await asyncio.to_thread(stopping.wait)
+            stop.set()
+
+        listening = loop.create_task(pass_on())
+        try:
+            await self._work(stop)
+        finally:
+            stopping.set()
+            await listening
+
+    async def _work(self, stop: asyncio.Event) -> None:
         scheduler = BackgroundScheduler(timezone="UTC")
         await asyncio.to_thread(self.tick)
         scheduler.add_job(

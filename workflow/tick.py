@@ -9,6 +9,7 @@ from states.actors import Actor
 from states.brake import Hold, Verdict
 from states.school_year import SchoolYear, YearEnd
 from workflow import idempotency
+from workflow.doors import keeping
 from workflow.due import tell_due_reports
 from workflow.engine import Engine
 from workflow.storage import this_host
@@ -54,4 +55,5 @@ class Ticker:
             kept = timedelta(days=self._mailer.surroundings.code_keep_days)
             done.erased = self._mailer.erase_overdue(connection, now - kept, now)
             idempotency.forget_old(connection, now)
+            keeping.keep_house(connection, self._mailer, now)
             done.due = tell_due_reports(connection, self._mailer, self._engine.policy, now)

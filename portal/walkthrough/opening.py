@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from portal.cli.import_report import lines
-from portal.cli.unattended import end_in_words
+from portal.ends import end_in_words
 from portal.walkthrough import story
 from portal.walkthrough.cast import Cast, operator_of
 from portal.walkthrough.premises import DIRECTORY_NAME

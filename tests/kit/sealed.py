@@ -24,9 +24,9 @@ class Safe:
     def keys(self) -> list[str]:
         return self.file.read_text().split()
 
-    def fill(self, count: int) -> dict[str, str]:
+    def fill(self, count: int, prefix: str = "ODA-2027-") -> dict[str, str]:
         """Keep as many codes, under the keys of now; returns them by reference."""
-        codes = {f"ODA-2027-{number:05}": f"Code{number:05}" for number in range(count)}
+        codes = {f"{prefix}{number:05}": f"Code{number:05}" for number in range(count)}
         house = bootstrap(self.settings, {})
         with house.database.write() as connection:
             seals.create(connection, house.mailer.sealer, codes, SystemClock().now())

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from tests.kit.factories import NOW
+from workflow import schema
 from workflow.database import Database
 from workflow.settings.schema import schema_text
 
@@ -205,7 +206,7 @@ def test_database_upgrade__prepares_an_empty_one(folder: Path) -> None:
     (folder / "oda.sqlite").unlink()
     done = on(folder, "database", "upgrade")
     assert done.exit_code == 0
-    assert "aucune (base vide) → 0002" in done.stdout
+    assert f"aucune (base vide) → {schema.newest()}" in done.stdout
     assert stat.S_IMODE((folder / "oda.sqlite").stat().st_mode) == 0o600
     assert on(folder, "database", "status").exit_code == 0
 

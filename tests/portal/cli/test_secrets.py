@@ -95,6 +95,16 @@ def test_rotate__what_no_key_opens_is_named_and_keeps_the_old_keys(installed: In
     assert safe.opened()["ODA-2027-00001"] == "perdu"
 
 
+@pytest.mark.rule("R71", "R72")
+def test_rotate__a_sign_in_link_that_no_key_opens_goes_by_itself(installed: Installed, safe: Safe) -> None:
+    safe.fill(1, "sign-in:")
+    safe.lose("sign-in:00000", LOST)
+    done = installed.oda("secrets", "rotate")
+    assert done.exit_code == 1
+    assert "1 lien de connexion : aucune des clés ne l'ouvre, et il expire de lui-même" in done.stderr
+    assert "reissue-code" not in done.stderr
+
+
 @pytest.mark.rule("R2", "R71")
 @pytest.mark.parametrize("action", ["new-key", "rotate"])
 def test_secrets__are_for_operators(installed: Installed, safe: Safe, action: str) -> None:

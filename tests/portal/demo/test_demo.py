@@ -1,0 +1,166 @@
+"""The demonstration: every role, true mails, and a clock that reaches the year's end."""
+
+import re
+from collections import Counter
+from datetime import date
+from html import unescape
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from portal.demo.opening import Opened
+from portal.demo.places import REFUSED, SCHOOLS, TWO
+from states.vocabulary import State
+from states.words import uai_problem
+from workflow.rows import REQUEST
+from workflow.verify import Verifier
+
+pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
+
+
+def be(browser: TestClient, who: str) -> str:
+    """Become somebody by the bar; the page reached."""
+    page = browser.post("/demonstration/qui", data={"qui": who})
+    assert page.status_code == 200, page.text
+    return page.text
+
+
+def states_of(demo: Opened, year: str) -> Counter[str]:
+    query = select(REQUEST.c.state, func.count()).where(REQUEST.c.school_year == year).group_by(REQUEST.c.state)
+    with demo.showing.house.database.read() as connection:
+        return Counter({row[0]: row[1] for row in connection.execute(query)})
+
+
+@pytest.mark.rule("R11")
+def test_places__are_invented_and_well_formed() -> None:
+    assert len({school.uai for school in SCHOOLS}) == len({school.nom for school in SCHOOLS}) == 48
+    assert {school.departement for school in SCHOOLS} == {"09", "12", "31", "32", "46", "65", "81", "82"}
+    assert [uai_problem(school.uai) for school in SCHOOLS] == [None] * 48
+    assert all(school.uai[3] == "9" for school in SCHOOLS)  # a range that the académie does not use
+
+
+def test_story__holds_a_september_in_every_state(demo: Opened) -> None:
+    found = states_of(demo, "2026-2027")
+    assert found.keys() == set(State)
+    assert 110 <= found.total() <= 140
+    assert states_of(demo, "2025-2026").keys() == {State.REVOKED}
+
+
+def test_story__its_journal_is_whole(demo: Opened) -> None:
+    house = demo.showing.house
+    with house.database.read() as connection:
+        assert list(Verifier(connection, house.notary).flaws()) == []
+
+
+def test_bar__is_on_every_page_and_says_what_this_is(browser: TestClient) -> None:
+    for path in ("/demonstration", "/demonstration/boite", "/", "/demarche", "/nulle-part"):
+        page = browser.get(path).text
+        assert "<strong>Démonstration</strong> : tout est inventé et rien n'est gardé" in page, path
+        assert "Nous sommes le 28 septembre 2026" in page
+        assert 'style="' not in page
+
+
+def test_roles__each_one_is_at_home(browser: TestClient, demo: Opened) -> None:
+    uai = demo.showing.examples["déclarée"]
+    for who, home, said in (
+        ("operateur", "/rectorat", "un opérateur du rectorat"),
+        ("lecteur", "/rectorat", "un lecteur (DRANE)"),
+        (f"chef:{uai}", "/etablissement", next(one.nom for one in SCHOOLS if one.uai == uai)),
+        ("deux", "/etablissement", TWO[0].nom),
+    ):
+        bar = unescape(be(browser, who)).partition("Vous êtes : ")[2].partition("</p>")[0]
+        assert said in bar
+        assert browser.get(home).status_code == 200
+    assert "Vous êtes : un visiteur non connecté" in be(browser, "personne")
+    assert browser.post("/demonstration/qui", data={"qui": "chef:0310000A"}).status_code == 422
+
+
+def test_roles__each_suggestion_leads_somewhere(browser: TestClient, demo: Opened) -> None:
+    suggestions = demo.showing.suggestions
+    assert len({value for value, _, _ in suggestions}) == len(suggestions)
+    for value, _, _ in suggestions:
+        be(browser, value)
+        assert browser.get("/etablissement").status_code == 200
+
+
+def test_roles__another_site_cannot_choose_one(browser: TestClient) -> None:
+    page = browser.post("/demonstration/qui", data={"qui": "operateur"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert page.status_code == 409
+    assert browser.get("/rectorat", follow_redirects=False).status_code == 303
+
+
+def test_mailbox__shows_what_left_by_smtp(browser: TestClient) -> None:
+    box = browser.get("/demonstration/boite").text
+    assert re.search(r"<p[^>]*>\d{3} courriels\.</p>", box)
+    found = browser.get("/demonstration/boite", params={"de": "charte"}).text
+    number = re.search(r"/demonstration/boite/(\d+)\"", found)
+    assert number
+    letter = browser.get(f"/demonstration/boite/{number[1]}")
+    assert "frame-src 'self'" in letter.headers["content-security-policy"]
+    assert "Madame, Monsieur" in letter.text
+    html = browser.get(f"/demonstration/boite/{number[1]}/html")
+    assert "sandbox allow-same-origin" in html.headers["content-security-policy"]
+    assert "default-src 'none'" in html.headers["content-security-policy"]
+    assert browser.get("/demonstration/boite/99999").status_code == 404
+
+
+@pytest.mark.rule("R69")
+def test_mailbox__gives_the_papers(browser: TestClient) -> None:
+    found = browser.get("/demonstration/boite", params={"de": "délégation"}).text
+    for number in re.findall(r"/demonstration/boite/(\d+)\"", found):
+        if piece := re.search(r"/demonstration/boite/\d+/pieces/0", browser.get(f"/demonstration/boite/{number}").text):
+            paper = browser.get(piece[0])
+            assert paper.content.startswith(b"%PDF")
+            assert paper.headers["content-disposition"].startswith('attachment; filename="charte-ODA-')
+            assert browser.get(piece[0].replace("/0", "/9")).status_code == 404
+            return
+    raise AssertionError("no charter among the mails")
+
+
+@pytest.mark.rule("R58")
+def test_story__has_mails_that_a_mailbox_refused(demo: Opened) -> None:
+    assert REFUSED.mailbox not in {letter.recipient for letter in demo.showing.mailbox.letters()}
+    with demo.showing.house.database.read() as connection:
+        uais = connection.execute(select(REQUEST.c.uai).where(REQUEST.c.uai == REFUSED.uai)).scalars().all()
+    assert uais
+
+
+def test_sign_in__works_by_the_link_in_the_mailbox(browser: TestClient, demo: Opened) -> None:
+    uai = demo.showing.examples["déclarée"]
+    be(browser, "personne")
+    asked = browser.post("/connexion", data={"uai": uai})
+    assert asked.status_code == 200
+    demo.showing.heart.deliver()
+    letter = demo.showing.mailbox.letters(lambda one: uai.lower() in one.recipient)[0]
+    (link,) = {address for address in letter.links("http://127.0.0.1:8000") if "/lien/" in address}
+    page = browser.get(f"/demonstration/boite/{letter.number}").text
+    assert link in page
+    assert browser.get(link).status_code == 200
+
+
+def test_clock__goes_on_and_keeps_who_is_signed_in(own: Opened) -> None:
+    browser = TestClient(own.app, base_url="http://127.0.0.1:8000")
+    be(browser, "operateur")
+    moved = browser.post("/demonstration/temps", data={"pas": "jour"})
+    assert "Nous sommes le 29 septembre 2026" in moved.text
+    assert "Nous sommes le 6 octobre 2026" in browser.post("/demonstration/temps", data={"pas": "semaine"}).text
+    assert "Vous êtes : un opérateur du rectorat" in moved.text
+    assert browser.post("/demonstration/temps", data={"pas": "siècle"}).status_code == 422
+    _year_end(own, browser)
+
+
+def _year_end(own: Opened, browser: TestClient) -> None:
+    """On 31 August nothing is revoked yet; the day after, everything is, and everybody was told (R50, R54)."""
+    eve = browser.post("/demonstration/temps", data={"pas": "fin"}).text
+    assert "Nous sommes le 31 août 2027" in eve
+    live = states_of(own, "2026-2027")
+    assert live.total() > live[State.REVOKED]
+    before = own.showing.arrived
+    after = unescape(browser.post("/demonstration/temps", data={"pas": "lendemain"}).text)
+    assert "Nous sommes le 1er septembre 2027" in after
+    assert f"Fin de l'année 2026-2027 : {live.total() - live[State.REVOKED]} demandes révoquées." in after
+    assert states_of(own, "2026-2027").keys() == {State.REVOKED}
+    assert own.showing.arrived > before
+    assert own.showing.house.policy.calendar.today(own.clock.now()) == date(2027, 9, 1)
+    assert browser.get("/rectorat").status_code == 200

@@ -1,0 +1,88 @@
+"""The demonstration opens where it can, says where, and leaves nothing unless asked."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from portal.cli.main import oda
+from portal.demo import opening
+from portal.demo.season import Season
+from portal.serving import Server, listen
+from tests.kit.browser import free_port
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A demonstration without its story, which ends at once; the folder of what is temporary."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setattr(Season, "live", lambda _: None)
+    monkeypatch.setattr(Server, "work", lambda _: None)
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    return place
+
+
+def played(keep: Path | None = None, port: int | None = None) -> tuple[list[str], list[str]]:
+    """What the terminal was told, and what the browser was shown."""
+    said: list[str] = []
+    shown: list[str] = []
+    opening.perform(keep, port, said.append, shown.append)
+    return said, shown
+
+
+def test_perform__says_where_shows_it_and_leaves_nothing(quick: Path) -> None:
+    port = free_port()
+    said, shown = played(port=port)
+    assert shown == [f"http://127.0.0.1:{port}/demonstration"]
+    assert said[1] == f"La démonstration est ouverte : {shown[0]}"
+    assert said[-1] == "La démonstration est finie : il n'en reste rien."
+    assert list(quick.iterdir()) == []
+
+
+def test_perform__keeps_what_it_is_asked_to(quick: Path, tmp_path: Path) -> None:
+    said, _ = played(keep=tmp_path / "garde", port=free_port())
+    assert {"config.yaml", "oda.sqlite", "secrets"} <= {path.name for path in (tmp_path / "garde").iterdir()}
+    assert said[-1] == f"L'installation est gardée dans {tmp_path / 'garde'}."
+    assert not any("il n'en restera rien" in line for line in said)
+    assert (tmp_path / "garde" / "oda.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_perform__takes_another_port_when_the_usual_one_is_taken(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        monkeypatch.setattr(opening, "PORT", taken.getsockname()[1])
+        _, (shown,) = played()
+    assert f":{opening.PORT}/" not in shown
+
+
+def test_demo__refuses_the_port_that_was_asked_for(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = CliRunner().invoke(oda, ["demo", "--no-browser", "--port", str(port), "--keep", str(tmp_path / "garde")])
+    assert done.exit_code == 69
+    assert f"Le port {port} est déjà pris" in done.stderr
+    assert not (tmp_path / "garde").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_demo__interrupted_while_it_is_made_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-c", "from portal.cli.main import main; main()", "demo", "--no-browser",
+               "--port", str(free_port())]  # fmt: skip
+    environ = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Préparation de la démonstration")
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,93 @@
+"""Nothing of the demonstration can be reached in a real installation: no address, no template, no import, no way in."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from jinja2 import TemplateNotFound
+
+from portal.demo.opening import Opened
+from portal.web.application import create_app
+from portal.web.installed import Installed
+from tests.kit.databases import fresh_url
+from tests.kit.portal import STAFF, Portal, open_portal
+
+pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
+
+ROOT = Path(__file__).parents[3]
+ADDRESSES = ("/demonstration", "/demonstration/boite", "/demonstration/boite/1", "/demonstration/boite/1/html",
+             "/demonstration/boite/1/pieces/0", "/demonstration/barre.css")  # fmt: skip
+ALLOWED = {"portal/cli/demo.py"}
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Portal]:
+    with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url) as portal:
+        yield portal
+
+
+def client_of(app: FastAPI, portal: Portal) -> TestClient:
+    client = TestClient(app, base_url=portal.installed.settings.address)
+    client.cookies.set(portal.installed.cookie, portal.secret(STAFF))
+    return client
+
+
+def test_demo__has_no_address_in_a_real_installation(real: Portal) -> None:
+    client = client_of(create_app(real.house), real)
+    for address in ADDRESSES:
+        assert client.get(address).status_code == 404, address
+    for address in ("/demonstration/qui", "/demonstration/temps"):
+        before = real.clock.now()
+        assert client.post(address, data={"qui": "operateur", "pas": "jour"}).status_code == 404
+        assert real.clock.now() == before
+    assert "emonstration" not in client.get("/rectorat").text
+    assert "Démonstration" not in client.get("/").text
+
+
+def test_demo__its_addresses_are_those_that_were_tried(demo: Opened) -> None:
+    client = TestClient(demo.app, base_url="http://127.0.0.1:8000")
+    for address in ADDRESSES[:4] + ADDRESSES[5:]:
+        assert client.get(address).status_code == 200, address
+    assert client.post("/demonstration/qui", data={}).status_code == 422
+    assert client.post("/demonstration/temps", data={}).status_code == 422
+
+
+def test_demo__has_no_template_in_a_real_installation(real: Portal) -> None:
+    for name in ("demo/bar.html", "demo/start.html", "demo/box.html", "demo/letter.html"):
+        with pytest.raises(TemplateNotFound):
+            Installed.of(real.house).pages.render(name)
+    assert not list((ROOT / "portal" / "web").rglob("*demo*"))
+
+
+def test_demo__its_session_opens_nothing_elsewhere(real: Portal, demo: Opened) -> None:
+    browser = TestClient(demo.app, base_url="http://127.0.0.1:8000")
+    browser.post("/demonstration/qui", data={"qui": "operateur"})
+    (cookie,) = [one.value for one in browser.cookies.jar if one.value]
+    there = TestClient(create_app(real.house), base_url=real.installed.settings.address)
+    there.cookies.set(real.installed.cookie, cookie or "")
+    assert there.get("/rectorat", follow_redirects=False).status_code == 303
+
+
+def test_demo__is_imported_by_its_own_command_alone() -> None:
+    for room in ("states", "notifications", "workflow", "portal"):
+        for path in (ROOT / room).rglob("*.py"):
+            name = path.relative_to(ROOT).as_posix()
+            if name.startswith("portal/demo/") or name in ALLOWED:
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                names += [one.name for one in node.names] if isinstance(node, ast.Import) else []
+                assert not [one for one in names if one.startswith("portal.demo")], name
+
+
+def test_demo__is_not_loaded_by_the_service() -> None:
+    script = "import sys, portal.cli.serve, portal.serving, portal.web.application\nprint(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not [
+        name for name in done.stdout.split() if name.startswith(("portal.demo", "portal.walkthrough", "django"))
+    ]

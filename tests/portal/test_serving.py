@@ -1,0 +1,117 @@
+"""The server: what it finishes, whom it believes, and what it never writes."""
+
+import io
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+from fastapi import FastAPI, Request
+
+from portal.cli import logs
+from portal.serving import Contained, Server, listen
+from tests.kit.databases import fresh_url
+from tests.kit.portal import Portal, open_portal
+
+CODE = "Ab12Cd34Ef"
+
+
+@contextmanager
+def served(app: FastAPI | Contained, proxies: Iterable[str] = ()) -> Iterator[tuple[Server, str]]:
+    with listen("127.0.0.1", 0) as listening:
+        server = Server(app, listening, proxies)
+        thread = threading.Thread(target=server.work)
+        thread.start()
+        try:
+            yield server, f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.stop()
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+def test_server__finishes_the_request_in_hand_once_told_to_stop() -> None:
+    app, begun, free = FastAPI(), threading.Event(), threading.Event()
+
+    @app.get("/")
+    def slow() -> str:
+        begun.set()
+        free.wait(20)
+        return "fini"
+
+    found: list[str] = []
+    with served(app) as (server, address):
+        asking = threading.Thread(target=lambda: found.append(httpx2.get(address, timeout=20).text))
+        asking.start()
+        assert begun.wait(20)
+        server.stop()
+        free.set()
+        asking.join(20)
+    assert found == ['"fini"']
+
+
+@pytest.mark.parametrize(
+    ("proxies", "seen"),
+    [((), "127.0.0.1"), (("10.0.0.0/8",), "127.0.0.1"), (("127.0.0.1",), "203.0.113.9")],
+)
+def test_server__believes_who_calls_from_its_own_proxies_alone(proxies: tuple[str, ...], seen: str) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def who(request: Request) -> str:
+        return request.client.host if request.client else ""
+
+    with served(app, proxies) as (_, address):
+        headers = {"X-Forwarded-For": "192.0.2.66, 203.0.113.9"}
+        assert httpx2.get(address, headers=headers).json() == seen
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """The log as the service writes it; the tests' own handlers are put back."""
+    stream, root = io.StringIO(), logging.getLogger()
+    before, level = list(root.handlers), root.level
+    monkeypatch.setattr("sys.stderr", stream)
+    logs.to_stderr()
+    yield stream
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+@pytest.mark.rule("R60")
+def test_errors__what_an_exception_says_reaches_neither_the_log_nor_the_page(
+    log: io.StringIO, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("portal")
+    with fresh_url("sqlite", folder) as url, open_portal(folder, url) as portal:
+        _broken(portal)
+        with served(portal.app) as (_, address):
+            page = httpx2.get(f"{address}/casse/{CODE}")
+    assert page.status_code == 500
+    assert "Numéro d&#39;incident" in page.text or "Numéro d'incident" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "no-store"
+    written = log.getvalue()
+    assert written.count("incident") == 1
+    assert "ValueError" in written
+    assert CODE not in written + page.text
+    assert "Traceback" not in written
+
+
+def _broken(portal: Portal) -> None:
+    @portal.app.get("/casse/{code}")
+    def broken(code: str) -> str:
+        raise ValueError(f"le code {code} ne convient pas")
+
+
+@pytest.mark.rule("R60")
+def test_errors__even_the_page_of_the_error_may_fail(log: io.StringIO) -> None:
+    async def app(*_: object) -> None:
+        raise RuntimeError(f"code {CODE}")
+
+    with served(app) as (_, address):  # type: ignore[arg-type]
+        page = httpx2.get(address)
+    assert (page.status_code, page.text) == (500, "Une erreur nous empêche de répondre.")
+    assert log.getvalue().strip().endswith("erreur : une page n'a pas pu être faite : RuntimeError")

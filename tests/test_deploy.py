@@ -1,0 +1,51 @@
+"""The systemd unit: it runs a command that exists, and systemd understands every line of it."""
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from portal.cli.exits import ExitCode
+from portal.cli.main import TREE
+
+UNIT = Path(__file__).parents[1] / "deploy" / "oda.service"
+
+
+@pytest.fixture
+def unit() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(strict=True, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read_string(UNIT.read_text(encoding="utf-8"))
+    return parser
+
+
+def test_unit__runs_the_service_under_an_account_of_its_own(unit: configparser.ConfigParser) -> None:
+    program, command = unit["Service"]["ExecStart"].split()
+    assert program == "/opt/oda/bin/oda"
+    assert command in TREE
+    assert unit["Service"]["User"] == "oda"
+    assert int(unit["Service"]["RestartPreventExitStatus"]) == ExitCode.SETTINGS
+
+
+def test_unit__is_what_the_guide_installs() -> None:
+    guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
+    for said in ("deploy/oda.service /etc/systemd/system/oda.service", "/opt/oda", "/srv/oda"):
+        assert said in guide
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd n'est pas sur cette machine")
+def test_unit__is_understood_and_hardened(tmp_path: Path) -> None:
+    text = UNIT.read_text(encoding="utf-8").replace("/opt/oda/bin/oda", sys.executable)
+    copy = tmp_path / "oda.service"
+    copy.write_text(text, encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True)
+    assert str(copy) not in done.stderr, done.stderr
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", copy], capture_output=True, text=True, env={"PAGER": "cat"}
+    )
+    if found := re.search(r"exposure level for oda\.service: ([\d.]+)", judged.stdout):  # older ones judge no file
+        assert float(found[1]) <= 2.0, judged.stdout

@@ -1,0 +1,22 @@
+"""``portal.proxies``: whose word is believed on who calls."""
+
+import pytest
+from pydantic import ValidationError
+
+from workflow.settings.portal import PortalSettings
+
+
+def test_proxies__are_this_machine_unless_told() -> None:
+    assert PortalSettings().proxies == ("127.0.0.1", "::1")
+
+
+def test_proxies__are_addresses_or_networks() -> None:
+    given = ("10.1.2.3", "10.1.2.0/24", "2001:db8::5", "2001:db8::/32")
+    assert PortalSettings(proxies=given).proxies == given
+    assert PortalSettings(proxies=()).proxies == ()
+
+
+@pytest.mark.parametrize("wrong", ["*", "mandataire.ac-toulouse.fr", "10.1.2.3/24", "", "10.1.2"])
+def test_proxies__anything_else_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="n'est pas une adresse IP"):
+        PortalSettings(proxies=(wrong,))
