@@ -12,13 +12,21 @@ from tests.kit.debian import without
 from tests.kit.portal import Portal, open_portal
 from workflow.doors.sessions import Entrant
 
+HERE = Path(__file__).parent
 TELEPHONE: ViewportSize = {"width": 375, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 
 
-@pytest.fixture(scope="session")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker drives the browser: a Chromium for each would be slower, and holds a running event loop."""
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium; in CI the tests fail without it."""
+    """Chromium; in CI the tests fail without it. Closed before the other tests: its event loop would be in their way."""
     if kit.executable() is None:
         without("Chromium n'est pas installé (sur Debian ou Ubuntu, en root : python -m tests.kit.debian)")
     with kit.chromium() as browser:

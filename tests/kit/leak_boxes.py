@@ -19,10 +19,17 @@ _HEADERS = re.compile(
     rb"(?:[ \t][^\r\n]*\r?\n|[a-z][a-z-]{1,40}:[ \t][^\r\n]*\r?\n)*"
 )
 """A block of headers of which one is a mail's."""
+_MARKS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08", b"PK\x03\x04", b"%PDF-",
+          b"SQLite format 3\0", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # fmt: skip
+_HEADER_MARKS = (b"mime-version:", b"content-type:", b"content-transfer-encoding:", b"message-id:")
+"""What every box has about it: most bytes have none, which is seen at once."""
 
 
 def boxes(text: bytes) -> Iterator[Box]:
     """What each box found in these bytes holds, with the box's kind."""
+    lowered = text.lower()
+    if not any(mark in text for mark in _MARKS) and not any(mark in lowered for mark in _HEADER_MARKS):
+        return
     yield from _compressed(text)
     yield from _members(text)
     yield from _pdfs(text)

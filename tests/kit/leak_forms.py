@@ -122,9 +122,9 @@ def forms_in(secrets: Iterable[str], text: bytes) -> Iterator[tuple[str, str]]:
 
 def runs(text: bytes) -> Iterator[tuple[str, bytes]]:
     """What every long run of base64, be it on one line or on many, and of hexadecimal decodes to."""
-    for found in _HEX.finditer(text):
+    for found in {found[0]: found for found in _HEX.finditer(text)}.values():
         yield "hexadecimal", bytes.fromhex(found[0].decode())
-    for found in _RUN.finditer(text):
+    for found in {found[0]: found for found in _RUN.finditer(text)}.values():  # a log says the same thousands of times
         run = re.sub(rb"[^A-Za-z0-9+/_-]", b"", re.sub(rb"\\[rn]", b"", found[0]))
         run = run.translate(bytes.maketrans(b"-_", b"+/"))
         for start in range(4):

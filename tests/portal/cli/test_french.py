@@ -94,7 +94,7 @@ def test_error__says_what_is_wrong(run: Run, line: tuple[str, ...], said: str) -
         (("smaple",), "La commande « smaple » n'existe pas. Vouliez-vous dire « sample » ?"),
         (("--as", "chef:0310001H"), "Il manque la commande."),
         (("sample", "values", "31/02/2026"), "DATE : « 31/02/2026 » n'existe pas dans le calendrier."),
-        (("sample", "values", "demain"), "DATE : « demain » n'est pas une date : écrire 14/09/2026 ou 2026-09-14."),
+        (("sample", "values", "demain"), "DATE : « demain » n'est pas une date : écrire 14/09/2026."),
     ],
 )
 def test_error__says_what_is_missing_or_unknown(run: Run, line: tuple[str, ...], said: str) -> None:
