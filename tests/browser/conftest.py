@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium; in CI the tests fail without it. Closed before the other tests: its event loop would be in their way."""
+    """Chromium; in CI the tests fail without it. Closed before other tests: its event loop would be in their way."""
     if kit.executable() is None:
         without("Chromium n'est pas installé (sur Debian ou Ubuntu, en root : python -m tests.kit.debian)")
     with kit.chromium() as browser:

@@ -12,6 +12,7 @@ class HtmlForm:
     """Where it goes, and what it sends when nothing is changed; ``options`` are the values of its choices."""
 
     action: str
+    method: str = "get"
     fields: dict[str, str] = field(default_factory=dict)
     options: dict[str, list[str]] = field(default_factory=dict)
 
@@ -26,7 +27,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._open = HtmlForm(given.get("action", ""))
+            self._open = HtmlForm(given.get("action", ""), given.get("method", "get").lower())
             self.forms.append(self._open)
         elif self._open is not None:
             self._field(self._open, tag, given)
