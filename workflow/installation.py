@@ -70,6 +70,11 @@ def record(
     connection.execute(update(INSTALLED).values(chain_head=event["hash"], chain_length=event["seq"]))
 
 
+def known_actor(connection: Connection, key: str) -> int | None:
+    """The number of an actor in the journal; None before its first appearance (R64)."""
+    return connection.execute(select(ACTOR.c.number).where(ACTOR.c.key == key)).scalar_one_or_none()
+
+
 def actor_number(database: Database, key: str, label: str) -> int:
     """The number of an actor in the journal, given at its first appearance (R64)."""
     wanted = select(ACTOR.c.number, ACTOR.c.label).where(ACTOR.c.key == key)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import Connection, Select, or_, select
 
 from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest
 from states.facts import Establishment, Facts, LastEvent, Removal, Report, Request
@@ -31,7 +31,9 @@ REMOVAL = table_of(tables.RemovalTask)
 REPORT = table_of(tables.ChangeReport)
 _CHUNK = 500
 _LAST = (REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.changed_at)
-_WHOLE = select(*REQUEST_COLUMNS, *_LAST)  # built once: forty columns are long to name, and every command asks twice
+_WHOLE = select(*REQUEST_COLUMNS, *_LAST)  # built once: forty columns are long to name
+_WHO = select(*(REQUEST.c[name] for name in ("reference", "uai", "person", "folded_mail", "nom", "prenom", "mail")))
+"""What tells whom to lock, before the rest is read under the lock."""
 
 Fates = Callable[[Connection, Sequence[Request]], Mapping[str, CodeFate]]
 
@@ -88,8 +90,8 @@ class Known:
         )
 
 
-def _identities(command: Command, request: Request | None) -> list[tuple[str, str]]:
-    """The (person, folded mail) pairs whose other requests matter to a command."""
+def _identities(command: Command, request: Any) -> list[tuple[str, str]]:
+    """The (person, folded mail) pairs whose other requests matter to a command; ``request`` may be a row of it."""
     found = [(request.person, request.folded_mail)] if request else []
     if isinstance(command, Declare):
         found.append((person_key(command.nom, command.prenom), fold_mail(command.mail)))
@@ -110,20 +112,26 @@ class Loader:
         self._locked = locked
         self._fates = fates
         self._lock = lock
+        # SQLite's writer is alone from the beginning of its transaction.
+        self._waits = lock and connection.dialect.name == "postgresql"
 
     def load(self, commands: Sequence[Command]) -> Known:
         known = Known()
         references = {c.reference for c in commands if isinstance(c, OnRequest)}
         references |= {c.extends for c in commands if isinstance(c, IssueCode) and c.extends}
-        own = self._rows(REQUEST.c.reference, references)
-        before = {row.reference: request_from(row) for row in own}
+        first = _WHO if self._waits else _WHOLE
+        own = self._rows(first, references)
+        before = {row.reference: row for row in own}
         identities = [
             pair for c in commands for pair in _identities(c, before.get(getattr(c, "reference", "")))
         ]  # fmt: skip
         uais = {normalise_uai(c.uai) for c in commands if isinstance(c, Declare)}
-        uais |= {r.uai for r in before.values()} | {row.uai for row in self._of_people(identities)}
+        others = self._of_people(first, identities)
+        uais |= {r.uai for r in before.values()} | {row.uai for row in others}
         self._establishments(known, uais)
-        for row in (*self._rows(REQUEST.c.reference, references), *self._of_people(identities)):
+        if self._waits:  # for what others were writing until the lock was ours
+            own, others = self._rows(_WHOLE, references), self._of_people(_WHOLE, identities)
+        for row in (*own, *others):
             self._take(known, row)
         self._rest(known, references)
         return known
@@ -161,20 +169,19 @@ class Loader:
             for row in self._connection.execute(query):
                 known.establishments[row.uai] = establishment_from(row)
 
-    def _rows(self, column: ColumnElement[Any], values: set[str]) -> list[Any]:
+    def _rows(self, columns: Select[Any], references: set[str]) -> list[Any]:
         rows: list[Any] = []
-        for chunk in _chunks(values):
-            rows += self._connection.execute(_WHOLE.where(column.in_(chunk))).all()
+        for chunk in _chunks(references):
+            rows += self._connection.execute(columns.where(REQUEST.c.reference.in_(chunk))).all()
         return rows
 
-    def _of_people(self, identities: list[tuple[str, str]]) -> list[Any]:
+    def _of_people(self, columns: Select[Any], identities: list[tuple[str, str]]) -> list[Any]:
         rows: list[Any] = []
         for chunk in _chunks(set(identities)):
             people = [person for person, _ in chunk]
             mails = [mail for _, mail in chunk]
             same = or_(REQUEST.c.person.in_(people), REQUEST.c.folded_mail.in_(mails))
-            query = _WHOLE.where(same, IS_LIVE)
-            rows += self._connection.execute(query).all()
+            rows += self._connection.execute(columns.where(same, IS_LIVE)).all()
         return rows
 
     def _rest(self, known: Known, references: set[str]) -> None:

@@ -1,14 +1,15 @@
 """Who acts, from what they say of themselves to an actor of the engine: the door of every entrance (R2 to R5)."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from states.actors import Actor
 from states.vocabulary import Channel, Role
 from states.words import clean, fold, fold_mail, name_problem, normalise_uai
 from workflow.database import Database
-from workflow.installation import actor_number
+from workflow.installation import actor_number, known_actor
 from workflow.rows import ESTABLISHMENT
 from workflow.settings import Settings
 
@@ -28,13 +29,14 @@ class People:
         self._settings = settings
         self._database = database
 
-    def operator(self, address: str, channel: Channel) -> Actor:
-        """An operator of the settings. Raises NotAllowed."""
-        return self._listed(Role.OPERATOR, address, self._settings.people.operators, "people.operators", channel)
+    def operator(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
+        """An operator of the settings. ``within``: the caller's own transaction, to read in. Raises NotAllowed."""
+        allowed = self._settings.people.operators
+        return self._listed(Role.OPERATOR, address, allowed, "people.operators", channel, within)
 
-    def reader(self, address: str, channel: Channel) -> Actor:
-        """A reader of the settings (R2). Raises NotAllowed."""
-        return self._listed(Role.READER, address, self._settings.people.readers, "people.readers", channel)
+    def reader(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
+        """A reader of the settings (R2). ``within`` as above. NotAllowed."""
+        return self._listed(Role.READER, address, self._settings.people.readers, "people.readers", channel, within)
 
     def of_account(self, account: str, channel: Channel) -> Actor:
         """The operator that the settings give to a system account. Raises NotAllowed."""
@@ -46,29 +48,42 @@ class People:
             )
         return self.operator(address, channel)
 
-    def chef(self, uais: Iterable[str], channel: Channel, *, name: str = "", role: Role = Role.CHEF) -> Actor:
-        """The chef, or a deputy, of establishments of the directory (R3, R4). Raises NotAllowed."""
-        wanted = sorted({normalise_uai(uai) for uai in uais})
-        with self._database.read() as connection:
+    def chef(
+        self, uais: Iterable[str], channel: Channel, *, name: str = "", role: Role = Role.CHEF,
+        within: Connection | None = None,
+    ) -> Actor:  # fmt: skip
+        """The chef, or a deputy, of establishments of the directory (R3, R4). ``within`` as above. NotAllowed."""
+        wanted, name = sorted({normalise_uai(uai) for uai in uais}), clean(name)
+        label = f"{name + ', ' if name else ''}{role.label} ({', '.join(wanted)})"
+        key = f"{role.value}:{','.join(wanted)}:{fold(name)}"
+        with self._reading(within) as connection:
             query = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(wanted))
             known = set(connection.execute(query).scalars())
+            number = known_actor(connection, key)
         unknown = [uai for uai in wanted if uai not in known]
         if unknown or not wanted:
             raise NotAllowed(f"L'UAI {', '.join(unknown) or '(vide)'} n'est pas dans l'annuaire : le vérifier.")
-        name = clean(name)
         if name and (problem := name_problem(name)):
             raise NotAllowed(f"Le nom de qui agit {problem}.")
-        label = f"{name + ', ' if name else ''}{role.label} ({', '.join(wanted)})"
-        key = f"{role.value}:{','.join(wanted)}:{fold(name)}"
         return Actor(
-            role=role, number=actor_number(self._database, key, label), label=label, name=name,
-            establishments=frozenset(wanted), channel=channel,
+            role=role, number=actor_number(self._database, key, label) if number is None else number, label=label,
+            name=name, establishments=frozenset(wanted), channel=channel,
         )  # fmt: skip
 
-    def _listed(self, role: Role, address: str, allowed: Iterable[str], setting: str, channel: Channel) -> Actor:
+    def _reading(self, within: Connection | None) -> AbstractContextManager[Connection]:
+        return nullcontext(within) if within is not None else self._database.read()
+
+    def _listed(
+        self, role: Role, address: str, allowed: Iterable[str], setting: str, channel: Channel,
+        within: Connection | None,
+    ) -> Actor:  # fmt: skip
         folded = fold_mail(address)
         if folded not in {fold_mail(a) for a in allowed}:
             raise NotAllowed(f"« {address} » n'est pas dans le réglage {setting} : l'y ajouter, ou agir autrement.")
         label = f"{folded} ({role.label})"
-        number = actor_number(self._database, f"{role.value}:{folded}", label)
+        key = f"{role.value}:{folded}"
+        with self._reading(within) as connection:
+            number = known_actor(connection, key)
+        if number is None:
+            number = actor_number(self._database, key, label)
         return Actor(role=role, number=number, label=label, channel=channel)

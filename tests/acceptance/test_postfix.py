@@ -22,7 +22,10 @@ from tests.kit.smtp import ScriptedRelay
 from tests.notifications.office import Office, draft
 from workflow.database import Database
 
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("backend", ["sqlite"], indirect=True),
+    pytest.mark.xdist_group("postfix"),  # one at a time on a machine
+]
 
 CODE = "S3cretAB12"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from notifications.vocabulary import member
 from states.actors import Actor
@@ -93,12 +93,12 @@ class Tokens:
         now = self._house.clock.now()
         with self._house.database.read() as connection:
             row = connection.execute(select(TOKENS).where(TOKENS.c.digest == digest(secret))).one_or_none()
-        if row is None or row.revoked_at or now >= row.expires_at:
-            return None
-        try:
-            actor = self._actor(member(Role, row.role), row.subject.split(","))
-        except NotAllowed:
-            return None
+            if row is None or row.revoked_at or now >= row.expires_at:
+                return None
+            try:
+                actor = self._actor(member(Role, row.role), row.subject.split(","), connection)
+            except NotAllowed:
+                return None
         if row.seen_at is None or now - row.seen_at >= SEEN_EVERY:
             with self._house.database.write() as connection:
                 connection.execute(update(TOKENS).where(TOKENS.c.id == row.id).values(seen_at=now))
@@ -131,13 +131,13 @@ class Tokens:
         with self._house.database.read() as connection:
             return _token(connection.execute(select(TOKENS).where(TOKENS.c.id == number)).one())
 
-    def _actor(self, role: Role, subject: Sequence[str]) -> Actor:
+    def _actor(self, role: Role, subject: Sequence[str], within: Connection | None = None) -> Actor:
         people = self._house.people
         if role is Role.OPERATOR:
-            return people.operator(subject[0], Channel.API)
+            return people.operator(subject[0], Channel.API, within=within)
         if role is Role.READER:
-            return people.reader(subject[0], Channel.API)
-        return people.chef(subject, Channel.API, role=role)
+            return people.reader(subject[0], Channel.API, within=within)
+        return people.chef(subject, Channel.API, role=role, within=within)
 
     @staticmethod
     def _require_operator(by: Actor) -> None:
