@@ -32,7 +32,7 @@ REPORT = table_of(tables.ChangeReport)
 _CHUNK = 500
 _LAST = (REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.changed_at)
 _WHOLE = select(*REQUEST_COLUMNS, *_LAST)  # built once: forty columns are long to name
-_WHO = select(*(REQUEST.c[name] for name in ("reference", "uai", "person", "folded_mail", "nom", "prenom", "mail")))
+_WHO = select(*(REQUEST.c[name] for name in ("reference", "uai", "nom", "prenom", "mail")))
 """What tells whom to lock, before the rest is read under the lock."""
 
 Fates = Callable[[Connection, Sequence[Request]], Mapping[str, CodeFate]]
@@ -92,7 +92,7 @@ class Known:
 
 def _identities(command: Command, request: Any) -> list[tuple[str, str]]:
     """The (person, folded mail) pairs whose other requests matter to a command; ``request`` may be a row of it."""
-    found = [(request.person, request.folded_mail)] if request else []
+    found = [(person_key(request.nom, request.prenom), fold_mail(request.mail))] if request else []
     if isinstance(command, Declare):
         found.append((person_key(command.nom, command.prenom), fold_mail(command.mail)))
     if isinstance(command, Amend) and request:
