@@ -8,13 +8,15 @@ from typing import Any, Final
 WIDTH: Final = 72
 NBSP: Final = "\u00a0"
 _MONTH = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
-_BOUND = re.compile(
+BOUND: Final = re.compile(
     " (?:(?=[:;?!»])"  # before the high signs
-    "|(?<=« )"
+    r"|(?<=[«\drh°] )(?:"  # only after these, so that most of a text's spaces are passed over at once
+    "(?<=« )"
     rf"|(?<=[\dr] )(?=(?:{_MONTH}|jours?|mois|h|%)\b)"  # 31 août, 1er mars, 10 jours
     r"|(?<=\d h )(?=\d\d\b)"  # 9 h 05
-    r"|(?<=n° )(?=\d))"
+    r"|(?<=n° )(?=\d)))"
 )
+"""Each space of a text that must not break."""
 
 
 def one_line(value: str) -> str:
@@ -39,4 +41,4 @@ def tame(value: Any) -> Any:
 
 def spaced(line: str) -> str:
     """French spacing: a space that must not break before ``: ; ? !``, inside guillemets, in a date, after ``n°``."""
-    return _BOUND.sub(NBSP, line)
+    return BOUND.sub(NBSP, line)

@@ -47,6 +47,7 @@ class Kind(Labelled):
     YEAR_END_REPORT = "year_end_report", "bilan de fin d'année"
     BRAKE_ALERT = "brake_alert", "fin d'année retenue"
     MAIL_UNDELIVERABLE = "mail_undeliverable", "courriel non remis"
+    CLOCK_ALERT = "clock_alert", "horloge d'une machine à corriger"
     SIGN_IN = "sign_in", "lien de connexion"
     SIGN_IN_RECTORAT = "sign_in_rectorat", "lien de connexion, rectorat"
 

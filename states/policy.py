@@ -1,9 +1,11 @@
 """The settings on which the rules depend, as plain values."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from states.days import SchoolDays
 from states.school_year import SchoolCalendar
+from states.timetable import Timetable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,3 +23,5 @@ class Policy:
     code_format: re.Pattern[str] = re.compile(r"[A-Za-z0-9]{4,16}")
     charter_version: str = "2026-1"
     drane_sent_by_us: bool = False
+    days: SchoolDays = field(default_factory=SchoolDays)
+    timetable: Timetable = field(default_factory=Timetable)

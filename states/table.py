@@ -13,6 +13,7 @@ from states.vocabulary import LIVE_STATES, Role, State, Trigger
 CHEF: Final = frozenset({Role.CHEF})
 OPERATOR: Final = frozenset({Role.OPERATOR})
 BOTH: Final = CHEF | OPERATOR
+REMOVERS: Final = frozenset({Role.OPERATOR, Role.CONNECTOR})
 SCHEDULE: Final = frozenset({Role.SCHEDULE})
 
 BEFORE = None
@@ -94,7 +95,7 @@ TABLE: Final[tuple[Transition, ...]] = (
                check=closing.check_revoke, apply=closing.apply_revoke),
     Transition(trigger=T.EXPIRE, arrows=to(S.REVOKED, *LIVE_STATES), roles=SCHEDULE, after_end=True,
                check=closing.check_expire, apply=closing.apply_expire),
-    Transition(trigger=T.CONFIRM_REMOVAL, arrows=same(S.REVOKED), roles=OPERATOR, after_end=True,
+    Transition(trigger=T.CONFIRM_REMOVAL, arrows=same(S.REVOKED), roles=REMOVERS, after_end=True,
                check=closing.check_removal, apply=closing.apply_removal),
     Transition(trigger=T.RENEW, arrows=((BEFORE, S.DECLARED),), roles=CHEF, after_end=True,
                check=birth.check_renew, apply=birth.apply_renew),

@@ -62,6 +62,7 @@ class Role(Labelled):
     OPERATOR = "operator", "opérateur du rectorat"
     READER = "reader", "lecteur"
     SCHEDULE = "schedule", "échéancier"
+    CONNECTOR = "connector", "connecteur du serveur ODA"
 
 
 class Channel(Labelled):
@@ -71,6 +72,7 @@ class Channel(Labelled):
     WEB = "web", "portail"
     API = "api", "interface de programmation"
     SCHEDULE = "schedule", "échéancier"
+    CONNECTOR = "connector", "connecteur du serveur ODA"
 
 
 class CheckOutcome(Labelled):
@@ -153,6 +155,14 @@ class RemovalKind(Labelled):
 
     REMOVE_RIGHTS = "remove_rights", "droits à retirer"
     KEY_ENABLED = "key_enabled", "une clé a-t-elle été activée ?"
+
+
+class CallStage(Labelled):
+    """Where the connector's call about a removal task stands (R49)."""
+
+    WAITING = "waiting", "à faire"
+    DONE = "done", "fait"
+    REFUSED = "refused", "à reprendre par un opérateur"
 
 
 class RequestedBy(Labelled):

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from notifications.columns import UtcDateTime, one_of
-from states.vocabulary import Change, RemovalKind, RemovalOutcome, Settlement, State
+from states.vocabulary import CallStage, Change, RemovalKind, RemovalOutcome, Settlement, State
 
 LONG_AGO = "'2000-01-01 00:00:00'"
 """The instant of a row that the write path did not write: none but in a test."""
@@ -197,6 +197,27 @@ class RemovalTask(SQLModel, table=True):
     closed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 
+class RemovalCall(SQLModel, table=True):
+    """What the connector asked the ODA server to do of a removal task, and what it answered (R49).
+
+    ``asked`` is a digest of what was asked: should that change, the call is made anew. ``leased_until``: a machine is
+    at it. ``answer``: the server's words, on one line.
+    """
+
+    __tablename__ = "removal_call"
+    __table_args__ = (one_of("stage", CallStage), Index("ix_removal_call_next", "stage", "next_at"))
+
+    reference: str = Field(primary_key=True, foreign_key="removal_task.reference")
+    stage: str
+    asked: str
+    attempts: int = 0
+    next_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    leased_until: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    status: int | None = None
+    answer: str = ""
+    changed_at: datetime = Field(sa_column=_instant())
+
+
 class ChangeReport(SQLModel, table=True):
     """A change that was reported, numbered within its request (R32).
 
@@ -247,10 +268,16 @@ class YearEndRecord(SQLModel, table=True):
 
 
 class Node(SQLModel, table=True):
-    """A machine that ticks, and when it last did (R52)."""
+    """A machine that ticks, and when it last did (R52).
+
+    ``skew_seconds``: how far ahead of the database's its clock was then; ``refused_at``: since when it is too far to
+    tick, None while it may.
+    """
 
     host: str = Field(primary_key=True)
     seen_at: datetime = Field(sa_column=_instant())
+    skew_seconds: float = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    refused_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 
 class IdempotencyKey(SQLModel, table=True):

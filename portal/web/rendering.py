@@ -12,7 +12,7 @@ from jinja2 import BaseLoader, ChoiceLoader, DictLoader, PackageLoader, StrictUn
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from notifications.typography import spaced
+from notifications.typography import BOUND, NBSP
 from notifications.wordings_folder import TemplateProblem, TemplatesRefused
 from portal.done import DONE
 from portal.web import assets
@@ -49,7 +49,6 @@ def environment_of(
         "plural": french.plural,
         "de": french.de,
         "capital": french_capital,
-        "typographic": typographic,
     }
     environment.globals |= {
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
@@ -76,8 +75,8 @@ class Pages:
             raise TemplatesRefused(problems)
 
     def render(self, template: str, **scope: Any) -> str:
-        """The page's HTML. ``scope`` holds at least what ``page`` adds."""
-        return self._environment.get_template(template).render(**scope)
+        """The page's HTML, in French spacing. ``scope`` holds at least what ``page`` adds."""
+        return typographic(self._environment.get_template(template).render(**scope))
 
     def page(
         self, request: Request, template: str, visitor: "Visitor | None" = None, *, status: int = 200, **scope: Any
@@ -106,12 +105,25 @@ def as_local(value: datetime, house: "House") -> datetime:
     return value.astimezone(house.settings.zoneinfo)
 
 
-_WORDS = re.compile(r">[^<]+")
+_AS_TYPED = re.compile(r"<(pre|code|textarea|select|script|style)\b.*?</\1", re.DOTALL)
 
 
-def typographic(html: str) -> Markup:
-    """HTML of ours with the spaces that must not break: before ``: ; ? !``, inside guillemets, in a date."""
-    return Markup(_WORDS.sub(lambda text: spaced(text[0]), html))  # noqa: S704 - only its spaces change
+def typographic(html: str) -> str:
+    """A page with the spaces that must not break: before ``: ; ? !``, inside guillemets, in a date.
+
+    Only what is read: not a tag's attributes, nor what is typed, chosen or copied as it stands. A ``>`` in an attribute
+    is written ``&gt;``, as the templates' escaping does.
+    """
+    as_typed = [one.span() for one in _AS_TYPED.finditer(html)]
+    parts: list[str] = []
+    done = 0
+    for one in BOUND.finditer(html):
+        at = one.start()
+        if html.rfind("<", 0, at) > html.rfind(">", 0, at) or any(start < at < end for start, end in as_typed):
+            continue
+        parts += html[done:at], NBSP
+        done = at + 1
+    return "".join((*parts, html[done:]))
 
 
 def safe(text: str) -> Markup:

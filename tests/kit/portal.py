@@ -8,8 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi.testclient import TestClient
+from httpx2 import Response
 from sqlalchemy import insert
 
+from notifications.typography import NBSP
 from portal.web.application import assembled
 from portal.web.installed import Installed
 from states import commands as c
@@ -41,6 +43,24 @@ STAFF = Entrant(role=Role.OPERATOR, subject=OPERATOR)
 DRANE = Entrant(role=Role.READER, subject=READER)
 
 
+class _Plain(Response):
+    """An answer whose ``text`` has ordinary spaces; ``content`` is what was sent."""
+
+    @property
+    def text(self) -> str:
+        return super().text.replace(NBSP, " ")
+
+
+class PlainClient(TestClient):
+    """A browser without JavaScript. Its pages are read with ordinary spaces: where a line may break is told by the
+    tests of the typography, and would only make every other sentence hard to compare."""
+
+    def send(self, *args: Any, **named: Any) -> Response:
+        answer = super().send(*args, **named)
+        answer.__class__ = _Plain
+        return answer
+
+
 class Portal:
     """``house`` and ``clock`` for what happens behind the pages, ``client`` to look at them."""
 
@@ -56,7 +76,7 @@ class Portal:
 
     def client(self, entrant: Entrant | None = None) -> TestClient:
         """A browser without JavaScript, signed in as this person, or nobody; redirections are followed."""
-        client = TestClient(self.app, base_url=self.installed.settings.address, raise_server_exceptions=False)
+        client = PlainClient(self.app, base_url=self.installed.settings.address, raise_server_exceptions=False)
         if entrant:
             client.cookies.set(self.installed.cookie, self.secret(entrant))
         return client

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from portal.demo.opening import Opened, opened
+from tests.kit.portal import PlainClient
 
 ADDRESS = "http://127.0.0.1:8000"
 
@@ -21,7 +22,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 @pytest.fixture
 def browser(demo: Opened) -> TestClient:
     """A browser without JavaScript, signed in as nobody."""
-    return TestClient(demo.app, base_url=ADDRESS)
+    return PlainClient(demo.app, base_url=ADDRESS)
 
 
 @pytest.fixture

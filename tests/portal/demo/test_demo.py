@@ -13,6 +13,7 @@ from portal.demo.opening import Opened
 from portal.demo.places import REFUSED, SCHOOLS, TWO
 from states.vocabulary import State
 from states.words import uai_problem
+from tests.kit.portal import PlainClient
 from workflow.rows import REQUEST
 from workflow.verify import Verifier
 
@@ -140,7 +141,7 @@ def test_sign_in__works_by_the_link_in_the_mailbox(browser: TestClient, demo: Op
 
 
 def test_clock__goes_on_and_keeps_who_is_signed_in(own: Opened) -> None:
-    browser = TestClient(own.app, base_url="http://127.0.0.1:8000")
+    browser = PlainClient(own.app, base_url="http://127.0.0.1:8000")
     be(browser, "operateur")
     moved = browser.post("/demonstration/temps", data={"pas": "jour"})
     assert "Nous sommes le 29 septembre 2026" in moved.text

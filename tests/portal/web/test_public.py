@@ -54,7 +54,7 @@ def words_of(client: TestClient, path: str) -> str:
     answer = client.get(path)
     assert answer.status_code == 200
     text = re.sub(r"<[^>]+>", " ", answer.text.partition("<main")[2].partition("</main>")[0])
-    return " ".join(text.replace("\u00a0", " ").replace("&#39;", "'").split())
+    return " ".join(text.replace("&#39;", "'").split())
 
 
 def test_home__shows_the_way_in_to_each_and_home_to_who_is_in(tmp_path: Path) -> None:
