@@ -14,6 +14,7 @@ from aiosmtplib import SMTP, SMTPConnectError, SMTPException, SMTPHeloError
 from notifications import probing_words as french
 from notifications.outcomes import words
 from notifications.probing_words import Step
+from notifications.relay_words import told
 from notifications.settings import MailSettings
 
 _LOST: Final = (SMTPException, OSError, TimeoutError)
@@ -117,7 +118,7 @@ class Talk:
             cause = error.__cause__ if isinstance(error, SMTPConnectError) else None
             why = cause or error
             at = Step.ENCRYPTION if isinstance(why, ssl.SSLError) else step
-            reply = self.safe(french.told(why, self._relay))
+            reply = self.safe(told(why, self._relay))
             raise ProbeFailed(at, reply, french.remedy(at, why, self._relay)) from None
 
     def safe(self, text: str) -> str:

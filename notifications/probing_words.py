@@ -1,7 +1,5 @@
 """What a trial of the relay tells, in French: what was found, the server's words, what to do (R70)."""
 
-import errno
-import socket
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +7,7 @@ from typing import Any, Final
 
 from aiosmtplib import SMTPResponseException
 
-from notifications.outcomes import words
+from notifications.relay_words import EXPIRED, NOT_YET, OTHER_ADDRESS, OTHER_NAME
 from notifications.settings import RelaySettings
 from notifications.vocabulary import Fault, RelayFault
 from states import french
@@ -17,7 +15,6 @@ from states.vocabulary import Labelled
 
 _ASKS_LOGIN: Final = (530, 535, 538)
 _NEWER: Final = ("8BITMIME", "PIPELINING", "STARTTLS")
-_EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64  # of OpenSSL's X509_V_ERR
 _ASK: Final = "montrer ces mots au responsable du relais"
 _LOGIN: Final = "vérifier mail.relay.username et le secret smtp-password"
 
@@ -32,26 +29,6 @@ class Step(Labelled):
     LOGIN = "login", "identification"
     SENDER = "sender", "expéditeur"
     MAIL = "mail", "courriel d'essai"
-
-
-def told(error: BaseException, relay: RelaySettings) -> str:
-    """What went wrong: the server's words, else the system's put in French; one line."""
-    match error:
-        case SMTPResponseException():
-            return words(error.code, error.message)
-        case ssl.SSLCertVerificationError():
-            return f"le certificat du relais n'est pas admis : {error.verify_message}"
-        case ssl.SSLError():
-            return f"le chiffrement ne s'établit pas : {error.reason or 'raison inconnue'}"
-        case socket.gaierror():
-            return f"le nom « {relay.host} » est inconnu"
-        case ConnectionRefusedError():
-            return f"connexion refusée par {relay.host}, port {relay.port}"
-        case OSError(errno=errno.EHOSTUNREACH | errno.ENETUNREACH):
-            return f"aucun chemin du réseau ne mène à {relay.host}"
-        case TimeoutError():
-            return f"pas de réponse en {french.plural(relay.timeout_seconds, 'seconde')}"
-    return f"connexion perdue : {' '.join(str(error).split())[:200] or type(error).__name__}"
 
 
 def remedy(step: Step, error: BaseException, relay: RelaySettings) -> str:
@@ -81,9 +58,9 @@ def remedy(step: Step, error: BaseException, relay: RelaySettings) -> str:
 def _about_tls(error: ssl.SSLError, relay: RelaySettings) -> str:
     if not isinstance(error, ssl.SSLCertVerificationError):
         return f"vérifier mail.relay.security : « {relay.security} » ne convient peut-être pas au port {relay.port}"
-    if error.verify_code in (_EXPIRED, _NOT_YET):
+    if error.verify_code in (EXPIRED, NOT_YET):
         return "faire renouveler le certificat du relais, et vérifier l'heure de cette machine"
-    if error.verify_code in (_OTHER_NAME, _OTHER_ADDRESS):
+    if error.verify_code in (OTHER_NAME, OTHER_ADDRESS):
         return "mettre dans mail.relay.host le nom que porte le certificat"
     return "faire connaître à cette machine l'autorité qui a signé ce certificat, ou corriger mail.relay.host"
 

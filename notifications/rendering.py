@@ -18,6 +18,7 @@ from notifications.surroundings import Surroundings
 from notifications.typography import spaced, tame
 from notifications.vocabulary import LINK_KINDS, LINK_PATH, AnyKind, Audience, Kind, Unstored
 from notifications.wordings import Wordings
+from notifications.wordings_french import why
 from states import french
 
 MASK: Final = markup.MASK
@@ -78,7 +79,7 @@ class Renderer:
             name = FRAME
             rendered = Rendered(subject, as_text(blocks), self._framed(subject, blocks, here))
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise Unrenderable(f"{name} : {type(error).__name__} : {error}") from error
+            raise Unrenderable(f"{name} : {why(error)}") from error
         is_sealed = has_code or kind in LINK_KINDS
         return _checked(rendered, slot if is_sealed else None, template=template)
 

@@ -12,7 +12,6 @@ from aiosmtplib import (
     SMTPAuthenticationError,
     SMTPException,
     SMTPRecipientRefused,
-    SMTPResponseException,
     SMTPSenderRefused,
 )
 
@@ -27,8 +26,10 @@ from notifications.outcomes import (
     words,
 )
 from notifications.ports import crash_point
+from notifications.relay_words import told
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault
+from states import french
 
 Content = Callable[[], Awaitable[bytes | Outcome]]
 """What to send, asked for just before DATA; an Outcome instead of bytes means that nothing is to be sent."""
@@ -74,9 +75,10 @@ class RelayConnection:
         except RelayTrouble:
             await self.close()
             raise
-        except TimeoutError as error:
+        except TimeoutError:
             await self.close()
-            raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
+            waited = french.plural(int(self._envelope_seconds), "seconde")
+            raise RelayTrouble(RelayFault.DOWN, f"échange inachevé en {waited}") from None
         if outcome.verdict not in (Verdict.SENT, Verdict.CANCELLED):
             await self._after_refusal(smtp, outcome)
         return outcome
@@ -110,7 +112,7 @@ class RelayConnection:
                 return smtp
             raise RelayTrouble(_fault_of(refused.code), words(refused.code, refused.message)) from None
         except _LOST as error:
-            raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
+            raise RelayTrouble(RelayFault.DOWN, told(error, self._settings.relay)) from None
         return smtp
 
     async def _recipient(self, smtp: SMTP, recipient: str) -> Outcome | None:
@@ -126,7 +128,7 @@ class RelayConnection:
                 raise RelayTrouble(RelayFault.RELAY_DENIED, words(refused.code, refused.message)) from None
             return after_recipient(refused.code, refused.message)
         except _LOST as error:
-            return Outcome(Verdict.RETRY, Fault.DROPPED, _said(error))
+            return Outcome(Verdict.RETRY, Fault.DROPPED, told(error, self._settings.relay))
         return None
 
     async def _give(self, smtp: SMTP, content: Content) -> Outcome:
@@ -140,7 +142,7 @@ class RelayConnection:
             async with asyncio.timeout(self._settings.relay.timeout_seconds):
                 refused = await self._ask(smtp)
         except _LOST as error:
-            return Outcome(Verdict.RETRY, Fault.DROPPED, _said(error))
+            return Outcome(Verdict.RETRY, Fault.DROPPED, told(error, self._settings.relay))
         outcome = refused or await self._hand_over(smtp, message)
         crash_point("mail.after_data")
         return outcome
@@ -163,7 +165,7 @@ class RelayConnection:
                 smtp.protocol.write(_DOT.sub(b"..", message) + b"\r\n.\r\n"[2 * message.endswith(b"\r\n") :])
                 reply = await smtp.protocol.read_response()
         except _LOST as error:
-            return Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, _said(error))
+            return Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, told(error, self._settings.relay))
         return after_message(reply.code, reply.message)
 
     async def _open(self) -> SMTP:
@@ -185,7 +187,7 @@ class RelayConnection:
             fault = RelayFault.LOGIN_REFUSED if refused.code >= 500 else RelayFault.DOWN
             raise RelayTrouble(fault, words(refused.code, refused.message)) from None
         except _LOST as error:
-            raise RelayTrouble(RelayFault.DOWN, _said(error)) from None
+            raise RelayTrouble(RelayFault.DOWN, told(error, self._settings.relay)) from None
         return smtp
 
     async def close(self, *, polite: bool = True) -> None:
@@ -208,9 +210,3 @@ def _fault_of(code: int) -> RelayFault:
 def _has_lost_step(smtp: SMTP) -> bool:
     """Whether more was answered than was asked: the library would take it for the answer to come."""
     return bool(getattr(smtp.protocol, "_buffer", b""))
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, SMTPResponseException):
-        return words(error.code, error.message)
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -10,6 +10,7 @@ from typing import Final
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, TemplateNotFound
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from notifications.cells import csv_cell, iso_day, short_day
 from notifications.wordings_folder import Contents, TemplateProblem, read_folder
 from states import french
 
@@ -65,8 +66,9 @@ class Wordings:
             lstrip_blocks=True,
         )
         environment.filters.update(
-            day=french.day, plural=french.plural, listing=_listing, de=french.de, lower_first=_lower_first
-        )
+            day=french.day, plural=french.plural, listing=_listing, de=french.de, lower_first=_lower_first,
+            csv=csv_cell, short_day=short_day, iso_day=iso_day,
+        )  # fmt: skip
         return environment
 
     def source(self, name: str) -> str:

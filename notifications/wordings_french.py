@@ -68,10 +68,11 @@ def _in_french(part: str) -> str:
 
 def trial_problem(error: BaseException, example: str) -> str:
     """Why the mail of an example cannot be made."""
-    return f"{_why(error)} (à l'essai avec l'exemple « {example} »)"
+    return f"{why(error)} (à l'essai avec l'exemple « {example} »)"
 
 
-def _why(error: BaseException) -> str:
+def why(error: BaseException) -> str:
+    """Why a template cannot be filled."""
     match error:
         case TemplateSyntaxError():
             return syntax_problem(error)

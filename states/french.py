@@ -1,6 +1,6 @@
 """Dates, instants and plurals as a French reader expects them."""
 
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin",
@@ -22,6 +22,15 @@ def instant(value: datetime, timezone: tzinfo) -> str:
 def plural(count: int, singular: str, several: str | None = None) -> str:
     """``0 demande``, ``1 demande``, ``2 demandes``: in French the plural begins at two."""
     return f"{count} {singular if abs(count) < 2 else several or singular + 's'}"
+
+
+def span(value: timedelta) -> str:
+    """``90 secondes``, ``12 minutes``, ``3 jours``: whole units, of the largest of which there are two at least."""
+    units = ((timedelta(days=1), "jour"), (timedelta(hours=1), "heure"), (timedelta(minutes=1), "minute"))
+    for unit, name in units:
+        if value >= 2 * unit:
+            return plural(value // unit, name)
+    return plural(value // timedelta(seconds=1), "seconde")
 
 
 def listing(words: list[str], last: str = "et") -> str:

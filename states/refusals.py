@@ -60,7 +60,8 @@ def _instead(state: State, trigger: Trigger, sources: Iterable[State]) -> str:
 
 
 def wrong_role(trigger: Trigger, role: Role, allowed: Iterable[Role]) -> Reason:
-    who = french.listing([r.label for r in Role if r in allowed], "ou")
+    people = [r.label for r in Role if r in allowed and r is not Role.CONNECTOR]  # of a program, nobody asks anything
+    who = french.listing(people, "ou")
     alone = "Elle se fait seule à la fin de l'année ; avant, un opérateur peut révoquer."
     return Reason(
         "wrong_role", "R2", f"L'action « {trigger.label} » n'est pas ouverte au rôle « {role.label} »",

@@ -15,8 +15,19 @@ _CONTROL = re.compile(
     "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 """Line ends, invisible or direction marks, and the halves of characters that a wrongly decoded terminal gives."""
+_UNKEPT = re.compile("[\x00\ud800-\udfff]")
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _UNDECOMPOSED = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ʼ": " "})
+
+
+def is_kept(text: str) -> bool:
+    """Whether a database keeps this text: PostgreSQL takes no NUL, and half a character is not Unicode (R7)."""
+    return _UNKEPT.search(text) is None
+
+
+def kept(text: str) -> str:
+    """The text without what no database keeps, to show again what was typed."""
+    return _UNKEPT.sub("", text)
 
 
 def clean(text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from notifications.vocabulary import LINK_PATH
 from portal.cli.exits import ExitCode
 from portal.cli.main import TREE
 
@@ -35,6 +36,21 @@ def test_unit__is_what_the_guide_installs() -> None:
     guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
     for said in ("deploy/oda.service /etc/systemd/system/oda.service", "/opt/oda", "/srv/oda"):
         assert said in guide
+
+
+@pytest.mark.rule("R72")
+def test_guide__a_link_s_address_stays_out_of_the_proxys_logs() -> None:
+    guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
+    nginx, apache = (re.findall(rf"```{name}\n(.*?)```", guide, re.DOTALL)[0] for name in ("nginx", "apache"))
+    secret = nginx.partition(f"location {LINK_PATH} {{")[2].partition("}")[0]
+    assert "access_log off;" in secret
+    assert "error_log /dev/null crit;" in secret
+    assert "proxy_set_header" not in nginx.partition("location")[2]  # one there would drop all those of the server
+    pattern = re.findall(r'SetEnvIf Request_URI "(.+)" oda-secret', apache)[0]
+    assert re.match(pattern, f"{LINK_PATH}abc")
+    assert not re.match(pattern, "/connexion/envoye")
+    assert "combined env=!oda-secret" in apache
+    assert f'<Location "{LINK_PATH}">' in apache
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd n'est pas sur cette machine")

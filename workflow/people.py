@@ -53,6 +53,8 @@ class People:
         within: Connection | None = None,
     ) -> Actor:  # fmt: skip
         """The chef, or a deputy, of establishments of the directory (R3, R4). ``within`` as above. NotAllowed."""
+        if role not in (Role.CHEF, Role.DEPUTY):
+            raise NotAllowed(f"Personne n'agit comme « {role.label} » pour un établissement (R2).")
         wanted, name = sorted({normalise_uai(uai) for uai in uais}), clean(name)
         label = f"{name + ', ' if name else ''}{role.label} ({', '.join(wanted)})"
         key = f"{role.value}:{','.join(wanted)}:{fold(name)}"

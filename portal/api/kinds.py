@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from portal.days import parse_day
 from states.school_year import SchoolYear
+from states.words import is_kept
 
 LONGEST: Final = 2000
 REFERENCE: Final = r"^ODA-[0-9]{4}-[0-9]{5,9}$"
@@ -58,6 +60,12 @@ def _year(value: Any) -> SchoolYear:
         raise PydanticCustomError("oda_year", "Donner une année scolaire, par exemple 2026-2027") from None
 
 
+def _text(value: str) -> str:
+    if not is_kept(value):
+        raise PydanticCustomError("oda_text", "Retirer le caractère U+0000")
+    return value
+
+
 Day = Annotated[date, BeforeValidator(_day)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Year = Annotated[
@@ -66,8 +74,10 @@ Year = Annotated[
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^20[0-9]{2}-2[01][0-9]{2}$", "examples": ["2026-2027"]}),
 ]
-Text = Annotated[str, Field(max_length=LONGEST, pattern=r"^[^\x00]*$")]
-"""What a person may type; PostgreSQL takes no NUL, and the rules judge the rest."""
+Text = Annotated[
+    str, Field(max_length=LONGEST, json_schema_extra={"pattern": r"^[^\x00]*$"}), AfterValidator(_text)
+]  # fmt: skip
+"""What a person may type, but what no database keeps; the rules judge the rest."""
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 Uai = Annotated[str, Field(pattern=UAI)]
 Count = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]

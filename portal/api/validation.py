@@ -14,7 +14,8 @@ _WORDS: Final = {
     "missing": ("Ce champ manque", "L'ajouter."),
     "extra_forbidden": ("Ce champ n'est pas connu", "Le retirer, ou vérifier son nom."),
     "string_type": ("Il faut un texte", "L'écrire entre guillemets."),
-    "string_unicode": ("Ce texte n'est pas de l'Unicode valable", "Le corriger."),
+    "string_unicode": ("Ce texte contient la moitié d'un caractère (U+D800 à U+DFFF)", "La retirer."),
+    "oda_text": ("Ce texte contient un caractère que rien ne peut garder (U+0000)", "Le retirer."),
     "string_too_long": ("Ce texte est trop long", "Le raccourcir : {max_length} caractères au plus."),
     "string_too_short": ("Ce texte est trop court", "Au moins {min_length}."),
     "string_pattern_mismatch": ("Cette valeur n'a pas la forme attendue", "Forme attendue : {pattern}"),
@@ -58,7 +59,7 @@ class _Told(dict[str, str]):
 
 
 def _words(kind: str, message: str) -> tuple[str, str]:
-    if kind.startswith("oda_"):
+    if kind.startswith("oda_") and kind not in _WORDS:
         return "Cette valeur n'a pas la forme attendue", f"{message}."
     if kind in ("model_attributes_type", "model_type", "dict_type"):
         return _OBJECT

@@ -9,7 +9,7 @@ from portal.cli.context import App, pass_app
 from portal.cli.exits import say
 from portal.cli.french import FrenchGroup, Uai
 from portal.cli.opening import opened
-from portal.cli.output import emit, json_option
+from portal.cli.output import emit, json_of_one, json_option
 from states import french
 
 LIST = {
@@ -70,7 +70,7 @@ def list_(
 
 @establishment.command("show", help="Un établissement, sa boîte et ses demandes.")
 @click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
-@json_option
+@json_of_one
 @pass_app
 def show(app: App, uai: str, as_json: bool) -> None:
     with opened(app) as (house, actor):

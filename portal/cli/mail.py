@@ -11,7 +11,7 @@ from portal.cli.exits import CliFailure, ExitCode, failure_for, refused, say
 from portal.cli.french import FrenchGroup, LabelledChoice, Uai
 from portal.cli.mail_check import check
 from portal.cli.mail_templates import preview, templates
-from portal.cli.output import emit, json_option
+from portal.cli.output import emit, json_of_one, json_option
 from portal.cli.request.options import WITHOUT_NAMES, Reference
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def list_(
 
 @mail.command("show", help="Un courriel : son envoi, son objet, son texte où le code est masqué (R60).")
 @click.argument("number", type=click.IntRange(min=1), metavar="N", help="Le numéro du courriel.")
-@json_option
+@json_of_one
 @pass_app
 def show(app: App, /, number: int, as_json: bool) -> None:
     from notifications.outbox import find

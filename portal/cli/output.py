@@ -17,6 +17,8 @@ Row = Mapping[str, object]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
 """The option that every listing has; the command receives ``as_json``."""
+json_of_one = click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
+"""The same where one thing is shown."""
 
 
 def emit(

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 
 from portal.days import parse_day
 from states.refusals import Reason
+from states.words import is_kept, kept
 
 LONGEST = 2000
 
@@ -60,7 +61,7 @@ class Field:
             if self.required:
                 raise ValueError(self.missing or self._missing())
             return None
-        if "\0" in text:  # which PostgreSQL cannot even compare
+        if not is_kept(text):
             raise ValueError("Ce texte contient un caractère invisible : le taper de nouveau.")
         if len(text) > LONGEST:
             raise ValueError(f"Texte trop long : {LONGEST} caractères au plus.")
@@ -146,11 +147,11 @@ def filled(fields: Sequence[Field], data: FormData) -> Form:
     shown, values = [], {}
     for one in fields:
         text = str(data.get(one.name) or "")
-        kept = "" if one.shape is Shape.CODE else text
+        again = "" if one.shape is Shape.CODE else kept(text)
         try:
             values[one.name] = one.read(text)
-            shown.append(Shown(one, kept))
+            shown.append(Shown(one, again))
         except ValueError as error:
-            shown.append(Shown(one, kept, str(error)))
+            shown.append(Shown(one, again, str(error)))
     key = str(data.get("key") or "")[:64]
     return Form(tuple(shown), values, key=key if key.isascii() and key.isalnum() else uuid.uuid4().hex)

@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from states.words import is_kept
 from workflow.doors.secret import derived
 
 HEADERS: Final = {
@@ -46,6 +48,15 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, dressed)
+
+
+async def plain_address(request: Request) -> None:
+    """Nothing in an address that no database can even compare. Raises HTTPException: 404 where that names a page, 422
+    where it asks something of one."""
+    if not all(is_kept(str(one)) for one in request.path_params.values()):
+        raise HTTPException(404)
+    if not all(is_kept(value) for _, value in request.query_params.multi_items()):
+        raise HTTPException(422)
 
 
 def csrf_of(session_secret: str) -> str:

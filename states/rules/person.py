@@ -55,13 +55,19 @@ def cleaned(nom: str, prenom: str, mail: str) -> tuple[str, str, str]:
 def others_warning(case: Case[Any], request: Request) -> Iterator[Reason]:
     """The person's other live requests, told to whoever acts (R19).
 
-    A chef is told nothing of another school, and of nobody whom the name alone presumes to be the same.
+    A chef is told nothing of another school, of nobody whom the name alone presumes to be the same, and nothing of the
+    year before or after of the very request: it runs to its end while the next one is made ready (R33).
     """
     school = case.actor.is_establishment
     for other in case.facts.others:
         by_mail = other.folded_mail == request.folded_mail
-        if not other.is_live or other.reference == request.reference:
+        if not other.is_live or other.reference == request.reference or (school and _renews(request, other)):
             continue
         if by_mail or (not school and other.person == request.person):
             hidden = school and other.uai not in case.actor.establishments
             yield more.other_request_elsewhere() if hidden else more.other_request(other, by_mail=by_mail)
+
+
+def _renews(request: Request, other: Request) -> bool:
+    """Whether one is the renewal of the other (R33)."""
+    return request.uai == other.uai and (request.renews == other.reference or other.renews == request.reference)

@@ -96,6 +96,8 @@ def test_planted__in_a_traceback(here: Searched) -> None:
             raise ValueError(value)
         except ValueError:
             logging.getLogger("oda").debug("failed", exc_info=True)
+    heard = here.ear.said.get("oda", [])
+    assert [value in line for value, line in zip(TEXTS.values(), heard, strict=True)] == [True] * len(TEXTS)
     assert missed(here.hits(*MARKED.values())) == []
 
 

@@ -48,7 +48,7 @@ class Site:
         context = self._browser.new_context(
             viewport=size, base_url=self.address, java_script_enabled=script, locale="fr-FR"
         )
-        context.set_default_timeout(5000)
+        context.set_default_timeout(kit.PATIENCE_MS)
         if entrant:
             secret = self.portal.secret(entrant)
             context.add_cookies([{"name": self.portal.installed.cookie, "value": secret, "url": self.address}])

@@ -45,7 +45,7 @@ def test_demo__every_page_in_every_role(
     opened_demo, address = demo
     context = browser.new_context(viewport=size, base_url=address, locale="fr-FR")  # type: ignore[arg-type]
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(kit.PATIENCE_MS)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.goto("/demonstration")

@@ -104,7 +104,7 @@ def test_probe__an_unknown_certificate(tmp_path: Path) -> None:
         with ScriptedRelay(**{name: server}) as relay:  # type: ignore[arg-type]
             trial = Trial(relay, security=security, tls_context=ssl.create_default_context())
         failed = trial.failure(Step.ENCRYPTION)
-        assert "certificat du relais n'est pas admis : self-signed certificate" in failed.reply
+        assert "certificat du relais n'est pas admis : il n'est signé que par lui-même" in failed.reply
         assert "l'autorité qui a signé" in failed.remedy
         assert not trial.probe.is_well
 

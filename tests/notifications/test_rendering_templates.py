@@ -25,12 +25,20 @@ def test_rendering__a_frame_of_the_academie_is_given_html_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "source",
-    ["Objet\n{{ inconnu }}", "Objet\n{{ rupn.inconnu }}", "\n\n", "{% for", "Objet\n{{ 1 / 0 }}", "Objet\n{{ slot }}"],
+    ("source", "said"),
+    [
+        ("Objet\n{{ inconnu }}", "cette ligne emploie ce qui n'existe pas : « inconnu »"),
+        ("Objet\n{{ rupn.inconnu }}", "cette ligne emploie ce qui n'existe pas : « inconnu »"),
+        ("\n\n", "il faut un objet et 0 emplacement pour le code ou le lien"),
+        ("{% for", "« la fin du modèle » n'a pas sa place ici"),
+        ("Objet\n{{ 1 / 0 }}", "cette ligne ne peut pas être calculée"),
+        ("Objet\n{{ slot }}", "il faut un objet et 0 emplacement pour le code ou le lien"),
+    ],
 )
-def test_rendering__a_faulty_template_is_one_error(source: str) -> None:
-    with pytest.raises(Unrenderable):
+def test_rendering__a_faulty_template_is_one_error_in_french(source: str, said: str) -> None:
+    with pytest.raises(Unrenderable) as caught:
         renderer_of(source).render(*EXAMPLES["declared"], SURROUNDINGS)
+    assert str(caught.value).startswith(f"mails/declared.j2 : {said}")
 
 
 @pytest.mark.parametrize("frame", ["{{ inconnu }}", "{% for", "{{ content }}" + HTML_SLOT])

@@ -1,7 +1,9 @@
 """The académie's folder of templates: what replaces what, and the files that cannot."""
 
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import DictLoader, TemplateNotFound
@@ -12,8 +14,6 @@ from notifications.reference_uses import users_of
 from notifications.rendering import Renderer, Unrenderable
 from notifications.wordings import OWN, Wordings
 from tests.notifications.templates import folder_of, mail
-
-needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
 
 
 def only_problem(folder: Path) -> tuple[str, str]:
@@ -135,11 +135,20 @@ def test_folder__that_is_gone(tmp_path: Path) -> None:
     assert only_problem(tmp_path / "modeles")[1].startswith("ce dossier ne peut pas être lu")
 
 
-@needs_permissions
-def test_folder__a_file_closed_to_this_account(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, {"mails/declared.j2": "x"})
-    (folder / "mails" / "declared.j2").chmod(0)
-    assert only_problem(folder)[1].startswith("ce fichier ne peut pas être lu")
+def test_folder__a_file_closed_to_this_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal is played, for nothing is closed to root; the other files are read all the same."""
+    folder = folder_of(tmp_path, {"mails/declared.j2": "x", "mails/delegated.j2": mail("Nos mots.")})
+    opened = Path.open
+
+    def closed(path: Path, *args: Any, **named: Any) -> Any:
+        if path.name == "declared.j2":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *args, **named)
+
+    monkeypatch.setattr(Path, "open", closed)
+    at, said = only_problem(folder)
+    assert (at, said.partition(" :")[0]) == ("mails/declared.j2", "ce fichier ne peut pas être lu")
+    assert Wordings(folder).overridden() == ("mails/delegated.j2",)
 
 
 @pytest.mark.rule("R68")

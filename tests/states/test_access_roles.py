@@ -12,6 +12,7 @@ OF_CHEF = {
 }  # fmt: skip
 OF_BOTH = {Trigger.REPORT_CHANGE}
 OF_SCHEDULE = {Trigger.EXPIRE}
+OF_CONNECTOR = {Trigger.CONFIRM_REMOVAL}
 OF_OPERATOR = set(Trigger) - OF_CHEF - OF_BOTH - OF_SCHEDULE
 
 
@@ -19,6 +20,8 @@ def verdict(role: Role, trigger: Trigger) -> str | None:
     """The code of the refusal that the reference wants, None for an acceptance."""
     if role is Role.SCHEDULE:
         return None if trigger in OF_SCHEDULE else "wrong_role"
+    if role is Role.CONNECTOR:
+        return None if trigger in OF_CONNECTOR else "wrong_role"
     if role is Role.OPERATOR and trigger in OF_CHEF:
         return "behalf_needed"
     if role is Role.OPERATOR:
@@ -30,7 +33,7 @@ def verdict(role: Role, trigger: Trigger) -> str | None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("trigger", Trigger)
-@pytest.mark.rule("R2", "R4", "R5")
+@pytest.mark.rule("R2", "R4", "R5", "R84")
 def test_role__each_before_each_action(trigger: Trigger, role: Role) -> None:
     expected = verdict(role, trigger)
     if expected is None:
@@ -66,6 +69,12 @@ def test_wrong_role__says_whom_to_ask() -> None:
     assert reasons["wrong_role"].remedy == "La demander à : opérateur du rectorat."
     reasons = refused(f.facts_for(Trigger.SUBMIT), f.command(Trigger.SUBMIT), f.reader())
     assert reasons["wrong_role"].remedy == "La demander à : chef d'établissement, adjoint ou opérateur du rectorat."
+
+
+@pytest.mark.rule("R2", "R84")
+def test_wrong_role__sends_nobody_to_a_program() -> None:
+    reasons = refused(f.facts_for(Trigger.CONFIRM_REMOVAL), f.command(Trigger.CONFIRM_REMOVAL), f.reader())
+    assert reasons["wrong_role"].remedy == "La demander à : opérateur du rectorat."
 
 
 @pytest.mark.parametrize("role", [r for r in Role if r is not Role.SCHEDULE])

@@ -1,6 +1,6 @@
 """Dates, instants, plurals and lists as a French reader expects them."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -62,6 +62,21 @@ def test_plural__irregular() -> None:
 )
 def test_listing__and(words: list[str], sentence: str) -> None:
     assert french.listing(words) == sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (timedelta(seconds=1), "1 seconde"),
+        (timedelta(seconds=119), "119 secondes"),
+        (timedelta(minutes=2), "2 minutes"),
+        (timedelta(hours=1, minutes=59), "119 minutes"),
+        (timedelta(hours=47), "47 heures"),
+        (timedelta(days=2), "2 jours"),
+    ],
+)
+def test_span__the_largest_unit_of_which_there_are_two(value: timedelta, words: str) -> None:
+    assert french.span(value) == words
 
 
 def test_listing__or_leaves_its_words_alone() -> None:

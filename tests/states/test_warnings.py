@@ -63,6 +63,36 @@ def test_other__not_told(other: Request) -> None:
     assert accepted(f.facts(State.DECLARED, others=(other,)), f.command(Trigger.DELEGATE)).warnings == ()
 
 
+@pytest.mark.parametrize("is_old", [False, True], ids=["the renewal", "the renewed"])
+@pytest.mark.parametrize("trigger", [Trigger.DELEGATE, Trigger.SUBMIT, Trigger.AMEND, Trigger.REPORT_CHANGE])
+@pytest.mark.rule("R19", "R33")
+def test_renewal__a_chef_is_not_told_of_the_very_request_that_it_renews(trigger: Trigger, is_old: bool) -> None:
+    """An operator is told, and a chef of any other request."""
+    base = f.facts_for(trigger).request
+    assert base is not None
+    kin = f.other(uai=f.UAI, school_year=f.YEAR.next, renews=base.reference if is_old else None)
+    base = base.with_(renews=None if is_old else kin.reference)
+    changes = {"mail": None, "prenom": "Anne"} if trigger is Trigger.AMEND else {}
+    command, told = f.command(trigger, **changes), [("other_request", "R19")]
+    alone = f.facts(base, others=(kin,))
+    assert [codes(accepted(alone, command, who)) for who in (f.chef(), f.deputy())] == [[], []]
+    assert codes(accepted(alone, f.command(trigger, **changes, on_behalf=f.on_behalf()), f.operator())) == told
+    third = kin.with_(reference="ODA-2027-00078", renews=None)
+    for others in ((kin, third), (kin.with_(uai=f.OTHER_UAI),)):
+        assert codes(accepted(f.facts(base, others=others), command)) == told
+
+
+@pytest.mark.rule("R19", "R33")
+def test_renewal__at_its_birth_too() -> None:
+    old = f.request(State.CODE_ISSUED, school_year=f.YEAR)
+    june = datetime(2027, 6, 10, 9, tzinfo=UTC)
+    assert codes(accepted(f.facts(old, others=(old,)), f.command(Trigger.RENEW), now=june)) == []
+    third = f.other(uai=f.UAI)
+    assert codes(accepted(f.facts(old, others=(old, third)), f.command(Trigger.RENEW), now=june)) == [
+        ("other_request", "R19")
+    ]
+
+
 @pytest.mark.rule("R19")
 def test_amend__told_about_the_person_as_corrected() -> None:
     facts = f.facts(State.DELEGATED, others=(f.other(nom="Nouveau", mail="nouveau@ac-toulouse.fr"),))

@@ -14,6 +14,7 @@ from portal.web.actions.model import BEHALF, Action, Asked, on_behalf
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.installed import Installed
 from portal.web.visitors import Visitor
+from portal.web.worklist.origin import origin_of
 from states.case import Refused
 from states.refusals import Reason
 from states.table import BY_TRIGGER
@@ -45,9 +46,9 @@ def page_of(
 
     ``given`` stands in the fields that it names instead of what they propose.
     """
-    action, asked = _asked(here, visitor, reference, actions, slug)
+    action, asked = _asked(request, here, visitor, reference, actions, slug)
     if not is_open(asked.view, action.trigger):
-        return RedirectResponse(asked.place, status_code=303)
+        return RedirectResponse(asked.at(), status_code=303)
     fields = [replace(one, value=(given or {}).get(one.name, one.value)) for one in _fields(action, asked)]
     return _shown(request, asked, action, blank(fields))
 
@@ -56,7 +57,7 @@ def done_by(
     request: Request, here: Installed, visitor: Visitor, reference: str, actions: Actions, slug: str, data: FormData
 ) -> Response:
     """Do it, and lead to the request; what is refused stays on the page with its reasons, and nothing has changed."""
-    action, asked = _asked(here, visitor, reference, actions, slug)
+    action, asked = _asked(request, here, visitor, reference, actions, slug)
     form = filled([*_fields(action, asked), *(one for one in action.on_demand if one.name in data)], data)
     if not form.is_right:
         return _shown(request, asked, action, form, status=422)
@@ -70,12 +71,12 @@ def done_by(
     if isinstance(result, Refused):
         form = form.asking(action.on_demand, result.reasons)
         return _shown(request, asked, action, form.refused(_placed(result.reasons)), status=422)
-    place = f"{visitor.home}/demandes/{result.reference}"
     if result.warnings:
+        place = asked.at(reference=result.reference)
         return here.pages.page(
             request, "actions/done.html", visitor, result=result, place=place, warnings=result.warnings
         )
-    return RedirectResponse(f"{place}?fait={result.trigger.value}", status_code=303)
+    return RedirectResponse(asked.at(reference=result.reference, fait=result.trigger.value), status_code=303)
 
 
 def is_open(view: RequestView, trigger: Trigger) -> bool:
@@ -83,12 +84,15 @@ def is_open(view: RequestView, trigger: Trigger) -> bool:
     return any(action.trigger is trigger for action in view.actions)
 
 
-def _asked(here: Installed, visitor: Visitor, reference: str, actions: Actions, slug: str) -> tuple[Action, Asked]:
+def _asked(
+    request: Request, here: Installed, visitor: Visitor, reference: str, actions: Actions, slug: str
+) -> tuple[Action, Asked]:
     action = actions.get(slug)
     if action is None:
         raise HTTPException(404)
     view = seen(here, visitor, reference)
-    return action, Asked(here=here, visitor=visitor, view=view, today=here.pages.today())
+    origin = origin_of(request, visitor)
+    return action, Asked(here=here, visitor=visitor, view=view, today=here.pages.today(), origin=origin)
 
 
 def _fields(action: Action, asked: Asked) -> list[Field]:

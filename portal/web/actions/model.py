@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from notifications.vocabulary import member
 from portal.web.forms import Field, Shape
@@ -15,16 +16,19 @@ from states.vocabulary import RequestedBy, Trigger
 from workflow.reading.view import RequestView
 
 Values = Mapping[str, Any]
+ORIGIN: Final = "de"
+"""What bears the worklist's criteria in the address of a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Who asks what, of which request."""
+    """Who asks what, of which request. ``origin``: the worklist that an operator came from, as its address says it."""
 
     here: Installed
     visitor: Visitor
     view: RequestView
     today: date
+    origin: str = ""
 
     @property
     def reference(self) -> str:
@@ -34,6 +38,17 @@ class Asked:
     def place(self) -> str:
         """The address of the request's page for who asks."""
         return f"{self.visitor.home}/demandes/{self.reference}"
+
+    @property
+    def worklist(self) -> str:
+        """The address of the list to go back to, for the rectorat."""
+        return f"{self.visitor.home}?{self.origin}" if self.origin else self.visitor.home
+
+    def at(self, slug: str = "", *, reference: str = "", **query: str) -> str:
+        """The address of a page of this request, or of another, from which the way back is still known."""
+        place = f"{self.visitor.home}/demandes/{reference or self.reference}{'/' if slug else ''}{slug}"
+        said = query | ({ORIGIN: self.origin} if self.origin else {})
+        return f"{place}?{urlencode(said)}" if said else place
 
 
 @dataclass(frozen=True, kw_only=True)

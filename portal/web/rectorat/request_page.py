@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fastapi import Request
+from starlette.datastructures import QueryParams
 
 from notifications.mail import Mail
 from notifications.outbox import listing
@@ -16,8 +17,10 @@ from portal.web.forms import Form, blank
 from portal.web.installed import Installed
 from portal.web.rectorat.request_words import FATES, colour, happened, told
 from portal.web.visitors import Visitor
+from portal.web.worklist.criteria import Criteria
+from portal.web.worklist.origin import origin_of
 from states.vocabulary import CheckOutcome, State, Trigger
-from workflow.reading.ready import next_ready
+from workflow.reading.ready import Left, next_of_list, next_ready
 from workflow.reading.view import CheckView, RequestView
 
 INLINE: Final = (Trigger.ISSUE_CODE, Trigger.SETTLE_CHANGE, Trigger.CONFIRM_REMOVAL)
@@ -54,7 +57,8 @@ def around(
     here: Installed, visitor: Visitor, view: RequestView, request: Request, actions: Mapping[str, Action]
 ) -> dict[str, Any]:
     """All of it, as the template takes it."""
-    asked = Asked(here=here, visitor=visitor, view=view, today=here.pages.today())
+    origin = origin_of(request, visitor)
+    asked = Asked(here=here, visitor=visitor, view=view, today=here.pages.today(), origin=origin)
     by_trigger = {action.trigger: action for action in reversed(list(actions.values()))}
     inline = _inline(asked, by_trigger)
     return {
@@ -130,9 +134,21 @@ def _is_ours(view: RequestView) -> bool:
 
 
 def _following(asked: Asked, request: Request) -> str | None:
-    """The next request whose code can be issued, for an operator who is done with this one."""
+    """The next request whose code can be issued, for an operator who is done with this one: of the list that he came
+    from, if it was narrowed."""
     if not asked.visitor.is_operator or not request.query_params.get("fait") or _is_ours(asked.view):
         return None
     house = asked.here.house
+    now = house.clock.now()
     with house.database.read() as connection:
-        return next_ready(connection, house.policy, house.clock.now(), asked.reference)
+        if not asked.origin:
+            return next_ready(connection, house.policy, now, asked.reference)
+        criteria = Criteria.read(QueryParams(asked.origin))
+        left = Left(reference=asked.reference, since=_came(asked.view))
+        return next_of_list(connection, house.policy, now, criteria.filters(house), criteria.order, left)
+
+
+def _came(view: RequestView) -> datetime:
+    """When the request last came to the rectorat, which is where it stood in a list."""
+    arrivals = (e.at for e in reversed(view.history) if e.target is State.REQUESTED and e.source is not e.target)
+    return next(arrivals, view.created_at)

@@ -12,6 +12,7 @@ from portal.web.worklist.bulk_actions import BULK, ISSUE
 from portal.web.worklist.choices import Age, CheckChoice, StateChoice, Task
 from portal.web.worklist.counters import Counters, count_all
 from portal.web.worklist.criteria import PLACE, Criteria
+from portal.web.worklist.origin import USUAL, onward
 from states.vocabulary import State
 from workflow.reading.filters import known_years
 from workflow.reading.ordering import Order
@@ -65,7 +66,7 @@ def worklist(request: Request, here: Here, visitor: Rectorat) -> HTMLResponse:
     return here.pages.page(
         request, "worklist/page.html", visitor, criteria=criteria, found=found, tags=list(criteria.tags()),
         actions=BULK.values(), issue=ISSUE, more=more, first=criteria.address() if after else None,
-        is_default=criteria == Criteria(states=(StateChoice.REQUESTED,)), live=StateChoice.LIVE, State=State,
+        is_default=criteria == USUAL, onward=onward(criteria), live=StateChoice.LIVE, State=State,
     )  # fmt: skip
 
 

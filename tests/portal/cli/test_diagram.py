@@ -62,6 +62,7 @@ def test_description__says_who_does_what_from_where() -> None:
     told = diagram.description()
     assert "Émettre le code (opérateur du rectorat) : de demandée à code transmis." in told
     assert "Déclarer le RUPN (chef d'établissement) : une demande naît, déclarée." in told
+    assert "Confirmer le retrait des droits (opérateur du rectorat ou connecteur du serveur ODA)" in told
     assert {role for role in Role if any(role in line.roles for line in TABLE)} == set(chart.LEGEND)
 
 

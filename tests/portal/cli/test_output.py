@@ -5,9 +5,13 @@ from contextlib import redirect_stdout
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from portal.cli import cells, output
+from portal.cli.establishment import establishment
+from portal.cli.mail import mail
 from portal.cli.output import emit, progress
 from states.school_year import SchoolYear
 from states.vocabulary import State
@@ -126,3 +130,9 @@ def test_progress__shows_after_a_second(monkeypatch: pytest.MonkeyPatch, elapsed
     with progress(3, "Envoi") as advance:
         advance(2)
     assert ("Envoi" in terminal.getvalue()) is shown
+
+
+@pytest.mark.parametrize("group", [mail, establishment], ids=["mail", "establishment"])
+def test_json__its_help_calls_a_listing_what_is_one(group: click.Group) -> None:
+    assert "Écrit la liste en JSON." in CliRunner().invoke(group, ["list", "--help"]).stdout
+    assert "Écrit tout en JSON." in CliRunner().invoke(group, ["show", "--help"]).stdout

@@ -143,4 +143,4 @@ def test_forms__what_no_database_can_hold_is_refused_and_never_an_error(portal: 
     odd = {"nom": "a\0b", "prenom": "\0", "mail": "a\0b@ac-toulouse.fr", "why": "\0", "key": "\0", "version": "٣"}
     answer = send(client, form, made_on="2026-09-10", signed_on="2026-09-11", **odd)
     assert answer.status_code == 422
-    assert client.get("/etablissement/demandes?apres=%00").status_code == 200
+    assert client.get("/etablissement/demandes?apres=%00").status_code == 422

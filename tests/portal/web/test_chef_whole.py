@@ -123,7 +123,8 @@ def test_renewal__asks_for_the_two_dates_alone(portal: Portal) -> None:
     assert refused.text.count("fr-message--error") == 1  # a delegation of June serves the campaign open since June
     done = send(client, form_to(refused, "/renouveler"), made_on="2026-09-10", signed_on="2026-09-11")
     assert "la demande est envoyée au rectorat" in done.text
-    assert reference in done.text  # last year's, still live, is told (R19)
+    assert "Une autre demande" not in done.text
+    assert "est en cours pour cette personne" not in done.text  # last year's, still live, is what it renews (R19)
     assert "accueil des familles" in client.get(f"{PLACE}ODA-2027-00001").text
     assert "/renouveler" not in client.get("/etablissement").text
 

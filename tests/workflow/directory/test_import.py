@@ -96,7 +96,7 @@ def test_dry_run__says_the_same_and_writes_nothing(bench: Bench) -> None:
 
 
 @pytest.mark.rule("R2", "R66")
-@pytest.mark.parametrize("role", [Role.CHEF, Role.DEPUTY, Role.READER, Role.SCHEDULE])
+@pytest.mark.parametrize("role", [Role.CHEF, Role.DEPUTY, Role.READER, Role.SCHEDULE, Role.CONNECTOR])
 def test_import__operators_only(any_bench: Bench, role: Role) -> None:
     before = any_bench.everything()
     with pytest.raises(DirectoryRefused) as refused:

@@ -71,7 +71,7 @@ def test_set__refused_with_every_reason(bench: Bench) -> None:
 
 
 @pytest.mark.rule("R14", "R2", "R13")
-@pytest.mark.parametrize("role", [Role.CHEF, Role.DEPUTY, Role.READER, Role.SCHEDULE])
+@pytest.mark.parametrize("role", [Role.CHEF, Role.DEPUTY, Role.READER, Role.SCHEDULE, Role.CONNECTOR])
 def test_set__operators_only(any_bench: Bench, role: Role) -> None:
     before = any_bench.everything()
     with pytest.raises(DirectoryRefused, match="R2"):

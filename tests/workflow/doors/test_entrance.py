@@ -45,7 +45,7 @@ def test_present__under_a_new_secret_until_the_same_end(portal: Portal) -> None:
 
 @pytest.mark.rule("R2", "R73")
 def test_present__as_nobody_else(portal: Portal) -> None:
-    for role in (Role.OPERATOR, Role.READER, Role.SCHEDULE):
+    for role in (Role.OPERATOR, Role.READER, Role.SCHEDULE, Role.CONNECTOR):
         with pytest.raises(NotAllowed):
             portal.installed.entrance.present(UNKNOWN, portal.secret(UNKNOWN), "Claire Martin", role)
 

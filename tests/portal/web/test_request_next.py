@@ -1,0 +1,90 @@
+"""« Suivante » means the next of the list that the operator came from, whichever filters and order it had."""
+
+import re
+from html import unescape
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.kit.html_forms import form_to, send
+from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal
+from workflow.reading.ordering import Order
+
+PLACE = "/rectorat/demandes/"
+CODE = "Zq93Kx71"
+NARROWED = "/rectorat?etat=demandee&departement=31"
+
+
+def links(client: TestClient, address: str) -> dict[str, str]:
+    """The requests that a page leads to, in its order, each with its address there."""
+    page = unescape(client.get(address).text)
+    return {one[1]: one[0] for one in re.findall(rf'href="({PLACE}(ODA-\d{{4}}-\d{{5}})[^"]*)"', page)}
+
+
+def issued(client: TestClient, address: str) -> str:
+    """Issue the code of the request at that address; the page that it leads to."""
+    return unescape(send(client, form_to(client.get(address), address.rpartition("/")[2].replace("?", "/emettre?")),
+                         code=CODE).text)  # fmt: skip
+
+
+@pytest.mark.rule("R39")
+def test_next__is_of_the_same_list_until_its_end_then_leads_back_to_it(portal: Portal) -> None:
+    first, elsewhere, third = portal.checked(1, CHEF), portal.checked(2, OTHER_CHEF), portal.checked(3, CHEF)
+    client = portal.client(STAFF)
+    shown = links(client, NARROWED)
+    assert shown.keys() == {first, third}
+    done = issued(client, shown[first])
+    assert f"Demande suivante à émettre : {third}" in done
+    assert f'href="{shown[third]}"' in done
+    last = issued(client, shown[third])
+    assert "Demande suivante" not in last
+    assert f'<a class="fr-link" href="{NARROWED}">Retour à la liste' in last
+    assert elsewhere not in last
+
+
+@pytest.mark.rule("R2")
+def test_origin__goes_with_every_page_of_the_request(portal: Portal) -> None:
+    reference = portal.submitted()
+    client = portal.client(STAFF)
+    address = links(client, NARROWED)[reference]
+    page = unescape(client.get(address).text)
+    kept = address.partition("?")[2]
+    ways = re.findall(rf'(?:href|action)="({PLACE}{reference}[^"]*)"', page)
+    assert len(ways) > 6
+    assert [way for way in ways if kept not in way and not way.endswith(".pdf")] == []
+    sent_back = client.get(f"{PLACE}{reference}/renvoyer?motif=autre-date&{kept}")
+    assert f'action="{PLACE}{reference}/renvoyer?{kept}"' in unescape(sent_back.text)
+    assert f'href="{address}">Revenir sans rien changer' in unescape(sent_back.text)
+    refused = send(client, form_to(sent_back, f"/renvoyer?{kept}"), why="")
+    assert (refused.status_code, kept in unescape(refused.text)) == (422, True)
+
+
+@pytest.mark.parametrize("order", Order)
+def test_next__follows_the_order_of_the_list_and_begins_again(portal: Portal, order: Order) -> None:
+    for number, entrant in ((3, CHEF), (1, OTHER_CHEF), (2, CHEF)):
+        portal.checked(number, entrant)
+        portal.clock.advance(hours=1)
+    client = portal.client(STAFF)
+    shown = links(client, f"/rectorat?etat=demandee&verifications=positives&tri={order.value}")
+    one, two, three = shown
+    assert f"Demande suivante à émettre : {three}" in issued(client, shown[two])
+    assert f"Demande suivante à émettre : {one}" in issued(client, shown[three])
+
+
+def test_next__of_a_list_where_none_is_ready_leads_back_to_it(portal: Portal) -> None:
+    reference, _ = portal.checked(1), portal.checked(2)
+    client = portal.client(STAFF)
+    page = issued(client, f"{PLACE}{reference}?de=verifications%3Da-faire")
+    assert "Demande suivante" not in page
+    assert 'href="/rectorat?verifications=a-faire">Retour à la liste' in page
+
+
+@pytest.mark.parametrize("said", ["", "n%27importe", "etat%3Ddemandee", "%26%3D", "nom%3D" + "a" * 3000])
+def test_origin__what_says_nothing_is_the_usual_list(portal: Portal, said: str) -> None:
+    reference = portal.checked()
+    page = portal.client(STAFF).get(f"{PLACE}{reference}?de={said}")
+    assert page.status_code == 200
+    assert len(page.text) < 60_000
+    assert ('href="/rectorat">Demandes' in page.text) is ("nom" not in said)
+    assert "?" not in links(portal.client(STAFF), "/rectorat")[reference]
+    assert "de=" not in portal.client(CHEF).get(f"/etablissement/demandes/{reference}?de=departement%3D31").text
