@@ -25,9 +25,10 @@ def refusal(message: str, allowed: str | None = None) -> PydanticCustomError:
     return PydanticCustomError("refused", "{message}", {"message": message, "allowed": allowed})
 
 
-def refusals(found: Iterable[tuple[str, PydanticCustomError]]) -> ValidationError:
-    """Several refusals to raise at once in a validator, each with its key under the field being validated."""
-    lines = [InitErrorDetails(type=error, loc=(key,), input=None) for key, error in found]
+def refusals(found: Iterable[tuple[str | tuple[str | int, ...], PydanticCustomError]]) -> ValidationError:
+    """Several refusals to raise at once in a validator, each with its key, or path, under the field being validated."""
+    paths = ((key if isinstance(key, tuple) else (key,), error) for key, error in found)
+    lines = [InitErrorDetails(type=error, loc=path, input=None) for path, error in paths]
     return ValidationError.from_exception_data("settings", lines, hide_input=True)
 
 

@@ -7,17 +7,24 @@ from ipaddress import ip_address
 from states.french import day as french_day
 from states.school_year import EndRule, SchoolCalendar, SchoolYear, YearEnd
 from states.words import fold_mail
+from workflow.settings.days_checks import days_warnings
 from workflow.settings.model import Settings
 
 
 def check_settings(settings: Settings, today: date) -> list[str]:
     """French warnings on settings that load; ``today`` is the académie's day, on which the years in view depend."""
-    return [*_year_ends(settings, today), *_mail(settings), *_people(settings), *_shown_to_chefs(settings)]
+    running = _running_year(settings.calendar(), today)
+    return [
+        *_year_ends(settings, running),
+        *days_warnings(settings, running, today),
+        *_mail(settings),
+        *_people(settings),
+        *_shown_to_chefs(settings),
+    ]
 
 
-def _year_ends(settings: Settings, today: date) -> Iterator[str]:
+def _year_ends(settings: Settings, running: SchoolYear) -> Iterator[str]:
     calendar = settings.calendar()
-    running = _running_year(calendar, today)
     for end in (calendar.end_of(running), calendar.end_of(running.next)):
         if end.is_default:
             yield (

@@ -27,6 +27,7 @@ _MESSAGES = {
     "dict_type": _SECTION,
     "model_type": _SECTION,
     "too_short": "cette liste est vide",
+    "too_long": "cette liste est trop longue",
     "string_too_long": "ce texte est trop long",
     "greater_than_equal": "{input} est trop petit",
     "less_than_equal": "{input} est trop grand",
@@ -72,6 +73,8 @@ def _allowed(kind: str, context: dict[str, Any]) -> str | None:
         return f"{context['ge']} ou plus"
     if kind == "less_than_equal":
         return f"{context['le']} ou moins"
+    if kind == "too_long":
+        return f"{context['max_length']} valeurs au plus"
     if kind == "string_too_long":
         return f"{context['max_length']} caractères au plus"
     return None

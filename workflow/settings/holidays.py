@@ -1,13 +1,43 @@
-"""The first day of the summer holidays, from the package vacances-scolaires-france."""
+"""School holidays, from the package vacances-scolaires-france (R22, R77), which is read only when asked about a day."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import lru_cache
-from typing import Literal
+from functools import cached_property, lru_cache
+from typing import Final, Literal
 
+from states.days import Period, year_around
 from states.school_year import SchoolYear
+from workflow.settings.public_holidays import ascension
 
 Zone = Literal["A", "B", "C"]
-_FULL_SUMMER = timedelta(days=28)
+_DAY: Final = timedelta(days=1)
+_FULL_SUMMER: Final = timedelta(days=28)
+_SEASONS: Final = (
+    ((10, 1), (11, 5)), ((12, 10), (12, 31)), ((1, 25), (3, 14)), ((3, 15), (5, 10)), ((6, 15), (7, 31)),
+)  # fmt: skip
+"""When the holidays of autumn, Christmas, winter, spring and summer begin, in every zone."""
+_SHORTEST: Final = timedelta(days=8)
+
+
+@lru_cache
+def zone_days(zone: Zone) -> frozenset[date]:
+    """Every day of school holidays that the package knows for this zone, Sundays included."""
+    from vacances_scolaires_france import SchoolHolidayDates
+
+    known = SchoolHolidayDates()
+    years = range(known.min_year, known.max_year + 1)
+    # By date, never by name: the package reads its names in the machine's encoding.
+    return frozenset(day for year in years for day in known.holidays_for_year_and_zone(year, zone))
+
+
+@lru_cache
+def zone_periods(zone: Zone) -> tuple[Period, ...]:
+    """The zone's school holidays, the earliest first: days that follow one another make one period."""
+    days = zone_days(zone)
+    firsts = sorted(day for day in days if day - _DAY not in days)
+    lasts = sorted(day for day in days if day + _DAY not in days)
+    return tuple(zip(firsts, lasts, strict=True))
 
 
 @lru_cache
@@ -16,15 +46,67 @@ def summer_starts(zone: Zone) -> dict[SchoolYear, date]:
 
     A year that it does not cover is absent: the calendar then says that its end is the default date (R22).
     """
-    from vacances_scolaires_france import SchoolHolidayDates
+    return {year_around(period[0]): period[0] for period in zone_periods(zone) if _is_summer(period)}
 
-    known = SchoolHolidayDates()
-    found = {}
-    for calendar_year in range(known.min_year, known.max_year + 1):
-        # By date, not by name: the package reads its names in the machine's encoding.
-        days = set(known.holidays_for_year_and_zone(calendar_year, zone))
-        candidates = (date(calendar_year, 6, 15) + timedelta(days=n) for n in range(50))
-        first = next((day for day in candidates if day in days), None)
-        if first and first + _FULL_SUMMER in days:
-            found[SchoolYear(calendar_year - 1)] = first
-    return found
+
+def _is_summer(period: Period) -> bool:
+    return period[0].month in (6, 7) and period[1] - period[0] >= _FULL_SUMMER
+
+
+@lru_cache
+def zone_years(zone: Zone) -> dict[SchoolYear, tuple[Period, ...]]:
+    """The zone's holidays by school year, for those alone of which the package has all five.
+
+    Past its last calendar it answers that no day is off, without a word: a year without its five is not known (R77).
+    """
+    found: dict[SchoolYear, list[Period]] = {}
+    for period in zone_periods(zone):
+        found.setdefault(year_around(period[0]), []).append(period)
+    return {year: _with_bridge(year, periods) for year, periods in found.items() if _is_whole(periods)}
+
+
+def _is_whole(periods: list[Period]) -> bool:
+    """Whether each season's holidays are there, and the summer to its end."""
+    long = [(first.month, first.day) for first, last in periods if last - first >= _SHORTEST]
+    to_its_end = any(_is_summer(period) and (period[1].month, period[1].day) >= (8, 20) for period in periods)
+    return to_its_end and all(any(first <= begins <= last for begins in long) for first, last in _SEASONS)
+
+
+def _with_bridge(year: SchoolYear, periods: list[Period]) -> tuple[Period, ...]:
+    """The package forgets some years' Friday after the Ascension (2024 to 2026), off in every calendar since 2016."""
+    thursday = ascension(year.end_year)
+    if any(first <= thursday + _DAY <= last for first, last in periods):
+        return tuple(periods)
+    return tuple(sorted([*periods, (thursday, thursday + 2 * _DAY)]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownHolidays(Mapping[SchoolYear, tuple[Period, ...]]):
+    """The school holidays of every year that is known: those given, else the zone's.
+
+    ``rentrees``, the pupils' returns of the settings, tell to the day when the summer of a zone ends; they change
+    nothing of a year that is given.
+    """
+
+    zone: Zone | None = None
+    rentrees: Mapping[SchoolYear, date] = field(default_factory=dict)
+    given: Mapping[SchoolYear, tuple[Period, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def _zone(self) -> dict[SchoolYear, tuple[Period, ...]]:
+        known = zone_years(self.zone) if self.zone else {}
+        return {year: self._until_the_return(year, periods) for year, periods in known.items()}
+
+    def _until_the_return(self, year: SchoolYear, periods: tuple[Period, ...]) -> tuple[Period, ...]:
+        if (back := self.rentrees.get(year.next)) is None:
+            return periods
+        return tuple((period[0], back - _DAY) if _is_summer(period) else period for period in periods)
+
+    def __getitem__(self, year: SchoolYear) -> tuple[Period, ...]:
+        return self.given[year] if year in self.given else self._zone[year]
+
+    def __iter__(self) -> Iterator[SchoolYear]:
+        return iter(sorted({*self.given, *self._zone}))
+
+    def __len__(self) -> int:
+        return len({*self.given, *self._zone})

@@ -1,37 +1,32 @@
 """The whole of ``config.yaml``, section by section."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from notifications.settings import MailSettings, Section, refusal
+from states.days import SchoolDays
 from states.school_year import EndRule, SchoolCalendar
 from workflow.settings import options
 from workflow.settings.academie import AcademieSettings
 from workflow.settings.database import DatabaseSettings
+from workflow.settings.dates import Timezone, month_day
+from workflow.settings.days_off import HolidaysSettings, school_days
 from workflow.settings.holidays import summer_starts
 from workflow.settings.people import PeopleSettings
 from workflow.settings.portal import PortalSettings
-from workflow.settings.school_year import END_RULES, CampaignSettings, SchoolYearSettings, month_day
-
-
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise refusal(f"« {name} » n'est pas un fuseau horaire", "par exemple Europe/Paris ou Indian/Reunion") from None
-    return name
+from workflow.settings.reminders import RemindersSettings
+from workflow.settings.removals import RemovalsSettings
+from workflow.settings.school_year import END_RULES, CampaignSettings, SchoolYearSettings
 
 
 class Settings(Section):
     """What an académie decides; immutable. Made by ``load_settings``, or from plain values in a test."""
 
     academie: AcademieSettings = Field(description="L'académie que ce service dessert.")
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
-        "Europe/Paris", description="Fuseau dans lequel une journée finit (R23)."
-    )
+    timezone: Timezone = Field("Europe/Paris", description="Fuseau dans lequel une journée finit (R23).")
     database: DatabaseSettings = Field(default_factory=DatabaseSettings, description="La base de données.")
     secrets: options.SecretsSettings = Field(
         default_factory=options.SecretsSettings, description="Où sont les secrets ; aucun n'est dans ce fichier."
@@ -42,7 +37,14 @@ class Settings(Section):
     )
     campaign: CampaignSettings = Field(default_factory=CampaignSettings, description="La campagne de déclaration.")
     school_year: SchoolYearSettings = Field(
-        default_factory=SchoolYearSettings, description="La fin de l'année scolaire (R22)."
+        default_factory=SchoolYearSettings, description="La fin de l'année scolaire et ses annonces (R22, R78)."
+    )
+    holidays: HolidaysSettings = Field(
+        default_factory=HolidaysSettings, description="Les vacances scolaires et les jours chômés (R77)."
+    )
+    reminders: RemindersSettings = Field(default_factory=RemindersSettings, description="Les rappels (R79).")
+    removals: RemovalsSettings = Field(
+        default_factory=RemovalsSettings, description="Les retraits à faire sur le serveur ODA."
     )
     drane: options.DraneSettings = Field(
         default_factory=options.DraneSettings, description="La déclaration du RUPN auprès de la DRANE (R25)."
@@ -134,3 +136,8 @@ class Settings(Section):
             summer_starts=dict(summer_starts(zone)) if zone and rule is EndRule.SUMMER_START else {},
             campaign_opens=month_day(self.campaign.opens),
         )
+
+    def school_days(self) -> SchoolDays:
+        """The académie's days off under these settings (R77)."""
+        academie = self.academie
+        return school_days(self.holidays, academie.departements, academie.zone, self.school_year.rentree_dates)

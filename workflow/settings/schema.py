@@ -25,7 +25,7 @@ def schema_text() -> str:
         # The class's name and its English docstring: the field that holds the section describes it in French.
         section.pop("title", None)
         section.pop("description", None)
-        for name, key in section["properties"].items():
+        for name, key in section.get("properties", {}).items():  # an enumeration has none
             _as_loaded(key, required=name in section.get("required", ()))
     header = {"$schema": GenerateJsonSchema.schema_dialect, "title": TITLE, "description": DESCRIPTION}
     return json.dumps(header | schema, ensure_ascii=False, indent=2) + "\n"

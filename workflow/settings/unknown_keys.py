@@ -11,7 +11,7 @@ from workflow.settings.nodes import KeyPath
 from workflow.settings.secrets import environment_name
 
 _SECRET = re.compile(r"pass|mot_?de_?passe|\bmdp|secret|token|jeton|cl[eé]|(^|[_-])(key|pin|pwd|mdp)$", re.IGNORECASE)
-_SECRET_OF = {"mail": "smtp-password", "database": "database-password"}
+_SECRET_OF = {"mail": "smtp-password", "database": "database-password", "removals": "connector-key"}
 
 
 def unknown_key(path: KeyPath, value: object) -> str:
@@ -41,14 +41,15 @@ def _secret_elsewhere(path: KeyPath) -> str:
 def _section_at(path: KeyPath) -> type[Section]:
     section: type[Section] = Settings
     for part in path:
-        if isinstance(part, str):
-            section = _section_of(section.model_fields[part].annotation) or section
+        if part in section.model_fields:  # else it is the index of a list, or a year
+            section = _section_of(section.model_fields[str(part)].annotation) or section
     return section
 
 
 def _section_of(annotation: object) -> type[Section] | None:
-    candidates = (annotation, *get_args(annotation))
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), None)
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _section_of(inner))), None)
 
 
 def _every_key(section: type[Section], prefix: str = "") -> Iterator[str]:

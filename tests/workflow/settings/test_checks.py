@@ -46,7 +46,7 @@ def test_default_date__of_the_running_year_and_the_next(tmp_path: Path, today: d
 def test_default_date__says_which_line_to_add(tmp_path: Path) -> None:
     (said,) = warnings(tmp_path, QUIET.replace(YEARS, "school_year: {rentree_dates: {2027-2028: 2027-09-01}}\n"))
     assert said.endswith("donner la rentrée des élèves dans school_year.rentree_dates (2028-2029: …)")
-    (said, _) = warnings(tmp_path, QUIET.replace(YEARS, "school_year: {end: summer_start}\n"), today=date(2050, 1, 1))
+    said, *_ = warnings(tmp_path, QUIET.replace(YEARS, "school_year: {end: summer_start}\n"), today=date(2050, 1, 1))
     assert "l'été 2050 de la zone C n'est pas connu" in said
     assert "school_year.end_dates (2049-2050: …)" in said
 
