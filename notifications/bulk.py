@@ -1,18 +1,18 @@
-"""Many rows in one prepared statement, compiled once: what SQLAlchemy does for each row is done for the statement.
+"""Many rows in one statement, compiled once: what SQLAlchemy does for each row is done for the statement.
 
 The statements and the columns' types are SQLAlchemy's own; only its walk over every parameter of every row is
 skipped, which for a year's end costs as much as the writing itself (``./run bench sweep``).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, bindparam, insert, update
 from sqlalchemy.sql.compiler import SQLCompiler
 
-Row = dict[str, Any]
-Processor = Callable[[Any], Any]
+from notifications import bulk_arrays
+from notifications.bulk_arrays import Row, converted
 
 
 class _Compiled:
@@ -27,17 +27,10 @@ class _Compiled:
 
     def rows(self, rows: Sequence[Row]) -> list[Any]:
         """The values of each row in the driver's form."""
-        columns = [self._column(name, [row[name] for row in rows]) for name in self._names]
+        columns = [converted(self._processors.get(name), [row[name] for row in rows]) for name in self._names]
         if self._positional:
             return list(zip(*columns, strict=True))
         return [dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-    def _column(self, name: str, values: list[Any]) -> list[Any]:
-        process = self._processors.get(name)
-        if process is None:
-            return values
-        seen: dict[Any, Any] = {}
-        return [seen[v] if v in seen else seen.setdefault(v, process(v)) for v in values]
 
 
 @lru_cache(maxsize=256)
@@ -56,7 +49,10 @@ def _update(table: Table, keys: tuple[str, ...], columns: tuple[str, ...], diale
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows that all have the same columns; a column left out takes the database's default."""
-    if rows:
+    if _as_arrays(connection, rows):
+        arrays = bulk_arrays.insertion(table, tuple(rows[0]), connection.dialect)
+        connection.exec_driver_sql(arrays.text, arrays.arrays(rows))
+    elif rows:
         statement = _insert(table, tuple(rows[0]), connection.dialect)
         connection.exec_driver_sql(statement.text, statement.rows(rows))
 
@@ -67,5 +63,12 @@ def update_rows(
     """Update ``columns`` of the rows found by ``keys`` (given as ``b_<key>``); returns how many were found."""
     if not rows:
         return 0
+    if _as_arrays(connection, rows):
+        arrays = bulk_arrays.change(table, keys, columns, connection.dialect)
+        return connection.exec_driver_sql(arrays.text, arrays.arrays(rows)).rowcount
     statement = _update(table, keys, columns, connection.dialect)
     return connection.exec_driver_sql(statement.text, statement.rows(rows)).rowcount
+
+
+def _as_arrays(connection: Connection, rows: Sequence[Row]) -> bool:
+    return len(rows) >= bulk_arrays.FROM and connection.dialect.name == "postgresql"
