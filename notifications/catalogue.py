@@ -112,6 +112,7 @@ CATALOGUE: Final[dict[Kind, Entry]] = {
         _E(Kind.YEAR_END_REPORT, contexts.YearEndReport, _OPERATORS, _LONG),
         _E(Kind.BRAKE_ALERT, contexts.BrakeAlert, _OPERATORS, _LONG),
         _E(Kind.MAIL_UNDELIVERABLE, contexts.MailUndeliverable, _OPERATORS),
+        _E(Kind.CLOCK_ALERT, contexts.ClockAlert, _OPERATORS),
         _E(Kind.SIGN_IN, contexts.SignIn, lifetime=timedelta(minutes=30)),
         _E(Kind.SIGN_IN_RECTORAT, contexts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
     )

@@ -239,12 +239,52 @@ class Late:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LateGroup:
+    """What is late in one way: ``total`` may be more than the ones listed, and 1,001 stands for more than 1,000."""
+
+    total: int = 0
+    requests: tuple[Late, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldEnd:
+    """A year's end that waits for an operator; ``why`` is a French clause without a full stop (R52)."""
+
+    year: Year
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LateDigest:
-    """``total`` may be more than the ones listed."""
+    """All that is late on a day (R80); ``total`` and ``requests`` are of those that wait for the rectorat.
+
+    ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
+    ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
+    those that their clock stopped. A digest of before those were counted has none of them.
+    """
 
     on: date
     total: int
     requests: tuple[Late, ...]
+    stalled: LateGroup = LateGroup()
+    not_handed: LateGroup = LateGroup()
+    undelivered: LateGroup = LateGroup()
+    reports: LateGroup = LateGroup()
+    removals: LateGroup = LateGroup()
+    removals_open: int = 0
+    held: tuple[HeldEnd, ...] = ()
+    machines: tuple[str, ...] = ()
+
+    @property
+    def to_handle(self) -> LateGroup:
+        """The requests that wait for the rectorat, as the other groups are."""
+        return LateGroup(total=self.total, requests=self.requests)
+
+    @property
+    def points(self) -> int:
+        """How many kinds of things are late; when none is, there is nothing to write."""
+        groups = (self.to_handle, self.stalled, self.not_handed, self.undelivered, self.reports, self.removals)
+        return sum(bool(one.total) for one in groups) + len(self.held) + len(self.machines)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -281,6 +321,19 @@ class BrakeAlert:
     year: Year
     requests: int
     why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClockAlert:
+    """A machine that stopped acting (R82): its name, ``gap`` between its clock and the database's, ``since`` when.
+
+    ``gap`` and ``since`` are in words; ``ahead``: its clock is fast, else slow.
+    """
+
+    machine: str
+    gap: str
+    ahead: bool
+    since: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,11 +50,13 @@ def enqueue(
     new, born_dead = 0, []
     for draft in drafts:
         row = _row(_numbered(draft, numbers), now, here, seals or {})
-        if draft.recipient and not draft.dedupe_key:
+        alike = not waiting or (waiting[0]["dedupe_key"] is None) == (draft.dedupe_key is None)
+        if not (draft.recipient and alike):
+            new += _insert_all(connection, waiting)  # so that the mails are numbered in the order of the drafts
+            waiting = []
+        if draft.recipient:
             waiting.append(row)
             continue
-        new += _insert_all(connection, waiting)  # so that the mails are numbered in the order of the drafts
-        waiting = []
         mail = _insert_one(connection, row)
         new += mail is not None
         if mail and not draft.recipient:
@@ -64,6 +66,10 @@ def enqueue(
 
 
 def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert rows that all have a dedupe key, or none; returns how many are new."""
+    if rows and rows[0]["dedupe_key"] is not None:
+        statement = _unless_known(connection).returning(MAILS.c.id)
+        return sum(len(connection.execute(statement, batch).all()) for batch in in_batches(rows))
     for batch in in_batches(rows):
         insert_rows(connection, MAILS, batch)
     return len(rows)
@@ -71,10 +77,14 @@ def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
 
 def _insert_one(connection: Connection, row: dict[str, Any]) -> Mail | None:
     """Insert a row, unless its dedupe key is known."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(MAILS).values(row).on_conflict_do_nothing(index_elements=["dedupe_key"])
-    added = connection.execute(statement.returning(*COLUMNS)).one_or_none()
+    added = connection.execute(_unless_known(connection).values(row).returning(*COLUMNS)).one_or_none()
     return read(added) if added else None
+
+
+def _unless_known(connection: Connection) -> Any:
+    """An insertion that leaves out what another one, perhaps of another node, has stored under the same key."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(MAILS).on_conflict_do_nothing(index_elements=["dedupe_key"])
 
 
 def _numbered(draft: Draft, numbers: Mapping[int, int]) -> Draft:

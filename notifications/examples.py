@@ -52,6 +52,16 @@ LATE: Final = (
     c.Late(reference="ODA-2027-00042", establishment=PLACE, state=State.REQUESTED, since=date(2026, 10, 1)),
     c.Late(reference="ODA-2027-00007", establishment=OTHER_PLACE, state=State.REQUESTED, since=date(2026, 10, 12)),
 )
+STALLED: Final = (
+    c.Late(reference="ODA-2027-00012", establishment=PLACE, state=State.DELEGATED, since=date(2026, 9, 4)),
+)
+NOT_HANDED: Final = (
+    c.Late(reference="ODA-2027-00003", establishment=OTHER_PLACE, state=State.CODE_ISSUED, since=date(2026, 9, 24)),
+)
+REMOVALS: Final = (
+    c.Late(reference="ODA-2026-00101", establishment=PLACE, state=State.REVOKED, since=date(2026, 9, 1)),
+)
+ENDED: Final = c.Year(label="2025-2026", last_day=date(2026, 8, 31))
 UNTIL: Final = "14 septembre 2026 à 10 h 30"
 _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
 
@@ -186,7 +196,22 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         c.ChangeDue(**STEP, number=2, change=Change.DEPARTURE, effective_on=date(2027, 3, 1)),
     ),
     "late_digest_one": (Kind.LATE_DIGEST, c.LateDigest(on=date(2026, 11, 2), total=1, requests=LATE[:1])),
-    "late_digest_two": (Kind.LATE_DIGEST, c.LateDigest(on=date(2026, 11, 2), total=5, requests=LATE)),
+    "late_digest_two": (
+        Kind.LATE_DIGEST,
+        c.LateDigest(
+            on=date(2026, 11, 2),
+            total=5,
+            requests=LATE,
+            stalled=c.LateGroup(total=1, requests=STALLED),
+            not_handed=c.LateGroup(total=1, requests=NOT_HANDED),
+            undelivered=c.LateGroup(total=1, requests=NOT_HANDED),
+            reports=c.LateGroup(total=2, requests=(*NOT_HANDED, *STALLED)),
+            removals=c.LateGroup(total=1001, requests=REMOVALS),
+            removals_open=1204,
+            held=(c.HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
+            machines=("oda-2",),
+        ),
+    ),
     "year_end_report": (
         Kind.YEAR_END_REPORT,
         c.YearEndReport(
@@ -209,6 +234,14 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "brake_alert": (
         Kind.BRAKE_ALERT,
         c.BrakeAlert(year=YEAR, requests=812, why=Hold.ABSENCE.label),
+    ),
+    "clock_alert": (
+        Kind.CLOCK_ALERT,
+        c.ClockAlert(machine="oda-2", gap="12 minutes", ahead=True, since=UNTIL),
+    ),
+    "clock_alert_behind": (
+        Kind.CLOCK_ALERT,
+        c.ClockAlert(machine="oda-2", gap="90 secondes", ahead=False, since=UNTIL),
     ),
     "mail_undeliverable": (
         Kind.MAIL_UNDELIVERABLE,

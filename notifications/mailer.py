@@ -1,7 +1,7 @@
 """The mail room's door: what follows from accepted decisions, in the caller's transaction (R55)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -125,6 +125,11 @@ class Mailer:
     def brake_alert(self, year_end: YearEnd, *, requests: int, why: str) -> Draft:
         """The alert of a year's end held back (R52); ``why`` is a French clause without a full stop."""
         return reports.brake_alert(self.settings.operators_mailbox, year_end, requests=requests, why=why)
+
+    def clock_alert(self, machine: str, skew: timedelta, since: datetime) -> Draft:
+        """The alert of a machine whose clock is off (R82); ``skew`` is positive when its clock is fast."""
+        timezone = self.surroundings.timezone
+        return reports.clock_alert(self.settings.operators_mailbox, machine, skew, since, timezone)
 
     def mail_dead_alert(self, mail: Mail) -> Draft | None:
         """The alert of a dead mail (R58); None when it was itself for the operators."""

@@ -1,7 +1,7 @@
 """Which mails follow from what was accepted (R55): pure, the catalogue of who is told what as one table."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from notifications import facts_of
@@ -11,6 +11,7 @@ from notifications.mail import Draft
 from notifications.surroundings import Surroundings
 from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind
 from states.case import OpenRemoval
+from states.facts import Request
 from states.happening import Happening
 from states.school_year import SchoolYear
 from states.vocabulary import Trigger
@@ -75,25 +76,7 @@ class Planner:
                       reference=reference)  # fmt: skip
         yield draft
         if not mailbox:
-            yield self._no_mailbox(happening, draft)
-
-    def _no_mailbox(self, happening: Happening, lost: Draft) -> Draft:
-        """The operators' task when nobody can be written to (R15)."""
-        kind = lost.kind
-        task = self._to_operators(
-            happening,
-            Kind.MAIL_UNDELIVERABLE,
-            lambda *_: MailUndeliverable(
-                mail=None,
-                title=kind.label,
-                establishment=facts_of.place(happening.establishment),
-                reference=happening.request.reference,
-                recipient="",
-                fault=Fault.NO_MAILBOX.label,
-                code_lost=kind in CODE_KINDS,
-            ),
-        )
-        return replace(task, about=lost)
+            yield not_written(self.operators, draft)
 
     def _to_operators(self, happening: Happening, kind: Kind, facts: Facts) -> Draft:
         request = happening.request
@@ -110,16 +93,38 @@ class Planner:
             context=YearEnded(
                 establishment=facts_of.place(first.establishment),
                 year=facts_of.year(first.year_end),
-                rupns=tuple(_ended(happening) for happening in together),
+                rupns=tuple(ended(happening.decision.request) for happening in together),
             ),
         )
 
 
-def _ended(happening: Happening) -> Ended:
-    request = happening.decision.request
+def ended(request: Request) -> Ended:
+    """One RUPN among those of a year that ends."""
     return Ended(
         rupn=facts_of.person(request),
         reference=request.reference,
         had_key=request.has_key,
         delegated=request.delegated_on is not None,
+    )
+
+
+def not_written(operators: str, lost: Draft) -> Draft:
+    """The operators' task when an establishment cannot be written to: the mail ``lost`` has no recipient (R15)."""
+    return Draft(
+        kind=Kind.MAIL_UNDELIVERABLE,
+        audience=Audience.OPERATORS,
+        recipient=operators,
+        uai=lost.uai,
+        reference=lost.reference,
+        dedupe_key=f"{lost.dedupe_key}:no-mailbox" if lost.dedupe_key else None,
+        about=lost,
+        context=MailUndeliverable(
+            mail=None,
+            title=lost.kind.label,
+            establishment=lost.context.establishment,
+            reference=lost.reference,
+            recipient="",
+            fault=Fault.NO_MAILBOX.label,
+            code_lost=lost.kind in CODE_KINDS,
+        ),
     )

@@ -4,8 +4,18 @@ from collections.abc import Iterable, Iterator
 
 from notifications import reference_words as words
 from notifications.catalogue import CATALOGUE, template_of
-from notifications.reference_intro import INTRODUCTION, PAPERS
-from notifications.reference_names import Known, choices_of, facts_of, frame, settings, shared
+from notifications.exports import Removal
+from notifications.reference_intro import EXPORTS, INTRODUCTION, PAPERS
+from notifications.reference_names import (
+    Known,
+    choices_in,
+    choices_of,
+    facts_of,
+    frame,
+    of_export,
+    settings,
+    shared,
+)
 from notifications.reference_uses import kind_of, papers_with, title_of, users_of
 from notifications.vocabulary import AnyKind, Audience, Kind, Unstored
 from notifications.wordings import own_names
@@ -17,7 +27,10 @@ _HEADINGS = "| on écrit | type | sens | exemple |\n|---|---|---|---|"
 def reference_text() -> str:
     """The whole document; a test compares it with the file."""
     return (
-        "\n".join([INTRODUCTION, *_common(), *_mails(), *_shared_templates(), PAPERS, *_papers()]).rstrip("\n") + "\n"
+        "\n".join(
+            [INTRODUCTION, *_common(), *_mails(), *_shared_templates(), PAPERS, *_papers(), EXPORTS, *_exports()]
+        ).rstrip("\n")
+        + "\n"
     )
 
 
@@ -87,6 +100,13 @@ def _papers() -> Iterator[str]:
         if name.startswith("papers/"):
             kinds = french.listing([kind.value for kind in papers_with(name)])
             yield f"| `{name}` | {title_of(name)} | {kinds} |"
+
+
+def _exports() -> Iterator[str]:
+    yield from _table(of_export())
+    for name, values in choices_in(Removal).items():
+        told = ", ".join(f'"{one.value}" ({one.label})' for one in values)
+        yield f"\nValeurs de `{{{{ one.{name} }}}}` : {told}."
 
 
 def _table(rows: Iterable[Known]) -> Iterator[str]:

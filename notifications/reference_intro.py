@@ -72,3 +72,23 @@ Les documents sont des modèles typst, compilés sans accès au disque ni au ré
 décrites au début de son modèle. La première ligne de la charte porte sa version, qui est celle du réglage
 `charter.version`. Chaque modèle remplacé est compilé au démarrage avec tous les exemples.
 """
+
+EXPORTS: Final = """
+## L'export des retraits
+
+Le fichier que donnent « Exporter la liste » et `oda removal export` est fait par un modèle, `exports/removals.j2`, qui
+se remplace comme les autres : y mettre la forme qu'attend la console du serveur ODA. Il écrit ce qu'on y lit, tel quel,
+sans espaces insécables ni mise en page ; ce qu'il y a à faire est celui de l'instant de l'export (R48). Le nom du
+fichier, son codage et ses fins de ligne sont des réglages (`removals.export`).
+
+```sh
+mkdir -p modeles/exports
+oda mail templates removals --source > modeles/exports/removals.j2
+oda removal export --example
+```
+
+La dernière commande l'essaie sur des exemples, sans base de données. Rien n'est protégé de soi-même : passer chaque
+texte par `csv` dans un CSV, par `tojson` dans du JSON, par `e` dans du XML. La liste peut être longue : elle se
+parcourt par `{% for one in lines %}`, sans que rien dise d'avance combien elle a de lignes. Une instruction qui finit
+une ligne en mange la fin : l'écrire `{% endif +%}` pour la garder. Il connaît :
+"""

@@ -1,15 +1,17 @@
 """What the template of a mail may use, name by name, with its type, its meaning and an example (R68)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import date
 from enum import Enum
 from types import NoneType
 from typing import Any, Final, get_args, get_origin
 
+from notifications import exports
 from notifications import reference_words as words
 from notifications.catalogue import facts_class
 from notifications.examples import DOCUMENTED, SURROUNDINGS, examples_of
+from notifications.examples_exports import DAY, REMOVALS
 from notifications.surroundings import Surroundings
 from notifications.vocabulary import AnyKind, Kind
 from notifications.wordings_types import FRAME_NAMES, item, members, plain
@@ -55,6 +57,14 @@ def frame() -> list[Known]:
             for name in FRAME_NAMES]  # fmt: skip
 
 
+def of_export() -> list[Known]:
+    """What the export of removals is given; the settings are those of every mail."""
+    given = {"lines": "liste de fiches", "today": _PLAIN[date], "here": "fiche"}
+    told = {name: Known(name=name, type=kind, meaning=words.EXPORT[name], example="") for name, kind in given.items()}
+    told["today"] = replace(told["today"], example=french.day(DAY))
+    return [told["lines"], *_of_record(exports.Removal, "one.", list(REMOVALS), "lines"), told["today"], told["here"]]
+
+
 def shared() -> dict[str, list[Known]]:
     """The records that most mails have, each under the name by which they have it."""
     told = facts_of(Kind.DECLARED)
@@ -95,7 +105,12 @@ def type_in_french(hint: Any) -> str:
 
 def choices_of(kind: AnyKind) -> dict[str, tuple[Labelled, ...]]:
     """The values that the closed lists of a mail may have, to be compared with ``==``."""
-    closed = {name: plain(hint) for name, hint in members(facts_class(kind)).items()}
+    return choices_in(facts_class(kind))
+
+
+def choices_in(record: Any) -> dict[str, tuple[Labelled, ...]]:
+    """The same for any record."""
+    closed = {name: plain(hint) for name, hint in members(record).items()}
     return {name: tuple(one) for name, one in closed.items() if isinstance(one, type) and issubclass(one, Labelled)}
 
 

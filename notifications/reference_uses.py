@@ -14,7 +14,7 @@ from notifications.wordings_chain import Shelf
 from notifications.wordings_types import names_of
 from notifications.wordings_walk import Walk
 
-_SHORT = (("mails/", ".j2"), ("mails/", ".html.j2"), ("mails/parts/", ".j2"), ("papers/", ".typ"))
+_SHORT = (("mails/", ".j2"), ("mails/", ".html.j2"), ("mails/parts/", ".j2"), ("exports/", ".j2"), ("papers/", ".typ"))
 
 
 def title_of(name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from notifications import contexts as c
+from notifications import exports
 from notifications.surroundings import Document, Link, Surroundings
 from notifications.vocabulary import Kind, Unstored
 
@@ -15,9 +16,11 @@ TITLES: Final[Mapping[str, str]] = {
     "mails/parts/documentation.j2": "morceau : la documentation, en liens et en pièces jointes",
     "mails/parts/handover.j2": "morceau : le code et sa remise en main propre",
     "mails/parts/remove_delegation.j2": "morceau : délégation à retirer dans DelegCE",
+    "mails/parts/late.j2": "morceau : des demandes en retard, les plus anciennes nommées",
     "mails/parts/rupns.j2": "morceau : liste des RUPN",
     "mails/parts/sign_in.j2": "morceau : le lien de connexion et sa durée",
     "mails/parts/year.j2": "morceau : l'année scolaire et son dernier jour",
+    "exports/removals.j2": "export : les retraits à faire sur le serveur ODA",
     "papers/charter.typ": "document : charte à signer",
     "papers/common.typ": "document : mise en page commune",
     "papers/handover_slip.typ": "document : bordereau de remise",
@@ -47,6 +50,13 @@ FRAME: Final = {
 }
 """What the HTML page is given."""
 
+EXPORT: Final = {
+    "lines": "les retraits à faire, dans l'ordre des références",
+    "today": "le jour de l'export",
+    "here": "les réglages de l'académie",
+}
+"""What an export is given."""
+
 FILTERS: Final = {
     "day": ("une date en toutes lettres", "{{ year.last_day|day }}"),
     "plural": ("un nombre et son nom, accordé ; le pluriel se donne s'il n'est pas en s",
@@ -54,6 +64,10 @@ FILTERS: Final = {
     "listing": ("une liste en une phrase : a, b et c", "{{ kept_for|listing }}"),
     "de": ("« de » devant un nom, élidé s'il le faut", "{{ here.academie|de }}"),
     "lower_first": ("la première lettre en minuscule", "{{ why|lower_first }}"),
+    "short_day": ("une date en chiffres, 31/08/2027 ; rien si elle manque", "{{ year.last_day|short_day }}"),
+    "iso_day": ("une date pour un programme, 2027-08-31 ; rien si elle manque", "{{ year.last_day|iso_day }}"),
+    "csv": ("une valeur dans une case d'un fichier CSV : guillemets s'il en faut, rien qui passe pour une formule, rien"
+            " pour ce qui manque, 31/08/2027 pour une date", "{{ one.expires_on|csv }}"),
 }  # fmt: skip
 """The filters of this software, beside Jinja's own: what each gives, and how it is written."""
 
@@ -154,10 +168,25 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "state": "où en est la demande",
         "since": "depuis quel jour",
     },
+    c.LateGroup: {
+        "total": "combien, qui peut dépasser la liste ; 1 001 veut dire plus de 1 000",
+        "requests": "les plus anciennes",
+    },
+    c.HeldEnd: {"year": "l'année scolaire", "why": "pourquoi sa fin est retenue, sans point final"},
     c.LateDigest: {
-        "on": "jour de la liste",
-        "total": "nombre de demandes en retard, qui peut dépasser celui de la liste",
-        "requests": "les demandes les plus en retard",
+        "on": "jour du récapitulatif",
+        "total": "nombre de demandes à traiter en retard, qui peut dépasser celui de la liste",
+        "requests": "les demandes à traiter les plus en retard",
+        "to_handle": "les deux mêmes, en un seul groupe",
+        "stalled": "demandes qui n'avancent pas, le dernier délai de rappel passé",
+        "not_handed": "codes dont la remise n'est pas confirmée, le dernier délai de rappel passé",
+        "undelivered": "codes qui ne sont pas arrivés",
+        "reports": "signalements à régler",
+        "removals": "retraits ouverts depuis trop longtemps",
+        "removals_open": "nombre de tous les retraits ouverts",
+        "held": "fins d'année retenues",
+        "machines": "machines arrêtées par leur horloge",
+        "points": "nombre de sortes de retard",
     },
     c.DepartementCount: {
         "code": "le code du département dans l'annuaire ; parfois vide",
@@ -179,6 +208,12 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "year": "l'année scolaire retenue",
         "requests": "nombre de demandes encore en cours",
         "why": "pourquoi elle est retenue, sans point final",
+    },
+    c.ClockAlert: {
+        "machine": "le nom de la machine dont l'horloge est à corriger",
+        "gap": "de combien son horloge s'écarte de celle de la base",
+        "ahead": "son horloge avance-t-elle ? Sinon, elle retarde",
+        "since": "depuis quand la machine s'abstient, en toutes lettres",
     },
     c.MailUndeliverable: {
         "mail": "le numéro du courriel non remis, pour le renvoyer ou l'écarter",
@@ -226,6 +261,23 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
         "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
         "portal": "l'adresse du portail",
+    },
+    exports.Removal: {
+        "reference": "la référence de la demande",
+        "establishment": "l'établissement",
+        "departement": "le code du département ; parfois vide",
+        "rupn": "la personne dont les droits sont à retirer",
+        "school_year": "l'année scolaire de la demande",
+        "action": "ce qu'il y a à faire aujourd'hui",
+        "asks": "faut-il d'abord regarder si une clé a été activée ?",
+        "since": "jour depuis lequel le retrait attend",
+        "expires_on": "l'expiration enregistrée pour cette demande",
+        "new_expiry": "le dernier jour que doit porter la clé, si elle est gardée",
+        "kept_for": "les références des autres demandes qui gardent la clé ; parfois aucune",
+        "following": "celles de la même personne qui n'ont pas encore de clé ; parfois aucune",
+        "to_verify": "une de ces demandes n'est-elle de la même personne que par le nom ?",
+        "to_do": "ce qu'il y a à faire, en mots",
+        "remarks": "ce qu'il faut savoir avant de le faire ; parfois rien",
     },
 }
 """The meaning of each field and property, in the class that declares it."""

@@ -1,12 +1,14 @@
-"""The mails to the operators that follow from no single request: year end, brake, a mail that died."""
+"""The mails to the operators that follow from no single request: year end, brake, a clock, a mail that died."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
 
 from notifications import facts_of
 from notifications.catalogue import CATALOGUE
-from notifications.contexts import BrakeAlert, DepartementCount, MailUndeliverable, Place, YearEndReport
+from notifications.contexts import BrakeAlert, ClockAlert, DepartementCount, MailUndeliverable, Place, YearEndReport
 from notifications.mail import Draft, Mail
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Kind
+from states import french
 from states.facts import Establishment
 from states.school_year import YearEnd
 
@@ -57,6 +59,25 @@ def brake_alert(operators: str, year_end: YearEnd, *, requests: int, why: str) -
         recipient=operators,
         dedupe_key=f"brake:{year.label}:{year.last_day.isoformat()}:{why}",
         context=BrakeAlert(year=year, requests=requests, why=why.rstrip(" .")),
+    )
+
+
+def clock_alert(operators: str, machine: str, skew: timedelta, since: datetime, timezone: tzinfo) -> Draft:
+    """The alert of a machine that stopped acting, its clock being off (R82); at most one an hour of each machine.
+
+    ``skew`` is positive when its clock is fast; ``since`` is the instant, aware UTC, by the database's clock.
+    """
+    return Draft(
+        kind=Kind.CLOCK_ALERT,
+        audience=Audience.OPERATORS,
+        recipient=operators,
+        dedupe_key=f"clock:{machine}:{since:%Y-%m-%dT%H}",
+        context=ClockAlert(
+            machine=machine,
+            gap=french.span(abs(skew)),
+            ahead=skew > timedelta(0),
+            since=french.instant(since, timezone),
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Everything that is wrong with the académie's templates, before any mail leaves (R68)."""
+"""Everything that is wrong with the académie's templates, before any mail or export leaves (R68)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from jinja2 import TemplateSyntaxError, nodes
 
 from notifications.catalogue import template_of
+from notifications.exports import NAMES, REMOVALS
 from notifications.rendering import FRAME
 from notifications.surroundings import Surroundings
 from notifications.vocabulary import AnyKind, Kind, Unstored
 from notifications.wordings import Wordings
 from notifications.wordings_chain import Shelf
+from notifications.wordings_exports import export_findings
 from notifications.wordings_finding import Finding
 from notifications.wordings_folder import TemplateProblem
 from notifications.wordings_french import suggestion, syntax_problem
@@ -28,8 +30,8 @@ def problems(
 ) -> list[TemplateProblem]:
     """What is wrong with the templates that replace others, by file and line; empty without a folder.
 
-    Files out of place, syntax, names unknown to the mail, and what fails with the examples. ``paper_problems`` tells
-    of the papers.
+    Files out of place, syntax, names unknown to the mail or to the export, and what fails with the examples.
+    ``paper_problems`` tells of the papers.
     """
     replaced = [name for name in wordings.overridden() if name.endswith(_JINJA)]
     found = list(wordings.folder_problems)
@@ -56,13 +58,15 @@ class _Check:
         for kind, walk in walks.items():
             for finding in walk.found:
                 self._keep(finding, kind)
-        for finding in (*frame.found, *self._bare_frame()):
+        export = Walk(self._shelf, REMOVALS, NAMES)
+        for finding in (*frame.found, *self._bare_frame(), *export.found):
             self._keep(finding, None)
         broken = {one.template for one in (*misspelt, *self._kinds) if one in misspelt or one.line is None}
         told: dict[tuple[str, int | None], list[TemplateProblem]] = {}
         for finding in self._kinds:
             told.setdefault((finding.template, finding.line), []).append(self._problem(finding))
-        for finding in (*misspelt, *self._failures(walks, frame.used, broken)):
+        failures = (*self._failures(walks, frame.used, broken), *self._failed_export(export.used, broken))
+        for finding in (*misspelt, *failures):
             told.setdefault((finding.template, finding.line), [self._problem(finding)])  # the first that is found there
         return [problem for problems in told.values() for problem in problems]
 
@@ -92,6 +96,10 @@ class _Check:
             used = walk.used | frame | {template_of(kind), FRAME}
             if used & self._replaced and not used & broken:
                 yield from trial.findings(kind, used)
+
+    def _failed_export(self, used: set[str], broken: set[str]) -> Iterator[Finding]:
+        if used & self._replaced and not used & broken:
+            yield from export_findings(self._wordings, self._here)
 
     def _problem(self, finding: Finding) -> TemplateProblem:
         kinds = [kind.value for kind in self._kinds.get(finding, ())]

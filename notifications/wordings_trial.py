@@ -1,6 +1,6 @@
 """Every example of a mail made with the académie's templates: what fails is told with its file and line (R68)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Final
 
@@ -37,7 +37,7 @@ class Trial:
 
     def _told(self, error: Exception, kind: AnyKind, example: str, used: set[str]) -> Finding:
         cause = error.__cause__ or error
-        place = self._place(cause)
+        place = place_of(cause, self._names)
         culprit = self._culprit(kind, used)
         if isinstance(cause, Unrenderable):  # made, but not as it must be: no line is at fault more than another
             must = _FRAME_MUST if culprit == FRAME else _must(kind)
@@ -45,22 +45,23 @@ class Trial:
         template, line = place or (culprit, None)
         return Finding(template, line, trial_problem(cause, example))
 
-    def _place(self, error: BaseException) -> tuple[str, int] | None:
-        """The académie's template, and its line, where it happened."""
-        if isinstance(error, TemplateSyntaxError) and error.filename in self._names:
-            return self._names[error.filename], error.lineno
-        found = None
-        trace: TracebackType | None = error.__traceback__
-        while trace:
-            if name := self._names.get(trace.tb_frame.f_code.co_filename):
-                found = name, trace.tb_lineno
-            trace = trace.tb_next
-        return found
-
     def _culprit(self, kind: AnyKind, used: set[str]) -> str:
         own = template_of(kind)
         replaced = set(self._names.values()) & used
         return own if own in replaced or not replaced else min(replaced)
+
+
+def place_of(error: BaseException, names: Mapping[str, str]) -> tuple[str, int] | None:
+    """The académie's template, and its line, where it happened; ``names`` are its templates' by their path."""
+    if isinstance(error, TemplateSyntaxError) and error.filename and error.filename in names:
+        return names[error.filename], error.lineno
+    found = None
+    trace: TracebackType | None = error.__traceback__
+    while trace:
+        if name := names.get(trace.tb_frame.f_code.co_filename):
+            found = name, trace.tb_lineno
+        trace = trace.tb_next
+    return found
 
 
 _FRAME_MUST: Final = "il faut « {{ content }} » une seule fois : le texte du courriel, et le code qu'il porte"

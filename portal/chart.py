@@ -17,6 +17,7 @@ LEGEND: Final = {
     Role.CHEF: "le chef d'établissement, ou son adjoint",
     Role.OPERATOR: "un opérateur du rectorat",
     Role.SCHEDULE: "l'échéancier, de lui-même",
+    Role.CONNECTOR: "le connecteur du serveur ODA, de lui-même",
 }
 
 ANYWHERE: Final = tuple(row for row in TABLE if {(state, state) for state in LIVE_STATES} <= set(row.arrows))

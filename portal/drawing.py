@@ -19,6 +19,7 @@ _MARKS: Final = {
     Role.CHEF: '<circle cx="8" cy="0" r="8" fill="#000091"/>',
     Role.OPERATOR: '<rect x="0" y="-8" width="16" height="16" fill="#18753c"/>',
     Role.SCHEDULE: '<path d="M8 -9 L17 8 L-1 8 Z" fill="#b34000"/>',
+    Role.CONNECTOR: '<path d="M8 -9 L17 0 L8 9 L-1 0 Z" fill="#6e445a"/>',
 }
 
 Point = tuple[float, float]

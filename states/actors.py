@@ -7,7 +7,7 @@ from states.vocabulary import Channel, RequestedBy, Role
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """A person or the schedule, in one capacity.
+    """A person, the schedule or the connector, in one capacity.
 
     ``number`` is the only thing that the journal keeps (R64); ``establishments`` are the UAI of a chef or a
     deputy; ``name`` is what a chef gives of himself, and tells when the chef has changed (R37).

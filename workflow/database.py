@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 BUSY_SECONDS = 10
+_POOL: Final[dict[str, Any]] = {"pool_pre_ping": True, "pool_timeout": BUSY_SECONDS}
+"""A connection that a restart of the server broke is found out before it is used (R82)."""
 
 
 class DatabaseBusy(Exception):
@@ -30,6 +33,7 @@ class Database:
         self.engine = _engine(make_url(url))
         self.is_postgresql = self.engine.dialect.name == "postgresql"
         self._writer = threading.Lock()
+        self._aside = _engine(make_url(url), NullPool)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -62,6 +66,17 @@ class Database:
                 yield connection
         except DBAPIError as error:
             raise _translated(error) from error
+        except PoolTimeout as error:  # every connection of the pool is in use
+            raise DatabaseBusy from error
+
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """A connection outside the pool and outside any transaction. Raises DatabaseUnreachable."""
+        try:
+            with self._aside.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _translated(error) from error
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -73,22 +88,26 @@ def _translated(error: DBAPIError) -> Exception:
     text = str(error.orig).lower()
     if "database is locked" in text or "database table is locked" in text:
         return DatabaseBusy()
-    if isinstance(error, OperationalError) and (error.connection_invalidated or "connection" in text):
+    if error.connection_invalidated or (isinstance(error, OperationalError) and "connection" in text):
         return DatabaseUnreachable()
     if "unable to open database file" in text:
         return DatabaseUnreachable()
     return error
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, poolclass: type[Pool] = QueuePool) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
-            url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
-        )
+            url, hide_parameters=True, poolclass=poolclass,
+            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        )  # fmt: skip
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args={"connect_timeout": BUSY_SECONDS})
+    return create_engine(
+        url, hide_parameters=True, poolclass=poolclass, connect_args={"connect_timeout": BUSY_SECONDS},
+        **(_POOL if poolclass is QueuePool else {}),
+    )  # fmt: skip
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -9,7 +9,7 @@ from notifications.vocabulary import Kind
 from states.brake import Hold
 from states.facts import Establishment, Request
 from states.school_year import SchoolYear, YearEnd
-from states.vocabulary import Labelled, RemovalKind
+from states.vocabulary import Labelled, RemovalKind, State
 
 COUNTED = ("establishments", "revoked", "removals", "questions")
 COUNTED_AS = {RemovalKind.REMOVE_RIGHTS: "removals", RemovalKind.KEY_ENABLED: "questions"}
@@ -27,11 +27,13 @@ class Oddity(Labelled):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """One request that would be revoked, as it stands before; ``removal`` is the task that would be opened (R47)."""
+    """One request that would be revoked, as it stands before; ``removal`` is the task that would be opened (R47);
+    ``renewed``: its person has one for the next year in the same establishment already (R81)."""
 
     request: Request
     removal: RemovalKind | None
     oddities: tuple[Oddity, ...] = ()
+    renewed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,13 +60,16 @@ class YearSummary:
     """The counts of one year, whole once its establishments have been walked through.
 
     ``report`` is the one mail to the operators (R54); ``mails`` counts those that have somewhere to go; ``shares`` is
-    what the report counts in each département, by the names of ``DepartementCount``.
+    what the report counts in each département, by the names of ``DepartementCount``; ``renewed``: how many of its
+    requests have one for the next year already (R81).
     """
 
     end: YearEnd
     held: Held | None = None
     requests: int = 0
+    renewed: int = 0
     establishments: int = 0
+    states: Counter[State] = field(default_factory=Counter)
     departements: Counter[str] = field(default_factory=Counter)
     shares: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     removals: Counter[RemovalKind] = field(default_factory=Counter)
@@ -76,6 +81,8 @@ class YearSummary:
     def add(self, one: EstablishmentEnd) -> None:
         """Count an establishment in."""
         self.requests += len(one.requests)
+        self.renewed += sum(ending.renewed for ending in one.requests)
+        self.states.update(ending.request.state for ending in one.requests)
         self.establishments += 1
         self.departements[one.establishment.departement] += len(one.requests)
         self.removals.update(ending.removal for ending in one.requests if ending.removal)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from notifications.delivery import Dispatcher
 from notifications.mailer import Mailer
@@ -14,10 +15,12 @@ from notifications.wordings import Wordings, own_wordings
 from notifications.wordings_folder import TemplateProblem, TemplatesRefused
 from states.policy import Policy
 from workflow import installation, schema, storage
+from workflow.clocks import Ask, DatabaseClock, clock_for
 from workflow.database import Database
 from workflow.directory import Directory
 from workflow.engine import Engine
 from workflow.journal import Notary
+from workflow.machines import Machines
 from workflow.mail_events import MailJournal
 from workflow.people import People
 from workflow.policy import policy_of
@@ -27,6 +30,9 @@ from workflow.settings.database import connection_url
 from workflow.settings.keyring import Keyring
 from workflow.tick import Ticker
 from workflow.year_end import YearEnds
+
+if TYPE_CHECKING:
+    from workflow.connector.rounds import Connector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,7 @@ class House:
     directory: Directory
     ticker: Ticker
     dispatcher: Dispatcher
+    connector: "Connector | None" = None
 
     def close(self) -> None:
         """Give back every connection."""
@@ -106,14 +113,18 @@ def open_database(settings: Settings, environ: Mapping[str, str], *, must_exist:
 
 
 def bootstrap(
-    settings: Settings, environ: Mapping[str, str], *, clock: Clock | None = None, database: Database | None = None
-) -> House:
+    settings: Settings, environ: Mapping[str, str], *, clock: Clock | None = None, database: Database | None = None,
+    database_now: Ask | None = None, machine: str | None = None,
+) -> House:  # fmt: skip
     """Wire the whole for an installation that exists; tests give their own clock or database.
+
+    ``clock`` None: on PostgreSQL the database's clock judges (R82). A clock that is given judges, unless
+    ``database_now`` is given too: the clock is then this machine's alone, and ``database_now`` the database's.
+    ``machine`` is this machine's name, the system's when None: so a test makes two of one.
 
     Raises TemplatesRefused, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError,
     DatabaseUnreachable.
     """
-    clock = clock or SystemClock()
     secrets = Secrets(settings.secrets_directory, environ)
     notary = Notary(secrets.read("journal-key").get_secret_value().encode())
     wordings = wordings_of(settings)
@@ -123,6 +134,7 @@ def bootstrap(
         with database.read() as connection:
             schema.require_current(connection)
             installation.check_key(connection, notary)
+            clock = clock_for(database, connection, clock or SystemClock(), database_now)
     except BaseException:
         if own:
             database.dispose()
@@ -142,12 +154,23 @@ def bootstrap(
         password=password.get_secret_value() if password else None,
     )  # fmt: skip
     engine.on_commit = dispatcher.wake
-    ticker = Ticker(engine, year_ends, mailer, installation.schedule_actor(database))
+    machines = Machines(engine, mailer, clock) if isinstance(clock, DatabaseClock) else None
+    ticker = Ticker(engine, year_ends, mailer, installation.schedule_actor(database), machines, machine)
     return House(
         settings=settings, database=database, clock=clock, policy=policy, notary=notary, mailer=mailer, engine=engine,
         year_ends=year_ends, people=people, mail_journal=mail_journal,
         directory=Directory(database, notary, clock, settings.academie.code), ticker=ticker, dispatcher=dispatcher,
+        connector=_connector(settings, secrets, engine, mailer),
     )  # fmt: skip
+
+
+def _connector(settings: Settings, secrets: Secrets, engine: Engine, mailer: Mailer) -> "Connector | None":
+    """Who asks the ODA server, when the settings name one (R84). Raises SecretMissing, SecretRefused."""
+    if settings.removals.connector.url is None:
+        return None
+    from workflow.connector.assembly import connector_of  # an HTTP client, paid by who has such a server
+
+    return connector_of(settings, secrets, engine, mailer)
 
 
 def install(database: Database, notary: Notary, clock: Clock) -> tuple[str | None, str]:

@@ -1,6 +1,7 @@
 """What the end of a school year would do on a given day, without writing anything (R53)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -14,21 +15,34 @@ from states.case import OpenRemoval
 from states.happening import Happening
 from states.school_year import SchoolYear
 from states.vocabulary import CodeFate
-from workflow import installation
+from workflow import installation, preview_figures
 from workflow.endings import COUNTED, COUNTED_AS, Ending, EstablishmentEnd, Held, Oddity, Summary, YearSummary
 from workflow.foresight import RECORD, Judged
 from workflow.loading import REMOVAL, REPORT
+from workflow.renewals import renewed_among
 from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, school_year
 from workflow.year_end import YearEnds
 
-__all__ = ["EstablishmentEnd", "Oddity", "Preview", "Summary", "YearSummary", "count_live"]
+__all__ = ["EstablishmentEnd", "Oddity", "Preview", "PreviewPage", "Summary", "YearSummary", "count_live"]
+
+Place = tuple[SchoolYear, str]
+"""Where an establishment stands: its year, its UAI."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPage:
+    """Some establishments; ``after`` is what to give for the next page, None at the end."""
+
+    lines: tuple[EstablishmentEnd, ...]
+    after: Place | None
 
 
 class Preview:
-    """A dry run of the ends past at ``at`` (aware UTC), inside one read transaction: batch by batch, in bounded memory.
+    """A dry run of the ends past at ``at`` (aware UTC), inside one read transaction.
 
-    Walk through ``establishments()`` to the end; ``summary`` is whole afterwards. ``now`` tells which holds of the
-    brake can still be avoided.
+    Walk through ``establishments()`` to the end, batch by batch, in bounded memory: ``summary`` is whole afterwards.
+    Or let the database ``count()`` it, and look at a ``page()``: quick whatever the number of requests. ``now`` tells
+    which holds of the brake can still be avoided.
     """
 
     def __init__(
@@ -53,9 +67,36 @@ class Preview:
         for year in self.summary.years:
             self._report(year)
 
+    def count(self) -> Summary:
+        """The whole summary at once, in place of a walk."""
+        for year in self.summary.years:
+            preview_figures.count(self._connection, year)
+            self._report(year)
+        return self.summary
+
+    def page(self, *, after: Place | None, departements: list[str], odd_only: bool, limit: int) -> PreviewPage:
+        """Establishments that follow the place ``after``, year after year, by UAI; ``departements`` are the spellings
+        of the only one to list, none for all."""
+        actor = installation.schedule_actor_in(self._connection)
+        lines: list[EstablishmentEnd] = []
+        for year in self.summary.years:
+            if after and year.end.school_year < after[0]:
+                continue
+            beyond = after[1] if after and after[0] == year.end.school_year else ""
+            uais = preview_figures.next_uais(
+                self._connection, year, after=beyond, departements=departements, odd_only=odd_only,
+                limit=limit + 1 - len(lines),
+            )  # fmt: skip
+            if uais:
+                lines += self._of(self._year_ends.preview_of(self._connection, year.end, uais, self.summary.at, actor))
+        shown = lines[:limit]
+        more = (shown[-1].school_year, shown[-1].establishment.uai) if len(lines) > limit else None
+        return PreviewPage(tuple(shown), more)
+
     def _of(self, batch: Sequence[Happening]) -> Iterator[EstablishmentEnd]:
         fates = self._mailer.code_fates(self._connection, [h.before for h in batch if h.before])
         reported = self._reported([happening.request.reference for happening in batch])
+        renewed = self._renewed(batch)
         mails = {draft.uai: draft for draft in self._mailer.drafts(batch)}
         for uai, together in groupby(batch, key=lambda happening: happening.request.uai):
             happenings = list(together)
@@ -63,7 +104,7 @@ class Preview:
             odd = {Oddity.NO_MAILBOX: not place.mailbox, Oddity.CLOSED: not place.is_open}
             yield EstablishmentEnd(
                 school_year=happenings[0].request.school_year, establishment=place, mail=mails[uai],
-                requests=tuple(_ending(happening, fates, reported) for happening in happenings),
+                requests=tuple(_ending(happening, fates, reported, renewed) for happening in happenings),
                 oddities=tuple(oddity for oddity, is_so in odd.items() if is_so),
             )  # fmt: skip
 
@@ -73,6 +114,11 @@ class Preview:
             query = select(REPORT.c.reference).where(REPORT.c.reference.in_(some), REPORT.c.settlement.is_(None))
             found.update(self._connection.execute(query).scalars())
         return found
+
+    def _renewed(self, batch: Sequence[Happening]) -> set[str]:
+        """All are of one year: a batch of the sweep is."""
+        references = [happening.request.reference for happening in batch]
+        return renewed_among(self._connection, batch[0].request.school_year, references) if batch else set()
 
     def _report(self, year: YearSummary) -> None:
         """The operators' mail, as the sweep would write it when it closes the year (R54)."""
@@ -126,7 +172,7 @@ def _holds(connection: Connection, judged: Iterable[Judged], now: datetime) -> d
     return found
 
 
-def _ending(happening: Happening, fates: Mapping[str, CodeFate], reported: set[str]) -> Ending:
+def _ending(happening: Happening, fates: Mapping[str, CodeFate], reported: set[str], renewed: set[str]) -> Ending:
     request = happening.before or happening.request
     odd = {
         Oddity.CODE_UNDELIVERABLE: fates.get(request.reference) is CodeFate.UNDELIVERABLE,
@@ -135,7 +181,7 @@ def _ending(happening: Happening, fates: Mapping[str, CodeFate], reported: set[s
     removals = [effect.kind for effect in happening.decision.effects if isinstance(effect, OpenRemoval)]
     return Ending(
         request=request, removal=removals[0] if removals else None,
-        oddities=tuple(oddity for oddity, is_so in odd.items() if is_so),
+        oddities=tuple(oddity for oddity, is_so in odd.items() if is_so), renewed=request.reference in renewed,
     )  # fmt: skip
 
 

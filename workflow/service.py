@@ -1,4 +1,4 @@
-"""The worker: an alarm clock that ticks every minute, and the dispatcher of mails, until it is told to stop.
+"""The worker: an alarm clock that ticks every minute, the connector, the dispatcher of mails, until told to stop.
 
 APScheduler is the alarm clock alone, with a memory store: what is due is computed from the data, so a run that was
 missed, doubled or late does no harm (see docs/adr/0004).
@@ -10,14 +10,18 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from workflow import storage
 from workflow.house import House
+from workflow.machines import refusal
 from workflow.tick import Ticked
 
 TICK_SECONDS = 60
+CALLS = 10_000
+"""Calls of the connector a round, which stops at once when the service does."""
 _log = logging.getLogger("oda")
 
 
@@ -27,6 +31,8 @@ class Worker:
     def __init__(self, house: House, on_tick: Callable[[Ticked], None] = lambda _: None) -> None:
         self._house = house
         self._on_tick = on_tick
+        self._stopping = threading.Event()
+        self._may_act = True
 
     def check_place(self) -> None:
         """Raises storage.OtherMachine when another machine ticks on this SQLite file."""
@@ -39,10 +45,29 @@ class Worker:
         """One tick that never lets an error stop the clock: it is logged by its class, and tried again."""
         try:
             self.check_place()
-            self._on_tick(self._house.ticker.tick())
+            ticked = self._house.ticker.tick()
+            self._may_act = ticked.refused is None
+            if ticked.refused is not None:
+                _log.error("%s", refusal(ticked.refused))
+            self._on_tick(ticked)
             self._house.dispatcher.wake()
         except Exception as error:
             _log.error("tick failed: %s", type(error).__name__)
+
+    def call(self) -> None:
+        """Ask the ODA server for what is due (R84), beside the tick: a slow server delays nothing but itself.
+
+        Nothing on a machine whose clock is off (R82).
+        """
+        if self._house.connector is None or not self._may_act:
+            return
+        try:
+            self.check_place()
+            done = self._house.connector.round(CALLS, self._stopping.is_set)
+            if done.total:
+                _log.info("calls: %d confirmed, %d wait, %d refused", done.confirmed, done.waiting, done.refused)
+        except Exception as error:
+            _log.error("calls failed: %s", type(error).__name__)
 
     def run(self) -> None:
         """Tick at once (the catching up of a start), then every minute; return on SIGINT or SIGTERM."""
@@ -105,8 +130,14 @@ class Worker:
         scheduler.add_job(
             self.tick, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None
         )
+        if self._house.connector:
+            scheduler.add_job(
+                self.call, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None,
+                next_run_time=datetime.now(UTC),
+            )  # fmt: skip
         scheduler.start()
         try:
             await self._house.dispatcher.run(stop)
         finally:
+            self._stopping.set()
             await asyncio.to_thread(scheduler.shutdown)

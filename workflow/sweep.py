@@ -104,11 +104,16 @@ class Sweep:
         uais = sorted(set(connection.execute(_live(end.school_year, after, self._size)).scalars().all()))
         if not uais:
             return None, Plan()
+        return uais[-1], self._plan_of(connection, end, actor, uais, now, lock=lock)
+
+    def _plan_of(
+        self, connection: Connection, end: YearEnd, actor: Actor, uais: Sequence[str], now: datetime, *, lock: bool
+    ) -> Plan:
         mine = self._establishments(connection, uais, lock=lock)
         loader = Loader(connection, lambda _c, _r: {}, locked=mine)
         known = loader.load_year(str(end.school_year), {row.uai for row in mine})
         commands = [Expire(reference=reference) for reference in known.requests]
-        return uais[-1], self._engine.plan(known, commands, actor, now)
+        return self._engine.plan(known, commands, actor, now)
 
     def _write(self, connection: Connection, end: YearEnd, plan: Plan, now: datetime) -> int:
         if plan.events:
@@ -117,7 +122,7 @@ class Sweep:
             crash_point("sweep.before_commit")
         return len(plan.happenings)
 
-    def _establishments(self, connection: Connection, uais: list[str], *, lock: bool) -> Sequence[Any]:
+    def _establishments(self, connection: Connection, uais: Sequence[str], *, lock: bool) -> Sequence[Any]:
         """These establishments' rows, less those that another node is at when they are to be locked (PostgreSQL)."""
         query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(uais)).order_by(ESTABLISHMENT.c.uai)
         if lock:
@@ -150,6 +155,12 @@ class Sweep:
         while after is not None:
             after, plan = self._plan(connection, end, actor, after, now, lock=False)
             yield plan.happenings
+
+    def preview_of(
+        self, connection: Connection, end: YearEnd, actor: Actor, uais: Sequence[str], now: datetime
+    ) -> Sequence[Happening]:
+        """The same of these establishments alone, few enough for one query."""
+        return self._plan_of(connection, end, actor, uais, now, lock=False).happenings
 
 
 @contextmanager

@@ -268,16 +268,17 @@ class YearEndRecord(SQLModel, table=True):
 
 
 class Node(SQLModel, table=True):
-    """A machine that ticks, and when it last did (R52).
+    """A machine that ticks, and when it last did (R52); the installation's birth for one that never could.
 
-    ``skew_seconds``: how far ahead of the database's its clock was then; ``refused_at``: since when it is too far to
-    tick, None while it may.
+    ``skew_seconds``: how far ahead of the database's its clock is; ``refused_at``: since when it is too far to tick,
+    None while it may; ``heard_at``: when it last compared the two, None where the machine's own clock judges (R82).
     """
 
     host: str = Field(primary_key=True)
     seen_at: datetime = Field(sa_column=_instant())
     skew_seconds: float = Field(default=0, sa_column_kwargs={"server_default": "0"})
     refused_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    heard_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 
 class IdempotencyKey(SQLModel, table=True):

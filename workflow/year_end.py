@@ -12,7 +12,7 @@ from states.actors import Actor
 from states.brake import Hold, Verdict
 from states.case import Scalar
 from states.happening import Happening
-from states.school_year import SchoolYear, YearEnd
+from states.school_year import SchoolCalendar, SchoolYear, YearEnd
 from states.vocabulary import Role
 from workflow import installation
 from workflow.engine import Engine
@@ -79,16 +79,9 @@ class YearEnds:
             self._reporter.year_ended(connection, end, revoked, now)
 
     def held(self) -> list[HeldYear]:
-        """The ends that the brake holds and nobody has confirmed; one whose date has moved since is judged anew."""
-        query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
-        holds = {hold.value: hold for hold in Hold}
+        """The ends that the brake holds and nobody has confirmed."""
         with self._engine.database.read() as connection:
-            rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
-        found = [
-            (HeldYear(school_year(r.school_year), r.last_day, holds[r.held_why], r.held_at), r.ends_at) for r in rows
-        ]
-        calendar = self._engine.policy.calendar
-        return [held for held, ends_at in found if calendar.end_of(held.school_year).ends_at == ends_at]
+            return held_in(connection, self._engine.policy.calendar)
 
     def confirm(self, year: SchoolYear, actor: Actor) -> YearEnd:
         """Let a held end run (R52); the caller then sweeps with ``run``. Raises NotAllowed, NothingHeld."""
@@ -121,6 +114,21 @@ class YearEnds:
         for end in self.ending_by(connection, at):
             yield from self._sweep.preview(connection, end, actor, at)
 
+    def preview_of(
+        self, connection: Connection, end: YearEnd, uais: Sequence[str], at: datetime, actor: Actor
+    ) -> Sequence[Happening]:
+        """The same of a few establishments alone, for one page of them."""
+        return self._sweep.preview_of(connection, end, actor, uais, at)
+
     def verdicts(self, connection: Connection, at: datetime) -> list[Judged]:
         """What the brake would say at ``at``, if nothing else happened until then."""
         return self._foresight.judge(connection, at)
+
+
+def held_in(connection: Connection, calendar: SchoolCalendar) -> list[HeldYear]:
+    """The ends that the brake holds and nobody has confirmed; one whose date has moved since is judged anew."""
+    query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
+    rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
+    holds = {hold.value: hold for hold in Hold}
+    found = [(HeldYear(school_year(r.school_year), r.last_day, holds[r.held_why], r.held_at), r.ends_at) for r in rows]
+    return [held for held, ends_at in found if calendar.end_of(held.school_year).ends_at == ends_at]

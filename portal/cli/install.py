@@ -89,6 +89,13 @@ def _secret_warnings(settings: "Settings") -> list[str]:
             Secrets(settings.secrets_directory, os.environ).read(name)
         except SecretError as error:
             found.append(str(error))
+    if settings.removals.connector.url is not None:
+        from workflow.connector.signing import secret_of
+
+        try:
+            secret_of(Secrets(settings.secrets_directory, os.environ))
+        except SecretError as error:
+            found.append(str(error))
     return found
 
 
@@ -103,6 +110,7 @@ def _summary(settings: "Settings") -> list[tuple[str, str]]:
         ("Base de données", settings.database_url),
         *((f"Fin de {end.school_year}", end_in_words(end, settings.academie.zone)) for end in ends),
         ("Opérateurs", str(len(settings.people.operators))),
+        *((("Connecteur", settings.removals.connector.url),) if settings.removals.connector.url else ()),
         *(("Document joint au code", f"{one.title} ({one.file})") for one in settings.documentation.files),
     ]
 

@@ -50,6 +50,7 @@ def _of_year(year: YearSummary, zone: str | None) -> Iterator[str]:
     yield f"  à révoquer : {plural(year.requests, 'demande')} dans {places}"
     for departement, count in sorted(year.departements.items()):
         yield f"    département {departement or '(inconnu)'} : {count}"
+    yield f"  déjà renouvelées pour {end.school_year.next} : {year.renewed} sur {year.requests}"
     yield from (f"  à ouvrir, « {kind.label} » : {count}" for kind, count in sorted(year.removals.items()))
     yield from (f"  courriels, « {kind.label} » : {count}" for kind, count in sorted(year.mails.items()))
     if year.report:
@@ -97,6 +98,7 @@ def _row(one: EstablishmentEnd) -> dict[str, Any]:
             {
                 "reference": e.request.reference, "nom": e.request.nom, "prenom": e.request.prenom,
                 "state": e.request.state, "removal": e.removal, "odd": list(e.oddities),
+                "renewed": e.renewed,
             }
             for e in one.requests
         ],
@@ -111,7 +113,8 @@ def _year_row(year: YearSummary) -> dict[str, Any]:
     held = year.held
     return {
         "school_year": year.end.school_year, "last_day": year.end.last_day, "is_default": year.end.is_default,
-        "requests": year.requests, "establishments": year.establishments, "departements": dict(year.departements),
+        "requests": year.requests, "renewed": year.renewed, "establishments": year.establishments,
+        "departements": dict(year.departements),
         "removals": dict(year.removals), "mails": dict(year.mails), "odd": dict(year.oddities),
         "report": _mail_row(year.report) if year.report else None,
         "without_mailbox": [place.uai for place in year.without_mailbox],

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notifications.delivery import Dispatcher
+    from workflow.connector.rounds import Called
+    from workflow.duties import DutiesDone
     from workflow.house import House
     from workflow.tick import Ticked
     from workflow.year_end import HeldYear
@@ -40,14 +42,16 @@ def tick(app: App, as_json: bool) -> None:
         Worker(house).check_place()
         ticked = house.ticker.tick()
         sent = asyncio.run(house.dispatcher.run_once())
+        called = house.connector.round() if house.connector and ticked.refused is None else None
         held = house.year_ends.held()
         if as_json:
-            _as_json(ticked, sent, held)
+            _as_json(ticked, sent, held, called)
         else:
-            lines = list(done_lines(ticked, sent))
-            for line in lines or ([] if house.dispatcher.pause else ["Rien à faire."]):
+            lines = [*done_lines(ticked, sent), *called_lines(called)]
+            is_told = house.dispatcher.pause or ticked.refused is not None
+            for line in lines or ([] if is_told else ["Rien à faire."]):
                 click.echo(printable(line))
-        for line in (*held_lines(held), *_relay_lines(house.dispatcher)):
+        for line in (*_refusal_lines(ticked), *held_lines(held), *_relay_lines(house.dispatcher)):
             say([line])
 
 
@@ -62,8 +66,36 @@ def done_lines(ticked: "Ticked", sent: int = 0) -> Iterator[str]:
         yield f"{plural(ticked.erased, 'code effacé', 'codes effacés')}, gardés trop longtemps (R61)."
     if ticked.due:
         yield f"{plural(ticked.due, 'signalement arrivé à son jour', 'signalements arrivés à leur jour')}."
+    yield from _duties_lines(ticked.duties)
     if sent:
         yield f"{plural(sent, 'courriel remis', 'courriels remis')} au relais."
+
+
+def called_lines(called: "Called | None") -> Iterator[str]:
+    """What the connector did (R84); nothing for nothing."""
+    from states.french import plural
+
+    if called and called.confirmed:
+        yield f"{plural(called.confirmed, 'retrait confirmé', 'retraits confirmés')} par le serveur ODA."
+    if called and called.waiting:
+        yield f"{plural(called.waiting, 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA."
+    if called and called.refused:
+        given_back = plural(called.refused, "retrait rendu", "retraits rendus")
+        yield f"{given_back} aux opérateurs : voir « oda connector calls »."
+
+
+def _duties_lines(duties: "DutiesDone") -> "Iterator[str]":
+    """What was written of our own accord (R78 to R81)."""
+    from states.french import plural
+
+    if duties.notices:
+        yield f"Fin d'année annoncée à {plural(duties.notices, 'établissement')} (R78)."
+    if duties.invitations:
+        yield f"{plural(duties.invitations, 'établissement invité', 'établissements invités')} à renouveler (R81)."
+    if duties.reminders:
+        yield f"{plural(duties.reminders, 'rappel inscrit', 'rappels inscrits')} (R79)."
+    if duties.digests:
+        yield "Récapitulatif des retards inscrit (R80)."
 
 
 def held_lines(held: "Iterable[HeldYear]") -> Iterator[str]:
@@ -75,13 +107,21 @@ def held_lines(held: "Iterable[HeldYear]") -> Iterator[str]:
         yield f"  — Que faire : lire « oda year-end preview », puis « oda year-end confirm {one.school_year} »."
 
 
+def _refusal_lines(ticked: "Ticked") -> Iterator[str]:
+    from workflow.machines import refusal
+
+    if ticked.refused is not None:
+        yield refusal(ticked.refused)
+        yield "  — Que faire : remettre à l'heure cette machine ou celle de la base, puis lancer « oda nodes »."
+
+
 def _relay_lines(dispatcher: "Dispatcher") -> Iterator[str]:
     if dispatcher.pause:
         yield f"Le relais de messagerie n'a pas pris les courriels, qui attendent : {dispatcher.pause.fault.label}."
         yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
 
 
-def _as_json(ticked: "Ticked", sent: int, held: "Iterable[HeldYear]") -> None:
+def _as_json(ticked: "Ticked", sent: int, held: "Iterable[HeldYear]", called: "Called | None") -> None:
     from portal.cli.request.told import echo_object
 
     echo_object(
@@ -91,7 +131,11 @@ def _as_json(ticked: "Ticked", sent: int, held: "Iterable[HeldYear]") -> None:
                 {"school_year": str(one.school_year), "last_day": one.last_day, "why": one.hold, "since": one.held_at}
                 for one in held
             ],
-            "erased": ticked.erased, "due": ticked.due, "sent": sent,
+            "erased": ticked.erased, "due": ticked.due, "notices": ticked.duties.notices,
+            "reminders": ticked.duties.reminders, "invitations": ticked.duties.invitations,
+            "digests": ticked.duties.digests, "sent": sent,
+            "refused_skew_seconds": None if ticked.refused is None else round(ticked.refused.total_seconds()),
+            "calls": vars(called) if called else None,
         }
     )  # fmt: skip
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from notifications.reference_names import Known, choices_of, facts_of, frame, settings
+from notifications.exports import REMOVALS, Removal
+from notifications.reference_names import Known, choices_in, choices_of, facts_of, frame, of_export, settings
 from notifications.reference_uses import kind_of, papers_with, title_of, users_of
 from notifications.reference_words import ALWAYS, FILTERS
 from notifications.rendering import FRAME
@@ -36,6 +37,8 @@ def shape(name: str, wordings: Wordings) -> dict[str, Any]:
 def _known(name: str) -> list[Known]:
     if name == FRAME:
         return frame()
+    if name == REMOVALS:
+        return of_export()
     kind = kind_of(name)
     if kind:
         return facts_of(kind)
@@ -45,6 +48,8 @@ def _known(name: str) -> list[Known]:
 
 
 def _choices(name: str) -> dict[str, tuple[Any, ...]]:
+    if name == REMOVALS:
+        return {f"one.{field}": values for field, values in choices_in(Removal).items()}
     kind = kind_of(name)
     return dict(choices_of(kind)) if kind else {}
 
@@ -63,7 +68,7 @@ def write(name: str, wordings: Wordings, folder: Path) -> None:
     told = row(name, wordings)
     paper.title(f"{name} — {told['title']}")
     _whole(f"État : {told['status']}")
-    if not kind_of(name):
+    if not kind_of(name) and name != REMOVALS:
         users = _users(name)
         everyone = len(users) == len(Kind)
         paper.fact("Concerne", "tous les courriels" if everyone else french.listing([one.value for one in users]))
@@ -93,9 +98,10 @@ def _names(paper: Paper, name: str) -> None:
         paper.line(f"Valeurs de {field} : {', '.join(f'{one.value} ({one.label})' for one in values)}")
     if name == FRAME:
         return
-    paper.section("Comme tout courriel")
-    for always, meaning in ALWAYS.items():
-        paper.line(f"{always} — {meaning}")
+    paper.section("Les réglages de l'académie" if name == REMOVALS else "Comme tout courriel")
+    if name != REMOVALS:
+        for always, meaning in ALWAYS.items():
+            paper.line(f"{always} — {meaning}")
     _list(paper, settings())
     paper.section("Les filtres du logiciel, à côté de ceux de Jinja")
     for one, (gives, use) in FILTERS.items():

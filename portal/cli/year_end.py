@@ -1,6 +1,7 @@
-"""``oda year-end``: the end of the school year foreseen, and a held one confirmed (R50 to R54)."""
+"""``oda year-end``: the end of the school year foreseen, and a held one confirmed (R50 to R54, R85)."""
 
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -8,7 +9,9 @@ import click
 from portal.cli.cells import printable
 from portal.cli.context import App, pass_app
 from portal.cli.exits import CliFailure, ExitCode
-from portal.cli.french import Day, FrenchGroup, Year
+from portal.cli.french import Day, FilePath, FrenchGroup, Year
+from portal.cli.year_end_progress import progress
+from portal.cli.year_end_reading import not_renewed, rectorat_only, report
 
 if TYPE_CHECKING:
     from states.actors import Actor
@@ -17,9 +20,13 @@ if TYPE_CHECKING:
     from workflow.year_end import HeldYear
 
 
-@click.group("year-end", cls=FrenchGroup, help="La fin d'année : la prévoir, la confirmer.")
+@click.group("year-end", cls=FrenchGroup, help="La fin d'année : la prévoir, la suivre, la confirmer, son bilan.")
 def year_end() -> None:
     pass
+
+
+for command in (progress, report, not_renewed):
+    year_end.add_command(command)
 
 
 @year_end.command(
@@ -32,22 +39,32 @@ def year_end() -> None:
     help="Le jour, regardé à 24 h ; à défaut le dernier jour de l'année en cours.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
+@click.option(
+    "-o", "--output", type=FilePath(dir_okay=False, path_type=Path), metavar="FICHIER",
+    help="Écrit un CSV pour un tableur, une ligne par demande, dans ce fichier, ou avec « - » sur la sortie standard.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
 @pass_app
-def preview(app: App, on: date | None, as_json: bool) -> None:
+def preview(app: App, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
+    from portal import preview_rows
     from portal.cli import preview_report
     from portal.cli.opening import opened
-    from states.vocabulary import Role
-    from workflow.people import NotAllowed
+    from portal.cli.removal_export import write
+    from portal.spreadsheet import csv_text
     from workflow.preview import Preview
 
+    if as_json and output:
+        raise click.UsageError("--json et --output ne vont pas ensemble : choisir l'un ou l'autre.")
     with opened(app) as (house, actor), house.database.read() as connection:
-        if actor.role not in (Role.OPERATOR, Role.READER):
-            raise NotAllowed("La fin d'année de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE.")
+        rectorat_only(actor)
         now = house.clock.now()
         calendar = house.policy.calendar
         day = on or calendar.end_of(calendar.open_years(now)[0]).last_day
         found = Preview(connection, house.year_ends, house.mailer, now=now, at=house.year_ends.instant_of(day))
-        if as_json:
+        if output:
+            pieces = csv_text(preview_rows.HEADINGS, preview_rows.rows(found))
+            write((piece.encode() for piece in pieces), output, force=force)
+        elif as_json:
             preview_report.write_json(found, day)
         else:
             preview_report.write(found, day, house.settings.academie.zone)
@@ -105,7 +122,7 @@ def _tell(house: "House", held: "HeldYear") -> int:
 
 
 def _sweep(house: "House", actor: "Actor", held: "HeldYear", count: int) -> None:
-    from portal.cli.output import progress
+    from portal.cli.output import progress as progress_bar
     from states import french
     from workflow import installation
     from workflow.year_end import NothingHeld
@@ -116,7 +133,7 @@ def _sweep(house: "House", actor: "Actor", held: "HeldYear", count: int) -> None
         remedy = "Que faire : passer l'échéancier (« oda tick »), puis relire « oda year-end preview »."
         message = "Entre-temps cette fin d'année a été confirmée, ou sa date a changé : rien n'est confirmé."
         raise CliFailure(message, ExitCode.REFUSED, [remedy]) from None
-    with progress(count, "Révocations") as advance:
+    with progress_bar(count, "Révocations") as advance:
         revoked = house.year_ends.run(end, installation.schedule_actor(house.database), advance)
     done = f"{french.plural(revoked, 'demande révoquée', 'demandes révoquées')}"
     click.echo(f"Année {held.school_year} : {done}. Les courriels partent avec le service, ou par « oda tick ».")

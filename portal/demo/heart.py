@@ -51,6 +51,7 @@ class Heart:
                 whole.held = ticked.held
                 whole.erased += ticked.erased
                 whole.due += ticked.due
+                whole.duties += ticked.duties
                 sent += self.deliver()
         return whole, sent
 

@@ -19,7 +19,7 @@ WIDEST: Final = 100
 NARROWEST: Final = 30
 _PAPER: Final = 78
 """The width of a mail: 72 columns of text and a frame."""
-_COLOURS: Final = {Role.CHEF: "cyan", Role.OPERATOR: "magenta", Role.SCHEDULE: "yellow"}
+_COLOURS: Final = {Role.CHEF: "cyan", Role.OPERATOR: "magenta", Role.SCHEDULE: "yellow", Role.CONNECTOR: "green"}
 _ASCII: Final = {"●": "*", "○": "o", "✓": "+", "✗": "x", "│": "|"}
 
 

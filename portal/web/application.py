@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from portal.api.application import Whole
 from portal.web import assets, chef, errors, health, public, sign_in
 from portal.web.installed import Installed
 from portal.web.rectorat import request, rooms
-from portal.web.security import Headers
+from portal.web.security import Headers, plain_address
 from portal.web.worklist import rooms as worklist
 from workflow.house import House
 
@@ -21,7 +21,10 @@ def create_app(house: House) -> FastAPI:
 
 def assembled(installed: Installed, more: Iterable[APIRouter] = ()) -> FastAPI:
     """The application around the assembled software; ``more``: what a demonstration adds."""
-    app = FastAPI(title="Délégations de clés ODA", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Délégations de clés ODA", docs_url=None, redoc_url=None, openapi_url=None,
+        dependencies=[Depends(plain_address)],
+    )  # fmt: skip
     app.state.installed = installed
     for router in (
         chef.router, health.router, public.router, request.router, *rooms.ROUTERS, *sign_in.ROUTERS, worklist.router,

@@ -1,4 +1,4 @@
-"""Whether the service is well, for a probe: three lines in plain words, about nobody."""
+"""Whether the service is well, for a probe: three lines in plain words, a fourth if a clock is off, about nobody."""
 
 from datetime import timedelta
 from typing import Final
@@ -10,9 +10,11 @@ from portal.web.visitors import Here
 from states.french import plural
 from workflow.database import DatabaseBusy, DatabaseUnreachable
 from workflow.foresight import last_seen
+from workflow.reading.nodes import refused_count
 
 LATE: Final = timedelta(minutes=5)
 """The schedule passes every minute: this long without it deserves a look."""
+_ABSTAIN: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,12 +24,15 @@ def health(here: Here) -> PlainTextResponse:
     """« ok », « attention » or « en panne », then why; 503 when no page can be answered."""
     try:
         with here.house.database.read() as connection:
-            seen = last_seen(connection)
+            seen, refused = last_seen(connection), refused_count(connection, here.house.clock.now())
     except (DatabaseBusy, DatabaseUnreachable):
         return PlainTextResponse("en panne\nbase : injoignable\n", 503)
     ago = max(here.house.clock.now() - seen, timedelta(0))
-    word = "ok" if ago < LATE else "attention"
-    return PlainTextResponse(f"{word}\nbase : joignable\néchéancier : dernier passage il y a {_in_words(ago)}\n")
+    word = "ok" if ago < LATE and not refused else "attention"
+    clocks = f"horloges : {plural(refused, *_ABSTAIN)}\n" if refused else ""
+    return PlainTextResponse(
+        f"{word}\nbase : joignable\néchéancier : dernier passage il y a {_in_words(ago)}\n{clocks}"
+    )
 
 
 def _in_words(ago: timedelta) -> str:

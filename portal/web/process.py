@@ -13,6 +13,7 @@ WHO: Final = {
     Role.CHEF: "le chef d'établissement",
     Role.OPERATOR: "le rectorat",
     Role.SCHEDULE: "le portail, de lui-même",
+    Role.CONNECTOR: "le connecteur du serveur ODA",
 }
 MEANINGS: Final = {
     State.DECLARED: "Le chef d'établissement a nommé son RUPN.",

@@ -24,6 +24,7 @@ LEGEND: Final = {
     Role.CHEF: "le chef d'établissement, ou son adjoint",
     Role.OPERATOR: "le rectorat",
     Role.SCHEDULE: "le portail, de lui-même",
+    Role.CONNECTOR: "le connecteur du serveur ODA",
 }
 
 

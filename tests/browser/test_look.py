@@ -22,7 +22,7 @@ NARROW = 320
 MOST = 60
 """Pages of one role, and below, of one kind: the same page of several requests differs by their state."""
 ALIKE = 4
-FILES = (".pdf", ".csv", ".svg", ".json")
+FILES = (".pdf", ".csv", ".svg", ".json", "/export")
 STOPS = 12
 """How many stops of the keyboard are looked at on a page."""
 ROLES: dict[str, tuple[Entrant | None, str]] = {
@@ -95,14 +95,15 @@ class Walk:
 
     def _opens(self) -> bool:
         """Whether it is a page, and not a file to keep; what a link leads to is there in both cases."""
-        if self.at.endswith(FILES):
+        is_file = urlsplit(self.at).path.endswith(FILES)
+        if is_file:
             status = self.page.request.get(self.at).status
         else:
             answer = self.page.goto(self.at)
             status = answer.status if answer else 0
         if status != 200:
             self.say(f"a link leads to {status}")
-        return status == 200 and not self.at.endswith(FILES)
+        return status == 200 and not is_file
 
     def look(self, first: bool) -> None:
         """What is asked of a page; the first of its kind is also seen at a desk, by keyboard and without script."""

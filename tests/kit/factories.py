@@ -83,9 +83,14 @@ def schedule(**changes: Any) -> Actor:
     return replace(Actor(role=Role.SCHEDULE, number=0, label="échéancier"), **changes)
 
 
+def connector(**changes: Any) -> Actor:
+    return replace(Actor(role=Role.CONNECTOR, number=30, label="connecteur du serveur ODA"), **changes)
+
+
 def actor(role: Role) -> Actor:
     """Somebody in that role, in charge of the usual establishment where that means something."""
-    build = {Role.CHEF: chef, Role.DEPUTY: deputy, Role.OPERATOR: operator, Role.READER: reader}
+    build = {Role.CHEF: chef, Role.DEPUTY: deputy, Role.OPERATOR: operator, Role.READER: reader,
+             Role.CONNECTOR: connector}  # fmt: skip
     return build.get(role, schedule)()
 
 

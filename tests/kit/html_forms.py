@@ -72,6 +72,6 @@ def form_to(page: Response, end: str) -> HtmlForm:
     return next(form for form in forms_of(page) if form.action.endswith(end))
 
 
-def send(client: TestClient, form: HtmlForm, **typed: str) -> Response:
-    """Send a form with what was typed in it."""
+def send(client: TestClient, form: HtmlForm, **typed: str | list[str]) -> Response:
+    """Send a form with what was typed in it; several values of one name for boxes that are ticked together."""
     return client.post(form.action, data=form.fields | typed)

@@ -140,6 +140,18 @@ def test_brake_alert__says_why_and_what_to_do_once(office: Office) -> None:
     assert "812 demandes" in office.relay.received[0].text
 
 
+@pytest.mark.rule("R82")
+def test_clock_alert__says_which_way_and_how_far_once_an_episode(office: Office) -> None:
+    since = office.clock.now()
+    slow = office.mailer.clock_alert("oda-2", timedelta(seconds=-90), since)
+    assert office.enqueue(slow, slow) == 1
+    assert office.enqueue(office.mailer.clock_alert("oda-2", timedelta(hours=3), since + timedelta(days=1))) == 1
+    office.send()
+    first, second = (got.text for got in office.relay.received)
+    assert "retarde de 90 secondes" in first
+    assert "avance de 3 heures" in second
+
+
 def _stored_anywhere(database_file: Path) -> bytes:
     return b"".join(path.read_bytes() for path in database_file.parent.glob(f"{database_file.name}*"))
 

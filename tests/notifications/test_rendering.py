@@ -145,8 +145,8 @@ def test_rendering__singular_and_plural() -> None:
         "les délégations du module « Administration des comptes EduConnect » faites à Claire Martin et à Omar"
         in body("year_end_two")
     )
-    assert "1 demande attend" in body("late_digest_one")
-    assert "5 demandes attendent" in body("late_digest_two")
+    assert "Elle attend le rectorat" in body("late_digest_one")
+    assert "Elles attendent le rectorat" in body("late_digest_two")
     assert "Cet établissement n'a pas de boîte" in body("year_end_report_one")
     assert "Ces établissements n'ont pas de boîte" in body("year_end_report")
 

@@ -15,6 +15,7 @@ from states.removal import RemovalTodo, todo
 from states.vocabulary import RemovalKind, RemovalOutcome, Trigger
 from workflow.installation import ACTOR
 from workflow.loading import REMOVAL, Loader
+from workflow.reading import removal_words
 from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, request_from
 from workflow.writing import EVENT
 
@@ -29,7 +30,8 @@ WHOLE: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemovalLine:
-    """One task. ``todo`` is what is to be done today (R48), None once confirmed; ``by`` is who confirmed."""
+    """One task. ``todo`` is what is to be done today (R48), None once confirmed; then ``by`` is who confirmed, and
+    ``done`` says all of it."""
 
     request: Request
     kind: RemovalKind
@@ -41,6 +43,20 @@ class RemovalLine:
     outcome: RemovalOutcome | None
     closed_at: datetime | None
     by: str
+    done: str
+
+    @property
+    def is_question(self) -> bool:
+        """Whether nobody knows if there is a key to remove (R47)."""
+        return self.kind is RemovalKind.KEY_ENABLED
+
+    @property
+    def to_do(self) -> str:
+        """The whole of what is to be done today, in French; empty once confirmed."""
+        sentence = self.todo.sentence if self.todo else ""
+        if not (sentence and self.is_question):
+            return sentence
+        return f"Regarder si une clé a été activée ; si oui : {sentence[:1].lower()}{sentence[1:]}"
 
 
 def removals_of(
@@ -70,9 +86,15 @@ def lines_of(connection: Connection, rows: Sequence[Any], policy: Policy, mailer
             request=request, kind=KINDS[row.task], establishment=row.place, commune=row.commune,
             departement=row.departement, opened_at=row.opened_at, todo=todos.get(request.reference),
             outcome=_OUTCOMES.get(row.outcome), closed_at=row.closed_at, by=by.get(request.reference, ""),
+            done=_done(row, by.get(request.reference, ""), policy),
         )
         for request, row in zip(requests, rows, strict=True)
     )  # fmt: skip
+
+
+def _done(row: Any, by: str, policy: Policy) -> str:
+    outcome = _OUTCOMES.get(row.outcome)
+    return removal_words.done(outcome, row.closed_at, by, policy.calendar.timezone) if outcome else ""
 
 
 def _todos(

@@ -1,5 +1,6 @@
 """Loads one request whole, for who may see it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +14,11 @@ from states.facts import Establishment, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
 from states.removal import todo
+from states.vocabulary import RemovalOutcome, Trigger
 from workflow.loading import REMOVAL, Loader, removal_from
+from workflow.reading import removal_words
 from workflow.reading.actions import possible_actions
-from workflow.reading.history import history
+from workflow.reading.history import EventView, history
 from workflow.reading.next_step import CHECKS, next_step
 from workflow.reading.scope import sees
 from workflow.reading.view import CheckView, RemovalView, RequestView
@@ -37,6 +40,7 @@ def show_request(
     if request is None or not sees(scope, request.uai):
         return None
     listing, delegation = _checks(request, policy, now)
+    told = history(connection, reference, scope)
     row = connection.execute(
         select(REQUEST.c.created_at, REQUEST.c.changed_at).where(REQUEST.c.reference == reference)
     ).one()
@@ -50,9 +54,9 @@ def show_request(
         delegation=delegation,
         code_fate=facts.code_fate,
         reports=facts.reports,
-        removal=_removal(connection, facts, request, scope, policy),
+        removal=_removal(connection, facts, request, scope, policy, told),
         others=tuple(other for other in facts.others if sees(scope, other.uai)),
-        history=history(connection, reference, scope),
+        history=told,
         actions=possible_actions(facts, scope, policy, now),
         next_step=next_step(facts, policy, now),
     )
@@ -80,7 +84,7 @@ def _told(connection: Connection, request: Request, scope: Actor) -> Request:
 
 
 def _removal(
-    connection: Connection, facts: Facts, request: Request, scope: Actor, policy: Policy
+    connection: Connection, facts: Facts, request: Request, scope: Actor, policy: Policy, told: Sequence[EventView]
 ) -> RemovalView | None:
     row: Any = connection.execute(select(REMOVAL).where(REMOVAL.c.reference == request.reference)).one_or_none()
     if row is None:
@@ -92,4 +96,16 @@ def _removal(
         kind=removal.kind, outcome=removal.outcome if rectorat else None, opened_at=row.opened_at,
         closed_at=row.closed_at,
         todo=todo(request, facts.others, one_key_a_person=policy.one_key_a_person) if asked else None,
+        done=_done(removal.outcome, row.closed_at, facts, scope, policy, told) if removal.outcome else "",
     )  # fmt: skip
+
+
+def _done(
+    outcome: RemovalOutcome, at: datetime, facts: Facts, scope: Actor, policy: Policy, told: Sequence[EventView]
+) -> str:
+    zone = policy.calendar.timezone
+    if scope.is_establishment:
+        seen = (other for other in facts.others if sees(scope, other.uai))
+        return removal_words.done_for_chef(outcome, at, seen, zone)
+    by = next((event.actor for event in reversed(told) if event.trigger is Trigger.CONFIRM_REMOVAL), "")
+    return removal_words.done(outcome, at, by, zone)

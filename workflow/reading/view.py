@@ -28,13 +28,15 @@ class CheckView:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemovalView:
     """The removal of rights (R47). ``todo`` is what is to be done today (R48): None once confirmed, and for a chef,
-    to whom ``outcome`` is not told either."""
+    to whom ``outcome`` is not told either. ``done``: once confirmed, what was done, when, by whom, as he may know it.
+    """
 
     kind: RemovalKind
     outcome: RemovalOutcome | None
     opened_at: datetime
     closed_at: datetime | None
     todo: RemovalTodo | None
+    done: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -1,38 +1,50 @@
 """The ends of school years as people look at them: to come, held, under way, past (R50 to R54)."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from states.brake import Hold, Verdict
 from states.school_year import SchoolYear, YearEnd
 from workflow.foresight import OCCURRENCE, RECORD, Judged, done_key
 from workflow.installation import ACTOR
 from workflow.preview import count_live
-from workflow.rows import school_year
+from workflow.references import COUNTER
+from workflow.renewals import renewed
+from workflow.rows import IS_LIVE, REQUEST, school_year
 
+STUCK_AFTER = timedelta(minutes=3)
+"""A batch takes a second, and any machine begins one at each of its ticks, a minute apart."""
 _HOLDS = {hold.value: hold for hold in Hold}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YearInPlay:
     """A year's end that is to come or not over yet. ``live`` requests in ``establishments`` are still to revoke,
-    ``revoked`` are already; ``hold`` is set while the brake holds it, since ``held_at``."""
+    ``revoked`` are already; ``hold`` is set while the brake holds it, since ``held_at``; ``renewed``: how many of the
+    live ones have a request for the next year already (R81). While it runs, ``moved_at`` is when it last advanced."""
 
     end: YearEnd
     live: int
     establishments: int
+    renewed: int
     revoked: int
     hold: Hold | None
     held_at: datetime | None
     is_running: bool
+    moved_at: datetime | None = None
 
     @property
     def total(self) -> int:
         """All that this end revokes."""
         return self.live + self.revoked
+
+    def is_stuck(self, now: datetime) -> bool:
+        """Whether nobody has revoked anything for so long that every machine must be stopped; all that is left will be
+        done as soon as one works again (R50)."""
+        return self.is_running and self.moved_at is not None and now - self.moved_at > STUCK_AFTER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,11 +68,34 @@ def years_in_play(connection: Connection, judged: list[Judged]) -> tuple[YearInP
 def _in_play(connection: Connection, one: Judged, record: Any) -> YearInPlay:
     live, places = count_live(connection, one.end.school_year)
     held = one.verdict is Verdict.HELD and record is not None
+    running = one.verdict is Verdict.RUN and not _is_closed(connection, one.end, live)
     return YearInPlay(
         end=one.end, live=live, establishments=places, revoked=revoked_so_far(connection, one.end),
         hold=_HOLDS[record.held_why] if held else one.hold, held_at=record.held_at if held else None,
-        is_running=one.verdict is Verdict.RUN and not _is_closed(connection, one.end, live),
+        is_running=running, renewed=_renewed(connection, one.end.school_year) if live else 0,
+        moved_at=_moved_at(connection, one.end, record) if running else None,
     )  # fmt: skip
+
+
+def _renewed(connection: Connection, year: SchoolYear) -> int:
+    """How many live requests of the year have one for the next; nothing to look for before its first reference."""
+    begun = select(COUNTER.c.last).where(COUNTER.c.school_year == str(year.next))
+    if connection.execute(begun).first() is None:
+        return 0
+    live = select(func.count()).select_from(REQUEST).where(REQUEST.c.school_year == str(year), IS_LIVE, renewed(year))
+    return int(connection.execute(live).scalar_one())
+
+
+def _moved_at(connection: Connection, end: YearEnd, record: Any) -> datetime:
+    """The last batch, else the instant from which it could run."""
+    last: datetime | None = connection.execute(select(func.max(OCCURRENCE.c.at)).where(_of(end))).scalar()
+    confirmed = record.confirmed_at if record is not None else None
+    return last or max(end.ends_at, confirmed or end.ends_at)
+
+
+def _of(end: YearEnd) -> ColumnElement[bool]:
+    """What each establishment's occurrence of this end is known by."""
+    return OCCURRENCE.c.key.startswith(f"{done_key(end)}:", autoescape=True)
 
 
 def _is_closed(connection: Connection, end: YearEnd, live: int) -> bool:
@@ -70,8 +105,7 @@ def _is_closed(connection: Connection, end: YearEnd, live: int) -> bool:
 
 def revoked_so_far(connection: Connection, end: YearEnd) -> int:
     """How many requests this end has revoked, establishment after establishment (R50)."""
-    key = done_key(end)
-    counts = select(func.sum(OCCURRENCE.c.requests)).where(OCCURRENCE.c.key.startswith(f"{key}:", autoescape=True))
+    counts = select(func.sum(OCCURRENCE.c.requests)).where(_of(end))
     return int(connection.execute(counts).scalar() or 0)
 
 

@@ -111,8 +111,7 @@ def _removal(paper: Paper, view: "RequestView", timezone: tzinfo) -> None:
         return
     paper.section("Retrait des droits")
     if removal.closed_at:
-        outcome = f" : {removal.outcome.label}" if removal.outcome else ""
-        paper.line(f"Confirmé le {french.instant(removal.closed_at, timezone)}{outcome}")
+        paper.line(f"{removal.done}.")
         return
     asked = removal.kind.label[0].upper() + removal.kind.label[1:]
     paper.line(f"{asked} — à confirmer depuis le {french.instant(removal.opened_at, timezone)}")

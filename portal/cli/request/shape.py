@@ -55,7 +55,7 @@ def _removal(removal: "RemovalView | None") -> dict[str, Any] | None:
     todo = asdict(removal.todo) | {"sentence": removal.todo.sentence} if removal.todo else None
     return {
         "kind": removal.kind, "outcome": removal.outcome, "opened_at": removal.opened_at,
-        "closed_at": removal.closed_at, "todo": todo,
+        "closed_at": removal.closed_at, "todo": todo, "done": removal.done,
     }  # fmt: skip
 
 

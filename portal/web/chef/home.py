@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -12,6 +12,7 @@ from portal.web.visitors import Chef, Here, Posted, Visitor
 from states.facts import Establishment
 from states.vocabulary import Role
 from workflow.reading.agenda import Item, Items, agenda, establishment_of
+from workflow.reading.taking_over import MOST, open_year
 
 router = APIRouter()
 A_YEAR = 365 * 24 * 3600
@@ -52,7 +53,9 @@ def moment_of(item: Item) -> Moment:
 
 
 @router.get("")
-def home(request: Request, here: Here, visitor: Chef, schools: Schools) -> Response:
+def home(
+    request: Request, here: Here, visitor: Chef, schools: Schools, repris: Annotated[int, Query(ge=0, le=MOST)] = 0
+) -> Response:
     """One sentence and one button for each RUPN; what waits for the rectorat; who can be renewed."""
     items = items_of(here, visitor).items
     moments = [moment_of(item) for item in items if item.request.is_live]
@@ -65,7 +68,7 @@ def home(request: Request, here: Here, visitor: Chef, schools: Schools) -> Respo
         waiting=[moment for moment in idle if not in_service(moment)],
         in_service=[moment for moment in idle if in_service(moment)],
         waiting_words=waiting, renewals=[item for item in items if item.renewable], is_empty=not items,
-        next_year=here.house.policy.calendar.open_years(here.house.clock.now())[-1],
+        next_year=open_year(here.house.policy, here.house.clock.now()), taken_over=repris,
     )  # fmt: skip
 
 

@@ -94,7 +94,8 @@ def _others(view: RequestView, moment: Moment) -> list[tuple[str, str]]:
 
 def _told(event: EventView) -> Told:
     """One event in plain words; who it was at the rectorat is nobody's business."""
-    actors = {Role.OPERATOR: "le rectorat", Role.READER: "le rectorat", Role.SCHEDULE: "le logiciel, de lui-même"}
+    alone = dict.fromkeys((Role.SCHEDULE, Role.CONNECTOR), "le logiciel, de lui-même")
+    actors = alone | dict.fromkeys((Role.OPERATOR, Role.READER), "le rectorat")
     notes = tuple((note.label, note.body or ERASED) for note in event.notes if note.field != "asked_by")
     return Told(
         what=DONE.get(event.trigger, _ENDED), who=actors.get(event.role, event.actor), at=event.at,

@@ -1,5 +1,6 @@
 """/rectorat/retraits: the rights to remove on the ODA server, and those that were (R47 to R49)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -7,9 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from portal.web.narrowing import address, departement_of, year_of
+from portal.web.rectorat.removals_call import calls_shown
 from portal.web.visitors import Here, Rectorat
 from states.vocabulary import RemovalKind
 from states.words import normalise_uai
+from workflow.connector.reading import CallView
 from workflow.reading.removals import (
     RemovalFilters,
     RemovalPage,
@@ -53,6 +56,7 @@ def listing(
 ) -> HTMLResponse:  # fmt: skip
     """What is to be removed today."""
     house = here.house
+    called: Mapping[str, CallView] = {}
     page, problem, counts = RemovalPage((), None), "", dict.fromkeys(RemovalKind, 0)
     with house.database.read() as connection:
         years = years_with_open(connection)
@@ -60,11 +64,13 @@ def listing(
             filters = wanted.filters()
             counts = count_removals(connection, filters)
             page = list_removals(connection, filters, house.policy, house.mailer, after=suite[:80])
+            called = calls_shown(here, connection, [line.request.reference for line in page.lines])
         except ValueError as error:
             problem = str(error) if not suite else "Cette suite de liste n'existe pas : repartir de la première page."
     return here.pages.page(
         request, "rectorat/removals.html", visitor, status=422 if problem else 200, page=page, problem=problem,
-        counts=counts, years=[(str(year), str(year)) for year in years], wanted=wanted, kind=PARTS.get(wanted.vue),
-        RemovalKind=RemovalKind, all_ticked=bool(coches), tick_all=wanted.address(suite=suite, coches="oui"),
+        counts=counts, years=[(str(year), str(year)) for year in years], wanted=wanted, called=called,
+        kind=PARTS.get(wanted.vue), RemovalKind=RemovalKind, all_ticked=bool(coches),
+        tick_all=wanted.address(suite=suite, coches="oui"),
         first=wanted.address() if suite else None, more=wanted.address(suite=page.after) if page.after else None,
     )  # fmt: skip

@@ -15,11 +15,13 @@ from portal.web.actions.operator_checks import source_of
 from portal.web.actions.operator_codes import keys_in_use
 from portal.web.forms import Form, blank
 from portal.web.installed import Installed
+from portal.web.rectorat.removals_call import calls_shown
 from portal.web.rectorat.request_words import FATES, colour, happened, told
 from portal.web.visitors import Visitor
 from portal.web.worklist.criteria import Criteria
 from portal.web.worklist.origin import origin_of
 from states.vocabulary import CheckOutcome, State, Trigger
+from workflow.connector.reading import CallView
 from workflow.reading.ready import Left, next_of_list, next_ready
 from workflow.reading.view import CheckView, RequestView
 
@@ -65,7 +67,7 @@ def around(
         "view": view, "asked": asked, "since": since(view), "fate": FATES[view.code_fate], "mails": _mails(here, view),
         "colour": colour, "happened": happened, "told": told, "cards": _cards(asked, by_trigger),
         "inline": inline, "buttons": _buttons(view, by_trigger, inline), "actions": by_trigger,
-        "expiry": _expiry(asked),
+        "expiry": _expiry(asked), "call": _call(here, view),
         "holders": {one.reference for one in keys_in_use(asked)}, "following": _following(asked, request),
     }  # fmt: skip
 
@@ -73,6 +75,14 @@ def around(
 def since(view: RequestView) -> datetime:
     """When the request came to its state."""
     return next((e.at for e in reversed(view.history) if e.source is not e.target), view.created_at)
+
+
+def _call(here: Installed, view: RequestView) -> CallView | None:
+    """What the connector asked the ODA server, if it did (R84)."""
+    if view.removal is None or here.house.connector is None:
+        return None
+    with here.house.database.read() as connection:
+        return calls_shown(here, connection, [view.request.reference]).get(view.request.reference)
 
 
 def _mails(here: Installed, view: RequestView) -> tuple[Mail, ...]:

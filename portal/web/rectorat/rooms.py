@@ -11,14 +11,21 @@ from portal.web.rectorat import (
     mails,
     mails_acts,
     removals,
+    removals_call,
     removals_confirm,
+    removals_export,
+    removals_file,
     year_end,
     year_end_confirm,
+    year_end_not_renewed,
     year_end_preview,
+    year_end_report,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
-    mails.router, mails_acts.router, removals.router, removals_confirm.router, establishments.router,
-    establishments_mailbox.router, establishments_declare.router, year_end.router, year_end_preview.router,
-    year_end_confirm.router,
+    mails.router, mails_acts.router, removals.router, removals_call.router, removals_confirm.router,
+    removals_export.router, removals_file.router, establishments.router, establishments_mailbox.router,
+    establishments_declare.router,
+    year_end.router, year_end_preview.router, year_end_confirm.router,
+    year_end_not_renewed.router, year_end_report.router,
 )  # fmt: skip

@@ -30,10 +30,12 @@ def showing(request: Request, here: Here, visitor: Rectorat, fait: str = "", arr
     with here.house.database.read() as connection:
         past = past_ends(connection)
     zone = here.house.settings.academie.zone
+    opening_day = here.house.policy.calendar.opening_day
     running = any(year.is_running for year in years)
     answer = page(
         request, here, visitor, "rectorat/year_end.html", years=years, past=past, notice=DONE.get(fait, ""),
         how={year.end.school_year: how_found(year.end, zone) for year in years},
+        opens={year.end.school_year: opening_day(year.end.school_year.next) for year in years},
         stopped=bool(arret),
     )  # fmt: skip
     if running and not arret:

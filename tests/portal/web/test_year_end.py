@@ -158,7 +158,8 @@ def test_past__its_figures_who_confirmed_and_the_report(portal: Portal) -> None:
     send(client, form_to(client.get(f"{PLACE}/{YEAR}/confirmer"), "/confirmer"), sure="oui")
     page = portal.client(DRANE).get(PLACE).text
     assert "confirmée par op@ac-toulouse.fr" in page
-    assert f"{PLACE}/{YEAR}/bilan.pdf" in page
+    assert f'href="{PLACE}/{YEAR}"' in page
+    assert f"{PLACE}/{YEAR}/bilan.pdf" in portal.client(DRANE).get(f"{PLACE}/{YEAR}").text
     report = portal.client(DRANE).get(f"{PLACE}/{YEAR}/bilan.pdf")
     assert report.headers["content-type"] == "application/pdf"
     assert report.content.startswith(b"%PDF")

@@ -61,6 +61,9 @@ def test_token__of_who_may_enter_and_made_by_operators(portal: Portal) -> None:
     for role, subject in ((Role.OPERATOR, READER), (Role.READER, OPERATOR), (Role.CHEF, "9999999Z")):
         with pytest.raises(NotAllowed):
             made(portal, role, subject)
+    for alone in (Role.SCHEDULE, Role.CONNECTOR):  # what acts by itself has no token, nor a session
+        with pytest.raises(NotAllowed, match="Personne n'agit comme"):
+            made(portal, alone, "0310001H")
     for days in (0, 367):
         with pytest.raises(TokenRefused):
             made(portal, days=days)

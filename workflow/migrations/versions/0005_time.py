@@ -28,6 +28,7 @@ def upgrade() -> None:
     with op.batch_alter_table("node") as batch_op:
         batch_op.add_column(sa.Column("skew_seconds", sa.Float(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("refused_at", notifications.columns.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("heard_at", notifications.columns.UtcDateTime(timezone=True), nullable=True))
     op.create_table(
         "removal_call",
         sa.Column("reference", sa.String(), nullable=False),

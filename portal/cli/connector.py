@@ -1,0 +1,106 @@
+"""``oda connector``: the calls to the ODA server, tried, followed, made again (R84)."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portal.cli.cells import printable
+from portal.cli.context import App, pass_app
+from portal.cli.exits import CliFailure, ExitCode
+from portal.cli.french import FrenchGroup
+from portal.cli.output import emit, json_option
+from portal.cli.values import LabelledChoice
+from states.vocabulary import CallStage, Role
+
+if TYPE_CHECKING:
+    from states.actors import Actor
+    from workflow.connector.reading import CallView
+
+COLUMNS = {
+    "reference": "Demande", "stage": "Appel", "attempts": "Essais", "next_at": "Prochain", "answer": "Réponse",
+}  # fmt: skip
+
+
+@click.group("connector", cls=FrenchGroup, help="Le connecteur : les retraits demandés au serveur ODA.")
+def connector() -> None:
+    pass
+
+
+@connector.command(
+    "check",
+    help="Essaie le serveur ODA des réglages : son adresse, son certificat, un appel signé qui ne demande rien."
+    " Réservé aux opérateurs.",
+)
+@pass_app
+def check(app: App) -> None:
+    from portal.cli.opening import opened
+    from workflow.connector.trial import TrialFailed, trial
+
+    with opened(app) as (house, actor):
+        _operators_only(actor, "essaie le connecteur")
+        if house.connector is None:
+            remedy = "Que faire : donner l'adresse du serveur ODA dans removals.connector.url (docs/connecteur.md)."
+            raise CliFailure("Aucun connecteur n'est réglé : rien n'est appelé.", ExitCode.SETTINGS, [remedy])
+        try:
+            for heading, found in trial(house.connector.caller, house.clock.now()):
+                click.echo(printable(f"{heading:<12} : {found}"))
+        except TrialFailed as failed:
+            message = f"Le serveur ODA ne peut pas être appelé ; l'essai s'arrête à l'étape « {failed.step} »."
+            details = [str(failed), f"Que faire : {failed.remedy}."]
+            raise CliFailure(message, ExitCode.UNAVAILABLE, details) from None
+    click.echo("Le serveur ODA répond.")
+
+
+@connector.command("calls", help="Les appels au serveur ODA : où ils en sont, et les derniers mots du serveur.")
+@click.option("--stage", type=LabelledChoice(CallStage), help="Ceux-là seulement : waiting, done, refused.")
+@click.option("--limit", type=click.IntRange(1, 2000), default=200, show_default=True, help="Combien au plus.")
+@json_option
+@pass_app
+def calls(app: App, stage: CallStage | None, limit: int, as_json: bool) -> None:
+    from portal.cli.opening import opened
+    from workflow.connector.reading import list_calls
+    from workflow.people import NotAllowed
+
+    with opened(app) as (house, actor), house.database.read() as connection:
+        if actor.role not in (Role.OPERATOR, Role.READER):
+            raise NotAllowed("Les appels au serveur ODA se lisent avec --as operator:ADRESSE ou reader:ADRESSE.")
+        rows = [_row(one, as_json=as_json) for one in list_calls(connection, stage=stage, limit=limit)]
+        emit(rows, COLUMNS, as_json, "Aucun appel.", house.settings.zoneinfo)
+
+
+@connector.command(
+    "again",
+    help="Redemande au serveur ODA des retraits qu'il a refusés ou manqués trop de fois ; l'appel part sous une clé"
+    " nouvelle, au prochain passage. Réservé aux opérateurs.",
+)
+@click.argument("references", metavar="[DEMANDE]...", nargs=-1, help="Les demandes, par leur référence.")
+@click.option("--all", "every", is_flag=True, help="Tous ceux qui sont à reprendre.")
+@pass_app
+def again(app: App, references: tuple[str, ...], every: bool) -> None:
+    from portal.cli.opening import opened
+    from states.french import plural
+    from workflow.connector.calls import again as ask_again
+
+    if every == bool(references):
+        raise click.UsageError("Donner des demandes, ou bien --all.")
+    wanted = None if every else {one.strip().upper() for one in references}
+    with opened(app) as (house, actor):
+        _operators_only(actor, "redemande un retrait")
+        asked = house.engine.committed(lambda connection, now: ask_again(connection, wanted, now))
+    left = sorted((wanted or set()) - set(asked))
+    click.echo(f"{plural(len(asked), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
+    if left:
+        raise CliFailure(
+            f"Rien à reprendre pour {', '.join(left)}.", ExitCode.REFUSED,
+            ["Que faire : voir « oda connector calls --stage refused »."],
+        )  # fmt: skip
+
+
+def _row(one: "CallView", *, as_json: bool) -> dict[str, Any]:
+    values = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    return values if as_json else values | {"stage": one.stage.label}
+
+
+def _operators_only(actor: "Actor", what: str) -> None:
+    if actor.role is not Role.OPERATOR:
+        raise CliFailure(f"Seul un opérateur {what} (R2, R84).", ExitCode.REFUSED)

@@ -1,0 +1,54 @@
+"""``oda nodes``: the machines that share the installation, and the clock of each (R82)."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.cli.context import App, pass_app
+from portal.cli.exits import say
+from portal.cli.french import FrenchCommand
+from portal.cli.output import Row, emit, json_option
+
+if TYPE_CHECKING:
+    from workflow.reading.nodes import Node
+
+COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state": "État", "refused_at": "Depuis"}
+
+
+@click.command(
+    "nodes",
+    cls=FrenchCommand,
+    help="Les machines qui tiennent l'échéancier : quand chacune a donné signe de vie, de combien son horloge s'écarte"
+    " de celle de la base, et si elle agit (R82). Une machine muette depuis un mois n'est plus listée.",
+)
+@json_option
+@pass_app
+def nodes(app: App, as_json: bool) -> None:
+    from portal.cli.unattended import house_of
+    from workflow.reading.nodes import NodeState
+    from workflow.reading.nodes import nodes as found_in
+
+    with house_of(app) as house:
+        with house.database.read() as connection:
+            found = found_in(connection, house.clock.now())
+        zone = house.settings.zoneinfo
+    emit([_row(one) for one in found], COLUMNS, as_json, "Aucune machine n'a encore tenu l'échéancier.", zone)
+    if any(one.state is NodeState.REFUSED for one in found):
+        say(["Remettre à l'heure la machine qui s'abstient, ou celle de la base si toutes s'abstiennent."])
+
+
+def _row(node: "Node") -> Row:
+    seconds = None if node.skew is None else round(node.skew.total_seconds(), 3)
+    return {
+        "machine": node.host, "seen_at": node.seen_at, "skew_seconds": seconds, "gap": _gap(node), "state": node.state,
+        "refused_at": node.refused_at,
+    }  # fmt: skip
+
+
+def _gap(node: "Node") -> str:
+    """How far its clock is off, in words; less than a second is no gap."""
+    from workflow.machines import gap_words
+
+    if node.skew is None:
+        return "la sienne juge"
+    return gap_words(node.skew) if abs(node.skew.total_seconds()) >= 1 else "à l'heure"

@@ -1,0 +1,102 @@
+"""One button that takes last year's RUPN over for the year that is open: nothing is typed (R33, R81)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
+
+from portal.web.actions.chef_fields import HOMONYM
+from portal.web.chef.declaring import school_of, uai_of
+from portal.web.chef.home import may_act
+from portal.web.forms import Form, blank, filled
+from portal.web.installed import Installed
+from portal.web.visitors import Chef, Here, Posted, Visitor
+from states import commands as c
+from states.case import Refused
+from states.refusals import Reason
+from workflow.engine import Result
+from workflow.reading.agenda import Item
+from workflow.reading.taking_over import MOST, names_of, open_year, to_take_over
+
+router = APIRouter()
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What came of one: ``reference`` is the new request's when it is done, the old one's when it is refused."""
+
+    who: str
+    reference: str
+    is_done: bool
+    reasons: tuple[Reason, ...]
+    is_theirs: bool
+
+    @property
+    def may_be_confirmed(self) -> bool:
+        """Whether it is a homonym that a word of the chef's clears up, on a page of its own (R17)."""
+        return not self.is_done and all(reason.field == HOMONYM.name for reason in self.reasons)
+
+
+@router.get("/reprendre")
+def prepare(request: Request, here: Here, visitor: Chef) -> Response:
+    """Their names, all ticked."""
+    if not may_act(here, visitor):
+        return RedirectResponse("/etablissement", status_code=303)
+    return _page(request, here, visitor, visitor.uai, blank(()))
+
+
+@router.post("/reprendre")
+def take_over(request: Request, here: Here, visitor: Chef, data: Posted) -> Response:
+    """Renew each of those that are ticked; one refused stops no other, and is told why."""
+    uai, form, chosen = uai_of(visitor, data), filled((), data), _chosen(data)
+    if not chosen:
+        return _page(request, here, visitor, uai, form, status=422, nobody=True)
+    house = here.house
+    with house.database.read() as connection:
+        names = names_of(connection, chosen, visitor.actor)
+    year = open_year(house.policy, house.clock.now())
+    commands = [c.Renew(reference=one, school_year=year) for one in chosen]
+    results = house.engine.execute(commands, visitor.actor, key=f"web:{form.key}")
+    taken = [_taken(one, result, names) for one, result in zip(chosen, results, strict=True)]
+    if all(one.is_done and not one.reasons for one in taken):
+        return RedirectResponse(f"/etablissement?repris={len(taken)}", status_code=303)
+    return here.pages.page(
+        request, "chef/taken_over.html", visitor, status=200 if any(one.is_done for one in taken) else 422,
+        school=school_of(here, uai), year=year, done_ones=[one for one in taken if one.is_done],
+        refused=[one for one in taken if not one.is_done],
+    )  # fmt: skip
+
+
+def _chosen(data: FormData) -> list[str]:
+    """The ticked references, each once, in an order of their own: the same form is the same action (R10)."""
+    given = {str(one) for one in data.getlist("choix")}
+    return sorted(one for one in given if _REFERENCE.fullmatch(one))[:MOST]
+
+
+def _taken(reference: str, result: Result, names: Mapping[str, str]) -> Taken:
+    who, theirs = names.get(reference, f"demande {reference}"), reference in names
+    if isinstance(result, Refused):
+        return Taken(who=who, reference=reference, is_done=False, reasons=result.reasons, is_theirs=theirs)
+    return Taken(who=who, reference=result.reference, is_done=True, reasons=result.warnings, is_theirs=theirs)
+
+
+def _offered(here: Installed, visitor: Visitor, uai: str) -> Sequence[Item]:
+    house = here.house
+    with house.database.read() as connection:
+        return to_take_over(connection, uai, visitor.actor, house.policy, house.mailer, house.clock.now())
+
+
+def _page(
+    request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, status: int = 200, *,
+    nobody: bool = False,
+) -> Response:  # fmt: skip
+    house = here.house
+    return here.pages.page(
+        request, "chef/take_over.html", visitor, status=status, form=form, school=school_of(here, uai),
+        items=_offered(here, visitor, uai), year=open_year(house.policy, house.clock.now()), nobody=nobody,
+    )  # fmt: skip

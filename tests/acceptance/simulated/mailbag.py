@@ -1,0 +1,67 @@
+"""The mails that each moment of the simulation brought, read from the outbox as they were stored."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from notifications.tables import MAILS
+from workflow.database import Database
+from workflow.rows import IS_LIVE, REQUEST
+
+WATCHED = (
+    "year_end_notice", "handover_reminder", "stalled_reminder", "renewal_invitation", "late_digest", "year_end",
+    "year_end_report", "brake_alert", "clock_alert",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """One mail: whom it names (``references``), and until when it may leave."""
+
+    id: int
+    kind: str
+    uai: str | None
+    reference: str | None
+    recipient: str
+    facts: Any
+    created_at: datetime
+    not_after: datetime
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The references of the RUPN that it names, sorted."""
+        return tuple(sorted(one["reference"] for one in self.facts["rupns"]))
+
+
+class Mailbag:
+    """Reads what is new since it last looked."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._last = 0
+
+    def new(self) -> list[Letter]:
+        """The mails written of the software's own accord since the last look."""
+        columns = [MAILS.c[name] for name in Letter.__dataclass_fields__ if name != "facts"]
+        with self._database.read() as connection:
+            last = connection.execute(select(func.max(MAILS.c.id))).scalar() or 0
+            query = select(*columns, MAILS.c.context).where(MAILS.c.id > self._last, MAILS.c.kind.in_(WATCHED))
+            rows = connection.execute(query.order_by(MAILS.c.id)).all() if last > self._last else []
+        self._last = last
+        return [
+            Letter(**{k: v for k, v in row._mapping.items() if k != "context"}, facts=json.loads(row.context))
+            for row in rows
+        ]  # fmt: skip
+
+    def live(self) -> dict[int, int]:
+        """How many live requests the database holds, by the year in which their school year begins."""
+        query = select(REQUEST.c.school_year, func.count()).where(IS_LIVE).group_by(REQUEST.c.school_year)
+        with self._database.read() as connection:
+            return {int(year[:4]): count for year, count in connection.execute(query)}
+
+    def live_references(self) -> set[str]:
+        with self._database.read() as connection:
+            return set(connection.execute(select(REQUEST.c.reference).where(IS_LIVE)).scalars())

@@ -1,0 +1,99 @@
+"""Two machines at the end of a year: one is killed, the database restarts, and nothing of it shows (R50, R54, R82).
+
+ODA_SWEEP_REQUESTS says how many requests: 3,000 by default, 100,000 to judge.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from bench.population import POLICY, YEAR
+from tests.kit.nodes import Installation, is_frozen, stopped
+from tests.kit.server import PrivateServer, private_server
+from workflow.foresight import NODE
+from workflow.reading.year_ends import revoked_so_far
+from workflow.rows import REQUEST
+from workflow.sweep import BATCH
+
+REQUESTS = int(os.environ.get("ODA_SWEEP_REQUESTS", "3000"))
+MIDDLE = max(1, REQUESTS // BATCH // 4)
+"""At which of its batches a machine meets its fate."""
+LONG = 60 + REQUESTS / 100
+"""Seconds that a whole end may take, on a machine that is busy with other things."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PrivateServer]:
+    with private_server() as server:
+        yield server
+
+
+def quiet_end(server: PrivateServer, folder: Path) -> dict[str, list[object]]:
+    """What one machine leaves that nothing befalls."""
+    alone = Installation(folder, server.make_database("oda_quiet"), REQUESTS)
+    with alone.node("seul") as process:
+        alone.waits(Installation.is_over, LONG)
+        assert stopped(process) == 0
+    state = alone.end_state()
+    alone.close()
+    return state
+
+
+@pytest.mark.rule("R50", "R54", "R82")
+def test_end__one_machine_killed_and_the_database_restarted_is_as_without(
+    server: PrivateServer, tmp_path: Path
+) -> None:
+    expected = quiet_end(server, tmp_path / "quiet")
+    assert len(expected["requests"]) == REQUESTS
+    two = Installation(tmp_path / "two", server.make_database("oda_stormy"), REQUESTS)
+    begun = time.monotonic()
+    with (
+        two.node("un", "sweep.before_commit", MIDDLE) as one,
+        two.node("deux", "sweep.before_commit", MIDDLE, signal.SIGSTOP) as other,
+    ):
+        assert one.wait(LONG) == -signal.SIGKILL
+        two.waits(lambda _: is_frozen(other), LONG)
+        with two.database.read() as connection:
+            left = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.state != "revoked")).all()
+        assert left, "both were in the middle"
+        server.restart()  # under a machine that holds a transaction open
+        other.send_signal(signal.SIGCONT)
+        two.waits(Installation.is_over, LONG)
+        assert other.poll() is None, "the one that is left never stopped"
+        two.waits(lambda it: "tick failed: DatabaseUnreachable" in it.log("deux"), 5)
+        assert stopped(other) == 0
+    print(f"{REQUESTS} requests, two machines, one killed, a restart: {time.monotonic() - begun:.0f} s")
+    found = two.end_state()
+    assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in expected.items()}
+    assert found == expected
+    assert two.flaws() == []
+    two.close()
+
+
+@pytest.mark.rule("R82", "R85")
+def test_end__two_machines_share_it_and_its_progress_counts_both(server: PrivateServer, tmp_path: Path) -> None:
+    both = Installation(tmp_path / "both", server.make_database("oda_both"), REQUESTS)
+    end = POLICY.calendar.end_of(YEAR)
+    with (
+        both.node("un", "sweep.between_batches", 1, signal.SIGSTOP) as one,
+        both.node("deux", "sweep.between_batches", 1, signal.SIGSTOP) as other,
+    ):
+        both.waits(lambda _: is_frozen(one) and is_frozen(other), LONG)
+        with both.database.read() as connection:
+            revoked = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.state == "revoked")).all()
+            assert revoked_so_far(connection, end) == len(revoked) == 2 * BATCH, "one batch each, and no request twice"
+            hosts = connection.execute(select(NODE.c.host).where(NODE.c.heard_at.is_not(None))).scalars()
+            assert set(hosts) == {"un", "deux"}
+        one.send_signal(signal.SIGCONT)
+        other.send_signal(signal.SIGCONT)
+        both.waits(Installation.is_over, LONG)
+        assert (stopped(one), stopped(other)) == (0, 0)
+    with both.database.read() as connection:
+        assert revoked_so_far(connection, end) == REQUESTS
+    assert both.flaws() == []
+    both.close()

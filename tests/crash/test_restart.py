@@ -1,0 +1,132 @@
+"""PostgreSQL restarts under load, as by a power cut and as by an administrator: ours is not restarted (R82)."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from notifications.enqueue import enqueue
+from notifications.mail import Draft
+from notifications.tables import MAILS
+from notifications.vocabulary import Audience
+from tests.kit.browser import free_port
+from tests.kit.nodes import Installation, stopped
+from tests.kit.server import PrivateServer, private_server
+from tests.kit.smtp import ScriptedRelay
+
+MAILS_WAITING = 400
+MODES = ("immediate", "fast")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PrivateServer]:
+    with private_server() as server:
+        yield server
+
+
+def waiting(one: Installation) -> int:
+    """How many mails are not yet with the relay."""
+    with one.database.read() as connection:
+        left = select(func.count()).select_from(MAILS).where(MAILS.c.stage != "sent")
+        return int(connection.execute(left).scalar_one())
+
+
+@pytest.mark.rule("R56", "R82")
+@pytest.mark.parametrize("mode", MODES)
+def test_mails__two_machines_share_them_and_none_leaves_twice(server: PrivateServer, tmp_path: Path, mode: str) -> None:
+    with ScriptedRelay(latency=0.005) as relay:
+        post = Installation(tmp_path / "post", server.make_database(f"oda_mails_{mode}"), 2, port=relay.port)
+        write(post)
+        with post.node("un") as one, post.node("deux") as other:
+            post.waits(lambda _: len(relay.received) > MAILS_WAITING // 4)
+            server.restart(mode)
+            post.waits(lambda it: waiting(it) == 0, 120)
+            assert (one.poll(), other.poll()) == (None, None)
+            assert (stopped(one), stopped(other)) == (0, 0)
+        received = Counter(to for got in relay.received for to in got.recipients)
+    assert {to: received[to] for to in map(mailbox, range(MAILS_WAITING))} == dict.fromkeys(
+        map(mailbox, range(MAILS_WAITING)), 1
+    )
+    post.close()
+
+
+def mailbox(number: int) -> str:
+    return f"ce.{number}@ac-toulouse.fr"
+
+
+def write(post: Installation) -> None:
+    """Mails that wait, each to an address of its own."""
+    from notifications.examples import EXAMPLES
+    from workflow.house import bootstrap
+    from workflow.settings import load_settings
+
+    house = bootstrap(load_settings(post.config), {})
+    kind, facts = EXAMPLES["withdrawn"]
+    at = post.begins_at()
+    drafts = [
+        Draft(kind=kind, audience=Audience.ESTABLISHMENT, recipient=mailbox(number), context=facts)
+        for number in range(MAILS_WAITING)
+    ]
+    with house.database.write() as connection:
+        enqueue(connection, drafts, at, here=house.mailer.surroundings)
+    house.close()
+
+
+def answer(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address, timeout=30) as found:
+            return int(found.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (urllib.error.URLError, ConnectionError):
+        return 0
+
+
+@pytest.mark.rule("R82")
+@pytest.mark.parametrize("mode", MODES)
+def test_portal__answers_again_by_itself_and_never_breaks(server: PrivateServer, tmp_path: Path, mode: str) -> None:
+    """While the database is away a page says so (503); nothing else is ever answered, and no visit is lost after."""
+    here = Installation(tmp_path / "portal", server.make_database(f"oda_portal_{mode}"), 2)
+    port = free_port()
+    command = [sys.executable, "-c", "from portal.cli.main import main; main()", "--config", str(here.config),
+               "serve", "--port", str(port)]  # fmt: skip
+    log = (tmp_path / "serve.log").open("w")
+    page = f"http://127.0.0.1:{port}/connexion/lien/{'a' * 43}"
+    with log, subprocess.Popen(command, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
+        try:
+            here.waits(lambda _: answer(f"http://127.0.0.1:{port}/sante") == 200)
+            usual = answer(page)
+            said, done = Counter[int](), threading.Event()
+            visitors = [threading.Thread(target=visit, args=(page, said, done)) for _ in range(4)]
+            for visitor in visitors:
+                visitor.start()
+            time.sleep(0.5)
+            server.stop(mode)
+            here.waits(lambda _: said[503] > 4)
+            server.start()
+            before = said[usual]
+            here.waits(lambda _: said[usual] > before + 20)
+            done.set()
+            for visitor in visitors:
+                visitor.join()
+            assert process.poll() is None
+            assert set(said) == {usual, 503}, (tmp_path / "serve.log").read_text()
+            assert answer(f"http://127.0.0.1:{port}/sante") == 200
+            assert stopped(process) == 0  # type: ignore[arg-type]
+        finally:
+            process.kill()
+    here.close()
+
+
+def visit(page: str, said: "Counter[int]", done: threading.Event) -> None:
+    while not done.is_set():
+        said[answer(page)] += 1

@@ -1,0 +1,194 @@
+"""``oda removal``: listed, exported, confirmed from a file, with what each line became (R47 to R49, R83)."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.cli import removal_confirm
+from states.vocabulary import State
+from tests.notifications.templates import folder_of
+from tests.portal.cli.desk import AS_CHEF, AS_READER, Desk, open_desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    with open_desk(tmp_path, monkeypatch) as desk:
+        yield desk
+
+
+def revoked(desk: Desk, count: int) -> list[str]:
+    """Requests whose rights are to be removed."""
+    references = [
+        desk.office.request(State.CODE_ISSUED, nom=f"Abadie{'abcdef'[n]}", mail=f"a{n}@ac-toulouse.fr")
+        for n in range(count)
+    ]  # fmt: skip
+    desk.did("revoke", *references, "--reason", "departure")
+    return references
+
+
+def outcomes(desk: Desk) -> dict[str, str | None]:
+    found = [
+        json.loads(desk.oda("removal", "list", "--json", *more).stdout) for more in ((), ("--confirmed",))
+    ]  # fmt: skip
+    return {line["reference"]: line["outcome"] for lines in found for line in lines}
+
+
+def file_of(desk: Desk, text: str) -> str:
+    path = desk.config.parent / "faits.csv"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.rule("R48")
+def test_list__what_is_to_be_done_and_what_was(desk: Desk) -> None:
+    one, two = revoked(desk, 2)
+    shown = desk.oda("removal", "list", who=AS_READER)
+    assert (shown.exit_code, shown.stdout.count("Supprimer la clé.")) == (0, 2)
+    page = desk.oda("removal", "list", "--limit", "1")
+    assert two not in page.stdout
+    assert page.stderr == f"La suite : ajouter --after '{one}'\n"
+    assert two in desk.oda("removal", "list", "--after", one).stdout
+    desk.did("confirm-removal", one, "--outcome", "expired")
+    done = desk.oda("removal", "list", "--confirmed").stdout
+    assert "Clé déjà expirée sur le serveur ODA, constaté le " in done
+    (told,) = json.loads(desk.oda("removal", "list", "--json").stdout)
+    assert (told["reference"], told["action"], told["outcome"]) == (two, "remove_key", None)
+    assert "Droits supprimés" not in done
+    assert "Aucun retrait" in desk.oda("removal", "list", "--kind", "key-enabled").stdout
+
+
+@pytest.mark.rule("R49")
+def test_show__says_what_was_done_when_and_by_whom(desk: Desk) -> None:
+    (one,) = revoked(desk, 1)
+    desk.did("confirm-removal", one, "--outcome", "removed")
+    shown = " ".join(desk.did("show", one).split())
+    assert "Droits supprimés le " in shown
+    assert desk.read("show", one)["removal"]["done"].startswith("Droits supprimés le ")
+    to_chef = desk.read("show", one, who=AS_CHEF)["removal"]
+    assert (to_chef["outcome"], to_chef["done"].endswith(" par le rectorat")) == (None, True)
+
+
+def test_list__wrong_filters_are_told(desk: Desk) -> None:
+    assert desk.oda("removal", "list", "--departement", "xyz").exit_code == 2
+    assert desk.oda("removal", "list", "--confirmed", "--after", "x").exit_code == 2
+    refused = desk.oda("removal", "list", who=AS_CHEF)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+
+
+# --- export
+
+
+@pytest.mark.rule("R83")
+def test_export__to_the_output_or_to_a_file_that_is_whole(desk: Desk) -> None:
+    (one,) = revoked(desk, 1)
+    made = desk.oda("removal", "export", who=AS_READER).stdout_bytes
+    assert made.startswith(b"\xef\xbb\xbf")
+    assert f"Supprimer la clé;;{one};".encode() in made
+    path = desk.config.parent / "retraits.csv"
+    written = desk.oda("removal", "export", "-o", str(path))
+    assert (written.exit_code, path.read_bytes()) == (0, made)
+    again = desk.oda("removal", "export", "-o", str(path))
+    assert (again.exit_code, "existe déjà" in again.stderr) == (1, True)
+    assert desk.oda("removal", "export", "-o", str(path), "--force", "--uai", "0120003C").exit_code == 0
+    assert path.read_bytes().count(b"\n") == 1
+    assert not list(path.parent.glob(".retraits*"))
+    nowhere = desk.oda("removal", "export", "-o", str(path.parent / "rien" / "x.csv"))
+    assert (nowhere.exit_code, "ne peut pas être écrit" in nowhere.stderr) == (1, True)
+    assert desk.oda("removal", "export", who=AS_CHEF).exit_code == 1
+
+
+@pytest.mark.rule("R83", "R68")
+def test_export__the_form_of_the_academie_on_examples(desk: Desk) -> None:
+    assert b"ODA-2027-00042" in desk.oda("removal", "export", "--example").stdout_bytes
+    folder = folder_of(
+        desk.config.parent, {"exports/removals.j2": "{% for one in lines %}{{ one.rupn.nom }} {% endfor %}"}
+    )
+    with desk.config.open("a", encoding="utf-8") as file:
+        file.write("templates:\n  directory: modeles\n")
+    assert desk.oda("removal", "export", "--example").stdout_bytes.startswith("\ufeffMartin de L'Étang".encode())
+    assert "exports/removals.j2" in desk.oda("mail", "templates").stdout
+    (folder / "exports" / "removals.j2").write_text("\n{{ one.x }}")
+    wrong = desk.oda("removal", "export", "--example")
+    assert (wrong.exit_code, wrong.stdout) == (78, "")
+    assert f"{folder / 'exports' / 'removals.j2'}, ligne 2 : « one » n'existe pas" in wrong.stderr
+    assert desk.oda("check-config").exit_code == 78
+
+
+# --- confirm
+
+
+@pytest.mark.rule("R49", "R83")
+def test_confirm__summary_then_a_result_a_line(desk: Desk) -> None:
+    one, two, three = revoked(desk, 3)
+    file = file_of(desk, f"référence;résultat\n{one};supprimée\n{two};\n{three};zut\nODA-2027-99999;absente\n")
+    done = desk.oda("removal", "confirm", "--from", file, "--outcome", "absent", "--yes")
+    assert done.exit_code == 1
+    assert [line.partition(" : le retrait")[0] for line in done.stdout.splitlines()] == [
+        f"Ligne 2 : {one}", f"Ligne 3 : {two}"
+    ]  # fmt: skip
+    assert "droits supprimés)." in done.stdout
+    said = done.stderr.splitlines()
+    assert said[:3] == ["2 retraits à confirmer :", "  droits supprimés : 1", "  déjà absente du serveur : 1"]
+    assert "  ligne 4, " in done.stderr
+    assert said[-1] == "2 lignes sur 4 : ne sont pas confirmées. Le reste est fait."
+    assert outcomes(desk) == {one: "removed", two: "absent", three: None}
+
+
+@pytest.mark.rule("R49")
+def test_confirm__all_of_it_is_zero_and_again_is_told(desk: Desk) -> None:
+    one, two = revoked(desk, 2)
+    arguments = ("removal", "confirm", "--from", "-", "--outcome", "removed", "--yes", "--json")
+    done = desk.oda(*arguments, typed=f"{one}\n{two}\n")
+    assert done.exit_code == 0
+    assert [(line["line"], line["reference"], line["refused"]) for line in json.loads(done.stdout)] == [
+        (1, one, []), (2, two, [])
+    ]  # fmt: skip
+    again = desk.oda(*arguments, typed=f"{one}\n{two}\n")
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "C'est déjà confirmé : droits supprimés le " in again.stderr
+    assert "Aucune ligne ne peut être confirmée, rien n'a changé." in again.stderr
+
+
+@pytest.mark.rule("R49")
+def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = revoked(desk, 1)
+    file = file_of(desk, f"{one};gardé\n{one[:-1]}9;absente\n{one};absente")
+    dry = desk.oda("removal", "confirm", "--from", file, "--dry-run")
+    assert (dry.exit_code, dry.stdout) == (1, "")
+    assert "Aucune ligne ne peut être confirmée" in dry.stderr  # nothing keeps the key, the last is a second line
+    file = file_of(desk, f"{one};absente\n")
+    dry = desk.oda("removal", "confirm", "--from", file, "--dry-run")
+    assert (dry.exit_code, "À blanc : rien n'est écrit." in dry.stderr) == (0, True)
+    alone = desk.oda("removal", "confirm", "--from", file)
+    assert (alone.exit_code, "--yes" in alone.stderr) == (2, True)
+    monkeypatch.setattr("portal.cli.confirm.confirmed", lambda *_: False)
+    assert desk.oda("removal", "confirm", "--from", file).exit_code == 1
+    assert outcomes(desk) == {one: None}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"PK\x03\x04", "classeur"), (b"a\0", "pas un fichier de texte"), (b"", "Aucune ligne"), (b"x" * 99, "couper")],
+)
+def test_confirm__what_is_no_file_of_removals(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
+) -> None:
+    monkeypatch.setattr(removal_confirm, "MOST_BYTES", 50)
+    path = desk.config.parent / "x.csv"
+    path.write_bytes(content)
+    done = desk.oda("removal", "confirm", "--from", str(path), "--outcome", "removed", "--yes")
+    assert (done.exit_code, done.stdout) == (65, "")
+    assert said in done.stderr
+    assert desk.oda("removal", "confirm", "--from", str(path.parent / "rien.csv")).exit_code == 2
+
+
+@pytest.mark.rule("R2")
+def test_confirm__operators_alone(desk: Desk) -> None:
+    (one,) = revoked(desk, 1)
+    file = file_of(desk, one)
+    for who in (AS_READER, AS_CHEF):
+        done = desk.oda("removal", "confirm", "--from", file, "--outcome", "removed", "--yes", who=who)
+        assert (done.exit_code, done.stdout) == (1, "")
+    assert outcomes(desk) == {one: None}

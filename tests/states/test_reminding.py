@@ -1,0 +1,66 @@
+"""Reminders: one a delay, on school days, as far apart as the settings put them (R79)."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from states.days import SchoolDays
+from states.reminding import NEVER, Reminded, days_to_come, due_day, is_due
+from states.school_year import SchoolYear
+
+SINCE = date(2026, 9, 7)
+DELAYS = (7, 14, 30)
+AUTUMN = SchoolDays(holidays={SchoolYear(2026): ((date(2026, 10, 17), date(2026, 11, 1)),)})
+UNKNOWN = SchoolDays(holidays={})
+
+
+def after(days: int) -> date:
+    return SINCE + timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("made", "day"),
+    [
+        (NEVER, after(7)),
+        (Reminded(1, after(7)), after(14)),
+        (Reminded(1, after(40)), after(47)),
+        (Reminded(2, after(47)), after(63)),
+        (Reminded(3, after(30)), None),
+        (Reminded(9, after(30)), None),
+    ],
+)
+@pytest.mark.rule("R79")
+def test_due_day__after_an_interruption_the_gaps_are_kept(made: Reminded, day: date | None) -> None:
+    assert due_day(SINCE, DELAYS, made) == day
+
+
+@pytest.mark.rule("R79")
+def test_is_due__on_a_school_day_alone() -> None:
+    in_holidays, return_day = date(2026, 10, 19), date(2026, 11, 2)
+    assert not is_due(SINCE, DELAYS, NEVER, after(6), AUTUMN)
+    assert is_due(SINCE, DELAYS, NEVER, after(7), AUTUMN)
+    assert not is_due(SINCE, DELAYS, NEVER, date(2026, 9, 19), AUTUMN), "a Saturday"
+    assert not is_due(SINCE, DELAYS, NEVER, in_holidays, AUTUMN)
+    assert is_due(SINCE, DELAYS, NEVER, return_day, AUTUMN)
+
+
+@pytest.mark.rule("R77", "R79")
+def test_is_due__never_on_an_unknown_day() -> None:
+    assert not is_due(SINCE, DELAYS, NEVER, after(7), UNKNOWN)
+    assert days_to_come(SINCE, DELAYS, NEVER, after(1), after(300), UNKNOWN) == ()
+
+
+@pytest.mark.rule("R79", "R86")
+@given(
+    st.sets(st.integers(1, 60), max_size=4).map(sorted), st.integers(0, 50), st.integers(-5, 90),
+)  # fmt: skip
+def test_days_to_come__are_those_on_which_it_is_due(delays: list[int], start: int, until: int) -> None:
+    today, made, found = after(start), NEVER, list[date]()
+    for n in range(start, until + 1):
+        if is_due(SINCE, delays, made, after(n), AUTUMN):
+            found.append(after(n))
+            made = Reminded(made.count + 1, after(n))
+    assert list(days_to_come(SINCE, delays, NEVER, today, after(until), AUTUMN)) == found
+    assert len(found) <= len(delays)

@@ -1,0 +1,108 @@
+"""A world with days off and a clock at nine in the morning: what the tests of the duties look at."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import update
+
+from notifications.catalogue import CATALOGUE
+from notifications.ports import set_crash_hook
+from notifications.vocabulary import Kind, member
+from states import commands as c
+from states.days import SchoolDays
+from states.school_year import SchoolCalendar, SchoolYear
+from tests.kit.world import PARIS, World
+from workflow.duties import Duties, DutiesDone
+from workflow.rows import ESTABLISHMENT
+
+DAYS = SchoolDays(
+    holidays={
+        SchoolYear(2026): ((date(2026, 10, 17), date(2026, 11, 1)), (date(2027, 7, 3), date(2027, 8, 31))),
+        SchoolYear(2027): ((date(2027, 10, 23), date(2027, 11, 7)),),
+    },
+    given=frozenset({date(2026, 9, 21)}),
+)
+CALENDAR = SchoolCalendar(
+    timezone=PARIS, rentrees={SchoolYear(year): date(year, 9, 1) for year in (2026, 2027, 2028)}
+)  # fmt: skip
+
+
+def at(day: date, hour: int = 9) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=PARIS).astimezone(UTC)
+
+
+def settle(world: World, **timetable: Any) -> World:
+    """Give the world its days off, and another timetable."""
+    known = replace(world.policy, calendar=CALENDAR, days=DAYS)
+    world.policy = replace(known, timetable=replace(known.timetable, **timetable))
+    world.restart()
+    return world
+
+
+def duties(world: World) -> Duties:
+    return Duties(world.engine, world.mailer)
+
+
+def run(world: World, day: date, hour: int = 9) -> DutiesDone:
+    """The passes of a day."""
+    world.clock.set(at(day, hour))
+    return duties(world).run()
+
+
+def each_day(world: World, first: date, last: date, stopped: Callable[[date], bool] = lambda _: False) -> DutiesDone:
+    """The passes of each day, but those on which the service is stopped."""
+    done, day = DutiesDone(), first
+    while day <= last:
+        if not stopped(day):
+            done += run(world, day)
+        day += timedelta(days=1)
+    return done
+
+
+def declared(world: World, number: int = 1, uai: str = "0310001H", chef: str = "chef A") -> str:
+    command = c.Declare(uai=uai, nom=f"Nom{number}", prenom="Anne", mail=f"anne{number}@ac-toulouse.fr")
+    return world.accept(command, chef).reference
+
+
+def change_school(world: World, uai: str, **values: Any) -> None:
+    """What an import does: ``mailbox=None``, ``is_open=False``."""
+    with world.database.write() as connection:
+        connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai).values(values))
+
+
+def mail_days(world: World, kind: str) -> list[date]:
+    """The académie's days on which the mails of a kind were made."""
+    return sorted(mail.created_at.astimezone(PARIS).date() for mail in world.mails(kind))
+
+
+def facts(mail: Any) -> Any:
+    return CATALOGUE[member(Kind, mail.kind)].decode(mail.context)
+
+
+class Killed(BaseException):
+    """What a kill does at a crash point."""
+
+
+@contextmanager
+def killed_at(point: str, passes: int = 0) -> Iterator[None]:
+    """Kill the body when it has passed this point ``passes`` times already."""
+    left = [passes]
+
+    def hook(name: str) -> None:
+        if name == point:
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+
+    set_crash_hook(hook)
+    try:
+        yield
+    except Killed:
+        pass
+    else:
+        raise AssertionError(f"{point} was not reached")
+    finally:
+        set_crash_hook(None)

@@ -1,0 +1,113 @@
+"""The operators' digest: once a working day, what is late, or nothing (R80)."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import insert, update
+
+from notifications.catalogue import CATALOGUE
+from notifications.tables import MAILS
+from notifications.vocabulary import Kind
+from states import commands as c
+from states.brake import Hold
+from states.school_year import SchoolYear
+from states.vocabulary import Change, RevokeReason
+from tests.kit.world import World
+from tests.workflow.duties.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
+from workflow.foresight import NODE, RECORD
+
+DIGEST = "late_digest"
+BORN = date(2026, 9, 7)
+
+
+def day(month: int, number: int) -> date:
+    return date(2026, month, number)
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    world = settle(World(database_url, at(BORN)))
+    yield world
+    world.close()
+
+
+@pytest.mark.rule("R80")
+def test_digest__nothing_late_nothing_written(world: World) -> None:
+    world.issued(only_ready=True)
+    declared(world)
+    assert each_day(world, BORN, day(9, 17)).digests == 0
+    assert world.mails(DIGEST) == []
+
+
+@pytest.mark.rule("R80")
+def test_digest__once_a_working_day_in_the_school_holidays_too(world: World) -> None:
+    world.issued(only_ready=True)
+    each_day(world, BORN, day(9, 22))
+    assert mail_days(world, DIGEST) == [day(9, 18), day(9, 22)], "neither the week-end nor a day off"
+    assert duties(world).run().digests == 0
+    assert run(world, day(10, 20)).digests == 1
+
+
+@pytest.mark.rule("R57", "R80")
+def test_digest__does_not_leave_the_day_after(world: World) -> None:
+    reference = world.issued(only_ready=True)
+    run(world, day(9, 22))
+    (mail,) = world.mails(DIGEST)
+    assert mail.not_after == at(day(9, 23), 0)
+    assert mail.recipient == "operateurs@ac-toulouse.fr"
+    told = facts(mail)
+    assert (told.total, told.points, told.requests[0].reference) == (1, 1, reference)
+    assert told.requests[0].since == BORN
+
+
+@pytest.mark.rule("R80")
+def test_digest__tells_of_all_that_is_late(world: World) -> None:
+    stalled, unhanded, lost = declared(world), world.issued(1), world.issued(2)
+    gone, reported = world.issued(3), world.issued(4)
+    world.send_mails()
+    for reference in (gone, reported):
+        world.accept(c.ConfirmHandover(reference=reference, handed_on=BORN), "chef A")
+    world.accept(c.Revoke(reference=gone, reason=RevokeReason.DEPARTURE), "opérateur")
+    report = c.ReportChange(reference=reported, change=Change.DEPARTURE, effective_on=day(10, 1))
+    world.accept(report, "chef A")
+    held = {
+        "school_year": "2025-2026", "last_day": date(2026, 8, 31), "held_why": Hold.ABSENCE.value,
+        "ends_at": CALENDAR.end_of(SchoolYear(2025)).ends_at, "recorded_at": at(BORN), "held_at": at(BORN),
+    }  # fmt: skip
+    with world.database.write() as connection:
+        code = (MAILS.c.reference == lost, MAILS.c.kind == "code_issued")
+        connection.execute(update(MAILS).where(*code).values(stage="dead", next_attempt_at=None))
+        connection.execute(insert(RECORD), [held])
+        connection.execute(insert(NODE), [{"host": "oda-2", "seen_at": at(BORN), "refused_at": at(BORN)}])
+    run(world, day(10, 12))
+    (mail,) = world.mails(DIGEST)
+    told = facts(mail)
+
+    def named(group: str) -> list[str]:
+        return [one.reference for one in getattr(told, group).requests]
+
+    assert named("stalled") == [stalled]
+    assert set(named("not_handed")) == {unhanded, lost}
+    assert named("undelivered") == [lost]
+    assert named("reports") == [reported]
+    assert named("removals") == [gone]
+    assert told.removals_open == 1
+    assert [one.why for one in told.held] == [Hold.ABSENCE.label]
+    assert told.machines == ("oda-2",)
+    assert told.total == 0
+    assert told.points == 7
+
+
+@pytest.mark.rule("R80")
+def test_digest__a_removal_is_late_after_its_delay(world: World) -> None:
+    gone = world.issued()
+    world.accept(c.Revoke(reference=gone, reason=RevokeReason.DEPARTURE), "opérateur")
+    each_day(world, BORN, day(9, 23))
+    assert mail_days(world, DIGEST) == [day(9, 23)]
+
+
+@pytest.mark.rule("R56", "R80")
+def test_digest__one_stored_before_it_told_everything_is_still_read() -> None:
+    old = '{"on":"2026-11-02","total":1,"requests":[]}'
+    assert CATALOGUE[Kind.LATE_DIGEST].decode(old).points == 1

@@ -1,0 +1,135 @@
+"""A file of removals read: its encodings, its columns, its faults, each line by itself (R83)."""
+
+import pytest
+
+from states.vocabulary import RemovalOutcome
+from workflow.removal_files.outcomes import EXAMPLES, outcome_of
+from workflow.removal_files.rows import Asked, Fault, Row, rows_of
+from workflow.removal_files.text import FileRefused, text_of
+
+ONE, TWO, THREE = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
+REMOVED, ABSENT, EXPIRED, KEPT = RemovalOutcome
+
+
+def read(text: str, default: RemovalOutcome | None = REMOVED, most: int = 100) -> list[Row]:
+    return rows_of(text, default, most=most)
+
+
+def asked(rows: list[Row]) -> list[tuple[int, str, RemovalOutcome, str]]:
+    return [(one.number, one.reference, one.outcome, one.note) for one in rows if isinstance(one, Asked)]
+
+
+def faults(rows: list[Row]) -> list[tuple[int, str]]:
+    return [(one.number, one.message) for one in rows if isinstance(one, Fault)]
+
+
+def test_bare__a_reference_a_line() -> None:
+    assert asked(read(f"{ONE}\n\n  {TWO.lower()} \r\n{THREE}")) == [
+        (1, ONE, REMOVED, ""), (3, TWO, REMOVED, ""), (4, THREE, REMOVED, "")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+def test_columns__in_order_without_a_first_line(separator: str) -> None:
+    text = f"{ONE}\n{TWO}{separator}absente\n{THREE}{separator}gardée{separator}console relue\n"
+    assert asked(read(text)) == [
+        (1, ONE, REMOVED, ""), (2, TWO, ABSENT, ""), (3, THREE, KEPT, "console relue")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", ["Précision;autre;Référence;Résultat", "note;x;REFERENCE;outcome"])
+def test_columns__as_a_first_line_names_them(head: str) -> None:
+    assert asked(read(f"{head}\nvu;31;{ONE};Expirée\n;;{TWO};\n")) == [(2, ONE, EXPIRED, "vu"), (3, TWO, REMOVED, "")]
+
+
+@pytest.mark.rule("R83")
+def test_export__comes_back_as_it_was_given() -> None:
+    text = f'À faire aujourd\'hui;Référence;Établissement\r\n"Regarder ; puis";{ONE};"Le ""Grand"""\r\n'
+    assert asked(read(text, ABSENT)) == [(2, ONE, ABSENT, "")]
+
+
+def test_columns__none_of_references() -> None:
+    with pytest.raises(FileRefused, match="ne nomme pas la colonne des références"):
+        read("résultat;précision\nabsente;x")
+
+
+@pytest.mark.parametrize("nothing", ["", "\n \n", "référence;résultat\n"])
+def test_nothing__to_read(nothing: str) -> None:
+    with pytest.raises(FileRefused, match="Aucune ligne à lire"):
+        read(nothing)
+
+
+@pytest.mark.rule("R83")
+def test_faults__each_is_told_and_stops_no_other() -> None:
+    rows = read(f"{ONE};zut\n31;absente\n{TWO}\n{TWO};absente\n{THREE};absente\nx\0\n", None)
+    assert asked(rows) == [(4, TWO, ABSENT, ""), (5, THREE, ABSENT, "")]
+    words = "écrire supprimée, absente, expirée ou gardée."
+    assert faults(rows) == [
+        (1, f"« zut » n'est pas compris : {words}"),
+        (2, "Ce n'est pas une référence : l'écrire comme ODA-2027-00042."),
+        (3, f"Rien ne dit ce qui a été fait : {words}"),
+        (6, "Cette ligne contient un caractère illisible : la taper de nouveau."),
+    ]
+
+
+@pytest.mark.rule("R83")
+def test_faults__the_same_reference_twice() -> None:
+    rows = read(f"{ONE}\n{TWO}\n{ONE.lower()};absente")
+    assert asked(rows) == [(1, ONE, REMOVED, ""), (2, TWO, REMOVED, "")]
+    assert faults(rows) == [(3, "Cette référence est déjà à la ligne 1 : n'en garder qu'une.")]
+
+
+def test_quotes__a_cell_of_several_lines_and_one_never_closed() -> None:
+    rows = read(f'{ONE};absente;"deux\nlignes"\n{TWO};"absente\n{THREE};expirée\n"x;y')
+    assert asked(rows) == [(1, ONE, ABSENT, "deux lignes"), (4, THREE, EXPIRED, "")]
+    assert [number for number, _ in faults(rows)] == [3, 5]
+    assert "guillemet" in faults(rows)[0][1]
+
+
+def test_lines__too_many_of_them() -> None:
+    with pytest.raises(FileRefused, match="3 lignes, 2 au plus à la fois"):
+        read(f"{ONE}\n{TWO}\n{THREE}", most=2)
+
+
+def test_written__what_is_long_is_shortened() -> None:
+    (fault,) = read("a" * 300)
+    assert isinstance(fault, Fault)
+    assert len(fault.written) == 61
+
+
+# --- words
+
+
+@pytest.mark.parametrize("outcome", RemovalOutcome)
+def test_outcome__by_its_value_its_label_its_example(outcome: RemovalOutcome) -> None:
+    for text in (outcome.value, outcome.label, EXAMPLES[outcome], outcome.label.upper()):
+        assert outcome_of(text) is outcome
+
+
+@pytest.mark.parametrize("text", ["", "oui", "fait", "ok", "removed!x", "supprim"])
+def test_outcome__nothing_is_guessed(text: str) -> None:
+    assert outcome_of(text) is None
+
+
+# --- bytes
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "windows-1252"])
+def test_text__whatever_its_encoding(encoding: str) -> None:
+    assert text_of("référence;clé gardée".encode(encoding), most=100) == "référence;clé gardée"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04....", "classeur de tableur"),
+        (b"\xd0\xcf\x11\xe0", "classeur de tableur"),
+        ("référence".encode("utf-16"), "UTF-16"),
+        (b"ODA-2027-00001\x00", "pas un fichier de texte"),
+        (b"\x89PNG\x1a", "pas un fichier de texte"),
+        (b"a" * 2001, "dépasse 2 ko"),
+    ],
+)
+def test_text__what_is_no_text_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(FileRefused, match=said):
+        text_of(content, most=2000)

@@ -1,0 +1,108 @@
+"""The figures that the database counts are those that a walk finds, and a page is a part of the walk (R53)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert, update
+
+from states import commands as c
+from states.school_year import SchoolYear
+from tests.kit import ending
+from tests.kit.clock import FakeClock
+from tests.kit.databases import BACKENDS, fresh_url
+from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNING
+from workflow.house import House
+from workflow.preview import Place, Preview, PreviewPage
+from workflow.reading.filters import spellings
+from workflow.rows import ESTABLISHMENT, REQUEST
+
+pytestmark = pytest.mark.rule("R53")
+JUNE = OVER - timedelta(days=80)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The small académie in June: one of its requests is renewed, one waits with both its checks positive, and the
+    year before has a request that nobody revoked."""
+    folder, clock = tmp_path_factory.mktemp("figures"), FakeClock(ending.SPRING)
+    with fresh_url(request.param, folder) as url:
+        house = ending.open_house(folder, url, clock)
+        ending.fill(house, clock)
+        clock.set(ending.SPRING)
+        ending.declare(house, FULL, "Tardive", ending.ENDED)
+        clock.set(JUNE)
+        ending.do(house, c.Renew(reference=REFERENCES[FULL][1]), FULL)
+        with house.database.write() as connection:
+            ready = update(REQUEST).where(REQUEST.c.reference == REFERENCES[FULL][0]).values(key_possible=True)
+            connection.execute(ready)
+            empty = {"uai": "0310009Z", "nom": "Collège vide", "departement": "031", "commune": "Auch"}
+            connection.execute(insert(ESTABLISHMENT), [empty])
+        yield house
+        house.close()
+
+
+def preview(house: House, connection: object) -> Preview:
+    return Preview(connection, house.year_ends, house.mailer, now=house.clock.now(), at=OVER)  # type: ignore[arg-type]
+
+
+def test_count__is_what_a_walk_finds(house: House) -> None:
+    with house.database.read() as connection:
+        walked, counted = preview(house, connection), preview(house, connection)
+        assert list(walked.establishments())
+        assert counted.count() == walked.summary
+        assert [(year.requests, year.renewed) for year in counted.summary.years] == [(1, 0), (4, 1)]
+
+
+@pytest.mark.rule("R33", "R81")
+def test_walk__tells_which_are_renewed(house: House) -> None:
+    with house.database.read() as connection:
+        found = {e.request.reference: e.renewed for one in preview(house, connection).establishments()
+                 for e in one.requests if one.school_year == RUNNING}  # fmt: skip
+    assert found == {
+        REFERENCES[FULL][0]: False, REFERENCES[FULL][1]: True, REFERENCES[BARE][0]: False, REFERENCES[CLOSED][0]: False,
+    }  # fmt: skip
+
+
+def pages(house: House, limit: int, departement: str = "", *, odd_only: bool = False) -> list[PreviewPage]:
+    found: list[PreviewPage] = []
+    after: Place | None = None
+    while not found or after:
+        with house.database.read() as connection:
+            page = preview(house, connection).page(
+                after=after, departements=spellings(departement) if departement else [], odd_only=odd_only, limit=limit
+            )
+        found.append(page)
+        after = page.after
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+def test_pages__one_after_the_other_are_the_walk(house: House, limit: int) -> None:
+    with house.database.read() as connection:
+        walked = list(preview(house, connection).establishments())
+    found = pages(house, limit)
+    assert [one for page in found for one in page.lines] == walked
+    assert all(len(page.lines) <= limit for page in found)
+    assert len(found) == -(-len(walked) // limit)
+
+
+def test_pages__of_one_departement_and_of_what_is_odd(house: House) -> None:
+    def uais(departement: str = "", *, odd_only: bool = False) -> list[str]:
+        found = pages(house, 10, departement, odd_only=odd_only)
+        return [one.establishment.uai for page in found for one in page.lines]
+
+    assert uais("31") == [FULL, FULL, BARE]
+    assert uais("32") == [CLOSED]
+    assert uais(odd_only=True) == [BARE, CLOSED]
+    assert uais("31", odd_only=True) == [BARE]
+    assert uais("65") == []
+
+
+def test_page__after_the_last_is_empty(house: House) -> None:
+    with house.database.read() as connection:
+        page = preview(house, connection).page(after=(RUNNING, "9999999Z"), departements=[], odd_only=False, limit=5)
+    assert page == PreviewPage((), None)
+    with house.database.read() as connection:
+        later = preview(house, connection).page(after=(SchoolYear(2090), ""), departements=[], odd_only=False, limit=5)
+    assert later.lines == ()
