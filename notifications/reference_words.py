@@ -177,7 +177,6 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "on": "jour du récapitulatif",
         "total": "nombre de demandes à traiter en retard, qui peut dépasser celui de la liste",
         "requests": "les demandes à traiter les plus en retard",
-        "to_handle": "les deux mêmes, en un seul groupe",
         "stalled": "demandes qui n'avancent pas, le dernier délai de rappel passé",
         "not_handed": "codes dont la remise n'est pas confirmée, le dernier délai de rappel passé",
         "undelivered": "codes qui ne sont pas arrivés",
@@ -186,7 +185,6 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "removals_open": "nombre de tous les retraits ouverts",
         "held": "fins d'année retenues",
         "machines": "machines arrêtées par leur horloge",
-        "points": "nombre de sortes de retard",
     },
     c.DepartementCount: {
         "code": "le code du département dans l'annuaire ; parfois vide",

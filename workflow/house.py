@@ -177,5 +177,5 @@ def install(database: Database, notary: Notary, clock: Clock) -> tuple[str | Non
     """Bring a database to the newest version and found the installation; done again, it changes nothing."""
     versions = schema.upgrade(database)
     with database.write() as connection:
-        installation.found(connection, notary, clock.now())
+        installation.found(connection, notary, clock_for(database, connection, clock).now())
     return versions

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workflow.year_end import HeldYear
 
 
-@click.group("year-end", cls=FrenchGroup, help="La fin d'année : la prévoir, la suivre, la confirmer, son bilan.")
+@click.group("year-end", cls=FrenchGroup, help="La fin d'année : prévoir, suivre, confirmer.")
 def year_end() -> None:
     pass
 

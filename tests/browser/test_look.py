@@ -35,7 +35,8 @@ ROLES: dict[str, tuple[Entrant | None, str]] = {
 
 
 def with_requests(portal: Portal) -> None:
-    """A request in each state, one with a report, one revoked."""
+    """A request in each state, one with a report, one revoked; two of last year, whose end is over."""
+    portal.ended_last_year(8, 9)
     portal.declared(1)
     delegated = portal.declared(2)
     today = portal.house.policy.calendar.today(portal.clock.now())

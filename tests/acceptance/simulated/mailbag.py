@@ -46,11 +46,10 @@ class Mailbag:
     def new(self) -> list[Letter]:
         """The mails written of the software's own accord since the last look."""
         columns = [MAILS.c[name] for name in Letter.__dataclass_fields__ if name != "facts"]
+        query = select(*columns, MAILS.c.context).where(MAILS.c.id > self._last, MAILS.c.kind.in_(WATCHED))
         with self._database.read() as connection:
-            last = connection.execute(select(func.max(MAILS.c.id))).scalar() or 0
-            query = select(*columns, MAILS.c.context).where(MAILS.c.id > self._last, MAILS.c.kind.in_(WATCHED))
-            rows = connection.execute(query.order_by(MAILS.c.id)).all() if last > self._last else []
-        self._last = last
+            rows = connection.execute(query.order_by(MAILS.c.id)).all()
+        self._last = rows[-1].id if rows else self._last
         return [
             Letter(**{k: v for k, v in row._mapping.items() if k != "context"}, facts=json.loads(row.context))
             for row in rows

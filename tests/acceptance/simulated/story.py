@@ -74,7 +74,7 @@ class Story:
         at, draw = self.place.at, self.draw
         yield at(day, time(9 + draw.randrange(3), draw.randrange(60))), "chefs"
         yield at(day, time(13 + draw.randrange(4), draw.randrange(60))), "operators"
-        minutes = {draw.randrange(1440) for _ in range(1 + (draw.random() < self.busy))}
+        minutes = {draw.randrange(1440) for _ in range((draw.random() < 0.8) + (draw.random() < self.busy))}
         last_days = {self.oracle.place.last_day(year) for year in self.years}
         if draw.random() < 0.1 + self.busy / 2 or self._matters(day):
             minutes |= {479, 481}
@@ -113,8 +113,7 @@ class Story:
                 if what == "operators":
                     self._confirm(at, today)
                 self.cast.act(self.draw.choice(self.machines.all).house, today, at, at_school=what == "chefs")
-                self._wrong(self.oracle.idle(at, self.bag.new()))
-        if what != "leap" and self.draw.random() < 0.8:
+        if what != "leap" and self.draw.random() < 0.6:
             self._drain(at)
 
     def _drain(self, at: datetime) -> None:

@@ -15,16 +15,6 @@ pytestmark = [pytest.mark.rule("R33"), pytest.mark.rule("R81")]
 PLACE = "/etablissement/reprendre"
 
 
-def last_year(portal: Portal, *numbers: int) -> list[str]:
-    """Keys of 2025-2026, whose year is over and swept."""
-    references = [portal.issued_last_year(number) for number in numbers]
-    now = portal.clock.now()
-    for day in (datetime(2026, 8, 1, 9, tzinfo=PARIS), datetime(2026, 8, 29, 9, tzinfo=PARIS), now):
-        portal.clock.set(day)
-        portal.house.ticker.tick()
-    return references
-
-
 def born(portal: Portal) -> dict[str, tuple[str, str, str]]:
     """The requests of 2026-2027, by the one that they renew."""
     with portal.house.database.read() as connection:
@@ -33,11 +23,11 @@ def born(portal: Portal) -> dict[str, tuple[str, str, str]]:
 
 
 def test_home__several_are_taken_over_by_one_button_and_a_single_one_by_its_two_dates(portal: Portal) -> None:
-    first = last_year(portal, 1)[0]
+    first = portal.ended_last_year(1)[0]
     page = portal.client(CHEF).get("/etablissement").text
     assert PLACE not in page
     assert f"/etablissement/demandes/{first}/renouveler" in page
-    second = last_year(portal, 2)[0]
+    second = portal.ended_last_year(2)[0]
     page = portal.client(CHEF).get("/etablissement").text
     assert page.count(PLACE) == 1
     assert "Reprendre ces RUPN pour 2026-2027" in page
@@ -46,7 +36,7 @@ def test_home__several_are_taken_over_by_one_button_and_a_single_one_by_its_two_
 
 
 def test_button__renews_all_that_are_ticked_and_nothing_is_typed(portal: Portal) -> None:
-    references = last_year(portal, 1, 2, 3)
+    references = portal.ended_last_year(1, 2, 3)
     client = portal.client(CHEF)
     page = client.get(PLACE)
     assert page.text.count('name="choix"') == page.text.count(" checked>") == 3
@@ -64,7 +54,7 @@ def test_button__renews_all_that_are_ticked_and_nothing_is_typed(portal: Portal)
 
 @pytest.mark.rule("R10")
 def test_button__pressed_twice_is_pressed_once(portal: Portal) -> None:
-    references = last_year(portal, 1, 2)
+    references = portal.ended_last_year(1, 2)
     client = portal.client(CHEF)
     form = form_to(client.get(PLACE), PLACE)
     for _ in range(2):
@@ -74,7 +64,7 @@ def test_button__pressed_twice_is_pressed_once(portal: Portal) -> None:
 
 
 def test_button__nobody_ticked_is_said(portal: Portal) -> None:
-    last_year(portal, 1, 2)
+    portal.ended_last_year(1, 2)
     client = portal.client(CHEF)
     answer = send(client, form_to(client.get(PLACE), PLACE), choix=[])
     assert answer.status_code == 422
@@ -85,7 +75,7 @@ def test_button__nobody_ticked_is_said(portal: Portal) -> None:
 @pytest.mark.rule("R18")
 def test_button__one_refused_is_explained_and_stops_no_other(portal: Portal) -> None:
     """Declared meanwhile by the deputy, from another page."""
-    references = last_year(portal, 1, 2)
+    references = portal.ended_last_year(1, 2)
     client = portal.client(CHEF)
     form = form_to(client.get(PLACE), PLACE)
     portal.declared(1, DEPUTY)
@@ -99,7 +89,7 @@ def test_button__one_refused_is_explained_and_stops_no_other(portal: Portal) -> 
 
 @pytest.mark.rule("R17")
 def test_button__a_homonym_is_confirmed_apart(portal: Portal) -> None:
-    references = last_year(portal, 1, 2)
+    references = portal.ended_last_year(1, 2)
     client = portal.client(CHEF)
     form = form_to(client.get(PLACE), PLACE)
     portal.declared(1, CHEF, mail="un.autre@ac-toulouse.fr")
@@ -111,7 +101,7 @@ def test_button__a_homonym_is_confirmed_apart(portal: Portal) -> None:
 @pytest.mark.rule("R3")
 def test_button__reaches_nothing_of_another_establishment(portal: Portal) -> None:
     """Neither by a reference slipped in, nor by an establishment that is not theirs; another's tells nothing."""
-    references = last_year(portal, 1, 2)
+    references = portal.ended_last_year(1, 2)
     other = portal.client(OTHER_CHEF)
     assert "Personne à reprendre" in other.get(PLACE).text
     mine = portal.client(CHEF)
@@ -128,7 +118,7 @@ def test_button__reaches_nothing_of_another_establishment(portal: Portal) -> Non
 
 
 def test_page__is_of_the_establishment_in_view_and_the_form_stays_its_own(portal: Portal) -> None:
-    references = last_year(portal, 1, 2)
+    references = portal.ended_last_year(1, 2)
     client = portal.client(TWO_SCHOOLS)
     form = form_to(client.get(PLACE), PLACE)
     switch = form_to(client.get("/etablissement"), "/etablissement/choisir")
@@ -151,7 +141,7 @@ def test_page__in_june_offers_this_years_for_the_next(portal: Portal) -> None:
 def test_page__a_deputy_who_may_not_act_is_led_home(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     from portal.web.chef import taking_over
 
-    last_year(portal, 1)
+    portal.ended_last_year(1)
     monkeypatch.setattr(taking_over, "may_act", lambda *_: False)
     answer = portal.client(DEPUTY).get(PLACE)
     assert answer.url.path == "/etablissement"
