@@ -83,7 +83,7 @@ def _of_record(record: Any, prefix: str, values: list[Any], loop: str = "") -> I
             loop=loop,
         )  # fmt: skip
         if is_dataclass(inner := plain(hint)):
-            yield from _of_record(inner, f"{prefix}{name}.", [one for one in told if one is not None], loop)
+            yield from _of_record(inner, f"{written}.", [one for one in told if one is not None], loop)
         elif is_dataclass(inner := item(hint)) and not is_property:
             items = [one for value in told if value for one in value]
             yield from _of_record(inner, "one.", items, written)

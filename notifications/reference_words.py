@@ -177,6 +177,8 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "on": "jour du récapitulatif",
         "total": "nombre de demandes à traiter en retard, qui peut dépasser celui de la liste",
         "requests": "les demandes à traiter les plus en retard",
+        "to_handle": "les deux mêmes, en un seul groupe",
+        "points": "nombre de sortes de retard",
         "stalled": "demandes qui n'avancent pas, le dernier délai de rappel passé",
         "not_handed": "codes dont la remise n'est pas confirmée, le dernier délai de rappel passé",
         "undelivered": "codes qui ne sont pas arrivés",

@@ -26,6 +26,7 @@ TREE: dict[str, Lazy] = {
     "paper": ("portal.cli.paper", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
     "removal": ("portal.cli.removal", "removal", "Les retraits sur le serveur ODA : lister, exporter, confirmer."),
     "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : prévoir, suivre, confirmer."),
+    "calendar": ("portal.cli.coming", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
     "connector": ("portal.cli.connector", "connector", "Le connecteur : les retraits demandés au serveur ODA."),
     "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
     "serve": ("portal.cli.serve", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),

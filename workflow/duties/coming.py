@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from notifications.mailer import Mailer
+from notifications.vocabulary import Kind
 from states import french, notices, reminding
 from states.days import DayKind
 from states.policy import Policy
@@ -48,6 +49,7 @@ class Coming:
     """One date, or a period when ``until`` is set. ``what`` is a French clause without a capital or a full stop.
 
     ``requests`` and ``establishments`` are how many it is about if nothing changes; None where it cannot be told.
+    ``school_year``: that of an end, a notice, a campaign, an invitation; ``mail``: which of the reminders it is.
     """
 
     day: date
@@ -56,6 +58,8 @@ class Coming:
     until: date | None = None
     requests: int | None = None
     establishments: int | None = None
+    school_year: SchoolYear | None = None
+    mail: Kind | None = None
 
     @property
     def on_how_many(self) -> str:
@@ -102,19 +106,19 @@ class _Calendar:
             guess = ", date retenue faute de connaître la rentrée suivante" if end.is_default else ""
             yield Coming(
                 day=end.last_day, deed=Deed.YEAR_END, requests=live.requests, establishments=live.establishments,
-                what=f"à minuit, les demandes en cours de {year} sont révoquées{guess}",
+                what=f"à minuit, les demandes en cours de {year} sont révoquées{guess}", school_year=year,
             )  # fmt: skip
         for day, left in self._notices(end):
             yield Coming(
                 day=day, deed=Deed.NOTICE, requests=live.requests, establishments=live.establishments,
-                what=f"la fin de {year} est annoncée, {french.plural(left, 'jour')} avant",
+                what=f"la fin de {year} est annoncée, {french.plural(left, 'jour')} avant", school_year=year,
             )  # fmt: skip
         opening = self._policy.calendar.accepts_from(year)
         if self._first < opening <= self._last:
             before = self._counts.live(SchoolYear(year.start - 1))
             yield Coming(
                 day=opening, deed=Deed.CAMPAIGN, requests=before.with_key, establishments=before.places_with_key,
-                what=f"les déclarations pour {year} ouvrent, et l'année d'avant peut être renouvelée",
+                what=f"les déclarations pour {year} ouvrent, et l'année d'avant peut être renouvelée", school_year=year,
             )  # fmt: skip
 
     def _notices(self, end: YearEnd) -> Iterator[tuple[date, int]]:
@@ -139,7 +143,10 @@ class _Calendar:
             if not occurrences.among(self._connection, [invitations.key(year)]):
                 requests, establishments = self._counts.invited(year)
                 what = f"les établissements sont invités à renouveler pour {year}"
-                yield Coming(day=day, deed=Deed.INVITATION, what=what, requests=requests, establishments=establishments)
+                yield Coming(
+                    day=day, deed=Deed.INVITATION, what=what, requests=requests, establishments=establishments,
+                    school_year=year,
+                )  # fmt: skip
 
     def _reminders(self) -> Iterator[Coming]:
         for matter in reminders.MATTERS:
@@ -151,7 +158,9 @@ class _Calendar:
                 for day in reminding.days_to_come(since, delays, made, self._first, until, days):
                     each[day] += count
             for day, count in each.items():
-                yield Coming(day=day, deed=Deed.REMINDERS, what=f"{matter.kind.label}", requests=count)
+                yield Coming(
+                    day=day, deed=Deed.REMINDERS, what=matter.kind.label, requests=count, mail=matter.kind
+                )  # fmt: skip
 
     def _reports(self) -> Iterator[Coming]:
         for day, count in self._counts.reports(self._first, self._last).items():

@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from portal.web.rectorat import (
+    coming,
     establishments,
     establishments_declare,
     establishments_mailbox,
@@ -26,6 +27,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     mails.router, mails_acts.router, removals.router, removals_call.router, removals_confirm.router,
     removals_export.router, removals_file.router, establishments.router, establishments_mailbox.router,
     establishments_declare.router,
-    year_end.router, year_end_preview.router, year_end_confirm.router,
+    coming.router, year_end.router, year_end_preview.router, year_end_confirm.router,
     year_end_not_renewed.router, year_end_report.router,
 )  # fmt: skip

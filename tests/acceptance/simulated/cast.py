@@ -19,7 +19,6 @@ from states.vocabulary import (
     RevokeReason,
     Role,
     Settlement,
-    State,
     Step,
     WithdrawReason,
 )
@@ -56,8 +55,8 @@ class Deed:
 class Cast:
     """Draws deeds, makes commands of them, and takes in what was accepted."""
 
-    def __init__(self, draw: random.Random, record: Record, schools: int, years: range) -> None:
-        self.draw, self.record = draw, record
+    def __init__(self, draw: random.Random, record: Record, schools: int, years: range, first: date) -> None:
+        self.draw, self.record, self._first = draw, record, first
         self.uais = [uai_of(number) for number in range(1, schools + 1)]
         self.agenda: dict[date, list[Deed]] = {}
         self._born: dict[tuple[str, int, int], str] = {}
@@ -94,6 +93,8 @@ class Cast:
                 day = date(year, 9, 1) + self.draw.randrange(40) * DAY
             else:
                 day = date(year, 10, 1) + self.draw.randrange(280) * DAY
+            if day < self._first:
+                day = self._first + self.draw.randrange(20) * DAY
             self._mean(day, Deed("birth", uai=self.uais[number], year=year, person=person))
 
     def _mean(self, day: date, deed: Deed) -> None:
@@ -245,7 +246,6 @@ class Cast:
 
 
 OF_SCHOOLS = frozenset({"birth", "step", "withdraw", "hand", "report"})
-STATES = tuple(state.value for state in State)
 
 
 def _person(number: int) -> dict[str, str]:

@@ -37,16 +37,18 @@ def _within(spans: list[Span], now: datetime) -> bool:
     return any(first <= now < last for first, last in spans)
 
 
-def draw_fate(draw: random.Random, place: Place, years: list[int]) -> Fate:
-    """One of the years ends plainly, one during an absence that the brake must hold, one by a change of settings."""
+def draw_fate(draw: random.Random, place: Place, years: list[int], endings: tuple[str, ...] = ()) -> Fate:
+    """One of the years ends plainly, one during an absence that the brake must hold, one by a change of settings.
+
+    ``endings``, when given, says how each year ends.
+    """
     fate = Fate()
-    kinds = ["plain", "absence", "moved"][: len(years)]
-    draw.shuffle(kinds)
+    kinds = list(endings) or draw.sample(sorted(ENDINGS), len(years))
     given = place.with_(given_years=(*place.given_years, 2028)) if place.zone and place.given else None
     known_on = place.at(date(2028, 9, 1) + draw.randrange(15, 90) * DAY, time(11)) if given and len(years) > 2 else None
     for year, kind in zip(years, kinds, strict=True):
         known = given if known_on and given and place.end(year) > known_on else place
-        globals()[f"_{kind}"](draw, fate, known, year)
+        ENDINGS[kind](draw, fate, known, year)
         fate.told.append(f"{year}-{year + 1}: {kind}")
     if known_on and given:
         _give(fate, known_on, given)
@@ -131,3 +133,6 @@ def _random_stops(draw: random.Random, fate: Fate, first: datetime, last: dateti
                 spans.append((start, start + lasts))
     days = int(seconds / 86_400)
     fate.off |= {(first + draw.randrange(days) * DAY).date() for _ in range(3 * count)}
+
+
+ENDINGS = {"plain": _plain, "absence": _absence, "moved": _moved}

@@ -5,7 +5,6 @@ import time as stopwatch
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 
 from states.school_year import SchoolYear
 from tests.acceptance.simulated.calendars import DAY
@@ -34,7 +33,6 @@ class Told:
     ticks: int = 0
     idle: int = 0
     together: int = 0
-    commands: int = 0
     letters: dict[str, int] = field(default_factory=dict)
     confirmed: list[int] = field(default_factory=list)
     seconds: float = 0
@@ -44,19 +42,31 @@ class Story:
     """One simulation, from its seed. ``live`` tells it day by day; what is wrong is raised at once, with its seed."""
 
     def __init__(
-        self, machines: Machines, place: Place, seed: int, schools: int, years: list[int], busy: float = 0.1
+        self,
+        machines: Machines,
+        place: Place,
+        seed: int,
+        schools: int,
+        years: list[int],
+        busy: float = 0.0,
+        endings: tuple[str, ...] = (),
     ) -> None:
         """``busy``: from 0 to 1, how many more ticks there are than one a day."""
         self.draw, self.seed, self.machines, self.place = random.Random(seed), seed, machines, place
         self.years, self.busy, self.record, self.told = years, busy, Record(), Told()
         self.start = machines.truth.now()
-        self.cast = Cast(self.draw, self.record, schools, range(years[0], years[-1] + 2))
+        self.cast = Cast(self.draw, self.record, schools, range(years[0], years[-1] + 2), self.start.date())
         self.cast.found(machines.database)
-        self.fate = draw_fate(self.draw, place, years)
+        self.fate = draw_fate(self.draw, place, years, endings)
         self.oracle = Oracle(place, self.record, self.start)
         self.bag = Mailbag(machines.database)
         self.schedule = installation.schedule_actor(machines.database)
         self.delivered, self._off_known, self._confirm_on = self.start, set[str](), dict[int, date]()
+
+    @property
+    def held_years(self) -> set[int]:
+        """The years whose end fate had the brake hold."""
+        return {int(one[:4]) for one in self.fate.told if one.endswith((": absence", ": moved"))}
 
     # -- the days -------------------------------------------------------------------------------------------------
 
@@ -207,9 +217,3 @@ class Story:
         if wrong:
             more = f"\n… and {len(wrong) - 20} more" if len(wrong) > 20 else ""
             raise AssertionError(f"ODA_SEED={self.seed} {self.fate.told}\n" + "\n".join(wrong[:20]) + more)
-
-
-def machines_folder(folder: Path) -> Path:
-    """Where the settings and the keys of the simulated installation are."""
-    folder.mkdir(exist_ok=True)
-    return folder

@@ -1,0 +1,55 @@
+"""``oda calendar``: what the software will do, to a person and to a program (R86)."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from notifications.ports import SystemClock
+from portal.cli.main import oda
+from tests.kit import ending
+from tests.kit.clock import FakeClock
+from tests.kit.ending import FULL
+from tests.kit.installed import OPERATOR, READER
+from workflow.house import House
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    clock = FakeClock(ending.AUTUMN)
+    monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
+    house = ending.filled_folder(tmp_path, clock)
+    yield house
+    house.close()
+
+
+def run(folder: Path, *args: str) -> Result:
+    return CliRunner().invoke(oda, ["--config", str(folder / "config.yaml"), *args])
+
+
+@pytest.mark.rule("R86")
+def test_calendar__to_a_person_and_to_a_program(house: House, tmp_path: Path) -> None:
+    shown = run(tmp_path, "--as", f"operator:{OPERATOR}", "calendar")
+    assert shown.exit_code == 0, shown.output
+    (line,) = [one for one in shown.stdout.splitlines() if "sont révoquées" in one]
+    assert line.split()[0] == "31/08/2027"
+    assert line.split()[-2:] == ["4", "3"]
+    read = run(tmp_path, "--as", f"reader:{READER}", "calendar", "--json")
+    found = json.loads(read.stdout)
+    (end,) = [one for one in found if one["deed"] == "year_end"]
+    assert end == {
+        "day": "2027-08-31", "until": None, "deed": "year_end", "requests": 4, "establishments": 3, "mail": None,
+        "what": "à minuit, les demandes en cours de 2026-2027 sont révoquées", "school_year": "2026-2027",
+    }  # fmt: skip
+    today = house.policy.calendar.today(house.clock.now())
+    assert all(date.fromisoformat(one["day"]) >= today for one in found)
+    assert {one["mail"] for one in found if one["deed"] == "reminders"} <= {"stalled_reminder", "handover_reminder"}
+
+
+@pytest.mark.rule("R2", "R3")
+def test_calendar__is_for_the_rectorat(house: House, tmp_path: Path) -> None:
+    done = run(tmp_path, "--as", f"chef:{FULL}", "calendar")
+    assert (done.exit_code, done.stdout) == (1, "")
