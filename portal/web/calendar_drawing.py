@@ -7,7 +7,6 @@ its sign beside its colour, and each day of action its letters.
 from calendar import monthrange
 from datetime import date, timedelta
 from html import escape
-from itertools import groupby
 from typing import Final
 
 from portal import drawing
@@ -33,8 +32,8 @@ LEGEND: Final = {
 }  # fmt: skip
 """The kinds of days that a sign tells, and its words."""
 _OFF: Final = {
-    DayKind.SCHOOL_HOLIDAY: "vacances scolaires", DayKind.PUBLIC_HOLIDAY: "fériés", DayKind.GIVEN: "chômés",
-    DayKind.UNKNOWN: "inconnus",
+    DayKind.SCHOOL_HOLIDAY: "Vacances scolaires", DayKind.PUBLIC_HOLIDAY: "Jours fériés", DayKind.GIVEN: "Jours chômés",
+    DayKind.UNKNOWN: "On ne sait pas",
 }  # fmt: skip
 
 
@@ -62,8 +61,7 @@ def description(month: Month, days: SchoolDays, today: date) -> str:
     told = [day for day in _days_of(month.first) if today <= day <= horizon(today)]
     for kind, words in _OFF.items():
         if off := [day for day in told if days.kind(day) is kind]:
-            said.append(f"Jours {words} : {_periods(off)}." if kind is not DayKind.SCHOOL_HOLIDAY
-                        else f"{words.capitalize()} : {_periods(off)}.")  # fmt: skip
+            said.append(f"{words} : {_periods(off, days)}.")
     if month.first == today.replace(day=1):
         said.append(f"Aujourd'hui : le {short(today)}.")
     return " ".join(said) or "Rien de prévu."
@@ -84,11 +82,21 @@ def _labels(day: Day) -> list[str]:
     return list(dict.fromkeys(one.mail.label if one.mail else one.deed.label for one in day.deeds))
 
 
-def _periods(days: list[date]) -> str:
-    """``du 1er au 4 et le 11``."""
-    runs = [list(run) for _, run in groupby(enumerate(days), key=lambda pair: pair[1].toordinal() - pair[0])]
-    spans = [(_number(run[0][1]), _number(run[-1][1])) for run in runs]
+def _periods(off: list[date], days: SchoolDays) -> str:
+    """``du 5 au 30``, ``le 1er et le 11``; a week-end or a public holiday in between parts nothing."""
+    runs: list[tuple[date, date]] = []
+    for day in off:
+        between = (runs[-1][1] + timedelta(days=n) for n in range(1, (day - runs[-1][1]).days)) if runs else ()
+        if runs and not any(_parts(days.kind(one)) for one in between):
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    spans = [(_number(first), _number(last)) for first, last in runs]
     return french.listing([f"le {first}" if first == last else f"du {first} au {last}" for first, last in spans])
+
+
+def _parts(kind: DayKind) -> bool:
+    return kind not in (DayKind.WEEKEND, DayKind.PUBLIC_HOLIDAY, DayKind.GIVEN)
 
 
 def _number(day: date) -> str:

@@ -1,28 +1,16 @@
 """The schools and the people of the simulation: who does what, on which day, by draws."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import insert
 
 from states import commands as c
 from states.actors import Actor
-from states.school_year import SchoolYear
-from states.vocabulary import (
-    Change,
-    CheckOutcome,
-    ReissueReason,
-    RemovalOutcome,
-    RevokeReason,
-    Role,
-    Settlement,
-    Step,
-    WithdrawReason,
-)
+from states.vocabulary import Role
 from tests.acceptance.simulated.calendars import DAY
+from tests.acceptance.simulated.deeds import OF_SCHOOLS, Deed, Deeds
 from tests.acceptance.simulated.record import AT_THE_SCHOOL, Life, Record
 from workflow import installation
 from workflow.database import Database
@@ -30,8 +18,6 @@ from workflow.engine import Done
 from workflow.house import House
 from workflow.rows import ESTABLISHMENT
 
-CODE = c.Code(clear="Ab12Cd34")
-ACCEPTED = CheckOutcome.POSITIVE
 PEOPLE = 4
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
@@ -41,17 +27,6 @@ def uai_of(number: int) -> str:
     return digits + _LETTERS[int(digits) % 23]
 
 
-@dataclass(frozen=True)
-class Deed:
-    """What somebody means to do on a day: on a request, or the birth of one in a school, for a year."""
-
-    what: str
-    reference: str = ""
-    uai: str = ""
-    year: int = 0
-    person: int = 0
-
-
 class Cast:
     """Draws deeds, makes commands of them, and takes in what was accepted."""
 
@@ -59,7 +34,7 @@ class Cast:
         self.draw, self.record, self._first = draw, record, first
         self.uais = [uai_of(number) for number in range(1, schools + 1)]
         self.agenda: dict[date, list[Deed]] = {}
-        self._born: dict[tuple[str, int, int], str] = {}
+        self.deeds = Deeds(draw, record)
         for year in years:
             for number in range(schools):
                 self._season(number, year, first=year == years[0])
@@ -128,7 +103,7 @@ class Cast:
             return ("report" if luck < 0.05 else "revoke" if luck < 0.08 else None), 0.0
         return ("remove" if life.removal and not life.removed else None), 0.04
 
-    # -- commands -------------------------------------------------------------------------------------------------
+    # -- what is done -------------------------------------------------------------------------------------------------
 
     def act(self, house: House, today: date, now: datetime, *, at_school: bool) -> None:
         """All that the chefs, or the operators, mean to do today, as one batch of the engine."""
@@ -136,7 +111,7 @@ class Cast:
         if not mine:
             return
         self.agenda[today] = [deed for deed in self.agenda[today] if (deed.what in OF_SCHOOLS) is not at_school]
-        asked = [(deed, command) for deed in mine for command in self._commands(deed, today)]
+        asked = [(deed, command) for deed in mine for command in self.deeds.commands(deed, today)]
         actor = self.chef if at_school else self.operator
         results = house.engine.execute([command for _, command in asked], actor)
         touched: dict[str, Life] = {}
@@ -160,7 +135,7 @@ class Cast:
     def _take(self, deed: Deed, command: Any, result: Done, now: datetime) -> Life:
         if deed.what != "birth":
             return self.record.apply(command, result.reference, now)
-        self._born[deed.uai, deed.year, deed.person] = result.reference
+        self.deeds.born[deed.uai, deed.year, deed.person] = result.reference
         return self.record.born(result.reference, deed.uai, deed.year, deed.person, now)
 
     def postpone(self, today: date) -> None:
@@ -169,84 +144,6 @@ class Cast:
         for deed in late:
             self._mean(today + (1 + self.draw.randrange(4)) * DAY, deed)
 
-    def _commands(self, deed: Deed, today: date) -> Iterator[Any]:
-        if deed.what == "birth":
-            yield self._birth(deed)
-            return
-        life = self.record.lives[deed.reference]
-        if life.live or deed.what == "remove":
-            yield from getattr(self, f"_do_{deed.what}")(life, today)
-
-    def _birth(self, deed: Deed) -> c.Command:
-        year = SchoolYear(deed.year)
-        if before := self._born.get((deed.uai, deed.year - 1, deed.person)):
-            return c.Renew(reference=before, school_year=year)
-        return c.Declare(uai=deed.uai, **_person(deed.person), school_year=year)
-
-    def _do_step(self, life: Life, today: date) -> Iterator[c.Command]:
-        reference = life.reference
-        if life.state == "declared":
-            yield c.Delegate(reference=reference, why="accueil des familles", made_on=today)
-        elif life.state == "delegated":
-            yield c.SignCharter(reference=reference, signed_on=today, version="2026-1", copy_kept=True)
-        elif life.state == "charter_signed":
-            yield c.Submit(reference=reference, **_person(life.person))
-
-    def _do_withdraw(self, life: Life, _: date) -> Iterator[c.Command]:
-        yield c.Withdraw(reference=life.reference, reason=WithdrawReason.NOT_NEEDED)
-
-    def _do_treat(self, life: Life, today: date) -> Iterator[c.Command]:
-        if life.state != "requested":
-            return
-        if self.draw.random() < 0.08:
-            yield c.SendBack(reference=life.reference, step=self.draw.choice(list(Step)), why="à reprendre")
-            return
-        for check in (c.CheckListing, c.CheckDelegation):
-            yield check(reference=life.reference, outcome=ACCEPTED, source="liste reçue", checked_on=today)
-
-    def _do_issue(self, life: Life, _: date) -> Iterator[c.Command]:
-        """The key that the person has, extended, or a new code."""
-        others = [
-            other for other in self.record.live.values()
-            if other.person == life.person and other.had_key and other is not life and not other.reports
-        ]  # fmt: skip
-        if others and self.draw.random() < 0.8:
-            yield c.IssueCode(reference=life.reference, extends=others[0].reference)
-        else:
-            yield c.IssueCode(reference=life.reference, code=CODE, new_key_confirmed=True)
-
-    def _do_hand(self, life: Life, today: date) -> Iterator[c.Command]:
-        yield c.ConfirmHandover(reference=life.reference, handed_on=today)
-
-    def _do_reissue(self, life: Life, _: date) -> Iterator[c.Command]:
-        yield c.ReissueCode(
-            reference=life.reference, reason=ReissueReason.NOT_RECEIVED, code=CODE, new_key_confirmed=True
-        )
-
-    def _do_report(self, life: Life, today: date) -> Iterator[c.Command]:
-        day = today + timedelta(days=self.draw.randrange(20))
-        yield c.ReportChange(reference=life.reference, change=Change.DEPARTURE, effective_on=day)
-
-    def _do_settle(self, life: Life, _: date) -> Iterator[c.Command]:
-        if self.draw.random() < 0.5:
-            yield c.Revoke(reference=life.reference, reason=RevokeReason.DEPARTURE)
-        else:
-            yield c.SettleChange(reference=life.reference, settlement=Settlement.NO_EFFECT, why="il reste")
-
-    def _do_revoke(self, life: Life, _: date) -> Iterator[c.Command]:
-        yield c.Revoke(reference=life.reference, reason=RevokeReason.MISSION)
-
-    def _do_remove(self, life: Life, _: date) -> Iterator[c.Command]:
-        if not life.removed:
-            yield c.ConfirmRemoval(reference=life.reference, outcome=RemovalOutcome.REMOVED)
-
     def ended(self, life: Life, today: date) -> None:
         """A request that the schedule revoked: its removal will be confirmed, or not."""
         self._next(life, today)
-
-
-OF_SCHOOLS = frozenset({"birth", "step", "withdraw", "hand", "report"})
-
-
-def _person(number: int) -> dict[str, str]:
-    return {"nom": f"Nom{number}", "prenom": "Prénom", "mail": f"rupn{number}@ac-toulouse.fr"}

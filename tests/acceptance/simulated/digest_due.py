@@ -29,7 +29,7 @@ class Digests:
             if not allowed or len(letters) > 1 or today in self.days:
                 wrong.append(f"{len(letters)} digests at {now}")
             if not (held or off or any(self._late(today, 0))):
-                wrong.append(f"a digest at {now}, nothing being late")
+                wrong.append(f"a digest at {now}, nothing being late: {letters[0].facts}")
             if any(letter.not_after > self.place.at(today + DAY, time()) for letter in letters):
                 wrong.append(f"the digest of {now} may leave another day")
             self.days.add(today)
@@ -44,6 +44,8 @@ class Digests:
         for life in self.record.live.values():
             if self._waited(life, today) > self._patience(life) + margin or life.to_settle(today - margin * DAY):
                 yield life
+        if not margin:  # a report of a request that is no more may be said late or not: the rule is silent
+            yield from (life for life in self.record.lives.values() if life.to_settle(today))
         for life in self.record.to_remove.values():
             if life.ended_at and self._since(life.ended_at, today) >= REMOVED_IN + 2 * margin:
                 yield life

@@ -73,8 +73,8 @@ class Notices:
             names = tuple(sorted(life.reference for life in schools.get(uai, [])))
             if mine[0].named != names or mine[0].facts["days_left"] != (last_day - today).days:
                 wrong.append(f"notice of {year} to {uai} names {mine[0].named} instead of {names}")
-        for uai, mine in schools.items():
-            must = [b for b, day in open_[uai] if min(one.born for one in mine) < self._eight(day)]
+        for uai, lives in schools.items():
+            must = [b for b, day in open_[uai] if min(one.born for one in lives) < self._eight(day)]
             if must and hour >= 8 and uai not in got:
                 wrong.append(f"no notice of {year} to {uai} at {now}, due {open_[uai]}")
         if hour >= 8:  # a school that comes later is not told of what left already

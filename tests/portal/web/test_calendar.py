@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime
+from html import unescape
 
 import pytest
 
@@ -17,7 +18,7 @@ PLACE = "/rectorat/calendrier"
 
 def words_of(html: str) -> str:
     """What is read, without the tags, on one line."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("&#39;", "'")
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html)))
 
 
 @pytest.mark.rule("R86")
@@ -51,7 +52,7 @@ def test_page__the_picture_tells_the_same_days_and_no_other(portal: Portal) -> N
     drawn = [name for one in drawings for name in re.findall(r"Le (\w+ \w+ \w+) :", one.partition("<desc")[2])]
     assert [name.lower() for name in listed] == drawn
     assert len(drawn) == len(set(re.findall(r"Le \w+ \w+ \w+ :", page)))
-    assert "Aujourd'hui : le 14 septembre." in drawings[0]
+    assert "Aujourd'hui : le 14 septembre." in unescape(drawings[0])
     assert all(f'id="{anchor}"' in page for anchor in re.findall(r'href="#(\d{4}-\d{2})"', page))
 
 
@@ -71,7 +72,7 @@ def test_page__what_is_not_known_is_said_with_what_to_do(portal: Portal) -> None
     assert unknown is DayKind.UNKNOWN, "the package knows that year now: take a later one"
     assert "Calendrier scolaire inconnu à partir du 1er septembre 2028" in page
     assert "holidays.school" in page
-    assert "Jours inconnus : " in page
+    assert "On ne sait pas : du 1er au 29." in page
 
 
 @pytest.mark.rule("R52", "R86")
@@ -102,8 +103,6 @@ def test_picture__kinds_of_days_differ_without_colour_and_many_deeds_fit() -> No
     assert ">R+<" in drawn
     assert "Jours chômés : le 14." in drawn
     july = agenda.months(found, today)[1]
-    assert "Vacances scolaires : du 5 au 9, du 12 au 16, du 19 au 23 et du 26 au 30." in calendar_drawing.description(
-        july, days, today
-    )
+    assert "Vacances scolaires : du 5 au 30." in calendar_drawing.description(july, days, today)
     signs = {re.sub(r' (fill|stroke)="#\w+"', "", calendar_drawing.swatch(kind)) for kind in calendar_drawing.LEGEND}
     assert len(signs) == len(calendar_drawing.LEGEND), "two kinds of days differ by their colour alone"
