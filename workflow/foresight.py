@@ -38,9 +38,15 @@ def live_years(connection: Connection) -> list[SchoolYear]:
     return sorted(school_year(text) for text in connection.execute(query).scalars())
 
 
-def last_seen(connection: Connection) -> datetime:
-    """The last trace of life: the latest tick of any node, else the installation's birth (R52)."""
-    seen: datetime | None = connection.execute(select(func.max(NODE.c.seen_at))).scalar()
+def last_seen(connection: Connection, now: datetime | None = None) -> datetime:
+    """The last trace of life: the latest tick of any node, else the installation's birth (R52).
+
+    With ``now``, one left later by a clock that has come back since counts only where there is no other: the machine
+    may be gone, and would stand in the future for ever.
+    """
+    latest = select(func.max(NODE.c.seen_at))
+    seen: datetime | None = connection.execute(latest.where(NODE.c.seen_at <= now)).scalar() if now else None
+    seen = seen or connection.execute(latest).scalar()
     born: datetime = connection.execute(select(installation.INSTALLED.c.created_at)).scalar_one()
     return seen or born
 
@@ -70,7 +76,7 @@ class Foresight:
 
     def judge(self, connection: Connection, now: datetime) -> list[Judged]:
         """The verdict on every watched year, without writing."""
-        seen = last_seen(connection)
+        seen = last_seen(connection, now)
         judged = []
         for year in watched_years(connection, self._policy, now):
             end = self._policy.calendar.end_of(year)

@@ -24,10 +24,11 @@ def health(here: Here) -> PlainTextResponse:
     """« ok », « attention » or « en panne », then why; 503 when no page can be answered."""
     try:
         with here.house.database.read() as connection:
-            seen, refused = last_seen(connection), refused_count(connection, here.house.clock.now())
+            now = here.house.clock.now()
+            seen, refused = last_seen(connection, now), refused_count(connection, now)
     except (DatabaseBusy, DatabaseUnreachable):
         return PlainTextResponse("en panne\nbase : injoignable\n", 503)
-    ago = max(here.house.clock.now() - seen, timedelta(0))
+    ago = max(now - seen, timedelta(0))
     word = "ok" if ago < LATE and not refused else "attention"
     clocks = f"horloges : {plural(refused, *_ABSTAIN)}\n" if refused else ""
     return PlainTextResponse(

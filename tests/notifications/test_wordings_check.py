@@ -127,7 +127,7 @@ def test_names__of_a_shared_part_are_those_of_every_mail_that_draws_it_in(told: 
 def test_names__of_the_layout_are_those_of_every_mail(told: Told) -> None:
     layout = (Path(str(OWN)) / "mails/layout.j2").read_text(encoding="utf-8")
     (said,) = told({"mails/layout.j2": layout + "{{ rupn.full }}"})
-    assert "« rupn » n'existe pas dans year_end, year_end_notice, renewal_invitation et 7 autres courriels" in said
+    assert "« rupn » n'existe pas dans year_end, year_end_notice, renewal_invitation et 8 autres courriels" in said
     assert told({"mails/layout.j2": layout + "{{ rupn.full if rupn is defined }}"}) == []
 
 
