@@ -93,7 +93,7 @@ def _moved(draw: random.Random, fate: Fate, place: Place, year: int) -> None:
     moved = place.with_(ends={**place.ends, year: day - draw.randrange(2, 9) * DAY})
     fate.settings.append((at, moved))
     if draw.random() < 0.5:
-        fate.settings.append((at + timedelta(days=draw.randrange(1, 5)), place))
+        fate.settings.append((at + timedelta(days=draw.randrange(3, 6)), place))
         fate.told.append("mended")
     fate.calm.append((at - 2 * DAY, place.end(year) + 2 * DAY))
 

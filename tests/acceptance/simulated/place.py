@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.acceptance.simulated.calendars import DAY, GIVEN, Almanac, Period, almanac
@@ -82,8 +83,9 @@ class Place:
             days_off=", ".join(str(day) for day in sorted(self.days_off)), handover=list(self.handover),
         )  # fmt: skip
 
-    def with_(self, **changes: object) -> "Place":
-        return replace(self, **changes)  # type: ignore[arg-type]
+    def with_(self, **changes: Any) -> "Place":
+        """The same under other settings."""
+        return replace(self, **changes)
 
     @property
     def zoneinfo(self) -> ZoneInfo:

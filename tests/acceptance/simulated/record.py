@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from states import commands as c
-from states.vocabulary import CheckOutcome, RemovalKind, Settlement, Step
+from states.vocabulary import CheckOutcome, RemovalKind, Step
 
 BEFORE = {
     Step.DECLARATION: "declared", Step.DELEGATION: "declared", Step.CHARTER: "delegated",
@@ -131,7 +131,6 @@ class Record:
 
     def _settle_change(self, life: Life, command: c.SettleChange, _: datetime) -> None:
         number = command.report or next(n for n, (_, is_open) in life.reports.items() if is_open)
-        assert command.settlement in Settlement
         life.reports[number] = (life.reports[number][0], False)
 
     def _withdraw(self, life: Life, _: c.Withdraw, now: datetime) -> None:

@@ -116,10 +116,12 @@ class Story(Ticks):
             self.delivered = at
 
     def _new_settings(self, at: datetime) -> None:
+        """The service starts again under them, and ticks at once, as a worker does."""
         while self.fate.settings and self.fate.settings[0][0] <= at:
             _, place = self.fate.settings.pop(0)
             self.machines.restart(place)
             self.oracle.settings(place)
+            self.tick(at)
 
     def _confirm(self, at: datetime, today: date) -> None:
         """Some days after a year was held, an operator lets it run, unless the settings are mended first."""
