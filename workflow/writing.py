@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection, Table
 
-from notifications.bulk import Row, insert_rows, update_rows
+from notifications.bulk import insert_rows, update_rows
+from notifications.bulk_arrays import Row
 from workflow import tables
 from workflow.loading import REMOVAL, REPORT
 from workflow.plan import Plan
