@@ -11,7 +11,9 @@ _FRENCH = {
     "sealing keys not read again: %s": "les clés des codes n'ont pas pu être relues : %s",
     "tick failed: %s": "le passage de l'échéancier a échoué, nouvel essai au suivant : %s",
     "calls failed: %s": "les appels au serveur ODA ont échoué, nouvel essai dans une minute : %s",
-    "calls: %d confirmed, %d wait, %d refused": "serveur ODA : retraits confirmés %d, remis à plus tard %d, à reprendre par un opérateur %d",
+    "calls: %d confirmed, %d wait, %d refused": (
+        "serveur ODA : retraits confirmés %d, remis à plus tard %d, à reprendre par un opérateur %d"
+    ),
     "page failed: %s": "une page n'a pas pu être faite : %s",
     "Invalid HTTP request received.": "une requête reçue n'était pas du HTTP",
 }
