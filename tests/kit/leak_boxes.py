@@ -1,5 +1,6 @@
 """What may hold a secret shut away: compressed streams, archives, PDF, mails, the pages of a SQLite file."""
 
+import base64
 import io
 import re
 import struct
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.header import decode_header
 from email.message import Message
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 MOST = 64 * 1024 * 1024
 """How many bytes at most are let out of one compressed stream."""
@@ -19,6 +20,7 @@ _HEADERS = re.compile(
     rb"(?:[ \t][^\r\n]*\r?\n|[a-z][a-z-]{1,40}:[ \t][^\r\n]*\r?\n)*"
 )
 """A block of headers of which one is a mail's."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _MARKS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08", b"PK\x03\x04", b"%PDF-",
           b"SQLite format 3\0", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # fmt: skip
 _HEADER_MARKS = (b"mime-version:", b"content-type:", b"content-transfer-encoding:", b"message-id:")
@@ -97,9 +99,21 @@ def _mail(text: bytes) -> Iterator[Box]:
         part: Message = message_from_bytes(text[start:end], policy=policy.compat32)
         for value in part.values():
             yield "header", b"".join(w if isinstance(w, bytes) else w.encode() for w, _ in decode_header(str(value)))
-        payload = part.get_payload(decode=True)
-        if isinstance(payload, bytes) and payload not in text:
-            yield "mail", payload
+        for payload in _payloads(part):
+            if payload not in text:
+                yield "mail", payload
+
+
+def _payloads(part: Message) -> Iterator[bytes]:
+    """A part as a reader of mails decodes it, who may give up when other words follow; then its base64 lines alone."""
+    payload = part.get_payload(decode=True)
+    if isinstance(payload, bytes):
+        yield payload
+    raw = part.get_payload()
+    if isinstance(raw, str) and str(part["content-transfer-encoding"]).strip().lower() == "base64":
+        body = "".join(takewhile(_BASE64.fullmatch, raw.strip().splitlines())).rstrip("=")
+        whole = body[: len(body) - 1] if len(body) % 4 == 1 else body
+        yield base64.b64decode(whole + "=" * (-len(whole) % 4))
 
 
 def _pages(text: bytes) -> Iterator[Box]:
