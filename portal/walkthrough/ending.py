@@ -14,7 +14,11 @@ from workflow.reading.showing import show_request
 def end_year(stage: Stage, cast: Cast, reference: str, announced: int) -> None:
     """One minute before, midnight, one minute after; then the operator's morning."""
     stage.screen.chapter(5, "L'année finit, les droits aussi")
-    stage.scene(story.EVE, cast.schedule, "Il est encore passé en juillet et en août. L'année a une minute à vivre.")
+    eve = (
+        "Il est encore passé en juillet et en août, mais avant 8 heures, d'où partent les courriels du jour : la fin"
+        " de l'année s'annonce donc ce soir. Il lui reste une minute à vivre."
+    )
+    stage.scene(story.EVE, cast.schedule, eve)
     _tick(stage, 0)
     over = f"L'année {story.YEAR} est finie : ses demandes en cours sont révoquées d'elles-mêmes."
     stage.scene(story.OVER, cast.schedule, over)

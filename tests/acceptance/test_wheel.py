@@ -58,7 +58,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     (place / "django").mkdir()
     (place / "django" / "__init__.py").write_text(TRAP)
-    (place / "sitecustomize.py").write_text(SITE)
+    (place / "tell_what_is_loaded.py").write_text(SITE)  # not a sitecustomize: Debian's own python has one already
+    (place / "tell.pth").write_text("import tell_what_is_loaded\n")
     command = [uv(), "pip", "install", "--quiet", "--no-deps", "--offline", "--python", str(folder / "bin" / "python"),
                str(wheel)]  # fmt: skip
     subprocess.run(command, check=True)

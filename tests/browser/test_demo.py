@@ -81,7 +81,7 @@ def test_demo__to_the_end_of_the_year_without_javascript(browser: Browser, demo:
         page.goto("/demonstration")
         page.get_by_role("button", name=move).click()
         expect(page.get_by_role("heading", name="Ce qui s'est passé")).to_be_visible()
-    expect(page.get_by_text(re.compile(r"Fin de l'année 2026-2027 : \d+ demandes révoquées\."))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Fin de l'année 2026-2027\s: \d+\sdemandes révoquées\."))).to_be_visible()
     page.get_by_role("link", name="la page de l'opérateur").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("année")
     context.close()

@@ -49,7 +49,7 @@ FACTS = (
     "est effacé : remis en main propre",
     "2 demandes à révoquer, 2 établissements à prévenir",
     "31 août 2027 à 23 h 59",
-    "Rien à faire.",
+    "Fin d'année annoncée à 2 établissements (R78).",
     "1er septembre 2027 à 0 h 00",
     "Fin de l'année 2026-2027 : 2 demandes révoquées.",
     "Objet  [Clé ODA] Fin de l'année scolaire 2026-2027 : 1 demande terminée",
