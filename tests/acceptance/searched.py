@@ -87,7 +87,7 @@ class Searched:
         for reference in self._references():
             self.oda("request", "show", reference)
             self.oda("request", "show", reference, "--json")
-        found = search(CODES, self.folder)  # before SQLite's log is emptied
+        found = [hit for log in self.folder.rglob("*-wal") for hit in search(CODES, log)]  # before it is emptied
         found += self.told(*PIECES) + self.kept(*CODES)
         assert not found, "\n".join(map(str, found))
 

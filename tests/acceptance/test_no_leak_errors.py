@@ -29,7 +29,7 @@ BREAK = {
 
 
 @pytest.mark.rule("R60")
-@pytest.mark.parametrize("table", ["seal", "event", "outgoing_mail", "idempotency_key"])
+@pytest.mark.parametrize("table", ["seal", "outgoing_mail"])
 def test_error__of_the_database_while_a_code_is_issued(here: Searched, backend: str, table: str) -> None:
     reference = here.request(UAIS[0], 1)
     with here.desk.house.database.write() as connection:
