@@ -13,6 +13,7 @@ from states.vocabulary import Step
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
 from tests.kit.portal import CHEF, PARIS, STAFF, TWO_SCHOOLS, Portal
+from tests.kit.widths import fits
 
 PLACE = "/etablissement/demandes/"
 SIGNING_IN = 2
@@ -40,11 +41,6 @@ class Chef:
 def field(page: Page, label: str) -> Locator:
     """The field whose label begins so; a hint may follow."""
     return page.get_by_label(re.compile(f"^{re.escape(label)}"))
-
-
-def fits(page: Page) -> None:
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def relayed(portal: Portal) -> None:

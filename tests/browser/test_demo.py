@@ -12,6 +12,7 @@ from portal.demo.opening import Opened, opened
 from tests.browser.conftest import DESK, TELEPHONE
 from tests.kit import browser as kit
 from tests.kit.axe import axe
+from tests.kit.widths import fits
 
 pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
 
@@ -34,8 +35,7 @@ def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def look(page: Page) -> None:
     """A page that one would show: nothing for axe to say, nothing beyond the screen's edge."""
     assert axe(page) == [], page.url
-    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert wide[0] <= wide[1], page.url
+    fits(page)
 
 
 @pytest.mark.parametrize("size", [TELEPHONE, DESK], ids=["telephone", "desk"])

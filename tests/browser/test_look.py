@@ -15,6 +15,7 @@ from states.vocabulary import Change, RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
 from tests.kit.portal import CHEF, DRANE, STAFF, TWO_SCHOOLS, Portal
+from tests.kit.widths import too_wide
 from workflow.doors.sessions import Entrant
 
 NARROW = 320
@@ -144,17 +145,6 @@ UNSEEN = """() => {
   if (label) shown.push(getComputedStyle(label, "::before"), getComputedStyle(label));
   return shown.some(drawn) ? "" : one.outerHTML.slice(0, 120);
 }"""
-TOO_WIDE = """() => {
-  const most = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= most) return "";
-  const all = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > most + 1);
-  return all.slice(0, 3).map((one) => one.outerHTML.slice(0, 80)).join(" | ") || "something";
-}"""
-
-
-def too_wide(page: Page) -> str:
-    """What goes beyond the window's width; empty when nothing does."""
-    return str(page.evaluate(TOO_WIDE))
 
 
 def links_of(page: Page, address: str) -> list[str]:

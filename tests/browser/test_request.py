@@ -3,21 +3,16 @@
 from datetime import date
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import ViewportSize, expect
 
 from states import commands as c
 from states.vocabulary import Change, CheckOutcome, RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF
+from tests.kit.widths import fits
 
 PLACE = "/rectorat/demandes/"
-
-
-def fits(page: Page) -> None:
-    """Nothing sticks out of the screen."""
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("size", [DESK, TELEPHONE], ids=["desk", "telephone"])

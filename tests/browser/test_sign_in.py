@@ -15,6 +15,7 @@ from tests.kit import browser as kit
 from tests.kit.databases import fresh_url
 from tests.kit.portal import open_portal
 from tests.kit.smtp import ScriptedRelay
+from tests.kit.widths import fits
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_sign_in__from_a_telephone(posted: tuple[Site, ScriptedRelay]) -> None:
     text = quopri.decodestring(relay.received[0].content).decode()
     (link,) = set(re.findall(r"http://127\.0\.0\.1:\d+/connexion/lien/[\w-]+", text))
     page.goto(link)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    fits(page)
     page.get_by_role("button", name="Me connecter").click()
 
     page.get_by_label("Vos prénom et nom").fill("Claire Martin")

@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.portal import STAFF
+from tests.kit.widths import fits
 
 MANY = 50
 CLICKS, KEYS_A_CODE = 60, 10
@@ -97,7 +98,7 @@ def test_worklist__fits_a_telephone_without_script(site: Site) -> None:
     for address in ("/rectorat", "/rectorat?nom=personne", "/rectorat/lot?action=emettre&portee=filtre&etat=demandee",
                     "/rectorat/lot?action=revoquer&portee=filtre&etat=demandee"):  # fmt: skip
         page.goto(address)
-        assert page.evaluate("document.documentElement.scrollWidth") <= TELEPHONE["width"], address
+        fits(page)
 
 
 def test_worklist__ticked_lines_and_an_action(site: Site) -> None:

