@@ -156,7 +156,7 @@ def links_of(page: Page, address: str) -> list[str]:
 def kind_of(path: str) -> str:
     """The pages that differ by their data alone are of one kind."""
     parts = urlsplit(path)
-    names = "&".join(sorted({pair.partition("=")[0] for pair in parts.query.split("&") if pair}))
+    names = "&".join(sorted({pair.partition("=")[0] for pair in parts.query.split("&") if pair} - {"de"}))
     return re.sub(r"ODA-\d{4}-\d{5}|\d{7}[A-Z]|(?<=/)\d+(-\d+)?(?=/|$)", "…", parts.path) + (
         f"?{names}" if names else ""
     )
