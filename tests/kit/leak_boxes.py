@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.header import decode_header
 from email.message import Message
+from functools import lru_cache
 from itertools import pairwise, takewhile
 
 MOST = 64 * 1024 * 1024
@@ -79,17 +80,23 @@ def _members(text: bytes) -> Iterator[Box]:
 
 def _pdfs(text: bytes) -> Iterator[Box]:
     """The words of each PDF as a reader shows them: its fonts write them by numbers of their own."""
+    for found in re.finditer(rb"%PDF-.*?%%EOF", text, re.DOTALL):
+        if words := _words(found[0]):
+            yield "pdf", words
+
+
+@lru_cache(64)
+def _words(pdf: bytes) -> bytes | None:
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
-    for found in re.finditer(rb"%PDF-.*?%%EOF", text, re.DOTALL):
-        try:
-            reader = PdfReader(io.BytesIO(found[0]))
-            said = "\n".join(page.extract_text() for page in reader.pages)
-            about = "\n".join(str(value) for value in (reader.metadata or {}).values())
-        except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-            continue  # a piece of one: its streams are searched all the same
-        yield "pdf", f"{said}\n{about}".encode()
+    try:
+        reader = PdfReader(io.BytesIO(pdf))
+        said = "\n".join(page.extract_text() for page in reader.pages)
+        about = "\n".join(str(value) for value in (reader.metadata or {}).values())
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        return None  # a piece of one: its streams are searched all the same
+    return f"{said}\n{about}".encode()
 
 
 def _mail(text: bytes) -> Iterator[Box]:
