@@ -9,8 +9,8 @@ from html.entities import name2codepoint
 BLANKS = b" \t\r\n\x0b\x0c"
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _LETTERS = rb"[A-Za-z0-9+/_-]"
-_RUN = re.compile(rb"(?:%b{20,}(?:\r?\n|\\r\\n|\\n)?[ \t]?)+%b*={0,2}" % (_LETTERS, _LETTERS))
-_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){32,}")
+_RUN = re.compile(rb"(?<!%b)(?:%b{20,}(?:\r?\n|\\r\\n|\\n)?[ \t]?)+%b*={0,2}" % (_LETTERS, _LETTERS, _LETTERS))
+_HEX = re.compile(rb"(?<![0-9a-fA-F])[0-9a-fA-F]{64,}")
 _PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"0": b"\0"}
 
 
@@ -123,7 +123,7 @@ def forms_in(secrets: Iterable[str], text: bytes) -> Iterator[tuple[str, str]]:
 def runs(text: bytes) -> Iterator[tuple[str, bytes]]:
     """What every long run of base64, be it on one line or on many, and of hexadecimal decodes to."""
     for found in {found[0]: found for found in _HEX.finditer(text)}.values():
-        yield "hexadecimal", bytes.fromhex(found[0].decode())
+        yield "hexadecimal", bytes.fromhex(found[0][: len(found[0]) // 2 * 2].decode())
     for found in {found[0]: found for found in _RUN.finditer(text)}.values():  # a log says the same thousands of times
         run = re.sub(rb"[^A-Za-z0-9+/_-]", b"", re.sub(rb"\\[rn]", b"", found[0]))
         run = run.translate(bytes.maketrans(b"-_", b"+/"))
