@@ -117,7 +117,7 @@ def made_of(connection: Connection, matter: Matter, today: Today, which: ColumnE
         select(REQUEST.c.reference, func.count(), func.max(MAILS.c.created_at))
         .join(MAILS, MAILS.c.reference == REQUEST.c.reference)
         .where(which, MAILS.c.kind == matter.kind.value, MAILS.c.replaces_id.is_(None))
-        .where(MAILS.c.created_at >= matter.since)
+        .where(MAILS.c.created_at > matter.since)  # one of that very instant was of where it stood before
         .group_by(REQUEST.c.reference)
     )
     local = today.policy.calendar.today

@@ -71,6 +71,16 @@ def test_stalled__a_step_begins_its_count_anew(world: World) -> None:
     assert [facts(mail).state for mail in world.mails(STALLED)] == ["declared", "delegated"]
 
 
+@pytest.mark.rule("R79")
+def test_stalled__a_step_taken_in_the_instant_of_a_reminder_begins_anew_too(world: World) -> None:
+    reference = declared(world)
+    assert each_day(world, BORN, day(9, 14)).reminders == 1
+    assert world.mails(STALLED)[0].created_at == world.clock.now()
+    world.accept(c.Delegate(reference=reference, why="accueil", made_on=day(9, 14)), "chef A")
+    each_day(world, day(9, 15), day(9, 22))
+    assert mail_days(world, STALLED) == [day(9, 14), day(9, 22)], "21 September is off"
+
+
 @pytest.mark.rule("R15", "R79")
 def test_stalled__nothing_to_who_cannot_be_written_to_or_is_closed(world: World) -> None:
     declared(world, 1, "0310001H")
