@@ -25,7 +25,7 @@ VIEWS = {
     "à l'arrivée": "/rectorat",
     "toutes en cours": "/rectorat?etat=en-cours",
     "par nom": "/rectorat?etat=en-cours&tri=nom",
-    "un département": "/rectorat?etat=demandee&departement=31",
+    "un département": "/rectorat?etat=en-cours&departement=31",
 }
 WALKS = {order.label: f"/rectorat?etat=en-cours&tri={order.value}" for order in Order}
 
@@ -53,6 +53,13 @@ def side_by_side(one: tuple[TestClient, str], other: tuple[TestClient, str], rou
     return median(times[0][1:]), median(times[1][1:])
 
 
+def same_length(one: TestClient, other: TestClient, address: str) -> None:
+    """Only full pages are compared: more lines take more time, on the screen where they are seen."""
+    lines = [client.get(address).text.count("<tr") for client in (one, other)]
+    if lines[0] != lines[1]:
+        raise SystemExit(f"{address} : {lines[0]} et {lines[1]} lignes")
+
+
 def deep(client: TestClient, address: str, pages: int) -> str:
     """The address of a page far on, by the links that the pages give."""
     for _ in range(pages):
@@ -74,6 +81,7 @@ def main() -> None:
     for backend in BACKENDS if options.database == "both" else [options.database]:
         with browsing(backend, FEW) as few, browsing(backend, options.requests) as many:
             for name, address in VIEWS.items():
+                same_length(few, many, address)
                 small, large = side_by_side((few, address), (many, address), options.rounds)
                 print(f"{backend:<10} {name:<18} {small * 1e3:6.1f} ms à {FEW}, {large * 1e3:6.1f} ms à"
                       f" {options.requests} : rapport {large / small:.2f}")  # fmt: skip
