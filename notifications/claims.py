@@ -87,7 +87,8 @@ def record(
     """
     ours = _ours(connection, [*begins, *(held for held, _ in ends)])
     timely = (held for held in begins if held.mail.not_after > now)
-    begun = [held for held in timely if ours.get(held.mail.id) == held.mail.stage.value]
+    # Sending under our token: begun already, by a commit whose answer was lost with the database's connection.
+    begun = [held for held in timely if ours.get(held.mail.id) in (held.mail.stage.value, Stage.SENDING.value)]
     after = {held.mail.id: (held, _after(held.mail, end, now, rules)) for held, end in ends if held.mail.id in ours}
     leaving = {"stage": Stage.SENDING.value, "next_attempt_at": None, "lease_until": now + lease}
     update_rows(connection, MAILS, ("id",), tuple(leaving), [{"b_id": held.mail.id} | leaving for held in begun])

@@ -37,9 +37,10 @@ class Feed:
         return self._held.popleft()
 
     async def rest(self) -> list[Claim]:
-        """What was held and not asked for, once nobody asks any more."""
-        if self._more:
-            await self._arrived(self._more)
+        """What was held and not asked for, once nobody asks any more, even when ``take`` fails by then."""
+        if fetching := self._more:
+            await asyncio.wait((fetching,))
+            fetching.exception()  # else asyncio complains that nobody heard of it
         rest, self._held = list(self._held), deque()
         return rest
 

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,11 @@ def waiting(one: Installation) -> int:
 @pytest.mark.rule("R56", "R82")
 @pytest.mark.parametrize("mode", MODES)
 def test_mails__two_machines_share_them_and_none_leaves_twice(server: PrivateServer, tmp_path: Path, mode: str) -> None:
-    with ScriptedRelay(latency=0.005) as relay:
-        post = Installation(tmp_path / "post", server.make_database(f"oda_mails_{mode}"), 2, port=relay.port)
+    url = server.make_database(f"oda_mails_{mode}")
+    with (
+        ScriptedRelay(latency=0.005) as relay,
+        closing(Installation(tmp_path / "post", url, 2, port=relay.port)) as post,
+    ):
         write(post)
         with post.node("un") as one, post.node("deux") as other:
             post.waits(lambda _: len(relay.received) > MAILS_WAITING // 4)
@@ -56,7 +60,6 @@ def test_mails__two_machines_share_them_and_none_leaves_twice(server: PrivateSer
     assert {to: received[to] for to in map(mailbox, range(MAILS_WAITING))} == dict.fromkeys(
         map(mailbox, range(MAILS_WAITING)), 1
     )
-    post.close()
 
 
 def mailbox(number: int) -> str:

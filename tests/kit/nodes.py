@@ -26,6 +26,9 @@ from workflow.writing import EVENT
 JOURNAL_KEY = "bench" * 8
 """The key under which ``bench.population`` writes its journal."""
 
+IMPATIENT = "    timeout_seconds: 5\n  lease_seconds: 15\n"
+"""What a machine had reserved when the database went away is due again before a test loses patience."""
+
 OF_AN_END = ("year_end", "year_end_report", "revoked", "removal_task")
 """The mails that a sweep may write; the digests and reminders of other days are no part of what is compared."""
 
@@ -39,7 +42,7 @@ class Installation:
         folder.mkdir(exist_ok=True)
         self.config = folder / "config.yaml"
         text = CONFIG.format(url=url.replace(":@", "@", 1))
-        self.config.write_text(f"{text}    port: {port}\n    security: none\n", encoding="utf-8")
+        self.config.write_text(f"{text}    port: {port}\n    security: none\n{IMPATIENT}", encoding="utf-8")
         generate(folder / "secrets")
         key = folder / "secrets" / "journal-key"
         key.chmod(0o600)

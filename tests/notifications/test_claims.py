@@ -94,6 +94,19 @@ def test_begin__not_of_a_mail_that_was_cancelled_meanwhile(office: Office) -> No
     assert office.only().stage is Stage.CANCELLED
 
 
+@pytest.mark.rule("R56")
+def test_begin__again_after_a_commit_whose_answer_was_lost(office: Office) -> None:
+    """The database restarted just after: the mail was begun by us and by nobody else, so there is nothing to doubt."""
+    office.enqueue(draft())
+    claimed = held(office)
+    with office.database.write() as connection:
+        assert begun(connection, [claimed], office.clock.now()) == {claimed.mail.id}
+    assert complete(office, claimed, SENT) is Stage.SENT
+    with office.database.write() as connection:
+        assert not begun(connection, [claimed], office.clock.now())
+    assert office.only().doubted_at is None
+
+
 def test_claim__what_is_not_due_yet_waits(office: Office) -> None:
     office.enqueue(draft())
     office.clock.advance(seconds=-1)

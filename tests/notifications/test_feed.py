@@ -84,3 +84,19 @@ def test_next__tells_each_who_waits_that_the_database_failed() -> None:
         return await asyncio.gather(*(feed.next() for _ in range(3)), return_exceptions=True)
 
     assert [str(error) for error in asyncio.run(ask())] == ["away"] * 3
+
+
+def test_rest__is_given_back_though_the_database_failed_meanwhile() -> None:
+    stock = claims_of(8)
+
+    def take(limit: int) -> list[Claim]:
+        if not stock:
+            raise RuntimeError("away")
+        return giving(stock)(limit)
+
+    async def stop() -> tuple[list[Any], list[Claim]]:
+        feed = Feed(take, 8)
+        return [await feed.next() for _ in range(5)], await feed.rest()
+
+    given, rest = asyncio.run(stop())
+    assert (len(given), len(rest)) == (5, 3)
