@@ -54,7 +54,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
         connection.exec_driver_sql(arrays.text, arrays.arrays(rows))
     elif rows:
         statement = _insert(table, tuple(rows[0]), connection.dialect)
-        connection.exec_driver_sql(statement.text, statement.rows(rows))
+        connection.exec_driver_sql(statement.text, _alone(statement.rows(rows)))
 
 
 def update_rows(
@@ -67,7 +67,12 @@ def update_rows(
         arrays = bulk_arrays.change(table, keys, columns, connection.dialect)
         return connection.exec_driver_sql(arrays.text, arrays.arrays(rows)).rowcount
     statement = _update(table, keys, columns, connection.dialect)
-    return connection.exec_driver_sql(statement.text, statement.rows(rows)).rowcount
+    return connection.exec_driver_sql(statement.text, _alone(statement.rows(rows))).rowcount
+
+
+def _alone(values: list[Any]) -> Any:
+    """A row by itself is one plain execution: psycopg makes three exchanges with the server of a list of one."""
+    return values[0] if len(values) == 1 else values
 
 
 def _as_arrays(connection: Connection, rows: Sequence[Row]) -> bool:

@@ -4,14 +4,12 @@ import ssl
 from collections.abc import AsyncIterator
 from time import perf_counter
 
-from aiosmtplib import SMTP
-
 from notifications import probing_words as french
 from notifications.outcomes import Outcome, Verdict
 from notifications.probing_talk import Finding, ProbeFailed, Talk, leave
 from notifications.probing_words import Step
 from notifications.settings import MailSettings
-from notifications.smtp import RelayConnection, RelayTrouble
+from notifications.smtp import Line, RelayConnection, RelayTrouble
 
 __all__ = ["Finding", "Probe", "ProbeFailed"]
 
@@ -76,7 +74,7 @@ class Probe:
             raise self._undelivered(f"{why} ({outcome.reply})" if outcome.reply else why, outcome)
         return Finding(step=Step.MAIL, text=f"accepté pour {recipient} : « {self._talk.safe(outcome.reply)} »")
 
-    def _encryption(self, smtp: SMTP, *, has_starttls: bool) -> Finding:
+    def _encryption(self, smtp: Line, *, has_starttls: bool) -> Finding:
         layer = smtp.get_transport_info("ssl_object")
         if layer is None:
             what = "les codes passent" if self._relay.username is None else "les codes et le mot de passe passent"
@@ -90,7 +88,7 @@ class Probe:
         shown = french.certificate(layer.getpeercert() or {})
         return Finding(step=Step.ENCRYPTION, text=", ".join(filter(None, (f"connexion {self.connection}", shown))))
 
-    def _offer(self, smtp: SMTP, refused: str, *, has_starttls: bool) -> Finding:
+    def _offer(self, smtp: Line, refused: str, *, has_starttls: bool) -> Finding:
         if refused:
             text = f"EHLO refusé (« {refused} »), HELO accepté : sans doute un pare-feu ; les courriels partent"
             return Finding(step=Step.OFFER, text=text, is_alarming=True)

@@ -9,13 +9,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-from aiosmtplib import SMTP, SMTPConnectError, SMTPException, SMTPHeloError
+from aiosmtplib import SMTPConnectError, SMTPException, SMTPHeloError
 
 from notifications import probing_words as french
 from notifications.outcomes import words
 from notifications.probing_words import Step
 from notifications.relay_words import told
 from notifications.settings import MailSettings
+from notifications.smtp import Line
 
 _LOST: Final = (SMTPException, OSError, TimeoutError)
 
@@ -45,7 +46,7 @@ class Talk:
         self._settings, self._relay = settings, settings.relay
         self._password, self._tls_context = password, tls_context
 
-    async def reach(self) -> SMTP:
+    async def reach(self) -> Line:
         """Connected, nothing said yet: a relay that cannot be reached is known from one that does not answer."""
         with self._step(Step.CONNECTION):
             return self._client(await asyncio.to_thread(self._reach))
@@ -55,8 +56,8 @@ class Talk:
         sock.setblocking(False)
         return sock
 
-    def _client(self, sock: socket.socket) -> SMTP:
-        return SMTP(
+    def _client(self, sock: socket.socket) -> Line:
+        return Line(
             hostname=self._relay.host,
             sock=sock,
             local_hostname=self._settings.id_domain,
@@ -66,13 +67,13 @@ class Talk:
             tls_context=self._tls_context,
         )
 
-    async def greeted(self, smtp: SMTP) -> str:
+    async def greeted(self, smtp: Line) -> str:
         """The relay's banner."""
         with self._step(Step.BANNER):
             banner = await smtp.connect()
         return self.safe(words(banner.code, banner.message))
 
-    async def present(self, smtp: SMTP) -> str:
+    async def present(self, smtp: Line) -> str:
         """EHLO, else HELO as mails do; returns the words that refused EHLO."""
         with self._step(Step.OFFER):
             try:
@@ -82,7 +83,7 @@ class Talk:
                 return self.safe(words(refused.code, refused.message))
         return ""
 
-    async def encrypt(self, smtp: SMTP) -> None:
+    async def encrypt(self, smtp: Line) -> None:
         """STARTTLS; what was said before it is to be said anew."""
         if not smtp.supports_extension("starttls"):
             remedy = "régler mail.relay.security sur « tls » si le relais a un port pour cela, ou le faire chiffrer"
@@ -90,7 +91,7 @@ class Talk:
         with self._step(Step.ENCRYPTION):
             await smtp.starttls()
 
-    async def login(self, smtp: SMTP) -> str | None:
+    async def login(self, smtp: Line) -> str | None:
         """The account accepted; None when the settings name none."""
         name = self._relay.username
         if name is None:
@@ -104,7 +105,7 @@ class Talk:
             await smtp.login(name, self._password)
         return name
 
-    async def sender(self, smtp: SMTP) -> None:
+    async def sender(self, smtp: Line) -> None:
         """Our sender accepted, as before each mail; nothing is sent."""
         with self._step(Step.SENDER):
             await smtp.mail(self._settings.sender_address)
@@ -131,7 +132,7 @@ class Talk:
         return text
 
 
-async def leave(smtp: SMTP) -> None:
+async def leave(smtp: Line) -> None:
     """Take leave, whatever was said."""
     with suppress(*_LOST):
         if smtp.is_connected:

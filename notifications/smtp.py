@@ -51,6 +51,19 @@ class RelayTrouble(Exception):
         super().__init__(f"{fault.label} ({reply})" if reply else fault.label)
 
 
+class Line(SMTP):
+    """A line to the relay on which nothing lingers once we hang up.
+
+    asyncio would go on writing what is left of a message, and wait half a minute for a server's farewell over TLS.
+    """
+
+    def close(self) -> None:
+        transport = self.transport
+        super().close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+
 class RelayConnection:
     """A connection opened when first needed, kept from mail to mail, closed on any error."""
 
@@ -61,7 +74,7 @@ class RelayConnection:
         self._settings = settings
         self._password = password
         self._tls_context = tls_context
-        self._smtp: SMTP | None = None
+        self._smtp: Line | None = None
         # All that precedes DATA, the answer to DATA, then the answer to the message must end before the lease does.
         self._envelope_seconds = settings.lease_seconds - 2 * settings.relay.timeout_seconds
 
@@ -83,7 +96,7 @@ class RelayConnection:
             await self._after_refusal(smtp, outcome)
         return outcome
 
-    async def _after_refusal(self, smtp: SMTP, outcome: Outcome) -> None:
+    async def _after_refusal(self, smtp: Line, outcome: Outcome) -> None:
         """Keep a connection that judged a mail; close one that is lost, is closing, or has lost step."""
         if outcome.fault in _JUDGED and not outcome.reply.startswith(("421", "50", "2", UNREADABLE)):
             try:
@@ -93,7 +106,7 @@ class RelayConnection:
                 pass
         await self.close(polite=False)
 
-    async def _ready(self) -> SMTP:
+    async def _ready(self) -> Line:
         """A connection on which MAIL is accepted; a kept one that the relay has closed meanwhile is opened anew."""
         if self._smtp:
             try:
@@ -103,7 +116,7 @@ class RelayConnection:
         self._smtp = await self._open()
         return await self._begin(self._smtp)
 
-    async def _begin(self, smtp: SMTP) -> SMTP:
+    async def _begin(self, smtp: Line) -> Line:
         """MAIL: nothing in it is of one mail more than of another, so that a refusal is the relay's trouble."""
         try:
             await smtp.mail(self._settings.sender_address)
@@ -115,7 +128,7 @@ class RelayConnection:
             raise RelayTrouble(RelayFault.DOWN, told(error, self._settings.relay)) from None
         return smtp
 
-    async def _recipient(self, smtp: SMTP, recipient: str) -> Outcome | None:
+    async def _recipient(self, smtp: Line, recipient: str) -> Outcome | None:
         """RCPT: None when accepted."""
         try:
             await smtp.rcpt(recipient)
@@ -131,7 +144,7 @@ class RelayConnection:
             return Outcome(Verdict.RETRY, Fault.DROPPED, told(error, self._settings.relay))
         return None
 
-    async def _give(self, smtp: SMTP, content: Content) -> Outcome:
+    async def _give(self, smtp: Line, content: Content) -> Outcome:
         message = await content()
         if isinstance(message, Outcome):
             with suppress(*_LOST):
@@ -147,7 +160,7 @@ class RelayConnection:
         crash_point("mail.after_data")
         return outcome
 
-    async def _ask(self, smtp: SMTP) -> Outcome | None:
+    async def _ask(self, smtp: Line) -> Outcome | None:
         """DATA: None when the relay awaits the message; any other answer means that it has nothing of it."""
         reply = await smtp.execute_command(b"DATA")
         if reply.code == _GO_AHEAD:
@@ -156,7 +169,7 @@ class RelayConnection:
             raise RelayTrouble(RelayFault.LOGIN_REFUSED, words(reply.code, reply.message))
         return before_message(reply.code, reply.message)
 
-    async def _hand_over(self, smtp: SMTP, message: bytes) -> Outcome:
+    async def _hand_over(self, smtp: Line, message: bytes) -> Outcome:
         """The message itself: from its first byte to the answer we do not know whether it was taken."""
         try:
             async with asyncio.timeout(self._settings.relay.timeout_seconds):
@@ -168,9 +181,9 @@ class RelayConnection:
             return Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, told(error, self._settings.relay))
         return after_message(reply.code, reply.message)
 
-    async def _open(self) -> SMTP:
+    async def _open(self) -> Line:
         relay = self._settings.relay
-        smtp = SMTP(
+        smtp = Line(
             hostname=relay.host,
             port=relay.port,
             username=relay.username,
@@ -207,6 +220,6 @@ def _fault_of(code: int) -> RelayFault:
     return RelayFault.SENDER_REFUSED if code >= 500 else RelayFault.BUSY
 
 
-def _has_lost_step(smtp: SMTP) -> bool:
+def _has_lost_step(smtp: Line) -> bool:
     """Whether more was answered than was asked: the library would take it for the answer to come."""
     return bool(getattr(smtp.protocol, "_buffer", b""))

@@ -1,0 +1,65 @@
+"""Once we hang up nothing lingers: not the line, and not the rest of a message that nobody counts any more."""
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifications.outcomes import Outcome, Verdict
+from notifications.smtp import RelayConnection
+from tests.kit import certificates
+from tests.kit.factories import MAILBOX
+from tests.kit.smtp import Fault, ScriptedRelay
+from tests.notifications.office import mail_settings
+
+HUGE = b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n" * 8_000_000
+"""More than a socket's buffers take while nobody reads."""
+
+
+def line_after(relay: ScriptedRelay, message: bytes, tls: Any = None, **account: Any) -> tuple[Outcome, socket.socket]:
+    """What came of a message to this relay, and our end of the line once we have hung up."""
+    settings = mail_settings(relay.port, relay=account)
+    settings = settings.model_copy(update={"relay": settings.relay.model_copy(update={"timeout_seconds": 0.3})})
+
+    line: Any = None
+    connection = RelayConnection(settings, None, tls)
+
+    async def content() -> bytes:
+        nonlocal line
+        assert connection._smtp
+        line = connection._smtp.get_transport_info("socket")._sock  # asyncio's is a shadow of it
+        return message
+
+    async def deliver() -> Outcome:
+        outcome = await connection.deliver(MAILBOX, content)
+        await connection.close()
+        await asyncio.sleep(0)
+        return outcome
+
+    return asyncio.run(deliver()), line
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["in clear", "starttls"])
+@pytest.mark.parametrize(
+    ("script", "message", "verdict"),
+    [
+        ({}, b"Subject: x\r\n\r\nx\r\n", Verdict.SENT),
+        ({"END": Fault.HANG}, b"Subject: x\r\n\r\nx\r\n", Verdict.UNCERTAIN),
+        ({"CONTENT": Fault.HANG}, HUGE, Verdict.UNCERTAIN),
+        ({"QUIT": Fault.HANG}, b"Subject: x\r\n\r\nx\r\n", Verdict.SENT),
+    ],
+    ids=["well", "silent", "deaf", "silent at QUIT"],
+)
+def test_line__is_closed_at_once(
+    tmp_path: Path, encrypted: bool, script: dict[str, Fault], message: bytes, verdict: Verdict
+) -> None:
+    server, trusting = certificates.contexts(tmp_path) if encrypted else (None, None)
+    with ScriptedRelay(starttls=server) as relay:
+        for command, fault in script.items():
+            relay.on(command, fault)
+        outcome, line = line_after(relay, message, trusting, **({"security": "starttls"} if encrypted else {}))
+        assert outcome.verdict is verdict
+        assert line.fileno() == -1
+        assert len(relay.received) <= 1
