@@ -78,7 +78,7 @@ class Channel(Labelled):
 class CheckOutcome(Labelled):
     """What a check of a list found (R34)."""
 
-    POSITIVE = "positive", "trouvé"
+    POSITIVE = "positive", "conforme"
     NEGATIVE = "negative", "introuvable"
 
 

@@ -1,17 +1,18 @@
 """One database, SQLite or PostgreSQL, as transactions (see docs/adr/0003)."""
 
+import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from psycopg import Error as DriverError
 from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 BUSY_SECONDS = 10
-_POOL: Final[dict[str, Any]] = {"pool_pre_ping": True, "pool_timeout": BUSY_SECONDS}
-"""A connection that a restart of the server broke is found out before it is used (R82)."""
+_POOL: Final[dict[str, Any]] = {"pool_timeout": BUSY_SECONDS}
 
 
 class DatabaseBusy(Exception):
@@ -104,10 +105,31 @@ def _engine(url: URL, poolclass: type[Pool] = QueuePool) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url, hide_parameters=True, poolclass=poolclass, connect_args={"connect_timeout": BUSY_SECONDS},
         **(_POOL if poolclass is QueuePool else {}),
     )  # fmt: skip
+    event.listen(engine, "checkout", _still_there)
+    return engine
+
+
+def _still_there(connection: Any, _record: Any, _proxy: Any) -> None:
+    """A connection that a restart of the server broke is found out before it is used (R82).
+
+    A server that leaves says so, and nothing else is said on a connection at rest: what there is to read is enough, and
+    asking a question, as SQLAlchemy's own ``pool_pre_ping`` does, costs an exchange at each transaction.
+    """
+    try:
+        while _has_something_to_read(connection):
+            connection.pgconn.consume_input()
+    except DriverError as gone:
+        raise InvalidatePoolError from gone
+
+
+def _has_something_to_read(connection: Any) -> bool:
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -6,9 +6,10 @@ two batches never wait for each other. A person's requests elsewhere are locked 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest
 from states.facts import Establishment, Facts, LastEvent, Removal, Report, Request
@@ -120,17 +121,17 @@ class Loader:
         references = {c.reference for c in commands if isinstance(c, OnRequest)}
         references |= {c.extends for c in commands if isinstance(c, IssueCode) and c.extends}
         first = _WHO if self._waits else _WHOLE
-        own = self._rows(first, references)
+        own = self._rows(first, references, [])
         before = {row.reference: row for row in own}
         identities = [
             pair for c in commands for pair in _identities(c, before.get(getattr(c, "reference", "")))
         ]  # fmt: skip
         uais = {normalise_uai(c.uai) for c in commands if isinstance(c, Declare)}
-        others = self._of_people(first, identities)
+        others = self._rows(first, set(), identities)
         uais |= {r.uai for r in before.values()} | {row.uai for row in others}
         self._establishments(known, uais)
         if self._waits:  # for what others were writing until the lock was ours
-            own, others = self._rows(_WHOLE, references), self._of_people(_WHOLE, identities)
+            own, others = self._rows(_WHOLE, references, identities), []
         for row in (*own, *others):
             self._take(known, row)
         self._rest(known, references)
@@ -169,19 +170,16 @@ class Loader:
             for row in self._connection.execute(query):
                 known.establishments[row.uai] = establishment_from(row)
 
-    def _rows(self, columns: Select[Any], references: set[str]) -> list[Any]:
+    def _rows(self, columns: Select[Any], references: set[str], identities: list[tuple[str, str]]) -> list[Any]:
+        """The requests of these references, and the live ones of these (person, folded mail) pairs."""
         rows: list[Any] = []
-        for chunk in _chunks(references):
-            rows += self._connection.execute(columns.where(REQUEST.c.reference.in_(chunk))).all()
-        return rows
-
-    def _of_people(self, columns: Select[Any], identities: list[tuple[str, str]]) -> list[Any]:
-        rows: list[Any] = []
-        for chunk in _chunks(set(identities)):
-            people = [person for person, _ in chunk]
-            mails = [mail for _, mail in chunk]
-            same = or_(REQUEST.c.person.in_(people), REQUEST.c.folded_mail.in_(mails))
-            rows += self._connection.execute(columns.where(same, IS_LIVE)).all()
+        none: list[Any] = []
+        for named, pairs in zip_longest(_chunks(references), _chunks(set(identities)), fillvalue=none):
+            wanted: list[ColumnElement[bool]] = [REQUEST.c.reference.in_(named)] if named else []
+            if pairs:
+                people, mails = zip(*pairs, strict=True)
+                wanted.append(and_(IS_LIVE, or_(REQUEST.c.person.in_(people), REQUEST.c.folded_mail.in_(mails))))
+            rows += self._connection.execute(columns.where(or_(*wanted))).all()
         return rows
 
     def _rest(self, known: Known, references: set[str]) -> None:

@@ -28,6 +28,7 @@ class People:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
+        self._numbers: dict[str, int] = {}  # once given, a number stays: it is in the journal
 
     def operator(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
         """An operator of the settings. ``within``: the caller's own transaction, to read in. Raises NotAllowed."""
@@ -61,16 +62,22 @@ class People:
         with self._reading(within) as connection:
             query = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(wanted))
             known = set(connection.execute(query).scalars())
-            number = known_actor(connection, key)
         unknown = [uai for uai in wanted if uai not in known]
         if unknown or not wanted:
             raise NotAllowed(f"L'UAI {', '.join(unknown) or '(vide)'} n'est pas dans l'annuaire : le vérifier.")
         if name and (problem := name_problem(name)):
             raise NotAllowed(f"Le nom de qui agit {problem}.")
         return Actor(
-            role=role, number=actor_number(self._database, key, label) if number is None else number, label=label,
-            name=name, establishments=frozenset(wanted), channel=channel,
+            role=role, number=self._number(key, label, within), label=label, name=name,
+            establishments=frozenset(wanted), channel=channel,
         )  # fmt: skip
+
+    def _number(self, key: str, label: str, within: Connection | None) -> int:
+        """The number of an actor in the journal, given at its first appearance."""
+        if key not in self._numbers:
+            known = known_actor(within, key) if within is not None else None
+            self._numbers[key] = actor_number(self._database, key, label) if known is None else known
+        return self._numbers[key]
 
     def _reading(self, within: Connection | None) -> AbstractContextManager[Connection]:
         return nullcontext(within) if within is not None else self._database.read()
@@ -84,8 +91,4 @@ class People:
             raise NotAllowed(f"« {address} » n'est pas dans le réglage {setting} : l'y ajouter, ou agir autrement.")
         label = f"{folded} ({role.label})"
         key = f"{role.value}:{folded}"
-        with self._reading(within) as connection:
-            number = known_actor(connection, key)
-        if number is None:
-            number = actor_number(self._database, key, label)
-        return Actor(role=role, number=number, label=label, channel=channel)
+        return Actor(role=role, number=self._number(key, label, within), label=label, channel=channel)

@@ -26,8 +26,14 @@ if TYPE_CHECKING:
     from portal.web.visitors import Visitor
     from workflow.house import House
 
-STEPS = tuple(state for state in State if state is not State.REVOKED)
-"""The steps of a request's life, as the design system's stepper counts them."""
+STEPS = {
+    State.DECLARED: "Délégation",
+    State.DELEGATED: "Charte",
+    State.CHARTER_SIGNED: "Envoi de la demande",
+    State.REQUESTED: "Vérification par le rectorat",
+    State.CODE_ISSUED: "Mise en service de la clé",
+}
+"""The step under way in each state, as the design system's stepper names it; before them all, the declaration."""
 
 
 def environment_of(

@@ -9,8 +9,9 @@ from workflow.database import Database, DatabaseBusy, DatabaseUnreachable
 
 
 def cut(database: Database) -> None:
-    """End every other connection to this database, as a restart of the server does."""
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+    """End every other connection to this database, as a restart of the server does; once it returns, they are gone."""
+    ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    others = f"{ended} WHERE datname = current_database() AND pid <> "
     with database.aside() as connection:
         connection.exec_driver_sql(f"{others} pg_backend_pid()")
 

@@ -29,7 +29,7 @@ class Mark(Labelled):
     """What one check says today; the label is what a line says of it."""
 
     TO_DO = "to_do", "à faire"
-    POSITIVE = "positive", "trouvé"
+    POSITIVE = "positive", "conforme"
     NEGATIVE = "negative", "introuvable"
     VOID = "void", "à refaire"
     TOO_OLD = "too_old", "trop ancienne"

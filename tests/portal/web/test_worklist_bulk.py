@@ -45,7 +45,7 @@ def test_bulk__a_check_of_many_then_back_to_the_filters(portal: Portal, client: 
     html = sent(client, "verifier-liste", hidden | said).text
     assert "c'est fait pour 2 demandes" in html
     assert 'href="/rectorat?etat=demandee&amp;departement=31"' in html
-    assert client.get("/rectorat").text.count("Liste : trouvé") == 2
+    assert client.get("/rectorat").text.count("Liste : conforme") == 2
 
 
 def test_bulk__what_is_wrong_stays_on_the_page_and_changes_nothing(portal: Portal, client: TestClient) -> None:
