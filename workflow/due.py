@@ -10,8 +10,7 @@ from notifications.mail import Draft
 from notifications.mailer import Mailer
 from notifications.vocabulary import Audience, Kind
 from states.policy import Policy
-from workflow.loading import REPORT, report_from
-from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, establishment_from, request_from
+from workflow.rows import ESTABLISHMENT, REPORT, REQUEST, REQUEST_COLUMNS, establishment_from, report_from, request_from
 
 PAGE = 500
 

@@ -22,7 +22,8 @@ from states.vocabulary import CodeFate, State, Trigger
 from workflow import idempotency
 from workflow.database import Database
 from workflow.journal import Notary
-from workflow.loading import Known, Loader
+from workflow.known import Known
+from workflow.loading import Loader
 from workflow.plan import Plan, waves
 from workflow.references import next_reference
 from workflow.writing import LostRace, write

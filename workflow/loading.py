@@ -5,101 +5,62 @@ two batches never wait for each other. A person's requests elsewhere are locked 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
 
-from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest
-from states.facts import Establishment, Facts, LastEvent, Removal, Report, Request
-from states.vocabulary import Change, CodeFate, RemovalKind, RemovalOutcome, Settlement
-from states.words import fold_mail, normalise_uai, person_key
-from workflow import tables
+from states.commands import Command, Declare, IssueCode, OnRequest
+from states.facts import Report, Request
+from states.vocabulary import CodeFate
+from states.words import normalise_uai
 from workflow.journal import Link
+from workflow.known import Known, identities_of
 from workflow.rows import (
     ESTABLISHMENT,
     IS_LIVE,
+    REMOVAL,
+    REPORT,
     REQUEST,
     REQUEST_COLUMNS,
     establishment_from,
     last_event_from,
+    removal_from,
+    report_from,
     request_from,
-    table_of,
 )
 
-REMOVAL = table_of(tables.RemovalTask)
-REPORT = table_of(tables.ChangeReport)
 _CHUNK = 500
 _LAST = (REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.changed_at)
-_WHOLE = select(*REQUEST_COLUMNS, *_LAST)  # built once: forty columns are long to name
-_WHO = select(*(REQUEST.c[name] for name in ("reference", "uai", "nom", "prenom", "mail")))
+_NAMED: ColumnElement[bool] = REQUEST.c.reference.in_(bindparam("references", expanding=True))
+_OF_PEOPLE = or_(  # an index for each: SQLite finds none for an alternative inside a condition
+    and_(REQUEST.c.person.in_(bindparam("people", expanding=True)), IS_LIVE),
+    and_(REQUEST.c.folded_mail.in_(bindparam("mails", expanding=True)), IS_LIVE),
+)
+_IN_SCHOOLS = ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True))
+_SCHOOLS = select(ESTABLISHMENT).where(_IN_SCHOOLS).order_by(ESTABLISHMENT.c.uai)
+_SCHOOLS_LOCKED = _SCHOOLS.with_for_update(key_share=True)
+_REPORTS = (
+    select(REPORT).where(REPORT.c.reference.in_(bindparam("references", expanding=True))).order_by(REPORT.c.number)
+)
+
+
+def _finding(columns: Select[Any]) -> Mapping[tuple[bool, bool], Select[Any]]:
+    """How requests are found: by their references, as the live ones of people, or both."""
+    return {
+        (True, False): columns.where(_NAMED),
+        (False, True): columns.where(_OF_PEOPLE),
+        (True, True): columns.where(or_(_NAMED, _OF_PEOPLE)),
+    }
+
+
+# Statements are built once: to build one takes as long as to execute it.
+_TASK = (REMOVAL.c.kind, REMOVAL.c.outcome)
+_WHOLE = _finding(select(*REQUEST_COLUMNS, *_LAST, *_TASK).select_from(REQUEST.outerjoin(REMOVAL)))
+_WHO = _finding(select(*(REQUEST.c[name] for name in ("reference", "uai", "nom", "prenom", "mail"))))
 """What tells whom to lock, before the rest is read under the lock."""
 
 Fates = Callable[[Connection, Sequence[Request]], Mapping[str, CodeFate]]
-
-
-@dataclass
-class Known:
-    """What a batch knows; it grows as its commands are decided, so that each sees the ones before it."""
-
-    establishments: dict[str, Establishment] = field(default_factory=dict)
-    requests: dict[str, Request] = field(default_factory=dict)
-    lasts: dict[str, LastEvent] = field(default_factory=dict)
-    links: dict[str, Link] = field(default_factory=dict)
-    reports: dict[str, tuple[Report, ...]] = field(default_factory=dict)
-    removals: dict[str, Removal] = field(default_factory=dict)
-    fates: dict[str, CodeFate] = field(default_factory=dict)
-    people: dict[str, list[str]] = field(default_factory=dict)
-
-    def learn(self, request: Request) -> None:
-        """A request, new or changed, found afterwards by its person."""
-        self.requests[request.reference] = request
-        for key in (f"p:{request.person}", f"m:{request.folded_mail}"):
-            references = self.people.setdefault(key, [])
-            if request.reference not in references:
-                references.append(request.reference)
-
-    def others(self, identities: Iterable[tuple[str, str]], but: str) -> tuple[Request, ...]:
-        """The live requests of (person, folded mail) pairs, but one."""
-        keys = [key for person, mail in identities for key in (f"p:{person}", f"m:{mail}")]
-        references = {r for key in keys for r in self.people.get(key, ()) if r != but}
-        return tuple(r for r in (self.requests[name] for name in sorted(references)) if r.is_live)
-
-    def facts(self, command: Command) -> Facts:
-        """What one command's decision may look at."""
-        if not isinstance(command, OnRequest):
-            uai = normalise_uai(getattr(command, "uai", ""))
-            return Facts(establishment=self.establishments.get(uai), others=self.others(_identities(command, None), ""))
-        request = self.requests.get(command.reference)
-        if request is None:
-            return Facts(establishment=None)
-        reference = request.reference
-        extends = command.extends if isinstance(command, IssueCode) else None
-        people = [] if isinstance(command, Expire) else _identities(command, request)
-        return Facts(
-            establishment=self.establishments.get(request.uai),
-            request=request,
-            others=self.others(people, reference) if people else (),
-            reports=self.reports.get(reference, ()),
-            removal=self.removals.get(reference),
-            last=self.lasts.get(reference),
-            code_fate=self.fates.get(reference, CodeFate.NONE),
-            extended=self.requests.get(extends) if extends else None,
-            extended_removal=self.removals.get(extends) if extends else None,
-            extended_reports=self.reports.get(extends, ()) if extends else (),
-        )
-
-
-def _identities(command: Command, request: Any) -> list[tuple[str, str]]:
-    """The (person, folded mail) pairs whose other requests matter to a command; ``request`` may be a row of it."""
-    found = [(person_key(request.nom, request.prenom), fold_mail(request.mail))] if request else []
-    if isinstance(command, Declare):
-        found.append((person_key(command.nom, command.prenom), fold_mail(command.mail)))
-    if isinstance(command, Amend) and request:
-        nom, prenom = command.nom or request.nom, command.prenom or request.prenom
-        found.append((person_key(nom, prenom), fold_mail(command.mail or request.mail)))
-    return found
 
 
 class Loader:
@@ -124,7 +85,7 @@ class Loader:
         own = self._rows(first, references, [])
         before = {row.reference: row for row in own}
         identities = [
-            pair for c in commands for pair in _identities(c, before.get(getattr(c, "reference", "")))
+            pair for c in commands for pair in identities_of(c, before.get(getattr(c, "reference", "")))
         ]  # fmt: skip
         uais = {normalise_uai(c.uai) for c in commands if isinstance(c, Declare)}
         others = self._rows(first, set(), identities)
@@ -158,58 +119,37 @@ class Loader:
         known.learn(request_from(row))
         known.links[row.reference] = Link(row.chain_head, row.chain_length)
         known.lasts[row.reference] = last_event_from(row)
+        if row.kind:
+            known.removals[row.reference] = removal_from(row)
 
     def _establishments(self, known: Known, uais: set[str]) -> None:
         if self._locked is not None:
             known.establishments = {row.uai: establishment_from(row) for row in self._locked}
             return
+        statement = _SCHOOLS_LOCKED if self._lock else _SCHOOLS
         for chunk in _chunks(uais):
-            query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(chunk)).order_by(ESTABLISHMENT.c.uai)
-            if self._lock:
-                query = query.with_for_update(key_share=True)
-            for row in self._connection.execute(query):
+            for row in self._connection.execute(statement, {"uais": chunk}):
                 known.establishments[row.uai] = establishment_from(row)
 
-    def _rows(self, columns: Select[Any], references: set[str], identities: list[tuple[str, str]]) -> list[Any]:
+    def _rows(
+        self, finding: Mapping[tuple[bool, bool], Select[Any]], references: set[str], identities: list[tuple[str, str]]
+    ) -> list[Any]:  # fmt: skip
         """The requests of these references, and the live ones of these (person, folded mail) pairs."""
         rows: list[Any] = []
         none: list[Any] = []
         for named, pairs in zip_longest(_chunks(references), _chunks(set(identities)), fillvalue=none):
-            wanted: list[ColumnElement[bool]] = [REQUEST.c.reference.in_(named)] if named else []
-            if pairs:
-                people, mails = zip(*pairs, strict=True)
-                wanted.append(and_(IS_LIVE, or_(REQUEST.c.person.in_(people), REQUEST.c.folded_mail.in_(mails))))
-            rows += self._connection.execute(columns.where(or_(*wanted))).all()
+            wanted = {"references": named, "people": [one for one, _ in pairs], "mails": [mail for _, mail in pairs]}
+            rows += self._connection.execute(finding[bool(named), bool(pairs)], wanted).all()
         return rows
 
     def _rest(self, known: Known, references: set[str]) -> None:
         reports: dict[str, list[Report]] = {}
         for chunk in _chunks(references):
-            of_reports = select(REPORT).where(REPORT.c.reference.in_(chunk)).order_by(REPORT.c.number)
-            for row in self._connection.execute(of_reports):
+            for row in self._connection.execute(_REPORTS, {"references": chunk}):
                 reports.setdefault(row.reference, []).append(report_from(row))
-            for row in self._connection.execute(select(REMOVAL).where(REMOVAL.c.reference.in_(chunk))):
-                known.removals[row.reference] = removal_from(row)
         known.reports = {reference: tuple(found) for reference, found in reports.items()}
         asked = [known.requests[r] for r in sorted(references) if r in known.requests]
         known.fates = dict(self._fates(self._connection, asked))
-
-
-def report_from(row: Any) -> Report:
-    return Report(
-        number=row.number, change=_member(Change, row.change), effective_on=row.effective_on,
-        reported_at=row.reported_at, settled_at=row.settled_at,
-        settlement=_member(Settlement, row.settlement) if row.settlement else None,
-    )  # fmt: skip
-
-
-def removal_from(row: Any) -> Removal:
-    outcome = _member(RemovalOutcome, row.outcome) if row.outcome else None
-    return Removal(_member(RemovalKind, row.kind), outcome)
-
-
-def _member(values: type[Any], text: str) -> Any:
-    return values(text)
 
 
 def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from states.actors import Actor
 from states.vocabulary import Channel, Role
@@ -12,6 +13,8 @@ from workflow.database import Database
 from workflow.installation import actor_number, known_actor
 from workflow.rows import ESTABLISHMENT
 from workflow.settings import Settings
+
+_KNOWN: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
 
 
 class NotAllowed(Exception):
@@ -60,8 +63,7 @@ class People:
         label = f"{name + ', ' if name else ''}{role.label} ({', '.join(wanted)})"
         key = f"{role.value}:{','.join(wanted)}:{fold(name)}"
         with self._reading(within) as connection:
-            query = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(wanted))
-            known = set(connection.execute(query).scalars())
+            known = set(connection.execute(_KNOWN, {"uais": wanted}).scalars())
         unknown = [uai for uai in wanted if uai not in known]
         if unknown or not wanted:
             raise NotAllowed(f"L'UAI {', '.join(unknown) or '(vide)'} n'est pas dans l'annuaire : le vérifier.")

@@ -11,7 +11,7 @@ from states.case import CloseRemoval, CloseReport, Decision, OpenRemoval, OpenRe
 from states.facts import Request
 from states.happening import Happening
 from workflow.journal import EMPTY, Link, Notary
-from workflow.loading import Known
+from workflow.known import Known
 from workflow.rows import changed_columns
 
 Row = dict[str, Any]

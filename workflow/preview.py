@@ -18,9 +18,8 @@ from states.vocabulary import CodeFate
 from workflow import installation, preview_figures
 from workflow.endings import COUNTED, COUNTED_AS, Ending, EstablishmentEnd, Held, Oddity, Summary, YearSummary
 from workflow.foresight import RECORD, Judged
-from workflow.loading import REMOVAL, REPORT
 from workflow.renewals import renewed_among
-from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, school_year
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST, school_year
 from workflow.year_end import YearEnds
 
 __all__ = ["EstablishmentEnd", "Oddity", "Preview", "PreviewPage", "Summary", "YearSummary", "count_live"]

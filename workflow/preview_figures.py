@@ -8,10 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, fu
 from notifications.vocabulary import Kind
 from states.vocabulary import RemovalKind, State
 from workflow.endings import COUNTED_AS, Oddity, YearSummary
-from workflow.loading import REPORT
 from workflow.reading.undelivered import UNDELIVERABLE
 from workflow.renewals import renewed
-from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, establishment_from
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST, establishment_from
 
 _BARE: Final = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox, "") == ""
 _REPORTED: Final = REQUEST.c.reference.in_(select(REPORT.c.reference).where(REPORT.c.settlement.is_(None)))

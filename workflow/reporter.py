@@ -11,8 +11,7 @@ from states.brake import Hold
 from states.school_year import YearEnd
 from workflow.endings import COUNTED, COUNTED_AS
 from workflow.foresight import OCCURRENCE, done_key
-from workflow.loading import REMOVAL
-from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, establishment_from
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REMOVAL, REQUEST, establishment_from
 
 
 class Reporter:

@@ -1,4 +1,4 @@
-"""Requests and establishments between their rows and the plain values of the rules."""
+"""Requests, and what stands beside them, between their rows and the plain values of the rules."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Table, literal_column
 
+from notifications.vocabulary import member
 from states.checks import oldest, standing
-from states.facts import Check, Establishment, LastEvent, Request
+from states.facts import Check, Establishment, LastEvent, Removal, Report, Request
 from states.school_year import SchoolYear
-from states.vocabulary import CheckOutcome, State, Trigger
+from states.vocabulary import Change, CheckOutcome, RemovalKind, RemovalOutcome, Settlement, State, Trigger
 from states.words import fold
 from workflow import tables
 
@@ -22,6 +23,8 @@ def table_of(model: type[Any]) -> Table:
 
 REQUEST = table_of(tables.DelegationRequest)
 ESTABLISHMENT = table_of(tables.Establishment)
+REMOVAL = table_of(tables.RemovalTask)
+REPORT = table_of(tables.ChangeReport)
 _CHECK_COLUMNS = tuple(
     f"{check}_{part}" for check in ("listing", "delegation") for part in ("outcome", "source", "checked_on", "seen")
 )
@@ -71,6 +74,19 @@ def request_from(row: Any) -> Request:
 
 def last_event_from(row: Any) -> LastEvent:
     return LastEvent(_TRIGGERS[row.last_trigger], row.last_actor, row.changed_at)
+
+
+def report_from(row: Any) -> Report:
+    return Report(
+        number=row.number, change=member(Change, row.change), effective_on=row.effective_on,
+        reported_at=row.reported_at, settled_at=row.settled_at,
+        settlement=member(Settlement, row.settlement) if row.settlement else None,
+    )  # fmt: skip
+
+
+def removal_from(row: Any) -> Removal:
+    outcome = member(RemovalOutcome, row.outcome) if row.outcome else None
+    return Removal(member(RemovalKind, row.kind), outcome)
 
 
 @lru_cache(maxsize=1024)

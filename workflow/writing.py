@@ -5,9 +5,8 @@ from sqlalchemy import Connection, Table
 from notifications.bulk import insert_rows, update_rows
 from notifications.bulk_arrays import Row
 from workflow import tables
-from workflow.loading import REMOVAL, REPORT
 from workflow.plan import Plan
-from workflow.rows import REQUEST, table_of
+from workflow.rows import REMOVAL, REPORT, REQUEST, table_of
 
 EVENT = table_of(tables.Event)
 NOTE = table_of(tables.EventNote)

@@ -17,8 +17,7 @@ from notifications.tables import MAILS
 from tests.kit.installed import CONFIG
 from workflow.database import Database, DatabaseBusy, DatabaseUnreachable
 from workflow.foresight import OCCURRENCE
-from workflow.loading import REMOVAL
-from workflow.rows import REQUEST
+from workflow.rows import REMOVAL, REQUEST
 from workflow.settings import generate, load_settings
 from workflow.verify import Verifier
 from workflow.writing import EVENT

@@ -20,9 +20,8 @@ from workflow import installation
 from workflow.database import Database
 from workflow.engine import Done, Engine, Result
 from workflow.journal import Notary
-from workflow.loading import REMOVAL
 from workflow.reporter import Reporter
-from workflow.rows import ESTABLISHMENT, REQUEST
+from workflow.rows import ESTABLISHMENT, REMOVAL, REQUEST
 from workflow.tick import Ticked, Ticker
 from workflow.verify import Verifier
 from workflow.writing import EVENT

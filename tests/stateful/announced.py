@@ -12,8 +12,7 @@ from notifications.vocabulary import Kind
 from states.brake import Verdict
 from states.case import OpenRemoval
 from tests.kit.world import World
-from workflow.loading import REMOVAL
-from workflow.rows import IS_LIVE, REQUEST
+from workflow.rows import IS_LIVE, REMOVAL, REQUEST
 
 MailRow = tuple[str, str, str, str | None, str]
 

@@ -24,9 +24,8 @@ from workflow import sweep
 from workflow.endings import EstablishmentEnd, Oddity, Summary, YearSummary
 from workflow.house import House
 from workflow.installation import schedule_actor
-from workflow.loading import REMOVAL
 from workflow.preview import Preview, count_live
-from workflow.rows import REQUEST
+from workflow.rows import REMOVAL, REQUEST
 from workflow.verify import Verifier
 
 pytestmark = pytest.mark.rule("R53")

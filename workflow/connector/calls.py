@@ -15,8 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from states.vocabulary import CallStage, RemovalKind
 from workflow import tables
 from workflow.connector.answers import Answer
-from workflow.loading import REMOVAL
-from workflow.rows import table_of
+from workflow.rows import REMOVAL, table_of
 
 CALL: Final = table_of(tables.RemovalCall)
 PAGE: Final = 500

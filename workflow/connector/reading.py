@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from states.vocabulary import CallStage
 from workflow.connector.calls import CALL
-from workflow.loading import REMOVAL
+from workflow.rows import REMOVAL
 
 _STAGES: Final = {stage.value: stage for stage in CallStage}
 _COLUMNS: Final = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from notifications.vocabulary import member
 from states.actors import Actor
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "oda_"
 """By which people, and programs that look for secrets where none should be, know a token of ours."""
 LONGEST_DAYS: Final = 366
+_BY_DIGEST: Final = select(TOKENS).where(TOKENS.c.digest == bindparam("digest"))
+"""Built once: it is executed at every call of the API."""
 
 
 class TokenRefused(Exception):
@@ -92,7 +94,7 @@ class Tokens:
             return None
         now = self._house.clock.now()
         with self._house.database.read() as connection:
-            row = connection.execute(select(TOKENS).where(TOKENS.c.digest == digest(secret))).one_or_none()
+            row = connection.execute(_BY_DIGEST, {"digest": digest(secret)}).one_or_none()
             if row is None or row.revoked_at or now >= row.expires_at:
                 return None
             try:
@@ -107,7 +109,7 @@ class Tokens:
     def of(self, secret: str) -> Token:
         """The token of a secret that ``find`` knew, for its bearer to read its name and its end."""
         with self._house.database.read() as connection:
-            return _token(connection.execute(select(TOKENS).where(TOKENS.c.digest == digest(secret))).one())
+            return _token(connection.execute(_BY_DIGEST, {"digest": digest(secret)}).one())
 
     def all(self, by: Actor) -> tuple[Token, ...]:
         """Every token there ever was, the newest first. Raises NotAllowed for who is no operator."""

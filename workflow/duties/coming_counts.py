@@ -14,8 +14,7 @@ from states.reminding import NEVER, Reminded
 from states.school_year import SchoolYear
 from workflow.duties import invitations, reminders
 from workflow.duties.passing import Today
-from workflow.loading import REPORT
-from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST
 
 Stand = tuple[date, str, Reminded]
 """Since which day a request waits, its school year, the reminders already made."""

@@ -20,12 +20,11 @@ from workflow import installation
 from workflow.duties.passing import Page, Today
 from workflow.duties.reminders import OURS
 from workflow.foresight import NODE
-from workflow.loading import REMOVAL
 from workflow.reading.filters import Filters
 from workflow.reading.ordering import Order
 from workflow.reading.removal_lines import joined
 from workflow.reading.worklist import COUNTED, WorkLine, Worklist
-from workflow.rows import ESTABLISHMENT, REQUEST
+from workflow.rows import ESTABLISHMENT, REMOVAL, REQUEST
 from workflow.year_end import held_in
 
 FIRST: Final = 5

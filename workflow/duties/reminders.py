@@ -19,8 +19,7 @@ from states.reminding import NEVER, Reminded, is_due
 from states.timetable import Timetable
 from states.vocabulary import Settlement, State
 from workflow.duties.passing import PAGE, Page, Today
-from workflow.loading import REPORT
-from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, mailbox_of, request_from
+from workflow.rows import ESTABLISHMENT, REPORT, REQUEST, REQUEST_COLUMNS, mailbox_of, request_from
 
 OURS: Final = (State.DECLARED, State.DELEGATED, State.CHARTER_SIGNED)
 """The states in which an establishment's request waits for the establishment."""

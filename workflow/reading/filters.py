@@ -11,10 +11,9 @@ from states.checks import Standing
 from states.school_year import SchoolCalendar, SchoolYear
 from states.vocabulary import State
 from states.words import fold, fold_mail, normalise_uai
-from workflow.loading import REMOVAL, REPORT
 from workflow.reading.undelivered import UNDELIVERABLE
 from workflow.references import COUNTER
-from workflow.rows import ESTABLISHMENT, IS_LIVE, REQUEST, school_year
+from workflow.rows import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST, school_year
 
 
 class Checks(StrEnum):

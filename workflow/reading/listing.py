@@ -11,11 +11,10 @@ from notifications.fates import code_fates
 from states.actors import Actor
 from states.school_year import SchoolCalendar, SchoolYear
 from states.vocabulary import CodeFate, State
-from workflow.loading import REMOVAL, REPORT
 from workflow.reading.filters import Filters, conditions
 from workflow.reading.scope import within
 from workflow.reading.undelivered import UNDELIVERABLE
-from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, request_from
+from workflow.rows import ESTABLISHMENT, REMOVAL, REPORT, REQUEST, REQUEST_COLUMNS, request_from
 
 QUERY = select(
     *REQUEST_COLUMNS,

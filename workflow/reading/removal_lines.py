@@ -14,9 +14,9 @@ from states.policy import Policy
 from states.removal import RemovalTodo, todo
 from states.vocabulary import RemovalKind, RemovalOutcome, Trigger
 from workflow.installation import ACTOR
-from workflow.loading import REMOVAL, Loader
+from workflow.loading import Loader
 from workflow.reading import removal_words
-from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, request_from
+from workflow.rows import ESTABLISHMENT, REMOVAL, REQUEST, REQUEST_COLUMNS, request_from
 from workflow.writing import EVENT
 
 KINDS: Final = {kind.value: kind for kind in RemovalKind}

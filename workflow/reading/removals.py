@@ -12,10 +12,9 @@ from states.policy import Policy
 from states.school_year import SchoolYear
 from states.vocabulary import RemovalKind
 from states.words import normalise_uai
-from workflow.loading import REMOVAL
 from workflow.reading.filters import spellings
 from workflow.reading.removal_lines import KINDS, WHOLE, RemovalLine, joined, lines_of
-from workflow.rows import ESTABLISHMENT, REQUEST, school_year
+from workflow.rows import ESTABLISHMENT, REMOVAL, REQUEST, school_year
 
 MOST: Final = 2000
 """How many can be confirmed at once."""

@@ -15,14 +15,14 @@ from states.policy import Policy
 from states.refusals import Reason
 from states.removal import todo
 from states.vocabulary import RemovalOutcome, Trigger
-from workflow.loading import REMOVAL, Loader, removal_from
+from workflow.loading import Loader
 from workflow.reading import removal_words
 from workflow.reading.actions import possible_actions
 from workflow.reading.history import EventView, history
 from workflow.reading.next_step import CHECKS, next_step
 from workflow.reading.scope import sees
 from workflow.reading.view import CheckView, RemovalView, RequestView
-from workflow.rows import REQUEST
+from workflow.rows import REMOVAL, REQUEST, removal_from
 
 
 def facts_of(connection: Connection, reference: str, mailer: Mailer) -> Facts:

@@ -14,8 +14,7 @@ from states.school_year import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome, Trigger
 from workflow.foresight import OCCURRENCE, RECORD
 from workflow.installation import ACTOR
-from workflow.loading import REMOVAL
-from workflow.rows import ESTABLISHMENT, REQUEST
+from workflow.rows import ESTABLISHMENT, REMOVAL, REQUEST
 from workflow.writing import EVENT
 
 MOST: Final = 100

@@ -11,8 +11,7 @@ from sqlalchemy import func, select
 from notifications.tables import MAILS
 from tests.acceptance.simulated.calendars import OFF
 from tests.acceptance.simulated.story import Story
-from workflow.loading import REMOVAL
-from workflow.rows import REQUEST
+from workflow.rows import REMOVAL, REQUEST
 from workflow.verify import Verifier
 from workflow.writing import EVENT
 

@@ -8,8 +8,8 @@ from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import DRANE, OTHER_CHEF, STAFF, Portal
-from workflow.loading import REMOVAL
 from workflow.reading import removals
+from workflow.rows import REMOVAL
 
 PLACE = "/rectorat/retraits"
 
