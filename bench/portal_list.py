@@ -21,6 +21,8 @@ from tests.kit.portal import STAFF, open_portal
 from workflow.reading.ordering import Order
 
 FEW = 1000
+MOST = 1.3
+"""By how many times a page may take longer, where there are more requests or further on."""
 VIEWS = {
     "à l'arrivée": "/rectorat",
     "toutes en cours": "/rectorat?etat=en-cours",
@@ -78,18 +80,24 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=200, help="how far the deep page is")
     parser.add_argument("--database", choices=[*BACKENDS, "both"], default="both")
     options = parser.parse_args()
+    ratios = []
     for backend in BACKENDS if options.database == "both" else [options.database]:
         with browsing(backend, FEW) as few, browsing(backend, options.requests) as many:
             for name, address in VIEWS.items():
                 same_length(few, many, address)
                 small, large = side_by_side((few, address), (many, address), options.rounds)
+                ratios.append(large / small)
                 print(f"{backend:<10} {name:<18} {small * 1e3:6.1f} ms à {FEW}, {large * 1e3:6.1f} ms à"
                       f" {options.requests} : rapport {large / small:.2f}")  # fmt: skip
             for name, address in WALKS.items():
                 far = deep(many, address, options.pages)
                 first, last = side_by_side((many, address), (many, far), options.rounds)
+                ratios.append(last / first)
                 print(f"{backend:<10} {name:<32} page 1 {first * 1e3:6.1f} ms, page {options.pages + 1}"
                       f" {last * 1e3:6.1f} ms : rapport {last / first:.2f}")  # fmt: skip
+    print(f"le plus grand rapport est {max(ratios):.2f} (au plus {MOST})")
+    if max(ratios) > MOST:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

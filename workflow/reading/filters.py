@@ -61,11 +61,17 @@ class Filters:
     undeliverable: bool = False
 
 
-def conditions(connection: Connection, filters: Filters, calendar: SchoolCalendar) -> list[ColumnElement[bool]]:
-    """The filters as conditions on requests joined to their establishment."""
+def conditions(
+    connection: Connection, filters: Filters, calendar: SchoolCalendar, *, walked: bool = False
+) -> list[ColumnElement[bool]]:  # fmt: skip
+    """The filters as conditions on requests joined to their establishment.
+
+    ``walked``: the requests are read in their order until there are enough, and not sorted from those of a hundred
+    schools, as SQLite would from an index of the schools' requests.
+    """
     return [
         *_plain(filters),
-        *_placed(connection, filters),
+        *_placed(connection, filters, REQUEST.c.uai + "" if walked else REQUEST.c.uai),
         *_progress(filters),
         *_derived(filters),
         *_expiry(connection, filters, calendar),
@@ -106,7 +112,7 @@ def _named(text: str) -> ColumnElement[bool]:
     return and_(*(REQUEST.c.person.contains(word, autoescape=True) for word in words)) if words else false()
 
 
-def _placed(connection: Connection, filters: Filters) -> Iterator[ColumnElement[bool]]:
+def _placed(connection: Connection, filters: Filters, uai: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
     """Where: an académie has a thousand establishments, looked through once, and not a join for each request."""
     if not (filters.departement or filters.kind or filters.establishment):
         return
@@ -122,7 +128,7 @@ def _placed(connection: Connection, filters: Filters) -> Iterator[ColumnElement[
         found = [row.uai for row in connection.execute(query) if _is_there(words, fold(" ".join(row)))]
         yield _among(REQUEST.c.uai, found)
     else:
-        yield REQUEST.c.uai.in_(query.with_only_columns(ESTABLISHMENT.c.uai))
+        yield uai.in_(query.with_only_columns(ESTABLISHMENT.c.uai))
 
 
 def _among(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:

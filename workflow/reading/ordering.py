@@ -50,10 +50,8 @@ class Walk:
         if self._order is Order.STATE:
             return self._by_state(connection, query, wanted, states, count)
         keys = _KEYS[self._order]
-        ordered = query.where(*wanted, *self._beyond(connection, keys)).limit(count)
-        if self._order is Order.REFERENCE:
-            return list(connection.execute(ordered.order_by(REQUEST.c.reference.desc())))
-        return list(connection.execute(ordered.order_by(*keys)))
+        order = (REQUEST.c.reference.desc(),) if self._order is Order.REFERENCE else keys
+        return _found(connection, query, [*wanted, *self._beyond(connection, keys)], order, count)
 
     def _by_state(
         self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
@@ -66,9 +64,8 @@ class Walk:
             left = left[left.index(self._state) :]
         for state in left:
             beyond = self._since_beyond() if state is self._state else []
-            mine = query.where(*wanted, REQUEST.c.state == state.value, *beyond)
-            ordered = mine.order_by(REQUEST.c.since, REQUEST.c.reference).limit(count - len(rows))
-            rows += connection.execute(ordered)
+            mine = [*wanted, REQUEST.c.state == state.value, *beyond]
+            rows += _found(connection, query, mine, _KEYS[Order.WAITING], count - len(rows))
             if len(rows) >= count:
                 break
         return rows
@@ -95,6 +92,15 @@ _KEYS: Final[dict[Order, tuple[Column[Any], ...]]] = {
     Order.NAME: (REQUEST.c.sorted_name, REQUEST.c.reference),
     Order.ESTABLISHMENT: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
 }
+
+
+def _found(
+    connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]],
+    count: int,
+) -> list[Any]:  # fmt: skip
+    """The first ``count`` rows, found in an index, then read whole: a filter passes over many to keep few."""
+    first = select(REQUEST.c.reference).where(*wanted).order_by(*order).limit(count)
+    return list(connection.execute(query.where(REQUEST.c.reference.in_(first)).order_by(*order)))
 
 
 def _past(keys: Sequence[Column[Any]], values: Sequence[Any]) -> ColumnElement[bool]:

@@ -119,15 +119,15 @@ class Worklist:
         some: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*self._wanted(filters))
         return select(func.count()).select_from(some.limit(COUNTED + 1).subquery()).scalar_subquery()
 
-    def _wanted(self, filters: Filters) -> list[ColumnElement[bool]]:
+    def _wanted(self, filters: Filters, *, walked: bool = False) -> list[ColumnElement[bool]]:
         oldest = checks.oldest_day(self._policy.calendar.today(self._now), self._policy.checks_max_age_days)
         dated = replace(filters, oldest_check=filters.oldest_check or oldest)
-        return [within(self._scope), *conditions(self._connection, dated, self._policy.calendar)]
+        return [within(self._scope), *conditions(self._connection, dated, self._policy.calendar, walked=walked)]
 
     def _rows(self, filters: Filters, order: Order, after: str | None, count: int, query: Any) -> list[Any]:
         states = filters.states or tuple(state for state in State if state is not State.REVOKED or not filters.live)
         bare = replace(filters, states=(), live=False) if order is Order.STATE else filters
-        return Walk(order, after).rows(self._connection, query, self._wanted(bare), states, count)
+        return Walk(order, after).rows(self._connection, query, self._wanted(bare, walked=True), states, count)
 
     def _lines(self, rows: list[Any]) -> tuple[WorkLine, ...]:
         lines = lines_of(self._connection, rows)
