@@ -20,8 +20,7 @@ def filename(year: SchoolYear) -> str:
 def rows(year: SchoolYear, found: Iterable[NotRenewed]) -> Iterator[Sequence[object]]:
     """One line a person and an establishment."""
     for one in found:
-        expires = f"{one.expires_on:%d/%m/%Y}" if one.expires_on else ""
         yield (
             year, one.departement, one.uai, one.establishment, one.commune, one.mailbox, one.is_open, one.reference,
-            one.nom, one.prenom, one.mail, expires,
+            one.nom, one.prenom, one.mail, one.expires_on,
         )  # fmt: skip
