@@ -22,6 +22,9 @@ FREE: Final[dict[str, Any]] = {"lease_token": None, "lease_until": None}
 ENDING: Final = ("stage", "fault", "attempts", "next_attempt_at", "last_reply", "sent_at", "doubted_at")
 _MINE: Final = ("id", "lease_token")
 
+Mark = tuple[int, str | None]
+"""A mail's number, and the token under which it is held."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -31,6 +34,11 @@ class Claim:
     token: str
 
     @property
+    def mark(self) -> Mark:
+        """Tells two claims of one mail apart: held again because the first time lasted too long, the first is void."""
+        return self.mail.id, self.token
+
+    @property
     def key(self) -> dict[str, Any]:
         """What an update of it compares: another token means that the mail is somebody else's by now."""
         return {"b_id": self.mail.id, "b_lease_token": self.token}
@@ -38,10 +46,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The numbers of the mails that may leave, and the mails that ended as they have become."""
+    """The marks of the claims whose mail may leave, and the mails that ended as they have become."""
 
-    begun: set[int]
-    ended: dict[int, Mail]
+    begun: set[Mark]
+    ended: dict[Mark, Mail]
 
 
 def hold(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
@@ -85,32 +93,30 @@ def record(
     A mail that is somebody else's by now is in neither part of the result, nor one that may not be sent any more (R57,
     R62).
     """
-    ours = _ours(connection, [*begins, *(held for held, _ in ends)])
+    stages = _stages(connection, [*begins, *(held for held, _ in ends)])
     timely = (held for held in begins if held.mail.not_after > now)
     # Sending under our token: begun already, by a commit whose answer was lost with the database's connection.
-    begun = [held for held in timely if ours.get(held.mail.id) in (held.mail.stage.value, Stage.SENDING.value)]
-    after = {held.mail.id: (held, _after(held.mail, end, now, rules)) for held, end in ends if held.mail.id in ours}
+    begun = [held for held in timely if stages.get(held.mark) in (held.mail.stage.value, Stage.SENDING.value)]
+    after = {held.mark: (held, _after(held.mail, end, now, rules)) for held, end in ends if held.mark in stages}
     leaving = {"stage": Stage.SENDING.value, "next_attempt_at": None, "lease_until": now + lease}
     update_rows(connection, MAILS, ("id",), tuple(leaving), [{"b_id": held.mail.id} | leaving for held in begun])
-    rows = [{"b_id": number} | _stored(values) for number, (_, values) in after.items()]
+    rows = [{"b_id": number} | _stored(values) for (number, _), (_, values) in after.items()]
     update_rows(connection, MAILS, ("id",), (*ENDING, *FREE), rows)
     return Recorded(
-        begun={held.mail.id for held in begun},
-        ended={number: replace(held.mail, **values, lease_token=None) for number, (held, values) in after.items()},
+        begun={held.mark for held in begun},
+        ended={mark: replace(held.mail, **values, lease_token=None) for mark, (held, values) in after.items()},
     )
 
 
-def _ours(connection: Connection, held: Sequence[Claim]) -> dict[int, str]:
-    """The stages of those of these mails that are still ours, locked in one order until the transaction's end."""
-    tokens = {claim.mail.id: claim.token for claim in held}
+def _stages(connection: Connection, held: Sequence[Claim]) -> dict[Mark, str]:
+    """The stages of these mails, each under the token that holds it. They stay locked, in one order."""
     found = (
-        select(MAILS.c.id, MAILS.c.stage, MAILS.c.lease_token)
-        .where(MAILS.c.id.in_(tokens))
+        select(MAILS.c.id, MAILS.c.lease_token, MAILS.c.stage)
+        .where(MAILS.c.id.in_({claim.mail.id for claim in held}))
         .order_by(MAILS.c.id)
         .with_for_update()
     )
-    rows = connection.execute(found).all()
-    return {number: stage for number, stage, token in rows if token == tokens[number]}
+    return {(number, token): stage for number, token, stage in connection.execute(found)}
 
 
 def _stored(after: dict[str, Any]) -> dict[str, Any]:

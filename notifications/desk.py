@@ -146,10 +146,10 @@ class Desk:
             recorded = claims.record(connection, begins, ends, now, self._lease, self._rules)
             self._tell(connection, recorded.ended.values(), now)
             crash_point("mail.recording" if ends else "mail.beginning")
-        stages = {number: mail.stage for number, mail in recorded.ended.items()}
-        numbers = [(entry, entry.held.mail.id) for entry in entries]
+        stages = {mark: mail.stage for mark, mail in recorded.ended.items()}
         return [
-            number in recorded.begun if isinstance(entry, Begin) else stages.get(number) for entry, number in numbers
+            entry.held.mark in recorded.begun if isinstance(entry, Begin) else stages.get(entry.held.mark)
+            for entry in entries
         ]
 
     def give_back(self, held: Sequence[Claim]) -> None:

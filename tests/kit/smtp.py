@@ -156,14 +156,15 @@ class ScriptedRelay:
             self._wires.discard(wire)
 
     async def _stop(self) -> None:
+        """Until nothing is left, for a connection may just have been accepted that has no wire yet."""
         if self._server:
             self._server.close()
-        wires = list(self._wires)
-        for wire in wires:
-            wire.drop()
-            if wire.task:
-                wire.task.cancel()
-        await asyncio.gather(*(wire.task for wire in wires if wire.task), return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for wire in list(self._wires):
+                wire.drop()
+                if wire.task:
+                    wire.task.cancel()
+            await asyncio.wait(others, timeout=0.01)
         await asyncio.sleep(0)
 
 

@@ -18,8 +18,10 @@ RULES = RetryRules(3, (timedelta(seconds=60), timedelta(seconds=300)), retry_unc
 SENT = Outcome(Verdict.SENT, reply="250 Ok")
 
 
-def begun(connection: Connection, found: list[Claim], now: datetime) -> set[int]:
-    return claims.record(connection, found, (), now, LEASE, RULES).begun
+def begun(connection: Connection, found: list[Claim], now: datetime) -> list[Claim]:
+    """Those of these claims whose mail may leave."""
+    marks = claims.record(connection, found, (), now, LEASE, RULES).begun
+    return [claimed for claimed in found if claimed.mark in marks]
 
 
 def claim(office: Office) -> Claim | None:
@@ -39,7 +41,7 @@ def held(office: Office) -> Claim:
 def complete(office: Office, claimed: Claim, outcome: Outcome, rules: RetryRules = RULES) -> Stage | None:
     with office.database.write() as connection:
         recorded = claims.record(connection, (), [(claimed, outcome)], office.clock.now(), LEASE, rules)
-        mail = recorded.ended.get(claimed.mail.id)
+        mail = recorded.ended.get(claimed.mark)
     return mail.stage if mail else None
 
 
@@ -95,12 +97,25 @@ def test_begin__not_of_a_mail_that_was_cancelled_meanwhile(office: Office) -> No
 
 
 @pytest.mark.rule("R56")
+def test_begin__once_of_a_mail_held_twice_by_one_sender(office: Office) -> None:
+    """The slow relay let the first reservation run out: both claims may come to be begun in one transaction."""
+    office.enqueue(draft())
+    with office.database.write() as connection:
+        first = claims.hold(connection, office.clock.now(), LEASE, 1)
+    office.clock.advance(seconds=121)
+    with office.database.write() as connection:
+        again = claims.hold(connection, office.clock.now(), LEASE, 1)
+        assert [claimed.mail.id for claimed in (*first, *again)] == [office.only().id] * 2
+        assert begun(connection, [*first, *again], office.clock.now()) == again
+
+
+@pytest.mark.rule("R56")
 def test_begin__again_after_a_commit_whose_answer_was_lost(office: Office) -> None:
     """The database restarted just after: the mail was begun by us and by nobody else, so there is nothing to doubt."""
     office.enqueue(draft())
     claimed = held(office)
     with office.database.write() as connection:
-        assert begun(connection, [claimed], office.clock.now()) == {claimed.mail.id}
+        assert begun(connection, [claimed], office.clock.now()) == [claimed]
     assert complete(office, claimed, SENT) is Stage.SENT
     with office.database.write() as connection:
         assert not begun(connection, [claimed], office.clock.now())
