@@ -89,7 +89,7 @@ def show(app: App, uai: str, as_json: bool) -> None:
 @establishment.command(
     "set-mailbox",
     help="Fixe la boîte d'un établissement, que les imports ne changeront plus (R14) ; --clear rend celle de"
-    " l'annuaire.",
+    " l'annuaire. Qui est connecté au portail par l'ancienne boîte ne l'est plus (R73).",
 )
 @click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
 @click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse de la boîte.")

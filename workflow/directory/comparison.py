@@ -20,13 +20,15 @@ def row_of(entry: Entry) -> Row:
 
 @dataclass
 class Comparison:
-    """What an import has to write. ``births`` are whole rows, ``updates`` rows whose ``WRITTEN`` columns change."""
+    """What an import has to write. ``births`` are whole rows, ``updates`` rows whose ``WRITTEN`` columns change;
+    ``moved`` are the establishments whose mailbox in force becomes another."""
 
     births: list[Row] = field(default_factory=list)
     updates: list[Row] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     gone: list[Named] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
     unchanged: int = 0
     without_mailbox: int = 0
     _base: int = 0
@@ -69,6 +71,8 @@ class Comparison:
 
     def _weigh(self, before: Row, after: Row) -> None:
         self._look(after)
+        if _mailbox(before) != _mailbox(after):
+            self.moved.add(after["uai"])
         if not (before["is_listed"] and before["is_open"]):
             return
         self._base += 1

@@ -14,6 +14,7 @@ from workflow.directory.comparison import Comparison, compare
 from workflow.directory.file import DirectoryFile
 from workflow.directory.imported import Imported
 from workflow.directory.reading import Reading
+from workflow.doors import sessions
 from workflow.journal import Notary
 
 KIND = "directory_imported"
@@ -39,8 +40,10 @@ def bring_in(
             raise refusals.DirectoryRefused([refusals.massive_loss(comparison.loss)])
         imported = _told(connection, reading, comparison, digest, is_dry_run=False)
         if imported.changes_something:
+            now = clock.now()
             writing.write(connection, comparison)
-            installation.record(connection, notary, KIND, actor, clock.now(), _counts(imported))
+            sessions.end_of(connection, comparison.moved, now)
+            installation.record(connection, notary, KIND, actor, now, _counts(imported))
             crash_point("directory.after_write")
     return imported
 

@@ -14,6 +14,7 @@ from states.words import clean, has_uai_form, mail_problem, normalise_uai, text_
 from workflow import installation
 from workflow.database import Database
 from workflow.directory import refusals
+from workflow.doors import sessions
 from workflow.journal import Notary
 from workflow.rows import ESTABLISHMENT
 
@@ -52,14 +53,16 @@ def set_mailbox(
             reasons.insert(0, unknown_establishment(uai, uai_problem(uai)))
         if reasons or row is None:
             raise refusals.DirectoryRefused(reasons)
+        before, after = row.set_mailbox or row.mailbox, wanted or row.mailbox
         is_done = row.set_mailbox != wanted
         if is_done:
-            mine = ESTABLISHMENT.c.uai == uai
+            now, mine = clock.now(), ESTABLISHMENT.c.uai == uai
             connection.execute(update(ESTABLISHMENT).where(mine).values(set_mailbox=wanted))
             notes = {"why": why} | ({"address": wanted} if wanted else {})
             data: dict[str, Scalar] = {"uai": uai, "cleared": wanted is None}
-            installation.record(connection, notary, KIND, actor, clock.now(), data, notes)
-        before, after = row.set_mailbox or row.mailbox, wanted or row.mailbox
+            installation.record(connection, notary, KIND, actor, now, data, notes)
+            if before != after:  # who entered by the former mailbox enters by this one
+                sessions.end_of(connection, {uai}, now)
         stuck = outbox.stuck_for(connection, uai, after) if after else []
     return MailboxChange(uai=uai, nom=row.nom, before=before, after=after, is_done=is_done, undelivered=len(stuck))
 

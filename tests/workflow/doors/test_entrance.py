@@ -1,12 +1,14 @@
 """Sessions: begun anew at each sign-in, ended by time, by leaving, everywhere, by the settings (R73)."""
 
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 
 from states.vocabulary import Role
 from tests.kit.doors import told
-from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal
+from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, SCHOOLS, STAFF, TWO_SCHOOLS, Portal
+from tests.workflow.directory.files import file_of, row
 from tests.workflow.doors.test_links import HERE, OTHER, SCHOOL, asked, enter
 from workflow.doors.sessions import Entrant
 from workflow.people import NotAllowed
@@ -78,6 +80,31 @@ def test_leave__everywhere(portal: Portal) -> None:
     assert [found(portal, one) for one in all_of_them] == [None] * 3
     assert all(found(portal, one) for one in others)
     assert told(portal.house, "signed_out_everywhere") == [("signed_out_everywhere", {"sessions": 3})]
+
+
+@pytest.mark.rule("R14", "R73")
+def test_mailbox__that_becomes_another_ends_the_sessions_of_the_former(portal: Portal) -> None:
+    operator, directory = portal.actor(STAFF), portal.house.directory
+    all_of_them = [portal.secret(one) for one in (CHEF, DEPUTY, TWO_SCHOOLS)]
+    others = [portal.secret(one) for one in (OTHER_CHEF, STAFF)]
+    directory.set_mailbox(OTHER_CHEF.subject, SCHOOLS[OTHER_CHEF.subject][4], "l'adresse de l'annuaire", operator)
+    assert all(found(portal, one) for one in (*all_of_them, *others)), "set to what it was"
+    directory.set_mailbox(SCHOOL, "direction@ac-toulouse.fr", "l'ancienne est ouverte à trop de monde", operator)
+    assert [found(portal, one) for one in all_of_them] == [None] * 3
+    assert all(found(portal, one) for one in others)
+    anew = portal.secret(CHEF)
+    directory.set_mailbox(SCHOOL, None, "l'annuaire est juste", operator)
+    assert found(portal, anew) is None
+
+
+@pytest.mark.rule("R66", "R73")
+def test_import__ends_the_sessions_of_the_mailboxes_that_it_changes(portal: Portal) -> None:
+    moved, same = portal.secret(CHEF), portal.secret(OTHER_CHEF)
+    rows = [row(uai, mail="nouvelle@ac-toulouse.fr" if uai == SCHOOL else box or "")
+            for uai, (_, _, _, _, box) in SCHOOLS.items()]  # fmt: skip
+    portal.house.directory.import_file(BytesIO(file_of(*rows)), portal.actor(STAFF))
+    assert found(portal, moved) is None
+    assert found(portal, same)
 
 
 @pytest.mark.rule("R2", "R73")
