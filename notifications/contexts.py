@@ -75,6 +75,7 @@ class CharterSigned(OnRequest):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submitted(OnRequest):
     submitted_on: date
+    drane_declared_on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

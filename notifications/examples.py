@@ -77,7 +77,11 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         Kind.CHARTER_SIGNED,
         c.CharterSigned(**STEP, signed_on=date(2026, 9, 15), version="2026-1"),
     ),
-    "submitted": (Kind.SUBMITTED, c.Submitted(**STEP, submitted_on=date(2026, 9, 16))),
+    "submitted": (
+        Kind.SUBMITTED,
+        c.Submitted(**STEP, submitted_on=date(2026, 9, 16), drane_declared_on=date(2026, 9, 1)),
+    ),
+    "submitted_undeclared": (Kind.SUBMITTED, c.Submitted(**STEP, submitted_on=date(2026, 9, 16))),
     "sent_back_declaration": (
         Kind.SENT_BACK,
         c.SentBack(**STEP, step=Step.DECLARATION, why="Le nom ne figure pas dans la liste des RUPN de la DRANE."),

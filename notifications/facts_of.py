@@ -61,7 +61,8 @@ def charter_signed(happening: Happening, here: Surroundings) -> c.CharterSigned:
 
 
 def submitted(happening: Happening, here: Surroundings) -> c.Submitted:
-    return c.Submitted(**_step(happening), submitted_on=here.day_of(happening.at))
+    declared_on = happening.request.drane_declared_on
+    return c.Submitted(**_step(happening), submitted_on=here.day_of(happening.at), drane_declared_on=declared_on)
 
 
 def sent_back(happening: Happening, _: Surroundings) -> c.SentBack:

@@ -108,7 +108,10 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
     },
     c.Delegated: {"delegated_on": "jour de la délégation dans DelegCE"},
     c.CharterSigned: {"signed_on": "jour de la signature", "version": "version de la charte signée"},
-    c.Submitted: {"submitted_on": "jour de l'envoi au rectorat"},
+    c.Submitted: {
+        "submitted_on": "jour de l'envoi au rectorat",
+        "drane_declared_on": "jour de la déclaration à la DRANE, si le chef l'a dit",
+    },
     c.SentBack: {"step": "l'étape à refaire", "why": "pourquoi, écrit par l'opérateur"},
     c.CodeIssued: {"issued_on": _ISSUED, "expires_on": _EXPIRES},
     c.CodeReissued: {"issued_on": _ISSUED, "expires_on": _EXPIRES, "reason": "pourquoi un nouveau code"},

@@ -93,6 +93,13 @@ def test_drafts__declared() -> None:
     )
 
 
+@pytest.mark.rule("R25")
+def test_drafts__submitted_says_whether_the_drane_knows() -> None:
+    """Of a request made in one sitting it is the only mail: there is no earlier one to tell it."""
+    facts = facts_in(drafts(happening(Trigger.SUBMIT)), Kind.SUBMITTED)
+    assert facts.drane_declared_on == date(2026, 9, 10)
+
+
 def test_drafts__renewed_names_the_old_request() -> None:
     facts = facts_in(drafts(happening(Trigger.RENEW)), Kind.DECLARED)
     assert facts.renews == f.REFERENCE
