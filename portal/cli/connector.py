@@ -13,7 +13,6 @@ from portal.cli.values import LabelledChoice
 from states.vocabulary import CallStage, Role
 
 if TYPE_CHECKING:
-    from states.actors import Actor
     from workflow.connector.reading import CallView
 
 COLUMNS = {
@@ -37,7 +36,8 @@ def check(app: App) -> None:
     from workflow.connector.trial import TrialFailed, trial
 
     with opened(app) as (house, actor):
-        _operators_only(actor, "essaie le connecteur")
+        if actor.role is not Role.OPERATOR:
+            raise CliFailure("Seul un opérateur essaie le connecteur (R2, R84).", ExitCode.REFUSED)
         if house.connector is None:
             remedy = "Que faire : donner l'adresse du serveur ODA dans removals.connector.url (docs/connecteur.md)."
             raise CliFailure("Aucun connecteur n'est réglé : rien n'est appelé.", ExitCode.SETTINGS, [remedy])
@@ -79,14 +79,13 @@ def calls(app: App, stage: CallStage | None, limit: int, as_json: bool) -> None:
 def again(app: App, references: tuple[str, ...], every: bool) -> None:
     from portal.cli.opening import opened
     from states.french import plural
-    from workflow.connector.calls import again as ask_again
+    from workflow.connector.again import ask_again
 
     if every == bool(references):
         raise click.UsageError("Donner des demandes, ou bien --all.")
     wanted = None if every else {one.strip().upper() for one in references}
     with opened(app) as (house, actor):
-        _operators_only(actor, "redemande un retrait")
-        asked = house.engine.committed(lambda connection, now: ask_again(connection, wanted, now))
+        asked = ask_again(house.engine, actor, wanted)
     left = sorted((wanted or set()) - set(asked))
     click.echo(f"{plural(len(asked), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
     if left:
@@ -99,8 +98,3 @@ def again(app: App, references: tuple[str, ...], every: bool) -> None:
 def _row(one: "CallView", *, as_json: bool) -> dict[str, Any]:
     values = {name: getattr(one, name) for name in one.__dataclass_fields__}
     return values if as_json else values | {"stage": one.stage.label}
-
-
-def _operators_only(actor: "Actor", what: str) -> None:
-    if actor.role is not Role.OPERATOR:
-        raise CliFailure(f"Seul un opérateur {what} (R2, R84).", ExitCode.REFUSED)

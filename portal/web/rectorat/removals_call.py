@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from portal.web.actions.acting import seen
 from portal.web.installed import Installed
 from portal.web.visitors import Here, Operator, Posted
-from workflow.connector import calls
+from workflow.connector import again
 from workflow.connector.reading import CallView, calls_of
 
 router = APIRouter(prefix="/rectorat/retraits", include_in_schema=False)
@@ -24,5 +24,5 @@ def calls_shown(here: Installed, connection: Connection, references: Iterable[st
 def ask_again(request: Request, here: Here, visitor: Operator, reference: str, data: Posted) -> Response:  # noqa: ARG001
     """Have the server asked anew; done twice, or for a call that needs nothing, it changes nothing."""
     known = seen(here, visitor, reference).request.reference
-    here.house.engine.committed(lambda connection, now: calls.again(connection, [known], now))
+    again.ask_again(here.house.engine, visitor.actor, [known])
     return RedirectResponse(f"/rectorat/demandes/{known}#retrait-des-droits", status_code=303)

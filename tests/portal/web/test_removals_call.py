@@ -8,6 +8,7 @@ import pytest
 from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
+from tests.kit.doors import told
 from tests.kit.html_forms import form_to, send
 from tests.kit.oda_server import OdaServer, oda_server, says
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal, open_portal
@@ -61,6 +62,10 @@ def test_again__by_an_operator_from_the_page_of_the_request(portal: Portal, serv
     shown = send(client, form)
     assert shown.status_code == 200
     assert "Appel au serveur ODA : prévu le" in shown.text
+    send(client, form)
+    assert told(portal.house, "removals_asked_again") == [
+        ("removals_asked_again", {"calls": 1, "references": reference})
+    ]
     assert portal.house.connector
     assert portal.house.connector.round().confirmed == 1
     assert "Appel au serveur ODA : fait le" in client.get(place).text
