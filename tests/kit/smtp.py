@@ -156,8 +156,10 @@ class ScriptedRelay:
             self._wires.discard(wire)
 
     async def _stop(self) -> None:
-        """Until nothing is left, for a connection may just have been accepted that has no wire yet."""
         if self._server:
+            for one in self._server.sockets:
+                self._loop.remove_reader(one.fileno())
+            await asyncio.sleep(0)  # asyncio leaks a connection that was accepted just before its server is closed
             self._server.close()
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for wire in list(self._wires):
