@@ -9,7 +9,7 @@ from sqlalchemy.types import TypeEngine
 
 Row = dict[str, Any]
 Processor = Callable[[Any], Any]
-FROM: Final = 20
+FROM: Final = 8
 """Below this number of rows, what the arrays cost is more than what they spare."""
 
 

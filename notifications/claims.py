@@ -73,11 +73,14 @@ def hold(connection: Connection, now: datetime, lease: timedelta, limit: int) ->
 
 
 def freeze(connection: Connection, worded: Sequence[tuple[Claim, dict[str, Any]]]) -> list[Claim]:
-    """Keep the words of first claims for ever (R56): the same columns for each."""
-    if worded:
-        rows = [{"b_id": held.mail.id, **words} for held, words in worded]
-        update_rows(connection, MAILS, ("id",), tuple(worded[0][1]), rows)
-    return [replace(held, mail=replace(held.mail, **words)) for held, words in worded]
+    """Keep the words of first claims for ever (R56): the same columns for each. A mail that is ours no more is left
+    out, for another may have worded it."""
+    stages = _stages(connection, [held for held, _ in worded]) if worded else {}
+    ours = [(held, words) for held, words in worded if held.mark in stages]
+    if ours:
+        rows = [{"b_id": held.mail.id, **words} for held, words in ours]
+        update_rows(connection, MAILS, ("id",), tuple(ours[0][1]), rows)
+    return [replace(held, mail=replace(held.mail, **words)) for held, words in ours]
 
 
 def record(

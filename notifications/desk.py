@@ -72,25 +72,40 @@ class Desk:
             lapses.cancel_late(connection, now)
 
     def take(self, limit: int) -> list[Claim]:
-        """Hold the next mails, their words frozen; one whose words cannot be made dies here, alone."""
-        now = self._clock.now()
+        """Hold the next mails, then freeze their words; one whose words cannot be made dies here, alone.
+
+        Words are made without a transaction: on SQLite nobody else could write meanwhile.
+        """
         with self._database.write() as connection:
-            held = claims.hold(connection, now, self._lease, limit)
-            worded: list[tuple[Claim, dict[str, Any]]] = []
-            unworded: list[tuple[Claim, Outcome]] = []
-            for claim in (claim for claim in held if not claim.mail.body):
-                try:
-                    worded.append((claim, self._words(claim.mail)))
-                except _UNWORDED as error:
-                    unworded.append((claim, Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])))
-            ready = [claim for claim in held if claim.mail.body] + claims.freeze(connection, worded)
-            if unworded:
-                died = claims.record(connection, (), unworded, now, self._lease, self._rules)
-                self._tell(connection, died.ended.values(), now)
+            held = claims.hold(connection, self._clock.now(), self._lease, limit)
             crash_point("mail.claiming")
+        worded: list[tuple[Claim, dict[str, Any]]] = []
+        unworded: list[tuple[Claim, Outcome]] = []
+        for claim in (claim for claim in held if not claim.mail.body):
+            try:
+                worded.append((claim, self._words(claim.mail)))
+            except _UNWORDED as error:
+                unworded.append((claim, Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])))
+        ready = [claim for claim in held if claim.mail.body] + self._frozen(worded)
+        self._bury(unworded)
         place = {claim.mail.id: position for position, claim in enumerate(held)}
         # All of a slice without words is not the end of what is due.
         return sorted(ready, key=lambda claim: place[claim.mail.id]) if ready or not held else self.take(limit)
+
+    def _frozen(self, worded: Sequence[tuple[Claim, dict[str, Any]]]) -> list[Claim]:
+        if not worded:
+            return []
+        with self._database.write() as connection:
+            ready = claims.freeze(connection, worded)
+            crash_point("mail.wording")
+        return ready
+
+    def _bury(self, unworded: Sequence[tuple[Claim, Outcome]]) -> None:
+        if unworded:
+            now = self._clock.now()
+            with self._database.write() as connection:
+                died = claims.record(connection, (), unworded, now, self._lease, self._rules)
+                self._tell(connection, died.ended.values(), now)
 
     def _words(self, mail: Mail) -> dict[str, Any]:
         facts = CATALOGUE[mail.kind].decode(mail.context)

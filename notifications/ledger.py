@@ -11,7 +11,7 @@ from notifications.vocabulary import Stage
 PATIENCE = (0.5, 2.0, 5.0)
 """Seconds between two tries to write: a database that restarts must not make mails uncertain that left."""
 
-GATHERING = 0.002
+GATHERING = 0.0005
 """Seconds left to other connections to join a commit: with one of 16 alone in it, the next would wait for both."""
 
 

@@ -8,6 +8,7 @@ import uuid
 from binascii import b2a_qp
 from collections.abc import Iterable
 from email.errors import MessageError
+from email.generator import BytesGenerator
 from email.header import Header
 from email.headerregistry import Address
 from email.message import Message
@@ -17,6 +18,7 @@ from email.mime.nonmultipart import MIMENonMultipart
 from email.policy import Compat32
 from email.utils import format_datetime, formataddr
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from notifications.attachments import Attachment
@@ -76,7 +78,20 @@ def compose(mail: Mail, settings: MailSettings, code: str | None, files: Iterabl
         if "\n" in value or "\r" in value:
             raise ValueError(f"{name} has a line break")
         content[name] = value if value.isascii() else Header(value, "utf-8", header_name=name)
-    return content.as_bytes(policy=WIRE)
+    return _written(content)
+
+
+class _Writer(BytesGenerator):
+    """The library's, but for a text: encoded by ``_text`` it has no line left to be cut, looked at, encoded."""
+
+    def _handle_text(self, part: Part) -> None:
+        self.write(str(part.get_payload()).replace("\n", WIRE.linesep))
+
+
+def _written(content: Part) -> bytes:
+    wire = BytesIO()
+    _Writer(wire, mangle_from_=False, policy=WIRE).flatten(content)
+    return wire.getvalue()
 
 
 def _headers(mail: Mail, settings: MailSettings) -> Iterable[tuple[str, str]]:
@@ -111,7 +126,8 @@ def _words(body: str, html: str | None, boundary: str) -> Part:
 def _text(text: str, subtype: str) -> Part:
     part = MIMENonMultipart("text", subtype, policy=WIRE, charset="utf-8")
     part["Content-Transfer-Encoding"] = "quoted-printable"
-    encoded = b2a_qp(text.encode(), quotetabs=False, istext=True)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")  # a bare one would stay bare on the wire
+    encoded = b2a_qp(lines.encode(), quotetabs=False, istext=True)
     part.set_payload(encoded.decode("ascii"))
     return part
 

@@ -1,7 +1,6 @@
 """One kept connection to the relay, driven command by command so that nothing is decided before DATA."""
 
 import asyncio
-import re
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -37,7 +36,6 @@ Content = Callable[[], Awaitable[bytes | Outcome]]
 _ASKS_LOGIN: Final = (530, 535, 538)
 _LOST: Final = (SMTPException, OSError, TimeoutError)
 _GO_AHEAD: Final = 354
-_DOT = re.compile(rb"(?m)^\.")
 _JUDGED: Final = (Fault.RECIPIENT_REFUSED, Fault.MESSAGE_REFUSED, Fault.DEFERRED)
 """The faults after which the relay still talks sense: the connection may be kept."""
 
@@ -175,7 +173,7 @@ class RelayConnection:
             async with asyncio.timeout(self._settings.relay.timeout_seconds):
                 if smtp.protocol is None:
                     return Outcome(Verdict.RETRY, Fault.DROPPED)
-                smtp.protocol.write(_DOT.sub(b"..", message) + b"\r\n.\r\n"[2 * message.endswith(b"\r\n") :])
+                smtp.protocol.write(_on_the_wire(message))
                 reply = await smtp.protocol.read_response()
         except _LOST as error:
             return Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, told(error, self._settings.relay))
@@ -212,6 +210,13 @@ class RelayConnection:
             with suppress(*_LOST):
                 await smtp.quit(timeout=2)
         smtp.close()
+
+
+def _on_the_wire(message: bytes) -> bytes:
+    """The message with its end; a point that begins a line is doubled (RFC 5321, 4.5.2)."""
+    stuffed = message.replace(b"\n.", b"\n..")
+    end = b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"
+    return (b"." if message.startswith(b".") else b"") + stuffed + end
 
 
 def _fault_of(code: int) -> RelayFault:

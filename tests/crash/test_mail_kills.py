@@ -4,7 +4,7 @@ A mail is *begun* when its row says ``sending``, and *recorded* when the row say
 mails begun and not recorded are the ones that may have left; those and no others become uncertain, once their lease is
 over, and are sent again once if ``retry_uncertain`` allows. So, by point, with one connection and at its first passage:
 
-- ``claiming``, ``claimed``, ``beginning``: nothing was begun; no doubt, no second copy.
+- ``claiming``, ``wording``, ``claimed``, ``beginning``: nothing was begun; no doubt, no second copy.
 - ``before_data``: begun, not one byte of the message given; a doubt, since the row cannot tell, but one copy alone.
 - ``after_data``, ``recording``: the relay has it and the row does not know; a doubt, and the one possible second copy.
 - ``recorded``: the row knows; no doubt, no second copy.
@@ -88,6 +88,7 @@ def judge(post: PostRoom, doubtful: set[int], had: Counter[int], *, retried: boo
 
 FIRST = [
     pytest.param("mail.claiming", 0, 0, id="claiming"),
+    pytest.param("mail.wording", 0, 0, id="wording"),
     pytest.param("mail.claimed", 0, 0, id="claimed"),
     pytest.param("mail.beginning", 0, 0, id="beginning"),
     pytest.param("mail.before_data", 1, 0, id="before_data"),
@@ -113,9 +114,10 @@ def test_kill__on_one_connection(post_room: Open, point: str, doubts: int, doubl
 
 
 LATER = [
-    (1, "claiming", 3), (1, "claimed", 5), (1, "beginning", 2), (1, "before_data", 4), (1, "after_data", 7),
-    (1, "recording", 3), (1, "recorded", 2), (3, "claiming", 2), (3, "claimed", 5), (3, "beginning", 1),
-    (3, "before_data", 4), (3, "after_data", 7), (3, "recording", 3), (3, "recorded", 1),
+    (1, "claiming", 3), (1, "wording", 3), (1, "claimed", 5), (1, "beginning", 2), (1, "before_data", 4),
+    (1, "after_data", 7), (1, "recording", 3), (1, "recorded", 2),
+    (3, "claiming", 2), (3, "wording", 2), (3, "claimed", 5), (3, "beginning", 1), (3, "before_data", 4),
+    (3, "after_data", 7), (3, "recording", 3), (3, "recorded", 1),
 ]  # fmt: skip
 
 

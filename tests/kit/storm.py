@@ -13,7 +13,7 @@ from tests.kit.smtp_behaviours import ConnectionsAtOnce, Greylisting, MailsPerCo
 from tests.kit.smtp_script import Behaviour
 from tests.notifications.test_fault_matrix import ANSWERS, CELLS
 
-POINTS = ("claiming", "claimed", "beginning", "before_data", "after_data", "recording", "recorded")
+POINTS = ("claiming", "wording", "claimed", "beginning", "before_data", "after_data", "recording", "recorded")
 ASLEEP = ("claimed", "before_data", "after_data")
 """Where one may freeze without a transaction open, if it has one connection alone."""
 SAMPLES = ("declared", "declared", "delegated", "submitted", "new_request", "code_issued")

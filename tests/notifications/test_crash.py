@@ -34,6 +34,7 @@ def died_at(office: Office, point: str) -> Mail:
     ("point", "left", "copies"),
     [
         ("mail.claiming", Stage.PENDING, 1),
+        ("mail.wording", Stage.PENDING, 1),
         ("mail.claimed", Stage.PENDING, 1),
         ("mail.beginning", Stage.PENDING, 1),
         ("mail.before_data", Stage.SENDING, 1),

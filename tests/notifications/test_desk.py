@@ -1,11 +1,13 @@
 """What the dispatcher writes, and in which order: the last hour, the number of attempts, the dead told last."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 
 from notifications import claims, lapses
+from notifications.claims import Claim
 from notifications.desk import Desk
 from notifications.ledger import Begin, Finish
 from notifications.mail import Mail
@@ -39,6 +41,25 @@ def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> 
     assert seen[0] == (first.mail.id, ["dead", "dead", "sending"]), "no alert yet either"
     assert [number for number, _ in seen] == [first.mail.id, second.mail.id]
     assert len(office.mails(kind=Kind.MAIL_UNDELIVERABLE)) == 2
+
+
+@pytest.mark.rule("R56")
+def test_take__leaves_alone_what_another_has_worded_meanwhile(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are made without a transaction: the reservation may end before they are kept."""
+    office.enqueue(draft())
+    slow, quick, words = desk_of(office), desk_of(office), Desk._words
+
+    def slowly(desk: Desk, mail: Mail) -> dict[str, Any]:
+        monkeypatch.setattr(Desk, "_words", words)
+        office.clock.advance(minutes=3)
+        quicker.extend(quick.take(1))
+        return words(desk, mail)
+
+    quicker: list[Claim] = []
+    monkeypatch.setattr(Desk, "_words", slowly)
+    assert slow.take(1) == []
+    assert office.only().message_id == quicker[0].mail.message_id
+    assert quick.write([Begin(quicker[0])]) == [True]
 
 
 @pytest.mark.rule("R57")
