@@ -1,5 +1,6 @@
 """What a chef sees: what to do, the requests, the papers, the mails (R3, R4, R27, R31, R37, R60)."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -55,6 +56,19 @@ def test_home__a_code_that_has_not_left_is_nothing_to_do(portal: Portal) -> None
     assert "/remise" not in page + client.get(PLACE + reference).text
     relayed(portal)
     assert "/remise" in client.get("/etablissement").text
+
+
+def test_request__shows_the_step_under_way_and_the_next_one(portal: Portal) -> None:
+    shown = {
+        portal.declared(1): ("Étape 2 sur 6 Délégation", "Charte"),
+        portal.submitted(2): ("Étape 5 sur 6 Vérification par le rectorat", "Mise en service de la clé"),
+        portal.issued(3): ("Étape 6 sur 6 Mise en service de la clé", None),
+    }
+    client = portal.client(CHEF)
+    for reference, (now, following) in shown.items():
+        page = plain(re.sub(r"<[^>]+>", " ", client.get(PLACE + reference).text))
+        assert now in page
+        assert (f"Étape suivante : {following}" in page) if following else ("Étape suivante" not in page)
 
 
 @pytest.mark.rule("R4")
