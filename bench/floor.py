@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from bench.bare import EVENT, LAST_DAY, MAIL, change, changed_by, event_of, insertion, mail_of
 from bench.population import AFTER_END, BATCH, YEAR
-from workflow.database import Database
-from workflow.rows import REQUEST
+from workflow.database.connection import Database
+from workflow.database.tables import REQUEST
 
 
 def durability(database: Database) -> str:

@@ -21,19 +21,19 @@ from pathlib import Path
 from statistics import median
 
 from bench.population import sealer
-from notifications.catalogue import CATALOGUE
-from notifications.delivery import Dispatcher
-from notifications.examples import EXAMPLES, SURROUNDINGS
-from notifications.mail import Draft
+from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.delivery.dispatcher import Dispatcher
+from notifications.delivery.message import compose
 from notifications.mailer import Mailer
-from notifications.message import compose
-from notifications.outbox import listing
+from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.mail import Draft
+from notifications.outbox.admin import listing
 from notifications.ports import SystemClock
-from notifications.rendering import render
+from notifications.rendering.renderer import render
 from notifications.settings import MailSettings, RelaySettings
 from notifications.vocabulary import Stage
 from tests.kit.databases import BACKENDS, fresh_database
-from workflow.database import Database
+from workflow.database.connection import Database
 
 KIND, FACTS = EXAMPLES["declared"]
 TO = "ce.0310001h@ac-toulouse.fr"

@@ -24,12 +24,12 @@ from sqlalchemy import func, select
 from bench.population import AFTER_END, NOTARY, POLICY, YEAR, mailer, populate, year_ends
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_url
-from workflow import installation
-from workflow.database import Database
-from workflow.engine import Engine
-from workflow.reporter import Reporter
-from workflow.rows import IS_LIVE, REQUEST
-from workflow.year_end import YearEnds
+from workflow.database.connection import Database
+from workflow.database.tables import IS_LIVE, REQUEST
+from workflow.engine.engine import Engine
+from workflow.journal import installation
+from workflow.year_end.service import ReporterReporter as Reporter
+from workflow.year_end.service import YearEnds
 
 _SPAWN = multiprocessing.get_context("spawn")
 READY_SECONDS = 120

@@ -7,25 +7,24 @@ from zoneinfo import ZoneInfo
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, bindparam, insert, update
 
+from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
-from notifications.seals import Sealer
+from notifications.messages.catalogue import Surroundings
 from notifications.settings import MailSettings, RelaySettings
-from notifications.surroundings import Surroundings
-from states.actors import Actor
+from states.model import Actor
 from states.policy import Policy
-from states.school_year import SchoolCalendar, SchoolYear
+from states.school_calendar import SchoolCalendar, SchoolYear
+from states.validation import UAI_LETTERS, person_key
 from states.vocabulary import Role
-from states.words import UAI_LETTERS, person_key
 from tests.kit.clock import FakeClock
-from workflow import installation
-from workflow.database import Database
-from workflow.engine import Engine
-from workflow.journal import EMPTY, Link, Notary
-from workflow.references import COUNTER, reference_of
-from workflow.reporter import Reporter
-from workflow.rows import ESTABLISHMENT, REQUEST
-from workflow.writing import EVENT
-from workflow.year_end import YearEnds
+from workflow.database.connection import Database
+from workflow.database.mapping import reference_of
+from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST
+from workflow.engine.engine import Engine
+from workflow.journal import installation
+from workflow.journal.chain import EMPTY, Link, Notary
+from workflow.year_end.service import ReporterReporter as Reporter
+from workflow.year_end.service import YearEnds
 
 YEAR = SchoolYear(2026)
 BORN = datetime(2026, 9, 10, tzinfo=UTC)

@@ -24,14 +24,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from bench.floor import durability
-from portal.web.application import create_app
+from portal.app import create_app
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.portal import CHEF, STAFF, START, Portal, open_portal
-from workflow.doors.tokens import Tokens
-from workflow.doors.vocabulary import Scope
-from workflow.house import bootstrap
-from workflow.settings import load_settings
+from workflow.app import bootstrap
+from workflow.auth.tokens import Tokens
+from workflow.database.tables import Scope
+from workflow.settings.loader import load_settings
 
 CLIENTS, EACH, ROUNDS = 8, 25, 3
 SLICE = 10

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from bench.worklist_population import populate
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.portal import STAFF, open_portal
-from workflow.reading.ordering import Order
+from workflow.requests.worklist import Order
 
 FEW = 1000
 MOST = 1.3

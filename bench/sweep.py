@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bench.floor import durability, floor
 from bench.population import POLICY, YEAR, populate, year_ends
-from states.brake import Verdict
+from states.rules.schedule import Verdict
 from tests.kit.databases import BACKENDS, fresh_database
-from workflow.database import Database
+from workflow.database.connection import Database
 
 
 def rules(database: Database) -> tuple[float, int]:

@@ -6,15 +6,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, update
 
 from bench.population import NOTARY, OPERATOR, uai_of
-from states.checks import delegation_sees, listing_sees, oldest, standing
-from states.facts import Check, Request
-from states.school_year import SchoolYear
+from states.model import Check, Request
+from states.rules.verification import delegation_sees, listing_sees, oldest, standing
+from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, State
-from workflow.database import Database
-from workflow.journal import EMPTY, Link
-from workflow.references import COUNTER, reference_of
-from workflow.rows import ESTABLISHMENT, REQUEST, changed_columns
-from workflow.writing import EVENT
+from workflow.database.connection import Database
+from workflow.database.mapping import changed_columns, reference_of
+from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST
+from workflow.journal.chain import EMPTY, Link
 
 SCHOOLS, BATCH, YEAR = 1000, 1000, SchoolYear(2026)
 DEPARTEMENTS = ("09", "12", "31", "32", "46", "65", "81", "82")

@@ -5,20 +5,22 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from notifications import enqueue, fates, reports, seals
-from notifications.contexts import DepartementCount
-from notifications.mail import Draft, Mail
-from notifications.planning import Planner
-from notifications.rendering import Renderer
-from notifications.seals import Sealer
+from notifications.encryption import seals
+from notifications.encryption.seals import Sealer
+from notifications.messages import operator_reports as reports
+from notifications.messages.catalogue import Surroundings
+from notifications.messages.facts import DepartementCount
+from notifications.messages.mail import Draft, Mail
+from notifications.messages.planning import Planner
+from notifications.outbox import admin as fates
+from notifications.outbox import store as enqueue
+from notifications.rendering.environment import Wordings, own_wordings
+from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
-from notifications.surroundings import Surroundings
 from notifications.vocabulary import Erasure
-from notifications.wordings import Wordings, own_wordings
-from states.case import EraseCode, SealCode
-from states.facts import Establishment, Request
-from states.happening import Happening
-from states.school_year import YearEnd
+from states.decision import EraseCode, Happening, SealCode
+from states.model import Establishment, Request
+from states.school_calendar import YearEnd
 from states.vocabulary import CodeFate, Trigger
 
 _ERASED_BY = {

@@ -7,10 +7,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from states.words import mail_problem, text_problem
+from states.validation import mail_problem, text_problem
 
 _SENDER = re.compile(r'(?:"?(?P<name>[^<>"]*?)"?\s*<(?P<mail>[^<>]+)>|(?P<bare>[^<>\s]+))')
+
+
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+")
+
+
 SENDER_EXAMPLE = "ODA <oda@ac-toulouse.fr>"
 
 
@@ -60,8 +64,14 @@ def _sender(text: str) -> str:
 
 
 OneLine = Annotated[str, AfterValidator(_one_line), Field(json_schema_extra={"minLength": 1})]
+
+
 MailAddress = Annotated[str, AfterValidator(_mail_address), Field(json_schema_extra={"format": "email"})]
+
+
 Host = Annotated[str, AfterValidator(_host)]
+
+
 Seconds = Annotated[int, Field(ge=1, le=86400)]
 
 

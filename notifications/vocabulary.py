@@ -59,10 +59,16 @@ class Unstored(Labelled):
 
 
 AnyKind = Kind | Unstored
+
+
 CODE_KINDS = (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
 """The mails that carry the initialisation code."""
+
+
 LINK_KINDS = (Kind.SIGN_IN, Kind.SIGN_IN_RECTORAT)
 """The mails that carry a sign-in link, as secret as a code while it is valid (R72)."""
+
+
 LINK_PATH = "/connexion/lien/"
 """Where the portal awaits who opens such a link; its secret follows."""
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar
 
-from states.actors import OnBehalf
-from states.school_year import SchoolYear
+from states.model import OnBehalf
+from states.school_calendar import SchoolYear
 from states.vocabulary import (
     Change,
     CheckOutcome,

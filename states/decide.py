@@ -1,21 +1,25 @@
 """The one decision: a command is accepted with all that follows from it, or refused with every reason (R1, R7)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from states import checks, refusals, refusals_year
-from states.actors import Actor
-from states.case import Case, Decision, Outcome, Refused
+from states import refusals
+from states import refusals as refusals_year
 from states.commands import Command, OnRequest
-from states.facts import Facts, Request
-from states.machine import ARROWS
+from states.decision import Case, Decision, Outcome, Refused
+from states.model import Actor, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules import access, birth, closing, person
-from states.table import BY_TRIGGER, Transition
+from states.rules import authorization as access
+from states.rules import declaration as birth
+from states.rules import declaration as person
+from states.rules import revocation as closing
+from states.rules import verification as checks
+from states.transitions import ARROWS, BY_TRIGGER, Transition
+from states.validation import normalise_uai, person_key, uai_problem
 from states.vocabulary import Role, Trigger
-from states.words import normalise_uai, person_key, uai_problem
 
 
 def decide(facts: Facts, command: Command, actor: Actor, now: datetime, policy: Policy) -> Decision | Refused:
@@ -102,3 +106,29 @@ def _warnings(case: Case[Any], line: Transition, request: Request) -> Iterator[R
         yield from birth.late_warning(case, request)
     if line.trigger is Trigger.CONFIRM_REMOVAL:
         yield from closing.removal_warning(case)
+
+
+# Several commands that follow each other on one request: all that is wrong with them, told at once (R7).
+
+
+def all_reasons(
+    facts: Facts, refused: Sequence[Reason], commands: Sequence[Command], actor: Actor, now: datetime, policy: Policy
+) -> tuple[Reason, ...]:
+    """``refused``, for which the first command was, then what the next ones would have met had it been accepted.
+
+    Nothing more is told when a door was closed before the rules of the first one were looked at: who may not act
+    learns nothing (R3). Pure.
+    """
+    first, *following = commands
+    case = Case(facts, first, actor, now, policy)
+    line = BY_TRIGGER[first.trigger]
+    if tuple(line.check(case)) != tuple(refused):
+        return tuple(refused)
+    reasons = list(refused)
+    for command in following:
+        outcome = line.apply(case)
+        request = outcome.request.with_(state=outcome.target)
+        case = Case(replace(facts, request=request), command, actor, now, policy)
+        line = BY_TRIGGER[command.trigger]
+        reasons += line.check(case)
+    return tuple(reasons)

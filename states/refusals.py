@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, tzinfo
 
 from states import french
-from states.facts import LastEvent, Request
-from states.vocabulary import Role, State, Trigger
+from states.model import LastEvent, Request
+from states.school_calendar import SchoolYear, YearEnd
+from states.vocabulary import CodeFate, Role, State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,11 @@ def unknown_establishment(uai: str, problem: str | None) -> Reason:
 
 
 _IN_A_FEW_WORDS = "Quelques mots suffisent, sans nom ni donnée de santé."
+
+
 _AS_LISTED = "L'écrire comme dans l'annuaire de l'académie."
+
+
 _REMEDIES = {
     "nom": _AS_LISTED, "prenom": _AS_LISTED, "mail": _AS_LISTED, "on_behalf": "Dire qui a demandé, comment et quand.",
     "why": _IN_A_FEW_WORDS, "note": _IN_A_FEW_WORDS, "source": _IN_A_FEW_WORDS,
@@ -138,4 +143,318 @@ def date_out_of_bounds(field: str, label: str, rule: str, after: date | None, be
     return Reason(
         "date_out_of_bounds", rule, f"{label} n'est pas possible à cette date",
         f"Donner une date {french.listing(bounds)}.", field,
+    )  # fmt: skip
+
+
+# Why an establishment's step is refused, or what it must know: R12, R13, R17 to R19, R27 to R29.
+
+
+def closed_establishment(nom: str) -> Reason:
+    return Reason(
+        "closed_establishment", "R12", f"L'établissement {nom} est fermé dans l'annuaire",
+        "Si c'est une erreur, la signaler au centre de service.",
+    )  # fmt: skip
+
+
+def no_mailbox(nom: str) -> Reason:
+    return Reason(
+        "no_mailbox", "R13", f"L'annuaire ne donne pas de boîte fonctionnelle à l'établissement {nom}",
+        "Écrire au centre de service : un opérateur peut fixer la boîte.",
+    )  # fmt: skip
+
+
+def same_person(other: Request) -> Reason:
+    return Reason(
+        "same_person", "R18",
+        f"Une demande est déjà en cours pour cette personne en {other.school_year} : {other.reference},"
+        f" {in_quotes(other.state)}",
+        f"Poursuivre la demande {other.reference}.",
+    )  # fmt: skip
+
+
+def homonym(other: Request) -> Reason:
+    return Reason(
+        "homonym", "R17",
+        f"Une personne de mêmes nom et prénom a déjà la demande {other.reference} dans l'établissement",
+        "Si c'est une autre personne, confirmer l'homonyme ; sinon poursuivre cette demande.", "homonym_confirmed",
+    )  # fmt: skip
+
+
+def charter_version(wanted: str, given: str) -> Reason:
+    return Reason(
+        "charter_version", "R27", f"La version « {given} » de la charte n'est pas celle en vigueur",
+        f"Faire signer la version « {wanted} ».", "version",
+    )  # fmt: skip
+
+
+def copy_not_kept() -> Reason:
+    return Reason(
+        "copy_not_kept", "R27", "L'exemplaire signé de la charte doit rester dans l'établissement",
+        "Conserver l'exemplaire, puis le confirmer.", "copy_kept",
+    )  # fmt: skip
+
+
+def identity_not_confirmed(field: str, label: str) -> Reason:
+    return Reason(
+        "identity_not_confirmed", "R28", f"{label} ne correspond pas à ce qui est enregistré",
+        "Relire l'identité du RUPN ; la corriger d'abord si elle est fausse.", field,
+    )  # fmt: skip
+
+
+def nothing_to_amend() -> Reason:
+    return Reason("nothing_to_amend", "R29", "La correction ne change rien", "Donner au moins une valeur nouvelle.")
+
+
+def other_request(other: Request, *, by_mail: bool) -> Reason:
+    """``by_mail``: the same address; else the name alone presumes the same person."""
+    doubt = "" if by_mail else " ; à vérifier : même nom, autre adresse"
+    return Reason(
+        "other_request", "R19",
+        f"La demande {other.reference} est en cours pour cette personne dans l'établissement {other.uai},"
+        f" en {other.school_year} ({other.state.label}){doubt}", "En tenir compte : une personne n'a qu'une clé.",
+    )  # fmt: skip
+
+
+def other_request_elsewhere() -> Reason:
+    """Another school's request, of which a chef learns nothing more (R3)."""
+    return Reason(
+        "other_request", "R19", "Une demande est en cours pour cette personne dans un autre établissement",
+        "Le rectorat en tient compte.",
+    )  # fmt: skip
+
+
+# Why an action on what follows a code is refused: hand-over, reports of a change, removal (R7).
+
+
+def nothing_to_hand_over() -> Reason:
+    return Reason(
+        "nothing_to_hand_over",
+        "R31",
+        "La clé a été étendue : il n'y a pas de code à remettre",
+        "Rien à faire.",
+    )
+
+
+def already_handed_over(day: str) -> Reason:
+    return Reason("already_handed_over", "R31", f"La remise est déjà confirmée, au {day}", "Rien à faire.", "handed_on")
+
+
+def code_not_delivered(fate: CodeFate) -> Reason:
+    return Reason(
+        "code_not_delivered", "R58", f"Le code n'est pas parvenu à l'établissement ({fate.label})",
+        "Attendre le courriel, ou demander au rectorat de réémettre le code.",
+    )  # fmt: skip
+
+
+def no_key_to_report() -> Reason:
+    return Reason(
+        "no_key_to_report", "R32", "Cette demande n'a pas de clé : ni code émis, ni clé étendue",
+        "Signaler la clé sur la demande qui l'a reçue, ou signaler un autre changement.", "change",
+    )  # fmt: skip
+
+
+def already_reported(number: int) -> Reason:
+    return Reason(
+        "already_reported", "R32", f"Ce changement est déjà signalé, n° {number}",
+        "Rien à faire : le rectorat va le régler.", "change",
+    )  # fmt: skip
+
+
+def no_such_report(number: int | None) -> Reason:
+    what = "Aucun signalement n'est ouvert" if number is None else f"Le signalement n° {number} n'existe pas"
+    return Reason("no_such_report", "R46", what, "Voir les signalements : oda request show.", "report")
+
+
+def which_report(numbers: list[int]) -> Reason:
+    several = french.listing([str(n) for n in numbers])
+    return Reason(
+        "which_report", "R46", f"Plusieurs signalements sont ouverts : n° {several}", "Dire lequel.", "report"
+    )
+
+
+def report_settled(number: int) -> Reason:
+    return Reason("report_settled", "R46", f"Le signalement n° {number} est déjà réglé", "Rien à faire.", "report")
+
+
+def settled_as_revoked() -> Reason:
+    return Reason(
+        "settled_as_revoked", "R46", "La demande n'est pas révoquée",
+        "La révoquer d'abord, ou régler autrement.", "settlement",
+    )  # fmt: skip
+
+
+def settled_as_reissued(*, year_over: bool) -> Reason:
+    why = "L'année scolaire est finie : aucun code ne sera réémis"
+    return Reason(
+        "settled_as_reissued", "R46", why if year_over else "Il n'y a pas de code à réémettre dans cet état",
+        "Régler autrement.", "settlement",
+    )  # fmt: skip
+
+
+def no_removal_open() -> Reason:
+    return Reason(
+        "no_removal_open", "R49", "Aucun retrait n'est à confirmer : la demande n'avait ni code ni clé",
+        "Rien à faire.",
+    )  # fmt: skip
+
+
+def removal_confirmed(label: str) -> Reason:
+    return Reason("removal_confirmed", "R49", f"Le retrait est déjà confirmé : {label}", "Rien à faire.")
+
+
+def nothing_keeps_the_key() -> Reason:
+    return Reason(
+        "nothing_keeps_the_key", "R49", "Aucune autre demande en cours de cette personne n'a de clé",
+        "Supprimer la clé sur le serveur ODA, puis le confirmer.", "outcome",
+    )  # fmt: skip
+
+
+def key_still_used(holders: list[Request], request: Request) -> Reason:
+    return Reason(
+        "key_still_used", "R49", f"La clé de cette personne sert aussi ailleurs : {key_holders(holders, request)}",
+        "Si elle n'est plus sur le serveur ODA, réémettre un code pour qui en a besoin.",
+    )  # fmt: skip
+
+
+def key_holders(holders: list[Request], request: Request) -> str:
+    """References and establishments; who is known by the name only is to be verified (R17, R42)."""
+    doubt = " ; à vérifier : même nom, autre adresse"
+    same = request.folded_mail
+    return french.listing(
+        [f"{r.reference} ({r.uai}{'' if r.folded_mail == same else doubt})" for r in holders]
+    )  # fmt: skip
+
+
+# Why a check, a code or an extension is refused (R7).
+
+
+def check_missing(label: str) -> Reason:
+    return Reason(
+        "check_missing", "R39", f"{label} n'est pas faite", "La faire, puis émettre.",
+    )  # fmt: skip
+
+
+def check_negative(label: str) -> Reason:
+    return Reason(
+        "check_negative", "R39", f"{label} est négative",
+        "La refaire si la liste a changé, ou renvoyer la demande à l'établissement.",
+    )  # fmt: skip
+
+
+def check_void(label: str) -> Reason:
+    return Reason("check_void", "R35", f"{label} portait sur d'autres données que celles d'aujourd'hui", "La refaire.")
+
+
+def check_too_old(label: str, days: int, earliest: date | None = None) -> Reason:
+    """``earliest``: the first day that a check now recorded may bear."""
+    age = f"date de plus de {french.plural(days, 'jour')}" if days else "n'est pas d'aujourd'hui"
+    remedy = f"La refaire : sa date est au plus tôt le {french.day(earliest)}." if earliest else "La refaire."
+    return Reason("check_too_old", "R36", f"{label} {age}", remedy, "checked_on" if earliest else None)
+
+
+def code_or_extension() -> Reason:
+    return Reason(
+        "code_or_extension", "R40", "Il faut soit un code, soit la demande dont la clé est étendue, et pas les deux",
+        "Donner le code, ou dire de quelle demande vient la clé.", "code",
+    )  # fmt: skip
+
+
+def code_format() -> Reason:
+    return Reason(
+        "code_format", "R41", "Le code n'a pas la forme attendue (réglage code.format)",
+        "Le recopier depuis le serveur ODA, sans espace.", "code",
+    )  # fmt: skip
+
+
+def not_extendable(reference: str, why: str) -> Reason:
+    return Reason(
+        "not_extendable", "R40", f"La clé de la demande {reference} ne peut pas être étendue : {why}",
+        "Choisir une demande de la même personne dont la clé existe encore, ou émettre un code.", "extends",
+    )  # fmt: skip
+
+
+def key_in_use(holders: list[Request], request: Request, *, again: bool = False) -> Reason:
+    """``again``: the code would be issued anew, so that there is nothing to extend."""
+    names, confirm = key_holders(holders, request), "confirmer qu'une nouvelle clé est voulue"
+    return Reason(
+        "key_in_use", "R42", f"Cette personne a déjà une clé : {names} ; un nouveau code la réinitialiserait",
+        f"Prévenir ces établissements, puis {confirm}." if again else f"Étendre la clé existante, ou {confirm}.",
+        "new_key_confirmed",
+    )  # fmt: skip
+
+
+def key_scope_is_request() -> Reason:
+    return Reason(
+        "key_scope_is_request", "R42", "L'académie donne une clé à chaque demande (réglage key.scope)",
+        "Émettre un code.", "extends",
+    )  # fmt: skip
+
+
+def nothing_to_tick() -> Reason:
+    return Reason("nothing_to_tick", "R43", "La date enregistrée est déjà celle-là", "Rien à faire.", "expires_on")
+
+
+def report_first() -> Reason:
+    return Reason(
+        "report_first", "R44", "Aucune compromission n'a été signalée et réglée par un code à réémettre depuis ce code",
+        "La signaler, régler le signalement par « code à réémettre », puis réémettre.", "reason",
+    )  # fmt: skip
+
+
+def report_still_open() -> Reason:
+    return Reason(
+        "report_still_open", "R44", "Le signalement de la compromission n'est pas réglé",
+        "Régler le signalement, puis réémettre.",
+    )  # fmt: skip
+
+
+# Why an action is refused for its school year, and what is said of its end (R20 to R24, R33, R50).
+
+
+def _day(end: YearEnd) -> str:
+    """The last day, said to be the default one when no date is known (R22)."""
+    return french.day(end.last_day) + (" (date par défaut)" if end.is_default else "")
+
+
+def year_closed(year: SchoolYear, open_years: Iterable[SchoolYear]) -> Reason:
+    years = french.listing([str(y) for y in open_years], "ou")
+    return Reason(
+        "year_closed", "R20", f"L'année scolaire {year} n'accepte pas de déclaration aujourd'hui",
+        f"Choisir {years}.", "school_year",
+    )  # fmt: skip
+
+
+def year_ended(end: YearEnd) -> Reason:
+    return Reason(
+        "year_ended", "R24", f"L'année scolaire {end.school_year} de cette demande a fini le {_day(end)}",
+        "Renouveler la demande pour l'année qui vient.",
+    )  # fmt: skip
+
+
+def year_not_ended(end: YearEnd) -> Reason:
+    return Reason(
+        "year_not_ended", "R50", f"L'année scolaire {end.school_year} court jusqu'au {_day(end)} inclus",
+        "Pour retirer les droits avant, révoquer la demande.",
+    )  # fmt: skip
+
+
+def not_renewable(year: SchoolYear, opens: date) -> Reason:
+    return Reason(
+        "not_renewable", "R33", f"Aucune année ouverte ne suit {year} pour cette demande",
+        f"Attendre l'ouverture de la campagne, le {french.day(opens)}.", "school_year",
+    )  # fmt: skip
+
+
+def wrong_renewal_year(year: SchoolYear, possible: Iterable[SchoolYear]) -> Reason:
+    years = french.listing([str(y) for y in possible], "ou")
+    return Reason(
+        "wrong_renewal_year", "R33", f"Cette demande ne se renouvelle pas pour {year}", f"Choisir {years}.",
+        "school_year",
+    )  # fmt: skip
+
+
+def late_declaration(end: YearEnd) -> Reason:
+    return Reason(
+        "late_declaration", "R21", f"L'année scolaire {end.school_year} finit le {_day(end)} : la clé servira peu",
+        "Déclarer plutôt pour l'année suivante dès que sa campagne est ouverte.",
     )  # fmt: skip

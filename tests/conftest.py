@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.databases import BACKENDS, fresh_database, fresh_url
-from workflow.database import Database
+from workflow.database.connection import Database
 
 
 @pytest.fixture(params=BACKENDS)

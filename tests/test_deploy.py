@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from notifications.vocabulary import LINK_PATH
-from portal.cli.exits import ExitCode
+from portal.cli.errors import ExitCode
 from portal.cli.main import TREE
 
 UNIT = Path(__file__).parents[1] / "deploy" / "oda.service"

@@ -3,13 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
 from pydantic import Field
+from starlette.exceptions import HTTPException
 
-from portal.api.kinds import Told
+from portal.api.field_types import Told
 from states.refusals import Reason
+from states.vocabulary import Trigger
+from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
+from workflow.engine.engine import LostRace
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+
 _URN: Final = "urn:oda:refus:"
 
 
@@ -97,4 +105,151 @@ _MEANINGS: Final = {
     500: "Une erreur imprévue ; rien n'est dit de plus.",
     503: "La base est occupée : recommencer après ce que dit Retry-After.",
 }
+
+
 ALWAYS: Final = (401, 403, 422, 429, 500, 503)
+
+
+# What is wrong with the form of a request, in French, field by field; never what was sent.
+
+
+MOST: Final = 50
+
+
+_LONGEST_PART: Final = 60
+
+
+_TRIGGERS: Final = frozenset(trigger.value for trigger in Trigger)
+
+
+_PLACES: Final = ("body", "query", "path", "header")
+
+
+_WORDS: Final = {
+    "missing": ("Ce champ manque", "L'ajouter."),
+    "extra_forbidden": ("Ce champ n'est pas connu", "Le retirer, ou vérifier son nom."),
+    "string_type": ("Il faut un texte", "L'écrire entre guillemets."),
+    "string_unicode": ("Ce texte contient la moitié d'un caractère (U+D800 à U+DFFF)", "La retirer."),
+    "oda_text": ("Ce texte contient un caractère que rien ne peut garder (U+0000)", "Le retirer."),
+    "string_too_long": ("Ce texte est trop long", "Le raccourcir : {max_length} caractères au plus."),
+    "string_too_short": ("Ce texte est trop court", "Au moins {min_length}."),
+    "string_pattern_mismatch": ("Cette valeur n'a pas la forme attendue", "Forme attendue : {pattern}"),
+    "bool_type": ("Il faut true ou false", "L'écrire sans guillemets."),
+    "bool_parsing": ("Il faut true ou false", "Corriger cette valeur."),
+    "int_type": ("Il faut un nombre entier", "L'écrire sans guillemets ni décimales."),
+    "int_parsing": ("Il faut un nombre entier", "Corriger cette valeur."),
+    "int_parsing_size": ("Ce nombre est trop grand", "Corriger cette valeur."),
+    "greater_than_equal": ("Ce nombre est trop petit", "Au moins {ge}."),
+    "less_than_equal": ("Ce nombre est trop grand", "Au plus {le}."),
+    "enum": ("Cette valeur n'est pas de la liste", "Valeurs possibles : {expected}."),
+    "literal_error": ("Cette valeur n'est pas celle attendue", "Valeur attendue : {expected}."),
+    "too_long": ("Cette liste est trop longue", "Au plus {max_length} éléments."),
+    "too_short": ("Cette liste est trop courte", "Au moins {min_length}."),
+    "list_type": ("Il faut une liste", "L'écrire entre crochets."),
+    "union_tag_invalid": ("Cette action n'existe pas", "Valeurs possibles : {expected_tags}."),
+    "union_tag_not_found": ("Il manque « trigger »", "Dire de quelle action il s'agit."),
+}
+
+
+_OTHER: Final = ("Cette valeur n'est pas celle attendue", "Corriger cette valeur.")
+
+
+_OBJECT: Final = ("Il faut un objet JSON", "L'écrire entre accolades.")
+
+
+def invalid(errors: Iterable[Mapping[str, Any]]) -> Problem:
+    """The problem that pydantic's errors make, at most ``MOST`` of them."""
+    reasons = [_reason(error) for _, error in zip(range(MOST), errors, strict=False)]
+    return problem_of(reasons, 422)
+
+
+def _reason(error: Mapping[str, Any]) -> ReasonOut:
+    kind = str(error["type"])
+    message, remedy = _words(kind, str(error.get("msg", "")))
+    told = {name: str(value).replace(" or ", " ou ") for name, value in (error.get("ctx") or {}).items()}
+    return of_form(f"form_{kind.removeprefix('oda_')}", message, remedy.format_map(_Told(told)), _path(error["loc"]))
+
+
+class _Told(dict[str, str]):
+    """What the error says of its bounds; nothing for what it does not say."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def _words(kind: str, message: str) -> tuple[str, str]:
+    if kind.startswith("oda_") and kind not in _WORDS:
+        return "Cette valeur n'a pas la forme attendue", f"{message}."
+    if kind in ("model_attributes_type", "model_type", "dict_type"):
+        return _OBJECT
+    return _WORDS.get(kind, _OTHER)
+
+
+def _path(loc: Iterable[Any]) -> str | None:
+    """``commands.0.uai``: without the place, nor the tag that tells two bodies apart, nor a long name that was sent."""
+    parts = list(loc)
+    if parts and parts[0] in _PLACES:
+        parts = parts[1:]
+    kept = [
+        str(part)[:_LONGEST_PART]
+        for before, part in zip([None, *parts], parts, strict=False)
+        if not (isinstance(before, int) and part in _TRIGGERS)
+    ]
+    return ".".join(kept) or None
+
+
+# Everything that is raised, as a problem; pages answer with pages, this interface never does.
+
+
+SOON: Final = {"Retry-After": "5"}
+
+
+_HTTP: Final = {
+    400: of_form("malformed", "Le corps ne peut pas être lu", "Envoyer un objet JSON, en UTF-8."),
+    404: of_form("not_found", "Rien ne porte cette adresse", "Vérifier l'adresse : /api/v1/openapi.json les donne."),
+    405: of_form("method_not_allowed", "Cette adresse n'accepte pas cette méthode", "Voir l'en-tête Allow."),
+    413: of_form("too_large", "Le corps dépasse 1 Mo", "Envoyer moins de commandes à la fois."),
+    415: of_form("not_json", "Le corps n'est pas en application/json", "Envoyer Content-Type: application/json."),
+}
+
+
+_OTHER_ERRORS: Final = of_form("refused", "Cette requête ne peut pas être servie", "La vérifier.")
+
+
+_BUSY: Final = of_form(
+    "busy", "La base est occupée ou ne répond pas", "Recommencer dans un instant, avec la même Idempotency-Key."
+)
+
+
+class Refusal(Exception):
+    """A refusal that a route or a door gives; ``headers`` go with it."""
+
+    def __init__(
+        self, reasons: tuple[AnyReason, ...], status: int | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        self.problem, self.headers = problem_of(reasons, status), headers
+
+
+def install(app: FastAPI) -> None:
+    """Tell the interface what to answer when something is raised."""
+
+    def refusal(_: Request, error: Refusal) -> Response:
+        return answer(error.problem, error.headers)
+
+    def http(_: Request, error: HTTPException) -> Response:
+        reason = _HTTP.get(error.status_code, _OTHER_ERRORS)
+        return answer(problem_of([reason], error.status_code), error.headers)
+
+    def form(_: Request, error: RequestValidationError) -> Response:
+        errors = error.errors()
+        unread = any(one["type"] == "json_invalid" for one in errors)
+        return answer(problem_of([_HTTP[400]], 400) if unread else invalid(errors))
+
+    def busy(_: Request, __: Exception) -> Response:
+        return answer(problem_of([_BUSY], 503), SOON)
+
+    app.add_exception_handler(Refusal, refusal)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, form)  # type: ignore[arg-type]
+    for one in (DatabaseBusy, DatabaseUnreachable, LostRace):
+        app.add_exception_handler(one, busy)

@@ -2,29 +2,52 @@
 
 from datetime import datetime
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from portal.api.callers import Caller, Reading, Rooms
-from portal.api.errors import Refusal
-from portal.api.kinds import REFERENCE, Asked, Day, Instant, Reference, Text, Told, Year
-from portal.api.pages import Limit, next_page
-from portal.api.parts import StepOut
-from portal.api.problems import declared
-from portal.api.shapes import EventOut, Line, RequestOut
-from portal.api.shaping import event_out, request_out
-from portal.web.installed import Installed
-from states.checks import oldest_day
+from portal.api.auth import Caller, Reading, Rooms
+from portal.api.field_types import REFERENCE, Asked, Day, Instant, Reference, Text, Told, Year
+from portal.api.problems import Refusal, declared
+from portal.api.schemas import EventOut, Line, RequestOut, StepOut, event_out, request_out
+from portal.web.context import Installed
 from states.policy import Policy
+from states.rules.verification import oldest_day
 from states.vocabulary import State, Trigger
-from workflow.reading.filters import Checks, Filters
-from workflow.reading.listing import list_requests
-from workflow.reading.scope import nothing_to_see
-from workflow.reading.showing import show_request
-from workflow.reading.view import RequestView
+from workflow.requests.detail import RequestView, show_request
+from workflow.requests.filters import Checks, Filters, nothing_to_see
+from workflow.requests.lists import list_requests
+
+# Cursors: a page of a listing leads to the next one by its address.
+
+
+PREFIX: Final = "/api/v1"
+
+
+Limit = Annotated[int, Field(ge=1, le=200, description="Combien au plus.")]
+
+
+def next_page(path: str, wanted: BaseModel, after: object) -> str | None:
+    """The address of the page that follows, with the same filters; None at the end."""
+    if after is None:
+        return None
+    asked = wanted.model_dump(mode="json", exclude_defaults=True) | {"after": after}
+    pairs = [(name, _text(one)) for name, value in asked.items() for one in _each(value)]
+    return f"{PREFIX}/{path}?{urlencode(pairs)}"
+
+
+def _each(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: object) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
 
 router = APIRouter(tags=["demandes"])
+
+
 Ref = Annotated[str, Path(description="La référence de la demande.", pattern=REFERENCE, examples=["ODA-2027-00001"])]
 
 

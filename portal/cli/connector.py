@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.cells import printable
+from portal.cli.click_french import FrenchGroup
 from portal.cli.context import App, pass_app
-from portal.cli.exits import CliFailure, ExitCode
-from portal.cli.french import FrenchGroup
-from portal.cli.output import emit, json_option
-from portal.cli.values import LabelledChoice
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.output import emit, json_option, printable
+from portal.cli.parameters import LabelledChoice
 from states.vocabulary import CallStage, Role
 
 if TYPE_CHECKING:
-    from workflow.connector.reading import CallView
+    from workflow.removals.connector.queue import CallView
+
 
 COLUMNS = {
     "reference": "Demande", "stage": "Appel", "attempts": "Essais", "next_at": "Prochain", "answer": "Réponse",
@@ -32,8 +32,8 @@ def connector() -> None:
 )
 @pass_app
 def check(app: App) -> None:
-    from portal.cli.opening import opened
-    from workflow.connector.trial import TrialFailed, trial
+    from portal.cli.context import opened
+    from workflow.removals.connector.service import TrialFailed, trial
 
     with opened(app) as (house, actor):
         if actor.role is not Role.OPERATOR:
@@ -57,9 +57,9 @@ def check(app: App) -> None:
 @json_option
 @pass_app
 def calls(app: App, stage: CallStage | None, limit: int, as_json: bool) -> None:
-    from portal.cli.opening import opened
-    from workflow.connector.reading import list_calls
-    from workflow.people import NotAllowed
+    from portal.cli.context import opened
+    from workflow.auth.actors import NotAllowed
+    from workflow.removals.connector.queue import list_calls
 
     with opened(app) as (house, actor), house.database.read() as connection:
         if actor.role not in (Role.OPERATOR, Role.READER):
@@ -77,9 +77,9 @@ def calls(app: App, stage: CallStage | None, limit: int, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Tous ceux qui sont à reprendre.")
 @pass_app
 def again(app: App, references: tuple[str, ...], every: bool) -> None:
-    from portal.cli.opening import opened
+    from portal.cli.context import opened
     from states.french import plural
-    from workflow.connector.again import ask_again
+    from workflow.removals.connector.service import ask_again
 
     if every == bool(references):
         raise click.UsageError("Donner des demandes, ou bien --all.")

@@ -1,18 +1,30 @@
 """What every command is given: the settings' file, and who acts."""
 
+import getpass
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from states.vocabulary import Role
+from portal.cli.errors import writing
+from states.vocabulary import Channel, Role
 
 if TYPE_CHECKING:
-    from workflow.settings import Settings
+    from states.model import Actor
+    from states.school_calendar import SchoolYear
+    from workflow.app import House
+    from workflow.auth.actors import People
+    from workflow.database.connection import Database
+    from workflow.settings.model import Settings
+
 
 FORMS = "operator:ADRESSE, chef:UAI[,UAI], adjoint:UAI[,UAI] ou lecteur:ADRESSE"
+
+
 _ROLES = {
     "operator": Role.OPERATOR,
     "chef": Role.CHEF,
@@ -35,7 +47,7 @@ def parse_who(text: str) -> Who:
 
     Whether such a person exists is not judged here. Raises ValueError, in French, on anything else.
     """
-    from states.words import clean, has_uai_form, mail_problem, normalise_uai
+    from states.validation import clean, has_uai_form, mail_problem, normalise_uai
 
     name, _, rest = text.partition(":")
     role = _ROLES.get(name.strip().casefold())
@@ -82,7 +94,7 @@ class App:
     def settings(self) -> "Settings":
         """The académie's settings, read at the first call. Raises ``workflow.settings.SettingsError``."""
         if self._settings is None:
-            from workflow.settings import find_settings, load_settings
+            from workflow.settings.loader import find_settings, load_settings
 
             named = None if self.config is None else str(self.config)
             self._settings = load_settings(find_settings(named, os.environ))
@@ -90,3 +102,98 @@ class App:
 
 
 pass_app = click.make_pass_decorator(App)
+
+
+# The house opened for one command, and who entered: everything heavy is imported here, when it is called.
+
+
+@contextmanager
+def opened(app: App, name: str = "") -> "Iterator[tuple[House, Actor]]":
+    """The installation of the settings and the person who acts: ``--as``, else the system account's operator (R2).
+
+    ``name`` is what a chef or a deputy gives of himself (R37). Every connection is given back at the end. What can go
+    wrong is said by ``portal.cli.failures``: SettingsError, SecretError, SharedFile, SchemaBehind, SchemaAhead,
+    NotInstalled, OtherInstallation, DatabaseBusy, DatabaseUnreachable, NotAllowed.
+    """
+    from workflow.app import bootstrap, open_database
+
+    with ExitStack() as closing:
+        settings = app.settings()
+        database = open_database(settings, os.environ)
+        closing.callback(database.dispose)  # also when the installation is not fit to enter
+        house = bootstrap(settings, os.environ, database=database)
+        closing.callback(house.close)
+        yield house, actor_of(house.people, app.who, name)
+
+
+def actor_of(people: "People", who: Who | None, name: str = "") -> "Actor":
+    """Who enters by the command line. Raises ``workflow.auth.actors.NotAllowed``."""
+    if who is None:
+        return people.of_account(_account(), Channel.CLI)
+    if who.role is Role.OPERATOR:
+        return people.operator(who.value[0], Channel.CLI)
+    if who.role is Role.READER:
+        return people.reader(who.value[0], Channel.CLI)
+    return people.chef(who.value, Channel.CLI, name=name, role=who.role)
+
+
+def own_address(app: App) -> str:
+    """The address of the operator or reader who acts; the account has one once ``opened`` has let it in."""
+    if app.who is not None:
+        return app.who.value[0]
+    return app.settings().people.operator_of(_account()) or ""
+
+
+def _account() -> str:
+    """The system account, by its number when the system gives it no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+# The house opened without anybody in it: for the schedule, the worker, and what only looks.
+
+
+@contextmanager
+def house_of(app: App) -> "Iterator[House]":
+    """The installation of the settings; its connections are given back at the end.
+
+    A cron's account needs not be an operator: what acts is the schedule. Raises what ``opening.opened`` raises.
+    """
+    from workflow.app import bootstrap
+
+    house = bootstrap(app.settings(), os.environ)
+    try:
+        yield house
+    finally:
+        house.close()
+
+
+@contextmanager
+def database_of(settings: "Settings") -> "Iterator[Database]":
+    """The database alone, at whatever version it is. Raises SharedFile, SecretRefused."""
+    from workflow.app import open_database
+
+    database = open_database(settings, os.environ, must_exist=False)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+def make_private(path: Path) -> None:
+    """A file that this account alone reads, empty when it was not there: the database will hold personal data.
+
+    Raises CliFailure when it cannot be made.
+    """
+    with writing(path, "vérifier le réglage database.url et les droits de ce compte sur le dossier"):
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT, 0o600))
+
+
+def running_year(settings: "Settings") -> "SchoolYear":
+    """The school year that runs today by the machine's clock: the earliest that has not ended."""
+    from notifications.ports import SystemClock
+
+    return settings.calendar().open_years(SystemClock().now())[0]

@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.cells import printable
-from portal.cli.context import App, pass_app
-from portal.cli.exits import CliFailure, ExitCode
-from portal.cli.french import FrenchGroup
-from portal.cli.unattended import database_of, make_private
+from portal.cli.click_french import FrenchGroup
+from portal.cli.context import App, database_of, make_private, pass_app
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.output import printable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from workflow.database import Database
+    from workflow.database.connection import Database
 
 
 @click.group("database", cls=FrenchGroup, help="La base de données : mise à niveau, version.")
@@ -30,10 +29,10 @@ def database() -> None:
 @pass_app
 def upgrade(app: App) -> None:
     from notifications.ports import SystemClock
-    from workflow import installation
-    from workflow.house import install
-    from workflow.journal import Notary
-    from workflow.settings import Secrets
+    from workflow.app import install
+    from workflow.journal import installation
+    from workflow.journal.chain import Notary
+    from workflow.settings.secrets import Secrets
 
     settings = app.settings()
     notary = Notary(Secrets(settings.secrets_directory, os.environ).read("journal-key").get_secret_value().encode())
@@ -59,7 +58,7 @@ def _versions(before: str | None, after: str) -> list[str]:
 @database.command("status", help="Dit la version de la base et ce qu'il y a à faire ; sort en 0 si elle est à jour.")
 @pass_app
 def status(app: App) -> None:
-    from workflow import schema
+    from workflow.database import schema
 
     settings = app.settings()
     file = settings.database.sqlite_file(settings.folder)
@@ -88,14 +87,14 @@ def _not_current(message: str, remedy: str) -> CliFailure:
 
 
 def _is_founded(connection: "Connection") -> bool:
-    from workflow.installation import INSTALLED
+    from workflow.database.tables import INSTALLED
 
     return connection.execute(INSTALLED.select()).first() is not None
 
 
 def _held(opened: "Database") -> str:
     """What the database holds, in French; empty for a database without a version."""
-    from workflow import schema
+    from workflow.database import schema
 
     with opened.read() as connection:
         return _count(connection) if schema.version(connection) else ""
@@ -105,8 +104,8 @@ def _count(connection: "Connection") -> str:
     from sqlalchemy import func, select
 
     from states.french import plural
-    from workflow.rows import REQUEST
-    from workflow.verify import count_events
+    from workflow.database.tables import REQUEST
+    from workflow.journal.verification import count_events
 
     requests = connection.execute(select(func.count()).select_from(REQUEST)).scalar_one()
     return f"{plural(count_events(connection), 'événement')} et {plural(requests, 'demande')}"

@@ -2,7 +2,7 @@
 
 import click
 
-from portal.cli.french import FrenchCommand
+from portal.cli.click_french import FrenchCommand
 
 
 @click.command(
@@ -16,6 +16,6 @@ from portal.cli.french import FrenchCommand
     help="svg ou mermaid.",
 )  # fmt: skip
 def diagram(form: str) -> None:
-    from portal import diagram as drawn
+    from portal import diagrams as drawn
 
     click.echo((drawn.svg() if form == "svg" else drawn.mermaid()).encode(), nl=False)

@@ -1,19 +1,123 @@
 """``oda init``, ``check-config``, ``config-schema``: an installation made, its settings checked."""
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.cells import printable
-from portal.cli.context import App, pass_app
-from portal.cli.exits import CliFailure, ExitCode, say
-from portal.cli.french import FilePath, FrenchCommand
+from portal.cli.click_french import FilePath, FrenchCommand
+from portal.cli.context import App, database_of, make_private, pass_app
+from portal.cli.errors import CliFailure, ExitCode, writing
+from portal.cli.output import printable, say
+from workflow.app import install
+from workflow.database import schema
+from workflow.database.tables import INSTALLED
+from workflow.journal.chain import Notary
+from workflow.settings.loader import DEFAULT_NAME, load_settings
+from workflow.settings.model import Settings
+from workflow.settings.schema import SCHEMA_NAME, schema_text, starter_text
+from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY, Secrets, generate
 
 if TYPE_CHECKING:
-    from notifications.wordings import Wordings
-    from workflow.settings import Settings
+    from notifications.rendering.environment import Wordings
+
+
+# What ``oda init`` makes, piece by piece; a piece that is there is never touched.
+
+
+_ELSEWHERE = "y faire de la place, ou choisir un dossier où ce compte écrit"
+
+
+LOST_KEY = (
+    "Cette base existe déjà, et sa clé du journal manque : une clé nouvelle ne serait pas la sienne.",
+    "Que faire : remettre le fichier {path} d'origine, depuis la sauvegarde des secrets.",
+)
+
+
+LOST_SEAL = (
+    "la clé des codes manquait, une nouvelle a été faite : les codes qui attendaient sous l'ancienne sont à réémettre,"
+    " sauf à remettre l'ancien fichier {path}"
+)
+
+
+class Founding:
+    """The installation of one folder, completed. ``warnings`` are French sentences, after ``complete``."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.config = folder / DEFAULT_NAME
+        self.warnings: list[str] = []
+        self._environ = environ
+
+    def complete(self) -> list[str]:
+        """Make what is missing; returns what was made, in French, nothing when all was there.
+
+        Raises CliFailure when the folder cannot be written or the journal's key of a database is lost, SettingsError,
+        and what opening a database raises.
+        """
+        return list(self._pieces())
+
+    def _pieces(self) -> Iterator[str]:
+        with writing(self.folder, _ELSEWHERE):
+            self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            if _written(self.config, starter_text()):
+                yield f"{self.config} : les réglages, commentés"
+            if _written(self.folder / SCHEMA_NAME, schema_text()):
+                yield f"{self.folder / SCHEMA_NAME} : leur schéma, pour un éditeur de texte"
+        settings = load_settings(self.config)
+        file = settings.database.sqlite_file(settings.folder)
+        is_founded = (file is None or file.exists()) and self._is_founded(settings)
+        yield from self._keys(settings, is_founded=is_founded)
+        if not is_founded:
+            if file:
+                make_private(file)
+            yield self._found(settings)
+
+    def _is_founded(self, settings: Settings) -> bool:
+        """Whether the database is an installation. Raises SchemaBehind or SchemaAhead for one of another version."""
+        with database_of(settings) as database, database.read() as connection:
+            if schema.version(connection) is None:
+                return False
+            schema.require_current(connection)
+            return connection.execute(INSTALLED.select()).first() is not None
+
+    def _keys(self, settings: Settings, *, is_founded: bool) -> Iterator[str]:
+        directory = settings.secrets_directory
+        secrets = Secrets(directory, self._environ)
+        missing = [name for name in (JOURNAL_KEY, SEAL_KEY) if secrets.find(name) is None]
+        if is_founded and JOURNAL_KEY in missing:
+            remedy = LOST_KEY[1].format(path=directory / JOURNAL_KEY)
+            raise CliFailure(LOST_KEY[0], ExitCode.SETTINGS, [remedy])
+        if is_founded and SEAL_KEY in missing:
+            self.warnings.append(LOST_SEAL.format(path=directory / SEAL_KEY))
+        if missing:
+            with writing(directory, _ELSEWHERE):
+                made = generate(directory)
+            for path in made:
+                yield f"{path} : une clé, à sauvegarder à part de la base"
+
+    def _found(self, settings: Settings) -> str:
+        from notifications.ports import SystemClock
+
+        key = Secrets(settings.secrets_directory, self._environ).read(JOURNAL_KEY).get_secret_value()
+        with database_of(settings) as database:
+            _, version = install(database, Notary(key.encode()), SystemClock())
+        return f"{settings.database_url} : la base de données, version {version}"
+
+
+def _written(path: Path, content: str) -> bool:
+    """Write a file that is not there, or that a full disk or a power cut left empty; whether it was made."""
+    if path.exists() and path.stat().st_size:
+        return False
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            file.write(content)
+    except OSError:
+        path.unlink(missing_ok=True)  # half of it would be taken for the whole at the next start
+        raise
+    return True
 
 
 @click.command(
@@ -24,7 +128,6 @@ if TYPE_CHECKING:
 )
 @click.argument("folder", metavar="DOSSIER", type=FilePath(file_okay=False, path_type=Path), help="Le dossier.")
 def init(folder: Path) -> None:
-    from portal.cli.founding import Founding
 
     founding = Founding(folder.expanduser().absolute(), os.environ)
     made = founding.complete()
@@ -64,8 +167,8 @@ def init(folder: Path) -> None:
 @pass_app
 def check_config(app: App, file: Path | None) -> None:
     from notifications.ports import SystemClock
-    from workflow.house import wordings_of
-    from workflow.settings import check_settings
+    from workflow.app import wordings_of
+    from workflow.settings.warnings import check_settings
 
     settings = App(file).settings() if file else app.settings()
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
@@ -81,7 +184,7 @@ def check_config(app: App, file: Path | None) -> None:
 
 def _secret_warnings(settings: "Settings") -> list[str]:
     """What the keys that every installation needs suffer from; the settings alone may well be right without them."""
-    from workflow.settings import SecretError, Secrets
+    from workflow.settings.secrets import SecretError, Secrets
 
     found = []
     for name in ("seal-key", "journal-key"):
@@ -90,7 +193,7 @@ def _secret_warnings(settings: "Settings") -> list[str]:
         except SecretError as error:
             found.append(str(error))
     if settings.removals.connector.url is not None:
-        from workflow.connector.signing import secret_of
+        from workflow.removals.connector.client import secret_of
 
         try:
             secret_of(Secrets(settings.secrets_directory, os.environ))
@@ -100,8 +203,8 @@ def _secret_warnings(settings: "Settings") -> list[str]:
 
 
 def _summary(settings: "Settings") -> list[tuple[str, str]]:
-    from portal.cli.unattended import running_year
-    from portal.ends import end_in_words
+    from portal.cli.context import running_year
+    from portal.texts import end_in_words
 
     calendar, year = settings.calendar(), running_year(settings)
     ends = [calendar.end_of(one) for one in (year, year.next)]
@@ -123,12 +226,12 @@ def _templates(wordings: "Wordings") -> list[tuple[str, str]]:
 
 def _pages(settings: "Settings") -> list[tuple[str, str]]:
     """Which texts of the public pages it replaces. Raises TemplatesRefused for a wrong one (R68)."""
-    from notifications.wordings_folder import PAGES, TemplatesRefused
+    from notifications.rendering.environment import PAGES, TemplatesRefused
 
     folder = settings.templates_folder
     if folder is None or not (folder / PAGES).is_dir():
         return []
-    from portal.web.pieces import read_pieces  # with the whole web, paid by who replaces a page
+    from portal.web.public_texts import read_pieces  # with the whole web, paid by who replaces a page
     from portal.web.rendering import page_problems
 
     if problems := page_problems(settings):

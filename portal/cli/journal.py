@@ -2,10 +2,10 @@
 
 import click
 
-from portal.cli.cells import printable
+from portal.cli.click_french import FrenchGroup
 from portal.cli.context import App, pass_app
-from portal.cli.exits import CliFailure, ExitCode
-from portal.cli.french import FrenchGroup
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.output import printable
 
 
 @click.group("journal", cls=FrenchGroup, help="Le journal : vérifier ses chaînes.")
@@ -23,10 +23,10 @@ def journal() -> None:
 def verify(app: App, as_json: bool) -> None:
     from dataclasses import asdict
 
+    from portal.cli.context import house_of
     from portal.cli.output import progress
-    from portal.cli.unattended import house_of
     from states.french import plural
-    from workflow.verify import BLIND_SPOTS, Verifier, count_events
+    from workflow.journal.verification import BLIND_SPOTS, Verifier, count_events
 
     with (
         house_of(app) as house,
@@ -37,7 +37,7 @@ def verify(app: App, as_json: bool) -> None:
         flaws = list(verifier.flaws())
     counted = f"{plural(verifier.events, 'événement')} en {plural(verifier.streams, 'chaîne')}"
     if as_json:
-        from portal.cli.request.told import echo_object
+        from portal.cli.request.execute import echo_object
 
         counts = {"events": verifier.events, "chains": verifier.streams}
         echo_object({**counts, "flaws": [asdict(flaw) for flaw in flaws], "blind_spots": list(BLIND_SPOTS)})

@@ -1,36 +1,188 @@
 """``oda mail``: the mails that leave, those that did not arrive, and what a person decides of them (R58)."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from notifications.messages.mail import Mail
+from notifications.outbox.admin import Page, UnknownMail, find, listing
+from notifications.outbox.circuit_breaker import Pause
+from notifications.rendering.renderer import Rendered
 from notifications.vocabulary import Kind, Stage
-from portal.cli.cells import printable
+from portal.cli.click_french import FrenchGroup, LabelledChoice, Uai
 from portal.cli.context import App, pass_app
-from portal.cli.exits import CliFailure, ExitCode, failure_for, refused, say
-from portal.cli.french import FrenchGroup, LabelledChoice, Uai
+from portal.cli.errors import CliFailure, ExitCode, refused
+from portal.cli.failures import failure_for
 from portal.cli.mail_check import check
-from portal.cli.mail_templates import preview, templates
-from portal.cli.output import emit, json_of_one, json_option
-from portal.cli.request.options import WITHOUT_NAMES, Reference
+from portal.cli.output import Paper, emit, json_of_one, json_option, printable, say
+from portal.cli.request.execute import WITHOUT_NAMES, Reference
+from portal.cli.templates import preview, templates
+from states import french
 
 if TYPE_CHECKING:
-    from states.actors import Actor
+    from sqlalchemy import Connection
+
+    from states.model import Actor
+    from workflow.mail.admin import NotRetried, Retried
+    from workflow.settings.model import Settings
+
+
+# Mails as they are listed and shown; the code is masked wherever a body stands (R60).
+
+
+_FIELDS = (
+    "id", "kind", "audience", "uai", "reference", "recipient", "stage", "fault", "attempts", "created_at",
+    "not_after", "next_attempt_at", "sent_at", "doubted_at", "message_id", "dated_at", "subject", "last_reply",
+    "replaces_id",
+)  # fmt: skip
+
+
+_BRIEF = 60
+"""Characters of a server's reply that a table shows; JSON and ``oda mail show`` give it whole."""
+
+
+_ALIVE = tuple(stage for stage in Stage if stage is not Stage.DEAD)
+
+
+def worst_first(connection: "Connection", *, after: int | None, limit: int) -> Page:
+    """The dead ones, then the rest, each the newest first; the last mail seen tells in which of the two we are."""
+    dead = Page((), None)
+    if after is None or _is_dead(connection, after):
+        dead = listing(connection, stages=(Stage.DEAD,), after=after, limit=limit)
+        after = None
+    left = limit - len(dead.mails)
+    if dead.after or not left:
+        return Page(dead.mails, dead.mails[-1].id)
+    rest = listing(connection, stages=_ALIVE, after=after, limit=left)
+    return Page(dead.mails + rest.mails, rest.after)
+
+
+def _is_dead(connection: "Connection", mail_id: int) -> bool:
+    try:
+        return find(connection, mail_id).stage is Stage.DEAD
+    except UnknownMail:
+        return False
+
+
+def row(mail: Mail) -> dict[str, Any]:
+    """Every field for a program, and the columns of the table."""
+    fault = f" : {mail.fault.label}" if mail.fault else ""
+    return {name: getattr(mail, name) for name in _FIELDS} | {
+        "title": mail.title,
+        "status": f"{mail.stage.label}{fault}",
+    }
+
+
+def brief(mail: Mail) -> dict[str, Any]:
+    """A line of the table: the server's words cut to fit."""
+    reply = mail.last_reply or ""
+    return row(mail) | {"words": reply if len(reply) <= _BRIEF else f"{reply[: _BRIEF - 1].rstrip()}…"}
+
+
+def shape(mail: Mail, words: Rendered | None) -> dict[str, Any]:
+    """A mail for a program; ``is_written`` False when its words may still change (R56)."""
+    told = {"subject": words.subject if words else None, "body": words.body if words else None}
+    return row(mail) | told | {"is_written": mail.body is not None}
+
+
+def write(mail: Mail, words: Rendered | None, settings: "Settings") -> None:
+    """The mail as a page of text."""
+    paper, zone = Paper(), settings.zoneinfo
+    paper.title(f"Courriel n° {mail.id} — {mail.title}")
+    paper.fact("Étape", f"{mail.stage.label}{f' ({mail.fault.label})' if mail.fault else ''}")
+    paper.fact("Demande", mail.reference or "")
+    paper.fact("Établissement", mail.uai or "")
+    for label, at in (("Inscrit le", mail.created_at), ("Envoyé le", mail.sent_at), ("Envoi incertain le",
+                      mail.doubted_at), ("Prochain essai le", mail.next_attempt_at)):  # fmt: skip
+        paper.fact(label, french.instant(at, zone) if at else "")
+    paper.fact("Essais", str(mail.attempts))
+    paper.fact("Réponse du serveur", mail.last_reply or "")
+    paper.fact("Remplace", f"le courriel n° {mail.replaces_id}" if mail.replaces_id else "")
+    paper.section("Message" if mail.body is not None else "Message, tel qu'il partirait maintenant")
+    paper.fact("De", settings.mail.sender)
+    paper.fact("À", mail.recipient or "(aucune boîte)")
+    paper.fact("Message-ID", mail.message_id or "")
+    paper.fact("Date", french.instant(mail.dated_at, zone) if mail.dated_at else "")
+    if words is None:
+        paper.line("Le texte ne peut pas être composé.")
+        return
+    paper.fact("Objet", words.subject)
+    click.echo()
+    for line in words.body.split("\n"):
+        click.echo(f"  {printable(line)}".rstrip())
+
+
+# What ``oda mail list`` says first when the relay takes no mail (R70).
+
+
+def pause_lines(pause: Pause, now: datetime, timezone: tzinfo) -> Iterator[str]:
+    """Since when, why, when it is tried again, and what to do."""
+    reply = f" (« {pause.reply} »)" if pause.reply else ""
+    since = french.instant(pause.since, timezone)
+    yield f"Le relais ne prend plus les courriels depuis le {since} : {pause.fault.label}{reply}."
+    # Past its hour, a pause waits for the next mail, or for whoever sends them to be started again.
+    again = f"le {french.instant(pause.until, timezone)}" if now < pause.until else "au prochain envoi"
+    yield f"Prochain essai {again}."
+    yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
+
+
+# What ``oda mail retry`` tells: a line for each mail, and what came of all.
+
+
+def sentence(number: int, leaving: int) -> str:
+    """A mail that is sent again, under its number or another."""
+    new = "" if leaving == number else f", remplacé par le n° {leaving} pour la boîte d'aujourd'hui"
+    return f"Courriel n° {number} : à envoyer{new}."
+
+
+def tell(uai: str, results: "Sequence[Retried | NotRetried]") -> None:
+    """Raises CliFailure when any was refused, as every action on several things does."""
+    if not results:
+        click.echo(f"Aucun courriel de {uai} n'attend une autre adresse : rien à renvoyer.")
+        return
+    for result in results:
+        click.echo(printable(_line(result)))
+    refused = sum(_is_refused(result) for result in results)
+    done = len(results) - refused
+    again = f"{french.plural(done, 'courriel')} à envoyer" if done else "rien à envoyer"
+    if refused:
+        which = f"{french.plural(refused, 'courriel refusé', 'courriels refusés')} sur {len(results)}"
+        raise CliFailure(f"{uai} : {which}, rien n'y a changé ; {again}.", ExitCode.REFUSED)
+    click.echo(f"{uai} : {again}.")
+
+
+def _line(result: "Retried | NotRetried") -> str:
+    from workflow.mail.admin import NotRetried
+
+    if isinstance(result, NotRetried):
+        return f"Courriel n° {result.mail} : refusé. {result.refusal} ({result.refusal.rule})"
+    return sentence(result.mail, result.leaves_as)
+
+
+def _is_refused(result: "Retried | NotRetried") -> bool:
+    from workflow.mail.admin import NotRetried
+
+    return isinstance(result, NotRetried)
+
 
 _COLUMNS = {
     "id": "N°", "title": "Courriel", "recipient": "À", "status": "Étape", "reference": "Demande",
     "created_at": "Inscrit le",
 }  # fmt: skip
+
+
 _EMPTY = "Aucun courriel ne correspond."
 
 
-@failure_for("notifications.errors.MailRefusal")
+@failure_for("notifications.outbox.admin.MailRefusal")
 def _refusal(error: Exception) -> CliFailure:
     details = [f"{error} ({getattr(error, 'rule', 'R58')})"]
     return CliFailure("Refusé, rien n'a changé.", ExitCode.REFUSED, details)
 
 
-@failure_for("workflow.mail_events.MailActionRefused")
+@failure_for("workflow.mail.admin.MailActionRefused")
 def _not_allowed(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))
 
@@ -41,7 +193,11 @@ def mail() -> None:
 
 
 mail.add_command(templates)
+
+
 mail.add_command(preview)
+
+
 mail.add_command(check)
 
 
@@ -58,11 +214,9 @@ def list_(
     app: App, /, stages: tuple[Stage, ...], kind: Kind | None, uai: str | None, reference: str | None, limit: int,
     after: int | None, as_json: bool,
 ) -> None:  # fmt: skip
-    from notifications import pauses
-    from notifications.outbox import listing
-    from portal.cli.mail_page import brief, row, worst_first
-    from portal.cli.mail_pause import pause_lines
-    from portal.cli.opening import opened
+    from notifications.outbox import circuit_breaker as pauses
+    from notifications.outbox.admin import listing
+    from portal.cli.context import opened
 
     filtered = bool(stages or kind or uai or reference)
     with opened(app) as (house, actor), house.database.read() as connection:
@@ -86,11 +240,10 @@ def list_(
 @json_of_one
 @pass_app
 def show(app: App, /, number: int, as_json: bool) -> None:
-    from notifications.outbox import find
-    from portal.cli.mail_page import shape, write
-    from portal.cli.opening import opened
-    from portal.cli.request.told import echo_object
-    from portal.mail_words import words_of
+    from notifications.outbox.admin import find
+    from portal.cli.context import opened
+    from portal.cli.request.execute import echo_object
+    from workflow.mail.queries import words_of
 
     with opened(app) as (house, actor), house.database.read() as connection:
         _rectorat_only(actor)
@@ -111,16 +264,15 @@ def show(app: App, /, number: int, as_json: bool) -> None:
 @click.option("--uai", type=Uai(), metavar="UAI", help="Tous ceux de cet établissement, au lieu d'un seul.")
 @pass_app
 def retry(app: App, /, number: int | None, uai: str | None) -> None:
-    from portal.cli import mail_retry
-    from portal.cli.opening import opened
+    from portal.cli.context import opened
 
     if (number is None) == (uai is None):
         raise click.UsageError("Donner le numéro d'un courriel, ou --uai UAI.")
     with opened(app) as (house, actor):
         if number is not None:
-            click.echo(mail_retry.sentence(number, house.mail_journal.retry(number, actor)))
+            click.echo(sentence(number, house.mail_journal.retry(number, actor)))
         elif uai is not None:
-            mail_retry.tell(uai, house.mail_journal.retry_all(uai, actor))
+            tell(uai, house.mail_journal.retry_all(uai, actor))
 
 
 @mail.command("discard", help="Écarte un courriel qui ne partira plus, en disant pourquoi (R58).")
@@ -128,7 +280,7 @@ def retry(app: App, /, number: int | None, uai: str | None) -> None:
 @click.option("--why", required=True, metavar="TEXTE", help=f"Pourquoi ({WITHOUT_NAMES}).")
 @pass_app
 def discard(app: App, /, number: int, why: str) -> None:
-    from portal.cli.opening import opened
+    from portal.cli.context import opened
 
     with opened(app) as (house, actor):
         lost = house.mail_journal.discard(number, actor, why)

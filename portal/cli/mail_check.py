@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.cells import printable
+from portal.cli.click_french import FrenchCommand
 from portal.cli.context import App, pass_app
-from portal.cli.exits import CliFailure, ExitCode, refused
-from portal.cli.french import FrenchCommand
+from portal.cli.errors import CliFailure, ExitCode, refused
+from portal.cli.output import printable
 
 if TYPE_CHECKING:
-    from notifications.probing import Finding, Probe, ProbeFailed
-    from states.actors import Actor
-    from workflow.house import House
+    from notifications.delivery.probe import Finding, Probe, ProbeFailed
+    from states.model import Actor
+    from workflow.app import House
+
 
 _WIDTH = 16
 
@@ -29,8 +30,8 @@ _WIDTH = 16
 def check(app: App, /, address: str | None, no_mail: bool) -> None:
     import asyncio
 
-    from portal.cli.opening import opened, own_address
-    from states.words import clean, mail_problem
+    from portal.cli.context import opened, own_address
+    from states.validation import clean, mail_problem
 
     if address is not None and no_mail:
         raise click.UsageError("Choisir entre --to et --no-mail.")
@@ -45,7 +46,7 @@ def check(app: App, /, address: str | None, no_mail: bool) -> None:
 
 async def _check(house: "House", asker: str, recipient: str | None) -> None:
     """Tell each step as it is done. Raises CliFailure at the first that fails."""
-    from notifications.probing import Probe, ProbeFailed
+    from notifications.delivery.probe import Probe, ProbeFailed
 
     probe = Probe(house.settings.mail, _password(house))
     try:
@@ -76,9 +77,9 @@ def _message(house: "House", probe: "Probe", asker: str, recipient: str) -> byte
     """The trial mail as it leaves. Raises CliFailure when the académie's words for it cannot be made."""
     import socket
 
-    from notifications.contexts import RelayCheck
-    from notifications.rendering import Unrenderable
-    from notifications.trial_mail import trial_mail
+    from notifications.delivery.probe import trial_mail
+    from notifications.messages.facts import RelayCheck
+    from notifications.rendering.renderer import Unrenderable
 
     relay = house.settings.mail.relay
     facts = RelayCheck(
@@ -92,7 +93,7 @@ def _message(house: "House", probe: "Probe", asker: str, recipient: str) -> byte
 
 def _lift(house: "House") -> None:
     """What waited for the relay waits no more: whoever sends, on whatever machine, sees it at once."""
-    from notifications import pauses
+    from notifications.outbox import circuit_breaker as pauses
 
     with house.database.write() as connection:
         was_paused = pauses.lift(connection)
@@ -103,7 +104,7 @@ def _lift(house: "House") -> None:
 def _password(house: "House") -> str | None:
     import os
 
-    from workflow.settings import Secrets
+    from workflow.settings.secrets import Secrets
 
     found = Secrets(house.settings.secrets_directory, os.environ).find("smtp-password")
     return found.get_secret_value() if found else None

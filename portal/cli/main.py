@@ -9,27 +9,26 @@ from typing import Any
 
 import click
 
+from portal.cli.click_french import FilePath, Lazy, LazyGroup
 from portal.cli.context import FORMS, App, Who, WhoType
-from portal.cli.exits import guarded
-from portal.cli.french import FilePath
-from portal.cli.lazy import Lazy, LazyGroup
-from portal.cli.pipes import open_closed
+from portal.cli.output import open_closed
+from portal.cli.runner import guarded
 
 TREE: dict[str, Lazy] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
     "check-config": ("portal.cli.install", "check_config", "Vérifie le fichier de réglages."),
     "config-schema": ("portal.cli.install", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
     "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
-    "import": ("portal.cli.imports", "import_group", "Importe l'annuaire des établissements."),
-    "establishment": ("portal.cli.establishment", "establishment", "Les établissements et leur boîte."),
+    "import": ("portal.cli.directory", "import_group", "Importe l'annuaire des établissements."),
+    "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),
     "request": ("portal.cli.request", "request", "Les demandes : les suivre et agir."),
-    "paper": ("portal.cli.paper", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
+    "paper": ("portal.cli.papers", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
     "removal": ("portal.cli.removal", "removal", "Les retraits sur le serveur ODA : lister, exporter, confirmer."),
     "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : prévoir, suivre, confirmer."),
-    "calendar": ("portal.cli.coming", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
+    "calendar": ("portal.cli.calendar", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
     "connector": ("portal.cli.connector", "connector", "Le connecteur : les retraits demandés au serveur ODA."),
     "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
-    "serve": ("portal.cli.serve", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),
+    "serve": ("portal.cli.service", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),
     "worker": ("portal.cli.service", "worker", "Tient l'échéancier et l'envoi des courriels."),
     "nodes": ("portal.cli.nodes", "nodes", "Les machines qui se partagent le travail, et leur horloge."),
     "mail": ("portal.cli.mail", "mail", "Les courriels : les suivre, renvoyer, changer leurs mots."),
@@ -38,7 +37,7 @@ TREE: dict[str, Lazy] = {
     "journal": ("portal.cli.journal", "journal", "Le journal : vérifier ses chaînes."),
     "diagram": ("portal.cli.diagram", "diagram", "Dessine les états d'une demande."),
     "demo": ("portal.cli.demo", "demo", "Ouvre le portail sur des établissements inventés."),
-    "walkthrough": ("portal.cli.walkthrough", "walkthrough", "Montre la vie d'une demande, sans rien installer."),
+    "walkthrough": ("portal.cli.demo", "walkthrough", "Montre la vie d'une demande, sans rien installer."),
 }
 
 

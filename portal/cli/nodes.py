@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portal.cli.click_french import FrenchCommand
 from portal.cli.context import App, pass_app
-from portal.cli.exits import say
-from portal.cli.french import FrenchCommand
-from portal.cli.output import Row, emit, json_option
+from portal.cli.output import Row, emit, json_option, say
 
 if TYPE_CHECKING:
-    from workflow.reading.nodes import Node
+    from workflow.schedule.nodes import Node
+
 
 COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state": "État", "refused_at": "Depuis"}
 
@@ -24,9 +24,9 @@ COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state":
 @json_option
 @pass_app
 def nodes(app: App, as_json: bool) -> None:
-    from portal.cli.unattended import house_of
-    from workflow.reading.nodes import NodeState
-    from workflow.reading.nodes import nodes as found_in
+    from portal.cli.context import house_of
+    from workflow.schedule.nodes import NodeState
+    from workflow.schedule.nodes import nodes as found_in
 
     with house_of(app) as house:
         with house.database.read() as connection:
@@ -47,7 +47,7 @@ def _row(node: "Node") -> Row:
 
 def _gap(node: "Node") -> str:
     """How far its clock is off, in words; less than a second is no gap."""
-    from workflow.machines import gap_words
+    from workflow.schedule.nodes import gap_words
 
     if node.skew is None:
         return "la sienne juge"

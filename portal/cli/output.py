@@ -1,22 +1,106 @@
 """What a command writes: a listing as a table or as JSON, and how far a long task is."""
 
+import json
+import os
+import re
+import select
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import tzinfo
+import textwrap
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date, datetime, tzinfo
 from time import monotonic
+from typing import TextIO
 
 import click
 
-from portal.cli import cells
+from portal.cli.errors import CliFailure, ExitCode
+from states.vocabulary import Labelled
+
+
+def say(lines: Iterable[str]) -> None:
+    """Write on the error output, made harmless to a terminal; where nothing can be written, the exit code speaks."""
+    try:
+        for line in "\n".join(lines).split("\n"):
+            click.echo(printable(line), err=True)
+    except BrokenPipeError:
+        raise
+    except OSError:  # a log on a full disk
+        mute(sys.stderr)
+
+
+# Values as a reader sees them in a terminal, and as JSON: nothing that could drive the terminal gets through.
+
+
+_SPACING = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, harmless to a terminal: line breaks become spaces, other control characters « � »."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _SPACING.sub(" ", text))
+
+
+def cell(value: object, timezone: tzinfo | None = None) -> str:
+    """A value in French on one line: labels, 14/09/2026, oui/non; nothing for None.
+
+    An instant is shown in ``timezone``, the académie's; without one it keeps its own and says which.
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "oui" if value else "non"
+        case Labelled():
+            return value.label
+        case datetime():
+            local = value.astimezone(timezone) if timezone else value
+            return local.strftime("%d/%m/%Y %H:%M" if timezone else "%d/%m/%Y %H:%M %Z").strip()
+        case date():
+            return value.strftime("%d/%m/%Y")
+        case list() | tuple():
+            return ", ".join(cell(item, timezone) for item in value)
+        case _:
+            return printable(str(value))
+
+
+def _plain_cells(value: object) -> str:
+    from states.school_calendar import SchoolYear
+
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, SchoolYear):
+        return str(value)
+    raise TypeError(f"{type(value).__qualname__} has no JSON form here")
+
+
+def rows_as_json(rows: Sequence[Mapping[str, object]]) -> str:
+    """``rows`` as one JSON array, readable as it is; dates in ISO 8601, control characters as ``\\uXXXX``.
+
+    Raises TypeError on a value that is no text, number, date, school year, list or mapping of these.
+    """
+    text = json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=2, default=_plain_cells)
+    # Only characters inside strings can match here, apart from the line feeds of the indentation.
+    return _UNSAFE.sub(lambda found: "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+
 
 PROGRESS_AFTER_S = 1.0
+
+
 _COLUMN_MIN = 12
+
 
 Row = Mapping[str, object]
 
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
 """The option that every listing has; the command receives ``as_json``."""
+
+
 json_of_one = click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
 """The same where one thing is shown."""
 
@@ -34,11 +118,11 @@ def emit(
     whatever the terminal, instants as they are; in a table instants are shown in ``timezone``.
     """
     if as_json:
-        click.echo(f"{cells.as_json(rows)}\n".encode(), nl=False)
+        click.echo(f"{rows_as_json(rows)}\n".encode(), nl=False)
     elif not rows:
         click.echo(empty)
     else:
-        texts = [[cells.cell(row.get(key), timezone) for key in columns] for row in rows]
+        texts = [[cell(row.get(key), timezone) for key in columns] for row in rows]
         _table(list(columns.values()), texts) if sys.stdout.isatty() else _plain(list(columns.values()), texts)
 
 
@@ -116,7 +200,154 @@ class _Bar:
 
         text = TextColumn("{task.description}", markup=False)
         shown = Progress(text, BarColumn(), MofNCompleteColumn(), console=Console(file=sys.stderr), transient=True)
-        task = shown.add_task(cells.printable(self.label), total=self.total)
+        task = shown.add_task(printable(self.label), total=self.total)
         shown.start()
         self.update = lambda done: shown.update(task, completed=done)
         self.close = shown.stop
+
+
+# A question that a person answers by yes or no: the terminal alone may answer it.
+
+
+_YES = ("o", "oui")
+
+
+def confirmed(question: str = "Confirmer ?", otherwise: str = "--confirmed") -> bool:
+    """Ask on the error output, « o » or « oui » being a yes and anything else a no.
+
+    Raises CliFailure where nobody can answer, naming the option ``otherwise`` to give then; EOFError when the person
+    leaves.
+    """
+    if not sys.stdin.isatty():
+        message = "Il faut confirmer, et personne ne peut répondre ici."
+        raise CliFailure(message, ExitCode.USAGE, [f"Que faire : relire, puis ajouter {otherwise}."])
+    click.echo(f"{printable(question)} [o/N] ", err=True, nl=False)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise EOFError
+    return answer.strip().casefold() in _YES
+
+
+# Reading a secret: from a pipe or a hidden prompt, never from an argument that `ps` and the shell's history show.
+
+
+def _piped() -> str:
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        # Its text would show bytes of the secret.
+        raise CliFailure(
+            "L'entrée standard n'est pas du texte en UTF-8.",
+            ExitCode.BAD_INPUT,
+            ["Que faire : enregistrer le fichier en UTF-8, ou saisir au clavier."],
+        ) from None
+
+
+def _typed(prompt: str) -> str:
+    import getpass
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            first = getpass.getpass(f"{prompt} : ", stream=sys.stderr)
+            second = getpass.getpass(f"{prompt}, une seconde fois : ", stream=sys.stderr)
+        except getpass.GetPassWarning:
+            raise CliFailure("Ce terminal ne sait pas masquer la saisie.", ExitCode.USAGE) from None
+    if first != second:
+        raise CliFailure("Les deux saisies diffèrent : recommencer.", ExitCode.USAGE)
+    return first
+
+
+def read_secret(prompt: str) -> str:
+    """The secret typed twice, unseen, or the first line of the standard input when that is no terminal.
+
+    Raises CliFailure, in French, when it is empty, when the two differ, or when it cannot be hidden.
+    """
+    secret = _typed(prompt) if sys.stdin.isatty() else _piped()
+    if not secret:
+        raise CliFailure(f"{prompt} : rien n'a été donné.", ExitCode.USAGE)
+    return secret
+
+
+# Outputs that nobody reads any more: ``oda … | head``.
+
+
+def _is_closed(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+        # An unbuffered output has nothing left to flush: the system is asked whether somebody still reads it.
+        outputs = select.poll()
+        outputs.register(stream.fileno(), 0)
+        return any(state & (select.POLLERR | select.POLLHUP) for _, state in outputs.poll(0))
+    except BrokenPipeError:
+        return True
+    except OSError:  # no file of the system behind it
+        return False
+
+
+def reader_is_gone() -> bool:
+    """Whether one of our outputs is a closed pipe; if so it is muted, or Python would complain at its exit."""
+    closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]
+    for stream in closed:
+        mute(stream)
+    return bool(closed)
+
+
+def mute(stream: TextIO) -> None:
+    """Send what is left of an output nowhere: Python writes it again when it ends, and would change the exit code."""
+    with suppress(OSError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def open_closed() -> None:
+    """Give a place to the standard streams that the caller closed (``<&-``): Python has None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  open until the end
+
+
+# Sections of short lines, folded to the width of the terminal: what is shown of one thing in full.
+
+
+_WIDEST, _NARROWEST = 100, 30
+
+
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+_LOOSE = re.compile(r"(?<=«) | (?=[:;!?»])")
+"""The spaces at which French never folds a line."""
+
+
+class Paper:
+    """Writes titles and lines on the standard output; nothing shown can drive the terminal."""
+
+    def __init__(self) -> None:
+        columns = shutil.get_terminal_size((80, 24)).columns
+        self._width = max(_NARROWEST, min(columns, _WIDEST))
+
+    def title(self, text: str) -> None:
+        """A line that stands out."""
+        for line in self._folded(text, "", ""):
+            click.secho(line, bold=True)
+
+    def section(self, text: str) -> None:
+        """The title of what follows."""
+        click.echo()
+        self.title(text)
+
+    def line(self, text: str, depth: int = 1) -> None:
+        """A line of a section, whose folds are indented further."""
+        margin = "  " * depth
+        for line in self._folded(text, margin, margin + "  "):
+            click.echo(line)
+
+    def fact(self, label: str, value: str, depth: int = 1) -> None:
+        """« label : value », or nothing when there is no value."""
+        if value:
+            self.line(f"{label} : {value}", depth)
+
+    def _folded(self, text: str, first: str, then: str) -> list[str]:
+        bound = _LOOSE.sub(_NO_BREAK, printable(text))
+        lines = textwrap.wrap(bound, self._width, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
+        return [line.replace(_NO_BREAK, " ") for line in lines]

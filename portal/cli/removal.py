@@ -1,26 +1,208 @@
 """``oda removal``: the rights to remove on the ODA server, listed, exported, confirmed from a file (R47, R83)."""
 
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from portal.cli.click_french import FilePath, FrenchGroup, LabelledChoice, Uai, Year
 from portal.cli.context import App, pass_app
-from portal.cli.exits import say
-from portal.cli.french import FilePath, FrenchGroup, LabelledChoice, Uai, Year
-from portal.cli.output import emit, json_option
-from portal.cli.request.options import Callback
-from states.vocabulary import RemovalKind, RemovalOutcome
+from portal.cli.errors import CliFailure, ExitCode, writing
+from portal.cli.failures import failure_for
+from portal.cli.output import emit, json_option, printable, progress, say
+from portal.cli.request import execute as words
+from portal.cli.request.execute import Callback
+from states import french
+from states.vocabulary import RemovalKind, RemovalOutcome, Role
 
 if TYPE_CHECKING:
-    from states.actors import Actor
-    from workflow.reading.removal_lines import RemovalLine
-    from workflow.reading.removals import RemovalFilters
+    from states.model import Actor
+    from workflow.removals.file_import import Fault, Told, Understood
+    from workflow.removals.tasks import RemovalFilters, RemovalLine
+    from workflow.settings.model import Settings
+
+
+# ``oda removal confirm``: what was understood of a file, a question, then a result a line (R49, R83).
+
+
+MOST: Final = 100_000
+"""Lines of a file."""
+
+
+MOST_BYTES: Final = 20_000_000
+
+
+_STDIN: Final = "-"
+
+
+@failure_for("workflow.removals.file_import.FileRefused")
+def _refused_file(error: Exception) -> CliFailure:
+    return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error)])
+
+
+def run(app: App, *, file: Path, outcome: RemovalOutcome | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """The whole of it. Raises CliFailure when a line was set aside or refused, the others being done."""
+    from portal.cli.context import opened
+    from portal.cli.output import confirmed
+    from workflow.auth.actors import NotAllowed
+    from workflow.removals.file_import import confirm as confirm_of_removal_confirm
+    from workflow.removals.file_import import judge, rows_of, text_of
+
+    rows = rows_of(text_of(_content(file), most=MOST_BYTES), outcome, most=MOST)
+    with opened(app) as (house, actor):
+        if actor.role is not Role.OPERATOR:
+            raise NotAllowed("Un retrait se confirme avec --as operator:ADRESSE (R2, R49).")
+        with house.database.read() as connection:
+            found = judge(connection, rows, actor, house)
+        say(_summary(found))
+        if not found.ready:
+            raise CliFailure("Aucune ligne ne peut être confirmée, rien n'a changé.", ExitCode.REFUSED)
+        if dry_run:
+            say(["À blanc : rien n'est écrit."])
+            return _judge(len(rows), len(found.faults), dry_run=True)
+        if not yes and not confirmed(f"Confirmer {french.plural(len(found.ready), 'retrait')} ?", "--yes"):
+            raise CliFailure("Rien n'est confirmé, rien n'a changé.", ExitCode.REFUSED)
+        done: list[Told] = []
+        try:
+            with progress(len(found.ready), "Retraits") as advance:
+                for some in confirm_of_removal_confirm(
+                    house.engine, [one.asked for one in found.ready], actor, key=None
+                ):
+                    done += some
+                    advance(len(some))
+        finally:
+            _tell(done, found.faults, as_json=as_json)
+    return _judge(len(rows), len(found.faults) + sum(_is_refused(one) for one in done))
+
+
+def _content(file: Path) -> bytes:
+    """One byte more than is taken is enough to tell that there is too much."""
+    if str(file) == _STDIN:
+        return sys.stdin.buffer.read(MOST_BYTES + 1)
+    with file.open("rb") as source:
+        return source.read(MOST_BYTES + 1)
+
+
+def _summary(found: "Understood") -> Iterator[str]:
+    counts = Counter(one.asked.outcome for one in found.ready)
+    yield f"{french.plural(len(found.ready), 'retrait')} à confirmer{' :' if counts else '.'}"
+    yield from (f"  {outcome.label} : {counts[outcome]}" for outcome in RemovalOutcome if counts[outcome])
+    for one in found.ready:
+        for warning in one.warnings:
+            yield f"Attention : ligne {one.asked.number}, {one.asked.reference} : {warning.message} ({warning.rule})."
+    if found.faults:
+        yield f"{french.plural(len(found.faults), 'ligne écartée', 'lignes écartées')} :"
+    yield from (f"  ligne {one.number}{_written(one)} : {one.message}" for one in found.faults)
+
+
+def _written(fault: "Fault") -> str:
+    return f", {fault.written}" if fault.written else ""
+
+
+def _tell(done: "Sequence[Told]", faults: "Sequence[Fault]", *, as_json: bool) -> None:
+    if as_json:
+        rows = [_row_removal_confirm(one) for one in done] + [_faulty(one) for one in faults]
+        emit(sorted(rows, key=lambda row: str(row["line"]).zfill(9)), {}, as_json)
+        return
+    for one in done:
+        click.echo(printable(f"Ligne {one.asked.number} : {_line(one)}"))
+
+
+def _line(one: "Told") -> str:
+    from states.decision import Refused
+
+    if isinstance(one.result, Refused):
+        return f"{one.asked.reference} : refusé. {one.result}"
+    return f"{words.sentence(one.result)[:-1]}, {one.asked.outcome.label})."
+
+
+def _row_removal_confirm(one: "Told") -> dict[str, object]:
+    from states.decision import Refused
+
+    told = {"line": one.asked.number, "reference": one.asked.reference, "outcome": one.asked.outcome}
+    if isinstance(one.result, Refused):
+        return {**told, "refused": [words.reason_row(reason) for reason in one.result.reasons]}
+    return {**told, **words.done_row(one.result), "refused": []}
+
+
+def _faulty(fault: "Fault") -> dict[str, object]:
+    return {"line": fault.number, "written": fault.written, "problem": fault.message}
+
+
+def _is_refused(one: "Told") -> bool:
+    from states.decision import Refused
+
+    return isinstance(one.result, Refused)
+
+
+def _judge(lines: int, left: int, *, dry_run: bool = False) -> None:
+    if left:
+        which = "1 ligne" if left == 1 else f"{left} lignes"
+        rest = "" if dry_run or left == lines else " Le reste est fait."
+        verb = "ne serait pas confirmée" if dry_run else "n'est pas confirmée"
+        several = "ne seraient pas confirmées" if dry_run else "ne sont pas confirmées"
+        raise CliFailure(f"{which} sur {lines} : {verb if left == 1 else several}.{rest}", ExitCode.REFUSED)
+
+
+# Where the export of removals goes: the standard output, or a file that is whole or not there.
+
+
+_STDOUT = "-"
+
+
+@failure_for("notifications.rendering.exports.Unexportable")
+def _unexportable(error: Exception) -> CliFailure:
+    return CliFailure("Cet export ne peut pas être composé.", ExitCode.SETTINGS, [str(error)])
+
+
+def write(pieces: Iterator[bytes], output: Path | None, *, force: bool) -> None:
+    """Write them as they come; a file takes its name once it is whole, and replaces another only with ``force``."""
+    if output is None or str(output) == _STDOUT:
+        for piece in pieces:
+            click.echo(piece, nl=False)
+        return
+    if output.exists() and not force:
+        remedy = "Que faire : ajouter --force pour le remplacer, ou choisir un autre fichier avec --output."
+        raise CliFailure(f"{output} existe déjà, rien n'est écrit.", ExitCode.REFUSED, [remedy])
+    with writing(output, "choisir un autre fichier avec --output"):
+        _store(pieces, output)
+    click.echo(printable(f"{output} est écrit."))
+
+
+def _store(pieces: Iterator[bytes], output: Path) -> None:
+    descriptor, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")  # this account alone reads it
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(pieces)
+        Path(name).replace(output)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def example_pieces(settings: "Settings") -> Iterator[bytes]:
+    """The template in force, on examples. Raises TemplatesRefused with all that is wrong with the templates (R68)."""
+    from notifications.authoring.examples import DAY
+    from notifications.authoring.examples import REMOVALS_EXAMPLES_EXPORTS as REMOVALS
+    from notifications.rendering.exports import removals
+    from workflow.app import surroundings_of, wordings_of
+    from workflow.removals.export import encoded
+
+    pieces = removals(wordings_of(settings), REMOVALS, DAY, surroundings_of(settings))
+    return encoded(pieces, settings.removals.export)
+
 
 _COLUMNS = {
     "reference": "Référence", "person": "RUPN", "school": "Établissement", "school_year": "Année",
     "said": "À faire aujourd'hui, ou fait", "opened_at": "Depuis",
 }  # fmt: skip
+
+
 _EMPTY = "Aucun retrait ne correspond."
 
 
@@ -53,8 +235,8 @@ def _filters(function: Callback) -> Callback:
 @json_option
 @pass_app
 def list_(app: App, /, limit: int, after: str | None, as_json: bool, **wanted: Any) -> None:
-    from portal.cli.opening import opened
-    from workflow.reading.removals import list_removals
+    from portal.cli.context import opened
+    from workflow.removals.tasks import list_removals
 
     with opened(app) as (house, actor), house.database.read() as connection:
         _rectorat_only(actor)
@@ -83,9 +265,8 @@ def list_(app: App, /, limit: int, after: str | None, as_json: bool, **wanted: A
 @click.option("--example", is_flag=True, help="Essaie le modèle sur des exemples, sans lire la base.")
 @pass_app
 def export(app: App, /, output: Path | None, force: bool, example: bool, **wanted: Any) -> None:
-    from portal.cli.opening import opened
-    from portal.cli.removal_export import example_pieces, write
-    from workflow.reading.removal_export import removals_file
+    from portal.cli.context import opened
+    from workflow.removals.export import removals_file
 
     if example:
         write(example_pieces(app.settings()), output, force=force)
@@ -115,22 +296,21 @@ def export(app: App, /, output: Path | None, force: bool, example: bool, **wante
 @click.option("--json", "as_json", is_flag=True, help="Écrit le résultat de chaque ligne en JSON.")
 @pass_app
 def confirm(app: App, /, **given: Any) -> None:
-    from portal.cli.removal_confirm import run
 
     run(app, **given)
 
 
 def _rectorat_only(actor: "Actor") -> None:
     """The removals of the whole académie are the rectorat's and its readers' to see (R2, R3)."""
-    from workflow.people import NotAllowed
+    from workflow.auth.actors import NotAllowed
 
     if actor.is_establishment:
         raise NotAllowed("Les retraits se lisent avec --as operator:ADRESSE ou --as lecteur:ADRESSE.")
 
 
 def _wanted(*, departement: str, **wanted: Any) -> "RemovalFilters":
-    from workflow.reading.removals import RemovalFilters
-    from workflow.settings.academie import normalise_departement
+    from workflow.removals.tasks import RemovalFilters
+    from workflow.settings.sections import normalise_departement
 
     try:
         return RemovalFilters(departement=normalise_departement(departement) if departement else "", **wanted)

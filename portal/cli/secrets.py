@@ -5,24 +5,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.cells import printable
+from portal.cli.click_french import FrenchGroup
 from portal.cli.context import App, pass_app
-from portal.cli.exits import CliFailure, ExitCode, failure_for
-from portal.cli.french import FrenchGroup
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.failures import failure_for
+from portal.cli.output import printable
 
 if TYPE_CHECKING:
-    from workflow.house import House
-    from workflow.rotation import Rotated, SealKeys
-    from workflow.settings.keyring import Keyring
+    from workflow.app import House
+    from workflow.key_rotation import Rotated, SealKeys
+    from workflow.settings.secrets import Keyring
+
 
 _GENERATE = (
     "(umask 077; python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
     " > nouvelle-cle)"
 )
+
+
 _DISK = "y faire de la place, ou donner à ce compte le droit d'écrire dans ce dossier, puis recommencer"
 
 
-@failure_for("workflow.settings.keyring.KeyringFixed")
+@failure_for("workflow.settings.secrets.KeyringFixed")
 def _fixed(error: Exception) -> CliFailure:
     variable = getattr(error, "variable", "")
     return CliFailure(
@@ -36,13 +40,13 @@ def _fixed(error: Exception) -> CliFailure:
     )  # fmt: skip
 
 
-@failure_for("notifications.resealing.CodesBusy")
+@failure_for("notifications.encryption.seals.CodesBusy")
 def _busy(_: Exception) -> CliFailure:
     remedy = "Que faire : recommencer dans un instant."
     return CliFailure("Des codes sont en cours d'émission : les anciennes clés restent.", ExitCode.BUSY, [remedy])
 
 
-@failure_for("workflow.rotation.StillSealedElsewhere")
+@failure_for("workflow.key_rotation.StillSealedElsewhere")
 def _elsewhere(_: Exception) -> CliFailure:
     remedy = "Que faire : mettre les mêmes clés, dans le même ordre, sur chaque machine, puis recommencer."
     message = "Une autre machine scelle encore des codes sous une ancienne clé : les anciennes clés restent."
@@ -61,8 +65,8 @@ def secrets() -> None:
 )
 @pass_app
 def new_key(app: App) -> None:
-    from portal.cli.disk import writing
-    from portal.cli.opening import opened
+    from portal.cli.context import opened
+    from portal.cli.errors import writing
     from states.french import plural
 
     with opened(app) as (house, actor):
@@ -86,9 +90,9 @@ def new_key(app: App) -> None:
 @click.option("--keep-old", is_flag=True, help="Laisse les anciennes clés en place.")
 @pass_app
 def rotate(app: App, keep_old: bool) -> None:
-    from notifications.seals import kept_count
-    from portal.cli.disk import writing
-    from portal.cli.opening import opened
+    from notifications.encryption.seals import kept_count
+    from portal.cli.context import opened
+    from portal.cli.errors import writing
     from portal.cli.output import progress
 
     with opened(app) as (house, actor):
@@ -117,7 +121,7 @@ def _tell(done: "Rotated", left: int, *, keep_old: bool) -> None:
 
 def _unreadable(references: tuple[str, ...]) -> CliFailure:
     """What no key opens: a code is issued anew; the secret of a sign-in link goes by itself (R72)."""
-    from notifications.seals import is_of_link
+    from notifications.encryption.seals import is_of_link
     from states.french import plural
 
     codes = [reference for reference in references if not is_of_link(reference)]
@@ -134,13 +138,12 @@ def _unreadable(references: tuple[str, ...]) -> CliFailure:
 
 
 def _keyring(house: "House") -> "Keyring":
-    from workflow.settings import Secrets
-    from workflow.settings.keyring import Keyring
+    from workflow.settings.secrets import Keyring, Secrets
 
     return Keyring(Secrets(house.settings.secrets_directory, os.environ))
 
 
 def _keys(house: "House", keyring: "Keyring") -> "SealKeys":
-    from workflow.rotation import SealKeys
+    from workflow.key_rotation import SealKeys
 
     return SealKeys(house.database, house.notary, house.clock, house.mailer.sealer, keyring)

@@ -1,25 +1,73 @@
 """``oda tick`` and ``oda worker``: the schedule and the sending of mails, once or as a service (R50 to R52)."""
 
+import logging
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.cells import printable
+from portal.cli.click_french import FrenchCommand, Integer, Text
 from portal.cli.context import App, pass_app
-from portal.cli.exits import say
-from portal.cli.french import FrenchCommand
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.output import printable, say
+from portal.texts import called_lines, done_lines, held_lines
 
 if TYPE_CHECKING:
-    import logging
+    import socket
     from collections.abc import Callable
 
-    from notifications.delivery import Dispatcher
-    from workflow.connector.rounds import Called
-    from workflow.duties import DutiesDone
-    from workflow.house import House
-    from workflow.tick import Ticked
-    from workflow.year_end import HeldYear
+    from notifications.delivery.dispatcher import Dispatcher
+    from workflow.app import House
+    from workflow.removals.connector.service import Called
+    from workflow.schedule.tick import Ticked
+    from workflow.settings.infrastructure import PortalSettings
+    from workflow.year_end.service import HeldYear
+
+
+# The worker's log: plain French lines on the error output, without anybody's name or address.
+
+
+_LEVELS = {"WARNING": "attention : ", "ERROR": "erreur : ", "CRITICAL": "erreur : "}
+
+
+_FRENCH = {
+    "mails wait: %s": "les courriels attendent : %s",
+    "sealing keys not read again: %s": "les clés des codes n'ont pas pu être relues : %s",
+    "tick failed: %s": "le passage de l'échéancier a échoué, nouvel essai au suivant : %s",
+    "calls failed: %s": "les appels au serveur ODA ont échoué, nouvel essai dans une minute : %s",
+    "calls: %d confirmed, %d wait, %d refused": (
+        "serveur ODA : retraits confirmés %d, remis à plus tard %d, à reprendre par un opérateur %d"
+    ),
+    "page failed: %s": "une page n'a pas pu être faite : %s",
+    "Invalid HTTP request received.": "une requête reçue n'était pas du HTTP",
+}
+"""What the other rooms log, in the reader's language; a line that is not here is shown as it is."""
+
+
+class French(logging.Formatter):
+    """``2026-10-12 11:00:00 attention : …``, on one line; an exception is named by its class only."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = _FRENCH.get(str(record.msg), str(record.msg))
+        message = message % record.args if record.args else message
+        error = f" ({record.exc_info[0].__name__})" if record.exc_info and record.exc_info[0] else ""
+        level = _LEVELS.get(record.levelname, "")
+        return printable(f"{self.formatTime(record, self.datefmt)} {level}{message}{error}")
+
+
+def to_stderr() -> logging.Logger:
+    """Send every room's log to the error output; the libraries' own only from warnings on. Returns ours."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(French())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    log = logging.getLogger("oda")
+    log.setLevel(logging.INFO)
+    return log
 
 
 @click.command(
@@ -34,8 +82,8 @@ def tick(app: App, as_json: bool) -> None:
     import asyncio
     import logging
 
-    from portal.cli.unattended import house_of
-    from workflow.service import Worker
+    from portal.cli.context import house_of
+    from workflow.worker import Worker
 
     logging.getLogger("notifications").addHandler(logging.NullHandler())  # told below, once and in whole sentences
     with house_of(app) as house:
@@ -55,60 +103,8 @@ def tick(app: App, as_json: bool) -> None:
             say([line])
 
 
-def done_lines(ticked: "Ticked", sent: int = 0) -> Iterator[str]:
-    """What a tick did, in French; nothing for nothing."""
-    from states.french import plural
-
-    for year, count in ticked.revoked.items():
-        if count:
-            yield f"Fin de l'année {year} : {plural(count, 'demande révoquée', 'demandes révoquées')}."
-    if ticked.erased:
-        yield f"{plural(ticked.erased, 'code effacé', 'codes effacés')}, gardés trop longtemps (R61)."
-    if ticked.due:
-        yield f"{plural(ticked.due, 'signalement arrivé à son jour', 'signalements arrivés à leur jour')}."
-    yield from _duties_lines(ticked.duties)
-    if sent:
-        yield f"{plural(sent, 'courriel remis', 'courriels remis')} au relais."
-
-
-def called_lines(called: "Called | None") -> Iterator[str]:
-    """What the connector did (R84); nothing for nothing."""
-    from states.french import plural
-
-    if called and called.confirmed:
-        yield f"{plural(called.confirmed, 'retrait confirmé', 'retraits confirmés')} par le serveur ODA."
-    if called and called.waiting:
-        yield f"{plural(called.waiting, 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA."
-    if called and called.refused:
-        given_back = plural(called.refused, "retrait rendu", "retraits rendus")
-        yield f"{given_back} aux opérateurs : voir « oda connector calls »."
-
-
-def _duties_lines(duties: "DutiesDone") -> "Iterator[str]":
-    """What was written of our own accord (R78 to R81)."""
-    from states.french import plural
-
-    if duties.notices:
-        yield f"Fin d'année annoncée à {plural(duties.notices, 'établissement')} (R78)."
-    if duties.invitations:
-        yield f"{plural(duties.invitations, 'établissement invité', 'établissements invités')} à renouveler (R81)."
-    if duties.reminders:
-        yield f"{plural(duties.reminders, 'rappel inscrit', 'rappels inscrits')} (R79)."
-    if duties.digests:
-        yield "Récapitulatif des retards inscrit (R80)."
-
-
-def held_lines(held: "Iterable[HeldYear]") -> Iterator[str]:
-    """Each end that waits for an operator, and what to do (R52)."""
-    from states.french import day
-
-    for one in held:
-        yield f"La fin de l'année {one.school_year} ({day(one.last_day)}) est retenue : {one.hold.label}."
-        yield f"  — Que faire : lire « oda year-end preview », puis « oda year-end confirm {one.school_year} »."
-
-
 def _refusal_lines(ticked: "Ticked") -> Iterator[str]:
-    from workflow.machines import refusal
+    from workflow.schedule.nodes import refusal
 
     if ticked.refused is not None:
         yield refusal(ticked.refused)
@@ -122,7 +118,7 @@ def _relay_lines(dispatcher: "Dispatcher") -> Iterator[str]:
 
 
 def _as_json(ticked: "Ticked", sent: int, held: "Iterable[HeldYear]", called: "Called | None") -> None:
-    from portal.cli.request.told import echo_object
+    from portal.cli.request.execute import echo_object
 
     echo_object(
         {
@@ -148,11 +144,10 @@ def _as_json(ticked: "Ticked", sent: int, held: "Iterable[HeldYear]", called: "C
 )
 @pass_app
 def worker(app: App) -> None:
-    from portal.cli import logs
-    from portal.cli.unattended import house_of
-    from workflow.service import Worker
+    from portal.cli.context import house_of
+    from workflow.worker import Worker
 
-    log = logs.to_stderr()
+    log = to_stderr()
     with house_of(app) as house:
         log.info(first_line(house))
         Worker(house, logged(house, log)).run()
@@ -174,8 +169,8 @@ def logged(house: "House", log: "logging.Logger") -> "Callable[[Ticked], None]":
 
 def first_line(house: "House") -> str:
     """Which database, how often the schedule passes, and when the year ends."""
-    from portal.ends import end_in_words
-    from workflow.service import TICK_SECONDS
+    from portal.texts import end_in_words
+    from workflow.worker import TICK_SECONDS
 
     calendar = house.policy.calendar
     end = calendar.end_of(calendar.open_years(house.clock.now())[0])
@@ -184,3 +179,72 @@ def first_line(house: "House") -> str:
         f"base {house.settings.database_url} ; échéancier toutes les {TICK_SECONDS} s ;"
         f" fin de {end.school_year} : {when}"
     )
+
+
+# ``oda serve``: the portal, the schedule and the sending of mails in one process.
+
+
+@click.command(
+    "serve",
+    cls=FrenchCommand,
+    help="Tient le portail, l'échéancier et l'envoi des courriels jusqu'à ce qu'on l'arrête (SIGTERM ou Ctrl-C) : les"
+    " pages demandées et les courriels commencés sont finis d'abord. Aucune adresse visitée n'est journalisée.",
+)
+@click.option("--host", type=Text(), metavar="ADRESSE", help="L'adresse IP où écouter ; à défaut, portal.host.")
+@click.option("--port", type=Integer(1, 65535), metavar="PORT", help="Le port ; à défaut, portal.port.")
+@click.option("--no-worker", is_flag=True, help="Le portail seul : « oda worker » ou « oda tick » fait le reste.")
+@pass_app
+def serve(app: App, host: str | None, port: int | None, no_worker: bool) -> None:
+    from portal.app import create_app
+    from portal.cli.context import house_of
+    from portal.server import Server
+    from workflow.worker import Worker
+
+    log = to_stderr()
+    with house_of(app) as house:
+        settings = house.settings.portal
+        worker = Worker(house, logged(house, log))
+        worker.check_place()
+        host, port = host or settings.host, port or settings.port
+        with listening(host, port) as socket:
+            server = Server(create_app(house), socket, settings.proxies)
+            log.info(
+                "portail sur http://%s:%s, ouvert à %s", f"[{host}]" if ":" in host else host, port, settings.address
+            )
+            for warning in warnings(settings, host):
+                log.warning(warning)
+            log.info("le portail seul : ni échéancier, ni envoi de courriels" if no_worker else first_line(house))
+            with nullcontext() if no_worker else worker.beside(server.stop):
+                server.work()
+    log.info("arrêté proprement")
+
+
+def listening(host: str, port: int) -> "socket.socket":
+    """The socket on which the portal listens. Raises CliFailure, with what to do."""
+    import errno
+
+    from portal.server import listen
+
+    why = {
+        errno.EADDRINUSE: f"Le port {port} est déjà pris, par un autre programme ou par un autre « oda serve ».",
+        errno.EACCES: f"Ce compte n'a pas le droit d'écouter sur le port {port}.",
+        errno.EADDRNOTAVAIL: f"« {host} » n'est pas une adresse de cette machine.",
+    }
+    remedy = "Que faire : changer les réglages portal.host et portal.port, ou les options --host et --port."
+    try:
+        return listen(host, port)
+    except (OSError, UnicodeError) as error:
+        code = error.errno if isinstance(error, OSError) else None
+        message = why.get(code or 0, f"Le portail ne peut pas écouter sur « {host} », port {port}.")
+        raise CliFailure(message, ExitCode.UNAVAILABLE, [remedy]) from None
+
+
+def warnings(settings: "PortalSettings", host: str) -> "Iterator[str]":
+    """What deserves a look before people come."""
+    from portal.server import is_loopback
+
+    if not settings.address.startswith("https://") and not is_loopback(host):
+        yield (
+            "portal.address n'est pas en https alors que d'autres machines atteignent ce port : les codes de connexion"
+            " y passeraient en clair. Mettre un serveur HTTPS devant, et son adresse dans portal.address."
+        )

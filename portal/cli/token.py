@@ -4,16 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.cells import printable
+from portal.cli.click_french import FrenchGroup
 from portal.cli.context import App, Who, WhoType, pass_app
-from portal.cli.exits import CliFailure, ExitCode, failure_for, say
-from portal.cli.french import FrenchGroup
-from portal.cli.output import emit, json_option
-from portal.cli.values import LabelledChoice
-from workflow.doors.vocabulary import Scope
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.failures import failure_for
+from portal.cli.output import emit, json_option, printable, say
+from portal.cli.parameters import LabelledChoice
+from workflow.database.tables import Scope
 
 if TYPE_CHECKING:
-    from workflow.doors.tokens import Token
+    from workflow.auth.tokens import Token
+
 
 LIST = {
     "id": "N°", "label": "Nom", "role": "Rôle", "subject": "Pour", "scope": "Portée", "expires_at": "Expire le",
@@ -21,7 +22,7 @@ LIST = {
 }  # fmt: skip
 
 
-@failure_for("workflow.doors.tokens.TokenRefused")
+@failure_for("workflow.auth.tokens.TokenRefused")
 def _refused(error: Exception) -> CliFailure:
     return CliFailure(f"{error} (R76)", ExitCode.REFUSED, [])
 
@@ -42,9 +43,9 @@ def token() -> None:
 @click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="Combien de jours il vaut.")
 @pass_app
 def create(app: App, of: Who, scope: Scope, label: str, days: int) -> None:
-    from portal.cli.opening import opened
+    from portal.cli.context import opened
     from states import french
-    from workflow.doors.tokens import Tokens
+    from workflow.auth.tokens import Tokens
 
     with opened(app) as (house, actor):
         made, secret = Tokens(house).create(actor, of.role, of.value, scope=scope, label=label, days=days)
@@ -60,8 +61,8 @@ def create(app: App, of: Who, scope: Scope, label: str, days: int) -> None:
 @json_option
 @pass_app
 def list_(app: App, as_json: bool) -> None:
-    from portal.cli.opening import opened
-    from workflow.doors.tokens import Tokens
+    from portal.cli.context import opened
+    from workflow.auth.tokens import Tokens
 
     with opened(app) as (house, actor):
         now = house.clock.now()
@@ -74,8 +75,8 @@ def list_(app: App, as_json: bool) -> None:
 @click.argument("number", type=click.IntRange(1), metavar="N°", help="Le numéro du jeton, que donne « list ».")
 @pass_app
 def revoke(app: App, number: int) -> None:
-    from portal.cli.opening import opened
-    from workflow.doors.tokens import Tokens
+    from portal.cli.context import opened
+    from workflow.auth.tokens import Tokens
 
     with opened(app) as (house, actor):
         gone = Tokens(house).revoke(actor, number)

@@ -6,8 +6,8 @@ from typing import Self
 from portal.walkthrough import story
 from portal.walkthrough.stage import Player
 from states.vocabulary import Channel
-from workflow import installation
-from workflow.house import House
+from workflow.app import House
+from workflow.journal import installation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """The end of the year: revoked at midnight, told once, then the rights removed and confirmed (R47 to R54)."""
 
 from notifications.vocabulary import Kind
-from portal.cli.service import done_lines
+from portal.texts import done_lines
 from portal.walkthrough import story
 from portal.walkthrough.cast import Cast
 from portal.walkthrough.shell import oda
 from portal.walkthrough.stage import Stage
 from states import commands as c
 from states.vocabulary import RemovalOutcome, State
-from workflow.reading.showing import show_request
+from workflow.requests.detail import show_request
 
 
 def end_year(stage: Stage, cast: Cast, reference: str, announced: int) -> None:

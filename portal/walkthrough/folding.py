@@ -3,8 +3,8 @@
 import textwrap
 from typing import Final
 
-from notifications.typography import NBSP, spaced
-from portal.cli.cells import printable
+from notifications.rendering.typography import NBSP, spaced
+from portal.cli.output import printable
 
 _NARROWEST: Final = 10
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from portal.cli.import_report import lines
-from portal.ends import end_in_words
+from portal.cli.directory import lines
+from portal.texts import end_in_words
 from portal.walkthrough import story
 from portal.walkthrough.cast import Cast, operator_of
 from portal.walkthrough.premises import DIRECTORY_NAME
 from portal.walkthrough.shell import oda
 from portal.walkthrough.stage import Stage
-from workflow.directory import Directory
+from workflow.directory.service import Directory
 
 TITLE = "La vie d'une demande de clé ODA"
 FOREWORD = (

@@ -8,8 +8,8 @@ from portal.walkthrough.stage import Stage
 from states import commands as c
 from states.french import MONTHS, day, listing, plural
 from states.vocabulary import State
-from workflow.endings import EstablishmentEnd, YearSummary
-from workflow.preview import Preview
+from workflow.year_end.figures import EstablishmentEnd, YearSummary
+from workflow.year_end.preview import Preview
 
 
 def pass_year(stage: Stage, cast: Cast) -> int:

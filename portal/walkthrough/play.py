@@ -5,9 +5,10 @@ from pathlib import Path
 from shlex import quote
 from typing import TextIO
 
-from notifications.loopback import LoopbackRelay
-from portal.cli.exits import CliFailure, ExitCode, as_failure
-from portal.cli.incidents import record
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.runner import as_failure
+from portal.demo.mail_server import LoopbackRelay
+from portal.incidents import record
 from portal.walkthrough import story
 from portal.walkthrough.asking import ask
 from portal.walkthrough.ending import end_year

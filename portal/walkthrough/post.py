@@ -3,11 +3,11 @@
 import asyncio
 from dataclasses import dataclass
 
-from notifications import outbox
-from notifications.loopback import LoopbackRelay, Received
-from notifications.mail import Mail
+from notifications.messages.mail import Mail
+from notifications.outbox import admin as outbox
 from notifications.vocabulary import Stage
-from workflow.house import House
+from portal.demo.mail_server import LoopbackRelay, Received
+from workflow.app import House
 
 GONE = (Stage.SENT, Stage.CANCELLED, Stage.DISCARDED)
 

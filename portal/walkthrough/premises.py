@@ -14,13 +14,13 @@ from types import FrameType
 from typing import Final
 
 from notifications.ports import Clock
-from portal.cli.exits import CliFailure, ExitCode
-from portal.cli.unattended import make_private
+from portal.cli.context import make_private
+from portal.cli.errors import CliFailure, ExitCode
 from portal.walkthrough import story
-from workflow.house import House, bootstrap, install, open_database
-from workflow.journal import Notary
-from workflow.settings import Secrets, generate, load_settings
-from workflow.settings.loader import DEFAULT_NAME
+from workflow.app import House, bootstrap, install, open_database
+from workflow.journal.chain import Notary
+from workflow.settings.loader import DEFAULT_NAME, load_settings
+from workflow.settings.secrets import Secrets, generate
 
 DIRECTORY_NAME: Final = "annuaire.csv"
 _ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)

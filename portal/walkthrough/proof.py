@@ -1,13 +1,13 @@
 """What is left of it all: the request's history, and the journal whose chains are checked (R8, R63, R65)."""
 
-from portal.cli.cells import cell
+from portal.cli.output import cell
 from portal.walkthrough import story
 from portal.walkthrough.cast import Cast
 from portal.walkthrough.shell import oda
 from portal.walkthrough.stage import Stage
 from states.french import plural
-from workflow.reading.history import history
-from workflow.verify import BLIND_SPOTS, Verifier
+from workflow.journal.verification import BLIND_SPOTS, Verifier
+from workflow.requests.detail import history
 
 
 def prove(stage: Stage, cast: Cast, reference: str) -> str:

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
-from portal.cli.cells import printable
+from portal.cli.output import printable
 from portal.walkthrough.folding import folded
 from states.vocabulary import Role, State
 

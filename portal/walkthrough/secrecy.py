@@ -6,14 +6,14 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
-from notifications.outbox import listing
-from notifications.rendering import MASK
-from notifications.tables import SEALS
+from notifications.outbox.admin import listing
+from notifications.outbox.tables import SEALS
+from notifications.rendering.renderer import MASK
 from notifications.vocabulary import Erasure, member
 from portal.walkthrough import story
 from portal.walkthrough.stage import Stage
 from states.french import instant, plural
-from workflow.writing import EVENT
+from workflow.database.tables import EVENT
 
 
 def show_waiting(stage: Stage, reference: str) -> None:

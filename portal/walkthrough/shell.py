@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Final
 
-from portal.cli.values import spelling
+from portal.cli.parameters import spelling
 from states.commands import Command, OnRequest, SignCharter, Submit
 from states.vocabulary import Labelled
 

@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from notifications.typography import NBSP
+from notifications.rendering.typography import NBSP
 from notifications.vocabulary import Kind
-from portal.cli.exits import CliFailure, ExitCode
-from portal.cli.request.told import sentence
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.request.execute import sentence
 from portal.walkthrough import story
 from portal.walkthrough.post import Letter, Post
 from portal.walkthrough.screen import Screen
 from portal.walkthrough.shell import Words, folded, request_line
 from states import french
-from states.actors import Actor
-from states.case import Refused
 from states.commands import Command
+from states.decision import Refused
+from states.model import Actor
 from states.vocabulary import State
-from workflow.engine import Done
-from workflow.house import House
-from workflow.reading.next_step import next_step
-from workflow.reading.showing import facts_of
+from workflow.app import House
+from workflow.engine.engine import Done
+from workflow.requests.detail import facts_of
+from workflow.requests.next_actions import next_step
 
 WHOLE: Final = (Kind.DECLARED, Kind.CODE_ISSUED, Kind.YEAR_END, Kind.YEAR_END_REPORT)
 """The mails that are shown from the first line to the last."""

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 
 ZONE: Final = ZoneInfo("Europe/Paris")
 YEAR: Final = SchoolYear(2026)

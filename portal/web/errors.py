@@ -5,19 +5,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from portal.cli.incidents import note
-from portal.web.installed import Installed
-from portal.web.security import HEADERS
-from portal.web.visitors import (
-    Forbidden,
-    Forged,
-    PresentationNeeded,
-    SignInNeeded,
-    Visitor,
-    entrant_of,
-    visitor_or_none,
-)
-from workflow.database import DatabaseBusy, DatabaseUnreachable
+from portal.incidents import note
+from portal.web.context import Installed
+from portal.web.dependencies import Forbidden, Forged, PresentationNeeded, SignInNeeded, entrant_of, visitor_or_none
+from portal.web.security import HEADERS, Visitor
+from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 
 _WORDS = {
     403: ("Cette page ne vous est pas ouverte", "Revenir à votre page d'accueil, ou se connecter autrement."),

@@ -5,13 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 
-from portal.days import parse_day
+from states.french import parse_day
 from states.refusals import Reason
-from states.words import is_kept, kept
+from states.school_calendar import SchoolYear
+from states.validation import is_kept, kept
+from states.vocabulary import Labelled
+from workflow.settings.sections import normalise_departement
 
 LONGEST = 2000
 
@@ -155,3 +159,51 @@ def filled(fields: Sequence[Field], data: FormData) -> Form:
             shown.append(Shown(one, again, str(error)))
     key = str(data.get("key") or "")[:64]
     return Form(tuple(shown), values, key=key if key.isascii() and key.isalnum() else uuid.uuid4().hex)
+
+
+# What narrows a list, read from the address and written back to it, so that it can be kept and sent.
+
+
+L = TypeVar("L", bound=Labelled)
+
+
+LONGEST_NARROWING = 200
+
+
+def address(path: str, **wanted: str | list[str] | None) -> str:
+    """The address of a list; what is empty is left out."""
+    pairs = {name: value for name, value in wanted.items() if value}
+    return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
+
+
+def member_of(values: type[L], text: str) -> L | None:
+    """A member by its stored value, None for nothing. Raises ValueError in French."""
+    if not text:
+        return None
+    found = next((one for one in values if one.value == text), None)
+    if found is None:
+        raise ValueError(f"« {text[:30]} » n'est pas un choix de cette liste : choisir dans la liste.")
+    return found
+
+
+def options_of(values: type[L]) -> list[tuple[str, str]]:
+    """The choices of a closed list, each with its label."""
+    return [(one.value, one.label) for one in values]
+
+
+def departement_of(text: str) -> str:
+    """``31``, ``2A``, or nothing. Raises ValueError in French."""
+    if not text.strip():
+        return ""
+    try:
+        return normalise_departement(text[:LONGEST_NARROWING])
+    except ValueError as error:
+        raise ValueError(f"{error} : écrire par exemple 09, 31, 2A ou 974.") from None
+
+
+def year_of(text: str) -> SchoolYear | None:
+    """``2026-2027``, or nothing. Raises ValueError in French."""
+    try:
+        return SchoolYear.parse(text) if text.strip() else None
+    except ValueError as error:
+        raise ValueError(f"{error}.") from None

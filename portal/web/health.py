@@ -6,15 +6,18 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from portal.web.visitors import Here
+from portal.web.dependencies import Here
 from states.french import plural
-from workflow.database import DatabaseBusy, DatabaseUnreachable
-from workflow.foresight import last_seen
-from workflow.reading.nodes import refused_count
+from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
+from workflow.schedule.nodes import refused_count
+from workflow.year_end.holds import last_seen
 
 LATE: Final = timedelta(minutes=5)
 """The schedule passes every minute: this long without it deserves a look."""
+
+
 _ABSTAIN: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
+
 
 router = APIRouter(include_in_schema=False)
 

@@ -6,10 +6,12 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from portal.web import process, process_drawing
-from portal.web.installed import Installed
-from portal.web.public_facts import Facts
-from portal.web.visitors import Here, MaybeVisitor, Visitor
+from portal.web import process_diagram as process
+from portal.web import process_diagram as process_drawing
+from portal.web.context import Installed
+from portal.web.dependencies import Here, MaybeVisitor
+from portal.web.public_texts import Facts
+from portal.web.security import Visitor
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,9 +25,17 @@ class Paper:
 
 
 ACCESSIBILITY: Final = Paper(title="Déclaration d'accessibilité", piece="accessibilite.html")
+
+
 LEGAL: Final = Paper(title="Mentions légales", piece="mentions-legales.html")
+
+
 PERSONAL_DATA: Final = Paper(title="Données personnelles", piece="donnees-personnelles.html")
+
+
 CONTACT: Final = Paper(title="Contact", piece="contact.html")
+
+
 AN_HOUR: Final = "public, max-age=3600"
 
 

@@ -1,30 +1,98 @@
 """Pages from their templates: escaped by default, strict about unknown names, the academie's pieces first."""
 
+import gzip
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import BaseLoader, ChoiceLoader, DictLoader, PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from notifications.typography import BOUND, NBSP
-from notifications.wordings_folder import TemplateProblem, TemplatesRefused
-from portal.done import DONE
-from portal.web import assets
-from portal.web.pieces import piece_problems, read_pieces
-from portal.web.public_facts import academy, french_capital
+from notifications.rendering.environment import TemplateProblem, TemplatesRefused
+from notifications.rendering.typography import BOUND, NBSP
+from portal.texts import DONE
+from portal.web.public_texts import academy, french_capital, piece_problems, read_pieces
 from states import french
 from states.vocabulary import State, Trigger
-from workflow.settings import Settings
+from workflow.settings.model import Settings
 
 if TYPE_CHECKING:
-    from portal.web.visitors import Visitor
-    from workflow.house import House
+    from portal.web.security import Visitor
+    from workflow.app import House
+
+
+# What a page loads beside itself: the State's design system, from its package, and our one style sheet.
+
+
+OURS: Final = Path(__file__).parent / "static"
+
+
+TEXTS: Final = (".css", ".js", ".svg")
+
+
+A_YEAR: Final = "public, max-age=31536000, immutable"
+
+
+@lru_cache(maxsize=1)
+def dsfr_folder() -> Path:
+    """The files of the design system, found without importing their package, which would want Django."""
+    spec = find_spec("dsfr")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the package django-dsfr is not installed")
+    return Path(spec.origin).parent / "static" / "dsfr" / "dist"
+
+
+@lru_cache(maxsize=1)
+def dsfr_version() -> str:
+    """What stands in the addresses of its files, so that they can be kept for a year."""
+    return (dsfr_folder().parent / "dsfr_version").read_text().strip()
+
+
+@lru_cache(maxsize=1)
+def our_version() -> str:
+    """The same for our own files: drawn from what they hold."""
+    digest = hashlib.sha256()
+    for file in sorted(OURS.iterdir()):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+class Kept(StaticFiles):
+    """Files whose address changes with their content; texts are compressed once, and kept so in memory."""
+
+    def __init__(self, *, directory: Path) -> None:
+        super().__init__(directory=directory)
+        self._packed: dict[str, bytes] = {}
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if response.status_code in (200, 304):
+            response.headers["Cache-Control"] = A_YEAR
+        accepts = "gzip" in Headers(scope=scope).get("accept-encoding", "")
+        if accepts and response.status_code == 200 and isinstance(response, FileResponse) and path.endswith(TEXTS):
+            return await self._compressed(str(response.path), response.headers)
+        return response
+
+    async def _compressed(self, path: str, headers: MutableHeaders) -> Response:
+        if path not in self._packed:
+            self._packed[path] = await run_in_threadpool(lambda: gzip.compress(Path(path).read_bytes(), 9, mtime=0))
+        kept = {name: headers[name] for name in ("content-type", "cache-control", "last-modified", "etag")}
+        kept["etag"] = f"W/{kept['etag']}"  # the same file in another coding
+        return Response(self._packed[path], headers=kept | {"content-encoding": "gzip", "vary": "Accept-Encoding"})
+
 
 STEPS = {
     State.DECLARED: "Délégation",
@@ -58,8 +126,8 @@ def environment_of(
     }
     environment.globals |= {
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
-        "STEPS": STEPS, "DONE": DONE, "dsfr": f"/static/dsfr/{assets.dsfr_version()}",
-        "ours": f"/static/oda/{assets.our_version()}", "academie": academy(settings.academie.nom),
+        "STEPS": STEPS, "DONE": DONE, "dsfr": f"/static/dsfr/{dsfr_version()}",
+        "ours": f"/static/oda/{our_version()}", "academie": academy(settings.academie.nom),
     }  # fmt: skip
     return environment
 

@@ -1,6 +1,7 @@
 """What every answer carries, and what every form must: no page of another site, no script in the page, no forgery."""
 
 import hmac
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,8 +10,44 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from states.words import is_kept
-from workflow.doors.secret import derived
+from states.model import Actor
+from states.validation import is_kept
+from states.vocabulary import Role
+from workflow.auth.rate_limit import derived
+from workflow.auth.sessions import Entrant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Somebody signed in. ``uai``: the establishment in view among those of a mailbox; empty for the rectorat."""
+
+    actor: Actor
+    entrant: Entrant
+    secret: str
+    uai: str = ""
+
+    @property
+    def csrf(self) -> str:
+        """The token that every form of a page carries."""
+        return csrf_of(self.secret)
+
+    @property
+    def is_chef(self) -> bool:
+        return self.actor.is_establishment
+
+    @property
+    def is_operator(self) -> bool:
+        return self.actor.role is Role.OPERATOR
+
+    @property
+    def is_rectorat(self) -> bool:
+        return self.actor.role in (Role.OPERATOR, Role.READER)
+
+    @property
+    def home(self) -> str:
+        """Where somebody of this role starts."""
+        return "/etablissement" if self.is_chef else "/rectorat"
+
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -23,7 +60,11 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+
+
 HSTS: Final = "max-age=31536000"
+
+
 CSRF_FIELD: Final = "csrf"
 
 

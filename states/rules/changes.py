@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from states import refusals_follow_up as more
-from states.case import Case, CloseReport, OpenReport, Outcome
+from states import refusals as more
 from states.commands import ReportChange, SettleChange
-from states.facts import Report
+from states.decision import Case, CloseReport, OpenReport, Outcome
+from states.model import Report
 from states.refusals import Reason
-from states.rules import dates
+from states.rules import fields as dates
 from states.vocabulary import KEY_CHANGES, Settlement, State
 
 FURTHEST = timedelta(days=730)

@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-from states import french, refusals_follow_up
-from states import refusals_establishment as more
-from states.case import Case, EraseCode, Outcome
+from states import french
+from states import refusals as more
+from states import refusals as refusals_follow_up
 from states.commands import Amend, ConfirmHandover, Delegate, SignCharter, Submit, Withdraw
+from states.decision import Case, EraseCode, Outcome
 from states.refusals import Reason
-from states.rules import closing, dates, person
+from states.rules import declaration as person
+from states.rules import fields as dates
+from states.rules import revocation as closing
+from states.validation import person_key
 from states.vocabulary import CodeFate, State, WithdrawReason
-from states.words import person_key
 
 
 def check_delegate(case: Case[Delegate]) -> Iterator[Reason]:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import text
 
-from notifications.tables import SEALS
+from notifications.outbox.tables import SEALS
 from states.vocabulary import State
 from tests.acceptance import stored
 from tests.acceptance.heard import PARAMETERS, Ear, listening
@@ -22,8 +22,8 @@ from tests.kit.leaks import Hit, search
 from tests.kit.smtp import ScriptedRelay
 from tests.portal.cli.desk import AS_OPERATOR, Desk
 from tests.workflow.reading.office import LYCEE, OTHER, UAI
-from workflow.house import bootstrap
-from workflow.settings import find_settings, load_settings
+from workflow.app import bootstrap
+from workflow.settings.loader import find_settings, load_settings
 
 CODES = ("Zq7Xk2Wv9Bn4Tm6R", "Hw5Lp8Yd3Gs6Jc2N", "Fb4Rt9Mz7Kq2Vx5D", "Nj6Cw3Ps8Hg5Ty2L")
 PIECES = tuple(code[at : at + 8] for code in CODES for at in (0, 4, 8))
@@ -141,7 +141,7 @@ class Searched:
 def searched(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searched]:
     """An installation in an empty folder with a relay of its own, heard from its first word."""
     clock = FakeClock(make.NOW)
-    monkeypatch.setattr("workflow.house.SystemClock", lambda: clock)
+    monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
     monkeypatch.setenv("ODA_DEBUG", "1")
     with listening(monkeypatch) as ear, ScriptedRelay() as relay, fresh_url(backend, folder) as url:
         config = make_installation(folder, url, clock)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from workflow.database import Database
+from workflow.database.connection import Database
 
 
 def rows(database: Database) -> str:

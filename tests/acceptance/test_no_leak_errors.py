@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications.sealing import CodeUnreadable, Sealer
-from states.case import Refused, SealCode
+from notifications.encryption.sealer import CodeUnreadable, Sealer
 from states.commands import Code, IssueCode, ReissueCode
+from states.decision import Refused, SealCode
 from states.vocabulary import ReissueReason
 from tests.acceptance.searched import CODES, UAIS, Searched, here
 from tests.kit.leaks import search

@@ -80,7 +80,9 @@ def test_planted__in_what_the_database_is_given(here: Searched) -> None:
 
 @pytest.mark.rule("R60")
 def test_planted__in_a_log(here: Searched) -> None:
-    loggers = itertools.cycle(["notifications.delivery", "sqlalchemy.engine.Engine", "aiosmtplib", "", "any.other"])
+    loggers = itertools.cycle(
+        ["notifications.delivery.dispatcher", "sqlalchemy.engine.Engine", "aiosmtplib", "", "any.other"]
+    )
     for (form, value), logger in zip(TEXTS.items(), loggers, strict=False):
         logging.getLogger(logger).debug("%s : %s", form, value)
     levels = {f"{logger} {level}": marked(f"{logger} {level}") for logger in LOUD for level in range(10, 60, 10)}

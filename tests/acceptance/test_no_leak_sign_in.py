@@ -5,8 +5,8 @@ from email import message_from_bytes, policy
 import pytest
 from fastapi.testclient import TestClient
 
-from portal.web.application import assembled
-from portal.web.installed import Installed
+from portal.app import assembled
+from portal.web.context import Installed
 from tests.acceptance.searched import UAIS, Searched, here
 from tests.kit.leaks import search
 
@@ -32,7 +32,7 @@ def look(here: Searched) -> None:
 
 @pytest.mark.rule("R60", "R72")
 def test_link__is_nowhere_but_on_the_wire(here: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow.doors.links.new_secret", lambda: SECRET)
+    monkeypatch.setattr("workflow.auth.sign_in_links.new_secret", lambda: SECRET)
     here.relay.on("END", f"450 4.2.0 {SECRET} comes too early")
     client = TestClient(assembled(Installed.of(here.desk.house)), base_url="http://localhost:8000")
     assert client.post("/connexion", data={"uai": UAIS[0]}).status_code == 200

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from notifications.delivery import Dispatcher
-from notifications.loopback import Received
-from notifications.mail import Mail
+from notifications.delivery.dispatcher import Dispatcher
+from notifications.messages.mail import Mail
 from notifications.vocabulary import Fault, Kind, Stage
+from portal.demo.mail_server import Received
 from tests.kit import certificates
 from tests.kit.clock import FakeClock
 from tests.kit.debian import without
@@ -20,7 +20,7 @@ from tests.kit.factories import MAILBOX, NOW
 from tests.kit.postfix import Postfix, obstacle, wait_until
 from tests.kit.smtp import ScriptedRelay
 from tests.notifications.office import Office, draft
-from workflow.database import Database
+from workflow.database.connection import Database
 
 pytestmark = [
     pytest.mark.parametrize("backend", ["sqlite"], indirect=True),

@@ -22,16 +22,16 @@ import pytest
 
 from notifications.mailer import Mailer
 from notifications.vocabulary import Kind
-from states.brake import Hold, Verdict, judge
 from states.commands import Expire
-from states.days import SchoolDays
+from states.rules.schedule import Hold, Verdict, judge
+from states.school_calendar import SchoolDays
 from tests.acceptance.simulated.ending import all_wrong
 from tests.acceptance.simulated.machines import machines
 from tests.acceptance.simulated.mailbag import WATCHED
 from tests.acceptance.simulated.place import Place
 from tests.acceptance.simulated.story import Story
 from tests.kit.databases import fresh_url
-from workflow.engine import Engine
+from workflow.engine.engine import Engine
 
 SCHOOLS = int(os.environ.get("ODA_SIM_SCHOOLS", "40"))
 BUSY = float(os.environ.get("ODA_SIM_BUSY", "0"))
@@ -132,11 +132,11 @@ def _no_brake(monkeypatch: pytest.MonkeyPatch) -> None:
         verdict, hold = judge(*facts)
         return (Verdict.RUN, None) if verdict is Verdict.HOLD else (verdict, hold)
 
-    monkeypatch.setattr("workflow.foresight.judge", heedless)
+    monkeypatch.setattr("workflow.year_end.holds.judge", heedless)
 
 
 def _reminders_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow.duties.reminders.is_due", lambda *facts: True)
+    monkeypatch.setattr("workflow.schedule.reminders.is_due", lambda *facts: True)
 
 
 BREAKS = {

@@ -104,7 +104,7 @@ def test_wheel__serves_a_page_without_django(installed: Path, tmp_path: Path) ->
             process.kill()
     assert log.splitlines()[-1].endswith("arrêté proprement")
     modules = loaded.read_text().splitlines()[-1].split()
-    assert "portal.web.application" in modules
+    assert "portal.app" in modules
     assert not [name for name in modules if name.split(".")[0] == "django"]
     assert not [name for name in modules if name.startswith("portal.demo")]
 

@@ -15,8 +15,8 @@ from tests.kit.installed import make_installation
 from tests.kit.smtp import Fault, ScriptedRelay
 from tests.notifications.templates import mail
 from tests.portal.cli.desk import Desk
-from workflow.house import bootstrap
-from workflow.settings import find_settings, load_settings
+from workflow.app import bootstrap
+from workflow.settings.loader import find_settings, load_settings
 
 OLD, NEW = "Nos mots d'avant.", "Nos mots d'après."
 
@@ -43,7 +43,7 @@ class Office:
 @pytest.fixture
 def office(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     clock = FakeClock(make.NOW)
-    monkeypatch.setattr("workflow.house.SystemClock", lambda: clock)
+    monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
     with ScriptedRelay() as relay, fresh_url(backend, tmp_path) as url:
         config = make_installation(tmp_path, url, clock)
         with config.open("a") as file:

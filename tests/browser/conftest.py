@@ -10,7 +10,7 @@ from tests.kit import browser as kit
 from tests.kit.databases import fresh_url
 from tests.kit.debian import without
 from tests.kit.portal import Portal, open_portal
-from workflow.doors.sessions import Entrant
+from workflow.auth.sessions import Entrant
 
 HERE = Path(__file__).parent
 TELEPHONE: ViewportSize = {"width": 375, "height": 740}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from portal.demo.opening import Opened, opened
+from portal.demo.runtime import Opened, opened
 from tests.browser.conftest import DESK, TELEPHONE
 from tests.kit import browser as kit
 from tests.kit.axe import axe

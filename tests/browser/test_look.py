@@ -16,7 +16,7 @@ from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
 from tests.kit.portal import CHEF, DRANE, STAFF, TWO_SCHOOLS, Portal
 from tests.kit.widths import too_wide
-from workflow.doors.sessions import Entrant
+from workflow.auth.sessions import Entrant
 
 NARROW = 320
 """Pixels: what 1280 px become at a zoom of 400 % (RGAA 10.11)."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from notifications.mail import Mail
+from notifications.messages.mail import Mail
 from notifications.vocabulary import Fault, Stage
 from tests.kit.postroom import LEASE, PostRoom, ended, frozen, thaw
 from tests.kit.smtp import ScriptedRelay

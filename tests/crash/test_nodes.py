@@ -15,10 +15,9 @@ from sqlalchemy import select
 from bench.population import POLICY, YEAR
 from tests.kit.nodes import Installation, is_frozen, stopped
 from tests.kit.server import PrivateServer, private_server
-from workflow.foresight import NODE
-from workflow.reading.year_ends import revoked_so_far
-from workflow.rows import REQUEST
-from workflow.sweep import BATCH
+from workflow.database.tables import NODE, REQUEST
+from workflow.year_end.overview import revoked_so_far
+from workflow.year_end.sweep import BATCH
 
 REQUESTS = int(os.environ.get("ODA_SWEEP_REQUESTS", "3000"))
 MIDDLE = max(1, REQUESTS // BATCH // 4)

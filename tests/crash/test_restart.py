@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from notifications.enqueue import enqueue
-from notifications.mail import Draft
-from notifications.tables import MAILS
+from notifications.messages.mail import Draft
+from notifications.outbox.store import enqueue
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Audience
 from tests.kit.browser import free_port
 from tests.kit.nodes import Installation, stopped
@@ -68,9 +68,9 @@ def mailbox(number: int) -> str:
 
 def write(post: Installation) -> None:
     """Mails that wait, each to an address of its own."""
-    from notifications.examples import EXAMPLES
-    from workflow.house import bootstrap
-    from workflow.settings import load_settings
+    from notifications.authoring.examples import EXAMPLES
+    from workflow.app import bootstrap
+    from workflow.settings.loader import load_settings
 
     house = bootstrap(load_settings(post.config), {})
     kind, facts = EXAMPLES["withdrawn"]

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, column, select, table
 
-from notifications.columns import UtcDateTime
+from notifications.sql import UtcDateTime
 
 _BEGUN: Final = table("begun", column("mail"), column("until", UtcDateTime()), column("not_after", UtcDateTime()))
 _TABLE: Final = "CREATE TABLE begun (mail integer, until {instant}, not_after {instant})"

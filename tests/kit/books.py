@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from notifications.mail import Mail
+from notifications.messages.mail import Mail
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 from tests.kit.begins import begins_of, late_begins
 from tests.kit.postroom import LEASE, PostRoom

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from tests.kit.folders import lasting_folder
-from workflow import schema
-from workflow.database import Database
+from workflow.database import schema
+from workflow.database.connection import Database
 
 BACKENDS = ("sqlite", "postgresql")
 _numbers = itertools.count(1)

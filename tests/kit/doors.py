@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from notifications import outbox
-from notifications.mail import Mail
-from notifications.seals import FOR_LINK
-from notifications.tables import SEALS
+from notifications.encryption.seals import FOR_LINK
+from notifications.messages.mail import Mail
+from notifications.outbox import admin as outbox
+from notifications.outbox.tables import SEALS
 from notifications.vocabulary import LINK_KINDS
-from workflow.house import House
-from workflow.journal import INSTALLATION
-from workflow.writing import EVENT
+from workflow.app import House
+from workflow.database.tables import EVENT
+from workflow.journal.chain import INSTALLATION
 
 
 def secrets_of(house: House) -> list[str]:

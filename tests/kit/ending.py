@@ -11,19 +11,19 @@ from typing import Any
 
 from sqlalchemy import insert, update
 
-from notifications.tables import MAILS
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import CODE_KINDS
 from states import commands as c
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import Change, Channel, CheckOutcome, RevokeReason
 from tests.kit.clock import FakeClock
 from tests.kit.folders import lasting_folder
 from tests.kit.installed import OPERATOR, make_installation
-from workflow.database import Database
-from workflow.engine import Done
-from workflow.house import House, bootstrap
-from workflow.rows import ESTABLISHMENT
-from workflow.settings import load_settings
+from workflow.app import House, bootstrap
+from workflow.database.connection import Database
+from workflow.database.tables import ESTABLISHMENT
+from workflow.engine.engine import Done
+from workflow.settings.loader import load_settings
 
 ENDED, RUNNING = SchoolYear(2025), SchoolYear(2026)
 SPRING = datetime(2026, 5, 11, 8, 0, tzinfo=UTC)

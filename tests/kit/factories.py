@@ -9,11 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from states import commands as c
-from states.actors import Actor, OnBehalf
-from states.checks import delegation_sees, listing_sees
-from states.facts import Check, Establishment, Facts, LastEvent, Removal, Report, Request
+from states.model import Actor, Check, Establishment, Facts, LastEvent, OnBehalf, Removal, Report, Request
 from states.policy import Policy
-from states.school_year import SchoolCalendar, SchoolYear
+from states.rules.verification import delegation_sees, listing_sees
+from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import (
     Change,
     CheckOutcome,

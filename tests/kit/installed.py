@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from notifications.ports import Clock, SystemClock
-from workflow.database import Database
-from workflow.house import install
-from workflow.journal import Notary
-from workflow.settings import Secrets, generate
+from workflow.app import install
+from workflow.database.connection import Database
+from workflow.journal.chain import Notary
+from workflow.settings.secrets import Secrets, generate
 
 OPERATOR = "op@ac-toulouse.fr"
 OTHER_OPERATOR = "op2@ac-toulouse.fr"

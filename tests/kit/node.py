@@ -17,10 +17,11 @@ from sqlalchemy import Connection
 
 from notifications.ports import SystemClock
 from tests.kit.victim import kill_at
-from workflow import clocks, service
-from workflow.house import bootstrap
-from workflow.service import Worker
-from workflow.settings import load_settings
+from workflow import worker as service
+from workflow.app import bootstrap
+from workflow.database import clock as clocks
+from workflow.settings.loader import load_settings
+from workflow.worker import Worker
 
 TICK_SECONDS: Final = 1
 

@@ -13,14 +13,13 @@ from typing import Any
 from sqlalchemy import select
 
 from bench.population import AFTER_END, NOTARY, populate, year_ends
-from notifications.tables import MAILS
+from notifications.outbox.tables import MAILS
 from tests.kit.installed import CONFIG
-from workflow.database import Database, DatabaseBusy, DatabaseUnreachable
-from workflow.foresight import OCCURRENCE
-from workflow.rows import REMOVAL, REQUEST
-from workflow.settings import generate, load_settings
-from workflow.verify import Verifier
-from workflow.writing import EVENT
+from workflow.database.connection import Database, DatabaseBusy, DatabaseUnreachable
+from workflow.database.tables import EVENT, OCCURRENCE, REMOVAL, REQUEST
+from workflow.journal.verification import Verifier
+from workflow.settings.loader import load_settings
+from workflow.settings.secrets import generate
 
 JOURNAL_KEY = "bench" * 8
 """The key under which ``bench.population`` writes its journal."""

@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from tests.kit.certificates import Certificate, certificate
-from workflow.connector.transport import Caller
-from workflow.settings.connector import ConnectorSettings
+from workflow.removals.connector.client import Caller
+from workflow.settings.removals import ConnectorSettings
 
 NAME = "oda.example"
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -11,21 +11,21 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import insert
 
-from notifications.typography import NBSP
-from portal.web.application import assembled
-from portal.web.installed import Installed
+from notifications.rendering.typography import NBSP
+from portal.app import assembled
+from portal.web.context import Installed
 from states import commands as c
-from states.actors import Actor
 from states.commands import Command
-from states.school_year import SchoolYear
+from states.model import Actor
+from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
 from tests.kit.installed import OPERATOR, READER, make_installation
-from workflow.doors.sessions import Entrant
-from workflow.engine import Done
-from workflow.house import House, bootstrap
-from workflow.rows import ESTABLISHMENT
-from workflow.settings import load_settings
+from workflow.app import House, bootstrap
+from workflow.auth.sessions import Entrant
+from workflow.database.tables import ESTABLISHMENT
+from workflow.engine.engine import Done
+from workflow.settings.loader import load_settings
 
 PARIS = ZoneInfo("Europe/Paris")
 START = datetime(2026, 9, 14, 10, 0, tzinfo=PARIS)

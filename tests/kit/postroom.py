@@ -11,21 +11,23 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from notifications import enqueue, outbox, seals
-from notifications.catalogue import CATALOGUE
-from notifications.examples import EXAMPLES
-from notifications.mail import Draft, Mail
-from notifications.tables import MAILS
+from notifications.authoring.examples import EXAMPLES
+from notifications.encryption import seals
+from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.mail import Draft, Mail
+from notifications.outbox import admin as outbox
+from notifications.outbox import store as enqueue
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Audience, Erasure, Kind, Stage
 from tests.kit.factories import NOW, UAI
 from tests.kit.installed import make_installation
 from tests.kit.sender import Orders, SharedClock, born
 from tests.kit.smtp import ScriptedRelay
-from workflow.database import Database
-from workflow.house import House, bootstrap
-from workflow.settings import load_settings
-from workflow.verify import Verifier
-from workflow.writing import EVENT
+from workflow.app import House, bootstrap
+from workflow.database.connection import Database
+from workflow.database.tables import EVENT
+from workflow.journal.verification import Verifier
+from workflow.settings.loader import load_settings
 
 LEASE = 60
 OPERATORS = "oda@ac-toulouse.fr"

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
-from notifications import seals
+from notifications.encryption import seals
+from notifications.encryption.sealer import Sealer
+from notifications.outbox.tables import SEALS
 from notifications.ports import SystemClock
-from notifications.sealing import Sealer
-from notifications.tables import SEALS
-from workflow.house import bootstrap, open_database
-from workflow.settings import find_settings, load_settings
-from workflow.verify import Verifier
+from workflow.app import bootstrap, open_database
+from workflow.journal.verification import Verifier
+from workflow.settings.loader import find_settings, load_settings
 
 
 class Safe:

@@ -15,12 +15,12 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from notifications import delivery
-from notifications.delivery import Dispatcher
+from notifications.delivery import dispatcher as delivery
+from notifications.delivery.dispatcher import Dispatcher
 from tests.kit.victim import kill_at
-from workflow.database import Database
-from workflow.house import bootstrap
-from workflow.settings import load_settings
+from workflow.app import bootstrap
+from workflow.database.connection import Database
+from workflow.settings.loader import load_settings
 
 POLL_SECONDS = 0.03
 

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from tests.kit.folders import lasting_folder
-from workflow import schema
-from workflow.database import Database
+from workflow.database import schema
+from workflow.database.connection import Database
 
 
 class PrivateServer:

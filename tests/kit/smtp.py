@@ -10,7 +10,7 @@ from email.parser import BytesHeaderParser
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from notifications.loopback import HOST, Received
+from portal.demo.mail_server import HOST, Received
 from tests.kit.smtp_behaviours import pix_banner
 from tests.kit.smtp_script import ACCEPT, COMMANDS, Answer, Behaviour, Fault, Late, Line, Reply, Slow, Visit
 from tests.kit.smtp_session import Session

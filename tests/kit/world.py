@@ -8,24 +8,23 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert, select, text, update
 
 from bench.population import mailer as real_mailer
-from notifications.tables import MAILS, SEALS
+from notifications.outbox.tables import MAILS, SEALS
 from states import commands as c
-from states.actors import Actor
 from states.commands import Command
+from states.model import Actor
 from states.policy import Policy
-from states.school_year import SchoolCalendar, SchoolYear
+from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
-from workflow import installation
-from workflow.database import Database
-from workflow.engine import Done, Engine, Result
-from workflow.journal import Notary
-from workflow.reporter import Reporter
-from workflow.rows import ESTABLISHMENT, REMOVAL, REQUEST
-from workflow.tick import Ticked, Ticker
-from workflow.verify import Verifier
-from workflow.writing import EVENT
-from workflow.year_end import NothingHeld, YearEnds
+from workflow.database.connection import Database
+from workflow.database.tables import ESTABLISHMENT, EVENT, REMOVAL, REQUEST
+from workflow.engine.engine import Done, Engine, Result
+from workflow.journal import installation
+from workflow.journal.chain import Notary
+from workflow.journal.verification import Verifier
+from workflow.schedule.tick import Ticked, Ticker
+from workflow.year_end.service import NothingHeld, YearEnds
+from workflow.year_end.service import ReporterReporter as Reporter
 
 PARIS = ZoneInfo("Europe/Paris")
 SCHOOLS = {"0310001H": "ce.0310001h@ac-toulouse.fr", "0310002J": "ce.0310002j@ac-toulouse.fr", "0310003K": None}

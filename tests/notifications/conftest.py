@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from notifications.tables import MAILS, PAUSE, SEALS
+from notifications.outbox.tables import MAILS, PAUSE, SEALS
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
 from tests.kit.factories import NOW
 from tests.kit.smtp import ScriptedRelay
 from tests.notifications.office import Office
-from workflow.database import Database
+from workflow.database.connection import Database
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from states.actors import Actor
-from states.case import Decision
 from states.decide import decide
-from states.facts import Establishment, Facts
-from states.happening import Happening
+from states.decision import Decision, Happening
+from states.model import Actor, Establishment, Facts
 from states.vocabulary import State, Trigger
 from tests.kit import factories as f
 

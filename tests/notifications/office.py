@@ -6,22 +6,22 @@ from typing import Any
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
-from notifications import outbox
-from notifications.catalogue import CATALOGUE
-from notifications.delivery import Dispatcher
-from notifications.examples import EXAMPLES, SURROUNDINGS
-from notifications.mail import Draft, Mail
+from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.delivery.dispatcher import Dispatcher
+from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
-from notifications.seals import Sealer
+from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.mail import Draft, Mail
+from notifications.outbox import admin as outbox
 from notifications.settings import MailSettings
 from notifications.vocabulary import Audience, Kind
-from states.happening import Happening
+from states.decision import Happening
 from states.vocabulary import Trigger
 from tests.kit.clock import FakeClock
 from tests.kit.factories import MAILBOX, REFERENCE, UAI
 from tests.kit.smtp import ScriptedRelay
 from tests.notifications.happenings import happening
-from workflow.database import Database
+from workflow.database.connection import Database
 
 OPERATORS = "oda@ac-toulouse.fr"
 CENTRE = "centre-de-service@ac-toulouse.fr"

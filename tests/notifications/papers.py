@@ -8,10 +8,11 @@ from typing import Any
 from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 from pypdf import PdfReader
 
-from notifications.contexts import Person
-from notifications.examples import CLAIRE, EXAMPLES, SURROUNDINGS
-from notifications.papers import Paper, compile_paper, papers_of
-from notifications.wordings import Wordings
+from notifications.authoring.examples import CLAIRE, EXAMPLES, SURROUNDINGS
+from notifications.messages.facts import Person
+from notifications.rendering.environment import Wordings
+from notifications.rendering.papers import Paper, papers_of
+from notifications.rendering.pdf import compile_paper
 
 AT = datetime(2026, 9, 14, 8, 30, tzinfo=UTC)
 WITH_PAPER = {

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from notifications.examples import SURROUNDINGS
-from notifications.wordings import Wordings
-from notifications.wordings_check import problems
+from notifications.authoring.checks import problems
+from notifications.authoring.examples import SURROUNDINGS
+from notifications.rendering.environment import Wordings
 
 HEAD = '{% extends "mails/layout.j2" %}\n{% block subject %}\nObjet\n{% endblock %}\n{% block body %}\n'
 """Five lines: what stands before the text of a mail."""

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from notifications.examples import EXAMPLES, SURROUNDINGS
-from notifications.markup import SLOT, is_slot
-from notifications.rendering import Rendered, render
+from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.rendering.markup import SLOT, is_slot
+from notifications.rendering.renderer import Rendered, render
 from tests.notifications.pages import Element, Page, contrast, shown
 
 SIZE = re.compile(r"(\d+)px")

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
-from notifications.catalogue import CATALOGUE
-from notifications.mail import Mail
+from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.mail import Mail
 from notifications.vocabulary import Fault, Kind, Stage
-from states.happening import Happening
+from states.decision import Happening
 from states.vocabulary import Trigger
 from tests.kit import factories as f
 from tests.notifications.happenings import expired, happening

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Boolean, Column, Date, Float, Integer, MetaData, String, Table, Text, select
 
-from notifications import bulk_arrays
-from notifications.bulk import insert_rows, update_rows
-from notifications.columns import UtcDateTime
+from notifications import sql as bulk_arrays
+from notifications.sql import UtcDateTime, insert_rows, update_rows
 from tests.kit.databases import fresh_url
-from workflow.database import Database
+from workflow.database.connection import Database
 
 NOON = datetime(2026, 10, 12, 10, 0, 0, 123456, tzinfo=UTC)
 EVERY = Table(

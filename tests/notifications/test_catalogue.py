@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from notifications.catalogue import CATALOGUE
-from notifications.examples import EXAMPLES, SURROUNDINGS
+from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.messages.catalogue import CATALOGUE
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Kind, Priority
 
 

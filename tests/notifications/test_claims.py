@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from notifications import claims, lapses
-from notifications.claims import Claim
-from notifications.outcomes import Outcome, RetryRules, Verdict
-from notifications.tables import MAILS
+from notifications.outbox import queue as claims
+from notifications.outbox import queue as lapses
+from notifications.outbox.queue import Claim
+from notifications.outbox.retry import Outcome, RetryRules, Verdict
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
 from tests.notifications.office import Office, draft
 

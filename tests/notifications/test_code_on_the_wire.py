@@ -3,9 +3,9 @@
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications import seals
+from notifications.encryption import seals
+from notifications.encryption.seals import Sealer
 from notifications.ports import set_crash_hook
-from notifications.seals import Sealer
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.vocabulary import Trigger
 from tests.kit.factories import CODE, REFERENCE

@@ -2,9 +2,9 @@
 
 import pytest
 
-from notifications.mail import Mail
+from notifications.delivery.smtp import RelayConnection
+from notifications.messages.mail import Mail
 from notifications.ports import set_crash_hook
-from notifications.smtp import RelayConnection
 from notifications.vocabulary import Stage
 from tests.notifications.office import Office, draft, mail_settings
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from notifications import claims, lapses
-from notifications.claims import Claim
-from notifications.desk import Desk
-from notifications.ledger import Begin, Finish
-from notifications.mail import Mail
-from notifications.outcomes import Outcome, RetryRules, Verdict
-from notifications.tables import MAILS
+from notifications.delivery.transactions import Begin, Desk, Finish
+from notifications.messages.mail import Mail
+from notifications.outbox import queue as claims
+from notifications.outbox import queue as lapses
+from notifications.outbox.queue import Claim
+from notifications.outbox.retry import Outcome, RetryRules, Verdict
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
 from tests.notifications.office import Office, draft, mail_settings
 

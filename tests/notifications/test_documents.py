@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from notifications.attachments import Attachment
-from notifications.documents import (
+from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.delivery.attachments import (
     JOINED_TO,
     MAX_BYTES,
+    Attachment,
     DocumentMissing,
     attachments_of,
     document_problem,
     has_attachments,
     megabytes,
 )
-from notifications.examples import EXAMPLES, SURROUNDINGS
-from notifications.rendering import render
-from notifications.surroundings import Document, Surroundings
+from notifications.messages.catalogue import Document, Surroundings
+from notifications.rendering.renderer import render
 from notifications.vocabulary import Kind
 
 PDF = b"%PDF-1.7\nune page"

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from notifications.cells import csv_cell
-from notifications.examples import SURROUNDINGS
-from notifications.examples_exports import DAY, REMOVALS
-from notifications.exports import NAMES, Removal, Unexportable, removals
-from notifications.reference_names import of_export
-from notifications.reference_words import EXPORT
-from notifications.wordings import Wordings
-from notifications.wordings_types import members
+from notifications.authoring.examples import DAY, SURROUNDINGS
+from notifications.authoring.examples import REMOVALS_EXAMPLES_EXPORTS as REMOVALS
+from notifications.authoring.expression_types import members
+from notifications.authoring.reference import of_export
+from notifications.authoring.reference_texts import EXPORT
+from notifications.rendering.environment import Wordings
+from notifications.rendering.exports import NAMES, Removal, Unexportable, removals
+from notifications.rendering.typography import csv_cell
 from tests.notifications.templates import Told, folder_of, told
 
 __all__ = ["told"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from notifications import seals
-from notifications.mail import Mail
+from notifications.encryption import seals
+from notifications.messages.mail import Mail
 from notifications.settings import MailSettings
 from notifications.vocabulary import Erasure, Kind, Stage
 from tests.kit import certificates

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from notifications.claims import Claim
-from notifications.feed import Feed
+from notifications.delivery.dispatcher import Feed
+from notifications.outbox.queue import Claim
 
 
 def claims_of(count: int) -> list[Claim]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from notifications.outcomes import Outcome, Verdict
-from notifications.smtp import RelayConnection
+from notifications.delivery.smtp import RelayConnection
+from notifications.outbox.retry import Outcome, Verdict
 from tests.kit import certificates
 from tests.kit.factories import MAILBOX
 from tests.kit.smtp import Fault, ScriptedRelay

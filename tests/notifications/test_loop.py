@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from notifications import delivery
-from notifications.pauses import Pause
+from notifications.delivery import dispatcher as delivery
+from notifications.outbox.circuit_breaker import Pause
 from notifications.vocabulary import Stage
 from tests.notifications.office import Office, draft
 

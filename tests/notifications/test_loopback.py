@@ -4,7 +4,7 @@ import smtplib
 import threading
 from email.message import EmailMessage
 
-from notifications.loopback import LoopbackRelay
+from portal.demo.mail_server import LoopbackRelay
 
 
 def test_loopback__keeps_what_it_is_given_and_leaves_no_thread() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifications.markup import (
+from notifications.rendering.markup import (
+    HTML_SLOT,
     MASK,
     SLOT,
     Facts,
@@ -17,11 +18,12 @@ from notifications.markup import (
     Notice,
     Paragraph,
     Slot,
+    as_html,
+    as_text,
+    inline,
     parse,
 )
-from notifications.markup_html import HTML_SLOT, as_html, inline
-from notifications.markup_text import as_text
-from notifications.typography import one_line
+from notifications.rendering.typography import one_line
 from tests.notifications.pages import Page
 
 LONG = "mot " * 40

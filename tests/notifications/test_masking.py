@@ -5,8 +5,8 @@ import quopri
 
 import pytest
 
-from notifications.masking import masked
-from notifications.rendering import MASK
+from notifications.delivery.message import masked
+from notifications.rendering.renderer import MASK
 
 CODE = "Zq7Xk2Wv9Bn4Tm6R"
 

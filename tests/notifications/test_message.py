@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.attachments import Attachment
-from notifications.mail import Mail
-from notifications.markup_html import HTML_SLOT
-from notifications.message import WIRE, compose, new_message_id, usable_address
-from notifications.rendering import MASK, SLOT
+from notifications.delivery.attachments import Attachment
+from notifications.delivery.message import WIRE, compose, new_message_id, usable_address
+from notifications.messages.mail import Mail
+from notifications.rendering.markup import HTML_SLOT
+from notifications.rendering.renderer import MASK, SLOT
 from notifications.vocabulary import Audience, Kind, Stage
 from tests.notifications.office import CENTRE, mail_settings
 

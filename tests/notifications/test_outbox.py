@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from notifications import outbox, seals
-from notifications.errors import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
-from notifications.mail import Mail
-from notifications.tables import MAILS
+from notifications.encryption import seals
+from notifications.messages.mail import Mail
+from notifications.outbox import admin as outbox
+from notifications.outbox.admin import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.vocabulary import CodeFate, State, Trigger
 from tests.kit import factories as f

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.outcomes import (
+from notifications.delivery.smtp import RelayTrouble
+from notifications.outbox.retry import (
     RetryRules,
     Verdict,
     after_message,
@@ -13,7 +14,6 @@ from notifications.outcomes import (
     denies_relaying,
     words,
 )
-from notifications.smtp import RelayTrouble
 from notifications.vocabulary import Fault, RelayFault
 from tests.notifications.office import mail_settings
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from notifications.catalogue import CATALOGUE
-from notifications.contexts import YearEndReport
-from notifications.examples import EXAMPLES, OTHER_PLACE, SURROUNDINGS
-from notifications.papers import PaperName, blank_charter, compile_paper, from_json, papers_of, to_json
+from notifications.authoring.examples import EXAMPLES, OTHER_PLACE, SURROUNDINGS
+from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.facts import YearEndReport
+from notifications.rendering.environment import Wordings
+from notifications.rendering.papers import PaperName, blank_charter, from_json, papers_of, to_json
+from notifications.rendering.pdf import compile_paper
 from notifications.vocabulary import Kind
-from notifications.wordings import Wordings
 from tests.notifications.papers import AT, WITH_PAPER, paper, reader, rewritten, text_of
 
 each_paper = pytest.mark.parametrize("example", WITH_PAPER)

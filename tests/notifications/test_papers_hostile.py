@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from notifications.examples import CLAIRE, EXAMPLES, PLACE, SURROUNDINGS
-from notifications.papers import charter, compile_paper
-from notifications.wordings import Wordings
+from notifications.authoring.examples import CLAIRE, EXAMPLES, PLACE, SURROUNDINGS
+from notifications.rendering.environment import Wordings
+from notifications.rendering.papers import charter
+from notifications.rendering.pdf import compile_paper
 from tests.notifications.papers import AT, WITH_PAPER, of_person, paper, reader, text_of
 
 HOSTILE = (

@@ -6,11 +6,11 @@ from threading import Barrier
 
 import pytest
 
-from notifications import pauses
-from notifications.pauses import Pause
+from notifications.outbox import circuit_breaker as pauses
+from notifications.outbox.circuit_breaker import Pause
 from notifications.vocabulary import RelayFault
 from tests.kit.factories import NOW
-from workflow.database import Database
+from workflow.database.connection import Database
 
 DOWN, LOGIN = RelayFault.DOWN, RelayFault.LOGIN_REFUSED
 WORDS = "535 5.7.8 Authentication failed"

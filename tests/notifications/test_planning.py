@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications import contexts as c
-from notifications.catalogue import CATALOGUE
-from notifications.examples import SURROUNDINGS
-from notifications.mail import Draft
+from notifications.authoring.examples import SURROUNDINGS
+from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
-from notifications.seals import Sealer
+from notifications.messages import facts as c
+from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
-from states.happening import Happening
-from states.school_year import SchoolYear
+from states.decision import Happening
+from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RemovalKind, State, Step, Trigger
 from tests.kit import factories as f
 from tests.notifications.happenings import expired, happening

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from notifications.probing import Finding, Probe, ProbeFailed
-from notifications.probing_words import Step
+from notifications.delivery.probe import Finding, Probe, ProbeFailed, Step
 from tests.kit import certificates
 from tests.kit.smtp import Fault, ScriptedRelay
 from tests.notifications.office import CENTRE, mail_settings

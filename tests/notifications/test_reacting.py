@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, inspect, select
 
-from notifications.examples import SURROUNDINGS
-from notifications.tables import MAILS, SEALS
+from notifications.authoring.examples import SURROUNDINGS
+from notifications.outbox.tables import MAILS, SEALS
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 from states.commands import Code
 from states.vocabulary import Trigger

@@ -6,16 +6,24 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from notifications.catalogue import facts_class, template_of
-from notifications.examples import SURROUNDINGS
-from notifications.reference import reference_text
-from notifications.reference_names import Known, facts_of, frame, settings
-from notifications.reference_uses import full_name, kind_of, papers_with, users_of
-from notifications.reference_words import ALWAYS, FILTERS, MEANINGS, TITLES
+from notifications.authoring.checks import problems
+from notifications.authoring.examples import SURROUNDINGS
+from notifications.authoring.expression_types import members, names_of
+from notifications.authoring.reference import (
+    Known,
+    facts_of,
+    frame,
+    full_name,
+    kind_of,
+    papers_with,
+    reference_text,
+    settings,
+    users_of,
+)
+from notifications.authoring.reference_texts import ALWAYS, FILTERS, MEANINGS, TITLES
+from notifications.messages.catalogue import facts_class, template_of
+from notifications.rendering.environment import Wordings, own_names
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, Unstored
-from notifications.wordings import Wordings, own_names
-from notifications.wordings_check import problems
-from notifications.wordings_types import members, names_of
 from tests.notifications.templates import folder_of
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_document__is_what_the_code_writes() -> None:
     published = (ROOT / "docs" / "modeles.md").read_text(encoding="utf-8")
-    assert published == reference_text(), "refaire : python -m notifications.reference > docs/modeles.md"
+    assert published == reference_text(), "refaire : python -m notifications.authoring.reference > docs/modeles.md"
 
 
 def test_titles__every_template_has_one_and_no_other() -> None:

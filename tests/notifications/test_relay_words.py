@@ -9,9 +9,8 @@ import ssl
 import aiosmtplib
 import pytest
 
-from notifications.relay_words import told
+from notifications.delivery.smtp import RelayConnection, RelayTrouble, told
 from notifications.settings import RelaySettings
-from notifications.smtp import RelayConnection, RelayTrouble
 from notifications.vocabulary import RelayFault
 from tests.kit.smtp import ScriptedRelay
 from tests.notifications.office import mail_settings

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from notifications.catalogue import CATALOGUE
-from notifications.examples import CHECK_EXAMPLE, EXAMPLES, SURROUNDINGS
-from notifications.markup_html import HTML_LINK_SLOT, HTML_SLOT
-from notifications.rendering import (
+from notifications.authoring.examples import CHECK_EXAMPLE, EXAMPLES, SURROUNDINGS
+from notifications.messages.catalogue import CATALOGUE
+from notifications.rendering.markup import HTML_LINK_SLOT, HTML_SLOT
+from notifications.rendering.renderer import (
     LINK_MASK,
     MASK,
     SLOT,

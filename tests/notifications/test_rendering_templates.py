@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 
-from notifications.examples import EXAMPLES, SURROUNDINGS
-from notifications.markup_html import HTML_SLOT
-from notifications.rendering import FRAME, Renderer, Unrenderable
-from notifications.wordings import Wordings
+from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.rendering.environment import Wordings
+from notifications.rendering.markup import HTML_SLOT
+from notifications.rendering.renderer import FRAME, Renderer, Unrenderable
 from tests.notifications.pages import Page
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifications.examples import CLAIRE, EXAMPLES, SURROUNDINGS
-from notifications.markup_html import HTML_SLOT
-from notifications.rendering import MASK, SLOT, html_with_code, render, with_code
-from notifications.typography import one_line
+from notifications.authoring.examples import CLAIRE, EXAMPLES, SURROUNDINGS
+from notifications.rendering.markup import HTML_SLOT
+from notifications.rendering.renderer import MASK, SLOT, html_with_code, render, with_code
+from notifications.rendering.typography import one_line
 from tests.notifications.pages import Page
 
 

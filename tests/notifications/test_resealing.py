@@ -7,10 +7,11 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
-from notifications import resealing, seals
+from notifications.encryption import seals
+from notifications.encryption import seals as resealing
+from notifications.encryption.sealer import Sealer
+from notifications.outbox.tables import SEALS
 from notifications.ports import set_crash_hook
-from notifications.sealing import Sealer
-from notifications.tables import SEALS
 from notifications.vocabulary import Erasure, Kind, Stage
 from tests.kit.factories import CODE
 from tests.notifications.office import Office
@@ -124,7 +125,7 @@ def test_reseal__a_mail_that_waits_leaves_with_its_code(office: Office) -> None:
 def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody has read the old keys and not yet committed: that code is seen before any key goes."""
     sealed, tried = threading.Event(), threading.Event()
-    monkeypatch.setattr("notifications.resealing.time.sleep", lambda _: tried.set())
+    monkeypatch.setattr("notifications.encryption.seals.time.sleep", lambda _: tried.set())
 
     def issue() -> None:
         with office.database.write() as connection:
@@ -145,7 +146,7 @@ def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pyt
 @pytest.mark.rule("R71")
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_quiet__gives_up_rather_than_wait_for_ever(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifications.resealing.time.sleep", lambda _: None)
+    monkeypatch.setattr("notifications.encryption.seals.time.sleep", lambda _: None)
     with office.database.write() as connection:
         seals.hold_off_rotation(connection)
         with pytest.raises(resealing.CodesBusy), resealing.quiet(office.database, lambda _: None):

@@ -7,9 +7,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
-from notifications import seals
-from notifications.seals import BadSealingKey, CodeUnreadable, Sealer
-from notifications.tables import MAILS, SEALS
+from notifications.encryption import seals
+from notifications.encryption.seals import BadSealingKey, CodeUnreadable, Sealer
+from notifications.outbox.tables import MAILS, SEALS
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.vocabulary import Trigger
 from tests.kit.factories import REFERENCE

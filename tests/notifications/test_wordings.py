@@ -9,10 +9,10 @@ import pytest
 from jinja2 import DictLoader, TemplateNotFound
 from jinja2.exceptions import SecurityError
 
-from notifications.examples import EXAMPLES, SURROUNDINGS
-from notifications.reference_uses import users_of
-from notifications.rendering import Renderer, Unrenderable
-from notifications.wordings import OWN, Wordings
+from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.authoring.reference import users_of
+from notifications.rendering.environment import OWN, Wordings
+from notifications.rendering.renderer import Renderer, Unrenderable
 from tests.notifications.templates import folder_of, mail
 
 

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from notifications.examples import SURROUNDINGS
-from notifications.surroundings import Surroundings
-from notifications.wordings import OWN, Wordings, own_names
-from notifications.wordings_check import problems
-from notifications.wordings_folder import TemplateProblem
-from notifications.wordings_papers import paper_problems
+from notifications.authoring.checks import paper_problems, problems
+from notifications.authoring.examples import SURROUNDINGS
+from notifications.messages.catalogue import Surroundings
+from notifications.rendering.environment import OWN, TemplateProblem, Wordings, own_names
 from tests.notifications.templates import HEAD, Told, folder_of, mail, told
 
 __all__ = ["told"]
@@ -296,5 +294,5 @@ def test_papers__what_is_wrong_has_its_line(tmp_path: Path, text: str, line: int
 
 
 def test_papers__nothing_is_made_when_none_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifications.wordings_papers.compile_paper", None)
+    monkeypatch.setattr("notifications.authoring.checks.compile_paper", None)
     assert paper_problems(Wordings(folder_of(tmp_path, {"mails/declared.j2": mail("a")})), SURROUNDINGS) == []

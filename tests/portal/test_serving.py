@@ -10,8 +10,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI, Request
 
-from portal.cli import logs
-from portal.serving import Contained, Server, listen
+from portal.cli import service as logs
+from portal.server import Contained, Server, listen
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
 

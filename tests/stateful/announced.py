@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from notifications.catalogue import CATALOGUE
-from notifications.tables import MAILS
+from notifications.messages.catalogue import CATALOGUE
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Kind
-from states.brake import Verdict
-from states.case import OpenRemoval
+from states.decision import OpenRemoval
+from states.rules.schedule import Verdict
 from tests.kit.world import World
-from workflow.rows import IS_LIVE, REMOVAL, REQUEST
+from workflow.database.tables import IS_LIVE, REMOVAL, REQUEST
 
 MailRow = tuple[str, str, str, str | None, str]
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from states import commands as c
-from states.actors import OnBehalf
-from states.case import Refused
-from states.school_year import SchoolYear
+from states.decision import Refused
+from states.model import OnBehalf
+from states.school_calendar import SchoolYear
 from states.vocabulary import (
     RequestedBy,
     Role,
-    Trigger,
-)  # fmt: skip
+    Trigger,  # fmt: skip
+)
 from tests.kit.databases import fresh_url
 from tests.kit.world import ACTORS, SCHOOLS, World
 from tests.stateful.announced import announced, happened, is_held, stock

@@ -15,8 +15,8 @@ from states.vocabulary import (
     Settlement,
     Step,
     Trigger,
-    WithdrawReason,
-)  # fmt: skip
+    WithdrawReason,  # fmt: skip
+)
 from tests.stateful.model import Model
 from tests.stateful.verdicts import VERSION
 

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from states import commands as c
+from states.validation import fold_mail, person_key
 from states.vocabulary import Change, ReissueReason, RemovalOutcome, Settlement
-from states.words import fold_mail, person_key
 from tests.kit.world import SCHOOLS
 from tests.stateful.model import (
     AFTER_END,

@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from states.actors import Actor
-from states.case import Decision, Refused
 from states.commands import Command
 from states.decide import decide
-from states.facts import Facts
+from states.decision import Decision, Refused
+from states.model import Actor, Facts
 from states.refusals import Reason
 from states.vocabulary import Trigger
 from tests.kit import factories as f

@@ -5,13 +5,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from states.actors import Actor
-from states.case import Decision, Refused
 from states.commands import Code
 from states.decide import decide
-from states.facts import Facts, Removal
+from states.decision import Decision, Refused
+from states.model import Actor, Facts, Removal
 from states.refusals import Reason
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import (
     Change,
     CheckOutcome,

@@ -9,11 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from states import vocabulary as v
-from states.actors import Actor, OnBehalf
 from states.commands import Code, Command
-from states.facts import Check, Establishment, Facts, LastEvent, Removal, Report, Request
+from states.model import Actor, Check, Establishment, Facts, LastEvent, OnBehalf, Removal, Report, Request
 from states.policy import Policy
-from states.school_year import EndRule, SchoolYear
+from states.school_calendar import EndRule, SchoolYear
 from tests.kit import factories as f
 
 quick = settings(deadline=None, max_examples=150, database=None, suppress_health_check=[HealthCheck.too_slow])

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import pytest
 
 from states import french
-from states.case import EraseCode
-from states.facts import Request
+from states.decision import EraseCode
+from states.model import Request
 from states.vocabulary import CodeFate, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual

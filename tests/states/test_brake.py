@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from states.brake import FORESEEN, LONGEST_ABSENCE, Foreseen, Hold, Verdict, judge
+from states.rules.schedule import FORESEEN, LONGEST_ABSENCE, Foreseen, Hold, Verdict, judge
 from tests.kit import factories as f
 
 END = f.calendar().end_of(f.YEAR)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from states.facts import Request
+from states.model import Request
 from states.vocabulary import CheckOutcome, State, Step, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual

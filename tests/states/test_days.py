@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.days import DayKind, Period, SchoolDays, year_around
-from states.school_year import SchoolYear
+from states.school_calendar import DayKind, Period, SchoolDays, SchoolYear, year_around
 
 pytestmark = pytest.mark.rule("R77")
 DAY = timedelta(days=1)

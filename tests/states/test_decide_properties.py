@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 
-from states.case import Decision, Refused
 from states.commands import IssueCode, ReissueCode
 from states.decide import decide
-from states.machine import ARROWS
+from states.decision import Decision, Refused
+from states.transitions import ARROWS
 from states.vocabulary import Trigger
 from tests.kit import factories as f
 from tests.states.strategies import PERSONAL, Situation, quick, situations, thorough

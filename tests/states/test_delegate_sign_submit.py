@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from states.school_year import EndRule, SchoolYear
+from states.school_calendar import EndRule, SchoolYear
 from states.vocabulary import State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from states.facts import Request
+from states.model import Request
 from states.vocabulary import LIVE_STATES, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from states.facts import Removal, Request
+from states.model import Removal, Request
 from states.vocabulary import Change, RemovalKind, RemovalOutcome, Settlement, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused

@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.facts import Removal
+from states.model import Removal
 from states.vocabulary import LIVE_STATES, RemovalKind, Settlement, State, Trigger
 from tests.kit import factories as f
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from states.case import SealCode
 from states.commands import Code
-from states.facts import Request
+from states.decision import SealCode
+from states.model import Request
 from states.vocabulary import CheckOutcome, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual

@@ -5,8 +5,17 @@ from transitions import Machine
 
 from states import commands
 from states.commands import COMMANDS, Command, OnRequest
-from states.machine import ARROWS, STATES, TRIGGERS, UNBORN, build, compile_arrows, graph_transitions
-from states.table import BY_TRIGGER, TABLE
+from states.transitions import (
+    ARROWS,
+    BY_TRIGGER,
+    STATES,
+    TABLE,
+    TRIGGERS,
+    UNBORN,
+    build,
+    compile_arrows,
+    graph_transitions,
+)
 from states.vocabulary import LIVE_STATES, Role, State, Trigger
 
 S, T = State, Trigger

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.days import DayKind, SchoolDays
-from states.notices import DueNotice, Planned, due, planned
-from states.school_year import EndRule, SchoolYear, YearEnd
+from states.rules.schedule import DueNotice, Planned, due, planned
+from states.school_calendar import DayKind, EndRule, SchoolDays, SchoolYear, YearEnd
 from tests.kit import factories as f
 
 SUMMER = {SchoolYear(2026): ((date(2027, 7, 3), date(2027, 8, 31)),), SchoolYear(2027): ()}

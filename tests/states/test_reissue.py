@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from states.case import EraseCode, SealCode
 from states.commands import Code
-from states.facts import Request
+from states.decision import EraseCode, SealCode
+from states.model import Request
 from states.vocabulary import Change, ReissueReason, Settlement, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, usual

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.days import SchoolDays
-from states.reminding import NEVER, Reminded, days_to_come, due_day, is_due
-from states.school_year import SchoolYear
+from states.rules.schedule import NEVER, Reminded, days_to_come, due_day, is_due
+from states.school_calendar import SchoolDays, SchoolYear
 
 SINCE = date(2026, 9, 7)
 DELAYS = (7, 14, 30)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from states.case import CloseRemoval, Decision, EraseCode, OpenRemoval
-from states.facts import Removal, Request
+from states.decision import CloseRemoval, Decision, EraseCode, OpenRemoval
+from states.model import Removal, Request
 from states.vocabulary import LIVE_STATES, CheckOutcome, RemovalKind, RemovalOutcome, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from states.facts import Request
-from states.removal import Action, RemovalTodo, holders, removal_kind, todo
+from states.model import Request
+from states.rules.revocation import Action, RemovalTodo, holders, removal_kind, todo
 from states.vocabulary import CheckOutcome, RemovalKind, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted

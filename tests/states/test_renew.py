@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from states.facts import Request
-from states.school_year import SchoolYear
+from states.model import Request
+from states.school_calendar import SchoolYear
 from states.vocabulary import LIVE_STATES, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from states.case import CloseReport, OpenReport
-from states.facts import Report
+from states.decision import CloseReport, OpenReport
+from states.model import Report
 from states.rules.changes import due_on
 from states.vocabulary import KEY_CHANGES, LIVE_STATES, Change, Settlement, State, Trigger
 from tests.kit import factories as f

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from states.school_year import EndRule, SchoolCalendar, SchoolYear
+from states.school_calendar import EndRule, SchoolCalendar, SchoolYear
 from tests.kit.factories import YEAR, calendar
 
 SUMMER_GAP = {

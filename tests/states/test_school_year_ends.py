@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from states.school_year import EndRule, SchoolCalendar, SchoolYear
+from states.school_calendar import EndRule, SchoolCalendar, SchoolYear
 from tests.kit.factories import YEAR, calendar
 
 PARIS, REUNION = ZoneInfo("Europe/Paris"), ZoneInfo("Indian/Reunion")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from states.facts import LastEvent
+from states.model import LastEvent
 from states.vocabulary import State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from states.case import Decision
-from states.facts import Request
-from states.school_year import SchoolCalendar
+from states.decision import Decision
+from states.model import Request
+from states.school_calendar import SchoolCalendar
 from states.vocabulary import LIVE_STATES, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted

@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.words import clean, fold, fold_mail, mail_problem, name_problem, person_key, text_problem
+from states.validation import clean, fold, fold_mail, mail_problem, name_problem, person_key, text_problem
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.words import (
+from states.validation import (
     clean,
     fold,
     fold_mail,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.words import UAI_LETTERS, has_uai_form, normalise_uai, uai_problem
+from states.validation import UAI_LETTERS, has_uai_form, normalise_uai, uai_problem
 
 
 @pytest.mark.parametrize("uai", ["0310001H", "0751234J", "0312487K"])

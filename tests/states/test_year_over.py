@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from states.case import OpenRemoval
+from states.decision import OpenRemoval
 from states.vocabulary import LIVE_STATES, RemovalKind, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused

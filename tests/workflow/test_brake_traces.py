@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from states.brake import Hold, Verdict
+from states.rules.schedule import Hold, Verdict
 from tests.kit.world import World
 from tests.workflow.test_year_end import END, SEPTEMBER, YEAR
 

@@ -10,8 +10,8 @@ import pytest
 from notifications.ports import SystemClock
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
-from workflow.clocks import Ask, DatabaseClock, Reading, clock_for, now_in
-from workflow.database import DatabaseUnreachable
+from workflow.database.clock import Ask, DatabaseClock, Reading, clock_for, now_in
+from workflow.database.connection import DatabaseUnreachable
 
 NOON = datetime(2026, 9, 14, 12, 0, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.databases import fresh_database
-from workflow.database import Database, DatabaseBusy, DatabaseUnreachable
+from workflow.database.connection import Database, DatabaseBusy, DatabaseUnreachable
 
 
 def cut(database: Database) -> None:
@@ -63,7 +63,7 @@ def test_pool__every_idle_connection_that_was_cut_is_replaced(tmp_path: Path) ->
 
 
 def test_pool__exhausted_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow.database._POOL", {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.05})
+    monkeypatch.setattr("workflow.database.connection._POOL", {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.05})
     with (
         fresh_database("postgresql", tmp_path) as database,
         database.read(),

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 import pytest
 
 from states import commands as c
-from states.removal import Action, RemovalTodo
-from states.school_year import SchoolYear
+from states.rules.revocation import Action, RemovalTodo
+from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, RevokeReason
 from tests.kit.world import World
 from tests.workflow.test_year_end import END, SEPTEMBER, live_until
-from workflow.reading.removals import RemovalFilters, list_removals
+from workflow.removals.tasks import RemovalFilters, list_removals
 
 pytestmark = [pytest.mark.rule("R33"), pytest.mark.rule("R40"), pytest.mark.rule("R43"), pytest.mark.rule("R48")]
 JUNE, JULY = datetime(2027, 6, 3, 8, tzinfo=UTC), datetime(2027, 7, 5, 8, tzinfo=UTC)

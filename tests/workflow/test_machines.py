@@ -12,15 +12,13 @@ from sqlalchemy import select, update
 from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.installed import make_installation
-from workflow.foresight import NODE, last_seen
-from workflow.house import House, bootstrap
-from workflow.machines import FORGOTTEN, refusal
-from workflow.reading.nodes import Node, NodeState, nodes, refused_count
-from workflow.rows import REQUEST
-from workflow.service import Worker
-from workflow.settings import load_settings
-from workflow.verify import Verifier
-from workflow.writing import EVENT
+from workflow.app import House, bootstrap
+from workflow.database.tables import EVENT, NODE, REQUEST
+from workflow.journal.verification import Verifier
+from workflow.schedule.nodes import FORGOTTEN, Node, NodeState, nodes, refusal, refused_count
+from workflow.settings.loader import load_settings
+from workflow.worker import Worker
+from workflow.year_end.holds import last_seen
 
 SECOND = timedelta(seconds=1)
 

@@ -7,24 +7,23 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from notifications import outbox
+from notifications.outbox import admin as outbox
 from notifications.vocabulary import Fault, Kind, Stage
 from states import commands as c
 from states.vocabulary import RevokeReason, State
 from tests.workflow.reading.office import UAI, Office
-from workflow.database import Database
-from workflow.directory import Directory
-from workflow.journal import INSTALLATION, Notary
-from workflow.mail_events import MailActionRefused, MailJournal, NotRetried, Retried
-from workflow.rows import ESTABLISHMENT
-from workflow.verify import Verifier
-from workflow.writing import EVENT
+from workflow.database.connection import Database
+from workflow.database.tables import ESTABLISHMENT, EVENT
+from workflow.directory.service import Directory
+from workflow.journal.chain import INSTALLATION, Notary
+from workflow.journal.verification import Verifier
+from workflow.mail.admin import MailActionRefused, MailJournal, NotRetried, Retried
 
 NEW = "nouvelle@ac-toulouse.fr"
 
 
 class Post:
-    """A rectorat whose mailer tells the journal, as ``workflow.house`` wires it."""
+    """A rectorat whose mailer tells the journal, as ``workflow.app`` wires it."""
 
     def __init__(self, database: Database) -> None:
         self.office = Office(database)

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from notifications.desk import Desk
-from notifications.ledger import Begin, Finish
-from notifications.outcomes import Outcome, Verdict
-from notifications.tables import MAILS
+from notifications.delivery.transactions import Begin, Desk, Finish
+from notifications.outbox.retry import Outcome, Verdict
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Stage
 from tests.kit.postroom import PostRoom
 from tests.kit.smtp import ScriptedRelay
-from workflow import installation
+from workflow.journal import installation
 
 pytestmark = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 

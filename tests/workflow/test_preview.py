@@ -9,24 +9,24 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from notifications.catalogue import CATALOGUE
-from notifications.mail import Draft
-from notifications.tables import MAILS
+from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.mail import Draft
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Kind
-from states.brake import Hold
+from states.rules.schedule import Hold
 from states.vocabulary import Channel, RemovalKind
 from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNING
 from tests.kit.installed import OPERATOR
-from workflow import sweep
-from workflow.endings import EstablishmentEnd, Oddity, Summary, YearSummary
-from workflow.house import House
-from workflow.installation import schedule_actor
-from workflow.preview import Preview, count_live
-from workflow.rows import REMOVAL, REQUEST
-from workflow.verify import Verifier
+from workflow.app import House
+from workflow.database.tables import REMOVAL, REQUEST
+from workflow.journal.installation import schedule_actor
+from workflow.journal.verification import Verifier
+from workflow.year_end import sweep
+from workflow.year_end.figures import EstablishmentEnd, Oddity, Summary, YearSummary
+from workflow.year_end.preview import Preview, count_live
 
 pytestmark = pytest.mark.rule("R53")
 

@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import insert, update
 
 from states import commands as c
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNING
-from workflow.house import House
-from workflow.preview import Place, Preview, PreviewPage
-from workflow.reading.filters import spellings
-from workflow.rows import ESTABLISHMENT, REQUEST
+from workflow.app import House
+from workflow.database.tables import ESTABLISHMENT, REQUEST
+from workflow.settings.sections import spellings
+from workflow.year_end.preview import Place, Preview, PreviewPage
 
 pytestmark = pytest.mark.rule("R53")
 JUNE = OVER - timedelta(days=80)

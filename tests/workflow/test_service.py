@@ -8,8 +8,8 @@ import pytest
 
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
-from workflow.foresight import NODE
-from workflow.service import Worker
+from workflow.database.tables import NODE
+from workflow.worker import Worker
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_beside__a_worker_that_dies_is_told_and_raised(portal: Portal, monkeypat
         raise MemoryError
 
     told = threading.Event()
-    monkeypatch.setattr("notifications.delivery.Dispatcher.run", die)
+    monkeypatch.setattr("notifications.delivery.dispatcher.Dispatcher.run", die)
     with pytest.raises(MemoryError), Worker(portal.house).beside(told.set):
         assert told.wait(20)
 

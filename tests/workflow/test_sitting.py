@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from states import commands as c
-from states.case import Refused
+from states.decision import Refused
 from states.vocabulary import State
 from tests.kit.world import World
-from workflow.engine import Done
-from workflow.sitting import Step, sit
+from workflow.engine.engine import Done
+from workflow.engine.sequence import Step, sit
 
 SEPTEMBER = datetime(2026, 9, 10, 8, tzinfo=UTC)
 TODAY = date(2026, 9, 10)

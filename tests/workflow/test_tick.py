@@ -10,7 +10,7 @@ from states import commands as c
 from states.vocabulary import Change, RevokeReason, Settlement
 from tests.kit.world import World
 from tests.workflow.test_year_end import SEPTEMBER
-from workflow.foresight import NODE
+from workflow.database.tables import NODE
 
 
 @pytest.fixture

@@ -10,19 +10,18 @@ import pytest
 from sqlalchemy import Connection, insert, select, text, update
 
 from states import commands as c
-from states.facts import Request
-from states.happening import Happening
+from states.decision import Happening
+from states.model import Request
 from states.vocabulary import CodeFate, WithdrawReason
 from tests.kit import factories as make
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_database
-from workflow import installation
-from workflow.database import Database
-from workflow.engine import Done, Engine
-from workflow.journal import INSTALLATION, Notary, canonical_text, hash_of
-from workflow.rows import ESTABLISHMENT, REQUEST
-from workflow.verify import BLIND_SPOTS, Flaw, Verifier, count_events
-from workflow.writing import EVENT, NOTE
+from workflow.database.connection import Database
+from workflow.database.tables import ESTABLISHMENT, EVENT, INSTALLED, NOTE, REQUEST
+from workflow.engine.engine import Done, Engine
+from workflow.journal import installation
+from workflow.journal.chain import INSTALLATION, Notary, canonical_text, hash_of
+from workflow.journal.verification import BLIND_SPOTS, Flaw, Verifier, count_events
 
 NOTARY = Notary(b"a key for tests")
 LONG, SHORT, ENDED = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
@@ -322,7 +321,7 @@ def test_counter_lowered__named(forger: Connection) -> None:
 @pytest.mark.rule("R65")
 @pytest.mark.parametrize("values", [{"chain_head": "0" * 64}, {"chain_length": 2}, {"chain_length": 4}])
 def test_installation_head_changed__named(forger: Connection, values: dict[str, Any]) -> None:
-    forger.execute(update(installation.INSTALLED).values(**values))
+    forger.execute(update(INSTALLED).values(**values))
     assert {flaw.stream for flaw in flaws(forger)} == {INSTALLATION}
 
 

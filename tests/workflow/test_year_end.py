@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from states.brake import Hold
-from states.school_year import EndRule, SchoolCalendar, SchoolYear
+from states.rules.schedule import Hold
+from states.school_calendar import EndRule, SchoolCalendar, SchoolYear
 from tests.kit.world import PARIS, World
 
 SEPTEMBER = datetime(2026, 9, 10, 8, tzinfo=UTC)

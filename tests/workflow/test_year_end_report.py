@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from notifications.catalogue import CATALOGUE
-from notifications.contexts import DepartementCount, YearEndReport
+from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.facts import DepartementCount, YearEndReport
 from notifications.vocabulary import Kind
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason

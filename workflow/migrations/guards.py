@@ -7,13 +7,26 @@ whole in a migration of its own.
 from sqlalchemy import Connection
 
 NO_EVENT = "un état ne change que par un événement du journal (R8)"
+
+
 FIXED = "la référence, l'établissement et l'année d'une demande ne changent pas (R8)"
+
+
 NO_DELETE = "une demande ne se supprime pas (R8)"
+
+
 EVENT_FIXED = "un événement du journal ne se modifie ni ne se supprime (R63)"
+
+
 EVENT_TWICE = "cet événement du journal existe déjà (R63)"
+
+
 NOTE_FIXED = "une note du journal ne se modifie pas (R64)"
 
+
 _BORN = "NEW.version = 1 AND NEW.chain_length = 1"
+
+
 _MOVED = "NEW.version = OLD.version + 1 AND NEW.chain_length = OLD.chain_length + 1"
 
 
@@ -35,7 +48,10 @@ def _sqlite(name: str, timing: str, when: str, message: str) -> str:
 
 
 _CHANGED = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in ("state", "version", "chain_head", "chain_length"))
+
+
 _RENAMED = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in ("reference", "uai", "school_year"))
+
 
 SQLITE = (
     _sqlite(

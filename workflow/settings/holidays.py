@@ -1,22 +1,62 @@
 """School holidays, from the package vacances-scolaires-france (R22, R77), which is read only when asked about a day."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from typing import Final, Literal
 
-from states.days import Period, year_around
-from states.school_year import SchoolYear
-from workflow.settings.public_holidays import ascension
+from states.school_calendar import Period, SchoolYear, year_around
+
+# Public holidays by département, from the package holidays (R77), read only when asked about a day.
+
+
+_SUBDIVISIONS: Final = {
+    "57": "57", "67": "6AE", "68": "6AE", "971": "971", "972": "972", "973": "973", "974": "974", "975": "PM",
+    "976": "976", "977": "BL", "978": "MF", "984": "TF", "986": "WF", "987": "PF", "988": "NC",
+}  # fmt: skip
+"""The départements whose public holidays are not those of all France, as the package holidays calls them."""
+
+
+@lru_cache
+def public_holidays(departements: tuple[str, ...]) -> Callable[[int], frozenset[date]]:
+    """The public holidays of a calendar year: a day that is off in one of these départements is off (R77)."""
+    subdivisions = frozenset(_SUBDIVISIONS.get(code) for code in departements)
+
+    @lru_cache(maxsize=64)
+    def of_year(year: int) -> frozenset[date]:
+        from holidays import country_holidays
+
+        return frozenset(
+            day for subdivision in subdivisions for day in country_holidays("FR", subdiv=subdivision, years=year)
+        )
+
+    return of_year
+
+
+@lru_cache
+def ascension(calendar_year: int) -> date:
+    """The Thursday of the Ascension."""
+    from holidays import country_holidays
+
+    return country_holidays("FR", years=calendar_year).get_named("Ascension")[0]
+
 
 Zone = Literal["A", "B", "C"]
+
+
 _DAY: Final = timedelta(days=1)
+
+
 _FULL_SUMMER: Final = timedelta(days=28)
+
+
 _SEASONS: Final = (
     ((10, 1), (11, 5)), ((12, 10), (12, 31)), ((1, 25), (3, 14)), ((3, 15), (5, 10)), ((6, 15), (7, 31)),
 )  # fmt: skip
 """When the holidays of autumn, Christmas, winter, spring and summer begin, in every zone."""
+
+
 _SHORTEST: Final = timedelta(days=8)
 
 

@@ -7,19 +7,22 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from notifications.settings import MailSettings, Section, refusal
-from states.days import SchoolDays
-from states.school_year import EndRule, SchoolCalendar
-from workflow.settings import options
-from workflow.settings.academie import AcademieSettings
-from workflow.settings.database import DatabaseSettings
-from workflow.settings.dates import Timezone, month_day
-from workflow.settings.days_off import HolidaysSettings, school_days
+from states.school_calendar import EndRule, SchoolCalendar, SchoolDays
+from workflow.settings import sections as options
 from workflow.settings.holidays import summer_starts
-from workflow.settings.people import PeopleSettings
-from workflow.settings.portal import PortalSettings
-from workflow.settings.reminders import RemindersSettings
+from workflow.settings.infrastructure import DatabaseSettings, PortalSettings
 from workflow.settings.removals import RemovalsSettings
-from workflow.settings.school_year import END_RULES, CampaignSettings, SchoolYearSettings
+from workflow.settings.school_calendar import (
+    END_RULES,
+    CampaignSettings,
+    HolidaysSettings,
+    RemindersSettings,
+    SchoolYearSettings,
+    Timezone,
+    month_day,
+    school_days,
+)
+from workflow.settings.sections import AcademieSettings, PeopleSettings
 
 
 class Settings(Section):

@@ -1,10 +1,249 @@
 """The removals to be done on the ODA server (R48, R80, R83, R84)."""
 
-from pydantic import Field
+import re
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Annotated, Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
-from notifications.settings import Section
-from workflow.settings.connector import ConnectorSettings
-from workflow.settings.removals_export import ExportSettings
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from notifications.settings import Section, refusal
+from states.vocabulary import RemovalKind
+
+# Which addresses may be called: public ones, and those that the settings list (R84).
+#
+# A name is resolved once; what is judged here is what is then connected to, so that a name cannot change in between.
+
+
+Address = IPv4Address | IPv6Address
+
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""The addresses of a name, as texts. Raises OSError for an unknown one."""
+
+
+_GLOBAL_V6: Final = IPv6Network("2000::/3")
+
+
+_TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+"""IPv4 through a translator (NAT64): the last 32 bits are the address that is reached."""
+
+
+class AddressRefused(Exception):
+    """The server must not be called there; the message says why and what to do, in French."""
+
+
+def resolved(host: str, port: int) -> list[str]:
+    """What this machine's resolver says of a name."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(place[0]) for *_, place in found))
+
+
+def reached(text: str) -> Address:
+    """Where a packet to this address ends: behind an IPv6 form of an IPv4 address, the latter."""
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address in _TRANSLATED:
+        inner = IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner or address
+
+
+def is_public(address: Address) -> bool:
+    """Whether anybody on the Internet reaches it; Python alone would let several odd ranges pass."""
+    usual = isinstance(address, IPv4Address) or address in _GLOBAL_V6
+    return usual and address.is_global and not address.is_multicast
+
+
+def is_never_a_server(address: Address) -> bool:
+    """What no name may stand for, listed or not: the machine's own link, where clouds keep secrets; groups; nothing."""
+    return (
+        address.is_link_local or address.is_multicast or address.is_unspecified
+        or (address.is_reserved and not address.is_loopback)
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The private hosts that the settings list: names, addresses, networks."""
+
+    entries: tuple[str, ...] = ()
+
+    def admits(self, host: str, address: Address) -> bool:
+        """Whether this address was listed: by itself, by its network, or by the name that gave it."""
+        if any(address.version == one.version and address in one for one in map(network, self.entries) if one):
+            return True
+        return host.lower() in {entry.lower() for entry in self.entries} and not is_never_a_server(address)
+
+
+def network(entry: str) -> IPv4Network | IPv6Network | None:
+    """An entry as a network; None for a name."""
+    try:
+        return ip_network(entry)
+    except ValueError:
+        return None
+
+
+def judged(host: str, texts: Sequence[str], allowed: Allowed, *, is_secure: bool) -> tuple[str, ...]:
+    """The addresses as they may be connected to. Raises AddressRefused unless every one may."""
+    if not texts:
+        raise AddressRefused(f"le nom « {host} » ne mène à aucune adresse")
+    for text in texts:
+        address = reached(text)
+        if is_public(address) and not is_secure:
+            raise AddressRefused(f"« {host} » mène à {address}, une adresse publique : l'appeler par https://")
+        if not is_public(address) and not allowed.admits(host, address):
+            raise AddressRefused(
+                f"« {host} » mène à {address}, qui n'est pas une adresse publique : si c'est bien le serveur ODA,"
+                " l'ajouter à removals.connector.allow"
+            )
+    return tuple(texts)
+
+
+# The connector's settings: where the ODA server is asked for removals, and which private hosts that may be (R84).
+
+
+URL_EXAMPLE = "par exemple https://oda.ac-toulouse.fr/retraits"
+
+
+_NAME_CONNECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
+
+
+_NUMBERED = re.compile(r"(.*\.)?(0[xX][0-9A-Fa-f]*|[0-9]+)")
+"""A host that a system reads as an address though it is not written as one: 127.1, 0x7f000001."""
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  raises when it is no port
+    except ValueError:
+        raise refusal("ce n'est pas une adresse", URL_EXAMPLE) from None
+    return parts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_network(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _url(text: str) -> str:
+    parts = _parts(text)
+    host = parts.hostname or ""
+    if parts.username is not None or parts.password is not None:
+        raise refusal("un mot de passe n'a pas sa place dans l'adresse : l'appel est signé par le secret connector-key")
+    if parts.scheme not in ("https", "http") or not host or parts.fragment or not text.isascii() or " " in text:
+        raise refusal("ce n'est pas l'adresse d'un service", URL_EXAMPLE)
+    if not _is_address(host) and (not _NAME_CONNECTOR.fullmatch(host) or _NUMBERED.fullmatch(host)):
+        raise refusal(f"« {host} » n'est pas un nom de serveur", URL_EXAMPLE)
+    return text
+
+
+def _host_or_network(text: str) -> str:
+    try:
+        return str(ip_network(text) if "/" in text else ip_network(text).network_address)
+    except ValueError:
+        if _NAME_CONNECTOR.fullmatch(text) and not _NUMBERED.fullmatch(text):
+            return text.lower()
+    raise refusal(f"« {text} » n'est ni un nom, ni une adresse, ni un réseau", "oda.interne, 10.1.2.3 ou 10.1.2.0/24")
+
+
+Url = Annotated[str, AfterValidator(_url), Field(json_schema_extra={"pattern": "^https?://"})]
+
+
+HostOrNetwork = Annotated[str, AfterValidator(_host_or_network)]
+
+
+class ConnectorSettings(Section):
+    """The calls to the ODA server; none is made while ``url`` is null."""
+
+    allow: tuple[HostOrNetwork, ...] = Field(
+        (), description="Serveurs privés que l'on peut appeler : noms, adresses ou réseaux, comme 10.1.2.0/24."
+    )
+    url: Url | None = Field(
+        None,
+        description="L'adresse, en https, à laquelle chaque retrait est demandé au serveur ODA ; null : aucun appel."
+        " La clé qui signe est le secret connector-key.",
+    )
+    timeout_seconds: int = Field(20, ge=1, le=120, description="Durée la plus longue d'un appel, en secondes.")
+    max_attempts: int = Field(8, ge=1, le=50, description="Essais avant de rendre un retrait aux opérateurs.")
+    kinds: tuple[RemovalKind, ...] = Field(
+        tuple(RemovalKind),
+        min_length=1,
+        description="Les retraits demandés : remove_rights (une clé existe), key_enabled (une clé a pu être activée).",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _may_be_called(cls, url: str | None, info: ValidationInfo) -> str | None:
+        """What can be said before any name is resolved: the rest is judged at each call."""
+        if url is None or "allow" not in info.data:
+            return url
+        parts, allowed = _parts(url), Allowed(info.data["allow"])
+        host, is_secure = parts.hostname or "", parts.scheme == "https"
+        if not is_secure and not allowed.entries:
+            raise refusal("sans chiffrement (http), seul un serveur de removals.connector.allow peut être appelé")
+        if _is_address(host):
+            try:
+                judged(host, [host], allowed, is_secure=is_secure)
+            except AddressRefused as refused:
+                raise refusal(str(refused)) from None
+        return url
+
+    @property
+    def allowed(self) -> Allowed:
+        """The private hosts that are listed."""
+        return Allowed(self.allow)
+
+
+# The file of the removals to do: its name and how it is written; its form is a template's (R83).
+
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+_MEDIA = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*/[A-Za-z0-9][A-Za-z0-9.+-]*")
+
+
+def _filename(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise refusal(
+            f"« {text} » n'est pas un nom de fichier simple",
+            "des lettres sans accent, des chiffres, des points, des tirets : retraits.csv",
+        )
+    return text
+
+
+def _media_type(text: str) -> str:
+    if not _MEDIA.fullmatch(text):
+        raise refusal(f"« {text} » n'est pas un type de fichier", "text/csv, application/json ou application/xml")
+    return text.lower()
+
+
+class ExportSettings(Section):
+    """How the export of the removals to do is named and written."""
+
+    filename: Annotated[str, AfterValidator(_filename)] = Field(
+        "retraits.csv", description="Nom du fichier que l'on télécharge (R83)."
+    )
+    media_type: Annotated[str, AfterValidator(_media_type)] = Field(
+        "text/csv", description="Type du fichier, dit au navigateur (R83)."
+    )
+    encoding: Literal["utf-8-sig", "utf-8", "windows-1252"] = Field(
+        "utf-8-sig",
+        description="Codage du fichier : utf-8-sig commence par la marque que les tableurs attendent ; en windows-1252,"
+        " un caractère qui n'y est pas devient « ? » (R83).",
+    )
+    line_ends: Literal["crlf", "lf"] = Field(
+        "crlf", description="Fins de ligne du fichier : celles de Windows (crlf) ou d'Unix (lf) (R83)."
+    )
 
 
 class RemovalsSettings(Section):

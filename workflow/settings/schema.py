@@ -1,6 +1,7 @@
 """The JSON Schema of ``config.yaml``: an editor completes and checks the file with it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
@@ -8,6 +9,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from workflow.settings.model import Settings
 
 TITLE = "Réglages d'ODA délégations"
+
+
 DESCRIPTION = "Le fichier config.yaml d'une académie. Produit à partir du code : ne pas le modifier à la main."
 
 
@@ -41,3 +44,24 @@ def _as_loaded(key: dict[str, Any], *, required: bool) -> None:
 
 if __name__ == "__main__":
     print(schema_text(), end="")  # noqa: T201
+
+
+# The ``config.yaml`` of a new installation: the repository's own, which a wheel carries as ``starter.yaml``.
+
+
+_HERE = Path(__file__).resolve()
+
+
+_PACKAGED = _HERE.with_name("starter.yaml")
+
+
+_CHECKOUT = _HERE.parents[2] / "config.yaml"
+
+
+SCHEMA_NAME = "config.schema.json"
+
+
+def starter_text() -> str:
+    """The settings to write for a new installation; their schema is expected beside them, as ``SCHEMA_NAME``."""
+    source = _PACKAGED if _PACKAGED.is_file() else _CHECKOUT
+    return source.read_text(encoding="utf-8").replace(f"$schema=docs/{SCHEMA_NAME}", f"$schema={SCHEMA_NAME}", 1)

@@ -2,19 +2,19 @@
 
 from fastapi import APIRouter
 
-from portal.web.chef import acts, declaring, finishing, home, mails, papers, renewing, requests, taking_over, whole
+from portal.web.chef import declare, home, renew, requests
 
 router = APIRouter(include_in_schema=False)
 for one in (
-    home,
-    declaring,
-    whole,
-    mails,
-    papers,
-    requests,
-    finishing,
-    renewing,
-    taking_over,
-    acts,
+    home.router,
+    declare.router,
+    declare.router_whole,
+    home.router_mails,
+    requests.router_papers,
+    requests.router,
+    declare.router_finishing,
+    renew.router,
+    renew.router_taking_over,
+    requests.router_acts,
 ):  # acts last: it takes any slug
-    router.include_router(one.router, prefix="/etablissement")
+    router.include_router(one, prefix="/etablissement")

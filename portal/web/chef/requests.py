@@ -7,26 +7,33 @@ from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from starlette.exceptions import HTTPException
 
-from portal.done import DONE
-from portal.web.actions.acting import seen
+from notifications.rendering.papers import Paper, blank_charter
+from notifications.rendering.pdf import compile_paper
+from portal import documents as papers
+from portal.texts import DONE
+from portal.web.actions.base import done_by, page_of, seen, sent_back
 from portal.web.actions.chef import CHEF, SLUGS
-from portal.web.actions.proposals import sent_back
-from portal.web.chef.home import Schools, items_of, may_act, moment_of
-from portal.web.chef.mails import words_of as mail_words
-from portal.web.chef.steps import REMAINING
-from portal.web.chef.words import Moment, task_of, waiting
-from portal.web.visitors import Chef, Here, Visitor
-from states.case import Scalar
+from portal.web.chef.declare import REMAINING
+from portal.web.chef.home import Moment, Schools, items_of, may_act, moment_of, task_of, waiting
+from portal.web.chef.home import words_of as mail_words
+from portal.web.context import Installed
+from portal.web.dependencies import Chef, Here, Posted
+from portal.web.security import Visitor
+from states.decision import Scalar
+from states.validation import person_key
 from states.vocabulary import CodeFate, Role, State, Trigger
-from states.words import person_key
-from workflow.reading.history import ERASED, EventView
-from workflow.reading.mailbox import received
-from workflow.reading.view import RequestView
-from workflow.reading.words import details
+from workflow.mail.queries import received
+from workflow.requests.detail import ERASED, EventView, RequestView
+from workflow.requests.event_labels import details
 
 router = APIRouter(prefix="/demandes")
+
+
 _SHOWN: Final = frozenset({"uai", "school_year", "copy_kept", "drane_sent_by_us"})
+
+
 _ENDED: Final = "l'année scolaire est finie : la demande est close"
 
 
@@ -113,3 +120,58 @@ def _has_new_chef(view: RequestView, visitor: Visitor) -> bool:
     before, now = view.request.chef_name, visitor.actor.name
     is_chef = visitor.actor.role is Role.CHEF
     return bool(view.request.is_live and is_chef and before and person_key(before, "") != person_key(now, ""))
+
+
+# Each step of the establishment on its own page.
+
+
+router_acts = APIRouter(prefix="/demandes/{reference}")
+
+
+@router_acts.get("/{slug}")
+def act_page(request: Request, here: Here, visitor: Chef, reference: str, slug: str) -> Response:
+    """The page on which a step is prepared."""
+    return page_of(request, here, visitor, reference, CHEF, slug)
+
+
+@router_acts.post("/{slug}")
+def act(request: Request, here: Here, visitor: Chef, reference: str, slug: str, data: Posted) -> Response:
+    """Do it."""
+    return done_by(request, here, visitor, reference, CHEF, slug, data)
+
+
+# The papers to print: the charter, the hand-over slip (R27, R31, R69).
+
+
+router_papers = APIRouter()
+
+
+@router_papers.get("/charte.pdf")
+def blank(here: Here, _: Chef) -> Response:
+    """A charter to fill in by hand, before any declaration."""
+    return pdf(here, blank_charter(here.house.mailer.surroundings, here.house.mailer.wordings))
+
+
+@router_papers.get("/demandes/{reference}/charte.pdf")
+def charter(here: Here, visitor: Chef, reference: str) -> Response:
+    """The charter of a request, ready to sign."""
+    return pdf(here, papers.charter(here.house, seen(here, visitor, reference)))
+
+
+@router_papers.get("/demandes/{reference}/bordereau.pdf")
+def slip(here: Here, visitor: Chef, reference: str) -> Response:
+    """What the RUPN signs when the code is handed over; 404 while there is none."""
+    view = seen(here, visitor, reference)
+    with here.house.database.read() as connection:
+        try:
+            made = papers.slip(here.house, connection, view)
+        except papers.NoSlip:
+            raise HTTPException(404) from None
+    return pdf(here, made)
+
+
+def pdf(here: Installed, paper: Paper) -> Response:
+    """A paper, opened in the browser under its own name."""
+    content = compile_paper(paper, here.house.clock.now())
+    disposition = f'inline; filename="{paper.filename}"'
+    return Response(content, media_type="application/pdf", headers={"Content-Disposition": disposition})

@@ -1,23 +1,38 @@
 """/rectorat/etablissements: found by name, town or UAI; each with its mailbox, its requests, its mails (R11 to R15)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from portal.web.installed import Installed
-from portal.web.narrowing import address, departement_of
-from portal.web.visitors import Here, Rectorat, Visitor
-from workflow.directory import Criteria, DirectoryRefused, Listed, OfRequest
-from workflow.reading.establishments import last_mailbox_set, stuck_mails
-from workflow.reading.mail_lists import MailFilters, list_mails
+from portal.web.actions.base import BEHALF, on_behalf
+from portal.web.actions.chef import HOMONYM
+from portal.web.chef.declare import declaration, declaration_fields, with_homonym
+from portal.web.context import Installed
+from portal.web.dependencies import Here, Operator, Posted, Rectorat
+from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
+from portal.web.security import Visitor
+from states.decision import Refused
+from states.vocabulary import Trigger
+from workflow.directory.model import DirectoryRefused
+from workflow.directory.queries import Criteria, Listed, OfRequest, last_mailbox_set, stuck_mails
+from workflow.mail.queries import MailFilters, list_mails
 
 router = APIRouter(prefix="/rectorat/etablissements", include_in_schema=False)
+
+
 PLACE = "/rectorat/etablissements"
+
+
 SIZE = 50
+
+
 LAST_MAILS = 5
+
+
 DONE = {
     "boite": "la boîte est fixée, les imports de l'annuaire ne la changeront plus",
     "annuaire": "la boîte est de nouveau celle de l'annuaire",
@@ -85,3 +100,129 @@ def known(here: Installed, visitor: Visitor, uai: str) -> tuple[Listed, list[OfR
         return here.house.directory.establishment(visitor.actor, uai)
     except DirectoryRefused:
         raise HTTPException(404) from None
+
+
+# « Déclarer au nom de l'établissement »: an operator does what a chef who telephoned asked (R5, R25).
+
+
+router_establishments_declare = APIRouter(prefix=PLACE, include_in_schema=False)
+
+
+def _fields(here: Installed) -> list[Field]:
+    """The chef's form, then who asked, how and when."""
+    today = here.pages.today().isoformat()
+    behalf = (replace(one, value=today) if one.shape is Shape.DAY else one for one in BEHALF)
+    return [*declaration_fields(here), *behalf]
+
+
+@router_establishments_declare.get("/{uai}/declarer")
+def prepare(request: Request, here: Here, visitor: Operator, uai: str) -> Response:
+    """The form."""
+    place, _ = known(here, visitor, uai)
+    return _page(request, here, visitor, place, blank(_fields(here)))
+
+
+@router_establishments_declare.post("/{uai}/declarer")
+def declare(request: Request, here: Here, visitor: Operator, uai: str, data: Posted) -> Response:
+    """Declare, and lead to the request."""
+    place, _ = known(here, visitor, uai)
+    form = filled(with_homonym(_fields(here), data), data)
+    if not form.is_right:
+        return _page(request, here, visitor, place, form, status=422)
+    command = replace(declaration(place.uai, form.values), on_behalf=on_behalf(form.values))
+    (result,) = here.house.engine.execute([command], visitor.actor, key=f"web:{form.key}")
+    if isinstance(result, Refused):
+        form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
+        return _page(request, here, visitor, place, form, status=422)
+    address = f"/rectorat/demandes/{result.reference}"
+    if result.warnings:
+        return here.pages.page(
+            request, "actions/done.html", visitor, result=result, place=address, warnings=result.warnings
+        )
+    return RedirectResponse(f"{address}?fait={Trigger.DECLARE.value}", status_code=303)
+
+
+def _page(
+    request: Request, here: Installed, visitor: Visitor, place: Listed, form: Form, status: int = 200
+) -> Response:
+    return here.pages.page(
+        request, "rectorat/establishments_declare.html", visitor, status=status, place=place, form=form
+    )
+
+
+# An operator sets an establishment's mailbox, or gives it back the directory's (R14).
+
+
+router_establishments_mailbox = APIRouter(prefix=PLACE, include_in_schema=False)
+
+
+_WHY = Field(
+    name="why", label="Pourquoi", shape=Shape.AREA, missing="Dire pourquoi en une phrase.",
+    hint="Une phrase, sans nommer personne : elle reste dans le journal.",
+)  # fmt: skip
+
+
+_SET = (
+    Field(
+        name="address", label="Adresse de la boîte", shape=Shape.MAIL, missing="Donner l'adresse de la boîte.",
+        hint="La boîte fonctionnelle de l'établissement, par exemple ce.0310001h@ac-toulouse.fr.",
+    ),
+    _WHY,
+)  # fmt: skip
+
+
+_CLEAR = (_WHY,)
+
+
+@router_establishments_mailbox.get("/{uai}/boite")
+def prepare_establishments_mailbox(request: Request, here: Here, visitor: Operator, uai: str) -> Response:
+    """The form that sets it."""
+    return _page_establishments_mailbox(request, here, visitor, known(here, visitor, uai)[0], blank(_SET))
+
+
+@router_establishments_mailbox.post("/{uai}/boite")
+def set_mailbox(request: Request, here: Here, visitor: Operator, uai: str, data: Posted) -> Response:
+    """Set it."""
+    return _done(request, here, visitor, uai, filled(_SET, data), _SET)
+
+
+@router_establishments_mailbox.get("/{uai}/boite/annuaire")
+def prepare_clearing(request: Request, here: Here, visitor: Operator, uai: str) -> Response:
+    """The form that gives it back; where nothing was set, there is nothing to give back."""
+    place, _ = known(here, visitor, uai)
+    if not place.set_mailbox:
+        return RedirectResponse(f"{PLACE}/{place.uai}", status_code=303)
+    return _page_establishments_mailbox(request, here, visitor, place, blank(_CLEAR), clearing=True)
+
+
+@router_establishments_mailbox.post("/{uai}/boite/annuaire")
+def clear_mailbox(request: Request, here: Here, visitor: Operator, uai: str, data: Posted) -> Response:
+    """Give it back."""
+    return _done(request, here, visitor, uai, filled(_CLEAR, data), _CLEAR)
+
+
+def _done(
+    request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, fields: Sequence[Field]
+) -> Response:
+    place, _ = known(here, visitor, uai)
+    clearing = fields is _CLEAR
+    if not form.is_right:
+        return _page_establishments_mailbox(request, here, visitor, place, form, clearing=clearing, status=422)
+    address = None if clearing else form.values["address"]
+    try:
+        change = here.house.directory.set_mailbox(place.uai, address, form.values["why"], visitor.actor)
+    except DirectoryRefused as refused:
+        form = form.refused(refused.reasons)
+        return _page_establishments_mailbox(request, here, visitor, place, form, clearing=clearing, status=422)
+    said = ("annuaire" if clearing else "boite") if change.is_done else "deja"
+    return RedirectResponse(f"{PLACE}/{place.uai}?fait={said}", status_code=303)
+
+
+def _page_establishments_mailbox(
+    request: Request, here: Installed, visitor: Visitor, place: Listed, form: Form, *,
+    clearing: bool = False, status: int = 200,
+) -> Response:  # fmt: skip
+    return here.pages.page(
+        request, "rectorat/establishments_mailbox.html", visitor, status=status, place=place, form=form,
+        clearing=clearing,
+    )  # fmt: skip

@@ -4,27 +4,44 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from notifications import pauses
-from notifications.errors import UnknownMail
+from notifications.outbox import circuit_breaker as pauses
+from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.vocabulary import Kind, Stage
-from portal.mail_words import is_secret, words_of
-from portal.web.installed import Installed
-from portal.web.narrowing import address, member_of, options_of
-from portal.web.visitors import Here, Rectorat, Visitor
-from states.words import normalise_uai
-from workflow.reading.mail_lists import MailFilters, MailPage, list_mails, unsent_counts
-from workflow.reading.mail_story import MailView, show_mail
+from portal.web.context import Installed
+from portal.web.dependencies import Here, Operator, Posted, Rectorat
+from portal.web.forms import Field, Form, Shape, address, blank, filled, member_of, options_of
+from portal.web.security import Visitor
+from states.refusals import Reason
+from states.validation import normalise_uai
+from workflow.mail.admin import MailActionRefused, NotRetried, Retried
+from workflow.mail.queries import (
+    MailFilters,
+    MailPage,
+    MailView,
+    is_secret,
+    list_mails,
+    names_of,
+    show_mail,
+    unsent_counts,
+    words_of,
+)
 
 router = APIRouter(prefix="/rectorat/courriels", include_in_schema=False)
+
+
 PLACE = "/rectorat/courriels"
+
+
 DONE = {
     "renvoye": "le courriel est de nouveau à envoyer",
     "ecarte": "le courriel est écarté, il ne partira plus",
 }
 """What was done, by the word that the address bears."""
+
+
 BIGGEST = 2**31 - 1
 
 
@@ -97,3 +114,81 @@ def shown(
         request, "rectorat/mails_one.html", visitor, status=status, view=view, mail=view.mail, words=words,
         secret=secret, sender=here.house.settings.mail.sender, **fixed | scope,
     )  # fmt: skip
+
+
+# What an operator does of a mail: send it again, discard it, send again all that another mailbox frees (R15, R58).
+
+
+router_mails_acts = APIRouter(prefix=PLACE, include_in_schema=False)
+
+
+_WHY = (
+    Field(
+        name="why", label="Pourquoi ce courriel ne doit plus partir", shape=Shape.AREA,
+        hint="Une phrase, sans nommer personne : elle reste dans le journal.", missing="Dire en une phrase pourquoi.",
+    ),
+)  # fmt: skip
+
+
+@router_mails_acts.post("/{number}/renvoyer")
+def retry(request: Request, here: Here, visitor: Operator, number: int, data: Posted) -> Response:  # noqa: ARG001
+    """Send it again, to the mailbox of today."""
+    view = seen_mail(here, number)
+    try:
+        leaving = here.house.mail_journal.retry(number, visitor.actor)
+    except MailRefusal as refusal:
+        return shown(request, here, visitor, view, status=422, refusal=refusal)
+    return RedirectResponse(f"{PLACE}/{leaving}?fait=renvoye", status_code=303)
+
+
+@router_mails_acts.get("/{number}/ecarter")
+def prepare_discard(request: Request, here: Here, visitor: Operator, number: int) -> Response:
+    """Say why, before it is given up."""
+    view = seen_mail(here, number)
+    if not view.can_discard:
+        return RedirectResponse(f"{PLACE}/{number}", status_code=303)
+    return _discard_page(request, here, visitor, view, blank(_WHY))
+
+
+@router_mails_acts.post("/{number}/ecarter")
+def discard(request: Request, here: Here, visitor: Operator, number: int, data: Posted) -> Response:
+    """Give it up."""
+    view, form = seen_mail(here, number), filled(_WHY, data)
+    if not form.is_right:
+        return _discard_page(request, here, visitor, view, form, status=422)
+    try:
+        here.house.mail_journal.discard(number, visitor.actor, form.values["why"])
+    except MailActionRefused as refused:
+        return _discard_page(request, here, visitor, view, form.refused(refused.reasons), status=422)
+    except MailRefusal as refusal:
+        return shown(request, here, visitor, view, status=422, refusal=refusal)
+    return RedirectResponse(f"{PLACE}/{number}?fait=ecarte", status_code=303)
+
+
+@router_mails_acts.post("/renvoyer/{uai}")
+def retry_all(request: Request, here: Here, visitor: Operator, uai: str, data: Posted) -> Response:  # noqa: ARG001
+    """Send again all that died of an establishment's address; a line for each."""
+    uai = normalise_uai(uai)
+    with here.house.database.read() as connection:
+        place = names_of(connection, [uai]).get(uai)
+    if place is None:
+        raise HTTPException(404)
+    results: list[Retried | NotRetried] = []
+    reasons: tuple[Reason, ...] = ()
+    try:
+        results = here.house.mail_journal.retry_all(uai, visitor.actor)
+    except MailActionRefused as refused:
+        reasons = refused.reasons
+    return here.pages.page(
+        request, "rectorat/mails_retried.html", visitor, status=422 if reasons else 200, uai=uai, place=place,
+        retried=[one for one in results if not isinstance(one, NotRetried)],
+        refused=[one for one in results if isinstance(one, NotRetried)], reasons=reasons,
+    )  # fmt: skip
+
+
+def _discard_page(
+    request: Request, here: Installed, visitor: Visitor, view: MailView, form: Form, status: int = 200
+) -> Response:
+    return here.pages.page(
+        request, "rectorat/mails_discard.html", visitor, status=status, view=view, mail=view.mail, form=form
+    )

@@ -1,28 +1,66 @@
 """/rectorat/retraits: the rights to remove on the ODA server, and those that were (R47 to R49)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from sqlalchemy import Connection
 
-from portal.web.narrowing import address, departement_of, year_of
-from portal.web.rectorat.removals_call import calls_shown
-from portal.web.visitors import Here, Rectorat
-from states.vocabulary import RemovalKind
-from states.words import normalise_uai
-from workflow.connector.reading import CallView
-from workflow.reading.removals import (
+from notifications.vocabulary import member
+from portal.web.actions.base import seen
+from portal.web.context import Installed
+from portal.web.dependencies import Here, Operator, Posted, Rectorat
+from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, year_of
+from portal.web.security import Visitor
+from states.commands import ConfirmRemoval
+from states.decision import Refused
+from states.validation import normalise_uai
+from states.vocabulary import RemovalKind, RemovalOutcome
+from workflow.engine.engine import Result
+from workflow.removals.connector import service as again
+from workflow.removals.connector.queue import CallView, calls_of
+from workflow.removals.export import removals_file
+from workflow.removals.tasks import (
+    MOST,
     RemovalFilters,
+    RemovalLine,
     RemovalPage,
     count_removals,
     list_removals,
+    open_references,
+    removals_of,
     years_with_open,
 )
+from workflow.settings.removals import ExportSettings
+
+# What the connector's calls became, beside the removals; and one asked for again (R84).
+
+
+router_removals_call = APIRouter(prefix="/rectorat/retraits", include_in_schema=False)
+
+
+def calls_shown(here: Installed, connection: Connection, references: Iterable[str]) -> Mapping[str, CallView]:
+    """The calls of these tasks; none where no server is called."""
+    return calls_of(connection, references) if here.house.connector else {}
+
+
+@router_removals_call.post("/{reference}/redemander")
+def ask_again(request: Request, here: Here, visitor: Operator, reference: str, data: Posted) -> Response:  # noqa: ARG001
+    """Have the server asked anew; done twice, or for a call that needs nothing, it changes nothing."""
+    known = seen(here, visitor, reference).request.reference
+    again.ask_again(here.house.engine, visitor.actor, [known])
+    return RedirectResponse(f"/rectorat/demandes/{known}#retrait-des-droits", status_code=303)
+
 
 router = APIRouter(prefix="/rectorat/retraits", include_in_schema=False)
+
+
 PLACE = "/rectorat/retraits"
+
+
 PARTS = {"": RemovalKind.REMOVE_RIGHTS, "questions": RemovalKind.KEY_ENABLED, "confirmes": None}
 """The parts of the list, by the word that the address bears."""
 
@@ -74,3 +112,125 @@ def listing(
         tick_all=wanted.address(suite=suite, coches="oui"),
         first=wanted.address() if suite else None, more=wanted.address(suite=page.after) if page.after else None,
     )  # fmt: skip
+
+
+# Confirming many removals at once: those of a page, or all that the filters leave, a result for each (R49).
+
+
+router_removals_confirm = APIRouter(prefix=PLACE, include_in_schema=False)
+
+
+SLICE = 100
+"""How many are confirmed in one transaction."""
+
+
+SHOWN = 50
+
+
+FIELDS = (
+    Field(
+        name="outcome", label="Ce qui a été fait sur le serveur ODA", shape=Shape.CHOICE,
+        options=tuple((one.value, one.label.capitalize()) for one in RemovalOutcome),
+        missing="Dire ce qui a été fait sur le serveur ODA.",
+    ),
+    Field(
+        name="note", label="Précision", shape=Shape.AREA, required=False,
+        hint="La même pour toutes, sans nommer personne.",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line and what came of it."""
+
+    line: RemovalLine
+    result: Result
+
+
+@router_removals_confirm.get("/confirmer")
+def prepare(
+    request: Request, here: Here, visitor: Operator, wanted: Annotated[Wanted, Depends()],
+    choix: Annotated[list[str] | None, Query(max_length=200)] = None, tout: str = "",
+) -> Response:  # fmt: skip
+    """What is about to be confirmed, in full: the very references that the form then carries."""
+    asked, matching = choix or [], 0
+    with here.house.database.read() as connection:
+        try:
+            filters = wanted.filters()
+        except ValueError:
+            return RedirectResponse(wanted.address(), status_code=303)
+        if tout and not filters.confirmed:
+            asked = open_references(connection, filters, MOST)
+            left = count_removals(connection, filters)
+            matching = sum(left.values()) if filters.kind is None else left[filters.kind]
+        lines = removals_of(connection, asked, here.house.policy, here.house.mailer)
+    still = [line for line in lines if line.outcome is None]
+    return _page(request, here, visitor, still, blank(FIELDS), beyond=max(0, matching - len(still)))
+
+
+@router_removals_confirm.post("/confirmer")
+def confirm(request: Request, here: Here, visitor: Operator, data: Posted) -> Response:
+    """Confirm them, in slices, each refused or done by itself; sent twice, the same answers (R10)."""
+    references, form = _references(str(data.get("references") or "")), filled(FIELDS, data)
+    house = here.house
+    with house.database.read() as connection:
+        lines = removals_of(connection, references, house.policy, house.mailer)
+    if not form.is_right or not lines:
+        return _page(request, here, visitor, lines, form, status=422)
+    told: list[Told] = []
+    outcome, note = member(RemovalOutcome, form.values["outcome"]), form.values["note"] or ""
+    for number, some in enumerate(_slices(lines)):
+        commands = [ConfirmRemoval(reference=one.request.reference, outcome=outcome, note=note) for one in some]
+        results = house.engine.execute(commands, visitor.actor, key=f"web:{form.key}:{number}")
+        told += [Told(line, result) for line, result in zip(some, results, strict=True)]
+    refused = [one for one in told if isinstance(one.result, Refused)]
+    accepted = [one for one in told if not isinstance(one.result, Refused)]
+    return here.pages.page(
+        request, "rectorat/removals_done.html", visitor, outcome=outcome, refused=refused, accepted=accepted,
+        warned=[one for one in accepted if not isinstance(one.result, Refused) and one.result.warnings],
+    )  # fmt: skip
+
+
+def _references(text: str) -> list[str]:
+    """The references that the form carries, each once, in order."""
+    return sorted(set(text[: MOST * 40].split()))[:MOST]
+
+
+def _slices(lines: Sequence[RemovalLine]) -> Iterator[Sequence[RemovalLine]]:
+    return (lines[start : start + SLICE] for start in range(0, len(lines), SLICE))
+
+
+def _page(
+    request: Request, here: Installed, visitor: Visitor, lines: Sequence[RemovalLine], form: Form, *,
+    beyond: int = 0, status: int = 200,
+) -> Response:  # fmt: skip
+    return here.pages.page(
+        request, "rectorat/removals_confirm.html", visitor, status=status, form=form, lines=lines[:SHOWN],
+        count=len(lines), hidden=len(lines) - SHOWN, beyond=beyond,
+        references=" ".join(line.request.reference for line in lines),
+    )  # fmt: skip
+
+
+# The removals to do as a file, in the form that the académie's template gives (R48, R83).
+
+
+router_removals_export = APIRouter(prefix=PLACE, include_in_schema=False)
+
+
+@router_removals_export.get("/export")
+def export(here: Here, _: Rectorat, wanted: Annotated[Wanted, Depends()]) -> Response:
+    """What the filters leave, made while it is sent; what is wrong with them is told by the list."""
+    try:
+        pieces = removals_file(here.house, wanted.filters())
+    except ValueError:
+        return RedirectResponse(wanted.address(), status_code=303)
+    first = next(pieces, b"")  # what fails at once has its page, rather than half a file
+    form = here.house.settings.removals.export
+    named = {"Content-Disposition": f'attachment; filename="{form.filename}"'}
+    return StreamingResponse(chain((first,), pieces), media_type=_media_type(form), headers=named)
+
+
+def _media_type(form: ExportSettings) -> str:
+    """With the characters' encoding, where browsers and programs look for it."""
+    return f"{form.media_type}; charset={form.encoding.removesuffix('-sig')}"

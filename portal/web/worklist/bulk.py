@@ -1,24 +1,181 @@
 """/rectorat/lot: one action on the requests chosen in the worklist, shown before, told one by one after."""
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final, Self
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import QueryParams
+from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
+from portal.web.context import Installed
+from portal.web.dependencies import Here, Operator, Posted, operator
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.installed import Installed
-from portal.web.visitors import Here, Operator, Posted, Visitor, operator
-from portal.web.worklist.bulk_actions import BATCH, BULK, BulkAction
-from portal.web.worklist.criteria import Criteria
-from portal.web.worklist.executing import Told, build_all, execute_all
-from portal.web.worklist.selection import MOST, Batch, carried, chosen, shown_again
-from workflow.reading.worklist import WorkLine
+from portal.web.security import Visitor
+from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction
+from portal.web.worklist.filters import Criteria
+from states.commands import Code, Command
+from states.decision import Refused
+from states.refusals import Reason
+from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
+from workflow.engine.engine import Done, Result
+from workflow.requests.worklist import Count, WorkLine, Worklist
+
+# One action on many requests, slice after slice, each request refused or done by itself (R7, R10).
+
+
+SLICE: Final = 100
+"""Requests a transaction: short enough to leave the database to others in between."""
+
+
+_INTERRUPTED: Final = Reason(
+    "interrupted", "R7", "La base de données n'a pas répondu : rien n'a changé pour cette demande",
+    "Recommencer pour elle dans un instant.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Told:
+    """A request and what came of it."""
+
+    reference: str
+    line: WorkLine | None
+    result: Result
+
+    @property
+    def is_done(self) -> bool:
+        return isinstance(self.result, Done)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        return self.result.reasons if isinstance(self.result, Refused) else ()
+
+    @property
+    def warnings(self) -> tuple[Reason, ...]:
+        return self.result.warnings if isinstance(self.result, Done) else ()
+
+
+def execute_all(
+    here: Installed, visitor: Visitor, commands: Mapping[str, Command], key: str
+) -> Iterator[tuple[str, Result]]:
+    """What came of each, in order. Sent twice, the same answers: a slice's key is drawn from the form's and from the
+    references that it holds, so that another selection under the same form is another action (R10). What is done
+    stays done if a later slice meets a database that does not answer."""
+    references, interrupted = list(commands), False
+    for start in range(0, len(references), SLICE):
+        some = references[start : start + SLICE]
+        if not interrupted:
+            try:
+                results = _slice(here, visitor, [commands[one] for one in some], some, key)
+                yield from zip(some, results, strict=True)
+                continue
+            except (DatabaseBusy, DatabaseUnreachable):
+                if not start:
+                    raise
+                interrupted = True
+        yield from ((reference, Refused((_INTERRUPTED,))) for reference in some)
+
+
+def _slice(
+    here: Installed, visitor: Visitor, commands: Sequence[Command], references: Sequence[str], key: str
+) -> list[Result]:
+    drawn = hashlib.sha256(" ".join(references).encode()).hexdigest()[:16]
+    return here.house.engine.execute(commands, visitor.actor, key=f"web:{key}:{drawn}")
+
+
+def build_all(versions: Mapping[str, int], build: Callable[[str, Mapping[str, Any]], Command]) -> dict[str, Command]:
+    """The command of each request, which must still be as it was shown (R9)."""
+    return {
+        reference: build(reference, {"reference": reference, "expected_version": version})
+        for reference, version in versions.items()
+    }
+
+
+# Which requests an action is asked of: those ticked, those of the page, or all that the filter leaves.
+
+
+MOST: Final = 300
+"""How many requests one action takes at most: what is left stays in the filter for the next time."""
+
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+
+_NAMED: Final = re.compile(r"(ODA-[0-9]{4}-[0-9]{5,9}):([0-9]{1,9})")
+
+
+class Reach(StrEnum):
+    """How far a choice reaches; the value stands in the address."""
+
+    TICKED = "cochees"
+    PAGE = "page"
+    FILTER = "filtre"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Requests of which one action is asked, as they were shown: each with its version, so that one that somebody
+    changed in between is left alone and said (R9). ``left_out`` are not where the action starts from; ``beyond`` is
+    how many more the filter leaves."""
+
+    lines: tuple[WorkLine, ...]
+    left_out: tuple[WorkLine, ...] = ()
+    beyond: Count | None = None
+
+    @classmethod
+    def of(cls, action: BulkAction, lines: Iterable[WorkLine], beyond: Count | None = None) -> Self:
+        told = tuple(lines)
+        able = tuple(line for line in told if action.can_have(line))
+        return cls(lines=able, left_out=tuple(line for line in told if line not in able), beyond=beyond)
+
+    @property
+    def named(self) -> str:
+        """What the form carries: the very requests that are shown, and how they were."""
+        return " ".join(f"{one.line.reference}:{one.line.version}" for one in self.lines)
+
+
+def chosen(here: Installed, visitor: Visitor, action: BulkAction, criteria: Criteria, query: QueryParams) -> Batch:
+    """The requests of the address, looked up now."""
+    house, reach = here.house, query.get("portee", Reach.TICKED.value)
+    with house.database.read() as connection:
+        worklist = Worklist(connection, visitor.actor, house.policy, house.clock.now())
+        if reach != Reach.FILTER.value:
+            texts = query.get("page", "").split() if reach == Reach.PAGE.value else query.getlist("ref")
+            return Batch.of(action, worklist.named(_references(texts)))
+        filters = criteria.filters(house)
+        references = worklist.references(filters, criteria.order, MOST)
+        total = worklist.counts({"": filters})[""]
+        beyond = Count(total.number - len(references)) if total.number > len(references) else None
+        return Batch.of(action, worklist.named(references), beyond)
+
+
+def shown_again(here: Installed, visitor: Visitor, versions: dict[str, int]) -> tuple[WorkLine, ...]:
+    """The requests that a form carries, as they are now."""
+    house = here.house
+    with house.database.read() as connection:
+        return Worklist(connection, visitor.actor, house.policy, house.clock.now()).named(list(versions))
+
+
+def carried(text: str) -> dict[str, int]:
+    """The references and versions that a form carries; what is not of that form is left out."""
+    found = (_NAMED.fullmatch(part) for part in text[: MOST * 40].split())
+    return dict([(one[1], int(one[2])) for one in found if one][:MOST])
+
+
+def _references(texts: Sequence[str]) -> list[str]:
+    """Each once, in the order given."""
+    return list(dict.fromkeys(text for text in texts if _REFERENCE.fullmatch(text)))[:MOST]
+
 
 router = APIRouter(prefix=BATCH, include_in_schema=False)
+
+
 SURE: Final = "sure"
 
 
@@ -110,3 +267,56 @@ def _fields(action: BulkAction, here: Installed, count: int) -> tuple[Field, ...
 def _last_days(lines: tuple[WorkLine, ...]) -> Mapping[str, date]:
     """The day that a key must bear on the ODA server, by school year (R43)."""
     return {str(one.line.school_year): one.last_day for one in lines}
+
+
+# « Saisir les codes »: a field a request, in the order of the list; what is typed is never shown again (R39, R60).
+
+
+router_codes = APIRouter(prefix=BATCH, include_in_schema=False)
+
+
+FIELD: Final = "code-"
+
+
+LONGEST: Final = 64
+
+
+_TWICE: Final = Reason(
+    "code_twice", "R42", "Le même code est saisi pour plusieurs de ces demandes",
+    "Relire ces codes sur le serveur ODA et les ressaisir : chaque clé a le sien.",
+)  # fmt: skip
+
+
+_NONE: Final = Reason("no_code", "R41", "Aucun code n'est saisi", "Saisir au moins un code.")
+
+
+@router_codes.post(f"/{ISSUE.slug}")
+def issue(request: Request, here: Here, visitor: Operator, data: Posted) -> Response:
+    """Issue the codes that were typed; a field left empty leaves its request as it is."""
+    versions = carried(str(data.get("lot") or ""))
+    criteria = Criteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
+    lines = shown_again(here, visitor, versions)
+    codes = _typed(data, versions)
+    if not codes:
+        form = blank(()).refused([_NONE])
+        return page(request, here, visitor, ISSUE, Batch(lines=lines), form, criteria, status=422)
+    twice = _typed_twice(codes)
+    wanted = {reference: versions[reference] for reference in codes if reference not in twice}
+    commands = build_all(wanted, lambda one, common: ISSUE.build({"code": Code(clear=codes[one])}, common))
+    found: dict[str, Result] = {reference: Refused((_TWICE,)) for reference in twice}
+    found |= execute_all(here, visitor, commands, filled((), data).key)
+    by_reference = {line.line.reference: line for line in lines}
+    told = [Told(reference, by_reference.get(reference), found[reference]) for reference in codes]
+    return results(request, here, visitor, ISSUE, told, criteria)
+
+
+def _typed(data: FormData, versions: Mapping[str, int]) -> dict[str, str]:
+    """The codes by reference, in the order of the page; spaces around them are a slip of the hand."""
+    read = {reference: str(data.get(f"{FIELD}{reference}") or "").strip()[:LONGEST] for reference in versions}
+    return {reference: code for reference, code in read.items() if code}
+
+
+def _typed_twice(codes: Mapping[str, str]) -> set[str]:
+    """The requests that were given the same code: one of them at least is a slip."""
+    often = Counter(codes.values())
+    return {reference for reference, code in codes.items() if often[code] > 1}

@@ -9,13 +9,15 @@ from urllib.parse import urlencode
 
 from notifications.vocabulary import member
 from portal.web.forms import Field, Shape
-from portal.web.worklist.criteria import PLACE
+from portal.web.worklist.filters import PLACE
 from states import commands as c
-from states.table import BY_TRIGGER
+from states.transitions import BY_TRIGGER
 from states.vocabulary import CheckOutcome, Labelled, RemovalOutcome, RevokeReason, Settlement, Step, Trigger
-from workflow.reading.worklist import WorkLine
+from workflow.requests.worklist import WorkLine
 
 Values = Mapping[str, Any]
+
+
 BATCH: Final = f"{PLACE}/lot"
 
 
@@ -145,6 +147,10 @@ _ALL: Final = (
         build=lambda v, common: c.Revoke(reason=member(RevokeReason, v["reason"]), note=v["note"] or "", **common),
     ),
 )  # fmt: skip
+
+
 BULK: Final[Mapping[str, BulkAction]] = MappingProxyType({action.slug: action for action in _ALL})
 """The actions by the end of their address, in the order in which they are proposed."""
+
+
 ISSUE: Final = BULK["emettre"]

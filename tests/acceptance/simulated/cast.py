@@ -7,16 +7,16 @@ from typing import Any
 from sqlalchemy import insert
 
 from states import commands as c
-from states.actors import Actor
+from states.model import Actor
 from states.vocabulary import Role
 from tests.acceptance.simulated.calendars import DAY
 from tests.acceptance.simulated.deeds import OF_SCHOOLS, Deed, Deeds
 from tests.acceptance.simulated.record import AT_THE_SCHOOL, Life, Record
-from workflow import installation
-from workflow.database import Database
-from workflow.engine import Done
-from workflow.house import House
-from workflow.rows import ESTABLISHMENT
+from workflow.app import House
+from workflow.database.connection import Database
+from workflow.database.tables import ESTABLISHMENT
+from workflow.engine.engine import Done
+from workflow.journal import installation
 
 PEOPLE = 4
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from states import commands as c
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import (
     Change,
     CheckOutcome,

@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from notifications.tables import MAILS
+from notifications.outbox.tables import MAILS
 from tests.acceptance.simulated.calendars import OFF
 from tests.acceptance.simulated.story import Story
-from workflow.rows import REMOVAL, REQUEST
-from workflow.verify import Verifier
-from workflow.writing import EVENT
+from workflow.database.tables import EVENT, REMOVAL, REQUEST
+from workflow.journal.verification import Verifier
 
 NOT_ON_A_DAY_OFF = ("stalled_reminder", "handover_reminder", "year_end_notice", "renewal_invitation")
 WITHIN_THE_DAY = ("stalled_reminder", "handover_reminder", "late_digest")

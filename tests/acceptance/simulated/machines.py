@@ -10,14 +10,15 @@ from typing import Any
 
 from sqlalchemy import event, select, update
 
-from notifications import lapses
-from notifications.tables import MAILS
+from notifications.outbox import queue as lapses
+from notifications.outbox.tables import MAILS
 from tests.acceptance.simulated.place import Place
 from tests.kit.clock import FakeClock
-from workflow.database import Database
-from workflow.house import House, bootstrap, install
-from workflow.journal import Notary
-from workflow.settings import Secrets, generate, load_settings
+from workflow.app import House, bootstrap, install
+from workflow.database.connection import Database
+from workflow.journal.chain import Notary
+from workflow.settings.loader import load_settings
+from workflow.settings.secrets import Secrets, generate
 
 
 class OwnClock:

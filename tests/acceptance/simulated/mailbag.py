@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from notifications.tables import MAILS
-from workflow.database import Database
-from workflow.rows import IS_LIVE, REQUEST
+from notifications.outbox.tables import MAILS
+from workflow.database.connection import Database
+from workflow.database.tables import IS_LIVE, REQUEST
 
 WATCHED = (
     "year_end_notice", "handover_reminder", "stalled_reminder", "renewal_invitation", "late_digest", "year_end",

@@ -5,7 +5,7 @@ import time as stopwatch
 from collections.abc import Iterator
 from datetime import date, datetime, time
 
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from tests.acceptance.simulated.calendars import DAY
 from tests.acceptance.simulated.cast import Cast
 from tests.acceptance.simulated.fate import FOUR_YEARS, draw_fate
@@ -14,7 +14,7 @@ from tests.acceptance.simulated.notices_due import planned_day
 from tests.acceptance.simulated.place import Place
 from tests.acceptance.simulated.record import Record
 from tests.acceptance.simulated.ticking import Ticks
-from workflow import installation
+from workflow.journal import installation
 
 Moment = tuple[datetime, str]
 CHANGES_OF_HOUR = {

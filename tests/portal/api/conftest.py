@@ -11,13 +11,13 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import update
 
-from notifications.tables import MAILS
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Stage
 from portal.api.problems import MEDIA_TYPE
 from tests.kit.portal import STAFF, Portal, open_portal
-from workflow.doors.sessions import Entrant
-from workflow.doors.tokens import Tokens
-from workflow.doors.vocabulary import Scope
+from workflow.auth.sessions import Entrant
+from workflow.auth.tokens import Tokens
+from workflow.database.tables import Scope
 
 PREFIX = "/api/v1"
 

@@ -10,14 +10,14 @@ import schemathesis
 from jsonschema import Draft202012Validator
 from sqlalchemy import make_url
 
-from portal.api.bodies import OPEN
-from states.table import BY_TRIGGER
+from portal.api.actions import OPEN
+from states.transitions import BY_TRIGGER
 from states.vocabulary import Role, Trigger
 from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, STAFF
 from tests.portal.api.conftest import Api, Program, open_api
 from tests.portal.api.test_life import DECLARATION
-from workflow.doors.sessions import Entrant
+from workflow.auth.sessions import Entrant
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS
 from tests.portal.api.conftest import PREFIX, Api, Program
 from tests.portal.api.test_life import DECLARATION
-from workflow.doors.vocabulary import Scope
+from workflow.database.tables import Scope
 
 
 @pytest.mark.rule("R76")
@@ -93,7 +93,7 @@ def test_filters__combine_and_none_is_forgotten(api: Api) -> None:
     from dataclasses import fields
 
     from portal.api.requests import RequestQuery
-    from workflow.reading.filters import Filters
+    from workflow.requests.filters import Filters
 
     offered = set(RequestQuery.model_fields) | {"states", "school_years"}
     assert {one.name for one in fields(Filters)} - offered == {"oldest_check"}

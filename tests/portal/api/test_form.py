@@ -9,7 +9,7 @@ from portal.api import requests as room
 from tests.kit.portal import CHEF, STAFF
 from tests.portal.api.conftest import PREFIX, Api
 from tests.portal.api.test_life import DECLARATION
-from workflow.database import DatabaseBusy
+from workflow.database.connection import DatabaseBusy
 
 SECRET = "Zz99Yy88"
 

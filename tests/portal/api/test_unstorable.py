@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from portal.api.bodies import OPEN, body_of, example_of
-from portal.api.kinds import Asked
-from portal.api.places import EstablishmentQuery, MailQuery
+from portal.api.actions import OPEN, body_of, example_of
+from portal.api.directory import EstablishmentQuery, MailQuery
+from portal.api.field_types import Asked
 from portal.api.requests import RequestQuery
 from states.vocabulary import Trigger
 from tests.kit.portal import STAFF

@@ -15,8 +15,8 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_url
 from tests.kit.installed import OPERATOR, READER, make_installation
 from tests.workflow.reading.office import UAI, Office
-from workflow.house import House, bootstrap
-from workflow.settings import find_settings, load_settings
+from workflow.app import House, bootstrap
+from workflow.settings.loader import find_settings, load_settings
 
 AS_OPERATOR, AS_READER, AS_CHEF = f"operator:{OPERATOR}", f"lecteur:{READER}", f"chef:{UAI}"
 ON_BEHALF = ("--asked-by", "Mme la principale", "--asked-how", "telephone", "--asked-on", "9/10/2026")
@@ -57,7 +57,7 @@ class Desk:
 def open_desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """A desk in an empty folder, its clock standing at ``factories.NOW``."""
     clock = FakeClock(make.NOW)
-    monkeypatch.setattr("workflow.house.SystemClock", lambda: clock)
+    monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
     with fresh_url("sqlite", folder) as url:
         config = make_installation(folder, url, clock)
         house = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)

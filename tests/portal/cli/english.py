@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from portal.cli import wording
+from portal.cli import click_french as wording
 
 _ENGLISH = re.compile(
     r"\b(Usage|Error|Missing|Try|Invalid|Did you|No such|Got unexpected|Show th|required|default:|env var|COMMAND|ARGS"

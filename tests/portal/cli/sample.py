@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
+from portal.cli.click_french import Day, FilePath, FrenchCommand, FrenchGroup, LabelledChoice, LazyGroup, Uai, Year
 from portal.cli.context import App, Who, WhoType, pass_app
-from portal.cli.exits import CliFailure, ExitCode
-from portal.cli.french import Day, FilePath, FrenchCommand, FrenchGroup, LabelledChoice, Uai, Year
-from portal.cli.lazy import LazyGroup
+from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.main import Oda
 from states.vocabulary import ReissueReason, State
 

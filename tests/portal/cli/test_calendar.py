@@ -14,7 +14,7 @@ from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.ending import FULL
 from tests.kit.installed import OPERATOR, READER
-from workflow.house import House
+from workflow.app import House
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from portal.cli.confirm import confirmed
-from portal.cli.exits import CliFailure, ExitCode
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.output import confirmed
 
 
 def keyboard(monkeypatch: pytest.MonkeyPatch, answer: str, *, is_terminal: bool = True) -> None:

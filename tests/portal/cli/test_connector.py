@@ -107,7 +107,7 @@ def test_tick__asks_nothing_when_a_machine_s_clock_is_off(
 ) -> None:
     from datetime import timedelta
 
-    from workflow.tick import Ticked, Ticker
+    from workflow.schedule.tick import Ticked, Ticker
 
     revoked(portal)
     monkeypatch.setattr(Ticker, "tick", lambda _self, *_: Ticked(refused=timedelta(minutes=5)))

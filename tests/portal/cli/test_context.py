@@ -4,7 +4,7 @@ import pytest
 
 import workflow.settings
 from portal.cli.context import App, Who, parse_who
-from portal.cli.exits import ExitCode
+from portal.cli.errors import ExitCode
 from states.vocabulary import Role
 from tests.portal.cli.conftest import Run
 from tests.portal.cli.sample import FAILURES
@@ -55,7 +55,7 @@ def test_settings__are_read_once_and_late(monkeypatch: pytest.MonkeyPatch, tmp_p
         calls.append(path)
         return "settings"
 
-    monkeypatch.setattr(workflow.settings, "load_settings", load)
+    monkeypatch.setattr("workflow.settings.loader.load_settings", load)
     app = App(tmp_path / "config.yaml")
     assert calls == []
     assert str(app.settings()) == str(app.settings()) == "settings"

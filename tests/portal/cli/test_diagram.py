@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from portal import chart, diagram
+from portal import diagrams as chart
+from portal import diagrams as diagram
 from portal.cli.main import oda
-from states.machine import TRIGGERS, UNBORN
-from states.table import TABLE
+from states.transitions import TABLE, TRIGGERS, UNBORN
 from states.vocabulary import Role, State, Trigger
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -83,6 +83,6 @@ def test_mermaid__has_each_arrow_of_the_table() -> None:
 
 def test_mermaid__needs_no_graphviz() -> None:
     script = "import sys; sys.modules['graphviz'] = sys.modules['pygraphviz'] = None\n"
-    script += "from portal.diagram import mermaid; print(mermaid())"
+    script += "from portal.diagrams import mermaid; print(mermaid())"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

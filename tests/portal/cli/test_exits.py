@@ -9,8 +9,11 @@ from importlib import import_module
 import click
 import pytest
 
-from portal.cli import exits, services
-from portal.cli.exits import CliFailure, ExitCode, as_failure, failure_for, refused
+from portal.cli import failures as services
+from portal.cli import runner as exits
+from portal.cli.errors import CliFailure, ExitCode, refused
+from portal.cli.failures import _TRANSLATIONS, failure_for
+from portal.cli.runner import as_failure
 from tests.portal.cli.conftest import Run
 from tests.portal.cli.sample import FAILURES
 
@@ -98,13 +101,14 @@ def test_unforeseen__shows_its_traceback_to_who_debugs(failing: Failing, monkeyp
 
 
 def test_foreign__is_translated_by_its_path_or_its_parent(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exits, "_TRANSLATIONS", {})
+    for path in list(_TRANSLATIONS):
+        monkeypatch.delitem(_TRANSLATIONS, path)
     failure_for(f"{__name__}.Foreign")(lambda _: CliFailure("Étranger.", ExitCode.SETTINGS))
     assert failing(Nearer("secret")) == (78, "Étranger.\n")
 
 
 def test_foreign__every_registered_path_is_a_class() -> None:
-    for path in exits._TRANSLATIONS:
+    for path in _TRANSLATIONS:
         module, _, name = path.rpartition(".")
         assert issubclass(getattr(import_module(module), name), Exception), path
 
@@ -146,7 +150,7 @@ def test_database__is_busy_or_unavailable(attributes: dict[str, str | None], cod
 def test_database__trouble_is_told_by_its_name(attributes: dict[str, str], said: str) -> None:
     from sqlalchemy.exc import DatabaseError, OperationalError
 
-    from workflow.database import DatabaseUnreachable
+    from workflow.database.connection import DatabaseUnreachable
 
     driver_error = Exception("driver")
     vars(driver_error).update(attributes)
@@ -177,7 +181,7 @@ def test_database__a_statement_of_ours_that_is_wrong_is_an_incident() -> None:
 
 @pytest.mark.rule("R60")
 def test_seal_key__damaged_is_a_matter_of_settings() -> None:
-    from notifications.seals import BadSealingKey
+    from notifications.encryption.seals import BadSealingKey
 
     failure = as_failure(BadSealingKey())
     assert failure is not None

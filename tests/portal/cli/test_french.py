@@ -3,7 +3,7 @@ import os
 import click
 import pytest
 
-from portal.cli.french import FilePath, FrenchCommand
+from portal.cli.click_french import FilePath, FrenchCommand
 from tests.portal.cli.conftest import Run
 from tests.portal.cli.english import english, refusals, walk
 from tests.portal.cli.sample import tree

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from portal.cli.exits import ExitCode
+from portal.cli.errors import ExitCode
 from tests.kit.installed import READER
 from tests.portal.cli.installation import Installed
 from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from tests.kit.factories import NOW
-from workflow import schema
-from workflow.database import Database
+from workflow.database import schema
+from workflow.database.connection import Database
 from workflow.settings.schema import schema_text
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from portal.cli.main import oda
 from tests.kit import ending
 from tests.kit.clock import FakeClock
-from workflow.database import Database
-from workflow.verify import BLIND_SPOTS
+from workflow.database.connection import Database
+from workflow.journal.verification import BLIND_SPOTS
 
 pytestmark = pytest.mark.rule("R63", "R65")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from notifications.rendering import MASK
+from notifications.rendering.environment import Wordings, own_names
+from notifications.rendering.renderer import MASK
 from notifications.vocabulary import AnyKind, Kind, Unstored
-from notifications.wordings import Wordings, own_names
 from tests.kit.installed import make_installation
 from tests.notifications.templates import mail
 from tests.portal.cli.desk import Desk, open_desk
 from tests.portal.cli.installation import Installed
-from workflow.house import bootstrap
-from workflow.settings import load_settings
+from workflow.app import bootstrap
+from workflow.settings.loader import load_settings
 
 WRONG = "{{ rupn.surname }}"
 

@@ -12,8 +12,8 @@ from notifications.ports import SystemClock
 from portal.cli.main import oda
 from tests.kit.databases import fresh_url
 from tests.kit.installed import make_installation
-from workflow.database import Database
-from workflow.foresight import NODE
+from workflow.database.connection import Database
+from workflow.database.tables import NODE
 
 OFF = timedelta(minutes=5)
 

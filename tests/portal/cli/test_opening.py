@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.cli.exits import ExitCode
+from portal.cli.errors import ExitCode
 from tests.kit.installed import OPERATOR, READER
 from tests.portal.cli.installation import Installed
 

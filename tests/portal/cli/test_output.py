@@ -9,11 +9,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from portal.cli import cells, output
-from portal.cli.establishment import establishment
+from portal.cli import output
+from portal.cli import output as cells
+from portal.cli.directory import establishment
 from portal.cli.mail import mail
 from portal.cli.output import emit, progress
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import State
 
 COLUMNS = {"reference": "référence", "nom": "RUPN", "state": "état", "on": "le"}
@@ -97,14 +98,14 @@ def test_emit__data_cannot_drive_the_terminal(screen: type[io.StringIO]) -> None
 
 def test_json__control_characters_are_escaped_and_come_back() -> None:
     name = "A\x1b\u009b\u202e\x7f\nB"
-    shown = cells.as_json([{"nom": name}])
+    shown = cells.rows_as_json([{"nom": name}])
     assert not {"\x1b", "\u009b", "\u202e", "\x7f"} & set(shown)
     assert json.loads(shown) == [{"nom": name}]
 
 
 def test_json__what_has_no_form_is_refused() -> None:
     with pytest.raises(TypeError, match="object has no JSON form"):
-        cells.as_json([{"x": object()}])
+        cells.rows_as_json([{"x": object()}])
 
 
 def test_cell__instants_are_the_academies() -> None:

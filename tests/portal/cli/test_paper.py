@@ -10,11 +10,11 @@ import pytest
 from pypdf import PdfReader
 from sqlalchemy import update
 
-from notifications.contexts import DepartementCount
-from notifications.papers import compile_paper, to_json
-from notifications.papers.stored import stored_year_end_report
-from notifications.tables import MAILS
-from notifications.wordings import Wordings
+from notifications.messages.facts import DepartementCount
+from notifications.outbox.tables import MAILS
+from notifications.rendering.environment import Wordings
+from notifications.rendering.papers import to_json
+from notifications.rendering.pdf import compile_paper, stored_year_end_report
 from states import commands as c
 from states.vocabulary import CheckOutcome, ReissueReason, State
 from tests.kit import factories as make
@@ -182,7 +182,7 @@ def test_paper__of_the_academie_s_own_template(desk: Desk, name: str) -> None:
 @pytest.mark.rule("R68")
 def test_paper__is_made_of_what_was_checked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder is read once, as mails do: a file changed meanwhile is not printed unchecked."""
-    monkeypatch.setattr("notifications.wordings.Wordings.__init__", _read_once(Wordings.__init__))
+    monkeypatch.setattr("notifications.rendering.environment.Wordings.__init__", _read_once(Wordings.__init__))
     with desk.config.open("a", encoding="utf-8") as config:
         config.write("templates:\n  directory: modeles\n")
     (desk.config.parent / "modeles").mkdir()

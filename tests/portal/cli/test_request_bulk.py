@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from portal.cli.request import act
+from portal.cli.request import execute as act
 from states.vocabulary import State
 from tests.portal.cli.desk import Desk, open_desk
 from tests.workflow.reading.office import LYCEE
-from workflow.database import DatabaseBusy
-from workflow.engine import Engine
+from workflow.database.connection import DatabaseBusy
+from workflow.engine.engine import Engine
 
 FOUND = ("--outcome", "positive", "--source", "liste du 9 octobre")
 

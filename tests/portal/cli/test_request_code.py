@@ -33,8 +33,8 @@ def test_code__on_a_terminal_what_to_set_is_shown_first(desk: Desk, monkeypatch:
         asked.append(prompt)
         return CODE
 
-    monkeypatch.setattr("portal.cli.request.codes.sys", Terminal())
-    monkeypatch.setattr("portal.cli.request.codes.read_secret", ask)
+    monkeypatch.setattr("portal.cli.request.operator.sys", Terminal())
+    monkeypatch.setattr("portal.cli.request.operator.read_secret", ask)
     told = desk.refused("issue-code", here)
     assert "Date d'expiration à porter sur le serveur ODA : 31 août 2027" in told
     assert f"Autre demande de la personne : {there} ({LYCEE}, 2026-2027, code transmis, a une clé)" in told
@@ -44,7 +44,7 @@ def test_code__on_a_terminal_what_to_set_is_shown_first(desk: Desk, monkeypatch:
 @pytest.mark.parametrize("state", [State.DECLARED, State.REVOKED])
 def test_code__is_not_typed_in_vain(desk: Desk, monkeypatch: pytest.MonkeyPatch, state: State) -> None:
     reference = desk.office.request(state)
-    monkeypatch.setattr("portal.cli.request.codes.sys", Terminal())
+    monkeypatch.setattr("portal.cli.request.operator.sys", Terminal())
     assert "(R1)" in desk.refused("issue-code", reference)
     assert "(R1)" in desk.refused("issue-code", "ODA-2027-09999")
     assert "(R1)" in desk.refused("reissue-code", reference, "--reason", "lost")
@@ -71,7 +71,7 @@ def test_submit__shows_the_identity_and_asks(
         questions.append(question)
         return sure
 
-    monkeypatch.setattr("portal.cli.request.establishment.confirmed", answer)
+    monkeypatch.setattr("portal.cli.request.chef.confirmed", answer)
     done = desk.oda("request", "submit", reference, who=AS_CHEF)
     assert (done.exit_code, questions) == (code, ["Cette identité est-elle exacte ?"])
     assert f"Nom : {make.NOM}\nPrénom : {make.PRENOM}\nAdresse : {make.MAIL}\n" in done.stderr

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.cli.exits import CliFailure
-from portal.cli.secret import read_secret
+from portal.cli.errors import CliFailure
+from portal.cli.output import read_secret
 
 
 def pipe(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:

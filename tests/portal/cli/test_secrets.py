@@ -13,12 +13,11 @@ from tests.kit.installed import READER
 from tests.kit.sealed import Safe
 from tests.portal.cli.desk import AS_CHEF, Desk, open_desk
 from tests.portal.cli.installation import Installed
-from workflow.house import bootstrap
-from workflow.journal import INSTALLATION
-from workflow.rotation import WALKS, SealKeys, StillSealedElsewhere
-from workflow.settings import Secrets
-from workflow.settings.keyring import Keyring
-from workflow.writing import EVENT
+from workflow.app import bootstrap
+from workflow.database.tables import EVENT
+from workflow.journal.chain import INSTALLATION
+from workflow.key_rotation import WALKS, SealKeys, StillSealedElsewhere
+from workflow.settings.secrets import Keyring, Secrets
 
 LOST = Fernet.generate_key().decode()
 
@@ -169,7 +168,7 @@ def test_new_key__where_nothing_can_be_written(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("workflow.settings.keyring.os.fchmod", full)
+    monkeypatch.setattr("workflow.settings.secrets.os.fchmod", full)
     done = installed.oda("secrets", "new-key")
     assert (done.exit_code, "plus de place sur le disque" in done.stderr) == (1, True)
     assert safe.keys == keys
@@ -208,7 +207,7 @@ def test_rotate__gives_up_on_a_machine_that_keeps_the_old_key_first(
         walks.append(1)
         return 1
 
-    monkeypatch.setattr("notifications.resealing.left_elsewhere", one_more)
+    monkeypatch.setattr("notifications.encryption.seals.left_elsewhere", one_more)
     with pytest.raises(StillSealedElsewhere):
         keys.rotate(operator)
     house.close()

@@ -18,13 +18,13 @@ from sqlalchemy import insert
 
 from notifications.ports import SystemClock
 from portal.cli.main import oda
-from portal.cli.serve import warnings
-from portal.serving import is_loopback
+from portal.cli.service import warnings
+from portal.server import is_loopback
 from tests.kit.browser import free_port
 from tests.kit.installed import make_installation
-from workflow.database import Database
-from workflow.foresight import NODE
-from workflow.settings.portal import PortalSettings
+from workflow.database.connection import Database
+from workflow.database.tables import NODE
+from workflow.settings.infrastructure import PortalSettings
 
 SECRET = "kX3vQ9wErT5yUiOpAsDfGhJkLzXcVbNm0123456789a"
 

@@ -14,14 +14,14 @@ from click.testing import CliRunner, Result
 from sqlalchemy import insert
 
 from notifications.ports import SystemClock
-from portal.cli import logs
+from portal.cli import service as logs
 from portal.cli.main import oda
 from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.ending import OVER
 from tests.kit.installed import make_installation
-from workflow.database import Database
-from workflow.foresight import NODE
+from workflow.database.connection import Database
+from workflow.database.tables import NODE
 
 Run = Callable[..., Result]
 
@@ -85,7 +85,7 @@ def test_tick__incident_is_logged(tick: Run, tmp_path: Path, clock: FakeClock, m
     ending.filled_folder(tmp_path, clock).close()
     for listener in (logging.root, logging.getLogger("oda"), logging.getLogger("notifications")):
         monkeypatch.setattr(listener, "handlers", [])
-    monkeypatch.setattr("workflow.tick.Ticker.tick", _broken)
+    monkeypatch.setattr("workflow.schedule.tick.Ticker.tick", _broken)
     done = tick()
     assert done.exit_code == 70
     assert done.stderr.startswith("incident ")

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from portal.cli.main import oda
 from portal.walkthrough import play, story
-from workflow.tick import Ticker
+from workflow.schedule.tick import Ticker
 
 SCRIPT = """
 import signal

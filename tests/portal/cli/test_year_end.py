@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from notifications.ports import SystemClock
-from portal.cli import confirm
+from portal.cli import output as confirm
 from portal.cli.main import oda
 from tests.kit import ending
 from tests.kit.clock import FakeClock

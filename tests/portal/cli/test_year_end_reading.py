@@ -12,17 +12,17 @@ from click.testing import CliRunner, Result
 from sqlalchemy import insert
 
 from notifications.ports import SystemClock
-from portal.cli import year_end_progress
+from portal.cli import year_end_report as year_end_progress
 from portal.cli.main import oda
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import Channel
 from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.ending import FULL, LAST_DAY, OVER, REFERENCES
 from tests.kit.installed import OPERATOR, READER
-from workflow.foresight import OCCURRENCE
-from workflow.house import House
-from workflow.installation import schedule_actor
+from workflow.app import House
+from workflow.database.tables import OCCURRENCE
+from workflow.journal.installation import schedule_actor
 
 Run = Callable[..., Result]
 AS = ("--as", f"operator:{OPERATOR}")

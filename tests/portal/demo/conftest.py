@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from portal.demo.opening import Opened, opened
+from portal.demo.runtime import Opened, opened
 from tests.kit.portal import PlainClient
 
 ADDRESS = "http://127.0.0.1:8000"

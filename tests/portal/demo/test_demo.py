@@ -9,13 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from portal.demo.opening import Opened
-from portal.demo.places import REFUSED, SCHOOLS, TWO
+from portal.demo.data import REFUSED, SCHOOLS, TWO
+from portal.demo.runtime import Opened
+from states.validation import uai_problem
 from states.vocabulary import State
-from states.words import uai_problem
 from tests.kit.portal import PlainClient
-from workflow.rows import REQUEST
-from workflow.verify import Verifier
+from workflow.database.tables import REQUEST
+from workflow.journal.verification import Verifier
 
 pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
 

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from portal.cli.main import oda
-from portal.demo import opening
-from portal.demo.season import Season
-from portal.serving import Server, listen
+from portal.demo import runtime as opening
+from portal.demo.scenario import Season
+from portal.server import Server, listen
 from tests.kit.browser import free_port
 
 

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jinja2 import TemplateNotFound
 
-from portal.demo.opening import Opened
-from portal.web.application import create_app
-from portal.web.installed import Installed
+from portal.app import create_app
+from portal.demo.runtime import Opened
+from portal.web.context import Installed
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, Portal, open_portal
 
@@ -86,7 +86,7 @@ def test_demo__is_imported_by_its_own_command_alone() -> None:
 
 
 def test_demo__is_not_loaded_by_the_service() -> None:
-    script = "import sys, portal.cli.serve, portal.serving, portal.web.application\nprint(*sys.modules, sep='\\n')"
+    script = "import sys, portal.cli.service, portal.server, portal.app\nprint(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not [
         name for name in done.stdout.split() if name.startswith(("portal.demo", "portal.walkthrough", "django"))

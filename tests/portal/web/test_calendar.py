@@ -6,12 +6,11 @@ from html import unescape
 
 import pytest
 
-from portal import agenda
-from portal.web import calendar_drawing
-from states.days import DayKind, SchoolDays
-from states.school_year import SchoolYear
+from portal import calendar as agenda
+from portal.web.rectorat import calendar as calendar_drawing
+from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
-from workflow.duties.coming import Coming, Deed
+from workflow.schedule.upcoming import Coming, Deed
 
 PLACE = "/rectorat/calendrier"
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from notifications.desk import Desk
-from notifications.rendering import MASK
-from notifications.tables import MAILS
+from notifications.delivery.transactions import Desk
+from notifications.outbox.tables import MAILS
+from notifications.rendering.renderer import MASK
 from states import commands as c
 from states.vocabulary import Role, Step
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal
-from workflow.doors.sessions import Entrant
+from workflow.auth.sessions import Entrant
 
 PLACE = "/etablissement/demandes/"
 

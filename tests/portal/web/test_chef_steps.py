@@ -7,7 +7,7 @@ from states.vocabulary import Change
 from tests.kit.html_forms import HtmlForm, form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, Portal
 from tests.portal.web.test_chef_pages import PLACE, plain, relayed
-from workflow.reading.showing import facts_of
+from workflow.requests.detail import facts_of
 
 
 def form_of(client: TestClient, reference: str, slug: str) -> HtmlForm:

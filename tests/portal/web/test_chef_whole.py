@@ -9,7 +9,7 @@ from states import commands as c
 from states.vocabulary import Step
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, PARIS, STAFF, TWO_SCHOOLS, Portal
-from workflow.reading.agenda import agenda
+from workflow.requests.lists import agenda
 
 WHOLE = "/etablissement/demande-complete"
 PLACE = "/etablissement/demandes/"

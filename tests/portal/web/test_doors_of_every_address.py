@@ -22,7 +22,7 @@ from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
-from workflow.doors.sessions import Entrant
+from workflow.auth.sessions import Entrant
 
 pytestmark = [pytest.mark.rule("R2"), pytest.mark.rule("R3")]
 

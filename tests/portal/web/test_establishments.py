@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import insert, select, update
 
-from notifications.tables import MAILS
+from notifications.outbox.tables import MAILS
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
-from workflow.rows import ESTABLISHMENT, REQUEST
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 
 PLACE = "/rectorat/etablissements"
 UAI, BARE = "0310001H", "0310003K"

@@ -19,7 +19,7 @@ from states.vocabulary import Change
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import HtmlForm, forms_of
 from tests.kit.portal import CHEF, DRANE, STAFF, TWO_SCHOOLS, Portal, open_portal
-from workflow.doors.sessions import Entrant
+from workflow.auth.sessions import Entrant
 
 ROUNDS = int(os.environ.get("ODA_FUZZ_ROUNDS", "2"))
 PAGES = 60

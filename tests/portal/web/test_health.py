@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import insert
 
 from tests.kit.portal import Portal
-from workflow.database import DatabaseUnreachable
-from workflow.foresight import NODE
+from workflow.database.connection import DatabaseUnreachable
+from workflow.database.tables import NODE
 
 
 def test_health__tells_how_long_ago_the_schedule_passed(portal: Portal) -> None:

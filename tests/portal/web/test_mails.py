@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from notifications.tables import MAILS, PAUSE, SEALS
+from notifications.outbox.tables import MAILS, PAUSE, SEALS
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
-from workflow.journal import INSTALLATION
-from workflow.reading import mail_lists
-from workflow.writing import EVENT
+from workflow.database.tables import EVENT
+from workflow.journal.chain import INSTALLATION
+from workflow.mail import queries as mail_lists
 
 PLACE = "/rectorat/courriels"
 WORDS = "550 5.1.1 <boîte> User unknown"

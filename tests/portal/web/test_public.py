@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 import pytest
 from fastapi.testclient import TestClient
 
-from portal.web import assets, process, process_drawing
-from portal.web.pieces import PIECES
-from portal.web.public_facts import WORDS, Facts
-from states.table import TABLE
+from portal.web import process_diagram as process
+from portal.web import process_diagram as process_drawing
+from portal.web import rendering as assets
+from portal.web.public_texts import PIECES, WORDS, Facts
+from states.transitions import TABLE
 from states.vocabulary import State, Trigger
 from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, STAFF, Portal, open_portal

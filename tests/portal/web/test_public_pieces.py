@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from notifications.wordings_folder import TemplatesRefused
+from notifications.rendering.environment import TemplatesRefused
 from portal.cli.main import oda
 from tests.kit.databases import fresh_url
 from tests.kit.installed import make_installation

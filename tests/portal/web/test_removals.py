@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import event, select
 
-from portal.web.rectorat import removals_confirm
+from portal.web.rectorat import removals as removals_confirm
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import DRANE, OTHER_CHEF, STAFF, Portal
-from workflow.reading import removals
-from workflow.rows import REMOVAL
+from workflow.database.tables import REMOVAL
+from workflow.removals import tasks as removals
 
 PLACE = "/rectorat/retraits"
 

@@ -8,10 +8,10 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import event
 
-from notifications import exports
+from notifications.rendering import exports
 from notifications.vocabulary import member
-from portal.web import uploads
-from portal.web.rectorat import removals_file as page_of_file
+from portal.web import dependencies as uploads
+from portal.web.rectorat import removals_import as page_of_file
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
 from tests.kit.databases import fresh_url
@@ -19,8 +19,8 @@ from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.notifications.templates import folder_of
 from tests.portal.web.test_removals import PLACE, outcomes, revoked
-from workflow.reading import removal_export
-from workflow.reading.removals import RemovalFilters
+from workflow.removals import export as removal_export
+from workflow.removals.tasks import RemovalFilters
 
 FILE = f"{PLACE}/fichier"
 

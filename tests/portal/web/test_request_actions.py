@@ -23,7 +23,7 @@ def form_of(client: TestClient, reference: str, slug: str, query: str = "") -> H
 
 
 def state_of(portal: Portal, reference: str) -> State:
-    from workflow.reading.showing import facts_of
+    from workflow.requests.detail import facts_of
 
     with portal.house.database.read() as connection:
         request = facts_of(connection, reference, portal.house.mailer).request

@@ -10,8 +10,8 @@ from states.vocabulary import Change, Settlement
 from tests.kit.clock import FakeClock
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, START, Portal, open_portal
-from workflow.house import bootstrap
-from workflow.settings import load_settings
+from workflow.app import bootstrap
+from workflow.settings.loader import load_settings
 
 PLACE = "/rectorat/demandes/"
 CODE = "Zq93Kx71"

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal
-from workflow.reading.ordering import Order
+from workflow.requests.worklist import Order
 
 PLACE = "/rectorat/demandes/"
 CODE = "Zq93Kx71"

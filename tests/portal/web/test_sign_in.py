@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from portal.web.sign_in.back import safe_back
+from portal.web.sign_in import safe_back
 from tests.kit.doors import link_mails, secrets_of
 from tests.kit.installed import OPERATOR
 from tests.kit.portal import STAFF, Portal

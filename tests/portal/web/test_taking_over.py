@@ -5,11 +5,11 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select
 
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import State
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, PARIS, TWO_SCHOOLS, Portal
-from workflow.rows import REQUEST
+from workflow.database.tables import REQUEST
 
 pytestmark = [pytest.mark.rule("R33"), pytest.mark.rule("R81")]
 PLACE = "/etablissement/reprendre"
@@ -139,7 +139,7 @@ def test_page__in_june_offers_this_years_for_the_next(portal: Portal) -> None:
 
 @pytest.mark.rule("R4")
 def test_page__a_deputy_who_may_not_act_is_led_home(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    from portal.web.chef import taking_over
+    from portal.web.chef import renew as taking_over
 
     portal.ended_last_year(1)
     monkeypatch.setattr(taking_over, "may_act", lambda *_: False)

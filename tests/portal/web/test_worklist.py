@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
-from notifications.tables import MAILS
+from notifications.outbox.tables import MAILS
 from states import commands as c
 from states.vocabulary import Change, CheckOutcome
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal

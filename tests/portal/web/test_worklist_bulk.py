@@ -10,7 +10,7 @@ from httpx2 import Response
 from sqlalchemy import select
 
 from tests.kit.portal import OTHER_CHEF, STAFF, Portal
-from workflow.rows import REQUEST
+from workflow.database.tables import REQUEST
 
 CODE = "Ab12Cd3"
 

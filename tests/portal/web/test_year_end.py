@@ -5,14 +5,13 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select, text
 
-from notifications.tables import MAILS
-from portal.web.rectorat import year_end_preview
-from states.school_year import SchoolYear
+from notifications.outbox.tables import MAILS
+from portal.web.rectorat import year_end as year_end_preview
+from states.school_calendar import SchoolYear
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
-from workflow import installation
-from workflow.foresight import OCCURRENCE
-from workflow.rows import REQUEST
+from workflow.database.tables import OCCURRENCE, REQUEST
+from workflow.journal import installation
 
 PLACE = "/rectorat/fin-d-annee"
 YEAR = "2026-2027"

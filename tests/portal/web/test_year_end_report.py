@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from notifications.tables import MAILS
-from portal.web.rectorat import year_end_not_renewed
+from notifications.outbox.tables import MAILS
+from portal.web.rectorat import year_end as year_end_not_renewed
 from states import commands as c
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalOutcome
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
-from workflow.reading import not_renewed
+from workflow.year_end import renewals as not_renewed
 
 PLACE = "/rectorat/fin-d-annee"
 YEAR = "2026-2027"

@@ -11,10 +11,9 @@ from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.oda_server import OdaServer
 from tests.kit.world import World
-from workflow.connector.assembly import actor_of
-from workflow.connector.calls import CALL
-from workflow.connector.rounds import Connector
-from workflow.connector.transport import Call, Caller, NoAnswer, Reply
+from workflow.database.tables import CALL
+from workflow.removals.connector.client import Call, Caller, NoAnswer, Reply
+from workflow.removals.connector.service import Connector, actor_of
 
 
 @dataclass(frozen=True, kw_only=True)

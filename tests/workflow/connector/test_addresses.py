@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from workflow.connector.addresses import AddressRefused, Allowed, is_public, judged, reached
-from workflow.settings.connector import ConnectorSettings
+from workflow.settings.removals import AddressRefused, Allowed, ConnectorSettings, is_public, judged, reached
 
 PRIVATE = (
     "10.1.2.3", "127.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.1.1", "172.16.0.1", "0.0.0.0", "224.0.0.1",

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 
 from states.vocabulary import RemovalOutcome
 from tests.kit.oda_server import SECRET
-from workflow.connector import signing
-from workflow.connector.asking import ACTIONS, PING, ping
-from workflow.connector.trial import PONG
-from workflow.settings.connector import ConnectorSettings
+from workflow.removals.connector import client as signing
+from workflow.removals.connector.protocol import ACTIONS, PING, ping
+from workflow.removals.connector.service import PONG
+from workflow.settings.removals import ConnectorSettings
 
 pytestmark = pytest.mark.rule("R84")
 PAPER = (Path(__file__).parents[3] / "docs" / "connecteur.md").read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ from states.vocabulary import RemovalOutcome
 from tests.kit.oda_server import OdaServer, does_then_drops, oda_server, says
 from tests.kit.world import World
 from tests.workflow.connector.office import Office
-from workflow.connector import calls
-from workflow.connector.rounds import Called, Connector
-from workflow.connector.transport import Call
+from workflow.removals.connector import queue as calls
+from workflow.removals.connector.client import Call
+from workflow.removals.connector.service import Called, Connector
 
 START = datetime(2026, 10, 12, 9, 0, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.oda_server import OdaServer, drips, oda_server
 from tests.kit.portal import STAFF, Portal, open_portal
-from workflow.service import Worker
-from workflow.tick import Ticked, Ticker
+from workflow.schedule.tick import Ticked, Ticker
+from workflow.worker import Worker
 
 pytestmark = pytest.mark.rule("R84")
 
@@ -72,7 +72,7 @@ def test_worker__survives_what_the_connector_raises(
     def fails(*_: object) -> None:
         raise MemoryError("Nom1 Prénom")
 
-    monkeypatch.setattr("workflow.connector.rounds.Connector.round", fails)
+    monkeypatch.setattr("workflow.removals.connector.service.Connector.round", fails)
     Worker(portal.house).call()
     assert [record.getMessage() for record in caplog.records] == ["calls failed: MemoryError"]
     assert server.received == []

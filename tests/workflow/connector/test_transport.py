@@ -10,9 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from tests.kit.oda_server import NAME, SECRET, does_then_drops, drips, oda_server, says
-from workflow.connector.addresses import AddressRefused
-from workflow.connector.transport import Call, Caller, NoAnswer, Reply
-from workflow.settings.connector import ConnectorSettings
+from workflow.removals.connector.client import Call, Caller, NoAnswer, Reply
+from workflow.settings.removals import AddressRefused, ConnectorSettings
 
 NOW = datetime(2027, 9, 1, 8, 0, tzinfo=UTC)
 CALL = Call(body=b'{"action":"remove_key"}', key="ODA-2027-00001.abc.1")

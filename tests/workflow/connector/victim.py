@@ -9,10 +9,9 @@ from pydantic import SecretStr
 from tests.kit.oda_server import NAME, SECRET
 from tests.kit.victim import kill_at
 from tests.kit.world import World
-from workflow.connector.assembly import actor_of
-from workflow.connector.rounds import Connector
-from workflow.connector.transport import Caller
-from workflow.settings.connector import ConnectorSettings
+from workflow.removals.connector.client import Caller
+from workflow.removals.connector.service import Connector, actor_of
+from workflow.settings.removals import ConnectorSettings
 
 
 def main() -> None:

@@ -7,22 +7,21 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from states.actors import Actor
 from states.commands import Command
-from states.facts import Request
-from states.happening import Happening
+from states.decision import Happening
+from states.model import Actor, Request
 from states.vocabulary import CodeFate, Trigger
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
 from tests.kit.factories import NOW, chef, command, operator, policy
 from tests.workflow.directory.files import file_of
-from workflow import installation
-from workflow.database import Database
-from workflow.directory import Directory, Imported, MailboxChange
-from workflow.engine import Done, Engine
-from workflow.journal import Notary
-from workflow.rows import ESTABLISHMENT
-from workflow.writing import EVENT, NOTE
+from workflow.database.connection import Database
+from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE
+from workflow.directory.model import Imported
+from workflow.directory.service import Directory, MailboxChange
+from workflow.engine.engine import Done, Engine
+from workflow.journal import installation
+from workflow.journal.chain import Notary
 
 Row = Mapping[str, str]
 

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from io import BytesIO
 
-from states.words import UAI_LETTERS
-from workflow.directory.entries import Entry
-from workflow.directory.file import COLUMNS, DirectoryFile
-from workflow.directory.reading import Reading
+from states.validation import UAI_LETTERS
+from workflow.directory.parser import COLUMNS, DirectoryFile, Entry, Reading
 
 HEADING = ";".join(COLUMNS)
 

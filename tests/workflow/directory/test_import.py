@@ -6,7 +6,7 @@ from states.vocabulary import Role
 from tests.kit import factories
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import file_of, row, rows, uai_of
-from workflow.directory import Change, DirectoryRefused, Named
+from workflow.directory.model import Change, DirectoryRefused, Named
 
 FIRST = "0310001H"
 

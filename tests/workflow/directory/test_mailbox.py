@@ -6,7 +6,8 @@ from states.vocabulary import Role
 from tests.kit import factories
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import row
-from workflow.directory import DirectoryRefused, MailboxChange
+from workflow.directory.model import DirectoryRefused
+from workflow.directory.service import MailboxChange
 
 UAI = "0310001H"
 OWN = "ce.0310001h@ac-toulouse.fr"

@@ -8,7 +8,7 @@ from sqlalchemy import event as sql_event
 from notifications.ports import set_crash_hook
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import file_of, row, rows, uai_of
-from workflow.verify import Verifier
+from workflow.journal.verification import Verifier
 
 
 @pytest.mark.rule("R67")

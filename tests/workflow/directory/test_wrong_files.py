@@ -4,8 +4,8 @@ import pytest
 
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import HEADING, file_of, read_bytes, row, rows, text_of
-from workflow.directory import UnusableFile, reading
-from workflow.directory.file import MAX_LINE, DirectoryFile
+from workflow.directory import parser as reading
+from workflow.directory.parser import MAX_LINE, DirectoryFile, UnusableFile
 
 GOOD = text_of(row())
 

@@ -10,8 +10,8 @@ from tests.kit.doors import told
 from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, SCHOOLS, STAFF, TWO_SCHOOLS, Portal
 from tests.workflow.directory.files import file_of, row
 from tests.workflow.doors.test_links import HERE, OTHER, SCHOOL, asked, enter
-from workflow.doors.sessions import Entrant
-from workflow.people import NotAllowed
+from workflow.auth.actors import NotAllowed
+from workflow.auth.sessions import Entrant
 
 UNKNOWN = replace(CHEF, name="")
 

@@ -6,10 +6,10 @@ from sqlalchemy import func, select
 from tests.kit.doors import link_mails, secrets_of, told
 from tests.kit.portal import Portal
 from tests.workflow.doors.test_links import HERE, OTHER, SCHOOL, asked, enter
-from workflow.doors.entrance import LinkDead, TooManyTries
-from workflow.doors.knocks import FAILED_OPENINGS, LINKS_OF_CLIENT, LINKS_OF_SUBJECT, network_of
-from workflow.doors.links import Asking
-from workflow.doors.tables import KNOCKS
+from workflow.auth.rate_limit import FAILED_OPENINGS, LINKS_OF_CLIENT, LINKS_OF_SUBJECT, network_of
+from workflow.auth.sessions import LinkDead, TooManyTries
+from workflow.auth.sign_in_links import Asking
+from workflow.database.tables import KNOCKS
 
 
 def knocks(portal: Portal) -> int:

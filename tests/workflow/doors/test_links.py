@@ -7,17 +7,16 @@ from threading import Barrier
 import pytest
 from sqlalchemy import select, update
 
-from notifications.errors import LinkNotResent
-from notifications.tables import MAILS, SEALS
+from notifications.outbox.admin import LinkNotResent
+from notifications.outbox.tables import MAILS, SEALS
 from notifications.vocabulary import Erasure, Kind, Priority, Stage
 from states.vocabulary import Role
 from tests.kit.doors import link_mails, secrets_of, told
 from tests.kit.installed import OPERATOR, READER
 from tests.kit.portal import STAFF, Portal
-from workflow.doors.entrance import Entered, LinkDead
-from workflow.doors.links import Asking
-from workflow.doors.tables import LINKS
-from workflow.rows import ESTABLISHMENT
+from workflow.auth.sessions import Entered, LinkDead
+from workflow.auth.sign_in_links import Asking
+from workflow.database.tables import ESTABLISHMENT, LINKS
 
 HERE = Asking(client="192.0.2.1")
 SCHOOL, OTHER = "0310001H", "0310002J"

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.kit.databases import BACKENDS, _admin, postgresql_url
-from workflow import schema
-from workflow.database import Database
+from workflow.database import schema
+from workflow.database.connection import Database
 
 SEAL = (
     "INSERT INTO seal (id, reference, ciphertext, sealed_at) VALUES ('s', 'ODA-2027-00001', 'x', '2026-09-14 08:00:00')"

@@ -7,10 +7,9 @@ from states.vocabulary import Channel, Role
 from tests.kit.doors import told
 from tests.kit.installed import OPERATOR, READER
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
-from workflow.doors.tables import TOKENS
-from workflow.doors.tokens import Token, TokenRefused, Tokens
-from workflow.doors.vocabulary import Scope
-from workflow.people import NotAllowed
+from workflow.auth.actors import NotAllowed
+from workflow.auth.tokens import Token, TokenRefused, Tokens
+from workflow.database.tables import TOKENS, Scope
 
 
 def made(portal: Portal, role: Role = Role.READER, subject: str = READER, days: int = 30) -> tuple[Token, str]:

@@ -8,15 +8,14 @@ from typing import Any
 
 from sqlalchemy import update
 
-from notifications.catalogue import CATALOGUE
+from notifications.messages.catalogue import CATALOGUE
 from notifications.ports import set_crash_hook
 from notifications.vocabulary import Kind, member
 from states import commands as c
-from states.days import SchoolDays
-from states.school_year import SchoolCalendar, SchoolYear
+from states.school_calendar import SchoolCalendar, SchoolDays, SchoolYear
 from tests.kit.world import PARIS, World
-from workflow.duties import Duties, DutiesDone
-from workflow.rows import ESTABLISHMENT
+from workflow.database.tables import ESTABLISHMENT
+from workflow.schedule.tick import Duties, DutiesDone
 
 DAYS = SchoolDays(
     holidays={

@@ -11,7 +11,7 @@ from states import commands as c
 from states.vocabulary import Change
 from tests.kit.world import World
 from tests.workflow.duties.scene import at, declared, each_day, mail_days, run, settle
-from workflow.duties.coming import Coming, Deed, coming
+from workflow.schedule.upcoming import Coming, Deed, coming
 
 BORN = date(2026, 9, 7)
 

@@ -6,16 +6,16 @@ from datetime import date
 import pytest
 from sqlalchemy import insert, update
 
-from notifications.catalogue import CATALOGUE
-from notifications.tables import MAILS
+from notifications.messages.catalogue import CATALOGUE
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Kind
 from states import commands as c
-from states.brake import Hold
-from states.school_year import SchoolYear
+from states.rules.schedule import Hold
+from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RevokeReason
 from tests.kit.world import World
 from tests.workflow.duties.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
-from workflow.foresight import NODE, RECORD
+from workflow.database.tables import NODE, RECORD
 
 DIGEST = "late_digest"
 BORN = date(2026, 9, 7)

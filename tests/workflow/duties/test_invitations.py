@@ -9,7 +9,7 @@ from states import commands as c
 from states.vocabulary import RevokeReason, WithdrawReason
 from tests.kit.world import World
 from tests.workflow.duties.scene import at, change_school, declared, each_day, facts, killed_at, mail_days, run, settle
-from workflow.duties import invitations
+from workflow.schedule import notices as invitations
 
 INVITATION = "renewal_invitation"
 DAY = date(2027, 9, 10)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from states import commands as c
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import RevokeReason
 from tests.kit.world import World
 from tests.workflow.duties.scene import (
@@ -24,7 +24,8 @@ from tests.workflow.duties.scene import (
     run,
     settle,
 )
-from workflow.duties import DutiesDone, notices
+from workflow.schedule import notices
+from workflow.schedule.tick import DutiesDone
 
 NOTICE = "year_end_notice"
 BEFORE_SUMMER = date(2027, 7, 2)

@@ -9,8 +9,8 @@ from states import commands as c
 from states.vocabulary import Change, Settlement
 from tests.kit.world import World
 from tests.workflow.duties.scene import at, change_school, declared, each_day, facts, killed_at, mail_days, run, settle
-from workflow.duties import reminders
-from workflow.duties.passing import PAGE
+from workflow.schedule import reminders
+from workflow.schedule.daily_job import PAGE
 
 BORN = date(2026, 9, 7)
 STALLED, HANDOVER = "stalled_reminder", "handover_reminder"

@@ -10,7 +10,7 @@ import pytest
 from tests.kit.databases import fresh_url
 from tests.kit.world import World
 from tests.workflow.duties.scene import at, declared, duties, settle
-from workflow.duties import reminders
+from workflow.schedule import reminders
 
 BORN, DUE = date(2026, 9, 7), date(2026, 9, 14)
 

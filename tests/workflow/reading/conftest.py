@@ -1,7 +1,7 @@
 import pytest
 
 from tests.workflow.reading.office import Office
-from workflow.database import Database
+from workflow.database.connection import Database
 
 
 @pytest.fixture

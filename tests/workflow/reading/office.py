@@ -7,27 +7,26 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, update
 
+from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
-from notifications.seals import Sealer
+from notifications.messages.catalogue import Surroundings
+from notifications.outbox.tables import MAILS
 from notifications.settings import MailSettings
-from notifications.surroundings import Surroundings
-from notifications.tables import MAILS
 from notifications.vocabulary import CODE_KINDS, Fault, Stage
 from states import commands as c
-from states.actors import Actor
+from states.model import Actor
 from states.vocabulary import CheckOutcome, RevokeReason, Role, State
 from tests.kit import factories as make
 from tests.kit.clock import FakeClock
-from workflow.database import Database
-from workflow.engine import Done, Engine
-from workflow.house import install
-from workflow.installation import actor_number
-from workflow.journal import Notary
-from workflow.reading.filters import Filters
-from workflow.reading.listing import list_requests
-from workflow.reading.showing import show_request
-from workflow.reading.view import RequestView
-from workflow.rows import ESTABLISHMENT
+from workflow.app import install
+from workflow.database.connection import Database
+from workflow.database.tables import ESTABLISHMENT
+from workflow.engine.engine import Done, Engine
+from workflow.journal.chain import Notary
+from workflow.journal.installation import actor_number
+from workflow.requests.detail import RequestView, show_request
+from workflow.requests.filters import Filters
+from workflow.requests.lists import list_requests
 
 UAI, OTHER = make.UAI, make.OTHER_UAI
 LYCEE = "0120003C"

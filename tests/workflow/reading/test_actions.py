@@ -3,14 +3,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from states.case import Decision
 from states.decide import decide
-from states.facts import Facts, Removal
+from states.decision import Decision
+from states.model import Facts, Removal
 from states.vocabulary import CheckOutcome, CodeFate, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
 from tests.kit import factories as make
-from workflow.reading.actions import possible_actions
-from workflow.reading.next_step import next_step
-from workflow.reading.words import NOTES, details, is_known
+from workflow.requests.event_labels import NOTES, details, is_known
+from workflow.requests.next_actions import next_step, possible_actions
 
 T = Trigger
 ENDED = datetime(2027, 9, 15, tzinfo=UTC)

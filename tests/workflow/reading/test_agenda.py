@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from states import commands as c
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import RevokeReason, Step, Trigger
 from tests.kit.world import World
-from workflow.reading.agenda import Items, agenda, establishment_of
+from workflow.requests.lists import Items, agenda, establishment_of
 
 SEPTEMBER = datetime(2026, 9, 10, 8, tzinfo=UTC)
 

@@ -6,12 +6,12 @@ from sqlalchemy import event
 
 from notifications.vocabulary import Stage
 from states import commands as c
-from states.school_year import SchoolYear
+from states.school_calendar import SchoolYear
 from states.vocabulary import Change, CodeFate, RemovalOutcome, State, Step, Trigger
 from tests.kit import factories as make
 from tests.workflow.reading.office import LYCEE, OTHER, UAI, Office
-from workflow.reading.filters import Filters
-from workflow.reading.listing import list_requests
+from workflow.requests.filters import Filters
+from workflow.requests.lists import list_requests
 
 
 def people(office: Office, count: int, state: State = State.DECLARED) -> list[str]:

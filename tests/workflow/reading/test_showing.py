@@ -6,12 +6,12 @@ from sqlalchemy import delete
 
 from notifications.vocabulary import Stage
 from states import commands as c
-from states.removal import Action
+from states.rules.revocation import Action
 from states.vocabulary import Change, CheckOutcome, CodeFate, RemovalOutcome, Role, State, Trigger, WithdrawReason
 from tests.kit import factories as make
 from tests.workflow.reading.office import LYCEE, OTHER, Office
-from workflow.reading.scope import nothing_to_see
-from workflow.writing import NOTE
+from workflow.database.tables import NOTE
+from workflow.requests.filters import nothing_to_see
 
 
 @pytest.mark.rule("R3")

@@ -8,14 +8,14 @@ from sqlalchemy import event, select, update
 
 from notifications.vocabulary import Stage
 from states import commands as c
-from states.checks import standing
+from states.rules.verification import standing
 from states.vocabulary import CheckOutcome, RemovalOutcome, State, Step, Trigger
 from tests.kit import factories as make
 from tests.workflow.reading.office import LYCEE, OTHER, UAI, Office
-from workflow.reading.filters import Checks, Filters
-from workflow.reading.ordering import Order
-from workflow.reading.worklist import COUNTED, Count, Mark, Worklist, WorkPage
-from workflow.rows import ESTABLISHMENT, REQUEST, REQUEST_COLUMNS, request_from
+from workflow.database.mapping import REQUEST_COLUMNS, request_from
+from workflow.database.tables import ESTABLISHMENT, REQUEST
+from workflow.requests.filters import Checks, Filters
+from workflow.requests.worklist import COUNTED, Count, Mark, Order, Worklist, WorkPage
 
 EVERYTHING = Filters()
 
@@ -162,7 +162,7 @@ def test_counts__one_query_says_them_all_and_stops_counting(office: Office, monk
         event.listen(office.database.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
         assert worklist.counts(wanted) == {state.value: Count(2) for state in State}
         assert len(seen) == 1
-        monkeypatch.setattr("workflow.reading.worklist.COUNTED", 1)
+        monkeypatch.setattr("workflow.requests.worklist.COUNTED", 1)
         assert worklist.counts({"": EVERYTHING})[""].number == 2
     assert not Count(COUNTED + 1).is_exact
 

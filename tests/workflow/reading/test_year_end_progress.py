@@ -9,7 +9,7 @@ import pytest
 from notifications import ports
 from tests.kit.world import World
 from tests.workflow.test_year_end import END, SEPTEMBER, YEAR, live_until
-from workflow.reading.year_end_progress import EndStage, Progress, progress_of
+from workflow.year_end.report import EndStage, Progress, progress_of
 
 pytestmark = [pytest.mark.rule("R85"), pytest.mark.rule("R50")]
 SIX = (("0310001H", "chef A"), ("0310002J", "chef BC"))
@@ -79,14 +79,14 @@ def test_progress__after_a_kill_it_goes_on_from_there(world: World, monkeypatch:
         if name == "sweep.between_batches":
             raise Killed
 
-    monkeypatch.setattr("workflow.sweep.crash_point", die)
+    monkeypatch.setattr("workflow.year_end.sweep.crash_point", die)
     with pytest.raises(Killed):
         world.tick()
     seen = look(world)
     assert (seen.stage, seen.revoked, seen.live) == (EndStage.RUNNING, 3, 3)
     world.clock.advance(minutes=10)
     assert look(world).stage is EndStage.STUCK
-    monkeypatch.setattr("workflow.sweep.crash_point", real)
+    monkeypatch.setattr("workflow.year_end.sweep.crash_point", real)
     world.restart()
     world.tick()
     seen = look(world)

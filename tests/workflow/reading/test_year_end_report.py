@@ -6,16 +6,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, update
 
-from notifications import outbox
-from notifications.tables import MAILS
+from notifications.outbox import admin as outbox
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Stage
 from states import commands as c
-from states.brake import Hold
+from states.rules.schedule import Hold
 from states.vocabulary import RemovalKind, RemovalOutcome, RevokeReason
 from tests.kit.world import World
 from tests.workflow.test_year_end import END, SEPTEMBER, YEAR, live_until
-from workflow.reading.not_renewed import all_not_renewed, count_had_key, count_not_renewed, list_not_renewed
-from workflow.reading.year_end_report import Share, YearEndAccount, account_of
+from workflow.year_end.renewals import all_not_renewed, count_had_key, count_not_renewed, list_not_renewed
+from workflow.year_end.report import Share, YearEndAccount, account_of
 
 pytestmark = pytest.mark.rule("R85")
 

@@ -3,9 +3,7 @@
 import pytest
 
 from states.vocabulary import RemovalOutcome
-from workflow.removal_files.outcomes import EXAMPLES, outcome_of
-from workflow.removal_files.rows import Asked, Fault, Row, rows_of
-from workflow.removal_files.text import FileRefused, text_of
+from workflow.removals.file_import import EXAMPLES, Asked, Fault, FileRefused, Row, outcome_of, rows_of, text_of
 
 ONE, TWO, THREE = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
 REMOVED, ABSENT, EXPIRED, KEPT = RemovalOutcome

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from states.days import SchoolDays
+from states.school_calendar import SchoolDays
 from tests.workflow.settings.files import loaded
-from workflow.settings import Settings
+from workflow.settings.model import Settings
 
 CORSICA = """\
 holidays:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from workflow.settings import Problem, Settings, SettingsError, load_settings
+from workflow.settings.loader import load_settings
+from workflow.settings.model import Settings
+from workflow.settings.yaml_reader import Problem, SettingsError
 
 MINIMAL = """\
 academie:

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.workflow.settings.files import MINIMAL, written
-from workflow.settings import SettingsError, load_settings
+from workflow.settings.loader import load_settings
+from workflow.settings.yaml_reader import SettingsError
 
 ROOT = Path(__file__).parents[3]
 ENGLISH = re.compile(r"\b(should|must|input|valid|expected|found|value|field|string|while|error|type|got|the)\b", re.I)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from states.school_year import EndRule, SchoolCalendar, SchoolYear
+from states.school_calendar import EndRule, SchoolCalendar, SchoolYear
 from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused
 
 Y2026 = SchoolYear(2026)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.settings.files import loaded
-from workflow.settings import check_settings
+from workflow.settings.warnings import check_settings
 
 NOVEMBER = date(2026, 11, 23)
 RELAY = "    security: none\n"

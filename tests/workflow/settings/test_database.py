@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from tests.workflow.settings.files import LINES, loaded, only_problem
-from workflow.settings.database import connection_url
+from workflow.settings.infrastructure import connection_url
 
 
 def url_with(folder: Path, url: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.settings.calendars import CORSICA, REUNION, academie
-from workflow.settings import check_settings
+from workflow.settings.warnings import check_settings
 
 NOVEMBER = date(2026, 11, 24)
 YEARS = "school_year: {rentree_dates: {2027-2028: 2027-09-01, 2028-2029: 2028-09-01}}\n"

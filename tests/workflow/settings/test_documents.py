@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from notifications.documents import MAX_BYTES
-from notifications.surroundings import Document
+from notifications.delivery.attachments import MAX_BYTES
+from notifications.messages.catalogue import Document
 from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused
-from workflow.house import surroundings_of
-from workflow.settings import Settings
+from workflow.app import surroundings_of
+from workflow.settings.model import Settings
 
 PDF = b"%PDF-1.7\n"
 

@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.days import DayKind, SchoolDays
-from states.school_year import SchoolYear
+from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from tests.workflow.settings.calendars import CORSICA, REUNION, academie, days_of
-from workflow.settings.holidays import KnownHolidays, zone_periods, zone_years
-from workflow.settings.public_holidays import public_holidays
+from workflow.settings.holidays import KnownHolidays, public_holidays, zone_periods, zone_years
 
 pytestmark = pytest.mark.rule("R77")
 SCHOOL, OFF, UNKNOWN = DayKind.SCHOOL, DayKind.SCHOOL_HOLIDAY, DayKind.UNKNOWN
@@ -228,7 +226,7 @@ def test_settings__load_neither_package_until_a_day_is_asked(tmp_path: Path) -> 
     """Each costs half a second: every command would pay it."""
     academie(tmp_path, zone="C")
     program = (
-        "import sys; from pathlib import Path; from workflow.policy import policy_of;"
+        "import sys; from pathlib import Path; from workflow.app import policy_of;"
         "from workflow.settings import load_settings; from datetime import date;"
         f"policy = policy_of(load_settings(Path({str(tmp_path / 'config.yaml')!r})));"
         "loaded = {'holidays', 'vacances_scolaires_france'} & set(sys.modules);"

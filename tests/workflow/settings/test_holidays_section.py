@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from states.school_year import SchoolYear
-from states.timetable import Timetable
+from states.policy import Timetable
+from states.school_calendar import SchoolYear
 from tests.workflow.settings.calendars import CORSICA, REUNION, academie
 from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused
-from workflow.policy import policy_of
+from workflow.app import policy_of
 
 YEAR = "holidays:\n  school:\n    2026-2027:\n"
 

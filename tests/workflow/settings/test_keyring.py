@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from notifications.encryption.sealer import Sealer
 from notifications.ports import set_crash_hook
-from notifications.sealing import Sealer
-from workflow.settings import SecretMissing, SecretRefused, Secrets
-from workflow.settings.keyring import Keyring, KeyringFixed
+from workflow.settings.secrets import Keyring, KeyringFixed, SecretMissing, SecretRefused, Secrets
 
 OLD, OLDER = (Fernet.generate_key().decode() for _ in range(2))
 

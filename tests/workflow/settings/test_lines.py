@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.settings.files import LINES, MINIMAL, only_problem, refused, written
-from workflow.settings import SettingsError, load_settings
+from workflow.settings.loader import load_settings
+from workflow.settings.yaml_reader import SettingsError
 
 
 def test_every_problem_at_once__in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.settings.files import MINIMAL, loaded, written
-from workflow.settings import SettingsError, find_settings, load_settings
+from workflow.settings.loader import find_settings, load_settings
+from workflow.settings.yaml_reader import SettingsError
 
 ROOT = Path(__file__).parents[3]
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from workflow.settings.portal import PortalSettings
+from workflow.settings.infrastructure import PortalSettings
 
 
 def test_proxies__are_this_machine_unless_told() -> None:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from tests.workflow.settings.files import MINIMAL, written
-from workflow.settings import load_settings, starter
+from workflow.settings import schema as starter
+from workflow.settings.loader import load_settings
 from workflow.settings.schema import schema_text
 
 ROOT = Path(__file__).parents[3]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from workflow.settings import SecretError, SecretMissing, SecretRefused, Secrets, generate
-from workflow.settings.secrets import SECRET_NAMES
+from workflow.settings.secrets import SECRET_NAMES, SecretError, SecretMissing, SecretRefused, Secrets, generate
 
 
 def private(path: Path, content: bytes = b"hunter2\n", mode: int = 0o600) -> Path:

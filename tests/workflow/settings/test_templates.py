@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.settings.files import LINES, loaded, only_problem
-from workflow.settings import Settings
+from workflow.settings.model import Settings
 
 
 @pytest.mark.rule("R68")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused
-from workflow.settings.academie import normalise_departement
+from workflow.settings.sections import normalise_departement
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,17 @@
 import sqlalchemy as sa
 from alembic import op
 
-import notifications.columns
+import notifications.sql
 
 revision = "0002"
+
+
 down_revision = "0001"
+
+
 branch_labels = None
+
+
 depends_on = None
 
 
@@ -17,8 +23,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("fault", sa.Text(), nullable=False),
         sa.Column("reply", sa.Text(), nullable=False),
-        sa.Column("since", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("until", notifications.columns.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("since", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("until", notifications.sql.UtcDateTime(timezone=True), nullable=False),
         sa.Column("lasts_seconds", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "fault IN ('down', 'busy', 'login_refused', 'sender_refused', 'relay_denied')",

@@ -3,13 +3,20 @@
 import sqlalchemy as sa
 from alembic import op
 
-import notifications.columns
+import notifications.sql
 from workflow.migrations.widening import widen
 
 revision = "0003"
+
+
 down_revision = "0002"
+
+
 branch_labels = None
+
+
 depends_on = None
+
 
 KINDS = (
     "declared", "delegated", "charter_signed", "submitted", "sent_back", "code_issued", "code_reissued",
@@ -17,6 +24,8 @@ KINDS = (
     "year_end_notice", "renewal_invitation", "new_request", "removal_task", "change_to_handle", "change_due",
     "late_digest", "year_end_report", "brake_alert", "mail_undeliverable", "sign_in", "sign_in_rectorat",
 )  # fmt: skip
+
+
 ERASURES = ("handed_over", "revoked", "replaced", "overdue", "used")
 
 
@@ -31,10 +40,10 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("created_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("seen_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("seen_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "role IN ('chef', 'deputy', 'operator', 'reader', 'schedule')", name=op.f("ck_access_token_role")
         ),
@@ -46,7 +55,7 @@ def upgrade() -> None:
         "door_knock",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_door_knock")),
     )
     with op.batch_alter_table("door_knock") as batch_op:
@@ -61,9 +70,9 @@ def upgrade() -> None:
         sa.Column("sent_to", sa.Text(), nullable=False),
         sa.Column("joins", sa.Text(), nullable=False),
         sa.Column("back", sa.Text(), nullable=False),
-        sa.Column("created_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("used_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("used_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "role IN ('chef', 'deputy', 'operator', 'reader', 'schedule')", name=op.f("ck_sign_in_link_role")
         ),
@@ -79,10 +88,10 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("created_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "role IN ('chef', 'deputy', 'operator', 'reader', 'schedule')", name=op.f("ck_web_session_role")
         ),

@@ -3,13 +3,20 @@
 import sqlalchemy as sa
 from alembic import op
 
-import notifications.columns
+import notifications.sql
 from workflow.migrations.widening import widen
 
 revision = "0005"
+
+
 down_revision = "0004"
+
+
 branch_labels = None
+
+
 depends_on = None
+
 
 KINDS = (
     "declared", "delegated", "charter_signed", "submitted", "sent_back", "code_issued", "code_reissued",
@@ -18,6 +25,8 @@ KINDS = (
     "late_digest", "year_end_report", "brake_alert", "mail_undeliverable", "clock_alert", "sign_in",
     "sign_in_rectorat",
 )  # fmt: skip
+
+
 ROLES = ("chef", "deputy", "operator", "reader", "schedule", "connector")
 
 
@@ -27,19 +36,19 @@ def upgrade() -> None:
         widen(table, "role", ROLES)
     with op.batch_alter_table("node") as batch_op:
         batch_op.add_column(sa.Column("skew_seconds", sa.Float(), server_default="0", nullable=False))
-        batch_op.add_column(sa.Column("refused_at", notifications.columns.UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("heard_at", notifications.columns.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("refused_at", notifications.sql.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("heard_at", notifications.sql.UtcDateTime(timezone=True), nullable=True))
     op.create_table(
         "removal_call",
         sa.Column("reference", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("asked", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_at", notifications.columns.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("leased_until", notifications.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("next_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("leased_until", notifications.sql.UtcDateTime(timezone=True), nullable=True),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("answer", sa.String(), nullable=False),
-        sa.Column("changed_at", notifications.columns.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
         sa.CheckConstraint("stage IN ('waiting', 'done', 'refused')", name=op.f("ck_removal_call_stage")),
         sa.ForeignKeyConstraint(
             ["reference"], ["removal_task.reference"], name=op.f("fk_removal_call_reference_removal_task")

@@ -1,0 +1,1 @@
+"""For whoever replaces a template: checks, examples, reference documentation"""

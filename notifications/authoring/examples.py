@@ -1,0 +1,370 @@
+"""One or two examples of every mail, with the surroundings of an académie."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from notifications.messages import facts as c
+from notifications.messages.catalogue import Document, Link, Surroundings
+from notifications.messages.facts import Person
+from notifications.rendering.exports import Removal
+from notifications.vocabulary import AnyKind, Kind, Unstored
+from states.rules.revocation import Action
+from states.rules.schedule import Hold
+from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
+
+SURROUNDINGS: Final = Surroundings(
+    academie="Toulouse",
+    timezone=ZoneInfo("Europe/Paris"),
+    signature="Académie de Toulouse, clés ODA",
+    contact="centre-de-service@ac-toulouse.fr",
+    charter_version="2026-1",
+    delegce_module="Administration des comptes EduConnect",
+    links=(
+        Link("Première connexion avec une clé ODA", "https://aide.ac-toulouse.fr/oda/premiere-connexion"),
+        Link("EduConnect, aide et contacts", "https://educonnect.education.gouv.fr/educt-aide/contacts/"),
+    ),
+    drane_address="https://drane.ac-toulouse.fr/rupn",
+    portal="https://oda.ac-toulouse.fr",
+)
+
+
+DOCUMENTED: Final = replace(
+    SURROUNDINGS,
+    documents=(
+        Document(title="Guide de la clé ODA", filename="guide-oda.pdf", path="/etc/oda/documentation/guide-oda.pdf"),
+    ),
+)
+"""The same with a file joined, which is nowhere: its names can be shown, nothing can be sent."""
+
+
+PLACE: Final = c.Place(uai="0310001H", nom="Collège Jean-Jaurès", commune="Colomiers")
+
+
+OTHER_PLACE: Final = c.Place(uai="0810004P", nom="Lycée Lapérouse", commune="Albi")
+
+
+CLAIRE: Final = c.Person(nom="Martin", prenom="Claire", mail="claire.martin@ac-toulouse.fr")
+
+
+OMAR: Final = c.Person(nom="de L'Étang-Benali", prenom="Omar", mail="omar.de-letang-benali@ac-toulouse.fr")
+
+
+YEAR: Final = c.Year(label="2026-2027", last_day=date(2027, 8, 31))
+
+
+GUESSED: Final = c.Year(label="2027-2028", last_day=date(2028, 8, 31), is_default=True)
+
+
+STEP: Final[dict[str, Any]] = {
+    "reference": "ODA-2027-00042",
+    "establishment": PLACE,
+    "rupn": CLAIRE,
+    "year": YEAR,
+}
+
+
+ONE: Final = (c.Ended(rupn=CLAIRE, reference="ODA-2027-00042", had_key=True, delegated=True),)
+
+
+TWO: Final = (*ONE, c.Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=True, delegated=True))
+
+
+THREE: Final = (*ONE, c.Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=False, delegated=False))
+
+
+LATE: Final = (
+    c.Late(reference="ODA-2027-00042", establishment=PLACE, state=State.REQUESTED, since=date(2026, 10, 1)),
+    c.Late(reference="ODA-2027-00007", establishment=OTHER_PLACE, state=State.REQUESTED, since=date(2026, 10, 12)),
+)
+
+
+STALLED: Final = (
+    c.Late(reference="ODA-2027-00012", establishment=PLACE, state=State.DELEGATED, since=date(2026, 9, 4)),
+)
+
+
+NOT_HANDED: Final = (
+    c.Late(reference="ODA-2027-00003", establishment=OTHER_PLACE, state=State.CODE_ISSUED, since=date(2026, 9, 24)),
+)
+
+
+REMOVALS: Final = (
+    c.Late(reference="ODA-2026-00101", establishment=PLACE, state=State.REVOKED, since=date(2026, 9, 1)),
+)
+
+
+ENDED: Final = c.Year(label="2025-2026", last_day=date(2026, 8, 31))
+
+
+UNTIL: Final = "14 septembre 2026 à 10 h 30"
+
+
+_SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
+
+
+EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
+    "declared": (Kind.DECLARED, c.Declared(**STEP)),
+    "declared_renewed": (
+        Kind.DECLARED,
+        c.Declared(**{**STEP, "year": GUESSED}, drane_declared_on=date(2026, 9, 1), renews="ODA-2026-00017"),
+    ),
+    "delegated": (Kind.DELEGATED, c.Delegated(**STEP, delegated_on=date(2026, 9, 14))),
+    "delegated_by_operator": (Kind.DELEGATED, c.Delegated(**STEP, by_operator=True, delegated_on=date(2026, 9, 14))),
+    "charter_signed": (
+        Kind.CHARTER_SIGNED,
+        c.CharterSigned(**STEP, signed_on=date(2026, 9, 15), version="2026-1"),
+    ),
+    "submitted": (
+        Kind.SUBMITTED,
+        c.Submitted(**STEP, submitted_on=date(2026, 9, 16), drane_declared_on=date(2026, 9, 1)),
+    ),
+    "submitted_undeclared": (Kind.SUBMITTED, c.Submitted(**STEP, submitted_on=date(2026, 9, 16))),
+    "sent_back_declaration": (
+        Kind.SENT_BACK,
+        c.SentBack(**STEP, step=Step.DECLARATION, why="Le nom ne figure pas dans la liste des RUPN de la DRANE."),
+    ),
+    "sent_back_delegation": (
+        Kind.SENT_BACK,
+        c.SentBack(**STEP, step=Step.DELEGATION, why="La délégation porte sur un autre module."),
+    ),
+    "sent_back_charter": (
+        Kind.SENT_BACK,
+        c.SentBack(**STEP, step=Step.CHARTER, why="La charte signée est celle de l'an passé."),
+    ),
+    "sent_back_confirmation": (
+        Kind.SENT_BACK,
+        c.SentBack(**STEP, step=Step.CONFIRMATION, why="L'adresse est celle d'une autre personne."),
+    ),
+    "code_issued": (
+        Kind.CODE_ISSUED,
+        c.CodeIssued(**STEP, issued_on=date(2026, 9, 24), expires_on=date(2027, 8, 31)),
+    ),
+    "code_reissued": (
+        Kind.CODE_REISSUED,
+        c.CodeReissued(
+            **STEP, issued_on=date(2026, 10, 1), expires_on=date(2027, 8, 31), reason=ReissueReason.NOT_RECEIVED
+        ),
+    ),
+    "key_extended": (Kind.KEY_EXTENDED, c.KeyExtended(**STEP, expires_on=date(2027, 8, 31))),
+    "change_reported_now": (
+        Kind.CHANGE_REPORTED,
+        c.ChangeReported(**STEP, change=Change.KEY_COMPROMISED, effective_on=date(2027, 1, 11), is_due=True),
+    ),
+    "change_reported_later": (
+        Kind.CHANGE_REPORTED,
+        c.ChangeReported(**STEP, change=Change.DEPARTURE, effective_on=date(2027, 3, 1), is_due=False, delegated=True),
+    ),
+    "withdrawn": (
+        Kind.WITHDRAWN,
+        c.Withdrawn(**STEP, reason=WithdrawReason.OTHER_PERSON, note="Nouvelle répartition.", delegated=True),
+    ),
+    "withdrawn_early": (Kind.WITHDRAWN, c.Withdrawn(**STEP, reason=WithdrawReason.ERROR)),
+    "revoked": (
+        Kind.REVOKED,
+        c.Revoked(**STEP, reason=RevokeReason.MISSION, note="Mutation.", had_key=True, delegated=True),
+    ),
+    "revoked_early": (Kind.REVOKED, c.Revoked(**STEP, reason=RevokeReason.REFUSAL)),
+    "year_end_one": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=ONE)),
+    "year_end_two": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=TWO)),
+    "year_end_two_one_key": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=THREE)),
+    "handover_reminder": (Kind.HANDOVER_REMINDER, c.HandoverReminder(**STEP, issued_on=date(2026, 9, 24))),
+    "stalled_reminder_declared": (
+        Kind.STALLED_REMINDER,
+        c.StalledReminder(**STEP, state=State.DECLARED, since=date(2026, 9, 1)),
+    ),
+    "stalled_reminder_charter_signed": (
+        Kind.STALLED_REMINDER,
+        c.StalledReminder(**STEP, state=State.CHARTER_SIGNED, since=date(2026, 9, 15)),
+    ),
+    "year_end_notice_one": (Kind.YEAR_END_NOTICE, c.YearEndNotice(**_SCHOOL, rupns=ONE, days_left=1)),
+    "year_end_notice_two": (
+        Kind.YEAR_END_NOTICE,
+        c.YearEndNotice(establishment=PLACE, year=GUESSED, rupns=TWO, days_left=30),
+    ),
+    "renewal_invitation_one": (
+        Kind.RENEWAL_INVITATION,
+        c.RenewalInvitation(**_SCHOOL, rupns=ONE, next_year=GUESSED),
+    ),
+    "renewal_invitation_two": (
+        Kind.RENEWAL_INVITATION,
+        c.RenewalInvitation(**_SCHOOL, rupns=TWO, next_year=GUESSED),
+    ),
+    "new_request": (Kind.NEW_REQUEST, c.NewRequest(**STEP, submitted_on=date(2026, 9, 16))),
+    "new_request_others": (
+        Kind.NEW_REQUEST,
+        c.NewRequest(
+            **STEP, by_operator=True, submitted_on=date(2026, 9, 16), others=("ODA-2027-00007", "ODA-2027-00009")
+        ),
+    ),
+    "removal_task": (
+        Kind.REMOVAL_TASK,
+        c.RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", note="Le 3 mars."),
+    ),
+    "removal_task_kept": (
+        Kind.REMOVAL_TASK,
+        c.RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", kept_for=("ODA-2027-00007",)),
+    ),
+    "removal_task_question": (
+        Kind.REMOVAL_TASK,
+        c.RemovalTask(**STEP, task=RemovalKind.KEY_ENABLED, why="demande refusée"),
+    ),
+    "change_to_handle_now": (
+        Kind.CHANGE_TO_HANDLE,
+        c.ChangeToHandle(
+            **STEP,
+            number=1,
+            change=Change.KEY_COMPROMISED,
+            effective_on=date(2027, 1, 11),
+            is_due=True,
+            state=State.CODE_ISSUED,
+            note="Clé vue sur un autre poste.",
+        ),
+    ),
+    "change_to_handle_later": (
+        Kind.CHANGE_TO_HANDLE,
+        c.ChangeToHandle(
+            **STEP,
+            by_operator=True,
+            number=2,
+            change=Change.DEPARTURE,
+            effective_on=date(2027, 3, 1),
+            is_due=False,
+            state=State.DELEGATED,
+        ),
+    ),
+    "change_due": (
+        Kind.CHANGE_DUE,
+        c.ChangeDue(**STEP, number=2, change=Change.DEPARTURE, effective_on=date(2027, 3, 1)),
+    ),
+    "late_digest_one": (Kind.LATE_DIGEST, c.LateDigest(on=date(2026, 11, 2), total=1, requests=LATE[:1])),
+    "late_digest_two": (
+        Kind.LATE_DIGEST,
+        c.LateDigest(
+            on=date(2026, 11, 2),
+            total=5,
+            requests=LATE,
+            stalled=c.LateGroup(total=1, requests=STALLED),
+            not_handed=c.LateGroup(total=1, requests=NOT_HANDED),
+            undelivered=c.LateGroup(total=1, requests=NOT_HANDED),
+            reports=c.LateGroup(total=2, requests=(*NOT_HANDED, *STALLED)),
+            removals=c.LateGroup(total=1001, requests=REMOVALS),
+            removals_open=1204,
+            held=(c.HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
+            machines=("oda-2",),
+        ),
+    ),
+    "year_end_report": (
+        Kind.YEAR_END_REPORT,
+        c.YearEndReport(
+            year=GUESSED,
+            revoked=812,
+            establishments=455,
+            removals=730,
+            questions=1,
+            without_mailbox=(PLACE, OTHER_PLACE),
+            departements=(
+                c.DepartementCount(code="031", establishments=300, revoked=531, removals=480, questions=1),
+                c.DepartementCount(code="081", establishments=155, revoked=281, removals=250, questions=0),
+            ),
+        ),
+    ),
+    "year_end_report_one": (
+        Kind.YEAR_END_REPORT,
+        c.YearEndReport(year=YEAR, revoked=1, establishments=1, removals=0, questions=0, without_mailbox=(PLACE,)),
+    ),
+    "brake_alert": (
+        Kind.BRAKE_ALERT,
+        c.BrakeAlert(year=YEAR, requests=812, why=Hold.ABSENCE.label),
+    ),
+    "clock_alert": (
+        Kind.CLOCK_ALERT,
+        c.ClockAlert(machine="oda-2", gap="12 minutes", ahead=True, since=UNTIL),
+    ),
+    "clock_alert_behind": (
+        Kind.CLOCK_ALERT,
+        c.ClockAlert(machine="oda-2", gap="90 secondes", ahead=False, since=UNTIL),
+    ),
+    "mail_undeliverable": (
+        Kind.MAIL_UNDELIVERABLE,
+        c.MailUndeliverable(
+            mail=42,
+            title="code à remettre",
+            establishment=PLACE,
+            reference="ODA-2027-00042",
+            recipient="ce.0310001h@ac-toulouse.fr",
+            fault="destinataire refusé",
+            reply="550 5.1.1 User unknown",
+            code_lost=True,
+        ),
+    ),
+    "mail_undeliverable_no_mailbox": (
+        Kind.MAIL_UNDELIVERABLE,
+        c.MailUndeliverable(
+            mail=43,
+            title="droits révoqués",
+            establishment=PLACE,
+            reference="ODA-2027-00042",
+            recipient="",
+            fault="l'établissement n'a pas de boîte",
+        ),
+    ),
+    "sign_in": (Kind.SIGN_IN, c.SignIn(establishment=PLACE, minutes=30, until=UNTIL)),
+    "sign_in_shared": (
+        Kind.SIGN_IN,
+        c.SignIn(establishment=PLACE, others=(OTHER_PLACE,), minutes=30, until=UNTIL),
+    ),
+    "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, c.SignInRectorat(minutes=30, until=UNTIL)),
+}  # fmt: skip
+
+
+CHECK_EXAMPLE: Final = c.RelayCheck(
+    asked_by="camille.roux@ac-toulouse.fr",
+    machine="oda-1",
+    host="relais.ac-toulouse.fr",
+    port=587,
+    connection="chiffrée par STARTTLS, TLS 1.3",
+)
+
+
+def examples_of(kind: AnyKind) -> dict[str, Any]:
+    """The facts of each example of a mail, by its name."""
+    if isinstance(kind, Unstored):
+        return {kind.value: CHECK_EXAMPLE}
+    return {name: facts for name, (one, facts) in EXAMPLES.items() if one is kind}
+
+
+# Examples of what is exported: each thing that there can be to do, with the most awkward of names.
+
+
+DAY: Final = date(2027, 9, 1)
+
+
+_SINCE: Final = date(2027, 8, 31)
+
+
+_ODD: Final = Person(nom='Le "Grand" ; Roux', prenom="-Anaïs", mail="anais.roux@ac-toulouse.fr")
+
+
+REMOVALS_EXAMPLES_EXPORTS: Final = (
+    Removal(
+        reference="ODA-2027-00042", establishment=PLACE, departement="31", rupn=CLAIRE, school_year="2026-2027",
+        action=Action.KEEP_KEY, asks=False, since=_SINCE, expires_on=date(2027, 8, 31), new_expiry=date(2028, 8, 31),
+        kept_for=("ODA-2028-00003",), following=("ODA-2028-00009",), to_verify=True,
+    ),
+    Removal(
+        reference="ODA-2027-00043", establishment=PLACE, departement="31", rupn=OMAR, school_year="2026-2027",
+        action=Action.REMOVE_KEY, asks=False, since=_SINCE, expires_on=date(2027, 8, 31),
+    ),
+    Removal(
+        reference="ODA-2027-00044", establishment=OTHER_PLACE, departement="81", rupn=_ODD, school_year="2026-2027",
+        action=Action.REMOVE_KEY, asks=True, since=_SINCE, following=("ODA-2028-00001", "ODA-2028-00002"),
+    ),
+    Removal(
+        reference="ODA-2027-00045", establishment=OTHER_PLACE, departement="", rupn=CLAIRE, school_year="2026-2027",
+        action=Action.CHANGE_EXPIRY, asks=False, since=_SINCE, new_expiry=date(2028, 8, 31),
+        kept_for=("ODA-2028-00003", "ODA-2028-00004"),
+    ),
+)  # fmt: skip
+"""By reference, as an export has them."""

@@ -1,0 +1,110 @@
+"""The académie's documentation files: what makes one fit to be joined to a mail, and its reading (R59)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from notifications.messages.catalogue import Document, Surroundings
+from notifications.vocabulary import CODE_KINDS, Kind
+
+# A file that leaves with a mail: what the composer of the message needs of it, and nothing of where it was found.
+
+
+__all__ = ["Attachment"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A PDF file joined to a mail (R59): the name it bears there, its bytes, and the title that readers know it by."""
+
+    filename: str
+    content: bytes
+    title: str = ""
+
+
+MAX_BYTES: Final = 5_000_000
+"""The size of one file, in bytes."""
+
+
+MAX_ALL_BYTES: Final = 8_000_000
+"""The size of all together, in bytes: a mail weighs a third more than what is joined to it, and relays have limits."""
+
+
+JOINED_TO: Final = (*CODE_KINDS, Kind.KEY_EXTENDED)
+"""The mails that documentation goes with: those after which somebody uses a key."""
+
+
+_SIGNATURE: Final = b"%PDF"
+
+
+_kept: dict[str, tuple[tuple[int, int], bytes]] = {}
+
+
+class DocumentMissing(Exception):
+    """A documentation file can no longer be joined; ``str()`` says in French which one, why, and what to do."""
+
+
+def document_problem(path: str) -> str | None:
+    """Why this file cannot be joined to a mail, with what to do, in French; None when it can."""
+    if not os.path.exists(path):  # which, unlike Path's, never raises
+        return f"le fichier {path} n'existe pas : l'y mettre, ou corriger le chemin"
+    if not os.path.isfile(path):
+        return f"{path} n'est pas un fichier : donner le chemin d'un PDF"
+    try:
+        with open(path, "rb") as file:
+            start, size = file.read(len(_SIGNATURE)), os.fstat(file.fileno()).st_size
+    except OSError:
+        return f"le fichier {path} ne peut pas être lu : en donner le droit au compte du service"
+    return _content_problem(path, start, size)
+
+
+def _content_problem(path: str, start: bytes, size: int) -> str | None:
+    if not start.startswith(_SIGNATURE):
+        return f"le fichier {path} n'est pas un PDF : l'enregistrer dans ce format"
+    if size > MAX_BYTES:
+        return f"le fichier {path} pèse {megabytes(size)}, et {megabytes(MAX_BYTES)} au plus sont admis : l'alléger"
+    return None
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes, as it is read: ``5,2 Mo``; rounded up, so that too much is never shown as enough."""
+    tenths = -(-size // 100_000)
+    whole, rest = divmod(tenths, 10)
+    return f"{whole},{rest} Mo" if rest else f"{whole} Mo"
+
+
+def has_attachments(kind: Kind, here: Surroundings) -> bool:
+    """Whether files are joined to a mail of this kind; none is read to know it."""
+    return kind in JOINED_TO and bool(here.documents)
+
+
+def attachments_of(kind: Kind, here: Surroundings) -> tuple[Attachment, ...]:
+    """The files joined to a mail of this kind, as they are on the disk now; none but to ``JOINED_TO``.
+
+    A file is read once, and again when it has changed. Raises DocumentMissing when one is no longer fit.
+    """
+    return tuple(_attachment(one) for one in here.documents) if has_attachments(kind, here) else ()
+
+
+def _attachment(document: Document) -> Attachment:
+    return Attachment(filename=document.filename, content=_content(document), title=document.title)
+
+
+def _content(document: Document) -> bytes:
+    path = document.path
+    try:
+        found = os.stat(path)
+        stamp = (found.st_mtime_ns, found.st_size)
+        if (kept := _kept.get(path)) and kept[0] == stamp:
+            return kept[1]
+        content = b"" if document_problem(path) else Path(path).read_bytes()
+    except OSError:
+        content = b""
+    if problem := document_problem(path) or _content_problem(path, content[: len(_SIGNATURE)], len(content)):
+        _kept.pop(path, None)
+        raise DocumentMissing(f"documentation « {document.title} » : {problem}")
+    _kept[path] = stamp, content
+    return content

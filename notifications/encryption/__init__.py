@@ -1,0 +1,1 @@
+"""Codes and links encrypted at rest"""

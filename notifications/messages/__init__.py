@@ -1,0 +1,1 @@
+"""What is said: facts of each mail, catalogue, who is told what"""

@@ -1,0 +1,1 @@
+"""The table of mails: stored, claimed, retried, paused"""

@@ -1,0 +1,236 @@
+"""The templates of mails and papers: this package's own, each replaceable by a file of the académie's (R68)."""
+
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache, cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, TemplateNotFound
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from notifications.rendering.typography import csv_cell, iso_day, short_day
+from states import french
+
+# The académie's folder of templates, read once: what was checked is what serves, whatever the disk becomes (R68).
+
+
+MAX_BYTES: Final = 500_000
+
+
+PAGES: Final = "pages"
+"""The sub-folder of the public pages' texts."""
+
+
+_CLOSE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateProblem:
+    """One thing to mend in a template: its file, its line (from 1; None for the whole file), what and how."""
+
+    path: Path
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}{f', ligne {self.line}' if self.line else ''} : {self.message}"
+
+
+class TemplatesRefused(Exception):
+    """The académie's templates cannot be used (R68). ``problems`` holds all that is wrong with them."""
+
+    def __init__(self, problems: Collection[TemplateProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a folder holds: the text of each template by its name, and what is wrong with its files."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[TemplateProblem, ...] = ()
+
+
+class _Refused(Exception):
+    """A file that cannot be taken; the message is French."""
+
+
+def read_folder(folder: Path, known: Collection[str]) -> Contents:
+    """Read every file whose name is one of ``known``; any other is a problem, but hidden ones, ``…~`` and README.
+
+    The sub-folder ``pages`` is the portal's, which reads it in the same way.
+    """
+    texts: dict[str, str] = {}
+    problems: list[TemplateProblem] = []
+    for path in _files(folder, problems):
+        name = path.relative_to(folder).as_posix()
+        if name.startswith(f"{PAGES}/"):
+            continue
+        try:
+            texts[name] = _text(path, folder, name, known)
+        except _Refused as refused:
+            problems.append(TemplateProblem(path, None, str(refused)))
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            problems.append(TemplateProblem(path, line, "le fichier n'est pas en UTF-8 : l'enregistrer dans ce codage"))
+    return Contents(texts, tuple(problems))
+
+
+def _files(folder: Path, problems: list[TemplateProblem]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        message = "ce dossier ne peut pas être lu : vérifier le chemin et les droits du compte du service"
+        problems.append(TemplateProblem(Path(error.filename), None, message))
+
+    for root, folders, files in os.walk(folder, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not _is_left_out(name))
+        for name in folders:
+            if (link := Path(root, name)).is_symlink():
+                message = "un lien vers un dossier n'est pas suivi : y mettre un vrai dossier"
+                problems.append(TemplateProblem(link, None, message))
+        yield from (Path(root, name) for name in sorted(files) if not _is_left_out(name))
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith((".", "README")) or name.endswith("~")
+
+
+def _text(path: Path, folder: Path, name: str, known: Collection[str]) -> str:
+    if name not in known:
+        raise _Refused(_replaces_nothing(name, known))
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise _Refused("ce lien mène hors du dossier des modèles : y copier le fichier")
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _Refused("ce n'est pas un fichier ordinaire : y mettre un fichier de texte")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError:
+        raise _Refused(
+            "ce fichier ne peut pas être lu : donner ce droit au compte du service, ou refaire le lien"
+        ) from None
+    if len(content) > MAX_BYTES:
+        raise _Refused(f"plus de {MAX_BYTES // 1000} ko : ce n'est pas un modèle")
+    return content.decode("utf-8-sig")
+
+
+def _replaces_nothing(name: str, known: Collection[str]) -> str:
+    same_ending = [one for one in sorted(known) if one.rpartition("/")[2] == name.rpartition("/")[2]]
+    if close := same_ending or get_close_matches(name, sorted(known), n=_CLOSE, cutoff=0.6):
+        label = "nom proche" if len(close) == 1 else "noms proches"
+        return f"ne remplace aucun modèle ; {label} : {french.listing(close, 'ou')}"
+    return "ne remplace aucun modèle : l'ôter, ou le renommer (« oda mail templates » donne les noms)"
+
+
+OWN: Final = files("notifications") / "templates"
+
+
+@cache
+def own_names() -> tuple[str, ...]:
+    """The name of every template of this package, sorted: its path below ``notifications/templates``."""
+    return tuple(sorted(_below(OWN, "")))
+
+
+class Wordings:
+    """Where a template is found, by its name in ``notifications/templates``: ``mails/declared.j2``.
+
+    ``folder`` holds the académie's, read here and now; None: none is replaced. What is wrong with its files is in
+    ``folder_problems``, and with what they say in ``wordings_check.problems``. ``loader`` is for a test's own.
+    """
+
+    def __init__(self, folder: Path | None = None, loader: BaseLoader | None = None) -> None:
+        self.folder = folder
+        self._contents = read_folder(folder, own_names()) if folder else Contents()
+        self._loader = loader or _loader(folder, self._contents.texts)
+
+    @property
+    def folder_problems(self) -> tuple[TemplateProblem, ...]:
+        """The files of the folder that replace nothing or cannot be read."""
+        return self._contents.problems
+
+    def names(self) -> tuple[str, ...]:
+        """Every template there is, sorted; each can be replaced."""
+        return own_names()
+
+    def overridden(self) -> tuple[str, ...]:
+        """Those that the académie replaces, sorted."""
+        return tuple(sorted(self._contents.texts))
+
+    def path_of(self, name: str) -> Path:
+        """Where the académie's file of that name is, or would be. Raises ValueError without a folder."""
+        if self.folder is None:
+            raise ValueError("no folder of templates")
+        return self.folder / name
+
+    @cached_property
+    def environment(self) -> ImmutableSandboxedEnvironment:
+        """Sandboxed, and strict about unknown names; each template is compiled once."""
+        environment = ImmutableSandboxedEnvironment(
+            loader=self._loader,
+            autoescape=False,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters.update(
+            day=french.day, plural=french.plural, listing=_listing, de=french.de, lower_first=_lower_first,
+            csv=csv_cell, short_day=short_day, iso_day=iso_day,
+        )  # fmt: skip
+        return environment
+
+    def source(self, name: str) -> str:
+        """A template as written. Raises jinja2.TemplateNotFound."""
+        return self._loader.get_source(self.environment, name)[0]
+
+
+@cache
+def own_wordings() -> Wordings:
+    """This package's own templates alone, compiled once for all who need no other."""
+    return Wordings()
+
+
+class _Texts(BaseLoader):
+    """The académie's templates as they were read; an error in one is told with its file."""
+
+    def __init__(self, folder: Path, texts: Mapping[str, str]) -> None:
+        self._folder, self._texts = folder, texts
+
+    def get_source(
+        self,
+        environment: Environment,  # noqa: ARG002
+        template: str,
+    ) -> tuple[str, str | None, Callable[[], bool] | None]:
+        if template not in self._texts:
+            raise TemplateNotFound(template)
+        return self._texts[template], str(self._folder / template), None
+
+
+def _loader(folder: Path | None, texts: Mapping[str, str]) -> BaseLoader:
+    own = PackageLoader("notifications", "templates")
+    return ChoiceLoader([_Texts(folder, texts), own]) if folder else own
+
+
+def _below(place: Traversable, prefix: str) -> Iterator[str]:
+    for child in place.iterdir():
+        if child.is_dir():
+            yield from _below(child, f"{prefix}{child.name}/")
+        elif not child.name.startswith("."):
+            yield f"{prefix}{child.name}"
+
+
+def _listing(words: object, last: str = "et") -> str:
+    return french.listing([str(word) for word in words], last)  # type: ignore[attr-defined]
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

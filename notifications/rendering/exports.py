@@ -1,0 +1,93 @@
+"""What leaves as a file in the form that another software reads: the removals to do, by one template (R83, R68)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from jinja2 import TemplateError
+
+from notifications.messages.catalogue import Surroundings
+from notifications.messages.facts import Person, Place
+from notifications.rendering.environment import Wordings
+from states import french
+from states.rules.revocation import Action
+
+REMOVALS: Final = "exports/removals.j2"
+"""The template of the removals to do, replaceable as any other."""
+
+
+_CHUNK: Final = 16_384
+"""Characters handed on at once: a template gives them a cell at a time."""
+
+
+class Unexportable(Exception):
+    """An export could not be made; the message says why, and its cause where."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removal:
+    """One removal to do, as it stands today (R48).
+
+    ``asks``: nobody knows whether a key was enabled (R47). ``new_expiry`` is the last day that the kept key must bear,
+    ``expires_on`` the one recorded for this request; ``following``: the person's requests that have no key yet.
+    """
+
+    reference: str
+    establishment: Place
+    departement: str
+    rupn: Person
+    school_year: str
+    action: Action
+    asks: bool
+    since: date
+    expires_on: date | None = None
+    new_expiry: date | None = None
+    kept_for: tuple[str, ...] = ()
+    following: tuple[str, ...] = ()
+    to_verify: bool = False
+
+    @property
+    def to_do(self) -> str:
+        """What is to be done on the ODA server, without dates or references."""
+        label = self.action.label
+        return (
+            f"Regarder si une clé a été activée ; si oui : {label}" if self.asks else f"{label[0].upper()}{label[1:]}"
+        )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What else an operator must know before doing it."""
+        several = len(self.following) > 1
+        which = f"{'les demandes' if several else 'la demande'} {french.listing(list(self.following))}"
+        waiting = (f"{which} {'suivent' if several else 'suit'}, sans clé pour l'instant",) if self.following else ()
+        verify = ("vérifier qu'il s'agit bien de la même personne",) if self.to_verify else ()
+        return waiting + verify
+
+
+NAMES: Final[dict[str, Any]] = {"lines": tuple[Removal, ...], "today": date, "here": Surroundings}
+"""What the template is given, with its types."""
+
+
+def removals(wordings: Wordings, lines: Iterable[Removal], today: date, here: Surroundings) -> Iterator[str]:
+    """The export piece by piece, so that its length costs no memory; ``lines`` are taken as they are needed.
+
+    Raises Unexportable, which can be after pieces were given.
+    """
+    try:
+        yield from _joined(wordings.environment.get_template(REMOVALS).generate(lines=lines, today=today, here=here))
+    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Unexportable(f"{REMOVALS} : {type(error).__name__} : {error}") from error
+
+
+def _joined(pieces: Iterator[str]) -> Iterator[str]:
+    kept: list[str] = []
+    length = 0
+    for piece in pieces:
+        kept.append(piece)
+        length += len(piece)
+        if length >= _CHUNK:
+            yield "".join(kept)
+            kept, length = [], 0
+    if kept:
+        yield "".join(kept)

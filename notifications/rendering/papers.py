@@ -1,0 +1,279 @@
+"""Which papers go with which mail, and what fills each: plain values, as the templates read them (R69)."""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Final
+
+from jinja2 import TemplateNotFound
+
+from notifications.messages.catalogue import Surroundings
+from notifications.messages.facts import (
+    CodeIssued,
+    CodeReissued,
+    DepartementCount,
+    OnRequest,
+    Place,
+    SentBack,
+    Year,
+    YearEndReport,
+)
+from notifications.rendering.environment import Wordings
+from notifications.rendering.typography import tame
+from notifications.vocabulary import Kind, member
+from states import french
+from states.vocabulary import Labelled, Step
+
+# A paper before it is a PDF: which one, its template as it was, and the plain values that fill it (R69).
+
+
+class PaperName(Labelled):
+    """The papers that the software makes; the value is the name of the template, ``papers/charter.typ``."""
+
+    CHARTER = "charter", "charte"
+    HANDOVER_SLIP = "handover_slip", "bordereau de remise"
+    YEAR_END_REPORT = "year_end_report", "bilan de fin d'année"
+
+    @property
+    def template(self) -> str:
+        return f"papers/{self.value}.typ"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paper:
+    """All that a paper is made of: the same one gives the same PDF whatever has become of the templates since.
+
+    ``filename`` is the attachment's, ``title`` is in French, ``source`` the whole text for typst, ``data`` what the
+    template reads as JSON.
+    """
+
+    name: PaperName
+    filename: str
+    title: str
+    source: str
+    data: dict[str, Any]
+
+
+class PaperUnmakeable(Exception):
+    """A paper cannot be made. ``file`` is the template at fault, ``line`` its line from 1, None when it has none."""
+
+    def __init__(self, file: str, line: int | None, why: str) -> None:
+        self.file, self.line, self.why = file, line, why
+        where = f"{file}, ligne {line}" if line else file
+        super().__init__(f"{where} : {why}")
+
+
+def to_json(papers: Iterable[Paper]) -> str:
+    """Papers as they are stored with their mail (R56)."""
+    return json.dumps([asdict(paper) for paper in papers], ensure_ascii=False)
+
+
+def from_json(text: str) -> tuple[Paper, ...]:
+    """The papers from what ``to_json`` gave, equal to them. Raises ValueError on anything else."""
+    try:
+        rows = json.loads(text)
+        if isinstance(rows, list):
+            return tuple(Paper(**{**row, "name": member(PaperName, row["name"])}) for row in rows)
+    except (TypeError, KeyError, ValueError):
+        pass
+    raise ValueError("these are not stored papers")
+
+
+# The text of a paper's template, with what all papers share before it, and the version that a charter bears.
+
+
+COMMON: Final = "papers/common.typ"
+
+
+_MARK: Final = "//: "
+
+
+_VERSION = re.compile(r"//\s*version\s*:\s*(\S+)\s*")
+
+
+_PACKAGE = re.compile(r"[\"']@[a-z]+/")
+
+
+def source_of(wordings: Wordings, name: PaperName) -> str:
+    """The whole text for typst: the shared part, then the paper's own, each under a line that names its file.
+
+    Raises PaperUnmakeable for a template that is not there, or asks for a package of the Internet.
+    """
+    return "\n".join(f"{_MARK}{file}\n{template(wordings, file)}" for file in (COMMON, name.template))
+
+
+def template(wordings: Wordings, file: str) -> str:
+    """One template as written. Raises PaperUnmakeable."""
+    try:
+        text = wordings.source(file).removeprefix("\ufeff")
+    except TemplateNotFound:
+        raise PaperUnmakeable(file, None, "ce modèle est introuvable") from None
+    except UnicodeDecodeError:
+        raise PaperUnmakeable(file, None, "ce modèle n'est pas enregistré en UTF-8") from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if _PACKAGE.search(line) and not line.lstrip().startswith("//"):
+            raise PaperUnmakeable(file, number, "un modèle n'emploie aucun paquet : tout doit y être écrit")
+    return text
+
+
+def place_of(source: str, line: int | None) -> tuple[str, int | None]:
+    """The file that a line of ``source_of`` comes from and its line there; without a line, the paper's own file."""
+    lines = source.split("\n")
+    before = lines if line is None else lines[:line]
+    starts = [number for number, text in enumerate(before, 1) if text.startswith(_MARK)]
+    if not starts:
+        return "(modèle)", line
+    return before[starts[-1] - 1].removeprefix(_MARK), line and (line - starts[-1])
+
+
+def charter_version(source: str) -> str:
+    """The version that a charter's template bears on its first line, ``// version : 2026-1`` (R69).
+
+    Raises PaperUnmakeable, at line 1, when it is not there.
+    """
+    found = _VERSION.fullmatch(source.removeprefix("\ufeff").partition("\n")[0].rstrip("\r"))
+    if found is None:
+        why = "la première ligne doit donner la version de la charte, par exemple « // version : 2026-1 »"
+        raise PaperUnmakeable(PaperName.CHARTER.template, 1, why)
+    return found[1]
+
+
+def check_charter(wordings: Wordings, version: str) -> str | None:
+    """What is wrong between the charter's template and the setting ``charter.version``, in French; None when nothing
+    is (R69)."""
+    file = PaperName.CHARTER.template
+    try:
+        borne = charter_version(template(wordings, file))
+    except PaperUnmakeable as error:
+        return str(error)
+    if borne == version:
+        return None
+    own = file in wordings.overridden()
+    where = str(wordings.path_of(file)) if own else f"{file} (modèle livré avec le logiciel)"
+    return (
+        f"{where}, ligne 1 : ce modèle de charte est en version {borne}, et le réglage charter.version dit {version}."
+        f" Que faire : régler charter.version sur {borne}, ou remplacer le modèle par la charte de l'académie, dont la"
+        f" première ligne sera « // version : {version} »"
+    )
+
+
+def papers_of(kind: Kind, facts: Any, here: Surroundings, wordings: Wordings) -> tuple[Paper, ...]:
+    """The papers attached to a mail of these facts; none for most. Raises PaperUnmakeable."""
+    make = _ATTACHED.get(kind)
+    if make is None or (isinstance(facts, SentBack) and facts.step is not Step.CHARTER):
+        return ()
+    return (make(facts, here, wordings),)
+
+
+def charter(facts: OnRequest, here: Surroundings, wordings: Wordings) -> Paper:
+    """The charter of one request, ready to sign (R27). Raises PaperUnmakeable."""
+    told = _on_request(facts)
+    return _charter(f"charte-{told['reference']}.pdf", told, here, wordings)
+
+
+def blank_charter(here: Surroundings, wordings: Wordings) -> Paper:
+    """A charter to fill in by hand, before any request. Raises PaperUnmakeable."""
+    nothing = dict.fromkeys(("reference", "establishment", "rupn", "year"))
+    return _charter("charte-vierge.pdf", nothing, here, wordings)
+
+
+def handover_slip(
+    facts: OnRequest, here: Surroundings, wordings: Wordings, *, issued_on: date, expires_on: date, is_new_code: bool
+) -> Paper:
+    """What the RUPN signs when the code is handed over (R31); the code is nowhere in it (R60).
+
+    ``expires_on`` is the key's last day; ``is_new_code``: it replaces another. Raises PaperUnmakeable.
+    """
+    told = _on_request(facts)
+    data = told | {
+        "issued_on": french.day(issued_on),
+        "expires_on": french.day(expires_on),
+        "is_new_code": is_new_code,
+        "here": _here(here),
+    }
+    return Paper(
+        name=PaperName.HANDOVER_SLIP,
+        filename=f"bordereau-{told['reference']}.pdf",
+        title=f"Bordereau de remise, {told['rupn']['full']}",
+        source=source_of(wordings, PaperName.HANDOVER_SLIP),
+        data=data,
+    )
+
+
+def year_end_report(facts: YearEndReport, here: Surroundings, wordings: Wordings) -> Paper:
+    """The operators' report of a year's end (R54). Raises PaperUnmakeable."""
+    facts = tame(facts)
+    counts = ("establishments", "revoked", "removals", "questions")
+    data = {name: getattr(facts, name) for name in counts} | {
+        "year": _year(facts.year),
+        "departements": [asdict(one) | {"label": _label(one)} for one in facts.departements],
+        "total": {name: sum(getattr(one, name) for one in facts.departements) for name in counts},
+        "without_mailbox": [_place(one) for one in facts.without_mailbox],
+        "here": _here(here),
+    }
+    return Paper(
+        name=PaperName.YEAR_END_REPORT,
+        filename=f"bilan-{facts.year.label}.pdf",
+        title=f"Bilan de fin d'année scolaire {facts.year.label}",
+        source=source_of(wordings, PaperName.YEAR_END_REPORT),
+        data=data,
+    )
+
+
+def _slip_of_mail(facts: CodeIssued | CodeReissued, here: Surroundings, wordings: Wordings) -> Paper:
+    return handover_slip(
+        facts, here, wordings, issued_on=facts.issued_on, expires_on=facts.expires_on,
+        is_new_code=isinstance(facts, CodeReissued),
+    )  # fmt: skip
+
+
+def _charter(filename: str, told: dict[str, Any], here: Surroundings, wordings: Wordings) -> Paper:
+    version = charter_version(template(wordings, PaperName.CHARTER.template))
+    rupn = told["rupn"]
+    return Paper(
+        name=PaperName.CHARTER,
+        filename=filename,
+        title=f"Charte d'usage de la clé ODA, {rupn['full'] if rupn else 'à remplir'}",
+        source=source_of(wordings, PaperName.CHARTER),
+        data=told | {"version": version, "here": _here(here)},
+    )
+
+
+def _on_request(facts: OnRequest) -> dict[str, Any]:
+    facts = tame(facts)
+    return {
+        "reference": facts.reference,
+        "establishment": _place(facts.establishment),
+        "rupn": asdict(facts.rupn) | {"full": facts.rupn.full},
+        "year": _year(facts.year),
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return asdict(place) | {"full": place.full}
+
+
+def _year(year: Year) -> dict[str, Any]:
+    return {"label": year.label, "last_day": french.day(year.last_day), "is_default": year.is_default}
+
+
+def _here(here: Surroundings) -> dict[str, str]:
+    here = tame(here)
+    told = {name: getattr(here, name) for name in ("academie", "signature", "contact", "delegce_module")}
+    return told | {"de_academie": french.de(here.academie)}
+
+
+def _label(one: DepartementCount) -> str:
+    """``31`` for the directory's ``031``, as a reader writes it."""
+    return one.code[1:] if len(one.code) == 3 and one.code.startswith("0") else one.code or "inconnu"
+
+
+_ATTACHED: Final[dict[Kind, Callable[[Any, Surroundings, Wordings], Paper]]] = {
+    Kind.DELEGATED: charter,
+    Kind.SENT_BACK: charter,
+    Kind.CODE_ISSUED: _slip_of_mail,
+    Kind.CODE_REISSUED: _slip_of_mail,
+    Kind.YEAR_END_REPORT: year_end_report,
+}

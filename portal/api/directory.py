@@ -1,0 +1,150 @@
+"""The establishments of the directory, and the mails that went to them, without their words."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import Field
+
+from notifications.vocabulary import Audience, Fault, Kind, Stage
+from portal.api.auth import Reading, Rooms
+from portal.api.field_types import UAI, Asked, Reference, Text, Told, Uai
+from portal.api.problems import Refusal, declared
+from portal.api.requests import Limit, next_page
+from states.vocabulary import State
+from workflow.directory.model import DirectoryRefused
+from workflow.directory.queries import Criteria
+from workflow.mail.queries import list_mails_correspondence as list_mails
+
+router = APIRouter(tags=["établissements et courriels"])
+
+
+UaiPath = Annotated[str, Path(description="L'UAI de l'établissement.", pattern=UAI, examples=["0310001H"])]
+
+
+class EstablishmentQuery(Asked):
+    """Which establishments."""
+
+    departement: Text | None = Field(None, description="D'un département, comme dans l'annuaire.")
+    is_open: bool | None = Field(None, description="Ouverts seulement, ou fermés seulement.")
+    without_mailbox: bool = Field(False, description="Seulement ceux qui n'ont pas de boîte (R13).")
+    text: Text = Field("", description="Des mots du nom, de la commune ou de l'UAI.")
+    after: Uai | None = Field(None, description="Le curseur : le dernier UAI de la page précédente.")
+    limit: Limit = 50
+
+
+class EstablishmentOut(Told):
+    """An establishment of the directory."""
+
+    uai: str
+    nom: str
+    kind: str
+    commune: str
+    departement: str
+    mailbox: str | None = Field(description="La boîte en vigueur (R14).")
+    directory_mailbox: str | None = Field(description="Celle de l'annuaire.")
+    set_mailbox: str | None = Field(description="Celle qu'un opérateur a fixée.")
+    is_open: bool
+    is_listed: bool = Field(description="Présent dans le dernier annuaire importé.")
+    live_requests: int
+
+
+class Establishments(Told):
+    """A page of establishments, by UAI."""
+
+    items: list[EstablishmentOut]
+    next: str | None = Field(description="L'adresse de la page suivante ; null à la fin.")
+
+
+class Brief(Told):
+    """A request, in a few words."""
+
+    reference: str
+    school_year: str
+    nom: str
+    prenom: str
+    state: State
+    changed_at: datetime
+
+
+class EstablishmentWhole(EstablishmentOut):
+    """An establishment with its requests."""
+
+    requests: list[Brief]
+
+
+class MailQuery(Asked):
+    """Which mails."""
+
+    stage: list[Stage] = Field([], max_length=len(Stage), description="À une de ces étapes ; à répéter.")
+    kind: Kind | None = Field(None, description="De ce genre.")
+    uai: Uai | None = Field(None, description="D'un établissement.")
+    reference: Reference | None = Field(None, description="D'une demande.")
+    after: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(None, description="Le curseur : le dernier numéro.")
+    limit: Limit = 50
+
+
+class MailOut(Told):
+    """A mail, without its subject nor its text."""
+
+    id: int
+    kind: Kind
+    title: str = Field(description="De quoi il parle.")
+    audience: Audience
+    uai: str | None
+    reference: str | None
+    recipient: str
+    stage: Stage
+    fault: Fault | None
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime | None
+    sent_at: datetime | None
+    doubted_at: datetime | None
+    replaces_id: int | None
+
+
+class Mails(Told):
+    """A page of mails, the newest first."""
+
+    items: list[MailOut]
+    next: str | None = Field(description="L'adresse de la page suivante ; null à la fin.")
+
+
+@router.get("/establishments", summary="L'annuaire", operation_id="list_establishments", responses=declared())
+def establishments(here: Rooms, caller: Reading, wanted: Annotated[EstablishmentQuery, Query()]) -> Establishments:
+    """Par UAI ; un établissement ne voit que lui-même (R3)."""
+    criteria = Criteria(
+        departement=wanted.departement, is_open=wanted.is_open, without_mailbox=wanted.without_mailbox, text=wanted.text
+    )
+    found = here.house.directory.establishments(
+        caller.actor, criteria, limit=wanted.limit + 1, after=wanted.after or ""
+    )
+    kept = found[: wanted.limit]
+    after = kept[-1].uai if len(found) > wanted.limit else None
+    items = [EstablishmentOut.model_validate(one) for one in kept]
+    return Establishments(items=items, next=next_page("establishments", wanted, after))
+
+
+@router.get(
+    "/establishments/{uai}", summary="Un établissement", operation_id="show_establishment", responses=declared(404)
+)
+def establishment(here: Rooms, caller: Reading, uai: UaiPath) -> EstablishmentWhole:
+    """Avec ses demandes."""
+    try:
+        found, requests = here.house.directory.establishment(caller.actor, uai)
+    except DirectoryRefused as refused:
+        raise Refusal(refused.reasons, 404) from None
+    briefs = [Brief.model_validate(one) for one in requests]
+    return EstablishmentWhole(**EstablishmentOut.model_validate(found).model_dump(), requests=briefs)
+
+
+@router.get("/mails", summary="Les courriels", operation_id="list_mails", responses=declared())
+def mails(here: Rooms, caller: Reading, wanted: Annotated[MailQuery, Query()]) -> Mails:
+    """Les plus récents d'abord, sans leur texte ; un établissement voit ceux qu'a reçus sa boîte (R3, R60)."""
+    with here.house.database.read() as connection:
+        page = list_mails(
+            connection, caller.actor, stages=wanted.stage, kind=wanted.kind, uai=wanted.uai,
+            reference=wanted.reference, after=wanted.after, limit=wanted.limit,
+        )  # fmt: skip
+    return Mails(items=[MailOut.model_validate(one) for one in page.mails], next=next_page("mails", wanted, page.after))

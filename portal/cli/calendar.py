@@ -1,0 +1,53 @@
+"""``oda calendar``: the dates on which the software will act, and on how many requests (R86)."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.cli.click_french import FrenchCommand
+from portal.cli.context import App, pass_app
+from portal.cli.output import Row, emit, json_option, say
+
+if TYPE_CHECKING:
+    from workflow.schedule.upcoming import Coming
+
+
+COLUMNS = {
+    "day": "Date", "until": "Jusqu'au", "what": "Ce qui se fait", "requests": "Demandes",
+    "establishments": "Établissements",
+}  # fmt: skip
+
+
+@click.command(
+    "calendar",
+    cls=FrenchCommand,
+    help="Chaque date des douze mois à venir où le logiciel agira de lui-même, et sur combien de demandes et"
+    " d'établissements si rien ne change (R86). Rien n'est écrit. Réservé aux opérateurs et aux lecteurs.",
+)
+@json_option
+@pass_app
+def calendar(app: App, as_json: bool) -> None:
+    from portal import calendar as agenda
+    from portal.cli.context import opened
+    from portal.cli.year_end_report import rectorat_only
+    from states import french
+    from workflow.schedule.upcoming import Deed, coming
+
+    with opened(app) as (house, actor), house.database.read() as connection:
+        rectorat_only(actor)
+        found = coming(connection, house.policy, house.mailer, house.clock.now())
+    emit([_row(one) for one in found], COLUMNS, as_json)
+    if agenda.concerns_nobody(found):
+        say(["Ces dates ne concernent encore aucune demande : elles se rempliront dès la première déclaration."])
+    for one in found:
+        if one.deed is Deed.UNKNOWN:
+            since = french.day(one.day)
+            say([f"Vacances scolaires inconnues à partir du {since} : les donner dans les réglages (holidays.school)."])
+
+
+def _row(one: "Coming") -> Row:
+    return {
+        "day": one.day, "until": one.until, "deed": one.deed.value, "what": one.what, "requests": one.requests,
+        "establishments": one.establishments, "school_year": one.school_year,
+        "mail": one.mail.value if one.mail else None,
+    }  # fmt: skip

@@ -1,0 +1,234 @@
+"""``oda establishment``: the establishments of the directory, their requests, their mailbox (R11 to R15)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from portal.cli.click_french import FilePath, FrenchGroup, Uai
+from portal.cli.context import App, opened, pass_app
+from portal.cli.output import cell, emit, json_of_one, json_option, printable, say
+from portal.cli.output import rows_as_json as json_text
+from states import french
+from states.french import plural
+from workflow.directory.model import Change, Imported, Remark
+
+LIST = {
+    "uai": "UAI", "nom": "Nom", "commune": "Commune", "departement": "Dép.", "mailbox": "Boîte", "is_open": "Ouvert",
+    "live_requests": "En cours",
+}  # fmt: skip
+
+
+SHOW = {
+    "uai": "UAI", "nom": "Nom", "kind": "Type", "commune": "Commune", "departement": "Département",
+    "is_open": "Ouvert", "is_listed": "Dans l'annuaire", "mailbox": "Boîte",
+    "directory_mailbox": "Boîte de l'annuaire", "set_mailbox": "Boîte fixée par un opérateur",
+}  # fmt: skip
+
+
+REQUESTS = {
+    "reference": "Référence", "school_year": "Année", "nom": "Nom", "prenom": "Prénom", "state": "État",
+    "changed_at": "Depuis",
+}  # fmt: skip
+
+
+def _departement(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    from workflow.settings.sections import normalise_departement
+
+    try:
+        return None if value is None else normalise_departement(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, par exemple 09, 31, 2A ou 974.", ctx, param) from None
+
+
+@click.group("establishment", cls=FrenchGroup, help="Les établissements et leur boîte.")
+def establishment() -> None:
+    pass
+
+
+@establishment.command("list", help="Les établissements ouverts, par UAI.")
+@click.option("--departement", metavar="CODE", callback=_departement, help="Ceux d'un département : 31, 2A, 974.")
+@click.option("--closed", is_flag=True, help="Les fermés, au lieu des ouverts.")
+@click.option("--all", "everything", is_flag=True, help="Les ouverts et les fermés.")
+@click.option("--without-mailbox", is_flag=True, help="Ceux qui n'ont pas de boîte (R13).")
+@click.option("--search", metavar="MOTS", default="", help="Ceux dont le nom, la commune ou l'UAI a ces mots.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
+@click.option("--after", metavar="UAI", type=Uai(), default="", help="Ceux qui suivent cet UAI : la page suivante.")
+@json_option
+@pass_app
+def list_(
+    app: App, departement: str | None, closed: bool, everything: bool, without_mailbox: bool, search: str, limit: int,
+    after: str, as_json: bool,
+) -> None:  # fmt: skip
+    from workflow.directory.queries import Criteria
+
+    if closed and everything:
+        raise click.UsageError("--closed et --all ne vont pas ensemble.")
+    is_open = None if everything else not closed
+    criteria = Criteria(departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search)
+    with opened(app) as (house, actor):
+        found = house.directory.establishments(actor, criteria, limit=limit + 1, after=after)
+    emit([asdict(one) for one in found[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
+    if len(found) > limit:
+        say([f"La suite : ajouter --after {found[limit - 1].uai}"])
+
+
+@establishment.command("show", help="Un établissement, sa boîte et ses demandes.")
+@click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
+@json_of_one
+@pass_app
+def show(app: App, uai: str, as_json: bool) -> None:
+    with opened(app) as (house, actor):
+        found, requests = house.directory.establishment(actor, uai)
+    rows = [asdict(request) for request in requests]
+    one = asdict(found)
+    if as_json:
+        emit([one | {"requests": rows}], SHOW, as_json)
+        return
+    for key, heading in SHOW.items():
+        click.echo(f"{heading} : {cell(one[key]) or '—'}")
+    click.echo()
+    emit(rows, REQUESTS, as_json, "Aucune demande.", house.settings.zoneinfo)
+
+
+@establishment.command(
+    "set-mailbox",
+    help="Fixe la boîte d'un établissement, que les imports ne changeront plus (R14) ; --clear rend celle de"
+    " l'annuaire. Qui est connecté au portail par l'ancienne boîte ne l'est plus (R73).",
+)
+@click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
+@click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse de la boîte.")
+@click.option("--why", required=True, metavar="TEXTE", help="Pourquoi, en une phrase, sans nommer personne.")
+@click.option("--clear", is_flag=True, help="Rend à l'établissement la boîte que donne l'annuaire.")
+@pass_app
+def set_mailbox(app: App, uai: str, address: str | None, why: str, clear: bool) -> None:
+    if clear == (address is not None):
+        raise click.UsageError("Donner une adresse, ou --clear.")
+    with opened(app) as (house, actor):
+        change = house.directory.set_mailbox(uai, address, why, actor)
+    before, after = change.before or "(aucune)", change.after or "(aucune)"
+    told = f"{before} → {after}" if change.is_done else f"{after} ; c'était déjà le cas, rien n'a changé"
+    click.echo(printable(f"Boîte de {change.uai} ({change.nom}) : {told}."))
+    if change.undelivered:
+        mails, them = french.plural(change.undelivered, "courriel"), "les" if change.undelivered > 1 else "le"
+        had = "n'avaient" if change.undelivered > 1 else "n'avait"
+        click.echo(f"{mails} {had} pas pu partir : {them} renvoyer avec « oda mail retry --uai {change.uai} ».")
+
+
+# The report of an import of the directory, for a person or in JSON.
+
+
+SHOWN = 20
+"""How many lines of each list a person is shown; the JSON report has them all."""
+
+
+COLUMNS = {
+    "nom": "nom",
+    "kind": "type",
+    "commune": "commune",
+    "departement": "département",
+    "mailbox": "boîte",
+    "is_open": "ouvert",
+    "is_listed": "dans l'annuaire",
+}
+
+
+def write(imported: Imported, as_json: bool) -> None:
+    """Write the report on the standard output."""
+    if as_json:
+        report = asdict(imported)
+        report["loss"] |= {"total": imported.loss.total, "is_massive": imported.loss.is_massive}
+        click.echo(f"{json_text([report])}\n".encode(), nl=False)
+        return
+    for line in lines(imported):
+        click.echo(printable(line))
+
+
+def lines(imported: Imported) -> Iterator[str]:
+    """The report in French, line by line."""
+    yield _outcome(imported)
+    yield (
+        f"Lignes lues : {imported.rows} (hors académie : {imported.outside_academie}, hors périmètre :"
+        f" {imported.outside_scope}, répétées : {imported.repeated}, en désaccord : {imported.differing},"
+        f" refusées : {len(imported.refused)})."
+    )
+    if imported.without_mailbox:
+        yield f"{plural(imported.without_mailbox, 'établissement ouvert', 'établissements ouverts')} sans boîte."
+    yield from _section("Nouveaux", [f"{e.uai}  {e.nom}" for e in imported.new])
+    yield from _section("Changés", [f"{e.uai}  {e.nom} — {_changes(e.changes)}" for e in imported.changed])
+    yield from _section("Disparus de l'annuaire, donc fermés", [f"{e.uai}  {e.nom}" for e in imported.gone])
+    yield from _section("Refusés", _remarks(imported.refused))
+    yield from _section("Avertissements", _remarks(imported.warnings))
+    live = [f"{request.reference}  {request.uai}" for request in imported.stranded]
+    yield from _section("Demandes en cours d'établissements fermés, à traiter", live)
+
+
+def _outcome(imported: Imported) -> str:
+    told = ", ".join(
+        (
+            plural(len(imported.new), "nouveau", "nouveaux"),
+            plural(len(imported.changed), "changé"),
+            plural(len(imported.gone), "disparu"),
+            plural(imported.unchanged, "inchangé"),
+        )
+    )
+    if imported.is_dry_run:
+        return f"À blanc, rien n'est écrit. L'import donnerait : {told}."
+    return f"Annuaire importé : {told}." if imported.changes_something else f"Rien n'a changé : {told}."
+
+
+def _changes(changes: Iterable[Change]) -> str:
+    return " ; ".join(f"{COLUMNS[c.column]} : {_value(c.before)} → {_value(c.after)}" for c in changes)
+
+
+def _value(value: str | bool | None) -> str:
+    return cell(value) or "(vide)"
+
+
+def _remarks(remarks: Iterable[Remark]) -> list[str]:
+    return [f"ligne {remark.line}  {remark.uai} : {remark.message}" for remark in remarks]
+
+
+def _section(title: str, items: Sequence[str]) -> Iterator[str]:
+    if not items:
+        return
+    yield ""
+    yield f"{title} ({len(items)}) :"
+    yield from (f"  {item}" for item in items[:SHOWN])
+    if len(items) > SHOWN:
+        yield f"  … et {plural(len(items) - SHOWN, 'autre')} (--json les donne tous)"
+
+
+# ``oda import``: the open directory brought in, with a report of all that it changes (R66, R67).
+
+
+@click.group("import", cls=FrenchGroup, help="Importe l'annuaire des établissements.")
+def import_group() -> None:
+    pass
+
+
+@import_group.command(
+    "establishments",
+    help="Importe l'annuaire ouvert (fr-en-annuaire-education, CSV en UTF-8) : ce qui est nouveau, changé, disparu,"
+    " refusé. Le refaire ne change rien. Un établissement absent du fichier est fermé.",
+)
+@click.argument(
+    "file",
+    metavar="FICHIER",
+    type=FilePath(exists=True, dir_okay=False, readable=True, path_type=Path),
+    help="Le fichier CSV.",
+)
+@click.option("--dry-run", is_flag=True, help="Montre ce que l'import changerait, sans rien écrire.")
+@click.option("--accept-loss", is_flag=True, help="Confirme une disparition massive d'établissements (R67).")
+@click.option("--json", "as_json", is_flag=True, help="Écrit le compte rendu en JSON, sans rien abréger.")
+@pass_app
+def establishments(app: App, file: Path, dry_run: bool, accept_loss: bool, as_json: bool) -> None:
+    from portal.cli.errors import refused
+    from workflow.directory.model import massive_loss
+
+    with opened(app) as (house, actor), file.open("rb") as source:
+        imported = house.directory.import_file(source, actor, dry_run=dry_run, accept_loss=accept_loss)
+    write(imported, as_json)
+    if imported.is_dry_run and imported.loss.is_massive and not accept_loss:
+        raise refused([massive_loss(imported.loss)], "Cet import serait refusé.")

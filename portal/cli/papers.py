@@ -1,0 +1,165 @@
+"""``oda paper``: the charter, the hand-over slip and the year-end report as PDF files, to print (R69)."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.cli.click_french import FilePath, FrenchGroup, Year
+from portal.cli.context import App, pass_app
+from portal.cli.errors import CliFailure, ExitCode, refused, writing
+from portal.cli.failures import failure_for
+from portal.cli.output import printable
+from portal.cli.request.execute import Callback, Reference, reference_argument
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from notifications.rendering.papers import Paper
+    from states.model import Actor
+    from states.school_calendar import SchoolYear
+    from workflow.app import House
+    from workflow.requests.detail import RequestView
+
+
+# Where the PDF of ``oda paper`` goes: a file that is never overwritten by mistake, or the standard output.
+
+
+_STDOUT = "-"
+
+
+def file_options(function: Callback) -> Callback:
+    """The options that say where the PDF goes."""
+    force = click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
+    place = click.option(
+        "-o", "--output", type=FilePath(dir_okay=False, path_type=Path), metavar="FICHIER",
+        help="Le fichier PDF à écrire, ou « - » pour la sortie standard ; sinon un nom tout fait, dans ce dossier.",
+    )  # fmt: skip
+    return place(force(function))
+
+
+def write(made: "Paper", at: "datetime", output: Path | None, force: bool) -> None:
+    """Compose the PDF, then write it: nothing is touched when it cannot be made."""
+    from notifications.rendering.pdf import compile_paper
+
+    place = output or Path(made.filename)
+    if str(place) == _STDOUT:
+        if sys.stdout.isatty():
+            raise click.UsageError("Un PDF ne s'affiche pas dans un terminal : rediriger la sortie vers un fichier.")
+        click.echo(compile_paper(made, at), nl=False)
+        return
+    content = compile_paper(made, at)
+    with writing(place, "choisir un autre fichier avec --output"):
+        _store(place, content, force)
+    click.echo(printable(f"{place} : {made.title}."))
+
+
+def _store(place: Path, content: bytes, force: bool) -> None:
+    try:
+        file = place.open("wb" if force else "xb")
+    except FileExistsError:
+        remedy = "Que faire : ajouter --force pour le remplacer, ou choisir un autre fichier avec --output."
+        raise CliFailure(f"{place} existe déjà, rien n'est écrit.", ExitCode.REFUSED, [remedy]) from None
+    try:
+        with file:
+            file.write(content)
+    except OSError:
+        if place.is_file():  # half a PDF helps nobody; a device is never removed
+            place.unlink()
+        raise
+
+
+@click.group("paper", cls=FrenchGroup, help="Les documents : la charte, le bordereau de remise, le bilan.")
+def paper() -> None:
+    pass
+
+
+@paper.command(
+    "charter", help="La charte d'une demande, prête à signer (R27) ; ou, avec --blank, une charte à remplir à la main."
+)
+@click.argument(
+    "reference", type=Reference(), required=False, metavar="[RÉFÉRENCE]", help="La demande, par exemple ODA-2027-00042."
+)
+@click.option("--blank", is_flag=True, help="Une charte vierge, sans demande.")
+@file_options
+@pass_app
+def charter(app: App, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
+    from notifications.rendering import pdf as papers
+    from portal.cli.context import opened
+    from portal.documents import charter as charter_of
+
+    if bool(reference) is blank:
+        raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
+    with opened(app) as (house, actor), house.database.read() as connection:
+        here, wordings = house.mailer.surroundings, house.mailer.wordings
+        if reference:
+            made = charter_of(house, _seen(house, actor, connection, reference))
+        else:
+            made = papers.blank_charter(here, wordings)
+        now = house.clock.now()
+    write(made, now, output, force)
+
+
+@paper.command("slip", help="Le bordereau que le RUPN signe quand le code lui est remis (R31). Le code n'y figure pas.")
+@reference_argument
+@file_options
+@pass_app
+def slip(app: App, reference: str, output: Path | None, force: bool) -> None:
+    from portal.cli.context import opened
+    from portal.documents import slip as slip_of
+
+    with opened(app) as (house, actor), house.database.read() as connection:
+        made = slip_of(house, connection, _seen(house, actor, connection, reference))
+        now = house.clock.now()
+    write(made, now, output, force)
+
+
+@paper.command(
+    "year-end",
+    help="Le bilan d'une fin d'année, tel qu'il a été joint au courriel des opérateurs (R54). Réservé aux opérateurs et"
+    " aux lecteurs.",
+)
+@click.argument("year", type=Year(), metavar="ANNÉE", help="L'année scolaire, par exemple 2026-2027.")
+@file_options
+@pass_app
+def year_end(app: App, year: "SchoolYear", output: Path | None, force: bool) -> None:
+    from notifications.rendering.pdf import stored_year_end_report
+    from portal.cli.context import opened
+    from states.vocabulary import Role
+    from workflow.auth.actors import NotAllowed
+
+    with opened(app) as (house, actor), house.database.read() as connection:
+        if actor.role not in (Role.OPERATOR, Role.READER):
+            raise NotAllowed("Le bilan de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE (R2).")
+        found = stored_year_end_report(
+            connection, str(year), house.mailer.surroundings, house.mailer.wordings, house.clock.now()
+        )
+    if found is None:
+        details = ["Que faire : voir « oda year-end preview », ce que ferait sa fin ; le bilan vient avec elle."]
+        raise CliFailure(f"Il n'y a pas encore de bilan de l'année {year}.", ExitCode.REFUSED, details)
+    write(*found, output, force)
+
+
+@failure_for("notifications.rendering.papers.PaperUnmakeable")
+def _unmakeable(error: Exception) -> CliFailure:
+    return CliFailure("Le document ne peut pas être composé.", ExitCode.SETTINGS, [str(error)])
+
+
+def _seen(house: "House", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
+    """The request, for who may see it; the same refusal as ``oda request show`` else (R3)."""
+    from workflow.requests.detail import show_request
+    from workflow.requests.filters import nothing_to_see
+
+    view = show_request(connection, reference, actor, house.policy, house.mailer, house.clock.now())
+    if view is None:
+        raise refused([nothing_to_see(actor, reference)], "Rien à imprimer.")
+    return view
+
+
+@failure_for("portal.documents.NoSlip")
+def _no_slip(error: Exception) -> CliFailure:
+    why, remedy = getattr(error, "why", ""), getattr(error, "remedy", "")
+    return CliFailure(f"Pas de bordereau : {why}.", ExitCode.REFUSED, [f"Que faire : {remedy}."])

@@ -1,0 +1,287 @@
+"""``oda request issue-code`` and ``reissue-code``: the code is read from a pipe or a hidden prompt, never from an
+argument that the shell's history keeps (R39 to R44, R60)."""
+
+import sys
+from collections.abc import Callable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portal.cli.click_french import Day, FrenchCommand, LabelledChoice
+from portal.cli.context import App
+from portal.cli.output import read_secret, say
+from portal.cli.request.execute import (
+    Callback,
+    Manner,
+    Reference,
+    act,
+    act_on_all,
+    acting,
+    free_text,
+    reference_argument,
+    references_argument,
+)
+from states.vocabulary import (
+    Change,
+    CheckOutcome,
+    ReissueReason,
+    RemovalOutcome,
+    RevokeReason,
+    Settlement,
+    Step,
+    Trigger,
+)
+
+if TYPE_CHECKING:
+    from states.commands import Code, Command
+    from states.model import Actor
+    from workflow.app import House
+    from workflow.requests.detail import RequestView
+
+
+_PROMPT = "Le code d'initialisation"
+
+
+@click.command(
+    "issue-code",
+    cls=FrenchCommand,
+    help="Émet le code, lu sur l'entrée standard ou saisi sans s'afficher ; ou étend la clé existante (R39 à R43).",
+)
+@reference_argument
+@click.option(
+    "--extends",
+    type=Reference(),
+    metavar="RÉFÉRENCE",
+    help="Étend la clé de cette demande ; aucun code n'est lu (R40).",
+)
+@click.option(
+    "--expires-on", type=Day(), metavar="DATE", help="L'expiration portée sur le serveur ODA ; sinon la fin de l'année."
+)
+@click.option("--new-key", is_flag=True, help="La personne a déjà une clé, une nouvelle est voulue (R42).")
+@acting(as_chef=False)
+def issue_code(
+    app: App, manner: Manner, /, reference: str, extends: str | None, expires_on: date | None, new_key: bool
+) -> None:
+    from states.commands import IssueCode
+
+    said = {"reference": reference, "expires_on": expires_on, "new_key_confirmed": new_key, **manner.fields()}
+
+    def build(house: "House", actor: "Actor") -> "Command":
+        if extends:
+            return IssueCode(extends=extends, **said)
+        return IssueCode(code=_code(house, actor, reference, IssueCode.trigger), **said)
+
+    act(app, manner, build)
+
+
+@click.command(
+    "reissue-code",
+    cls=FrenchCommand,
+    help="Réémet un code, lu sur l'entrée standard ou saisi sans s'afficher ; la remise est à confirmer (R44).",
+)
+@reference_argument
+@click.option("--reason", required=True, type=LabelledChoice(ReissueReason), metavar="RAISON", help="Pourquoi.")
+@click.option(
+    "--new-key",
+    "new_key_confirmed",
+    is_flag=True,
+    help="Une autre demande se sert de la même clé, une nouvelle est voulue (R42).",
+)
+@acting(as_chef=False)
+def reissue_code(app: App, manner: Manner, /, **said: Any) -> None:
+    from states.commands import ReissueCode
+
+    common = manner.fields()
+
+    def build(house: "House", actor: "Actor") -> "Command":
+        code = _code(house, actor, said["reference"], ReissueCode.trigger)
+        return ReissueCode(code=code, **said, **common)
+
+    act(app, manner, build)
+
+
+def _code(house: "House", actor: "Actor", reference: str, trigger: Trigger) -> "Code":
+    """The code; on a terminal, the operator first reads what to set on the ODA server (R43) and whom else it is for
+    (R19). No code is typed in vain: where the action cannot be, an empty one lets the engine say why."""
+    from states.commands import Code
+
+    if sys.stdin.isatty() and not _shown_first(house, actor, reference, trigger):
+        return Code(clear="")
+    return Code(clear=read_secret(_PROMPT))
+
+
+def _shown_first(house: "House", actor: "Actor", reference: str, trigger: Trigger) -> bool:
+    from workflow.requests.detail import show_request
+
+    with house.database.read() as connection:
+        view = show_request(connection, reference, actor, house.policy, house.mailer, house.clock.now())
+    if view is None or all(action.trigger is not trigger for action in view.actions):
+        return False
+    say(_before_the_code(view))
+    return True
+
+
+def _before_the_code(view: "RequestView") -> list[str]:
+    from states import french
+
+    request, end = view.request, view.year_end
+    default = " (date par défaut)" if end.is_default else ""
+    lines = [
+        f"{request.reference} : {request.prenom} {request.nom}, {request.mail} — {view.establishment.nom}",
+        f"Date d'expiration à porter sur le serveur ODA : {french.day(end.last_day)}{default}",
+    ]
+    for other in view.others:
+        key = "a une clé" if other.has_key else "sans clé"
+        lines.append(
+            f"Autre demande de la personne : {other.reference} ({other.uai}, {other.school_year},"
+            f" {other.state.label}, {key})"
+        )
+    return lines
+
+
+# What the rectorat does with a request: check the two lists, send back, tick the expiry (R34 to R38, R43).
+
+
+def _check_options(command: Callback) -> Callback:
+    """What the two checks are told."""
+    options: tuple[Callable[[Callback], Callback], ...] = (
+        references_argument,
+        click.option(
+            "--outcome", required=True, type=LabelledChoice(CheckOutcome), metavar="RÉSULTAT", help="Trouvé ?"
+        ),
+        free_text("--source", "La liste qui a été lue, en quelques mots", required=True),
+        click.option(
+            "--checked-on", type=Day(), metavar="DATE", help="Le jour de la vérification ; sinon aujourd'hui."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(
+    "check-listing",
+    cls=FrenchCommand,
+    help="Enregistre la vérification de la liste des RUPN déclarés à la DRANE (R34).",
+)
+@_check_options
+@acting(as_chef=False)
+def check_listing(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any) -> None:
+    from states.commands import CheckListing
+
+    common = manner.fields()
+    act_on_all(app, manner, references, lambda reference: CheckListing(reference=reference, **said, **common))
+
+
+@click.command(
+    "check-delegation", cls=FrenchCommand, help="Enregistre la vérification de la délégation dans DelegCE (R34)."
+)
+@_check_options
+@acting(as_chef=False)
+def check_delegation(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any) -> None:
+    from states.commands import CheckDelegation
+
+    common = manner.fields()
+    act_on_all(app, manner, references, lambda reference: CheckDelegation(reference=reference, **said, **common))
+
+
+@click.command("send-back", cls=FrenchCommand, help="Renvoie la demande à l'établissement, qui refait une étape (R38).")
+@reference_argument
+@click.option("--step", required=True, type=LabelledChoice(Step), metavar="ÉTAPE", help="L'étape à refaire.")
+@free_text("--why", "La raison, que l'établissement lira", required=True)
+@acting(as_chef=False)
+def send_back(app: App, manner: Manner, /, **said: Any) -> None:
+    from states.commands import SendBack
+
+    command = SendBack(**said, **manner.fields())
+    act(app, manner, lambda *_: command)
+
+
+@click.command("confirm-expiry", cls=FrenchCommand, help="Coche la date d'expiration que la clé porte désormais (R43).")
+@references_argument
+@click.option(
+    "--expires-on", type=Day(), metavar="DATE", help="La date portée sur le serveur ODA ; sinon la fin de l'année."
+)
+@acting(as_chef=False)
+def confirm_expiry(app: App, manner: Manner, /, references: tuple[str, ...], expires_on: date | None) -> None:
+    from states.commands import ConfirmExpiry
+
+    common = manner.fields()
+    act_on_all(
+        app, manner, references, lambda reference: ConfirmExpiry(reference=reference, expires_on=expires_on, **common)
+    )
+
+
+# Reports of a change, the end of a request, and the removal of its rights (R32, R45, R46, R49).
+
+
+@click.command(
+    "report-change",
+    cls=FrenchCommand,
+    help="Signale ce qui change pour le RUPN ou sa clé ; le rectorat le règle (R32).",
+)
+@reference_argument
+@click.option("--change", required=True, type=LabelledChoice(Change), metavar="CHANGEMENT", help="Ce qui change.")
+@click.option(
+    "--from",
+    "effective_on",
+    required=True,
+    type=Day(),
+    metavar="DATE",
+    help="À partir de quand ; ce peut être à venir.",
+)
+@free_text("--note", "Une précision", required=False)
+@acting(as_chef=True)
+def report_change(app: App, manner: Manner, /, effective_on: date, **said: Any) -> None:
+    from states.commands import ReportChange
+
+    command = ReportChange(effective_on=effective_on, **said, **manner.fields())
+    act(app, manner, lambda *_: command)
+
+
+@click.command("settle-change", cls=FrenchCommand, help="Dit ce qui a été fait d'un signalement, et pourquoi (R46).")
+@reference_argument
+@click.option(
+    "--settlement", required=True, type=LabelledChoice(Settlement), metavar="SUITE", help="Ce qui a été fait."
+)
+@free_text("--why", "Pourquoi", required=True)
+@click.option(
+    "--report", type=click.IntRange(min=1), metavar="N", help="Lequel, quand plusieurs signalements sont ouverts."
+)
+@acting(as_chef=False)
+def settle_change(app: App, manner: Manner, /, **said: Any) -> None:
+    from states.commands import SettleChange
+
+    command = SettleChange(**said, **manner.fields())
+    act(app, manner, lambda *_: command)
+
+
+@click.command("revoke", cls=FrenchCommand, help="Révoque des demandes, à tout moment de leur vie (R45).")
+@references_argument
+@click.option("--reason", required=True, type=LabelledChoice(RevokeReason), metavar="RAISON", help="Pourquoi.")
+@free_text("--note", "Une précision, que l'établissement lira", required=False)
+@acting(as_chef=False)
+def revoke(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any) -> None:
+    from states.commands import Revoke
+
+    common = manner.fields()
+    act_on_all(app, manner, references, lambda reference: Revoke(reference=reference, **said, **common))
+
+
+@click.command(
+    "confirm-removal",
+    cls=FrenchCommand,
+    help="Confirme ce qui a été fait sur le serveur ODA ; « oda request show » dit ce qu'il y a à faire (R48, R49).",
+)
+@references_argument
+@click.option(
+    "--outcome", required=True, type=LabelledChoice(RemovalOutcome), metavar="RÉSULTAT", help="Ce qui a été fait."
+)
+@free_text("--note", "Une précision", required=False)
+@acting(as_chef=False)
+def confirm_removal(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any) -> None:
+    from states.commands import ConfirmRemoval
+
+    common = manner.fields()
+    act_on_all(app, manner, references, lambda reference: ConfirmRemoval(reference=reference, **said, **common))

@@ -1,0 +1,340 @@
+"""One request as a page of text, in sections."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portal.cli.click_french import FrenchCommand, LabelledChoice, Uai, Year
+from portal.cli.context import App, pass_app
+from portal.cli.errors import refused
+from portal.cli.output import Paper, emit, json_option, say
+from portal.cli.parameters import spelling
+from portal.cli.request import execute as told
+from portal.cli.request.execute import Reference, following, reason_row, reference_argument
+from states import french
+from states.vocabulary import CodeFate, State
+
+if TYPE_CHECKING:
+    from states.model import Report, Request
+    from workflow.app import House
+    from workflow.requests.detail import CheckView, EventView, RemovalView, RequestView
+    from workflow.requests.filters import Filters
+    from workflow.requests.lists import RequestLine
+
+
+# The history of a request as lines of text: the newest event last, as the journal keeps it (R8).
+
+
+def write_history(paper: Paper, events: "Sequence[EventView]", timezone: tzinfo) -> None:
+    """Each event: when, what, from where to where, who, through what, and what was said."""
+    paper.section("Histoire")
+    for event in events:
+        paper.line(f"{event.seq}. {french.instant(event.at, timezone)} : {event.trigger.label}{_move(event)}")
+        paper.line(_who(event), 2)
+        said = " ; ".join(f"{label} : {value}" for label, value in event.details)
+        if said:
+            paper.line(said, 2)
+        for note in event.notes:
+            paper.fact(note.label, "(texte effacé)" if note.body is None else note.body, 2)
+
+
+def _move(event: "EventView") -> str:
+    if event.source is event.target:
+        return ""
+    if event.source is None:
+        return f" → {event.target.label}"
+    return f" ({event.source.label} → {event.target.label})"
+
+
+def _who(event: "EventView") -> str:
+    """Who, in which role unless the name already tells it, and how it came in."""
+    role = "" if event.role.label in event.actor else f", {event.role.label}"
+    return f"par {event.actor}{role} — {event.channel.label}"
+
+
+def write(view: "RequestView", timezone: tzinfo) -> None:
+    """Write the whole of it; instants in the académie's ``timezone``."""
+    paper = Paper()
+    request = view.request
+    paper.title(f"{request.reference} — {request.state.label}")
+    paper.line(f"{request.prenom} {request.nom}, {request.mail}", 0)
+    paper.line(following(view.next_step, request.reference), 0)
+    _place(paper, view)
+    _steps(paper, view)
+    _checks(paper, view)
+    _key(paper, view, timezone)
+    _reports(paper, view.reports)
+    _removal(paper, view, timezone)
+    _others(paper, view)
+    _actions(paper, view)
+    write_history(paper, view.history, timezone)
+
+
+def _day(value: date | None, missing: str = "") -> str:
+    return french.day(value) if value else missing
+
+
+def _place(paper: Paper, view: "RequestView") -> None:
+    school, end = view.establishment, view.year_end
+    paper.section("Établissement et année")
+    where = f", {school.commune}" if school.commune else ""
+    departement = f" (département {school.departement})" if school.departement else ""
+    paper.line(f"{school.uai} {school.nom}{where}{departement}{'' if school.is_open else ' — fermé'}")
+    paper.fact("Boîte", school.mailbox or "aucune (R13)")
+    default = " (date par défaut)" if end.is_default else ""
+    paper.line(f"Année {end.school_year}, jusqu'au {french.day(end.last_day)}{default}")
+
+
+def _steps(paper: Paper, view: "RequestView") -> None:
+    request = view.request
+    paper.section("Côté établissement")
+    paper.fact("Chef d'établissement", request.chef_name)
+    paper.fact("Déclaré à la DRANE", _day(request.drane_declared_on, "pas encore"))
+    paper.fact("Délégation dans DelegCE", _day(request.delegated_on, "à faire"))
+    paper.fact("Raison de la délégation", request.delegation_why)
+    version = f", version {request.charter_version}" if request.charter_version else ""
+    paper.fact("Charte signée", _day(request.charter_signed_on, "à faire") + version)
+    paper.fact("Renouvelle", request.renews or "")
+
+
+def _checks(paper: Paper, view: "RequestView") -> None:
+    paper.section("Vérifications du rectorat")
+    _check(paper, "Liste des RUPN", view.listing)
+    _check(paper, "Délégation", view.delegation)
+
+
+def _check(paper: Paper, label: str, found: "CheckView") -> None:
+    check = found.check
+    if check is None:
+        paper.fact(label, "à faire")
+        return
+    paper.fact(label, f"{check.outcome.label} le {french.day(check.checked_on)}, source : {check.source}")
+    if found.problem:
+        paper.line(f"{found.problem.message} ({found.problem.rule}).", 2)
+    else:
+        paper.line("Encore valable.", 2)
+
+
+def _key(paper: Paper, view: "RequestView", timezone: tzinfo) -> None:
+    request = view.request
+    paper.section("Code et clé")
+    if request.code_issued_at is None:
+        paper.line("Aucun code émis.")
+        return
+    what = "Clé étendue le" if view.code_fate is CodeFate.EXTENDED else "Code émis le"
+    paper.line(f"{what} {french.instant(request.code_issued_at, timezone)}")
+    if view.code_fate is not CodeFate.NONE:
+        paper.fact("Sort du code", view.code_fate.label)
+    paper.fact("Clé de la demande", request.extends or "")
+    paper.fact("Remis en main propre", _day(request.handed_on))
+    paper.fact("Expiration enregistrée", _day(request.expires_on))
+    if view.expiry_differs:
+        paper.line(f"À porter sur le serveur ODA : {french.day(view.key_date)}, puis cocher (R43).", 2)
+
+
+def _reports(paper: Paper, reports: "tuple[Report, ...]") -> None:
+    if reports:
+        paper.section("Signalements")
+    for report in reports:
+        settled = report.settlement.label if report.settlement else "à régler"
+        paper.line(
+            f"n° {report.number} : {report.change.label}, à partir du {french.day(report.effective_on)} — {settled}"
+        )
+
+
+def _removal(paper: Paper, view: "RequestView", timezone: tzinfo) -> None:
+    removal = view.removal
+    if removal is None:
+        return
+    paper.section("Retrait des droits")
+    if removal.closed_at:
+        paper.line(f"{removal.done}.")
+        return
+    asked = removal.kind.label[0].upper() + removal.kind.label[1:]
+    paper.line(f"{asked} — à confirmer depuis le {french.instant(removal.opened_at, timezone)}")
+    if removal.todo:
+        paper.fact("Aujourd'hui", removal.todo.sentence)
+
+
+def _others(paper: Paper, view: "RequestView") -> None:
+    if view.others:
+        paper.section("Autres demandes en cours de la personne (R19)")
+    for other in view.others:
+        key = ", a une clé" if other.has_key else ""
+        paper.line(f"{other.reference} : {other.uai}, {other.school_year}, {other.state.label}{key}")
+
+
+def _actions(paper: Paper, view: "RequestView") -> None:
+    if view.actions:
+        paper.section("Ce que vous pouvez faire")
+    for action in view.actions:
+        behalf = ", au nom de l'établissement" if action.on_behalf else ""
+        paper.line(f"{action.label[0].upper()}{action.label[1:]}{behalf} : oda request {spelling(action.trigger)}")
+
+
+# ``oda request list``: the worklist, narrowed and paged.
+
+
+_COLUMNS = {
+    "reference": "Référence", "status": "État", "school": "Établissement", "person": "RUPN", "school_year": "Année",
+    "since": "Depuis",
+}  # fmt: skip
+
+
+_EMPTY = (
+    "Aucune demande ne correspond. Retirer un filtre, ou ajouter --all : sans lui, les demandes révoquées ne sont"
+    " montrées que si un filtre les demande."
+)
+
+
+@click.command(
+    "list",
+    cls=FrenchCommand,
+    help="Les demandes en cours, d'abord celles dont le code n'est pas arrivé ; les filtres se combinent.",
+)
+@click.option("--state", "states", multiple=True, type=LabelledChoice(State), metavar="ÉTAT", help="Dans cet état.")
+@click.option("--all", "everything", is_flag=True, help="Les révoquées aussi.")
+@click.option("--year", "school_year", type=Year(), metavar="ANNÉE", help="D'une année scolaire : 2026-2027.")
+@click.option("--uai", type=Uai(), default="", metavar="UAI", help="D'un établissement.")
+@click.option("--departement", default="", metavar="CODE", help="D'un département : 31, 2A, 974.")
+@click.option("--name", default="", metavar="NOM", help="D'une personne : un bout de nom ou de prénom suffit.")
+@click.option("--mail", default="", metavar="ADRESSE", help="D'une personne, par son adresse entière.")
+@click.option("--late", is_flag=True, help="Au rectorat depuis plus longtemps que le délai annoncé.")
+@click.option("--expiry-differs", is_flag=True, help="Dont la clé ne porte pas la date de fin d'année (R43).")
+@click.option("--removal-open", is_flag=True, help="Dont le retrait des droits reste à confirmer (R49).")
+@click.option("--report-open", is_flag=True, help="Dont un signalement reste à régler (R46).")
+@click.option("--undeliverable", is_flag=True, help="Dont le code n'est pas arrivé (R58).")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
+@click.option("--after", type=Reference(), metavar="RÉFÉRENCE", help="La page suivante : ce qui suit cette demande.")
+@json_option
+@pass_app
+def list_(app: App, /, limit: int, after: str | None, as_json: bool, **wanted: Any) -> None:
+    from portal.cli.context import opened
+    from workflow.requests.lists import list_requests
+
+    with opened(app) as (house, actor), house.database.read() as connection:
+        filters = _filters(house, **wanted)
+        page = list_requests(connection, filters, actor, house.policy.calendar, after=after, limit=limit)
+    emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, house.settings.zoneinfo)
+    if page.after:
+        say([f"La suite : ajouter --after {page.after}"])
+
+
+def _filters(house: "House", *, late: bool, everything: bool, **wanted: Any) -> "Filters":
+    """Only live requests, unless asked otherwise by a filter that revoked ones can meet."""
+    from workflow.requests.filters import Filters
+
+    live = not (everything or wanted["states"] or wanted["removal_open"] or wanted["report_open"])
+    delay = timedelta(days=house.settings.handling.expected_days)
+    return Filters(live=live, submitted_before=house.clock.now() - delay if late else None, **wanted)
+
+
+def _row(line: "RequestLine") -> dict[str, object]:
+    """Every field for a program, and the columns of the table."""
+    return {name: getattr(line, name) for name in line.__dataclass_fields__} | {
+        "status": _status(line),
+        "school": f"{line.uai} {line.establishment}",
+        "person": f"{line.nom} {line.prenom}",
+    }
+
+
+def _status(line: "RequestLine") -> str:
+    """The state, and what calls for somebody."""
+    remarks = [line.state.label]
+    if line.code_fate is CodeFate.UNDELIVERABLE:
+        remarks.append(line.code_fate.label)
+    if line.report_open:
+        remarks.append("signalement")
+    if line.removal_open:
+        remarks.append("à retirer")
+    return ", ".join(remarks)
+
+
+# One request as plain values for a program: English keys, stored values, dates in ISO 8601.
+
+
+_STEPS = (
+    "reference", "state", "version", "school_year", "nom", "prenom", "mail", "chef_name", "drane_declared_on",
+    "delegation_why", "delegated_on", "charter_signed_on", "charter_version", "code_issued_at", "extends",
+    "expires_on", "handed_on", "renews",
+)  # fmt: skip
+
+
+def shape(view: "RequestView") -> dict[str, Any]:
+    """All that ``oda request show`` tells; the code is nowhere (R60)."""
+    request, end = view.request, view.year_end
+    return {name: getattr(request, name) for name in _STEPS} | {
+        "establishment": asdict(view.establishment),
+        "created_at": view.created_at,
+        "changed_at": view.changed_at,
+        "year_ends_on": end.last_day,
+        "year_end_is_default": end.is_default,
+        "expiry_differs": view.expiry_differs,
+        "code_fate": view.code_fate,
+        "checks": {"listing": _check_shape(view.listing), "delegation": _check_shape(view.delegation)},
+        "reports": [asdict(report) for report in view.reports],
+        "removal": _removal_shape(view.removal),
+        "others": [_other(other) for other in view.others],
+        "next": asdict(view.next_step) if view.next_step else None,
+        "actions": [
+            {"trigger": action.trigger, "label": action.label, "on_behalf": action.on_behalf}
+            for action in view.actions
+        ],
+        "history": [_event(event) for event in view.history],
+    }  # fmt: skip
+
+
+def _check_shape(found: "CheckView") -> dict[str, Any] | None:
+    if found.check is None:
+        return None
+    told = {name: getattr(found.check, name) for name in ("outcome", "source", "checked_on")}
+    problem = reason_row(found.problem) if found.problem else None
+    return {**told, "is_valid": found.is_valid, "problem": problem}
+
+
+def _removal_shape(removal: "RemovalView | None") -> dict[str, Any] | None:
+    if removal is None:
+        return None
+    todo = asdict(removal.todo) | {"sentence": removal.todo.sentence} if removal.todo else None
+    return {
+        "kind": removal.kind, "outcome": removal.outcome, "opened_at": removal.opened_at,
+        "closed_at": removal.closed_at, "todo": todo, "done": removal.done,
+    }  # fmt: skip
+
+
+def _other(other: "Request") -> dict[str, Any]:
+    names = ("reference", "uai", "school_year", "state", "nom", "prenom", "mail", "has_key", "expires_on")
+    return {name: getattr(other, name) for name in names}
+
+
+def _event(event: "EventView") -> dict[str, Any]:
+    names = ("seq", "trigger", "source", "target", "actor", "role", "channel", "at")
+    return {name: getattr(event, name) for name in names} | {
+        "data": dict(event.data),
+        "notes": {note.field: note.body for note in event.notes},
+    }
+
+
+# ``oda request show``: one request whole.
+
+
+@click.command("show", cls=FrenchCommand, help="Une demande : où elle en est, son histoire, ce qu'on peut en faire.")
+@reference_argument
+@click.option("--json", "as_json", is_flag=True, help="Écrit la demande entière en JSON.")
+@pass_app
+def show(app: App, reference: str, as_json: bool) -> None:
+    from portal.cli.context import opened
+    from workflow.requests.detail import show_request
+    from workflow.requests.filters import nothing_to_see
+
+    with opened(app) as (house, actor), house.database.read() as connection:
+        view = show_request(connection, reference, actor, house.policy, house.mailer, house.clock.now())
+    if view is None:
+        raise refused([nothing_to_see(actor, reference)], "Rien à montrer.")
+    if as_json:
+        told.echo_object(shape(view))
+    else:
+        write(view, house.settings.zoneinfo)

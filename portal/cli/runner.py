@@ -1,0 +1,75 @@
+"""How ``oda`` ends: its exit codes, the failures that commands raise, and the words written for each."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+import click
+
+from portal.cli import click_french as wording
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.failures import _TRANSLATIONS
+from portal.cli.output import mute, reader_is_gone, say
+
+
+def as_failure(error: Exception) -> CliFailure | None:
+    """The failure that ``error`` means; None when nobody foresaw it."""
+    if isinstance(error, CliFailure):
+        return error
+    import_module("portal.cli.failures")
+    paths = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)
+    translate = next((_TRANSLATIONS[path] for path in paths if path in _TRANSLATIONS), None)
+    return translate(error) if translate else None
+
+
+def report(error: Exception) -> ExitCode:
+    """Write what an exception means for the person at the keyboard; returns the exit code."""
+    if isinstance(error, click.ClickException):
+        say(wording.lines(error))
+        return ExitCode.USAGE
+    failure = as_failure(error)
+    if failure is None:
+        from portal.incidents import record
+
+        say(record(error))
+        return ExitCode.INTERNAL
+    say([failure.message, *(f"  — {detail}" for detail in failure.details)])
+    return failure.exit_code
+
+
+def _outcome(run: Callable[[], object]) -> int:
+    try:
+        run()
+        sys.stdout.flush()
+    except click.exceptions.Exit as asked:
+        return asked.exit_code
+    except (KeyboardInterrupt, click.Abort, EOFError):
+        say(["", "Interrompu."])
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError as error:
+        return ExitCode.READER_GONE if reader_is_gone() else report(error)
+    except Exception as error:  # the only place that may: nothing else would tell the person
+        return report(error)
+    return ExitCode.DONE
+
+
+def guarded(run: Callable[[], object]) -> int:
+    """Run a command to its end and return its exit code, having written what went wrong.
+
+    Two outputs may close under it: ``oda … | head`` ends in silence with READER_GONE.
+    """
+    try:
+        return _outcome(run)
+    except BrokenPipeError:
+        reader_is_gone()
+        return ExitCode.READER_GONE
+    finally:
+        _give_up_output()
+
+
+def _give_up_output() -> None:
+    """What could not be written is not tried again: Python would at its end, and change the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        mute(sys.stdout)

@@ -1,0 +1,48 @@
+"""The papers of one request, for a page and for a terminal: what fills them, and why there may be none."""
+
+from sqlalchemy import Connection
+
+from notifications.messages import planning as facts_of
+from notifications.messages.facts import OnRequest
+from notifications.rendering import pdf as papers
+from notifications.rendering.papers import Paper
+from states.vocabulary import Trigger
+from workflow.app import House
+from workflow.requests import detail as showing
+from workflow.requests.detail import RequestView
+
+
+class NoSlip(Exception):
+    """There is nothing to sign: ``why`` is a French clause, ``remedy`` an infinitive."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(why)
+        self.why, self.remedy = why, remedy
+
+
+def charter(house: House, view: RequestView) -> Paper:
+    """The charter of a request, ready to sign (R27). Raises PaperUnmakeable."""
+    return papers.charter(_facts(view), house.mailer.surroundings, house.mailer.wordings)
+
+
+def slip(house: House, connection: Connection, view: RequestView) -> Paper:
+    """What the RUPN signs when the code is handed over (R31). Raises NoSlip, PaperUnmakeable."""
+    known = showing.facts_of(connection, view.request.reference, house.mailer).request
+    issued_at = view.request.code_issued_at
+    if issued_at is None or known is None:
+        raise NoSlip("aucun code n'a été émis pour cette demande", "attendre que le rectorat émette le code")
+    if known.extends:
+        raise NoSlip("sa clé existante a été étendue, sans code à remettre (R40)", "il n'y a rien à faire signer")
+    here = house.mailer.surroundings
+    return papers.handover_slip(
+        _facts(view), here, house.mailer.wordings, issued_on=here.day_of(issued_at),
+        expires_on=view.request.expires_on or view.year_end.last_day,
+        is_new_code=any(event.trigger is Trigger.REISSUE_CODE for event in view.history),
+    )  # fmt: skip
+
+
+def _facts(view: RequestView) -> OnRequest:
+    return OnRequest(
+        reference=view.request.reference, establishment=facts_of.place(view.establishment),
+        rupn=facts_of.person(view.request), year=facts_of.year(view.year_end),
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""The portal on a port, until it is told to stop: what ``oda serve`` and the demonstration share."""
+
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Final
+
+import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LONGEST_ANSWER_S: Final = 30
+"""How long a request in hand may take once we are told to stop."""
+
+
+WAITING: Final = 2048
+
+
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+_log = logging.getLogger("oda")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that already listens, so that whoever wants the same port is refused now. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(WAITING)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Server(uvicorn.Server):
+    """Answers on ``listening`` until SIGINT, SIGTERM or SIGHUP; no request is logged, for addresses hold secrets.
+
+    ``proxies``: whose X-Forwarded headers are believed. Anybody else's are ignored.
+    """
+
+    def __init__(self, app: ASGIApp, listening: socket.socket, proxies: Iterable[str]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                Contained(app), log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
+                proxy_headers=True, forwarded_allow_ips=list(proxies), timeout_graceful_shutdown=LONGEST_ANSWER_S,
+            )
+        )  # fmt: skip
+        self._listening = listening
+
+    def work(self) -> None:
+        """Answer until told to stop; the requests in hand are finished."""
+        with self._hearing():
+            self.run(sockets=[self._listening])
+
+    def stop(self) -> None:
+        """Tell it to stop, from any thread."""
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing is left to uvicorn, which listens too late and then lets the signal kill us before we tidy up."""
+        yield
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():  # whoever has the main one listens
+            yield
+            return
+        heard = [number for number in _ENDINGS if signal.getsignal(number) is not signal.SIG_IGN]  # not under nohup
+        before = {number: signal.signal(number, self.handle_exit) for number in heard}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Contained:
+    """The last net: what nobody caught is logged by its class alone, for an exception's text may hold a code (R60)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if begun:  # the page of the error has left, and was logged
+                return
+            _log.error("page failed: %s", type(error).__name__)
+            await PlainTextResponse("Une erreur nous empêche de répondre.", 500)(scope, receive, send)

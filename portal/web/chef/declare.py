@@ -1,0 +1,271 @@
+"""Declaring a RUPN: the first step alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+
+from portal.web.actions import chef as fields
+from portal.web.actions.base import Asked, is_open, seen
+from portal.web.actions.chef import SLUGS, charter_fields, delegation_fields
+from portal.web.chef.home import may_act
+from portal.web.context import Installed
+from portal.web.dependencies import Chef, Here, Posted
+from portal.web.forms import Field, Form, blank, filled
+from portal.web.security import Visitor
+from states import commands as c
+from states.decision import Refused
+from states.model import Establishment
+from states.school_calendar import SchoolYear
+from states.vocabulary import State, Trigger
+from workflow.engine.engine import Done
+from workflow.engine.sequence import Step, sit
+from workflow.requests.lists import establishment_of
+
+# The steps that lead to « demande envoyée », done in one sitting: their fields, their commands (R25 to R28).
+
+
+REMAINING: Final[Mapping[State, tuple[Trigger, ...]]] = {
+    State.DECLARED: (Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT),
+    State.DELEGATED: (Trigger.SIGN_CHARTER, Trigger.SUBMIT),
+    State.CHARTER_SIGNED: (Trigger.SUBMIT,),
+}
+"""What is left to do before the rectorat has the request, by where it stands."""
+
+
+Identity = tuple[str, str, str]
+"""Nom, prénom, mail: as the page showed them, or as they were just typed (R28)."""
+
+
+def steps_of(
+    here: Installed, triggers: Sequence[Trigger], values: Mapping[str, Any], identity: Identity, why: str = "",
+    version: int | None = None,
+) -> list[Step]:  # fmt: skip
+    """The steps in their order; ``version`` is the request's as the page showed it, judged by the first one (R9)."""
+    nom, prenom, mail = identity
+    charter = here.house.settings.charter.version
+
+    def step(trigger: Trigger, expected: int | None) -> Step:
+        match trigger:
+            case Trigger.DELEGATE:
+                reason = values.get("why") or why
+                return lambda reference: c.Delegate(
+                    reference=reference, why=reason, made_on=values["made_on"], expected_version=expected
+                )
+            case Trigger.SIGN_CHARTER:
+                return lambda reference: c.SignCharter(
+                    reference=reference, signed_on=values["signed_on"], version=charter, copy_kept=True,
+                    expected_version=expected,
+                )  # fmt: skip
+            case _:
+                return lambda reference: c.Submit(
+                    reference=reference, nom=nom, prenom=prenom, mail=mail, expected_version=expected
+                )
+
+    return [step(trigger, None if number else version) for number, trigger in enumerate(triggers)]
+
+
+def sat(here: Installed, visitor: Visitor, steps: Sequence[Step], form: Form, reference: str = "") -> Done | Refused:
+    """Do them, all or none; a form sent twice is done once (R7, R10)."""
+    return sit(here.house.engine, steps, visitor.actor, reference=reference, key=f"web:{form.key}")
+
+
+def arrived(request: Request, here: Installed, visitor: Visitor, result: Done) -> Response:
+    """Where one goes from there: what must be known first (R19, R21), then the request."""
+    place = f"{visitor.home}/demandes/{result.reference}"
+    if result.warnings:
+        return here.pages.page(
+            request, "actions/done.html", visitor, result=result, place=place, warnings=result.warnings
+        )
+    return RedirectResponse(f"{place}?fait={result.trigger.value}", status_code=303)
+
+
+def version_of(data: Mapping[str, Any]) -> int | None:
+    """The request's version as the page showed it."""
+    text = str(data.get("version") or "")
+    return int(text) if text.isdecimal() and text.isascii() else None
+
+
+router = APIRouter()
+
+
+@router.get("/declarer")
+def declare_page(request: Request, here: Here, visitor: Chef) -> Response:
+    """Who the RUPN is; nothing that is known is asked."""
+    if not may_act(here, visitor):
+        return RedirectResponse("/etablissement", status_code=303)
+    return _shown(request, here, visitor, visitor.uai, blank(declaration_fields(here)))
+
+
+@router.post("/declarer")
+def declare(request: Request, here: Here, visitor: Chef, data: Posted) -> Response:
+    """Declare, then lead to the request that is born."""
+    uai = uai_of(visitor, data)
+    form = filled(with_homonym(declaration_fields(here), data), data)
+    if not form.is_right:
+        return _shown(request, here, visitor, uai, form, status=422)
+    command = declaration(uai, form.values)
+    result = sat(here, visitor, [lambda _: command], form)
+    if isinstance(result, Refused):
+        form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
+        return _shown(request, here, visitor, uai, form, status=422)
+    return arrived(request, here, visitor, result)
+
+
+def declaration_fields(here: Installed) -> list[Field]:
+    """The fields of a declaration (R25)."""
+    return [*fields.identity(), *fields.school_year(here), *fields.drane(here, here.pages.today())]
+
+
+def with_homonym(asked: list[Field], data: FormData) -> list[Field]:
+    """The fields, with the confirmation of a homonym when somebody gave it (R17)."""
+    return [*asked, fields.HOMONYM] if fields.HOMONYM.name in data else asked
+
+
+def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
+    """The command of a declaration (R25)."""
+    year = values.get("school_year")
+    return c.Declare(
+        uai=uai, nom=values["nom"], prenom=values["prenom"], mail=values["mail"],
+        school_year=SchoolYear.parse(year) if year else None, drane_declared_on=values.get("drane_declared_on"),
+        homonym_confirmed=bool(values.get(fields.HOMONYM.name)),
+    )  # fmt: skip
+
+
+def uai_of(visitor: Visitor, data: FormData) -> str:
+    """The establishment that the page was about, whichever is in view since. Raises 404 for one of somebody else."""
+    uai = str(data.get("uai") or "")
+    if uai not in visitor.entrant.uais:
+        raise HTTPException(404)
+    return uai
+
+
+def school_of(here: Installed, uai: str) -> Establishment:
+    """The establishment that is declared for."""
+    with here.house.database.read() as connection:
+        found = establishment_of(connection, uai)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def ending_soon(here: Installed) -> SchoolYear | None:
+    """The only year that is open, when it ends in less than 30 days (R21)."""
+    house = here.house
+    years = house.policy.calendar.open_years(house.clock.now())
+    return years[0] if len(years) == 1 and fields.ends_soon(here, years[0]) else None
+
+
+def _shown(request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, status: int = 200) -> Response:
+    house = here.house
+    return here.pages.page(
+        request, "chef/declare.html", visitor, status=status, form=form, school=school_of(here, uai),
+        years=house.policy.calendar.open_years(house.clock.now()), ends_soon=ending_soon(here),
+    )  # fmt: skip
+
+
+# A whole request in one sitting: from the declaration to « demande envoyée », on one page, in one transaction.
+
+
+router_whole = APIRouter()
+
+
+@router_whole.get("/demande-complete")
+def whole_page(request: Request, here: Here, visitor: Chef) -> Response:
+    """Everything that a new request needs, each datum once."""
+    if not may_act(here, visitor):
+        return RedirectResponse("/etablissement", status_code=303)
+    return _shown_whole(request, here, visitor, visitor.uai, blank(_fields(here)))
+
+
+@router_whole.post("/demande-complete")
+def whole(request: Request, here: Here, visitor: Chef, data: Posted) -> Response:
+    """Do every step, or none of them (R7)."""
+    uai = uai_of(visitor, data)
+    form = filled(with_homonym(_fields(here), data), data)
+    if not form.is_right:
+        return _shown_whole(request, here, visitor, uai, form, status=422)
+    command = declaration(uai, form.values)
+    identity = (command.nom, command.prenom, command.mail)
+    steps = steps_of(here, REMAINING[State.DECLARED], form.values, identity)
+    result = sat(here, visitor, [lambda _: command, *steps], form)
+    if isinstance(result, Refused):
+        form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
+        return _shown_whole(request, here, visitor, uai, form, status=422)
+    return arrived(request, here, visitor, result)
+
+
+def _fields(here: Installed) -> list[Field]:
+    today = here.pages.today()
+    calendar, now = here.house.policy.calendar, here.house.clock.now()
+    first = min(calendar.accepts_from(year) for year in calendar.open_years(now))
+    return [*declaration_fields(here), fields.made_on(today), fields.why(), fields.signed_on(today, first)]
+
+
+def _shown_whole(
+    request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, status: int = 200
+) -> Response:
+    house = here.house
+    return here.pages.page(
+        request, "chef/whole.html", visitor, status=status, form=form, school=school_of(here, uai),
+        years=house.policy.calendar.open_years(house.clock.now()), ends_soon=ending_soon(here),
+    )  # fmt: skip
+
+
+# What is left of a request that was begun, in one sitting.
+
+
+router_finishing = APIRouter(prefix="/demandes/{reference}")
+
+
+@router_finishing.get("/terminer")
+def finish_page(request: Request, here: Here, visitor: Chef, reference: str) -> Response:
+    """The steps that are left, together; one alone has its own page."""
+    asked, left = _asked(here, visitor, reference)
+    if len(left) < 2:
+        place = f"{asked.place}/{SLUGS[left[0]]}" if left else asked.place
+        return RedirectResponse(place, status_code=303)
+    return _shown_finishing(request, asked, left, blank(_fields_finishing(asked, left)))
+
+
+@router_finishing.post("/terminer")
+def finish(request: Request, here: Here, visitor: Chef, reference: str, data: Posted) -> Response:
+    """Do what is left, or none of it (R7)."""
+    asked, left = _asked(here, visitor, reference)
+    if not left:  # somebody did it, or this form was sent twice
+        return RedirectResponse(asked.place, status_code=303)
+    form = filled(_fields_finishing(asked, left), data)
+    if not form.is_right:
+        return _shown_finishing(request, asked, left, form, status=422)
+    known = asked.view.request
+    identity = (known.nom, known.prenom, known.mail)
+    steps = steps_of(here, left, form.values, identity, version=version_of(data))
+    result = sat(here, visitor, steps, form, reference)
+    if isinstance(result, Refused):
+        return _shown_finishing(request, asked, left, form.refused(result.reasons), status=422)
+    return arrived(request, here, visitor, result)
+
+
+def _asked(here: Installed, visitor: Visitor, reference: str) -> tuple[Asked, tuple[Trigger, ...]]:
+    """The request, and the steps that are left to who asks; none when the first one is not open."""
+    view = seen(here, visitor, reference)
+    left = REMAINING.get(view.request.state, ())
+    asked = Asked(here=here, visitor=visitor, view=view, today=here.pages.today())
+    return asked, left if left and is_open(view, left[0]) else ()
+
+
+def _fields_finishing(asked: Asked, left: Sequence[Trigger]) -> list[Field]:
+    delegation = delegation_fields(asked) if Trigger.DELEGATE in left else ()
+    charter = charter_fields(asked) if Trigger.SIGN_CHARTER in left else ()
+    return [*delegation, *charter]
+
+
+def _shown_finishing(
+    request: Request, asked: Asked, left: Sequence[Trigger], form: Form, status: int = 200
+) -> Response:
+    return asked.here.pages.page(
+        request, "chef/finish.html", asked.visitor, status=status, form=form, view=asked.view, asked=asked, left=left
+    )

@@ -1,0 +1,168 @@
+"""Renewing last year's request in one sitting: the two dates, and nothing else (R33)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
+
+from portal.web.actions import chef as fields
+from portal.web.actions.base import Asked, is_open, seen
+from portal.web.actions.chef import HOMONYM, renewal, renewal_fields, years_of
+from portal.web.chef.declare import REMAINING, arrived, sat, school_of, steps_of, uai_of, version_of, with_homonym
+from portal.web.chef.home import may_act
+from portal.web.context import Installed
+from portal.web.dependencies import Chef, Here, Posted
+from portal.web.forms import Field, Form, blank, filled
+from portal.web.security import Visitor
+from states import commands as c
+from states.decision import Refused
+from states.refusals import Reason
+from states.vocabulary import State, Trigger
+from workflow.engine.engine import Result
+from workflow.requests.lists import Item
+from workflow.year_end.renewals import MOST, names_of, open_year, to_take_over
+
+router = APIRouter(prefix="/demandes/{reference}")
+
+
+@router.get("/renouveler")
+def renewal_page(request: Request, here: Here, visitor: Chef, reference: str) -> Response:
+    """What is known, and the two dates that are to be given."""
+    asked = _asked(here, visitor, reference)
+    if not is_open(asked.view, Trigger.RENEW):
+        return RedirectResponse(asked.place, status_code=303)
+    return _shown(request, asked, blank(_fields(asked)))
+
+
+@router.post("/renouveler")
+def renew(request: Request, here: Here, visitor: Chef, reference: str, data: Posted) -> Response:
+    """Renew, attest and submit, or none of it (R7)."""
+    asked = _asked(here, visitor, reference)
+    if not is_open(asked.view, Trigger.RENEW):
+        return RedirectResponse(asked.place, status_code=303)
+    form = filled(with_homonym(_fields(asked), data), data)
+    if not form.is_right:
+        return _shown(request, asked, form, status=422)
+    old = asked.view.request
+    common = {"reference": reference, "expected_version": version_of(data), "on_behalf": None}
+    command = renewal(asked, form.values, common)
+    identity = (old.nom, old.prenom, old.mail)
+    steps = steps_of(here, REMAINING[State.DECLARED], form.values, identity, why=_why(asked))
+    result = sat(here, visitor, [lambda _: command, *steps], form, reference)
+    if isinstance(result, Refused):
+        form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
+        return _shown(request, asked, form, status=422)
+    return arrived(request, here, visitor, result)
+
+
+def _asked(here: Installed, visitor: Visitor, reference: str) -> Asked:
+    view = seen(here, visitor, reference)
+    return Asked(here=here, visitor=visitor, view=view, today=here.pages.today())
+
+
+def _why(asked: Asked) -> str:
+    """The reason of last year, shown on the page."""
+    return asked.view.request.delegation_why or fields.WHY
+
+
+def _fields(asked: Asked) -> list[Field]:
+    calendar = asked.here.house.policy.calendar
+    first = min((calendar.accepts_from(year) for year in years_of(asked)), default=None)
+    days = [fields.made_on(asked.today, first), fields.signed_on(asked.today, first)]
+    return [*renewal_fields(asked), *days]
+
+
+def _shown(request: Request, asked: Asked, form: Form, status: int = 200) -> Response:
+    return asked.here.pages.page(
+        request, "chef/renew.html", asked.visitor, status=status, form=form, view=asked.view, asked=asked,
+        why=_why(asked), years=years_of(asked),
+    )  # fmt: skip
+
+
+# One button that takes last year's RUPN over for the year that is open: nothing is typed (R33, R81).
+
+
+router_taking_over = APIRouter()
+
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What came of one: ``reference`` is the new request's when it is done, the old one's when it is refused."""
+
+    who: str
+    reference: str
+    is_done: bool
+    reasons: tuple[Reason, ...]
+    is_theirs: bool
+
+    @property
+    def may_be_confirmed(self) -> bool:
+        """Whether it is a homonym that a word of the chef's clears up, on a page of its own (R17)."""
+        return not self.is_done and all(reason.field == HOMONYM.name for reason in self.reasons)
+
+
+@router_taking_over.get("/reprendre")
+def prepare(request: Request, here: Here, visitor: Chef) -> Response:
+    """Their names, all ticked."""
+    if not may_act(here, visitor):
+        return RedirectResponse("/etablissement", status_code=303)
+    return _page(request, here, visitor, visitor.uai, blank(()))
+
+
+@router_taking_over.post("/reprendre")
+def take_over(request: Request, here: Here, visitor: Chef, data: Posted) -> Response:
+    """Renew each of those that are ticked; one refused stops no other, and is told why."""
+    uai, form, chosen = uai_of(visitor, data), filled((), data), _chosen(data)
+    if not chosen:
+        return _page(request, here, visitor, uai, form, status=422, nobody=True)
+    house = here.house
+    with house.database.read() as connection:
+        names = names_of(connection, chosen, visitor.actor)
+    year = open_year(house.policy, house.clock.now())
+    commands = [c.Renew(reference=one, school_year=year) for one in chosen]
+    results = house.engine.execute(commands, visitor.actor, key=f"web:{form.key}")
+    taken = [_taken(one, result, names) for one, result in zip(chosen, results, strict=True)]
+    if all(one.is_done and not one.reasons for one in taken):
+        return RedirectResponse(f"/etablissement?repris={len(taken)}", status_code=303)
+    return here.pages.page(
+        request, "chef/taken_over.html", visitor, status=200 if any(one.is_done for one in taken) else 422,
+        school=school_of(here, uai), year=year, done_ones=[one for one in taken if one.is_done],
+        refused=[one for one in taken if not one.is_done],
+    )  # fmt: skip
+
+
+def _chosen(data: FormData) -> list[str]:
+    """The ticked references, each once, in an order of their own: the same form is the same action (R10)."""
+    given = {str(one) for one in data.getlist("choix")}
+    return sorted(one for one in given if _REFERENCE.fullmatch(one))[:MOST]
+
+
+def _taken(reference: str, result: Result, names: Mapping[str, str]) -> Taken:
+    who, theirs = names.get(reference, f"demande {reference}"), reference in names
+    if isinstance(result, Refused):
+        return Taken(who=who, reference=reference, is_done=False, reasons=result.reasons, is_theirs=theirs)
+    return Taken(who=who, reference=result.reference, is_done=True, reasons=result.warnings, is_theirs=theirs)
+
+
+def _offered(here: Installed, visitor: Visitor, uai: str) -> Sequence[Item]:
+    house = here.house
+    with house.database.read() as connection:
+        return to_take_over(connection, uai, visitor.actor, house.policy, house.mailer, house.clock.now())
+
+
+def _page(
+    request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, status: int = 200, *,
+    nobody: bool = False,
+) -> Response:  # fmt: skip
+    house = here.house
+    return here.pages.page(
+        request, "chef/take_over.html", visitor, status=status, form=form, school=school_of(here, uai),
+        items=_offered(here, visitor, uai), year=open_year(house.policy, house.clock.now()), nobody=nobody,
+    )  # fmt: skip

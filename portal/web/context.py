@@ -1,0 +1,65 @@
+"""The assembled software as the pages need it."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol, Self
+from urllib.parse import urlsplit
+
+from jinja2 import BaseLoader
+
+from portal.web.rendering import Pages
+from workflow.app import House
+from workflow.auth.sessions import Entrance, Sessions
+from workflow.auth.sign_in_links import Links
+from workflow.settings.infrastructure import PortalSettings
+
+
+class Demo(Protocol):
+    """What a demonstration adds to the pages: its own templates, and what they show."""
+
+    @property
+    def loader(self) -> BaseLoader: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """``demo`` is what a demonstration adds; None in a real installation, where nothing of it can be reached."""
+
+    house: House
+    sessions: Sessions
+    links: Links
+    entrance: Entrance
+    pages: Pages
+    demo: Demo | None = field(default=None)
+
+    @classmethod
+    def of(cls, house: House, demo: Demo | None = None) -> Self:
+        portal = house.settings.portal
+        sessions = Sessions(
+            house.database, house.people,
+            idle=timedelta(minutes=portal.session_idle_minutes), longest=timedelta(hours=portal.session_hours),
+        )  # fmt: skip
+        links = Links(house)
+        return cls(
+            house=house, sessions=sessions, links=links, entrance=Entrance(house, sessions, links),
+            pages=Pages(house, *([demo.loader] if demo else [])), demo=demo,
+        )  # fmt: skip
+
+    @property
+    def settings(self) -> PortalSettings:
+        return self.house.settings.portal
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach us by HTTPS: then the cookies never travel otherwise."""
+        return urlsplit(self.settings.address).scheme == "https"
+
+    @property
+    def cookie(self) -> str:
+        """The session's cookie; its prefix makes the browser refuse it from any other host or path."""
+        return "__Host-oda" if self.is_https else "oda"
+
+    @property
+    def uai_cookie(self) -> str:
+        """Which of its establishments a mailbox has in view: a choice, no right."""
+        return "__Host-oda-uai" if self.is_https else "oda-uai"

@@ -1,0 +1,209 @@
+"""The texts of the public pages: ours, each replaceable by a file of the académie's, checked before it serves (R68)."""
+
+import re
+import sys
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Final, Self
+
+from jinja2 import Environment, TemplateError, TemplateSyntaxError, nodes
+
+from notifications.rendering.environment import PAGES, Contents, TemplateProblem, read_folder
+from states import french
+from states.school_calendar import SchoolYear
+from workflow.settings.infrastructure import AccessibilitySettings
+from workflow.settings.model import Settings
+
+# What the public pages may say of this installation: taken from its settings, never from a request.
+
+
+def academy(nom: str) -> str:
+    """``académie de Toulouse``, from ``Toulouse`` or from the whole."""
+    return f"académie{nom[8:]}" if nom.lower().startswith("académie ") else f"académie {french.de(nom)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """``here`` of every public page. Durations are in the unit of their name; WORDS tells each in French."""
+
+    academie: str
+    service: str
+    contact: str
+    site: str
+    publisher: str
+    hosting: str | None
+    data_protection: str | None
+    accessibility: AccessibilitySettings
+    expected_days: int
+    link_minutes: int
+    session_hours: int
+    code_keep_days: int
+    check_days: int
+    delegce_module: str
+    drane_address: str | None
+    drane_sent_by_us: bool
+    deputy_may_act: bool
+    one_key_a_person: bool
+    year: str
+    year_end: date
+    year_end_is_default: bool
+    campaign_opens: date
+
+    @classmethod
+    def of(cls, settings: Settings, today: date) -> Self:
+        """The facts on this day of the académie."""
+        calendar = settings.calendar()
+        year = next(
+            one
+            for one in (SchoolYear(today.year - 1), SchoolYear(today.year))
+            if today <= calendar.end_of(one).last_day
+        )
+        end = calendar.end_of(year)
+        name = academy(settings.academie.nom)
+        return cls(
+            academie=name, service=settings.mail.signature, contact=settings.mail.contact,
+            site=settings.portal.address, publisher=settings.portal.publisher or f"L'{name}",
+            hosting=settings.portal.hosting, data_protection=settings.portal.data_protection,
+            accessibility=settings.portal.accessibility, expected_days=settings.handling.expected_days,
+            link_minutes=settings.portal.link_minutes, session_hours=settings.portal.session_hours,
+            code_keep_days=settings.code.keep_days, check_days=settings.checks.max_age_days,
+            delegce_module=settings.delegce.module, drane_address=settings.drane.address,
+            drane_sent_by_us=settings.drane.declaration == "sent_by_us",
+            deputy_may_act=settings.people.deputy_may_act, one_key_a_person=settings.key.scope == "person",
+            year=str(year), year_end=end.last_day, year_end_is_default=end.is_default,
+            campaign_opens=calendar.opening_day(year.next),
+        )  # fmt: skip
+
+
+def french_capital(text: str) -> str:
+    """The first letter as a capital, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+WORDS: Final = {
+    "academie": "l'académie, ainsi : académie de Toulouse",
+    "service": "le nom du service, celui de la fin des courriels (`mail.signature`)",
+    "contact": "à qui s'adresser (`mail.contact`)",
+    "site": "l'adresse du portail (`portal.address`)",
+    "publisher": "qui le publie (`portal.publisher`) ; à défaut l'académie",
+    "hosting": "qui l'héberge (`portal.hosting`), ou rien",
+    "data_protection": "comment écrire au délégué à la protection des données (`portal.data_protection`), ou rien",
+    "accessibility": "la déclaration d'accessibilité : `status`, `audited_on` et `percentage`, comme dans les réglages",
+    "expected_days": "le délai de traitement annoncé, en jours (`handling.expected_days`)",
+    "link_minutes": "la durée d'un lien de connexion, en minutes (`portal.link_minutes`)",
+    "session_hours": "la durée d'une connexion, en heures (`portal.session_hours`)",
+    "code_keep_days": "le nombre de jours après lesquels un code non remis est effacé (`code.keep_days`)",
+    "check_days": "le nombre de jours pendant lesquels une vérification vaut (`checks.max_age_days`)",
+    "delegce_module": "le nom du module délégué dans DelegCE (`delegce.module`)",
+    "drane_address": "l'adresse de l'application de la DRANE (`drane.address`), ou rien",
+    "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
+    "deputy_may_act": "un adjoint agit-il comme le chef ?",
+    "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
+    "year": "l'année scolaire en cours, ainsi : 2026-2027",
+    "year_end": "son dernier jour, une date",
+    "year_end_is_default": "ce jour est-il retenu faute de connaître la rentrée suivante ?",
+    "campaign_opens": "le jour où s'ouvrent les déclarations de l'année suivante, une date",
+}
+"""Each fact, for who writes a page; a test holds the two together, and docs/pages.md with them."""
+
+
+PIECES: Final = {
+    "accueil.html": "l'accueil : la phrase sous le titre",
+    "avant-de-commencer.html": "l'accueil : ce qu'il faut savoir et avoir sous la main",
+    "demarche.html": "la démarche expliquée, avant le schéma",
+    "accessibilite.html": "la déclaration d'accessibilité",
+    "mentions-legales.html": "les mentions légales",
+    "donnees-personnelles.html": "les données personnelles",
+    "contact.html": "à qui s'adresser",
+}
+
+
+KNOWN: Final = frozenset({"here", "home"})
+"""What a piece may name: the facts, and the address of the visitor's own home, empty for nobody."""
+
+
+_KNOWN: Final = "une page ne connaît que « here », avec ce que dit docs/pages.md, et « home »"
+
+
+_REFUSED: Final = (
+    (re.compile(r"<h1\b", re.I), "la page a déjà son titre : commencer par <h2>"),
+    (re.compile(r"<(script|style|iframe|form)\b", re.I), "cette balise est sans effet ici : l'ôter"),
+    (re.compile(r"\s(style|on\w+)\s*=", re.I), "un style ou un script dans une balise est sans effet : l'ôter"),
+    (re.compile(r"<(img|source|video|link)\b[^>]*(https?:)?//", re.I), "une page ne charge rien d'un autre site"),
+)
+
+
+def read_pieces(settings: Settings) -> Contents:
+    """The académie's pieces, by their file name, and what is wrong with its files."""
+    folder = settings.templates_folder
+    if folder is None or not (folder / PAGES).is_dir():
+        return Contents()
+    return read_folder(folder / PAGES, PIECES)
+
+
+def piece_problems(settings: Settings, contents: Contents, environment: Environment) -> list[TemplateProblem]:
+    """All that is wrong with the académie's pieces, each with its file and line: they are read, then tried (R68)."""
+    found = list(contents.problems)
+    for name, text in sorted(contents.texts.items()):
+        path = (settings.templates_folder or Path()) / PAGES / name
+        wrong = _read(text, environment) or _tried(text, environment, settings)
+        found += [TemplateProblem(path, line, said) for line, said in wrong]
+    return found
+
+
+def _read(text: str, environment: Environment) -> list[tuple[int | None, str]]:
+    """What reading it shows."""
+    try:
+        tree = environment.parse(text)
+        environment.compile(tree)
+    except TemplateSyntaxError as error:
+        return [(error.lineno, f"faute de syntaxe : {error.message}")]
+    set_here = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
+    wrong: list[tuple[int | None, str]] = [
+        (name.lineno, f"« {name.name} » n'existe pas ici : {_KNOWN}")
+        for name in tree.find_all(nodes.Name) if name.ctx == "load" and name.name not in KNOWN | set_here
+    ]  # fmt: skip
+    wrong.extend(
+        (fact.lineno, f"« here.{fact.attr} » n'existe pas : {_KNOWN}")
+        for fact in tree.find_all(nodes.Getattr)
+        if isinstance(fact.node, nodes.Name) and fact.node.name == "here" and fact.attr not in WORDS
+    )
+    called = tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))
+    wrong.extend((one.lineno, "une page n'en appelle pas d'autre : y écrire tout le texte") for one in called)
+    for number, line in enumerate(text.splitlines(), 1):
+        wrong.extend((number, said) for pattern, said in _REFUSED if pattern.search(line))
+    return sorted(wrong, key=lambda one: one[0] or 0)
+
+
+def _tried(text: str, environment: Environment, settings: Settings) -> list[tuple[int | None, str]]:
+    """What showing it shows: once with all that may be missing, once without."""
+    for facts, home in _examples(settings):
+        try:
+            environment.from_string(text).render(here=facts, home=home)
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            return [(_line(), f"échoue quand on l'affiche : {error}")]
+    return []
+
+
+def _examples(settings: Settings) -> tuple[tuple[Facts, str], ...]:
+    """The facts of a day without any time-dependent surprise: full, then as bare as settings allow."""
+    facts = Facts.of(settings, date(2026, 9, 14))
+    audited = AccessibilitySettings(status="partiellement", audited_on="le 1er octobre 2026", percentage=91)
+    full = replace(
+        facts, hosting="Rectorat", data_protection="dpd@exemple.fr", drane_address="https://drane.exemple.fr",
+        accessibility=audited,
+    )  # fmt: skip
+    bare = replace(facts, hosting=None, data_protection=None, drane_address=None,
+                   accessibility=AccessibilitySettings())  # fmt: skip
+    return (full, "/etablissement"), (bare, "")
+
+
+def _line() -> int | None:
+    """The template's line that the exception being handled crossed last."""
+    trace, line = sys.exc_info()[2], None
+    while trace:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,368 @@
+"""Asking for a link: whatever is typed, the answer is the same (R72)."""
+
+import re
+from dataclasses import replace
+from typing import Annotated, Final
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.datastructures import FormData
+from starlette.responses import Response as Response_of_cookies
+
+from notifications.vocabulary import LINK_PATH, member
+from portal.web.context import Installed
+from portal.web.dependencies import (
+    AnyVisitor,
+    Chef,
+    Forged,
+    Here,
+    MaybeVisitor,
+    Posted,
+    PostedByAnyone,
+    SignedIn,
+    SignInNeeded,
+)
+from portal.web.errors import error_page
+from portal.web.forms import Field, Form, Shape, blank, filled
+from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, csrf_of, is_same
+from states.refusals import bad_field
+from states.validation import clean, has_uai_form, mail_problem, name_problem, normalise_uai
+from states.vocabulary import Role
+from workflow.auth.sessions import Entrant, LinkDead, TooManyTries
+from workflow.auth.sign_in_links import Asking
+
+# Where to return after signing in: a page of ours, and no other.
+
+
+LONGEST: Final = 500
+
+
+_OURS = re.compile(r"/(?![/\\])[!-~]*")
+"""One slash, then plain characters: what a browser cannot take for another host."""
+
+
+_NOT_AGAIN: Final = ("/connexion", "/deconnexion")
+
+
+def safe_back(path: object) -> str:
+    """The path if it leads to one of our pages; empty for anything else, and for the pages of signing in themselves."""
+    if not isinstance(path, str) or len(path) > LONGEST or "\\" in path or not _OURS.fullmatch(path):
+        return ""
+    return "" if path.startswith(_NOT_AGAIN) else path
+
+
+def with_back(place: str, back: str) -> str:
+    """The address of a page of signing in, which remembers where to return."""
+    return f"{place}?suite={quote(back, safe='/')}" if back else place
+
+
+# The doors of these pages: somebody signed in who has perhaps not said who they are, and who holds a link.
+
+
+def mailbox(signed: SignedIn) -> tuple[Entrant, str]:
+    """Who came in by the link of a mailbox, with the session's secret. Raises SignInNeeded."""
+    if signed is None or not signed[0].is_establishment:
+        raise SignInNeeded
+    return signed
+
+
+Mailbox = Annotated[tuple[Entrant, str], Depends(mailbox)]
+
+
+async def posted_by_signed(request: Request, signed: SignedIn) -> FormData:
+    """The fields of a form of this session, presented or not; of none, when nobody is signed in. Raises Forged."""
+    form = await request.form(max_files=0, max_fields=20)
+    given = form.get(CSRF_FIELD)
+    if not comes_from_here(request):
+        raise Forged
+    if signed and not (isinstance(given, str) and is_same(given, csrf_of(signed[1]))):
+        raise Forged
+    return form
+
+
+PostedBySigned = Annotated[FormData, Depends(posted_by_signed)]
+
+
+def from_the_page(request: Request) -> None:
+    """Raises Forged unless the button of the link's own page was pressed.
+
+    That page tells nobody its address; a browser then gives ``null`` for its origin, which is believed.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        raise Forged
+    origin = request.headers.get("origin", "null")
+    if site is None and origin != "null" and urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise Forged
+
+
+def network_address(request: Request) -> str:
+    """Where the request comes from; behind a proxy, what it says when the settings trust it."""
+    return request.client.host if request.client else ""
+
+
+Client = Annotated[str, Depends(network_address)]
+
+
+router = APIRouter(prefix="/connexion", include_in_schema=False)
+
+
+UAI: Final = Field(
+    name="uai", label="UAI de votre établissement", hint="7 chiffres et une lettre, par exemple 0310001H.",
+    missing="Donner l'UAI de l'établissement.",
+)  # fmt: skip
+
+
+ADDRESS: Final = Field(
+    name="adresse", label="Votre adresse professionnelle", shape=Shape.MAIL, autocomplete="email",
+    hint="Celle sous laquelle l'administrateur du portail vous a inscrit.", missing="Donner votre adresse.",
+)  # fmt: skip
+
+
+_ENDS: Final = {
+    "ici": "Vous êtes déconnecté.",
+    "partout": "Vous êtes déconnecté sur tous les appareils.",
+}
+
+
+@router.get("")
+def start(request: Request, here: Here, visitor: MaybeVisitor, suite: str = "", fin: str = "") -> Response:
+    """Where a chef begins."""
+    if visitor:
+        return RedirectResponse(safe_back(suite) or visitor.home, status_code=303)
+    return _page(request, here, "sign_in/school.html", blank((UAI,)), safe_back(suite), ended=_ENDS.get(fin, ""))
+
+
+@router.post("")
+def ask(request: Request, here: Here, data: PostedByAnyone, client: Client) -> Response:
+    """Send a link to an establishment's mailbox, if there is one; where it goes is not said."""
+    form, back = checked_uai(data), safe_back(data.get("suite"))
+    if not form.is_right:
+        return _page(request, here, "sign_in/school.html", form, back, status=422)
+    here.links.for_establishment(form.values["uai"], Asking(client=client, back=back))
+    return RedirectResponse("/connexion/envoye", status_code=303)
+
+
+@router.get("/rectorat")
+def start_rectorat(request: Request, here: Here, visitor: MaybeVisitor, suite: str = "") -> Response:
+    """Where an operator or a reader begins."""
+    if visitor:
+        return RedirectResponse(safe_back(suite) or visitor.home, status_code=303)
+    return _page(request, here, "sign_in/rectorat.html", blank((ADDRESS,)), safe_back(suite))
+
+
+@router.post("/rectorat")
+def ask_rectorat(request: Request, here: Here, data: PostedByAnyone, client: Client) -> Response:
+    """Send a link to an operator or a reader."""
+    form, back = filled((ADDRESS,), data), safe_back(data.get("suite"))
+    if form.is_right and (problem := mail_problem(form.values["adresse"])):
+        form = form.refused([bad_field("adresse", "L'adresse", problem, "R16")])
+    if not form.is_right:
+        return _page(request, here, "sign_in/rectorat.html", form, back, status=422)
+    here.links.for_rectorat(form.values["adresse"], Asking(client=client, back=back))
+    return RedirectResponse("/connexion/envoye?pour=rectorat", status_code=303)
+
+
+@router.get("/envoye")
+def sent(request: Request, here: Here, visitor: MaybeVisitor, pour: str = "") -> HTMLResponse:
+    """What to do now, whether or not something left."""
+    minutes = here.settings.link_minutes
+    return here.pages.page(
+        request, "sign_in/sent.html", visitor, minutes=minutes, for_rectorat=pour == "rectorat", subject=_subject(here)
+    )
+
+
+def checked_uai(data: FormData, field: Field = UAI) -> Form:
+    """The form of one UAI, whose shape alone is judged: the directory is not asked (R11)."""
+    form = filled((field,), data)
+    if form.is_right and not has_uai_form(normalise_uai(form.values["uai"])):
+        form = form.refused([bad_field("uai", "L'UAI", "a 7 chiffres puis une lettre", "R11")])
+    return form
+
+
+def _page(
+    request: Request, here: Installed, template: str, form: Form, back: str, *, ended: str = "", status: int = 200
+) -> HTMLResponse:
+    other = with_back("/connexion/rectorat" if "school" in template else "/connexion", back)
+    return here.pages.page(request, template, status=status, form=form, back=back, other=other, ended=ended)
+
+
+def _subject(here: Installed) -> str:
+    """Who the mail comes from, for whoever looks for it."""
+    return here.house.settings.mail.sender_address
+
+
+# The session's cookie, put and taken away with the same attributes: browsers heed the second only so.
+
+
+def give(response: Response_of_cookies, here: Installed, secret: str) -> None:
+    """The browser keeps it until it is closed; the session itself ends sooner or later (R73)."""
+    response.set_cookie(here.cookie, secret, path="/", httponly=True, samesite="lax", secure=here.is_https)
+
+
+def take_away(response: Response_of_cookies, here: Installed) -> None:
+    """Neither the session nor the establishment in view remains."""
+    for name in (here.cookie, here.uai_cookie):
+        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=here.is_https)
+
+
+# Opening a link: a page with a button, for what opens links by itself presses none (R72).
+
+
+router_opening = APIRouter(prefix=LINK_PATH.rstrip("/"), include_in_schema=False)
+
+
+UNTOLD: Final = {"Referrer-Policy": "no-referrer"}
+"""The address of this page is a secret."""
+
+
+@router_opening.get("/{secret}")
+def show(request: Request, here: Here, client: Client, secret: str) -> Response:
+    """The page with the button: looking at it, however often, changes nothing."""
+    if here.entrance.is_shut(client):
+        return _untold(error_page(request, 429))
+    found = here.links.look(secret, request.cookies.get(here.cookie, ""))
+    if found is None:
+        return _dead(request, here)
+    opens, joins = found
+    return _untold(here.pages.page(request, "sign_in/link.html", opens=opens, joins=joins))
+
+
+@router_opening.post("/{secret}", dependencies=[Depends(from_the_page)])
+def come_in(request: Request, here: Here, client: Client, secret: str) -> Response:
+    """Consume the link and begin a session of this browser."""
+    former = request.cookies.get(here.cookie, "")
+    try:
+        entered = here.entrance.come_in(secret, client=client, cookie=former)
+    except TooManyTries:
+        return _untold(error_page(request, 429))
+    except LinkDead:
+        return _dead(request, here)
+    place = entered.back or ("/etablissement" if entered.entrant.is_establishment else "/rectorat")
+    if not entered.entrant.has_presented_itself:
+        place = with_back("/connexion/qui", entered.back)
+    response = _untold(RedirectResponse(place, status_code=303))
+    give(response, here, entered.secret)
+    return response
+
+
+def _dead(request: Request, here: Installed) -> Response:
+    minutes = here.settings.link_minutes
+    return _untold(here.pages.page(request, "sign_in/dead.html", status=410, minutes=minutes))
+
+
+def _untold(response: Response) -> Response:
+    response.headers.update(UNTOLD)
+    return response
+
+
+# Who acts, among those who read an establishment's mailbox (R37, R73).
+
+
+router_presenting = APIRouter(prefix="/connexion/qui", include_in_schema=False)
+
+
+def _fields(here: Installed, entrant: Entrant) -> list[Field]:
+    name = Field(
+        name="nom", label="Vos prénom et nom", hint="Ils sont inscrits avec ce que vous ferez.", value=entrant.name,
+        autocomplete="name", missing="Donner votre prénom et votre nom.",
+    )  # fmt: skip
+    function = Field(
+        name="fonction", label="Votre fonction", shape=Shape.CHOICE, value=entrant.role.value,
+        options=tuple((role.value, role.label.capitalize()) for role in (Role.CHEF, Role.DEPUTY)),
+    )  # fmt: skip
+    return [name, function] if here.house.settings.people.deputy_may_act else [name]
+
+
+@router_presenting.get("")
+def show_presenting(request: Request, here: Here, signed: Mailbox, suite: str = "") -> HTMLResponse:
+    """The one question that a mailbox cannot answer by itself."""
+    return _page_presenting(request, here, signed, blank(_fields(here, signed[0])), safe_back(suite))
+
+
+@router_presenting.post("")
+def present(request: Request, here: Here, signed: Mailbox, data: PostedBySigned) -> Response:
+    """Keep the answer for this session, under a new secret."""
+    entrant, secret = signed
+    form, back = filled(_fields(here, entrant), data), safe_back(data.get("suite"))
+    if form.is_right and (problem := name_problem(form.values["nom"])):
+        form = form.refused([bad_field("nom", "Votre nom", problem, "R37")])
+    if not form.is_right:
+        return _page_presenting(request, here, signed, form, back, status=422)
+    role = member(Role, form.values.get("fonction", Role.CHEF.value))
+    fresh = here.entrance.present(entrant, secret, clean(form.values["nom"]), role)
+    response = RedirectResponse(back or "/etablissement", status_code=303)
+    give(response, here, fresh)
+    return response
+
+
+def _page_presenting(
+    request: Request, here: Installed, signed: tuple[Entrant, str], form: Form, back: str, status: int = 200
+) -> HTMLResponse:
+    entrant, secret = signed
+    return here.pages.page(
+        request, "sign_in/who.html", status=status, form=form, back=back, places=here.links.places(entrant.uais),
+        csrf=csrf_of(secret),
+    )  # fmt: skip
+
+
+# My connection: who I am here, until when, for which establishments; signing out, here or everywhere (R73).
+
+
+router_account = APIRouter(include_in_schema=False)
+
+
+OTHER: Final = replace(UAI, label="UAI de l'autre établissement")
+
+
+@router_account.get("/compte")
+def account(request: Request, here: Here, visitor: AnyVisitor) -> HTMLResponse:
+    """What this session stands for."""
+    return _page_account(request, here, visitor, blank((OTHER,)))
+
+
+@router_account.post("/compte/etablissement")
+def add(request: Request, here: Here, visitor: Chef, data: Posted, client: Client) -> Response:
+    """Send a link to another establishment's mailbox, which adds it to this session; the answer is the same (R72)."""
+    form = checked_uai(data, OTHER)
+    if not form.is_right:
+        return _page_account(request, here, visitor, form, status=422)
+    asking = Asking(client=client, back="/compte", session=visitor.secret)
+    here.links.for_establishment(form.values["uai"], asking)
+    return RedirectResponse("/connexion/envoye", status_code=303)
+
+
+@router_account.post("/compte/partout")
+def leave_everywhere(here: Here, visitor: AnyVisitor, _: Posted) -> Response:
+    """End every session of this address, or of any of these establishments."""
+    here.entrance.leave_everywhere(visitor.entrant)
+    return _left(here, "partout")
+
+
+@router_account.post("/deconnexion")
+def leave(here: Here, signed: SignedIn, _: PostedBySigned) -> Response:
+    """End this session."""
+    if signed:
+        here.entrance.leave(signed[1])
+    return _left(here, "ici")
+
+
+def _left(here: Installed, how: str) -> Response:
+    response = RedirectResponse(f"/connexion?fin={how}", status_code=303)
+    take_away(response, here)
+    return response
+
+
+def _page_account(request: Request, here: Installed, visitor: Visitor, form: Form, status: int = 200) -> HTMLResponse:
+    ends_at = here.sessions.ends_at(visitor.secret)
+    return here.pages.page(
+        request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at,
+        places=here.links.places(visitor.entrant.uais), idle=here.settings.session_idle_minutes,
+    )  # fmt: skip
+
+
+# Signing in by a link sent by mail, saying who one is, signing out (R72, R73).
+
+
+ROUTERS = (router_account, router, router_opening, router_presenting)

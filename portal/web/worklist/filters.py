@@ -1,0 +1,278 @@
+"""What the worklist is narrowed to, as its address says it: an address that can be kept and sent (R2)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Request
+from starlette.datastructures import QueryParams
+
+from portal.web.security import Visitor
+from states.school_calendar import SchoolYear
+from states.validation import has_uai_form, normalise_uai
+from states.vocabulary import Labelled, State
+from workflow.app import House
+from workflow.requests.filters import Checks, Filters
+from workflow.requests.worklist import Order
+
+ORIGIN: Final = "de"
+"""What bears the worklist's criteria in the address of a request."""
+
+
+# The closed answers of the worklist's filters: what stands in the address, and the French beside it.
+
+
+class StateChoice(Labelled):
+    """One state, all the live ones, or all of them."""
+
+    DECLARED = "declaree", "déclarée"
+    DELEGATED = "deleguee", "déléguée"
+    CHARTER_SIGNED = "charte-signee", "charte signée"
+    REQUESTED = "demandee", "demandée"
+    CODE_ISSUED = "code-transmis", "code transmis"
+    REVOKED = "revoquee", "révoquée"
+    LIVE = "en-cours", "toutes celles en cours"
+    ALL = "toutes", "toutes, même révoquées"
+
+    @property
+    def state(self) -> State | None:
+        """The state that it names; None when it names several."""
+        return State[self.name] if self.name in State.__members__ else None
+
+
+class CheckChoice(Labelled):
+    """What the two checks of a request that waits for the rectorat say today."""
+
+    TO_DO = "a-faire", "à faire"
+    READY = "positives", "positives, prête à émettre"
+    NEGATIVE = "negatives", "négatives"
+    TOO_OLD = "trop-anciennes", "trop anciennes"
+
+    @property
+    def checks(self) -> Checks:
+        return Checks[self.name]
+
+
+class Task(Labelled):
+    """What calls for somebody, whatever the state."""
+
+    UNDELIVERED = "non-remis", "code non remis"
+    REPORT_DUE = "signalement-a-regler", "signalement à régler"
+    REPORT = "signalement", "signalement ouvert, même à venir"
+    LATE = "retard", "en retard"
+    HANDOVER = "remise", "remise à confirmer"
+    REMOVAL = "retrait", "retrait à confirmer"
+    EXPIRY = "expiration", "expiration à cocher"
+
+    @property
+    def sentence(self) -> str:
+        """Alone, as a tag says it."""
+        return self.label[:1].upper() + self.label[1:]
+
+
+class Age(Labelled):
+    """For how long in its state, in days of the calendar."""
+
+    FEW_DAYS = "0-2", "moins de 3 jours"
+    A_WEEK = "3-7", "3 à 7 jours"
+    A_MONTH = "8-30", "8 à 30 jours"
+    LONGER = "31", "plus de 30 jours"
+
+
+Bounds = tuple[date | None, date | None]
+"""Came to its state before the first day, and not before the second."""
+
+
+def _between(youngest: int, oldest: int | None) -> Callable[[date], Bounds]:
+    """From ``youngest`` to ``oldest`` days ago, both included."""
+
+    def bounds(today: date) -> Bounds:
+        before = today - timedelta(days=youngest - 1) if youngest else None
+        return before, today - timedelta(days=oldest) if oldest is not None else None
+
+    return bounds
+
+
+AGES: Final = {
+    Age.FEW_DAYS: _between(0, 2),
+    Age.A_WEEK: _between(3, 7),
+    Age.A_MONTH: _between(8, 30),
+    Age.LONGER: _between(31, None),
+}
+
+
+PLACE: Final = "/rectorat"
+
+
+LONGEST: Final = 100
+
+
+M = TypeVar("M", bound=Enum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criteria:
+    """Every filter of the page; without ``states`` the live requests. ``every_year``: the years that are over too."""
+
+    name: str = ""
+    states: tuple[StateChoice, ...] = ()
+    departement: str = ""
+    establishment: str = ""
+    kind: str = ""
+    checks: CheckChoice | None = None
+    age: Age | None = None
+    tasks: tuple[Task, ...] = ()
+    year: SchoolYear | None = None
+    every_year: bool = False
+    order: Order = Order.WAITING
+
+    @classmethod
+    def read(cls, query: QueryParams) -> Self:
+        """The criteria of an address; what it says that we do not know is left out. One that says nothing of them
+        shows what waits for the rectorat."""
+        order = _one(Order, query.get("tri", "")) or Order.WAITING
+        if not any(key in query for key in _KEYS):
+            return cls(states=(StateChoice.REQUESTED,), order=order)
+        year = query.get("annee", "")
+        return cls(
+            name=_text(query, "nom"), departement=_text(query, "departement"), kind=_text(query, "type"),
+            establishment=_text(query, "etablissement"), states=_several(StateChoice, query.getlist("etat")),
+            checks=_one(CheckChoice, query.get("verifications", "")), age=_one(Age, query.get("age", "")),
+            tasks=_several(Task, query.getlist("a")), year=_year(year), every_year=year == "toutes", order=order,
+        )  # fmt: skip
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The address's fields, those that say nothing left out."""
+        found = [
+            ("nom", self.name), *(("etat", one.value) for one in self.states), ("departement", self.departement),
+            ("etablissement", self.establishment), ("type", self.kind),
+            ("verifications", self.checks.value if self.checks else ""), ("age", self.age.value if self.age else ""),
+            *(("a", task.value) for task in self.tasks), ("annee", "toutes" if self.every_year else _said(self.year)),
+        ]  # fmt: skip
+        kept = [(key, value) for key, value in found if value] or [("etat", StateChoice.LIVE.value)]
+        return kept if self.order is Order.WAITING else [*kept, ("tri", self.order.value)]
+
+    def address(self, *more: tuple[str, str], **changes: Any) -> str:
+        """The page with these criteria; ``changes`` replaces some of them."""
+        return f"{PLACE}?{urlencode([*replace(self, **changes).pairs(), *more])}"
+
+    def filters(self, house: House) -> Filters:
+        """The same for the readings."""
+        now = house.clock.now()
+        today = house.policy.calendar.today(now)
+        before, after = AGES[self.age](today) if self.age else (None, None)
+        midnight = house.policy.calendar.midnight
+        late = midnight(today - timedelta(days=house.settings.handling.expected_days))
+        uai = normalise_uai(self.establishment)
+        return Filters(
+            name=self.name, departement=self.departement, kind=self.kind, live=self._only_live(house, now),
+            uai=uai if has_uai_form(uai) else "", establishment="" if has_uai_form(uai) else self.establishment,
+            states=tuple(one.state for one in self.states if one.state), school_year=self.year,
+            school_years=self._years(house, now), checks=self.checks.checks if self.checks else None,
+            since_before=midnight(before) if before else None, since_after=midnight(after) if after else None,
+            submitted_before=late if Task.LATE in self.tasks else None,
+            not_handed_over=Task.HANDOVER in self.tasks, expiry_differs=Task.EXPIRY in self.tasks,
+            removal_open=Task.REMOVAL in self.tasks, report_open=Task.REPORT in self.tasks,
+            report_due_on=today if Task.REPORT_DUE in self.tasks else None,
+            undeliverable=Task.UNDELIVERED in self.tasks,
+        )  # fmt: skip
+
+    def _only_live(self, house: House, now: datetime) -> bool:
+        """Without a state asked for, what is revoked is left out, unless that is where to look."""
+        if self.states:
+            return StateChoice.LIVE in self.states and not any(one.state for one in self.states)
+        over = self.year is not None and house.policy.calendar.has_ended(self.year, now)
+        return not (over or self._looks_behind)
+
+    def _years(self, house: House, now: datetime) -> tuple[SchoolYear, ...]:
+        """The running years, where requests of others would show: what is live is of them anyway."""
+        shows_revoked = any(one in (StateChoice.REVOKED, StateChoice.ALL) for one in self.states)
+        if self.year or self.every_year or self._looks_behind or not shows_revoked:
+            return ()
+        return house.policy.calendar.open_years(now)
+
+    @property
+    def _looks_behind(self) -> bool:
+        """Whether what is asked for outlives the request and its year."""
+        return bool({Task.REMOVAL, Task.REPORT, Task.REPORT_DUE} & set(self.tasks))
+
+    def tags(self) -> Iterator[tuple[str, str]]:
+        """Each active filter in words, with the address without it."""
+        if self.name:
+            yield f"Nom : {self.name}", self.address(name="")
+        for one in self.states:
+            yield f"État : {one.label}", self.address(states=tuple(s for s in self.states if s is not one))
+        if self.departement:
+            yield f"Département : {self.departement}", self.address(departement="")
+        if self.establishment:
+            yield f"Établissement : {self.establishment}", self.address(establishment="")
+        if self.kind:
+            yield f"Type : {self.kind}", self.address(kind="")
+        if self.checks:
+            yield f"Vérifications : {self.checks.label}", self.address(checks=None)
+        if self.age:
+            yield f"Dans cet état depuis {self.age.label}", self.address(age=None)
+        for task in self.tasks:
+            yield task.sentence, self.address(tasks=tuple(t for t in self.tasks if t is not task))
+        if self.year or self.every_year:
+            yield f"Année : {self.year or 'toutes'}", self.address(year=None, every_year=False)
+
+
+_KEYS: Final = ("nom", "etat", "departement", "etablissement", "type", "verifications", "age", "a", "annee")
+
+
+def _text(query: QueryParams, key: str) -> str:
+    return query.get(key, "").replace("\x00", "").strip()[:LONGEST]
+
+
+def _one(values: type[M], text: str) -> M | None:
+    return next((one for one in values if one.value == text), None)
+
+
+def _several(values: type[M], texts: list[str]) -> tuple[M, ...]:
+    return tuple(one for one in values if one.value in texts)
+
+
+def _year(text: str) -> SchoolYear | None:
+    try:
+        return SchoolYear.parse(text)
+    except ValueError:
+        return None
+
+
+def _said(year: SchoolYear | None) -> str:
+    return str(year) if year else ""
+
+
+def state_choice(state: State) -> StateChoice:
+    """The choice of one state."""
+    return next(one for one in StateChoice if one.state is state)
+
+
+# The list that an operator came from: carried by the address of a request, so that « suivante » is of that list.
+
+
+USUAL: Final = Criteria(states=(StateChoice.REQUESTED,))
+"""What the worklist shows at first: nothing is carried for it."""
+
+
+LONGEST_ORIGIN: Final = 1000
+
+
+def origin_of(request: Request, visitor: Visitor) -> str:
+    """What the address says of it, as the list's own address would; empty for the usual list, and for a chef."""
+    said = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
+    return kept(Criteria.read(QueryParams(said))) if said and visitor.is_rectorat else ""
+
+
+def kept(criteria: Criteria) -> str:
+    """These criteria as an address says them; empty for the usual ones."""
+    return "" if criteria == USUAL else urlencode(criteria.pairs())
+
+
+def onward(criteria: Criteria) -> str:
+    """What follows the address of a request that this list shows."""
+    return f"?{urlencode({ORIGIN: said})}" if (said := kept(criteria)) else ""

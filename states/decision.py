@@ -1,0 +1,143 @@
+"""One command before its rules, and what the rules answer."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Generic, TypeVar
+
+from states.commands import Code, Command
+from states.model import Actor, Establishment, Facts, Report, Request
+from states.policy import Policy
+from states.refusals import Reason
+from states.school_calendar import YearEnd
+from states.vocabulary import RemovalKind, RemovalOutcome, Settlement, State, Trigger
+
+C_co = TypeVar("C_co", bound=Command, covariant=True)
+
+
+@dataclass(frozen=True)
+class Case(Generic[C_co]):
+    """Everything that a rule may look at. ``now`` is aware UTC."""
+
+    facts: Facts
+    command: C_co
+    actor: Actor
+    now: datetime
+    policy: Policy
+
+    @property
+    def request(self) -> Request:
+        """The request that the command is about. Raises LookupError for a declaration, which has none yet."""
+        if self.facts.request is None:
+            raise LookupError("a declaration has no request yet")
+        return self.facts.request
+
+    @property
+    def today(self) -> date:
+        return self.policy.calendar.today(self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class SealCode:
+    """Encrypt this code and send it (R60)."""
+
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class EraseCode:
+    """Erase the code, and cancel what of it has not left (R61, R62)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRemoval:
+    kind: RemovalKind
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRemoval:
+    outcome: RemovalOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReport:
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReport:
+    number: int
+    settlement: Settlement
+
+
+Effect = SealCode | EraseCode | OpenRemoval | CloseRemoval | OpenReport | CloseReport
+
+
+Scalar = str | int | bool | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a rule makes of an accepted command.
+
+    ``request`` is the request as it becomes (its version and state are set by ``decide``); ``data`` goes to the
+    journal and holds no personal data; ``notes`` are free texts kept beside it (R64).
+    """
+
+    request: Request
+    target: State
+    data: dict[str, Scalar] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    effects: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """An accepted command: one event, its target and its effects. ``source`` is None when a request is born."""
+
+    trigger: Trigger
+    source: State | None
+    request: Request
+    data: dict[str, Scalar]
+    notes: dict[str, str]
+    effects: tuple[Effect, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+
+    @property
+    def is_birth(self) -> bool:
+        return self.trigger in (Trigger.DECLARE, Trigger.RENEW)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refused command: all its reasons, and nothing changed (R7)."""
+
+    reasons: tuple[Reason, ...]
+
+    def __str__(self) -> str:
+        return " ; ".join(str(reason) for reason in self.reasons)
+
+
+# What was accepted and is being written: what the other rooms are told, in the same transaction.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Happening:
+    """An accepted decision with its surroundings.
+
+    ``decision.request`` is the request as it has become, with its final reference; ``before`` is None at a birth;
+    ``others`` are the person's other live requests (empty for a sweep, which does not need them);
+    ``seq`` is the number of the event in the request's stream, ``year_end`` the end of its school year.
+    """
+
+    decision: Decision
+    before: Request | None
+    establishment: Establishment
+    actor: Actor
+    at: datetime
+    seq: int
+    year_end: YearEnd
+    others: tuple[Request, ...] = ()
+
+    @property
+    def request(self) -> Request:
+        return self.decision.request

@@ -1,0 +1,29 @@
+"""Days that people give: bounds and free texts."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from states import refusals
+from states.refusals import Reason
+from states.validation import text_problem
+
+EARLIEST = date(2000, 1, 1)
+
+
+def day_problems(field: str, label: str, rule: str, day: date, *, after: date | None = None,
+                 before: date | None = None) -> Iterator[Reason]:  # fmt: skip
+    """A day outside its bounds, both included."""
+    if (after and day < after) or (before and day > before):
+        yield refusals.date_out_of_bounds(field, label, rule, after, before)
+
+
+def text_problems(field: str, label: str, rule: str, text: str, *, required: bool = True) -> Iterator[Reason]:
+    """A free text that is empty, too long or unreadable."""
+    if problem := text_problem(text, required=required):
+        yield refusals.bad_field(field, label, problem, rule)
+
+
+def note_problems(rule: str, note: str, *, required: bool = False) -> Iterator[Reason]:
+    """The note beside a reason; « autre raison » says nothing without it (R30, R45)."""
+    label = "La précision, nécessaire avec « autre raison »," if required else "La précision"
+    yield from text_problems("note", label, rule, note, required=required)

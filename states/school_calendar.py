@@ -1,0 +1,235 @@
+"""School years, their campaigns and their ends (R20 to R24), computed from dates given, never from a clock."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from states.vocabulary import Labelled
+
+LATE_DECLARATION_DAYS = 30
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class SchoolYear:
+    """A school year, by the calendar year in which it begins: ``SchoolYear(2026)`` is 2026-2027."""
+
+    start: int
+
+    @classmethod
+    def parse(cls, text: str) -> "SchoolYear":
+        """Read ``2026-2027``, of this century. Raises ValueError, in French, on anything else."""
+        found = re.fullmatch(r"\s*([0-9]{4})\s*[-/]\s*([0-9]{4})\s*", text)
+        if not found or int(found[2]) != int(found[1]) + 1:
+            raise ValueError(f"« {text} » n'est pas une année scolaire : écrire par exemple 2026-2027")
+        if not found[1].startswith("20"):
+            raise ValueError(f"« {text} » est une année hors du calendrier, qui va de 2000-2001 à 2099-2100")
+        return cls(int(found[1]))
+
+    @property
+    def end_year(self) -> int:
+        """The calendar year in which it ends: the one that a reference bears."""
+        return self.start + 1
+
+    @property
+    def next(self) -> "SchoolYear":
+        return SchoolYear(self.start + 1)
+
+    def __str__(self) -> str:
+        return f"{self.start}-{self.end_year}"
+
+
+class EndRule(StrEnum):
+    """How the end of a year is found (R22)."""
+
+    EVE_OF_RENTREE = "eve_of_rentree"
+    SUMMER_START = "summer_start"
+    FIXED_DAY = "fixed_day"
+    GIVEN = "given"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class YearEnd:
+    """The last day of a school year, the instant at which it is over (aware UTC), and how it was found."""
+
+    school_year: SchoolYear
+    last_day: date
+    ends_at: datetime
+    rule: EndRule
+
+    @property
+    def is_default(self) -> bool:
+        """True when no date was known and 31 August stands in (R22): to be said wherever it is shown."""
+        return self.rule is EndRule.DEFAULT
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchoolCalendar:
+    """The settings from which every year's campaign and end are computed (R20 to R23).
+
+    ``rule`` is one of EVE_OF_RENTREE, SUMMER_START or FIXED_DAY (then ``fixed_day`` is (month, day)).
+    ``rentrees`` gives the pupils' return by the year that begins with it; ``given_ends`` overrides any rule;
+    ``summer_starts`` gives the first day of the summer holidays by the year that they end.
+    """
+
+    timezone: ZoneInfo
+    rule: EndRule = EndRule.EVE_OF_RENTREE
+    fixed_day: tuple[int, int] | None = None
+    rentrees: dict[SchoolYear, date] = field(default_factory=dict)
+    given_ends: dict[SchoolYear, date] = field(default_factory=dict)
+    summer_starts: dict[SchoolYear, date] = field(default_factory=dict)
+    campaign_opens: tuple[int, int] = (6, 1)
+
+    @cached_property
+    def _ends(self) -> dict[int, YearEnd]:
+        return {}
+
+    def end_of(self, year: SchoolYear) -> YearEnd:
+        """When this year ends: at 24:00 of its last day, in the académie's timezone (R22, R23)."""
+        known = self._ends.get(year.start)
+        if known is None:
+            last_day, rule = self._last_day(year)
+            known = YearEnd(year, last_day, self.midnight(last_day + timedelta(days=1)), rule)
+            self._ends[year.start] = known
+        return known
+
+    def _last_day(self, year: SchoolYear) -> tuple[date, EndRule]:
+        if year in self.given_ends:
+            return self.given_ends[year], EndRule.GIVEN
+        if self.rule is EndRule.FIXED_DAY and self.fixed_day:
+            return date(year.end_year, *self.fixed_day), EndRule.FIXED_DAY
+        if self.rule is EndRule.SUMMER_START and year in self.summer_starts:
+            return self.summer_starts[year], EndRule.SUMMER_START
+        if self.rule is EndRule.EVE_OF_RENTREE and year.next in self.rentrees:
+            return self.rentrees[year.next] - timedelta(days=1), EndRule.EVE_OF_RENTREE
+        return date(year.end_year, 8, 31), EndRule.DEFAULT
+
+    def midnight(self, day: date) -> datetime:
+        """The instant (UTC) at which ``day`` begins in the académie."""
+        return datetime.combine(day, time(), tzinfo=self.timezone).astimezone(UTC)
+
+    def today(self, now: datetime) -> date:
+        """The académie's calendar day at the instant ``now``."""
+        return now.astimezone(self.timezone).date()
+
+    def opening_day(self, year: SchoolYear) -> date:
+        """The day on which the year's campaign opens (R20)."""
+        month, day = self.campaign_opens
+        return date(year.start, month, day)
+
+    def accepts_from(self, year: SchoolYear) -> date:
+        """The first day on which a declaration for ``year`` is accepted: its campaign's opening, or the morrow of the
+        year before when nothing else is open then (R20)."""
+        return min(self.opening_day(year), self.end_of(SchoolYear(year.start - 1)).last_day + timedelta(days=1))
+
+    def has_ended(self, year: SchoolYear, now: datetime) -> bool:
+        """Whether the year is over at ``now`` (R24)."""
+        return now >= self.end_of(year).ends_at
+
+    def open_years(self, now: datetime) -> tuple[SchoolYear, ...]:
+        """The years that accept a declaration, the earliest first, never empty (R20)."""
+        today = self.today(now)
+        around = [SchoolYear(today.year + shift) for shift in (-2, -1, 0, 1)]
+        running = [y for y in around if self.opening_day(y) <= today and not self.has_ended(y, now)]
+        if running:
+            return tuple(running)
+        return (next(y for y in around if not self.has_ended(y, now)),)
+
+
+# The days on which a school or the rectorat is at work: for reminders, notices and digests (R77).
+
+
+Period = tuple[date, date]
+"""The first and the last day without school."""
+
+
+_DAY: Final = timedelta(days=1)
+
+
+_FARTHEST: Final = 200
+"""Days looked at around a day before giving up: more than a summer and the months beside it."""
+
+
+class DayKind(Labelled):
+    """What a day is, for a school."""
+
+    SCHOOL = "school", "jour de classe"
+    WEEKEND = "weekend", "week-end"
+    PUBLIC_HOLIDAY = "public_holiday", "jour férié"
+    GIVEN = "given", "jour chômé"
+    SCHOOL_HOLIDAY = "school_holiday", "vacances scolaires"
+    UNKNOWN = "unknown", "inconnu"
+
+
+def no_public_holiday(year: int) -> frozenset[date]:  # noqa: ARG001
+    """The public holidays of an académie that has none: for tests."""
+    return frozenset()
+
+
+def year_around(day: date) -> SchoolYear:
+    """The school year whose holidays tell what a day is: from 1 September to 31 August."""
+    return SchoolYear(day.year if day.month >= 9 else day.year - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchoolDays:
+    """The académie's days off, as the settings and the holidays' calendar give them.
+
+    ``public_holidays`` gives those of a calendar year; ``given`` are other days off; ``holidays`` the school holidays
+    by school year. Of a year that is absent there we know nothing, and say so (R77); with ``holidays`` None, for
+    tests, every year is known to have none.
+    """
+
+    public_holidays: Callable[[int], frozenset[date]] = no_public_holiday
+    given: frozenset[date] = field(default_factory=frozenset)
+    holidays: Mapping[SchoolYear, tuple[Period, ...]] | None = None
+
+    def kind(self, day: date) -> DayKind:
+        """What this day is; UNKNOWN past what the calendar covers, unless it is off in any case."""
+        if day.weekday() >= 5:
+            return DayKind.WEEKEND
+        if day in self.public_holidays(day.year):
+            return DayKind.PUBLIC_HOLIDAY
+        if day in self.given:
+            return DayKind.GIVEN
+        if self.holidays is None:
+            return DayKind.SCHOOL
+        if any(first <= day <= last for first, last in self._around(day)):
+            return DayKind.SCHOOL_HOLIDAY
+        return DayKind.SCHOOL if year_around(day) in self.holidays else DayKind.UNKNOWN
+
+    def _around(self, day: date) -> tuple[Period, ...]:
+        """The holidays that may hold a day: overseas, a year's summer may lie in the next one's September."""
+        known, year = self.holidays or {}, year_around(day)
+        return tuple(p for shift in (-1, 0, 1) for p in known.get(SchoolYear(year.start + shift), ()))
+
+    def is_school_day(self, day: date) -> bool:
+        """Whether schools are certainly open: what a reminder needs."""
+        return self.kind(day) is DayKind.SCHOOL
+
+    def is_working_day(self, day: date) -> bool:
+        """Whether the rectorat works: it does in the school holidays."""
+        return self.kind(day) not in (DayKind.WEEKEND, DayKind.PUBLIC_HOLIDAY, DayKind.GIVEN)
+
+    def last_school_day(self, day: date) -> date | None:
+        """The last school day up to ``day`` included; None when what lies before is unknown."""
+        return self._first_school_day(day, -_DAY)
+
+    def next_school_day(self, day: date) -> date | None:
+        """The first school day from ``day`` on; None when what comes is unknown."""
+        return self._first_school_day(day, _DAY)
+
+    def _first_school_day(self, day: date, step: timedelta) -> date | None:
+        for _ in range(_FARTHEST):
+            match self.kind(day):
+                case DayKind.SCHOOL:
+                    return day
+                case DayKind.UNKNOWN:
+                    return None
+            day += step
+        return None

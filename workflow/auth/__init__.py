@@ -1,0 +1,1 @@
+"""Sign-in links, sessions, tokens, rate limits, actors (was doors/)"""

@@ -1,0 +1,1 @@
+"""Connections, tables, schema, clock"""

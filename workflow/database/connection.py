@@ -1,0 +1,218 @@
+"""One database, SQLite or PostgreSQL, as transactions (see docs/adr/0003)."""
+
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from psycopg import Error as DriverError
+from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, make_url
+from sqlalchemy import select as select_of_storage
+from sqlalchemy.engine import make_url as make_url_of_storage
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from workflow.database.tables import NODE
+
+BUSY_SECONDS = 10
+
+
+_POOL: Final[dict[str, Any]] = {"pool_timeout": BUSY_SECONDS}
+
+
+class DatabaseBusy(Exception):
+    """La base est occupée par un autre traitement depuis plus de 10 secondes : recommencer dans un instant."""
+
+
+class DatabaseUnreachable(Exception):
+    """La base de données ne répond pas : vérifier database.url et que le serveur est démarré."""
+
+
+class Database:
+    """Transactions on one database; the same code for both engines.
+
+    On SQLite a write transaction takes the writer's lock at once (``BEGIN IMMEDIATE``), after a lock of this
+    process: a reader that turned writer would fail whatever the time-out.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        self.engine = _engine(make_url(url))
+        self.is_postgresql = self.engine.dialect.name == "postgresql"
+        self._writer = threading.Lock()
+        self._aside = _engine(make_url(url), NullPool)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction. Raises DatabaseBusy after 10 s without the lock, DatabaseUnreachable."""
+        if self.is_postgresql:
+            with self._opened(write=True) as connection:
+                yield connection
+            return
+        if not self._writer.acquire(timeout=BUSY_SECONDS):
+            raise DatabaseBusy
+        try:
+            with self._opened(write=True) as connection:
+                yield connection
+        finally:
+            self._writer.release()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction: one consistent picture of the whole database."""
+        with self._opened(write=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _opened(self, *, write: bool) -> Iterator[Connection]:
+        options: dict[str, Any] = {"oda_write": write}
+        if self.is_postgresql and not write:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        try:
+            with self.engine.connect().execution_options(**options) as connection, connection.begin():
+                yield connection
+        except DBAPIError as error:
+            raise _translated(error) from error
+        except PoolTimeout as error:  # every connection of the pool is in use
+            raise DatabaseBusy from error
+
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """A connection outside the pool and outside any transaction. Raises DatabaseUnreachable."""
+        try:
+            with self._aside.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _translated(error: DBAPIError) -> Exception:
+    """A busy or unreachable database under its own name; any other error as it is."""
+    text = str(error.orig).lower()
+    if "database is locked" in text or "database table is locked" in text:
+        return DatabaseBusy()
+    if error.connection_invalidated or (isinstance(error, OperationalError) and "connection" in text):
+        return DatabaseUnreachable()
+    if "unable to open database file" in text:
+        return DatabaseUnreachable()
+    return error
+
+
+def _engine(url: URL, poolclass: type[Pool] = QueuePool) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(
+            url, hide_parameters=True, poolclass=poolclass,
+            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        )  # fmt: skip
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    engine = create_engine(
+        url, hide_parameters=True, poolclass=poolclass, connect_args={"connect_timeout": BUSY_SECONDS},
+        **(_POOL if poolclass is QueuePool else {}),
+    )  # fmt: skip
+    event.listen(engine, "checkout", _still_there)
+    return engine
+
+
+def _still_there(connection: Any, _record: Any, _proxy: Any) -> None:
+    """A connection that a restart of the server broke is found out before it is used (R82).
+
+    A server that leaves says so, and nothing else is said on a connection at rest: what there is to read is enough, and
+    asking a question, as SQLAlchemy's own ``pool_pre_ping`` does, costs an exchange at each transaction.
+    """
+    try:
+        while _has_something_to_read(connection):
+            connection.pgconn.consume_input()
+    except DriverError as gone:
+        raise InvalidatePoolError from gone
+
+
+def _has_something_to_read(connection: Any) -> bool:
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Foreign keys are off by default; erased secrets must not linger in free pages."""
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("oda_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+# Where the database may live: guards against a shared SQLite file (see docs/adr/0003).
+
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "glusterfs", "fuse.sshfs", "lustre", "ocfs2", "gfs2"}
+)
+
+
+OTHER_MACHINE = timedelta(minutes=2)
+
+
+class SharedFile(Exception):
+    """La base SQLite est sur un disque réseau : elle s'y abîmerait. La mettre sur un disque local, ou prendre
+    PostgreSQL (database.url)."""
+
+
+class FileMissing(Exception):
+    """Le fichier de la base n'existe pas : vérifier le réglage database.url et que son disque est monté. S'il a
+    disparu, restaurer une sauvegarde ; pour une installation nouvelle, lancer « oda database upgrade »."""
+
+
+class OtherMachine(Exception):
+    """Une autre machine utilise cette base SQLite : l'arrêter, ou prendre PostgreSQL (database.url)."""
+
+
+def this_host() -> str:
+    return socket.gethostname()
+
+
+def file_system_of(path: Path, mounts: str) -> str:
+    """The type of file system that holds ``path``, from the text of ``/proc/mounts``; empty when unknown."""
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        fields = line.split()
+        if len(fields) < 3:
+            continue
+        place = fields[1].replace("\\040", " ")
+        inside = path == Path(place) or Path(place) in path.parents
+        if inside and len(place) >= len(best):
+            best, kind = place, fields[2]
+    return kind
+
+
+def refuse_network_file(url: str, mounts: Path = Path("/proc/mounts")) -> None:
+    """Raises SharedFile when a SQLite file lies on a network disk. Where mounts cannot be read, nothing is said."""
+    parsed = make_url_of_storage(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or not mounts.exists():
+        return
+    if file_system_of(Path(parsed.database).resolve(), mounts.read_text()) in NETWORK_FILE_SYSTEMS:
+        raise SharedFile
+
+
+def refuse_missing_file(url: str) -> None:
+    """Raises FileMissing: SQLite would make an empty file, and a disk that is not mounted look like a new start."""
+    parsed = make_url_of_storage(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
+        raise FileMissing
+
+
+def refuse_other_machine(connection: Connection, now: datetime, host: str) -> None:
+    """Raises OtherMachine when another host ticked on this SQLite file in the last two minutes."""
+    recent = select_of_storage(NODE.c.host).where(NODE.c.host != host, NODE.c.seen_at > now - OTHER_MACHINE)
+    if connection.execute(recent.where(NODE.c.seen_at <= now + OTHER_MACHINE)).first():
+        raise OtherMachine

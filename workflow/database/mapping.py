@@ -1,0 +1,153 @@
+"""Requests, and what stands beside them, between their rows and the plain values of the rules."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+from notifications.vocabulary import member
+from states.model import Check, Establishment, LastEvent, Removal, Report, Request
+from states.rules.verification import oldest, standing
+from states.school_calendar import SchoolYear
+from states.validation import fold
+from states.vocabulary import Change, CheckOutcome, RemovalKind, RemovalOutcome, Settlement, State, Trigger
+from workflow.database.tables import REQUEST
+
+
+def reference_of(year: SchoolYear, number: int) -> str:
+    return f"ODA-{year.end_year}-{number:05d}"
+
+
+_CHECK_COLUMNS = tuple(
+    f"{check}_{part}" for check in ("listing", "delegation") for part in ("outcome", "source", "checked_on", "seen")
+)
+
+
+_TRANSLATED = frozenset({"school_year", "state", "listing", "delegation", "acted_on_behalf"})
+
+
+_STATES = {s.value: s for s in State}
+
+
+_TRIGGERS = {t.value: t for t in Trigger}
+
+
+_OUTCOMES = {o.value: o for o in CheckOutcome}
+
+
+school_year = lru_cache(maxsize=64)(SchoolYear.parse)
+
+
+def mailbox_of(row: Any) -> str | None:
+    """The mailbox in force: the operator's choice, else the directory's (R14)."""
+    mailbox: str | None = row.set_mailbox or row.mailbox
+    return mailbox
+
+
+def establishment_from(row: Any) -> Establishment:
+    return Establishment(
+        uai=row.uai, nom=row.nom, commune=row.commune, departement=row.departement, is_open=row.is_open,
+        mailbox=mailbox_of(row),
+    )  # fmt: skip
+
+
+_PLAIN = tuple(f.name for f in fields(Request) if f.name not in _TRANSLATED)
+
+
+_OTHERS = ("school_year", "state", "acted_on_behalf", *_CHECK_COLUMNS)
+
+
+_SPECIAL = slice(len(_PLAIN), len(_PLAIN) + len(_OTHERS))
+
+
+REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS, "chain_head", "chain_length"))
+"""What to select, first and in this order, for ``request_from``."""
+
+
+def request_from(row: Any) -> Request:
+    """A request from a row of ``select(*REQUEST_COLUMNS, …)``, read by place, which a sweep feels."""
+    values = dict(zip(_PLAIN, row, strict=False))
+    year, state, behalf, *checks = row[_SPECIAL]
+    values["school_year"] = school_year(year)
+    values["state"] = _STATES[state]
+    values["acted_on_behalf"] = _numbers(behalf)
+    values["listing"] = Check(_OUTCOMES[checks[0]], *checks[1:4]) if checks[0] else None
+    values["delegation"] = Check(_OUTCOMES[checks[4]], *checks[5:8]) if checks[4] else None
+    request = object.__new__(Request)
+    object.__setattr__(request, "__dict__", values)
+    return request
+
+
+def last_event_from(row: Any) -> LastEvent:
+    return LastEvent(_TRIGGERS[row.last_trigger], row.last_actor, row.changed_at)
+
+
+def report_from(row: Any) -> Report:
+    return Report(
+        number=row.number, change=member(Change, row.change), effective_on=row.effective_on,
+        reported_at=row.reported_at, settled_at=row.settled_at,
+        settlement=member(Settlement, row.settlement) if row.settlement else None,
+    )  # fmt: skip
+
+
+def removal_from(row: Any) -> Removal:
+    outcome = member(RemovalOutcome, row.outcome) if row.outcome else None
+    return Removal(member(RemovalKind, row.kind), outcome)
+
+
+@lru_cache(maxsize=1024)
+def _numbers(text: str) -> frozenset[int]:
+    return frozenset(int(part) for part in text.split())
+
+
+def _check_columns(name: str) -> Callable[[Any], dict[str, Any]]:
+    def columns(check: Check | None) -> dict[str, Any]:
+        return {
+            f"{name}_outcome": check.outcome.value if check else None,
+            f"{name}_source": check.source if check else "",
+            f"{name}_checked_on": check.checked_on if check else None,
+            f"{name}_seen": check.seen if check else "",
+        }
+
+    return columns
+
+
+_COLUMNS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "school_year": lambda value: {"school_year": str(value)},
+    "state": lambda value: {"state": value.value},
+    "listing": _check_columns("listing"),
+    "delegation": _check_columns("delegation"),
+    "acted_on_behalf": lambda value: {"acted_on_behalf": " ".join(map(str, sorted(value)))},
+}
+
+
+_SEEN_BY_CHECKS = frozenset(
+    {"listing", "delegation", "nom", "prenom", "mail", "school_year", "delegated_on", "delegation_why", "chef_name"}
+)
+"""What the two checks say, and what they saw (R35, R37)."""
+
+
+def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
+    """The columns that differ from ``before``, all of them at a birth; ``with_`` keeps an unchanged value itself."""
+    old = before.__dict__ if before else {}
+    names = [name for name, value in after.__dict__.items() if name not in old or old[name] is not value]
+    columns = _columns(names, after)
+    if {"nom", "prenom", "mail"} & set(names):
+        columns |= {"folded_mail": after.folded_mail, "person": after.person, "sorted_name": sorted_name(after)}
+    if not _SEEN_BY_CHECKS.isdisjoint(names):
+        columns |= {"checks": standing(after).value, "checked_on": oldest(after)}
+    return columns
+
+
+def sorted_name(request: Request) -> str:
+    """The person's name as a list is sorted by it: folded, nom first."""
+    return f"{fold(request.nom)} {fold(request.prenom)}"
+
+
+def _columns(names: Iterable[str], request: Request) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name in names:
+        value = getattr(request, name)
+        special = _COLUMNS.get(name)
+        columns |= special(value) if special else {name: value}
+    return columns

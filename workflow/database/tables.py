@@ -1,0 +1,448 @@
+"""The tables of this room. States and kinds are text held by a CHECK; instants are aware UTC.
+
+``table=True`` validates nothing: values come from the rules, which have checked them. Rows are read and written
+with SQLAlchemy Core; these classes say what is stored.
+"""
+
+from datetime import date, datetime
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, literal_column, text
+from sqlmodel import Field, SQLModel
+
+from notifications.sql import UtcDateTime, one_of
+from states.vocabulary import CallStage, Change, Labelled, RemovalKind, RemovalOutcome, Role, Settlement, State
+
+LONG_AGO = "'2000-01-01 00:00:00'"
+"""The instant of a row that the write path did not write: none but in a test."""
+
+
+def _instant(*, nullable: bool = False) -> Column[datetime]:
+    return Column(UtcDateTime(), nullable=nullable)
+
+
+def _partial(name: str, where: str, *columns: str) -> Index:
+    """An index of the rows that meet a condition, on both databases."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+_OF_THE_WORKLIST = (
+    Index("ix_request_state", "state", "since", "reference", "uai"),
+    _partial("ix_request_waiting", "state <> 'revoked'", "since", "reference", "uai"),
+    _partial("ix_request_revoked", "state = 'revoked'", "school_year", "since", "reference"),
+    _partial("ix_request_checks", "state = 'requested'", "checks", "since", "reference", "checked_on"),
+    _partial(
+        "ix_request_not_handed",
+        "state = 'code_issued' AND handed_on IS NULL AND extends IS NULL",
+        "state", "since", "reference",
+    ),
+    _partial("ix_request_expiry", "state = 'code_issued'", "school_year", "expiry_seen_for"),
+    Index("ix_request_name", "sorted_name", "reference"),
+)  # fmt: skip
+"""What keeps a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
+
+
+class Establishment(SQLModel, table=True):
+    """A school of the open directory. ``set_mailbox`` is an operator's choice, which survives imports (R14)."""
+
+    uai: str = Field(primary_key=True)
+    nom: str
+    kind: str = ""
+    commune: str = ""
+    departement: str = Field(default="", index=True)
+    mailbox: str | None = None
+    set_mailbox: str | None = None
+    is_open: bool = True
+    is_listed: bool = True
+
+
+class DelegationRequest(SQLModel, table=True):
+    """One request. Personal data stand here, beside the journal and never in it (R64).
+
+    For who looks, ``since`` is when it came to its state, ``checks`` and ``checked_on`` what its two checks say
+    together and the earlier of their days, ``sorted_name`` its person's folded name, nom first.
+    """
+
+    __tablename__ = "delegation_request"
+    __table_args__ = (
+        one_of("state", State),
+        Index("ix_request_establishment", "uai", "school_year"),
+        Index(
+            "ix_request_live", "school_year", "uai",
+            sqlite_where=text("state <> 'revoked'"), postgresql_where=text("state <> 'revoked'"),
+        ),
+        Index("ix_request_mail", "folded_mail"),
+        Index("ix_request_person", "person"),
+        Index(
+            "uq_request_live", "uai", "school_year", "folded_mail", unique=True,
+            sqlite_where=text("state <> 'revoked'"), postgresql_where=text("state <> 'revoked'"),
+        ),
+        *_OF_THE_WORKLIST,
+    )  # fmt: skip
+
+    reference: str = Field(primary_key=True)
+    uai: str = Field(foreign_key="establishment.uai")
+    school_year: str
+    state: str
+    version: int
+    nom: str
+    prenom: str
+    mail: str
+    folded_mail: str
+    person: str
+    drane_declared_on: date | None = None
+    chef_name: str = ""
+    delegation_why: str = ""
+    delegated_on: date | None = None
+    charter_signed_on: date | None = None
+    charter_version: str | None = None
+    listing_outcome: str | None = None
+    listing_source: str = ""
+    listing_checked_on: date | None = None
+    listing_seen: str = ""
+    delegation_outcome: str | None = None
+    delegation_source: str = ""
+    delegation_checked_on: date | None = None
+    delegation_seen: str = ""
+    code_issued_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    extends: str | None = None
+    expires_on: date | None = None
+    expiry_seen_for: date | None = None
+    handed_on: date | None = None
+    renews: str | None = None
+    acted_on_behalf: str = ""
+    issued_by: int | None = None
+    key_possible: bool = Field(default=False, sa_column_kwargs={"default": False})
+    created_at: datetime = Field(sa_column=_instant())
+    changed_at: datetime = Field(sa_column=_instant())
+    since: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, server_default=text(LONG_AGO)))
+    checks: str = Field(default="to_do", sa_column_kwargs={"server_default": "to_do"})
+    checked_on: date | None = None
+    sorted_name: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    last_trigger: str
+    last_actor: str
+    chain_head: str
+    chain_length: int
+
+
+class Event(SQLModel, table=True):
+    """One link of a chain (R63). ``canonical`` is what is hashed; the other columns are read from it."""
+
+    __table_args__ = (Index("ix_event_at", "at"),)
+
+    stream: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    kind: str
+    from_state: str | None = None
+    to_state: str | None = None
+    actor: int
+    role: str
+    at: datetime = Field(sa_column=_instant())
+    canonical: str = Field(sa_column=Column(Text, nullable=False))
+    hash: str
+
+
+class EventNote(SQLModel, table=True):
+    """A free text beside its event: erasable, while the event keeps a keyed commitment of it (R64)."""
+
+    __tablename__ = "event_note"
+
+    stream: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    nonce: str
+    body: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class Installation(SQLModel, table=True):
+    """The single row of this installation: its birth, and the head of its own chain."""
+
+    id: int = Field(default=1, primary_key=True)
+    created_at: datetime = Field(sa_column=_instant())
+    key_check: str
+    chain_head: str
+    chain_length: int
+
+
+class ActorRow(SQLModel, table=True):
+    """Who a number of the journal is. ``key`` tells one from another; ``label`` is what people read."""
+
+    __tablename__ = "actor"
+
+    number: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)
+    label: str
+
+
+class Counter(SQLModel, table=True):
+    """The last number given, by school year: a hole in the references is seen by the journal's check (R65)."""
+
+    school_year: str = Field(primary_key=True)
+    last: int
+
+
+class RemovalTask(SQLModel, table=True):
+    """What remains to be confirmed on the ODA server, one at most a request (R47)."""
+
+    __tablename__ = "removal_task"
+    __table_args__ = (
+        one_of("kind", RemovalKind),
+        one_of("outcome", RemovalOutcome),
+        Index("ix_removal_open", "closed_at", "reference"),
+    )
+
+    reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
+    kind: str
+    opened_at: datetime = Field(sa_column=_instant())
+    outcome: str | None = None
+    closed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+
+
+class RemovalCall(SQLModel, table=True):
+    """What the connector asked the ODA server to do of a removal task, and what it answered (R49).
+
+    ``asked`` is a digest of what was asked: should that change, the call is made anew. ``leased_until``: a machine is
+    at it. ``answer``: the server's words, on one line.
+    """
+
+    __tablename__ = "removal_call"
+    __table_args__ = (one_of("stage", CallStage), Index("ix_removal_call_next", "stage", "next_at"))
+
+    reference: str = Field(primary_key=True, foreign_key="removal_task.reference")
+    stage: str
+    asked: str
+    attempts: int = 0
+    next_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    leased_until: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    status: int | None = None
+    answer: str = ""
+    changed_at: datetime = Field(sa_column=_instant())
+
+
+class ChangeReport(SQLModel, table=True):
+    """A change that was reported, numbered within its request (R32).
+
+    ``due_told_at``: when the operators were told that its day had come, None until then.
+    """
+
+    __tablename__ = "change_report"
+    __table_args__ = (
+        one_of("change", Change),
+        one_of("settlement", Settlement),
+        Index(
+            "ix_report_due", "effective_on",
+            sqlite_where=text("settlement IS NULL"), postgresql_where=text("settlement IS NULL"),
+        ),
+    )  # fmt: skip
+
+    reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
+    number: int = Field(primary_key=True)
+    change: str
+    effective_on: date
+    reported_at: datetime = Field(sa_column=_instant())
+    due_told_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    settlement: str | None = None
+    settled_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+
+
+class Occurrence(SQLModel, table=True):
+    """A scheduled thing that has happened: its key makes it happen once (R50). ``requests``: how many."""
+
+    key: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=_instant())
+    requests: int = 0
+
+
+class YearEndRecord(SQLModel, table=True):
+    """The end of a school year as it was foreseen, and whether the brake holds it (R51, R52)."""
+
+    __tablename__ = "year_end"
+
+    school_year: str = Field(primary_key=True)
+    last_day: date
+    ends_at: datetime = Field(sa_column=_instant())
+    recorded_at: datetime = Field(sa_column=_instant())
+    held_why: str | None = None
+    held_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    confirmed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    confirmed_by: int | None = None
+
+
+class Node(SQLModel, table=True):
+    """A machine that ticks, and when it last did (R52); the installation's birth for one that never could.
+
+    ``skew_seconds``: how far ahead of the database's its clock is; ``refused_at``: since when it is too far to tick,
+    None while it may; ``heard_at``: when it last compared the two, None where the machine's own clock judges (R82).
+    """
+
+    host: str = Field(primary_key=True)
+    seen_at: datetime = Field(sa_column=_instant())
+    skew_seconds: float = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    refused_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    heard_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """An action already done under a key (R10). ``digest`` is of the command without its secrets."""
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (UniqueConstraint("actor", "trigger", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    actor: int
+    trigger: str
+    key: str
+    digest: str
+    reference: str
+    version: int
+    at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, index=True))
+
+
+# The doors' closed lists.
+
+
+class Scope(Labelled):
+    """What a program may do with its token."""
+
+    READ = "read", "lire"
+    ACT = "act", "lire et agir"
+
+
+# What the doors store. A secret is never kept: only its digest, by which it is found again.
+
+
+class SignInLink(SQLModel, table=True):
+    """A link sent by mail. ``subject``: the UAI asked for, or the address of an operator or a reader.
+
+    ``sent_to``: the mailbox, whose establishments it opens; ``joins``: the digest of the session that asked to add
+    them to itself; ``back``: the page that was asked for before signing in.
+    """
+
+    __tablename__: ClassVar[str] = "sign_in_link"
+    __table_args__ = (
+        one_of("role", Role),
+        Index("ix_sign_in_link_expires_at", "expires_at"),
+        Index("ix_sign_in_link_subject", "subject"),
+    )
+
+    digest: str = Field(primary_key=True, sa_type=Text)
+    role: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    sent_to: str = Field(sa_type=Text)
+    joins: str = Field(default="", sa_type=Text)
+    back: str = Field(default="", sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class WebSession(SQLModel, table=True):
+    """Somebody who signed in. ``subject``: the UAI, by commas, or the address; ``name``: what a chef gives (R37).
+
+    ``role`` of a mailbox that has not said yet who it is stays ``chef`` and ``name`` empty: it may only say it.
+    """
+
+    __tablename__: ClassVar[str] = "web_session"
+    __table_args__ = (
+        one_of("role", Role),
+        Index("ix_web_session_subject", "subject"),
+        Index("ix_web_session_expires_at", "expires_at"),
+    )
+
+    digest: str = Field(primary_key=True, sa_type=Text)
+    role: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    name: str = Field(default="", sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class AccessToken(SQLModel, table=True):
+    """A program's key to the API, for one person (``role``, ``subject``) and one ``scope``, until ``expires_at``."""
+
+    __tablename__: ClassVar[str] = "access_token"
+    __table_args__ = (one_of("role", Role), one_of("scope", Scope))
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True, sa_type=Text)
+    label: str = Field(sa_type=Text)
+    role: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    scope: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class DoorKnock(SQLModel, table=True):
+    """One try at a door, counted for a while: ``key`` is a digest of who or what is tried."""
+
+    __tablename__: ClassVar[str] = "door_knock"
+    __table_args__ = (Index("ix_door_knock_key", "key", "at"), Index("ix_door_knock_at", "at"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+LINKS: Final[Table] = SQLModel.metadata.tables["sign_in_link"]
+
+
+SESSIONS: Final[Table] = SQLModel.metadata.tables["web_session"]
+
+
+TOKENS: Final[Table] = SQLModel.metadata.tables["access_token"]
+
+
+KNOCKS: Final[Table] = SQLModel.metadata.tables["door_knock"]
+
+
+def table_of(model: type[Any]) -> Table:
+    """The SQLAlchemy table behind a class of ``workflow.database.tables``."""
+    return model.__table__  # type: ignore[no-any-return]
+
+
+CALL: Final = table_of(RemovalCall)
+
+
+RECORD = table_of(YearEndRecord)
+
+
+NODE = table_of(Node)
+
+
+OCCURRENCE = table_of(Occurrence)
+
+
+INSTALLED = table_of(Installation)
+
+
+ACTOR = table_of(ActorRow)
+
+
+COUNTER = table_of(Counter)
+
+
+REQUEST = table_of(DelegationRequest)
+
+
+ESTABLISHMENT = table_of(Establishment)
+
+
+REMOVAL = table_of(RemovalTask)
+
+
+REPORT = table_of(ChangeReport)
+
+
+IS_LIVE = REQUEST.c.state != literal_column("'revoked'")
+"""Written out, never bound: a partial index serves only a condition that it can recognise."""
+
+
+EVENT = table_of(Event)
+
+
+NOTE = table_of(EventNote)

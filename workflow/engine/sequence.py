@@ -1,0 +1,65 @@
+"""Several steps of one request in one sitting: all of them, or none (R7)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from states.commands import Command
+from states.decide import all_reasons
+from states.decision import Refused
+from states.model import Actor
+from states.refusals import Reason
+from workflow.engine.engine import Done, Engine
+
+Step = Callable[[str], Command]
+"""A command once the request's reference is known: empty for the first one of a request to be born."""
+
+
+class _Undone(Exception):
+    """Raised to undo what the steps before the refused one had written."""
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        super().__init__()
+        self.reasons = reasons
+
+
+def sit(
+    engine: Engine, steps: Sequence[Step], actor: Actor, *, reference: str = "", key: str | None = None
+) -> Done | Refused:
+    """Do the steps in their order, in one transaction; returns what the last one gave, with the warnings of all.
+
+    One refused, nothing is done, and all that is wrong with it and with those that follow is told (R7). ``reference``
+    is that of a request that exists. ``key`` makes the whole one action (R10): no two steps have the same trigger.
+    The establishment gets the mail of the last step alone (R55). Raises ValueError without a step, DatabaseBusy,
+    DatabaseUnreachable.
+    """
+    if not steps:
+        raise ValueError("a sitting has at least one step")
+
+    def work(connection: Connection, now: datetime) -> Done:
+        return _all(engine, connection, steps, actor, now, reference, key)
+
+    try:
+        return engine.committed(work)
+    except _Undone as undone:
+        return Refused(undone.reasons)
+
+
+def _all(
+    engine: Engine, connection: Connection, steps: Sequence[Step], actor: Actor, now: datetime, reference: str,
+    key: str | None,
+) -> Done:  # fmt: skip
+    quiet = engine.quiet()
+    warnings: dict[Reason, None] = {}
+    for number, step in enumerate(steps):
+        teller = engine if number == len(steps) - 1 else quiet
+        (result,) = teller.run(connection, [step(reference)], actor, now, key=key)
+        if isinstance(result, Refused):
+            rest = [one(reference) for one in steps[number:]]
+            facts = engine.facts(connection, rest[0])
+            raise _Undone(all_reasons(facts, result.reasons, rest, actor, now, engine.policy))
+        done, reference = result, result.reference
+        warnings |= dict.fromkeys(result.warnings)
+    return replace(done, warnings=tuple(warnings))

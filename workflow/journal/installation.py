@@ -1,0 +1,105 @@
+"""The installation's own chain: imports, mailboxes, the brake, dead mails (R63); and who its actors are."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from states.decision import Scalar
+from states.model import Actor
+from states.vocabulary import Channel, Role
+from workflow.database.connection import Database
+from workflow.database.tables import ACTOR, EVENT, INSTALLED, NOTE
+from workflow.journal.chain import EMPTY, INSTALLATION, Link, Notary
+
+SCHEDULE_KEY = "schedule"
+
+
+SCHEDULE_LABEL = "l'échéancier"
+
+
+class NotInstalled(Exception):
+    """La base est vide : la préparer avec « oda init » ou « oda database upgrade »."""
+
+
+class OtherInstallation(Exception):
+    """La clé du journal n'est pas celle de cette base : remettre le fichier journal-key d'origine."""
+
+
+def found(connection: Connection, notary: Notary, now: datetime) -> None:
+    """Make the installation's row, once. Its birth is the first trace of life (R52)."""
+    if connection.execute(select(INSTALLED.c.id)).first():
+        return
+    row = {"id": 1, "created_at": now, "key_check": notary.key_check(), "chain_head": EMPTY.head, "chain_length": 0}
+    connection.execute(insert(INSTALLED), [row])
+    connection.execute(insert(ACTOR), [{"key": SCHEDULE_KEY, "label": SCHEDULE_LABEL}])
+
+
+def check_key(connection: Connection, notary: Notary) -> None:
+    """Raises NotInstalled, or OtherInstallation when the journal's key is another's."""
+    check = connection.execute(select(INSTALLED.c.key_check)).scalar_one_or_none()
+    if check is None:
+        raise NotInstalled
+    if check != notary.key_check():
+        raise OtherInstallation
+
+
+def lock(connection: Connection) -> Link:
+    """Take the installation's row until the transaction ends, and with it the end of its chain.
+
+    Whatever is done once for the whole installation waits here for its turn: a second node then sees the first's work.
+    """
+    locked = select(INSTALLED.c.chain_head, INSTALLED.c.chain_length).with_for_update()
+    return Link(*connection.execute(locked).one())
+
+
+def record(
+    connection: Connection, notary: Notary, kind: str, actor: Actor, at: datetime,
+    data: Mapping[str, Scalar], notes: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Append an event to the installation's chain; its row is the lock."""
+    link = lock(connection)
+    texts = notary.notes(INSTALLATION, link.length + 1, notes or {})
+    event = notary.event((INSTALLATION, link), kind, (None, None), actor, at, data, texts)
+    connection.execute(insert(EVENT), [event])
+    if texts:
+        connection.execute(insert(NOTE), texts)
+    connection.execute(update(INSTALLED).values(chain_head=event["hash"], chain_length=event["seq"]))
+
+
+def known_actor(connection: Connection, key: str) -> int | None:
+    """The number of an actor in the journal; None before its first appearance (R64)."""
+    return connection.execute(select(ACTOR.c.number).where(ACTOR.c.key == key)).scalar_one_or_none()
+
+
+def actor_number(database: Database, key: str, label: str) -> int:
+    """The number of an actor in the journal, given at its first appearance (R64)."""
+    wanted = select(ACTOR.c.number, ACTOR.c.label).where(ACTOR.c.key == key)
+    for _ in range(2):
+        with database.read() as connection:
+            row = connection.execute(wanted).one_or_none()
+        if row is not None:
+            return int(row.number)
+        try:
+            with database.write() as connection:
+                connection.execute(insert(ACTOR), [{"key": key, "label": label}])
+        except IntegrityError:
+            continue  # another process has just named it
+    with database.read() as connection:
+        return int(connection.execute(wanted).one().number)
+
+
+def schedule_actor(database: Database) -> Actor:
+    """The schedule, which alone may end a year (R2)."""
+    return _schedule(actor_number(database, SCHEDULE_KEY, SCHEDULE_LABEL))
+
+
+def schedule_actor_in(connection: Connection) -> Actor:
+    """The same inside a transaction; it was named when the installation was made."""
+    query = select(ACTOR.c.number).where(ACTOR.c.key == SCHEDULE_KEY)
+    return _schedule(int(connection.execute(query).scalar_one()))
+
+
+def _schedule(number: int) -> Actor:
+    return Actor(role=Role.SCHEDULE, number=number, label=SCHEDULE_LABEL, channel=Channel.SCHEDULE)

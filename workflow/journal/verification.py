@@ -1,0 +1,310 @@
+"""Checks every chain of the journal, and names what does not hold (R65)."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Row, String, exists, func, select, tuple_, type_coerce
+
+from workflow.database.mapping import reference_of, school_year
+from workflow.database.tables import COUNTER, EVENT, INSTALLED, NOTE, REQUEST
+from workflow.journal.chain import GENESIS, INSTALLATION, Notary, canonical_instant, hash_of
+
+# What does not hold in a chain of the journal, judged event by event, without a database (R65).
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something that does not hold: where (``seq`` None for a whole stream), and what, in French."""
+
+    stream: str
+    seq: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.stream}{f', événement {self.seq}' if self.seq is not None else ''} : {self.message}"
+
+
+@dataclass
+class Chain:
+    """Where the walk along one stream stands; ``born`` is what its first event says of the request."""
+
+    stream: str
+    seq: int = 0
+    head: str = GENESIS
+    state: str | None = None
+    kind: str | None = None
+    at: str | None = None
+    born: dict[str, Any] = field(default_factory=dict)
+
+    def follow(self, row: Any) -> Iterator[Flaw]:
+        """The flaws of the next event, which then becomes the chain's end. ``row.at`` may be as the driver gave it."""
+        if not isinstance(row.seq, int) or not isinstance(row.canonical, str):
+            yield Flaw(self.stream, None, f"modifié : l'événement « {row.seq} » est illisible")
+            return
+        if row.seq <= self.seq:
+            yield Flaw(self.stream, row.seq, "inséré : les événements sont numérotés à partir de 1")
+            return
+        follows = row.seq == self.seq + 1
+        if not follows:
+            yield Flaw(self.stream, self.seq + 1, _gone(self.seq + 1, row.seq - 1))
+        content = _read(row.canonical)
+        yield from (Flaw(self.stream, row.seq, message) for message in self._of_text(row, content, follows))
+        self.seq, self.head, self.kind = row.seq, row.hash, row.kind
+        self.state, self.at = content.get("to", row.to_state), content.get("at")
+        if row.seq == 1:
+            self.born = _mapping(content.get("data"))
+
+    def _of_text(self, row: Any, content: dict[str, Any], follows: bool) -> Iterator[str]:
+        if hash_of(row.canonical) != row.hash:
+            yield "modifié : son empreinte ne correspond plus à son texte"
+        if not content:
+            yield "modifié : son texte est illisible"
+            return
+        yield from _differences(row, content)
+        if follows and content.get("prev") != self.head:
+            yield _unsealed(row.seq)
+        if follows and content.get("from") != self.state:
+            yield "inséré ou déplacé : il ne part pas de l'état où mène le précédent"
+
+    def end(self, kept: Any) -> Iterator[Flaw]:
+        """The whole chain against the head kept outside it; ``kept`` None when nothing keeps it."""
+        if kept is None:
+            yield Flaw(self.stream, None, "inséré : ces événements sont d'une demande qui n'existe pas")
+        elif kept.chain_length > self.seq:
+            yield Flaw(self.stream, self.seq + 1, f"{_gone(self.seq + 1, kept.chain_length)}, à la fin de la chaîne")
+        elif kept.chain_length < self.seq:
+            message = f"inséré à la fin : la chaîne devait finir à l'événement {kept.chain_length}"
+            yield Flaw(self.stream, kept.chain_length + 1, message)
+        elif kept.chain_head != self.head:
+            yield Flaw(self.stream, self.seq, "modifié : la tête de chaîne gardée à part ne correspond pas")
+        elif self.stream != INSTALLATION:
+            yield from (Flaw(self.stream, None, message) for message in self._of_request(kept))
+
+    def _of_request(self, kept: Any) -> Iterator[str]:
+        """What the request itself says, where the journal says it too."""
+        said = {
+            "l'état": (kept.state, self.state), "la version": (kept.version, self.seq),
+            "la dernière action": (kept.last_trigger, self.kind), "sa date": (instant_text(kept.changed_at), self.at),
+            "l'établissement": (kept.uai, self.born.get("uai")),
+            "l'année scolaire": (kept.school_year, self.born.get("school_year")),
+        }  # fmt: skip
+        for what, (request, journal) in said.items():
+            if request != journal:
+                yield f"la demande a été modifiée : {what} y est « {request} », « {journal} » dans le journal"
+
+
+def note_flaws(notary: Notary, row: Any, notes: dict[str, Any]) -> Iterator[Flaw]:
+    """The free texts found beside an event, against the commitments that it holds (R64)."""
+    promised = _mapping(_read(row.canonical).get("notes"))
+    for name, note in notes.items():
+        if promised.get(name) != notary.commitment(note.nonce, row.stream, row.seq, name, note.body):
+            yield Flaw(row.stream, row.seq, f"la note « {name} » a été modifiée ou ajoutée")
+
+
+def instant_text(raw: Any) -> str | None:
+    """An instant as the journal writes it, from what a driver gives: SQLite's may have been made unreadable."""
+    try:
+        at = datetime.fromisoformat(raw) if isinstance(raw, str) else raw
+        return canonical_instant(at if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, AttributeError):
+        return None
+
+
+def _gone(first: int, last: int) -> str:
+    return "retiré" if first == last else f"retiré, ainsi que les suivants jusqu'à l'événement {last}"
+
+
+def _unsealed(seq: int) -> str:
+    if seq == 1:
+        return "modifié ou inséré : il ne commence pas sa chaîne"
+    return f"il ne scelle pas l'événement {seq - 1} : l'un des deux a été modifié, inséré ou déplacé"
+
+
+def _read(canonical: Any) -> dict[str, Any]:
+    """The content of a canonical text; empty when it cannot be read."""
+    try:
+        return _mapping(json.loads(canonical))
+    except (ValueError, TypeError, RecursionError):
+        return {}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _differences(row: Any, content: dict[str, Any]) -> Iterator[str]:
+    """The columns are read from the text: one that differs was changed alone."""
+    columns = {
+        "stream": row.stream, "seq": row.seq, "kind": row.kind, "from": row.from_state, "to": row.to_state,
+        "actor": row.actor, "role": row.role, "at": instant_text(row.at),
+    }  # fmt: skip
+    for name, value in columns.items():
+        if content.get(name) != value:
+            yield f"modifié : sa colonne « {name} » ne dit plus ce que dit son texte"
+
+
+# The references that a school year gave, against those that exist: a request removed whole is seen here (R65).
+
+
+STREAMED: Final = {"yield_per": 2000}
+"""Read a result in pages of so many rows, whatever its length."""
+
+
+def numbering_flaws(connection: Connection) -> Iterator[Flaw]:
+    """References given and gone, or there without having been given."""
+    last = {row.school_year: row.last for row in connection.execute(select(COUNTER))}
+    order = (REQUEST.c.school_year, func.length(REQUEST.c.reference), REQUEST.c.reference)
+    query = select(REQUEST.c.school_year, REQUEST.c.reference).order_by(*order)
+    found = connection.execute(query, execution_options=STREAMED)
+    for year, rows in groupby(found, key=lambda row: str(row.school_year)):
+        yield from _numbers(year, (row.reference for row in rows), last.pop(year, 0))
+    for year, given in last.items():
+        yield from _numbers(year, iter(()), given)
+
+
+def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[Flaw]:
+    """The references of a year, in their order, against the last number given."""
+    expected = 1
+    for reference in references:
+        number = _number_of(reference, year)
+        if number is None:
+            yield Flaw(reference, None, f"la demande a été modifiée : cette référence n'est pas de l'année {year}")
+            continue
+        if number > expected:
+            yield _hole(year, expected, number - 1)
+        if number > last:
+            yield Flaw(reference, None, f"insérée : le compteur de l'année {year} s'arrête à {last}")
+        expected = number + 1
+    if expected <= last:
+        yield _hole(year, expected, last)
+
+
+def _number_of(reference: str, year: str) -> int | None:
+    found = re.fullmatch(r"ODA-\d{4}-(\d{5,})", reference)
+    try:
+        return int(found[1]) if found and reference_of(school_year(year), int(found[1])) == reference else None
+    except ValueError:
+        return None
+
+
+def _hole(year: str, first: int, last: int) -> Flaw:
+    try:
+        known = school_year(year)
+    except ValueError:
+        return Flaw(f"compteur « {year} »", None, "modifié : cette année n'existe pas")
+    upto = "" if first == last else f", ainsi que les suivantes jusqu'à {reference_of(known, last)}"
+    return Flaw(reference_of(known, first), None, f"retirée{upto} : numérotée et n'existe plus")
+
+
+__all__ = ["BLIND_SPOTS", "Flaw", "Verifier", "count_events"]
+
+
+BLIND_SPOTS = (
+    "une fin de chaîne retirée en même temps que la tête de chaîne gardée dans la demande",
+    "une chaîne entière recalculée par qui peut écrire dans toute la base",
+    "la dernière demande d'une année retirée avec ses événements et avec son numéro dans le compteur",
+    "une note effacée : son événement demeure, son texte ne peut plus être comparé",
+    "ce que le journal ne porte pas : les noms, les adresses, et qui est derrière un numéro d'acteur",
+)
+"""What a chain alone cannot show, told plainly with every result."""
+
+
+AnyRow = Row[Any]
+
+
+def _raw(column: Column[Any], label: str) -> Any:
+    """An instant as the driver gives it: one made unreadable is a flaw to name, not an error to raise."""
+    return type_coerce(column, String).label(label)
+
+
+_EVENTS = (
+    *(c for c in EVENT.c if c.name != "at"),
+    _raw(EVENT.c.at, "at"),
+    REQUEST.c.reference,
+    *(REQUEST.c[name] for name in ("state", "version", "uai", "school_year", "last_trigger")),
+    *(REQUEST.c[name] for name in ("chain_head", "chain_length")),
+    _raw(REQUEST.c.changed_at, "changed_at"),
+)
+
+
+def count_events(connection: Connection) -> int:
+    """How many events there are to check."""
+    return connection.execute(select(func.count()).select_from(EVENT)).scalar_one()
+
+
+class Verifier:
+    """Walks the whole journal in pages, in the order of the chains, in bounded memory and a few queries a page."""
+
+    def __init__(
+        self, connection: Connection, notary: Notary, progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """``progress`` is told how many more events were checked. ``events`` and ``streams`` count them."""
+        self._connection = connection
+        self._notary = notary
+        self._progress = progress
+        self.events = 0
+        self.streams = 0
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Every flaw: the chains one after the other, then what has no chain and what has no number."""
+        yield from self._chains()
+        yield from self._stray_notes()
+        yield from self._without_events()
+        yield from numbering_flaws(self._connection)
+
+    def _chains(self) -> Iterator[Flaw]:
+        installed = self._installed()
+        for stream, rows in groupby(self._rows(), key=lambda found: found[0].stream):
+            self.streams += 1
+            chain, kept = Chain(stream), None
+            for row, notes in rows:
+                kept = installed if stream == INSTALLATION else row if row.reference else None
+                yield from chain.follow(row)
+                yield from note_flaws(self._notary, row, notes)
+            yield from chain.end(kept)
+
+    def _rows(self) -> Iterator[tuple[AnyRow, dict[str, AnyRow]]]:
+        """Each event with its request, and the notes beside it."""
+        query = select(*_EVENTS).outerjoin(REQUEST, REQUEST.c.reference == EVENT.c.stream)
+        ordered = query.order_by(EVENT.c.stream, EVENT.c.seq)
+        for page in self._connection.execute(ordered, execution_options=STREAMED).partitions():
+            notes = self._notes(page[0], page[-1])
+            for row in page:
+                self.events += 1
+                yield row, notes.get((row.stream, row.seq), {})
+            self._progress(len(page))
+
+    def _notes(self, first: AnyRow, last: AnyRow) -> dict[tuple[str, int], dict[str, AnyRow]]:
+        place = tuple_(NOTE.c.stream, NOTE.c.seq)
+        span = (place >= (first.stream, first.seq), place <= (last.stream, last.seq))
+        notes: dict[tuple[str, int], dict[str, AnyRow]] = {}
+        for note in self._connection.execute(select(NOTE).where(*span)):
+            notes.setdefault((note.stream, note.seq), {})[note.field] = note
+        return notes
+
+    def _installed(self) -> Any:
+        columns = (INSTALLED.c.chain_head, INSTALLED.c.chain_length)
+        return self._connection.execute(select(*columns)).first()
+
+    def _stray_notes(self) -> Iterator[Flaw]:
+        theirs = exists().where(EVENT.c.stream == NOTE.c.stream, EVENT.c.seq == NOTE.c.seq)
+        query = select(NOTE.c.stream, NOTE.c.seq, NOTE.c.field).where(~theirs)
+        for note in self._connection.execute(query, execution_options=STREAMED):
+            yield Flaw(note.stream, note.seq, f"la note « {note.field} » n'a plus d'événement")
+
+    def _without_events(self) -> Iterator[Flaw]:
+        """A request without any event, or an installation without its own."""
+        events = exists().where(EVENT.c.stream == REQUEST.c.reference)
+        query = select(REQUEST.c.reference).where(~events)
+        for reference in self._connection.execute(query, execution_options=STREAMED).scalars():
+            yield Flaw(reference, None, "retiré : tous les événements de cette demande manquent")
+        installed = self._installed()
+        own = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION).limit(1)
+        if installed and installed.chain_length and self._connection.execute(own).first() is None:
+            message = f"retiré : les {installed.chain_length} événements de l'installation manquent"
+            yield Flaw(INSTALLATION, None, message)

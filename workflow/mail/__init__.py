@@ -1,0 +1,1 @@
+"""Mails as operators and establishments see them"""

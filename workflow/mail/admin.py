@@ -1,0 +1,159 @@
+"""What becomes of mails, for the journal: dead, retried, discarded (R58)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from notifications.mailer import Mailer
+from notifications.messages.mail import Mail
+from notifications.outbox import admin as outbox
+from notifications.outbox.admin import MailRefusal
+from notifications.outbox.circuit_breaker import Pause
+from notifications.vocabulary import Audience
+from states.decision import Scalar
+from states.model import Actor
+from states.refusals import Reason, bad_field, unknown_establishment
+from states.validation import has_uai_form, normalise_uai, text_problem, uai_problem
+from states.vocabulary import Role
+from workflow.database.mapping import mailbox_of
+from workflow.database.tables import ESTABLISHMENT
+from workflow.engine.engine import Engine
+from workflow.journal import installation
+
+
+class MailActionRefused(Exception):
+    """What somebody may not do of a mail, with its reason (R2, R58); nothing has changed."""
+
+    def __init__(self, *reasons: Reason) -> None:
+        super().__init__(" ".join(map(str, reasons)))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retried:
+    """A mail that is sent again, under the number ``leaves_as``."""
+
+    mail: int
+    leaves_as: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotRetried:
+    """A mail that stays as it is, and why."""
+
+    mail: int
+    refusal: MailRefusal
+
+
+class MailJournal:
+    """Writes to the installation's chain what happens to mails, by number and kind, never by content (R64)."""
+
+    def __init__(self, engine: Engine, mailer: Mailer) -> None:
+        self._engine = engine
+        self._mailer = mailer
+
+    def dead(self, connection: Connection, mail: Mail) -> None:
+        """Called in the transaction in which a mail dies: by the dispatcher, or by the mailer when it is born dead."""
+        self._record(connection, "mail_dead", installation.schedule_actor_in(connection), mail)
+
+    def refused(self, connection: Connection, pause: Pause) -> None:
+        """Called in the transaction in which all mails stop because the relay refuses us, once a trouble (R70)."""
+        data: dict[str, Scalar] = {"fault": pause.fault.value}
+        actor, now = installation.schedule_actor_in(connection), self._engine.clock.now()
+        installation.record(connection, self._engine.notary, "relay_refused", actor, now, data)
+
+    def retry(self, mail_id: int, actor: Actor) -> int:
+        """Send a mail again, to the mailbox of today. Returns the number of the mail that leaves (R58).
+
+        Raises MailActionRefused to who is no operator, and what ``notifications.outbox.admin.retry`` raises: UnknownMail,
+        NotRetryable, CodeGone (R62), NoMailboxYet (R15).
+        """
+        _require_operator(actor, "renvoyer un courriel")
+        with self._engine.database.write() as connection:
+            mail = outbox.find(connection, mail_id)
+            leaving = outbox.retry(
+                connection, mail_id, mailbox=self._mailbox_of(connection, mail), now=self._engine.clock.now(),
+                here=self._mailer.surroundings,
+            )  # fmt: skip
+            self._record(connection, "mail_retried", actor, mail, {"leaves_as": leaving})
+        return leaving
+
+    def retry_all(self, uai: str, actor: Actor) -> list[Retried | NotRetried]:
+        """Send again to an establishment's mailbox of today what died for want of it, the oldest first (R15, R58).
+
+        Each mail has its own transaction and its own event: one that is refused stops no other. Raises
+        MailActionRefused to who is no operator, for an unknown establishment, and for one without a mailbox.
+        """
+        _require_operator(actor, "renvoyer des courriels")
+        uai = normalise_uai(uai)
+        with self._engine.database.read() as connection:
+            stuck = outbox.stuck_for(connection, uai, _known_mailbox(connection, uai))
+        return [self._retried(mail_id, actor) for mail_id in stuck]
+
+    def _retried(self, mail_id: int, actor: Actor) -> Retried | NotRetried:
+        try:
+            return Retried(mail=mail_id, leaves_as=self.retry(mail_id, actor))
+        except MailRefusal as refusal:
+            return NotRetried(mail=mail_id, refusal=refusal)
+
+    def discard(self, mail_id: int, actor: Actor, why: str) -> Mail:
+        """Give up a mail, saying why; returns it as it was (R58).
+
+        Raises MailActionRefused to who is no operator or gives no readable reason, UnknownMail, NotDiscardable.
+        """
+        _require_operator(actor, "écarter un courriel")
+        if problem := text_problem(why):
+            raise MailActionRefused(bad_field("why", "La raison", problem, "R58"))
+        with self._engine.database.write() as connection:
+            mail = outbox.discard(connection, mail_id)
+            self._record(connection, "mail_discarded", actor, mail, notes={"why": why.strip()})
+        return mail
+
+    def _mailbox_of(self, connection: Connection, mail: Mail) -> str:
+        if mail.audience is Audience.OPERATORS:
+            return self._mailer.settings.operators_mailbox
+        return mailbox_now(connection, mail.uai or "")
+
+    def _record(
+        self, connection: Connection, kind: str, actor: Actor, mail: Mail, more: Mapping[str, Scalar] | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        data: dict[str, Scalar] = {
+            "mail": mail.id, "mail_kind": mail.kind.value, "reference": mail.reference, "uai": mail.uai,
+            "fault": mail.fault.value if mail.fault else None, **(more or {}),
+        }  # fmt: skip
+        installation.record(connection, self._engine.notary, kind, actor, self._engine.clock.now(), data, notes)
+
+
+def _require_operator(actor: Actor, action: str) -> None:
+    if actor.role is Role.OPERATOR:
+        return
+    raise MailActionRefused(
+        Reason(
+            "wrong_role", "R2", f"L'action « {action} » n'est pas ouverte au rôle « {actor.role.label} »",
+            f"La demander à : {Role.OPERATOR.label}.",
+        )
+    )  # fmt: skip
+
+
+def _known_mailbox(connection: Connection, uai: str) -> str:
+    """The mailbox of today. Raises MailActionRefused when there is none, or no such establishment."""
+    known = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai == uai)
+    if not has_uai_form(uai) or connection.execute(known).first() is None:
+        raise MailActionRefused(unknown_establishment(uai, uai_problem(uai)))
+    if mailbox := mailbox_now(connection, uai):
+        return mailbox
+    raise MailActionRefused(
+        Reason(
+            "no_mailbox", "R15", f"L'établissement {uai} n'a pas de boîte : ses courriels n'ont nulle part où aller",
+            f"La fixer : « oda establishment set-mailbox {uai} ADRESSE ».", "uai",
+        )
+    )  # fmt: skip
+
+
+def mailbox_now(connection: Connection, uai: str) -> str:
+    """The mailbox of an establishment today; empty when it has none."""
+    query = select(ESTABLISHMENT.c.mailbox, ESTABLISHMENT.c.set_mailbox).where(ESTABLISHMENT.c.uai == uai)
+    row = connection.execute(query).one_or_none()
+    return (mailbox_of(row) or "") if row else ""

@@ -1,1 +1,0 @@
-"""Queries for people who look: the worklist, one request whole, what can be done of it. Nothing here writes."""

@@ -1,0 +1,1 @@
+"""Rights to remove on the ODA server"""

@@ -1,0 +1,1 @@
+"""The ODA server asked by program (R84)"""

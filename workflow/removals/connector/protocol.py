@@ -1,0 +1,191 @@
+"""What is asked of the ODA server about one task: as few personal data as name one key, never a code (R48, R84)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from states.rules.revocation import Action, RemovalTodo
+from states.validation import text_problem
+from states.vocabulary import RemovalOutcome
+from workflow.journal.chain import Notary
+from workflow.removals.connector.client import Reply
+from workflow.removals.tasks import RemovalLine
+
+ACTIONS: Final = {
+    Action.REMOVE_KEY: "remove_key", Action.KEEP_KEY: "remove_rights", Action.CHANGE_EXPIRY: "set_expiry",
+}  # fmt: skip
+"""Our actions by the name that the contract gives them."""
+
+
+PING: Final = "ping"
+
+
+_DIGITS: Final = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One question. ``digest`` is the same as long as the question is; ``keeps_key``: other requests rely on it.
+
+    ``to_verify``: nobody knows whether a namesake's key is meant, so that no program may ask (R48).
+    """
+
+    reference: str
+    body: bytes
+    digest: str
+    keeps_key: bool
+    to_verify: bool
+
+
+def asked(line: RemovalLine, notary: Notary) -> Asked | None:
+    """The question that an open task asks today; None once it is confirmed.
+
+    The same question has the same bytes, whenever and by whichever machine it is asked: its instant is in a header.
+    """
+    if line.todo is None:
+        return None
+    request, todo = line.request, line.todo
+    body = to_json(_message(line, todo))
+    return Asked(
+        reference=request.reference, body=body, digest=notary.digest(body.decode())[:_DIGITS],
+        keeps_key=todo.action is not Action.REMOVE_KEY, to_verify=todo.to_verify,
+    )  # fmt: skip
+
+
+def _message(line: RemovalLine, todo: RemovalTodo) -> dict[str, Any]:
+    request = line.request
+    return {
+        "reference": request.reference,
+        "action": ACTIONS[todo.action],
+        "kind": line.kind.value,
+        "uai": request.uai,
+        "person": {"nom": request.nom, "prenom": request.prenom, "mail": request.mail},
+        "school_year": str(request.school_year),
+        "expires_on": todo.expires_on,
+        "kept_for": list(todo.kept_for),
+        "opened_at": line.opened_at,
+    }
+
+
+def ping() -> bytes:
+    """A question that asks for nothing: whether the server is there and takes our signature."""
+    return to_json({"action": PING})
+
+
+# What an answer means: done, later, once more, or for an operator (R84).
+
+
+MAX_WORDS: Final = 300
+
+
+SOON, LATEST, USUAL = timedelta(minutes=1), timedelta(hours=24), timedelta(minutes=5)
+"""Bounds of what a server may ask us to wait, and how long we do when it says nothing."""
+
+
+OF_ALL: Final = (401, 403, 404, 405, 407)
+"""Refusals that say more of our settings than of one task."""
+
+
+_OUTCOMES: Final = {one.value: one for one in RemovalOutcome}
+
+
+class Verdict(Enum):
+    """What becomes of a call."""
+
+    ANSWERED = "answered"
+    LATER = "later"
+    RETRY = "retry"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came of one call. ``after``: how long the server asks to wait; ``of_all``: the next calls would fare alike,
+    for the server is in trouble or we are misconfigured; ``words`` are the server's, or ours about it."""
+
+    verdict: Verdict
+    words: str = ""
+    status: int | None = None
+    outcome: RemovalOutcome | None = None
+    after: timedelta | None = None
+    of_all: bool = False
+
+
+def without(reason: str) -> Answer:
+    """No answer came: it is asked again under the same key."""
+    return Answer(verdict=Verdict.RETRY, words=cleaned(reason), of_all=True)
+
+
+def meaning(reply: Reply, now: datetime) -> Answer:
+    """What the server's answer makes of the call."""
+    status, said = reply.status, _said(reply)
+    words = cleaned(said.get("message") or said.get("detail")) or f"réponse {status}"
+    after = _after(reply.headers.get("retry-after"), now)
+    if not reply.is_whole:
+        return _odd(status, "réponse de plus de 64 Ko")
+    if status == 200:
+        return _done(said, status)
+    if status == 202:
+        return Answer(verdict=Verdict.LATER, words=words, status=status, after=after or USUAL)
+    if status in (429, 503) and after:
+        return Answer(verdict=Verdict.LATER, words=words, status=status, after=after, of_all=True)
+    if status == 429 or status >= 500:
+        return Answer(verdict=Verdict.RETRY, words=words, status=status, of_all=True)
+    if 300 <= status < 400:
+        return _odd(status, f"le serveur renvoie à une autre adresse (réponse {status}), qui n'est pas suivie")
+    if 400 <= status < 500:
+        return Answer(verdict=Verdict.REFUSED, words=words, status=status, of_all=status in OF_ALL)
+    return _odd(status, f"réponse {status} inattendue")
+
+
+def _done(said: Mapping[str, Any], status: int) -> Answer:
+    outcome = said.get("outcome")
+    if not isinstance(outcome, str) or outcome not in _OUTCOMES:
+        return _odd(status, "la réponse ne dit pas ce qui a été fait (outcome)")
+    words = cleaned(said.get("message"))
+    return Answer(verdict=Verdict.ANSWERED, words=words, status=status, outcome=_OUTCOMES[outcome])
+
+
+def _odd(status: int, words: str) -> Answer:
+    """An answer that no server of the contract gives: something else is there."""
+    return Answer(verdict=Verdict.REFUSED, words=words, status=status, of_all=True)
+
+
+def _said(reply: Reply) -> dict[str, Any]:
+    """The object that the body is; empty when it is none."""
+    try:
+        found = from_json(reply.body, allow_inf_nan=False)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _after(text: str | None, now: datetime) -> timedelta | None:
+    """``Retry-After``, in seconds or as a date, within our bounds; None when it says nothing that can be read."""
+    if not text:
+        return None
+    try:
+        seconds = float(text) if text.strip().isdecimal() else (_instant(text) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(SOON, timedelta(seconds=min(seconds, LATEST.total_seconds()))) if math.isfinite(seconds) else LATEST
+
+
+def _instant(text: str) -> datetime:
+    found = parsedate_to_datetime(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def cleaned(text: object) -> str:
+    """A server's words as kept and shown: printable, on one line, 300 characters at most; empty for no words."""
+    if not isinstance(text, str):
+        return ""
+    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    kept = shown if len(shown) <= MAX_WORDS else f"{shown[: MAX_WORDS - 1]}…"
+    return "".join(c for c in kept if not text_problem(c, required=False))

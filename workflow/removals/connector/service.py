@@ -1,0 +1,261 @@
+"""The connector's rounds: hold what is due, ask with no transaction open, record while it is still ours (R84)."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from pydantic_core import from_json
+from sqlalchemy import Connection
+
+from notifications.mailer import Mailer
+from notifications.ports import crash_point
+from states.decision import Scalar
+from states.model import Actor
+from states.vocabulary import CallStage, Channel, Role
+from workflow.auth.actors import NotAllowed
+from workflow.database.connection import Database
+from workflow.engine.engine import Engine
+from workflow.journal import installation
+from workflow.journal.installation import actor_number
+from workflow.removals.connector import queue as calls
+from workflow.removals.connector.client import Call, Caller, NoAnswer, Reply, secret_of
+from workflow.removals.connector.protocol import PING, Answer, Asked, Verdict, asked, meaning, ping, without
+from workflow.removals.connector.queue import Held, Recorder
+from workflow.removals.tasks import removals_of
+from workflow.settings.model import Settings
+from workflow.settings.removals import AddressRefused
+from workflow.settings.secrets import Secrets
+
+# A server that is down, or that refuses us, is asked once a minute, not once for each task (R84).
+
+
+REST, LONGEST = timedelta(minutes=1), timedelta(hours=1)
+"""How long a server is left alone: a minute, or as it asks up to an hour."""
+
+
+class Circuit:
+    """What this process knows of the server: nothing is asked before ``rests_until``, then one task alone, to see."""
+
+    def __init__(self) -> None:
+        self.rests_until: datetime | None = None
+        self._is_sound = False
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether the server is left alone for now."""
+        return self.rests_until is not None and now < self.rests_until
+
+    def width(self, most: int) -> int:
+        """How many may be asked at once: one until an answer has come."""
+        return most if self._is_sound else 1
+
+    def learn(self, answer: Answer, now: datetime) -> None:
+        """What this answer tells of the next ones."""
+        self._is_sound = not answer.of_all
+        if answer.of_all:
+            until = now + min(LONGEST, max(REST, answer.after or REST))
+            self.rests_until = max(until, self.rests_until or until)
+        elif not self.is_open(now):
+            self.rests_until = None
+
+
+WIDTH: Final = 4
+"""How many tasks are asked at once of a server that answers."""
+
+
+ROUND: Final = 50
+"""How many calls a bounded round makes: ``oda tick`` must come to its end."""
+
+
+NAMESAKE: Final = Answer(
+    verdict=Verdict.REFUSED,
+    words="une autre demande porte le même nom sans la même adresse : dire si c'est la même personne, puis confirmer",
+)
+
+
+@dataclass
+class Called:
+    """What a round did, for a log line or a terminal."""
+
+    confirmed: int = 0
+    waiting: int = 0
+    refused: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.confirmed + self.waiting + self.refused
+
+
+class Connector:
+    """Asks the ODA server for each open removal. Any number may run, on several machines, on one database."""
+
+    def __init__(self, engine: Engine, mailer: Mailer, caller: Caller, actor: Actor) -> None:
+        self._engine = engine
+        self._mailer = mailer
+        self._settings = caller.settings
+        self.caller = caller
+        self._recorder = Recorder(engine, mailer, caller.settings, actor)
+        self._circuit = Circuit()
+        self._lease = timedelta(seconds=2 * caller.settings.timeout_seconds + 60)
+
+    @property
+    def rests_until(self) -> datetime | None:
+        """Until when the server is left alone after a trouble; None when it answers, or was not asked yet."""
+        return self._circuit.rests_until
+
+    def round(self, most: int = ROUND, must_stop: Callable[[], bool] = lambda: False) -> Called:
+        """Ask for what is due, ``most`` tasks at most. Raises DatabaseBusy, DatabaseUnreachable."""
+        done = Called()
+        self._engine.committed(lambda connection, now: calls.take_in(connection, self._settings.kinds, now))
+        while done.total < most and not must_stop() and not self._circuit.is_open(self._engine.clock.now()):
+            held = self._hold(min(self._circuit.width(WIDTH), most - done.total))
+            if not held:
+                break
+            self._ask(held, done)
+        return done
+
+    def _hold(self, limit: int) -> list[Held]:
+        return self._engine.committed(
+            lambda connection, now: calls.hold(connection, self._settings.kinds, now, self._lease, limit)
+        )
+
+    def _ask(self, held: Sequence[Held], done: Called) -> None:
+        ready = self._questions(held, done)
+        if not ready:
+            return
+        crash_point("connector.before_call")
+        answers = self._answers(ready)
+        crash_point("connector.after_call")
+        for one, answer in zip([one for one, _ in ready], answers, strict=True):
+            self._circuit.learn(answer, self._engine.clock.now())
+            self._count(done, self._recorder.record(one, answer))
+
+    def _questions(self, held: Sequence[Held], done: Called) -> list[tuple[Held, Asked]]:
+        """What is to be asked today of each, under a new key where that changed; what no program may ask is refused."""
+        by_reference = {one.reference: one for one in held}
+        with self._engine.database.read() as connection:
+            lines = removals_of(connection, sorted(by_reference), self._engine.policy, self._mailer)
+        ready = []
+        for line in lines:
+            question, one = asked(line, self._engine.notary), by_reference[line.request.reference]
+            if question is None:
+                self._recorder.drop(one)
+            elif question.to_verify:
+                self._count(done, self._recorder.give_back(one, NAMESAKE))
+            else:
+                ready.append((self._recorder.under_its_key(one, question), question))
+        return [(one, question) for one, question in ready if one is not None]
+
+    def _answers(self, ready: Sequence[tuple[Held, Asked]]) -> list[Answer]:
+        now = self._engine.clock.now()
+        wanted = [Call(body=question.body, key=one.key) for one, question in ready]
+        try:
+            replies = self.caller.ask(wanted, now)
+        except (AddressRefused, NoAnswer) as refused:
+            return [without(str(refused))] * len(wanted)
+        return [without(str(one)) if isinstance(one, NoAnswer) else meaning(one, now) for one in replies]
+
+    @staticmethod
+    def _count(done: Called, stage: CallStage | None) -> None:
+        done.confirmed += stage is CallStage.DONE
+        done.refused += stage is CallStage.REFUSED
+        done.waiting += stage in (CallStage.WAITING, None)
+
+
+# What the ODA server refused is asked anew: by an operator, in the journal (R8, R84).
+
+
+def ask_again(engine: Engine, actor: Actor, references: Collection[str] | None) -> list[str]:
+    """Have these calls made anew, or all that were given back to the operators when None; returns the references of
+    those concerned. Asked twice, it is done once. Raises NotAllowed to who is no operator."""
+    if actor.role is not Role.OPERATOR:
+        raise NotAllowed("Seul un opérateur redemande un retrait au serveur ODA (R2, R84).")
+
+    def work(connection: Connection, now: datetime) -> list[str]:
+        asked = calls.again(connection, references, now)
+        if asked:
+            data: dict[str, Scalar] = {"calls": len(asked), "references": " ".join(asked)}
+            installation.record(connection, engine.notary, "removals_asked_again", actor, now, data)
+        return asked
+
+    return engine.committed(work)
+
+
+# The server of the settings tried without asking for anything: where it is, whether it takes our signature (R84).
+
+
+PONG: Final = "pong"
+
+
+OUR_SIGNATURE: Final = (
+    "vérifier que le secret connector-key est le même sur le serveur ODA, et que les deux horloges sont à l'heure"
+)
+
+
+class TrialFailed(Exception):
+    """The server cannot be asked: ``step`` where it stopped, the message what it said, ``remedy`` what to do."""
+
+    def __init__(self, step: str, said: str, remedy: str) -> None:
+        super().__init__(said)
+        self.step, self.remedy = step, remedy
+
+
+def trial(caller: Caller, now: datetime) -> Iterator[tuple[str, str]]:
+    """Each step that went well, as a heading and what was found. Raises TrialFailed at the first that did not."""
+    yield "Adresse", caller.settings.url or ""
+    try:
+        addresses = caller.addresses()
+    except AddressRefused as refused:
+        raise TrialFailed("nom", str(refused), "corriger removals.connector") from None
+    except NoAnswer as unknown:
+        raise TrialFailed("nom", str(unknown), "corriger removals.connector.url, ou le DNS de cette machine") from None
+    yield "Nom", f"mène à {', '.join(addresses)}"
+    try:
+        [reply] = caller.ask([Call(body=ping(), key=f"{PING}.{uuid4().hex}")], now)
+    except (AddressRefused, NoAnswer) as refused:
+        reply = NoAnswer(str(refused))
+    if isinstance(reply, NoAnswer):
+        remedy = "vérifier le serveur, son certificat et le pare-feu ; une autorité privée s'ajoute à celles du système"
+        raise TrialFailed("appel", str(reply), remedy)
+    if not _is_pong(reply):
+        said = meaning(reply, now).words
+        remedy = OUR_SIGNATURE if reply.status in (401, 403) else f'y répondre {{"outcome": "{PONG}"}} à « {PING} »'
+        raise TrialFailed("réponse", said, f"{remedy} (docs/connecteur.md)")
+    yield "Appel signé", "accepté"
+
+
+def _is_pong(reply: Reply) -> bool:
+    try:
+        said = from_json(reply.body)
+    except ValueError:
+        return False
+    return reply.status == 200 and isinstance(said, dict) and said.get("outcome") == PONG
+
+
+# The connector as the settings want it, and who it is in the journal (R84).
+
+
+ACTOR_KEY: Final = "connector"
+
+
+ACTOR_LABEL: Final = "le connecteur du serveur ODA"
+
+
+def caller_of(settings: Settings, secrets: Secrets) -> Caller | None:
+    """Who calls the server; None when the settings name none. Raises SecretMissing, SecretRefused."""
+    if settings.removals.connector.url is None:
+        return None
+    return Caller(settings=settings.removals.connector, secret=secret_of(secrets))
+
+
+def connector_of(settings: Settings, secrets: Secrets, engine: Engine, mailer: Mailer) -> Connector | None:
+    """The connector at work; None when the settings name no server. Raises SecretMissing, SecretRefused."""
+    caller = caller_of(settings, secrets)
+    return Connector(engine, mailer, caller, actor_of(engine.database)) if caller else None
+
+
+def actor_of(database: Database) -> Actor:
+    """The connector, which may confirm a removal and nothing else (R2, R84)."""
+    number = actor_number(database, ACTOR_KEY, ACTOR_LABEL)
+    return Actor(role=Role.CONNECTOR, number=number, label=ACTOR_LABEL, channel=Channel.CONNECTOR)

@@ -1,0 +1,260 @@
+"""The rights to remove on the ODA server as a worklist, and those that were confirmed (R47 to R49)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+
+from notifications.mailer import Mailer
+from states import french
+from states.commands import ConfirmRemoval
+from states.model import Request
+from states.policy import Policy
+from states.rules.revocation import RemovalTodo, todo
+from states.school_calendar import SchoolYear
+from states.validation import normalise_uai
+from states.vocabulary import RemovalKind, RemovalOutcome, Trigger
+from workflow.database.mapping import REQUEST_COLUMNS, request_from, school_year
+from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, REMOVAL, REQUEST
+from workflow.engine.loader import Loader
+from workflow.settings.sections import spellings
+
+# A confirmed removal in one sentence: what was done on the ODA server, when, by whom, and nothing more (R49).
+
+
+_DONE: Final = {
+    RemovalOutcome.REMOVED: "Droits supprimés le {at} par {by}",
+    RemovalOutcome.ABSENT: "Clé déjà absente du serveur ODA, constaté le {at} par {by}",
+    RemovalOutcome.EXPIRED: "Clé déjà expirée sur le serveur ODA, constaté le {at} par {by}",
+    RemovalOutcome.KEPT: "Clé gardée pour une autre demande, confirmé le {at} par {by}",
+}
+
+
+_TO_CHEF: Final = {
+    RemovalOutcome.REMOVED: "Droits supprimés le {at} par le rectorat",
+    RemovalOutcome.ABSENT: "Plus aucun droit sur le serveur ODA, constaté le {at} par le rectorat",
+    RemovalOutcome.EXPIRED: "Plus aucun droit sur le serveur ODA, constaté le {at} par le rectorat",
+    RemovalOutcome.KEPT: "Clé gardée pour une autre demande, confirmé le {at} par le rectorat",
+}
+
+
+def done(outcome: RemovalOutcome, at: datetime, by: str, timezone: tzinfo) -> str:
+    """What the rectorat reads of a confirmed removal; ``by`` is who confirmed."""
+    return _DONE[outcome].format(at=french.instant(at, timezone), by=by or "le rectorat")
+
+
+def done_for_chef(outcome: RemovalOutcome, at: datetime, others: Iterable[Request], timezone: tzinfo) -> str:
+    """The same for the establishment, without anybody's address.
+
+    A key that is kept for a request of somebody else's, unlike one among ``others``, which the chef may see, must not
+    show: in his establishment the rights are gone (R3, R19).
+    """
+    if outcome is RemovalOutcome.KEPT and not any(other.has_key for other in others):
+        outcome = RemovalOutcome.REMOVED
+    return _TO_CHEF[outcome].format(at=french.instant(at, timezone))
+
+
+# The tasks of removing rights as lines of a list: whose, what is to be done today, who confirmed (R47 to R49).
+
+
+KINDS: Final = {kind.value: kind for kind in RemovalKind}
+
+
+_OUTCOMES: Final = {outcome.value: outcome for outcome in RemovalOutcome}
+
+
+WHOLE: Final = (
+    *REQUEST_COLUMNS, ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.departement,
+    REMOVAL.c.kind.label("task"), REMOVAL.c.opened_at, REMOVAL.c.outcome, REMOVAL.c.closed_at,
+)  # fmt: skip
+"""What to select, in this order, for ``lines_of``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovalLine:
+    """One task. ``todo`` is what is to be done today (R48), None once confirmed; then ``by`` is who confirmed, and
+    ``done`` says all of it."""
+
+    request: Request
+    kind: RemovalKind
+    establishment: str
+    commune: str
+    departement: str
+    opened_at: datetime
+    todo: RemovalTodo | None
+    outcome: RemovalOutcome | None
+    closed_at: datetime | None
+    by: str
+    done: str
+
+    @property
+    def is_question(self) -> bool:
+        """Whether nobody knows if there is a key to remove (R47)."""
+        return self.kind is RemovalKind.KEY_ENABLED
+
+    @property
+    def to_do(self) -> str:
+        """The whole of what is to be done today, in French; empty once confirmed."""
+        sentence = self.todo.sentence if self.todo else ""
+        if not (sentence and self.is_question):
+            return sentence
+        return f"Regarder si une clé a été activée ; si oui : {sentence[:1].lower()}{sentence[1:]}"
+
+
+def removals_of(
+    connection: Connection, references: Sequence[str], policy: Policy, mailer: Mailer
+) -> tuple[RemovalLine, ...]:
+    """The tasks of these requests, open or not, by reference; a reference without one is left out."""
+    query = joined(select(*WHOLE)).order_by(REMOVAL.c.reference)
+    rows = [row for some in _slices(references)
+            for row in connection.execute(query.where(REMOVAL.c.reference.in_(some)))]  # fmt: skip
+    return lines_of(connection, rows, policy, mailer)
+
+
+def joined(query: Select[Any]) -> Select[Any]:
+    """Tasks with their request and its establishment."""
+    of_request = query.select_from(REMOVAL).join(REQUEST, REQUEST.c.reference == REMOVAL.c.reference)
+    return of_request.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+
+
+def lines_of(connection: Connection, rows: Sequence[Any], policy: Policy, mailer: Mailer) -> tuple[RemovalLine, ...]:
+    """The lines of rows of ``WHOLE``, with what two more queries tell of them all."""
+    requests = [request_from(row) for row in rows]
+    still = [request for request, row in zip(requests, rows, strict=True) if row.outcome is None]
+    todos = _todos(connection, still, policy, mailer)
+    by = _confirmed_by(connection, [row.reference for row in rows if row.outcome])
+    return tuple(
+        RemovalLine(
+            request=request, kind=KINDS[row.task], establishment=row.place, commune=row.commune,
+            departement=row.departement, opened_at=row.opened_at, todo=todos.get(request.reference),
+            outcome=_OUTCOMES.get(row.outcome), closed_at=row.closed_at, by=by.get(request.reference, ""),
+            done=_done(row, by.get(request.reference, ""), policy),
+        )
+        for request, row in zip(requests, rows, strict=True)
+    )  # fmt: skip
+
+
+def _done(row: Any, by: str, policy: Policy) -> str:
+    outcome = _OUTCOMES.get(row.outcome)
+    return done(outcome, row.closed_at, by, policy.calendar.timezone) if outcome else ""
+
+
+def _todos(
+    connection: Connection, requests: Sequence[Request], policy: Policy, mailer: Mailer
+) -> dict[str, RemovalTodo]:
+    """What each asks today, by the person's other live requests: loaded for all at once, without a lock (R48)."""
+    asked = [ConfirmRemoval(reference=one.reference, outcome=RemovalOutcome.REMOVED) for one in requests]
+    known = Loader(connection, mailer.code_fates, lock=False).load(asked)
+    return {
+        request.reference: todo(request, known.facts(one).others, one_key_a_person=policy.one_key_a_person)
+        for request, one in zip(requests, asked, strict=True)
+    }
+
+
+def _confirmed_by(connection: Connection, references: Sequence[str]) -> dict[str, str]:
+    confirmed = select(EVENT.c.stream, ACTOR.c.label).join(ACTOR, ACTOR.c.number == EVENT.c.actor)
+    return {
+        row.stream: row.label
+        for some in _slices(references)
+        for row in connection.execute(
+            confirmed.where(EVENT.c.stream.in_(some), EVENT.c.kind == Trigger.CONFIRM_REMOVAL.value)
+        )
+    }
+
+
+def _slices(references: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (references[start : start + 500] for start in range(0, len(references), 500))
+
+
+MOST: Final = 2000
+"""How many can be confirmed at once."""
+
+
+_OPEN: Final = REMOVAL.c.closed_at.is_(None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovalFilters:
+    """None or empty leaves everything in; ``confirmed``: those that were, instead of those that wait."""
+
+    kind: RemovalKind | None = None
+    confirmed: bool = False
+    school_year: SchoolYear | None = None
+    departement: str = ""
+    uai: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalPage:
+    """Some lines; ``after`` is what to give for the next page, None at the end."""
+
+    lines: tuple[RemovalLine, ...]
+    after: str | None
+
+
+def list_removals(
+    connection: Connection, filters: RemovalFilters, policy: Policy, mailer: Mailer, *,
+    after: str | None = None, limit: int = 50,
+) -> RemovalPage:  # fmt: skip
+    """A page of open tasks by reference, or of confirmed ones, the latest first; the same few queries for any page.
+
+    Raises ValueError when ``after`` is none of what a page gave.
+    """
+    query = _tasks(select(*WHOLE), filters).limit(limit + 1)
+    query = _latest_first(query, after) if filters.confirmed else _in_order(query, after)
+    rows = connection.execute(query).all()
+    lines = lines_of(connection, rows[:limit], policy, mailer)
+    return RemovalPage(lines, _cursor(lines[-1], filters) if len(rows) > limit else None)
+
+
+def open_references(connection: Connection, filters: RemovalFilters, limit: int) -> list[str]:
+    """The references of the open tasks that the filters leave, the first ``limit`` by reference."""
+    query = _in_order(_tasks(select(REMOVAL.c.reference), filters), None)
+    return list(connection.execute(query.limit(limit)).scalars())
+
+
+def count_removals(connection: Connection, filters: RemovalFilters) -> dict[RemovalKind, int]:
+    """How many open tasks the filters leave, their kind set aside, by kind, zero included."""
+    counts = joined(select(REMOVAL.c.kind, func.count())).where(_OPEN, *_places(filters)).group_by(REMOVAL.c.kind)
+    found = {KINDS[kind]: count for kind, count in connection.execute(counts)}
+    return {kind: found.get(kind, 0) for kind in RemovalKind}
+
+
+def years_with_open(connection: Connection) -> list[SchoolYear]:
+    """The school years that have an open task, the latest first."""
+    query = joined(select(REQUEST.c.school_year)).where(_OPEN).distinct()
+    return sorted((school_year(text) for text in connection.execute(query).scalars()), reverse=True)
+
+
+def _tasks(query: Select[Any], filters: RemovalFilters) -> Select[Any]:
+    narrowed = joined(query).where(~_OPEN if filters.confirmed else _OPEN, *_places(filters))
+    return narrowed.where(REMOVAL.c.kind == filters.kind.value) if filters.kind else narrowed
+
+
+def _places(filters: RemovalFilters) -> Iterator[ColumnElement[bool]]:
+    if filters.school_year:
+        yield REQUEST.c.school_year == str(filters.school_year)
+    if filters.departement:
+        yield ESTABLISHMENT.c.departement.in_(spellings(filters.departement))
+    if filters.uai:
+        yield REQUEST.c.uai == normalise_uai(filters.uai)
+
+
+def _in_order(query: Select[Any], after: str | None) -> Select[Any]:
+    return query.where(REMOVAL.c.reference > (after or "")).order_by(REMOVAL.c.reference)
+
+
+def _latest_first(query: Select[Any], after: str | None) -> Select[Any]:
+    closed = REMOVAL.c.closed_at
+    if after:
+        instant, reference = after.split("|")
+        at = datetime.fromisoformat(instant)
+        query = query.where(or_(closed < at, (closed == at) & (REMOVAL.c.reference < reference)))
+    return query.order_by(closed.desc(), REMOVAL.c.reference.desc())
+
+
+def _cursor(last: RemovalLine, filters: RemovalFilters) -> str:
+    reference = last.request.reference
+    return f"{last.closed_at.isoformat()}|{reference}" if filters.confirmed and last.closed_at else reference

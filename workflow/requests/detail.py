@@ -1,0 +1,256 @@
+"""Loads one request whole, for who may see it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from notifications.mailer import Mailer
+from states.commands import Renew
+from states.decision import Scalar
+from states.model import Actor, Check, Establishment, Facts, Report, Request
+from states.policy import Policy
+from states.refusals import Reason
+from states.rules import verification as checks
+from states.rules.revocation import RemovalTodo, todo
+from states.school_calendar import YearEnd
+from states.vocabulary import Channel, CodeFate, RemovalKind, RemovalOutcome, Role, State, Trigger
+from workflow.database.mapping import removal_from
+from workflow.database.tables import ACTOR, EVENT, NOTE, REMOVAL, REQUEST
+from workflow.engine.loader import Loader
+from workflow.removals import tasks as removal_words
+from workflow.requests.event_labels import NOTES, details
+from workflow.requests.filters import sees
+from workflow.requests.next_actions import CHECKS, NextStep, PossibleAction, next_step, possible_actions
+
+# A request's history: its events in order, with who, in which role, and the free texts beside them (R8).
+
+
+_STATES = {state.value: state for state in State}
+
+
+_TRIGGERS = {trigger.value: trigger for trigger in Trigger}
+
+
+_ROLES = {role.value: role for role in Role}
+
+
+_CHANNELS = {channel.value: channel for channel in Channel}
+
+
+ERASED: Final = "(texte effacé)"
+
+
+_OF_THE_RECTORAT: Final = {
+    Trigger.ISSUE_CODE: {"extends", "new_key_confirmed"},
+    Trigger.CONFIRM_REMOVAL: {"outcome", "note"},
+}
+"""What would tell a chef that the person has a key elsewhere (R3, R19)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A free text; ``body`` None once it was erased."""
+
+    field: str
+    body: str | None
+
+    @property
+    def label(self) -> str:
+        return NOTES.get(self.field, self.field)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventView:
+    """One event. ``source`` is None at a birth; ``data`` is as the journal keeps it, ``details`` in French."""
+
+    seq: int
+    trigger: Trigger
+    source: State | None
+    target: State
+    actor: str
+    role: Role
+    channel: Channel
+    at: datetime
+    data: Mapping[str, Scalar]
+    notes: tuple[NoteView, ...]
+
+    @property
+    def details(self) -> tuple[tuple[str, str], ...]:
+        return details(self.trigger, self.data)
+
+
+def history(connection: Connection, reference: str, scope: Actor) -> tuple[EventView, ...]:
+    """Every event of a request, the first one first; the caller has checked that ``scope`` may see it."""
+    named = select(EVENT, ACTOR.c.label).outerjoin(ACTOR, ACTOR.c.number == EVENT.c.actor)
+    rows = connection.execute(named.where(EVENT.c.stream == reference).order_by(EVENT.c.seq)).all()
+    bodies = {
+        (note.seq, note.field): note.body for note in connection.execute(select(NOTE).where(NOTE.c.stream == reference))
+    }
+    return tuple(_event(row, bodies, scope) for row in rows)
+
+
+def _event(row: Any, bodies: Mapping[tuple[int, str], str], scope: Actor) -> EventView:
+    told = json.loads(row.canonical)
+    trigger = _TRIGGERS[row.kind]
+    hidden = _OF_THE_RECTORAT.get(trigger, set()) if scope.is_establishment else set()
+    return EventView(
+        seq=row.seq, trigger=trigger, source=_STATES.get(row.from_state), target=_STATES[row.to_state],
+        actor=row.label or f"n° {row.actor}", role=_ROLES[row.role], channel=_CHANNELS[told["channel"]], at=row.at,
+        data={key: value for key, value in told["data"].items() if key not in hidden},
+        notes=tuple(
+            NoteView(name, bodies.get((row.seq, name))) for name in sorted(told["notes"]) if name not in hidden
+        ),
+    )  # fmt: skip
+
+
+# One request as it is shown: plain values, none of them a secret.
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """One of the two checks (R34); ``problem`` says why it does not count today, None when it does (R35 to R37)."""
+
+    check: Check | None
+    problem: Reason | None
+
+    @property
+    def is_valid(self) -> bool:
+        return self.problem is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovalView:
+    """The removal of rights (R47). ``todo`` is what is to be done today (R48): None once confirmed, and for a chef,
+    to whom ``outcome`` is not told either. ``done``: once confirmed, what was done, when, by whom, as he may know it.
+    """
+
+    kind: RemovalKind
+    outcome: RemovalOutcome | None
+    opened_at: datetime
+    closed_at: datetime | None
+    todo: RemovalTodo | None
+    done: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestView:
+    """All that somebody may see of a request; ``others`` are the person's other live requests that he may see (R19)."""
+
+    request: Request
+    establishment: Establishment
+    created_at: datetime
+    changed_at: datetime
+    year_end: YearEnd
+    listing: CheckView
+    delegation: CheckView
+    code_fate: CodeFate
+    reports: tuple[Report, ...]
+    removal: RemovalView | None
+    others: tuple[Request, ...]
+    history: tuple[EventView, ...]
+    actions: tuple[PossibleAction, ...]
+    next_step: NextStep | None
+
+    @property
+    def key_date(self) -> date:
+        """The last day that the key must bear on the ODA server: the school year's end (R43)."""
+        return self.year_end.last_day
+
+    @property
+    def expiry_differs(self) -> bool:
+        """Whether the year's end has moved since the day of a key in use was recorded (R43)."""
+        return self.request.is_live and self.request.has_key and self.request.expiry_seen_for != self.key_date
+
+
+def facts_of(connection: Connection, reference: str, mailer: Mailer) -> Facts:
+    """What the rules would look at, without a lock; ``facts.request`` is None for an unknown reference."""
+    asked = Renew(reference=reference)  # any command on a request asks for the same facts
+    return Loader(connection, mailer.code_fates, lock=False).load([asked]).facts(asked)
+
+
+def show_request(
+    connection: Connection, reference: str, scope: Actor, policy: Policy, mailer: Mailer, now: datetime
+) -> RequestView | None:
+    """One request; None alike for an unknown reference and for one that ``scope`` may not see (R3)."""
+    facts = facts_of(connection, reference, mailer)
+    request = facts.request
+    if request is None or not sees(scope, request.uai):
+        return None
+    listing, delegation = _checks(request, policy, now)
+    told = history(connection, reference, scope)
+    row = connection.execute(
+        select(REQUEST.c.created_at, REQUEST.c.changed_at).where(REQUEST.c.reference == reference)
+    ).one()
+    return RequestView(
+        request=_told(connection, request, scope),
+        establishment=facts.establishment or Establishment(uai=request.uai, nom=request.uai, is_open=False),
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        year_end=policy.calendar.end_of(request.school_year),
+        listing=listing,
+        delegation=delegation,
+        code_fate=facts.code_fate,
+        reports=facts.reports,
+        removal=_removal(connection, facts, request, scope, policy, told),
+        others=tuple(other for other in facts.others if sees(scope, other.uai)),
+        history=told,
+        actions=possible_actions(facts, scope, policy, now),
+        next_step=next_step(facts, policy, now),
+    )
+
+
+def _checks(request: Request, policy: Policy, now: datetime) -> tuple[CheckView, CheckView]:
+    reasons = list(checks.problems(request, policy.calendar.today(now), policy.checks_max_age_days))
+    listing, delegation = (label for label, _ in CHECKS)
+    return (
+        CheckView(request.listing, _about(listing, reasons)),
+        CheckView(request.delegation, _about(delegation, reasons)),
+    )
+
+
+def _about(label: str, reasons: list[Reason]) -> Reason | None:
+    return next((reason for reason in reasons if reason.message.startswith(label)), None)
+
+
+def _told(connection: Connection, request: Request, scope: Actor) -> Request:
+    """The request without the reference of a key that a chef may not know of (R3)."""
+    if not request.extends or not scope.is_establishment:
+        return request
+    uai = connection.execute(select(REQUEST.c.uai).where(REQUEST.c.reference == request.extends)).scalar()
+    return request if uai and sees(scope, uai) else request.with_(extends=None)
+
+
+def _removal(
+    connection: Connection, facts: Facts, request: Request, scope: Actor, policy: Policy, told: Sequence[EventView]
+) -> RemovalView | None:
+    row: Any = connection.execute(select(REMOVAL).where(REMOVAL.c.reference == request.reference)).one_or_none()
+    if row is None:
+        return None
+    removal = removal_from(row)
+    rectorat = not scope.is_establishment
+    asked = rectorat and removal.outcome is None
+    return RemovalView(
+        kind=removal.kind, outcome=removal.outcome if rectorat else None, opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        todo=todo(request, facts.others, one_key_a_person=policy.one_key_a_person) if asked else None,
+        done=_done(removal.outcome, row.closed_at, facts, scope, policy, told) if removal.outcome else "",
+    )  # fmt: skip
+
+
+def _done(
+    outcome: RemovalOutcome, at: datetime, facts: Facts, scope: Actor, policy: Policy, told: Sequence[EventView]
+) -> str:
+    zone = policy.calendar.timezone
+    if scope.is_establishment:
+        seen = (other for other in facts.others if sees(scope, other.uai))
+        return removal_words.done_for_chef(outcome, at, seen, zone)
+    by = next((event.actor for event in reversed(told) if event.trigger is Trigger.CONFIRM_REMOVAL), "")
+    return removal_words.done(outcome, at, by, zone)

@@ -1,0 +1,106 @@
+"""The data of an event in French words: what the journal keeps as codes, for somebody who reads."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from states import french
+from states.decision import Scalar
+from states.vocabulary import (
+    Change,
+    CheckOutcome,
+    Labelled,
+    ReissueReason,
+    RemovalKind,
+    RemovalOutcome,
+    RequestedBy,
+    RevokeReason,
+    Settlement,
+    Step,
+    Trigger,
+    WithdrawReason,
+)
+
+Said = Callable[[Scalar], str]
+
+
+def _day(value: Scalar) -> str:
+    return french.day(date.fromisoformat(str(value)))
+
+
+def _as_is(value: Scalar) -> str:
+    return "oui" if value is True else str(value)
+
+
+def _one_of(values: type[Labelled]) -> Said:
+    labels = {member.value: member.label for member in values}
+    return lambda value: labels.get(str(value), str(value))
+
+
+_WORDS: dict[str, tuple[str, Said]] = {
+    "uai": ("établissement", _as_is),
+    "school_year": ("année scolaire", _as_is),
+    "drane_declared_on": ("déclaré à la DRANE le", _day),
+    "drane_sent_by_us": ("transmis à la DRANE par le rectorat", _as_is),
+    "homonym_confirmed": ("homonyme confirmé", _as_is),
+    "made_on": ("délégation faite le", _day),
+    "signed_on": ("charte signée le", _day),
+    "version": ("version de la charte", _as_is),
+    "copy_kept": ("exemplaire conservé", _as_is),
+    "outcome": ("résultat", _one_of(CheckOutcome)),
+    "checked_on": ("vérifié le", _day),
+    "step": ("étape à refaire", _one_of(Step)),
+    "extends": ("clé de la demande", _as_is),
+    "expires_on": ("expiration à porter sur le serveur ODA", _day),
+    "new_key_confirmed": ("nouvelle clé confirmée", _as_is),
+    "handed_on": ("code remis le", _day),
+    "report": ("signalement n°", _as_is),
+    "change": ("ce qui change", _one_of(Change)),
+    "effective_on": ("à partir du", _day),
+    "settlement": ("suite donnée", _one_of(Settlement)),
+    "name_changed": ("nom ou prénom corrigé", _as_is),
+    "mail_changed": ("adresse corrigée", _as_is),
+    "reason": ("raison", _as_is),
+    "removal": ("retrait", _one_of(RemovalKind)),
+    "last_day": ("dernier jour de l'année", _day),
+    "renews": ("renouvelle la demande", _as_is),
+    "chef_changed": ("le chef d'établissement a changé", _as_is),
+    "asked_how": ("demandé par l'établissement", _one_of(RequestedBy)),
+    "asked_on": ("demandé le", _day),
+}
+
+
+_RANKS = {key: rank for rank, key in enumerate(_WORDS)}
+
+
+_OF_TRIGGER: dict[tuple[Trigger, str], tuple[str, Said]] = {
+    (Trigger.REISSUE_CODE, "reason"): ("raison", _one_of(ReissueReason)),
+    (Trigger.WITHDRAW, "reason"): ("raison", _one_of(WithdrawReason)),
+    (Trigger.REVOKE, "reason"): ("raison", _one_of(RevokeReason)),
+    (Trigger.CONFIRM_REMOVAL, "outcome"): ("retrait", _one_of(RemovalOutcome)),
+}
+
+
+NOTES: dict[str, str] = {"why": "raison", "note": "précision", "source": "source", "asked_by": "demandé par"}
+"""What each free text beside an event is called."""
+
+
+def details(trigger: Trigger, data: Mapping[str, Scalar]) -> tuple[tuple[str, str], ...]:
+    """The data as (label, value), in French; what is unknown or was not the case is left out."""
+    found = []
+    for key in sorted(data, key=_rank):
+        value = data[key]
+        if value is None or value is False:
+            continue
+        label, say = _OF_TRIGGER.get((trigger, key)) or _WORDS.get(key) or (key, _as_is)
+        found.append((label, say(value)))
+    return tuple(found)
+
+
+def _rank(key: str) -> int:
+    """The order of ``_WORDS``, which is that of a sentence; the journal's own is alphabetical."""
+    return _RANKS.get(key, len(_RANKS))
+
+
+def is_known(key: str) -> bool:
+    """Whether a key of an event's data has its French words."""
+    return key in _WORDS

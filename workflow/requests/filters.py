@@ -1,0 +1,272 @@
+"""What a worklist may be narrowed to; every filter combines with every other."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from notifications.outbox.tables import MAILS
+from notifications.vocabulary import CODE_KINDS, Stage
+from states import refusals
+from states.model import Actor
+from states.refusals import Reason
+from states.rules.verification import Standing
+from states.school_calendar import SchoolCalendar, SchoolYear
+from states.validation import fold, fold_mail, normalise_uai
+from states.vocabulary import State
+from workflow.database.mapping import school_year
+from workflow.database.tables import COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.settings.sections import spellings
+
+
+def live_years(connection: Connection) -> list[SchoolYear]:
+    """The school years that have a live request."""
+    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
+    return sorted(school_year(text) for text in connection.execute(query).scalars())
+
+
+# The codes that did not arrive (R58), as a condition on requests: the same verdict as ``notifications.outbox.admin``.
+
+
+UNDELIVERED: Final = (Stage.CANCELLED, Stage.DEAD, Stage.DISCARDED)
+"""The stages in which a code's mail has not arrived and will not by itself."""
+
+
+_LATER = MAILS.alias("later_mail")
+
+
+_CODES = [kind.value for kind in CODE_KINDS]
+
+
+_LOST = select(MAILS.c.reference).where(
+    MAILS.c.stage.in_([stage.value for stage in UNDELIVERED]),
+    MAILS.c.kind.in_(_CODES),
+    MAILS.c.reference.is_not(None),  # else NOT IN would be true of nothing
+    ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODES), _LATER.c.id > MAILS.c.id),
+)
+
+
+UNDELIVERABLE: Final = and_(
+    func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
+    REQUEST.c.handed_on.is_(None),
+    REQUEST.c.extends.is_(None),
+    REQUEST.c.reference.in_(_LOST),
+)
+"""Found from the few lost mails, not from the many requests."""
+
+
+class Checks(StrEnum):
+    """What the two checks of a request that waits for the rectorat say today (R34 to R36)."""
+
+    TO_DO = "to_do"
+    READY = "ready"
+    NEGATIVE = "negative"
+    TOO_OLD = "too_old"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filters:
+    """None, empty or False leaves everything in.
+
+    ``name``: the beginning or the middle of each of its words, in any order, case and accents (R17);
+    ``establishment``: the same of its name, its town and its UAI; ``kind``: as the directory tells it (``Collège``);
+    ``departement``: ``31`` and ``031`` are the same; ``since_before``, ``since_after``: came to its state before, or
+    not before, this instant, aware UTC; ``submitted_before``: still with the rectorat, and last submitted before this
+    instant; ``report_due_on``: a report is open that is to be handled on this day (R32); ``oldest_check``: the earliest
+    day of a check that counts today, needed by ``checks`` (R36); ``not_handed_over``: the code's hand-over is not
+    confirmed (R31); ``expiry_differs``: the key bears another day than the school year's end (R43).
+    """
+
+    states: tuple[State, ...] = ()
+    live: bool = False
+    school_year: SchoolYear | None = None
+    school_years: tuple[SchoolYear, ...] = ()
+    uai: str = ""
+    establishment: str = ""
+    kind: str = ""
+    departement: str = ""
+    name: str = ""
+    mail: str = ""
+    since_before: datetime | None = None
+    since_after: datetime | None = None
+    submitted_before: datetime | None = None
+    checks: Checks | None = None
+    oldest_check: date | None = None
+    not_handed_over: bool = False
+    expiry_differs: bool = False
+    removal_open: bool = False
+    report_open: bool = False
+    report_due_on: date | None = None
+    undeliverable: bool = False
+
+
+def conditions(
+    connection: Connection, filters: Filters, calendar: SchoolCalendar, *, walked: bool = False
+) -> list[ColumnElement[bool]]:  # fmt: skip
+    """The filters as conditions on requests joined to their establishment.
+
+    ``walked``: the requests are read in their order until there are enough, and not sorted from those of a hundred
+    schools, as SQLite would from an index of the schools' requests.
+    """
+    return [
+        *_plain(filters),
+        *_placed(connection, filters, REQUEST.c.uai + "" if walked else REQUEST.c.uai),
+        *_progress(filters),
+        *_derived(filters),
+        *_expiry(connection, filters, calendar),
+    ]
+
+
+def known_years(connection: Connection) -> list[SchoolYear]:
+    """The school years that ever had a request, the earliest first; few, whatever the number of requests."""
+    return sorted(school_year(text) for text in connection.execute(select(COUNTER.c.school_year)).scalars())
+
+
+def _plain(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    if filters.states:
+        yield or_(*(_is(state) for state in filters.states))
+    if filters.live:
+        yield IS_LIVE
+    if filters.school_year:
+        yield REQUEST.c.school_year == str(filters.school_year)
+    if filters.school_years:
+        yield REQUEST.c.school_year.in_([str(year) for year in filters.school_years])
+    if filters.uai:
+        yield REQUEST.c.uai == normalise_uai(filters.uai)
+    if filters.name:
+        yield _named(filters.name)
+    if filters.mail:
+        yield REQUEST.c.folded_mail == fold_mail(filters.mail)
+
+
+def _named(text: str) -> ColumnElement[bool]:
+    """Each word typed stands somewhere in the folded person, whose words are sorted. No word, nobody."""
+    words = fold(text).split()
+    return and_(*(REQUEST.c.person.contains(word, autoescape=True) for word in words)) if words else false()
+
+
+def _placed(connection: Connection, filters: Filters, uai: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
+    """Where: an académie has a thousand establishments, looked through once, and not a join for each request."""
+    if not (filters.departement or filters.kind or filters.establishment):
+        return
+    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
+    if filters.departement:
+        query = query.where(ESTABLISHMENT.c.departement.in_(spellings(filters.departement)))
+    if filters.kind:
+        query = query.where(ESTABLISHMENT.c.kind == filters.kind)
+    words = fold(filters.establishment).split()
+    if filters.establishment and not words:
+        yield false()
+    elif words:
+        found = [row.uai for row in connection.execute(query) if _is_there(words, fold(" ".join(row)))]
+        yield _among(REQUEST.c.uai, found)
+    else:
+        yield uai.in_(query.with_only_columns(ESTABLISHMENT.c.uai))
+
+
+def _among(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """One of these values of our own, written out: there may be more of them than a statement takes parameters."""
+    return column.in_(bindparam(None, list(values), expanding=True, literal_execute=True))
+
+
+def _is_there(words: list[str], place: str) -> bool:
+    return all(word in place for word in words)
+
+
+def _progress(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    """How far, and for how long."""
+    if filters.since_before:
+        yield REQUEST.c.since < filters.since_before
+    if filters.since_after:
+        yield REQUEST.c.since >= filters.since_after
+    if filters.submitted_before:
+        yield and_(_is(State.REQUESTED), REQUEST.c.since < filters.submitted_before)
+    if filters.not_handed_over:
+        yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), REQUEST.c.extends.is_(None))
+    if filters.checks:
+        yield and_(_is(State.REQUESTED), *_checked(filters.checks, filters.oldest_check))
+
+
+def _is(state: State) -> ColumnElement[bool]:
+    """Written out, never bound: a partial index serves only a condition that it can recognise."""
+    return REQUEST.c.state == literal_column(f"'{state.value}'")
+
+
+def _checked(checks: Checks, oldest: date | None) -> Iterator[ColumnElement[bool]]:
+    if oldest is None:
+        raise ValueError("a filter on the checks needs the earliest day of a check that counts")
+    match checks:
+        case Checks.READY:
+            yield and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on >= oldest)
+        case Checks.TOO_OLD:
+            yield and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on < oldest)
+        case Checks.NEGATIVE:
+            yield REQUEST.c.checks == Standing.NEGATIVE.value
+        case Checks.TO_DO:
+            yield REQUEST.c.checks == Standing.TO_DO.value
+
+
+def _derived(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    """What other tables tell of a request, found from their few open rows."""
+    if filters.removal_open:
+        yield REQUEST.c.reference.in_(select(REMOVAL.c.reference).where(REMOVAL.c.closed_at.is_(None)))
+    reports = select(REPORT.c.reference).where(REPORT.c.settlement.is_(None))
+    if filters.report_open:
+        yield REQUEST.c.reference.in_(reports)
+    if filters.report_due_on:
+        yield REQUEST.c.reference.in_(reports.where(REPORT.c.effective_on <= filters.report_due_on))
+    if filters.undeliverable:
+        yield UNDELIVERABLE
+
+
+def _expiry(connection: Connection, filters: Filters, calendar: SchoolCalendar) -> Iterator[ColumnElement[bool]]:
+    """One comparison a school year, of which there are few, and none a request."""
+    if not filters.expiry_differs:
+        return
+    seen, apart = REQUEST.alias("seen"), []
+    for year in known_years(connection):
+        last_day = calendar.end_of(year).last_day
+        issued = (seen.c.state == literal_column("'code_issued'"), seen.c.school_year == str(year))
+        another = (seen.c.expiry_seen_for < last_day, seen.c.expiry_seen_for > last_day)
+        differing = (*another, seen.c.expiry_seen_for.is_(None))  # each served by an index, unlike « distinct »
+        apart += [select(seen.c.reference).where(*issued, differs) for differs in differing]
+    yield REQUEST.c.reference.in_(union_all(*apart)) if apart else false()
+
+
+# Who may see what (R2, R3): a chef sees its own establishments, the rectorat and its readers see all.
+
+
+def within(scope: Actor) -> ColumnElement[bool]:
+    """The requests that this actor may see, as a condition."""
+    if not scope.is_establishment:
+        return true()
+    return REQUEST.c.uai.in_(sorted(scope.establishments))
+
+
+def sees(scope: Actor, uai: str) -> bool:
+    """Whether this actor may see what concerns an establishment."""
+    return not scope.is_establishment or uai in scope.establishments
+
+
+def nothing_to_see(scope: Actor, reference: str) -> Reason:
+    """Why there is nothing to show: for a chef the same words whether the request exists elsewhere or nowhere, and
+    the words with which the engine refuses both."""
+    if scope.is_establishment:
+        return refusals.not_your_establishment()
+    return refusals.unknown_request(reference)

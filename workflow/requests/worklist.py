@@ -1,0 +1,346 @@
+"""The operator's worklist: lines in any order with what their checks say, how many there are, a whole selection."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal, literal_column, select, tuple_
+
+from states.model import Actor, Request
+from states.policy import Policy
+from states.refusals import Reason
+from states.rules import verification as checks
+from states.vocabulary import CodeFate, Labelled, State, Trigger
+from workflow.database.mapping import request_from
+from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE, REQUEST
+from workflow.requests.filters import Checks, Filters, conditions, live_years, within
+from workflow.requests.lists import QUERY, RequestLine, lines_of
+from workflow.requests.next_actions import CHECKS
+
+# The orders of the worklist, each walked from the last line seen: as quick at its end as at its beginning.
+
+
+_INSTANT: Final = "%Y%m%dT%H%M%S.%fZ"
+
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+
+class Order(Labelled):
+    """How the lines follow each other; the value stands in the address."""
+
+    WAITING = "attente", "Attente, la plus longue d'abord"
+    REFERENCE = "reference", "Référence, la plus récente d'abord"
+    NAME = "nom", "Nom"
+    ESTABLISHMENT = "etablissement", "Établissement, par UAI"
+    STATE = "etat", "État, puis attente"
+
+
+class Walk:
+    """One walk in an order. ``after`` is what ``mark`` gave of the last line seen; one that nobody gave is ignored."""
+
+    def __init__(self, order: Order, after: str | None) -> None:
+        self._order = order
+        self._state, self._since, self._reference = _read(after or "")
+
+    @staticmethod
+    def mark(order: Order, row: Any) -> str:
+        """Where a walk stands after this row of a request."""
+        instant = f"{row.since.astimezone(UTC):{_INSTANT}}"
+        match order:
+            case Order.WAITING:
+                return f"{instant}~{row.reference}"
+            case Order.STATE:
+                return f"{row.state}~{instant}~{row.reference}"
+        return str(row.reference)
+
+    def rows(
+        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
+        count: int,
+    ) -> list[Any]:  # fmt: skip
+        """At most ``count`` rows of ``query`` that meet ``wanted``, which leaves ``states`` alone."""
+        if self._order is Order.STATE:
+            return self._by_state(connection, query, wanted, states, count)
+        keys = _KEYS[self._order]
+        order = (REQUEST.c.reference.desc(),) if self._order is Order.REFERENCE else keys
+        return _found(connection, query, [*wanted, *self._beyond(connection, keys)], order, count)
+
+    def _by_state(
+        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
+        count: int,
+    ) -> list[Any]:  # fmt: skip
+        """State after state, in the order of a request's life, which is not that of their names."""
+        rows: list[Any] = []
+        left = [state for state in State if state in states]
+        if self._state in left:
+            left = left[left.index(self._state) :]
+        for state in left:
+            beyond = self._since_beyond() if state is self._state else []
+            mine = [*wanted, REQUEST.c.state == state.value, *beyond]
+            rows += _found(connection, query, mine, _KEYS[Order.WAITING], count - len(rows))
+            if len(rows) >= count:
+                break
+        return rows
+
+    def _beyond(self, connection: Connection, keys: Sequence[Column[Any]]) -> list[ColumnElement[bool]]:
+        if not self._reference:
+            return []
+        if self._order is Order.WAITING:
+            return self._since_beyond()
+        if self._order is Order.REFERENCE:
+            return [REQUEST.c.reference < self._reference]
+        last = connection.execute(select(*keys).where(REQUEST.c.reference == self._reference)).one_or_none()
+        return [_past(keys, last)] if last else []
+
+    def _since_beyond(self) -> list[ColumnElement[bool]]:
+        if self._since is None:
+            return []
+        return [_past((REQUEST.c.since, REQUEST.c.reference), (self._since, self._reference))]
+
+
+_KEYS: Final[dict[Order, tuple[Column[Any], ...]]] = {
+    Order.WAITING: (REQUEST.c.since, REQUEST.c.reference),
+    Order.REFERENCE: (REQUEST.c.reference,),
+    Order.NAME: (REQUEST.c.sorted_name, REQUEST.c.reference),
+    Order.ESTABLISHMENT: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
+}
+
+
+def _found(
+    connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]],
+    count: int,
+) -> list[Any]:  # fmt: skip
+    """The first ``count`` rows, found in an index, then read whole: a filter passes over many to keep few."""
+    first = select(REQUEST.c.reference).where(*wanted).order_by(*order).limit(count)
+    return list(connection.execute(query.where(REQUEST.c.reference.in_(first)).order_by(*order)))
+
+
+def _past(keys: Sequence[Column[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """The rows that follow these values in the order of these keys."""
+    return tuple_(*keys) > tuple_(*(literal(value, key.type) for key, value in zip(keys, values, strict=True)))
+
+
+def _read(mark: str) -> tuple[State | None, datetime | None, str]:
+    """The parts of a mark: what cannot be read is left out."""
+    *before, reference = mark.split("~")
+    if not _REFERENCE.fullmatch(reference):
+        return None, None, ""
+    states = {state.value: state for state in State}
+    state = states.get(before[0]) if len(before) == 2 else None
+    try:
+        since = datetime.strptime(before[-1], _INSTANT).replace(tzinfo=UTC) if before else None
+    except ValueError:
+        return None, None, ""
+    return state, since, reference
+
+
+PAGE: Final = 50
+
+
+COUNTED: Final = 1000
+"""How far a count goes: beyond, « plus de 1 000 » says enough, and costs the same however many there are."""
+
+
+class Mark(Labelled):
+    """What one check says today; the label is what a line says of it."""
+
+    TO_DO = "to_do", "à faire"
+    POSITIVE = "positive", "conforme"
+    NEGATIVE = "negative", "introuvable"
+    VOID = "void", "à refaire"
+    TOO_OLD = "too_old", "trop ancienne"
+
+
+_MARKS: Final = {
+    "check_missing": Mark.TO_DO, "check_negative": Mark.NEGATIVE, "check_void": Mark.VOID,
+    "check_too_old": Mark.TOO_OLD,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkLine:
+    """A line with what an operator looks for. ``listing`` and ``delegation`` are None where no check is waited for;
+    ``last_day``: the day that the key must bear on the ODA server (R43); ``days``: whole days in its state."""
+
+    line: RequestLine
+    listing: Mark | None
+    delegation: Mark | None
+    last_day: date
+    expiry_differs: bool
+    days: int
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether both checks allow a code today (R39)."""
+        return self.listing is Mark.POSITIVE and self.delegation is Mark.POSITIVE
+
+    @property
+    def awaits_handover(self) -> bool:
+        issued = self.line.state is State.CODE_ISSUED
+        return issued and self.line.code_fate not in (CodeFate.HANDED_OVER, CodeFate.EXTENDED, CodeFate.UNDELIVERABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    """``after`` is what to give for the next page, None at the end."""
+
+    lines: tuple[WorkLine, ...]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number, exact up to ``COUNTED``."""
+
+    number: int
+
+    @property
+    def is_exact(self) -> bool:
+        return self.number <= COUNTED
+
+
+class Worklist:
+    """What ``scope`` may see (R3), at ``now``."""
+
+    def __init__(self, connection: Connection, scope: Actor, policy: Policy, now: datetime) -> None:
+        self._connection, self._scope, self._policy, self._now = connection, scope, policy, now
+
+    def page(self, filters: Filters, order: Order, after: str | None, limit: int = PAGE) -> WorkPage:
+        """A page. ``after``: what the page before gave; one that cannot be read begins at the beginning."""
+        rows = self._rows(filters, order, after, limit + 1, QUERY)
+        more = len(rows) > limit
+        lines = self._lines(rows[:limit])
+        return WorkPage(lines, Walk.mark(order, rows[limit - 1]) if more else None)
+
+    def references(self, filters: Filters, order: Order, limit: int) -> list[str]:
+        """The first references in this order, ``limit`` at most."""
+        columns = select(REQUEST.c.reference, REQUEST.c.since, REQUEST.c.state)
+        return [row.reference for row in self._rows(filters, order, None, limit, columns)]
+
+    def named(self, references: Sequence[str]) -> tuple[WorkLine, ...]:
+        """These requests' lines, in this order; those that do not exist, or are not seen, are left out."""
+        query = QUERY.where(REQUEST.c.reference.in_(references), within(self._scope))
+        found = {line.line.reference: line for line in self._lines(list(self._connection.execute(query)))}
+        return tuple(found[reference] for reference in references if reference in found)
+
+    def counts(self, filters: Mapping[str, Filters]) -> dict[str, Count]:
+        """How many requests each of these leaves, in one query."""
+        if not filters:
+            return {}
+        columns = [self._bounded(one).label(f"n{number}") for number, one in enumerate(filters.values())]
+        row = self._connection.execute(select(*columns)).one()
+        return {name: Count(number) for name, number in zip(filters, row, strict=True)}
+
+    def _bounded(self, filters: Filters) -> ColumnElement[int]:
+        some: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*self._wanted(filters))
+        return select(func.count()).select_from(some.limit(COUNTED + 1).subquery()).scalar_subquery()
+
+    def _wanted(self, filters: Filters, *, walked: bool = False) -> list[ColumnElement[bool]]:
+        oldest = checks.oldest_day(self._policy.calendar.today(self._now), self._policy.checks_max_age_days)
+        dated = replace(filters, oldest_check=filters.oldest_check or oldest)
+        return [within(self._scope), *conditions(self._connection, dated, self._policy.calendar, walked=walked)]
+
+    def _rows(self, filters: Filters, order: Order, after: str | None, count: int, query: Any) -> list[Any]:
+        states = filters.states or tuple(state for state in State if state is not State.REVOKED or not filters.live)
+        bare = replace(filters, states=(), live=False) if order is Order.STATE else filters
+        return Walk(order, after).rows(self._connection, query, self._wanted(bare, walked=True), states, count)
+
+    def _lines(self, rows: list[Any]) -> tuple[WorkLine, ...]:
+        lines = lines_of(self._connection, rows)
+        return tuple(self._line(request_from(row), line) for row, line in zip(rows, lines, strict=True))
+
+    def _line(self, request: Request, line: RequestLine) -> WorkLine:
+        today = self._policy.calendar.today(self._now)
+        last_day = self._policy.calendar.end_of(request.school_year).last_day
+        listing, delegation = self._marks(request, today)
+        return WorkLine(
+            line=line, listing=listing, delegation=delegation, last_day=last_day,
+            expiry_differs=request.state is State.CODE_ISSUED and request.expiry_seen_for != last_day,
+            days=max(0, (today - self._policy.calendar.today(line.since)).days),
+        )  # fmt: skip
+
+    def _marks(self, request: Request, today: date) -> tuple[Mark | None, Mark | None]:
+        if request.state is not State.REQUESTED:
+            return None, None
+        reasons = list(checks.problems(request, today, self._policy.checks_max_age_days))
+        listing, delegation = (_mark(label, reasons) for label, _ in CHECKS)
+        return listing, delegation
+
+
+def _mark(label: str, reasons: list[Reason]) -> Mark:
+    codes: Iterator[str] = (reason.code for reason in reasons if reason.message.startswith(label))
+    return _MARKS.get(next(codes, ""), Mark.POSITIVE)
+
+
+def kinds_and_departements(connection: Connection) -> tuple[list[str], list[str]]:
+    """The kinds and the départements of the directory, to choose from."""
+    rows = connection.execute(select(ESTABLISHMENT.c.kind, ESTABLISHMENT.c.departement).distinct()).all()
+    return sorted({row.kind for row in rows} - {""}), sorted({row.departement for row in rows} - {""})
+
+
+# What an operator at work would otherwise look for: the next request to issue, the list that was read last.
+
+
+RECENT: Final = 500
+"""How many of the last events are looked at for a source: a wider look would grow with the journal."""
+
+
+def next_ready(connection: Connection, policy: Policy, now: datetime, after: str) -> str | None:
+    """The reference of a request whose two checks allow a code today (R39): the one that follows ``after``, else the
+    first; never ``after`` itself, and None when no other is left."""
+    ready = _ready(connection, policy, now, Filters(), after)
+    query = _REFERENCES.where(*ready).order_by(REQUEST.c.reference <= after, REQUEST.c.reference).limit(1)
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left:
+    """A request that was just dealt with, and where it stood in the lists: ``since`` when the rectorat had it."""
+
+    reference: str
+    since: datetime
+    state: str = State.REQUESTED.value
+
+
+def next_of_list(
+    connection: Connection, policy: Policy, now: datetime, filters: Filters, order: Order, left: Left
+) -> str | None:
+    """The same among what ``filters`` leave, in that ``order``: the one that follows ``left``, else the first."""
+    if filters.checks not in (None, Checks.READY):
+        return None
+    ready = _ready(connection, policy, now, filters, left.reference)
+    for after in (Walk.mark(order, left), None):
+        if rows := Walk(order, after).rows(connection, _REFERENCES, ready, (State.REQUESTED,), 1):
+            return str(rows[0].reference)
+    return None
+
+
+_REFERENCES: Final = select(REQUEST.c.reference).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+
+
+def _ready(
+    connection: Connection, policy: Policy, now: datetime, filters: Filters, but: str
+) -> list[ColumnElement[bool]]:
+    """What a code can be issued for today, among what the filters leave, but one request."""
+    oldest = checks.oldest_day(policy.calendar.today(now), policy.checks_max_age_days)
+    wanted: list[Any] = conditions(
+        connection, replace(filters, checks=Checks.READY, oldest_check=oldest), policy.calendar
+    )
+    years = [str(year) for year in live_years(connection) if not policy.calendar.has_ended(year, now)]
+    return [*wanted, REQUEST.c.school_year.in_(years), REQUEST.c.reference != but]
+
+
+def last_source(connection: Connection, trigger: Trigger, actor: int) -> str:
+    """The list that this actor read last for this check (R34), in his own words; empty when that was long ago."""
+    recent = select(EVENT).order_by(EVENT.c.at.desc()).limit(RECENT).subquery()
+    query = (
+        select(NOTE.c.body)
+        .join(recent, (NOTE.c.stream == recent.c.stream) & (NOTE.c.seq == recent.c.seq))
+        .where(recent.c.kind == trigger.value, recent.c.actor == actor, NOTE.c.field == "source")
+        .order_by(recent.c.at.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar() or ""

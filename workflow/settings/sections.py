@@ -1,0 +1,300 @@
+"""The small sections: what an académie decides for itself."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+
+from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
+from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
+from states.validation import fold_mail
+
+
+def spellings(departement: str) -> list[str]:
+    """``31``, ``031``, ``2a`` as the directory may write them."""
+    bare = departement.strip().upper().lstrip("0")
+    return sorted({bare, bare.zfill(2), bare.zfill(3)})
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", text)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise refusal(f"« {text} » n'est pas une adresse web", "une adresse qui commence par https://")
+    return text
+
+
+def _regular_expression(text: str) -> str:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        where = f" (caractère {error.pos + 1})" if error.pos is not None else ""
+        raise refusal(f"« {text} » n'est pas une expression régulière{where}", "^[A-Za-z0-9]{4,16}$") from None
+    if pattern.fullmatch(""):
+        raise refusal("cette expression accepte un code vide", "^[A-Za-z0-9]{4,16}$")
+    return text
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address), Field(json_schema_extra={"format": "uri"})]
+
+
+class SecretsSettings(Section):
+    """Where the secret files are."""
+
+    directory: OneLine = Field(
+        "secrets", description="Dossier des secrets, relatif au dossier de ce fichier ; aucun secret ici même."
+    )
+
+
+class DraneSettings(Section):
+    """How the DRANE learns who the RUPN are (R25)."""
+
+    declaration: Literal["by_chef", "sent_by_us"] = Field(
+        "by_chef",
+        description="by_chef : le chef déclare le RUPN dans l'application de la DRANE ; sent_by_us : le rectorat le"
+        " transmet (R25).",
+    )
+    address: WebAddress | None = Field(
+        None, description="Adresse de l'application de la DRANE, montrée au chef, ou null."
+    )
+
+
+class CharterSettings(Section):
+    """The charter in force (R27)."""
+
+    version: OneLine = Field("2026-1", max_length=40, description="Version de la charte en vigueur (R27).")
+
+
+class CodeSettings(Section):
+    """The initialisation code: its form (R41), and its keeping in days (R61)."""
+
+    format: Annotated[str, AfterValidator(_regular_expression)] = Field(
+        "^[A-Za-z0-9]{4,16}$", description="Forme du code d'initialisation : une expression régulière (R41)."
+    )
+    keep_days: int = Field(30, ge=1, le=366, description="Jours après lesquels un code est effacé (R61).")
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The code's form, to be matched against the whole code."""
+        return re.compile(self.format)
+
+
+class KeySettings(Section):
+    """Whether a key belongs to a person or to a request (R42)."""
+
+    scope: Literal["person", "request"] = Field(
+        "person", description="Une clé par personne (person) ou une par demande (request) (R42)."
+    )
+
+
+class ChecksSettings(Section):
+    """How long a check stands, in days (R36)."""
+
+    max_age_days: int = Field(30, ge=1, le=366, description="Jours pendant lesquels une vérification vaut (R36).")
+
+
+class HandlingSettings(Section):
+    """How soon the rectorat handles a request, in days."""
+
+    expected_days: int = Field(10, ge=1, le=366, description="Délai de traitement annoncé à l'établissement, en jours.")
+
+
+class LinkSettings(Section):
+    """A page of documentation, quoted beside the code."""
+
+    title: OneLine = Field(description="Titre du lien, tel qu'il est affiché.")
+    url: WebAddress = Field(description="Adresse de la page, en https://.")
+
+
+class FileSettings(Section):
+    """A PDF file joined to the mail with the code.
+
+    ``file`` is checked against the folder of the settings, as ``templates.directory`` is.
+    """
+
+    title: OneLine = Field(description="Titre du document, tel qu'il est cité dans le courriel.")
+    file: OneLine = Field(description="Chemin du PDF, relatif au dossier de ce fichier ; 5 Mo au plus.")
+
+    @field_validator("file")
+    @classmethod
+    def _can_be_joined(cls, value: str, info: ValidationInfo) -> str:
+        if problem := document_problem(str(_folder(info) / value)):
+            raise refusal(problem, f"le chemin d'un PDF lisible, de {megabytes(MAX_BYTES)} au plus")
+        return value
+
+
+class DocumentationSettings(Section):
+    """What the establishment is given to read with the code (R59)."""
+
+    links: tuple[LinkSettings, ...] = Field((), description="Documentation citée avec le code : title et url.")
+    files: tuple[FileSettings, ...] = Field(
+        (),
+        description="Documentation jointe au code, en PDF : title et file ; 8 Mo au plus pour tous les fichiers (R59).",
+    )
+
+    @field_validator("files")
+    @classmethod
+    def _can_go_in_one_mail(cls, value: tuple[FileSettings, ...], info: ValidationInfo) -> tuple[FileSettings, ...]:
+        names = [Path(one.file).name.casefold() for one in value]
+        if twice := next((one for one in value if names.count(Path(one.file).name.casefold()) > 1), None):
+            name = Path(twice.file).name
+            raise refusal(f"deux fichiers s'appellent « {name} » : dans le courriel, rien ne les distinguerait")
+        size = sum((_folder(info) / one.file).stat().st_size for one in value)
+        if size > MAX_ALL_BYTES:
+            raise refusal(
+                f"ces fichiers pèsent ensemble {megabytes(size)}, trop pour un courriel : en alléger, ou en donner"
+                " certains par un lien (documentation.links)",
+                f"{megabytes(MAX_ALL_BYTES)} au plus pour tous",
+            )
+        return value
+
+
+class DelegceSettings(Section):
+    """The delegated right, as DelegCE names it (R26)."""
+
+    module: OneLine = Field(
+        "Administration des comptes EduConnect", description="Nom du module délégué, tel que DelegCE l'affiche (R26)."
+    )
+
+
+class TemplatesSettings(Section):
+    """The académie's own wording of mails and papers (R68).
+
+    ``directory`` is checked against the folder of the settings, which the validation's context gives as ``folder``.
+    """
+
+    directory: OneLine | None = Field(
+        None,
+        description="Dossier des modèles de courriels et de documents que l'académie remplace, relatif au dossier de ce"
+        " fichier, ou null (R68).",
+    )
+
+    @field_validator("directory")
+    @classmethod
+    def _is_a_folder(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and (problem := _folder_problem(_folder(info) / value)):
+            raise refusal(problem, "le chemin d'un dossier, ou null")
+        return value
+
+
+def _folder(info: ValidationInfo) -> Path:
+    """What relative paths start from: the settings' folder, else the current one."""
+    folder: Path = (info.context or {}).get("folder", Path.cwd())
+    return folder
+
+
+def _folder_problem(folder: Path) -> str | None:
+    if not os.path.exists(folder):  # which, unlike Path's, never raises
+        return f"le dossier {folder} n'existe pas : le créer, ou corriger le chemin"
+    if not os.path.isdir(folder):
+        return f"{folder} n'est pas un dossier : donner celui qui contient les modèles"
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return f"le dossier {folder} ne peut pas être lu : en donner le droit au compte du service"
+    return None
+
+
+# The académie: its code, its holiday zone and its départements.
+
+
+_CORSICA_AND_OVERSEAS = re.compile(r"2[AB]|620|720|9[78]\d")
+
+
+def normalise_departement(text: str) -> str:
+    """``031`` and ``31`` become ``31``, ``9`` and ``009`` become ``09``, ``02a`` becomes ``2A``.
+
+    Raises ValueError, in French, when no département bears this code.
+    """
+    code = text.strip().upper().lstrip("0").zfill(2)
+    if _CORSICA_AND_OVERSEAS.fullmatch(code) or (re.fullmatch("[0-9]{2}", code) and 1 <= int(code) <= 95):
+        return code
+    raise ValueError(f"« {text} » n'est pas un code de département")
+
+
+def _departement(value: object) -> object:
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return value
+    try:
+        return normalise_departement(str(value))
+    except ValueError as error:
+        raise refusal(str(error), "par exemple 09, 31, 2A ou 974") from None
+
+
+def _academie_code(value: object) -> object:
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return value
+    code = str(value).strip().zfill(2)
+    if not re.fullmatch("[0-9]{2}", code):
+        raise refusal(f"« {value} » n'est pas un code d'académie", "un nombre à deux chiffres, 16 pour Toulouse")
+    return code
+
+
+def _text_or_number(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 1}]})
+
+
+AcademieCode = Annotated[str, BeforeValidator(_academie_code), _text_or_number("^[0-9]{1,2}$")]
+
+
+Departement = Annotated[str, BeforeValidator(_departement), _text_or_number("^0{0,2}([0-9]{1,3}|2[ABab])$")]
+
+
+class AcademieSettings(Section):
+    """Which académie this installation serves."""
+
+    nom: OneLine = Field(description="Nom de l'académie, tel qu'il est affiché.")
+    code: AcademieCode = Field(description="Code de l'académie dans l'annuaire, par exemple 16 pour Toulouse.")
+    zone: Literal["A", "B", "C"] | None = Field(
+        None, description="Zone de vacances : A, B ou C ; null hors des zones (Corse, outre-mer)."
+    )
+    departements: tuple[Departement, ...] = Field(
+        min_length=1, description="Codes des départements de l'académie, comme 09, 31, 2A ou 974."
+    )
+
+
+# Who operates, who reads, and who acts from the command line.
+
+
+def _each_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple({fold_mail(address): address for address in reversed(addresses)}.values())[::-1]
+
+
+Addresses = Annotated[tuple[MailAddress, ...], AfterValidator(_each_once)]
+
+
+class PeopleSettings(Section):
+    """The rectorat's people, by address; an establishment's come from the directory (R2, R4)."""
+
+    operators: Addresses = Field(
+        min_length=1, description="Adresses des opérateurs du rectorat, qui traitent les demandes."
+    )
+    readers: Addresses = Field((), description="Adresses de qui voit tout et ne change rien (DRANE).")
+    deputy_may_act: bool = Field(True, description="Un adjoint agit comme le chef d'établissement (R4).")
+    accounts: dict[OneLine, MailAddress] = Field(
+        default_factory=dict,
+        description="Compte système du serveur : adresse de l'opérateur au nom de qui sa ligne de commande agit.",
+    )
+
+    @field_validator("accounts")
+    @classmethod
+    def _accounts_are_operators(cls, accounts: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if "operators" not in info.data:
+            return accounts
+        known = {fold_mail(address) for address in info.data["operators"]}
+        found = [
+            (account, refusal(f"« {address} » n'est pas dans people.operators"))
+            for account, address in accounts.items()
+            if fold_mail(address) not in known
+        ]
+        if found:
+            raise refusals(found)
+        return accounts
+
+    def operator_of(self, account: str) -> str | None:
+        """The operator's address for whom this system account acts; None when it is nobody's."""
+        return self.accounts.get(account)

@@ -1,0 +1,147 @@
+"""The worker: an alarm clock that ticks every minute, the connector, the dispatcher of mails, until told to stop.
+
+APScheduler is the alarm clock alone, with a memory store: what is due is computed from the data, so a run that was
+missed, doubled or late does no harm (see docs/adr/0004).
+"""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from workflow.app import House
+from workflow.database import connection as storage
+from workflow.schedule.nodes import refusal
+from workflow.schedule.tick import Ticked
+
+TICK_SECONDS = 60
+
+
+CALLS = 10_000
+"""Calls of the connector a round, which stops at once when the service does."""
+
+
+_log = logging.getLogger("oda")
+
+
+class Worker:
+    """Scheduler and dispatcher of one process; any number may run on PostgreSQL, one machine on SQLite."""
+
+    def __init__(self, house: House, on_tick: Callable[[Ticked], None] = lambda _: None) -> None:
+        self._house = house
+        self._on_tick = on_tick
+        self._stopping = threading.Event()
+        self._may_act = True
+
+    def check_place(self) -> None:
+        """Raises storage.OtherMachine when another machine ticks on this SQLite file."""
+        if self._house.database.is_postgresql:
+            return
+        with self._house.database.read() as connection:
+            storage.refuse_other_machine(connection, self._house.clock.now(), storage.this_host())
+
+    def tick(self) -> None:
+        """One tick that never lets an error stop the clock: it is logged by its class, and tried again."""
+        try:
+            self.check_place()
+            ticked = self._house.ticker.tick()
+            self._may_act = ticked.refused is None
+            if ticked.refused is not None:
+                _log.error("%s", refusal(ticked.refused))
+            self._on_tick(ticked)
+            self._house.dispatcher.wake()
+        except Exception as error:
+            _log.error("tick failed: %s", type(error).__name__)
+
+    def call(self) -> None:
+        """Ask the ODA server for what is due (R84), beside the tick: a slow server delays nothing but itself.
+
+        Nothing on a machine whose clock is off (R82).
+        """
+        if self._house.connector is None or not self._may_act:
+            return
+        try:
+            self.check_place()
+            done = self._house.connector.round(CALLS, self._stopping.is_set)
+            if done.total:
+                _log.info("calls: %d confirmed, %d wait, %d refused", done.confirmed, done.waiting, done.refused)
+        except Exception as error:
+            _log.error("calls failed: %s", type(error).__name__)
+
+    def run(self) -> None:
+        """Tick at once (the catching up of a start), then every minute; return on SIGINT or SIGTERM."""
+        self.check_place()
+        asyncio.run(self._until_signalled())
+
+    @contextmanager
+    def beside(self, on_failure: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Do the same in a thread while the body runs, whoever listens to the signals; mails in hand are finished.
+
+        ``on_failure`` is called, in that thread, when the worker stops by itself; its error is raised at the end.
+        """
+        self.check_place()
+        failures: list[BaseException] = []
+        stopping = threading.Event()
+
+        def work() -> None:
+            try:
+                asyncio.run(self._until_asked(stopping))
+            except BaseException as error:
+                failures.append(error)
+                on_failure()
+
+        thread = threading.Thread(target=work, name="oda-worker")
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            self._house.dispatcher.wake()
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    async def _until_signalled(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await self._work(stop)
+
+    async def _until_asked(self, stopping: threading.Event) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        async def pass_on() -> None:
+            await asyncio.to_thread(stopping.wait)
+            stop.set()
+
+        listening = loop.create_task(pass_on())
+        try:
+            await self._work(stop)
+        finally:
+            stopping.set()
+            await listening
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        scheduler = BackgroundScheduler(timezone="UTC")
+        await asyncio.to_thread(self.tick)
+        scheduler.add_job(
+            self.tick, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None
+        )
+        if self._house.connector:
+            scheduler.add_job(
+                self.call, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None,
+                next_run_time=datetime.now(UTC),
+            )  # fmt: skip
+        scheduler.start()
+        try:
+            await self._house.dispatcher.run(stop)
+        finally:
+            self._stopping.set()
+            await asyncio.to_thread(scheduler.shutdown)

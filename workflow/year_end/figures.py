@@ -1,0 +1,119 @@
+"""The figures of a year's end that is only foreseen: what ``workflow.year_end.preview`` finds (R53)."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from notifications.messages.mail import Draft
+from notifications.vocabulary import Kind
+from states.model import Establishment, Request
+from states.rules.schedule import Hold
+from states.school_calendar import SchoolYear, YearEnd
+from states.vocabulary import Labelled, RemovalKind, State
+
+COUNTED = ("establishments", "revoked", "removals", "questions")
+
+
+COUNTED_AS = {RemovalKind.REMOVE_RIGHTS: "removals", RemovalKind.KEY_ENABLED: "questions"}
+"""What the report counts in each département, and under which of these names a removal task goes (R54)."""
+
+
+class Oddity(Labelled):
+    """What deserves a look before a year ends."""
+
+    NO_MAILBOX = "no_mailbox", "établissement sans boîte : personne n'y sera prévenu"
+    CLOSED = "closed", "établissement fermé"
+    CODE_UNDELIVERABLE = "code_undeliverable", "code qui n'a pas été remis à l'établissement"
+    OPEN_REPORT = "open_report", "signalement qui reste à régler"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """One request that would be revoked, as it stands before; ``removal`` is the task that would be opened (R47);
+    ``renewed``: its person has one for the next year in the same establishment already (R81)."""
+
+    request: Request
+    removal: RemovalKind | None
+    oddities: tuple[Oddity, ...] = ()
+    renewed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EstablishmentEnd:
+    """An establishment's requests of a year that ends, and the mail that would leave for them (R54)."""
+
+    school_year: SchoolYear
+    establishment: Establishment
+    requests: tuple[Ending, ...]
+    mail: Draft
+    oddities: tuple[Oddity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why the brake would hold an end (R51, R52); ``avoidable``: not if the schedule runs regularly until then."""
+
+    hold: Hold
+    avoidable: bool
+
+
+@dataclass(kw_only=True)
+class YearSummary:
+    """The counts of one year, whole once its establishments have been walked through.
+
+    ``report`` is the one mail to the operators (R54); ``mails`` counts those that have somewhere to go; ``shares`` is
+    what the report counts in each département, by the names of ``DepartementCount``; ``renewed``: how many of its
+    requests have one for the next year already (R81).
+    """
+
+    end: YearEnd
+    held: Held | None = None
+    requests: int = 0
+    renewed: int = 0
+    establishments: int = 0
+    states: Counter[State] = field(default_factory=Counter)
+    departements: Counter[str] = field(default_factory=Counter)
+    shares: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    removals: Counter[RemovalKind] = field(default_factory=Counter)
+    mails: Counter[Kind] = field(default_factory=Counter)
+    oddities: Counter[Oddity] = field(default_factory=Counter)
+    without_mailbox: list[Establishment] = field(default_factory=list)
+    report: Draft | None = None
+
+    def add(self, one: EstablishmentEnd) -> None:
+        """Count an establishment in."""
+        self.requests += len(one.requests)
+        self.renewed += sum(ending.renewed for ending in one.requests)
+        self.states.update(ending.request.state for ending in one.requests)
+        self.establishments += 1
+        self.departements[one.establishment.departement] += len(one.requests)
+        self.removals.update(ending.removal for ending in one.requests if ending.removal)
+        share = self.shares[one.establishment.departement]
+        share.update(COUNTED_AS[ending.removal] for ending in one.requests if ending.removal)
+        share.update(establishments=1, revoked=len(one.requests))
+        self.oddities.update((*one.oddities, *(oddity for ending in one.requests for oddity in ending.oddities)))
+        if one.mail.recipient:
+            self.mails[one.mail.kind] += 1
+        else:
+            self.without_mailbox.append(one.establishment)
+
+
+@dataclass(kw_only=True)
+class Summary:
+    """What would happen at the instant ``at`` (aware UTC): the years that end by then and have a live request.
+
+    ``earlier_removals`` counts the tasks still open of the years before those, by year.
+    """
+
+    at: datetime
+    years: list[YearSummary]
+    earlier_removals: dict[SchoolYear, int]
+
+    @property
+    def requests(self) -> int:
+        return sum(year.requests for year in self.years)
+
+    @property
+    def establishments(self) -> int:
+        """Establishments, those of two years at once counted twice."""
+        return sum(year.establishments for year in self.years)

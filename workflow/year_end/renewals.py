@@ -1,0 +1,174 @@
+"""Who was renewed: somebody of a year who has a request for the next one, in the same establishment (R33, R81)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, tuple_
+
+from notifications.mailer import Mailer
+from notifications.sql import in_batches
+from states.model import Actor
+from states.policy import Policy
+from states.school_calendar import SchoolYear
+from states.vocabulary import State, Trigger
+from workflow.database.tables import ESTABLISHMENT, EVENT, REQUEST
+from workflow.requests.filters import within
+from workflow.requests.lists import Item, agenda
+from workflow.settings.sections import spellings
+
+_NEXT = REQUEST.alias("next_request")
+
+
+def renewed(year: SchoolYear) -> ColumnElement[bool]:
+    """Whether a request of ``year`` has one that follows it, as a condition on requests.
+
+    Born of it, or of the same person or the same address in the same establishment; whatever became of it since: the
+    establishment has said what it wanted.
+    """
+    same = or_(
+        _NEXT.c.renews == REQUEST.c.reference,
+        _NEXT.c.person == REQUEST.c.person,
+        _NEXT.c.folded_mail == REQUEST.c.folded_mail,
+    )
+    return exists().where(_NEXT.c.uai == REQUEST.c.uai, _NEXT.c.school_year == str(year.next), same)
+
+
+def renewed_among(connection: Connection, year: SchoolYear, references: Sequence[str]) -> set[str]:
+    """Those of these requests of ``year`` that are renewed."""
+    found: set[str] = set()
+    for some in in_batches(references):
+        query = select(REQUEST.c.reference).where(REQUEST.c.reference.in_(some), renewed(year))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+# Who had a key until the end of a year, and has no request for the next one in that establishment (R81).
+
+
+_BATCH: Final = 1000
+
+
+_NAMES: Final = ("reference", "nom", "prenom", "mail", "uai", "expires_on")
+
+
+_COLUMNS: Final = (
+    *(REQUEST.c[name] for name in _NAMES), ESTABLISHMENT.c.nom.label("establishment"), ESTABLISHMENT.c.commune,
+    ESTABLISHMENT.c.departement, ESTABLISHMENT.c.is_open,
+    func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox, "").label("mailbox"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotRenewed:
+    """One person, in one establishment; ``mailbox`` is empty when it has none."""
+
+    reference: str
+    nom: str
+    prenom: str
+    mail: str
+    uai: str
+    establishment: str
+    commune: str
+    departement: str
+    is_open: bool
+    mailbox: str
+    expires_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotRenewedPage:
+    """Some of them; ``after`` is what to give for the next page, None at the end."""
+
+    lines: tuple[NotRenewed, ...]
+    after: str | None
+
+
+def list_not_renewed(
+    connection: Connection, year: SchoolYear, *, departement: str = "", after: str | None = None, limit: int = 50
+) -> NotRenewedPage:
+    """A page of those of ``year``, by UAI. Raises ValueError when ``after`` is none of what a page gave."""
+    query = select(*_COLUMNS).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai).where(*_left(year))
+    if departement:
+        query = query.where(ESTABLISHMENT.c.departement.in_(spellings(departement)))
+    if after:
+        uai, reference = after.split("~")
+        query = query.where(tuple_(REQUEST.c.uai, REQUEST.c.reference) > tuple_(uai, reference))
+    rows = connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference).limit(limit + 1)).all()
+    lines = tuple(_line(row) for row in rows[:limit])
+    more = len(rows) > limit
+    return NotRenewedPage(lines, f"{lines[-1].uai}~{lines[-1].reference}" if more else None)
+
+
+def all_not_renewed(connection: Connection, year: SchoolYear, *, departement: str = "") -> Iterator[NotRenewed]:
+    """Each of them, in bounded memory."""
+    after: str | None = ""
+    while after is not None:
+        page = list_not_renewed(connection, year, departement=departement, after=after, limit=_BATCH)
+        yield from page.lines
+        after = page.after
+
+
+def count_not_renewed(connection: Connection, year: SchoolYear) -> dict[str, int]:
+    """How many in each département that has one, by its code."""
+    place = ESTABLISHMENT.c.departement
+    query = select(place, func.count()).join(REQUEST, REQUEST.c.uai == ESTABLISHMENT.c.uai).where(*_left(year))
+    return {code: number for code, number in connection.execute(query.group_by(place).order_by(place))}  # noqa: C416
+
+
+def count_had_key(connection: Connection, year: SchoolYear) -> int:
+    """How many had a key until the end of that year, renewed or not."""
+    query = select(func.count()).select_from(REQUEST).where(*had_key(year))
+    return int(connection.execute(query).scalar_one())
+
+
+def had_key(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
+    """The requests of a year that had a key until its end: revoked by it, and not before (R50)."""
+    ended = exists().where(EVENT.c.stream == REQUEST.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
+    return (
+        REQUEST.c.school_year == str(year), REQUEST.c.state == State.REVOKED.value,
+        REQUEST.c.code_issued_at.is_not(None), ended,
+    )  # fmt: skip
+
+
+def _left(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
+    return (*had_key(year), ~renewed(year))
+
+
+def _line(row: Any) -> NotRenewed:
+    return NotRenewed(**row._mapping)
+
+
+# Last year's RUPN of an establishment that can be renewed for the year that is open, all at once (R33, R81).
+
+
+MOST: Final = 200
+"""How many one page offers: more RUPN than any establishment has."""
+
+
+def open_year(policy: Policy, now: datetime) -> SchoolYear:
+    """The year for which they are taken over: the latest that is open."""
+    return policy.calendar.open_years(now)[-1]
+
+
+def to_take_over(
+    connection: Connection, uai: str, scope: Actor, policy: Policy, mailer: Mailer, now: datetime
+) -> tuple[Item, ...]:
+    """Those whom the chef's home offers to renew, by name; empty when nobody is left."""
+    found: list[Item] = []
+    after: str | None = None
+    while True:
+        page = agenda(connection, uai, scope, policy, mailer, now, after=after)
+        found += [item for item in page.items if item.renewable]
+        after = page.after
+        if after is None or len(found) >= MOST:
+            break
+    return tuple(sorted(found[:MOST], key=lambda item: (item.request.nom, item.request.prenom, item.request.reference)))
+
+
+def names_of(connection: Connection, references: Sequence[str], scope: Actor) -> dict[str, str]:
+    """Whose these requests are, by reference; of those that the actor may see (R3)."""
+    query = select(REQUEST.c.reference, REQUEST.c.prenom, REQUEST.c.nom)
+    rows = connection.execute(query.where(REQUEST.c.reference.in_(references), within(scope)))
+    return {row.reference: f"{row.prenom} {row.nom}" for row in rows}

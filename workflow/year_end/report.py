@@ -1,0 +1,278 @@
+"""What is left of a year's end that is over: kept figures, and where mails and removals stand today (R85)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
+
+from notifications.outbox.tables import MAILS
+from notifications.vocabulary import Fault, Kind, Stage, member
+from states.policy import Policy
+from states.rules.schedule import Hold
+from states.school_calendar import SchoolYear, YearEnd
+from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, Trigger
+from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, OCCURRENCE, RECORD, REMOVAL, REQUEST
+from workflow.year_end.holds import Judged
+from workflow.year_end.overview import YearInPlay, past_ends, revoked_so_far, years_in_play
+from workflow.year_end.preview import count_live
+
+MOST: Final = 100
+"""How many mails that did not arrive are named; all are counted."""
+
+
+WAITING: Final = (Stage.PENDING, Stage.RETRY, Stage.SENDING)
+
+
+MISSED: Final = (Stage.DEAD, Stage.UNCERTAIN, Stage.CANCELLED)
+
+
+_STAGES: Final = {stage.value: stage for stage in Stage}
+
+
+_LATER: Final = MAILS.alias("later_mail")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """A département's part. ``left``: its removals of that year that wait today, of either kind."""
+
+    departement: str
+    establishments: int = 0
+    revoked: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MissedMail:
+    """A mail of that end that did not arrive; ``reply`` is in the server's words."""
+
+    id: int
+    uai: str
+    establishment: str
+    recipient: str
+    stage: Stage
+    fault: Fault | None
+    reply: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class YearEndAccount:
+    """An end that is over.
+
+    Kept: its figures, and who confirmed it when the brake held it (R52). Of today: ``mails`` by stage and those that
+    were ``missed``; of the removals of the whole year, those ``left`` by kind, the others by ``outcomes``, and how many
+    each of the ``confirmers`` confirmed.
+    """
+
+    school_year: SchoolYear
+    last_day: date
+    closed_at: datetime
+    revoked: int
+    shares: tuple[Share, ...]
+    hold: Hold | None
+    held_at: datetime | None
+    confirmed_by: str
+    confirmed_at: datetime | None
+    mails: Counter[Stage] = field(default_factory=Counter)
+    missed: tuple[MissedMail, ...] = ()
+    left: Counter[RemovalKind] = field(default_factory=Counter)
+    outcomes: Counter[RemovalOutcome] = field(default_factory=Counter)
+    confirmers: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def establishments(self) -> int:
+        """How many lost a request to it."""
+        return sum(share.establishments for share in self.shares)
+
+    @property
+    def waiting(self) -> int:
+        """Mails that are still to leave."""
+        return sum(self.mails[stage] for stage in WAITING)
+
+    @property
+    def not_delivered(self) -> int:
+        """Mails that did not arrive, and will not by themselves."""
+        return sum(self.mails[stage] for stage in MISSED)
+
+
+def account_of(connection: Connection, year: SchoolYear) -> YearEndAccount | None:
+    """The account of a year's end; None while it is not over. Seven queries, whatever the number of requests."""
+    query = select(RECORD, ACTOR.c.label).outerjoin(ACTOR, ACTOR.c.number == RECORD.c.confirmed_by)
+    record = connection.execute(query.where(RECORD.c.school_year == str(year))).one_or_none()
+    if record is None:
+        return None
+    key = f"year-end:{year}:{record.last_day}"
+    closed = connection.execute(select(OCCURRENCE).where(OCCURRENCE.c.key == key)).one_or_none()
+    if closed is None:
+        return None
+    outcomes, confirmers = _confirmed(connection, year)
+    left, by_departement = _left(connection, year)
+    theirs = _mails_of(year, record.ends_at)
+    return YearEndAccount(
+        school_year=year, last_day=record.last_day, closed_at=closed.at, revoked=closed.requests,
+        shares=_shares(connection, key, by_departement),
+        hold={hold.value: hold for hold in Hold}.get(record.held_why), held_at=record.held_at,
+        confirmed_by=record.label or "", confirmed_at=record.confirmed_at,
+        mails=_mails(connection, theirs), missed=_missed(connection, theirs), left=left, outcomes=outcomes,
+        confirmers=confirmers,
+    )  # fmt: skip
+
+
+def _shares(connection: Connection, key: str, left: Counter[str]) -> tuple[Share, ...]:
+    place = ESTABLISHMENT.c.departement
+    query = (
+        select(place, func.count(), func.sum(OCCURRENCE.c.requests))
+        .join(OCCURRENCE, OCCURRENCE.c.key == key + ":" + ESTABLISHMENT.c.uai)
+        .group_by(place)
+    )
+    swept = {code: (number, int(revoked)) for code, number, revoked in connection.execute(query)}
+    return tuple(
+        Share(departement=code, establishments=swept.get(code, (0, 0))[0], revoked=swept.get(code, (0, 0))[1],
+              left=left[code])
+        for code in sorted({*swept, *left})
+    )  # fmt: skip
+
+
+def _mails_of(year: SchoolYear, ended: datetime) -> ColumnElement[bool]:
+    """The mails of this end, less those that another replaced; the year is a text of its own in their facts."""
+    replaced = exists().where(_LATER.c.replaces_id == MAILS.c.id)
+    mine = (MAILS.c.kind == Kind.YEAR_END.value, MAILS.c.created_at >= ended, MAILS.c.context.contains(f'"{year}"'))
+    return and_(*mine, ~replaced)
+
+
+def _mails(connection: Connection, theirs: ColumnElement[bool]) -> Counter[Stage]:
+    query = select(MAILS.c.stage, func.count()).where(theirs).group_by(MAILS.c.stage)
+    return Counter({_STAGES[stage]: number for stage, number in connection.execute(query)})
+
+
+def _missed(connection: Connection, theirs: ColumnElement[bool]) -> tuple[MissedMail, ...]:
+    columns = (MAILS.c.id, MAILS.c.uai, MAILS.c.recipient, MAILS.c.stage, MAILS.c.fault, MAILS.c.last_reply)
+    query = (
+        select(*columns, ESTABLISHMENT.c.nom)
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == MAILS.c.uai)
+        .where(theirs, MAILS.c.stage.in_([stage.value for stage in MISSED]))
+        .order_by(ESTABLISHMENT.c.departement, MAILS.c.uai, MAILS.c.id)
+        .limit(MOST)
+    )
+    return tuple(_missed_from(row) for row in connection.execute(query))
+
+
+def _missed_from(row: Any) -> MissedMail:
+    return MissedMail(
+        id=row.id, uai=row.uai, establishment=row.nom, recipient=row.recipient, stage=_STAGES[row.stage],
+        fault=member(Fault, row.fault) if row.fault else None, reply=row.last_reply or "",
+    )  # fmt: skip
+
+
+def _left(connection: Connection, year: SchoolYear) -> tuple[Counter[RemovalKind], Counter[str]]:
+    """What waits, by kind and by département."""
+    place = ESTABLISHMENT.c.departement
+    query = (
+        select(REMOVAL.c.kind, place, func.count())
+        .join(REQUEST, REQUEST.c.reference == REMOVAL.c.reference)
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+        .where(REQUEST.c.school_year == str(year), REMOVAL.c.outcome.is_(None))
+        .group_by(REMOVAL.c.kind, place)
+    )
+    kinds, places = Counter[RemovalKind](), Counter[str]()
+    names = {kind.value: kind for kind in RemovalKind}
+    for kind, departement, number in connection.execute(query):
+        kinds[names[kind]] += number
+        places[departement] += number
+    return kinds, places
+
+
+def _confirmed(connection: Connection, year: SchoolYear) -> tuple[Counter[RemovalOutcome], Counter[str]]:
+    """What was confirmed, by outcome and by who did (R49): the event of a confirmation is known by its request."""
+    confirmed = (EVENT.c.stream == REMOVAL.c.reference, EVENT.c.kind == Trigger.CONFIRM_REMOVAL.value)
+    query = (
+        select(REMOVAL.c.outcome, ACTOR.c.label, func.count())
+        .select_from(REMOVAL)
+        .join(REQUEST, REQUEST.c.reference == REMOVAL.c.reference)
+        .outerjoin(EVENT, and_(*confirmed))
+        .outerjoin(ACTOR, ACTOR.c.number == EVENT.c.actor)
+        .where(REQUEST.c.school_year == str(year), REMOVAL.c.outcome.is_not(None))
+        .group_by(REMOVAL.c.outcome, ACTOR.c.label)
+    )
+    names = {outcome.value: outcome for outcome in RemovalOutcome}
+    outcomes, people = Counter[RemovalOutcome](), Counter[str]()
+    for outcome, label, number in connection.execute(query):
+        outcomes[names[outcome]] += number
+        people[label or ""] += number
+    return outcomes, people
+
+
+# How far a year's end is, in one look (R85): read from what is written, so that a stop and a start lose nothing.
+
+
+SOON: Final = timedelta(days=1)
+"""How long before its instant an end is worth waiting for."""
+
+
+class EndStage(Labelled):
+    """Where a year's end is."""
+
+    TO_COME = "to_come", "à venir"
+    HELD = "held", "retenue"
+    RUNNING = "running", "en cours"
+    STUCK = "stuck", "rien n'avance"
+    OVER = "over", "terminée"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """One look: ``live`` requests are left, ``revoked`` are done; ``moved_at``: when a running one last advanced."""
+
+    end: YearEnd
+    stage: EndStage
+    live: int
+    revoked: int
+    moved_at: datetime | None
+    is_soon: bool
+
+    @property
+    def total(self) -> int:
+        return self.live + self.revoked
+
+    @property
+    def is_worth_following(self) -> bool:
+        """Whether something may change before long."""
+        return self.stage is not EndStage.OVER and (self.stage is not EndStage.TO_COME or self.is_soon)
+
+
+def progress_of(
+    connection: Connection, policy: Policy, judged: Sequence[Judged], now: datetime, year: SchoolYear | None = None
+) -> Progress | None:
+    """Of that year, None when it ended without the software; without one, of the first that has ended and is not over,
+    else of the last that is over, else of the next to end."""
+    playing = years_in_play(connection, list(judged))
+    past = {one.school_year: one for one in past_ends(connection)}
+    wanted = year or _first(playing, list(past), now)
+    mine = next((one for one in playing if one.end.school_year == wanted), None)
+    end = mine.end if mine else policy.calendar.end_of(wanted)
+    if mine is None and wanted not in past and now >= end.ends_at:
+        return None
+    is_over = wanted in past and (mine is None or not mine.live)
+    live = mine.live if mine else count_live(connection, wanted)[0]
+    return Progress(
+        end=end, stage=EndStage.OVER if is_over else _stage(mine, now), live=live,
+        revoked=past[wanted].revoked if is_over else revoked_so_far(connection, end),
+        moved_at=mine.moved_at if mine else None, is_soon=now >= end.ends_at - SOON,
+    )  # fmt: skip
+
+
+def _first(playing: Sequence[YearInPlay], past: Sequence[SchoolYear], now: datetime) -> SchoolYear:
+    begun = [one.end.school_year for one in playing if now >= one.end.ends_at and one.end.school_year not in past]
+    to_come = [one.end.school_year for one in playing if now < one.end.ends_at]
+    return (begun or list(past[:1]) or to_come)[0]
+
+
+def _stage(mine: YearInPlay | None, now: datetime) -> EndStage:
+    if mine is None or now < mine.end.ends_at:
+        return EndStage.TO_COME
+    if mine.hold:
+        return EndStage.HELD
+    return EndStage.STUCK if mine.is_stuck(now) else EndStage.RUNNING

@@ -1,0 +1,188 @@
+"""The end of the school year, whole: foreseen, held, confirmed, swept, previewed (R50 to R54)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import Connection, case, exists, func, literal, select, union_all, update
+
+from notifications.mailer import Mailer
+from notifications.messages.facts import DepartementCount
+from notifications.ports import crash_point
+from states.decision import Happening, Scalar
+from states.model import Actor
+from states.rules.schedule import Hold, Verdict
+from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
+from states.vocabulary import Role
+from workflow.auth.actors import NotAllowed
+from workflow.database.mapping import establishment_from, school_year
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, RECORD, REMOVAL, REQUEST
+from workflow.engine.engine import Engine
+from workflow.journal import installation
+from workflow.requests.filters import live_years
+from workflow.year_end.figures import COUNTED, COUNTED_AS
+from workflow.year_end.holds import Foresight, Judged, done_key, mark_alive
+from workflow.year_end.sweep import Sweep
+
+
+class Reporter(Protocol):
+    """Who tells the operators of a year's end (R52, R54)."""
+
+    def year_ended(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None: ...
+
+    def year_held(self, connection: Connection, end: YearEnd, hold: Hold, now: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldYear:
+    """A year's end that waits for an operator, and since when."""
+
+    school_year: SchoolYear
+    last_day: date
+    hold: Hold
+    held_at: datetime
+
+
+class NothingHeld(Exception):
+    """Cette fin d'année n'est pas retenue : il n'y a rien à confirmer."""
+
+
+class YearEnds:
+    """Everything about the ends of school years."""
+
+    def __init__(self, engine: Engine, reporter: Reporter) -> None:
+        self._engine = engine
+        self._reporter = reporter
+        self._foresight = Foresight(engine.policy, engine.notary)
+        self._sweep = Sweep(engine, self._close)
+
+    def observe(self, actor: Actor, host: str) -> list[Judged]:
+        """One look at every end, then this machine's trace of life, in one transaction: a hold is kept with it."""
+        now = self._engine.clock.now()
+        with self._engine.database.write() as connection:
+            installation.lock(connection)
+            judged = self._foresight.observe(connection, actor, now)
+            for one in judged:
+                if one.verdict is Verdict.HOLD and one.hold:
+                    self._reporter.year_held(connection, one.end, one.hold, now)
+            mark_alive(connection, host, now)
+            crash_point("year_end.observed")
+        return judged
+
+    def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> int:
+        """Sweep a year that may run. Returns how many requests were revoked by this call."""
+        return self._sweep.run(end, actor, progress).revoked
+
+    def _close(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None:
+        actor = installation.schedule_actor_in(connection)
+        day = end.last_day.isoformat()
+        data: dict[str, Scalar] = {"school_year": str(end.school_year), "last_day": day, "revoked": revoked}
+        installation.record(connection, self._engine.notary, "year_ended", actor, now, data)
+        if revoked:
+            self._reporter.year_ended(connection, end, revoked, now)
+
+    def held(self) -> list[HeldYear]:
+        """The ends that the brake holds and nobody has confirmed."""
+        with self._engine.database.read() as connection:
+            return held_in(connection, self._engine.policy.calendar)
+
+    def confirm(self, year: SchoolYear, actor: Actor) -> YearEnd:
+        """Let a held end run (R52); the caller then sweeps with ``run``. Raises NotAllowed, NothingHeld."""
+        if actor.role is not Role.OPERATOR:
+            raise NotAllowed("Seul un opérateur confirme une fin d'année retenue (R52).")
+        end, now = self._engine.policy.calendar.end_of(year), self._engine.clock.now()
+        held = (
+            RECORD.c.school_year == str(year), RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None),
+            RECORD.c.ends_at == end.ends_at,
+        )  # fmt: skip
+        with self._engine.database.write() as connection:
+            values = {"confirmed_at": now, "confirmed_by": actor.number}
+            if now < end.ends_at or connection.execute(update(RECORD).where(*held).values(values)).rowcount == 0:
+                raise NothingHeld
+            data = {"school_year": str(year), "last_day": end.last_day.isoformat()}
+            installation.record(connection, self._engine.notary, "year_end_confirmed", actor, now, data)
+        return end
+
+    def ending_by(self, connection: Connection, at: datetime) -> list[YearEnd]:
+        """The ends past at ``at`` of the years that have a live request."""
+        calendar = self._engine.policy.calendar
+        return [calendar.end_of(y) for y in live_years(connection) if calendar.has_ended(y, at)]
+
+    def instant_of(self, day: date) -> datetime:
+        """24:00 of a day: what a preview « on » that day looks at."""
+        return self._engine.policy.calendar.midnight(day + timedelta(days=1))
+
+    def preview(self, connection: Connection, at: datetime, actor: Actor) -> Iterator[Sequence[Happening]]:
+        """Batch after batch, what a sweep at ``at`` would do; nothing is written (R53)."""
+        for end in self.ending_by(connection, at):
+            yield from self._sweep.preview(connection, end, actor, at)
+
+    def preview_of(
+        self, connection: Connection, end: YearEnd, uais: Sequence[str], at: datetime, actor: Actor
+    ) -> Sequence[Happening]:
+        """The same of a few establishments alone, for one page of them."""
+        return self._sweep.preview_of(connection, end, actor, uais, at)
+
+    def verdicts(self, connection: Connection, at: datetime) -> list[Judged]:
+        """What the brake would say at ``at``, if nothing else happened until then."""
+        return self._foresight.judge(connection, at)
+
+
+def held_in(connection: Connection, calendar: SchoolCalendar) -> list[HeldYear]:
+    """The ends that the brake holds and nobody has confirmed; one whose date has moved since is judged anew."""
+    query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
+    rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
+    holds = {hold.value: hold for hold in Hold}
+    found = [(HeldYear(school_year(r.school_year), r.last_day, holds[r.held_why], r.held_at), r.ends_at) for r in rows]
+    return [held for held, ends_at in found if calendar.end_of(held.school_year).ends_at == ends_at]
+
+
+# What the operators are told of the ends of years: facts gathered for the mails (R52, R54).
+
+
+class ReporterReporter:
+    """Writes to the operators, in the caller's transaction; who calls makes it happen once."""
+
+    def __init__(self, mailer: Mailer) -> None:
+        self._mailer = mailer
+
+    def year_ended(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None:
+        """One report of a swept year: how many, département by département, and what is left to remove (R54)."""
+        swept = OCCURRENCE.c.key == done_key(end) + ":" + ESTABLISHMENT.c.uai
+        bare = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None)
+        untold = select(ESTABLISHMENT).where(bare, exists().where(swept)).order_by(ESTABLISHMENT.c.uai)
+        counts = _by_departement(connection, end)
+        report = self._mailer.year_end_report(
+            end, revoked=revoked, establishments=sum(one.establishments for one in counts),
+            removals=sum(one.removals for one in counts), questions=sum(one.questions for one in counts),
+            without_mailbox=[establishment_from(row) for row in connection.execute(untold)], departements=counts,
+        )  # fmt: skip
+        self._mailer.enqueue(connection, [replace(report, dedupe_key=None)], now)
+
+    def year_held(self, connection: Connection, end: YearEnd, hold: Hold, now: datetime) -> None:
+        """The alert that a year's end is held, and why (R52)."""
+        live = select(func.count()).where(REQUEST.c.school_year == str(end.school_year), IS_LIVE)
+        requests = connection.execute(live).scalar_one()
+        alert = self._mailer.brake_alert(end, requests=requests, why=hold.label)
+        self._mailer.enqueue(connection, [replace(alert, dedupe_key=None)], now)
+
+
+def _by_departement(connection: Connection, end: YearEnd) -> list[DepartementCount]:
+    """What the sweep revoked, and what is left to remove of the whole year, in one query; sorted by code."""
+    none, code = literal(0), ESTABLISHMENT.c.departement.label("code")
+    swept = select(
+        code, literal(1).label("establishments"), OCCURRENCE.c.requests.label("revoked"), none.label("removals"),
+        none.label("questions"),
+    ).join(OCCURRENCE, OCCURRENCE.c.key == done_key(end) + ":" + ESTABLISHMENT.c.uai)  # fmt: skip
+    to_do = (
+        select(code, none, none, *(case((REMOVAL.c.kind == kind.value, 1), else_=0) for kind in COUNTED_AS))
+        .join(REQUEST, REQUEST.c.uai == ESTABLISHMENT.c.uai)
+        .join(REMOVAL, REMOVAL.c.reference == REQUEST.c.reference)
+        .where(REQUEST.c.school_year == str(end.school_year), REMOVAL.c.outcome.is_(None))
+    )
+    each = union_all(swept, to_do).subquery()
+    sums = (func.sum(each.c[name]).label(name) for name in COUNTED)
+    rows = connection.execute(select(each.c.code, *sums).group_by(each.c.code))
+    counts = (DepartementCount(code=row.code, **{name: int(getattr(row, name)) for name in COUNTED}) for row in rows)
+    return sorted(counts, key=lambda one: one.code)

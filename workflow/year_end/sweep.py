@@ -1,0 +1,194 @@
+"""The automatic revocation: every live request of an ended school year, once (R50, R54)."""
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from notifications.ports import crash_point
+from notifications.sql import insert_rows
+from states.commands import Expire
+from states.decision import Happening
+from states.model import Actor
+from states.school_calendar import SchoolYear, YearEnd
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, REQUEST
+from workflow.engine.engine import ATTEMPTS, Engine, LostRace, Plan
+from workflow.engine.loader import Loader
+from workflow.journal import installation
+from workflow.year_end.holds import done_key
+
+BATCH = 1000
+
+
+BATCH_SQLITE = 700
+"""Requests a transaction; on SQLite fewer, for its writers wait for each other."""
+
+
+def _live(year: SchoolYear, after: str, limit: int) -> Any:
+    """The establishments that follow ``after`` and have a live request of the year."""
+    return (
+        select(REQUEST.c.uai)
+        .where(REQUEST.c.school_year == str(year), IS_LIVE, REQUEST.c.uai > after)
+        .order_by(REQUEST.c.uai)
+        .limit(limit)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep revoked, and whether the year is over for good."""
+
+    revoked: int
+    finished: bool
+
+
+class Sweep:
+    """Revokes by establishments, in bounded batches, each its own transaction; any number may run at once."""
+
+    def __init__(self, engine: Engine, close: Callable[[Connection, YearEnd, int, datetime], None]) -> None:
+        """``close`` writes the operators' report in the transaction that closes the year."""
+        self._engine = engine
+        self._close = close
+        self._size = BATCH if engine.database.is_postgresql else BATCH_SQLITE
+
+    def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> Swept:
+        """Revoke what is left of the year. ``progress`` is told how many more after each batch."""
+        with _program_set_aside():
+            revoked = self._all_batches(end, actor, progress)
+        return Swept(revoked, self._finish(end))
+
+    def _all_batches(self, end: YearEnd, actor: Actor, progress: Callable[[int], None]) -> int:
+        total, after = 0, ""
+        while True:
+            last, revoked = self._batch(end, actor, after)
+            total += revoked
+            if revoked:
+                progress(revoked)
+                crash_point("sweep.between_batches")
+            if last is None:
+                return total
+            after = last
+
+    def _batch(self, end: YearEnd, actor: Actor, after: str) -> tuple[str | None, int]:
+        """The last establishment that it looked at, None past the end, and how many requests it revoked.
+
+        PostgreSQL plans under the locks of the establishments, which other nodes skip. SQLite plans before it takes
+        the writer's lock, so as to hold it briefly; a request that changed in between makes it plan again.
+        """
+        database, now = self._engine.database, self._engine.clock.now()
+        if database.is_postgresql:
+            with database.write() as connection:
+                last, plan = self._plan(connection, end, actor, after, now, lock=True)
+                return last, self._write(connection, end, plan, now)
+        for attempt in range(ATTEMPTS):
+            with database.read() as connection:
+                last, plan = self._plan(connection, end, actor, after, now, lock=False)
+            try:
+                with database.write() as connection:
+                    return last, self._write(connection, end, plan, now)
+            except (LostRace, IntegrityError):  # another process swept it in between: its event is there already
+                time.sleep(0.01 * attempt)
+        raise LostRace
+
+    def _plan(
+        self, connection: Connection, end: YearEnd, actor: Actor, after: str, now: datetime, *, lock: bool
+    ) -> tuple[str | None, Plan]:
+        """What revoking the next establishments writes; the run and the preview share it (R53)."""
+        uais = sorted(set(connection.execute(_live(end.school_year, after, self._size)).scalars().all()))
+        if not uais:
+            return None, Plan()
+        return uais[-1], self._plan_of(connection, end, actor, uais, now, lock=lock)
+
+    def _plan_of(
+        self, connection: Connection, end: YearEnd, actor: Actor, uais: Sequence[str], now: datetime, *, lock: bool
+    ) -> Plan:
+        mine = self._establishments(connection, uais, lock=lock)
+        loader = Loader(connection, lambda _c, _r: {}, locked=mine)
+        known = loader.load_year(str(end.school_year), {row.uai for row in mine})
+        commands = [Expire(reference=reference) for reference in known.requests]
+        return self._engine.plan(known, commands, actor, now)
+
+    def _write(self, connection: Connection, end: YearEnd, plan: Plan, now: datetime) -> int:
+        if plan.events:
+            self._engine.write(connection, plan, now)
+            _count(connection, end, [h.request.uai for h in plan.happenings], now)
+            crash_point("sweep.before_commit")
+        return len(plan.happenings)
+
+    def _establishments(self, connection: Connection, uais: Sequence[str], *, lock: bool) -> Sequence[Any]:
+        """These establishments' rows, less those that another node is at when they are to be locked (PostgreSQL)."""
+        query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(uais)).order_by(ESTABLISHMENT.c.uai)
+        if lock:
+            query = query.with_for_update(key_share=True, skip_locked=True)
+        return connection.execute(query).all()
+
+    def _finish(self, end: YearEnd) -> bool:
+        """Close the year once nothing of it is live: one report, however many nodes swept (R54)."""
+        now = self._engine.clock.now()
+        with self._engine.database.write() as connection:
+            installation.lock(connection)
+            if connection.execute(_live(end.school_year, "", 1)).first():
+                return False
+            key = done_key(end)
+            counts = select(OCCURRENCE.c.requests).where(OCCURRENCE.c.key.like(f"{key}:%"))
+            total = sum(connection.execute(counts).scalars())
+            before = connection.execute(select(OCCURRENCE.c.requests).where(OCCURRENCE.c.key == key)).scalar()
+            if before == total:
+                return True
+            _upsert(connection, key, total, now, known=before is not None)
+            self._close(connection, end, total, now)
+            crash_point("sweep.before_close")
+        return True
+
+    def preview(
+        self, connection: Connection, end: YearEnd, actor: Actor, now: datetime
+    ) -> Iterator[Sequence[Happening]]:
+        """What the sweep would do at ``now``, by the same plan, writing nothing (R53)."""
+        after: str | None = ""
+        while after is not None:
+            after, plan = self._plan(connection, end, actor, after, now, lock=False)
+            yield plan.happenings
+
+    def preview_of(
+        self, connection: Connection, end: YearEnd, actor: Actor, uais: Sequence[str], now: datetime
+    ) -> Sequence[Happening]:
+        """The same of these establishments alone, few enough for one query."""
+        return self._plan_of(connection, end, actor, uais, now, lock=False).happenings
+
+
+@contextmanager
+def _program_set_aside() -> Iterator[None]:
+    """A sweep makes many objects that soon die: the collector need not walk the whole program at each of its rounds."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _count(connection: Connection, end: YearEnd, revoked: list[str], now: datetime) -> None:
+    """How many requests each establishment lost, under its occurrence's key (R50)."""
+    counts = Counter(f"{done_key(end)}:{uai}" for uai in revoked)
+    if not counts:
+        return
+    stored = select(OCCURRENCE.c.key, OCCURRENCE.c.requests).where(OCCURRENCE.c.key.in_(counts))
+    known = {row.key: row.requests for row in connection.execute(stored).all()}
+    fresh = [{"key": key, "at": now, "requests": n} for key, n in sorted(counts.items()) if key not in known]
+    if fresh:
+        insert_rows(connection, OCCURRENCE, fresh)
+    for key, before in known.items():
+        _upsert(connection, key, before + counts[key], now, known=True)
+
+
+def _upsert(connection: Connection, key: str, count: int, now: datetime, *, known: bool) -> None:
+    if known:
+        connection.execute(update(OCCURRENCE).where(OCCURRENCE.c.key == key).values(requests=count, at=now))
+    else:
+        connection.execute(insert(OCCURRENCE), [{"key": key, "at": now, "requests": count}])
