@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.population import sealer
-from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.delivery.dispatcher import Dispatcher
 from notifications.delivery.message import compose
 from notifications.mailer import Mailer
@@ -59,7 +59,7 @@ def settings_of(port: int, connections: int) -> MailSettings:
 
 def by_smtplib(port: int, mails: int) -> float:
     """Seconds for that many mails composed by EmailMessage and sent on one connection."""
-    settings, words = settings_of(port, 1), render(KIND, FACTS, SURROUNDINGS)
+    settings, words = settings_of(port, 1), render(KIND, FACTS, MAIL_CONTEXT)
     start = time.perf_counter()
     with smtplib.SMTP("127.0.0.1", port) as client:
         for number in range(mails):
@@ -88,7 +88,7 @@ def by_smtplib_ready(port: int, mails: int, database: Database) -> float:
 def by_outbox(database: Database, port: int, mails: int, connections: int) -> float:
     """Seconds from a full outbox to the last mail recorded as sent."""
     settings = settings_of(port, connections)
-    mailer = Mailer(settings, SURROUNDINGS, sealer())
+    mailer = Mailer(settings, MAIL_CONTEXT, sealer())
     clock = SystemClock()
     entry = CATALOGUE[KIND]
     draft = Draft(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, update
 
 from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Surroundings
+from notifications.messages.catalogue import MailContext
 from notifications.settings import MailSettings, RelaySettings
 from states.model import Actor
 from states.policy import Policy
@@ -22,7 +22,7 @@ from workflow.database.mapping import reference_of
 from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal import installation
-from workflow.journal.chain import EMPTY, Link, Notary
+from workflow.journal.chain import EMPTY, JournalHasher, Link
 from workflow.year_end.service import ReporterReporter as Reporter
 from workflow.year_end.service import YearEnds
 
@@ -32,7 +32,7 @@ AFTER_END = datetime(2027, 9, 1, tzinfo=UTC)
 PER_ESTABLISHMENT = 2
 BATCH = 1000
 
-NOTARY = Notary(b"bench" * 8)
+NOTARY = JournalHasher(b"bench" * 8)
 POLICY = Policy(calendar=SchoolCalendar(timezone=ZoneInfo("Europe/Paris")))
 OPERATOR = Actor(role=Role.OPERATOR, number=2, label="operateur@ac-toulouse.fr (opérateur du rectorat)")
 
@@ -43,11 +43,11 @@ def mailer() -> Mailer:
         sender="oda@ac-toulouse.fr", operators_mailbox="operateurs@ac-toulouse.fr", signature="DSI", contact="DSI",
         relay=RelaySettings(host="localhost"),
     )  # fmt: skip
-    here = Surroundings(
+    context = MailContext(
         academie="Toulouse", timezone=ZoneInfo("Europe/Paris"), signature="DSI", contact="DSI", charter_version="1",
         delegce_module="Administration des comptes EduConnect",
     )  # fmt: skip
-    return Mailer(settings, here, sealer())
+    return Mailer(settings, context, sealer())
 
 
 def sealer() -> Sealer:

@@ -114,7 +114,7 @@ def side_by_side(hello: Client, act: Client, references: list[str]) -> tuple[flo
 def prepare(portal: Portal, requests: int) -> tuple[str, list[str]]:
     """A chef's token, and its declared requests."""
     operator = portal.actor(STAFF)
-    _, secret = Tokens(portal.house).create(operator, CHEF.role, CHEF.uais, scope=Scope.ACT, label="mesure", days=30)
+    _, secret = Tokens(portal.app).create(operator, CHEF.role, CHEF.uais, scope=Scope.ACT, label="mesure", days=30)
     return secret, [portal.declared(number) for number in range(requests)]
 
 
@@ -136,7 +136,7 @@ def measure(backend: str, requests: int) -> float:
     with tempfile.TemporaryDirectory() as folder, fresh_url(backend, Path(folder)) as url:
         with open_portal(Path(folder), url) as portal:
             secret, references = prepare(portal, requests * ROUNDS + 1)
-            print(f"{backend}: {durability(portal.house.database)}")
+            print(f"{backend}: {durability(portal.app.database)}")
         with served("") as plain, served(str(Path(folder) / "config.yaml")) as port:
             hello, act = Client(plain), Client(port, secret)
             timed(50, lambda _: hello.ask("GET", "/")), timed(5, lambda _: act.ask("GET", "/api/v1/me"))

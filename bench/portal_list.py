@@ -38,7 +38,7 @@ def browsing(backend: str, requests: int) -> Iterator[TestClient]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with fresh_url(backend, folder) as url, open_portal(folder, url) as portal:
-            populate(portal.house.database, requests, portal.clock.now())
+            populate(portal.app.database, requests, portal.clock.now())
             yield portal.client(STAFF)
 
 

@@ -8,20 +8,20 @@ from sqlalchemy import Connection
 from notifications.encryption import seals
 from notifications.encryption.seals import Sealer
 from notifications.messages import operator_reports as reports
-from notifications.messages.catalogue import Surroundings
+from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import DepartementCount
 from notifications.messages.mail import Draft, Mail
 from notifications.messages.planning import Planner
 from notifications.outbox import admin as fates
 from notifications.outbox import store as enqueue
-from notifications.rendering.environment import Wordings, own_wordings
+from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
 from notifications.vocabulary import Erasure
-from states.decision import EraseCode, Happening, SealCode
+from states.decision import EraseCode, RequestEvent, SealCode
 from states.model import Establishment, Request
 from states.school_calendar import YearEnd
-from states.vocabulary import CodeFate, Trigger
+from states.vocabulary import CodeStatus, Trigger
 
 _ERASED_BY = {
     Trigger.CONFIRM_HANDOVER: Erasure.HANDED_OVER,
@@ -40,34 +40,34 @@ class Mailer:
     def __init__(
         self,
         settings: MailSettings,
-        surroundings: Surroundings,
+        mail_context: MailContext,
         sealer: Sealer,
-        wordings: Wordings | None = None,
+        wordings: TemplateLoader | None = None,
         *,
         on_born_dead: Callable[[Connection, Mail], None] | None = None,
     ) -> None:
         self.settings = settings
-        self.surroundings = surroundings
+        self.mail_context = mail_context
         self.sealer = sealer
         self.wordings = wordings or own_wordings()
         self.renderer = Renderer(self.wordings)
         self.on_born_dead = on_born_dead
-        self._planner = Planner(settings.operators_mailbox, surroundings)
+        self._planner = Planner(settings.operators_mailbox, mail_context)
 
-    def drafts(self, happenings: Iterable[Happening]) -> list[Draft]:
+    def drafts(self, events: Iterable[RequestEvent]) -> list[Draft]:
         """Which mails follow from these accepted decisions. Pure: a preview uses it too (R53)."""
-        return self._planner.drafts(happenings)
+        return self._planner.drafts(events)
 
-    def react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None:
+    def react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
         """Erase and seal the codes, then enqueue the mails: all in the caller's transaction."""
-        for run in _runs(happenings):
+        for run in _runs(events):
             self._react(connection, run, now)
 
-    def _react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None:
+    def _react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
         erased: dict[Erasure, list[str]] = {}
         codes: dict[str, str] = {}
-        for happening in happenings:
-            decision = happening.decision
+        for event in events:
+            decision = event.decision
             for effect in decision.effects:
                 if isinstance(effect, EraseCode):
                     why = _ERASED_BY.get(decision.trigger, Erasure.REVOKED)
@@ -77,7 +77,7 @@ class Mailer:
         for why, references in erased.items():
             seals.erase(connection, references, why, now)
         sealed = seals.create(connection, self.sealer, codes, now)
-        self._store(connection, self.drafts(happenings), now, sealed)
+        self._store(connection, self.drafts(events), now, sealed)
 
     def send_link(self, connection: Connection, draft: Draft, secret: str, now: datetime) -> None:
         """Store the mail of a sign-in link, its secret sealed for ``draft.sealed_for`` (R72)."""
@@ -93,7 +93,7 @@ class Mailer:
         return self._store(connection, drafts, now, {})
 
     def _store(self, connection: Connection, drafts: Iterable[Draft], now: datetime, sealed: dict[str, str]) -> int:
-        stored = enqueue.enqueue(connection, drafts, now, here=self.surroundings, seals=sealed)
+        stored = enqueue.enqueue(connection, drafts, now, context=self.mail_context, seals=sealed)
         if self.on_born_dead:
             for mail in stored.born_dead:
                 self.on_born_dead(connection, mail)
@@ -103,7 +103,7 @@ class Mailer:
         """Erase the codes sealed before that instant, and cancel what of them has not left (R61, R62)."""
         return seals.erase_overdue(connection, before, now)
 
-    def code_fates(self, connection: Connection, requests: Iterable[Request]) -> dict[str, CodeFate]:
+    def code_fates(self, connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
         """The fate of each request's code, by reference (R58)."""
         return fates.code_fates(connection, requests)
 
@@ -130,7 +130,7 @@ class Mailer:
 
     def clock_alert(self, machine: str, skew: timedelta, since: datetime) -> Draft:
         """The alert of a machine whose clock is off (R82); ``skew`` is positive when its clock is fast."""
-        timezone = self.surroundings.timezone
+        timezone = self.mail_context.timezone
         return reports.clock_alert(self.settings.operators_mailbox, machine, skew, since, timezone)
 
     def mail_dead_alert(self, mail: Mail) -> Draft | None:
@@ -138,16 +138,16 @@ class Mailer:
         return reports.mail_dead_alert(self.settings.operators_mailbox, mail)
 
 
-def _runs(happenings: Sequence[Happening]) -> Iterator[Sequence[Happening]]:
-    """The happenings cut wherever a code sealed in this batch is erased again, so that erasing finds it."""
+def _runs(events: Sequence[RequestEvent]) -> Iterator[Sequence[RequestEvent]]:
+    """The events cut wherever a code sealed in this batch is erased again, so that erasing finds it."""
     start, sealed = 0, set[str]()
-    for position, happening in enumerate(happenings):
-        reference = happening.decision.request.reference
-        for effect in happening.decision.effects:
+    for position, event in enumerate(events):
+        reference = event.decision.request.reference
+        for effect in event.decision.effects:
             if isinstance(effect, EraseCode) and reference in sealed:
-                yield happenings[start:position]
+                yield events[start:position]
                 start, sealed = position, set()
             if isinstance(effect, SealCode):
                 sealed.add(reference)
-    if happenings:
-        yield happenings[start:]
+    if events:
+        yield events[start:]

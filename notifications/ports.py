@@ -1,4 +1,4 @@
-"""What this room needs from whoever assembles the house, and the marks where a test may kill the process."""
+"""What this room needs from whoever assembles the application, and the marks where a test may kill the process."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

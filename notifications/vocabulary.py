@@ -52,13 +52,13 @@ class Kind(Labelled):
     SIGN_IN_RECTORAT = "sign_in_rectorat", "lien de connexion, rectorat"
 
 
-class Unstored(Labelled):
+class TransientMail(Labelled):
     """What is told by mail at once, without the outbox: no event stands behind it."""
 
     CHECK = "check", "essai du relais"
 
 
-AnyKind = Kind | Unstored
+AnyKind = Kind | TransientMail
 
 
 CODE_KINDS = (Kind.CODE_ISSUED, Kind.CODE_REISSUED)

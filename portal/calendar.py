@@ -6,12 +6,17 @@ from datetime import date, timedelta
 from typing import Final
 
 from states import french
-from workflow.schedule.upcoming import HORIZON, Coming, Deed
+from workflow.schedule.upcoming import HORIZON, ScheduledAction, ScheduledDate
 
 LETTERS: Final = {
-    Deed.YEAR_END: "F", Deed.NOTICE: "A", Deed.CAMPAIGN: "O", Deed.INVITATION: "I", Deed.REMINDERS: "R",
-    Deed.REPORTS: "S", Deed.ERASURE: "E",
-}  # fmt: skip
+    ScheduledAction.YEAR_END: "F",
+    ScheduledAction.NOTICE: "A",
+    ScheduledAction.CAMPAIGN: "O",
+    ScheduledAction.INVITATION: "I",
+    ScheduledAction.REMINDERS: "R",
+    ScheduledAction.REPORTS: "S",
+    ScheduledAction.ERASURE: "E",
+}
 """What a day bears in the picture; the digest, possible on any working day, and what is unknown bear none."""
 
 
@@ -23,7 +28,7 @@ class Day:
     """A day on which something happens, and what."""
 
     day: date
-    deeds: tuple[Coming, ...]
+    deeds: tuple[ScheduledDate, ...]
 
     @property
     def name(self) -> str:
@@ -58,10 +63,10 @@ class Month:
 class Brief:
     """One kind of deed in all: its dates, the earliest first, one for each day."""
 
-    dates: tuple[Coming, ...]
+    dates: tuple[ScheduledDate, ...]
 
     @property
-    def next(self) -> Coming:
+    def next(self) -> ScheduledDate:
         return self.dates[0]
 
     @property
@@ -88,11 +93,11 @@ def horizon(today: date) -> date:
     return today + HORIZON
 
 
-def months(found: Iterable[Coming], today: date) -> tuple[Month, ...]:
+def months(found: Iterable[ScheduledDate], today: date) -> tuple[Month, ...]:
     """Every month from today's to that of the horizon; the digest, which has no date of its own, is left out."""
-    days: dict[date, list[Coming]] = {}
+    days: dict[date, list[ScheduledDate]] = {}
     for one in found:
-        if one.deed is not Deed.DIGEST:
+        if one.deed is not ScheduledAction.DIGEST:
             days.setdefault(one.day, []).append(one)
     all_days = [Day(day=day, deeds=tuple(deeds)) for day, deeds in sorted(days.items())]
     return tuple(
@@ -101,9 +106,9 @@ def months(found: Iterable[Coming], today: date) -> tuple[Month, ...]:
     )
 
 
-def in_brief(found: Iterable[Coming]) -> tuple[Brief, ...]:
+def in_brief(found: Iterable[ScheduledDate]) -> tuple[Brief, ...]:
     """Each kind of deed that has a date, in the order of the kinds."""
-    kinds: dict[tuple[Deed, str], list[Coming]] = {}
+    kinds: dict[tuple[ScheduledAction, str], list[ScheduledDate]] = {}
     for one in found:
         if one.deed in LETTERS:
             kinds.setdefault((one.deed, one.mail.label if one.mail else ""), []).append(one)
@@ -111,7 +116,7 @@ def in_brief(found: Iterable[Coming]) -> tuple[Brief, ...]:
     return tuple(Brief(dates=tuple(kinds[key])) for key in sorted(kinds, key=lambda key: (rank.index(key[0]), key[1])))
 
 
-def concerns_nobody(found: Iterable[Coming]) -> bool:
+def concerns_nobody(found: Iterable[ScheduledDate]) -> bool:
     """Whether no date is about any request: nothing is declared yet."""
     return not any(one.requests for one in found)
 

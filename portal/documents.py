@@ -7,7 +7,7 @@ from notifications.messages.facts import OnRequest
 from notifications.rendering import pdf as papers
 from notifications.rendering.papers import Paper
 from states.vocabulary import Trigger
-from workflow.app import House
+from workflow.app import App
 from workflow.requests import detail as showing
 from workflow.requests.detail import RequestView
 
@@ -20,22 +20,22 @@ class NoSlip(Exception):
         self.why, self.remedy = why, remedy
 
 
-def charter(house: House, view: RequestView) -> Paper:
+def charter(app: App, view: RequestView) -> Paper:
     """The charter of a request, ready to sign (R27). Raises PaperUnmakeable."""
-    return papers.charter(_facts(view), house.mailer.surroundings, house.mailer.wordings)
+    return papers.charter(_facts(view), app.mailer.mail_context, app.mailer.wordings)
 
 
-def slip(house: House, connection: Connection, view: RequestView) -> Paper:
+def slip(app: App, connection: Connection, view: RequestView) -> Paper:
     """What the RUPN signs when the code is handed over (R31). Raises NoSlip, PaperUnmakeable."""
-    known = showing.facts_of(connection, view.request.reference, house.mailer).request
+    known = showing.facts_of(connection, view.request.reference, app.mailer).request
     issued_at = view.request.code_issued_at
     if issued_at is None or known is None:
         raise NoSlip("aucun code n'a été émis pour cette demande", "attendre que le rectorat émette le code")
     if known.extends:
         raise NoSlip("sa clé existante a été étendue, sans code à remettre (R40)", "il n'y a rien à faire signer")
-    here = house.mailer.surroundings
+    context = app.mailer.mail_context
     return papers.handover_slip(
-        _facts(view), here, house.mailer.wordings, issued_on=here.day_of(issued_at),
+        _facts(view), context, app.mailer.wordings, issued_on=context.day_of(issued_at),
         expires_on=view.request.expires_on or view.year_end.last_day,
         is_new_code=any(event.trigger is Trigger.REISSUE_CODE for event in view.history),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Final
 
 from notifications.rendering.typography import csv_cell
 from states.school_calendar import SchoolYear
-from workflow.year_end.figures import Ending, EstablishmentEnd
+from workflow.year_end.figures import EstablishmentEnd, ExpiringRequest
 from workflow.year_end.preview import Preview
 from workflow.year_end.renewals import NotRenewed
 
@@ -53,7 +53,7 @@ def rows(preview: Preview) -> Iterator[Sequence[object]]:
         yield from (_row(one, ending) for ending in one.requests)
 
 
-def _row(one: EstablishmentEnd, ending: Ending) -> Sequence[object]:
+def _row(one: EstablishmentEnd, ending: ExpiringRequest) -> Sequence[object]:
     place, request = one.establishment, ending.request
     odd = [oddity.label for oddity in (*one.oddities, *ending.oddities)]
     return (

@@ -8,11 +8,11 @@ from states.vocabulary import Trigger
 if TYPE_CHECKING:
     from states.school_calendar import YearEnd
     from workflow.removals.connector.service import Called
-    from workflow.schedule.tick import DutiesDone, Ticked
+    from workflow.schedule.tick import DutiesDone, TickResult
     from workflow.year_end.service import HeldYear
 
 
-def done_lines(ticked: "Ticked", sent: int = 0) -> Iterator[str]:
+def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
     """What a tick did, in French; nothing for nothing."""
     from states.french import plural
 

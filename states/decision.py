@@ -121,7 +121,7 @@ class Refused:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Happening:
+class RequestEvent:
     """An accepted decision with its surroundings.
 
     ``decision.request`` is the request as it has become, with its final reference; ``before`` is None at a birth;

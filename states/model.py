@@ -10,7 +10,7 @@ from states.vocabulary import (
     Change,
     Channel,
     CheckOutcome,
-    CodeFate,
+    CodeStatus,
     RemovalKind,
     RemovalOutcome,
     RequestedBy,
@@ -157,7 +157,7 @@ class Facts:
     reports: tuple[Report, ...] = ()
     removal: Removal | None = None
     last: LastEvent | None = None
-    code_fate: CodeFate = CodeFate.NONE
+    code_fate: CodeStatus = CodeStatus.NONE
     extended: Request | None = None
     extended_removal: Removal | None = None
     extended_reports: tuple[Report, ...] = ()

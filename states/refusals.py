@@ -7,7 +7,7 @@ from datetime import date, tzinfo
 from states import french
 from states.model import LastEvent, Request
 from states.school_calendar import SchoolYear, YearEnd
-from states.vocabulary import CodeFate, Role, State, Trigger
+from states.vocabulary import CodeStatus, Role, State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ def already_handed_over(day: str) -> Reason:
     return Reason("already_handed_over", "R31", f"La remise est déjà confirmée, au {day}", "Rien à faire.", "handed_on")
 
 
-def code_not_delivered(fate: CodeFate) -> Reason:
+def code_not_delivered(fate: CodeStatus) -> Reason:
     return Reason(
         "code_not_delivered", "R58", f"Le code n'est pas parvenu à l'établissement ({fate.label})",
         "Attendre le courriel, ou demander au rectorat de réémettre le code.",

@@ -174,7 +174,7 @@ class RequestedBy(Labelled):
     VISIT = "visit", "sur place"
 
 
-class CodeFate(Labelled):
+class CodeStatus(Labelled):
     """What became of the code, beside ``code_issued`` (R58)."""
 
     NONE = "none", "aucun code"

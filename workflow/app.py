@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from notifications.delivery.dispatcher import Dispatcher
 from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Document, Link, Surroundings
+from notifications.messages.catalogue import Document, Link, MailContext
 from notifications.ports import Clock, SystemClock
-from notifications.rendering.environment import TemplateProblem, TemplatesRefused, Wordings, own_wordings
+from notifications.rendering.environment import TemplateLoader, TemplateProblem, TemplatesRefused, own_wordings
 from notifications.rendering.papers import check_charter
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
@@ -22,9 +22,9 @@ from workflow.database.connection import Database
 from workflow.directory.service import Directory
 from workflow.engine.engine import Engine
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.mail.admin import MailJournal
-from workflow.schedule.nodes import Machines
+from workflow.schedule.nodes import NodeMonitor
 from workflow.schedule.tick import Ticker
 from workflow.settings.infrastructure import connection_url
 from workflow.settings.model import Settings
@@ -69,14 +69,14 @@ def timetable_of(settings: Settings) -> Timetable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class App:
     """The assembled software, for one installation."""
 
     settings: Settings
     database: Database
     clock: Clock
     policy: Policy
-    notary: Notary
+    hasher: JournalHasher
     mailer: Mailer
     engine: Engine
     year_ends: YearEnds
@@ -92,9 +92,9 @@ class House:
         self.database.dispose()
 
 
-def surroundings_of(settings: Settings) -> Surroundings:
+def mail_context(settings: Settings) -> MailContext:
     """What the wording of mails takes from the settings."""
-    return Surroundings(
+    return MailContext(
         academie=settings.academie.nom,
         timezone=settings.zoneinfo,
         signature=settings.mail.signature,
@@ -115,7 +115,7 @@ def surroundings_of(settings: Settings) -> Surroundings:
     )
 
 
-def template_problems(settings: Settings, wordings: Wordings) -> list[TemplateProblem]:
+def template_problems(settings: Settings, wordings: TemplateLoader) -> list[TemplateProblem]:
     """What is wrong with the templates under these settings: the académie's own (R68), the charter's version (R69)."""
     if wordings.folder is None or not wordings.overridden():
         said = check_charter(wordings, settings.charter.version)
@@ -125,13 +125,13 @@ def template_problems(settings: Settings, wordings: Wordings) -> list[TemplatePr
         problems,  # paid by who replaces templates, and nobody else
     )
 
-    return problems(wordings, surroundings_of(settings), paper_problems)
+    return problems(wordings, mail_context(settings), paper_problems)
 
 
-def wordings_of(settings: Settings) -> Wordings:
+def wordings_of(settings: Settings) -> TemplateLoader:
     """The templates in force. Raises TemplatesRefused with all that is wrong with the académie's (R68)."""
     folder = settings.templates_folder
-    wordings = Wordings(folder) if folder else own_wordings()
+    wordings = TemplateLoader(folder) if folder else own_wordings()
     if found := template_problems(settings, wordings):
         raise TemplatesRefused(found)
     return wordings
@@ -150,7 +150,7 @@ def open_database(settings: Settings, environ: Mapping[str, str], *, must_exist:
 def bootstrap(
     settings: Settings, environ: Mapping[str, str], *, clock: Clock | None = None, database: Database | None = None,
     database_now: Ask | None = None, machine: str | None = None,
-) -> House:  # fmt: skip
+) -> App:  # fmt: skip
     """Wire the whole for an installation that exists; tests give their own clock or database.
 
     ``clock`` None: on PostgreSQL the database's clock judges (R82). A clock that is given judges, unless
@@ -161,14 +161,14 @@ def bootstrap(
     DatabaseUnreachable.
     """
     secrets = Secrets(settings.secrets_directory, environ)
-    notary = Notary(secrets.read("journal-key").get_secret_value().encode())
+    hasher = JournalHasher(secrets.read("journal-key").get_secret_value().encode())
     wordings = wordings_of(settings)
     own = database is None
     database = database or open_database(settings, environ)
     try:
         with database.read() as connection:
             schema.require_current(connection)
-            installation.check_key(connection, notary)
+            installation.check_key(connection, hasher)
             clock = clock_for(database, connection, clock or SystemClock(), database_now)
     except BaseException:
         if own:
@@ -178,8 +178,8 @@ def bootstrap(
     policy = policy_of(settings)
     keyring = Keyring(secrets)
     sealer = Sealer(keyring.read, keyring.stamp)
-    mailer = Mailer(settings.mail, surroundings_of(settings), sealer, wordings)
-    engine = Engine(database, clock, notary, policy, mailer)
+    mailer = Mailer(settings.mail, mail_context(settings), sealer, wordings)
+    engine = Engine(database, clock, hasher, policy, mailer)
     year_ends = YearEnds(engine, Reporter(mailer))
     people = People(settings, database)
     mail_journal = MailJournal(engine, mailer)
@@ -189,12 +189,12 @@ def bootstrap(
         password=password.get_secret_value() if password else None,
     )  # fmt: skip
     engine.on_commit = dispatcher.wake
-    machines = Machines(engine, mailer, clock) if isinstance(clock, DatabaseClock) else None
+    machines = NodeMonitor(engine, mailer, clock) if isinstance(clock, DatabaseClock) else None
     ticker = Ticker(engine, year_ends, mailer, installation.schedule_actor(database), machines, machine)
-    return House(
-        settings=settings, database=database, clock=clock, policy=policy, notary=notary, mailer=mailer, engine=engine,
+    return App(
+        settings=settings, database=database, clock=clock, policy=policy, hasher=hasher, mailer=mailer, engine=engine,
         year_ends=year_ends, people=people, mail_journal=mail_journal,
-        directory=Directory(database, notary, clock, settings.academie.code), ticker=ticker, dispatcher=dispatcher,
+        directory=Directory(database, hasher, clock, settings.academie.code), ticker=ticker, dispatcher=dispatcher,
         connector=_connector(settings, secrets, engine, mailer),
     )  # fmt: skip
 
@@ -208,9 +208,9 @@ def _connector(settings: Settings, secrets: Secrets, engine: Engine, mailer: Mai
     return connector_of(settings, secrets, engine, mailer)
 
 
-def install(database: Database, notary: Notary, clock: Clock) -> tuple[str | None, str]:
+def install(database: Database, hasher: JournalHasher, clock: Clock) -> tuple[str | None, str]:
     """Bring a database to the newest version and found the installation; done again, it changes nothing."""
     versions = schema.upgrade(database)
     with database.write() as connection:
-        installation.found(connection, notary, clock_for(database, connection, clock).now())
+        installation.found(connection, hasher, clock_for(database, connection, clock).now())
     return versions

@@ -14,7 +14,7 @@ from states.vocabulary import Role
 from workflow.auth.actors import NotAllowed
 from workflow.database.connection import Database
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.settings.secrets import Keyring, KeyringFixed
 
 WALKS = 5
@@ -37,9 +37,11 @@ class Rotated:
 class SealKeys:
     """Changes this installation's sealing keys; every change is in its journal, by numbers alone (R64)."""
 
-    def __init__(self, database: Database, notary: Notary, clock: Clock, sealer: Sealer, keyring: Keyring) -> None:
+    def __init__(
+        self, database: Database, hasher: JournalHasher, clock: Clock, sealer: Sealer, keyring: Keyring
+    ) -> None:
         self._database = database
-        self._notary = notary
+        self._hasher = hasher
         self._clock = clock
         self._sealer = sealer
         self._keyring = keyring
@@ -66,7 +68,7 @@ class SealKeys:
         for _ in range(WALKS):
             done = resealing.reseal(self._database, self._sealer, progress)
             count += done.count
-            with resealing.quiet(self._database, installation.lock) as connection:
+            with resealing.without_mails(self._database, installation.lock) as connection:
                 if resealing.left_elsewhere(connection, self._sealer) <= len(done.unreadable):
                     removed = 0 if keep_old or done.unreadable else self._remove()
                     rotated = Rotated(resealed=count, removed=removed, unreadable=done.unreadable)
@@ -86,7 +88,7 @@ class SealKeys:
 
     def _record(self, connection: Connection, kind: str, actor: Actor, counts: dict[str, int]) -> None:
         data: dict[str, Scalar] = dict(counts)
-        installation.record(connection, self._notary, kind, actor, self._clock.now(), data)
+        installation.record(connection, self._hasher, kind, actor, self._clock.now(), data)
 
 
 def _require_operator(actor: Actor) -> None:

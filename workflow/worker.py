@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from workflow.app import House
+from workflow.app import App
 from workflow.database import connection as storage
 from workflow.schedule.nodes import refusal
-from workflow.schedule.tick import Ticked
+from workflow.schedule.tick import TickResult
 
 TICK_SECONDS = 60
 
@@ -32,29 +32,29 @@ _log = logging.getLogger("oda")
 class Worker:
     """Scheduler and dispatcher of one process; any number may run on PostgreSQL, one machine on SQLite."""
 
-    def __init__(self, house: House, on_tick: Callable[[Ticked], None] = lambda _: None) -> None:
-        self._house = house
+    def __init__(self, app: App, on_tick: Callable[[TickResult], None] = lambda _: None) -> None:
+        self._app = app
         self._on_tick = on_tick
         self._stopping = threading.Event()
         self._may_act = True
 
     def check_place(self) -> None:
         """Raises storage.OtherMachine when another machine ticks on this SQLite file."""
-        if self._house.database.is_postgresql:
+        if self._app.database.is_postgresql:
             return
-        with self._house.database.read() as connection:
-            storage.refuse_other_machine(connection, self._house.clock.now(), storage.this_host())
+        with self._app.database.read() as connection:
+            storage.refuse_other_machine(connection, self._app.clock.now(), storage.this_host())
 
     def tick(self) -> None:
         """One tick that never lets an error stop the clock: it is logged by its class, and tried again."""
         try:
             self.check_place()
-            ticked = self._house.ticker.tick()
+            ticked = self._app.ticker.tick()
             self._may_act = ticked.refused is None
             if ticked.refused is not None:
                 _log.error("%s", refusal(ticked.refused))
             self._on_tick(ticked)
-            self._house.dispatcher.wake()
+            self._app.dispatcher.wake()
         except Exception as error:
             _log.error("tick failed: %s", type(error).__name__)
 
@@ -63,11 +63,11 @@ class Worker:
 
         Nothing on a machine whose clock is off (R82).
         """
-        if self._house.connector is None or not self._may_act:
+        if self._app.connector is None or not self._may_act:
             return
         try:
             self.check_place()
-            done = self._house.connector.round(CALLS, self._stopping.is_set)
+            done = self._app.connector.round(CALLS, self._stopping.is_set)
             if done.total:
                 _log.info("calls: %d confirmed, %d wait, %d refused", done.confirmed, done.waiting, done.refused)
         except Exception as error:
@@ -101,7 +101,7 @@ class Worker:
             yield
         finally:
             stopping.set()
-            self._house.dispatcher.wake()
+            self._app.dispatcher.wake()
             thread.join()
         if failures:
             raise failures[0]
@@ -134,14 +134,14 @@ class Worker:
         scheduler.add_job(
             self.tick, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None
         )
-        if self._house.connector:
+        if self._app.connector:
             scheduler.add_job(
                 self.call, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),
             )  # fmt: skip
         scheduler.start()
         try:
-            await self._house.dispatcher.run(stop)
+            await self._app.dispatcher.run(stop)
         finally:
             self._stopping.set()
             await asyncio.to_thread(scheduler.shutdown)

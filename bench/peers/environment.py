@@ -24,10 +24,10 @@ def python() -> Path:
     """The peers' Python, with exactly what their lock names. Raises NotInstalled, and says what to do."""
     uv = _uv()
     print(f"pairs : environnement {PLACE.relative_to(ROOT)}, d'après {PROJECT.relative_to(ROOT)}/uv.lock…", flush=True)
-    surroundings = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    surroundings |= {"UV_PROJECT_ENVIRONMENT": str(PLACE), "UV_PYTHON_DOWNLOADS": "never", "UV_SYSTEM_CERTS": "1"}
+    mail_context = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    mail_context |= {"UV_PROJECT_ENVIRONMENT": str(PLACE), "UV_PYTHON_DOWNLOADS": "never", "UV_SYSTEM_CERTS": "1"}
     command = [str(uv), "sync", "--project", str(PROJECT), "--frozen", "--quiet"]
-    done = subprocess.run(command, env=surroundings, capture_output=True, text=True)
+    done = subprocess.run(command, env=mail_context, capture_output=True, text=True)
     if done.returncode:
         raise NotInstalled(
             "Les pairs (procrastinate, dbos) n'ont pas pu être installés : il faut un accès à PyPI la première fois.\n"

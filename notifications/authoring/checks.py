@@ -9,12 +9,11 @@ from typing import Final
 from jinja2 import TemplateSyntaxError, nodes
 
 from notifications.authoring.examples import DAY, examples_of
-from notifications.authoring.examples import EXAMPLES as EXAMPLES_of_wordings_papers
-from notifications.authoring.examples import REMOVALS_EXAMPLES_EXPORTS as EXAMPLES
+from notifications.authoring.examples import EXAMPLES, REMOVAL_LINES
 from notifications.authoring.expression_types import FRAME_NAMES, Finding, names_of
 from notifications.authoring.linter import Shelf, Walk
-from notifications.messages.catalogue import Surroundings, template_of
-from notifications.rendering.environment import TemplateProblem, Wordings
+from notifications.messages.catalogue import MailContext, template_of
+from notifications.rendering.environment import TemplateLoader, TemplateProblem
 from notifications.rendering.exports import NAMES, REMOVALS, Removal, Unexportable, removals
 from notifications.rendering.papers import (
     COMMON,
@@ -27,7 +26,7 @@ from notifications.rendering.papers import (
 )
 from notifications.rendering.pdf import compile_paper
 from notifications.rendering.renderer import FRAME, Renderer, Unrenderable, suggestion, syntax_problem, trial_problem
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, Unstored
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, TransientMail
 from states import french
 
 # Every example of a mail made with the académie's templates: what fails is told with its file and line (R68).
@@ -36,16 +35,16 @@ from states import french
 class Trial:
     """Renders examples as the mail room does, with the settings of the installation."""
 
-    def __init__(self, wordings: Wordings, here: Surroundings) -> None:
+    def __init__(self, wordings: TemplateLoader, context: MailContext) -> None:
         self._renderer = Renderer(wordings)
-        self._here = here
+        self._here = context
         self._names = {str(wordings.path_of(name)): name for name in wordings.overridden()}
 
     def findings(self, kind: AnyKind, used: set[str]) -> Iterator[Finding]:
         """What fails in the examples of a kind; ``used`` is the templates that it draws in."""
         for name, facts in examples_of(kind).items():
             try:
-                if isinstance(kind, Unstored):
+                if isinstance(kind, TransientMail):
                     self._renderer.render_check(facts, self._here)
                 else:
                     self._renderer.render(kind, facts, self._here)
@@ -101,7 +100,7 @@ def _must(kind: AnyKind) -> str:
 # The académie's form of an export tried with examples, before anybody downloads one (R68, R83).
 
 
-_TRIALS: Final[tuple[tuple[str, Sequence[Removal]], ...]] = (("retraits", EXAMPLES), ("aucun retrait", ()))
+_TRIALS: Final[tuple[tuple[str, Sequence[Removal]], ...]] = (("retraits", REMOVAL_LINES), ("aucun retrait", ()))
 
 
 class _Lines:
@@ -114,12 +113,12 @@ class _Lines:
         return iter(self._lines)
 
 
-def export_findings(wordings: Wordings, here: Surroundings) -> Iterator[Finding]:
+def export_findings(wordings: TemplateLoader, context: MailContext) -> Iterator[Finding]:
     """What fails when the export of removals is made of the examples."""
     names = {str(wordings.path_of(name)): name for name in wordings.overridden()}
     for example, lines in _TRIALS:
         try:
-            for _ in removals(wordings, _Lines(lines), DAY, here):
+            for _ in removals(wordings, _Lines(lines), DAY, context):
                 pass
         except (Unexportable, RecursionError) as error:
             cause = error.__cause__ or error
@@ -127,14 +126,14 @@ def export_findings(wordings: Wordings, here: Surroundings) -> Iterator[Finding]
             yield Finding(template, line, trial_problem(cause, example))
 
 
-PaperProblems = Callable[[Wordings, Surroundings], list[TemplateProblem]]
+PaperProblems = Callable[[TemplateLoader, MailContext], list[TemplateProblem]]
 
 
 _JINJA = ".j2"
 
 
 def problems(
-    wordings: Wordings, here: Surroundings, paper_problems: PaperProblems | None = None
+    wordings: TemplateLoader, context: MailContext, paper_problems: PaperProblems | None = None
 ) -> list[TemplateProblem]:
     """What is wrong with the templates that replace others, by file and line; empty without a folder.
 
@@ -144,15 +143,15 @@ def problems(
     replaced = [name for name in wordings.overridden() if name.endswith(_JINJA)]
     found = list(wordings.folder_problems)
     if replaced:
-        found += _Check(wordings, here, replaced).problems()
+        found += _Check(wordings, context, replaced).problems()
     if paper_problems:
-        found += paper_problems(wordings, here)
+        found += paper_problems(wordings, context)
     return sorted(found, key=lambda problem: (str(problem.path), problem.line or 0, problem.message))
 
 
 class _Check:
-    def __init__(self, wordings: Wordings, here: Surroundings, replaced: list[str]) -> None:
-        self._wordings, self._here, self._replaced = wordings, here, set(replaced)
+    def __init__(self, wordings: TemplateLoader, context: MailContext, replaced: list[str]) -> None:
+        self._wordings, self._here, self._replaced = wordings, context, set(replaced)
         self._shelf = Shelf(wordings)
         self._kinds: dict[Finding, list[AnyKind]] = defaultdict(list)
         self._known: dict[Finding, frozenset[str]] = {}
@@ -161,7 +160,7 @@ class _Check:
         """Syntax first; a mail is tried only when all that it draws in is well written."""
         misspelt = list(self._misspelt())
         frame = Walk(self._shelf, FRAME, FRAME_NAMES)
-        every: tuple[AnyKind, ...] = (*Kind, *Unstored)
+        every: tuple[AnyKind, ...] = (*Kind, *TransientMail)
         walks = {kind: Walk(self._shelf, template_of(kind), names_of(kind)) for kind in every}
         for kind, walk in walks.items():
             for finding in walk.found:
@@ -231,23 +230,23 @@ def _some(kinds: list[str], shown: int = 3) -> str:
 _AT: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
-def paper_problems(wordings: Wordings, here: Surroundings) -> list[TemplateProblem]:
+def paper_problems(wordings: TemplateLoader, context: MailContext) -> list[TemplateProblem]:
     """What is wrong with the papers that the académie replaces; empty, and nothing loaded, when it replaces none."""
     replaced = {name for name in wordings.overridden() if name.startswith("papers/")}
     if not replaced:
         return []
     found: dict[tuple[str, int | None], TemplateProblem] = {}
-    for error in (*_unmakeable(wordings, here, replaced), *_outdated(wordings, here, replaced)):
+    for error in (*_unmakeable(wordings, context, replaced), *_outdated(wordings, context, replaced)):
         file = error.file if error.file in replaced else min(replaced)
         found.setdefault((file, error.line), TemplateProblem(wordings.path_of(file), error.line, error.why))
     return list(found.values())
 
 
-def _unmakeable(wordings: Wordings, here: Surroundings, replaced: set[str]) -> Iterator[PaperUnmakeable]:
-    for example in (None, *EXAMPLES_of_wordings_papers.values()):
+def _unmakeable(wordings: TemplateLoader, context: MailContext, replaced: set[str]) -> Iterator[PaperUnmakeable]:
+    for example in (None, *EXAMPLES.values()):
         try:
             papers: tuple[Paper, ...] = (
-                papers_of(*example, here, wordings) if example else (blank_charter(here, wordings),)
+                papers_of(*example, context, wordings) if example else (blank_charter(context, wordings),)
             )
             for paper in papers:
                 if replaced & {COMMON, paper.name.template}:
@@ -256,7 +255,7 @@ def _unmakeable(wordings: Wordings, here: Surroundings, replaced: set[str]) -> I
             yield error
 
 
-def _outdated(wordings: Wordings, here: Surroundings, replaced: set[str]) -> Iterator[PaperUnmakeable]:
+def _outdated(wordings: TemplateLoader, context: MailContext, replaced: set[str]) -> Iterator[PaperUnmakeable]:
     """A charter of another version than the setting's would be signed for nothing (R27)."""
     file = PaperName.CHARTER.template
     if file not in replaced:
@@ -265,9 +264,9 @@ def _outdated(wordings: Wordings, here: Surroundings, replaced: set[str]) -> Ite
         borne = charter_version(wordings.source(file))
     except PaperUnmakeable:
         return  # told already: it is in every charter
-    if borne != here.charter_version:
+    if borne != context.charter_version:
         why = (
-            f"cette charte est en version {borne}, et le réglage charter.version dit {here.charter_version} :"
+            f"cette charte est en version {borne}, et le réglage charter.version dit {context.charter_version} :"
             " corriger celui des deux qui est faux"
         )
         yield PaperUnmakeable(file, 1, why)

@@ -1,4 +1,4 @@
-"""One or two examples of every mail, with the surroundings of an académie."""
+"""One or two examples of every mail, with the settings of an académie."""
 
 from dataclasses import replace
 from datetime import date
@@ -6,15 +6,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from notifications.messages import facts as c
-from notifications.messages.catalogue import Document, Link, Surroundings
+from notifications.messages.catalogue import Document, Link, MailContext
 from notifications.messages.facts import Person
 from notifications.rendering.exports import Removal
-from notifications.vocabulary import AnyKind, Kind, Unstored
+from notifications.vocabulary import AnyKind, Kind, TransientMail
 from states.rules.revocation import Action
 from states.rules.schedule import Hold
 from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
 
-SURROUNDINGS: Final = Surroundings(
+MAIL_CONTEXT: Final = MailContext(
     academie="Toulouse",
     timezone=ZoneInfo("Europe/Paris"),
     signature="Académie de Toulouse, clés ODA",
@@ -31,7 +31,7 @@ SURROUNDINGS: Final = Surroundings(
 
 
 DOCUMENTED: Final = replace(
-    SURROUNDINGS,
+    MAIL_CONTEXT,
     documents=(
         Document(title="Guide de la clé ODA", filename="guide-oda.pdf", path="/etc/oda/documentation/guide-oda.pdf"),
     ),
@@ -330,7 +330,7 @@ CHECK_EXAMPLE: Final = c.RelayCheck(
 
 def examples_of(kind: AnyKind) -> dict[str, Any]:
     """The facts of each example of a mail, by its name."""
-    if isinstance(kind, Unstored):
+    if isinstance(kind, TransientMail):
         return {kind.value: CHECK_EXAMPLE}
     return {name: facts for name, (one, facts) in EXAMPLES.items() if one is kind}
 
@@ -347,7 +347,7 @@ _SINCE: Final = date(2027, 8, 31)
 _ODD: Final = Person(nom='Le "Grand" ; Roux', prenom="-Anaïs", mail="anais.roux@ac-toulouse.fr")
 
 
-REMOVALS_EXAMPLES_EXPORTS: Final = (
+REMOVAL_LINES: Final = (
     Removal(
         reference="ODA-2027-00042", establishment=PLACE, departement="31", rupn=CLAIRE, school_year="2026-2027",
         action=Action.KEEP_KEY, asks=False, since=_SINCE, expires_on=date(2027, 8, 31), new_expiry=date(2028, 8, 31),

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, Protocol, Union, get_args, get_origin, g
 
 from jinja2 import Environment, nodes
 
-from notifications.messages.catalogue import CATALOGUE, Surroundings, facts_class
-from notifications.vocabulary import AnyKind, Audience, Kind, Unstored
+from notifications.messages.catalogue import CATALOGUE, MailContext, facts_class
+from notifications.vocabulary import AnyKind, Audience, Kind, TransientMail
 
 # What the reading of a template finds, before it is told.
 
@@ -65,13 +65,13 @@ class NoSuchMember(Exception):
 def names_of(kind: AnyKind) -> dict[str, Any]:
     """The names that a template of this mail is given, with their types; Literal for what never changes."""
     facts = facts_class(kind)
-    entry = None if isinstance(kind, Unstored) else CATALOGUE[kind]
+    entry = None if isinstance(kind, TransientMail) else CATALOGUE[kind]
     return {
         **{name: hint for name, hint in members(facts).items() if name in fields_of(facts)},
         "kind": Literal[kind],
         "has_code": Literal[bool(entry and entry.has_code)],
         "for_operators": Literal[entry is None or entry.audience is Audience.OPERATORS],
-        "here": Surroundings,
+        "here": MailContext,
         "slot": str,
         "facts": facts,
     }
@@ -140,8 +140,8 @@ def item(hint: Any) -> Any:
 def words(hint: Any) -> tuple[str, ...]:
     """The stored values of a closed list of words; none for any other type."""
     kind = plain(hint)
-    if kind in (Kind, Unstored):  # a part that mails share may ask for any of them
-        return tuple(one.value for one in (*Kind, *Unstored))
+    if kind in (Kind, TransientMail):  # a part that mails share may ask for any of them
+        return tuple(one.value for one in (*Kind, *TransientMail))
     return tuple(str(one.value) for one in kind) if isinstance(kind, type) and issubclass(kind, Enum) else ()
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError, nodes
 
 from notifications.authoring.expression_types import Expressions, Finding, Names, constants, item
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 
 # A template with those that it extends, and the blocks that each gives (R68).
 
@@ -19,7 +19,7 @@ Definition: TypeAlias = tuple[str, nodes.Block]
 class Shelf:
     """The syntax trees of the templates, each parsed once."""
 
-    def __init__(self, wordings: Wordings) -> None:
+    def __init__(self, wordings: TemplateLoader) -> None:
         self.wordings = wordings
         self.environment: Environment = wordings.environment
         self._trees: dict[str, nodes.Template | None] = {}

@@ -9,18 +9,18 @@ from types import NoneType
 from typing import Any, Final, get_args, get_origin
 
 from notifications.authoring import reference_texts as words
-from notifications.authoring.examples import DAY, DOCUMENTED, EXAMPLES, SURROUNDINGS, examples_of
-from notifications.authoring.examples import REMOVALS_EXAMPLES_EXPORTS as REMOVALS
+from notifications.authoring.examples import DAY, DOCUMENTED, EXAMPLES, MAIL_CONTEXT, examples_of
+from notifications.authoring.examples import REMOVAL_LINES as REMOVALS
 from notifications.authoring.expression_types import FRAME_NAMES, item, members, names_of, plain
 from notifications.authoring.linter import Shelf, Walk
 from notifications.authoring.reference_texts import EXPORTS, INTRODUCTION, PAPERS, TITLES
-from notifications.messages.catalogue import CATALOGUE, Surroundings, facts_class, template_of
+from notifications.messages.catalogue import CATALOGUE, MailContext, facts_class, template_of
 from notifications.rendering import exports
-from notifications.rendering.environment import Wordings, own_names
+from notifications.rendering.environment import TemplateLoader, own_names
 from notifications.rendering.exports import Removal
 from notifications.rendering.papers import COMMON, papers_of
 from notifications.rendering.renderer import FRAME
-from notifications.vocabulary import AnyKind, Audience, Kind, Unstored
+from notifications.vocabulary import AnyKind, Audience, Kind, TransientMail
 from states import french
 from states.vocabulary import Labelled
 
@@ -36,8 +36,8 @@ FRAME_EXAMPLES: Final[Mapping[str, str]] = {
     "preview": "La délégation du module est enregistrée.",
     "content": "<p>…</p>",
     "foot": "<table>…</table>",
-    "signature": SURROUNDINGS.signature,
-    "academie": SURROUNDINGS.academie,
+    "signature": MAIL_CONTEXT.signature,
+    "academie": MAIL_CONTEXT.academie,
 }
 
 
@@ -59,7 +59,7 @@ def facts_of(kind: AnyKind) -> list[Known]:
 
 def settings() -> list[Known]:
     """What every mail knows of the installation."""
-    return list(_of_record(Surroundings, "here.", [DOCUMENTED]))
+    return list(_of_record(MailContext, "here.", [DOCUMENTED]))
 
 
 def frame() -> list[Known]:
@@ -161,7 +161,7 @@ def full_name(written: str) -> str | None:
 
 def kind_of(name: str) -> AnyKind | None:
     """The kind of mail whose own template this is; None for a part, the layout, a paper."""
-    every: tuple[AnyKind, ...] = (*Kind, *Unstored)
+    every: tuple[AnyKind, ...] = (*Kind, *TransientMail)
     return next((kind for kind in every if template_of(kind) == name), None)
 
 
@@ -175,17 +175,17 @@ def users_of(name: str) -> tuple[Kind, ...]:
 
 @cache
 def _uses() -> dict[Kind, frozenset[str]]:
-    shelf = Shelf(Wordings())
+    shelf = Shelf(TemplateLoader())
     return {kind: frozenset(Walk(shelf, template_of(kind), names_of(kind)).used) for kind in Kind}
 
 
 def papers_with(name: str) -> tuple[Kind, ...]:
     """The mails to which the paper of this template is attached; all of them for what papers share."""
-    wordings = Wordings()
+    wordings = TemplateLoader()
     found = dict.fromkeys(
         kind
         for kind, facts in EXAMPLES.values()
-        for paper in papers_of(kind, facts, SURROUNDINGS, wordings)
+        for paper in papers_of(kind, facts, MAIL_CONTEXT, wordings)
         if name in (COMMON, paper.name.template)
     )
     return tuple(kind for kind in Kind if kind in found)
@@ -227,7 +227,7 @@ def _mails() -> Iterator[str]:
         code = ", porte un code" if entry.has_code else ", porte un lien de connexion" if entry.has_link else ""
         yield f"« {french_title(kind)} », {to}. Fichier : `{entry.template}`{code}.\n"
         yield from _facts(kind)
-    check = Unstored.CHECK
+    check = TransientMail.CHECK
     yield f"### {check.value}\n"
     yield f"« {french_title(check)} », à qui lance `oda mail check`. Fichier : `{template_of(check)}`.\n"
     yield from _facts(check)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from notifications.messages import facts as c
-from notifications.messages.catalogue import Document, Link, Surroundings
+from notifications.messages.catalogue import Document, Link, MailContext
 from notifications.rendering import exports
-from notifications.vocabulary import Kind, Unstored
+from notifications.vocabulary import Kind, TransientMail
 
 TITLES: Final[Mapping[str, str]] = {
     "mails/layout.j2": "charpente de tous les courriels : formule d'appel, signature, pied",
@@ -25,7 +25,7 @@ TITLES: Final[Mapping[str, str]] = {
     "papers/common.typ": "document : mise en page commune",
     "papers/handover_slip.typ": "document : bordereau de remise",
     "papers/year_end_report.typ": "document : bilan de fin d'année",
-} | {f"mails/{kind.value}.j2": f"courriel : {kind.label}" for kind in (*Kind, *Unstored)}
+} | {f"mails/{kind.value}.j2": f"courriel : {kind.label}" for kind in (*Kind, *TransientMail)}
 """What each template is."""
 
 
@@ -263,7 +263,7 @@ MEANINGS: Final[Mapping[type[Any], Mapping[str, str]]] = {
         "filename": "le nom du fichier joint",
         "path": "où est ce fichier sur le serveur ; à ne pas montrer",
     },
-    Surroundings: {
+    MailContext: {
         "academie": "le nom de l'académie",
         "timezone": "le fuseau horaire",
         "signature": "le nom du service, en fin de courriel",

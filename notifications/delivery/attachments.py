@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from notifications.messages.catalogue import Document, Surroundings
+from notifications.messages.catalogue import Document, MailContext
 from notifications.vocabulary import CODE_KINDS, Kind
 
 # A file that leaves with a mail: what the composer of the message needs of it, and nothing of where it was found.
@@ -76,17 +76,17 @@ def megabytes(size: int) -> str:
     return f"{whole},{rest} Mo" if rest else f"{whole} Mo"
 
 
-def has_attachments(kind: Kind, here: Surroundings) -> bool:
+def has_attachments(kind: Kind, context: MailContext) -> bool:
     """Whether files are joined to a mail of this kind; none is read to know it."""
-    return kind in JOINED_TO and bool(here.documents)
+    return kind in JOINED_TO and bool(context.documents)
 
 
-def attachments_of(kind: Kind, here: Surroundings) -> tuple[Attachment, ...]:
+def attachments_of(kind: Kind, context: MailContext) -> tuple[Attachment, ...]:
     """The files joined to a mail of this kind, as they are on the disk now; none but to ``JOINED_TO``.
 
     A file is read once, and again when it has changed. Raises DocumentMissing when one is no longer fit.
     """
-    return tuple(_attachment(one) for one in here.documents) if has_attachments(kind, here) else ()
+    return tuple(_attachment(one) for one in context.documents) if has_attachments(kind, context) else ()
 
 
 def _attachment(document: Document) -> Attachment:

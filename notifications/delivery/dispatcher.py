@@ -11,7 +11,7 @@ from dataclasses import replace
 from notifications.delivery.attachments import Attachment
 from notifications.delivery.message import compose, masked, usable_address
 from notifications.delivery.smtp import RelayConnection, RelayTrouble
-from notifications.delivery.transactions import GATHERING, Begin, Desk, Finish, Ledger, OnDead, OnPause
+from notifications.delivery.transactions import GATHERING, Begin, Finish, GroupCommit, MailStore, OnDead, OnPause
 from notifications.mailer import Mailer
 from notifications.messages.mail import Mail
 from notifications.outbox.circuit_breaker import Pause
@@ -24,7 +24,7 @@ from notifications.vocabulary import Fault, RelayFault, Stage
 # Mails held a little ahead of need, so that no connection waits for the database nor for the words.
 
 
-class Feed:
+class Prefetcher:
     """Gives mails one by one to several connections; ``take`` holds up to ``size`` more of them, in a thread."""
 
     def __init__(self, take: Callable[[int], list[Claim]], size: int) -> None:
@@ -85,17 +85,21 @@ SLICE = 4
 """How many mails are held for each connection: enough that none waits for the database, few enough to stay urgent."""
 
 
-class Round:
+class SendRound:
     """Sends until nothing is due, it must stop, or the relay is in ``trouble``. Good for one ``run``."""
 
     def __init__(
-        self, desk: Desk, settings: MailSettings, relay: Callable[[], RelayConnection], must_stop: Callable[[], bool]
+        self,
+        desk: MailStore,
+        settings: MailSettings,
+        relay: Callable[[], RelayConnection],
+        must_stop: Callable[[], bool],
     ) -> None:
         self.trouble: RelayTrouble | None = None
         self.answered = asyncio.Event()
         self._desk, self._settings, self._relay, self._must_stop = desk, settings, relay, must_stop
-        self._ledger = Ledger(desk.write, GATHERING if settings.connections > 1 else 0)
-        self._feed = Feed(desk.take, SLICE * settings.connections)
+        self._ledger = GroupCommit(desk.write, GATHERING if settings.connections > 1 else 0)
+        self._feed = Prefetcher(desk.take, SLICE * settings.connections)
 
     async def run(self, connections: int) -> int:
         """Send over that many connections; returns how many mails the relay took.
@@ -204,7 +208,7 @@ class Dispatcher:
         password: str | None = None,
         tls_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._desk = Desk(database, mailer, settings, clock, on_dead, on_pause)
+        self._desk = MailStore(database, mailer, settings, clock, on_dead, on_pause)
         self._settings = settings
         self._clock = clock
         self._password = password
@@ -248,16 +252,16 @@ class Dispatcher:
         due, self._pause = await asyncio.to_thread(self._desk.look, self._settings.connections)
         if not due:
             return 0
-        await asyncio.to_thread(self._desk.keep_house)
+        await asyncio.to_thread(self._desk.cleanup_expired)
         if self._pause and self._clock.now() < self._pause.until:
             return 0
-        work = Round(self._desk, self._settings, self._connection, self._must_stop)
+        work = SendRound(self._desk, self._settings, self._connection, self._must_stop)
         try:
             return await work.run(due)
         finally:
             await self._learn(work)
 
-    async def _learn(self, work: Round) -> None:
+    async def _learn(self, work: SendRound) -> None:
         """What this round showed of the relay is kept for all who send."""
         if work.trouble:
             self._pause, is_new = await asyncio.to_thread(self._desk.pause, work.trouble)

@@ -360,7 +360,7 @@ class Probe:
 
 def trial_mail(mailer: Mailer, facts: RelayCheck, recipient: str, now: datetime) -> bytes:
     """The whole message, text and HTML. Raises Unrenderable."""
-    words = mailer.renderer.render_check(facts, mailer.surroundings)
+    words = mailer.renderer.render_check(facts, mailer.mail_context)
     settings = mailer.settings
     mail = Mail(
         id=0,

@@ -65,7 +65,7 @@ Written = bool | Stage | None
 Write = Callable[[list[Entry]], list[Written]]
 
 
-class Ledger:
+class GroupCommit:
     """Gathers the entries that come while a commit is under way, and writes them with the next."""
 
     def __init__(self, write: Write, gathering: float = 0) -> None:
@@ -119,7 +119,7 @@ def _nothing(_: Connection, __: Any) -> None:
     """Nobody else is told."""
 
 
-class Desk:
+class MailStore:
     """Holds mails and records what came of them.
 
     ``on_dead`` is called in the transaction in which a mail dies, ``on_pause`` in the one in which the relay refuses
@@ -149,7 +149,7 @@ class Desk:
         with self._database.read() as connection:
             return lapses.due_count(connection, self._clock.now(), limit), pauses.stored(connection)
 
-    def keep_house(self) -> None:
+    def cleanup_expired(self) -> None:
         """Take back what was interrupted, cancel what is too late (R57)."""
         now = self._clock.now()
         with self._database.write() as connection:
@@ -194,9 +194,9 @@ class Desk:
 
     def _words(self, mail: Mail) -> dict[str, Any]:
         facts = CATALOGUE[mail.kind].decode(mail.context)
-        here, wordings = self._mailer.surroundings, self._mailer.wordings
-        rendered = self._mailer.renderer.render(mail.kind, facts, here)
-        made = papers.papers_of(mail.kind, facts, here, wordings)
+        context, wordings = self._mailer.mail_context, self._mailer.wordings
+        rendered = self._mailer.renderer.render(mail.kind, facts, context)
+        made = papers.papers_of(mail.kind, facts, context, wordings)
         return {
             "subject": rendered.subject,
             "body": rendered.body,
@@ -208,7 +208,7 @@ class Desk:
 
     def has_files(self, mail: Mail) -> bool:
         """Whether files go with this mail: making them takes a while."""
-        return bool(mail.papers) or (mail.kind in JOINED_TO and bool(self._mailer.surroundings.documents))
+        return bool(mail.papers) or (mail.kind in JOINED_TO and bool(self._mailer.mail_context.documents))
 
     def files_of(self, mail: Mail) -> tuple[Attachment, ...] | Outcome:
         """The papers of this mail, made again to the byte (R69), and the documentation; or why it cannot leave."""
@@ -218,7 +218,7 @@ class Desk:
                 Attachment(filename=one.filename, content=papers.compile_paper(one, at), title=one.title)
                 for one in (papers.from_json(mail.papers) if mail.papers else ())
             ]
-            return (*made, *attachments_of(mail.kind, self._mailer.surroundings))
+            return (*made, *attachments_of(mail.kind, self._mailer.mail_context))
         except (PaperUnmakeable, DocumentMissing) as error:
             return Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])
 

@@ -152,7 +152,7 @@ def reseal(database: Transactions, sealer: Sealer, progress: Callable[[int], Non
 
 
 @contextmanager
-def quiet(database: Transactions, first: Callable[[Connection], object]) -> Iterator[Connection]:
+def without_mails(database: Transactions, first: Callable[[Connection], object]) -> Iterator[Connection]:
     """A write transaction during which nobody seals, replaces or erases a code; reading them goes on.
 
     ``first`` takes whatever other lock the caller needs. On PostgreSQL the table's own is then asked for without

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter
 
 from notifications.messages import facts as contexts
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Audience, Kind, Priority, Unstored
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Audience, Kind, Priority, TransientMail
 
 # What the wording of mails takes from the settings: the académie's own names, addresses and delays.
 
@@ -35,7 +35,7 @@ class Document:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Surroundings:
+class MailContext:
     """Plain values read at the first claim of a mail, not frozen with its facts.
 
     ``portal`` is the portal's address, without a slash at its end.
@@ -114,9 +114,9 @@ class Entry:
             return Priority.SIGN_IN
         return Priority.CODE if self.has_code else Priority.REST
 
-    def lifetime_in(self, here: Surroundings) -> timedelta:
+    def lifetime_in(self, context: MailContext) -> timedelta:
         """The lifetime under these settings: a code's mail lives as long as the code is kept (R61)."""
-        return timedelta(days=here.code_keep_days) if self.has_code else self.lifetime
+        return timedelta(days=context.code_keep_days) if self.has_code else self.lifetime
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -135,7 +135,7 @@ class Entry:
 
 def facts_class(kind: AnyKind) -> Any:
     """The class of a mail's facts."""
-    return contexts.RelayCheck if isinstance(kind, Unstored) else CATALOGUE[kind].facts
+    return contexts.RelayCheck if isinstance(kind, TransientMail) else CATALOGUE[kind].facts
 
 
 _E, _OPERATORS = Entry, Audience.OPERATORS

@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from notifications.messages import facts as c
-from notifications.messages.catalogue import Surroundings
+from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import Ended, MailUndeliverable, YearEnded
 from notifications.messages.mail import Draft
 from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind, member
-from states.decision import Happening, OpenRemoval, OpenReport
+from states.decision import OpenRemoval, OpenReport, RequestEvent
 from states.model import Establishment, Report, Request
 from states.rules.revocation import holders
 from states.school_calendar import SchoolYear, YearEnd
@@ -35,112 +35,110 @@ def year(end: YearEnd) -> c.Year:
     return c.Year(label=str(end.school_year), last_day=end.last_day, is_default=end.is_default)
 
 
-def _step(happening: Happening) -> dict[str, Any]:
+def _step(event: RequestEvent) -> dict[str, Any]:
     """What every mail about one request says."""
-    request = happening.request
+    request = event.request
     return {
         "reference": request.reference,
-        "establishment": place(happening.establishment),
+        "establishment": place(event.establishment),
         "rupn": person(request),
-        "year": year(happening.year_end),
-        "by_operator": happening.actor.role is Role.OPERATOR,
+        "year": year(event.year_end),
+        "by_operator": event.actor.role is Role.OPERATOR,
     }
 
 
-def declared(happening: Happening, _: Surroundings) -> c.Declared:
-    request = happening.request
-    return c.Declared(**_step(happening), drane_declared_on=request.drane_declared_on, renews=request.renews)
+def declared(event: RequestEvent, _: MailContext) -> c.Declared:
+    request = event.request
+    return c.Declared(**_step(event), drane_declared_on=request.drane_declared_on, renews=request.renews)
 
 
-def delegated(happening: Happening, here: Surroundings) -> c.Delegated:
-    day = happening.request.delegated_on or here.day_of(happening.at)
-    return c.Delegated(**_step(happening), delegated_on=day)
+def delegated(event: RequestEvent, context: MailContext) -> c.Delegated:
+    day = event.request.delegated_on or context.day_of(event.at)
+    return c.Delegated(**_step(event), delegated_on=day)
 
 
-def charter_signed(happening: Happening, here: Surroundings) -> c.CharterSigned:
-    request = happening.request
+def charter_signed(event: RequestEvent, context: MailContext) -> c.CharterSigned:
+    request = event.request
     return c.CharterSigned(
-        **_step(happening),
-        signed_on=request.charter_signed_on or here.day_of(happening.at),
-        version=request.charter_version or here.charter_version,
+        **_step(event),
+        signed_on=request.charter_signed_on or context.day_of(event.at),
+        version=request.charter_version or context.charter_version,
     )
 
 
-def submitted(happening: Happening, here: Surroundings) -> c.Submitted:
-    declared_on = happening.request.drane_declared_on
-    return c.Submitted(**_step(happening), submitted_on=here.day_of(happening.at), drane_declared_on=declared_on)
+def submitted(event: RequestEvent, context: MailContext) -> c.Submitted:
+    declared_on = event.request.drane_declared_on
+    return c.Submitted(**_step(event), submitted_on=context.day_of(event.at), drane_declared_on=declared_on)
 
 
-def sent_back(happening: Happening, _: Surroundings) -> c.SentBack:
-    decision = happening.decision
-    return c.SentBack(
-        **_step(happening), step=member(Step, str(decision.data["step"])), why=decision.notes.get("why", "")
-    )
+def sent_back(event: RequestEvent, _: MailContext) -> c.SentBack:
+    decision = event.decision
+    return c.SentBack(**_step(event), step=member(Step, str(decision.data["step"])), why=decision.notes.get("why", ""))
 
 
-def code_issued(happening: Happening, here: Surroundings) -> c.CodeIssued:
+def code_issued(event: RequestEvent, context: MailContext) -> c.CodeIssued:
     return c.CodeIssued(
-        **_step(happening),
-        issued_on=here.day_of(happening.at),
-        expires_on=happening.request.expires_on or happening.year_end.last_day,
+        **_step(event),
+        issued_on=context.day_of(event.at),
+        expires_on=event.request.expires_on or event.year_end.last_day,
     )
 
 
-def code_reissued(happening: Happening, here: Surroundings) -> c.CodeReissued:
+def code_reissued(event: RequestEvent, context: MailContext) -> c.CodeReissued:
     return c.CodeReissued(
-        **_step(happening),
-        issued_on=here.day_of(happening.at),
-        expires_on=happening.request.expires_on or happening.year_end.last_day,
-        reason=member(ReissueReason, str(happening.decision.data["reason"])),
+        **_step(event),
+        issued_on=context.day_of(event.at),
+        expires_on=event.request.expires_on or event.year_end.last_day,
+        reason=member(ReissueReason, str(event.decision.data["reason"])),
     )
 
 
-def key_extended(happening: Happening, _: Surroundings) -> c.KeyExtended:
-    return c.KeyExtended(**_step(happening), expires_on=happening.request.expires_on or happening.year_end.last_day)
+def key_extended(event: RequestEvent, _: MailContext) -> c.KeyExtended:
+    return c.KeyExtended(**_step(event), expires_on=event.request.expires_on or event.year_end.last_day)
 
 
-def _report(happening: Happening) -> Report:
-    return next(effect.report for effect in happening.decision.effects if isinstance(effect, OpenReport))
+def _report(event: RequestEvent) -> Report:
+    return next(effect.report for effect in event.decision.effects if isinstance(effect, OpenReport))
 
 
-def change_reported(happening: Happening, here: Surroundings) -> c.ChangeReported:
-    report = _report(happening)
+def change_reported(event: RequestEvent, context: MailContext) -> c.ChangeReported:
+    report = _report(event)
     return c.ChangeReported(
-        **_step(happening),
+        **_step(event),
         change=report.change,
         effective_on=report.effective_on,
-        is_due=report.effective_on <= here.day_of(happening.at),
-        delegated=happening.request.delegated_on is not None,
+        is_due=report.effective_on <= context.day_of(event.at),
+        delegated=event.request.delegated_on is not None,
     )
 
 
-def change_to_handle(happening: Happening, here: Surroundings) -> c.ChangeToHandle:
-    report = _report(happening)
+def change_to_handle(event: RequestEvent, context: MailContext) -> c.ChangeToHandle:
+    report = _report(event)
     return c.ChangeToHandle(
-        **_step(happening),
+        **_step(event),
         number=report.number,
         change=report.change,
         effective_on=report.effective_on,
-        is_due=report.effective_on <= here.day_of(happening.at),
-        state=happening.request.state,
-        note=happening.decision.notes.get("note", ""),
+        is_due=report.effective_on <= context.day_of(event.at),
+        state=event.request.state,
+        note=event.decision.notes.get("note", ""),
     )
 
 
-def withdrawn(happening: Happening, _: Surroundings) -> c.Withdrawn:
-    decision = happening.decision
+def withdrawn(event: RequestEvent, _: MailContext) -> c.Withdrawn:
+    decision = event.decision
     return c.Withdrawn(
-        **_step(happening),
+        **_step(event),
         reason=member(WithdrawReason, str(decision.data["reason"])),
         note=decision.notes.get("note", ""),
-        delegated=happening.request.delegated_on is not None,
+        delegated=event.request.delegated_on is not None,
     )
 
 
-def revoked(happening: Happening, _: Surroundings) -> c.Revoked:
-    decision, request = happening.decision, happening.request
+def revoked(event: RequestEvent, _: MailContext) -> c.Revoked:
+    decision, request = event.decision, event.request
     return c.Revoked(
-        **_step(happening),
+        **_step(event),
         reason=member(RevokeReason, str(decision.data["reason"])),
         note=decision.notes.get("note", ""),
         had_key=request.has_key,
@@ -148,30 +146,30 @@ def revoked(happening: Happening, _: Surroundings) -> c.Revoked:
     )
 
 
-def new_request(happening: Happening, here: Surroundings) -> c.NewRequest:
-    others = tuple(sorted(other.reference for other in happening.others if other.is_live))
-    return c.NewRequest(**_step(happening), submitted_on=here.day_of(happening.at), others=others)
+def new_request(event: RequestEvent, context: MailContext) -> c.NewRequest:
+    others = tuple(sorted(other.reference for other in event.others if other.is_live))
+    return c.NewRequest(**_step(event), submitted_on=context.day_of(event.at), others=others)
 
 
-def removal_task(happening: Happening, here: Surroundings) -> c.RemovalTask:
-    decision = happening.decision
+def removal_task(event: RequestEvent, context: MailContext) -> c.RemovalTask:
+    decision = event.decision
     withdrawal = decision.trigger is Trigger.WITHDRAW
     reason = str(decision.data["reason"])
-    keeping = holders(happening.others, one_key_a_person=here.one_key_a_person)
+    keeping = holders(event.others, one_key_a_person=context.one_key_a_person)
     return c.RemovalTask(
-        **_step(happening),
-        task=_removal_kind(happening),
+        **_step(event),
+        task=_removal_kind(event),
         why=(member(WithdrawReason, reason) if withdrawal else member(RevokeReason, reason)).label,
         note=decision.notes.get("note", ""),
         kept_for=tuple(sorted(other.reference for other in keeping)),
     )
 
 
-def _removal_kind(happening: Happening) -> RemovalKind:
-    return next(effect.kind for effect in happening.decision.effects if isinstance(effect, OpenRemoval))
+def _removal_kind(event: RequestEvent) -> RemovalKind:
+    return next(effect.kind for effect in event.decision.effects if isinstance(effect, OpenRemoval))
 
 
-Facts = Callable[[Happening, Surroundings], Any]
+Facts = Callable[[RequestEvent, MailContext], Any]
 
 
 TO_ESTABLISHMENT: Final[dict[Trigger, tuple[Kind, Facts]]] = {
@@ -194,52 +192,52 @@ class Planner:
     """Draws up drafts. ``operators`` is the operators' mailbox."""
 
     operators: str
-    here: Surroundings
+    context: MailContext
 
-    def drafts(self, happenings: Iterable[Happening]) -> list[Draft]:
-        """The mails of these happenings, in their order; expirations come last, one mail an establishment (R54)."""
+    def drafts(self, events: Iterable[RequestEvent]) -> list[Draft]:
+        """The mails of these events, in their order; expirations come last, one mail an establishment (R54)."""
         drafts: list[Draft] = []
-        ending: dict[tuple[str, SchoolYear], list[Happening]] = {}
-        for happening in happenings:
-            if happening.decision.trigger is Trigger.EXPIRE:
-                request = happening.decision.request
-                ending.setdefault((request.uai, request.school_year), []).append(happening)
+        ending: dict[tuple[str, SchoolYear], list[RequestEvent]] = {}
+        for event in events:
+            if event.decision.trigger is Trigger.EXPIRE:
+                request = event.decision.request
+                ending.setdefault((request.uai, request.school_year), []).append(event)
             else:
-                drafts.extend(self._of(happening))
+                drafts.extend(self._of(event))
         drafts.extend(self._year_ended(together) for together in ending.values())
         return drafts
 
-    def _of(self, happening: Happening) -> Iterator[Draft]:
-        trigger, request = happening.decision.trigger, happening.request
+    def _of(self, event: RequestEvent) -> Iterator[Draft]:
+        trigger, request = event.decision.trigger, event.request
         if trigger is Trigger.ISSUE_CODE:
             kind: Kind | None = Kind.KEY_EXTENDED if request.extends else Kind.CODE_ISSUED
             facts: Facts = key_extended if request.extends else code_issued
         else:
             kind, facts = TO_ESTABLISHMENT.get(trigger, (None, declared))
         if kind:
-            yield from self._to_establishment(happening, kind, facts(happening, self.here))
+            yield from self._to_establishment(event, kind, facts(event, self.context))
         if trigger is Trigger.SUBMIT:
-            yield self._to_operators(happening, Kind.NEW_REQUEST, new_request)
+            yield self._to_operators(event, Kind.NEW_REQUEST, new_request)
         elif trigger is Trigger.REPORT_CHANGE:
-            yield self._to_operators(happening, Kind.CHANGE_TO_HANDLE, change_to_handle)
-        elif any(isinstance(effect, OpenRemoval) for effect in happening.decision.effects):
-            yield self._to_operators(happening, Kind.REMOVAL_TASK, removal_task)
+            yield self._to_operators(event, Kind.CHANGE_TO_HANDLE, change_to_handle)
+        elif any(isinstance(effect, OpenRemoval) for effect in event.decision.effects):
+            yield self._to_operators(event, Kind.REMOVAL_TASK, removal_task)
 
-    def _to_establishment(self, happening: Happening, kind: Kind, facts: Fact) -> Iterator[Draft]:
-        mailbox = happening.establishment.mailbox or ""
-        uai, reference = happening.request.uai, happening.request.reference
+    def _to_establishment(self, event: RequestEvent, kind: Kind, facts: Fact) -> Iterator[Draft]:
+        mailbox = event.establishment.mailbox or ""
+        uai, reference = event.request.uai, event.request.reference
         draft = Draft(kind=kind, audience=Audience.ESTABLISHMENT, recipient=mailbox, context=facts, uai=uai,
                       reference=reference)  # fmt: skip
         yield draft
         if not mailbox:
             yield not_written(self.operators, draft)
 
-    def _to_operators(self, happening: Happening, kind: Kind, facts: Facts) -> Draft:
-        request = happening.request
+    def _to_operators(self, event: RequestEvent, kind: Kind, facts: Facts) -> Draft:
+        request = event.request
         return Draft(kind=kind, audience=Audience.OPERATORS, recipient=self.operators,
-                     context=facts(happening, self.here), uai=request.uai, reference=request.reference)  # fmt: skip
+                     context=facts(event, self.context), uai=request.uai, reference=request.reference)  # fmt: skip
 
-    def _year_ended(self, together: list[Happening]) -> Draft:
+    def _year_ended(self, together: list[RequestEvent]) -> Draft:
         first = together[0]
         return Draft(
             kind=Kind.YEAR_END,
@@ -249,7 +247,7 @@ class Planner:
             context=YearEnded(
                 establishment=place(first.establishment),
                 year=year(first.year_end),
-                rupns=tuple(ended(happening.decision.request) for happening in together),
+                rupns=tuple(ended(event.decision.request) for event in together),
             ),
         )
 

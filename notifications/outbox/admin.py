@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal, null, select, update
 
-from notifications.messages.catalogue import CATALOGUE, Surroundings
+from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Mail
 from notifications.outbox.store import COLUMNS, read
 from notifications.outbox.tables import MAILS, SEALS
 from notifications.sql import in_batches
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Stage, member
 from states.model import Request
-from states.vocabulary import CodeFate, State
+from states.vocabulary import CodeStatus, State
 
 # Why a mail is not sent again or discarded: typed errors, each a French sentence with what to do.
 
@@ -151,7 +151,7 @@ def counts(connection: Connection) -> dict[Stage, int]:
     return {stage: found.get(stage.value, 0) for stage in Stage}
 
 
-def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: datetime, here: Surroundings) -> int:
+def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: datetime, context: MailContext) -> int:
     """Send a mail again that a person judged worth it; returns the number of the mail that will leave.
 
     ``mailbox`` is where it would go today. The same address: the same mail, with its Message-ID (R56). Another one:
@@ -172,7 +172,7 @@ def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: dat
         "fault": None,
         "attempts": 0,
         "next_attempt_at": now,
-        "not_after": now + CATALOGUE[mail.kind].lifetime_in(here),
+        "not_after": now + CATALOGUE[mail.kind].lifetime_in(context),
     }
     if mailbox == mail.recipient:
         _change(connection, mail, fresh)
@@ -247,18 +247,18 @@ def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
 
 
 _BY_STAGE: Final = {
-    Stage.PENDING: CodeFate.WAITING,
-    Stage.SENDING: CodeFate.WAITING,
-    Stage.RETRY: CodeFate.WAITING,
-    Stage.SENT: CodeFate.ACCEPTED,
-    Stage.UNCERTAIN: CodeFate.UNCERTAIN,
-    Stage.CANCELLED: CodeFate.UNDELIVERABLE,
-    Stage.DEAD: CodeFate.UNDELIVERABLE,
-    Stage.DISCARDED: CodeFate.UNDELIVERABLE,
+    Stage.PENDING: CodeStatus.WAITING,
+    Stage.SENDING: CodeStatus.WAITING,
+    Stage.RETRY: CodeStatus.WAITING,
+    Stage.SENT: CodeStatus.ACCEPTED,
+    Stage.UNCERTAIN: CodeStatus.UNCERTAIN,
+    Stage.CANCELLED: CodeStatus.UNDELIVERABLE,
+    Stage.DEAD: CodeStatus.UNDELIVERABLE,
+    Stage.DISCARDED: CodeStatus.UNDELIVERABLE,
 }
 
 
-def code_fates(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeFate]:
+def code_fates(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
     """The fate of each request's code, by reference: its latest code mail decides, unless the request itself tells.
 
     A code that no mail carries any more is undeliverable.
@@ -274,12 +274,12 @@ def code_fates(connection: Connection, requests: Iterable[Request]) -> dict[str,
     return fates | {reference: _BY_STAGE[stages.get(reference, Stage.DEAD)] for reference in sent}
 
 
-def _told_by(request: Request) -> CodeFate | None:
+def _told_by(request: Request) -> CodeStatus | None:
     if request.handed_on:
-        return CodeFate.HANDED_OVER
+        return CodeStatus.HANDED_OVER
     if request.code_issued_at is None or request.state is not State.CODE_ISSUED:
-        return CodeFate.NONE
-    return CodeFate.EXTENDED if request.extends else None
+        return CodeStatus.NONE
+    return CodeStatus.EXTENDED if request.extends else None
 
 
 def _latest_stages(connection: Connection, references: list[str]) -> Iterator[tuple[str, Stage]]:

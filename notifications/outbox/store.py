@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row
 from sqlalchemy.dialects import postgresql, sqlite
 
-from notifications.messages.catalogue import CATALOGUE, Surroundings
+from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Draft, Mail
 from notifications.outbox.tables import MAILS
 from notifications.sql import in_batches, insert_rows
@@ -48,7 +48,7 @@ def enqueue(
     drafts: Iterable[Draft],
     now: datetime,
     *,
-    here: Surroundings,
+    context: MailContext,
     seals: Mapping[str, str] | None = None,
 ) -> Stored:
     """Store the drafts, to be sent from ``now`` on.
@@ -61,7 +61,7 @@ def enqueue(
     numbers: dict[int, int] = {}  # of the mails born dead, by the identity of their drafts
     new, born_dead = 0, []
     for draft in drafts:
-        row = _row(_numbered(draft, numbers), now, here, seals or {})
+        row = _row(_numbered(draft, numbers), now, context, seals or {})
         alike = not waiting or (waiting[0]["dedupe_key"] is None) == (draft.dedupe_key is None)
         if not (draft.recipient and alike):
             new += _insert_all(connection, waiting)  # so that the mails are numbered in the order of the drafts
@@ -105,7 +105,7 @@ def _numbered(draft: Draft, numbers: Mapping[int, int]) -> Draft:
     return replace(draft, context=replace(draft.context, mail=number)) if number else draft
 
 
-def _row(draft: Draft, now: datetime, here: Surroundings, seals: Mapping[str, str]) -> dict[str, Any]:
+def _row(draft: Draft, now: datetime, context: MailContext, seals: Mapping[str, str]) -> dict[str, Any]:
     entry = CATALOGUE[draft.kind]
     seal = seals.get(draft.sealed_for or draft.reference or "") if entry.is_sealed else None
     if entry.is_sealed and not seal:
@@ -120,7 +120,7 @@ def _row(draft: Draft, now: datetime, here: Surroundings, seals: Mapping[str, st
         "context": entry.encode(draft.context),
         "priority": int(entry.priority),
         "created_at": now,
-        "not_after": draft.not_after or now + entry.lifetime_in(here),
+        "not_after": draft.not_after or now + entry.lifetime_in(context),
         "attempts": 0,
         "seal_id": seal,
         "dedupe_key": draft.dedupe_key,

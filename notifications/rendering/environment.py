@@ -91,13 +91,13 @@ def _files(folder: Path, problems: list[TemplateProblem]) -> Iterator[Path]:
         message = "ce dossier ne peut pas être lu : vérifier le chemin et les droits du compte du service"
         problems.append(TemplateProblem(Path(error.filename), None, message))
 
-    for root, folders, files in os.walk(folder, onerror=unreadable):
+    for root, folders, filenames in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not _is_left_out(name))
         for name in folders:
             if (link := Path(root, name)).is_symlink():
                 message = "un lien vers un dossier n'est pas suivi : y mettre un vrai dossier"
                 problems.append(TemplateProblem(link, None, message))
-        yield from (Path(root, name) for name in sorted(files) if not _is_left_out(name))
+        yield from (Path(root, name) for name in sorted(filenames) if not _is_left_out(name))
 
 
 def _is_left_out(name: str) -> bool:
@@ -140,7 +140,7 @@ def own_names() -> tuple[str, ...]:
     return tuple(sorted(_below(OWN, "")))
 
 
-class Wordings:
+class TemplateLoader:
     """Where a template is found, by its name in ``notifications/templates``: ``mails/declared.j2``.
 
     ``folder`` holds the académie's, read here and now; None: none is replaced. What is wrong with its files is in
@@ -194,9 +194,9 @@ class Wordings:
 
 
 @cache
-def own_wordings() -> Wordings:
+def own_wordings() -> TemplateLoader:
     """This package's own templates alone, compiled once for all who need no other."""
-    return Wordings()
+    return TemplateLoader()
 
 
 class _Texts(BaseLoader):

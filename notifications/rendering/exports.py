@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from jinja2 import TemplateError
 
-from notifications.messages.catalogue import Surroundings
+from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import Person, Place
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from states import french
 from states.rules.revocation import Action
 
@@ -65,17 +65,17 @@ class Removal:
         return waiting + verify
 
 
-NAMES: Final[dict[str, Any]] = {"lines": tuple[Removal, ...], "today": date, "here": Surroundings}
+NAMES: Final[dict[str, Any]] = {"lines": tuple[Removal, ...], "today": date, "here": MailContext}
 """What the template is given, with its types."""
 
 
-def removals(wordings: Wordings, lines: Iterable[Removal], today: date, here: Surroundings) -> Iterator[str]:
+def removals(wordings: TemplateLoader, lines: Iterable[Removal], today: date, context: MailContext) -> Iterator[str]:
     """The export piece by piece, so that its length costs no memory; ``lines`` are taken as they are needed.
 
     Raises Unexportable, which can be after pieces were given.
     """
     try:
-        yield from _joined(wordings.environment.get_template(REMOVALS).generate(lines=lines, today=today, here=here))
+        yield from _joined(wordings.environment.get_template(REMOVALS).generate(lines=lines, today=today, here=context))
     except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise Unexportable(f"{REMOVALS} : {type(error).__name__} : {error}") from error
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final, TypeAlias
 
-from notifications.rendering.typography import WIDTH, spaced
+from notifications.rendering.typography import WIDTH, french_spacing
 
 MASK: Final = "[code masqué]"
 
@@ -157,7 +157,7 @@ def _split(line: str) -> tuple[str, str]:
 
 def _block(mark: str, entries: list[str]) -> Block:
     if mark not in (_KEPT, _LINK):
-        entries = [spaced(entry) for entry in entries]
+        entries = [french_spacing(entry) for entry in entries]
     return _MAKERS[mark](entries)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jinja2 import TemplateNotFound
 
-from notifications.messages.catalogue import Surroundings
+from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import (
     CodeIssued,
     CodeReissued,
@@ -20,8 +20,8 @@ from notifications.messages.facts import (
     Year,
     YearEndReport,
 )
-from notifications.rendering.environment import Wordings
-from notifications.rendering.typography import tame
+from notifications.rendering.environment import TemplateLoader
+from notifications.rendering.typography import single_line
 from notifications.vocabulary import Kind, member
 from states import french
 from states.vocabulary import Labelled, Step
@@ -96,7 +96,7 @@ _VERSION = re.compile(r"//\s*version\s*:\s*(\S+)\s*")
 _PACKAGE = re.compile(r"[\"']@[a-z]+/")
 
 
-def source_of(wordings: Wordings, name: PaperName) -> str:
+def source_of(wordings: TemplateLoader, name: PaperName) -> str:
     """The whole text for typst: the shared part, then the paper's own, each under a line that names its file.
 
     Raises PaperUnmakeable for a template that is not there, or asks for a package of the Internet.
@@ -104,7 +104,7 @@ def source_of(wordings: Wordings, name: PaperName) -> str:
     return "\n".join(f"{_MARK}{file}\n{template(wordings, file)}" for file in (COMMON, name.template))
 
 
-def template(wordings: Wordings, file: str) -> str:
+def template(wordings: TemplateLoader, file: str) -> str:
     """One template as written. Raises PaperUnmakeable."""
     try:
         text = wordings.source(file).removeprefix("\ufeff")
@@ -140,7 +140,7 @@ def charter_version(source: str) -> str:
     return found[1]
 
 
-def check_charter(wordings: Wordings, version: str) -> str | None:
+def check_charter(wordings: TemplateLoader, version: str) -> str | None:
     """What is wrong between the charter's template and the setting ``charter.version``, in French; None when nothing
     is (R69)."""
     file = PaperName.CHARTER.template
@@ -159,28 +159,34 @@ def check_charter(wordings: Wordings, version: str) -> str | None:
     )
 
 
-def papers_of(kind: Kind, facts: Any, here: Surroundings, wordings: Wordings) -> tuple[Paper, ...]:
+def papers_of(kind: Kind, facts: Any, context: MailContext, wordings: TemplateLoader) -> tuple[Paper, ...]:
     """The papers attached to a mail of these facts; none for most. Raises PaperUnmakeable."""
     make = _ATTACHED.get(kind)
     if make is None or (isinstance(facts, SentBack) and facts.step is not Step.CHARTER):
         return ()
-    return (make(facts, here, wordings),)
+    return (make(facts, context, wordings),)
 
 
-def charter(facts: OnRequest, here: Surroundings, wordings: Wordings) -> Paper:
+def charter(facts: OnRequest, context: MailContext, wordings: TemplateLoader) -> Paper:
     """The charter of one request, ready to sign (R27). Raises PaperUnmakeable."""
     told = _on_request(facts)
-    return _charter(f"charte-{told['reference']}.pdf", told, here, wordings)
+    return _charter(f"charte-{told['reference']}.pdf", told, context, wordings)
 
 
-def blank_charter(here: Surroundings, wordings: Wordings) -> Paper:
+def blank_charter(context: MailContext, wordings: TemplateLoader) -> Paper:
     """A charter to fill in by hand, before any request. Raises PaperUnmakeable."""
     nothing = dict.fromkeys(("reference", "establishment", "rupn", "year"))
-    return _charter("charte-vierge.pdf", nothing, here, wordings)
+    return _charter("charte-vierge.pdf", nothing, context, wordings)
 
 
 def handover_slip(
-    facts: OnRequest, here: Surroundings, wordings: Wordings, *, issued_on: date, expires_on: date, is_new_code: bool
+    facts: OnRequest,
+    context: MailContext,
+    wordings: TemplateLoader,
+    *,
+    issued_on: date,
+    expires_on: date,
+    is_new_code: bool,
 ) -> Paper:
     """What the RUPN signs when the code is handed over (R31); the code is nowhere in it (R60).
 
@@ -191,7 +197,7 @@ def handover_slip(
         "issued_on": french.day(issued_on),
         "expires_on": french.day(expires_on),
         "is_new_code": is_new_code,
-        "here": _here(here),
+        "here": _here(context),
     }
     return Paper(
         name=PaperName.HANDOVER_SLIP,
@@ -202,16 +208,16 @@ def handover_slip(
     )
 
 
-def year_end_report(facts: YearEndReport, here: Surroundings, wordings: Wordings) -> Paper:
+def year_end_report(facts: YearEndReport, context: MailContext, wordings: TemplateLoader) -> Paper:
     """The operators' report of a year's end (R54). Raises PaperUnmakeable."""
-    facts = tame(facts)
+    facts = single_line(facts)
     counts = ("establishments", "revoked", "removals", "questions")
     data = {name: getattr(facts, name) for name in counts} | {
         "year": _year(facts.year),
         "departements": [asdict(one) | {"label": _label(one)} for one in facts.departements],
         "total": {name: sum(getattr(one, name) for one in facts.departements) for name in counts},
         "without_mailbox": [_place(one) for one in facts.without_mailbox],
-        "here": _here(here),
+        "here": _here(context),
     }
     return Paper(
         name=PaperName.YEAR_END_REPORT,
@@ -222,14 +228,14 @@ def year_end_report(facts: YearEndReport, here: Surroundings, wordings: Wordings
     )
 
 
-def _slip_of_mail(facts: CodeIssued | CodeReissued, here: Surroundings, wordings: Wordings) -> Paper:
+def _slip_of_mail(facts: CodeIssued | CodeReissued, context: MailContext, wordings: TemplateLoader) -> Paper:
     return handover_slip(
-        facts, here, wordings, issued_on=facts.issued_on, expires_on=facts.expires_on,
+        facts, context, wordings, issued_on=facts.issued_on, expires_on=facts.expires_on,
         is_new_code=isinstance(facts, CodeReissued),
     )  # fmt: skip
 
 
-def _charter(filename: str, told: dict[str, Any], here: Surroundings, wordings: Wordings) -> Paper:
+def _charter(filename: str, told: dict[str, Any], context: MailContext, wordings: TemplateLoader) -> Paper:
     version = charter_version(template(wordings, PaperName.CHARTER.template))
     rupn = told["rupn"]
     return Paper(
@@ -237,12 +243,12 @@ def _charter(filename: str, told: dict[str, Any], here: Surroundings, wordings: 
         filename=filename,
         title=f"Charte d'usage de la clé ODA, {rupn['full'] if rupn else 'à remplir'}",
         source=source_of(wordings, PaperName.CHARTER),
-        data=told | {"version": version, "here": _here(here)},
+        data=told | {"version": version, "here": _here(context)},
     )
 
 
 def _on_request(facts: OnRequest) -> dict[str, Any]:
-    facts = tame(facts)
+    facts = single_line(facts)
     return {
         "reference": facts.reference,
         "establishment": _place(facts.establishment),
@@ -259,10 +265,10 @@ def _year(year: Year) -> dict[str, Any]:
     return {"label": year.label, "last_day": french.day(year.last_day), "is_default": year.is_default}
 
 
-def _here(here: Surroundings) -> dict[str, str]:
-    here = tame(here)
-    told = {name: getattr(here, name) for name in ("academie", "signature", "contact", "delegce_module")}
-    return told | {"de_academie": french.de(here.academie)}
+def _here(context: MailContext) -> dict[str, str]:
+    context = single_line(context)
+    told = {name: getattr(context, name) for name in ("academie", "signature", "contact", "delegce_module")}
+    return told | {"de_academie": french.de(context.academie)}
 
 
 def _label(one: DepartementCount) -> str:
@@ -270,7 +276,7 @@ def _label(one: DepartementCount) -> str:
     return one.code[1:] if len(one.code) == 3 and one.code.startswith("0") else one.code or "inconnu"
 
 
-_ATTACHED: Final[dict[Kind, Callable[[Any, Surroundings, Wordings], Paper]]] = {
+_ATTACHED: Final[dict[Kind, Callable[[Any, MailContext, TemplateLoader], Paper]]] = {
     Kind.DELEGATED: charter,
     Kind.SENT_BACK: charter,
     Kind.CODE_ISSUED: _slip_of_mail,

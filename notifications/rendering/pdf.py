@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from notifications.messages.catalogue import CATALOGUE, Surroundings
+from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Mail
 from notifications.outbox.store import COLUMNS, read
 from notifications.outbox.tables import MAILS
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import (
     Paper,
     PaperName,
@@ -121,7 +121,7 @@ def _replaced(value: Any, drawable: Callable[[str], bool]) -> Any:
 
 
 def stored_year_end_report(
-    connection: Connection, year: str, here: Surroundings, wordings: Wordings, now: datetime
+    connection: Connection, year: str, context: MailContext, wordings: TemplateLoader, now: datetime
 ) -> tuple[Paper, datetime] | None:
     """The latest report of that school year (``2026-2027``) and the instant that it bears; None when there is none.
 
@@ -133,7 +133,7 @@ def stored_year_end_report(
     for mail in map(read, rows):
         facts = CATALOGUE[mail.kind].decode(mail.context)
         if facts.year.label == year:
-            return _attached(mail) or (papers_of(mail.kind, facts, here, wordings)[0], now)
+            return _attached(mail) or (papers_of(mail.kind, facts, context, wordings)[0], now)
     return None
 
 

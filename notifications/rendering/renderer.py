@@ -12,10 +12,10 @@ from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, Undefin
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import MAX_RANGE
 
-from notifications.messages.catalogue import CATALOGUE, Surroundings, template_of
+from notifications.messages.catalogue import CATALOGUE, MailContext, template_of
 from notifications.messages.facts import RelayCheck
 from notifications.rendering import markup
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.markup import (
     HTML_LINK_SLOT,
     HTML_SLOT,
@@ -27,8 +27,8 @@ from notifications.rendering.markup import (
     inline,
     parse,
 )
-from notifications.rendering.typography import spaced, tame
-from notifications.vocabulary import LINK_KINDS, LINK_PATH, AnyKind, Audience, Kind, Unstored
+from notifications.rendering.typography import french_spacing, single_line
+from notifications.vocabulary import LINK_KINDS, LINK_PATH, AnyKind, Audience, Kind, TransientMail
 from states import french
 
 # What Jinja says of a template, in French.
@@ -180,39 +180,39 @@ class Rendered:
 class Renderer:
     """Makes the words of mails from the templates of ``wordings``."""
 
-    def __init__(self, wordings: Wordings | None = None) -> None:
-        self._environment = (wordings or Wordings()).environment
+    def __init__(self, wordings: TemplateLoader | None = None) -> None:
+        self._environment = (wordings or TemplateLoader()).environment
 
-    def render(self, kind: Kind, facts: Any, surroundings: Surroundings) -> Rendered:
+    def render(self, kind: Kind, facts: Any, mail_context: MailContext) -> Rendered:
         """Subject, text and HTML. Raises Unrenderable."""
         entry = CATALOGUE[kind]
         operators = entry.audience is Audience.OPERATORS
-        return self._made(kind, facts, surroundings, has_code=entry.has_code, for_operators=operators)
+        return self._made(kind, facts, mail_context, has_code=entry.has_code, for_operators=operators)
 
-    def render_check(self, facts: RelayCheck, surroundings: Surroundings) -> Rendered:
+    def render_check(self, facts: RelayCheck, mail_context: MailContext) -> Rendered:
         """The words of a trial of the relay, which is stored nowhere. Raises Unrenderable."""
-        return self._made(Unstored.CHECK, facts, surroundings, has_code=False, for_operators=True)
+        return self._made(TransientMail.CHECK, facts, mail_context, has_code=False, for_operators=True)
 
     def _made(
-        self, kind: AnyKind, facts: Any, surroundings: Surroundings, *, has_code: bool, for_operators: bool
+        self, kind: AnyKind, facts: Any, mail_context: MailContext, *, has_code: bool, for_operators: bool
     ) -> Rendered:
         template = name = template_of(kind)
-        here = _tamed(surroundings)
-        slot = markup.link_slot(f"{here.portal}{LINK_PATH}") if kind in LINK_KINDS else SLOT
+        context = _tamed(mail_context)
+        slot = markup.link_slot(f"{context.portal}{LINK_PATH}") if kind in LINK_KINDS else SLOT
         try:
             words = self._environment.get_template(name).render(
-                _scope(facts), kind=kind, has_code=has_code, for_operators=for_operators, here=here, slot=slot
+                _scope(facts), kind=kind, has_code=has_code, for_operators=for_operators, here=context, slot=slot
             )
             subject, _, body = words.lstrip("\n").partition("\n")
-            subject, blocks = spaced(subject).strip(), parse(body)
+            subject, blocks = french_spacing(subject).strip(), parse(body)
             name = FRAME
-            rendered = Rendered(subject, as_text(blocks), self._framed(subject, blocks, here))
+            rendered = Rendered(subject, as_text(blocks), self._framed(subject, blocks, context))
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise Unrenderable(f"{name} : {why(error)}") from error
         is_sealed = has_code or kind in LINK_KINDS
         return _checked(rendered, slot if is_sealed else None, template=template)
 
-    def _framed(self, subject: str, blocks: tuple[Block, ...], here: Surroundings) -> str:
+    def _framed(self, subject: str, blocks: tuple[Block, ...], context: MailContext) -> str:
         """The whole page; all that the frame is given is HTML already, so that no frame can forget to escape."""
         cut = blocks.index(Foot()) if Foot() in blocks else len(blocks)
         title = _TAG.sub("", subject, count=1) if subject.startswith("[") else subject
@@ -222,19 +222,19 @@ class Renderer:
             preview=escape(preview(blocks)),
             content=as_html(blocks[:cut]),
             foot=as_html(blocks[cut + 1 :]),
-            signature=escape(here.signature),
-            academie=escape(here.academie),
+            signature=escape(context.signature),
+            academie=escape(context.academie),
         )
 
 
 @lru_cache(maxsize=8)
-def _tamed(surroundings: Surroundings) -> Surroundings:
-    tamed: Surroundings = tame(surroundings)
+def _tamed(mail_context: MailContext) -> MailContext:
+    tamed: MailContext = single_line(mail_context)
     return tamed
 
 
 def _scope(facts: Any) -> dict[str, Any]:
-    tamed = tame(facts)
+    tamed = single_line(facts)
     return {"facts": tamed} | {f.name: getattr(tamed, f.name) for f in fields(tamed)}
 
 
@@ -285,6 +285,6 @@ def _standard() -> Renderer:
     return Renderer()
 
 
-def render(kind: Kind, facts: Any, surroundings: Surroundings) -> Rendered:
+def render(kind: Kind, facts: Any, mail_context: MailContext) -> Rendered:
     """Subject, text and HTML with this package's own templates. Raises Unrenderable."""
-    return _standard().render(kind, facts, surroundings)
+    return _standard().render(kind, facts, mail_context)

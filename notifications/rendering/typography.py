@@ -28,25 +28,27 @@ BOUND: Final = re.compile(
 
 def one_line(value: str) -> str:
     """A value on one line: line breaks and runs of spaces become a space, invisible characters go."""
-    spaced = " ".join(value.split())
-    if spaced.isprintable():  # which is the same question as below, for the whole string at once
-        return spaced
-    seen = "".join(c for c in spaced if unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"))
+    french_spacing = " ".join(value.split())
+    if french_spacing.isprintable():  # which is the same question as below, for the whole string at once
+        return french_spacing
+    seen = "".join(
+        c for c in french_spacing if unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")
+    )
     return " ".join(seen.split())  # once more: what went may have held spaces apart
 
 
-def tame(value: Any) -> Any:
+def single_line(value: Any) -> Any:
     """The same facts with every string on one line, at any depth."""
     if type(value) is str:
         return one_line(value)
     if isinstance(value, tuple):
-        return tuple(tame(item) for item in value)
+        return tuple(single_line(item) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: tame(getattr(value, f.name)) for f in fields(value)})
+        return replace(value, **{f.name: single_line(getattr(value, f.name)) for f in fields(value)})
     return value
 
 
-def spaced(line: str) -> str:
+def french_spacing(line: str) -> str:
     """French spacing: a space that must not break before ``: ; ? !``, inside guillemets, in a date, after ``n°``."""
     return BOUND.sub(NBSP, line)
 

@@ -15,7 +15,7 @@ from portal.api.auth import Acting, Caller, Rooms
 from portal.api.field_types import LONGEST, Asked, Count, Day, Reference, Text, Told, Year
 from portal.api.problems import Problem, ReasonOut, Refusal, declared, problem_of, reason_out
 from portal.api.requests import PREFIX, Ref
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from states.commands import COMMANDS, Code, Command
 from states.decision import Refused
 from states.model import OnBehalf
@@ -160,9 +160,9 @@ def done_out(done: Done) -> DoneOut:
     )  # fmt: skip
 
 
-def executed(here: Installed, caller: Caller, command: Command, key: str | None, response: Response) -> DoneOut:
+def executed(context: WebContext, caller: Caller, command: Command, key: str | None, response: Response) -> DoneOut:
     """Do it. Raises Refusal with all its reasons; a birth says where its request is."""
-    (result,) = here.house.engine.execute([command], caller.actor, key=f"api:{key}" if key else None)
+    (result,) = context.app.engine.execute([command], caller.actor, key=f"api:{key}" if key else None)
     if isinstance(result, Refused):
         raise Refusal(result.reasons)
     if result.trigger in BIRTHS:
@@ -182,13 +182,13 @@ def examples_of(trigger: Trigger) -> dict[str, Any]:
 def _add(trigger: Trigger) -> None:
     """The route of a trigger; its body is that of the command."""
 
-    def birth(here: Rooms, caller: Acting, asked: Asked, response: Response, key: Key = None) -> DoneOut:
-        return executed(here, caller, command_of(trigger, asked), key, response)
+    def birth(context: Rooms, caller: Acting, asked: Asked, response: Response, key: Key = None) -> DoneOut:
+        return executed(context, caller, command_of(trigger, asked), key, response)
 
     def change(
-        here: Rooms, caller: Acting, reference: Ref, asked: Asked, response: Response, key: Key = None
+        context: Rooms, caller: Acting, reference: Ref, asked: Asked, response: Response, key: Key = None
     ) -> DoneOut:
-        return executed(here, caller, command_of(trigger, asked, reference=reference), key, response)
+        return executed(context, caller, command_of(trigger, asked, reference=reference), key, response)
 
     endpoint: Any = birth if trigger is Trigger.DECLARE else change
     endpoint.__annotations__["asked"] = Annotated[body_of(trigger), Body(openapi_examples=examples_of(trigger))]
@@ -257,7 +257,7 @@ class Results(Told):
     "/batch", summary="Plusieurs commandes", operation_id="batch", responses=declared(400, 413, 415),
 )  # fmt: skip
 def batch(
-    here: Rooms,
+    context: Rooms,
     caller: Acting,
     asked: Annotated[
         BatchBody, Body(openapi_examples={"simple": {"summary": "Deux vérifications", "value": _EXAMPLE}})
@@ -266,7 +266,7 @@ def batch(
 ) -> Results:
     """Jusqu'à cent commandes en une transaction ; celle qui est refusée n'empêche pas les autres."""
     commands = [_command(entry) for entry in asked.commands]
-    results = here.house.engine.execute(commands, caller.actor, key=f"api-batch:{key}" if key else None)
+    results = context.app.engine.execute(commands, caller.actor, key=f"api-batch:{key}" if key else None)
     return Results(results=[_told(result) for result in results])
 
 

@@ -21,7 +21,7 @@ from portal.api import problems as errors
 from portal.api import requests
 from portal.api.problems import Problem, answer, of_form, problem_of
 from portal.api.requests import PREFIX
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from states import vocabulary as words
 from states.rules import revocation as removal
 from states.vocabulary import Labelled
@@ -142,18 +142,18 @@ def unforeseen() -> ASGIApp:
 class Whole(Mount):
     """A mount that takes every address below its own, one with a line end too: no page answers for the interface."""
 
-    def __init__(self, installed: Installed) -> None:
-        super().__init__(PREFIX, app=api_of(installed), name="api")
+    def __init__(self, context: WebContext) -> None:
+        super().__init__(PREFIX, app=api_of(context), name="api")
         self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
 
 
-def api_of(installed: Installed) -> FastAPI:
+def api_of(context: WebContext) -> FastAPI:
     """``/api/v1`` of an installation."""
     app = FastAPI(
         title="Délégations de clés ODA", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
         redirect_slashes=False, root_path_in_servers=False,
     )  # fmt: skip
-    app.state.installed = installed
+    app.state.context = context
     for router in (me.router, requests.router, acting.router, batch.router_batch, places.router):
         app.include_router(router)
     errors.install(app)

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from portal.api.field_types import Told
 from portal.api.problems import Refusal, declared, of_form
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from states.model import Actor
 from states.vocabulary import Role
-from workflow.auth.rate_limit import WINDOW, Knocks, Limit, network_of
+from workflow.auth.rate_limit import WINDOW, Limit, RateLimiter, network_of
 from workflow.auth.tokens import Tokens
 from workflow.database.tables import Scope
 
@@ -36,32 +36,32 @@ class Caller:
     secret: str = field(repr=False)
 
 
-async def rooms(request: Request) -> Installed:
+async def rooms(request: Request) -> WebContext:
     """The assembled software that this interface serves; nothing here waits, so no thread is taken for it."""
-    found: Installed = request.app.state.installed
+    found: WebContext = request.app.state.context
     return found
 
 
-Rooms = Annotated[Installed, Depends(rooms)]
+Rooms = Annotated[WebContext, Depends(rooms)]
 
 
 def reading(
-    request: Request, here: Rooms, given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+    request: Request, context: Rooms, given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Caller:
     """Who calls. Raises Refusal: 401 without a token that opens something, 429 after too many that do not."""
     if given is None:
         raise _unknown("token_missing", "Il faut un jeton d'accès", "")
-    found = tokens_of(here).find(given.credentials) if len(given.credentials) <= _LONGEST else None
+    found = tokens_of(context).find(given.credentials) if len(given.credentials) <= _LONGEST else None
     if found is None:
-        _count(here, request)
+        _count(context, request)
         raise _unknown("token_refused", "Ce jeton n'ouvre rien : inconnu, fini ou révoqué", ', error="invalid_token"')
     actor, scope = found
     return Caller(actor=actor, scope=scope, secret=given.credentials)
 
 
-def tokens_of(here: Installed) -> Tokens:
+def tokens_of(context: WebContext) -> Tokens:
     """Where tokens are found again."""
-    return Tokens(here.house)
+    return Tokens(context.app)
 
 
 Reading = Annotated[Caller, Depends(reading)]
@@ -86,11 +86,11 @@ def _unknown(code: str, message: str, told: str) -> Refusal:
     return Refusal((reason,), 401, {"WWW-Authenticate": f'Bearer realm="oda"{told}'})
 
 
-def _count(here: Installed, request: Request) -> None:
+def _count(context: WebContext, request: Request) -> None:
     """Count a token in vain. Raises Refusal (429) beyond the limit."""
-    client, now = network_of(request.client.host if request.client else ""), here.house.clock.now()
-    with here.house.database.write() as connection:
-        knock = Knocks(here.house.notary).knock(connection, FAILED_TOKENS, client, now)
+    client, now = network_of(request.client.host if request.client else ""), context.app.clock.now()
+    with context.app.database.write() as connection:
+        knock = RateLimiter(context.app.hasher).hit(connection, FAILED_TOKENS, client, now)
     if not knock.is_allowed:
         minutes = int(WINDOW.total_seconds() // 60)
         reason = of_form(
@@ -117,9 +117,9 @@ class Me(Told):
 
 
 @router.get("/me", summary="Le porteur du jeton", operation_id="me", responses=declared())
-def me(here: Rooms, caller: Reading) -> Me:
+def me(context: Rooms, caller: Reading) -> Me:
     """Qui, pour quoi faire, jusqu'à quand."""
-    actor, token = caller.actor, tokens_of(here).of(caller.secret)
+    actor, token = caller.actor, tokens_of(context).of(caller.secret)
     return Me(
         who=actor.label, role=actor.role, establishments=sorted(actor.establishments), token=token.label,
         scope=caller.scope, expires_at=token.expires_at,

@@ -112,12 +112,12 @@ class Mails(Told):
 
 
 @router.get("/establishments", summary="L'annuaire", operation_id="list_establishments", responses=declared())
-def establishments(here: Rooms, caller: Reading, wanted: Annotated[EstablishmentQuery, Query()]) -> Establishments:
+def establishments(context: Rooms, caller: Reading, wanted: Annotated[EstablishmentQuery, Query()]) -> Establishments:
     """Par UAI ; un établissement ne voit que lui-même (R3)."""
     criteria = Criteria(
         departement=wanted.departement, is_open=wanted.is_open, without_mailbox=wanted.without_mailbox, text=wanted.text
     )
-    found = here.house.directory.establishments(
+    found = context.app.directory.establishments(
         caller.actor, criteria, limit=wanted.limit + 1, after=wanted.after or ""
     )
     kept = found[: wanted.limit]
@@ -129,10 +129,10 @@ def establishments(here: Rooms, caller: Reading, wanted: Annotated[Establishment
 @router.get(
     "/establishments/{uai}", summary="Un établissement", operation_id="show_establishment", responses=declared(404)
 )
-def establishment(here: Rooms, caller: Reading, uai: UaiPath) -> EstablishmentWhole:
+def establishment(context: Rooms, caller: Reading, uai: UaiPath) -> EstablishmentWhole:
     """Avec ses demandes."""
     try:
-        found, requests = here.house.directory.establishment(caller.actor, uai)
+        found, requests = context.app.directory.establishment(caller.actor, uai)
     except DirectoryRefused as refused:
         raise Refusal(refused.reasons, 404) from None
     briefs = [Brief.model_validate(one) for one in requests]
@@ -140,9 +140,9 @@ def establishment(here: Rooms, caller: Reading, uai: UaiPath) -> EstablishmentWh
 
 
 @router.get("/mails", summary="Les courriels", operation_id="list_mails", responses=declared())
-def mails(here: Rooms, caller: Reading, wanted: Annotated[MailQuery, Query()]) -> Mails:
+def mails(context: Rooms, caller: Reading, wanted: Annotated[MailQuery, Query()]) -> Mails:
     """Les plus récents d'abord, sans leur texte ; un établissement voit ceux qu'a reçus sa boîte (R3, R60)."""
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         page = list_mails(
             connection, caller.actor, stages=wanted.stage, kind=wanted.kind, uai=wanted.uai,
             reference=wanted.reference, after=wanted.after, limit=wanted.limit,

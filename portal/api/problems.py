@@ -13,7 +13,7 @@ from portal.api.field_types import Told
 from states.refusals import Reason
 from states.vocabulary import Trigger
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
-from workflow.engine.engine import LostRace
+from workflow.engine.engine import ConcurrentUpdate
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -251,5 +251,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, refusal)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, form)  # type: ignore[arg-type]
-    for one in (DatabaseBusy, DatabaseUnreachable, LostRace):
+    for one in (DatabaseBusy, DatabaseUnreachable, ConcurrentUpdate):
         app.add_exception_handler(one, busy)

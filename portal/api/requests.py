@@ -11,7 +11,7 @@ from portal.api.auth import Caller, Reading, Rooms
 from portal.api.field_types import REFERENCE, Asked, Day, Instant, Reference, Text, Told, Year
 from portal.api.problems import Refusal, declared
 from portal.api.schemas import EventOut, Line, RequestOut, StepOut, event_out, request_out
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from states.policy import Policy
 from states.rules.verification import oldest_day
 from states.vocabulary import State, Trigger
@@ -113,13 +113,13 @@ _OURS: Final = frozenset({"after", "limit", "state", "school_year"})
 
 
 @router.get("/requests", summary="La liste des demandes", operation_id="list_requests", responses=declared())
-def listed(here: Rooms, caller: Reading, wanted: Annotated[RequestQuery, Query()]) -> Lines:
+def listed(context: Rooms, caller: Reading, wanted: Annotated[RequestQuery, Query()]) -> Lines:
     """Par référence ; pour le rectorat, celles dont le code n'est pas arrivé d'abord."""
-    house = here.house
-    filters = filters_of(wanted, house.policy, house.clock.now())
-    with house.database.read() as connection:
+    app = context.app
+    filters = filters_of(wanted, app.policy, app.clock.now())
+    with app.database.read() as connection:
         page = list_requests(
-            connection, filters, caller.actor, house.policy.calendar, after=wanted.after, limit=wanted.limit
+            connection, filters, caller.actor, app.policy.calendar, after=wanted.after, limit=wanted.limit
         )
     items = [Line.model_validate(line) for line in page.lines]
     return Lines(items=items, next=next_page("requests", wanted, page.after))
@@ -128,24 +128,24 @@ def listed(here: Rooms, caller: Reading, wanted: Annotated[RequestQuery, Query()
 @router.get(
     "/requests/{reference}", summary="Une demande", operation_id="show_request", responses=declared(404)
 )  # fmt: skip
-def shown(here: Rooms, caller: Reading, reference: Ref) -> RequestOut:
+def shown(context: Rooms, caller: Reading, reference: Ref) -> RequestOut:
     """Tout ce que l'on peut en voir ; le code n'y est jamais (R60)."""
-    return request_out(seen(here, caller, reference))
+    return request_out(seen(context, caller, reference))
 
 
 @router.get("/requests/{reference}/events", summary="Son histoire", operation_id="list_events", responses=declared(404))
-def events(here: Rooms, caller: Reading, reference: Ref) -> Events:
+def events(context: Rooms, caller: Reading, reference: Ref) -> Events:
     """Les événements du journal, le premier d'abord (R8)."""
-    return Events(items=[event_out(event) for event in seen(here, caller, reference).history])
+    return Events(items=[event_out(event) for event in seen(context, caller, reference).history])
 
 
 @router.get(
     "/possible-actions/{reference}", summary="Ce que l'on peut en faire", operation_id="list_actions",
     responses=declared(404),
 )  # fmt: skip
-def possible(here: Rooms, caller: Reading, reference: Ref) -> Actions:
+def possible(context: Rooms, caller: Reading, reference: Ref) -> Actions:
     """Les actions ouvertes au porteur du jeton, et ce que la demande attend."""
-    view = seen(here, caller, reference)
+    view = seen(context, caller, reference)
     place = f"/api/v1/requests/{reference}"
     actions = [
         ActionOut(trigger=one.trigger, label=one.label, on_behalf=one.on_behalf, href=f"{place}/{one.trigger.value}")
@@ -164,11 +164,11 @@ def filters_of(wanted: RequestQuery, policy: Policy, now: datetime) -> Filters:
     return Filters(**plain, states=tuple(wanted.state), school_years=tuple(wanted.school_year), oldest_check=oldest)
 
 
-def seen(here: Installed, caller: Caller, reference: str) -> RequestView:
+def seen(context: WebContext, caller: Caller, reference: str) -> RequestView:
     """A request; the same 404 for an unknown one and for one of another establishment (R3)."""
-    house = here.house
-    with house.database.read() as connection:
-        view = show_request(connection, reference, caller.actor, house.policy, house.mailer, house.clock.now())
+    app = context.app
+    with app.database.read() as connection:
+        view = show_request(connection, reference, caller.actor, app.policy, app.mailer, app.clock.now())
     if view is None:
         raise Refusal((nothing_to_see(caller.actor, reference),), 404)
     return view

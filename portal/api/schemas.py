@@ -12,7 +12,7 @@ from states.vocabulary import (
     Change,
     Channel,
     CheckOutcome,
-    CodeFate,
+    CodeStatus,
     RemovalKind,
     RemovalOutcome,
     Role,
@@ -123,7 +123,7 @@ class Line(Told):
     mail: str
     since: datetime = Field(description="Quand la demande est venue à cet état.")
     changed_at: datetime
-    code_fate: CodeFate
+    code_fate: CodeStatus
     expires_on: date | None
     handed_on: date | None
     removal_open: bool = Field(description="Le retrait des droits reste à confirmer (R49).")
@@ -172,7 +172,7 @@ class RequestOut(Told):
     year_ends_on: date
     year_end_is_default: bool = Field(description="Aucune date n'est connue : le 31 août tient lieu de fin (R22).")
     expiry_differs: bool
-    code_fate: CodeFate
+    code_fate: CodeStatus
     checks: ChecksOut
     reports: list[ReportOut]
     removal: RemovalOut | None

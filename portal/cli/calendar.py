@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import FrenchCommand
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.output import Row, emit, json_option, say
 
 if TYPE_CHECKING:
-    from workflow.schedule.upcoming import Coming
+    from workflow.schedule.upcoming import ScheduledDate
 
 
 COLUMNS = {
@@ -25,27 +25,27 @@ COLUMNS = {
     " d'établissements si rien ne change (R86). Rien n'est écrit. Réservé aux opérateurs et aux lecteurs.",
 )
 @json_option
-@pass_app
-def calendar(app: App, as_json: bool) -> None:
+@pass_cli_context
+def calendar(context: CliContext, as_json: bool) -> None:
     from portal import calendar as agenda
     from portal.cli.context import opened
     from portal.cli.year_end_report import rectorat_only
     from states import french
-    from workflow.schedule.upcoming import Deed, coming
+    from workflow.schedule.upcoming import ScheduledAction, upcoming
 
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         rectorat_only(actor)
-        found = coming(connection, house.policy, house.mailer, house.clock.now())
+        found = upcoming(connection, app.policy, app.mailer, app.clock.now())
     emit([_row(one) for one in found], COLUMNS, as_json)
     if agenda.concerns_nobody(found):
         say(["Ces dates ne concernent encore aucune demande : elles se rempliront dès la première déclaration."])
     for one in found:
-        if one.deed is Deed.UNKNOWN:
+        if one.deed is ScheduledAction.UNKNOWN:
             since = french.day(one.day)
             say([f"Vacances scolaires inconnues à partir du {since} : les donner dans les réglages (holidays.school)."])
 
 
-def _row(one: "Coming") -> Row:
+def _row(one: "ScheduledDate") -> Row:
     return {
         "day": one.day, "until": one.until, "deed": one.deed.value, "what": one.what, "requests": one.requests,
         "establishments": one.establishments, "school_year": one.school_year,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import FrenchGroup
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import emit, json_option, printable
 from portal.cli.parameters import LabelledChoice
@@ -30,19 +30,19 @@ def connector() -> None:
     help="Essaie le serveur ODA des réglages : son adresse, son certificat, un appel signé qui ne demande rien."
     " Réservé aux opérateurs.",
 )
-@pass_app
-def check(app: App) -> None:
+@pass_cli_context
+def check(context: CliContext) -> None:
     from portal.cli.context import opened
     from workflow.removals.connector.service import TrialFailed, trial
 
-    with opened(app) as (house, actor):
+    with opened(context) as (app, actor):
         if actor.role is not Role.OPERATOR:
             raise CliFailure("Seul un opérateur essaie le connecteur (R2, R84).", ExitCode.REFUSED)
-        if house.connector is None:
+        if app.connector is None:
             remedy = "Que faire : donner l'adresse du serveur ODA dans removals.connector.url (docs/connecteur.md)."
             raise CliFailure("Aucun connecteur n'est réglé : rien n'est appelé.", ExitCode.SETTINGS, [remedy])
         try:
-            for heading, found in trial(house.connector.caller, house.clock.now()):
+            for heading, found in trial(app.connector.caller, app.clock.now()):
                 click.echo(printable(f"{heading:<12} : {found}"))
         except TrialFailed as failed:
             message = f"Le serveur ODA ne peut pas être appelé ; l'essai s'arrête à l'étape « {failed.step} »."
@@ -55,17 +55,17 @@ def check(app: App) -> None:
 @click.option("--stage", type=LabelledChoice(CallStage), help="Ceux-là seulement : waiting, done, refused.")
 @click.option("--limit", type=click.IntRange(1, 2000), default=200, show_default=True, help="Combien au plus.")
 @json_option
-@pass_app
-def calls(app: App, stage: CallStage | None, limit: int, as_json: bool) -> None:
+@pass_cli_context
+def calls(context: CliContext, stage: CallStage | None, limit: int, as_json: bool) -> None:
     from portal.cli.context import opened
     from workflow.auth.actors import NotAllowed
     from workflow.removals.connector.queue import list_calls
 
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         if actor.role not in (Role.OPERATOR, Role.READER):
             raise NotAllowed("Les appels au serveur ODA se lisent avec --as operator:ADRESSE ou reader:ADRESSE.")
         rows = [_row(one, as_json=as_json) for one in list_calls(connection, stage=stage, limit=limit)]
-        emit(rows, COLUMNS, as_json, "Aucun appel.", house.settings.zoneinfo)
+        emit(rows, COLUMNS, as_json, "Aucun appel.", app.settings.zoneinfo)
 
 
 @connector.command(
@@ -75,8 +75,8 @@ def calls(app: App, stage: CallStage | None, limit: int, as_json: bool) -> None:
 )
 @click.argument("references", metavar="[DEMANDE]...", nargs=-1, help="Les demandes, par leur référence.")
 @click.option("--all", "every", is_flag=True, help="Tous ceux qui sont à reprendre.")
-@pass_app
-def again(app: App, references: tuple[str, ...], every: bool) -> None:
+@pass_cli_context
+def again(context: CliContext, references: tuple[str, ...], every: bool) -> None:
     from portal.cli.context import opened
     from states.french import plural
     from workflow.removals.connector.service import ask_again
@@ -84,8 +84,8 @@ def again(app: App, references: tuple[str, ...], every: bool) -> None:
     if every == bool(references):
         raise click.UsageError("Donner des demandes, ou bien --all.")
     wanted = None if every else {one.strip().upper() for one in references}
-    with opened(app) as (house, actor):
-        asked = ask_again(house.engine, actor, wanted)
+    with opened(context) as (app, actor):
+        asked = ask_again(app.engine, actor, wanted)
     left = sorted((wanted or set()) - set(asked))
     click.echo(f"{plural(len(asked), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
     if left:

@@ -16,7 +16,7 @@ from states.vocabulary import Channel, Role
 if TYPE_CHECKING:
     from states.model import Actor
     from states.school_calendar import SchoolYear
-    from workflow.app import House
+    from workflow.app import App
     from workflow.auth.actors import People
     from workflow.database.connection import Database
     from workflow.settings.model import Settings
@@ -81,8 +81,8 @@ class WhoType(click.ParamType[Who]):
 
 
 @dataclass
-class App:
-    """The command's surroundings, found in ``ctx.obj`` and passed by ``@pass_app``.
+class CliContext:
+    """The command's context, found in ``ctx.obj`` and passed by ``@pass_app``.
 
     ``config`` None means the usual settings' file, ``who`` None the operator whom the settings name.
     """
@@ -101,14 +101,14 @@ class App:
         return self._settings
 
 
-pass_app = click.make_pass_decorator(App)
+pass_cli_context = click.make_pass_decorator(CliContext)
 
 
 # The house opened for one command, and who entered: everything heavy is imported here, when it is called.
 
 
 @contextmanager
-def opened(app: App, name: str = "") -> "Iterator[tuple[House, Actor]]":
+def opened(context: CliContext, name: str = "") -> "Iterator[tuple[App, Actor]]":
     """The installation of the settings and the person who acts: ``--as``, else the system account's operator (R2).
 
     ``name`` is what a chef or a deputy gives of himself (R37). Every connection is given back at the end. What can go
@@ -118,12 +118,12 @@ def opened(app: App, name: str = "") -> "Iterator[tuple[House, Actor]]":
     from workflow.app import bootstrap, open_database
 
     with ExitStack() as closing:
-        settings = app.settings()
+        settings = context.settings()
         database = open_database(settings, os.environ)
         closing.callback(database.dispose)  # also when the installation is not fit to enter
-        house = bootstrap(settings, os.environ, database=database)
-        closing.callback(house.close)
-        yield house, actor_of(house.people, app.who, name)
+        app = bootstrap(settings, os.environ, database=database)
+        closing.callback(app.close)
+        yield app, actor_of(app.people, context.who, name)
 
 
 def actor_of(people: "People", who: Who | None, name: str = "") -> "Actor":
@@ -137,11 +137,11 @@ def actor_of(people: "People", who: Who | None, name: str = "") -> "Actor":
     return people.chef(who.value, Channel.CLI, name=name, role=who.role)
 
 
-def own_address(app: App) -> str:
+def own_address(context: CliContext) -> str:
     """The address of the operator or reader who acts; the account has one once ``opened`` has let it in."""
-    if app.who is not None:
-        return app.who.value[0]
-    return app.settings().people.operator_of(_account()) or ""
+    if context.who is not None:
+        return context.who.value[0]
+    return context.settings().people.operator_of(_account()) or ""
 
 
 def _account() -> str:
@@ -156,18 +156,18 @@ def _account() -> str:
 
 
 @contextmanager
-def house_of(app: App) -> "Iterator[House]":
+def opened_app(context: CliContext) -> "Iterator[App]":
     """The installation of the settings; its connections are given back at the end.
 
     A cron's account needs not be an operator: what acts is the schedule. Raises what ``opening.opened`` raises.
     """
     from workflow.app import bootstrap
 
-    house = bootstrap(app.settings(), os.environ)
+    app = bootstrap(context.settings(), os.environ)
     try:
-        yield house
+        yield app
     finally:
-        house.close()
+        app.close()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import FrenchGroup
-from portal.cli.context import App, database_of, make_private, pass_app
+from portal.cli.context import CliContext, database_of, make_private, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 
@@ -26,23 +26,25 @@ def database() -> None:
     help="Met la base à la version de ce logiciel, en une fois : tout ou rien. Une base vide est préparée. Faire une"
     " sauvegarde avant.",
 )
-@pass_app
-def upgrade(app: App) -> None:
+@pass_cli_context
+def upgrade(context: CliContext) -> None:
     from notifications.ports import SystemClock
     from workflow.app import install
     from workflow.journal import installation
-    from workflow.journal.chain import Notary
+    from workflow.journal.chain import JournalHasher
     from workflow.settings.secrets import Secrets
 
-    settings = app.settings()
-    notary = Notary(Secrets(settings.secrets_directory, os.environ).read("journal-key").get_secret_value().encode())
+    settings = context.settings()
+    hasher = JournalHasher(
+        Secrets(settings.secrets_directory, os.environ).read("journal-key").get_secret_value().encode()
+    )
     if file := settings.database.sqlite_file(settings.folder):
         make_private(file)
     with database_of(settings) as opened:
         held = _held(opened)
-        before, after = install(opened, notary, SystemClock())
+        before, after = install(opened, hasher, SystemClock())
         with opened.read() as connection:
-            installation.check_key(connection, notary)
+            installation.check_key(connection, hasher)
         for line in (*_versions(before, after), f"{'Avant' if before else 'Elle contient'} : {held or _held(opened)}."):
             click.echo(printable(line))
         if before:
@@ -56,11 +58,11 @@ def _versions(before: str | None, after: str) -> list[str]:
 
 
 @database.command("status", help="Dit la version de la base et ce qu'il y a à faire ; sort en 0 si elle est à jour.")
-@pass_app
-def status(app: App) -> None:
+@pass_cli_context
+def status(context: CliContext) -> None:
     from workflow.database import schema
 
-    settings = app.settings()
+    settings = context.settings()
     file = settings.database.sqlite_file(settings.folder)
     click.echo(printable(f"Base de données : {settings.database_url}"))
     if file and not file.exists():

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from portal.cli.click_french import FilePath, FrenchGroup, Uai
-from portal.cli.context import App, opened, pass_app
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.output import cell, emit, json_of_one, json_option, printable, say
 from portal.cli.output import rows_as_json as json_text
 from states import french
@@ -56,19 +56,26 @@ def establishment() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
 @click.option("--after", metavar="UAI", type=Uai(), default="", help="Ceux qui suivent cet UAI : la page suivante.")
 @json_option
-@pass_app
+@pass_cli_context
 def list_(
-    app: App, departement: str | None, closed: bool, everything: bool, without_mailbox: bool, search: str, limit: int,
-    after: str, as_json: bool,
-) -> None:  # fmt: skip
+    context: CliContext,
+    departement: str | None,
+    closed: bool,
+    everything: bool,
+    without_mailbox: bool,
+    search: str,
+    limit: int,
+    after: str,
+    as_json: bool,
+) -> None:
     from workflow.directory.queries import Criteria
 
     if closed and everything:
         raise click.UsageError("--closed et --all ne vont pas ensemble.")
     is_open = None if everything else not closed
     criteria = Criteria(departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search)
-    with opened(app) as (house, actor):
-        found = house.directory.establishments(actor, criteria, limit=limit + 1, after=after)
+    with opened(context) as (app, actor):
+        found = app.directory.establishments(actor, criteria, limit=limit + 1, after=after)
     emit([asdict(one) for one in found[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
     if len(found) > limit:
         say([f"La suite : ajouter --after {found[limit - 1].uai}"])
@@ -77,10 +84,10 @@ def list_(
 @establishment.command("show", help="Un établissement, sa boîte et ses demandes.")
 @click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
 @json_of_one
-@pass_app
-def show(app: App, uai: str, as_json: bool) -> None:
-    with opened(app) as (house, actor):
-        found, requests = house.directory.establishment(actor, uai)
+@pass_cli_context
+def show(context: CliContext, uai: str, as_json: bool) -> None:
+    with opened(context) as (app, actor):
+        found, requests = app.directory.establishment(actor, uai)
     rows = [asdict(request) for request in requests]
     one = asdict(found)
     if as_json:
@@ -89,7 +96,7 @@ def show(app: App, uai: str, as_json: bool) -> None:
     for key, heading in SHOW.items():
         click.echo(f"{heading} : {cell(one[key]) or '—'}")
     click.echo()
-    emit(rows, REQUESTS, as_json, "Aucune demande.", house.settings.zoneinfo)
+    emit(rows, REQUESTS, as_json, "Aucune demande.", app.settings.zoneinfo)
 
 
 @establishment.command(
@@ -101,12 +108,12 @@ def show(app: App, uai: str, as_json: bool) -> None:
 @click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse de la boîte.")
 @click.option("--why", required=True, metavar="TEXTE", help="Pourquoi, en une phrase, sans nommer personne.")
 @click.option("--clear", is_flag=True, help="Rend à l'établissement la boîte que donne l'annuaire.")
-@pass_app
-def set_mailbox(app: App, uai: str, address: str | None, why: str, clear: bool) -> None:
+@pass_cli_context
+def set_mailbox(context: CliContext, uai: str, address: str | None, why: str, clear: bool) -> None:
     if clear == (address is not None):
         raise click.UsageError("Donner une adresse, ou --clear.")
-    with opened(app) as (house, actor):
-        change = house.directory.set_mailbox(uai, address, why, actor)
+    with opened(context) as (app, actor):
+        change = app.directory.set_mailbox(uai, address, why, actor)
     before, after = change.before or "(aucune)", change.after or "(aucune)"
     told = f"{before} → {after}" if change.is_done else f"{after} ; c'était déjà le cas, rien n'a changé"
     click.echo(printable(f"Boîte de {change.uai} ({change.nom}) : {told}."))
@@ -222,13 +229,13 @@ def import_group() -> None:
 @click.option("--dry-run", is_flag=True, help="Montre ce que l'import changerait, sans rien écrire.")
 @click.option("--accept-loss", is_flag=True, help="Confirme une disparition massive d'établissements (R67).")
 @click.option("--json", "as_json", is_flag=True, help="Écrit le compte rendu en JSON, sans rien abréger.")
-@pass_app
-def establishments(app: App, file: Path, dry_run: bool, accept_loss: bool, as_json: bool) -> None:
+@pass_cli_context
+def establishments(context: CliContext, file: Path, dry_run: bool, accept_loss: bool, as_json: bool) -> None:
     from portal.cli.errors import refused
     from workflow.directory.model import massive_loss
 
-    with opened(app) as (house, actor), file.open("rb") as source:
-        imported = house.directory.import_file(source, actor, dry_run=dry_run, accept_loss=accept_loss)
+    with opened(context) as (app, actor), file.open("rb") as source:
+        imported = app.directory.import_file(source, actor, dry_run=dry_run, accept_loss=accept_loss)
     write(imported, as_json)
     if imported.is_dry_run and imported.loss.is_massive and not accept_loss:
         raise refused([massive_loss(imported.loss)], "Cet import serait refusé.")

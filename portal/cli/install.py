@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import FilePath, FrenchCommand
-from portal.cli.context import App, database_of, make_private, pass_app
+from portal.cli.context import CliContext, database_of, make_private, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, writing
 from portal.cli.output import printable, say
 from workflow.app import install
 from workflow.database import schema
 from workflow.database.tables import INSTALLED
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import DEFAULT_NAME, load_settings
 from workflow.settings.model import Settings
 from workflow.settings.schema import SCHEMA_NAME, schema_text, starter_text
 from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY, Secrets, generate
 
 if TYPE_CHECKING:
-    from notifications.rendering.environment import Wordings
+    from notifications.rendering.environment import TemplateLoader
 
 
 # What ``oda init`` makes, piece by piece; a piece that is there is never touched.
@@ -103,7 +103,7 @@ class Founding:
 
         key = Secrets(settings.secrets_directory, self._environ).read(JOURNAL_KEY).get_secret_value()
         with database_of(settings) as database:
-            _, version = install(database, Notary(key.encode()), SystemClock())
+            _, version = install(database, JournalHasher(key.encode()), SystemClock())
         return f"{settings.database_url} : la base de données, version {version}"
 
 
@@ -164,13 +164,13 @@ def init(folder: Path) -> None:
     "file", metavar="[FICHIER]", required=False, type=FilePath(path_type=Path),
     help="Le fichier de réglages ; à défaut celui de --config.",
 )  # fmt: skip
-@pass_app
-def check_config(app: App, file: Path | None) -> None:
+@pass_cli_context
+def check_config(context: CliContext, file: Path | None) -> None:
     from notifications.ports import SystemClock
     from workflow.app import wordings_of
     from workflow.settings.warnings import check_settings
 
-    settings = App(file).settings() if file else app.settings()
+    settings = CliContext(file).settings() if file else context.settings()
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
     warnings += _secret_warnings(settings)
     for warning in warnings:
@@ -218,7 +218,7 @@ def _summary(settings: "Settings") -> list[tuple[str, str]]:
     ]
 
 
-def _templates(wordings: "Wordings") -> list[tuple[str, str]]:
+def _templates(wordings: "TemplateLoader") -> list[tuple[str, str]]:
     """Which templates the académie replaces, when it has a folder of them (R68)."""
     replaced = wordings.overridden()
     return [("Modèles remplacés", ", ".join(replaced) or f"aucun dans {wordings.folder}")] if wordings.folder else []

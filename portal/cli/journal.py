@@ -3,7 +3,7 @@
 import click
 
 from portal.cli.click_french import FrenchGroup
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 
@@ -19,21 +19,21 @@ def journal() -> None:
     " qu'aucune vérification ne peut voir. Sort en 0 si tout tient, en 1 sinon.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Écrit le résultat en JSON.")
-@pass_app
-def verify(app: App, as_json: bool) -> None:
+@pass_cli_context
+def verify(context: CliContext, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from portal.cli.context import house_of
+    from portal.cli.context import opened_app
     from portal.cli.output import progress
     from states.french import plural
     from workflow.journal.verification import BLIND_SPOTS, Verifier, count_events
 
     with (
-        house_of(app) as house,
-        house.database.read() as connection,
+        opened_app(context) as app,
+        app.database.read() as connection,
         progress(count_events(connection), "Événements") as advance,
     ):
-        verifier = Verifier(connection, house.notary, advance)
+        verifier = Verifier(connection, app.hasher, advance)
         flaws = list(verifier.flaws())
     counted = f"{plural(verifier.events, 'événement')} en {plural(verifier.streams, 'chaîne')}"
     if as_json:

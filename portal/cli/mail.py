@@ -12,7 +12,7 @@ from notifications.outbox.circuit_breaker import Pause
 from notifications.rendering.renderer import Rendered
 from notifications.vocabulary import Kind, Stage
 from portal.cli.click_french import FrenchGroup, LabelledChoice, Uai
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.failures import failure_for
 from portal.cli.mail_check import check
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from states.model import Actor
-    from workflow.mail.admin import NotRetried, Retried
+    from workflow.mail.admin import NotRetried, RetryResult
     from workflow.settings.model import Settings
 
 
@@ -137,7 +137,7 @@ def sentence(number: int, leaving: int) -> str:
     return f"Courriel n° {number} : à envoyer{new}."
 
 
-def tell(uai: str, results: "Sequence[Retried | NotRetried]") -> None:
+def tell(uai: str, results: "Sequence[RetryResult | NotRetried]") -> None:
     """Raises CliFailure when any was refused, as every action on several things does."""
     if not results:
         click.echo(f"Aucun courriel de {uai} n'attend une autre adresse : rien à renvoyer.")
@@ -153,7 +153,7 @@ def tell(uai: str, results: "Sequence[Retried | NotRetried]") -> None:
     click.echo(f"{uai} : {again}.")
 
 
-def _line(result: "Retried | NotRetried") -> str:
+def _line(result: "RetryResult | NotRetried") -> str:
     from workflow.mail.admin import NotRetried
 
     if isinstance(result, NotRetried):
@@ -161,7 +161,7 @@ def _line(result: "Retried | NotRetried") -> str:
     return sentence(result.mail, result.leaves_as)
 
 
-def _is_refused(result: "Retried | NotRetried") -> bool:
+def _is_refused(result: "RetryResult | NotRetried") -> bool:
     from workflow.mail.admin import NotRetried
 
     return isinstance(result, NotRetried)
@@ -209,17 +209,24 @@ mail.add_command(check)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
 @click.option("--after", type=click.IntRange(min=1), metavar="N", help="La page suivante : après le courriel n° N.")
 @json_option
-@pass_app
+@pass_cli_context
 def list_(
-    app: App, /, stages: tuple[Stage, ...], kind: Kind | None, uai: str | None, reference: str | None, limit: int,
-    after: int | None, as_json: bool,
-) -> None:  # fmt: skip
+    context: CliContext,
+    /,
+    stages: tuple[Stage, ...],
+    kind: Kind | None,
+    uai: str | None,
+    reference: str | None,
+    limit: int,
+    after: int | None,
+    as_json: bool,
+) -> None:
     from notifications.outbox import circuit_breaker as pauses
     from notifications.outbox.admin import listing
     from portal.cli.context import opened
 
     filtered = bool(stages or kind or uai or reference)
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         _rectorat_only(actor)
         if filtered:
             page = listing(connection, stages=stages, kind=kind, uai=uai, reference=reference, after=after, limit=limit)
@@ -227,10 +234,10 @@ def list_(
             page = worst_first(connection, after=after, limit=limit)
         pause = pauses.stored(connection)
     if pause:
-        say(pause_lines(pause, house.clock.now(), house.settings.zoneinfo))
+        say(pause_lines(pause, app.clock.now(), app.settings.zoneinfo))
     shown = row if as_json else brief
     columns = _COLUMNS | ({"words": "Réponse du serveur"} if any(one.last_reply for one in page.mails) else {})
-    emit([shown(one) for one in page.mails], columns, as_json, _EMPTY, house.settings.zoneinfo)
+    emit([shown(one) for one in page.mails], columns, as_json, _EMPTY, app.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after {page.after}"])
 
@@ -238,21 +245,21 @@ def list_(
 @mail.command("show", help="Un courriel : son envoi, son objet, son texte où le code est masqué (R60).")
 @click.argument("number", type=click.IntRange(min=1), metavar="N", help="Le numéro du courriel.")
 @json_of_one
-@pass_app
-def show(app: App, /, number: int, as_json: bool) -> None:
+@pass_cli_context
+def show(context: CliContext, /, number: int, as_json: bool) -> None:
     from notifications.outbox.admin import find
     from portal.cli.context import opened
     from portal.cli.request.execute import echo_object
     from workflow.mail.queries import words_of
 
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         _rectorat_only(actor)
         found = find(connection, number)
-        words = words_of(found, house.mailer)
+        words = words_of(found, app.mailer)
     if as_json:
         echo_object(shape(found, words))
     else:
-        write(found, words, house.settings)
+        write(found, words, app.settings)
 
 
 @mail.command(
@@ -262,28 +269,28 @@ def show(app: App, /, number: int, as_json: bool) -> None:
 )
 @click.argument("number", type=click.IntRange(min=1), metavar="[N]", required=False, help="Le numéro du courriel.")
 @click.option("--uai", type=Uai(), metavar="UAI", help="Tous ceux de cet établissement, au lieu d'un seul.")
-@pass_app
-def retry(app: App, /, number: int | None, uai: str | None) -> None:
+@pass_cli_context
+def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
     from portal.cli.context import opened
 
     if (number is None) == (uai is None):
         raise click.UsageError("Donner le numéro d'un courriel, ou --uai UAI.")
-    with opened(app) as (house, actor):
+    with opened(context) as (app, actor):
         if number is not None:
-            click.echo(sentence(number, house.mail_journal.retry(number, actor)))
+            click.echo(sentence(number, app.mail_journal.retry(number, actor)))
         elif uai is not None:
-            tell(uai, house.mail_journal.retry_all(uai, actor))
+            tell(uai, app.mail_journal.retry_all(uai, actor))
 
 
 @mail.command("discard", help="Écarte un courriel qui ne partira plus, en disant pourquoi (R58).")
 @click.argument("number", type=click.IntRange(min=1), metavar="N", help="Le numéro du courriel.")
 @click.option("--why", required=True, metavar="TEXTE", help=f"Pourquoi ({WITHOUT_NAMES}).")
-@pass_app
-def discard(app: App, /, number: int, why: str) -> None:
+@pass_cli_context
+def discard(context: CliContext, /, number: int, why: str) -> None:
     from portal.cli.context import opened
 
-    with opened(app) as (house, actor):
-        lost = house.mail_journal.discard(number, actor, why)
+    with opened(context) as (app, actor):
+        lost = app.mail_journal.discard(number, actor, why)
     click.echo(printable(f"Courriel n° {number} écarté : {lost.title}, pour {lost.recipient or lost.uai}."))
 
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import FrenchCommand
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.output import printable
 
 if TYPE_CHECKING:
     from notifications.delivery.probe import Finding, Probe, ProbeFailed
     from states.model import Actor
-    from workflow.app import House
+    from workflow.app import App
 
 
 _WIDTH = 16
@@ -26,8 +26,8 @@ _WIDTH = 16
 )
 @click.option("--to", "address", metavar="ADRESSE", help="À qui va le courriel d'essai ; à défaut, à qui le demande.")
 @click.option("--no-mail", is_flag=True, help="N'envoie pas de courriel.")
-@pass_app
-def check(app: App, /, address: str | None, no_mail: bool) -> None:
+@pass_cli_context
+def check(context: CliContext, /, address: str | None, no_mail: bool) -> None:
     import asyncio
 
     from portal.cli.context import opened, own_address
@@ -38,27 +38,27 @@ def check(app: App, /, address: str | None, no_mail: bool) -> None:
     to = clean(address) if address is not None else None
     if to is not None and (problem := mail_problem(to)):
         raise click.UsageError(f"« {to} » {problem}.")
-    with opened(app) as (house, actor):
+    with opened(context) as (app, actor):
         _operators_only(actor)
-        asker = own_address(app)
-        asyncio.run(_check(house, asker, None if no_mail else to or asker))
+        asker = own_address(context)
+        asyncio.run(_check(app, asker, None if no_mail else to or asker))
 
 
-async def _check(house: "House", asker: str, recipient: str | None) -> None:
+async def _check(app: "App", asker: str, recipient: str | None) -> None:
     """Tell each step as it is done. Raises CliFailure at the first that fails."""
     from notifications.delivery.probe import Probe, ProbeFailed
 
-    probe = Probe(house.settings.mail, _password(house))
+    probe = Probe(app.settings.mail, _password(app))
     try:
         async for finding in probe.findings():
             _tell(finding)
         if recipient is not None:
-            _tell(await probe.give(recipient, _message(house, probe, asker, recipient)))
+            _tell(await probe.give(recipient, _message(app, probe, asker, recipient)))
     except ProbeFailed as failed:
         raise _failure(failed) from None
     finally:
         if probe.is_well:
-            _lift(house)
+            _lift(app)
     click.echo("Le relais prend les courriels." if recipient else "Le relais répond bien ; aucun courriel envoyé.")
 
 
@@ -73,7 +73,7 @@ def _failure(failed: "ProbeFailed") -> CliFailure:
     return CliFailure(message, ExitCode.UNAVAILABLE, [failed.reply, f"Que faire : {failed.remedy}."])
 
 
-def _message(house: "House", probe: "Probe", asker: str, recipient: str) -> bytes:
+def _message(app: "App", probe: "Probe", asker: str, recipient: str) -> bytes:
     """The trial mail as it leaves. Raises CliFailure when the académie's words for it cannot be made."""
     import socket
 
@@ -81,32 +81,32 @@ def _message(house: "House", probe: "Probe", asker: str, recipient: str) -> byte
     from notifications.messages.facts import RelayCheck
     from notifications.rendering.renderer import Unrenderable
 
-    relay = house.settings.mail.relay
+    relay = app.settings.mail.relay
     facts = RelayCheck(
         asked_by=asker, machine=socket.gethostname(), host=relay.host, port=relay.port, connection=probe.connection
     )
     try:
-        return trial_mail(house.mailer, facts, recipient, house.clock.now())
+        return trial_mail(app.mailer, facts, recipient, app.clock.now())
     except Unrenderable as error:
         raise CliFailure("Le courriel d'essai ne peut pas être composé.", ExitCode.SETTINGS, [str(error)]) from error
 
 
-def _lift(house: "House") -> None:
+def _lift(app: "App") -> None:
     """What waited for the relay waits no more: whoever sends, on whatever machine, sees it at once."""
     from notifications.outbox import circuit_breaker as pauses
 
-    with house.database.write() as connection:
+    with app.database.write() as connection:
         was_paused = pauses.lift(connection)
     if was_paused:
         click.echo("Les courriels étaient retenus : ils repartent dès maintenant.")
 
 
-def _password(house: "House") -> str | None:
+def _password(app: "App") -> str | None:
     import os
 
     from workflow.settings.secrets import Secrets
 
-    found = Secrets(house.settings.secrets_directory, os.environ).find("smtp-password")
+    found = Secrets(app.settings.secrets_directory, os.environ).find("smtp-password")
     return found.get_secret_value() if found else None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from portal.cli.click_french import FilePath, Lazy, LazyGroup
-from portal.cli.context import FORMS, App, Who, WhoType
+from portal.cli.context import FORMS, CliContext, Who, WhoType
 from portal.cli.output import open_closed
 from portal.cli.runner import guarded
 
@@ -86,7 +86,7 @@ class Oda(LazyGroup):
 @click.version_option(package_name="oda-delegations", message="oda %(version)s", help="Affiche la version.")
 @click.pass_context
 def oda(ctx: click.Context, config: Path | None, who: Who | None) -> None:
-    ctx.obj = App(config, who)
+    ctx.obj = CliContext(config, who)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import FrenchCommand
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.output import Row, emit, json_option, say
 
 if TYPE_CHECKING:
@@ -22,16 +22,16 @@ COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state":
     " de celle de la base, et si elle agit (R82). Une machine muette depuis un mois n'est plus listée.",
 )
 @json_option
-@pass_app
-def nodes(app: App, as_json: bool) -> None:
-    from portal.cli.context import house_of
+@pass_cli_context
+def nodes(context: CliContext, as_json: bool) -> None:
+    from portal.cli.context import opened_app
     from workflow.schedule.nodes import NodeState
     from workflow.schedule.nodes import nodes as found_in
 
-    with house_of(app) as house:
-        with house.database.read() as connection:
-            found = found_in(connection, house.clock.now())
-        zone = house.settings.zoneinfo
+    with opened_app(context) as app:
+        with app.database.read() as connection:
+            found = found_in(connection, app.clock.now())
+        zone = app.settings.zoneinfo
     emit([_row(one) for one in found], COLUMNS, as_json, "Aucune machine n'a encore tenu l'échéancier.", zone)
     if any(one.state is NodeState.REFUSED for one in found):
         say(["Remettre à l'heure la machine qui s'abstient, ou celle de la base si toutes s'abstiennent."])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import FilePath, FrenchGroup, Year
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused, writing
 from portal.cli.failures import failure_for
 from portal.cli.output import printable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from notifications.rendering.papers import Paper
     from states.model import Actor
     from states.school_calendar import SchoolYear
-    from workflow.app import House
+    from workflow.app import App
     from workflow.requests.detail import RequestView
 
 
@@ -85,35 +85,35 @@ def paper() -> None:
 )
 @click.option("--blank", is_flag=True, help="Une charte vierge, sans demande.")
 @file_options
-@pass_app
-def charter(app: App, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
+@pass_cli_context
+def charter(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
     from notifications.rendering import pdf as papers
     from portal.cli.context import opened
     from portal.documents import charter as charter_of
 
     if bool(reference) is blank:
         raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
-    with opened(app) as (house, actor), house.database.read() as connection:
-        here, wordings = house.mailer.surroundings, house.mailer.wordings
+    with opened(context) as (app, actor), app.database.read() as connection:
+        mail_context, wordings = app.mailer.mail_context, app.mailer.wordings
         if reference:
-            made = charter_of(house, _seen(house, actor, connection, reference))
+            made = charter_of(app, _seen(app, actor, connection, reference))
         else:
-            made = papers.blank_charter(here, wordings)
-        now = house.clock.now()
+            made = papers.blank_charter(mail_context, wordings)
+        now = app.clock.now()
     write(made, now, output, force)
 
 
 @paper.command("slip", help="Le bordereau que le RUPN signe quand le code lui est remis (R31). Le code n'y figure pas.")
 @reference_argument
 @file_options
-@pass_app
-def slip(app: App, reference: str, output: Path | None, force: bool) -> None:
+@pass_cli_context
+def slip(context: CliContext, reference: str, output: Path | None, force: bool) -> None:
     from portal.cli.context import opened
     from portal.documents import slip as slip_of
 
-    with opened(app) as (house, actor), house.database.read() as connection:
-        made = slip_of(house, connection, _seen(house, actor, connection, reference))
-        now = house.clock.now()
+    with opened(context) as (app, actor), app.database.read() as connection:
+        made = slip_of(app, connection, _seen(app, actor, connection, reference))
+        now = app.clock.now()
     write(made, now, output, force)
 
 
@@ -124,18 +124,18 @@ def slip(app: App, reference: str, output: Path | None, force: bool) -> None:
 )
 @click.argument("year", type=Year(), metavar="ANNÉE", help="L'année scolaire, par exemple 2026-2027.")
 @file_options
-@pass_app
-def year_end(app: App, year: "SchoolYear", output: Path | None, force: bool) -> None:
+@pass_cli_context
+def year_end(context: CliContext, year: "SchoolYear", output: Path | None, force: bool) -> None:
     from notifications.rendering.pdf import stored_year_end_report
     from portal.cli.context import opened
     from states.vocabulary import Role
     from workflow.auth.actors import NotAllowed
 
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         if actor.role not in (Role.OPERATOR, Role.READER):
             raise NotAllowed("Le bilan de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE (R2).")
         found = stored_year_end_report(
-            connection, str(year), house.mailer.surroundings, house.mailer.wordings, house.clock.now()
+            connection, str(year), app.mailer.mail_context, app.mailer.wordings, app.clock.now()
         )
     if found is None:
         details = ["Que faire : voir « oda year-end preview », ce que ferait sa fin ; le bilan vient avec elle."]
@@ -148,12 +148,12 @@ def _unmakeable(error: Exception) -> CliFailure:
     return CliFailure("Le document ne peut pas être composé.", ExitCode.SETTINGS, [str(error)])
 
 
-def _seen(house: "House", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
+def _seen(app: "App", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
     """The request, for who may see it; the same refusal as ``oda request show`` else (R3)."""
     from workflow.requests.detail import show_request
     from workflow.requests.filters import nothing_to_see
 
-    view = show_request(connection, reference, actor, house.policy, house.mailer, house.clock.now())
+    view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
     if view is None:
         raise refused([nothing_to_see(actor, reference)], "Rien à imprimer.")
     return view

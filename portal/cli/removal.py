@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from portal.cli.click_french import FilePath, FrenchGroup, LabelledChoice, Uai, Year
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, writing
 from portal.cli.failures import failure_for
 from portal.cli.output import emit, json_option, printable, progress, say
@@ -45,7 +45,9 @@ def _refused_file(error: Exception) -> CliFailure:
     return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error)])
 
 
-def run(app: App, *, file: Path, outcome: RemovalOutcome | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+def run(
+    context: CliContext, *, file: Path, outcome: RemovalOutcome | None, dry_run: bool, yes: bool, as_json: bool
+) -> None:
     """The whole of it. Raises CliFailure when a line was set aside or refused, the others being done."""
     from portal.cli.context import opened
     from portal.cli.output import confirmed
@@ -54,11 +56,11 @@ def run(app: App, *, file: Path, outcome: RemovalOutcome | None, dry_run: bool, 
     from workflow.removals.file_import import judge, rows_of, text_of
 
     rows = rows_of(text_of(_content(file), most=MOST_BYTES), outcome, most=MOST)
-    with opened(app) as (house, actor):
+    with opened(context) as (app, actor):
         if actor.role is not Role.OPERATOR:
             raise NotAllowed("Un retrait se confirme avec --as operator:ADRESSE (R2, R49).")
-        with house.database.read() as connection:
-            found = judge(connection, rows, actor, house)
+        with app.database.read() as connection:
+            found = judge(connection, rows, actor, app)
         say(_summary(found))
         if not found.ready:
             raise CliFailure("Aucune ligne ne peut être confirmée, rien n'a changé.", ExitCode.REFUSED)
@@ -70,9 +72,7 @@ def run(app: App, *, file: Path, outcome: RemovalOutcome | None, dry_run: bool, 
         done: list[Told] = []
         try:
             with progress(len(found.ready), "Retraits") as advance:
-                for some in confirm_of_removal_confirm(
-                    house.engine, [one.asked for one in found.ready], actor, key=None
-                ):
+                for some in confirm_of_removal_confirm(app.engine, [one.asked for one in found.ready], actor, key=None):
                     done += some
                     advance(len(some))
         finally:
@@ -188,12 +188,12 @@ def _store(pieces: Iterator[bytes], output: Path) -> None:
 def example_pieces(settings: "Settings") -> Iterator[bytes]:
     """The template in force, on examples. Raises TemplatesRefused with all that is wrong with the templates (R68)."""
     from notifications.authoring.examples import DAY
-    from notifications.authoring.examples import REMOVALS_EXAMPLES_EXPORTS as REMOVALS
+    from notifications.authoring.examples import REMOVAL_LINES as REMOVALS
     from notifications.rendering.exports import removals
-    from workflow.app import surroundings_of, wordings_of
+    from workflow.app import mail_context, wordings_of
     from workflow.removals.export import encoded
 
-    pieces = removals(wordings_of(settings), REMOVALS, DAY, surroundings_of(settings))
+    pieces = removals(wordings_of(settings), REMOVALS, DAY, mail_context(settings))
     return encoded(pieces, settings.removals.export)
 
 
@@ -233,20 +233,20 @@ def _filters(function: Callback) -> Callback:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
 @click.option("--after", metavar="SUITE", help="La page suivante : ce que la page précédente a dit d'ajouter.")
 @json_option
-@pass_app
-def list_(app: App, /, limit: int, after: str | None, as_json: bool, **wanted: Any) -> None:
+@pass_cli_context
+def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, **wanted: Any) -> None:
     from portal.cli.context import opened
     from workflow.removals.tasks import list_removals
 
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         _rectorat_only(actor)
         try:
             page = list_removals(
-                connection, _wanted(**wanted), house.policy, house.mailer, after=after, limit=limit
+                connection, _wanted(**wanted), app.policy, app.mailer, after=after, limit=limit
             )  # fmt: skip
         except ValueError:
             raise click.BadParameter("cette suite n'existe pas.", param_hint="--after") from None
-    emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, house.settings.zoneinfo)
+    emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after '{page.after}'"])
 
@@ -263,17 +263,17 @@ def list_(app: App, /, limit: int, after: str | None, as_json: bool, **wanted: A
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
 @click.option("--example", is_flag=True, help="Essaie le modèle sur des exemples, sans lire la base.")
-@pass_app
-def export(app: App, /, output: Path | None, force: bool, example: bool, **wanted: Any) -> None:
+@pass_cli_context
+def export(context: CliContext, /, output: Path | None, force: bool, example: bool, **wanted: Any) -> None:
     from portal.cli.context import opened
     from workflow.removals.export import removals_file
 
     if example:
-        write(example_pieces(app.settings()), output, force=force)
+        write(example_pieces(context.settings()), output, force=force)
         return
-    with opened(app) as (house, actor):
+    with opened(context) as (app, actor):
         _rectorat_only(actor)
-        write(removals_file(house, _wanted(**wanted)), output, force=force)
+        write(removals_file(app, _wanted(**wanted)), output, force=force)
 
 
 @removal.command(
@@ -294,10 +294,10 @@ def export(app: App, /, output: Path | None, force: bool, example: bool, **wante
 @click.option("--dry-run", is_flag=True, help="Dit ce qui serait confirmé, sans rien écrire.")
 @click.option("--yes", is_flag=True, help="Confirme sans poser la question.")
 @click.option("--json", "as_json", is_flag=True, help="Écrit le résultat de chaque ligne en JSON.")
-@pass_app
-def confirm(app: App, /, **given: Any) -> None:
+@pass_cli_context
+def confirm(context: CliContext, /, **given: Any) -> None:
 
-    run(app, **given)
+    run(context, **given)
 
 
 def _rectorat_only(actor: "Actor") -> None:

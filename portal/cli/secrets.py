@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import FrenchGroup
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
 from portal.cli.output import printable
 
 if TYPE_CHECKING:
-    from workflow.app import House
+    from workflow.app import App
     from workflow.key_rotation import Rotated, SealKeys
     from workflow.settings.secrets import Keyring
 
@@ -63,16 +63,16 @@ def secrets() -> None:
     help="Fait une nouvelle clé des codes et la met en tête : elle chiffre désormais, les anciennes ouvrent encore ce"
     " qu'elles ont chiffré (R71). Aucune clé n'est affichée. Réservé aux opérateurs.",
 )
-@pass_app
-def new_key(app: App) -> None:
+@pass_cli_context
+def new_key(context: CliContext) -> None:
     from portal.cli.context import opened
     from portal.cli.errors import writing
     from states.french import plural
 
-    with opened(app) as (house, actor):
-        keyring = _keyring(house)
+    with opened(context) as (app, actor):
+        keyring = _keyring(app)
         with writing(keyring.file, _DISK):
-            count = _keys(house, keyring).add(actor)
+            count = _keys(app, keyring).add(actor)
     for line in (
         f"Nouvelle clé en tête de {keyring.file} ({plural(count, 'clé')}) : elle chiffre les prochains codes.",
         "Ensuite :",
@@ -88,19 +88,19 @@ def new_key(app: App) -> None:
     " dépend (R71). Les courriels continuent de partir. Interrompu, se relance. Réservé aux opérateurs.",
 )
 @click.option("--keep-old", is_flag=True, help="Laisse les anciennes clés en place.")
-@pass_app
-def rotate(app: App, keep_old: bool) -> None:
+@pass_cli_context
+def rotate(context: CliContext, keep_old: bool) -> None:
     from notifications.encryption.seals import kept_count
     from portal.cli.context import opened
     from portal.cli.errors import writing
     from portal.cli.output import progress
 
-    with opened(app) as (house, actor):
-        keyring = _keyring(house)
-        with house.database.read() as connection:
+    with opened(context) as (app, actor):
+        keyring = _keyring(app)
+        with app.database.read() as connection:
             total = kept_count(connection)
-        with progress(total, "Codes") as advance, writing(house.settings.secrets_directory, _DISK):
-            done = _keys(house, keyring).rotate(actor, keep_old=keep_old, progress=advance)
+        with progress(total, "Codes") as advance, writing(app.settings.secrets_directory, _DISK):
+            done = _keys(app, keyring).rotate(actor, keep_old=keep_old, progress=advance)
         left = len(keyring.read()) - 1
     _tell(done, left, keep_old=keep_old)
 
@@ -137,13 +137,13 @@ def _unreadable(references: tuple[str, ...]) -> CliFailure:
     return CliFailure(message, ExitCode.REFUSED, [*told, f"Que faire : {', puis '.join(remedies)}."])
 
 
-def _keyring(house: "House") -> "Keyring":
+def _keyring(app: "App") -> "Keyring":
     from workflow.settings.secrets import Keyring, Secrets
 
-    return Keyring(Secrets(house.settings.secrets_directory, os.environ))
+    return Keyring(Secrets(app.settings.secrets_directory, os.environ))
 
 
-def _keys(house: "House", keyring: "Keyring") -> "SealKeys":
+def _keys(app: "App", keyring: "Keyring") -> "SealKeys":
     from workflow.key_rotation import SealKeys
 
-    return SealKeys(house.database, house.notary, house.clock, house.mailer.sealer, keyring)
+    return SealKeys(app.database, app.hasher, app.clock, app.mailer.sealer, keyring)

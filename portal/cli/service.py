@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import FrenchCommand, Integer, Text
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable, say
 from portal.texts import called_lines, done_lines, held_lines
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notifications.delivery.dispatcher import Dispatcher
-    from workflow.app import House
+    from workflow.app import App
     from workflow.removals.connector.service import Called
-    from workflow.schedule.tick import Ticked
+    from workflow.schedule.tick import TickResult
     from workflow.settings.infrastructure import PortalSettings
     from workflow.year_end.service import HeldYear
 
@@ -77,33 +77,33 @@ def to_stderr() -> logging.Logger:
     " défaut de « oda worker ».",
 )
 @click.option("--json", "as_json", is_flag=True, help="Écrit ce qui a été fait en JSON.")
-@pass_app
-def tick(app: App, as_json: bool) -> None:
+@pass_cli_context
+def tick(context: CliContext, as_json: bool) -> None:
     import asyncio
     import logging
 
-    from portal.cli.context import house_of
+    from portal.cli.context import opened_app
     from workflow.worker import Worker
 
     logging.getLogger("notifications").addHandler(logging.NullHandler())  # told below, once and in whole sentences
-    with house_of(app) as house:
-        Worker(house).check_place()
-        ticked = house.ticker.tick()
-        sent = asyncio.run(house.dispatcher.run_once())
-        called = house.connector.round() if house.connector and ticked.refused is None else None
-        held = house.year_ends.held()
+    with opened_app(context) as app:
+        Worker(app).check_place()
+        ticked = app.ticker.tick()
+        sent = asyncio.run(app.dispatcher.run_once())
+        called = app.connector.round() if app.connector and ticked.refused is None else None
+        held = app.year_ends.held()
         if as_json:
             _as_json(ticked, sent, held, called)
         else:
             lines = [*done_lines(ticked, sent), *called_lines(called)]
-            is_told = house.dispatcher.pause or ticked.refused is not None
+            is_told = app.dispatcher.pause or ticked.refused is not None
             for line in lines or ([] if is_told else ["Rien à faire."]):
                 click.echo(printable(line))
-        for line in (*_refusal_lines(ticked), *held_lines(held), *_relay_lines(house.dispatcher)):
+        for line in (*_refusal_lines(ticked), *held_lines(held), *_relay_lines(app.dispatcher)):
             say([line])
 
 
-def _refusal_lines(ticked: "Ticked") -> Iterator[str]:
+def _refusal_lines(ticked: "TickResult") -> Iterator[str]:
     from workflow.schedule.nodes import refusal
 
     if ticked.refused is not None:
@@ -117,7 +117,7 @@ def _relay_lines(dispatcher: "Dispatcher") -> Iterator[str]:
         yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
 
 
-def _as_json(ticked: "Ticked", sent: int, held: "Iterable[HeldYear]", called: "Called | None") -> None:
+def _as_json(ticked: "TickResult", sent: int, held: "Iterable[HeldYear]", called: "Called | None") -> None:
     from portal.cli.request.execute import echo_object
 
     echo_object(
@@ -142,42 +142,41 @@ def _as_json(ticked: "Ticked", sent: int, held: "Iterable[HeldYear]", called: "C
     help="Tient l'échéancier et l'envoi des courriels jusqu'à ce qu'on l'arrête (SIGTERM ou Ctrl-C). Ce qui a été"
     " manqué pendant un arrêt est rattrapé au démarrage.",
 )
-@pass_app
-def worker(app: App) -> None:
-    from portal.cli.context import house_of
+@pass_cli_context
+def worker(context: CliContext) -> None:
+    from portal.cli.context import opened_app
     from workflow.worker import Worker
 
     log = to_stderr()
-    with house_of(app) as house:
-        log.info(first_line(house))
-        Worker(house, logged(house, log)).run()
+    with opened_app(context) as app:
+        log.info(first_line(app))
+        Worker(app, logged(app, log)).run()
     log.info("arrêté proprement")
 
 
-def logged(house: "House", log: "logging.Logger") -> "Callable[[Ticked], None]":
+def logged(app: "App", log: "logging.Logger") -> "Callable[[TickResult], None]":
     """What tells the log of each tick."""
 
-    def on_tick(ticked: "Ticked") -> None:
+    def on_tick(ticked: "TickResult") -> None:
         for line in done_lines(ticked):
             log.info(line)
         if ticked.held:
-            for line in held_lines(house.year_ends.held()):
+            for line in held_lines(app.year_ends.held()):
                 log.warning(line.strip(" —"))
 
     return on_tick
 
 
-def first_line(house: "House") -> str:
+def first_line(app: "App") -> str:
     """Which database, how often the schedule passes, and when the year ends."""
     from portal.texts import end_in_words
     from workflow.worker import TICK_SECONDS
 
-    calendar = house.policy.calendar
-    end = calendar.end_of(calendar.open_years(house.clock.now())[0])
-    when = end_in_words(end, house.settings.academie.zone)
+    calendar = app.policy.calendar
+    end = calendar.end_of(calendar.open_years(app.clock.now())[0])
+    when = end_in_words(end, app.settings.academie.zone)
     return (
-        f"base {house.settings.database_url} ; échéancier toutes les {TICK_SECONDS} s ;"
-        f" fin de {end.school_year} : {when}"
+        f"base {app.settings.database_url} ; échéancier toutes les {TICK_SECONDS} s ; fin de {end.school_year} : {when}"
     )
 
 
@@ -193,27 +192,27 @@ def first_line(house: "House") -> str:
 @click.option("--host", type=Text(), metavar="ADRESSE", help="L'adresse IP où écouter ; à défaut, portal.host.")
 @click.option("--port", type=Integer(1, 65535), metavar="PORT", help="Le port ; à défaut, portal.port.")
 @click.option("--no-worker", is_flag=True, help="Le portail seul : « oda worker » ou « oda tick » fait le reste.")
-@pass_app
-def serve(app: App, host: str | None, port: int | None, no_worker: bool) -> None:
+@pass_cli_context
+def serve(context: CliContext, host: str | None, port: int | None, no_worker: bool) -> None:
     from portal.app import create_app
-    from portal.cli.context import house_of
+    from portal.cli.context import opened_app
     from portal.server import Server
     from workflow.worker import Worker
 
     log = to_stderr()
-    with house_of(app) as house:
-        settings = house.settings.portal
-        worker = Worker(house, logged(house, log))
+    with opened_app(context) as app:
+        settings = app.settings.portal
+        worker = Worker(app, logged(app, log))
         worker.check_place()
         host, port = host or settings.host, port or settings.port
         with listening(host, port) as socket:
-            server = Server(create_app(house), socket, settings.proxies)
+            server = Server(create_app(app), socket, settings.proxies)
             log.info(
                 "portail sur http://%s:%s, ouvert à %s", f"[{host}]" if ":" in host else host, port, settings.address
             )
             for warning in warnings(settings, host):
                 log.warning(warning)
-            log.info("le portail seul : ni échéancier, ni envoi de courriels" if no_worker else first_line(house))
+            log.info("le portail seul : ni échéancier, ni envoi de courriels" if no_worker else first_line(app))
             with nullcontext() if no_worker else worker.beside(server.stop):
                 server.work()
     log.info("arrêté proprement")

@@ -25,18 +25,18 @@ from notifications.authoring.reference import (
 )
 from notifications.authoring.reference_texts import ALWAYS, FILTERS
 from notifications.messages.catalogue import template_of
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.exports import REMOVALS, Removal
 from notifications.rendering.papers import PaperUnmakeable, papers_of
 from notifications.rendering.renderer import FRAME, Rendered, Renderer, Unrenderable
-from notifications.vocabulary import AnyKind, Kind, Unstored
+from notifications.vocabulary import AnyKind, Kind, TransientMail
 from portal.cli.click_french import FrenchCommand, LabelledChoice
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import Paper, emit, json_option, printable, say
 from states import french
 from states.vocabulary import Labelled
-from workflow.app import surroundings_of
+from workflow.app import mail_context
 
 if TYPE_CHECKING:
     from workflow.settings.model import Settings
@@ -45,14 +45,14 @@ if TYPE_CHECKING:
 # A template described for whoever replaces it: what it may use, and where to put one's own (R68).
 
 
-def row(name: str, wordings: Wordings) -> dict[str, Any]:
+def row(name: str, wordings: TemplateLoader) -> dict[str, Any]:
     """A line of the listing."""
     path = str(wordings.path_of(name)) if name in wordings.overridden() else None
     status = f"remplacé : {path}" if path else "d'origine"
     return {"name": name, "title": title_of(name), "replaced": path is not None, "path": path, "status": status}
 
 
-def shape(name: str, wordings: Wordings) -> dict[str, Any]:
+def shape(name: str, wordings: TemplateLoader) -> dict[str, Any]:
     """A template for a program."""
     told = row(name, wordings)
     del told["status"]
@@ -89,7 +89,7 @@ def _is_paper(name: str) -> bool:
     return name.startswith("papers/")
 
 
-def write(name: str, wordings: Wordings, folder: Path) -> None:
+def write(name: str, wordings: TemplateLoader, folder: Path) -> None:
     """The template as a page of text."""
     paper = Paper()
     told = row(name, wordings)
@@ -157,18 +157,24 @@ def _header(paper: Paper, source: str) -> None:
 # A mail made of example data, shown in the terminal or in a browser.
 
 
-def rendered(kind: AnyKind, example: str, settings: "Settings", wordings: Wordings, *, must: bool) -> Rendered | None:
+def rendered(
+    kind: AnyKind, example: str, settings: "Settings", wordings: TemplateLoader, *, must: bool
+) -> Rendered | None:
     """The words of an example. When they cannot be made: None, or CliFailure when they ``must``."""
-    facts, renderer, here = examples_of(kind)[example], Renderer(wordings), surroundings_of(settings)
+    facts, renderer, context = examples_of(kind)[example], Renderer(wordings), mail_context(settings)
     try:
-        return renderer.render_check(facts, here) if isinstance(kind, Unstored) else renderer.render(kind, facts, here)
+        return (
+            renderer.render_check(facts, context)
+            if isinstance(kind, TransientMail)
+            else renderer.render(kind, facts, context)
+        )
     except (Unrenderable, RecursionError) as error:
         if must:
             raise CliFailure("Ce courriel ne peut pas être composé.", ExitCode.SETTINGS, [str(error)]) from error
     return None
 
 
-def page(kind: AnyKind, example: str, words: Rendered, settings: "Settings", wordings: Wordings) -> None:
+def page(kind: AnyKind, example: str, words: Rendered, settings: "Settings", wordings: TemplateLoader) -> None:
     """The mail as a page of text, as its reader would have it; the kind's other examples are named."""
     paper = Paper()
     paper.title(f"Aperçu — {kind.label}")
@@ -183,12 +189,12 @@ def page(kind: AnyKind, example: str, words: Rendered, settings: "Settings", wor
         click.echo(f"  {printable(line)}".rstrip())
 
 
-def _attached(kind: AnyKind, example: str, settings: "Settings", wordings: Wordings) -> list[str]:
-    if isinstance(kind, Unstored):
+def _attached(kind: AnyKind, example: str, settings: "Settings", wordings: TemplateLoader) -> list[str]:
+    if isinstance(kind, TransientMail):
         return []
-    facts, here = examples_of(kind)[example], surroundings_of(settings)
+    facts, context = examples_of(kind)[example], mail_context(settings)
     try:
-        return [paper.filename for paper in papers_of(kind, facts, here, wordings)]
+        return [paper.filename for paper in papers_of(kind, facts, context, wordings)]
     except PaperUnmakeable:
         return []  # told with the other problems of the templates
 
@@ -206,7 +212,7 @@ def in_a_browser(html: str, name: str) -> str:
 _COLUMNS = {"name": "Modèle", "title": "Ce que c'est", "status": "État"}
 
 
-_MAILS: tuple[AnyKind, ...] = (*Kind, *Unstored)
+_MAILS: tuple[AnyKind, ...] = (*Kind, *TransientMail)
 
 
 _KINDS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
@@ -224,14 +230,14 @@ _KINDS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
 @click.option("--source", is_flag=True, help="Écrit le modèle en vigueur, à copier pour le changer.")
 @click.option("--original", is_flag=True, help="Écrit le modèle d'origine, même s'il est remplacé.")
 @json_option
-@pass_app
-def templates(app: App, /, name: str | None, source: bool, original: bool, as_json: bool) -> None:
-    from notifications.rendering.environment import Wordings
+@pass_cli_context
+def templates(context: CliContext, /, name: str | None, source: bool, original: bool, as_json: bool) -> None:
+    from notifications.rendering.environment import TemplateLoader
 
     if (source or original) and not name:
         raise click.UsageError("Dire quel modèle écrire, par exemple : oda mail templates declared --source")
-    settings = app.settings()
-    wordings = Wordings(settings.templates_folder)
+    settings = context.settings()
+    wordings = TemplateLoader(settings.templates_folder)
     if name is None:
         emit([row(one, wordings) for one in wordings.names()], _COLUMNS, as_json)
         say(f"Attention : {problem}" for problem in wordings.folder_problems)
@@ -239,13 +245,15 @@ def templates(app: App, /, name: str | None, source: bool, original: bool, as_js
     _one(_found(name), settings, wordings, source=source, original=original, as_json=as_json)
 
 
-def _one(name: str, settings: "Settings", wordings: "Wordings", *, source: bool, original: bool, as_json: bool) -> None:
-    from notifications.rendering.environment import Wordings
+def _one(
+    name: str, settings: "Settings", wordings: "TemplateLoader", *, source: bool, original: bool, as_json: bool
+) -> None:
+    from notifications.rendering.environment import TemplateLoader
     from portal.cli.request.execute import echo_object
 
     if original or (source and not wordings.source(name)):
         # An empty file is what the shell has just made for our output: the académie's copy begins with the original.
-        click.echo(Wordings().source(name).encode(), nl=False)
+        click.echo(TemplateLoader().source(name).encode(), nl=False)
     elif source:
         click.echo(wordings.source(name).encode(), nl=False)
     elif as_json:
@@ -281,9 +289,9 @@ def _found(name: str) -> str:
 @click.option("--example", metavar="NOM", help="Un autre exemple du même courriel ; à défaut le premier.")
 @click.option("--html", is_flag=True, help="Écrit la page HTML.")
 @click.option("--open", "in_browser", is_flag=True, help="Ouvre la page HTML dans le navigateur.")
-@pass_app
-def preview(app: App, /, kind: AnyKind | None, example: str | None, html: bool, in_browser: bool) -> None:
-    from notifications.rendering.environment import TemplatesRefused, Wordings
+@pass_cli_context
+def preview(context: CliContext, /, kind: AnyKind | None, example: str | None, html: bool, in_browser: bool) -> None:
+    from notifications.rendering.environment import TemplateLoader, TemplatesRefused
     from workflow.app import template_problems
 
     if kind is None:
@@ -292,8 +300,8 @@ def preview(app: App, /, kind: AnyKind | None, example: str | None, html: bool, 
         emit([{"name": one.value, "title": one.label, "examples": _examples(one)} for one in _MAILS], _KINDS, False)
         return
     name = _example(kind, example)
-    settings = app.settings()
-    wordings = Wordings(settings.templates_folder)
+    settings = context.settings()
+    wordings = TemplateLoader(settings.templates_folder)
     problems = template_problems(settings, wordings)
     made: Rendered | None = rendered(kind, name, settings, wordings, must=not problems)
     if made and in_browser:

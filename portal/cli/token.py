@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import FrenchGroup
-from portal.cli.context import App, Who, WhoType, pass_app
+from portal.cli.context import CliContext, Who, WhoType, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
 from portal.cli.output import emit, json_option, printable, say
@@ -41,15 +41,15 @@ def token() -> None:
 @click.option("--scope", type=LabelledChoice(Scope), required=True, help="Ce qu'il permet : read, act.")
 @click.option("--label", required=True, metavar="NOM", help="Quel programme s'en servira.")
 @click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="Combien de jours il vaut.")
-@pass_app
-def create(app: App, of: Who, scope: Scope, label: str, days: int) -> None:
+@pass_cli_context
+def create(context: CliContext, of: Who, scope: Scope, label: str, days: int) -> None:
     from portal.cli.context import opened
     from states import french
     from workflow.auth.tokens import Tokens
 
-    with opened(app) as (house, actor):
-        made, secret = Tokens(house).create(actor, of.role, of.value, scope=scope, label=label, days=days)
-        until = french.instant(made.expires_at, house.settings.zoneinfo)
+    with opened(context) as (app, actor):
+        made, secret = Tokens(app).create(actor, of.role, of.value, scope=scope, label=label, days=days)
+        until = french.instant(made.expires_at, app.settings.zoneinfo)
     say([
         printable(f"Jeton n° {made.id} (« {made.label} ») pour {made.subject} : {made.scope.label}, jusqu'au {until}."),
         "Son secret, affiché cette seule fois : le mettre aussitôt dans les secrets du programme.",
@@ -59,27 +59,27 @@ def create(app: App, of: Who, scope: Scope, label: str, days: int) -> None:
 
 @token.command("list", help="Les jetons, le plus récent d'abord ; leur secret n'est gardé nulle part.")
 @json_option
-@pass_app
-def list_(app: App, as_json: bool) -> None:
+@pass_cli_context
+def list_(context: CliContext, as_json: bool) -> None:
     from portal.cli.context import opened
     from workflow.auth.tokens import Tokens
 
-    with opened(app) as (house, actor):
-        now = house.clock.now()
-        rows = [_row(one, is_valid=one.is_valid(now)) for one in Tokens(house).all(actor)]
-        zone = house.settings.zoneinfo
+    with opened(context) as (app, actor):
+        now = app.clock.now()
+        rows = [_row(one, is_valid=one.is_valid(now)) for one in Tokens(app).all(actor)]
+        zone = app.settings.zoneinfo
     emit(rows, LIST, as_json, "Aucun jeton.", zone)
 
 
 @token.command("revoke", help="Révoque un jeton : le programme n'entre plus (R76). Réservé aux opérateurs.")
 @click.argument("number", type=click.IntRange(1), metavar="N°", help="Le numéro du jeton, que donne « list ».")
-@pass_app
-def revoke(app: App, number: int) -> None:
+@pass_cli_context
+def revoke(context: CliContext, number: int) -> None:
     from portal.cli.context import opened
     from workflow.auth.tokens import Tokens
 
-    with opened(app) as (house, actor):
-        gone = Tokens(house).revoke(actor, number)
+    with opened(context) as (app, actor):
+        gone = Tokens(app).revoke(actor, number)
     click.echo(printable(f"Jeton n° {gone.id} (« {gone.label} ») révoqué."))
 
 

@@ -9,7 +9,7 @@ import click
 
 from notifications.messages.mail import Draft
 from portal.cli.click_french import Day, FilePath, FrenchGroup, Year
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 from portal.cli.output import rows_as_json as as_json
@@ -23,7 +23,7 @@ from workflow.year_end.preview import Preview
 if TYPE_CHECKING:
     from states.model import Actor
     from states.school_calendar import SchoolYear
-    from workflow.app import House
+    from workflow.app import App
     from workflow.year_end.service import HeldYear
 
 
@@ -161,8 +161,8 @@ for command in (progress, report, not_renewed):
     help="Écrit un CSV pour un tableur, une ligne par demande, dans ce fichier, ou avec « - » sur la sortie standard.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
-@pass_app
-def preview(app: App, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
+@pass_cli_context
+def preview(context: CliContext, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
     from portal import exports as preview_rows
     from portal.cli.context import opened
     from portal.cli.removal import write as write_of_year_end
@@ -171,19 +171,19 @@ def preview(app: App, on: date | None, as_json: bool, output: Path | None, force
 
     if as_json and output:
         raise click.UsageError("--json et --output ne vont pas ensemble : choisir l'un ou l'autre.")
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         rectorat_only(actor)
-        now = house.clock.now()
-        calendar = house.policy.calendar
+        now = app.clock.now()
+        calendar = app.policy.calendar
         day = on or calendar.end_of(calendar.open_years(now)[0]).last_day
-        found = Preview(connection, house.year_ends, house.mailer, now=now, at=house.year_ends.instant_of(day))
+        found = Preview(connection, app.year_ends, app.mailer, now=now, at=app.year_ends.instant_of(day))
         if output:
             pieces = csv_text(preview_rows.HEADINGS, preview_rows.rows(found))
             write_of_year_end((piece.encode() for piece in pieces), output, force=force)
         elif as_json:
             write_json(found, day)
         else:
-            write(found, day, house.settings.academie.zone)
+            write(found, day, app.settings.academie.zone)
 
 
 @year_end.command(
@@ -193,25 +193,25 @@ def preview(app: App, on: date | None, as_json: bool, output: Path | None, force
 )
 @click.argument("year", metavar="ANNÉE", type=Year(), help="L'année scolaire, par exemple 2026-2027.")
 @click.option("--yes", is_flag=True, help="Confirme sans poser la question.")
-@pass_app
-def confirm(app: App, year: "SchoolYear", yes: bool) -> None:
+@pass_cli_context
+def confirm(context: CliContext, year: "SchoolYear", yes: bool) -> None:
     from portal.cli.context import opened
     from portal.cli.output import confirmed
     from states.vocabulary import Role
 
-    with opened(app) as (house, actor):
+    with opened(context) as (app, actor):
         if actor.role is not Role.OPERATOR:
             raise CliFailure("Seul un opérateur confirme une fin d'année (R2, R52).", ExitCode.REFUSED)
-        held = _held(house, year)
-        count = _tell(house, held)
+        held = _held(app, year)
+        count = _tell(app, held)
         if not yes and not confirmed("Confirmer ?", "--yes"):
             raise CliFailure("Rien n'est confirmé, rien n'a changé.", ExitCode.REFUSED)
-        _sweep(house, actor, held, count)
+        _sweep(app, actor, held, count)
 
 
-def _held(house: "House", year: "SchoolYear") -> "HeldYear":
+def _held(app: "App", year: "SchoolYear") -> "HeldYear":
     """The hold of that year; CliFailure when there is none."""
-    held = {one.school_year: one for one in house.year_ends.held()}
+    held = {one.school_year: one for one in app.year_ends.held()}
     if year not in held:
         others = ", ".join(str(one) for one in held) or "aucune"
         details = [f"Retenues : {others}.", "Que faire : voir « oda year-end preview »."]
@@ -219,14 +219,14 @@ def _held(house: "House", year: "SchoolYear") -> "HeldYear":
     return held[year]
 
 
-def _tell(house: "House", held: "HeldYear") -> int:
+def _tell(app: "App", held: "HeldYear") -> int:
     """Say what is held, why, and what the confirmation would do; returns how many requests."""
     from states import french
     from workflow.year_end.preview import count_live
 
-    with house.database.read() as connection:
+    with app.database.read() as connection:
         requests, establishments = count_live(connection, held.school_year)
-    since = french.instant(held.held_at, house.settings.zoneinfo)
+    since = french.instant(held.held_at, app.settings.zoneinfo)
     places = french.plural(establishments, "établissement")
     for line in (
         f"La fin de l'année {held.school_year} ({french.day(held.last_day)}) est retenue depuis le {since} :",
@@ -237,19 +237,19 @@ def _tell(house: "House", held: "HeldYear") -> int:
     return requests
 
 
-def _sweep(house: "House", actor: "Actor", held: "HeldYear", count: int) -> None:
+def _sweep(app: "App", actor: "Actor", held: "HeldYear", count: int) -> None:
     from portal.cli.output import progress as progress_bar
     from states import french
     from workflow.journal import installation
     from workflow.year_end.service import NothingHeld
 
     try:
-        end = house.year_ends.confirm(held.school_year, actor)
+        end = app.year_ends.confirm(held.school_year, actor)
     except NothingHeld:
         remedy = "Que faire : passer l'échéancier (« oda tick »), puis relire « oda year-end preview »."
         message = "Entre-temps cette fin d'année a été confirmée, ou sa date a changé : rien n'est confirmé."
         raise CliFailure(message, ExitCode.REFUSED, [remedy]) from None
     with progress_bar(count, "Révocations") as advance:
-        revoked = house.year_ends.run(end, installation.schedule_actor(house.database), advance)
+        revoked = app.year_ends.run(end, installation.schedule_actor(app.database), advance)
     done = f"{french.plural(revoked, 'demande révoquée', 'demandes révoquées')}"
     click.echo(f"Année {held.school_year} : {done}. Les courriels partent avec le service, ou par « oda tick ».")

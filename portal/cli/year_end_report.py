@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import FilePath, FrenchCommand, Year
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from states import french
 from states.french import plural
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from states.model import Actor
     from states.school_calendar import SchoolYear
-    from workflow.app import House
+    from workflow.app import App
     from workflow.year_end.renewals import NotRenewed
     from workflow.year_end.report import Progress
 
@@ -115,22 +115,22 @@ def rectorat_only(actor: "Actor") -> None:
 )
 @click.argument("year", metavar="ANNÉE", type=Year(), help="L'année scolaire, par exemple 2026-2027.")
 @click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
-@pass_app
-def report(app: App, year: "SchoolYear", as_json: bool) -> None:
+@pass_cli_context
+def report(context: CliContext, year: "SchoolYear", as_json: bool) -> None:
     from portal.cli.context import opened
     from portal.cli.output import printable
     from portal.cli.output import rows_as_json as json_of
     from workflow.year_end.renewals import count_not_renewed
     from workflow.year_end.report import account_of
 
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         rectorat_only(actor)
         account = _known(account_of(connection, year), year)
         not_renewed = sum(count_not_renewed(connection, year).values())
     if as_json:
         click.echo(f"{json_of([row(account, not_renewed)])[2:-2].strip()}\n".encode(), nl=False)
         return
-    for line in lines(account, not_renewed, house.settings.zoneinfo, house.clock.now()):
+    for line in lines(account, not_renewed, app.settings.zoneinfo, app.clock.now()):
         click.echo(printable(line))
 
 
@@ -155,9 +155,9 @@ def _known(account: "YearEndAccount | None", year: "SchoolYear") -> "YearEndAcco
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
 @click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
-@pass_app
+@pass_cli_context
 def not_renewed(
-    app: App, year: "SchoolYear", departement: str, output: Path | None, force: bool, as_json: bool
+    context: CliContext, year: "SchoolYear", departement: str, output: Path | None, force: bool, as_json: bool
 ) -> None:  # fmt: skip
     from portal import exports as not_renewed_rows
     from portal.cli.context import opened
@@ -166,7 +166,7 @@ def not_renewed(
     from portal.exports import csv_text
     from workflow.year_end.renewals import all_not_renewed, count_had_key
 
-    with opened(app) as (house, actor), house.database.read() as connection:
+    with opened(context) as (app, actor), app.database.read() as connection:
         rectorat_only(actor)
         found = all_not_renewed(connection, year, departement=_departement(departement))
         if output:
@@ -176,7 +176,7 @@ def not_renewed(
             write((piece.encode() for piece in pieces), output, force=force)
             return
         rows = [_row(one) for one in found]
-        empty = _empty(year, departement, ended=house.policy.calendar.has_ended(year, house.clock.now()),
+        empty = _empty(year, departement, ended=app.policy.calendar.has_ended(year, app.clock.now()),
                        had_key=count_had_key(connection, year) if not rows else 0)  # fmt: skip
     emit(rows, _COLUMNS, as_json, empty)
 
@@ -234,27 +234,27 @@ def pause() -> None:
     help="Suit jusqu'à la fin : une barre dans un terminal, sinon une ligne à chaque changement.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Écrit du JSON, un objet par ligne.")
-@pass_app
-def progress(app: App, year: "SchoolYear | None", follow: bool, as_json: bool) -> None:
+@pass_cli_context
+def progress(context: CliContext, year: "SchoolYear | None", follow: bool, as_json: bool) -> None:
     from portal.cli.context import opened
 
-    with opened(app) as (house, actor):
+    with opened(context) as (app, actor):
         rectorat_only(actor)
-        looks = _looks(house, year, follow=follow)
+        looks = _looks(app, year, follow=follow)
         if follow and not as_json and sys.stdout.isatty():
-            _bar(looks, house)
+            _bar(looks, app)
         else:
-            _lines(looks, _json if as_json else lambda one: _said(one, house))
+            _lines(looks, _json if as_json else lambda one: _said(one, app))
 
 
-def _looks(house: "House", year: "SchoolYear | None", *, follow: bool) -> "Iterator[Progress]":
+def _looks(app: "App", year: "SchoolYear | None", *, follow: bool) -> "Iterator[Progress]":
     """What is seen, look after look; the year seen first is the one that is followed."""
     from workflow.year_end.report import progress_of
 
     while True:
-        now = house.clock.now()
-        with house.database.read() as connection:
-            seen = progress_of(connection, house.policy, house.year_ends.verdicts(connection, now), now, year)
+        now = app.clock.now()
+        with app.database.read() as connection:
+            seen = progress_of(connection, app.policy, app.year_ends.verdicts(connection, now), now, year)
         if seen is None:
             raise CliFailure(f"L'année {year} a fini sans ce service : rien à suivre.", ExitCode.REFUSED)
         yield seen
@@ -275,12 +275,12 @@ def _lines(looks: "Iterator[Progress]", said: "Callable[[Progress], str]") -> No
         last = line
 
 
-def _said(one: "Progress", house: "House") -> str:
+def _said(one: "Progress", app: "App") -> str:
     from portal.cli.output import printable
     from states import french
 
     count = f"{one.revoked} sur {french.plural(one.total, 'demande révoquée', 'demandes révoquées')}"
-    zone = house.settings.zoneinfo
+    zone = app.settings.zoneinfo
     words = {
         "to_come": f"elle finit le {french.day(one.end.last_day)} à 24 h, avec {french.plural(one.live, 'demande')}"
         " en cours",
@@ -304,7 +304,7 @@ def _json(one: "Progress") -> str:
     return json.dumps(row, ensure_ascii=False)
 
 
-def _bar(looks: "Iterator[Progress]", house: "House") -> None:
+def _bar(looks: "Iterator[Progress]", app: "App") -> None:
     """A bar while it runs, and the last words under it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -322,4 +322,4 @@ def _bar(looks: "Iterator[Progress]", house: "House") -> None:
             said = printable(f"Année {last.end.school_year}{stage}")
             shown.update(task, description=said, total=max(last.total, 1), completed=last.revoked)
     if last is not None:
-        click.echo(_said(last, house))
+        click.echo(_said(last, app))

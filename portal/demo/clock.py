@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from workflow.app import House
-from workflow.schedule.tick import Ticked
+from workflow.app import App
+from workflow.schedule.tick import TickResult
 
 
 class DemoClock:
@@ -52,27 +52,27 @@ STEP: Final = timedelta(days=20)
 _log = logging.getLogger("oda")
 
 
-class Heart:
+class BackgroundLoop:
     """One lock around all of it: time never jumps while a mail is in hand."""
 
-    def __init__(self, house: House, clock: DemoClock) -> None:
-        self._house, self._clock = house, clock
+    def __init__(self, app: App, clock: DemoClock) -> None:
+        self._app, self._clock = app, clock
         self._lock = threading.RLock()
         self._wake, self._stop = threading.Event(), threading.Event()
 
-    def beat(self) -> Ticked:
+    def beat(self) -> TickResult:
         """One tick."""
         with self._lock:
-            return self._house.ticker.tick()
+            return self._app.ticker.tick()
 
     def deliver(self) -> int:
         """Send all that is due; returns how many the relay took."""
         with self._lock:
-            return asyncio.run(self._house.dispatcher.run_once())
+            return asyncio.run(self._app.dispatcher.run_once())
 
-    def jump(self, until: datetime) -> tuple[Ticked, int]:
+    def jump(self, until: datetime) -> tuple[TickResult, int]:
         """Go forward to that instant, the schedule passing on the way; returns what it did and how many mails left."""
-        whole, sent = Ticked(), 0
+        whole, sent = TickResult(), 0
         with self._lock:
             sent += self.deliver()
             while (now := self._clock.now()) < until:
@@ -89,14 +89,14 @@ class Heart:
 
     def _after_the_end(self, now: datetime) -> datetime:
         """The first minute of the morrow of the year's last day: when the schedule really sweeps (R50)."""
-        calendar = self._house.policy.calendar
+        calendar = self._app.policy.calendar
         return calendar.end_of(calendar.open_years(now)[0]).ends_at + timedelta(minutes=1)
 
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Let time pass, in a thread, while the body runs."""
         self._clock.run()
-        self._house.engine.on_commit = self._wake.set
+        self._app.engine.on_commit = self._wake.set
         thread = threading.Thread(target=self._beat_on, name="oda-demo")
         thread.start()
         try:

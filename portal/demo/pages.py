@@ -11,19 +11,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import BaseLoader, PackageLoader
 from starlette.exceptions import HTTPException
 
-from portal.demo.clock import Heart
+from portal.demo.clock import BackgroundLoop
 from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, OPERATOR, READER, SCHOOLS, TWO, School
 from portal.demo.mail_server import Letter, Mailbox
 from portal.texts import done_lines
 from portal.web import sign_in as cookies
-from portal.web.context import Installed
-from portal.web.dependencies import Here, MaybeVisitor, PostedByAnyone, SignedIn
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, MaybeVisitor, PostedByAnyone, SignedIn
 from portal.web.security import HEADERS
 from states import french
 from states.validation import fold
 from states.vocabulary import Role
-from workflow.app import House
-from workflow.auth.sessions import Entrant
+from workflow.app import App
+from workflow.auth.sessions import SessionUser
 
 if TYPE_CHECKING:
     from portal.web.security import Visitor
@@ -69,8 +69,8 @@ class Target:
 class Showing:
     """The demonstration as its bar and its pages see it."""
 
-    house: House
-    heart: Heart
+    app: App
+    heart: BackgroundLoop
     mailbox: Mailbox
     examples: Mapping[str, str]
     """An establishment by what there is to see there, as the story left it."""
@@ -112,22 +112,22 @@ class Showing:
             return "un opérateur du rectorat" if visitor.is_operator else "un lecteur (DRANE)"
         return _chef(visitor.uai)
 
-    def entrant(self, who: str) -> Entrant | None:
+    def session_user(self, who: str) -> SessionUser | None:
         """Whom these words of the form name; None for nobody of the story."""
         if who == "operateur":
-            return Entrant(role=Role.OPERATOR, subject=OPERATOR)
+            return SessionUser(role=Role.OPERATOR, subject=OPERATOR)
         if who == "lecteur":
-            return Entrant(role=Role.READER, subject=READER)
+            return SessionUser(role=Role.READER, subject=READER)
         kind, _, uai = who.partition(":")
         if kind == "deux":
-            return Entrant(role=Role.CHEF, subject=",".join(sorted(one.uai for one in TWO)), name=CHEFS[TWO[0].uai])
+            return SessionUser(role=Role.CHEF, subject=",".join(sorted(one.uai for one in TWO)), name=CHEFS[TWO[0].uai])
         if kind == "chef" and uai in CHEFS:
-            return Entrant(role=Role.CHEF, subject=uai, name=CHEFS[uai])
+            return SessionUser(role=Role.CHEF, subject=uai, name=CHEFS[uai])
         return None
 
     def targets(self) -> list[Target]:
         """Where the clock can go from now: tomorrow, in a week, to the year's last day, and to the morrow."""
-        now, calendar, zone = self.house.clock.now(), self.house.policy.calendar, self.house.settings.zoneinfo
+        now, calendar, zone = self.app.clock.now(), self.app.policy.calendar, self.app.settings.zoneinfo
         end = calendar.end_of(calendar.open_years(now)[0])
         last = datetime.combine(end.last_day, EVENING, zone)
         after = datetime.combine(end.last_day + timedelta(days=1), MORNING, zone)
@@ -147,7 +147,7 @@ class Showing:
         ticked, sent = self.heart.jump(target.at)
         lines = [*done_lines(ticked, sent)]
         lines += [f"La fin de l'année {end.school_year} est retenue : {hold.label}." for end, hold in ticked.held]
-        self.jumps.insert(0, Jump(self.house.clock.now(), tuple(lines or ["Rien à faire à cette date."])))
+        self.jumps.insert(0, Jump(self.app.clock.now(), tuple(lines or ["Rien à faire à cette date."])))
         del self.jumps[KEPT:]
         return True
 
@@ -164,17 +164,17 @@ def _school(uai: str) -> School | None:
 router = APIRouter(prefix="/demonstration", include_in_schema=False)
 
 
-def showing_of(here: Installed) -> Showing:
+def showing_of(context: WebContext) -> Showing:
     """The demonstration behind these pages; they are in no application that has none."""
-    if not isinstance(here.demo, Showing):
+    if not isinstance(context.demo, Showing):
         raise HTTPException(404)
-    return here.demo
+    return context.demo
 
 
 @router.get("")
-def start(request: Request, here: Here, visitor: MaybeVisitor) -> HTMLResponse:
+def start(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """What there is to see, and what the moves of the clock did."""
-    return here.pages.page(request, "demo/start.html", visitor, showing=showing_of(here))
+    return context.pages.page(request, "demo/start.html", visitor, showing=showing_of(context))
 
 
 @router.get("/barre.css")
@@ -185,35 +185,35 @@ def style() -> Response:
 
 
 @router.post("/qui")
-def be_somebody(here: Here, form: PostedByAnyone) -> RedirectResponse:
+def be_somebody(context: Context, form: PostedByAnyone) -> RedirectResponse:
     """Sign in as somebody of the story, or as nobody."""
     who = str(form.get("qui") or "")
     if who == "personne":
         leaving = RedirectResponse("/demonstration", status_code=303)
-        cookies.take_away(leaving, here)
+        cookies.take_away(leaving, context)
         return leaving
-    entrant = showing_of(here).entrant(who)
-    if entrant is None:
+    session_user = showing_of(context).session_user(who)
+    if session_user is None:
         raise HTTPException(422)
-    return signed_in(here, entrant, "/etablissement" if entrant.is_establishment else "/rectorat")
+    return signed_in(context, session_user, "/etablissement" if session_user.is_establishment else "/rectorat")
 
 
 @router.post("/temps")
-def move(here: Here, signed: SignedIn, form: PostedByAnyone) -> RedirectResponse:
+def move(context: Context, signed: SignedIn, form: PostedByAnyone) -> RedirectResponse:
     """Move the clock; whoever was signed in still is, however long it took."""
-    if not showing_of(here).jump(str(form.get("pas") or "")):
+    if not showing_of(context).jump(str(form.get("pas") or "")):
         raise HTTPException(422)
     place = "/demonstration#temps"
-    return signed_in(here, signed[0], place) if signed else RedirectResponse(place, status_code=303)
+    return signed_in(context, signed[0], place) if signed else RedirectResponse(place, status_code=303)
 
 
-def signed_in(here: Installed, entrant: Entrant, place: str) -> RedirectResponse:
+def signed_in(context: WebContext, session_user: SessionUser, place: str) -> RedirectResponse:
     """Lead there with a new session of this person."""
-    with here.house.database.write() as connection:
-        secret = here.sessions.open(connection, entrant, here.house.clock.now())
+    with context.app.database.write() as connection:
+        secret = context.sessions.open(connection, session_user, context.app.clock.now())
     leading = RedirectResponse(place, status_code=303)
-    cookies.take_away(leading, here)
-    cookies.give(leading, here, secret)
+    cookies.take_away(leading, context)
+    cookies.give(leading, context, secret)
     return leading
 
 
@@ -237,40 +237,46 @@ router_mailbox_pages = APIRouter(prefix="/demonstration/boite", include_in_schem
 
 @router_mailbox_pages.get("")
 def box(
-    request: Request, here: Here, visitor: MaybeVisitor, de: str = "", page: Annotated[int, Query(ge=1, le=500)] = 1
+    request: Request,
+    context: Context,
+    visitor: MaybeVisitor,
+    de: str = "",
+    page: Annotated[int, Query(ge=1, le=500)] = 1,
 ) -> HTMLResponse:
     """The mails, the last first; ``de`` keeps those of a recipient or a subject."""
     wanted = fold(de[:100])
-    letters = showing_of(here).mailbox.letters(
+    letters = showing_of(context).mailbox.letters(
         lambda one: wanted in fold(f"{one.recipient} {one.subject}") if wanted else True
     )
     shown = letters[(page - 1) * PAGE : page * PAGE]
-    return here.pages.page(
+    return context.pages.page(
         request, "demo/box.html", visitor, letters=shown, count=len(letters), wanted=de[:100], at=page,
         more=page * PAGE < len(letters),
     )  # fmt: skip
 
 
 @router_mailbox_pages.get("/{number}")
-def letter(request: Request, here: Here, visitor: MaybeVisitor, number: int) -> HTMLResponse:
+def letter(request: Request, context: Context, visitor: MaybeVisitor, number: int) -> HTMLResponse:
     """One mail, whole."""
-    one = _letter(here, number)
-    links = [(address, address.removeprefix(here.settings.address)) for address in one.links(here.settings.address)]
-    shown = here.pages.page(request, "demo/letter.html", visitor, letter=one, links=links, pieces=one.pieces)
+    one = _letter(context, number)
+    links = [
+        (address, address.removeprefix(context.settings.address)) for address in one.links(context.settings.address)
+    ]
+    shown = context.pages.page(request, "demo/letter.html", visitor, letter=one, links=links, pieces=one.pieces)
     shown.headers["Content-Security-Policy"] = FRAMING
     return shown
 
 
 @router_mailbox_pages.get("/{number}/html")
-def looks(here: Here, number: int) -> HTMLResponse:
+def looks(context: Context, number: int) -> HTMLResponse:
     """The mail's HTML, for the frame of its page."""
-    return HTMLResponse(_letter(here, number).html, headers={"Content-Security-Policy": FRAMED})
+    return HTMLResponse(_letter(context, number).html, headers={"Content-Security-Policy": FRAMED})
 
 
 @router_mailbox_pages.get("/{number}/pieces/{rank}")
-def piece(here: Here, number: int, rank: int) -> Response:
+def piece(context: Context, number: int, rank: int) -> Response:
     """A file that came with the mail."""
-    pieces = _letter(here, number).pieces
+    pieces = _letter(context, number).pieces
     if not 0 <= rank < len(pieces):
         raise HTTPException(404)
     name = "".join(char for char in pieces[rank].filename if char.isascii() and (char.isalnum() or char in "-_."))
@@ -278,8 +284,8 @@ def piece(here: Here, number: int, rank: int) -> Response:
     return Response(pieces[rank].content, media_type=pieces[rank].kind, headers=headers)
 
 
-def _letter(here: Installed, number: int) -> Letter:
-    found = showing_of(here).mailbox.letter(number)
+def _letter(context: WebContext, number: int) -> Letter:
+    found = showing_of(context).mailbox.letter(number)
     if found is None:
         raise HTTPException(404)
     return found

@@ -17,15 +17,15 @@ from portal.cli.context import make_private
 from portal.demo import data as places
 from portal.demo import pages
 from portal.demo import pages as mailbox_pages
-from portal.demo.clock import DemoClock, Heart
+from portal.demo.clock import BackgroundLoop, DemoClock
 from portal.demo.mail_server import Mailbox
 from portal.demo.pages import Showing
 from portal.demo.scenario import INSTALLED, Season
 from portal.server import Server, listen
 from portal.walkthrough.premises import workplace
-from portal.web.context import Installed
-from workflow.app import House, bootstrap, install, open_database
-from workflow.journal.chain import Notary
+from portal.web.context import WebContext
+from workflow.app import App, bootstrap, install, open_database
+from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import DEFAULT_NAME, load_settings
 from workflow.settings.model import Settings
 from workflow.settings.secrets import Secrets, generate
@@ -41,7 +41,7 @@ PORT: Final = 8000
 class Opened:
     """A demonstration that is ready."""
 
-    app: FastAPI
+    asgi: FastAPI
     showing: Showing
     clock: DemoClock
 
@@ -50,14 +50,14 @@ class Opened:
 def opened(folder: Path, address: str, *, kept: bool = False) -> Iterator[Opened]:
     """Make the installation in this folder, live its story, and let time pass while the body runs."""
     mailbox = Mailbox(refused=frozenset([places.REFUSED.mailbox]))
-    with mailbox, _house(folder, mailbox.port, address) as (house, clock):
-        heart = Heart(house, clock)
-        season = Season(house, clock, heart)
+    with mailbox, _app(folder, mailbox.port, address) as (app, clock):
+        heart = BackgroundLoop(app, clock)
+        season = Season(app, clock, heart)
         season.live()
-        showing = Showing(house, heart, mailbox, season.examples, kept=kept)
-        app = assembled(Installed.of(house, demo=showing), (pages.router, mailbox_pages.router_mailbox_pages))
+        showing = Showing(app, heart, mailbox, season.examples, kept=kept)
+        asgi = assembled(WebContext.of(app, demo=showing), (pages.router, mailbox_pages.router_mailbox_pages))
         with heart.beating():
-            yield Opened(app, showing, clock)
+            yield Opened(asgi, showing, clock)
 
 
 def perform(keep: Path | None, port: int | None, say: Callable[[str], None], show: Callable[[str], object]) -> None:
@@ -73,7 +73,7 @@ def perform(keep: Path | None, port: int | None, say: Callable[[str], None], sho
             say(f"La démonstration est ouverte : {start}")
             say("Ctrl-C y met fin." if keep else "Ctrl-C y met fin ; il n'en restera rien (--keep DOSSIER la garde).")
             show(start)
-            Server(demo.app, listening, ()).work()
+            Server(demo.asgi, listening, ()).work()
     say(f"L'installation est gardée dans {folder}." if keep else "La démonstration est finie : il n'en reste rien.")
 
 
@@ -88,7 +88,7 @@ def _listening(port: int | None) -> socket.socket:
 
 
 @contextmanager
-def _house(folder: Path, relay: int, address: str) -> Iterator[tuple[House, DemoClock]]:
+def _app(folder: Path, relay: int, address: str) -> Iterator[tuple[App, DemoClock]]:
     """An installation as ``oda init`` would make it. Nothing is taken from the environment of who runs it."""
     settings = _settings(folder, relay, address)
     clock = DemoClock(datetime.combine(INSTALLED, time(6), settings.zoneinfo))
@@ -96,7 +96,7 @@ def _house(folder: Path, relay: int, address: str) -> Iterator[tuple[House, Demo
     database = open_database(settings, {})
     event.listen(database.engine, "connect", _hasten)
     try:
-        install(database, Notary(key.encode()), clock)
+        install(database, JournalHasher(key.encode()), clock)
         yield bootstrap(settings, {}, clock=clock, database=database), clock
     finally:
         database.dispose()

@@ -26,7 +26,7 @@ from states.vocabulary import (
     Step,
     WithdrawReason,
 )
-from workflow.app import House
+from workflow.app import App
 
 # What people do in the story, as the commands that they really give.
 
@@ -66,7 +66,7 @@ Make = Callable[[Life, date], Command]
 
 
 @dataclass(frozen=True)
-class Deed:
+class ScheduledAction:
     """What is done, by whom, and how many working days after what came before."""
 
     make: Make
@@ -179,31 +179,31 @@ UNDELIVERED: Final = "code transmis"
 """The ending of which one life is where the mailbox takes nothing."""
 
 
-_BORN: Final = (Deed(declare),)
+_BORN: Final = (ScheduledAction(declare),)
 
 
-RENEWED: Final = (Deed(renew),)
+RENEWED: Final = (ScheduledAction(renew),)
 
 
-_DELEGATED: Final = (*_BORN, Deed(delegate, after=1))
+_DELEGATED: Final = (*_BORN, ScheduledAction(delegate, after=1))
 
 
-_SIGNED: Final = (*_DELEGATED, Deed(sign, after=1))
+_SIGNED: Final = (*_DELEGATED, ScheduledAction(sign, after=1))
 
 
-_ASKED: Final = (*_SIGNED, Deed(submit))
+_ASKED: Final = (*_SIGNED, ScheduledAction(submit))
 
 
-_LISTED: Final = (*_ASKED, Deed(check_list, True, 1))
+_LISTED: Final = (*_ASKED, ScheduledAction(check_list, True, 1))
 
 
-_CHECKED: Final = (*_LISTED, Deed(check_delegation, True))
+_CHECKED: Final = (*_LISTED, ScheduledAction(check_delegation, True))
 
 
-_ISSUED: Final = (*_CHECKED, Deed(issue, True, 1))
+_ISSUED: Final = (*_CHECKED, ScheduledAction(issue, True, 1))
 
 
-_HANDED: Final = (*_ISSUED, Deed(hand, after=1))
+_HANDED: Final = (*_ISSUED, ScheduledAction(hand, after=1))
 
 
 _CHARTER_WHY: Final = "La charte datée du jour n'est pas celle de cette année : faire signer la version 2026-1."
@@ -212,7 +212,7 @@ _CHARTER_WHY: Final = "La charte datée du jour n'est pas celle de cette année 
 _IDENTITY_WHY: Final = "Le nom ne correspond pas à celui que la DRANE connaît : le vérifier auprès de l'intéressé."
 
 
-ENDINGS: Final[tuple[tuple[str, int, tuple[Deed, ...]], ...]] = (
+ENDINGS: Final[tuple[tuple[str, int, tuple[ScheduledAction, ...]], ...]] = (
     ("déclarée", 13, _BORN),
     ("renouvelée", 5, RENEWED),
     ("déléguée", 12, _DELEGATED),
@@ -220,36 +220,40 @@ ENDINGS: Final[tuple[tuple[str, int, tuple[Deed, ...]], ...]] = (
     ("à vérifier", 14, _ASKED),
     ("à moitié vérifiée", 8, _LISTED),
     ("vérifiée", 14, _CHECKED),
-    ("introuvable sur la liste", 3, (*_ASKED, Deed(not_listed, True, 1))),
-    ("renvoyée à la charte", 3, (*_ASKED, Deed(send_back(Step.CHARTER, _CHARTER_WHY), True, 1))),
-    ("renvoyée à la déclaration", 2, (*_ASKED, Deed(send_back(Step.DECLARATION, _IDENTITY_WHY), True, 1))),
+    ("introuvable sur la liste", 3, (*_ASKED, ScheduledAction(not_listed, True, 1))),
+    ("renvoyée à la charte", 3, (*_ASKED, ScheduledAction(send_back(Step.CHARTER, _CHARTER_WHY), True, 1))),
+    ("renvoyée à la déclaration", 2, (*_ASKED, ScheduledAction(send_back(Step.DECLARATION, _IDENTITY_WHY), True, 1))),
     (UNDELIVERED, 11, _ISSUED),
     ("remis", 13, _HANDED),
-    ("réémis", 2, (*_HANDED, Deed(reissue, True, 2))),
-    ("absence à venir", 2, (*_HANDED, Deed(report(Change.ABSENCE, 20), after=1))),
-    ("départ à venir", 2, (*_HANDED, Deed(report(Change.DEPARTURE, 2), after=2))),
-    ("clé perdue", 1, (*_HANDED, Deed(report(Change.KEY_LOST, 0), after=2))),
-    ("absence réglée", 1, (*_HANDED, Deed(report(Change.ABSENCE, 3), after=1), Deed(settle, True, 1))),
-    ("abandonnée", 3, (*_DELEGATED, Deed(withdraw, after=2))),
-    ("révoquée", 2, (*_HANDED, Deed(revoke, True, 2))),
-    ("retirée", 2, (*_HANDED, Deed(revoke, True, 1), Deed(remove, True, 1))),
+    ("réémis", 2, (*_HANDED, ScheduledAction(reissue, True, 2))),
+    ("absence à venir", 2, (*_HANDED, ScheduledAction(report(Change.ABSENCE, 20), after=1))),
+    ("départ à venir", 2, (*_HANDED, ScheduledAction(report(Change.DEPARTURE, 2), after=2))),
+    ("clé perdue", 1, (*_HANDED, ScheduledAction(report(Change.KEY_LOST, 0), after=2))),
+    (
+        "absence réglée",
+        1,
+        (*_HANDED, ScheduledAction(report(Change.ABSENCE, 3), after=1), ScheduledAction(settle, True, 1)),
+    ),
+    ("abandonnée", 3, (*_DELEGATED, ScheduledAction(withdraw, after=2))),
+    ("révoquée", 2, (*_HANDED, ScheduledAction(revoke, True, 2))),
+    ("retirée", 2, (*_HANDED, ScheduledAction(revoke, True, 1), ScheduledAction(remove, True, 1))),
 )
 """Each life by where it has come to on the day of the demonstration, and how many live it."""
 
 
-EXTENDED: Final = (*_CHECKED, Deed(extend, True, 1))
+EXTENDED: Final = (*_CHECKED, ScheduledAction(extend, True, 1))
 """Somebody's request in a second establishment: the key that he has is extended."""
 
 
 LAST_YEAR_LIVES: Final = _HANDED
 
 
-def length(life: tuple[Deed, ...]) -> int:
+def length(life: tuple[ScheduledAction, ...]) -> int:
     """How many working days pass between the first deed and the last."""
     return sum(deed.after for deed in life)
 
 
-def days_of(life: tuple[Deed, ...], start: int) -> Iterator[tuple[int, Deed]]:
+def days_of(life: tuple[ScheduledAction, ...], start: int) -> Iterator[tuple[int, ScheduledAction]]:
     """Each deed and the working day on which it is done, counted from ``start``."""
     at = start
     for deed in life:
@@ -279,11 +283,11 @@ STEP: Final = timedelta(days=30)
 """The service shows signs of life at least this often, or the year's end would be held (R52)."""
 
 
-Days = Sequence[tuple[int, Deed]]
+Days = Sequence[tuple[int, ScheduledAction]]
 """Each deed of a life with the working day on which it is done."""
 
 
-class Heart(Protocol):
+class BackgroundLoop(Protocol):
     """What makes time pass: the schedule, and the mails that leave."""
 
     def beat(self) -> object: ...
@@ -294,9 +298,9 @@ class Heart(Protocol):
 class Season:
     """Lives all that comes before the day of the demonstration."""
 
-    def __init__(self, house: House, clock: DemoClock, heart: Heart) -> None:
-        self._house, self._clock, self._heart = house, clock, heart
-        self._zone = house.settings.zoneinfo
+    def __init__(self, app: App, clock: DemoClock, heart: BackgroundLoop) -> None:
+        self._app, self._clock, self._heart = app, clock, heart
+        self._zone = app.settings.zoneinfo
         self._draw = random.Random(31)  # noqa: S311 - a story, no secret
         self._chefs: dict[str, Actor] = {}
         self._places: dict[str, list[str]] = defaultdict(list)
@@ -315,7 +319,7 @@ class Season:
         """From the installation to this morning."""
         self._go(INSTALLED, time(7))
         with places.directory() as file:
-            self._house.directory.import_file(file, self._operator)
+            self._app.directory.import_file(file, self._operator)
         self._heart.beat()
         last = self._last_year()
         self._live(SEPTEMBERS[0], [(life, list(days_of(LAST_YEAR_LIVES, 2 + i % 9))) for i, life in enumerate(last)])
@@ -327,7 +331,7 @@ class Season:
 
     @cached_property
     def _operator(self) -> Actor:
-        return self._house.people.operator(OPERATOR, Channel.WEB)
+        return self._app.people.operator(OPERATOR, Channel.WEB)
 
     def _last_year(self) -> list[Life]:
         schools = [school for school in places.ACTIVE if school != places.REFUSED][::3][:LAST_YEAR]
@@ -373,18 +377,18 @@ class Season:
         return Life(uai=uai, nom=nom, prenom=prenom, mail=mail_of(nom, prenom), why=self._draw.choice(WHY), code=code)
 
     def _live(self, september: date, told: Sequence[tuple[Life, Days]]) -> None:
-        by_day: dict[int, list[tuple[Life, Deed]]] = defaultdict(list)
+        by_day: dict[int, list[tuple[Life, ScheduledAction]]] = defaultdict(list)
         for life, days in told:
             for number, deed in days:
                 by_day[number].append((life, deed))
         for number, day in enumerate(_working_days(september)):
             self._live_day(day, by_day[number])
 
-    def _live_day(self, day: date, deeds: Sequence[tuple[Life, Deed]]) -> None:
+    def _live_day(self, day: date, deeds: Sequence[tuple[Life, ScheduledAction]]) -> None:
         """The schedule at seven, the chefs in the morning, the rectorat in the afternoon, then the mails."""
         self._go(day, time(7))
         self._heart.beat()
-        mornings: dict[str, list[tuple[Life, Deed]]] = defaultdict(list)
+        mornings: dict[str, list[tuple[Life, ScheduledAction]]] = defaultdict(list)
         for life, deed in deeds:
             if not deed.by_rectorat:
                 mornings[life.uai].append((life, deed))
@@ -396,16 +400,16 @@ class Season:
         self._go(day, time(17))
         self._heart.deliver()
 
-    def _do(self, actor: Actor, deeds: Sequence[tuple[Life, Deed]], day: date) -> None:
+    def _do(self, actor: Actor, deeds: Sequence[tuple[Life, ScheduledAction]], day: date) -> None:
         commands = [deed.make(life, day) for life, deed in deeds]
-        for (life, _), result in zip(deeds, self._house.engine.execute(commands, actor), strict=True):
+        for (life, _), result in zip(deeds, self._app.engine.execute(commands, actor), strict=True):
             if isinstance(result, Refused):
                 raise RuntimeError(f"the story does not hold: {result.reasons[0].message}")
             life.reference = result.reference
 
     def _chef(self, uai: str) -> Actor:
         if uai not in self._chefs:
-            self._chefs[uai] = self._house.people.chef([uai], Channel.WEB, name=CHEFS[uai])
+            self._chefs[uai] = self._app.people.chef([uai], Channel.WEB, name=CHEFS[uai])
         return self._chefs[uai]
 
     def _go(self, day: date, at: time) -> None:

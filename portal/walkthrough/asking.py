@@ -30,7 +30,7 @@ def _delegate(stage: Stage, cast: Cast, reference: str) -> None:
     delegate = c.Delegate(reference=reference, why=why, made_on=story.DELEGATED.date())
     stage.do(cast.chef, delegate, State.DELEGATED, Kind.DELEGATED)
     stage.scene(story.SIGNED, cast.chef, "Le RUPN a signé la charte ; l'exemplaire reste au collège.")
-    version = stage.house.policy.charter_version
+    version = stage.app.policy.charter_version
     sign = c.SignCharter(reference=reference, signed_on=story.SIGNED.date(), version=version, copy_kept=True)
     stage.do(cast.chef, sign, State.CHARTER_SIGNED, Kind.CHARTER_SIGNED)
 

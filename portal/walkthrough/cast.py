@@ -6,7 +6,7 @@ from typing import Self
 from portal.walkthrough import story
 from portal.walkthrough.stage import Player
 from states.vocabulary import Channel
-from workflow.app import House
+from workflow.app import App
 from workflow.journal import installation
 
 
@@ -20,20 +20,20 @@ class Cast:
     schedule: Player
 
     @classmethod
-    def of(cls, house: House) -> Self:
+    def of(cls, app: App) -> Self:
         """The players of an installation whose directory was imported."""
         return cls(
-            chef=_chef(house, story.UAI, story.CHEF),
-            other_chef=_chef(house, story.OTHER_UAI, story.OTHER_CHEF),
-            operator=operator_of(house),
-            schedule=Player(installation.schedule_actor(house.database)),
+            chef=_chef(app, story.UAI, story.CHEF),
+            other_chef=_chef(app, story.OTHER_UAI, story.OTHER_CHEF),
+            operator=operator_of(app),
+            schedule=Player(installation.schedule_actor(app.database)),
         )
 
 
-def operator_of(house: House) -> Player:
+def operator_of(app: App) -> Player:
     """The operator of the settings, who is there before any directory."""
-    return Player(house.people.operator(story.OPERATOR, Channel.CLI))
+    return Player(app.people.operator(story.OPERATOR, Channel.CLI))
 
 
-def _chef(house: House, uai: str, name: str) -> Player:
-    return Player(house.people.chef([uai], Channel.CLI, name=name), f"chef:{uai}", name)
+def _chef(app: App, uai: str, name: str) -> Player:
+    return Player(app.people.chef([uai], Channel.CLI, name=name), f"chef:{uai}", name)

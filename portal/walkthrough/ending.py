@@ -33,7 +33,7 @@ def end_year(stage: Stage, cast: Cast, reference: str, announced: int) -> None:
 
 def _tick(stage: Stage, wanted: int) -> None:
     stage.type(oda("tick"))
-    ticked = stage.house.ticker.tick()
+    ticked = stage.app.ticker.tick()
     revoked = sum(ticked.revoked.values())
     stage.require(revoked == wanted and not ticked.held, f"{revoked} demandes sont révoquées au lieu de {wanted}")
     stage.revoked += revoked
@@ -41,12 +41,12 @@ def _tick(stage: Stage, wanted: int) -> None:
 
 
 def _remove(stage: Stage, cast: Cast, reference: str) -> None:
-    house = stage.house
+    app = stage.app
     stage.scene(story.REMOVED, cast.operator, "Il regarde ce qu'il reste à faire sur le serveur ODA.")
     stage.type(oda("request", "show", reference))
-    with house.database.read() as connection:
-        actor, now = cast.operator.actor, house.clock.now()
-        view = show_request(connection, reference, actor, house.policy, house.mailer, now)
+    with app.database.read() as connection:
+        actor, now = cast.operator.actor, app.clock.now()
+        view = show_request(connection, reference, actor, app.policy, app.mailer, now)
     if view is None or view.removal is None or view.removal.todo is None:
         raise stage.derailed("aucune tâche de retrait n'est ouverte")
     asked = view.removal.kind.label

@@ -3,7 +3,7 @@
 import textwrap
 from typing import Final
 
-from notifications.rendering.typography import NBSP, spaced
+from notifications.rendering.typography import NBSP, french_spacing
 from portal.cli.output import printable
 
 _NARROWEST: Final = 10
@@ -16,7 +16,7 @@ def folded(text: str, width: int, first: str = "", then: str = "", *, keep: bool
         return [safe.replace(NBSP, " ")]
     margin = first + safe[: len(safe) - len(safe.lstrip(" "))] if keep else first
     lines = textwrap.wrap(
-        spaced(safe.strip(" ")), max(width, _NARROWEST + len(margin)), initial_indent=margin,
+        french_spacing(safe.strip(" ")), max(width, _NARROWEST + len(margin)), initial_indent=margin,
         subsequent_indent=margin if keep else then, break_on_hyphens=False, break_long_words=keep,
     )  # fmt: skip
     return [line.replace(NBSP, " ") for line in lines] or [""]

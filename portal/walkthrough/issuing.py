@@ -18,7 +18,7 @@ def issue(stage: Stage, cast: Cast, reference: str) -> None:
     stage.scene(story.TOO_EARLY, cast.operator, "Il voudrait émettre le code sans attendre.")
     stage.be_refused(cast.operator, code, _ASKED)
     _check(stage, cast, reference)
-    expiry = stage.house.policy.calendar.end_of(story.YEAR).last_day
+    expiry = stage.app.policy.calendar.end_of(story.YEAR).last_day
     stage.scene(
         story.ISSUED, cast.operator,
         f"Sur le serveur ODA il prépare la clé, qui doit expirer le {day(expiry)} (R43) ; puis il émet le code.",

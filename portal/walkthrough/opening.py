@@ -24,10 +24,10 @@ FOREWORD = (
 
 def open_story(stage: Stage, folder: Path) -> Cast:
     """Import the directory and let the schedule pass; returns who acts from now on."""
-    screen, house = stage.screen, stage.house
+    screen, app = stage.screen, stage.app
     screen.poster(TITLE, FOREWORD)
     screen.chapter(1, "Le rectorat prépare le service")
-    operator = operator_of(house)
+    operator = operator_of(app)
     stage.scene(
         story.INSTALLED, operator,
         "L'installation est faite, et donne à son compte le rôle d'opérateur : il n'aura pas à se nommer. Il importe"
@@ -35,22 +35,22 @@ def open_story(stage: Stage, folder: Path) -> Cast:
     )  # fmt: skip
     stage.type(oda("import", "establishments", DIRECTORY_NAME))
     with (folder / DIRECTORY_NAME).open("rb") as file:
-        directory = Directory(house.database, house.notary, house.clock, house.settings.academie.code)
+        directory = Directory(app.database, app.hasher, app.clock, app.settings.academie.code)
         imported = directory.import_file(file, operator.actor)
     stage.require({story.UAI, story.OTHER_UAI} <= {one.uai for one in imported.new}, "l'annuaire n'est pas importé")
     outcome, *details = [line for line in lines(imported) if line]
     screen.done(outcome)
     for line in details:
         screen.say(line, "dim", first="    ", then="      ")
-    cast = Cast.of(house)
+    cast = Cast.of(app)
     _first_passing(stage, cast)
     return cast
 
 
 def _first_passing(stage: Stage, cast: Cast) -> None:
     stage.scene(story.INSTALLED, cast.schedule, "Il passe chaque minute, et prévoit aussitôt la fin de l'année.")
-    stage.house.ticker.tick()
-    end = stage.house.policy.calendar.end_of(story.YEAR)
+    stage.app.ticker.tick()
+    end = stage.app.policy.calendar.end_of(story.YEAR)
     stage.screen.done(f"Fin de {end.school_year} : {end_in_words(end)}.")
     stage.screen.say(
         "Cette date est désormais enregistrée : la fin d'année ne courra d'elle-même que si elle l'est, la même, depuis"

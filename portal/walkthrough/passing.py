@@ -34,13 +34,13 @@ def _months(stage: Stage, cast: Cast) -> None:
 
 
 def _foresee(stage: Stage, cast: Cast) -> int:
-    end = stage.house.policy.calendar.end_of(story.YEAR)
+    end = stage.app.policy.calendar.end_of(story.YEAR)
     stage.scene(story.PREVIEWED, cast.operator, f"Il demande ce que fera la fin d'année, le {day(end.last_day)}.")
     stage.type(oda("year-end", "preview", "--on", end.last_day.strftime("%d/%m/%Y")))
-    house = stage.house
-    with house.database.read() as connection:
-        at = house.year_ends.instant_of(end.last_day)
-        preview = Preview(connection, house.year_ends, house.mailer, now=house.clock.now(), at=at)
+    app = stage.app
+    with app.database.read() as connection:
+        at = app.year_ends.instant_of(end.last_day)
+        preview = Preview(connection, app.year_ends, app.mailer, now=app.clock.now(), at=at)
         for one in preview.establishments():
             _announce(stage, one)
     years = preview.summary.years

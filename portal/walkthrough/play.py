@@ -33,8 +33,8 @@ def play(keep: Path | None, stream: TextIO, *, fast: bool) -> None:
     begun = time.monotonic()
     screen = Screen(stream, pause=PAUSE_S if stream.isatty() and not fast else 0)
     clock = story.StoryClock(story.INSTALLED)
-    with workplace(keep) as folder, LoopbackRelay() as relay, opened_house(folder, relay.port, clock) as house:
-        stage = Stage(house, clock, Post(house, relay), screen)
+    with workplace(keep) as folder, LoopbackRelay() as relay, opened_house(folder, relay.port, clock) as app:
+        stage = Stage(app, clock, Post(app, relay), screen)
         reference, counted = _performed(stage, folder)
         took = time.monotonic() - begun
         _close(stage, counted, took)

@@ -7,7 +7,7 @@ from notifications.messages.mail import Mail
 from notifications.outbox import admin as outbox
 from notifications.vocabulary import Stage
 from portal.demo.mail_server import LoopbackRelay, Received
-from workflow.app import House
+from workflow.app import App
 
 GONE = (Stage.SENT, Stage.CANCELLED, Stage.DISCARDED)
 
@@ -41,8 +41,8 @@ class Letter:
 class Post:
     """Sends what is due and hands over what has just arrived."""
 
-    def __init__(self, house: House, relay: LoopbackRelay) -> None:
-        self._house = house
+    def __init__(self, app: App, relay: LoopbackRelay) -> None:
+        self._app = app
         self._relay = relay
 
     @property
@@ -53,8 +53,8 @@ class Post:
     def deliver(self) -> list[Letter]:
         """What arrives now, in the order in which it was written."""
         before = self.count
-        asyncio.run(self._house.dispatcher.run_once())
-        with self._house.database.read() as connection:
+        asyncio.run(self._app.dispatcher.run_once())
+        with self._app.database.read() as connection:
             mails = {mail.message_id: mail for mail in outbox.listing(connection, limit=1000).mails}
         arrived = self._relay.received[before:]
         letters = [Letter(mails[str(one.message["Message-ID"])], one) for one in arrived]
@@ -62,8 +62,8 @@ class Post:
 
     def waiting(self) -> list[str]:
         """What has not left and why, in French: nothing when all is well."""
-        with self._house.database.read() as connection:
+        with self._app.database.read() as connection:
             counts = outbox.counts(connection)
-        pause = self._house.dispatcher.pause
+        pause = self._app.dispatcher.pause
         stuck = [f"courriels « {stage.label} » : {n}" for stage, n in counts.items() if n and stage not in GONE]
         return [*stuck, *([str(pause.fault.label)] if pause else [])]

@@ -17,8 +17,8 @@ from notifications.ports import Clock
 from portal.cli.context import make_private
 from portal.cli.errors import CliFailure, ExitCode
 from portal.walkthrough import story
-from workflow.app import House, bootstrap, install, open_database
-from workflow.journal.chain import Notary
+from workflow.app import App, bootstrap, install, open_database
+from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import DEFAULT_NAME, load_settings
 from workflow.settings.secrets import Secrets, generate
 
@@ -82,7 +82,7 @@ def _ended_as_interrupted() -> Iterator[None]:
 
 
 @contextmanager
-def opened_house(folder: Path, port: int, clock: Clock) -> Iterator[House]:
+def opened_house(folder: Path, port: int, clock: Clock) -> Iterator[App]:
     """Make an installation as ``oda init`` would, whose relay is at ``port`` of this machine, and open it.
 
     Nothing is taken from the environment of who runs it: neither settings nor secrets.
@@ -97,7 +97,7 @@ def opened_house(folder: Path, port: int, clock: Clock) -> Iterator[House]:
     key = Secrets(settings.secrets_directory).read("journal-key").get_secret_value()
     database = open_database(settings, {})
     try:
-        install(database, Notary(key.encode()), clock)
+        install(database, JournalHasher(key.encode()), clock)
         yield bootstrap(settings, {}, clock=clock, database=database)
     finally:
         database.dispose()

@@ -16,8 +16,8 @@ def prove(stage: Stage, cast: Cast, reference: str) -> str:
     stage.scene(story.VERIFIED, cast.operator, "Il relit l'histoire de la demande, et vérifie le journal.")
     _history(stage, cast, reference)
     stage.type(oda("journal", "verify"))
-    with stage.house.database.read() as connection:
-        verifier = Verifier(connection, stage.house.notary)
+    with stage.app.database.read() as connection:
+        verifier = Verifier(connection, stage.app.hasher)
         flaws = [str(flaw) for flaw in verifier.flaws()]
     stage.require(not flaws, f"le journal ne tient pas : {' ; '.join(flaws)}")
     counted = f"{plural(verifier.events, 'événement')} en {plural(verifier.streams, 'chaîne')}"
@@ -29,7 +29,7 @@ def prove(stage: Stage, cast: Cast, reference: str) -> str:
 
 
 def _history(stage: Stage, cast: Cast, reference: str) -> None:
-    with stage.house.database.read() as connection:
+    with stage.app.database.read() as connection:
         events = history(connection, reference, cast.operator.actor)
     stage.require(len(events) >= 9, "l'histoire de la demande n'est pas entière")
     stage.screen.blank()

@@ -24,7 +24,7 @@ def show_waiting(stage: Stage, reference: str) -> None:
     files, rows = _search(stage)
     screen.say(f"absent des {plural(rows, 'ligne')} de la base, journal compris ;", first="    — ")
     screen.say(f"absent des {plural(files, 'fichier')} de l'installation ;", first="    — ")
-    with stage.house.database.read() as connection:
+    with stage.app.database.read() as connection:
         kept = [mail for mail in listing(connection, reference=reference, whole=True).mails if mail.seal_id]
         event = _last_event(connection, reference)
     stage.require(len(kept) == 1 and MASK in (kept[0].body or ""), "le courriel gardé ne masque pas le code")
@@ -34,7 +34,7 @@ def show_waiting(stage: Stage, reference: str) -> None:
 
 def show_erased(stage: Stage, reference: str) -> None:
     """The hand-over was just confirmed: the sealed code must be gone."""
-    with stage.house.database.read() as connection:
+    with stage.app.database.read() as connection:
         seals = connection.execute(select(SEALS).where(SEALS.c.reference == reference)).all()
     stage.require(len(seals) == 1 and seals[0].ciphertext is None, "le code chiffré est encore là")
     [seal] = seals
@@ -46,11 +46,11 @@ def show_erased(stage: Stage, reference: str) -> None:
 def _search(stage: Stage) -> tuple[int, int]:
     """How many files and rows were read; the story stops if one of them holds the code."""
     code = story.CODE
-    folder: Path = stage.house.settings.folder
+    folder: Path = stage.app.settings.folder
     paths = [path for path in folder.rglob("*") if path.is_file()]
     found = [path.name for path in paths if code.encode() in path.read_bytes()]
     rows = 0
-    with stage.house.database.read() as connection:
+    with stage.app.database.read() as connection:
         for table in SQLModel.metadata.sorted_tables:
             for row in connection.execute(select(table)):
                 rows += 1

@@ -18,7 +18,7 @@ from states.commands import Command
 from states.decision import Refused
 from states.model import Actor
 from states.vocabulary import State
-from workflow.app import House
+from workflow.app import App
 from workflow.engine.engine import Done
 from workflow.requests.detail import facts_of
 from workflow.requests.next_actions import next_step
@@ -46,8 +46,8 @@ class Player:
 class Stage:
     """Moves the clock, acts, delivers, and stops at the first thing that is not as it should be."""
 
-    def __init__(self, house: House, clock: story.StoryClock, post: Post, screen: Screen) -> None:
-        self.house, self.post, self.screen = house, post, screen
+    def __init__(self, app: App, clock: story.StoryClock, post: Post, screen: Screen) -> None:
+        self.app, self.post, self.screen = app, post, screen
         self.accepted = self.refusals = self.revoked = 0
         self.current = "l'installation"
         self._clock = clock
@@ -63,7 +63,7 @@ class Stage:
         """One tick of a service that lives, in which nothing is to be revoked."""
         self._clock.move(when)
         self.current = french.instant(when, story.ZONE)
-        ticked = self.house.ticker.tick()
+        ticked = self.app.ticker.tick()
         self.require(not (ticked.revoked or ticked.held), "l'échéancier révoque ou retient une fin d'année")
         self.receive()
 
@@ -87,7 +87,7 @@ class Stage:
     def act(self, who: Player, command: Command, typed: str = "") -> Done:
         """Show the command and execute it."""
         self._type(who, command, typed)
-        result = self.house.engine.execute([command], who.actor)[0]
+        result = self.app.engine.execute([command], who.actor)[0]
         if isinstance(result, Refused):
             raise self.derailed(f"elle est refusée : {result}")
         self.accepted += 1
@@ -96,7 +96,7 @@ class Stage:
     def be_refused(self, who: Player, command: Command, typed: str = "") -> None:
         """An action that must be refused, with all its reasons (R7)."""
         self._type(who, command, typed)
-        result = self.house.engine.execute([command], who.actor)[0]
+        result = self.app.engine.execute([command], who.actor)[0]
         if not isinstance(result, Refused):
             raise self.derailed("elle est acceptée, alors que les règles l'interdisent")
         self.refusals += 1
@@ -131,9 +131,9 @@ class Stage:
             self.screen.say(typed, "dim", first="    ")
 
     def _follow(self, reference: str) -> None:
-        house = self.house
-        with house.database.read() as connection:
-            step = next_step(facts_of(connection, reference, house.mailer), house.policy, house.clock.now())
+        app = self.app
+        with app.database.read() as connection:
+            step = next_step(facts_of(connection, reference, app.mailer), app.policy, app.clock.now())
         told = f"{step.what} ({step.who.label})" if step else "rien, personne n'est attendu."
         self.screen.say(f"Ensuite : {told}", "dim", first="    ")
 

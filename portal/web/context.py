@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from jinja2 import BaseLoader
 
 from portal.web.rendering import Pages
-from workflow.app import House
-from workflow.auth.sessions import Entrance, Sessions
+from workflow.app import App
+from workflow.auth.sessions import Sessions, SignIn
 from workflow.auth.sign_in_links import Links
 from workflow.settings.infrastructure import PortalSettings
 
@@ -22,32 +22,32 @@ class Demo(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Installed:
+class WebContext:
     """``demo`` is what a demonstration adds; None in a real installation, where nothing of it can be reached."""
 
-    house: House
+    app: App
     sessions: Sessions
     links: Links
-    entrance: Entrance
+    sign_in: SignIn
     pages: Pages
     demo: Demo | None = field(default=None)
 
     @classmethod
-    def of(cls, house: House, demo: Demo | None = None) -> Self:
-        portal = house.settings.portal
+    def of(cls, app: App, demo: Demo | None = None) -> Self:
+        portal = app.settings.portal
         sessions = Sessions(
-            house.database, house.people,
+            app.database, app.people,
             idle=timedelta(minutes=portal.session_idle_minutes), longest=timedelta(hours=portal.session_hours),
         )  # fmt: skip
-        links = Links(house)
+        links = Links(app)
         return cls(
-            house=house, sessions=sessions, links=links, entrance=Entrance(house, sessions, links),
-            pages=Pages(house, *([demo.loader] if demo else [])), demo=demo,
+            app=app, sessions=sessions, links=links, sign_in=SignIn(app, sessions, links),
+            pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
         )  # fmt: skip
 
     @property
     def settings(self) -> PortalSettings:
-        return self.house.settings.portal
+        return self.app.settings.portal
 
     @property
     def is_https(self) -> bool:

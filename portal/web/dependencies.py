@@ -8,10 +8,10 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, is_same
 from workflow.auth.actors import NotAllowed
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
 
@@ -35,38 +35,38 @@ class Forged(Exception):
     """A form that none of our pages of this session sent."""
 
 
-def installed(request: Request) -> Installed:
+def context(request: Request) -> WebContext:
     """The assembled software that this application serves."""
-    found: Installed = request.app.state.installed
+    found: WebContext = request.app.state.context
     return found
 
 
-Here = Annotated[Installed, Depends(installed)]
+Context = Annotated[WebContext, Depends(context)]
 
 
-def entrant_of(request: Request, here: Here) -> tuple[Entrant, str] | None:
+def session_user_of(request: Request, context: Context) -> tuple[SessionUser, str] | None:
     """Who the cookie stands for, with its secret; None for nobody."""
-    secret = request.cookies.get(here.cookie)
-    found = here.sessions.find(secret, here.house.clock.now()) if secret else None
+    secret = request.cookies.get(context.cookie)
+    found = context.sessions.find(secret, context.app.clock.now()) if secret else None
     return (found, secret) if found and secret else None
 
 
-SignedIn = Annotated[tuple[Entrant, str] | None, Depends(entrant_of)]
+SignedIn = Annotated[tuple[SessionUser, str] | None, Depends(session_user_of)]
 
 
-def visitor_or_none(request: Request, here: Here, signed: SignedIn) -> Visitor | None:
+def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Visitor | None:
     """Who looks, on pages that are open to all; somebody who may not enter any more is nobody."""
     if signed is None:
         return None
-    entrant, secret = signed
+    session_user, secret = signed
     try:
-        actor = here.sessions.actor(entrant)
+        actor = context.sessions.actor(session_user)
     except NotAllowed:
         return None
-    uais = entrant.uais
-    wanted = request.cookies.get(here.uai_cookie, "")
+    uais = session_user.uais
+    wanted = request.cookies.get(context.uai_cookie, "")
     uai = wanted if wanted in uais else (uais[0] if uais else "")
-    return Visitor(actor=actor, entrant=entrant, secret=secret, uai=uai)
+    return Visitor(actor=actor, session_user=session_user, secret=secret, uai=uai)
 
 
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]
@@ -75,7 +75,7 @@ MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]
 def visitor(request: Request, signed: SignedIn, found: MaybeVisitor) -> Visitor:
     """Who looks. Raises SignInNeeded, PresentationNeeded."""
     if found is None:
-        if signed and not signed[0].has_presented_itself:
+        if signed and not signed[0].is_identified:
             raise PresentationNeeded
         raise SignInNeeded(_back(request))
     return found

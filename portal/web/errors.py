@@ -6,8 +6,15 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from portal.incidents import note
-from portal.web.context import Installed
-from portal.web.dependencies import Forbidden, Forged, PresentationNeeded, SignInNeeded, entrant_of, visitor_or_none
+from portal.web.context import WebContext
+from portal.web.dependencies import (
+    Forbidden,
+    Forged,
+    PresentationNeeded,
+    SignInNeeded,
+    session_user_of,
+    visitor_or_none,
+)
 from portal.web.security import HEADERS, Visitor
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 
@@ -26,18 +33,18 @@ _WORDS = {
 
 def error_page(request: Request, status: int, incident: str = "") -> Response:
     """The page of an error; ``incident``: the number under which it was logged."""
-    here: Installed = request.app.state.installed
+    context: WebContext = request.app.state.context
     title, remedy = _WORDS.get(status, _WORDS[500])
-    visitor = _visitor(request, here) if status < 500 else None
-    return here.pages.page(
+    visitor = _visitor(request, context) if status < 500 else None
+    return context.pages.page(
         request, "error.html", visitor, status=status, title=title, remedy=remedy, code=status, incident=incident
     )
 
 
-def _visitor(request: Request, here: Installed) -> Visitor | None:
+def _visitor(request: Request, context: WebContext) -> Visitor | None:
     """Who looks, for the page to keep its menu; nobody when that cannot be known just now."""
     try:
-        return visitor_or_none(request, here, entrant_of(request, here))
+        return visitor_or_none(request, context, session_user_of(request, context))
     except (DatabaseBusy, DatabaseUnreachable):
         return None
 

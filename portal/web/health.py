@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from portal.web.dependencies import Here
+from portal.web.dependencies import Context
 from states.french import plural
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 from workflow.schedule.nodes import refused_count
@@ -23,11 +23,11 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/sante")
-def health(here: Here) -> PlainTextResponse:
+def health(context: Context) -> PlainTextResponse:
     """« ok », « attention » or « en panne », then why; 503 when no page can be answered."""
     try:
-        with here.house.database.read() as connection:
-            now = here.house.clock.now()
+        with context.app.database.read() as connection:
+            now = context.app.clock.now()
             seen, refused = last_seen(connection, now), refused_count(connection, now)
     except (DatabaseBusy, DatabaseUnreachable):
         return PlainTextResponse("en panne\nbase : injoignable\n", 503)

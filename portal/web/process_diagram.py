@@ -5,7 +5,7 @@ from functools import cache
 from textwrap import wrap
 from typing import Final
 
-from notifications.rendering.typography import spaced
+from notifications.rendering.typography import french_spacing
 from portal import diagrams as drawing
 from portal.diagrams import ANYWHERE, ENDINGS, box, element, marks
 from states import french
@@ -216,7 +216,7 @@ def _ways(parts: list[str], ways: tuple[Way, ...], y: float, left: float, width:
     for way in ways:
         beside = left + drawing.MARK_WIDTH * len(way.roles)
         label = f"{way.label} ({way.effect})" if way.effect else way.label
-        lines = wrap(spaced(label), width - 3 * len(way.roles))
+        lines = wrap(french_spacing(label), width - 3 * len(way.roles))
         drawn = [drawing.text((beside, y + index * LEADING), words) for index, words in enumerate(lines)]
         parts.append(element("g", marks(way.roles, (left, y + 2)) + "".join(drawn), data_trigger=way.trigger.value))
         y += len(lines) * LEADING

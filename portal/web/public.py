@@ -8,8 +8,8 @@ from fastapi.responses import HTMLResponse, Response
 
 from portal.web import process_diagram as process
 from portal.web import process_diagram as process_drawing
-from portal.web.context import Installed
-from portal.web.dependencies import Here, MaybeVisitor
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, MaybeVisitor
 from portal.web.public_texts import Facts
 from portal.web.security import Visitor
 
@@ -39,22 +39,22 @@ CONTACT: Final = Paper(title="Contact", piece="contact.html")
 AN_HOUR: Final = "public, max-age=3600"
 
 
-def _page(request: Request, here: Installed, visitor: Visitor | None, template: str, **more: Any) -> HTMLResponse:
-    facts = Facts.of(here.house.settings, here.pages.today())
+def _page(request: Request, context: WebContext, visitor: Visitor | None, template: str, **more: Any) -> HTMLResponse:
+    facts = Facts.of(context.app.settings, context.pages.today())
     home = visitor.home if visitor else ""
-    return here.pages.page(request, template, visitor, here=facts, home=home, **more)
+    return context.pages.page(request, template, visitor, here=facts, home=home, **more)
 
 
 @router.get("/")
-def home(request: Request, here: Here, visitor: MaybeVisitor) -> HTMLResponse:
+def home(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """Where anybody starts."""
-    return _page(request, here, visitor, "public/home.html")
+    return _page(request, context, visitor, "public/home.html")
 
 
 @router.get("/demarche")
-def how_it_goes(request: Request, here: Here, visitor: MaybeVisitor) -> HTMLResponse:
+def how_it_goes(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """The process in plain words, with its picture and the same in a list."""
-    return _page(request, here, visitor, "public/process.html", process=process, drawing=process_drawing)
+    return _page(request, context, visitor, "public/process.html", process=process, drawing=process_drawing)
 
 
 @router.get("/demarche/schema.svg")
@@ -64,24 +64,24 @@ def picture() -> Response:
 
 
 @router.get("/accessibilite")
-def accessibility(request: Request, here: Here, visitor: MaybeVisitor) -> HTMLResponse:
+def accessibility(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """The declaration that the law asks for, honest about what was audited."""
-    return _page(request, here, visitor, "public/paper.html", paper=ACCESSIBILITY)
+    return _page(request, context, visitor, "public/paper.html", paper=ACCESSIBILITY)
 
 
 @router.get("/mentions-legales")
-def legal(request: Request, here: Here, visitor: MaybeVisitor) -> HTMLResponse:
+def legal(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """Who publishes and hosts the portal."""
-    return _page(request, here, visitor, "public/paper.html", paper=LEGAL)
+    return _page(request, context, visitor, "public/paper.html", paper=LEGAL)
 
 
 @router.get("/donnees-personnelles")
-def personal_data(request: Request, here: Here, visitor: MaybeVisitor) -> HTMLResponse:
+def personal_data(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """What is kept, why, how long, who sees it, and everybody's rights."""
-    return _page(request, here, visitor, "public/paper.html", paper=PERSONAL_DATA)
+    return _page(request, context, visitor, "public/paper.html", paper=PERSONAL_DATA)
 
 
 @router.get("/contact")
-def contact(request: Request, here: Here, visitor: MaybeVisitor) -> HTMLResponse:
+def contact(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """Whom to ask."""
-    return _page(request, here, visitor, "public/paper.html", paper=CONTACT)
+    return _page(request, context, visitor, "public/paper.html", paper=CONTACT)

@@ -31,7 +31,7 @@ from workflow.settings.model import Settings
 
 if TYPE_CHECKING:
     from portal.web.security import Visitor
-    from workflow.app import House
+    from workflow.app import App
 
 
 # What a page loads beside itself: the State's design system, from its package, and our one style sheet.
@@ -141,11 +141,11 @@ def page_problems(settings: Settings) -> list[TemplateProblem]:
 class Pages:
     """Makes the answers. ``more``: a demonstration's templates. Raises TemplatesRefused (R68)."""
 
-    def __init__(self, house: "House", *more: BaseLoader) -> None:
-        self._house = house
-        contents = read_pieces(house.settings)
-        self._environment = environment_of(house.settings, contents.texts, more)
-        if problems := piece_problems(house.settings, contents, self._environment):
+    def __init__(self, app: "App", *more: BaseLoader) -> None:
+        self._app = app
+        contents = read_pieces(app.settings)
+        self._environment = environment_of(app.settings, contents.texts, more)
+        if problems := piece_problems(app.settings, contents, self._environment):
             raise TemplatesRefused(problems)
 
     def render(self, template: str, **scope: Any) -> str:
@@ -157,14 +157,14 @@ class Pages:
     ) -> HTMLResponse:
         """A whole page for who looks."""
         fixed = {
-            "visitor": visitor, "path": request.url.path, "today": self.today(), "now": self._house.clock.now(),
-            "demo": request.app.state.installed.demo, "done": _done(request),
+            "visitor": visitor, "path": request.url.path, "today": self.today(), "now": self._app.clock.now(),
+            "demo": request.app.state.context.demo, "done": _done(request),
         }  # fmt: skip
         return HTMLResponse(self.render(template, **fixed | scope), status_code=status)
 
     def today(self) -> date:
         """The académie's day."""
-        return self._house.policy.calendar.today(self._house.clock.now())
+        return self._app.policy.calendar.today(self._app.clock.now())
 
 
 def _done(request: Request) -> str | None:
@@ -174,9 +174,9 @@ def _done(request: Request) -> str | None:
     return known.get(said)
 
 
-def as_local(value: datetime, house: "House") -> datetime:
+def as_local(value: datetime, app: "App") -> datetime:
     """An instant in the académie's time."""
-    return value.astimezone(house.settings.zoneinfo)
+    return value.astimezone(app.settings.zoneinfo)
 
 
 _AS_TYPED = re.compile(r"<(pre|code|textarea|select|script|style)\b.*?</\1", re.DOTALL)

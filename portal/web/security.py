@@ -14,7 +14,7 @@ from states.model import Actor
 from states.validation import is_kept
 from states.vocabulary import Role
 from workflow.auth.rate_limit import derived
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Visitor:
     """Somebody signed in. ``uai``: the establishment in view among those of a mailbox; empty for the rectorat."""
 
     actor: Actor
-    entrant: Entrant
+    session_user: SessionUser
     secret: str
     uai: str = ""
 

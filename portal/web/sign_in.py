@@ -11,12 +11,12 @@ from starlette.datastructures import FormData
 from starlette.responses import Response as Response_of_cookies
 
 from notifications.vocabulary import LINK_PATH, member
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from portal.web.dependencies import (
     AnyVisitor,
     Chef,
+    Context,
     Forged,
-    Here,
     MaybeVisitor,
     Posted,
     PostedByAnyone,
@@ -29,7 +29,7 @@ from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, csrf_of, i
 from states.refusals import bad_field
 from states.validation import clean, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role
-from workflow.auth.sessions import Entrant, LinkDead, TooManyTries
+from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import Asking
 
 # Where to return after signing in: a page of ours, and no other.
@@ -60,14 +60,14 @@ def with_back(place: str, back: str) -> str:
 # The doors of these pages: somebody signed in who has perhaps not said who they are, and who holds a link.
 
 
-def mailbox(signed: SignedIn) -> tuple[Entrant, str]:
+def mailbox(signed: SignedIn) -> tuple[SessionUser, str]:
     """Who came in by the link of a mailbox, with the session's secret. Raises SignInNeeded."""
     if signed is None or not signed[0].is_establishment:
         raise SignInNeeded
     return signed
 
 
-Mailbox = Annotated[tuple[Entrant, str], Depends(mailbox)]
+Mailbox = Annotated[tuple[SessionUser, str], Depends(mailbox)]
 
 
 async def posted_by_signed(request: Request, signed: SignedIn) -> FormData:
@@ -127,49 +127,54 @@ _ENDS: Final = {
 
 
 @router.get("")
-def start(request: Request, here: Here, visitor: MaybeVisitor, suite: str = "", fin: str = "") -> Response:
+def start(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "", fin: str = "") -> Response:
     """Where a chef begins."""
     if visitor:
         return RedirectResponse(safe_back(suite) or visitor.home, status_code=303)
-    return _page(request, here, "sign_in/school.html", blank((UAI,)), safe_back(suite), ended=_ENDS.get(fin, ""))
+    return _page(request, context, "sign_in/school.html", blank((UAI,)), safe_back(suite), ended=_ENDS.get(fin, ""))
 
 
 @router.post("")
-def ask(request: Request, here: Here, data: PostedByAnyone, client: Client) -> Response:
+def ask(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
     """Send a link to an establishment's mailbox, if there is one; where it goes is not said."""
     form, back = checked_uai(data), safe_back(data.get("suite"))
     if not form.is_right:
-        return _page(request, here, "sign_in/school.html", form, back, status=422)
-    here.links.for_establishment(form.values["uai"], Asking(client=client, back=back))
+        return _page(request, context, "sign_in/school.html", form, back, status=422)
+    context.links.for_establishment(form.values["uai"], Asking(client=client, back=back))
     return RedirectResponse("/connexion/envoye", status_code=303)
 
 
 @router.get("/rectorat")
-def start_rectorat(request: Request, here: Here, visitor: MaybeVisitor, suite: str = "") -> Response:
+def start_rectorat(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "") -> Response:
     """Where an operator or a reader begins."""
     if visitor:
         return RedirectResponse(safe_back(suite) or visitor.home, status_code=303)
-    return _page(request, here, "sign_in/rectorat.html", blank((ADDRESS,)), safe_back(suite))
+    return _page(request, context, "sign_in/rectorat.html", blank((ADDRESS,)), safe_back(suite))
 
 
 @router.post("/rectorat")
-def ask_rectorat(request: Request, here: Here, data: PostedByAnyone, client: Client) -> Response:
+def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
     """Send a link to an operator or a reader."""
     form, back = filled((ADDRESS,), data), safe_back(data.get("suite"))
     if form.is_right and (problem := mail_problem(form.values["adresse"])):
         form = form.refused([bad_field("adresse", "L'adresse", problem, "R16")])
     if not form.is_right:
-        return _page(request, here, "sign_in/rectorat.html", form, back, status=422)
-    here.links.for_rectorat(form.values["adresse"], Asking(client=client, back=back))
+        return _page(request, context, "sign_in/rectorat.html", form, back, status=422)
+    context.links.for_rectorat(form.values["adresse"], Asking(client=client, back=back))
     return RedirectResponse("/connexion/envoye?pour=rectorat", status_code=303)
 
 
 @router.get("/envoye")
-def sent(request: Request, here: Here, visitor: MaybeVisitor, pour: str = "") -> HTMLResponse:
+def sent(request: Request, context: Context, visitor: MaybeVisitor, pour: str = "") -> HTMLResponse:
     """What to do now, whether or not something left."""
-    minutes = here.settings.link_minutes
-    return here.pages.page(
-        request, "sign_in/sent.html", visitor, minutes=minutes, for_rectorat=pour == "rectorat", subject=_subject(here)
+    minutes = context.settings.link_minutes
+    return context.pages.page(
+        request,
+        "sign_in/sent.html",
+        visitor,
+        minutes=minutes,
+        for_rectorat=pour == "rectorat",
+        subject=_subject(context),
     )
 
 
@@ -182,29 +187,29 @@ def checked_uai(data: FormData, field: Field = UAI) -> Form:
 
 
 def _page(
-    request: Request, here: Installed, template: str, form: Form, back: str, *, ended: str = "", status: int = 200
+    request: Request, context: WebContext, template: str, form: Form, back: str, *, ended: str = "", status: int = 200
 ) -> HTMLResponse:
     other = with_back("/connexion/rectorat" if "school" in template else "/connexion", back)
-    return here.pages.page(request, template, status=status, form=form, back=back, other=other, ended=ended)
+    return context.pages.page(request, template, status=status, form=form, back=back, other=other, ended=ended)
 
 
-def _subject(here: Installed) -> str:
+def _subject(context: WebContext) -> str:
     """Who the mail comes from, for whoever looks for it."""
-    return here.house.settings.mail.sender_address
+    return context.app.settings.mail.sender_address
 
 
 # The session's cookie, put and taken away with the same attributes: browsers heed the second only so.
 
 
-def give(response: Response_of_cookies, here: Installed, secret: str) -> None:
+def give(response: Response_of_cookies, context: WebContext, secret: str) -> None:
     """The browser keeps it until it is closed; the session itself ends sooner or later (R73)."""
-    response.set_cookie(here.cookie, secret, path="/", httponly=True, samesite="lax", secure=here.is_https)
+    response.set_cookie(context.cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https)
 
 
-def take_away(response: Response_of_cookies, here: Installed) -> None:
+def take_away(response: Response_of_cookies, context: WebContext) -> None:
     """Neither the session nor the establishment in view remains."""
-    for name in (here.cookie, here.uai_cookie):
-        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=here.is_https)
+    for name in (context.cookie, context.uai_cookie):
+        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=context.is_https)
 
 
 # Opening a link: a page with a button, for what opens links by itself presses none (R72).
@@ -218,38 +223,38 @@ UNTOLD: Final = {"Referrer-Policy": "no-referrer"}
 
 
 @router_opening.get("/{secret}")
-def show(request: Request, here: Here, client: Client, secret: str) -> Response:
+def show(request: Request, context: Context, client: Client, secret: str) -> Response:
     """The page with the button: looking at it, however often, changes nothing."""
-    if here.entrance.is_shut(client):
+    if context.sign_in.is_shut(client):
         return _untold(error_page(request, 429))
-    found = here.links.look(secret, request.cookies.get(here.cookie, ""))
+    found = context.links.look(secret, request.cookies.get(context.cookie, ""))
     if found is None:
-        return _dead(request, here)
+        return _dead(request, context)
     opens, joins = found
-    return _untold(here.pages.page(request, "sign_in/link.html", opens=opens, joins=joins))
+    return _untold(context.pages.page(request, "sign_in/link.html", opens=opens, joins=joins))
 
 
 @router_opening.post("/{secret}", dependencies=[Depends(from_the_page)])
-def come_in(request: Request, here: Here, client: Client, secret: str) -> Response:
+def come_in(request: Request, context: Context, client: Client, secret: str) -> Response:
     """Consume the link and begin a session of this browser."""
-    former = request.cookies.get(here.cookie, "")
+    former = request.cookies.get(context.cookie, "")
     try:
-        entered = here.entrance.come_in(secret, client=client, cookie=former)
+        entered = context.sign_in.sign_in(secret, client=client, cookie=former)
     except TooManyTries:
         return _untold(error_page(request, 429))
     except LinkDead:
-        return _dead(request, here)
-    place = entered.back or ("/etablissement" if entered.entrant.is_establishment else "/rectorat")
-    if not entered.entrant.has_presented_itself:
+        return _dead(request, context)
+    place = entered.back or ("/etablissement" if entered.session_user.is_establishment else "/rectorat")
+    if not entered.session_user.is_identified:
         place = with_back("/connexion/qui", entered.back)
     response = _untold(RedirectResponse(place, status_code=303))
-    give(response, here, entered.secret)
+    give(response, context, entered.secret)
     return response
 
 
-def _dead(request: Request, here: Installed) -> Response:
-    minutes = here.settings.link_minutes
-    return _untold(here.pages.page(request, "sign_in/dead.html", status=410, minutes=minutes))
+def _dead(request: Request, context: WebContext) -> Response:
+    minutes = context.settings.link_minutes
+    return _untold(context.pages.page(request, "sign_in/dead.html", status=410, minutes=minutes))
 
 
 def _untold(response: Response) -> Response:
@@ -263,48 +268,57 @@ def _untold(response: Response) -> Response:
 router_presenting = APIRouter(prefix="/connexion/qui", include_in_schema=False)
 
 
-def _fields(here: Installed, entrant: Entrant) -> list[Field]:
+def _fields(context: WebContext, session_user: SessionUser) -> list[Field]:
     name = Field(
-        name="nom", label="Vos prénom et nom", hint="Ils sont inscrits avec ce que vous ferez.", value=entrant.name,
-        autocomplete="name", missing="Donner votre prénom et votre nom.",
-    )  # fmt: skip
+        name="nom",
+        label="Vos prénom et nom",
+        hint="Ils sont inscrits avec ce que vous ferez.",
+        value=session_user.name,
+        autocomplete="name",
+        missing="Donner votre prénom et votre nom.",
+    )
     function = Field(
-        name="fonction", label="Votre fonction", shape=Shape.CHOICE, value=entrant.role.value,
+        name="fonction", label="Votre fonction", shape=Shape.CHOICE, value=session_user.role.value,
         options=tuple((role.value, role.label.capitalize()) for role in (Role.CHEF, Role.DEPUTY)),
     )  # fmt: skip
-    return [name, function] if here.house.settings.people.deputy_may_act else [name]
+    return [name, function] if context.app.settings.people.deputy_may_act else [name]
 
 
 @router_presenting.get("")
-def show_presenting(request: Request, here: Here, signed: Mailbox, suite: str = "") -> HTMLResponse:
+def show_presenting(request: Request, context: Context, signed: Mailbox, suite: str = "") -> HTMLResponse:
     """The one question that a mailbox cannot answer by itself."""
-    return _page_presenting(request, here, signed, blank(_fields(here, signed[0])), safe_back(suite))
+    return _page_presenting(request, context, signed, blank(_fields(context, signed[0])), safe_back(suite))
 
 
 @router_presenting.post("")
-def present(request: Request, here: Here, signed: Mailbox, data: PostedBySigned) -> Response:
+def present(request: Request, context: Context, signed: Mailbox, data: PostedBySigned) -> Response:
     """Keep the answer for this session, under a new secret."""
-    entrant, secret = signed
-    form, back = filled(_fields(here, entrant), data), safe_back(data.get("suite"))
+    session_user, secret = signed
+    form, back = filled(_fields(context, session_user), data), safe_back(data.get("suite"))
     if form.is_right and (problem := name_problem(form.values["nom"])):
         form = form.refused([bad_field("nom", "Votre nom", problem, "R37")])
     if not form.is_right:
-        return _page_presenting(request, here, signed, form, back, status=422)
+        return _page_presenting(request, context, signed, form, back, status=422)
     role = member(Role, form.values.get("fonction", Role.CHEF.value))
-    fresh = here.entrance.present(entrant, secret, clean(form.values["nom"]), role)
+    fresh = context.sign_in.present(session_user, secret, clean(form.values["nom"]), role)
     response = RedirectResponse(back or "/etablissement", status_code=303)
-    give(response, here, fresh)
+    give(response, context, fresh)
     return response
 
 
 def _page_presenting(
-    request: Request, here: Installed, signed: tuple[Entrant, str], form: Form, back: str, status: int = 200
+    request: Request, context: WebContext, signed: tuple[SessionUser, str], form: Form, back: str, status: int = 200
 ) -> HTMLResponse:
-    entrant, secret = signed
-    return here.pages.page(
-        request, "sign_in/who.html", status=status, form=form, back=back, places=here.links.places(entrant.uais),
+    session_user, secret = signed
+    return context.pages.page(
+        request,
+        "sign_in/who.html",
+        status=status,
+        form=form,
+        back=back,
+        places=context.links.places(session_user.uais),
         csrf=csrf_of(secret),
-    )  # fmt: skip
+    )
 
 
 # My connection: who I am here, until when, for which establishments; signing out, here or everywhere (R73).
@@ -317,48 +331,50 @@ OTHER: Final = replace(UAI, label="UAI de l'autre établissement")
 
 
 @router_account.get("/compte")
-def account(request: Request, here: Here, visitor: AnyVisitor) -> HTMLResponse:
+def account(request: Request, context: Context, visitor: AnyVisitor) -> HTMLResponse:
     """What this session stands for."""
-    return _page_account(request, here, visitor, blank((OTHER,)))
+    return _page_account(request, context, visitor, blank((OTHER,)))
 
 
 @router_account.post("/compte/etablissement")
-def add(request: Request, here: Here, visitor: Chef, data: Posted, client: Client) -> Response:
+def add(request: Request, context: Context, visitor: Chef, data: Posted, client: Client) -> Response:
     """Send a link to another establishment's mailbox, which adds it to this session; the answer is the same (R72)."""
     form = checked_uai(data, OTHER)
     if not form.is_right:
-        return _page_account(request, here, visitor, form, status=422)
+        return _page_account(request, context, visitor, form, status=422)
     asking = Asking(client=client, back="/compte", session=visitor.secret)
-    here.links.for_establishment(form.values["uai"], asking)
+    context.links.for_establishment(form.values["uai"], asking)
     return RedirectResponse("/connexion/envoye", status_code=303)
 
 
 @router_account.post("/compte/partout")
-def leave_everywhere(here: Here, visitor: AnyVisitor, _: Posted) -> Response:
+def leave_everywhere(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
     """End every session of this address, or of any of these establishments."""
-    here.entrance.leave_everywhere(visitor.entrant)
-    return _left(here, "partout")
+    context.sign_in.sign_out_everywhere(visitor.session_user)
+    return _left(context, "partout")
 
 
 @router_account.post("/deconnexion")
-def leave(here: Here, signed: SignedIn, _: PostedBySigned) -> Response:
+def leave(context: Context, signed: SignedIn, _: PostedBySigned) -> Response:
     """End this session."""
     if signed:
-        here.entrance.leave(signed[1])
-    return _left(here, "ici")
+        context.sign_in.leave(signed[1])
+    return _left(context, "ici")
 
 
-def _left(here: Installed, how: str) -> Response:
+def _left(context: WebContext, how: str) -> Response:
     response = RedirectResponse(f"/connexion?fin={how}", status_code=303)
-    take_away(response, here)
+    take_away(response, context)
     return response
 
 
-def _page_account(request: Request, here: Installed, visitor: Visitor, form: Form, status: int = 200) -> HTMLResponse:
-    ends_at = here.sessions.ends_at(visitor.secret)
-    return here.pages.page(
+def _page_account(
+    request: Request, context: WebContext, visitor: Visitor, form: Form, status: int = 200
+) -> HTMLResponse:
+    ends_at = context.sessions.ends_at(visitor.secret)
+    return context.pages.page(
         request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at,
-        places=here.links.places(visitor.entrant.uais), idle=here.settings.session_idle_minutes,
+        places=context.links.places(visitor.session_user.uais), idle=context.settings.session_idle_minutes,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from states.rules import declaration as person
 from states.rules import fields as dates
 from states.rules import revocation as closing
 from states.validation import person_key
-from states.vocabulary import CodeFate, State, WithdrawReason
+from states.vocabulary import CodeStatus, State, WithdrawReason
 
 
 def check_delegate(case: Case[Delegate]) -> Iterator[Reason]:
@@ -129,7 +129,7 @@ def check_handover(case: Case[ConfirmHandover]) -> Iterator[Reason]:
     if request.handed_on:
         yield refusals_follow_up.already_handed_over(french.day(request.handed_on))
         return
-    if case.facts.code_fate in (CodeFate.WAITING, CodeFate.UNDELIVERABLE):
+    if case.facts.code_fate in (CodeStatus.WAITING, CodeStatus.UNDELIVERABLE):
         yield refusals_follow_up.code_not_delivered(case.facts.code_fate)
     issued = case.policy.calendar.today(request.code_issued_at or case.now)
     yield from dates.day_problems(

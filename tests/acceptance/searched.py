@@ -37,7 +37,7 @@ class Searched:
     def __init__(self, desk: Desk, relay: ScriptedRelay, folder: Path, ear: Ear) -> None:
         self.desk, self.relay, self.folder, self.ear = desk, relay, folder, ear
         self.clock = desk.clock
-        self.database = desk.house.database
+        self.database = desk.app.database
         self.begun = time.time()
         self.written: list[str | bytes] = []
 
@@ -138,7 +138,7 @@ class Searched:
 
 
 @contextmanager
-def searched(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searched]:
+def searched_installation(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searched]:
     """An installation in an empty folder with a relay of its own, heard from its first word."""
     clock = FakeClock(make.NOW)
     monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
@@ -147,14 +147,14 @@ def searched(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         config = make_installation(folder, url, clock)
         with config.open("a") as file:
             file.write(f"    port: {relay.port}\n    security: none\n")
-        house = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)
+        app = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)
         try:
-            yield Searched(Desk(config, house, clock), relay, folder, ear)
+            yield Searched(Desk(config, app, clock), relay, folder, ear)
         finally:
-            house.close()
+            app.close()
 
 
 @pytest.fixture
-def here(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searched]:
-    with searched(backend, tmp_path, monkeypatch) as here:
-        yield here
+def searched(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searched]:
+    with searched_installation(backend, tmp_path, monkeypatch) as installation:
+        yield installation

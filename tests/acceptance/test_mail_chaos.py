@@ -31,7 +31,7 @@ def test_chaos__no_mail_is_lost_and_none_is_doubled_unknown(
     draw = random.Random(seed)
     with ScriptedRelay() as relay:
         post = PostRoom(tmp_path, database_url, relay, max_attempts=3, retry_uncertain=draw.random() < 0.8)
-        with post.house.database.write() as connection:
+        with post.app.database.write() as connection:
             note_begins(connection)
         storm = Storm(post, relay, draw)
         try:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from notifications.vocabulary import Stage
-from tests.acceptance.searched import CODES, PIECES, UAIS, Searched, here
+from tests.acceptance.searched import CODES, PIECES, UAIS, Searched, searched
 from tests.kit.leaks import Hit, search
 from tests.kit.smtp import Fault
 from tests.portal.cli.desk import AS_CHEF
@@ -18,13 +18,13 @@ from tests.portal.cli.desk import AS_CHEF
 FIRST, SECOND, THIRD, FOURTH = CODES
 
 
-__all__ = ["here"]
+__all__ = ["searched"]
 
 
-def code_mail(here: Searched, reference: str) -> tuple[int, Stage]:
+def code_mail(searched: Searched, reference: str) -> tuple[int, Stage]:
     """The last mail of that request's code: its number, what became of it."""
     query = text("SELECT id, stage FROM outgoing_mail WHERE reference = :reference AND seal_id IS NOT NULL ORDER BY id")
-    with here.desk.house.database.read() as connection:
+    with searched.desk.app.database.read() as connection:
         row = connection.execute(query, {"reference": reference}).all()[-1]
     return row.id, next(stage for stage in Stage if stage.value == row.stage)
 
@@ -35,9 +35,9 @@ def carried(content: bytes) -> list[Hit]:
     return search(CODES, content)
 
 
-def at_the_relay(here: Searched, code: str) -> int:
+def at_the_relay(searched: Searched, code: str) -> int:
     """How many messages the relay took that carry this code: to the right mailbox alone, in each of its two texts."""
-    carrying = [got for got in here.relay.received if code in {hit.secret for hit in carried(got.content)}]
+    carrying = [got for got in searched.relay.received if code in {hit.secret for hit in carried(got.content)}]
     for got in carrying:
         assert got.recipients in {(f"ce.{uai.lower()}@ac-toulouse.fr",) for uai in UAIS}
         message = message_from_bytes(got.content, policy=policy.default)
@@ -52,101 +52,101 @@ def at_the_relay(here: Searched, code: str) -> int:
             search(PIECES, "\n".join(f"{name}: {value}" for part in message.walk() for name, value in part.items()))
             == []
         )
-    assert search(PIECES, "\n".join(said.command for said in here.relay.transcript)) == []
+    assert search(PIECES, "\n".join(said.command for said in searched.relay.transcript)) == []
     return len(carrying)
 
 
 @pytest.mark.rule("R60", "R61", "R62")
-def test_life__sent_after_troubles_replaced_handed_over(here: Searched) -> None:
-    reference = here.request(UAIS[0], 1)
-    sealed = here.issue(reference, FIRST)
-    here.print_papers()
-    here.look()
-    assert here.kept(sealed), "the search finds the ciphertext, so it would find the code"
+def test_life__sent_after_troubles_replaced_handed_over(searched: Searched) -> None:
+    reference = searched.request(UAIS[0], 1)
+    sealed = searched.issue(reference, FIRST)
+    searched.print_papers()
+    searched.look()
+    assert searched.kept(sealed), "the search finds the ciphertext, so it would find the code"
 
-    here.relay.on("END", f"450 4.2.0 {FIRST} comes too early", about="ce.0310001h@ac-toulouse.fr")
-    here.tick()
-    assert code_mail(here, reference)[1] is Stage.RETRY
-    here.look()
+    searched.relay.on("END", f"450 4.2.0 {FIRST} comes too early", about="ce.0310001h@ac-toulouse.fr")
+    searched.tick()
+    assert code_mail(searched, reference)[1] is Stage.RETRY
+    searched.look()
 
-    here.relay.on("END", Fault.DROP, about="ce.0310001h@ac-toulouse.fr")
-    here.tick(hours=1)
-    assert code_mail(here, reference)[1] is Stage.UNCERTAIN
-    here.look()
+    searched.relay.on("END", Fault.DROP, about="ce.0310001h@ac-toulouse.fr")
+    searched.tick(hours=1)
+    assert code_mail(searched, reference)[1] is Stage.UNCERTAIN
+    searched.look()
 
-    here.tick(hours=1)
-    assert code_mail(here, reference)[1] is Stage.SENT
-    assert at_the_relay(here, FIRST) == 2, "once when the connection was lost, once again"
-    here.look()
+    searched.tick(hours=1)
+    assert code_mail(searched, reference)[1] is Stage.SENT
+    assert at_the_relay(searched, FIRST) == 2, "once when the connection was lost, once again"
+    searched.look()
 
-    here.oda("request", "reissue-code", reference, "--reason", "not-received", typed=f"{SECOND}\n")
-    replacing = here.ciphertext(reference)
-    assert here.kept(sealed) == []
-    here.look()
+    searched.oda("request", "reissue-code", reference, "--reason", "not-received", typed=f"{SECOND}\n")
+    replacing = searched.ciphertext(reference)
+    assert searched.kept(sealed) == []
+    searched.look()
 
-    here.relay.on("END", f"550 5.7.1 {SECOND} is refused here", about="ce.0310001h@ac-toulouse.fr")
-    here.tick(hours=1)
-    number, stage = code_mail(here, reference)
+    searched.relay.on("END", f"550 5.7.1 {SECOND} is refused here", about="ce.0310001h@ac-toulouse.fr")
+    searched.tick(hours=1)
+    number, stage = code_mail(searched, reference)
     assert stage is Stage.DEAD
-    here.look()
+    searched.look()
 
-    here.oda("mail", "retry", str(number))
-    here.tick(hours=1)
-    assert at_the_relay(here, SECOND) == 1
-    here.look()
+    searched.oda("mail", "retry", str(number))
+    searched.tick(hours=1)
+    assert at_the_relay(searched, SECOND) == 1
+    searched.look()
 
-    here.oda("request", "confirm-handover", reference, "--handed-on", "2026-10-12", who=AS_CHEF)
-    assert here.kept(replacing) == []
-    here.tick(hours=1)
-    here.print_papers()
-    here.look()
-    assert at_the_relay(here, FIRST) == 2
-    assert at_the_relay(here, SECOND) == 1
-    assert here.on_disk(*CODES) == []
+    searched.oda("request", "confirm-handover", reference, "--handed-on", "2026-10-12", who=AS_CHEF)
+    assert searched.kept(replacing) == []
+    searched.tick(hours=1)
+    searched.print_papers()
+    searched.look()
+    assert at_the_relay(searched, FIRST) == 2
+    assert at_the_relay(searched, SECOND) == 1
+    assert searched.on_disk(*CODES) == []
 
 
 @pytest.mark.rule("R58", "R60", "R61", "R62", "R71")
-def test_life__dead_discarded_key_changed_revoked(here: Searched) -> None:
-    discarded, waiting = here.request(UAIS[0], 1), here.request(UAIS[1], 2)
-    sealed = here.issue(discarded, THIRD)
-    here.relay.on("RCPT", "550 5.1.1 unknown here", about="ce.0310001h@ac-toulouse.fr")
-    here.tick()
-    number, stage = code_mail(here, discarded)
+def test_life__dead_discarded_key_changed_revoked(searched: Searched) -> None:
+    discarded, waiting = searched.request(UAIS[0], 1), searched.request(UAIS[1], 2)
+    sealed = searched.issue(discarded, THIRD)
+    searched.relay.on("RCPT", "550 5.1.1 unknown here", about="ce.0310001h@ac-toulouse.fr")
+    searched.tick()
+    number, stage = code_mail(searched, discarded)
     assert stage is Stage.DEAD
-    here.look()
-    here.oda("mail", "discard", str(number), "--why", "remis en main propre")
-    here.look()
+    searched.look()
+    searched.oda("mail", "discard", str(number), "--why", "remis en main propre")
+    searched.look()
 
-    before = here.issue(waiting, FOURTH)
-    here.oda("secrets", "new-key")
-    here.oda("secrets", "rotate")
-    assert here.ciphertext(waiting) != before
-    assert here.kept(before) == []
-    here.look()
-    keys = (here.folder / "secrets" / "seal-key").read_text().split()
-    assert {Path(hit.where).name for key in keys for hit in here.hits(key)} == {"seal-key"}
+    before = searched.issue(waiting, FOURTH)
+    searched.oda("secrets", "new-key")
+    searched.oda("secrets", "rotate")
+    assert searched.ciphertext(waiting) != before
+    assert searched.kept(before) == []
+    searched.look()
+    keys = (searched.folder / "secrets" / "seal-key").read_text().split()
+    assert {Path(hit.where).name for key in keys for hit in searched.hits(key)} == {"seal-key"}
 
-    here.tick(hours=1)
-    assert at_the_relay(here, FOURTH) == 1
-    here.look()
+    searched.tick(hours=1)
+    assert at_the_relay(searched, FOURTH) == 1
+    searched.look()
 
-    kept = [sealed, here.ciphertext(discarded), here.ciphertext(waiting)]
-    here.oda("request", "revoke", discarded, waiting, "--reason", "departure")
-    assert here.kept(*kept) == []
-    here.tick(hours=1)
-    here.look()
-    assert at_the_relay(here, THIRD) == 0
-    assert here.on_disk(*CODES) == []
+    kept = [sealed, searched.ciphertext(discarded), searched.ciphertext(waiting)]
+    searched.oda("request", "revoke", discarded, waiting, "--reason", "departure")
+    assert searched.kept(*kept) == []
+    searched.tick(hours=1)
+    searched.look()
+    assert at_the_relay(searched, THIRD) == 0
+    assert searched.on_disk(*CODES) == []
 
 
 @pytest.mark.rule("R61")
-def test_life__kept_too_long_is_gone(here: Searched) -> None:
-    reference = here.request(UAIS[0], 1)
-    sealed = here.issue(reference, FIRST)
-    here.tick()
-    here.tick(days=60)
-    assert here.kept(sealed) == []
-    here.look()
+def test_life__kept_too_long_is_gone(searched: Searched) -> None:
+    reference = searched.request(UAIS[0], 1)
+    sealed = searched.issue(reference, FIRST)
+    searched.tick()
+    searched.tick(days=60)
+    assert searched.kept(sealed) == []
+    searched.look()
 
 
 @pytest.mark.rule("R60")
@@ -160,10 +160,10 @@ def test_life__kept_too_long_is_gone(here: Searched) -> None:
     ],
     ids=str,
 )
-def test_relay__that_quotes_the_code(here: Searched, reply: str | list[str]) -> None:
-    reference = here.request(UAIS[0], 1)
-    here.issue(reference, FIRST)
-    here.relay.on("END", reply, times=None, about="ce.0310001h@ac-toulouse.fr")
+def test_relay__that_quotes_the_code(searched: Searched, reply: str | list[str]) -> None:
+    reference = searched.request(UAIS[0], 1)
+    searched.issue(reference, FIRST)
+    searched.relay.on("END", reply, times=None, about="ce.0310001h@ac-toulouse.fr")
     for _ in range(3):
-        here.tick(minutes=20)
-    here.look()
+        searched.tick(minutes=20)
+    searched.look()

@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from states.vocabulary import State
 from tests.acceptance.heard import LOUD
-from tests.acceptance.searched import CODES, UAIS, Searched, here
+from tests.acceptance.searched import CODES, UAIS, Searched, searched
 from tests.acceptance.stored import dump
 from tests.kit.leak_planted import FORMS, marked
 from tests.kit.leaks import Hit, search
 
-__all__ = ["here"]
+__all__ = ["searched"]
 
 ASKED = (
     "raw", "raw in groups", "UTF-16, little end first", "UTF-16, big end first", "base64, at the beginning",
@@ -40,46 +40,46 @@ def missed(hits: list[Hit], forms: dict[str, str] | None = None) -> list[str]:
     return [form for form, code in (forms or MARKED).items() if code not in found]
 
 
-def in_a_table(here: Searched) -> None:
-    with here.database.write() as connection:
+def in_a_table(searched: Searched) -> None:
+    with searched.database.write() as connection:
         connection.execute(text("CREATE TABLE planted (value TEXT)"))
         connection.execute(text("INSERT INTO planted VALUES (:value)"), [{"value": one} for one in TEXTS.values()])
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_a_table(here: Searched) -> None:
-    in_a_table(here)
-    here.ear.said.clear()
-    assert missed(here.kept(*MARKED.values())) == []
-    if here.database.is_postgresql:
-        assert missed(search([*MARKED.values()], dump(here.database))) == []
+def test_planted__in_a_table(searched: Searched) -> None:
+    in_a_table(searched)
+    searched.ear.said.clear()
+    assert missed(searched.kept(*MARKED.values())) == []
+    if searched.database.is_postgresql:
+        assert missed(search([*MARKED.values()], dump(searched.database))) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__and_erased_again(here: Searched) -> None:
-    with here.database.write() as connection:
+def test_planted__and_erased_again(searched: Searched) -> None:
+    with searched.database.write() as connection:
         connection.execute(text("CREATE TABLE planted (value TEXT)"))
         connection.execute(text("INSERT INTO planted VALUES (:value)"), {"value": RAW})
-    with here.database.write() as connection:
+    with searched.database.write() as connection:
         connection.execute(text("DROP TABLE planted"))
-    if here.database.is_postgresql:
-        assert any("pg_wal" in hit.where for hit in here.on_disk(RAW))
+    if searched.database.is_postgresql:
+        assert any("pg_wal" in hit.where for hit in searched.on_disk(RAW))
     else:
-        assert any("-wal" in hit.where for hit in search(RAW, here.folder))
-        assert here.kept(RAW) == [], "its log is emptied, its pages are wiped"
+        assert any("-wal" in hit.where for hit in search(RAW, searched.folder))
+        assert searched.kept(RAW) == [], "its log is emptied, its pages are wiped"
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_what_the_database_is_given(here: Searched) -> None:
-    with here.database.read() as connection:
+def test_planted__in_what_the_database_is_given(searched: Searched) -> None:
+    with searched.database.read() as connection:
         for value in BYTES.values():
             connection.execute(text("SELECT :value"), {"value": value})
-    hits = [hit for hit in here.hits(*MARKED.values()) if hit.where.startswith("parameters")]
+    hits = [hit for hit in searched.hits(*MARKED.values()) if hit.where.startswith("parameters")]
     assert missed(hits) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_a_log(here: Searched) -> None:
+def test_planted__in_a_log(searched: Searched) -> None:
     loggers = itertools.cycle(
         ["notifications.delivery.dispatcher", "sqlalchemy.engine.Engine", "aiosmtplib", "", "any.other"]
     )
@@ -88,42 +88,42 @@ def test_planted__in_a_log(here: Searched) -> None:
     levels = {f"{logger} {level}": marked(f"{logger} {level}") for logger in LOUD for level in range(10, 60, 10)}
     for place, code in levels.items():
         logging.getLogger(place.split(" ")[0]).log(int(place.split(" ")[1]), "%s", code)
-    assert missed(here.hits(*MARKED.values(), *levels.values()), MARKED | levels) == []
+    assert missed(searched.hits(*MARKED.values(), *levels.values()), MARKED | levels) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_a_traceback(here: Searched) -> None:
+def test_planted__in_a_traceback(searched: Searched) -> None:
     for value in TEXTS.values():
         try:
             raise ValueError(value)
         except ValueError:
             logging.getLogger("oda").debug("failed", exc_info=True)
-    heard = here.ear.said.get("oda", [])
+    heard = searched.ear.said.get("oda", [])
     assert [value in line for value, line in zip(TEXTS.values(), heard, strict=True)] == [True] * len(TEXTS)
-    assert missed(here.hits(*MARKED.values())) == []
+    assert missed(searched.hits(*MARKED.values())) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_a_file_or_its_name(here: Searched) -> None:
+def test_planted__in_a_file_or_its_name(searched: Searched) -> None:
     for number, value in enumerate(BYTES.values()):
-        (here.folder / "secrets" / f"{number}.bin").write_bytes(value)
-    (here.folder / RAW).touch()
-    assert missed(here.kept(RAW, *MARKED.values()), MARKED | {"name": RAW}) == []
+        (searched.folder / "secrets" / f"{number}.bin").write_bytes(value)
+    (searched.folder / RAW).touch()
+    assert missed(searched.kept(RAW, *MARKED.values()), MARKED | {"name": RAW}) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_an_output(here: Searched) -> None:
-    here.written += [*BYTES.values()]
-    assert missed(here.hits(*MARKED.values())) == []
+def test_planted__in_an_output(searched: Searched) -> None:
+    searched.written += [*BYTES.values()]
+    assert missed(searched.hits(*MARKED.values())) == []
 
 
-def in_the_journal(here: Searched) -> None:
-    reference = here.desk.office.request(State.REQUESTED, UAIS[0])
+def in_the_journal(searched: Searched) -> None:
+    reference = searched.desk.office.request(State.REQUESTED, UAIS[0])
     source = ("--outcome", "positive", "--source", f"liste {CODES[0]}")
-    here.desk.oda("request", "check-listing", reference, *source)
+    searched.desk.oda("request", "check-listing", reference, *source)
 
 
-def in_the_asyncio_log(here: Searched) -> None:
+def in_the_asyncio_log(searched: Searched) -> None:
     """As a code would be that a thread gives back as a bare text."""
     import asyncio
 
@@ -131,16 +131,16 @@ def in_the_asyncio_log(here: Searched) -> None:
 
 
 def in_a_column(name: str) -> Callable[[Searched], None]:
-    def plant(here: Searched) -> None:
-        here.desk.office.request(State.DECLARED, UAIS[0])
-        with here.database.write() as connection:
+    def plant(searched: Searched) -> None:
+        searched.desk.office.request(State.DECLARED, UAIS[0])
+        with searched.database.write() as connection:
             connection.execute(text(f"UPDATE outgoing_mail SET {name} = :value"), {"value": f"« {CODES[0]} »"})
-        here.ear.said.clear()
+        searched.ear.said.clear()
 
     return plant
 
 
-def in_a_piece(here: Searched) -> None:
+def in_a_piece(searched: Searched) -> None:
     logging.getLogger("oda").warning("%.12s…", CODES[0][2:])
 
 
@@ -157,18 +157,18 @@ PLACES: dict[str, Callable[[Searched], None]] = {
 
 @pytest.mark.rule("R60")
 @pytest.mark.parametrize("place", PLACES)
-def test_planted__makes_the_look_fail(here: Searched, place: str) -> None:
-    here.look()
-    PLACES[place](here)
+def test_planted__makes_the_look_fail(searched: Searched, place: str) -> None:
+    searched.look()
+    PLACES[place](searched)
     with pytest.raises((AssertionError, ValueError), match=r"raw|JSON"):
-        here.look()
+        searched.look()
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_the_server_s_own_log(here: Searched, tmp_path: Path) -> None:
-    if not here.database.is_postgresql:
+def test_planted__in_the_server_s_own_log(searched: Searched, tmp_path: Path) -> None:
+    if not searched.database.is_postgresql:
         pytest.skip("SQLite has no server")
-    with here.database.write() as connection:
+    with searched.database.write() as connection:
         connection.exec_driver_sql(f"DO $$ BEGIN RAISE LOG 'planted {RAW}'; END $$")
-    hits = here.on_disk(RAW)
+    hits = searched.on_disk(RAW)
     assert any("pg_wal" not in hit.where and "base" not in hit.where for hit in hits), hits

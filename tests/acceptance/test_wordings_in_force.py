@@ -49,11 +49,11 @@ def office(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         with config.open("a") as file:
             file.write(f"    port: {relay.port}\n    security: none\ntemplates:\n  directory: modeles\n")
         (tmp_path / "modeles").mkdir()
-        house = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)
+        app = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)
         try:
-            yield Office(Desk(config, house, clock), relay, tmp_path / "modeles")
+            yield Office(Desk(config, app, clock), relay, tmp_path / "modeles")
         finally:
-            house.close()
+            app.close()
 
 
 def words(message: EmailMessage) -> str:

@@ -10,7 +10,7 @@ from tests.kit import browser as kit
 from tests.kit.databases import fresh_url
 from tests.kit.debian import without
 from tests.kit.portal import Portal, open_portal
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 
 HERE = Path(__file__).parent
 TELEPHONE: ViewportSize = {"width": 375, "height": 740}
@@ -42,16 +42,16 @@ class Site:
         self._contexts: list[BrowserContext] = []
 
     def window(
-        self, entrant: Entrant | None = None, *, size: ViewportSize = TELEPHONE, script: bool = True
+        self, session_user: SessionUser | None = None, *, size: ViewportSize = TELEPHONE, script: bool = True
     ) -> BrowserContext:
         """A new browser window, signed in as somebody; ``script`` False: without JavaScript."""
         context = self._browser.new_context(
             viewport=size, base_url=self.address, java_script_enabled=script, locale="fr-FR"
         )
         context.set_default_timeout(kit.PATIENCE_MS)
-        if entrant:
-            secret = self.portal.secret(entrant)
-            context.add_cookies([{"name": self.portal.installed.cookie, "value": secret, "url": self.address}])
+        if session_user:
+            secret = self.portal.secret(session_user)
+            context.add_cookies([{"name": self.portal.context.cookie, "value": secret, "url": self.address}])
         self._contexts.append(context)
         return context
 
@@ -68,7 +68,7 @@ def site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
     with (
         fresh_url("sqlite", tmp_path) as url,
         open_portal(tmp_path, url, settings=settings) as portal,
-        kit.listening(portal.app, port) as address,
+        kit.listening(portal.asgi, port) as address,
     ):
         site = Site(portal, browser, address)
         yield site

@@ -45,7 +45,7 @@ def field(page: Page, label: str) -> Locator:
 
 def relayed(portal: Portal) -> None:
     """Every mail was taken by the relay."""
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage="sent", next_attempt_at=None, sent_at=datetime.now(UTC)))
 
 
@@ -54,10 +54,10 @@ def year_ended(portal: Portal) -> str:
     reference, today = portal.issued_last_year(), portal.clock.now()
     portal.clock.set(datetime(2026, 6, 10, 9, tzinfo=PARIS))
     while portal.clock.now() < today:
-        portal.house.ticker.tick()
+        portal.app.ticker.tick()
         portal.clock.advance(days=12)
     portal.clock.set(today)
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     return reference
 
 

@@ -26,7 +26,7 @@ def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright's own loop runs in this thread: no other one may
         demo = elsewhere.submit(making.__enter__).result()
         try:
-            with kit.listening(demo.app, port) as address:
+            with kit.listening(demo.asgi, port) as address:
                 yield demo, address
         finally:
             elsewhere.submit(making.__exit__, None, None, None).result()

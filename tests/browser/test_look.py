@@ -16,7 +16,7 @@ from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
 from tests.kit.portal import CHEF, DRANE, STAFF, TWO_SCHOOLS, Portal
 from tests.kit.widths import too_wide
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 
 NARROW = 320
 """Pixels: what 1280 px become at a zoom of 400 % (RGAA 10.11)."""
@@ -25,7 +25,7 @@ ALIKE = 2
 FILES = (".pdf", ".csv", ".svg", ".json", "/export")
 STOPS = 12
 """How many stops of the keyboard are looked at on a page."""
-ROLES: dict[str, tuple[Entrant | None, str]] = {
+ROLES: dict[str, tuple[SessionUser | None, str]] = {
     "nobody": (None, "/"),
     "chef": (CHEF, "/etablissement"),
     "chef of two": (TWO_SCHOOLS, "/etablissement"),
@@ -41,7 +41,7 @@ def with_requests(portal: Portal) -> None:
     portal.ended_last_year(8, 9)
     portal.declared(1)
     delegated = portal.declared(2)
-    today = portal.house.policy.calendar.today(portal.clock.now())
+    today = portal.app.policy.calendar.today(portal.clock.now())
     portal.do(c.Delegate(reference=delegated, why="accueil des familles", made_on=today), CHEF)
     portal.submitted(3)
     portal.checked(4)
@@ -55,11 +55,11 @@ def with_requests(portal: Portal) -> None:
 class Walk:
     """One role's way through the portal, from its home."""
 
-    def __init__(self, site: Site, entrant: Entrant | None, home: str, *, whole: bool = True) -> None:
+    def __init__(self, site: Site, session_user: SessionUser | None, home: str, *, whole: bool = True) -> None:
         self.site, self.home, self.whole = site, home, whole
-        self.page = site.window(entrant, size=TELEPHONE).new_page()
-        self.desk = site.window(entrant, size=DESK).new_page()
-        self.bare = site.window(entrant, size=TELEPHONE, script=False).new_page()
+        self.page = site.window(session_user, size=TELEPHONE).new_page()
+        self.desk = site.window(session_user, size=DESK).new_page()
+        self.bare = site.window(session_user, size=TELEPHONE, script=False).new_page()
         self.wrong: list[str] = []
         self.seen: list[str] = []
         self.at = home

@@ -24,7 +24,7 @@ def posted(browser: Browser, tmp_path: Path) -> Iterator[tuple[Site, ScriptedRel
     port = kit.free_port()
     with ScriptedRelay() as relay, fresh_url("sqlite", tmp_path) as url:
         settings = f"    port: {relay.port}\n    security: none\nportal:\n  address: http://127.0.0.1:{port}\n"
-        with open_portal(tmp_path, url, settings=settings) as portal, kit.listening(portal.app, port) as address:
+        with open_portal(tmp_path, url, settings=settings) as portal, kit.listening(portal.asgi, port) as address:
             site = Site(portal, browser, address)
             yield site, relay
             site.close()
@@ -40,7 +40,7 @@ def test_sign_in__from_a_telephone(posted: tuple[Site, ScriptedRelay]) -> None:
     assert page.get_by_role("heading", level=1).inner_text() == "Ouvrez votre messagerie"
 
     with ThreadPoolExecutor(1) as aside:  # this thread has a loop already, the browser's
-        assert aside.submit(lambda: asyncio.run(site.portal.house.dispatcher.run_once())).result() == 1
+        assert aside.submit(lambda: asyncio.run(site.portal.app.dispatcher.run_once())).result() == 1
     text = quopri.decodestring(relay.received[0].content).decode()
     (link,) = set(re.findall(r"http://127\.0\.0\.1:\d+/connexion/lien/[\w-]+", text))
     page.goto(link)

@@ -79,7 +79,7 @@ def judge(post: PostRoom, doubtful: set[int], had: Counter[int], *, retried: boo
             assert (mail.stage, mail.attempts, now_has[mail.id]) == (Stage.SENT, 1, 1)
         elif retried:
             assert (mail.stage, mail.attempts) == (Stage.SENT, 2)
-            assert now_has[mail.id] in ({had[mail.id] + 1} if post.house.settings.mail.connections == 1 else {1, 2})
+            assert now_has[mail.id] in ({had[mail.id] + 1} if post.app.settings.mail.connections == 1 else {1, 2})
         else:
             assert (mail.stage, mail.fault, mail.attempts) == (Stage.UNCERTAIN, Fault.LEASE_LOST, 1)
             assert now_has[mail.id] <= 1, "it waits for a person"

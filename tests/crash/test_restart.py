@@ -72,16 +72,16 @@ def write(post: Installation) -> None:
     from workflow.app import bootstrap
     from workflow.settings.loader import load_settings
 
-    house = bootstrap(load_settings(post.config), {})
+    app = bootstrap(load_settings(post.config), {})
     kind, facts = EXAMPLES["withdrawn"]
     at = post.begins_at()
     drafts = [
         Draft(kind=kind, audience=Audience.ESTABLISHMENT, recipient=mailbox(number), context=facts)
         for number in range(MAILS_WAITING)
     ]
-    with house.database.write() as connection:
-        enqueue(connection, drafts, at, here=house.mailer.surroundings)
-    house.close()
+    with app.database.write() as connection:
+        enqueue(connection, drafts, at, context=app.mailer.mail_context)
+    app.close()
 
 
 def answer(address: str) -> int:

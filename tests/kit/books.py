@@ -32,7 +32,7 @@ class Books:
             yield f"no ending, {mail.stage}"
         if mail.lease_token or mail.next_attempt_at:
             yield "still somebody's, or still to be sent"
-        if mail.attempts > self._post.house.settings.mail.max_attempts:
+        if mail.attempts > self._post.app.settings.mail.max_attempts:
             yield f"{mail.attempts} attempts"
         if mail.doubted_at is None and copies != (mail.stage is Stage.SENT):
             yield f"{copies} copies, undoubted"
@@ -57,7 +57,7 @@ class Books:
             case Stage.CANCELLED, Fault.CODE_ERASED:
                 return mail.reference in self._post.erased
             case Stage.DEAD, Fault.EXHAUSTED:
-                return mail.attempts == self._post.house.settings.mail.max_attempts
+                return mail.attempts == self._post.app.settings.mail.max_attempts
             case Stage.DEAD, Fault.RECIPIENT_REFUSED:
                 return any(f"<{mail.recipient}>" in one.command for one in said)
             case Stage.DEAD, Fault.MESSAGE_REFUSED:
@@ -76,7 +76,7 @@ class Books:
             yield f"the journal tells of {sorted(self._post.deaths())}, dead are {dead}"
         for name in self._copies.keys() - {mail.message_id for mail in self._mails}:
             yield f"{name} is nobody's"
-        with self._post.house.database.read() as connection:
+        with self._post.app.database.read() as connection:
             late = late_begins(connection, timedelta(seconds=LEASE))
             often = Counter(begins_of(connection))
         yield from (f"mail {number} was begun after its last hour" for number in late)

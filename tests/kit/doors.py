@@ -10,27 +10,27 @@ from notifications.messages.mail import Mail
 from notifications.outbox import admin as outbox
 from notifications.outbox.tables import SEALS
 from notifications.vocabulary import LINK_KINDS
-from workflow.app import House
+from workflow.app import App
 from workflow.database.tables import EVENT
 from workflow.journal.chain import INSTALLATION
 
 
-def secrets_of(house: House) -> list[str]:
+def secrets_of(app: App) -> list[str]:
     """The secrets of the sign-in links that are still sealed, the oldest first."""
     kept = select(SEALS).where(SEALS.c.reference.like(f"{FOR_LINK}%"), SEALS.c.ciphertext.is_not(None))
-    with house.database.read() as connection:
+    with app.database.read() as connection:
         rows = connection.execute(kept.order_by(SEALS.c.sealed_at)).all()
-    return [house.mailer.sealer.open(row.ciphertext, row.reference) for row in rows]
+    return [app.mailer.sealer.open(row.ciphertext, row.reference) for row in rows]
 
 
-def link_mails(house: House) -> list[Mail]:
+def link_mails(app: App) -> list[Mail]:
     """The mails of sign-in links, the oldest first."""
-    with house.database.read() as connection:
+    with app.database.read() as connection:
         return [m for m in reversed(outbox.listing(connection, whole=True).mails) if m.kind in LINK_KINDS]
 
 
-def told(house: House, *kinds: str) -> list[tuple[str, dict[str, Any]]]:
+def told(app: App, *kinds: str) -> list[tuple[str, dict[str, Any]]]:
     """What the installation's journal says of these kinds, in order: the kind and its data."""
     query = select(EVENT).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_(kinds)).order_by(EVENT.c.seq)
-    with house.database.read() as connection:
+    with app.database.read() as connection:
         return [(row.kind, json.loads(row.canonical)["data"]) for row in connection.execute(query)]

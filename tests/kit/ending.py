@@ -19,7 +19,7 @@ from states.vocabulary import Change, Channel, CheckOutcome, RevokeReason
 from tests.kit.clock import FakeClock
 from tests.kit.folders import lasting_folder
 from tests.kit.installed import OPERATOR, make_installation
-from workflow.app import House, bootstrap
+from workflow.app import App, bootstrap
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done
@@ -38,7 +38,7 @@ REFERENCES = {
 }  # fmt: skip
 
 
-def open_house(folder: Path, url: str, clock: FakeClock) -> House:
+def open_app(folder: Path, url: str, clock: FakeClock) -> App:
     """A new installation, opened at the clock's time."""
     config = make_installation(folder, url, clock)
     return bootstrap(load_settings(config), {}, clock=clock, database=Database(url))
@@ -48,15 +48,15 @@ def open_house(folder: Path, url: str, clock: FakeClock) -> House:
 def _filled() -> Path:
     folder = lasting_folder("oda-ending-")
     clock = FakeClock(SPRING)
-    house = open_house(folder, f"sqlite:///{folder / 'oda.sqlite'}", clock)
-    fill(house, clock)
-    with house.database.engine.connect() as connection:
+    app = open_app(folder, f"sqlite:///{folder / 'oda.sqlite'}", clock)
+    fill(app, clock)
+    with app.database.engine.connect() as connection:
         connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    house.close()
+    app.close()
     return folder
 
 
-def filled_folder(folder: Path, clock: FakeClock) -> House:
+def filled_folder(folder: Path, clock: FakeClock) -> App:
     """The installation on SQLite that ``fill`` leaves, made once and copied, opened in autumn."""
     shutil.copytree(_filled(), folder, dirs_exist_ok=True)
     config = folder / "config.yaml"
@@ -65,63 +65,63 @@ def filled_folder(folder: Path, clock: FakeClock) -> House:
     return bootstrap(load_settings(config), {}, clock=clock)
 
 
-def fill(house: House, clock: FakeClock) -> None:
+def fill(app: App, clock: FakeClock) -> None:
     """Live a year: a removal of 2025-2026 stays open, four requests of 2026-2027 are live, three of them odd."""
-    with house.database.write() as connection:
+    with app.database.write() as connection:
         for uai, departement in ((FULL, "031"), (BARE, "031"), (CLOSED, "032")):
             school = {"uai": uai, "nom": f"Collège {uai}", "commune": "Auch", "departement": departement}
             connection.execute(insert(ESTABLISHMENT), [school | {"mailbox": f"ce.{uai.lower()}@ac-toulouse.fr"}])
     clock.set(SPRING)
-    revoked = issue(house, FULL, "Ancienne", ENDED, SPRING.date())
-    do(house, c.Revoke(reference=revoked, reason=RevokeReason.DEPARTURE))
+    revoked = issue(app, FULL, "Ancienne", ENDED, SPRING.date())
+    do(app, c.Revoke(reference=revoked, reason=RevokeReason.DEPARTURE))
     clock.set(AUTUMN)
-    declare(house, FULL, "Déclarée", RUNNING)
+    declare(app, FULL, "Déclarée", RUNNING)
     for uai, nom in ((FULL, "Émise"), (BARE, "Perdue"), (CLOSED, "Signalée")):
-        issue(house, uai, nom, RUNNING, AUTUMN.date())
+        issue(app, uai, nom, RUNNING, AUTUMN.date())
     [reference] = REFERENCES[CLOSED]
-    do(house, c.ReportChange(reference=reference, change=Change.ABSENCE, effective_on=AUTUMN.date()), CLOSED)
-    _make_odd(house)
+    do(app, c.ReportChange(reference=reference, change=Change.ABSENCE, effective_on=AUTUMN.date()), CLOSED)
+    _make_odd(app)
 
 
-def _make_odd(house: House) -> None:
+def _make_odd(app: App) -> None:
     [lost] = REFERENCES[BARE]
     kinds = [kind.value for kind in CODE_KINDS]
-    with house.database.write() as connection:
+    with app.database.write() as connection:
         connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == BARE).values(mailbox=None))
         connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == CLOSED).values(is_open=False))
         code = (MAILS.c.reference == lost, MAILS.c.kind.in_(kinds))
         connection.execute(update(MAILS).where(*code).values(stage="dead", next_attempt_at=None))
 
 
-def tick_monthly(house: House, clock: FakeClock) -> None:
+def tick_monthly(app: App, clock: FakeClock) -> None:
     """The schedule runs from autumn to the eve of the end, so that nothing holds the year's end."""
     for month in (*range(11, 13), *range(1, 9)):
         clock.set(datetime(2026 if month > 10 else 2027, month, 15, tzinfo=UTC))
-        house.ticker.tick()
+        app.ticker.tick()
 
 
-def declare(house: House, uai: str, nom: str, year: SchoolYear) -> str:
+def declare(app: App, uai: str, nom: str, year: SchoolYear) -> str:
     mail = f"{nom}.{uai}@ac-toulouse.fr".lower().replace("é", "e")
-    return do(house, c.Declare(uai=uai, nom=nom, prenom="Luc", mail=mail, school_year=year), uai)
+    return do(app, c.Declare(uai=uai, nom=nom, prenom="Luc", mail=mail, school_year=year), uai)
 
 
-def issue(house: House, uai: str, nom: str, year: SchoolYear, day: date) -> str:
+def issue(app: App, uai: str, nom: str, year: SchoolYear, day: date) -> str:
     """A request brought to its code."""
-    reference = declare(house, uai, nom, year)
+    reference = declare(app, uai, nom, year)
     on: dict[str, Any] = {"reference": reference}
     mail = f"{nom}.{uai}@ac-toulouse.fr".lower().replace("é", "e")
-    do(house, c.Delegate(**on, why="aide aux parents", made_on=day), uai)
-    do(house, c.SignCharter(**on, signed_on=day, version=house.settings.charter.version, copy_kept=True), uai)
-    do(house, c.Submit(**on, nom=nom, prenom="Luc", mail=mail), uai)
-    do(house, c.CheckListing(**on, outcome=CheckOutcome.POSITIVE, source="liste"))
-    do(house, c.CheckDelegation(**on, outcome=CheckOutcome.POSITIVE, source="DelegCE"))
-    return do(house, c.IssueCode(**on, code=c.Code(clear="AB12CD34")))
+    do(app, c.Delegate(**on, why="aide aux parents", made_on=day), uai)
+    do(app, c.SignCharter(**on, signed_on=day, version=app.settings.charter.version, copy_kept=True), uai)
+    do(app, c.Submit(**on, nom=nom, prenom="Luc", mail=mail), uai)
+    do(app, c.CheckListing(**on, outcome=CheckOutcome.POSITIVE, source="liste"))
+    do(app, c.CheckDelegation(**on, outcome=CheckOutcome.POSITIVE, source="DelegCE"))
+    return do(app, c.IssueCode(**on, code=c.Code(clear="AB12CD34")))
 
 
-def do(house: House, command: c.Command, uai: str | None = None) -> str:
+def do(app: App, command: c.Command, uai: str | None = None) -> str:
     """Execute it as the chef of that establishment, else as an operator; it must be accepted."""
-    people = house.people
+    people = app.people
     actor = people.chef([uai], Channel.CLI) if uai else people.operator(OPERATOR, Channel.CLI)
-    [result] = house.engine.execute([command], actor)
+    [result] = app.engine.execute([command], actor)
     assert isinstance(result, Done), result
     return result.reference

@@ -16,7 +16,7 @@ from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import (
     Change,
     CheckOutcome,
-    CodeFate,
+    CodeStatus,
     ReissueReason,
     RemovalKind,
     RemovalOutcome,
@@ -145,7 +145,7 @@ def facts(of: Request | State | None = None, **changes: Any) -> Facts:
     if known is not None and known.state is State.REVOKED and known.has_key:
         base = replace(base, removal=Removal(RemovalKind.REMOVE_RIGHTS))
     if known is not None and known.state is State.CODE_ISSUED:
-        base = replace(base, code_fate=CodeFate.ACCEPTED)
+        base = replace(base, code_fate=CodeStatus.ACCEPTED)
     return replace(base, **changes)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from notifications.ports import Clock, SystemClock
 from workflow.app import install
 from workflow.database.connection import Database
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.settings.secrets import Secrets, generate
 
 OPERATOR = "op@ac-toulouse.fr"
@@ -48,7 +48,7 @@ def make_installation(folder: Path, database_url: str, clock: Clock | None = Non
     key = Secrets(folder / "secrets").read("journal-key").get_secret_value()
     database = Database(database_url)
     try:
-        install(database, Notary(key.encode()), clock or SystemClock())
+        install(database, JournalHasher(key.encode()), clock or SystemClock())
     finally:
         database.dispose()
     return config

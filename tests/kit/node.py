@@ -42,11 +42,11 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     shift(timedelta(seconds=float(seconds)))
     service.TICK_SECONDS = TICK_SECONDS
-    house = bootstrap(load_settings(Path(config)), {}, machine=name)
+    app = bootstrap(load_settings(Path(config)), {}, machine=name)
     if point != "-":
         kill_at(point, int(nth), signal.Signals[number])
-    Worker(house).run()
-    house.close()
+    Worker(app).run()
+    app.close()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 
 from notifications.rendering.typography import NBSP
 from portal.app import assembled
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from states import commands as c
 from states.commands import Command
 from states.model import Actor
@@ -21,8 +21,8 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
 from tests.kit.installed import OPERATOR, READER, make_installation
-from workflow.app import House, bootstrap
-from workflow.auth.sessions import Entrant
+from workflow.app import App, bootstrap
+from workflow.auth.sessions import SessionUser
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done
 from workflow.settings.loader import load_settings
@@ -35,12 +35,12 @@ SCHOOLS = {
     "0310003K": ("Collège sans boîte", "Collège", "Muret", "31", None),
     "0120001X": ("Collège Joseph-Fabre", "Collège", "Rodez", "12", "ce.0120001x@ac-toulouse.fr"),
 }
-CHEF = Entrant(role=Role.CHEF, subject="0310001H", name="Claire Martin")
-OTHER_CHEF = Entrant(role=Role.CHEF, subject="0120001X", name="Luce Faure")
-DEPUTY = Entrant(role=Role.DEPUTY, subject="0310001H", name="Jean Vidal")
-TWO_SCHOOLS = Entrant(role=Role.CHEF, subject="0310001H,0310002J", name="Claire Martin")
-STAFF = Entrant(role=Role.OPERATOR, subject=OPERATOR)
-DRANE = Entrant(role=Role.READER, subject=READER)
+CHEF = SessionUser(role=Role.CHEF, subject="0310001H", name="Claire Martin")
+OTHER_CHEF = SessionUser(role=Role.CHEF, subject="0120001X", name="Luce Faure")
+DEPUTY = SessionUser(role=Role.DEPUTY, subject="0310001H", name="Jean Vidal")
+TWO_SCHOOLS = SessionUser(role=Role.CHEF, subject="0310001H,0310002J", name="Claire Martin")
+STAFF = SessionUser(role=Role.OPERATOR, subject=OPERATOR)
+DRANE = SessionUser(role=Role.READER, subject=READER)
 
 
 class _Plain(Response):
@@ -62,63 +62,63 @@ class PlainClient(TestClient):
 
 
 class Portal:
-    """``house`` and ``clock`` for what happens behind the pages, ``client`` to look at them."""
+    """``app`` and ``clock`` for what happens behind the pages, ``client`` to look at them."""
 
-    def __init__(self, house: House, clock: FakeClock) -> None:
-        self.house, self.clock = house, clock
-        self.installed = Installed.of(house)
-        self.app = assembled(self.installed)
+    def __init__(self, app: App, clock: FakeClock) -> None:
+        self.app, self.clock = app, clock
+        self.context = WebContext.of(app)
+        self.asgi = assembled(self.context)
 
-    def secret(self, entrant: Entrant) -> str:
+    def secret(self, session_user: SessionUser) -> str:
         """The cookie of a session of this person."""
-        with self.house.database.write() as connection:
-            return self.installed.sessions.open(connection, entrant, self.clock.now())
+        with self.app.database.write() as connection:
+            return self.context.sessions.open(connection, session_user, self.clock.now())
 
-    def client(self, entrant: Entrant | None = None) -> TestClient:
+    def client(self, session_user: SessionUser | None = None) -> TestClient:
         """A browser without JavaScript, signed in as this person, or nobody; redirections are followed."""
-        client = PlainClient(self.app, base_url=self.installed.settings.address, raise_server_exceptions=False)
-        if entrant:
-            client.cookies.set(self.installed.cookie, self.secret(entrant))
+        client = PlainClient(self.asgi, base_url=self.context.settings.address, raise_server_exceptions=False)
+        if session_user:
+            client.cookies.set(self.context.cookie, self.secret(session_user))
         return client
 
-    def actor(self, entrant: Entrant) -> Actor:
-        return self.installed.sessions.actor(entrant)
+    def actor(self, session_user: SessionUser) -> Actor:
+        return self.context.sessions.actor(session_user)
 
-    def do(self, command: Command, entrant: Entrant) -> Done:
+    def do(self, command: Command, session_user: SessionUser) -> Done:
         """Act without a page; what is refused fails the test."""
-        (result,) = self.house.engine.execute([command], self.actor(entrant))
+        (result,) = self.app.engine.execute([command], self.actor(session_user))
         assert isinstance(result, Done), result
         return result
 
-    def declared(self, number: int = 1, entrant: Entrant = CHEF, **other: Any) -> str:
+    def declared(self, number: int = 1, session_user: SessionUser = CHEF, **other: Any) -> str:
         """A request of somebody new; returns its reference."""
-        values = {"uai": entrant.uais[0], "nom": f"Nom{_letters(number)}", "prenom": "Prénom",
+        values = {"uai": session_user.uais[0], "nom": f"Nom{_letters(number)}", "prenom": "Prénom",
                   "mail": f"rupn{number}@ac-toulouse.fr"}  # fmt: skip
-        return self.do(c.Declare(**values | other), entrant).reference
+        return self.do(c.Declare(**values | other), session_user).reference
 
-    def submitted(self, number: int = 1, entrant: Entrant = CHEF, **other: Any) -> str:
+    def submitted(self, number: int = 1, session_user: SessionUser = CHEF, **other: Any) -> str:
         """A request that waits for the rectorat."""
-        today = self.house.policy.calendar.today(self.clock.now())
-        reference = self.declared(number, entrant, **other)
-        self.do(c.Delegate(reference=reference, why="accueil des familles", made_on=today), entrant)
-        version = self.house.settings.charter.version
+        today = self.app.policy.calendar.today(self.clock.now())
+        reference = self.declared(number, session_user, **other)
+        self.do(c.Delegate(reference=reference, why="accueil des familles", made_on=today), session_user)
+        version = self.app.settings.charter.version
         signed = c.SignCharter(reference=reference, signed_on=today, version=version, copy_kept=True)
-        self.do(signed, entrant)
+        self.do(signed, session_user)
         nom = f"Nom{_letters(number)}"
         mail = f"rupn{number}@ac-toulouse.fr"
-        self.do(c.Submit(reference=reference, nom=nom, prenom="Prénom", mail=mail), entrant)
+        self.do(c.Submit(reference=reference, nom=nom, prenom="Prénom", mail=mail), session_user)
         return reference
 
-    def checked(self, number: int = 1, entrant: Entrant = CHEF, **other: Any) -> str:
+    def checked(self, number: int = 1, session_user: SessionUser = CHEF, **other: Any) -> str:
         """A request whose two checks are done."""
-        reference = self.submitted(number, entrant, **other)
+        reference = self.submitted(number, session_user, **other)
         for check in (c.CheckListing, c.CheckDelegation):
             self.do(check(reference=reference, outcome=CheckOutcome.POSITIVE, source="liste reçue"), STAFF)
         return reference
 
-    def issued(self, number: int = 1, entrant: Entrant = CHEF, code: str = "Ab12Cd34", **other: Any) -> str:
+    def issued(self, number: int = 1, session_user: SessionUser = CHEF, code: str = "Ab12Cd34", **other: Any) -> str:
         """A request with its code."""
-        reference = self.checked(number, entrant, **other)
+        reference = self.checked(number, session_user, **other)
         self.do(c.IssueCode(reference=reference, code=c.Code(clear=code)), STAFF)
         return reference
 
@@ -136,11 +136,11 @@ class Portal:
         now = self.clock.now()
         for day in (datetime(2026, 8, 1, 9, tzinfo=PARIS), datetime(2026, 8, 29, 9, tzinfo=PARIS), now):
             self.clock.set(day)
-            self.house.ticker.tick()
+            self.app.ticker.tick()
         return references
 
     def close(self) -> None:
-        self.house.close()
+        self.app.close()
 
 
 def _letters(number: int) -> str:
@@ -154,15 +154,15 @@ def open_portal(folder: Path, url: str, now: datetime = START, settings: str = "
     clock = FakeClock(now)
     config = make_installation(folder, url, clock)
     config.write_text(config.read_text(encoding="utf-8") + settings, encoding="utf-8")
-    house = bootstrap(load_settings(config), {}, clock=clock)
+    app = bootstrap(load_settings(config), {}, clock=clock)
     names = ("nom", "kind", "commune", "departement", "mailbox")
     rows = [
         {"uai": uai, "is_open": True, "is_listed": True} | dict(zip(names, school, strict=True))
         for uai, school in SCHOOLS.items()
     ]
-    with house.database.write() as connection:
+    with app.database.write() as connection:
         connection.execute(insert(ESTABLISHMENT), rows)
-    portal = Portal(house, clock)
+    portal = Portal(app, clock)
     try:
         yield portal
     finally:

@@ -23,7 +23,7 @@ from tests.kit.factories import NOW, UAI
 from tests.kit.installed import make_installation
 from tests.kit.sender import Orders, SharedClock, born
 from tests.kit.smtp import ScriptedRelay
-from workflow.app import House, bootstrap
+from workflow.app import App, bootstrap
 from workflow.database.connection import Database
 from workflow.database.tables import EVENT
 from workflow.journal.verification import Verifier
@@ -60,24 +60,24 @@ class PostRoom:
         )  # fmt: skip
         self._config.write_text(self._config.read_text(encoding="utf-8") + more, encoding="utf-8")
         settings = load_settings(self._config)
-        self.house: House = bootstrap(settings, {}, clock=self.clock, database=Database(url))
+        self.app: App = bootstrap(settings, {}, clock=self.clock, database=Database(url))
         self.written = 0
         self.erased: set[str] = set()
 
     def close(self) -> None:
-        self.house.close()
+        self.app.close()
 
     def write(self, *samples: str, lasts: timedelta | None = None) -> None:
         """Enqueue a mail for each of these samples; one that carries a code has its own, sealed.
 
         ``lasts`` is until when they may leave, None for the usual time.
         """
-        now, mailer = self.clock.now(), self.house.mailer
+        now, mailer = self.clock.now(), self.app.mailer
         drafts = [self._draft(sample, now + lasts if lasts else None) for sample in samples]
         coded = {one.reference: "AB12CD34" for one in drafts if CATALOGUE[one.kind].has_code and one.reference}
-        with self.house.database.write() as connection:
+        with self.app.database.write() as connection:
             sealed = seals.create(connection, mailer.sealer, coded, now)
-            enqueue.enqueue(connection, drafts, now, here=mailer.surroundings, seals=sealed)
+            enqueue.enqueue(connection, drafts, now, context=mailer.mail_context, seals=sealed)
 
     def _draft(self, sample: str, not_after: datetime | None) -> Draft:
         self.written += 1
@@ -92,7 +92,7 @@ class PostRoom:
     def erase(self, reference: str) -> None:
         """Erase a code, as its revocation does."""
         self.erased.add(reference)
-        with self.house.database.write() as connection:
+        with self.app.database.write() as connection:
             seals.erase(connection, [reference], Erasure.REVOKED, self.clock.now())
 
     def start(self, **orders: Any) -> BaseProcess:
@@ -105,13 +105,13 @@ class PostRoom:
 
     def mails(self, *stages: Stage, kind: Kind | None = None) -> list[Mail]:
         """The stored mails, the newest first."""
-        with self.house.database.read() as connection:
+        with self.app.database.read() as connection:
             return list(outbox.listing(connection, stages=stages, kind=kind, limit=10_000).mails)
 
     def restless(self) -> int:
         """How many mails are still to be sent, held, or being sent."""
         some = or_(*(MAILS.c[name].is_not(None) for name in ("next_attempt_at", "lease_until", "lease_token")))
-        with self.house.database.read() as connection:
+        with self.app.database.read() as connection:
             return int(connection.execute(select(func.count()).where(some)).scalar_one())
 
     def settle(self, rounds: int = 30) -> None:
@@ -126,12 +126,12 @@ class PostRoom:
     def deaths(self) -> list[int]:
         """The mails that the journal says dead, as often as it says it."""
         query = select(EVENT.c.canonical).where(EVENT.c.kind == "mail_dead")
-        with self.house.database.read() as connection:
+        with self.app.database.read() as connection:
             return [json.loads(one)["data"]["mail"] for one in connection.execute(query).scalars()]
 
     def flaws(self) -> list[str]:
-        with self.house.database.read() as connection:
-            return [str(flaw) for flaw in Verifier(connection, self.house.notary).flaws()]
+        with self.app.database.read() as connection:
+            return [str(flaw) for flaw in Verifier(connection, self.app.hasher).flaws()]
 
 
 def ended(process: BaseProcess, seconds: float = 30) -> int:

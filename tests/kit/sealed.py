@@ -27,10 +27,10 @@ class Safe:
     def fill(self, count: int, prefix: str = "ODA-2027-") -> dict[str, str]:
         """Keep as many codes, under the keys of now; returns them by reference."""
         codes = {f"{prefix}{number:05}": f"Code{number:05}" for number in range(count)}
-        house = bootstrap(self.settings, {})
-        with house.database.write() as connection:
-            seals.create(connection, house.mailer.sealer, codes, SystemClock().now())
-        house.close()
+        app = bootstrap(self.settings, {})
+        with app.database.write() as connection:
+            seals.create(connection, app.mailer.sealer, codes, SystemClock().now())
+        app.close()
         return codes
 
     def lose(self, reference: str, key: str) -> None:
@@ -53,8 +53,8 @@ class Safe:
 
     def flaws(self) -> list[str]:
         """What does not hold in the journal."""
-        house = bootstrap(self.settings, {})
-        with house.database.read() as connection:
-            found = [str(flaw) for flaw in Verifier(connection, house.notary).flaws()]
-        house.close()
+        app = bootstrap(self.settings, {})
+        with app.database.read() as connection:
+            found = [str(flaw) for flaw in Verifier(connection, app.hasher).flaws()]
+        app.close()
         return found

@@ -69,11 +69,11 @@ def send(orders: Orders) -> None:
     if orders.connections:
         mail = settings.mail.model_copy(update={"connections": orders.connections})
         settings = settings.model_copy(update={"mail": mail})
-    house = bootstrap(settings, {}, clock=SharedClock(orders.clock), database=Database(orders.url))
+    app = bootstrap(settings, {}, clock=SharedClock(orders.clock), database=Database(orders.url))
     if orders.point:
         kill_at(orders.point, orders.nth, orders.by)
-    asyncio.run(_stay(house.dispatcher) if orders.stays else house.dispatcher.run_once())
-    house.close()
+    asyncio.run(_stay(app.dispatcher) if orders.stays else app.dispatcher.run_once())
+    app.close()
 
 
 async def _stay(dispatcher: Dispatcher) -> None:

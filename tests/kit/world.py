@@ -20,9 +20,9 @@ from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, EVENT, REMOVAL, REQUEST
 from workflow.engine.engine import Done, Engine, Result
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier
-from workflow.schedule.tick import Ticked, Ticker
+from workflow.schedule.tick import Ticker, TickResult
 from workflow.year_end.service import NothingHeld, YearEnds
 from workflow.year_end.service import ReporterReporter as Reporter
 
@@ -36,7 +36,7 @@ ACTORS = {
     "opérateur": (Role.OPERATOR, "", set()),
     "lecteur": (Role.READER, "", set()),
 }
-KEY = Notary(b"stateful" * 4)
+KEY = JournalHasher(b"stateful" * 4)
 
 
 class World:
@@ -96,7 +96,7 @@ class World:
     def do(self, command: Command, actor: Actor) -> Result:
         return self.engine.execute([command], actor)[0]
 
-    def tick(self) -> Ticked:
+    def tick(self) -> TickResult:
         return Ticker(self.engine, self.ends, self.mailer, self.schedule).tick()
 
     def issued(self, number: int = 1, *, uai: str = "0310001H", chef: str = "chef A", only_ready: bool = False) -> str:

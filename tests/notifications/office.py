@@ -6,7 +6,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
-from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.delivery.dispatcher import Dispatcher
 from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
@@ -15,12 +15,12 @@ from notifications.messages.mail import Draft, Mail
 from notifications.outbox import admin as outbox
 from notifications.settings import MailSettings
 from notifications.vocabulary import Audience, Kind
-from states.decision import Happening
+from states.decision import RequestEvent
 from states.vocabulary import Trigger
 from tests.kit.clock import FakeClock
 from tests.kit.factories import MAILBOX, REFERENCE, UAI
 from tests.kit.smtp import ScriptedRelay
-from tests.notifications.happenings import happening
+from tests.notifications.events import request_event
 from workflow.database.connection import Database
 
 OPERATORS = "oda@ac-toulouse.fr"
@@ -59,7 +59,7 @@ class Office:
         self.died: list[Mail] = []
         self.settings = mail_settings(relay.port)
         self.sealer = Sealer([Fernet.generate_key().decode()])
-        self.mailer = Mailer(self.settings, SURROUNDINGS, self.sealer)
+        self.mailer = Mailer(self.settings, MAIL_CONTEXT, self.sealer)
         self.dispatcher = self.another()
 
     def another(self, **changes: Any) -> Dispatcher:
@@ -71,15 +71,15 @@ class Office:
     def _on_dead(self, _: Connection, mail: Mail) -> None:
         self.died.append(mail)
 
-    def react(self, *happenings: Happening) -> None:
+    def react(self, *events: RequestEvent) -> None:
         with self.database.write() as connection:
-            self.mailer.react(connection, happenings, self.clock.now())
+            self.mailer.react(connection, events, self.clock.now())
 
     def issue(self, code: str = "S3cretAB12") -> Mail:
         """Issue a code; returns its mail."""
         from states.commands import Code
 
-        self.react(happening(Trigger.ISSUE_CODE, command={"code": Code(clear=code)}))
+        self.react(request_event(Trigger.ISSUE_CODE, command={"code": Code(clear=code)}))
         return self.only(Kind.CODE_ISSUED)
 
     def enqueue(self, *drafts: Draft) -> int:
@@ -107,4 +107,4 @@ class Office:
 
     def retry(self, mail_id: int, mailbox: str | None = MAILBOX) -> int:
         with self.database.write() as connection:
-            return outbox.retry(connection, mail_id, mailbox=mailbox, now=self.clock.now(), here=SURROUNDINGS)
+            return outbox.retry(connection, mail_id, mailbox=mailbox, now=self.clock.now(), context=MAIL_CONTEXT)

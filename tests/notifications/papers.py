@@ -8,9 +8,9 @@ from typing import Any
 from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 from pypdf import PdfReader
 
-from notifications.authoring.examples import CLAIRE, EXAMPLES, SURROUNDINGS
+from notifications.authoring.examples import CLAIRE, EXAMPLES, MAIL_CONTEXT
 from notifications.messages.facts import Person
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import Paper, papers_of
 from notifications.rendering.pdf import compile_paper
 
@@ -27,10 +27,10 @@ WITH_PAPER = {
 """The examples that have a paper, and its name."""
 
 
-def paper(example: str, wordings: Wordings | None = None, **changes: Any) -> Paper:
+def paper(example: str, wordings: TemplateLoader | None = None, **changes: Any) -> Paper:
     """The paper of an example, some of its facts replaced."""
     kind, facts = EXAMPLES[example]
-    [made] = papers_of(kind, replace(facts, **changes), SURROUNDINGS, wordings or Wordings())
+    [made] = papers_of(kind, replace(facts, **changes), MAIL_CONTEXT, wordings or TemplateLoader())
     return made
 
 
@@ -40,9 +40,9 @@ def of_person(**changes: str) -> Paper:
     return paper("delegated", rupn=who)
 
 
-def rewritten(name: str, text: str) -> Wordings:
+def rewritten(name: str, text: str) -> TemplateLoader:
     """The wordings of an académie that replaces one template."""
-    return Wordings(loader=ChoiceLoader([DictLoader({name: text}), PackageLoader("notifications", "templates")]))
+    return TemplateLoader(loader=ChoiceLoader([DictLoader({name: text}), PackageLoader("notifications", "templates")]))
 
 
 def reader(made: Paper) -> PdfReader:

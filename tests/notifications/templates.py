@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from notifications.authoring.checks import problems
-from notifications.authoring.examples import SURROUNDINGS
-from notifications.rendering.environment import Wordings
+from notifications.authoring.examples import MAIL_CONTEXT
+from notifications.rendering.environment import TemplateLoader
 
 HEAD = '{% extends "mails/layout.j2" %}\n{% block subject %}\nObjet\n{% endblock %}\n{% block body %}\n'
 """Five lines: what stands before the text of a mail."""
@@ -31,7 +31,7 @@ def folder_of(place: Path, texts: dict[str, str]) -> Path:
 
 def told_of(place: Path, texts: dict[str, str]) -> list[str]:
     """Every problem of these templates, in the order in which they are told, with paths from ``place`` on."""
-    found = problems(Wordings(folder_of(place, texts)), SURROUNDINGS)
+    found = problems(TemplateLoader(folder_of(place, texts)), MAIL_CONTEXT)
     return [str(problem).removeprefix(f"{place}/") for problem in found]
 
 

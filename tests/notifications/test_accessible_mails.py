@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.rendering.markup import SLOT, is_slot
 from notifications.rendering.renderer import Rendered, render
 from tests.notifications.pages import Element, Page, contrast, shown
@@ -13,7 +13,7 @@ SIZE = re.compile(r"(\d+)px")
 
 
 def made(name: str) -> tuple[Rendered, Page]:
-    rendered = render(*EXAMPLES[name], SURROUNDINGS)
+    rendered = render(*EXAMPLES[name], MAIL_CONTEXT)
     return rendered, Page(rendered.html)
 
 
@@ -123,4 +123,4 @@ def test_mails__steps_are_a_numbered_list_and_the_others_are_not() -> None:
     assert [page.text_of(one)[:8] for one in page.of("li") if one.parent is steps] == [
         "Imprimez", "Remettez", "Conserve", "Supprime",
     ]  # fmt: skip
-    assert sum(one.parent is links for one in page.of("li")) == len(SURROUNDINGS.links)
+    assert sum(one.parent is links for one in page.of("li")) == len(MAIL_CONTEXT.links)

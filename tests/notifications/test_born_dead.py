@@ -9,14 +9,14 @@ from sqlalchemy.engine import Engine
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
 from notifications.vocabulary import Fault, Kind, Stage
-from states.decision import Happening
+from states.decision import RequestEvent
 from states.vocabulary import Trigger
 from tests.kit import factories as f
-from tests.notifications.happenings import expired, happening
+from tests.notifications.events import expired, request_event
 from tests.notifications.office import Office, draft
 
 
-def nowhere(number: int, uai: str) -> Happening:
+def nowhere(number: int, uai: str) -> RequestEvent:
     return replace(expired(number, uai), establishment=f.establishment(uai, mailbox=None))
 
 
@@ -29,7 +29,7 @@ def listen(office: Office) -> list[Mail]:
 @pytest.mark.rule("R15", "R58")
 def test_born_dead__is_told_with_its_number_in_the_journal_and_to_the_operators(office: Office) -> None:
     told = listen(office)
-    office.react(happening(Trigger.DECLARE), happening(Trigger.REVOKE, mailbox=None))
+    office.react(request_event(Trigger.DECLARE), request_event(Trigger.REVOKE, mailbox=None))
     [dead] = office.mails(stages=[Stage.DEAD])
     assert told == [dead]
     assert (dead.kind, dead.fault, dead.recipient, dead.uai) == (Kind.REVOKED, Fault.NO_MAILBOX, "", f.UAI)
@@ -46,8 +46,8 @@ def test_born_dead__two_in_one_batch_each_have_their_own_number(office: Office) 
     assert known.request
     other = replace(known, request=replace(known.request, reference="ODA-2027-00099"))
     office.react(
-        happening(Trigger.REVOKE, facts=known, mailbox=None),
-        happening(Trigger.REVOKE, facts=other, mailbox=None, command={"reference": "ODA-2027-00099"}),
+        request_event(Trigger.REVOKE, facts=known, mailbox=None),
+        request_event(Trigger.REVOKE, facts=other, mailbox=None, command={"reference": "ODA-2027-00099"}),
     )
     dead = {mail.reference: mail.id for mail in office.mails(stages=[Stage.DEAD])}
     alerts = office.mails(kind=Kind.MAIL_UNDELIVERABLE)
@@ -62,7 +62,7 @@ def test_born_dead__what_cannot_be_told_is_not_stored(office: Office) -> None:
 
     office.mailer.on_born_dead = broken
     with pytest.raises(OSError, match="journal"):
-        office.react(happening(Trigger.REVOKE, mailbox=None))
+        office.react(request_event(Trigger.REVOKE, mailbox=None))
     assert office.mails() == []
 
 
@@ -78,7 +78,7 @@ def test_born_dead__with_a_known_key_is_told_once(office: Office) -> None:
 def test_born_dead__at_a_year_end_the_others_are_still_stored_at_once(office: Office) -> None:
     told = listen(office)
     with_one = [expired(number, f"031{number:04}H") for number in range(40)]
-    happenings = [*with_one[:20], nowhere(50, "0310050H"), *with_one[20:], nowhere(51, "0310051H")]
+    events = [*with_one[:20], nowhere(50, "0310050H"), *with_one[20:], nowhere(51, "0310051H")]
     inserts: list[bool] = []
 
     @event.listens_for(Engine, "before_cursor_execute")
@@ -87,10 +87,10 @@ def test_born_dead__at_a_year_end_the_others_are_still_stored_at_once(office: Of
             inserts.append(executemany or "unnest" in statement)  # many at once, as each database takes them
 
     try:
-        office.react(*happenings)
+        office.react(*events)
     finally:
         event.remove(Engine, "before_cursor_execute", count)
     assert [mail.uai for mail in told] == ["0310050H", "0310051H"]
     assert {mail.kind for mail in told} == {Kind.YEAR_END}
     assert inserts == [True, False, True, False]
-    assert [mail.uai for mail in office.mails()] == [one.request.uai for one in happenings]
+    assert [mail.uai for mail in office.mails()] == [one.request.uai for one in events]

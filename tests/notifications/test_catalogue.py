@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.messages.catalogue import CATALOGUE
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Kind, Priority
 
@@ -39,7 +39,7 @@ def test_catalogue__a_code_goes_first_and_lives_as_long_as_it_is_kept() -> None:
     for kind, entry in CATALOGUE.items():
         if kind not in LINK_KINDS:
             assert entry.priority is (Priority.CODE if kind in CODE_KINDS else Priority.REST)
-    assert CATALOGUE[Kind.CODE_ISSUED].lifetime_in(SURROUNDINGS) == timedelta(days=SURROUNDINGS.code_keep_days)
+    assert CATALOGUE[Kind.CODE_ISSUED].lifetime_in(MAIL_CONTEXT) == timedelta(days=MAIL_CONTEXT.code_keep_days)
 
 
 @pytest.mark.rule("R72")
@@ -54,4 +54,4 @@ def test_catalogue__a_sign_in_link_goes_before_a_code() -> None:
 @pytest.mark.rule("R57")
 def test_catalogue__a_reminder_does_not_leave_a_week_late() -> None:
     for kind in (Kind.HANDOVER_REMINDER, Kind.STALLED_REMINDER, Kind.YEAR_END_NOTICE, Kind.LATE_DIGEST):
-        assert CATALOGUE[kind].lifetime_in(SURROUNDINGS) < timedelta(days=7)
+        assert CATALOGUE[kind].lifetime_in(MAIL_CONTEXT) < timedelta(days=7)

@@ -9,7 +9,7 @@ from notifications.ports import set_crash_hook
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.vocabulary import Trigger
 from tests.kit.factories import CODE, REFERENCE
-from tests.notifications.happenings import happening
+from tests.notifications.events import request_event
 from tests.notifications.office import Office
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -56,7 +56,7 @@ def test_code__replaced_while_its_mail_waits_for_a_retry(office: Office) -> None
     office.issue()
     office.relay.on("END", "451 4.3.0 later")
     office.send()
-    office.react(happening(Trigger.REISSUE_CODE))
+    office.react(request_event(Trigger.REISSUE_CODE))
     office.clock.advance(hours=1)
     office.send()
     assert [mail.stage for mail in office.mails()] == [Stage.CANCELLED, Stage.SENT]

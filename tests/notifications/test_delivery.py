@@ -46,7 +46,7 @@ def test_run_once__words_are_frozen_at_the_first_claim(office: Office) -> None:
     assert first.body
     assert first.message_id
     office.clock.advance(minutes=2)
-    office.mailer.surroundings = replace(office.mailer.surroundings, signature="Autre", delegce_module="Autre")
+    office.mailer.mail_context = replace(office.mailer.mail_context, signature="Autre", delegce_module="Autre")
     assert office.send() == 1
     (got,) = office.relay.received
     assert (str(got.message["Message-ID"]), got.text) == (first.message_id, first.body)

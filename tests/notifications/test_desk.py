@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from notifications.delivery.transactions import Begin, Desk, Finish
+from notifications.delivery.transactions import Begin, Finish, MailStore
 from notifications.messages.mail import Mail
 from notifications.outbox import queue as claims
 from notifications.outbox import queue as lapses
@@ -20,8 +20,8 @@ LOST = Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY)
 REFUSED = Outcome(Verdict.DEAD, Fault.RECIPIENT_REFUSED, "550 5.1.1 User unknown")
 
 
-def desk_of(office: Office) -> Desk:
-    return Desk(office.database, office.mailer, mail_settings(office.relay.port), office.clock)
+def desk_of(office: Office) -> MailStore:
+    return MailStore(office.database, office.mailer, mail_settings(office.relay.port), office.clock)
 
 
 @pytest.mark.rule("R58")
@@ -33,7 +33,7 @@ def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> 
         seen.append((mail.id, list(connection.execute(select(MAILS.c.stage).order_by(MAILS.c.id)).scalars())))
 
     office.enqueue(draft(), draft(), draft())
-    desk = Desk(office.database, office.mailer, office.settings, office.clock, on_dead)
+    desk = MailStore(office.database, office.mailer, office.settings, office.clock, on_dead)
     first, second, third = desk.take(3)
     assert desk.write([Begin(first), Begin(second)]) == [True, True]
     written = desk.write([Finish(first, REFUSED), Finish(second, REFUSED), Begin(third)])
@@ -47,16 +47,16 @@ def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> 
 def test_take__leaves_alone_what_another_has_worded_meanwhile(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Words are made without a transaction: the reservation may end before they are kept."""
     office.enqueue(draft())
-    slow, quick, words = desk_of(office), desk_of(office), Desk._words
+    slow, quick, words = desk_of(office), desk_of(office), MailStore._words
 
-    def slowly(desk: Desk, mail: Mail) -> dict[str, Any]:
-        monkeypatch.setattr(Desk, "_words", words)
+    def slowly(desk: MailStore, mail: Mail) -> dict[str, Any]:
+        monkeypatch.setattr(MailStore, "_words", words)
         office.clock.advance(minutes=3)
         quicker.extend(quick.take(1))
         return words(desk, mail)
 
     quicker: list[Claim] = []
-    monkeypatch.setattr(Desk, "_words", slowly)
+    monkeypatch.setattr(MailStore, "_words", slowly)
     assert slow.take(1) == []
     assert office.only().message_id == quicker[0].mail.message_id
     assert quick.write([Begin(quicker[0])]) == [True]
@@ -70,7 +70,7 @@ def test_begin__not_once_the_last_hour_has_come(office: Office) -> None:
     (held,) = desk.take(1)
     office.clock.advance(seconds=30)
     assert desk.write([Begin(held)]) == [False]
-    desk.keep_house()
+    desk.cleanup_expired()
     mail = office.only()
     assert (mail.stage, mail.fault, mail.lease_token, mail.attempts) == (Stage.CANCELLED, Fault.TOO_LATE, None, 0)
 

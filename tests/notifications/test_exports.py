@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from notifications.authoring.examples import DAY, SURROUNDINGS
-from notifications.authoring.examples import REMOVALS_EXAMPLES_EXPORTS as REMOVALS
+from notifications.authoring.examples import DAY, MAIL_CONTEXT
+from notifications.authoring.examples import REMOVAL_LINES as REMOVALS
 from notifications.authoring.expression_types import members
 from notifications.authoring.reference import of_export
 from notifications.authoring.reference_texts import EXPORT
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.exports import NAMES, Removal, Unexportable, removals
 from notifications.rendering.typography import csv_cell
 from tests.notifications.templates import Told, folder_of, told
@@ -23,13 +23,13 @@ __all__ = ["told"]
 TEMPLATE = "exports/removals.j2"
 
 
-def exported(wordings: Wordings, lines: tuple[Removal, ...] = REMOVALS) -> str:
-    return "".join(removals(wordings, lines, DAY, SURROUNDINGS))
+def exported(wordings: TemplateLoader, lines: tuple[Removal, ...] = REMOVALS) -> str:
+    return "".join(removals(wordings, lines, DAY, MAIL_CONTEXT))
 
 
 @pytest.mark.rule("R83")
 def test_default__a_line_a_removal_that_a_reader_of_csv_takes_back() -> None:
-    headings, *rows = csv.reader(io.StringIO(exported(Wordings())), delimiter=";")
+    headings, *rows = csv.reader(io.StringIO(exported(TemplateLoader())), delimiter=";")
     assert [len(row) for row in rows] == [len(headings)] * len(REMOVALS)
     found = [dict(zip(headings, row, strict=True)) for row in rows]
     assert [one["Référence"] for one in found] == [one.reference for one in REMOVALS]
@@ -47,7 +47,7 @@ def test_default__a_line_a_removal_that_a_reader_of_csv_takes_back() -> None:
 
 
 def test_default__nothing_to_remove_is_the_headings_alone() -> None:
-    assert exported(Wordings(), ()).count("\n") == 1
+    assert exported(TemplateLoader(), ()).count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_replaced__the_form_that_a_console_wants(tmp_path: Path) -> None:
         "|{{ one.new_expiry|iso_day }}{% if one.asks %}|?{% endif +%}\n"
         "{% endfor %}\n"
     )
-    wordings = Wordings(folder_of(tmp_path, {TEMPLATE: text}))
+    wordings = TemplateLoader(folder_of(tmp_path, {TEMPLATE: text}))
     assert wordings.folder_problems == ()
     first, *rest = exported(wordings).splitlines()
     assert first == "H|2027-09-01"
@@ -124,7 +124,7 @@ def test_replaced__a_wrong_export_is_told_beside_a_wrong_mail(told: Told) -> Non
 
 
 def test_replaced__what_fails_in_use_says_where(tmp_path: Path) -> None:
-    wordings = Wordings(folder_of(tmp_path, {TEMPLATE: "{% for one in lines %}{{ one.x }}{% endfor %}"}))
+    wordings = TemplateLoader(folder_of(tmp_path, {TEMPLATE: "{% for one in lines %}{{ one.x }}{% endfor %}"}))
     with pytest.raises(Unexportable, match=r"exports/removals\.j2"):
         exported(wordings)
 
@@ -138,7 +138,7 @@ def test_length__the_lines_are_taken_as_they_are_needed() -> None:
             taken += 1
             yield REMOVALS[1]
 
-    pieces = list(islice(removals(Wordings(), endless(), DAY, SURROUNDINGS), 3))
+    pieces = list(islice(removals(TemplateLoader(), endless(), DAY, MAIL_CONTEXT), 3))
     assert len(pieces) == 3
     assert taken < 1000
 

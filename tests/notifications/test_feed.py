@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from notifications.delivery.dispatcher import Feed
+from notifications.delivery.dispatcher import Prefetcher
 from notifications.outbox.queue import Claim
 
 
@@ -23,7 +23,7 @@ def giving(stock: list[Claim]) -> Callable[[int], list[Claim]]:
     return take
 
 
-async def all_of(feed: Feed) -> list[Any]:
+async def all_of(feed: Prefetcher) -> list[Any]:
     given = []
     while (one := await feed.next()) is not None:
         given.append(one)
@@ -34,7 +34,7 @@ async def all_of(feed: Feed) -> list[Any]:
 def test_next__gives_each_once_in_order(count: int) -> None:
     stock = claims_of(count)
     expected = list(stock)
-    assert asyncio.run(all_of(Feed(giving(stock), 8))) == expected
+    assert asyncio.run(all_of(Prefetcher(giving(stock), 8))) == expected
 
 
 def test_next__several_connections_share_what_is_held() -> None:
@@ -42,7 +42,7 @@ def test_next__several_connections_share_what_is_held() -> None:
     expected = list(stock)
 
     async def share() -> list[list[Any]]:
-        feed = Feed(giving(stock), 8)
+        feed = Prefetcher(giving(stock), 8)
         return await asyncio.gather(*(all_of(feed) for _ in range(5)))
 
     given = [one for part in asyncio.run(share()) for one in part]
@@ -53,7 +53,7 @@ def test_next__sees_what_became_due_since_the_last_look() -> None:
     stock = claims_of(1)
 
     async def late() -> list[Any]:
-        feed = Feed(giving(stock), 8)
+        feed = Prefetcher(giving(stock), 8)
         first = await feed.next()
         stock.extend(claims_of(1))  # the alert about the first, enqueued when it was recorded
         return [first, await feed.next(), await feed.next()]
@@ -68,7 +68,7 @@ def test_rest__gives_back_what_nobody_asked_for() -> None:
     stock = claims_of(20)
 
     async def stop() -> tuple[Any, list[Claim]]:
-        feed = Feed(giving(stock), 8)
+        feed = Prefetcher(giving(stock), 8)
         return await feed.next(), await feed.rest()
 
     first, rest = asyncio.run(stop())
@@ -80,7 +80,7 @@ def test_next__tells_each_who_waits_that_the_database_failed() -> None:
         raise RuntimeError("away")
 
     async def ask() -> list[Any]:
-        feed = Feed(take, 8)
+        feed = Prefetcher(take, 8)
         return await asyncio.gather(*(feed.next() for _ in range(3)), return_exceptions=True)
 
     assert [str(error) for error in asyncio.run(ask())] == ["away"] * 3
@@ -95,7 +95,7 @@ def test_rest__is_given_back_though_the_database_failed_meanwhile() -> None:
         return giving(stock)(limit)
 
     async def stop() -> tuple[list[Any], list[Claim]]:
-        feed = Feed(take, 8)
+        feed = Prefetcher(take, 8)
         return [await feed.next() for _ in range(5)], await feed.rest()
 
     given, rest = asyncio.run(stop())

@@ -10,9 +10,9 @@ from notifications.outbox import admin as outbox
 from notifications.outbox.admin import CodeGone, NoMailboxYet, NotDiscardable, NotRetryable, UnknownMail
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
-from states.vocabulary import CodeFate, State, Trigger
+from states.vocabulary import CodeStatus, State, Trigger
 from tests.kit import factories as f
-from tests.notifications.happenings import happening
+from tests.notifications.events import request_event
 from tests.notifications.office import OPERATORS, Office, draft
 
 NEW_MAILBOX = "0310001h@ac-toulouse.fr"
@@ -255,7 +255,7 @@ def test_dead__again_after_a_retry_is_told_again(office: Office) -> None:
     assert len(office.mails(kind=Kind.MAIL_UNDELIVERABLE)) == 2
 
 
-def fate(office: Office) -> CodeFate:
+def fate(office: Office) -> CodeStatus:
     request = f.request(State.CODE_ISSUED)
     with office.database.read() as connection:
         return office.mailer.code_fates(connection, [request])[f.REFERENCE]
@@ -266,17 +266,17 @@ def fate(office: Office) -> CodeFate:
 @pytest.mark.parametrize(
     ("stage", "expected"),
     [
-        (Stage.PENDING, CodeFate.WAITING),
-        (Stage.SENDING, CodeFate.WAITING),
-        (Stage.RETRY, CodeFate.WAITING),
-        (Stage.SENT, CodeFate.ACCEPTED),
-        (Stage.UNCERTAIN, CodeFate.UNCERTAIN),
-        (Stage.DEAD, CodeFate.UNDELIVERABLE),
-        (Stage.CANCELLED, CodeFate.UNDELIVERABLE),
-        (Stage.DISCARDED, CodeFate.UNDELIVERABLE),
+        (Stage.PENDING, CodeStatus.WAITING),
+        (Stage.SENDING, CodeStatus.WAITING),
+        (Stage.RETRY, CodeStatus.WAITING),
+        (Stage.SENT, CodeStatus.ACCEPTED),
+        (Stage.UNCERTAIN, CodeStatus.UNCERTAIN),
+        (Stage.DEAD, CodeStatus.UNDELIVERABLE),
+        (Stage.CANCELLED, CodeStatus.UNDELIVERABLE),
+        (Stage.DISCARDED, CodeStatus.UNDELIVERABLE),
     ],
 )
-def test_code_fate__follows_its_mail(office: Office, stage: Stage, expected: CodeFate) -> None:
+def test_code_fate__follows_its_mail(office: Office, stage: Stage, expected: CodeStatus) -> None:
     office.issue()
     set_stage(office, stage)
     assert fate(office) is expected
@@ -284,13 +284,13 @@ def test_code_fate__follows_its_mail(office: Office, stage: Stage, expected: Cod
 
 def test_code_fate__the_latest_mail_decides(office: Office) -> None:
     mail = dead_code(office)
-    assert fate(office) is CodeFate.UNDELIVERABLE
+    assert fate(office) is CodeStatus.UNDELIVERABLE
     office.retry(mail.id, NEW_MAILBOX)
-    assert fate(office) is CodeFate.WAITING
+    assert fate(office) is CodeStatus.WAITING
     office.send()
-    assert fate(office) is CodeFate.ACCEPTED
-    office.react(happening(Trigger.REISSUE_CODE))
-    assert fate(office) is CodeFate.WAITING
+    assert fate(office) is CodeStatus.ACCEPTED
+    office.react(request_event(Trigger.REISSUE_CODE))
+    assert fate(office) is CodeStatus.WAITING
 
 
 def test_code_fate__of_many_in_one_go(office: Office) -> None:
@@ -308,10 +308,10 @@ def test_code_fate__of_many_in_one_go(office: Office) -> None:
         fates = office.mailer.code_fates(connection, requests)
         assert office.mailer.code_fates(connection, []) == {}
     assert fates == {
-        f.REFERENCE: CodeFate.WAITING,
-        "A": CodeFate.HANDED_OVER,
-        "B": CodeFate.EXTENDED,
-        "C": CodeFate.NONE,
-        "D": CodeFate.NONE,
-        "E": CodeFate.UNDELIVERABLE,
+        f.REFERENCE: CodeStatus.WAITING,
+        "A": CodeStatus.HANDED_OVER,
+        "B": CodeStatus.EXTENDED,
+        "C": CodeStatus.NONE,
+        "D": CodeStatus.NONE,
+        "E": CodeStatus.UNDELIVERABLE,
     }

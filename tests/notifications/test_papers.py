@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from notifications.authoring.examples import EXAMPLES, OTHER_PLACE, SURROUNDINGS
+from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT, OTHER_PLACE
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import YearEndReport
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import PaperName, blank_charter, from_json, papers_of, to_json
 from notifications.rendering.pdf import compile_paper
 from notifications.vocabulary import Kind
@@ -24,7 +24,7 @@ each_paper = pytest.mark.parametrize("example", WITH_PAPER)
 @pytest.mark.rule("R69")
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_papers__go_with_the_mails_that_announce_them(example: str) -> None:
-    made = papers_of(*EXAMPLES[example], SURROUNDINGS, Wordings())
+    made = papers_of(*EXAMPLES[example], MAIL_CONTEXT, TemplateLoader())
     assert [one.filename for one in made] == ([WITH_PAPER[example]] if example in WITH_PAPER else [])
 
 
@@ -121,7 +121,7 @@ def test_charter__is_filled_in_on_one_page() -> None:
 
 @pytest.mark.rule("R27")
 def test_charter__blank_has_no_one_and_no_year() -> None:
-    made = blank_charter(SURROUNDINGS, Wordings())
+    made = blank_charter(MAIL_CONTEXT, TemplateLoader())
     assert (made.name, made.filename) == (PaperName.CHARTER, "charte-vierge.pdf")
     text = text_of(made)
     assert "Claire" not in text
@@ -185,7 +185,7 @@ def test_report__stored_before_departements_were_counted_is_read() -> None:
     )
     facts: YearEndReport = CATALOGUE[Kind.YEAR_END_REPORT].decode(old)
     assert facts.departements == ()
-    [made] = papers_of(Kind.YEAR_END_REPORT, facts, SURROUNDINGS, Wordings())
+    [made] = papers_of(Kind.YEAR_END_REPORT, facts, MAIL_CONTEXT, TemplateLoader())
     assert "3 demandes révoquées" in text_of(made)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from notifications.authoring.examples import CLAIRE, EXAMPLES, PLACE, SURROUNDINGS
-from notifications.rendering.environment import Wordings
+from notifications.authoring.examples import CLAIRE, EXAMPLES, MAIL_CONTEXT, PLACE
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import charter
 from notifications.rendering.pdf import compile_paper
 from tests.notifications.papers import AT, WITH_PAPER, of_person, paper, reader, text_of
@@ -62,6 +62,6 @@ def test_hostile__very_long_names_stay_on_the_page(example: str) -> None:
 
 
 def test_hostile__the_settings_too() -> None:
-    here = replace(SURROUNDINGS, academie='"#panic()', contact="#panic()" * 30, delegce_module="\\" * 90)
-    made = charter(EXAMPLES["delegated"][1], here, Wordings())
+    context = replace(MAIL_CONTEXT, academie='"#panic()', contact="#panic()" * 30, delegce_module="\\" * 90)
+    made = charter(EXAMPLES["delegated"][1], context, TemplateLoader())
     assert 'Académie de "#panic()' in text_of(made)

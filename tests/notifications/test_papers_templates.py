@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typst
 
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import PaperUnmakeable, charter_version, check_charter
 from notifications.rendering.pdf import compile_paper
 from tests.notifications.papers import AT, WITH_PAPER, paper, rewritten, text_of
@@ -48,7 +48,7 @@ def test_template__a_fault_is_told_with_its_file_and_line(source: str, line: int
 
 @pytest.mark.rule("R68")
 def test_template__a_fault_of_the_shared_part_is_told_as_its_own() -> None:
-    shared = Wordings().source("papers/common.typ").splitlines()
+    shared = TemplateLoader().source("papers/common.typ").splitlines()
     error = fault("\n".join([*shared[:20], "#inconnu", *shared[20:]]), "papers/common.typ")
     assert (error.file, error.line) == ("papers/common.typ", 21)
 
@@ -97,7 +97,7 @@ def test_template__a_panic_of_typst_is_no_more_than_a_fault(monkeypatch: pytest.
 
 @pytest.mark.rule("R69")
 def test_version__is_on_the_first_line_of_our_charter() -> None:
-    assert charter_version(Wordings().source(CHARTER)) == "2026-1"
+    assert charter_version(TemplateLoader().source(CHARTER)) == "2026-1"
 
 
 @pytest.mark.parametrize("first", ["// version : 2027-b", "//version:2027-b", "//  version  :  2027-b  \r"])
@@ -116,17 +116,17 @@ def test_version__absent_is_told_at_line_1(source: str) -> None:
 
 @pytest.mark.rule("R69")
 def test_check_charter__names_the_file_and_both_versions(tmp_path: Path) -> None:
-    assert check_charter(Wordings(), "2026-1") is None
-    told = check_charter(Wordings(), "2027-1") or ""
+    assert check_charter(TemplateLoader(), "2026-1") is None
+    told = check_charter(TemplateLoader(), "2027-1") or ""
     for words in ("charter.typ", "ligne 1", "livré avec le logiciel", "2026-1", "2027-1", "charter.version"):
         assert words in told, words
     (tmp_path / "papers").mkdir()
     own = tmp_path / CHARTER
     own.write_text("// version : 2027-1\nLa nôtre", encoding="utf-8")
-    assert check_charter(Wordings(tmp_path), "2027-1") is None
-    assert str(own) in (check_charter(Wordings(tmp_path), "2026-1") or "")
+    assert check_charter(TemplateLoader(tmp_path), "2027-1") is None
+    assert str(own) in (check_charter(TemplateLoader(tmp_path), "2026-1") or "")
     own.write_text("La nôtre", encoding="utf-8")
-    assert "ligne 1" in (check_charter(Wordings(tmp_path), "2026-1") or "")
+    assert "ligne 1" in (check_charter(TemplateLoader(tmp_path), "2026-1") or "")
 
 
 def test_typst__is_loaded_only_to_make_a_paper() -> None:

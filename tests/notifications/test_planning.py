@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from notifications.authoring.examples import SURROUNDINGS
+from notifications.authoring.examples import MAIL_CONTEXT
 from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
 from notifications.messages import facts as c
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
-from states.decision import Happening
+from states.decision import RequestEvent
 from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RemovalKind, State, Step, Trigger
 from tests.kit import factories as f
-from tests.notifications.happenings import expired, happening
+from tests.notifications.events import expired, request_event
 from tests.notifications.office import OPERATORS, mail_settings
 
-MAILER = Mailer(mail_settings(25), SURROUNDINGS, Sealer([Fernet.generate_key().decode()]))
+MAILER = Mailer(mail_settings(25), MAIL_CONTEXT, Sealer([Fernet.generate_key().decode()]))
 TOLD: dict[Trigger, list[Kind]] = {
     Trigger.DECLARE: [Kind.DECLARED],
     Trigger.DELEGATE: [Kind.DELEGATED],
@@ -46,8 +46,8 @@ TOLD: dict[Trigger, list[Kind]] = {
 }
 
 
-def drafts(*happenings: Happening) -> list[Draft]:
-    return MAILER.drafts(happenings)
+def drafts(*events: RequestEvent) -> list[Draft]:
+    return MAILER.drafts(events)
 
 
 def facts_in(found: list[Draft], kind: Kind) -> Any:
@@ -58,7 +58,7 @@ def facts_in(found: list[Draft], kind: Kind) -> Any:
 @pytest.mark.rule("R55")
 @pytest.mark.parametrize("trigger", Trigger)
 def test_drafts__of_every_trigger(trigger: Trigger) -> None:
-    found = drafts(happening(trigger))
+    found = drafts(request_event(trigger))
     assert [draft.kind for draft in found] == TOLD[trigger]
     for draft in found:
         audience = CATALOGUE[draft.kind].audience
@@ -72,18 +72,18 @@ def test_drafts__of_every_trigger(trigger: Trigger) -> None:
 @pytest.mark.rule("R59")
 @pytest.mark.parametrize("trigger", Trigger)
 def test_drafts__the_rupn_is_never_written_to(trigger: Trigger) -> None:
-    assert f.MAIL not in {draft.recipient for draft in drafts(happening(trigger))}
+    assert f.MAIL not in {draft.recipient for draft in drafts(request_event(trigger))}
 
 
 @pytest.mark.rule("R60")
 def test_drafts__the_code_is_in_no_facts() -> None:
-    found = drafts(happening(Trigger.ISSUE_CODE), happening(Trigger.REISSUE_CODE))
+    found = drafts(request_event(Trigger.ISSUE_CODE), request_event(Trigger.REISSUE_CODE))
     assert f.CODE not in repr(found)
     assert all(f.CODE not in CATALOGUE[draft.kind].encode(draft.context) for draft in found)
 
 
 def test_drafts__declared() -> None:
-    facts = facts_in(drafts(happening(Trigger.DECLARE)), Kind.DECLARED)
+    facts = facts_in(drafts(request_event(Trigger.DECLARE)), Kind.DECLARED)
     assert facts == c.Declared(
         reference=f.REFERENCE,
         establishment=c.Place(uai=f.UAI, nom="Collège Jean-Moulin", commune="Toulouse"),
@@ -96,32 +96,32 @@ def test_drafts__declared() -> None:
 @pytest.mark.rule("R25")
 def test_drafts__submitted_says_whether_the_drane_knows() -> None:
     """Of a request made in one sitting it is the only mail: there is no earlier one to tell it."""
-    facts = facts_in(drafts(happening(Trigger.SUBMIT)), Kind.SUBMITTED)
+    facts = facts_in(drafts(request_event(Trigger.SUBMIT)), Kind.SUBMITTED)
     assert facts.drane_declared_on == date(2026, 9, 10)
 
 
 def test_drafts__renewed_names_the_old_request() -> None:
-    facts = facts_in(drafts(happening(Trigger.RENEW)), Kind.DECLARED)
+    facts = facts_in(drafts(request_event(Trigger.RENEW)), Kind.DECLARED)
     assert facts.renews == f.REFERENCE
 
 
 def test_drafts__done_by_an_operator_is_said() -> None:
-    behalf = happening(Trigger.DELEGATE, actor=f.operator(), command={"on_behalf": f.on_behalf()})
+    behalf = request_event(Trigger.DELEGATE, actor=f.operator(), command={"on_behalf": f.on_behalf()})
     assert facts_in(drafts(behalf), Kind.DELEGATED).by_operator
-    assert not facts_in(drafts(happening(Trigger.DELEGATE)), Kind.DELEGATED).by_operator
+    assert not facts_in(drafts(request_event(Trigger.DELEGATE)), Kind.DELEGATED).by_operator
 
 
 def test_drafts__extension_sends_no_code() -> None:
     request = f.checked(f.request(State.REQUESTED))
     known = replace(f.facts(request), extended=f.other(), others=(f.other(),))
-    extended = happening(Trigger.ISSUE_CODE, facts=known, command={"code": None, "extends": f.other().reference})
+    extended = request_event(Trigger.ISSUE_CODE, facts=known, command={"code": None, "extends": f.other().reference})
     found = drafts(extended)
     assert [draft.kind for draft in found] == [Kind.KEY_EXTENDED]
     assert f.other().reference not in repr(found[0].context)
 
 
 def test_drafts__sent_back_says_the_step_and_why() -> None:
-    facts = facts_in(drafts(happening(Trigger.SEND_BACK)), Kind.SENT_BACK)
+    facts = facts_in(drafts(request_event(Trigger.SEND_BACK)), Kind.SENT_BACK)
     assert (facts.step, facts.why) == (Step.CHARTER, "la charte est à revoir")
 
 
@@ -130,7 +130,7 @@ def test_drafts__sent_back_says_the_step_and_why() -> None:
     ("day", "is_due"), [(date(2026, 10, 12), True), (date(2026, 10, 1), True), (date(2026, 10, 13), False)]
 )
 def test_drafts__a_change_is_due_on_its_day(day: date, is_due: bool) -> None:
-    found = drafts(happening(Trigger.REPORT_CHANGE, command={"effective_on": day, "note": "en congé"}))
+    found = drafts(request_event(Trigger.REPORT_CHANGE, command={"effective_on": day, "note": "en congé"}))
     receipt, task = facts_in(found, Kind.CHANGE_REPORTED), facts_in(found, Kind.CHANGE_TO_HANDLE)
     assert (receipt.is_due, task.is_due) == (is_due, is_due)
     assert (task.change, task.effective_on, task.number, task.note) == (Change.ABSENCE, day, 1, "en congé")
@@ -140,23 +140,23 @@ def test_drafts__a_change_is_due_on_its_day(day: date, is_due: bool) -> None:
 @pytest.mark.rule("R19")
 def test_drafts__a_new_request_shows_the_others() -> None:
     known = replace(f.facts_for(Trigger.SUBMIT), others=(f.other(), f.other(reference="ODA-2027-00050")))
-    facts = facts_in(drafts(happening(Trigger.SUBMIT, facts=known)), Kind.NEW_REQUEST)
+    facts = facts_in(drafts(request_event(Trigger.SUBMIT, facts=known)), Kind.NEW_REQUEST)
     assert facts.others == ("ODA-2027-00050", "ODA-2027-00077")
 
 
 @pytest.mark.rule("R47", "R48")
 def test_drafts__removal_task_says_for_whom_the_key_is_kept() -> None:
-    alone = facts_in(drafts(happening(Trigger.REVOKE)), Kind.REMOVAL_TASK)
+    alone = facts_in(drafts(request_event(Trigger.REVOKE)), Kind.REMOVAL_TASK)
     assert (alone.task, alone.why, alone.kept_for) == (RemovalKind.REMOVE_RIGHTS, "départ", ())
     known = replace(f.facts_for(Trigger.REVOKE), others=(f.other(),))
-    shared = facts_in(drafts(happening(Trigger.REVOKE, facts=known)), Kind.REMOVAL_TASK)
+    shared = facts_in(drafts(request_event(Trigger.REVOKE, facts=known)), Kind.REMOVAL_TASK)
     assert shared.kept_for == ("ODA-2027-00077",)
 
 
 @pytest.mark.rule("R47")
 def test_drafts__withdrawn_after_both_checks_asks_about_the_key() -> None:
     known = f.facts(f.checked(f.request(State.REQUESTED)))
-    found = drafts(happening(Trigger.WITHDRAW, facts=known))
+    found = drafts(request_event(Trigger.WITHDRAW, facts=known))
     assert facts_in(found, Kind.REMOVAL_TASK).task is RemovalKind.KEY_ENABLED
     assert facts_in(found, Kind.WITHDRAWN).delegated
 
@@ -164,7 +164,7 @@ def test_drafts__withdrawn_after_both_checks_asks_about_the_key() -> None:
 @pytest.mark.rule("R15", "R58")
 @pytest.mark.parametrize("trigger", [Trigger.REVOKE, Trigger.WITHDRAW, Trigger.REPORT_CHANGE])
 def test_drafts__without_a_mailbox_the_operators_are_told(trigger: Trigger) -> None:
-    found = drafts(happening(trigger, mailbox=None))
+    found = drafts(request_event(trigger, mailbox=None))
     assert found[0].recipient == ""
     told = facts_in(found, Kind.MAIL_UNDELIVERABLE)
     assert (told.title, told.mail, told.recipient) == (found[0].kind.label, None, "")
@@ -173,8 +173,8 @@ def test_drafts__without_a_mailbox_the_operators_are_told(trigger: Trigger) -> N
 
 @pytest.mark.rule("R54")
 def test_drafts__one_year_end_mail_an_establishment() -> None:
-    happenings = [expired(1), expired(2, "0810004P"), expired(3, nom="Autre"), expired(4, "0810004P")]
-    found = drafts(*happenings)
+    events = [expired(1), expired(2, "0810004P"), expired(3, nom="Autre"), expired(4, "0810004P")]
+    found = drafts(*events)
     assert [draft.kind for draft in found] == [Kind.YEAR_END] * 2
     assert [draft.uai for draft in found] == [f.UAI, "0810004P"]
     assert [one.reference for one in found[0].context.rupns] == ["ODA-2027-00001", "ODA-2027-00003"]
@@ -196,8 +196,8 @@ def test_drafts__year_end_without_a_mailbox_is_one_dead_mail_and_no_alert() -> N
 
 
 def test_drafts__a_year_end_is_planned_quickly() -> None:
-    happenings = [expired(number, f"03{number // 3:05}A") for number in range(300)]
+    events = [expired(number, f"03{number // 3:05}A") for number in range(300)]
     started = time.perf_counter()
     for _ in range(5):
-        drafts(*happenings)
+        drafts(*events)
     assert (time.perf_counter() - started) / 1500 < 200e-6  # measured 23 µs on a busy machine; given room here

@@ -7,7 +7,7 @@ import jinja2
 import pytest
 
 from notifications.authoring.checks import problems
-from notifications.authoring.examples import SURROUNDINGS
+from notifications.authoring.examples import MAIL_CONTEXT
 from notifications.authoring.expression_types import members, names_of
 from notifications.authoring.reference import (
     Known,
@@ -22,8 +22,8 @@ from notifications.authoring.reference import (
 )
 from notifications.authoring.reference_texts import ALWAYS, FILTERS, MEANINGS, TITLES
 from notifications.messages.catalogue import facts_class, template_of
-from notifications.rendering.environment import Wordings, own_names
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, Unstored
+from notifications.rendering.environment import TemplateLoader, own_names
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, TransientMail
 from tests.notifications.templates import folder_of
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_titles__every_template_has_one_and_no_other() -> None:
     assert set(TITLES) == set(own_names())
 
 
-@pytest.mark.parametrize("kind", [*Kind, *Unstored])
+@pytest.mark.parametrize("kind", [*Kind, *TransientMail])
 def test_meanings__every_name_of_every_mail_has_one(kind: AnyKind) -> None:
     told = {one.name.removeprefix("facts.") for one in facts_of(kind)}
     assert set(members(facts_class(kind))) <= told
@@ -52,7 +52,7 @@ def test_meanings__none_is_of_a_field_that_is_no_more() -> None:
 
 
 def test_examples__every_value_that_is_no_record_shows_one() -> None:
-    for one in (*settings(), *frame(), *(one for kind in (*Kind, *Unstored) for one in facts_of(kind))):
+    for one in (*settings(), *frame(), *(one for kind in (*Kind, *TransientMail) for one in facts_of(kind))):
         assert one.example or one.type in ("fiche", "liste de fiches"), one
 
 
@@ -74,7 +74,7 @@ def test_users__who_is_concerned() -> None:
 
 
 def test_names__of_the_package_are_found_below_its_folder() -> None:
-    assert Wordings().names() == own_names()
+    assert TemplateLoader().names() == own_names()
 
 
 def using(told: list[Known]) -> str:
@@ -86,19 +86,19 @@ def using(told: list[Known]) -> str:
 @pytest.mark.rule("R68")
 def test_names__all_that_is_written_here_can_be_used(tmp_path: Path) -> None:
     texts = {"mails/frame.html.j2": using(frame())}
-    every: tuple[AnyKind, ...] = (*Kind, *Unstored)
+    every: tuple[AnyKind, ...] = (*Kind, *TransientMail)
     for kind in every:
         slot = "\n\n{{ slot }}\n\n" if kind in (*CODE_KINDS, *LINK_KINDS) else "\n\n"
         always = [replace(settings()[0], name=name) for name in ALWAYS if name != "slot"]
         texts[template_of(kind)] = f"Objet\n{using(facts_of(kind))}{slot}{using(always)}\n{using(settings())}"
-    wordings = Wordings(folder_of(tmp_path, texts))
+    wordings = TemplateLoader(folder_of(tmp_path, texts))
     assert len(wordings.overridden()) == len(every) + 1
-    assert problems(wordings, SURROUNDINGS) == []
+    assert problems(wordings, MAIL_CONTEXT) == []
 
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_filters__those_written_here_exist_and_are_shown_in_use(name: str) -> None:
-    assert name in Wordings().environment.filters
+    assert name in TemplateLoader().environment.filters
     assert f"|{name}" in FILTERS[name][1]
     standard = jinja2.Environment(autoescape=True).filters
-    assert set(Wordings().environment.filters) - set(standard) == set(FILTERS)
+    assert set(TemplateLoader().environment.filters) - set(standard) == set(FILTERS)

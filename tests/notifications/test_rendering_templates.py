@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 
-from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
-from notifications.rendering.environment import Wordings
+from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.markup import HTML_SLOT
 from notifications.rendering.renderer import FRAME, Renderer, Unrenderable
 from tests.notifications.pages import Page
@@ -17,8 +17,8 @@ def test_rendering__a_frame_of_the_academie_is_given_html_alone() -> None:
     frame = "<p>{{ subject }}|{{ title }}|{{ preview }}|{{ signature }}|{{ academie }}</p>{{ content }}<hr>{{ foot }}"
     words = "[Clé ODA] <a>\nBonjour,\n\nC'est <b> & tout.\n\n--\n| <i>"
     loader = DictLoader({"mails/declared.j2": words, FRAME: frame})
-    here = replace(SURROUNDINGS, signature="A & <b>", academie="<i>")
-    html = Renderer(Wordings(loader=loader)).render(*EXAMPLES["declared"], here).html
+    context = replace(MAIL_CONTEXT, signature="A & <b>", academie="<i>")
+    html = Renderer(TemplateLoader(loader=loader)).render(*EXAMPLES["declared"], context).html
     start = "<p>[Clé ODA] &lt;a&gt;|&lt;a&gt;|C&#x27;est &lt;b&gt; &amp; tout.|A &amp; &lt;b&gt;|&lt;i&gt;</p>"
     assert html.startswith(start)
     assert Page(html).skeleton == ["p", "p", "p", "hr", "p"]
@@ -37,29 +37,31 @@ def test_rendering__a_frame_of_the_academie_is_given_html_alone() -> None:
 )
 def test_rendering__a_faulty_template_is_one_error_in_french(source: str, said: str) -> None:
     with pytest.raises(Unrenderable) as caught:
-        renderer_of(source).render(*EXAMPLES["declared"], SURROUNDINGS)
+        renderer_of(source).render(*EXAMPLES["declared"], MAIL_CONTEXT)
     assert str(caught.value).startswith(f"mails/declared.j2 : {said}")
 
 
 @pytest.mark.parametrize("frame", ["{{ inconnu }}", "{% for", "{{ content }}" + HTML_SLOT])
 def test_rendering__a_faulty_frame_is_the_same_error(frame: str) -> None:
-    assert renderer_of("Objet\nTexte").render(*EXAMPLES["declared"], SURROUNDINGS).body == "Texte\n"
+    assert renderer_of("Objet\nTexte").render(*EXAMPLES["declared"], MAIL_CONTEXT).body == "Texte\n"
     with pytest.raises(Unrenderable):
-        renderer_of("Objet\nTexte", frame).render(*EXAMPLES["declared"], SURROUNDINGS)
+        renderer_of("Objet\nTexte", frame).render(*EXAMPLES["declared"], MAIL_CONTEXT)
 
 
 @pytest.mark.rule("R60")
 @pytest.mark.parametrize("frame", ["", "{{ content }}{{ content }}"])
 def test_rendering__a_frame_shows_the_code_once(frame: str) -> None:
-    renderer = Renderer(Wordings(loader=ChoiceLoader([DictLoader({FRAME: frame}), PackageLoader("notifications")])))
+    renderer = Renderer(
+        TemplateLoader(loader=ChoiceLoader([DictLoader({FRAME: frame}), PackageLoader("notifications")]))
+    )
     with pytest.raises(Unrenderable):
-        renderer.render(*EXAMPLES["code_issued"], SURROUNDINGS)
+        renderer.render(*EXAMPLES["code_issued"], MAIL_CONTEXT)
 
 
 def renderer_of(source: str, frame: str = "{{ content }}") -> Renderer:
-    return Renderer(Wordings(loader=DictLoader({"mails/declared.j2": source, FRAME: frame})))
+    return Renderer(TemplateLoader(loader=DictLoader({"mails/declared.j2": source, FRAME: frame})))
 
 
 def test_rendering__a_missing_template_is_the_same_error() -> None:
     with pytest.raises(Unrenderable):
-        Renderer(Wordings(loader=DictLoader({}))).render(*EXAMPLES["declared"], SURROUNDINGS)
+        Renderer(TemplateLoader(loader=DictLoader({}))).render(*EXAMPLES["declared"], MAIL_CONTEXT)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifications.authoring.examples import CLAIRE, EXAMPLES, SURROUNDINGS
+from notifications.authoring.examples import CLAIRE, EXAMPLES, MAIL_CONTEXT
 from notifications.rendering.markup import HTML_SLOT
 from notifications.rendering.renderer import MASK, SLOT, html_with_code, render, with_code
 from notifications.rendering.typography import one_line
@@ -20,7 +20,7 @@ from tests.notifications.pages import Page
 )
 def test_rendering__a_name_cannot_forge_the_slot(forged: str) -> None:
     kind, facts = EXAMPLES["code_issued"]
-    rendered = render(kind, replace(facts, rupn=replace(CLAIRE, nom=forged, prenom=forged)), SURROUNDINGS)
+    rendered = render(kind, replace(facts, rupn=replace(CLAIRE, nom=forged, prenom=forged)), MAIL_CONTEXT)
     assert rendered.body.split("\n").count(SLOT) == 1
     assert with_code(rendered.body, "S3cretAB12").count("S3cretAB12") == 1
     assert html_with_code(rendered.html, "S3cretAB12").count("S3cretAB12") == 1
@@ -40,7 +40,7 @@ def filled(facts: Any, value: str) -> Any:
 @cache
 def plain_skeleton(name: str) -> list[str]:
     kind, facts = EXAMPLES[name]
-    return Page(render(kind, filled(facts, "x"), SURROUNDINGS).html).skeleton
+    return Page(render(kind, filled(facts, "x"), MAIL_CONTEXT).html).skeleton
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def plain_skeleton(name: str) -> list[str]:
 def test_rendering__a_value_is_no_markup(name: str, value: str) -> None:
     """No template begins a line with a value, and none breaks out of its element."""
     kind, facts = EXAMPLES[name]
-    rendered = render(kind, filled(facts, value), SURROUNDINGS)
+    rendered = render(kind, filled(facts, value), MAIL_CONTEXT)
     assert Page(rendered.html).skeleton == plain_skeleton(name)
 
 
@@ -59,7 +59,7 @@ def test_rendering__a_value_is_no_markup(name: str, value: str) -> None:
 @example("mail_undeliverable", "https://a.fr/'\"><script>alert(1)</script>")
 def test_rendering__no_value_changes_the_page(name: str, value: str) -> None:
     kind, facts = EXAMPLES[name]
-    page = Page(render(kind, filled(facts, value), SURROUNDINGS).html)
+    page = Page(render(kind, filled(facts, value), MAIL_CONTEXT).html)
     assert page.skeleton == plain_skeleton(name)
     assert all(one.attributes["href"].lower().startswith(("https://", "http://", "mailto:")) for one in page.of("a"))
 
@@ -68,7 +68,7 @@ def test_rendering__no_value_changes_the_page(name: str, value: str) -> None:
 def test_rendering__a_line_break_in_a_name_stays_in_the_subject_line(end: str) -> None:
     kind, facts = EXAMPLES["declared"]
     evil = replace(facts, rupn=replace(CLAIRE, nom=f"Martin{end}Bcc: tous@ac-toulouse.fr"))
-    subject = render(kind, evil, SURROUNDINGS).subject
+    subject = render(kind, evil, MAIL_CONTEXT).subject
     assert len(subject.splitlines()) == 1
     assert "Bcc" in subject
 
@@ -76,14 +76,14 @@ def test_rendering__a_line_break_in_a_name_stays_in_the_subject_line(end: str) -
 def test_rendering__template_syntax_in_a_name_is_only_text() -> None:
     kind, facts = EXAMPLES["declared"]
     name = "{{ 7 * 7 }}{% raw %}{# x #}"
-    rendered = render(kind, replace(facts, rupn=replace(CLAIRE, nom=name)), SURROUNDINGS)
+    rendered = render(kind, replace(facts, rupn=replace(CLAIRE, nom=name)), MAIL_CONTEXT)
     assert name in rendered.subject
     assert "49" not in rendered.subject
 
 
 def test_rendering__only_the_html_is_escaped() -> None:
     kind, facts = EXAMPLES["sent_back_charter"]
-    rendered = render(kind, replace(facts, why="L'adresse <a & b> n'est pas la bonne"), SURROUNDINGS)
+    rendered = render(kind, replace(facts, why="L'adresse <a & b> n'est pas la bonne"), MAIL_CONTEXT)
     assert "L'adresse <a & b> n'est pas la bonne" in rendered.body
     assert "L'adresse &lt;a &amp; b&gt; n'est pas la bonne" in rendered.html
 

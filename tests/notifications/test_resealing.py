@@ -137,7 +137,7 @@ def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pyt
     thread.start()
     assert sealed.wait(10)
     monkeypatch.setattr(resealing, "QUIET_SECONDS", 1000)
-    with resealing.quiet(office.database, lambda _: None) as connection:
+    with resealing.without_mails(office.database, lambda _: None) as connection:
         assert resealing.left_elsewhere(connection, Sealer([NEW, OLD])) == 1
     thread.join()
     assert tried.is_set()
@@ -149,12 +149,12 @@ def test_quiet__gives_up_rather_than_wait_for_ever(office: Office, monkeypatch: 
     monkeypatch.setattr("notifications.encryption.seals.time.sleep", lambda _: None)
     with office.database.write() as connection:
         seals.hold_off_rotation(connection)
-        with pytest.raises(resealing.CodesBusy), resealing.quiet(office.database, lambda _: None):
+        with pytest.raises(resealing.CodesBusy), resealing.without_mails(office.database, lambda _: None):
             raise AssertionError("the codes were not quiet")
 
 
 @pytest.mark.rule("R71")
 def test_quiet__lets_mails_leave(office: Office) -> None:
     office.issue()
-    with resealing.quiet(office.database, lambda _: None), office.database.read() as connection:
+    with resealing.without_mails(office.database, lambda _: None), office.database.read() as connection:
         assert seals.ciphertext_of(connection, office.only(Kind.CODE_ISSUED).seal_id or "")

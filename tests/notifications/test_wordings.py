@@ -9,41 +9,41 @@ import pytest
 from jinja2 import DictLoader, TemplateNotFound
 from jinja2.exceptions import SecurityError
 
-from notifications.authoring.examples import EXAMPLES, SURROUNDINGS
+from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.authoring.reference import users_of
-from notifications.rendering.environment import OWN, Wordings
+from notifications.rendering.environment import OWN, TemplateLoader
 from notifications.rendering.renderer import Renderer, Unrenderable
 from tests.notifications.templates import folder_of, mail
 
 
 def only_problem(folder: Path) -> tuple[str, str]:
-    (problem,) = Wordings(folder).folder_problems
+    (problem,) = TemplateLoader(folder).folder_problems
     return problem.path.relative_to(folder).as_posix(), str(problem).partition(" : ")[2]
 
 
 def test_names__every_file_of_the_package_and_nothing_else() -> None:
-    names = Wordings().names()
+    names = TemplateLoader().names()
     assert list(names) == sorted(names)
     assert set(names) == {path.relative_to(str(OWN)).as_posix() for path in Path(str(OWN)).rglob("*") if path.is_file()}
 
 
 @pytest.mark.rule("R68")
 def test_folder__replaces_the_template_of_the_same_name_and_no_other(tmp_path: Path) -> None:
-    wordings = Wordings(folder_of(tmp_path, {"mails/declared.j2": mail("Nos mots.")}))
+    wordings = TemplateLoader(folder_of(tmp_path, {"mails/declared.j2": mail("Nos mots.")}))
     assert wordings.overridden() == ("mails/declared.j2",)
     assert wordings.folder_problems == ()
     renderer = Renderer(wordings)
-    changed = renderer.render(*EXAMPLES["declared"], SURROUNDINGS)
+    changed = renderer.render(*EXAMPLES["declared"], MAIL_CONTEXT)
     assert "Nos mots." in changed.body
     assert "Nos mots." in changed.html
     other = EXAMPLES["delegated"]
-    assert renderer.render(*other, SURROUNDINGS) == Renderer().render(*other, SURROUNDINGS)
+    assert renderer.render(*other, MAIL_CONTEXT) == Renderer().render(*other, MAIL_CONTEXT)
 
 
 def test_folder__replaces_a_part_in_every_mail_that_includes_it(tmp_path: Path) -> None:
-    renderer = Renderer(Wordings(folder_of(tmp_path, {"mails/parts/rupns.j2": "- personne\n"})))
+    renderer = Renderer(TemplateLoader(folder_of(tmp_path, {"mails/parts/rupns.j2": "- personne\n"})))
     users = users_of("mails/parts/rupns.j2")
-    bodies = [renderer.render(*one, SURROUNDINGS).body for one in EXAMPLES.values() if one[0] in users]
+    bodies = [renderer.render(*one, MAIL_CONTEXT).body for one in EXAMPLES.values() if one[0] in users]
     assert len(bodies) >= 4
     assert ["- personne" in body for body in bodies] == [True] * len(bodies)
 
@@ -51,14 +51,14 @@ def test_folder__replaces_a_part_in_every_mail_that_includes_it(tmp_path: Path) 
 @pytest.mark.rule("R68")
 def test_folder__is_read_once(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"mails/declared.j2": mail("Nos mots.")})
-    wordings = Wordings(folder)
+    wordings = TemplateLoader(folder)
     (folder / "mails/declared.j2").write_text("{% faute", encoding="utf-8")
-    assert "Nos mots." in Renderer(wordings).render(*EXAMPLES["declared"], SURROUNDINGS).body
+    assert "Nos mots." in Renderer(wordings).render(*EXAMPLES["declared"], MAIL_CONTEXT).body
 
 
 def test_folder__takes_a_file_with_a_byte_order_mark_or_windows_ends_of_line(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"mails/declared.j2": "\ufeff" + mail("Nos\nmots.").replace("\n", "\r\n")})
-    rendered = Renderer(Wordings(folder)).render(*EXAMPLES["declared"], SURROUNDINGS)
+    rendered = Renderer(TemplateLoader(folder)).render(*EXAMPLES["declared"], MAIL_CONTEXT)
     assert (rendered.subject, "Nos mots." in rendered.body) == ("Objet", True)
 
 
@@ -80,7 +80,7 @@ def test_folder__a_file_that_replaces_nothing(tmp_path: Path, name: str, message
 
 def test_folder__hidden_files_copies_of_editors_and_readme_are_left_out(tmp_path: Path) -> None:
     names = (".git/config", "mails/.declared.j2.swp", "mails/declared.j2~", "README", "README.md", "vieux~/x.j2")
-    wordings = Wordings(folder_of(tmp_path, dict.fromkeys(names, "x")))
+    wordings = TemplateLoader(folder_of(tmp_path, dict.fromkeys(names, "x")))
     assert (wordings.overridden(), wordings.folder_problems) == ((), ())
 
 
@@ -93,20 +93,20 @@ def test_folder__a_link_out_of_it_is_not_followed(tmp_path: Path) -> None:
     (folder / "mails" / "declared.j2").symlink_to(secret)
     at, said = only_problem(folder)
     assert (at, said) == ("mails/declared.j2", "ce lien mène hors du dossier des modèles : y copier le fichier")
-    assert "la clé" not in Wordings(folder).source("mails/declared.j2")
+    assert "la clé" not in TemplateLoader(folder).source("mails/declared.j2")
 
 
 def test_folder__a_link_inside_it_is_followed(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"..data/declared.j2": mail("Nos mots.")})
     (folder / "mails").mkdir()
     (folder / "mails" / "declared.j2").symlink_to("../..data/declared.j2")
-    assert Wordings(folder).overridden() == ("mails/declared.j2",)
+    assert TemplateLoader(folder).overridden() == ("mails/declared.j2",)
 
 
 def test_folder__that_is_itself_a_link(tmp_path: Path) -> None:
     folder_of(tmp_path, {"mails/declared.j2": mail("Nos mots.")})
     (tmp_path / "lien").symlink_to("modeles")
-    assert Wordings(tmp_path / "lien").overridden() == ("mails/declared.j2",)
+    assert TemplateLoader(tmp_path / "lien").overridden() == ("mails/declared.j2",)
 
 
 def test_folder__a_linked_folder_and_a_broken_link(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_folder__a_pipe_a_huge_file_and_another_encoding(tmp_path: Path) -> None
     folder = folder_of(tmp_path, {"mails/revoked.j2": "x" * 500_001})
     os.mkfifo(folder / "mails" / "declared.j2")
     (folder / "mails" / "delegated.j2").write_bytes("Objet\nDéclaration".encode("latin-1"))
-    said = [str(problem).removeprefix(f"{folder}/") for problem in Wordings(folder).folder_problems]
+    said = [str(problem).removeprefix(f"{folder}/") for problem in TemplateLoader(folder).folder_problems]
     assert said == [
         "mails/declared.j2 : ce n'est pas un fichier ordinaire : y mettre un fichier de texte",
         "mails/delegated.j2, ligne 2 : le fichier n'est pas en UTF-8 : l'enregistrer dans ce codage",
@@ -148,7 +148,7 @@ def test_folder__a_file_closed_to_this_account(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Path, "open", closed)
     at, said = only_problem(folder)
     assert (at, said.partition(" :")[0]) == ("mails/declared.j2", "ce fichier ne peut pas être lu")
-    assert Wordings(folder).overridden() == ("mails/delegated.j2",)
+    assert TemplateLoader(folder).overridden() == ("mails/delegated.j2",)
 
 
 @pytest.mark.rule("R68")
@@ -164,9 +164,9 @@ def test_folder__a_file_closed_to_this_account(tmp_path: Path, monkeypatch: pyte
     ],
 )
 def test_sandbox__a_template_reaches_nothing_of_python(source: str) -> None:
-    wordings = Wordings(loader=DictLoader({"mails/declared.j2": f"Objet\n{source}"}))
+    wordings = TemplateLoader(loader=DictLoader({"mails/declared.j2": f"Objet\n{source}"}))
     with pytest.raises(Unrenderable) as caught:
-        Renderer(wordings).render(*EXAMPLES["declared"], SURROUNDINGS)
+        Renderer(wordings).render(*EXAMPLES["declared"], MAIL_CONTEXT)
     assert isinstance(caught.value.__cause__, SecurityError)
 
 
@@ -175,9 +175,9 @@ def test_sandbox__a_template_reaches_nothing_of_python(source: str) -> None:
     "source", ["{{ range(10**9)|list }}", "{{ rupn.append(1) }}", "{% for x in range(10**9) %}{% endfor %}"]
 )
 def test_sandbox__a_template_exhausts_and_changes_nothing(source: str) -> None:
-    wordings = Wordings(loader=DictLoader({"mails/declared.j2": f"Objet\n{source}"}))
+    wordings = TemplateLoader(loader=DictLoader({"mails/declared.j2": f"Objet\n{source}"}))
     with pytest.raises(Unrenderable):
-        Renderer(wordings).render(*EXAMPLES["declared"], SURROUNDINGS)
+        Renderer(wordings).render(*EXAMPLES["declared"], MAIL_CONTEXT)
 
 
 @pytest.mark.rule("R68")
@@ -186,11 +186,11 @@ def test_sandbox__a_template_exhausts_and_changes_nothing(source: str) -> None:
 )
 def test_sandbox__only_templates_are_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "config.yaml").write_text("x")
-    wordings = Wordings(
+    wordings = TemplateLoader(
         folder_of(tmp_path, {"mails/declared.j2": f'Objet\n{{% include "{name}" %}}'.replace("\\", "\\\\")})
     )
     with pytest.raises(Unrenderable) as caught:
-        Renderer(wordings).render(*EXAMPLES["declared"], SURROUNDINGS)
+        Renderer(wordings).render(*EXAMPLES["declared"], MAIL_CONTEXT)
     assert isinstance(caught.value.__cause__, TemplateNotFound)
     with pytest.raises(TemplateNotFound):
         wordings.source(name)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from notifications.authoring.checks import paper_problems, problems
-from notifications.authoring.examples import SURROUNDINGS
-from notifications.messages.catalogue import Surroundings
-from notifications.rendering.environment import OWN, TemplateProblem, Wordings, own_names
+from notifications.authoring.examples import MAIL_CONTEXT
+from notifications.messages.catalogue import MailContext
+from notifications.rendering.environment import OWN, TemplateLoader, TemplateProblem, own_names
 from tests.notifications.templates import HEAD, Told, folder_of, mail, told
 
 __all__ = ["told"]
@@ -31,21 +31,21 @@ def own(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "here",
     [
-        SURROUNDINGS,
-        replace(SURROUNDINGS, drane_sent_by_us=True, drane_address=None, links=(), one_key_a_person=False),
+        MAIL_CONTEXT,
+        replace(MAIL_CONTEXT, drane_sent_by_us=True, drane_address=None, links=(), one_key_a_person=False),
     ],
     ids=["usual", "otherwise"],
 )
-def test_own_templates__pass_their_own_check(own: Path, here: Surroundings) -> None:
-    wordings = Wordings(own)
+def test_own_templates__pass_their_own_check(own: Path, context: MailContext) -> None:
+    wordings = TemplateLoader(own)
     assert wordings.overridden() == own_names()
-    assert problems(wordings, here) == []
+    assert problems(wordings, context) == []
 
 
 @pytest.mark.rule("R68", "R69")
 def test_own_papers__pass_their_own_check(own: Path) -> None:
     shutil.rmtree(own / "mails")
-    assert problems(Wordings(own), SURROUNDINGS, paper_problems) == []
+    assert problems(TemplateLoader(own), MAIL_CONTEXT, paper_problems) == []
 
 
 @pytest.mark.rule("R68")
@@ -270,7 +270,7 @@ def test_problems__are_all_told_at_once_by_file_and_line(told: Told) -> None:
 def test_problems__the_papers_are_told_with_the_rest(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"mails/declared.j2": mail("{{ a }}")})
     paper = TemplateProblem(folder / "papers/charter.typ", 2, "faute")
-    found = problems(Wordings(folder), SURROUNDINGS, lambda *_: [paper])
+    found = problems(TemplateLoader(folder), MAIL_CONTEXT, lambda *_: [paper])
     assert [problem.path.name for problem in found] == ["declared.j2", "charter.typ"]
 
 
@@ -288,11 +288,11 @@ def test_problems__the_papers_are_told_with_the_rest(tmp_path: Path) -> None:
     ],
 )
 def test_papers__what_is_wrong_has_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:
-    wordings = Wordings(folder_of(tmp_path, {"papers/charter.typ": text}))
-    found = {problem.line: problem.message for problem in paper_problems(wordings, SURROUNDINGS)}
+    wordings = TemplateLoader(folder_of(tmp_path, {"papers/charter.typ": text}))
+    found = {problem.line: problem.message for problem in paper_problems(wordings, MAIL_CONTEXT)}
     assert found[line].startswith(said)
 
 
 def test_papers__nothing_is_made_when_none_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifications.authoring.checks.compile_paper", None)
-    assert paper_problems(Wordings(folder_of(tmp_path, {"mails/declared.j2": mail("a")})), SURROUNDINGS) == []
+    assert paper_problems(TemplateLoader(folder_of(tmp_path, {"mails/declared.j2": mail("a")})), MAIL_CONTEXT) == []

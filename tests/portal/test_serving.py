@@ -87,7 +87,7 @@ def test_errors__what_an_exception_says_reaches_neither_the_log_nor_the_page(
     folder = tmp_path_factory.mktemp("portal")
     with fresh_url("sqlite", folder) as url, open_portal(folder, url) as portal:
         _broken(portal)
-        with served(portal.app) as (_, address):
+        with served(portal.asgi) as (_, address):
             page = httpx2.get(f"{address}/casse/{CODE}")
     assert page.status_code == 500
     assert "Numéro d&#39;incident" in page.text or "Numéro d'incident" in page.text
@@ -101,7 +101,7 @@ def test_errors__what_an_exception_says_reaches_neither_the_log_nor_the_page(
 
 
 def _broken(portal: Portal) -> None:
-    @portal.app.get("/casse/{code}")
+    @portal.asgi.get("/casse/{code}")
     def broken(code: str) -> str:
         raise ValueError(f"le code {code} ne convient pas")
 

@@ -45,11 +45,11 @@ def is_held(world: World, at: datetime) -> bool:
 def announced(world: World, at: datetime) -> YearEndRows:
     """What ``oda year-end preview`` builds on."""
     with world.database.read() as connection:
-        happenings = [h for batch in world.ends.preview(connection, at, world.schedule) for h in batch]
-    drafts = world.mailer.drafts(happenings)
-    effects = [(h.request.reference, effect) for h in happenings for effect in h.decision.effects]
+        events = [h for batch in world.ends.preview(connection, at, world.schedule) for h in batch]
+    drafts = world.mailer.drafts(events)
+    effects = [(h.request.reference, effect) for h in events for effect in h.decision.effects]
     return YearEndRows(
-        frozenset(h.request.reference for h in happenings),
+        frozenset(h.request.reference for h in events),
         frozenset((reference, e.kind.value) for reference, e in effects if isinstance(e, OpenRemoval)),
         frozenset(
             (d.kind.value, d.audience.value, d.recipient, d.uai, CATALOGUE[d.kind].encode(d.context)) for d in drafts

@@ -14,7 +14,7 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import (
     Change,
     CheckOutcome,
-    CodeFate,
+    CodeStatus,
     ReissueReason,
     RemovalKind,
     RemovalOutcome,
@@ -113,7 +113,7 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "nothing_to_hand_over": ((T.CONFIRM_HANDOVER, f.facts(ISSUED.with_(extends="ODA-2027-00077")), {}, {}),),
     "already_handed_over": ((T.CONFIRM_HANDOVER, f.facts(ISSUED.with_(handed_on=f.TODAY)), {}, {}),),
     "code_not_delivered": tuple((T.CONFIRM_HANDOVER, f.facts(ISSUED, code_fate=fate), {}, {})
-                                for fate in (CodeFate.WAITING, CodeFate.UNDELIVERABLE)),
+                                for fate in (CodeStatus.WAITING, CodeStatus.UNDELIVERABLE)),
     "no_key_to_report": ((T.REPORT_CHANGE, f.facts(S.REQUESTED), {"change": Change.KEY_LOST}, {}),),
     "already_reported": ((T.REPORT_CHANGE, f.facts(ISSUED, reports=(f.report(),)), {}, {}),),
     "no_such_report": ((T.SETTLE_CHANGE, f.facts(ISSUED), {}, {}), (T.SETTLE_CHANGE, None, {"report": 7}, {})),

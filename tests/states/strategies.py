@@ -75,7 +75,7 @@ FACTS: dict[str, Anything] = {
     "reports": st.lists(reports, max_size=3).map(tuple),
     "removal": optional(removals),
     "last": optional(st.builds(LastEvent, st.sampled_from(v.Trigger), known, instants)),
-    "code_fate": st.sampled_from(v.CodeFate),
+    "code_fate": st.sampled_from(v.CodeStatus),
     "extended": optional(requests),
     "extended_removal": optional(removals),
     "extended_reports": st.lists(reports, max_size=2).map(tuple),

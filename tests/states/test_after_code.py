@@ -8,7 +8,7 @@ import pytest
 from states import french
 from states.decision import EraseCode
 from states.model import Request
-from states.vocabulary import CodeFate, State, Trigger
+from states.vocabulary import CodeStatus, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual
 
@@ -45,11 +45,11 @@ def test_handover__once() -> None:
     assert reasons["already_handed_over"].message == "La remise est déjà confirmée, au 8 octobre 2026"
 
 
-@pytest.mark.parametrize("fate", CodeFate)
+@pytest.mark.parametrize("fate", CodeStatus)
 @pytest.mark.rule("R31", "R58")
-def test_handover__not_of_a_code_that_never_arrived(fate: CodeFate) -> None:
+def test_handover__not_of_a_code_that_never_arrived(fate: CodeStatus) -> None:
     facts = f.facts(State.CODE_ISSUED, code_fate=fate)
-    if fate in (CodeFate.WAITING, CodeFate.UNDELIVERABLE):
+    if fate in (CodeStatus.WAITING, CodeStatus.UNDELIVERABLE):
         reasons = refused(facts, f.command(T.CONFIRM_HANDOVER))
         assert fate.label in reasons["code_not_delivered"].message
     else:

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.installed import make_installation
-from workflow.app import House, bootstrap
+from workflow.app import App, bootstrap
 from workflow.database.tables import EVENT, NODE, REQUEST
 from workflow.journal.verification import Verifier
 from workflow.schedule.nodes import FORGOTTEN, Node, NodeState, nodes, refusal, refused_count
@@ -30,18 +30,18 @@ class Pair:
         self.judge = FakeClock(ending.AUTUMN)
         config = make_installation(folder, url, self.judge)
         self.clocks = [FakeClock(ending.AUTUMN), FakeClock(ending.AUTUMN)]
-        self.houses = [
+        self.apps = [
             bootstrap(load_settings(config), {}, clock=clock, database_now=self.judge.now, machine=name)
             for name, clock in zip(("un", "deux"), self.clocks, strict=True)
         ]
 
     @property
-    def first(self) -> House:
-        return self.houses[0]
+    def first(self) -> App:
+        return self.apps[0]
 
     @property
-    def second(self) -> House:
-        return self.houses[1]
+    def second(self) -> App:
+        return self.apps[1]
 
     def passes(self, **delta: float) -> None:
         for clock in (self.judge, *self.clocks):
@@ -63,8 +63,8 @@ class Pair:
             return {one.host: one for one in nodes(connection, self.judge.now())}
 
     def close(self) -> None:
-        for house in self.houses:
-            house.close()
+        for app in self.apps:
+            app.close()
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_clock_put_right__the_machine_comes_back_by_itself(pair: Pair) -> None:
     assert [event["kind"] for event in pair.events()] == ["clock_refused", "clock_agreed", "clock_refused"]
     assert [mail["ahead"] for mail in pair.mails()] == [True, False]
     with pair.first.database.read() as connection:
-        assert list(Verifier(connection, pair.first.notary).flaws()) == []
+        assert list(Verifier(connection, pair.first.hasher).flaws()) == []
 
 
 @pytest.mark.rule("R82")
@@ -209,11 +209,11 @@ def test_refused_count__a_machine_that_was_switched_off_is_not_counted(pair: Pai
 
 def test_nodes__where_the_own_clock_judges_there_is_no_skew(tmp_path: Path) -> None:
     clock = FakeClock(ending.AUTUMN)
-    house = ending.open_house(tmp_path, f"sqlite:///{tmp_path / 'oda.sqlite'}", clock)
-    house.ticker.tick()
-    with house.database.read() as connection:
+    app = ending.open_app(tmp_path, f"sqlite:///{tmp_path / 'oda.sqlite'}", clock)
+    app.ticker.tick()
+    with app.database.read() as connection:
         (only,) = nodes(connection, clock.now())
-    house.close()
+    app.close()
     assert (only.skew, only.state, only.seen_at) == (None, NodeState.WORKING, clock.now())
 
 

@@ -15,9 +15,9 @@ from tests.workflow.reading.office import UAI, Office
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, EVENT
 from workflow.directory.service import Directory
-from workflow.journal.chain import INSTALLATION, Notary
+from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.journal.verification import Verifier
-from workflow.mail.admin import MailActionRefused, MailJournal, NotRetried, Retried
+from workflow.mail.admin import MailActionRefused, MailJournal, NotRetried, RetryResult
 
 NEW = "nouvelle@ac-toulouse.fr"
 
@@ -54,7 +54,7 @@ class Post:
 
     def flaws(self) -> list[str]:
         with self.office.database.read() as connection:
-            return [str(flaw) for flaw in Verifier(connection, Notary(b"k" * 32)).flaws()]
+            return [str(flaw) for flaw in Verifier(connection, JournalHasher(b"k" * 32)).flaws()]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def post(database: Database) -> Post:
     return Post(database)
 
 
-def numbers(results: Iterable[Retried | NotRetried]) -> list[int]:
+def numbers(results: Iterable[RetryResult | NotRetried]) -> list[int]:
     return [result.mail for result in results]
 
 
@@ -88,7 +88,7 @@ def test_retry_all__each_to_the_mailbox_of_today_with_its_event(post: Post) -> N
     assert len(stuck) == 2
     told = post.events("mail_retried")
     assert [(one["mail"], one["leaves_as"]) for one in told] == [
-        (result.mail, result.leaves_as) for result in results if isinstance(result, Retried)
+        (result.mail, result.leaves_as) for result in results if isinstance(result, RetryResult)
     ]
     with post.office.database.read() as connection:
         assert {outbox.find(connection, one["leaves_as"]).recipient for one in told} == {NEW}
@@ -107,7 +107,7 @@ def test_retry_all__an_erased_code_stops_no_other(post: Post) -> None:
     refused, done = post.journal.retry_all(UAI, post.office.operator)
     assert isinstance(refused, NotRetried)
     assert (refused.mail, refused.refusal.rule) == (code, "R62")
-    assert isinstance(done, Retried)
+    assert isinstance(done, RetryResult)
     assert [one["mail"] for one in post.events("mail_retried")] == [done.mail]
 
 
@@ -131,7 +131,7 @@ def test_retry_all__refused(post: Post) -> None:
 @pytest.mark.rule("R14", "R15", "R58")
 def test_set_mailbox__counts_what_can_be_sent_again(post: Post) -> None:
     office = post.office
-    directory = Directory(office.database, Notary(b"k" * 32), office.clock, "16")
+    directory = Directory(office.database, JournalHasher(b"k" * 32), office.clock, "16")
     post.lose(2)
 
     def undelivered(address: str | None) -> int:

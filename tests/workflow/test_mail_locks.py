@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from notifications.delivery.transactions import Begin, Desk, Finish
+from notifications.delivery.transactions import Begin, Finish, MailStore
 from notifications.outbox.retry import Outcome, Verdict
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Stage
@@ -32,7 +32,7 @@ def post(database_url: str, tmp_path: Path) -> Iterator[PostRoom]:
 
 def until_it_waits(post: PostRoom, work: Future[Any]) -> None:
     """Until somebody awaits a lock, or the work is done."""
-    with post.house.database.engine.connect() as connection:
+    with post.app.database.engine.connect() as connection:
         for _ in range(1000):
             if work.done() or connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar():
                 return
@@ -44,16 +44,14 @@ def until_it_waits(post: PostRoom, work: Future[Any]) -> None:
 def test_write__a_death_and_a_beginning_beside_an_operator(post: PostRoom) -> None:
     """The operator has the mail and wants the installation's journal; the sender, the journal last of all."""
     post.write("declared", "declared")
-    with post.house.database.write() as connection:  # the second was doubted: an operator may send it again
+    with post.app.database.write() as connection:  # the second was doubted: an operator may send it again
         some = {"stage": "uncertain", "fault": "lost_reply", "doubted_at": post.clock.now(), "attempts": 1}
         connection.execute(update(MAILS).where(MAILS.c.id == 2).values(some))
-    desk = Desk(
-        post.house.database, post.house.mailer, post.house.settings.mail, post.clock, post.house.mail_journal.dead
-    )
+    desk = MailStore(post.app.database, post.app.mailer, post.app.settings.mail, post.clock, post.app.mail_journal.dead)
     dying, doubted = desk.take(2)
     desk.write([Begin(dying)])
     with ThreadPoolExecutor(1) as thread:
-        with post.house.database.write() as connection:
+        with post.app.database.write() as connection:
             connection.execute(select(MAILS.c.id).where(MAILS.c.id == doubted.mail.id).with_for_update())
             work = thread.submit(desk.write, [Finish(dying, REFUSED), Begin(doubted)])
             until_it_waits(post, work)

@@ -20,12 +20,12 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNING
 from tests.kit.installed import OPERATOR
-from workflow.app import House
+from workflow.app import App
 from workflow.database.tables import REMOVAL, REQUEST
 from workflow.journal.installation import schedule_actor
 from workflow.journal.verification import Verifier
 from workflow.year_end import sweep
-from workflow.year_end.figures import EstablishmentEnd, Oddity, Summary, YearSummary
+from workflow.year_end.figures import Anomaly, EstablishmentEnd, Summary, YearSummary
 from workflow.year_end.preview import Preview, count_live
 
 pytestmark = pytest.mark.rule("R53")
@@ -37,28 +37,28 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def autumn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def autumn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The same, shared by the tests that only look."""
     folder, clock = tmp_path_factory.mktemp("preview"), FakeClock(ending.SPRING)
     with fresh_url(request.param, folder) as url:
-        house = ending.open_house(folder, url, clock)
-        ending.fill(house, clock)
-        yield house
-        house.close()
+        app = ending.open_app(folder, url, clock)
+        ending.fill(app, clock)
+        yield app
+        app.close()
 
 
 @pytest.fixture
-def house(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[House]:
+def app(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[App]:
     """The small académie in autumn; the schedule has not run yet."""
-    house = ending.open_house(tmp_path, database_url, clock)
-    ending.fill(house, clock)
-    yield house
-    house.close()
+    app = ending.open_app(tmp_path, database_url, clock)
+    ending.fill(app, clock)
+    yield app
+    app.close()
 
 
-def look(house: House, at: Any = OVER) -> tuple[list[EstablishmentEnd], Summary]:
-    with house.database.read() as connection:
-        preview = Preview(connection, house.year_ends, house.mailer, now=house.clock.now(), at=at)
+def look(app: App, at: Any = OVER) -> tuple[list[EstablishmentEnd], Summary]:
+    with app.database.read() as connection:
+        preview = Preview(connection, app.year_ends, app.mailer, now=app.clock.now(), at=at)
         return list(preview.establishments()), preview.summary
 
 
@@ -67,9 +67,9 @@ def only(summary: Summary) -> YearSummary:
     return year
 
 
-def dump(house: House) -> dict[str, list[Any]]:
+def dump(app: App) -> dict[str, list[Any]]:
     """Every row of every table."""
-    with house.database.read() as connection:
+    with app.database.read() as connection:
         tables = SQLModel.metadata.sorted_tables
         return {t.name: sorted(map(repr, connection.execute(t.select()).all())) for t in tables}
 
@@ -79,13 +79,13 @@ def facts(draft: Draft) -> tuple[Any, ...]:
     return draft.kind.value, draft.audience.value, draft.recipient, draft.uai, context
 
 
-def test_preview__writes_nothing(autumn: House) -> None:
+def test_preview__writes_nothing(autumn: App) -> None:
     before = dump(autumn)
     look(autumn)
     assert dump(autumn) == before
 
 
-def test_preview__tells_each_establishment_and_what_is_odd(autumn: House) -> None:
+def test_preview__tells_each_establishment_and_what_is_odd(autumn: App) -> None:
     found, summary = look(autumn)
     assert [one.establishment.uai for one in found] == [FULL, BARE, CLOSED]
     for one in found:
@@ -93,8 +93,8 @@ def test_preview__tells_each_establishment_and_what_is_odd(autumn: House) -> Non
     odd = {one.establishment.uai: (one.oddities, *(e.oddities for e in one.requests)) for one in found}
     assert odd == {
         FULL: ((), (), ()),
-        BARE: ((Oddity.NO_MAILBOX,), (Oddity.CODE_UNDELIVERABLE,)),
-        CLOSED: ((Oddity.CLOSED,), (Oddity.OPEN_REPORT,)),
+        BARE: ((Anomaly.NO_MAILBOX,), (Anomaly.CODE_UNDELIVERABLE,)),
+        CLOSED: ((Anomaly.CLOSED,), (Anomaly.OPEN_REPORT,)),
     }
     year = only(summary)
     assert (summary.requests, summary.establishments) == (4, 3)
@@ -106,16 +106,16 @@ def test_preview__tells_each_establishment_and_what_is_odd(autumn: House) -> Non
 
 
 @pytest.mark.rule("R50", "R54")
-def test_preview__announces_what_the_run_then_stores(house: House, clock: FakeClock) -> None:
-    ending.tick_monthly(house, clock)
-    found, summary = look(house)
+def test_preview__announces_what_the_run_then_stores(app: App, clock: FakeClock) -> None:
+    ending.tick_monthly(app, clock)
+    found, summary = look(app)
     announced = [facts(one.mail) for one in found] + [facts(year.report) for year in summary.years if year.report]
-    with house.database.read() as connection:
+    with app.database.read() as connection:
         known = set(connection.execute(select(MAILS.c.id)).scalars())
     clock.set(OVER)
-    assert house.ticker.tick().revoked == {RUNNING: summary.requests}
+    assert app.ticker.tick().revoked == {RUNNING: summary.requests}
     columns = (MAILS.c.kind, MAILS.c.audience, MAILS.c.recipient, MAILS.c.uai, MAILS.c.context)
-    with house.database.read() as connection:
+    with app.database.read() as connection:
         stored = connection.execute(select(*columns).where(MAILS.c.id.not_in(known)).order_by(MAILS.c.id)).all()
         live = select(REQUEST.c.reference).where(REQUEST.c.last_trigger == "expire").order_by(REQUEST.c.reference)
         revoked = connection.execute(live).scalars().all()
@@ -123,55 +123,55 @@ def test_preview__announces_what_the_run_then_stores(house: House, clock: FakeCl
         removals = {tuple(row) for row in connection.execute(opened)}
     assert [tuple(row) for row in stored] == announced
     assert revoked == [ending.request.reference for one in found for ending in one.requests]
-    with house.database.read() as connection:
-        assert list(Verifier(connection, house.notary).flaws()) == []
+    with app.database.read() as connection:
+        assert list(Verifier(connection, app.hasher).flaws()) == []
     assert removals == {(e.request.reference, e.removal.value) for o in found for e in o.requests if e.removal}
 
 
-def test_preview__is_the_same_in_small_batches(autumn: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preview__is_the_same_in_small_batches(autumn: App, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = look(autumn)
     monkeypatch.setattr(sweep, "BATCH", 1)
     assert look(autumn) == whole
 
 
-def test_preview__before_the_end_nothing(autumn: House) -> None:
+def test_preview__before_the_end_nothing(autumn: App) -> None:
     found, summary = look(autumn, OVER - timedelta(seconds=1))
     assert (found, summary.years, summary.requests) == ([], [], 0)
 
 
 @pytest.mark.rule("R51", "R52")
-def test_preview__a_schedule_that_never_ran_would_hold_unless_it_runs(autumn: House) -> None:
+def test_preview__a_schedule_that_never_ran_would_hold_unless_it_runs(autumn: App) -> None:
     held = only(look(autumn)[1]).held
     assert held is not None
     assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, True)
 
 
 @pytest.mark.rule("R51", "R52")
-def test_preview__a_running_schedule_is_held_by_its_own_absence_only(house: House, clock: FakeClock) -> None:
-    house.ticker.tick()
-    held = only(look(house)[1]).held
+def test_preview__a_running_schedule_is_held_by_its_own_absence_only(app: App, clock: FakeClock) -> None:
+    app.ticker.tick()
+    held = only(look(app)[1]).held
     assert held is not None
     assert (held.hold, held.avoidable) == (Hold.ABSENCE, True)
-    ending.tick_monthly(house, clock)
-    assert only(look(house)[1]).held is None
+    ending.tick_monthly(app, clock)
+    assert only(look(app)[1]).held is None
 
 
 @pytest.mark.rule("R52")
 @pytest.mark.parametrize("ticked", [False, True])
-def test_preview__tells_why_a_past_end_is_held(house: House, clock: FakeClock, ticked: bool) -> None:
+def test_preview__tells_why_a_past_end_is_held(app: App, clock: FakeClock, ticked: bool) -> None:
     clock.set(OVER + timedelta(days=1))
     if ticked:
-        house.ticker.tick()
-    held = only(look(house, clock.now())[1]).held
+        app.ticker.tick()
+    held = only(look(app, clock.now())[1]).held
     assert held is not None
     assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, False)
 
 
 @pytest.mark.rule("R22")
-def test_preview__two_years_at_once_one_with_a_default_date(house: House, clock: FakeClock) -> None:
+def test_preview__two_years_at_once_one_with_a_default_date(app: App, clock: FakeClock) -> None:
     clock.set(OVER - timedelta(days=30))
-    ending.declare(house, FULL, "Suivante", RUNNING.next)
-    _, summary = look(house, house.policy.calendar.end_of(RUNNING.next).ends_at)
+    ending.declare(app, FULL, "Suivante", RUNNING.next)
+    _, summary = look(app, app.policy.calendar.end_of(RUNNING.next).ends_at)
     assert [(year.end.school_year, year.end.is_default) for year in summary.years] == [
         (RUNNING, False), (RUNNING.next, True),
     ]  # fmt: skip
@@ -179,12 +179,12 @@ def test_preview__two_years_at_once_one_with_a_default_date(house: House, clock:
 
 
 @pytest.mark.rule("R52")
-def test_count_live__before_and_after_a_confirmed_end(house: House, clock: FakeClock) -> None:
+def test_count_live__before_and_after_a_confirmed_end(app: App, clock: FakeClock) -> None:
     clock.set(OVER)
-    house.ticker.tick()
-    with house.database.read() as connection:
+    app.ticker.tick()
+    with app.database.read() as connection:
         assert count_live(connection, RUNNING) == (4, 3)
-    end = house.year_ends.confirm(RUNNING, house.people.operator(OPERATOR, Channel.CLI))
-    assert house.year_ends.run(end, schedule_actor(house.database)) == 4
-    with house.database.read() as connection:
+    end = app.year_ends.confirm(RUNNING, app.people.operator(OPERATOR, Channel.CLI))
+    assert app.year_ends.run(end, schedule_actor(app.database)) == 4
+    with app.database.read() as connection:
         assert count_live(connection, RUNNING) == (0, 0)

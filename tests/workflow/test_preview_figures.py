@@ -12,7 +12,7 @@ from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNING
-from workflow.app import House
+from workflow.app import App
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.settings.sections import spellings
 from workflow.year_end.preview import Place, Preview, PreviewPage
@@ -22,54 +22,54 @@ JUNE = OVER - timedelta(days=80)
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The small académie in June: one of its requests is renewed, one waits with both its checks positive, and the
     year before has a request that nobody revoked."""
     folder, clock = tmp_path_factory.mktemp("figures"), FakeClock(ending.SPRING)
     with fresh_url(request.param, folder) as url:
-        house = ending.open_house(folder, url, clock)
-        ending.fill(house, clock)
+        app = ending.open_app(folder, url, clock)
+        ending.fill(app, clock)
         clock.set(ending.SPRING)
-        ending.declare(house, FULL, "Tardive", ending.ENDED)
+        ending.declare(app, FULL, "Tardive", ending.ENDED)
         clock.set(JUNE)
-        ending.do(house, c.Renew(reference=REFERENCES[FULL][1]), FULL)
-        with house.database.write() as connection:
+        ending.do(app, c.Renew(reference=REFERENCES[FULL][1]), FULL)
+        with app.database.write() as connection:
             ready = update(REQUEST).where(REQUEST.c.reference == REFERENCES[FULL][0]).values(key_possible=True)
             connection.execute(ready)
             empty = {"uai": "0310009Z", "nom": "Collège vide", "departement": "031", "commune": "Auch"}
             connection.execute(insert(ESTABLISHMENT), [empty])
-        yield house
-        house.close()
+        yield app
+        app.close()
 
 
-def preview(house: House, connection: object) -> Preview:
-    return Preview(connection, house.year_ends, house.mailer, now=house.clock.now(), at=OVER)  # type: ignore[arg-type]
+def preview(app: App, connection: object) -> Preview:
+    return Preview(connection, app.year_ends, app.mailer, now=app.clock.now(), at=OVER)  # type: ignore[arg-type]
 
 
-def test_count__is_what_a_walk_finds(house: House) -> None:
-    with house.database.read() as connection:
-        walked, counted = preview(house, connection), preview(house, connection)
+def test_count__is_what_a_walk_finds(app: App) -> None:
+    with app.database.read() as connection:
+        walked, counted = preview(app, connection), preview(app, connection)
         assert list(walked.establishments())
         assert counted.count() == walked.summary
         assert [(year.requests, year.renewed) for year in counted.summary.years] == [(1, 0), (4, 1)]
 
 
 @pytest.mark.rule("R33", "R81")
-def test_walk__tells_which_are_renewed(house: House) -> None:
-    with house.database.read() as connection:
-        found = {e.request.reference: e.renewed for one in preview(house, connection).establishments()
+def test_walk__tells_which_are_renewed(app: App) -> None:
+    with app.database.read() as connection:
+        found = {e.request.reference: e.renewed for one in preview(app, connection).establishments()
                  for e in one.requests if one.school_year == RUNNING}  # fmt: skip
     assert found == {
         REFERENCES[FULL][0]: False, REFERENCES[FULL][1]: True, REFERENCES[BARE][0]: False, REFERENCES[CLOSED][0]: False,
     }  # fmt: skip
 
 
-def pages(house: House, limit: int, departement: str = "", *, odd_only: bool = False) -> list[PreviewPage]:
+def pages(app: App, limit: int, departement: str = "", *, odd_only: bool = False) -> list[PreviewPage]:
     found: list[PreviewPage] = []
     after: Place | None = None
     while not found or after:
-        with house.database.read() as connection:
-            page = preview(house, connection).page(
+        with app.database.read() as connection:
+            page = preview(app, connection).page(
                 after=after, departements=spellings(departement) if departement else [], odd_only=odd_only, limit=limit
             )
         found.append(page)
@@ -78,18 +78,18 @@ def pages(house: House, limit: int, departement: str = "", *, odd_only: bool = F
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10])
-def test_pages__one_after_the_other_are_the_walk(house: House, limit: int) -> None:
-    with house.database.read() as connection:
-        walked = list(preview(house, connection).establishments())
-    found = pages(house, limit)
+def test_pages__one_after_the_other_are_the_walk(app: App, limit: int) -> None:
+    with app.database.read() as connection:
+        walked = list(preview(app, connection).establishments())
+    found = pages(app, limit)
     assert [one for page in found for one in page.lines] == walked
     assert all(len(page.lines) <= limit for page in found)
     assert len(found) == -(-len(walked) // limit)
 
 
-def test_pages__of_one_departement_and_of_what_is_odd(house: House) -> None:
+def test_pages__of_one_departement_and_of_what_is_odd(app: App) -> None:
     def uais(departement: str = "", *, odd_only: bool = False) -> list[str]:
-        found = pages(house, 10, departement, odd_only=odd_only)
+        found = pages(app, 10, departement, odd_only=odd_only)
         return [one.establishment.uai for page in found for one in page.lines]
 
     assert uais("31") == [FULL, FULL, BARE]
@@ -99,10 +99,10 @@ def test_pages__of_one_departement_and_of_what_is_odd(house: House) -> None:
     assert uais("65") == []
 
 
-def test_page__after_the_last_is_empty(house: House) -> None:
-    with house.database.read() as connection:
-        page = preview(house, connection).page(after=(RUNNING, "9999999Z"), departements=[], odd_only=False, limit=5)
+def test_page__after_the_last_is_empty(app: App) -> None:
+    with app.database.read() as connection:
+        page = preview(app, connection).page(after=(RUNNING, "9999999Z"), departements=[], odd_only=False, limit=5)
     assert page == PreviewPage((), None)
-    with house.database.read() as connection:
-        later = preview(house, connection).page(after=(SchoolYear(2090), ""), departements=[], odd_only=False, limit=5)
+    with app.database.read() as connection:
+        later = preview(app, connection).page(after=(SchoolYear(2090), ""), departements=[], odd_only=False, limit=5)
     assert later.lines == ()

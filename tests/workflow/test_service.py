@@ -20,10 +20,10 @@ def portal(tmp_path: Path) -> Iterator[Portal]:
 
 def test_beside__ticks_at_once_and_ends_with_the_body(portal: Portal) -> None:
     ticked = threading.Event()
-    with Worker(portal.house, lambda _: ticked.set()).beside():
+    with Worker(portal.app, lambda _: ticked.set()).beside():
         assert ticked.wait(20)
     assert "oda-worker" not in {thread.name for thread in threading.enumerate()}
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         assert connection.execute(NODE.select()).first()
 
 
@@ -33,10 +33,10 @@ def test_beside__a_worker_that_dies_is_told_and_raised(portal: Portal, monkeypat
 
     told = threading.Event()
     monkeypatch.setattr("notifications.delivery.dispatcher.Dispatcher.run", die)
-    with pytest.raises(MemoryError), Worker(portal.house).beside(told.set):
+    with pytest.raises(MemoryError), Worker(portal.app).beside(told.set):
         assert told.wait(20)
 
 
 def test_beside__the_body_s_own_error_is_not_hidden(portal: Portal) -> None:
-    with pytest.raises(KeyError), Worker(portal.house).beside():
+    with pytest.raises(KeyError), Worker(portal.app).beside():
         raise KeyError("corps")

@@ -12,7 +12,7 @@ from states.decision import Refused
 from states.vocabulary import State
 from tests.kit.world import World
 from workflow.engine.engine import Done
-from workflow.engine.sequence import Step, sit
+from workflow.engine.sequence import Step, execute_sequence
 
 SEPTEMBER = datetime(2026, 9, 10, 8, tzinfo=UTC)
 TODAY = date(2026, 9, 10)
@@ -41,7 +41,7 @@ def steps(*, made_on: date = TODAY, signed_on: date = TODAY, version: str = "202
 def test_sitting__does_every_step_each_with_its_event(world: World) -> None:
     woken: list[bool] = []
     world.engine.on_commit = lambda: woken.append(True)
-    done = sit(world.engine, steps(), world.actors["chef A"])
+    done = execute_sequence(world.engine, steps(), world.actors["chef A"])
     assert isinstance(done, Done)
     assert (done.state, done.version) == (State.REQUESTED, 4)
     assert world.event_counts()[done.reference] == 4
@@ -52,7 +52,7 @@ def test_sitting__does_every_step_each_with_its_event(world: World) -> None:
 @pytest.mark.rule("R7")
 def test_sitting__one_step_refused_leaves_nothing_behind(world: World) -> None:
     before = world.dump()
-    refused = sit(world.engine, steps(signed_on=date(2027, 1, 1)), world.actors["chef A"])
+    refused = execute_sequence(world.engine, steps(signed_on=date(2027, 1, 1)), world.actors["chef A"])
     assert isinstance(refused, Refused)
     assert [reason.field for reason in refused.reasons] == ["signed_on"]
     assert world.dump() == before
@@ -61,32 +61,32 @@ def test_sitting__one_step_refused_leaves_nothing_behind(world: World) -> None:
 @pytest.mark.rule("R7")
 def test_sitting__tells_what_is_wrong_with_every_step_at_once(world: World) -> None:
     wrong = steps(nom="", made_on=date(2027, 1, 1), signed_on=date(2020, 1, 1), version="2019-1")
-    refused = sit(world.engine, wrong, world.actors["chef A"])
+    refused = execute_sequence(world.engine, wrong, world.actors["chef A"])
     assert isinstance(refused, Refused)
     assert [reason.field for reason in refused.reasons] == ["nom", "made_on", "signed_on", "version"]
 
 
 @pytest.mark.rule("R3")
 def test_sitting__tells_nothing_more_to_who_may_not_act(world: World) -> None:
-    refused = sit(world.engine, steps(made_on=date(2027, 1, 1)), world.actors["chef BC"])
+    refused = execute_sequence(world.engine, steps(made_on=date(2027, 1, 1)), world.actors["chef BC"])
     assert isinstance(refused, Refused)
     assert [reason.code for reason in refused.reasons] == ["not_your_establishment"]
 
 
 @pytest.mark.rule("R55")
 def test_sitting__the_mailbox_gets_the_mail_of_the_last_step_alone(world: World) -> None:
-    sit(world.engine, steps(), world.actors["chef A"])
+    execute_sequence(world.engine, steps(), world.actors["chef A"])
     kinds = ("declared", "delegated", "charter_signed", "submitted", "new_request")
     assert [len(world.mails(kind)) for kind in kinds] == [0, 0, 0, 1, 1]
 
 
 @pytest.mark.rule("R10")
 def test_sitting__sent_twice_is_done_once(world: World) -> None:
-    first = sit(world.engine, steps(), world.actors["chef A"], key="web:1")
-    again = sit(world.engine, steps(), world.actors["chef A"], key="web:1")
+    first = execute_sequence(world.engine, steps(), world.actors["chef A"], key="web:1")
+    again = execute_sequence(world.engine, steps(), world.actors["chef A"], key="web:1")
     assert isinstance(first, Done)
     assert again == replace(first, replayed=True)
-    other = sit(world.engine, steps(made_on=date(2026, 9, 1)), world.actors["chef A"], key="web:1")
+    other = execute_sequence(world.engine, steps(made_on=date(2026, 9, 1)), world.actors["chef A"], key="web:1")
     assert isinstance(other, Refused)
     assert {reason.code for reason in other.reasons} == {"other_content"}
     assert len(world.requests()) == 1
@@ -98,7 +98,7 @@ def test_sitting__of_a_request_that_changed_meanwhile_is_refused(world: World) -
     world.accept(c.Amend(reference=reference, prenom="Jean"), "adjoint A")
     _, delegate, *rest = steps()
     late: list[Step] = [lambda known: replace(delegate(known), expected_version=1), *rest]
-    refused = sit(world.engine, late, world.actors["chef A"], reference=reference)
+    refused = execute_sequence(world.engine, late, world.actors["chef A"], reference=reference)
     assert isinstance(refused, Refused)
     assert [reason.code for reason in refused.reasons] == ["changed_meanwhile"]
     assert world.state(reference) == "declared"
@@ -107,11 +107,11 @@ def test_sitting__of_a_request_that_changed_meanwhile_is_refused(world: World) -
 @pytest.mark.rule("R19")
 def test_sitting__gives_the_warnings_of_all_its_steps_once(world: World) -> None:
     world.accept(c.Declare(uai="0310002J", **WHO), "chef BC")
-    done = sit(world.engine, steps(), world.actors["chef A"])
+    done = execute_sequence(world.engine, steps(), world.actors["chef A"])
     assert isinstance(done, Done)
     assert [warning.code for warning in done.warnings] == ["other_request"]
 
 
 def test_sitting__has_at_least_one_step(world: World) -> None:
     with pytest.raises(ValueError, match="step"):
-        sit(world.engine, [], world.actors["chef A"])
+        execute_sequence(world.engine, [], world.actors["chef A"])

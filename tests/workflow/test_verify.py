@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, insert, select, text, update
 
 from states import commands as c
-from states.decision import Happening
+from states.decision import RequestEvent
 from states.model import Request
-from states.vocabulary import CodeFate, WithdrawReason
+from states.vocabulary import CodeStatus, WithdrawReason
 from tests.kit import factories as make
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_database
@@ -20,19 +20,19 @@ from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, EVENT, INSTALLED, NOTE, REQUEST
 from workflow.engine.engine import Done, Engine
 from workflow.journal import installation
-from workflow.journal.chain import INSTALLATION, Notary, canonical_text, hash_of
-from workflow.journal.verification import BLIND_SPOTS, Flaw, Verifier, count_events
+from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_text, hash_of
+from workflow.journal.verification import BLIND_SPOTS, JournalError, Verifier, count_events
 
-NOTARY = Notary(b"a key for tests")
+NOTARY = JournalHasher(b"a key for tests")
 LONG, SHORT, ENDED = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
 
 
 class Nobody:
     """A subscriber who sends nothing."""
 
-    def react(self, connection: Connection, happenings: Sequence[Happening], now: Any) -> None: ...
+    def react(self, connection: Connection, events: Sequence[RequestEvent], now: Any) -> None: ...
 
-    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeFate]:
+    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
         return {}
 
 
@@ -88,7 +88,7 @@ def _guards(database: Database) -> str:
     return "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
 
 
-def flaws(connection: Connection) -> list[Flaw]:
+def flaws(connection: Connection) -> list[JournalError]:
     return list(Verifier(connection, NOTARY).flaws())
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from workflow.database.tables import KNOCKS
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 
 WINDOW: Final = timedelta(minutes=30)
 """How long a try counts: as long as a link is valid, so that nobody waits for a mail and is refused another."""
@@ -39,20 +39,20 @@ FAILED_OPENINGS: Final = Limit(name="opening", most=10)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Knock:
+class RateLimitResult:
     """What one try came to. ``is_first_refusal``: the limit has just been reached, which is worth telling once."""
 
     is_allowed: bool
     is_first_refusal: bool = False
 
 
-class Knocks:
+class RateLimiter:
     """Counts the tries. What is tried is kept as a keyed digest: no address can be read back, nor guessed."""
 
-    def __init__(self, notary: Notary) -> None:
-        self._notary = notary
+    def __init__(self, hasher: JournalHasher) -> None:
+        self._hasher = hasher
 
-    def knock(self, connection: Connection, limit: Limit, who: str, now: datetime) -> Knock:
+    def hit(self, connection: Connection, limit: Limit, who: str, now: datetime) -> RateLimitResult:
         """Count one try more. One that is refused is not counted: who waits is let in again."""
         key = self._key(limit, who)
         if connection.dialect.name == "postgresql":  # two tries at once are counted one after the other
@@ -60,7 +60,7 @@ class Knocks:
         before = self._count(connection, key, now)
         if before <= limit.most:  # the first that is refused is kept too, for it to be told once
             connection.execute(insert(KNOCKS), [{"key": key, "at": now}])
-        return Knock(is_allowed=before < limit.most, is_first_refusal=before == limit.most)
+        return RateLimitResult(is_allowed=before < limit.most, is_first_refusal=before == limit.most)
 
     def is_over(self, connection: Connection, limit: Limit, who: str, now: datetime) -> bool:
         """Whether one try more would be refused."""
@@ -71,7 +71,7 @@ class Knocks:
         return int(connection.execute(recent).scalar_one())
 
     def _key(self, limit: Limit, who: str) -> str:
-        return self._notary.digest(f"{limit.name}\n{who}")
+        return self._hasher.digest(f"{limit.name}\n{who}")
 
 
 def forget_old(connection: Connection, now: datetime) -> int:
@@ -109,7 +109,7 @@ def derived(secret: str, use: str) -> str:
 # What the doors tell the journal: who, by number; never an address, never a secret (R75).
 
 
-def refused(connection: Connection, notary: Notary, limit: Limit, now: datetime) -> None:
+def refused(connection: Connection, hasher: JournalHasher, limit: Limit, now: datetime) -> None:
     """Too many tries, told when the limit is reached and not at each further try (R74)."""
     actor = installation.schedule_actor_in(connection)
-    installation.record(connection, notary, "door_refused", actor, now, {"limit": limit.name, "most": limit.most})
+    installation.record(connection, hasher, "door_refused", actor, now, {"limit": limit.name, "most": limit.most})

@@ -13,30 +13,30 @@ from states.model import Actor
 from states.vocabulary import Channel, Role
 from workflow.auth import rate_limit as events
 from workflow.auth.actors import NotAllowed, People
-from workflow.auth.rate_limit import FAILED_OPENINGS, Knocks, digest, network_of, new_secret
-from workflow.auth.sign_in_links import Invited, Links, valid
+from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
+from workflow.auth.sign_in_links import Links, SignInTarget, valid
 from workflow.database.connection import Database
 from workflow.database.tables import SESSIONS
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 
 if TYPE_CHECKING:
-    from workflow.app import House
+    from workflow.app import App
 
 
-def signed_in(connection: Connection, notary: Notary, actor: Actor, now: datetime) -> None:
+def signed_in(connection: Connection, hasher: JournalHasher, actor: Actor, now: datetime) -> None:
     """Somebody opened a link. Of a mailbox we only know whose it is, until they say who they are."""
-    installation.record(connection, notary, "signed_in", actor, now, {"establishments": len(actor.establishments)})
+    installation.record(connection, hasher, "signed_in", actor, now, {"establishments": len(actor.establishments)})
 
 
-def presented(connection: Connection, notary: Notary, actor: Actor, now: datetime) -> None:
+def presented(connection: Connection, hasher: JournalHasher, actor: Actor, now: datetime) -> None:
     """Who acts for a mailbox has said so: the actor's number is theirs from now on."""
-    installation.record(connection, notary, "presented", actor, now, {"establishments": len(actor.establishments)})
+    installation.record(connection, hasher, "presented", actor, now, {"establishments": len(actor.establishments)})
 
 
-def left_everywhere(connection: Connection, notary: Notary, actor: Actor, ended: int, now: datetime) -> None:
+def left_everywhere(connection: Connection, hasher: JournalHasher, actor: Actor, ended: int, now: datetime) -> None:
     """Every session of these establishments, or of this address, was ended: so many."""
-    installation.record(connection, notary, "signed_out_everywhere", actor, now, {"sessions": ended})
+    installation.record(connection, hasher, "signed_out_everywhere", actor, now, {"sessions": ended})
 
 
 SEEN_EVERY = timedelta(minutes=5)
@@ -44,7 +44,7 @@ SEEN_EVERY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entrant:
+class SessionUser:
     """Who came in: a mailbox (``subject`` its UAI, sorted, by commas; ``name`` empty until given), or an address."""
 
     role: Role
@@ -61,7 +61,7 @@ class Entrant:
         return tuple(self.subject.split(",")) if self.is_establishment else ()
 
     @property
-    def has_presented_itself(self) -> bool:
+    def is_identified(self) -> bool:
         """Whether we know who acts: a mailbox has several readers."""
         return not self.is_establishment or bool(self.name)
 
@@ -73,17 +73,22 @@ class Sessions:
         self._database, self._people = database, people
         self._idle, self._longest = idle, longest
 
-    def open(self, connection: Connection, entrant: Entrant, now: datetime) -> str:
+    def open(self, connection: Connection, session_user: SessionUser, now: datetime) -> str:
         """A new session; returns its secret, for the cookie."""
         secret = new_secret()
         row = {
-            "digest": digest(secret), "role": entrant.role.value, "subject": entrant.subject, "name": entrant.name,
-            "created_at": now, "seen_at": now, "expires_at": now + self._longest,
-        }  # fmt: skip
+            "digest": digest(secret),
+            "role": session_user.role.value,
+            "subject": session_user.subject,
+            "name": session_user.name,
+            "created_at": now,
+            "seen_at": now,
+            "expires_at": now + self._longest,
+        }
         connection.execute(insert(SESSIONS), [row])
         return secret
 
-    def find(self, secret: str, now: datetime) -> Entrant | None:
+    def find(self, secret: str, now: datetime) -> SessionUser | None:
         """Who this cookie stands for; None once the session has ended. Notes that it was used."""
         with self._database.read() as connection:
             row = connection.execute(select(SESSIONS).where(SESSIONS.c.digest == digest(secret))).one_or_none()
@@ -92,7 +97,7 @@ class Sessions:
         if now - row.seen_at >= SEEN_EVERY:
             with self._database.write() as connection:
                 connection.execute(update(SESSIONS).where(SESSIONS.c.digest == row.digest).values(seen_at=now))
-        return Entrant(role=member(Role, row.role), subject=row.subject, name=row.name)
+        return SessionUser(role=member(Role, row.role), subject=row.subject, name=row.name)
 
     def ends_at(self, secret: str) -> datetime | None:
         """When this session ends at the latest; None for an unknown one."""
@@ -100,20 +105,20 @@ class Sessions:
             query = select(SESSIONS.c.expires_at).where(SESSIONS.c.digest == digest(secret))
             return connection.execute(query).scalar_one_or_none()
 
-    def actor(self, entrant: Entrant, channel: Channel = Channel.WEB) -> Actor:
+    def actor(self, session_user: SessionUser, channel: Channel = Channel.WEB) -> Actor:
         """The actor of the engine. Raises NotAllowed for who may not enter any more: settings and directory judge."""
-        if entrant.role is Role.OPERATOR:
-            return self._people.operator(entrant.subject, channel)
-        if entrant.role is Role.READER:
-            return self._people.reader(entrant.subject, channel)
-        if not entrant.has_presented_itself:
+        if session_user.role is Role.OPERATOR:
+            return self._people.operator(session_user.subject, channel)
+        if session_user.role is Role.READER:
+            return self._people.reader(session_user.subject, channel)
+        if not session_user.is_identified:
             raise NotAllowed("Dire d'abord son nom et sa fonction.")
-        return self._people.chef(entrant.uais, channel, name=entrant.name, role=entrant.role)
+        return self._people.chef(session_user.uais, channel, name=session_user.name, role=session_user.role)
 
-    def present(self, connection: Connection, secret: str, entrant: Entrant) -> str:
+    def present(self, connection: Connection, secret: str, session_user: SessionUser) -> str:
         """Keep the name and function that a chef gives; returns the session's new secret. Its end stays the same."""
         fresh = new_secret()
-        values = {"digest": digest(fresh), "role": entrant.role.value, "name": entrant.name}
+        values = {"digest": digest(fresh), "role": session_user.role.value, "name": session_user.name}
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(values))
         return fresh
 
@@ -121,9 +126,11 @@ class Sessions:
         """Leave here."""
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(ended_at=now))
 
-    def end_everywhere(self, connection: Connection, entrant: Entrant, now: datetime) -> int:
+    def end_everywhere(self, connection: Connection, session_user: SessionUser, now: datetime) -> int:
         """Leave everywhere: every session of this address, or of any of these establishments; returns how many."""
-        return end_of(connection, set(entrant.uais) if entrant.is_establishment else {entrant.subject}, now)
+        return end_of(
+            connection, set(session_user.uais) if session_user.is_establishment else {session_user.subject}, now
+        )
 
 
 def end_of(connection: Connection, subjects: Set[str], now: datetime) -> int:
@@ -155,96 +162,96 @@ class TooManyTries(Exception):
 class Entered:
     """Who came in, the secret of their session, and the page that they had asked for."""
 
-    entrant: Entrant
+    session_user: SessionUser
     secret: str
     back: str
 
 
-class Entrance:
+class SignIn:
     """What a browser does with its session."""
 
-    def __init__(self, house: "House", sessions: Sessions, links: Links) -> None:
-        self._house, self._sessions, self._links = house, sessions, links
-        self._knocks = Knocks(house.notary)
+    def __init__(self, app: "App", sessions: Sessions, links: Links) -> None:
+        self._app, self._sessions, self._links = app, sessions, links
+        self._limiter = RateLimiter(app.hasher)
 
     def is_shut(self, client: str) -> bool:
         """Whether too many links were opened in vain from there (R74)."""
-        with self._house.database.read() as connection:
-            return self._knocks.is_over(connection, FAILED_OPENINGS, network_of(client), self._house.clock.now())
+        with self._app.database.read() as connection:
+            return self._limiter.is_over(connection, FAILED_OPENINGS, network_of(client), self._app.clock.now())
 
-    def come_in(self, secret: str, *, client: str, cookie: str = "") -> Entered:
+    def sign_in(self, secret: str, *, client: str, cookie: str = "") -> Entered:
         """Consume a link and begin a session; the browser's former one ends, whosever it was.
 
         ``cookie`` is the former one's secret: the one that asked for the link keeps its establishments and its name.
         Raises LinkDead, TooManyTries.
         """
-        now = self._house.clock.now()
+        now = self._app.clock.now()
         if self.is_shut(client):
             self._fail(client, now)
             raise TooManyTries
-        with self._house.database.read() as connection:
+        with self._app.database.read() as connection:
             link = valid(connection, secret, now)
             opens = self._links.opens(connection, link) if link else None
         former = self._sessions.find(cookie, now) if cookie else None
         joined = former if link and former and link.joins == digest(cookie) else None
         if opens and link:
-            entrant = _entrant(opens, joined)
-            actor = self._actor(entrant)
-            with self._house.database.write() as connection:
+            session_user = _entrant(opens, joined)
+            actor = self._actor(session_user)
+            with self._app.database.write() as connection:
                 if self._links.consume(connection, link, now):
                     if cookie:
                         self._sessions.end(connection, cookie, now)
-                    session = self._sessions.open(connection, entrant, now)
-                    signed_in(connection, self._house.notary, actor, now)
-                    return Entered(entrant=entrant, secret=session, back=link.back)
+                    session = self._sessions.open(connection, session_user, now)
+                    signed_in(connection, self._app.hasher, actor, now)
+                    return Entered(session_user=session_user, secret=session, back=link.back)
         self._fail(client, now)
         raise LinkDead
 
     def _fail(self, client: str, now: datetime) -> None:
-        with self._house.database.write() as connection:
-            knock = self._knocks.knock(connection, FAILED_OPENINGS, network_of(client), now)
+        with self._app.database.write() as connection:
+            knock = self._limiter.hit(connection, FAILED_OPENINGS, network_of(client), now)
             if knock.is_first_refusal:
-                events.refused(connection, self._house.notary, FAILED_OPENINGS, now)
+                events.refused(connection, self._app.hasher, FAILED_OPENINGS, now)
 
-    def _actor(self, entrant: Entrant) -> Actor:
+    def _actor(self, session_user: SessionUser) -> Actor:
         """Who the journal names: a mailbox that nobody speaks for yet is its establishments' alone."""
-        if entrant.is_establishment:
-            return self._house.people.chef(entrant.uais, Channel.WEB, name=entrant.name, role=entrant.role)
-        return self._sessions.actor(entrant)
+        if session_user.is_establishment:
+            return self._app.people.chef(session_user.uais, Channel.WEB, name=session_user.name, role=session_user.role)
+        return self._sessions.actor(session_user)
 
-    def present(self, entrant: Entrant, cookie: str, name: str, role: Role) -> str:
+    def present(self, session_user: SessionUser, cookie: str, name: str, role: Role) -> str:
         """Keep the name and the function of who acts for a mailbox; returns the session's new secret (R4, R37, R73).
 
         Raises NotAllowed for a name that cannot be one, and for a deputy where none may act.
         """
-        if role is not Role.CHEF and not (role is Role.DEPUTY and self._house.settings.people.deputy_may_act):
+        if role is not Role.CHEF and not (role is Role.DEPUTY and self._app.settings.people.deputy_may_act):
             raise NotAllowed("Seul le chef d'établissement peut se connecter (R4).")
-        now, known = self._house.clock.now(), replace(entrant, name=name, role=role)
+        now, known = self._app.clock.now(), replace(session_user, name=name, role=role)
         actor = self._actor(known)
-        with self._house.database.write() as connection:
+        with self._app.database.write() as connection:
             secret = self._sessions.present(connection, cookie, known)
-            presented(connection, self._house.notary, actor, now)
+            presented(connection, self._app.hasher, actor, now)
         return secret
 
     def leave(self, cookie: str) -> None:
         """End this session."""
-        with self._house.database.write() as connection:
-            self._sessions.end(connection, cookie, self._house.clock.now())
+        with self._app.database.write() as connection:
+            self._sessions.end(connection, cookie, self._app.clock.now())
 
-    def leave_everywhere(self, entrant: Entrant) -> int:
+    def sign_out_everywhere(self, session_user: SessionUser) -> int:
         """End every session of this address, or of any of these establishments; returns how many."""
-        actor, now = self._actor(entrant), self._house.clock.now()
-        with self._house.database.write() as connection:
-            ended = self._sessions.end_everywhere(connection, entrant, now)
-            left_everywhere(connection, self._house.notary, actor, ended, now)
+        actor, now = self._actor(session_user), self._app.clock.now()
+        with self._app.database.write() as connection:
+            ended = self._sessions.end_everywhere(connection, session_user, now)
+            left_everywhere(connection, self._app.hasher, actor, ended, now)
         return ended
 
 
-def _entrant(opens: Invited, joined: Entrant | None) -> Entrant:
+def _entrant(opens: SignInTarget, joined: SessionUser | None) -> SessionUser:
     """Who comes in by a link: new, or the one who asked for it with establishments more."""
     if not opens.places:
-        return Entrant(role=opens.role, subject=opens.subject)
+        return SessionUser(role=opens.role, subject=opens.subject)
     if joined is None or not joined.is_establishment:
-        return Entrant(role=opens.role, subject=opens.uais)
+        return SessionUser(role=opens.role, subject=opens.uais)
     both = sorted({*joined.uais, *opens.uais.split(",")})
     return replace(joined, subject=",".join(both))

@@ -17,17 +17,23 @@ from workflow.auth.rate_limit import digest, new_secret
 from workflow.auth.sessions import SEEN_EVERY
 from workflow.database.tables import TOKENS, Scope
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 
 if TYPE_CHECKING:
-    from workflow.app import House
+    from workflow.app import App
 
 
 def token(
-    connection: Connection, notary: Notary, kind: str, actor: Actor, number: int, more: dict[str, Scalar], now: datetime
+    connection: Connection,
+    hasher: JournalHasher,
+    kind: str,
+    actor: Actor,
+    number: int,
+    more: dict[str, Scalar],
+    now: datetime,
 ) -> None:
     """A token was made or revoked: its number and its scope (R76)."""
-    installation.record(connection, notary, kind, actor, now, {"token": number, **more})
+    installation.record(connection, hasher, kind, actor, now, {"token": number, **more})
 
 
 PREFIX: Final = "oda_"
@@ -69,8 +75,8 @@ class Token:
 class Tokens:
     """Made and revoked by operators, presented by programs."""
 
-    def __init__(self, house: "House") -> None:
-        self._house = house
+    def __init__(self, app: "App") -> None:
+        self._app = app
 
     def create(
         self, by: Actor, role: Role, subject: Sequence[str], *, scope: Scope, label: str, days: int
@@ -85,16 +91,16 @@ class Tokens:
             raise TokenRefused(f"Le nom du jeton {problem} : dire quel programme s'en servira.")
         if not 1 <= days <= LONGEST_DAYS:
             raise TokenRefused(f"Un jeton vaut de 1 à {LONGEST_DAYS} jours.")
-        now, secret = self._house.clock.now(), f"{PREFIX}{new_secret()}"
+        now, secret = self._app.clock.now(), f"{PREFIX}{new_secret()}"
         who = self._actor(role, subject)
         row = {
             "digest": digest(secret), "label": clean(label), "role": role.value, "subject": _kept(who, subject),
             "scope": scope.value, "created_at": now, "expires_at": now + timedelta(days=days),
         }  # fmt: skip
-        with self._house.database.write() as connection:
+        with self._app.database.write() as connection:
             number = int(connection.execute(insert(TOKENS).values(row).returning(TOKENS.c.id)).scalar_one())
             told: dict[str, Scalar] = {"scope": scope.value, "days": days, "of": who.number}
-            token(connection, self._house.notary, "token_created", by, number, told, now)
+            token(connection, self._app.hasher, "token_created", by, number, told, now)
         return self._one(number), secret
 
     def find(self, secret: str) -> tuple[Actor, Scope] | None:
@@ -104,8 +110,8 @@ class Tokens:
         """
         if not secret.startswith(PREFIX):
             return None
-        now = self._house.clock.now()
-        with self._house.database.read() as connection:
+        now = self._app.clock.now()
+        with self._app.database.read() as connection:
             row = connection.execute(_BY_DIGEST, {"digest": digest(secret)}).one_or_none()
             if row is None or row.revoked_at or now >= row.expires_at:
                 return None
@@ -114,39 +120,39 @@ class Tokens:
             except NotAllowed:
                 return None
         if row.seen_at is None or now - row.seen_at >= SEEN_EVERY:
-            with self._house.database.write() as connection:
+            with self._app.database.write() as connection:
                 connection.execute(update(TOKENS).where(TOKENS.c.id == row.id).values(seen_at=now))
         return actor, member(Scope, row.scope)
 
     def of(self, secret: str) -> Token:
         """The token of a secret that ``find`` knew, for its bearer to read its name and its end."""
-        with self._house.database.read() as connection:
+        with self._app.database.read() as connection:
             return _token(connection.execute(_BY_DIGEST, {"digest": digest(secret)}).one())
 
     def all(self, by: Actor) -> tuple[Token, ...]:
         """Every token there ever was, the newest first. Raises NotAllowed for who is no operator."""
         self._require_operator(by)
-        with self._house.database.read() as connection:
+        with self._app.database.read() as connection:
             rows = connection.execute(select(TOKENS).order_by(TOKENS.c.id.desc())).all()
         return tuple(map(_token, rows))
 
     def revoke(self, by: Actor, number: int) -> Token:
         """Close the API to this token from now on. Raises NotAllowed, TokenRefused for one that is not valid."""
         self._require_operator(by)
-        now = self._house.clock.now()
-        with self._house.database.write() as connection:
+        now = self._app.clock.now()
+        with self._app.database.write() as connection:
             open_one = (TOKENS.c.id == number, TOKENS.c.revoked_at.is_(None))
             if not connection.execute(update(TOKENS).where(*open_one).values(revoked_at=now)).rowcount:
                 raise TokenRefused(f"Aucun jeton en vigueur ne porte le n° {number} : voir « oda token list ».")
-            token(connection, self._house.notary, "token_revoked", by, number, {}, now)
+            token(connection, self._app.hasher, "token_revoked", by, number, {}, now)
         return self._one(number)
 
     def _one(self, number: int) -> Token:
-        with self._house.database.read() as connection:
+        with self._app.database.read() as connection:
             return _token(connection.execute(select(TOKENS).where(TOKENS.c.id == number)).one())
 
     def _actor(self, role: Role, subject: Sequence[str], within: Connection | None = None) -> Actor:
-        people = self._house.people
+        people = self._app.people
         if role is Role.OPERATOR:
             return people.operator(subject[0], Channel.API, within=within)
         if role is Role.READER:

@@ -24,7 +24,7 @@ SLOW: Final = timedelta(seconds=1)
 """A question that took longer tells the time too loosely: it is asked again."""
 
 
-LEAP: Final = timedelta(seconds=2)
+CLOCK_JUMP: Final = timedelta(seconds=2)
 """The machine's own clock went this much otherwise than the counter: one of them was set, or stood still."""
 
 
@@ -130,7 +130,7 @@ class DatabaseClock:
         since, count = self._count() - self._tried, self._count() - reading.count
         if since >= self._kept.total_seconds():
             return True
-        leapt = abs(self._own.now() - reading.own - timedelta(seconds=count)) > LEAP
+        leapt = abs(self._own.now() - reading.own - timedelta(seconds=count)) > CLOCK_JUMP
         return leapt and since >= 1
 
 

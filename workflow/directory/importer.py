@@ -17,7 +17,7 @@ from workflow.directory import model as refusals
 from workflow.directory.model import Change, Changed, Imported, Loss, Named, Stranded
 from workflow.directory.parser import DirectoryFile, Entry, Reading
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 
 # The file's establishments against those known: what is new, changed, gone, and what would be lost (R66, R67).
 
@@ -176,7 +176,14 @@ def preview(database: Database, academie: int, file: BinaryIO) -> Imported:
 
 
 def bring_in(
-    database: Database, notary: Notary, clock: Clock, academie: int, file: BinaryIO, actor: Actor, *, accept_loss: bool
+    database: Database,
+    hasher: JournalHasher,
+    clock: Clock,
+    academie: int,
+    file: BinaryIO,
+    actor: Actor,
+    *,
+    accept_loss: bool,
 ) -> Imported:
     """Import, or change nothing. Raises UnusableFile, DirectoryRefused on a massive loss, DatabaseBusy."""
     reading, digest = _read(academie, file)
@@ -190,7 +197,7 @@ def bring_in(
             now = clock.now()
             write(connection, comparison)
             sessions.end_of(connection, comparison.moved, now)
-            installation.record(connection, notary, KIND, actor, now, _counts(imported))
+            installation.record(connection, hasher, KIND, actor, now, _counts(imported))
             crash_point("directory.after_write")
     return imported
 

@@ -21,7 +21,7 @@ from workflow.directory.model import KIND, Change, Changed, DirectoryRefused, Im
 from workflow.directory.parser import UnusableFile
 from workflow.directory.queries import Criteria, Listed, OfRequest
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 
 # An operator sets an establishment's mailbox, or gives it back the directory's (R14).
 
@@ -42,7 +42,7 @@ class MailboxChange:
 
 
 def set_mailbox(
-    database: Database, notary: Notary, clock: Clock, actor: Actor, uai: str, address: str | None, why: str
+    database: Database, hasher: JournalHasher, clock: Clock, actor: Actor, uai: str, address: str | None, why: str
 ) -> MailboxChange:
     """Make ``address`` the mailbox in force, whatever later imports say; None takes the directory's again.
 
@@ -65,7 +65,7 @@ def set_mailbox(
             connection.execute(update(ESTABLISHMENT).where(mine).values(set_mailbox=wanted))
             notes = {"why": why} | ({"address": wanted} if wanted else {})
             data: dict[str, Scalar] = {"uai": uai, "cleared": wanted is None}
-            installation.record(connection, notary, KIND, actor, now, data, notes)
+            installation.record(connection, hasher, KIND, actor, now, data, notes)
             if before != after:  # who entered by the former mailbox enters by this one
                 sessions.end_of(connection, {uai}, now)
         stuck = outbox.stuck_for(connection, uai, after) if after else []
@@ -93,7 +93,7 @@ class Directory:
     """One académie's establishments. ``academie_code`` is the settings' own, ``"16"`` for Toulouse."""
 
     database: Database
-    notary: Notary
+    hasher: JournalHasher
     clock: Clock
     academie_code: str
 
@@ -110,7 +110,7 @@ class Directory:
         if dry_run:
             return importing.preview(self.database, academie, file)
         return importing.bring_in(
-            self.database, self.notary, self.clock, academie, file, actor, accept_loss=accept_loss
+            self.database, self.hasher, self.clock, academie, file, actor, accept_loss=accept_loss
         )
 
     def set_mailbox(self, uai: str, address: str | None, why: str, actor: Actor) -> MailboxChange:
@@ -118,7 +118,7 @@ class Directory:
 
         Raises DirectoryRefused with all the reasons.
         """
-        return set_mailbox(self.database, self.notary, self.clock, actor, uai, address, why)
+        return set_mailbox(self.database, self.hasher, self.clock, actor, uai, address, why)
 
     def establishments(self, actor: Actor, criteria: Criteria, *, limit: int = 50, after: str = "") -> list[Listed]:
         """A page of establishments, in the order of the UAI, those after the UAI ``after``; a chef's own (R3)."""

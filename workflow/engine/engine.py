@@ -15,18 +15,18 @@ from notifications.sql import Row as Row_of_writing
 from notifications.sql import insert_rows, update_rows
 from states.commands import Command, OnRequest, Renew
 from states.decide import decide
-from states.decision import CloseRemoval, CloseReport, Decision, Happening, OpenRemoval, OpenReport, Refused
+from states.decision import CloseRemoval, CloseReport, Decision, OpenRemoval, OpenReport, Refused, RequestEvent
 from states.model import Actor, Establishment, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
 from states.school_calendar import SchoolYear
-from states.vocabulary import CodeFate, State, Trigger
+from states.vocabulary import CodeStatus, State, Trigger
 from workflow.database.connection import Database
 from workflow.database.mapping import changed_columns, reference_of
 from workflow.database.tables import COUNTER, EVENT, NOTE, REMOVAL, REPORT, REQUEST
 from workflow.engine import idempotency
-from workflow.engine.loader import Known, Loader
-from workflow.journal.chain import EMPTY, Link, Notary
+from workflow.engine.loader import BatchFacts, Loader
+from workflow.journal.chain import EMPTY, JournalHasher, Link
 
 # What a batch of decisions writes, gathered as rows before anything is written.
 
@@ -36,9 +36,9 @@ Row = dict[str, Any]
 
 @dataclass
 class Plan:
-    """Rows by table, in the order in which they are written; ``happenings`` are what subscribers are told."""
+    """Rows by table, in the order in which they are written; ``events`` are what subscribers are told."""
 
-    events: list[Row] = field(default_factory=list)
+    event_rows: list[Row] = field(default_factory=list)
     notes: list[Row] = field(default_factory=list)
     births: list[Row] = field(default_factory=list)
     changes: dict[tuple[str, ...], list[Row]] = field(default_factory=dict)
@@ -46,22 +46,28 @@ class Plan:
     removals_closed: list[Row] = field(default_factory=list)
     reports: list[Row] = field(default_factory=list)
     reports_settled: list[Row] = field(default_factory=list)
-    happenings: list[Happening] = field(default_factory=list)
+    events: list[RequestEvent] = field(default_factory=list)
 
     def add(
-        self, decision: Decision, before: Request | None, known: Known, actor: Actor, now: datetime, notary: Notary
+        self,
+        decision: Decision,
+        before: Request | None,
+        batch_facts: BatchFacts,
+        actor: Actor,
+        now: datetime,
+        hasher: JournalHasher,
     ) -> int:
         """Take a decision in: its event, its request, its effects. Returns the event's number in its stream."""
         request = decision.request
-        link = known.links.get(request.reference, EMPTY) if before else EMPTY
-        notes = notary.notes(request.reference, link.length + 1, decision.notes) if decision.notes else []
+        link = batch_facts.links.get(request.reference, EMPTY) if before else EMPTY
+        notes = hasher.notes(request.reference, link.length + 1, decision.notes) if decision.notes else []
         states = (decision.source.value if decision.source else None, request.state.value)
-        event = notary.event(
+        event = hasher.event(
             (request.reference, link), decision.trigger.value, states, actor, now, decision.data, notes
         )
-        self.events.append(event)
+        self.event_rows.append(event)
         self.notes += notes
-        known.links[request.reference] = Link(event["hash"], event["seq"])
+        batch_facts.links[request.reference] = Link(event["hash"], event["seq"])
         self._request(before, request, event, actor)
         if decision.effects:
             self._effects(decision, now)
@@ -102,7 +108,7 @@ class Plan:
                     row = {"b_reference": reference, "b_number": number, "settlement": settlement.value}
                     self.reports_settled.append(row | {"settled_at": now})
                 case _:
-                    pass  # sealed codes are the mails' business: they read the happenings
+                    pass  # sealed codes are the mails' business: they read the events
 
 
 def waves(references: Sequence[str | None]) -> list[list[int]]:
@@ -133,13 +139,13 @@ def next_reference(connection: Connection, year: SchoolYear) -> str:
 # Writes a plan: the only statements of the software that change a request (R8).
 
 
-class LostRace(Exception):
+class ConcurrentUpdate(Exception):
     """A row was not as it had been loaded: the transaction is rolled back and tried again."""
 
 
 def write(connection: Connection, plan: Plan) -> None:
     """Events first: the database refuses a state whose event is not there (see the guards of the schema)."""
-    insert_rows(connection, EVENT, plan.events)
+    insert_rows(connection, EVENT, plan.event_rows)
     insert_rows(connection, NOTE, plan.notes)
     insert_rows(connection, REQUEST, plan.births)
     for columns, rows in plan.changes.items():
@@ -155,7 +161,7 @@ def _update(
 ) -> None:
     """Raises LostRace when a row no longer was as it had been loaded."""
     if update_rows(connection, table, keys, columns, rows) != len(rows):
-        raise LostRace
+        raise ConcurrentUpdate
 
 
 ATTEMPTS = 5
@@ -167,9 +173,9 @@ T = TypeVar("T")
 class Subscriber(Protocol):
     """Who is told of what happens, in the same transaction: the mails."""
 
-    def react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None: ...
+    def react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None: ...
 
-    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeFate]: ...
+    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,11 +197,11 @@ class Engine:
     """Executes commands. Everything that changes a request goes through ``execute`` or ``run``."""
 
     def __init__(
-        self, database: Database, clock: Clock, notary: Notary, policy: Policy, subscriber: Subscriber
+        self, database: Database, clock: Clock, hasher: JournalHasher, policy: Policy, subscriber: Subscriber
     ) -> None:
         self.database = database
         self.clock = clock
-        self.notary = notary
+        self.hasher = hasher
         self.policy = policy
         self._subscriber = subscriber
         self.on_commit: Callable[[], None] = _nobody
@@ -221,7 +227,7 @@ class Engine:
                 crash_point("engine.after_commit")
                 self.on_commit()
                 return result
-            except (LostRace, IntegrityError, OperationalError) as error:
+            except (ConcurrentUpdate, IntegrityError, OperationalError) as error:
                 if attempt == ATTEMPTS or not _worth_trying_again(error):
                     raise
                 time.sleep(0.02 * attempt)
@@ -239,22 +245,22 @@ class Engine:
             results |= zip(positions, self._wave(connection, wave, actor, now, keys), strict=True)
         return [results[position] for position in range(len(commands))]
 
-    def quiet(self) -> "Engine":
+    def without_mails(self) -> "Engine":
         """The same engine, telling nobody: for steps that another one follows at once (R55)."""
-        return Engine(self.database, self.clock, self.notary, self.policy, _Unheard(self._subscriber))
+        return Engine(self.database, self.clock, self.hasher, self.policy, _Unheard(self._subscriber))
 
     def facts(self, connection: Connection, command: Command) -> Facts:
         """What the decision of one command looks at, locked."""
         return Loader(connection, self._subscriber.code_fates).load([command]).facts(command)
 
-    def plan(self, known: Known, commands: Sequence[Command], actor: Actor, now: datetime) -> Plan:
+    def plan(self, batch_facts: BatchFacts, commands: Sequence[Command], actor: Actor, now: datetime) -> Plan:
         """What these commands write, on requests that exist, without writing it: a sweep, or its dry run (R53)."""
         plan = Plan()
         for command in commands:
-            facts = known.facts(command)
+            facts = batch_facts.facts(command)
             decision = decide(facts, command, actor, now, self.policy)
             if isinstance(decision, Decision) and not decision.is_birth:
-                self._take(plan, decision, facts, known, actor, now)
+                self._take(plan, decision, facts, batch_facts, actor, now)
         return plan
 
     def write(self, connection: Connection, plan: Plan, now: datetime) -> None:
@@ -262,55 +268,57 @@ class Engine:
         crash_point("engine.before_write")
         write(connection, plan)
         crash_point("engine.after_write")
-        self._subscriber.react(connection, plan.happenings, now)
+        self._subscriber.react(connection, plan.events, now)
 
     def _wave(
         self, connection: Connection, commands: Sequence[Command], actor: Actor, now: datetime,
         keys: Sequence[str | None],
     ) -> list[Result]:  # fmt: skip
-        known = Loader(connection, self._subscriber.code_fates).load(commands)
+        batch_facts = Loader(connection, self._subscriber.code_fates).load(commands)
         plan, results = Plan(), []
         for command, key in zip(commands, keys, strict=True):
             result = self._replayed(connection, command, actor, now, key) or self._one(
-                connection, plan, known, command, actor, now
+                connection, plan, batch_facts, command, actor, now
             )
             if key is not None and isinstance(result, Done) and not result.replayed:
                 done = idempotency.Remembered(
-                    idempotency.digest(self.notary, command), result.reference, result.version
+                    idempotency.digest(self.hasher, command), result.reference, result.version
                 )
                 idempotency.remember(connection, actor, command, key, now, done)
             results.append(result)
-        if plan.events:
+        if plan.event_rows:
             self.write(connection, plan, now)
         return results
 
     def _one(
-        self, connection: Connection, plan: Plan, known: Known, command: Command, actor: Actor, now: datetime
+        self, connection: Connection, plan: Plan, batch_facts: BatchFacts, command: Command, actor: Actor, now: datetime
     ) -> Result:
-        facts = known.facts(command)
+        facts = batch_facts.facts(command)
         decision = decide(facts, command, actor, now, self.policy)
         if isinstance(decision, Refused):
             return decision
         if decision.is_birth:
             reference = next_reference(connection, decision.request.school_year)
             decision = replace(decision, request=decision.request.with_(reference=reference))
-        self._take(plan, decision, facts, known, actor, now)
+        self._take(plan, decision, facts, batch_facts, actor, now)
         request = decision.request
         return Done(
             reference=request.reference, trigger=decision.trigger, state=request.state, version=request.version,
             warnings=decision.warnings,
         )  # fmt: skip
 
-    def _take(self, plan: Plan, decision: Decision, facts: Facts, known: Known, actor: Actor, now: datetime) -> None:
+    def _take(
+        self, plan: Plan, decision: Decision, facts: Facts, batch_facts: BatchFacts, actor: Actor, now: datetime
+    ) -> None:
         before = None if decision.is_birth else facts.request
         request = decision.request
-        seq = plan.add(decision, before, known, actor, now, self.notary)
+        seq = plan.add(decision, before, batch_facts, actor, now, self.hasher)
         if decision.trigger is Trigger.EXPIRE:
-            known.requests[request.reference] = request
+            batch_facts.requests[request.reference] = request
         else:
-            known.learn(request)
-        plan.happenings.append(
-            Happening(
+            batch_facts.learn(request)
+        plan.events.append(
+            RequestEvent(
                 decision=decision, before=before, establishment=facts.establishment or _nowhere(request), actor=actor,
                 at=now, seq=seq, year_end=self.policy.calendar.end_of(request.school_year), others=facts.others,
             )
@@ -325,7 +333,7 @@ class Engine:
         before = idempotency.recall(connection, actor, command, key, now)
         if before is None:
             return None
-        if before.digest != idempotency.digest(self.notary, command):
+        if before.digest != idempotency.digest(self.hasher, command):
             return Refused((idempotency.other_content(),))
         request = Loader(connection, self._subscriber.code_fates).load([_Asked(reference=before.reference)])
         state = request.requests[before.reference].state
@@ -344,10 +352,10 @@ class _Unheard:
 
     subscriber: Subscriber
 
-    def react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None:
+    def react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
         pass
 
-    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeFate]:
+    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
         return self.subscriber.code_fates(connection, requests)
 
 

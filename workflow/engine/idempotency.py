@@ -10,7 +10,7 @@ from states.model import Actor
 from states.refusals import Reason
 from workflow.database import tables
 from workflow.database.tables import table_of
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 
 KEY = table_of(tables.IdempotencyKey)
 
@@ -27,9 +27,9 @@ class Remembered:
     version: int
 
 
-def digest(notary: Notary, command: Command) -> str:
+def digest(hasher: JournalHasher, command: Command) -> str:
     """A keyed digest of a command; a code does not show itself in it."""
-    return notary.digest(repr(command))
+    return hasher.digest(repr(command))
 
 
 def recall(connection: Connection, actor: Actor, command: Command, key: str, now: datetime) -> Remembered | None:

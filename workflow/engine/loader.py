@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, 
 from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest
 from states.model import Establishment, Facts, LastEvent, Removal, Report, Request
 from states.validation import fold_mail, normalise_uai, person_key
-from states.vocabulary import CodeFate
+from states.vocabulary import CodeStatus
 from workflow.database.mapping import (
     REQUEST_COLUMNS,
     establishment_from,
@@ -30,7 +30,7 @@ from workflow.journal.chain import Link
 
 
 @dataclass
-class Known:
+class BatchFacts:
     """What a batch knows; it grows as its commands are decided, so that each sees the ones before it."""
 
     establishments: dict[str, Establishment] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Known:
     links: dict[str, Link] = field(default_factory=dict)
     reports: dict[str, tuple[Report, ...]] = field(default_factory=dict)
     removals: dict[str, Removal] = field(default_factory=dict)
-    fates: dict[str, CodeFate] = field(default_factory=dict)
+    fates: dict[str, CodeStatus] = field(default_factory=dict)
     people: dict[str, list[str]] = field(default_factory=dict)
 
     def learn(self, request: Request) -> None:
@@ -76,7 +76,7 @@ class Known:
             reports=self.reports.get(reference, ()),
             removal=self.removals.get(reference),
             last=self.lasts.get(reference),
-            code_fate=self.fates.get(reference, CodeFate.NONE),
+            code_fate=self.fates.get(reference, CodeStatus.NONE),
             extended=self.requests.get(extends) if extends else None,
             extended_removal=self.removals.get(extends) if extends else None,
             extended_reports=self.reports.get(extends, ()) if extends else (),
@@ -143,7 +143,7 @@ _WHO = _finding(select(*(REQUEST.c[name] for name in ("reference", "uai", "nom",
 """What tells whom to lock, before the rest is read under the lock."""
 
 
-Fates = Callable[[Connection, Sequence[Request]], Mapping[str, CodeFate]]
+Fates = Callable[[Connection, Sequence[Request]], Mapping[str, CodeStatus]]
 
 
 class Loader:
@@ -160,8 +160,8 @@ class Loader:
         # SQLite's writer is alone from the beginning of its transaction.
         self._waits = lock and connection.dialect.name == "postgresql"
 
-    def load(self, commands: Sequence[Command]) -> Known:
-        known = Known()
+    def load(self, commands: Sequence[Command]) -> BatchFacts:
+        batch_facts = BatchFacts()
         references = {c.reference for c in commands if isinstance(c, OnRequest)}
         references |= {c.extends for c in commands if isinstance(c, IssueCode) and c.extends}
         first = _WHO if self._waits else _WHOLE
@@ -173,19 +173,19 @@ class Loader:
         uais = {normalise_uai(c.uai) for c in commands if isinstance(c, Declare)}
         others = self._rows(first, set(), identities)
         uais |= {r.uai for r in before.values()} | {row.uai for row in others}
-        self._establishments(known, uais)
+        self._establishments(batch_facts, uais)
         if self._waits:  # for what others were writing until the lock was ours
             own, others = self._rows(_WHOLE, references, identities), []
         for row in (*own, *others):
-            self._take(known, row)
-        self._rest(known, references)
-        return known
+            self._take(batch_facts, row)
+        self._rest(batch_facts, references)
+        return batch_facts
 
-    def load_year(self, school_year: str, uais: set[str]) -> Known:
+    def load_year(self, school_year: str, uais: set[str]) -> BatchFacts:
         """The live requests of a school year in these establishments, for its end: each is looked at alone,
         without its person, its reports or its removal, so that a sweep stays quick (R50)."""
-        known = Known()
-        self._establishments(known, uais)
+        batch_facts = BatchFacts()
+        self._establishments(batch_facts, uais)
         for chunk in _chunks(uais):
             query = select(*REQUEST_COLUMNS).where(
                 REQUEST.c.uai.in_(chunk),
@@ -194,25 +194,25 @@ class Loader:
             )
             for row in self._connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference)).all():
                 request = request_from(row)
-                known.requests[request.reference] = request
-                known.links[request.reference] = Link(row.chain_head, row.chain_length)
-        return known
+                batch_facts.requests[request.reference] = request
+                batch_facts.links[request.reference] = Link(row.chain_head, row.chain_length)
+        return batch_facts
 
-    def _take(self, known: Known, row: Any) -> None:
-        known.learn(request_from(row))
-        known.links[row.reference] = Link(row.chain_head, row.chain_length)
-        known.lasts[row.reference] = last_event_from(row)
+    def _take(self, batch_facts: BatchFacts, row: Any) -> None:
+        batch_facts.learn(request_from(row))
+        batch_facts.links[row.reference] = Link(row.chain_head, row.chain_length)
+        batch_facts.lasts[row.reference] = last_event_from(row)
         if row.kind:
-            known.removals[row.reference] = removal_from(row)
+            batch_facts.removals[row.reference] = removal_from(row)
 
-    def _establishments(self, known: Known, uais: set[str]) -> None:
+    def _establishments(self, batch_facts: BatchFacts, uais: set[str]) -> None:
         if self._locked is not None:
-            known.establishments = {row.uai: establishment_from(row) for row in self._locked}
+            batch_facts.establishments = {row.uai: establishment_from(row) for row in self._locked}
             return
         statement = _SCHOOLS_LOCKED if self._lock else _SCHOOLS
         for chunk in _chunks(uais):
             for row in self._connection.execute(statement, {"uais": chunk}):
-                known.establishments[row.uai] = establishment_from(row)
+                batch_facts.establishments[row.uai] = establishment_from(row)
 
     def _rows(
         self, finding: Mapping[tuple[bool, bool], Select[Any]], references: set[str], identities: list[tuple[str, str]]
@@ -225,14 +225,14 @@ class Loader:
             rows += self._connection.execute(finding[bool(named), bool(pairs)], wanted).all()
         return rows
 
-    def _rest(self, known: Known, references: set[str]) -> None:
+    def _rest(self, batch_facts: BatchFacts, references: set[str]) -> None:
         reports: dict[str, list[Report]] = {}
         for chunk in _chunks(references):
             for row in self._connection.execute(_REPORTS, {"references": chunk}):
                 reports.setdefault(row.reference, []).append(report_from(row))
-        known.reports = {reference: tuple(found) for reference, found in reports.items()}
-        asked = [known.requests[r] for r in sorted(references) if r in known.requests]
-        known.fates = dict(self._fates(self._connection, asked))
+        batch_facts.reports = {reference: tuple(found) for reference, found in reports.items()}
+        asked = [batch_facts.requests[r] for r in sorted(references) if r in batch_facts.requests]
+        batch_facts.fates = dict(self._fates(self._connection, asked))
 
 
 def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:

@@ -25,7 +25,7 @@ class _Undone(Exception):
         self.reasons = reasons
 
 
-def sit(
+def execute_sequence(
     engine: Engine, steps: Sequence[Step], actor: Actor, *, reference: str = "", key: str | None = None
 ) -> Done | Refused:
     """Do the steps in their order, in one transaction; returns what the last one gave, with the warnings of all.
@@ -51,10 +51,10 @@ def _all(
     engine: Engine, connection: Connection, steps: Sequence[Step], actor: Actor, now: datetime, reference: str,
     key: str | None,
 ) -> Done:  # fmt: skip
-    quiet = engine.quiet()
+    without_mails = engine.without_mails()
     warnings: dict[Reason, None] = {}
     for number, step in enumerate(steps):
-        teller = engine if number == len(steps) - 1 else quiet
+        teller = engine if number == len(steps) - 1 else without_mails
         (result,) = teller.run(connection, [step(reference)], actor, now, key=key)
         if isinstance(result, Refused):
             rest = [one(reference) for one in steps[number:]]

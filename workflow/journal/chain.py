@@ -35,7 +35,7 @@ class Link:
 EMPTY = Link(GENESIS, 0)
 
 
-class Notary:
+class JournalHasher:
     """Makes the links of every chain. ``key`` (bytes) is the journal's key, which is not in the database."""
 
     def __init__(self, key: bytes) -> None:

@@ -11,7 +11,7 @@ from states.model import Actor
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
 from workflow.database.tables import ACTOR, EVENT, INSTALLED, NOTE
-from workflow.journal.chain import EMPTY, INSTALLATION, Link, Notary
+from workflow.journal.chain import EMPTY, INSTALLATION, JournalHasher, Link
 
 SCHEDULE_KEY = "schedule"
 
@@ -27,21 +27,21 @@ class OtherInstallation(Exception):
     """La clé du journal n'est pas celle de cette base : remettre le fichier journal-key d'origine."""
 
 
-def found(connection: Connection, notary: Notary, now: datetime) -> None:
+def found(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
     """Make the installation's row, once. Its birth is the first trace of life (R52)."""
     if connection.execute(select(INSTALLED.c.id)).first():
         return
-    row = {"id": 1, "created_at": now, "key_check": notary.key_check(), "chain_head": EMPTY.head, "chain_length": 0}
+    row = {"id": 1, "created_at": now, "key_check": hasher.key_check(), "chain_head": EMPTY.head, "chain_length": 0}
     connection.execute(insert(INSTALLED), [row])
     connection.execute(insert(ACTOR), [{"key": SCHEDULE_KEY, "label": SCHEDULE_LABEL}])
 
 
-def check_key(connection: Connection, notary: Notary) -> None:
+def check_key(connection: Connection, hasher: JournalHasher) -> None:
     """Raises NotInstalled, or OtherInstallation when the journal's key is another's."""
     check = connection.execute(select(INSTALLED.c.key_check)).scalar_one_or_none()
     if check is None:
         raise NotInstalled
-    if check != notary.key_check():
+    if check != hasher.key_check():
         raise OtherInstallation
 
 
@@ -55,13 +55,13 @@ def lock(connection: Connection) -> Link:
 
 
 def record(
-    connection: Connection, notary: Notary, kind: str, actor: Actor, at: datetime,
+    connection: Connection, hasher: JournalHasher, kind: str, actor: Actor, at: datetime,
     data: Mapping[str, Scalar], notes: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
     """Append an event to the installation's chain; its row is the lock."""
     link = lock(connection)
-    texts = notary.notes(INSTALLATION, link.length + 1, notes or {})
-    event = notary.event((INSTALLATION, link), kind, (None, None), actor, at, data, texts)
+    texts = hasher.notes(INSTALLATION, link.length + 1, notes or {})
+    event = hasher.event((INSTALLATION, link), kind, (None, None), actor, at, data, texts)
     connection.execute(insert(EVENT), [event])
     if texts:
         connection.execute(insert(NOTE), texts)

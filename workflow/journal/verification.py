@@ -12,13 +12,13 @@ from sqlalchemy import Column, Connection, Row, String, exists, func, select, tu
 
 from workflow.database.mapping import reference_of, school_year
 from workflow.database.tables import COUNTER, EVENT, INSTALLED, NOTE, REQUEST
-from workflow.journal.chain import GENESIS, INSTALLATION, Notary, canonical_instant, hash_of
+from workflow.journal.chain import GENESIS, INSTALLATION, JournalHasher, canonical_instant, hash_of
 
 # What does not hold in a chain of the journal, judged event by event, without a database (R65).
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class JournalError:
     """Something that does not hold: where (``seq`` None for a whole stream), and what, in French."""
 
     stream: str
@@ -41,19 +41,19 @@ class Chain:
     at: str | None = None
     born: dict[str, Any] = field(default_factory=dict)
 
-    def follow(self, row: Any) -> Iterator[Flaw]:
+    def follow(self, row: Any) -> Iterator[JournalError]:
         """The flaws of the next event, which then becomes the chain's end. ``row.at`` may be as the driver gave it."""
         if not isinstance(row.seq, int) or not isinstance(row.canonical, str):
-            yield Flaw(self.stream, None, f"modifié : l'événement « {row.seq} » est illisible")
+            yield JournalError(self.stream, None, f"modifié : l'événement « {row.seq} » est illisible")
             return
         if row.seq <= self.seq:
-            yield Flaw(self.stream, row.seq, "inséré : les événements sont numérotés à partir de 1")
+            yield JournalError(self.stream, row.seq, "inséré : les événements sont numérotés à partir de 1")
             return
         follows = row.seq == self.seq + 1
         if not follows:
-            yield Flaw(self.stream, self.seq + 1, _gone(self.seq + 1, row.seq - 1))
+            yield JournalError(self.stream, self.seq + 1, _gone(self.seq + 1, row.seq - 1))
         content = _read(row.canonical)
-        yield from (Flaw(self.stream, row.seq, message) for message in self._of_text(row, content, follows))
+        yield from (JournalError(self.stream, row.seq, message) for message in self._of_text(row, content, follows))
         self.seq, self.head, self.kind = row.seq, row.hash, row.kind
         self.state, self.at = content.get("to", row.to_state), content.get("at")
         if row.seq == 1:
@@ -71,19 +71,21 @@ class Chain:
         if follows and content.get("from") != self.state:
             yield "inséré ou déplacé : il ne part pas de l'état où mène le précédent"
 
-    def end(self, kept: Any) -> Iterator[Flaw]:
+    def end(self, kept: Any) -> Iterator[JournalError]:
         """The whole chain against the head kept outside it; ``kept`` None when nothing keeps it."""
         if kept is None:
-            yield Flaw(self.stream, None, "inséré : ces événements sont d'une demande qui n'existe pas")
+            yield JournalError(self.stream, None, "inséré : ces événements sont d'une demande qui n'existe pas")
         elif kept.chain_length > self.seq:
-            yield Flaw(self.stream, self.seq + 1, f"{_gone(self.seq + 1, kept.chain_length)}, à la fin de la chaîne")
+            yield JournalError(
+                self.stream, self.seq + 1, f"{_gone(self.seq + 1, kept.chain_length)}, à la fin de la chaîne"
+            )
         elif kept.chain_length < self.seq:
             message = f"inséré à la fin : la chaîne devait finir à l'événement {kept.chain_length}"
-            yield Flaw(self.stream, kept.chain_length + 1, message)
+            yield JournalError(self.stream, kept.chain_length + 1, message)
         elif kept.chain_head != self.head:
-            yield Flaw(self.stream, self.seq, "modifié : la tête de chaîne gardée à part ne correspond pas")
+            yield JournalError(self.stream, self.seq, "modifié : la tête de chaîne gardée à part ne correspond pas")
         elif self.stream != INSTALLATION:
-            yield from (Flaw(self.stream, None, message) for message in self._of_request(kept))
+            yield from (JournalError(self.stream, None, message) for message in self._of_request(kept))
 
     def _of_request(self, kept: Any) -> Iterator[str]:
         """What the request itself says, where the journal says it too."""
@@ -98,12 +100,12 @@ class Chain:
                 yield f"la demande a été modifiée : {what} y est « {request} », « {journal} » dans le journal"
 
 
-def note_flaws(notary: Notary, row: Any, notes: dict[str, Any]) -> Iterator[Flaw]:
+def note_flaws(hasher: JournalHasher, row: Any, notes: dict[str, Any]) -> Iterator[JournalError]:
     """The free texts found beside an event, against the commitments that it holds (R64)."""
     promised = _mapping(_read(row.canonical).get("notes"))
     for name, note in notes.items():
-        if promised.get(name) != notary.commitment(note.nonce, row.stream, row.seq, name, note.body):
-            yield Flaw(row.stream, row.seq, f"la note « {name} » a été modifiée ou ajoutée")
+        if promised.get(name) != hasher.commitment(note.nonce, row.stream, row.seq, name, note.body):
+            yield JournalError(row.stream, row.seq, f"la note « {name} » a été modifiée ou ajoutée")
 
 
 def instant_text(raw: Any) -> str | None:
@@ -155,7 +157,7 @@ STREAMED: Final = {"yield_per": 2000}
 """Read a result in pages of so many rows, whatever its length."""
 
 
-def numbering_flaws(connection: Connection) -> Iterator[Flaw]:
+def numbering_flaws(connection: Connection) -> Iterator[JournalError]:
     """References given and gone, or there without having been given."""
     last = {row.school_year: row.last for row in connection.execute(select(COUNTER))}
     order = (REQUEST.c.school_year, func.length(REQUEST.c.reference), REQUEST.c.reference)
@@ -167,18 +169,20 @@ def numbering_flaws(connection: Connection) -> Iterator[Flaw]:
         yield from _numbers(year, iter(()), given)
 
 
-def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[Flaw]:
+def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[JournalError]:
     """The references of a year, in their order, against the last number given."""
     expected = 1
     for reference in references:
         number = _number_of(reference, year)
         if number is None:
-            yield Flaw(reference, None, f"la demande a été modifiée : cette référence n'est pas de l'année {year}")
+            yield JournalError(
+                reference, None, f"la demande a été modifiée : cette référence n'est pas de l'année {year}"
+            )
             continue
         if number > expected:
             yield _hole(year, expected, number - 1)
         if number > last:
-            yield Flaw(reference, None, f"insérée : le compteur de l'année {year} s'arrête à {last}")
+            yield JournalError(reference, None, f"insérée : le compteur de l'année {year} s'arrête à {last}")
         expected = number + 1
     if expected <= last:
         yield _hole(year, expected, last)
@@ -192,16 +196,16 @@ def _number_of(reference: str, year: str) -> int | None:
         return None
 
 
-def _hole(year: str, first: int, last: int) -> Flaw:
+def _hole(year: str, first: int, last: int) -> JournalError:
     try:
         known = school_year(year)
     except ValueError:
-        return Flaw(f"compteur « {year} »", None, "modifié : cette année n'existe pas")
+        return JournalError(f"compteur « {year} »", None, "modifié : cette année n'existe pas")
     upto = "" if first == last else f", ainsi que les suivantes jusqu'à {reference_of(known, last)}"
-    return Flaw(reference_of(known, first), None, f"retirée{upto} : numérotée et n'existe plus")
+    return JournalError(reference_of(known, first), None, f"retirée{upto} : numérotée et n'existe plus")
 
 
-__all__ = ["BLIND_SPOTS", "Flaw", "Verifier", "count_events"]
+__all__ = ["BLIND_SPOTS", "JournalError", "Verifier", "count_events"]
 
 
 BLIND_SPOTS = (
@@ -241,23 +245,23 @@ class Verifier:
     """Walks the whole journal in pages, in the order of the chains, in bounded memory and a few queries a page."""
 
     def __init__(
-        self, connection: Connection, notary: Notary, progress: Callable[[int], None] = lambda _: None
+        self, connection: Connection, hasher: JournalHasher, progress: Callable[[int], None] = lambda _: None
     ) -> None:
         """``progress`` is told how many more events were checked. ``events`` and ``streams`` count them."""
         self._connection = connection
-        self._notary = notary
+        self._hasher = hasher
         self._progress = progress
         self.events = 0
         self.streams = 0
 
-    def flaws(self) -> Iterator[Flaw]:
+    def flaws(self) -> Iterator[JournalError]:
         """Every flaw: the chains one after the other, then what has no chain and what has no number."""
         yield from self._chains()
         yield from self._stray_notes()
         yield from self._without_events()
         yield from numbering_flaws(self._connection)
 
-    def _chains(self) -> Iterator[Flaw]:
+    def _chains(self) -> Iterator[JournalError]:
         installed = self._installed()
         for stream, rows in groupby(self._rows(), key=lambda found: found[0].stream):
             self.streams += 1
@@ -265,7 +269,7 @@ class Verifier:
             for row, notes in rows:
                 kept = installed if stream == INSTALLATION else row if row.reference else None
                 yield from chain.follow(row)
-                yield from note_flaws(self._notary, row, notes)
+                yield from note_flaws(self._hasher, row, notes)
             yield from chain.end(kept)
 
     def _rows(self) -> Iterator[tuple[AnyRow, dict[str, AnyRow]]]:
@@ -291,20 +295,20 @@ class Verifier:
         columns = (INSTALLED.c.chain_head, INSTALLED.c.chain_length)
         return self._connection.execute(select(*columns)).first()
 
-    def _stray_notes(self) -> Iterator[Flaw]:
+    def _stray_notes(self) -> Iterator[JournalError]:
         theirs = exists().where(EVENT.c.stream == NOTE.c.stream, EVENT.c.seq == NOTE.c.seq)
         query = select(NOTE.c.stream, NOTE.c.seq, NOTE.c.field).where(~theirs)
         for note in self._connection.execute(query, execution_options=STREAMED):
-            yield Flaw(note.stream, note.seq, f"la note « {note.field} » n'a plus d'événement")
+            yield JournalError(note.stream, note.seq, f"la note « {note.field} » n'a plus d'événement")
 
-    def _without_events(self) -> Iterator[Flaw]:
+    def _without_events(self) -> Iterator[JournalError]:
         """A request without any event, or an installation without its own."""
         events = exists().where(EVENT.c.stream == REQUEST.c.reference)
         query = select(REQUEST.c.reference).where(~events)
         for reference in self._connection.execute(query, execution_options=STREAMED).scalars():
-            yield Flaw(reference, None, "retiré : tous les événements de cette demande manquent")
+            yield JournalError(reference, None, "retiré : tous les événements de cette demande manquent")
         installed = self._installed()
         own = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION).limit(1)
         if installed and installed.chain_length and self._connection.execute(own).first() is None:
             message = f"retiré : les {installed.chain_length} événements de l'installation manquent"
-            yield Flaw(INSTALLATION, None, message)
+            yield JournalError(INSTALLATION, None, message)

@@ -31,7 +31,7 @@ class MailActionRefused(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Retried:
+class RetryResult:
     """A mail that is sent again, under the number ``leaves_as``."""
 
     mail: int
@@ -61,25 +61,28 @@ class MailJournal:
         """Called in the transaction in which all mails stop because the relay refuses us, once a trouble (R70)."""
         data: dict[str, Scalar] = {"fault": pause.fault.value}
         actor, now = installation.schedule_actor_in(connection), self._engine.clock.now()
-        installation.record(connection, self._engine.notary, "relay_refused", actor, now, data)
+        installation.record(connection, self._engine.hasher, "relay_refused", actor, now, data)
 
     def retry(self, mail_id: int, actor: Actor) -> int:
         """Send a mail again, to the mailbox of today. Returns the number of the mail that leaves (R58).
 
-        Raises MailActionRefused to who is no operator, and what ``notifications.outbox.admin.retry`` raises: UnknownMail,
-        NotRetryable, CodeGone (R62), NoMailboxYet (R15).
+        Raises MailActionRefused to who is no operator, and what ``notifications.outbox.admin.retry`` raises:
+        UnknownMail, NotRetryable, CodeGone (R62), NoMailboxYet (R15).
         """
         _require_operator(actor, "renvoyer un courriel")
         with self._engine.database.write() as connection:
             mail = outbox.find(connection, mail_id)
             leaving = outbox.retry(
-                connection, mail_id, mailbox=self._mailbox_of(connection, mail), now=self._engine.clock.now(),
-                here=self._mailer.surroundings,
-            )  # fmt: skip
+                connection,
+                mail_id,
+                mailbox=self._mailbox_of(connection, mail),
+                now=self._engine.clock.now(),
+                context=self._mailer.mail_context,
+            )
             self._record(connection, "mail_retried", actor, mail, {"leaves_as": leaving})
         return leaving
 
-    def retry_all(self, uai: str, actor: Actor) -> list[Retried | NotRetried]:
+    def retry_all(self, uai: str, actor: Actor) -> list[RetryResult | NotRetried]:
         """Send again to an establishment's mailbox of today what died for want of it, the oldest first (R15, R58).
 
         Each mail has its own transaction and its own event: one that is refused stops no other. Raises
@@ -91,9 +94,9 @@ class MailJournal:
             stuck = outbox.stuck_for(connection, uai, _known_mailbox(connection, uai))
         return [self._retried(mail_id, actor) for mail_id in stuck]
 
-    def _retried(self, mail_id: int, actor: Actor) -> Retried | NotRetried:
+    def _retried(self, mail_id: int, actor: Actor) -> RetryResult | NotRetried:
         try:
-            return Retried(mail=mail_id, leaves_as=self.retry(mail_id, actor))
+            return RetryResult(mail=mail_id, leaves_as=self.retry(mail_id, actor))
         except MailRefusal as refusal:
             return NotRetried(mail=mail_id, refusal=refusal)
 
@@ -123,7 +126,7 @@ class MailJournal:
             "mail": mail.id, "mail_kind": mail.kind.value, "reference": mail.reference, "uai": mail.uai,
             "fault": mail.fault.value if mail.fault else None, **(more or {}),
         }  # fmt: skip
-        installation.record(connection, self._engine.notary, kind, actor, self._engine.clock.now(), data, notes)
+        installation.record(connection, self._engine.hasher, kind, actor, self._engine.clock.now(), data, notes)
 
 
 def _require_operator(actor: Actor, action: str) -> None:

@@ -282,6 +282,6 @@ def words_of(mail: Mail, mailer: Mailer) -> Rendered | None:
     if mail.subject is not None and mail.body is not None:
         return Rendered(mail.subject, mail.body, mail.html or "")
     try:
-        return mailer.renderer.render(mail.kind, CATALOGUE[mail.kind].decode(mail.context), mailer.surroundings)
+        return mailer.renderer.render(mail.kind, CATALOGUE[mail.kind].decode(mail.context), mailer.mail_context)
     except (Unrenderable, ValueError):
         return None

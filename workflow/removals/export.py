@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from notifications.messages.catalogue import Surroundings
+from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import Person, Place
 from notifications.rendering import exports
-from workflow.app import House
+from workflow.app import App
 from workflow.removals.tasks import RemovalFilters, RemovalLine, list_removals
 from workflow.settings.removals import ExportSettings
 
@@ -20,35 +20,35 @@ _ENDS: Final = {"crlf": "\r\n", "lf": "\n"}
 class OpenRemovals:
     """The open tasks that the filters leave, by reference, read page by page each time they are asked for."""
 
-    def __init__(self, house: House, filters: RemovalFilters) -> None:
+    def __init__(self, app: App, filters: RemovalFilters) -> None:
         """Raises ValueError in French when the filters ask for those that are confirmed."""
         if filters.confirmed:
             raise ValueError("Ce qui est confirmé n'est plus à faire : exporter une des deux autres listes.")
-        self._house, self._filters = house, filters
+        self._app, self._filters = app, filters
 
     def __iter__(self) -> Iterator[exports.Removal]:
         after: str | None = None
-        house = self._house
+        app = self._app
         while True:
-            with house.database.read() as connection:
-                page = list_removals(connection, self._filters, house.policy, house.mailer, after=after, limit=PAGE)
-            here = house.mailer.surroundings
-            yield from (_exported(line, here) for line in page.lines)
+            with app.database.read() as connection:
+                page = list_removals(connection, self._filters, app.policy, app.mailer, after=after, limit=PAGE)
+            context = app.mailer.mail_context
+            yield from (_exported(line, context) for line in page.lines)
             if page.after is None:
                 return
             after = page.after
 
 
-def removals_file(house: House, filters: RemovalFilters) -> Iterator[bytes]:
+def removals_file(app: App, filters: RemovalFilters) -> Iterator[bytes]:
     """The file, piece by piece, in the form of the template and of ``removals.export``.
 
     Raises ValueError at once when the filters ask for confirmed ones; then DatabaseBusy, DatabaseUnreachable and
     notifications.rendering.exports.Unexportable as it goes.
     """
-    lines = OpenRemovals(house, filters)
-    mailer, today = house.mailer, house.policy.calendar.today(house.clock.now())
-    pieces = exports.removals(mailer.wordings, lines, today, mailer.surroundings)
-    return encoded(pieces, house.settings.removals.export)
+    lines = OpenRemovals(app, filters)
+    mailer, today = app.mailer, app.policy.calendar.today(app.clock.now())
+    pieces = exports.removals(mailer.wordings, lines, today, mailer.mail_context)
+    return encoded(pieces, app.settings.removals.export)
 
 
 def encoded(pieces: Iterable[str], settings: ExportSettings) -> Iterator[bytes]:
@@ -60,7 +60,7 @@ def encoded(pieces: Iterable[str], settings: ExportSettings) -> Iterator[bytes]:
         mark = ""
 
 
-def _exported(line: RemovalLine, here: Surroundings) -> exports.Removal:
+def _exported(line: RemovalLine, context: MailContext) -> exports.Removal:
     request, todo = line.request, line.todo
     if todo is None:
         raise AssertionError("an open task has something to do")
@@ -70,7 +70,7 @@ def _exported(line: RemovalLine, here: Surroundings) -> exports.Removal:
         departement=line.departement or "",
         rupn=Person(nom=request.nom, prenom=request.prenom, mail=request.mail),
         school_year=str(request.school_year),
-        action=todo.action, asks=line.is_question, since=here.day_of(line.opened_at),
+        action=todo.action, asks=line.is_question, since=context.day_of(line.opened_at),
         expires_on=request.expires_on, new_expiry=todo.expires_on, kept_for=todo.kept_for,
         following=todo.following, to_verify=todo.to_verify,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from states.model import Actor
 from states.refusals import Reason
 from states.validation import fold, is_kept
 from states.vocabulary import RemovalOutcome
-from workflow.app import House
+from workflow.app import App
 from workflow.engine.engine import Engine, Result
 from workflow.engine.loader import Loader
 from workflow.removals.tasks import RemovalLine, removals_of
@@ -267,13 +267,13 @@ class Understood:
     faults: tuple[Fault, ...]
 
 
-def judge(connection: Connection, rows: Sequence[Row], actor: Actor, house: House) -> Understood:
+def judge(connection: Connection, rows: Sequence[Row], actor: Actor, app: App) -> Understood:
     """Every line as the engine would decide it now; a few queries for 500 lines, and nothing written or locked."""
     asked = [row for row in rows if isinstance(row, Asked)]
     verdicts: list[Ready | Fault] = [row for row in rows if isinstance(row, Fault)]
-    now = house.clock.now()
+    now = app.clock.now()
     for some in (asked[start : start + _SLICE] for start in range(0, len(asked), _SLICE)):
-        verdicts += _judged(connection, some, actor, house, now)
+        verdicts += _judged(connection, some, actor, app, now)
     ready = [one for one in verdicts if isinstance(one, Ready)]
     faults = sorted((one for one in verdicts if isinstance(one, Fault)), key=lambda fault: fault.number)
     return Understood(ready=tuple(ready), faults=tuple(faults))
@@ -285,20 +285,20 @@ def command_of(asked: Asked) -> ConfirmRemoval:
 
 
 def _judged(
-    connection: Connection, some: Sequence[Asked], actor: Actor, house: House, now: datetime
+    connection: Connection, some: Sequence[Asked], actor: Actor, app: App, now: datetime
 ) -> Iterator[Ready | Fault]:
     tasks = {
         line.request.reference: line
-        for line in removals_of(connection, [one.reference for one in some], house.policy, house.mailer)
+        for line in removals_of(connection, [one.reference for one in some], app.policy, app.mailer)
     }
     commands = [command_of(one) for one in some]
-    known = Loader(connection, house.mailer.code_fates, lock=False).load(commands)
+    known = Loader(connection, app.mailer.code_fates, lock=False).load(commands)
     for one, command in zip(some, commands, strict=True):
         task = tasks.get(one.reference)
         if task and task.done:
             yield _aside(one, f"C'est déjà confirmé : {task.done[:1].lower()}{task.done[1:]}.")
             continue
-        decision = decide(known.facts(command), command, actor, now, house.policy)
+        decision = decide(known.facts(command), command, actor, now, app.policy)
         if isinstance(decision, Refused):
             yield _aside(one, " ".join(f"{r.message} ({r.rule}). {r.remedy}" for r in decision.reasons))
         elif task:

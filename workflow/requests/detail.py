@@ -17,7 +17,7 @@ from states.refusals import Reason
 from states.rules import verification as checks
 from states.rules.revocation import RemovalTodo, todo
 from states.school_calendar import YearEnd
-from states.vocabulary import Channel, CodeFate, RemovalKind, RemovalOutcome, Role, State, Trigger
+from states.vocabulary import Channel, CodeStatus, RemovalKind, RemovalOutcome, Role, State, Trigger
 from workflow.database.mapping import removal_from
 from workflow.database.tables import ACTOR, EVENT, NOTE, REMOVAL, REQUEST
 from workflow.engine.loader import Loader
@@ -151,7 +151,7 @@ class RequestView:
     year_end: YearEnd
     listing: CheckView
     delegation: CheckView
-    code_fate: CodeFate
+    code_fate: CodeStatus
     reports: tuple[Report, ...]
     removal: RemovalView | None
     others: tuple[Request, ...]

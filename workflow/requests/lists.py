@@ -15,7 +15,7 @@ from states.model import Actor, Establishment, Facts, Request
 from states.policy import Policy
 from states.rules.declaration import renewal_years
 from states.school_calendar import SchoolCalendar, SchoolYear
-from states.vocabulary import CodeFate, State, Trigger
+from states.vocabulary import CodeStatus, State, Trigger
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, request_from
 from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.engine.loader import Loader
@@ -50,7 +50,7 @@ class RequestLine:
     since: datetime
     changed_at: datetime
     version: int
-    code_fate: CodeFate
+    code_fate: CodeStatus
     expires_on: date | None
     handed_on: date | None
     removal_open: bool
@@ -144,7 +144,7 @@ class Item:
     ``renewable``: it is the last one of somebody who has none for the year that is open (R33)."""
 
     request: Request
-    code_fate: CodeFate
+    code_fate: CodeStatus
     next_step: NextStep | None
     actions: tuple[PossibleAction, ...]
     sent_back: bool

@@ -12,7 +12,7 @@ from states.rules import verification as checks
 from states.rules.changes import due_on
 from states.rules.declaration import renewal_years
 from states.transitions import TABLE, Transition
-from states.vocabulary import CheckOutcome, CodeFate, RemovalKind, Role, Settlement, State, Trigger
+from states.vocabulary import CheckOutcome, CodeStatus, RemovalKind, Role, Settlement, State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,10 @@ def _awaits_a_new_code(facts: Facts) -> bool:
     )
 
 
-def _of_code(fate: CodeFate) -> NextStep | None:
-    if fate in (CodeFate.HANDED_OVER, CodeFate.EXTENDED):
+def _of_code(fate: CodeStatus) -> NextStep | None:
+    if fate in (CodeStatus.HANDED_OVER, CodeStatus.EXTENDED):
         return None
-    return _UNDELIVERED if fate is CodeFate.UNDELIVERABLE else _HAND_OVER
+    return _UNDELIVERED if fate is CodeStatus.UNDELIVERABLE else _HAND_OVER
 
 
 # What somebody can do of a request now, read from the table: the buttons of a page, the last lines of a terminal.

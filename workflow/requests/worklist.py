@@ -12,7 +12,7 @@ from states.model import Actor, Request
 from states.policy import Policy
 from states.refusals import Reason
 from states.rules import verification as checks
-from states.vocabulary import CodeFate, Labelled, State, Trigger
+from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE, REQUEST
 from workflow.requests.filters import Checks, Filters, conditions, live_years, within
@@ -179,7 +179,11 @@ class WorkLine:
     @property
     def awaits_handover(self) -> bool:
         issued = self.line.state is State.CODE_ISSUED
-        return issued and self.line.code_fate not in (CodeFate.HANDED_OVER, CodeFate.EXTENDED, CodeFate.UNDELIVERABLE)
+        return issued and self.line.code_fate not in (
+            CodeStatus.HANDED_OVER,
+            CodeStatus.EXTENDED,
+            CodeStatus.UNDELIVERABLE,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def filters_of(policy: Policy, expected_days: int, day: date) -> dict[str, Filte
 def late(connection: Connection, mailer: Mailer, today: Today) -> LateDigest:
     """All that is late, in the same few queries however many requests there are."""
     worklist = Worklist(connection, installation.schedule_actor_in(connection), today.policy, today.now)
-    filters = filters_of(today.policy, mailer.surroundings.expected_days, today.day)
+    filters = filters_of(today.policy, mailer.mail_context.expected_days, today.day)
     counts = worklist.counts(filters)
     groups = {
         name: LateGroup(

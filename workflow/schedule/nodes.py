@@ -24,7 +24,7 @@ FORGOTTEN: Final = timedelta(days=30)
 """How long a machine that is not heard of stays listed: those of containers come and go."""
 
 
-class Machines:
+class NodeMonitor:
     """Says before each tick whether this machine may act, and keeps what the others are told of it.
 
     Everything that is decided is judged by the database's clock wherever it runs; a machine that disagrees with it
@@ -72,7 +72,7 @@ class Machines:
         self, connection: Connection, kind: str, actor: Actor, host: str, skew: timedelta, now: datetime
     ) -> None:
         data: dict[str, Scalar] = {"machine": host, "skew_seconds": round(skew.total_seconds())}
-        installation.record(connection, self._engine.notary, kind, actor, now, data)
+        installation.record(connection, self._engine.hasher, kind, actor, now, data)
 
 
 def gap_words(skew: timedelta) -> str:

@@ -125,7 +125,7 @@ def invited(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
 def page_invitations(year: SchoolYear, today: Today) -> Page:
     """The invitations of the establishments, by UAI."""
     calendar, wanted = today.policy.calendar, invited(year)
-    last, coming = (facts_of.year(calendar.end_of(SchoolYear(year.start - 1))), facts_of.year(calendar.end_of(year)))
+    last, upcoming = (facts_of.year(calendar.end_of(SchoolYear(year.start - 1))), facts_of.year(calendar.end_of(year)))
 
     def drafts(connection: Connection, after: str) -> tuple[Sequence[Draft], str | None]:
         joined = REQUEST.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
@@ -138,7 +138,7 @@ def page_invitations(year: SchoolYear, today: Today) -> Page:
         found = []
         for uai, together in groupby(map(request_from, rows), key=lambda request: request.uai):
             context = RenewalInvitation(
-                establishment=facts_of.place(places[uai]), year=last, next_year=coming,
+                establishment=facts_of.place(places[uai]), year=last, next_year=upcoming,
                 rupns=tuple(ended(request) for request in together),
             )  # fmt: skip
             found.append(

@@ -42,7 +42,7 @@ ARRIVED: Final = exists().where(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matter:
+class ReminderKind:
     """A kind of reminder: which requests it is about, since when they wait, after which delays it leaves."""
 
     kind: Kind
@@ -54,7 +54,7 @@ class Matter:
 _ISSUED: Final = (REQUEST.c.handed_on.is_(None), REQUEST.c.extends.is_(None))
 
 
-STALLED: Final = Matter(
+STALLED: Final = ReminderKind(
     kind=Kind.STALLED_REMINDER,
     where=or_(*(REQUEST.c.state == literal_column(f"'{state.value}'") for state in OURS)),
     since=REQUEST.c.since,
@@ -62,7 +62,7 @@ STALLED: Final = Matter(
 )
 
 
-HANDOVER: Final = Matter(
+HANDOVER: Final = ReminderKind(
     kind=Kind.HANDOVER_REMINDER,
     where=and_(REQUEST.c.state == literal_column("'code_issued'"), *_ISSUED, ARRIVED),
     since=REQUEST.c.code_issued_at,
@@ -78,7 +78,7 @@ def key(day: date) -> str:
     return f"reminders:{day}"
 
 
-def page(matter: Matter, today: Today) -> Page:
+def page(matter: ReminderKind, today: Today) -> Page:
     """The reminders of a day, by reference; one that cannot leave before its end is cancelled (R57)."""
     calendar, delays = today.policy.calendar, matter.delays(today.policy.timetable)
 
@@ -104,7 +104,7 @@ def page(matter: Matter, today: Today) -> Page:
     return drafts
 
 
-def waiting(matter: Matter, today: Today) -> tuple[ColumnElement[bool], ...]:
+def waiting(matter: ReminderKind, today: Today) -> tuple[ColumnElement[bool], ...]:
     """The requests that wait for their establishment, which is open and can be written to, as conditions on both.
 
     Not those of which a report is to be settled, nor those that await a new code: it is the operators' turn (R46).
@@ -120,7 +120,9 @@ def waiting(matter: Matter, today: Today) -> tuple[ColumnElement[bool], ...]:
     )  # fmt: skip
 
 
-def made_of(connection: Connection, matter: Matter, today: Today, which: ColumnElement[bool]) -> dict[str, Reminded]:
+def made_of(
+    connection: Connection, matter: ReminderKind, today: Today, which: ColumnElement[bool]
+) -> dict[str, Reminded]:
     """The reminders of these requests since each came where it stands, in one query.
 
     One that was sent again to another mailbox counts once.
@@ -141,7 +143,7 @@ _PLACE: Final = (
 )  # fmt: skip
 
 
-def _draft(matter: Matter, row: Any, number: int, today: Today) -> Draft:
+def _draft(matter: ReminderKind, row: Any, number: int, today: Today) -> Draft:
     request, calendar = request_from(row), today.policy.calendar
     what: dict[str, Any] = {
         "reference": request.reference, "rupn": facts_of.person(request),

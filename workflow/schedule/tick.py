@@ -24,13 +24,13 @@ from workflow.schedule import digest, notices, reminders
 from workflow.schedule import notices as invitations
 from workflow.schedule.daily_job import Page, Today, walk
 from workflow.schedule.digest import tell_due_reports
-from workflow.schedule.nodes import Machines, forget_silent
+from workflow.schedule.nodes import NodeMonitor, forget_silent
 from workflow.year_end.service import YearEnds
 
 # The doors' housekeeping, at each tick: what has expired leaves no trace but the journal's (R72 to R74).
 
 
-def keep_house(connection: Connection, mailer: Mailer, now: datetime) -> None:
+def cleanup_expired(connection: Connection, mailer: Mailer, now: datetime) -> None:
     """Erase the secrets of expired links with what of them has not left, and forget old sessions and tries."""
     over = LINKS.c.expires_at <= now
     expired = connection.execute(select(LINKS.c.digest).where(over)).scalars().all()
@@ -61,7 +61,7 @@ class DutiesDone:
         )  # fmt: skip
 
 
-class Duties:
+class DailyJobs:
     """The daily passes. Any number of nodes may make the same one at once: each mail is still made once."""
 
     def __init__(self, engine: Engine, mailer: Mailer) -> None:
@@ -116,11 +116,11 @@ class Duties:
 # What the software writes of its own accord, once a day: notices, reminders, invitations, the digest (R78 to R81).
 
 
-__all__ = ["Duties", "DutiesDone"]
+__all__ = ["DailyJobs", "DutiesDone"]
 
 
 @dataclass
-class Ticked:
+class TickResult:
     """What a tick did, for a log line or a terminal."""
 
     revoked: dict[SchoolYear, int] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class Ticker:
     """Called every minute by the alarm clock, or by ``oda tick``."""
 
     def __init__(
-        self, engine: Engine, year_ends: YearEnds, mailer: Mailer, actor: Actor, machines: Machines | None = None,
+        self, engine: Engine, year_ends: YearEnds, mailer: Mailer, actor: Actor, machines: NodeMonitor | None = None,
         host: str | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's judges; None where its own does (R82).
@@ -149,15 +149,15 @@ class Ticker:
         self._mailer = mailer
         self._actor = actor
         self._machines = machines
-        self._duties = Duties(engine, mailer)
+        self._duties = DailyJobs(engine, mailer)
         self._host = host or this_host()
 
-    def tick(self, progress: Callable[[int], None] = lambda _: None) -> Ticked:
+    def tick(self, progress: Callable[[int], None] = lambda _: None) -> TickResult:
         """Judge the years, sweep those that may run, erase what is too old, write what the day asks for.
 
         Nothing of that on a machine whose clock is off (R82).
         """
-        done = Ticked(refused=self._machines.refused(self._actor, self._host) if self._machines else None)
+        done = TickResult(refused=self._machines.refused(self._actor, self._host) if self._machines else None)
         if done.refused is not None:
             return done
         for one in self._year_ends.observe(self._actor, self._host):
@@ -171,12 +171,12 @@ class Ticker:
         done.duties = self._duties.run()
         return done
 
-    def _keep_house(self, done: Ticked) -> None:
+    def _keep_house(self, done: TickResult) -> None:
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
-            kept = timedelta(days=self._mailer.surroundings.code_keep_days)
+            kept = timedelta(days=self._mailer.mail_context.code_keep_days)
             done.erased = self._mailer.erase_overdue(connection, now - kept, now)
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)
-            keep_house(connection, self._mailer, now)
+            cleanup_expired(connection, self._mailer, now)
             done.due = tell_due_reports(connection, self._mailer, self._engine.policy, now)

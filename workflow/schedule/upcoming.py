@@ -75,7 +75,7 @@ class Counts:
         requests, establishments = self._connection.execute(joined.where(*invitations.invited(year))).one()
         return requests, establishments
 
-    def waiting(self, matter: reminders.Matter, today: Today) -> Counter[Stand]:
+    def waiting(self, matter: reminders.ReminderKind, today: Today) -> Counter[Stand]:
         """How many requests wait for their establishment since each day, with as many reminders made (R79)."""
         wanted = reminders.waiting(matter, today)
         query = select(REQUEST.c.reference, REQUEST.c.school_year, matter.since.label("stands_since"))
@@ -107,7 +107,7 @@ class Counts:
 # A date on which the software will act, and what it will then do (R86).
 
 
-class Deed(Labelled):
+class ScheduledAction(Labelled):
     """What the software does by itself on a day."""
 
     YEAR_END = "year_end", "fin de l'année scolaire"
@@ -122,7 +122,7 @@ class Deed(Labelled):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Coming:
+class ScheduledDate:
     """One date, or a period when ``until`` is set. ``what`` is a French clause without a capital or a full stop.
 
     ``requests`` and ``establishments`` are how many it is about if nothing changes; None where it cannot be told.
@@ -130,7 +130,7 @@ class Coming:
     """
 
     day: date
-    deed: Deed
+    deed: ScheduledAction
     what: str
     until: date | None = None
     requests: int | None = None
@@ -149,7 +149,7 @@ class Coming:
         return f"{told} dans {french.plural(self.establishments, 'établissement')}"
 
 
-__all__ = ["HORIZON", "Coming", "Deed", "coming"]
+__all__ = ["HORIZON", "ScheduledAction", "ScheduledDate", "upcoming"]
 
 
 HORIZON: Final = timedelta(days=365)
@@ -158,10 +158,10 @@ HORIZON: Final = timedelta(days=365)
 _DAY: Final = timedelta(days=1)
 
 
-_ORDER: Final = {deed: rank for rank, deed in enumerate(Deed)}
+_ORDER: Final = {deed: rank for rank, deed in enumerate(ScheduledAction)}
 
 
-def coming(connection: Connection, policy: Policy, mailer: Mailer, now: datetime) -> tuple[Coming, ...]:
+def upcoming(connection: Connection, policy: Policy, mailer: Mailer, now: datetime) -> tuple[ScheduledDate, ...]:
     """What the twelve months from ``now`` on hold, by day; the same few queries however many requests there are."""
     found = list(_Calendar(connection, policy, mailer, now).entries())
     return tuple(sorted(found, key=lambda one: (one.day, _ORDER[one.deed], one.what)))
@@ -173,11 +173,11 @@ class _Calendar:
     def __init__(self, connection: Connection, policy: Policy, mailer: Mailer, now: datetime) -> None:
         self._connection, self._policy = connection, policy
         self._today = Today(now=now, policy=policy)
-        self._keep_days = mailer.surroundings.code_keep_days
+        self._keep_days = mailer.mail_context.code_keep_days
         self._first, self._last = self._today.day, self._today.day + HORIZON
         self._counts = Counts(connection)
 
-    def entries(self) -> Iterator[Coming]:
+    def entries(self) -> Iterator[ScheduledDate]:
         """All of them, in no order."""
         running = [year for year in self._today.running if self._policy.calendar.opening_day(year) <= self._last]
         for year in running:
@@ -186,29 +186,39 @@ class _Calendar:
         yield from self._reminders()
         yield from self._reports()
         yield from self._erasures()
-        yield Coming(day=self._first, until=self._last, deed=Deed.DIGEST, what="chaque jour ouvré, s'il y a du retard")
+        yield ScheduledDate(
+            day=self._first, until=self._last, deed=ScheduledAction.DIGEST, what="chaque jour ouvré, s'il y a du retard"
+        )
         yield from self._unknown()
 
-    def _of_year(self, end: YearEnd) -> Iterator[Coming]:
+    def _of_year(self, end: YearEnd) -> Iterator[ScheduledDate]:
         year, live = end.school_year, self._counts.live(end.school_year)
         if end.last_day <= self._last:
             guess = ", date retenue faute de connaître la rentrée suivante" if end.is_default else ""
-            yield Coming(
-                day=end.last_day, deed=Deed.YEAR_END, requests=live.requests, establishments=live.establishments,
-                what=f"à minuit, les demandes en cours de {year} sont révoquées{guess}", school_year=year,
-            )  # fmt: skip
+            yield ScheduledDate(
+                day=end.last_day,
+                deed=ScheduledAction.YEAR_END,
+                requests=live.requests,
+                establishments=live.establishments,
+                what=f"à minuit, les demandes en cours de {year} sont révoquées{guess}",
+                school_year=year,
+            )
         for day, left in self._notices(end):
-            yield Coming(
-                day=day, deed=Deed.NOTICE, requests=live.requests, establishments=live.establishments,
+            yield ScheduledDate(
+                day=day, deed=ScheduledAction.NOTICE, requests=live.requests, establishments=live.establishments,
                 what=f"la fin de {year} est annoncée, {french.plural(left, 'jour')} avant", school_year=year,
             )  # fmt: skip
         opening = self._policy.calendar.accepts_from(year)
         if self._first < opening <= self._last:
             before = self._counts.live(SchoolYear(year.start - 1))
-            yield Coming(
-                day=opening, deed=Deed.CAMPAIGN, requests=before.with_key, establishments=before.places_with_key,
-                what=f"les déclarations pour {year} ouvrent, et l'année d'avant peut être renouvelée", school_year=year,
-            )  # fmt: skip
+            yield ScheduledDate(
+                day=opening,
+                deed=ScheduledAction.CAMPAIGN,
+                requests=before.with_key,
+                establishments=before.places_with_key,
+                what=f"les déclarations pour {year} ouvrent, et l'année d'avant peut être renouvelée",
+                school_year=year,
+            )
 
     def _notices(self, end: YearEnd) -> Iterator[tuple[date, int]]:
         days = self._policy.days
@@ -221,7 +231,7 @@ class _Calendar:
                 sent += found.before
                 yield day, found.days_left
 
-    def _invitations(self) -> Iterator[Coming]:
+    def _invitations(self) -> Iterator[ScheduledDate]:
         done = set[SchoolYear]()
         for day in _days(self._first, self._last):
             noon = self._policy.calendar.midnight(day) + timedelta(hours=12)
@@ -232,12 +242,16 @@ class _Calendar:
             if not occurrences.among(self._connection, [invitations.key_invitations(year)]):
                 requests, establishments = self._counts.invited(year)
                 what = f"les établissements sont invités à renouveler pour {year}"
-                yield Coming(
-                    day=day, deed=Deed.INVITATION, what=what, requests=requests, establishments=establishments,
+                yield ScheduledDate(
+                    day=day,
+                    deed=ScheduledAction.INVITATION,
+                    what=what,
+                    requests=requests,
+                    establishments=establishments,
                     school_year=year,
-                )  # fmt: skip
+                )
 
-    def _reminders(self) -> Iterator[Coming]:
+    def _reminders(self) -> Iterator[ScheduledDate]:
         for matter in reminders.MATTERS:
             each = Counter[date]()
             delays, days = matter.delays(self._policy.timetable), self._policy.days
@@ -247,24 +261,24 @@ class _Calendar:
                 for day in reminding.days_to_come(since, delays, made, self._first, until, days):
                     each[day] += count
             for day, count in each.items():
-                yield Coming(
-                    day=day, deed=Deed.REMINDERS, what=matter.kind.label, requests=count, mail=matter.kind
+                yield ScheduledDate(
+                    day=day, deed=ScheduledAction.REMINDERS, what=matter.kind.label, requests=count, mail=matter.kind
                 )  # fmt: skip
 
-    def _reports(self) -> Iterator[Coming]:
+    def _reports(self) -> Iterator[ScheduledDate]:
         for day, count in self._counts.reports(self._first, self._last).items():
             what = "les opérateurs sont prévenus qu'un changement annoncé arrive à son jour"
-            yield Coming(day=day, deed=Deed.REPORTS, what=what, requests=count)
+            yield ScheduledDate(day=day, deed=ScheduledAction.REPORTS, what=what, requests=count)
 
-    def _erasures(self) -> Iterator[Coming]:
+    def _erasures(self) -> Iterator[ScheduledDate]:
         kept = timedelta(days=self._keep_days)
         each = Counter(self._policy.calendar.today(at + kept) for at in self._counts.sealed())
         for day, count in each.items():
             if day <= self._last:
                 what = f"les codes gardés depuis {french.plural(self._keep_days, 'jour')} sont effacés"
-                yield Coming(day=max(day, self._first), deed=Deed.ERASURE, what=what, requests=count)
+                yield ScheduledDate(day=max(day, self._first), deed=ScheduledAction.ERASURE, what=what, requests=count)
 
-    def _unknown(self) -> Iterator[Coming]:
+    def _unknown(self) -> Iterator[ScheduledDate]:
         """The periods of which the calendar says nothing: what falls then is told by working days, or not at all."""
         unknown: date | None = None
         kinds = ((day, self._policy.days.kind(day)) for day in _days(self._first, self._last))
@@ -278,9 +292,9 @@ class _Calendar:
             yield _not_known(unknown, self._last)
 
 
-def _not_known(first: date, last: date) -> Coming:
+def _not_known(first: date, last: date) -> ScheduledDate:
     what = "les vacances scolaires ne sont pas connues : aucun rappel ne part, les autres dates peuvent changer"
-    return Coming(day=first, until=last, deed=Deed.UNKNOWN, what=what)
+    return ScheduledDate(day=first, until=last, deed=ScheduledAction.UNKNOWN, what=what)
 
 
 def _days(first: date, last: date) -> Iterator[date]:

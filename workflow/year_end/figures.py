@@ -18,7 +18,7 @@ COUNTED_AS = {RemovalKind.REMOVE_RIGHTS: "removals", RemovalKind.KEY_ENABLED: "q
 """What the report counts in each département, and under which of these names a removal task goes (R54)."""
 
 
-class Oddity(Labelled):
+class Anomaly(Labelled):
     """What deserves a look before a year ends."""
 
     NO_MAILBOX = "no_mailbox", "établissement sans boîte : personne n'y sera prévenu"
@@ -28,13 +28,13 @@ class Oddity(Labelled):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class ExpiringRequest:
     """One request that would be revoked, as it stands before; ``removal`` is the task that would be opened (R47);
     ``renewed``: its person has one for the next year in the same establishment already (R81)."""
 
     request: Request
     removal: RemovalKind | None
-    oddities: tuple[Oddity, ...] = ()
+    oddities: tuple[Anomaly, ...] = ()
     renewed: bool = False
 
 
@@ -44,9 +44,9 @@ class EstablishmentEnd:
 
     school_year: SchoolYear
     establishment: Establishment
-    requests: tuple[Ending, ...]
+    requests: tuple[ExpiringRequest, ...]
     mail: Draft
-    oddities: tuple[Oddity, ...] = ()
+    oddities: tuple[Anomaly, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class YearSummary:
     shares: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     removals: Counter[RemovalKind] = field(default_factory=Counter)
     mails: Counter[Kind] = field(default_factory=Counter)
-    oddities: Counter[Oddity] = field(default_factory=Counter)
+    oddities: Counter[Anomaly] = field(default_factory=Counter)
     without_mailbox: list[Establishment] = field(default_factory=list)
     report: Draft | None = None
 

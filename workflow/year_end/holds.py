@@ -12,12 +12,12 @@ from states.school_calendar import SchoolYear, YearEnd
 from workflow.database.mapping import school_year
 from workflow.database.tables import INSTALLED, NODE, OCCURRENCE, RECORD
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import live_years
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class YearEndStatus:
     """What a tick found about one year's end."""
 
     end: YearEnd
@@ -59,23 +59,23 @@ def watched_years(connection: Connection, policy: Policy, now: datetime) -> list
     return sorted({*live_years(connection), *policy.calendar.open_years(now), *unfinished})
 
 
-class Foresight:
+class YearEndRegistry:
     """Records the ends to come, and holds those that were not foreseen."""
 
-    def __init__(self, policy: Policy, notary: Notary) -> None:
+    def __init__(self, policy: Policy, hasher: JournalHasher) -> None:
         self._policy = policy
-        self._notary = notary
+        self._hasher = hasher
 
-    def judge(self, connection: Connection, now: datetime) -> list[Judged]:
+    def judge(self, connection: Connection, now: datetime) -> list[YearEndStatus]:
         """The verdict on every watched year, without writing."""
         seen = last_seen(connection, now)
         judged = []
         for year in watched_years(connection, self._policy, now):
             end = self._policy.calendar.end_of(year)
-            judged.append(Judged(end, *judge(end, recorded(connection, year), now, seen)))
+            judged.append(YearEndStatus(end, *judge(end, recorded(connection, year), now, seen)))
         return judged
 
-    def observe(self, connection: Connection, actor: Actor, now: datetime) -> list[Judged]:
+    def observe(self, connection: Connection, actor: Actor, now: datetime) -> list[YearEndStatus]:
         """Judge, then record and hold what must be. The caller marks its own trace of life afterwards."""
         judged = self.judge(connection, now)
         for one in judged:
@@ -83,7 +83,7 @@ class Foresight:
                 self._keep(connection, actor, one, now)
         return judged
 
-    def _keep(self, connection: Connection, actor: Actor, one: Judged, now: datetime) -> None:
+    def _keep(self, connection: Connection, actor: Actor, one: YearEndStatus, now: datetime) -> None:
         year = str(one.end.school_year)
         values = {
             "last_day": one.end.last_day, "ends_at": one.end.ends_at, "recorded_at": now,
@@ -98,10 +98,10 @@ class Foresight:
             "why": one.hold.value if one.hold else None,
         }  # fmt: skip
         kind = "year_end_held" if one.hold else "year_end_foreseen"
-        installation.record(connection, self._notary, kind, actor, now, data)
+        installation.record(connection, self._hasher, kind, actor, now, data)
 
 
-def mark_alive(connection: Connection, host: str, now: datetime) -> None:
+def record_heartbeat(connection: Connection, host: str, now: datetime) -> None:
     """This machine's trace of life."""
     changed = connection.execute(update(NODE).where(NODE.c.host == host).values(seen_at=now))
     if changed.rowcount == 0:

@@ -10,7 +10,7 @@ from states.rules.schedule import Hold, Verdict
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.database.mapping import school_year
 from workflow.database.tables import ACTOR, COUNTER, IS_LIVE, OCCURRENCE, RECORD, REQUEST
-from workflow.year_end.holds import Judged, done_key
+from workflow.year_end.holds import YearEndStatus, done_key
 from workflow.year_end.preview import count_live
 from workflow.year_end.renewals import renewed
 
@@ -60,13 +60,13 @@ class PastEnd:
     confirmed_at: datetime | None
 
 
-def years_in_play(connection: Connection, judged: list[Judged]) -> tuple[YearInPlay, ...]:
+def years_in_play(connection: Connection, judged: list[YearEndStatus]) -> tuple[YearInPlay, ...]:
     """Each judged year with its figures (see ``YearEnds.verdicts``)."""
     records = {school_year(row.school_year): row for row in connection.execute(select(RECORD))}
     return tuple(_in_play(connection, one, records.get(one.end.school_year)) for one in judged)
 
 
-def _in_play(connection: Connection, one: Judged, record: Any) -> YearInPlay:
+def _in_play(connection: Connection, one: YearEndStatus, record: Any) -> YearInPlay:
     live, places = count_live(connection, one.end.school_year)
     held = one.verdict is Verdict.HELD and record is not None
     running = one.verdict is Verdict.RUN and not _is_closed(connection, one.end, live)

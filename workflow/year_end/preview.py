@@ -12,16 +12,25 @@ from notifications.mailer import Mailer
 from notifications.messages.facts import DepartementCount
 from notifications.sql import in_batches
 from notifications.vocabulary import Kind
-from states.decision import Happening, OpenRemoval
+from states.decision import OpenRemoval, RequestEvent
 from states.rules.schedule import FORESEEN, Hold, Verdict
 from states.school_calendar import SchoolYear
-from states.vocabulary import CodeFate, RemovalKind, State
+from states.vocabulary import CodeStatus, RemovalKind, State
 from workflow.database.mapping import establishment_from, school_year
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, RECORD, REMOVAL, REPORT, REQUEST
 from workflow.journal import installation
 from workflow.requests.filters import UNDELIVERABLE
-from workflow.year_end.figures import COUNTED, COUNTED_AS, Ending, EstablishmentEnd, Held, Oddity, Summary, YearSummary
-from workflow.year_end.holds import Judged
+from workflow.year_end.figures import (
+    COUNTED,
+    COUNTED_AS,
+    Anomaly,
+    EstablishmentEnd,
+    ExpiringRequest,
+    Held,
+    Summary,
+    YearSummary,
+)
+from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.renewals import renewed, renewed_among
 from workflow.year_end.service import YearEnds
 
@@ -45,7 +54,7 @@ def count(connection: Connection, year: YearSummary) -> None:
     """Fill the summary, in a few queries whatever the number of requests."""
     _requests(connection, year)
     _establishments(connection, year)
-    for oddity, condition in ((Oddity.CODE_UNDELIVERABLE, UNDELIVERABLE), (Oddity.OPEN_REPORT, _REPORTED)):
+    for oddity, condition in ((Anomaly.CODE_UNDELIVERABLE, UNDELIVERABLE), (Anomaly.OPEN_REPORT, _REPORTED)):
         if found := _how_many(connection, year, condition):
             year.oddities[oddity] = found
     year.renewed = _how_many(connection, year, renewed(year.end.school_year))
@@ -88,9 +97,9 @@ def _establishments(connection: Connection, year: YearSummary) -> None:
         year.establishments += number
         year.shares[departement]["establishments"] += number
         if not is_open:
-            year.oddities[Oddity.CLOSED] += number
+            year.oddities[Anomaly.CLOSED] += number
         if bare:
-            year.oddities[Oddity.NO_MAILBOX] += number
+            year.oddities[Anomaly.NO_MAILBOX] += number
         else:
             year.mails[Kind.YEAR_END] += number
     untold = select(ESTABLISHMENT).where(theirs, _BARE).order_by(ESTABLISHMENT.c.uai)
@@ -121,7 +130,7 @@ def _conditions(year: YearSummary, departements: list[str], *, odd_only: bool) -
         yield ESTABLISHMENT.c.departement.in_(departements)
 
 
-__all__ = ["EstablishmentEnd", "Oddity", "Preview", "PreviewPage", "Summary", "YearSummary", "count_live"]
+__all__ = ["Anomaly", "EstablishmentEnd", "Preview", "PreviewPage", "Summary", "YearSummary", "count_live"]
 
 
 Place = tuple[SchoolYear, str]
@@ -192,18 +201,18 @@ class Preview:
         more = (shown[-1].school_year, shown[-1].establishment.uai) if len(lines) > limit else None
         return PreviewPage(tuple(shown), more)
 
-    def _of(self, batch: Sequence[Happening]) -> Iterator[EstablishmentEnd]:
+    def _of(self, batch: Sequence[RequestEvent]) -> Iterator[EstablishmentEnd]:
         fates = self._mailer.code_fates(self._connection, [h.before for h in batch if h.before])
-        reported = self._reported([happening.request.reference for happening in batch])
+        reported = self._reported([event.request.reference for event in batch])
         renewed = self._renewed(batch)
         mails = {draft.uai: draft for draft in self._mailer.drafts(batch)}
-        for uai, together in groupby(batch, key=lambda happening: happening.request.uai):
-            happenings = list(together)
-            place = happenings[0].establishment
-            odd = {Oddity.NO_MAILBOX: not place.mailbox, Oddity.CLOSED: not place.is_open}
+        for uai, together in groupby(batch, key=lambda event: event.request.uai):
+            events = list(together)
+            place = events[0].establishment
+            odd = {Anomaly.NO_MAILBOX: not place.mailbox, Anomaly.CLOSED: not place.is_open}
             yield EstablishmentEnd(
-                school_year=happenings[0].request.school_year, establishment=place, mail=mails[uai],
-                requests=tuple(_ending(happening, fates, reported, renewed) for happening in happenings),
+                school_year=events[0].request.school_year, establishment=place, mail=mails[uai],
+                requests=tuple(_ending(event, fates, reported, renewed) for event in events),
                 oddities=tuple(oddity for oddity, is_so in odd.items() if is_so),
             )  # fmt: skip
 
@@ -214,9 +223,9 @@ class Preview:
             found.update(self._connection.execute(query).scalars())
         return found
 
-    def _renewed(self, batch: Sequence[Happening]) -> set[str]:
+    def _renewed(self, batch: Sequence[RequestEvent]) -> set[str]:
         """All are of one year: a batch of the sweep is."""
-        references = [happening.request.reference for happening in batch]
+        references = [event.request.reference for event in batch]
         return renewed_among(self._connection, batch[0].request.school_year, references) if batch else set()
 
     def _report(self, year: YearSummary) -> None:
@@ -254,7 +263,7 @@ class Preview:
         return {school_year(text): count for text, count in self._connection.execute(query)}
 
 
-def _holds(connection: Connection, judged: Iterable[Judged], now: datetime) -> dict[SchoolYear, Held]:
+def _holds(connection: Connection, judged: Iterable[YearEndStatus], now: datetime) -> dict[SchoolYear, Held]:
     """What the brake holds, or would: a schedule that runs records an end in time, and gives signs of life."""
     why = {hold.value: hold for hold in Hold}
     records = connection.execute(select(RECORD.c.school_year, RECORD.c.held_why).where(RECORD.c.held_why.is_not(None)))
@@ -271,14 +280,16 @@ def _holds(connection: Connection, judged: Iterable[Judged], now: datetime) -> d
     return found
 
 
-def _ending(happening: Happening, fates: Mapping[str, CodeFate], reported: set[str], renewed: set[str]) -> Ending:
-    request = happening.before or happening.request
+def _ending(
+    event: RequestEvent, fates: Mapping[str, CodeStatus], reported: set[str], renewed: set[str]
+) -> ExpiringRequest:
+    request = event.before or event.request
     odd = {
-        Oddity.CODE_UNDELIVERABLE: fates.get(request.reference) is CodeFate.UNDELIVERABLE,
-        Oddity.OPEN_REPORT: request.reference in reported,
+        Anomaly.CODE_UNDELIVERABLE: fates.get(request.reference) is CodeStatus.UNDELIVERABLE,
+        Anomaly.OPEN_REPORT: request.reference in reported,
     }
-    removals = [effect.kind for effect in happening.decision.effects if isinstance(effect, OpenRemoval)]
-    return Ending(
+    removals = [effect.kind for effect in event.decision.effects if isinstance(effect, OpenRemoval)]
+    return ExpiringRequest(
         request=request, removal=removals[0] if removals else None,
         oddities=tuple(oddity for oddity, is_so in odd.items() if is_so), renewed=request.reference in renewed,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from states.rules.schedule import Hold
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, Trigger
 from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, OCCURRENCE, RECORD, REMOVAL, REQUEST
-from workflow.year_end.holds import Judged
+from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.overview import YearInPlay, past_ends, revoked_so_far, years_in_play
 from workflow.year_end.preview import count_live
 
@@ -244,7 +244,11 @@ class Progress:
 
 
 def progress_of(
-    connection: Connection, policy: Policy, judged: Sequence[Judged], now: datetime, year: SchoolYear | None = None
+    connection: Connection,
+    policy: Policy,
+    judged: Sequence[YearEndStatus],
+    now: datetime,
+    year: SchoolYear | None = None,
 ) -> Progress | None:
     """Of that year, None when it ended without the software; without one, of the first that has ended and is not over,
     else of the last that is over, else of the next to end."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, exists, func, literal, select, union_al
 from notifications.mailer import Mailer
 from notifications.messages.facts import DepartementCount
 from notifications.ports import crash_point
-from states.decision import Happening, Scalar
+from states.decision import RequestEvent, Scalar
 from states.model import Actor
 from states.rules.schedule import Hold, Verdict
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
@@ -22,7 +22,7 @@ from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.requests.filters import live_years
 from workflow.year_end.figures import COUNTED, COUNTED_AS
-from workflow.year_end.holds import Foresight, Judged, done_key, mark_alive
+from workflow.year_end.holds import YearEndRegistry, YearEndStatus, done_key, record_heartbeat
 from workflow.year_end.sweep import Sweep
 
 
@@ -54,10 +54,10 @@ class YearEnds:
     def __init__(self, engine: Engine, reporter: Reporter) -> None:
         self._engine = engine
         self._reporter = reporter
-        self._foresight = Foresight(engine.policy, engine.notary)
+        self._foresight = YearEndRegistry(engine.policy, engine.hasher)
         self._sweep = Sweep(engine, self._close)
 
-    def observe(self, actor: Actor, host: str) -> list[Judged]:
+    def observe(self, actor: Actor, host: str) -> list[YearEndStatus]:
         """One look at every end, then this machine's trace of life, in one transaction: a hold is kept with it."""
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
@@ -66,7 +66,7 @@ class YearEnds:
             for one in judged:
                 if one.verdict is Verdict.HOLD and one.hold:
                     self._reporter.year_held(connection, one.end, one.hold, now)
-            mark_alive(connection, host, now)
+            record_heartbeat(connection, host, now)
             crash_point("year_end.observed")
         return judged
 
@@ -78,7 +78,7 @@ class YearEnds:
         actor = installation.schedule_actor_in(connection)
         day = end.last_day.isoformat()
         data: dict[str, Scalar] = {"school_year": str(end.school_year), "last_day": day, "revoked": revoked}
-        installation.record(connection, self._engine.notary, "year_ended", actor, now, data)
+        installation.record(connection, self._engine.hasher, "year_ended", actor, now, data)
         if revoked:
             self._reporter.year_ended(connection, end, revoked, now)
 
@@ -101,7 +101,7 @@ class YearEnds:
             if now < end.ends_at or connection.execute(update(RECORD).where(*held).values(values)).rowcount == 0:
                 raise NothingHeld
             data = {"school_year": str(year), "last_day": end.last_day.isoformat()}
-            installation.record(connection, self._engine.notary, "year_end_confirmed", actor, now, data)
+            installation.record(connection, self._engine.hasher, "year_end_confirmed", actor, now, data)
         return end
 
     def ending_by(self, connection: Connection, at: datetime) -> list[YearEnd]:
@@ -113,18 +113,18 @@ class YearEnds:
         """24:00 of a day: what a preview « on » that day looks at."""
         return self._engine.policy.calendar.midnight(day + timedelta(days=1))
 
-    def preview(self, connection: Connection, at: datetime, actor: Actor) -> Iterator[Sequence[Happening]]:
+    def preview(self, connection: Connection, at: datetime, actor: Actor) -> Iterator[Sequence[RequestEvent]]:
         """Batch after batch, what a sweep at ``at`` would do; nothing is written (R53)."""
         for end in self.ending_by(connection, at):
             yield from self._sweep.preview(connection, end, actor, at)
 
     def preview_of(
         self, connection: Connection, end: YearEnd, uais: Sequence[str], at: datetime, actor: Actor
-    ) -> Sequence[Happening]:
+    ) -> Sequence[RequestEvent]:
         """The same of a few establishments alone, for one page of them."""
         return self._sweep.preview_of(connection, end, actor, uais, at)
 
-    def verdicts(self, connection: Connection, at: datetime) -> list[Judged]:
+    def verdicts(self, connection: Connection, at: datetime) -> list[YearEndStatus]:
         """What the brake would say at ``at``, if nothing else happened until then."""
         return self._foresight.judge(connection, at)
 

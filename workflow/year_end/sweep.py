@@ -15,11 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from notifications.ports import crash_point
 from notifications.sql import insert_rows
 from states.commands import Expire
-from states.decision import Happening
+from states.decision import RequestEvent
 from states.model import Actor
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, REQUEST
-from workflow.engine.engine import ATTEMPTS, Engine, LostRace, Plan
+from workflow.engine.engine import ATTEMPTS, ConcurrentUpdate, Engine, Plan
 from workflow.engine.loader import Loader
 from workflow.journal import installation
 from workflow.year_end.holds import done_key
@@ -42,7 +42,7 @@ def _live(year: SchoolYear, after: str, limit: int) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """What one sweep revoked, and whether the year is over for good."""
 
     revoked: int
@@ -58,11 +58,11 @@ class Sweep:
         self._close = close
         self._size = BATCH if engine.database.is_postgresql else BATCH_SQLITE
 
-    def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> Swept:
+    def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> SweepResult:
         """Revoke what is left of the year. ``progress`` is told how many more after each batch."""
-        with _program_set_aside():
+        with gc_frozen():
             revoked = self._all_batches(end, actor, progress)
-        return Swept(revoked, self._finish(end))
+        return SweepResult(revoked, self._finish(end))
 
     def _all_batches(self, end: YearEnd, actor: Actor, progress: Callable[[int], None]) -> int:
         total, after = 0, ""
@@ -93,9 +93,12 @@ class Sweep:
             try:
                 with database.write() as connection:
                     return last, self._write(connection, end, plan, now)
-            except (LostRace, IntegrityError):  # another process swept it in between: its event is there already
+            except (
+                ConcurrentUpdate,
+                IntegrityError,
+            ):  # another process swept it in between: its event is there already
                 time.sleep(0.01 * attempt)
-        raise LostRace
+        raise ConcurrentUpdate
 
     def _plan(
         self, connection: Connection, end: YearEnd, actor: Actor, after: str, now: datetime, *, lock: bool
@@ -118,9 +121,9 @@ class Sweep:
     def _write(self, connection: Connection, end: YearEnd, plan: Plan, now: datetime) -> int:
         if plan.events:
             self._engine.write(connection, plan, now)
-            _count(connection, end, [h.request.uai for h in plan.happenings], now)
+            _count(connection, end, [h.request.uai for h in plan.events], now)
             crash_point("sweep.before_commit")
-        return len(plan.happenings)
+        return len(plan.events)
 
     def _establishments(self, connection: Connection, uais: Sequence[str], *, lock: bool) -> Sequence[Any]:
         """These establishments' rows, less those that another node is at when they are to be locked (PostgreSQL)."""
@@ -149,22 +152,22 @@ class Sweep:
 
     def preview(
         self, connection: Connection, end: YearEnd, actor: Actor, now: datetime
-    ) -> Iterator[Sequence[Happening]]:
+    ) -> Iterator[Sequence[RequestEvent]]:
         """What the sweep would do at ``now``, by the same plan, writing nothing (R53)."""
         after: str | None = ""
         while after is not None:
             after, plan = self._plan(connection, end, actor, after, now, lock=False)
-            yield plan.happenings
+            yield plan.events
 
     def preview_of(
         self, connection: Connection, end: YearEnd, actor: Actor, uais: Sequence[str], now: datetime
-    ) -> Sequence[Happening]:
+    ) -> Sequence[RequestEvent]:
         """The same of these establishments alone, few enough for one query."""
-        return self._plan_of(connection, end, actor, uais, now, lock=False).happenings
+        return self._plan_of(connection, end, actor, uais, now, lock=False).events
 
 
 @contextmanager
-def _program_set_aside() -> Iterator[None]:
+def gc_frozen() -> Iterator[None]:
     """A sweep makes many objects that soon die: the collector need not walk the whole program at each of its rounds."""
     gc.freeze()
     try:

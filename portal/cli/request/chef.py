@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import Day, FrenchCommand, LabelledChoice, Uai, Year
-from portal.cli.context import App
+from portal.cli.context import CliContext
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import confirmed, printable
-from portal.cli.request.execute import Manner, act, acting, free_text, reference_argument
+from portal.cli.request.execute import ActionOptions, act, acting, free_text, reference_argument
 from states.vocabulary import WithdrawReason
 
 if TYPE_CHECKING:
     from states.commands import Command
     from states.model import Actor
     from states.school_calendar import SchoolYear
-    from workflow.app import House
+    from workflow.app import App
 
 
 # ``oda request declare`` and ``renew``: how a request is born (R25, R33).
@@ -46,11 +46,11 @@ drane_option = click.option(
 @drane_option
 @homonym_option
 @acting(as_chef=True, version=False)
-def declare(app: App, manner: Manner, /, uai: str | None, **said: Any) -> None:
+def declare(context: CliContext, manner: ActionOptions, /, uai: str | None, **said: Any) -> None:
     from states.commands import Declare
 
     common = manner.fields()
-    act(app, manner, lambda _, actor: Declare(uai=uai or _only_one(actor), **said, **common))
+    act(context, manner, lambda _, actor: Declare(uai=uai or _only_one(actor), **said, **common))
 
 
 def _only_one(actor: "Actor") -> str:
@@ -69,14 +69,19 @@ def _only_one(actor: "Actor") -> str:
 @homonym_option
 @acting(as_chef=True)
 def renew(
-    app: App, manner: Manner, /, reference: str, school_year: "SchoolYear | None", homonym_confirmed: bool
+    context: CliContext,
+    manner: ActionOptions,
+    /,
+    reference: str,
+    school_year: "SchoolYear | None",
+    homonym_confirmed: bool,
 ) -> None:
     from states.commands import Renew
 
     command = Renew(
         reference=reference, school_year=school_year, homonym_confirmed=homonym_confirmed, **manner.fields()
     )
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)
 
 
 @click.command(
@@ -86,11 +91,11 @@ def renew(
 @free_text("--why", "Pourquoi elle est indispensable", required=True)
 @click.option("--made-on", required=True, type=Day(), metavar="DATE", help="Le jour où elle a été faite dans DelegCE.")
 @acting(as_chef=True)
-def delegate(app: App, manner: Manner, /, **said: Any) -> None:
+def delegate(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
     from states.commands import Delegate
 
     command = Delegate(**said, **manner.fields())
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)
 
 
 @click.command("sign-charter", cls=FrenchCommand, help="Enregistre la charte signée par le RUPN (R27).")
@@ -99,11 +104,11 @@ def delegate(app: App, manner: Manner, /, **said: Any) -> None:
 @click.option("--charter", "charter", required=True, metavar="VERSION", help="La version signée, lue sur la charte.")
 @click.option("--copy-kept", is_flag=True, help="L'exemplaire signé est conservé dans l'établissement.")
 @acting(as_chef=True)
-def sign_charter(app: App, manner: Manner, /, charter: str, **said: Any) -> None:
+def sign_charter(context: CliContext, manner: ActionOptions, /, charter: str, **said: Any) -> None:
     from states.commands import SignCharter
 
     command = SignCharter(version=charter, **said, **manner.fields())
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)
 
 
 @click.command(
@@ -114,19 +119,19 @@ def sign_charter(app: App, manner: Manner, /, charter: str, **said: Any) -> None
 @reference_argument
 @click.option("--confirmed", "sure", is_flag=True, help="L'identité est déjà relue : ne pas poser la question.")
 @acting(as_chef=True)
-def submit(app: App, manner: Manner, /, reference: str, sure: bool) -> None:
+def submit(context: CliContext, manner: ActionOptions, /, reference: str, sure: bool) -> None:
     common = manner.fields()
-    act(app, manner, lambda house, actor: _submission(house, actor, reference, common, sure))
+    act(context, manner, lambda app, actor: _submission(app, actor, reference, common, sure))
 
 
-def _submission(house: "House", actor: "Actor", reference: str, common: dict[str, Any], sure: bool) -> "Command":
+def _submission(app: "App", actor: "Actor", reference: str, common: dict[str, Any], sure: bool) -> "Command":
     """The identity as it is shown is the one that is confirmed: a correction in between is refused (R28)."""
     from states.commands import Submit
     from workflow.requests.detail import facts_of
     from workflow.requests.filters import sees
 
-    with house.database.read() as connection:
-        request = facts_of(connection, reference, house.mailer).request
+    with app.database.read() as connection:
+        request = facts_of(connection, reference, app.mailer).request
     if request is None or not sees(actor, request.uai):
         return Submit(reference=reference, nom="", prenom="", mail="", **common)  # the engine says why it is refused
     if not sure:
@@ -147,11 +152,11 @@ def _submission(house: "House", actor: "Actor", reference: str, common: dict[str
 @drane_option
 @homonym_option
 @acting(as_chef=True)
-def amend(app: App, manner: Manner, /, **said: Any) -> None:
+def amend(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
     from states.commands import Amend
 
     command = Amend(**said, **manner.fields())
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)
 
 
 @click.command("withdraw", cls=FrenchCommand, help="Abandonne une demande dont le code n'est pas transmis (R30).")
@@ -161,19 +166,19 @@ def amend(app: App, manner: Manner, /, **said: Any) -> None:
 )
 @free_text("--note", "Une précision", required=False)
 @acting(as_chef=True)
-def withdraw(app: App, manner: Manner, /, **said: Any) -> None:
+def withdraw(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
     from states.commands import Withdraw
 
     command = Withdraw(**said, **manner.fields())
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)
 
 
 @click.command("confirm-handover", cls=FrenchCommand, help="Confirme que le code a été remis en main propre (R31).")
 @reference_argument
 @click.option("--handed-on", required=True, type=Day(), metavar="DATE", help="Le jour de la remise.")
 @acting(as_chef=True)
-def confirm_handover(app: App, manner: Manner, /, reference: str, handed_on: date) -> None:
+def confirm_handover(context: CliContext, manner: ActionOptions, /, reference: str, handed_on: date) -> None:
     from states.commands import ConfirmHandover
 
     command = ConfirmHandover(reference=reference, handed_on=handed_on, **manner.fields())
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)

@@ -11,7 +11,7 @@ import click
 
 from portal.cli import output as cells
 from portal.cli.click_french import Day, LabelledChoice
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.output import emit, printable, progress, say
 from portal.cli.parameters import spelling
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from states.commands import Command
     from states.model import Actor
     from states.refusals import Reason
-    from workflow.app import House
+    from workflow.app import App
     from workflow.engine.engine import Done, Result
     from workflow.requests.next_actions import NextStep
 
@@ -47,7 +47,7 @@ class Reference(click.ParamType[str]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Manner:
+class ActionOptions:
     """How an action is made: under which key (R10), on which version (R9), at whose request (R5), by whom (R37)."""
 
     key: str | None
@@ -93,7 +93,7 @@ _OF_CHEF = (
 
 
 def acting(*, as_chef: bool, version: bool = True) -> Callable[[Callback], Callback]:
-    """Give a command its ``App`` and a ``Manner``, from the shared options.
+    """Give a command its ``CliContext`` and a ``ActionOptions``, from the shared options.
 
     ``as_chef``: a chef may do it, so an operator may on behalf; ``version`` False for what has no request yet.
     """
@@ -101,13 +101,15 @@ def acting(*, as_chef: bool, version: bool = True) -> Callable[[Callback], Callb
 
     def decorate(function: Callback) -> Callback:
         @functools.wraps(function)
-        def call(app: App, /, **given: Any) -> None:
-            taken = {name: given.pop(name, "" if name == "name" else None) for name in Manner.__dataclass_fields__}
-            if taken["name"] and (app.who is None or app.who.role not in (Role.CHEF, Role.DEPUTY)):
+        def call(context: CliContext, /, **given: Any) -> None:
+            taken = {
+                name: given.pop(name, "" if name == "name" else None) for name in ActionOptions.__dataclass_fields__
+            }
+            if taken["name"] and (context.who is None or context.who.role not in (Role.CHEF, Role.DEPUTY)):
                 raise click.UsageError("L'option --name va avec --as chef:UAI ou --as adjoint:UAI.")
-            function(app, Manner(**taken), **given)
+            function(context, ActionOptions(**taken), **given)
 
-        command: Callback = pass_app(call)
+        command: Callback = pass_cli_context(call)
         for option in reversed(options):
             command = option(command)
         return command
@@ -182,14 +184,14 @@ SLICE = 200
 """Requests a transaction: short enough to leave the database to others in between."""
 
 
-def act(app: App, manner: Manner, build: "Callable[[House, Actor], Command]") -> None:
+def act(context: CliContext, manner: ActionOptions, build: "Callable[[App, Actor], Command]") -> None:
     """Build a command in the opened house, execute it, tell. Raises CliFailure with every reason of a refusal (R7)."""
     from portal.cli.context import opened
     from states.decision import Refused
 
-    with opened(app, manner.name) as (house, actor):
-        command = build(house, actor)
-        result = house.engine.execute([command], actor, key=manner.key)[0]
+    with opened(context, manner.name) as (app, actor):
+        command = build(app, actor)
+        result = app.engine.execute([command], actor, key=manner.key)[0]
         if isinstance(result, Refused):
             raise refused(result.reasons)
         warn(result.warnings)
@@ -197,30 +199,32 @@ def act(app: App, manner: Manner, build: "Callable[[House, Actor], Command]") ->
             echo_object(done_row(result))
         else:
             click.echo(printable(sentence(result)))
-            click.echo(printable(_following(house, result)))
+            click.echo(printable(_following(app, result)))
 
 
-def _following(house: "House", done: "Done") -> str:
+def _following(app: "App", done: "Done") -> str:
     """What the request waits for now, whoever acted on it."""
     from workflow.requests.detail import facts_of
     from workflow.requests.next_actions import next_step
 
-    with house.database.read() as connection:
-        facts = facts_of(connection, done.reference, house.mailer)
-    return following(next_step(facts, house.policy, house.clock.now()), done.reference)
+    with app.database.read() as connection:
+        facts = facts_of(connection, done.reference, app.mailer)
+    return following(next_step(facts, app.policy, app.clock.now()), done.reference)
 
 
-def act_on_all(app: App, manner: Manner, references: Sequence[str], build: "Callable[[str], Command]") -> None:
+def act_on_all(
+    context: CliContext, manner: ActionOptions, references: Sequence[str], build: "Callable[[str], Command]"
+) -> None:
     """The same action on several requests: a line for each. Raises CliFailure when any was refused."""
     wanted = list(dict.fromkeys(references))
     if len(wanted) == 1:
-        return act(app, manner, lambda _house, _actor: build(wanted[0]))
+        return act(context, manner, lambda _app, _actor: build(wanted[0]))
     if manner.version is not None:
         raise click.UsageError("L'option --version ne va qu'avec une seule demande.")
     done: list[tuple[str, Result]] = []
     try:
         with progress(len(wanted), "Demandes") as advance:
-            for results in _executed(app, manner, wanted, build):
+            for results in _executed(context, manner, wanted, build):
                 done += results
                 advance(len(results))
     finally:
@@ -229,16 +233,16 @@ def act_on_all(app: App, manner: Manner, references: Sequence[str], build: "Call
 
 
 def _executed(
-    app: App, manner: Manner, references: list[str], build: "Callable[[str], Command]"
+    context: CliContext, manner: ActionOptions, references: list[str], build: "Callable[[str], Command]"
 ) -> "Iterator[list[tuple[str, Result]]]":
     """Slice after slice, each its own transaction: what is done stays done if a later one fails."""
     from portal.cli.context import opened
 
-    with opened(app, manner.name) as (house, actor):
+    with opened(context, manner.name) as (app, actor):
         for start in range(0, len(references), SLICE):
             some = references[start : start + SLICE]
             key = manner.key if manner.key is None or len(references) <= SLICE else f"{manner.key}/{start}"
-            results = house.engine.execute([build(reference) for reference in some], actor, key=key)
+            results = app.engine.execute([build(reference) for reference in some], actor, key=key)
             yield list(zip(some, results, strict=True))
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import Day, FrenchCommand, LabelledChoice
-from portal.cli.context import App
+from portal.cli.context import CliContext
 from portal.cli.output import read_secret, say
 from portal.cli.request.execute import (
+    ActionOptions,
     Callback,
-    Manner,
     Reference,
     act,
     act_on_all,
@@ -36,7 +36,7 @@ from states.vocabulary import (
 if TYPE_CHECKING:
     from states.commands import Code, Command
     from states.model import Actor
-    from workflow.app import House
+    from workflow.app import App
     from workflow.requests.detail import RequestView
 
 
@@ -61,18 +61,24 @@ _PROMPT = "Le code d'initialisation"
 @click.option("--new-key", is_flag=True, help="La personne a déjà une clé, une nouvelle est voulue (R42).")
 @acting(as_chef=False)
 def issue_code(
-    app: App, manner: Manner, /, reference: str, extends: str | None, expires_on: date | None, new_key: bool
+    context: CliContext,
+    manner: ActionOptions,
+    /,
+    reference: str,
+    extends: str | None,
+    expires_on: date | None,
+    new_key: bool,
 ) -> None:
     from states.commands import IssueCode
 
     said = {"reference": reference, "expires_on": expires_on, "new_key_confirmed": new_key, **manner.fields()}
 
-    def build(house: "House", actor: "Actor") -> "Command":
+    def build(app: "App", actor: "Actor") -> "Command":
         if extends:
             return IssueCode(extends=extends, **said)
-        return IssueCode(code=_code(house, actor, reference, IssueCode.trigger), **said)
+        return IssueCode(code=_code(app, actor, reference, IssueCode.trigger), **said)
 
-    act(app, manner, build)
+    act(context, manner, build)
 
 
 @click.command(
@@ -89,33 +95,33 @@ def issue_code(
     help="Une autre demande se sert de la même clé, une nouvelle est voulue (R42).",
 )
 @acting(as_chef=False)
-def reissue_code(app: App, manner: Manner, /, **said: Any) -> None:
+def reissue_code(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
     from states.commands import ReissueCode
 
     common = manner.fields()
 
-    def build(house: "House", actor: "Actor") -> "Command":
-        code = _code(house, actor, said["reference"], ReissueCode.trigger)
+    def build(app: "App", actor: "Actor") -> "Command":
+        code = _code(app, actor, said["reference"], ReissueCode.trigger)
         return ReissueCode(code=code, **said, **common)
 
-    act(app, manner, build)
+    act(context, manner, build)
 
 
-def _code(house: "House", actor: "Actor", reference: str, trigger: Trigger) -> "Code":
+def _code(app: "App", actor: "Actor", reference: str, trigger: Trigger) -> "Code":
     """The code; on a terminal, the operator first reads what to set on the ODA server (R43) and whom else it is for
     (R19). No code is typed in vain: where the action cannot be, an empty one lets the engine say why."""
     from states.commands import Code
 
-    if sys.stdin.isatty() and not _shown_first(house, actor, reference, trigger):
+    if sys.stdin.isatty() and not _shown_first(app, actor, reference, trigger):
         return Code(clear="")
     return Code(clear=read_secret(_PROMPT))
 
 
-def _shown_first(house: "House", actor: "Actor", reference: str, trigger: Trigger) -> bool:
+def _shown_first(app: "App", actor: "Actor", reference: str, trigger: Trigger) -> bool:
     from workflow.requests.detail import show_request
 
-    with house.database.read() as connection:
-        view = show_request(connection, reference, actor, house.policy, house.mailer, house.clock.now())
+    with app.database.read() as connection:
+        view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
     if view is None or all(action.trigger is not trigger for action in view.actions):
         return False
     say(_before_the_code(view))
@@ -167,11 +173,11 @@ def _check_options(command: Callback) -> Callback:
 )
 @_check_options
 @acting(as_chef=False)
-def check_listing(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any) -> None:
+def check_listing(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
     from states.commands import CheckListing
 
     common = manner.fields()
-    act_on_all(app, manner, references, lambda reference: CheckListing(reference=reference, **said, **common))
+    act_on_all(context, manner, references, lambda reference: CheckListing(reference=reference, **said, **common))
 
 
 @click.command(
@@ -179,11 +185,11 @@ def check_listing(app: App, manner: Manner, /, references: tuple[str, ...], **sa
 )
 @_check_options
 @acting(as_chef=False)
-def check_delegation(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any) -> None:
+def check_delegation(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
     from states.commands import CheckDelegation
 
     common = manner.fields()
-    act_on_all(app, manner, references, lambda reference: CheckDelegation(reference=reference, **said, **common))
+    act_on_all(context, manner, references, lambda reference: CheckDelegation(reference=reference, **said, **common))
 
 
 @click.command("send-back", cls=FrenchCommand, help="Renvoie la demande à l'établissement, qui refait une étape (R38).")
@@ -191,11 +197,11 @@ def check_delegation(app: App, manner: Manner, /, references: tuple[str, ...], *
 @click.option("--step", required=True, type=LabelledChoice(Step), metavar="ÉTAPE", help="L'étape à refaire.")
 @free_text("--why", "La raison, que l'établissement lira", required=True)
 @acting(as_chef=False)
-def send_back(app: App, manner: Manner, /, **said: Any) -> None:
+def send_back(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
     from states.commands import SendBack
 
     command = SendBack(**said, **manner.fields())
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)
 
 
 @click.command("confirm-expiry", cls=FrenchCommand, help="Coche la date d'expiration que la clé porte désormais (R43).")
@@ -204,12 +210,17 @@ def send_back(app: App, manner: Manner, /, **said: Any) -> None:
     "--expires-on", type=Day(), metavar="DATE", help="La date portée sur le serveur ODA ; sinon la fin de l'année."
 )
 @acting(as_chef=False)
-def confirm_expiry(app: App, manner: Manner, /, references: tuple[str, ...], expires_on: date | None) -> None:
+def confirm_expiry(
+    context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], expires_on: date | None
+) -> None:
     from states.commands import ConfirmExpiry
 
     common = manner.fields()
     act_on_all(
-        app, manner, references, lambda reference: ConfirmExpiry(reference=reference, expires_on=expires_on, **common)
+        context,
+        manner,
+        references,
+        lambda reference: ConfirmExpiry(reference=reference, expires_on=expires_on, **common),
     )
 
 
@@ -233,11 +244,11 @@ def confirm_expiry(app: App, manner: Manner, /, references: tuple[str, ...], exp
 )
 @free_text("--note", "Une précision", required=False)
 @acting(as_chef=True)
-def report_change(app: App, manner: Manner, /, effective_on: date, **said: Any) -> None:
+def report_change(context: CliContext, manner: ActionOptions, /, effective_on: date, **said: Any) -> None:
     from states.commands import ReportChange
 
     command = ReportChange(effective_on=effective_on, **said, **manner.fields())
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)
 
 
 @click.command("settle-change", cls=FrenchCommand, help="Dit ce qui a été fait d'un signalement, et pourquoi (R46).")
@@ -250,11 +261,11 @@ def report_change(app: App, manner: Manner, /, effective_on: date, **said: Any) 
     "--report", type=click.IntRange(min=1), metavar="N", help="Lequel, quand plusieurs signalements sont ouverts."
 )
 @acting(as_chef=False)
-def settle_change(app: App, manner: Manner, /, **said: Any) -> None:
+def settle_change(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
     from states.commands import SettleChange
 
     command = SettleChange(**said, **manner.fields())
-    act(app, manner, lambda *_: command)
+    act(context, manner, lambda *_: command)
 
 
 @click.command("revoke", cls=FrenchCommand, help="Révoque des demandes, à tout moment de leur vie (R45).")
@@ -262,11 +273,11 @@ def settle_change(app: App, manner: Manner, /, **said: Any) -> None:
 @click.option("--reason", required=True, type=LabelledChoice(RevokeReason), metavar="RAISON", help="Pourquoi.")
 @free_text("--note", "Une précision, que l'établissement lira", required=False)
 @acting(as_chef=False)
-def revoke(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any) -> None:
+def revoke(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
     from states.commands import Revoke
 
     common = manner.fields()
-    act_on_all(app, manner, references, lambda reference: Revoke(reference=reference, **said, **common))
+    act_on_all(context, manner, references, lambda reference: Revoke(reference=reference, **said, **common))
 
 
 @click.command(
@@ -280,8 +291,8 @@ def revoke(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any
 )
 @free_text("--note", "Une précision", required=False)
 @acting(as_chef=False)
-def confirm_removal(app: App, manner: Manner, /, references: tuple[str, ...], **said: Any) -> None:
+def confirm_removal(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
     from states.commands import ConfirmRemoval
 
     common = manner.fields()
-    act_on_all(app, manner, references, lambda reference: ConfirmRemoval(reference=reference, **said, **common))
+    act_on_all(context, manner, references, lambda reference: ConfirmRemoval(reference=reference, **said, **common))

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import FrenchCommand, LabelledChoice, Uai, Year
-from portal.cli.context import App, pass_app
+from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import refused
 from portal.cli.output import Paper, emit, json_option, say
 from portal.cli.parameters import spelling
 from portal.cli.request import execute as told
 from portal.cli.request.execute import Reference, following, reason_row, reference_argument
 from states import french
-from states.vocabulary import CodeFate, State
+from states.vocabulary import CodeStatus, State
 
 if TYPE_CHECKING:
     from states.model import Report, Request
-    from workflow.app import House
+    from workflow.app import App
     from workflow.requests.detail import CheckView, EventView, RemovalView, RequestView
     from workflow.requests.filters import Filters
     from workflow.requests.lists import RequestLine
@@ -124,9 +124,9 @@ def _key(paper: Paper, view: "RequestView", timezone: tzinfo) -> None:
     if request.code_issued_at is None:
         paper.line("Aucun code émis.")
         return
-    what = "Clé étendue le" if view.code_fate is CodeFate.EXTENDED else "Code émis le"
+    what = "Clé étendue le" if view.code_fate is CodeStatus.EXTENDED else "Code émis le"
     paper.line(f"{what} {french.instant(request.code_issued_at, timezone)}")
-    if view.code_fate is not CodeFate.NONE:
+    if view.code_fate is not CodeStatus.NONE:
         paper.fact("Sort du code", view.code_fate.label)
     paper.fact("Clé de la demande", request.extends or "")
     paper.fact("Remis en main propre", _day(request.handed_on))
@@ -210,26 +210,26 @@ _EMPTY = (
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
 @click.option("--after", type=Reference(), metavar="RÉFÉRENCE", help="La page suivante : ce qui suit cette demande.")
 @json_option
-@pass_app
-def list_(app: App, /, limit: int, after: str | None, as_json: bool, **wanted: Any) -> None:
+@pass_cli_context
+def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, **wanted: Any) -> None:
     from portal.cli.context import opened
     from workflow.requests.lists import list_requests
 
-    with opened(app) as (house, actor), house.database.read() as connection:
-        filters = _filters(house, **wanted)
-        page = list_requests(connection, filters, actor, house.policy.calendar, after=after, limit=limit)
-    emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, house.settings.zoneinfo)
+    with opened(context) as (app, actor), app.database.read() as connection:
+        filters = _filters(app, **wanted)
+        page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=limit)
+    emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after {page.after}"])
 
 
-def _filters(house: "House", *, late: bool, everything: bool, **wanted: Any) -> "Filters":
+def _filters(app: "App", *, late: bool, everything: bool, **wanted: Any) -> "Filters":
     """Only live requests, unless asked otherwise by a filter that revoked ones can meet."""
     from workflow.requests.filters import Filters
 
     live = not (everything or wanted["states"] or wanted["removal_open"] or wanted["report_open"])
-    delay = timedelta(days=house.settings.handling.expected_days)
-    return Filters(live=live, submitted_before=house.clock.now() - delay if late else None, **wanted)
+    delay = timedelta(days=app.settings.handling.expected_days)
+    return Filters(live=live, submitted_before=app.clock.now() - delay if late else None, **wanted)
 
 
 def _row(line: "RequestLine") -> dict[str, object]:
@@ -244,7 +244,7 @@ def _row(line: "RequestLine") -> dict[str, object]:
 def _status(line: "RequestLine") -> str:
     """The state, and what calls for somebody."""
     remarks = [line.state.label]
-    if line.code_fate is CodeFate.UNDELIVERABLE:
+    if line.code_fate is CodeStatus.UNDELIVERABLE:
         remarks.append(line.code_fate.label)
     if line.report_open:
         remarks.append("signalement")
@@ -324,17 +324,17 @@ def _event(event: "EventView") -> dict[str, Any]:
 @click.command("show", cls=FrenchCommand, help="Une demande : où elle en est, son histoire, ce qu'on peut en faire.")
 @reference_argument
 @click.option("--json", "as_json", is_flag=True, help="Écrit la demande entière en JSON.")
-@pass_app
-def show(app: App, reference: str, as_json: bool) -> None:
+@pass_cli_context
+def show(context: CliContext, reference: str, as_json: bool) -> None:
     from portal.cli.context import opened
     from workflow.requests.detail import show_request
     from workflow.requests.filters import nothing_to_see
 
-    with opened(app) as (house, actor), house.database.read() as connection:
-        view = show_request(connection, reference, actor, house.policy, house.mailer, house.clock.now())
+    with opened(context) as (app, actor), app.database.read() as connection:
+        view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
     if view is None:
         raise refused([nothing_to_see(actor, reference)], "Rien à montrer.")
     if as_json:
         told.echo_object(shape(view))
     else:
-        write(view, house.settings.zoneinfo)
+        write(view, app.settings.zoneinfo)

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from notifications.vocabulary import member
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.filters import ORIGIN, origin_of
@@ -34,7 +34,7 @@ Values = Mapping[str, Any]
 class Asked:
     """Who asks what, of which request. ``origin``: the worklist that an operator came from, as its address says it."""
 
-    here: Installed
+    context: WebContext
     visitor: Visitor
     view: RequestView
     today: date
@@ -106,27 +106,27 @@ Actions = Mapping[str, Action]
 """The actions of one side, by slug."""
 
 
-def seen(here: Installed, visitor: Visitor, reference: str) -> RequestView:
+def seen(context: WebContext, visitor: Visitor, reference: str) -> RequestView:
     """The request whole; 404 alike for an unknown one and for one that this visitor may not see (R3)."""
-    house = here.house
+    app = context.app
     if not reference.isascii() or not reference.isprintable():  # which a database may not even compare
         raise HTTPException(404)
-    with house.database.read() as connection:
-        view = show_request(connection, reference, visitor.actor, house.policy, house.mailer, house.clock.now())
+    with app.database.read() as connection:
+        view = show_request(connection, reference, visitor.actor, app.policy, app.mailer, app.clock.now())
     if view is None:
         raise HTTPException(404)
     return view
 
 
 def page_of(
-    request: Request, here: Installed, visitor: Visitor, reference: str, actions: Actions, slug: str,
+    request: Request, context: WebContext, visitor: Visitor, reference: str, actions: Actions, slug: str,
     given: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     """The page on which the action is prepared; one that is no longer open leads back to the request.
 
     ``given`` stands in the fields that it names instead of what they propose.
     """
-    action, asked = _asked(request, here, visitor, reference, actions, slug)
+    action, asked = _asked(request, context, visitor, reference, actions, slug)
     if not is_open(asked.view, action.trigger):
         return RedirectResponse(asked.at(), status_code=303)
     fields = [replace(one, value=(given or {}).get(one.name, one.value)) for one in _fields(action, asked)]
@@ -134,10 +134,10 @@ def page_of(
 
 
 def done_by(
-    request: Request, here: Installed, visitor: Visitor, reference: str, actions: Actions, slug: str, data: FormData
+    request: Request, context: WebContext, visitor: Visitor, reference: str, actions: Actions, slug: str, data: FormData
 ) -> Response:
     """Do it, and lead to the request; what is refused stays on the page with its reasons, and nothing has changed."""
-    action, asked = _asked(request, here, visitor, reference, actions, slug)
+    action, asked = _asked(request, context, visitor, reference, actions, slug)
     form = filled([*_fields(action, asked), *(one for one in action.on_demand if one.name in data)], data)
     if not form.is_right:
         return _shown(request, asked, action, form, status=422)
@@ -147,13 +147,13 @@ def done_by(
         "on_behalf": on_behalf(form.values),
     }  # fmt: skip
     command = action.build(asked, form.values, common)
-    (result,) = here.house.engine.execute([command], visitor.actor, key=f"web:{form.key}")
+    (result,) = context.app.engine.execute([command], visitor.actor, key=f"web:{form.key}")
     if isinstance(result, Refused):
         form = form.asking(action.on_demand, result.reasons)
         return _shown(request, asked, action, form.refused(_placed(result.reasons)), status=422)
     if result.warnings:
         place = asked.at(reference=result.reference)
-        return here.pages.page(
+        return context.pages.page(
             request, "actions/done.html", visitor, result=result, place=place, warnings=result.warnings
         )
     return RedirectResponse(asked.at(reference=result.reference, fait=result.trigger.value), status_code=303)
@@ -165,14 +165,14 @@ def is_open(view: RequestView, trigger: Trigger) -> bool:
 
 
 def _asked(
-    request: Request, here: Installed, visitor: Visitor, reference: str, actions: Actions, slug: str
+    request: Request, context: WebContext, visitor: Visitor, reference: str, actions: Actions, slug: str
 ) -> tuple[Action, Asked]:
     action = actions.get(slug)
     if action is None:
         raise HTTPException(404)
-    view = seen(here, visitor, reference)
+    view = seen(context, visitor, reference)
     origin = origin_of(request, visitor)
-    return action, Asked(here=here, visitor=visitor, view=view, today=here.pages.today(), origin=origin)
+    return action, Asked(context=context, visitor=visitor, view=view, today=context.pages.today(), origin=origin)
 
 
 def _fields(action: Action, asked: Asked) -> list[Field]:
@@ -194,7 +194,7 @@ def _behalf(today: date) -> list[Field]:
 
 
 def _shown(request: Request, asked: Asked, action: Action, form: Form, status: int = 200) -> Response:
-    return asked.here.pages.page(
+    return asked.context.pages.page(
         request, action.template, asked.visitor, status=status, action=action, asked=asked, form=form, view=asked.view,
         can_act=is_open(asked.view, action.trigger), **action.more(asked),
     )  # fmt: skip

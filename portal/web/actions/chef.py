@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from notifications.vocabulary import member
 from portal.web.actions.base import Action, Asked, Values, proposals
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from portal.web.forms import Field, Shape
 from states import commands as c
 from states.model import Request
@@ -52,13 +52,13 @@ def identity(request: Request | None = None) -> list[Field]:
     ]  # fmt: skip
 
 
-def school_year(here: Installed) -> list[Field]:
+def school_year(context: WebContext) -> list[Field]:
     """Which year, asked only when two are open; the later one is proposed (R20)."""
-    house = here.house
-    years = house.policy.calendar.open_years(house.clock.now())
+    app = context.app
+    years = app.policy.calendar.open_years(app.clock.now())
     if len(years) < 2:
         return []
-    options = tuple((str(year), f"{year}{_late(here, year)}") for year in years)
+    options = tuple((str(year), f"{year}{_late(context, year)}") for year in years)
     return [
         Field(
             name="school_year", label="Année scolaire", shape=Shape.SELECT, options=options, value=str(years[-1])
@@ -66,19 +66,19 @@ def school_year(here: Installed) -> list[Field]:
     ]  # fmt: skip
 
 
-def _late(here: Installed, year: SchoolYear) -> str:
+def _late(context: WebContext, year: SchoolYear) -> str:
     """A year that is about to end is not worth a key (R21)."""
-    return " (elle finit bientôt : la clé servira peu)" if ends_soon(here, year) else ""
+    return " (elle finit bientôt : la clé servira peu)" if ends_soon(context, year) else ""
 
 
-def ends_soon(here: Installed, year: SchoolYear) -> bool:
+def ends_soon(context: WebContext, year: SchoolYear) -> bool:
     """Whether less than 30 days are left (R21)."""
-    return (here.house.policy.calendar.end_of(year).last_day - here.pages.today()).days < LATE_DECLARATION_DAYS
+    return (context.app.policy.calendar.end_of(year).last_day - context.pages.today()).days < LATE_DECLARATION_DAYS
 
 
-def drane(here: Installed, today: date, request: Request | None = None) -> list[Field]:
+def drane(context: WebContext, today: date, request: Request | None = None) -> list[Field]:
     """When the RUPN was declared to the DRANE, unless the rectorat does it (R25)."""
-    if here.house.settings.drane.declaration == "sent_by_us":
+    if context.app.settings.drane.declaration == "sent_by_us":
         return []
     known = request.drane_declared_on if request else None
     return [
@@ -116,7 +116,7 @@ def signed_on(today: date, first: date | None = None, value: date | None = None)
 def handed_on(asked: Asked) -> Sequence[Field]:
     """When the code was handed over (R31); today is proposed, and shown."""
     issued = asked.view.request.code_issued_at
-    first = asked.here.house.policy.calendar.today(issued) if issued else None
+    first = asked.context.app.policy.calendar.today(issued) if issued else None
     return [
         Field(
             name="handed_on", label="Code remis en main propre le", shape=Shape.DAY, first=first, last=asked.today,
@@ -163,12 +163,12 @@ Common = Mapping[str, Any]
 def first_delegation_day(asked: Asked) -> date | None:
     """A delegation of another year does not serve a renewal (R26)."""
     request = asked.view.request
-    return asked.here.house.policy.calendar.accepts_from(request.school_year) if request.renews else None
+    return asked.context.app.policy.calendar.accepts_from(request.school_year) if request.renews else None
 
 
 def delegation_fields(asked: Asked) -> Sequence[Field]:
     """What the attestation of the delegation says (R26)."""
-    proposed = proposals(asked.view, asked.here.house.settings.charter.version)
+    proposed = proposals(asked.view, asked.context.app.settings.charter.version)
     day = made_on(asked.today, first_delegation_day(asked), proposed.made_on)
     return [day, why(asked.view.request.delegation_why)]
 
@@ -179,14 +179,14 @@ def _delegate(_: Asked, values: Values, common: Common) -> c.Delegate:
 
 def charter_fields(asked: Asked) -> Sequence[Field]:
     """What the signed charter says (R27)."""
-    house = asked.here.house
-    proposed = proposals(asked.view, house.settings.charter.version)
-    opening = house.policy.calendar.accepts_from(asked.view.request.school_year)
+    app = asked.context.app
+    proposed = proposals(asked.view, app.settings.charter.version)
+    opening = app.policy.calendar.accepts_from(asked.view.request.school_year)
     return [signed_on(asked.today, opening, proposed.signed_on)]
 
 
 def _sign(asked: Asked, values: Values, common: Common) -> c.SignCharter:
-    version = asked.here.house.settings.charter.version
+    version = asked.context.app.settings.charter.version
     return c.SignCharter(signed_on=values["signed_on"], version=version, copy_kept=True, **common)
 
 
@@ -207,7 +207,7 @@ def _report(_: Asked, values: Values, common: Common) -> c.ReportChange:
 
 def _amend_fields(asked: Asked) -> Sequence[Field]:
     request = asked.view.request
-    return [*identity(request), *drane(asked.here, asked.today, request)]
+    return [*identity(request), *drane(asked.context, asked.today, request)]
 
 
 def _amend(_: Asked, values: Values, common: Common) -> c.Amend:
@@ -224,8 +224,8 @@ def _withdraw(_: Asked, values: Values, common: Common) -> c.Withdraw:
 
 def years_of(asked: Asked) -> list[SchoolYear]:
     """The years to which this request can be renewed (R33)."""
-    house, request = asked.here.house, asked.view.request
-    calendar, now = house.policy.calendar, house.clock.now()
+    app, request = asked.context.app, asked.view.request
+    calendar, now = app.policy.calendar, app.clock.now()
     return [
         year for year in calendar.open_years(now)
         if year > request.school_year or (year == request.school_year and not request.is_live)

@@ -124,7 +124,7 @@ def choices(values: type[Labelled]) -> tuple[tuple[str, str], ...]:
 
 def source_of(asked: Asked, trigger: Trigger) -> str:
     """What is proposed as the list that was read: the operator's last one."""
-    with asked.here.house.database.read() as connection:
+    with asked.context.app.database.read() as connection:
         return last_source(connection, trigger, asked.visitor.actor.number) or RECEIVED
 
 
@@ -173,7 +173,7 @@ CHECKS: Final = (
         trigger=Trigger.SEND_BACK, slug="renvoyer", title="Renvoyer la demande à l'établissement",
         button="Renvoyer la demande", template="actions/send_back.html",
         fields=_send_back_fields, build=_send_back,
-        more=lambda asked: {"ready": by_step(asked.here.house.settings)},
+        more=lambda asked: {"ready": by_step(asked.context.app.settings)},
     ),
 )  # fmt: skip
 
@@ -290,7 +290,7 @@ _ONCE: Final = "Copié du serveur ODA, sans espace. Il part par courriel et n'es
 
 def keys_in_use(asked: Asked) -> list[Request]:
     """The person's other live requests that rely on a key (R42)."""
-    return holders(asked.view.others, one_key_a_person=asked.here.house.policy.one_key_a_person)
+    return holders(asked.view.others, one_key_a_person=asked.context.app.policy.one_key_a_person)
 
 
 def extension_label(other: Request) -> str:

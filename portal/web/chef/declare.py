@@ -12,8 +12,8 @@ from portal.web.actions import chef as fields
 from portal.web.actions.base import Asked, is_open, seen
 from portal.web.actions.chef import SLUGS, charter_fields, delegation_fields
 from portal.web.chef.home import may_act
-from portal.web.context import Installed
-from portal.web.dependencies import Chef, Here, Posted
+from portal.web.context import WebContext
+from portal.web.dependencies import Chef, Context, Posted
 from portal.web.forms import Field, Form, blank, filled
 from portal.web.security import Visitor
 from states import commands as c
@@ -22,7 +22,7 @@ from states.model import Establishment
 from states.school_calendar import SchoolYear
 from states.vocabulary import State, Trigger
 from workflow.engine.engine import Done
-from workflow.engine.sequence import Step, sit
+from workflow.engine.sequence import Step, execute_sequence
 from workflow.requests.lists import establishment_of
 
 # The steps that lead to « demande envoyée », done in one sitting: their fields, their commands (R25 to R28).
@@ -41,12 +41,12 @@ Identity = tuple[str, str, str]
 
 
 def steps_of(
-    here: Installed, triggers: Sequence[Trigger], values: Mapping[str, Any], identity: Identity, why: str = "",
+    context: WebContext, triggers: Sequence[Trigger], values: Mapping[str, Any], identity: Identity, why: str = "",
     version: int | None = None,
 ) -> list[Step]:  # fmt: skip
     """The steps in their order; ``version`` is the request's as the page showed it, judged by the first one (R9)."""
     nom, prenom, mail = identity
-    charter = here.house.settings.charter.version
+    charter = context.app.settings.charter.version
 
     def step(trigger: Trigger, expected: int | None) -> Step:
         match trigger:
@@ -68,16 +68,18 @@ def steps_of(
     return [step(trigger, None if number else version) for number, trigger in enumerate(triggers)]
 
 
-def sat(here: Installed, visitor: Visitor, steps: Sequence[Step], form: Form, reference: str = "") -> Done | Refused:
+def sat(
+    context: WebContext, visitor: Visitor, steps: Sequence[Step], form: Form, reference: str = ""
+) -> Done | Refused:
     """Do them, all or none; a form sent twice is done once (R7, R10)."""
-    return sit(here.house.engine, steps, visitor.actor, reference=reference, key=f"web:{form.key}")
+    return execute_sequence(context.app.engine, steps, visitor.actor, reference=reference, key=f"web:{form.key}")
 
 
-def arrived(request: Request, here: Installed, visitor: Visitor, result: Done) -> Response:
+def arrived(request: Request, context: WebContext, visitor: Visitor, result: Done) -> Response:
     """Where one goes from there: what must be known first (R19, R21), then the request."""
     place = f"{visitor.home}/demandes/{result.reference}"
     if result.warnings:
-        return here.pages.page(
+        return context.pages.page(
             request, "actions/done.html", visitor, result=result, place=place, warnings=result.warnings
         )
     return RedirectResponse(f"{place}?fait={result.trigger.value}", status_code=303)
@@ -93,31 +95,31 @@ router = APIRouter()
 
 
 @router.get("/declarer")
-def declare_page(request: Request, here: Here, visitor: Chef) -> Response:
+def declare_page(request: Request, context: Context, visitor: Chef) -> Response:
     """Who the RUPN is; nothing that is known is asked."""
-    if not may_act(here, visitor):
+    if not may_act(context, visitor):
         return RedirectResponse("/etablissement", status_code=303)
-    return _shown(request, here, visitor, visitor.uai, blank(declaration_fields(here)))
+    return _shown(request, context, visitor, visitor.uai, blank(declaration_fields(context)))
 
 
 @router.post("/declarer")
-def declare(request: Request, here: Here, visitor: Chef, data: Posted) -> Response:
+def declare(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
     """Declare, then lead to the request that is born."""
     uai = uai_of(visitor, data)
-    form = filled(with_homonym(declaration_fields(here), data), data)
+    form = filled(with_homonym(declaration_fields(context), data), data)
     if not form.is_right:
-        return _shown(request, here, visitor, uai, form, status=422)
+        return _shown(request, context, visitor, uai, form, status=422)
     command = declaration(uai, form.values)
-    result = sat(here, visitor, [lambda _: command], form)
+    result = sat(context, visitor, [lambda _: command], form)
     if isinstance(result, Refused):
         form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
-        return _shown(request, here, visitor, uai, form, status=422)
-    return arrived(request, here, visitor, result)
+        return _shown(request, context, visitor, uai, form, status=422)
+    return arrived(request, context, visitor, result)
 
 
-def declaration_fields(here: Installed) -> list[Field]:
+def declaration_fields(context: WebContext) -> list[Field]:
     """The fields of a declaration (R25)."""
-    return [*fields.identity(), *fields.school_year(here), *fields.drane(here, here.pages.today())]
+    return [*fields.identity(), *fields.school_year(context), *fields.drane(context, context.pages.today())]
 
 
 def with_homonym(asked: list[Field], data: FormData) -> list[Field]:
@@ -138,32 +140,34 @@ def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
 def uai_of(visitor: Visitor, data: FormData) -> str:
     """The establishment that the page was about, whichever is in view since. Raises 404 for one of somebody else."""
     uai = str(data.get("uai") or "")
-    if uai not in visitor.entrant.uais:
+    if uai not in visitor.session_user.uais:
         raise HTTPException(404)
     return uai
 
 
-def school_of(here: Installed, uai: str) -> Establishment:
+def school_of(context: WebContext, uai: str) -> Establishment:
     """The establishment that is declared for."""
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         found = establishment_of(connection, uai)
     if found is None:
         raise HTTPException(404)
     return found
 
 
-def ending_soon(here: Installed) -> SchoolYear | None:
+def ending_soon(context: WebContext) -> SchoolYear | None:
     """The only year that is open, when it ends in less than 30 days (R21)."""
-    house = here.house
-    years = house.policy.calendar.open_years(house.clock.now())
-    return years[0] if len(years) == 1 and fields.ends_soon(here, years[0]) else None
+    app = context.app
+    years = app.policy.calendar.open_years(app.clock.now())
+    return years[0] if len(years) == 1 and fields.ends_soon(context, years[0]) else None
 
 
-def _shown(request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, status: int = 200) -> Response:
-    house = here.house
-    return here.pages.page(
-        request, "chef/declare.html", visitor, status=status, form=form, school=school_of(here, uai),
-        years=house.policy.calendar.open_years(house.clock.now()), ends_soon=ending_soon(here),
+def _shown(
+    request: Request, context: WebContext, visitor: Visitor, uai: str, form: Form, status: int = 200
+) -> Response:
+    app = context.app
+    return context.pages.page(
+        request, "chef/declare.html", visitor, status=status, form=form, school=school_of(context, uai),
+        years=app.policy.calendar.open_years(app.clock.now()), ends_soon=ending_soon(context),
     )  # fmt: skip
 
 
@@ -174,44 +178,44 @@ router_whole = APIRouter()
 
 
 @router_whole.get("/demande-complete")
-def whole_page(request: Request, here: Here, visitor: Chef) -> Response:
+def whole_page(request: Request, context: Context, visitor: Chef) -> Response:
     """Everything that a new request needs, each datum once."""
-    if not may_act(here, visitor):
+    if not may_act(context, visitor):
         return RedirectResponse("/etablissement", status_code=303)
-    return _shown_whole(request, here, visitor, visitor.uai, blank(_fields(here)))
+    return _shown_whole(request, context, visitor, visitor.uai, blank(_fields(context)))
 
 
 @router_whole.post("/demande-complete")
-def whole(request: Request, here: Here, visitor: Chef, data: Posted) -> Response:
+def whole(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
     """Do every step, or none of them (R7)."""
     uai = uai_of(visitor, data)
-    form = filled(with_homonym(_fields(here), data), data)
+    form = filled(with_homonym(_fields(context), data), data)
     if not form.is_right:
-        return _shown_whole(request, here, visitor, uai, form, status=422)
+        return _shown_whole(request, context, visitor, uai, form, status=422)
     command = declaration(uai, form.values)
     identity = (command.nom, command.prenom, command.mail)
-    steps = steps_of(here, REMAINING[State.DECLARED], form.values, identity)
-    result = sat(here, visitor, [lambda _: command, *steps], form)
+    steps = steps_of(context, REMAINING[State.DECLARED], form.values, identity)
+    result = sat(context, visitor, [lambda _: command, *steps], form)
     if isinstance(result, Refused):
         form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
-        return _shown_whole(request, here, visitor, uai, form, status=422)
-    return arrived(request, here, visitor, result)
+        return _shown_whole(request, context, visitor, uai, form, status=422)
+    return arrived(request, context, visitor, result)
 
 
-def _fields(here: Installed) -> list[Field]:
-    today = here.pages.today()
-    calendar, now = here.house.policy.calendar, here.house.clock.now()
+def _fields(context: WebContext) -> list[Field]:
+    today = context.pages.today()
+    calendar, now = context.app.policy.calendar, context.app.clock.now()
     first = min(calendar.accepts_from(year) for year in calendar.open_years(now))
-    return [*declaration_fields(here), fields.made_on(today), fields.why(), fields.signed_on(today, first)]
+    return [*declaration_fields(context), fields.made_on(today), fields.why(), fields.signed_on(today, first)]
 
 
 def _shown_whole(
-    request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, status: int = 200
+    request: Request, context: WebContext, visitor: Visitor, uai: str, form: Form, status: int = 200
 ) -> Response:
-    house = here.house
-    return here.pages.page(
-        request, "chef/whole.html", visitor, status=status, form=form, school=school_of(here, uai),
-        years=house.policy.calendar.open_years(house.clock.now()), ends_soon=ending_soon(here),
+    app = context.app
+    return context.pages.page(
+        request, "chef/whole.html", visitor, status=status, form=form, school=school_of(context, uai),
+        years=app.policy.calendar.open_years(app.clock.now()), ends_soon=ending_soon(context),
     )  # fmt: skip
 
 
@@ -222,9 +226,9 @@ router_finishing = APIRouter(prefix="/demandes/{reference}")
 
 
 @router_finishing.get("/terminer")
-def finish_page(request: Request, here: Here, visitor: Chef, reference: str) -> Response:
+def finish_page(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """The steps that are left, together; one alone has its own page."""
-    asked, left = _asked(here, visitor, reference)
+    asked, left = _asked(context, visitor, reference)
     if len(left) < 2:
         place = f"{asked.place}/{SLUGS[left[0]]}" if left else asked.place
         return RedirectResponse(place, status_code=303)
@@ -232,9 +236,9 @@ def finish_page(request: Request, here: Here, visitor: Chef, reference: str) -> 
 
 
 @router_finishing.post("/terminer")
-def finish(request: Request, here: Here, visitor: Chef, reference: str, data: Posted) -> Response:
+def finish(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
     """Do what is left, or none of it (R7)."""
-    asked, left = _asked(here, visitor, reference)
+    asked, left = _asked(context, visitor, reference)
     if not left:  # somebody did it, or this form was sent twice
         return RedirectResponse(asked.place, status_code=303)
     form = filled(_fields_finishing(asked, left), data)
@@ -242,18 +246,18 @@ def finish(request: Request, here: Here, visitor: Chef, reference: str, data: Po
         return _shown_finishing(request, asked, left, form, status=422)
     known = asked.view.request
     identity = (known.nom, known.prenom, known.mail)
-    steps = steps_of(here, left, form.values, identity, version=version_of(data))
-    result = sat(here, visitor, steps, form, reference)
+    steps = steps_of(context, left, form.values, identity, version=version_of(data))
+    result = sat(context, visitor, steps, form, reference)
     if isinstance(result, Refused):
         return _shown_finishing(request, asked, left, form.refused(result.reasons), status=422)
-    return arrived(request, here, visitor, result)
+    return arrived(request, context, visitor, result)
 
 
-def _asked(here: Installed, visitor: Visitor, reference: str) -> tuple[Asked, tuple[Trigger, ...]]:
+def _asked(context: WebContext, visitor: Visitor, reference: str) -> tuple[Asked, tuple[Trigger, ...]]:
     """The request, and the steps that are left to who asks; none when the first one is not open."""
-    view = seen(here, visitor, reference)
+    view = seen(context, visitor, reference)
     left = REMAINING.get(view.request.state, ())
-    asked = Asked(here=here, visitor=visitor, view=view, today=here.pages.today())
+    asked = Asked(context=context, visitor=visitor, view=view, today=context.pages.today())
     return asked, left if left and is_open(view, left[0]) else ()
 
 
@@ -266,6 +270,6 @@ def _fields_finishing(asked: Asked, left: Sequence[Trigger]) -> list[Field]:
 def _shown_finishing(
     request: Request, asked: Asked, left: Sequence[Trigger], form: Form, status: int = 200
 ) -> Response:
-    return asked.here.pages.page(
+    return asked.context.pages.page(
         request, "chef/finish.html", asked.visitor, status=status, form=form, view=asked.view, asked=asked, left=left
     )

@@ -10,13 +10,13 @@ from starlette.exceptions import HTTPException
 from notifications.messages.mail import Mail
 from notifications.vocabulary import Stage
 from portal.web.actions.chef import SLUGS
-from portal.web.context import Installed
-from portal.web.dependencies import Chef, Here, Posted
+from portal.web.context import WebContext
+from portal.web.dependencies import Chef, Context, Posted
 from portal.web.security import Visitor
 from states.french import de, plural
 from states.model import Establishment
 from states.model import Request as Request_of_words
-from states.vocabulary import CodeFate, Role, State, Trigger
+from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.mail.queries import received, received_one
 from workflow.requests.lists import Item, Items, agenda, establishment_of
 from workflow.requests.next_actions import NextStep, PossibleAction
@@ -34,7 +34,7 @@ class Moment:
     """A request now: what the words depend on. ``actions`` are those open to the reader."""
 
     request: Request_of_words
-    code_fate: CodeFate
+    code_fate: CodeStatus
     next_step: NextStep | None
     actions: tuple[PossibleAction, ...]
     sent_back: bool
@@ -47,7 +47,7 @@ class Moment:
     def trigger(self) -> Trigger | None:
         """What the reader has to do now; None when nothing waits for him, or when he may not do it."""
         step = self.next_step
-        if step is None or step.who is not Role.CHEF or self.code_fate is CodeFate.WAITING:
+        if step is None or step.who is not Role.CHEF or self.code_fate is CodeStatus.WAITING:
             return None
         return step.trigger if any(one.trigger is step.trigger for one in self.actions) else None
 
@@ -113,7 +113,7 @@ def waiting(moment: Moment, expected_days: int) -> str:
         return f"L'année scolaire est finie : la demande {whose} va être close d'elle-même."
     if step.trigger is Trigger.SETTLE_CHANGE:
         return f"Le rectorat traite votre signalement au sujet {whose}."
-    if moment.code_fate is CodeFate.WAITING:
+    if moment.code_fate is CodeStatus.WAITING:
         return f"Le code de la clé {whose} part vers la boîte de l'établissement : il arrive dans quelques minutes."
     if request.state is State.CODE_ISSUED and step.who is Role.OPERATOR:
         return f"Un nouveau code est à faire pour {moment.who} : le rectorat s'en occupe."
@@ -134,10 +134,10 @@ router = APIRouter()
 A_YEAR = 365 * 24 * 3600
 
 
-def schools(here: Here, visitor: Chef) -> list[Establishment]:
+def schools(context: Context, visitor: Chef) -> list[Establishment]:
     """The establishments of the session, the one in view first."""
-    with here.house.database.read() as connection:
-        found = [establishment_of(connection, uai) for uai in visitor.entrant.uais]
+    with context.app.database.read() as connection:
+        found = [establishment_of(connection, uai) for uai in visitor.session_user.uais]
     known = [one for one in found if one is not None]
     return sorted(known, key=lambda one: one.uai != visitor.uai)
 
@@ -145,19 +145,17 @@ def schools(here: Here, visitor: Chef) -> list[Establishment]:
 Schools = Annotated[list[Establishment], Depends(schools)]
 
 
-def may_act(here: Installed, visitor: Visitor) -> bool:
+def may_act(context: WebContext, visitor: Visitor) -> bool:
     """Whether the académie lets this visitor act: a deputy, unless it says no (R4)."""
-    return visitor.actor.role is not Role.DEPUTY or here.house.policy.deputy_may_act
+    return visitor.actor.role is not Role.DEPUTY or context.app.policy.deputy_may_act
 
 
-def items_of(here: Installed, visitor: Visitor, after: str | None = None) -> Items:
+def items_of(context: WebContext, visitor: Visitor, after: str | None = None) -> Items:
     """A page of the requests of the establishment in view; what cannot be a reference begins at the beginning."""
     after = after if after and after.isascii() and after.isprintable() else None
-    house = here.house
-    with house.database.read() as connection:
-        return agenda(
-            connection, visitor.uai, visitor.actor, house.policy, house.mailer, house.clock.now(), after=after
-        )
+    app = context.app
+    with app.database.read() as connection:
+        return agenda(connection, visitor.uai, visitor.actor, app.policy, app.mailer, app.clock.now(), after=after)
 
 
 def moment_of(item: Item) -> Moment:
@@ -170,33 +168,37 @@ def moment_of(item: Item) -> Moment:
 
 @router.get("")
 def home(
-    request: Request, here: Here, visitor: Chef, schools: Schools, repris: Annotated[int, Query(ge=0, le=MOST)] = 0
+    request: Request,
+    context: Context,
+    visitor: Chef,
+    schools: Schools,
+    repris: Annotated[int, Query(ge=0, le=MOST)] = 0,
 ) -> Response:
     """One sentence and one button for each RUPN; what waits for the rectorat; who can be renewed."""
-    items = items_of(here, visitor).items
+    items = items_of(context, visitor).items
     moments = [moment_of(item) for item in items if item.request.is_live]
     tasks = [task for moment in moments if (task := task_of(moment))]
     busy = {task.moment.request.reference for task in tasks}
     idle = [moment for moment in moments if moment.request.reference not in busy]
-    return here.pages.page(
-        request, "chef/home.html", visitor, schools=schools, school=schools[0], may_act=may_act(here, visitor),
-        tasks=sorted(tasks, key=lambda task: task.rank), expected_days=here.house.settings.handling.expected_days,
+    return context.pages.page(
+        request, "chef/home.html", visitor, schools=schools, school=schools[0], may_act=may_act(context, visitor),
+        tasks=sorted(tasks, key=lambda task: task.rank), expected_days=context.app.settings.handling.expected_days,
         waiting=[moment for moment in idle if not in_service(moment)],
         in_service=[moment for moment in idle if in_service(moment)],
         waiting_words=waiting, renewals=[item for item in items if item.renewable], is_empty=not items,
-        next_year=open_year(here.house.policy, here.house.clock.now()), taken_over=repris,
+        next_year=open_year(context.app.policy, context.app.clock.now()), taken_over=repris,
     )  # fmt: skip
 
 
 @router.post("/choisir")
-def choose(here: Here, visitor: Chef, data: Posted) -> Response:
+def choose(context: Context, visitor: Chef, data: Posted) -> Response:
     """Which of its establishments is in view: a choice, no right."""
     uai = str(data.get("uai") or "")
-    if uai not in visitor.entrant.uais:
+    if uai not in visitor.session_user.uais:
         raise HTTPException(404)
     answer = RedirectResponse("/etablissement", status_code=303)
     answer.set_cookie(
-        here.uai_cookie, uai, max_age=A_YEAR, path="/", httponly=True, secure=here.is_https, samesite="lax"
+        context.uai_cookie, uai, max_age=A_YEAR, path="/", httponly=True, secure=context.is_https, samesite="lax"
     )
     return answer
 
@@ -229,25 +231,25 @@ def words_of(mail: Mail) -> str:
 
 
 @router_mails.get("")
-def all_of_them(request: Request, here: Here, visitor: Chef, schools: Schools, apres: str = "") -> Response:
+def all_of_them(request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = "") -> Response:
     """The newest first."""
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         page = received(connection, visitor.actor, visitor.uai, after=_number(apres))
-    return here.pages.page(
+    return context.pages.page(
         request, "chef/mails.html", visitor, page=page, school=schools[0], schools=schools, after=apres,
         words=words_of,
     )  # fmt: skip
 
 
 @router_mails.get("/{number}")
-def one_of_them(request: Request, here: Here, visitor: Chef, number: str) -> Response:
+def one_of_them(request: Request, context: Context, visitor: Chef, number: str) -> Response:
     """One mail, as it was written."""
     wanted = _number(number)
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         mail = received_one(connection, visitor.actor, wanted) if wanted is not None else None
     if mail is None:
         raise HTTPException(404)
-    return here.pages.page(request, "chef/mail.html", visitor, mail=mail, words=words_of(mail))
+    return context.pages.page(request, "chef/mail.html", visitor, mail=mail, words=words_of(mail))
 
 
 def _number(text: str) -> int | None:

@@ -14,8 +14,8 @@ from portal.web.actions.base import Asked, is_open, seen
 from portal.web.actions.chef import HOMONYM, renewal, renewal_fields, years_of
 from portal.web.chef.declare import REMAINING, arrived, sat, school_of, steps_of, uai_of, version_of, with_homonym
 from portal.web.chef.home import may_act
-from portal.web.context import Installed
-from portal.web.dependencies import Chef, Here, Posted
+from portal.web.context import WebContext
+from portal.web.dependencies import Chef, Context, Posted
 from portal.web.forms import Field, Form, blank, filled
 from portal.web.security import Visitor
 from states import commands as c
@@ -30,18 +30,18 @@ router = APIRouter(prefix="/demandes/{reference}")
 
 
 @router.get("/renouveler")
-def renewal_page(request: Request, here: Here, visitor: Chef, reference: str) -> Response:
+def renewal_page(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """What is known, and the two dates that are to be given."""
-    asked = _asked(here, visitor, reference)
+    asked = _asked(context, visitor, reference)
     if not is_open(asked.view, Trigger.RENEW):
         return RedirectResponse(asked.place, status_code=303)
     return _shown(request, asked, blank(_fields(asked)))
 
 
 @router.post("/renouveler")
-def renew(request: Request, here: Here, visitor: Chef, reference: str, data: Posted) -> Response:
+def renew(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
     """Renew, attest and submit, or none of it (R7)."""
-    asked = _asked(here, visitor, reference)
+    asked = _asked(context, visitor, reference)
     if not is_open(asked.view, Trigger.RENEW):
         return RedirectResponse(asked.place, status_code=303)
     form = filled(with_homonym(_fields(asked), data), data)
@@ -51,17 +51,17 @@ def renew(request: Request, here: Here, visitor: Chef, reference: str, data: Pos
     common = {"reference": reference, "expected_version": version_of(data), "on_behalf": None}
     command = renewal(asked, form.values, common)
     identity = (old.nom, old.prenom, old.mail)
-    steps = steps_of(here, REMAINING[State.DECLARED], form.values, identity, why=_why(asked))
-    result = sat(here, visitor, [lambda _: command, *steps], form, reference)
+    steps = steps_of(context, REMAINING[State.DECLARED], form.values, identity, why=_why(asked))
+    result = sat(context, visitor, [lambda _: command, *steps], form, reference)
     if isinstance(result, Refused):
         form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
         return _shown(request, asked, form, status=422)
-    return arrived(request, here, visitor, result)
+    return arrived(request, context, visitor, result)
 
 
-def _asked(here: Installed, visitor: Visitor, reference: str) -> Asked:
-    view = seen(here, visitor, reference)
-    return Asked(here=here, visitor=visitor, view=view, today=here.pages.today())
+def _asked(context: WebContext, visitor: Visitor, reference: str) -> Asked:
+    view = seen(context, visitor, reference)
+    return Asked(context=context, visitor=visitor, view=view, today=context.pages.today())
 
 
 def _why(asked: Asked) -> str:
@@ -70,14 +70,14 @@ def _why(asked: Asked) -> str:
 
 
 def _fields(asked: Asked) -> list[Field]:
-    calendar = asked.here.house.policy.calendar
+    calendar = asked.context.app.policy.calendar
     first = min((calendar.accepts_from(year) for year in years_of(asked)), default=None)
     days = [fields.made_on(asked.today, first), fields.signed_on(asked.today, first)]
     return [*renewal_fields(asked), *days]
 
 
 def _shown(request: Request, asked: Asked, form: Form, status: int = 200) -> Response:
-    return asked.here.pages.page(
+    return asked.context.pages.page(
         request, "chef/renew.html", asked.visitor, status=status, form=form, view=asked.view, asked=asked,
         why=_why(asked), years=years_of(asked),
     )  # fmt: skip
@@ -109,31 +109,31 @@ class Taken:
 
 
 @router_taking_over.get("/reprendre")
-def prepare(request: Request, here: Here, visitor: Chef) -> Response:
+def prepare(request: Request, context: Context, visitor: Chef) -> Response:
     """Their names, all ticked."""
-    if not may_act(here, visitor):
+    if not may_act(context, visitor):
         return RedirectResponse("/etablissement", status_code=303)
-    return _page(request, here, visitor, visitor.uai, blank(()))
+    return _page(request, context, visitor, visitor.uai, blank(()))
 
 
 @router_taking_over.post("/reprendre")
-def take_over(request: Request, here: Here, visitor: Chef, data: Posted) -> Response:
+def take_over(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
     """Renew each of those that are ticked; one refused stops no other, and is told why."""
     uai, form, chosen = uai_of(visitor, data), filled((), data), _chosen(data)
     if not chosen:
-        return _page(request, here, visitor, uai, form, status=422, nobody=True)
-    house = here.house
-    with house.database.read() as connection:
+        return _page(request, context, visitor, uai, form, status=422, nobody=True)
+    app = context.app
+    with app.database.read() as connection:
         names = names_of(connection, chosen, visitor.actor)
-    year = open_year(house.policy, house.clock.now())
+    year = open_year(app.policy, app.clock.now())
     commands = [c.Renew(reference=one, school_year=year) for one in chosen]
-    results = house.engine.execute(commands, visitor.actor, key=f"web:{form.key}")
+    results = app.engine.execute(commands, visitor.actor, key=f"web:{form.key}")
     taken = [_taken(one, result, names) for one, result in zip(chosen, results, strict=True)]
     if all(one.is_done and not one.reasons for one in taken):
         return RedirectResponse(f"/etablissement?repris={len(taken)}", status_code=303)
-    return here.pages.page(
+    return context.pages.page(
         request, "chef/taken_over.html", visitor, status=200 if any(one.is_done for one in taken) else 422,
-        school=school_of(here, uai), year=year, done_ones=[one for one in taken if one.is_done],
+        school=school_of(context, uai), year=year, done_ones=[one for one in taken if one.is_done],
         refused=[one for one in taken if not one.is_done],
     )  # fmt: skip
 
@@ -151,18 +151,18 @@ def _taken(reference: str, result: Result, names: Mapping[str, str]) -> Taken:
     return Taken(who=who, reference=result.reference, is_done=True, reasons=result.warnings, is_theirs=theirs)
 
 
-def _offered(here: Installed, visitor: Visitor, uai: str) -> Sequence[Item]:
-    house = here.house
-    with house.database.read() as connection:
-        return to_take_over(connection, uai, visitor.actor, house.policy, house.mailer, house.clock.now())
+def _offered(context: WebContext, visitor: Visitor, uai: str) -> Sequence[Item]:
+    app = context.app
+    with app.database.read() as connection:
+        return to_take_over(connection, uai, visitor.actor, app.policy, app.mailer, app.clock.now())
 
 
 def _page(
-    request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, status: int = 200, *,
+    request: Request, context: WebContext, visitor: Visitor, uai: str, form: Form, status: int = 200, *,
     nobody: bool = False,
 ) -> Response:  # fmt: skip
-    house = here.house
-    return here.pages.page(
-        request, "chef/take_over.html", visitor, status=status, form=form, school=school_of(here, uai),
-        items=_offered(here, visitor, uai), year=open_year(house.policy, house.clock.now()), nobody=nobody,
+    app = context.app
+    return context.pages.page(
+        request, "chef/take_over.html", visitor, status=status, form=form, school=school_of(context, uai),
+        items=_offered(context, visitor, uai), year=open_year(app.policy, app.clock.now()), nobody=nobody,
     )  # fmt: skip

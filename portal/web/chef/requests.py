@@ -18,12 +18,12 @@ from portal.web.actions.chef import CHEF, SLUGS
 from portal.web.chef.declare import REMAINING
 from portal.web.chef.home import Moment, Schools, items_of, may_act, moment_of, task_of, waiting
 from portal.web.chef.home import words_of as mail_words
-from portal.web.context import Installed
-from portal.web.dependencies import Chef, Here, Posted
+from portal.web.context import WebContext
+from portal.web.dependencies import Chef, Context, Posted
 from portal.web.security import Visitor
 from states.decision import Scalar
 from states.validation import person_key
-from states.vocabulary import CodeFate, Role, State, Trigger
+from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.mail.queries import received
 from workflow.requests.detail import ERASED, EventView, RequestView
 from workflow.requests.event_labels import details
@@ -48,37 +48,37 @@ class Told:
 
 
 @router.get("")
-def all_of_them(request: Request, here: Here, visitor: Chef, schools: Schools, apres: str = "") -> Response:
+def all_of_them(request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = "") -> Response:
     """The live ones first, the past years below."""
-    page = items_of(here, visitor, apres or None)
-    return here.pages.page(
+    page = items_of(context, visitor, apres or None)
+    return context.pages.page(
         request, "chef/requests.html", visitor, school=schools[0], schools=schools, page=page, after=apres,
-        may_act=may_act(here, visitor), live=[moment_of(one) for one in page.items if one.request.is_live],
+        may_act=may_act(context, visitor), live=[moment_of(one) for one in page.items if one.request.is_live],
         past=[one for one in page.items if not one.request.is_live], task_of=task_of, waiting=waiting,
-        expected_days=here.house.settings.handling.expected_days,
+        expected_days=context.app.settings.handling.expected_days,
     )  # fmt: skip
 
 
 @router.get("/{reference}")
-def one_of_them(request: Request, here: Here, visitor: Chef, reference: str) -> Response:
+def one_of_them(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """Where it stands, what comes next, what can be done, its papers, its mails and its history."""
-    view = seen(here, visitor, reference)
+    view = seen(context, visitor, reference)
     back = sent_back(view)
     moment = Moment(
         request=view.request, code_fate=view.code_fate, next_step=view.next_step, actions=view.actions,
         sent_back=back is not None,
     )  # fmt: skip
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         mails = received(connection, visitor.actor, view.request.uai, reference=reference).mails
     task = task_of(moment, on_its_page=True)
-    return here.pages.page(
+    return context.pages.page(
         request, "chef/request.html", visitor, view=view, moment=moment, task=task, back=back, mails=mails,
-        place=f"/etablissement/demandes/{reference}", may_act=may_act(here, visitor),
-        waiting=waiting(moment, here.house.settings.handling.expected_days), others=_others(view, moment),
+        place=f"/etablissement/demandes/{reference}", may_act=may_act(context, visitor),
+        waiting=waiting(moment, context.app.settings.handling.expected_days), others=_others(view, moment),
         can_finish=task is not None and len(REMAINING.get(view.request.state, ())) > 1,
         has_charter=view.request.state in REMAINING and _is_the_chef_s(view),
         history=[_told(event) for event in view.history],
-        has_slip=view.request.state is State.CODE_ISSUED and view.code_fate is not CodeFate.EXTENDED,
+        has_slip=view.request.state is State.CODE_ISSUED and view.code_fate is not CodeStatus.EXTENDED,
         began=view.history[0] if _has_new_chef(view, visitor) else None, mail_words=mail_words,
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def _others(view: RequestView, moment: Moment) -> list[tuple[str, str]]:
     """The other actions that are open, as (end of the address, label)."""
     slugs = {one.trigger: SLUGS[one.trigger] for one in view.actions if one.trigger in SLUGS}
     slugs.pop(moment.trigger or Trigger.DECLARE, None)
-    if view.code_fate in (CodeFate.WAITING, CodeFate.UNDELIVERABLE):
+    if view.code_fate in (CodeStatus.WAITING, CodeStatus.UNDELIVERABLE):
         slugs.pop(Trigger.CONFIRM_HANDOVER, None)  # it would be refused: nothing has arrived (R58)
     if Trigger.RENEW in slugs:
         slugs[Trigger.RENEW] = "renouveler"
@@ -129,15 +129,15 @@ router_acts = APIRouter(prefix="/demandes/{reference}")
 
 
 @router_acts.get("/{slug}")
-def act_page(request: Request, here: Here, visitor: Chef, reference: str, slug: str) -> Response:
+def act_page(request: Request, context: Context, visitor: Chef, reference: str, slug: str) -> Response:
     """The page on which a step is prepared."""
-    return page_of(request, here, visitor, reference, CHEF, slug)
+    return page_of(request, context, visitor, reference, CHEF, slug)
 
 
 @router_acts.post("/{slug}")
-def act(request: Request, here: Here, visitor: Chef, reference: str, slug: str, data: Posted) -> Response:
+def act(request: Request, context: Context, visitor: Chef, reference: str, slug: str, data: Posted) -> Response:
     """Do it."""
-    return done_by(request, here, visitor, reference, CHEF, slug, data)
+    return done_by(request, context, visitor, reference, CHEF, slug, data)
 
 
 # The papers to print: the charter, the hand-over slip (R27, R31, R69).
@@ -147,31 +147,31 @@ router_papers = APIRouter()
 
 
 @router_papers.get("/charte.pdf")
-def blank(here: Here, _: Chef) -> Response:
+def blank(context: Context, _: Chef) -> Response:
     """A charter to fill in by hand, before any declaration."""
-    return pdf(here, blank_charter(here.house.mailer.surroundings, here.house.mailer.wordings))
+    return pdf(context, blank_charter(context.app.mailer.mail_context, context.app.mailer.wordings))
 
 
 @router_papers.get("/demandes/{reference}/charte.pdf")
-def charter(here: Here, visitor: Chef, reference: str) -> Response:
+def charter(context: Context, visitor: Chef, reference: str) -> Response:
     """The charter of a request, ready to sign."""
-    return pdf(here, papers.charter(here.house, seen(here, visitor, reference)))
+    return pdf(context, papers.charter(context.app, seen(context, visitor, reference)))
 
 
 @router_papers.get("/demandes/{reference}/bordereau.pdf")
-def slip(here: Here, visitor: Chef, reference: str) -> Response:
+def slip(context: Context, visitor: Chef, reference: str) -> Response:
     """What the RUPN signs when the code is handed over; 404 while there is none."""
-    view = seen(here, visitor, reference)
-    with here.house.database.read() as connection:
+    view = seen(context, visitor, reference)
+    with context.app.database.read() as connection:
         try:
-            made = papers.slip(here.house, connection, view)
+            made = papers.slip(context.app, connection, view)
         except papers.NoSlip:
             raise HTTPException(404) from None
-    return pdf(here, made)
+    return pdf(context, made)
 
 
-def pdf(here: Installed, paper: Paper) -> Response:
+def pdf(context: WebContext, paper: Paper) -> Response:
     """A paper, opened in the browser under its own name."""
-    content = compile_paper(paper, here.house.clock.now())
+    content = compile_paper(paper, context.app.clock.now())
     disposition = f'inline; filename="{paper.filename}"'
     return Response(content, media_type="application/pdf", headers={"Content-Disposition": disposition})

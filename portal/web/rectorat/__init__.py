@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from portal.web.rectorat import calendar as coming
+from portal.web.rectorat import calendar as upcoming
 from portal.web.rectorat import establishments, mails, removals, year_end
 from portal.web.rectorat import establishments as establishments_declare
 from portal.web.rectorat import establishments as establishments_mailbox
@@ -22,9 +22,20 @@ from portal.web.rectorat import year_end as year_end_report
 
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
-    mails.router, mails_acts.router_mails_acts, removals.router, removals_call.router_removals_call, removals_confirm.router_removals_confirm,
-    removals_export.router_removals_export, removals_file.router, establishments.router, establishments_mailbox.router_establishments_mailbox,
+    mails.router,
+    mails_acts.router_mails_acts,
+    removals.router,
+    removals_call.router_removals_call,
+    removals_confirm.router_removals_confirm,
+    removals_export.router_removals_export,
+    removals_file.router,
+    establishments.router,
+    establishments_mailbox.router_establishments_mailbox,
     establishments_declare.router_establishments_declare,
-    coming.router, year_end.router, year_end_preview.router_year_end_preview, year_end_confirm.router_year_end_confirm,
-    year_end_not_renewed.router_year_end_not_renewed, year_end_report.router_year_end_report,
-)  # fmt: skip
+    upcoming.router,
+    year_end.router,
+    year_end_preview.router_year_end_preview,
+    year_end_confirm.router_year_end_confirm,
+    year_end_not_renewed.router_year_end_not_renewed,
+    year_end_report.router_year_end_report,
+)

@@ -20,7 +20,7 @@ from portal import calendar as agenda
 from portal import diagrams as drawing
 from portal.calendar import Day, Month, horizon, short
 from portal.diagrams import element
-from portal.web.dependencies import Here, Rectorat
+from portal.web.dependencies import Context, Rectorat
 from portal.web.forms import address
 from portal.web.process_diagram import FONT
 from portal.web.rectorat.year_end import PLACE as YEAR_END
@@ -30,7 +30,7 @@ from portal.web.worklist.filters import Criteria, StateChoice, Task
 from states import french
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from workflow.schedule.reminders import OURS
-from workflow.schedule.upcoming import Coming, Deed, coming
+from workflow.schedule.upcoming import ScheduledAction, ScheduledDate, upcoming
 
 WIDE, HIGH, HEAD = 24, 31, 16
 """Of a day, and of the line of the weekdays, in units of the view box: on a telephone one is nearly a pixel."""
@@ -134,7 +134,7 @@ def _cell(number: int, kind: DayKind | None, acting: Day | None, *, is_today: bo
     """A day at the origin; ``kind`` None is a day that is not told."""
     parts = [_ground(kind)] if kind else []
     if acting and acting.letters:
-        ends = any(one.deed is Deed.YEAR_END for one in acting.deeds)
+        ends = any(one.deed is ScheduledAction.YEAR_END for one in acting.deeds)
         parts.append(_action(number, acting.letters, ends))
     else:
         parts.append(_middle(str(number), 14, fill=drawing.INK if kind else QUIET))
@@ -213,42 +213,52 @@ REMOVALS: Final = ("/rectorat/retraits", "Retraits à faire")
 
 
 @router.get(PLACE)
-def showing(request: Request, here: Here, visitor: Rectorat) -> HTMLResponse:
+def showing(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
     """What the software will do by itself, if nothing changes; nothing is written."""
-    house, now = here.house, here.house.clock.now()
-    with house.database.read() as connection:
-        found = coming(connection, house.policy, house.mailer, now)
-    today = house.policy.calendar.today(now)
+    app, now = context.app, context.app.clock.now()
+    with app.database.read() as connection:
+        found = upcoming(connection, app.policy, app.mailer, now)
+    today = app.policy.calendar.today(now)
     months = agenda.months(found, today)
     return page(
-        request, here, visitor, "rectorat/calendar.html", years=in_play(here), found=found, months=months, Deed=Deed,
-        pictures=[safe(picture(month, house.policy.days, today)) for month in months],
-        legend=_legend(), brief=agenda.in_brief(found), nobody=agenda.concerns_nobody(found),
-        links=partial(links_of, ended=partial(house.policy.calendar.has_ended, now=now)),
-        unknown=[one for one in found if one.deed is Deed.UNKNOWN], last=agenda.horizon(today),
-        hour=house.policy.timetable.hour,
-    )  # fmt: skip
+        request,
+        context,
+        visitor,
+        "rectorat/calendar.html",
+        years=in_play(context),
+        found=found,
+        months=months,
+        Deed=ScheduledAction,
+        pictures=[safe(picture(month, app.policy.days, today)) for month in months],
+        legend=_legend(),
+        brief=agenda.in_brief(found),
+        nobody=agenda.concerns_nobody(found),
+        links=partial(links_of, ended=partial(app.policy.calendar.has_ended, now=now)),
+        unknown=[one for one in found if one.deed is ScheduledAction.UNKNOWN],
+        last=agenda.horizon(today),
+        hour=app.policy.timetable.hour,
+    )
 
 
-def links_of(one: Coming, *, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
+def links_of(one: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
     """The pages that tell more of a date; ``ended``: whether a school year is over."""
-    if one.requests == 0 and one.deed is not Deed.YEAR_END:
+    if one.requests == 0 and one.deed is not ScheduledAction.YEAR_END:
         return ()
     match one.deed:
-        case Deed.REMINDERS:
+        case ScheduledAction.REMINDERS:
             return (HANDOVER if one.mail is Kind.HANDOVER_REMINDER else STALLED,)
-        case Deed.ERASURE:
+        case ScheduledAction.ERASURE:
             return (HANDOVER,)
-        case Deed.REPORTS:
+        case ScheduledAction.REPORTS:
             return (REPORTS,)
     return _of_year(one, one.school_year, ended) if one.school_year else ()
 
 
-def _of_year(one: Coming, year: SchoolYear, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
+def _of_year(one: ScheduledDate, year: SchoolYear, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
     before = SchoolYear(year.start - 1)
-    if one.deed is Deed.YEAR_END:
+    if one.deed is ScheduledAction.YEAR_END:
         return (address(f"{YEAR_END}/apercu", jour=str(one.day)), f"Aperçu de la fin de {year}"), REMOVALS
-    if one.deed is Deed.NOTICE:
+    if one.deed is ScheduledAction.NOTICE:
         return ((Criteria(states=(StateChoice.LIVE,), year=year).address(), f"Demandes en cours de {year}"),)
     if ended(before):
         return ((f"{YEAR_END}/{before}/non-renouveles", f"RUPN de {before} non renouvelés"),)
@@ -259,7 +269,7 @@ def _legend() -> list[tuple[Markup, str]]:
     """What is drawn, and its words."""
     drawn = swatch
     kinds = [(safe(drawn(kind)), words) for kind, words in LEGEND.items()]
-    ends = agenda.LETTERS[Deed.YEAR_END]
+    ends = agenda.LETTERS[ScheduledAction.YEAR_END]
     marks = [
         (safe(drawn(letters=letter, ends=letter == ends)), deed.label) for deed, letter in agenda.LETTERS.items()
     ]  # fmt: skip

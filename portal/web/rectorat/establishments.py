@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from portal.web.actions.base import BEHALF, on_behalf
 from portal.web.actions.chef import HOMONYM
 from portal.web.chef.declare import declaration, declaration_fields, with_homonym
-from portal.web.context import Installed
-from portal.web.dependencies import Here, Operator, Posted, Rectorat
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused
@@ -63,7 +63,7 @@ class Wanted:
 
 @router.get("")
 def listing(
-    request: Request, here: Here, visitor: Rectorat, wanted: Annotated[Wanted, Depends()],
+    request: Request, context: Context, visitor: Rectorat, wanted: Annotated[Wanted, Depends()],
     suite: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:  # fmt: skip
     """The establishments, by UAI."""
@@ -71,33 +71,33 @@ def listing(
     problem = ""
     try:
         criteria = wanted.criteria()
-        found = here.house.directory.establishments(visitor.actor, criteria, limit=SIZE + 1, after=suite)
+        found = context.app.directory.establishments(visitor.actor, criteria, limit=SIZE + 1, after=suite)
     except ValueError as error:
         problem = str(error)
     more = wanted.address(found[SIZE - 1].uai) if len(found) > SIZE else None
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/establishments.html", visitor, status=422 if problem else 200, lines=found[:SIZE],
         problem=problem, wanted=wanted, first=wanted.address() if suite else None, more=more,
     )  # fmt: skip
 
 
 @router.get("/{uai}")
-def showing(request: Request, here: Here, visitor: Rectorat, uai: str, fait: str = "") -> HTMLResponse:
+def showing(request: Request, context: Context, visitor: Rectorat, uai: str, fait: str = "") -> HTMLResponse:
     """One establishment whole."""
-    found, requests = known(here, visitor, uai)
-    with here.house.database.read() as connection:
+    found, requests = known(context, visitor, uai)
+    with context.app.database.read() as connection:
         mails = list_mails(connection, MailFilters(uai=found.uai), limit=LAST_MAILS)
         decided, stuck = last_mailbox_set(connection, found.uai), stuck_mails(connection, found.uai)
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/establishments_one.html", visitor, place=found, requests=requests, mails=mails,
         decided=decided, stuck=stuck, notice=DONE.get(fait, ""),
     )  # fmt: skip
 
 
-def known(here: Installed, visitor: Visitor, uai: str) -> tuple[Listed, list[OfRequest]]:
+def known(context: WebContext, visitor: Visitor, uai: str) -> tuple[Listed, list[OfRequest]]:
     """The establishment and its requests; 404 for an unknown one."""
     try:
-        return here.house.directory.establishment(visitor.actor, uai)
+        return context.app.directory.establishment(visitor.actor, uai)
     except DirectoryRefused:
         raise HTTPException(404) from None
 
@@ -108,44 +108,44 @@ def known(here: Installed, visitor: Visitor, uai: str) -> tuple[Listed, list[OfR
 router_establishments_declare = APIRouter(prefix=PLACE, include_in_schema=False)
 
 
-def _fields(here: Installed) -> list[Field]:
+def _fields(context: WebContext) -> list[Field]:
     """The chef's form, then who asked, how and when."""
-    today = here.pages.today().isoformat()
+    today = context.pages.today().isoformat()
     behalf = (replace(one, value=today) if one.shape is Shape.DAY else one for one in BEHALF)
-    return [*declaration_fields(here), *behalf]
+    return [*declaration_fields(context), *behalf]
 
 
 @router_establishments_declare.get("/{uai}/declarer")
-def prepare(request: Request, here: Here, visitor: Operator, uai: str) -> Response:
+def prepare(request: Request, context: Context, visitor: Operator, uai: str) -> Response:
     """The form."""
-    place, _ = known(here, visitor, uai)
-    return _page(request, here, visitor, place, blank(_fields(here)))
+    place, _ = known(context, visitor, uai)
+    return _page(request, context, visitor, place, blank(_fields(context)))
 
 
 @router_establishments_declare.post("/{uai}/declarer")
-def declare(request: Request, here: Here, visitor: Operator, uai: str, data: Posted) -> Response:
+def declare(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:
     """Declare, and lead to the request."""
-    place, _ = known(here, visitor, uai)
-    form = filled(with_homonym(_fields(here), data), data)
+    place, _ = known(context, visitor, uai)
+    form = filled(with_homonym(_fields(context), data), data)
     if not form.is_right:
-        return _page(request, here, visitor, place, form, status=422)
+        return _page(request, context, visitor, place, form, status=422)
     command = replace(declaration(place.uai, form.values), on_behalf=on_behalf(form.values))
-    (result,) = here.house.engine.execute([command], visitor.actor, key=f"web:{form.key}")
+    (result,) = context.app.engine.execute([command], visitor.actor, key=f"web:{form.key}")
     if isinstance(result, Refused):
         form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
-        return _page(request, here, visitor, place, form, status=422)
+        return _page(request, context, visitor, place, form, status=422)
     address = f"/rectorat/demandes/{result.reference}"
     if result.warnings:
-        return here.pages.page(
+        return context.pages.page(
             request, "actions/done.html", visitor, result=result, place=address, warnings=result.warnings
         )
     return RedirectResponse(f"{address}?fait={Trigger.DECLARE.value}", status_code=303)
 
 
 def _page(
-    request: Request, here: Installed, visitor: Visitor, place: Listed, form: Form, status: int = 200
+    request: Request, context: WebContext, visitor: Visitor, place: Listed, form: Form, status: int = 200
 ) -> Response:
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/establishments_declare.html", visitor, status=status, place=place, form=form
     )
 
@@ -175,54 +175,54 @@ _CLEAR = (_WHY,)
 
 
 @router_establishments_mailbox.get("/{uai}/boite")
-def prepare_establishments_mailbox(request: Request, here: Here, visitor: Operator, uai: str) -> Response:
+def prepare_establishments_mailbox(request: Request, context: Context, visitor: Operator, uai: str) -> Response:
     """The form that sets it."""
-    return _page_establishments_mailbox(request, here, visitor, known(here, visitor, uai)[0], blank(_SET))
+    return _page_establishments_mailbox(request, context, visitor, known(context, visitor, uai)[0], blank(_SET))
 
 
 @router_establishments_mailbox.post("/{uai}/boite")
-def set_mailbox(request: Request, here: Here, visitor: Operator, uai: str, data: Posted) -> Response:
+def set_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:
     """Set it."""
-    return _done(request, here, visitor, uai, filled(_SET, data), _SET)
+    return _done(request, context, visitor, uai, filled(_SET, data), _SET)
 
 
 @router_establishments_mailbox.get("/{uai}/boite/annuaire")
-def prepare_clearing(request: Request, here: Here, visitor: Operator, uai: str) -> Response:
+def prepare_clearing(request: Request, context: Context, visitor: Operator, uai: str) -> Response:
     """The form that gives it back; where nothing was set, there is nothing to give back."""
-    place, _ = known(here, visitor, uai)
+    place, _ = known(context, visitor, uai)
     if not place.set_mailbox:
         return RedirectResponse(f"{PLACE}/{place.uai}", status_code=303)
-    return _page_establishments_mailbox(request, here, visitor, place, blank(_CLEAR), clearing=True)
+    return _page_establishments_mailbox(request, context, visitor, place, blank(_CLEAR), clearing=True)
 
 
 @router_establishments_mailbox.post("/{uai}/boite/annuaire")
-def clear_mailbox(request: Request, here: Here, visitor: Operator, uai: str, data: Posted) -> Response:
+def clear_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:
     """Give it back."""
-    return _done(request, here, visitor, uai, filled(_CLEAR, data), _CLEAR)
+    return _done(request, context, visitor, uai, filled(_CLEAR, data), _CLEAR)
 
 
 def _done(
-    request: Request, here: Installed, visitor: Visitor, uai: str, form: Form, fields: Sequence[Field]
+    request: Request, context: WebContext, visitor: Visitor, uai: str, form: Form, fields: Sequence[Field]
 ) -> Response:
-    place, _ = known(here, visitor, uai)
+    place, _ = known(context, visitor, uai)
     clearing = fields is _CLEAR
     if not form.is_right:
-        return _page_establishments_mailbox(request, here, visitor, place, form, clearing=clearing, status=422)
+        return _page_establishments_mailbox(request, context, visitor, place, form, clearing=clearing, status=422)
     address = None if clearing else form.values["address"]
     try:
-        change = here.house.directory.set_mailbox(place.uai, address, form.values["why"], visitor.actor)
+        change = context.app.directory.set_mailbox(place.uai, address, form.values["why"], visitor.actor)
     except DirectoryRefused as refused:
         form = form.refused(refused.reasons)
-        return _page_establishments_mailbox(request, here, visitor, place, form, clearing=clearing, status=422)
+        return _page_establishments_mailbox(request, context, visitor, place, form, clearing=clearing, status=422)
     said = ("annuaire" if clearing else "boite") if change.is_done else "deja"
     return RedirectResponse(f"{PLACE}/{place.uai}?fait={said}", status_code=303)
 
 
 def _page_establishments_mailbox(
-    request: Request, here: Installed, visitor: Visitor, place: Listed, form: Form, *,
+    request: Request, context: WebContext, visitor: Visitor, place: Listed, form: Form, *,
     clearing: bool = False, status: int = 200,
 ) -> Response:  # fmt: skip
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/establishments_mailbox.html", visitor, status=status, place=place, form=form,
         clearing=clearing,
     )  # fmt: skip

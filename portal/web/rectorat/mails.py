@@ -10,13 +10,13 @@ from starlette.exceptions import HTTPException
 from notifications.outbox import circuit_breaker as pauses
 from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.vocabulary import Kind, Stage
-from portal.web.context import Installed
-from portal.web.dependencies import Here, Operator, Posted, Rectorat
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Field, Form, Shape, address, blank, filled, member_of, options_of
 from portal.web.security import Visitor
 from states.refusals import Reason
 from states.validation import normalise_uai
-from workflow.mail.admin import MailActionRefused, NotRetried, Retried
+from workflow.mail.admin import MailActionRefused, NotRetried, RetryResult
 from workflow.mail.queries import (
     MailFilters,
     MailPage,
@@ -68,17 +68,17 @@ class Wanted:
 
 @router.get("")
 def listing(
-    request: Request, here: Here, visitor: Rectorat, wanted: Annotated[Wanted, Depends()], suite: str = ""
+    request: Request, context: Context, visitor: Rectorat, wanted: Annotated[Wanted, Depends()], suite: str = ""
 ) -> HTMLResponse:
     """The mails, with the relay's pause said first."""
     page, problem = MailPage((), {}, None), ""
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         try:
             page = list_mails(connection, wanted.filters(), after=suite[:40])
         except ValueError as error:
             problem = str(error) if not suite else "Cette suite de liste n'existe pas : repartir de la première page."
         counts, pause = unsent_counts(connection), pauses.stored(connection)
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,
         counts=counts, pause=pause, wanted=wanted, stages=Stage, stage_options=options_of(Stage),
         kind_options=options_of(Kind),
@@ -87,32 +87,32 @@ def listing(
 
 
 @router.get("/{number}")
-def showing(request: Request, here: Here, visitor: Rectorat, number: int, fait: str = "") -> HTMLResponse:
+def showing(request: Request, context: Context, visitor: Rectorat, number: int, fait: str = "") -> HTMLResponse:
     """One mail."""
-    return shown(request, here, visitor, seen_mail(here, number), notice=DONE.get(fait, ""))
+    return shown(request, context, visitor, seen_mail(context, number), notice=DONE.get(fait, ""))
 
 
-def seen_mail(here: Installed, number: int) -> MailView:
+def seen_mail(context: WebContext, number: int) -> MailView:
     """The mail with its story; 404 when there is none."""
     if not 0 < number <= BIGGEST:
         raise HTTPException(404)
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         try:
-            return show_mail(connection, number, here.house.mailer.settings.operators_mailbox)
+            return show_mail(connection, number, context.app.mailer.settings.operators_mailbox)
         except UnknownMail:
             raise HTTPException(404) from None
 
 
 def shown(
-    request: Request, here: Installed, visitor: Visitor, view: MailView, *, status: int = 200, **scope: Any
+    request: Request, context: WebContext, visitor: Visitor, view: MailView, *, status: int = 200, **scope: Any
 ) -> HTMLResponse:
     """Its page; the text of a sign-in mail is shown to nobody, and where a code stands there is a mask."""
     secret = is_secret(view.mail)
-    words = None if secret else words_of(view.mail, here.house.mailer)
+    words = None if secret else words_of(view.mail, context.app.mailer)
     fixed: dict[str, Any] = {"notice": "", "refusal": None}
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/mails_one.html", visitor, status=status, view=view, mail=view.mail, words=words,
-        secret=secret, sender=here.house.settings.mail.sender, **fixed | scope,
+        secret=secret, sender=context.app.settings.mail.sender, **fixed | scope,
     )  # fmt: skip
 
 
@@ -131,55 +131,55 @@ _WHY = (
 
 
 @router_mails_acts.post("/{number}/renvoyer")
-def retry(request: Request, here: Here, visitor: Operator, number: int, data: Posted) -> Response:  # noqa: ARG001
+def retry(request: Request, context: Context, visitor: Operator, number: int, data: Posted) -> Response:  # noqa: ARG001
     """Send it again, to the mailbox of today."""
-    view = seen_mail(here, number)
+    view = seen_mail(context, number)
     try:
-        leaving = here.house.mail_journal.retry(number, visitor.actor)
+        leaving = context.app.mail_journal.retry(number, visitor.actor)
     except MailRefusal as refusal:
-        return shown(request, here, visitor, view, status=422, refusal=refusal)
+        return shown(request, context, visitor, view, status=422, refusal=refusal)
     return RedirectResponse(f"{PLACE}/{leaving}?fait=renvoye", status_code=303)
 
 
 @router_mails_acts.get("/{number}/ecarter")
-def prepare_discard(request: Request, here: Here, visitor: Operator, number: int) -> Response:
+def prepare_discard(request: Request, context: Context, visitor: Operator, number: int) -> Response:
     """Say why, before it is given up."""
-    view = seen_mail(here, number)
+    view = seen_mail(context, number)
     if not view.can_discard:
         return RedirectResponse(f"{PLACE}/{number}", status_code=303)
-    return _discard_page(request, here, visitor, view, blank(_WHY))
+    return _discard_page(request, context, visitor, view, blank(_WHY))
 
 
 @router_mails_acts.post("/{number}/ecarter")
-def discard(request: Request, here: Here, visitor: Operator, number: int, data: Posted) -> Response:
+def discard(request: Request, context: Context, visitor: Operator, number: int, data: Posted) -> Response:
     """Give it up."""
-    view, form = seen_mail(here, number), filled(_WHY, data)
+    view, form = seen_mail(context, number), filled(_WHY, data)
     if not form.is_right:
-        return _discard_page(request, here, visitor, view, form, status=422)
+        return _discard_page(request, context, visitor, view, form, status=422)
     try:
-        here.house.mail_journal.discard(number, visitor.actor, form.values["why"])
+        context.app.mail_journal.discard(number, visitor.actor, form.values["why"])
     except MailActionRefused as refused:
-        return _discard_page(request, here, visitor, view, form.refused(refused.reasons), status=422)
+        return _discard_page(request, context, visitor, view, form.refused(refused.reasons), status=422)
     except MailRefusal as refusal:
-        return shown(request, here, visitor, view, status=422, refusal=refusal)
+        return shown(request, context, visitor, view, status=422, refusal=refusal)
     return RedirectResponse(f"{PLACE}/{number}?fait=ecarte", status_code=303)
 
 
 @router_mails_acts.post("/renvoyer/{uai}")
-def retry_all(request: Request, here: Here, visitor: Operator, uai: str, data: Posted) -> Response:  # noqa: ARG001
+def retry_all(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:  # noqa: ARG001
     """Send again all that died of an establishment's address; a line for each."""
     uai = normalise_uai(uai)
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         place = names_of(connection, [uai]).get(uai)
     if place is None:
         raise HTTPException(404)
-    results: list[Retried | NotRetried] = []
+    results: list[RetryResult | NotRetried] = []
     reasons: tuple[Reason, ...] = ()
     try:
-        results = here.house.mail_journal.retry_all(uai, visitor.actor)
+        results = context.app.mail_journal.retry_all(uai, visitor.actor)
     except MailActionRefused as refused:
         reasons = refused.reasons
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/mails_retried.html", visitor, status=422 if reasons else 200, uai=uai, place=place,
         retried=[one for one in results if not isinstance(one, NotRetried)],
         refused=[one for one in results if isinstance(one, NotRetried)], reasons=reasons,
@@ -187,8 +187,8 @@ def retry_all(request: Request, here: Here, visitor: Operator, uai: str, data: P
 
 
 def _discard_page(
-    request: Request, here: Installed, visitor: Visitor, view: MailView, form: Form, status: int = 200
+    request: Request, context: WebContext, visitor: Visitor, view: MailView, form: Form, status: int = 200
 ) -> Response:
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/mails_discard.html", visitor, status=status, view=view, mail=view.mail, form=form
     )

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from notifications.vocabulary import member
 from portal.web.actions.base import seen
-from portal.web.context import Installed
-from portal.web.dependencies import Here, Operator, Posted, Rectorat
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, year_of
 from portal.web.security import Visitor
 from states.commands import ConfirmRemoval
@@ -42,16 +42,16 @@ from workflow.settings.removals import ExportSettings
 router_removals_call = APIRouter(prefix="/rectorat/retraits", include_in_schema=False)
 
 
-def calls_shown(here: Installed, connection: Connection, references: Iterable[str]) -> Mapping[str, CallView]:
+def calls_shown(context: WebContext, connection: Connection, references: Iterable[str]) -> Mapping[str, CallView]:
     """The calls of these tasks; none where no server is called."""
-    return calls_of(connection, references) if here.house.connector else {}
+    return calls_of(connection, references) if context.app.connector else {}
 
 
 @router_removals_call.post("/{reference}/redemander")
-def ask_again(request: Request, here: Here, visitor: Operator, reference: str, data: Posted) -> Response:  # noqa: ARG001
+def ask_again(request: Request, context: Context, visitor: Operator, reference: str, data: Posted) -> Response:  # noqa: ARG001
     """Have the server asked anew; done twice, or for a call that needs nothing, it changes nothing."""
-    known = seen(here, visitor, reference).request.reference
-    again.ask_again(here.house.engine, visitor.actor, [known])
+    known = seen(context, visitor, reference).request.reference
+    again.ask_again(context.app.engine, visitor.actor, [known])
     return RedirectResponse(f"/rectorat/demandes/{known}#retrait-des-droits", status_code=303)
 
 
@@ -89,23 +89,23 @@ class Wanted:
 
 @router.get("")
 def listing(
-    request: Request, here: Here, visitor: Rectorat, wanted: Annotated[Wanted, Depends()], suite: str = "",
+    request: Request, context: Context, visitor: Rectorat, wanted: Annotated[Wanted, Depends()], suite: str = "",
     coches: str = "",
 ) -> HTMLResponse:  # fmt: skip
     """What is to be removed today."""
-    house = here.house
+    app = context.app
     called: Mapping[str, CallView] = {}
     page, problem, counts = RemovalPage((), None), "", dict.fromkeys(RemovalKind, 0)
-    with house.database.read() as connection:
+    with app.database.read() as connection:
         years = years_with_open(connection)
         try:
             filters = wanted.filters()
             counts = count_removals(connection, filters)
-            page = list_removals(connection, filters, house.policy, house.mailer, after=suite[:80])
-            called = calls_shown(here, connection, [line.request.reference for line in page.lines])
+            page = list_removals(connection, filters, app.policy, app.mailer, after=suite[:80])
+            called = calls_shown(context, connection, [line.request.reference for line in page.lines])
         except ValueError as error:
             problem = str(error) if not suite else "Cette suite de liste n'existe pas : repartir de la première page."
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/removals.html", visitor, status=422 if problem else 200, page=page, problem=problem,
         counts=counts, years=[(str(year), str(year)) for year in years], wanted=wanted, called=called,
         kind=PARTS.get(wanted.vue), RemovalKind=RemovalKind, all_ticked=bool(coches),
@@ -150,12 +150,12 @@ class Told:
 
 @router_removals_confirm.get("/confirmer")
 def prepare(
-    request: Request, here: Here, visitor: Operator, wanted: Annotated[Wanted, Depends()],
+    request: Request, context: Context, visitor: Operator, wanted: Annotated[Wanted, Depends()],
     choix: Annotated[list[str] | None, Query(max_length=200)] = None, tout: str = "",
 ) -> Response:  # fmt: skip
     """What is about to be confirmed, in full: the very references that the form then carries."""
     asked, matching = choix or [], 0
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         try:
             filters = wanted.filters()
         except ValueError:
@@ -164,29 +164,29 @@ def prepare(
             asked = open_references(connection, filters, MOST)
             left = count_removals(connection, filters)
             matching = sum(left.values()) if filters.kind is None else left[filters.kind]
-        lines = removals_of(connection, asked, here.house.policy, here.house.mailer)
+        lines = removals_of(connection, asked, context.app.policy, context.app.mailer)
     still = [line for line in lines if line.outcome is None]
-    return _page(request, here, visitor, still, blank(FIELDS), beyond=max(0, matching - len(still)))
+    return _page(request, context, visitor, still, blank(FIELDS), beyond=max(0, matching - len(still)))
 
 
 @router_removals_confirm.post("/confirmer")
-def confirm(request: Request, here: Here, visitor: Operator, data: Posted) -> Response:
+def confirm(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
     """Confirm them, in slices, each refused or done by itself; sent twice, the same answers (R10)."""
     references, form = _references(str(data.get("references") or "")), filled(FIELDS, data)
-    house = here.house
-    with house.database.read() as connection:
-        lines = removals_of(connection, references, house.policy, house.mailer)
+    app = context.app
+    with app.database.read() as connection:
+        lines = removals_of(connection, references, app.policy, app.mailer)
     if not form.is_right or not lines:
-        return _page(request, here, visitor, lines, form, status=422)
+        return _page(request, context, visitor, lines, form, status=422)
     told: list[Told] = []
     outcome, note = member(RemovalOutcome, form.values["outcome"]), form.values["note"] or ""
     for number, some in enumerate(_slices(lines)):
         commands = [ConfirmRemoval(reference=one.request.reference, outcome=outcome, note=note) for one in some]
-        results = house.engine.execute(commands, visitor.actor, key=f"web:{form.key}:{number}")
+        results = app.engine.execute(commands, visitor.actor, key=f"web:{form.key}:{number}")
         told += [Told(line, result) for line, result in zip(some, results, strict=True)]
     refused = [one for one in told if isinstance(one.result, Refused)]
     accepted = [one for one in told if not isinstance(one.result, Refused)]
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/removals_done.html", visitor, outcome=outcome, refused=refused, accepted=accepted,
         warned=[one for one in accepted if not isinstance(one.result, Refused) and one.result.warnings],
     )  # fmt: skip
@@ -202,10 +202,10 @@ def _slices(lines: Sequence[RemovalLine]) -> Iterator[Sequence[RemovalLine]]:
 
 
 def _page(
-    request: Request, here: Installed, visitor: Visitor, lines: Sequence[RemovalLine], form: Form, *,
+    request: Request, context: WebContext, visitor: Visitor, lines: Sequence[RemovalLine], form: Form, *,
     beyond: int = 0, status: int = 200,
 ) -> Response:  # fmt: skip
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/removals_confirm.html", visitor, status=status, form=form, lines=lines[:SHOWN],
         count=len(lines), hidden=len(lines) - SHOWN, beyond=beyond,
         references=" ".join(line.request.reference for line in lines),
@@ -219,14 +219,14 @@ router_removals_export = APIRouter(prefix=PLACE, include_in_schema=False)
 
 
 @router_removals_export.get("/export")
-def export(here: Here, _: Rectorat, wanted: Annotated[Wanted, Depends()]) -> Response:
+def export(context: Context, _: Rectorat, wanted: Annotated[Wanted, Depends()]) -> Response:
     """What the filters leave, made while it is sent; what is wrong with them is told by the list."""
     try:
-        pieces = removals_file(here.house, wanted.filters())
+        pieces = removals_file(context.app, wanted.filters())
     except ValueError:
         return RedirectResponse(wanted.address(), status_code=303)
     first = next(pieces, b"")  # what fails at once has its page, rather than half a file
-    form = here.house.settings.removals.export
+    form = context.app.settings.removals.export
     named = {"Content-Disposition": f'attachment; filename="{form.filename}"'}
     return StreamingResponse(chain((first,), pieces), media_type=_media_type(form), headers=named)
 

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from notifications.rendering.typography import NBSP
-from portal.web.context import Installed
-from portal.web.dependencies import Here, Operator, Upload, Uploaded
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, Operator, Upload, Uploaded
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.rectorat.removals import PLACE
 from portal.web.security import Visitor
@@ -48,25 +48,25 @@ _OUTCOMES: Final = {one.value: one for one in RemovalOutcome}
 
 
 @router.get("")
-def ask(request: Request, here: Here, visitor: Operator) -> Response:
+def ask(request: Request, context: Context, visitor: Operator) -> Response:
     """Which file, or which lines."""
-    return _asking(request, here, visitor, blank(FIELDS))
+    return _asking(request, context, visitor, blank(FIELDS))
 
 
 @router.post("")
-def understand(request: Request, here: Here, visitor: Operator, sent: Uploaded) -> Response:
+def understand(request: Request, context: Context, visitor: Operator, sent: Uploaded) -> Response:
     """What was understood of it, line by line; nothing is done yet."""
     form = filled(FIELDS, sent.fields)
     try:
         rows = rows_of(_text(sent), _OUTCOMES.get(form.values.get("outcome") or ""), most=MOST)
     except FileRefused as refused:
-        return _asking(request, here, visitor, form, typed=sent.text("lignes"), problem=str(refused))
+        return _asking(request, context, visitor, form, typed=sent.text("lignes"), problem=str(refused))
     if not form.is_right:
-        return _asking(request, here, visitor, form, typed=sent.text("lignes"), problem=form.errors[0].error)
-    with here.house.database.read() as connection:
-        found = judge(connection, rows, visitor.actor, here.house)
+        return _asking(request, context, visitor, form, typed=sent.text("lignes"), problem=form.errors[0].error)
+    with context.app.database.read() as connection:
+        found = judge(connection, rows, visitor.actor, context.app)
     counts = Counter(one.asked.outcome for one in found.ready)
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/removals_file_read.html", visitor, form=blank(()), found=found, shown=SHOWN,
         counts=[(one, counts[one]) for one in RemovalOutcome if counts[one]],
         lines=packed([one.asked for one in found.ready]),
@@ -74,18 +74,18 @@ def understand(request: Request, here: Here, visitor: Operator, sent: Uploaded) 
 
 
 @router.post("/confirmer")
-def confirm_all(request: Request, here: Here, visitor: Operator, sent: Uploaded) -> Response:
+def confirm_all(request: Request, context: Context, visitor: Operator, sent: Uploaded) -> Response:
     """Confirm them, each refused or done by itself; sent twice, the same answers (R10)."""
-    form, house = filled((), sent.fields), here.house
+    form, app = filled((), sent.fields), context.app
     try:
         lines = unpacked(sent.text("lignes"))
     except (ValueError, RecursionError):
         problem = "Ces lignes n'ont pas été reçues entières, et rien n'est fait : donner le fichier de nouveau."
-        return _asking(request, here, visitor, blank(FIELDS), problem=problem)
-    told = [one for some in confirm(house.engine, lines, visitor.actor, key=f"web:{form.key}") for one in some]
-    with house.database.read() as connection:
-        known = removals_of(connection, [one.asked.reference for one in told], house.policy, house.mailer)
-    return here.pages.page(
+        return _asking(request, context, visitor, blank(FIELDS), problem=problem)
+    told = [one for some in confirm(app.engine, lines, visitor.actor, key=f"web:{form.key}") for one in some]
+    with app.database.read() as connection:
+        known = removals_of(connection, [one.asked.reference for one in told], app.policy, app.mailer)
+    return context.pages.page(
         request, "rectorat/removals_file_done.html", visitor, shown=SHOWN, aside=_count(sent.text("ecartees")),
         tasks={line.request.reference: line for line in known},
         refused=[one for one in told if isinstance(one.result, Refused)],
@@ -133,9 +133,9 @@ def _text(sent: Upload) -> str:
 
 
 def _asking(
-    request: Request, here: Installed, visitor: Visitor, form: Form, *, typed: str = "", problem: str = ""
+    request: Request, context: WebContext, visitor: Visitor, form: Form, *, typed: str = "", problem: str = ""
 ) -> Response:
-    return here.pages.page(
+    return context.pages.page(
         request, "rectorat/removals_file.html", visitor, status=422 if problem else 200, form=form,
         typed=typed.replace("\0", ""), problem=problem,
         most=f"{MOST:,}".replace(",", NBSP),

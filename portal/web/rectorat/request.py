@@ -19,13 +19,13 @@ from portal.web.actions.base import Action, Asked, done_by, page_of, seen
 from portal.web.actions.chef import CHEF as CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, ready_reasons, source_of
 from portal.web.chef.requests import pdf
-from portal.web.context import Installed
-from portal.web.dependencies import Here, Operator, Posted, Rectorat
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Form, blank
 from portal.web.rectorat.removals import calls_shown
 from portal.web.security import Visitor
 from portal.web.worklist.filters import Criteria, origin_of
-from states.vocabulary import CheckOutcome, CodeFate, State, Trigger
+from states.vocabulary import CheckOutcome, CodeStatus, State, Trigger
 from workflow.removals.connector.queue import CallView
 from workflow.requests.detail import CheckView, EventView, RequestView
 from workflow.requests.worklist import Left, next_of_list, next_ready
@@ -34,13 +34,13 @@ from workflow.requests.worklist import Left, next_of_list, next_ready
 
 
 FATES: Final = {
-    CodeFate.NONE: "Aucun code en cours.",
-    CodeFate.WAITING: "Le courriel du code n'est pas encore parti : il attend son tour.",
-    CodeFate.ACCEPTED: "Le courriel du code est parti ; l'établissement n'a pas encore confirmé la remise.",
-    CodeFate.UNCERTAIN: "On ne sait pas si le courriel du code est arrivé : demander à l'établissement.",
-    CodeFate.UNDELIVERABLE: "Le code n'est pas arrivé : corriger la boîte et renvoyer le courriel, ou réémettre.",
-    CodeFate.EXTENDED: "La clé existante a été étendue : il n'y a pas de code à remettre.",
-    CodeFate.HANDED_OVER: "Le code a été remis au RUPN en main propre.",
+    CodeStatus.NONE: "Aucun code en cours.",
+    CodeStatus.WAITING: "Le courriel du code n'est pas encore parti : il attend son tour.",
+    CodeStatus.ACCEPTED: "Le courriel du code est parti ; l'établissement n'a pas encore confirmé la remise.",
+    CodeStatus.UNCERTAIN: "On ne sait pas si le courriel du code est arrivé : demander à l'établissement.",
+    CodeStatus.UNDELIVERABLE: "Le code n'est pas arrivé : corriger la boîte et renvoyer le courriel, ou réémettre.",
+    CodeStatus.EXTENDED: "La clé existante a été étendue : il n'y a pas de code à remettre.",
+    CodeStatus.HANDED_OVER: "Le code a été remis au RUPN en main propre.",
 }
 """What became of the code (R58)."""
 
@@ -136,20 +136,31 @@ class Buttons:
 
 
 def around(
-    here: Installed, visitor: Visitor, view: RequestView, request: Request, actions: Mapping[str, Action]
+    context: WebContext, visitor: Visitor, view: RequestView, request: Request, actions: Mapping[str, Action]
 ) -> dict[str, Any]:
     """All of it, as the template takes it."""
     origin = origin_of(request, visitor)
-    asked = Asked(here=here, visitor=visitor, view=view, today=here.pages.today(), origin=origin)
+    asked = Asked(context=context, visitor=visitor, view=view, today=context.pages.today(), origin=origin)
     by_trigger = {action.trigger: action for action in reversed(list(actions.values()))}
     inline = _inline(asked, by_trigger)
     return {
-        "view": view, "asked": asked, "since": since(view), "fate": FATES[view.code_fate], "mails": _mails(here, view),
-        "colour": colour, "happened": happened, "told": told, "cards": _cards(asked, by_trigger),
-        "inline": inline, "buttons": _buttons(view, by_trigger, inline), "actions": by_trigger,
-        "expiry": _expiry(asked), "call": _call(here, view),
-        "holders": {one.reference for one in keys_in_use(asked)}, "following": _following(asked, request),
-    }  # fmt: skip
+        "view": view,
+        "asked": asked,
+        "since": since(view),
+        "fate": FATES[view.code_fate],
+        "mails": _mails(context, view),
+        "colour": colour,
+        "happened": happened,
+        "told": told,
+        "cards": _cards(asked, by_trigger),
+        "inline": inline,
+        "buttons": _buttons(view, by_trigger, inline),
+        "actions": by_trigger,
+        "expiry": _expiry(asked),
+        "call": _call(context, view),
+        "holders": {one.reference for one in keys_in_use(asked)},
+        "following": _following(asked, request),
+    }
 
 
 def since(view: RequestView) -> datetime:
@@ -157,16 +168,16 @@ def since(view: RequestView) -> datetime:
     return next((e.at for e in reversed(view.history) if e.source is not e.target), view.created_at)
 
 
-def _call(here: Installed, view: RequestView) -> CallView | None:
+def _call(context: WebContext, view: RequestView) -> CallView | None:
     """What the connector asked the ODA server, if it did (R84)."""
-    if view.removal is None or here.house.connector is None:
+    if view.removal is None or context.app.connector is None:
         return None
-    with here.house.database.read() as connection:
-        return calls_shown(here, connection, [view.request.reference]).get(view.request.reference)
+    with context.app.database.read() as connection:
+        return calls_shown(context, connection, [view.request.reference]).get(view.request.reference)
 
 
-def _mails(here: Installed, view: RequestView) -> tuple[Mail, ...]:
-    with here.house.database.read() as connection:
+def _mails(context: WebContext, view: RequestView) -> tuple[Mail, ...]:
+    with context.app.database.read() as connection:
         return listing(connection, reference=view.request.reference, limit=MAILS).mails
 
 
@@ -228,14 +239,14 @@ def _following(asked: Asked, request: Request) -> str | None:
     from, if it was narrowed."""
     if not asked.visitor.is_operator or not request.query_params.get("fait") or _is_ours(asked.view):
         return None
-    house = asked.here.house
-    now = house.clock.now()
-    with house.database.read() as connection:
+    app = asked.context.app
+    now = app.clock.now()
+    with app.database.read() as connection:
         if not asked.origin:
-            return next_ready(connection, house.policy, now, asked.reference)
+            return next_ready(connection, app.policy, now, asked.reference)
         criteria = Criteria.read(QueryParams(asked.origin))
         left = Left(reference=asked.reference, since=_came(asked.view))
-        return next_of_list(connection, house.policy, now, criteria.filters(house), criteria.order, left)
+        return next_of_list(connection, app.policy, now, criteria.filters(app), criteria.order, left)
 
 
 def _came(view: RequestView) -> datetime:
@@ -252,21 +263,21 @@ router_request_papers = APIRouter(include_in_schema=False)
 
 
 @router_request_papers.get("/{reference}/charte.pdf")
-def charter(here: Here, visitor: Rectorat, reference: str) -> Response:
+def charter(context: Context, visitor: Rectorat, reference: str) -> Response:
     """The charter, ready to sign (R27)."""
-    return pdf(here, papers.charter(here.house, seen(here, visitor, reference)))
+    return pdf(context, papers.charter(context.app, seen(context, visitor, reference)))
 
 
 @router_request_papers.get("/{reference}/bordereau.pdf")
-def slip(here: Here, visitor: Rectorat, reference: str) -> Response:
+def slip(context: Context, visitor: Rectorat, reference: str) -> Response:
     """The slip that goes with a code (R31); 404 where there is no code to hand over."""
-    view = seen(here, visitor, reference)
-    with here.house.database.read() as connection:
+    view = seen(context, visitor, reference)
+    with context.app.database.read() as connection:
         try:
-            made = papers.slip(here.house, connection, view)
+            made = papers.slip(context.app, connection, view)
         except papers.NoSlip:
             raise HTTPException(404) from None
-    return pdf(here, made)
+    return pdf(context, made)
 
 
 router = APIRouter(prefix="/rectorat/demandes", include_in_schema=False)
@@ -285,31 +296,33 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
 
 
 @router.get("/{reference}")
-def one_request(request: Request, here: Here, visitor: Rectorat, reference: str) -> Response:
+def one_request(request: Request, context: Context, visitor: Rectorat, reference: str) -> Response:
     """All that is known of a request; a reader is shown no form (R2)."""
-    view = seen(here, visitor, reference)
-    return here.pages.page(request, "rectorat/request.html", visitor, **around(here, visitor, view, request, ACTIONS))
+    view = seen(context, visitor, reference)
+    return context.pages.page(
+        request, "rectorat/request.html", visitor, **around(context, visitor, view, request, ACTIONS)
+    )
 
 
 @router.get("/{reference}/{slug}")
-def prepare(request: Request, here: Here, visitor: Operator, reference: str, slug: str) -> Response:
+def prepare(request: Request, context: Context, visitor: Operator, reference: str, slug: str) -> Response:
     """The page of an action."""
-    given = _given(request, here)
-    return page_of(request, here, visitor, reference, ACTIONS, slug, given)
+    given = _given(request, context)
+    return page_of(request, context, visitor, reference, ACTIONS, slug, given)
 
 
 @router.post("/{reference}/{slug}")
-def act(request: Request, here: Here, visitor: Operator, reference: str, slug: str, data: Posted) -> Response:
+def act(request: Request, context: Context, visitor: Operator, reference: str, slug: str, data: Posted) -> Response:
     """Do it."""
-    return done_by(request, here, visitor, reference, ACTIONS, slug, data)
+    return done_by(request, context, visitor, reference, ACTIONS, slug, data)
 
 
-def _given(request: Request, here: Installed) -> dict[str, str]:
+def _given(request: Request, context: WebContext) -> dict[str, str]:
     """What the address may propose: one of our own ready reasons, one of the request's reports; no words of its own."""
     motif = request.query_params.get("motif", "")
     given = {
         name: text
-        for one in ready_reasons(here.house.settings)
+        for one in ready_reasons(context.app.settings)
         if one.slug == motif
         for name, text in (("step", one.step.value), ("why", one.text))
     }

@@ -13,18 +13,18 @@ from starlette.exceptions import HTTPException
 from notifications.rendering.papers import PaperUnmakeable
 from notifications.rendering.pdf import compile_paper, stored_year_end_report
 from portal.exports import HEADINGS, MEDIA_TYPE, csv_text, filename, rows
-from portal.exports import HEADINGS_NOT_RENEWED_ROWS as HEADINGS_of_year_end_not_renewed
+from portal.exports import HEADINGS_NOT_RENEWED_ROWS
 from portal.exports import filename_not_renewed_rows as filename_of_year_end_not_renewed
 from portal.exports import rows_not_renewed_rows as rows_of_year_end_not_renewed
 from portal.texts import how_found
-from portal.web.context import Installed
-from portal.web.dependencies import Here, Operator, Posted, Rectorat
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.french import parse_day
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import RemovalKind, RemovalOutcome
-from workflow.app import House
+from workflow.app import App
 from workflow.journal import installation
 from workflow.settings.sections import spellings
 from workflow.year_end.overview import YearInPlay, past_ends, years_in_play
@@ -54,16 +54,16 @@ DONE = {"confirmee": "la fin d'année est confirmée, les révocations commencen
 
 
 @router.get("")
-def showing(request: Request, here: Here, visitor: Rectorat, fait: str = "", arret: str = "") -> HTMLResponse:
+def showing(request: Request, context: Context, visitor: Rectorat, fait: str = "", arret: str = "") -> HTMLResponse:
     """Each year in play, then the past ones; while one runs the page follows it, unless who reads stopped that."""
-    years = in_play(here)
-    with here.house.database.read() as connection:
+    years = in_play(context)
+    with context.app.database.read() as connection:
         past = past_ends(connection)
-    zone = here.house.settings.academie.zone
-    opening_day = here.house.policy.calendar.opening_day
+    zone = context.app.settings.academie.zone
+    opening_day = context.app.policy.calendar.opening_day
     running = any(year.is_running for year in years)
     answer = page(
-        request, here, visitor, "rectorat/year_end.html", years=years, past=past, notice=DONE.get(fait, ""),
+        request, context, visitor, "rectorat/year_end.html", years=years, past=past, notice=DONE.get(fait, ""),
         how={year.end.school_year: how_found(year.end, zone) for year in years},
         opens={year.end.school_year: opening_day(year.end.school_year.next) for year in years},
         stopped=bool(arret),
@@ -74,12 +74,12 @@ def showing(request: Request, here: Here, visitor: Rectorat, fait: str = "", arr
 
 
 @router.get("/{year}/bilan.pdf")
-def report(here: Here, visitor: Rectorat, year: str) -> Response:  # noqa: ARG001
+def report(context: Context, visitor: Rectorat, year: str) -> Response:  # noqa: ARG001
     """The report of a past end, as it was joined to the operators' mail (R54, R69)."""
-    house, wanted = here.house, str(year_named(year))
-    with house.database.read() as connection:
+    app, wanted = context.app, str(year_named(year))
+    with app.database.read() as connection:
         found = stored_year_end_report(
-            connection, wanted, house.mailer.surroundings, house.mailer.wordings, house.clock.now()
+            connection, wanted, app.mailer.mail_context, app.mailer.wordings, app.clock.now()
         )
     if found is None:
         raise HTTPException(404)
@@ -91,20 +91,20 @@ def report(here: Here, visitor: Rectorat, year: str) -> Response:  # noqa: ARG00
     return Response(content, media_type="application/pdf", headers=named)
 
 
-def in_play(here: Installed) -> tuple[YearInPlay, ...]:
+def in_play(context: WebContext) -> tuple[YearInPlay, ...]:
     """The years in play with what the brake would say of each now."""
-    house = here.house
-    with house.database.read() as connection:
-        return years_in_play(connection, house.year_ends.verdicts(connection, house.clock.now()))
+    app = context.app
+    with app.database.read() as connection:
+        return years_in_play(connection, app.year_ends.verdicts(connection, app.clock.now()))
 
 
 def page(
-    request: Request, here: Installed, visitor: Visitor, template: str, *, years: tuple[YearInPlay, ...],
+    request: Request, context: WebContext, visitor: Visitor, template: str, *, years: tuple[YearInPlay, ...],
     status: int = 200, **scope: Any,
 ) -> HTMLResponse:  # fmt: skip
     """A page of this family: whatever it shows, it says first which end the brake holds."""
     held = [year for year in years if year.hold]
-    return here.pages.page(request, template, visitor, status=status, years=years, held=held, **scope)
+    return context.pages.page(request, template, visitor, status=status, years=years, held=held, **scope)
 
 
 def year_named(text: str) -> SchoolYear:
@@ -130,39 +130,39 @@ _FIELDS = (
 
 
 @router_year_end_confirm.get("/{year}/confirmer")
-def prepare(request: Request, here: Here, visitor: Operator, year: str) -> Response:
+def prepare(request: Request, context: Context, visitor: Operator, year: str) -> Response:
     """What is held, why, and what the confirmation would do."""
-    return _page(request, here, visitor, year_named(year), blank(_FIELDS))
+    return _page(request, context, visitor, year_named(year), blank(_FIELDS))
 
 
 @router_year_end_confirm.post("/{year}/confirmer")
 def confirm(
-    request: Request, here: Here, visitor: Operator, year: str, data: Posted, after: BackgroundTasks
+    request: Request, context: Context, visitor: Operator, year: str, data: Posted, after: BackgroundTasks
 ) -> Response:
     """Confirm; the revocations begin behind the answer, and the schedule finishes them should this process stop."""
     wanted, form = year_named(year), filled(_FIELDS, data)
     if not form.is_right:
-        return _page(request, here, visitor, wanted, form, status=422)
+        return _page(request, context, visitor, wanted, form, status=422)
     try:
-        end = here.house.year_ends.confirm(wanted, visitor.actor)
+        end = context.app.year_ends.confirm(wanted, visitor.actor)
     except NothingHeld:
-        return _page(request, here, visitor, wanted, form, status=422)
-    after.add_task(_revoke, here.house, end)
+        return _page(request, context, visitor, wanted, form, status=422)
+    after.add_task(_revoke, context.app, end)
     return RedirectResponse(f"{PLACE}?fait=confirmee", status_code=303)
 
 
-def _revoke(house: House, end: YearEnd) -> None:
-    house.year_ends.run(end, installation.schedule_actor(house.database))
+def _revoke(app: App, end: YearEnd) -> None:
+    app.year_ends.run(end, installation.schedule_actor(app.database))
 
 
 def _page(
-    request: Request, here: Installed, visitor: Visitor, wanted: SchoolYear, form: Form, status: int = 200
+    request: Request, context: WebContext, visitor: Visitor, wanted: SchoolYear, form: Form, status: int = 200
 ) -> Response:
     """The page of confirmation; of an end that nothing holds it says so, and confirms nothing."""
-    years = in_play(here)
+    years = in_play(context)
     year = next((one for one in years if one.end.school_year == wanted and _is_held(one)), None)
     return page(
-        request, here, visitor, "rectorat/year_end_confirm.html", years=years, year=year, wanted=wanted, form=form,
+        request, context, visitor, "rectorat/year_end_confirm.html", years=years, year=year, wanted=wanted, form=form,
         status=status if year else 422,
     )  # fmt: skip
 
@@ -178,12 +178,12 @@ Row = Sequence[object]
 
 
 def spreadsheet(
-    here: Installed, filename: str, headings: Sequence[str], rows: Callable[[Connection], Iterable[Row]]
+    context: WebContext, filename: str, headings: Sequence[str], rows: Callable[[Connection], Iterable[Row]]
 ) -> StreamingResponse:
     """A CSV file whose rows are read in one transaction, the picture of one instant, as the reader takes them."""
 
     def read() -> Iterator[Row]:
-        with here.house.database.read() as connection:
+        with context.app.database.read() as connection:
             yield from rows(connection)
 
     named = {"Content-Disposition": f'attachment; filename="{filename}"'}
@@ -217,17 +217,17 @@ class Wanted:
 
 @router_year_end_preview.get("/apercu")
 def preview(
-    request: Request, here: Here, visitor: Rectorat, wanted: Annotated[Wanted, Depends()],
+    request: Request, context: Context, visitor: Rectorat, wanted: Annotated[Wanted, Depends()],
     suite: Annotated[str, Query(max_length=40)] = "",
 ) -> HTMLResponse:  # fmt: skip
     """The figures of each year that would end by that day, and who would be revoked."""
     seen, summary, problem = PreviewPage((), None), None, ""
-    day = _proposed(here)
+    day = _proposed(context)
     try:
         day = _day(wanted.jour) or day
         departement = departement_of(wanted.departement)
-        with here.house.database.read() as connection:
-            found = _preview(here, connection, day)
+        with context.app.database.read() as connection:
+            found = _preview(context, connection, day)
             summary = found.count()
             seen = found.page(
                 after=_place(suite), departements=spellings(departement) if departement else [],
@@ -236,36 +236,46 @@ def preview(
     except ValueError as error:
         problem = str(error)
     return page(
-        request, here, visitor, "rectorat/year_end_preview.html", years=in_play(here), status=422 if problem else 200,
-        day=day, wanted=wanted, summary=summary, seen=seen, problem=problem, first=wanted.address() if suite else None,
+        request,
+        context,
+        visitor,
+        "rectorat/year_end_preview.html",
+        years=in_play(context),
+        status=422 if problem else 200,
+        day=day,
+        wanted=wanted,
+        summary=summary,
+        seen=seen,
+        problem=problem,
+        first=wanted.address() if suite else None,
         more=wanted.address(f"{seen.after[0]}:{seen.after[1]}") if seen.after else None,
-    )  # fmt: skip
+    )
 
 
 @router_year_end_preview.get("/apercu.csv")
 def preview_file(
-    here: Here,
+    context: Context,
     visitor: Rectorat,  # noqa: ARG001
     jour: Annotated[str, Query(max_length=30)] = "",
 ) -> Response:
     """The same of the whole académie, one line a request."""
     try:
-        day = _day(jour) or _proposed(here)
+        day = _day(jour) or _proposed(context)
     except ValueError:  # which the page says in French
         return RedirectResponse(address(f"{PLACE}/apercu", jour=jour), status_code=303)
-    return spreadsheet(here, filename(day), HEADINGS, lambda connection: rows(_preview(here, connection, day)))
+    return spreadsheet(context, filename(day), HEADINGS, lambda connection: rows(_preview(context, connection, day)))
 
 
-def _preview(here: Installed, connection: Connection, day: date) -> Preview:
-    house = here.house
-    at = house.year_ends.instant_of(day)
-    return Preview(connection, house.year_ends, house.mailer, now=house.clock.now(), at=at)
+def _preview(context: WebContext, connection: Connection, day: date) -> Preview:
+    app = context.app
+    at = app.year_ends.instant_of(day)
+    return Preview(connection, app.year_ends, app.mailer, now=app.clock.now(), at=at)
 
 
-def _proposed(here: Installed) -> date:
+def _proposed(context: WebContext) -> date:
     """The last day of the year that runs."""
-    calendar = here.house.policy.calendar
-    return calendar.end_of(calendar.open_years(here.house.clock.now())[0]).last_day
+    calendar = context.app.policy.calendar
+    return calendar.end_of(calendar.open_years(context.app.clock.now())[0]).last_day
 
 
 def _day(text: str) -> date | None:
@@ -314,12 +324,16 @@ def place_of(year: SchoolYear) -> str:
 
 @router_year_end_not_renewed.get("/{year}/non-renouveles")
 def listing(
-    request: Request, here: Here, visitor: Rectorat, year: str, wanted: Annotated[WantedYearEndNotRenewed, Depends()],
+    request: Request,
+    context: Context,
+    visitor: Rectorat,
+    year: str,
+    wanted: Annotated[WantedYearEndNotRenewed, Depends()],
     suite: Annotated[str, Query(max_length=40)] = "",
-) -> HTMLResponse:  # fmt: skip
+) -> HTMLResponse:
     """A page of them, with how many there are in each département."""
     of, found, problem = year_named(year), NotRenewedPage((), None), ""
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         counts, had_key = count_not_renewed(connection, of), count_had_key(connection, of)
         try:
             departement = departement_of(wanted.departement)
@@ -328,8 +342,8 @@ def listing(
             problem = str(error) if not suite else "Cette suite de liste n'existe pas : repartir de la première page."
     place = place_of(of)
     return page(
-        request, here, visitor, "rectorat/year_end_not_renewed.html", years=in_play(here),
-        status=422 if problem else 200, year=of, end=here.house.policy.calendar.end_of(of), found=found,
+        request, context, visitor, "rectorat/year_end_not_renewed.html", years=in_play(context),
+        status=422 if problem else 200, year=of, end=context.app.policy.calendar.end_of(of), found=found,
         problem=problem, counts=counts, total=sum(counts.values()), had_key=had_key, wanted=wanted, place=place,
         file=wanted.address(f"{place}.csv"), first=wanted.address(place) if suite else None,
         more=wanted.address(place, found.after) if found.after else None,
@@ -337,7 +351,12 @@ def listing(
 
 
 @router_year_end_not_renewed.get("/{year}/non-renouveles.csv")
-def file(here: Here, visitor: Rectorat, year: str, wanted: Annotated[WantedYearEndNotRenewed, Depends()]) -> Response:  # noqa: ARG001
+def file(
+    context: Context,
+    visitor: Rectorat,  # noqa: ARG001
+    year: str,
+    wanted: Annotated[WantedYearEndNotRenewed, Depends()],
+) -> Response:
     """The whole list, under the same filter."""
     of = year_named(year)
     try:
@@ -345,7 +364,7 @@ def file(here: Here, visitor: Rectorat, year: str, wanted: Annotated[WantedYearE
     except ValueError:  # which the page says in French
         return RedirectResponse(wanted.address(place_of(of)), status_code=303)
     return spreadsheet(
-        here, filename_of_year_end_not_renewed(of), HEADINGS_of_year_end_not_renewed,
+        context, filename_of_year_end_not_renewed(of), HEADINGS_NOT_RENEWED_ROWS,
         lambda connection: rows_of_year_end_not_renewed(of, all_not_renewed(connection, of, departement=departement)),
     )  # fmt: skip
 
@@ -361,16 +380,25 @@ BAR: Final = 100
 
 
 @router_year_end_report.get("/{year}")  # after every other address of this family, which it would take
-def showing_year_end_report(request: Request, here: Here, visitor: Rectorat, year: str) -> HTMLResponse:
+def showing_year_end_report(request: Request, context: Context, visitor: Rectorat, year: str) -> HTMLResponse:
     """The account of a past end; of one that is not over, where to follow it."""
     wanted = year_named(year)
-    with here.house.database.read() as connection:
+    with context.app.database.read() as connection:
         account = account_of(connection, wanted)
         not_renewed = sum(count_not_renewed(connection, wanted).values()) if account else 0
     longest = max((share.revoked for share in account.shares), default=0) if account else 0
     return page(
-        request, here, visitor, "rectorat/year_end_report.html", years=in_play(here), status=200 if account else 404,
-        wanted=wanted, account=account, not_renewed=not_renewed, end=here.house.policy.calendar.end_of(wanted),
+        request,
+        context,
+        visitor,
+        "rectorat/year_end_report.html",
+        years=in_play(context),
+        status=200 if account else 404,
+        wanted=wanted,
+        account=account,
+        not_renewed=not_renewed,
+        end=context.app.policy.calendar.end_of(wanted),
         bars=[round(BAR * share.revoked / longest, 1) if longest else 0 for share in account.shares] if account else [],
-        RemovalKind=RemovalKind, RemovalOutcome=RemovalOutcome,
-    )  # fmt: skip
+        RemovalKind=RemovalKind,
+        RemovalOutcome=RemovalOutcome,
+    )

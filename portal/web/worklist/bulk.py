@@ -14,8 +14,8 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
-from portal.web.context import Installed
-from portal.web.dependencies import Here, Operator, Posted, operator
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, Operator, Posted, operator
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction
@@ -62,7 +62,7 @@ class Told:
 
 
 def execute_all(
-    here: Installed, visitor: Visitor, commands: Mapping[str, Command], key: str
+    context: WebContext, visitor: Visitor, commands: Mapping[str, Command], key: str
 ) -> Iterator[tuple[str, Result]]:
     """What came of each, in order. Sent twice, the same answers: a slice's key is drawn from the form's and from the
     references that it holds, so that another selection under the same form is another action (R10). What is done
@@ -72,7 +72,7 @@ def execute_all(
         some = references[start : start + SLICE]
         if not interrupted:
             try:
-                results = _slice(here, visitor, [commands[one] for one in some], some, key)
+                results = _slice(context, visitor, [commands[one] for one in some], some, key)
                 yield from zip(some, results, strict=True)
                 continue
             except (DatabaseBusy, DatabaseUnreachable):
@@ -83,10 +83,10 @@ def execute_all(
 
 
 def _slice(
-    here: Installed, visitor: Visitor, commands: Sequence[Command], references: Sequence[str], key: str
+    context: WebContext, visitor: Visitor, commands: Sequence[Command], references: Sequence[str], key: str
 ) -> list[Result]:
     drawn = hashlib.sha256(" ".join(references).encode()).hexdigest()[:16]
-    return here.house.engine.execute(commands, visitor.actor, key=f"web:{key}:{drawn}")
+    return context.app.engine.execute(commands, visitor.actor, key=f"web:{key}:{drawn}")
 
 
 def build_all(versions: Mapping[str, int], build: Callable[[str, Mapping[str, Any]], Command]) -> dict[str, Command]:
@@ -140,26 +140,26 @@ class Batch:
         return " ".join(f"{one.line.reference}:{one.line.version}" for one in self.lines)
 
 
-def chosen(here: Installed, visitor: Visitor, action: BulkAction, criteria: Criteria, query: QueryParams) -> Batch:
+def chosen(context: WebContext, visitor: Visitor, action: BulkAction, criteria: Criteria, query: QueryParams) -> Batch:
     """The requests of the address, looked up now."""
-    house, reach = here.house, query.get("portee", Reach.TICKED.value)
-    with house.database.read() as connection:
-        worklist = Worklist(connection, visitor.actor, house.policy, house.clock.now())
+    app, reach = context.app, query.get("portee", Reach.TICKED.value)
+    with app.database.read() as connection:
+        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
         if reach != Reach.FILTER.value:
             texts = query.get("page", "").split() if reach == Reach.PAGE.value else query.getlist("ref")
             return Batch.of(action, worklist.named(_references(texts)))
-        filters = criteria.filters(house)
+        filters = criteria.filters(app)
         references = worklist.references(filters, criteria.order, MOST)
         total = worklist.counts({"": filters})[""]
         beyond = Count(total.number - len(references)) if total.number > len(references) else None
         return Batch.of(action, worklist.named(references), beyond)
 
 
-def shown_again(here: Installed, visitor: Visitor, versions: dict[str, int]) -> tuple[WorkLine, ...]:
+def shown_again(context: WebContext, visitor: Visitor, versions: dict[str, int]) -> tuple[WorkLine, ...]:
     """The requests that a form carries, as they are now."""
-    house = here.house
-    with house.database.read() as connection:
-        return Worklist(connection, visitor.actor, house.policy, house.clock.now()).named(list(versions))
+    app = context.app
+    with app.database.read() as connection:
+        return Worklist(connection, visitor.actor, app.policy, app.clock.now()).named(list(versions))
 
 
 def carried(text: str) -> dict[str, int]:
@@ -180,14 +180,16 @@ SURE: Final = "sure"
 
 
 @router.get("")
-def prepare(request: Request, here: Here, visitor: Operator) -> Response:
+def prepare(request: Request, context: Context, visitor: Operator) -> Response:
     """What is about to be done, of which requests: nothing is done yet."""
     query = request.query_params
     criteria, action = Criteria.read(query), BULK.get(query.get("action", ""))
     if action is None:
-        return nothing(request, here, visitor, criteria, "Aucune action n'est choisie", "Choisir ce qu'il faut faire.")
-    batch = chosen(here, visitor, action, criteria, query)
-    return page(request, here, visitor, action, batch, blank(_fields(action, here, len(batch.lines))), criteria)
+        return nothing(
+            request, context, visitor, criteria, "Aucune action n'est choisie", "Choisir ce qu'il faut faire."
+        )
+    batch = chosen(context, visitor, action, criteria, query)
+    return page(request, context, visitor, action, batch, blank(_fields(action, context, len(batch.lines))), criteria)
 
 
 @router.get("/{slug}", dependencies=[Depends(operator)])
@@ -199,36 +201,36 @@ def lost(slug: str) -> Response:
 
 
 @router.post("/{slug}")
-def act(request: Request, here: Here, visitor: Operator, slug: str, data: Posted) -> Response:
+def act(request: Request, context: Context, visitor: Operator, slug: str, data: Posted) -> Response:
     """Do it, and tell what came of each; what is wrong in the form stays on the page and changes nothing."""
     action = BULK.get(slug)
     if action is None or action.by_line:
         raise HTTPException(404)
     versions = carried(str(data.get("lot") or ""))
     criteria = Criteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
-    form = filled(_fields(action, here, len(versions)), data)
-    lines = shown_again(here, visitor, versions)
+    form = filled(_fields(action, context, len(versions)), data)
+    lines = shown_again(context, visitor, versions)
     if not form.is_right or not versions:
-        return page(request, here, visitor, action, Batch(lines=lines), form, criteria, status=422)
+        return page(request, context, visitor, action, Batch(lines=lines), form, criteria, status=422)
     commands = build_all(versions, lambda _, common: action.build(form.values, common))
     by_reference = {line.line.reference: line for line in lines}
     told = [
         Told(reference, by_reference.get(reference), result)
-        for reference, result in execute_all(here, visitor, commands, form.key)
+        for reference, result in execute_all(context, visitor, commands, form.key)
     ]
-    return results(request, here, visitor, action, told, criteria)
+    return results(request, context, visitor, action, told, criteria)
 
 
 def page(
-    request: Request, here: Installed, visitor: Visitor, action: BulkAction, batch: Batch, form: Form,
+    request: Request, context: WebContext, visitor: Visitor, action: BulkAction, batch: Batch, form: Form,
     criteria: Criteria, *, status: int = 200,
 ) -> Response:  # fmt: skip
     """The requests and the action's fields; an action with a field a request has a page of its own."""
     if not batch.lines:
         left_out = "Aucune des demandes choisies n'est dans l'état d'où part cette action."
         remedy = left_out if batch.left_out else "Cocher au moins une demande de la liste."
-        return nothing(request, here, visitor, criteria, "Aucune demande à traiter", remedy)
-    return here.pages.page(
+        return nothing(request, context, visitor, criteria, "Aucune demande à traiter", remedy)
+    return context.pages.page(
         request, "worklist/codes.html" if action.by_line else "worklist/batch.html", visitor, status=status,
         action=action, batch=batch, form=form, back=criteria.address(), last_days=_last_days(batch.lines),
         kept=criteria.address().partition("?")[2], most=MOST,
@@ -236,10 +238,10 @@ def page(
 
 
 def results(
-    request: Request, here: Installed, visitor: Visitor, action: BulkAction, told: list[Told], criteria: Criteria
+    request: Request, context: WebContext, visitor: Visitor, action: BulkAction, told: list[Told], criteria: Criteria
 ) -> Response:
     """What came of each; sent again by the browser, it shows the same (R10)."""
-    return here.pages.page(
+    return context.pages.page(
         request, "worklist/results.html", visitor, action=action, done_ones=[one for one in told if one.is_done],
         refused=[one for one in told if not one.is_done], back=criteria.address(),
         again=action.prepared([one.reference for one in told if not one.is_done], criteria.pairs()),
@@ -247,17 +249,17 @@ def results(
 
 
 def nothing(
-    request: Request, here: Installed, visitor: Visitor, criteria: Criteria, title: str, remedy: str
+    request: Request, context: WebContext, visitor: Visitor, criteria: Criteria, title: str, remedy: str
 ) -> Response:
     """Why there is nothing to do, and the way back."""
-    return here.pages.page(
+    return context.pages.page(
         request, "worklist/nothing.html", visitor, status=422, title=title, remedy=remedy, back=criteria.address()
     )
 
 
-def _fields(action: BulkAction, here: Installed, count: int) -> tuple[Field, ...]:
+def _fields(action: BulkAction, context: WebContext, count: int) -> tuple[Field, ...]:
     """The action's own; what cannot be taken back wants a box ticked, that says how many."""
-    fields = action.fields(here.pages.today())
+    fields = action.fields(context.pages.today())
     if not action.danger:
         return fields
     told = "Je confirme pour cette demande" if count < 2 else f"Je confirme pour ces {count} demandes"
@@ -291,23 +293,23 @@ _NONE: Final = Reason("no_code", "R41", "Aucun code n'est saisi", "Saisir au moi
 
 
 @router_codes.post(f"/{ISSUE.slug}")
-def issue(request: Request, here: Here, visitor: Operator, data: Posted) -> Response:
+def issue(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
     """Issue the codes that were typed; a field left empty leaves its request as it is."""
     versions = carried(str(data.get("lot") or ""))
     criteria = Criteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
-    lines = shown_again(here, visitor, versions)
+    lines = shown_again(context, visitor, versions)
     codes = _typed(data, versions)
     if not codes:
         form = blank(()).refused([_NONE])
-        return page(request, here, visitor, ISSUE, Batch(lines=lines), form, criteria, status=422)
+        return page(request, context, visitor, ISSUE, Batch(lines=lines), form, criteria, status=422)
     twice = _typed_twice(codes)
     wanted = {reference: versions[reference] for reference in codes if reference not in twice}
     commands = build_all(wanted, lambda one, common: ISSUE.build({"code": Code(clear=codes[one])}, common))
     found: dict[str, Result] = {reference: Refused((_TWICE,)) for reference in twice}
-    found |= execute_all(here, visitor, commands, filled((), data).key)
+    found |= execute_all(context, visitor, commands, filled((), data).key)
     by_reference = {line.line.reference: line for line in lines}
     told = [Told(reference, by_reference.get(reference), found[reference]) for reference in codes]
-    return results(request, here, visitor, ISSUE, told, criteria)
+    return results(request, context, visitor, ISSUE, told, criteria)
 
 
 def _typed(data: FormData, versions: Mapping[str, int]) -> dict[str, str]:

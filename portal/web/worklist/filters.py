@@ -14,7 +14,7 @@ from portal.web.security import Visitor
 from states.school_calendar import SchoolYear
 from states.validation import has_uai_form, normalise_uai
 from states.vocabulary import Labelled, State
-from workflow.app import House
+from workflow.app import App
 from workflow.requests.filters import Checks, Filters
 from workflow.requests.worklist import Order
 
@@ -159,19 +159,19 @@ class Criteria:
         """The page with these criteria; ``changes`` replaces some of them."""
         return f"{PLACE}?{urlencode([*replace(self, **changes).pairs(), *more])}"
 
-    def filters(self, house: House) -> Filters:
+    def filters(self, app: App) -> Filters:
         """The same for the readings."""
-        now = house.clock.now()
-        today = house.policy.calendar.today(now)
+        now = app.clock.now()
+        today = app.policy.calendar.today(now)
         before, after = AGES[self.age](today) if self.age else (None, None)
-        midnight = house.policy.calendar.midnight
-        late = midnight(today - timedelta(days=house.settings.handling.expected_days))
+        midnight = app.policy.calendar.midnight
+        late = midnight(today - timedelta(days=app.settings.handling.expected_days))
         uai = normalise_uai(self.establishment)
         return Filters(
-            name=self.name, departement=self.departement, kind=self.kind, live=self._only_live(house, now),
+            name=self.name, departement=self.departement, kind=self.kind, live=self._only_live(app, now),
             uai=uai if has_uai_form(uai) else "", establishment="" if has_uai_form(uai) else self.establishment,
             states=tuple(one.state for one in self.states if one.state), school_year=self.year,
-            school_years=self._years(house, now), checks=self.checks.checks if self.checks else None,
+            school_years=self._years(app, now), checks=self.checks.checks if self.checks else None,
             since_before=midnight(before) if before else None, since_after=midnight(after) if after else None,
             submitted_before=late if Task.LATE in self.tasks else None,
             not_handed_over=Task.HANDOVER in self.tasks, expiry_differs=Task.EXPIRY in self.tasks,
@@ -180,19 +180,19 @@ class Criteria:
             undeliverable=Task.UNDELIVERED in self.tasks,
         )  # fmt: skip
 
-    def _only_live(self, house: House, now: datetime) -> bool:
+    def _only_live(self, app: App, now: datetime) -> bool:
         """Without a state asked for, what is revoked is left out, unless that is where to look."""
         if self.states:
             return StateChoice.LIVE in self.states and not any(one.state for one in self.states)
-        over = self.year is not None and house.policy.calendar.has_ended(self.year, now)
+        over = self.year is not None and app.policy.calendar.has_ended(self.year, now)
         return not (over or self._looks_behind)
 
-    def _years(self, house: House, now: datetime) -> tuple[SchoolYear, ...]:
+    def _years(self, app: App, now: datetime) -> tuple[SchoolYear, ...]:
         """The running years, where requests of others would show: what is live is of them anyway."""
         shows_revoked = any(one in (StateChoice.REVOKED, StateChoice.ALL) for one in self.states)
         if self.year or self.every_year or self._looks_behind or not shows_revoked:
             return ()
-        return house.policy.calendar.open_years(now)
+        return app.policy.calendar.open_years(now)
 
     @property
     def _looks_behind(self) -> bool:

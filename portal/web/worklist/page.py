@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from portal.web.context import Installed
-from portal.web.dependencies import Here, Rectorat
+from portal.web.context import WebContext
+from portal.web.dependencies import Context, Rectorat
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BULK, ISSUE
 from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, Criteria, StateChoice, Task, onward
 from states.vocabulary import State
-from workflow.app import House
+from workflow.app import App
 from workflow.requests.filters import known_years
 from workflow.requests.worklist import PAGE, Count, Order, Worklist, WorkPage, kinds_and_departements
 
@@ -94,10 +94,10 @@ class Counters:
     ages: tuple[Tile, ...]
 
 
-def count_all(worklist: Worklist, house: House) -> Counters:
+def count_all(worklist: Worklist, app: App) -> Counters:
     """Every counter, by one query."""
     groups = (TASKS, STATES, AGES)
-    wanted = {f"{g}.{n}": counter.criteria.filters(house) for g, n, counter in _numbered(groups)}
+    wanted = {f"{g}.{n}": counter.criteria.filters(app) for g, n, counter in _numbered(groups)}
     counts = worklist.counts(wanted)
     tasks, states, ages = (
         tuple(Tile(counter, counts[f"{g}.{n}"]) for n, counter in enumerate(group)) for g, group in enumerate(groups)
@@ -152,27 +152,27 @@ class Found:
 
 
 @router.get(PLACE)
-def worklist(request: Request, here: Here, visitor: Rectorat) -> HTMLResponse:
+def worklist(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
     """The worklist as its address narrows it."""
     criteria = Criteria.read(request.query_params)
     after = request.query_params.get("apres", "")[:CURSOR]
-    found = _found(here, visitor, criteria, after)
+    found = _found(context, visitor, criteria, after)
     more = criteria.address(("apres", found.page.after)) if found.page.after else None
-    return here.pages.page(
+    return context.pages.page(
         request, "worklist/page.html", visitor, criteria=criteria, found=found, tags=list(criteria.tags()),
         actions=BULK.values(), issue=ISSUE, more=more, first=criteria.address() if after else None,
         is_default=criteria == USUAL, onward=onward(criteria), live=StateChoice.LIVE, State=State,
     )  # fmt: skip
 
 
-def _found(here: Installed, visitor: Visitor, criteria: Criteria, after: str) -> Found:
-    house = here.house
-    filters = criteria.filters(house)
-    with house.database.read() as connection:
-        found = Worklist(connection, visitor.actor, house.policy, house.clock.now())
+def _found(context: WebContext, visitor: Visitor, criteria: Criteria, after: str) -> Found:
+    app = context.app
+    filters = criteria.filters(app)
+    with app.database.read() as connection:
+        found = Worklist(connection, visitor.actor, app.policy, app.clock.now())
         total = found.counts({"": filters})[""]
         page = found.page(filters, criteria.order, after or None, PAGE)
-        return Found(page, total, count_all(found, house), _options(connection))
+        return Found(page, total, count_all(found, app), _options(connection))
 
 
 def _options(connection: Connection) -> Options:

@@ -10,9 +10,9 @@ from states import commands as c
 from states.model import Actor
 from states.vocabulary import Role
 from tests.acceptance.simulated.calendars import DAY
-from tests.acceptance.simulated.deeds import OF_SCHOOLS, Deed, Deeds
+from tests.acceptance.simulated.deeds import OF_SCHOOLS, Deeds, ScheduledAction
 from tests.acceptance.simulated.record import AT_THE_SCHOOL, Life, Record
-from workflow.app import House
+from workflow.app import App
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done
@@ -33,7 +33,7 @@ class Cast:
     def __init__(self, draw: random.Random, record: Record, schools: int, years: range, first: date) -> None:
         self.draw, self.record, self._first = draw, record, first
         self.uais = [uai_of(number) for number in range(1, schools + 1)]
-        self.agenda: dict[date, list[Deed]] = {}
+        self.agenda: dict[date, list[ScheduledAction]] = {}
         self.deeds = Deeds(draw, record)
         for year in years:
             for number in range(schools):
@@ -70,9 +70,9 @@ class Cast:
                 day = date(year, 10, 1) + self.draw.randrange(280) * DAY
             if day < self._first:
                 day = self._first + self.draw.randrange(20) * DAY
-            self._mean(day, Deed("birth", uai=self.uais[number], year=year, person=person))
+            self._mean(day, ScheduledAction("birth", uai=self.uais[number], year=year, person=person))
 
-    def _mean(self, day: date, deed: Deed) -> None:
+    def _mean(self, day: date, deed: ScheduledAction) -> None:
         self.agenda.setdefault(day, []).append(deed)
 
     def _soon(self, *, never: float = 0.0) -> int | None:
@@ -87,7 +87,7 @@ class Cast:
         what, never = self._following(life)
         wait = self._soon(never=never) if what else None
         if what and wait is not None:
-            self._mean(today + wait * DAY, Deed(what, life.reference))
+            self._mean(today + wait * DAY, ScheduledAction(what, life.reference))
 
     def _following(self, life: Life) -> tuple[str | None, float]:
         luck = self.draw.random()
@@ -105,7 +105,7 @@ class Cast:
 
     # -- what is done -------------------------------------------------------------------------------------------------
 
-    def act(self, house: House, today: date, now: datetime, *, at_school: bool) -> None:
+    def act(self, app: App, today: date, now: datetime, *, at_school: bool) -> None:
         """All that the chefs, or the operators, mean to do today, as one batch of the engine."""
         mine = [deed for deed in self.agenda.get(today, []) if (deed.what in OF_SCHOOLS) is at_school]
         if not mine:
@@ -113,7 +113,7 @@ class Cast:
         self.agenda[today] = [deed for deed in self.agenda[today] if (deed.what in OF_SCHOOLS) is not at_school]
         asked = [(deed, command) for deed in mine for command in self.deeds.commands(deed, today)]
         actor = self.chef if at_school else self.operator
-        results = house.engine.execute([command for _, command in asked], actor)
+        results = app.engine.execute([command for _, command in asked], actor)
         touched: dict[str, Life] = {}
         for (deed, command), result in zip(asked, results, strict=True):
             if isinstance(result, Done):
@@ -130,9 +130,9 @@ class Cast:
         """Checks that are too old by now are made again (R36)."""
         if isinstance(command, c.IssueCode):
             self.record.lives[command.reference].checks.clear()
-            self._mean(today + 2 * DAY, Deed("treat", command.reference))
+            self._mean(today + 2 * DAY, ScheduledAction("treat", command.reference))
 
-    def _take(self, deed: Deed, command: Any, result: Done, now: datetime) -> Life:
+    def _take(self, deed: ScheduledAction, command: Any, result: Done, now: datetime) -> Life:
         if deed.what != "birth":
             return self.record.apply(command, result.reference, now)
         self.deeds.born[deed.uai, deed.year, deed.person] = result.reference

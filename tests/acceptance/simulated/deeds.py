@@ -26,7 +26,7 @@ OF_SCHOOLS = frozenset({"birth", "step", "withdraw", "hand", "report"})
 
 
 @dataclass(frozen=True)
-class Deed:
+class ScheduledAction:
     """What somebody means to do on a day: on a request, or the birth of one in a school, for a year."""
 
     what: str
@@ -47,7 +47,7 @@ class Deeds:
         self.draw, self.record = draw, record
         self.born: dict[tuple[str, int, int], str] = {}
 
-    def commands(self, deed: Deed, today: date) -> Iterator[Any]:
+    def commands(self, deed: ScheduledAction, today: date) -> Iterator[Any]:
         """None when the request has moved since and nothing is left to do."""
         if deed.what == "birth":
             yield self._birth(deed)
@@ -56,7 +56,7 @@ class Deeds:
         if life.live or deed.what == "remove":
             yield from getattr(self, f"_do_{deed.what}")(life, today)
 
-    def _birth(self, deed: Deed) -> c.Command:
+    def _birth(self, deed: ScheduledAction) -> c.Command:
         year = SchoolYear(deed.year)
         if before := self.born.get((deed.uai, deed.year - 1, deed.person)):
             return c.Renew(reference=before, school_year=year)

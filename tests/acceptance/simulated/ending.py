@@ -25,7 +25,7 @@ def all_wrong(story: Story) -> list[str]:
         removals = connection.execute(select(REMOVAL)).all()
         events = connection.execute(select(EVENT.c.stream, EVENT.c.kind)).all()
         mails = connection.execute(select(MAILS)).all()
-        flaws = [str(flaw) for flaw in Verifier(connection, story.machines.all[0].house.notary).flaws()]
+        flaws = [str(flaw) for flaw in Verifier(connection, story.machines.all[0].app.hasher).flaws()]
         years = connection.execute(select(func.count()).where(EVENT.c.kind == "year_ended")).scalar_one()
     return [
         *(f"journal: {flaw}" for flaw in flaws),

@@ -14,9 +14,9 @@ from notifications.outbox import queue as lapses
 from notifications.outbox.tables import MAILS
 from tests.acceptance.simulated.place import Place
 from tests.kit.clock import FakeClock
-from workflow.app import House, bootstrap, install
+from workflow.app import App, bootstrap, install
 from workflow.database.connection import Database
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import load_settings
 from workflow.settings.secrets import Secrets, generate
 
@@ -33,11 +33,11 @@ class OwnClock:
 
 @dataclass
 class Machine:
-    """One node: its house and its clock."""
+    """One node: its app and its clock."""
 
     name: str
     clock: OwnClock
-    house: House
+    app: App
 
     @property
     def is_off(self) -> bool:
@@ -45,10 +45,10 @@ class Machine:
 
     def tick(self) -> None:
         """What the alarm clock calls every minute."""
-        self.house.ticker.tick()
+        self.app.ticker.tick()
 
 
-class Machines:
+class NodeMonitor:
     """All nodes of one installation: two on PostgreSQL, one on SQLite, whose own clock is the true one (R82)."""
 
     def __init__(self, folder: Path, url: str, place: Place, start: datetime) -> None:
@@ -57,7 +57,7 @@ class Machines:
         _hurry(self.database)
         self.is_postgresql = self.database.is_postgresql
         generate(folder / "secrets")
-        install(self.database, Notary(self._key()), self.truth)
+        install(self.database, JournalHasher(self._key()), self.truth)
         names = ("machine-a", "machine-b") if self.is_postgresql else ("machine-a",)
         self._clocks = {name: OwnClock(self.truth) for name in names}
         self.all: list[Machine] = []
@@ -69,7 +69,7 @@ class Machines:
     def restart(self, place: Place) -> None:
         """Every node stops and starts, under these settings."""
         for machine in self.all:
-            machine.house.close()
+            machine.app.close()
         config = self.folder / "config.yaml"
         config.write_text(place.config(self.url.replace(":@", "@", 1)), encoding="utf-8")
         settings = load_settings(config)
@@ -78,8 +78,8 @@ class Machines:
         for name, clock in self._clocks.items():
             database = Database(self.url)
             _hurry(database)
-            house = bootstrap(settings, {}, clock=clock, database=database, machine=name, **truth)
-            self.all.append(Machine(name, clock, house))
+            app = bootstrap(settings, {}, clock=clock, database=database, machine=name, **truth)
+            self.all.append(Machine(name, clock, app))
 
     def together(self, machines: list[Machine]) -> None:
         """All these tick at the same moment, each in a thread of its own."""
@@ -114,7 +114,7 @@ class Machines:
 
     def close(self) -> None:
         for machine in self.all:
-            machine.house.close()
+            machine.app.close()
         self.database.dispose()
 
 
@@ -129,9 +129,9 @@ def _hurry(database: Database) -> None:
 
 
 @contextlib.contextmanager
-def machines(folder: Path, url: str, place: Place, start: datetime) -> Iterator[Machines]:
+def machines(folder: Path, url: str, place: Place, start: datetime) -> Iterator[NodeMonitor]:
     """Nodes that know each other by their names, closed at the end."""
-    found = Machines(folder, url, place, start)
+    found = NodeMonitor(folder, url, place, start)
     try:
         yield found
     finally:

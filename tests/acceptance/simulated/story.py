@@ -9,7 +9,7 @@ from states.school_calendar import SchoolYear
 from tests.acceptance.simulated.calendars import DAY
 from tests.acceptance.simulated.cast import Cast
 from tests.acceptance.simulated.fate import FOUR_YEARS, draw_fate
-from tests.acceptance.simulated.machines import Machines
+from tests.acceptance.simulated.machines import NodeMonitor
 from tests.acceptance.simulated.notices_due import planned_day
 from tests.acceptance.simulated.place import Place
 from tests.acceptance.simulated.record import Record
@@ -29,7 +29,7 @@ class Story(Ticks):
 
     def __init__(
         self,
-        machines: Machines,
+        machines: NodeMonitor,
         place: Place,
         seed: int,
         schools: int,
@@ -107,7 +107,7 @@ class Story(Ticks):
                 today = at.astimezone(self.place.zoneinfo).date()
                 if what == "operators":
                     self._confirm(at, today)
-                self.cast.act(self.draw.choice(self.machines.all).house, today, at, at_school=what == "chefs")
+                self.cast.act(self.draw.choice(self.machines.all).app, today, at, at_school=what == "chefs")
         if what != "leap" and self.draw.random() < 0.6:
             self._drain(at)
 
@@ -129,7 +129,7 @@ class Story(Ticks):
         for year in self.oracle.waiting(at):
             day = self._confirm_on.setdefault(year, today + self.draw.randrange(6, 9) * DAY)
             if today >= day:
-                ends = self.machines.all[0].house.year_ends
+                ends = self.machines.all[0].app.year_ends
                 ends.run(ends.confirm(SchoolYear(year), self.cast.operator), self._schedule)
                 self.told.confirmed.append(year)
                 gone, wrong = self.oracle.confirm(at, year, self.bag.new())

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from tests.acceptance.simulated.cast import Cast
 from tests.acceptance.simulated.fate import Fate
-from tests.acceptance.simulated.machines import Machine, Machines
+from tests.acceptance.simulated.machines import Machine, NodeMonitor
 from tests.acceptance.simulated.mailbag import Mailbag
 from tests.acceptance.simulated.oracle import Oracle
 from tests.acceptance.simulated.place import Place
@@ -29,7 +29,14 @@ class Ticks:
     """The half of a story that ticks; what is wrong is raised at once, with the seed."""
 
     def __init__(
-        self, machines: Machines, place: Place, seed: int, record: Record, cast: Cast, fate: Fate, draw: random.Random
+        self,
+        machines: NodeMonitor,
+        place: Place,
+        seed: int,
+        record: Record,
+        cast: Cast,
+        fate: Fate,
+        draw: random.Random,
     ) -> None:
         self.machines, self.place, self.seed, self.record = machines, place, seed, record
         self.cast, self.fate, self.draw, self.told = cast, fate, draw, Told()

@@ -15,7 +15,7 @@ from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Stage
 from portal.api.problems import MEDIA_TYPE
 from tests.kit.portal import STAFF, Portal, open_portal
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 from workflow.auth.tokens import Tokens
 from workflow.database.tables import Scope
 
@@ -62,23 +62,23 @@ class Api:
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
-        self.clock, self.house = portal.clock, portal.house
+        self.clock, self.app = portal.clock, portal.app
 
-    def token(self, entrant: Entrant, scope: Scope = Scope.ACT, days: int = 90) -> str:
+    def token(self, session_user: SessionUser, scope: Scope = Scope.ACT, days: int = 90) -> str:
         """The secret of a token of this person."""
-        subject = entrant.uais or (entrant.subject,)
-        _, secret = Tokens(self.house).create(
-            self.portal.actor(STAFF), entrant.role, subject, scope=scope, label="essai", days=days
+        subject = session_user.uais or (session_user.subject,)
+        _, secret = Tokens(self.app).create(
+            self.portal.actor(STAFF), session_user.role, subject, scope=scope, label="essai", days=days
         )
         return secret
 
-    def program(self, entrant: Entrant | None = None, scope: Scope = Scope.ACT) -> Program:
+    def program(self, session_user: SessionUser | None = None, scope: Scope = Scope.ACT) -> Program:
         """A program that calls for this person, or for nobody."""
-        return Program(self.portal.client(), self.token(entrant, scope) if entrant else None)
+        return Program(self.portal.client(), self.token(session_user, scope) if session_user else None)
 
     def delivered(self) -> None:
         """The relay has taken every mail."""
-        with self.house.database.write() as connection:
+        with self.app.database.write() as connection:
             connection.execute(update(MAILS).values(stage=Stage.SENT.value, next_attempt_at=None))
 
     def described(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, STAFF
 from tests.portal.api.conftest import Api, Program, open_api
 from tests.portal.api.test_life import DECLARATION
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_description__every_operation_says_its_refusals_and_its_fields(api: Api)
             assert operation["description"], path
 
 
-def _at(api: Api, programs: dict[Entrant, Program], trigger: str) -> None:
+def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
     """Bring a request, the first one, to where the example of this trigger is accepted."""
     portal = api.portal
     if trigger in ("delegate", "amend", "withdraw"):
@@ -99,11 +99,11 @@ def _examples(api: Api) -> list[tuple[str, str, Any]]:
 def test_examples__are_each_accepted(tmp_path: Path) -> None:
     """As they are, by the chef, or by an operator when they say on whose behalf; each on the database as it began."""
     with fresh_url("sqlite", tmp_path) as url, open_api(tmp_path, url) as api:
-        programs = {entrant: api.program(entrant) for entrant in (CHEF, STAFF)}
+        programs = {session_user: api.program(session_user) for session_user in (CHEF, STAFF)}
         api.portal.actor(CHEF)
         examples, file = _examples(api), Path(make_url(url).database or "")
         assert len(examples) >= len(OPEN)
-        api.house.database.dispose()
+        api.app.database.dispose()
         began = file.read_bytes()
         for operation, path, body in examples:
             _at(api, programs, operation)
@@ -112,7 +112,7 @@ def test_examples__are_each_accepted(tmp_path: Path) -> None:
             assert answer.status_code in (200, 201), (operation, answer.text)
             refused = [one for one in answer.json().get("results", []) if one["outcome"] != "done"]
             assert refused == []
-            api.house.database.dispose()
+            api.app.database.dispose()
             for left in file.parent.glob(f"{file.name}-*"):
                 left.unlink()
             file.write_bytes(began)

@@ -48,14 +48,14 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 @pytest.mark.parametrize(
-    ("entrant", "mode"),
+    ("session_user", "mode"),
     [(STAFF, GenerationMode.POSITIVE), (STAFF, GenerationMode.NEGATIVE), (CHEF, GenerationMode.POSITIVE)],
     ids=["operator-right", "operator-wrong", "chef-right"],
 )
-def test_interface__answers_as_described_whatever_is_sent(api: Api, entrant: Any, mode: GenerationMode) -> None:
+def test_interface__answers_as_described_whatever_is_sent(api: Api, session_user: Any, mode: GenerationMode) -> None:
     print(f"ODA_API_FUZZ_SEED={SEED}")
     schema = schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", api.portal.app)
-    headers = {"Authorization": f"Bearer {api.token(entrant)}"}
+    headers = {"Authorization": f"Bearer {api.token(session_user)}"}
     known = [f"ODA-2027-0000{number}" for number in range(1, 5)]
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found

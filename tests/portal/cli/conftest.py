@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.kit.installed import make_installation
-from tests.portal.cli.installation import Installed
+from tests.portal.cli.installation import Installation
 from tests.portal.cli.sample import tree
 
 Run = Callable[..., Result]
@@ -23,6 +23,6 @@ def run() -> Run:
 
 
 @pytest.fixture
-def installed(database_url: str, tmp_path: Path) -> Installed:
+def installed(database_url: str, tmp_path: Path) -> Installation:
     """A whole installation, on SQLite and on PostgreSQL."""
-    return Installed(make_installation(tmp_path, database_url))
+    return Installation(make_installation(tmp_path, database_url))

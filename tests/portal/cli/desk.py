@@ -15,7 +15,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_url
 from tests.kit.installed import OPERATOR, READER, make_installation
 from tests.workflow.reading.office import UAI, Office
-from workflow.app import House, bootstrap
+from workflow.app import App, bootstrap
 from workflow.settings.loader import find_settings, load_settings
 
 AS_OPERATOR, AS_READER, AS_CHEF = f"operator:{OPERATOR}", f"lecteur:{READER}", f"chef:{UAI}"
@@ -25,9 +25,9 @@ ON_BEHALF = ("--asked-by", "Mme la principale", "--asked-how", "telephone", "--a
 class Desk:
     """``oda`` as somebody types it; ``office`` brings requests to their states without the command line."""
 
-    def __init__(self, config: Path, house: House, clock: FakeClock) -> None:
-        self.config, self.house, self.clock = config, house, clock
-        self.office = Office(house.database, house.engine, house.mailer)
+    def __init__(self, config: Path, app: App, clock: FakeClock) -> None:
+        self.config, self.app, self.clock = config, app, clock
+        self.office = Office(app.database, app.engine, app.mailer)
         self.outputs: list[str] = []
 
     def oda(self, *args: str, who: str = AS_OPERATOR, typed: str | None = None) -> Result:
@@ -60,8 +60,8 @@ def open_desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
     with fresh_url("sqlite", folder) as url:
         config = make_installation(folder, url, clock)
-        house = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)
+        app = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)
         try:
-            yield Desk(config, house, clock)
+            yield Desk(config, app, clock)
         finally:
-            house.close()
+            app.close()

@@ -9,7 +9,7 @@ from portal.cli.main import oda
 from tests.kit.installed import OPERATOR
 
 
-class Installed:
+class Installation:
     """An installation in a folder, and the command that acts on it; an operator acts unless told."""
 
     def __init__(self, config: Path) -> None:

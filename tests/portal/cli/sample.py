@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from portal.cli.click_french import Day, FilePath, FrenchCommand, FrenchGroup, LabelledChoice, LazyGroup, Uai, Year
-from portal.cli.context import App, Who, WhoType, pass_app
+from portal.cli.context import CliContext, Who, WhoType, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.main import Oda
 from states.vocabulary import ReissueReason, State
@@ -44,8 +44,8 @@ def needs(reference: str, reason: ReissueReason) -> None:
 
 
 @sample.command("who", help="Qui agit.")
-@pass_app
-def who(app: App) -> None:
+@pass_cli_context
+def who(app: CliContext) -> None:
     acting: Who | None = app.who
     click.echo(repr(acting))
 
@@ -76,7 +76,7 @@ def tree() -> Oda:
 
     @click.pass_context
     def begin(ctx: click.Context, who: Who | None) -> None:
-        ctx.obj = App(None, who)
+        ctx.obj = CliContext(None, who)
 
     root.callback = begin
     return root

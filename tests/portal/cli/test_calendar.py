@@ -14,16 +14,16 @@ from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.ending import FULL
 from tests.kit.installed import OPERATOR, READER
-from workflow.app import House
+from workflow.app import App
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     clock = FakeClock(ending.AUTUMN)
     monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
-    house = ending.filled_folder(tmp_path, clock)
-    yield house
-    house.close()
+    app = ending.filled_folder(tmp_path, clock)
+    yield app
+    app.close()
 
 
 def run(folder: Path, *args: str) -> Result:
@@ -31,7 +31,7 @@ def run(folder: Path, *args: str) -> Result:
 
 
 @pytest.mark.rule("R86")
-def test_calendar__to_a_person_and_to_a_program(house: House, tmp_path: Path) -> None:
+def test_calendar__to_a_person_and_to_a_program(app: App, tmp_path: Path) -> None:
     shown = run(tmp_path, "--as", f"operator:{OPERATOR}", "calendar")
     assert shown.exit_code == 0, shown.output
     (line,) = [one for one in shown.stdout.splitlines() if "sont révoquées" in one]
@@ -44,12 +44,12 @@ def test_calendar__to_a_person_and_to_a_program(house: House, tmp_path: Path) ->
         "day": "2027-08-31", "until": None, "deed": "year_end", "requests": 4, "establishments": 3, "mail": None,
         "what": "à minuit, les demandes en cours de 2026-2027 sont révoquées", "school_year": "2026-2027",
     }  # fmt: skip
-    today = house.policy.calendar.today(house.clock.now())
+    today = app.policy.calendar.today(app.clock.now())
     assert all(date.fromisoformat(one["day"]) >= today for one in found)
     assert {one["mail"] for one in found if one["deed"] == "reminders"} <= {"stalled_reminder", "handover_reminder"}
 
 
 @pytest.mark.rule("R2", "R3")
-def test_calendar__is_for_the_rectorat(house: House, tmp_path: Path) -> None:
+def test_calendar__is_for_the_rectorat(app: App, tmp_path: Path) -> None:
     done = run(tmp_path, "--as", f"chef:{FULL}", "calendar")
     assert (done.exit_code, done.stdout) == (1, "")

@@ -107,10 +107,10 @@ def test_tick__asks_nothing_when_a_machine_s_clock_is_off(
 ) -> None:
     from datetime import timedelta
 
-    from workflow.schedule.tick import Ticked, Ticker
+    from workflow.schedule.tick import Ticker, TickResult
 
     revoked(portal)
-    monkeypatch.setattr(Ticker, "tick", lambda _self, *_: Ticked(refused=timedelta(minutes=5)))
+    monkeypatch.setattr(Ticker, "tick", lambda _self, *_: TickResult(refused=timedelta(minutes=5)))
     run("tick")
     assert server.received == []
 

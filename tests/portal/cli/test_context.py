@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import workflow.settings
-from portal.cli.context import App, Who, parse_who
+from portal.cli.context import CliContext, Who, parse_who
 from portal.cli.errors import ExitCode
 from states.vocabulary import Role
 from tests.portal.cli.conftest import Run
@@ -56,7 +56,7 @@ def test_settings__are_read_once_and_late(monkeypatch: pytest.MonkeyPatch, tmp_p
         return "settings"
 
     monkeypatch.setattr("workflow.settings.loader.load_settings", load)
-    app = App(tmp_path / "config.yaml")
+    app = CliContext(tmp_path / "config.yaml")
     assert calls == []
     assert str(app.settings()) == str(app.settings()) == "settings"
     assert calls == [tmp_path / "config.yaml"]
@@ -64,7 +64,7 @@ def test_settings__are_read_once_and_late(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_settings__that_cannot_be_used_are_a_settings_error(run: Run, tmp_path: Path) -> None:
     with pytest.raises(workflow.settings.SettingsError) as unusable:
-        App(tmp_path / "absent.yaml").settings()
+        CliContext(tmp_path / "absent.yaml").settings()
     FAILURES.append(unusable.value)
     result = run("sample", "fail")
     assert result.exit_code == ExitCode.SETTINGS

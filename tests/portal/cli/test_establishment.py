@@ -4,7 +4,7 @@ import pytest
 
 from portal.cli.errors import ExitCode
 from tests.kit.installed import READER
-from tests.portal.cli.installation import Installed
+from tests.portal.cli.installation import Installation
 from tests.workflow.directory.files import file_of, row, uai_of
 
 FIRST = "0310001H"
@@ -12,7 +12,7 @@ SET = ("establishment", "set-mailbox")
 
 
 @pytest.fixture
-def filled(installed: Installed) -> Installed:
+def filled(installed: Installation) -> Installation:
     content = file_of(
         row(nom="Collège Jean-Moulin"), row(uai_of(2), nom="Lycée Fermat", mail="", departement="082"),
         row(uai_of(3), etat="FERMÉ"),
@@ -21,12 +21,12 @@ def filled(installed: Installed) -> Installed:
     return installed
 
 
-def listed(filled: Installed, *args: str, **how: str) -> list[str]:
+def listed(filled: Installation, *args: str, **how: str) -> list[str]:
     return [one["uai"] for one in json.loads(filled.done("establishment", "list", "--json", *args, **how))]
 
 
 @pytest.mark.rule("R12", "R13")
-def test_list__filters(filled: Installed) -> None:
+def test_list__filters(filled: Installation) -> None:
     assert listed(filled) == [FIRST, uai_of(2)]
     assert listed(filled, "--closed") == [uai_of(3)]
     assert listed(filled, "--all") == [FIRST, uai_of(2), uai_of(3)]
@@ -37,7 +37,7 @@ def test_list__filters(filled: Installed) -> None:
     assert listed(filled, who="chef:0310002J") == [uai_of(2)]
 
 
-def test_list__page_says_how_to_go_on(filled: Installed) -> None:
+def test_list__page_says_how_to_go_on(filled: Installation) -> None:
     shown = filled.oda("establishment", "list", "--limit", "1")
     assert shown.stdout.splitlines() == [
         "UAI       Nom                  Commune   Dép.  Boîte                       Ouvert  En cours",
@@ -47,7 +47,7 @@ def test_list__page_says_how_to_go_on(filled: Installed) -> None:
     assert filled.done("establishment", "list", "--search", "zzz") == "Aucun établissement ne correspond.\n"
 
 
-def test_list__wrong_options(filled: Installed) -> None:
+def test_list__wrong_options(filled: Installation) -> None:
     for args, said in (
         (["--closed", "--all"], "--closed et --all ne vont pas ensemble."),
         (["--departement", "ZZ"], "« ZZ » n'est pas un code de département"),
@@ -57,7 +57,7 @@ def test_list__wrong_options(filled: Installed) -> None:
 
 
 @pytest.mark.rule("R14")
-def test_show__one(filled: Installed) -> None:
+def test_show__one(filled: Installation) -> None:
     filled.done(*SET, FIRST, "vie@ac-toulouse.fr", "--why", "annuaire faux")
     shown = filled.done("establishment", "show", "031 0001h", who=f"lecteur:{READER}")
     assert "Boîte : vie@ac-toulouse.fr\n" in shown
@@ -68,14 +68,14 @@ def test_show__one(filled: Installed) -> None:
 
 
 @pytest.mark.rule("R11")
-def test_show__unknown(filled: Installed) -> None:
+def test_show__unknown(filled: Installation) -> None:
     shown = filled.oda("establishment", "show", "0310001A")
     assert shown.exit_code == ExitCode.REFUSED
     assert "L'UAI « 0310001A » n'est pas dans l'annuaire (R11). Que faire : Vérifier l'UAI : la lettre" in shown.stderr
 
 
 @pytest.mark.rule("R14")
-def test_set_mailbox__and_clear(filled: Installed) -> None:
+def test_set_mailbox__and_clear(filled: Installation) -> None:
     why = ("--why", "annuaire faux")
     told = "Boîte de 0310001H (Collège Jean-Moulin) : "
     own = "ce.0310001h@ac-toulouse.fr"
@@ -87,7 +87,7 @@ def test_set_mailbox__and_clear(filled: Installed) -> None:
 
 
 @pytest.mark.rule("R14", "R2")
-def test_set_mailbox__refused(filled: Installed) -> None:
+def test_set_mailbox__refused(filled: Installation) -> None:
     shown = filled.oda(*SET, FIRST, "rien", "--why", " ")
     assert shown.exit_code == ExitCode.REFUSED
     assert shown.stderr.count("(R14)") == 2

@@ -10,7 +10,6 @@ import click
 import pytest
 
 from portal.cli import failures as services
-from portal.cli import runner as exits
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.failures import _TRANSLATIONS, failure_for
 from portal.cli.runner import as_failure

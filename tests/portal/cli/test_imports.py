@@ -4,14 +4,14 @@ import pytest
 
 from portal.cli.errors import ExitCode
 from tests.kit.installed import READER
-from tests.portal.cli.installation import Installed
+from tests.portal.cli.installation import Installation
 from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
 
 IMPORT = ("import", "establishments")
 
 
 @pytest.mark.rule("R66")
-def test_import__tells_all_of_it(installed: Installed) -> None:
+def test_import__tells_all_of_it(installed: Installation) -> None:
     first = installed.done(*IMPORT, installed.write(file_of(*rows(3))))
     assert first.startswith("Annuaire importé : 3 nouveaux, 0 changé, 0 disparu, 0 inchangé.\nLignes lues : 3 (")
     later = [
@@ -38,7 +38,7 @@ def test_import__tells_all_of_it(installed: Installed) -> None:
 
 
 @pytest.mark.rule("R66")
-def test_import__long_lists_are_cut_but_not_in_json(installed: Installed) -> None:
+def test_import__long_lists_are_cut_but_not_in_json(installed: Installation) -> None:
     file = installed.write(file_of(*rows(25)))
     assert "  … et 5 autres (--json les donne tous)\n" in installed.done(*IMPORT, file, "--dry-run")
     (report,) = json.loads(installed.done(*IMPORT, file, "--json"))
@@ -47,7 +47,7 @@ def test_import__long_lists_are_cut_but_not_in_json(installed: Installed) -> Non
 
 
 @pytest.mark.rule("R66")
-def test_dry_run__writes_nothing(installed: Installed) -> None:
+def test_dry_run__writes_nothing(installed: Installation) -> None:
     file = installed.write(file_of(row()))
     for _ in range(2):
         shown = installed.done(*IMPORT, file, "--dry-run")
@@ -55,7 +55,7 @@ def test_dry_run__writes_nothing(installed: Installed) -> None:
 
 
 @pytest.mark.rule("R67")
-def test_massive_loss__is_refused_until_accepted(installed: Installed) -> None:
+def test_massive_loss__is_refused_until_accepted(installed: Installation) -> None:
     installed.done(*IMPORT, installed.write(file_of(*rows(10))))
     fewer = installed.write(file_of(*rows(4)))
     said = (
@@ -72,7 +72,7 @@ def test_massive_loss__is_refused_until_accepted(installed: Installed) -> None:
 
 
 @pytest.mark.rule("R67")
-def test_wrong_file__is_said(installed: Installed) -> None:
+def test_wrong_file__is_said(installed: Installation) -> None:
     shown = installed.oda(*IMPORT, installed.write(text_of(row()).encode("latin-1")))
     assert shown.exit_code == ExitCode.BAD_INPUT
     assert shown.stderr == (
@@ -85,12 +85,12 @@ def test_wrong_file__is_said(installed: Installed) -> None:
 
 
 @pytest.mark.rule("R2")
-def test_import__operators_only(installed: Installed) -> None:
+def test_import__operators_only(installed: Installation) -> None:
     shown = installed.oda(*IMPORT, installed.write(file_of(row())), who=f"lecteur:{READER}")
     assert shown.exit_code == ExitCode.REFUSED
     assert "L'action « importer l'annuaire » n'est pas ouverte au rôle « lecteur » (R2)." in shown.stderr
 
 
-def test_report__cannot_drive_the_terminal(installed: Installed) -> None:
+def test_report__cannot_drive_the_terminal(installed: Installation) -> None:
     shown = installed.done(*IMPORT, installed.write(file_of(row(), row("\x1b[31m"), row(uai_of(2), mail="\x1b[0m@x"))))
     assert "\x1b" not in shown

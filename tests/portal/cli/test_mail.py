@@ -36,7 +36,7 @@ def dead_code(desk: Desk) -> tuple[str, int]:
 
 def last_event(desk: Desk) -> tuple[str, dict[str, Any], list[str]]:
     """The kind, the data and the notes of the last event of the installation."""
-    with desk.house.database.read() as connection:
+    with desk.app.database.read() as connection:
         query = select(EVENT).where(EVENT.c.stream == INSTALLATION).order_by(EVENT.c.seq.desc())
         event = connection.execute(query.limit(1)).one()
         notes = select(NOTE.c.body).where(NOTE.c.stream == INSTALLATION, NOTE.c.seq == event.seq)
@@ -93,13 +93,13 @@ def test_retry__leaves_again_and_is_journaled(desk: Desk) -> None:
 @pytest.mark.rule("R58")
 def test_retry__to_the_mailbox_of_today(desk: Desk) -> None:
     _, dead = dead_code(desk)
-    with desk.house.database.write() as connection:
+    with desk.app.database.write() as connection:
         connection.execute(ESTABLISHMENT.update().values(set_mailbox="nouvelle@ac-toulouse.fr"))
     done = desk.oda("mail", "retry", str(dead))
     newest = mails(desk, "--kind", "code-issued")[0]
     assert f"remplacé par le n° {newest['id']}" in done.stdout
     assert (newest["recipient"], newest["replaces_id"]) == ("nouvelle@ac-toulouse.fr", dead)
-    with desk.house.database.write() as connection:
+    with desk.app.database.write() as connection:
         connection.execute(ESTABLISHMENT.update().values(set_mailbox=None, mailbox=None))
     desk.office.mail_becomes(Stage.DEAD, newest["reference"])
     done = desk.oda("mail", "retry", str(newest["id"]))
@@ -118,7 +118,7 @@ def test_retry__not_once_the_code_is_erased(desk: Desk) -> None:
 def undelivered(desk: Desk) -> tuple[str, int, int]:
     """A request revoked while its establishment had no mailbox, its code's mail dead already; both mails' numbers."""
     reference, code = dead_code(desk)
-    with desk.house.database.write() as connection:
+    with desk.app.database.write() as connection:
         connection.execute(ESTABLISHMENT.update().values(mailbox=None))
     desk.did("revoke", reference, "--reason", "error")
     return reference, code, mails(desk, "--kind", "revoked")[0]["id"]

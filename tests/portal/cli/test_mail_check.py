@@ -41,12 +41,12 @@ def aim(desk: Desk, relay: ScriptedRelay, *more: str, security: str = "none") ->
 
 
 def pause(desk: Desk, fault: RelayFault = RelayFault.SENDER_REFUSED, words: str = WORDS) -> None:
-    with desk.house.database.write() as connection:
+    with desk.app.database.write() as connection:
         pauses.trip(connection, fault, words, desk.clock.now())
 
 
 def is_paused(desk: Desk) -> bool:
-    with desk.house.database.read() as connection:
+    with desk.app.database.read() as connection:
         return pauses.stored(connection) is not None
 
 
@@ -181,7 +181,7 @@ def test_list__shows_the_servers_words_when_any(desk: Desk) -> None:
     desk.office.request(State.DECLARED)
     assert "Réponse du serveur" not in desk.oda("mail", "list").stdout
     words = f"550 5.1.1 <{make.MAILBOX}>: Recipient address rejected: User unknown in virtual mailbox table"
-    with desk.house.database.write() as connection:
+    with desk.app.database.write() as connection:
         connection.execute(update(MAILS).values(last_reply=words, stage=Stage.DEAD.value, next_attempt_at=None))
     shown = desk.oda("mail", "list").stdout
     assert "Réponse du serveur" in shown

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from notifications.rendering.environment import Wordings, own_names
+from notifications.rendering.environment import TemplateLoader, own_names
 from notifications.rendering.renderer import MASK
-from notifications.vocabulary import AnyKind, Kind, Unstored
+from notifications.vocabulary import AnyKind, Kind, TransientMail
 from tests.kit.installed import make_installation
 from tests.notifications.templates import mail
 from tests.portal.cli.desk import Desk, open_desk
-from tests.portal.cli.installation import Installed
+from tests.portal.cli.installation import Installation
 from workflow.app import bootstrap
 from workflow.settings.loader import load_settings
 
@@ -22,13 +22,13 @@ WRONG = "{{ rupn.surname }}"
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Installed:
+def installed(tmp_path: Path) -> Installation:
     """An installation whose settings name a folder of templates."""
     (tmp_path / "modeles" / "mails").mkdir(parents=True)
     config = make_installation(tmp_path, f"sqlite:///{tmp_path / 'oda.sqlite'}")
     with config.open("a", encoding="utf-8") as file:
         file.write("templates:\n  directory: modeles\n")
-    return Installed(config)
+    return Installation(config)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         yield desk
 
 
-def write(installed: Installed, body: str, name: str = "mails/declared.j2") -> Path:
+def write(installed: Installation, body: str, name: str = "mails/declared.j2") -> Path:
     path = installed.config.parent / "modeles" / name
     path.write_text(mail(body), encoding="utf-8")
     return path
@@ -47,7 +47,7 @@ def write(installed: Installed, body: str, name: str = "mails/declared.j2") -> P
 
 
 @pytest.mark.rule("R68")
-def test_templates__lists_all_and_says_which_are_replaced(installed: Installed) -> None:
+def test_templates__lists_all_and_says_which_are_replaced(installed: Installation) -> None:
     path = write(installed, "a")
     listed = json.loads(installed.done("mail", "templates", "--json"))
     assert [one["name"] for one in listed] == list(own_names())
@@ -57,14 +57,14 @@ def test_templates__lists_all_and_says_which_are_replaced(installed: Installed) 
     assert sum("d'origine" in line for line in lines) == len(own_names()) - 1
 
 
-def test_templates__a_file_out_of_place_is_told(installed: Installed) -> None:
+def test_templates__a_file_out_of_place_is_told(installed: Installation) -> None:
     (installed.config.parent / "modeles" / "declared.j2").write_text("x")
     done = installed.oda("mail", "templates")
     assert done.exit_code == 0
     assert "declared.j2 : ne remplace aucun modèle ; nom proche : mails/declared.j2" in done.stderr
 
 
-def test_templates__one_is_described(installed: Installed) -> None:
+def test_templates__one_is_described(installed: Installation) -> None:
     shown = installed.done("mail", "templates", "declared")
     assert "mails/declared.j2 — courriel : déclaration enregistrée" in shown
     assert "rupn.full — le prénom et le nom (texte) ; exemple : Claire Martin" in shown
@@ -76,19 +76,19 @@ def test_templates__one_is_described(installed: Installed) -> None:
 
 
 @pytest.mark.parametrize("name", own_names())
-def test_templates__each_can_be_described(installed: Installed, name: str) -> None:
+def test_templates__each_can_be_described(installed: Installation, name: str) -> None:
     assert installed.done("mail", "templates", name).startswith(name)
     assert json.loads(installed.done("mail", "templates", name, "--json"))["name"] == name
 
 
-def test_templates__a_choice_shows_its_values(installed: Installed) -> None:
+def test_templates__a_choice_shows_its_values(installed: Installation) -> None:
     shown = installed.done("mail", "templates", "sent-back")
     assert "Valeurs de step : declaration (" in shown
 
 
 @pytest.mark.rule("R68")
-def test_templates__source_makes_a_copy_that_is_right(installed: Installed) -> None:
-    original = Wordings().source("mails/declared.j2")
+def test_templates__source_makes_a_copy_that_is_right(installed: Installation) -> None:
+    original = TemplateLoader().source("mails/declared.j2")
     path = installed.config.parent / "modeles" / "mails" / "declared.j2"
     path.touch()  # as « > modeles/mails/declared.j2 » does before the command runs
     copy = installed.oda("mail", "templates", "declared", "--source").stdout_bytes
@@ -100,7 +100,7 @@ def test_templates__source_makes_a_copy_that_is_right(installed: Installed) -> N
     assert installed.done("mail", "templates", "declared", "--original") == original
 
 
-def test_templates__unknown_or_missing_name(installed: Installed) -> None:
+def test_templates__unknown_or_missing_name(installed: Installation) -> None:
     done = installed.oda("mail", "templates", "declard")
     assert (done.exit_code, "mails/declared.j2" in done.stderr) == (2, True)
     assert "donne tous les noms" in installed.oda("mail", "templates", "zzzzz").stderr
@@ -110,8 +110,8 @@ def test_templates__unknown_or_missing_name(installed: Installed) -> None:
 # --- preview
 
 
-@pytest.mark.parametrize("kind", [*Kind, *Unstored])
-def test_preview__every_kind_needs_no_database(installed: Installed, kind: AnyKind) -> None:
+@pytest.mark.parametrize("kind", [*Kind, *TransientMail])
+def test_preview__every_kind_needs_no_database(installed: Installation, kind: AnyKind) -> None:
     (installed.config.parent / "oda.sqlite").unlink()
     shown = installed.done("mail", "preview", kind.value)
     assert "Objet : " in shown
@@ -119,7 +119,7 @@ def test_preview__every_kind_needs_no_database(installed: Installed, kind: AnyKi
 
 
 @pytest.mark.rule("R60")
-def test_preview__the_code_is_masked(installed: Installed) -> None:
+def test_preview__the_code_is_masked(installed: Installation) -> None:
     shown = installed.done("mail", "preview", "code-issued")
     assert MASK in shown
     assert "Joint : bordereau-" in shown
@@ -128,7 +128,7 @@ def test_preview__the_code_is_masked(installed: Installed) -> None:
     assert MASK in page
 
 
-def test_preview__another_example(installed: Installed) -> None:
+def test_preview__another_example(installed: Installation) -> None:
     shown = installed.done("mail", "preview", "declared")
     assert "Autres exemples : declared_renewed" in shown
     assert "renouvelle" not in shown
@@ -137,16 +137,16 @@ def test_preview__another_example(installed: Installed) -> None:
     assert (wrong.exit_code, "declared, declared_renewed" in wrong.stderr) == (2, True)
 
 
-def test_preview__without_a_name_lists_the_mails(installed: Installed) -> None:
+def test_preview__without_a_name_lists_the_mails(installed: Installation) -> None:
     shown = installed.done("mail", "preview")
-    assert all(kind.value in shown and kind.label in shown for kind in (*Kind, *Unstored))
+    assert all(kind.value in shown and kind.label in shown for kind in (*Kind, *TransientMail))
     assert installed.oda("mail", "preview", "--html").exit_code == 2
     assert installed.oda("mail", "preview", "inconnu").exit_code == 2
 
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_preview__in_a_browser_from_a_private_file(
-    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+    installed: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
 ) -> None:
     opened: list[str] = []
 
@@ -166,7 +166,7 @@ def test_preview__in_a_browser_from_a_private_file(
 
 
 @pytest.mark.rule("R68", "R70")
-def test_preview__the_trial_of_the_relay_as_it_is_replaced(installed: Installed) -> None:
+def test_preview__the_trial_of_the_relay_as_it_is_replaced(installed: Installation) -> None:
     write(installed, "Essai demandé par {{ asked_by }}.", "mails/check.j2")
     shown = installed.done("mail", "preview", "check")
     assert "Aperçu — essai du relais" in shown
@@ -177,7 +177,7 @@ def test_preview__the_trial_of_the_relay_as_it_is_replaced(installed: Installed)
 
 
 @pytest.mark.rule("R68")
-def test_preview__shows_what_it_can_and_all_problems(installed: Installed) -> None:
+def test_preview__shows_what_it_can_and_all_problems(installed: Installation) -> None:
     path = write(installed, f"Nos mots.\n\n{WRONG}")
     other = installed.oda("mail", "preview", "revoked")
     assert (other.exit_code, "Objet : " in other.stdout) == (78, True)
@@ -192,7 +192,7 @@ def test_preview__shows_what_it_can_and_all_problems(installed: Installed) -> No
 
 @pytest.mark.rule("R68")
 @pytest.mark.parametrize("command", [("tick",), ("request", "list"), ("check-config",), ("mail", "list")])
-def test_start__is_refused_with_every_problem(installed: Installed, command: tuple[str, ...]) -> None:
+def test_start__is_refused_with_every_problem(installed: Installation, command: tuple[str, ...]) -> None:
     first, second = write(installed, WRONG), write(installed, "{% faute %}", "mails/revoked.j2")
     done = installed.oda(*command)
     assert (done.exit_code, done.stdout) == (78, "")
@@ -201,13 +201,13 @@ def test_start__is_refused_with_every_problem(installed: Installed, command: tup
 
 
 @pytest.mark.rule("R68")
-def test_check_config__names_what_is_replaced(installed: Installed) -> None:
+def test_check_config__names_what_is_replaced(installed: Installation) -> None:
     assert "Modèles remplacés : aucun dans " in installed.done("check-config")
     write(installed, "a")
     assert "Modèles remplacés : mails/declared.j2" in installed.done("check-config")
 
 
-def test_check_config__a_folder_that_is_not_there_has_its_line(installed: Installed) -> None:
+def test_check_config__a_folder_that_is_not_there_has_its_line(installed: Installation) -> None:
     (installed.config.parent / "modeles" / "mails").rmdir()
     (installed.config.parent / "modeles").rmdir()
     done = installed.oda("check-config")
@@ -224,10 +224,10 @@ def test_mails__are_written_with_the_templates_of_the_academie(desk: Desk) -> No
     with desk.config.open("a", encoding="utf-8") as file:
         file.write("templates:\n  directory: modeles\n")
     desk.office.declare()
-    house = bootstrap(load_settings(desk.config), {}, clock=desk.clock)
+    app = bootstrap(load_settings(desk.config), {}, clock=desk.clock)
     try:
-        assert house.mailer.wordings.overridden() == ("mails/declared.j2",)
+        assert app.mailer.wordings.overridden() == ("mails/declared.j2",)
     finally:
-        house.close()
+        app.close()
     number = json.loads(desk.oda("mail", "list", "--kind", "declared", "--json").stdout)[0]["id"]
     assert "Nos mots." in desk.oda("mail", "show", str(number)).stdout

@@ -5,13 +5,13 @@ import pytest
 
 from portal.cli.errors import ExitCode
 from tests.kit.installed import OPERATOR, READER
-from tests.portal.cli.installation import Installed
+from tests.portal.cli.installation import Installation
 
 LIST = ("establishment", "list")
 
 
 @pytest.mark.rule("R2")
-def test_who__needs_an_operator_for_the_account(installed: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who__needs_an_operator_for_the_account(installed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(getpass, "getuser", lambda: "quidam")
     shown = installed.oda(*LIST, who=None)
     assert shown.exit_code == ExitCode.REFUSED
@@ -19,7 +19,7 @@ def test_who__needs_an_operator_for_the_account(installed: Installed, monkeypatc
 
 
 @pytest.mark.rule("R2")
-def test_who__is_the_account_s_operator(installed: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who__is_the_account_s_operator(installed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(getpass, "getuser", lambda: "oda")
     config = installed.config
     accounts = f"people:\n  accounts: {{oda: {OPERATOR}}}\n"
@@ -28,7 +28,7 @@ def test_who__is_the_account_s_operator(installed: Installed, monkeypatch: pytes
 
 
 @pytest.mark.rule("R2")
-def test_who__unnamed_account_is_its_number(installed: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who__unnamed_account_is_its_number(installed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def nameless() -> str:
         raise OSError
 
@@ -38,7 +38,7 @@ def test_who__unnamed_account_is_its_number(installed: Installed, monkeypatch: p
 
 
 @pytest.mark.rule("R2", "R3")
-def test_who__must_be_known(installed: Installed) -> None:
+def test_who__must_be_known(installed: Installation) -> None:
     assert installed.oda(*LIST, who=f"lecteur:{READER}").exit_code == ExitCode.DONE
     for who, said in (
         ("operator:autre@ac-toulouse.fr", "n'est pas dans le réglage people.operators"),
@@ -48,7 +48,7 @@ def test_who__must_be_known(installed: Installed) -> None:
         assert (shown.exit_code, said in shown.stderr) == (ExitCode.REFUSED, True)
 
 
-def test_installation__in_another_s_hands(installed: Installed) -> None:
+def test_installation__in_another_s_hands(installed: Installation) -> None:
     (installed.config.parent / "secrets" / "journal-key").write_text("une autre\n", "utf-8")
     shown = installed.oda(*LIST)
     assert shown.exit_code == ExitCode.SETTINGS
@@ -57,13 +57,13 @@ def test_installation__in_another_s_hands(installed: Installed) -> None:
     )
 
 
-def test_installation__without_its_key(installed: Installed) -> None:
+def test_installation__without_its_key(installed: Installation) -> None:
     (installed.config.parent / "secrets" / "journal-key").unlink()
     shown = installed.oda(*LIST)
     assert (shown.exit_code, "le secret journal-key manque" in shown.stderr) == (ExitCode.SETTINGS, True)
 
 
-def test_installation__without_its_database(installed: Installed, tmp_path: Path) -> None:
+def test_installation__without_its_database(installed: Installation, tmp_path: Path) -> None:
     config = installed.config
     lines = [
         f"  url: sqlite:///{tmp_path}/vide.sqlite" if line.startswith("  url: ") else line

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from notifications.messages.facts import DepartementCount
 from notifications.outbox.tables import MAILS
-from notifications.rendering.environment import Wordings
+from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import to_json
 from notifications.rendering.pdf import compile_paper, stored_year_end_report
 from states import commands as c
@@ -182,7 +182,9 @@ def test_paper__of_the_academie_s_own_template(desk: Desk, name: str) -> None:
 @pytest.mark.rule("R68")
 def test_paper__is_made_of_what_was_checked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder is read once, as mails do: a file changed meanwhile is not printed unchecked."""
-    monkeypatch.setattr("notifications.rendering.environment.Wordings.__init__", _read_once(Wordings.__init__))
+    monkeypatch.setattr(
+        "notifications.rendering.environment.TemplateLoader.__init__", _read_once(TemplateLoader.__init__)
+    )
     with desk.config.open("a", encoding="utf-8") as config:
         config.write("templates:\n  directory: modeles\n")
     (desk.config.parent / "modeles").mkdir()
@@ -192,7 +194,7 @@ def test_paper__is_made_of_what_was_checked(desk: Desk, monkeypatch: pytest.Monk
 def _read_once(usual: Callable[..., None]) -> Callable[..., None]:
     read: list[Path] = []
 
-    def init(self: Wordings, folder: Path | None = None) -> None:
+    def init(self: TemplateLoader, folder: Path | None = None) -> None:
         if folder:
             assert folder not in read
             read.append(folder)
@@ -215,12 +217,12 @@ def test_paper__a_faulty_template_is_told_with_its_line(desk: Desk) -> None:
 def reported(desk: Desk) -> int:
     """The year ends, as far as the operators' mail is concerned; returns its number."""
     counts = (DepartementCount(code="031", establishments=2, revoked=3, removals=2, questions=1),)
-    end = desk.house.policy.calendar.end_of(make.YEAR)
-    draft = desk.house.mailer.year_end_report(
+    end = desk.app.policy.calendar.end_of(make.YEAR)
+    draft = desk.app.mailer.year_end_report(
         end, revoked=3, establishments=2, removals=2, questions=1, departements=counts
     )
-    with desk.house.database.write() as connection:
-        desk.house.mailer.enqueue(connection, [draft], make.NOW)
+    with desk.app.database.write() as connection:
+        desk.app.mailer.enqueue(connection, [draft], make.NOW)
         mail: int = connection.execute(MAILS.select().where(MAILS.c.kind == "year_end_report")).one().id
     return mail
 
@@ -237,9 +239,9 @@ def test_year_end__is_the_report_of_that_year(desk: Desk, who: str) -> None:
 @pytest.mark.rule("R69")
 def test_year_end__what_was_attached_is_printed_again_to_the_byte(desk: Desk) -> None:
     mail = reported(desk)
-    here = desk.house.mailer.surroundings
-    with desk.house.database.write() as connection:
-        found = stored_year_end_report(connection, "2026-2027", here, Wordings(), make.NOW)
+    context = desk.app.mailer.mail_context
+    with desk.app.database.write() as connection:
+        found = stored_year_end_report(connection, "2026-2027", context, TemplateLoader(), make.NOW)
         assert found is not None
         attached, _ = found
         values = {"papers": to_json([attached]), "dated_at": make.ISSUED_AT}

@@ -95,7 +95,7 @@ def test_bulk__no_version_for_several(desk: Desk) -> None:
 
 @pytest.mark.rule("R19")
 def test_bulk__warnings_name_their_request(desk: Desk) -> None:
-    here, there = desk.office.request(State.REQUESTED), desk.office.request(State.REQUESTED, LYCEE)
-    warned = desk.oda("request", "check-listing", here, there, *FOUND).stderr.splitlines()
-    assert warned[0].startswith(f"Attention : {here} : La demande {there} est en cours")
+    context, there = desk.office.request(State.REQUESTED), desk.office.request(State.REQUESTED, LYCEE)
+    warned = desk.oda("request", "check-listing", context, there, *FOUND).stderr.splitlines()
+    assert warned[0].startswith(f"Attention : {context} : La demande {there} est en cours")
     assert len(warned) == 2

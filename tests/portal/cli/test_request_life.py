@@ -79,24 +79,24 @@ def test_life__the_handover(desk: Desk) -> None:
 
 @pytest.mark.rule("R40", "R42")
 def test_life__a_key_in_use_is_extended(desk: Desk) -> None:
-    there, here = desk.office.request(State.CODE_ISSUED, LYCEE), desk.office.request(State.REQUESTED)
+    there, context = desk.office.request(State.CODE_ISSUED, LYCEE), desk.office.request(State.REQUESTED)
     found = ("--outcome", "positive", "--source", "liste")
-    assert there in desk.oda("request", "check-listing", here, *found).stderr
-    desk.did("check-delegation", here, *found)
-    refusal = desk.refused("issue-code", here, typed=f"{CODE}\n")
+    assert there in desk.oda("request", "check-listing", context, *found).stderr
+    desk.did("check-delegation", context, *found)
+    refusal = desk.refused("issue-code", context, typed=f"{CODE}\n")
     assert "(R42)" in refusal
     assert CODE not in refusal
-    assert "personne n'est attendu" in desk.did("issue-code", here, "--extends", there.lower())
-    assert desk.read("show", here)["code_fate"] == "extended"
+    assert "personne n'est attendu" in desk.did("issue-code", context, "--extends", there.lower())
+    assert desk.read("show", context)["code_fate"] == "extended"
 
 
 @pytest.mark.rule("R42")
 def test_life__a_new_key_can_be_wanted(desk: Desk) -> None:
     desk.office.request(State.CODE_ISSUED, LYCEE)
-    here = desk.office.request(State.REQUESTED)
+    context = desk.office.request(State.REQUESTED)
     for check in ("check-listing", "check-delegation"):
-        desk.did(check, here, "--outcome", "positive", "--source", "liste")
-    assert desk.read("issue-code", here, "--new-key", typed=CODE)["state"] == "code_issued"
+        desk.did(check, context, "--outcome", "positive", "--source", "liste")
+    assert desk.read("issue-code", context, "--new-key", typed=CODE)["state"] == "code_issued"
 
 
 @pytest.mark.rule("R44")

@@ -56,9 +56,9 @@ def test_tick__nothing_to_do(tick: Run, url: str, tmp_path: Path, clock: FakeClo
 def test_tick__says_what_it_did_and_that_mails_wait(
     tick: Run, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = ending.filled_folder(tmp_path, clock)
-    ending.tick_monthly(house, clock)
-    house.close()
+    app = ending.filled_folder(tmp_path, clock)
+    ending.tick_monthly(app, clock)
+    app.close()
     clock.set(OVER)
     monkeypatch.setattr("aiosmtplib.SMTP.connect", _no_relay)
     done = tick()
@@ -102,8 +102,8 @@ async def _no_relay(*_: object, **__: object) -> None:
 
 @pytest.mark.rule("R52")
 def test_tick__tells_each_time_that_an_end_is_held(tick: Run, tmp_path: Path, clock: FakeClock) -> None:
-    house = ending.filled_folder(tmp_path, clock)
-    house.close()
+    app = ending.filled_folder(tmp_path, clock)
+    app.close()
     clock.set(OVER)
     for _ in range(2):
         done = tick()

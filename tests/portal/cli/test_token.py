@@ -5,13 +5,13 @@ import json
 import pytest
 
 from tests.kit.installed import READER
-from tests.portal.cli.installation import Installed
+from tests.portal.cli.installation import Installation
 
 CREATE = ("token", "create", "--for", f"lecteur:{READER}", "--scope", "read", "--label", "tableau de bord")
 
 
 @pytest.mark.rule("R76")
-def test_token__from_its_making_to_its_end(installed: Installed) -> None:
+def test_token__from_its_making_to_its_end(installed: Installation) -> None:
     made = installed.oda(*CREATE)
     assert made.exit_code == 0, made.output
     secret = made.stdout.strip()
@@ -33,7 +33,7 @@ def test_token__from_its_making_to_its_end(installed: Installed) -> None:
 
 @pytest.mark.rule("R2", "R76")
 @pytest.mark.parametrize("action", [CREATE, ("token", "list"), ("token", "revoke", "1")])
-def test_token__is_for_operators(installed: Installed, action: tuple[str, ...]) -> None:
+def test_token__is_for_operators(installed: Installation, action: tuple[str, ...]) -> None:
     done = installed.oda(*action, who=f"lecteur:{READER}")
     assert done.exit_code == 1
     assert "Seul un opérateur" in done.stderr
@@ -41,7 +41,7 @@ def test_token__is_for_operators(installed: Installed, action: tuple[str, ...]) 
 
 
 @pytest.mark.rule("R76")
-def test_token__of_somebody_unknown(installed: Installed) -> None:
+def test_token__of_somebody_unknown(installed: Installation) -> None:
     done = installed.oda("token", "create", "--for", "lecteur:x@y.fr", "--scope", "act", "--label", "essai")
     assert done.exit_code == 1
     assert "people.readers" in done.stderr

@@ -20,7 +20,7 @@ from tests.kit import ending
 from tests.kit.clock import FakeClock
 from tests.kit.ending import FULL, LAST_DAY, OVER, REFERENCES
 from tests.kit.installed import OPERATOR, READER
-from workflow.app import House
+from workflow.app import App
 from workflow.database.tables import OCCURRENCE
 from workflow.journal.installation import schedule_actor
 
@@ -37,32 +37,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 @pytest.fixture
-def house(tmp_path: Path, clock: FakeClock) -> Iterator[House]:
-    house = ending.filled_folder(tmp_path, clock)
-    yield house
-    house.close()
+def app(tmp_path: Path, clock: FakeClock) -> Iterator[App]:
+    app = ending.filled_folder(tmp_path, clock)
+    yield app
+    app.close()
 
 
 @pytest.fixture
-def run(tmp_path: Path, house: House) -> Run:
+def run(tmp_path: Path, app: App) -> Run:
     def invoke(*args: str) -> Result:
         return CliRunner().invoke(oda, ["--config", str(tmp_path / "config.yaml"), *args])
 
     return invoke
 
 
-def over(house: House, clock: FakeClock) -> None:
-    ending.tick_monthly(house, clock)
+def over(app: App, clock: FakeClock) -> None:
+    ending.tick_monthly(app, clock)
     clock.set(OVER + timedelta(hours=1))
-    house.ticker.tick()
+    app.ticker.tick()
 
 
 @pytest.mark.rule("R85")
-def test_report__to_a_person_and_to_a_program(run: Run, house: House, clock: FakeClock) -> None:
+def test_report__to_a_person_and_to_a_program(run: Run, app: App, clock: FakeClock) -> None:
     early = run(*AS, "year-end", "report", YEAR)
     assert early.exit_code == 1
     assert "n'est pas terminée : pas de bilan" in early.stderr
-    over(house, clock)
+    over(app, clock)
     lines = run(*AS, "year-end", "report", YEAR).stdout.splitlines()
     assert lines[0] == "Année 2026-2027, finie le 31 août 2027 à 24 h."
     assert "  révoquées : 4 demandes dans 3 établissements" in lines
@@ -78,11 +78,11 @@ def test_report__to_a_person_and_to_a_program(run: Run, house: House, clock: Fak
 
 @pytest.mark.rule("R81")
 def test_not_renewed__listed_narrowed_as_a_file_and_explained_when_empty(
-    run: Run, house: House, clock: FakeClock, tmp_path: Path
+    run: Run, app: App, clock: FakeClock, tmp_path: Path
 ) -> None:
     assert "n'est pas finie" in run(*AS, "year-end", "not-renewed", YEAR).stdout
     assert "personne à renouveler" in run(*AS, "year-end", "not-renewed", "2024-2025").stdout
-    over(house, clock)
+    over(app, clock)
     found = json.loads(run(*AS, "year-end", "not-renewed", YEAR, "--json").stdout)
     keys = [REFERENCES[FULL][1], "ODA-2027-00003", "ODA-2027-00004"]
     assert [one["reference"] for one in found] == keys
@@ -111,20 +111,20 @@ def test_preview__as_a_file_never_over_another(run: Run, tmp_path: Path) -> None
 
 
 @pytest.mark.rule("R85")
-def test_progress__to_come_held_running_over(run: Run, house: House, clock: FakeClock) -> None:
+def test_progress__to_come_held_running_over(run: Run, app: App, clock: FakeClock) -> None:
     def said(*more: str) -> str:
         return run(*AS, "year-end", "progress", *more).stdout.strip()
 
     assert said() == "Année 2026-2027 : elle finit le 31 août 2027 à 24 h, avec 4 demandes en cours."
     assert said("--follow") == said()  # nothing will move for months: it does not wait
     clock.set(OVER + timedelta(hours=1))
-    house.ticker.tick()
+    app.ticker.tick()
     assert said() == "Année 2026-2027 : retenue ; un opérateur la confirme avec « oda year-end confirm 2026-2027 »."
-    end = house.year_ends.confirm(SchoolYear(2026), house.people.operator(OPERATOR, Channel.CLI))
+    end = app.year_ends.confirm(SchoolYear(2026), app.people.operator(OPERATOR, Channel.CLI))
     assert said() == "Année 2026-2027 : en cours, 0 sur 4 demandes révoquées."
     clock.advance(hours=1)
     assert "rien n'avance depuis le 1er septembre 2027" in said()
-    house.year_ends.run(end, schedule_actor(house.database))
+    app.year_ends.run(end, schedule_actor(app.database))
     assert said() == "Année 2026-2027 : terminée, 4 demandes révoquées."
     assert json.loads(said("--json", YEAR)) == {
         "school_year": YEAR, "last_day": "2027-08-31", "stage": "over", "revoked": 4, "left": 0, "total": 4,
@@ -137,20 +137,20 @@ def test_progress__to_come_held_running_over(run: Run, house: House, clock: Fake
 
 @pytest.mark.rule("R85")
 def test_progress__followed_after_a_kill_goes_on_from_where_it_was_and_ends_by_itself(
-    run: Run, house: House, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    run: Run, app: App, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine died after one establishment: another takes what is left while somebody looks on."""
     clock.set(OVER + timedelta(hours=1))
-    house.ticker.tick()
-    end = house.year_ends.confirm(SchoolYear(2026), house.people.operator(OPERATOR, Channel.CLI))
-    with house.database.write() as connection:
+    app.ticker.tick()
+    end = app.year_ends.confirm(SchoolYear(2026), app.people.operator(OPERATOR, Channel.CLI))
+    with app.database.write() as connection:
         dead = {"key": f"year-end:{YEAR}:{LAST_DAY}:0310009Z", "at": clock.now(), "requests": 2}
         connection.execute(insert(OCCURRENCE), [dead])
     looks = iter((False, True))
 
     def pause() -> None:
         if next(looks):
-            house.year_ends.run(end, schedule_actor(house.database))
+            app.year_ends.run(end, schedule_actor(app.database))
 
     monkeypatch.setattr(year_end_progress, "pause", pause)
     lines = run(*AS, "year-end", "progress", "--follow").stdout.splitlines()

@@ -22,7 +22,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 @pytest.fixture
 def browser(demo: Opened) -> TestClient:
     """A browser without JavaScript, signed in as nobody."""
-    return PlainClient(demo.app, base_url=ADDRESS)
+    return PlainClient(demo.asgi, base_url=ADDRESS)
 
 
 @pytest.fixture

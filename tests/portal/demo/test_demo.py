@@ -29,7 +29,7 @@ def be(browser: TestClient, who: str) -> str:
 
 def states_of(demo: Opened, year: str) -> Counter[str]:
     query = select(REQUEST.c.state, func.count()).where(REQUEST.c.school_year == year).group_by(REQUEST.c.state)
-    with demo.showing.house.database.read() as connection:
+    with demo.showing.app.database.read() as connection:
         return Counter({row[0]: row[1] for row in connection.execute(query)})
 
 
@@ -49,9 +49,9 @@ def test_story__holds_a_september_in_every_state(demo: Opened) -> None:
 
 
 def test_story__its_journal_is_whole(demo: Opened) -> None:
-    house = demo.showing.house
-    with house.database.read() as connection:
-        assert list(Verifier(connection, house.notary).flaws()) == []
+    app = demo.showing.app
+    with app.database.read() as connection:
+        assert list(Verifier(connection, app.hasher).flaws()) == []
 
 
 def test_bar__is_on_every_page_and_says_what_this_is(browser: TestClient) -> None:
@@ -122,7 +122,7 @@ def test_mailbox__gives_the_papers(browser: TestClient) -> None:
 @pytest.mark.rule("R58")
 def test_story__has_mails_that_a_mailbox_refused(demo: Opened) -> None:
     assert REFUSED.mailbox not in {letter.recipient for letter in demo.showing.mailbox.letters()}
-    with demo.showing.house.database.read() as connection:
+    with demo.showing.app.database.read() as connection:
         uais = connection.execute(select(REQUEST.c.uai).where(REQUEST.c.uai == REFUSED.uai)).scalars().all()
     assert uais
 
@@ -141,7 +141,7 @@ def test_sign_in__works_by_the_link_in_the_mailbox(browser: TestClient, demo: Op
 
 
 def test_clock__goes_on_and_keeps_who_is_signed_in(own: Opened) -> None:
-    browser = PlainClient(own.app, base_url="http://127.0.0.1:8000")
+    browser = PlainClient(own.asgi, base_url="http://127.0.0.1:8000")
     be(browser, "operateur")
     moved = browser.post("/demonstration/temps", data={"pas": "jour"})
     assert "Nous sommes le 29 septembre 2026" in moved.text
@@ -163,5 +163,5 @@ def _year_end(own: Opened, browser: TestClient) -> None:
     assert f"Fin de l'année 2026-2027 : {live.total() - live[State.REVOKED]} demandes révoquées." in after
     assert states_of(own, "2026-2027").keys() == {State.REVOKED}
     assert own.showing.arrived > before
-    assert own.showing.house.policy.calendar.today(own.clock.now()) == date(2027, 9, 1)
+    assert own.showing.app.policy.calendar.today(own.clock.now()) == date(2027, 9, 1)
     assert browser.get("/rectorat").status_code == 200

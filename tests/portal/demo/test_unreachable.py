@@ -13,7 +13,7 @@ from jinja2 import TemplateNotFound
 
 from portal.app import create_app
 from portal.demo.runtime import Opened
-from portal.web.context import Installed
+from portal.web.context import WebContext
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, Portal, open_portal
 
@@ -32,13 +32,13 @@ def real(tmp_path: Path) -> Iterator[Portal]:
 
 
 def client_of(app: FastAPI, portal: Portal) -> TestClient:
-    client = TestClient(app, base_url=portal.installed.settings.address)
-    client.cookies.set(portal.installed.cookie, portal.secret(STAFF))
+    client = TestClient(app, base_url=portal.context.settings.address)
+    client.cookies.set(portal.context.cookie, portal.secret(STAFF))
     return client
 
 
 def test_demo__has_no_address_in_a_real_installation(real: Portal) -> None:
-    client = client_of(create_app(real.house), real)
+    client = client_of(create_app(real.app), real)
     for address in ADDRESSES:
         assert client.get(address).status_code == 404, address
     for address in ("/demonstration/qui", "/demonstration/temps"):
@@ -50,7 +50,7 @@ def test_demo__has_no_address_in_a_real_installation(real: Portal) -> None:
 
 
 def test_demo__its_addresses_are_those_that_were_tried(demo: Opened) -> None:
-    client = TestClient(demo.app, base_url="http://127.0.0.1:8000")
+    client = TestClient(demo.asgi, base_url="http://127.0.0.1:8000")
     for address in ADDRESSES[:4] + ADDRESSES[5:]:
         assert client.get(address).status_code == 200, address
     assert client.post("/demonstration/qui", data={}).status_code == 422
@@ -60,16 +60,16 @@ def test_demo__its_addresses_are_those_that_were_tried(demo: Opened) -> None:
 def test_demo__has_no_template_in_a_real_installation(real: Portal) -> None:
     for name in ("demo/bar.html", "demo/start.html", "demo/box.html", "demo/letter.html"):
         with pytest.raises(TemplateNotFound):
-            Installed.of(real.house).pages.render(name)
+            WebContext.of(real.app).pages.render(name)
     assert not list((ROOT / "portal" / "web").rglob("*demo*"))
 
 
 def test_demo__its_session_opens_nothing_elsewhere(real: Portal, demo: Opened) -> None:
-    browser = TestClient(demo.app, base_url="http://127.0.0.1:8000")
+    browser = TestClient(demo.asgi, base_url="http://127.0.0.1:8000")
     browser.post("/demonstration/qui", data={"qui": "operateur"})
     (cookie,) = [one.value for one in browser.cookies.jar if one.value]
-    there = TestClient(create_app(real.house), base_url=real.installed.settings.address)
-    there.cookies.set(real.installed.cookie, cookie or "")
+    there = TestClient(create_app(real.app), base_url=real.context.settings.address)
+    there.cookies.set(real.context.cookie, cookie or "")
     assert there.get("/rectorat", follow_redirects=False).status_code == 303
 
 

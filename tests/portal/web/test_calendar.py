@@ -10,7 +10,7 @@ from portal import calendar as agenda
 from portal.web.rectorat import calendar as calendar_drawing
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
-from workflow.schedule.upcoming import Coming, Deed
+from workflow.schedule.upcoming import ScheduledAction, ScheduledDate
 
 PLACE = "/rectorat/calendrier"
 
@@ -67,7 +67,7 @@ def test_page__nothing_declared_yet_is_explained(portal: Portal) -> None:
 def test_page__what_is_not_known_is_said_with_what_to_do(portal: Portal) -> None:
     portal.clock.set(datetime(2027, 11, 3, 10, tzinfo=PARIS))
     page = portal.client(DRANE).get(PLACE).text
-    unknown = portal.house.policy.days.kind(date(2028, 9, 4))
+    unknown = portal.app.policy.days.kind(date(2028, 9, 4))
     assert unknown is DayKind.UNKNOWN, "the package knows that year now: take a later one"
     assert "Calendrier scolaire inconnu à partir du 1er septembre 2028" in page
     assert "holidays.school" in page
@@ -77,9 +77,9 @@ def test_page__what_is_not_known_is_said_with_what_to_do(portal: Portal) -> None
 @pytest.mark.rule("R52", "R86")
 def test_page__a_held_end_is_said_first_and_is_not_a_date_to_come(portal: Portal) -> None:
     portal.declared(1)
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     portal.clock.set(datetime(2027, 11, 3, 10, tzinfo=PARIS))
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     page = words_of(portal.client(STAFF).get(PLACE).text)
     assert "La fin de l'année 2026-2027 est retenue" in page
     assert "les demandes en cours de 2026-2027 sont révoquées" not in page
@@ -94,8 +94,8 @@ def test_picture__kinds_of_days_differ_without_colour_and_many_deeds_fit() -> No
     days = SchoolDays(holidays={SchoolYear(2026): ((date(2027, 7, 5), date(2027, 8, 31)),)},
                       given=frozenset({date(2027, 6, 14)}))  # fmt: skip
     today = date(2027, 6, 10)
-    deeds = (Deed.REMINDERS, Deed.ERASURE, Deed.REPORTS)
-    found = [Coming(day=date(2027, 6, 16), deed=deed, what="x", requests=1) for deed in deeds]
+    deeds = (ScheduledAction.REMINDERS, ScheduledAction.ERASURE, ScheduledAction.REPORTS)
+    found = [ScheduledDate(day=date(2027, 6, 16), deed=deed, what="x", requests=1) for deed in deeds]
     june = agenda.months(found, today)[0]
     assert [one.letters for one in june.days] == ["RSE"]
     drawn = calendar_drawing.picture(june, days, today)

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from notifications.delivery.transactions import Desk
+from notifications.delivery.transactions import MailStore
 from notifications.outbox.tables import MAILS
 from notifications.rendering.renderer import MASK
 from states import commands as c
 from states.vocabulary import Role, Step
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 
 PLACE = "/etablissement/demandes/"
 
@@ -24,7 +24,7 @@ def plain(text: str) -> str:
 
 def relayed(portal: Portal) -> None:
     """Every mail was taken by the relay."""
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage="sent", next_attempt_at=None, sent_at=datetime.now(UTC)))
 
 
@@ -75,7 +75,7 @@ def test_request__shows_the_step_under_way_and_the_next_one(portal: Portal) -> N
 def test_home__a_deputy_whom_the_academie_does_not_let_act_is_told_so(portal: Portal) -> None:
     reference = portal.declared()
     assert f"{PLACE}{reference}/delegation" in portal.client(DEPUTY).get("/etablissement").text
-    object.__setattr__(portal.house.policy, "deputy_may_act", False)
+    object.__setattr__(portal.app.policy, "deputy_may_act", False)
     client = portal.client(DEPUTY)
     page = client.get("/etablissement")
     assert "réserve les étapes au chef d'établissement" in plain(page.text)
@@ -94,7 +94,7 @@ def test_switch__changes_what_is_in_view_and_gives_no_right(portal: Portal) -> N
     assert "Lycée Pierre-de-Fermat" in after.text
     assert "Prénom Nomb" not in after.text
     assert send(client, form_to(home, "/choisir"), uai="0120001X").status_code == 404
-    client.cookies.set(portal.installed.uai_cookie, "0120001X")
+    client.cookies.set(portal.context.uai_cookie, "0120001X")
     assert "Rodez" not in client.get("/etablissement").text
 
 
@@ -111,10 +111,10 @@ def test_requests__another_s_and_an_unknown_one_are_the_same_404(portal: Portal)
     assert other.get(f"{PLACE}%00").status_code == 404
 
 
-@pytest.mark.parametrize("entrant", [STAFF, DRANE], ids=["operator", "reader"])
-def test_pages__are_not_the_rectorat_s(portal: Portal, entrant: Entrant) -> None:
+@pytest.mark.parametrize("session_user", [STAFF, DRANE], ids=["operator", "reader"])
+def test_pages__are_not_the_rectorat_s(portal: Portal, session_user: SessionUser) -> None:
     reference = portal.declared()
-    client = portal.client(entrant)
+    client = portal.client(session_user)
     for end in ("", "/demandes", f"/demandes/{reference}", "/declarer", "/demande-complete", "/courriels"):
         assert client.get(f"/etablissement{end}").status_code == 403, end
 
@@ -122,7 +122,7 @@ def test_pages__are_not_the_rectorat_s(portal: Portal, entrant: Entrant) -> None
 @pytest.mark.rule("R37")
 def test_request__a_new_chef_sees_who_began_it(portal: Portal) -> None:
     reference = portal.declared()
-    successor = Entrant(role=Role.CHEF, subject="0310001H", name="Paul Roux")
+    successor = SessionUser(role=Role.CHEF, subject="0310001H", name="Paul Roux")
     page = plain(portal.client(successor).get(PLACE + reference).text)
     assert "Claire Martin, chef d'établissement (0310001H) a commencé cette demande le 14 septembre 2026" in page
     assert "le rectorat refera alors la vérification de la délégation" in page
@@ -158,8 +158,8 @@ def test_papers__are_pdf_opened_in_the_browser_and_never_cached(portal: Portal) 
 @pytest.mark.rule("R60")
 def test_mails__show_what_the_mailbox_received_without_the_code(portal: Portal) -> None:
     portal.issued(code="Zq93Kx71")
-    house, told = portal.house, []
-    Desk(house.database, house.mailer, house.settings.mail, portal.clock).take(50)  # their words are made here
+    app, told = portal.app, []
+    MailStore(app.database, app.mailer, app.settings.mail, portal.clock).take(50)  # their words are made here
     client, other = portal.client(CHEF), portal.client(OTHER_CHEF)
     listed = client.get("/etablissement/courriels").text
     assert "[Clé ODA] Code à remettre en main propre à Prénom Nomb" in plain(listed)
@@ -180,7 +180,7 @@ def test_mails__show_what_the_mailbox_received_without_the_code(portal: Portal) 
 @pytest.mark.rule("R55")
 def test_mails__those_to_the_operators_are_not_the_chef_s(portal: Portal) -> None:
     portal.submitted()
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         (theirs,) = connection.execute(MAILS.select().where(MAILS.c.audience == "operators")).all()
     assert portal.client(CHEF).get(f"/etablissement/courriels/{theirs.id}").status_code == 404
 

@@ -38,7 +38,7 @@ def test_declaration__the_drane_s_date_is_not_asked_where_the_rectorat_tells_it(
     client = portal.client(CHEF)
     assert "drane_declared_on" in form_to(client.get("/etablissement/declarer"), "/declarer").fields
     assert "À déclarer aussi à la DRANE" in client.get(PLACE + portal.declared(2)).text
-    object.__setattr__(portal.house.settings.drane, "declaration", "sent_by_us")
+    object.__setattr__(portal.app.settings.drane, "declaration", "sent_by_us")
     page = client.get("/etablissement/declarer")
     assert "drane_declared_on" not in form_to(page, "/declarer").fields
     assert "Le rectorat transmet cette déclaration à la DRANE" in page.text
@@ -131,8 +131,8 @@ def test_renewal__step_by_step_makes_a_new_request(portal: Portal) -> None:
     born = send(client, form_of(client, reference, "renouvellement"))
     assert "la demande est renouvelée" in born.text
     renewed = born.url.path.rsplit("/", 1)[1]
-    with portal.house.database.read() as connection:
-        request = facts_of(connection, renewed, portal.house.mailer).request
+    with portal.app.database.read() as connection:
+        request = facts_of(connection, renewed, portal.app.mailer).request
     assert request
     assert (request.renews, request.nom) == (reference, "Nomb")
 

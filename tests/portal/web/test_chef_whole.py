@@ -24,10 +24,10 @@ def plain(text: str) -> str:
 
 
 def states(portal: Portal, uai: str = "0310001H") -> list[str]:
-    house = portal.house
-    with house.database.read() as connection:
+    app = portal.app
+    with app.database.read() as connection:
         actor = portal.actor(STAFF)
-        page = agenda(connection, uai, actor, house.policy, house.mailer, portal.clock.now())
+        page = agenda(connection, uai, actor, app.policy, app.mailer, portal.clock.now())
     return [item.request.state.value for item in page.items]
 
 

@@ -22,7 +22,7 @@ from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 
 pytestmark = [pytest.mark.rule("R2"), pytest.mark.rule("R3")]
 
@@ -60,7 +60,7 @@ CHEFS_SEE = {"/etablissement", "/etablissement/demandes", "/etablissement/demand
              "/etablissement/courriels", "/etablissement/courriels/{number}"}  # fmt: skip
 STRICTER = {("Referrer-Policy", "no-referrer")}
 NOBODYS = {"reference": "ODA-2027-99999", "number": "99999"}
-ROLES: dict[str, Entrant | None] = {
+ROLES: dict[str, SessionUser | None] = {
     "nobody": None, "other chef": OTHER_CHEF, "chef": CHEF, "deputy": DEPUTY, "operator": STAFF, "reader": DRANE,
 }  # fmt: skip
 ESTABLISHMENTS = ("other chef", "chef", "deputy")
@@ -95,14 +95,14 @@ class Town:
         self.references = [portal.declared(1), portal.submitted(2), portal.checked(3), portal.issued(4)]
         self.references.append(portal.issued(5, code="Ef56Gh78"))
         portal.do(c.Revoke(reference=self.references[-1], reason=RevokeReason.DEPARTURE), STAFF)
-        self.secrets = {role: portal.secret(entrant) for role, entrant in ROLES.items() if entrant}
+        self.secrets = {role: portal.secret(session_user) for role, session_user in ROLES.items() if session_user}
         self.browsers = {role: self._browser(role) for role in ROLES}
 
     def _browser(self, role: str) -> TestClient:
         client = self.portal.client()
         client.follow_redirects = False
         if role in self.secrets:
-            client.cookies.set(self.portal.installed.cookie, self.secrets[role])
+            client.cookies.set(self.portal.context.cookie, self.secrets[role])
         return client
 
     def filled(self, path: str, **other: str) -> str:
@@ -116,7 +116,7 @@ class Town:
     def rows(self) -> dict[str, list[Any]]:
         """All that is stored, but the numbers of people, who are given one when they are first seen."""
         tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "actor"]
-        with self.portal.house.database.read() as connection:
+        with self.portal.app.database.read() as connection:
             return {table.name: sorted(map(str, connection.execute(select(table)))) for table in tables}
 
 

@@ -24,7 +24,7 @@ SEARCHES = {
 
 def mailbox(portal: Portal, uai: str) -> str | None:
     """What an operator set."""
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         return connection.execute(select(ESTABLISHMENT.c.set_mailbox).where(ESTABLISHMENT.c.uai == uai)).scalar()
 
 
@@ -46,7 +46,7 @@ def test_search__a_bad_departement_is_said_in_french(portal: Portal) -> None:
 def test_search__pages_by_uai(portal: Portal) -> None:
     rows = [{"uai": f"099{n:04d}A", "nom": f"Collège n° {n}", "kind": "", "commune": "Foix", "departement": "09",
              "is_open": True, "is_listed": True} for n in range(51)]  # fmt: skip
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(insert(ESTABLISHMENT), rows)
     client = portal.client(STAFF)
     first = client.get(f"{PLACE}?departement=09")
@@ -70,7 +70,7 @@ def test_one__tells_its_mailbox_its_requests_and_its_mails(portal: Portal) -> No
 def test_mailbox__set_with_a_reason_then_its_dead_mails_sent_again(portal: Portal) -> None:
     portal.declared(1)
     dead = {"stage": "dead", "fault": "recipient_refused", "next_attempt_at": None}
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(update(MAILS).where(MAILS.c.uai == UAI, MAILS.c.audience == "establishment").values(dead))
     client = portal.client(STAFF)
     form = form_to(client.get(f"{PLACE}/{UAI}/boite"), "/boite")
@@ -81,7 +81,7 @@ def test_mailbox__set_with_a_reason_then_its_dead_mails_sent_again(portal: Porta
     assert mailbox(portal, UAI) == "Nouvelle@ac-toulouse.fr"
     resent = send(client, form_to(page, f"/renvoyer/{UAI}"))
     assert "1 courriel à envoyer" in resent.text
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         again = select(MAILS.c.recipient).where(MAILS.c.stage == "pending", MAILS.c.replaces_id.is_not(None))
         assert connection.execute(again).scalars().all() == ["Nouvelle@ac-toulouse.fr"]
 
@@ -103,7 +103,7 @@ def test_mailbox__bad_input_changes_nothing(portal: Portal) -> None:
 def test_mailbox__given_back_to_the_directory(portal: Portal) -> None:
     client = portal.client(STAFF)
     assert client.get(f"{PLACE}/{UAI}/boite/annuaire").url.path == f"{PLACE}/{UAI}"
-    portal.house.directory.set_mailbox(UAI, "autre@ac-toulouse.fr", "appel", portal.actor(STAFF))
+    portal.app.directory.set_mailbox(UAI, "autre@ac-toulouse.fr", "appel", portal.actor(STAFF))
     page = send(client, form_to(client.get(f"{PLACE}/{UAI}/boite/annuaire"), "/annuaire"), why="erreur réparée")
     assert "la boîte est de nouveau celle de l'annuaire" in page.text.replace("&#39;", "'")
     assert "Rendue à l'annuaire" in page.text.replace("&#39;", "'")
@@ -132,11 +132,11 @@ def test_declare__at_the_establishment_s_request(portal: Portal) -> None:
         "behalf_who": "Mme Roux, principale", "behalf_how": "telephone",
     }  # fmt: skip
     assert send(client, form, **typed | {"mail": "faux"}).status_code == 422
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         assert connection.execute(select(REQUEST.c.reference)).all() == []
     done = client.post(form.action, data=form.fields | typed, follow_redirects=False)
     assert done.headers["location"] == "/rectorat/demandes/ODA-2027-00001?fait=declare"
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         row = connection.execute(select(REQUEST)).one()
     assert (row.uai, row.nom, row.acted_on_behalf != "") == (UAI, "Durand", True)
 

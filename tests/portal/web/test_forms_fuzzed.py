@@ -19,7 +19,7 @@ from states.vocabulary import Change
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import HtmlForm, forms_of
 from tests.kit.portal import CHEF, DRANE, STAFF, TWO_SCHOOLS, Portal, open_portal
-from workflow.auth.sessions import Entrant
+from workflow.auth.sessions import SessionUser
 
 ROUNDS = int(os.environ.get("ODA_FUZZ_ROUNDS", "2"))
 PAGES = 60
@@ -45,7 +45,7 @@ def peopled(portal: Portal) -> None:
     portal.submitted(2)
     portal.checked(3)
     issued = portal.issued(4)
-    day = portal.installed.pages.today()
+    day = portal.context.pages.today()
     portal.do(c.ReportChange(reference=issued, change=Change.MISSION, effective_on=day), CHEF)
 
 
@@ -82,11 +82,11 @@ def spoiled(form: HtmlForm, draw: random.Random) -> dict[str, str]:
 def test_forms__whatever_is_typed_is_answered(portal: Portal, role: str) -> None:
     seed = int(os.environ.get("ODA_SEED", random.randrange(10**6)))
     print(f"ODA_SEED={seed} ODA_FUZZ_ROUNDS={ROUNDS}")
-    draw, entrant = random.Random(seed), ROLES[role]
+    draw, session_user = random.Random(seed), ROLES[role]
     peopled(portal)
     sent = 0
-    client = portal.client(entrant)
-    for path, forms in list(walked(client, _home(entrant))):
+    client = portal.client(session_user)
+    for path, forms in list(walked(client, _home(session_user))):
         for form in forms:
             target = form.action or path
             if LEAVES.match(target):
@@ -100,7 +100,7 @@ def test_forms__whatever_is_typed_is_answered(portal: Portal, role: str) -> None
                 if location := answer.headers.get("location"):
                     assert not urlsplit(location).netloc, f"ODA_SEED={seed} {target} leads away"
                 assert "a=b" not in answer.headers.get("set-cookie", "")
-    assert sent >= (2 if entrant is None else 6 if role == "reader" else 20), "so few forms that nothing was tried"
+    assert sent >= (2 if session_user is None else 6 if role == "reader" else 20), "so few forms that nothing was tried"
 
 
 def sent_to(client: TestClient, method: str, target: str, data: dict[str, str]) -> Response:
@@ -110,7 +110,7 @@ def sent_to(client: TestClient, method: str, target: str, data: dict[str, str]) 
     return client.get(target, params=data, follow_redirects=False)
 
 
-def _home(entrant: Entrant | None) -> str:
-    if entrant is None:
+def _home(session_user: SessionUser | None) -> str:
+    if session_user is None:
         return "/"
-    return "/etablissement" if entrant.is_establishment else "/rectorat"
+    return "/etablissement" if session_user.is_establishment else "/rectorat"

@@ -9,7 +9,7 @@ from workflow.database.tables import NODE
 
 
 def test_health__tells_how_long_ago_the_schedule_passed(portal: Portal) -> None:
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     portal.clock.advance(seconds=42)
     client = portal.client()
     well = client.get("/sante")
@@ -34,15 +34,15 @@ def test_health__says_that_the_database_is_away(portal: Portal, monkeypatch: pyt
 
 @pytest.mark.rule("R82")
 def test_health__says_that_a_machine_abstains(portal: Portal) -> None:
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     now = portal.clock.now()
     rows = [{"host": f"oda-{n}", "seen_at": now, "heard_at": now, "refused_at": now} for n in range(2)]
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(insert(NODE), rows[:1])
     said = portal.client().get("/sante")
     assert (said.status_code, said.text.splitlines()[0]) == (200, "attention")
     assert said.text.endswith("\nhorloges : 1 machine à remettre à l'heure\n")
     assert "oda-0" not in said.text
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(insert(NODE), rows[1:])
     assert portal.client().get("/sante").text.endswith("horloges : 2 machines à remettre à l'heure\n")

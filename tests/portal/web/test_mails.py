@@ -20,7 +20,7 @@ WORDS = "550 5.1.1 <boîte> User unknown"
 def mail_of(portal: Portal, kind: str, reference: str) -> Any:
     """The last mail of that kind about a request."""
     wanted = (MAILS.c.kind == kind, MAILS.c.reference == reference)
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         return connection.execute(select(MAILS).where(*wanted).order_by(MAILS.c.id.desc())).first()
 
 
@@ -28,14 +28,14 @@ def lose(portal: Portal, about: str, reference: str, *, fault: str = "recipient_
     """The relay refused it for good; its number."""
     number = int(mail_of(portal, about, reference).id)
     values = {"stage": "dead", "fault": fault, "attempts": 1, "next_attempt_at": None, "last_reply": WORDS} | more
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(update(MAILS).where(MAILS.c.id == number).values(values))
     return number
 
 
 def journal_of(portal: Portal, kind: str) -> int:
     """How many events of that kind the installation's journal holds."""
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         query = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == kind)
         return len(connection.execute(query).all())
 
@@ -70,7 +70,7 @@ def test_list__pages_by_keyset_see_each_mail_once_a_lost_code_among_the_first(po
     dead = lose(portal, "submitted", "ODA-2027-00002")
     seen: list[int] = []
     after: str | None = ""
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         while after is not None:
             page = mail_lists.list_mails(connection, mail_lists.MailFilters(), after=after, limit=2)
             seen += [mail.id for mail in page.mails]
@@ -97,7 +97,7 @@ def test_pause__said_with_since_until_and_what_to_do(portal: Portal) -> None:
     now = portal.clock.now()
     pause = {"id": 1, "fault": "login_refused", "reply": "535 non", "since": now - timedelta(minutes=7),
              "until": now + timedelta(minutes=3), "lasts_seconds": 300}  # fmt: skip
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(insert(PAUSE), [pause])
     text = portal.client(DRANE).get(PLACE).text
     for said in ("depuis le 14 septembre 2026 à 9 h 53".capitalize(), "10 h 03", "535 non", "oda mail check"):
@@ -139,7 +139,7 @@ def test_retry__the_mail_is_to_be_sent_again_and_the_journal_knows(portal: Porta
 def test_retry__a_code_that_is_gone_is_made_anew_instead(portal: Portal) -> None:
     reference = portal.issued(1)
     number = lose(portal, "code_issued", reference)
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(update(SEALS).values(ciphertext=None, erased_why="overdue", erased_at=portal.clock.now()))
     client = portal.client(STAFF)
     page = client.get(f"{PLACE}/{number}")

@@ -64,8 +64,8 @@ def test_home__shows_the_way_in_to_each_and_home_to_who_is_in(tmp_path: Path) ->
         assert 'href="/connexion"' in nobody.text
         assert 'href="/connexion/rectorat"' in nobody.text
         assert "set-cookie" not in nobody.headers
-        for entrant, home in ((CHEF, "/etablissement"), (STAFF, "/rectorat")):
-            page = portal.client(entrant).get("/").text.partition("<main")[2]
+        for session_user, home in ((CHEF, "/etablissement"), (STAFF, "/rectorat")):
+            page = portal.client(session_user).get("/").text.partition("<main")[2]
             assert f'href="{home}"' in page
             assert 'href="/connexion"' not in page
 

@@ -16,29 +16,29 @@ PLACE = "/rectorat/retraits"
 
 def revoked(portal: Portal, number: int, *, issued: bool = True, chef: object = None) -> str:
     """A request whose rights are to be removed, or whose key may have been enabled."""
-    entrant = {"entrant": chef} if chef else {}
-    reference = portal.issued(number, **entrant) if issued else portal.checked(number, **entrant)  # type: ignore[arg-type]
+    session_user = {"session_user": chef} if chef else {}
+    reference = portal.issued(number, **session_user) if issued else portal.checked(number, **session_user)  # type: ignore[arg-type]
     portal.do(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE), STAFF)
     return reference
 
 
 def outcomes(portal: Portal) -> dict[str, str | None]:
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         return {row.reference: row.outcome for row in connection.execute(select(REMOVAL))}
 
 
 def queries_of_a_page(portal: Portal) -> int:
     """How many statements the list takes."""
     said: list[object] = []
-    house = portal.house
+    app = portal.app
 
     def heard(*given: object) -> None:
         said.append(given)
 
-    event.listen(house.database.engine, "before_cursor_execute", heard)
-    with house.database.read() as connection:
-        removals.list_removals(connection, removals.RemovalFilters(), house.policy, house.mailer)
-    event.remove(house.database.engine, "before_cursor_execute", heard)
+    event.listen(app.database.engine, "before_cursor_execute", heard)
+    with app.database.read() as connection:
+        removals.list_removals(connection, removals.RemovalFilters(), app.policy, app.mailer)
+    event.remove(app.database.engine, "before_cursor_execute", heard)
     return len(said)
 
 
@@ -82,11 +82,11 @@ def test_list__filters_and_pages(portal: Portal) -> None:
         assert other in text
         assert mine not in text
     assert "Rien à retirer" in client.get(f"{PLACE}?annee=2025-2026").text
-    house = portal.house
-    with house.database.read() as connection:
-        first = removals.list_removals(connection, removals.RemovalFilters(), house.policy, house.mailer, limit=1)
+    app = portal.app
+    with app.database.read() as connection:
+        first = removals.list_removals(connection, removals.RemovalFilters(), app.policy, app.mailer, limit=1)
         rest = removals.list_removals(
-            connection, removals.RemovalFilters(), house.policy, house.mailer, limit=1, after=first.after
+            connection, removals.RemovalFilters(), app.policy, app.mailer, limit=1, after=first.after
         )
     assert [line.request.reference for line in (*first.lines, *rest.lines)] == sorted([mine, other])
     assert rest.after is None
@@ -110,12 +110,10 @@ def test_confirm__those_that_are_ticked_each_with_its_result(portal: Portal) -> 
     listed = client.get(f"{PLACE}?vue=confirmes").text
     assert "Droits supprimés" in listed
     assert "op@ac-toulouse.fr" in listed
-    house, confirmed = portal.house, removals.RemovalFilters(confirmed=True)
-    with house.database.read() as connection:
-        page_one = removals.list_removals(connection, confirmed, house.policy, house.mailer, limit=1)
-        page_two = removals.list_removals(
-            connection, confirmed, house.policy, house.mailer, limit=1, after=page_one.after
-        )
+    app, confirmed = portal.app, removals.RemovalFilters(confirmed=True)
+    with app.database.read() as connection:
+        page_one = removals.list_removals(connection, confirmed, app.policy, app.mailer, limit=1)
+        page_two = removals.list_removals(connection, confirmed, app.policy, app.mailer, limit=1, after=page_one.after)
     assert [line.request.reference for line in (*page_one.lines, *page_two.lines)] == [second, first]
     assert page_two.after is None
 

@@ -34,8 +34,8 @@ def called(portal: Portal) -> str:
     """A request whose removal was asked of the server once."""
     reference = portal.issued(1)
     portal.do(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE), STAFF)
-    assert portal.house.connector
-    portal.house.connector.round()
+    assert portal.app.connector
+    portal.app.connector.round()
     return reference
 
 
@@ -63,11 +63,9 @@ def test_again__by_an_operator_from_the_page_of_the_request(portal: Portal, serv
     assert shown.status_code == 200
     assert "Appel au serveur ODA : prévu le" in shown.text
     send(client, form)
-    assert told(portal.house, "removals_asked_again") == [
-        ("removals_asked_again", {"calls": 1, "references": reference})
-    ]
-    assert portal.house.connector
-    assert portal.house.connector.round().confirmed == 1
+    assert told(portal.app, "removals_asked_again") == [("removals_asked_again", {"calls": 1, "references": reference})]
+    assert portal.app.connector
+    assert portal.app.connector.round().confirmed == 1
     assert "Appel au serveur ODA : fait le" in client.get(place).text
     assert "connecteur du serveur ODA" in client.get(place).text
     chef = portal.client(CHEF).get(f"/etablissement/demandes/{reference}").text

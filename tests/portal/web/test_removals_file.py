@@ -110,15 +110,15 @@ def test_export__page_after_page_with_as_many_queries_for_each(portal: Portal, m
         nonlocal said
         said += 1
 
-    event.listen(portal.house.database.engine, "before_cursor_execute", heard)
+    event.listen(portal.app.database.engine, "before_cursor_execute", heard)
     counts = []
     for page in (1, 5):
         monkeypatch.setattr(removal_export, "PAGE", page)
         said = 0
-        made = b"".join(removal_export.removals_file(portal.house, RemovalFilters())).decode()
+        made = b"".join(removal_export.removals_file(portal.app, RemovalFilters())).decode()
         assert [line.split(";")[2] for line in made.splitlines()[1:]] == references
         counts.append(said)
-    event.remove(portal.house.database.engine, "before_cursor_execute", heard)
+    event.remove(portal.app.database.engine, "before_cursor_execute", heard)
     assert counts[0] == 5 * counts[1]
 
 

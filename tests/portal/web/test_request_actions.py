@@ -25,8 +25,8 @@ def form_of(client: TestClient, reference: str, slug: str, query: str = "") -> H
 def state_of(portal: Portal, reference: str) -> State:
     from workflow.requests.detail import facts_of
 
-    with portal.house.database.read() as connection:
-        request = facts_of(connection, reference, portal.house.mailer).request
+    with portal.app.database.read() as connection:
+        request = facts_of(connection, reference, portal.app.mailer).request
     assert request
     return request.state
 

@@ -61,8 +61,8 @@ def test_origin__goes_with_every_page_of_the_request(portal: Portal) -> None:
 
 @pytest.mark.parametrize("order", Order)
 def test_next__follows_the_order_of_the_list_and_begins_again(portal: Portal, order: Order) -> None:
-    for number, entrant in ((3, CHEF), (1, OTHER_CHEF), (2, CHEF)):
-        portal.checked(number, entrant)
+    for number, session_user in ((3, CHEF), (1, OTHER_CHEF), (2, CHEF)):
+        portal.checked(number, session_user)
         portal.clock.advance(hours=1)
     client = portal.client(STAFF)
     shown = links(client, f"/rectorat?etat=demandee&verifications=positives&tri={order.value}")

@@ -107,7 +107,7 @@ def test_papers__are_there_once_they_have_an_object(portal: Portal) -> None:
 def test_page__of_a_code_that_did_not_arrive_gives_the_servers_words(portal: Portal) -> None:
     reference = portal.issued()
     lost = {"stage": Stage.DEAD.value, "fault": Fault.RECIPIENT_REFUSED.value, "last_reply": "550 5.1.1 <inconnue>"}
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.execute(update(MAILS).where(MAILS.c.kind == Kind.CODE_ISSUED.value).values(**lost))
     page = plain(portal.client(STAFF).get(PLACE + reference).text)
     assert "Le code n'est pas arrivé" in page.replace("&#39;", "'")

@@ -27,7 +27,7 @@ def csrf_of(answer: Response) -> str:
 def signed_in(portal: Portal, client: TestClient, uai: str = "0310001H", back: str = "") -> Response:
     """Ask for a link and press its button; the page that follows."""
     client.post("/connexion", data={"uai": uai, "suite": back})
-    return client.post(f"/connexion/lien/{secrets_of(portal.house)[-1]}")
+    return client.post(f"/connexion/lien/{secrets_of(portal.app)[-1]}")
 
 
 @pytest.mark.rule("R72")
@@ -38,7 +38,7 @@ def test_ask__the_same_answer_whoever_it_is(portal: Portal) -> None:
     assert {(one.status_code, str(one.url), one.text) for one in answers} == {
         (200, "http://localhost:8000/connexion/envoye", answers[0].text)
     }
-    assert len(link_mails(portal.house)) == 2
+    assert len(link_mails(portal.app)) == 2
     assert "ce.0310001h" not in answers[0].text
     for address in (OPERATOR, "inconnu@ac-toulouse.fr"):
         shown = client.post("/connexion/rectorat", data={"adresse": address})
@@ -52,13 +52,13 @@ def test_ask__the_same_answer_whoever_it_is(portal: Portal) -> None:
 def test_link__page_then_button_then_who(portal: Portal) -> None:
     client = portal.client()
     client.post("/connexion", data={"uai": "0310001H", "suite": "/compte"})
-    place = f"/connexion/lien/{secrets_of(portal.house)[0]}"
+    place = f"/connexion/lien/{secrets_of(portal.app)[0]}"
     for _ in range(3):
         page = client.get(place)
         assert page.status_code == 200
         assert page.headers["referrer-policy"] == "no-referrer"
         assert "Collège Jean-Jaurès" in main_of(page)
-        assert portal.installed.cookie not in client.cookies
+        assert portal.context.cookie not in client.cookies
     answer = client.post(place, follow_redirects=False)
     assert answer.headers["location"] == "/connexion/qui?suite=/compte"
     cookie = answer.headers["set-cookie"]
@@ -67,14 +67,14 @@ def test_link__page_then_button_then_who(portal: Portal) -> None:
     assert "Max-Age" not in cookie
     assert client.get("/compte", follow_redirects=False).headers["location"] == "/connexion/qui"
     who = client.get("/connexion/qui?suite=/compte")
-    before = client.cookies[portal.installed.cookie]
+    before = client.cookies[portal.context.cookie]
     sent = {"csrf": csrf_of(who), "nom": "<b>", "fonction": "chef", "suite": "/compte"}
     assert client.post("/connexion/qui", data=sent).status_code == 422
     assert client.post("/connexion/qui", data=sent | {"csrf": "x", "nom": "Claire Martin"}).status_code == 409
     done = client.post("/connexion/qui", data=sent | {"nom": "Claire Martin"})
     assert str(done.url).endswith("/compte")
     assert "Vous êtes Claire Martin Fonction Chef d&#39;établissement" in main_of(done)
-    assert client.cookies[portal.installed.cookie] != before
+    assert client.cookies[portal.context.cookie] != before
     for again in (client.get(place), client.post(place)):
         assert again.status_code == 410
         assert "Demander un nouveau lien" in main_of(again)
@@ -84,7 +84,7 @@ def test_link__page_then_button_then_who(portal: Portal) -> None:
 def test_link__pressed_from_another_site(portal: Portal) -> None:
     client = portal.client()
     client.post("/connexion", data={"uai": "0310001H"})
-    place = f"/connexion/lien/{secrets_of(portal.house)[0]}"
+    place = f"/connexion/lien/{secrets_of(portal.app)[0]}"
     for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://x.fr"}):
         assert client.post(place, headers=headers).status_code == 409
     assert client.post(place, headers={"origin": "null"}).status_code == 200
@@ -106,24 +106,24 @@ def test_account__another_establishment_then_out(portal: Portal) -> None:
     client.post("/connexion/qui", data={"csrf": who, "nom": "Claire Martin", "fonction": "chef"})
     page = client.get("/compte")
     client.post("/compte/etablissement", data={"csrf": csrf_of(page), "uai": "0310002J"})
-    place = f"/connexion/lien/{secrets_of(portal.house)[-1]}"
+    place = f"/connexion/lien/{secrets_of(portal.app)[-1]}"
     assert "À votre connexion s&#39;ajoutera" in main_of(client.get(place))
     both = client.post(place)
     assert str(both.url).endswith("/compte")
     assert "Lycée Pierre-de-Fermat" in main_of(both)
     assert "Collège Jean-Jaurès" in main_of(both)
     assert client.post("/deconnexion", data={"csrf": "x"}).status_code == 409
-    secret = client.cookies[portal.installed.cookie]
+    secret = client.cookies[portal.context.cookie]
     out = client.post("/deconnexion", data={"csrf": csrf_of(both)})
     assert "Vous êtes déconnecté." in main_of(out)
-    assert portal.installed.cookie not in client.cookies
-    assert portal.installed.sessions.find(secret, portal.clock.now()) is None
+    assert portal.context.cookie not in client.cookies
+    assert portal.context.sessions.find(secret, portal.clock.now()) is None
 
 
 @pytest.mark.rule("R73")
 def test_account__everywhere(portal: Portal) -> None:
-    here, there = portal.client(STAFF), portal.client(STAFF)
-    out = here.post("/compte/partout", data={"csrf": csrf_of(here.get("/compte"))})
+    context, there = portal.client(STAFF), portal.client(STAFF)
+    out = context.post("/compte/partout", data={"csrf": csrf_of(context.get("/compte"))})
     assert "tous les appareils" in main_of(out)
     assert there.get("/compte", follow_redirects=False).headers["location"] == "/connexion?suite=/compte"
 
@@ -131,11 +131,11 @@ def test_account__everywhere(portal: Portal) -> None:
 @pytest.mark.rule("R73")
 def test_sign_in__a_new_cookie_whatever_the_browser_had(portal: Portal) -> None:
     client = portal.client()
-    client.cookies.set(portal.installed.cookie, "planted")
+    client.cookies.set(portal.context.cookie, "planted")
     signed_in(portal, client)
-    jar = [one.value for one in client.cookies.jar if one.name == portal.installed.cookie]
+    jar = [one.value for one in client.cookies.jar if one.name == portal.context.cookie]
     assert len(set(jar) - {"planted"}) == 1
-    assert portal.installed.sessions.find("planted", portal.clock.now()) is None
+    assert portal.context.sessions.find("planted", portal.clock.now()) is None
 
 
 @pytest.mark.parametrize(

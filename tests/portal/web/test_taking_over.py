@@ -17,7 +17,7 @@ PLACE = "/etablissement/reprendre"
 
 def born(portal: Portal) -> dict[str, tuple[str, str, str]]:
     """The requests of 2026-2027, by the one that they renew."""
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         rows = connection.execute(select(REQUEST).where(REQUEST.c.school_year == "2026-2027")).all()
     return {row.renews: (row.nom, row.mail, row.state) for row in rows}
 

@@ -42,8 +42,8 @@ def test_typographic__only_what_is_read(page: str, shown: str) -> None:
 def test_every_page__leaves_no_sign_alone(tmp_path: Path) -> None:
     with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url) as portal:
         reference = portal.issued()
-        for entrant, path in PAGES:
-            sent = portal.client(entrant).get(path.format(reference)).content.decode()
+        for session_user, path in PAGES:
+            sent = portal.client(session_user).get(path.format(reference)).content.decode()
             words = html.unescape(re.sub(r"<[^>]*>", "", AS_TYPED.sub("", sent)))
             assert BREAKING.findall(words) == [], path
             assert "\u00a0" in words, path

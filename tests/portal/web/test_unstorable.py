@@ -44,8 +44,8 @@ def sent(client: TestClient, target: str, fields: dict[str, str]) -> Response:
 def test_forms__each_field_is_answered(portal: Portal) -> None:
     peopled(portal)
     told = 0
-    for entrant, start in ((None, "/connexion"), (CHEF, "/etablissement"), (STAFF, "/rectorat")):
-        client = portal.client(entrant)
+    for session_user, start in ((None, "/connexion"), (CHEF, "/etablissement"), (STAFF, "/rectorat")):
+        client = portal.client(session_user)
         for target, form in each_form(client, start):
             for name in {*form.fields, *form.options} - {"csrf"}:
                 for bad in (NUL, HALF):

@@ -38,22 +38,22 @@ def test_worklist__arrives_on_what_waits_for_the_rectorat(portal: Portal) -> Non
 
 
 def test_worklist__filters_combine_and_stand_in_the_address(portal: Portal) -> None:
-    here = portal.declared(1, nom="D'Étienne-Noël", prenom="Zoé")
+    context = portal.declared(1, nom="D'Étienne-Noël", prenom="Zoé")
     there = portal.declared(2, OTHER_CHEF, nom="Étienne", prenom="Luc")
     late = portal.submitted(3, OTHER_CHEF)
     portal.clock.advance(days=20)
     client = portal.client(STAFF)
-    assert references(client, "/rectorat?etat=en-cours") == [here, there, late]
-    assert references(client, "/rectorat?nom=etienne+ZOE") == [here]
+    assert references(client, "/rectorat?etat=en-cours") == [context, there, late]
+    assert references(client, "/rectorat?nom=etienne+ZOE") == [context]
     assert references(client, "/rectorat?nom=etienne&departement=12") == [there]
     assert references(client, "/rectorat?etablissement=joseph+fabre&etat=demandee&etat=declaree") == [there, late]
-    assert references(client, "/rectorat?etablissement=0310001h") == [here]
+    assert references(client, "/rectorat?etablissement=0310001h") == [context]
     assert references(client, "/rectorat?type=Lyc%C3%A9e&nom=") == []
     assert references(client, "/rectorat?a=retard") == [late]
     assert references(client, "/rectorat?age=8-30&departement=12") == [there, late]
     assert references(client, "/rectorat?age=0-2") == []
     assert references(client, "/rectorat?annee=2027-2028") == []
-    assert references(client, "/rectorat?etat=toutes&annee=toutes&tri=reference") == [late, there, here]
+    assert references(client, "/rectorat?etat=toutes&annee=toutes&tri=reference") == [late, there, context]
 
 
 def test_worklist__tags_take_one_filter_away(portal: Portal, client: TestClient) -> None:
@@ -78,9 +78,9 @@ def test_worklist__an_address_made_up_breaks_nothing(portal: Portal, client: Tes
 @pytest.mark.rule("R39", "R46", "R58")
 def test_worklist__counters_are_links_to_what_they_count(portal: Portal, client: TestClient) -> None:
     ready, issued = portal.checked(1), portal.issued(2)
-    today = portal.house.policy.calendar.today(portal.clock.now())
+    today = portal.app.policy.calendar.today(portal.clock.now())
     portal.do(c.ReportChange(reference=issued, change=Change.DEPARTURE, effective_on=today), STAFF)
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         lost = MAILS.update().where(MAILS.c.reference == issued, MAILS.c.kind == "code_issued")
         connection.execute(lost.values(stage="dead", fault="recipient_refused", next_attempt_at=None))
     html = client.get("/rectorat").text
@@ -109,7 +109,7 @@ def test_worklist__pages_follow_each_other_and_say_each_line_once(
 
 def test_worklist__takes_as_many_queries_for_many_as_for_one(portal: Portal, client: TestClient) -> None:
     seen: list[str] = []
-    event.listen(portal.house.database.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+    event.listen(portal.app.database.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
     portal.submitted(1)
     counted = []
     for number in range(2, 6):
@@ -139,9 +139,9 @@ def test_worklist__a_reader_sees_the_same_and_no_form_that_acts(portal: Portal) 
 
 @pytest.mark.rule("R3")
 def test_worklist__is_no_chef_s(portal: Portal) -> None:
-    for entrant in (CHEF, OTHER_CHEF):
-        assert portal.client(entrant).get("/rectorat").status_code == 403
-        assert portal.client(entrant).get("/rectorat/lot?action=emettre").status_code == 403
+    for session_user in (CHEF, OTHER_CHEF):
+        assert portal.client(session_user).get("/rectorat").status_code == 403
+        assert portal.client(session_user).get("/rectorat/lot?action=emettre").status_code == 403
 
 
 def test_worklist__a_negative_check_is_said_in_words(portal: Portal, client: TestClient) -> None:

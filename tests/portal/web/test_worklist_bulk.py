@@ -29,7 +29,7 @@ def prepared(client: TestClient, action: str, *refs: str, **more: str) -> dict[s
 
 
 def state_of(portal: Portal, reference: str) -> str:
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         return str(connection.execute(select(REQUEST.c.state).where(REQUEST.c.reference == reference)).scalar_one())
 
 
@@ -111,11 +111,10 @@ def test_codes__issued_once_and_never_shown_again(portal: Portal, client: TestCl
     assert CODE not in str(answer.url)
     states = [state_of(portal, reference) for reference in (one, two, three, four)]
     assert states == ["code_issued", "requested", "requested", "code_issued"]
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         day = connection.execute(select(REQUEST.c.expires_on).where(REQUEST.c.reference == one)).scalar_one()
     assert (
-        day
-        == portal.house.policy.calendar.end_of(portal.house.policy.calendar.open_years(portal.clock.now())[0]).last_day
+        day == portal.app.policy.calendar.end_of(portal.app.policy.calendar.open_years(portal.clock.now())[0]).last_day
     )
     assert "2 faites, 1 refusée" in sent(client, "emettre", data).text
     assert [state_of(portal, reference) for reference in (one, two, three, four)] == states

@@ -22,19 +22,19 @@ def held(portal: Portal) -> None:
     """Two requests whose year ended while the service was stopped: the brake holds."""
     portal.issued(1)
     portal.declared(2, OTHER_CHEF)
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     portal.clock.set(AFTER)
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
 
 
 def states(portal: Portal) -> list[str]:
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         return sorted(connection.execute(select(REQUEST.c.state)).scalars())
 
 
 def dump(portal: Portal) -> dict[str, list[str]]:
     """Every row of every table but the sessions, whose last use a page marks."""
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         tables = [table.name for table in MAILS.metadata.sorted_tables if "session" not in table.name]
         return {one: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{one}"')))) for one in tables}
 
@@ -44,8 +44,8 @@ def test_page__counts_down_and_says_where_the_date_comes_from(portal: Portal) ->
     portal.declared(1)
     answer = portal.client(DRANE).get(PLACE)
     page = answer.text
-    end = portal.house.policy.calendar.end_of(SchoolYear(2026))
-    left = (end.last_day - portal.house.policy.calendar.today(portal.clock.now())).days
+    end = portal.app.policy.calendar.end_of(SchoolYear(2026))
+    left = (end.last_day - portal.app.policy.calendar.today(portal.clock.now())).days
     assert f"Elle finit dans {left} jours" in page
     assert "Veille de la rentrée des élèves" in page or "date par défaut" in page
     assert "1, dans 1 établissement" in page
@@ -137,8 +137,8 @@ def test_held__a_reader_sees_it_and_confirms_nothing(portal: Portal) -> None:
 @pytest.mark.rule("R50")
 def test_running__shows_how_far_it_is_and_refreshes_only_meanwhile(portal: Portal) -> None:
     held(portal)
-    end = portal.house.year_ends.confirm(SchoolYear(2026), portal.actor(STAFF))
-    with portal.house.database.write() as connection:
+    end = portal.app.year_ends.confirm(SchoolYear(2026), portal.actor(STAFF))
+    with portal.app.database.write() as connection:
         row = {"key": f"year-end:{YEAR}:{end.last_day}:0310009Z", "at": AFTER, "requests": 3}
         connection.execute(OCCURRENCE.insert(), [row])
     client = portal.client(DRANE)
@@ -146,7 +146,7 @@ def test_running__shows_how_far_it_is_and_refreshes_only_meanwhile(portal: Porta
     assert "Révocations en cours : 3 sur 5." in page.text
     assert page.headers["refresh"] == f"5; url={PLACE}"
     assert "refresh" not in client.get(f"{PLACE}?arret=oui").headers
-    portal.house.year_ends.run(end, installation.schedule_actor(portal.house.database))
+    portal.app.year_ends.run(end, installation.schedule_actor(portal.app.database))
     assert "refresh" not in client.get(PLACE).headers
 
 

@@ -24,9 +24,9 @@ def ended(portal: Portal) -> list[str]:
     """Two establishments' keys, whose year is over and swept."""
     references = [portal.issued(1), portal.issued(2), portal.issued(3, OTHER_CHEF)]
     while portal.clock.now() < OVER:
-        portal.house.ticker.tick()
+        portal.app.ticker.tick()
         portal.clock.set(min(portal.clock.now() + timedelta(days=30), OVER))
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     return references
 
 
@@ -38,7 +38,7 @@ def rows_of(text: str) -> list[list[str]]:
 @pytest.mark.rule("R85")
 def test_report__is_kept_and_tells_what_is_of_today(portal: Portal) -> None:
     first, _, third = ended(portal)
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         lost = update(MAILS).where(MAILS.c.kind == "year_end", MAILS.c.uai == "0120001X")
         values = {"stage": "dead", "fault": "recipient_refused", "last_reply": "550 5.1.1 User unknown"}
         connection.execute(lost.values(next_attempt_at=None, **values))
@@ -117,7 +117,7 @@ def test_not_renewed__an_empty_list_is_explained(portal: Portal) -> None:
 def test_preview__as_a_file_one_line_a_request_and_no_formula(portal: Portal) -> None:
     first = portal.issued(1)
     second = portal.declared(2, OTHER_CHEF)
-    with portal.house.database.write() as connection:
+    with portal.app.database.write() as connection:
         connection.exec_driver_sql("UPDATE establishment SET nom = '=1+1', mailbox = NULL WHERE uai = '0120001X'")
     client = portal.client(DRANE)
     assert "apercu.csv?jour=2027-08-31" in client.get(f"{PLACE}/apercu").text
@@ -150,13 +150,13 @@ def test_campaign__of_next_year_is_told_in_june(portal: Portal) -> None:
 @pytest.mark.rule("R85")
 def test_running__says_when_nothing_moves_any_more(portal: Portal) -> None:
     portal.issued(1)
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     portal.clock.set(OVER)
-    portal.house.ticker.tick()
-    portal.house.year_ends.confirm(SchoolYear(2026), portal.actor(STAFF))
+    portal.app.ticker.tick()
+    portal.app.year_ends.confirm(SchoolYear(2026), portal.actor(STAFF))
     client = portal.client(STAFF)
     assert "Rien n'avance" not in client.get(PLACE).text.replace("&#39;", "'")
     portal.clock.set(OVER + timedelta(minutes=10))
     assert "Rien n'avance depuis le 6 septembre 2027" in client.get(PLACE).text.replace("&#39;", "'")
-    portal.house.ticker.tick()
+    portal.app.ticker.tick()
     assert "Révocations en cours" not in client.get(PLACE).text

@@ -12,7 +12,7 @@ from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.oda_server import OdaServer, drips, oda_server
 from tests.kit.portal import STAFF, Portal, open_portal
-from workflow.schedule.tick import Ticked, Ticker
+from workflow.schedule.tick import Ticker, TickResult
 from workflow.worker import Worker
 
 pytestmark = pytest.mark.rule("R84")
@@ -37,7 +37,7 @@ def portal(tmp_path: Path, server: OdaServer) -> Iterator[Portal]:
 
 def test_worker__ticks_and_stops_while_the_server_hangs(portal: Portal, server: OdaServer) -> None:
     server.will(drips(), drips(), drips())
-    worker = Worker(portal.house)
+    worker = Worker(portal.app)
     ticked = threading.Event()
     with worker.beside():
         for _ in range(200):
@@ -47,17 +47,17 @@ def test_worker__ticks_and_stops_while_the_server_hangs(portal: Portal, server: 
         worker.tick()  # while the call hangs
         ticked.set()
     assert len(server.received) == 1, "stopped after the call in hand"
-    assert portal.house.connector
-    assert portal.house.connector.rests_until is not None
+    assert portal.app.connector
+    assert portal.app.connector.rests_until is not None
 
 
 @pytest.mark.rule("R82")
 def test_worker__asks_nothing_while_its_clock_is_off(
     portal: Portal, server: OdaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = Worker(portal.house)
+    worker = Worker(portal.app)
     with monkeypatch.context() as off:
-        off.setattr(Ticker, "tick", lambda _self: Ticked(refused=timedelta(minutes=5)))
+        off.setattr(Ticker, "tick", lambda _self: TickResult(refused=timedelta(minutes=5)))
         worker.tick()
         worker.call()
     assert server.received == []
@@ -73,6 +73,6 @@ def test_worker__survives_what_the_connector_raises(
         raise MemoryError("Nom1 Prénom")
 
     monkeypatch.setattr("workflow.removals.connector.service.Connector.round", fails)
-    Worker(portal.house).call()
+    Worker(portal.app).call()
     assert [record.getMessage() for record in caplog.records] == ["calls failed: MemoryError"]
     assert server.received == []

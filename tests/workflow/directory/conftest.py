@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, select
 
 from states.commands import Command
-from states.decision import Happening
+from states.decision import RequestEvent
 from states.model import Actor, Request
-from states.vocabulary import CodeFate, Trigger
+from states.vocabulary import CodeStatus, Trigger
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
 from tests.kit.factories import NOW, chef, command, operator, policy
@@ -21,7 +21,7 @@ from workflow.directory.model import Imported
 from workflow.directory.service import Directory, MailboxChange
 from workflow.engine.engine import Done, Engine
 from workflow.journal import installation
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 
 Row = Mapping[str, str]
 
@@ -29,10 +29,10 @@ Row = Mapping[str, str]
 class Silent:
     """Nobody is told."""
 
-    def react(self, connection: Connection, happenings: Sequence[Happening], now: datetime) -> None:
+    def react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
         pass
 
-    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeFate]:
+    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
         return {}
 
 
@@ -40,10 +40,10 @@ class Bench:
     """The directory of Toulouse on a database of its own, and what it wrote there."""
 
     def __init__(self, database: Database) -> None:
-        self.database, self.clock, self.notary = database, FakeClock(NOW), Notary(b"a key for tests")
-        self.directory = Directory(database, self.notary, self.clock, "16")
+        self.database, self.clock, self.hasher = database, FakeClock(NOW), JournalHasher(b"a key for tests")
+        self.directory = Directory(database, self.hasher, self.clock, "16")
         with database.write() as connection:
-            installation.found(connection, self.notary, NOW)
+            installation.found(connection, self.hasher, NOW)
 
     def bring(self, *rows: Row, **how: bool) -> Imported:
         """Import these rows as an operator."""
@@ -85,7 +85,7 @@ class Bench:
         self._done(replace(command(Trigger.WITHDRAW), reference=reference))
 
     def _done(self, wanted: Command) -> str:
-        engine = Engine(self.database, self.clock, self.notary, policy(), Silent())
+        engine = Engine(self.database, self.clock, self.hasher, policy(), Silent())
         (done,) = engine.execute([wanted], chef(*(row["uai"] for row in self.stored())))
         assert isinstance(done, Done), done
         return done.reference

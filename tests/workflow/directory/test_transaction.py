@@ -63,7 +63,7 @@ def test_journal__holds_after_imports_and_mailboxes(bench: Bench) -> None:
     bench.set_mailbox(uai_of(1), None)
     bench.bring(*rows(2))
     with bench.database.read() as connection:
-        assert list(Verifier(connection, bench.notary).flaws()) == []
+        assert list(Verifier(connection, bench.hasher).flaws()) == []
     assert [e["kind"] for e in bench.events()] == [
         "directory_imported",
         "mailbox_set",

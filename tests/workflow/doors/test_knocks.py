@@ -13,31 +13,31 @@ from workflow.database.tables import KNOCKS
 
 
 def knocks(portal: Portal) -> int:
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         return int(connection.execute(select(func.count()).select_from(KNOCKS)).scalar_one())
 
 
 @pytest.mark.rule("R74", "R75")
 def test_links__of_one_establishment(portal: Portal) -> None:
     for number in range(LINKS_OF_SUBJECT.most + 3):
-        portal.installed.links.for_establishment(SCHOOL, Asking(client=f"192.0.2.{number}"))
-    assert len(link_mails(portal.house)) == LINKS_OF_SUBJECT.most
-    assert told(portal.house, "door_refused") == [("door_refused", {"limit": "link-subject", "most": 5})]
-    portal.installed.links.for_establishment(OTHER, HERE)
-    assert len(link_mails(portal.house)) == LINKS_OF_SUBJECT.most + 1
+        portal.context.links.for_establishment(SCHOOL, Asking(client=f"192.0.2.{number}"))
+    assert len(link_mails(portal.app)) == LINKS_OF_SUBJECT.most
+    assert told(portal.app, "door_refused") == [("door_refused", {"limit": "link-subject", "most": 5})]
+    portal.context.links.for_establishment(OTHER, HERE)
+    assert len(link_mails(portal.app)) == LINKS_OF_SUBJECT.most + 1
     portal.clock.advance(minutes=30)
     asked(portal)
-    assert len(link_mails(portal.house)) == LINKS_OF_SUBJECT.most + 2
+    assert len(link_mails(portal.app)) == LINKS_OF_SUBJECT.most + 2
 
 
 @pytest.mark.rule("R74")
 def test_links__from_one_network_address_whatever_is_typed(portal: Portal) -> None:
     for number in range(LINKS_OF_CLIENT.most):
-        portal.installed.links.for_establishment(f"{number:07}A", HERE)
-    portal.installed.links.for_establishment(SCHOOL, HERE)
-    assert link_mails(portal.house) == []
-    portal.installed.links.for_establishment(SCHOOL, Asking(client="198.51.100.7"))
-    assert len(link_mails(portal.house)) == 1
+        portal.context.links.for_establishment(f"{number:07}A", HERE)
+    portal.context.links.for_establishment(SCHOOL, HERE)
+    assert link_mails(portal.app) == []
+    portal.context.links.for_establishment(SCHOOL, Asking(client="198.51.100.7"))
+    assert len(link_mails(portal.app)) == 1
 
 
 @pytest.mark.rule("R74")
@@ -49,21 +49,21 @@ def test_openings__in_vain_shut_the_door_for_a_while(portal: Portal) -> None:
     for _ in range(2):
         with pytest.raises(TooManyTries):
             enter(portal, secret)
-    assert told(portal.house, "door_refused") == [("door_refused", {"limit": "opening", "most": 10})]
-    assert portal.installed.entrance.come_in(secret, client="198.51.100.7").entrant.uais == (SCHOOL,)
+    assert told(portal.app, "door_refused") == [("door_refused", {"limit": "opening", "most": 10})]
+    assert portal.context.sign_in.sign_in(secret, client="198.51.100.7").session_user.uais == (SCHOOL,)
 
 
 @pytest.mark.rule("R74")
 def test_knocks__are_forgotten_and_tell_no_address(portal: Portal) -> None:
     asked(portal)
-    with portal.house.database.read() as connection:
+    with portal.app.database.read() as connection:
         kept = str(connection.execute(select(KNOCKS)).all())
     assert SCHOOL not in kept
     assert HERE.client not in kept
     assert knocks(portal) == 2
     portal.clock.advance(minutes=30)
-    portal.house.ticker.tick()
-    assert (knocks(portal), secrets_of(portal.house)) == (0, [])
+    portal.app.ticker.tick()
+    assert (knocks(portal), secrets_of(portal.app)) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from states import commands as c
 from states.school_calendar import SchoolCalendar, SchoolDays, SchoolYear
 from tests.kit.world import PARIS, World
 from workflow.database.tables import ESTABLISHMENT
-from workflow.schedule.tick import Duties, DutiesDone
+from workflow.schedule.tick import DailyJobs, DutiesDone
 
 DAYS = SchoolDays(
     holidays={
@@ -41,8 +41,8 @@ def settle(world: World, **timetable: Any) -> World:
     return world
 
 
-def duties(world: World) -> Duties:
-    return Duties(world.engine, world.mailer)
+def duties(world: World) -> DailyJobs:
+    return DailyJobs(world.engine, world.mailer)
 
 
 def run(world: World, day: date, hour: int = 9) -> DutiesDone:

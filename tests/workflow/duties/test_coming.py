@@ -11,7 +11,7 @@ from states import commands as c
 from states.vocabulary import Change
 from tests.kit.world import World
 from tests.workflow.duties.scene import at, declared, each_day, mail_days, run, settle
-from workflow.schedule.upcoming import Coming, Deed, coming
+from workflow.schedule.upcoming import ScheduledAction, ScheduledDate, upcoming
 
 BORN = date(2026, 9, 7)
 
@@ -23,11 +23,11 @@ def world(database_url: str) -> Iterator[World]:
     world.close()
 
 
-def to_come(world: World) -> dict[Deed, list[Coming]]:
+def to_come(world: World) -> dict[ScheduledAction, list[ScheduledDate]]:
     with world.database.read() as connection:
-        found = coming(connection, world.policy, world.mailer, world.clock.now())
+        found = upcoming(connection, world.policy, world.mailer, world.clock.now())
     assert list(found) == sorted(found, key=lambda one: one.day)
-    return {deed: [one for one in found if one.deed is deed] for deed in Deed}
+    return {deed: [one for one in found if one.deed is deed] for deed in ScheduledAction}
 
 
 @pytest.mark.rule("R86")
@@ -39,34 +39,34 @@ def test_coming__each_date_with_its_requests(world: World) -> None:
     world.accept(report, "chef A")
     found = to_come(world)
 
-    def told(deed: Deed) -> list[Any]:
+    def told(deed: ScheduledAction) -> list[Any]:
         return [(one.day, one.requests, one.establishments) for one in found[deed]]
 
-    assert told(Deed.YEAR_END) == [(date(2027, 8, 31), 3, 2)]
-    assert told(Deed.NOTICE) == [(date(2027, 7, 2), 3, 2)]
-    assert told(Deed.CAMPAIGN) == [(date(2027, 6, 1), 2, 2)]
-    assert told(Deed.REPORTS) == [(date(2026, 12, 1), 1, None)]
-    assert told(Deed.ERASURE) == [(date(2026, 10, 7), 2, None)]
-    assert told(Deed.REMINDERS)[0] == (date(2026, 9, 14), 1, None)
-    assert told(Deed.INVITATION) == [(date(2026, 9, 10), 0, 0)], "nobody had a key in 2025-2026"
-    (digest,) = found[Deed.DIGEST]
+    assert told(ScheduledAction.YEAR_END) == [(date(2027, 8, 31), 3, 2)]
+    assert told(ScheduledAction.NOTICE) == [(date(2027, 7, 2), 3, 2)]
+    assert told(ScheduledAction.CAMPAIGN) == [(date(2027, 6, 1), 2, 2)]
+    assert told(ScheduledAction.REPORTS) == [(date(2026, 12, 1), 1, None)]
+    assert told(ScheduledAction.ERASURE) == [(date(2026, 10, 7), 2, None)]
+    assert told(ScheduledAction.REMINDERS)[0] == (date(2026, 9, 14), 1, None)
+    assert told(ScheduledAction.INVITATION) == [(date(2026, 9, 10), 0, 0)], "nobody had a key in 2025-2026"
+    (digest,) = found[ScheduledAction.DIGEST]
     assert (digest.day, digest.until) == (BORN, BORN + timedelta(days=365))
-    assert found[Deed.UNKNOWN] == []
-    assert found[Deed.YEAR_END][0].on_how_many == "3 demandes dans 2 établissements"
+    assert found[ScheduledAction.UNKNOWN] == []
+    assert found[ScheduledAction.YEAR_END][0].on_how_many == "3 demandes dans 2 établissements"
 
 
 @pytest.mark.rule("R81", "R86")
 def test_coming__the_invitation(world: World) -> None:
     world.issued()
     world.clock.set(at(date(2026, 11, 12)))
-    (one,) = to_come(world)[Deed.INVITATION]
+    (one,) = to_come(world)[ScheduledAction.INVITATION]
     assert (one.day, one.requests, one.establishments) == (date(2027, 9, 10), 1, 1)
 
 
 @pytest.mark.rule("R77", "R86")
 def test_coming__says_from_when_it_does_not_know(world: World) -> None:
     world.clock.set(at(date(2028, 3, 1)))
-    (one,) = to_come(world)[Deed.UNKNOWN]
+    (one,) = to_come(world)[ScheduledAction.UNKNOWN]
     assert (one.day, one.until) == (date(2028, 9, 1), date(2029, 3, 1))
 
 
@@ -77,7 +77,7 @@ def test_coming__the_reminders_told_are_those_that_leave(world: World) -> None:
     world.send_mails()
     each_day(world, BORN, date(2026, 9, 14))
     world.clock.set(at(date(2026, 9, 15)))
-    told = to_come(world)[Deed.REMINDERS]
+    told = to_come(world)[ScheduledAction.REMINDERS]
     each_day(world, date(2026, 9, 15), date(2026, 12, 18))
     left = [*mail_days(world, "stalled_reminder"), *mail_days(world, "handover_reminder")]
     assert sorted(one.day for one in told) == sorted(day for day in left if day > date(2026, 9, 14))
@@ -88,9 +88,9 @@ def test_coming__the_reminders_told_are_those_that_leave(world: World) -> None:
 def test_coming__what_has_left_is_not_to_come(world: World) -> None:
     declared(world)
     world.clock.set(at(date(2027, 7, 2), 7))
-    assert len(to_come(world)[Deed.NOTICE]) == 1
+    assert len(to_come(world)[ScheduledAction.NOTICE]) == 1
     run(world, date(2027, 7, 2))
-    assert to_come(world)[Deed.NOTICE] == []
+    assert to_come(world)[ScheduledAction.NOTICE] == []
 
 
 @pytest.mark.rule("R86")

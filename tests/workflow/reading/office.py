@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 
 from notifications.encryption.seals import Sealer
 from notifications.mailer import Mailer
-from notifications.messages.catalogue import Surroundings
+from notifications.messages.catalogue import MailContext
 from notifications.outbox.tables import MAILS
 from notifications.settings import MailSettings
 from notifications.vocabulary import CODE_KINDS, Fault, Stage
@@ -22,7 +22,7 @@ from workflow.app import install
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done, Engine
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.journal.installation import actor_number
 from workflow.requests.detail import RequestView, show_request
 from workflow.requests.filters import Filters
@@ -36,7 +36,7 @@ _MAIL = MailSettings.model_validate(
     {"sender": "oda@ac-toulouse.fr", "operators_mailbox": "oda@ac-toulouse.fr", "signature": "ODA", "contact": "ici",
      "relay": _RELAY}
 )  # fmt: skip
-_HERE = Surroundings(
+_HERE = MailContext(
     academie="Toulouse", timezone=ZoneInfo("Europe/Paris"), signature="ODA", contact="ici", charter_version="2026-1",
     delegce_module="EduConnect",
 )  # fmt: skip
@@ -46,7 +46,7 @@ class Office:
     """An installation with three establishments, an operator and a chef of the first one."""
 
     def __init__(self, database: Database, engine: Engine | None = None, mailer: Mailer | None = None) -> None:
-        """``engine`` and ``mailer`` are those of a house, when the command line works on the same installation."""
+        """``engine`` and ``mailer`` are those of an app, when the command line works on the same installation."""
         self.database = database
         self.clock = FakeClock(make.NOW)
         self.policy = make.policy()
@@ -64,9 +64,9 @@ class Office:
         self.chef = self._actor(Role.CHEF, "Bernard Castaing", UAI)
 
     def _engine(self) -> Engine:
-        notary = Notary(b"k" * 32)
-        install(self.database, notary, self.clock)
-        return Engine(self.database, self.clock, notary, self.policy, self.mailer)
+        hasher = JournalHasher(b"k" * 32)
+        install(self.database, hasher, self.clock)
+        return Engine(self.database, self.clock, hasher, self.policy, self.mailer)
 
     def _actor(self, role: Role, label: str, *uais: str) -> Actor:
         number = actor_number(self.database, f"{role}:{label}", label)

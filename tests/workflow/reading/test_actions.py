@@ -6,7 +6,7 @@ import pytest
 from states.decide import decide
 from states.decision import Decision
 from states.model import Facts, Removal
-from states.vocabulary import CheckOutcome, CodeFate, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
+from states.vocabulary import CheckOutcome, CodeStatus, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
 from tests.kit import factories as make
 from workflow.requests.event_labels import NOTES, details, is_known
 from workflow.requests.next_actions import next_step, possible_actions
@@ -85,8 +85,8 @@ def test_next__of_what_was_found() -> None:
     requested, issued = make.request(State.REQUESTED), make.facts(State.CODE_ISSUED)
     assert following(make.facts(make.checked(requested))) is T.ISSUE_CODE
     assert following(make.facts(make.checked(requested, listing=CheckOutcome.NEGATIVE))) is T.SEND_BACK
-    assert following(replace(issued, code_fate=CodeFate.UNDELIVERABLE)) is T.REISSUE_CODE
-    assert following(replace(issued, code_fate=CodeFate.HANDED_OVER)) is None
+    assert following(replace(issued, code_fate=CodeStatus.UNDELIVERABLE)) is T.REISSUE_CODE
+    assert following(replace(issued, code_fate=CodeStatus.HANDED_OVER)) is None
     assert following(issued, ENDED) is T.EXPIRE
     settled = make.report(settlement=Settlement.REISSUED, settled_at=make.NOW)
     assert following(replace(issued, reports=(settled,))) is T.REISSUE_CODE

@@ -7,7 +7,7 @@ from sqlalchemy import event
 from notifications.vocabulary import Stage
 from states import commands as c
 from states.school_calendar import SchoolYear
-from states.vocabulary import Change, CodeFate, RemovalOutcome, State, Step, Trigger
+from states.vocabulary import Change, CodeStatus, RemovalOutcome, State, Step, Trigger
 from tests.kit import factories as make
 from tests.workflow.reading.office import LYCEE, OTHER, UAI, Office
 from workflow.requests.filters import Filters
@@ -71,7 +71,7 @@ def test_list__agrees_with_the_mails_on_every_stage(office: Office) -> None:
     reference = office.request(State.CODE_ISSUED)
     for stage in Stage:
         office.mail_becomes(stage, reference)
-        lost = office.seen(reference).code_fate is CodeFate.UNDELIVERABLE
+        lost = office.seen(reference).code_fate is CodeStatus.UNDELIVERABLE
         assert office.listed(undeliverable=True) == ([reference] if lost else []), stage
 
 

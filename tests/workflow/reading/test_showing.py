@@ -7,7 +7,7 @@ from sqlalchemy import delete
 from notifications.vocabulary import Stage
 from states import commands as c
 from states.rules.revocation import Action
-from states.vocabulary import Change, CheckOutcome, CodeFate, RemovalOutcome, Role, State, Trigger, WithdrawReason
+from states.vocabulary import Change, CheckOutcome, CodeStatus, RemovalOutcome, Role, State, Trigger, WithdrawReason
 from tests.kit import factories as make
 from tests.workflow.reading.office import LYCEE, OTHER, Office
 from workflow.database.tables import NOTE
@@ -90,7 +90,7 @@ def test_show__a_chef_is_not_told_where_an_extended_key_comes_from(office: Offic
     office.do(c.CheckListing(**found), c.CheckDelegation(**found), c.IssueCode(reference=here, extends=there))  # type: ignore[arg-type]
     assert office.seen(here).request.extends == there
     view = office.seen(here, office.chef)
-    assert view.code_fate is CodeFate.EXTENDED
+    assert view.code_fate is CodeStatus.EXTENDED
     assert there not in repr(view)
 
 
@@ -126,12 +126,12 @@ def test_show__the_default_date_is_said(office: Office) -> None:
 @pytest.mark.rule("R32")
 def test_show__reports_and_fate(office: Office) -> None:
     reference = office.request(State.CODE_ISSUED)
-    assert office.seen(reference).code_fate is CodeFate.WAITING
+    assert office.seen(reference).code_fate is CodeStatus.WAITING
     office.mail_becomes(Stage.DEAD, reference)
     later = make.TODAY + timedelta(days=30)
     office.do(c.ReportChange(reference=reference, change=Change.DEPARTURE, effective_on=later, note="mutation"))
     view = office.seen(reference)
-    assert view.code_fate is CodeFate.UNDELIVERABLE
+    assert view.code_fate is CodeStatus.UNDELIVERABLE
     assert [(report.number, report.effective_on) for report in view.reports] == [(1, later)]
     assert view.next_step is not None
     assert view.next_step.trigger is Trigger.REISSUE_CODE

@@ -92,8 +92,8 @@ def test_account__a_mail_that_another_replaced_is_counted_once(world: World) -> 
     [missed] = account(world).missed
     with world.database.write() as connection:
         connection.exec_driver_sql("UPDATE establishment SET set_mailbox = 'autre@ac-toulouse.fr'")
-        here = world.mailer.surroundings
-        outbox.retry(connection, missed.id, mailbox="autre@ac-toulouse.fr", now=world.clock.now(), here=here)
+        here = world.mailer.mail_context
+        outbox.retry(connection, missed.id, mailbox="autre@ac-toulouse.fr", now=world.clock.now(), context=here)
     found = account(world)
     assert (found.mails.total(), found.waiting, found.missed) == (2, 2, ())
 

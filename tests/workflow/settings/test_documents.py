@@ -7,7 +7,7 @@ import pytest
 from notifications.delivery.attachments import MAX_BYTES
 from notifications.messages.catalogue import Document
 from tests.workflow.settings.files import LINES, MINIMAL, loaded, only_problem, refused
-from workflow.app import surroundings_of
+from workflow.app import mail_context
 from workflow.settings.model import Settings
 
 PDF = b"%PDF-1.7\n"
@@ -25,15 +25,15 @@ def put(folder: Path, *names: str, size: int = 100) -> None:
 
 @pytest.mark.rule("R59")
 def test_files__none_by_default(tmp_path: Path) -> None:
-    assert surroundings_of(loaded(tmp_path)).documents == ()
-    assert surroundings_of(loaded(tmp_path, "documentation: {files: []}\n")).documents == ()
+    assert mail_context(loaded(tmp_path)).documents == ()
+    assert mail_context(loaded(tmp_path, "documentation: {files: []}\n")).documents == ()
 
 
 @pytest.mark.rule("R59")
 def test_files__relative_to_the_settings_or_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     put(tmp_path, "doc/guide.pdf", "autre.pdf")
-    found = surroundings_of(loaded(tmp_path, files("doc/guide.pdf", str(tmp_path / "autre.pdf")))).documents
+    found = mail_context(loaded(tmp_path, files("doc/guide.pdf", str(tmp_path / "autre.pdf")))).documents
     assert found == (
         Document(title="Guide", filename="guide.pdf", path=str(tmp_path / "doc/guide.pdf")),
         Document(title="Guide", filename="autre.pdf", path=str(tmp_path / "autre.pdf")),
@@ -89,4 +89,4 @@ def test_files__of_settings_made_in_memory_are_in_the_current_folder(
     monkeypatch.chdir(tmp_path)
     documentation = {"files": [{"title": "Guide", "file": "guide.pdf"}]}
     settings = Settings.from_values(loaded(tmp_path).model_dump() | {"documentation": documentation})
-    assert surroundings_of(settings).documents[0].path == str(tmp_path / "guide.pdf")
+    assert mail_context(settings).documents[0].path == str(tmp_path / "guide.pdf")

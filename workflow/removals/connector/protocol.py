@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from states.rules.revocation import Action, RemovalTodo
 from states.validation import text_problem
 from states.vocabulary import RemovalOutcome
-from workflow.journal.chain import Notary
+from workflow.journal.chain import JournalHasher
 from workflow.removals.connector.client import Reply
 from workflow.removals.tasks import RemovalLine
 
@@ -43,7 +43,7 @@ class Asked:
     to_verify: bool
 
 
-def asked(line: RemovalLine, notary: Notary) -> Asked | None:
+def asked(line: RemovalLine, hasher: JournalHasher) -> Asked | None:
     """The question that an open task asks today; None once it is confirmed.
 
     The same question has the same bytes, whenever and by whichever machine it is asked: its instant is in a header.
@@ -53,7 +53,7 @@ def asked(line: RemovalLine, notary: Notary) -> Asked | None:
     request, todo = line.request, line.todo
     body = to_json(_message(line, todo))
     return Asked(
-        reference=request.reference, body=body, digest=notary.digest(body.decode())[:_DIGITS],
+        reference=request.reference, body=body, digest=hasher.digest(body.decode())[:_DIGITS],
         keeps_key=todo.action is not Action.REMOVE_KEY, to_verify=todo.to_verify,
     )  # fmt: skip
 

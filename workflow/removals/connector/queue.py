@@ -236,7 +236,7 @@ class Recorder:
         if not is_ours(connection, held):
             return None
         lines = removals_of(connection, [held.reference], self._engine.policy, self._mailer)
-        now_asked = asked(lines[0], self._engine.notary) if lines else None
+        now_asked = asked(lines[0], self._engine.hasher) if lines else None
         if now_asked is None:  # an operator has confirmed it meanwhile
             drop(connection, held.reference)
             return None

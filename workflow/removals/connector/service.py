@@ -138,7 +138,7 @@ class Connector:
             lines = removals_of(connection, sorted(by_reference), self._engine.policy, self._mailer)
         ready = []
         for line in lines:
-            question, one = asked(line, self._engine.notary), by_reference[line.request.reference]
+            question, one = asked(line, self._engine.hasher), by_reference[line.request.reference]
             if question is None:
                 self._recorder.drop(one)
             elif question.to_verify:
@@ -176,7 +176,7 @@ def ask_again(engine: Engine, actor: Actor, references: Collection[str] | None) 
         asked = calls.again(connection, references, now)
         if asked:
             data: dict[str, Scalar] = {"calls": len(asked), "references": " ".join(asked)}
-            installation.record(connection, engine.notary, "removals_asked_again", actor, now, data)
+            installation.record(connection, engine.hasher, "removals_asked_again", actor, now, data)
         return asked
 
     return engine.committed(work)

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from states.decide import decide
-from states.decision import Decision, Happening
+from states.decision import Decision, RequestEvent
 from states.model import Actor, Establishment, Facts
 from states.vocabulary import State, Trigger
 from tests.kit import factories as f
 
 
-def happening(
+def request_event(
     trigger: Trigger,
     *,
     facts: Facts | None = None,
@@ -19,7 +19,7 @@ def happening(
     mailbox: str | None = f.MAILBOX,
     at: datetime | None = None,
     command: dict[str, Any] | None = None,
-) -> Happening:
+) -> RequestEvent:
     """The usual command of that trigger, accepted. ``mailbox`` is what the establishment has afterwards."""
     known = facts or f.facts_for(trigger)
     who, now = actor or f.actor_for(trigger), at or f.now_for(trigger)
@@ -28,7 +28,7 @@ def happening(
     assert isinstance(decision, Decision), str(decision)
     if decision.is_birth:
         decision = replace(decision, request=decision.request.with_(reference=f.REFERENCE))
-    return Happening(
+    return RequestEvent(
         decision=decision,
         before=known.request,
         establishment=replace(known.establishment or Establishment(uai=f.UAI, nom="?"), mailbox=mailbox),
@@ -40,13 +40,13 @@ def happening(
     )
 
 
-def expired(number: int, uai: str = f.UAI, **changes: Any) -> Happening:
+def expired(number: int, uai: str = f.UAI, **changes: Any) -> RequestEvent:
     """The request of that number, expired with its year."""
     request = f.request(State.CODE_ISSUED, reference=f"ODA-2027-{number:05}", uai=uai, **changes)
     known = f.facts(request)
     place = f.establishment(uai, mailbox=f"ce.{uai.lower()}@ac-toulouse.fr")
     return replace(
-        happening(
+        request_event(
             Trigger.EXPIRE,
             facts=replace(known, establishment=place),
             mailbox=place.mailbox,
