@@ -8,8 +8,7 @@ from typing import Final
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from notifications.authoring.examples import DAY, examples_of
-from notifications.authoring.examples import EXAMPLES, REMOVAL_LINES
+from notifications.authoring.examples import DAY, EXAMPLES, REMOVAL_LINES, examples_of
 from notifications.authoring.expression_types import FRAME_NAMES, Finding, names_of
 from notifications.authoring.linter import Shelf, Walk
 from notifications.messages.catalogue import MailContext, template_of

@@ -37,7 +37,6 @@ TREE: dict[str, Lazy] = {
     "journal": ("portal.cli.journal", "journal", "Le journal : vérifier ses chaînes."),
     "diagram": ("portal.cli.diagram", "diagram", "Dessine les états d'une demande."),
     "demo": ("portal.cli.demo", "demo", "Ouvre le portail sur des établissements inventés."),
-    "walkthrough": ("portal.cli.demo", "walkthrough", "Montre la vie d'une demande, sans rien installer."),
 }
 
 

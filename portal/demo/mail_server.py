@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP
 
 
-# A relay on this very machine that keeps all it is given and sends nothing on: for the walkthrough and the tests.
+# A relay on this very machine that keeps all it is given and sends nothing on: for the demonstration and the tests.
 
 
 HOST = "127.0.0.1"

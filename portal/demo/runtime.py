@@ -21,8 +21,8 @@ from portal.demo.clock import BackgroundLoop, DemoClock
 from portal.demo.mail_server import Mailbox
 from portal.demo.pages import Showing
 from portal.demo.scenario import INSTALLED, Season
+from portal.demo.temporary_folder import workplace
 from portal.server import Server, listen
-from portal.walkthrough.premises import workplace
 from portal.web.context import WebContext
 from workflow.app import App, bootstrap, install, open_database
 from workflow.journal.chain import JournalHasher

@@ -12,8 +12,7 @@ from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import PaperUnmakeable
 from notifications.rendering.pdf import compile_paper, stored_year_end_report
-from portal.exports import HEADINGS, MEDIA_TYPE, csv_text, filename, rows
-from portal.exports import HEADINGS_NOT_RENEWED_ROWS
+from portal.exports import HEADINGS, HEADINGS_NOT_RENEWED_ROWS, MEDIA_TYPE, csv_text, filename, rows
 from portal.exports import filename_not_renewed_rows as filename_of_year_end_not_renewed
 from portal.exports import rows_not_renewed_rows as rows_of_year_end_not_renewed
 from portal.texts import how_found

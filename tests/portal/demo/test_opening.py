@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from portal.cli.errors import CliFailure
 from portal.cli.main import oda
 from portal.demo import runtime as opening
 from portal.demo.scenario import Season
@@ -51,6 +52,14 @@ def test_perform__keeps_what_it_is_asked_to(quick: Path, tmp_path: Path) -> None
     assert said[-1] == f"L'installation est gardée dans {tmp_path / 'garde'}."
     assert not any("il n'en restera rien" in line for line in said)
     assert (tmp_path / "garde" / "oda.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_perform__touches_no_folder_that_is_in_use(quick: Path, tmp_path: Path) -> None:
+    (tmp_path / "garde").mkdir()
+    (tmp_path / "garde" / "note").touch()
+    with pytest.raises(CliFailure, match="n'est pas vide"):
+        played(keep=tmp_path / "garde", port=free_port())
+    assert [path.name for path in (tmp_path / "garde").iterdir()] == ["note"]
 
 
 def test_perform__takes_another_port_when_the_usual_one_is_taken(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:

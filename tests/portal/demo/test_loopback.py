@@ -1,4 +1,4 @@
-"""The recording relay of the walkthrough, seen by a client that is not ours."""
+"""The recording relay of the demonstration, seen by a client that is not ours."""
 
 import smtplib
 import threading

@@ -1,0 +1,69 @@
+"""The folder of a demonstration: made for the occasion and removed, or a new one that is kept."""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from portal.cli.errors import CliFailure, ExitCode
+
+_END_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def workplace(keep: Path | None) -> Iterator[Path]:
+    """Make ``keep``, else a temporary folder that leaves no trace, however the demonstration ends.
+
+    Raises CliFailure when ``keep`` is not empty, or when nothing can be written there.
+    """
+    if keep is not None:
+        yield _new_folder(keep.expanduser().absolute())
+        return
+    with _signals_as_interrupt():
+        folder = _temporary_folder()
+        try:
+            yield folder
+        finally:
+            on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            shutil.rmtree(folder)
+            signal.signal(signal.SIGINT, on_interrupt)
+
+
+def _temporary_folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="oda-"))
+    except OSError as error:
+        remedy = "Que faire : désigner un dossier où écrire, par la variable TMPDIR ou par --keep DOSSIER."
+        raise CliFailure(f"Pas de dossier temporaire : {error.strerror}.", ExitCode.UNAVAILABLE, [remedy]) from None
+
+
+def _new_folder(folder: Path) -> Path:
+    remedy = "Que faire : donner à --keep un dossier neuf, que la démonstration fera."
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise CliFailure(f"{folder} n'est pas vide : rien n'y a été touché.", ExitCode.REFUSED, [remedy])
+    except OSError as error:
+        message = f"{folder} ne peut pas être écrit : {error.strerror or 'accès refusé'}."
+        raise CliFailure(message, ExitCode.REFUSED, [remedy]) from None
+    return folder
+
+
+@contextmanager
+def _signals_as_interrupt() -> Iterator[None]:
+    """Turn SIGTERM and a closed terminal into KeyboardInterrupt, so that they clean up as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signals = [number for number in _END_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # not under nohup
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

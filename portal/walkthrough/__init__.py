@@ -1,1 +1,0 @@
-"""``oda walkthrough``: the life of one request told in a terminal, on a real installation with real mails."""
