@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.kit.databases import BACKENDS, fresh_database, fresh_url
+from tests.kit.process_guard import start_guard
 from workflow.database.connection import Database
+
+
+def pytest_configure() -> None:
+    """Have what this process starts ended with it, however it ends."""
+    start_guard()
 
 
 @pytest.fixture(params=BACKENDS)

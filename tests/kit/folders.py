@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from tests.kit.process_guard import remove_at_end
+
 MEMORY = Path("/dev/shm")
 ENOUGH = 4 * 1024**3
 
@@ -17,6 +19,7 @@ def lasting_folder(prefix: str, *, swift: bool = False) -> Path:
     ``bench/`` stays on the disk, where an installation has it.
     """
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if swift and _roomy() else None))
+    remove_at_end(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
