@@ -76,7 +76,7 @@ def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
     command, request = case.command, case.request
     yield from _four_eyes_problems(case)
     yield from person.establishment_problems(case)
-    yield from checks.problems(request, case.today, case.policy.checks_max_age_days)
+    yield from checks.check_problems(request, case.today, case.policy.checks_max_age_days).values()
     yield from expiry_problems(case, command.expires_on)
     if (command.code is None) == (command.extends is None):
         yield more.code_or_extension()

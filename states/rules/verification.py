@@ -13,7 +13,7 @@ from states.model import Check, Request
 from states.refusals import Reason
 from states.rules import fields as dates
 from states.validation import person_key
-from states.vocabulary import CheckOutcome, Labelled, State, Step
+from states.vocabulary import CheckOutcome, Labelled, State, Step, Trigger
 
 LISTING = "La vérification de la liste des RUPN"
 
@@ -63,13 +63,15 @@ def _problem(check: Check | None, label: str, seen: str, today: date, max_age: i
     return None
 
 
-def problems(request: Request, today: date, max_age_days: int) -> Iterator[Reason]:
-    """Why the two checks do not allow a code today; nothing when they do (R39)."""
-    both = (
-        _problem(request.listing, LISTING, listing_sees(request), today, max_age_days),
-        _problem(request.delegation, DELEGATION, delegation_sees(request), today, max_age_days),
-    )
-    yield from (reason for reason in both if reason)
+def check_problems(request: Request, today: date, max_age_days: int) -> dict[Trigger, Reason]:
+    """The checks that do not count today, by the trigger that makes each, with the reason (R35 to R37).
+
+    Empty when both allow a code (R39).
+    """
+    listing = _problem(request.listing, LISTING, listing_sees(request), today, max_age_days)
+    delegation = _problem(request.delegation, DELEGATION, delegation_sees(request), today, max_age_days)
+    reasons = {Trigger.CHECK_LISTING: listing, Trigger.CHECK_DELEGATION: delegation}
+    return {trigger: reason for trigger, reason in reasons.items() if reason}
 
 
 def with_chef(request: Request, name: str) -> Request:

@@ -14,8 +14,8 @@ from states.decision import Scalar
 from states.model import Actor, Check, Establishment, Facts, Report, Request
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules import verification as checks
 from states.rules.revocation import RemovalTodo, todo
+from states.rules.verification import check_problems
 from states.school_calendar import YearEnd
 from states.vocabulary import Channel, CodeStatus, RemovalKind, RemovalOutcome, Role, State, Trigger
 from workflow.database.mapping import removal_from
@@ -24,7 +24,7 @@ from workflow.engine.loader import Loader
 from workflow.removals import tasks as removal_words
 from workflow.requests.event_labels import NOTES, details
 from workflow.requests.filters import sees
-from workflow.requests.next_actions import CHECKS, NextStep, PossibleAction, next_step, possible_actions
+from workflow.requests.next_actions import NextStep, PossibleAction, next_step, possible_actions
 
 # A request's history: its events in order, with who, in which role, and the free texts beside them (R8).
 
@@ -184,7 +184,7 @@ def show_request(
     request = facts.request
     if request is None or not sees(scope, request.uai):
         return None
-    listing, delegation = _checks(request, policy, now)
+    problems = check_problems(request, policy.calendar.today(now), policy.checks_max_age_days)
     told = history(connection, reference, scope)
     row = connection.execute(
         select(REQUEST.c.created_at, REQUEST.c.changed_at).where(REQUEST.c.reference == reference)
@@ -195,8 +195,8 @@ def show_request(
         created_at=row.created_at,
         changed_at=row.changed_at,
         year_end=policy.calendar.end_of(request.school_year),
-        listing=listing,
-        delegation=delegation,
+        listing=CheckView(request.listing, problems.get(Trigger.CHECK_LISTING)),
+        delegation=CheckView(request.delegation, problems.get(Trigger.CHECK_DELEGATION)),
         code_fate=facts.code_fate,
         reports=facts.reports,
         removal=_removal(connection, facts, request, scope, policy, told),
@@ -205,19 +205,6 @@ def show_request(
         actions=possible_actions(facts, scope, policy, now),
         next_step=next_step(facts, policy, now),
     )
-
-
-def _checks(request: Request, policy: Policy, now: datetime) -> tuple[CheckView, CheckView]:
-    reasons = list(checks.problems(request, policy.calendar.today(now), policy.checks_max_age_days))
-    listing, delegation = (label for label, _ in CHECKS)
-    return (
-        CheckView(request.listing, _about(listing, reasons)),
-        CheckView(request.delegation, _about(delegation, reasons)),
-    )
-
-
-def _about(label: str, reasons: list[Reason]) -> Reason | None:
-    return next((reason for reason in reasons if reason.message.startswith(label)), None)
 
 
 def _told(connection: Connection, request: Request, scope: Actor) -> Request:

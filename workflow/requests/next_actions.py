@@ -8,9 +8,9 @@ from states.commands import Renew
 from states.decision import Case
 from states.model import Actor, Facts, Request
 from states.policy import Policy
-from states.rules import verification as checks
 from states.rules.changes import due_on
 from states.rules.declaration import renewal_years
+from states.rules.verification import check_problems
 from states.transitions import TABLE, Transition
 from states.vocabulary import CheckOutcome, CodeStatus, RemovalKind, Role, Settlement, State, Trigger
 
@@ -96,18 +96,13 @@ def _of_removal(facts: Facts) -> NextStep | None:
 
 
 def _of_checks(request: Request, policy: Policy, now: datetime) -> NextStep:
-    reasons = list(checks.problems(request, policy.calendar.today(now), policy.checks_max_age_days))
-    if not reasons:
+    to_do = list(check_problems(request, policy.calendar.today(now), policy.checks_max_age_days))
+    if not to_do:
         return _ISSUE
     both = (request.listing, request.delegation)
     if any(check is not None and check.outcome is CheckOutcome.NEGATIVE for check in both):
         return _SEND_BACK
-    to_do = [trigger for label, trigger in CHECKS if any(reason.message.startswith(label) for reason in reasons)]
     return NextStep(Role.OPERATOR, french.listing([trigger.label for trigger in to_do]), to_do[0])
-
-
-CHECKS = ((checks.LISTING, Trigger.CHECK_LISTING), (checks.DELEGATION, Trigger.CHECK_DELEGATION))
-"""How the reasons of each check begin, and the trigger that makes it."""
 
 
 def _awaits_a_new_code(facts: Facts) -> bool:

@@ -1,7 +1,7 @@
 """The operator's worklist: lines in any order with what their checks say, how many there are, a whole selection."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -11,13 +11,12 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal,
 from states.model import Actor, Request
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules import verification as checks
+from states.rules.verification import check_problems, oldest_day
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE, REQUEST
 from workflow.requests.filters import Checks, Filters, conditions, live_years, within
 from workflow.requests.lists import QUERY, RequestLine, lines_of
-from workflow.requests.next_actions import CHECKS
 
 # The orders of the worklist, each walked from the last line seen: as quick at its end as at its beginning.
 
@@ -242,7 +241,7 @@ class Worklist:
         return select(func.count()).select_from(some.limit(COUNTED + 1).subquery()).scalar_subquery()
 
     def _wanted(self, filters: Filters, *, walked: bool = False) -> list[ColumnElement[bool]]:
-        oldest = checks.oldest_day(self._policy.calendar.today(self._now), self._policy.checks_max_age_days)
+        oldest = oldest_day(self._policy.calendar.today(self._now), self._policy.checks_max_age_days)
         dated = replace(filters, oldest_check=filters.oldest_check or oldest)
         return [within(self._scope), *conditions(self._connection, dated, self._policy.calendar, walked=walked)]
 
@@ -268,14 +267,13 @@ class Worklist:
     def _marks(self, request: Request, today: date) -> tuple[Mark | None, Mark | None]:
         if request.state is not State.REQUESTED:
             return None, None
-        reasons = list(checks.problems(request, today, self._policy.checks_max_age_days))
-        listing, delegation = (_mark(label, reasons) for label, _ in CHECKS)
-        return listing, delegation
+        problems = check_problems(request, today, self._policy.checks_max_age_days)
+        return _mark(problems.get(Trigger.CHECK_LISTING)), _mark(problems.get(Trigger.CHECK_DELEGATION))
 
 
-def _mark(label: str, reasons: list[Reason]) -> Mark:
-    codes: Iterator[str] = (reason.code for reason in reasons if reason.message.startswith(label))
-    return _MARKS.get(next(codes, ""), Mark.POSITIVE)
+def _mark(problem: Reason | None) -> Mark:
+    """The mark of a check; a problem without a mark of its own is to do, never positive."""
+    return _MARKS.get(problem.code, Mark.TO_DO) if problem else Mark.POSITIVE
 
 
 def kinds_and_departements(connection: Connection) -> tuple[list[str], list[str]]:
@@ -329,7 +327,7 @@ def _ready(
     connection: Connection, policy: Policy, now: datetime, filters: Filters, but: str
 ) -> list[ColumnElement[bool]]:
     """What a code can be issued for today, among what the filters leave, but one request."""
-    oldest = checks.oldest_day(policy.calendar.today(now), policy.checks_max_age_days)
+    oldest = oldest_day(policy.calendar.today(now), policy.checks_max_age_days)
     wanted: list[Any] = conditions(
         connection, replace(filters, checks=Checks.READY, oldest_check=oldest), policy.calendar
     )
