@@ -283,7 +283,7 @@ class Node(SQLModel, table=True):
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """An action already done under a key (R10). ``digest`` is of the command without its secrets."""
+    """An action already done under a key (R10). ``digest`` is a keyed one of the whole command."""
 
     __tablename__ = "idempotency_key"
     __table_args__ = (UniqueConstraint("actor", "trigger", "key"),)

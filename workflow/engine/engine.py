@@ -281,7 +281,7 @@ class Engine:
                 connection, plan, batch_facts, command, actor, now
             )
             if key is not None and isinstance(result, Done) and not result.replayed:
-                done = idempotency.Remembered(
+                done = idempotency.FirstResult(
                     idempotency.digest(self.hasher, command), result.reference, result.version
                 )
                 idempotency.remember(connection, actor, command, key, now, done)
@@ -333,8 +333,8 @@ class Engine:
         before = idempotency.recall(connection, actor, command, key, now)
         if before is None:
             return None
-        if before.digest != idempotency.digest(self.hasher, command):
-            return Refused((idempotency.other_content(),))
+        if not idempotency.is_same(self.hasher, before.digest, command):
+            return Refused((idempotency.OTHER_CONTENT,))
         request = Loader(connection, self._subscriber.code_fates).load([_Asked(reference=before.reference)])
         state = request.requests[before.reference].state
         return Done(
