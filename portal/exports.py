@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from itertools import islice
 from typing import Final
 
 from notifications.rendering.typography import csv_cell
+from notifications.sql import batches
 from states.school_calendar import SchoolYear
 from workflow.year_end.figures import EstablishmentEnd, ExpiringRequest
 from workflow.year_end.preview import Preview
@@ -24,9 +24,8 @@ _BOM: Final = "\ufeff"
 def csv_text(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """The whole file piece after piece, in bounded memory: semicolons, a byte order mark, one line a row."""
     yield _BOM + _line(headings)
-    left = iter(rows)
-    while piece := "".join(map(_line, islice(left, EVERY))):
-        yield piece
+    for batch in batches(rows, EVERY):
+        yield "".join(map(_line, batch))
 
 
 def _line(values: Sequence[object]) -> str:

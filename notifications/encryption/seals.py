@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from notifications.encryption.sealer import BadSealingKey, CodeUnreadable, Sealer
 from notifications.outbox.tables import MAILS, SEALS
 from notifications.ports import Transactions, crash_point
-from notifications.sql import in_batches
+from notifications.sql import batches
 from notifications.vocabulary import Erasure, Fault, Stage
 
 __all__ = ["BadSealingKey", "CodeUnreadable", "Sealer", "ciphertext_of", "create", "erase", "erase_overdue"]
@@ -65,7 +65,7 @@ def sealed_for(connection: Connection, seal_id: str) -> str:
 
 def erase(connection: Connection, references: Iterable[str], why: Erasure, now: datetime) -> int:
     """Erase the codes of these requests and cancel what of them has not left (R61, R62); returns how many codes."""
-    return sum(_erase(connection, SEALS.c.reference.in_(some), why, now) for some in in_batches(references))
+    return sum(_erase(connection, SEALS.c.reference.in_(some), why, now) for some in batches(references))
 
 
 def is_of_link(reference: str) -> bool:

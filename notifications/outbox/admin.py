@@ -11,7 +11,7 @@ from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Mail
 from notifications.outbox.store import COLUMNS, read
 from notifications.outbox.tables import MAILS, SEALS
-from notifications.sql import in_batches
+from notifications.sql import batches
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Stage, member
 from states.model import Request
 from states.vocabulary import CodeStatus, State
@@ -284,7 +284,7 @@ def _told_by(request: Request) -> CodeStatus | None:
 
 def _latest_stages(connection: Connection, references: list[str]) -> Iterator[tuple[str, Stage]]:
     kinds = [kind.value for kind in CODE_KINDS]
-    for some in in_batches(references):
+    for some in batches(references):
         theirs = (MAILS.c.reference.in_(some), MAILS.c.kind.in_(kinds))
         latest = select(func.max(MAILS.c.id)).where(*theirs).group_by(MAILS.c.reference)
         rows = connection.execute(select(MAILS.c.reference, MAILS.c.stage).where(MAILS.c.id.in_(latest)))

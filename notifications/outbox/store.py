@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Draft, Mail
 from notifications.outbox.tables import MAILS
-from notifications.sql import in_batches, insert_rows
+from notifications.sql import batches, insert_rows
 from notifications.vocabulary import Audience, Fault, Kind, Stage, member
 
 COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in Mail.__dataclass_fields__)
@@ -81,8 +81,8 @@ def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
     """Insert rows that all have a dedupe key, or none; returns how many are new."""
     if rows and rows[0]["dedupe_key"] is not None:
         statement = _unless_known(connection).returning(MAILS.c.id)
-        return sum(len(connection.execute(statement, batch).all()) for batch in in_batches(rows))
-    for batch in in_batches(rows):
+        return sum(len(connection.execute(statement, batch).all()) for batch in batches(rows))
+    for batch in batches(rows):
         insert_rows(connection, MAILS, batch)
     return len(rows)
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Boolean, Column, Date, Float, Integer, MetaData, String, Table, Text, select
 
-from notifications import sql as bulk_arrays
-from notifications.sql import UtcDateTime, insert_rows, update_rows
+from notifications.sql import ARRAYS_FROM, UtcDateTime, insert_rows, update_rows
 from tests.kit.databases import fresh_url
 from workflow.database.connection import Database
 
@@ -47,7 +46,7 @@ def kept(database: Database) -> list[dict[str, Any]]:
         return [dict(one._mapping) for one in connection.execute(select(EVERY).order_by(EVERY.c.order))]
 
 
-SIZES = [1, bulk_arrays.FROM - 1, bulk_arrays.FROM, 501]
+SIZES = [1, ARRAYS_FROM - 1, ARRAYS_FROM, 501]
 
 
 @pytest.mark.parametrize("size", SIZES)

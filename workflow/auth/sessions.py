@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from notifications.sql import in_batches
+from notifications.sql import batches
 from notifications.vocabulary import member
 from states.model import Actor
 from states.vocabulary import Channel, Role
@@ -137,7 +137,7 @@ def end_of(connection: Connection, subjects: Set[str], now: datetime) -> int:
     """End every session of any of these addresses or establishments; returns how many (R73)."""
     rows = connection.execute(select(SESSIONS.c.digest, SESSIONS.c.subject).where(SESSIONS.c.ended_at.is_(None)))
     theirs = [found for found, subject in rows if not subjects.isdisjoint(subject.split(","))]
-    for some in in_batches(theirs):
+    for some in batches(theirs):
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest.in_(some)).values(ended_at=now))
     return len(theirs)
 

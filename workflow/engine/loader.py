@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
 
+from notifications.sql import batches
 from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest
 from states.model import Establishment, Facts, LastEvent, Removal, Report, Request
 from states.validation import fold_mail, normalise_uai, person_key
@@ -92,9 +93,6 @@ def identities_of(command: Command, request: Any) -> list[tuple[str, str]]:
         nom, prenom = command.nom or request.nom, command.prenom or request.prenom
         found.append((person_key(nom, prenom), fold_mail(command.mail or request.mail)))
     return found
-
-
-_CHUNK = 500
 
 
 _LAST = (REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.changed_at)
@@ -186,7 +184,7 @@ class Loader:
         without its person, its reports or its removal, so that a sweep stays quick (R50)."""
         batch_facts = BatchFacts()
         self._establishments(batch_facts, uais)
-        for chunk in _chunks(uais):
+        for chunk in batches(sorted(uais)):
             query = select(*REQUEST_COLUMNS).where(
                 REQUEST.c.uai.in_(chunk),
                 REQUEST.c.school_year == school_year,
@@ -210,7 +208,7 @@ class Loader:
             batch_facts.establishments = {row.uai: establishment_from(row) for row in self._locked}
             return
         statement = _SCHOOLS_LOCKED if self._lock else _SCHOOLS
-        for chunk in _chunks(uais):
+        for chunk in batches(sorted(uais)):
             for row in self._connection.execute(statement, {"uais": chunk}):
                 batch_facts.establishments[row.uai] = establishment_from(row)
 
@@ -220,22 +218,16 @@ class Loader:
         """The requests of these references, and the live ones of these (person, folded mail) pairs."""
         rows: list[Any] = []
         none: list[Any] = []
-        for named, pairs in zip_longest(_chunks(references), _chunks(set(identities)), fillvalue=none):
+        for named, pairs in zip_longest(batches(sorted(references)), batches(sorted(set(identities))), fillvalue=none):
             wanted = {"references": named, "people": [one for one, _ in pairs], "mails": [mail for _, mail in pairs]}
             rows += self._connection.execute(finding[bool(named), bool(pairs)], wanted).all()
         return rows
 
     def _rest(self, batch_facts: BatchFacts, references: set[str]) -> None:
         reports: dict[str, list[Report]] = {}
-        for chunk in _chunks(references):
+        for chunk in batches(sorted(references)):
             for row in self._connection.execute(_REPORTS, {"references": chunk}):
                 reports.setdefault(row.reference, []).append(report_from(row))
         batch_facts.reports = {reference: tuple(found) for reference, found in reports.items()}
         asked = [batch_facts.requests[r] for r in sorted(references) if r in batch_facts.requests]
         batch_facts.fates = dict(self._fates(self._connection, asked))
-
-
-def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
-    """Slices that every database takes as bound parameters, always in the same order."""
-    ordered = sorted(values)
-    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from notifications.sql import batches
 from states import french
 from states.commands import ConfirmRemoval
 from states.decide import decide
@@ -247,9 +248,6 @@ def _fault(number: int, cells: Sequence[str], message: str) -> Fault:
 # What would become of each line of a file, by the rules that will judge it for good, before anything is done (R49).
 
 
-_SLICE = 500
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ready:
     """A line that can be confirmed, with its task and what the rules warn of."""
@@ -268,11 +266,11 @@ class Understood:
 
 
 def judge(connection: Connection, rows: Sequence[Row], actor: Actor, app: App) -> Understood:
-    """Every line as the engine would decide it now; a few queries for 500 lines, and nothing written or locked."""
+    """Every line as the engine would decide it now; a few queries for 1000 lines, and nothing written or locked."""
     asked = [row for row in rows if isinstance(row, Asked)]
     verdicts: list[Ready | Fault] = [row for row in rows if isinstance(row, Fault)]
     now = app.clock.now()
-    for some in (asked[start : start + _SLICE] for start in range(0, len(asked), _SLICE)):
+    for some in batches(asked):
         verdicts += _judged(connection, some, actor, app, now)
     ready = [one for one in verdicts if isinstance(one, Ready)]
     faults = sorted((one for one in verdicts if isinstance(one, Fault)), key=lambda fault: fault.number)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from notifications.mailer import Mailer
+from notifications.sql import batches
 from states import french
 from states.commands import ConfirmRemoval
 from states.model import Request
@@ -108,7 +109,7 @@ def removals_of(
 ) -> tuple[RemovalLine, ...]:
     """The tasks of these requests, open or not, by reference; a reference without one is left out."""
     query = joined(select(*WHOLE)).order_by(REMOVAL.c.reference)
-    rows = [row for some in _slices(references)
+    rows = [row for some in batches(references)
             for row in connection.execute(query.where(REMOVAL.c.reference.in_(some)))]  # fmt: skip
     return lines_of(connection, rows, policy, mailer)
 
@@ -157,15 +158,11 @@ def _confirmed_by(connection: Connection, references: Sequence[str]) -> dict[str
     confirmed = select(EVENT.c.stream, ACTOR.c.label).join(ACTOR, ACTOR.c.number == EVENT.c.actor)
     return {
         row.stream: row.label
-        for some in _slices(references)
+        for some in batches(references)
         for row in connection.execute(
             confirmed.where(EVENT.c.stream.in_(some), EVENT.c.kind == Trigger.CONFIRM_REMOVAL.value)
         )
     }
-
-
-def _slices(references: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (references[start : start + 500] for start in range(0, len(references), 500))
 
 
 MOST: Final = 2000

@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notifications.mailer import Mailer
 from notifications.messages.mail import Draft
 from notifications.ports import crash_point
+from notifications.sql import insert_new
 from states.policy import Policy
 from states.school_calendar import SchoolYear
 from workflow.database.connection import Database
@@ -26,10 +26,9 @@ def among(connection: Connection, keys: Iterable[str]) -> set[str]:
 
 def mark(connection: Connection, keys: Iterable[str], now: datetime, mails: int) -> None:
     """Mark passes as whole; ``mails``: how many they wrote. One that another node has marked stays as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     rows = [{"key": key, "at": now, "requests": mails} for key in keys]
     if rows:
-        connection.execute(dialect.insert(OCCURRENCE).on_conflict_do_nothing(index_elements=["key"]), rows)
+        connection.execute(insert_new(connection, OCCURRENCE), rows)
 
 
 PAGE: Final = 500

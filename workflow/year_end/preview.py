@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, fu
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import DepartementCount
-from notifications.sql import in_batches
+from notifications.sql import batches
 from notifications.vocabulary import Kind
 from states.decision import OpenRemoval, RequestEvent
 from states.rules.schedule import FORESEEN, Hold, Verdict
@@ -218,7 +218,7 @@ class Preview:
 
     def _reported(self, references: list[str]) -> set[str]:
         found: set[str] = set()
-        for some in in_batches(references):
+        for some in batches(references):
             query = select(REPORT.c.reference).where(REPORT.c.reference.in_(some), REPORT.c.settlement.is_(None))
             found.update(self._connection.execute(query).scalars())
         return found

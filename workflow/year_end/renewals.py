@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, tuple_
 
 from notifications.mailer import Mailer
-from notifications.sql import in_batches
+from notifications.sql import batches
 from states.model import Actor
 from states.policy import Policy
 from states.school_calendar import SchoolYear
@@ -38,7 +38,7 @@ def renewed(year: SchoolYear) -> ColumnElement[bool]:
 def renewed_among(connection: Connection, year: SchoolYear, references: Sequence[str]) -> set[str]:
     """Those of these requests of ``year`` that are renewed."""
     found: set[str] = set()
-    for some in in_batches(references):
+    for some in batches(references):
         query = select(REQUEST.c.reference).where(REQUEST.c.reference.in_(some), renewed(year))
         found.update(connection.execute(query).scalars())
     return found

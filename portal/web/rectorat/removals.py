@@ -1,6 +1,6 @@
 """/rectorat/retraits: the rights to remove on the ODA server, and those that were (R47 to R49)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Connection
 
+from notifications.sql import batches
 from notifications.vocabulary import member
 from portal.web.actions.base import seen
 from portal.web.context import WebContext
@@ -180,7 +181,7 @@ def confirm(request: Request, context: Context, visitor: Operator, data: Posted)
         return _page(request, context, visitor, lines, form, status=422)
     told: list[Told] = []
     outcome, note = member(RemovalOutcome, form.values["outcome"]), form.values["note"] or ""
-    for number, some in enumerate(_slices(lines)):
+    for number, some in enumerate(batches(lines, SLICE)):
         commands = [ConfirmRemoval(reference=one.request.reference, outcome=outcome, note=note) for one in some]
         results = app.engine.execute(commands, visitor.actor, key=f"web:{form.key}:{number}")
         told += [Told(line, result) for line, result in zip(some, results, strict=True)]
@@ -195,10 +196,6 @@ def confirm(request: Request, context: Context, visitor: Operator, data: Posted)
 def _references(text: str) -> list[str]:
     """The references that the form carries, each once, in order."""
     return sorted(set(text[: MOST * 40].split()))[:MOST]
-
-
-def _slices(lines: Sequence[RemovalLine]) -> Iterator[Sequence[RemovalLine]]:
-    return (lines[start : start + SLICE] for start in range(0, len(lines), SLICE))
 
 
 def _page(

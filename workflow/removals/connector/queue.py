@@ -11,11 +11,11 @@ from typing import Any, Final
 from zlib import crc32
 
 from sqlalchemy import Connection, delete, exists, func, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notifications.mailer import Mailer
 from notifications.outbox.retry import RetryRules
 from notifications.ports import crash_point
+from notifications.sql import insert_new
 from states.commands import ConfirmRemoval
 from states.decision import Refused
 from states.model import Actor
@@ -68,8 +68,7 @@ def take_in(connection: Connection, kinds: Sequence[RemovalKind], now: datetime)
         .limit(PAGE)
     )  # fmt: skip
     columns = ["reference", "stage", "asked", "attempts", "answer", "changed_at", "next_at"]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(CALL).from_select(columns, missing).on_conflict_do_nothing())
+    connection.execute(insert_new(connection, CALL).from_select(columns, missing))
 
 
 def hold(
