@@ -48,7 +48,7 @@ class Way:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class ProcessStage:
     """One state: what it means, what moves the request on, and what else can be done there."""
 
     state: State
@@ -61,9 +61,9 @@ class Stage:
 
 
 @cache
-def stages() -> tuple[Stage, ...]:
+def stages() -> tuple[ProcessStage, ...]:
     """The six states in the order of a request's life."""
-    return tuple(Stage(state=state, onward=_onward(state), beside=_beside(state)) for state in State)
+    return tuple(ProcessStage(state=state, onward=_onward(state), beside=_beside(state)) for state in State)
 
 
 @cache
@@ -198,7 +198,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _stage(parts: list[str], stage: Stage, top: float) -> float:
+def _stage(parts: list[str], stage: ProcessStage, top: float) -> float:
     """A state's box; returns its bottom."""
     inside: list[str] = []
     inside.append(drawing.text((LEFT + 14, top + 25), _capital(stage.state.label), font_weight=700))

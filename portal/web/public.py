@@ -10,7 +10,7 @@ from portal.web import process_diagram as process
 from portal.web import process_diagram as process_drawing
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, MaybeVisitor
-from portal.web.public_texts import Facts
+from portal.web.public_texts import PublicFacts
 from portal.web.security import Visitor
 
 router = APIRouter(include_in_schema=False)
@@ -40,7 +40,7 @@ AN_HOUR: Final = "public, max-age=3600"
 
 
 def _page(request: Request, context: WebContext, visitor: Visitor | None, template: str, **more: Any) -> HTMLResponse:
-    facts = Facts.of(context.app.settings, context.pages.today())
+    facts = PublicFacts.of(context.app.settings, context.pages.today())
     home = visitor.home if visitor else ""
     return context.pages.page(request, template, visitor, here=facts, home=home, **more)
 

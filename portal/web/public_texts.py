@@ -24,7 +24,7 @@ def academy(nom: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class PublicFacts:
     """``here`` of every public page. Durations are in the unit of their name; WORDS tells each in French."""
 
     academie: str
@@ -186,9 +186,9 @@ def _tried(text: str, environment: Environment, settings: Settings) -> list[tupl
     return []
 
 
-def _examples(settings: Settings) -> tuple[tuple[Facts, str], ...]:
+def _examples(settings: Settings) -> tuple[tuple[PublicFacts, str], ...]:
     """The facts of a day without any time-dependent surprise: full, then as bare as settings allow."""
-    facts = Facts.of(settings, date(2026, 9, 14))
+    facts = PublicFacts.of(settings, date(2026, 9, 14))
     audited = AccessibilitySettings(status="partiellement", audited_on="le 1er octobre 2026", percentage=91)
     full = replace(
         facts, hosting="Rectorat", data_protection="dpd@exemple.fr", drane_address="https://drane.exemple.fr",

@@ -1,17 +1,19 @@
 """What an establishment does of a request, as pages: the rectorat uses the same ones on its behalf (R5)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from notifications.vocabulary import member
-from portal.web.actions.base import Action, Asked, Values, proposals
+from portal.web.actions.base import Action, ActionContext, Common, Values
 from portal.web.context import WebContext
 from portal.web.forms import Field, Shape
 from states import commands as c
 from states.model import Request
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolYear
-from states.vocabulary import KEY_CHANGES, Change, Trigger, WithdrawReason
+from states.vocabulary import KEY_CHANGES, Change, Step, Trigger, WithdrawReason
+from workflow.requests.detail import EventView, RequestView
 
 # The fields of the establishment's steps: one datum each, described once for every page that asks it.
 
@@ -113,21 +115,22 @@ def signed_on(today: date, first: date | None = None, value: date | None = None)
     )  # fmt: skip
 
 
-def handed_on(asked: Asked) -> Sequence[Field]:
+def handed_on(action_context: ActionContext) -> Sequence[Field]:
     """When the code was handed over (R31); today is proposed, and shown."""
-    issued = asked.view.request.code_issued_at
-    first = asked.context.app.policy.calendar.today(issued) if issued else None
+    issued = action_context.view.request.code_issued_at
+    first = action_context.app.policy.calendar.today(issued) if issued else None
     return [
         Field(
-            name="handed_on", label="Code remis en main propre le", shape=Shape.DAY, first=first, last=asked.today,
-            value=asked.today.isoformat(), hint="Aujourd'hui est proposé : corriger si c'était un autre jour.",
+            name="handed_on", label="Code remis en main propre le", shape=Shape.DAY, first=first,
+            last=action_context.today, value=action_context.today.isoformat(),
+            hint="Aujourd'hui est proposé : corriger si c'était un autre jour.",
         )
     ]  # fmt: skip
 
 
-def change(asked: Asked) -> Sequence[Field]:
+def change(action_context: ActionContext) -> Sequence[Field]:
     """What changes, and from when (R32); an operator may note what he was told."""
-    possible = [one for one in Change if asked.view.request.has_key or one not in KEY_CHANGES]
+    possible = [one for one in Change if action_context.view.request.has_key or one not in KEY_CHANGES]
     fields = [
         Field(
             name="change", label="Que se passe-t-il ?", shape=Shape.CHOICE,
@@ -138,12 +141,12 @@ def change(asked: Asked) -> Sequence[Field]:
             hint="Un jour passé, aujourd'hui, ou un jour à venir.",
         ),
     ]  # fmt: skip
-    if asked.visitor.is_rectorat:
+    if action_context.visitor.is_rectorat:
         fields.append(Field(name="note", label="Précision", shape=Shape.AREA, required=False, hint=NO_NAME))
     return fields
 
 
-def withdrawal(_: Asked) -> Sequence[Field]:
+def withdrawal(_: ActionContext) -> Sequence[Field]:
     """Why the request is given up (R30)."""
     return [
         Field(
@@ -157,60 +160,99 @@ def withdrawal(_: Asked) -> Sequence[Field]:
     ]  # fmt: skip
 
 
-Common = Mapping[str, Any]
+@dataclass(frozen=True, kw_only=True)
+class Proposals:
+    """Dates of a request sent back that are still true, so that nobody types them twice; None where none is."""
+
+    made_on: date | None = None
+    signed_on: date | None = None
 
 
-def first_delegation_day(asked: Asked) -> date | None:
+def sent_back(view: RequestView) -> EventView | None:
+    """The event by which the rectorat sent the request back, while it has not been submitted again (R38)."""
+    if not view.request.is_live:
+        return None
+    events = [event for event in view.history if event.trigger in (Trigger.SEND_BACK, Trigger.SUBMIT)]
+    return events[-1] if events and events[-1].trigger is Trigger.SEND_BACK else None
+
+
+def proposals(view: RequestView, charter_version: str) -> Proposals:
+    """The dates of the steps that come after the one to redo.
+
+    A charter signed under another name, or in another version, is to be signed again (R27, R29).
+    """
+    event, request = sent_back(view), view.request
+    if event is None:
+        return Proposals()
+    step = event.data.get("step")
+    is_delegation_kept = step == Step.DECLARATION.value
+    is_charter_kept = is_delegation_kept or step == Step.DELEGATION.value
+    is_same = request.charter_version == charter_version and not _renamed_since_signed(view)
+    return Proposals(
+        made_on=request.delegated_on if is_delegation_kept else None,
+        signed_on=request.charter_signed_on if is_charter_kept and is_same else None,
+    )
+
+
+def _renamed_since_signed(view: RequestView) -> bool:
+    signed = max((event.seq for event in view.history if event.trigger is Trigger.SIGN_CHARTER), default=0)
+    return any(
+        event.seq > signed and event.trigger is Trigger.AMEND and event.data.get("name_changed")
+        for event in view.history
+    )
+
+
+def first_delegation_day(action_context: ActionContext) -> date | None:
     """A delegation of another year does not serve a renewal (R26)."""
-    request = asked.view.request
-    return asked.context.app.policy.calendar.accepts_from(request.school_year) if request.renews else None
+    request = action_context.view.request
+    return action_context.app.policy.calendar.accepts_from(request.school_year) if request.renews else None
 
 
-def delegation_fields(asked: Asked) -> Sequence[Field]:
+def delegation_fields(action_context: ActionContext) -> Sequence[Field]:
     """What the attestation of the delegation says (R26)."""
-    proposed = proposals(asked.view, asked.context.app.settings.charter.version)
-    day = made_on(asked.today, first_delegation_day(asked), proposed.made_on)
-    return [day, why(asked.view.request.delegation_why)]
+    proposed = proposals(action_context.view, action_context.app.settings.charter.version)
+    day = made_on(action_context.today, first_delegation_day(action_context), proposed.made_on)
+    return [day, why(action_context.view.request.delegation_why)]
 
 
-def _delegate(_: Asked, values: Values, common: Common) -> c.Delegate:
+def _delegate(_: ActionContext, values: Values, common: Common) -> c.Delegate:
     return c.Delegate(why=values["why"], made_on=values["made_on"], **common)
 
 
-def charter_fields(asked: Asked) -> Sequence[Field]:
+def charter_fields(action_context: ActionContext) -> Sequence[Field]:
     """What the signed charter says (R27)."""
-    app = asked.context.app
-    proposed = proposals(asked.view, app.settings.charter.version)
-    opening = app.policy.calendar.accepts_from(asked.view.request.school_year)
-    return [signed_on(asked.today, opening, proposed.signed_on)]
+    app = action_context.app
+    proposed = proposals(action_context.view, app.settings.charter.version)
+    opening = app.policy.calendar.accepts_from(action_context.view.request.school_year)
+    return [signed_on(action_context.today, opening, proposed.signed_on)]
 
 
-def _sign(asked: Asked, values: Values, common: Common) -> c.SignCharter:
-    version = asked.context.app.settings.charter.version
+def _sign(action_context: ActionContext, values: Values, common: Common) -> c.SignCharter:
+    version = action_context.app.settings.charter.version
     return c.SignCharter(signed_on=values["signed_on"], version=version, copy_kept=True, **common)
 
 
-def _submit(asked: Asked, _: Values, common: Common) -> c.Submit:
+def _submit(action_context: ActionContext, _: Values, common: Common) -> c.Submit:
     """The identity is what the page showed: the version that comes with the form says that nobody changed it (R28)."""
-    request = asked.view.request
+    request = action_context.view.request
     return c.Submit(nom=request.nom, prenom=request.prenom, mail=request.mail, **common)
 
 
-def _hand_over(_: Asked, values: Values, common: Common) -> c.ConfirmHandover:
+def _hand_over(_: ActionContext, values: Values, common: Common) -> c.ConfirmHandover:
     return c.ConfirmHandover(handed_on=values["handed_on"], **common)
 
 
-def _report(_: Asked, values: Values, common: Common) -> c.ReportChange:
+def _report(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
     change, note = member(Change, values["change"]), values.get("note") or ""
     return c.ReportChange(change=change, effective_on=values["effective_on"], note=note, **common)
 
 
-def _amend_fields(asked: Asked) -> Sequence[Field]:
-    request = asked.view.request
-    return [*identity(request), *drane(asked.context, asked.today, request)]
+def _amend_fields(action_context: ActionContext) -> Sequence[Field]:
+    request = action_context.view.request
+    return [*identity(request), *drane(action_context.web, action_context.today, request)]
 
 
-def _amend(_: Asked, values: Values, common: Common) -> c.Amend:
+def _amend(_: ActionContext, values: Values, common: Common) -> c.Amend:
     return c.Amend(
         nom=values["nom"], prenom=values["prenom"], mail=values["mail"],
         drane_declared_on=values.get("drane_declared_on"),
@@ -218,13 +260,13 @@ def _amend(_: Asked, values: Values, common: Common) -> c.Amend:
     )  # fmt: skip
 
 
-def _withdraw(_: Asked, values: Values, common: Common) -> c.Withdraw:
+def _withdraw(_: ActionContext, values: Values, common: Common) -> c.Withdraw:
     return c.Withdraw(reason=member(WithdrawReason, values["reason"]), note=values["note"] or "", **common)
 
 
-def years_of(asked: Asked) -> list[SchoolYear]:
+def years_of(action_context: ActionContext) -> list[SchoolYear]:
     """The years to which this request can be renewed (R33)."""
-    app, request = asked.context.app, asked.view.request
+    app, request = action_context.app, action_context.view.request
     calendar, now = app.policy.calendar, app.clock.now()
     return [
         year for year in calendar.open_years(now)
@@ -232,9 +274,9 @@ def years_of(asked: Asked) -> list[SchoolYear]:
     ]  # fmt: skip
 
 
-def renewal_fields(asked: Asked) -> Sequence[Field]:
+def renewal_fields(action_context: ActionContext) -> Sequence[Field]:
     """The year, asked only when two are possible; the later one is proposed."""
-    years = years_of(asked)
+    years = years_of(action_context)
     if len(years) < 2:
         return []
     options = tuple((str(year), str(year)) for year in years)
@@ -242,7 +284,7 @@ def renewal_fields(asked: Asked) -> Sequence[Field]:
     return [field]
 
 
-def renewal(_: Asked, values: Values, common: Common) -> c.Renew:
+def renewal(_: ActionContext, values: Values, common: Common) -> c.Renew:
     """The command of a renewal (R33)."""
     year = values.get("school_year")
     return c.Renew(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from notifications.vocabulary import member
-from portal.web.actions.base import Action, Asked, Values
+from portal.web.actions.base import Action, ActionContext, Common, Values
 from portal.web.forms import Field, Shape
 from states import french
 from states.commands import (
@@ -122,31 +122,29 @@ def choices(values: type[Labelled]) -> tuple[tuple[str, str], ...]:
     return tuple((one.value, one.label[0].upper() + one.label[1:]) for one in values)
 
 
-def source_of(asked: Asked, trigger: Trigger) -> str:
+def source_of(action_context: ActionContext, trigger: Trigger) -> str:
     """What is proposed as the list that was read: the operator's last one."""
-    with asked.context.app.database.read() as connection:
-        return last_source(connection, trigger, asked.visitor.actor.number) or RECEIVED
+    with action_context.app.database.read() as connection:
+        return last_source(connection, trigger, action_context.visitor.actor.number) or RECEIVED
 
 
-def _check_fields(trigger: Trigger, asked: Asked) -> list[Field]:
+def _check_fields(trigger: Trigger, action_context: ActionContext) -> list[Field]:
     return [
         Field(name="outcome", label="Qu'avez-vous trouvé ?", shape=Shape.CHOICE,
               options=choices(CheckOutcome)),
         Field(name="source", label="Dans quelle liste ?", hint=f"En quelques mots. {DISCREET}",
-              value=source_of(asked, trigger)),
-        Field(name="checked_on", label="Quel jour ?", shape=Shape.DAY, value=asked.today.isoformat(),
+              value=source_of(action_context, trigger)),
+        Field(name="checked_on", label="Quel jour ?", shape=Shape.DAY, value=action_context.today.isoformat(),
               hint="Le jour où la liste a été lue."),
     ]  # fmt: skip
 
 
-def _check(
-    command: type[CheckListing | CheckDelegation], _: Asked, values: Values, common: Mapping[str, Any]
-) -> Command:
+def _check(command: type[CheckListing | CheckDelegation], _: ActionContext, values: Values, common: Common) -> Command:
     outcome = member(CheckOutcome, values["outcome"])
     return command(outcome=outcome, source=values["source"], checked_on=values["checked_on"], **common)
 
 
-def _send_back_fields(_: Asked) -> list[Field]:
+def _send_back_fields(_: ActionContext) -> list[Field]:
     return [
         Field(name="step", label="Que doit refaire l'établissement ?", shape=Shape.CHOICE,
               options=tuple((one.value, f"La {one.label}") for one in Step)),
@@ -154,7 +152,7 @@ def _send_back_fields(_: Asked) -> list[Field]:
     ]  # fmt: skip
 
 
-def _send_back(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
+def _send_back(_: ActionContext, values: Values, common: Common) -> Command:
     return SendBack(step=member(Step, values["step"]), why=values["why"], **common)
 
 
@@ -173,7 +171,7 @@ CHECKS: Final = (
         trigger=Trigger.SEND_BACK, slug="renvoyer", title="Renvoyer la demande à l'établissement",
         button="Renvoyer la demande", template="actions/send_back.html",
         fields=_send_back_fields, build=_send_back,
-        more=lambda asked: {"ready": by_step(asked.context.app.settings)},
+        more=lambda action_context: {"ready": by_step(action_context.app.settings)},
     ),
 )  # fmt: skip
 
@@ -185,16 +183,16 @@ def _note(hint: str = "") -> Field:
     return Field(name="note", label="Précision", hint=f"{hint}{DISCREET}", shape=Shape.AREA, required=False)
 
 
-def _report_fields(asked: Asked) -> list[Field]:
+def _report_fields(action_context: ActionContext) -> list[Field]:
     return [
         Field(name="change", label="Qu'est-ce qui change ?", shape=Shape.CHOICE, options=choices(Change)),
         Field(name="effective_on", label="À partir de quand ?", hint="Ce jour peut être à venir.", shape=Shape.DAY,
-              value=asked.today.isoformat()),
+              value=action_context.today.isoformat()),
         _note(),
     ]  # fmt: skip
 
 
-def _report(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
+def _report(_: ActionContext, values: Values, common: Common) -> Command:
     return ReportChange(
         change=member(Change, values["change"]), effective_on=values["effective_on"], note=values["note"] or "",
         **common,
@@ -208,8 +206,8 @@ def report_label(report: Report) -> str:
     return f"N° {report.number} : {report.change.label}, à partir du {day}{settled}"
 
 
-def _settle_fields(asked: Asked) -> list[Field]:
-    reports = asked.view.reports
+def _settle_fields(action_context: ActionContext) -> list[Field]:
+    reports = action_context.view.reports
     first = next((str(one.number) for one in reports if one.is_open), "")
     options = tuple((str(one.number), report_label(one)) for one in reports)
     return [
@@ -219,7 +217,7 @@ def _settle_fields(asked: Asked) -> list[Field]:
     ]
 
 
-def _settle(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
+def _settle(_: ActionContext, values: Values, common: Common) -> Command:
     number = values["report"]
     return SettleChange(
         settlement=member(Settlement, values["settlement"]), why=values["why"],
@@ -227,34 +225,34 @@ def _settle(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
     )  # fmt: skip
 
 
-def _revoke_fields(_: Asked) -> list[Field]:
+def _revoke_fields(_: ActionContext) -> list[Field]:
     return [
         Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(RevokeReason)),
         _note("L'établissement lira ce texte, nécessaire avec « autre raison ». "),
     ]
 
 
-def _revoke(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
+def _revoke(_: ActionContext, values: Values, common: Common) -> Command:
     return Revoke(reason=member(RevokeReason, values["reason"]), note=values["note"] or "", **common)
 
 
-def _removal_fields(asked: Asked) -> list[Field]:
+def _removal_fields(action_context: ActionContext) -> list[Field]:
     return [
         Field(name="outcome", label="Qu'avez-vous fait sur le serveur ODA ?", shape=Shape.CHOICE,
-              options=choices(RemovalOutcome), value=expected_outcome(asked)),
+              options=choices(RemovalOutcome), value=expected_outcome(action_context)),
         _note(),
     ]  # fmt: skip
 
 
-def expected_outcome(asked: Asked) -> str:
+def expected_outcome(action_context: ActionContext) -> str:
     """The answer that follows from what is to be done today (R48); none when the question is open (R47)."""
-    removal = asked.view.removal
+    removal = action_context.view.removal
     if removal is None or removal.todo is None or removal.kind is RemovalKind.KEY_ENABLED:
         return ""
     return RemovalOutcome.REMOVED if removal.todo.action is ToDo.REMOVE_KEY else RemovalOutcome.KEPT
 
 
-def _removal(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
+def _removal(_: ActionContext, values: Values, common: Common) -> Command:
     return ConfirmRemoval(outcome=member(RemovalOutcome, values["outcome"]), note=values["note"] or "", **common)
 
 
@@ -288,9 +286,9 @@ NEW: Final = "nouveau"
 _ONCE: Final = "Copié du serveur ODA, sans espace. Il part par courriel et n'est plus jamais affiché."
 
 
-def keys_in_use(asked: Asked) -> list[Request]:
+def keys_in_use(action_context: ActionContext) -> list[Request]:
     """The person's other live requests that rely on a key (R42)."""
-    return holders(asked.view.others, one_key_a_person=asked.context.app.policy.one_key_a_person)
+    return holders(action_context.view.others, one_key_a_person=action_context.app.policy.one_key_a_person)
 
 
 def extension_label(other: Request) -> str:
@@ -299,12 +297,14 @@ def extension_label(other: Request) -> str:
     return f"Étendre la clé de la demande {other.reference} ({other.uai}, {other.school_year}{until})"
 
 
-def _expiry(asked: Asked) -> Field:
-    default = " (date par défaut, la rentrée suivante n'étant pas connue)" if asked.view.year_end.is_default else ""
+def _expiry(action_context: ActionContext) -> Field:
+    default = (
+        " (date par défaut, la rentrée suivante n'étant pas connue)" if action_context.view.year_end.is_default else ""
+    )
     return Field(
         name="expires_on", label="Date d'expiration à porter sur le serveur ODA", shape=Shape.DAY,
-        hint=f"Fin de l'année scolaire : {french.day(asked.view.key_date)}{default}. Elle est enregistrée.",
-        value=asked.view.key_date.isoformat(),
+        hint=f"Fin de l'année scolaire : {french.day(action_context.view.key_date)}{default}. Elle est enregistrée.",
+        value=action_context.view.key_date.isoformat(),
     )  # fmt: skip
 
 
@@ -315,12 +315,12 @@ def _new_key() -> Field:
     )  # fmt: skip
 
 
-def _issue_fields(asked: Asked) -> list[Field]:
-    keys = keys_in_use(asked)
+def _issue_fields(action_context: ActionContext) -> list[Field]:
+    keys = keys_in_use(action_context)
     code = Field(name="code", label="Code d'initialisation", hint=_ONCE, shape=Shape.CODE, focus=True,
                  missing="Donner le code que le serveur ODA affiche.")  # fmt: skip
     if not keys:
-        return [code, _expiry(asked)]
+        return [code, _expiry(action_context)]
     options = (*((one.reference, extension_label(one)) for one in keys), (NEW, "Émettre un nouveau code"))
     return [
         Field(name="extends", label="Étendre la clé, ou émettre un code ?", shape=Shape.CHOICE, options=options,
@@ -328,11 +328,11 @@ def _issue_fields(asked: Asked) -> list[Field]:
         Field(name="code", label="Code d'initialisation", hint=f"Pour un nouveau code seulement. {_ONCE}",
               shape=Shape.CODE, required=False),
         _new_key(),
-        _expiry(asked),
+        _expiry(action_context),
     ]  # fmt: skip
 
 
-def _issue(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
+def _issue(_: ActionContext, values: Values, common: Common) -> Command:
     key = values.get("extends")
     return IssueCode(
         code=Code(clear=values["code"]) if values["code"] else None, extends=None if key == NEW else key,
@@ -340,29 +340,29 @@ def _issue(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
     )  # fmt: skip
 
 
-def _extend_fields(asked: Asked) -> list[Field]:
+def _extend_fields(action_context: ActionContext) -> list[Field]:
     return [
         Field(name="extends", label="De quelle demande vient la clé ?", hint="Sa référence, par exemple ODA-2027-00042."
               " C'est une autre demande de la même personne, dont la clé existe encore.", focus=True),
-        _expiry(asked),
+        _expiry(action_context),
     ]  # fmt: skip
 
 
-def _extend(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
+def _extend(_: ActionContext, values: Values, common: Common) -> Command:
     reference = "".join(one for one in values["extends"].upper() if one.isascii() and one.isprintable())
     return IssueCode(extends=reference, expires_on=values["expires_on"], **common)
 
 
-def _reissue_fields(asked: Asked) -> list[Field]:
+def _reissue_fields(action_context: ActionContext) -> list[Field]:
     return [
         Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(ReissueReason)),
         Field(name="code", label="Nouveau code d'initialisation", hint=_ONCE, shape=Shape.CODE,
               missing="Donner le code que le serveur ODA affiche."),
-        *([_new_key()] if keys_in_use(asked) else []),
+        *([_new_key()] if keys_in_use(action_context) else []),
     ]  # fmt: skip
 
 
-def _reissue(_: Asked, values: Values, common: Mapping[str, Any]) -> Command:
+def _reissue(_: ActionContext, values: Values, common: Common) -> Command:
     return ReissueCode(
         reason=member(ReissueReason, values["reason"]), code=Code(clear=values["code"]),
         new_key_confirmed=values.get("new_key_confirmed", False), **common,
@@ -384,7 +384,7 @@ CODES: Final = (
     ),
     Action(
         trigger=Trigger.CONFIRM_EXPIRY, slug="expiration", title="Cocher la date d'expiration", template=
-        "actions/expiry.html", button="Cocher cette date", fields=lambda asked: [_expiry(asked)],
+        "actions/expiry.html", button="Cocher cette date", fields=lambda action_context: [_expiry(action_context)],
         build=lambda _, values, common: ConfirmExpiry(expires_on=values["expires_on"], **common),
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from portal.web.actions import chef as fields
-from portal.web.actions.base import Asked, is_open, seen
+from portal.web.actions.base import ActionContext, show_result, version_of
 from portal.web.actions.chef import SLUGS, charter_fields, delegation_fields
 from portal.web.chef.home import may_act
 from portal.web.context import WebContext
@@ -75,22 +75,6 @@ def sat(
     return execute_sequence(context.app.engine, steps, visitor.actor, reference=reference, key=f"web:{form.key}")
 
 
-def arrived(request: Request, context: WebContext, visitor: Visitor, result: Done) -> Response:
-    """Where one goes from there: what must be known first (R19, R21), then the request."""
-    place = f"{visitor.home}/demandes/{result.reference}"
-    if result.warnings:
-        return context.pages.page(
-            request, "actions/done.html", visitor, result=result, place=place, warnings=result.warnings
-        )
-    return RedirectResponse(f"{place}?fait={result.trigger.value}", status_code=303)
-
-
-def version_of(data: Mapping[str, Any]) -> int | None:
-    """The request's version as the page showed it."""
-    text = str(data.get("version") or "")
-    return int(text) if text.isdecimal() and text.isascii() else None
-
-
 router = APIRouter()
 
 
@@ -114,7 +98,7 @@ def declare(request: Request, context: Context, visitor: Chef, data: Posted) -> 
     if isinstance(result, Refused):
         form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
         return _shown(request, context, visitor, uai, form, status=422)
-    return arrived(request, context, visitor, result)
+    return show_result(request, context, visitor, result)
 
 
 def declaration_fields(context: WebContext) -> list[Field]:
@@ -122,9 +106,9 @@ def declaration_fields(context: WebContext) -> list[Field]:
     return [*fields.identity(), *fields.school_year(context), *fields.drane(context, context.pages.today())]
 
 
-def with_homonym(asked: list[Field], data: FormData) -> list[Field]:
+def with_homonym(action_context: list[Field], data: FormData) -> list[Field]:
     """The fields, with the confirmation of a homonym when somebody gave it (R17)."""
-    return [*asked, fields.HOMONYM] if fields.HOMONYM.name in data else asked
+    return [*action_context, fields.HOMONYM] if fields.HOMONYM.name in data else action_context
 
 
 def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
@@ -199,7 +183,7 @@ def whole(request: Request, context: Context, visitor: Chef, data: Posted) -> Re
     if isinstance(result, Refused):
         form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
         return _shown_whole(request, context, visitor, uai, form, status=422)
-    return arrived(request, context, visitor, result)
+    return show_result(request, context, visitor, result)
 
 
 def _fields(context: WebContext) -> list[Field]:
@@ -228,48 +212,54 @@ router_finishing = APIRouter(prefix="/demandes/{reference}")
 @router_finishing.get("/terminer")
 def finish_page(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """The steps that are left, together; one alone has its own page."""
-    asked, left = _asked(context, visitor, reference)
+    action_context, left = _asked(context, visitor, reference)
     if len(left) < 2:
-        place = f"{asked.place}/{SLUGS[left[0]]}" if left else asked.place
+        place = f"{action_context.address}/{SLUGS[left[0]]}" if left else action_context.address
         return RedirectResponse(place, status_code=303)
-    return _shown_finishing(request, asked, left, blank(_fields_finishing(asked, left)))
+    return _shown_finishing(request, action_context, left, blank(_fields_finishing(action_context, left)))
 
 
 @router_finishing.post("/terminer")
 def finish(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
     """Do what is left, or none of it (R7)."""
-    asked, left = _asked(context, visitor, reference)
+    action_context, left = _asked(context, visitor, reference)
     if not left:  # somebody did it, or this form was sent twice
-        return RedirectResponse(asked.place, status_code=303)
-    form = filled(_fields_finishing(asked, left), data)
+        return RedirectResponse(action_context.address, status_code=303)
+    form = filled(_fields_finishing(action_context, left), data)
     if not form.is_right:
-        return _shown_finishing(request, asked, left, form, status=422)
-    known = asked.view.request
+        return _shown_finishing(request, action_context, left, form, status=422)
+    known = action_context.view.request
     identity = (known.nom, known.prenom, known.mail)
     steps = steps_of(context, left, form.values, identity, version=version_of(data))
     result = sat(context, visitor, steps, form, reference)
     if isinstance(result, Refused):
-        return _shown_finishing(request, asked, left, form.refused(result.reasons), status=422)
-    return arrived(request, context, visitor, result)
+        return _shown_finishing(request, action_context, left, form.refused(result.reasons), status=422)
+    return show_result(request, context, visitor, result)
 
 
-def _asked(context: WebContext, visitor: Visitor, reference: str) -> tuple[Asked, tuple[Trigger, ...]]:
+def _asked(context: WebContext, visitor: Visitor, reference: str) -> tuple[ActionContext, tuple[Trigger, ...]]:
     """The request, and the steps that are left to who asks; none when the first one is not open."""
-    view = seen(context, visitor, reference)
-    left = REMAINING.get(view.request.state, ())
-    asked = Asked(context=context, visitor=visitor, view=view, today=context.pages.today())
-    return asked, left if left and is_open(view, left[0]) else ()
+    action_context = ActionContext.load(context, visitor, reference)
+    left = REMAINING.get(action_context.view.request.state, ())
+    return action_context, left if left and action_context.is_open(left[0]) else ()
 
 
-def _fields_finishing(asked: Asked, left: Sequence[Trigger]) -> list[Field]:
-    delegation = delegation_fields(asked) if Trigger.DELEGATE in left else ()
-    charter = charter_fields(asked) if Trigger.SIGN_CHARTER in left else ()
+def _fields_finishing(action_context: ActionContext, left: Sequence[Trigger]) -> list[Field]:
+    delegation = delegation_fields(action_context) if Trigger.DELEGATE in left else ()
+    charter = charter_fields(action_context) if Trigger.SIGN_CHARTER in left else ()
     return [*delegation, *charter]
 
 
 def _shown_finishing(
-    request: Request, asked: Asked, left: Sequence[Trigger], form: Form, status: int = 200
+    request: Request, action_context: ActionContext, left: Sequence[Trigger], form: Form, status: int = 200
 ) -> Response:
-    return asked.context.pages.page(
-        request, "chef/finish.html", asked.visitor, status=status, form=form, view=asked.view, asked=asked, left=left
+    return action_context.web.pages.page(
+        request,
+        "chef/finish.html",
+        action_context.visitor,
+        status=status,
+        form=form,
+        view=action_context.view,
+        action_context=action_context,
+        left=left,
     )

@@ -10,9 +10,9 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from portal.web.actions import chef as fields
-from portal.web.actions.base import Asked, is_open, seen
+from portal.web.actions.base import ActionContext, show_result, version_of
 from portal.web.actions.chef import HOMONYM, renewal, renewal_fields, years_of
-from portal.web.chef.declare import REMAINING, arrived, sat, school_of, steps_of, uai_of, version_of, with_homonym
+from portal.web.chef.declare import REMAINING, sat, school_of, steps_of, uai_of, with_homonym
 from portal.web.chef.home import may_act
 from portal.web.context import WebContext
 from portal.web.dependencies import Chef, Context, Posted
@@ -32,54 +32,50 @@ router = APIRouter(prefix="/demandes/{reference}")
 @router.get("/renouveler")
 def renewal_page(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """What is known, and the two dates that are to be given."""
-    asked = _asked(context, visitor, reference)
-    if not is_open(asked.view, Trigger.RENEW):
-        return RedirectResponse(asked.place, status_code=303)
-    return _shown(request, asked, blank(_fields(asked)))
+    action_context = ActionContext.load(context, visitor, reference)
+    if not action_context.is_open(Trigger.RENEW):
+        return RedirectResponse(action_context.address, status_code=303)
+    return _shown(request, action_context, blank(_fields(action_context)))
 
 
 @router.post("/renouveler")
 def renew(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
     """Renew, attest and submit, or none of it (R7)."""
-    asked = _asked(context, visitor, reference)
-    if not is_open(asked.view, Trigger.RENEW):
-        return RedirectResponse(asked.place, status_code=303)
-    form = filled(with_homonym(_fields(asked), data), data)
+    action_context = ActionContext.load(context, visitor, reference)
+    if not action_context.is_open(Trigger.RENEW):
+        return RedirectResponse(action_context.address, status_code=303)
+    form = filled(with_homonym(_fields(action_context), data), data)
     if not form.is_right:
-        return _shown(request, asked, form, status=422)
-    old = asked.view.request
+        return _shown(request, action_context, form, status=422)
+    old = action_context.view.request
     common = {"reference": reference, "expected_version": version_of(data), "on_behalf": None}
-    command = renewal(asked, form.values, common)
+    command = renewal(action_context, form.values, common)
     identity = (old.nom, old.prenom, old.mail)
-    steps = steps_of(context, REMAINING[State.DECLARED], form.values, identity, why=_why(asked))
+    steps = steps_of(context, REMAINING[State.DECLARED], form.values, identity, why=_why(action_context))
     result = sat(context, visitor, [lambda _: command, *steps], form, reference)
     if isinstance(result, Refused):
         form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
-        return _shown(request, asked, form, status=422)
-    return arrived(request, context, visitor, result)
+        return _shown(request, action_context, form, status=422)
+    return show_result(request, context, visitor, result)
 
 
-def _asked(context: WebContext, visitor: Visitor, reference: str) -> Asked:
-    view = seen(context, visitor, reference)
-    return Asked(context=context, visitor=visitor, view=view, today=context.pages.today())
-
-
-def _why(asked: Asked) -> str:
+def _why(action_context: ActionContext) -> str:
     """The reason of last year, shown on the page."""
-    return asked.view.request.delegation_why or fields.WHY
+    return action_context.view.request.delegation_why or fields.WHY
 
 
-def _fields(asked: Asked) -> list[Field]:
-    calendar = asked.context.app.policy.calendar
-    first = min((calendar.accepts_from(year) for year in years_of(asked)), default=None)
-    days = [fields.made_on(asked.today, first), fields.signed_on(asked.today, first)]
-    return [*renewal_fields(asked), *days]
+def _fields(action_context: ActionContext) -> list[Field]:
+    calendar = action_context.app.policy.calendar
+    first = min((calendar.accepts_from(year) for year in years_of(action_context)), default=None)
+    days = [fields.made_on(action_context.today, first), fields.signed_on(action_context.today, first)]
+    return [*renewal_fields(action_context), *days]
 
 
-def _shown(request: Request, asked: Asked, form: Form, status: int = 200) -> Response:
-    return asked.context.pages.page(
-        request, "chef/renew.html", asked.visitor, status=status, form=form, view=asked.view, asked=asked,
-        why=_why(asked), years=years_of(asked),
+def _shown(request: Request, action_context: ActionContext, form: Form, status: int = 200) -> Response:
+    return action_context.web.pages.page(
+        request, "chef/renew.html", action_context.visitor, status=status, form=form,
+        view=action_context.view, action_context=action_context, why=_why(action_context),
+        years=years_of(action_context),
     )  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from notifications.rendering.papers import Paper, blank_charter
 from notifications.rendering.pdf import compile_paper
 from portal import documents as papers
 from portal.texts import DONE
-from portal.web.actions.base import done_by, page_of, seen, sent_back
-from portal.web.actions.chef import CHEF, SLUGS
+from portal.web.actions.base import ActionContext, execute_action, load_request, show_action
+from portal.web.actions.chef import CHEF, SLUGS, sent_back
 from portal.web.chef.declare import REMAINING
 from portal.web.chef.home import Moment, Schools, items_of, may_act, moment_of, task_of, waiting
 from portal.web.chef.home import words_of as mail_words
@@ -62,7 +62,7 @@ def all_of_them(request: Request, context: Context, visitor: Chef, schools: Scho
 @router.get("/{reference}")
 def one_of_them(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """Where it stands, what comes next, what can be done, its papers, its mails and its history."""
-    view = seen(context, visitor, reference)
+    view = load_request(context, visitor, reference)
     back = sent_back(view)
     moment = Moment(
         request=view.request, code_fate=view.code_fate, next_step=view.next_step, actions=view.actions,
@@ -131,13 +131,13 @@ router_acts = APIRouter(prefix="/demandes/{reference}")
 @router_acts.get("/{slug}")
 def act_page(request: Request, context: Context, visitor: Chef, reference: str, slug: str) -> Response:
     """The page on which a step is prepared."""
-    return page_of(request, context, visitor, reference, CHEF, slug)
+    return show_action(request, ActionContext.load(context, visitor, reference), CHEF, slug)
 
 
 @router_acts.post("/{slug}")
 def act(request: Request, context: Context, visitor: Chef, reference: str, slug: str, data: Posted) -> Response:
     """Do it."""
-    return done_by(request, context, visitor, reference, CHEF, slug, data)
+    return execute_action(request, ActionContext.load(context, visitor, reference), CHEF, slug, data)
 
 
 # The papers to print: the charter, the hand-over slip (R27, R31, R69).
@@ -155,13 +155,13 @@ def blank(context: Context, _: Chef) -> Response:
 @router_papers.get("/demandes/{reference}/charte.pdf")
 def charter(context: Context, visitor: Chef, reference: str) -> Response:
     """The charter of a request, ready to sign."""
-    return pdf(context, papers.charter(context.app, seen(context, visitor, reference)))
+    return pdf(context, papers.charter(context.app, load_request(context, visitor, reference)))
 
 
 @router_papers.get("/demandes/{reference}/bordereau.pdf")
 def slip(context: Context, visitor: Chef, reference: str) -> Response:
     """What the RUPN signs when the code is handed over; 404 while there is none."""
-    view = seen(context, visitor, reference)
+    view = load_request(context, visitor, reference)
     with context.app.database.read() as connection:
         try:
             made = papers.slip(context.app, connection, view)

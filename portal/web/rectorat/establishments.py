@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from portal.web.actions.base import BEHALF, on_behalf
+from portal.web.actions.base import behalf_fields, on_behalf, show_result
 from portal.web.actions.chef import HOMONYM
 from portal.web.chef.declare import declaration, declaration_fields, with_homonym
 from portal.web.context import WebContext
@@ -16,7 +16,6 @@ from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused
-from states.vocabulary import Trigger
 from workflow.directory.model import DirectoryRefused
 from workflow.directory.queries import Criteria, Listed, OfRequest, last_mailbox_set, stuck_mails
 from workflow.mail.queries import MailFilters, list_mails
@@ -110,9 +109,7 @@ router_establishments_declare = APIRouter(prefix=PLACE, include_in_schema=False)
 
 def _fields(context: WebContext) -> list[Field]:
     """The chef's form, then who asked, how and when."""
-    today = context.pages.today().isoformat()
-    behalf = (replace(one, value=today) if one.shape is Shape.DAY else one for one in BEHALF)
-    return [*declaration_fields(context), *behalf]
+    return [*declaration_fields(context), *behalf_fields(context.pages.today())]
 
 
 @router_establishments_declare.get("/{uai}/declarer")
@@ -134,12 +131,7 @@ def declare(request: Request, context: Context, visitor: Operator, uai: str, dat
     if isinstance(result, Refused):
         form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
         return _page(request, context, visitor, place, form, status=422)
-    address = f"/rectorat/demandes/{result.reference}"
-    if result.warnings:
-        return context.pages.page(
-            request, "actions/done.html", visitor, result=result, place=address, warnings=result.warnings
-        )
-    return RedirectResponse(f"{address}?fait={Trigger.DECLARE.value}", status_code=303)
+    return show_result(request, context, visitor, result)
 
 
 def _page(

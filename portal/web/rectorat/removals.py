@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from notifications.sql import batches
 from notifications.vocabulary import member
-from portal.web.actions.base import seen
+from portal.web.actions.base import load_request
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, year_of
@@ -51,7 +51,7 @@ def calls_shown(context: WebContext, connection: Connection, references: Iterabl
 @router_removals_call.post("/{reference}/redemander")
 def ask_again(request: Request, context: Context, visitor: Operator, reference: str, data: Posted) -> Response:  # noqa: ARG001
     """Have the server asked anew; done twice, or for a call that needs nothing, it changes nothing."""
-    known = seen(context, visitor, reference).request.reference
+    known = load_request(context, visitor, reference).request.reference
     again.ask_again(context.app.engine, visitor.actor, [known])
     return RedirectResponse(f"/rectorat/demandes/{known}#retrait-des-droits", status_code=303)
 

@@ -15,7 +15,7 @@ from notifications.messages.mail import Mail
 from notifications.outbox.admin import listing
 from notifications.vocabulary import Stage
 from portal import documents as papers
-from portal.web.actions.base import Action, Asked, done_by, page_of, seen
+from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF as CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, ready_reasons, source_of
 from portal.web.chef.requests import pdf
@@ -23,7 +23,6 @@ from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Form, blank
 from portal.web.rectorat.removals import calls_shown
-from portal.web.security import Visitor
 from portal.web.worklist.filters import Criteria, origin_of
 from states.vocabulary import CheckOutcome, CodeStatus, State, Trigger
 from workflow.removals.connector.queue import CallView
@@ -135,31 +134,28 @@ class Buttons:
     on_behalf: tuple[Action, ...]
 
 
-def around(
-    context: WebContext, visitor: Visitor, view: RequestView, request: Request, actions: Mapping[str, Action]
-) -> dict[str, Any]:
+def page_context(action_context: ActionContext, request: Request, actions: Mapping[str, Action]) -> dict[str, Any]:
     """All of it, as the template takes it."""
-    origin = origin_of(request, visitor)
-    asked = Asked(context=context, visitor=visitor, view=view, today=context.pages.today(), origin=origin)
+    context, view = action_context.web, action_context.view
     by_trigger = {action.trigger: action for action in reversed(list(actions.values()))}
-    inline = _inline(asked, by_trigger)
+    inline = _inline(action_context, by_trigger)
     return {
         "view": view,
-        "asked": asked,
+        "action_context": action_context,
         "since": since(view),
         "fate": FATES[view.code_fate],
         "mails": _mails(context, view),
         "colour": colour,
         "happened": happened,
         "told": told,
-        "cards": _cards(asked, by_trigger),
+        "cards": _cards(action_context, by_trigger),
         "inline": inline,
         "buttons": _buttons(view, by_trigger, inline),
         "actions": by_trigger,
-        "expiry": _expiry(asked),
+        "expiry": _expiry(action_context),
         "call": _call(context, view),
-        "holders": {one.reference for one in keys_in_use(asked)},
-        "following": _following(asked, request),
+        "holders": {one.reference for one in keys_in_use(action_context)},
+        "following": _next_request(action_context, request),
     }
 
 
@@ -181,13 +177,9 @@ def _mails(context: WebContext, view: RequestView) -> tuple[Mail, ...]:
         return listing(connection, reference=view.request.reference, limit=MAILS).mails
 
 
-def _may(asked: Asked, trigger: Trigger) -> bool:
-    return any(action.trigger is trigger for action in asked.view.actions)
-
-
-def _cards(asked: Asked, actions: Mapping[Trigger, Action]) -> tuple[CheckCard, ...]:
+def _cards(action_context: ActionContext, actions: Mapping[Trigger, Action]) -> tuple[CheckCard, ...]:
     """The two checks, once the rectorat has the request, or had it."""
-    view = asked.view
+    view = action_context.view
     told = (
         ("Liste des RUPN", "liste", view.listing, "absent-de-la-liste"),
         ("Délégation dans DelegCE", "delegation", view.delegation, "delegation-introuvable"),
@@ -197,25 +189,26 @@ def _cards(asked: Asked, actions: Mapping[Trigger, Action]) -> tuple[CheckCard, 
     return tuple(
         CheckCard(
             title=title, name=name, found=found, action=actions[trigger],
-            form=blank(()) if _may(asked, trigger) and not found.is_valid else None, may=_may(asked, trigger),
-            source=source_of(asked, trigger) if _may(asked, trigger) else "",
+            form=blank(()) if action_context.is_open(trigger) and not found.is_valid else None,
+            may=action_context.is_open(trigger),
+            source=source_of(action_context, trigger) if action_context.is_open(trigger) else "",
             motif=motif if found.check and found.check.outcome is CheckOutcome.NEGATIVE else "",
         )
         for (title, name, found, motif), trigger in zip(told, CHECKS, strict=True)
     )  # fmt: skip
 
 
-def _inline(asked: Asked, actions: Mapping[Trigger, Action]) -> Inline | None:
-    step = asked.view.next_step
-    if step is None or step.trigger not in INLINE or not _may(asked, step.trigger):
+def _inline(action_context: ActionContext, actions: Mapping[Trigger, Action]) -> Inline | None:
+    step = action_context.view.next_step
+    if step is None or step.trigger not in INLINE or not action_context.is_open(step.trigger):
         return None
     action = actions[step.trigger]
-    return action, blank(action.fields(asked))
+    return action, blank(action.fields(action_context))
 
 
-def _expiry(asked: Asked) -> Form | None:
+def _expiry(action_context: ActionContext) -> Form | None:
     """The form that ticks, in one click, that the key bears the year's end on the server (R43)."""
-    may = asked.view.expiry_differs and _may(asked, Trigger.CONFIRM_EXPIRY)
+    may = action_context.view.expiry_differs and action_context.is_open(Trigger.CONFIRM_EXPIRY)
     return blank(()) if may else None
 
 
@@ -234,22 +227,22 @@ def _is_ours(view: RequestView) -> bool:
     return view.request.state is State.REQUESTED
 
 
-def _following(asked: Asked, request: Request) -> str | None:
+def _next_request(action_context: ActionContext, request: Request) -> str | None:
     """The next request whose code can be issued, for an operator who is done with this one: of the list that he came
     from, if it was narrowed."""
-    if not asked.visitor.is_operator or not request.query_params.get("fait") or _is_ours(asked.view):
+    if not action_context.visitor.is_operator or not request.query_params.get("fait") or _is_ours(action_context.view):
         return None
-    app = asked.context.app
+    app = action_context.app
     now = app.clock.now()
     with app.database.read() as connection:
-        if not asked.origin:
-            return next_ready(connection, app.policy, now, asked.reference)
-        criteria = Criteria.read(QueryParams(asked.origin))
-        left = Left(reference=asked.reference, since=_came(asked.view))
+        if not action_context.origin:
+            return next_ready(connection, app.policy, now, action_context.reference)
+        criteria = Criteria.read(QueryParams(action_context.origin))
+        left = Left(reference=action_context.reference, since=_arrived_at(action_context.view))
         return next_of_list(connection, app.policy, now, criteria.filters(app), criteria.order, left)
 
 
-def _came(view: RequestView) -> datetime:
+def _arrived_at(view: RequestView) -> datetime:
     """When the request last came to the rectorat, which is where it stood in a list."""
     arrivals = (e.at for e in reversed(view.history) if e.target is State.REQUESTED and e.source is not e.target)
     return next(arrivals, view.created_at)
@@ -265,13 +258,13 @@ router_request_papers = APIRouter(include_in_schema=False)
 @router_request_papers.get("/{reference}/charte.pdf")
 def charter(context: Context, visitor: Rectorat, reference: str) -> Response:
     """The charter, ready to sign (R27)."""
-    return pdf(context, papers.charter(context.app, seen(context, visitor, reference)))
+    return pdf(context, papers.charter(context.app, load_request(context, visitor, reference)))
 
 
 @router_request_papers.get("/{reference}/bordereau.pdf")
 def slip(context: Context, visitor: Rectorat, reference: str) -> Response:
     """The slip that goes with a code (R31); 404 where there is no code to hand over."""
-    view = seen(context, visitor, reference)
+    view = load_request(context, visitor, reference)
     with context.app.database.read() as connection:
         try:
             made = papers.slip(context.app, connection, view)
@@ -298,23 +291,24 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
 @router.get("/{reference}")
 def one_request(request: Request, context: Context, visitor: Rectorat, reference: str) -> Response:
     """All that is known of a request; a reader is shown no form (R2)."""
-    view = seen(context, visitor, reference)
+    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
     return context.pages.page(
-        request, "rectorat/request.html", visitor, **around(context, visitor, view, request, ACTIONS)
+        request, "rectorat/request.html", visitor, **page_context(action_context, request, ACTIONS)
     )
 
 
 @router.get("/{reference}/{slug}")
 def prepare(request: Request, context: Context, visitor: Operator, reference: str, slug: str) -> Response:
     """The page of an action."""
-    given = _given(request, context)
-    return page_of(request, context, visitor, reference, ACTIONS, slug, given)
+    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    return show_action(request, action_context, ACTIONS, slug, _given(request, context))
 
 
 @router.post("/{reference}/{slug}")
 def act(request: Request, context: Context, visitor: Operator, reference: str, slug: str, data: Posted) -> Response:
     """Do it."""
-    return done_by(request, context, visitor, reference, ACTIONS, slug, data)
+    action_context = ActionContext.load(context, visitor, reference, origin_of(request))
+    return execute_action(request, action_context, ACTIONS, slug, data)
 
 
 def _given(request: Request, context: WebContext) -> dict[str, str]:

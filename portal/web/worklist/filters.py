@@ -10,17 +10,13 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.datastructures import QueryParams
 
-from portal.web.security import Visitor
+from portal.web.actions.base import ORIGIN
 from states.school_calendar import SchoolYear
 from states.validation import has_uai_form, normalise_uai
 from states.vocabulary import Labelled, State
 from workflow.app import App
 from workflow.requests.filters import Checks, Filters
 from workflow.requests.worklist import Order
-
-ORIGIN: Final = "de"
-"""What bears the worklist's criteria in the address of a request."""
-
 
 # The closed answers of the worklist's filters: what stands in the address, and the French beside it.
 
@@ -262,10 +258,10 @@ USUAL: Final = Criteria(states=(StateChoice.REQUESTED,))
 LONGEST_ORIGIN: Final = 1000
 
 
-def origin_of(request: Request, visitor: Visitor) -> str:
-    """What the address says of it, as the list's own address would; empty for the usual list, and for a chef."""
-    said = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
-    return kept(Criteria.read(QueryParams(said))) if said and visitor.is_rectorat else ""
+def origin_of(request: Request) -> str:
+    """The filters of the list that an operator came from, as its own address writes them; empty for the usual list."""
+    text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
+    return kept(Criteria.read(QueryParams(text))) if text else ""
 
 
 def kept(criteria: Criteria) -> str:

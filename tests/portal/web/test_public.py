@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from portal.web import process_diagram as process
 from portal.web import process_diagram as process_drawing
 from portal.web import rendering as assets
-from portal.web.public_texts import PIECES, WORDS, Facts
+from portal.web.public_texts import PIECES, WORDS, PublicFacts
 from states.transitions import TABLE
 from states.vocabulary import State, Trigger
 from tests.kit.databases import fresh_url
@@ -170,4 +170,4 @@ def test_documentation__names_each_text_and_each_fact_and_no_other() -> None:
     written = DOC.read_text(encoding="utf-8")
     assert set(re.findall(r"\| `pages/([a-z-]+\.html)` \| (.+) \|", written)) == set(PIECES.items())
     assert set(re.findall(r"\| `\{\{ here\.(\w+) \}\}` \| (.+) \|", written)) == set(WORDS.items())
-    assert list(WORDS) == [one.name for one in fields(Facts)]
+    assert list(WORDS) == [one.name for one in fields(PublicFacts)]
