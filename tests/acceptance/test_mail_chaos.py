@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.begins import note_begins
-from tests.kit.books import Books
-from tests.kit.postroom import PostRoom
+from tests.kit.mail_processes import MailProcesses
+from tests.kit.outbox_invariants import OutboxInvariants
+from tests.kit.random_load import RandomLoad
+from tests.kit.send_attempts import note_send_attempts
 from tests.kit.smtp import ScriptedRelay
-from tests.kit.storm import Storm
 
 STEPS = int(os.environ.get("ODA_CHAOS_STEPS", "40"))
 KNOWN = 20261123
@@ -30,14 +30,14 @@ def test_chaos__no_mail_is_lost_and_none_is_doubled_unknown(
     print(f"ODA_SEED={seed} ODA_CHAOS_STEPS={STEPS}")
     draw = random.Random(seed)
     with ScriptedRelay() as relay:
-        post = PostRoom(tmp_path, database_url, relay, max_attempts=3, retry_uncertain=draw.random() < 0.8)
+        post = MailProcesses(tmp_path, database_url, relay, max_attempts=3, retry_uncertain=draw.random() < 0.8)
         with post.app.database.write() as connection:
-            note_begins(connection)
-        storm = Storm(post, relay, draw)
+            note_send_attempts(connection)
+        storm = RandomLoad(post, relay, draw)
         try:
             storm.blow(STEPS)
             post.settle()
-            assert Books(post, relay).wrong() == []
+            assert OutboxInvariants(post, relay).wrong() == []
             assert storm.deaths, "a storm in a glass of water"
         except BaseException as error:
             error.add_note("\n".join([f"ODA_SEED={seed} ODA_CHAOS_STEPS={STEPS}", *storm.log]))

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from notifications.vocabulary import Stage
-from tests.acceptance.searched import CODES, PIECES, UAIS, Searched, searched
+from tests.acceptance.leak_search import CODES, PIECES, UAIS, LeakSearch, leak_search
 from tests.kit.leaks import Hit, search
 from tests.kit.smtp import Fault
 from tests.portal.cli.desk import AS_CHEF
@@ -18,13 +18,13 @@ from tests.portal.cli.desk import AS_CHEF
 FIRST, SECOND, THIRD, FOURTH = CODES
 
 
-__all__ = ["searched"]
+__all__ = ["leak_search"]
 
 
-def code_mail(searched: Searched, reference: str) -> tuple[int, Stage]:
+def code_mail(leak_search: LeakSearch, reference: str) -> tuple[int, Stage]:
     """The last mail of that request's code: its number, what became of it."""
     query = text("SELECT id, stage FROM outgoing_mail WHERE reference = :reference AND seal_id IS NOT NULL ORDER BY id")
-    with searched.desk.app.database.read() as connection:
+    with leak_search.desk.app.database.read() as connection:
         row = connection.execute(query, {"reference": reference}).all()[-1]
     return row.id, next(stage for stage in Stage if stage.value == row.stage)
 
@@ -35,9 +35,9 @@ def carried(content: bytes) -> list[Hit]:
     return search(CODES, content)
 
 
-def at_the_relay(searched: Searched, code: str) -> int:
+def at_the_relay(leak_search: LeakSearch, code: str) -> int:
     """How many messages the relay took that carry this code: to the right mailbox alone, in each of its two texts."""
-    carrying = [got for got in searched.relay.received if code in {hit.secret for hit in carried(got.content)}]
+    carrying = [got for got in leak_search.relay.received if code in {hit.secret for hit in carried(got.content)}]
     for got in carrying:
         assert got.recipients in {(f"ce.{uai.lower()}@ac-toulouse.fr",) for uai in UAIS}
         message = message_from_bytes(got.content, policy=policy.default)
@@ -52,101 +52,101 @@ def at_the_relay(searched: Searched, code: str) -> int:
             search(PIECES, "\n".join(f"{name}: {value}" for part in message.walk() for name, value in part.items()))
             == []
         )
-    assert search(PIECES, "\n".join(said.command for said in searched.relay.transcript)) == []
+    assert search(PIECES, "\n".join(said.command for said in leak_search.relay.transcript)) == []
     return len(carrying)
 
 
 @pytest.mark.rule("R60", "R61", "R62")
-def test_life__sent_after_troubles_replaced_handed_over(searched: Searched) -> None:
-    reference = searched.request(UAIS[0], 1)
-    sealed = searched.issue(reference, FIRST)
-    searched.print_papers()
-    searched.look()
-    assert searched.kept(sealed), "the search finds the ciphertext, so it would find the code"
+def test_life__sent_after_troubles_replaced_handed_over(leak_search: LeakSearch) -> None:
+    reference = leak_search.request(UAIS[0], 1)
+    sealed = leak_search.issue(reference, FIRST)
+    leak_search.print_papers()
+    leak_search.look()
+    assert leak_search.kept(sealed), "the search finds the ciphertext, so it would find the code"
 
-    searched.relay.on("END", f"450 4.2.0 {FIRST} comes too early", about="ce.0310001h@ac-toulouse.fr")
-    searched.tick()
-    assert code_mail(searched, reference)[1] is Stage.RETRY
-    searched.look()
+    leak_search.relay.on("END", f"450 4.2.0 {FIRST} comes too early", about="ce.0310001h@ac-toulouse.fr")
+    leak_search.tick()
+    assert code_mail(leak_search, reference)[1] is Stage.RETRY
+    leak_search.look()
 
-    searched.relay.on("END", Fault.DROP, about="ce.0310001h@ac-toulouse.fr")
-    searched.tick(hours=1)
-    assert code_mail(searched, reference)[1] is Stage.UNCERTAIN
-    searched.look()
+    leak_search.relay.on("END", Fault.DROP, about="ce.0310001h@ac-toulouse.fr")
+    leak_search.tick(hours=1)
+    assert code_mail(leak_search, reference)[1] is Stage.UNCERTAIN
+    leak_search.look()
 
-    searched.tick(hours=1)
-    assert code_mail(searched, reference)[1] is Stage.SENT
-    assert at_the_relay(searched, FIRST) == 2, "once when the connection was lost, once again"
-    searched.look()
+    leak_search.tick(hours=1)
+    assert code_mail(leak_search, reference)[1] is Stage.SENT
+    assert at_the_relay(leak_search, FIRST) == 2, "once when the connection was lost, once again"
+    leak_search.look()
 
-    searched.oda("request", "reissue-code", reference, "--reason", "not-received", typed=f"{SECOND}\n")
-    replacing = searched.ciphertext(reference)
-    assert searched.kept(sealed) == []
-    searched.look()
+    leak_search.oda("request", "reissue-code", reference, "--reason", "not-received", typed=f"{SECOND}\n")
+    replacing = leak_search.ciphertext(reference)
+    assert leak_search.kept(sealed) == []
+    leak_search.look()
 
-    searched.relay.on("END", f"550 5.7.1 {SECOND} is refused here", about="ce.0310001h@ac-toulouse.fr")
-    searched.tick(hours=1)
-    number, stage = code_mail(searched, reference)
+    leak_search.relay.on("END", f"550 5.7.1 {SECOND} is refused here", about="ce.0310001h@ac-toulouse.fr")
+    leak_search.tick(hours=1)
+    number, stage = code_mail(leak_search, reference)
     assert stage is Stage.DEAD
-    searched.look()
+    leak_search.look()
 
-    searched.oda("mail", "retry", str(number))
-    searched.tick(hours=1)
-    assert at_the_relay(searched, SECOND) == 1
-    searched.look()
+    leak_search.oda("mail", "retry", str(number))
+    leak_search.tick(hours=1)
+    assert at_the_relay(leak_search, SECOND) == 1
+    leak_search.look()
 
-    searched.oda("request", "confirm-handover", reference, "--handed-on", "2026-10-12", who=AS_CHEF)
-    assert searched.kept(replacing) == []
-    searched.tick(hours=1)
-    searched.print_papers()
-    searched.look()
-    assert at_the_relay(searched, FIRST) == 2
-    assert at_the_relay(searched, SECOND) == 1
-    assert searched.on_disk(*CODES) == []
+    leak_search.oda("request", "confirm-handover", reference, "--handed-on", "2026-10-12", who=AS_CHEF)
+    assert leak_search.kept(replacing) == []
+    leak_search.tick(hours=1)
+    leak_search.print_papers()
+    leak_search.look()
+    assert at_the_relay(leak_search, FIRST) == 2
+    assert at_the_relay(leak_search, SECOND) == 1
+    assert leak_search.on_disk(*CODES) == []
 
 
 @pytest.mark.rule("R58", "R60", "R61", "R62", "R71")
-def test_life__dead_discarded_key_changed_revoked(searched: Searched) -> None:
-    discarded, waiting = searched.request(UAIS[0], 1), searched.request(UAIS[1], 2)
-    sealed = searched.issue(discarded, THIRD)
-    searched.relay.on("RCPT", "550 5.1.1 unknown here", about="ce.0310001h@ac-toulouse.fr")
-    searched.tick()
-    number, stage = code_mail(searched, discarded)
+def test_life__dead_discarded_key_changed_revoked(leak_search: LeakSearch) -> None:
+    discarded, waiting = leak_search.request(UAIS[0], 1), leak_search.request(UAIS[1], 2)
+    sealed = leak_search.issue(discarded, THIRD)
+    leak_search.relay.on("RCPT", "550 5.1.1 unknown here", about="ce.0310001h@ac-toulouse.fr")
+    leak_search.tick()
+    number, stage = code_mail(leak_search, discarded)
     assert stage is Stage.DEAD
-    searched.look()
-    searched.oda("mail", "discard", str(number), "--why", "remis en main propre")
-    searched.look()
+    leak_search.look()
+    leak_search.oda("mail", "discard", str(number), "--why", "remis en main propre")
+    leak_search.look()
 
-    before = searched.issue(waiting, FOURTH)
-    searched.oda("secrets", "new-key")
-    searched.oda("secrets", "rotate")
-    assert searched.ciphertext(waiting) != before
-    assert searched.kept(before) == []
-    searched.look()
-    keys = (searched.folder / "secrets" / "seal-key").read_text().split()
-    assert {Path(hit.where).name for key in keys for hit in searched.hits(key)} == {"seal-key"}
+    before = leak_search.issue(waiting, FOURTH)
+    leak_search.oda("secrets", "new-key")
+    leak_search.oda("secrets", "rotate")
+    assert leak_search.ciphertext(waiting) != before
+    assert leak_search.kept(before) == []
+    leak_search.look()
+    keys = (leak_search.folder / "secrets" / "seal-key").read_text().split()
+    assert {Path(hit.where).name for key in keys for hit in leak_search.hits(key)} == {"seal-key"}
 
-    searched.tick(hours=1)
-    assert at_the_relay(searched, FOURTH) == 1
-    searched.look()
+    leak_search.tick(hours=1)
+    assert at_the_relay(leak_search, FOURTH) == 1
+    leak_search.look()
 
-    kept = [sealed, searched.ciphertext(discarded), searched.ciphertext(waiting)]
-    searched.oda("request", "revoke", discarded, waiting, "--reason", "departure")
-    assert searched.kept(*kept) == []
-    searched.tick(hours=1)
-    searched.look()
-    assert at_the_relay(searched, THIRD) == 0
-    assert searched.on_disk(*CODES) == []
+    kept = [sealed, leak_search.ciphertext(discarded), leak_search.ciphertext(waiting)]
+    leak_search.oda("request", "revoke", discarded, waiting, "--reason", "departure")
+    assert leak_search.kept(*kept) == []
+    leak_search.tick(hours=1)
+    leak_search.look()
+    assert at_the_relay(leak_search, THIRD) == 0
+    assert leak_search.on_disk(*CODES) == []
 
 
 @pytest.mark.rule("R61")
-def test_life__kept_too_long_is_gone(searched: Searched) -> None:
-    reference = searched.request(UAIS[0], 1)
-    sealed = searched.issue(reference, FIRST)
-    searched.tick()
-    searched.tick(days=60)
-    assert searched.kept(sealed) == []
-    searched.look()
+def test_life__kept_too_long_is_gone(leak_search: LeakSearch) -> None:
+    reference = leak_search.request(UAIS[0], 1)
+    sealed = leak_search.issue(reference, FIRST)
+    leak_search.tick()
+    leak_search.tick(days=60)
+    assert leak_search.kept(sealed) == []
+    leak_search.look()
 
 
 @pytest.mark.rule("R60")
@@ -160,10 +160,10 @@ def test_life__kept_too_long_is_gone(searched: Searched) -> None:
     ],
     ids=str,
 )
-def test_relay__that_quotes_the_code(searched: Searched, reply: str | list[str]) -> None:
-    reference = searched.request(UAIS[0], 1)
-    searched.issue(reference, FIRST)
-    searched.relay.on("END", reply, times=None, about="ce.0310001h@ac-toulouse.fr")
+def test_relay__that_quotes_the_code(leak_search: LeakSearch, reply: str | list[str]) -> None:
+    reference = leak_search.request(UAIS[0], 1)
+    leak_search.issue(reference, FIRST)
+    leak_search.relay.on("END", reply, times=None, about="ce.0310001h@ac-toulouse.fr")
     for _ in range(3):
-        searched.tick(minutes=20)
-    searched.look()
+        leak_search.tick(minutes=20)
+    leak_search.look()

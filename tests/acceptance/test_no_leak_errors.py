@@ -13,12 +13,12 @@ from notifications.encryption.sealer import CodeUnreadable, Sealer
 from states.commands import Code, IssueCode, ReissueCode
 from states.decision import Refused, SealCode
 from states.vocabulary import ReissueReason
-from tests.acceptance.searched import CODES, UAIS, Searched, searched
+from tests.acceptance.leak_search import CODES, UAIS, LeakSearch, leak_search
 from tests.kit.leaks import search
 from tests.portal.cli.desk import AS_CHEF
 
 FIRST, SECOND, THIRD, FOURTH = CODES
-__all__ = ["searched"]
+__all__ = ["leak_search"]
 
 BREAK = {
     "sqlite": ["CREATE TRIGGER broken BEFORE INSERT ON {0} BEGIN SELECT RAISE(ABORT, 'broken'); END"],
@@ -31,43 +31,43 @@ BREAK = {
 
 @pytest.mark.rule("R60")
 @pytest.mark.parametrize("table", ["seal", "outgoing_mail"])
-def test_error__of_the_database_while_a_code_is_issued(searched: Searched, backend: str, table: str) -> None:
-    reference = searched.request(UAIS[0], 1)
-    with searched.desk.app.database.write() as connection:
+def test_error__of_the_database_while_a_code_is_issued(leak_search: LeakSearch, backend: str, table: str) -> None:
+    reference = leak_search.request(UAIS[0], 1)
+    with leak_search.desk.app.database.write() as connection:
         for statement in BREAK[backend]:
             connection.exec_driver_sql(statement.format(table))
-    done = searched.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n", code=None)
+    done = leak_search.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n", code=None)
     assert done.exit_code not in (0, 2)
     assert "broken" in done.stderr, "the whole traceback was written"
-    searched.look()
-    assert searched.on_disk(*CODES) == []
+    leak_search.look()
+    assert leak_search.on_disk(*CODES) == []
 
 
 @pytest.mark.rule("R60")
-def test_error__of_the_person_at_the_keyboard(searched: Searched) -> None:
-    reference, other = searched.request(UAIS[0], 1), searched.request(UAIS[1], 2)
+def test_error__of_the_person_at_the_keyboard(leak_search: LeakSearch) -> None:
+    reference, other = leak_search.request(UAIS[0], 1), leak_search.request(UAIS[1], 2)
     for wrong in (f"{FIRST}!", f" {FIRST} {SECOND}", f"{FIRST}\x00{THIRD}", FIRST * 9):
-        searched.oda("request", "issue-code", reference, typed=f"{wrong}\n", code=1)
-    searched.oda("request", "issue-code", reference, FIRST, code=2, typed="")
-    searched.written.clear()  # an argument is quoted back to who typed it: it never gets further than the terminal
-    searched.oda("request", "issue-code", "ODA-2027-09999", typed=f"{FIRST}\n", code=1)
-    searched.oda("request", "issue-code", reference, "--version", "99", typed=f"{FIRST}\n", code=1)
-    searched.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n")
-    searched.oda(
+        leak_search.oda("request", "issue-code", reference, typed=f"{wrong}\n", code=1)
+    leak_search.oda("request", "issue-code", reference, FIRST, code=2, typed="")
+    leak_search.written.clear()  # an argument is quoted back to who typed it: it never gets further than the terminal
+    leak_search.oda("request", "issue-code", "ODA-2027-09999", typed=f"{FIRST}\n", code=1)
+    leak_search.oda("request", "issue-code", reference, "--version", "99", typed=f"{FIRST}\n", code=1)
+    leak_search.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n")
+    leak_search.oda(
         "request", "issue-code", reference, "--key", "une", "--expires-on", "2027-08-30", typed=f"{SECOND}\n", code=1
     )
-    searched.oda("request", "issue-code", reference, "--key", "une", typed=f"{THIRD}\n")
-    searched.oda("request", "issue-code", other, typed=f"{FOURTH}\n", who=AS_CHEF, code=1)
-    searched.look()
+    leak_search.oda("request", "issue-code", reference, "--key", "une", typed=f"{THIRD}\n")
+    leak_search.oda("request", "issue-code", other, typed=f"{FOURTH}\n", who=AS_CHEF, code=1)
+    leak_search.look()
 
 
 @pytest.mark.rule("R60")
 @pytest.mark.parametrize("kind", [UnicodeError, KeyError])
 def test_error__while_the_message_is_made(
-    searched: Searched, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+    leak_search: LeakSearch, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    reference, other = searched.request(UAIS[0], 1), searched.request(UAIS[1], 2)
-    searched.issue(reference, FIRST)
+    reference, other = leak_search.request(UAIS[0], 1), leak_search.request(UAIS[1], 2)
+    leak_search.issue(reference, FIRST)
     struck: list[str] = []
     usual = BytesGenerator.flatten
 
@@ -78,14 +78,14 @@ def test_error__while_the_message_is_made(
             raise kind(f"cannot write {made} that holds {FIRST}")
         usual(writer, message, *how, **more)
 
-    searched.issue(other, SECOND)
+    leak_search.issue(other, SECOND)
     monkeypatch.setattr(BytesGenerator, "flatten", broken)
-    searched.tick()
+    leak_search.tick()
     assert struck, "the message was made, its code in it"
-    stages = searched.oda("mail", "list", "--stage", "dead", "--json").stdout
+    stages = leak_search.oda("mail", "list", "--stage", "dead", "--json").stdout
     assert [one["reference"] for one in json.loads(stages)] == [reference]
-    assert any(search(SECOND, got.content) for got in searched.relay.received), "the others leave all the same"
-    searched.look()
+    assert any(search(SECOND, got.content) for got in leak_search.relay.received), "the others leave all the same"
+    leak_search.look()
 
 
 @pytest.mark.rule("R60")

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import text
 
 from states.vocabulary import State
-from tests.acceptance.heard import LOUD
-from tests.acceptance.searched import CODES, UAIS, Searched, searched
-from tests.acceptance.stored import dump
+from tests.acceptance.captured_output import LOUD
+from tests.acceptance.database_dump import dump
+from tests.acceptance.leak_search import CODES, UAIS, LeakSearch, leak_search
 from tests.kit.leak_planted import FORMS, marked
 from tests.kit.leaks import Hit, search
 
-__all__ = ["searched"]
+__all__ = ["leak_search"]
 
 ASKED = (
     "raw", "raw in groups", "UTF-16, little end first", "UTF-16, big end first", "base64, at the beginning",
@@ -40,46 +40,46 @@ def missed(hits: list[Hit], forms: dict[str, str] | None = None) -> list[str]:
     return [form for form, code in (forms or MARKED).items() if code not in found]
 
 
-def in_a_table(searched: Searched) -> None:
-    with searched.database.write() as connection:
+def in_a_table(leak_search: LeakSearch) -> None:
+    with leak_search.database.write() as connection:
         connection.execute(text("CREATE TABLE planted (value TEXT)"))
         connection.execute(text("INSERT INTO planted VALUES (:value)"), [{"value": one} for one in TEXTS.values()])
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_a_table(searched: Searched) -> None:
-    in_a_table(searched)
-    searched.ear.said.clear()
-    assert missed(searched.kept(*MARKED.values())) == []
-    if searched.database.is_postgresql:
-        assert missed(search([*MARKED.values()], dump(searched.database))) == []
+def test_planted__in_a_table(leak_search: LeakSearch) -> None:
+    in_a_table(leak_search)
+    leak_search.ear.said.clear()
+    assert missed(leak_search.kept(*MARKED.values())) == []
+    if leak_search.database.is_postgresql:
+        assert missed(search([*MARKED.values()], dump(leak_search.database))) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__and_erased_again(searched: Searched) -> None:
-    with searched.database.write() as connection:
+def test_planted__and_erased_again(leak_search: LeakSearch) -> None:
+    with leak_search.database.write() as connection:
         connection.execute(text("CREATE TABLE planted (value TEXT)"))
         connection.execute(text("INSERT INTO planted VALUES (:value)"), {"value": RAW})
-    with searched.database.write() as connection:
+    with leak_search.database.write() as connection:
         connection.execute(text("DROP TABLE planted"))
-    if searched.database.is_postgresql:
-        assert any("pg_wal" in hit.where for hit in searched.on_disk(RAW))
+    if leak_search.database.is_postgresql:
+        assert any("pg_wal" in hit.where for hit in leak_search.on_disk(RAW))
     else:
-        assert any("-wal" in hit.where for hit in search(RAW, searched.folder))
-        assert searched.kept(RAW) == [], "its log is emptied, its pages are wiped"
+        assert any("-wal" in hit.where for hit in search(RAW, leak_search.folder))
+        assert leak_search.kept(RAW) == [], "its log is emptied, its pages are wiped"
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_what_the_database_is_given(searched: Searched) -> None:
-    with searched.database.read() as connection:
+def test_planted__in_what_the_database_is_given(leak_search: LeakSearch) -> None:
+    with leak_search.database.read() as connection:
         for value in BYTES.values():
             connection.execute(text("SELECT :value"), {"value": value})
-    hits = [hit for hit in searched.hits(*MARKED.values()) if hit.where.startswith("parameters")]
+    hits = [hit for hit in leak_search.hits(*MARKED.values()) if hit.where.startswith("parameters")]
     assert missed(hits) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_a_log(searched: Searched) -> None:
+def test_planted__in_a_log(leak_search: LeakSearch) -> None:
     loggers = itertools.cycle(
         ["notifications.delivery.dispatcher", "sqlalchemy.engine.Engine", "aiosmtplib", "", "any.other"]
     )
@@ -88,63 +88,63 @@ def test_planted__in_a_log(searched: Searched) -> None:
     levels = {f"{logger} {level}": marked(f"{logger} {level}") for logger in LOUD for level in range(10, 60, 10)}
     for place, code in levels.items():
         logging.getLogger(place.split(" ")[0]).log(int(place.split(" ")[1]), "%s", code)
-    assert missed(searched.hits(*MARKED.values(), *levels.values()), MARKED | levels) == []
+    assert missed(leak_search.hits(*MARKED.values(), *levels.values()), MARKED | levels) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_a_traceback(searched: Searched) -> None:
+def test_planted__in_a_traceback(leak_search: LeakSearch) -> None:
     for value in TEXTS.values():
         try:
             raise ValueError(value)
         except ValueError:
             logging.getLogger("oda").debug("failed", exc_info=True)
-    heard = searched.ear.said.get("oda", [])
+    heard = leak_search.ear.said.get("oda", [])
     assert [value in line for value, line in zip(TEXTS.values(), heard, strict=True)] == [True] * len(TEXTS)
-    assert missed(searched.hits(*MARKED.values())) == []
+    assert missed(leak_search.hits(*MARKED.values())) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_a_file_or_its_name(searched: Searched) -> None:
+def test_planted__in_a_file_or_its_name(leak_search: LeakSearch) -> None:
     for number, value in enumerate(BYTES.values()):
-        (searched.folder / "secrets" / f"{number}.bin").write_bytes(value)
-    (searched.folder / RAW).touch()
-    assert missed(searched.kept(RAW, *MARKED.values()), MARKED | {"name": RAW}) == []
+        (leak_search.folder / "secrets" / f"{number}.bin").write_bytes(value)
+    (leak_search.folder / RAW).touch()
+    assert missed(leak_search.kept(RAW, *MARKED.values()), MARKED | {"name": RAW}) == []
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_an_output(searched: Searched) -> None:
-    searched.written += [*BYTES.values()]
-    assert missed(searched.hits(*MARKED.values())) == []
+def test_planted__in_an_output(leak_search: LeakSearch) -> None:
+    leak_search.written += [*BYTES.values()]
+    assert missed(leak_search.hits(*MARKED.values())) == []
 
 
-def in_the_journal(searched: Searched) -> None:
-    reference = searched.desk.office.request(State.REQUESTED, UAIS[0])
+def in_the_journal(leak_search: LeakSearch) -> None:
+    reference = leak_search.desk.office.request(State.REQUESTED, UAIS[0])
     source = ("--outcome", "positive", "--source", f"liste {CODES[0]}")
-    searched.desk.oda("request", "check-listing", reference, *source)
+    leak_search.desk.oda("request", "check-listing", reference, *source)
 
 
-def in_the_asyncio_log(searched: Searched) -> None:
+def in_the_asyncio_log(leak_search: LeakSearch) -> None:
     """As a code would be that a thread gives back as a bare text."""
     import asyncio
 
     asyncio.run(asyncio.to_thread(str, CODES[0]))
 
 
-def in_a_column(name: str) -> Callable[[Searched], None]:
-    def plant(searched: Searched) -> None:
-        searched.desk.office.request(State.DECLARED, UAIS[0])
-        with searched.database.write() as connection:
+def in_a_column(name: str) -> Callable[[LeakSearch], None]:
+    def plant(leak_search: LeakSearch) -> None:
+        leak_search.desk.office.request(State.DECLARED, UAIS[0])
+        with leak_search.database.write() as connection:
             connection.execute(text(f"UPDATE outgoing_mail SET {name} = :value"), {"value": f"« {CODES[0]} »"})
-        searched.ear.said.clear()
+        leak_search.ear.said.clear()
 
     return plant
 
 
-def in_a_piece(searched: Searched) -> None:
+def in_a_piece(leak_search: LeakSearch) -> None:
     logging.getLogger("oda").warning("%.12s…", CODES[0][2:])
 
 
-PLACES: dict[str, Callable[[Searched], None]] = {
+PLACES: dict[str, Callable[[LeakSearch], None]] = {
     "journal": in_the_journal,
     "asyncio": in_the_asyncio_log,
     "body": in_a_column("body"),
@@ -157,18 +157,18 @@ PLACES: dict[str, Callable[[Searched], None]] = {
 
 @pytest.mark.rule("R60")
 @pytest.mark.parametrize("place", PLACES)
-def test_planted__makes_the_look_fail(searched: Searched, place: str) -> None:
-    searched.look()
-    PLACES[place](searched)
+def test_planted__makes_the_look_fail(leak_search: LeakSearch, place: str) -> None:
+    leak_search.look()
+    PLACES[place](leak_search)
     with pytest.raises((AssertionError, ValueError), match=r"raw|JSON"):
-        searched.look()
+        leak_search.look()
 
 
 @pytest.mark.rule("R60")
-def test_planted__in_the_server_s_own_log(searched: Searched, tmp_path: Path) -> None:
-    if not searched.database.is_postgresql:
+def test_planted__in_the_server_s_own_log(leak_search: LeakSearch, tmp_path: Path) -> None:
+    if not leak_search.database.is_postgresql:
         pytest.skip("SQLite has no server")
-    with searched.database.write() as connection:
+    with leak_search.database.write() as connection:
         connection.exec_driver_sql(f"DO $$ BEGIN RAISE LOG 'planted {RAW}'; END $$")
-    hits = searched.on_disk(RAW)
+    hits = leak_search.on_disk(RAW)
     assert any("pg_wal" not in hit.where and "base" not in hit.where for hit in hits), hits

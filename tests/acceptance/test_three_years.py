@@ -5,7 +5,7 @@ The short form runs with the others, on both databases. The long one is the same
     ODA_SIM_SCHOOLS=1000 ODA_SIM_BUSY=0.5 .venv/bin/pytest tests/acceptance/test_three_years.py -k agrees -s
 
 Lives, stops and clocks are drawn from a seed, printed first and in every failure; ``ODA_SEED=new`` draws the seed too.
-The oracle (``tests/acceptance/simulated``) knows docs/processus.md and what was done, and reads no code of the rules:
+The oracle (``tests/acceptance/simulation``) knows docs/processus.md and what was done, and reads no code of the rules:
 days off, brake, notices and reminders are told again there. That it bites is shown below, by breaking the software.
 """
 
@@ -25,11 +25,11 @@ from notifications.vocabulary import Kind
 from states.commands import Expire
 from states.rules.schedule import Hold, Verdict, judge
 from states.school_calendar import SchoolDays
-from tests.acceptance.simulated.ending import all_wrong
-from tests.acceptance.simulated.machines import machines
-from tests.acceptance.simulated.mailbag import WATCHED
-from tests.acceptance.simulated.place import Place
-from tests.acceptance.simulated.story import Story
+from tests.acceptance.simulation.academie import Place
+from tests.acceptance.simulation.days import Story
+from tests.acceptance.simulation.end_checks import all_wrong
+from tests.acceptance.simulation.machines import machines
+from tests.acceptance.simulation.mails import WATCHED
 from tests.kit.databases import fresh_url
 from workflow.engine.engine import Engine
 
@@ -151,8 +151,8 @@ BREAKS = {
 
 @pytest.mark.parametrize("fault", BREAKS)
 def test_oracle__sees_the_software_broken(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    breaks, first, ending, words = BREAKS[fault]
-    with told(tmp_path, "sqlite", Place(), first, [2026], endings=(ending,)) as story:
+    breaks, first, year_end_scene, words = BREAKS[fault]
+    with told(tmp_path, "sqlite", Place(), first, [2026], endings=(year_end_scene,)) as story:
         breaks(monkeypatch)
         with pytest.raises(AssertionError, match=words):
             story.live(date(2027, 11, 1))

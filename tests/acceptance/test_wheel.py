@@ -72,8 +72,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel__holds_what_is_not_python(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for room in ("states", "notifications", "workflow", "portal"):
-        for path in (ROOT / room).rglob("*"):
+    for mail_processes in ("states", "notifications", "workflow", "portal"):
+        for path in (ROOT / mail_processes).rglob("*"):
             name = path.relative_to(ROOT).as_posix()
             if path.is_file() and "__pycache__" not in name:
                 assert name in names, name

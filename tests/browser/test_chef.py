@@ -12,8 +12,8 @@ from states import commands as c
 from states.vocabulary import Step
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
+from tests.kit.page_widths import fits
 from tests.kit.portal import CHEF, PARIS, STAFF, TWO_SCHOOLS, Portal
-from tests.kit.widths import fits
 
 PLACE = "/etablissement/demandes/"
 SIGNING_IN = 2

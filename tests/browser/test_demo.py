@@ -12,7 +12,7 @@ from portal.demo.runtime import Opened, opened
 from tests.browser.conftest import DESK, TELEPHONE
 from tests.kit import browser as kit
 from tests.kit.axe import axe
-from tests.kit.widths import fits
+from tests.kit.page_widths import fits
 
 pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
 

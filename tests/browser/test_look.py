@@ -14,8 +14,8 @@ from states import commands as c
 from states.vocabulary import Change, RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
+from tests.kit.page_widths import too_wide
 from tests.kit.portal import CHEF, DRANE, STAFF, TWO_SCHOOLS, Portal
-from tests.kit.widths import too_wide
 from workflow.auth.sessions import SessionUser
 
 NARROW = 320

@@ -9,8 +9,8 @@ from states import commands as c
 from states.vocabulary import Change, CheckOutcome, RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
+from tests.kit.page_widths import fits
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF
-from tests.kit.widths import fits
 
 PLACE = "/rectorat/demandes/"
 

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser
 from tests.browser.conftest import Site
 from tests.kit import browser as kit
 from tests.kit.databases import fresh_url
+from tests.kit.page_widths import fits
 from tests.kit.portal import open_portal
 from tests.kit.smtp import ScriptedRelay
-from tests.kit.widths import fits
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, TELEPHONE, Site
+from tests.kit.page_widths import fits
 from tests.kit.portal import STAFF
-from tests.kit.widths import fits
 
 MANY = 50
 CLICKS, KEYS_A_CODE = 60, 10

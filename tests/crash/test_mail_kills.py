@@ -22,21 +22,21 @@ import pytest
 
 from notifications.messages.mail import Mail
 from notifications.vocabulary import Fault, Stage
-from tests.kit.postroom import LEASE, PostRoom, ended, frozen, thaw
+from tests.kit.mail_processes import LEASE, MailProcesses, ended, frozen, thaw
 from tests.kit.smtp import ScriptedRelay
 
 MAILS = 14
-Open = Callable[..., PostRoom]
+Open = Callable[..., MailProcesses]
 
 
 @pytest.fixture
 def post_room(database_url: str, tmp_path: Path) -> Iterator[Open]:
     """Opens a post room with so many connections, its mails written: two of them carry a code."""
     with ScriptedRelay() as relay:
-        opened: list[PostRoom] = []
+        opened: list[MailProcesses] = []
 
-        def open_it(**settings: Any) -> PostRoom:
-            opened.append(PostRoom(tmp_path, database_url, relay, **settings))
+        def open_it(**settings: Any) -> MailProcesses:
+            opened.append(MailProcesses(tmp_path, database_url, relay, **settings))
             opened[0].write(*["code_issued"] * 2, *["declared"] * (MAILS - 2))
             return opened[0]
 
@@ -45,18 +45,18 @@ def post_room(database_url: str, tmp_path: Path) -> Iterator[Open]:
             one.close()
 
 
-def begun(post: PostRoom) -> dict[int, Mail]:
+def begun(post: MailProcesses) -> dict[int, Mail]:
     """The mails begun and not recorded, by number."""
     return {mail.id: mail for mail in post.mails(Stage.SENDING)}
 
 
-def copies(post: PostRoom) -> Counter[int]:
+def copies(post: MailProcesses) -> Counter[int]:
     """How many copies of each mail the relay has accepted."""
     kept = post.relay.copies()
     return Counter({mail.id: kept[mail.message_id] for mail in post.mails() if mail.message_id})
 
 
-def taken_up_again(post: PostRoom) -> None:
+def taken_up_again(post: MailProcesses) -> None:
     """Start again at once, which touches nothing that the dead one had; then when its leases are over."""
     left = {mail.id: mail for mail in post.mails() if mail.lease_token}
     assert post.send() == 0
@@ -69,7 +69,7 @@ def taken_up_again(post: PostRoom) -> None:
     post.settle()
 
 
-def judge(post: PostRoom, doubtful: set[int], had: Counter[int], *, retried: bool) -> None:
+def judge(post: MailProcesses, doubtful: set[int], had: Counter[int], *, retried: bool) -> None:
     """No mail is lost; those begun and not recorded, and they alone, are doubted and may be there twice."""
     mails, now_has = post.mails(), copies(post)
     assert len(mails) == MAILS

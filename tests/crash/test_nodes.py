@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select
 
 from bench.population import POLICY, YEAR
-from tests.kit.nodes import Installation, is_frozen, stopped
-from tests.kit.server import PrivateServer, private_server
+from tests.kit.postgresql_server import PrivateServer, private_server
+from tests.kit.worker_processes import Installation, is_frozen, stopped
 from workflow.database.tables import NODE, REQUEST
 from workflow.year_end.overview import revoked_so_far
 from workflow.year_end.sweep import BATCH

@@ -8,16 +8,16 @@ import time
 
 import pytest
 
-from tests.kit.world import World
-from tests.workflow.test_year_end import SEPTEMBER
+from tests.kit.system import System
+from tests.workflow.year_end.test_sweep import SEPTEMBER
 
 ROUNDS = 4
 
 
-def start(world: World) -> "subprocess.Popen[str]":
+def start(system: System) -> "subprocess.Popen[str]":
     """A process that works without end, once it has begun."""
-    arguments = [world.url, SEPTEMBER.isoformat(), "-", "0", "toil"]
-    command = [sys.executable, "-m", "tests.kit.victim", *arguments]
+    arguments = [system.url, SEPTEMBER.isoformat(), "-", "0", "endless_work"]
+    command = [sys.executable, "-m", "tests.kit.killed_process", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -29,17 +29,17 @@ def test_kill__at_random_with_two_processes(database_url: str) -> None:
     seed = int(os.environ.get("ODA_SEED", random.randrange(10**6)))
     print(f"ODA_SEED={seed}")
     draw = random.Random(seed)
-    world = World(database_url, SEPTEMBER)
+    system = System(database_url, SEPTEMBER)
     for _ in range(ROUNDS):
-        processes = [start(world), start(world)]
+        processes = [start(system), start(system)]
         time.sleep(draw.uniform(0.05, 0.6))
         for process in processes:
             process.kill()
             process.communicate(timeout=30)
-    requests = world.requests()
+    requests = system.requests()
     assert len(requests) >= ROUNDS
     assert {(row.state, row.version) for row in requests.values()} <= {("declared", 1), ("revoked", 2)}
-    assert len(world.mails("declared")) == len(requests)
-    assert len(world.mails("withdrawn")) == sum(row.state == "revoked" for row in requests.values())
-    assert world.flaws() == []
-    world.close()
+    assert len(system.mails("declared")) == len(requests)
+    assert len(system.mails("withdrawn")) == sum(row.state == "revoked" for row in requests.values())
+    assert system.flaws() == []
+    system.close()

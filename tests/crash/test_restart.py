@@ -20,9 +20,9 @@ from notifications.outbox.store import enqueue
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Audience
 from tests.kit.browser import free_port
-from tests.kit.nodes import Installation, stopped
-from tests.kit.server import PrivateServer, private_server
+from tests.kit.postgresql_server import PrivateServer, private_server
 from tests.kit.smtp import ScriptedRelay
+from tests.kit.worker_processes import Installation, stopped
 
 MAILS_WAITING = 400
 MODES = ("immediate", "fast")

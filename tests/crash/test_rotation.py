@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.installed import OPERATOR, make_installation
-from tests.kit.sealed import Safe
+from tests.kit.installation import OPERATOR, make_installation
+from tests.kit.sealed_codes import SealedCodes
 
 CODES = 450
 _SCRIPT = """\
 import sys
-from tests.kit.victim import kill_at
+from tests.kit.killed_process import kill_at
 from portal.cli.main import oda
 if sys.argv[1] != "-":
     kill_at(sys.argv[1], int(sys.argv[2]))
@@ -22,11 +22,11 @@ oda.main(sys.argv[3:])
 
 
 @pytest.fixture
-def safe(database_url: str, tmp_path: Path) -> Safe:
-    return Safe(make_installation(tmp_path, database_url))
+def safe(database_url: str, tmp_path: Path) -> SealedCodes:
+    return SealedCodes(make_installation(tmp_path, database_url))
 
 
-def oda(safe: Safe, *words: str, point: str = "-", nth: int = 0) -> int:
+def oda(safe: SealedCodes, *words: str, point: str = "-", nth: int = 0) -> int:
     """Run the command in a process of its own, killed at that passage of the point; returns how it ended."""
     line = ["--config", str(safe.settings.source), "--as", f"operator:{OPERATOR}", *words]
     command = [sys.executable, "-c", _SCRIPT, point, str(nth), *line]
@@ -34,7 +34,7 @@ def oda(safe: Safe, *words: str, point: str = "-", nth: int = 0) -> int:
 
 
 @pytest.mark.rule("R71")
-def test_kill__a_new_key_is_there_whole_or_not_at_all(safe: Safe) -> None:
+def test_kill__a_new_key_is_there_whole_or_not_at_all(safe: SealedCodes) -> None:
     codes, (old,) = safe.fill(3), safe.keys
     assert oda(safe, "secrets", "new-key", point="keyring.before_rename", nth=1) == -signal.SIGKILL
     assert safe.keys == [old]
@@ -57,7 +57,7 @@ def test_kill__a_new_key_is_there_whole_or_not_at_all(safe: Safe) -> None:
         ("keyring.before_rename", 1),
     ],
 )
-def test_kill__a_rotation_is_taken_up_again_and_loses_nothing(safe: Safe, point: str, nth: int) -> None:
+def test_kill__a_rotation_is_taken_up_again_and_loses_nothing(safe: SealedCodes, point: str, nth: int) -> None:
     codes = safe.fill(CODES)
     assert oda(safe, "secrets", "new-key") == 0
     new, old = safe.keys

@@ -20,7 +20,7 @@ from states.model import Actor
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
-from tests.kit.installed import OPERATOR, READER, make_installation
+from tests.kit.installation import OPERATOR, READER, make_installation
 from workflow.app import App, bootstrap
 from workflow.auth.sessions import SessionUser
 from workflow.database.tables import ESTABLISHMENT

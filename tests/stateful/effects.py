@@ -6,8 +6,8 @@ from typing import Any
 from states import commands as c
 from states.validation import fold, fold_mail, person_key
 from states.vocabulary import Step
+from tests.stateful.acceptance_rules import Verdicts
 from tests.stateful.model import MCheck, Model, MRequest, last_day, open_years, today
-from tests.stateful.verdicts import Verdicts
 
 BEFORE = {
     Step.DECLARATION: "declared",

@@ -19,12 +19,12 @@ from states.vocabulary import (
     Trigger,  # fmt: skip
 )
 from tests.kit.databases import fresh_url
-from tests.kit.world import ACTORS, SCHOOLS, World
-from tests.stateful.announced import announced, happened, is_held, stock
+from tests.kit.system import ACTORS, SCHOOLS, System
+from tests.stateful.acceptance_rules import Verdicts
 from tests.stateful.effects import Effects
 from tests.stateful.model import Model, ends_at, today
+from tests.stateful.preview_announcements import announced, happened, is_held, stock
 from tests.stateful.values import ENDINGS, NEXT, OPERATOR_TRIGGERS, PEOPLE, Values, days
-from tests.stateful.verdicts import Verdicts
 
 START = datetime(2026, 6, 15, 9, tzinfo=UTC)
 TRIGGERS = [t for t in Trigger if t is not Trigger.DECLARE]
@@ -41,8 +41,8 @@ class Life(Values, RuleBasedStateMachine):
         self.stack = ExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory())
         url = self.stack.enter_context(fresh_url(self.backend, Path(folder)))
-        self.world = World(url, START)
-        self.stack.callback(lambda: self.world.close())
+        self.system = System(url, START)
+        self.stack.callback(lambda: self.system.close())
         self.model = Model(START)
         self.expected: dict[str, Any] = {}
 
@@ -50,14 +50,14 @@ class Life(Values, RuleBasedStateMachine):
         if not hasattr(self, "stack"):
             return
         try:
-            assert self.world.flaws() == []
+            assert self.system.flaws() == []
             self.compare_preview()
         finally:
             self.stack.close()
 
     @property
     def now(self) -> datetime:
-        return self.world.clock.now()
+        return self.system.clock.now()
 
     # -- what people do ------------------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ class Life(Values, RuleBasedStateMachine):
         for reference in born:
             for _ in range(steps):
                 trigger = self.waited_for(reference)
-                self.world.clock.advance(days=wait if trigger is Trigger.ISSUE_CODE else 0)
+                self.system.clock.advance(days=wait if trigger is Trigger.ISSUE_CODE else 0)
                 self.act_well(data, reference, trigger)
 
     def waited_for(self, reference: str) -> Trigger:
@@ -132,14 +132,14 @@ class Life(Values, RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 20, 24 * 6, 24 * 30, 24 * 44, 24 * 60]))
     def time_passes(self, hours: int) -> None:
-        self.world.clock.advance(hours=hours)
+        self.system.clock.advance(hours=hours)
 
     @rule()
     def the_eve(self) -> None:
         """Come close to the next 31 August, ticking on the way as a living service does."""
         end = next(ends_at(y) for y in range(2026, 2100) if ends_at(y - 0) > self.now)
         while end - self.now > timedelta(days=2):
-            self.world.clock.advance(hours=min(24 * 30, (end - self.now - timedelta(days=1)).total_seconds() / 3600))
+            self.system.clock.advance(hours=min(24 * 30, (end - self.now - timedelta(days=1)).total_seconds() / 3600))
             self.tick()
 
     @rule(data=st.data(), hours=st.sampled_from([0, 3, 24 * 20]))
@@ -147,32 +147,32 @@ class Life(Values, RuleBasedStateMachine):
         """People go on as before though the year has ended, and the schedule has not passed yet (R24)."""
         self.the_eve()
         end = next(ends_at(y) for y in range(2026, 2100) if ends_at(y) > self.now)
-        self.world.clock.set(end + timedelta(hours=hours))
+        self.system.clock.set(end + timedelta(hours=hours))
         for reference, request in sorted(self.model.requests.items()):
             if request.live:
                 self.act_well(data, reference, self.waited_for(reference))
 
     @rule()
     def tick(self) -> None:
-        self.world.tick()
+        self.system.tick()
         self.model.tick(self.now)
 
     @rule(year=st.integers(min_value=2025, max_value=2029))
     def confirm_held(self, year: int) -> None:
         known = self.model.ends.get(year)
         held = known is not None and known.held and not known.confirmed and self.now >= ends_at(year)
-        assert self.world.confirm(year) is held
+        assert self.system.confirm(year) is held
         if held and known:
             known.confirmed = True
             self.model.run(year)
 
     @rule()
     def restart(self) -> None:
-        self.world.restart()
+        self.system.restart()
 
     @rule()
     def mails_leave(self) -> None:
-        self.world.send_mails()
+        self.system.send_mails()
         for request in self.model.requests.values():
             request.sent = request.sent or request.sealed_at is not None
 
@@ -181,7 +181,7 @@ class Life(Values, RuleBasedStateMachine):
     def act(self, who: str, command: c.Command) -> None:
         role, name, uais = ACTORS[who]
         expected = Verdicts(self.model, self.now).accepts(command, role.value, uais)
-        result = self.world.do(command, self.world.actors[who])
+        result = self.system.do(command, self.system.actors[who])
         accepted = not isinstance(result, Refused)
         assert accepted is expected, f"{who} : {command} : {result}"
         if isinstance(result, Refused):
@@ -192,9 +192,9 @@ class Life(Values, RuleBasedStateMachine):
 
     @invariant()
     def same_requests(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "system"):
             return
-        stored = self.world.requests()
+        stored = self.system.requests()
         assert {r: (row.state, row.version) for r, row in stored.items()} == {
             r: (m.state, m.version) for r, m in self.model.requests.items()
         }
@@ -203,25 +203,25 @@ class Life(Values, RuleBasedStateMachine):
 
     @invariant()
     def same_consequences(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "system"):
             return
-        removals = {r: row.outcome or row.kind for r, row in self.world.removals().items()}
+        removals = {r: row.outcome or row.kind for r, row in self.system.removals().items()}
         assert removals == {r: m.removal for r, m in self.model.requests.items() if m.removal}
-        assert self.world.sealed() == {r for r, m in self.model.requests.items() if m.sealed_at}
-        assert self.world.leaks() == []
-        counts = self.world.event_counts()
+        assert self.system.sealed() == {r for r, m in self.model.requests.items() if m.sealed_at}
+        assert self.system.leaks() == []
+        counts = self.system.event_counts()
         assert all(counts[r] == m.version for r, m in self.model.requests.items())
 
     def compare_preview(self) -> None:
         """What is announced for the end of the running year is what its run then writes (R53)."""
         end = next(ends_at(y) for y in range(2025, 2100) if ends_at(y) > self.now)
         self.the_eve()
-        before = self.world.dump()
-        said = announced(self.world, end)
-        assert self.world.dump() == before
-        if is_held(self.world, end):
+        before = self.system.dump()
+        said = announced(self.system, end)
+        assert self.system.dump() == before
+        if is_held(self.system, end):
             return
-        stored = stock(self.world)
-        self.world.clock.set(end)
+        stored = stock(self.system)
+        self.system.clock.set(end)
         self.tick()
-        assert happened(self.world, stored) == said
+        assert happened(self.system, stored) == said

@@ -17,8 +17,8 @@ from states.vocabulary import (
     Trigger,
     WithdrawReason,  # fmt: skip
 )
+from tests.stateful.acceptance_rules import VERSION
 from tests.stateful.model import Model
-from tests.stateful.verdicts import VERSION
 
 PEOPLE = (
     ("Durand", "Anne", "anne@ac-toulouse.fr"),

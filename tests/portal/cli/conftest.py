@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.kit.installed import make_installation
+from tests.kit.installation import make_installation
 from tests.portal.cli.installation import Installation
 from tests.portal.cli.sample import tree
 

@@ -13,8 +13,8 @@ from portal.cli.main import oda
 from tests.kit import factories as make
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_url
-from tests.kit.installed import OPERATOR, READER, make_installation
-from tests.workflow.reading.office import UAI, Office
+from tests.kit.installation import OPERATOR, READER, make_installation
+from tests.workflow.requests.office import UAI, Office
 from workflow.app import App, bootstrap
 from workflow.settings.loader import find_settings, load_settings
 

@@ -6,7 +6,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from portal.cli.main import oda
-from tests.kit.installed import OPERATOR
+from tests.kit.installation import OPERATOR
 
 
 class Installation:

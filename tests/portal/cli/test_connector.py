@@ -13,7 +13,7 @@ from portal.cli.main import oda
 from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
-from tests.kit.installed import OPERATOR, READER
+from tests.kit.installation import OPERATOR, READER
 from tests.kit.oda_server import OdaServer, oda_server, says
 from tests.kit.portal import STAFF, Portal, open_portal
 

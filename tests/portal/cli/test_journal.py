@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from portal.cli.main import oda
-from tests.kit import ending
+from tests.kit import year_end_scene as year_end_scene
 from tests.kit.clock import FakeClock
 from workflow.database.connection import Database
 from workflow.journal.verification import BLIND_SPOTS
@@ -22,7 +22,7 @@ def verify(folder: Path, *args: str) -> Result:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    ending.filled_folder(tmp_path, FakeClock(ending.AUTUMN)).close()
+    year_end_scene.filled_folder(tmp_path, FakeClock(year_end_scene.AUTUMN)).close()
     return tmp_path
 
 

@@ -13,7 +13,7 @@ from notifications.vocabulary import RelayFault, Stage
 from states.vocabulary import State
 from tests.kit import certificates
 from tests.kit import factories as make
-from tests.kit.installed import OPERATOR
+from tests.kit.installation import OPERATOR
 from tests.kit.smtp import ScriptedRelay
 from tests.portal.cli.desk import AS_CHEF, AS_READER, Desk, open_desk
 

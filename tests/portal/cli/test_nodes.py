@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from tests.kit.databases import fresh_url
-from tests.kit.installed import make_installation
+from tests.kit.installation import make_installation
 from workflow.database.connection import Database
 from workflow.database.tables import NODE
 

@@ -9,8 +9,8 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 
 from states.vocabulary import State
-from tests.kit.installed import READER
-from tests.kit.sealed import Safe
+from tests.kit.installation import READER
+from tests.kit.sealed_codes import SealedCodes
 from tests.portal.cli.desk import AS_CHEF, Desk, open_desk
 from tests.portal.cli.installation import Installation
 from workflow.app import bootstrap
@@ -23,11 +23,11 @@ LOST = Fernet.generate_key().decode()
 
 
 @pytest.fixture
-def safe(installed: Installation) -> Safe:
-    return Safe(installed.config)
+def safe(installed: Installation) -> SealedCodes:
+    return SealedCodes(installed.config)
 
 
-def events(safe: Safe) -> list[tuple[str, dict[str, Any]]]:
+def events(safe: SealedCodes) -> list[tuple[str, dict[str, Any]]]:
     """What the journal tells of the keys, in order."""
     app = bootstrap(safe.settings, {})
     with app.database.read() as connection:
@@ -38,7 +38,7 @@ def events(safe: Safe) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.rule("R71")
-def test_life__a_new_key_the_codes_moved_the_old_one_gone(installed: Installation, safe: Safe) -> None:
+def test_life__a_new_key_the_codes_moved_the_old_one_gone(installed: Installation, safe: SealedCodes) -> None:
     codes, (old,) = safe.fill(3), safe.keys
     told = installed.done("secrets", "new-key")
     new = safe.keys[0]
@@ -64,7 +64,7 @@ def test_life__a_new_key_the_codes_moved_the_old_one_gone(installed: Installatio
 
 
 @pytest.mark.rule("R71")
-def test_rotate__keep_old_leaves_them(installed: Installation, safe: Safe) -> None:
+def test_rotate__keep_old_leaves_them(installed: Installation, safe: SealedCodes) -> None:
     codes = safe.fill(1)
     installed.done("secrets", "new-key")
     installed.done("secrets", "new-key")
@@ -76,7 +76,7 @@ def test_rotate__keep_old_leaves_them(installed: Installation, safe: Safe) -> No
 
 
 @pytest.mark.rule("R71")
-def test_rotate__what_no_key_opens_is_named_and_keeps_the_old_keys(installed: Installation, safe: Safe) -> None:
+def test_rotate__what_no_key_opens_is_named_and_keeps_the_old_keys(installed: Installation, safe: SealedCodes) -> None:
     safe.fill(3)
     safe.lose("ODA-2027-00001", LOST)
     installed.done("secrets", "new-key")
@@ -95,7 +95,7 @@ def test_rotate__what_no_key_opens_is_named_and_keeps_the_old_keys(installed: In
 
 
 @pytest.mark.rule("R71", "R72")
-def test_rotate__a_sign_in_link_that_no_key_opens_goes_by_itself(installed: Installation, safe: Safe) -> None:
+def test_rotate__a_sign_in_link_that_no_key_opens_goes_by_itself(installed: Installation, safe: SealedCodes) -> None:
     safe.fill(1, "sign-in:")
     safe.lose("sign-in:00000", LOST)
     done = installed.oda("secrets", "rotate")
@@ -106,7 +106,7 @@ def test_rotate__a_sign_in_link_that_no_key_opens_goes_by_itself(installed: Inst
 
 @pytest.mark.rule("R2", "R71")
 @pytest.mark.parametrize("action", ["new-key", "rotate"])
-def test_secrets__are_for_operators(installed: Installation, safe: Safe, action: str) -> None:
+def test_secrets__are_for_operators(installed: Installation, safe: SealedCodes, action: str) -> None:
     keys = safe.keys
     done = installed.oda("secrets", action, who=f"lecteur:{READER}")
     assert (done.exit_code, "Seul un opérateur" in done.stderr) == (1, True)
@@ -122,7 +122,7 @@ def test_secrets__are_not_for_a_chef(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.rule("R71")
 def test_new_key__of_a_variable_says_how_and_changes_nothing(
-    installed: Installation, safe: Safe, monkeypatch: pytest.MonkeyPatch
+    installed: Installation, safe: SealedCodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (key,) = safe.keys
     monkeypatch.setenv("ODA_SEAL_KEY", key)
@@ -137,7 +137,7 @@ def test_new_key__of_a_variable_says_how_and_changes_nothing(
 
 @pytest.mark.rule("R71")
 def test_rotate__of_a_variable_moves_the_codes_and_says_what_is_left(
-    installed: Installation, safe: Safe, monkeypatch: pytest.MonkeyPatch
+    installed: Installation, safe: SealedCodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes, (old,) = safe.fill(2), safe.keys
     monkeypatch.setenv("ODA_SEAL_KEY", f"{LOST}\n{old}\n")
@@ -149,7 +149,7 @@ def test_rotate__of_a_variable_moves_the_codes_and_says_what_is_left(
 
 @pytest.mark.rule("R71")
 def test_new_key__in_the_file_that_a_variable_names(
-    installed: Installation, safe: Safe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    installed: Installation, safe: SealedCodes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (old,) = safe.keys
     elsewhere = tmp_path / "ailleurs"
@@ -161,7 +161,7 @@ def test_new_key__in_the_file_that_a_variable_names(
 
 
 def test_new_key__where_nothing_can_be_written(
-    installed: Installation, safe: Safe, monkeypatch: pytest.MonkeyPatch
+    installed: Installation, safe: SealedCodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = safe.keys
 
@@ -183,7 +183,7 @@ def test_worker__that_runs_follows_the_change(tmp_path: Path, monkeypatch: pytes
         for words in (("new-key",), ("rotate",)):
             assert desk.oda("secrets", *words).exit_code == 0
         after = _issued(desk)
-        safe = Safe(desk.config)
+        safe = SealedCodes(desk.config)
         assert len(safe.keys) == 1
         assert safe.opened().keys() == {before, after}
 
@@ -194,7 +194,7 @@ def _issued(desk: Desk) -> str:
 
 @pytest.mark.rule("R71")
 def test_rotate__gives_up_on_a_machine_that_keeps_the_old_key_first(
-    safe: Safe, monkeypatch: pytest.MonkeyPatch
+    safe: SealedCodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = bootstrap(safe.settings, {})
     keys = SealKeys(app.database, app.hasher, app.clock, app.mailer.sealer,
@@ -218,6 +218,6 @@ def test_rotate__gives_up_on_a_machine_that_keeps_the_old_key_first(
 
 def _operator(app: Any) -> Any:
     from states.vocabulary import Channel
-    from tests.kit.installed import OPERATOR
+    from tests.kit.installation import OPERATOR
 
     return app.people.operator(OPERATOR, Channel.CLI)

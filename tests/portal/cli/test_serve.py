@@ -21,7 +21,7 @@ from portal.cli.main import oda
 from portal.cli.service import warnings
 from portal.server import is_loopback
 from tests.kit.browser import free_port
-from tests.kit.installed import make_installation
+from tests.kit.installation import make_installation
 from workflow.database.connection import Database
 from workflow.database.tables import NODE
 from workflow.settings.infrastructure import PortalSettings

@@ -16,10 +16,10 @@ from sqlalchemy import insert
 from notifications.ports import SystemClock
 from portal.cli import service as logs
 from portal.cli.main import oda
-from tests.kit import ending
+from tests.kit import year_end_scene as year_end_scene
 from tests.kit.clock import FakeClock
-from tests.kit.ending import OVER
-from tests.kit.installed import make_installation
+from tests.kit.installation import make_installation
+from tests.kit.year_end_scene import OVER
 from workflow.database.connection import Database
 from workflow.database.tables import NODE
 
@@ -28,7 +28,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    clock = FakeClock(ending.SPRING)
+    clock = FakeClock(year_end_scene.SPRING)
     monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
     return clock
 
@@ -56,8 +56,8 @@ def test_tick__nothing_to_do(tick: Run, url: str, tmp_path: Path, clock: FakeClo
 def test_tick__says_what_it_did_and_that_mails_wait(
     tick: Run, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = ending.filled_folder(tmp_path, clock)
-    ending.tick_monthly(app, clock)
+    app = year_end_scene.filled_folder(tmp_path, clock)
+    year_end_scene.tick_monthly(app, clock)
     app.close()
     clock.set(OVER)
     monkeypatch.setattr("aiosmtplib.SMTP.connect", _no_relay)
@@ -72,7 +72,7 @@ def test_tick__says_what_it_did_and_that_mails_wait(
 def test_tick__tells_the_relay_s_trouble_once(
     tick: Run, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ending.filled_folder(tmp_path, clock).close()
+    year_end_scene.filled_folder(tmp_path, clock).close()
     monkeypatch.setattr("aiosmtplib.SMTP.connect", _no_relay)
     for listener in (logging.root, logging.getLogger("oda"), logging.getLogger("notifications")):
         monkeypatch.setattr(listener, "handlers", [])  # as under cron: Python's last resort then writes by itself
@@ -82,7 +82,7 @@ def test_tick__tells_the_relay_s_trouble_once(
 
 
 def test_tick__incident_is_logged(tick: Run, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    ending.filled_folder(tmp_path, clock).close()
+    year_end_scene.filled_folder(tmp_path, clock).close()
     for listener in (logging.root, logging.getLogger("oda"), logging.getLogger("notifications")):
         monkeypatch.setattr(listener, "handlers", [])
     monkeypatch.setattr("workflow.schedule.tick.Ticker.tick", _broken)
@@ -102,7 +102,7 @@ async def _no_relay(*_: object, **__: object) -> None:
 
 @pytest.mark.rule("R52")
 def test_tick__tells_each_time_that_an_end_is_held(tick: Run, tmp_path: Path, clock: FakeClock) -> None:
-    app = ending.filled_folder(tmp_path, clock)
+    app = year_end_scene.filled_folder(tmp_path, clock)
     app.close()
     clock.set(OVER)
     for _ in range(2):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.kit.installed import READER
+from tests.kit.installation import READER
 from tests.portal.cli.installation import Installation
 
 CREATE = ("token", "create", "--for", f"lecteur:{READER}", "--scope", "read", "--label", "tableau de bord")

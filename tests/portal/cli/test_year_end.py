@@ -11,24 +11,24 @@ from click.testing import CliRunner, Result
 from notifications.ports import SystemClock
 from portal.cli import output as confirm
 from portal.cli.main import oda
-from tests.kit import ending
+from tests.kit import year_end_scene as year_end_scene
 from tests.kit.clock import FakeClock
-from tests.kit.ending import BARE, CLOSED, FULL, OVER, REFERENCES
-from tests.kit.installed import OPERATOR, READER
+from tests.kit.installation import OPERATOR, READER
+from tests.kit.year_end_scene import BARE, CLOSED, FULL, OVER, REFERENCES
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    clock = FakeClock(ending.SPRING)
+    clock = FakeClock(year_end_scene.SPRING)
     monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
     return clock
 
 
 @pytest.fixture
 def run(tmp_path: Path, clock: FakeClock) -> Run:
-    ending.filled_folder(tmp_path, clock).close()
+    year_end_scene.filled_folder(tmp_path, clock).close()
 
     def invoke(*args: str) -> Result:
         return CliRunner().invoke(oda, ["--config", str(tmp_path / "config.yaml"), *args])

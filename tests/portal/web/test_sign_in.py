@@ -7,9 +7,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from portal.web.sign_in import safe_back
-from tests.kit.doors import link_mails, secrets_of
-from tests.kit.installed import OPERATOR
+from tests.kit.installation import OPERATOR
 from tests.kit.portal import STAFF, Portal
+from tests.kit.sign_in import link_mails, secrets_of
 
 
 def main_of(answer: Response) -> str:

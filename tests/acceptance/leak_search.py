@@ -1,0 +1,160 @@
+"""A whole installation whose every trace is kept, so that a code can be looked for in all of it (R60)."""
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from sqlalchemy import text
+
+from notifications.outbox.tables import SEALS
+from states.vocabulary import State
+from tests.acceptance import database_dump as stored
+from tests.acceptance.captured_output import PARAMETERS, Ear, listening
+from tests.kit import factories as make
+from tests.kit.clock import FakeClock
+from tests.kit.databases import fresh_url
+from tests.kit.installation import make_installation
+from tests.kit.leaks import Hit, search
+from tests.kit.smtp import ScriptedRelay
+from tests.portal.cli.desk import AS_OPERATOR, Desk
+from tests.workflow.requests.office import LYCEE, OTHER, UAI
+from workflow.app import bootstrap
+from workflow.settings.loader import find_settings, load_settings
+
+CODES = ("Zq7Xk2Wv9Bn4Tm6R", "Hw5Lp8Yd3Gs6Jc2N", "Fb4Rt9Mz7Kq2Vx5D", "Nj6Cw3Ps8Hg5Ty2L")
+PIECES = tuple(code[at : at + 8] for code in CODES for at in (0, 4, 8))
+"""Looked for in all that is told: twelve characters of a code, which a line cut short may show, hold one of these."""
+UAIS = (UAI, OTHER, LYCEE)
+
+
+class LeakSearch:
+    """The installation, the command line on it, the relay, and everything that they write."""
+
+    def __init__(self, desk: Desk, relay: ScriptedRelay, folder: Path, ear: Ear) -> None:
+        self.desk, self.relay, self.folder, self.ear = desk, relay, folder, ear
+        self.clock = desk.clock
+        self.database = desk.app.database
+        self.begun = time.time()
+        self.written: list[str | bytes] = []
+
+    def oda(self, *words: str, typed: str | None = None, code: int | None = 0, who: str = AS_OPERATOR) -> Result:
+        """Run a command, its output kept with the traceback of whatever it raised."""
+        done = self.desk.oda(*words, typed=typed, who=who)
+        trace = "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else ""
+        self.written += [done.stdout_bytes, done.stderr, trace]
+        assert code is None or done.exit_code == code, done.output
+        return done
+
+    def request(self, uai: str, number: int) -> str:
+        """Somebody's request, checked and one step before its code."""
+        who = {"nom": f"Nom{number}", "mail": f"rupn{number}@ac-toulouse.fr"}
+        reference = self.desk.office.request(State.REQUESTED, uai, **who)
+        for check in ("check-listing", "check-delegation"):
+            self.oda("request", check, reference, "--outcome", "positive", "--source", "liste du 5 octobre")
+        self.tick()  # what comes next at the relay is the code's mail
+        return reference
+
+    def issue(self, reference: str, clear: str) -> str:
+        """Issue the code from a pipe; returns its ciphertext."""
+        self.oda("request", "issue-code", reference, typed=f"{clear}\n")
+        sealed = self.ciphertext(reference)
+        assert any(sealed in line for line in self.ear.said[PARAMETERS]), "what the database is given is heard"
+        return sealed
+
+    def tick(self, **later: float) -> None:
+        """Let time pass, then the schedule and the mails, as cron does."""
+        self.clock.advance(**later)
+        self.oda("tick")
+
+    def ciphertext(self, reference: str) -> str:
+        """The one sealed code of a request."""
+        query = SEALS.select().where(SEALS.c.reference == reference, SEALS.c.ciphertext.is_not(None))
+        with self.database.read() as connection:
+            return str(connection.execute(query).one().ciphertext)
+
+    def look(self) -> None:
+        """Ask the command line all it tells, then search everywhere for every code: there must be none."""
+        self.oda("mail", "list", "--json")
+        self.oda("request", "list", "--all", "--json")
+        self.oda("journal", "verify")
+        for mail in self._column("SELECT id FROM outgoing_mail ORDER BY id"):
+            self.oda("mail", "show", mail)
+            self.oda("mail", "show", mail, "--json")
+        for reference in self._references():
+            self.oda("request", "show", reference)
+            self.oda("request", "show", reference, "--json")
+        found = [hit for log in self.folder.rglob("*-wal") for hit in search(CODES, log)]  # before it is emptied
+        found += self.told(*PIECES) + self.kept(*CODES)
+        assert not found, "\n".join(map(str, found))
+
+    def print_papers(self) -> None:
+        """Every paper of every request, for the next look."""
+        for reference in self._references():
+            self.oda("paper", "charter", reference, "-o", "-")
+            self.oda("paper", "slip", reference, "-o", "-", code=None)
+
+    def hits(self, *secrets: str) -> list[Hit]:
+        """Where these stand: files, rows, logs, outputs."""
+        return self.told(*secrets) + self.kept(*secrets)
+
+    def told(self, *secrets: str) -> list[Hit]:
+        """Where these stand in what was logged and written since the last time."""
+        said, outputs = self.ear.said, self.written
+        self.ear.said, self.written = {}, []
+        found = [hit for name, lines in said.items() for hit in search(secrets, "\n".join(lines), name=name)]
+        papers = [one for one in outputs if isinstance(one, bytes) and one.startswith(b"%PDF")]
+        pages = [one if isinstance(one, bytes) else one.encode() for one in outputs if one not in papers]
+        for one in (*papers, b"\n".join(pages)):
+            found += search(secrets, one, name="outputs")
+        return found
+
+    def kept(self, *secrets: str) -> list[Hit]:
+        """Where these stand in the files of the installation and in the rows of its database, as they are now.
+
+        All that SQLite wrote is first brought into its file, over what it had there.
+        """
+        if not self.database.is_postgresql:
+            stored.checkpoint(self.database)
+        return search(secrets, self.folder) + search(secrets, stored.rows(self.database), name="rows")
+
+    def on_disk(self, *secrets: str) -> list[Hit]:
+        """Where these stand in what PostgreSQL itself keeps: its files, its log of writes, its log, a dump."""
+        if not self.database.is_postgresql:
+            return []
+        files = stored.server_files(self.database, self.begun)
+        found = [hit for path in files for hit in search(secrets, path, deep=False)]
+        return found + search(secrets, stored.dump(self.database), name="dump")
+
+    def _column(self, query: str) -> list[str]:
+        with self.database.read() as connection:
+            return [str(value) for value in connection.execute(text(query)).scalars()]
+
+    def _references(self) -> list[str]:
+        return self._column("SELECT reference FROM delegation_request ORDER BY reference")
+
+
+@contextmanager
+def leak_search_installation(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LeakSearch]:
+    """An installation in an empty folder with a relay of its own, heard from its first word."""
+    clock = FakeClock(make.NOW)
+    monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
+    monkeypatch.setenv("ODA_DEBUG", "1")
+    with listening(monkeypatch) as ear, ScriptedRelay() as relay, fresh_url(backend, folder) as url:
+        config = make_installation(folder, url, clock)
+        with config.open("a") as file:
+            file.write(f"    port: {relay.port}\n    security: none\n")
+        app = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)
+        try:
+            yield LeakSearch(Desk(config, app, clock), relay, folder, ear)
+        finally:
+            app.close()
+
+
+@pytest.fixture
+def leak_search(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LeakSearch]:
+    with leak_search_installation(backend, tmp_path, monkeypatch) as installation:
+        yield installation

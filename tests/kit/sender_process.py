@@ -1,0 +1,97 @@
+"""A process that sends the mails of an installation, to be killed: the product's own dispatcher, on a shared clock.
+
+The processes are forked from one that has imported everything, so that a test affords dozens of them.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from notifications.delivery import dispatcher as delivery
+from notifications.delivery.dispatcher import Dispatcher
+from tests.kit.killed_process import kill_at
+from workflow.app import bootstrap
+from workflow.database.connection import Database
+from workflow.settings.loader import load_settings
+
+POLL_SECONDS = 0.03
+
+
+class SharedClock:
+    """The instant that a file says, for several processes: the test moves it for all of them at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(self._path.read_text())
+
+    def set(self, now: datetime) -> None:
+        handle, name = tempfile.mkstemp(dir=self._path.parent)
+        with os.fdopen(handle, "w") as file:
+            file.write(now.isoformat())
+        Path(name).replace(self._path)  # whoever reads finds a whole instant
+
+    def advance(self, **delta: float) -> None:
+        """Move by a timedelta's words: ``advance(minutes=1)``."""
+        self.set(self.now() + timedelta(**delta))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What a sender is told: its installation, and at which passage of which crash point it meets which signal.
+
+    One that ``stays`` sends until SIGTERM; another ends when nothing is due any more. ``connections`` None is what the
+    settings say.
+    """
+
+    config: Path
+    url: str
+    clock: Path
+    point: str = ""
+    nth: int = 1
+    by: signal.Signals = signal.SIGKILL
+    stays: bool = False
+    connections: int | None = None
+
+
+def send(orders: Orders) -> None:
+    """What the process does."""
+    settings = load_settings(orders.config)
+    if orders.connections:
+        mail = settings.mail.model_copy(update={"connections": orders.connections})
+        settings = settings.model_copy(update={"mail": mail})
+    app = bootstrap(settings, {}, clock=SharedClock(orders.clock), database=Database(orders.url))
+    if orders.point:
+        kill_at(orders.point, orders.nth, orders.by)
+    asyncio.run(_stay(app.dispatcher) if orders.stays else app.dispatcher.run_once())
+    app.close()
+
+
+async def _stay(dispatcher: Dispatcher) -> None:
+    delivery.POLL_SECONDS = POLL_SECONDS
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await dispatcher.run(stop)
+
+
+@cache
+def _nursery() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "pytest", "sqlite3", "psycopg", "typst", "aiosmtplib"])
+    return context
+
+
+def born(orders: Orders) -> BaseProcess:
+    """A sender at work."""
+    process = _nursery().Process(target=send, args=(orders,), daemon=True)
+    process.start()
+    return process

@@ -1,0 +1,104 @@
+"""docs/modeles.md against the code: what a template may use is written, and nothing else."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from notifications.authoring.checks import problems
+from notifications.authoring.examples import MAIL_CONTEXT
+from notifications.authoring.expression_types import members, names_of
+from notifications.authoring.reference import (
+    Known,
+    facts_of,
+    frame,
+    full_name,
+    kind_of,
+    papers_with,
+    reference_text,
+    settings,
+    users_of,
+)
+from notifications.authoring.reference_texts import ALWAYS, FILTERS, MEANINGS, TITLES
+from notifications.messages.catalogue import facts_class, template_of
+from notifications.rendering.environment import TemplateLoader, own_names
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, TransientMail
+from tests.notifications.templates import folder_of
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_document__is_what_the_code_writes() -> None:
+    published = (ROOT / "docs" / "modeles.md").read_text(encoding="utf-8")
+    assert published == reference_text(), "refaire : python -m notifications.authoring.reference > docs/modeles.md"
+
+
+def test_titles__every_template_has_one_and_no_other() -> None:
+    assert set(TITLES) == set(own_names())
+
+
+@pytest.mark.parametrize("kind", [*Kind, *TransientMail])
+def test_meanings__every_name_of_every_mail_has_one(kind: AnyKind) -> None:
+    told = {one.name.removeprefix("facts.") for one in facts_of(kind)}
+    assert set(members(facts_class(kind))) <= told
+    assert set(names_of(kind)) - set(ALWAYS) <= told
+    assert all(one.meaning for one in facts_of(kind))
+
+
+def test_meanings__none_is_of_a_field_that_is_no_more() -> None:
+    for record, told in MEANINGS.items():
+        assert set(told) <= set(members(record)), record.__name__  # type: ignore[arg-type]
+
+
+def test_examples__every_value_that_is_no_record_shows_one() -> None:
+    for one in (*settings(), *frame(), *(one for kind in (*Kind, *TransientMail) for one in facts_of(kind))):
+        assert one.example or one.type in ("fiche", "liste de fiches"), one
+
+
+def test_full_name__as_it_may_be_typed() -> None:
+    assert full_name("declared") == full_name("mails/declared.j2") == "mails/declared.j2"
+    assert full_name("code-issued") == "mails/code_issued.j2"
+    assert full_name("frame") == "mails/frame.html.j2"
+    assert full_name("year") == "mails/parts/year.j2"
+    assert full_name("charter") == "papers/charter.typ"
+    assert full_name("parts/year.j2") == "mails/parts/year.j2"
+    assert full_name("../secrets") is None
+
+
+def test_users__who_is_concerned() -> None:
+    assert users_of("mails/parts/handover.j2") == (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
+    assert users_of("mails/layout.j2") == users_of("mails/frame.html.j2") == tuple(Kind)
+    assert papers_with("papers/handover_slip.typ") == (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
+    assert [kind_of(name) for name in ("mails/declared.j2", "mails/layout.j2")] == [Kind.DECLARED, None]
+
+
+def test_names__of_the_package_are_found_below_its_folder() -> None:
+    assert TemplateLoader().names() == own_names()
+
+
+def using(told: list[Known]) -> str:
+    """A text that writes every one of these names."""
+    written = ((one.loop, f"x {{{{ {one.name} }}}}") for one in told)
+    return "\n".join(f"{{% for one in {loop} %}}{text}{{% endfor %}}" if loop else text for loop, text in written)
+
+
+@pytest.mark.rule("R68")
+def test_names__all_that_is_written_here_can_be_used(tmp_path: Path) -> None:
+    texts = {"mails/frame.html.j2": using(frame())}
+    every: tuple[AnyKind, ...] = (*Kind, *TransientMail)
+    for kind in every:
+        slot = "\n\n{{ slot }}\n\n" if kind in (*CODE_KINDS, *LINK_KINDS) else "\n\n"
+        always = [replace(settings()[0], name=name) for name in ALWAYS if name != "slot"]
+        texts[template_of(kind)] = f"Objet\n{using(facts_of(kind))}{slot}{using(always)}\n{using(settings())}"
+    wordings = TemplateLoader(folder_of(tmp_path, texts))
+    assert len(wordings.overridden()) == len(every) + 1
+    assert problems(wordings, MAIL_CONTEXT) == []
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters__those_written_here_exist_and_are_shown_in_use(name: str) -> None:
+    assert name in TemplateLoader().environment.filters
+    assert f"|{name}" in FILTERS[name][1]
+    standard = jinja2.Environment(autoescape=True).filters
+    assert set(TemplateLoader().environment.filters) - set(standard) == set(FILTERS)

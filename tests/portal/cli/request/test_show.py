@@ -1,0 +1,93 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from states import commands as c
+from states.vocabulary import Change, State
+from tests.kit import factories as make
+from tests.portal.cli.desk import AS_CHEF, Desk, open_desk
+from tests.workflow.requests.office import LYCEE
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    with open_desk(tmp_path, monkeypatch) as desk:
+        yield desk
+
+
+SECTIONS = (
+    "Établissement et année", "Côté établissement", "Vérifications du rectorat", "Code et clé", "Signalements",
+    "Retrait des droits", "Autres demandes en cours de la personne (R19)", "Ce que vous pouvez faire", "Histoire",
+)  # fmt: skip
+
+
+def full(desk: Desk) -> str:
+    """A revoked request with a report, and the same person elsewhere."""
+    gone = desk.office.request(State.REVOKED)
+    desk.office.request(State.CODE_ISSUED, LYCEE)
+    return gone
+
+
+def test_show__has_every_section_in_order(desk: Desk) -> None:
+    reference = desk.office.request(State.CODE_ISSUED)
+    desk.office.do(c.ReportChange(reference=reference, change=Change.KEY_LOST, effective_on=make.TODAY))
+    desk.did("revoke", reference, "--reason", "compromise", "--note", "clé\nperdue")
+    kept = desk.office.request(State.CODE_ISSUED, LYCEE)
+    shown = desk.did("show", reference)
+    assert [line for line in shown.splitlines() if line in SECTIONS] == list(SECTIONS)
+    assert f"Retirer les droits de cet établissement, garder la clé (elle sert à {kept})" in " ".join(shown.split())
+    assert "précision : clé perdue" in shown
+
+
+@pytest.mark.parametrize("columns", [30, 80, 100])
+def test_show__fits_the_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert max(map(len, desk.did("show", full(desk)).splitlines())) <= columns
+
+
+@pytest.mark.rule("R48", "R60")
+def test_show__json_is_whole(desk: Desk) -> None:
+    gone = full(desk)
+    shown: dict[str, Any] = desk.read("show", gone)
+    assert shown["establishment"]["mailbox"] == "ce.0310001h@ac-toulouse.fr"
+    assert shown["removal"]["todo"]["action"] == "keep_key"
+    assert [other["reference"] for other in shown["others"]] == ["ODA-2027-00002"]
+    assert [event["trigger"] for event in shown["history"]][-1] == "revoke"
+    assert shown["history"][-1]["notes"] == {"note": "fin\nde mission"}
+    assert shown["history"][0]["source"] is None
+    assert (shown["year_ends_on"], shown["year_end_is_default"]) == ("2027-08-31", False)
+    assert {action["trigger"] for action in shown["actions"]} == {"confirm_removal", "renew"}
+    assert shown["checks"]["listing"]["is_valid"]
+    assert shown["next"]["trigger"] == "confirm_removal"
+    assert make.CODE not in str(shown)
+
+
+@pytest.mark.rule("R3", "R19", "R48")
+def test_show__a_chef_is_told_nothing_of_elsewhere(desk: Desk) -> None:
+    gone = full(desk)
+    told = desk.did("show", gone, who=AS_CHEF) + str(desk.read("show", gone, who=AS_CHEF))
+    assert LYCEE not in told
+    assert "ODA-2027-00002" not in told
+
+
+@pytest.mark.rule("R43")
+def test_show__the_date_to_bear_when_the_year_moved(desk: Desk) -> None:
+    reference = desk.office.request(State.CODE_ISSUED)
+    config = desk.config.read_text(encoding="utf-8")
+    moved = config.replace("school_year:\n", "school_year:\n  end_dates:\n    2026-2027: 2027-07-10\n")
+    desk.config.write_text(moved, encoding="utf-8")
+    shown = desk.did("show", reference)
+    assert "À porter sur le serveur ODA : 10 juillet 2027, puis cocher (R43)." in shown
+    assert [line["reference"] for line in desk.read("list", "--expiry-differs")] == [reference]
+    desk.did("confirm-expiry", reference)
+    assert desk.read("list", "--expiry-differs") == []
+
+
+@pytest.mark.rule("R22")
+def test_show__the_default_date_is_said(desk: Desk) -> None:
+    reference = desk.office.declare()
+    config = desk.config.read_text(encoding="utf-8")
+    desk.config.write_text(config.replace("    2027-2028: 2027-09-01\n", ""), encoding="utf-8")
+    assert "jusqu'au 31 août 2027 (date par défaut)" in desk.did("show", reference)

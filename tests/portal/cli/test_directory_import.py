@@ -1,0 +1,96 @@
+import json
+
+import pytest
+
+from portal.cli.errors import ExitCode
+from tests.kit.installation import READER
+from tests.portal.cli.installation import Installation
+from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
+
+IMPORT = ("import", "establishments")
+
+
+@pytest.mark.rule("R66")
+def test_import__tells_all_of_it(installed: Installation) -> None:
+    first = installed.done(*IMPORT, installed.write(file_of(*rows(3))))
+    assert first.startswith("Annuaire importé : 3 nouveaux, 0 changé, 0 disparu, 0 inchangé.\nLignes lues : 3 (")
+    later = [
+        row(nom="Collège Neuf", mail=""),
+        row(uai_of(2)),
+        row("31"),
+        row("0310001A", kind="Ecole"),
+        row("0310009A"),
+    ]
+    shown = installed.done(*IMPORT, installed.write(file_of(*later)))
+    assert shown == (
+        "Annuaire importé : 1 nouveau, 1 changé, 1 disparu, 1 inchangé.\n"
+        "Lignes lues : 5 (hors académie : 0, hors périmètre : 1, répétées : 0, en désaccord : 0, refusées : 1).\n"
+        "1 établissement ouvert sans boîte.\n"
+        "\nNouveaux (1) :\n  0310009A  Collège 0310009A\n"
+        "\nChangés (1) :\n  0310001H  Collège Neuf — nom : Collège 0310001H → Collège Neuf ; boîte :"
+        " ce.0310001h@ac-toulouse.fr → (vide)\n"
+        "\nDisparus de l'annuaire, donc fermés (1) :\n  0310003K  Collège 0310003K\n"
+        "\nRefusés (1) :\n  ligne 4  31 : « 31 » n'est pas un UAI (7 chiffres et une lettre)\n"
+        "\nAvertissements (1) :\n  ligne 6  0310009A : la lettre de contrôle ne va pas avec 0310009 : ce serait S,"
+        " ou un chiffre est mal tapé\n"
+    )
+    assert installed.done(*IMPORT, installed.write(file_of(*later))).startswith("Rien n'a changé : 0 nouveau, ")
+
+
+@pytest.mark.rule("R66")
+def test_import__long_lists_are_cut_but_not_in_json(installed: Installation) -> None:
+    file = installed.write(file_of(*rows(25)))
+    assert "  … et 5 autres (--json les donne tous)\n" in installed.done(*IMPORT, file, "--dry-run")
+    (report,) = json.loads(installed.done(*IMPORT, file, "--json"))
+    assert (len(report["new"]), report["new"][0]) == (25, {"uai": "0310001H", "nom": "Collège 0310001H"})
+    assert report["loss"] == {"base": 0, "gone": 0, "closed": 0, "mailbox": 0, "total": 0, "is_massive": False}
+
+
+@pytest.mark.rule("R66")
+def test_dry_run__writes_nothing(installed: Installation) -> None:
+    file = installed.write(file_of(row()))
+    for _ in range(2):
+        shown = installed.done(*IMPORT, file, "--dry-run")
+        assert shown.startswith("À blanc, rien n'est écrit. L'import donnerait : 1 nouveau, ")
+
+
+@pytest.mark.rule("R67")
+def test_massive_loss__is_refused_until_accepted(installed: Installation) -> None:
+    installed.done(*IMPORT, installed.write(file_of(*rows(10))))
+    fewer = installed.write(file_of(*rows(4)))
+    said = (
+        "Cet import ferait perdre 6 des 10 établissements ouverts : 6 disparus, 0 fermé, 0 sans boîte désormais (R67)."
+    )
+    refused = installed.oda(*IMPORT, fewer)
+    assert (refused.exit_code, refused.stdout) == (ExitCode.REFUSED, "")
+    assert refused.stderr.startswith(f"Refusé, rien n'a changé.\n  — {said} Que faire : ")
+    dry = installed.oda(*IMPORT, fewer, "--dry-run")
+    assert dry.exit_code == ExitCode.REFUSED
+    assert "Disparus de l'annuaire, donc fermés (6) :" in dry.stdout
+    assert dry.stderr.startswith(f"Cet import serait refusé.\n  — {said}")
+    assert "6 disparus" in installed.done(*IMPORT, fewer, "--accept-loss")
+
+
+@pytest.mark.rule("R67")
+def test_wrong_file__is_said(installed: Installation) -> None:
+    shown = installed.oda(*IMPORT, installed.write(text_of(row()).encode("latin-1")))
+    assert shown.exit_code == ExitCode.BAD_INPUT
+    assert shown.stderr == (
+        "Ce fichier ne peut pas être importé, rien n'a changé.\n"
+        "  — ligne 2 : le texte n'est pas en UTF-8, sans doute en Latin-1 (Windows-1252).\n"
+        "  — Que faire : télécharger l'export CSV de l'annuaire (fr-en-annuaire-education), séparateur point-virgule,"
+        " en UTF-8.\n"
+    )
+    assert installed.oda(*IMPORT, "absent.csv").exit_code == ExitCode.USAGE
+
+
+@pytest.mark.rule("R2")
+def test_import__operators_only(installed: Installation) -> None:
+    shown = installed.oda(*IMPORT, installed.write(file_of(row())), who=f"lecteur:{READER}")
+    assert shown.exit_code == ExitCode.REFUSED
+    assert "L'action « importer l'annuaire » n'est pas ouverte au rôle « lecteur » (R2)." in shown.stderr
+
+
+def test_report__cannot_drive_the_terminal(installed: Installation) -> None:
+    shown = installed.done(*IMPORT, installed.write(file_of(row(), row("\x1b[31m"), row(uai_of(2), mail="\x1b[0m@x"))))
+    assert "\x1b" not in shown

@@ -1,0 +1,146 @@
+"""The steps one after the other, and what may happen beside them (R17, R25 to R33)."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from states.vocabulary import Change
+from tests.kit.html_forms import HtmlForm, form_to, send
+from tests.kit.portal import CHEF, OTHER_CHEF, Portal
+from tests.portal.web.chef.test_pages import PLACE, plain, relayed
+from workflow.requests.detail import facts_of
+
+
+def form_of(client: TestClient, reference: str, slug: str) -> HtmlForm:
+    return form_to(client.get(f"{PLACE}{reference}/{slug}"), f"/{slug}")
+
+
+@pytest.mark.rule("R25", "R26", "R27", "R28")
+def test_steps__one_after_the_other_ask_each_datum_once(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    declare = form_to(client.get("/etablissement/declarer"), "/declarer")
+    born = send(client, declare, nom="Durand", prenom="Zoé", mail="zoe.durand@ac-toulouse.fr")
+    reference = born.url.path.rsplit("/", 1)[1]
+    assert "C'est fait : le RUPN est déclaré" in plain(born.text)
+    delegate = form_of(client, reference, "delegation")
+    assert [name for name, value in delegate.fields.items() if not value] == ["made_on"]
+    assert "la délégation est attestée" in send(client, delegate, made_on="2026-09-10").text
+    sign = form_of(client, reference, "charte")
+    assert [name for name, value in sign.fields.items() if not value] == ["signed_on"]
+    assert "la charte signée est enregistrée" in send(client, sign, signed_on="2026-09-11").text
+    submit = form_of(client, reference, "envoi")
+    assert all(submit.fields.values())
+    assert "la demande est envoyée au rectorat" in send(client, submit).text
+    assert client.get(f"{PLACE}{reference}/envoi").url.path == PLACE + reference  # nothing left to do there
+
+
+@pytest.mark.rule("R25")
+def test_declaration__the_drane_s_date_is_not_asked_where_the_rectorat_tells_it(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    assert "drane_declared_on" in form_to(client.get("/etablissement/declarer"), "/declarer").fields
+    assert "À déclarer aussi à la DRANE" in client.get(PLACE + portal.declared(2)).text
+    object.__setattr__(portal.app.settings.drane, "declaration", "sent_by_us")
+    page = client.get("/etablissement/declarer")
+    assert "drane_declared_on" not in form_to(page, "/declarer").fields
+    assert "Le rectorat transmet cette déclaration à la DRANE" in page.text
+    assert "À déclarer aussi à la DRANE" not in client.get(PLACE + portal.declared()).text
+
+
+@pytest.mark.rule("R16", "R17")
+def test_declaration__refused_keeps_what_was_typed(portal: Portal) -> None:
+    portal.declared(1)
+    client = portal.client(CHEF)
+    form = form_to(client.get("/etablissement/declarer"), "/declarer")
+    wrong = send(client, form, nom="Durand", prenom="Zoé", mail="zoe")
+    assert wrong.status_code == 422
+    assert '<a href="#mail">' in wrong.text
+    assert form_to(wrong, "/declarer").fields["mail"] == "zoe"
+    homonym = send(client, form, nom="Nomb", prenom="prenom", mail="autre@ac-toulouse.fr")
+    asked = form_to(homonym, "/declarer")
+    assert asked.options["homonym_confirmed"] == ["oui"]
+    assert "C'est fait" in plain(send(client, asked, homonym_confirmed="oui").text)
+
+
+@pytest.mark.rule("R19")
+def test_declaration__a_warning_is_read_before_going_on(portal: Portal) -> None:
+    portal.declared(1, OTHER_CHEF)
+    client = portal.client(CHEF)
+    form = form_to(client.get("/etablissement/declarer"), "/declarer")
+    done = plain(send(client, form, nom="Nomb", prenom="Prénom", mail="rupn1@ac-toulouse.fr").text)
+    assert "Une demande est en cours pour cette personne dans un autre établissement" in done
+    assert "0120001X" not in done
+
+
+@pytest.mark.rule("R31")
+def test_handover__today_is_proposed_and_shown(portal: Portal) -> None:
+    reference = portal.issued()
+    relayed(portal)
+    client = portal.client(CHEF)
+    form = form_of(client, reference, "remise")
+    assert form.fields["handed_on"] == "2026-09-14"
+    refused = send(client, form, handed_on="2026-09-13")
+    assert refused.status_code == 422
+    assert '<a href="#handed_on">' in refused.text
+    assert "la remise est confirmée" in send(client, form).text
+    assert "La clé de Prénom Nomb est en service" in client.get(PLACE + reference).text
+
+
+@pytest.mark.rule("R32")
+def test_report__two_questions_and_no_key_lost_without_a_key(portal: Portal) -> None:
+    without, with_key = portal.declared(1), portal.issued(2)
+    client = portal.client(CHEF)
+    changes = {change.value for change in Change}
+    assert set(form_of(client, without, "signalement").options["change"]) == changes - {"key_lost", "key_compromised"}
+    form = form_of(client, with_key, "signalement")
+    assert set(form.options["change"]) == changes
+    assert "note" not in form.fields
+    done = send(client, form, change="key_lost", effective_on="2026-09-14")
+    assert "le signalement est enregistré" in done.text
+    assert "Le rectorat traite votre signalement" in done.text
+
+
+@pytest.mark.rule("R29")
+def test_amend__changes_what_was_wrong_and_asks_for_a_homonym_when_needed(portal: Portal) -> None:
+    portal.declared(1)
+    reference = portal.declared(2)
+    client = portal.client(CHEF)
+    form = form_of(client, reference, "correction")
+    assert form.fields["nom"] == "Nomc"
+    nothing = send(client, form)
+    assert "La correction ne change rien" in nothing.text
+    asked = form_to(send(client, form, nom="Nomb"), "/correction")
+    assert asked.options["homonym_confirmed"] == ["oui"]
+    assert "la correction est enregistrée" in send(client, asked, homonym_confirmed="oui").text
+
+
+@pytest.mark.rule("R30")
+def test_withdrawal__another_reason_wants_a_word(portal: Portal) -> None:
+    reference = portal.declared()
+    client = portal.client(CHEF)
+    form = form_of(client, reference, "abandon")
+    refused = send(client, form, reason="other")
+    assert '<a href="#note">' in refused.text
+    done = send(client, form_to(refused, "/abandon"), note="changement d'organisation")
+    assert "la demande est abandonnée" in done.text
+
+
+@pytest.mark.rule("R33")
+def test_renewal__step_by_step_makes_a_new_request(portal: Portal) -> None:
+    reference = portal.declared()
+    client = portal.client(CHEF)
+    send(client, form_of(client, reference, "abandon"), reason="error")
+    born = send(client, form_of(client, reference, "renouvellement"))
+    assert "la demande est renouvelée" in born.text
+    renewed = born.url.path.rsplit("/", 1)[1]
+    with portal.app.database.read() as connection:
+        request = facts_of(connection, renewed, portal.app.mailer).request
+    assert request
+    assert (request.renews, request.nom) == (reference, "Nomb")
+
+
+def test_forms__what_no_database_can_hold_is_refused_and_never_an_error(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    form = form_to(client.get("/etablissement/demande-complete"), "/demande-complete")
+    odd = {"nom": "a\0b", "prenom": "\0", "mail": "a\0b@ac-toulouse.fr", "why": "\0", "key": "\0", "version": "٣"}
+    answer = send(client, form, made_on="2026-09-10", signed_on="2026-09-11", **odd)
+    assert answer.status_code == 422
+    assert client.get("/etablissement/demandes?apres=%00").status_code == 422

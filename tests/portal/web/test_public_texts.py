@@ -1,0 +1,89 @@
+"""The académie's own texts of the public pages: they serve, or they are refused with their file and line (R68)."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from notifications.rendering.environment import TemplatesRefused
+from portal.cli.main import oda
+from tests.kit.databases import fresh_url
+from tests.kit.installation import make_installation
+from tests.kit.portal import CHEF, open_portal
+
+pytestmark = pytest.mark.rule("R68")
+SETTINGS = "templates: {directory: modeles}\n"
+
+
+@pytest.fixture
+def pieces(tmp_path: Path) -> Path:
+    folder = tmp_path / "modeles" / "pages"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def refused(folder: Path) -> list[str]:
+    """What is said of the académie's texts when the portal starts."""
+    with (
+        fresh_url("sqlite", folder.parents[1]) as url,
+        pytest.raises(TemplatesRefused) as error,
+        open_portal(folder.parents[1], url, settings=SETTINGS),
+    ):
+        pytest.fail("a wrong text serves")
+    return str(error.value).splitlines()
+
+
+def test_piece__replaces_ours_and_is_escaped_like_ours(pieces: Path) -> None:
+    text = '<p>Écrire à {{ here.contact }}{% if home %} ou <a href="{{ home }}">revenir</a>{% endif %}.</p>\n'
+    (pieces / "contact.html").write_text(text, encoding="utf-8")
+    with (
+        fresh_url("sqlite", pieces.parents[1]) as url,
+        open_portal(pieces.parents[1], url, settings=SETTINGS) as portal,
+    ):
+        assert "<p>Écrire à 05 00 00 00 00.</p>" in portal.client().get("/contact").text
+        assert 'ou <a href="/etablissement">revenir</a>' in portal.client(CHEF).get("/contact").text
+        assert "Éditeur" in portal.client().get("/mentions-legales").text
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("<p>un</p>\n{% if here.contact %}\n", 2, "faute de syntaxe"),
+        ("<p>un</p>\n<p>{{ visitor.secret }}</p>", 2, "« visitor » n'existe pas ici"),
+        ("<p>{{ settings.mail }}</p>", 1, "« settings » n'existe pas ici"),
+        ("<p>un</p>\n\n{% if home %}{{ here.telephone }}{% endif %}", 3, "« here.telephone » n'existe pas"),
+        ("<p>{{ here.contact | majuscule }}</p>", 1, "faute de syntaxe"),
+        ("\n{{ 1 // 0 }}", 2, "échoue quand on l'affiche"),
+        ("<p>a</p>\n{% include 'base.html' %}", 2, "une page n'en appelle pas d'autre"),
+        ("<h1>Contact</h1>", 1, "la page a déjà son titre"),
+        ("<p>a</p>\n<script>1</script>", 2, "sans effet"),
+        ('<p style="color: red">a</p>', 1, "sans effet"),
+        ('<img src="https://exemple.fr/a.png">', 1, "ne charge rien d'un autre site"),
+    ],
+)
+def test_piece__a_wrong_one_is_refused_with_its_file_and_line(pieces: Path, text: str, line: int, said: str) -> None:
+    (pieces / "contact.html").write_text(text, encoding="utf-8")
+    problems = refused(pieces)
+    assert any(f"contact.html, ligne {line} : " in one and said in one for one in problems), problems
+
+
+def test_piece__a_file_that_replaces_nothing_is_refused(pieces: Path) -> None:
+    (pieces / "contacts.html").write_text("<p>a</p>", encoding="utf-8")
+    (problem,) = refused(pieces)
+    assert "ne remplace aucun modèle ; nom proche : contact.html" in problem
+
+
+def test_check_config__says_the_same_and_which_pages_are_replaced(pieces: Path) -> None:
+    with fresh_url("sqlite", pieces.parents[1]) as url:
+        config = make_installation(pieces.parents[1], url)
+        config.write_text(config.read_text(encoding="utf-8") + SETTINGS, encoding="utf-8")
+        piece = pieces / "contact.html"
+        piece.write_text("<p>{{ inconnu }}</p>", encoding="utf-8")
+        ask = ["--config", str(config), "check-config"]
+        wrong = CliRunner().invoke(oda, ask)
+        assert wrong.exit_code != 0
+        assert "contact.html, ligne 1" in wrong.output
+        piece.write_text("<p>{{ here.contact }}</p>", encoding="utf-8")
+        right = CliRunner().invoke(oda, ask)
+        assert right.exit_code == 0, right.output
+        assert "Pages remplacées : contact.html" in right.output

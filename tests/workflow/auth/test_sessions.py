@@ -1,0 +1,118 @@
+"""Sessions: begun anew at each sign-in, ended by time, by leaving, everywhere, by the settings (R73)."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+
+from states.vocabulary import Role
+from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, SCHOOLS, STAFF, TWO_SCHOOLS, Portal
+from tests.kit.sign_in import told
+from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
+from tests.workflow.directory.files import file_of, row
+from workflow.auth.actors import NotAllowed
+from workflow.auth.sessions import SessionUser
+
+UNKNOWN = replace(CHEF, name="")
+
+
+def found(portal: Portal, secret: str) -> SessionUser | None:
+    return portal.context.sessions.find(secret, portal.clock.now())
+
+
+@pytest.mark.rule("R73")
+def test_session__ends_unused_and_at_last(portal: Portal) -> None:
+    secret = portal.secret(CHEF)
+    for _ in range(5):
+        portal.clock.advance(minutes=119)
+        assert found(portal, secret) == CHEF
+    portal.clock.advance(minutes=5)
+    assert found(portal, secret) is None, "ten hours are over"
+    other = portal.secret(CHEF)
+    portal.clock.advance(minutes=120)
+    assert found(portal, other) is None, "two hours unused"
+
+
+@pytest.mark.rule("R37", "R73", "R75")
+def test_present__under_a_new_secret_until_the_same_end(portal: Portal) -> None:
+    secret = portal.secret(UNKNOWN)
+    ends = portal.context.sessions.ends_at(secret)
+    portal.clock.advance(minutes=10)
+    fresh = portal.context.sign_in.present(UNKNOWN, secret, "Claire Martin", Role.DEPUTY)
+    assert found(portal, secret) is None
+    assert found(portal, fresh) == SessionUser(role=Role.DEPUTY, subject=SCHOOL, name="Claire Martin")
+    assert portal.context.sessions.ends_at(fresh) == ends
+    assert told(portal.app, "presented") == [("presented", {"establishments": 1})]
+
+
+@pytest.mark.rule("R2", "R73")
+def test_present__as_nobody_else(portal: Portal) -> None:
+    for role in (Role.OPERATOR, Role.READER, Role.SCHEDULE, Role.CONNECTOR):
+        with pytest.raises(NotAllowed):
+            portal.context.sign_in.present(UNKNOWN, portal.secret(UNKNOWN), "Claire Martin", role)
+
+
+@pytest.mark.rule("R73")
+def test_sign_in__ends_the_former_session_of_the_browser(portal: Portal) -> None:
+    former = portal.secret(STAFF)
+    entered = enter(portal, asked(portal), former)
+    assert found(portal, former) is None
+    assert entered.secret != former
+    assert found(portal, entered.secret) == UNKNOWN
+
+
+@pytest.mark.rule("R73")
+def test_join__only_to_the_session_that_asked(portal: Portal) -> None:
+    mine, another = portal.secret(CHEF), portal.secret(OTHER_CHEF)
+    joined = enter(portal, asked(portal, OTHER, replace(HERE, session=mine)), mine)
+    assert joined.session_user == TWO_SCHOOLS
+    assert found(portal, mine) is None
+    fresh = enter(portal, asked(portal, OTHER, replace(HERE, session=joined.secret)), another)
+    assert fresh.session_user == SessionUser(role=Role.CHEF, subject=OTHER), "opened in somebody else's browser"
+    assert enter(portal, asked(portal, OTHER), joined.secret).session_user == fresh.session_user, (
+        "asked for by nobody signed in"
+    )
+
+
+@pytest.mark.rule("R73", "R75")
+def test_leave__everywhere(portal: Portal) -> None:
+    all_of_them = [portal.secret(one) for one in (CHEF, DEPUTY, TWO_SCHOOLS)]
+    others = [portal.secret(one) for one in (OTHER_CHEF, STAFF)]
+    assert portal.context.sign_in.sign_out_everywhere(CHEF) == 3
+    assert [found(portal, one) for one in all_of_them] == [None] * 3
+    assert all(found(portal, one) for one in others)
+    assert told(portal.app, "signed_out_everywhere") == [("signed_out_everywhere", {"sessions": 3})]
+
+
+@pytest.mark.rule("R14", "R73")
+def test_mailbox__that_becomes_another_ends_the_sessions_of_the_former(portal: Portal) -> None:
+    operator, directory = portal.actor(STAFF), portal.app.directory
+    all_of_them = [portal.secret(one) for one in (CHEF, DEPUTY, TWO_SCHOOLS)]
+    others = [portal.secret(one) for one in (OTHER_CHEF, STAFF)]
+    directory.set_mailbox(OTHER_CHEF.subject, SCHOOLS[OTHER_CHEF.subject][4], "l'adresse de l'annuaire", operator)
+    assert all(found(portal, one) for one in (*all_of_them, *others)), "set to what it was"
+    directory.set_mailbox(SCHOOL, "direction@ac-toulouse.fr", "l'ancienne est ouverte à trop de monde", operator)
+    assert [found(portal, one) for one in all_of_them] == [None] * 3
+    assert all(found(portal, one) for one in others)
+    anew = portal.secret(CHEF)
+    directory.set_mailbox(SCHOOL, None, "l'annuaire est juste", operator)
+    assert found(portal, anew) is None
+
+
+@pytest.mark.rule("R66", "R73")
+def test_import__ends_the_sessions_of_the_mailboxes_that_it_changes(portal: Portal) -> None:
+    moved, same = portal.secret(CHEF), portal.secret(OTHER_CHEF)
+    rows = [row(uai, mail="nouvelle@ac-toulouse.fr" if uai == SCHOOL else box or "")
+            for uai, (_, _, _, _, box) in SCHOOLS.items()]  # fmt: skip
+    portal.app.directory.import_file(BytesIO(file_of(*rows)), portal.actor(STAFF))
+    assert found(portal, moved) is None
+    assert found(portal, same)
+
+
+@pytest.mark.rule("R2", "R73")
+def test_session__of_who_is_no_more_in_the_settings(portal: Portal) -> None:
+    gone = replace(STAFF, subject="parti@ac-toulouse.fr")
+    client = portal.client(gone)
+    assert client.get("/compte", follow_redirects=False).headers["location"].startswith("/connexion")
+    with pytest.raises(NotAllowed):
+        portal.context.sessions.actor(gone)

@@ -1,0 +1,177 @@
+"""The worklist behind its page: every order walked whole, what the checks say, what is counted."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, select, update
+
+from notifications.vocabulary import Stage
+from states import commands as c
+from states.rules.verification import standing
+from states.vocabulary import CheckOutcome, RemovalOutcome, State, Step, Trigger
+from tests.kit import factories as make
+from tests.workflow.requests.office import LYCEE, OTHER, UAI, Office
+from workflow.database.mapping import REQUEST_COLUMNS, request_from
+from workflow.database.tables import ESTABLISHMENT, REQUEST
+from workflow.requests.filters import Checks, Filters
+from workflow.requests.worklist import COUNTED, Count, Mark, Order, Worklist, WorkPage
+
+EVERYTHING = Filters()
+
+
+def page(office: Office, filters: Filters = EVERYTHING, order: Order = Order.WAITING, after: str | None = None,
+         limit: int = 50) -> WorkPage:  # fmt: skip
+    with office.database.read() as connection:
+        worklist = Worklist(connection, office.operator, office.policy, office.clock.now())
+        return worklist.page(filters, order, after, limit)
+
+
+def found(office: Office, order: Order = Order.WAITING, **filters: object) -> list[str]:
+    return [one.line.reference for one in page(office, Filters(**filters), order).lines]  # type: ignore[arg-type]
+
+
+def some_of_each(office: Office) -> list[str]:
+    """Two requests a state, one after the other, whose names go the other way."""
+    made = []
+    for number, state in enumerate([*State, *State]):
+        uai = (UAI, OTHER, LYCEE)[number % 3]
+        nom, mail = f"Nom{'zyxwvutsrqpo'[number]}", f"m{number}@ac-toulouse.fr"
+        made.append(office.request(state, uai, nom=nom, mail=mail))
+        if number % 2:
+            office.clock.advance(hours=1)
+    return made
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_walk__sees_each_line_once_in_every_order(office: Office, order: Order) -> None:
+    made = some_of_each(office)
+    whole = [one.line.reference for one in page(office, order=order).lines]
+    assert sorted(whole) == sorted(made)
+    walked: list[str] = []
+    after: str | None = None
+    while True:
+        one = page(office, order=order, after=after, limit=5)
+        walked += [line.line.reference for line in one.lines]
+        after = one.after
+        if after is None:
+            break
+    assert walked == whole
+
+
+def test_walk__each_order_is_the_one_it_says(office: Office) -> None:
+    made = some_of_each(office)
+    lines = page(office, order=Order.NAME).lines
+    assert [one.line.nom for one in lines] == sorted(one.line.nom for one in lines)
+    assert found(office, Order.REFERENCE) == made[::-1]
+    since = [one.line.since for one in page(office).lines]
+    assert since == sorted(since)
+    states = [list(State).index(one.line.state) for one in page(office, order=Order.STATE).lines]
+    assert states == sorted(states)
+    uais = [one.line.uai for one in page(office, order=Order.ESTABLISHMENT).lines]
+    assert uais == sorted(uais)
+
+
+def test_walk__a_mark_that_nobody_gave_breaks_nothing(office: Office) -> None:
+    office.declare()
+    made_up = ("", "~", "x~y~z", "ODA-2027-99999~", "declared~never~ODA-2027-00001", "\x00'--", "ODA-2027-99999")
+    for order in Order:
+        for mark in made_up:
+            assert len(page(office, order=order, after=mark).lines) <= 1
+
+
+@pytest.mark.rule("R34", "R35", "R36", "R39")
+def test_checks__filters_and_lines_agree_with_the_rules(office: Office) -> None:
+    fresh, ready, negative = (office.request(nom=f"Nom{x}", mail=f"{x}@ac-toulouse.fr") for x in ("a", "b", "c"))
+    source = "liste"
+    for check in (c.CheckListing, c.CheckDelegation):
+        office.do(check(reference=ready, outcome=CheckOutcome.POSITIVE, source=source))
+    office.do(c.CheckListing(reference=negative, outcome=CheckOutcome.NEGATIVE, source=source))
+    assert found(office, checks=Checks.TO_DO) == [fresh]
+    assert found(office, checks=Checks.READY) == [ready]
+    assert found(office, checks=Checks.NEGATIVE) == [negative]
+    marks = {one.line.reference: (one.listing, one.delegation, one.is_ready) for one in page(office).lines}
+    assert marks == {
+        fresh: (Mark.TO_DO, Mark.TO_DO, False), ready: (Mark.POSITIVE, Mark.POSITIVE, True),
+        negative: (Mark.NEGATIVE, Mark.TO_DO, False),
+    }  # fmt: skip
+    office.clock.advance(days=office.policy.checks_max_age_days + 1)
+    assert (found(office, checks=Checks.READY), found(office, checks=Checks.TOO_OLD)) == ([], [ready])
+
+
+@pytest.mark.rule("R35")
+def test_checks__what_was_checked_and_changed_is_to_do_again(office: Office) -> None:
+    ready = office.request()
+    for check in (c.CheckListing, c.CheckDelegation):
+        office.do(check(reference=ready, outcome=CheckOutcome.POSITIVE, source="liste"))
+    office.do(c.SendBack(reference=ready, step=Step.CONFIRMATION, why="l'adresse"))
+    behalf = make.on_behalf()
+    office.do(c.Amend(reference=ready, mail="autre@ac-toulouse.fr", on_behalf=behalf))
+    office.do(c.Submit(reference=ready, nom=make.NOM, prenom=make.PRENOM, mail="autre@ac-toulouse.fr",
+                       on_behalf=behalf))  # fmt: skip
+    assert found(office, checks=Checks.TO_DO) == [ready]
+    (line,) = page(office).lines
+    assert (line.listing, line.delegation) == (Mark.VOID, Mark.VOID)
+
+
+def test_columns__are_as_the_rules_would_say(office: Office) -> None:
+    """``since``, ``checks`` and the rest are kept beside the request: they must never drift from it."""
+    some_of_each(office)
+    with office.database.read() as connection:
+        rows = connection.execute(select(*REQUEST_COLUMNS, REQUEST.c.checks, REQUEST.c.since)).all()
+    assert [row.checks for row in rows] == [standing(request_from(row)).value for row in rows]
+    assert all(row.since.year == make.NOW.year for row in rows)
+
+
+def test_filters__places_by_words_and_by_kind(office: Office) -> None:
+    here, there = office.declare(), office.declare(LYCEE, nom="Autre", mail="autre@ac-toulouse.fr")
+    for typed in ("jean moulin", "JEAN-MOULIN", "moulin toulouse", UAI.lower()):
+        assert found(office, establishment=typed) == [here], typed
+    assert found(office, establishment="lycee monteil", departement="12") == [there]
+    for typed in ("%", "''", "inconnu"):
+        assert found(office, establishment=typed) == [], typed
+    with office.database.write() as connection:
+        connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == LYCEE).values(kind="Lycée"))
+    assert found(office, kind="Lycée") == [there]
+    assert found(office, kind="Lycée", departement="31") == []
+
+
+@pytest.mark.rule("R31", "R32", "R49")
+def test_filters__what_calls_for_somebody(office: Office) -> None:
+    issued = office.request(State.CODE_ISSUED)
+    revoked = office.request(State.REVOKED, OTHER, nom="Autre", mail="autre@ac-toulouse.fr")
+    tomorrow = make.TODAY + timedelta(days=1)
+    office.do(make.command(Trigger.REPORT_CHANGE, reference=issued, effective_on=tomorrow))
+    assert found(office, report_open=True) == [issued]
+    assert found(office, report_due_on=make.TODAY) == []
+    assert found(office, report_due_on=tomorrow) == [issued]
+    assert found(office, not_handed_over=True) == [issued]
+    assert found(office, removal_open=True) == [revoked]
+    office.do(c.ConfirmRemoval(reference=revoked, outcome=RemovalOutcome.REMOVED))
+    assert found(office, removal_open=True) == []
+    office.mail_becomes(Stage.DEAD, issued)
+    assert found(office, undeliverable=True, report_open=True) == [issued]
+
+
+def test_counts__one_query_says_them_all_and_stops_counting(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    some_of_each(office)
+    wanted = {state.value: Filters(states=(state,)) for state in State}
+    seen: list[str] = []
+    with office.database.read() as connection:
+        worklist = Worklist(connection, office.operator, office.policy, office.clock.now())
+        event.listen(office.database.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+        assert worklist.counts(wanted) == {state.value: Count(2) for state in State}
+        assert len(seen) == 1
+        monkeypatch.setattr("workflow.requests.worklist.COUNTED", 1)
+        assert worklist.counts({"": EVERYTHING})[""].number == 2
+    assert not Count(COUNTED + 1).is_exact
+
+
+@pytest.mark.rule("R3")
+def test_worklist__a_chef_would_see_its_own(office: Office) -> None:
+    mine, theirs = office.declare(), office.declare(OTHER)
+    with office.database.read() as connection:
+        worklist = Worklist(connection, office.chef, office.policy, office.clock.now())
+        assert [one.line.reference for one in worklist.named([theirs, mine])] == [mine]
+        assert worklist.references(EVERYTHING, Order.WAITING, 9) == [mine]
+        assert worklist.counts({"": replace(EVERYTHING, live=True)})[""] == Count(1)

@@ -1,0 +1,113 @@
+"""The operators' digest: once a working day, what is late, or nothing (R80)."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import insert, update
+
+from notifications.messages.catalogue import CATALOGUE
+from notifications.outbox.tables import MAILS
+from notifications.vocabulary import Kind
+from states import commands as c
+from states.rules.schedule import Hold
+from states.school_calendar import SchoolYear
+from states.vocabulary import Change, RevokeReason
+from tests.kit.system import System
+from tests.workflow.schedule.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
+from workflow.database.tables import NODE, RECORD
+
+DIGEST = "late_digest"
+BORN = date(2026, 9, 7)
+
+
+def day(month: int, number: int) -> date:
+    return date(2026, month, number)
+
+
+@pytest.fixture
+def system(database_url: str) -> Iterator[System]:
+    system = settle(System(database_url, at(BORN)))
+    yield system
+    system.close()
+
+
+@pytest.mark.rule("R80")
+def test_digest__nothing_late_nothing_written(system: System) -> None:
+    system.issued(only_ready=True)
+    declared(system)
+    assert each_day(system, BORN, day(9, 17)).digests == 0
+    assert system.mails(DIGEST) == []
+
+
+@pytest.mark.rule("R80")
+def test_digest__once_a_working_day_in_the_school_holidays_too(system: System) -> None:
+    system.issued(only_ready=True)
+    each_day(system, BORN, day(9, 22))
+    assert mail_days(system, DIGEST) == [day(9, 18), day(9, 22)], "neither the week-end nor a day off"
+    assert duties(system).run().digests == 0
+    assert run(system, day(10, 20)).digests == 1
+
+
+@pytest.mark.rule("R57", "R80")
+def test_digest__does_not_leave_the_day_after(system: System) -> None:
+    reference = system.issued(only_ready=True)
+    run(system, day(9, 22))
+    (mail,) = system.mails(DIGEST)
+    assert mail.not_after == at(day(9, 23), 0)
+    assert mail.recipient == "operateurs@ac-toulouse.fr"
+    told = facts(mail)
+    assert (told.total, told.points, told.requests[0].reference) == (1, 1, reference)
+    assert told.requests[0].since == BORN
+
+
+@pytest.mark.rule("R80")
+def test_digest__tells_of_all_that_is_late(system: System) -> None:
+    stalled, unhanded, lost = declared(system), system.issued(1), system.issued(2)
+    gone, reported = system.issued(3), system.issued(4)
+    system.send_mails()
+    for reference in (gone, reported):
+        system.accept(c.ConfirmHandover(reference=reference, handed_on=BORN), "chef A")
+    system.accept(c.Revoke(reference=gone, reason=RevokeReason.DEPARTURE), "opérateur")
+    report = c.ReportChange(reference=reported, change=Change.DEPARTURE, effective_on=day(10, 1))
+    system.accept(report, "chef A")
+    held = {
+        "school_year": "2025-2026", "last_day": date(2026, 8, 31), "held_why": Hold.ABSENCE.value,
+        "ends_at": CALENDAR.end_of(SchoolYear(2025)).ends_at, "recorded_at": at(BORN), "held_at": at(BORN),
+    }  # fmt: skip
+    with system.database.write() as connection:
+        code = (MAILS.c.reference == lost, MAILS.c.kind == "code_issued")
+        connection.execute(update(MAILS).where(*code).values(stage="dead", next_attempt_at=None))
+        connection.execute(insert(RECORD), [held])
+        connection.execute(insert(NODE), [{"host": "oda-2", "seen_at": at(BORN), "refused_at": at(BORN)}])
+    run(system, day(10, 12))
+    (mail,) = system.mails(DIGEST)
+    told = facts(mail)
+
+    def named(group: str) -> list[str]:
+        return [one.reference for one in getattr(told, group).requests]
+
+    assert named("stalled") == [stalled]
+    assert set(named("not_handed")) == {unhanded, lost}
+    assert named("undelivered") == [lost]
+    assert named("reports") == [reported]
+    assert named("removals") == [gone]
+    assert told.removals_open == 1
+    assert [one.why for one in told.held] == [Hold.ABSENCE.label]
+    assert told.machines == ("oda-2",)
+    assert told.total == 0
+    assert told.points == 7
+
+
+@pytest.mark.rule("R80")
+def test_digest__a_removal_is_late_after_its_delay(system: System) -> None:
+    gone = system.issued()
+    system.accept(c.Revoke(reference=gone, reason=RevokeReason.DEPARTURE), "opérateur")
+    each_day(system, BORN, day(9, 23))
+    assert mail_days(system, DIGEST) == [day(9, 23)]
+
+
+@pytest.mark.rule("R56", "R80")
+def test_digest__one_stored_before_it_told_everything_is_still_read() -> None:
+    old = '{"on":"2026-11-02","total":1,"requests":[]}'
+    assert CATALOGUE[Kind.LATE_DIGEST].decode(old).points == 1

@@ -1,0 +1,113 @@
+"""The invitation to renew, on real databases (R81)."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from states import commands as c
+from states.vocabulary import RevokeReason, WithdrawReason
+from tests.kit.system import System
+from tests.workflow.schedule.scene import (
+    at,
+    change_school,
+    declared,
+    each_day,
+    facts,
+    killed_at,
+    mail_days,
+    run,
+    settle,
+)
+from workflow.schedule import notices as invitations
+
+INVITATION = "renewal_invitation"
+DAY = date(2027, 9, 10)
+
+
+@pytest.fixture
+def system(database_url: str) -> Iterator[System]:
+    system = settle(System(database_url, at(date(2027, 5, 3))), stalled=(), handover=(), notices=())
+    yield system
+    system.close()
+
+
+def end_the_year(system: System) -> None:
+    """The schedule passes all summer, and the year is swept."""
+    for day in (date(2027, 6, 1), date(2027, 7, 1), date(2027, 8, 1), date(2027, 9, 1)):
+        system.clock.set(at(day))
+        system.tick()
+
+
+@pytest.mark.rule("R81")
+def test_invitation__names_those_who_had_a_key_once(system: System) -> None:
+    kept = [system.issued(1), system.issued(2)]
+    declared(system, 3)
+    end_the_year(system)
+    done = each_day(system, date(2027, 9, 2), date(2027, 12, 1))
+    assert done.invitations == 1
+    (mail,) = system.mails(INVITATION)
+    assert mail_days(system, INVITATION) == [DAY]
+    told = facts(mail)
+    assert [one.reference for one in told.rupns] == kept
+    assert (told.year.label, told.next_year.label) == ("2026-2027", "2027-2028")
+
+
+@pytest.mark.rule("R81")
+def test_invitation__not_of_those_revoked_before_the_end(system: System) -> None:
+    gone = system.issued()
+    system.accept(c.Revoke(reference=gone, reason=RevokeReason.DEPARTURE), "opérateur")
+    end_the_year(system)
+    assert run(system, DAY).invitations == 0
+
+
+@pytest.mark.rule("R81")
+def test_invitation__not_of_those_renewed_even_if_given_up_since(system: System) -> None:
+    first, second, third = (system.issued(number) for number in (1, 2, 3))
+    end_the_year(system)
+    system.accept(c.Renew(reference=first), "chef A")
+    given_up = system.accept(c.Renew(reference=second), "chef A").reference
+    system.accept(c.Withdraw(reference=given_up, reason=WithdrawReason.OTHER_PERSON), "chef A")
+    run(system, DAY)
+    (mail,) = system.mails(INVITATION)
+    assert [one.reference for one in facts(mail).rupns] == [third]
+
+
+@pytest.mark.rule("R15", "R81")
+def test_invitation__to_open_establishments_with_a_mailbox(system: System) -> None:
+    system.issued(1)
+    system.issued(2, uai="0310002J", chef="chef BC")
+    end_the_year(system)
+    change_school(system, "0310001H", mailbox=None)
+    change_school(system, "0310002J", is_open=False)
+    assert run(system, DAY).invitations == 0
+
+
+@pytest.mark.parametrize(
+    ("back_on", "told_on"),
+    [
+        (date(2027, 9, 11), [date(2027, 9, 13)]),
+        (date(2027, 10, 25), [date(2027, 11, 8)]),
+        (date(2027, 11, 9), [date(2027, 11, 9)]),
+        (date(2027, 11, 10), []),
+    ],
+)
+@pytest.mark.rule("R81")
+def test_invitation__missed_by_a_stop(system: System, back_on: date, told_on: list[date]) -> None:
+    system.issued()
+    end_the_year(system)
+    each_day(system, DAY, date(2027, 11, 20), stopped=lambda day: day < back_on)
+    assert mail_days(system, INVITATION) == told_on
+
+
+@pytest.mark.rule("R81")
+def test_invitation__a_kill_loses_none_and_doubles_none(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invitations, "PAGE", 1)
+    system.issued(1)
+    system.issued(2, uai="0310002J", chef="chef BC")
+    end_the_year(system)
+    with killed_at("duties.after_page"):
+        run(system, DAY)
+    system.restart()
+    assert run(system, date(2027, 9, 13)).invitations == 1
+    assert sorted(mail.uai for mail in system.mails(INVITATION)) == ["0310001H", "0310002J"]

@@ -1,0 +1,100 @@
+"""What a tick does besides the ends of years: reports that fall due, codes kept too long, old action keys."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from states import commands as c
+from states.vocabulary import Change, RevokeReason, Settlement
+from tests.kit.system import System
+from tests.workflow.year_end.test_sweep import SEPTEMBER
+from workflow.database.tables import NODE
+
+
+@pytest.fixture
+def system(database_url: str) -> Iterator[System]:
+    system = System(database_url, SEPTEMBER)
+    yield system
+    system.close()
+
+
+def report(system: System, reference: str, day: date) -> None:
+    system.accept(c.ReportChange(reference=reference, change=Change.DEPARTURE, effective_on=day), "chef A")
+
+
+@pytest.mark.rule("R32")
+def test_tick__tells_a_report_on_its_day_once(system: System) -> None:
+    reference = system.issued()
+    report(system, reference, date(2026, 9, 20))
+    assert len(system.mails("change_to_handle")) == 1
+    system.clock.advance(days=9)
+    assert system.tick().due == 0, "the day before"
+    system.clock.advance(days=1)
+    assert system.tick().due == 1
+    system.restart()
+    assert system.tick().due == 0
+    (mail,) = system.mails("change_due")
+    assert mail.reference == reference
+    assert mail.audience == "operators"
+
+
+@pytest.mark.rule("R32")
+def test_tick__says_nothing_more_of_what_was_due_at_once(system: System) -> None:
+    reference = system.issued()
+    report(system, reference, date(2026, 9, 10))
+    assert system.tick().due == 0
+    assert system.mails("change_due") == []
+
+
+@pytest.mark.rule("R32", "R46")
+def test_tick__says_nothing_of_a_settled_report_nor_of_a_revoked_request(system: System) -> None:
+    settled, revoked = system.issued(1), system.issued(2)
+    for reference in (settled, revoked):
+        report(system, reference, date(2026, 9, 20))
+    settle = c.SettleChange(reference=settled, settlement=Settlement.NO_EFFECT, why="le départ est annulé")
+    system.accept(settle, "opérateur")
+    system.accept(c.Revoke(reference=revoked, reason=RevokeReason.DEPARTURE), "opérateur")
+    system.clock.advance(days=10)
+    assert system.tick().due == 0
+    assert system.mails("change_due") == []
+
+
+@pytest.mark.rule("R61", "R62")
+def test_tick__erases_a_code_kept_too_long_and_cancels_its_mail(system: System) -> None:
+    reference = system.issued()
+    system.clock.advance(days=30)
+    assert system.tick().erased == 0, "30 days are allowed"
+    assert system.sealed() == {reference}
+    system.clock.advance(seconds=1)
+    assert system.tick().erased == 1
+    assert system.sealed() == set()
+    assert [mail.stage for mail in system.mails("code_issued")] == ["cancelled"]
+
+
+@pytest.mark.rule("R10")
+def test_tick__forgets_action_keys_after_seven_days(system: System) -> None:
+    command = c.Declare(uai="0310001H", nom="Durand", prenom="Anne", mail="anne@ac-toulouse.fr")
+    system.engine.execute([command], system.actors["chef A"], key="k")
+
+    def kept() -> int:
+        with system.database.read() as connection:
+            return int(connection.exec_driver_sql("SELECT count(*) FROM idempotency_key").scalar_one())
+
+    system.clock.advance(days=7, seconds=-1)
+    system.tick()
+    assert kept() == 1
+    system.clock.advance(seconds=1)
+    system.tick()
+    assert kept() == 0
+
+
+@pytest.mark.rule("R52")
+def test_tick__leaves_one_trace_of_life_a_machine(system: System) -> None:
+    for _ in range(3):
+        system.clock.advance(minutes=1)
+        system.tick()
+    with system.database.read() as connection:
+        (row,) = connection.execute(select(NODE)).all()
+    assert row.seen_at == system.clock.now()

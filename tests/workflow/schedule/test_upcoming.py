@@ -1,0 +1,106 @@
+"""The dates to come, and on how many requests: what then happens is what was told (R86)."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from states import commands as c
+from states.vocabulary import Change
+from tests.kit.system import System
+from tests.workflow.schedule.scene import at, declared, each_day, mail_days, run, settle
+from workflow.schedule.upcoming import ScheduledAction, ScheduledDate, upcoming
+
+BORN = date(2026, 9, 7)
+
+
+@pytest.fixture
+def system(database_url: str) -> Iterator[System]:
+    system = settle(System(database_url, at(BORN)))
+    yield system
+    system.close()
+
+
+def to_come(system: System) -> dict[ScheduledAction, list[ScheduledDate]]:
+    with system.database.read() as connection:
+        found = upcoming(connection, system.policy, system.mailer, system.clock.now())
+    assert list(found) == sorted(found, key=lambda one: one.day)
+    return {deed: [one for one in found if one.deed is deed] for deed in ScheduledAction}
+
+
+@pytest.mark.rule("R86")
+def test_coming__each_date_with_its_requests(system: System) -> None:
+    issued = system.issued()
+    system.issued(2, uai="0310002J", chef="chef BC")
+    declared(system, 3)
+    report = c.ReportChange(reference=issued, change=Change.DEPARTURE, effective_on=date(2026, 12, 1))
+    system.accept(report, "chef A")
+    found = to_come(system)
+
+    def told(deed: ScheduledAction) -> list[Any]:
+        return [(one.day, one.requests, one.establishments) for one in found[deed]]
+
+    assert told(ScheduledAction.YEAR_END) == [(date(2027, 8, 31), 3, 2)]
+    assert told(ScheduledAction.NOTICE) == [(date(2027, 7, 2), 3, 2)]
+    assert told(ScheduledAction.CAMPAIGN) == [(date(2027, 6, 1), 2, 2)]
+    assert told(ScheduledAction.REPORTS) == [(date(2026, 12, 1), 1, None)]
+    assert told(ScheduledAction.ERASURE) == [(date(2026, 10, 7), 2, None)]
+    assert told(ScheduledAction.REMINDERS)[0] == (date(2026, 9, 14), 1, None)
+    assert told(ScheduledAction.INVITATION) == [(date(2026, 9, 10), 0, 0)], "nobody had a key in 2025-2026"
+    (digest,) = found[ScheduledAction.DIGEST]
+    assert (digest.day, digest.until) == (BORN, BORN + timedelta(days=365))
+    assert found[ScheduledAction.UNKNOWN] == []
+    assert found[ScheduledAction.YEAR_END][0].on_how_many == "3 demandes dans 2 établissements"
+
+
+@pytest.mark.rule("R81", "R86")
+def test_coming__the_invitation(system: System) -> None:
+    system.issued()
+    system.clock.set(at(date(2026, 11, 12)))
+    (one,) = to_come(system)[ScheduledAction.INVITATION]
+    assert (one.day, one.requests, one.establishments) == (date(2027, 9, 10), 1, 1)
+
+
+@pytest.mark.rule("R77", "R86")
+def test_coming__says_from_when_it_does_not_know(system: System) -> None:
+    system.clock.set(at(date(2028, 3, 1)))
+    (one,) = to_come(system)[ScheduledAction.UNKNOWN]
+    assert (one.day, one.until) == (date(2028, 9, 1), date(2029, 3, 1))
+
+
+@pytest.mark.rule("R79", "R86")
+def test_coming__the_reminders_told_are_those_that_leave(system: System) -> None:
+    declared(system)
+    issued = system.issued(2)
+    system.send_mails()
+    each_day(system, BORN, date(2026, 9, 14))
+    system.clock.set(at(date(2026, 9, 15)))
+    told = to_come(system)[ScheduledAction.REMINDERS]
+    each_day(system, date(2026, 9, 15), date(2026, 12, 18))
+    left = [*mail_days(system, "stalled_reminder"), *mail_days(system, "handover_reminder")]
+    assert sorted(one.day for one in told) == sorted(day for day in left if day > date(2026, 9, 14))
+    assert system.state(issued) == "code_issued"
+
+
+@pytest.mark.rule("R78", "R86")
+def test_coming__what_has_left_is_not_to_come(system: System) -> None:
+    declared(system)
+    system.clock.set(at(date(2027, 7, 2), 7))
+    assert len(to_come(system)[ScheduledAction.NOTICE]) == 1
+    run(system, date(2027, 7, 2))
+    assert to_come(system)[ScheduledAction.NOTICE] == []
+
+
+@pytest.mark.rule("R86")
+def test_coming__as_many_queries_whatever_the_requests(system: System) -> None:
+    counts = []
+    for number in (1, 8):
+        for each in range(number):
+            declared(system, number * 100 + each)
+        asked: list[str] = []
+        event.listen(system.database.engine, "before_cursor_execute", lambda *args, asked=asked: asked.append(args[2]))
+        to_come(system)
+        counts.append(len(asked))
+    assert counts[0] == counts[1] < 20
