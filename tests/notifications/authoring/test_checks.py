@@ -29,7 +29,7 @@ def own(tmp_path: Path) -> Path:
 
 @pytest.mark.rule("R68")
 @pytest.mark.parametrize(
-    "here",
+    "context",
     [
         MAIL_CONTEXT,
         replace(MAIL_CONTEXT, drane_sent_by_us=True, drane_address=None, links=(), one_key_a_person=False),

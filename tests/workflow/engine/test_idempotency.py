@@ -13,7 +13,7 @@ from states.decision import Refused
 from states.model import OnBehalf
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, RequestedBy, Trigger
-from tests.kit.world import KEY, PARIS, World
+from tests.kit.system import KEY, PARIS, System
 from workflow.engine import idempotency
 from workflow.engine.engine import Done, Result
 
@@ -37,7 +37,7 @@ OLD = {
     CHECK: "30b58588b0f57e1fad7359835c7b42d15d649f62cc3f368adec0bfabe2c0a036",
     DELEGATE: "d37336ca91f81a0600d2a6be9fc4a6d788d581f39c5a94eeef499ef1f95ba86b",
 }
-"""Made by the code of version 0.1.0, under the key of ``World``."""
+"""Made by the code of version 0.1.0, under the key of ``System``."""
 
 NEW = {
     DECLARE: "9712e3863e88e4c00646283b0b0cd869fe77cd4c6ab557df14d4977869fa89dd",
@@ -49,18 +49,18 @@ NEW = {
 
 
 @pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    world = World(database_url, datetime(2026, 11, 12, 9, tzinfo=PARIS))
-    yield world
-    world.close()
+def system(database_url: str) -> Iterator[System]:
+    system = System(database_url, datetime(2026, 11, 12, 9, tzinfo=PARIS))
+    yield system
+    system.close()
 
 
 def code(clear: str) -> c.IssueCode:
     return replace(ISSUE, code=c.Code(clear=clear))
 
 
-def execute(world: World, command: Command, key: str = "k") -> Result:
-    return world.engine.execute([command], world.actors["opérateur"], key=key)[0]
+def execute(system: System, command: Command, key: str = "k") -> Result:
+    return system.engine.execute([command], system.actors["opérateur"], key=key)[0]
 
 
 def is_other_content(result: Result) -> bool:
@@ -68,13 +68,13 @@ def is_other_content(result: Result) -> bool:
 
 
 @pytest.mark.rule("R10")
-def test_key__with_another_code_is_refused(world: World) -> None:
-    world.issued(only_ready=True)
-    first = execute(world, code("Ab12Cd34"))
+def test_key__with_another_code_is_refused(system: System) -> None:
+    system.issued(only_ready=True)
+    first = execute(system, code("Ab12Cd34"))
     assert isinstance(first, Done)
-    assert execute(world, code("Ab12Cd34")) == replace(first, warnings=(), replayed=True)
-    assert is_other_content(execute(world, code("Zz98Yy76")))
-    assert len(world.mails("code_issued")) == 1
+    assert execute(system, code("Ab12Cd34")) == replace(first, warnings=(), replayed=True)
+    assert is_other_content(execute(system, code("Zz98Yy76")))
+    assert len(system.mails("code_issued")) == 1
 
 
 @pytest.mark.rule("R10")
@@ -91,19 +91,19 @@ def test_digest__of_version_0_1_0_is_still_accepted(command: Command) -> None:
 
 
 @pytest.mark.rule("R10")
-def test_key__of_version_0_1_0_is_done_already_for_its_7_days(world: World) -> None:
-    reference = world.issued()
+def test_key__of_version_0_1_0_is_done_already_for_its_7_days(system: System) -> None:
+    reference = system.issued()
     assert reference == REFERENCE
-    row = {"actor": world.actors["opérateur"].number, "trigger": "issue_code", "key": "k", "digest": OLD[ISSUE],
-           "reference": reference, "version": 7, "at": world.clock.now()}  # fmt: skip
-    with world.database.write() as connection:
+    row = {"actor": system.actors["opérateur"].number, "trigger": "issue_code", "key": "k", "digest": OLD[ISSUE],
+           "reference": reference, "version": 7, "at": system.clock.now()}  # fmt: skip
+    with system.database.write() as connection:
         connection.execute(insert(idempotency.KEY), [row])
-    replayed = execute(world, ISSUE)
+    replayed = execute(system, ISSUE)
     assert isinstance(replayed, Done)
     assert (replayed.replayed, replayed.version) == (True, 7)
-    assert is_other_content(execute(world, replace(ISSUE, new_key_confirmed=True)))
-    world.clock.advance(days=7)
-    assert not is_other_content(execute(world, replace(ISSUE, new_key_confirmed=True)))
+    assert is_other_content(execute(system, replace(ISSUE, new_key_confirmed=True)))
+    system.clock.advance(days=7)
+    assert not is_other_content(execute(system, replace(ISSUE, new_key_confirmed=True)))
 
 
 @dataclass(frozen=True, kw_only=True)
