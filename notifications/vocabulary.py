@@ -1,16 +1,8 @@
 """The words of the mail room: every closed list of values, with the French that a reader sees."""
 
-from enum import IntEnum, StrEnum
-from typing import TypeVar
+from enum import IntEnum
 
 from states.vocabulary import Labelled
-
-E = TypeVar("E", bound=StrEnum)
-
-
-def member(values: type[E], stored: str) -> E:
-    """The member of a closed list from its stored value. Raises ValueError for a value that is not of the list."""
-    return values(stored)
 
 
 class Audience(Labelled):

@@ -8,8 +8,8 @@ from textwrap import wrap
 from typing import Any, Final
 
 from states.french import de, listing
-from states.transitions import BEFORE, STATES, TABLE, TRIGGERS, UNBORN, Transition, build
-from states.vocabulary import LIVE_STATES, Role, State
+from states.transitions import BEFORE, TABLE, UNBORN, Transition, build
+from states.vocabulary import LIVE_STATES, Role, State, Trigger
 
 # The strokes of our own diagrams: a few SVG elements, with marks that do not rely on colour alone.
 
@@ -313,10 +313,10 @@ def mermaid() -> str:
         """The library's graph with our labels, and its outside in place of the pseudo-state."""
 
         def _convert_state_attributes(self, state: dict[str, Any]) -> str:
-            return STATES[state["name"]].label
+            return State.of(state["name"]).label
 
         def _transition_label(self, tran: dict[str, Any]) -> str:
-            return TRIGGERS[tran["trigger"]].label
+            return Trigger.of(tran["trigger"]).label
 
         def _get_elements(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             states, transitions = super()._get_elements()

@@ -155,17 +155,11 @@ def build(machine_class: type[Machine] = Machine, **options: Any) -> Machine:
 def compile_arrows(machine: Machine) -> frozenset[tuple[Trigger, Arrow]]:
     """Every (trigger, (source, target)) that the machine knows."""
     return frozenset(
-        (TRIGGERS[name], (STATES.get(t.source), STATES[str(t.dest)]))
+        (Trigger.of(name), (None if t.source == UNBORN else State.of(t.source), State.of(t.dest)))
         for name, event in machine.events.items()
         for group in event.transitions.values()
         for t in group
     )
-
-
-STATES: Final = {state.value: state for state in State}
-
-
-TRIGGERS: Final = {trigger.value: trigger for trigger in Trigger}
 
 
 ARROWS: Final = compile_arrows(build())

@@ -1,6 +1,7 @@
 """The field's words: every closed list of values, with the French that a reader sees."""
 
 from enum import StrEnum
+from typing import Self, cast
 
 
 class Labelled(StrEnum):
@@ -9,11 +10,19 @@ class Labelled(StrEnum):
     label: str
     __hash__ = str.__hash__  # equal to their text, and hashed as quickly: they are keys everywhere
 
-    def __new__(cls, value: str, label: str) -> "Labelled":
+    def __new__(cls, value: str, label: str) -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
         member.label = label
         return member
+
+    @classmethod
+    def of(cls, value: str) -> Self:
+        """The member stored as this value. Raises ValueError when there is none."""
+        try:
+            return cast(Self, cls._value2member_map_[value])  # several times quicker than cls(value)
+        except KeyError:
+            raise ValueError(f"{value!r} is not a {cls.__name__}") from None
 
 
 class State(Labelled):

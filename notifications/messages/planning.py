@@ -9,7 +9,7 @@ from notifications.messages import facts as c
 from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import Ended, MailUndeliverable, YearEnded
 from notifications.messages.mail import Draft
-from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind, member
+from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind
 from states.decision import OpenRemoval, OpenReport, RequestEvent
 from states.model import Establishment, Report, Request
 from states.rules.revocation import holders
@@ -73,7 +73,7 @@ def submitted(event: RequestEvent, context: MailContext) -> c.Submitted:
 
 def sent_back(event: RequestEvent, _: MailContext) -> c.SentBack:
     decision = event.decision
-    return c.SentBack(**_step(event), step=member(Step, str(decision.data["step"])), why=decision.notes.get("why", ""))
+    return c.SentBack(**_step(event), step=Step.of(str(decision.data["step"])), why=decision.notes.get("why", ""))
 
 
 def code_issued(event: RequestEvent, context: MailContext) -> c.CodeIssued:
@@ -89,7 +89,7 @@ def code_reissued(event: RequestEvent, context: MailContext) -> c.CodeReissued:
         **_step(event),
         issued_on=context.day_of(event.at),
         expires_on=event.request.expires_on or event.year_end.last_day,
-        reason=member(ReissueReason, str(event.decision.data["reason"])),
+        reason=ReissueReason.of(str(event.decision.data["reason"])),
     )
 
 
@@ -129,7 +129,7 @@ def withdrawn(event: RequestEvent, _: MailContext) -> c.Withdrawn:
     decision = event.decision
     return c.Withdrawn(
         **_step(event),
-        reason=member(WithdrawReason, str(decision.data["reason"])),
+        reason=WithdrawReason.of(str(decision.data["reason"])),
         note=decision.notes.get("note", ""),
         delegated=event.request.delegated_on is not None,
     )
@@ -139,7 +139,7 @@ def revoked(event: RequestEvent, _: MailContext) -> c.Revoked:
     decision, request = event.decision, event.request
     return c.Revoked(
         **_step(event),
-        reason=member(RevokeReason, str(decision.data["reason"])),
+        reason=RevokeReason.of(str(decision.data["reason"])),
         note=decision.notes.get("note", ""),
         had_key=request.has_key,
         delegated=request.delegated_on is not None,
@@ -159,7 +159,7 @@ def removal_task(event: RequestEvent, context: MailContext) -> c.RemovalTask:
     return c.RemovalTask(
         **_step(event),
         task=_removal_kind(event),
-        why=(member(WithdrawReason, reason) if withdrawal else member(RevokeReason, reason)).label,
+        why=(WithdrawReason.of(reason) if withdrawal else RevokeReason.of(reason)).label,
         note=decision.notes.get("note", ""),
         kept_for=tuple(sorted(other.reference for other in keeping)),
     )

@@ -12,7 +12,7 @@ from notifications.messages.mail import Mail
 from notifications.outbox.store import COLUMNS, read
 from notifications.outbox.tables import MAILS, SEALS
 from notifications.sql import batches
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Stage, member
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Stage
 from states.model import Request
 from states.vocabulary import CodeStatus, State
 
@@ -288,4 +288,4 @@ def _latest_stages(connection: Connection, references: list[str]) -> Iterator[tu
         theirs = (MAILS.c.reference.in_(some), MAILS.c.kind.in_(kinds))
         latest = select(func.max(MAILS.c.id)).where(*theirs).group_by(MAILS.c.reference)
         rows = connection.execute(select(MAILS.c.reference, MAILS.c.stage).where(MAILS.c.id.in_(latest)))
-        yield from ((reference, member(Stage, stage)) for reference, stage in rows)
+        yield from ((reference, Stage.of(stage)) for reference, stage in rows)

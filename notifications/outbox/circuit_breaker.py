@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notifications.outbox.tables import PAUSE
-from notifications.vocabulary import RelayFault, member
+from notifications.vocabulary import RelayFault
 
 FIRST_PAUSE: Final = timedelta(seconds=10)
 
@@ -91,7 +91,7 @@ def _read(connection: Connection, *, lock: bool = False) -> Pause | None:
     if row is None:
         return None
     fault, reply, since, until, lasts = row
-    return Pause(fault=member(RelayFault, fault), reply=reply, since=since, until=until, lasts=timedelta(seconds=lasts))
+    return Pause(fault=RelayFault.of(fault), reply=reply, since=since, until=until, lasts=timedelta(seconds=lasts))
 
 
 def _stored(pause: Pause) -> dict[str, object]:

@@ -12,7 +12,7 @@ from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Draft, Mail
 from notifications.outbox.tables import MAILS
 from notifications.sql import batches, insert_rows
-from notifications.vocabulary import Audience, Fault, Kind, Stage, member
+from notifications.vocabulary import Audience, Fault, Kind, Stage
 
 COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in Mail.__dataclass_fields__)
 """What to select so that ``read`` makes a Mail of it."""
@@ -21,10 +21,10 @@ COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in
 def read(row: Row[Any]) -> Mail:
     """A Mail from a row of ``COLUMNS``."""
     values = dict(row._mapping)
-    values["kind"] = member(Kind, values["kind"])
-    values["audience"] = member(Audience, values["audience"])
-    values["stage"] = member(Stage, values["stage"])
-    values["fault"] = member(Fault, values["fault"]) if values["fault"] else None
+    values["kind"] = Kind.of(values["kind"])
+    values["audience"] = Audience.of(values["audience"])
+    values["stage"] = Stage.of(values["stage"])
+    values["fault"] = Fault.of(values["fault"]) if values["fault"] else None
     return Mail(**values)
 
 

@@ -22,7 +22,7 @@ from notifications.messages.facts import (
 )
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.typography import single_line
-from notifications.vocabulary import Kind, member
+from notifications.vocabulary import Kind
 from states import french
 from states.vocabulary import Labelled, Step
 
@@ -75,7 +75,7 @@ def from_json(text: str) -> tuple[Paper, ...]:
     try:
         rows = json.loads(text)
         if isinstance(rows, list):
-            return tuple(Paper(**{**row, "name": member(PaperName, row["name"])}) for row in rows)
+            return tuple(Paper(**{**row, "name": PaperName.of(row["name"])}) for row in rows)
     except (TypeError, KeyError, ValueError):
         pass
     raise ValueError("these are not stored papers")

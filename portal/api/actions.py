@@ -216,9 +216,6 @@ MOST = 100
 Entry: Any = Annotated[reduce(or_, [entry_of(trigger) for trigger in OPEN]), Field(discriminator="trigger")]
 
 
-_BY_VALUE = {trigger.value: trigger for trigger in Trigger}
-
-
 _EXAMPLE = {
     "commands": [
         {"trigger": trigger.value, "reference": "ODA-2027-00001"} | example_of(trigger)
@@ -272,7 +269,7 @@ def batch(
 
 def _command(entry: Any) -> Any:
     more = {"reference": entry.reference} if hasattr(entry, "reference") else {}
-    return command_of(_BY_VALUE[entry.trigger], entry, **more)
+    return command_of(Trigger.of(entry.trigger), entry, **more)
 
 
 def _told(result: Result) -> Accepted | Declined:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.responses import Response as Response_of_cookies
 
-from notifications.vocabulary import LINK_PATH, member
+from notifications.vocabulary import LINK_PATH
 from portal.web.context import WebContext
 from portal.web.dependencies import (
     AnyVisitor,
@@ -299,7 +299,7 @@ def present(request: Request, context: Context, signed: Mailbox, data: PostedByS
         form = form.refused([bad_field("nom", "Votre nom", problem, "R37")])
     if not form.is_right:
         return _page_presenting(request, context, signed, form, back, status=422)
-    role = member(Role, form.values.get("fonction", Role.CHEF.value))
+    role = Role.of(form.values.get("fonction", Role.CHEF.value))
     fresh = context.sign_in.present(session_user, secret, clean(form.values["nom"]), role)
     response = RedirectResponse(back or "/etablissement", status_code=303)
     give(response, context, fresh)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, delete, insert, select, update
 
 from notifications.sql import batches
-from notifications.vocabulary import member
 from states.model import Actor
 from states.vocabulary import Channel, Role
 from workflow.auth import rate_limit as events
@@ -97,7 +96,7 @@ class Sessions:
         if now - row.seen_at >= SEEN_EVERY:
             with self._database.write() as connection:
                 connection.execute(update(SESSIONS).where(SESSIONS.c.digest == row.digest).values(seen_at=now))
-        return SessionUser(role=member(Role, row.role), subject=row.subject, name=row.name)
+        return SessionUser(role=Role.of(row.role), subject=row.subject, name=row.name)
 
     def ends_at(self, secret: str) -> datetime | None:
         """When this session ends at the latest; None for an unknown one."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from notifications.encryption import seals
 from notifications.messages.facts import Place, SignIn, SignInRectorat
 from notifications.messages.mail import Draft
-from notifications.vocabulary import Audience, Erasure, Kind, member
+from notifications.vocabulary import Audience, Erasure, Kind
 from states import french
 from states.validation import fold_mail, normalise_uai
 from states.vocabulary import Role
@@ -184,7 +184,7 @@ class Links:
 
     def opens(self, connection: Connection, link: Row[Any]) -> SignInTarget | None:
         """Whom this link lets in: who has the mailbox that it was sent to today, and no other."""
-        if member(Role, link.role) is Role.CHEF:
+        if Role.of(link.role) is Role.CHEF:
             found = establishment(connection, link.subject)
         else:
             found = rectorat(self._app.settings.people, link.subject)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from notifications.vocabulary import member
 from states.decision import Scalar
 from states.model import Actor
 from states.validation import clean, fold_mail, text_problem
@@ -116,13 +115,13 @@ class Tokens:
             if row is None or row.revoked_at or now >= row.expires_at:
                 return None
             try:
-                actor = self._actor(member(Role, row.role), row.subject.split(","), connection)
+                actor = self._actor(Role.of(row.role), row.subject.split(","), connection)
             except NotAllowed:
                 return None
         if row.seen_at is None or now - row.seen_at >= SEEN_EVERY:
             with self._app.database.write() as connection:
                 connection.execute(update(TOKENS).where(TOKENS.c.id == row.id).values(seen_at=now))
-        return actor, member(Scope, row.scope)
+        return actor, Scope.of(row.scope)
 
     def of(self, secret: str) -> Token:
         """The token of a secret that ``find`` knew, for its bearer to read its name and its end."""
@@ -171,4 +170,4 @@ def _kept(who: Actor, subject: Sequence[str]) -> str:
 
 def _token(row: object) -> Token:
     values = {name: getattr(row, name) for name in Token.__dataclass_fields__}
-    return Token(**values | {"role": member(Role, values["role"]), "scope": member(Scope, values["scope"])})
+    return Token(**values | {"role": Role.of(values["role"]), "scope": Scope.of(values["scope"])})

@@ -5,7 +5,6 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from notifications.vocabulary import member
 from states.model import Check, Establishment, LastEvent, Removal, Report, Request
 from states.rules.verification import oldest, standing
 from states.school_calendar import SchoolYear
@@ -24,15 +23,6 @@ _CHECK_COLUMNS = tuple(
 
 
 _TRANSLATED = frozenset({"school_year", "state", "listing", "delegation", "acted_on_behalf"})
-
-
-_STATES = {s.value: s for s in State}
-
-
-_TRIGGERS = {t.value: t for t in Trigger}
-
-
-_OUTCOMES = {o.value: o for o in CheckOutcome}
 
 
 school_year = lru_cache(maxsize=64)(SchoolYear.parse)
@@ -69,30 +59,30 @@ def request_from(row: Any) -> Request:
     values = dict(zip(_PLAIN, row, strict=False))
     year, state, behalf, *checks = row[_SPECIAL]
     values["school_year"] = school_year(year)
-    values["state"] = _STATES[state]
+    values["state"] = State.of(state)
     values["acted_on_behalf"] = _numbers(behalf)
-    values["listing"] = Check(_OUTCOMES[checks[0]], *checks[1:4]) if checks[0] else None
-    values["delegation"] = Check(_OUTCOMES[checks[4]], *checks[5:8]) if checks[4] else None
+    values["listing"] = Check(CheckOutcome.of(checks[0]), *checks[1:4]) if checks[0] else None
+    values["delegation"] = Check(CheckOutcome.of(checks[4]), *checks[5:8]) if checks[4] else None
     request = object.__new__(Request)
     object.__setattr__(request, "__dict__", values)
     return request
 
 
 def last_event_from(row: Any) -> LastEvent:
-    return LastEvent(_TRIGGERS[row.last_trigger], row.last_actor, row.changed_at)
+    return LastEvent(Trigger.of(row.last_trigger), row.last_actor, row.changed_at)
 
 
 def report_from(row: Any) -> Report:
     return Report(
-        number=row.number, change=member(Change, row.change), effective_on=row.effective_on,
+        number=row.number, change=Change.of(row.change), effective_on=row.effective_on,
         reported_at=row.reported_at, settled_at=row.settled_at,
-        settlement=member(Settlement, row.settlement) if row.settlement else None,
+        settlement=Settlement.of(row.settlement) if row.settlement else None,
     )  # fmt: skip
 
 
 def removal_from(row: Any) -> Removal:
-    outcome = member(RemovalOutcome, row.outcome) if row.outcome else None
-    return Removal(member(RemovalKind, row.kind), outcome)
+    outcome = RemovalOutcome.of(row.outcome) if row.outcome else None
+    return Removal(RemovalKind.of(row.kind), outcome)
 
 
 @lru_cache(maxsize=1024)

@@ -19,8 +19,6 @@ from workflow.directory.model import KIND
 from workflow.journal.chain import INSTALLATION
 from workflow.mail.admin import mailbox_now
 
-_STATES = {state.value: state for state in State}
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Criteria:
@@ -90,7 +88,7 @@ def requests_of(connection: Connection, uai: str) -> list[OfRequest]:
     """Its requests, the latest school year first."""
     columns = (R.c.reference, R.c.school_year, R.c.nom, R.c.prenom, R.c.state, R.c.changed_at)
     rows = connection.execute(select(*columns).where(R.c.uai == uai).order_by(R.c.reference.desc()))
-    return [OfRequest(**(dict(row) | {"state": _STATES[row["state"]]})) for row in rows.mappings()]
+    return [OfRequest(**(dict(row) | {"state": State.of(row["state"])})) for row in rows.mappings()]
 
 
 def _query(actor: Actor) -> Select[Any]:

@@ -117,9 +117,8 @@ def names_of(connection: Connection, uais: Iterable[str]) -> dict[str, str]:
 
 def unsent_counts(connection: Connection) -> dict[Stage, int]:
     """How many mails did not arrive or wait, by stage: few, so that counting them stays quick."""
-    stages = {stage.value: stage for stage in (*MISSED, *WAITING)}
-    query = select(MAILS.c.stage, func.count()).where(MAILS.c.stage.in_(stages)).group_by(MAILS.c.stage)
-    return {stages[stage]: count for stage, count in connection.execute(query)}
+    query = select(MAILS.c.stage, func.count()).where(_at((*MISSED, *WAITING))).group_by(MAILS.c.stage)
+    return {Stage.of(stage): count for stage, count in connection.execute(query)}
 
 
 # One mail whole: where it stands, what can be done of it, what the journal tells of it (R58, R62).

@@ -60,12 +60,6 @@ def done_for_chef(outcome: RemovalOutcome, at: datetime, others: Iterable[Reques
 # The tasks of removing rights as lines of a list: whose, what is to be done today, who confirmed (R47 to R49).
 
 
-KINDS: Final = {kind.value: kind for kind in RemovalKind}
-
-
-_OUTCOMES: Final = {outcome.value: outcome for outcome in RemovalOutcome}
-
-
 WHOLE: Final = (
     *REQUEST_COLUMNS, ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.departement,
     REMOVAL.c.kind.label("task"), REMOVAL.c.opened_at, REMOVAL.c.outcome, REMOVAL.c.closed_at,
@@ -128,9 +122,10 @@ def lines_of(connection: Connection, rows: Sequence[Any], policy: Policy, mailer
     by = _confirmed_by(connection, [row.reference for row in rows if row.outcome])
     return tuple(
         RemovalLine(
-            request=request, kind=KINDS[row.task], establishment=row.place, commune=row.commune,
+            request=request, kind=RemovalKind.of(row.task), establishment=row.place, commune=row.commune,
             departement=row.departement, opened_at=row.opened_at, todo=todos.get(request.reference),
-            outcome=_OUTCOMES.get(row.outcome), closed_at=row.closed_at, by=by.get(request.reference, ""),
+            outcome=RemovalOutcome.of(row.outcome) if row.outcome else None, closed_at=row.closed_at,
+            by=by.get(request.reference, ""),
             done=_done(row, by.get(request.reference, ""), policy),
         )
         for request, row in zip(requests, rows, strict=True)
@@ -138,8 +133,9 @@ def lines_of(connection: Connection, rows: Sequence[Any], policy: Policy, mailer
 
 
 def _done(row: Any, by: str, policy: Policy) -> str:
-    outcome = _OUTCOMES.get(row.outcome)
-    return done(outcome, row.closed_at, by, policy.calendar.timezone) if outcome else ""
+    if not row.outcome:
+        return ""
+    return done(RemovalOutcome.of(row.outcome), row.closed_at, by, policy.calendar.timezone)
 
 
 def _todos(
@@ -215,7 +211,7 @@ def open_references(connection: Connection, filters: RemovalFilters, limit: int)
 def count_removals(connection: Connection, filters: RemovalFilters) -> dict[RemovalKind, int]:
     """How many open tasks the filters leave, their kind set aside, by kind, zero included."""
     counts = joined(select(REMOVAL.c.kind, func.count())).where(_OPEN, *_places(filters)).group_by(REMOVAL.c.kind)
-    found = {KINDS[kind]: count for kind, count in connection.execute(counts)}
+    found = {RemovalKind.of(kind): count for kind, count in connection.execute(counts)}
     return {kind: found.get(kind, 0) for kind in RemovalKind}
 
 

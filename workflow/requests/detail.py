@@ -29,18 +29,6 @@ from workflow.requests.next_actions import NextStep, PossibleAction, next_step, 
 # A request's history: its events in order, with who, in which role, and the free texts beside them (R8).
 
 
-_STATES = {state.value: state for state in State}
-
-
-_TRIGGERS = {trigger.value: trigger for trigger in Trigger}
-
-
-_ROLES = {role.value: role for role in Role}
-
-
-_CHANNELS = {channel.value: channel for channel in Channel}
-
-
 ERASED: Final = "(texte effacé)"
 
 
@@ -95,11 +83,12 @@ def history(connection: Connection, reference: str, scope: Actor) -> tuple[Event
 
 def _event(row: Any, bodies: Mapping[tuple[int, str], str], scope: Actor) -> EventView:
     told = json.loads(row.canonical)
-    trigger = _TRIGGERS[row.kind]
+    trigger = Trigger.of(row.kind)
     hidden = _OF_THE_RECTORAT.get(trigger, set()) if scope.is_establishment else set()
     return EventView(
-        seq=row.seq, trigger=trigger, source=_STATES.get(row.from_state), target=_STATES[row.to_state],
-        actor=row.label or f"n° {row.actor}", role=_ROLES[row.role], channel=_CHANNELS[told["channel"]], at=row.at,
+        seq=row.seq, trigger=trigger, source=State.of(row.from_state) if row.from_state else None,
+        target=State.of(row.to_state),
+        actor=row.label or f"n° {row.actor}", role=Role.of(row.role), channel=Channel.of(told["channel"]), at=row.at,
         data={key: value for key, value in told["data"].items() if key not in hidden},
         notes=tuple(
             NoteView(name, bodies.get((row.seq, name))) for name in sorted(told["notes"]) if name not in hidden

@@ -126,9 +126,8 @@ def _read(mark: str) -> tuple[State | None, datetime | None, str]:
     *before, reference = mark.split("~")
     if not _REFERENCE.fullmatch(reference):
         return None, None, ""
-    states = {state.value: state for state in State}
-    state = states.get(before[0]) if len(before) == 2 else None
     try:
+        state = State.of(before[0]) if len(before) == 2 else None
         since = datetime.strptime(before[-1], _INSTANT).replace(tzinfo=UTC) if before else None
     except ValueError:
         return None, None, ""

@@ -18,9 +18,6 @@ STUCK_AFTER = timedelta(minutes=3)
 """A batch takes a second, and any machine begins one at each of its ticks, a minute apart."""
 
 
-_HOLDS = {hold.value: hold for hold in Hold}
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YearInPlay:
     """A year's end that is to come or not over yet. ``live`` requests in ``establishments`` are still to revoke,
@@ -72,7 +69,7 @@ def _in_play(connection: Connection, one: YearEndStatus, record: Any) -> YearInP
     running = one.verdict is Verdict.RUN and not _is_closed(connection, one.end, live)
     return YearInPlay(
         end=one.end, live=live, establishments=places, revoked=revoked_so_far(connection, one.end),
-        hold=_HOLDS[record.held_why] if held else one.hold, held_at=record.held_at if held else None,
+        hold=Hold.of(record.held_why) if held else one.hold, held_at=record.held_at if held else None,
         is_running=running, renewed=_renewed(connection, one.end.school_year) if live else 0,
         moved_at=_moved_at(connection, one.end, record) if running else None,
     )  # fmt: skip

@@ -77,15 +77,14 @@ def _requests(connection: Connection, year: YearSummary) -> None:
         .where(*_live(year))
         .group_by(place, REQUEST.c.state, task)
     )
-    kinds, states = {kind.value: kind for kind in RemovalKind}, {state.value: state for state in State}
     for departement, state, kind, number in connection.execute(query):
         year.requests += number
         year.departements[departement] += number
-        year.states[states[state]] += number
+        year.states[State.of(state)] += number
         year.shares[departement]["revoked"] += number
         if kind:
-            year.removals[kinds[kind]] += number
-            year.shares[departement][COUNTED_AS[kinds[kind]]] += number
+            year.removals[RemovalKind.of(kind)] += number
+            year.shares[departement][COUNTED_AS[RemovalKind.of(kind)]] += number
 
 
 def _establishments(connection: Connection, year: YearSummary) -> None:
@@ -265,9 +264,8 @@ class Preview:
 
 def _holds(connection: Connection, judged: Iterable[YearEndStatus], now: datetime) -> dict[SchoolYear, Held]:
     """What the brake holds, or would: a schedule that runs records an end in time, and gives signs of life."""
-    why = {hold.value: hold for hold in Hold}
     records = connection.execute(select(RECORD.c.school_year, RECORD.c.held_why).where(RECORD.c.held_why.is_not(None)))
-    known = {school_year(row.school_year): why[row.held_why] for row in records}
+    known = {school_year(row.school_year): Hold.of(row.held_why) for row in records}
     found = {}
     for one in judged:
         year = one.end.school_year

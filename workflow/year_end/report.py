@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from notifications.outbox.tables import MAILS
-from notifications.vocabulary import Fault, Kind, Stage, member
+from notifications.vocabulary import Fault, Kind, Stage
 from states.policy import Policy
 from states.rules.schedule import Hold
 from states.school_calendar import SchoolYear, YearEnd
@@ -27,9 +27,6 @@ WAITING: Final = (Stage.PENDING, Stage.RETRY, Stage.SENDING)
 
 
 MISSED: Final = (Stage.DEAD, Stage.UNCERTAIN, Stage.CANCELLED)
-
-
-_STAGES: Final = {stage.value: stage for stage in Stage}
 
 
 _LATER: Final = MAILS.alias("later_mail")
@@ -114,7 +111,7 @@ def account_of(connection: Connection, year: SchoolYear) -> YearEndAccount | Non
     return YearEndAccount(
         school_year=year, last_day=record.last_day, closed_at=closed.at, revoked=closed.requests,
         shares=_shares(connection, key, by_departement),
-        hold={hold.value: hold for hold in Hold}.get(record.held_why), held_at=record.held_at,
+        hold=Hold.of(record.held_why) if record.held_why else None, held_at=record.held_at,
         confirmed_by=record.label or "", confirmed_at=record.confirmed_at,
         mails=_mails(connection, theirs), missed=_missed(connection, theirs), left=left, outcomes=outcomes,
         confirmers=confirmers,
@@ -145,7 +142,7 @@ def _mails_of(year: SchoolYear, ended: datetime) -> ColumnElement[bool]:
 
 def _mails(connection: Connection, theirs: ColumnElement[bool]) -> Counter[Stage]:
     query = select(MAILS.c.stage, func.count()).where(theirs).group_by(MAILS.c.stage)
-    return Counter({_STAGES[stage]: number for stage, number in connection.execute(query)})
+    return Counter({Stage.of(stage): number for stage, number in connection.execute(query)})
 
 
 def _missed(connection: Connection, theirs: ColumnElement[bool]) -> tuple[MissedMail, ...]:
@@ -162,8 +159,8 @@ def _missed(connection: Connection, theirs: ColumnElement[bool]) -> tuple[Missed
 
 def _missed_from(row: Any) -> MissedMail:
     return MissedMail(
-        id=row.id, uai=row.uai, establishment=row.nom, recipient=row.recipient, stage=_STAGES[row.stage],
-        fault=member(Fault, row.fault) if row.fault else None, reply=row.last_reply or "",
+        id=row.id, uai=row.uai, establishment=row.nom, recipient=row.recipient, stage=Stage.of(row.stage),
+        fault=Fault.of(row.fault) if row.fault else None, reply=row.last_reply or "",
     )  # fmt: skip
 
 
@@ -178,9 +175,8 @@ def _left(connection: Connection, year: SchoolYear) -> tuple[Counter[RemovalKind
         .group_by(REMOVAL.c.kind, place)
     )
     kinds, places = Counter[RemovalKind](), Counter[str]()
-    names = {kind.value: kind for kind in RemovalKind}
     for kind, departement, number in connection.execute(query):
-        kinds[names[kind]] += number
+        kinds[RemovalKind.of(kind)] += number
         places[departement] += number
     return kinds, places
 
@@ -197,10 +193,9 @@ def _confirmed(connection: Connection, year: SchoolYear) -> tuple[Counter[Remova
         .where(REQUEST.c.school_year == str(year), REMOVAL.c.outcome.is_not(None))
         .group_by(REMOVAL.c.outcome, ACTOR.c.label)
     )
-    names = {outcome.value: outcome for outcome in RemovalOutcome}
     outcomes, people = Counter[RemovalOutcome](), Counter[str]()
     for outcome, label, number in connection.execute(query):
-        outcomes[names[outcome]] += number
+        outcomes[RemovalOutcome.of(outcome)] += number
         people[label or ""] += number
     return outcomes, people
 

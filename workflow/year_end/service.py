@@ -133,8 +133,9 @@ def held_in(connection: Connection, calendar: SchoolCalendar) -> list[HeldYear]:
     """The ends that the brake holds and nobody has confirmed; one whose date has moved since is judged anew."""
     query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
     rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
-    holds = {hold.value: hold for hold in Hold}
-    found = [(HeldYear(school_year(r.school_year), r.last_day, holds[r.held_why], r.held_at), r.ends_at) for r in rows]
+    found = [
+        (HeldYear(school_year(r.school_year), r.last_day, Hold.of(r.held_why), r.held_at), r.ends_at) for r in rows
+    ]
     return [held for held, ends_at in found if calendar.end_of(held.school_year).ends_at == ends_at]
 
 

@@ -15,7 +15,7 @@ from portal.cli.parameters import spelling
 from portal.cli.request import execute as told
 from portal.cli.request.execute import Reference, following, reason_row, reference_argument
 from states import french
-from states.vocabulary import CodeStatus, State
+from states.vocabulary import CodeStatus, Role, State
 
 if TYPE_CHECKING:
     from states.model import Report, Request
@@ -50,8 +50,8 @@ def _move(event: "EventView") -> str:
 
 
 def _who(event: "EventView") -> str:
-    """Who, in which role unless the name already tells it, and how it came in."""
-    role = "" if event.role.label in event.actor else f", {event.role.label}"
+    """Who, in which role unless it is a program, whose name tells it, and how it came in."""
+    role = "" if event.role in (Role.SCHEDULE, Role.CONNECTOR) else f", {event.role.label}"
     return f"par {event.actor}{role} — {event.channel.label}"
 
 

@@ -11,7 +11,6 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from notifications.vocabulary import member
 from portal.web.context import WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
@@ -129,7 +128,7 @@ def on_behalf(values: Values) -> OnBehalf | None:
     if "behalf_who" not in values:
         return None
     when = values["behalf_when"]
-    return OnBehalf(who=values["behalf_who"], how=member(RequestedBy, values["behalf_how"]), when=when.isoformat())
+    return OnBehalf(who=values["behalf_who"], how=RequestedBy.of(values["behalf_how"]), when=when.isoformat())
 
 
 def load_request(context: WebContext, visitor: Visitor, reference: str) -> RequestView:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from notifications.vocabulary import member
 from portal.web.actions.base import Action, ActionContext, Common, Values
 from portal.web.context import WebContext
 from portal.web.forms import Field, Shape
@@ -243,7 +242,7 @@ def _hand_over(_: ActionContext, values: Values, common: Common) -> c.ConfirmHan
 
 
 def _report(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
-    change, note = member(Change, values["change"]), values.get("note") or ""
+    change, note = Change.of(values["change"]), values.get("note") or ""
     return c.ReportChange(change=change, effective_on=values["effective_on"], note=note, **common)
 
 
@@ -261,7 +260,7 @@ def _amend(_: ActionContext, values: Values, common: Common) -> c.Amend:
 
 
 def _withdraw(_: ActionContext, values: Values, common: Common) -> c.Withdraw:
-    return c.Withdraw(reason=member(WithdrawReason, values["reason"]), note=values["note"] or "", **common)
+    return c.Withdraw(reason=WithdrawReason.of(values["reason"]), note=values["note"] or "", **common)
 
 
 def years_of(action_context: ActionContext) -> list[SchoolYear]:

@@ -7,7 +7,6 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Final
 
-from notifications.vocabulary import member
 from portal.web.actions.base import Action, ActionContext, Common, Values
 from portal.web.forms import Field, Shape
 from states import french
@@ -140,7 +139,7 @@ def _check_fields(trigger: Trigger, action_context: ActionContext) -> list[Field
 
 
 def _check(command: type[CheckListing | CheckDelegation], _: ActionContext, values: Values, common: Common) -> Command:
-    outcome = member(CheckOutcome, values["outcome"])
+    outcome = CheckOutcome.of(values["outcome"])
     return command(outcome=outcome, source=values["source"], checked_on=values["checked_on"], **common)
 
 
@@ -153,7 +152,7 @@ def _send_back_fields(_: ActionContext) -> list[Field]:
 
 
 def _send_back(_: ActionContext, values: Values, common: Common) -> Command:
-    return SendBack(step=member(Step, values["step"]), why=values["why"], **common)
+    return SendBack(step=Step.of(values["step"]), why=values["why"], **common)
 
 
 CHECKS: Final = (
@@ -194,7 +193,7 @@ def _report_fields(action_context: ActionContext) -> list[Field]:
 
 def _report(_: ActionContext, values: Values, common: Common) -> Command:
     return ReportChange(
-        change=member(Change, values["change"]), effective_on=values["effective_on"], note=values["note"] or "",
+        change=Change.of(values["change"]), effective_on=values["effective_on"], note=values["note"] or "",
         **common,
     )  # fmt: skip
 
@@ -220,7 +219,7 @@ def _settle_fields(action_context: ActionContext) -> list[Field]:
 def _settle(_: ActionContext, values: Values, common: Common) -> Command:
     number = values["report"]
     return SettleChange(
-        settlement=member(Settlement, values["settlement"]), why=values["why"],
+        settlement=Settlement.of(values["settlement"]), why=values["why"],
         report=int(number) if number.isdecimal() and len(number) < 10 else None, **common,
     )  # fmt: skip
 
@@ -233,7 +232,7 @@ def _revoke_fields(_: ActionContext) -> list[Field]:
 
 
 def _revoke(_: ActionContext, values: Values, common: Common) -> Command:
-    return Revoke(reason=member(RevokeReason, values["reason"]), note=values["note"] or "", **common)
+    return Revoke(reason=RevokeReason.of(values["reason"]), note=values["note"] or "", **common)
 
 
 def _removal_fields(action_context: ActionContext) -> list[Field]:
@@ -253,7 +252,7 @@ def expected_outcome(action_context: ActionContext) -> str:
 
 
 def _removal(_: ActionContext, values: Values, common: Common) -> Command:
-    return ConfirmRemoval(outcome=member(RemovalOutcome, values["outcome"]), note=values["note"] or "", **common)
+    return ConfirmRemoval(outcome=RemovalOutcome.of(values["outcome"]), note=values["note"] or "", **common)
 
 
 CLOSING: Final = (
@@ -364,7 +363,7 @@ def _reissue_fields(action_context: ActionContext) -> list[Field]:
 
 def _reissue(_: ActionContext, values: Values, common: Common) -> Command:
     return ReissueCode(
-        reason=member(ReissueReason, values["reason"]), code=Code(clear=values["code"]),
+        reason=ReissueReason.of(values["reason"]), code=Code(clear=values["code"]),
         new_key_confirmed=values.get("new_key_confirmed", False), **common,
     )  # fmt: skip
 

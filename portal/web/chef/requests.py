@@ -23,7 +23,7 @@ from portal.web.dependencies import Chef, Context, Posted
 from portal.web.security import Visitor
 from states.decision import Scalar
 from states.validation import person_key
-from states.vocabulary import CodeStatus, Role, State, Trigger
+from states.vocabulary import CodeStatus, Role, State, Step, Trigger
 from workflow.mail.queries import received
 from workflow.requests.detail import ERASED, EventView, RequestView
 from workflow.requests.event_labels import details
@@ -73,6 +73,7 @@ def one_of_them(request: Request, context: Context, visitor: Chef, reference: st
     task = task_of(moment, on_its_page=True)
     return context.pages.page(
         request, "chef/request.html", visitor, view=view, moment=moment, task=task, back=back, mails=mails,
+        step_to_redo=Step.of(str(back.data["step"])) if back else None,
         place=f"/etablissement/demandes/{reference}", may_act=may_act(context, visitor),
         waiting=waiting(moment, context.app.settings.handling.expected_days), others=_others(view, moment),
         can_finish=task is not None and len(REMAINING.get(view.request.state, ())) > 1,

@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from sqlalchemy import Connection
 
 from notifications.sql import batches
-from notifications.vocabulary import member
 from portal.web.actions.base import load_request
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
@@ -180,7 +179,7 @@ def confirm(request: Request, context: Context, visitor: Operator, data: Posted)
     if not form.is_right or not lines:
         return _page(request, context, visitor, lines, form, status=422)
     told: list[Told] = []
-    outcome, note = member(RemovalOutcome, form.values["outcome"]), form.values["note"] or ""
+    outcome, note = RemovalOutcome.of(form.values["outcome"]), form.values["note"] or ""
     for number, some in enumerate(batches(lines, SLICE)):
         commands = [ConfirmRemoval(reference=one.request.reference, outcome=outcome, note=note) for one in some]
         results = app.engine.execute(commands, visitor.actor, key=f"web:{form.key}:{number}")

@@ -44,9 +44,6 @@ FIELDS: Final = (
 )  # fmt: skip
 
 
-_OUTCOMES: Final = {one.value: one for one in RemovalOutcome}
-
-
 @router.get("")
 def ask(request: Request, context: Context, visitor: Operator) -> Response:
     """Which file, or which lines."""
@@ -58,7 +55,8 @@ def understand(request: Request, context: Context, visitor: Operator, sent: Uplo
     """What was understood of it, line by line; nothing is done yet."""
     form = filled(FIELDS, sent.fields)
     try:
-        rows = rows_of(_text(sent), _OUTCOMES.get(form.values.get("outcome") or ""), most=MOST)
+        outcome = form.values.get("outcome")
+        rows = rows_of(_text(sent), RemovalOutcome.of(outcome) if outcome else None, most=MOST)
     except FileRefused as refused:
         return _asking(request, context, visitor, form, typed=sent.text("lignes"), problem=str(refused))
     if not form.is_right:
@@ -109,8 +107,8 @@ def unpacked(text: str) -> list[Asked]:
 
 def _line(told: Any) -> Asked:
     match told:
-        case [int(number), str(reference), str(outcome), str(note)] if outcome in _OUTCOMES and number > 0:
-            return Asked(number=number, reference=reference[:40], outcome=_OUTCOMES[outcome], note=note)
+        case [int(number), str(reference), str(outcome), str(note)] if number > 0:
+            return Asked(number=number, reference=reference[:40], outcome=RemovalOutcome.of(outcome), note=note)
     raise ValueError("not a line of a file")
 
 

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from notifications.vocabulary import member
 from portal.web.forms import Field, Shape
 from portal.web.worklist.filters import PLACE
 from states import commands as c
@@ -82,7 +81,7 @@ def _check_fields(today: date) -> tuple[Field, ...]:
 
 def _check(command: type[c.CheckListing] | type[c.CheckDelegation]) -> Callable[..., c.Command]:
     def build(values: Values, common: Mapping[str, Any]) -> c.Command:
-        outcome = member(CheckOutcome, values["outcome"])
+        outcome = CheckOutcome.of(values["outcome"])
         return command(outcome=outcome, source=values["source"], checked_on=values["checked_on"], **common)
 
     return build
@@ -114,7 +113,7 @@ _ALL: Final = (
         consequence="Chaque établissement reçoit la raison par courriel et refait l'étape choisie.",
         fields=lambda _: (_choice("step", "L'étape à refaire", Step),
                           _why("La raison, que chaque établissement lira")),
-        build=lambda v, common: c.SendBack(step=member(Step, v["step"]), why=v["why"], **common),
+        build=lambda v, common: c.SendBack(step=Step.of(v["step"]), why=v["why"], **common),
     ),
     BulkAction(
         trigger=Trigger.CONFIRM_EXPIRY, slug="cocher-expiration", choice="Cocher la date d'expiration",
@@ -125,7 +124,7 @@ _ALL: Final = (
         trigger=Trigger.SETTLE_CHANGE, slug="regler", choice="Régler le signalement", button="Régler ces signalements",
         done="signalement réglé",
         fields=lambda _: (_choice("settlement", "Ce qui a été fait", Settlement), _why("Pourquoi")),
-        build=lambda v, common: c.SettleChange(settlement=member(Settlement, v["settlement"]), why=v["why"], **common),
+        build=lambda v, common: c.SettleChange(settlement=Settlement.of(v["settlement"]), why=v["why"], **common),
     ),
     BulkAction(
         trigger=Trigger.CONFIRM_REMOVAL, slug="confirmer-retrait", choice="Confirmer le retrait des droits",
@@ -134,7 +133,7 @@ _ALL: Final = (
         fields=lambda _: (_choice("outcome", "Ce qui a été fait sur le serveur ODA", RemovalOutcome),
                           _why("Précision", required=False, name="note")),
         build=lambda v, common: c.ConfirmRemoval(
-            outcome=member(RemovalOutcome, v["outcome"]), note=v["note"] or "", **common
+            outcome=RemovalOutcome.of(v["outcome"]), note=v["note"] or "", **common
         ),
     ),
     BulkAction(
@@ -144,7 +143,7 @@ _ALL: Final = (
         " ODA.",
         fields=lambda _: (_choice("reason", "La raison, la même pour toutes", RevokeReason),
                           _why("Précision", "Nécessaire avec « autre raison ».", required=False, name="note")),
-        build=lambda v, common: c.Revoke(reason=member(RevokeReason, v["reason"]), note=v["note"] or "", **common),
+        build=lambda v, common: c.Revoke(reason=RevokeReason.of(v["reason"]), note=v["note"] or "", **common),
     ),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from portal import diagrams as chart
 from portal import diagrams as diagram
 from portal.cli.main import oda
-from states.transitions import TABLE, TRIGGERS, UNBORN
+from states.transitions import TABLE, UNBORN
 from states.vocabulary import Role, State, Trigger
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -77,7 +77,7 @@ def test_mermaid__has_each_arrow_of_the_table() -> None:
     for trigger, source, target in ARROWS:
         start = f"{'[*]' if source == UNBORN else source} --> {target}: "
         [edge] = [edge for edge in edges if edge.startswith(start)]
-        assert TRIGGERS[trigger].label in edge.removeprefix(start).split(" | ")
+        assert Trigger.of(trigger).label in edge.removeprefix(start).split(" | ")
     assert sum(len(edge.split(" | ")) for edge in edges) == len(ARROWS)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from notifications.messages.catalogue import CATALOGUE
 from notifications.ports import set_crash_hook
-from notifications.vocabulary import Kind, member
+from notifications.vocabulary import Kind
 from states import commands as c
 from states.school_calendar import SchoolCalendar, SchoolDays, SchoolYear
 from tests.kit.system import PARIS, System
@@ -78,7 +78,7 @@ def mail_days(system: System, kind: str) -> list[date]:
 
 
 def facts(mail: Any) -> Any:
-    return CATALOGUE[member(Kind, mail.kind)].decode(mail.context)
+    return CATALOGUE[Kind.of(mail.kind)].decode(mail.context)
 
 
 class Killed(BaseException):

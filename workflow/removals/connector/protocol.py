@@ -92,9 +92,6 @@ OF_ALL: Final = (401, 403, 404, 405, 407)
 """Refusals that say more of our settings than of one task."""
 
 
-_OUTCOMES: Final = {one.value: one for one in RemovalOutcome}
-
-
 class Verdict(Enum):
     """What becomes of a call."""
 
@@ -146,10 +143,10 @@ def meaning(reply: Reply, now: datetime) -> Answer:
 
 def _done(said: Mapping[str, Any], status: int) -> Answer:
     outcome = said.get("outcome")
-    if not isinstance(outcome, str) or outcome not in _OUTCOMES:
+    if not isinstance(outcome, str) or outcome not in set(RemovalOutcome):
         return _odd(status, "la réponse ne dit pas ce qui a été fait (outcome)")
     words = cleaned(said.get("message"))
-    return Answer(verdict=Verdict.ANSWERED, words=words, status=status, outcome=_OUTCOMES[outcome])
+    return Answer(verdict=Verdict.ANSWERED, words=words, status=status, outcome=RemovalOutcome.of(outcome))
 
 
 def _odd(status: int, words: str) -> Answer:

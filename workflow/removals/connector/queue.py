@@ -263,9 +263,6 @@ class Recorder:
 # The connector's calls as people read them: beside a task, and as a list (R84).
 
 
-_STAGES: Final = {stage.value: stage for stage in CallStage}
-
-
 _COLUMNS: Final = (
     CALL.c.reference, CALL.c.stage, CALL.c.attempts, CALL.c.status, CALL.c.answer, CALL.c.next_at, CALL.c.leased_until,
     CALL.c.changed_at, REMOVAL.c.closed_at,
@@ -315,7 +312,7 @@ def count_calls(connection: Connection) -> dict[CallStage, int]:
         .where(REMOVAL.c.closed_at.is_(None) | (CALL.c.stage == CallStage.DONE.value))
         .group_by(CALL.c.stage)
     )
-    found = {_STAGES[stage]: count for stage, count in connection.execute(counts)}
+    found = {CallStage.of(stage): count for stage, count in connection.execute(counts)}
     return {stage: found.get(stage, 0) for stage in CallStage}
 
 
@@ -325,7 +322,7 @@ def _query() -> Any:
 
 def _view(row: Any) -> CallView:
     return CallView(
-        reference=row.reference, stage=_STAGES[row.stage], attempts=row.attempts, status=row.status, answer=row.answer,
-        next_at=row.next_at, is_held=row.leased_until is not None, changed_at=row.changed_at,
+        reference=row.reference, stage=CallStage.of(row.stage), attempts=row.attempts, status=row.status,
+        answer=row.answer, next_at=row.next_at, is_held=row.leased_until is not None, changed_at=row.changed_at,
         is_open=row.closed_at is None,
     )  # fmt: skip

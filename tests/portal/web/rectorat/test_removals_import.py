@@ -9,7 +9,6 @@ from httpx2 import Response
 from sqlalchemy import event
 
 from notifications.rendering import exports
-from notifications.vocabulary import member
 from portal.web import dependencies as uploads
 from portal.web.rectorat import removals_import as page_of_file
 from states import commands as c
@@ -263,7 +262,7 @@ def test_done__is_told_to_the_operator_by_whom_and_to_the_chef_without(portal: P
     portal.do(c.IssueCode(reference=portal.checked(3, OTHER_CHEF), extends=kept), STAFF)
     portal.do(c.Revoke(reference=kept, reason=RevokeReason.DEPARTURE), STAFF)
     for reference, outcome in ((removed, "removed"), (absent, "absent"), (kept, "kept")):
-        portal.do(c.ConfirmRemoval(reference=reference, outcome=member(RemovalOutcome, outcome)), STAFF)
+        portal.do(c.ConfirmRemoval(reference=reference, outcome=RemovalOutcome.of(outcome)), STAFF)
     staff, chef = portal.client(STAFF), portal.client(CHEF)
     at = "14 septembre 2026 à 10 h 00"
     for reference, to_staff, to_chef in (
