@@ -1,6 +1,7 @@
 """How a request is born: declared (R25), or renewed from another (R33)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from states import refusals
@@ -11,7 +12,7 @@ from states.decision import Case, Outcome
 from states.model import Request
 from states.refusals import Reason
 from states.rules import fields as dates
-from states.school_calendar import LATE_DECLARATION_DAYS, SchoolYear
+from states.school_calendar import LATE_DECLARATION_DAYS, SchoolCalendar, SchoolYear
 from states.validation import clean, fold_mail, mail_problem, name_problem, person_key
 from states.vocabulary import Role, State
 
@@ -122,18 +123,16 @@ def apply_declare(case: Case[Declare]) -> Outcome:
     )
 
 
-def renewal_years(case: Case[Any]) -> list[SchoolYear]:
+def renewal_years(request: Request, calendar: SchoolCalendar, now: datetime) -> tuple[SchoolYear, ...]:
     """The years that a renewal may be for: open, later than the request's own, or the same once revoked (R33)."""
-    request = case.request
-    return [
-        year for year in case.policy.calendar.open_years(case.now)
+    return tuple(
+        year for year in calendar.open_years(now)
         if year > request.school_year or (year == request.school_year and not request.is_live)
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
-def renewal_year(case: Case[Any], command: Renew) -> SchoolYear | None:
+def _renewal_year(command: Renew, years: Sequence[SchoolYear]) -> SchoolYear | None:
     """The year asked for when it is possible, else the latest one; None when there is none (R33)."""
-    years = renewal_years(case)
     if command.school_year:
         return command.school_year if command.school_year in years else None
     return years[-1] if years else None
@@ -141,7 +140,8 @@ def renewal_year(case: Case[Any], command: Renew) -> SchoolYear | None:
 
 def check_renew(case: Case[Renew]) -> Iterator[Reason]:
     command, request = case.command, case.request
-    year, possible = renewal_year(case, command), renewal_years(case)
+    possible = renewal_years(request, case.policy.calendar, case.now)
+    year = _renewal_year(command, possible)
     if year is None and command.school_year and possible:
         yield refusals_year.wrong_renewal_year(command.school_year, possible)
         return
@@ -158,7 +158,7 @@ def check_renew(case: Case[Renew]) -> Iterator[Reason]:
 
 def apply_renew(case: Case[Renew]) -> Outcome:
     command, old = case.command, case.request
-    year = renewal_year(case, command) or old.school_year.next
+    year = _renewal_year(command, renewal_years(old, case.policy.calendar, case.now)) or old.school_year.next
     request = Request(
         reference="", uai=old.uai, school_year=year, state=State.DECLARED, version=0,
         nom=old.nom, prenom=old.prenom, mail=old.mail, drane_declared_on=old.drane_declared_on,

@@ -14,9 +14,10 @@ from states.decision import Scalar
 from states.model import Actor, Check, Establishment, Facts, Report, Request
 from states.policy import Policy
 from states.refusals import Reason
+from states.rules.declaration import renewal_years
 from states.rules.revocation import RemovalTodo, todo
 from states.rules.verification import check_problems
-from states.school_calendar import YearEnd
+from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Channel, CodeStatus, RemovalKind, RemovalOutcome, Role, State, Trigger
 from workflow.database.mapping import removal_from
 from workflow.database.tables import ACTOR, EVENT, NOTE, REMOVAL, REQUEST
@@ -131,7 +132,8 @@ class RemovalView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestView:
-    """All that somebody may see of a request; ``others`` are the person's other live requests that he may see (R19)."""
+    """All that somebody may see of a request; ``others`` are the person's other live requests that he may see (R19);
+    ``renewal_years``: those to which it can be renewed today, the earliest first (R33)."""
 
     request: Request
     establishment: Establishment
@@ -147,6 +149,7 @@ class RequestView:
     history: tuple[EventView, ...]
     actions: tuple[PossibleAction, ...]
     next_step: NextStep | None
+    renewal_years: tuple[SchoolYear, ...]
 
     @property
     def key_date(self) -> date:
@@ -193,6 +196,7 @@ def show_request(
         history=told,
         actions=possible_actions(facts, scope, policy, now),
         next_step=next_step(facts, policy, now),
+        renewal_years=renewal_years(request, policy.calendar, now),
     )
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from notifications.mailer import Mailer
 from notifications.outbox.admin import code_fates
 from states.commands import Renew
-from states.decision import Case
 from states.model import Actor, Establishment, Facts, Request
 from states.policy import Policy
 from states.rules.declaration import renewal_years
@@ -211,15 +210,15 @@ def _item(facts: Facts, scope: Actor, policy: Policy, now: datetime, events: Map
         next_step=next_step(facts, policy, now),
         actions=actions,
         sent_back=request.is_live and back > submitted,
-        renewable=stands and may_renew and _awaits_renewal(facts, request, scope, policy, now),
+        renewable=stands and may_renew and _awaits_renewal(facts, request, policy, now),
     )
 
 
-def _awaits_renewal(facts: Facts, request: Request, scope: Actor, policy: Policy, now: datetime) -> bool:
+def _awaits_renewal(facts: Facts, request: Request, policy: Policy, now: datetime) -> bool:
     """A key of this year or of the last, whose holder has no request yet for a year to which it can be renewed."""
     if not request.has_key or request.school_year.start < policy.calendar.open_years(now)[0].start - 1:
         return False
-    years = renewal_years(Case(facts, Renew(reference=request.reference), scope, now, policy))
+    years = renewal_years(request, policy.calendar, now)
     return not any(other.uai == request.uai and other.school_year in years for other in facts.others)
 
 

@@ -148,7 +148,7 @@ def possible_actions(facts: Facts, actor: Actor, policy: Policy, now: datetime) 
         if line.trigger is not Trigger.DECLARE
         and _may(line, actor, policy)
         and _stands(line, request, policy, now)
-        and _has_object(line.trigger, facts, actor, policy, now)
+        and _has_object(line.trigger, facts, policy, now)
     )
 
 
@@ -165,7 +165,7 @@ def _stands(line: Transition, request: Request, policy: Policy, now: datetime) -
     return line.after_end or not policy.calendar.has_ended(request.school_year, now)
 
 
-def _has_object(trigger: Trigger, facts: Facts, actor: Actor, policy: Policy, now: datetime) -> bool:
+def _has_object(trigger: Trigger, facts: Facts, policy: Policy, now: datetime) -> bool:
     """Whether there is something to settle, to confirm, to renew."""
     request = facts.request
     match trigger:
@@ -176,7 +176,7 @@ def _has_object(trigger: Trigger, facts: Facts, actor: Actor, policy: Policy, no
         case Trigger.CONFIRM_HANDOVER:
             return request is not None and not request.extends and not request.handed_on
         case Trigger.RENEW:
-            return bool(renewal_years(Case(facts, Renew(reference=""), actor, now, policy)))
+            return request is not None and bool(renewal_years(request, policy.calendar, now))
         case Trigger.EXPIRE:
             return request is not None and policy.calendar.has_ended(request.school_year, now)
     return True

@@ -263,19 +263,9 @@ def _withdraw(_: ActionContext, values: Values, common: Common) -> c.Withdraw:
     return c.Withdraw(reason=WithdrawReason.of(values["reason"]), note=values["note"] or "", **common)
 
 
-def years_of(action_context: ActionContext) -> list[SchoolYear]:
-    """The years to which this request can be renewed (R33)."""
-    app, request = action_context.app, action_context.view.request
-    calendar, now = app.policy.calendar, app.clock.now()
-    return [
-        year for year in calendar.open_years(now)
-        if year > request.school_year or (year == request.school_year and not request.is_live)
-    ]  # fmt: skip
-
-
 def renewal_fields(action_context: ActionContext) -> Sequence[Field]:
     """The year, asked only when two are possible; the later one is proposed."""
-    years = years_of(action_context)
+    years = action_context.view.renewal_years
     if len(years) < 2:
         return []
     options = tuple((str(year), str(year)) for year in years)

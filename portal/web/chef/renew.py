@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 
 from portal.web.actions import chef as fields
 from portal.web.actions.base import ActionContext, show_result, version_of
-from portal.web.actions.chef import HOMONYM, renewal, renewal_fields, years_of
+from portal.web.actions.chef import HOMONYM, renewal, renewal_fields
 from portal.web.chef.declare import REMAINING, sat, school_of, steps_of, uai_of, with_homonym
 from portal.web.chef.home import may_act
 from portal.web.context import WebContext
@@ -66,7 +66,7 @@ def _why(action_context: ActionContext) -> str:
 
 def _fields(action_context: ActionContext) -> list[Field]:
     calendar = action_context.app.policy.calendar
-    first = min((calendar.accepts_from(year) for year in years_of(action_context)), default=None)
+    first = min((calendar.accepts_from(year) for year in action_context.view.renewal_years), default=None)
     days = [fields.made_on(action_context.today, first), fields.signed_on(action_context.today, first)]
     return [*renewal_fields(action_context), *days]
 
@@ -75,7 +75,7 @@ def _shown(request: Request, action_context: ActionContext, form: Form, status: 
     return action_context.web.pages.page(
         request, "chef/renew.html", action_context.visitor, status=status, form=form,
         view=action_context.view, action_context=action_context, why=_why(action_context),
-        years=years_of(action_context),
+        years=action_context.view.renewal_years,
     )  # fmt: skip
 
 

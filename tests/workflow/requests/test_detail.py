@@ -115,6 +115,19 @@ def test_show__what_is_to_be_removed_today(office: Office) -> None:
     assert "lycée" not in repr(hidden)
 
 
+@pytest.mark.rule("R33")
+def test_show__the_years_of_a_renewal_are_those_that_the_engine_accepts(office: Office) -> None:
+    live, revoked = office.request(State.CODE_ISSUED), office.request(State.REVOKED, OTHER)
+    assert office.seen(live).renewal_years == ()
+    assert office.seen(revoked).renewal_years == (make.YEAR,)
+    office.clock.advance(days=275)  # July: the next campaign is open, and this year not over
+    assert office.seen(live).renewal_years == (make.YEAR.next,)
+    years = office.seen(revoked).renewal_years
+    assert years == (make.YEAR, make.YEAR.next)
+    for year in years:
+        office.do(c.Renew(reference=revoked, school_year=year, on_behalf=make.on_behalf()))
+
+
 @pytest.mark.rule("R22")
 def test_show__the_default_date_is_said(office: Office) -> None:
     reference = office.declare()
