@@ -163,10 +163,9 @@ for command in (progress, report, not_renewed):
 @click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
 @pass_cli_context
 def preview(context: CliContext, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
-    from portal import exports as preview_rows
     from portal.cli.context import opened
     from portal.cli.removal import write as write_of_year_end
-    from portal.exports import csv_text
+    from portal.exports import PREVIEW_HEADINGS, csv_text, preview_rows
     from workflow.year_end.preview import Preview
 
     if as_json and output:
@@ -178,7 +177,7 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
         day = on or calendar.end_of(calendar.open_years(now)[0]).last_day
         found = Preview(connection, app.year_ends, app.mailer, now=now, at=app.year_ends.instant_of(day))
         if output:
-            pieces = csv_text(preview_rows.HEADINGS, preview_rows.rows(found))
+            pieces = csv_text(PREVIEW_HEADINGS, preview_rows(found))
             write_of_year_end((piece.encode() for piece in pieces), output, force=force)
         elif as_json:
             write_json(found, day)

@@ -159,20 +159,17 @@ def _known(account: "YearEndAccount | None", year: "SchoolYear") -> "YearEndAcco
 def not_renewed(
     context: CliContext, year: "SchoolYear", departement: str, output: Path | None, force: bool, as_json: bool
 ) -> None:  # fmt: skip
-    from portal import exports as not_renewed_rows
     from portal.cli.context import opened
     from portal.cli.output import emit
     from portal.cli.removal import write
-    from portal.exports import csv_text
+    from portal.exports import NOT_RENEWED_HEADINGS, csv_text, not_renewed_rows
     from workflow.year_end.renewals import all_not_renewed, count_had_key
 
     with opened(context) as (app, actor), app.database.read() as connection:
         rectorat_only(actor)
         found = all_not_renewed(connection, year, departement=_departement(departement))
         if output:
-            pieces = csv_text(
-                not_renewed_rows.HEADINGS_NOT_RENEWED_ROWS, not_renewed_rows.rows_not_renewed_rows(year, found)
-            )
+            pieces = csv_text(NOT_RENEWED_HEADINGS, not_renewed_rows(year, found))
             write((piece.encode() for piece in pieces), output, force=force)
             return
         rows = [_row(one) for one in found]

@@ -23,8 +23,7 @@ from portal.diagrams import element
 from portal.web.dependencies import Context, Rectorat
 from portal.web.forms import address
 from portal.web.process_diagram import FONT
-from portal.web.rectorat.year_end import PLACE as YEAR_END
-from portal.web.rectorat.year_end import in_play, page
+from portal.web.rectorat.year_end import YEAR_END_PATH, load_years, render_year_end
 from portal.web.rendering import safe
 from portal.web.worklist.filters import Criteria, StateChoice, Task
 from states import french
@@ -220,12 +219,12 @@ def showing(request: Request, context: Context, visitor: Rectorat) -> HTMLRespon
         found = upcoming(connection, app.policy, app.mailer, now)
     today = app.policy.calendar.today(now)
     months = agenda.months(found, today)
-    return page(
+    return render_year_end(
         request,
         context,
         visitor,
         "rectorat/calendar.html",
-        years=in_play(context),
+        years=load_years(context),
         found=found,
         months=months,
         Deed=ScheduledAction,
@@ -257,11 +256,11 @@ def links_of(one: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -> tupl
 def _of_year(one: ScheduledDate, year: SchoolYear, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
     before = SchoolYear(year.start - 1)
     if one.deed is ScheduledAction.YEAR_END:
-        return (address(f"{YEAR_END}/apercu", jour=str(one.day)), f"Aperçu de la fin de {year}"), REMOVALS
+        return (address(f"{YEAR_END_PATH}/apercu", jour=str(one.day)), f"Aperçu de la fin de {year}"), REMOVALS
     if one.deed is ScheduledAction.NOTICE:
         return ((Criteria(states=(StateChoice.LIVE,), year=year).address(), f"Demandes en cours de {year}"),)
     if ended(before):
-        return ((f"{YEAR_END}/{before}/non-renouveles", f"RUPN de {before} non renouvelés"),)
+        return ((f"{YEAR_END_PATH}/{before}/non-renouveles", f"RUPN de {before} non renouvelés"),)
     return ((Criteria(states=(StateChoice.CODE_ISSUED,), year=before).address(), f"Clés de {before}"),)
 
 

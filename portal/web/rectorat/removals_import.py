@@ -1,4 +1,4 @@
-"""Confirming removals from a file or from pasted lines: what was understood first, then a result a line (R49, R83).
+"""Removals confirmed from a file or from pasted lines: first what was understood, then a result a line (R49, R83).
 
 No file is kept: between the two pages, the form carries the lines.
 """
@@ -15,127 +15,125 @@ from notifications.rendering.typography import NBSP
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Upload, Uploaded
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.rectorat.removals import PLACE
+from portal.web.rectorat.removals import REMOVALS_PATH
 from portal.web.security import Visitor
 from states.decision import Refused
 from states.vocabulary import RemovalOutcome
 from workflow.removals.file_import import EXAMPLES, Asked, FileRefused, confirm, judge, rows_of, text_of
 from workflow.removals.tasks import removals_of
 
-router = APIRouter(prefix=f"{PLACE}/fichier", include_in_schema=False)
-
-
 MOST: Final = 5000
 """Lines at once; the command takes more."""
 
-
 MOST_BYTES: Final = 500_000
-
 
 SHOWN: Final = 200
 """Lines of each list that a page shows."""
 
-
-FIELDS: Final = (
+_DEFAULT_OUTCOME: Final = (
     Field(
         name="outcome", label="Ce qui a été fait, pour les lignes qui ne le disent pas", shape=Shape.SELECT,
-        options=tuple((one.value, one.label.capitalize()) for one in RemovalOutcome), required=False,
+        options=tuple((outcome.value, outcome.label.capitalize()) for outcome in RemovalOutcome), required=False,
     ),
 )  # fmt: skip
 
+router = APIRouter(prefix=f"{REMOVALS_PATH}/fichier", include_in_schema=False)
+
 
 @router.get("")
-def ask(request: Request, context: Context, visitor: Operator) -> Response:
-    """Which file, or which lines."""
-    return _asking(request, context, visitor, blank(FIELDS))
+def show_file_form(request: Request, context: Context, visitor: Operator) -> Response:
+    """Ask for a file, or for lines."""
+    return _render_file_form(request, context, visitor, blank(_DEFAULT_OUTCOME))
 
 
 @router.post("")
-def understand(request: Request, context: Context, visitor: Operator, sent: Uploaded) -> Response:
-    """What was understood of it, line by line; nothing is done yet."""
-    form = filled(FIELDS, sent.fields)
+def read_file(request: Request, context: Context, visitor: Operator, upload: Uploaded) -> Response:
+    """Show what was understood, line by line; nothing is done yet."""
+    form = filled(_DEFAULT_OUTCOME, upload.fields)
+    pasted, outcome = upload.text("lignes"), form.values.get("outcome")
     try:
-        outcome = form.values.get("outcome")
-        rows = rows_of(_text(sent), RemovalOutcome.of(outcome) if outcome else None, most=MOST)
+        rows = rows_of(_text_of_upload(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST)
     except FileRefused as refused:
-        return _asking(request, context, visitor, form, typed=sent.text("lignes"), problem=str(refused))
+        return _render_file_form(request, context, visitor, form, pasted=pasted, problem=str(refused))
     if not form.is_right:
-        return _asking(request, context, visitor, form, typed=sent.text("lignes"), problem=form.errors[0].error)
+        return _render_file_form(request, context, visitor, form, pasted=pasted, problem=form.errors[0].error)
     with context.app.database.read() as connection:
-        found = judge(connection, rows, visitor.actor, context.app)
-    counts = Counter(one.asked.outcome for one in found.ready)
+        understood = judge(connection, rows, visitor.actor, context.app)
+    lines = [line.asked for line in understood.ready]
+    counts = Counter(line.outcome for line in lines)
     return context.pages.page(
-        request, "rectorat/removals_file_read.html", visitor, form=blank(()), found=found, shown=SHOWN,
-        counts=[(one, counts[one]) for one in RemovalOutcome if counts[one]],
-        lines=packed([one.asked for one in found.ready]),
+        request, "rectorat/removals_file_read.html", visitor, form=blank(()), understood=understood, shown=SHOWN,
+        counts=[(outcome, counts[outcome]) for outcome in RemovalOutcome if counts[outcome]], lines=dump_lines(lines),
     )  # fmt: skip
 
 
 @router.post("/confirmer")
-def confirm_all(request: Request, context: Context, visitor: Operator, sent: Uploaded) -> Response:
-    """Confirm them, each refused or done by itself; sent twice, the same answers (R10)."""
-    form, app = filled((), sent.fields), context.app
+def confirm_lines(request: Request, context: Context, visitor: Operator, upload: Uploaded) -> Response:
+    """Confirm them, each refused or done by itself; a form sent twice has the same results (R10)."""
+    form, app = filled((), upload.fields), context.app
     try:
-        lines = unpacked(sent.text("lignes"))
+        lines = load_lines(upload.text("lignes"))
     except (ValueError, RecursionError):
         problem = "Ces lignes n'ont pas été reçues entières, et rien n'est fait : donner le fichier de nouveau."
-        return _asking(request, context, visitor, blank(FIELDS), problem=problem)
-    told = [one for some in confirm(app.engine, lines, visitor.actor, key=f"web:{form.key}") for one in some]
+        return _render_file_form(request, context, visitor, blank(_DEFAULT_OUTCOME), problem=problem)
+    results = [
+        result for batch in confirm(app.engine, lines, visitor.actor, key=f"web:{form.key}") for result in batch
+    ]  # fmt: skip
     with app.database.read() as connection:
-        known = removals_of(connection, [one.asked.reference for one in told], app.policy, app.mailer)
+        tasks = removals_of(connection, [result.asked.reference for result in results], app.policy, app.mailer)
+    aside = upload.text("ecartees")  # lines set aside, as the form says; it is only shown
     return context.pages.page(
-        request, "rectorat/removals_file_done.html", visitor, shown=SHOWN, aside=_count(sent.text("ecartees")),
-        tasks={line.request.reference: line for line in known},
-        refused=[one for one in told if isinstance(one.result, Refused)],
-        accepted=[one for one in told if not isinstance(one.result, Refused)],
-        warned=[one for one in told if not isinstance(one.result, Refused) and one.result.warnings],
+        request, "rectorat/removals_file_done.html", visitor, shown=SHOWN,
+        aside=int(aside) if aside.isascii() and aside.isdigit() and len(aside) <= 4 else 0,
+        tasks={task.request.reference: task for task in tasks},
+        refused=[result for result in results if isinstance(result.result, Refused)],
+        accepted=[result for result in results if not isinstance(result.result, Refused)],
+        warned=[result for result in results if not isinstance(result.result, Refused) and result.result.warnings],
     )  # fmt: skip
 
 
-def packed(lines: Sequence[Asked]) -> str:
-    """The lines as the form carries them."""
-    return json.dumps([[one.number, one.reference, one.outcome.value, one.note] for one in lines], ensure_ascii=False)
+def dump_lines(lines: Sequence[Asked]) -> str:
+    """The lines as JSON for a hidden field of the form."""
+    return json.dumps(
+        [[line.number, line.reference, line.outcome.value, line.note] for line in lines], ensure_ascii=False
+    )
 
 
-def unpacked(text: str) -> list[Asked]:
-    """The lines that a form carried. Raises ValueError when they are not as ``packed`` made them."""
-    told: Any = json.loads(text[: 2 * MOST_BYTES])
-    if not isinstance(told, list) or not 0 < len(told) <= MOST:
+def load_lines(text: str) -> list[Asked]:
+    """The lines of a hidden field. Raises ValueError when they are not as ``dump_lines`` wrote them."""
+    rows: Any = json.loads(text[: 2 * MOST_BYTES])
+    if not isinstance(rows, list) or not 0 < len(rows) <= MOST:
         raise ValueError("not the lines of a file")
-    return [_line(one) for one in told]
+    lines = []
+    for row in rows:
+        match row:
+            case [int(number), str(reference), str(outcome), str(note)] if number > 0:
+                lines.append(
+                    Asked(number=number, reference=reference[:40], outcome=RemovalOutcome.of(outcome), note=note)
+                )
+            case _:
+                raise ValueError("not a line of a file")
+    return lines
 
 
-def _line(told: Any) -> Asked:
-    match told:
-        case [int(number), str(reference), str(outcome), str(note)] if number > 0:
-            return Asked(number=number, reference=reference[:40], outcome=RemovalOutcome.of(outcome), note=note)
-    raise ValueError("not a line of a file")
-
-
-def _count(text: str) -> int:
-    """How many lines were set aside, as the form tells it; it is only shown."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
-
-
-def _text(sent: Upload) -> str:
+def _text_of_upload(upload: Upload) -> str:
     """The file's text, or the pasted lines; one of the two. Raises FileRefused."""
-    if sent.too_large:
+    if upload.too_large:
         raise FileRefused("Ce fichier dépasse 500 ko : le couper en plusieurs, et les donner l'un après l'autre.")
-    pasted = sent.text("lignes")
-    if sent.content and pasted.strip():
+    pasted = upload.text("lignes")
+    if upload.content and pasted.strip():
         raise FileRefused("Un fichier et des lignes collées à la fois : ne garder que l'un des deux.")
-    content = sent.content or pasted.encode("utf-8", "replace")
+    content = upload.content or pasted.encode("utf-8", "replace")
     if not content.strip():
         raise FileRefused("Choisir un fichier qui n'est pas vide, ou coller des lignes.")
     return text_of(content, most=MOST_BYTES)
 
 
-def _asking(
-    request: Request, context: WebContext, visitor: Visitor, form: Form, *, typed: str = "", problem: str = ""
+def _render_file_form(
+    request: Request, context: WebContext, visitor: Visitor, form: Form, *, pasted: str = "", problem: str = ""
 ) -> Response:
     return context.pages.page(
         request, "rectorat/removals_file.html", visitor, status=422 if problem else 200, form=form,
-        typed=typed.replace("\0", ""), problem=problem,
-        most=f"{MOST:,}".replace(",", NBSP),
+        typed=pasted.replace("\0", ""), problem=problem, most=f"{MOST:,}".replace(",", NBSP),
         examples=[(word, outcome.label) for outcome, word in EXAMPLES.items()],
     )  # fmt: skip

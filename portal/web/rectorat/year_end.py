@@ -1,4 +1,7 @@
-"""/rectorat/fin-d-annee: the ends to come, held by the brake, under way, past (R50 to R54)."""
+"""/rectorat/fin-d-annee: the ends of school years, to come, held by the brake, under way, past (R50 to R54, R81, R85).
+
+The order of the routes counts: ``/{year}`` would take every other address of this family.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,18 +15,25 @@ from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import PaperUnmakeable
 from notifications.rendering.pdf import compile_paper, stored_year_end_report
-from portal.exports import HEADINGS, HEADINGS_NOT_RENEWED_ROWS, MEDIA_TYPE, csv_text, filename, rows
-from portal.exports import filename_not_renewed_rows as filename_of_year_end_not_renewed
-from portal.exports import rows_not_renewed_rows as rows_of_year_end_not_renewed
+from portal.exports import (
+    MEDIA_TYPE,
+    NOT_RENEWED_HEADINGS,
+    PREVIEW_HEADINGS,
+    Row,
+    csv_text,
+    not_renewed_filename,
+    not_renewed_rows,
+    preview_filename,
+    preview_rows,
+)
 from portal.texts import how_found
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.french import parse_day
-from states.school_calendar import SchoolYear, YearEnd
+from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
-from workflow.app import App
 from workflow.journal import installation
 from workflow.settings.sections import spellings
 from workflow.year_end.overview import YearInPlay, past_ends, years_in_play
@@ -38,231 +48,153 @@ from workflow.year_end.renewals import (
 from workflow.year_end.report import account_of
 from workflow.year_end.service import NothingHeld
 
-router = APIRouter(prefix="/rectorat/fin-d-annee", include_in_schema=False)
+YEAR_END_PATH: Final = "/rectorat/fin-d-annee"
 
+REFRESH_SECONDS: Final = 5
+"""Between two refreshes of the page while an end is under way."""
 
-PLACE = "/rectorat/fin-d-annee"
+CONFIRMED: Final = "la fin d'année est confirmée, les révocations commencent"
 
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 
-EVERY = 5
-"""Seconds between two looks at an end that is under way."""
+PREVIEW_PAGE_SIZE = 25
+"""Establishments on a page of the preview."""
 
+LONGEST_BAR: Final = 100
+"""Width of the longest bar of the account's picture, in units of its view box."""
 
-DONE = {"confirmee": "la fin d'année est confirmée, les révocations commencent"}
-"""What was done, by the word that the address bears."""
+NO_SUCH_PAGE: Final = "Cette suite de liste n'existe pas : repartir de la première page."
 
-
-@router.get("")
-def showing(request: Request, context: Context, visitor: Rectorat, fait: str = "", arret: str = "") -> HTMLResponse:
-    """Each year in play, then the past ones; while one runs the page follows it, unless who reads stopped that."""
-    years = in_play(context)
-    with context.app.database.read() as connection:
-        past = past_ends(connection)
-    zone = context.app.settings.academie.zone
-    opening_day = context.app.policy.calendar.opening_day
-    running = any(year.is_running for year in years)
-    answer = page(
-        request, context, visitor, "rectorat/year_end.html", years=years, past=past, notice=DONE.get(fait, ""),
-        how={year.end.school_year: how_found(year.end, zone) for year in years},
-        opens={year.end.school_year: opening_day(year.end.school_year.next) for year in years},
-        stopped=bool(arret),
-    )  # fmt: skip
-    if running and not arret:
-        answer.headers["Refresh"] = f"{EVERY}; url={PLACE}"  # one that a reader can stop, as RGAA 13.1 asks
-    return answer
-
-
-@router.get("/{year}/bilan.pdf")
-def report(context: Context, visitor: Rectorat, year: str) -> Response:  # noqa: ARG001
-    """The report of a past end, as it was joined to the operators' mail (R54, R69)."""
-    app, wanted = context.app, str(year_named(year))
-    with app.database.read() as connection:
-        found = stored_year_end_report(
-            connection, wanted, app.mailer.mail_context, app.mailer.wordings, app.clock.now()
-        )
-    if found is None:
-        raise HTTPException(404)
-    try:
-        content = compile_paper(*found)
-    except PaperUnmakeable:
-        raise HTTPException(500) from None
-    named = {"Content-Disposition": f'attachment; filename="{found[0].filename}"'}
-    return Response(content, media_type="application/pdf", headers=named)
-
-
-def in_play(context: WebContext) -> tuple[YearInPlay, ...]:
-    """The years in play with what the brake would say of each now."""
-    app = context.app
-    with app.database.read() as connection:
-        return years_in_play(connection, app.year_ends.verdicts(connection, app.clock.now()))
-
-
-def page(
-    request: Request, context: WebContext, visitor: Visitor, template: str, *, years: tuple[YearInPlay, ...],
-    status: int = 200, **scope: Any,
-) -> HTMLResponse:  # fmt: skip
-    """A page of this family: whatever it shows, it says first which end the brake holds."""
-    held = [year for year in years if year.hold]
-    return context.pages.page(request, template, visitor, status=status, years=years, held=held, **scope)
-
-
-def year_named(text: str) -> SchoolYear:
-    """The school year of an address; 404 for anything else."""
-    try:
-        return SchoolYear.parse(text)
-    except ValueError:
-        raise HTTPException(404) from None
-
-
-# An operator lets a held end run: said twice, written to the journal, begun at once (R52).
-
-
-router_year_end_confirm = APIRouter(prefix=PLACE, include_in_schema=False)
-
-
-_FIELDS = (
+_CONFIRMATION = (
     Field(
         name="sure", label="J'ai relu la date et le nombre de demandes : toutes doivent être révoquées",
         shape=Shape.CHECK, missing="Cocher cette case pour confirmer : les révocations ne se défont pas.",
     ),
 )  # fmt: skip
 
-
-@router_year_end_confirm.get("/{year}/confirmer")
-def prepare(request: Request, context: Context, visitor: Operator, year: str) -> Response:
-    """What is held, why, and what the confirmation would do."""
-    return _page(request, context, visitor, year_named(year), blank(_FIELDS))
+router = APIRouter(prefix=YEAR_END_PATH, include_in_schema=False)
 
 
-@router_year_end_confirm.post("/{year}/confirmer")
-def confirm(
-    request: Request, context: Context, visitor: Operator, year: str, data: Posted, after: BackgroundTasks
-) -> Response:
-    """Confirm; the revocations begin behind the answer, and the schedule finishes them should this process stop."""
-    wanted, form = year_named(year), filled(_FIELDS, data)
-    if not form.is_right:
-        return _page(request, context, visitor, wanted, form, status=422)
+def load_years(context: WebContext) -> tuple[YearInPlay, ...]:
+    """The years in play, with what the brake would say of each now."""
+    app = context.app
+    with app.database.read() as connection:
+        return years_in_play(connection, app.year_ends.verdicts(connection, app.clock.now()))
+
+
+def render_year_end(
+    request: Request, context: WebContext, visitor: Visitor, template: str, *, years: tuple[YearInPlay, ...],
+    status: int = 200, **scope: Any,
+) -> HTMLResponse:  # fmt: skip
+    """Render a page of this family; every one says first which end the brake holds."""
+    held_years = [year for year in years if year.hold]
+    return context.pages.page(request, template, visitor, status=status, years=years, held_years=held_years, **scope)
+
+
+def parse_year(text: str) -> SchoolYear:
+    """The school year of an address. Raises HTTPException (404) for anything else."""
     try:
-        end = context.app.year_ends.confirm(wanted, visitor.actor)
-    except NothingHeld:
-        return _page(request, context, visitor, wanted, form, status=422)
-    after.add_task(_revoke, context.app, end)
-    return RedirectResponse(f"{PLACE}?fait=confirmee", status_code=303)
+        return SchoolYear.parse(text)
+    except ValueError:
+        raise HTTPException(404) from None
 
 
-def _revoke(app: App, end: YearEnd) -> None:
-    app.year_ends.run(end, installation.schedule_actor(app.database))
-
-
-def _page(
-    request: Request, context: WebContext, visitor: Visitor, wanted: SchoolYear, form: Form, status: int = 200
-) -> Response:
-    """The page of confirmation; of an end that nothing holds it says so, and confirms nothing."""
-    years = in_play(context)
-    year = next((one for one in years if one.end.school_year == wanted and _is_held(one)), None)
-    return page(
-        request, context, visitor, "rectorat/year_end_confirm.html", years=years, year=year, wanted=wanted, form=form,
-        status=status if year else 422,
+@router.get("")
+def show_year_ends(
+    request: Request, context: Context, visitor: Rectorat, fait: str = "", arret: str = ""
+) -> HTMLResponse:
+    """Show each year in play, then the past ones; the page follows a running end unless the reader stopped that."""
+    years = load_years(context)
+    with context.app.database.read() as connection:
+        past = past_ends(connection)
+    zone = context.app.settings.academie.zone
+    opening_day = context.app.policy.calendar.opening_day
+    response = render_year_end(
+        request, context, visitor, "rectorat/year_end.html", years=years, past=past,
+        notice=CONFIRMED if fait == "confirmee" else "",
+        origins={year.end.school_year: how_found(year.end, zone) for year in years},
+        openings={year.end.school_year: opening_day(year.end.school_year.next) for year in years},
+        is_stopped=bool(arret),
     )  # fmt: skip
+    if not arret and any(year.is_running for year in years):
+        # RGAA 13.1 asks that a reader can stop it.
+        response.headers["Refresh"] = f"{REFRESH_SECONDS}; url={YEAR_END_PATH}"
+    return response
 
 
-def _is_held(year: YearInPlay) -> bool:
-    return year.hold is not None and year.held_at is not None
-
-
-# Files made while they are sent, so that their size costs no memory.
-
-
-Row = Sequence[object]
-
-
-def spreadsheet(
-    context: WebContext, filename: str, headings: Sequence[str], rows: Callable[[Connection], Iterable[Row]]
-) -> StreamingResponse:
-    """A CSV file whose rows are read in one transaction, the picture of one instant, as the reader takes them."""
-
-    def read() -> Iterator[Row]:
-        with context.app.database.read() as connection:
-            yield from rows(connection)
-
-    named = {"Content-Disposition": f'attachment; filename="{filename}"'}
-    return StreamingResponse(csv_text(headings, read()), media_type=MEDIA_TYPE, headers=named)
-
-
-# /rectorat/fin-d-annee/apercu: what the end of a year would do on a given day; nothing is written (R53).
-
-
-router_year_end_preview = APIRouter(prefix=PLACE, include_in_schema=False)
-
-
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
-
-
-SIZE = 25
-"""Establishments on a page."""
+@router.get("/{year}/bilan.pdf")
+def download_report(context: Context, visitor: Rectorat, year: str) -> Response:  # noqa: ARG001
+    """The report of a past end, as it was joined to the operators' mail (R54, R69)."""
+    app, school_year = context.app, str(parse_year(year))
+    with app.database.read() as connection:
+        stored = stored_year_end_report(
+            connection, school_year, app.mailer.mail_context, app.mailer.wordings, app.clock.now()
+        )
+    if stored is None:
+        raise HTTPException(404)
+    try:
+        content = compile_paper(*stored)
+    except PaperUnmakeable:
+        raise HTTPException(500) from None
+    headers = {"Content-Disposition": f'attachment; filename="{stored[0].filename}"'}
+    return Response(content, media_type="application/pdf", headers=headers)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the address asks: the day, looked at at its end, and which establishments are listed."""
+class PreviewQuery:
+    """The preview's address: the day, looked at at its end, and which establishments are listed."""
 
     jour: Annotated[str, Query(max_length=30)] = ""
     departement: Annotated[str, Query(max_length=20)] = ""
     surprises: Annotated[str, Query(max_length=5)] = ""
 
     def address(self, after: str | None = None) -> str:
-        return address(f"{PLACE}/apercu", **vars(self), suite=after)
+        return address(f"{YEAR_END_PATH}/apercu", **vars(self), suite=after)
 
 
-@router_year_end_preview.get("/apercu")
-def preview(
-    request: Request, context: Context, visitor: Rectorat, wanted: Annotated[Wanted, Depends()],
+@router.get("/apercu")
+def show_preview(
+    request: Request, context: Context, visitor: Rectorat, query: Annotated[PreviewQuery, Depends()],
     suite: Annotated[str, Query(max_length=40)] = "",
 ) -> HTMLResponse:  # fmt: skip
-    """The figures of each year that would end by that day, and who would be revoked."""
-    seen, summary, problem = PreviewPage((), None), None, ""
-    day = _proposed(context)
+    """Show the figures of each year that would end by that day, and who would be revoked; write nothing (R53)."""
+    page, summary, problem = PreviewPage((), None), None, ""
+    day = _last_day_of_current_year(context)
     try:
-        day = _day(wanted.jour) or day
-        departement = departement_of(wanted.departement)
+        day = _parse_preview_day(query.jour) or day
+        departement = departement_of(query.departement)
         with context.app.database.read() as connection:
-            found = _preview(context, connection, day)
-            summary = found.count()
-            seen = found.page(
-                after=_place(suite), departements=spellings(departement) if departement else [],
-                odd_only=bool(wanted.surprises), limit=SIZE,
+            preview = _preview(context, connection, day)
+            summary = preview.count()
+            page = preview.page(
+                after=_parse_cursor(suite), departements=spellings(departement) if departement else [],
+                odd_only=bool(query.surprises), limit=PREVIEW_PAGE_SIZE,
             )  # fmt: skip
     except ValueError as error:
         problem = str(error)
-    return page(
-        request,
-        context,
-        visitor,
-        "rectorat/year_end_preview.html",
-        years=in_play(context),
-        status=422 if problem else 200,
-        day=day,
-        wanted=wanted,
-        summary=summary,
-        seen=seen,
-        problem=problem,
-        first=wanted.address() if suite else None,
-        more=wanted.address(f"{seen.after[0]}:{seen.after[1]}") if seen.after else None,
-    )
+    return render_year_end(
+        request, context, visitor, "rectorat/year_end_preview.html", years=load_years(context),
+        status=422 if problem else 200, day=day, query=query, summary=summary, page=page, problem=problem,
+        first=query.address() if suite else None,
+        more=query.address(f"{page.after[0]}:{page.after[1]}") if page.after else None,
+    )  # fmt: skip
 
 
-@router_year_end_preview.get("/apercu.csv")
-def preview_file(
+@router.get("/apercu.csv")
+def download_preview(
     context: Context,
     visitor: Rectorat,  # noqa: ARG001
     jour: Annotated[str, Query(max_length=30)] = "",
 ) -> Response:
-    """The same of the whole académie, one line a request."""
+    """The same for the whole académie, one line a request."""
     try:
-        day = _day(jour) or _proposed(context)
+        day = _parse_preview_day(jour) or _last_day_of_current_year(context)
     except ValueError:  # which the page says in French
-        return RedirectResponse(address(f"{PLACE}/apercu", jour=jour), status_code=303)
-    return spreadsheet(context, filename(day), HEADINGS, lambda connection: rows(_preview(context, connection, day)))
+        return RedirectResponse(address(f"{YEAR_END_PATH}/apercu", jour=jour), status_code=303)
+    return _spreadsheet(
+        context, preview_filename(day), PREVIEW_HEADINGS,
+        lambda connection: preview_rows(_preview(context, connection, day)),
+    )  # fmt: skip
 
 
 def _preview(context: WebContext, connection: Connection, day: date) -> Preview:
@@ -271,14 +203,13 @@ def _preview(context: WebContext, connection: Connection, day: date) -> Preview:
     return Preview(connection, app.year_ends, app.mailer, now=app.clock.now(), at=at)
 
 
-def _proposed(context: WebContext) -> date:
-    """The last day of the year that runs."""
+def _last_day_of_current_year(context: WebContext) -> date:
     calendar = context.app.policy.calendar
     return calendar.end_of(calendar.open_years(context.app.clock.now())[0]).last_day
 
 
-def _day(text: str) -> date | None:
-    """The day asked for. Raises ValueError in French."""
+def _parse_preview_day(text: str) -> date | None:
+    """The day of the address, None without one. Raises ValueError in French."""
     if not text.strip():
         return None
     try:
@@ -290,114 +221,136 @@ def _day(text: str) -> date | None:
     return day
 
 
-def _place(suite: str) -> Place | None:
-    """Where a page begins, None at the beginning. Raises ValueError in French."""
-    if not suite:
+def _parse_cursor(text: str) -> Place | None:
+    """Where a page of the preview begins, None for the first. Raises ValueError in French."""
+    if not text:
         return None
-    year, _, uai = suite.partition(":")
+    year, _, uai = text.partition(":")
     try:
         return SchoolYear.parse(year), uai
     except ValueError:
-        raise ValueError("Cette suite de liste n'existe pas : repartir de la première page.") from None
+        raise ValueError(NO_SUCH_PAGE) from None
 
 
-# /rectorat/fin-d-annee/{year}/non-renouveles: who had a key until the end, and has no request for the next (R81).
+def _spreadsheet(
+    context: WebContext, filename: str, headings: Sequence[str], rows_of: Callable[[Connection], Iterable[Row]]
+) -> StreamingResponse:
+    """A CSV file made while it is sent, so that its size costs no memory; all its rows are of one instant."""
+
+    def rows() -> Iterator[Row]:
+        with context.app.database.read() as connection:
+            yield from rows_of(connection)
+
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
+    return StreamingResponse(csv_text(headings, rows()), media_type=MEDIA_TYPE, headers=headers)
 
 
-router_year_end_not_renewed = APIRouter(prefix=PLACE, include_in_schema=False)
+@router.get("/{year}/confirmer")
+def show_confirmation(request: Request, context: Context, visitor: Operator, year: str) -> Response:
+    """Show what is held, why, and what the confirmation would do (R52)."""
+    return _render_confirmation(request, context, visitor, parse_year(year), blank(_CONFIRMATION))
+
+
+@router.post("/{year}/confirmer")
+def confirm_year_end(
+    request: Request, context: Context, visitor: Operator, year: str, data: Posted, tasks: BackgroundTasks
+) -> Response:
+    """Confirm a held end; the revocations begin after the response, and the schedule finishes them if we stop (R52)."""
+    app, school_year, form = context.app, parse_year(year), filled(_CONFIRMATION, data)
+    if not form.is_right:
+        return _render_confirmation(request, context, visitor, school_year, form, status=422)
+    try:
+        end = app.year_ends.confirm(school_year, visitor.actor)
+    except NothingHeld:
+        return _render_confirmation(request, context, visitor, school_year, form, status=422)
+    tasks.add_task(lambda: app.year_ends.run(end, installation.schedule_actor(app.database)))
+    return RedirectResponse(f"{YEAR_END_PATH}?fait=confirmee", status_code=303)
+
+
+def _render_confirmation(
+    request: Request, context: WebContext, visitor: Visitor, school_year: SchoolYear, form: Form, status: int = 200
+) -> Response:
+    """The page of confirmation; of an end that nothing holds it says so, and confirms nothing."""
+    years = load_years(context)
+    year = next((year for year in years if year.end.school_year == school_year and year.hold and year.held_at), None)
+    return render_year_end(
+        request, context, visitor, "rectorat/year_end_confirm.html", years=years, year=year, school_year=school_year,
+        form=form, status=status if year else 422,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class WantedYearEndNotRenewed:
+class NotRenewedQuery:
     """The filter as the address bears it."""
 
     departement: Annotated[str, Query(max_length=20)] = ""
 
-    def address(self, place: str, after: str | None = None) -> str:
-        return address(place, departement=self.departement, suite=after)
+    def address(self, path: str, after: str | None = None) -> str:
+        return address(path, departement=self.departement, suite=after)
 
 
-def place_of(year: SchoolYear) -> str:
-    return f"{PLACE}/{year}/non-renouveles"
+def not_renewed_path(year: SchoolYear) -> str:
+    return f"{YEAR_END_PATH}/{year}/non-renouveles"
 
 
-@router_year_end_not_renewed.get("/{year}/non-renouveles")
-def listing(
-    request: Request,
-    context: Context,
-    visitor: Rectorat,
-    year: str,
-    wanted: Annotated[WantedYearEndNotRenewed, Depends()],
+@router.get("/{year}/non-renouveles")
+def show_not_renewed(
+    request: Request, context: Context, visitor: Rectorat, year: str, query: Annotated[NotRenewedQuery, Depends()],
     suite: Annotated[str, Query(max_length=40)] = "",
-) -> HTMLResponse:
-    """A page of them, with how many there are in each département."""
-    of, found, problem = year_named(year), NotRenewedPage((), None), ""
+) -> HTMLResponse:  # fmt: skip
+    """List who had a key until the end and has no request for the next year, with a count a département (R81)."""
+    school_year, page, problem = parse_year(year), NotRenewedPage((), None), ""
     with context.app.database.read() as connection:
-        counts, had_key = count_not_renewed(connection, of), count_had_key(connection, of)
+        counts, had_key = count_not_renewed(connection, school_year), count_had_key(connection, school_year)
         try:
-            departement = departement_of(wanted.departement)
-            found = list_not_renewed(connection, of, departement=departement, after=suite or None)
+            departement = departement_of(query.departement)
+            page = list_not_renewed(connection, school_year, departement=departement, after=suite or None)
         except ValueError as error:
-            problem = str(error) if not suite else "Cette suite de liste n'existe pas : repartir de la première page."
-    place = place_of(of)
-    return page(
-        request, context, visitor, "rectorat/year_end_not_renewed.html", years=in_play(context),
-        status=422 if problem else 200, year=of, end=context.app.policy.calendar.end_of(of), found=found,
-        problem=problem, counts=counts, total=sum(counts.values()), had_key=had_key, wanted=wanted, place=place,
-        file=wanted.address(f"{place}.csv"), first=wanted.address(place) if suite else None,
-        more=wanted.address(place, found.after) if found.after else None,
+            problem = NO_SUCH_PAGE if suite else str(error)
+    list_path = not_renewed_path(school_year)
+    return render_year_end(
+        request, context, visitor, "rectorat/year_end_not_renewed.html", years=load_years(context),
+        status=422 if problem else 200, year=school_year, end=context.app.policy.calendar.end_of(school_year),
+        page=page, problem=problem, counts=counts, total=sum(counts.values()), had_key=had_key, query=query,
+        list_path=list_path, file=query.address(f"{list_path}.csv"), first=query.address(list_path) if suite else None,
+        more=query.address(list_path, page.after) if page.after else None,
     )  # fmt: skip
 
 
-@router_year_end_not_renewed.get("/{year}/non-renouveles.csv")
-def file(
+@router.get("/{year}/non-renouveles.csv")
+def download_not_renewed(
     context: Context,
     visitor: Rectorat,  # noqa: ARG001
     year: str,
-    wanted: Annotated[WantedYearEndNotRenewed, Depends()],
+    query: Annotated[NotRenewedQuery, Depends()],
 ) -> Response:
     """The whole list, under the same filter."""
-    of = year_named(year)
+    school_year = parse_year(year)
     try:
-        departement = departement_of(wanted.departement)
+        departement = departement_of(query.departement)
     except ValueError:  # which the page says in French
-        return RedirectResponse(wanted.address(place_of(of)), status_code=303)
-    return spreadsheet(
-        context, filename_of_year_end_not_renewed(of), HEADINGS_NOT_RENEWED_ROWS,
-        lambda connection: rows_of_year_end_not_renewed(of, all_not_renewed(connection, of, departement=departement)),
+        return RedirectResponse(query.address(not_renewed_path(school_year)), status_code=303)
+    return _spreadsheet(
+        context, not_renewed_filename(school_year), NOT_RENEWED_HEADINGS,
+        lambda connection: not_renewed_rows(
+            school_year, all_not_renewed(connection, school_year, departement=departement)
+        ),
     )  # fmt: skip
 
 
-# /rectorat/fin-d-annee/{year}: what is left of an end that is over, to look at again months later (R85).
-
-
-router_year_end_report = APIRouter(prefix=PLACE, include_in_schema=False)
-
-
-BAR: Final = 100
-"""The width of the picture's longest bar, in units of its view box."""
-
-
-@router_year_end_report.get("/{year}")  # after every other address of this family, which it would take
-def showing_year_end_report(request: Request, context: Context, visitor: Rectorat, year: str) -> HTMLResponse:
-    """The account of a past end; of one that is not over, where to follow it."""
-    wanted = year_named(year)
+@router.get("/{year}")  # last, for it would take every other address of this family
+def show_account(request: Request, context: Context, visitor: Rectorat, year: str) -> HTMLResponse:
+    """Show the account of a past end, to look at again months later; of another, where to follow it (R85)."""
+    school_year = parse_year(year)
     with context.app.database.read() as connection:
-        account = account_of(connection, wanted)
-        not_renewed = sum(count_not_renewed(connection, wanted).values()) if account else 0
-    longest = max((share.revoked for share in account.shares), default=0) if account else 0
-    return page(
-        request,
-        context,
-        visitor,
-        "rectorat/year_end_report.html",
-        years=in_play(context),
-        status=200 if account else 404,
-        wanted=wanted,
-        account=account,
-        not_renewed=not_renewed,
-        end=context.app.policy.calendar.end_of(wanted),
-        bars=[round(BAR * share.revoked / longest, 1) if longest else 0 for share in account.shares] if account else [],
-        RemovalKind=RemovalKind,
-        RemovalOutcome=RemovalOutcome,
-    )
+        account = account_of(connection, school_year)
+        not_renewed = sum(count_not_renewed(connection, school_year).values()) if account else 0
+    revoked = [share.revoked for share in account.shares] if account else []
+    longest = max(revoked, default=0) or 1
+    return render_year_end(
+        request, context, visitor, "rectorat/year_end_report.html", years=load_years(context),
+        status=200 if account else 404, school_year=school_year, account=account, not_renewed=not_renewed,
+        end=context.app.policy.calendar.end_of(school_year),
+        bars=[round(LONGEST_BAR * count / longest, 1) for count in revoked],
+        RemovalKind=RemovalKind, RemovalOutcome=RemovalOutcome,
+    )  # fmt: skip

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import event, select
 
-from portal.web.rectorat import removals as removals_confirm
+from portal.web.rectorat import removals
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import DRANE, OTHER_CHEF, STAFF, Portal
 from workflow.database.tables import REMOVAL
-from workflow.removals import tasks as removals
+from workflow.removals.tasks import RemovalFilters, list_removals
 
 PLACE = "/rectorat/retraits"
 
@@ -37,7 +37,7 @@ def queries_of_a_page(portal: Portal) -> int:
 
     event.listen(app.database.engine, "before_cursor_execute", heard)
     with app.database.read() as connection:
-        removals.list_removals(connection, removals.RemovalFilters(), app.policy, app.mailer)
+        list_removals(connection, RemovalFilters(), app.policy, app.mailer)
     event.remove(app.database.engine, "before_cursor_execute", heard)
     return len(said)
 
@@ -84,9 +84,9 @@ def test_list__filters_and_pages(portal: Portal) -> None:
     assert "Rien à retirer" in client.get(f"{PLACE}?annee=2025-2026").text
     app = portal.app
     with app.database.read() as connection:
-        first = removals.list_removals(connection, removals.RemovalFilters(), app.policy, app.mailer, limit=1)
-        rest = removals.list_removals(
-            connection, removals.RemovalFilters(), app.policy, app.mailer, limit=1, after=first.after
+        first = list_removals(connection, RemovalFilters(), app.policy, app.mailer, limit=1)
+        rest = list_removals(
+            connection, RemovalFilters(), app.policy, app.mailer, limit=1, after=first.after
         )
     assert [line.request.reference for line in (*first.lines, *rest.lines)] == sorted([mine, other])
     assert rest.after is None
@@ -110,10 +110,10 @@ def test_confirm__those_that_are_ticked_each_with_its_result(portal: Portal) -> 
     listed = client.get(f"{PLACE}?vue=confirmes").text
     assert "Droits supprimés" in listed
     assert "op@ac-toulouse.fr" in listed
-    app, confirmed = portal.app, removals.RemovalFilters(confirmed=True)
+    app, confirmed = portal.app, RemovalFilters(confirmed=True)
     with app.database.read() as connection:
-        page_one = removals.list_removals(connection, confirmed, app.policy, app.mailer, limit=1)
-        page_two = removals.list_removals(connection, confirmed, app.policy, app.mailer, limit=1, after=page_one.after)
+        page_one = list_removals(connection, confirmed, app.policy, app.mailer, limit=1)
+        page_two = list_removals(connection, confirmed, app.policy, app.mailer, limit=1, after=page_one.after)
     assert [line.request.reference for line in (*page_one.lines, *page_two.lines)] == [second, first]
     assert page_two.after is None
 
@@ -130,8 +130,8 @@ def test_confirm__what_is_refused_stops_no_other(portal: Portal) -> None:
 
 
 def test_confirm__the_whole_list_beyond_the_page_in_slices(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removals_confirm, "SLICE", 2)
-    monkeypatch.setattr(removals_confirm, "SHOWN", 1)
+    monkeypatch.setattr(removals, "SLICE", 2)
+    monkeypatch.setattr(removals, "SHOWN", 1)
     references = [revoked(portal, number) for number in range(1, 4)]
     other = revoked(portal, 4, chef=OTHER_CHEF)
     client = portal.client(STAFF)

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from notifications.rendering import exports
 from portal.web import dependencies as uploads
-from portal.web.rectorat import removals_import as page_of_file
+from portal.web.rectorat import removals_import
 from states import commands as c
 from states.vocabulary import RemovalOutcome, RevokeReason
 from tests.kit.databases import fresh_url
@@ -230,7 +230,7 @@ def test_file__the_export_comes_back_as_it_left(portal: Portal) -> None:
 
 
 def test_file__a_long_one_is_shown_in_part_and_confirmed_whole(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_of_file, "SHOWN", 1)
+    monkeypatch.setattr(removals_import, "SHOWN", 1)
     references = [revoked(portal, number) for number in (1, 2, 3)]
     client = portal.client(STAFF)
     read = given(client, lignes="\n".join([*references, "x", "y"]), outcome="expired")

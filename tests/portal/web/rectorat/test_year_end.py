@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text
 
 from notifications.outbox.tables import MAILS
-from portal.web.rectorat import year_end as year_end_preview
+from portal.web.rectorat import year_end
 from states.school_calendar import SchoolYear
 from tests.kit.html_forms import form_to, forms_of, send
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
@@ -75,7 +75,7 @@ def test_preview__who_what_and_what_surprises_and_nothing_is_written(portal: Por
 
 
 def test_preview__is_paged(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(year_end_preview, "SIZE", 1)
+    monkeypatch.setattr(year_end, "PREVIEW_PAGE_SIZE", 1)
     first, second = portal.declared(1, OTHER_CHEF), portal.declared(2)
     client = portal.client(STAFF)
     page = client.get(f"{PLACE}/apercu").text

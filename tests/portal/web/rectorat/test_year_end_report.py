@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from notifications.outbox.tables import MAILS
-from portal.web.rectorat import year_end as year_end_not_renewed
+from portal.web.rectorat import year_end
 from states import commands as c
 from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalOutcome
@@ -94,7 +94,7 @@ def test_not_renewed__narrowed_paged_and_as_a_file(portal: Portal, monkeypatch: 
     def short(*given: object, **named: object) -> object:
         return not_renewed.list_not_renewed(*given, **named | {"limit": 1})  # type: ignore[arg-type]
 
-    monkeypatch.setattr(year_end_not_renewed, "list_not_renewed", short)
+    monkeypatch.setattr(year_end, "list_not_renewed", short)
     start = client.get(place).text
     assert third in start
     assert second not in start
