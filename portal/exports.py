@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from itertools import chain, islice
+from itertools import chain
 from typing import Final
 
 from notifications.rendering.typography import csv_cell
+from notifications.sql import batches
 from states.school_calendar import SchoolYear
 from workflow.year_end.preview import Preview
 from workflow.year_end.renewals import NotRenewed
@@ -21,8 +22,7 @@ def csv_text(headings: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     """The file piece after piece, in bounded memory: a byte order mark, then semicolons, one line a row."""
     yield "\ufeff"
     lines = (";".join(map(csv_cell, row)) + "\r\n" for row in chain([headings], rows))
-    while piece := "".join(islice(lines, ROWS_AT_A_TIME)):
-        yield piece
+    yield from map("".join, batches(lines, ROWS_AT_A_TIME))
 
 
 PREVIEW_HEADINGS: Final = (

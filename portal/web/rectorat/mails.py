@@ -1,4 +1,4 @@
-"""/rectorat/courriels: the mails, those that did not arrive first; one mail, sent again or discarded (R15, R58 to R70)."""
+"""/rectorat/courriels: the mails, first those that did not arrive; one sent again or discarded (R15, R58, R60, R70)."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.outbox import circuit_breaker
+from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.vocabulary import Kind, Stage
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat

@@ -1,4 +1,4 @@
-"""/rectorat/retraits: the rights to remove on the ODA server, confirmed one by one or many at once (R47 to R49, R83)."""
+"""/rectorat/retraits: the rights to remove on the ODA server, and many confirmed at once (R47 to R49, R83)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -85,9 +85,7 @@ def test_list__filters_and_pages(portal: Portal) -> None:
     app = portal.app
     with app.database.read() as connection:
         first = list_removals(connection, RemovalFilters(), app.policy, app.mailer, limit=1)
-        rest = list_removals(
-            connection, RemovalFilters(), app.policy, app.mailer, limit=1, after=first.after
-        )
+        rest = list_removals(connection, RemovalFilters(), app.policy, app.mailer, limit=1, after=first.after)
     assert [line.request.reference for line in (*first.lines, *rest.lines)] == sorted([mine, other])
     assert rest.after is None
 
