@@ -1,19 +1,19 @@
-"""Everything that is wrong with the académie's templates, before any mail or export leaves (R68)."""
+"""Everything that is wrong with the académie's templates, before any mail, export or paper leaves (R68)."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
 from notifications.authoring.examples import DAY, EXAMPLES, REMOVAL_LINES, examples_of
-from notifications.authoring.expression_types import FRAME_NAMES, Finding, names_of
-from notifications.authoring.linter import Shelf, Walk
+from notifications.authoring.reference import ALL_KINDS, choice_values, given_to
 from notifications.messages.catalogue import MailContext, template_of
-from notifications.rendering.environment import TemplateLoader, TemplateProblem
-from notifications.rendering.exports import NAMES, REMOVALS, Removal, Unexportable, removals
+from notifications.rendering.environment import TemplateLoader, TemplateProblem, own_names
+from notifications.rendering.exports import REMOVALS, Removal, Unexportable, removals
 from notifications.rendering.papers import (
     COMMON,
     Paper,
@@ -24,213 +24,241 @@ from notifications.rendering.papers import (
     papers_of,
 )
 from notifications.rendering.pdf import compile_paper
-from notifications.rendering.renderer import FRAME, Renderer, Unrenderable, suggestion, syntax_problem, trial_problem
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, TransientMail
-from states import french
-
-# Every example of a mail made with the académie's templates: what fails is told with its file and line (R68).
-
-
-class Trial:
-    """Renders examples as the mail room does, with the settings of the installation."""
-
-    def __init__(self, wordings: TemplateLoader, context: MailContext) -> None:
-        self._renderer = Renderer(wordings)
-        self._here = context
-        self._names = {str(wordings.path_of(name)): name for name in wordings.overridden()}
-
-    def findings(self, kind: AnyKind, used: set[str]) -> Iterator[Finding]:
-        """What fails in the examples of a kind; ``used`` is the templates that it draws in."""
-        for name, facts in examples_of(kind).items():
-            try:
-                if isinstance(kind, TransientMail):
-                    self._renderer.render_check(facts, self._here)
-                else:
-                    self._renderer.render(kind, facts, self._here)
-            except (Unrenderable, RecursionError) as error:
-                yield self._told(error, kind, name, used)
-
-    def _told(self, error: Exception, kind: AnyKind, example: str, used: set[str]) -> Finding:
-        cause = error.__cause__ or error
-        place = place_of(cause, self._names)
-        culprit = self._culprit(kind, used)
-        if isinstance(cause, Unrenderable):  # made, but not as it must be: no line is at fault more than another
-            must = _FRAME_MUST if culprit == FRAME else _must(kind)
-            return Finding(culprit, None, f"{must} (à l'essai avec l'exemple « {example} »)")
-        template, line = place or (culprit, None)
-        return Finding(template, line, trial_problem(cause, example))
-
-    def _culprit(self, kind: AnyKind, used: set[str]) -> str:
-        own = template_of(kind)
-        replaced = set(self._names.values()) & used
-        return own if own in replaced or not replaced else min(replaced)
-
-
-def place_of(error: BaseException, names: Mapping[str, str]) -> tuple[str, int] | None:
-    """The académie's template, and its line, where it happened; ``names`` are its templates' by their path."""
-    if isinstance(error, TemplateSyntaxError) and error.filename and error.filename in names:
-        return names[error.filename], error.lineno
-    found = None
-    trace: TracebackType | None = error.__traceback__
-    while trace:
-        if name := names.get(trace.tb_frame.f_code.co_filename):
-            found = name, trace.tb_lineno
-        trace = trace.tb_next
-    return found
-
-
-_FRAME_MUST: Final = "il faut « {{ content }} » une seule fois : le texte du courriel, et le code qu'il porte"
-
-
-def _must(kind: AnyKind) -> str:
-    if kind in CODE_KINDS:
-        return (
-            "il faut un objet, puis un seul « {{ slot }} », seul sur sa ligne, là où le code paraîtra : dans le texte"
-            " comme dans l'HTML"
-        )
-    if kind in LINK_KINDS:
-        return (
-            "il faut un objet, puis un seul « {{ slot }} », seul sur sa ligne, là où le lien de connexion paraîtra :"
-            " dans le texte comme dans l'HTML"
-        )
-    return "il faut un objet à la première ligne, et pas de « {{ slot }} » : ce courriel ne porte aucun code"
-
-
-# The académie's form of an export tried with examples, before anybody downloads one (R68, R83).
-
-
-_TRIALS: Final[tuple[tuple[str, Sequence[Removal]], ...]] = (("retraits", REMOVAL_LINES), ("aucun retrait", ()))
-
-
-class _Lines:
-    """As an export gives them: they are taken one by one, and nobody knows how many there are."""
-
-    def __init__(self, lines: Sequence[Removal]) -> None:
-        self._lines = lines
-
-    def __iter__(self) -> Iterator[Removal]:
-        return iter(self._lines)
-
-
-def export_findings(wordings: TemplateLoader, context: MailContext) -> Iterator[Finding]:
-    """What fails when the export of removals is made of the examples."""
-    names = {str(wordings.path_of(name)): name for name in wordings.overridden()}
-    for example, lines in _TRIALS:
-        try:
-            for _ in removals(wordings, _Lines(lines), DAY, context):
-                pass
-        except (Unexportable, RecursionError) as error:
-            cause = error.__cause__ or error
-            template, line = place_of(cause, names) or (REMOVALS, None)
-            yield Finding(template, line, trial_problem(cause, example))
-
+from notifications.rendering.renderer import FRAME, Renderer, Unrenderable, suggestion, why
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, TransientMail
 
 PaperProblems = Callable[[TemplateLoader, MailContext], list[TemplateProblem]]
 
-
-_JINJA = ".j2"
+_JINJA: Final = ".j2"
 
 
 def problems(
     wordings: TemplateLoader, context: MailContext, paper_problems: PaperProblems | None = None
 ) -> list[TemplateProblem]:
-    """What is wrong with the templates that replace others, by file and line; empty without a folder.
+    """List what is wrong with the templates that replace others, by file and line; empty without a folder.
 
-    Files out of place, syntax, names unknown to the mail or to the export, and what fails with the examples.
-    ``paper_problems`` tells of the papers.
+    Files out of place, then what reading a template finds, then what fails with an example: of these, one a line, and
+    none where reading found something already. ``paper_problems`` checks the papers.
     """
-    replaced = [name for name in wordings.overridden() if name.endswith(_JINJA)]
     found = list(wordings.folder_problems)
-    if replaced:
-        found += _Check(wordings, context, replaced).problems()
+    if any(name.endswith(_JINJA) for name in wordings.overridden()):
+        found += dict.fromkeys(_read(wordings))
+        places = {(problem.path, problem.line) for problem in found}
+        unreadable = {problem.path for problem in found if problem.line is None}
+        unreadable |= {wordings.path_of(name) for name in wordings.overridden() if not wordings.tree(name)}
+        for problem in ExampleCheck(wordings, context).problems(unreadable):
+            if (problem.path, problem.line) not in places:
+                places.add((problem.path, problem.line))
+                found.append(problem)
     if paper_problems:
         found += paper_problems(wordings, context)
     return sorted(found, key=lambda problem: (str(problem.path), problem.line or 0, problem.message))
 
 
-class _Check:
-    def __init__(self, wordings: TemplateLoader, context: MailContext, replaced: list[str]) -> None:
-        self._wordings, self._here, self._replaced = wordings, context, set(replaced)
-        self._shelf = Shelf(wordings)
-        self._kinds: dict[Finding, list[AnyKind]] = defaultdict(list)
-        self._known: dict[Finding, frozenset[str]] = {}
+# What reading finds: syntax, names that exist nowhere, and text that inheritance would not show.
 
-    def problems(self) -> list[TemplateProblem]:
-        """Syntax first; a mail is tried only when all that it draws in is well written."""
-        misspelt = list(self._misspelt())
-        frame = Walk(self._shelf, FRAME, FRAME_NAMES)
-        every: tuple[AnyKind, ...] = (*Kind, *TransientMail)
-        walks = {kind: Walk(self._shelf, template_of(kind), names_of(kind)) for kind in every}
-        for kind, walk in walks.items():
-            for finding in walk.found:
-                self._keep(finding, kind)
-        export = Walk(self._shelf, REMOVALS, NAMES)
-        for finding in (*frame.found, *self._bare_frame(), *export.found):
-            self._keep(finding, None)
-        broken = {one.template for one in (*misspelt, *self._kinds) if one in misspelt or one.line is None}
-        told: dict[tuple[str, int | None], list[TemplateProblem]] = {}
-        for finding in self._kinds:
-            told.setdefault((finding.template, finding.line), []).append(self._problem(finding))
-        failures = (*self._failures(walks, frame.used, broken), *self._failed_export(export.used, broken))
-        for finding in (*misspelt, *failures):
-            told.setdefault((finding.template, finding.line), [self._problem(finding)])  # the first that is found there
-        return [problem for problems in told.values() for problem in problems]
 
-    def _keep(self, finding: Finding, kind: AnyKind | None) -> None:
-        if finding.template not in self._replaced:
-            return
-        once = Finding(finding.template, finding.line, finding.message, finding.wrong)
-        self._known[once] = finding.known & self._known.get(once, finding.known)
-        if kind not in self._kinds[once] and kind is not None:
-            self._kinds[once].append(kind)
+_Note = tuple[int | None, str]
+"""A line and what is wrong there."""
 
-    def _misspelt(self) -> Iterator[Finding]:
-        for name in sorted(self._replaced):
-            try:
-                self._wordings.environment.get_template(name)
-            except TemplateSyntaxError as error:
-                yield Finding(name, error.lineno, syntax_problem(error))
 
-    def _bare_frame(self) -> Iterator[Finding]:
-        tree = self._shelf.tree(FRAME)
-        if tree and "content" not in {node.name for node in tree.find_all(nodes.Name)}:
-            yield Finding(FRAME, None, "il manque « {{ content }} » : le texte du courriel ne paraîtrait pas")
+def _read(wordings: TemplateLoader) -> Iterator[TemplateProblem]:
+    replaced = wordings.overridden()
+    for name in own_names():
+        if not name.endswith(_JINJA):
+            continue
+        if name in replaced:
+            for line, message in _misspelt(wordings, name):
+                yield TemplateProblem(wordings.path_of(name), line, message)
+        for template, line, message in _hidden_blocks(wordings, name):
+            if template in replaced:
+                yield TemplateProblem(wordings.path_of(template), line, message)
 
-    def _failures(self, walks: dict[AnyKind, Walk], frame: set[str], broken: set[str]) -> Iterator[Finding]:
-        trial = Trial(self._wordings, self._here)
-        for kind, walk in walks.items():
-            used = walk.used | frame | {template_of(kind), FRAME}
-            if used & self._replaced and not used & broken:
-                yield from trial.findings(kind, used)
 
-    def _failed_export(self, used: set[str], broken: set[str]) -> Iterator[Finding]:
-        if used & self._replaced and not used & broken:
-            yield from export_findings(self._wordings, self._here)
+def _misspelt(wordings: TemplateLoader, name: str) -> list[_Note]:
+    """The syntax of one template, and its names; what a value has (``rupn.nom``) only an example can tell."""
+    environment, tree = wordings.environment, wordings.tree(name)
+    if found := list(_unknown_filters(environment, tree)) if tree else []:
+        return found
+    try:
+        environment.get_template(name)
+    except TemplateSyntaxError as error:
+        return [(error.lineno, why(error))]
+    return [*_unknown_variables(wordings, name, tree), *_unknown_values(tree)] if tree else []
 
-    def _problem(self, finding: Finding) -> TemplateProblem:
-        kinds = [kind.value for kind in self._kinds.get(finding, ())]
-        shared = finding.wrong and kinds and finding.template != f"mails/{kinds[0]}{_JINJA}"
-        where = f" dans {_some(kinds)}" if shared else ""
-        more = suggestion(finding.wrong, self._known.get(finding, finding.known))
-        return TemplateProblem(
-            self._wordings.path_of(finding.template), finding.line, f"{finding.message}{where}{more}"
+
+def _unknown_filters(environment: Environment, tree: nodes.Template) -> Iterator[_Note]:
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        label, known = (
+            ("filtre", environment.filters) if isinstance(node, nodes.Filter) else ("test", environment.tests)
         )
+        if node.name not in known:
+            yield node.lineno, f"le {label} « {node.name} » n'existe pas{suggestion(node.name, known)}"
 
 
-def _some(kinds: list[str], shown: int = 3) -> str:
-    if len(kinds) <= shown + 1:
-        return french.listing(kinds)
-    return f"{', '.join(kinds[:shown])} et {len(kinds) - shown} autres courriels"
+def _unknown_variables(wordings: TemplateLoader, name: str, tree: nodes.Template) -> Iterator[_Note]:
+    """Yield the variables that no mail is given and no other template sets, each where it is written first.
+
+    Which of the mails that share a part know a variable of it, only their examples can tell.
+    """
+    own, shared = given_to(name)
+    others = [parsed for other in own_names() if other != name and (parsed := wordings.tree(other))]
+    elsewhere = {node.name for other in others for node in other.find_all(nodes.Name) if node.ctx != "load"}
+    elsewhere |= {node.name for other in others for node in other.find_all(nodes.Macro)}
+    unknown = meta.find_undeclared_variables(tree) - own - shared - elsewhere - {"self", "super"}
+    for node in tree.find_all(nodes.Name):
+        if node.name in unknown:
+            unknown.remove(node.name)
+            if node.name in wordings.environment.filters:
+                message = f"« {node.name} » est un filtre : l'écrire après une barre, « valeur|{node.name} »"
+            else:
+                message = f"« {node.name} » n'existe pas{suggestion(node.name, own)}"
+            yield node.lineno, message
 
 
-# The académie's papers made once with every example, before any mail carries one (R68, R69).
+def _unknown_values(tree: nodes.Template) -> Iterator[_Note]:
+    """Yield the texts compared with a closed list (``kind``, ``one.action``) that are none of its values.
+
+    No example shows it: the comparison merely never holds.
+    """
+    choices = choice_values()
+    undeclared = meta.find_undeclared_variables(tree)
+    for node in tree.find_all(nodes.Compare):
+        match node.expr:
+            case nodes.Name(name=name) if name in undeclared:
+                known, written = choices.get(name, frozenset()), name
+            case nodes.Getattr(node=nodes.Name(name=owner), attr=name):
+                known, written = choices.get(name, frozenset()), f"{owner}.{name}"
+            case _:
+                continue
+        for operand in node.ops if known else ():
+            items = operand.expr.items if isinstance(operand.expr, nodes.List | nodes.Tuple) else [operand.expr]
+            for item in items:
+                if isinstance(item, nodes.Const) and isinstance(item.value, str) and item.value not in known:
+                    message = f"« {item.value} » n'est pas une valeur de « {written} »"
+                    yield item.lineno, f"{message}{suggestion(item.value, known)}"
 
 
-_AT: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
+def _hidden_blocks(wordings: TemplateLoader, name: str) -> Iterator[tuple[str, int | None, str]]:
+    """Yield what a template would lose to the one that it extends, as (template, line, message): no example shows it.
+
+    Text outside of its blocks, blocks that have no place there, and blocks that are required and missing.
+    """
+    ancestry: list[tuple[str, nodes.Template]] = []
+    following = name
+    while following not in dict(ancestry) and (tree := wordings.tree(following)):
+        ancestry.append((following, tree))
+        extends = tree.find(nodes.Extends)
+        following = extends.template.value if extends and isinstance(extends.template, nodes.Const) else ""
+    filled: set[str] = set()
+    for position, (child, tree) in enumerate(ancestry[:-1], 1):
+        parent = ancestry[position][0]
+        places = {block.name for _, other in ancestry[position:] for block in other.find_all(nodes.Block)}
+        for node in tree.body:
+            if isinstance(node, nodes.Block) and node.name not in places:
+                if child not in wordings.overridden() and parent in wordings.overridden():
+                    yield parent, None, f"il manque le bloc « {node.name} », que d'autres modèles remplissent"
+                    continue
+                message = f"le bloc « {node.name} » n'existe pas dans {parent}{suggestion(node.name, places)}"
+                yield child, node.lineno, message
+            elif isinstance(node, nodes.Output):
+                for part in node.nodes:
+                    if not isinstance(part, nodes.TemplateData) or part.data.strip():
+                        message = "ceci est hors des blocs et ne paraîtrait pas : le mettre dans un bloc"
+                        yield child, part.lineno, message
+                        break
+        filled.update(block.name for block in tree.find_all(nodes.Block))
+    for block in ancestry[-1][1].find_all(nodes.Block) if ancestry else ():
+        if block.required and block.name not in filled and len(ancestry) > 1:
+            yield name, None, f"il manque le bloc « {block.name} », que {ancestry[-1][0]} demande"
+
+
+class ExampleCheck:
+    """Make every example of a mail and of an export with the académie's templates and settings."""
+
+    def __init__(self, wordings: TemplateLoader, context: MailContext) -> None:
+        self._wordings, self._context = wordings, context
+        self._replaced = frozenset(wordings.overridden())
+        self._names = {str(wordings.path_of(name)): name for name in self._replaced}
+
+    def problems(self, unreadable: Collection[Path] = ()) -> Iterator[TemplateProblem]:
+        """Yield what fails, with its file and line, in what uses a replaced template and no ``unreadable`` one."""
+
+        def replaced_in(*names: str) -> frozenset[str]:
+            used = self._replaced.intersection(chain.from_iterable(map(self._wordings.uses, names)))
+            return used if not any(self._wordings.path_of(name) in unreadable for name in used) else frozenset()
+
+        for kind in ALL_KINDS:
+            if used := replaced_in(template_of(kind), FRAME):
+                yield from self._mails(kind, used)
+        if replaced_in(REMOVALS):
+            yield from self._exports()
+
+    def _mails(self, kind: AnyKind, used: frozenset[str]) -> Iterator[TemplateProblem]:
+        renderer, own = Renderer(self._wordings), template_of(kind)
+        culprit = own if own in used else min(used)
+        for example, facts in examples_of(kind).items():
+            try:
+                if isinstance(kind, TransientMail):
+                    renderer.render_check(facts, self._context)
+                else:
+                    renderer.render(kind, facts, self._context)
+            except (Unrenderable, RecursionError) as error:
+                if isinstance(error, Unrenderable) and error.__cause__ is None:  # made, but not as it must be
+                    message = f"{_required(kind, culprit)} (à l'essai avec l'exemple « {example} »)"
+                    yield TemplateProblem(self._wordings.path_of(culprit), None, message)
+                else:
+                    yield self._failure(error, culprit, example)
+
+    def _exports(self) -> Iterator[TemplateProblem]:
+        trials: tuple[tuple[str, Sequence[Removal]], ...] = (("retraits", REMOVAL_LINES), ("aucun retrait", ()))
+        for example, lines in trials:
+            try:  # an iterator that has no length, as an export gives them
+                for _ in removals(self._wordings, iter(lines), DAY, self._context):
+                    pass
+            except (Unexportable, RecursionError) as error:
+                yield self._failure(error, REMOVALS, example)
+
+    def _failure(self, error: BaseException, culprit: str, example: str) -> TemplateProblem:
+        cause = error.__cause__ or error
+        template, line = self._place(cause) or (culprit, None)
+        message = f"{why(cause)} (à l'essai avec l'exemple « {example} »)"
+        return TemplateProblem(self._wordings.path_of(template), line, message)
+
+    def _place(self, error: BaseException) -> tuple[str, int] | None:
+        """Return the académie's template, and its line, where it happened; None when it was in none of them."""
+        if isinstance(error, TemplateSyntaxError) and error.filename in self._names:
+            return self._names[error.filename], error.lineno
+        place = None
+        trace: TracebackType | None = error.__traceback__
+        while trace:
+            if name := self._names.get(trace.tb_frame.f_code.co_filename):
+                place = name, trace.tb_lineno
+            trace = trace.tb_next
+        return place
+
+
+def _required(kind: AnyKind, culprit: str) -> str:
+    """Say what the words of a mail must have."""
+    if culprit == FRAME:
+        return "il faut « {{ content }} » une seule fois : le texte du courriel, et le code qu'il porte"
+    if kind not in (*CODE_KINDS, *LINK_KINDS):
+        return "il faut un objet à la première ligne, et pas de « {{ slot }} » : ce courriel ne porte aucun code"
+    secret = "le code" if kind in CODE_KINDS else "le lien de connexion"
+    return (
+        f"il faut un objet, puis un seul « {{{{ slot }}}} », seul sur sa ligne, là où {secret} paraîtra : dans le texte"
+        " comme dans l'HTML"
+    )
+
+
+_MADE_AT: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
 def paper_problems(wordings: TemplateLoader, context: MailContext) -> list[TemplateProblem]:
-    """What is wrong with the papers that the académie replaces; empty, and nothing loaded, when it replaces none."""
+    """List what is wrong with the papers that the académie replaces, made once with every example (R69).
+
+    Empty, and nothing loaded, when it replaces none.
+    """
     replaced = {name for name in wordings.overridden() if name.startswith("papers/")}
     if not replaced:
         return []
@@ -249,7 +277,7 @@ def _unmakeable(wordings: TemplateLoader, context: MailContext, replaced: set[st
             )
             for paper in papers:
                 if replaced & {COMMON, paper.name.template}:
-                    compile_paper(paper, _AT)
+                    compile_paper(paper, _MADE_AT)
         except PaperUnmakeable as error:
             yield error
 
@@ -260,12 +288,12 @@ def _outdated(wordings: TemplateLoader, context: MailContext, replaced: set[str]
     if file not in replaced:
         return
     try:
-        borne = charter_version(wordings.source(file))
+        version = charter_version(wordings.source(file))
     except PaperUnmakeable:
-        return  # told already: it is in every charter
-    if borne != context.charter_version:
-        why = (
-            f"cette charte est en version {borne}, et le réglage charter.version dit {context.charter_version} :"
+        return  # reported already: it is in every charter
+    if version != context.charter_version:
+        reason = (
+            f"cette charte est en version {version}, et le réglage charter.version dit {context.charter_version} :"
             " corriger celui des deux qui est faux"
         )
-        yield PaperUnmakeable(file, 1, why)
+        yield PaperUnmakeable(file, 1, reason)

@@ -1,22 +1,21 @@
 """docs/modeles.md, written from the code: ``python -m notifications.authoring.reference > docs/modeles.md`` (R68)."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import cache
-from types import NoneType
-from typing import Any, Final, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from notifications.authoring import reference_texts as words
 from notifications.authoring.examples import DAY, DOCUMENTED, EXAMPLES, MAIL_CONTEXT, examples_of
 from notifications.authoring.examples import REMOVAL_LINES as REMOVALS
-from notifications.authoring.expression_types import FRAME_NAMES, item, members, names_of, plain
-from notifications.authoring.linter import Shelf, Walk
 from notifications.authoring.reference_texts import EXPORTS, INTRODUCTION, PAPERS, TITLES
 from notifications.messages.catalogue import CATALOGUE, MailContext, facts_class, template_of
+from notifications.messages.facts import Late
 from notifications.rendering import exports
-from notifications.rendering.environment import TemplateLoader, own_names
+from notifications.rendering.environment import TemplateLoader, own_names, own_wordings
 from notifications.rendering.exports import Removal
 from notifications.rendering.papers import COMMON, papers_of
 from notifications.rendering.renderer import FRAME
@@ -25,6 +24,9 @@ from states import french
 from states.vocabulary import Labelled
 
 # What the template of a mail may use, name by name, with its type, its meaning and an example (R68).
+
+
+ALL_KINDS: Final[tuple[AnyKind, ...]] = (*Kind, *TransientMail)
 
 
 _PLAIN: Final[Mapping[Any, str]] = {str: "texte", int: "nombre", bool: "oui ou non", date: "date"}
@@ -65,7 +67,7 @@ def settings() -> list[Known]:
 def frame() -> list[Known]:
     """What the HTML page is given."""
     return [Known(name=name, type="HTML", meaning=words.FRAME[name], example=FRAME_EXAMPLES[name])
-            for name in FRAME_NAMES]  # fmt: skip
+            for name in words.FRAME]  # fmt: skip
 
 
 def of_export() -> list[Known]:
@@ -100,6 +102,30 @@ def _of_record(record: Any, prefix: str, values: list[Any], loop: str = "") -> I
             yield from _of_record(inner, "one.", items, written)
 
 
+@cache
+def members(record: Any) -> dict[str, Any]:
+    """The fields and then the properties of a frozen record, with their types."""
+    hints = get_type_hints(record)
+    found = {field.name: hints[field.name] for field in fields(record)}
+    for owner in reversed(record.__mro__):
+        for name, value in vars(owner).items():
+            if isinstance(value, property) and not name.startswith("_"):
+                found[name] = get_type_hints(value.fget)["return"]
+    return found
+
+
+def plain(hint: Any) -> Any:
+    """A type without ``None``."""
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = (option for option in get_args(hint) if option is not NoneType)
+    return hint
+
+
+def item(hint: Any) -> Any:
+    """The type of what a tuple holds; None for any other type."""
+    return get_args(plain(hint))[0] if get_origin(plain(hint)) is tuple else None
+
+
 def type_in_french(hint: Any) -> str:
     """``texte``, ``date, ou rien``, ``liste de fiches``: what a type is for somebody who writes templates."""
     kind = plain(hint)
@@ -112,6 +138,27 @@ def type_in_french(hint: Any) -> str:
     else:
         said = _PLAIN.get(kind, "valeur")
     return f"{said}, ou rien" if NoneType in get_args(hint) else said
+
+
+def given_to(name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The variables that a template is always given, and those that it may also ask for: what some mail is given."""
+    if name in (FRAME, exports.REMOVALS):
+        return frozenset(words.FRAME if name == FRAME else words.EXPORT), frozenset()
+    given = {kind: frozenset(field.name for field in fields(facts_class(kind))) for kind in ALL_KINDS}
+    kind = kind_of(name)
+    users = [given[kind]] if kind else [given[user] for user in users_of(name)]
+    return frozenset(words.ALWAYS).union(frozenset.intersection(*users) if users else ()), frozenset().union(
+        *given.values()
+    )
+
+
+def choice_values() -> dict[str, frozenset[str]]:
+    """The values that each closed list may have, by the name of its fact, whatever the mail or the export."""
+    values = {"kind": {kind.value for kind in ALL_KINDS}}
+    for record in (*(entry.facts for entry in CATALOGUE.values()), Late, Removal):
+        for name, choices in choices_in(record).items():
+            values.setdefault(name, set()).update(choice.value for choice in choices)
+    return {name: frozenset(choices) for name, choices in values.items()}
 
 
 def choices_of(kind: AnyKind) -> dict[str, tuple[Labelled, ...]]:
@@ -161,22 +208,13 @@ def full_name(written: str) -> str | None:
 
 def kind_of(name: str) -> AnyKind | None:
     """The kind of mail whose own template this is; None for a part, the layout, a paper."""
-    every: tuple[AnyKind, ...] = (*Kind, *TransientMail)
-    return next((kind for kind in every if template_of(kind) == name), None)
+    return next((kind for kind in ALL_KINDS if template_of(kind) == name), None)
 
 
 @cache
 def users_of(name: str) -> tuple[Kind, ...]:
     """The mails that draw in this template, with this package's own templates."""
-    if name == FRAME:
-        return tuple(Kind)
-    return tuple(kind for kind, used in _uses().items() if name in used)
-
-
-@cache
-def _uses() -> dict[Kind, frozenset[str]]:
-    shelf = Shelf(TemplateLoader())
-    return {kind: frozenset(Walk(shelf, template_of(kind), names_of(kind)).used) for kind in Kind}
+    return tuple(kind for kind in Kind if name == FRAME or name in own_wordings().uses(template_of(kind)))
 
 
 def papers_with(name: str) -> tuple[Kind, ...]:

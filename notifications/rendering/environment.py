@@ -11,7 +11,17 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, TemplateNotFound
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    meta,
+    nodes,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notifications.rendering.typography import csv_cell, iso_day, short_day
@@ -151,6 +161,7 @@ class TemplateLoader:
         self.folder = folder
         self._contents = read_folder(folder, own_names()) if folder else Contents()
         self._loader = loader or _loader(folder, self._contents.texts)
+        self._trees: dict[str, nodes.Template | None] = {}
 
     @property
     def folder_problems(self) -> tuple[TemplateProblem, ...]:
@@ -191,6 +202,26 @@ class TemplateLoader:
     def source(self, name: str) -> str:
         """A template as written. Raises jinja2.TemplateNotFound."""
         return self._loader.get_source(self.environment, name)[0]
+
+    def tree(self, name: str) -> nodes.Template | None:
+        """The syntax tree of a template, parsed once; None when it is missing or its syntax is wrong."""
+        if name not in self._trees:
+            try:
+                self._trees[name] = self.environment.parse(self.source(name), name)
+            except (TemplateNotFound, TemplateSyntaxError):
+                self._trees[name] = None
+        return self._trees[name]
+
+    def uses(self, name: str) -> frozenset[str]:
+        """The templates that one extends, includes or imports by name, at any depth, and itself."""
+        used: set[str] = set()
+        following = [name]
+        while following:
+            name = following.pop()
+            if name not in used and (tree := self.tree(name)):
+                following += filter(None, meta.find_referenced_templates(tree))
+            used.add(name)
+        return frozenset(used)
 
 
 @cache

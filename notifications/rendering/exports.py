@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import TemplateError
 
@@ -63,10 +63,6 @@ class Removal:
         waiting = (f"{which} {'suivent' if several else 'suit'}, sans clé pour l'instant",) if self.following else ()
         verify = ("vérifier qu'il s'agit bien de la même personne",) if self.to_verify else ()
         return waiting + verify
-
-
-NAMES: Final[dict[str, Any]] = {"lines": tuple[Removal, ...], "today": date, "here": MailContext}
-"""What the template is given, with its types."""
 
 
 def removals(wordings: TemplateLoader, lines: Iterable[Removal], today: date, context: MailContext) -> Iterator[str]:

@@ -38,73 +38,12 @@ _LONG: Final = 24
 """More names than this are no help: only the close ones are told."""
 
 
-_TOKENS: Final = {
-    "name": "un nom",
-    "string": "un texte",
-    "integer": "un nombre",
-    "end of print statement": "}}",
-    "end of statement block": "%}",
-    "begin of print statement": "{{",
-    "begin of statement block": "{%",
-    "end of template": "la fin du modèle",
-}
-
-
-_INSTRUCTIONS: Final = (
-    "autoescape", "block", "call", "elif", "else", "extends", "filter", "for", "from", "if", "import", "include",
-    "macro", "print", "raw", "set", "with",
-)  # fmt: skip
-
-
-_SYNTAX: Final = (
-    (r"Encountered unknown tag '(.+?)'\..*looking for (?:the following tags: )?(.+?)\. The innermost .* is '(.+?)'\.?",
-     "« {{% {0} %}} » n'a pas sa place ici : « {{% {2} %}} » attend {1}"),
-    (r"Encountered unknown tag '(.+?)'\.?.*", "« {{% {0} %}} » n'a pas sa place ici"),
-    (r"Unexpected end of template\. .*following tags: (.+?)\. The innermost .* is '(.+?)'\.?",
-     "« {{% {1} %}} » n'est pas fermé : il manque {0}"),
-    (r"Unexpected end of template.*", "le modèle finit au milieu d'une instruction"),
-    (r"unexpected end of template.*", "le modèle finit au milieu d'une instruction"),
-    (r"expected token '(.+?)', got '(.+?)'", "« {0} » est attendu ici, pas « {1} »"),
-    (r"unexpected char (.+?) at \d+", "le caractère {0} n'a pas sa place ici"),
-    (r"unexpected '(.+?)'(?:, expected '(.+?)')?", "« {0} » n'a pas sa place ici"),
-    (r"Missing end of comment tag", "ce commentaire n'est pas fermé : il manque « #}} »"),
-    (r"Missing end of raw directive", "« {{% raw %}} » n'est pas fermé"),
-    (r"No filter named '(.+?)'\.?.*", "le filtre « {0} » n'existe pas"),
-    (r"No test named '(.+?)'\.?.*", "le test « {0} » n'existe pas"),
-    (r"block '(.+?)' defined twice", "le bloc « {0} » est écrit deux fois"),
-    (r"[Ee]xpected an expression, got '(.+?)'", "une valeur est attendue ici, pas « {0} »"),
-    (r"tag name expected", "il manque le nom de l'instruction après « {{% »"),
-)  # fmt: skip
-
-
-def syntax_problem(error: TemplateSyntaxError) -> str:
-    """What is not written as it must be."""
-    said = (error.message or "").replace("\n", " ")
-    if (tag := re.match(r"Encountered unknown tag '(.+?)'", said)) and tag[1].removeprefix("end") not in _INSTRUCTIONS:
-        return f"l'instruction « {{% {tag[1]} %}} » n'existe pas"
-    for pattern, words in _SYNTAX:
-        if found := re.fullmatch(pattern, said):
-            return words.format(*map(_in_french, found.groups("")))
-    return f"le modèle n'est pas bien écrit ({said})"
-
-
-def _in_french(part: str) -> str:
-    """A token, or the tags that could stand there: ``'elif' or 'endif'``."""
-    if part in _TOKENS:
-        return _TOKENS[part]
-    return re.sub(r"'(\w+)'", r"« {% \1 %} »", part).replace(" or ", " ou ")
-
-
-def trial_problem(error: BaseException, example: str) -> str:
-    """Why the mail of an example cannot be made."""
-    return f"{why(error)} (à l'essai avec l'exemple « {example} »)"
-
-
 def why(error: BaseException) -> str:
     """Why a template cannot be filled."""
     match error:
         case TemplateSyntaxError():
-            return syntax_problem(error)
+            words = (error.message or "").replace("\n", " ")
+            return f"le modèle n'est pas bien écrit ({words})"
         case SecurityError():
             return "cette ligne emploie ce qui est interdit à un modèle"
         case TemplateNotFound():

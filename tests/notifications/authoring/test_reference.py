@@ -8,13 +8,14 @@ import pytest
 
 from notifications.authoring.checks import problems
 from notifications.authoring.examples import MAIL_CONTEXT
-from notifications.authoring.expression_types import members, names_of
 from notifications.authoring.reference import (
     Known,
     facts_of,
     frame,
     full_name,
+    given_to,
     kind_of,
+    members,
     papers_with,
     reference_text,
     settings,
@@ -42,7 +43,7 @@ def test_titles__every_template_has_one_and_no_other() -> None:
 def test_meanings__every_name_of_every_mail_has_one(kind: AnyKind) -> None:
     told = {one.name.removeprefix("facts.") for one in facts_of(kind)}
     assert set(members(facts_class(kind))) <= told
-    assert set(names_of(kind)) - set(ALWAYS) <= told
+    assert given_to(template_of(kind))[0] - set(ALWAYS) <= told
     assert all(one.meaning for one in facts_of(kind))
 
 

@@ -30,7 +30,7 @@ def test_rendering__a_frame_of_the_academie_is_given_html_alone() -> None:
         ("Objet\n{{ inconnu }}", "cette ligne emploie ce qui n'existe pas : « inconnu »"),
         ("Objet\n{{ rupn.inconnu }}", "cette ligne emploie ce qui n'existe pas : « inconnu »"),
         ("\n\n", "il faut un objet et 0 emplacement pour le code ou le lien"),
-        ("{% for", "« la fin du modèle » n'a pas sa place ici"),
+        ("{% for", "le modèle n'est pas bien écrit (unexpected 'end of template')"),
         ("Objet\n{{ 1 / 0 }}", "cette ligne ne peut pas être calculée"),
         ("Objet\n{{ slot }}", "il faut un objet et 0 emplacement pour le code ou le lien"),
     ],

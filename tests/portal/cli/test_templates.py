@@ -181,7 +181,7 @@ def test_preview__shows_what_it_can_and_all_problems(installed: Installation) ->
     path = write(installed, f"Nos mots.\n\n{WRONG}")
     other = installed.oda("mail", "preview", "revoked")
     assert (other.exit_code, "Objet : " in other.stdout) == (78, True)
-    assert f"{path}, ligne 8 : « rupn.surname » n'existe pas" in other.stderr
+    assert f"{path}, ligne 8 : cette ligne emploie ce qui n'existe pas : « surname »" in other.stderr
     own = installed.oda("mail", "preview", "declared")
     assert (own.exit_code, own.stdout) == (78, "")
     assert f"{path}, ligne 8 : " in own.stderr
