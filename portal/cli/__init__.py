@@ -1,1 +1,8 @@
-"""The command line ``oda``: ``main`` holds the tree, each command lives in a module loaded when it is called."""
+"""Command line `oda`. Click translates its messages by gettext: here they are French, whatever the person's locale."""
+
+import gettext
+import os
+from pathlib import Path
+
+gettext.bindtextdomain("messages", Path(__file__).with_name("locale"))
+os.environ["LANGUAGE"] = "fr"  # gettext reads it at each message; the system needs no French locale

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import FrenchCommand
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.output import Row, emit, json_option, say
 
@@ -20,7 +19,6 @@ COLUMNS = {
 
 @click.command(
     "calendar",
-    cls=FrenchCommand,
     help="Chaque date des douze mois à venir où le logiciel agira de lui-même, et sur combien de demandes et"
     " d'établissements si rien ne change (R86). Rien n'est écrit. Réservé aux opérateurs et aux lecteurs.",
 )

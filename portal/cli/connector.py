@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.click_french import FrenchGroup
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import emit, json_option, printable
-from portal.cli.parameters import LabelledChoice
+from portal.cli.parameters import labelled_option
 from states.vocabulary import CallStage, Role
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ COLUMNS = {
 }  # fmt: skip
 
 
-@click.group("connector", cls=FrenchGroup, help="Le connecteur : les retraits demandés au serveur ODA.")
+@click.group("connector", cls=CommandGroup, help="Le connecteur : les retraits demandés au serveur ODA.")
 def connector() -> None:
     pass
 
@@ -52,8 +52,15 @@ def check(context: CliContext) -> None:
 
 
 @connector.command("calls", help="Les appels au serveur ODA : où ils en sont, et les derniers mots du serveur.")
-@click.option("--stage", type=LabelledChoice(CallStage), help="Ceux-là seulement : waiting, done, refused.")
-@click.option("--limit", type=click.IntRange(1, 2000), default=200, show_default=True, help="Combien au plus.")
+@labelled_option(CallStage, "--stage", help="Ceux-là seulement : waiting, done, refused.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 2000),
+    default=200,
+    show_default=True,
+    metavar="NOMBRE",
+    help="Combien au plus.",
+)
 @json_option
 @pass_cli_context
 def calls(context: CliContext, stage: CallStage | None, limit: int, as_json: bool) -> None:

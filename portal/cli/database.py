@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import FrenchGroup
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, database_of, make_private, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workflow.database.connection import Database
 
 
-@click.group("database", cls=FrenchGroup, help="La base de données : mise à niveau, version.")
+@click.group("database", cls=CommandGroup, help="La base de données : mise à niveau, version.")
 def database() -> None:
     pass
 

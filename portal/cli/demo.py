@@ -4,12 +4,11 @@ from pathlib import Path
 
 import click
 
-from portal.cli.click_french import FilePath, FrenchCommand, Integer
+from portal.cli.parameters import FilePath
 
 
 @click.command(
     "demo",
-    cls=FrenchCommand,
     help="Ouvre le portail sur 48 établissements inventés et un mois de septembre de demandes : être un chef"
     " d'établissement, un opérateur ou un lecteur, lire les courriels partis, avancer jusqu'à la fin de l'année. Tout"
     " se passe sur cette machine, dans un dossier provisoire ; Ctrl-C y met fin.",
@@ -20,7 +19,7 @@ from portal.cli.click_french import FilePath, FrenchCommand, Integer
     metavar="DOSSIER",
     help="Garde l'installation dans ce dossier neuf.",
 )
-@click.option("--port", type=Integer(1, 65535), metavar="PORT", help="Le port, à défaut 8000 s'il est libre.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Le port, à défaut 8000 s'il est libre.")
 @click.option("--no-browser", is_flag=True, help="N'ouvre pas le navigateur : l'adresse est affichée.")
 def demo(keep: Path | None, port: int | None, no_browser: bool) -> None:
     import webbrowser

@@ -2,12 +2,9 @@
 
 import click
 
-from portal.cli.click_french import FrenchCommand
-
 
 @click.command(
     "diagram",
-    cls=FrenchCommand,
     help="Dessine les états d'une demande et ce qui mène de l'un à l'autre, d'après la table même que le logiciel"
     " applique. En SVG c'est une image ; en Mermaid, un texte qu'une forge ou un wiki dessine.",
 )

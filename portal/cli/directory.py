@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from portal.cli.click_french import FilePath, FrenchGroup, Uai
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.output import cell, emit, json_of_one, json_option, printable, say
+from portal.cli.output import cell, emit, json_of_one, json_option, limit_option, printable, say
 from portal.cli.output import rows_as_json as json_text
+from portal.cli.parameters import FilePath, Uai
 from states import french
 from states.french import plural
 from workflow.directory.model import Change, Imported, Remark
@@ -42,7 +43,7 @@ def _departement(ctx: click.Context, param: click.Parameter, value: str | None) 
         raise click.BadParameter(f"{error}, par exemple 09, 31, 2A ou 974.", ctx, param) from None
 
 
-@click.group("establishment", cls=FrenchGroup, help="Les établissements et leur boîte.")
+@click.group("establishment", cls=CommandGroup, help="Les établissements et leur boîte.")
 def establishment() -> None:
     pass
 
@@ -53,7 +54,7 @@ def establishment() -> None:
 @click.option("--all", "everything", is_flag=True, help="Les ouverts et les fermés.")
 @click.option("--without-mailbox", is_flag=True, help="Ceux qui n'ont pas de boîte (R13).")
 @click.option("--search", metavar="MOTS", default="", help="Ceux dont le nom, la commune ou l'UAI a ces mots.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
+@limit_option
 @click.option("--after", metavar="UAI", type=Uai(), default="", help="Ceux qui suivent cet UAI : la page suivante.")
 @json_option
 @pass_cli_context
@@ -210,7 +211,7 @@ def _section(title: str, items: Sequence[str]) -> Iterator[str]:
 # ``oda import``: the open directory brought in, with a report of all that it changes (R66, R67).
 
 
-@click.group("import", cls=FrenchGroup, help="Importe l'annuaire des établissements.")
+@click.group("import", cls=CommandGroup, help="Importe l'annuaire des établissements.")
 def import_group() -> None:
     pass
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import FilePath, FrenchCommand
 from portal.cli.context import CliContext, database_of, make_private, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, writing
 from portal.cli.output import printable, say
+from portal.cli.parameters import FilePath
 from workflow.app import install
 from workflow.database import schema
 from workflow.database.tables import INSTALLED
@@ -122,7 +122,6 @@ def _written(path: Path, content: str) -> bool:
 
 @click.command(
     "init",
-    cls=FrenchCommand,
     help="Prépare une installation dans un dossier : réglages commentés, clés, base de données. Dans une installation"
     " commencée, complète ce qui manque et n'écrase rien.",
 )
@@ -156,7 +155,6 @@ def init(folder: Path) -> None:
 
 @click.command(
     "check-config",
-    cls=FrenchCommand,
     help="Vérifie le fichier de réglages : dit toutes les erreurs à la fois avec leur ligne, puis ce qui mérite un"
     " regard.",
 )
@@ -239,7 +237,7 @@ def _pages(settings: "Settings") -> list[tuple[str, str]]:
     return [("Pages remplacées", ", ".join(sorted(read_pieces(settings).texts)) or f"aucune dans {folder / PAGES}")]
 
 
-@click.command("config-schema", cls=FrenchCommand, help="Écrit le schéma JSON du fichier de réglages.")
+@click.command("config-schema", help="Écrit le schéma JSON du fichier de réglages.")
 def config_schema() -> None:
     from workflow.settings.schema import schema_text
 

@@ -2,13 +2,13 @@
 
 import click
 
-from portal.cli.click_french import FrenchGroup
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 
 
-@click.group("journal", cls=FrenchGroup, help="Le journal : vérifier ses chaînes.")
+@click.group("journal", cls=CommandGroup, help="Le journal : vérifier ses chaînes.")
 def journal() -> None:
     pass
 

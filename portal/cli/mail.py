@@ -11,12 +11,13 @@ from notifications.outbox.admin import Page, UnknownMail, find, listing
 from notifications.outbox.circuit_breaker import Pause
 from notifications.rendering.renderer import Rendered
 from notifications.vocabulary import Kind, Stage
-from portal.cli.click_french import FrenchGroup, LabelledChoice, Uai
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.failures import failure_for
 from portal.cli.mail_check import check
-from portal.cli.output import Paper, emit, json_of_one, json_option, printable, say
+from portal.cli.output import Paper, emit, json_of_one, json_option, limit_option, printable, say
+from portal.cli.parameters import ROW_NUMBER, Uai, labelled_option
 from portal.cli.request.execute import WITHOUT_NAMES, Reference
 from portal.cli.templates import preview, templates
 from states import french
@@ -187,7 +188,7 @@ def _not_allowed(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))
 
 
-@click.group("mail", cls=FrenchGroup, help="Les courriels : les suivre, renvoyer, écarter, changer leurs mots.")
+@click.group("mail", cls=CommandGroup, help="Les courriels : les suivre, renvoyer, écarter, changer leurs mots.")
 def mail() -> None:
     pass
 
@@ -202,12 +203,12 @@ mail.add_command(check)
 
 
 @mail.command("list", help="Les courriels, les plus récents d'abord ; sans filtre, les non remis en tête.")
-@click.option("--stage", "stages", multiple=True, type=LabelledChoice(Stage), metavar="ÉTAPE", help="À cette étape.")
-@click.option("--kind", type=LabelledChoice(Kind), metavar="GENRE", help="De ce genre.")
+@labelled_option(Stage, "--stage", "stages", multiple=True, metavar="ÉTAPE", help="À cette étape.")
+@labelled_option(Kind, "--kind", metavar="GENRE", help="De ce genre.")
 @click.option("--uai", type=Uai(), metavar="UAI", help="D'un établissement.")
 @click.option("--reference", type=Reference(), metavar="RÉFÉRENCE", help="D'une demande.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
-@click.option("--after", type=click.IntRange(min=1), metavar="N", help="La page suivante : après le courriel n° N.")
+@limit_option
+@click.option("--after", type=ROW_NUMBER, metavar="N", help="La page suivante : après le courriel n° N.")
 @json_option
 @pass_cli_context
 def list_(
@@ -243,7 +244,7 @@ def list_(
 
 
 @mail.command("show", help="Un courriel : son envoi, son objet, son texte où le code est masqué (R60).")
-@click.argument("number", type=click.IntRange(min=1), metavar="N", help="Le numéro du courriel.")
+@click.argument("number", type=ROW_NUMBER, metavar="N", help="Le numéro du courriel.")
 @json_of_one
 @pass_cli_context
 def show(context: CliContext, /, number: int, as_json: bool) -> None:
@@ -267,7 +268,7 @@ def show(context: CliContext, /, number: int, as_json: bool) -> None:
     help="Renvoie un courriel, à la boîte qu'a l'établissement aujourd'hui (R58) ; avec --uai, tous ceux de"
     " l'établissement que leur adresse a empêchés d'arriver (R15).",
 )
-@click.argument("number", type=click.IntRange(min=1), metavar="[N]", required=False, help="Le numéro du courriel.")
+@click.argument("number", type=ROW_NUMBER, metavar="[N]", required=False, help="Le numéro du courriel.")
 @click.option("--uai", type=Uai(), metavar="UAI", help="Tous ceux de cet établissement, au lieu d'un seul.")
 @pass_cli_context
 def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
@@ -283,7 +284,7 @@ def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
 
 
 @mail.command("discard", help="Écarte un courriel qui ne partira plus, en disant pourquoi (R58).")
-@click.argument("number", type=click.IntRange(min=1), metavar="N", help="Le numéro du courriel.")
+@click.argument("number", type=ROW_NUMBER, metavar="N", help="Le numéro du courriel.")
 @click.option("--why", required=True, metavar="TEXTE", help=f"Pourquoi ({WITHOUT_NAMES}).")
 @pass_cli_context
 def discard(context: CliContext, /, number: int, why: str) -> None:

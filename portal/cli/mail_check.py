@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import FrenchCommand
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.output import printable
@@ -20,7 +19,6 @@ _WIDTH = 16
 
 @click.command(
     "check",
-    cls=FrenchCommand,
     help="Essaie le relais de messagerie pas à pas, puis lui confie un courriel d'essai ; dit ce qui ne va pas et quoi"
     " régler. Si le relais répond bien, les courriels retenus repartent (R70).",
 )

@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from portal.cli.click_french import FilePath, Lazy, LazyGroup
+from portal.cli.click_french import CommandGroup, LazyCommand, refuse_undecoded
 from portal.cli.context import FORMS, CliContext, Who, WhoType
 from portal.cli.output import open_closed
+from portal.cli.parameters import FilePath
 from portal.cli.runner import guarded
 
-TREE: dict[str, Lazy] = {
+TREE: dict[str, LazyCommand] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
     "check-config": ("portal.cli.install", "check_config", "Vérifie le fichier de réglages."),
     "config-schema": ("portal.cli.install", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
@@ -40,7 +41,7 @@ TREE: dict[str, Lazy] = {
 }
 
 
-class Oda(LazyGroup):
+class Oda(CommandGroup):
     """The root: the only place where an exception becomes a message and an exit code."""
 
     def main(
@@ -62,6 +63,7 @@ class Oda(LazyGroup):
         sys.exit(guarded(lambda: self._run(list(sys.argv[1:] if args is None else args), extra)))
 
     def _run(self, args: list[str], extra: dict[str, Any]) -> None:
+        refuse_undecoded(args)
         with self.make_context("oda", args, **extra) as ctx:
             self.invoke(ctx)
 
@@ -78,8 +80,7 @@ class Oda(LazyGroup):
     type=FilePath(dir_okay=False, path_type=Path),
     metavar="FICHIER",
     envvar="ODA_CONFIG",
-    show_envvar=True,
-    help="Le fichier de réglages.",
+    help="Le fichier de réglages.  [variable d'environnement : ODA_CONFIG]",
 )
 @click.option("--as", "who", type=WhoType(), metavar="QUI", help=f"Qui agit : {FORMS}.")
 @click.version_option(package_name="oda-delegations", message="oda %(version)s", help="Affiche la version.")

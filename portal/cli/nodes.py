@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import FrenchCommand
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.output import Row, emit, json_option, say
 
@@ -17,7 +16,6 @@ COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state":
 
 @click.command(
     "nodes",
-    cls=FrenchCommand,
     help="Les machines qui tiennent l'échéancier : quand chacune a donné signe de vie, de combien son horloge s'écarte"
     " de celle de la base, et si elle agit (R82). Une machine muette depuis un mois n'est plus listée.",
 )

@@ -101,6 +101,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Écrit la li
 """The option that every listing has; the command receives ``as_json``."""
 
 
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, metavar="NOMBRE", help="Combien au plus."
+)
+"""How many rows a listing shows at most; the command receives ``limit``."""
+
+
 json_of_one = click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
 """The same where one thing is shown."""
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import FilePath, FrenchGroup, Year
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused, writing
 from portal.cli.failures import failure_for
 from portal.cli.output import printable
+from portal.cli.parameters import FilePath, Year
 from portal.cli.request.execute import Callback, Reference, reference_argument
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _store(place: Path, content: bytes, force: bool) -> None:
         raise
 
 
-@click.group("paper", cls=FrenchGroup, help="Les documents : la charte, le bordereau de remise, le bilan.")
+@click.group("paper", cls=CommandGroup, help="Les documents : la charte, le bordereau de remise, le bilan.")
 def paper() -> None:
     pass
 

@@ -1,9 +1,8 @@
-"""Click's own kinds of value, refusing in French."""
+"""The types of the parameters of ``oda``: what click has not, refusing in French what it cannot read."""
 
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import click
 
@@ -13,114 +12,20 @@ from states.vocabulary import Labelled
 if TYPE_CHECKING:
     from states.school_calendar import SchoolYear
 
-
-_PATH_CHECKS = (
-    "exists", "file_okay", "dir_okay", "writable", "readable", "resolve_path", "allow_dash", "executable",
-)  # fmt: skip
-
-
-LARGEST = 2**31 - 1
-"""What an integer column holds on every database."""
-
-
-_SILENT = (click.types.BoolParamType, click.types.UnprocessedParamType)
-
-
-class Choice(click.Choice[str]):
-    """One of a few words that belong to no vocabulary, such as the format of an export."""
-
-    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
-        return f"Valeurs possibles : {', '.join(self.choices)}."
-
-    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ARG002
-        return f"« {value} » n'est pas accepté. Valeurs possibles : {', '.join(self.choices)}."
-
-
-class Text(click.types.StringParamType):
-    """Any text."""
-
-    name = "texte"
-
-
-class Integer(click.IntRange):
-    """A whole number, between bounds when there are some."""
-
-    name = "nombre"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        shown = f"« {value} »"
-        try:
-            number = int(value)
-        except (TypeError, ValueError):
-            self.fail(f"{shown} n'est pas un nombre entier.", param, ctx)
-        if abs(number) > LARGEST:
-            self.fail(f"{shown} est trop grand.", param, ctx)
-        try:
-            return super().convert(number, param, ctx)
-        except click.BadParameter:
-            self.fail(f"{shown} est hors limites : il faut {self.bounds}.", param, ctx)
-
-    @property
-    def bounds(self) -> str:
-        """The bounds in words; empty when there are none."""
-        low = "" if self.min is None else f"{'plus de' if self.min_open else 'au moins'} {self.min}"
-        high = "" if self.max is None else f"{'moins de' if self.max_open else 'au plus'} {self.max}"
-        return " et ".join(word for word in (low, high) if word)
+ROW_NUMBER = click.IntRange(1, 2**31 - 1)
+"""A number that the database gave: at most what an integer column holds on every database."""
 
 
 class FilePath(click.Path):
-    """A path, checked as its options ask."""
-
-    def __init__(self, **checks: Any) -> None:
-        super().__init__(**checks)
-        self.name = "répertoire" if not self.file_okay else "chemin" if self.dir_okay else "fichier"
+    """A path that is not empty: from an unset variable of a script, ``Path("")`` would be the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not str(value):  # an unset variable of a script; Path("") would be the current folder
+        if not str(value):
             self.fail("le chemin est vide.", param, ctx)
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"« {value} » {self._problem(str(value))}.", param, ctx)
-
-    def _problem(self, path: str) -> str:
-        if not os.path.exists(path):
-            return "est introuvable"
-        if os.path.isdir(path) and not self.dir_okay:
-            return "est un répertoire, il faut un fichier"
-        if not os.path.isdir(path) and not self.file_okay:
-            return "est un fichier, il faut un répertoire"
-        if self.readable and not os.access(path, os.R_OK):
-            return "ne peut pas être lu (droits insuffisants)"
-        if self.writable and not os.access(path, os.W_OK):
-            return "ne peut pas être modifié (droits insuffisants)"
-        return "ne peut pas être exécuté (droits insuffisants)"
+        return super().convert(value, param, ctx)
 
 
-def in_french(kind: click.ParamType[Any]) -> click.ParamType[Any]:
-    """The French counterpart of one of click's own types; any other type as it is.
-
-    Raises TypeError for one of click's types that has no counterpart here and would refuse in English.
-    """
-    if isinstance(kind, Choice | Integer | FilePath | Text):
-        return kind
-    match kind:
-        case click.types.StringParamType():
-            return Text()
-        case click.IntRange():
-            return Integer(kind.min, kind.max, kind.min_open, kind.max_open, kind.clamp)
-        case click.types.IntParamType():
-            return Integer()
-        case click.Choice():
-            return Choice([str(choice) for choice in kind.choices], kind.case_sensitive)
-        case click.Path():
-            return FilePath(**{name: getattr(kind, name) for name in _PATH_CHECKS}, path_type=kind.type)
-    if type(kind).__module__ == click.types.__name__ and not isinstance(kind, _SILENT):
-        raise TypeError(f"{kind!r} refuses in English: use a type of portal.cli.click_french")
-    return kind
-
-
-# The field's own kinds of value on the command line, each refusing in French what it cannot read.
+C = TypeVar("C", bound=Callable[..., Any] | click.Command)
 
 
 L = TypeVar("L", bound=Labelled)
@@ -134,7 +39,7 @@ def spelling(value: str) -> str:
 class LabelledChoice(click.ParamType[L], Generic[L]):
     """A closed list of the vocabulary: the stored value is typed, with ``-`` or ``_``, in any case.
 
-    ``members`` narrows the list to some members; the help shows each value beside its French label.
+    ``members`` narrows the list to some members.
     """
 
     name = "choix"
@@ -143,18 +48,35 @@ class LabelledChoice(click.ParamType[L], Generic[L]):
         self.members: tuple[L, ...] = tuple(labelled if members is None else members)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> L:
-        wanted = str(value).strip().casefold().replace("-", "_")
-        found = next((member for member in self.members if member.value == wanted), None)
-        if found is None:
-            self.fail(f"« {value} » n'est pas accepté. {self.possibilities()}", param, ctx)
-        return found
+        stored = str(value).strip().casefold().replace("-", "_")
+        member = next((member for member in self.members if member.value == stored), None)
+        if member is None:
+            self.fail(f"« {value} » n'est pas accepté. {self.possibilities}", param, ctx)
+        return member
 
+    @property
     def possibilities(self) -> str:
         """The sentence that lists what can be typed."""
         return "Valeurs possibles : " + ", ".join(f"{spelling(m)} ({m.label})" for m in self.members) + "."
 
+    @property
+    def paragraph(self) -> str:
+        """The end of a parameter's help: each value beside its French label."""
+        return "\n\n\b\n" + "\n".join(f"{spelling(member)} : {member.label}" for member in self.members)
+
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
-        return self.possibilities()
+        return self.possibilities
+
+
+class _LabelledOption(click.Option):
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return record and (record[0], record[1] + cast("LabelledChoice[Any]", self.type).paragraph)
+
+
+def labelled_option(labelled: type[Labelled], *names: str, **attributes: Any) -> Callable[[C], C]:
+    """An option whose value is a member of ``labelled``; its help lists the members."""
+    return click.option(*names, cls=_LabelledOption, type=LabelledChoice(labelled), **attributes)
 
 
 class Day(click.ParamType[date]):
@@ -169,13 +91,13 @@ class Day(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            found = parse_day(str(value))
+            day = parse_day(str(value))
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
-        if not self.first <= found <= self.last:
+        if not self.first <= day <= self.last:
             bounds = f"du {self.first:%d/%m/%Y} au {self.last:%d/%m/%Y}"
             self.fail(f"« {value} » est hors limites : il faut un jour {bounds}.", param, ctx)
-        return found
+        return day
 
 
 class Year(click.ParamType["SchoolYear"]):

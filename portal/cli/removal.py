@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from portal.cli.click_french import FilePath, FrenchGroup, LabelledChoice, Uai, Year
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, writing
 from portal.cli.failures import failure_for
-from portal.cli.output import emit, json_option, printable, progress, say
+from portal.cli.output import emit, json_option, limit_option, printable, progress, say
+from portal.cli.parameters import FilePath, Uai, Year, labelled_option
 from portal.cli.request import execute as words
 from portal.cli.request.execute import Callback
 from states import french
@@ -206,7 +207,7 @@ _COLUMNS = {
 _EMPTY = "Aucun retrait ne correspond."
 
 
-@click.group("removal", cls=FrenchGroup, help="Les retraits sur le serveur ODA : les lister, exporter, confirmer.")
+@click.group("removal", cls=CommandGroup, help="Les retraits sur le serveur ODA : les lister, exporter, confirmer.")
 def removal() -> None:
     pass
 
@@ -217,7 +218,7 @@ def _filters(function: Callback) -> Callback:
         click.option("--departement", default="", metavar="CODE", help="D'un département : 31, 2A, 974."),
         click.option("--uai", type=Uai(), default="", metavar="UAI", help="D'un établissement."),
         click.option("--year", "school_year", type=Year(), metavar="ANNÉE", help="D'une année scolaire : 2026-2027."),
-        click.option("--kind", type=LabelledChoice(RemovalKind), metavar="GENRE", help="De ce genre."),
+        labelled_option(RemovalKind, "--kind", metavar="GENRE", help="De ce genre."),
     ):
         function = option(function)
     return function
@@ -230,7 +231,7 @@ def _filters(function: Callback) -> Callback:
 )
 @_filters
 @click.option("--confirmed", is_flag=True, help="Ceux qui sont confirmés : ce qui a été fait, quand et par qui.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
+@limit_option
 @click.option("--after", metavar="SUITE", help="La page suivante : ce que la page précédente a dit d'ajouter.")
 @json_option
 @pass_cli_context
@@ -287,8 +288,7 @@ def export(context: CliContext, /, output: Path | None, force: bool, example: bo
     type=FilePath(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path),
     help="Le fichier, ou « - » pour l'entrée standard.",
 )  # fmt: skip
-@click.option(
-    "--outcome", type=LabelledChoice(RemovalOutcome), metavar="RÉSULTAT",
+@labelled_option(RemovalOutcome, "--outcome", metavar="RÉSULTAT",
     help="Ce qui a été fait, pour les lignes qui ne le disent pas.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Dit ce qui serait confirmé, sans rien écrire.")

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from portal.cli import click_french as wording
+from portal.cli.click_french import error_lines
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import _TRANSLATIONS
 from portal.cli.output import mute, reader_is_gone, say
@@ -25,7 +25,7 @@ def as_failure(error: Exception) -> CliFailure | None:
 def report(error: Exception) -> ExitCode:
     """Write what an exception means for the person at the keyboard; returns the exit code."""
     if isinstance(error, click.ClickException):
-        say(wording.lines(error))
+        say(error_lines(error))
         return ExitCode.USAGE
     failure = as_failure(error)
     if failure is None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import FrenchGroup
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
@@ -53,7 +53,7 @@ def _elsewhere(_: Exception) -> CliFailure:
     return CliFailure(message, ExitCode.REFUSED, [remedy])
 
 
-@click.group("secrets", cls=FrenchGroup, help="La clé des codes : la remplacer sans perdre un code.")
+@click.group("secrets", cls=CommandGroup, help="La clé des codes : la remplacer sans perdre un code.")
 def secrets() -> None:
     pass
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.click_french import FrenchCommand, Integer, Text
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable, say
@@ -72,7 +71,6 @@ def to_stderr() -> logging.Logger:
 
 @click.command(
     "tick",
-    cls=FrenchCommand,
     help="Passe l'échéancier une fois puis envoie les courriels qui attendent : à lancer chaque minute par cron, à"
     " défaut de « oda worker ».",
 )
@@ -138,7 +136,6 @@ def _as_json(ticked: "TickResult", sent: int, held: "Iterable[HeldYear]", called
 
 @click.command(
     "worker",
-    cls=FrenchCommand,
     help="Tient l'échéancier et l'envoi des courriels jusqu'à ce qu'on l'arrête (SIGTERM ou Ctrl-C). Ce qui a été"
     " manqué pendant un arrêt est rattrapé au démarrage.",
 )
@@ -185,12 +182,11 @@ def first_line(app: "App") -> str:
 
 @click.command(
     "serve",
-    cls=FrenchCommand,
     help="Tient le portail, l'échéancier et l'envoi des courriels jusqu'à ce qu'on l'arrête (SIGTERM ou Ctrl-C) : les"
     " pages demandées et les courriels commencés sont finis d'abord. Aucune adresse visitée n'est journalisée.",
 )
-@click.option("--host", type=Text(), metavar="ADRESSE", help="L'adresse IP où écouter ; à défaut, portal.host.")
-@click.option("--port", type=Integer(1, 65535), metavar="PORT", help="Le port ; à défaut, portal.port.")
+@click.option("--host", metavar="ADRESSE", help="L'adresse IP où écouter ; à défaut, portal.host.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Le port ; à défaut, portal.port.")
 @click.option("--no-worker", is_flag=True, help="Le portail seul : « oda worker » ou « oda tick » fait le reste.")
 @pass_cli_context
 def serve(context: CliContext, host: str | None, port: int | None, no_worker: bool) -> None:

@@ -30,10 +30,10 @@ from notifications.rendering.exports import REMOVALS, Removal
 from notifications.rendering.papers import PaperUnmakeable, papers_of
 from notifications.rendering.renderer import FRAME, Rendered, Renderer, Unrenderable
 from notifications.vocabulary import AnyKind, Kind, TransientMail
-from portal.cli.click_french import FrenchCommand, LabelledChoice
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import Paper, emit, json_option, printable, say
+from portal.cli.parameters import LabelledChoice
 from states import french
 from states.vocabulary import Labelled
 from workflow.app import mail_context
@@ -215,12 +215,14 @@ _COLUMNS = {"name": "Modèle", "title": "Ce que c'est", "status": "État"}
 _MAILS: tuple[AnyKind, ...] = (*Kind, *TransientMail)
 
 
+_MAIL = LabelledChoice(Labelled, _MAILS)
+
+
 _KINDS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
 
 
 @click.command(
     "templates",
-    cls=FrenchCommand,
     help="Les modèles de courriels et de documents que l'académie peut remplacer ; avec un nom, ce qu'il peut employer"
     " (R68).",
 )
@@ -279,13 +281,10 @@ def _found(name: str) -> str:
 
 @click.command(
     "preview",
-    cls=FrenchCommand,
     help="Montre un courriel avec des données d'exemple et les réglages de l'installation, sans rien envoyer ; le code"
     " est masqué. Sans nom, la liste des courriels.",
 )
-@click.argument(
-    "kind", metavar="[COURRIEL]", required=False, type=LabelledChoice(Labelled, _MAILS), help="Le courriel."
-)
+@click.argument("kind", metavar="[COURRIEL]", required=False, type=_MAIL, help=f"Le courriel.{_MAIL.paragraph}")
 @click.option("--example", metavar="NOM", help="Un autre exemple du même courriel ; à défaut le premier.")
 @click.option("--html", is_flag=True, help="Écrit la page HTML.")
 @click.option("--open", "in_browser", is_flag=True, help="Ouvre la page HTML dans le navigateur.")

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.click_french import FrenchGroup
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, Who, WhoType, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
 from portal.cli.output import emit, json_option, printable, say
-from portal.cli.parameters import LabelledChoice
+from portal.cli.parameters import ROW_NUMBER, labelled_option
 from workflow.database.tables import Scope
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _refused(error: Exception) -> CliFailure:
     return CliFailure(f"{error} (R76)", ExitCode.REFUSED, [])
 
 
-@click.group("token", cls=FrenchGroup, help="Les jetons : ouvrir l'API à un programme.")
+@click.group("token", cls=CommandGroup, help="Les jetons : ouvrir l'API à un programme.")
 def token() -> None:
     pass
 
@@ -38,9 +38,16 @@ def token() -> None:
     " et n'est gardé nulle part. Réservé aux opérateurs.",
 )
 @click.option("--for", "of", type=WhoType(), required=True, metavar="QUI", help="Au nom de qui, comme pour --as.")
-@click.option("--scope", type=LabelledChoice(Scope), required=True, help="Ce qu'il permet : read, act.")
+@labelled_option(Scope, "--scope", required=True, help="Ce qu'il permet : read, act.")
 @click.option("--label", required=True, metavar="NOM", help="Quel programme s'en servira.")
-@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="Combien de jours il vaut.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 366),
+    default=90,
+    show_default=True,
+    metavar="JOURS",
+    help="Combien de jours il vaut.",
+)
 @pass_cli_context
 def create(context: CliContext, of: Who, scope: Scope, label: str, days: int) -> None:
     from portal.cli.context import opened
@@ -72,7 +79,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 
 
 @token.command("revoke", help="Révoque un jeton : le programme n'entre plus (R76). Réservé aux opérateurs.")
-@click.argument("number", type=click.IntRange(1), metavar="N°", help="Le numéro du jeton, que donne « list ».")
+@click.argument("number", type=ROW_NUMBER, metavar="N°", help="Le numéro du jeton, que donne « list ».")
 @pass_cli_context
 def revoke(context: CliContext, number: int) -> None:
     from portal.cli.context import opened

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from notifications.messages.mail import Draft
-from portal.cli.click_french import Day, FilePath, FrenchGroup, Year
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 from portal.cli.output import rows_as_json as as_json
+from portal.cli.parameters import Day, FilePath, Year
 from portal.cli.year_end_report import not_renewed, progress, rectorat_only, report
 from portal.texts import end_in_words
 from states.french import day as french_day
@@ -137,7 +138,7 @@ def _year_row(year: YearSummary) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@click.group("year-end", cls=FrenchGroup, help="La fin d'année : prévoir, suivre, confirmer.")
+@click.group("year-end", cls=CommandGroup, help="La fin d'année : prévoir, suivre, confirmer.")
 def year_end() -> None:
     pass
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.click_french import FilePath, FrenchCommand, Year
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.parameters import FilePath, Year
 from states import french
 from states.french import plural
 from workflow.year_end.report import YearEndAccount
@@ -108,7 +108,6 @@ def rectorat_only(actor: "Actor") -> None:
 
 @click.command(
     "report",
-    cls=FrenchCommand,
     help="Le bilan d'une fin d'année (R85) : combien de demandes, dans quels départements, qui l'a confirmée si elle"
     " était retenue ; et, à ce jour, les courriels qui ne sont pas arrivés, les retraits ouverts et confirmés. Le PDF"
     " envoyé aux opérateurs : « oda paper year-end ».",
@@ -143,7 +142,6 @@ def _known(account: "YearEndAccount | None", year: "SchoolYear") -> "YearEndAcco
 
 @click.command(
     "not-renewed",
-    cls=FrenchCommand,
     help="Ceux qui avaient une clé jusqu'à la fin de l'année et n'ont pas de demande pour la suivante dans cet"
     " établissement (R81).",
 )
@@ -221,7 +219,6 @@ def pause() -> None:
 
 @click.command(
     "progress",
-    cls=FrenchCommand,
     help="Où en est la fin d'une année (R85) : combien de demandes sont révoquées sur combien. Sans année, celle qui"
     " court, sinon la dernière finie, sinon la prochaine. Réservé aux opérateurs et aux lecteurs.",
 )

@@ -1,11 +1,11 @@
 """``oda request``: every trigger of a request as a command, the worklist, one request whole."""
 
-from portal.cli.click_french import LazyGroup
+from portal.cli.click_french import CommandGroup
 
 _E, _R, _C = "portal.cli.request.chef", "portal.cli.request.operator", "portal.cli.request.operator"
 
 
-request = LazyGroup(
+request = CommandGroup(
     "request",
     lazy={
         "list": ("portal.cli.request.show", "list_", "La liste des demandes, celles à traiter d'abord."),

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.click_french import Day, FrenchCommand, LabelledChoice, Uai, Year
 from portal.cli.context import CliContext
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import confirmed, printable
+from portal.cli.parameters import Day, Uai, Year, labelled_option
 from portal.cli.request.execute import ActionOptions, act, acting, free_text, reference_argument
 from states.vocabulary import WithdrawReason
 
@@ -37,7 +37,7 @@ drane_option = click.option(
 )
 
 
-@click.command("declare", cls=FrenchCommand, help="Déclare un RUPN : une demande naît, et reçoit sa référence (R25).")
+@click.command("declare", help="Déclare un RUPN : une demande naît, et reçoit sa référence (R25).")
 @click.option("--uai", type=Uai(), metavar="UAI", help="L'établissement ; un chef qui n'en a qu'un peut s'en passer.")
 @click.option("--nom", required=True, metavar="NOM", help="Le nom du RUPN.")
 @click.option("--prenom", required=True, metavar="PRÉNOM", help="Son prénom.")
@@ -61,7 +61,6 @@ def _only_one(actor: "Actor") -> str:
 
 @click.command(
     "renew",
-    cls=FrenchCommand,
     help="Renouvelle une demande pour une année ouverte : rien n'est ressaisi, délégation et charte sont à refaire.",
 )
 @reference_argument
@@ -84,9 +83,7 @@ def renew(
     act(context, manner, lambda *_: command)
 
 
-@click.command(
-    "delegate", cls=FrenchCommand, help="Atteste que la délégation est indispensable et faite dans DelegCE (R26)."
-)
+@click.command("delegate", help="Atteste que la délégation est indispensable et faite dans DelegCE (R26).")
 @reference_argument
 @free_text("--why", "Pourquoi elle est indispensable", required=True)
 @click.option("--made-on", required=True, type=Day(), metavar="DATE", help="Le jour où elle a été faite dans DelegCE.")
@@ -98,7 +95,7 @@ def delegate(context: CliContext, manner: ActionOptions, /, **said: Any) -> None
     act(context, manner, lambda *_: command)
 
 
-@click.command("sign-charter", cls=FrenchCommand, help="Enregistre la charte signée par le RUPN (R27).")
+@click.command("sign-charter", help="Enregistre la charte signée par le RUPN (R27).")
 @reference_argument
 @click.option("--signed-on", required=True, type=Day(), metavar="DATE", help="Le jour de la signature.")
 @click.option("--charter", "charter", required=True, metavar="VERSION", help="La version signée, lue sur la charte.")
@@ -113,7 +110,6 @@ def sign_charter(context: CliContext, manner: ActionOptions, /, charter: str, **
 
 @click.command(
     "submit",
-    cls=FrenchCommand,
     help="Envoie la demande au rectorat, une fois l'identité du RUPN relue et confirmée (R28).",
 )
 @reference_argument
@@ -144,7 +140,7 @@ def _submission(app: "App", actor: "Actor", reference: str, common: dict[str, An
     return Submit(reference=reference, nom=request.nom, prenom=request.prenom, mail=request.mail, **common)
 
 
-@click.command("amend", cls=FrenchCommand, help="Corrige une demande avant son envoi ; ce qui est tu reste (R29).")
+@click.command("amend", help="Corrige une demande avant son envoi ; ce qui est tu reste (R29).")
 @reference_argument
 @click.option("--nom", metavar="NOM", help="Le nom corrigé ; après la charte, elle est à signer à nouveau.")
 @click.option("--prenom", metavar="PRÉNOM", help="Le prénom corrigé, de même.")
@@ -159,11 +155,9 @@ def amend(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
     act(context, manner, lambda *_: command)
 
 
-@click.command("withdraw", cls=FrenchCommand, help="Abandonne une demande dont le code n'est pas transmis (R30).")
+@click.command("withdraw", help="Abandonne une demande dont le code n'est pas transmis (R30).")
 @reference_argument
-@click.option(
-    "--reason", required=True, type=LabelledChoice(WithdrawReason), metavar="RAISON", help="Pourquoi elle l'est."
-)
+@labelled_option(WithdrawReason, "--reason", required=True, metavar="RAISON", help="Pourquoi elle l'est.")
 @free_text("--note", "Une précision", required=False)
 @acting(as_chef=True)
 def withdraw(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
@@ -173,7 +167,7 @@ def withdraw(context: CliContext, manner: ActionOptions, /, **said: Any) -> None
     act(context, manner, lambda *_: command)
 
 
-@click.command("confirm-handover", cls=FrenchCommand, help="Confirme que le code a été remis en main propre (R31).")
+@click.command("confirm-handover", help="Confirme que le code a été remis en main propre (R31).")
 @reference_argument
 @click.option("--handed-on", required=True, type=Day(), metavar="DATE", help="Le jour de la remise.")
 @acting(as_chef=True)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli import output as cells
-from portal.cli.click_french import Day, LabelledChoice
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.output import emit, printable, progress, say
-from portal.cli.parameters import spelling
+from portal.cli.parameters import ROW_NUMBER, Day, labelled_option, spelling
 from portal.texts import DONE
 from states.vocabulary import RequestedBy, Role
 
@@ -77,7 +76,7 @@ _KEY = click.option(
 
 
 _VERSION = click.option(
-    "--version", type=click.IntRange(min=1), metavar="N", help="Refuse si la demande n'en est plus à la version N (R9)."
+    "--version", type=ROW_NUMBER, metavar="N", help="Refuse si la demande n'en est plus à la version N (R9)."
 )
 
 
@@ -87,7 +86,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Écrit le résulta
 _OF_CHEF = (
     click.option("--name", default="", metavar="NOM", help="Avec --as chef ou adjoint : le nom de qui agit."),
     click.option("--asked-by", metavar="NOM", help="Opérateur agissant pour l'établissement : qui l'a demandé (R5)."),
-    click.option("--asked-how", type=LabelledChoice(RequestedBy), metavar="MOYEN", help="Comment il l'a demandé."),
+    labelled_option(RequestedBy, "--asked-how", metavar="MOYEN", help="Comment il l'a demandé."),
     click.option("--asked-on", type=Day(), metavar="DATE", help="Quel jour il l'a demandé."),
 )
 

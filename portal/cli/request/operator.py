@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.click_french import Day, FrenchCommand, LabelledChoice
 from portal.cli.context import CliContext
 from portal.cli.output import read_secret, say
+from portal.cli.parameters import ROW_NUMBER, Day, labelled_option
 from portal.cli.request.execute import (
     ActionOptions,
     Callback,
@@ -45,7 +45,6 @@ _PROMPT = "Le code d'initialisation"
 
 @click.command(
     "issue-code",
-    cls=FrenchCommand,
     help="Émet le code, lu sur l'entrée standard ou saisi sans s'afficher ; ou étend la clé existante (R39 à R43).",
 )
 @reference_argument
@@ -83,11 +82,10 @@ def issue_code(
 
 @click.command(
     "reissue-code",
-    cls=FrenchCommand,
     help="Réémet un code, lu sur l'entrée standard ou saisi sans s'afficher ; la remise est à confirmer (R44).",
 )
 @reference_argument
-@click.option("--reason", required=True, type=LabelledChoice(ReissueReason), metavar="RAISON", help="Pourquoi.")
+@labelled_option(ReissueReason, "--reason", required=True, metavar="RAISON", help="Pourquoi.")
 @click.option(
     "--new-key",
     "new_key_confirmed",
@@ -153,9 +151,7 @@ def _check_options(command: Callback) -> Callback:
     """What the two checks are told."""
     options: tuple[Callable[[Callback], Callback], ...] = (
         references_argument,
-        click.option(
-            "--outcome", required=True, type=LabelledChoice(CheckOutcome), metavar="RÉSULTAT", help="Trouvé ?"
-        ),
+        labelled_option(CheckOutcome, "--outcome", required=True, metavar="RÉSULTAT", help="Trouvé ?"),
         free_text("--source", "La liste qui a été lue, en quelques mots", required=True),
         click.option(
             "--checked-on", type=Day(), metavar="DATE", help="Le jour de la vérification ; sinon aujourd'hui."
@@ -168,7 +164,6 @@ def _check_options(command: Callback) -> Callback:
 
 @click.command(
     "check-listing",
-    cls=FrenchCommand,
     help="Enregistre la vérification de la liste des RUPN déclarés à la DRANE (R34).",
 )
 @_check_options
@@ -180,9 +175,7 @@ def check_listing(context: CliContext, manner: ActionOptions, /, references: tup
     act_on_all(context, manner, references, lambda reference: CheckListing(reference=reference, **said, **common))
 
 
-@click.command(
-    "check-delegation", cls=FrenchCommand, help="Enregistre la vérification de la délégation dans DelegCE (R34)."
-)
+@click.command("check-delegation", help="Enregistre la vérification de la délégation dans DelegCE (R34).")
 @_check_options
 @acting(as_chef=False)
 def check_delegation(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
@@ -192,9 +185,9 @@ def check_delegation(context: CliContext, manner: ActionOptions, /, references: 
     act_on_all(context, manner, references, lambda reference: CheckDelegation(reference=reference, **said, **common))
 
 
-@click.command("send-back", cls=FrenchCommand, help="Renvoie la demande à l'établissement, qui refait une étape (R38).")
+@click.command("send-back", help="Renvoie la demande à l'établissement, qui refait une étape (R38).")
 @reference_argument
-@click.option("--step", required=True, type=LabelledChoice(Step), metavar="ÉTAPE", help="L'étape à refaire.")
+@labelled_option(Step, "--step", required=True, metavar="ÉTAPE", help="L'étape à refaire.")
 @free_text("--why", "La raison, que l'établissement lira", required=True)
 @acting(as_chef=False)
 def send_back(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
@@ -204,7 +197,7 @@ def send_back(context: CliContext, manner: ActionOptions, /, **said: Any) -> Non
     act(context, manner, lambda *_: command)
 
 
-@click.command("confirm-expiry", cls=FrenchCommand, help="Coche la date d'expiration que la clé porte désormais (R43).")
+@click.command("confirm-expiry", help="Coche la date d'expiration que la clé porte désormais (R43).")
 @references_argument
 @click.option(
     "--expires-on", type=Day(), metavar="DATE", help="La date portée sur le serveur ODA ; sinon la fin de l'année."
@@ -229,11 +222,10 @@ def confirm_expiry(
 
 @click.command(
     "report-change",
-    cls=FrenchCommand,
     help="Signale ce qui change pour le RUPN ou sa clé ; le rectorat le règle (R32).",
 )
 @reference_argument
-@click.option("--change", required=True, type=LabelledChoice(Change), metavar="CHANGEMENT", help="Ce qui change.")
+@labelled_option(Change, "--change", required=True, metavar="CHANGEMENT", help="Ce qui change.")
 @click.option(
     "--from",
     "effective_on",
@@ -251,15 +243,11 @@ def report_change(context: CliContext, manner: ActionOptions, /, effective_on: d
     act(context, manner, lambda *_: command)
 
 
-@click.command("settle-change", cls=FrenchCommand, help="Dit ce qui a été fait d'un signalement, et pourquoi (R46).")
+@click.command("settle-change", help="Dit ce qui a été fait d'un signalement, et pourquoi (R46).")
 @reference_argument
-@click.option(
-    "--settlement", required=True, type=LabelledChoice(Settlement), metavar="SUITE", help="Ce qui a été fait."
-)
+@labelled_option(Settlement, "--settlement", required=True, metavar="SUITE", help="Ce qui a été fait.")
 @free_text("--why", "Pourquoi", required=True)
-@click.option(
-    "--report", type=click.IntRange(min=1), metavar="N", help="Lequel, quand plusieurs signalements sont ouverts."
-)
+@click.option("--report", type=ROW_NUMBER, metavar="N", help="Lequel, quand plusieurs signalements sont ouverts.")
 @acting(as_chef=False)
 def settle_change(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
     from states.commands import SettleChange
@@ -268,9 +256,9 @@ def settle_change(context: CliContext, manner: ActionOptions, /, **said: Any) ->
     act(context, manner, lambda *_: command)
 
 
-@click.command("revoke", cls=FrenchCommand, help="Révoque des demandes, à tout moment de leur vie (R45).")
+@click.command("revoke", help="Révoque des demandes, à tout moment de leur vie (R45).")
 @references_argument
-@click.option("--reason", required=True, type=LabelledChoice(RevokeReason), metavar="RAISON", help="Pourquoi.")
+@labelled_option(RevokeReason, "--reason", required=True, metavar="RAISON", help="Pourquoi.")
 @free_text("--note", "Une précision, que l'établissement lira", required=False)
 @acting(as_chef=False)
 def revoke(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
@@ -282,13 +270,10 @@ def revoke(context: CliContext, manner: ActionOptions, /, references: tuple[str,
 
 @click.command(
     "confirm-removal",
-    cls=FrenchCommand,
     help="Confirme ce qui a été fait sur le serveur ODA ; « oda request show » dit ce qu'il y a à faire (R48, R49).",
 )
 @references_argument
-@click.option(
-    "--outcome", required=True, type=LabelledChoice(RemovalOutcome), metavar="RÉSULTAT", help="Ce qui a été fait."
-)
+@labelled_option(RemovalOutcome, "--outcome", required=True, metavar="RÉSULTAT", help="Ce qui a été fait.")
 @free_text("--note", "Une précision", required=False)
 @acting(as_chef=False)
 def confirm_removal(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.click_french import FrenchCommand, LabelledChoice, Uai, Year
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import refused
-from portal.cli.output import Paper, emit, json_option, say
-from portal.cli.parameters import spelling
+from portal.cli.output import Paper, emit, json_option, limit_option, say
+from portal.cli.parameters import Uai, Year, labelled_option, spelling
 from portal.cli.request import execute as told
 from portal.cli.request.execute import Reference, following, reason_row, reference_argument
 from states import french
@@ -192,10 +191,9 @@ _EMPTY = (
 
 @click.command(
     "list",
-    cls=FrenchCommand,
     help="Les demandes en cours, d'abord celles dont le code n'est pas arrivé ; les filtres se combinent.",
 )
-@click.option("--state", "states", multiple=True, type=LabelledChoice(State), metavar="ÉTAT", help="Dans cet état.")
+@labelled_option(State, "--state", "states", multiple=True, metavar="ÉTAT", help="Dans cet état.")
 @click.option("--all", "everything", is_flag=True, help="Les révoquées aussi.")
 @click.option("--year", "school_year", type=Year(), metavar="ANNÉE", help="D'une année scolaire : 2026-2027.")
 @click.option("--uai", type=Uai(), default="", metavar="UAI", help="D'un établissement.")
@@ -207,7 +205,7 @@ _EMPTY = (
 @click.option("--removal-open", is_flag=True, help="Dont le retrait des droits reste à confirmer (R49).")
 @click.option("--report-open", is_flag=True, help="Dont un signalement reste à régler (R46).")
 @click.option("--undeliverable", is_flag=True, help="Dont le code n'est pas arrivé (R58).")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Combien au plus.")
+@limit_option
 @click.option("--after", type=Reference(), metavar="RÉFÉRENCE", help="La page suivante : ce qui suit cette demande.")
 @json_option
 @pass_cli_context
@@ -321,7 +319,7 @@ def _event(event: "EventView") -> dict[str, Any]:
 # ``oda request show``: one request whole.
 
 
-@click.command("show", cls=FrenchCommand, help="Une demande : où elle en est, son histoire, ce qu'on peut en faire.")
+@click.command("show", help="Une demande : où elle en est, son histoire, ce qu'on peut en faire.")
 @reference_argument
 @click.option("--json", "as_json", is_flag=True, help="Écrit la demande entière en JSON.")
 @pass_cli_context

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from portal.cli import click_french as wording
+from portal.cli.click_french import error_lines
 
 _ENGLISH = re.compile(
     r"\b(Usage|Error|Missing|Try|Invalid|Did you|No such|Got unexpected|Show th|required|default:|env var|COMMAND|ARGS"
@@ -40,7 +40,7 @@ def refusals(command: click.Command, context: click.Context) -> Iterator[str]:
         try:
             param.type.convert("?", param, context)
         except click.BadParameter as error:
-            yield "\n".join(wording.lines(error))
+            yield "\n".join(error_lines(error))
     if any(param.required for param in command.params):
         wrong.append([])
     if isinstance(command, click.Group):
@@ -58,5 +58,5 @@ def refusal(command: click.Command, context: click.Context, line: list[str]) -> 
         if isinstance(command, click.Group):
             command.resolve_command(own, line)
     except click.ClickException as error:
-        return "\n".join(wording.lines(error))
+        return "\n".join(error_lines(error))
     raise AssertionError(f"{context.command_path} {line} was accepted")

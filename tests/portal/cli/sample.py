@@ -6,30 +6,31 @@ from typing import Any
 
 import click
 
-from portal.cli.click_french import Day, FilePath, FrenchCommand, FrenchGroup, LabelledChoice, LazyGroup, Uai, Year
+from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, Who, WhoType, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.main import Oda
+from portal.cli.parameters import ROW_NUMBER, Day, FilePath, Uai, Year, labelled_option
 from states.vocabulary import ReissueReason, State
 
 
-@click.group(cls=FrenchGroup, help="Un groupe d'essai.")
+@click.group(cls=CommandGroup, help="Un groupe d'essai.")
 def sample() -> None:
     pass
 
 
 @sample.command("values", help="Toutes les sortes de valeurs.")
 @click.argument("day", type=Day(), metavar="DATE", help="Le jour.")
-@click.option("--reason", type=LabelledChoice(ReissueReason), metavar="RAISON", help="La raison.")
-@click.option("--state", type=LabelledChoice(State), default=State.CODE_ISSUED, show_default=True, metavar="ÉTAT")
+@labelled_option(ReissueReason, "--reason", metavar="RAISON", help="La raison.")
+@labelled_option(State, "--state", metavar="ÉTAT")
 @click.option("--year", type=Year())
 @click.option("--uai", type=Uai())
-@click.option("--count", type=int)
-@click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True, help="Le nombre de lignes.")
-@click.option("--file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--count", type=ROW_NUMBER, metavar="N")
+@click.option("--limit", type=click.IntRange(1, 50), default=20, show_default=True, metavar="NOMBRE")
+@click.option("--file", type=FilePath(exists=True, dir_okay=False))
 @click.option("--folder", type=FilePath(exists=True, file_okay=False, path_type=Path))
 @click.option("--form", type=click.Choice(["svg", "texte"]))
-@click.option("--pair", nargs=2)
+@click.option("--pair", nargs=2, metavar="TEXTE...")
 @click.option("--who", type=WhoType())
 @click.option("--json", "as_json", is_flag=True, help="En JSON.")
 def values(day: date, **others: Any) -> None:
@@ -38,7 +39,7 @@ def values(day: date, **others: Any) -> None:
 
 @sample.command("needs", help="Ce qui est obligatoire.")
 @click.argument("reference", metavar="RÉFÉRENCE")
-@click.option("--reason", "-r", type=LabelledChoice(ReissueReason), required=True, metavar="RAISON")
+@labelled_option(ReissueReason, "--reason", "-r", required=True, metavar="RAISON")
 def needs(reference: str, reason: ReissueReason) -> None:
     click.echo(f"{reference} {reason.label}")
 
@@ -82,8 +83,8 @@ def tree() -> Oda:
     return root
 
 
-def nested() -> LazyGroup:
+def nested() -> CommandGroup:
     """A lazy group that also declares a command."""
-    group = LazyGroup("nested", lazy={"far": ("tests.portal.cli.nowhere", "far", "Loin.")}, help="Mixte.")
-    group.add_command(FrenchCommand("near", callback=lambda: None, help="Près."))
+    group = CommandGroup("nested", lazy={"far": ("tests.portal.cli.nowhere", "far", "Loin.")}, help="Mixte.")
+    group.add_command(click.Command("near", callback=lambda: None, help="Près."))
     return group

@@ -1,9 +1,11 @@
 import os
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
-from portal.cli.click_french import FilePath, FrenchCommand
+from portal.cli.parameters import FilePath
 from tests.portal.cli.conftest import Run
 from tests.portal.cli.english import english, refusals, walk
 from tests.portal.cli.sample import tree
@@ -21,9 +23,8 @@ def test_help__of_a_command(run: Run) -> None:
         "--reason RAISON",
         "not-received : code non reçu",
         "pin-forgotten : code PIN oublié",
-        "[par défaut : code-issued]",
-        "[par défaut : 20 ; au moins 1 et au",
-        "--count NOMBRE",
+        "[par défaut : 20; 1<=x<=50]",
+        "--count N ",
         "--file FICHIER",
         "--folder RÉPERTOIRE",
         "--year ANNÉE",
@@ -49,29 +50,24 @@ def test_help__of_a_group(run: Run) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (("--rason", "lost"), "L'option --rason n'existe pas. Vouliez-vous dire « --reason » ?"),
+        (("--rason", "lost"), "L'option --rason n'existe pas. Vouliez-vous dire l'un de : '--json', '--reason' ?"),
         (("--zzzzzz",), "L'option --zzzzzz n'existe pas."),
         (("-x",), "L'option -x n'existe pas."),
-        (("--count",), "L'option --count attend une valeur."),
-        (("--pair", "un"), "L'option --pair attend 2 valeurs."),
-        (("--json=oui",), "L'option --json n'attend pas de valeur."),
-        (("--count", "dix"), "--count : « dix » n'est pas un nombre entier."),
-        (("--count", "2147483648"), "--count : « 2147483648 » est trop grand."),
-        (("--file", ""), "--file : le chemin est vide."),
-        (("--uai", "\udce9"), "--uai : ce texte est illisible dans le codage de ce terminal : régler LANG"),
-        (("--pair", "un", "deu\udcffx"), "--pair : ce texte est illisible"),
-        (("--limit", "0"), "--limit : « 0 » est hors limites : il faut au moins 1 et au plus 50."),
-        (("--form", "png"), "--form : « png » n'est pas accepté. Valeurs possibles : svg, texte."),
+        (("--count", "dix"), "'--count' : « dix » n'est pas un nombre entier."),
+        (("--count", "2147483648"), "'--count' : « 2147483648 » est hors limites : il faut 1<=x<=2147483647."),
+        (("--file", ""), "'--file' : le chemin est vide."),
+        (("--limit", "0"), "'--limit' : « 0 » est hors limites : il faut 1<=x<=50."),
+        (("--form", "png"), "'--form' : « png » n'est pas accepté. Valeurs possibles : 'svg', 'texte'."),
         (
             ("--reason", "fini"),
-            "--reason : « fini » n'est pas accepté. Valeurs possibles : not-received (code non reçu), ",
+            "'--reason' : « fini » n'est pas accepté. Valeurs possibles : not-received (code non reçu), ",
         ),
-        (("--year", "2026"), "--year : « 2026 » n'est pas une année scolaire : écrire par exemple 2026-2027."),
-        (("--file", "/nulle/part"), "--file : « /nulle/part » est introuvable."),
-        (("--file", "/"), "--file : « / » est un répertoire, il faut un fichier."),
+        (("--year", "2026"), "'--year' : « 2026 » n'est pas une année scolaire : écrire par exemple 2026-2027."),
+        (("--file", "/nulle/part"), "'--file' : « /nulle/part » est introuvable."),
+        (("--file", "/"), "'--file' : « / » est un répertoire, il faut un fichier."),
         (("--folder", __file__), "est un fichier, il faut un répertoire."),
-        (("--who", "moi"), "--who : « moi » ne dit pas qui agit. Formes possibles : operator:ADRESSE"),
-        (("en", "trop"), "« en », « trop » : ce n'est pas attendu ici."),
+        (("--who", "moi"), "'--who' : « moi » ne dit pas qui agit. Formes possibles : operator:ADRESSE"),
+        (("en", "trop"), "« en trop » : ce n'est pas attendu ici."),
         (("--as", "chef:0310001H"), "L'option --as se place plus tôt dans la commande : oda --as …"),
     ],
 )
@@ -88,13 +84,16 @@ def test_error__says_what_is_wrong(run: Run, line: tuple[str, ...], said: str) -
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (("sample", "needs", "-r", "lost"), "Il manque l'argument RÉFÉRENCE."),
-        (("sample", "needs", "x"), "Il manque l'option --reason. Valeurs possibles : not-received (code non reçu), "),
-        (("sample", "valeus"), "La commande « valeus » n'existe pas. Vouliez-vous dire « values » ?"),
-        (("smaple",), "La commande « smaple » n'existe pas. Vouliez-vous dire « sample » ?"),
+        (("sample", "needs", "-r", "lost"), "Il manque l'argument 'RÉFÉRENCE'."),
+        (
+            ("sample", "needs", "x"),
+            "Il manque l'option '--reason' / '-r'. Valeurs possibles : not-received (code non reçu), ",
+        ),
+        (("sample", "valeus"), "La commande « valeus » n'existe pas. Vouliez-vous dire 'values' ?"),
+        (("smaple",), "La commande « smaple » n'existe pas. Vouliez-vous dire 'sample' ?"),
         (("--as", "chef:0310001H"), "Il manque la commande."),
-        (("sample", "values", "31/02/2026"), "DATE : « 31/02/2026 » n'existe pas dans le calendrier."),
-        (("sample", "values", "demain"), "DATE : « demain » n'est pas une date : écrire 14/09/2026."),
+        (("sample", "values", "31/02/2026"), "'DATE' : « 31/02/2026 » n'existe pas dans le calendrier."),
+        (("sample", "values", "demain"), "'DATE' : « demain » n'est pas une date : écrire 14/09/2026."),
     ],
 )
 def test_error__says_what_is_missing_or_unknown(run: Run, line: tuple[str, ...], said: str) -> None:
@@ -102,6 +101,28 @@ def test_error__says_what_is_missing_or_unknown(run: Run, line: tuple[str, ...],
     assert result.exit_code == 2
     assert f"Erreur : {said}" in result.stderr
     assert english(result.output) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("--count",), "L'option --count attend une valeur."),
+        (("--pair", "un"), "L'option --pair attend 2 valeurs."),
+        (("--json=oui",), "L'option --json n'attend pas de valeur."),
+        (("--uai", "\udce9"), "« � » : ce texte est illisible dans le codage de ce terminal : régler LANG"),
+        (("--pair", "un", "deu\udcffx"), "« deu�x » : ce texte est illisible"),
+    ],
+)
+def test_error__alone(run: Run, line: tuple[str, ...], said: str) -> None:
+    result = run(*VALUES, *line)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Erreur : {said}")
+
+
+def test_error__path_of_another_encoding_is_no_error(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "\udce9"
+    path.touch()
+    assert run(*VALUES, "--file", str(path)).exit_code == 0
 
 
 def test_error__nothing_asked_shows_the_help(run: Run) -> None:
@@ -119,7 +140,7 @@ def test_error__nothing_asked_shows_the_help(run: Run) -> None:
         ({"readable": False, "executable": True}, "exécuté"),
     ],
 )
-def test_error__file_without_the_rights(monkeypatch: pytest.MonkeyPatch, checks: dict[str, bool], said: str) -> None:
+def test_error__file_without_the_rights(monkeypatch: pytest.MonkeyPatch, checks: dict[str, Any], said: str) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(click.BadParameter, match=f"ne peut pas être {said} \\(droits insuffisants\\)"):
         FilePath(exists=True, **checks).convert(__file__, None, None)
@@ -139,17 +160,11 @@ def test_values__are_read(run: Run) -> None:
     assert "ReissueReason.PIN_FORGOTTEN" in read
     assert "SchoolYear(start=2026)" in read
     assert "'0310001H'" in read
-    assert "'state': <State.CODE_ISSUED" in read
     assert "'limit': 20" in read
 
 
 def test_values__day_is_read_both_ways(run: Run) -> None:
     assert run("sample", "values", "1/9/2026").stdout == run("sample", "values", "2026-09-01").stdout
-
-
-def test_types__one_that_speaks_english_is_refused_when_declared() -> None:
-    with pytest.raises(TypeError, match="refuses in English"):
-        click.command("x", cls=FrenchCommand)(click.option("--ratio", type=float)(lambda ratio: ratio))
 
 
 def test_tree__no_english_in_help_nor_errors() -> None:
