@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.floor import durability, floor
 from bench.population import POLICY, YEAR, populate, year_ends
-from states.rules.schedule import Verdict
+from states.rules.schedule import BrakeDecision
 from tests.kit.databases import BACKENDS, fresh_database
 from workflow.database.connection import Database
 
@@ -22,7 +22,7 @@ from workflow.database.connection import Database
 def rules(database: Database) -> tuple[float, int]:
     """Seconds that one tick's sweep takes, and how many it revoked."""
     ends, schedule = year_ends(database)
-    ready = [j.end for j in ends.observe(schedule, "bench") if j.verdict is Verdict.RUN]
+    ready = [j.end for j in ends.observe(schedule, "bench") if j.verdict is BrakeDecision.RUN]
     start = time.perf_counter()
     revoked = sum(ends.run(end, schedule) for end in ready)
     return time.perf_counter() - start, revoked

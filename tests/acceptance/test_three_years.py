@@ -23,7 +23,7 @@ import pytest
 from notifications.mailer import Mailer
 from notifications.vocabulary import Kind
 from states.commands import Expire
-from states.rules.schedule import Hold, Verdict, judge
+from states.rules.schedule import BrakeDecision, Hold, check_brake
 from states.school_calendar import SchoolDays
 from tests.acceptance.simulation.academie import Place
 from tests.acceptance.simulation.days import Story
@@ -128,11 +128,11 @@ def _a_request_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_brake(monkeypatch: pytest.MonkeyPatch) -> None:
-    def heedless(*facts: Any) -> tuple[Verdict, Hold | None]:
-        verdict, hold = judge(*facts)
-        return (Verdict.RUN, None) if verdict is Verdict.HOLD else (verdict, hold)
+    def heedless(*facts: Any) -> tuple[BrakeDecision, Hold | None]:
+        verdict, hold = check_brake(*facts)
+        return (BrakeDecision.RUN, None) if verdict is BrakeDecision.HOLD else (verdict, hold)
 
-    monkeypatch.setattr("workflow.year_end.holds.judge", heedless)
+    monkeypatch.setattr("workflow.year_end.holds.check_brake", heedless)
 
 
 def _reminders_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

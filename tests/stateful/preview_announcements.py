@@ -10,7 +10,7 @@ from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Kind
 from states.decision import OpenRemoval
-from states.rules.schedule import Verdict
+from states.rules.schedule import BrakeDecision
 from tests.kit.system import System
 from workflow.database.tables import IS_LIVE, REMOVAL, REQUEST
 
@@ -39,7 +39,7 @@ def is_held(system: System, at: datetime) -> bool:
     """Whether the brake would hold one of the ends due then."""
     with system.database.read() as connection:
         judged = system.ends.verdicts(connection, at)
-    return any(one.verdict in (Verdict.HOLD, Verdict.HELD) for one in judged)
+    return any(one.verdict in (BrakeDecision.HOLD, BrakeDecision.HELD) for one in judged)
 
 
 def announced(system: System, at: datetime) -> YearEndRows:

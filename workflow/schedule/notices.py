@@ -14,8 +14,7 @@ from notifications.messages.facts import RenewalInvitation, YearEndNotice
 from notifications.messages.mail import Draft
 from notifications.messages.planning import ended, not_written
 from notifications.vocabulary import Audience, Kind
-from states.rules import schedule as notices
-from states.rules.schedule import DueNotice
+from states.rules.schedule import DueNotice, NoticeDay, due_notice, notice_days
 from states.school_calendar import DayKind, SchoolYear, YearEnd
 from states.vocabulary import Trigger
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, request_from
@@ -32,23 +31,23 @@ def key(end: YearEnd, before: int) -> str:
 def keys_to_ask(today: Today) -> Iterator[str]:
     """The occurrences that tell which notices of the running years have left."""
     for end, plan in _begun(today):
-        yield from (key(end, before) for one in plan for before in one.before)
+        yield from (key(end, delay) for planned in plan for delay in planned.delays)
 
 
 def due(today: Today, marked: set[str]) -> Iterator[tuple[YearEnd, DueNotice]]:
     """The notices to send today."""
     for end, plan in _begun(today):
-        sent = [before for one in plan for before in one.before if key(end, before) in marked]
-        found = notices.due(end, plan, today.day, sent, today.policy.days)
+        sent = [delay for planned in plan for delay in planned.delays if key(end, delay) in marked]
+        found = due_notice(end, plan, today.day, sent, today.policy.days)
         if found:
             yield end, found
 
 
-def _begun(today: Today) -> Iterator[tuple[YearEnd, Sequence[notices.Planned]]]:
+def _begun(today: Today) -> Iterator[tuple[YearEnd, Sequence[NoticeDay]]]:
     """The ends to come whose announcement has begun, with their planned notices."""
     for year in today.running:
         end = today.policy.calendar.end_of(year)
-        plan = notices.planned(end, today.policy.days, today.policy.timetable.notices)
+        plan = notice_days(end, today.policy.days, today.policy.timetable.notices)
         if plan and plan[0].day <= today.day:
             yield end, plan
 
@@ -74,7 +73,7 @@ def page(mailer: Mailer, end: YearEnd, notice: DueNotice, today: Today) -> Page:
             draft = Draft(
                 kind=Kind.YEAR_END_NOTICE, audience=Audience.ESTABLISHMENT, recipient=places[uai].mailbox or "",
                 context=context, uai=uai, not_after=not_after,
-                dedupe_key=f"year-end-{key(end, notice.before[-1])}:{uai}",
+                dedupe_key=f"year-end-{key(end, notice.delays[-1])}:{uai}",
             )  # fmt: skip
             found += [draft] if draft.recipient else [draft, not_written(mailer.settings.operators_mailbox, draft)]
         return found, uais[-1] if len(uais) == PAGE else None

@@ -16,7 +16,7 @@ from notifications.messages.mail import Draft
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import CODE_KINDS, Audience, Kind, Stage
 from states.policy import Timetable
-from states.rules.schedule import NEVER, Reminded, is_due
+from states.rules.schedule import NO_REMINDER, Reminders, is_reminder_due
 from states.vocabulary import Settlement, State
 from workflow.database.mapping import REQUEST_COLUMNS, mailbox_of, request_from
 from workflow.database.tables import ESTABLISHMENT, REPORT, REQUEST
@@ -94,9 +94,10 @@ def page(matter: ReminderKind, today: Today) -> Page:
         rows = connection.execute(query.order_by(REQUEST.c.reference).limit(PAGE)).all()
         made = made_of(connection, matter, today, REQUEST.c.reference.in_([row.reference for row in rows]))
         due = (
-            _draft(matter, row, made.get(row.reference, NEVER).count + 1, today) for row in rows
-            if is_due(
-                calendar.today(row.stands_since), delays, made.get(row.reference, NEVER), today.day, today.policy.days
+            _draft(matter, row, made.get(row.reference, NO_REMINDER).count + 1, today) for row in rows
+            if is_reminder_due(
+                calendar.today(row.stands_since), delays, made.get(row.reference, NO_REMINDER), today.day,
+                today.policy.days,
             )
         )  # fmt: skip
         return list(due), rows[-1].reference if len(rows) == PAGE else None
@@ -122,7 +123,7 @@ def waiting(matter: ReminderKind, today: Today) -> tuple[ColumnElement[bool], ..
 
 def made_of(
     connection: Connection, matter: ReminderKind, today: Today, which: ColumnElement[bool]
-) -> dict[str, Reminded]:
+) -> dict[str, Reminders]:
     """The reminders of these requests since each came where it stands, in one query.
 
     One that was sent again to another mailbox counts once.
@@ -135,7 +136,7 @@ def made_of(
         .group_by(REQUEST.c.reference)
     )
     local = today.policy.calendar.today
-    return {reference: Reminded(count, local(last)) for reference, count, last in connection.execute(query)}
+    return {reference: Reminders(count, local(last)) for reference, count, last in connection.execute(query)}
 
 
 _PLACE: Final = (

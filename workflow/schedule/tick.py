@@ -10,7 +10,7 @@ from notifications.mailer import Mailer
 from notifications.outbox import admin as outbox
 from notifications.vocabulary import Erasure
 from states.model import Actor
-from states.rules.schedule import Hold, Verdict
+from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.auth import rate_limit as knocks
 from workflow.auth import sessions
@@ -86,7 +86,7 @@ class DailyJobs:
             marked = occurrences.among(connection, keys)
         for end, notice in notices.due(today, marked):
             page = notices.page(self._mailer, end, notice, today)
-            done += DutiesDone(notices=self._walk(page, today, [notices.key(end, one) for one in notice.before]))
+            done += DutiesDone(notices=self._walk(page, today, [notices.key(end, one) for one in notice.delays]))
         if invited and invitations.key_invitations(invited) not in marked:
             page = invitations.page_invitations(invited, today)
             done += DutiesDone(invitations=self._walk(page, today, [invitations.key_invitations(invited)]))
@@ -161,11 +161,11 @@ class Ticker:
         if done.refused is not None:
             return done
         for one in self._year_ends.observe(self._actor, self._host):
-            if one.verdict is Verdict.RUN:
+            if one.verdict is BrakeDecision.RUN:
                 done.revoked[one.end.school_year] = self._year_ends.run(one.end, self._actor, progress)
-            elif one.verdict is Verdict.HOLD and one.hold:
+            elif one.verdict is BrakeDecision.HOLD and one.hold:
                 done.held.append((one.end, one.hold))
-            elif one.verdict is Verdict.HELD:
+            elif one.verdict is BrakeDecision.HELD:
                 done.waiting.append(one.end)
         self._keep_house(done)
         done.duties = self._duties.run()

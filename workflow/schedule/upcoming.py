@@ -17,9 +17,7 @@ from notifications.outbox.tables import SEALS
 from notifications.vocabulary import Kind
 from states import french
 from states.policy import Policy
-from states.rules import schedule as notices
-from states.rules import schedule as reminding
-from states.rules.schedule import NEVER, Reminded
+from states.rules.schedule import NO_REMINDER, Reminders, due_notice, notice_days, reminder_days
 from states.school_calendar import DayKind, SchoolYear, YearEnd
 from states.vocabulary import Labelled
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST
@@ -32,7 +30,7 @@ from workflow.schedule.notices import key
 # On how many requests the software will act: one query for each kind of date, whatever their number (R86).
 
 
-Stand = tuple[date, str, Reminded]
+Stand = tuple[date, str, Reminders]
 """Since which day a request waits, its school year, the reminders already made."""
 
 
@@ -83,7 +81,7 @@ class Counts:
         made = reminders.made_of(self._connection, matter, today, matter.where)
         local = today.policy.calendar.today
         return Counter(
-            (local(row.stands_since), row.school_year, made.get(row.reference, NEVER))
+            (local(row.stands_since), row.school_year, made.get(row.reference, NO_REMINDER))
             for row in self._connection.execute(joined)
         )
 
@@ -222,13 +220,13 @@ class _Calendar:
 
     def _notices(self, end: YearEnd) -> Iterator[tuple[date, int]]:
         days = self._policy.days
-        plan = notices.planned(end, days, self._policy.timetable.notices)
-        keys = {key(end, before): before for one in plan for before in one.before}
+        plan = notice_days(end, days, self._policy.timetable.notices)
+        keys = {key(end, delay): delay for notice in plan for delay in notice.delays}
         sent = [keys[one] for one in occurrences.among(self._connection, keys)]
         for day in _days(self._first, min(self._last, end.last_day)):
-            found = notices.due(end, plan, day, sent, days)
+            found = due_notice(end, plan, day, sent, days)
             if found:
-                sent += found.before
+                sent += found.delays
                 yield day, found.days_left
 
     def _invitations(self) -> Iterator[ScheduledDate]:
@@ -258,7 +256,7 @@ class _Calendar:
             ends = {str(year): self._policy.calendar.end_of(year).last_day for year in self._today.running}
             for (since, year, made), count in self._counts.waiting(matter, self._today).items():
                 until = min(self._last, ends[year])
-                for day in reminding.days_to_come(since, delays, made, self._first, until, days):
+                for day in reminder_days(since, delays, made, self._first, until, days):
                     each[day] += count
             for day, count in each.items():
                 yield ScheduledDate(

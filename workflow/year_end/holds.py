@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from states.model import Actor
 from states.policy import Policy
-from states.rules.schedule import Foreseen, Hold, Verdict, judge
+from states.rules.schedule import BrakeDecision, Hold, RecordedEnd, check_brake
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.database.mapping import school_year
 from workflow.database.tables import INSTALLED, NODE, OCCURRENCE, RECORD
@@ -21,7 +21,7 @@ class YearEndStatus:
     """What a tick found about one year's end."""
 
     end: YearEnd
-    verdict: Verdict
+    verdict: BrakeDecision
     hold: Hold | None = None
 
 
@@ -43,11 +43,11 @@ def last_seen(connection: Connection, now: datetime | None = None) -> datetime:
     return seen or born
 
 
-def recorded(connection: Connection, year: SchoolYear) -> Foreseen | None:
+def recorded(connection: Connection, year: SchoolYear) -> RecordedEnd | None:
     row = connection.execute(select(RECORD).where(RECORD.c.school_year == str(year))).one_or_none()
     if row is None:
         return None
-    return Foreseen(row.ends_at, row.recorded_at, row.held_why is not None, row.confirmed_at is not None)
+    return RecordedEnd(row.ends_at, row.recorded_at, row.held_why is not None, row.confirmed_at is not None)
 
 
 def watched_years(connection: Connection, policy: Policy, now: datetime) -> list[SchoolYear]:
@@ -72,14 +72,14 @@ class YearEndRegistry:
         judged = []
         for year in watched_years(connection, self._policy, now):
             end = self._policy.calendar.end_of(year)
-            judged.append(YearEndStatus(end, *judge(end, recorded(connection, year), now, seen)))
+            judged.append(YearEndStatus(end, *check_brake(end, recorded(connection, year), now, seen)))
         return judged
 
     def observe(self, connection: Connection, actor: Actor, now: datetime) -> list[YearEndStatus]:
         """Judge, then record and hold what must be. The caller marks its own trace of life afterwards."""
         judged = self.judge(connection, now)
         for one in judged:
-            if one.verdict is Verdict.RECORD or one.verdict is Verdict.HOLD:
+            if one.verdict is BrakeDecision.RECORD or one.verdict is BrakeDecision.HOLD:
                 self._keep(connection, actor, one, now)
         return judged
 

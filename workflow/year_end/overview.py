@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from states.rules.schedule import Hold, Verdict
+from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.database.mapping import school_year
 from workflow.database.tables import ACTOR, COUNTER, IS_LIVE, OCCURRENCE, RECORD, REQUEST
@@ -65,8 +65,8 @@ def years_in_play(connection: Connection, judged: list[YearEndStatus]) -> tuple[
 
 def _in_play(connection: Connection, one: YearEndStatus, record: Any) -> YearInPlay:
     live, places = count_live(connection, one.end.school_year)
-    held = one.verdict is Verdict.HELD and record is not None
-    running = one.verdict is Verdict.RUN and not _is_closed(connection, one.end, live)
+    held = one.verdict is BrakeDecision.HELD and record is not None
+    running = one.verdict is BrakeDecision.RUN and not _is_closed(connection, one.end, live)
     return YearInPlay(
         end=one.end, live=live, establishments=places, revoked=revoked_so_far(connection, one.end),
         hold=Hold.of(record.held_why) if held else one.hold, held_at=record.held_at if held else None,

@@ -13,7 +13,7 @@ from notifications.messages.facts import DepartementCount
 from notifications.sql import batches
 from notifications.vocabulary import Kind
 from states.decision import OpenRemoval, RequestEvent
-from states.rules.schedule import FORESEEN, Hold, Verdict
+from states.rules.schedule import RECORDED_AHEAD, BrakeDecision, Hold
 from states.school_calendar import SchoolYear
 from states.vocabulary import CodeStatus, RemovalKind, State
 from workflow.database.mapping import establishment_from, school_year
@@ -269,10 +269,10 @@ def _holds(connection: Connection, judged: Iterable[YearEndStatus], now: datetim
     found = {}
     for one in judged:
         year = one.end.school_year
-        if one.verdict is Verdict.HELD:
+        if one.verdict is BrakeDecision.HELD:
             found[year] = Held(known[year], avoidable=False)
         elif one.hold:
-            needed = timedelta() if one.hold is Hold.ABSENCE else FORESEEN
+            needed = timedelta() if one.hold is Hold.ABSENCE else RECORDED_AHEAD
             in_time = one.hold is not Hold.TOO_RECENT and now < one.end.ends_at - needed
             found[year] = Held(one.hold, avoidable=in_time)
     return found

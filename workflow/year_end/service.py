@@ -12,7 +12,7 @@ from notifications.messages.facts import DepartementCount
 from notifications.ports import crash_point
 from states.decision import RequestEvent, Scalar
 from states.model import Actor
-from states.rules.schedule import Hold, Verdict
+from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
 from states.vocabulary import Role
 from workflow.auth.actors import NotAllowed
@@ -64,7 +64,7 @@ class YearEnds:
             installation.lock(connection)
             judged = self._foresight.observe(connection, actor, now)
             for one in judged:
-                if one.verdict is Verdict.HOLD and one.hold:
+                if one.verdict is BrakeDecision.HOLD and one.hold:
                     self._reporter.year_held(connection, one.end, one.hold, now)
             record_heartbeat(connection, host, now)
             crash_point("year_end.observed")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from states.rules.schedule import Hold, Verdict
+from states.rules.schedule import BrakeDecision, Hold
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import END, SEPTEMBER, YEAR
 
@@ -17,7 +17,7 @@ def system(database_url: str) -> Iterator[System]:
     system.close()
 
 
-def look(system: System, host: str) -> tuple[Verdict, Hold | None]:
+def look(system: System, host: str) -> tuple[BrakeDecision, Hold | None]:
     """What a tick of this machine says of the running year."""
     (one,) = (one for one in system.ends.observe(system.schedule, host) if one.end.school_year == YEAR)
     return one.verdict, one.hold
@@ -28,9 +28,9 @@ def test_brake__a_trace_of_the_future_left_by_a_machine_that_is_gone_holds_nothi
     system.issued()
     look(system, "un")
     system.clock.advance(days=4 * 365)
-    assert look(system, "un") == (Verdict.HOLD, Hold.ABSENCE)
+    assert look(system, "un") == (BrakeDecision.HOLD, Hold.ABSENCE)
     system.clock.set(SEPTEMBER + timedelta(days=1))
     while system.clock.now() < END:  # the first machine is never seen again, the second lives
         look(system, "deux")
         system.clock.set(min(END, system.clock.now() + timedelta(days=30)))
-    assert look(system, "deux") == (Verdict.RUN, None)
+    assert look(system, "deux") == (BrakeDecision.RUN, None)
