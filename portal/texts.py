@@ -1,6 +1,7 @@
-"""What an accepted action did, in a few French words: the same on a page, in a terminal, in an answer to a program."""
+"""French wordings that pages, the command line and the API share: of each trigger, of a tick, of a year's end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from states.vocabulary import Trigger
@@ -10,6 +11,215 @@ if TYPE_CHECKING:
     from workflow.removals.connector.service import Called
     from workflow.schedule.tick import DutiesDone, TickResult
     from workflow.year_end.service import HeldYear
+
+
+@dataclass(frozen=True)
+class PageTexts:
+    """The title and the button of the page on which an action is prepared."""
+
+    title: str
+    button: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkTexts:
+    """An action on many requests. ``choice`` names it in a list; ``done`` is said of each request."""
+
+    choice: str = ""
+    button: str = ""
+    done: str = ""
+    consequence: str = ""
+    """What follows from an action that cannot be taken back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerTexts:
+    """The French wordings of one trigger, besides its own label.
+
+    ``done`` is the sentence of an accepted action, ``event`` its line in the rectorat's history, ``api`` and
+    ``command`` its description for programs and in ``oda request --help``. ``pages``: by the end of their address.
+    """
+
+    done: str
+    event: str
+    api: str = ""
+    command: str = ""
+    pages: Mapping[str, PageTexts] = field(default_factory=dict)
+    bulk: BulkTexts = BulkTexts()
+
+
+TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
+    Trigger.DECLARE: TriggerTexts(
+        done="le RUPN est déclaré",
+        event="RUPN déclaré",
+        api="Déclare un RUPN (responsable de l'usage du portail numérique) pour une année scolaire (R25).",
+        command="Déclare un RUPN (R25).",
+    ),
+    Trigger.DELEGATE: TriggerTexts(
+        done="la délégation est attestée",
+        event="Délégation attestée",
+        api="Atteste que la délégation est indispensable et qu'elle est faite dans DelegCE (R26).",
+        command="Atteste la délégation faite dans DelegCE (R26).",
+        pages={"delegation": PageTexts("Attester la délégation", "J'atteste la délégation")},
+    ),
+    Trigger.SIGN_CHARTER: TriggerTexts(
+        done="la charte signée est enregistrée",
+        event="Charte signée enregistrée",
+        api="Enregistre la charte signée par le RUPN (R27).",
+        command="Enregistre la charte signée (R27).",
+        pages={"charte": PageTexts("Enregistrer la charte signée", "La charte est signée et conservée")},
+    ),
+    Trigger.SUBMIT: TriggerTexts(
+        done="la demande est envoyée au rectorat",
+        event="Demande envoyée au rectorat",
+        api="Envoie la demande au rectorat, l'identité du RUPN relue et confirmée (R28).",
+        command="Envoie la demande au rectorat (R28).",
+        pages={"envoi": PageTexts("Envoyer la demande au rectorat", "J'atteste et j'envoie la demande")},
+    ),
+    Trigger.CHECK_LISTING: TriggerTexts(
+        done="la vérification de la liste est enregistrée",
+        event="Liste des RUPN vérifiée",
+        api="Enregistre la vérification de la liste des RUPN (R34).",
+        command="Enregistre la vérification de la liste des RUPN (R34).",
+        pages={"verifier-liste": PageTexts("Vérifier la liste des RUPN", "Enregistrer la vérification")},
+        bulk=BulkTexts(
+            choice="Enregistrer la vérification de la liste des RUPN",
+            button="Enregistrer la vérification",
+            done="vérification de la liste enregistrée",
+        ),
+    ),
+    Trigger.CHECK_DELEGATION: TriggerTexts(
+        done="la vérification de la délégation est enregistrée",
+        event="Délégation vérifiée",
+        api="Enregistre la vérification de la délégation (R34).",
+        command="Enregistre la vérification de la délégation (R34).",
+        pages={"verifier-delegation": PageTexts("Vérifier la délégation", "Enregistrer la vérification")},
+        bulk=BulkTexts(
+            choice="Enregistrer la vérification de la délégation",
+            button="Enregistrer la vérification",
+            done="vérification de la délégation enregistrée",
+        ),
+    ),
+    Trigger.SEND_BACK: TriggerTexts(
+        done="la demande est renvoyée à l'établissement",
+        event="Demande renvoyée à l'établissement",
+        api="Renvoie la demande à l'établissement, à l'étape qui est à refaire (R38).",
+        command="Renvoie la demande à l'établissement (R38).",
+        pages={"renvoyer": PageTexts("Renvoyer la demande à l'établissement", "Renvoyer la demande")},
+        bulk=BulkTexts(
+            choice="Renvoyer à l'établissement",
+            button="Renvoyer ces demandes",
+            done="demande renvoyée",
+            consequence="Chaque établissement reçoit la raison par courriel et refait l'étape choisie.",
+        ),
+    ),
+    Trigger.ISSUE_CODE: TriggerTexts(
+        done="l'émission est enregistrée, le courriel va partir",
+        event="Code émis",
+        api="Émet le code, ou étend une clé existante : l'un ou l'autre, jamais les deux (R39 à R43).",
+        command="Émet le code, ou étend la clé (R39 à R43).",
+        pages={
+            "emettre": PageTexts("Émettre le code, ou étendre la clé", "Enregistrer l'émission"),
+            "etendre": PageTexts("Étendre une clé qui existe déjà", "Étendre la clé"),
+        },
+        bulk=BulkTexts(choice="Saisir les codes", button="Émettre les codes saisis", done="code émis"),
+    ),
+    Trigger.REISSUE_CODE: TriggerTexts(
+        done="le nouveau code est enregistré, le courriel va partir",
+        event="Code réémis",
+        api="Remplace le code ; sa remise est à confirmer de nouveau (R44).",
+        command="Réémet un code (R44).",
+        pages={"reemettre": PageTexts("Réémettre le code", "Réémettre le code")},
+    ),
+    Trigger.CONFIRM_HANDOVER: TriggerTexts(
+        done="la remise est confirmée",
+        event="Remise confirmée",
+        api="Confirme que le code a été remis en main propre (R31).",
+        command="Confirme la remise du code en main propre (R31).",
+        pages={"remise": PageTexts("Confirmer la remise du code", "Le code est remis")},
+    ),
+    Trigger.CONFIRM_EXPIRY: TriggerTexts(
+        done="la date d'expiration est cochée",
+        event="Date d'expiration cochée",
+        api="Dit quelle expiration la clé porte désormais sur le serveur ODA (R43).",
+        command="Coche la date d'expiration portée sur le serveur ODA (R43).",
+        pages={"expiration": PageTexts("Cocher la date d'expiration", "Cocher cette date")},
+        bulk=BulkTexts(
+            choice="Cocher la date d'expiration", button="Cocher ces dates", done="date d'expiration cochée"
+        ),
+    ),
+    Trigger.REPORT_CHANGE: TriggerTexts(
+        done="le signalement est enregistré",
+        event="Changement signalé",
+        api="Signale un changement ou la perte de la clé (R32).",
+        command="Signale un changement (R32).",
+        pages={
+            "signalement": PageTexts("Signaler un changement ou une perte", "Envoyer le signalement"),
+            "signaler": PageTexts("Signaler un changement", "Enregistrer le signalement"),
+        },
+    ),
+    Trigger.SETTLE_CHANGE: TriggerTexts(
+        done="le signalement est réglé",
+        event="Signalement réglé",
+        api="Dit quelle suite est donnée à un signalement (R46).",
+        command="Règle un signalement (R46).",
+        pages={"regler": PageTexts("Régler un signalement", "Régler le signalement")},
+        bulk=BulkTexts(choice="Régler le signalement", button="Régler ces signalements", done="signalement réglé"),
+    ),
+    Trigger.AMEND: TriggerTexts(
+        done="la correction est enregistrée",
+        event="Déclaration corrigée",
+        api="Corrige une demande avant son envoi ; ce qui est absent reste comme il est (R29).",
+        command="Corrige une demande pas encore envoyée (R29).",
+        pages={"correction": PageTexts("Corriger la déclaration", "Enregistrer la correction")},
+    ),
+    Trigger.WITHDRAW: TriggerTexts(
+        done="la demande est abandonnée",
+        event="Demande abandonnée",
+        api="Abandonne une demande dont le code n'est pas transmis (R30).",
+        command="Abandonne une demande (R30).",
+        pages={"abandon": PageTexts("Abandonner la demande", "Abandonner la demande")},
+    ),
+    Trigger.REVOKE: TriggerTexts(
+        done="la demande est révoquée",
+        event="Demande révoquée",
+        api="Retire les droits avant la fin de l'année (R45).",
+        command="Révoque des demandes (R45).",
+        pages={"revoquer": PageTexts("Révoquer la demande", "Révoquer la demande")},
+        bulk=BulkTexts(
+            choice="Révoquer",
+            button="Révoquer ces demandes",
+            done="demande révoquée",
+            consequence="Chaque demande est close et son établissement averti ; les droits restent à retirer"
+            " sur le serveur ODA.",
+        ),
+    ),
+    Trigger.EXPIRE: TriggerTexts(
+        done="l'année scolaire est finie : la demande est close",
+        event="Demande révoquée, l'année étant finie",
+    ),
+    Trigger.CONFIRM_REMOVAL: TriggerTexts(
+        done="le retrait est confirmé",
+        event="Retrait des droits confirmé",
+        api="Confirme ce qui a été fait sur le serveur ODA après une révocation (R49).",
+        command="Confirme le retrait des droits (R49).",
+        pages={"retrait": PageTexts("Confirmer le retrait des droits", "Confirmer le retrait")},
+        bulk=BulkTexts(
+            choice="Confirmer le retrait des droits",
+            button="Confirmer ces retraits",
+            done="retrait confirmé",
+            consequence="La tâche de retrait est close : ne confirmer que ce qui est fait sur le serveur ODA.",
+        ),
+    ),
+    Trigger.RENEW: TriggerTexts(
+        done="la demande est renouvelée",
+        event="Demande née d'un renouvellement",
+        api="Fait naître la demande de l'année suivante pour la même personne (R33).",
+        command="Renouvelle une demande (R33).",
+        pages={"renouvellement": PageTexts("Renouveler la demande", "Renouveler la demande")},
+    ),
+}
+"""One row per trigger, read by the pages, the command line and the API: nothing is worded twice."""
 
 
 def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
@@ -62,31 +272,6 @@ def held_lines(held: "Iterable[HeldYear]") -> Iterator[str]:
     for one in held:
         yield f"La fin de l'année {one.school_year} ({day(one.last_day)}) est retenue : {one.hold.label}."
         yield f"  — Que faire : lire « oda year-end preview », puis « oda year-end confirm {one.school_year} »."
-
-
-DONE: Final = {
-    Trigger.DECLARE: "le RUPN est déclaré",
-    Trigger.DELEGATE: "la délégation est attestée",
-    Trigger.SIGN_CHARTER: "la charte signée est enregistrée",
-    Trigger.SUBMIT: "la demande est envoyée au rectorat",
-    Trigger.CHECK_LISTING: "la vérification de la liste est enregistrée",
-    Trigger.CHECK_DELEGATION: "la vérification de la délégation est enregistrée",
-    Trigger.SEND_BACK: "la demande est renvoyée à l'établissement",
-    Trigger.ISSUE_CODE: "l'émission est enregistrée, le courriel va partir",
-    Trigger.REISSUE_CODE: "le nouveau code est enregistré, le courriel va partir",
-    Trigger.CONFIRM_HANDOVER: "la remise est confirmée",
-    Trigger.CONFIRM_EXPIRY: "la date d'expiration est cochée",
-    Trigger.REPORT_CHANGE: "le signalement est enregistré",
-    Trigger.SETTLE_CHANGE: "le signalement est réglé",
-    Trigger.AMEND: "la correction est enregistrée",
-    Trigger.WITHDRAW: "la demande est abandonnée",
-    Trigger.REVOKE: "la demande est révoquée",
-    Trigger.CONFIRM_REMOVAL: "le retrait est confirmé",
-    Trigger.RENEW: "la demande est renouvelée",
-}
-
-
-# The end of a school year in words, the same on a page and in a terminal.
 
 
 def how_found(end: "YearEnd", zone: str | None = None) -> str:

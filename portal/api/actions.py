@@ -15,6 +15,7 @@ from portal.api.auth import Acting, Caller, Rooms
 from portal.api.field_types import LONGEST, Asked, Count, Day, Reference, Text, Told, Year
 from portal.api.problems import Problem, ReasonOut, Refusal, declared, problem_of, reason_out
 from portal.api.requests import PREFIX, Ref
+from portal.texts import TRIGGER_TEXTS
 from portal.web.context import WebContext
 from states.commands import COMMANDS, Code, Command
 from states.decision import Refused
@@ -195,7 +196,7 @@ def _add(trigger: Trigger) -> None:
     router.add_api_route(
         "/requests" if trigger is Trigger.DECLARE else f"/requests/{{reference}}/{trigger.value}",
         endpoint, methods=["POST"], operation_id=trigger.value, status_code=201 if trigger in BIRTHS else 200,
-        summary=trigger.label[:1].upper() + trigger.label[1:], description=words.ACTIONS[trigger],
+        summary=trigger.label[:1].upper() + trigger.label[1:], description=TRIGGER_TEXTS[trigger].api,
         responses=declared(400, 404, 409, 413, 415),
     )  # fmt: skip
 

@@ -4,28 +4,6 @@ from typing import Any, Final
 
 from states.vocabulary import Trigger
 
-ACTIONS: Final = {
-    Trigger.DECLARE: "Déclare un RUPN (responsable de l'usage du portail numérique) pour une année scolaire (R25).",
-    Trigger.DELEGATE: "Atteste que la délégation est indispensable et qu'elle est faite dans DelegCE (R26).",
-    Trigger.SIGN_CHARTER: "Enregistre la charte signée par le RUPN (R27).",
-    Trigger.SUBMIT: "Envoie la demande au rectorat, l'identité du RUPN relue et confirmée (R28).",
-    Trigger.CHECK_LISTING: "Enregistre la vérification de la liste des RUPN (R34).",
-    Trigger.CHECK_DELEGATION: "Enregistre la vérification de la délégation (R34).",
-    Trigger.SEND_BACK: "Renvoie la demande à l'établissement, à l'étape qui est à refaire (R38).",
-    Trigger.ISSUE_CODE: "Émet le code, ou étend une clé existante : l'un ou l'autre, jamais les deux (R39 à R43).",
-    Trigger.REISSUE_CODE: "Remplace le code ; sa remise est à confirmer de nouveau (R44).",
-    Trigger.CONFIRM_HANDOVER: "Confirme que le code a été remis en main propre (R31).",
-    Trigger.CONFIRM_EXPIRY: "Dit quelle expiration la clé porte désormais sur le serveur ODA (R43).",
-    Trigger.REPORT_CHANGE: "Signale un changement ou la perte de la clé (R32).",
-    Trigger.SETTLE_CHANGE: "Dit quelle suite est donnée à un signalement (R46).",
-    Trigger.AMEND: "Corrige une demande avant son envoi ; ce qui est absent reste comme il est (R29).",
-    Trigger.WITHDRAW: "Abandonne une demande dont le code n'est pas transmis (R30).",
-    Trigger.REVOKE: "Retire les droits avant la fin de l'année (R45).",
-    Trigger.CONFIRM_REMOVAL: "Confirme ce qui a été fait sur le serveur ODA après une révocation (R49).",
-    Trigger.RENEW: "Fait naître la demande de l'année suivante pour la même personne (R33).",
-}
-
-
 _TEXT = "quelques mots, sans nom ni donnée de santé"
 
 

@@ -191,6 +191,11 @@ def options_of(values: type[L]) -> list[tuple[str, str]]:
     return [(one.value, one.label) for one in values]
 
 
+def choices(values: type[Labelled]) -> tuple[tuple[str, str], ...]:
+    """A closed list as the options of a field, each label with a capital."""
+    return tuple((member.value, member.label[:1].upper() + member.label[1:]) for member in values)
+
+
 def departement_of(text: str) -> str:
     """``31``, ``2A``, or nothing. Raises ValueError in French."""
     if not text.strip():

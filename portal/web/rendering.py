@@ -23,7 +23,7 @@ from starlette.types import Scope
 
 from notifications.rendering.environment import TemplateProblem, TemplatesRefused
 from notifications.rendering.typography import BOUND, NBSP
-from portal.texts import DONE
+from portal.texts import TRIGGER_TEXTS
 from portal.web.public_texts import academy, french_capital, piece_problems, read_pieces
 from states import french
 from states.vocabulary import State, Trigger
@@ -126,7 +126,7 @@ def environment_of(
     }
     environment.globals |= {
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
-        "STEPS": STEPS, "DONE": DONE, "dsfr": f"/static/dsfr/{dsfr_version()}",
+        "STEPS": STEPS, "TRIGGER_TEXTS": TRIGGER_TEXTS, "dsfr": f"/static/dsfr/{dsfr_version()}",
         "ours": f"/static/oda/{our_version()}", "academie": academy(settings.academie.nom),
     }  # fmt: skip
     return environment
@@ -170,8 +170,8 @@ class Pages:
 def _done(request: Request) -> str | None:
     """What the action that led here did: one of our own sentences, never words of the address."""
     said = request.query_params.get("fait", "")
-    known = {trigger.value: sentence for trigger, sentence in DONE.items()}
-    return known.get(said)
+    sentences = {trigger.value: texts.done for trigger, texts in TRIGGER_TEXTS.items()}
+    return sentences.get(said)
 
 
 def as_local(value: datetime, app: "App") -> datetime:

@@ -1,8 +1,28 @@
 """``oda request``: every trigger of a request as a command, the worklist, one request whole."""
 
-from portal.cli.click_french import CommandGroup
+from typing import Final
 
-_E, _R, _C = "portal.cli.request.chef", "portal.cli.request.operator", "portal.cli.request.operator"
+from portal.cli.click_french import CommandGroup
+from portal.texts import TRIGGER_TEXTS
+from states.vocabulary import Trigger
+
+_CHEF: Final = (
+    Trigger.DECLARE, Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT, Trigger.AMEND, Trigger.WITHDRAW,
+    Trigger.CONFIRM_HANDOVER, Trigger.RENEW,
+)  # fmt: skip
+
+
+_OPERATOR: Final = (
+    Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
+    Trigger.CONFIRM_EXPIRY, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
+)  # fmt: skip
+
+
+def _commands(module: str, triggers: tuple[Trigger, ...]) -> dict[str, tuple[str, str, str]]:
+    """A command per trigger: named like it, with hyphens, and made by the function of its name."""
+    return {
+        trigger.value.replace("_", "-"): (module, trigger.value, TRIGGER_TEXTS[trigger].command) for trigger in triggers
+    }
 
 
 request = CommandGroup(
@@ -10,24 +30,8 @@ request = CommandGroup(
     lazy={
         "list": ("portal.cli.request.show", "list_", "La liste des demandes, celles à traiter d'abord."),
         "show": ("portal.cli.request.show", "show", "Une demande, son histoire, ce qu'on peut en faire."),
-        "declare": ("portal.cli.request.chef", "declare", "Déclare un RUPN (R25)."),
-        "delegate": (_E, "delegate", "Atteste la délégation faite dans DelegCE (R26)."),
-        "sign-charter": (_E, "sign_charter", "Enregistre la charte signée (R27)."),
-        "submit": (_E, "submit", "Envoie la demande au rectorat (R28)."),
-        "amend": (_E, "amend", "Corrige une demande pas encore envoyée (R29)."),
-        "withdraw": (_E, "withdraw", "Abandonne une demande (R30)."),
-        "confirm-handover": (_E, "confirm_handover", "Confirme la remise du code en main propre (R31)."),
-        "renew": ("portal.cli.request.chef", "renew", "Renouvelle une demande (R33)."),
-        "check-listing": (_R, "check_listing", "Enregistre la vérification de la liste des RUPN (R34)."),
-        "check-delegation": (_R, "check_delegation", "Enregistre la vérification de la délégation (R34)."),
-        "send-back": (_R, "send_back", "Renvoie la demande à l'établissement (R38)."),
-        "issue-code": ("portal.cli.request.operator", "issue_code", "Émet le code, ou étend la clé (R39 à R43)."),
-        "reissue-code": ("portal.cli.request.operator", "reissue_code", "Réémet un code (R44)."),
-        "confirm-expiry": (_R, "confirm_expiry", "Coche la date d'expiration portée sur le serveur ODA (R43)."),
-        "report-change": (_C, "report_change", "Signale un changement (R32)."),
-        "settle-change": (_C, "settle_change", "Règle un signalement (R46)."),
-        "revoke": (_C, "revoke", "Révoque des demandes (R45)."),
-        "confirm-removal": (_C, "confirm_removal", "Confirme le retrait des droits (R49)."),
+        **_commands("portal.cli.request.chef", _CHEF),
+        **_commands("portal.cli.request.operator", _OPERATOR),
     },
     help="Les demandes : les suivre et agir.",
     epilog="L'aide d'une action : oda request ACTION --help",

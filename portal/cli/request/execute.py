@@ -14,7 +14,7 @@ from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.output import emit, printable, progress, say
 from portal.cli.parameters import ROW_NUMBER, Day, labelled_option, spelling
-from portal.texts import DONE
+from portal.texts import TRIGGER_TEXTS
 from states.vocabulary import RequestedBy, Role
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ _AGAIN = "déjà fait sous cette clé, rien n'est fait deux fois"
 
 def sentence(done: "Done") -> str:
     """One sentence: the reference, what was done, where the request now stands."""
-    what = _AGAIN if done.replayed else DONE[done.trigger]
+    what = _AGAIN if done.replayed else TRIGGER_TEXTS[done.trigger].done
     return f"{done.reference} : {what} (état : {done.state.label})."
 
 
@@ -149,7 +149,7 @@ def following(step: "NextStep | None", reference: str) -> str:
     """« Ensuite : … », with who does it and by which command."""
     if step is None:
         return "Ensuite : rien, personne n'est attendu."
-    command = f" — oda request {spelling(step.trigger)} {reference}" if step.trigger in DONE else ""
+    command = f" — oda request {spelling(step.trigger)} {reference}" if TRIGGER_TEXTS[step.trigger].command else ""
     return f"Ensuite : {step.what} ({step.who.label}){command}"
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
+from portal.texts import TRIGGER_TEXTS
 from portal.web.context import WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
@@ -93,14 +94,20 @@ class Action:
 
     trigger: Trigger
     slug: str
-    title: str
-    button: str
     build: Callable[[ActionContext, Values, Common], Command]
     fields: Callable[[ActionContext], Sequence[Field]] = lambda _: ()
     template: str = "actions/plain.html"
     danger: bool = False
     on_demand: Sequence[Field] = ()
     more: Callable[[ActionContext], Mapping[str, Any]] = lambda _: {}
+
+    @property
+    def title(self) -> str:
+        return TRIGGER_TEXTS[self.trigger].pages[self.slug].title
+
+    @property
+    def button(self) -> str:
+        return TRIGGER_TEXTS[self.trigger].pages[self.slug].button
 
 
 Actions = Mapping[str, Action]

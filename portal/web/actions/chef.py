@@ -1,4 +1,4 @@
-"""What an establishment does of a request, as pages: the rectorat uses the same ones on its behalf (R5)."""
+"""Every action of an establishment, by the end of its address; the rectorat uses them on its behalf (R5)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,12 @@ from typing import Final
 
 from portal.web.actions.base import Action, ActionContext, Common, Values
 from portal.web.context import WebContext
-from portal.web.forms import Field, Shape
+from portal.web.forms import Field, Shape, choices
 from states import commands as c
 from states.model import Request
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolYear
 from states.vocabulary import KEY_CHANGES, Change, Step, Trigger, WithdrawReason
 from workflow.requests.detail import EventView, RequestView
-
-# The fields of the establishment's steps: one datum each, described once for every page that asks it.
-
 
 WHY: Final = "Cette délégation est indispensable pour administrer les comptes EduConnect des parents."
 """The reason proposed, to be edited (R26)."""
@@ -28,7 +25,7 @@ HOMONYM: Final = Field(
     name="homonym_confirmed", label="C'est une autre personne, qui porte les mêmes nom et prénom", shape=Shape.CHECK,
     required=False,
 )  # fmt: skip
-"""Asked only of who meets a homonym (R17)."""
+"""Shown only after a refusal for a homonym (R17)."""
 
 
 _CHANGES: Final = {
@@ -40,8 +37,8 @@ _CHANGES: Final = {
 }
 
 
-def identity(request: Request | None = None) -> list[Field]:
-    """Who the RUPN is (R16)."""
+def identity_fields(request: Request | None = None) -> list[Field]:
+    """The RUPN's name and mail address (R16)."""
     nom, prenom, mail = (request.nom, request.prenom, request.mail) if request else ("", "", "")
     return [
         Field(name="prenom", label="Prénom du RUPN", value=prenom),
@@ -53,69 +50,69 @@ def identity(request: Request | None = None) -> list[Field]:
     ]  # fmt: skip
 
 
-def school_year(context: WebContext) -> list[Field]:
-    """Which year, asked only when two are open; the later one is proposed (R20)."""
+def school_year_fields(context: WebContext) -> list[Field]:
+    """The school year, asked only when two are open (R20)."""
     app = context.app
     years = app.policy.calendar.open_years(app.clock.now())
     if len(years) < 2:
         return []
-    options = tuple((str(year), f"{year}{_late(context, year)}") for year in years)
-    return [
-        Field(
-            name="school_year", label="Année scolaire", shape=Shape.SELECT, options=options, value=str(years[-1])
-        )
-    ]  # fmt: skip
+    late = " (elle finit bientôt : la clé servira peu)"
+    options = tuple((str(year), f"{year}{late if ends_soon(context, year) else ''}") for year in years)
+    return [_year_field(options)]
 
 
-def _late(context: WebContext, year: SchoolYear) -> str:
-    """A year that is about to end is not worth a key (R21)."""
-    return " (elle finit bientôt : la clé servira peu)" if ends_soon(context, year) else ""
+def _year_field(options: tuple[tuple[str, str], ...]) -> Field:
+    """The later year is proposed."""
+    return Field(
+        name="school_year", label="Année scolaire", shape=Shape.SELECT, options=options, value=options[-1][0]
+    )  # fmt: skip
 
 
 def ends_soon(context: WebContext, year: SchoolYear) -> bool:
-    """Whether less than 30 days are left (R21)."""
+    """Return True when less than 30 days of the year are left: it is hardly worth a key (R21)."""
     return (context.app.policy.calendar.end_of(year).last_day - context.pages.today()).days < LATE_DECLARATION_DAYS
 
 
-def drane(context: WebContext, today: date, request: Request | None = None) -> list[Field]:
-    """When the RUPN was declared to the DRANE, unless the rectorat does it (R25)."""
+def drane_fields(context: WebContext, request: Request | None = None) -> list[Field]:
+    """The day of the declaration to the DRANE, unless the rectorat makes it (R25)."""
     if context.app.settings.drane.declaration == "sent_by_us":
         return []
-    known = request.drane_declared_on if request else None
+    declared_on = request.drane_declared_on if request else None
     return [
         Field(
-            name="drane_declared_on", label="Déclaré à la DRANE le", shape=Shape.DAY, required=False, last=today,
+            name="drane_declared_on", label="Déclaré à la DRANE le", shape=Shape.DAY, required=False,
+            last=context.pages.today(),
             hint="Jour de la déclaration dans l'application de la DRANE ; laisser vide si elle reste à faire.",
-            value=known.isoformat() if known else "",
+            value=declared_on.isoformat() if declared_on else "",
         )
     ]  # fmt: skip
 
 
-def why(proposed: str = "") -> Field:
-    """Why the delegation is indispensable (R26)."""
+def why_field(proposed: str = "") -> Field:
+    """The reason why the delegation is indispensable (R26)."""
     hint = f"Une phrase est proposée : la garder ou la changer. {NO_NAME}"
     label = "Pourquoi cette délégation est indispensable"
     return Field(name="why", label=label, shape=Shape.AREA, hint=hint, value=proposed or WHY)
 
 
-def made_on(today: date, first: date | None = None, value: date | None = None) -> Field:
-    """When the delegation was made in DelegCE (R26)."""
+def made_on_field(today: date, first: date | None = None, value: date | None = None) -> Field:
+    """The day when the delegation was made in DelegCE (R26)."""
     return Field(
         name="made_on", label="Délégation faite dans DelegCE le", shape=Shape.DAY, first=first, last=today,
         hint="Le jour où vous avez délégué le module dans DelegCE.", value=value.isoformat() if value else "",
     )  # fmt: skip
 
 
-def signed_on(today: date, first: date | None = None, value: date | None = None) -> Field:
-    """When the charter was signed (R27)."""
+def signed_on_field(today: date, first: date | None = None, value: date | None = None) -> Field:
+    """The day when the charter was signed (R27)."""
     return Field(
         name="signed_on", label="Charte signée par le RUPN le", shape=Shape.DAY, first=first, last=today,
         hint="La date écrite à côté de sa signature.", value=value.isoformat() if value else "",
     )  # fmt: skip
 
 
-def handed_on(action_context: ActionContext) -> Sequence[Field]:
-    """When the code was handed over (R31); today is proposed, and shown."""
+def handed_on_fields(action_context: ActionContext) -> Sequence[Field]:
+    """The day when the code was handed over (R31); today is proposed, and shown."""
     issued = action_context.view.request.code_issued_at
     first = action_context.app.policy.calendar.today(issued) if issued else None
     return [
@@ -127,13 +124,14 @@ def handed_on(action_context: ActionContext) -> Sequence[Field]:
     ]  # fmt: skip
 
 
-def change(action_context: ActionContext) -> Sequence[Field]:
-    """What changes, and from when (R32); an operator may note what he was told."""
-    possible = [one for one in Change if action_context.view.request.has_key or one not in KEY_CHANGES]
+def change_fields(action_context: ActionContext) -> Sequence[Field]:
+    """The change and its day (R32); an operator may note what he was told."""
+    has_key = action_context.view.request.has_key
+    changes = [change for change in Change if has_key or change not in KEY_CHANGES]
     fields = [
         Field(
             name="change", label="Que se passe-t-il ?", shape=Shape.CHOICE,
-            options=tuple((one.value, _CHANGES[one]) for one in possible),
+            options=tuple((change.value, _CHANGES[change]) for change in changes),
         ),
         Field(
             name="effective_on", label="À partir de quel jour ?", shape=Shape.DAY,
@@ -145,12 +143,12 @@ def change(action_context: ActionContext) -> Sequence[Field]:
     return fields
 
 
-def withdrawal(_: ActionContext) -> Sequence[Field]:
-    """Why the request is given up (R30)."""
+def withdrawal_fields(_: ActionContext) -> Sequence[Field]:
+    """The reason for giving up the request (R30)."""
     return [
         Field(
             name="reason", label="Pourquoi abandonner cette demande ?", shape=Shape.CHOICE,
-            options=tuple((one.value, one.label.capitalize()) for one in WithdrawReason),
+            options=choices(WithdrawReason),
         ),
         Field(
             name="note", label="Précision", shape=Shape.AREA, required=False,
@@ -208,22 +206,18 @@ def first_delegation_day(action_context: ActionContext) -> date | None:
 
 
 def delegation_fields(action_context: ActionContext) -> Sequence[Field]:
-    """What the attestation of the delegation says (R26)."""
+    """The attestation of the delegation (R26)."""
     proposed = proposals(action_context.view, action_context.app.settings.charter.version)
-    day = made_on(action_context.today, first_delegation_day(action_context), proposed.made_on)
-    return [day, why(action_context.view.request.delegation_why)]
-
-
-def _delegate(_: ActionContext, values: Values, common: Common) -> c.Delegate:
-    return c.Delegate(why=values["why"], made_on=values["made_on"], **common)
+    day = made_on_field(action_context.today, first_delegation_day(action_context), proposed.made_on)
+    return [day, why_field(action_context.view.request.delegation_why)]
 
 
 def charter_fields(action_context: ActionContext) -> Sequence[Field]:
-    """What the signed charter says (R27)."""
+    """The signed charter (R27)."""
     app = action_context.app
     proposed = proposals(action_context.view, app.settings.charter.version)
     opening = app.policy.calendar.accepts_from(action_context.view.request.school_year)
-    return [signed_on(action_context.today, opening, proposed.signed_on)]
+    return [signed_on_field(action_context.today, opening, proposed.signed_on)]
 
 
 def _sign(action_context: ActionContext, values: Values, common: Common) -> c.SignCharter:
@@ -237,18 +231,15 @@ def _submit(action_context: ActionContext, _: Values, common: Common) -> c.Submi
     return c.Submit(nom=request.nom, prenom=request.prenom, mail=request.mail, **common)
 
 
-def _hand_over(_: ActionContext, values: Values, common: Common) -> c.ConfirmHandover:
-    return c.ConfirmHandover(handed_on=values["handed_on"], **common)
-
-
 def _report(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
     change, note = Change.of(values["change"]), values.get("note") or ""
     return c.ReportChange(change=change, effective_on=values["effective_on"], note=note, **common)
 
 
-def _amend_fields(action_context: ActionContext) -> Sequence[Field]:
+def amendment_fields(action_context: ActionContext) -> Sequence[Field]:
+    """The declaration, to be corrected (R29)."""
     request = action_context.view.request
-    return [*identity(request), *drane(action_context.web, action_context.today, request)]
+    return [*identity_fields(request), *drane_fields(action_context.web, request)]
 
 
 def _amend(_: ActionContext, values: Values, common: Common) -> c.Amend:
@@ -259,18 +250,12 @@ def _amend(_: ActionContext, values: Values, common: Common) -> c.Amend:
     )  # fmt: skip
 
 
-def _withdraw(_: ActionContext, values: Values, common: Common) -> c.Withdraw:
-    return c.Withdraw(reason=WithdrawReason.of(values["reason"]), note=values["note"] or "", **common)
-
-
 def renewal_fields(action_context: ActionContext) -> Sequence[Field]:
-    """The year, asked only when two are possible; the later one is proposed."""
+    """The year, asked only when two are possible."""
     years = action_context.view.renewal_years
     if len(years) < 2:
         return []
-    options = tuple((str(year), str(year)) for year in years)
-    field = Field(name="school_year", label="Année scolaire", shape=Shape.SELECT, options=options, value=str(years[-1]))
-    return [field]
+    return [_year_field(tuple((str(year), str(year)) for year in years))]
 
 
 def renewal(_: ActionContext, values: Values, common: Common) -> c.Renew:
@@ -284,44 +269,41 @@ def renewal(_: ActionContext, values: Values, common: Common) -> c.Renew:
 
 _ALL: Final = (
     Action(
-        trigger=Trigger.DELEGATE, slug="delegation", title="Attester la délégation", button="J'atteste la délégation",
-        fields=delegation_fields, build=_delegate, template="actions/delegate.html",
+        trigger=Trigger.DELEGATE, slug="delegation", fields=delegation_fields, template="actions/delegate.html",
+        build=lambda _, values, common: c.Delegate(why=values["why"], made_on=values["made_on"], **common),
     ),
     Action(
-        trigger=Trigger.SIGN_CHARTER, slug="charte", title="Enregistrer la charte signée",
-        button="La charte est signée et conservée", fields=charter_fields, build=_sign,
+        trigger=Trigger.SIGN_CHARTER, slug="charte", fields=charter_fields, build=_sign,
         template="actions/sign_charter.html",
     ),
+    Action(trigger=Trigger.SUBMIT, slug="envoi", build=_submit, template="actions/submit.html"),
     Action(
-        trigger=Trigger.SUBMIT, slug="envoi", title="Envoyer la demande au rectorat",
-        button="J'atteste et j'envoie la demande", build=_submit, template="actions/submit.html",
-    ),
-    Action(
-        trigger=Trigger.CONFIRM_HANDOVER, slug="remise", title="Confirmer la remise du code",
-        button="Le code est remis", fields=handed_on, build=_hand_over,
+        trigger=Trigger.CONFIRM_HANDOVER, slug="remise", fields=handed_on_fields,
         template="actions/confirm_handover.html",
+        build=lambda _, values, common: c.ConfirmHandover(handed_on=values["handed_on"], **common),
     ),
     Action(
-        trigger=Trigger.REPORT_CHANGE, slug="signalement", title="Signaler un changement ou une perte",
-        button="Envoyer le signalement", fields=change, build=_report, template="actions/report_change.html",
+        trigger=Trigger.REPORT_CHANGE, slug="signalement", fields=change_fields, build=_report,
+        template="actions/report_change.html",
     ),
     Action(
-        trigger=Trigger.AMEND, slug="correction", title="Corriger la déclaration", button="Enregistrer la correction",
-        fields=_amend_fields, build=_amend, template="actions/amend.html", on_demand=(HOMONYM,),
+        trigger=Trigger.AMEND, slug="correction", build=_amend, template="actions/amend.html", on_demand=(HOMONYM,),
+        fields=amendment_fields,
     ),
     Action(
-        trigger=Trigger.WITHDRAW, slug="abandon", title="Abandonner la demande", button="Abandonner la demande",
-        fields=withdrawal, build=_withdraw, template="actions/withdraw.html", danger=True,
+        trigger=Trigger.WITHDRAW, slug="abandon", fields=withdrawal_fields, template="actions/withdraw.html",
+        danger=True, build=lambda _, values, common: c.Withdraw(
+            reason=WithdrawReason.of(values["reason"]), note=values["note"] or "", **common
+        ),
     ),
     Action(
-        trigger=Trigger.RENEW, slug="renouvellement", title="Renouveler la demande", button="Renouveler la demande",
-        fields=renewal_fields, build=renewal, template="actions/renew.html", on_demand=(HOMONYM,),
+        trigger=Trigger.RENEW, slug="renouvellement", fields=renewal_fields, build=renewal,
+        template="actions/renew.html", on_demand=(HOMONYM,),
     ),
 )  # fmt: skip
 
 
-CHEF: Final[Mapping[str, Action]] = {action.slug: action for action in _ALL}
-"""The establishment's actions by the end of their address."""
+CHEF_ACTIONS: Final[Mapping[str, Action]] = {action.slug: action for action in _ALL}
 
 
 SLUGS: Final[Mapping[Trigger, str]] = {action.trigger: action.slug for action in _ALL}

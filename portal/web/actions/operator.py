@@ -1,6 +1,6 @@
-"""All that an operator can do of a request in his own name, by the address of its page."""
+"""Every action that an operator does in his own name, by the end of its address (R34 to R49)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -8,29 +8,15 @@ from types import MappingProxyType
 from typing import Final
 
 from portal.web.actions.base import Action, ActionContext, Common, Values
-from portal.web.forms import Field, Shape
+from portal.web.forms import Field, Shape, choices
+from states import commands as c
 from states import french
-from states.commands import (
-    CheckDelegation,
-    CheckListing,
-    Code,
-    Command,
-    ConfirmExpiry,
-    ConfirmRemoval,
-    IssueCode,
-    ReissueCode,
-    ReportChange,
-    Revoke,
-    SendBack,
-    SettleChange,
-)
 from states.model import Report, Request
-from states.rules.revocation import Action as ToDo
+from states.rules.revocation import Action as RemovalAction
 from states.rules.revocation import holders
 from states.vocabulary import (
     Change,
     CheckOutcome,
-    Labelled,
     ReissueReason,
     RemovalKind,
     RemovalOutcome,
@@ -42,13 +28,29 @@ from states.vocabulary import (
 from workflow.requests.worklist import last_source
 from workflow.settings.model import Settings
 
-# Reasons ready to choose when a request is sent back, each with the step that it makes redo (R38).
+DISCREET: Final = "Sans nom de personne, rien sur la santé."
+"""The hint of every free text."""
+
+RECEIVED: Final = "liste reçue"
+
+NEW: Final = "nouveau"
+"""Chosen instead of a reference when a new code is wanted although a key exists."""
+
+_ONCE: Final = "Copié du serveur ODA, sans espace. Il part par courriel et n'est plus jamais affiché."
+
+_NEW_KEY: Final = Field(
+    name="new_key_confirmed", shape=Shape.CHECK, required=False,
+    label="Une nouvelle clé est voulue : celle que la personne utilise ailleurs ne marchera plus",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadyReason:
-    """``slug`` stands in the address of the form that it fills; ``text`` is what the establishment will read, and may
-    be changed first; ``label`` is what the operator chooses."""
+    """A reason to send a request back, ready to choose, with the step that it makes redo (R38).
+
+    ``slug`` stands in the address of the form that it fills; ``label`` is what the operator chooses; ``text`` is what
+    the establishment will read, and may be changed first.
+    """
 
     slug: str
     step: Step
@@ -59,7 +61,7 @@ class ReadyReason:
 def ready_reasons(settings: Settings) -> tuple[ReadyReason, ...]:
     """The reasons of this académie, step after step."""
     module = settings.delegce.module
-    of_the_list = (
+    absent_from_list = (
         ReadyReason(
             slug="absent-de-la-liste", step=Step.DECLARATION, label="Absent de la liste des RUPN de la DRANE",
             text="Le RUPN n'est pas dans la liste de la DRANE. Déclarez-le dans l'application de la DRANE, puis"
@@ -67,7 +69,7 @@ def ready_reasons(settings: Settings) -> tuple[ReadyReason, ...]:
         ),
     )  # fmt: skip
     return (
-        *(of_the_list if settings.drane.declaration == "by_chef" else ()),
+        *(absent_from_list if settings.drane.declaration == "by_chef" else ()),
         ReadyReason(
             slug="identite-differente", step=Step.DECLARATION, label="Nom, prénom ou adresse différents de la liste",
             text="Le nom, le prénom ou l'adresse électronique ne sont pas ceux de la liste des RUPN. Corrigez-les,"
@@ -101,101 +103,35 @@ def ready_reasons(settings: Settings) -> tuple[ReadyReason, ...]:
     )  # fmt: skip
 
 
-def by_step(settings: Settings) -> tuple[tuple[Step, tuple[ReadyReason, ...]], ...]:
-    """The same, under the step that each makes redo."""
-    return tuple((step, tuple(some)) for step, some in groupby(ready_reasons(settings), lambda one: one.step))
-
-
-# The rectorat's work before a code: the two checks, and sending back (R34 to R38).
-
-
-DISCREET: Final = "Sans nom de personne, rien sur la santé."
-"""What the hint of every free text says."""
-
-
-RECEIVED: Final = "liste reçue"
-
-
-def choices(values: type[Labelled]) -> tuple[tuple[str, str], ...]:
-    """A closed list as the options of a field."""
-    return tuple((one.value, one.label[0].upper() + one.label[1:]) for one in values)
+def reasons_by_step(action_context: ActionContext) -> Mapping[str, tuple[tuple[Step, tuple[ReadyReason, ...]], ...]]:
+    """The same, grouped under the step that each makes redo, for the template."""
+    reasons = ready_reasons(action_context.app.settings)
+    return {"ready": tuple((step, tuple(group)) for step, group in groupby(reasons, lambda reason: reason.step))}
 
 
 def source_of(action_context: ActionContext, trigger: Trigger) -> str:
-    """What is proposed as the list that was read: the operator's last one."""
+    """The list proposed as the one that was read: the operator's last one."""
     with action_context.app.database.read() as connection:
         return last_source(connection, trigger, action_context.visitor.actor.number) or RECEIVED
 
 
-def _check_fields(trigger: Trigger, action_context: ActionContext) -> list[Field]:
-    return [
-        Field(name="outcome", label="Qu'avez-vous trouvé ?", shape=Shape.CHOICE,
-              options=choices(CheckOutcome)),
-        Field(name="source", label="Dans quelle liste ?", hint=f"En quelques mots. {DISCREET}",
-              value=source_of(action_context, trigger)),
-        Field(name="checked_on", label="Quel jour ?", shape=Shape.DAY, value=action_context.today.isoformat(),
-              hint="Le jour où la liste a été lue."),
-    ]  # fmt: skip
+def keys_in_use(action_context: ActionContext) -> list[Request]:
+    """The person's other live requests that rely on a key (R42)."""
+    return holders(action_context.view.others, one_key_a_person=action_context.app.policy.one_key_a_person)
 
 
-def _check(command: type[CheckListing | CheckDelegation], _: ActionContext, values: Values, common: Common) -> Command:
-    outcome = CheckOutcome.of(values["outcome"])
-    return command(outcome=outcome, source=values["source"], checked_on=values["checked_on"], **common)
+def expected_outcome(action_context: ActionContext) -> str:
+    """The outcome that today's task proposes (R48); none for an open question (R47)."""
+    removal = action_context.view.removal
+    if removal is None or removal.todo is None or removal.kind is RemovalKind.KEY_ENABLED:
+        return ""
+    return RemovalOutcome.REMOVED if removal.todo.action is RemovalAction.REMOVE_KEY else RemovalOutcome.KEPT
 
 
-def _send_back_fields(_: ActionContext) -> list[Field]:
-    return [
-        Field(name="step", label="Que doit refaire l'établissement ?", shape=Shape.CHOICE,
-              options=tuple((one.value, f"La {one.label}") for one in Step)),
-        Field(name="why", label="Pourquoi ?", hint=f"L'établissement lira ce texte. {DISCREET}", shape=Shape.AREA),
-    ]  # fmt: skip
-
-
-def _send_back(_: ActionContext, values: Values, common: Common) -> Command:
-    return SendBack(step=Step.of(values["step"]), why=values["why"], **common)
-
-
-CHECKS: Final = (
-    Action(
-        trigger=Trigger.CHECK_LISTING, slug="verifier-liste", title="Vérifier la liste des RUPN",
-        button="Enregistrer la vérification", template="actions/check.html",
-        fields=partial(_check_fields, Trigger.CHECK_LISTING), build=partial(_check, CheckListing),
-    ),
-    Action(
-        trigger=Trigger.CHECK_DELEGATION, slug="verifier-delegation", title="Vérifier la délégation",
-        button="Enregistrer la vérification", template="actions/check.html",
-        fields=partial(_check_fields, Trigger.CHECK_DELEGATION), build=partial(_check, CheckDelegation),
-    ),
-    Action(
-        trigger=Trigger.SEND_BACK, slug="renvoyer", title="Renvoyer la demande à l'établissement",
-        button="Renvoyer la demande", template="actions/send_back.html",
-        fields=_send_back_fields, build=_send_back,
-        more=lambda action_context: {"ready": by_step(action_context.app.settings)},
-    ),
-)  # fmt: skip
-
-
-# Reports of a change, the end of a request, and the removal of its rights (R32, R45, R46, R49).
-
-
-def _note(hint: str = "") -> Field:
-    return Field(name="note", label="Précision", hint=f"{hint}{DISCREET}", shape=Shape.AREA, required=False)
-
-
-def _report_fields(action_context: ActionContext) -> list[Field]:
-    return [
-        Field(name="change", label="Qu'est-ce qui change ?", shape=Shape.CHOICE, options=choices(Change)),
-        Field(name="effective_on", label="À partir de quand ?", hint="Ce jour peut être à venir.", shape=Shape.DAY,
-              value=action_context.today.isoformat()),
-        _note(),
-    ]  # fmt: skip
-
-
-def _report(_: ActionContext, values: Values, common: Common) -> Command:
-    return ReportChange(
-        change=Change.of(values["change"]), effective_on=values["effective_on"], note=values["note"] or "",
-        **common,
-    )  # fmt: skip
+def extension_label(request: Request) -> str:
+    """The key of another request, as one chooses it."""
+    until = f", expire le {french.day(request.expires_on)}" if request.expires_on else ""
+    return f"Étendre la clé de la demande {request.reference} ({request.uai}, {request.school_year}{until})"
 
 
 def report_label(report: Report) -> str:
@@ -205,190 +141,198 @@ def report_label(report: Report) -> str:
     return f"N° {report.number} : {report.change.label}, à partir du {day}{settled}"
 
 
-def _settle_fields(action_context: ActionContext) -> list[Field]:
-    reports = action_context.view.reports
-    first = next((str(one.number) for one in reports if one.is_open), "")
-    options = tuple((str(one.number), report_label(one)) for one in reports)
+def _check_fields(trigger: Trigger, action_context: ActionContext) -> Sequence[Field]:
     return [
-        Field(name="report", label="Quel signalement ?", shape=Shape.CHOICE, options=options, value=first),
-        Field(name="settlement", label="Qu'avez-vous fait ?", shape=Shape.CHOICE, options=choices(Settlement)),
-        Field(name="why", label="Pourquoi ?", hint=DISCREET, shape=Shape.AREA),
-    ]
-
-
-def _settle(_: ActionContext, values: Values, common: Common) -> Command:
-    number = values["report"]
-    return SettleChange(
-        settlement=Settlement.of(values["settlement"]), why=values["why"],
-        report=int(number) if number.isdecimal() and len(number) < 10 else None, **common,
-    )  # fmt: skip
-
-
-def _revoke_fields(_: ActionContext) -> list[Field]:
-    return [
-        Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(RevokeReason)),
-        _note("L'établissement lira ce texte, nécessaire avec « autre raison ». "),
-    ]
-
-
-def _revoke(_: ActionContext, values: Values, common: Common) -> Command:
-    return Revoke(reason=RevokeReason.of(values["reason"]), note=values["note"] or "", **common)
-
-
-def _removal_fields(action_context: ActionContext) -> list[Field]:
-    return [
-        Field(name="outcome", label="Qu'avez-vous fait sur le serveur ODA ?", shape=Shape.CHOICE,
-              options=choices(RemovalOutcome), value=expected_outcome(action_context)),
-        _note(),
+        Field(name="outcome", label="Qu'avez-vous trouvé ?", shape=Shape.CHOICE, options=choices(CheckOutcome)),
+        Field(name="source", label="Dans quelle liste ?", hint=f"En quelques mots. {DISCREET}",
+              value=source_of(action_context, trigger)),
+        Field(name="checked_on", label="Quel jour ?", shape=Shape.DAY, value=action_context.today.isoformat(),
+              hint="Le jour où la liste a été lue."),
     ]  # fmt: skip
 
 
-def expected_outcome(action_context: ActionContext) -> str:
-    """The answer that follows from what is to be done today (R48); none when the question is open (R47)."""
-    removal = action_context.view.removal
-    if removal is None or removal.todo is None or removal.kind is RemovalKind.KEY_ENABLED:
-        return ""
-    return RemovalOutcome.REMOVED if removal.todo.action is ToDo.REMOVE_KEY else RemovalOutcome.KEPT
+def _check(
+    command: type[c.CheckListing | c.CheckDelegation], _: ActionContext, values: Values, common: Common
+) -> c.Command:
+    outcome = CheckOutcome.of(values["outcome"])
+    return command(outcome=outcome, source=values["source"], checked_on=values["checked_on"], **common)
 
 
-def _removal(_: ActionContext, values: Values, common: Common) -> Command:
-    return ConfirmRemoval(outcome=RemovalOutcome.of(values["outcome"]), note=values["note"] or "", **common)
+def _send_back_fields(_: ActionContext) -> Sequence[Field]:
+    return [
+        Field(name="step", label="Que doit refaire l'établissement ?", shape=Shape.CHOICE,
+              options=tuple((step.value, f"La {step.label}") for step in Step)),
+        Field(name="why", label="Pourquoi ?", hint=f"L'établissement lira ce texte. {DISCREET}", shape=Shape.AREA),
+    ]  # fmt: skip
 
 
-CLOSING: Final = (
-    Action(
-        trigger=Trigger.REPORT_CHANGE, slug="signaler", title="Signaler un changement", template=
-        "actions/operator.html", button="Enregistrer le signalement", fields=_report_fields, build=_report,
-    ),
-    Action(
-        trigger=Trigger.SETTLE_CHANGE, slug="regler", title="Régler un signalement", button="Régler le signalement",
-        template="actions/operator.html", fields=_settle_fields, build=_settle,
-    ),
-    Action(
-        trigger=Trigger.REVOKE, slug="revoquer", title="Révoquer la demande", button="Révoquer la demande",
-        template="actions/revoke.html", fields=_revoke_fields, build=_revoke, danger=True,
-    ),
-    Action(
-        trigger=Trigger.CONFIRM_REMOVAL, slug="retrait", title="Confirmer le retrait des droits", button=
-        "Confirmer le retrait", template="actions/removal.html", fields=_removal_fields, build=_removal,
-    ),
-)  # fmt: skip
-
-
-# The code, the extension of a key, and the day that the key bears on the ODA server (R39 to R44).
-
-
-NEW: Final = "nouveau"
-"""Said instead of a reference when a new code is wanted although a key exists."""
-
-
-_ONCE: Final = "Copié du serveur ODA, sans espace. Il part par courriel et n'est plus jamais affiché."
-
-
-def keys_in_use(action_context: ActionContext) -> list[Request]:
-    """The person's other live requests that rely on a key (R42)."""
-    return holders(action_context.view.others, one_key_a_person=action_context.app.policy.one_key_a_person)
-
-
-def extension_label(other: Request) -> str:
-    """How the key of another request is told from the rest."""
-    until = f", expire le {french.day(other.expires_on)}" if other.expires_on else ""
-    return f"Étendre la clé de la demande {other.reference} ({other.uai}, {other.school_year}{until})"
-
-
-def _expiry(action_context: ActionContext) -> Field:
-    default = (
-        " (date par défaut, la rentrée suivante n'étant pas connue)" if action_context.view.year_end.is_default else ""
-    )
+def _expiry_field(action_context: ActionContext) -> Field:
+    view = action_context.view
+    default = " (date par défaut, la rentrée suivante n'étant pas connue)" if view.year_end.is_default else ""
     return Field(
         name="expires_on", label="Date d'expiration à porter sur le serveur ODA", shape=Shape.DAY,
-        hint=f"Fin de l'année scolaire : {french.day(action_context.view.key_date)}{default}. Elle est enregistrée.",
-        value=action_context.view.key_date.isoformat(),
+        hint=f"Fin de l'année scolaire : {french.day(view.key_date)}{default}. Elle est enregistrée.",
+        value=view.key_date.isoformat(),
     )  # fmt: skip
 
 
-def _new_key() -> Field:
-    return Field(
-        name="new_key_confirmed", shape=Shape.CHECK, required=False,
-        label="Une nouvelle clé est voulue : celle que la personne utilise ailleurs ne marchera plus",
-    )  # fmt: skip
-
-
-def _issue_fields(action_context: ActionContext) -> list[Field]:
+def _issue_fields(action_context: ActionContext) -> Sequence[Field]:
     keys = keys_in_use(action_context)
-    code = Field(name="code", label="Code d'initialisation", hint=_ONCE, shape=Shape.CODE, focus=True,
-                 missing="Donner le code que le serveur ODA affiche.")  # fmt: skip
+    expiry = _expiry_field(action_context)
     if not keys:
-        return [code, _expiry(action_context)]
-    options = (*((one.reference, extension_label(one)) for one in keys), (NEW, "Émettre un nouveau code"))
+        code = Field(name="code", label="Code d'initialisation", hint=_ONCE, shape=Shape.CODE, focus=True,
+                     missing="Donner le code que le serveur ODA affiche.")  # fmt: skip
+        return [code, expiry]
+    options = (*((key.reference, extension_label(key)) for key in keys), (NEW, "Émettre un nouveau code"))
     return [
         Field(name="extends", label="Étendre la clé, ou émettre un code ?", shape=Shape.CHOICE, options=options,
               value=keys[0].reference),
         Field(name="code", label="Code d'initialisation", hint=f"Pour un nouveau code seulement. {_ONCE}",
               shape=Shape.CODE, required=False),
-        _new_key(),
-        _expiry(action_context),
+        _NEW_KEY,
+        expiry,
     ]  # fmt: skip
 
 
-def _issue(_: ActionContext, values: Values, common: Common) -> Command:
+def _issue(_: ActionContext, values: Values, common: Common) -> c.Command:
     key = values.get("extends")
-    return IssueCode(
-        code=Code(clear=values["code"]) if values["code"] else None, extends=None if key == NEW else key,
+    return c.IssueCode(
+        code=c.Code(clear=values["code"]) if values["code"] else None, extends=None if key == NEW else key,
         expires_on=values["expires_on"], new_key_confirmed=values.get("new_key_confirmed", False), **common,
     )  # fmt: skip
 
 
-def _extend_fields(action_context: ActionContext) -> list[Field]:
+def _extend_fields(action_context: ActionContext) -> Sequence[Field]:
     return [
         Field(name="extends", label="De quelle demande vient la clé ?", hint="Sa référence, par exemple ODA-2027-00042."
               " C'est une autre demande de la même personne, dont la clé existe encore.", focus=True),
-        _expiry(action_context),
+        _expiry_field(action_context),
     ]  # fmt: skip
 
 
-def _extend(_: ActionContext, values: Values, common: Common) -> Command:
-    reference = "".join(one for one in values["extends"].upper() if one.isascii() and one.isprintable())
-    return IssueCode(extends=reference, expires_on=values["expires_on"], **common)
+def _extend(_: ActionContext, values: Values, common: Common) -> c.Command:
+    reference = "".join(char for char in values["extends"].upper() if char.isascii() and char.isprintable())
+    return c.IssueCode(extends=reference, expires_on=values["expires_on"], **common)
 
 
-def _reissue_fields(action_context: ActionContext) -> list[Field]:
+def _reissue_fields(action_context: ActionContext) -> Sequence[Field]:
     return [
         Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(ReissueReason)),
         Field(name="code", label="Nouveau code d'initialisation", hint=_ONCE, shape=Shape.CODE,
               missing="Donner le code que le serveur ODA affiche."),
-        *([_new_key()] if keys_in_use(action_context) else []),
+        *([_NEW_KEY] if keys_in_use(action_context) else []),
     ]  # fmt: skip
 
 
-def _reissue(_: ActionContext, values: Values, common: Common) -> Command:
-    return ReissueCode(
-        reason=ReissueReason.of(values["reason"]), code=Code(clear=values["code"]),
+def _reissue(_: ActionContext, values: Values, common: Common) -> c.Command:
+    return c.ReissueCode(
+        reason=ReissueReason.of(values["reason"]), code=c.Code(clear=values["code"]),
         new_key_confirmed=values.get("new_key_confirmed", False), **common,
     )  # fmt: skip
 
 
-CODES: Final = (
+def _note_field(hint: str = "") -> Field:
+    return Field(name="note", label="Précision", hint=f"{hint}{DISCREET}", shape=Shape.AREA, required=False)
+
+
+def _report_fields(action_context: ActionContext) -> Sequence[Field]:
+    return [
+        Field(name="change", label="Qu'est-ce qui change ?", shape=Shape.CHOICE, options=choices(Change)),
+        Field(name="effective_on", label="À partir de quand ?", hint="Ce jour peut être à venir.", shape=Shape.DAY,
+              value=action_context.today.isoformat()),
+        _note_field(),
+    ]  # fmt: skip
+
+
+def _report(_: ActionContext, values: Values, common: Common) -> c.Command:
+    change, note = Change.of(values["change"]), values["note"] or ""
+    return c.ReportChange(change=change, effective_on=values["effective_on"], note=note, **common)
+
+
+def _settle_fields(action_context: ActionContext) -> Sequence[Field]:
+    reports = action_context.view.reports
+    first_open = next((str(report.number) for report in reports if report.is_open), "")
+    options = tuple((str(report.number), report_label(report)) for report in reports)
+    return [
+        Field(name="report", label="Quel signalement ?", shape=Shape.CHOICE, options=options, value=first_open),
+        Field(name="settlement", label="Qu'avez-vous fait ?", shape=Shape.CHOICE, options=choices(Settlement)),
+        Field(name="why", label="Pourquoi ?", hint=DISCREET, shape=Shape.AREA),
+    ]
+
+
+def _settle(_: ActionContext, values: Values, common: Common) -> c.Command:
+    number = values["report"]
+    return c.SettleChange(
+        settlement=Settlement.of(values["settlement"]), why=values["why"],
+        report=int(number) if number.isdecimal() and len(number) < 10 else None, **common,
+    )  # fmt: skip
+
+
+def _revoke_fields(_: ActionContext) -> Sequence[Field]:
+    return [
+        Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(RevokeReason)),
+        _note_field("L'établissement lira ce texte, nécessaire avec « autre raison ». "),
+    ]
+
+
+def _removal_fields(action_context: ActionContext) -> Sequence[Field]:
+    return [
+        Field(name="outcome", label="Qu'avez-vous fait sur le serveur ODA ?", shape=Shape.CHOICE,
+              options=choices(RemovalOutcome), value=expected_outcome(action_context)),
+        _note_field(),
+    ]  # fmt: skip
+
+
+_ALL: Final = (
     Action(
-        trigger=Trigger.ISSUE_CODE, slug="emettre", title="Émettre le code, ou étendre la clé", template=
-        "actions/issue.html", button="Enregistrer l'émission", fields=_issue_fields, build=_issue,
+        trigger=Trigger.CHECK_LISTING, slug="verifier-liste", template="actions/check.html",
+        fields=partial(_check_fields, Trigger.CHECK_LISTING), build=partial(_check, c.CheckListing),
     ),
     Action(
-        trigger=Trigger.ISSUE_CODE, slug="etendre", title="Étendre une clé qui existe déjà", template=
-        "actions/issue.html", button="Étendre la clé", fields=_extend_fields, build=_extend,
+        trigger=Trigger.CHECK_DELEGATION, slug="verifier-delegation", template="actions/check.html",
+        fields=partial(_check_fields, Trigger.CHECK_DELEGATION), build=partial(_check, c.CheckDelegation),
     ),
     Action(
-        trigger=Trigger.REISSUE_CODE, slug="reemettre", title="Réémettre le code", template="actions/issue.html",
-        button="Réémettre le code", fields=_reissue_fields, build=_reissue,
+        trigger=Trigger.SEND_BACK, slug="renvoyer", template="actions/send_back.html", fields=_send_back_fields,
+        more=reasons_by_step,
+        build=lambda _, values, common: c.SendBack(step=Step.of(values["step"]), why=values["why"], **common),
     ),
     Action(
-        trigger=Trigger.CONFIRM_EXPIRY, slug="expiration", title="Cocher la date d'expiration", template=
-        "actions/expiry.html", button="Cocher cette date", fields=lambda action_context: [_expiry(action_context)],
-        build=lambda _, values, common: ConfirmExpiry(expires_on=values["expires_on"], **common),
+        trigger=Trigger.ISSUE_CODE, slug="emettre", template="actions/issue.html", fields=_issue_fields, build=_issue,
+    ),
+    Action(
+        trigger=Trigger.ISSUE_CODE, slug="etendre", template="actions/issue.html", fields=_extend_fields, build=_extend,
+    ),
+    Action(
+        trigger=Trigger.REISSUE_CODE, slug="reemettre", template="actions/issue.html", fields=_reissue_fields,
+        build=_reissue,
+    ),
+    Action(
+        trigger=Trigger.CONFIRM_EXPIRY, slug="expiration", template="actions/expiry.html",
+        fields=lambda action_context: [_expiry_field(action_context)],
+        build=lambda _, values, common: c.ConfirmExpiry(expires_on=values["expires_on"], **common),
+    ),
+    Action(
+        trigger=Trigger.REPORT_CHANGE, slug="signaler", template="actions/operator.html", fields=_report_fields,
+        build=_report,
+    ),
+    Action(
+        trigger=Trigger.SETTLE_CHANGE, slug="regler", template="actions/operator.html", fields=_settle_fields,
+        build=_settle,
+    ),
+    Action(
+        trigger=Trigger.REVOKE, slug="revoquer", template="actions/revoke.html", fields=_revoke_fields, danger=True,
+        build=lambda _, values, common: c.Revoke(
+            reason=RevokeReason.of(values["reason"]), note=values["note"] or "", **common
+        ),
+    ),
+    Action(
+        trigger=Trigger.CONFIRM_REMOVAL, slug="retrait", template="actions/removal.html", fields=_removal_fields,
+        build=lambda _, values, common: c.ConfirmRemoval(
+            outcome=RemovalOutcome.of(values["outcome"]), note=values["note"] or "", **common
+        ),
     ),
 )  # fmt: skip
 
 
-OPERATOR_ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
-    {action.slug: action for action in (*CHECKS, *CODES, *CLOSING)}
-)
+OPERATOR_ACTIONS: Final[Mapping[str, Action]] = MappingProxyType({action.slug: action for action in _ALL})

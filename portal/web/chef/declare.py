@@ -8,9 +8,20 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from portal.web.actions import chef as fields
 from portal.web.actions.base import ActionContext, show_result, version_of
-from portal.web.actions.chef import SLUGS, charter_fields, delegation_fields
+from portal.web.actions.chef import (
+    HOMONYM,
+    SLUGS,
+    charter_fields,
+    delegation_fields,
+    drane_fields,
+    ends_soon,
+    identity_fields,
+    made_on_field,
+    school_year_fields,
+    signed_on_field,
+    why_field,
+)
 from portal.web.chef.home import may_act
 from portal.web.context import WebContext
 from portal.web.dependencies import Chef, Context, Posted
@@ -96,19 +107,19 @@ def declare(request: Request, context: Context, visitor: Chef, data: Posted) -> 
     command = declaration(uai, form.values)
     result = sat(context, visitor, [lambda _: command], form)
     if isinstance(result, Refused):
-        form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
+        form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
         return _shown(request, context, visitor, uai, form, status=422)
     return show_result(request, context, visitor, result)
 
 
 def declaration_fields(context: WebContext) -> list[Field]:
     """The fields of a declaration (R25)."""
-    return [*fields.identity(), *fields.school_year(context), *fields.drane(context, context.pages.today())]
+    return [*identity_fields(), *school_year_fields(context), *drane_fields(context)]
 
 
 def with_homonym(action_context: list[Field], data: FormData) -> list[Field]:
     """The fields, with the confirmation of a homonym when somebody gave it (R17)."""
-    return [*action_context, fields.HOMONYM] if fields.HOMONYM.name in data else action_context
+    return [*action_context, HOMONYM] if HOMONYM.name in data else action_context
 
 
 def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
@@ -117,7 +128,7 @@ def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
     return c.Declare(
         uai=uai, nom=values["nom"], prenom=values["prenom"], mail=values["mail"],
         school_year=SchoolYear.parse(year) if year else None, drane_declared_on=values.get("drane_declared_on"),
-        homonym_confirmed=bool(values.get(fields.HOMONYM.name)),
+        homonym_confirmed=bool(values.get(HOMONYM.name)),
     )  # fmt: skip
 
 
@@ -142,7 +153,7 @@ def ending_soon(context: WebContext) -> SchoolYear | None:
     """The only year that is open, when it ends in less than 30 days (R21)."""
     app = context.app
     years = app.policy.calendar.open_years(app.clock.now())
-    return years[0] if len(years) == 1 and fields.ends_soon(context, years[0]) else None
+    return years[0] if len(years) == 1 and ends_soon(context, years[0]) else None
 
 
 def _shown(
@@ -181,7 +192,7 @@ def whole(request: Request, context: Context, visitor: Chef, data: Posted) -> Re
     steps = steps_of(context, REMAINING[State.DECLARED], form.values, identity)
     result = sat(context, visitor, [lambda _: command, *steps], form)
     if isinstance(result, Refused):
-        form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
+        form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
         return _shown_whole(request, context, visitor, uai, form, status=422)
     return show_result(request, context, visitor, result)
 
@@ -190,7 +201,7 @@ def _fields(context: WebContext) -> list[Field]:
     today = context.pages.today()
     calendar, now = context.app.policy.calendar, context.app.clock.now()
     first = min(calendar.accepts_from(year) for year in calendar.open_years(now))
-    return [*declaration_fields(context), fields.made_on(today), fields.why(), fields.signed_on(today, first)]
+    return [*declaration_fields(context), made_on_field(today), why_field(), signed_on_field(today, first)]
 
 
 def _shown_whole(

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from portal.web.actions import chef as fields
 from portal.web.actions.base import ActionContext, show_result, version_of
-from portal.web.actions.chef import HOMONYM, renewal, renewal_fields
+from portal.web.actions.chef import HOMONYM, WHY, made_on_field, renewal, renewal_fields, signed_on_field
 from portal.web.chef.declare import REMAINING, sat, school_of, steps_of, uai_of, with_homonym
 from portal.web.chef.home import may_act
 from portal.web.context import WebContext
@@ -54,20 +53,20 @@ def renew(request: Request, context: Context, visitor: Chef, reference: str, dat
     steps = steps_of(context, REMAINING[State.DECLARED], form.values, identity, why=_why(action_context))
     result = sat(context, visitor, [lambda _: command, *steps], form, reference)
     if isinstance(result, Refused):
-        form = form.asking([fields.HOMONYM], result.reasons).refused(result.reasons)
+        form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
         return _shown(request, action_context, form, status=422)
     return show_result(request, context, visitor, result)
 
 
 def _why(action_context: ActionContext) -> str:
     """The reason of last year, shown on the page."""
-    return action_context.view.request.delegation_why or fields.WHY
+    return action_context.view.request.delegation_why or WHY
 
 
 def _fields(action_context: ActionContext) -> list[Field]:
     calendar = action_context.app.policy.calendar
     first = min((calendar.accepts_from(year) for year in action_context.view.renewal_years), default=None)
-    days = [fields.made_on(action_context.today, first), fields.signed_on(action_context.today, first)]
+    days = [made_on_field(action_context.today, first), signed_on_field(action_context.today, first)]
     return [*renewal_fields(action_context), *days]
 
 

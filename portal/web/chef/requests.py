@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 from notifications.rendering.papers import Paper, blank_charter
 from notifications.rendering.pdf import compile_paper
 from portal import documents as papers
-from portal.texts import DONE
+from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import ActionContext, execute_action, load_request, show_action
-from portal.web.actions.chef import CHEF, SLUGS, sent_back
+from portal.web.actions.chef import CHEF_ACTIONS, SLUGS, sent_back
 from portal.web.chef.declare import REMAINING
 from portal.web.chef.home import Moment, Schools, items_of, may_act, moment_of, task_of, waiting
 from portal.web.chef.home import words_of as mail_words
@@ -32,9 +32,6 @@ router = APIRouter(prefix="/demandes")
 
 
 _SHOWN: Final = frozenset({"uai", "school_year", "copy_kept", "drane_sent_by_us"})
-
-
-_ENDED: Final = "l'année scolaire est finie : la demande est close"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +94,7 @@ def _others(view: RequestView, moment: Moment) -> list[tuple[str, str]]:
         slugs.pop(Trigger.CONFIRM_HANDOVER, None)  # it would be refused: nothing has arrived (R58)
     if Trigger.RENEW in slugs:
         slugs[Trigger.RENEW] = "renouveler"
-    return [(slug, CHEF[SLUGS[trigger]].title) for trigger, slug in slugs.items()]
+    return [(slug, CHEF_ACTIONS[SLUGS[trigger]].title) for trigger, slug in slugs.items()]
 
 
 def _told(event: EventView) -> Told:
@@ -106,7 +103,7 @@ def _told(event: EventView) -> Told:
     actors = alone | dict.fromkeys((Role.OPERATOR, Role.READER), "le rectorat")
     notes = tuple((note.label, note.body or ERASED) for note in event.notes if note.field != "asked_by")
     return Told(
-        what=DONE.get(event.trigger, _ENDED), who=actors.get(event.role, event.actor), at=event.at,
+        what=TRIGGER_TEXTS[event.trigger].done, who=actors.get(event.role, event.actor), at=event.at,
         details=(*details(event.trigger, _worth_telling(event.data)), *notes),
     )  # fmt: skip
 
@@ -132,13 +129,13 @@ router_acts = APIRouter(prefix="/demandes/{reference}")
 @router_acts.get("/{slug}")
 def act_page(request: Request, context: Context, visitor: Chef, reference: str, slug: str) -> Response:
     """The page on which a step is prepared."""
-    return show_action(request, ActionContext.load(context, visitor, reference), CHEF, slug)
+    return show_action(request, ActionContext.load(context, visitor, reference), CHEF_ACTIONS, slug)
 
 
 @router_acts.post("/{slug}")
 def act(request: Request, context: Context, visitor: Chef, reference: str, slug: str, data: Posted) -> Response:
     """Do it."""
-    return execute_action(request, ActionContext.load(context, visitor, reference), CHEF, slug, data)
+    return execute_action(request, ActionContext.load(context, visitor, reference), CHEF_ACTIONS, slug, data)
 
 
 # The papers to print: the charter, the hand-over slip (R27, R31, R69).

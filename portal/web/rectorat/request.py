@@ -16,8 +16,9 @@ from notifications.messages.mail import Mail
 from notifications.outbox.admin import listing
 from notifications.vocabulary import Stage
 from portal.documents import NoSlip, charter, slip
+from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
-from portal.web.actions.chef import CHEF as CHEF_ACTIONS
+from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, ready_reasons, source_of
 from portal.web.chef.requests import pdf
 from portal.web.context import WebContext
@@ -39,28 +40,6 @@ CODE_STATUSES: Final = {
     CodeStatus.HANDED_OVER: "Le code a été remis au RUPN en main propre.",
 }
 """Sentence on the status of the code (R58)."""
-
-HAPPENED: Final = {
-    Trigger.DECLARE: "RUPN déclaré",
-    Trigger.DELEGATE: "Délégation attestée",
-    Trigger.SIGN_CHARTER: "Charte signée enregistrée",
-    Trigger.SUBMIT: "Demande envoyée au rectorat",
-    Trigger.CHECK_LISTING: "Liste des RUPN vérifiée",
-    Trigger.CHECK_DELEGATION: "Délégation vérifiée",
-    Trigger.SEND_BACK: "Demande renvoyée à l'établissement",
-    Trigger.REISSUE_CODE: "Code réémis",
-    Trigger.CONFIRM_HANDOVER: "Remise confirmée",
-    Trigger.CONFIRM_EXPIRY: "Date d'expiration cochée",
-    Trigger.REPORT_CHANGE: "Changement signalé",
-    Trigger.SETTLE_CHANGE: "Signalement réglé",
-    Trigger.AMEND: "Déclaration corrigée",
-    Trigger.WITHDRAW: "Demande abandonnée",
-    Trigger.REVOKE: "Demande révoquée",
-    Trigger.EXPIRE: "Demande révoquée, l'année étant finie",
-    Trigger.CONFIRM_REMOVAL: "Retrait des droits confirmé",
-    Trigger.RENEW: "Demande née d'un renouvellement",
-}
-"""An event of the history in a few words (R8)."""
 
 _BADGES: Final = {
     Stage.SENT: "success",
@@ -198,9 +177,9 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
 
 def happened(event: EventView) -> str:
     """An event in a few words."""
-    if event.trigger is Trigger.ISSUE_CODE:
-        return "Clé existante étendue" if event.data.get("extends") else "Code émis"
-    return HAPPENED[event.trigger]
+    if event.trigger is Trigger.ISSUE_CODE and event.data.get("extends"):
+        return "Clé existante étendue"
+    return TRIGGER_TEXTS[event.trigger].event
 
 
 def event_details(event: EventView) -> list[tuple[str, str]]:

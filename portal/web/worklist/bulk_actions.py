@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from portal.web.forms import Field, Shape
+from portal.texts import TRIGGER_TEXTS, BulkTexts
+from portal.web.forms import Field, Shape, choices
 from portal.web.worklist.filters import PLACE
 from states import commands as c
 from states.transitions import BY_TRIGGER
@@ -24,22 +25,20 @@ BATCH: Final = f"{PLACE}/lot"
 class BulkAction:
     """One trigger on many requests.
 
-    ``choice`` stands in the list of actions, ``done`` after a number of requests; ``danger``: it cannot be taken back,
-    and is confirmed by a box; ``build`` makes the command from the values read and what every command has:
-    ``reference``, ``expected_version``. ``by_line``: each request has a field of its own; ``consequence``: what follows
-    from what cannot be taken back.
+    ``danger``: it cannot be taken back, and is confirmed by a box; ``build`` makes the command from the values read and
+    from what every command has: ``reference``, ``expected_version``. ``by_line``: each request has a field of its own.
     """
 
     trigger: Trigger
     slug: str
-    choice: str
-    button: str
-    done: str
     build: Callable[[Values, Mapping[str, Any]], c.Command]
     fields: Callable[[date], tuple[Field, ...]] = lambda _: ()
     danger: bool = False
     by_line: bool = False
-    consequence: str = ""
+
+    @property
+    def texts(self) -> BulkTexts:
+        return TRIGGER_TEXTS[self.trigger].bulk
 
     @property
     def address(self) -> str:
@@ -67,8 +66,7 @@ class BulkAction:
 
 
 def _choice(name: str, label: str, values: type[Labelled], missing: str = "") -> Field:
-    options = tuple((one.value, one.label[:1].upper() + one.label[1:]) for one in values)
-    return Field(name=name, label=label, shape=Shape.CHOICE, options=options, missing=missing)
+    return Field(name=name, label=label, shape=Shape.CHOICE, options=choices(values), missing=missing)
 
 
 def _check_fields(today: date) -> tuple[Field, ...]:
@@ -94,42 +92,32 @@ def _why(label: str, hint: str = "", *, required: bool = True, name: str = "why"
 
 _ALL: Final = (
     BulkAction(
-        trigger=Trigger.ISSUE_CODE, slug="emettre", choice="Saisir les codes", button="Émettre les codes saisis",
-        done="code émis", by_line=True, build=lambda values, common: c.IssueCode(code=values["code"], **common),
+        trigger=Trigger.ISSUE_CODE, slug="emettre", by_line=True,
+        build=lambda values, common: c.IssueCode(code=values["code"], **common),
     ),
     BulkAction(
-        trigger=Trigger.CHECK_LISTING, slug="verifier-liste", choice="Enregistrer la vérification de la liste des RUPN",
-        button="Enregistrer la vérification", done="vérification de la liste enregistrée", fields=_check_fields,
-        build=_check(c.CheckListing),
+        trigger=Trigger.CHECK_LISTING, slug="verifier-liste", fields=_check_fields, build=_check(c.CheckListing),
     ),
     BulkAction(
-        trigger=Trigger.CHECK_DELEGATION, slug="verifier-delegation",
-        choice="Enregistrer la vérification de la délégation", button="Enregistrer la vérification",
-        done="vérification de la délégation enregistrée", fields=_check_fields, build=_check(c.CheckDelegation),
+        trigger=Trigger.CHECK_DELEGATION, slug="verifier-delegation", fields=_check_fields,
+        build=_check(c.CheckDelegation),
     ),
     BulkAction(
-        trigger=Trigger.SEND_BACK, slug="renvoyer", choice="Renvoyer à l'établissement", danger=True,
-        button="Renvoyer ces demandes", done="demande renvoyée",
-        consequence="Chaque établissement reçoit la raison par courriel et refait l'étape choisie.",
+        trigger=Trigger.SEND_BACK, slug="renvoyer", danger=True,
         fields=lambda _: (_choice("step", "L'étape à refaire", Step),
                           _why("La raison, que chaque établissement lira")),
         build=lambda v, common: c.SendBack(step=Step.of(v["step"]), why=v["why"], **common),
     ),
     BulkAction(
-        trigger=Trigger.CONFIRM_EXPIRY, slug="cocher-expiration", choice="Cocher la date d'expiration",
-        button="Cocher ces dates", done="date d'expiration cochée",
-        build=lambda _, common: c.ConfirmExpiry(**common),
+        trigger=Trigger.CONFIRM_EXPIRY, slug="cocher-expiration", build=lambda _, common: c.ConfirmExpiry(**common),
     ),
     BulkAction(
-        trigger=Trigger.SETTLE_CHANGE, slug="regler", choice="Régler le signalement", button="Régler ces signalements",
-        done="signalement réglé",
+        trigger=Trigger.SETTLE_CHANGE, slug="regler",
         fields=lambda _: (_choice("settlement", "Ce qui a été fait", Settlement), _why("Pourquoi")),
         build=lambda v, common: c.SettleChange(settlement=Settlement.of(v["settlement"]), why=v["why"], **common),
     ),
     BulkAction(
-        trigger=Trigger.CONFIRM_REMOVAL, slug="confirmer-retrait", choice="Confirmer le retrait des droits",
-        button="Confirmer ces retraits", done="retrait confirmé", danger=True,
-        consequence="La tâche de retrait est close : ne confirmer que ce qui est fait sur le serveur ODA.",
+        trigger=Trigger.CONFIRM_REMOVAL, slug="confirmer-retrait", danger=True,
         fields=lambda _: (_choice("outcome", "Ce qui a été fait sur le serveur ODA", RemovalOutcome),
                           _why("Précision", required=False, name="note")),
         build=lambda v, common: c.ConfirmRemoval(
@@ -137,10 +125,7 @@ _ALL: Final = (
         ),
     ),
     BulkAction(
-        trigger=Trigger.REVOKE, slug="revoquer", choice="Révoquer", button="Révoquer ces demandes",
-        done="demande révoquée", danger=True,
-        consequence="Chaque demande est close et son établissement averti ; les droits restent à retirer sur le serveur"
-        " ODA.",
+        trigger=Trigger.REVOKE, slug="revoquer", danger=True,
         fields=lambda _: (_choice("reason", "La raison, la même pour toutes", RevokeReason),
                           _why("Précision", "Nécessaire avec « autre raison ».", required=False, name="note")),
         build=lambda v, common: c.Revoke(reason=RevokeReason.of(v["reason"]), note=v["note"] or "", **common),
