@@ -1,50 +1,93 @@
-"""docs/modeles.md, written from the code: ``python -m notifications.authoring.reference > docs/modeles.md`` (R68)."""
+"""docs/modeles.md, written from the code: ``python -m notifications.authoring.reference > docs/modeles.md`` (R68).
 
+Each value's meaning stands beside its field (``Doc``); the prose around the tables is in reference.md.
+"""
+
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import Enum
 from functools import cache
+from importlib.resources import files
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from notifications.authoring import reference_texts as words
-from notifications.authoring.examples import DAY, DOCUMENTED, EXAMPLES, MAIL_CONTEXT, examples_of
-from notifications.authoring.examples import REMOVAL_LINES as REMOVALS
-from notifications.authoring.reference_texts import EXPORTS, INTRODUCTION, PAPERS, TITLES
+from notifications.authoring.examples import DAY, DOCUMENTED, EXAMPLES, MAIL_CONTEXT, REMOVAL_LINES, examples_of
 from notifications.messages.catalogue import CATALOGUE, MailContext, facts_class, template_of
-from notifications.messages.facts import Late
-from notifications.rendering import exports
-from notifications.rendering.environment import TemplateLoader, own_names, own_wordings
-from notifications.rendering.exports import Removal
+from notifications.messages.facts import Doc, Late
+from notifications.rendering.environment import own_names, own_wordings
+from notifications.rendering.exports import REMOVALS, Removal
 from notifications.rendering.papers import COMMON, papers_of
 from notifications.rendering.renderer import FRAME
 from notifications.vocabulary import AnyKind, Audience, Kind, TransientMail
 from states import french
 from states.vocabulary import Labelled
 
-# What the template of a mail may use, name by name, with its type, its meaning and an example (R68).
-
-
 ALL_KINDS: Final[tuple[AnyKind, ...]] = (*Kind, *TransientMail)
 
+TITLES: Final[Mapping[str, str]] = {
+    "mails/layout.j2": "charpente de tous les courriels : formule d'appel, signature, pied",
+    "mails/frame.html.j2": "page HTML autour de tous les courriels",
+    "mails/parts/by_operator.j2": "morceau : étape enregistrée par le rectorat",
+    "mails/parts/delegates.j2": "morceau : les délégations à retirer, nommées",
+    "mails/parts/documentation.j2": "morceau : la documentation, en liens et en pièces jointes",
+    "mails/parts/handover.j2": "morceau : le code et sa remise en main propre",
+    "mails/parts/remove_delegation.j2": "morceau : délégation à retirer dans DelegCE",
+    "mails/parts/late.j2": "morceau : des demandes en retard, les plus anciennes nommées",
+    "mails/parts/rupns.j2": "morceau : liste des RUPN",
+    "mails/parts/sign_in.j2": "morceau : le lien de connexion et sa durée",
+    "mails/parts/year.j2": "morceau : l'année scolaire et son dernier jour",
+    "exports/removals.j2": "export : les retraits à faire sur le serveur ODA",
+    "papers/charter.typ": "document : charte à signer",
+    "papers/common.typ": "document : mise en page commune",
+    "papers/handover_slip.typ": "document : bordereau de remise",
+    "papers/year_end_report.typ": "document : bilan de fin d'année",
+} | {template_of(kind): f"courriel : {kind.label}" for kind in ALL_KINDS}
+"""Each template, in French."""
 
-_PLAIN: Final[Mapping[Any, str]] = {str: "texte", int: "nombre", bool: "oui ou non", date: "date"}
-
-
-FRAME_EXAMPLES: Final[Mapping[str, str]] = {
-    "subject": "[Clé ODA] Claire Martin : délégation enregistrée",
-    "title": "Claire Martin : délégation enregistrée",
-    "preview": "La délégation du module est enregistrée.",
-    "content": "<p>…</p>",
-    "foot": "<table>…</table>",
-    "signature": MAIL_CONTEXT.signature,
-    "academie": MAIL_CONTEXT.academie,
+ALWAYS: Final = {
+    "kind": "le genre du courriel",
+    "has_code": "le courriel porte-t-il un code ?",
+    "for_operators": "est-il pour les opérateurs du rectorat ?",
+    "here": "les réglages de l'académie",
+    "slot": "la place du code ou du lien de connexion, à mettre seule sur sa ligne ; une seule fois dans un courriel"
+    " qui en porte un, jamais ailleurs",
+    "facts": "tous les faits de ce courriel, sous un seul nom",
 }
+"""The variables of every mail beside its own facts, with their meaning."""
+
+PAGE: Final = {
+    "subject": ("l'objet du courriel", "[Clé ODA] Claire Martin : délégation enregistrée"),
+    "title": ("l'objet sans son préfixe entre crochets", "Claire Martin : délégation enregistrée"),
+    "preview": ("la première phrase, que montrent les listes de courriels", "La délégation du module est enregistrée."),
+    "content": ("le texte du courriel (indispensable)", "<p>…</p>"),
+    "foot": ("le pied : références et mentions ; parfois vide", "<table>…</table>"),
+    "signature": ("le nom du service", MAIL_CONTEXT.signature),
+    "academie": ("le nom de l'académie", MAIL_CONTEXT.academie),
+}
+"""The variables of the HTML page, with their meaning and an example."""
+
+EXPORT: Final = ("lines", "today", "here")
+"""The variables of an export."""
+
+FILTERS: Final = {
+    "day": ("une date en toutes lettres", "{{ year.last_day|day }}"),
+    "plural": ("un nombre et son nom, accordé ; le pluriel se donne s'il n'est pas en s",
+               '{{ days_left|plural("jour") }}'),
+    "listing": ("une liste en une phrase : a, b et c", "{{ kept_for|listing }}"),
+    "de": ("« de » devant un nom, élidé s'il le faut", "{{ here.academie|de }}"),
+    "lower_first": ("la première lettre en minuscule", "{{ why|lower_first }}"),
+    "short_day": ("une date en chiffres, 31/08/2027 ; rien si elle manque", "{{ year.last_day|short_day }}"),
+    "iso_day": ("une date pour un programme, 2027-08-31 ; rien si elle manque", "{{ year.last_day|iso_day }}"),
+    "csv": ("une valeur dans une case d'un fichier CSV : guillemets s'il en faut, rien qui passe pour une formule, rien"
+            " pour ce qui manque, 31/08/2027 pour une date", "{{ one.expires_on|csv }}"),
+}  # fmt: skip
+"""The filters of this software, beside Jinja's own: what each gives, and how it is written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class Variable:
     """A name that a template may write, ``rupn.full``; inside a loop over ``loop`` it is written ``one.rupn.full``."""
 
     name: str
@@ -54,102 +97,50 @@ class Known:
     loop: str = ""
 
 
-def facts_of(kind: AnyKind) -> list[Known]:
-    """What is known in the mails of this kind beside what all are given; the fields of records follow them."""
-    return list(_of_record(facts_class(kind), "", list(examples_of(kind).values())))
+def mail_variables(kind: AnyKind) -> list[Variable]:
+    """The facts of a mail, beside what all are given; the fields of records follow them."""
+    return list(_record_variables(facts_class(kind), "", list(examples_of(kind).values())))
 
 
-def settings() -> list[Known]:
-    """What every mail knows of the installation."""
-    return list(_of_record(MailContext, "here.", [DOCUMENTED]))
+def settings_variables() -> list[Variable]:
+    """The settings of the installation, as every mail has them."""
+    return list(_record_variables(MailContext, "here.", [DOCUMENTED]))
 
 
-def frame() -> list[Known]:
-    """What the HTML page is given."""
-    return [Known(name=name, type="HTML", meaning=words.FRAME[name], example=FRAME_EXAMPLES[name])
-            for name in words.FRAME]  # fmt: skip
+def page_variables() -> list[Variable]:
+    """The variables of the HTML page around every mail."""
+    return [
+        Variable(name=name, type="HTML", meaning=meaning, example=example) for name, (meaning, example) in PAGE.items()
+    ]
 
 
-def of_export() -> list[Known]:
-    """What the export of removals is given; the settings are those of every mail."""
-    given = {"lines": "liste de fiches", "today": _PLAIN[date], "here": "fiche"}
-    told = {name: Known(name=name, type=kind, meaning=words.EXPORT[name], example="") for name, kind in given.items()}
-    told["today"] = replace(told["today"], example=french.day(DAY))
-    return [told["lines"], *_of_record(exports.Removal, "one.", list(REMOVALS), "lines"), told["today"], told["here"]]
-
-
-def shared() -> dict[str, list[Known]]:
-    """The records that most mails have, each under the name by which they have it."""
-    told = facts_of(Kind.DECLARED)
-    return {
-        name: [one for one in told if one.name.startswith(f"{name}.")] for name in ("establishment", "rupn", "year")
-    }
-
-
-def _of_record(record: Any, prefix: str, values: list[Any], loop: str = "") -> Iterator[Known]:
-    for name, hint in members(record).items():
-        told = [value for value in (getattr(one, name) for one in values) if value not in ("", None, ())] or [None]
-        is_property = isinstance(getattr(record, name, None), property)
-        written = f"facts.{name}" if is_property and not prefix else f"{prefix}{name}"
-        yield Known(
-            name=written, type=type_in_french(hint), meaning=words.meaning(record, name), example=_shown(told[0]),
-            loop=loop,
-        )  # fmt: skip
-        if is_dataclass(inner := plain(hint)):
-            yield from _of_record(inner, f"{written}.", [one for one in told if one is not None], loop)
-        elif is_dataclass(inner := item(hint)) and not is_property:
-            items = [one for value in told if value for one in value]
-            yield from _of_record(inner, "one.", items, written)
-
-
-@cache
-def members(record: Any) -> dict[str, Any]:
-    """The fields and then the properties of a frozen record, with their types."""
-    hints = get_type_hints(record)
-    found = {field.name: hints[field.name] for field in fields(record)}
-    for owner in reversed(record.__mro__):
-        for name, value in vars(owner).items():
-            if isinstance(value, property) and not name.startswith("_"):
-                found[name] = get_type_hints(value.fget)["return"]
-    return found
-
-
-def plain(hint: Any) -> Any:
-    """A type without ``None``."""
-    if get_origin(hint) in (Union, UnionType):
-        (hint,) = (option for option in get_args(hint) if option is not NoneType)
-    return hint
-
-
-def item(hint: Any) -> Any:
-    """The type of what a tuple holds; None for any other type."""
-    return get_args(plain(hint))[0] if get_origin(plain(hint)) is tuple else None
-
-
-def type_in_french(hint: Any) -> str:
-    """``texte``, ``date, ou rien``, ``liste de fiches``: what a type is for somebody who writes templates."""
-    kind = plain(hint)
-    if get_origin(kind) is tuple:
-        return "liste de fiches" if is_dataclass(item(kind)) else "liste de textes"
-    if is_dataclass(kind):
-        said = "fiche"
-    elif isinstance(kind, type) and issubclass(kind, Enum):
-        said = "choix"
-    else:
-        said = _PLAIN.get(kind, "valeur")
-    return f"{said}, ou rien" if NoneType in get_args(hint) else said
+def export_variables() -> list[Variable]:
+    """The variables of the export of removals; the settings are those of every mail."""
+    lines, today, here = EXPORT
+    return [
+        Variable(name=lines, type="liste de fiches", meaning="les retraits à faire, dans l'ordre des références",
+                 example=""),
+        *_record_variables(Removal, "one.", list(REMOVAL_LINES), lines),
+        Variable(name=today, type="date", meaning="le jour de l'export", example=french.day(DAY)),
+        Variable(name=here, type="fiche", meaning=ALWAYS["here"], example=""),
+    ]  # fmt: skip
 
 
 def given_to(name: str) -> tuple[frozenset[str], frozenset[str]]:
     """The variables that a template is always given, and those that it may also ask for: what some mail is given."""
-    if name in (FRAME, exports.REMOVALS):
-        return frozenset(words.FRAME if name == FRAME else words.EXPORT), frozenset()
+    if name in (FRAME, REMOVALS):
+        return frozenset(PAGE if name == FRAME else EXPORT), frozenset()
     given = {kind: frozenset(field.name for field in fields(facts_class(kind))) for kind in ALL_KINDS}
     kind = kind_of(name)
     users = [given[kind]] if kind else [given[user] for user in users_of(name)]
-    return frozenset(words.ALWAYS).union(frozenset.intersection(*users) if users else ()), frozenset().union(
-        *given.values()
-    )
+    always = frozenset.intersection(*users) if users else frozenset[str]()
+    return always.union(ALWAYS), frozenset[str]().union(*given.values())
+
+
+def choices_in(record: Any) -> dict[str, tuple[Labelled, ...]]:
+    """The values that the closed lists of a record may have, to be compared with ``==``."""
+    closed = {name: _without_none(hint) for name, (hint, _) in members(record).items()}
+    return {name: tuple(hint) for name, hint in closed.items() if isinstance(hint, type) and issubclass(hint, Labelled)}
 
 
 def choice_values() -> dict[str, frozenset[str]]:
@@ -161,49 +152,18 @@ def choice_values() -> dict[str, frozenset[str]]:
     return {name: frozenset(choices) for name, choices in values.items()}
 
 
-def choices_of(kind: AnyKind) -> dict[str, tuple[Labelled, ...]]:
-    """The values that the closed lists of a mail may have, to be compared with ``==``."""
-    return choices_in(facts_class(kind))
-
-
-def choices_in(record: Any) -> dict[str, tuple[Labelled, ...]]:
-    """The same for any record."""
-    closed = {name: plain(hint) for name, hint in members(record).items()}
-    return {name: tuple(one) for name, one in closed.items() if isinstance(one, type) and issubclass(one, Labelled)}
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "oui" if value else "non"
-        case Labelled():
-            return str(value.value)
-        case date():
-            return french.day(value)
-        case tuple():
-            return "" if any(is_dataclass(one) for one in value) else french.listing([str(one) for one in value])
-    return "" if is_dataclass(value) else str(value)
-
-
-# Which templates draw in which: who is concerned when one is replaced (R68).
-
-
-_SHORT = (("mails/", ".j2"), ("mails/", ".html.j2"), ("mails/parts/", ".j2"), ("exports/", ".j2"), ("papers/", ".typ"))
-
-
-def title_of(name: str) -> str:
-    """What a template is, in French."""
-    return TITLES[name]
-
-
 def full_name(written: str) -> str | None:
     """The template meant by ``declared`` or ``mails/declared.j2``; None when there is no such one."""
-    known = own_names()
-    candidates = (written, f"mails/{written}", *(f"{folder}{written}{ending}" for folder, ending in _SHORT))
-    spelled = (one for candidate in candidates for one in (candidate, candidate.replace("-", "_")))
-    return next((one for one in spelled if one in known), None)
+    folders = (
+        ("mails/", ".j2"),
+        ("mails/", ".html.j2"),
+        ("mails/parts/", ".j2"),
+        ("exports/", ".j2"),
+        ("papers/", ".typ"),
+    )
+    candidates = (written, f"mails/{written}", *(f"{folder}{written}{ending}" for folder, ending in folders))
+    spelled = (name for candidate in candidates for name in (candidate, candidate.replace("-", "_")))
+    return next((name for name in spelled if name in own_names()), None)
 
 
 def kind_of(name: str) -> AnyKind | None:
@@ -213,92 +173,142 @@ def kind_of(name: str) -> AnyKind | None:
 
 @cache
 def users_of(name: str) -> tuple[Kind, ...]:
-    """The mails that draw in this template, with this package's own templates."""
+    """The mails that use a template of this package, or to which its paper is attached."""
+    if name.startswith("papers/"):
+        attached = {
+            kind
+            for kind, facts in EXAMPLES.values()
+            for paper in papers_of(kind, facts, MAIL_CONTEXT, own_wordings())
+            if name in (COMMON, paper.name.template)
+        }
+        return tuple(kind for kind in Kind if kind in attached)
     return tuple(kind for kind in Kind if name == FRAME or name in own_wordings().uses(template_of(kind)))
 
 
-def papers_with(name: str) -> tuple[Kind, ...]:
-    """The mails to which the paper of this template is attached; all of them for what papers share."""
-    wordings = TemplateLoader()
-    found = dict.fromkeys(
-        kind
-        for kind, facts in EXAMPLES.values()
-        for paper in papers_of(kind, facts, MAIL_CONTEXT, wordings)
-        if name in (COMMON, paper.name.template)
-    )
-    return tuple(kind for kind in Kind if kind in found)
+@cache
+def members(record: Any) -> dict[str, tuple[Any, str]]:
+    """The fields and then the properties of a frozen record, each with its type and its meaning."""
+    hints = get_type_hints(record, include_extras=True)
+    found = {field.name: hints[field.name] for field in fields(record)}
+    for owner in reversed(record.__mro__):
+        for name, value in vars(owner).items():
+            if isinstance(value, property):
+                found[name] = get_type_hints(value.fget, include_extras=True)["return"]
+    return {name: _with_meaning(hint) for name, hint in found.items()}
 
 
-_HEADINGS = "| on écrit | type | sens | exemple |\n|---|---|---|---|"
+def _with_meaning(hint: Any) -> tuple[Any, str]:
+    metadata = getattr(hint, "__metadata__", ())
+    meaning = next((value.text for value in metadata if isinstance(value, Doc)), "")
+    return (hint.__origin__ if metadata else hint), meaning
 
 
-def reference_text() -> str:
-    """The whole document; a test compares it with the file."""
-    return (
-        "\n".join(
-            [INTRODUCTION, *_common(), *_mails(), *_shared_templates(), PAPERS, *_papers(), EXPORTS, *_exports()]
-        ).rstrip("\n")
-        + "\n"
-    )
+def _record_variables(record: Any, prefix: str, values: list[Any], loop: str = "") -> Iterator[Variable]:
+    """``values`` are examples of the record: each variable shows the first that is not empty."""
+    for name, (hint, meaning) in members(record).items():
+        filled = [value for value in (getattr(example, name) for example in values) if value not in ("", None, ())]
+        is_property = isinstance(getattr(record, name, None), property)
+        written = f"facts.{name}" if is_property and not prefix else f"{prefix}{name}"
+        example = _shown(filled[0]) if filled else ""
+        yield Variable(name=written, type=type_in_french(hint), meaning=meaning, example=example, loop=loop)
+        if is_dataclass(inner := _without_none(hint)):
+            yield from _record_variables(inner, f"{written}.", filled, loop)
+        elif is_dataclass(inner := _item(hint)) and not is_property:
+            yield from _record_variables(inner, "one.", [item for value in filled for item in value], written)
 
 
-def _common() -> Iterator[str]:
-    yield "## Ce que tout courriel connaît\n"
+def type_in_french(hint: Any) -> str:
+    """``texte``, ``date, ou rien``, ``liste de fiches``: what a type is for somebody who writes templates."""
+    kind = _without_none(hint)
+    if get_origin(kind) is tuple:
+        return "liste de fiches" if is_dataclass(_item(kind)) else "liste de textes"
+    if is_dataclass(kind):
+        label = "fiche"
+    elif isinstance(kind, type) and issubclass(kind, Enum):
+        label = "choix"
+    else:
+        label = {str: "texte", int: "nombre", bool: "oui ou non", date: "date"}.get(kind, "valeur")
+    return f"{label}, ou rien" if NoneType in get_args(hint) else label
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = (option for option in get_args(hint) if option is not NoneType)
+    return hint
+
+
+def _item(hint: Any) -> Any:
+    """The type of what a tuple holds; None for any other type."""
+    return get_args(hint)[0] if get_origin(hint) is tuple else None
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case bool():
+            return "oui" if value else "non"
+        case Labelled():
+            return str(value.value)
+        case date():
+            return french.day(value)
+        case tuple():
+            return "" if any(map(is_dataclass, value)) else french.listing([str(item) for item in value])
+    return "" if is_dataclass(value) else str(value)
+
+
+def document() -> str:
+    """The whole of docs/modeles.md; a test compares it with the file."""
+    source = files("notifications.authoring").joinpath("reference.md").read_text(encoding="utf-8")
+    return re.sub(r"<!-- (\w+) -->", lambda marker: "\n".join(_PARTS[marker[1]]()).rstrip("\n"), source)
+
+
+def _always() -> Iterator[str]:
     yield "| on écrit | sens |\n|---|---|"
-    yield from (f"| `{name}` | {meaning} |" for name, meaning in words.ALWAYS.items())
-    yield "\nLes réglages de l'académie :\n"
-    yield from _table(settings())
-    yield "\nCes fiches sont les mêmes partout où leur nom paraît :\n"
-    yield from _table(one for told in shared().values() for one in told)
-    yield "\nLes filtres du logiciel, à côté de ceux de Jinja :\n"
+    yield from (f"| `{name}` | {meaning} |" for name, meaning in ALWAYS.items())
+
+
+def _filters() -> Iterator[str]:
     yield "| filtre | ce qu'il donne | on écrit |\n|---|---|---|"
-    yield from (f"| `{name}` | {gives} | `{_cell(use)}` |" for name, (gives, use) in words.FILTERS.items())
-    yield ""
+    yield from (f"| `{name}` | {gives} | `{_cell(use)}` |" for name, (gives, use) in FILTERS.items())
+
+
+def _records() -> Iterator[str]:
+    """The records that most mails have, described once."""
+    variables = mail_variables(Kind.DECLARED)
+    return _table(
+        variable
+        for record in ("establishment", "rupn", "year")
+        for variable in variables
+        if variable.name.startswith(f"{record}.")
+    )
 
 
 def _mails() -> Iterator[str]:
-    yield "## Les courriels\n"
-    for kind, entry in CATALOGUE.items():
-        to = "aux opérateurs" if entry.audience is Audience.OPERATORS else "à l'établissement"
-        to = "à l'opérateur ou au lecteur qui se connecte" if kind is Kind.SIGN_IN_RECTORAT else to
+    for kind in (*CATALOGUE, *TransientMail):
+        entry = None if isinstance(kind, TransientMail) else CATALOGUE[kind]
+        if entry is None:
+            reader = "à qui lance `oda mail check`"
+        elif kind is Kind.SIGN_IN_RECTORAT:
+            reader = "à l'opérateur ou au lecteur qui se connecte"
+        else:
+            reader = "aux opérateurs" if entry.audience is Audience.OPERATORS else "à l'établissement"
+        secret = ", porte un code" if entry and entry.has_code else ""
+        secret = ", porte un lien de connexion" if entry and entry.has_link else secret
         yield f"### {kind.value}\n"
-        code = ", porte un code" if entry.has_code else ", porte un lien de connexion" if entry.has_link else ""
-        yield f"« {french_title(kind)} », {to}. Fichier : `{entry.template}`{code}.\n"
-        yield from _facts(kind)
-    check = TransientMail.CHECK
-    yield f"### {check.value}\n"
-    yield f"« {french_title(check)} », à qui lance `oda mail check`. Fichier : `{template_of(check)}`.\n"
-    yield from _facts(check)
+        yield f"« {kind.label[:1].upper()}{kind.label[1:]} », {reader}. Fichier : `{template_of(kind)}`{secret}.\n"
+        yield from _table(variable for variable in mail_variables(kind) if not _is_within(variable))
+        yield from _choices(facts_class(kind))
+        yield ""
 
 
-def _facts(kind: AnyKind) -> Iterator[str]:
-    yield from _table(one for one in facts_of(kind) if not _is_within(one))
-    for name, values in choices_of(kind).items():
-        told = ", ".join(f'"{one.value}" ({one.label})' for one in values)
-        yield f"\nValeurs de `{{{{ {name} }}}}` : {told}."
-    yield ""
-
-
-def french_title(kind: AnyKind) -> str:
-    """The title of a kind, with its capital."""
-    return kind.label[:1].upper() + kind.label[1:]
-
-
-def _shared_templates() -> Iterator[str]:
-    yield "## Ce que les courriels partagent\n"
+def _shared() -> Iterator[str]:
     yield "| fichier | ce que c'est | employé par |\n|---|---|---|"
     for name in own_names():
         if name.startswith("mails/") and not kind_of(name):
-            yield f"| `{name}` | {title_of(name)} | {used_by(name)} |"
-    yield "\nUn morceau, ou la charpente, connaît ce que connaît chaque courriel qui l'emploie.\n"
-    yield "La page HTML connaît :\n"
-    yield from _table(frame())
-    yield ""
+            yield f"| `{name}` | {TITLES[name]} | {users_in_french(users_of(name))} |"
 
 
-def used_by(name: str) -> str:
-    """Which mails a template concerns, in words; empty for none."""
-    users = users_of(name)
+def users_in_french(users: tuple[Kind, ...]) -> str:
+    """These mails by their names; empty for none."""
     return "tous les courriels" if len(users) == len(Kind) else french.listing([kind.value for kind in users])
 
 
@@ -306,35 +316,51 @@ def _papers() -> Iterator[str]:
     yield "| fichier | ce que c'est | joint à |\n|---|---|---|"
     for name in own_names():
         if name.startswith("papers/"):
-            kinds = french.listing([kind.value for kind in papers_with(name)])
-            yield f"| `{name}` | {title_of(name)} | {kinds} |"
+            yield f"| `{name}` | {TITLES[name]} | {users_in_french(users_of(name))} |"
 
 
-def _exports() -> Iterator[str]:
-    yield from _table(of_export())
-    for name, values in choices_in(Removal).items():
-        told = ", ".join(f'"{one.value}" ({one.label})' for one in values)
-        yield f"\nValeurs de `{{{{ one.{name} }}}}` : {told}."
+def _export() -> Iterator[str]:
+    yield from _table(export_variables())
+    yield from _choices(Removal, "one.")
 
 
-def _table(rows: Iterable[Known]) -> Iterator[str]:
-    yield _HEADINGS
+def _choices(record: Any, prefix: str = "") -> Iterator[str]:
+    for name, values in choices_in(record).items():
+        listed = ", ".join(f'"{choice.value}" ({choice.label})' for choice in values)
+        yield f"\nValeurs de `{{{{ {prefix}{name} }}}}` : {listed}."
+
+
+def _table(variables: Iterable[Variable]) -> Iterator[str]:
+    yield "| on écrit | type | sens | exemple |\n|---|---|---|---|"
     loops = set[str]()
-    for one in rows:
-        if one.loop and one.loop not in loops:
-            loops.add(one.loop)
-            yield f"| `{{% for one in {one.loop} %}}` | | pour chacun : | |"
-        yield f"| `{{{{ {one.name} }}}}` | {one.type} | {one.meaning} | {_cell(one.example)} |"
+    for variable in variables:
+        if variable.loop and variable.loop not in loops:
+            loops.add(variable.loop)
+            yield f"| `{{% for one in {variable.loop} %}}` | | pour chacun : | |"
+        yield f"| `{{{{ {variable.name} }}}}` | {variable.type} | {variable.meaning} | {_cell(variable.example)} |"
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _is_within(one: Known) -> bool:
-    """Whether it is a field of a record that the document describes once."""
-    return "." in one.name.removeprefix("one.").removeprefix("facts.")
+def _is_within(variable: Variable) -> bool:
+    """True for a field of a record that the document describes once."""
+    return "." in variable.name.removeprefix("one.").removeprefix("facts.")
 
+
+_PARTS: Final = {
+    "always": _always,
+    "settings": lambda: _table(settings_variables()),
+    "records": _records,
+    "filters": _filters,
+    "mails": _mails,
+    "shared": _shared,
+    "frame": lambda: _table(page_variables()),
+    "papers": _papers,
+    "export": _export,
+}
+"""The tables of docs/modeles.md, by the name of their place in reference.md."""
 
 if __name__ == "__main__":
-    print(reference_text(), end="")  # noqa: T201
+    print(document(), end="")  # noqa: T201

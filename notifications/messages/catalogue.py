@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from notifications.messages import facts as contexts
+from notifications.messages.facts import Doc
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Audience, Kind, Priority, TransientMail
 
 # What the wording of mails takes from the settings: the académie's own names, addresses and delays.
@@ -18,8 +19,8 @@ from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Audience, 
 class Link:
     """A page of documentation."""
 
-    title: str
-    url: str
+    title: Annotated[str, Doc("le titre du lien")]
+    url: Annotated[str, Doc("son adresse")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,9 +30,9 @@ class Document:
     ``filename`` is its name as joined; ``path`` where it is on this machine, as a text: templates can read no file.
     """
 
-    title: str
-    filename: str
-    path: str
+    title: Annotated[str, Doc("le titre du document")]
+    filename: Annotated[str, Doc("le nom du fichier joint")]
+    path: Annotated[str, Doc("où est ce fichier sur le serveur ; à ne pas montrer")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,20 +45,23 @@ class MailContext:
     DRANE (R25); ``one_key_a_person``: the setting ``key.scope`` (R42).
     """
 
-    academie: str
-    timezone: ZoneInfo
-    signature: str
-    contact: str
-    charter_version: str
-    delegce_module: str
-    expected_days: int = 10
-    code_keep_days: int = 30
-    links: tuple[Link, ...] = ()
-    documents: tuple[Document, ...] = ()
-    drane_address: str | None = None
-    drane_sent_by_us: bool = False
-    one_key_a_person: bool = True
-    portal: str = "http://localhost:8000"
+    academie: Annotated[str, Doc("le nom de l'académie")]
+    timezone: Annotated[ZoneInfo, Doc("le fuseau horaire")]
+    signature: Annotated[str, Doc("le nom du service, en fin de courriel")]
+    contact: Annotated[str, Doc("à qui s'adresser")]
+    charter_version: Annotated[str, Doc("la version de la charte en vigueur")]
+    delegce_module: Annotated[str, Doc("le nom du module délégué dans DelegCE")]
+    expected_days: Annotated[int, Doc("délai de traitement annoncé, en jours")] = 10
+    code_keep_days: Annotated[int, Doc("durée de conservation du code, en jours")] = 30
+    links: Annotated[tuple[Link, ...], Doc("les liens de documentation")] = ()
+    documents: Annotated[
+        tuple[Document, ...],
+        Doc("les PDF joints aux courriels qui portent un code ou étendent une clé ; parfois aucun"),
+    ] = ()
+    drane_address: Annotated[str | None, Doc("l'adresse de l'application de la DRANE, si elle est réglée")] = None
+    drane_sent_by_us: Annotated[bool, Doc("le rectorat transmet-il lui-même les déclarations à la DRANE ?")] = False
+    one_key_a_person: Annotated[bool, Doc("une personne n'a-t-elle qu'une clé ?")] = True
+    portal: Annotated[str, Doc("l'adresse du portail")] = "http://localhost:8000"
 
     def day_of(self, instant: datetime) -> date:
         """The académie's calendar day at this instant."""

@@ -2,20 +2,38 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Annotated, Final
 
 from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """What a value means, in French, for whoever writes a template: docs/modeles.md is made of it (R68)."""
+
+    text: str
+
+
+_REFERENCE: Final = Doc("la référence de la demande")
+_ESTABLISHMENT: Final = Doc("l'établissement")
+_DRANE: Final = Doc("jour de la déclaration à la DRANE, si le chef l'a dit")
+_ISSUED: Final = Doc("jour où le code a été émis")
+_EXPIRES: Final = Doc("jour où la clé expire")
+_WHEN: Final = Doc("jour où le changement prend effet")
+_NOTE: Final = Doc("précision écrite par qui a décidé ; parfois vide")
+_DELEGATED: Final = Doc("une délégation est-elle à retirer dans DelegCE ?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """The establishment, as a reader knows it."""
 
-    uai: str
-    nom: str
-    commune: str = ""
+    uai: Annotated[str, Doc("le numéro UAI")]
+    nom: Annotated[str, Doc("le nom de l'établissement")]
+    commune: Annotated[str, Doc("la commune ; parfois vide")] = ""
 
     @property
-    def full(self) -> str:
+    def full(self) -> Annotated[str, Doc("le nom, la commune et l'UAI, ensemble")]:
         """``Collège Jean-Jaurès, Colomiers (0310001H)``."""
         return f"{self.nom}, {self.commune} ({self.uai})" if self.commune else f"{self.nom} ({self.uai})"
 
@@ -24,12 +42,12 @@ class Place:
 class Person:
     """The RUPN."""
 
-    nom: str
-    prenom: str
-    mail: str
+    nom: Annotated[str, Doc("le nom")]
+    prenom: Annotated[str, Doc("le prénom")]
+    mail: Annotated[str, Doc("l'adresse professionnelle")]
 
     @property
-    def full(self) -> str:
+    def full(self) -> Annotated[str, Doc("le prénom et le nom")]:
         return f"{self.prenom} {self.nom}"
 
 
@@ -37,126 +55,126 @@ class Person:
 class Year:
     """A school year: ``2026-2027``, its last day, and whether that day stands in for an unknown one (R22)."""
 
-    label: str
-    last_day: date
-    is_default: bool = False
+    label: Annotated[str, Doc("l'année scolaire")]
+    last_day: Annotated[date, Doc("son dernier jour")]
+    is_default: Annotated[bool, Doc("ce jour est-il retenu faute de connaître la rentrée suivante ?")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OnRequest:
     """What every mail about one request says. ``by_operator``: an operator did it for the establishment (R5)."""
 
-    reference: str
-    establishment: Place
-    rupn: Person
-    year: Year
-    by_operator: bool = False
+    reference: Annotated[str, _REFERENCE]
+    establishment: Annotated[Place, _ESTABLISHMENT]
+    rupn: Annotated[Person, Doc("la personne pour qui la clé est demandée")]
+    year: Annotated[Year, Doc("l'année scolaire de la demande")]
+    by_operator: Annotated[bool, Doc("un opérateur a-t-il agi au nom de l'établissement ?")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared(OnRequest):
     """``renews``: the reference of the request that is renewed (R33)."""
 
-    drane_declared_on: date | None = None
-    renews: str | None = None
+    drane_declared_on: Annotated[date | None, _DRANE] = None
+    renews: Annotated[str | None, Doc("la référence de la demande renouvelée")] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delegated(OnRequest):
-    delegated_on: date
+    delegated_on: Annotated[date, Doc("jour de la délégation dans DelegCE")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CharterSigned(OnRequest):
-    signed_on: date
-    version: str
+    signed_on: Annotated[date, Doc("jour de la signature")]
+    version: Annotated[str, Doc("version de la charte signée")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submitted(OnRequest):
-    submitted_on: date
-    drane_declared_on: date | None = None
+    submitted_on: Annotated[date, Doc("jour de l'envoi au rectorat")]
+    drane_declared_on: Annotated[date | None, _DRANE] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentBack(OnRequest):
-    step: Step
-    why: str
+    step: Annotated[Step, Doc("l'étape à refaire")]
+    why: Annotated[str, Doc("pourquoi, écrit par l'opérateur")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeIssued(OnRequest):
     """The code itself is nowhere here: its slot is filled on the wire (R60)."""
 
-    issued_on: date
-    expires_on: date
+    issued_on: Annotated[date, _ISSUED]
+    expires_on: Annotated[date, _EXPIRES]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeReissued(OnRequest):
-    issued_on: date
-    expires_on: date
-    reason: ReissueReason
+    issued_on: Annotated[date, _ISSUED]
+    expires_on: Annotated[date, _EXPIRES]
+    reason: Annotated[ReissueReason, Doc("pourquoi un nouveau code")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyExtended(OnRequest):
     """Nothing tells which request the key comes from: it may be another establishment's."""
 
-    expires_on: date
+    expires_on: Annotated[date, _EXPIRES]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeReported(OnRequest):
     """A receipt. ``is_due``: it takes effect today or has done so; ``delegated``: a delegation stands in DelegCE."""
 
-    change: Change
-    effective_on: date
-    is_due: bool
-    delegated: bool = False
+    change: Annotated[Change, Doc("le changement signalé")]
+    effective_on: Annotated[date, _WHEN]
+    is_due: Annotated[bool, Doc("ce jour est-il arrivé ?")]
+    delegated: Annotated[bool, Doc("une délégation est-elle en place dans DelegCE ?")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Withdrawn(OnRequest):
-    reason: WithdrawReason
-    note: str = ""
-    delegated: bool = False
+    reason: Annotated[WithdrawReason, Doc("le motif de l'abandon")]
+    note: Annotated[str, _NOTE] = ""
+    delegated: Annotated[bool, _DELEGATED] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Revoked(OnRequest):
     """``had_key``: a code was issued or a key extended; ``delegated``: a delegation is to be removed in DelegCE."""
 
-    reason: RevokeReason
-    note: str = ""
-    had_key: bool = False
-    delegated: bool = False
+    reason: Annotated[RevokeReason, Doc("le motif de la révocation")]
+    note: Annotated[str, _NOTE] = ""
+    had_key: Annotated[bool, Doc("un code avait-il été émis, ou une clé étendue ?")] = False
+    delegated: Annotated[bool, _DELEGATED] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
     """One RUPN among those of a year that ends."""
 
-    rupn: Person
-    reference: str
-    had_key: bool
-    delegated: bool
+    rupn: Annotated[Person, Doc("la personne")]
+    reference: Annotated[str, Doc("la référence de sa demande")]
+    had_key: Annotated[bool, Doc("avait-elle une clé ?")]
+    delegated: Annotated[bool, _DELEGATED]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OfEstablishment:
     """What every mail about several RUPN of one establishment says."""
 
-    establishment: Place
-    year: Year
-    rupns: tuple[Ended, ...]
+    establishment: Annotated[Place, _ESTABLISHMENT]
+    year: Annotated[Year, Doc("l'année scolaire qui finit")]
+    rupns: Annotated[tuple[Ended, ...], Doc("les RUPN concernés")]
 
     @property
-    def with_key(self) -> tuple[Ended, ...]:
+    def with_key(self) -> Annotated[tuple[Ended, ...], Doc("parmi eux, ceux qui avaient une clé")]:
         return tuple(r for r in self.rupns if r.had_key)
 
     @property
-    def with_delegation(self) -> tuple[Ended, ...]:
+    def with_delegation(self) -> Annotated[tuple[Ended, ...], Doc("parmi eux, ceux dont la délégation est à retirer")]:
         return tuple(r for r in self.rupns if r.delegated)
 
 
@@ -169,90 +187,92 @@ class YearEnded(OfEstablishment):
 class YearEndNotice(OfEstablishment):
     """The year will end in ``days_left`` days."""
 
-    days_left: int
+    days_left: Annotated[int, Doc("jours restants avant la fin de l'année")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenewalInvitation(OfEstablishment):
     """``year`` is the one that ended; ``next_year`` the one whose campaign is open."""
 
-    next_year: Year
+    next_year: Annotated[Year, Doc("l'année dont les déclarations sont ouvertes")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HandoverReminder(OnRequest):
-    issued_on: date
+    issued_on: Annotated[date, _ISSUED]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StalledReminder(OnRequest):
     """``state`` is where the request stands since the day ``since``."""
 
-    state: State
-    since: date
+    state: Annotated[State, Doc("où en est la demande")]
+    since: Annotated[date, Doc("depuis quel jour")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRequest(OnRequest):
     """``others``: references of the person's other live requests (R19)."""
 
-    submitted_on: date
-    others: tuple[str, ...] = ()
+    submitted_on: Annotated[date, Doc("jour de l'envoi au rectorat")]
+    others: Annotated[tuple[str, ...], Doc("références des autres demandes en cours de la même personne")] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemovalTask(OnRequest):
     """``kept_for``: references that relied on the same key when this was written (R48)."""
 
-    task: RemovalKind
-    why: str
-    note: str = ""
-    kept_for: tuple[str, ...] = ()
+    task: Annotated[RemovalKind, Doc("ce qu'il y a à faire")]
+    why: Annotated[str, Doc("le motif de la révocation")]
+    note: Annotated[str, _NOTE] = ""
+    kept_for: Annotated[
+        tuple[str, ...], Doc("références qui reposaient sur la même clé quand ce courriel a été écrit")
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeToHandle(OnRequest):
     """``is_due``: to be handled now, else on the day ``effective_on``; ``state`` as the request stands."""
 
-    number: int
-    change: Change
-    effective_on: date
-    is_due: bool
-    state: State
-    note: str = ""
+    number: Annotated[int, Doc("le numéro du signalement")]
+    change: Annotated[Change, Doc("le changement signalé")]
+    effective_on: Annotated[date, _WHEN]
+    is_due: Annotated[bool, Doc("est-il à traiter maintenant ?")]
+    state: Annotated[State, Doc("où en est la demande")]
+    note: Annotated[str, Doc("précision écrite par l'établissement ; parfois vide")] = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeDue(OnRequest):
-    number: int
-    change: Change
-    effective_on: date
+    number: Annotated[int, Doc("le numéro du signalement")]
+    change: Annotated[Change, Doc("le changement signalé")]
+    effective_on: Annotated[date, _WHEN]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Late:
     """A request that waits too long, since the day ``since``."""
 
-    reference: str
-    establishment: Place
-    state: State
-    since: date
+    reference: Annotated[str, _REFERENCE]
+    establishment: Annotated[Place, _ESTABLISHMENT]
+    state: Annotated[State, Doc("où en est la demande")]
+    since: Annotated[date, Doc("depuis quel jour")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LateGroup:
     """What is late in one way: ``total`` may be more than the ones listed, and 1,001 stands for more than 1,000."""
 
-    total: int = 0
-    requests: tuple[Late, ...] = ()
+    total: Annotated[int, Doc("combien, qui peut dépasser la liste ; 1 001 veut dire plus de 1 000")] = 0
+    requests: Annotated[tuple[Late, ...], Doc("les plus anciennes")] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldEnd:
     """A year's end that waits for an operator; ``why`` is a French clause without a full stop (R52)."""
 
-    year: Year
-    why: str
+    year: Annotated[Year, Doc("l'année scolaire")]
+    why: Annotated[str, Doc("pourquoi sa fin est retenue, sans point final")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,25 +284,27 @@ class LateDigest:
     those that their clock stopped. A digest of before those were counted has none of them.
     """
 
-    on: date
-    total: int
-    requests: tuple[Late, ...]
-    stalled: LateGroup = LateGroup()
-    not_handed: LateGroup = LateGroup()
-    undelivered: LateGroup = LateGroup()
-    reports: LateGroup = LateGroup()
-    removals: LateGroup = LateGroup()
-    removals_open: int = 0
-    held: tuple[HeldEnd, ...] = ()
-    machines: tuple[str, ...] = ()
+    on: Annotated[date, Doc("jour du récapitulatif")]
+    total: Annotated[int, Doc("nombre de demandes à traiter en retard, qui peut dépasser celui de la liste")]
+    requests: Annotated[tuple[Late, ...], Doc("les demandes à traiter les plus en retard")]
+    stalled: Annotated[LateGroup, Doc("demandes qui n'avancent pas, le dernier délai de rappel passé")] = LateGroup()
+    not_handed: Annotated[
+        LateGroup, Doc("codes dont la remise n'est pas confirmée, le dernier délai de rappel passé")
+    ] = LateGroup()
+    undelivered: Annotated[LateGroup, Doc("codes qui ne sont pas arrivés")] = LateGroup()
+    reports: Annotated[LateGroup, Doc("signalements à régler")] = LateGroup()
+    removals: Annotated[LateGroup, Doc("retraits ouverts depuis trop longtemps")] = LateGroup()
+    removals_open: Annotated[int, Doc("nombre de tous les retraits ouverts")] = 0
+    held: Annotated[tuple[HeldEnd, ...], Doc("fins d'année retenues")] = ()
+    machines: Annotated[tuple[str, ...], Doc("machines arrêtées par leur horloge")] = ()
 
     @property
-    def to_handle(self) -> LateGroup:
+    def to_handle(self) -> Annotated[LateGroup, Doc("les deux mêmes, en un seul groupe")]:
         """The requests that wait for the rectorat, as the other groups are."""
         return LateGroup(total=self.total, requests=self.requests)
 
     @property
-    def points(self) -> int:
+    def points(self) -> Annotated[int, Doc("nombre de sortes de retard")]:
         """How many kinds of things are late; when none is, there is nothing to write."""
         groups = (self.to_handle, self.stalled, self.not_handed, self.undelivered, self.reports, self.removals)
         return sum(bool(one.total) for one in groups) + len(self.held) + len(self.machines)
@@ -292,11 +314,11 @@ class LateDigest:
 class DepartementCount:
     """One département's share of a year's end; ``code`` as the directory has it, empty when it has none."""
 
-    code: str
-    establishments: int
-    revoked: int
-    removals: int
-    questions: int
+    code: Annotated[str, Doc("le code du département dans l'annuaire ; parfois vide")]
+    establishments: Annotated[int, Doc("nombre d'établissements")]
+    revoked: Annotated[int, Doc("nombre de demandes révoquées")]
+    removals: Annotated[int, Doc("nombre de droits à retirer")]
+    questions: Annotated[int, Doc("nombre de clés peut-être activées, à vérifier")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -306,22 +328,22 @@ class YearEndReport:
     ``departements`` is empty in a report of before they were counted.
     """
 
-    year: Year
-    revoked: int
-    establishments: int
-    removals: int
-    questions: int
-    without_mailbox: tuple[Place, ...] = ()
-    departements: tuple[DepartementCount, ...] = ()
+    year: Annotated[Year, Doc("l'année scolaire terminée")]
+    revoked: Annotated[int, Doc("nombre de demandes révoquées")]
+    establishments: Annotated[int, Doc("nombre d'établissements")]
+    removals: Annotated[int, Doc("nombre de droits à retirer")]
+    questions: Annotated[int, Doc("nombre de clés peut-être activées, à vérifier")]
+    without_mailbox: Annotated[tuple[Place, ...], Doc("établissements sans boîte, donc pas prévenus")] = ()
+    departements: Annotated[tuple[DepartementCount, ...], Doc("les mêmes nombres, par département ; parfois vide")] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrakeAlert:
     """``why`` is a French clause without a full stop; ``requests`` are still live because of the brake (R52)."""
 
-    year: Year
-    requests: int
-    why: str
+    year: Annotated[Year, Doc("l'année scolaire retenue")]
+    requests: Annotated[int, Doc("nombre de demandes encore en cours")]
+    why: Annotated[str, Doc("pourquoi elle est retenue, sans point final")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -331,35 +353,35 @@ class ClockAlert:
     ``gap`` and ``since`` are in words; ``ahead``: its clock is fast, else slow.
     """
 
-    machine: str
-    gap: str
-    ahead: bool
-    since: str
+    machine: Annotated[str, Doc("le nom de la machine dont l'horloge est à corriger")]
+    gap: Annotated[str, Doc("de combien son horloge s'écarte de celle de la base")]
+    ahead: Annotated[bool, Doc("son horloge avance-t-elle ? Sinon, elle retarde")]
+    since: Annotated[str, Doc("depuis quand la machine s'abstient, en toutes lettres")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailUndeliverable:
     """``mail`` is the dead mail's number (None until it is stored); ``reply`` the server's words."""
 
-    mail: int | None
-    title: str
-    establishment: Place
-    reference: str | None
-    recipient: str
-    fault: str
-    reply: str = ""
-    code_lost: bool = False
+    mail: Annotated[int | None, Doc("le numéro du courriel non remis, pour le renvoyer ou l'écarter")]
+    title: Annotated[str, Doc("le genre du courriel non remis, en clair")]
+    establishment: Annotated[Place, _ESTABLISHMENT]
+    reference: Annotated[str | None, _REFERENCE]
+    recipient: Annotated[str, Doc("la boîte destinataire ; parfois vide")]
+    fault: Annotated[str, Doc("pourquoi il n'est pas remis")]
+    reply: Annotated[str, Doc("la réponse du serveur ; parfois vide")] = ""
+    code_lost: Annotated[bool, Doc("portait-il un code que personne ne recevra ?")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RelayCheck:
     """A trial of the relay, sent at once: who asked for it, from which ``machine``, and how ``connection`` is made."""
 
-    asked_by: str
-    machine: str
-    host: str
-    port: int
-    connection: str
+    asked_by: Annotated[str, Doc("l'adresse de qui a demandé l'essai")]
+    machine: Annotated[str, Doc("la machine d'où il part")]
+    host: Annotated[str, Doc("le serveur SMTP")]
+    port: Annotated[int, Doc("son port")]
+    connection: Annotated[str, Doc("comment la connexion est chiffrée, ou qu'elle est en clair")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -369,13 +391,15 @@ class SignInRectorat:
     The link itself is nowhere here: its slot is filled on the wire.
     """
 
-    minutes: int
-    until: str
+    minutes: Annotated[int, Doc("combien de minutes le lien est valable")]
+    until: Annotated[str, Doc("jusqu'à quand, en toutes lettres")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignIn(SignInRectorat):
     """The same for an establishment; ``others`` share its mailbox, and come in by the same link."""
 
-    establishment: Place
-    others: tuple[Place, ...] = ()
+    establishment: Annotated[Place, Doc("l'établissement pour lequel on se connecte")]
+    others: Annotated[
+        tuple[Place, ...], Doc("les autres établissements de la même boîte, que le lien ouvre aussi ; parfois aucun")
+    ] = ()

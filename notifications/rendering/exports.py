@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Annotated, Final
 
 from jinja2 import TemplateError
 
 from notifications.messages.catalogue import MailContext
-from notifications.messages.facts import Person, Place
+from notifications.messages.facts import Doc, Person, Place
 from notifications.rendering.environment import TemplateLoader
 from states import french
 from states.rules.revocation import Action
@@ -33,22 +33,26 @@ class Removal:
     ``expires_on`` the one recorded for this request; ``following``: the person's requests that have no key yet.
     """
 
-    reference: str
-    establishment: Place
-    departement: str
-    rupn: Person
-    school_year: str
-    action: Action
-    asks: bool
-    since: date
-    expires_on: date | None = None
-    new_expiry: date | None = None
-    kept_for: tuple[str, ...] = ()
-    following: tuple[str, ...] = ()
-    to_verify: bool = False
+    reference: Annotated[str, Doc("la référence de la demande")]
+    establishment: Annotated[Place, Doc("l'établissement")]
+    departement: Annotated[str, Doc("le code du département ; parfois vide")]
+    rupn: Annotated[Person, Doc("la personne dont les droits sont à retirer")]
+    school_year: Annotated[str, Doc("l'année scolaire de la demande")]
+    action: Annotated[Action, Doc("ce qu'il y a à faire aujourd'hui")]
+    asks: Annotated[bool, Doc("faut-il d'abord regarder si une clé a été activée ?")]
+    since: Annotated[date, Doc("jour depuis lequel le retrait attend")]
+    expires_on: Annotated[date | None, Doc("l'expiration enregistrée pour cette demande")] = None
+    new_expiry: Annotated[date | None, Doc("le dernier jour que doit porter la clé, si elle est gardée")] = None
+    kept_for: Annotated[
+        tuple[str, ...], Doc("les références des autres demandes qui gardent la clé ; parfois aucune")
+    ] = ()
+    following: Annotated[
+        tuple[str, ...], Doc("celles de la même personne qui n'ont pas encore de clé ; parfois aucune")
+    ] = ()
+    to_verify: Annotated[bool, Doc("une de ces demandes n'est-elle de la même personne que par le nom ?")] = False
 
     @property
-    def to_do(self) -> str:
+    def to_do(self) -> Annotated[str, Doc("ce qu'il y a à faire, en mots")]:
         """What is to be done on the ODA server, without dates or references."""
         label = self.action.label
         return (
@@ -56,7 +60,7 @@ class Removal:
         )
 
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def remarks(self) -> Annotated[tuple[str, ...], Doc("ce qu'il faut savoir avant de le faire ; parfois rien")]:
         """What else an operator must know before doing it."""
         several = len(self.following) > 1
         which = f"{'les demandes' if several else 'la demande'} {french.listing(list(self.following))}"

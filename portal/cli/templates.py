@@ -3,7 +3,9 @@
 import os
 import tempfile
 import webbrowser
+from collections.abc import Sequence
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,212 +13,41 @@ import click
 
 from notifications.authoring.examples import examples_of
 from notifications.authoring.reference import (
-    Known,
+    ALL_KINDS,
+    ALWAYS,
+    FILTERS,
+    TITLES,
+    Variable,
     choices_in,
-    choices_of,
-    facts_of,
-    frame,
+    export_variables,
+    full_name,
     kind_of,
-    of_export,
-    papers_with,
-    settings,
-    title_of,
+    mail_variables,
+    page_variables,
+    settings_variables,
+    users_in_french,
     users_of,
 )
-from notifications.authoring.reference_texts import ALWAYS, FILTERS
-from notifications.messages.catalogue import template_of
-from notifications.rendering.environment import TemplateLoader
+from notifications.messages.catalogue import facts_class, template_of
+from notifications.rendering.environment import TemplateLoader, TemplatesRefused, own_names
 from notifications.rendering.exports import REMOVALS, Removal
 from notifications.rendering.papers import PaperUnmakeable, papers_of
 from notifications.rendering.renderer import FRAME, Rendered, Renderer, Unrenderable
-from notifications.vocabulary import AnyKind, Kind, TransientMail
+from notifications.vocabulary import AnyKind, TransientMail
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import Paper, emit, json_option, printable, say
 from portal.cli.parameters import LabelledChoice
-from states import french
+from portal.cli.request.execute import echo_object
 from states.vocabulary import Labelled
-from workflow.app import mail_context
+from workflow.app import mail_context, template_problems
 
 if TYPE_CHECKING:
     from workflow.settings.model import Settings
 
-
-# A template described for whoever replaces it: what it may use, and where to put one's own (R68).
-
-
-def row(name: str, wordings: TemplateLoader) -> dict[str, Any]:
-    """A line of the listing."""
-    path = str(wordings.path_of(name)) if name in wordings.overridden() else None
-    status = f"remplacé : {path}" if path else "d'origine"
-    return {"name": name, "title": title_of(name), "replaced": path is not None, "path": path, "status": status}
-
-
-def shape(name: str, wordings: TemplateLoader) -> dict[str, Any]:
-    """A template for a program."""
-    told = row(name, wordings)
-    del told["status"]
-    closed = {name: [one.value for one in values] for name, values in _choices(name).items()}
-    known = [asdict(one) for one in _known(name)]
-    return told | {"used_by": [kind.value for kind in _users(name)], "known": known, "choices": closed}
-
-
-def _known(name: str) -> list[Known]:
-    if name == FRAME:
-        return frame()
-    if name == REMOVALS:
-        return of_export()
-    kind = kind_of(name)
-    if kind:
-        return facts_of(kind)
-    users = [facts_of(one) for one in users_of(name)]
-    first = users[0] if users else []
-    return [one for one in first if all(one.name in {other.name for other in told} for told in users)]
-
-
-def _choices(name: str) -> dict[str, tuple[Any, ...]]:
-    if name == REMOVALS:
-        return {f"one.{field}": values for field, values in choices_in(Removal).items()}
-    kind = kind_of(name)
-    return dict(choices_of(kind)) if kind else {}
-
-
-def _users(name: str) -> tuple[Kind, ...]:
-    return papers_with(name) if _is_paper(name) else users_of(name)
-
-
-def _is_paper(name: str) -> bool:
-    return name.startswith("papers/")
-
-
-def write(name: str, wordings: TemplateLoader, folder: Path) -> None:
-    """The template as a page of text."""
-    paper = Paper()
-    told = row(name, wordings)
-    paper.title(f"{name} — {told['title']}")
-    _whole(f"État : {told['status']}")
-    if not kind_of(name) and name != REMOVALS:
-        users = _users(name)
-        everyone = len(users) == len(Kind)
-        paper.fact("Concerne", "tous les courriels" if everyone else french.listing([one.value for one in users]))
-    if _is_paper(name):
-        _header(paper, wordings.source(name))
-    else:
-        _names(paper, name)
-    paper.section("Le remplacer")
-    if wordings.folder is None:
-        paper.line(
-            f"Créer un dossier, par exemple {folder / 'modeles'}, et régler templates.directory sur « modeles »."
-        )
-    _whole(f"Y mettre le fichier {(wordings.folder or folder / 'modeles') / name}")
-    _whole(f"Pour partir du modèle en vigueur : oda mail templates {name} --source")
-
-
-def _whole(text: str) -> None:
-    """A line that is not folded: it holds a path or a command to copy."""
-    click.echo(printable(f"  {text}"))
-
-
-def _names(paper: Paper, name: str) -> None:
-    known = _known(name)
-    paper.section("Ce qu'il peut employer")
-    _list(paper, known)
-    for field, values in _choices(name).items():
-        paper.line(f"Valeurs de {field} : {', '.join(f'{one.value} ({one.label})' for one in values)}")
-    if name == FRAME:
-        return
-    paper.section("Les réglages de l'académie" if name == REMOVALS else "Comme tout courriel")
-    if name != REMOVALS:
-        for always, meaning in ALWAYS.items():
-            paper.line(f"{always} — {meaning}")
-    _list(paper, settings())
-    paper.section("Les filtres du logiciel, à côté de ceux de Jinja")
-    for one, (gives, use) in FILTERS.items():
-        paper.line(f"{one} — {gives} : {use}")
-
-
-def _list(paper: Paper, known: list[Known]) -> None:
-    loops = set[str]()
-    for one in known:
-        if one.loop and one.loop not in loops:
-            loops.add(one.loop)
-            paper.line(f"pour chacun, après {{% for one in {one.loop} %}} :", 2)
-        example = f" ; exemple : {one.example}" if one.example else ""
-        paper.line(f"{one.name} — {one.meaning} ({one.type}){example}", 3 if one.loop else 1)
-
-
-def _header(paper: Paper, source: str) -> None:
-    """The comments that stand first in a paper's template: they say which values it is given."""
-    paper.section("Ce qu'en dit le modèle")
-    for line in source.splitlines():
-        if not line.startswith("//"):
-            break
-        click.echo(printable(f" {line.removeprefix('//')}".rstrip()))
-
-
-# A mail made of example data, shown in the terminal or in a browser.
-
-
-def rendered(
-    kind: AnyKind, example: str, settings: "Settings", wordings: TemplateLoader, *, must: bool
-) -> Rendered | None:
-    """The words of an example. When they cannot be made: None, or CliFailure when they ``must``."""
-    facts, renderer, context = examples_of(kind)[example], Renderer(wordings), mail_context(settings)
-    try:
-        return (
-            renderer.render_check(facts, context)
-            if isinstance(kind, TransientMail)
-            else renderer.render(kind, facts, context)
-        )
-    except (Unrenderable, RecursionError) as error:
-        if must:
-            raise CliFailure("Ce courriel ne peut pas être composé.", ExitCode.SETTINGS, [str(error)]) from error
-    return None
-
-
-def page(kind: AnyKind, example: str, words: Rendered, settings: "Settings", wordings: TemplateLoader) -> None:
-    """The mail as a page of text, as its reader would have it; the kind's other examples are named."""
-    paper = Paper()
-    paper.title(f"Aperçu — {kind.label}")
-    paper.fact("Exemple", example)
-    paper.fact("Autres exemples", ", ".join(one for one in examples_of(kind) if one != example))
-    paper.fact("Modèle", template_of(kind))
-    paper.fact("De", settings.mail.sender)
-    paper.fact("Objet", words.subject)
-    paper.fact("Joint", ", ".join(_attached(kind, example, settings, wordings)))
-    click.echo()
-    for line in words.body.split("\n"):
-        click.echo(f"  {printable(line)}".rstrip())
-
-
-def _attached(kind: AnyKind, example: str, settings: "Settings", wordings: TemplateLoader) -> list[str]:
-    if isinstance(kind, TransientMail):
-        return []
-    facts, context = examples_of(kind)[example], mail_context(settings)
-    try:
-        return [paper.filename for paper in papers_of(kind, facts, context, wordings)]
-    except PaperUnmakeable:
-        return []  # told with the other problems of the templates
-
-
-def in_a_browser(html: str, name: str) -> str:
-    """Open the page from a file that this account alone reads; returns the sentence that says where it is."""
-    descriptor, path = tempfile.mkstemp(prefix=f"oda-{name}-", suffix=".html")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(html)
-    if webbrowser.open(Path(path).as_uri()):
-        return f"Page ouverte dans le navigateur : {path}"
-    return f"Aucun navigateur ne s'ouvre d'ici ; la page est dans {path}"
-
-
 _COLUMNS = {"name": "Modèle", "title": "Ce que c'est", "status": "État"}
 
-
-_MAILS: tuple[AnyKind, ...] = (*Kind, *TransientMail)
-
-
-_MAIL = LabelledChoice(Labelled, _MAILS)
-
+_MAIL = LabelledChoice(Labelled, ALL_KINDS)
 
 _KINDS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
 
@@ -234,49 +65,125 @@ _KINDS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
 @json_option
 @pass_cli_context
 def templates(context: CliContext, /, name: str | None, source: bool, original: bool, as_json: bool) -> None:
-    from notifications.rendering.environment import TemplateLoader
-
     if (source or original) and not name:
         raise click.UsageError("Dire quel modèle écrire, par exemple : oda mail templates declared --source")
     settings = context.settings()
     wordings = TemplateLoader(settings.templates_folder)
     if name is None:
-        emit([row(one, wordings) for one in wordings.names()], _COLUMNS, as_json)
+        emit([_row(template, wordings) for template in wordings.names()], _COLUMNS, as_json)
         say(f"Attention : {problem}" for problem in wordings.folder_problems)
         return
-    _one(_found(name), settings, wordings, source=source, original=original, as_json=as_json)
-
-
-def _one(
-    name: str, settings: "Settings", wordings: "TemplateLoader", *, source: bool, original: bool, as_json: bool
-) -> None:
-    from notifications.rendering.environment import TemplateLoader
-    from portal.cli.request.execute import echo_object
-
-    if original or (source and not wordings.source(name)):
+    template = _template_named(name)
+    if original or (source and not wordings.source(template)):
         # An empty file is what the shell has just made for our output: the académie's copy begins with the original.
-        click.echo(TemplateLoader().source(name).encode(), nl=False)
+        click.echo(TemplateLoader().source(template).encode(), nl=False)
     elif source:
-        click.echo(wordings.source(name).encode(), nl=False)
+        click.echo(wordings.source(template).encode(), nl=False)
     elif as_json:
-        echo_object(shape(name, wordings))
+        echo_object(_json_shape(template, wordings))
     else:
-        write(name, wordings, settings.folder)
+        _describe(template, wordings, settings.folder)
 
 
-def _found(name: str) -> str:
-    from notifications.authoring.reference import full_name
-    from notifications.rendering.environment import own_names
+def _template_named(name: str) -> str:
+    if template := full_name(name):
+        return template
+    stems = {own.rpartition("/")[2].partition(".")[0]: own for own in own_names()}
+    close = [stems[stem] for stem in get_close_matches(name.rpartition("/")[2].partition(".")[0], stems)]
+    remedy = f"Noms proches : {', '.join(close)}." if close else "« oda mail templates » donne tous les noms."
+    raise CliFailure(f"Aucun modèle ne s'appelle « {name} ».", ExitCode.USAGE, [remedy])
 
-    found = full_name(name)
-    if found is None:
-        from difflib import get_close_matches
 
-        short = {one.rpartition("/")[2].partition(".")[0]: one for one in own_names()}
-        close = [short[one] for one in get_close_matches(name.rpartition("/")[2].partition(".")[0], short)]
-        remedy = f"Noms proches : {', '.join(close)}." if close else "« oda mail templates » donne tous les noms."
-        raise CliFailure(f"Aucun modèle ne s'appelle « {name} ».", ExitCode.USAGE, [remedy])
-    return found
+def _row(name: str, wordings: TemplateLoader) -> dict[str, Any]:
+    path = str(wordings.path_of(name)) if name in wordings.overridden() else None
+    status = f"remplacé : {path}" if path else "d'origine"
+    return {"name": name, "title": TITLES[name], "replaced": path is not None, "path": path, "status": status}
+
+
+def _json_shape(name: str, wordings: TemplateLoader) -> dict[str, Any]:
+    shape = _row(name, wordings)
+    del shape["status"]
+    return shape | {
+        "used_by": [kind.value for kind in users_of(name)],
+        "known": [asdict(variable) for variable in _variables(name)],
+        "choices": {field: [choice.value for choice in values] for field, values in _choices(name).items()},
+    }
+
+
+def _variables(name: str) -> list[Variable]:
+    """What a template may write; for a part, what every mail that uses it has."""
+    if name == FRAME:
+        return page_variables()
+    if name == REMOVALS:
+        return export_variables()
+    if kind := kind_of(name):
+        return mail_variables(kind)
+    users = [mail_variables(user) for user in users_of(name)]
+    shared = set.intersection(*({variable.name for variable in variables} for variables in users)) if users else set()
+    return [variable for variable in users[0] if variable.name in shared] if users else []
+
+
+def _choices(name: str) -> dict[str, tuple[Labelled, ...]]:
+    if name == REMOVALS:
+        return {f"one.{field}": values for field, values in choices_in(Removal).items()}
+    kind = kind_of(name)
+    return choices_in(facts_class(kind)) if kind else {}
+
+
+def _describe(name: str, wordings: TemplateLoader, folder: Path) -> None:
+    """Write a template as a page of text: who uses it, what it may use, where to put one's own."""
+    paper, row = Paper(), _row(name, wordings)
+    paper.title(f"{name} — {row['title']}")
+    _echo_whole(f"État : {row['status']}")
+    if not kind_of(name) and name != REMOVALS:
+        paper.fact("Concerne", users_in_french(users_of(name)))
+    if name.startswith("papers/"):
+        paper.section("Ce qu'en dit le modèle")
+        for line in wordings.source(name).splitlines():
+            if not line.startswith("//"):
+                break
+            click.echo(printable(f" {line.removeprefix('//')}".rstrip()))
+    else:
+        _describe_variables(paper, name)
+    paper.section("Le remplacer")
+    if wordings.folder is None:
+        paper.line(
+            f"Créer un dossier, par exemple {folder / 'modeles'}, et régler templates.directory sur « modeles »."
+        )
+    _echo_whole(f"Y mettre le fichier {(wordings.folder or folder / 'modeles') / name}")
+    _echo_whole(f"Pour partir du modèle en vigueur : oda mail templates {name} --source")
+
+
+def _echo_whole(text: str) -> None:
+    """Write a line that is not folded: it holds a path or a command to copy."""
+    click.echo(printable(f"  {text}"))
+
+
+def _describe_variables(paper: Paper, name: str) -> None:
+    paper.section("Ce qu'il peut employer")
+    _list(paper, _variables(name))
+    for field, values in _choices(name).items():
+        paper.line(f"Valeurs de {field} : {', '.join(f'{choice.value} ({choice.label})' for choice in values)}")
+    if name == FRAME:
+        return
+    paper.section("Les réglages de l'académie" if name == REMOVALS else "Comme tout courriel")
+    if name != REMOVALS:
+        for always, meaning in ALWAYS.items():
+            paper.line(f"{always} — {meaning}")
+    _list(paper, settings_variables())
+    paper.section("Les filtres du logiciel, à côté de ceux de Jinja")
+    for filter_name, (gives, use) in FILTERS.items():
+        paper.line(f"{filter_name} — {gives} : {use}")
+
+
+def _list(paper: Paper, variables: Sequence[Variable]) -> None:
+    loops = set[str]()
+    for variable in variables:
+        if variable.loop and variable.loop not in loops:
+            loops.add(variable.loop)
+            paper.line(f"pour chacun, après {{% for one in {variable.loop} %}} :", 2)
+        example = f" ; exemple : {variable.example}" if variable.example else ""
+        paper.line(f"{variable.name} — {variable.meaning} ({variable.type}){example}", 3 if variable.loop else 1)
 
 
 @click.command(
@@ -290,43 +197,74 @@ def _found(name: str) -> str:
 @click.option("--open", "in_browser", is_flag=True, help="Ouvre la page HTML dans le navigateur.")
 @pass_cli_context
 def preview(context: CliContext, /, kind: AnyKind | None, example: str | None, html: bool, in_browser: bool) -> None:
-    from notifications.rendering.environment import TemplateLoader, TemplatesRefused
-    from workflow.app import template_problems
-
     if kind is None:
         if example or html or in_browser:
             raise click.UsageError("Dire quel courriel montrer, par exemple : oda mail preview declared")
-        emit([{"name": one.value, "title": one.label, "examples": _examples(one)} for one in _MAILS], _KINDS, False)
+        rows = [{"name": mail.value, "title": mail.label, "examples": list(examples_of(mail))} for mail in ALL_KINDS]
+        emit(rows, _KINDS, False)
         return
-    name = _example(kind, example)
+    examples = examples_of(kind)
+    if example is not None and example not in examples:
+        message = f"Le courriel « {kind.value} » n'a pas d'exemple « {example} »."
+        raise CliFailure(message, ExitCode.USAGE, [f"Exemples possibles : {', '.join(examples)}."])
+    example = example or next(iter(examples))
     settings = context.settings()
     wordings = TemplateLoader(settings.templates_folder)
     problems = template_problems(settings, wordings)
-    made: Rendered | None = rendered(kind, name, settings, wordings, must=not problems)
-    if made and in_browser:
-        click.echo(in_a_browser(made.html, kind.value))
-    elif made and html:
-        click.echo(made.html.encode(), nl=False)
-    elif made:
-        page(kind, name, made, settings, wordings)
+    rendered = _render(kind, examples[example], settings, wordings, must=not problems)
+    if rendered and in_browser:
+        click.echo(_open_in_browser(rendered.html, kind.value))
+    elif rendered and html:
+        click.echo(rendered.html.encode(), nl=False)
+    elif rendered:
+        _show(kind, example, rendered, settings, wordings)
     if problems:
         raise TemplatesRefused(problems)
 
 
-def _examples(kind: AnyKind) -> list[str]:
-    from notifications.authoring.examples import examples_of
+def _render(
+    kind: AnyKind, facts: Any, settings: "Settings", wordings: TemplateLoader, *, must: bool
+) -> Rendered | None:
+    """Make the words of an example. When they cannot be made: None, or CliFailure when they ``must``."""
+    renderer, context = Renderer(wordings), mail_context(settings)
+    try:
+        if isinstance(kind, TransientMail):
+            return renderer.render_check(facts, context)
+        return renderer.render(kind, facts, context)
+    except (Unrenderable, RecursionError) as error:
+        if must:
+            raise CliFailure("Ce courriel ne peut pas être composé.", ExitCode.SETTINGS, [str(error)]) from error
+        return None
 
-    return list(examples_of(kind))
+
+def _show(kind: AnyKind, example: str, rendered: Rendered, settings: "Settings", wordings: TemplateLoader) -> None:
+    """Write the mail as its reader would have it; the kind's other examples are named."""
+    examples = examples_of(kind)
+    attached: list[str] = []
+    if not isinstance(kind, TransientMail):
+        try:
+            papers = papers_of(kind, examples[example], mail_context(settings), wordings)
+            attached = [paper.filename for paper in papers]
+        except PaperUnmakeable:
+            pass  # reported with the other problems of the templates
+    paper = Paper()
+    paper.title(f"Aperçu — {kind.label}")
+    paper.fact("Exemple", example)
+    paper.fact("Autres exemples", ", ".join(other for other in examples if other != example))
+    paper.fact("Modèle", template_of(kind))
+    paper.fact("De", settings.mail.sender)
+    paper.fact("Objet", rendered.subject)
+    paper.fact("Joint", ", ".join(attached))
+    click.echo()
+    for line in rendered.body.split("\n"):
+        click.echo(f"  {printable(line)}".rstrip())
 
 
-def _example(kind: AnyKind, wanted: str | None) -> str:
-    names = _examples(kind)
-    if wanted is None:
-        return names[0]
-    if wanted not in names:
-        raise CliFailure(
-            f"Le courriel « {kind.value} » n'a pas d'exemple « {wanted} ».",
-            ExitCode.USAGE,
-            [f"Exemples possibles : {', '.join(names)}."],
-        )
-    return wanted
+def _open_in_browser(html: str, name: str) -> str:
+    """Open the page from a file that this account alone reads; return the sentence that says where it is."""
+    descriptor, path = tempfile.mkstemp(prefix=f"oda-{name}-", suffix=".html")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(html)
+    if webbrowser.open(Path(path).as_uri()):
+        return f"Page ouverte dans le navigateur : {path}"
+    return f"Aucun navigateur ne s'ouvre d'ici ; la page est dans {path}"

@@ -9,19 +9,21 @@ import pytest
 from notifications.authoring.checks import problems
 from notifications.authoring.examples import MAIL_CONTEXT
 from notifications.authoring.reference import (
-    Known,
-    facts_of,
-    frame,
+    ALL_KINDS,
+    ALWAYS,
+    FILTERS,
+    TITLES,
+    Variable,
+    document,
     full_name,
     given_to,
     kind_of,
+    mail_variables,
     members,
-    papers_with,
-    reference_text,
-    settings,
+    page_variables,
+    settings_variables,
     users_of,
 )
-from notifications.authoring.reference_texts import ALWAYS, FILTERS, MEANINGS, TITLES
 from notifications.messages.catalogue import facts_class, template_of
 from notifications.rendering.environment import TemplateLoader, own_names
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Kind, TransientMail
@@ -32,28 +34,27 @@ ROOT = Path(__file__).parents[3]
 
 def test_document__is_what_the_code_writes() -> None:
     published = (ROOT / "docs" / "modeles.md").read_text(encoding="utf-8")
-    assert published == reference_text(), "refaire : python -m notifications.authoring.reference > docs/modeles.md"
+    assert published == document(), "refaire : python -m notifications.authoring.reference > docs/modeles.md"
 
 
 def test_titles__every_template_has_one_and_no_other() -> None:
     assert set(TITLES) == set(own_names())
 
 
-@pytest.mark.parametrize("kind", [*Kind, *TransientMail])
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_meanings__every_name_of_every_mail_has_one(kind: AnyKind) -> None:
-    told = {one.name.removeprefix("facts.") for one in facts_of(kind)}
+    told = {one.name.removeprefix("facts.") for one in mail_variables(kind)}
     assert set(members(facts_class(kind))) <= told
     assert given_to(template_of(kind))[0] - set(ALWAYS) <= told
-    assert all(one.meaning for one in facts_of(kind))
-
-
-def test_meanings__none_is_of_a_field_that_is_no_more() -> None:
-    for record, told in MEANINGS.items():
-        assert set(told) <= set(members(record)), record.__name__  # type: ignore[arg-type]
+    assert all(one.meaning for one in mail_variables(kind))
 
 
 def test_examples__every_value_that_is_no_record_shows_one() -> None:
-    for one in (*settings(), *frame(), *(one for kind in (*Kind, *TransientMail) for one in facts_of(kind))):
+    for one in (
+        *settings_variables(),
+        *page_variables(),
+        *(one for kind in (*Kind, *TransientMail) for one in mail_variables(kind)),
+    ):
         assert one.example or one.type in ("fiche", "liste de fiches"), one
 
 
@@ -70,7 +71,7 @@ def test_full_name__as_it_may_be_typed() -> None:
 def test_users__who_is_concerned() -> None:
     assert users_of("mails/parts/handover.j2") == (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
     assert users_of("mails/layout.j2") == users_of("mails/frame.html.j2") == tuple(Kind)
-    assert papers_with("papers/handover_slip.typ") == (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
+    assert users_of("papers/handover_slip.typ") == (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
     assert [kind_of(name) for name in ("mails/declared.j2", "mails/layout.j2")] == [Kind.DECLARED, None]
 
 
@@ -78,7 +79,7 @@ def test_names__of_the_package_are_found_below_its_folder() -> None:
     assert TemplateLoader().names() == own_names()
 
 
-def using(told: list[Known]) -> str:
+def using(told: list[Variable]) -> str:
     """A text that writes every one of these names."""
     written = ((one.loop, f"x {{{{ {one.name} }}}}") for one in told)
     return "\n".join(f"{{% for one in {loop} %}}{text}{{% endfor %}}" if loop else text for loop, text in written)
@@ -86,14 +87,15 @@ def using(told: list[Known]) -> str:
 
 @pytest.mark.rule("R68")
 def test_names__all_that_is_written_here_can_be_used(tmp_path: Path) -> None:
-    texts = {"mails/frame.html.j2": using(frame())}
-    every: tuple[AnyKind, ...] = (*Kind, *TransientMail)
-    for kind in every:
+    texts = {"mails/frame.html.j2": using(page_variables())}
+    for kind in ALL_KINDS:
         slot = "\n\n{{ slot }}\n\n" if kind in (*CODE_KINDS, *LINK_KINDS) else "\n\n"
-        always = [replace(settings()[0], name=name) for name in ALWAYS if name != "slot"]
-        texts[template_of(kind)] = f"Objet\n{using(facts_of(kind))}{slot}{using(always)}\n{using(settings())}"
+        always = [replace(settings_variables()[0], name=name) for name in ALWAYS if name != "slot"]
+        texts[template_of(kind)] = (
+            f"Objet\n{using(mail_variables(kind))}{slot}{using(always)}\n{using(settings_variables())}"
+        )
     wordings = TemplateLoader(folder_of(tmp_path, texts))
-    assert len(wordings.overridden()) == len(every) + 1
+    assert len(wordings.overridden()) == len(ALL_KINDS) + 1
     assert problems(wordings, MAIL_CONTEXT) == []
 
 

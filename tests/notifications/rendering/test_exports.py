@@ -11,8 +11,7 @@ import pytest
 
 from notifications.authoring.examples import DAY, MAIL_CONTEXT
 from notifications.authoring.examples import REMOVAL_LINES as REMOVALS
-from notifications.authoring.reference import members, of_export
-from notifications.authoring.reference_texts import EXPORT
+from notifications.authoring.reference import EXPORT, export_variables, members
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.exports import Removal, Unexportable, removals
 from notifications.rendering.typography import csv_cell
@@ -144,7 +143,7 @@ def test_length__the_lines_are_taken_as_they_are_needed() -> None:
 
 
 def test_reference__every_name_is_documented_with_an_example() -> None:
-    known = of_export()
+    known = export_variables()
     assert set(EXPORT) <= {one.name for one in known}
     assert {f"one.{name}" for name in members(Removal)} <= {one.name for one in known}
     assert all(one.meaning and (one.example or one.type in ("fiche", "liste de fiches")) for one in known)
@@ -152,5 +151,5 @@ def test_reference__every_name_is_documented_with_an_example() -> None:
 
 @pytest.mark.rule("R68")
 def test_reference__all_that_is_written_can_be_used(told: Told) -> None:
-    inside = "".join(f"x {{{{ {one.name} }}}}" for one in of_export() if one.loop)
+    inside = "".join(f"x {{{{ {one.name} }}}}" for one in export_variables() if one.loop)
     assert told({TEMPLATE: f"{{{{ today }}}}{{{{ here }}}}{{% for one in lines %}}{inside}{{% endfor %}}"}) == []
