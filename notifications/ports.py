@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import Connection
+if TYPE_CHECKING:  # reading the settings must not load SQLAlchemy
+    from sqlalchemy import Connection
 
 
 class Clock(Protocol):
@@ -26,11 +27,11 @@ class SystemClock:
 class Transactions(Protocol):
     """A database, as transactions: commit on leaving the block, roll back on an exception."""
 
-    def write(self) -> AbstractContextManager[Connection]:
+    def write(self) -> AbstractContextManager["Connection"]:
         """A write transaction; on SQLite it takes the writer's lock at once."""
         ...
 
-    def read(self) -> AbstractContextManager[Connection]:
+    def read(self) -> AbstractContextManager["Connection"]:
         """A read transaction."""
         ...
 

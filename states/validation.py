@@ -4,8 +4,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from email_validator import EmailNotValidError, validate_email
-
 MAX_NAME = 100
 
 
@@ -87,6 +85,8 @@ def name_problem(text: str) -> str | None:
 
 def mail_problem(text: str) -> str | None:
     """What is wrong with a mail address, in French; None when it is fine (R16)."""
+    from email_validator import EmailNotValidError, validate_email  # slow to load, and few commands need it
+
     if not text:
         return "est vide"
     try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from notifications.messages.catalogue import Document, MailContext
 from notifications.vocabulary import CODE_KINDS, Kind
+
+if TYPE_CHECKING:  # the settings check files with this module: they need no mail
+    from notifications.messages.catalogue import Document, MailContext
 
 # A file that leaves with a mail: what the composer of the message needs of it, and nothing of where it was found.
 

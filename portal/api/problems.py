@@ -10,6 +10,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from portal.api.field_types import Told
+from states.form_errors import allowed_values, error_message
 from states.refusals import Reason
 from states.vocabulary import Trigger
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
@@ -125,36 +126,29 @@ _TRIGGERS: Final = frozenset(trigger.value for trigger in Trigger)
 _PLACES: Final = ("body", "query", "path", "header")
 
 
-_WORDS: Final = {
+_OBJECT: Final = ("Il faut un objet JSON", "L'écrire entre accolades.")
+
+
+_WORDS: Final[dict[str, tuple[str | None, str | None]]] = {
     "missing": ("Ce champ manque", "L'ajouter."),
     "extra_forbidden": ("Ce champ n'est pas connu", "Le retirer, ou vérifier son nom."),
-    "string_type": ("Il faut un texte", "L'écrire entre guillemets."),
+    "string_type": (None, "L'écrire entre guillemets."),
     "string_unicode": ("Ce texte contient la moitié d'un caractère (U+D800 à U+DFFF)", "La retirer."),
     "oda_text": ("Ce texte contient un caractère que rien ne peut garder (U+0000)", "Le retirer."),
-    "string_too_long": ("Ce texte est trop long", "Le raccourcir : {max_length} caractères au plus."),
     "string_too_short": ("Ce texte est trop court", "Au moins {min_length}."),
     "string_pattern_mismatch": ("Cette valeur n'a pas la forme attendue", "Forme attendue : {pattern}"),
-    "bool_type": ("Il faut true ou false", "L'écrire sans guillemets."),
-    "bool_parsing": ("Il faut true ou false", "Corriger cette valeur."),
-    "int_type": ("Il faut un nombre entier", "L'écrire sans guillemets ni décimales."),
-    "int_parsing": ("Il faut un nombre entier", "Corriger cette valeur."),
-    "int_parsing_size": ("Ce nombre est trop grand", "Corriger cette valeur."),
-    "greater_than_equal": ("Ce nombre est trop petit", "Au moins {ge}."),
-    "less_than_equal": ("Ce nombre est trop grand", "Au plus {le}."),
+    "bool_type": (None, "Écrire true ou false, sans guillemets."),
+    "int_type": (None, "L'écrire sans guillemets ni décimales."),
     "enum": ("Cette valeur n'est pas de la liste", "Valeurs possibles : {expected}."),
-    "literal_error": ("Cette valeur n'est pas celle attendue", "Valeur attendue : {expected}."),
-    "too_long": ("Cette liste est trop longue", "Au plus {max_length} éléments."),
     "too_short": ("Cette liste est trop courte", "Au moins {min_length}."),
     "list_type": ("Il faut une liste", "L'écrire entre crochets."),
     "union_tag_invalid": ("Cette action n'existe pas", "Valeurs possibles : {expected_tags}."),
     "union_tag_not_found": ("Il manque « trigger »", "Dire de quelle action il s'agit."),
+    "model_attributes_type": _OBJECT,
+    "model_type": _OBJECT,
+    "dict_type": _OBJECT,
 }
-
-
-_OTHER: Final = ("Cette valeur n'est pas celle attendue", "Corriger cette valeur.")
-
-
-_OBJECT: Final = ("Il faut un objet JSON", "L'écrire entre accolades.")
+"""Messages and remedies of errors that only a program makes; without a message, it is that of the settings too."""
 
 
 def invalid(errors: Iterable[Mapping[str, Any]]) -> Problem:
@@ -164,25 +158,19 @@ def invalid(errors: Iterable[Mapping[str, Any]]) -> Problem:
 
 
 def _reason(error: Mapping[str, Any]) -> ReasonOut:
-    kind = str(error["type"])
-    message, remedy = _words(kind, str(error.get("msg", "")))
-    told = {name: str(value).replace(" or ", " ou ") for name, value in (error.get("ctx") or {}).items()}
-    return of_form(f"form_{kind.removeprefix('oda_')}", message, remedy.format_map(_Told(told)), _path(error["loc"]))
-
-
-class _Told(dict[str, str]):
-    """What the error says of its bounds; nothing for what it does not say."""
-
-    def __missing__(self, key: str) -> str:
-        return "?"
-
-
-def _words(kind: str, message: str) -> tuple[str, str]:
-    if kind.startswith("oda_") and kind not in _WORDS:
-        return "Cette valeur n'a pas la forme attendue", f"{message}."
-    if kind in ("model_attributes_type", "model_type", "dict_type"):
-        return _OBJECT
-    return _WORDS.get(kind, _OTHER)
+    kind, context = str(error["type"]), error.get("ctx") or {}
+    message, remedy = _WORDS.get(kind, (None, None))
+    if kind.startswith("oda_") and remedy is None:
+        message, remedy = "Cette valeur n'a pas la forme attendue", f"{error.get('msg', '')}."
+    elif remedy is None:
+        allowed = allowed_values(kind, context)
+        remedy = f"Valeurs permises : {allowed}." if allowed else "Corriger cette valeur."
+    else:
+        remedy = remedy.format_map(context).replace(" or ", " ou ")
+    if message is None:
+        message = error_message(kind)
+        message = message[0].upper() + message[1:]
+    return of_form(f"form_{kind.removeprefix('oda_')}", message, remedy, _path(error["loc"]))
 
 
 def _path(loc: Iterable[Any]) -> str | None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
+from states.form_errors import quote
 from states.validation import clean, fold, has_uai_form, mail_problem, normalise_uai, uai_problem
 from workflow.directory.model import Remark
 from workflow.settings.sections import normalise_departement
-from workflow.settings.yaml_reader import shown
 
 COLUMNS = (
     "identifiant_de_l_etablissement", "nom_etablissement", "type_etablissement", "nom_commune", "code_departement",
@@ -137,7 +137,7 @@ def _places(heading: list[str]) -> tuple[int, ...]:
     if len(heading) == 1 and any(mark in heading[0] for mark in ",\t|"):
         raise unusable("les colonnes ne sont pas séparées par des points-virgules", 1)
     if len(missing) == len(COLUMNS):
-        raise unusable(f"ce n'est pas l'annuaire : la première ligne est « {shown(SEPARATOR.join(heading))} »", 1)
+        raise unusable(f"ce n'est pas l'annuaire : la première ligne est « {quote(SEPARATOR.join(heading))} »", 1)
     if missing:
         raise unusable(f"il manque {_columns(missing)}", 1)
     if twice:
@@ -262,7 +262,7 @@ def judge(values: tuple[str, ...]) -> YearEndStatus:
 
 
 def _bad_uai(uai: str) -> str | None:
-    return None if has_uai_form(uai) else f"« {shown(uai)} » n'est pas un UAI (7 chiffres et une lettre)"
+    return None if has_uai_form(uai) else f"« {quote(uai)} » n'est pas un UAI (7 chiffres et une lettre)"
 
 
 def _bad_nom(nom: str) -> str | None:
@@ -272,7 +272,7 @@ def _bad_nom(nom: str) -> str | None:
 
 
 def _bad_state(state: str, opened: bool | None) -> str | None:
-    return f"l'état « {shown(state)} » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)" if opened is None else None
+    return f"l'état « {quote(state)} » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)" if opened is None else None
 
 
 def _departement(text: str) -> tuple[str, str | None]:
@@ -291,7 +291,7 @@ def _mailbox(text: str) -> tuple[str | None, str | None]:
         problem: str | None = "compte plusieurs adresses"
     else:
         problem = mail_problem(mail)
-    return (None, f"la boîte « {shown(mail)} » {problem} : établissement pris sans boîte") if problem else (mail, None)
+    return (None, f"la boîte « {quote(mail)} » {problem} : établissement pris sans boîte") if problem else (mail, None)
 
 
 # A whole file read for one académie: its establishments by UAI, and all that the operator is to be told of it.
@@ -354,7 +354,7 @@ class Reading:
         if record.problem:
             self._refuse(record, [record.problem])
         elif not academie.isdecimal() or len(academie) > LONGEST_CODE:
-            self._refuse(record, [f"le code d'académie « {shown(academie)} » n'est pas un nombre"])
+            self._refuse(record, [f"le code d'académie « {quote(academie)} » n'est pas un nombre"])
         elif int(academie) != self.academie:
             self.outside_academie += 1
         elif is_outside(kind):
@@ -376,15 +376,15 @@ class Reading:
         uai = normalise_uai(record.values[0])
         if has_uai_form(uai):
             self.spared.add(uai)
-        self.refused.append(Remark(record.line, shown(uai), " ; ".join(reasons)))
+        self.refused.append(Remark(record.line, quote(uai), " ; ".join(reasons)))
 
     def _wonder(self, line: int, uai: str, kind: str) -> None:
         """Say an unknown kind once. Broken accents would let every primary school in."""
         if "Ã" in kind or "\ufffd" in kind:
-            raise unusable(f"les accents sont abîmés (« {shown(kind)} »)", line)
+            raise unusable(f"les accents sont abîmés (« {quote(kind)} »)", line)
         if (name := tidy(kind)) not in self._strange:
             self._strange.add(name)
-            self.warnings.append(Remark(line, uai, f"le type « {shown(name)} » n'est pas connu : pris quand même"))
+            self.warnings.append(Remark(line, uai, f"le type « {quote(name)} » n'est pas connu : pris quand même"))
 
     def _keep(self, new: _Seen) -> None:
         """Of two rows of an UAI, the open one with a mailbox; the choice never depends on their order."""

@@ -6,7 +6,7 @@ import pytest
 
 from workflow.settings.loader import load_settings
 from workflow.settings.model import Settings
-from workflow.settings.yaml_reader import Problem, SettingsError
+from workflow.settings.yaml_reader import SettingsError, SettingsProblem
 
 MINIMAL = """\
 academie:
@@ -40,13 +40,13 @@ def loaded(folder: Path, extra: str = "", *, replace: tuple[str, str] = ("", "")
     return load_settings(written(folder, MINIMAL.replace(*replace, 1) + extra))
 
 
-def refused(folder: Path, text: str) -> tuple[Problem, ...]:
+def refused(folder: Path, text: str) -> tuple[SettingsProblem, ...]:
     with pytest.raises(SettingsError) as caught:
         load_settings(written(folder, text))
     return caught.value.problems
 
 
-def only_problem(folder: Path, extra: str) -> Problem:
+def only_problem(folder: Path, extra: str) -> SettingsProblem:
     """The single problem that these lines add to the minimal file."""
     (problem,) = refused(folder, MINIMAL + extra)
     return problem

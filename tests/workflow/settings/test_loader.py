@@ -1,5 +1,7 @@
 """Finding and reading the file itself."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,18 @@ def test_find__nothing_says_the_three_ways(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(SettingsError) as caught:
         find_settings(None, {})
     assert all(way in str(caught.value) for way in ("oda init", "--config", "ODA_CONFIG", str(tmp_path)))
+
+
+def test_reading_the_settings__loads_no_database_and_no_mail() -> None:
+    """A command that only reads the settings, or refuses them, must answer quickly."""
+    code = "import sys, workflow.settings; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    slow = (
+        "sqlalchemy",
+        "email_validator",
+        "jinja2",
+        "holidays",
+        "vacances_scolaires_france",
+        "notifications.messages",
+    )
+    assert not [name for name in modules if name.startswith(slow)]

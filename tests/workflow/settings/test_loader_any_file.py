@@ -14,7 +14,11 @@ from workflow.settings.loader import load_settings
 from workflow.settings.yaml_reader import SettingsError
 
 ROOT = Path(__file__).parents[3]
-ENGLISH = re.compile(r"\b(should|must|input|valid|expected|found|value|field|string|while|error|type|got|the)\b", re.I)
+ENGLISH = re.compile(
+    r"\b(should|must|input|valid|expected|found|value|field|string|while|error|type(?! de fichier)|got|the)\b", re.I
+)
+    r"\b(should|must|input|valid|expected|found|value|field|string|while|error|got|type(?! de)|the)\b", re.I
+)
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
