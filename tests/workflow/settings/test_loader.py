@@ -116,7 +116,7 @@ def test_reading_the_settings__loads_no_database_and_no_mail() -> None:
     """A command that only reads the settings, or refuses them, must answer quickly."""
     code = "import sys, workflow.settings; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
-    slow = (
+    slow = (  # fmt: skip
         "sqlalchemy",
         "email_validator",
         "jinja2",

@@ -17,8 +17,6 @@ ROOT = Path(__file__).parents[3]
 ENGLISH = re.compile(
     r"\b(should|must|input|valid|expected|found|value|field|string|while|error|type(?! de fichier)|got|the)\b", re.I
 )
-    r"\b(should|must|input|valid|expected|found|value|field|string|while|error|got|type(?! de)|the)\b", re.I
-)
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
