@@ -58,7 +58,7 @@ class Mailer:
         """Which mails follow from these accepted decisions. Pure: a preview uses it too (R53)."""
         return self._planner.drafts(events)
 
-    def react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
+    def handle(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
         """Erase and seal the codes, then enqueue the mails: all in the caller's transaction."""
         for run in _runs(events):
             self._react(connection, run, now)
@@ -103,9 +103,9 @@ class Mailer:
         """Erase the codes sealed before that instant, and cancel what of them has not left (R61, R62)."""
         return seals.erase_overdue(connection, before, now)
 
-    def code_fates(self, connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
+    def code_statuses(self, connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
         """The fate of each request's code, by reference (R58)."""
-        return fates.code_fates(connection, requests)
+        return fates.code_statuses(connection, requests)
 
     def year_end_report(
         self,

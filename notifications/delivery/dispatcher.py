@@ -16,7 +16,7 @@ from notifications.mailer import Mailer
 from notifications.messages.mail import Mail
 from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
-from notifications.outbox.retry import Outcome, Verdict
+from notifications.outbox.retry import SendOutcome, SendResult
 from notifications.ports import Clock, Transactions, crash_point
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault, Stage
@@ -77,7 +77,7 @@ class Prefetcher:
 # One round of sending: all that is due, over several kept connections, each mail begun and recorded on its own.
 
 
-Files = tuple[Attachment, ...] | Outcome
+Files = tuple[Attachment, ...] | SendResult
 """What goes with a mail, or why it cannot leave."""
 
 
@@ -151,29 +151,29 @@ class SendRound:
     async def _handle(self, held: Claim, files: Files, relay: RelayConnection) -> Finish | None:
         """Send one mail that was begun; None when the relay would take none at all, and it was given back."""
         try:
-            outcome = files if isinstance(files, Outcome) else await self._send(held.mail, files, relay)
+            outcome = files if isinstance(files, SendResult) else await self._send(held.mail, files, relay)
         except RelayTrouble as trouble:
             self.trouble = self.trouble or trouble
             await asyncio.to_thread(self._desk.give_back, [held])
             return None
         return Finish(held, outcome)
 
-    async def _send(self, mail: Mail, files: tuple[Attachment, ...], relay: RelayConnection) -> Outcome:
+    async def _send(self, mail: Mail, files: tuple[Attachment, ...], relay: RelayConnection) -> SendResult:
         if not usable_address(mail.recipient):
-            return Outcome(Verdict.DEAD, Fault.BAD_ADDRESS)
+            return SendResult(SendOutcome.DEAD, Fault.BAD_ADDRESS)
         code: str | None = None
 
-        async def content() -> bytes | Outcome:
+        async def content() -> bytes | SendResult:
             nonlocal code
             if mail.seal_id:
                 found = await asyncio.to_thread(self._desk.code_of, mail)
-                if isinstance(found, Outcome):
+                if isinstance(found, SendResult):
                     return found
                 code = found.clear
             try:
                 return compose(mail, self._settings, code, files)
             except Exception as error:  # a message that cannot be made stops no other; its words may quote the code
-                return Outcome(Verdict.DEAD, Fault.RENDERING, type(error).__name__)
+                return SendResult(SendOutcome.DEAD, Fault.RENDERING, type(error).__name__)
 
         try:
             outcome = await relay.deliver(mail.recipient, content)

@@ -19,15 +19,15 @@ from notifications.delivery.smtp import (
     NOT_YET,
     OTHER_ADDRESS,
     OTHER_NAME,
-    Line,
     RelayConnection,
     RelayTrouble,
-    told,
+    SmtpClient,
+    describe_error,
 )
 from notifications.mailer import Mailer
 from notifications.messages.facts import RelayCheck
 from notifications.messages.mail import Mail
-from notifications.outbox.retry import Outcome, Verdict, words
+from notifications.outbox.retry import SendOutcome, SendResult, words
 from notifications.settings import MailSettings, RelaySettings
 from notifications.vocabulary import Audience, Fault, Kind, Priority, RelayFault, Stage
 from states import french
@@ -168,7 +168,7 @@ class Talk:
         self._settings, self._relay = settings, settings.relay
         self._password, self._tls_context = password, tls_context
 
-    async def reach(self) -> Line:
+    async def reach(self) -> SmtpClient:
         """Connected, nothing said yet: a relay that cannot be reached is known from one that does not answer."""
         with self._step(Step.CONNECTION):
             return self._client(await asyncio.to_thread(self._reach))
@@ -178,8 +178,8 @@ class Talk:
         sock.setblocking(False)
         return sock
 
-    def _client(self, sock: socket.socket) -> Line:
-        return Line(
+    def _client(self, sock: socket.socket) -> SmtpClient:
+        return SmtpClient(
             hostname=self._relay.host,
             sock=sock,
             local_hostname=self._settings.id_domain,
@@ -189,13 +189,13 @@ class Talk:
             tls_context=self._tls_context,
         )
 
-    async def greeted(self, smtp: Line) -> str:
+    async def greeted(self, smtp: SmtpClient) -> str:
         """The relay's banner."""
         with self._step(Step.BANNER):
             banner = await smtp.connect()
         return self.safe(words(banner.code, banner.message))
 
-    async def present(self, smtp: Line) -> str:
+    async def present(self, smtp: SmtpClient) -> str:
         """EHLO, else HELO as mails do; returns the words that refused EHLO."""
         with self._step(Step.OFFER):
             try:
@@ -205,7 +205,7 @@ class Talk:
                 return self.safe(words(refused.code, refused.message))
         return ""
 
-    async def encrypt(self, smtp: Line) -> None:
+    async def encrypt(self, smtp: SmtpClient) -> None:
         """STARTTLS; what was said before it is to be said anew."""
         if not smtp.supports_extension("starttls"):
             remedy = "régler mail.relay.security sur « tls » si le relais a un port pour cela, ou le faire chiffrer"
@@ -213,7 +213,7 @@ class Talk:
         with self._step(Step.ENCRYPTION):
             await smtp.starttls()
 
-    async def login(self, smtp: Line) -> str | None:
+    async def login(self, smtp: SmtpClient) -> str | None:
         """The account accepted; None when the settings name none."""
         name = self._relay.username
         if name is None:
@@ -227,7 +227,7 @@ class Talk:
             await smtp.login(name, self._password)
         return name
 
-    async def sender(self, smtp: Line) -> None:
+    async def sender(self, smtp: SmtpClient) -> None:
         """Our sender accepted, as before each mail; nothing is sent."""
         with self._step(Step.SENDER):
             await smtp.mail(self._settings.sender_address)
@@ -241,7 +241,7 @@ class Talk:
             cause = error.__cause__ if isinstance(error, SMTPConnectError) else None
             why = cause or error
             at = Step.ENCRYPTION if isinstance(why, ssl.SSLError) else step
-            reply = self.safe(told(why, self._relay))
+            reply = self.safe(describe_error(why, self._relay))
             raise ProbeFailed(at, reply, remedy(at, why, self._relay)) from None
 
     def safe(self, text: str) -> str:
@@ -254,7 +254,7 @@ class Talk:
         return text
 
 
-async def leave(smtp: Line) -> None:
+async def leave(smtp: SmtpClient) -> None:
     """Take leave, whatever was said."""
     with suppress(*_LOST):
         if smtp.is_connected:
@@ -302,8 +302,8 @@ class Probe:
             yield self._encryption(smtp, has_starttls=has_starttls)
             yield self._offer(smtp, refused, has_starttls=has_starttls)
             name = await self._talk.login(smtp)
-            told = f"compte {name} accepté" if name else "aucune, mail.relay.username n'est pas réglé"
-            yield Finding(step=Step.LOGIN, text=told)
+            describe_error = f"compte {name} accepté" if name else "aucune, mail.relay.username n'est pas réglé"
+            yield Finding(step=Step.LOGIN, text=describe_error)
             await self._talk.sender(smtp)
             self.is_well = True
             yield Finding(step=Step.SENDER, text=f"{self._settings.sender_address} accepté")
@@ -313,7 +313,7 @@ class Probe:
     async def give(self, recipient: str, message: bytes) -> Finding:
         """Send one mail as any other leaves. Raises ProbeFailed when the relay does not take it."""
 
-        async def content() -> bytes | Outcome:
+        async def content() -> bytes | SendResult:
             return message
 
         relay = RelayConnection(self._settings, self._password, self._tls_context)
@@ -324,12 +324,12 @@ class Probe:
             raise self._undelivered(f"{trouble.fault.label} ({trouble.reply})", trouble) from None
         finally:
             await relay.close()
-        if outcome.verdict is not Verdict.SENT:
+        if outcome.outcome is not SendOutcome.SENT:
             why = outcome.fault.label if outcome.fault else "pas d'envoi"
             raise self._undelivered(f"{why} ({outcome.reply})" if outcome.reply else why, outcome)
         return Finding(step=Step.MAIL, text=f"accepté pour {recipient} : « {self._talk.safe(outcome.reply)} »")
 
-    def _encryption(self, smtp: Line, *, has_starttls: bool) -> Finding:
+    def _encryption(self, smtp: SmtpClient, *, has_starttls: bool) -> Finding:
         layer = smtp.get_transport_info("ssl_object")
         if layer is None:
             what = "les codes passent" if self._relay.username is None else "les codes et le mot de passe passent"
@@ -343,14 +343,14 @@ class Probe:
         shown = certificate(layer.getpeercert() or {})
         return Finding(step=Step.ENCRYPTION, text=", ".join(filter(None, (f"connexion {self.connection}", shown))))
 
-    def _offer(self, smtp: Line, refused: str, *, has_starttls: bool) -> Finding:
+    def _offer(self, smtp: SmtpClient, refused: str, *, has_starttls: bool) -> Finding:
         if refused:
             text = f"EHLO refusé (« {refused} »), HELO accepté : sans doute un pare-feu ; les courriels partent"
             return Finding(step=Step.OFFER, text=text, is_alarming=True)
         text = offer(smtp.esmtp_extensions, smtp.server_auth_methods, has_starttls=has_starttls)
         return Finding(step=Step.OFFER, text=text)
 
-    def _undelivered(self, reply: str, what: RelayTrouble | Outcome) -> ProbeFailed:
+    def _undelivered(self, reply: str, what: RelayTrouble | SendResult) -> ProbeFailed:
         remedy = UNDELIVERED.get(what.fault, "montrer ces mots au responsable du relais")
         return ProbeFailed(Step.MAIL, self._talk.safe(reply), remedy)
 

@@ -19,8 +19,8 @@ from aiosmtplib import (
 
 from notifications.outbox.retry import (
     UNREADABLE,
-    Outcome,
-    Verdict,
+    SendOutcome,
+    SendResult,
     after_message,
     after_recipient,
     before_message,
@@ -62,10 +62,10 @@ _LACKING: Final = {
 """What the library says of the relay, by a word of its sentence."""
 
 
-def told(error: BaseException, relay: RelaySettings) -> str:
+def describe_error(error: BaseException, relay: RelaySettings) -> str:
     """What went wrong: the server's words, else the system's put in French; one line."""
     if isinstance(error, SMTPException) and isinstance(error.__cause__, OSError):
-        return told(error.__cause__, relay)
+        return describe_error(error.__cause__, relay)
     match error:
         case SMTPResponseException():
             return words(error.code, error.message)
@@ -99,7 +99,7 @@ def _name(error: BaseException) -> str:
     return errno.errorcode.get(number or 0, type(error).__name__)
 
 
-Content = Callable[[], Awaitable[bytes | Outcome]]
+Content = Callable[[], Awaitable[bytes | SendResult]]
 """What to send, asked for just before DATA; an Outcome instead of bytes means that nothing is to be sent."""
 
 
@@ -125,7 +125,7 @@ class RelayTrouble(Exception):
         super().__init__(f"{fault.label} ({reply})" if reply else fault.label)
 
 
-class Line(SMTP):
+class SmtpClient(SMTP):
     """A line to the relay on which nothing lingers once we hang up.
 
     asyncio would go on writing what is left of a message, and wait half a minute for a server's farewell over TLS.
@@ -148,11 +148,11 @@ class RelayConnection:
         self._settings = settings
         self._password = password
         self._tls_context = tls_context
-        self._smtp: Line | None = None
+        self._smtp: SmtpClient | None = None
         # All that precedes DATA, the answer to DATA, then the answer to the message must end before the lease does.
         self._envelope_seconds = settings.lease_seconds - 2 * settings.relay.timeout_seconds
 
-    async def deliver(self, recipient: str, content: Content) -> Outcome:
+    async def deliver(self, recipient: str, content: Content) -> SendResult:
         """Give one mail to the relay. Raises RelayTrouble when it would take none."""
         try:
             async with asyncio.timeout(self._envelope_seconds):
@@ -166,11 +166,11 @@ class RelayConnection:
             await self.close()
             waited = french.plural(int(self._envelope_seconds), "seconde")
             raise RelayTrouble(RelayFault.DOWN, f"échange inachevé en {waited}") from None
-        if outcome.verdict not in (Verdict.SENT, Verdict.CANCELLED):
+        if outcome.outcome not in (SendOutcome.SENT, SendOutcome.CANCELLED):
             await self._after_refusal(smtp, outcome)
         return outcome
 
-    async def _after_refusal(self, smtp: Line, outcome: Outcome) -> None:
+    async def _after_refusal(self, smtp: SmtpClient, outcome: SendResult) -> None:
         """Keep a connection that judged a mail; close one that is lost, is closing, or has lost step."""
         if outcome.fault in _JUDGED and not outcome.reply.startswith(("421", "50", "2", UNREADABLE)):
             try:
@@ -180,7 +180,7 @@ class RelayConnection:
                 pass
         await self.close(polite=False)
 
-    async def _ready(self) -> Line:
+    async def _ready(self) -> SmtpClient:
         """A connection on which MAIL is accepted; a kept one that the relay has closed meanwhile is opened anew."""
         if self._smtp:
             try:
@@ -190,7 +190,7 @@ class RelayConnection:
         self._smtp = await self._open()
         return await self._begin(self._smtp)
 
-    async def _begin(self, smtp: Line) -> Line:
+    async def _begin(self, smtp: SmtpClient) -> SmtpClient:
         """MAIL: nothing in it is of one mail more than of another, so that a refusal is the relay's trouble."""
         try:
             await smtp.mail(self._settings.sender_address)
@@ -199,10 +199,10 @@ class RelayConnection:
                 return smtp
             raise RelayTrouble(_fault_of(refused.code), words(refused.code, refused.message)) from None
         except _LOST as error:
-            raise RelayTrouble(RelayFault.DOWN, told(error, self._settings.relay)) from None
+            raise RelayTrouble(RelayFault.DOWN, describe_error(error, self._settings.relay)) from None
         return smtp
 
-    async def _recipient(self, smtp: Line, recipient: str) -> Outcome | None:
+    async def _recipient(self, smtp: SmtpClient, recipient: str) -> SendResult | None:
         """RCPT: None when accepted."""
         try:
             await smtp.rcpt(recipient)
@@ -215,12 +215,12 @@ class RelayConnection:
                 raise RelayTrouble(RelayFault.RELAY_DENIED, words(refused.code, refused.message)) from None
             return after_recipient(refused.code, refused.message)
         except _LOST as error:
-            return Outcome(Verdict.RETRY, Fault.DROPPED, told(error, self._settings.relay))
+            return SendResult(SendOutcome.RETRY, Fault.DROPPED, describe_error(error, self._settings.relay))
         return None
 
-    async def _give(self, smtp: Line, content: Content) -> Outcome:
+    async def _give(self, smtp: SmtpClient, content: Content) -> SendResult:
         message = await content()
-        if isinstance(message, Outcome):
+        if isinstance(message, SendResult):
             with suppress(*_LOST):
                 await smtp.rset()
             return message
@@ -229,35 +229,35 @@ class RelayConnection:
             async with asyncio.timeout(self._settings.relay.timeout_seconds):
                 refused = await self._ask(smtp)
         except _LOST as error:
-            return Outcome(Verdict.RETRY, Fault.DROPPED, told(error, self._settings.relay))
+            return SendResult(SendOutcome.RETRY, Fault.DROPPED, describe_error(error, self._settings.relay))
         outcome = refused or await self._hand_over(smtp, message)
         crash_point("mail.after_data")
         return outcome
 
-    async def _ask(self, smtp: Line) -> Outcome | None:
+    async def _ask(self, smtp: SmtpClient) -> SendResult | None:
         """DATA: None when the relay awaits the message; any other answer means that it has nothing of it."""
         reply = await smtp.execute_command(b"DATA")
         if reply.code == _GO_AHEAD:
-            return Outcome(Verdict.RETRY, Fault.DROPPED, "réponse en trop") if _has_lost_step(smtp) else None
+            return SendResult(SendOutcome.RETRY, Fault.DROPPED, "réponse en trop") if _has_lost_step(smtp) else None
         if reply.code in _ASKS_LOGIN:
             raise RelayTrouble(RelayFault.LOGIN_REFUSED, words(reply.code, reply.message))
         return before_message(reply.code, reply.message)
 
-    async def _hand_over(self, smtp: Line, message: bytes) -> Outcome:
+    async def _hand_over(self, smtp: SmtpClient, message: bytes) -> SendResult:
         """The message itself: from its first byte to the answer we do not know whether it was taken."""
         try:
             async with asyncio.timeout(self._settings.relay.timeout_seconds):
                 if smtp.protocol is None:
-                    return Outcome(Verdict.RETRY, Fault.DROPPED)
+                    return SendResult(SendOutcome.RETRY, Fault.DROPPED)
                 smtp.protocol.write(_on_the_wire(message))
                 reply = await smtp.protocol.read_response()
         except _LOST as error:
-            return Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, told(error, self._settings.relay))
+            return SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY, describe_error(error, self._settings.relay))
         return after_message(reply.code, reply.message)
 
-    async def _open(self) -> Line:
+    async def _open(self) -> SmtpClient:
         relay = self._settings.relay
-        smtp = Line(
+        smtp = SmtpClient(
             hostname=relay.host,
             port=relay.port,
             username=relay.username,
@@ -274,7 +274,7 @@ class RelayConnection:
             fault = RelayFault.LOGIN_REFUSED if refused.code >= 500 else RelayFault.DOWN
             raise RelayTrouble(fault, words(refused.code, refused.message)) from None
         except _LOST as error:
-            raise RelayTrouble(RelayFault.DOWN, told(error, self._settings.relay)) from None
+            raise RelayTrouble(RelayFault.DOWN, describe_error(error, self._settings.relay)) from None
         return smtp
 
     async def close(self, *, polite: bool = True) -> None:
@@ -301,6 +301,6 @@ def _fault_of(code: int) -> RelayFault:
     return RelayFault.SENDER_REFUSED if code >= 500 else RelayFault.BUSY
 
 
-def _has_lost_step(smtp: Line) -> bool:
+def _has_lost_step(smtp: SmtpClient) -> bool:
     """Whether more was answered than was asked: the library would take it for the answer to come."""
     return bool(getattr(smtp.protocol, "_buffer", b""))

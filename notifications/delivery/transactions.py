@@ -20,7 +20,7 @@ from notifications.outbox import queue as claims
 from notifications.outbox import queue as lapses
 from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
-from notifications.outbox.retry import Outcome, RetryRules, Verdict
+from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.ports import Clock, Transactions, crash_point
 from notifications.rendering import pdf as papers
 from notifications.rendering.papers import PaperUnmakeable
@@ -52,7 +52,7 @@ class Finish:
     """What came of a mail that was begun."""
 
     held: Claim
-    outcome: Outcome
+    outcome: SendResult
 
 
 Entry = Begin | Finish
@@ -165,12 +165,12 @@ class MailStore:
             held = claims.hold(connection, self._clock.now(), self._lease, limit)
             crash_point("mail.claiming")
         worded: list[tuple[Claim, dict[str, Any]]] = []
-        unworded: list[tuple[Claim, Outcome]] = []
+        unworded: list[tuple[Claim, SendResult]] = []
         for claim in (claim for claim in held if not claim.mail.body):
             try:
                 worded.append((claim, self._words(claim.mail)))
             except _UNWORDED as error:
-                unworded.append((claim, Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])))
+                unworded.append((claim, SendResult(SendOutcome.DEAD, Fault.RENDERING, str(error)[:200])))
         ready = [claim for claim in held if claim.mail.body] + self._frozen(worded)
         self._bury(unworded)
         place = {claim.mail.id: position for position, claim in enumerate(held)}
@@ -185,7 +185,7 @@ class MailStore:
             crash_point("mail.wording")
         return ready
 
-    def _bury(self, unworded: Sequence[tuple[Claim, Outcome]]) -> None:
+    def _bury(self, unworded: Sequence[tuple[Claim, SendResult]]) -> None:
         if unworded:
             now = self._clock.now()
             with self._database.write() as connection:
@@ -210,7 +210,7 @@ class MailStore:
         """Whether files go with this mail: making them takes a while."""
         return bool(mail.papers) or (mail.kind in JOINED_TO and bool(self._mailer.mail_context.documents))
 
-    def files_of(self, mail: Mail) -> tuple[Attachment, ...] | Outcome:
+    def files_of(self, mail: Mail) -> tuple[Attachment, ...] | SendResult:
         """The papers of this mail, made again to the byte (R69), and the documentation; or why it cannot leave."""
         at = mail.dated_at or mail.created_at
         try:
@@ -220,9 +220,9 @@ class MailStore:
             ]
             return (*made, *attachments_of(mail.kind, self._mailer.mail_context))
         except (PaperUnmakeable, DocumentMissing) as error:
-            return Outcome(Verdict.DEAD, Fault.RENDERING, str(error)[:200])
+            return SendResult(SendOutcome.DEAD, Fault.RENDERING, str(error)[:200])
 
-    def code_of(self, mail: Mail) -> Code | Outcome:
+    def code_of(self, mail: Mail) -> Code | SendResult:
         """The code, or the link's secret, as its seal stands now, or why there is nothing to send (R62, R72).
 
         Not a bare text: asyncio, told to debug, writes in its log what a thread returns (R60).
@@ -231,11 +231,11 @@ class MailStore:
             ciphertext = seals.ciphertext_of(connection, mail.seal_id or "")
             reference = mail.reference or seals.sealed_for(connection, mail.seal_id or "")
         if ciphertext is None:
-            return Outcome(Verdict.CANCELLED, Fault.CODE_ERASED)
+            return SendResult(SendOutcome.CANCELLED, Fault.CODE_ERASED)
         try:
             return Code(clear=self._mailer.sealer.open(ciphertext, reference))
         except seals.CodeUnreadable as error:
-            return Outcome(Verdict.DEAD, Fault.CODE_UNREADABLE, str(error))
+            return SendResult(SendOutcome.DEAD, Fault.CODE_UNREADABLE, str(error))
 
     def write(self, entries: list[Entry]) -> list[Written]:
         """Record what began and what came of it, in one transaction."""

@@ -258,7 +258,7 @@ _BY_STAGE: Final = {
 }
 
 
-def code_fates(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
+def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
     """The fate of each request's code, by reference: its latest code mail decides, unless the request itself tells.
 
     A code that no mail carries any more is undeliverable.

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, case, func, literal, select, update
 
 from notifications.messages.mail import Mail
-from notifications.outbox.retry import Outcome, RetryRules, Verdict
+from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.store import COLUMNS, read
 from notifications.outbox.tables import MAILS
 from notifications.sql import UtcDateTime, update_rows
@@ -92,7 +92,7 @@ def freeze(connection: Connection, worded: Sequence[tuple[Claim, dict[str, Any]]
 def record(
     connection: Connection,
     begins: Sequence[Claim],
-    ends: Sequence[tuple[Claim, Outcome]],
+    ends: Sequence[tuple[Claim, SendResult]],
     now: datetime,
     lease: timedelta,
     rules: RetryRules,
@@ -141,16 +141,16 @@ def release(connection: Connection, held: Sequence[Claim]) -> None:
     update_rows(connection, MAILS, _MINE, ("stage", "next_attempt_at", *FREE), rows)
 
 
-def _after(mail: Mail, outcome: Outcome, now: datetime, rules: RetryRules) -> dict[str, Any]:
+def _after(mail: Mail, outcome: SendResult, now: datetime, rules: RetryRules) -> dict[str, Any]:
     attempts = mail.attempts + 1
     fault, next_at = outcome.fault, None
     stage = {
-        Verdict.SENT: Stage.SENT,
-        Verdict.RETRY: Stage.RETRY,
-        Verdict.UNCERTAIN: Stage.UNCERTAIN,
-        Verdict.DEAD: Stage.DEAD,
-        Verdict.CANCELLED: Stage.CANCELLED,
-    }[outcome.verdict]
+        SendOutcome.SENT: Stage.SENT,
+        SendOutcome.RETRY: Stage.RETRY,
+        SendOutcome.UNCERTAIN: Stage.UNCERTAIN,
+        SendOutcome.DEAD: Stage.DEAD,
+        SendOutcome.CANCELLED: Stage.CANCELLED,
+    }[outcome.outcome]
     if stage is Stage.RETRY and attempts >= rules.max_attempts:
         stage, fault = Stage.DEAD, Fault.EXHAUSTED
     elif stage is Stage.RETRY or (stage is Stage.UNCERTAIN and rules.doubt_allows(attempts) and not mail.doubted_at):

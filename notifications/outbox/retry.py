@@ -29,7 +29,7 @@ _DENIED: Final = re.compile(
 )
 
 
-class Verdict(Enum):
+class SendOutcome(Enum):
     """What a sending makes of its mail."""
 
     SENT = "sent"
@@ -40,10 +40,10 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SendResult:
     """What happened to one mail; ``reply`` holds the server's words, cut to 500 characters."""
 
-    verdict: Verdict
+    outcome: SendOutcome
     fault: Fault | None = None
     reply: str = ""
 
@@ -84,27 +84,27 @@ def denies_relaying(code: int, text: str) -> bool:
     return 500 <= code < 600 and bool(_DENIED.search(text))
 
 
-def after_recipient(code: int, text: str) -> Outcome:
+def after_recipient(code: int, text: str) -> SendResult:
     """RCPT was refused: for good with 5xx, for now with 4xx and with what is no judgement on the recipient."""
     if 500 <= code < 600 and code not in PROTOCOL:
-        return Outcome(Verdict.DEAD, Fault.RECIPIENT_REFUSED, words(code, text))
-    return Outcome(Verdict.RETRY, Fault.DEFERRED, words(code, text))
+        return SendResult(SendOutcome.DEAD, Fault.RECIPIENT_REFUSED, words(code, text))
+    return SendResult(SendOutcome.RETRY, Fault.DEFERRED, words(code, text))
 
 
-def before_message(code: int, text: str) -> Outcome:
+def before_message(code: int, text: str) -> SendResult:
     """DATA was answered otherwise than by 354: the message has not been given, whatever the answer says."""
     if 500 <= code < 600 and code not in PROTOCOL:
-        return Outcome(Verdict.DEAD, Fault.MESSAGE_REFUSED, words(code, text))
-    return Outcome(Verdict.RETRY, Fault.DEFERRED, words(code, text))
+        return SendResult(SendOutcome.DEAD, Fault.MESSAGE_REFUSED, words(code, text))
+    return SendResult(SendOutcome.RETRY, Fault.DEFERRED, words(code, text))
 
 
-def after_message(code: int, text: str) -> Outcome:
+def after_message(code: int, text: str) -> SendResult:
     """What the server answered to the message itself. An unreadable answer leaves us in doubt."""
     reply = words(code, text)
     if 200 <= code < 300:
-        return Outcome(Verdict.SENT, reply=reply)
+        return SendResult(SendOutcome.SENT, reply=reply)
     if 400 <= code < 500 or code in PROTOCOL:
-        return Outcome(Verdict.RETRY, Fault.DEFERRED, reply)
+        return SendResult(SendOutcome.RETRY, Fault.DEFERRED, reply)
     if 500 <= code < 600:
-        return Outcome(Verdict.DEAD, Fault.MESSAGE_REFUSED, reply)
-    return Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY, reply)
+        return SendResult(SendOutcome.DEAD, Fault.MESSAGE_REFUSED, reply)
+    return SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY, reply)

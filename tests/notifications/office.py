@@ -71,15 +71,15 @@ class Office:
     def _on_dead(self, _: Connection, mail: Mail) -> None:
         self.died.append(mail)
 
-    def react(self, *events: RequestEvent) -> None:
+    def handle(self, *events: RequestEvent) -> None:
         with self.database.write() as connection:
-            self.mailer.react(connection, events, self.clock.now())
+            self.mailer.handle(connection, events, self.clock.now())
 
     def issue(self, code: str = "S3cretAB12") -> Mail:
         """Issue a code; returns its mail."""
         from states.commands import Code
 
-        self.react(request_event(Trigger.ISSUE_CODE, command={"code": Code(clear=code)}))
+        self.handle(request_event(Trigger.ISSUE_CODE, command={"code": Code(clear=code)}))
         return self.only(Kind.CODE_ISSUED)
 
     def enqueue(self, *drafts: Draft) -> int:

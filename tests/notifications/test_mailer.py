@@ -23,7 +23,7 @@ MARKED = "Zq7Xw9Kp2LmT4vB8"
 
 @pytest.mark.rule("R55")
 def test_react__stores_the_mail_as_it_was_decided(office: Office) -> None:
-    office.react(request_event(Trigger.DECLARE))
+    office.handle(request_event(Trigger.DECLARE))
     mail = office.only()
     assert (mail.kind, mail.audience, mail.stage) == (Kind.DECLARED, Audience.ESTABLISHMENT, Stage.PENDING)
     assert (mail.recipient, mail.uai, mail.reference) == (f.MAILBOX, f.UAI, f.REFERENCE)
@@ -35,7 +35,7 @@ def test_react__stores_the_mail_as_it_was_decided(office: Office) -> None:
 @pytest.mark.rule("R55")
 def test_react__leaves_nothing_when_the_transaction_fails(office: Office) -> None:
     with suppress(RuntimeError), office.database.write() as connection:
-        office.mailer.react(connection, [request_event(Trigger.ISSUE_CODE)], f.NOW)
+        office.mailer.handle(connection, [request_event(Trigger.ISSUE_CODE)], f.NOW)
         raise RuntimeError
     assert office.mails() == []
     with office.database.read() as connection:
@@ -55,7 +55,7 @@ def test_react__a_code_mail_refers_to_its_seal(office: Office) -> None:
 
 @pytest.mark.rule("R61", "R62")
 def test_react__issued_and_revoked_in_one_batch_keeps_no_code(office: Office) -> None:
-    office.react(request_event(Trigger.ISSUE_CODE), request_event(Trigger.REVOKE), request_event(Trigger.DECLARE))
+    office.handle(request_event(Trigger.ISSUE_CODE), request_event(Trigger.REVOKE), request_event(Trigger.DECLARE))
     with office.database.read() as connection:
         assert connection.execute(select(SEALS.c.ciphertext)).scalars().all() == [None]
     assert office.only(Kind.CODE_ISSUED).stage is Stage.CANCELLED
@@ -69,7 +69,7 @@ def test_react__issued_and_revoked_in_one_batch_keeps_no_code(office: Office) ->
 
 @pytest.mark.rule("R61")
 def test_react__two_codes_for_one_request_in_one_batch_keep_the_last(office: Office) -> None:
-    office.react(
+    office.handle(
         request_event(Trigger.ISSUE_CODE, command={"code": Code(clear="premier111")}),
         request_event(Trigger.REISSUE_CODE, command={"code": Code(clear="second2222")}),
     )
@@ -79,7 +79,7 @@ def test_react__two_codes_for_one_request_in_one_batch_keep_the_last(office: Off
 
 @pytest.mark.rule("R15", "R58")
 def test_react__without_a_mailbox_the_mail_is_dead_and_waits(office: Office) -> None:
-    office.react(request_event(Trigger.REVOKE, mailbox=None))
+    office.handle(request_event(Trigger.REVOKE, mailbox=None))
     dead, alert, task = office.mails()
     assert (dead.stage, dead.fault, dead.recipient, dead.next_attempt_at) == (Stage.DEAD, Fault.NO_MAILBOX, "", None)
     assert (task.kind, alert.kind) == (Kind.REMOVAL_TASK, Kind.MAIL_UNDELIVERABLE)
@@ -90,7 +90,7 @@ def test_react__without_a_mailbox_the_mail_is_dead_and_waits(office: Office) -> 
 @pytest.mark.rule("R54")
 def test_react__a_year_end_is_one_mail_an_establishment(office: Office) -> None:
     uais = ("0310001H", "0810004P", "0751234J")
-    office.react(*(expired(number, uais[number % 3]) for number in range(1, 31)))
+    office.handle(*(expired(number, uais[number % 3]) for number in range(1, 31)))
     assert sorted(mail.uai or "" for mail in office.mails()) == sorted(uais)
     assert {mail.kind for mail in office.mails()} == {Kind.YEAR_END}
 
@@ -186,7 +186,7 @@ def test_secret__in_no_byte_of_the_database_file(office: Office) -> None:
     assert any(MARKED in got.text for got in office.relay.received)
     with office.database.read() as connection:
         ciphertext = str(connection.execute(select(SEALS.c.ciphertext)).scalar_one()).encode()
-    office.react(request_event(Trigger.CONFIRM_HANDOVER, at=office.clock.now()))
+    office.handle(request_event(Trigger.CONFIRM_HANDOVER, at=office.clock.now()))
     with closing(sqlite3.connect(file)) as plain:
         plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert found() == []

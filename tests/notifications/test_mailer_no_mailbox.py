@@ -29,7 +29,7 @@ def listen(office: Office) -> list[Mail]:
 @pytest.mark.rule("R15", "R58")
 def test_born_dead__is_told_with_its_number_in_the_journal_and_to_the_operators(office: Office) -> None:
     told = listen(office)
-    office.react(request_event(Trigger.DECLARE), request_event(Trigger.REVOKE, mailbox=None))
+    office.handle(request_event(Trigger.DECLARE), request_event(Trigger.REVOKE, mailbox=None))
     [dead] = office.mails(stages=[Stage.DEAD])
     assert told == [dead]
     assert (dead.kind, dead.fault, dead.recipient, dead.uai) == (Kind.REVOKED, Fault.NO_MAILBOX, "", f.UAI)
@@ -45,7 +45,7 @@ def test_born_dead__two_in_one_batch_each_have_their_own_number(office: Office) 
     known = replace(f.facts_for(Trigger.REVOKE), others=())
     assert known.request
     other = replace(known, request=replace(known.request, reference="ODA-2027-00099"))
-    office.react(
+    office.handle(
         request_event(Trigger.REVOKE, facts=known, mailbox=None),
         request_event(Trigger.REVOKE, facts=other, mailbox=None, command={"reference": "ODA-2027-00099"}),
     )
@@ -62,7 +62,7 @@ def test_born_dead__what_cannot_be_told_is_not_stored(office: Office) -> None:
 
     office.mailer.on_born_dead = broken
     with pytest.raises(OSError, match="journal"):
-        office.react(request_event(Trigger.REVOKE, mailbox=None))
+        office.handle(request_event(Trigger.REVOKE, mailbox=None))
     assert office.mails() == []
 
 
@@ -87,7 +87,7 @@ def test_born_dead__at_a_year_end_the_others_are_still_stored_at_once(office: Of
             inserts.append(executemany or "unnest" in statement)  # many at once, as each database takes them
 
     try:
-        office.react(*events)
+        office.handle(*events)
     finally:
         event.remove(Engine, "before_cursor_execute", count)
     assert [mail.uai for mail in told] == ["0310050H", "0310051H"]

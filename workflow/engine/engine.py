@@ -173,9 +173,9 @@ T = TypeVar("T")
 class Subscriber(Protocol):
     """Who is told of what happens, in the same transaction: the mails."""
 
-    def react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None: ...
+    def handle(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None: ...
 
-    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]: ...
+    def code_statuses(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -251,7 +251,7 @@ class Engine:
 
     def facts(self, connection: Connection, command: Command) -> Facts:
         """What the decision of one command looks at, locked."""
-        return Loader(connection, self._subscriber.code_fates).load([command]).facts(command)
+        return Loader(connection, self._subscriber.code_statuses).load([command]).facts(command)
 
     def plan(self, batch_facts: BatchFacts, commands: Sequence[Command], actor: Actor, now: datetime) -> Plan:
         """What these commands write, on requests that exist, without writing it: a sweep, or its dry run (R53)."""
@@ -268,13 +268,13 @@ class Engine:
         crash_point("engine.before_write")
         write(connection, plan)
         crash_point("engine.after_write")
-        self._subscriber.react(connection, plan.events, now)
+        self._subscriber.handle(connection, plan.events, now)
 
     def _wave(
         self, connection: Connection, commands: Sequence[Command], actor: Actor, now: datetime,
         keys: Sequence[str | None],
     ) -> list[Result]:  # fmt: skip
-        batch_facts = Loader(connection, self._subscriber.code_fates).load(commands)
+        batch_facts = Loader(connection, self._subscriber.code_statuses).load(commands)
         plan, results = Plan(), []
         for command, key in zip(commands, keys, strict=True):
             result = self._replayed(connection, command, actor, now, key) or self._one(
@@ -335,7 +335,7 @@ class Engine:
             return None
         if not idempotency.is_same(self.hasher, before.digest, command):
             return Refused((idempotency.OTHER_CONTENT,))
-        request = Loader(connection, self._subscriber.code_fates).load([_Asked(reference=before.reference)])
+        request = Loader(connection, self._subscriber.code_statuses).load([_Asked(reference=before.reference)])
         state = request.requests[before.reference].state
         return Done(
             reference=before.reference, trigger=command.trigger, state=state, version=before.version, replayed=True
@@ -352,11 +352,11 @@ class _Unheard:
 
     subscriber: Subscriber
 
-    def react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
+    def handle(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
         pass
 
-    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
-        return self.subscriber.code_fates(connection, requests)
+    def code_statuses(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
+        return self.subscriber.code_statuses(connection, requests)
 
 
 class _Asked(Renew):

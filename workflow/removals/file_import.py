@@ -290,7 +290,7 @@ def _judged(
         for line in removals_of(connection, [one.reference for one in some], app.policy, app.mailer)
     }
     commands = [command_of(one) for one in some]
-    known = Loader(connection, app.mailer.code_fates, lock=False).load(commands)
+    known = Loader(connection, app.mailer.code_statuses, lock=False).load(commands)
     for one, command in zip(some, commands, strict=True):
         task = tasks.get(one.reference)
         if task and task.done:

@@ -143,7 +143,7 @@ def _todos(
 ) -> dict[str, RemovalTodo]:
     """What each asks today, by the person's other live requests: loaded for all at once, without a lock (R48)."""
     asked = [ConfirmRemoval(reference=one.reference, outcome=RemovalOutcome.REMOVED) for one in requests]
-    known = Loader(connection, mailer.code_fates, lock=False).load(asked)
+    known = Loader(connection, mailer.code_statuses, lock=False).load(asked)
     return {
         request.reference: todo(request, known.facts(one).others, one_key_a_person=policy.one_key_a_person)
         for request, one in zip(requests, asked, strict=True)

@@ -165,7 +165,7 @@ class RequestView:
 def facts_of(connection: Connection, reference: str, mailer: Mailer) -> Facts:
     """What the rules would look at, without a lock; ``facts.request`` is None for an unknown reference."""
     asked = Renew(reference=reference)  # any command on a request asks for the same facts
-    return Loader(connection, mailer.code_fates, lock=False).load([asked]).facts(asked)
+    return Loader(connection, mailer.code_statuses, lock=False).load([asked]).facts(asked)
 
 
 def show_request(

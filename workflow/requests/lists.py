@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from notifications.mailer import Mailer
-from notifications.outbox.admin import code_fates
+from notifications.outbox.admin import code_statuses
 from states.commands import Renew
 from states.model import Actor, Establishment, Facts, Request
 from states.policy import Policy
@@ -110,7 +110,7 @@ def lines_of(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, 
     """The page's lines, with what three more queries, one for the whole page each, tell of them."""
     requests = [request_from(row) for row in rows]
     references = [request.reference for request in requests]
-    fates = code_fates(connection, requests)
+    fates = code_statuses(connection, requests)
     removals = _having(connection, REMOVAL.c.reference, REMOVAL.c.outcome.is_(None), references)
     reports = _having(connection, REPORT.c.reference, REPORT.c.settlement.is_(None), references)
     return tuple(
@@ -176,7 +176,7 @@ def agenda(
     references = _references(connection, uai, scope, after, limit + 1)
     shown = references[:limit]
     asked = [Renew(reference=reference) for reference in shown]  # any command on a request asks for the same facts
-    known = Loader(connection, mailer.code_fates, lock=False).load(asked)
+    known = Loader(connection, mailer.code_statuses, lock=False).load(asked)
     events = _events(connection, shown)
     items = tuple(_item(known.facts(one), scope, policy, now, events.get(one.reference, {})) for one in asked)
     return Items(items, shown[-1] if len(references) > limit else None)

@@ -201,7 +201,7 @@ class Preview:
         return PreviewPage(tuple(shown), more)
 
     def _of(self, batch: Sequence[RequestEvent]) -> Iterator[EstablishmentEnd]:
-        fates = self._mailer.code_fates(self._connection, [h.before for h in batch if h.before])
+        fates = self._mailer.code_statuses(self._connection, [h.before for h in batch if h.before])
         reported = self._reported([event.request.reference for event in batch])
         renewed = self._renewed(batch)
         mails = {draft.uai: draft for draft in self._mailer.drafts(batch)}

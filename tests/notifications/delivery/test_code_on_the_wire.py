@@ -56,7 +56,7 @@ def test_code__replaced_while_its_mail_waits_for_a_retry(office: Office) -> None
     office.issue()
     office.relay.on("END", "451 4.3.0 later")
     office.send()
-    office.react(request_event(Trigger.REISSUE_CODE))
+    office.handle(request_event(Trigger.REISSUE_CODE))
     office.clock.advance(hours=1)
     office.send()
     assert [mail.stage for mail in office.mails()] == [Stage.CANCELLED, Stage.SENT]

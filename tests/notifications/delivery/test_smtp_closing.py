@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from notifications.delivery.smtp import RelayConnection
-from notifications.outbox.retry import Outcome, Verdict
+from notifications.outbox.retry import SendOutcome, SendResult
 from tests.kit import certificates
 from tests.kit.factories import MAILBOX
 from tests.kit.smtp import Fault, ScriptedRelay
@@ -18,7 +18,9 @@ HUGE = b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n" * 8_000_000
 """More than a socket's buffers take while nobody reads."""
 
 
-def line_after(relay: ScriptedRelay, message: bytes, tls: Any = None, **account: Any) -> tuple[Outcome, socket.socket]:
+def line_after(
+    relay: ScriptedRelay, message: bytes, tls: Any = None, **account: Any
+) -> tuple[SendResult, socket.socket]:
     """What came of a message to this relay, and our end of the line once we have hung up."""
     settings = mail_settings(relay.port, relay=account)
     settings = settings.model_copy(update={"relay": settings.relay.model_copy(update={"timeout_seconds": 0.3})})
@@ -32,34 +34,34 @@ def line_after(relay: ScriptedRelay, message: bytes, tls: Any = None, **account:
         line = connection._smtp.get_transport_info("socket")._sock  # asyncio's is a shadow of it
         return message
 
-    async def deliver() -> Outcome:
-        outcome = await connection.deliver(MAILBOX, content)
+    async def deliver() -> SendResult:
+        result = await connection.deliver(MAILBOX, content)
         await connection.close()
         await asyncio.sleep(0)
-        return outcome
+        return result
 
     return asyncio.run(deliver()), line
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["in clear", "starttls"])
 @pytest.mark.parametrize(
-    ("script", "message", "verdict"),
+    ("script", "message", "outcome"),
     [
-        ({}, b"Subject: x\r\n\r\nx\r\n", Verdict.SENT),
-        ({"END": Fault.HANG}, b"Subject: x\r\n\r\nx\r\n", Verdict.UNCERTAIN),
-        ({"CONTENT": Fault.HANG}, HUGE, Verdict.UNCERTAIN),
-        ({"QUIT": Fault.HANG}, b"Subject: x\r\n\r\nx\r\n", Verdict.SENT),
+        ({}, b"Subject: x\r\n\r\nx\r\n", SendOutcome.SENT),
+        ({"END": Fault.HANG}, b"Subject: x\r\n\r\nx\r\n", SendOutcome.UNCERTAIN),
+        ({"CONTENT": Fault.HANG}, HUGE, SendOutcome.UNCERTAIN),
+        ({"QUIT": Fault.HANG}, b"Subject: x\r\n\r\nx\r\n", SendOutcome.SENT),
     ],
     ids=["well", "silent", "deaf", "silent at QUIT"],
 )
 def test_line__is_closed_at_once(
-    tmp_path: Path, encrypted: bool, script: dict[str, Fault], message: bytes, verdict: Verdict
+    tmp_path: Path, encrypted: bool, script: dict[str, Fault], message: bytes, outcome: SendOutcome
 ) -> None:
     server, trusting = certificates.contexts(tmp_path) if encrypted else (None, None)
     with ScriptedRelay(starttls=server) as relay:
         for command, fault in script.items():
             relay.on(command, fault)
-        outcome, line = line_after(relay, message, trusting, **({"security": "starttls"} if encrypted else {}))
-        assert outcome.verdict is verdict
+        result, line = line_after(relay, message, trusting, **({"security": "starttls"} if encrypted else {}))
+        assert result.outcome is outcome
         assert line.fileno() == -1
         assert len(relay.received) <= 1

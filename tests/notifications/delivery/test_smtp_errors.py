@@ -9,7 +9,7 @@ import ssl
 import aiosmtplib
 import pytest
 
-from notifications.delivery.smtp import RelayConnection, RelayTrouble, told
+from notifications.delivery.smtp import RelayConnection, RelayTrouble, describe_error
 from notifications.settings import RelaySettings
 from notifications.vocabulary import RelayFault
 from tests.kit.smtp import ScriptedRelay
@@ -63,7 +63,7 @@ def caused(error: Exception, cause: BaseException) -> Exception:
 )  # fmt: skip
 @pytest.mark.rule("R70")
 def test_told__in_french(error: BaseException, said: str) -> None:
-    assert told(error, RELAY) == said
+    assert describe_error(error, RELAY) == said
 
 
 def refused(relay: ScriptedRelay) -> RelayTrouble:

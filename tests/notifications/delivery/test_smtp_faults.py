@@ -7,7 +7,7 @@ import pytest
 from notifications.vocabulary import Fault, Kind, RelayFault, Stage
 from tests.kit.factories import MAILBOX
 from tests.kit.smtp import Answer, ScriptedRelay
-from tests.kit.smtp import Fault as Line
+from tests.kit.smtp import Fault as SmtpClient
 from tests.notifications.office import Office, draft
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -19,15 +19,15 @@ pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
         ("RCPT", "550 5.1.1 User unknown", Stage.DEAD, Fault.RECIPIENT_REFUSED, 0),
         ("RCPT", "450 4.2.0 Greylisted", Stage.RETRY, Fault.DEFERRED, 0),
         ("RCPT", "421 4.3.2 Closing", Stage.RETRY, Fault.DEFERRED, 0),
-        ("RCPT", Line.DROP, Stage.RETRY, Fault.DROPPED, 0),
+        ("RCPT", SmtpClient.DROP, Stage.RETRY, Fault.DROPPED, 0),
         ("DATA", "554 5.7.1 No", Stage.DEAD, Fault.MESSAGE_REFUSED, 0),
         ("DATA", "451 4.3.0 Later", Stage.RETRY, Fault.DEFERRED, 0),
-        ("DATA", Line.DROP, Stage.RETRY, Fault.DROPPED, 0),
-        ("CONTENT", Line.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 0),
+        ("DATA", SmtpClient.DROP, Stage.RETRY, Fault.DROPPED, 0),
+        ("CONTENT", SmtpClient.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 0),
         ("END", "554 5.6.0 Refused content", Stage.DEAD, Fault.MESSAGE_REFUSED, 0),
         ("END", "452 4.3.1 Full", Stage.RETRY, Fault.DEFERRED, 0),
         ("END", "250 2.0.0 Queued as 42", Stage.SENT, None, 1),
-        ("END", Line.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 1),
+        ("END", SmtpClient.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 1),
     ],
 )
 def test_fault__of_one_mail(
@@ -50,7 +50,7 @@ def test_fault__of_one_mail(
 )
 def test_fault__silence_ends_with_the_time_out(office: Office, command: str, stage: Stage, fault: Fault) -> None:
     office.enqueue(draft())
-    office.relay.on(command, Line.HANG)
+    office.relay.on(command, SmtpClient.HANG)
     impatient = office.another(relay={"timeout_seconds": 1})
     started = time.monotonic()
     office.send(impatient)
@@ -62,13 +62,13 @@ def test_fault__silence_ends_with_the_time_out(office: Office, command: str, sta
 @pytest.mark.parametrize("command", ["RCPT", "DATA", "CONTENT", "END"])
 def test_fault__the_next_mails_leave_all_the_same(office: Office, command: str) -> None:
     office.enqueue(*(draft() for _ in range(4)))
-    office.relay.on(command, Line.DROP)
+    office.relay.on(command, SmtpClient.DROP)
     assert office.send() == 3
 
 
 def test_uncertain__retried_once_by_itself_then_waits_for_a_person(office: Office) -> None:
     office.enqueue(draft())
-    office.relay.on("END", Line.DROP, times=None)
+    office.relay.on("END", SmtpClient.DROP, times=None)
     for _ in range(4):
         office.send()
         office.clock.advance(hours=5)
@@ -80,7 +80,7 @@ def test_uncertain__retried_once_by_itself_then_waits_for_a_person(office: Offic
 
 def test_uncertain__never_retried_when_the_setting_says_so(office: Office) -> None:
     office.enqueue(draft())
-    office.relay.on("END", Line.DROP)
+    office.relay.on("END", SmtpClient.DROP)
     careful = office.another(retry_uncertain=False)
     office.send(careful)
     office.clock.advance(days=1)
@@ -114,10 +114,10 @@ def test_retry__given_up_after_the_last_attempt(office: Office) -> None:
 @pytest.mark.parametrize(
     ("command", "answer", "fault"),
     [
-        ("CONNECT", Line.DROP, RelayFault.DOWN),
+        ("CONNECT", SmtpClient.DROP, RelayFault.DOWN),
         ("CONNECT", "554 5.3.2 Not welcome", RelayFault.DOWN),
         ("CONNECT", "421 4.3.2 Too busy", RelayFault.DOWN),
-        ("MAIL", Line.DROP, RelayFault.DOWN),
+        ("MAIL", SmtpClient.DROP, RelayFault.DOWN),
         ("MAIL", "421 4.3.2 Closing", RelayFault.BUSY),
         ("MAIL", "452 4.3.1 Full", RelayFault.BUSY),
         ("MAIL", "550 5.7.1 Sender refused", RelayFault.SENDER_REFUSED),
@@ -135,7 +135,7 @@ def test_trouble__of_the_relay_burns_no_attempt(
     pause = office.dispatcher.pause
     assert pause
     assert pause.fault is fault
-    assert isinstance(answer, Line) or pause.reply == answer
+    assert isinstance(answer, SmtpClient) or pause.reply == answer
     states = [(mail.stage, mail.attempts, mail.next_attempt_at, mail.lease_token) for mail in office.mails()]
     assert states == [(mail.stage, 0, mail.next_attempt_at, None) for mail in before]
     office.relay.forgive()

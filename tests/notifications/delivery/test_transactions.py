@@ -11,13 +11,13 @@ from notifications.messages.mail import Mail
 from notifications.outbox import queue as claims
 from notifications.outbox import queue as lapses
 from notifications.outbox.queue import Claim
-from notifications.outbox.retry import Outcome, RetryRules, Verdict
+from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
 from tests.notifications.office import Office, draft, mail_settings
 
-LOST = Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY)
-REFUSED = Outcome(Verdict.DEAD, Fault.RECIPIENT_REFUSED, "550 5.1.1 User unknown")
+LOST = SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY)
+REFUSED = SendResult(SendOutcome.DEAD, Fault.RECIPIENT_REFUSED, "550 5.1.1 User unknown")
 
 
 def desk_of(office: Office) -> MailStore:

@@ -63,7 +63,7 @@ def _seal_row(office: Office) -> tuple[str | None, str | None]:
 )
 def test_erase__with_the_decision_and_cancels_the_mail(office: Office, trigger: Trigger, why: Erasure) -> None:
     mail = office.issue()
-    office.react(expired(42) if trigger is Trigger.EXPIRE else request_event(trigger))
+    office.handle(expired(42) if trigger is Trigger.EXPIRE else request_event(trigger))
     assert _seal_row(office) == (None, why.value)
     cancelled = office.find(mail.id)
     assert (cancelled.stage, cancelled.fault, cancelled.next_attempt_at) == (Stage.CANCELLED, Fault.CODE_ERASED, None)
@@ -75,7 +75,7 @@ def test_erase__with_the_decision_and_cancels_the_mail(office: Office, trigger: 
 def test_erase__a_replaced_code_never_leaves(office: Office) -> None:
     first = office.issue("premier111")
     office.clock.advance(minutes=1)
-    office.react(request_event(Trigger.REISSUE_CODE))
+    office.handle(request_event(Trigger.REISSUE_CODE))
     assert office.find(first.id).stage is Stage.CANCELLED
     assert office.only(Kind.CODE_REISSUED).stage is Stage.PENDING
     office.send()

@@ -258,7 +258,7 @@ def test_dead__again_after_a_retry_is_told_again(office: Office) -> None:
 def fate(office: Office) -> CodeStatus:
     request = f.request(State.CODE_ISSUED)
     with office.database.read() as connection:
-        return office.mailer.code_fates(connection, [request])[f.REFERENCE]
+        return office.mailer.code_statuses(connection, [request])[f.REFERENCE]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -289,7 +289,7 @@ def test_code_fate__the_latest_mail_decides(office: Office) -> None:
     assert fate(office) is CodeStatus.WAITING
     office.send()
     assert fate(office) is CodeStatus.ACCEPTED
-    office.react(request_event(Trigger.REISSUE_CODE))
+    office.handle(request_event(Trigger.REISSUE_CODE))
     assert fate(office) is CodeStatus.WAITING
 
 
@@ -305,8 +305,8 @@ def test_code_fate__of_many_in_one_go(office: Office) -> None:
         replace(issued, reference="E"),
     ]
     with office.database.read() as connection:
-        fates = office.mailer.code_fates(connection, requests)
-        assert office.mailer.code_fates(connection, []) == {}
+        fates = office.mailer.code_statuses(connection, requests)
+        assert office.mailer.code_statuses(connection, []) == {}
     assert fates == {
         f.REFERENCE: CodeStatus.WAITING,
         "A": CodeStatus.HANDED_OVER,

@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 from notifications.outbox import queue as claims
 from notifications.outbox import queue as lapses
 from notifications.outbox.queue import Claim
-from notifications.outbox.retry import Outcome, RetryRules, Verdict
+from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Kind, Stage
 from tests.notifications.office import Office, draft
 
 LEASE = timedelta(seconds=120)
 RULES = RetryRules(3, (timedelta(seconds=60), timedelta(seconds=300)), retry_uncertain=True)
-SENT = Outcome(Verdict.SENT, reply="250 Ok")
+SENT = SendResult(SendOutcome.SENT, reply="250 Ok")
 
 
 def begun(connection: Connection, found: list[Claim], now: datetime) -> list[Claim]:
@@ -39,9 +39,9 @@ def held(office: Office) -> Claim:
     return found
 
 
-def complete(office: Office, claimed: Claim, outcome: Outcome, rules: RetryRules = RULES) -> Stage | None:
+def complete(office: Office, claimed: Claim, result: SendResult, rules: RetryRules = RULES) -> Stage | None:
     with office.database.write() as connection:
-        recorded = claims.record(connection, (), [(claimed, outcome)], office.clock.now(), LEASE, rules)
+        recorded = claims.record(connection, (), [(claimed, result)], office.clock.now(), LEASE, rules)
         mail = recorded.ended.get(claimed.mark)
     return mail.stage if mail else None
 
@@ -159,16 +159,16 @@ def test_complete__by_token_only(office: Office) -> None:
 
 def test_complete__waits_longer_each_time_then_dies(office: Office) -> None:
     office.enqueue(draft())
-    outcome = Outcome(Verdict.RETRY, Fault.DEFERRED, "451 later")
+    result = SendResult(SendOutcome.RETRY, Fault.DEFERRED, "451 later")
     waits = []
     for _ in range(2):
-        complete(office, held(office), outcome)
+        complete(office, held(office), result)
         due = office.only().next_attempt_at
         assert due
         waits.append(due - office.clock.now())
         office.clock.set(due)
     assert [base <= wait <= base * 1.25 for wait, base in zip(waits, RULES.delays, strict=True)] == [True, True]
-    assert complete(office, held(office), outcome) is Stage.DEAD
+    assert complete(office, held(office), result) is Stage.DEAD
     mail = office.only()
     assert (mail.fault, mail.attempts, mail.next_attempt_at, mail.last_reply) == (Fault.EXHAUSTED, 3, None, "451 later")
 
@@ -207,7 +207,7 @@ def test_take_back__not_retried_when_the_setting_says_so(office: Office) -> None
 
 def test_complete__in_doubt_is_retried_once_and_remembered(office: Office) -> None:
     office.enqueue(draft())
-    lost = Outcome(Verdict.UNCERTAIN, Fault.LOST_REPLY)
+    lost = SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY)
     doubted = office.clock.now()
     complete(office, held(office), lost)
     assert office.only().doubted_at == doubted

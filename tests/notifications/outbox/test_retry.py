@@ -7,7 +7,7 @@ import pytest
 from notifications.delivery.smtp import RelayTrouble
 from notifications.outbox.retry import (
     RetryRules,
-    Verdict,
+    SendOutcome,
     after_message,
     after_recipient,
     before_message,
@@ -25,33 +25,33 @@ def test_retry_rules__the_last_delay_repeats() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict", "fault"),
+    ("code", "outcome", "fault"),
     [
-        (550, Verdict.DEAD, Fault.RECIPIENT_REFUSED),
-        (553, Verdict.DEAD, Fault.RECIPIENT_REFUSED),
-        (450, Verdict.RETRY, Fault.DEFERRED),
-        (421, Verdict.RETRY, Fault.DEFERRED),
+        (550, SendOutcome.DEAD, Fault.RECIPIENT_REFUSED),
+        (553, SendOutcome.DEAD, Fault.RECIPIENT_REFUSED),
+        (450, SendOutcome.RETRY, Fault.DEFERRED),
+        (421, SendOutcome.RETRY, Fault.DEFERRED),
     ],
 )
-def test_after_recipient(code: int, verdict: Verdict, fault: Fault) -> None:
-    outcome = after_recipient(code, "5.1.1 words")
-    assert (outcome.verdict, outcome.fault, outcome.reply) == (verdict, fault, f"{code} 5.1.1 words")
+def test_after_recipient(code: int, outcome: SendOutcome, fault: Fault) -> None:
+    result = after_recipient(code, "5.1.1 words")
+    assert (result.outcome, result.fault, result.reply) == (outcome, fault, f"{code} 5.1.1 words")
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict", "fault"),
+    ("code", "outcome", "fault"),
     [
-        (250, Verdict.SENT, None),
-        (251, Verdict.SENT, None),
-        (554, Verdict.DEAD, Fault.MESSAGE_REFUSED),
-        (452, Verdict.RETRY, Fault.DEFERRED),
-        (-1, Verdict.UNCERTAIN, Fault.LOST_REPLY),
-        (354, Verdict.UNCERTAIN, Fault.LOST_REPLY),
+        (250, SendOutcome.SENT, None),
+        (251, SendOutcome.SENT, None),
+        (554, SendOutcome.DEAD, Fault.MESSAGE_REFUSED),
+        (452, SendOutcome.RETRY, Fault.DEFERRED),
+        (-1, SendOutcome.UNCERTAIN, Fault.LOST_REPLY),
+        (354, SendOutcome.UNCERTAIN, Fault.LOST_REPLY),
     ],
 )
-def test_after_message(code: int, verdict: Verdict, fault: Fault | None) -> None:
-    outcome = after_message(code, "")
-    assert (outcome.verdict, outcome.fault) == (verdict, fault)
+def test_after_message(code: int, outcome: SendOutcome, fault: Fault | None) -> None:
+    result = after_message(code, "")
+    assert (result.outcome, result.fault) == (outcome, fault)
 
 
 def test_words__one_line_readable_and_short() -> None:
@@ -74,7 +74,7 @@ def test_delay__spread_by_the_mails_number_and_never_shorter() -> None:
 
 @pytest.mark.parametrize("code", [250, 252, 299])
 def test_before_message__no_answer_but_354_means_that_it_left(code: int) -> None:
-    assert before_message(code, "Ok").verdict is Verdict.RETRY
+    assert before_message(code, "Ok").outcome is SendOutcome.RETRY
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,10 @@ Row = Mapping[str, str]
 class Silent:
     """Nobody is told."""
 
-    def react(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
+    def handle(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
         pass
 
-    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
+    def code_statuses(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
         return {}
 
 

@@ -30,9 +30,9 @@ LONG, SHORT, ENDED = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
 class Nobody:
     """A subscriber who sends nothing."""
 
-    def react(self, connection: Connection, events: Sequence[RequestEvent], now: Any) -> None: ...
+    def handle(self, connection: Connection, events: Sequence[RequestEvent], now: Any) -> None: ...
 
-    def code_fates(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
+    def code_statuses(self, connection: Connection, requests: Sequence[Request]) -> Mapping[str, CodeStatus]:
         return {}
 
 

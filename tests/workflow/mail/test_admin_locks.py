@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from notifications.delivery.transactions import Begin, Finish, MailStore
-from notifications.outbox.retry import Outcome, Verdict
+from notifications.outbox.retry import SendOutcome, SendResult
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Fault, Stage
 from tests.kit.mail_processes import MailProcesses
@@ -19,7 +19,7 @@ from workflow.journal import installation
 
 pytestmark = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 
-REFUSED = Outcome(Verdict.DEAD, Fault.RECIPIENT_REFUSED, "550 5.1.1 User unknown")
+REFUSED = SendResult(SendOutcome.DEAD, Fault.RECIPIENT_REFUSED, "550 5.1.1 User unknown")
 
 
 @pytest.fixture
