@@ -27,7 +27,7 @@ from notifications.delivery.message import compose
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Draft
-from notifications.outbox.admin import listing
+from notifications.outbox.admin import list_outbox
 from notifications.ports import SystemClock
 from notifications.rendering.renderer import render
 from notifications.settings import MailSettings, RelaySettings
@@ -76,7 +76,7 @@ def by_smtplib(port: int, mails: int) -> float:
 def by_smtplib_ready(port: int, mails: int, database: Database) -> float:
     """Seconds for that many ready messages on one connection: what is sent, and nothing else."""
     with database.read() as connection:
-        sent = listing(connection, limit=1, whole=True).mails[0]
+        sent = list_outbox(connection, limit=1, whole=True).mails[0]
     ready = compose(sent, settings_of(port, 1), None)
     start = time.perf_counter()
     with smtplib.SMTP("127.0.0.1", port) as client:
@@ -103,7 +103,7 @@ def by_outbox(database: Database, port: int, mails: int, connections: int) -> fl
     if sent != mails:
         raise SystemExit(f"{sent} courriels partis au lieu de {mails}")
     with database.read() as connection:
-        left = listing(connection, stages=[stage for stage in Stage if stage is not Stage.SENT], limit=1).mails
+        left = list_outbox(connection, stages=[stage for stage in Stage if stage is not Stage.SENT], limit=1).mails
     if left:
         raise SystemExit(f"un courriel est resté « {left[0].stage.label} »")
     return seconds

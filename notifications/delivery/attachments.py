@@ -1,4 +1,4 @@
-"""The académie's documentation files: what makes one fit to be joined to a mail, and its reading (R59)."""
+"""Files joined to mails: papers and the académie's documentation, whose fitness is checked here (R59)."""
 
 from __future__ import annotations
 
@@ -12,37 +12,24 @@ from notifications.vocabulary import CODE_KINDS, Kind
 if TYPE_CHECKING:  # the settings check files with this module: they need no mail
     from notifications.messages.catalogue import Document, MailContext
 
-# A file that leaves with a mail: what the composer of the message needs of it, and nothing of where it was found.
+MAX_BYTES: Final = 5_000_000
+"""The largest size of one file, in bytes."""
+MAX_ALL_BYTES: Final = 8_000_000
+"""The largest size of all together, in bytes: encoded they weigh a third more, and relays have limits."""
+JOINED_TO: Final = (*CODE_KINDS, Kind.KEY_EXTENDED)
+"""The mails that documentation goes with: those after which somebody uses a key."""
 
-
-__all__ = ["Attachment"]
+_SIGNATURE: Final = b"%PDF"
+_cache: dict[str, tuple[tuple[int, int], bytes]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A PDF file joined to a mail (R59): the name it bears there, its bytes, and the title that readers know it by."""
+    """A PDF file joined to a mail: its name there, its bytes, and its title for readers."""
 
     filename: str
     content: bytes
     title: str = ""
-
-
-MAX_BYTES: Final = 5_000_000
-"""The size of one file, in bytes."""
-
-
-MAX_ALL_BYTES: Final = 8_000_000
-"""The size of all together, in bytes: a mail weighs a third more than what is joined to it, and relays have limits."""
-
-
-JOINED_TO: Final = (*CODE_KINDS, Kind.KEY_EXTENDED)
-"""The mails that documentation goes with: those after which somebody uses a key."""
-
-
-_SIGNATURE: Final = b"%PDF"
-
-
-_kept: dict[str, tuple[tuple[int, int], bytes]] = {}
 
 
 class DocumentMissing(Exception):
@@ -50,7 +37,7 @@ class DocumentMissing(Exception):
 
 
 def document_problem(path: str) -> str | None:
-    """Why this file cannot be joined to a mail, with what to do, in French; None when it can."""
+    """Say in French why this file cannot be joined to a mail, and what to do; None when it can."""
     if not os.path.exists(path):  # which, unlike Path's, never raises
         return f"le fichier {path} n'existe pas : l'y mettre, ou corriger le chemin"
     if not os.path.isfile(path):
@@ -72,41 +59,42 @@ def _content_problem(path: str, start: bytes, size: int) -> str | None:
 
 
 def megabytes(size: int) -> str:
-    """A size in bytes, as it is read: ``5,2 Mo``; rounded up, so that too much is never shown as enough."""
+    """Write a size in bytes for a reader: ``5,2 Mo``; rounded up, so that too much is never shown as enough."""
     tenths = -(-size // 100_000)
     whole, rest = divmod(tenths, 10)
     return f"{whole},{rest} Mo" if rest else f"{whole} Mo"
 
 
 def has_attachments(kind: Kind, context: MailContext) -> bool:
-    """Whether files are joined to a mail of this kind; none is read to know it."""
+    """Return True when documentation is joined to a mail of this kind; no file is read."""
     return kind in JOINED_TO and bool(context.documents)
 
 
 def attachments_of(kind: Kind, context: MailContext) -> tuple[Attachment, ...]:
-    """The files joined to a mail of this kind, as they are on the disk now; none but to ``JOINED_TO``.
+    """Read the documentation joined to a mail of this kind, as it is on the disk now.
 
     A file is read once, and again when it has changed. Raises DocumentMissing when one is no longer fit.
     """
-    return tuple(_attachment(one) for one in context.documents) if has_attachments(kind, context) else ()
-
-
-def _attachment(document: Document) -> Attachment:
-    return Attachment(filename=document.filename, content=_content(document), title=document.title)
+    if not has_attachments(kind, context):
+        return ()
+    return tuple(
+        Attachment(filename=document.filename, content=_content(document), title=document.title)
+        for document in context.documents
+    )
 
 
 def _content(document: Document) -> bytes:
     path = document.path
     try:
-        found = os.stat(path)
-        stamp = (found.st_mtime_ns, found.st_size)
-        if (kept := _kept.get(path)) and kept[0] == stamp:
-            return kept[1]
+        status = os.stat(path)
+        stamp = (status.st_mtime_ns, status.st_size)
+        if (cached := _cache.get(path)) and cached[0] == stamp:
+            return cached[1]
         content = b"" if document_problem(path) else Path(path).read_bytes()
     except OSError:
         content = b""
     if problem := document_problem(path) or _content_problem(path, content[: len(_SIGNATURE)], len(content)):
-        _kept.pop(path, None)
+        _cache.pop(path, None)
         raise DocumentMissing(f"documentation « {document.title} » : {problem}")
-    _kept[path] = stamp, content
+    _cache[path] = stamp, content
     return content

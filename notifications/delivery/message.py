@@ -1,7 +1,7 @@
-"""The message as it goes on the wire, made by the standard library; the code is put in at the last moment (R60).
+"""The MIME message as it goes on the wire; the code is put in at the last moment, and masked in replies (R60).
 
-The library's older classes are used: ``EmailMessage`` parses and folds every header anew, which costs four times all
-the rest of a sending (``./run bench mail``).
+The standard library's older classes are used: ``EmailMessage`` parses and folds every header anew, which costs four
+times all the rest of a sending (``./run bench mail``).
 """
 
 import re
@@ -32,12 +32,18 @@ if TYPE_CHECKING:
 else:
     Part = Message  # generic for the type checker alone
 
-
 LINE: Final = 78
+"""How many characters a line of the message's headers has at most."""
+REVEALING: Final = 6
+"""How many characters of the code, side by side, already tell too much of it."""
+
+_STATUS: Final = re.compile(r"\s*(\d{3}[ -]?(?:\d\.\d{1,3}\.\d{1,3})?)")
+_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=%&#;:\\-]{20,}")
+"""Long enough to be sixteen characters in base64, in hexadecimal or in any escape."""
 
 
 class _Wire(Compat32):
-    """The wire's policy; a header that is short and plain is written as it is, all others the library folds."""
+    """The wire's policy: a header that is short and plain is written as it is, the library folds the others."""
 
     def fold_binary(self, name: str, value: str) -> bytes:
         if isinstance(value, str) and len(name) + len(value) < LINE and value.isascii() and value.isprintable():
@@ -48,14 +54,21 @@ class _Wire(Compat32):
 WIRE: Final = _Wire(linesep="\r\n", max_line_length=LINE)
 
 
+class _Writer(BytesGenerator):
+    """Writes a text as ``_text`` has encoded it: no line is left to be cut, examined or encoded."""
+
+    def _handle_text(self, part: Part) -> None:
+        self.write(str(part.get_payload()).replace("\n", WIRE.linesep))
+
+
 def new_message_id(settings: MailSettings) -> str:
-    """A Message-ID of our own: the relay adds none that we would know at a retry (R56)."""
+    """Draw a Message-ID of our own: a relay's would not be known at a retry (R56)."""
     return f"<{uuid.uuid4().hex}@{settings.id_domain}>"
 
 
 @lru_cache(maxsize=4096)
 def usable_address(text: str) -> bool:
-    """Whether this can stand as a recipient: one plain ASCII address, nothing that could add a header."""
+    """Return True for one plain ASCII address, with nothing in it that could add a header."""
     if not text.isascii() or not text.isprintable():
         return False
     try:
@@ -65,51 +78,39 @@ def usable_address(text: str) -> bool:
 
 
 def compose(mail: Mail, settings: MailSettings, code: str | None, files: Iterable[Attachment] = ()) -> bytes:
-    """The whole message: text and HTML, then the files. Raises ValueError on a header that would break its line.
+    """Compose the whole message: text and HTML, then the files.
 
-    The same mail gives the same bytes however often it is composed.
+    The same mail gives the same bytes however often it is composed. Raises ValueError on a header that would break its
+    line.
     """
     body, html = mail.body or "", mail.html
     if code:
         body, html = with_code(body, code), html and html_with_code(html, code)
-    content = _words(body, html, _boundary(mail, "words"))
-    attached = [_attached(file) for file in files]
-    if attached:
-        content = _multipart("mixed", [content, *attached], _boundary(mail, "files"))
-    for name, value in _headers(mail, settings):
+    message_id = mail.message_id or ""
+    unique = message_id.strip("<>").partition("@")[0]  # boundaries drawn from it are the same at a retry
+    content: Part = _text(body, "plain")
+    if html:
+        content = MIMEMultipart("alternative", f"=_words_{unique}", [content, _text(html, "html")], policy=WIRE)
+    if attachments := [_attachment(file) for file in files]:
+        content = MIMEMultipart("mixed", f"=_files_{unique}", [content, *attachments], policy=WIRE)
+    headers = [*_service_headers(settings), ("To", mail.recipient), ("Subject", mail.subject or "")]
+    if mail.dated_at:
+        headers.append(("Date", format_datetime(mail.dated_at)))
+    headers.append(("Message-ID", message_id))
+    if mail.reference:  # one thread a request
+        headers.append(("References", f"<{mail.reference.lower()}@{settings.id_domain}>"))
+    for name, value in headers:
         if "\n" in value or "\r" in value:
             raise ValueError(f"{name} has a line break")
         content[name] = value if value.isascii() else Header(value, "utf-8", header_name=name)
-    return _written(content)
-
-
-class _Writer(BytesGenerator):
-    """The library's, but for a text: encoded by ``_text`` it has no line left to be cut, looked at, encoded."""
-
-    def _handle_text(self, part: Part) -> None:
-        self.write(str(part.get_payload()).replace("\n", WIRE.linesep))
-
-
-def _written(content: Part) -> bytes:
     wire = BytesIO()
     _Writer(wire, mangle_from_=False, policy=WIRE).flatten(content)
     return wire.getvalue()
 
 
-def _headers(mail: Mail, settings: MailSettings) -> Iterable[tuple[str, str]]:
-    yield from _of_service(settings)
-    yield "To", mail.recipient
-    yield "Subject", mail.subject or ""
-    if mail.dated_at:
-        yield "Date", format_datetime(mail.dated_at)
-    yield "Message-ID", mail.message_id or ""
-    if mail.reference:  # one thread a request
-        yield "References", f"<{mail.reference.lower()}@{settings.id_domain}>"
-
-
 @lru_cache(maxsize=8)
-def _of_service(settings: MailSettings) -> tuple[tuple[str, str], ...]:
-    """What every mail of this service says; receivers sort by it, and no out-of-office answer comes back."""
+def _service_headers(settings: MailSettings) -> tuple[tuple[str, str], ...]:
+    """The headers of every mail of this service: receivers sort by them, and no out-of-office answer comes back."""
     fixed = [
         ("From", formataddr((settings.sender_name, settings.sender_address))),
         ("Auto-Submitted", "auto-generated"),
@@ -118,11 +119,6 @@ def _of_service(settings: MailSettings) -> tuple[tuple[str, str], ...]:
         ("Content-Language", "fr"),
     ]
     return (*fixed, ("Reply-To", settings.reply_to)) if settings.reply_to else tuple(fixed)
-
-
-def _words(body: str, html: str | None, boundary: str) -> Part:
-    text = _text(body, "plain")
-    return _multipart("alternative", [text, _text(html, "html")], boundary) if html else text
 
 
 def _text(text: str, subtype: str) -> Part:
@@ -134,64 +130,38 @@ def _text(text: str, subtype: str) -> Part:
     return part
 
 
-def _multipart(subtype: str, parts: list[Part], boundary: str) -> Part:
-    return MIMEMultipart(subtype, boundary, parts, policy=WIRE)
-
-
-def _attached(file: Attachment) -> Part:
+def _attachment(file: Attachment) -> Part:
     part = MIMEApplication(file.content, "pdf", policy=WIRE, name=file.filename)
     part.add_header("Content-Disposition", "attachment", filename=file.filename)
     return part
 
 
-def _boundary(mail: Mail, what: str) -> str:
-    """Drawn from the Message-ID, so that a retry gives the same bytes."""
-    return f"=_{what}_{(mail.message_id or '').strip('<>').partition('@')[0]}"
+def mask_code(reply: str, code: str) -> str:
+    """Mask the code in a relay's reply, which may quote the message: nothing of the code is kept (R60).
 
-
-# What a relay answers may quote the message: nothing of the code stays in what is kept of its words (R60).
-
-
-PIECE = 6
-"""How many characters of the code, side by side, already tell too much of it."""
-
-
-_STATUS = re.compile(r"\s*(\d{3}[ -]?(?:\d\.\d{1,3}\.\d{1,3})?)")
-
-
-_ENCODED = re.compile(r"[A-Za-z0-9+/_=%&#;:\\-]{20,}")
-"""Long enough to be sixteen characters in base64, in hexadecimal or in any escape."""
-
-
-def masked(reply: str, code: str) -> str:
-    """The reply with the code masked; its status alone when it quotes the code broken, changed or encoded.
-
-    A relay may fold its lines, change the case, quote the message as it came on the wire, or a piece of it only.
+    A relay may fold its lines, change the case, quote the message as it came on the wire, or a piece of it only: when
+    the code stands there broken, changed or encoded, the reply's status alone is kept.
     """
-    told = reply.replace(code, MASK)
-    return told if _is_clean(told, code) else f"{_status(reply)} {MASK}".strip()
+    masked = reply.replace(code, MASK)
+    if _is_clean(masked.replace(MASK, " "), code):
+        return masked
+    status = _STATUS.match(reply)
+    return f"{status[1].strip(' -') if status else ''} {MASK}".strip()
 
 
-def _is_clean(told: str, code: str) -> bool:
-    rest = told.replace(MASK, " ")
-    if any(not _is_plain(word) for word in _ENCODED.findall(rest)):
+def _is_clean(text: str, code: str) -> bool:
+    """Return True when no piece of the code stands in this text, nor a word that may encode it.
+
+    A long word is no encoding when it is of one case, as in an address.
+    """
+    if any(not (word.isalpha() and (word.islower() or word.isupper())) for word in _ENCODED.findall(text)):
         return False
-    letters, secret = _letters(rest), _letters(code)
-    size = min(PIECE, len(secret))
-    return not any(secret[at : at + size] in letters for at in range(len(secret) - size + 1))
-
-
-def _is_plain(word: str) -> bool:
-    """A long word of a reply that is no encoding: words of one case, as in an address, or joined by dashes and dots."""
-    return word.isalpha() and (word.islower() or word.isupper())
+    letters, secret = _letters(text), _letters(code)
+    size = min(REVEALING, len(secret))
+    return not any(secret[start : start + size] in letters for start in range(len(secret) - size + 1))
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone, of one case, the ends of the reply's lines and its status codes left out."""
+    """Keep letters and digits alone, of one case; the ends of the reply's lines and its status codes go too."""
     joined = re.sub(r"\s*\n\s*(?:\d{3}[ -])?(?:\d\.\d{1,3}\.\d{1,3}\s)?", "", text)
     return "".join(character for character in joined.casefold() if character.isalnum())
-
-
-def _status(reply: str) -> str:
-    found = _STATUS.match(reply)
-    return found[1].strip(" -") if found else ""

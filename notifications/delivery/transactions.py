@@ -1,126 +1,114 @@
-"""The dispatcher's hand in the database: each method is one short transaction, called from a thread."""
+"""The dispatcher's database work: short transactions, each called from a thread, grouped into few commits."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from notifications.delivery.attachments import JOINED_TO, Attachment, DocumentMissing, attachments_of
+from notifications.delivery.attachments import (
+    Attachment,
+    DocumentMissing,
+    attachments_of,
+    has_attachments,
+)
 from notifications.delivery.message import new_message_id
 from notifications.delivery.smtp import RelayTrouble
 from notifications.encryption import seals
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
-from notifications.outbox import circuit_breaker as pauses
-from notifications.outbox import queue as claims
-from notifications.outbox import queue as lapses
+from notifications.outbox import circuit_breaker, queue
 from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.ports import Clock, Transactions, crash_point
-from notifications.rendering import pdf as papers
-from notifications.rendering.papers import PaperUnmakeable
+from notifications.rendering.papers import PaperUnmakeable, from_json, papers_of, to_json
+from notifications.rendering.pdf import compile_paper
 from notifications.rendering.renderer import Unrenderable
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault, Stage
 from states.commands import Code
 
-# What several connections record at one moment is one transaction: a commit costs more than a mail.
-
-
-PATIENCE = (0.5, 2.0, 5.0)
-"""Seconds between two tries to write: a database that restarts must not make mails uncertain that left."""
-
-
-GATHERING = 0.0005
-"""Seconds left to other connections to join a commit: with one of 16 alone in it, the next would wait for both."""
+RETRY_SECONDS: Final = (0.5, 2.0, 5.0)
+"""Waits between two tries to write: a database that restarts must not make mails uncertain that left."""
+GATHER_SECONDS: Final = 0.0005
+"""Time left to other connections to join a commit: with one of 16 alone in it, the next would wait for both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
     """This mail may leave from now on."""
 
-    held: Claim
+    claim: Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What came of a mail that was begun."""
+    """The result of a mail that was begun."""
 
-    held: Claim
-    outcome: SendResult
+    claim: Claim
+    result: SendResult
 
 
 Entry = Begin | Finish
-
-
-Written = bool | Stage | None
-"""For a Begin: whether it may go on. For a Finish: the mail's new stage; None when somebody else decides by now."""
-
-
-Write = Callable[[list[Entry]], list[Written]]
+EntryResult = bool | Stage | None
+"""For a Begin: True if it may go on. For a Finish: the mail's new stage; None when somebody else decides by now."""
+WriteEntries = Callable[[list[Entry]], list[EntryResult]]
 
 
 class GroupCommit:
-    """Gathers the entries that come while a commit is under way, and writes them with the next."""
+    """Gathers the entries that come while a commit is under way, and writes them with the next.
 
-    def __init__(self, write: Write, gathering: float = 0) -> None:
-        self._write, self._gathering = write, gathering
-        self._waiting: list[tuple[Entry, asyncio.Future[Written]]] = []
+    Several connections then share one transaction: a commit costs more than a mail.
+    """
+
+    def __init__(self, write: WriteEntries, gather_seconds: float = 0) -> None:
+        self._write, self._gather_seconds = write, gather_seconds
+        self._waiting: list[tuple[Entry, asyncio.Future[EntryResult]]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def put(self, *entries: Entry) -> list[Written]:
-        """Record these entries, in order and together; returns once they are committed, with what came of each."""
+    async def put(self, *entries: Entry) -> list[EntryResult]:
+        """Record these entries, in order and together; returns the result of each once they are committed."""
         loop = asyncio.get_running_loop()
-        mine = [(entry, loop.create_future()) for entry in entries]
-        self._waiting += mine
+        pairs = [(entry, loop.create_future()) for entry in entries]
+        self._waiting += pairs
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._run())
-        return [await future for _, future in mine]
+        return [await future for _, future in pairs]
 
     async def _run(self) -> None:
         while self._waiting:
-            await asyncio.sleep(self._gathering)
+            await asyncio.sleep(self._gather_seconds)
             batch, self._waiting = self._waiting, []
             try:
-                written = await self._patiently([entry for entry, _ in batch])
+                results = await self._write_patiently([entry for entry, _ in batch])
             except BaseException as error:
                 for _, future in batch:
                     future.set_exception(error)
                     future.exception()  # known to who awaits; one of them may have left meanwhile
             else:
-                for (_, future), result in zip(batch, written, strict=True):
+                for (_, future), result in zip(batch, results, strict=True):
                     if not future.done():
                         future.set_result(result)
 
-    async def _patiently(self, entries: list[Entry]) -> list[Written]:
-        for wait in PATIENCE:
+    async def _write_patiently(self, entries: list[Entry]) -> list[EntryResult]:
+        for seconds in RETRY_SECONDS:
             try:
                 return await asyncio.to_thread(self._write, entries)
             except Exception:
-                await asyncio.sleep(wait)
+                await asyncio.sleep(seconds)
         return await asyncio.to_thread(self._write, entries)
 
 
 OnDead = Callable[[Connection, Mail], None]
-
-
 OnPause = Callable[[Connection, Pause], None]
 
 
-_UNWORDED = (Unrenderable, PaperUnmakeable, ValueError)
-
-
-def _nothing(_: Connection, __: Any) -> None:
-    """Nobody else is told."""
-
-
 class MailStore:
-    """Holds mails and records what came of them.
+    """Claims mails, renders them, records their results; each method is one short transaction, or two.
 
     ``on_dead`` is called in the transaction in which a mail dies, ``on_pause`` in the one in which the relay refuses
     us.
@@ -139,91 +127,89 @@ class MailStore:
         self._mailer = mailer
         self._settings = settings
         self._clock = clock
-        self._on_dead = on_dead or _nothing
-        self._on_pause = on_pause or _nothing
+        self._on_dead = on_dead
+        self._on_pause = on_pause
         self._rules = RetryRules.of(settings)
         self._lease = timedelta(seconds=settings.lease_seconds)
 
-    def look(self, limit: int) -> tuple[int, Pause | None]:
-        """How many mails ask for something, up to ``limit``, and what the relay suffers from."""
+    def poll(self, limit: int) -> tuple[int, Pause | None]:
+        """Count the mails that are due or lost, up to ``limit``, and read the relay's pause."""
         with self._database.read() as connection:
-            return lapses.due_count(connection, self._clock.now(), limit), pauses.stored(connection)
+            return queue.due_count(connection, self._clock.now(), limit), circuit_breaker.load_pause(connection)
 
     def cleanup_expired(self) -> None:
-        """Take back what was interrupted, cancel what is too late (R57)."""
+        """Expire the leases of senders that died, cancel the mails that are too late (R57)."""
         now = self._clock.now()
         with self._database.write() as connection:
-            lapses.take_back(connection, now, self._rules)
-            lapses.cancel_late(connection, now)
+            queue.expire_leases(connection, now, self._rules)
+            queue.cancel_late(connection, now)
 
-    def take(self, limit: int) -> list[Claim]:
-        """Hold the next mails, then freeze their words; one whose words cannot be made dies here, alone.
+    def claim(self, limit: int) -> list[Claim]:
+        """Claim the next mails and render those that were never claimed; one that cannot be rendered dies alone.
 
-        Words are made without a transaction: on SQLite nobody else could write meanwhile.
+        Mails are rendered outside any transaction: on SQLite nobody else could write meanwhile.
         """
         with self._database.write() as connection:
-            held = claims.hold(connection, self._clock.now(), self._lease, limit)
+            claims = queue.claim(connection, self._clock.now(), self._lease, limit)
             crash_point("mail.claiming")
-        worded: list[tuple[Claim, dict[str, Any]]] = []
-        unworded: list[tuple[Claim, SendResult]] = []
-        for claim in (claim for claim in held if not claim.mail.body):
-            try:
-                worded.append((claim, self._words(claim.mail)))
-            except _UNWORDED as error:
-                unworded.append((claim, SendResult(SendOutcome.DEAD, Fault.RENDERING, str(error)[:200])))
-        ready = [claim for claim in held if claim.mail.body] + self._frozen(worded)
-        self._bury(unworded)
-        place = {claim.mail.id: position for position, claim in enumerate(held)}
-        # All of a slice without words is not the end of what is due.
-        return sorted(ready, key=lambda claim: place[claim.mail.id]) if ready or not held else self.take(limit)
-
-    def _frozen(self, worded: Sequence[tuple[Claim, dict[str, Any]]]) -> list[Claim]:
-        if not worded:
-            return []
-        with self._database.write() as connection:
-            ready = claims.freeze(connection, worded)
-            crash_point("mail.wording")
-        return ready
-
-    def _bury(self, unworded: Sequence[tuple[Claim, SendResult]]) -> None:
-        if unworded:
-            now = self._clock.now()
+        ready = [claim for claim in claims if claim.mail.body]
+        rendered: list[tuple[Claim, dict[str, Any]]] = []
+        unrenderable: list[tuple[Claim, SendResult]] = []
+        for claim in claims:
+            if not claim.mail.body:
+                try:
+                    rendered.append((claim, self._render(claim.mail)))
+                except (Unrenderable, PaperUnmakeable, ValueError) as error:
+                    unrenderable.append((claim, _rendering_failure(error)))
+        if rendered:
             with self._database.write() as connection:
-                died = claims.record(connection, (), unworded, now, self._lease, self._rules)
-                self._tell(connection, died.ended.values(), now)
+                ready += queue.store_rendering(connection, rendered)
+                crash_point("mail.wording")
+        if unrenderable:
+            self._mark_dead(unrenderable)
+        position = {claim.mail.id: number for number, claim in enumerate(claims)}
+        # When none of a slice can be rendered, more may still be due.
+        return sorted(ready, key=lambda claim: position[claim.mail.id]) if ready or not claims else self.claim(limit)
 
-    def _words(self, mail: Mail) -> dict[str, Any]:
+    def _render(self, mail: Mail) -> dict[str, Any]:
+        """Make the columns that are kept for ever: the words, the papers' facts, Message-ID and date (R56)."""
         facts = CATALOGUE[mail.kind].decode(mail.context)
-        context, wordings = self._mailer.mail_context, self._mailer.wordings
+        context = self._mailer.mail_context
         rendered = self._mailer.renderer.render(mail.kind, facts, context)
-        made = papers.papers_of(mail.kind, facts, context, wordings)
+        papers = papers_of(mail.kind, facts, context, self._mailer.wordings)
         return {
             "subject": rendered.subject,
             "body": rendered.body,
             "html": rendered.html,
-            "papers": papers.to_json(made) if made else None,
+            "papers": to_json(papers) if papers else None,
             "message_id": new_message_id(self._settings),
             "dated_at": self._clock.now(),
         }
 
-    def has_files(self, mail: Mail) -> bool:
-        """Whether files go with this mail: making them takes a while."""
-        return bool(mail.papers) or (mail.kind in JOINED_TO and bool(self._mailer.mail_context.documents))
+    def _mark_dead(self, unrenderable: Sequence[tuple[Claim, SendResult]]) -> None:
+        now = self._clock.now()
+        with self._database.write() as connection:
+            recorded = queue.record(connection, (), unrenderable, now, self._lease, self._rules)
+            self._report_dead(connection, recorded.ended.values(), now)
 
-    def files_of(self, mail: Mail) -> tuple[Attachment, ...] | SendResult:
-        """The papers of this mail, made again to the byte (R69), and the documentation; or why it cannot leave."""
+    def has_files(self, mail: Mail) -> bool:
+        """Return True when files go with this mail: making them takes a while."""
+        return bool(mail.papers) or has_attachments(mail.kind, self._mailer.mail_context)
+
+    def load_files(self, mail: Mail) -> tuple[Attachment, ...] | SendResult:
+        """Make the papers of this mail again, to the byte (R69), and read the documentation; or why it cannot leave."""
         at = mail.dated_at or mail.created_at
         try:
-            made = [
-                Attachment(filename=one.filename, content=papers.compile_paper(one, at), title=one.title)
-                for one in (papers.from_json(mail.papers) if mail.papers else ())
+            papers = [
+                Attachment(filename=paper.filename, content=compile_paper(paper, at), title=paper.title)
+                for paper in (from_json(mail.papers) if mail.papers else ())
             ]
-            return (*made, *attachments_of(mail.kind, self._mailer.mail_context))
+            return (*papers, *attachments_of(mail.kind, self._mailer.mail_context))
         except (PaperUnmakeable, DocumentMissing) as error:
-            return SendResult(SendOutcome.DEAD, Fault.RENDERING, str(error)[:200])
+            return _rendering_failure(error)
 
-    def code_of(self, mail: Mail) -> Code | SendResult:
-        """The code, or the link's secret, as its seal stands now, or why there is nothing to send (R62, R72).
+    def load_code(self, mail: Mail) -> Code | SendResult:
+        """Decrypt the code, or the link's secret, as its seal stands now; or why it cannot leave (R62, R72).
 
         Not a bare text: asyncio, told to debug, writes in its log what a thread returns (R60).
         """
@@ -237,43 +223,48 @@ class MailStore:
         except seals.CodeUnreadable as error:
             return SendResult(SendOutcome.DEAD, Fault.CODE_UNREADABLE, str(error))
 
-    def write(self, entries: list[Entry]) -> list[Written]:
-        """Record what began and what came of it, in one transaction."""
+    def write(self, entries: list[Entry]) -> list[EntryResult]:
+        """Record beginnings and results, in one transaction."""
         now = self._clock.now()
-        begins = [entry.held for entry in entries if isinstance(entry, Begin)]
-        ends = [(entry.held, entry.outcome) for entry in entries if isinstance(entry, Finish)]
+        begins = [entry.claim for entry in entries if isinstance(entry, Begin)]
+        ends = [(entry.claim, entry.result) for entry in entries if isinstance(entry, Finish)]
         with self._database.write() as connection:
-            recorded = claims.record(connection, begins, ends, now, self._lease, self._rules)
-            self._tell(connection, recorded.ended.values(), now)
+            recorded = queue.record(connection, begins, ends, now, self._lease, self._rules)
+            self._report_dead(connection, recorded.ended.values(), now)
             crash_point("mail.recording" if ends else "mail.beginning")
-        stages = {mark: mail.stage for mark, mail in recorded.ended.items()}
+        stages = {key: mail.stage for key, mail in recorded.ended.items()}
         return [
-            entry.held.mark in recorded.begun if isinstance(entry, Begin) else stages.get(entry.held.mark)
+            entry.claim.key in recorded.begun if isinstance(entry, Begin) else stages.get(entry.claim.key)
             for entry in entries
         ]
 
-    def give_back(self, held: Sequence[Claim]) -> None:
-        """These mails wait as before: the relay is in trouble, or the dispatcher stops."""
+    def release(self, claims: Sequence[Claim]) -> None:
+        """Let these mails wait as before: the relay is in trouble, or the dispatcher stops."""
         with self._database.write() as connection:
-            claims.release(connection, held)
+            queue.release(connection, claims)
 
     def pause(self, trouble: RelayTrouble) -> tuple[Pause, bool]:
-        """Everybody waits a while (R70); whether this trouble is a new one, told once."""
+        """Make all senders wait a while (R70); the bool is True when this trouble is new."""
         with self._database.write() as connection:
-            pause, is_new = pauses.trip(connection, trouble.fault, trouble.reply, self._clock.now())
-            if is_new and trouble.fault not in (RelayFault.DOWN, RelayFault.BUSY):
+            pause, is_new = circuit_breaker.trip(connection, trouble.fault, trouble.reply, self._clock.now())
+            if self._on_pause and is_new and trouble.fault not in (RelayFault.DOWN, RelayFault.BUSY):
                 self._on_pause(connection, pause)
         return pause, is_new
 
     def resume(self) -> None:
-        """The relay takes mails again."""
+        """End the pause: the relay takes mails again."""
         with self._database.write() as connection:
-            pauses.lift(connection)
+            circuit_breaker.lift(connection)
 
-    def _tell(self, connection: Connection, ended: Iterable[Mail], now: datetime) -> None:
-        """Of the dead: last of all, for the journal's lock comes after the mails' wherever both are taken."""
-        for mail in ended:
+    def _report_dead(self, connection: Connection, mails: Iterable[Mail], now: datetime) -> None:
+        """Report the dead last of all: the journal's lock comes after the mails' wherever both are taken."""
+        for mail in mails:
             if mail.stage is Stage.DEAD:
-                self._on_dead(connection, mail)
-                alert = self._mailer.mail_dead_alert(mail)
-                self._mailer.enqueue(connection, [alert] if alert else [], now)
+                if self._on_dead:
+                    self._on_dead(connection, mail)
+                if alert := self._mailer.mail_dead_alert(mail):
+                    self._mailer.enqueue(connection, [alert], now)
+
+
+def _rendering_failure(error: Exception) -> SendResult:
+    return SendResult(SendOutcome.DEAD, Fault.RENDERING, str(error)[:200])

@@ -1,4 +1,4 @@
-"""A mail before it is stored, and as it was read back."""
+"""A mail before it is stored, and as it is read back."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +9,12 @@ from notifications.vocabulary import Audience, Fault, Kind, Stage
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """A mail to enqueue: whom it is for, and its facts.
+    """A mail to enqueue: its recipient and its facts.
 
     ``recipient`` is empty when the establishment has no mailbox (R15). ``dedupe_key`` makes it leave once, however
     often it is enqueued. ``not_after`` None takes the lifetime of its kind. ``about`` is the draft whose loss this one
-    tells the operators: stored before it, it gives its number to the facts' ``mail``.
-    ``sealed_for`` is what its secret was sealed for when it is no request (R72).
+    reports to the operators: stored before it, it gives its number to the facts' ``mail``. ``sealed_for`` names what
+    its secret was sealed for when that is no request (R72).
     """
 
     kind: Kind
@@ -31,37 +31,39 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mail:
-    """A stored mail. ``body`` and ``html`` show a placeholder where a code stands (R60); ``context`` and
-    ``papers`` are JSON."""
+    """A stored mail; its fields are the columns of ``outgoing_mail``.
+
+    ``body`` and ``html`` show a placeholder where a code stands (R60); ``context`` and ``papers`` are JSON.
+    """
 
     id: int
     kind: Kind
     audience: Audience
-    uai: str | None
-    reference: str | None
+    uai: str | None = None
+    reference: str | None = None
     recipient: str
     context: str
     priority: int
     created_at: datetime
     not_after: datetime
     stage: Stage
-    attempts: int
-    next_attempt_at: datetime | None
-    lease_token: str | None
-    message_id: str | None
-    dated_at: datetime | None
-    subject: str | None
-    body: str | None
-    html: str | None
-    papers: str | None
-    last_reply: str | None
-    fault: Fault | None
-    sent_at: datetime | None
-    doubted_at: datetime | None
-    seal_id: str | None
-    replaces_id: int | None
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    lease_token: str | None = None
+    message_id: str | None = None
+    dated_at: datetime | None = None
+    subject: str | None = None
+    body: str | None = None
+    html: str | None = None
+    papers: str | None = None
+    last_reply: str | None = None
+    fault: Fault | None = None
+    sent_at: datetime | None = None
+    doubted_at: datetime | None = None
+    seal_id: str | None = None
+    replaces_id: int | None = None
 
     @property
     def title(self) -> str:
-        """What it is about, for a listing, in French."""
+        """The mail's subject matter, in French, for a list."""
         return self.kind.label

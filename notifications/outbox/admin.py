@@ -1,6 +1,6 @@
-"""The outbox as people handle it: read, count, send again, discard (R58, R62)."""
+"""The outbox as operators handle it: list, count, send again, discard; the status of each code (R58, R62)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,14 +9,25 @@ from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal,
 
 from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Mail
-from notifications.outbox.store import COLUMNS, read
+from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS, SEALS
 from notifications.sql import batches
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Stage
 from states.model import Request
 from states.vocabulary import CodeStatus, State
 
-# Why a mail is not sent again or discarded: typed errors, each a French sentence with what to do.
+RETRYABLE: Final = (Stage.DEAD, Stage.UNCERTAIN, Stage.CANCELLED)
+DISCARDABLE: Final = (Stage.DEAD, Stage.UNCERTAIN)
+ADDRESS_FAULTS: Final = (Fault.NO_MAILBOX, Fault.BAD_ADDRESS, Fault.RECIPIENT_REFUSED, Fault.EXHAUSTED)
+"""The faults that another address may mend; EXHAUSTED too, for a mailbox full or gone may only be put off."""
+
+_LINK_VALUES: Final = [kind.value for kind in LINK_KINDS]
+_DISCARDED: Final[dict[str, Any]] = {"stage": Stage.DISCARDED.value, "next_attempt_at": None}
+_EMPTIED: Final[dict[str, ColumnElement[Any]]] = {
+    "context": literal("").label("context"),
+    **{name: null().label(name) for name in ("body", "html", "papers")},
+}
+_LIGHT_COLUMNS: Final = tuple(_EMPTIED.get(column.key or "", column) for column in COLUMNS)
 
 
 class MailRefusal(Exception):
@@ -74,34 +85,15 @@ class NoMailboxYet(MailRefusal):
         )
 
 
-RETRYABLE = (Stage.DEAD, Stage.UNCERTAIN, Stage.CANCELLED)
-
-
-DISCARDABLE = (Stage.DEAD, Stage.UNCERTAIN)
-
-
-OF_THE_ADDRESS: Final = (Fault.NO_MAILBOX, Fault.BAD_ADDRESS, Fault.RECIPIENT_REFUSED, Fault.EXHAUSTED)
-"""What another address may mend; EXHAUSTED too, for a mailbox that is full or gone may only be put off."""
-
-
-_HEAVY: Final[dict[str, ColumnElement[Any]]] = {
-    "context": literal("").label("context"),
-    **{name: null().label(name) for name in ("body", "html", "papers")},
-}
-
-
-_LIGHT: Final = tuple(_HEAVY.get(column.key or "", column) for column in COLUMNS)
-
-
 @dataclass(frozen=True, slots=True)
-class Page:
+class OutboxPage:
     """Some mails, the newest first; ``after`` is what to give for the next page, None at the end."""
 
     mails: tuple[Mail, ...]
     after: int | None
 
 
-def listing(
+def list_outbox(
     connection: Connection,
     *,
     stages: Sequence[Stage] = (),
@@ -111,44 +103,40 @@ def listing(
     after: int | None = None,
     limit: int = 50,
     whole: bool = False,
-    narrowed: Sequence[ColumnElement[bool]] = (),
-) -> Page:
-    """A page of mails, by keyset: as quick at the end of the list as at its beginning.
+    conditions: Sequence[ColumnElement[bool]] = (),
+) -> OutboxPage:
+    """List a page of mails, by keyset: as quick at the end of the list as at its beginning.
 
-    Without their bodies, papers and facts (``context`` is empty) unless ``whole``. ``narrowed``: other conditions.
+    Bodies, papers and facts are left out (``context`` is empty) unless ``whole``. ``conditions`` narrow the list too.
     """
-    wanted = [
-        *narrowed,
+    optional = (
         MAILS.c.stage.in_([stage.value for stage in stages]) if stages else None,
         MAILS.c.kind == kind.value if kind else None,
         MAILS.c.uai == uai if uai else None,
         MAILS.c.reference == reference if reference else None,
         MAILS.c.id < after if after is not None else None,
-    ]
-    query = select(*(COLUMNS if whole else _LIGHT)).where(*(one for one in wanted if one is not None))
+    )
+    query = select(*(COLUMNS if whole else _LIGHT_COLUMNS)).where(*conditions)
+    query = query.where(*(condition for condition in optional if condition is not None))
     rows = connection.execute(query.order_by(MAILS.c.id.desc()).limit(limit + 1)).all()
-    mails = tuple(read(row) for row in rows[:limit])
-    return Page(mails, mails[-1].id if len(rows) > limit else None)
+    mails = tuple(mail_from(row) for row in rows[:limit])
+    return OutboxPage(mails, mails[-1].id if len(rows) > limit else None)
 
 
-def find(connection: Connection, mail_id: int) -> Mail:
-    """One mail. Raises UnknownMail."""
-    return _locked(connection, mail_id, lock=False)
-
-
-def _locked(connection: Connection, mail_id: int, *, lock: bool = True) -> Mail:
+def find(connection: Connection, mail_id: int, *, lock: bool = False) -> Mail:
+    """Read one mail. Raises UnknownMail."""
     query = select(*COLUMNS).where(MAILS.c.id == mail_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise UnknownMail(mail_id)
-    return read(row)
+    return mail_from(row)
 
 
 def counts(connection: Connection) -> dict[Stage, int]:
-    """How many mails stand at each stage, zero included."""
+    """Count the mails at each stage, zero included."""
     rows = connection.execute(select(MAILS.c.stage, func.count()).group_by(MAILS.c.stage))
-    found: dict[str, int] = {stage: number for stage, number in rows}  # noqa: C416
-    return {stage: found.get(stage.value, 0) for stage in Stage}
+    numbers: dict[str, int] = {stage: number for stage, number in rows}  # noqa: C416
+    return {stage: numbers.get(stage.value, 0) for stage in Stage}
 
 
 def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: datetime, context: MailContext) -> int:
@@ -158,12 +146,14 @@ def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: dat
     a new mail that replaces it (``replaces_id``), the old one being discarded. Raises UnknownMail, NotRetryable,
     LinkNotResent (R72), CodeGone when its code is erased (R62), NoMailboxYet.
     """
-    mail = _locked(connection, mail_id)
-    if CATALOGUE[mail.kind].has_link:
+    mail = find(connection, mail_id, lock=True)
+    entry = CATALOGUE[mail.kind]
+    if entry.has_link:
         raise LinkNotResent(mail)
     if mail.stage not in RETRYABLE:
         raise NotRetryable(mail)
-    if CATALOGUE[mail.kind].has_code and not _code_kept(connection, mail):
+    has_code = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
+    if entry.has_code and not connection.execute(select(has_code)).scalar_one():
         raise CodeGone(mail)
     if not mailbox:
         raise NoMailboxYet(mail)
@@ -172,81 +162,67 @@ def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: dat
         "fault": None,
         "attempts": 0,
         "next_attempt_at": now,
-        "not_after": now + CATALOGUE[mail.kind].lifetime_in(context),
+        "not_after": now + entry.lifetime_in(context),
     }
     if mailbox == mail.recipient:
         _change(connection, mail, fresh)
         return mail.id
-    _change(connection, mail, {"stage": Stage.DISCARDED.value, "next_attempt_at": None})
-    return _replace(connection, mail, {**fresh, "recipient": mailbox, "created_at": now})
-
-
-def _code_kept(connection: Connection, mail: Mail) -> bool:
-    kept = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
-    return bool(connection.execute(select(kept)).scalar_one())
-
-
-def _replace(connection: Connection, old: Mail, values: dict[str, Any]) -> int:
-    same = {
-        "kind": old.kind.value,
-        "audience": old.audience.value,
-        "uai": old.uai,
-        "reference": old.reference,
-        "context": old.context,
-        "priority": old.priority,
-        "seal_id": old.seal_id,
-        "replaces_id": old.id,
+    _change(connection, mail, _DISCARDED)
+    copied = {
+        "kind": mail.kind.value,
+        "audience": mail.audience.value,
+        "uai": mail.uai,
+        "reference": mail.reference,
+        "context": mail.context,
+        "priority": mail.priority,
+        "seal_id": mail.seal_id,
     }
-    added = connection.execute(insert(MAILS).values({**same, **values}).returning(MAILS.c.id))
-    return int(added.scalar_one())
+    changed = {"replaces_id": mail.id, "recipient": mailbox, "created_at": now}
+    return int(connection.execute(insert(MAILS).values(copied | fresh | changed).returning(MAILS.c.id)).scalar_one())
 
 
 def _change(connection: Connection, mail: Mail, values: dict[str, Any]) -> None:
-    """Change a mail by hand; whoever held it for soon has it no more."""
-    free = {"lease_token": None, "lease_until": None}
-    connection.execute(update(MAILS).where(MAILS.c.id == mail.id).values({**values, **free}))
+    """Change a mail by hand; a sender that had claimed it loses it."""
+    no_lease = {"lease_token": None, "lease_until": None}
+    connection.execute(update(MAILS).where(MAILS.c.id == mail.id).values({**values, **no_lease}))
 
 
 def discard(connection: Connection, mail_id: int) -> Mail:
     """Give up a mail that a person judged lost; returns it as it was. Raises UnknownMail, NotDiscardable."""
-    mail = _locked(connection, mail_id)
+    mail = find(connection, mail_id, lock=True)
     if mail.stage not in DISCARDABLE:
         raise NotDiscardable(mail)
-    _change(connection, mail, {"stage": Stage.DISCARDED.value, "next_attempt_at": None})
+    _change(connection, mail, _DISCARDED)
     return mail
 
 
 def discard_stale_links(connection: Connection, now: datetime) -> int:
     """Give up the mails of expired sign-in links that died or may have left: nobody need judge them (R72)."""
-    stale = (
+    is_stale = (
         MAILS.c.stage.in_([stage.value for stage in DISCARDABLE]),
-        MAILS.c.kind.in_([kind.value for kind in LINK_KINDS]),
+        MAILS.c.kind.in_(_LINK_VALUES),
         MAILS.c.not_after <= now,
     )
-    given_up = {"stage": Stage.DISCARDED.value, "next_attempt_at": None}
-    return connection.execute(update(MAILS).where(*stale).values(given_up)).rowcount
+    return connection.execute(update(MAILS).where(*is_stale).values(_DISCARDED)).rowcount
 
 
 def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
-    """The mails of an establishment that died of their address, and had another one than this: the oldest first.
+    """Find an establishment's mails that died of their address, sent to another one than this; the oldest first.
 
-    They can be sent again to ``mailbox``, where it is written to today (R15, R58).
+    They can be sent again to ``mailbox``, its address of today (R15, R58).
     """
-    stuck = (
+    is_stuck = (
         MAILS.c.uai == uai,
         MAILS.c.audience == Audience.ESTABLISHMENT.value,
         MAILS.c.stage == Stage.DEAD.value,
-        MAILS.c.fault.in_([fault.value for fault in OF_THE_ADDRESS]),
+        MAILS.c.fault.in_([fault.value for fault in ADDRESS_FAULTS]),
         MAILS.c.recipient != mailbox,
-        MAILS.c.kind.not_in([kind.value for kind in LINK_KINDS]),
+        MAILS.c.kind.not_in(_LINK_VALUES),
     )
-    return list(connection.execute(select(MAILS.c.id).where(*stuck).order_by(MAILS.c.id)).scalars())
+    return list(connection.execute(select(MAILS.c.id).where(*is_stuck).order_by(MAILS.c.id)).scalars())
 
 
-# What became of the codes, seen from their mails (R58).
-
-
-_BY_STAGE: Final = {
+_STATUS_OF_STAGE: Final = {
     Stage.PENDING: CodeStatus.WAITING,
     Stage.SENDING: CodeStatus.WAITING,
     Stage.RETRY: CodeStatus.WAITING,
@@ -259,33 +235,27 @@ _BY_STAGE: Final = {
 
 
 def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
-    """The fate of each request's code, by reference: its latest code mail decides, unless the request itself tells.
+    """The status of each request's code, by reference (R58): its latest code mail decides, unless the request does.
 
     A code that no mail carries any more is undeliverable.
     """
-    fates, sent = {}, []
+    statuses: dict[str, CodeStatus] = {}
+    mailed: list[str] = []
     for request in requests:
-        known = _told_by(request)
-        if known is None:
-            sent.append(request.reference)
+        if request.handed_on:
+            statuses[request.reference] = CodeStatus.HANDED_OVER
+        elif request.code_issued_at is None or request.state is not State.CODE_ISSUED:
+            statuses[request.reference] = CodeStatus.NONE
+        elif request.extends:
+            statuses[request.reference] = CodeStatus.EXTENDED
         else:
-            fates[request.reference] = known
-    stages = dict(_latest_stages(connection, sent))
-    return fates | {reference: _BY_STAGE[stages.get(reference, Stage.DEAD)] for reference in sent}
-
-
-def _told_by(request: Request) -> CodeStatus | None:
-    if request.handed_on:
-        return CodeStatus.HANDED_OVER
-    if request.code_issued_at is None or request.state is not State.CODE_ISSUED:
-        return CodeStatus.NONE
-    return CodeStatus.EXTENDED if request.extends else None
-
-
-def _latest_stages(connection: Connection, references: list[str]) -> Iterator[tuple[str, Stage]]:
-    kinds = [kind.value for kind in CODE_KINDS]
-    for some in batches(references):
-        theirs = (MAILS.c.reference.in_(some), MAILS.c.kind.in_(kinds))
-        latest = select(func.max(MAILS.c.id)).where(*theirs).group_by(MAILS.c.reference)
-        rows = connection.execute(select(MAILS.c.reference, MAILS.c.stage).where(MAILS.c.id.in_(latest)))
-        yield from ((reference, Stage.of(stage)) for reference, stage in rows)
+            statuses[request.reference] = CodeStatus.UNDELIVERABLE  # until its mail is found
+            mailed.append(request.reference)
+    for references in batches(mailed):
+        is_code_mail = (MAILS.c.reference.in_(references), MAILS.c.kind.in_([kind.value for kind in CODE_KINDS]))
+        latest = select(func.max(MAILS.c.id)).where(*is_code_mail).group_by(MAILS.c.reference)
+        for reference, stage in connection.execute(
+            select(MAILS.c.reference, MAILS.c.stage).where(MAILS.c.id.in_(latest))
+        ):
+            statuses[reference] = _STATUS_OF_STAGE[Stage.of(stage)]
+    return statuses

@@ -1,4 +1,4 @@
-"""What came of one sending, and when to try again: plain values, decided without a network."""
+"""The result of one sending and the retry policy: plain values, decided without a network."""
 
 import re
 from dataclasses import dataclass
@@ -10,27 +10,21 @@ from zlib import crc32
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault
 
-MAX_REPLY = 500
-
-
+MAX_REPLY: Final = 500
+"""How many characters of a server's reply are kept."""
 JITTER: Final = 0.25
-"""By how much a wait may be longer: what a relay put off together does not come back all at once."""
-
-
+"""By how much a wait may be longer: mails that a relay put off together do not come back all at once."""
 UNREADABLE: Final = "réponse illisible"
 
-
-PROTOCOL: Final = (500, 501, 502, 503, 504)
-"""What a relay or a proxy answers when it has lost step: not a judgement on the mail."""
-
-
+_PROTOCOL: Final = (500, 501, 502, 503, 504)
+"""A relay or a proxy answers these when it is out of step: not a judgement on the mail."""
 _DENIED: Final = re.compile(
     r"\brelay(?:ing)?\b.*\b(?:den|refus|prohibit|not (?:permit|allow))|\bunable to relay\b", re.I
 )
 
 
 class SendOutcome(Enum):
-    """What a sending makes of its mail."""
+    """What a sending makes of its mail: the stage that follows, unless the retry policy says otherwise."""
 
     SENT = "sent"
     RETRY = "retry"
@@ -41,7 +35,7 @@ class SendOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What happened to one mail; ``reply`` holds the server's words, cut to 500 characters."""
+    """The result of one sending; ``reply`` holds the server's words, cut to 500 characters."""
 
     outcome: SendOutcome
     fault: Fault | None = None
@@ -58,53 +52,43 @@ class RetryRules:
 
     @classmethod
     def of(cls, settings: MailSettings) -> "RetryRules":
+        """Read the policy from the settings."""
         delays = tuple(timedelta(seconds=seconds) for seconds in settings.retry_after_seconds)
         return cls(settings.max_attempts, delays, settings.retry_uncertain)
 
-    def doubt_allows(self, attempts: int) -> bool:
-        """Whether a mail in doubt for the first time, after that many attempts, is sent again by itself."""
-        return self.retry_uncertain and attempts < self.max_attempts
-
     def delay(self, attempts: int, mail: int = 0) -> timedelta:
-        """How long to wait after that many attempts, counted from 1; up to a quarter longer, by the mail's number."""
+        """The wait after that many attempts, counted from 1; up to a quarter longer, by the mail's number."""
         spread = crc32(f"{mail}:{attempts}".encode()) / 2**32
         return self.delays[min(attempts, len(self.delays)) - 1] * (1 + JITTER * spread)
 
 
-def words(code: int, text: str) -> str:
-    """A server's reply as kept and shown: ``550 5.1.1 User unknown``, on one line."""
+def format_reply(code: int, text: str) -> str:
+    """Write a server's reply on one line, as kept and shown: ``550 5.1.1 User unknown``."""
     if not 200 <= code < 600:
         return UNREADABLE
-    shown = "".join(c if c.isprintable() else " " for c in f"{code} {text}" if not "\ud800" <= c <= "\udfff")
-    return " ".join(shown.split())[:MAX_REPLY]
+    printable = "".join(c if c.isprintable() else " " for c in f"{code} {text}" if not "\ud800" <= c <= "\udfff")
+    return " ".join(printable.split())[:MAX_REPLY]
 
 
 def denies_relaying(code: int, text: str) -> bool:
-    """Whether this refusal of a recipient is one of us: the relay takes no mail of ours for the outside (R70)."""
+    """Return True when a recipient's refusal is one of us: the relay takes no mail of ours for the outside (R70)."""
     return 500 <= code < 600 and bool(_DENIED.search(text))
 
 
-def after_recipient(code: int, text: str) -> SendResult:
-    """RCPT was refused: for good with 5xx, for now with 4xx and with what is no judgement on the recipient."""
-    if 500 <= code < 600 and code not in PROTOCOL:
-        return SendResult(SendOutcome.DEAD, Fault.RECIPIENT_REFUSED, words(code, text))
-    return SendResult(SendOutcome.RETRY, Fault.DEFERRED, words(code, text))
+def classify_refusal(code: int, text: str, fault: Fault) -> SendResult:
+    """Judge a reply that refuses a mail before it was given: final with 5xx, by ``fault``; else to be tried again.
+
+    Whatever answers DATA other than 354 is such a refusal, even 250: the relay has nothing of the message.
+    """
+    if 500 <= code < 600 and code not in _PROTOCOL:
+        return SendResult(SendOutcome.DEAD, fault, format_reply(code, text))
+    return SendResult(SendOutcome.RETRY, Fault.DEFERRED, format_reply(code, text))
 
 
-def before_message(code: int, text: str) -> SendResult:
-    """DATA was answered otherwise than by 354: the message has not been given, whatever the answer says."""
-    if 500 <= code < 600 and code not in PROTOCOL:
-        return SendResult(SendOutcome.DEAD, Fault.MESSAGE_REFUSED, words(code, text))
-    return SendResult(SendOutcome.RETRY, Fault.DEFERRED, words(code, text))
-
-
-def after_message(code: int, text: str) -> SendResult:
-    """What the server answered to the message itself. An unreadable answer leaves us in doubt."""
-    reply = words(code, text)
+def classify_reply(code: int, text: str) -> SendResult:
+    """Judge the reply to the message itself; an unreadable one leaves us in doubt."""
     if 200 <= code < 300:
-        return SendResult(SendOutcome.SENT, reply=reply)
-    if 400 <= code < 500 or code in PROTOCOL:
-        return SendResult(SendOutcome.RETRY, Fault.DEFERRED, reply)
-    if 500 <= code < 600:
-        return SendResult(SendOutcome.DEAD, Fault.MESSAGE_REFUSED, reply)
-    return SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY, reply)
+        return SendResult(SendOutcome.SENT, reply=format_reply(code, text))
+    if 400 <= code < 600:
+        return classify_refusal(code, text, Fault.MESSAGE_REFUSED)
+    return SendResult(SendOutcome.UNCERTAIN, Fault.LOST_REPLY, format_reply(code, text))

@@ -1,4 +1,4 @@
-"""The tables of this room: the mails to send, the sealed codes, and what the relay suffers from (R55 to R62)."""
+"""Tables of the outbox: the mails to send, the sealed codes, the relay's pause (R55 to R62)."""
 
 from datetime import datetime
 from typing import ClassVar, Final
@@ -11,7 +11,7 @@ from notifications.vocabulary import Audience, Erasure, Fault, Kind, RelayFault,
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
-    """An index over the rows that matter alone: the same on both databases."""
+    """A partial index, the same on both databases."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -35,8 +35,8 @@ class Seal(SQLModel, table=True):
 class OutgoingMail(SQLModel, table=True):
     """One mail to one recipient.
 
-    ``next_attempt_at`` is set if and only if the mail is to be sent then, ``lease_until`` while somebody sends it;
-    ``lease_token`` alone means that somebody holds it for soon, and loses it at ``next_attempt_at``.
+    ``next_attempt_at`` is set if and only if the mail is to be sent then, ``lease_until`` while a sender sends it;
+    ``lease_token`` alone means that a sender has claimed it, and loses it at ``next_attempt_at``.
     ``context`` holds the frozen facts (JSON); ``subject``, ``body``, ``html``, ``papers`` (JSON), ``message_id`` and
     ``dated_at`` are None until the first claim (R56); no body ever holds a code but a placeholder (R60).
     ``doubted_at`` is when we first did not know whether it had left, kept for ever: the recipient may have it twice.
@@ -85,7 +85,7 @@ class OutgoingMail(SQLModel, table=True):
 
 
 class RelayPause(SQLModel, table=True):
-    """Why nothing leaves for now, shared by all who send; one row at most, none while the relay takes mails.
+    """The reason why no mail leaves for now, shared by all senders; one row at most, none while all is well.
 
     ``lasts_seconds`` is the length of this pause: the next one is twice as long.
     """
@@ -102,9 +102,5 @@ class RelayPause(SQLModel, table=True):
 
 
 SEALS: Final[Table] = SQLModel.metadata.tables["seal"]
-
-
 MAILS: Final[Table] = SQLModel.metadata.tables["outgoing_mail"]
-
-
 PAUSE: Final[Table] = SQLModel.metadata.tables["relay_pause"]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Mail
-from notifications.outbox.store import COLUMNS, read
+from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import (
@@ -130,7 +130,7 @@ def stored_year_end_report(
     """
     reports = (MAILS.c.kind == Kind.YEAR_END_REPORT.value, MAILS.c.uai.is_(None))  # the second is an index
     rows = connection.execute(select(*COLUMNS).where(*reports).order_by(MAILS.c.id.desc()))
-    for mail in map(read, rows):
+    for mail in map(mail_from, rows):
         facts = CATALOGUE[mail.kind].decode(mail.context)
         if facts.year.label == year:
             return _attached(mail) or (papers_of(mail.kind, facts, context, wordings)[0], now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from notifications.messages.mail import Mail
-from notifications.outbox.admin import Page, UnknownMail, find, listing
+from notifications.outbox.admin import OutboxPage, UnknownMail, find, list_outbox
 from notifications.outbox.circuit_breaker import Pause
 from notifications.rendering.renderer import Rendered
 from notifications.vocabulary import Kind, Stage
@@ -47,17 +47,17 @@ _BRIEF = 60
 _ALIVE = tuple(stage for stage in Stage if stage is not Stage.DEAD)
 
 
-def worst_first(connection: "Connection", *, after: int | None, limit: int) -> Page:
+def worst_first(connection: "Connection", *, after: int | None, limit: int) -> OutboxPage:
     """The dead ones, then the rest, each the newest first; the last mail seen tells in which of the two we are."""
-    dead = Page((), None)
+    dead = OutboxPage((), None)
     if after is None or _is_dead(connection, after):
-        dead = listing(connection, stages=(Stage.DEAD,), after=after, limit=limit)
+        dead = list_outbox(connection, stages=(Stage.DEAD,), after=after, limit=limit)
         after = None
     left = limit - len(dead.mails)
     if dead.after or not left:
-        return Page(dead.mails, dead.mails[-1].id)
-    rest = listing(connection, stages=_ALIVE, after=after, limit=left)
-    return Page(dead.mails + rest.mails, rest.after)
+        return OutboxPage(dead.mails, dead.mails[-1].id)
+    rest = list_outbox(connection, stages=_ALIVE, after=after, limit=left)
+    return OutboxPage(dead.mails + rest.mails, rest.after)
 
 
 def _is_dead(connection: "Connection", mail_id: int) -> bool:
@@ -222,18 +222,20 @@ def list_(
     after: int | None,
     as_json: bool,
 ) -> None:
-    from notifications.outbox import circuit_breaker as pauses
-    from notifications.outbox.admin import listing
+    from notifications.outbox import circuit_breaker
+    from notifications.outbox.admin import list_outbox
     from portal.cli.context import opened
 
     filtered = bool(stages or kind or uai or reference)
     with opened(context) as (app, actor), app.database.read() as connection:
         _rectorat_only(actor)
         if filtered:
-            page = listing(connection, stages=stages, kind=kind, uai=uai, reference=reference, after=after, limit=limit)
+            page = list_outbox(
+                connection, stages=stages, kind=kind, uai=uai, reference=reference, after=after, limit=limit
+            )
         else:
             page = worst_first(connection, after=after, limit=limit)
-        pause = pauses.stored(connection)
+        pause = circuit_breaker.load_pause(connection)
     if pause:
         say(pause_lines(pause, app.clock.now(), app.settings.zoneinfo))
     shown = row if as_json else brief

@@ -106,7 +106,7 @@ class MailProcesses:
     def mails(self, *stages: Stage, kind: Kind | None = None) -> list[Mail]:
         """The stored mails, the newest first."""
         with self.app.database.read() as connection:
-            return list(outbox.listing(connection, stages=stages, kind=kind, limit=10_000).mails)
+            return list(outbox.list_outbox(connection, stages=stages, kind=kind, limit=10_000).mails)
 
     def restless(self) -> int:
         """How many mails are still to be sent, held, or being sent."""

@@ -26,7 +26,7 @@ def secrets_of(app: App) -> list[str]:
 def link_mails(app: App) -> list[Mail]:
     """The mails of sign-in links, the oldest first."""
     with app.database.read() as connection:
-        return [m for m in reversed(outbox.listing(connection, whole=True).mails) if m.kind in LINK_KINDS]
+        return [m for m in reversed(outbox.list_outbox(connection, whole=True).mails) if m.kind in LINK_KINDS]
 
 
 def told(app: App, *kinds: str) -> list[tuple[str, dict[str, Any]]]:

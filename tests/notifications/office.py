@@ -93,7 +93,7 @@ class Office:
     def mails(self, **wanted: Any) -> list[Mail]:
         """The stored mails, the oldest first."""
         with self.database.read() as connection:
-            return list(reversed(outbox.listing(connection, whole=True, **wanted).mails))
+            return list(reversed(outbox.list_outbox(connection, whole=True, **wanted).mails))
 
     def only(self, kind: Kind | None = None) -> Mail:
         """The one mail there is, of that kind if told."""

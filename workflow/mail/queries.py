@@ -12,8 +12,8 @@ from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
 from notifications.outbox import admin as outbox
-from notifications.outbox.admin import Page, listing
-from notifications.outbox.store import COLUMNS, read
+from notifications.outbox.admin import OutboxPage, list_outbox
+from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS, SEALS
 from notifications.rendering.renderer import Rendered, Unrenderable
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Kind, Priority, Stage
@@ -87,9 +87,9 @@ def list_mails(
     part, last = _place(after)
     found: list[tuple[int, Mail]] = []
     while part < len(_PARTS) and len(found) <= limit:
-        page = outbox.listing(
+        page = outbox.list_outbox(
             connection, stages=filters.stages, kind=filters.kind, uai=filters.uai or None,
-            reference=filters.reference or None, after=last, limit=limit + 1 - len(found), narrowed=(_PARTS[part],),
+            reference=filters.reference or None, after=last, limit=limit + 1 - len(found), conditions=(_PARTS[part],),
         )  # fmt: skip
         found += [(part, mail) for mail in page.mails]
         part, last = part + 1, None
@@ -229,14 +229,14 @@ def received(
         wanted.append(MAILS.c.id < after)
     query = select(*COLUMNS).where(*wanted).order_by(MAILS.c.id.desc()).limit(limit + 1)
     rows = connection.execute(query).all()
-    mails = tuple(read(row) for row in rows[:limit])
+    mails = tuple(mail_from(row) for row in rows[:limit])
     return Received(mails, mails[-1].id if len(rows) > limit else None)
 
 
 def received_one(connection: Connection, scope: Actor, mail_id: int) -> Mail | None:
     """One of them; None alike for an unknown number and for a mail of somebody else (R3)."""
     row = connection.execute(select(*COLUMNS).where(*_theirs(scope), MAILS.c.id == mail_id)).one_or_none()
-    return read(row) if row else None
+    return mail_from(row) if row else None
 
 
 def _theirs(scope: Actor) -> list[ColumnElement[bool]]:
@@ -254,7 +254,7 @@ def _theirs(scope: Actor) -> list[ColumnElement[bool]]:
 def list_mails_correspondence(
     connection: Connection, scope: Actor, *, stages: Sequence[Stage] = (), kind: Kind | None = None,
     uai: str | None = None, reference: str | None = None, after: int | None = None, limit: int = 50,
-) -> Page:  # fmt: skip
+) -> OutboxPage:  # fmt: skip
     """A page of mails, the newest first, without their words."""
     narrowed: tuple[ColumnElement[bool], ...] = ()
     if scope.is_establishment:
@@ -263,8 +263,15 @@ def list_mails_correspondence(
             MAILS.c.audience == Audience.ESTABLISHMENT.value,
             MAILS.c.kind.in_([one.value for one in SHOWN]),
         )
-    return listing(
-        connection, stages=stages, kind=kind, uai=uai, reference=reference, after=after, limit=limit, narrowed=narrowed
+    return list_outbox(
+        connection,
+        stages=stages,
+        kind=kind,
+        uai=uai,
+        reference=reference,
+        after=after,
+        limit=limit,
+        conditions=narrowed,
     )
 
 

@@ -81,7 +81,7 @@ def show_mails(
             page = list_mails(connection, query.filters(), after=suite[:40])
         except ValueError as error:
             problem = str(error) if not suite else "Cette suite de liste n'existe pas : repartir de la première page."
-        counts, pause = unsent_counts(connection), circuit_breaker.stored(connection)
+        counts, pause = unsent_counts(connection), circuit_breaker.load_pause(connection)
     return context.pages.page(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,
         counts=counts, pause=pause, query=query, stages=Stage, stage_options=options_of(Stage),

@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
 from notifications.messages.mail import Mail
-from notifications.outbox.admin import listing
+from notifications.outbox.admin import list_outbox
 from notifications.vocabulary import Stage
 from portal.documents import NoSlip, charter, slip
 from portal.texts import TRIGGER_TEXTS
@@ -151,7 +151,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
     buttons = [open_ for open_ in view.actions if open_.trigger in _BY_TRIGGER.keys() - with_own_form]
     can_tick_expiry = view.expiry_differs and action_context.is_open(Trigger.CONFIRM_EXPIRY)
     with web.app.database.read() as connection:
-        mails = listing(connection, reference=reference, limit=LAST_MAILS).mails
+        mails = list_outbox(connection, reference=reference, limit=LAST_MAILS).mails
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
         following = _next_to_issue(action_context, connection) if came_from_action else None
     return {

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import event, select, update
 
-from notifications.outbox import queue as lapses
+from notifications.outbox import queue
 from notifications.outbox.tables import MAILS
 from tests.acceptance.simulation.academie import Place
 from tests.kit.clock import FakeClock
@@ -108,7 +108,7 @@ class NodeMonitor:
         with self.database.write() as connection:
             if connection.execute(select(MAILS.c.id).where(waiting).limit(1)).first() is None:
                 return
-            lapses.cancel_late(connection, now)
+            queue.cancel_late(connection, now)
             taken = {"stage": "sent", "sent_at": now, "next_attempt_at": None}
             connection.execute(update(MAILS).where(waiting).values(taken))
 

@@ -57,15 +57,15 @@ def test_run__outlives_a_database_that_fails_and_logs_no_secret(
     office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(delivery, "POLL_SECONDS", 0.01)
-    desk = office.dispatcher._desk
-    real, failures = desk.look, iter([True, True])
+    desk = office.dispatcher._store
+    real, failures = desk.poll, iter([True, True])
 
     def flaky(limit: int) -> tuple[int, Pause | None]:
         if next(failures, False):
             raise RuntimeError("S3cretAB12 must not be logged")
         return real(limit)
 
-    monkeypatch.setattr(desk, "look", flaky)
+    monkeypatch.setattr(desk, "poll", flaky)
     asyncio.run(live(office))
     assert len(office.relay.received) == 1
     assert "S3cret" not in caplog.text

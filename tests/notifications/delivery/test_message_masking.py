@@ -5,7 +5,7 @@ import quopri
 
 import pytest
 
-from notifications.delivery.message import masked
+from notifications.delivery.message import mask_code
 from notifications.rendering.renderer import MASK
 
 CODE = "Zq7Xk2Wv9Bn4Tm6R"
@@ -13,7 +13,7 @@ CODE = "Zq7Xk2Wv9Bn4Tm6R"
 
 @pytest.mark.rule("R60")
 def test_masked__the_code_alone_when_it_is_quoted_as_it_is() -> None:
-    assert masked(f"554 5.6.0 I do not like {CODE} at all", CODE) == f"554 5.6.0 I do not like {MASK} at all"
+    assert mask_code(f"554 5.6.0 I do not like {CODE} at all", CODE) == f"554 5.6.0 I do not like {MASK} at all"
 
 
 @pytest.mark.rule("R60")
@@ -39,7 +39,7 @@ def test_masked__the_code_alone_when_it_is_quoted_as_it_is() -> None:
     ],
 )
 def test_masked__the_status_alone_when_it_is_quoted_otherwise(quoted: str) -> None:
-    assert masked(f"554 5.7.1 rejected: {quoted} (spam)", CODE) == f"554 5.7.1 {MASK}"
+    assert mask_code(f"554 5.7.1 rejected: {quoted} (spam)", CODE) == f"554 5.7.1 {MASK}"
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_masked__the_status_alone_when_it_is_quoted_otherwise(quoted: str) -> No
     ],
 )
 def test_masked__another_reply_stays_as_it_is(reply: str) -> None:
-    assert masked(reply, CODE) == reply
-    assert masked(reply, "AB12") == reply
+    assert mask_code(reply, CODE) == reply
+    assert mask_code(reply, "AB12") == reply

@@ -57,12 +57,14 @@ def caused(error: Exception, cause: BaseException) -> Exception:
          "le relais ne propose pas STARTTLS"),
         (aiosmtplib.SMTPException("The SMTP AUTH extension is not supported by this server."),
          "le relais ne propose pas d'identification"),
+        (aiosmtplib.SMTPException("The SMTP AUTH extension is not supported by this server. Try connecting via TLS (or"
+                                  " STARTTLS)."), "le relais ne propose pas d'identification"),
         (aiosmtplib.SMTPException("Connection already using TLS"), "connexion perdue (SMTPException)"),
         (system(errno.ENOTCONN), "connexion perdue (ENOTCONN)"),
     ],
 )  # fmt: skip
 @pytest.mark.rule("R70")
-def test_told__in_french(error: BaseException, said: str) -> None:
+def test_describe_error__in_french(error: BaseException, said: str) -> None:
     assert describe_error(error, RELAY) == said
 
 

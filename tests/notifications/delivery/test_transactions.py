@@ -8,8 +8,7 @@ from sqlalchemy import Connection, select
 
 from notifications.delivery.transactions import Begin, Finish, MailStore
 from notifications.messages.mail import Mail
-from notifications.outbox import queue as claims
-from notifications.outbox import queue as lapses
+from notifications.outbox import queue
 from notifications.outbox.queue import Claim
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.tables import MAILS
@@ -34,7 +33,7 @@ def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> 
 
     office.enqueue(draft(), draft(), draft())
     desk = MailStore(office.database, office.mailer, office.settings, office.clock, on_dead)
-    first, second, third = desk.take(3)
+    first, second, third = desk.claim(3)
     assert desk.write([Begin(first), Begin(second)]) == [True, True]
     written = desk.write([Finish(first, REFUSED), Finish(second, REFUSED), Begin(third)])
     assert written == [Stage.DEAD, Stage.DEAD, True]
@@ -47,17 +46,17 @@ def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> 
 def test_take__leaves_alone_what_another_has_worded_meanwhile(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Words are made without a transaction: the reservation may end before they are kept."""
     office.enqueue(draft())
-    slow, quick, words = desk_of(office), desk_of(office), MailStore._words
+    slow, quick, words = desk_of(office), desk_of(office), MailStore._render
 
     def slowly(desk: MailStore, mail: Mail) -> dict[str, Any]:
-        monkeypatch.setattr(MailStore, "_words", words)
+        monkeypatch.setattr(MailStore, "_render", words)
         office.clock.advance(minutes=3)
-        quicker.extend(quick.take(1))
+        quicker.extend(quick.claim(1))
         return words(desk, mail)
 
     quicker: list[Claim] = []
-    monkeypatch.setattr(MailStore, "_words", slowly)
-    assert slow.take(1) == []
+    monkeypatch.setattr(MailStore, "_render", slowly)
+    assert slow.claim(1) == []
     assert office.only().message_id == quicker[0].mail.message_id
     assert quick.write([Begin(quicker[0])]) == [True]
 
@@ -67,7 +66,7 @@ def test_begin__not_once_the_last_hour_has_come(office: Office) -> None:
     """It was held in time, behind mails that took long."""
     office.enqueue(draft(not_after=office.clock.now() + timedelta(seconds=30)))
     desk = desk_of(office)
-    (held,) = desk.take(1)
+    (held,) = desk.claim(1)
     office.clock.advance(seconds=30)
     assert desk.write([Begin(held)]) == [False]
     desk.cleanup_expired()
@@ -81,15 +80,15 @@ def test_begin__not_once_the_last_hour_has_come(office: Office) -> None:
 def test_doubt__is_no_reason_for_one_attempt_too_many(office: Office, how: str, most: int, again: bool) -> None:
     office.enqueue(draft())
     rules = RetryRules.of(mail_settings(25, max_attempts=most))
-    (held,) = desk_of(office).take(1)
+    (held,) = desk_of(office).claim(1)
     desk_of(office).write([Begin(held)])
     if how == "lost lease":
         office.clock.advance(minutes=10)
     with office.database.write() as connection:
         if how == "lost lease":
-            lapses.take_back(connection, office.clock.now(), rules)
+            queue.expire_leases(connection, office.clock.now(), rules)
         else:
-            claims.record(connection, (), [(held, LOST)], office.clock.now(), timedelta(minutes=2), rules)
+            queue.record(connection, (), [(held, LOST)], office.clock.now(), timedelta(minutes=2), rules)
     mail = office.only()
     assert (mail.stage, mail.attempts, mail.doubted_at) == (Stage.UNCERTAIN, 1, office.clock.now())
     assert (mail.next_attempt_at is not None) is again

@@ -45,9 +45,9 @@ def set_stage(office: Office, stage: Stage) -> None:
 def test_listing__by_keyset_the_newest_first(office: Office) -> None:
     office.enqueue(*(draft() for _ in range(5)))
     with office.database.read() as connection:
-        first = outbox.listing(connection, limit=2)
-        second = outbox.listing(connection, limit=2, after=first.after)
-        third = outbox.listing(connection, limit=2, after=second.after)
+        first = outbox.list_outbox(connection, limit=2)
+        second = outbox.list_outbox(connection, limit=2, after=first.after)
+        third = outbox.list_outbox(connection, limit=2, after=second.after)
     numbers = [mail.id for page in (first, second, third) for mail in page.mails]
     assert numbers == sorted(numbers, reverse=True)
     assert [len(page.mails) for page in (first, second, third)] == [2, 2, 1]
@@ -151,8 +151,8 @@ def test_change__by_hand_takes_the_mail_from_who_held_it(office: Office, change:
 def test_listing__leaves_the_bodies_where_they_are(office: Office) -> None:
     dead(office)
     with office.database.read() as connection:
-        [whole] = outbox.listing(connection, kind=Kind.DECLARED, whole=True).mails
-        [light] = outbox.listing(connection, kind=Kind.DECLARED).mails
+        [whole] = outbox.list_outbox(connection, kind=Kind.DECLARED, whole=True).mails
+        [light] = outbox.list_outbox(connection, kind=Kind.DECLARED).mails
     assert whole.body
     assert whole.html
     assert light == replace(whole, context="", body=None, html=None, papers=None)

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from notifications.outbox import queue as claims
-from notifications.outbox import queue as lapses
+from notifications.outbox import queue
 from notifications.outbox.queue import Claim
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.tables import MAILS
@@ -21,15 +20,15 @@ SENT = SendResult(SendOutcome.SENT, reply="250 Ok")
 
 def begun(connection: Connection, found: list[Claim], now: datetime) -> list[Claim]:
     """Those of these claims whose mail may leave."""
-    marks = claims.record(connection, found, (), now, LEASE, RULES).begun
-    return [claimed for claimed in found if claimed.mark in marks]
+    marks = queue.record(connection, found, (), now, LEASE, RULES).begun
+    return [claimed for claimed in found if claimed.key in marks]
 
 
 def claim(office: Office) -> Claim | None:
     """Hold the next mail and begin it."""
     with office.database.write() as connection:
         now = office.clock.now()
-        found = claims.hold(connection, now, LEASE, 1)
+        found = queue.claim(connection, now, LEASE, 1)
         return found[0] if found and begun(connection, found, now) else None
 
 
@@ -41,14 +40,14 @@ def held(office: Office) -> Claim:
 
 def complete(office: Office, claimed: Claim, result: SendResult, rules: RetryRules = RULES) -> Stage | None:
     with office.database.write() as connection:
-        recorded = claims.record(connection, (), [(claimed, result)], office.clock.now(), LEASE, rules)
-        mail = recorded.ended.get(claimed.mark)
+        recorded = queue.record(connection, (), [(claimed, result)], office.clock.now(), LEASE, rules)
+        mail = recorded.ended.get(claimed.key)
     return mail.stage if mail else None
 
 
 def take_back(office: Office, rules: RetryRules = RULES) -> int:
     with office.database.write() as connection:
-        return lapses.take_back(connection, office.clock.now(), rules)
+        return queue.expire_leases(connection, office.clock.now(), rules)
 
 
 def test_claim__codes_first_then_the_oldest(office: Office) -> None:
@@ -73,7 +72,7 @@ def test_claim__holds_the_mail_under_a_lease(office: Office) -> None:
 def test_hold__alone_leaves_the_mail_as_it_was_and_due_again_later(office: Office) -> None:
     office.enqueue(draft())
     with office.database.write() as connection:
-        (first,) = claims.hold(connection, office.clock.now(), LEASE, 5)
+        (first,) = queue.claim(connection, office.clock.now(), LEASE, 5)
     assert office.only().stage is Stage.PENDING
     assert claim(office) is None
     office.clock.advance(seconds=120)
@@ -88,12 +87,12 @@ def test_hold__alone_leaves_the_mail_as_it_was_and_due_again_later(office: Offic
 def test_begin__not_of_a_mail_that_was_cancelled_meanwhile(office: Office) -> None:
     office.enqueue(draft())
     with office.database.write() as connection:
-        (first,) = claims.hold(connection, office.clock.now(), LEASE, 1)
+        (first,) = queue.claim(connection, office.clock.now(), LEASE, 1)
     office.clock.advance(days=400)
     with office.database.write() as connection:
-        assert lapses.cancel_late(connection, office.clock.now()) == 1
+        assert queue.cancel_late(connection, office.clock.now()) == 1
         assert not begun(connection, [first], office.clock.now())
-        claims.release(connection, [first])
+        queue.release(connection, [first])
     assert office.only().stage is Stage.CANCELLED
 
 
@@ -102,10 +101,10 @@ def test_begin__once_of_a_mail_held_twice_by_one_sender(office: Office) -> None:
     """The slow relay let the first reservation run out: both claims may come to be begun in one transaction."""
     office.enqueue(draft())
     with office.database.write() as connection:
-        first = claims.hold(connection, office.clock.now(), LEASE, 1)
+        first = queue.claim(connection, office.clock.now(), LEASE, 1)
     office.clock.advance(seconds=121)
     with office.database.write() as connection:
-        again = claims.hold(connection, office.clock.now(), LEASE, 1)
+        again = queue.claim(connection, office.clock.now(), LEASE, 1)
         assert [claimed.mail.id for claimed in (*first, *again)] == [office.only().id] * 2
         assert begun(connection, [*first, *again], office.clock.now()) == again
 
@@ -134,7 +133,7 @@ def test_claim__two_open_transactions_never_hold_the_same_mail(office: Office) -
     office.enqueue(draft("declared"), draft("delegated"))
     with office.database.write() as one, office.database.write() as other:
         now = office.clock.now()
-        found = [claims.hold(connection, now, LEASE, 1) for connection in (one, other, one)]
+        found = [queue.claim(connection, now, LEASE, 1) for connection in (one, other, one)]
     assert [[claimed.mail.kind for claimed in some] for some in found] == [[Kind.DECLARED], [Kind.DELEGATED], []]
 
 
@@ -178,7 +177,7 @@ def test_release__no_attempt_is_counted(office: Office) -> None:
     before = office.only()
     claimed = held(office)
     with office.database.write() as connection:
-        claims.release(connection, [claimed])
+        queue.release(connection, [claimed])
     assert office.only() == before
 
 
@@ -248,7 +247,7 @@ def test_cancel_late__one_second_before_it_still_leaves(office: Office) -> None:
 def test_due_count__counts_up_to_a_limit_and_sees_lost_leases(office: Office) -> None:
     def due(limit: int) -> int:
         with office.database.read() as connection:
-            return lapses.due_count(connection, office.clock.now(), limit)
+            return queue.due_count(connection, office.clock.now(), limit)
 
     assert due(4) == 0
     office.enqueue(draft(), draft(), draft())

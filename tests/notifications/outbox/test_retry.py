@@ -8,11 +8,10 @@ from notifications.delivery.smtp import RelayTrouble
 from notifications.outbox.retry import (
     RetryRules,
     SendOutcome,
-    after_message,
-    after_recipient,
-    before_message,
+    classify_refusal,
+    classify_reply,
     denies_relaying,
-    words,
+    format_reply,
 )
 from notifications.vocabulary import Fault, RelayFault
 from tests.notifications.office import mail_settings
@@ -33,8 +32,8 @@ def test_retry_rules__the_last_delay_repeats() -> None:
         (421, SendOutcome.RETRY, Fault.DEFERRED),
     ],
 )
-def test_after_recipient(code: int, outcome: SendOutcome, fault: Fault) -> None:
-    result = after_recipient(code, "5.1.1 words")
+def test_classify_refusal(code: int, outcome: SendOutcome, fault: Fault) -> None:
+    result = classify_refusal(code, "5.1.1 words", Fault.RECIPIENT_REFUSED)
     assert (result.outcome, result.fault, result.reply) == (outcome, fault, f"{code} 5.1.1 words")
 
 
@@ -49,14 +48,16 @@ def test_after_recipient(code: int, outcome: SendOutcome, fault: Fault) -> None:
         (354, SendOutcome.UNCERTAIN, Fault.LOST_REPLY),
     ],
 )
-def test_after_message(code: int, outcome: SendOutcome, fault: Fault | None) -> None:
-    result = after_message(code, "")
+def test_classify_reply(code: int, outcome: SendOutcome, fault: Fault | None) -> None:
+    result = classify_reply(code, "")
     assert (result.outcome, result.fault) == (outcome, fault)
 
 
-def test_words__one_line_readable_and_short() -> None:
-    assert words(550, "5.1.1 <a@b.fr>:\nUser\x00 unknown\x1b[31m \udc80") == "550 5.1.1 <a@b.fr>: User unknown [31m"
-    assert len(words(550, "x" * 10_000)) == 500
+def test_format_reply__one_line_readable_and_short() -> None:
+    assert (
+        format_reply(550, "5.1.1 <a@b.fr>:\nUser\x00 unknown\x1b[31m \udc80") == "550 5.1.1 <a@b.fr>: User unknown [31m"
+    )
+    assert len(format_reply(550, "x" * 10_000)) == 500
 
 
 def test_trouble__says_the_relays_words() -> None:
@@ -73,8 +74,8 @@ def test_delay__spread_by_the_mails_number_and_never_shorter() -> None:
 
 
 @pytest.mark.parametrize("code", [250, 252, 299])
-def test_before_message__no_answer_but_354_means_that_it_left(code: int) -> None:
-    assert before_message(code, "Ok").outcome is SendOutcome.RETRY
+def test_classify_refusal__no_answer_but_354_means_that_it_left(code: int) -> None:
+    assert classify_refusal(code, "Ok", Fault.MESSAGE_REFUSED).outcome is SendOutcome.RETRY
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from notifications.outbox import circuit_breaker as pauses
+from notifications.outbox import circuit_breaker
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import RelayFault, Stage
 from states.vocabulary import State
@@ -42,12 +42,12 @@ def aim(desk: Desk, relay: ScriptedRelay, *more: str, security: str = "none") ->
 
 def pause(desk: Desk, fault: RelayFault = RelayFault.SENDER_REFUSED, words: str = WORDS) -> None:
     with desk.app.database.write() as connection:
-        pauses.trip(connection, fault, words, desk.clock.now())
+        circuit_breaker.trip(connection, fault, words, desk.clock.now())
 
 
 def is_paused(desk: Desk) -> bool:
     with desk.app.database.read() as connection:
-        return pauses.stored(connection) is not None
+        return circuit_breaker.load_pause(connection) is not None
 
 
 @pytest.mark.rule("R70")
@@ -56,7 +56,7 @@ def test_check__tells_each_step_and_sends_a_mail_to_who_asks(desk: Desk, relay: 
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert [line.partition(" :")[0].strip() for line in lines] == [
-        "Connexion", "Accueil", "! Chiffrement", "Possibilités", "Identification", "Expéditeur", "Courriel d'essai",
+        "Connexion", "! Chiffrement", "Identification", "Expéditeur", "Courriel d'essai",
         "Le relais prend les courriels.",
     ]  # fmt: skip
     (got,) = relay.received
@@ -134,7 +134,7 @@ def test_check__starttls(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("SSL_CERT_FILE", str(made.pem))
         done = desk.oda("mail", "check")
     assert done.exit_code == 0, done.stderr
-    assert "connexion chiffrée par STARTTLS, TLS 1.3, certificat de 127.0.0.1 valable jusqu'au" in done.stdout
+    assert "connexion chiffrée par STARTTLS, TLS 1.3" in done.stdout
     assert b"chiffr=C3=A9e par STARTTLS" in relay.received[0].content
 
 

@@ -45,7 +45,7 @@ class Post:
 
     def mails(self, *stages: Stage, kind: Kind | None = None) -> list[int]:
         with self.office.database.read() as connection:
-            return [mail.id for mail in outbox.listing(connection, stages=stages, kind=kind).mails]
+            return [mail.id for mail in outbox.list_outbox(connection, stages=stages, kind=kind).mails]
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         query = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == kind)
@@ -149,4 +149,4 @@ def test_retry_all__nothing_of_another_fault_or_already_at_the_right_address(pos
     reference = post.office.request(State.CODE_ISSUED)
     post.office.mail_becomes(Stage.DEAD, reference)
     assert post.journal.retry_all(UAI, post.office.operator) == []
-    assert Fault.RECIPIENT_REFUSED in outbox.OF_THE_ADDRESS
+    assert Fault.RECIPIENT_REFUSED in outbox.ADDRESS_FAULTS

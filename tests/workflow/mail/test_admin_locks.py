@@ -48,7 +48,7 @@ def test_write__a_death_and_a_beginning_beside_an_operator(post: MailProcesses) 
         some = {"stage": "uncertain", "fault": "lost_reply", "doubted_at": post.clock.now(), "attempts": 1}
         connection.execute(update(MAILS).where(MAILS.c.id == 2).values(some))
     desk = MailStore(post.app.database, post.app.mailer, post.app.settings.mail, post.clock, post.app.mail_journal.dead)
-    dying, doubted = desk.take(2)
+    dying, doubted = desk.claim(2)
     desk.write([Begin(dying)])
     with ThreadPoolExecutor(1) as thread:
         with post.app.database.write() as connection:

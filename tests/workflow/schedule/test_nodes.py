@@ -163,8 +163,8 @@ def test_machine_that_abstains__the_mails_leave_all_the_same(pair: Pair, monkeyp
     """The operators must hear of it, were it the only machine; leases are judged by the database's clock."""
     pair.clocks[1].advance(days=300)
     pair.second.ticker.tick()
-    assert pair.second.dispatcher._desk.look(5)[0] == 1
-    (claim,) = pair.second.dispatcher._desk.take(5)
+    assert pair.second.dispatcher._store.poll(5)[0] == 1
+    (claim,) = pair.second.dispatcher._store.claim(5)
     assert claim.mail.kind == "clock_alert"
     with pair.first.database.read() as connection:
         until = connection.exec_driver_sql("SELECT next_attempt_at FROM outgoing_mail").scalar_one()

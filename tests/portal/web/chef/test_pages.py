@@ -159,7 +159,7 @@ def test_papers__are_pdf_opened_in_the_browser_and_never_cached(portal: Portal) 
 def test_mails__show_what_the_mailbox_received_without_the_code(portal: Portal) -> None:
     portal.issued(code="Zq93Kx71")
     app, told = portal.app, []
-    MailStore(app.database, app.mailer, app.settings.mail, portal.clock).take(50)  # their words are made here
+    MailStore(app.database, app.mailer, app.settings.mail, portal.clock).claim(50)  # their words are made here
     client, other = portal.client(CHEF), portal.client(OTHER_CHEF)
     listed = client.get("/etablissement/courriels").text
     assert "[Clé ODA] Code à remettre en main propre à Prénom Nomb" in plain(listed)
