@@ -155,7 +155,7 @@ def build(machine_class: type[Machine] = Machine, **options: Any) -> Machine:
 def compile_arrows(machine: Machine) -> frozenset[tuple[Trigger, Arrow]]:
     """Every (trigger, (source, target)) that the machine knows."""
     return frozenset(
-        (Trigger.of(name), (None if t.source == UNBORN else State.of(t.source), State.of(t.dest)))
+        (Trigger.of(name), (None if t.source == UNBORN else State.of(t.source), State.of(str(t.dest))))
         for name, event in machine.events.items()
         for group in event.transitions.values()
         for t in group

@@ -149,7 +149,8 @@ def following(step: "NextStep | None", reference: str) -> str:
     """« Ensuite : … », with who does it and by which command."""
     if step is None:
         return "Ensuite : rien, personne n'est attendu."
-    command = f" — oda request {spelling(step.trigger)} {reference}" if TRIGGER_TEXTS[step.trigger].command else ""
+    has_command = step.trigger and TRIGGER_TEXTS[step.trigger].command
+    command = f" — oda request {spelling(step.trigger)} {reference}" if step.trigger and has_command else ""
     return f"Ensuite : {step.what} ({step.who.label}){command}"
 
 

@@ -117,9 +117,9 @@ def declaration_fields(context: WebContext) -> list[Field]:
     return [*identity_fields(), *school_year_fields(context), *drane_fields(context)]
 
 
-def with_homonym(action_context: list[Field], data: FormData) -> list[Field]:
+def with_homonym(fields: Sequence[Field], data: FormData) -> list[Field]:
     """The fields, with the confirmation of a homonym when somebody gave it (R17)."""
-    return [*action_context, HOMONYM] if HOMONYM.name in data else action_context
+    return [*fields, HOMONYM] if HOMONYM.name in data else list(fields)
 
 
 def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:

@@ -65,7 +65,7 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
 )
 """An operator's actions by slug: in their own name, and for an establishment that asked (R5)."""
 
-_BY_TRIGGER: Final = {action.trigger: action for action in reversed(ACTIONS.values())}
+_BY_TRIGGER: Final = {action.trigger: action for action in reversed(tuple(ACTIONS.values()))}
 
 InlineForm = tuple[Action, Form]
 
