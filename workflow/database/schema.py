@@ -29,7 +29,7 @@ class ForeignDatabase(Exception):
 def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "metadata": MAILS.metadata}
     return config
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-import notifications.columns
+from workflow.migrations.frozen import UtcDateTime
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

@@ -3,18 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-import notifications.sql
+from workflow.migrations.frozen import UtcDateTime
 from workflow.migrations.guards import create_guards
 
 revision = "0001"
-
-
 down_revision = None
-
-
 branch_labels = None
-
-
 depends_on = None
 
 
@@ -58,7 +52,7 @@ def upgrade() -> None:
         sa.Column("to_state", sa.String(), nullable=True),
         sa.Column("actor", sa.Integer(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
-        sa.Column("at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("canonical", sa.Text(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("stream", "seq", name=op.f("pk_event")),
@@ -84,7 +78,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("reference", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("at", UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_key")),
         sa.UniqueConstraint("actor", "trigger", "key", name=op.f("uq_idempotency_key_actor")),
     )
@@ -94,7 +88,7 @@ def upgrade() -> None:
     op.create_table(
         "installation",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("key_check", sa.String(), nullable=False),
         sa.Column("chain_head", sa.String(), nullable=False),
         sa.Column("chain_length", sa.Integer(), nullable=False),
@@ -103,13 +97,13 @@ def upgrade() -> None:
     op.create_table(
         "node",
         sa.Column("host", sa.String(), nullable=False),
-        sa.Column("seen_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("host", name=op.f("pk_node")),
     )
     op.create_table(
         "occurrence",
         sa.Column("key", sa.String(), nullable=False),
-        sa.Column("at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("requests", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_occurrence")),
     )
@@ -118,8 +112,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("ciphertext", sa.Text(), nullable=True),
-        sa.Column("sealed_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("erased_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("sealed_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("erased_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("erased_why", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "erased_why IN ('handed_over', 'revoked', 'replaced', 'overdue')", name=op.f("ck_seal_erased_why")
@@ -140,11 +134,11 @@ def upgrade() -> None:
         "year_end",
         sa.Column("school_year", sa.String(), nullable=False),
         sa.Column("last_day", sa.Date(), nullable=False),
-        sa.Column("ends_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("recorded_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("recorded_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("held_why", sa.String(), nullable=True),
-        sa.Column("held_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("confirmed_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("held_at", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("confirmed_by", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("school_year", name=op.f("pk_year_end")),
     )
@@ -174,7 +168,7 @@ def upgrade() -> None:
         sa.Column("delegation_source", sa.String(), nullable=False),
         sa.Column("delegation_checked_on", sa.Date(), nullable=True),
         sa.Column("delegation_seen", sa.String(), nullable=False),
-        sa.Column("code_issued_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("code_issued_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("extends", sa.String(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=True),
         sa.Column("expiry_seen_for", sa.Date(), nullable=True),
@@ -183,8 +177,8 @@ def upgrade() -> None:
         sa.Column("acted_on_behalf", sa.String(), nullable=False),
         sa.Column("issued_by", sa.Integer(), nullable=True),
         sa.Column("key_possible", sa.Boolean(), nullable=False),
-        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("changed_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("last_trigger", sa.String(), nullable=False),
         sa.Column("last_actor", sa.String(), nullable=False),
         sa.Column("chain_head", sa.String(), nullable=False),
@@ -225,21 +219,21 @@ def upgrade() -> None:
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("context", sa.Text(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("not_after", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("not_after", UtcDateTime(timezone=True), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_attempt_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("next_attempt_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("lease_token", sa.Text(), nullable=True),
-        sa.Column("lease_until", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("lease_until", UtcDateTime(timezone=True), nullable=True),
         sa.Column("message_id", sa.Text(), nullable=True),
-        sa.Column("dated_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("dated_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("last_reply", sa.Text(), nullable=True),
         sa.Column("fault", sa.Text(), nullable=True),
-        sa.Column("sent_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("doubted_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("sent_at", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("doubted_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("seal_id", sa.Text(), nullable=True),
         sa.Column("replaces_id", sa.Integer(), nullable=True),
         sa.Column("dedupe_key", sa.Text(), nullable=True),
@@ -290,10 +284,10 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("change", sa.String(), nullable=False),
         sa.Column("effective_on", sa.Date(), nullable=False),
-        sa.Column("reported_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("due_told_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("reported_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("due_told_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("settlement", sa.String(), nullable=True),
-        sa.Column("settled_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "change IN ('mission', 'departure', 'absence', 'key_lost', 'key_compromised')",
             name=op.f("ck_change_report_change"),
@@ -319,9 +313,9 @@ def upgrade() -> None:
         "removal_task",
         sa.Column("reference", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("opened_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("opened_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("outcome", sa.String(), nullable=True),
-        sa.Column("closed_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint("kind IN ('remove_rights', 'key_enabled')", name=op.f("ck_removal_task_kind")),
         sa.CheckConstraint("outcome IN ('removed', 'absent', 'expired', 'kept')", name=op.f("ck_removal_task_outcome")),
         sa.ForeignKeyConstraint(

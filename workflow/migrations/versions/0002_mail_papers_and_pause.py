@@ -3,17 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
-import notifications.sql
+from workflow.migrations.frozen import UtcDateTime
 
 revision = "0002"
-
-
 down_revision = "0001"
-
-
 branch_labels = None
-
-
 depends_on = None
 
 
@@ -23,8 +17,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("fault", sa.Text(), nullable=False),
         sa.Column("reply", sa.Text(), nullable=False),
-        sa.Column("since", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("until", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("since", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("until", UtcDateTime(timezone=True), nullable=False),
         sa.Column("lasts_seconds", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "fault IN ('down', 'busy', 'login_refused', 'sender_refused', 'relay_denied')",

@@ -3,18 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-import notifications.sql
+from workflow.migrations.frozen import UtcDateTime
 from workflow.migrations.widening import widen
 
 revision = "0003"
-
-
 down_revision = "0002"
-
-
 branch_labels = None
-
-
 depends_on = None
 
 
@@ -40,10 +34,10 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("seen_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("seen_at", UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "role IN ('chef', 'deputy', 'operator', 'reader', 'schedule')", name=op.f("ck_access_token_role")
         ),
@@ -55,7 +49,7 @@ def upgrade() -> None:
         "door_knock",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("at", UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_door_knock")),
     )
     with op.batch_alter_table("door_knock") as batch_op:
@@ -70,9 +64,9 @@ def upgrade() -> None:
         sa.Column("sent_to", sa.Text(), nullable=False),
         sa.Column("joins", sa.Text(), nullable=False),
         sa.Column("back", sa.Text(), nullable=False),
-        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("used_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("used_at", UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "role IN ('chef', 'deputy', 'operator', 'reader', 'schedule')", name=op.f("ck_sign_in_link_role")
         ),
@@ -88,10 +82,10 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("created_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", UtcDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "role IN ('chef', 'deputy', 'operator', 'reader', 'schedule')", name=op.f("ck_web_session_role")
         ),

@@ -6,18 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-import notifications.sql
-from states.validation import fold, person_key
+from workflow.migrations.frozen import UtcDateTime, fold, person_key
 
 revision = "0004"
-
-
 down_revision = "0003"
-
-
 branch_labels = None
-
-
 depends_on = None
 
 
@@ -28,7 +21,7 @@ _NOT_HANDED = "state = 'code_issued' AND handed_on IS NULL AND extends IS NULL"
 
 
 def upgrade() -> None:
-    instant = notifications.sql.UtcDateTime(timezone=True)
+    instant = UtcDateTime(timezone=True)
     long_ago = sa.text("'2000-01-01 00:00:00'")
     for column in (
         sa.Column("since", instant, nullable=False, server_default=long_ago),

@@ -3,18 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-import notifications.sql
+from workflow.migrations.frozen import UtcDateTime
 from workflow.migrations.widening import widen
 
 revision = "0005"
-
-
 down_revision = "0004"
-
-
 branch_labels = None
-
-
 depends_on = None
 
 
@@ -36,19 +30,19 @@ def upgrade() -> None:
         widen(table, "role", ROLES)
     with op.batch_alter_table("node") as batch_op:
         batch_op.add_column(sa.Column("skew_seconds", sa.Float(), server_default="0", nullable=False))
-        batch_op.add_column(sa.Column("refused_at", notifications.sql.UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("heard_at", notifications.sql.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("refused_at", UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("heard_at", UtcDateTime(timezone=True), nullable=True))
     op.create_table(
         "removal_call",
         sa.Column("reference", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("asked", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_at", notifications.sql.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("leased_until", notifications.sql.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("next_at", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("leased_until", UtcDateTime(timezone=True), nullable=True),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("answer", sa.String(), nullable=False),
-        sa.Column("changed_at", notifications.sql.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", UtcDateTime(timezone=True), nullable=False),
         sa.CheckConstraint("stage IN ('waiting', 'done', 'refused')", name=op.f("ck_removal_call_stage")),
         sa.ForeignKeyConstraint(
             ["reference"], ["removal_task.reference"], name=op.f("fk_removal_call_reference_removal_task")
