@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, update
 
 from bench.population import NOTARY, OPERATOR, uai_of
 from states.model import Check, Request
-from states.rules.verification import delegation_sees, listing_sees, oldest, standing
+from states.rules.verification import delegation_digest, earlier_check_day, listing_digest, standing
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, State
 from workflow.database.connection import Database
@@ -89,8 +89,8 @@ def _brought_to(request: Request, state: State, number: int) -> Request:
     if state is State.REQUESTED and number % 3:
         outcome = CheckOutcome.POSITIVE if number % 3 == 1 else CheckOutcome.NEGATIVE
         day = date(2026, 9, 10)
-        after = after.with_(listing=Check(outcome, "liste", day, listing_sees(after)))
-        after = after.with_(delegation=Check(CheckOutcome.POSITIVE, "liste", day, delegation_sees(after)))
+        after = after.with_(listing=Check(outcome, "liste", day, listing_digest(after)))
+        after = after.with_(delegation=Check(CheckOutcome.POSITIVE, "liste", day, delegation_digest(after)))
     if state is State.CODE_ISSUED:
         handed = date(2026, 9, 12) if number % 4 else None
         after = after.with_(handed_on=handed, expires_on=_LAST_DAY, expiry_seen_for=_LAST_DAY)
@@ -103,7 +103,7 @@ def _columns(request: Request) -> dict[str, Any]:
              "expiry_seen_for")  # fmt: skip
     columns = changed_columns(None, request)
     kept = {name: columns[name] for name in names}
-    return kept | {"checks": standing(request).value, "checked_on": oldest(request)}
+    return kept | {"checks": standing(request).value, "checked_on": earlier_check_day(request)}
 
 
 def _stamp(event: dict[str, Any], at: datetime) -> dict[str, Any]:

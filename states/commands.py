@@ -1,4 +1,4 @@
-"""Everything that can be asked of the engine, one class a trigger: the whole vocabulary on one screen.
+"""Commands of the engine, one class per trigger: the whole vocabulary on one screen.
 
 Dates are the académie's calendar days. Free texts (``why``, ``note``) never reach the journal in clear (R64).
 """
@@ -31,7 +31,7 @@ class Code:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What is asked. ``expected_version`` makes it fail when somebody acted in between (R9)."""
+    """Base of all commands. ``expected_version`` makes it fail when somebody acted in between (R9)."""
 
     trigger: ClassVar[Trigger]
     expected_version: int | None = None

@@ -6,38 +6,60 @@ from datetime import date, datetime
 from typing import Any
 
 from states import refusals
-from states import refusals as refusals_year
 from states.commands import Command, OnRequest
 from states.decision import Case, Decision, Outcome, Refused
 from states.model import Actor, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules import authorization as access
-from states.rules import declaration as birth
-from states.rules import declaration as person
-from states.rules import revocation as closing
-from states.rules import verification as checks
+from states.rules.authorization import access_problems
+from states.rules.declaration import late_declaration_warning, other_request_warnings
+from states.rules.revocation import key_still_used_warning
+from states.rules.verification import with_chef
 from states.transitions import ARROWS, BY_TRIGGER, Transition
 from states.validation import normalise_uai, person_key, uai_problem
 from states.vocabulary import Role, Trigger
 
 
 def decide(facts: Facts, command: Command, actor: Actor, now: datetime, policy: Policy) -> Decision | Refused:
-    """What becomes of ``command``, given ``facts`` loaded and locked, at ``now`` (aware UTC). Pure."""
+    """Decide on ``command``, given ``facts`` loaded and locked, at ``now`` (aware UTC). Pure."""
     case = Case(facts, command, actor, now, policy)
-    line = BY_TRIGGER[command.trigger]
-    if reasons := _problems(case, line):
+    transition = BY_TRIGGER[command.trigger]
+    if reasons := _problems(case, transition):
         return Refused(tuple(reasons))
-    return _accept(case, line, line.apply(case))
+    return _accept(case, transition, transition.apply(case))
 
 
-def _problems(case: Case[Any], line: Transition) -> list[Reason]:
-    """The doors in order: what exists, who may, then all the rest at once."""
+def all_reasons(
+    facts: Facts, refused: Sequence[Reason], commands: Sequence[Command], actor: Actor, now: datetime, policy: Policy
+) -> tuple[Reason, ...]:
+    """All that is wrong with commands that follow each other on one request, at once (R7). Pure.
+
+    ``refused`` are the reasons for which the first one was; those follow that the next ones would have met had it been
+    accepted. Nothing follows when the first was refused before its own rules were looked at: who may not act learns
+    nothing (R3).
+    """
+    first, *following = commands
+    case = Case(facts, first, actor, now, policy)
+    transition = BY_TRIGGER[first.trigger]
+    if tuple(transition.check(case)) != tuple(refused):
+        return tuple(refused)
+    reasons = list(refused)
+    for command in following:
+        outcome = transition.apply(case)
+        request = outcome.request.with_(state=outcome.target)
+        case = Case(replace(facts, request=request), command, actor, now, policy)
+        transition = BY_TRIGGER[command.trigger]
+        reasons += transition.check(case)
+    return tuple(reasons)
+
+
+def _problems(case: Case[Any], transition: Transition) -> list[Reason]:
+    """Reasons to refuse, in order: what exists, who may act, the state, then the trigger's own rules at once."""
     missing = list(_missing(case))
-    denied = list(access.problems(case, line.roles)) if not missing or case.actor.is_establishment else []
+    denied = list(access_problems(case, transition.roles)) if not missing or case.actor.is_establishment else []
     if denied or missing:
         return denied or missing
-    return [*_stale(case), *_misplaced(case, line)] or list(line.check(case))
+    return list(_state_problems(case, transition)) or list(transition.check(case))
 
 
 def _missing(case: Case[Any]) -> Iterator[Reason]:
@@ -50,33 +72,31 @@ def _missing(case: Case[Any]) -> Iterator[Reason]:
         yield refusals.unknown_establishment(uai, uai_problem(uai))
 
 
-def _stale(case: Case[Any]) -> Iterator[Reason]:
-    wanted = case.command.expected_version
-    if wanted is not None and case.facts.request and wanted != case.facts.request.version:
-        yield refusals.changed_meanwhile(case.facts.last, case.policy.calendar.timezone)
-
-
-def _misplaced(case: Case[Any], line: Transition) -> Iterator[Reason]:
-    """From the wrong state (R1), or after the school year's end (R24)."""
-    request = case.facts.request
+def _state_problems(case: Case[Any], transition: Transition) -> Iterator[Reason]:
+    """A request changed in between (R9), in the wrong state (R1), or past its school year's end (R24)."""
+    request, calendar = case.facts.request, case.policy.calendar
     if request is None:
         return
-    if not line.is_birth and request.state not in line.sources:
-        zone = case.policy.calendar.timezone
-        yield refusals.wrong_state(request, line.trigger, line.sources, case.facts.last, zone)
-    if not line.after_end and case.policy.calendar.has_ended(request.school_year, case.now):
-        yield refusals_year.year_ended(case.policy.calendar.end_of(request.school_year))
+    if case.command.expected_version not in (None, request.version):
+        yield refusals.changed_meanwhile(case.facts.last, calendar.timezone)
+    if not transition.is_birth and request.state not in transition.sources:
+        yield refusals.wrong_state(
+            request, transition.trigger, transition.sources, case.facts.last, calendar.timezone
+        )  # fmt: skip
+    if not transition.after_end and calendar.has_ended(request.school_year, case.now):
+        yield refusals.year_ended(calendar.end_of(request.school_year))
 
 
-def _accept(case: Case[Any], line: Transition, outcome: Outcome) -> Decision:
-    source = None if line.is_birth else case.request.state
-    if (line.trigger, (source, outcome.target)) not in ARROWS:
-        raise AssertionError(f"{line.trigger} may not lead from {source} to {outcome.target}")
-    request, data = outcome.request, dict(outcome.data)
-    request, chef_changed = _with_chef(case, request)
-    if chef_changed:
-        data["chef_changed"] = True
-    notes = dict(outcome.notes)
+def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decision:
+    source = None if transition.is_birth else case.request.state
+    if (transition.trigger, (source, outcome.target)) not in ARROWS:
+        raise AssertionError(f"{transition.trigger} may not lead from {source} to {outcome.target}")
+    request, data, notes = outcome.request, dict(outcome.data), dict(outcome.notes)
+    chef = case.actor.name if case.actor.role is Role.CHEF else ""
+    if chef and person_key(chef, "") != person_key(request.chef_name, ""):
+        if person_key(request.chef_name, ""):
+            data["chef_changed"] = True  # which voids the delegation's check, that saw another chef (R37)
+        request = with_chef(request, chef)
     behalf = case.command.on_behalf if case.actor.role is Role.OPERATOR else None
     if behalf:
         data |= {"asked_how": behalf.how.value, "asked_on": date.fromisoformat(behalf.when).isoformat()}
@@ -84,51 +104,17 @@ def _accept(case: Case[Any], line: Transition, outcome: Outcome) -> Decision:
         request = request.with_(acted_on_behalf=request.acted_on_behalf | {case.actor.number})
     request = request.with_(state=outcome.target, version=request.version + 1)
     return Decision(
-        trigger=line.trigger, source=source, request=request, data=data, notes=notes, effects=outcome.effects,
-        warnings=tuple(_warnings(case, line, request)),
+        trigger=transition.trigger, source=source, request=request, data=data, notes=notes, effects=outcome.effects,
+        warnings=tuple(_warnings(case, transition, request)),
     )  # fmt: skip
 
 
-def _with_chef(case: Case[Any], request: Request) -> tuple[Request, bool]:
-    """Who is chef now: another name than one known before voids the delegation's check, which saw that one (R37)."""
-    name = case.actor.name
-    if case.actor.role is not Role.CHEF or not name or person_key(name, "") == person_key(request.chef_name, ""):
-        return request, False
-    return checks.with_chef(request, name), bool(person_key(request.chef_name, ""))
-
-
-def _warnings(case: Case[Any], line: Transition, request: Request) -> Iterator[Reason]:
-    """What does not forbid, but must be known (R19, R21, R49); only the year's end is silent."""
-    if line.trigger is Trigger.EXPIRE:
+def _warnings(case: Case[Any], transition: Transition, request: Request) -> Iterator[Reason]:
+    """Reasons that do not forbid but must be known (R19, R21, R49); only the year's end is silent."""
+    if transition.trigger is Trigger.EXPIRE:
         return
-    yield from person.others_warning(case, request)
-    if line.is_birth:
-        yield from birth.late_warning(case, request)
-    if line.trigger is Trigger.CONFIRM_REMOVAL:
-        yield from closing.removal_warning(case)
-
-
-# Several commands that follow each other on one request: all that is wrong with them, told at once (R7).
-
-
-def all_reasons(
-    facts: Facts, refused: Sequence[Reason], commands: Sequence[Command], actor: Actor, now: datetime, policy: Policy
-) -> tuple[Reason, ...]:
-    """``refused``, for which the first command was, then what the next ones would have met had it been accepted.
-
-    Nothing more is told when a door was closed before the rules of the first one were looked at: who may not act
-    learns nothing (R3). Pure.
-    """
-    first, *following = commands
-    case = Case(facts, first, actor, now, policy)
-    line = BY_TRIGGER[first.trigger]
-    if tuple(line.check(case)) != tuple(refused):
-        return tuple(refused)
-    reasons = list(refused)
-    for command in following:
-        outcome = line.apply(case)
-        request = outcome.request.with_(state=outcome.target)
-        case = Case(replace(facts, request=request), command, actor, now, policy)
-        line = BY_TRIGGER[command.trigger]
-        reasons += line.check(case)
-    return tuple(reasons)
+    yield from other_request_warnings(case, request)
+    if transition.is_birth:
+        yield from late_declaration_warning(case, request)
+    if transition.trigger is Trigger.CONFIRM_REMOVAL:
+        yield from key_still_used_warning(case)

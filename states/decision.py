@@ -1,4 +1,4 @@
-"""One command before its rules, and what the rules answer."""
+"""Case (input of a rule), Outcome, Decision, Refused, effects, and the event told to subscribers."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -77,7 +77,7 @@ Scalar = str | int | bool | None
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a rule makes of an accepted command.
+    """A rule's answer to an accepted command.
 
     ``request`` is the request as it becomes (its version and state are set by ``decide``); ``data`` goes to the
     journal and holds no personal data; ``notes`` are free texts kept beside it (R64).
@@ -117,12 +117,9 @@ class Refused:
         return " ; ".join(str(reason) for reason in self.reasons)
 
 
-# What was accepted and is being written: what the other rooms are told, in the same transaction.
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestEvent:
-    """An accepted decision with its surroundings.
+    """An accepted decision as subscribers get it, in the transaction that writes it.
 
     ``decision.request`` is the request as it has become, with its final reference; ``before`` is None at a birth;
     ``others`` are the person's other live requests (empty for a sweep, which does not need them);

@@ -1,4 +1,4 @@
-"""What is known when a decision is taken: plain values, loaded and locked by the engine."""
+"""Plain values of the domain: facts of a decision, loaded and locked by the engine, and who acts (R2 to R6)."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -23,7 +23,7 @@ from states.vocabulary import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Establishment:
-    """A school as the directory tells it; ``mailbox`` is the one in force, None when there is none (R13, R14)."""
+    """A school as in the directory; ``mailbox`` is the one in force, None when there is none (R13, R14)."""
 
     uai: str
     nom: str
@@ -35,12 +35,12 @@ class Establishment:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of one list: what it found, where, on which day, and a digest of what it saw (R34, R35)."""
+    """A check of one list: its result, source and day, and a digest of the data that it saw (R34, R35)."""
 
     outcome: CheckOutcome
     source: str
     checked_on: date
-    seen: str
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,7 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class LastEvent:
-    """Who acted last on a request: what the second of two people is told (R9)."""
+    """The last event of a request, told to the second of two people who act at once (R9)."""
 
     trigger: Trigger
     actor: str
@@ -86,8 +86,8 @@ class Request:
     ``acted_on_behalf`` are the operators who acted for the establishment, ``issued_by`` the one of the last code
     (R6); ``key_possible``: both checks were once positive together, so that a key may have been enabled (R47).
 
-    Without slots: ``with_`` copies its dictionary, ten times quicker than rebuilding it field by field, which a
-    sweep of 100,000 requests feels.
+    Without slots: ``with_`` copies its dictionary, ten times quicker than rebuilding it field by field, which counts
+    in a sweep of 100,000 requests.
     """
 
     reference: str
@@ -122,7 +122,7 @@ class Request:
 
     @property
     def has_key(self) -> bool:
-        """Whether a code was issued or a key extended, at any time (R47)."""
+        """True if a code was issued or a key extended, at any time (R47)."""
         return self.code_issued_at is not None
 
     @property
@@ -161,9 +161,6 @@ class Facts:
     extended: Request | None = None
     extended_removal: Removal | None = None
     extended_reports: tuple[Report, ...] = ()
-
-
-# Who acts (R2 to R6).
 
 
 @dataclass(frozen=True, kw_only=True)

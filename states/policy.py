@@ -5,19 +5,17 @@ from dataclasses import dataclass, field
 
 from states.school_calendar import SchoolCalendar, SchoolDays
 
-# When the software writes of its own accord, as the settings give it (R78 to R81).
-
-
 MonthDay = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timetable:
-    """Delays in days. ``hour``: the académie's hour from which a day's mails leave.
+    """Times at which the software writes of its own accord (R78 to R81); delays are in days.
 
-    ``notices`` count back from a year's last day (R78). ``stalled`` and ``handover`` count from the day on which a
-    request came where it stands, or its code left: one reminder for each, no more (R79). ``invite_on`` is the day of
-    the invitation to renew (R81). ``removals_late``: after how many an open removal is late (R80).
+    ``hour``: the académie's hour from which a day's mails leave. ``notices`` count back from a year's last day (R78).
+    ``stalled`` and ``handover`` count from the day on which a request came to its state, or its code left: one reminder
+    for each, no more (R79). ``invite_on`` is the day of the invitation to renew (R81). ``removals_late``: the delay
+    after which an open removal is late (R80).
     """
 
     hour: int = 8
@@ -30,7 +28,7 @@ class Timetable:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What an académie decides for itself; the defaults are those of ``config.yaml``.
+    """Settings that an académie chooses; the defaults are those of ``config.yaml``.
 
     ``checks_max_age_days`` is in days (R36); ``code_format`` is matched against the whole code (R41).
     """

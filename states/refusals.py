@@ -1,4 +1,8 @@
-"""Why an action is refused (R7): typed reasons, in French, each with its rule and what to do."""
+"""Refusals and warnings (R7): one function each, which gives a typed reason in French, with its rule and a remedy.
+
+Their order is that of the process: access, fields, the establishment's steps, checks and codes, what follows a code,
+the school year.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,13 +55,12 @@ def wrong_state(request: Request, trigger: Trigger, sources: Iterable[State], la
 
 
 def _instead(state: State, trigger: Trigger, sources: Iterable[State]) -> str:
-    """What to do of a request that is past the action, or not yet there."""
+    """The remedy for a request that is past the action, or not yet there."""
     if state is State.REVOKED:
         return "Cette demande est close : si la clé est encore utile, renouveler la demande."
     if trigger is Trigger.WITHDRAW:
         return "Le code est transmis : signaler un changement, le rectorat révoquera la demande."
-    wanted = french.listing([in_quotes(s) for s in sources], "ou")
-    return f"L'action « {trigger.label} » part de l'état {wanted}."
+    return f"L'action « {trigger.label} » part de l'état {french.listing([in_quotes(s) for s in sources], 'ou')}."
 
 
 def wrong_role(trigger: Trigger, role: Role, allowed: Iterable[Role]) -> Reason:
@@ -95,25 +98,25 @@ def behalf_needed(trigger: Trigger) -> Reason:
 def four_eyes(*, issued: bool) -> Reason:
     """``issued``: who issued would now act for the establishment; else the other way round."""
     if issued:
-        what, remedy = "Vous avez émis le code de cette demande, ou étendu la clé", "Un autre opérateur doit agir."
+        message, remedy = "Vous avez émis le code de cette demande, ou étendu la clé", "Un autre opérateur doit agir."
     else:
-        what = "Vous avez agi au nom de l'établissement dans cette demande"
+        message = "Vous avez agi au nom de l'établissement dans cette demande"
         remedy = "Un autre opérateur doit émettre le code."
-    return Reason("four_eyes", "R6", what, remedy)
+    return Reason("four_eyes", "R6", message, remedy)
 
 
 def changed_meanwhile(last: LastEvent | None, zone: tzinfo) -> Reason:
-    what = "La demande a changé entre-temps"
+    message = "La demande a changé entre-temps"
     if last:
-        what += f" : {last.actor} a fait « {last.trigger.label} » le {french.instant(last.at, zone)}"
-    return Reason("changed_meanwhile", "R9", what, "Relire la demande, puis recommencer si c'est encore utile.")
+        message += f" : {last.actor} a fait « {last.trigger.label} » le {french.instant(last.at, zone)}"
+    return Reason("changed_meanwhile", "R9", message, "Relire la demande, puis recommencer si c'est encore utile.")
 
 
 def unknown_establishment(uai: str, problem: str | None) -> Reason:
-    told = f" : {problem}." if problem else " ; s'il est juste, écrire au centre de service."
+    advice = f" : {problem}." if problem else " ; s'il est juste, écrire au centre de service."
     return Reason(
         "unknown_establishment", "R11", f"L'UAI « {uai} » n'est pas dans l'annuaire" if uai else "L'UAI est vide",
-        f"Vérifier l'UAI{told}" if uai else "Donner l'UAI de l'établissement, par exemple 0310001H.", "uai",
+        f"Vérifier l'UAI{advice}" if uai else "Donner l'UAI de l'établissement, par exemple 0310001H.", "uai",
     )  # fmt: skip
 
 
@@ -144,9 +147,6 @@ def date_out_of_bounds(field: str, label: str, rule: str, after: date | None, be
         "date_out_of_bounds", rule, f"{label} n'est pas possible à cette date",
         f"Donner une date {french.listing(bounds)}.", field,
     )  # fmt: skip
-
-
-# Why an establishment's step is refused, or what it must know: R12, R13, R17 to R19, R27 to R29.
 
 
 def closed_establishment(nom: str) -> Reason:
@@ -180,10 +180,10 @@ def homonym(other: Request) -> Reason:
     )  # fmt: skip
 
 
-def charter_version(wanted: str, given: str) -> Reason:
+def charter_version(in_force: str, signed: str) -> Reason:
     return Reason(
-        "charter_version", "R27", f"La version « {given} » de la charte n'est pas celle en vigueur",
-        f"Faire signer la version « {wanted} ».", "version",
+        "charter_version", "R27", f"La version « {signed} » de la charte n'est pas celle en vigueur",
+        f"Faire signer la version « {in_force} ».", "version",
     )  # fmt: skip
 
 
@@ -223,9 +223,6 @@ def other_request_elsewhere() -> Reason:
     )  # fmt: skip
 
 
-# Why an action on what follows a code is refused: hand-over, reports of a change, removal (R7).
-
-
 def nothing_to_hand_over() -> Reason:
     return Reason(
         "nothing_to_hand_over",
@@ -239,9 +236,9 @@ def already_handed_over(day: str) -> Reason:
     return Reason("already_handed_over", "R31", f"La remise est déjà confirmée, au {day}", "Rien à faire.", "handed_on")
 
 
-def code_not_delivered(fate: CodeStatus) -> Reason:
+def code_not_delivered(status: CodeStatus) -> Reason:
     return Reason(
-        "code_not_delivered", "R58", f"Le code n'est pas parvenu à l'établissement ({fate.label})",
+        "code_not_delivered", "R58", f"Le code n'est pas parvenu à l'établissement ({status.label})",
         "Attendre le courriel, ou demander au rectorat de réémettre le code.",
     )  # fmt: skip
 
@@ -261,8 +258,8 @@ def already_reported(number: int) -> Reason:
 
 
 def no_such_report(number: int | None) -> Reason:
-    what = "Aucun signalement n'est ouvert" if number is None else f"Le signalement n° {number} n'existe pas"
-    return Reason("no_such_report", "R46", what, "Voir les signalements : oda request show.", "report")
+    message = "Aucun signalement n'est ouvert" if number is None else f"Le signalement n° {number} n'existe pas"
+    return Reason("no_such_report", "R46", message, "Voir les signalements : oda request show.", "report")
 
 
 def which_report(numbers: list[int]) -> Reason:
@@ -284,9 +281,10 @@ def settled_as_revoked() -> Reason:
 
 
 def settled_as_reissued(*, year_over: bool) -> Reason:
-    why = "L'année scolaire est finie : aucun code ne sera réémis"
     return Reason(
-        "settled_as_reissued", "R46", why if year_over else "Il n'y a pas de code à réémettre dans cet état",
+        "settled_as_reissued", "R46",
+        "L'année scolaire est finie : aucun code ne sera réémis" if year_over
+        else "Il n'y a pas de code à réémettre dans cet état",
         "Régler autrement.", "settlement",
     )  # fmt: skip
 
@@ -311,21 +309,18 @@ def nothing_keeps_the_key() -> Reason:
 
 def key_still_used(holders: list[Request], request: Request) -> Reason:
     return Reason(
-        "key_still_used", "R49", f"La clé de cette personne sert aussi ailleurs : {key_holders(holders, request)}",
+        "key_still_used", "R49", f"La clé de cette personne sert aussi ailleurs : {describe_holders(holders, request)}",
         "Si elle n'est plus sur le serveur ODA, réémettre un code pour qui en a besoin.",
     )  # fmt: skip
 
 
-def key_holders(holders: list[Request], request: Request) -> str:
+def describe_holders(holders: list[Request], request: Request) -> str:
     """References and establishments; who is known by the name only is to be verified (R17, R42)."""
     doubt = " ; à vérifier : même nom, autre adresse"
     same = request.folded_mail
     return french.listing(
         [f"{r.reference} ({r.uai}{'' if r.folded_mail == same else doubt})" for r in holders]
     )  # fmt: skip
-
-
-# Why a check, a code or an extension is refused (R7).
 
 
 def check_missing(label: str) -> Reason:
@@ -375,7 +370,7 @@ def not_extendable(reference: str, why: str) -> Reason:
 
 def key_in_use(holders: list[Request], request: Request, *, again: bool = False) -> Reason:
     """``again``: the code would be issued anew, so that there is nothing to extend."""
-    names, confirm = key_holders(holders, request), "confirmer qu'une nouvelle clé est voulue"
+    names, confirm = describe_holders(holders, request), "confirmer qu'une nouvelle clé est voulue"
     return Reason(
         "key_in_use", "R42", f"Cette personne a déjà une clé : {names} ; un nouveau code la réinitialiserait",
         f"Prévenir ces établissements, puis {confirm}." if again else f"Étendre la clé existante, ou {confirm}.",
@@ -406,9 +401,6 @@ def report_still_open() -> Reason:
         "report_still_open", "R44", "Le signalement de la compromission n'est pas réglé",
         "Régler le signalement, puis réémettre.",
     )  # fmt: skip
-
-
-# Why an action is refused for its school year, and what is said of its end (R20 to R24, R33, R50).
 
 
 def _day(end: YearEnd) -> str:

@@ -1,4 +1,7 @@
-"""School years, their campaigns and their ends (R20 to R24), computed from dates given, never from a clock."""
+"""School years, their campaigns and their ends (R20 to R24); school days and days off (R77).
+
+Computed from given dates, never from a clock.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,12 +26,12 @@ class SchoolYear:
     @classmethod
     def parse(cls, text: str) -> "SchoolYear":
         """Read ``2026-2027``, of this century. Raises ValueError, in French, on anything else."""
-        found = re.fullmatch(r"\s*([0-9]{4})\s*[-/]\s*([0-9]{4})\s*", text)
-        if not found or int(found[2]) != int(found[1]) + 1:
+        match = re.fullmatch(r"\s*([0-9]{4})\s*[-/]\s*([0-9]{4})\s*", text)
+        if not match or int(match[2]) != int(match[1]) + 1:
             raise ValueError(f"« {text} » n'est pas une année scolaire : écrire par exemple 2026-2027")
-        if not found[1].startswith("20"):
+        if not match[1].startswith("20"):
             raise ValueError(f"« {text} » est une année hors du calendrier, qui va de 2000-2001 à 2099-2100")
-        return cls(int(found[1]))
+        return cls(int(match[1]))
 
     @property
     def end_year(self) -> int:
@@ -44,7 +47,7 @@ class SchoolYear:
 
 
 class EndRule(StrEnum):
-    """How the end of a year is found (R22)."""
+    """Ways to find the end of a year (R22)."""
 
     EVE_OF_RENTREE = "eve_of_rentree"
     SUMMER_START = "summer_start"
@@ -90,13 +93,13 @@ class SchoolCalendar:
         return {}
 
     def end_of(self, year: SchoolYear) -> YearEnd:
-        """When this year ends: at 24:00 of its last day, in the académie's timezone (R22, R23)."""
-        known = self._ends.get(year.start)
-        if known is None:
+        """The end of this year, at 24:00 of its last day in the académie's timezone (R22, R23)."""
+        end = self._ends.get(year.start)
+        if end is None:
             last_day, rule = self._last_day(year)
-            known = YearEnd(year, last_day, self.midnight(last_day + timedelta(days=1)), rule)
-            self._ends[year.start] = known
-        return known
+            end = YearEnd(year, last_day, self.midnight(last_day + timedelta(days=1)), rule)
+            self._ends[year.start] = end
+        return end
 
     def _last_day(self, year: SchoolYear) -> tuple[date, EndRule]:
         if year in self.given_ends:
@@ -128,7 +131,7 @@ class SchoolCalendar:
         return min(self.opening_day(year), self.end_of(SchoolYear(year.start - 1)).last_day + timedelta(days=1))
 
     def has_ended(self, year: SchoolYear, now: datetime) -> bool:
-        """Whether the year is over at ``now`` (R24)."""
+        """Return True when the year is over at ``now`` (R24)."""
         return now >= self.end_of(year).ends_at
 
     def open_years(self, now: datetime) -> tuple[SchoolYear, ...]:
@@ -139,9 +142,6 @@ class SchoolCalendar:
         if running:
             return tuple(running)
         return (next(y for y in around if not self.has_ended(y, now)),)
-
-
-# The days on which a school or the rectorat is at work: for reminders, notices and digests (R77).
 
 
 Period = tuple[date, date]
@@ -156,7 +156,7 @@ _FARTHEST: Final = 200
 
 
 class DayKind(Labelled):
-    """What a day is, for a school."""
+    """Kinds of days, for a school."""
 
     SCHOOL = "school", "jour de classe"
     WEEKEND = "weekend", "week-end"
@@ -172,30 +172,30 @@ def no_public_holiday(year: int) -> frozenset[date]:  # noqa: ARG001
 
 
 def year_around(day: date) -> SchoolYear:
-    """The school year whose holidays tell what a day is: from 1 September to 31 August."""
+    """The school year whose holidays hold a day: from 1 September to 31 August."""
     return SchoolYear(day.year if day.month >= 9 else day.year - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SchoolDays:
-    """The académie's days off, as the settings and the holidays' calendar give them.
+    """Days off of the académie, from the settings and the holidays' calendar.
 
-    ``public_holidays`` gives those of a calendar year; ``given`` are other days off; ``holidays`` the school holidays
-    by school year. Of a year that is absent there we know nothing, and say so (R77); with ``holidays`` None, for
-    tests, every year is known to have none.
+    ``public_holidays`` returns those of a calendar year; ``days_off`` are others, from the settings; ``holidays`` are
+    the school holidays by school year. A year absent there is unknown (R77); with ``holidays`` None, for tests, every
+    year is known to have none.
     """
 
     public_holidays: Callable[[int], frozenset[date]] = no_public_holiday
-    given: frozenset[date] = field(default_factory=frozenset)
+    days_off: frozenset[date] = field(default_factory=frozenset)
     holidays: Mapping[SchoolYear, tuple[Period, ...]] | None = None
 
     def kind(self, day: date) -> DayKind:
-        """What this day is; UNKNOWN past what the calendar covers, unless it is off in any case."""
+        """The kind of a day; UNKNOWN past what the calendar covers, unless it is off in any case."""
         if day.weekday() >= 5:
             return DayKind.WEEKEND
         if day in self.public_holidays(day.year):
             return DayKind.PUBLIC_HOLIDAY
-        if day in self.given:
+        if day in self.days_off:
             return DayKind.GIVEN
         if self.holidays is None:
             return DayKind.SCHOOL
@@ -205,15 +205,15 @@ class SchoolDays:
 
     def _around(self, day: date) -> tuple[Period, ...]:
         """The holidays that may hold a day: overseas, a year's summer may lie in the next one's September."""
-        known, year = self.holidays or {}, year_around(day)
-        return tuple(p for shift in (-1, 0, 1) for p in known.get(SchoolYear(year.start + shift), ()))
+        holidays, year = self.holidays or {}, year_around(day)
+        return tuple(period for shift in (-1, 0, 1) for period in holidays.get(SchoolYear(year.start + shift), ()))
 
     def is_school_day(self, day: date) -> bool:
-        """Whether schools are certainly open: what a reminder needs."""
+        """Return True when schools are certainly open, as a reminder needs."""
         return self.kind(day) is DayKind.SCHOOL
 
     def is_working_day(self, day: date) -> bool:
-        """Whether the rectorat works: it does in the school holidays."""
+        """Return True when the rectorat works, as it does in the school holidays."""
         return self.kind(day) not in (DayKind.WEEKEND, DayKind.PUBLIC_HOLIDAY, DayKind.GIVEN)
 
     def last_school_day(self, day: date) -> date | None:

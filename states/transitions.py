@@ -1,4 +1,9 @@
-"""The transition table: for each trigger, from where, to where, who, and under which rules (R1, R2, R24)."""
+"""The transition table: for each trigger, from where, to where, who, and under which rules (R1, R2, R24).
+
+The graph of the table is also declared with the ``transitions`` library, which draws it, and compiled once to a set of
+arrows: deciding looks up a dictionary, a hundred times quicker than a machine's model. No model is ever attached:
+effects in callbacks would escape the transaction.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,38 +14,56 @@ from transitions import Machine
 
 from states.decision import Case, Outcome
 from states.refusals import Reason
-from states.rules import changes, code, establishment
-from states.rules import declaration as birth
-from states.rules import revocation as closing
-from states.rules import verification as rectorat
+from states.rules.changes import apply_report, apply_settle, check_report, check_settle
+from states.rules.code import apply_expiry, apply_issue, apply_reissue, check_expiry, check_issue, check_reissue
+from states.rules.declaration import apply_declare, apply_renew, check_declare, check_renew
+from states.rules.establishment import (
+    apply_amend,
+    apply_delegate,
+    apply_handover,
+    apply_sign_charter,
+    apply_submit,
+    apply_withdraw,
+    check_amend,
+    check_delegate,
+    check_handover,
+    check_sign_charter,
+    check_submit,
+    check_withdraw,
+)
+from states.rules.revocation import (
+    apply_expire,
+    apply_removal,
+    apply_revoke,
+    check_expire,
+    check_removal,
+    check_revoke,
+)
+from states.rules.verification import apply_check, apply_send_back, check_check, check_send_back
 from states.vocabulary import LIVE_STATES, Role, State, Trigger
 
 CHEF: Final = frozenset({Role.CHEF})
-
-
 OPERATOR: Final = frozenset({Role.OPERATOR})
-
-
 BOTH: Final = CHEF | OPERATOR
-
-
 REMOVERS: Final = frozenset({Role.OPERATOR, Role.CONNECTOR})
-
-
 SCHEDULE: Final = frozenset({Role.SCHEDULE})
 
-
 BEFORE = None
-"""The source of a trigger that gives birth to a request."""
+"""The source of a trigger that creates a request."""
 
+UNBORN: Final = "unborn"
+"""The name of the same in the graph."""
 
 Arrow = tuple[State | None, State]
+"""A source and a target."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transition:
-    """One line of the table. ``arrows`` are all its (source, target) pairs; ``roles`` may act in their own name;
-    ``after_end``: still accepted once the school year has ended (R24)."""
+    """A row of the table.
+
+    ``roles`` may act in their own name; ``after_end``: still accepted once the school year has ended (R24).
+    """
 
     trigger: Trigger
     arrows: tuple[Arrow, ...]
@@ -52,8 +75,8 @@ class Transition:
     @cached_property
     def sources(self) -> tuple[State, ...]:
         """The states from which it starts, in the order of a request's life."""
-        from_ = {source for source, _ in self.arrows}
-        return tuple(state for state in State if state in from_)
+        sources = {source for source, _ in self.arrows}
+        return tuple(state for state in State if state in sources)
 
     @cached_property
     def is_birth(self) -> bool:
@@ -72,71 +95,59 @@ def to(target: State, *sources: State) -> tuple[Arrow, ...]:
 
 S, T = State, Trigger
 
-
 TABLE: Final[tuple[Transition, ...]] = (
     Transition(trigger=T.DECLARE, arrows=((BEFORE, S.DECLARED),), roles=CHEF,
-               check=birth.check_declare, apply=birth.apply_declare),
+               check=check_declare, apply=apply_declare),
     Transition(trigger=T.DELEGATE, arrows=to(S.DELEGATED, S.DECLARED), roles=CHEF,
-               check=establishment.check_delegate, apply=establishment.apply_delegate),
+               check=check_delegate, apply=apply_delegate),
     Transition(trigger=T.SIGN_CHARTER, arrows=to(S.CHARTER_SIGNED, S.DELEGATED), roles=CHEF,
-               check=establishment.check_sign_charter, apply=establishment.apply_sign_charter),
+               check=check_sign_charter, apply=apply_sign_charter),
     Transition(trigger=T.SUBMIT, arrows=to(S.REQUESTED, S.CHARTER_SIGNED), roles=CHEF,
-               check=establishment.check_submit, apply=establishment.apply_submit),
+               check=check_submit, apply=apply_submit),
     Transition(trigger=T.CHECK_LISTING, arrows=same(S.REQUESTED), roles=OPERATOR,
-               check=rectorat.check_check, apply=rectorat.apply_check),
+               check=check_check, apply=apply_check),
     Transition(trigger=T.CHECK_DELEGATION, arrows=same(S.REQUESTED), roles=OPERATOR,
-               check=rectorat.check_check, apply=rectorat.apply_check),
+               check=check_check, apply=apply_check),
     Transition(trigger=T.SEND_BACK, roles=OPERATOR,
-               arrows=tuple((S.REQUESTED, t) for t in (S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED)),
-               check=rectorat.check_send_back, apply=rectorat.apply_send_back),
+               arrows=tuple((S.REQUESTED, target) for target in (S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED)),
+               check=check_send_back, apply=apply_send_back),
     Transition(trigger=T.ISSUE_CODE, arrows=to(S.CODE_ISSUED, S.REQUESTED), roles=OPERATOR,
-               check=code.check_issue, apply=code.apply_issue),
+               check=check_issue, apply=apply_issue),
     Transition(trigger=T.REISSUE_CODE, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
-               check=code.check_reissue, apply=code.apply_reissue),
+               check=check_reissue, apply=apply_reissue),
     Transition(trigger=T.CONFIRM_HANDOVER, arrows=same(S.CODE_ISSUED), roles=CHEF,
-               check=establishment.check_handover, apply=establishment.apply_handover),
+               check=check_handover, apply=apply_handover),
     Transition(trigger=T.CONFIRM_EXPIRY, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
-               check=code.check_expiry, apply=code.apply_expiry),
+               check=check_expiry, apply=apply_expiry),
     Transition(trigger=T.REPORT_CHANGE, arrows=same(*LIVE_STATES), roles=BOTH, after_end=True,
-               check=changes.check_report, apply=changes.apply_report),
+               check=check_report, apply=apply_report),
     Transition(trigger=T.SETTLE_CHANGE, arrows=same(*State), roles=OPERATOR, after_end=True,
-               check=changes.check_settle, apply=changes.apply_settle),
+               check=check_settle, apply=apply_settle),
     Transition(trigger=T.AMEND, roles=CHEF,
                arrows=(*same(S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED), (S.CHARTER_SIGNED, S.DELEGATED)),
-               check=establishment.check_amend, apply=establishment.apply_amend),
+               check=check_amend, apply=apply_amend),
     Transition(trigger=T.WITHDRAW, roles=CHEF, after_end=True,
                arrows=to(S.REVOKED, S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED, S.REQUESTED),
-               check=establishment.check_withdraw, apply=establishment.apply_withdraw),
+               check=check_withdraw, apply=apply_withdraw),
     Transition(trigger=T.REVOKE, arrows=to(S.REVOKED, *LIVE_STATES), roles=OPERATOR, after_end=True,
-               check=closing.check_revoke, apply=closing.apply_revoke),
+               check=check_revoke, apply=apply_revoke),
     Transition(trigger=T.EXPIRE, arrows=to(S.REVOKED, *LIVE_STATES), roles=SCHEDULE, after_end=True,
-               check=closing.check_expire, apply=closing.apply_expire),
+               check=check_expire, apply=apply_expire),
     Transition(trigger=T.CONFIRM_REMOVAL, arrows=same(S.REVOKED), roles=REMOVERS, after_end=True,
-               check=closing.check_removal, apply=closing.apply_removal),
+               check=check_removal, apply=apply_removal),
     Transition(trigger=T.RENEW, arrows=((BEFORE, S.DECLARED),), roles=CHEF, after_end=True,
-               check=birth.check_renew, apply=birth.apply_renew),
+               check=check_renew, apply=apply_renew),
 )  # fmt: skip
 
-
-BY_TRIGGER: Final = {line.trigger: line for line in TABLE}
-
-
-# The graph of the table, declared with ``transitions`` and compiled once to a lookup table.
-#
-# The library holds what is drawn and what is allowed; deciding looks up a dictionary, a hundred times quicker than a
-# machine's model. No model is ever attached: effects in callbacks would escape the transaction.
-
-
-UNBORN: Final = "unborn"
-"""The pseudo-state before a declaration."""
+BY_TRIGGER: Final = {transition.trigger: transition for transition in TABLE}
 
 
 def graph_transitions() -> list[dict[str, Any]]:
     """The arrows of the table in the form that ``transitions`` takes."""
     return [
-        {"trigger": line.trigger.value, "source": source.value if source else UNBORN, "dest": target.value}
-        for line in TABLE
-        for source, target in line.arrows
+        {"trigger": transition.trigger.value, "source": source.value if source else UNBORN, "dest": target.value}
+        for transition in TABLE
+        for source, target in transition.arrows
     ]
 
 
@@ -155,10 +166,10 @@ def build(machine_class: type[Machine] = Machine, **options: Any) -> Machine:
 def compile_arrows(machine: Machine) -> frozenset[tuple[Trigger, Arrow]]:
     """Every (trigger, (source, target)) that the machine knows."""
     return frozenset(
-        (Trigger.of(name), (None if t.source == UNBORN else State.of(t.source), State.of(str(t.dest))))
+        (Trigger.of(name), (None if edge.source == UNBORN else State.of(edge.source), State.of(str(edge.dest))))
         for name, event in machine.events.items()
-        for group in event.transitions.values()
-        for t in group
+        for edges in event.transitions.values()
+        for edge in edges
     )
 
 

@@ -23,7 +23,7 @@ _CONTROL = re.compile(
 """Line ends, invisible or direction marks, and the halves of characters that a wrongly decoded terminal gives."""
 
 
-_UNKEPT = re.compile("[\x00\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
@@ -32,14 +32,17 @@ _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _UNDECOMPOSED = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ʼ": " "})
 
 
-def is_kept(text: str) -> bool:
-    """Whether a database keeps this text: PostgreSQL takes no NUL, and half a character is not Unicode (R7)."""
-    return _UNKEPT.search(text) is None
+def is_storable(text: str) -> bool:
+    """Return True when a database can store this text (R7).
+
+    PostgreSQL takes no NUL, and half a surrogate pair is not Unicode.
+    """
+    return _UNSTORABLE.search(text) is None
 
 
-def kept(text: str) -> str:
-    """The text without what no database keeps, to show again what was typed."""
-    return _UNKEPT.sub("", text)
+def storable(text: str) -> str:
+    """The text without the characters that no database stores, to show again what was typed."""
+    return _UNSTORABLE.sub("", text)
 
 
 def clean(text: str) -> str:
@@ -69,7 +72,7 @@ def fold_mail(mail: str) -> str:
 
 
 def name_problem(text: str) -> str | None:
-    """What is wrong with a nom or a prénom, in French; None when it is fine (R16)."""
+    """The problem of a nom or a prénom, in French; None when it is fine (R16)."""
     if not text:
         return "est vide"
     if len(text) > MAX_NAME:
@@ -84,7 +87,7 @@ def name_problem(text: str) -> str | None:
 
 
 def mail_problem(text: str) -> str | None:
-    """What is wrong with a mail address, in French; None when it is fine (R16)."""
+    """The problem of a mail address, in French; None when it is fine (R16)."""
     from email_validator import EmailNotValidError, validate_email  # slow to load, and few commands need it
 
     if not text:
@@ -97,7 +100,7 @@ def mail_problem(text: str) -> str | None:
 
 
 def text_problem(text: str, *, required: bool = True) -> str | None:
-    """What is wrong with a free text (a reason, a note), in French; None when it is fine."""
+    """The problem of a free text (a reason, a note), in French; None when it is fine."""
     if not text.strip():
         return "est vide" if required else None
     if len(text) > MAX_TEXT:
@@ -113,7 +116,7 @@ def normalise_uai(text: str) -> str:
 
 
 def uai_problem(uai: str) -> str | None:
-    """Why a normalised UAI cannot be one, in French; None when form and check letter agree (R11)."""
+    """The problem of a normalised UAI, in French; None when form and check letter agree (R11)."""
     if not _UAI.fullmatch(uai):
         return "un UAI compte 7 chiffres et une lettre, par exemple 0310001H"
     expected = UAI_LETTERS[int(uai[:7]) % 23]
@@ -123,5 +126,5 @@ def uai_problem(uai: str) -> str | None:
 
 
 def has_uai_form(uai: str) -> bool:
-    """Seven digits and a letter, whichever the letter: what the directory may hold (R11)."""
+    """Return True for seven digits and any letter, as the directory may hold (R11)."""
     return bool(_UAI.fullmatch(uai))

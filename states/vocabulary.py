@@ -1,4 +1,4 @@
-"""The field's words: every closed list of values, with the French that a reader sees."""
+"""Enumerations of the domain: every closed list of values, with the French label that a reader sees."""
 
 from enum import StrEnum
 from typing import Self, cast
@@ -26,7 +26,7 @@ class Labelled(StrEnum):
 
 
 class State(Labelled):
-    """Where a request stands (R1)."""
+    """States of a request (R1)."""
 
     DECLARED = "declared", "déclarée"
     DELEGATED = "delegated", "déléguée"
@@ -40,7 +40,7 @@ LIVE_STATES = tuple(state for state in State if state is not State.REVOKED)
 
 
 class Trigger(Labelled):
-    """What can happen to a request; the label is an infinitive, as on a button."""
+    """Events of a request's life; the label is an infinitive, as on a button."""
 
     DECLARE = "declare", "déclarer le RUPN"
     DELEGATE = "delegate", "attester la délégation"
@@ -64,7 +64,7 @@ class Trigger(Labelled):
 
 
 class Role(Labelled):
-    """In which capacity somebody acts (R2)."""
+    """The capacity in which somebody acts (R2)."""
 
     CHEF = "chef", "chef d'établissement"
     DEPUTY = "deputy", "adjoint"
@@ -75,7 +75,7 @@ class Role(Labelled):
 
 
 class Channel(Labelled):
-    """How an action came in."""
+    """The way by which an action came in."""
 
     CLI = "cli", "ligne de commande"
     WEB = "web", "portail"
@@ -85,7 +85,7 @@ class Channel(Labelled):
 
 
 class CheckOutcome(Labelled):
-    """What a check of a list found (R34)."""
+    """Result of a check of a list (R34)."""
 
     POSITIVE = "positive", "conforme"
     NEGATIVE = "negative", "introuvable"
@@ -101,7 +101,7 @@ class Step(Labelled):
 
 
 class ReissueReason(Labelled):
-    """Why a code is made anew (R44)."""
+    """Reasons to issue a code again (R44)."""
 
     NOT_RECEIVED = "not_received", "code non reçu"
     LOST = "lost", "code perdu"
@@ -110,7 +110,7 @@ class ReissueReason(Labelled):
 
 
 class Change(Labelled):
-    """What a report announces (R32)."""
+    """Changes that a report announces (R32)."""
 
     MISSION = "mission", "changement de mission"
     DEPARTURE = "departure", "départ"
@@ -123,7 +123,7 @@ KEY_CHANGES = (Change.KEY_LOST, Change.KEY_COMPROMISED)
 
 
 class Settlement(Labelled):
-    """What was done of a report (R46)."""
+    """Settlements of a report (R46)."""
 
     REVOKED = "revoked", "droits révoqués"
     REISSUED = "reissued", "code à réémettre"
@@ -131,7 +131,7 @@ class Settlement(Labelled):
 
 
 class WithdrawReason(Labelled):
-    """Why an establishment gives up (R30)."""
+    """Reasons for which an establishment gives up (R30)."""
 
     NOT_NEEDED = "not_needed", "la clé n'est plus nécessaire"
     OTHER_PERSON = "other_person", "une autre personne est désignée"
@@ -140,7 +140,7 @@ class WithdrawReason(Labelled):
 
 
 class RevokeReason(Labelled):
-    """Why the rectorat revokes (R45)."""
+    """Reasons for which the rectorat revokes (R45)."""
 
     MISSION = "mission", "changement de mission"
     DEPARTURE = "departure", "départ"
@@ -151,7 +151,7 @@ class RevokeReason(Labelled):
 
 
 class RemovalOutcome(Labelled):
-    """What was done on the ODA server (R49)."""
+    """Results of a removal on the ODA server (R49)."""
 
     REMOVED = "removed", "droits supprimés"
     ABSENT = "absent", "déjà absente du serveur"
@@ -160,14 +160,14 @@ class RemovalOutcome(Labelled):
 
 
 class RemovalKind(Labelled):
-    """Which question a removal task asks (R47)."""
+    """Questions that a removal task asks (R47)."""
 
     REMOVE_RIGHTS = "remove_rights", "droits à retirer"
     KEY_ENABLED = "key_enabled", "une clé a-t-elle été activée ?"
 
 
 class CallStage(Labelled):
-    """Where the connector's call about a removal task stands (R49)."""
+    """Stages of the connector's call about a removal task (R49)."""
 
     WAITING = "waiting", "à faire"
     DONE = "done", "fait"
@@ -175,7 +175,7 @@ class CallStage(Labelled):
 
 
 class RequestedBy(Labelled):
-    """How an establishment asked an operator to act for it (R5)."""
+    """Ways in which an establishment asks an operator to act for it (R5)."""
 
     TELEPHONE = "telephone", "par téléphone"
     MAIL = "mail", "par courriel"
@@ -184,7 +184,7 @@ class RequestedBy(Labelled):
 
 
 class CodeStatus(Labelled):
-    """What became of the code, beside ``code_issued`` (R58)."""
+    """Delivery of the code, beside ``code_issued`` (R58)."""
 
     NONE = "none", "aucun code"
     WAITING = "waiting", "en attente d'envoi"

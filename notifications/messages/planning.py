@@ -12,7 +12,7 @@ from notifications.messages.mail import Draft
 from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind
 from states.decision import OpenRemoval, OpenReport, RequestEvent
 from states.model import Establishment, Report, Request
-from states.rules.revocation import holders
+from states.rules.revocation import key_holders
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import ReissueReason, RemovalKind, RevokeReason, Role, Step, Trigger, WithdrawReason
 
@@ -155,7 +155,7 @@ def removal_task(event: RequestEvent, context: MailContext) -> c.RemovalTask:
     decision = event.decision
     withdrawal = decision.trigger is Trigger.WITHDRAW
     reason = str(decision.data["reason"])
-    keeping = holders(event.others, one_key_a_person=context.one_key_a_person)
+    keeping = key_holders(event.others, one_key_a_person=context.one_key_a_person)
     return c.RemovalTask(
         **_step(event),
         task=_removal_kind(event),

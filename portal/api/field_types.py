@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from states.french import parse_day
 from states.school_calendar import SchoolYear
-from states.validation import is_kept
+from states.validation import is_storable
 
 LONGEST: Final = 2000
 
@@ -69,7 +69,7 @@ def _year(value: Any) -> SchoolYear:
 
 
 def _text(value: str) -> str:
-    if not is_kept(value):
+    if not is_storable(value):
         raise PydanticCustomError("oda_text", "Retirer le caractère U+0000")
     return value
 

@@ -13,7 +13,7 @@ from portal.api.problems import Refusal, declared
 from portal.api.schemas import EventOut, Line, RequestOut, StepOut, event_out, request_out
 from portal.web.context import WebContext
 from states.policy import Policy
-from states.rules.verification import oldest_day
+from states.rules.verification import oldest_valid_day
 from states.vocabulary import State, Trigger
 from workflow.requests.detail import RequestView, show_request
 from workflow.requests.filters import Checks, Filters, nothing_to_see
@@ -160,7 +160,7 @@ def possible(context: Rooms, caller: Reading, reference: Ref) -> Actions:
 def filters_of(wanted: RequestQuery, policy: Policy, now: datetime) -> Filters:
     """The filters asked for; how old a check may be is the settings' to say (R36)."""
     plain = {name: getattr(wanted, name) for name in RequestQuery.model_fields if name not in _OURS}
-    oldest = oldest_day(policy.calendar.today(now), policy.checks_max_age_days)
+    oldest = oldest_valid_day(policy.calendar.today(now), policy.checks_max_age_days)
     return Filters(**plain, states=tuple(wanted.state), school_years=tuple(wanted.school_year), oldest_check=oldest)
 
 

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 from states.french import parse_day
 from states.refusals import Reason
 from states.school_calendar import SchoolYear
-from states.validation import is_kept, kept
+from states.validation import is_storable, storable
 from states.vocabulary import Labelled
 from workflow.settings.sections import normalise_departement
 
@@ -65,7 +65,7 @@ class Field:
             if self.required:
                 raise ValueError(self.missing or self._missing())
             return None
-        if not is_kept(text):
+        if not is_storable(text):
             raise ValueError("Ce texte contient un caractère invisible : le taper de nouveau.")
         if len(text) > LONGEST:
             raise ValueError(f"Texte trop long : {LONGEST} caractères au plus.")
@@ -151,7 +151,7 @@ def filled(fields: Sequence[Field], data: FormData) -> Form:
     shown, values = [], {}
     for one in fields:
         text = str(data.get(one.name) or "")
-        again = "" if one.shape is Shape.CODE else kept(text)
+        again = "" if one.shape is Shape.CODE else storable(text)
         try:
             values[one.name] = one.read(text)
             shown.append(Shown(one, again))

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from states.model import Actor
-from states.validation import is_kept
+from states.validation import is_storable
 from states.vocabulary import Role
 from workflow.auth.rate_limit import derived
 from workflow.auth.sessions import SessionUser
@@ -94,9 +94,9 @@ class Headers:
 async def plain_address(request: Request) -> None:
     """Nothing in an address that no database can even compare. Raises HTTPException: 404 where that names a page, 422
     where it asks something of one."""
-    if not all(is_kept(str(one)) for one in request.path_params.values()):
+    if not all(is_storable(str(one)) for one in request.path_params.values()):
         raise HTTPException(404)
-    if not all(is_kept(value) for _, value in request.query_params.multi_items()):
+    if not all(is_storable(value) for _, value in request.query_params.multi_items()):
         raise HTTPException(422)
 
 

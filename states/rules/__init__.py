@@ -1,1 +1,1 @@
-"""The guards and effects of each trigger, by who acts: the establishment, the rectorat, or either."""
+"""Guards (``check_…``) and effects (``apply_…``) of each trigger, one module per step of the process."""

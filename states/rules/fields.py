@@ -1,24 +1,35 @@
-"""Days that people give: bounds and free texts."""
+"""Fields that several commands share: bounded days and free texts."""
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any, Final
 
 from states import refusals
+from states.decision import Case
 from states.refusals import Reason
 from states.validation import text_problem
 
-EARLIEST = date(2000, 1, 1)
+EARLIEST: Final = date(2000, 1, 1)
+"""No day that people give lies before: an older one is a slip of the keyboard."""
 
 
 def day_problems(field: str, label: str, rule: str, day: date, *, after: date | None = None,
                  before: date | None = None) -> Iterator[Reason]:  # fmt: skip
-    """A day outside its bounds, both included."""
+    """Refuse a day outside its bounds, both included."""
     if (after and day < after) or (before and day > before):
         yield refusals.date_out_of_bounds(field, label, rule, after, before)
 
 
+def drane_problems(case: Case[Any]) -> Iterator[Reason]:
+    """The day on which the RUPN was declared to the DRANE, when it is given (R25)."""
+    if day := case.command.drane_declared_on:
+        yield from day_problems(
+            "drane_declared_on", "La déclaration à la DRANE", "R25", day, after=EARLIEST, before=case.today
+        )
+
+
 def text_problems(field: str, label: str, rule: str, text: str, *, required: bool = True) -> Iterator[Reason]:
-    """A free text that is empty, too long or unreadable."""
+    """Refuse a free text that is empty, too long or unreadable."""
     if problem := text_problem(text, required=required):
         yield refusals.bad_field(field, label, problem, rule)
 

@@ -1,25 +1,21 @@
-"""What ends a request (R45, R47, R50) and what follows on the ODA server (R49)."""
+"""The end of a request (R45, R47, R50), and what is left to remove on the ODA server (R48, R49)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from states import french
-from states import refusals as more
-from states import refusals as refusals_year
+from states import french, refusals
 from states.commands import ConfirmRemoval, Revoke
 from states.decision import Case, CloseRemoval, Effect, EraseCode, OpenRemoval, Outcome, Scalar
 from states.model import Request
 from states.refusals import Reason
-from states.rules import fields as dates
+from states.rules.fields import note_problems
 from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, RevokeReason, State
-
-# What remains to be done on the ODA server once a request is revoked (R47, R48): computed, never stored.
 
 
 class Action(Labelled):
-    """What the operator does on the ODA server."""
+    """The operator's task on the ODA server."""
 
     REMOVE_KEY = "remove_key", "supprimer la clé"
     KEEP_KEY = "keep_key", "retirer les droits de cet établissement, garder la clé"
@@ -59,36 +55,44 @@ class RemovalTodo:
 
 
 def removal_kind(request: Request) -> RemovalKind | None:
-    """Which task a revocation opens: none when no key can exist (R47)."""
+    """The task that a revocation opens: none when no key can exist (R47)."""
     if request.has_key:
         return RemovalKind.REMOVE_RIGHTS
     return RemovalKind.KEY_ENABLED if request.key_possible else None
 
 
-def holders(others: Iterable[Request], *, one_key_a_person: bool) -> list[Request]:
+def key_holders(others: Iterable[Request], *, one_key_a_person: bool) -> list[Request]:
     """The person's other live requests that rely on the same key (R42)."""
-    return [r for r in others if one_key_a_person and r.is_live and r.has_key]
+    return [other for other in others if one_key_a_person and other.is_live and other.has_key]
 
 
-def todo(request: Request, others: Iterable[Request], *, one_key_a_person: bool) -> RemovalTodo:
-    """What is to be done for a revoked request, given the person's other requests today (R48)."""
-    live = [r for r in others if one_key_a_person and r.is_live]
-    keeping = holders(live, one_key_a_person=one_key_a_person)
-    elsewhere = all(r.uai != request.uai for r in keeping)
+def other_key_holders(case: Case[Any]) -> list[Request]:
+    """The same, of the request that a command is about."""
+    return key_holders(case.facts.others, one_key_a_person=case.policy.one_key_a_person)
+
+
+def removal_todo(request: Request, others: Iterable[Request], *, one_key_a_person: bool) -> RemovalTodo:
+    """The action that a revoked request asks for, given the person's other requests today (R48).
+
+    Computed, never stored.
+    """
+    live = [other for other in others if one_key_a_person and other.is_live]
+    holders = key_holders(live, one_key_a_person=one_key_a_person)
+    elsewhere = all(holder.uai != request.uai for holder in holders)
     return RemovalTodo(
-        Action.REMOVE_KEY if not keeping else Action.KEEP_KEY if elsewhere else Action.CHANGE_EXPIRY,
-        tuple(sorted(r.reference for r in keeping)),
-        max((r.expires_on for r in keeping if r.expires_on), default=None),
-        any(r.folded_mail != request.folded_mail for r in live),
-        tuple(sorted(r.reference for r in live if not r.has_key)),
+        Action.REMOVE_KEY if not holders else Action.KEEP_KEY if elsewhere else Action.CHANGE_EXPIRY,
+        tuple(sorted(holder.reference for holder in holders)),
+        max((holder.expires_on for holder in holders if holder.expires_on), default=None),
+        any(other.folded_mail != request.folded_mail for other in live),
+        tuple(sorted(other.reference for other in live if not other.has_key)),
     )
 
 
-def revoked(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
-    """The common end of a request: a code not yet handed over erased, the removal task opened (R47, R61)."""
+def revoke(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
+    """End a request: erase a code not yet handed over, open the removal task (R47, R61)."""
     kind = removal_kind(case.request)
-    sealed = case.request.has_key and not case.request.extends and not case.request.handed_on
-    effects: tuple[Effect, ...] = (EraseCode(),) if sealed else ()
+    has_sealed_code = case.request.has_key and not case.request.extends and not case.request.handed_on
+    effects: tuple[Effect, ...] = (EraseCode(),) if has_sealed_code else ()
     if kind:
         effects += (OpenRemoval(kind),)
     return Outcome(
@@ -102,46 +106,39 @@ def revoked(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
 
 def check_revoke(case: Case[Revoke]) -> Iterator[Reason]:
     command = case.command
-    yield from dates.note_problems("R45", command.note, required=command.reason is RevokeReason.OTHER)
+    yield from note_problems("R45", command.note, required=command.reason is RevokeReason.OTHER)
 
 
 def apply_revoke(case: Case[Revoke]) -> Outcome:
-    command = case.command
-    return revoked(case, {"reason": command.reason.value}, command.note)
+    return revoke(case, {"reason": case.command.reason.value}, case.command.note)
 
 
 def check_expire(case: Case[Any]) -> Iterator[Reason]:
-    year = case.request.school_year
-    if not case.policy.calendar.has_ended(year, case.now):
-        yield refusals_year.year_not_ended(case.policy.calendar.end_of(year))
+    year, calendar = case.request.school_year, case.policy.calendar
+    if not calendar.has_ended(year, case.now):
+        yield refusals.year_not_ended(calendar.end_of(year))
 
 
 def apply_expire(case: Case[Any]) -> Outcome:
     last_day = case.policy.calendar.end_of(case.request.school_year).last_day
-    return revoked(case, {"last_day": last_day.isoformat()}, "")
+    return revoke(case, {"last_day": last_day.isoformat()}, "")
 
 
 def check_removal(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
     command, removal = case.command, case.facts.removal
-    yield from dates.note_problems("R49", command.note)
+    yield from note_problems("R49", command.note)
     if removal is None:
-        yield more.no_removal_open()
-        return
-    if removal.outcome:
-        yield more.removal_confirmed(removal.outcome.label)
-        return
-    if command.outcome is RemovalOutcome.KEPT and not _keeping(case):
-        yield more.nothing_keeps_the_key()
+        yield refusals.no_removal_open()
+    elif removal.outcome:
+        yield refusals.removal_confirmed(removal.outcome.label)
+    elif command.outcome is RemovalOutcome.KEPT and not other_key_holders(case):
+        yield refusals.nothing_keeps_the_key()
 
 
-def _keeping(case: Case[Any]) -> list[Request]:
-    return holders(case.facts.others, one_key_a_person=case.policy.one_key_a_person)
-
-
-def removal_warning(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
-    """The key is said to be gone, and another live request relies on it (R49)."""
-    if case.command.outcome is not RemovalOutcome.KEPT and (keeping := _keeping(case)):
-        yield more.key_still_used(keeping, case.request)
+def key_still_used_warning(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
+    """Warn when the key is said to be gone, and another live request relies on it (R49)."""
+    if case.command.outcome is not RemovalOutcome.KEPT and (holders := other_key_holders(case)):
+        yield refusals.key_still_used(holders, case.request)
 
 
 def apply_removal(case: Case[ConfirmRemoval]) -> Outcome:

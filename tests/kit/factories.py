@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from states import commands as c
 from states.model import Actor, Check, Establishment, Facts, LastEvent, OnBehalf, Removal, Report, Request
 from states.policy import Policy
-from states.rules.verification import delegation_sees, listing_sees
+from states.rules.verification import delegation_digest, listing_digest
 from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import (
     Change,
@@ -103,8 +103,8 @@ def checked(request: Request, *, on: date = date(2026, 10, 5), **outcomes: Check
     delegation = outcomes.get("delegation", CheckOutcome.POSITIVE)
     possible = request.key_possible or listing is delegation is CheckOutcome.POSITIVE
     return request.with_(
-        listing=Check(listing, "liste du 5 octobre", on, listing_sees(request)),
-        delegation=Check(delegation, "export DelegCE", on, delegation_sees(request)),
+        listing=Check(listing, "liste du 5 octobre", on, listing_digest(request)),
+        delegation=Check(delegation, "export DelegCE", on, delegation_digest(request)),
         key_possible=possible,
     )
 

@@ -22,7 +22,7 @@ def armistice(year: int) -> frozenset[date]:
 
 
 def known(holidays: Mapping[SchoolYear, tuple[Period, ...]] | None) -> SchoolDays:
-    return SchoolDays(public_holidays=armistice, given=frozenset({BRIDGE}), holidays=holidays)
+    return SchoolDays(public_holidays=armistice, days_off=frozenset({BRIDGE}), holidays=holidays)
 
 
 ONE_YEAR = known({Y2026: (AUTUMN,)})

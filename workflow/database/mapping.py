@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from states.model import Check, Establishment, LastEvent, Removal, Report, Request
-from states.rules.verification import oldest, standing
+from states.rules.verification import earlier_check_day, standing
 from states.school_calendar import SchoolYear
 from states.validation import fold
 from states.vocabulary import Change, CheckOutcome, RemovalKind, RemovalOutcome, Settlement, State, Trigger
@@ -96,7 +96,7 @@ def _check_columns(name: str) -> Callable[[Any], dict[str, Any]]:
             f"{name}_outcome": check.outcome.value if check else None,
             f"{name}_source": check.source if check else "",
             f"{name}_checked_on": check.checked_on if check else None,
-            f"{name}_seen": check.seen if check else "",
+            f"{name}_seen": check.digest if check else "",
         }
 
     return columns
@@ -125,7 +125,7 @@ def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
     if {"nom", "prenom", "mail"} & set(names):
         columns |= {"folded_mail": after.folded_mail, "person": after.person, "sorted_name": sorted_name(after)}
     if not _SEEN_BY_CHECKS.isdisjoint(names):
-        columns |= {"checks": standing(after).value, "checked_on": oldest(after)}
+        columns |= {"checks": standing(after).value, "checked_on": earlier_check_day(after)}
     return columns
 
 

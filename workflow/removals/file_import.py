@@ -17,7 +17,7 @@ from states.decide import decide
 from states.decision import Refused
 from states.model import Actor
 from states.refusals import Reason
-from states.validation import fold, is_kept
+from states.validation import fold, is_storable
 from states.vocabulary import RemovalOutcome
 from workflow.app import App
 from workflow.engine.engine import Engine, Result
@@ -226,7 +226,7 @@ def _named(cells: Sequence[str]) -> dict[str, int] | None:
 def _row(number: int, cells: Sequence[str], columns: dict[str, int], default: RemovalOutcome | None) -> Row:
     told = {name: cells[place] if place < len(cells) else "" for name, place in columns.items()}
     reference, said = told["reference"].upper(), told.get("outcome", "")
-    if not is_kept("".join(cells)):
+    if not is_storable("".join(cells)):
         return _fault(number, cells, "Cette ligne contient un caractère illisible : la taper de nouveau.")
     if not _REFERENCE.fullmatch(reference):
         return _fault(number, cells, "Ce n'est pas une référence : l'écrire comme ODA-2027-00042.")

@@ -13,7 +13,7 @@ from states import french
 from states.commands import ConfirmRemoval
 from states.model import Request
 from states.policy import Policy
-from states.rules.revocation import RemovalTodo, todo
+from states.rules.revocation import RemovalTodo, removal_todo
 from states.school_calendar import SchoolYear
 from states.validation import normalise_uai
 from states.vocabulary import RemovalKind, RemovalOutcome, Trigger
@@ -145,7 +145,7 @@ def _todos(
     asked = [ConfirmRemoval(reference=one.reference, outcome=RemovalOutcome.REMOVED) for one in requests]
     known = Loader(connection, mailer.code_statuses, lock=False).load(asked)
     return {
-        request.reference: todo(request, known.facts(one).others, one_key_a_person=policy.one_key_a_person)
+        request.reference: removal_todo(request, known.facts(one).others, one_key_a_person=policy.one_key_a_person)
         for request, one in zip(requests, asked, strict=True)
     }
 

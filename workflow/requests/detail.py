@@ -15,7 +15,7 @@ from states.model import Actor, Check, Establishment, Facts, Report, Request
 from states.policy import Policy
 from states.refusals import Reason
 from states.rules.declaration import renewal_years
-from states.rules.revocation import RemovalTodo, todo
+from states.rules.revocation import RemovalTodo, removal_todo
 from states.rules.verification import check_problems
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Channel, CodeStatus, RemovalKind, RemovalOutcome, Role, State, Trigger
@@ -220,7 +220,7 @@ def _removal(
     return RemovalView(
         kind=removal.kind, outcome=removal.outcome if rectorat else None, opened_at=row.opened_at,
         closed_at=row.closed_at,
-        todo=todo(request, facts.others, one_key_a_person=policy.one_key_a_person) if asked else None,
+        todo=removal_todo(request, facts.others, one_key_a_person=policy.one_key_a_person) if asked else None,
         done=_done(removal.outcome, row.closed_at, facts, scope, policy, told) if removal.outcome else "",
     )  # fmt: skip
 

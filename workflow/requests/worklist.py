@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal,
 from states.model import Actor, Request
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules.verification import check_problems, oldest_day
+from states.rules.verification import check_problems, oldest_valid_day
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE, REQUEST
@@ -240,7 +240,7 @@ class Worklist:
         return select(func.count()).select_from(some.limit(COUNTED + 1).subquery()).scalar_subquery()
 
     def _wanted(self, filters: Filters, *, walked: bool = False) -> list[ColumnElement[bool]]:
-        oldest = oldest_day(self._policy.calendar.today(self._now), self._policy.checks_max_age_days)
+        oldest = oldest_valid_day(self._policy.calendar.today(self._now), self._policy.checks_max_age_days)
         dated = replace(filters, oldest_check=filters.oldest_check or oldest)
         return [within(self._scope), *conditions(self._connection, dated, self._policy.calendar, walked=walked)]
 
@@ -326,7 +326,7 @@ def _ready(
     connection: Connection, policy: Policy, now: datetime, filters: Filters, but: str
 ) -> list[ColumnElement[bool]]:
     """What a code can be issued for today, among what the filters leave, but one request."""
-    oldest = oldest_day(policy.calendar.today(now), policy.checks_max_age_days)
+    oldest = oldest_valid_day(policy.calendar.today(now), policy.checks_max_age_days)
     wanted: list[Any] = conditions(
         connection, replace(filters, checks=Checks.READY, oldest_check=oldest), policy.calendar
     )

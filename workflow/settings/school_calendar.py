@@ -307,7 +307,7 @@ def school_days(
     """The days off of these départements: a year given in the settings replaces the zone's whole year (R77)."""
     return SchoolDays(
         public_holidays=public_holidays(departements),
-        given=frozenset(settings.days_off),
+        days_off=frozenset(settings.days_off),
         holidays=KnownHolidays(
             zone=zone,
             rentrees=dict(rentrees),

@@ -13,7 +13,7 @@ from states import commands as c
 from states import french
 from states.model import Report, Request
 from states.rules.revocation import Action as RemovalAction
-from states.rules.revocation import holders
+from states.rules.revocation import key_holders
 from states.vocabulary import (
     Change,
     CheckOutcome,
@@ -117,7 +117,7 @@ def source_of(action_context: ActionContext, trigger: Trigger) -> str:
 
 def keys_in_use(action_context: ActionContext) -> list[Request]:
     """The person's other live requests that rely on a key (R42)."""
-    return holders(action_context.view.others, one_key_a_person=action_context.app.policy.one_key_a_person)
+    return key_holders(action_context.view.others, one_key_a_person=action_context.app.policy.one_key_a_person)
 
 
 def expected_outcome(action_context: ActionContext) -> str:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from states.model import Request
-from states.rules.revocation import Action, RemovalTodo, holders, removal_kind, todo
+from states.rules.revocation import Action, RemovalTodo, key_holders, removal_kind, removal_todo
 from states.vocabulary import CheckOutcome, RemovalKind, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted
@@ -18,7 +18,7 @@ HERE_NEXT = f.other(
 
 
 def what(*others: Request, one_key: bool = True) -> RemovalTodo:
-    return todo(ENDED, others, one_key_a_person=one_key)
+    return removal_todo(ENDED, others, one_key_a_person=one_key)
 
 
 @pytest.mark.rule("R48")
@@ -92,8 +92,8 @@ def test_todo__tells_the_requests_that_follow_without_a_key() -> None:
 @pytest.mark.rule("R42")
 def test_holders__live_with_a_key() -> None:
     others = [ELSEWHERE, f.other(State.REQUESTED), f.other(State.REVOKED)]
-    assert holders(others, one_key_a_person=True) == [ELSEWHERE]
-    assert holders(others, one_key_a_person=False) == []
+    assert key_holders(others, one_key_a_person=True) == [ELSEWHERE]
+    assert key_holders(others, one_key_a_person=False) == []
 
 
 @pytest.mark.rule("R47")

@@ -32,7 +32,7 @@ def test_planned__each_on_its_day_moved_back_off_a_week_end() -> None:
 
 @pytest.mark.rule("R77", "R78")
 def test_planned__where_the_calendar_knows_nothing_the_last_working_day() -> None:
-    unknown = SchoolDays(holidays={}, given=frozenset({date(2027, 5, 31)}))
+    unknown = SchoolDays(holidays={}, days_off=frozenset({date(2027, 5, 31)}))
     assert notice_days(JUNE, unknown, (30, 7)) == (
         NoticeDay(date(2027, 5, 28), (30,)),
         NoticeDay(date(2027, 6, 23), (7,)),

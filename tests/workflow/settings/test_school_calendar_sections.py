@@ -126,7 +126,7 @@ def test_timetable__reaches_the_rules(tmp_path: Path) -> None:
     assert policy.timetable == Timetable(
         hour=0, notices=(60, 1), stalled=(3,), handover=(), invite_on=(8, 25), removals_late=3
     )
-    assert policy.days.given == {date(2026, 11, 13)}
+    assert policy.days.days_off == {date(2026, 11, 13)}
     assert policy == policy_of(loaded(tmp_path, text)) != policy_of(loaded(tmp_path))
 
 
