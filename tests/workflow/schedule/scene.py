@@ -22,7 +22,7 @@ DAYS = SchoolDays(
         SchoolYear(2026): ((date(2026, 10, 17), date(2026, 11, 1)), (date(2027, 7, 3), date(2027, 8, 31))),
         SchoolYear(2027): ((date(2027, 10, 23), date(2027, 11, 7)),),
     },
-    given=frozenset({date(2026, 9, 21)}),
+    days_off=frozenset({date(2026, 9, 21)}),
 )
 CALENDAR = SchoolCalendar(
     timezone=PARIS, rentrees={SchoolYear(year): date(year, 9, 1) for year in (2026, 2027, 2028)}

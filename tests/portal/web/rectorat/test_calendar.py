@@ -92,7 +92,7 @@ def test_page__is_not_the_chefs(portal: Portal) -> None:
 
 def test_picture__kinds_of_days_differ_without_colour_and_many_deeds_fit() -> None:
     days = SchoolDays(holidays={SchoolYear(2026): ((date(2027, 7, 5), date(2027, 8, 31)),)},
-                      given=frozenset({date(2027, 6, 14)}))  # fmt: skip
+                      days_off=frozenset({date(2027, 6, 14)}))  # fmt: skip
     today = date(2027, 6, 10)
     deeds = (ScheduledAction.REMINDERS, ScheduledAction.ERASURE, ScheduledAction.REPORTS)
     found = [ScheduledDate(day=date(2027, 6, 16), deed=deed, what="x", requests=1) for deed in deeds]
