@@ -38,7 +38,7 @@ class Day:
     @property
     def letters(self) -> str:
         """Of its deeds, each once, in the order of the kinds: ``FR``."""
-        found = {one.deed for one in self.deeds}
+        found = {one.action for one in self.deeds}
         return "".join(letter for deed, letter in LETTERS.items() if deed in found)
 
 
@@ -72,11 +72,11 @@ class Brief:
     @property
     def name(self) -> str:
         """``annonce de la fin d'année``, ``rappel : remise à confirmer``."""
-        return self.next.mail.label if self.next.mail else self.next.deed.label
+        return self.next.mail.label if self.next.mail else self.next.action.label
 
     @property
     def letter(self) -> str:
-        return LETTERS.get(self.next.deed, "")
+        return LETTERS.get(self.next.action, "")
 
     @property
     def others(self) -> str:
@@ -97,7 +97,7 @@ def months(found: Iterable[ScheduledDate], today: date) -> tuple[Month, ...]:
     """Every month from today's to that of the horizon; the digest, which has no date of its own, is left out."""
     days: dict[date, list[ScheduledDate]] = {}
     for one in found:
-        if one.deed is not ScheduledAction.DIGEST:
+        if one.action is not ScheduledAction.DIGEST:
             days.setdefault(one.day, []).append(one)
     all_days = [Day(day=day, deeds=tuple(deeds)) for day, deeds in sorted(days.items())]
     return tuple(
@@ -110,8 +110,8 @@ def in_brief(found: Iterable[ScheduledDate]) -> tuple[Brief, ...]:
     """Each kind of deed that has a date, in the order of the kinds."""
     kinds: dict[tuple[ScheduledAction, str], list[ScheduledDate]] = {}
     for one in found:
-        if one.deed in LETTERS:
-            kinds.setdefault((one.deed, one.mail.label if one.mail else ""), []).append(one)
+        if one.action in LETTERS:
+            kinds.setdefault((one.action, one.mail.label if one.mail else ""), []).append(one)
     rank = list(LETTERS)
     return tuple(Brief(dates=tuple(kinds[key])) for key in sorted(kinds, key=lambda key: (rank.index(key[0]), key[1])))
 

@@ -9,7 +9,7 @@ from states.vocabulary import Trigger
 if TYPE_CHECKING:
     from states.school_calendar import YearEnd
     from workflow.removals.connector.service import Called
-    from workflow.schedule.tick import DutiesDone, TickResult
+    from workflow.schedule.tick import DailyMails, TickResult
     from workflow.year_end.service import HeldYear
 
 
@@ -231,9 +231,9 @@ def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
             yield f"Fin de l'année {year} : {plural(count, 'demande révoquée', 'demandes révoquées')}."
     if ticked.erased:
         yield f"{plural(ticked.erased, 'code effacé', 'codes effacés')}, gardés trop longtemps (R61)."
-    if ticked.due:
-        yield f"{plural(ticked.due, 'signalement arrivé à son jour', 'signalements arrivés à leur jour')}."
-    yield from _duties_lines(ticked.duties)
+    if ticked.due_reports:
+        yield f"{plural(ticked.due_reports, 'signalement arrivé à son jour', 'signalements arrivés à leur jour')}."
+    yield from _daily_mail_lines(ticked.daily_mails)
     if sent:
         yield f"{plural(sent, 'courriel remis', 'courriels remis')} au relais."
 
@@ -251,7 +251,7 @@ def called_lines(called: "Called | None") -> Iterator[str]:
         yield f"{given_back} aux opérateurs : voir « oda connector calls »."
 
 
-def _duties_lines(duties: "DutiesDone") -> "Iterator[str]":
+def _daily_mail_lines(duties: "DailyMails") -> "Iterator[str]":
     """What was written of our own accord (R78 to R81)."""
     from states.french import plural
 

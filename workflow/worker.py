@@ -50,9 +50,9 @@ class Worker:
         try:
             self.check_place()
             ticked = self._app.ticker.tick()
-            self._may_act = ticked.refused is None
-            if ticked.refused is not None:
-                _log.error("%s", refusal(ticked.refused))
+            self._may_act = ticked.clock_skew is None
+            if ticked.clock_skew is not None:
+                _log.error("%s", refusal(ticked.clock_skew))
             self._on_tick(ticked)
             self._app.dispatcher.wake()
         except Exception as error:

@@ -38,14 +38,14 @@ def calendar(context: CliContext, as_json: bool) -> None:
     if agenda.concerns_nobody(found):
         say(["Ces dates ne concernent encore aucune demande : elles se rempliront dès la première déclaration."])
     for one in found:
-        if one.deed is ScheduledAction.UNKNOWN:
+        if one.action is ScheduledAction.UNKNOWN:
             since = french.day(one.day)
             say([f"Vacances scolaires inconnues à partir du {since} : les donner dans les réglages (holidays.school)."])
 
 
 def _row(one: "ScheduledDate") -> Row:
     return {
-        "day": one.day, "until": one.until, "deed": one.deed.value, "what": one.what, "requests": one.requests,
+        "day": one.day, "until": one.until, "deed": one.action.value, "what": one.sentence, "requests": one.requests,
         "establishments": one.establishments, "school_year": one.school_year,
         "mail": one.mail.value if one.mail else None,
     }  # fmt: skip

@@ -88,13 +88,13 @@ def tick(context: CliContext, as_json: bool) -> None:
         Worker(app).check_place()
         ticked = app.ticker.tick()
         sent = asyncio.run(app.dispatcher.run_once())
-        called = app.connector.round() if app.connector and ticked.refused is None else None
+        called = app.connector.round() if app.connector and ticked.clock_skew is None else None
         held = app.year_ends.held()
         if as_json:
             _as_json(ticked, sent, held, called)
         else:
             lines = [*done_lines(ticked, sent), *called_lines(called)]
-            is_told = app.dispatcher.pause or ticked.refused is not None
+            is_told = app.dispatcher.pause or ticked.clock_skew is not None
             for line in lines or ([] if is_told else ["Rien à faire."]):
                 click.echo(printable(line))
         for line in (*_refusal_lines(ticked), *held_lines(held), *_relay_lines(app.dispatcher)):
@@ -104,8 +104,8 @@ def tick(context: CliContext, as_json: bool) -> None:
 def _refusal_lines(ticked: "TickResult") -> Iterator[str]:
     from workflow.schedule.nodes import refusal
 
-    if ticked.refused is not None:
-        yield refusal(ticked.refused)
+    if ticked.clock_skew is not None:
+        yield refusal(ticked.clock_skew)
         yield "  — Que faire : remettre à l'heure cette machine ou celle de la base, puis lancer « oda nodes »."
 
 
@@ -125,10 +125,10 @@ def _as_json(ticked: "TickResult", sent: int, held: "Iterable[HeldYear]", called
                 {"school_year": str(one.school_year), "last_day": one.last_day, "why": one.hold, "since": one.held_at}
                 for one in held
             ],
-            "erased": ticked.erased, "due": ticked.due, "notices": ticked.duties.notices,
-            "reminders": ticked.duties.reminders, "invitations": ticked.duties.invitations,
-            "digests": ticked.duties.digests, "sent": sent,
-            "refused_skew_seconds": None if ticked.refused is None else round(ticked.refused.total_seconds()),
+            "erased": ticked.erased, "due": ticked.due_reports, "notices": ticked.daily_mails.notices,
+            "reminders": ticked.daily_mails.reminders, "invitations": ticked.daily_mails.invitations,
+            "digests": ticked.daily_mails.digests, "sent": sent,
+            "refused_skew_seconds": None if ticked.clock_skew is None else round(ticked.clock_skew.total_seconds()),
             "calls": vars(called) if called else None,
         }
     )  # fmt: skip
@@ -157,7 +157,7 @@ def logged(app: "App", log: "logging.Logger") -> "Callable[[TickResult], None]":
     def on_tick(ticked: "TickResult") -> None:
         for line in done_lines(ticked):
             log.info(line)
-        if ticked.held:
+        if ticked.new_holds:
             for line in held_lines(app.year_ends.held()):
                 log.warning(line.strip(" —"))
 

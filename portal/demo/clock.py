@@ -80,10 +80,10 @@ class BackgroundLoop:
                 ticked = self.beat()
                 for year, count in ticked.revoked.items():
                     whole.revoked[year] = whole.revoked.get(year, 0) + count
-                whole.held = ticked.held
+                whole.new_holds = ticked.new_holds
                 whole.erased += ticked.erased
-                whole.due += ticked.due
-                whole.duties += ticked.duties
+                whole.due_reports += ticked.due_reports
+                whole.daily_mails += ticked.daily_mails
                 sent += self.deliver()
         return whole, sent
 

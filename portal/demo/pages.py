@@ -146,7 +146,7 @@ class Showing:
             return False
         ticked, sent = self.heart.jump(target.at)
         lines = [*done_lines(ticked, sent)]
-        lines += [f"La fin de l'année {end.school_year} est retenue : {hold.label}." for end, hold in ticked.held]
+        lines += [f"La fin de l'année {end.school_year} est retenue : {hold.label}." for end, hold in ticked.new_holds]
         self.jumps.insert(0, Jump(self.app.clock.now(), tuple(lines or ["Rien à faire à cette date."])))
         del self.jumps[KEPT:]
         return True

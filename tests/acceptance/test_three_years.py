@@ -136,7 +136,7 @@ def _no_brake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _reminders_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow.schedule.reminders.is_due", lambda *facts: True)
+    monkeypatch.setattr("workflow.schedule.reminders.is_reminder_due", lambda *facts: True)
 
 
 BREAKS = {

@@ -1,4 +1,7 @@
-"""A daily pass, page after page: each page its own short transaction, so that a kill loses nothing."""
+"""One daily job, page after page: each page is its own short transaction, so that a kill loses nothing.
+
+A job that was done whole is marked by its key, which makes it happen once (R50, R78 to R81).
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,32 +19,17 @@ from states.school_calendar import SchoolYear
 from workflow.database.connection import Database
 from workflow.database.tables import OCCURRENCE
 
-# The passes that were made whole, by their keys: what makes each of them happen once (R50, R78 to R81).
-
-
-def among(connection: Connection, keys: Iterable[str]) -> set[str]:
-    """Those of these keys that are marked."""
-    return set(connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(list(keys)))).scalars())
-
-
-def mark(connection: Connection, keys: Iterable[str], now: datetime, mails: int) -> None:
-    """Mark passes as whole; ``mails``: how many they wrote. One that another node has marked stays as it is."""
-    rows = [{"key": key, "at": now, "requests": mails} for key in keys]
-    if rows:
-        connection.execute(insert_new(connection, OCCURRENCE), rows)
-
-
 PAGE: Final = 500
 """Establishments or requests a transaction."""
 
 
-Page = Callable[[Connection, str], tuple[Sequence[Draft], str | None]]
-"""The mails of what follows a place, and the place to go on from, None at the end. It writes nothing."""
+PageOfDrafts = Callable[[Connection, str], tuple[Sequence[Draft], str | None]]
+"""Return the mails of what follows a place, and the place to go on from, None at the end. It writes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Today:
-    """The instant of a pass, aware UTC, under the policy of then."""
+class JobDay:
+    """The instant of a job, aware UTC, and the policy in force then."""
 
     now: datetime
     policy: Policy
@@ -53,7 +41,7 @@ class Today:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the hour has come from which the day's mails leave."""
+        """True from the hour at which the day's mails leave."""
         return self.now.astimezone(self.policy.calendar.timezone).hour >= self.policy.timetable.hour
 
     @property
@@ -62,26 +50,33 @@ class Today:
         return self.policy.calendar.midnight(self.day + timedelta(days=1))
 
     @property
-    def running(self) -> tuple[SchoolYear, ...]:
-        """The years not ended of which requests may be: without asking the database."""
+    def running_years(self) -> tuple[SchoolYear, ...]:
+        """The years not ended that may have requests, found without asking the database."""
         years = (SchoolYear(self.day.year + shift) for shift in (-2, -1, 0, 1))
         return tuple(year for year in years if not self.policy.calendar.has_ended(year, self.now))
 
 
-def walk(database: Database, mailer: Mailer, page: Page, today: Today, keys: Sequence[str]) -> int:
-    """Make a pass, then mark it whole under ``keys``; returns how many mails are new.
+def run_daily_job(database: Database, mailer: Mailer, page: PageOfDrafts, job_day: JobDay, keys: Sequence[str]) -> int:
+    """Write the mails of every page, then mark ``keys``; return how many mails are new.
 
-    Stopped anywhere and begun again, or made by two nodes at once, it writes each mail once: by its dedupe key.
+    Stopped anywhere and begun again, or run by two nodes at once, it writes each mail once: by its dedupe key.
     """
-    made, after = 0, ""
+    count, after = 0, ""
     while True:
         with database.write() as connection:
             drafts, following = page(connection, after)
-            made += mailer.enqueue(connection, drafts, today.now)
-            if following is None:
-                mark(connection, keys, today.now, made)
+            count += mailer.enqueue(connection, drafts, job_day.now)
+            if following is None and keys:
+                # One that another node has marked stays as it is.
+                rows = [{"key": key, "at": job_day.now, "requests": count} for key in keys]
+                connection.execute(insert_new(connection, OCCURRENCE), rows)
             crash_point("duties.before_commit")
         crash_point("duties.after_page")
         if following is None:
-            return made
+            return count
         after = following
+
+
+def marked_keys(connection: Connection, keys: Iterable[str]) -> set[str]:
+    """Return those of these keys whose job was done whole."""
+    return set(connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(list(keys)))).scalars())

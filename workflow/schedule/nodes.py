@@ -1,4 +1,4 @@
-"""The machines that share one database, and the one whose clock is off, which stops acting by itself (R82)."""
+"""The machines that share one database: when each was last heard of, and whether its clock lets it act (R82)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,11 +7,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from notifications.mailer import Mailer
-from states import french
 from states.decision import Scalar
+from states.french import plural, span
 from states.model import Actor
 from states.vocabulary import Labelled
-from workflow.database.clock import DatabaseClock, Reading
+from workflow.database.clock import DatabaseClock
 from workflow.database.tables import INSTALLED, NODE
 from workflow.engine.engine import Engine
 from workflow.journal import installation
@@ -21,85 +21,11 @@ LIMIT: Final = timedelta(seconds=60)
 
 
 FORGOTTEN: Final = timedelta(days=30)
-"""How long a machine that is not heard of stays listed: those of containers come and go."""
-
-
-class NodeMonitor:
-    """Says before each tick whether this machine may act, and keeps what the others are told of it.
-
-    Everything that is decided is judged by the database's clock wherever it runs; a machine that disagrees with it
-    abstains all the same, for nobody knows which of the two is wrong.
-    """
-
-    def __init__(self, engine: Engine, mailer: Mailer, clock: DatabaseClock) -> None:
-        self._engine, self._mailer, self._clock = engine, mailer, clock
-
-    def refused(self, actor: Actor, host: str) -> timedelta | None:
-        """How far off this machine's clock is when that forbids it to act, positive when it is fast; else None.
-
-        Raises DatabaseUnreachable, DatabaseBusy.
-        """
-        reading = self._clock.refresh()
-        is_off = abs(reading.skew) - reading.doubt > LIMIT
-        with self._engine.database.write() as connection:
-            installation.lock(connection)
-            self._keep(connection, actor, host, reading, is_off=is_off)
-        return reading.skew if is_off else None
-
-    def _keep(self, connection: Connection, actor: Actor, host: str, reading: Reading, *, is_off: bool) -> None:
-        now, skew = self._clock.now(), round(reading.skew.total_seconds(), 3)
-        known = connection.execute(select(NODE).where(NODE.c.host == host)).one_or_none()
-        since = known.refused_at if known else None
-        values: dict[str, Any] = {"skew_seconds": skew, "heard_at": now}
-        if is_off and since is None:
-            self._tell(connection, actor, host, reading.skew, now)
-            values |= {"refused_at": now}
-        elif since and not is_off:
-            self._record(connection, "clock_agreed", actor, host, reading.skew, now)
-            values |= {"refused_at": None}
-        if known:
-            connection.execute(update(NODE).where(NODE.c.host == host).values(values))
-        else:
-            born = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
-            connection.execute(insert(NODE), [{"host": host, "seen_at": born, **values}])
-
-    def _tell(self, connection: Connection, actor: Actor, host: str, skew: timedelta, now: datetime) -> None:
-        """The beginning of an episode: an event, and a mail to the operators."""
-        self._record(connection, "clock_refused", actor, host, skew, now)
-        self._mailer.enqueue(connection, [self._mailer.clock_alert(host, skew, now)], now)
-
-    def _record(
-        self, connection: Connection, kind: str, actor: Actor, host: str, skew: timedelta, now: datetime
-    ) -> None:
-        data: dict[str, Scalar] = {"machine": host, "skew_seconds": round(skew.total_seconds())}
-        installation.record(connection, self._engine.hasher, kind, actor, now, data)
-
-
-def gap_words(skew: timedelta) -> str:
-    """``avance de 3 minutes``, ``retarde de 90 secondes``."""
-    return f"{'avance' if skew > timedelta(0) else 'retarde'} de {french.span(abs(skew))}"
-
-
-def refusal(skew: timedelta) -> str:
-    """What this machine says when it abstains, in French."""
-    limit = french.plural(LIMIT // timedelta(seconds=1), "seconde")
-    return (
-        f"L'horloge de cette machine {gap_words(skew)} sur celle de la base : l'échéancier ne passe pas ici tant"
-        f" qu'elles ne s'accordent pas à {limit} près (R82)."
-    )
-
-
-def forget_silent(connection: Connection, now: datetime) -> None:
-    """Forget the machines not heard of for a month; the caller has just left its own trace of life (R52)."""
-    latest = func.coalesce(NODE.c.heard_at, NODE.c.seen_at)
-    connection.execute(delete(NODE).where(latest < now - FORGOTTEN, NODE.c.seen_at < now - FORGOTTEN))
-
-
-# The machines of the installation: when each was last heard of, how far off its clock is, whether it acts (R82).
+"""How long a silent machine stays listed: those of containers come and go."""
 
 
 SILENT: Final = timedelta(minutes=5)
-"""A machine speaks every minute: this long without it, and it is taken to be stopped."""
+"""A machine writes its heartbeat every minute: without one for so long, it is taken to be stopped."""
 
 
 class NodeState(Labelled):
@@ -124,6 +50,47 @@ class Node:
     state: NodeState
 
 
+class NodeMonitor:
+    """Check before each tick whether this machine may act, and record it for the others to see.
+
+    Every decision takes the time from the database's clock wherever it runs; a machine that disagrees with it
+    abstains all the same, for nobody knows which of the two is wrong.
+    """
+
+    def __init__(self, engine: Engine, mailer: Mailer, clock: DatabaseClock) -> None:
+        self._engine, self._mailer, self._clock = engine, mailer, clock
+
+    def refused(self, actor: Actor, host: str) -> timedelta | None:
+        """How far off this machine's clock is when that forbids it to act, positive when it is fast; else None.
+
+        Raises DatabaseUnreachable, DatabaseBusy.
+        """
+        sample = self._clock.refresh()
+        is_off = abs(sample.skew) - sample.doubt > LIMIT
+        with self._engine.database.write() as connection:
+            installation.lock(connection)
+            self._record_state(connection, actor, host, sample.skew, is_off=is_off)
+        return sample.skew if is_off else None
+
+    def _record_state(self, connection: Connection, actor: Actor, host: str, skew: timedelta, *, is_off: bool) -> None:
+        now = self._clock.now()
+        row = connection.execute(select(NODE).where(NODE.c.host == host)).one_or_none()
+        refused_at = row.refused_at if row else None
+        values: dict[str, Any] = {"skew_seconds": round(skew.total_seconds(), 3), "heard_at": now}
+        if is_off != bool(refused_at):
+            data: dict[str, Scalar] = {"machine": host, "skew_seconds": round(skew.total_seconds())}
+            kind = "clock_refused" if is_off else "clock_agreed"
+            installation.record(connection, self._engine.hasher, kind, actor, now, data)
+            values |= {"refused_at": now if is_off else None}
+            if is_off:
+                self._mailer.enqueue(connection, [self._mailer.clock_alert(host, skew, now)], now)
+        if row:
+            connection.execute(update(NODE).where(NODE.c.host == host).values(values))
+        else:
+            installed_at = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
+            connection.execute(insert(NODE), [{"host": host, "seen_at": installed_at, **values}])
+
+
 def nodes(connection: Connection, now: datetime) -> tuple[Node, ...]:
     """Every machine heard of lately, by name."""
     return tuple(_node(row, now) for row in connection.execute(select(NODE).order_by(NODE.c.host)))
@@ -142,3 +109,23 @@ def _node(row: Any, now: datetime) -> Node:
         host=row.host, seen_at=seen_at, skew=timedelta(seconds=row.skew_seconds) if row.heard_at else None,
         refused_at=row.refused_at, state=NodeState.SILENT if now - seen_at > SILENT else state,
     )  # fmt: skip
+
+
+def gap_words(skew: timedelta) -> str:
+    """``avance de 3 minutes``, ``retarde de 90 secondes``."""
+    return f"{'avance' if skew > timedelta(0) else 'retarde'} de {span(abs(skew))}"
+
+
+def refusal(skew: timedelta) -> str:
+    """The French sentence of a machine that abstains."""
+    limit = plural(LIMIT // timedelta(seconds=1), "seconde")
+    return (
+        f"L'horloge de cette machine {gap_words(skew)} sur celle de la base : l'échéancier ne passe pas ici tant"
+        f" qu'elles ne s'accordent pas à {limit} près (R82)."
+    )
+
+
+def forget_silent(connection: Connection, now: datetime) -> None:
+    """Forget the machines silent for a month; the caller has just recorded its own heartbeat (R52)."""
+    latest = func.coalesce(NODE.c.heard_at, NODE.c.seen_at)
+    connection.execute(delete(NODE).where(latest < now - FORGOTTEN, NODE.c.seen_at < now - FORGOTTEN))

@@ -28,7 +28,7 @@ from portal.web.rendering import safe
 from portal.web.worklist.filters import Criteria, StateChoice, Task
 from states import french
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
-from workflow.schedule.reminders import OURS
+from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
 from workflow.schedule.upcoming import ScheduledAction, ScheduledDate, upcoming
 
 WIDE, HIGH, HEAD = 24, 31, 16
@@ -105,7 +105,7 @@ def _days_of(first: date) -> list[date]:
 
 
 def _labels(day: Day) -> list[str]:
-    return list(dict.fromkeys(one.mail.label if one.mail else one.deed.label for one in day.deeds))
+    return list(dict.fromkeys(one.mail.label if one.mail else one.action.label for one in day.deeds))
 
 
 def _periods(off: list[date], days: SchoolDays) -> str:
@@ -133,7 +133,7 @@ def _cell(number: int, kind: DayKind | None, acting: Day | None, *, is_today: bo
     """A day at the origin; ``kind`` None is a day that is not told."""
     parts = [_ground(kind)] if kind else []
     if acting and acting.letters:
-        ends = any(one.deed is ScheduledAction.YEAR_END for one in acting.deeds)
+        ends = any(one.action is ScheduledAction.YEAR_END for one in acting.deeds)
         parts.append(_action(number, acting.letters, ends))
     else:
         parts.append(_middle(str(number), 14, fill=drawing.INK if kind else QUIET))
@@ -201,7 +201,7 @@ Link = tuple[str, str]
 HANDOVER: Final = (Criteria(tasks=(Task.HANDOVER,)).address(), "Remises à confirmer")
 
 
-STALLED: Final = (Criteria(states=tuple(StateChoice[one.name] for one in OURS)).address(), "Demandes à poursuivre")
+STALLED: Final = (Criteria(states=tuple(StateChoice[one.name] for one in WAITS_FOR_ESTABLISHMENT)).address(), "Demandes à poursuivre")
 
 
 REPORTS: Final = (Criteria(tasks=(Task.REPORT,)).address(), "Signalements ouverts")
@@ -233,7 +233,7 @@ def showing(request: Request, context: Context, visitor: Rectorat) -> HTMLRespon
         brief=agenda.in_brief(found),
         nobody=agenda.concerns_nobody(found),
         links=partial(links_of, ended=partial(app.policy.calendar.has_ended, now=now)),
-        unknown=[one for one in found if one.deed is ScheduledAction.UNKNOWN],
+        unknown=[one for one in found if one.action is ScheduledAction.UNKNOWN],
         last=agenda.horizon(today),
         hour=app.policy.timetable.hour,
     )
@@ -241,9 +241,9 @@ def showing(request: Request, context: Context, visitor: Rectorat) -> HTMLRespon
 
 def links_of(one: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
     """The pages that tell more of a date; ``ended``: whether a school year is over."""
-    if one.requests == 0 and one.deed is not ScheduledAction.YEAR_END:
+    if one.requests == 0 and one.action is not ScheduledAction.YEAR_END:
         return ()
-    match one.deed:
+    match one.action:
         case ScheduledAction.REMINDERS:
             return (HANDOVER if one.mail is Kind.HANDOVER_REMINDER else STALLED,)
         case ScheduledAction.ERASURE:
@@ -255,9 +255,9 @@ def links_of(one: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -> tupl
 
 def _of_year(one: ScheduledDate, year: SchoolYear, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
     before = SchoolYear(year.start - 1)
-    if one.deed is ScheduledAction.YEAR_END:
+    if one.action is ScheduledAction.YEAR_END:
         return (address(f"{YEAR_END_PATH}/apercu", jour=str(one.day)), f"Aperçu de la fin de {year}"), REMOVALS
-    if one.deed is ScheduledAction.NOTICE:
+    if one.action is ScheduledAction.NOTICE:
         return ((Criteria(states=(StateChoice.LIVE,), year=year).address(), f"Demandes en cours de {year}"),)
     if ended(before):
         return ((f"{YEAR_END_PATH}/{before}/non-renouveles", f"RUPN de {before} non renouvelés"),)

@@ -15,7 +15,7 @@ from states import commands as c
 from states.school_calendar import SchoolCalendar, SchoolDays, SchoolYear
 from tests.kit.system import PARIS, System
 from workflow.database.tables import ESTABLISHMENT
-from workflow.schedule.tick import DailyJobs, DutiesDone
+from workflow.schedule.tick import DailyJobs, DailyMails
 
 DAYS = SchoolDays(
     holidays={
@@ -45,15 +45,15 @@ def duties(system: System) -> DailyJobs:
     return DailyJobs(system.engine, system.mailer)
 
 
-def run(system: System, day: date, hour: int = 9) -> DutiesDone:
+def run(system: System, day: date, hour: int = 9) -> DailyMails:
     """The passes of a day."""
     system.clock.set(at(day, hour))
     return duties(system).run()
 
 
-def each_day(system: System, first: date, last: date, stopped: Callable[[date], bool] = lambda _: False) -> DutiesDone:
+def each_day(system: System, first: date, last: date, stopped: Callable[[date], bool] = lambda _: False) -> DailyMails:
     """The passes of each day, but those on which the service is stopped."""
-    done, day = DutiesDone(), first
+    done, day = DailyMails(), first
     while day <= last:
         if not stopped(day):
             done += run(system, day)

@@ -25,7 +25,7 @@ from tests.workflow.schedule.scene import (
     settle,
 )
 from workflow.schedule import notices
-from workflow.schedule.tick import DutiesDone
+from workflow.schedule.tick import DailyMails
 
 NOTICE = "year_end_notice"
 BEFORE_SUMMER = date(2027, 7, 2)
@@ -136,6 +136,6 @@ def test_notice__a_tick_that_has_nothing_to_do_asks_one_question(june: System) -
     run(june, date(2027, 5, 31))
     asked: list[str] = []
     event.listen(june.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
-    assert duties(june).run() == DutiesDone()
+    assert duties(june).run() == DailyMails()
     assert len([one for one in asked if one.lstrip().upper().startswith("SELECT")]) == 1
     assert len(asked) <= 3

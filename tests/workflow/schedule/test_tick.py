@@ -30,11 +30,11 @@ def test_tick__tells_a_report_on_its_day_once(system: System) -> None:
     report(system, reference, date(2026, 9, 20))
     assert len(system.mails("change_to_handle")) == 1
     system.clock.advance(days=9)
-    assert system.tick().due == 0, "the day before"
+    assert system.tick().due_reports == 0, "the day before"
     system.clock.advance(days=1)
-    assert system.tick().due == 1
+    assert system.tick().due_reports == 1
     system.restart()
-    assert system.tick().due == 0
+    assert system.tick().due_reports == 0
     (mail,) = system.mails("change_due")
     assert mail.reference == reference
     assert mail.audience == "operators"
@@ -44,7 +44,7 @@ def test_tick__tells_a_report_on_its_day_once(system: System) -> None:
 def test_tick__says_nothing_more_of_what_was_due_at_once(system: System) -> None:
     reference = system.issued()
     report(system, reference, date(2026, 9, 10))
-    assert system.tick().due == 0
+    assert system.tick().due_reports == 0
     assert system.mails("change_due") == []
 
 
@@ -57,7 +57,7 @@ def test_tick__says_nothing_of_a_settled_report_nor_of_a_revoked_request(system:
     system.accept(settle, "opérateur")
     system.accept(c.Revoke(reference=revoked, reason=RevokeReason.DEPARTURE), "opérateur")
     system.clock.advance(days=10)
-    assert system.tick().due == 0
+    assert system.tick().due_reports == 0
     assert system.mails("change_due") == []
 
 

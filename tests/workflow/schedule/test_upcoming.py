@@ -27,7 +27,7 @@ def to_come(system: System) -> dict[ScheduledAction, list[ScheduledDate]]:
     with system.database.read() as connection:
         found = upcoming(connection, system.policy, system.mailer, system.clock.now())
     assert list(found) == sorted(found, key=lambda one: one.day)
-    return {deed: [one for one in found if one.deed is deed] for deed in ScheduledAction}
+    return {deed: [one for one in found if one.action is deed] for deed in ScheduledAction}
 
 
 @pytest.mark.rule("R86")

@@ -105,7 +105,7 @@ def test_year_end__recorded_less_than_a_day_before_is_held(system: System) -> No
     system.restart(SchoolCalendar(timezone=PARIS, given_ends={YEAR: date(2027, 7, 10)}))
     system.tick()
     system.clock.advance(hours=12)
-    assert [hold for _, hold in system.tick().held] == [Hold.TOO_RECENT]
+    assert [hold for _, hold in system.tick().new_holds] == [Hold.TOO_RECENT]
     assert system.state(reference) == "code_issued"
 
 
@@ -207,7 +207,7 @@ def test_year_end__never_seen_before_is_held(system: System) -> None:
     """The worker was never started: nothing was foreseen."""
     reference = system.issued()
     system.clock.set(END + timedelta(days=1))
-    assert [hold for _, hold in system.tick().held] == [Hold.UNFORESEEN]
+    assert [hold for _, hold in system.tick().new_holds] == [Hold.UNFORESEEN]
     assert system.state(reference) == "code_issued"
 
 

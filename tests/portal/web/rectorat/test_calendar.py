@@ -95,7 +95,7 @@ def test_picture__kinds_of_days_differ_without_colour_and_many_deeds_fit() -> No
                       days_off=frozenset({date(2027, 6, 14)}))  # fmt: skip
     today = date(2027, 6, 10)
     deeds = (ScheduledAction.REMINDERS, ScheduledAction.ERASURE, ScheduledAction.REPORTS)
-    found = [ScheduledDate(day=date(2027, 6, 16), deed=deed, what="x", requests=1) for deed in deeds]
+    found = [ScheduledDate(day=date(2027, 6, 16), action=deed, sentence="x", requests=1) for deed in deeds]
     june = agenda.months(found, today)[0]
     assert [one.letters for one in june.days] == ["RSE"]
     drawn = calendar_drawing.picture(june, days, today)
