@@ -201,7 +201,10 @@ Link = tuple[str, str]
 HANDOVER: Final = (Criteria(tasks=(Task.HANDOVER,)).address(), "Remises à confirmer")
 
 
-STALLED: Final = (Criteria(states=tuple(StateChoice[one.name] for one in WAITS_FOR_ESTABLISHMENT)).address(), "Demandes à poursuivre")
+STALLED: Final = (
+    Criteria(states=tuple(StateChoice[one.name] for one in WAITS_FOR_ESTABLISHMENT)).address(),
+    "Demandes à poursuivre",
+)
 
 
 REPORTS: Final = (Criteria(tasks=(Task.REPORT,)).address(), "Signalements ouverts")

@@ -71,7 +71,7 @@ def test_year_end__clock_four_years_ahead_revokes_nothing_and_alerts(system: Sys
     system.clock.advance(days=4 * 365)
     held = system.tick()
     assert held.revoked == {}
-    assert [hold for _, hold in held.held] == [Hold.ABSENCE]
+    assert [hold for _, hold in held.new_holds] == [Hold.ABSENCE]
     assert system.state(reference) == "code_issued"
     assert len(system.mails("brake_alert")) == 1
     system.tick()
@@ -89,7 +89,7 @@ def test_year_end__moved_into_the_past_by_settings_revokes_nothing_and_alerts(sy
     earlier = SchoolCalendar(timezone=PARIS, given_ends={YEAR: date(2027, 7, 10)})
     system.restart(earlier)
     held = system.tick()
-    assert [hold for _, hold in held.held] == [Hold.MOVED]
+    assert [hold for _, hold in held.new_holds] == [Hold.MOVED]
     assert system.state(reference) == "code_issued"
     assert len(system.mails("brake_alert")) == 1
     assert system.tick().waiting
