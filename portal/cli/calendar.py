@@ -25,7 +25,6 @@ COLUMNS = {
 @json_option
 @pass_cli_context
 def calendar(context: CliContext, as_json: bool) -> None:
-    from portal import calendar as agenda
     from portal.cli.context import opened
     from portal.cli.year_end_report import rectorat_only
     from states import french
@@ -35,7 +34,7 @@ def calendar(context: CliContext, as_json: bool) -> None:
         rectorat_only(actor)
         found = upcoming(connection, app.policy, app.mailer, app.clock.now())
     emit([_row(one) for one in found], COLUMNS, as_json)
-    if agenda.concerns_nobody(found):
+    if not any(one.requests for one in found):
         say(["Ces dates ne concernent encore aucune demande : elles se rempliront dès la première déclaration."])
     for one in found:
         if one.action is ScheduledAction.UNKNOWN:

@@ -1,278 +1,215 @@
-"""The calendar in picture (R86): a small SVG for each month, so that the page lays them out at any width.
+"""/rectorat/calendrier: every date of the months to come on which the software will act, as a list and as a calendar.
 
-Only presentation attributes: our own Content-Security-Policy would refuse a style. Each kind of day has its pattern or
-its sign beside its colour, and each day of action its letters.
+What it shows happens if nothing changes; nothing is written (R86).
 """
 
-from calendar import monthrange
-from collections.abc import Callable
+from calendar import Calendar
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from html import escape
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from markupsafe import Markup
 
 from notifications.vocabulary import Kind
-from portal import calendar as agenda
-from portal import diagrams as drawing
-from portal.calendar import Day, Month, horizon, short
-from portal.diagrams import element
 from portal.web.dependencies import Context, Rectorat
 from portal.web.forms import address
-from portal.web.process_diagram import FONT
 from portal.web.rectorat.year_end import YEAR_END_PATH, load_years, render_year_end
-from portal.web.rendering import safe
 from portal.web.worklist.filters import Criteria, StateChoice, Task
 from states import french
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
-from workflow.schedule.upcoming import ScheduledAction, ScheduledDate, upcoming
+from workflow.schedule.upcoming import HORIZON, ScheduledAction, ScheduledDate, upcoming
 
-WIDE, HIGH, HEAD = 24, 31, 16
-"""Of a day, and of the line of the weekdays, in units of the view box: on a telephone one is nearly a pixel."""
+LETTERS: Final = {
+    ScheduledAction.YEAR_END: "F",
+    ScheduledAction.NOTICE: "A",
+    ScheduledAction.CAMPAIGN: "O",
+    ScheduledAction.INVITATION: "I",
+    ScheduledAction.REMINDERS: "R",
+    ScheduledAction.REPORTS: "S",
+    ScheduledAction.ERASURE: "E",
+}
+"""Letter of each action on its days; the digest, possible on any working day, and what is unknown have none."""
 
-
-WIDTH: Final = 7 * WIDE
-
-
-INITIALS: Final = "LMMJVSD"
-
-
-QUIET, ACTION, END = "#666666", "#000091", "#b60000"
-
-
-SHADES: Final = {
-    DayKind.WEEKEND: "#e5e5e5", DayKind.SCHOOL_HOLIDAY: "#fdf3c8", DayKind.PUBLIC_HOLIDAY: "#eadcf2",
-    DayKind.GIVEN: "#eadcf2", DayKind.UNKNOWN: drawing.PAPER,
-}  # fmt: skip
-
+WEEKDAYS: Final = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 
 LEGEND: Final = {
     DayKind.WEEKEND: "week-end", DayKind.SCHOOL_HOLIDAY: "vacances scolaires",
     DayKind.PUBLIC_HOLIDAY: "jour férié ou chômé", DayKind.UNKNOWN: "on ne sait pas",
 }  # fmt: skip
-"""The kinds of days that a sign tells, and its words."""
+"""The kinds of days that have a sign of their own beside their colour (see ``oda.css``)."""
 
-
-_OFF: Final = {
-    DayKind.SCHOOL_HOLIDAY: "Vacances scolaires", DayKind.PUBLIC_HOLIDAY: "Jours fériés", DayKind.GIVEN: "Jours chômés",
-    DayKind.UNKNOWN: "On ne sait pas",
+_KIND_WORDS: Final = {
+    DayKind.SCHOOL_HOLIDAY: "vacances scolaires", DayKind.PUBLIC_HOLIDAY: "jour férié", DayKind.GIVEN: "jour chômé",
+    DayKind.UNKNOWN: "on ne sait pas",
 }  # fmt: skip
 
+Link = tuple[str, str]
+"""An address and its words."""
 
-def picture(month: Month, days: SchoolDays, today: date) -> str:
-    """One month. Its days before today, and past the horizon, are only numbers."""
-    acting = {one.day: one for one in month.days}
-    all_days = _days_of(month.first)
-    lead = month.first.weekday()
-    parts = [
-        drawing.text(((index + 0.5) * WIDE, 11), letter, text_anchor="middle", font_size=9.5, fill=QUIET)
-        for index, letter in enumerate(INITIALS)
-    ]
-    for index, day in enumerate(all_days, lead):
-        at = (index % 7 * WIDE, HEAD + index // 7 * HIGH)
-        told = today <= day <= horizon(today)
-        cell = _cell(day.day, days.kind(day) if told else None, acting.get(day), is_today=day == today)
-        parts.append(element("g", cell, transform=f"translate({at[0]} {at[1]})"))
-    height = HEAD + (lead + len(all_days) + 6) // 7 * HIGH
-    return _document(height, parts, f"mois-{month.anchor}", month.name.capitalize(), description(month, days, today))
-
-
-def description(month: Month, days: SchoolDays, today: date) -> str:
-    """The month in words: its days of action, then its days off."""
-    said = [f"Le {one.name} : {french.listing(_labels(one))}." for one in month.days]
-    told = [day for day in _days_of(month.first) if today <= day <= horizon(today)]
-    for kind, words in _OFF.items():
-        if off := [day for day in told if days.kind(day) is kind]:
-            said.append(f"{words} : {_periods(off, days)}.")
-    if month.first == today.replace(day=1):
-        said.append(f"Aujourd'hui : le {short(today)}.")
-    return " ".join(said) or "Rien de prévu."
-
-
-def swatch(kind: DayKind | None = None, letters: str = "", *, is_today: bool = False, ends: bool = False) -> str:
-    """One day as the picture draws it, for a legend that says it in words."""
-    inside = _cell(12, kind or DayKind.SCHOOL, None, is_today=is_today) if not letters else _action(12, letters, ends)
-    size = {"viewBox": f"-1 -1 {WIDE + 2} {HIGH + 2}", "width": WIDE + 2, "height": HIGH + 2}
-    return element("svg", inside, aria_hidden="true", focusable="false", font_family=FONT, font_size=11.5, **size)
-
-
-def _days_of(first: date) -> list[date]:
-    return [first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])]
-
-
-def _labels(day: Day) -> list[str]:
-    return list(dict.fromkeys(one.mail.label if one.mail else one.action.label for one in day.deeds))
-
-
-def _periods(off: list[date], days: SchoolDays) -> str:
-    """``du 5 au 30``, ``le 1er et le 11``; a week-end or a public holiday in between parts nothing."""
-    runs: list[tuple[date, date]] = []
-    for day in off:
-        between = (runs[-1][1] + timedelta(days=n) for n in range(1, (day - runs[-1][1]).days)) if runs else ()
-        if runs and not any(_parts(days.kind(one)) for one in between):
-            runs[-1] = (runs[-1][0], day)
-        else:
-            runs.append((day, day))
-    spans = [(_number(first), _number(last)) for first, last in runs]
-    return french.listing([f"le {first}" if first == last else f"du {first} au {last}" for first, last in spans])
-
-
-def _parts(kind: DayKind) -> bool:
-    return kind not in (DayKind.WEEKEND, DayKind.PUBLIC_HOLIDAY, DayKind.GIVEN)
-
-
-def _number(day: date) -> str:
-    return "1er" if day.day == 1 else str(day.day)
-
-
-def _cell(number: int, kind: DayKind | None, acting: Day | None, *, is_today: bool) -> str:
-    """A day at the origin; ``kind`` None is a day that is not told."""
-    parts = [_ground(kind)] if kind else []
-    if acting and acting.letters:
-        ends = any(one.action is ScheduledAction.YEAR_END for one in acting.deeds)
-        parts.append(_action(number, acting.letters, ends))
-    else:
-        parts.append(_middle(str(number), 14, fill=drawing.INK if kind else QUIET))
-        if kind is DayKind.UNKNOWN:
-            parts.append(_middle("?", 26, fill=QUIET))
-    if is_today:
-        parts.append(element("rect", x=0.75, y=0.75, width=WIDE - 1.5, height=HIGH - 1.5, fill="none",
-                             stroke=drawing.INK, stroke_width=2.25))  # fmt: skip
-    return "".join(parts)
-
-
-def _ground(kind: DayKind) -> str:
-    """Its colour, and the sign that says the same without it."""
-    box = {"x": 0.75, "y": 0.75, "width": WIDE - 1.5, "height": HIGH - 1.5}
-    ground = element("rect", **box, fill=SHADES.get(kind, drawing.PAPER))
-    match kind:
-        case DayKind.SCHOOL_HOLIDAY:
-            lines = "M1 27 L8 20 M3.5 30 L13.5 20 M9 30 L19 20 M14.5 30 L23 21.5 M20 30 L23 27"
-            return ground + element("path", d=lines, stroke="#8a6d00", stroke_width=0.9)
-        case DayKind.PUBLIC_HOLIDAY | DayKind.GIVEN:
-            return ground + element("circle", cx=WIDE / 2, cy=10.2, r=8.6, fill="none", stroke="#6e445a")
-        case DayKind.UNKNOWN:
-            return element("rect", **box, fill="none", stroke="#929292", stroke_dasharray="2 2")
-        case _:
-            return ground
-
-
-def _action(number: int, letters: str, ends: bool) -> str:
-    """The number over the letters of what is done; more than two are said by « + », and in words beside."""
-    said = letters if len(letters) < 3 else f"{letters[0]}+"
-    ground = element("rect", x=2.5, y=2.5, width=WIDE - 5, height=HIGH - 5, rx=2, fill=END if ends else ACTION)
-    white = {"fill": drawing.PAPER}
-    return ground + _middle(str(number), 14, **white) + _middle(said, 25.5, font_size=10.5, font_weight=700, **white)
-
-
-def _middle(words: str, y: float, **attributes: object) -> str:
-    return drawing.text((WIDE / 2, y), words, text_anchor="middle", **attributes)
-
-
-def _document(height: int, parts: list[str], name: str, title: str, words: str) -> str:
-    content = [
-        element("title", escape(title), id=f"{name}-titre"),
-        element("desc", escape(words), id=f"{name}-texte"),
-        element("g", "".join(parts), font_family=FONT, font_size=11.5),
-    ]
-    return element(
-        "svg", "".join(content), viewBox=f"0 0 {WIDTH} {height}", role="img", class_="oda-month",
-        aria_labelledby=f"{name}-titre", aria_describedby=f"{name}-texte",
-    )  # fmt: skip
-
-
-# /rectorat/calendrier: every date of the months to come on which the software will act, listed and drawn (R86).
-
+HANDOVER: Final = (Criteria(tasks=(Task.HANDOVER,)).address(), "Remises à confirmer")
+STALLED: Final = (
+    Criteria(states=tuple(StateChoice[state.name] for state in WAITS_FOR_ESTABLISHMENT)).address(),
+    "Demandes à poursuivre",
+)
+REPORTS: Final = (Criteria(tasks=(Task.REPORT,)).address(), "Signalements ouverts")
+REMOVALS: Final = ("/rectorat/retraits", "Retraits à faire")
 
 router = APIRouter(include_in_schema=False)
 
 
-PLACE = "/rectorat/calendrier"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Day:
+    """A day and what happens on it. ``kind`` is None before today and past the horizon, which are not told."""
+
+    day: date
+    kind: DayKind | None
+    is_today: bool
+    actions: Sequence[ScheduledDate]
+
+    @property
+    def name(self) -> str:
+        """``mardi 1er septembre``: the month's title says which year."""
+        return f"{WEEKDAYS[self.day.weekday()]} {french.day(self.day).rpartition(' ')[0]}"
+
+    @property
+    def letters(self) -> str:
+        """Its actions, each once, in the order of the letters: ``FR``; more than two are ``F+``."""
+        actions = {scheduled.action for scheduled in self.actions}
+        letters = "".join(letter for action, letter in LETTERS.items() if action in actions)
+        return letters if len(letters) < 3 else f"{letters[0]}+"
+
+    @property
+    def words(self) -> str:
+        """What its look tells, for who does not see it."""
+        actions = dict.fromkeys(_name(scheduled) for scheduled in self.actions)
+        kind = [_KIND_WORDS[self.kind]] if self.kind in _KIND_WORDS else []
+        return ", ".join([*(["aujourd'hui"] if self.is_today else []), *kind, *actions])
 
 
-Link = tuple[str, str]
-"""Where to go, and the words that say so."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Month:
+    """A month by weeks, with None for the days of its neighbours."""
+
+    first: date
+    weeks: Sequence[Sequence[Day | None]]
+
+    @property
+    def name(self) -> str:
+        """``septembre 2026``."""
+        return f"{french.MONTHS[self.first.month - 1]} {self.first.year}"
+
+    @property
+    def anchor(self) -> str:
+        return f"{self.first:%Y-%m}"
+
+    @property
+    def days(self) -> list[Day]:
+        """The days on which the software acts; there may be none."""
+        return [day for week in self.weeks for day in week if day and day.actions]
 
 
-HANDOVER: Final = (Criteria(tasks=(Task.HANDOVER,)).address(), "Remises à confirmer")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """All dates of one kind of action, the earliest first, one for each day."""
+
+    dates: Sequence[ScheduledDate]
+
+    @property
+    def next(self) -> ScheduledDate:
+        return self.dates[0]
+
+    @property
+    def name(self) -> str:
+        """``annonce de la fin d'année``, ``rappel : remise à confirmer``."""
+        return _name(self.next)
+
+    @property
+    def others(self) -> str:
+        """``puis 3 autres dates, jusqu'au 31 août 2027``; empty when there is one date."""
+        count = len(self.dates) - 1
+        if not count:
+            return ""
+        last = french.day(self.dates[-1].day)
+        return f"puis le {last}" if count == 1 else f"puis {count} autres dates, jusqu'au {last}"
 
 
-STALLED: Final = (
-    Criteria(states=tuple(StateChoice[one.name] for one in WAITS_FOR_ESTABLISHMENT)).address(),
-    "Demandes à poursuivre",
-)
+def _name(scheduled: ScheduledDate) -> str:
+    return scheduled.mail.label if scheduled.mail else scheduled.action.label
 
 
-REPORTS: Final = (Criteria(tasks=(Task.REPORT,)).address(), "Signalements ouverts")
-
-
-REMOVALS: Final = ("/rectorat/retraits", "Retraits à faire")
-"""Today's lists from which those of a day come."""
-
-
-@router.get(PLACE)
-def showing(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
-    """What the software will do by itself, if nothing changes; nothing is written."""
+@router.get("/rectorat/calendrier")
+def show_calendar(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
+    """Show what the software will do by itself in the twelve months to come."""
     app, now = context.app, context.app.clock.now()
     with app.database.read() as connection:
-        found = upcoming(connection, app.policy, app.mailer, now)
+        dates = upcoming(connection, app.policy, app.mailer, now)
     today = app.policy.calendar.today(now)
-    months = agenda.months(found, today)
     return render_year_end(
-        request,
-        context,
-        visitor,
-        "rectorat/calendar.html",
-        years=load_years(context),
-        found=found,
-        months=months,
-        Deed=ScheduledAction,
-        pictures=[safe(picture(month, app.policy.days, today)) for month in months],
-        legend=_legend(),
-        brief=agenda.in_brief(found),
-        nobody=agenda.concerns_nobody(found),
+        request, context, visitor, "rectorat/calendar.html", years=load_years(context),
+        months=months_of(dates, app.policy.days, today), summaries=summaries_of(dates),
+        nobody=not any(scheduled.requests for scheduled in dates),
         links=partial(links_of, ended=partial(app.policy.calendar.has_ended, now=now)),
-        unknown=[one for one in found if one.action is ScheduledAction.UNKNOWN],
-        last=agenda.horizon(today),
-        hour=app.policy.timetable.hour,
-    )
+        unknown=[scheduled for scheduled in dates if scheduled.action is ScheduledAction.UNKNOWN],
+        last=today + HORIZON, hour=app.policy.timetable.hour, WEEKDAYS=WEEKDAYS, LEGEND=LEGEND, LETTERS=LETTERS,
+    )  # fmt: skip
 
 
-def links_of(one: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
-    """The pages that tell more of a date; ``ended``: whether a school year is over."""
-    if one.requests == 0 and one.action is not ScheduledAction.YEAR_END:
+def months_of(dates: Iterable[ScheduledDate], days: SchoolDays, today: date) -> list[Month]:
+    """Every month from today's to that of the horizon; the digest has no date of its own, and is left out."""
+    actions: defaultdict[date, list[ScheduledDate]] = defaultdict(list)
+    for scheduled in dates:
+        if scheduled.action is not ScheduledAction.DIGEST:
+            actions[scheduled.day].append(scheduled)
+    first, last, months = today.replace(day=1), today + HORIZON, []
+    while first <= last:
+        weeks = [
+            [
+                Day(day=day, kind=days.kind(day) if today <= day <= last else None, is_today=day == today,
+                    actions=actions[day])
+                if day.month == first.month else None
+                for day in week
+            ]
+            for week in Calendar().monthdatescalendar(first.year, first.month)
+        ]  # fmt: skip
+        months.append(Month(first=first, weeks=weeks))
+        first = (first + timedelta(days=31)).replace(day=1)
+    return months
+
+
+def summaries_of(dates: Iterable[ScheduledDate]) -> list[Summary]:
+    """Each kind of action that has a date, in the order of the letters."""
+    kinds: defaultdict[tuple[int, str], list[ScheduledDate]] = defaultdict(list)
+    ranks = list(LETTERS)
+    for scheduled in dates:
+        if scheduled.action in LETTERS:
+            kinds[ranks.index(scheduled.action), _name(scheduled)].append(scheduled)
+    return [Summary(dates=kinds[kind]) for kind in sorted(kinds)]
+
+
+def links_of(scheduled: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
+    """The pages that tell more of a date; ``ended``: True if a school year is over."""
+    if scheduled.requests == 0 and scheduled.action is not ScheduledAction.YEAR_END:
         return ()
-    match one.action:
+    match scheduled.action:
         case ScheduledAction.REMINDERS:
-            return (HANDOVER if one.mail is Kind.HANDOVER_REMINDER else STALLED,)
+            return (HANDOVER if scheduled.mail is Kind.HANDOVER_REMINDER else STALLED,)
         case ScheduledAction.ERASURE:
             return (HANDOVER,)
         case ScheduledAction.REPORTS:
             return (REPORTS,)
-    return _of_year(one, one.school_year, ended) if one.school_year else ()
-
-
-def _of_year(one: ScheduledDate, year: SchoolYear, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:
-    before = SchoolYear(year.start - 1)
-    if one.action is ScheduledAction.YEAR_END:
-        return (address(f"{YEAR_END_PATH}/apercu", jour=str(one.day)), f"Aperçu de la fin de {year}"), REMOVALS
-    if one.action is ScheduledAction.NOTICE:
+    year = scheduled.school_year
+    if year is None:
+        return ()
+    if scheduled.action is ScheduledAction.YEAR_END:
+        return (address(f"{YEAR_END_PATH}/apercu", jour=str(scheduled.day)), f"Aperçu de la fin de {year}"), REMOVALS
+    if scheduled.action is ScheduledAction.NOTICE:
         return ((Criteria(states=(StateChoice.LIVE,), year=year).address(), f"Demandes en cours de {year}"),)
+    before = SchoolYear(year.start - 1)
     if ended(before):
         return ((f"{YEAR_END_PATH}/{before}/non-renouveles", f"RUPN de {before} non renouvelés"),)
     return ((Criteria(states=(StateChoice.CODE_ISSUED,), year=before).address(), f"Clés de {before}"),)
-
-
-def _legend() -> list[tuple[Markup, str]]:
-    """What is drawn, and its words."""
-    drawn = swatch
-    kinds = [(safe(drawn(kind)), words) for kind, words in LEGEND.items()]
-    ends = agenda.LETTERS[ScheduledAction.YEAR_END]
-    marks = [
-        (safe(drawn(letters=letter, ends=letter == ends)), deed.label) for deed, letter in agenda.LETTERS.items()
-    ]  # fmt: skip
-    return [(safe(drawn(is_today=True)), "aujourd'hui"), *kinds, *marks]

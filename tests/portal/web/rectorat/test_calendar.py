@@ -3,11 +3,12 @@
 import re
 from datetime import date, datetime
 from html import unescape
+from pathlib import Path
 
 import pytest
 
-from portal import calendar as agenda
-from portal.web.rectorat import calendar as calendar_drawing
+import portal.web
+from portal.web.rectorat.calendar import LEGEND, WEEKDAYS, months_of
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, PARIS, STAFF, Portal
 from workflow.schedule.upcoming import ScheduledAction, ScheduledDate
@@ -40,18 +41,34 @@ def test_page__each_date_its_figures_and_where_to_see_more(portal: Portal) -> No
     assert "Calendrier scolaire inconnu" not in said
 
 
+def squares_of(page: str, month: str) -> dict[str, str]:
+    """What a screen reader hears in the calendar of one month: day with its weekday -> words after its number."""
+    (table,) = [one for one in re.findall(r'<table class="oda-month">.*?</table>', page, re.DOTALL) if month in one]
+    squares = {}
+    for row in re.findall(r"<tr>(<td>.*?)</tr>", table):
+        for weekday, square in zip(WEEKDAYS, re.findall(r"<td>(.*?)</td>", row), strict=True):
+            if square:
+                heard = words_of(re.sub(r'<b aria-hidden="true">.*?</b>', "", square)).strip()
+                number, _, words = heard.partition(" : ")
+                squares[f"{weekday} {'1er' if number == '1' else number} {month.split()[0].lower()}"] = words.strip()
+    return squares
+
+
 @pytest.mark.rule("R86")
 def test_page__the_picture_tells_the_same_days_and_no_other(portal: Portal) -> None:
     portal.declared(1)
     page = portal.client(STAFF).get(PLACE).text
-    drawings = re.findall(r'<svg [^>]*class="oda-month".*?</svg>', page, re.DOTALL)
-    assert len(drawings) == 13
-    assert "style=" not in "".join(drawings)
+    months = re.findall(r"<caption>(?:<a [^>]*>)?(\w+ \d{4})", page)
+    assert len(months) == 13
+    assert "style=" not in page
     listed = re.findall(r'oda-dates__day">(\w+ \w+ \w+)', page)
-    drawn = [name for one in drawings for name in re.findall(r"Le (\w+ \w+ \w+) :", one.partition("<desc")[2])]
+    acting = re.findall(r"<td>(?:(?!</td>).)*oda-day__act", page)
+    silent = {"", "aujourd'hui", "vacances scolaires", "jour férié", "jour chômé"}
+    drawn = [name for month in months for name, words in squares_of(page, month).items() if words not in silent]
     assert [name.lower() for name in listed] == drawn
-    assert len(drawn) == len(set(re.findall(r"Le \w+ \w+ \w+ :", page)))
-    assert "Aujourd'hui : le 14 septembre." in unescape(drawings[0])
+    assert len(drawn) == len(acting)
+    assert squares_of(page, "Septembre 2026")["lundi 14 septembre"].startswith("aujourd'hui")
+    assert squares_of(page, "Août 2027")["mardi 31 août"] == "vacances scolaires, fin de l'année scolaire"
     assert all(f'id="{anchor}"' in page for anchor in re.findall(r'href="#(\d{4}-\d{2})"', page))
 
 
@@ -71,7 +88,10 @@ def test_page__what_is_not_known_is_said_with_what_to_do(portal: Portal) -> None
     assert unknown is DayKind.UNKNOWN, "the package knows that year now: take a later one"
     assert "Calendrier scolaire inconnu à partir du 1er septembre 2028" in page
     assert "holidays.school" in page
-    assert "On ne sait pas : du 1er au 29." in page
+    squares = squares_of(page, "Septembre 2028")
+    told = {name: words for name, words in squares.items() if not name.startswith(("samedi", "dimanche"))}
+    assert len(told) == 21
+    assert all(words.startswith("on ne sait pas") for words in told.values())
 
 
 @pytest.mark.rule("R52", "R86")
@@ -90,18 +110,27 @@ def test_page__is_not_the_chefs(portal: Portal) -> None:
     assert portal.client(CHEF).get(PLACE).status_code == 403
 
 
-def test_picture__kinds_of_days_differ_without_colour_and_many_deeds_fit() -> None:
+def test_months__kinds_of_days_are_told_and_many_actions_fit() -> None:
     days = SchoolDays(holidays={SchoolYear(2026): ((date(2027, 7, 5), date(2027, 8, 31)),)},
                       days_off=frozenset({date(2027, 6, 14)}))  # fmt: skip
     today = date(2027, 6, 10)
-    deeds = (ScheduledAction.REMINDERS, ScheduledAction.ERASURE, ScheduledAction.REPORTS)
-    found = [ScheduledDate(day=date(2027, 6, 16), action=deed, sentence="x", requests=1) for deed in deeds]
-    june = agenda.months(found, today)[0]
-    assert [one.letters for one in june.days] == ["RSE"]
-    drawn = calendar_drawing.picture(june, days, today)
-    assert ">R+<" in drawn
-    assert "Jours chômés : le 14." in drawn
-    july = agenda.months(found, today)[1]
-    assert "Vacances scolaires : du 5 au 30." in calendar_drawing.description(july, days, today)
-    signs = {re.sub(r' (fill|stroke)="#\w+"', "", calendar_drawing.swatch(kind)) for kind in calendar_drawing.LEGEND}
-    assert len(signs) == len(calendar_drawing.LEGEND), "two kinds of days differ by their colour alone"
+    actions = (ScheduledAction.REMINDERS, ScheduledAction.ERASURE, ScheduledAction.REPORTS)
+    dates = [ScheduledDate(day=date(2027, 6, 16), action=action, sentence="x", requests=1) for action in actions]
+    june, july = months_of(dates, days, today)[:2]
+    assert [day.letters for day in june.days] == ["R+"]
+    assert [day.letters for day in months_of(dates[:2], days, today)[0].days] == ["RE"]
+    assert june.days[0].words == "rappels, effacement de codes, signalements arrivés à leur jour"
+    told = {day.name: day.words for month in (june, july) for week in month.weeks for day in week if day}
+    assert [name for name, words in told.items() if words == "jour chômé"] == ["lundi 14 juin"]
+    holidays = [name for name, words in told.items() if words == "vacances scolaires"]
+    assert (holidays[0], holidays[-1]) == ("lundi 5 juillet", "vendredi 30 juillet")
+    assert [day.kind for week in june.weeks for day in week if day and day.day < today] == [None] * 9
+
+
+def test_picture__kinds_of_days_differ_without_colour() -> None:
+    css = (Path(portal.web.__path__[0]) / "static" / "oda.css").read_text()
+    signs = set()
+    for kind in LEGEND:
+        rules = re.findall(rf"^[^\n{{]*oda-day--{kind.value}\b[^{{]*{{(.*)}}", css, re.MULTILINE)
+        signs.add(re.sub(r"#\w+|var\([^)]*\)", "", "".join(rules)))
+    assert len(signs) == len(LEGEND), "two kinds of days differ by their colour alone"
