@@ -110,7 +110,7 @@ def test_tick__asks_nothing_when_a_machine_s_clock_is_off(
     from workflow.schedule.tick import Ticker, TickResult
 
     revoked(portal)
-    monkeypatch.setattr(Ticker, "tick", lambda _self, *_: TickResult(refused=timedelta(minutes=5)))
+    monkeypatch.setattr(Ticker, "tick", lambda _self, *_: TickResult(clock_skew=timedelta(minutes=5)))
     run("tick")
     assert server.received == []
 

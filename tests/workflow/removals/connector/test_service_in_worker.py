@@ -57,7 +57,7 @@ def test_worker__asks_nothing_while_its_clock_is_off(
 ) -> None:
     worker = Worker(portal.app)
     with monkeypatch.context() as off:
-        off.setattr(Ticker, "tick", lambda _self: TickResult(refused=timedelta(minutes=5)))
+        off.setattr(Ticker, "tick", lambda _self: TickResult(clock_skew=timedelta(minutes=5)))
         worker.tick()
         worker.call()
     assert server.received == []
