@@ -8,8 +8,7 @@ from notifications.rendering import pdf as papers
 from notifications.rendering.papers import Paper
 from states.vocabulary import Trigger
 from workflow.app import App
-from workflow.requests import detail as showing
-from workflow.requests.detail import RequestView
+from workflow.requests.detail import RequestView, load_facts
 
 
 class NoSlip(Exception):
@@ -27,7 +26,7 @@ def charter(app: App, view: RequestView) -> Paper:
 
 def slip(app: App, connection: Connection, view: RequestView) -> Paper:
     """What the RUPN signs when the code is handed over (R31). Raises NoSlip, PaperUnmakeable."""
-    known = showing.facts_of(connection, view.request.reference, app.mailer).request
+    known = load_facts(connection, view.request.reference, app.mailer).request
     issued_at = view.request.code_issued_at
     if issued_at is None or known is None:
         raise NoSlip("aucun code n'a été émis pour cette demande", "attendre que le rectorat émette le code")

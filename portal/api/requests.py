@@ -16,7 +16,7 @@ from states.policy import Policy
 from states.rules.verification import oldest_valid_day
 from states.vocabulary import State, Trigger
 from workflow.requests.detail import RequestView, show_request
-from workflow.requests.filters import Checks, Filters, nothing_to_see
+from workflow.requests.filters import Checks, Filters, not_visible
 from workflow.requests.lists import list_requests
 
 # Cursors: a page of a listing leads to the next one by its address.
@@ -170,5 +170,5 @@ def seen(context: WebContext, caller: Caller, reference: str) -> RequestView:
     with app.database.read() as connection:
         view = show_request(connection, reference, caller.actor, app.policy, app.mailer, app.clock.now())
     if view is None:
-        raise Refusal((nothing_to_see(caller.actor, reference),), 404)
+        raise Refusal((not_visible(caller.actor, reference),), 404)
     return view

@@ -152,11 +152,11 @@ def _unmakeable(error: Exception) -> CliFailure:
 def _seen(app: "App", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
     """The request, for who may see it; the same refusal as ``oda request show`` else (R3)."""
     from workflow.requests.detail import show_request
-    from workflow.requests.filters import nothing_to_see
+    from workflow.requests.filters import not_visible
 
     view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
     if view is None:
-        raise refused([nothing_to_see(actor, reference)], "Rien à imprimer.")
+        raise refused([not_visible(actor, reference)], "Rien à imprimer.")
     return view
 
 

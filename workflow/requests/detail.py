@@ -1,4 +1,4 @@
-"""Loads one request whole, for who may see it."""
+"""One request whole, with its history, for who may see it: plain values, none of them a secret."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,34 +22,30 @@ from states.vocabulary import Channel, CodeStatus, RemovalKind, RemovalOutcome, 
 from workflow.database.mapping import removal_from
 from workflow.database.tables import ACTOR, EVENT, NOTE, REMOVAL, REQUEST
 from workflow.engine.loader import Loader
-from workflow.removals import tasks as removal_words
-from workflow.requests.event_labels import NOTES, details
-from workflow.requests.filters import sees
+from workflow.removals.tasks import done, done_for_chef
+from workflow.requests.event_labels import NOTE_LABELS, event_details
+from workflow.requests.filters import can_see
 from workflow.requests.next_actions import NextStep, PossibleAction, next_step, possible_actions
 
-# A request's history: its events in order, with who, in which role, and the free texts beside them (R8).
-
-
 ERASED: Final = "(texte effacé)"
-
 
 _OF_THE_RECTORAT: Final = {
     Trigger.ISSUE_CODE: {"extends", "new_key_confirmed"},
     Trigger.CONFIRM_REMOVAL: {"outcome", "note"},
 }
-"""What would tell a chef that the person has a key elsewhere (R3, R19)."""
+"""Data hidden from a chef: they would tell that the person has a key elsewhere (R3, R19)."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoteView:
-    """A free text; ``body`` None once it was erased."""
+    """A free text; ``body`` is None once it was erased."""
 
     field: str
     body: str | None
 
     @property
     def label(self) -> str:
-        return NOTES.get(self.field, self.field)
+        return NOTE_LABELS.get(self.field, self.field)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,35 +65,7 @@ class EventView:
 
     @property
     def details(self) -> tuple[tuple[str, str], ...]:
-        return details(self.trigger, self.data)
-
-
-def history(connection: Connection, reference: str, scope: Actor) -> tuple[EventView, ...]:
-    """Every event of a request, the first one first; the caller has checked that ``scope`` may see it."""
-    named = select(EVENT, ACTOR.c.label).outerjoin(ACTOR, ACTOR.c.number == EVENT.c.actor)
-    rows = connection.execute(named.where(EVENT.c.stream == reference).order_by(EVENT.c.seq)).all()
-    bodies = {
-        (note.seq, note.field): note.body for note in connection.execute(select(NOTE).where(NOTE.c.stream == reference))
-    }
-    return tuple(_event(row, bodies, scope) for row in rows)
-
-
-def _event(row: Any, bodies: Mapping[tuple[int, str], str], scope: Actor) -> EventView:
-    told = json.loads(row.canonical)
-    trigger = Trigger.of(row.kind)
-    hidden = _OF_THE_RECTORAT.get(trigger, set()) if scope.is_establishment else set()
-    return EventView(
-        seq=row.seq, trigger=trigger, source=State.of(row.from_state) if row.from_state else None,
-        target=State.of(row.to_state),
-        actor=row.label or f"n° {row.actor}", role=Role.of(row.role), channel=Channel.of(told["channel"]), at=row.at,
-        data={key: value for key, value in told["data"].items() if key not in hidden},
-        notes=tuple(
-            NoteView(name, bodies.get((row.seq, name))) for name in sorted(told["notes"]) if name not in hidden
-        ),
-    )  # fmt: skip
-
-
-# One request as it is shown: plain values, none of them a secret.
+        return event_details(self.trigger, self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +82,10 @@ class CheckView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemovalView:
-    """The removal of rights (R47). ``todo`` is what is to be done today (R48): None once confirmed, and for a chef,
-    to whom ``outcome`` is not told either. ``done``: once confirmed, what was done, when, by whom, as he may know it.
+    """The removal of rights (R47).
+
+    ``todo`` is the action that it asks for today (R48): None once confirmed, and for a chef, who does not see
+    ``outcome`` either. ``done``: once confirmed, what was done, when, by whom, as the reader may know it.
     """
 
     kind: RemovalKind
@@ -132,8 +102,11 @@ class RemovalView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestView:
-    """All that somebody may see of a request; ``others`` are the person's other live requests that he may see (R19);
-    ``renewal_years``: those to which it can be renewed today, the earliest first (R33)."""
+    """All that somebody may see of a request.
+
+    ``others`` are the person's other live requests that the reader may see (R19); ``renewal_years`` are those to which
+    it can be renewed today, the earliest first (R33).
+    """
 
     request: Request
     establishment: Establishment
@@ -158,31 +131,31 @@ class RequestView:
 
     @property
     def expiry_differs(self) -> bool:
-        """Whether the year's end has moved since the day of a key in use was recorded (R43)."""
+        """True if the year's end has moved since the day of a key in use was recorded (R43)."""
         return self.request.is_live and self.request.has_key and self.request.expiry_seen_for != self.key_date
 
 
-def facts_of(connection: Connection, reference: str, mailer: Mailer) -> Facts:
-    """What the rules would look at, without a lock; ``facts.request`` is None for an unknown reference."""
-    asked = Renew(reference=reference)  # any command on a request asks for the same facts
-    return Loader(connection, mailer.code_statuses, lock=False).load([asked]).facts(asked)
+def load_facts(connection: Connection, reference: str, mailer: Mailer) -> Facts:
+    """Load the facts of the rules, without a lock; ``facts.request`` is None for an unknown reference."""
+    command = Renew(reference=reference)  # any command on a request loads the same facts
+    return Loader(connection, mailer.code_statuses, lock=False).load([command]).facts(command)
 
 
 def show_request(
     connection: Connection, reference: str, scope: Actor, policy: Policy, mailer: Mailer, now: datetime
 ) -> RequestView | None:
     """One request; None alike for an unknown reference and for one that ``scope`` may not see (R3)."""
-    facts = facts_of(connection, reference, mailer)
+    facts = load_facts(connection, reference, mailer)
     request = facts.request
-    if request is None or not sees(scope, request.uai):
+    if request is None or not can_see(scope, request.uai):
         return None
     problems = check_problems(request, policy.calendar.today(now), policy.checks_max_age_days)
-    told = history(connection, reference, scope)
+    history = load_history(connection, reference, scope)
     row = connection.execute(
         select(REQUEST.c.created_at, REQUEST.c.changed_at).where(REQUEST.c.reference == reference)
     ).one()
     return RequestView(
-        request=_told(connection, request, scope),
+        request=_without_hidden_key(connection, request, scope),
         establishment=facts.establishment or Establishment(uai=request.uai, nom=request.uai, is_open=False),
         created_at=row.created_at,
         changed_at=row.changed_at,
@@ -191,46 +164,68 @@ def show_request(
         delegation=CheckView(request.delegation, problems.get(Trigger.CHECK_DELEGATION)),
         code_fate=facts.code_fate,
         reports=facts.reports,
-        removal=_removal(connection, facts, request, scope, policy, told),
-        others=tuple(other for other in facts.others if sees(scope, other.uai)),
-        history=told,
+        removal=_removal(connection, facts, request, scope, policy, history),
+        others=tuple(other for other in facts.others if can_see(scope, other.uai)),
+        history=history,
         actions=possible_actions(facts, scope, policy, now),
         next_step=next_step(facts, policy, now),
         renewal_years=renewal_years(request, policy.calendar, now),
     )
 
 
-def _told(connection: Connection, request: Request, scope: Actor) -> Request:
+def load_history(connection: Connection, reference: str, scope: Actor) -> tuple[EventView, ...]:
+    """Every event of a request in order, with its free texts (R8); the caller checks that ``scope`` may see it."""
+    query = select(EVENT, ACTOR.c.label).outerjoin(ACTOR, ACTOR.c.number == EVENT.c.actor)
+    rows = connection.execute(query.where(EVENT.c.stream == reference).order_by(EVENT.c.seq)).all()
+    bodies = {
+        (note.seq, note.field): note.body for note in connection.execute(select(NOTE).where(NOTE.c.stream == reference))
+    }
+    return tuple(_event(row, bodies, scope) for row in rows)
+
+
+def _event(row: Any, bodies: Mapping[tuple[int, str], str], scope: Actor) -> EventView:
+    content, trigger = json.loads(row.canonical), Trigger.of(row.kind)
+    hidden = _OF_THE_RECTORAT.get(trigger, set()) if scope.is_establishment else set()
+    return EventView(
+        seq=row.seq,
+        trigger=trigger,
+        source=State.of(row.from_state) if row.from_state else None,
+        target=State.of(row.to_state),
+        actor=row.label or f"n° {row.actor}",
+        role=Role.of(row.role),
+        channel=Channel.of(content["channel"]),
+        at=row.at,
+        data={key: value for key, value in content["data"].items() if key not in hidden},
+        notes=tuple(
+            NoteView(field, bodies.get((row.seq, field))) for field in sorted(content["notes"]) if field not in hidden
+        ),
+    )
+
+
+def _without_hidden_key(connection: Connection, request: Request, scope: Actor) -> Request:
     """The request without the reference of a key that a chef may not know of (R3)."""
     if not request.extends or not scope.is_establishment:
         return request
     uai = connection.execute(select(REQUEST.c.uai).where(REQUEST.c.reference == request.extends)).scalar()
-    return request if uai and sees(scope, uai) else request.with_(extends=None)
+    return request if uai and can_see(scope, uai) else request.with_(extends=None)
 
 
 def _removal(
-    connection: Connection, facts: Facts, request: Request, scope: Actor, policy: Policy, told: Sequence[EventView]
+    connection: Connection, facts: Facts, request: Request, scope: Actor, policy: Policy, history: Sequence[EventView]
 ) -> RemovalView | None:
     row: Any = connection.execute(select(REMOVAL).where(REMOVAL.c.reference == request.reference)).one_or_none()
     if row is None:
         return None
-    removal = removal_from(row)
-    rectorat = not scope.is_establishment
-    asked = rectorat and removal.outcome is None
+    removal, timezone, todo, sentence = removal_from(row), policy.calendar.timezone, None, ""
+    if removal.outcome and scope.is_establishment:
+        visible = (other for other in facts.others if can_see(scope, other.uai))
+        sentence = done_for_chef(removal.outcome, row.closed_at, visible, timezone)
+    elif removal.outcome:
+        by = next((event.actor for event in reversed(history) if event.trigger is Trigger.CONFIRM_REMOVAL), "")
+        sentence = done(removal.outcome, row.closed_at, by, timezone)
+    elif not scope.is_establishment:
+        todo = removal_todo(request, facts.others, one_key_a_person=policy.one_key_a_person)
     return RemovalView(
-        kind=removal.kind, outcome=removal.outcome if rectorat else None, opened_at=row.opened_at,
-        closed_at=row.closed_at,
-        todo=removal_todo(request, facts.others, one_key_a_person=policy.one_key_a_person) if asked else None,
-        done=_done(removal.outcome, row.closed_at, facts, scope, policy, told) if removal.outcome else "",
+        kind=removal.kind, outcome=None if scope.is_establishment else removal.outcome, opened_at=row.opened_at,
+        closed_at=row.closed_at, todo=todo, done=sentence,
     )  # fmt: skip
-
-
-def _done(
-    outcome: RemovalOutcome, at: datetime, facts: Facts, scope: Actor, policy: Policy, told: Sequence[EventView]
-) -> str:
-    zone = policy.calendar.timezone
-    if scope.is_establishment:
-        seen = (other for other in facts.others if sees(scope, other.uai))
-        return removal_words.done_for_chef(outcome, at, seen, zone)
-    by = next((event.actor for event in reversed(told) if event.trigger is Trigger.CONFIRM_REMOVAL), "")
-    return removal_words.done(outcome, at, by, zone)

@@ -1,7 +1,8 @@
-"""The data of an event in French words: what the journal keeps as codes, for somebody who reads."""
+"""Data of an event in French: the journal keeps codes, people read labels."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Final
 
 from states import french
 from states.decision import Scalar
@@ -20,7 +21,7 @@ from states.vocabulary import (
     WithdrawReason,
 )
 
-Said = Callable[[Scalar], str]
+Formatter = Callable[[Scalar], str]
 
 
 def _day(value: Scalar) -> str:
@@ -31,12 +32,12 @@ def _as_is(value: Scalar) -> str:
     return "oui" if value is True else str(value)
 
 
-def _one_of(values: type[Labelled]) -> Said:
-    labels = {member.value: member.label for member in values}
+def _one_of(values: type[Labelled]) -> Formatter:
+    labels = {value.value: value.label for value in values}
     return lambda value: labels.get(str(value), str(value))
 
 
-_WORDS: dict[str, tuple[str, Said]] = {
+_LABELS: Final[dict[str, tuple[str, Formatter]]] = {
     "uai": ("établissement", _as_is),
     "school_year": ("année scolaire", _as_is),
     "drane_declared_on": ("déclaré à la DRANE le", _day),
@@ -67,40 +68,35 @@ _WORDS: dict[str, tuple[str, Said]] = {
     "asked_how": ("demandé par l'établissement", _one_of(RequestedBy)),
     "asked_on": ("demandé le", _day),
 }
+"""Label and format of each key, in the order of a sentence; the journal's own order is alphabetical."""
 
-
-_RANKS = {key: rank for rank, key in enumerate(_WORDS)}
-
-
-_OF_TRIGGER: dict[tuple[Trigger, str], tuple[str, Said]] = {
+_LABELS_OF_TRIGGER: Final[dict[tuple[Trigger, str], tuple[str, Formatter]]] = {
     (Trigger.REISSUE_CODE, "reason"): ("raison", _one_of(ReissueReason)),
     (Trigger.WITHDRAW, "reason"): ("raison", _one_of(WithdrawReason)),
     (Trigger.REVOKE, "reason"): ("raison", _one_of(RevokeReason)),
     (Trigger.CONFIRM_REMOVAL, "outcome"): ("retrait", _one_of(RemovalOutcome)),
 }
 
+_RANKS: Final = {key: rank for rank, key in enumerate(_LABELS)}
 
-NOTES: dict[str, str] = {"why": "raison", "note": "précision", "source": "source", "asked_by": "demandé par"}
-"""What each free text beside an event is called."""
+NOTE_LABELS: Final[dict[str, str]] = {
+    "why": "raison", "note": "précision", "source": "source", "asked_by": "demandé par",
+}  # fmt: skip
+"""The label of each free text beside an event."""
 
 
-def details(trigger: Trigger, data: Mapping[str, Scalar]) -> tuple[tuple[str, str], ...]:
-    """The data as (label, value), in French; what is unknown or was not the case is left out."""
-    found = []
-    for key in sorted(data, key=_rank):
+def event_details(trigger: Trigger, data: Mapping[str, Scalar]) -> tuple[tuple[str, str], ...]:
+    """The data as (label, value), in French; unknown values and what was not the case are left out."""
+    details = []
+    for key in sorted(data, key=lambda key: _RANKS.get(key, len(_RANKS))):
         value = data[key]
         if value is None or value is False:
             continue
-        label, say = _OF_TRIGGER.get((trigger, key)) or _WORDS.get(key) or (key, _as_is)
-        found.append((label, say(value)))
-    return tuple(found)
+        label, format_value = _LABELS_OF_TRIGGER.get((trigger, key)) or _LABELS.get(key) or (key, _as_is)
+        details.append((label, format_value(value)))
+    return tuple(details)
 
 
-def _rank(key: str) -> int:
-    """The order of ``_WORDS``, which is that of a sentence; the journal's own is alphabetical."""
-    return _RANKS.get(key, len(_RANKS))
-
-
-def is_known(key: str) -> bool:
-    """Whether a key of an event's data has its French words."""
-    return key in _WORDS
+def has_label(key: str) -> bool:
+    """Return True when a key of an event's data has its French label."""
+    return key in _LABELS

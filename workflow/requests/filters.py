@@ -133,7 +133,7 @@ def conditions(
     ]
 
 
-def known_years(connection: Connection) -> list[SchoolYear]:
+def years_with_requests(connection: Connection) -> list[SchoolYear]:
     """The school years that ever had a request, the earliest first; few, whatever the number of requests."""
     return sorted(school_year(text) for text in connection.execute(select(COUNTER.c.school_year)).scalars())
 
@@ -240,7 +240,7 @@ def _expiry(connection: Connection, filters: Filters, calendar: SchoolCalendar) 
     if not filters.expiry_differs:
         return
     seen, apart = REQUEST.alias("seen"), []
-    for year in known_years(connection):
+    for year in years_with_requests(connection):
         last_day = calendar.end_of(year).last_day
         issued = (seen.c.state == literal_column("'code_issued'"), seen.c.school_year == str(year))
         another = (seen.c.expiry_seen_for < last_day, seen.c.expiry_seen_for > last_day)
@@ -252,19 +252,19 @@ def _expiry(connection: Connection, filters: Filters, calendar: SchoolCalendar) 
 # Who may see what (R2, R3): a chef sees its own establishments, the rectorat and its readers see all.
 
 
-def within(scope: Actor) -> ColumnElement[bool]:
+def visible_to(scope: Actor) -> ColumnElement[bool]:
     """The requests that this actor may see, as a condition."""
     if not scope.is_establishment:
         return true()
     return REQUEST.c.uai.in_(sorted(scope.establishments))
 
 
-def sees(scope: Actor, uai: str) -> bool:
+def can_see(scope: Actor, uai: str) -> bool:
     """Whether this actor may see what concerns an establishment."""
     return not scope.is_establishment or uai in scope.establishments
 
 
-def nothing_to_see(scope: Actor, reference: str) -> Reason:
+def not_visible(scope: Actor, reference: str) -> Reason:
     """Why there is nothing to show: for a chef the same words whether the request exists elsewhere or nowhere, and
     the words with which the engine refuses both."""
     if scope.is_establishment:

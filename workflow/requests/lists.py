@@ -18,7 +18,7 @@ from states.vocabulary import CodeStatus, State, Trigger
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, request_from
 from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.engine.loader import Loader
-from workflow.requests.filters import UNDELIVERABLE, Filters, conditions, within
+from workflow.requests.filters import UNDELIVERABLE, Filters, conditions, visible_to
 from workflow.requests.next_actions import NextStep, PossibleAction, next_step, possible_actions
 
 QUERY = select(
@@ -72,7 +72,7 @@ def list_requests(
 
     ``after`` is the reference of the last line seen.
     """
-    wanted = [within(scope), *conditions(connection, filters, calendar)]
+    wanted = [visible_to(scope), *conditions(connection, filters, calendar)]
     pages = _in_order if scope.is_establishment or filters.undeliverable else _worst_first
     rows = pages(connection, wanted, after, limit + 1)
     more = len(rows) > limit
@@ -184,7 +184,7 @@ def agenda(
 
 def _references(connection: Connection, uai: str, scope: Actor, after: str | None, count: int) -> list[str]:
     """First the live ones, then the rest; the last one seen tells in which of the two we are."""
-    mine = (REQUEST.c.uai == uai, within(scope))
+    mine = (REQUEST.c.uai == uai, visible_to(scope))
     query = select(REQUEST.c.reference).where(*mine).order_by(REQUEST.c.reference.desc()).limit(count)
     beyond = () if after is None else (REQUEST.c.reference < after,)
     seen = select(REQUEST.c.reference).where(REQUEST.c.reference == after, ~IS_LIVE)

@@ -15,7 +15,7 @@ from states.rules.verification import check_problems, oldest_valid_day
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE, REQUEST
-from workflow.requests.filters import Checks, Filters, conditions, live_years, within
+from workflow.requests.filters import Checks, Filters, conditions, live_years, visible_to
 from workflow.requests.lists import QUERY, RequestLine, lines_of
 
 # The orders of the worklist, each walked from the last line seen: as quick at its end as at its beginning.
@@ -223,7 +223,7 @@ class Worklist:
 
     def named(self, references: Sequence[str]) -> tuple[WorkLine, ...]:
         """These requests' lines, in this order; those that do not exist, or are not seen, are left out."""
-        query = QUERY.where(REQUEST.c.reference.in_(references), within(self._scope))
+        query = QUERY.where(REQUEST.c.reference.in_(references), visible_to(self._scope))
         found = {line.line.reference: line for line in self._lines(list(self._connection.execute(query)))}
         return tuple(found[reference] for reference in references if reference in found)
 
@@ -242,7 +242,7 @@ class Worklist:
     def _wanted(self, filters: Filters, *, walked: bool = False) -> list[ColumnElement[bool]]:
         oldest = oldest_valid_day(self._policy.calendar.today(self._now), self._policy.checks_max_age_days)
         dated = replace(filters, oldest_check=filters.oldest_check or oldest)
-        return [within(self._scope), *conditions(self._connection, dated, self._policy.calendar, walked=walked)]
+        return [visible_to(self._scope), *conditions(self._connection, dated, self._policy.calendar, walked=walked)]
 
     def _rows(self, filters: Filters, order: Order, after: str | None, count: int, query: Any) -> list[Any]:
         states = filters.states or tuple(state for state in State if state is not State.REVOKED or not filters.live)

@@ -14,7 +14,7 @@ from states.policy import Policy
 from states.school_calendar import SchoolYear
 from states.vocabulary import State, Trigger
 from workflow.database.tables import ESTABLISHMENT, EVENT, REQUEST
-from workflow.requests.filters import within
+from workflow.requests.filters import visible_to
 from workflow.requests.lists import Item, agenda
 from workflow.settings.sections import spellings
 
@@ -170,5 +170,5 @@ def to_take_over(
 def names_of(connection: Connection, references: Sequence[str], scope: Actor) -> dict[str, str]:
     """Whose these requests are, by reference; of those that the actor may see (R3)."""
     query = select(REQUEST.c.reference, REQUEST.c.prenom, REQUEST.c.nom)
-    rows = connection.execute(query.where(REQUEST.c.reference.in_(references), within(scope)))
+    rows = connection.execute(query.where(REQUEST.c.reference.in_(references), visible_to(scope)))
     return {row.reference: f"{row.prenom} {row.nom}" for row in rows}

@@ -123,12 +123,12 @@ def submit(context: CliContext, manner: ActionOptions, /, reference: str, sure: 
 def _submission(app: "App", actor: "Actor", reference: str, common: dict[str, Any], sure: bool) -> "Command":
     """The identity as it is shown is the one that is confirmed: a correction in between is refused (R28)."""
     from states.commands import Submit
-    from workflow.requests.detail import facts_of
-    from workflow.requests.filters import sees
+    from workflow.requests.detail import load_facts
+    from workflow.requests.filters import can_see
 
     with app.database.read() as connection:
-        request = facts_of(connection, reference, app.mailer).request
-    if request is None or not sees(actor, request.uai):
+        request = load_facts(connection, reference, app.mailer).request
+    if request is None or not can_see(actor, request.uai):
         return Submit(reference=reference, nom="", prenom="", mail="", **common)  # the engine says why it is refused
     if not sure:
         for label, value in (("Nom", request.nom), ("Prénom", request.prenom), ("Adresse", request.mail)):

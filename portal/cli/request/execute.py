@@ -204,11 +204,11 @@ def act(context: CliContext, manner: ActionOptions, build: "Callable[[App, Actor
 
 def _following(app: "App", done: "Done") -> str:
     """What the request waits for now, whoever acted on it."""
-    from workflow.requests.detail import facts_of
+    from workflow.requests.detail import load_facts
     from workflow.requests.next_actions import next_step
 
     with app.database.read() as connection:
-        facts = facts_of(connection, done.reference, app.mailer)
+        facts = load_facts(connection, done.reference, app.mailer)
     return following(next_step(facts, app.policy, app.clock.now()), done.reference)
 
 

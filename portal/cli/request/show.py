@@ -326,12 +326,12 @@ def _event(event: "EventView") -> dict[str, Any]:
 def show(context: CliContext, reference: str, as_json: bool) -> None:
     from portal.cli.context import opened
     from workflow.requests.detail import show_request
-    from workflow.requests.filters import nothing_to_see
+    from workflow.requests.filters import not_visible
 
     with opened(context) as (app, actor), app.database.read() as connection:
         view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
     if view is None:
-        raise refused([nothing_to_see(actor, reference)], "Rien à montrer.")
+        raise refused([not_visible(actor, reference)], "Rien à montrer.")
     if as_json:
         told.echo_object(shape(view))
     else:

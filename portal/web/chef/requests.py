@@ -26,7 +26,7 @@ from states.validation import person_key
 from states.vocabulary import CodeStatus, Role, State, Step, Trigger
 from workflow.mail.queries import received
 from workflow.requests.detail import ERASED, EventView, RequestView
-from workflow.requests.event_labels import details
+from workflow.requests.event_labels import event_details
 
 router = APIRouter(prefix="/demandes")
 
@@ -104,7 +104,7 @@ def _told(event: EventView) -> Told:
     notes = tuple((note.label, note.body or ERASED) for note in event.notes if note.field != "asked_by")
     return Told(
         what=TRIGGER_TEXTS[event.trigger].done, who=actors.get(event.role, event.actor), at=event.at,
-        details=(*details(event.trigger, _worth_telling(event.data)), *notes),
+        details=(*event_details(event.trigger, _worth_telling(event.data)), *notes),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from portal.web.worklist.bulk_actions import BULK, ISSUE
 from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, Criteria, StateChoice, Task, onward
 from states.vocabulary import State
 from workflow.app import App
-from workflow.requests.filters import known_years
+from workflow.requests.filters import years_with_requests
 from workflow.requests.worklist import PAGE, Count, Order, Worklist, WorkPage, kinds_and_departements
 
 # What first? The counters above the worklist: each is a link to the filter that it counts.
@@ -177,5 +177,5 @@ def _found(context: WebContext, visitor: Visitor, criteria: Criteria, after: str
 
 def _options(connection: Connection) -> Options:
     kinds, departements = kinds_and_departements(connection)
-    years = [str(year) for year in reversed(known_years(connection))]
+    years = [str(year) for year in reversed(years_with_requests(connection))]
     return Options(kinds=kinds, departements=departements, years=years)

@@ -11,7 +11,7 @@ from states.vocabulary import Change, CheckOutcome, CodeStatus, RemovalOutcome, 
 from tests.kit import factories as make
 from tests.workflow.requests.office import LYCEE, OTHER, Office
 from workflow.database.tables import NOTE
-from workflow.requests.filters import nothing_to_see
+from workflow.requests.filters import not_visible
 
 
 @pytest.mark.rule("R3")
@@ -20,13 +20,13 @@ def test_show__another_establishment_is_as_if_it_were_unknown(office: Office) ->
     assert office.shown(theirs, office.chef) is None
     assert office.shown("ODA-2027-99999", office.chef) is None
     refused = office.engine.execute([c.Withdraw(reference=theirs, reason=WithdrawReason.ERROR)], office.chef)
-    assert str(refused[0]) == str(nothing_to_see(office.chef, theirs))
-    assert nothing_to_see(office.chef, theirs) == nothing_to_see(office.chef, "ODA-2027-99999")
+    assert str(refused[0]) == str(not_visible(office.chef, theirs))
+    assert not_visible(office.chef, theirs) == not_visible(office.chef, "ODA-2027-99999")
 
 
 def test_show__an_unknown_reference_is_named_to_the_rectorat(office: Office) -> None:
     assert office.shown("n'importe quoi") is None
-    assert "n'importe quoi" in nothing_to_see(office.reader, "n'importe quoi").message
+    assert "n'importe quoi" in not_visible(office.reader, "n'importe quoi").message
 
 
 @pytest.mark.rule("R8")

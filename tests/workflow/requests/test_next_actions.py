@@ -8,7 +8,7 @@ from states.decision import Decision
 from states.model import Facts, Removal
 from states.vocabulary import CheckOutcome, CodeStatus, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
 from tests.kit import factories as make
-from workflow.requests.event_labels import NOTES, details, is_known
+from workflow.requests.event_labels import NOTE_LABELS, event_details, has_label
 from workflow.requests.next_actions import next_step, possible_actions
 
 T = Trigger
@@ -98,7 +98,7 @@ def test_words__say_all_that_the_rules_write(trigger: Trigger) -> None:
     facts, actor, now = make.facts_for(trigger), make.actor_for(trigger), make.now_for(trigger)
     decision = decide(facts, make.command(trigger), actor, now, make.policy())
     assert isinstance(decision, Decision)
-    assert [key for key in decision.data if not is_known(key)] == []
-    assert all(NOTES[field] for field in decision.notes)
-    for label, value in details(trigger, decision.data):
+    assert [key for key in decision.data if not has_label(key)] == []
+    assert all(NOTE_LABELS[field] for field in decision.notes)
+    for label, value in event_details(trigger, decision.data):
         assert "_" not in label + value, (label, value)

@@ -7,7 +7,7 @@ from states.vocabulary import Change
 from tests.kit.html_forms import HtmlForm, form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, Portal
 from tests.portal.web.chef.test_pages import PLACE, plain, relayed
-from workflow.requests.detail import facts_of
+from workflow.requests.detail import load_facts
 
 
 def form_of(client: TestClient, reference: str, slug: str) -> HtmlForm:
@@ -132,7 +132,7 @@ def test_renewal__step_by_step_makes_a_new_request(portal: Portal) -> None:
     assert "la demande est renouvelée" in born.text
     renewed = born.url.path.rsplit("/", 1)[1]
     with portal.app.database.read() as connection:
-        request = facts_of(connection, renewed, portal.app.mailer).request
+        request = load_facts(connection, renewed, portal.app.mailer).request
     assert request
     assert (request.renews, request.nom) == (reference, "Nomb")
 

@@ -23,10 +23,10 @@ def form_of(client: TestClient, reference: str, slug: str, query: str = "") -> H
 
 
 def state_of(portal: Portal, reference: str) -> State:
-    from workflow.requests.detail import facts_of
+    from workflow.requests.detail import load_facts
 
     with portal.app.database.read() as connection:
-        request = facts_of(connection, reference, portal.app.mailer).request
+        request = load_facts(connection, reference, portal.app.mailer).request
     assert request
     return request.state
 
