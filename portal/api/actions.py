@@ -24,6 +24,7 @@ from states.school_calendar import SchoolYear
 from states.transitions import BY_TRIGGER
 from states.vocabulary import RequestedBy, Role, State, Trigger
 from workflow.engine.engine import Done, Result
+from workflow.engine.sequence import execute_in_batches
 
 # What each command is on the wire, made from the commands themselves: a new field of a command is a new field here.
 
@@ -264,7 +265,9 @@ def batch(
 ) -> Results:
     """Jusqu'à cent commandes en une transaction ; celle qui est refusée n'empêche pas les autres."""
     commands = [_command(entry) for entry in asked.commands]
-    results = context.app.engine.execute(commands, caller.actor, key=f"api-batch:{key}" if key else None)
+    results = execute_in_batches(
+        context.app.engine, commands, caller.actor, key=lambda *_: f"api-batch:{key}" if key else None
+    )
     return Results(results=[_told(result) for result in results])
 
 

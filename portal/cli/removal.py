@@ -73,9 +73,10 @@ def run(
         done: list[Told] = []
         try:
             with progress(len(found.ready), "Retraits") as advance:
-                for some in confirm_of_removal_confirm(app.engine, [one.asked for one in found.ready], actor, key=None):
-                    done += some
-                    advance(len(some))
+                lines = [line.asked for line in found.ready]
+                for result in confirm_of_removal_confirm(app.engine, lines, actor, key=None, refuse_rest=False):
+                    done.append(result)
+                    advance(1)
         finally:
             _tell(done, found.faults, as_json=as_json)
     return _judge(len(rows), len(found.faults) + sum(_is_refused(one) for one in done))

@@ -1,17 +1,28 @@
-"""Several steps of one request in one sitting: all of them, or none (R7)."""
+"""Several commands as one act: steps that are done all or none (R7), and long lists in batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
+from notifications.sql import batches
 from states.commands import Command
 from states.decide import all_reasons
 from states.decision import Refused
 from states.model import Actor
 from states.refusals import Reason
-from workflow.engine.engine import Done, Engine
+from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
+from workflow.engine.engine import Done, Engine, Result
+
+BATCH: Final = 100
+"""Commands a transaction: short enough to leave the database to others in between."""
+
+INTERRUPTED: Final = Reason(
+    "interrupted", "R7", "La base de données n'a pas répondu : rien n'a changé pour cette demande",
+    "Recommencer pour elle dans un instant.",
+)  # fmt: skip
 
 Step = Callable[[str], Command]
 """A command once the request's reference is known: empty for the first one of a request to be born."""
@@ -63,3 +74,28 @@ def _all(
         done, reference = result, result.reference
         warnings |= dict.fromkeys(result.warnings)
     return replace(done, warnings=tuple(warnings))
+
+
+def execute_in_batches(
+    engine: Engine, commands: Sequence[Command], actor: Actor, *,
+    key: Callable[[int, Sequence[Command]], str | None] = lambda start, batch: None,  # noqa: ARG005
+    size: int = BATCH, refuse_rest: bool = True,
+) -> Iterator[Result]:  # fmt: skip
+    """Execute a long list, each batch in its own transaction, and yield one result a command, in order.
+
+    ``key`` makes a batch's idempotency key (R10) from the position of its first command and its commands. What is done
+    stays done: once the database stops answering after a first batch, the rest is refused as INTERRUPTED without being
+    tried, or, with ``refuse_rest`` False, the error is raised. Raises DatabaseBusy, DatabaseUnreachable.
+    """
+    start, is_interrupted = 0, False
+    for batch in batches(commands, size):
+        try:
+            if not is_interrupted:
+                yield from engine.execute(batch, actor, key=key(start, batch))
+        except (DatabaseBusy, DatabaseUnreachable):
+            if not start or not refuse_rest:
+                raise
+            is_interrupted = True
+        if is_interrupted:
+            yield from (Refused((INTERRUPTED,)) for _ in batch)
+        start += len(batch)

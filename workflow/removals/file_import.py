@@ -22,6 +22,7 @@ from states.vocabulary import RemovalOutcome
 from workflow.app import App
 from workflow.engine.engine import Engine, Result
 from workflow.engine.loader import Loader
+from workflow.engine.sequence import execute_in_batches
 from workflow.removals.tasks import RemovalLine, removals_of
 
 # What was done on the ODA server, in the words that people write in a column (R49).
@@ -310,10 +311,6 @@ def _aside(one: Asked, message: str) -> Fault:
 # The lines of a file confirmed, slice after slice, each refused or done by itself (R49).
 
 
-SLICE: Final = 100
-"""How many are confirmed in one transaction."""
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
     """A line and what came of it."""
@@ -322,13 +319,15 @@ class Told:
     result: Result
 
 
-def confirm(engine: Engine, lines: Sequence[Asked], actor: Actor, *, key: str | None) -> Iterator[list[Told]]:
-    """A slice's results once it is done: what is done stays done if a later one fails.
+def confirm(
+    engine: Engine, lines: Sequence[Asked], actor: Actor, *, key: str | None, refuse_rest: bool = True
+) -> Iterator[Told]:
+    """Yield each line's result once its batch is done. ``key`` makes the same lines sent twice one action (R10).
 
-    ``key`` makes the same lines sent twice one action (R10). Raises DatabaseBusy, DatabaseUnreachable.
+    ``refuse_rest`` and the errors are those of ``execute_in_batches``.
     """
-    for start in range(0, len(lines), SLICE):
-        some = lines[start : start + SLICE]
-        own = f"{key}:{start}" if key is not None else None
-        results = engine.execute([command_of(one) for one in some], actor, key=own)
-        yield [Told(one, result) for one, result in zip(some, results, strict=True)]
+    results = execute_in_batches(
+        engine, list(map(command_of, lines)), actor, refuse_rest=refuse_rest,
+        key=lambda start, _: None if key is None else f"{key}:{start}",
+    )  # fmt: skip
+    yield from map(Told, lines, results)

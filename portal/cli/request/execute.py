@@ -224,9 +224,9 @@ def act_on_all(
     done: list[tuple[str, Result]] = []
     try:
         with progress(len(wanted), "Demandes") as advance:
-            for results in _executed(context, manner, wanted, build):
-                done += results
-                advance(len(results))
+            for reference_and_result in _executed(context, manner, wanted, build):
+                done.append(reference_and_result)
+                advance(1)
     finally:
         _tell(done, as_json=manner.as_json)
     return _judge(done)
@@ -234,16 +234,18 @@ def act_on_all(
 
 def _executed(
     context: CliContext, manner: ActionOptions, references: list[str], build: "Callable[[str], Command]"
-) -> "Iterator[list[tuple[str, Result]]]":
-    """Slice after slice, each its own transaction: what is done stays done if a later one fails."""
+) -> "Iterator[tuple[str, Result]]":
+    """Yield each request's result once its batch is done, which stays done if a later one fails."""
     from portal.cli.context import opened
+    from workflow.engine.sequence import execute_in_batches
+
+    def key(start: int, _: object) -> str | None:
+        return manner.key if manner.key is None or len(references) <= SLICE else f"{manner.key}/{start}"
 
     with opened(context, manner.name) as (app, actor):
-        for start in range(0, len(references), SLICE):
-            some = references[start : start + SLICE]
-            key = manner.key if manner.key is None or len(references) <= SLICE else f"{manner.key}/{start}"
-            results = app.engine.execute([build(reference) for reference in some], actor, key=key)
-            yield list(zip(some, results, strict=True))
+        commands = [build(reference) for reference in references]
+        results = execute_in_batches(app.engine, commands, actor, key=key, size=SLICE, refuse_rest=False)
+        yield from zip(references, results, strict=True)
 
 
 def _tell(done: "Sequence[tuple[str, Result]]", *, as_json: bool) -> None:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Connection
 
-from notifications.sql import batches
 from portal.web.actions.base import load_request
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
@@ -20,6 +19,7 @@ from states.decision import Refused
 from states.validation import normalise_uai
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.engine.engine import Result
+from workflow.engine.sequence import BATCH, execute_in_batches
 from workflow.removals.connector.queue import CallView, calls_of
 from workflow.removals.connector.service import ask_again
 from workflow.removals.export import removals_file
@@ -39,9 +39,6 @@ REMOVALS_PATH: Final = "/rectorat/retraits"
 
 PARTS: Final = {"": RemovalKind.REMOVE_RIGHTS, "questions": RemovalKind.KEY_ENABLED, "confirmes": None}
 """The parts of the list, by the word of the address (``vue``)."""
-
-SLICE = 100
-"""Removals confirmed in one transaction."""
 
 SHOWN = 50
 """Removals listed in full on the page of confirmation."""
@@ -165,12 +162,12 @@ def confirm_removals(request: Request, context: Context, visitor: Operator, data
         lines = removals_of(connection, references, app.policy, app.mailer)
     if not form.is_right or not lines:
         return _render_confirmation(request, context, visitor, lines, form, status=422)
-    results: list[RemovalResult] = []
     outcome, note = RemovalOutcome.of(form.values["outcome"]), form.values["note"] or ""
-    for number, some in enumerate(batches(lines, SLICE)):
-        commands = [ConfirmRemoval(reference=line.request.reference, outcome=outcome, note=note) for line in some]
-        executed = app.engine.execute(commands, visitor.actor, key=f"web:{form.key}:{number}")
-        results += [RemovalResult(line, result) for line, result in zip(some, executed, strict=True)]
+    commands = [ConfirmRemoval(reference=line.request.reference, outcome=outcome, note=note) for line in lines]
+    executed = execute_in_batches(
+        app.engine, commands, visitor.actor, size=BATCH, key=lambda start, _: f"web:{form.key}:{start // BATCH}"
+    )
+    results = list(map(RemovalResult, lines, executed))
     return context.pages.page(
         request, "rectorat/removals_done.html", visitor, outcome=outcome,
         refused=[result for result in results if isinstance(result.result, Refused)],

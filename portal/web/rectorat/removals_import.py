@@ -76,9 +76,7 @@ def confirm_lines(request: Request, context: Context, visitor: Operator, upload:
     except (ValueError, RecursionError):
         problem = "Ces lignes n'ont pas été reçues entières, et rien n'est fait : donner le fichier de nouveau."
         return _render_file_form(request, context, visitor, blank(_DEFAULT_OUTCOME), problem=problem)
-    results = [
-        result for batch in confirm(app.engine, lines, visitor.actor, key=f"web:{form.key}") for result in batch
-    ]  # fmt: skip
+    results = list(confirm(app.engine, lines, visitor.actor, key=f"web:{form.key}"))
     with app.database.read() as connection:
         tasks = removals_of(connection, [result.asked.reference for result in results], app.policy, app.mailer)
     aside = upload.text("ecartees")  # lines set aside, as the form says; it is only shown

@@ -23,21 +23,11 @@ from portal.web.worklist.filters import Criteria
 from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason
-from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 from workflow.engine.engine import Done, Result
+from workflow.engine.sequence import execute_in_batches
 from workflow.requests.worklist import Count, WorkLine, Worklist
 
 # One action on many requests, slice after slice, each request refused or done by itself (R7, R10).
-
-
-SLICE: Final = 100
-"""Requests a transaction: short enough to leave the database to others in between."""
-
-
-_INTERRUPTED: Final = Reason(
-    "interrupted", "R7", "La base de données n'a pas répondu : rien n'a changé pour cette demande",
-    "Recommencer pour elle dans un instant.",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,29 +54,19 @@ class Told:
 def execute_all(
     context: WebContext, visitor: Visitor, commands: Mapping[str, Command], key: str
 ) -> Iterator[tuple[str, Result]]:
-    """What came of each, in order. Sent twice, the same answers: a slice's key is drawn from the form's and from the
-    references that it holds, so that another selection under the same form is another action (R10). What is done
-    stays done if a later slice meets a database that does not answer."""
-    references, interrupted = list(commands), False
-    for start in range(0, len(references), SLICE):
-        some = references[start : start + SLICE]
-        if not interrupted:
-            try:
-                results = _slice(context, visitor, [commands[one] for one in some], some, key)
-                yield from zip(some, results, strict=True)
-                continue
-            except (DatabaseBusy, DatabaseUnreachable):
-                if not start:
-                    raise
-                interrupted = True
-        yield from ((reference, Refused((_INTERRUPTED,))) for reference in some)
+    """Yield the result of each request, in order; sent twice, the same results.
 
+    A batch's key is drawn from the form's and from the references that it holds, so that another selection under the
+    same form is another action (R10).
+    """
+    references = list(commands)
 
-def _slice(
-    context: WebContext, visitor: Visitor, commands: Sequence[Command], references: Sequence[str], key: str
-) -> list[Result]:
-    drawn = hashlib.sha256(" ".join(references).encode()).hexdigest()[:16]
-    return context.app.engine.execute(commands, visitor.actor, key=f"web:{key}:{drawn}")
+    def key_of(start: int, batch: Sequence[Command]) -> str:
+        named = " ".join(references[start : start + len(batch)])
+        return f"web:{key}:{hashlib.sha256(named.encode()).hexdigest()[:16]}"
+
+    results = execute_in_batches(context.app.engine, list(commands.values()), visitor.actor, key=key_of)
+    return zip(references, results, strict=True)
 
 
 def build_all(versions: Mapping[str, int], build: Callable[[str, Mapping[str, Any]], Command]) -> dict[str, Command]:

@@ -128,7 +128,7 @@ def test_confirm__what_is_refused_stops_no_other(portal: Portal) -> None:
 
 
 def test_confirm__the_whole_list_beyond_the_page_in_slices(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removals, "SLICE", 2)
+    monkeypatch.setattr(removals, "BATCH", 2)
     monkeypatch.setattr(removals, "SHOWN", 1)
     references = [revoked(portal, number) for number in range(1, 4)]
     other = revoked(portal, 4, chef=OTHER_CHEF)
