@@ -10,8 +10,7 @@ from notifications.encryption.sealer import Sealer
 from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
-from states.vocabulary import Role
-from workflow.auth.actors import NotAllowed
+from workflow.auth.actors import require_operator
 from workflow.database.connection import Database
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
@@ -48,7 +47,7 @@ class SealKeys:
 
     def add(self, actor: Actor) -> int:
         """Put a new key first; returns how many there are. Raises NotAllowed, KeyringFixed, SecretError, OSError."""
-        _require_operator(actor)
+        require_operator(actor, "changer la clé des codes")
         with self._database.write() as connection:
             installation.lock(connection)
             keys = self._keyring.add()
@@ -63,7 +62,7 @@ class SealKeys:
         ``keep_old`` leaves them, as does a variable, which no command can change. May be killed anywhere and begun
         again. Raises NotAllowed, CodesBusy, StillSealedElsewhere, SecretError, OSError.
         """
-        _require_operator(actor)
+        require_operator(actor, "changer la clé des codes")
         count = 0
         for _ in range(WALKS):
             done = resealing.reseal(self._database, self._sealer, progress)
@@ -89,8 +88,3 @@ class SealKeys:
     def _record(self, connection: Connection, kind: str, actor: Actor, counts: dict[str, int]) -> None:
         data: dict[str, Scalar] = dict(counts)
         installation.record(connection, self._hasher, kind, actor, self._clock.now(), data)
-
-
-def _require_operator(actor: Actor) -> None:
-    if actor.role is not Role.OPERATOR:
-        raise NotAllowed("Seul un opérateur change la clé des codes (R2).")

@@ -33,11 +33,11 @@ def connector() -> None:
 @pass_cli_context
 def check(context: CliContext) -> None:
     from portal.cli.context import opened
+    from workflow.auth.actors import require_operator
     from workflow.removals.connector.service import TrialFailed, trial
 
     with opened(context) as (app, actor):
-        if actor.role is not Role.OPERATOR:
-            raise CliFailure("Seul un opérateur essaie le connecteur (R2, R84).", ExitCode.REFUSED)
+        require_operator(actor, "essayer le connecteur")
         if app.connector is None:
             remedy = "Que faire : donner l'adresse du serveur ODA dans removals.connector.url (docs/connecteur.md)."
             raise CliFailure("Aucun connecteur n'est réglé : rien n'est appelé.", ExitCode.SETTINGS, [remedy])

@@ -162,7 +162,8 @@ def _relay(_: Exception) -> CliFailure:
 
 @failure_for("workflow.auth.actors.NotAllowed")
 def _not_allowed(error: Exception) -> CliFailure:
-    return CliFailure(str(error), ExitCode.REFUSED)
+    reasons = getattr(error, "reasons", ())
+    return refused(reasons) if reasons else CliFailure(str(error), ExitCode.REFUSED)
 
 
 @failure_for(

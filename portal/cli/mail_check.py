@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.context import CliContext, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, refused
+from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 
 if TYPE_CHECKING:
@@ -27,9 +27,8 @@ def check(context: CliContext, /, address: str | None, no_mail: bool) -> None:
     import asyncio
 
     from portal.cli.context import opened, own_address
-    from states.refusals import Reason
     from states.validation import clean, mail_problem
-    from states.vocabulary import Role
+    from workflow.auth.actors import require_operator
 
     if address is not None and no_mail:
         raise click.UsageError("Choisir entre --to et --no-mail.")
@@ -37,12 +36,7 @@ def check(context: CliContext, /, address: str | None, no_mail: bool) -> None:
     if to is not None and (problem := mail_problem(to)):
         raise click.UsageError(f"« {to} » {problem}.")
     with opened(context) as (app, actor):
-        if actor.role is not Role.OPERATOR:
-            reason = Reason(
-                "wrong_role", "R2", f"L'essai du relais n'est pas ouvert au rôle « {actor.role.label} »",
-                f"Le demander à : {Role.OPERATOR.label}.",
-            )  # fmt: skip
-            raise refused([reason], "Rien n'a été essayé.")
+        require_operator(actor, "essayer le relais")
         asked_by = own_address(context)
         asyncio.run(_check(app, asked_by, None if no_mail else to or asked_by))
 

@@ -19,7 +19,7 @@ from portal.cli.parameters import FilePath, Uai, Year, labelled_option
 from portal.cli.request import execute as words
 from portal.cli.request.execute import Callback
 from states import french
-from states.vocabulary import RemovalKind, RemovalOutcome, Role
+from states.vocabulary import RemovalKind, RemovalOutcome
 
 if TYPE_CHECKING:
     from states.model import Actor
@@ -52,14 +52,13 @@ def run(
     """The whole of it. Raises CliFailure when a line was set aside or refused, the others being done."""
     from portal.cli.context import opened
     from portal.cli.output import confirmed
-    from workflow.auth.actors import NotAllowed
+    from workflow.auth.actors import require_operator
     from workflow.removals.file_import import confirm as confirm_of_removal_confirm
     from workflow.removals.file_import import judge, rows_of, text_of
 
     rows = rows_of(text_of(_content(file), most=MOST_BYTES), outcome, most=MOST)
     with opened(context) as (app, actor):
-        if actor.role is not Role.OPERATOR:
-            raise NotAllowed("Un retrait se confirme avec --as operator:ADRESSE (R2, R49).")
+        require_operator(actor, "confirmer un retrait")
         with app.database.read() as connection:
             found = judge(connection, rows, actor, app)
         say(_summary(found))

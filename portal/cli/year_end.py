@@ -197,11 +197,10 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
 def confirm(context: CliContext, year: "SchoolYear", yes: bool) -> None:
     from portal.cli.context import opened
     from portal.cli.output import confirmed
-    from states.vocabulary import Role
+    from workflow.auth.actors import require_operator
 
     with opened(context) as (app, actor):
-        if actor.role is not Role.OPERATOR:
-            raise CliFailure("Seul un opérateur confirme une fin d'année (R2, R52).", ExitCode.REFUSED)
+        require_operator(actor, "confirmer une fin d'année")
         held = _held(app, year)
         count = _tell(app, held)
         if not yes and not confirmed("Confirmer ?", "--yes"):

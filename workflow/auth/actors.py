@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, select
 
 from states.model import Actor
+from states.refusals import Reason
 from states.validation import clean, fold, fold_mail, name_problem, normalise_uai
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
@@ -18,11 +19,25 @@ _KNOWN: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindpa
 
 
 class NotAllowed(Exception):
-    """Somebody who may not enter, with the French sentence that tells what to do."""
+    """Somebody who may not sign in or do this, with the French sentence that tells what to do.
 
-    def __init__(self, message: str) -> None:
+    ``reasons`` says the same in the form of a refusal (R7), for an action reserved to a role.
+    """
+
+    def __init__(self, message: str, reasons: tuple[Reason, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
+        self.reasons = reasons
+
+
+def require_operator(actor: Actor, action: str) -> None:
+    """Raise NotAllowed unless an operator acts (R2). ``action`` is a French infinitive: « importer l'annuaire »."""
+    if actor.role is not Role.OPERATOR:
+        reason = Reason(
+            "wrong_role", "R2", f"L'action « {action} » n'est pas ouverte au rôle « {actor.role.label} »",
+            f"La demander à : {Role.OPERATOR.label}.",
+        )  # fmt: skip
+        raise NotAllowed(str(reason), (reason,))
 
 
 class People:

@@ -11,7 +11,7 @@ from states.decision import Scalar
 from states.model import Actor
 from states.validation import clean, fold_mail, text_problem
 from states.vocabulary import Channel, Role
-from workflow.auth.actors import NotAllowed
+from workflow.auth.actors import NotAllowed, require_operator
 from workflow.auth.rate_limit import digest, new_secret
 from workflow.auth.sessions import SEEN_EVERY
 from workflow.database.tables import TOKENS, Scope
@@ -85,7 +85,7 @@ class Tokens:
         ``subject``: the address of an operator or a reader, or the UAI of a chef or a deputy. Raises NotAllowed for who
         is no operator and for a person who may not enter, TokenRefused.
         """
-        self._require_operator(by)
+        require_operator(by, "faire un jeton")
         if problem := text_problem(clean(label)):
             raise TokenRefused(f"Le nom du jeton {problem} : dire quel programme s'en servira.")
         if not 1 <= days <= LONGEST_DAYS:
@@ -130,14 +130,14 @@ class Tokens:
 
     def all(self, by: Actor) -> tuple[Token, ...]:
         """Every token there ever was, the newest first. Raises NotAllowed for who is no operator."""
-        self._require_operator(by)
+        require_operator(by, "lister les jetons")
         with self._app.database.read() as connection:
             rows = connection.execute(select(TOKENS).order_by(TOKENS.c.id.desc())).all()
         return tuple(map(_token, rows))
 
     def revoke(self, by: Actor, number: int) -> Token:
         """Close the API to this token from now on. Raises NotAllowed, TokenRefused for one that is not valid."""
-        self._require_operator(by)
+        require_operator(by, "révoquer un jeton")
         now = self._app.clock.now()
         with self._app.database.write() as connection:
             open_one = (TOKENS.c.id == number, TOKENS.c.revoked_at.is_(None))
@@ -157,11 +157,6 @@ class Tokens:
         if role is Role.READER:
             return people.reader(subject[0], Channel.API, within=within)
         return people.chef(subject, Channel.API, role=role, within=within)
-
-    @staticmethod
-    def _require_operator(by: Actor) -> None:
-        if by.role is not Role.OPERATOR:
-            raise NotAllowed("Seul un opérateur fait, liste ou révoque les jetons (R2, R76).")
 
 
 def _kept(who: Actor, subject: Sequence[str]) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from states.french import plural
-from states.model import Actor
 from states.refusals import Reason
-from states.vocabulary import Role
 
 KIND = "mailbox_set"
 
@@ -120,19 +118,6 @@ class DirectoryRefused(Exception):
     def __init__(self, reasons: Sequence[Reason]) -> None:
         super().__init__(" ".join(map(str, reasons)))
         self.reasons = tuple(reasons)
-
-
-def require_operator(actor: Actor, action: str) -> None:
-    """Raises DirectoryRefused unless an operator acts; ``action`` is an infinitive (R2, R14)."""
-    if actor.role is not Role.OPERATOR:
-        raise DirectoryRefused([_operators_only(actor.role, action)])
-
-
-def _operators_only(role: Role, action: str) -> Reason:
-    return Reason(
-        "wrong_role", "R2", f"L'action « {action} » n'est pas ouverte au rôle « {role.label} »",
-        f"La demander à : {Role.OPERATOR.label}.",
-    )  # fmt: skip
 
 
 def massive_loss(loss: Loss) -> Reason:

@@ -12,6 +12,7 @@ from states.model import Actor
 from states.refusals import Reason, unknown_establishment
 from states.validation import clean, has_uai_form, mail_problem, normalise_uai, text_problem, uai_problem
 from workflow.auth import sessions
+from workflow.auth.actors import require_operator
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.directory import importer as importing
@@ -46,9 +47,9 @@ def set_mailbox(
 ) -> MailboxChange:
     """Make ``address`` the mailbox in force, whatever later imports say; None takes the directory's again.
 
-    The reason and the address are notes of the journal: erasable. Raises DirectoryRefused.
+    The reason and the address are notes of the journal: erasable. Raises NotAllowed, DirectoryRefused.
     """
-    refusals.require_operator(actor, "fixer la boîte d'un établissement")
+    require_operator(actor, "fixer la boîte d'un établissement")
     uai, why = normalise_uai(uai), why.strip()
     wanted = None if address is None else clean(address)
     reasons = _reasons(wanted, why)
@@ -102,10 +103,10 @@ class Directory:
     ) -> Imported:
         """Import the open directory from a binary file; done again, it changes and writes nothing (R66).
 
-        ``dry_run`` says the same and writes nothing, a massive loss included. Raises UnusableFile, DirectoryRefused
-        (not an operator; a massive loss that is not accepted), DatabaseBusy, DatabaseUnreachable (R67).
+        ``dry_run`` says the same and writes nothing, a massive loss included. Raises NotAllowed, UnusableFile,
+        DirectoryRefused (a massive loss that is not accepted), DatabaseBusy, DatabaseUnreachable (R67).
         """
-        refusals.require_operator(actor, "importer l'annuaire")
+        require_operator(actor, "importer l'annuaire")
         academie = int(self.academie_code)
         if dry_run:
             return importing.preview(self.database, academie, file)

@@ -15,7 +15,7 @@ from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, bad_field, unknown_establishment
 from states.validation import has_uai_form, normalise_uai, text_problem, uai_problem
-from states.vocabulary import Role
+from workflow.auth.actors import require_operator
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Engine
@@ -66,10 +66,10 @@ class MailJournal:
     def retry(self, mail_id: int, actor: Actor) -> int:
         """Send a mail again, to the mailbox of today. Returns the number of the mail that leaves (R58).
 
-        Raises MailActionRefused to who is no operator, and what ``notifications.outbox.admin.retry`` raises:
+        Raises NotAllowed to who is no operator, and what ``notifications.outbox.admin.retry`` raises:
         UnknownMail, NotRetryable, CodeGone (R62), NoMailboxYet (R15).
         """
-        _require_operator(actor, "renvoyer un courriel")
+        require_operator(actor, "renvoyer un courriel")
         with self._engine.database.write() as connection:
             mail = outbox.find(connection, mail_id)
             leaving = outbox.retry(
@@ -86,9 +86,9 @@ class MailJournal:
         """Send again to an establishment's mailbox of today what died for want of it, the oldest first (R15, R58).
 
         Each mail has its own transaction and its own event: one that is refused stops no other. Raises
-        MailActionRefused to who is no operator, for an unknown establishment, and for one without a mailbox.
+        NotAllowed to who is no operator, MailActionRefused for an unknown establishment, and for one without a mailbox.
         """
-        _require_operator(actor, "renvoyer des courriels")
+        require_operator(actor, "renvoyer des courriels")
         uai = normalise_uai(uai)
         with self._engine.database.read() as connection:
             stuck = outbox.stuck_for(connection, uai, _known_mailbox(connection, uai))
@@ -103,9 +103,10 @@ class MailJournal:
     def discard(self, mail_id: int, actor: Actor, why: str) -> Mail:
         """Give up a mail, saying why; returns it as it was (R58).
 
-        Raises MailActionRefused to who is no operator or gives no readable reason, UnknownMail, NotDiscardable.
+        Raises NotAllowed to who is no operator, MailActionRefused without a readable reason,
+        UnknownMail, NotDiscardable.
         """
-        _require_operator(actor, "écarter un courriel")
+        require_operator(actor, "écarter un courriel")
         if problem := text_problem(why):
             raise MailActionRefused(bad_field("why", "La raison", problem, "R58"))
         with self._engine.database.write() as connection:
@@ -127,17 +128,6 @@ class MailJournal:
             "fault": mail.fault.value if mail.fault else None, **(more or {}),
         }  # fmt: skip
         installation.record(connection, self._engine.hasher, kind, actor, self._engine.clock.now(), data, notes)
-
-
-def _require_operator(actor: Actor, action: str) -> None:
-    if actor.role is Role.OPERATOR:
-        return
-    raise MailActionRefused(
-        Reason(
-            "wrong_role", "R2", f"L'action « {action} » n'est pas ouverte au rôle « {actor.role.label} »",
-            f"La demander à : {Role.OPERATOR.label}.",
-        )
-    )  # fmt: skip
 
 
 def _known_mailbox(connection: Connection, uai: str) -> str:

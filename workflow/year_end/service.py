@@ -14,8 +14,7 @@ from states.decision import RequestEvent, Scalar
 from states.model import Actor
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
-from states.vocabulary import Role
-from workflow.auth.actors import NotAllowed
+from workflow.auth.actors import require_operator
 from workflow.database.mapping import establishment_from, school_year
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, RECORD, REMOVAL, REQUEST
 from workflow.engine.engine import Engine
@@ -89,8 +88,7 @@ class YearEnds:
 
     def confirm(self, year: SchoolYear, actor: Actor) -> YearEnd:
         """Let a held end run (R52); the caller then sweeps with ``run``. Raises NotAllowed, NothingHeld."""
-        if actor.role is not Role.OPERATOR:
-            raise NotAllowed("Seul un opérateur confirme une fin d'année retenue (R52).")
+        require_operator(actor, "confirmer une fin d'année")
         end, now = self._engine.policy.calendar.end_of(year), self._engine.clock.now()
         held = (
             RECORD.c.school_year == str(year), RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None),

@@ -36,7 +36,7 @@ def test_token__from_its_making_to_its_end(installed: Installation) -> None:
 def test_token__is_for_operators(installed: Installation, action: tuple[str, ...]) -> None:
     done = installed.oda(*action, who=f"lecteur:{READER}")
     assert done.exit_code == 1
-    assert "Seul un opérateur" in done.stderr
+    assert "n'est pas ouverte au rôle" in done.stderr
     assert done.stdout == ""
 
 

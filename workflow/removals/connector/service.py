@@ -14,7 +14,7 @@ from notifications.ports import crash_point
 from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import CallStage, Channel, Role
-from workflow.auth.actors import NotAllowed
+from workflow.auth.actors import require_operator
 from workflow.database.connection import Database
 from workflow.engine.engine import Engine
 from workflow.journal import installation
@@ -169,8 +169,7 @@ class Connector:
 def ask_again(engine: Engine, actor: Actor, references: Collection[str] | None) -> list[str]:
     """Have these calls made anew, or all that were given back to the operators when None; returns the references of
     those concerned. Asked twice, it is done once. Raises NotAllowed to who is no operator."""
-    if actor.role is not Role.OPERATOR:
-        raise NotAllowed("Seul un opérateur redemande un retrait au serveur ODA (R2, R84).")
+    require_operator(actor, "redemander un retrait au serveur ODA")
 
     def work(connection: Connection, now: datetime) -> list[str]:
         asked = calls.again(connection, references, now)
