@@ -2,8 +2,7 @@
 
 from sqlalchemy import Connection
 
-from notifications.messages import planning as facts_of
-from notifications.messages.facts import OnRequest
+from notifications.messages.facts import OnRequest, Person, Place, Year
 from notifications.rendering import pdf as papers
 from notifications.rendering.papers import Paper
 from states.vocabulary import Trigger
@@ -42,6 +41,6 @@ def slip(app: App, connection: Connection, view: RequestView) -> Paper:
 
 def _facts(view: RequestView) -> OnRequest:
     return OnRequest(
-        reference=view.request.reference, establishment=facts_of.place(view.establishment),
-        rupn=facts_of.person(view.request), year=facts_of.year(view.year_end),
+        reference=view.request.reference, establishment=Place.of(view.establishment),
+        rupn=Person.of(view.request), year=Year.of(view.year_end),
     )  # fmt: skip

@@ -262,7 +262,7 @@ class MailStore:
             if mail.stage is Stage.DEAD:
                 if self._on_dead:
                     self._on_dead(connection, mail)
-                if alert := self._mailer.mail_dead_alert(mail):
+                if alert := self._mailer.reports.dead_mail_alert(mail):
                     self._mailer.enqueue(connection, [alert], now)
 
 

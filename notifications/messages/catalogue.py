@@ -1,6 +1,6 @@
-"""The whole catalogue: for each kind of mail, its facts, whom it is for, how urgent it is, how long it may wait."""
+"""The catalogue of mails: facts, audience, priority and lifetime of each kind; the académie's own values in them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -8,11 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from notifications.messages import facts as contexts
+from notifications.messages import facts
 from notifications.messages.facts import Doc
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Audience, Kind, Priority, TransientMail
-
-# What the wording of mails takes from the settings: the académie's own names, addresses and delays.
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,11 @@ class Document:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailContext:
-    """Plain values read at the first claim of a mail, not frozen with its facts.
-
-    ``portal`` is the portal's address, without a slash at its end.
+    """The settings that mails show: read when a mail is rendered, not frozen with its facts.
 
     ``expected_days`` and ``code_keep_days`` are in days; ``drane_sent_by_us``: the rectorat declares the RUPN to the
-    DRANE (R25); ``one_key_a_person``: the setting ``key.scope`` (R42).
+    DRANE (R25); ``one_key_a_person``: the setting ``key.scope`` (R42); ``portal``: the portal's address, without a
+    slash at its end.
     """
 
     academie: Annotated[str, Doc("le nom de l'académie")]
@@ -68,48 +65,28 @@ class MailContext:
         return instant.astimezone(self.timezone).date()
 
 
-_SOON = timedelta(days=3)
-
-
-_LONG = timedelta(days=60)
-
-
-def template_of(kind: AnyKind) -> str:
-    """The template of a mail."""
-    return f"mails/{kind.value}.j2"
-
-
 @dataclass(frozen=True)
-class Entry:
-    """One line of the catalogue. ``lifetime``: how late it may leave after it was enqueued (R57)."""
+class CatalogueEntry:
+    """The properties of one kind of mail. ``lifetime``: how late it may leave after it was enqueued (R57)."""
 
     kind: Kind
     facts: type[Any]
     audience: Audience = Audience.ESTABLISHMENT
-    lifetime: timedelta = field(default=timedelta(days=30))
-
-    @property
-    def template(self) -> str:
-        return template_of(self.kind)
-
-    @property
-    def title(self) -> str:
-        """In French, for a listing."""
-        return self.kind.label
+    lifetime: timedelta = timedelta(days=30)
 
     @property
     def has_code(self) -> bool:
-        """Whether a code stands in it: then it lives no longer than the code is kept (R61)."""
+        """True if a code stands in it: then it lives no longer than the code is kept (R61)."""
         return self.kind in CODE_KINDS
 
     @property
     def has_link(self) -> bool:
-        """Whether a sign-in link stands in it: whoever waits for it is looking at the screen (R72)."""
+        """True if a sign-in link stands in it: a person waits for it at the screen (R72)."""
         return self.kind in LINK_KINDS
 
     @property
     def is_sealed(self) -> bool:
-        """Whether a secret takes its place in it on the wire alone (R60, R72)."""
+        """True if a secret takes its place in it on the wire alone (R60, R72)."""
         return self.has_code or self.has_link
 
     @property
@@ -127,53 +104,59 @@ class Entry:
         return TypeAdapter(self.facts)
 
     def encode(self, facts: object) -> str:
-        """The facts as JSON. Raises TypeError when they are not this kind's."""
+        """Write facts as JSON. Raises TypeError when they are not this kind's."""
         if type(facts) is not self.facts:
             raise TypeError(f"{self.kind.value} takes {self.facts.__name__}, not {type(facts).__name__}")
         return self.adapter.dump_json(facts).decode()
 
     def decode(self, text: str) -> Any:
-        """The facts from their JSON, equal to those encoded. Raises pydantic's ValidationError."""
+        """Read facts from their JSON, equal to those encoded. Raises pydantic's ValidationError."""
         return self.adapter.validate_json(text)
+
+
+_OPERATORS: Final = Audience.OPERATORS
+_SOON: Final = timedelta(days=3)
+_LONG: Final = timedelta(days=60)
+
+CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
+    entry.kind: entry
+    for entry in (
+        CatalogueEntry(Kind.DECLARED, facts.Declared),
+        CatalogueEntry(Kind.DELEGATED, facts.Delegated),
+        CatalogueEntry(Kind.CHARTER_SIGNED, facts.CharterSigned),
+        CatalogueEntry(Kind.SUBMITTED, facts.Submitted),
+        CatalogueEntry(Kind.SENT_BACK, facts.SentBack, lifetime=_LONG),
+        CatalogueEntry(Kind.CODE_ISSUED, facts.CodeIssued),
+        CatalogueEntry(Kind.CODE_REISSUED, facts.CodeReissued),
+        CatalogueEntry(Kind.KEY_EXTENDED, facts.KeyExtended),
+        CatalogueEntry(Kind.CHANGE_REPORTED, facts.ChangeReported),
+        CatalogueEntry(Kind.WITHDRAWN, facts.Withdrawn, lifetime=_LONG),
+        CatalogueEntry(Kind.REVOKED, facts.Revoked, lifetime=_LONG),
+        CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG),
+        CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON),
+        CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON),
+        CatalogueEntry(Kind.YEAR_END_NOTICE, facts.YearEndNotice, lifetime=_SOON),
+        CatalogueEntry(Kind.RENEWAL_INVITATION, facts.RenewalInvitation, lifetime=timedelta(days=7)),
+        CatalogueEntry(Kind.NEW_REQUEST, facts.NewRequest, _OPERATORS, _LONG),
+        CatalogueEntry(Kind.REMOVAL_TASK, facts.RemovalTask, _OPERATORS, _LONG),
+        CatalogueEntry(Kind.CHANGE_TO_HANDLE, facts.ChangeToHandle, _OPERATORS, _LONG),
+        CatalogueEntry(Kind.CHANGE_DUE, facts.ChangeDue, _OPERATORS),
+        CatalogueEntry(Kind.LATE_DIGEST, facts.LateDigest, _OPERATORS, timedelta(days=1)),
+        CatalogueEntry(Kind.YEAR_END_REPORT, facts.YearEndReport, _OPERATORS, _LONG),
+        CatalogueEntry(Kind.BRAKE_ALERT, facts.BrakeAlert, _OPERATORS, _LONG),
+        CatalogueEntry(Kind.MAIL_UNDELIVERABLE, facts.MailUndeliverable, _OPERATORS),
+        CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS),
+        CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),
+        CatalogueEntry(Kind.SIGN_IN_RECTORAT, facts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
+    )
+}
+
+
+def template_of(kind: AnyKind) -> str:
+    """The template of a mail."""
+    return f"mails/{kind.value}.j2"
 
 
 def facts_class(kind: AnyKind) -> Any:
     """The class of a mail's facts."""
-    return contexts.RelayCheck if isinstance(kind, TransientMail) else CATALOGUE[kind].facts
-
-
-_E, _OPERATORS = Entry, Audience.OPERATORS
-
-
-CATALOGUE: Final[dict[Kind, Entry]] = {
-    entry.kind: entry
-    for entry in (
-        _E(Kind.DECLARED, contexts.Declared),
-        _E(Kind.DELEGATED, contexts.Delegated),
-        _E(Kind.CHARTER_SIGNED, contexts.CharterSigned),
-        _E(Kind.SUBMITTED, contexts.Submitted),
-        _E(Kind.SENT_BACK, contexts.SentBack, lifetime=_LONG),
-        _E(Kind.CODE_ISSUED, contexts.CodeIssued),
-        _E(Kind.CODE_REISSUED, contexts.CodeReissued),
-        _E(Kind.KEY_EXTENDED, contexts.KeyExtended),
-        _E(Kind.CHANGE_REPORTED, contexts.ChangeReported),
-        _E(Kind.WITHDRAWN, contexts.Withdrawn, lifetime=_LONG),
-        _E(Kind.REVOKED, contexts.Revoked, lifetime=_LONG),
-        _E(Kind.YEAR_END, contexts.YearEnded, lifetime=_LONG),
-        _E(Kind.HANDOVER_REMINDER, contexts.HandoverReminder, lifetime=_SOON),
-        _E(Kind.STALLED_REMINDER, contexts.StalledReminder, lifetime=_SOON),
-        _E(Kind.YEAR_END_NOTICE, contexts.YearEndNotice, lifetime=_SOON),
-        _E(Kind.RENEWAL_INVITATION, contexts.RenewalInvitation, lifetime=timedelta(days=7)),
-        _E(Kind.NEW_REQUEST, contexts.NewRequest, _OPERATORS, _LONG),
-        _E(Kind.REMOVAL_TASK, contexts.RemovalTask, _OPERATORS, _LONG),
-        _E(Kind.CHANGE_TO_HANDLE, contexts.ChangeToHandle, _OPERATORS, _LONG),
-        _E(Kind.CHANGE_DUE, contexts.ChangeDue, _OPERATORS),
-        _E(Kind.LATE_DIGEST, contexts.LateDigest, _OPERATORS, timedelta(days=1)),
-        _E(Kind.YEAR_END_REPORT, contexts.YearEndReport, _OPERATORS, _LONG),
-        _E(Kind.BRAKE_ALERT, contexts.BrakeAlert, _OPERATORS, _LONG),
-        _E(Kind.MAIL_UNDELIVERABLE, contexts.MailUndeliverable, _OPERATORS),
-        _E(Kind.CLOCK_ALERT, contexts.ClockAlert, _OPERATORS),
-        _E(Kind.SIGN_IN, contexts.SignIn, lifetime=timedelta(minutes=30)),
-        _E(Kind.SIGN_IN_RECTORAT, contexts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
-    )
-}
+    return facts.RelayCheck if isinstance(kind, TransientMail) else CATALOGUE[kind].facts

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Final
 
+from states.model import Establishment, Request
+from states.school_calendar import YearEnd
 from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
 
 
 @dataclass(frozen=True, slots=True)
 class Doc:
-    """What a value means, in French, for whoever writes a template: docs/modeles.md is made of it (R68)."""
+    """The meaning of a value, in French, for the author of a template: docs/modeles.md is made of it (R68)."""
 
     text: str
 
@@ -37,6 +40,10 @@ class Place:
         """``Collège Jean-Jaurès, Colomiers (0310001H)``."""
         return f"{self.nom}, {self.commune} ({self.uai})" if self.commune else f"{self.nom} ({self.uai})"
 
+    @classmethod
+    def of(cls, establishment: Establishment) -> "Place":
+        return cls(uai=establishment.uai, nom=establishment.nom, commune=establishment.commune)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Person:
@@ -50,6 +57,10 @@ class Person:
     def full(self) -> Annotated[str, Doc("le prénom et le nom")]:
         return f"{self.prenom} {self.nom}"
 
+    @classmethod
+    def of(cls, request: Request) -> "Person":
+        return cls(nom=request.nom, prenom=request.prenom, mail=request.mail)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Year:
@@ -59,10 +70,15 @@ class Year:
     last_day: Annotated[date, Doc("son dernier jour")]
     is_default: Annotated[bool, Doc("ce jour est-il retenu faute de connaître la rentrée suivante ?")] = False
 
+    @classmethod
+    @lru_cache(maxsize=32)
+    def of(cls, end: YearEnd) -> "Year":
+        return cls(label=str(end.school_year), last_day=end.last_day, is_default=end.is_default)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OnRequest:
-    """What every mail about one request says. ``by_operator``: an operator did it for the establishment (R5)."""
+    """The facts of every mail about one request. ``by_operator``: an operator acted for the establishment (R5)."""
 
     reference: Annotated[str, _REFERENCE]
     establishment: Annotated[Place, _ESTABLISHMENT]
@@ -160,10 +176,19 @@ class Ended:
     had_key: Annotated[bool, Doc("avait-elle une clé ?")]
     delegated: Annotated[bool, _DELEGATED]
 
+    @classmethod
+    def of(cls, request: Request) -> "Ended":
+        return cls(
+            rupn=Person.of(request),
+            reference=request.reference,
+            had_key=request.has_key,
+            delegated=request.delegated_on is not None,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OfEstablishment:
-    """What every mail about several RUPN of one establishment says."""
+    """The facts of every mail about several RUPN of one establishment."""
 
     establishment: Annotated[Place, _ESTABLISHMENT]
     year: Annotated[Year, Doc("l'année scolaire qui finit")]
@@ -261,7 +286,7 @@ class Late:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LateGroup:
-    """What is late in one way: ``total`` may be more than the ones listed, and 1,001 stands for more than 1,000."""
+    """Requests late in one way: ``total`` may exceed the ones listed, and 1,001 stands for more than 1,000."""
 
     total: Annotated[int, Doc("combien, qui peut dépasser la liste ; 1 001 veut dire plus de 1 000")] = 0
     requests: Annotated[tuple[Late, ...], Doc("les plus anciennes")] = ()
@@ -305,9 +330,9 @@ class LateDigest:
 
     @property
     def points(self) -> Annotated[int, Doc("nombre de sortes de retard")]:
-        """How many kinds of things are late; when none is, there is nothing to write."""
+        """The number of kinds of things that are late; when none is, there is nothing to write."""
         groups = (self.to_handle, self.stalled, self.not_handed, self.undelivered, self.reports, self.removals)
-        return sum(bool(one.total) for one in groups) + len(self.held) + len(self.machines)
+        return sum(bool(group.total) for group in groups) + len(self.held) + len(self.machines)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -323,7 +348,7 @@ class DepartementCount:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YearEndReport:
-    """``removals`` rights to remove, ``questions`` keys perhaps enabled, ``without_mailbox`` told to nobody (R15).
+    """``removals`` rights to remove, ``questions`` keys perhaps enabled; ``without_mailbox`` had no mail (R15).
 
     ``departements`` is empty in a report of before they were counted.
     """

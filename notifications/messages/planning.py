@@ -1,110 +1,178 @@
-"""Which mails follow from what was accepted (R55): pure, the catalogue of who is told what as one table."""
+"""Which mails follow from accepted decisions (R55): pure; one table says which mail, with which facts."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
-from notifications.messages import facts as c
 from notifications.messages.catalogue import MailContext
-from notifications.messages.facts import Ended, MailUndeliverable, YearEnded
+from notifications.messages.facts import (
+    ChangeReported,
+    ChangeToHandle,
+    CharterSigned,
+    CodeIssued,
+    CodeReissued,
+    Declared,
+    Delegated,
+    Ended,
+    KeyExtended,
+    NewRequest,
+    Person,
+    Place,
+    RemovalTask,
+    Revoked,
+    SentBack,
+    Submitted,
+    Withdrawn,
+    Year,
+    YearEnded,
+)
 from notifications.messages.mail import Draft
-from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind
+from notifications.messages.operator_reports import OperatorReports
+from notifications.vocabulary import Audience, Kind
 from states.decision import OpenRemoval, OpenReport, RequestEvent
-from states.model import Establishment, Report, Request
+from states.model import Report
 from states.rules.revocation import key_holders
-from states.school_calendar import SchoolYear, YearEnd
-from states.vocabulary import ReissueReason, RemovalKind, RevokeReason, Role, Step, Trigger, WithdrawReason
+from states.school_calendar import SchoolYear
+from states.vocabulary import ReissueReason, RevokeReason, Role, Step, Trigger, WithdrawReason
 
-# The frozen facts of each mail, taken from what happened.
-
-
-Fact = Any
+FactsOf = Callable[[RequestEvent, MailContext], Any]
 
 
-def place(establishment: Establishment) -> c.Place:
-    return c.Place(uai=establishment.uai, nom=establishment.nom, commune=establishment.commune)
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Draws up the drafts that follow from requests; ``reports`` draws up those about a mail that cannot leave."""
+
+    reports: OperatorReports
+    context: MailContext
+
+    def drafts(self, events: Iterable[RequestEvent]) -> list[Draft]:
+        """The mails of these events, in their order; expirations come last, one mail an establishment (R54)."""
+        drafts: list[Draft] = []
+        year_ends: dict[tuple[str, SchoolYear], list[RequestEvent]] = {}
+        for event in events:
+            if event.decision.trigger is Trigger.EXPIRE:
+                request = event.decision.request
+                year_ends.setdefault((request.uai, request.school_year), []).append(event)
+            else:
+                drafts.extend(self._drafts_of(event))
+        drafts.extend(self._year_ended(group) for group in year_ends.values())
+        return drafts
+
+    def _drafts_of(self, event: RequestEvent) -> Iterator[Draft]:
+        trigger, request = event.decision.trigger, event.request
+        if trigger is Trigger.ISSUE_CODE:
+            entry = (Kind.KEY_EXTENDED, key_extended) if request.extends else (Kind.CODE_ISSUED, code_issued)
+            yield from self._to_establishment(event, *entry)
+        elif trigger in TO_ESTABLISHMENT:
+            yield from self._to_establishment(event, *TO_ESTABLISHMENT[trigger])
+        if trigger is Trigger.SUBMIT:
+            yield self._to_operators(event, Kind.NEW_REQUEST, new_request)
+        elif trigger is Trigger.REPORT_CHANGE:
+            yield self._to_operators(event, Kind.CHANGE_TO_HANDLE, change_to_handle)
+        elif any(isinstance(effect, OpenRemoval) for effect in event.decision.effects):
+            yield self._to_operators(event, Kind.REMOVAL_TASK, removal_task)
+
+    def _to_establishment(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Iterator[Draft]:
+        mailbox = event.establishment.mailbox or ""
+        draft = Draft(
+            kind=kind, audience=Audience.ESTABLISHMENT, recipient=mailbox, context=facts_of(event, self.context),
+            uai=event.request.uai, reference=event.request.reference,
+        )  # fmt: skip
+        yield draft
+        if not mailbox:
+            yield self.reports.no_mailbox_alert(draft)
+
+    def _to_operators(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Draft:
+        return Draft(
+            kind=kind, audience=Audience.OPERATORS, recipient=self.reports.mailbox,
+            context=facts_of(event, self.context), uai=event.request.uai, reference=event.request.reference,
+        )  # fmt: skip
+
+    def _year_ended(self, events: list[RequestEvent]) -> Draft:
+        first = events[0]
+        return Draft(
+            kind=Kind.YEAR_END,
+            audience=Audience.ESTABLISHMENT,
+            recipient=first.establishment.mailbox or "",
+            uai=first.request.uai,
+            context=YearEnded(
+                establishment=Place.of(first.establishment),
+                year=Year.of(first.year_end),
+                rupns=tuple(Ended.of(event.decision.request) for event in events),
+            ),
+        )
 
 
-def person(request: Request) -> c.Person:
-    return c.Person(nom=request.nom, prenom=request.prenom, mail=request.mail)
-
-
-@lru_cache(maxsize=32)
-def year(end: YearEnd) -> c.Year:
-    return c.Year(label=str(end.school_year), last_day=end.last_day, is_default=end.is_default)
-
-
-def _step(event: RequestEvent) -> dict[str, Any]:
-    """What every mail about one request says."""
-    request = event.request
+def _on_request(event: RequestEvent) -> dict[str, Any]:
+    """The facts of every mail about one request."""
     return {
-        "reference": request.reference,
-        "establishment": place(event.establishment),
-        "rupn": person(request),
-        "year": year(event.year_end),
+        "reference": event.request.reference,
+        "establishment": Place.of(event.establishment),
+        "rupn": Person.of(event.request),
+        "year": Year.of(event.year_end),
         "by_operator": event.actor.role is Role.OPERATOR,
     }
 
 
-def declared(event: RequestEvent, _: MailContext) -> c.Declared:
+def declared(event: RequestEvent, _: MailContext) -> Declared:
     request = event.request
-    return c.Declared(**_step(event), drane_declared_on=request.drane_declared_on, renews=request.renews)
+    return Declared(**_on_request(event), drane_declared_on=request.drane_declared_on, renews=request.renews)
 
 
-def delegated(event: RequestEvent, context: MailContext) -> c.Delegated:
+def delegated(event: RequestEvent, context: MailContext) -> Delegated:
     day = event.request.delegated_on or context.day_of(event.at)
-    return c.Delegated(**_step(event), delegated_on=day)
+    return Delegated(**_on_request(event), delegated_on=day)
 
 
-def charter_signed(event: RequestEvent, context: MailContext) -> c.CharterSigned:
+def charter_signed(event: RequestEvent, context: MailContext) -> CharterSigned:
     request = event.request
-    return c.CharterSigned(
-        **_step(event),
+    return CharterSigned(
+        **_on_request(event),
         signed_on=request.charter_signed_on or context.day_of(event.at),
         version=request.charter_version or context.charter_version,
     )
 
 
-def submitted(event: RequestEvent, context: MailContext) -> c.Submitted:
+def submitted(event: RequestEvent, context: MailContext) -> Submitted:
     declared_on = event.request.drane_declared_on
-    return c.Submitted(**_step(event), submitted_on=context.day_of(event.at), drane_declared_on=declared_on)
+    return Submitted(**_on_request(event), submitted_on=context.day_of(event.at), drane_declared_on=declared_on)
 
 
-def sent_back(event: RequestEvent, _: MailContext) -> c.SentBack:
+def sent_back(event: RequestEvent, _: MailContext) -> SentBack:
     decision = event.decision
-    return c.SentBack(**_step(event), step=Step.of(str(decision.data["step"])), why=decision.notes.get("why", ""))
+    step = Step.of(str(decision.data["step"]))
+    return SentBack(**_on_request(event), step=step, why=decision.notes.get("why", ""))
 
 
-def code_issued(event: RequestEvent, context: MailContext) -> c.CodeIssued:
-    return c.CodeIssued(
-        **_step(event),
+def code_issued(event: RequestEvent, context: MailContext) -> CodeIssued:
+    return CodeIssued(
+        **_on_request(event),
         issued_on=context.day_of(event.at),
         expires_on=event.request.expires_on or event.year_end.last_day,
     )
 
 
-def code_reissued(event: RequestEvent, context: MailContext) -> c.CodeReissued:
-    return c.CodeReissued(
-        **_step(event),
+def code_reissued(event: RequestEvent, context: MailContext) -> CodeReissued:
+    return CodeReissued(
+        **_on_request(event),
         issued_on=context.day_of(event.at),
         expires_on=event.request.expires_on or event.year_end.last_day,
         reason=ReissueReason.of(str(event.decision.data["reason"])),
     )
 
 
-def key_extended(event: RequestEvent, _: MailContext) -> c.KeyExtended:
-    return c.KeyExtended(**_step(event), expires_on=event.request.expires_on or event.year_end.last_day)
+def key_extended(event: RequestEvent, _: MailContext) -> KeyExtended:
+    return KeyExtended(**_on_request(event), expires_on=event.request.expires_on or event.year_end.last_day)
 
 
-def _report(event: RequestEvent) -> Report:
+def _opened_report(event: RequestEvent) -> Report:
     return next(effect.report for effect in event.decision.effects if isinstance(effect, OpenReport))
 
 
-def change_reported(event: RequestEvent, context: MailContext) -> c.ChangeReported:
-    report = _report(event)
-    return c.ChangeReported(
-        **_step(event),
+def change_reported(event: RequestEvent, context: MailContext) -> ChangeReported:
+    report = _opened_report(event)
+    return ChangeReported(
+        **_on_request(event),
         change=report.change,
         effective_on=report.effective_on,
         is_due=report.effective_on <= context.day_of(event.at),
@@ -112,10 +180,10 @@ def change_reported(event: RequestEvent, context: MailContext) -> c.ChangeReport
     )
 
 
-def change_to_handle(event: RequestEvent, context: MailContext) -> c.ChangeToHandle:
-    report = _report(event)
-    return c.ChangeToHandle(
-        **_step(event),
+def change_to_handle(event: RequestEvent, context: MailContext) -> ChangeToHandle:
+    report = _opened_report(event)
+    return ChangeToHandle(
+        **_on_request(event),
         number=report.number,
         change=report.change,
         effective_on=report.effective_on,
@@ -125,20 +193,20 @@ def change_to_handle(event: RequestEvent, context: MailContext) -> c.ChangeToHan
     )
 
 
-def withdrawn(event: RequestEvent, _: MailContext) -> c.Withdrawn:
+def withdrawn(event: RequestEvent, _: MailContext) -> Withdrawn:
     decision = event.decision
-    return c.Withdrawn(
-        **_step(event),
+    return Withdrawn(
+        **_on_request(event),
         reason=WithdrawReason.of(str(decision.data["reason"])),
         note=decision.notes.get("note", ""),
         delegated=event.request.delegated_on is not None,
     )
 
 
-def revoked(event: RequestEvent, _: MailContext) -> c.Revoked:
+def revoked(event: RequestEvent, _: MailContext) -> Revoked:
     decision, request = event.decision, event.request
-    return c.Revoked(
-        **_step(event),
+    return Revoked(
+        **_on_request(event),
         reason=RevokeReason.of(str(decision.data["reason"])),
         note=decision.notes.get("note", ""),
         had_key=request.has_key,
@@ -146,33 +214,25 @@ def revoked(event: RequestEvent, _: MailContext) -> c.Revoked:
     )
 
 
-def new_request(event: RequestEvent, context: MailContext) -> c.NewRequest:
+def new_request(event: RequestEvent, context: MailContext) -> NewRequest:
     others = tuple(sorted(other.reference for other in event.others if other.is_live))
-    return c.NewRequest(**_step(event), submitted_on=context.day_of(event.at), others=others)
+    return NewRequest(**_on_request(event), submitted_on=context.day_of(event.at), others=others)
 
 
-def removal_task(event: RequestEvent, context: MailContext) -> c.RemovalTask:
+def removal_task(event: RequestEvent, context: MailContext) -> RemovalTask:
     decision = event.decision
-    withdrawal = decision.trigger is Trigger.WITHDRAW
-    reason = str(decision.data["reason"])
+    reasons = WithdrawReason if decision.trigger is Trigger.WITHDRAW else RevokeReason
     keeping = key_holders(event.others, one_key_a_person=context.one_key_a_person)
-    return c.RemovalTask(
-        **_step(event),
-        task=_removal_kind(event),
-        why=(WithdrawReason.of(reason) if withdrawal else RevokeReason.of(reason)).label,
+    return RemovalTask(
+        **_on_request(event),
+        task=next(effect.kind for effect in decision.effects if isinstance(effect, OpenRemoval)),
+        why=reasons.of(str(decision.data["reason"])).label,
         note=decision.notes.get("note", ""),
         kept_for=tuple(sorted(other.reference for other in keeping)),
     )
 
 
-def _removal_kind(event: RequestEvent) -> RemovalKind:
-    return next(effect.kind for effect in event.decision.effects if isinstance(effect, OpenRemoval))
-
-
-Facts = Callable[[RequestEvent, MailContext], Any]
-
-
-TO_ESTABLISHMENT: Final[dict[Trigger, tuple[Kind, Facts]]] = {
+TO_ESTABLISHMENT: Final[dict[Trigger, tuple[Kind, FactsOf]]] = {
     Trigger.DECLARE: (Kind.DECLARED, declared),
     Trigger.RENEW: (Kind.DECLARED, declared),
     Trigger.DELEGATE: (Kind.DELEGATED, delegated),
@@ -184,101 +244,4 @@ TO_ESTABLISHMENT: Final[dict[Trigger, tuple[Kind, Facts]]] = {
     Trigger.WITHDRAW: (Kind.WITHDRAWN, withdrawn),
     Trigger.REVOKE: (Kind.REVOKED, revoked),
 }
-"""What the establishment is told of each trigger; of an issue and of a year's end, see below."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planner:
-    """Draws up drafts. ``operators`` is the operators' mailbox."""
-
-    operators: str
-    context: MailContext
-
-    def drafts(self, events: Iterable[RequestEvent]) -> list[Draft]:
-        """The mails of these events, in their order; expirations come last, one mail an establishment (R54)."""
-        drafts: list[Draft] = []
-        ending: dict[tuple[str, SchoolYear], list[RequestEvent]] = {}
-        for event in events:
-            if event.decision.trigger is Trigger.EXPIRE:
-                request = event.decision.request
-                ending.setdefault((request.uai, request.school_year), []).append(event)
-            else:
-                drafts.extend(self._of(event))
-        drafts.extend(self._year_ended(together) for together in ending.values())
-        return drafts
-
-    def _of(self, event: RequestEvent) -> Iterator[Draft]:
-        trigger, request = event.decision.trigger, event.request
-        if trigger is Trigger.ISSUE_CODE:
-            kind: Kind | None = Kind.KEY_EXTENDED if request.extends else Kind.CODE_ISSUED
-            facts: Facts = key_extended if request.extends else code_issued
-        else:
-            kind, facts = TO_ESTABLISHMENT.get(trigger, (None, declared))
-        if kind:
-            yield from self._to_establishment(event, kind, facts(event, self.context))
-        if trigger is Trigger.SUBMIT:
-            yield self._to_operators(event, Kind.NEW_REQUEST, new_request)
-        elif trigger is Trigger.REPORT_CHANGE:
-            yield self._to_operators(event, Kind.CHANGE_TO_HANDLE, change_to_handle)
-        elif any(isinstance(effect, OpenRemoval) for effect in event.decision.effects):
-            yield self._to_operators(event, Kind.REMOVAL_TASK, removal_task)
-
-    def _to_establishment(self, event: RequestEvent, kind: Kind, facts: Fact) -> Iterator[Draft]:
-        mailbox = event.establishment.mailbox or ""
-        uai, reference = event.request.uai, event.request.reference
-        draft = Draft(kind=kind, audience=Audience.ESTABLISHMENT, recipient=mailbox, context=facts, uai=uai,
-                      reference=reference)  # fmt: skip
-        yield draft
-        if not mailbox:
-            yield not_written(self.operators, draft)
-
-    def _to_operators(self, event: RequestEvent, kind: Kind, facts: Facts) -> Draft:
-        request = event.request
-        return Draft(kind=kind, audience=Audience.OPERATORS, recipient=self.operators,
-                     context=facts(event, self.context), uai=request.uai, reference=request.reference)  # fmt: skip
-
-    def _year_ended(self, together: list[RequestEvent]) -> Draft:
-        first = together[0]
-        return Draft(
-            kind=Kind.YEAR_END,
-            audience=Audience.ESTABLISHMENT,
-            recipient=first.establishment.mailbox or "",
-            uai=first.request.uai,
-            context=YearEnded(
-                establishment=place(first.establishment),
-                year=year(first.year_end),
-                rupns=tuple(ended(event.decision.request) for event in together),
-            ),
-        )
-
-
-def ended(request: Request) -> Ended:
-    """One RUPN among those of a year that ends."""
-    return Ended(
-        rupn=person(request),
-        reference=request.reference,
-        had_key=request.has_key,
-        delegated=request.delegated_on is not None,
-    )
-
-
-def not_written(operators: str, lost: Draft) -> Draft:
-    """The operators' task when an establishment cannot be written to: the mail ``lost`` has no recipient (R15)."""
-    return Draft(
-        kind=Kind.MAIL_UNDELIVERABLE,
-        audience=Audience.OPERATORS,
-        recipient=operators,
-        uai=lost.uai,
-        reference=lost.reference,
-        dedupe_key=f"{lost.dedupe_key}:no-mailbox" if lost.dedupe_key else None,
-        about=lost,
-        context=MailUndeliverable(
-            mail=None,
-            title=lost.kind.label,
-            establishment=lost.context.establishment,
-            reference=lost.reference,
-            recipient="",
-            fault=Fault.NO_MAILBOX.label,
-            code_lost=lost.kind in CODE_KINDS,
-        ),
-    )
+"""The mail to the establishment after each trigger; ``Planner`` chooses that of an issue and of a year's end."""

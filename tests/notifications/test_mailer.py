@@ -121,7 +121,7 @@ def test_enqueue__its_own_last_hour(office: Office) -> None:
 @pytest.mark.rule("R54")
 def test_year_end_report__once_a_year(office: Office) -> None:
     end = f.calendar().end_of(f.YEAR)
-    report = office.mailer.year_end_report(end, revoked=3, establishments=2, removals=1, questions=0)
+    report = office.mailer.reports.year_end_report(end, revoked=3, establishments=2, removals=1, questions=0)
     assert office.enqueue(report) == 1
     assert office.enqueue(report) == 0
     office.send()
@@ -133,7 +133,7 @@ def test_year_end_report__once_a_year(office: Office) -> None:
 @pytest.mark.rule("R52")
 def test_brake_alert__says_why_and_what_to_do_once(office: Office) -> None:
     end = f.calendar().end_of(f.YEAR)
-    alert = office.mailer.brake_alert(end, requests=812, why="le service n'avait donné aucun signe de vie")
+    alert = office.mailer.reports.brake_alert(end, requests=812, why="le service n'avait donné aucun signe de vie")
     assert office.enqueue(alert, alert) == 1
     office.send()
     assert "oda year-end confirm 2026-2027" in office.relay.received[0].text
@@ -143,9 +143,10 @@ def test_brake_alert__says_why_and_what_to_do_once(office: Office) -> None:
 @pytest.mark.rule("R82")
 def test_clock_alert__says_which_way_and_how_far_once_an_episode(office: Office) -> None:
     since = office.clock.now()
-    slow = office.mailer.clock_alert("oda-2", timedelta(seconds=-90), since)
+    slow = office.mailer.reports.clock_alert("oda-2", timedelta(seconds=-90), since)
     assert office.enqueue(slow, slow) == 1
-    assert office.enqueue(office.mailer.clock_alert("oda-2", timedelta(hours=3), since + timedelta(days=1))) == 1
+    fast = office.mailer.reports.clock_alert("oda-2", timedelta(hours=3), since + timedelta(days=1))
+    assert office.enqueue(fast) == 1
     office.send()
     first, second = (got.text for got in office.relay.received)
     assert "retarde de 90 secondes" in first

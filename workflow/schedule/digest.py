@@ -10,8 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, case, func, select, tuple_, update
 
 from notifications.mailer import Mailer
-from notifications.messages import planning as facts_of
-from notifications.messages.facts import ChangeDue, HeldEnd, Late, LateDigest, LateGroup, Place
+from notifications.messages.facts import ChangeDue, HeldEnd, Late, LateDigest, LateGroup, Person, Place, Year
 from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
 from states.policy import Policy
@@ -90,7 +89,7 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     first = groups.pop("to_handle", LateGroup())
     removals, removals_open = _late_removals(connection, job_day)
     held = tuple(
-        HeldEnd(year=facts_of.year(calendar.end_of(year.school_year)), why=year.hold.label)
+        HeldEnd(year=Year.of(calendar.end_of(year.school_year)), why=year.hold.label)
         for year in held_in(connection, calendar)
     )
     clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
@@ -160,8 +159,8 @@ def _report_drafts(connection: Connection, mailer: Mailer, policy: Policy, repor
         if not request.is_live:
             continue
         context = ChangeDue(
-            reference=request.reference, establishment=facts_of.place(establishments[request.uai]),
-            rupn=facts_of.person(request), year=facts_of.year(policy.calendar.end_of(request.school_year)),
+            reference=request.reference, establishment=Place.of(establishments[request.uai]),
+            rupn=Person.of(request), year=Year.of(policy.calendar.end_of(request.school_year)),
             number=report.number, change=report.change, effective_on=report.effective_on,
         )  # fmt: skip
         drafts.append(

@@ -83,7 +83,7 @@ class NodeMonitor:
             installation.record(connection, self._engine.hasher, kind, actor, now, data)
             values |= {"refused_at": now if is_off else None}
             if is_off:
-                self._mailer.enqueue(connection, [self._mailer.clock_alert(host, skew, now)], now)
+                self._mailer.enqueue(connection, [self._mailer.reports.clock_alert(host, skew, now)], now)
         if row:
             connection.execute(update(NODE).where(NODE.c.host == host).values(values))
         else:

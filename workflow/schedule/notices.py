@@ -8,11 +8,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from notifications.mailer import Mailer
-from notifications.messages import planning as facts_of
 from notifications.messages.catalogue import CATALOGUE
-from notifications.messages.facts import RenewalInvitation, YearEndNotice
+from notifications.messages.facts import Ended, Place, RenewalInvitation, Year, YearEndNotice
 from notifications.messages.mail import Draft
-from notifications.messages.planning import ended, not_written
 from notifications.vocabulary import Audience, Kind
 from states.model import Establishment, Request
 from states.rules.schedule import DueNotice, NoticeDay, due_notice, notice_days
@@ -61,15 +59,15 @@ def notice_page(mailer: Mailer, end: YearEnd, notice: DueNotice, job_day: JobDay
         groups = _by_establishment(connection, (REQUEST.c.school_year == str(end.school_year), IS_LIVE), after)
         for establishment, requests in groups:
             context = YearEndNotice(
-                establishment=facts_of.place(establishment), year=facts_of.year(end), days_left=notice.days_left,
-                rupns=tuple(map(ended, requests)),
+                establishment=Place.of(establishment), year=Year.of(end), days_left=notice.days_left,
+                rupns=tuple(map(Ended.of, requests)),
             )  # fmt: skip
             draft = Draft(
                 kind=Kind.YEAR_END_NOTICE, audience=Audience.ESTABLISHMENT, recipient=establishment.mailbox or "",
                 context=context, uai=establishment.uai, not_after=not_after,
                 dedupe_key=f"year-end-{notice_key(end, notice.delays[-1])}:{establishment.uai}",
             )  # fmt: skip
-            page += [draft] if draft.recipient else [draft, not_written(mailer.settings.operators_mailbox, draft)]
+            page += [draft] if draft.recipient else [draft, mailer.reports.no_mailbox_alert(draft)]
         return page, groups[-1][0].uai if len(groups) == PAGE else None
 
     return drafts
@@ -115,7 +113,7 @@ def invited_requests(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
 def invitation_page(year: SchoolYear, job_day: JobDay) -> PageOfDrafts:
     """Make the invitations of the establishments, by UAI."""
     calendar = job_day.policy.calendar
-    last, upcoming = facts_of.year(calendar.end_of(SchoolYear(year.start - 1))), facts_of.year(calendar.end_of(year))
+    last, upcoming = Year.of(calendar.end_of(SchoolYear(year.start - 1))), Year.of(calendar.end_of(year))
 
     def drafts(connection: Connection, after: str) -> tuple[Sequence[Draft], str | None]:
         groups = _by_establishment(connection, invited_requests(year), after)
@@ -124,8 +122,8 @@ def invitation_page(year: SchoolYear, job_day: JobDay) -> PageOfDrafts:
                 kind=Kind.RENEWAL_INVITATION, audience=Audience.ESTABLISHMENT, uai=establishment.uai,
                 recipient=establishment.mailbox or "", dedupe_key=f"{invitation_key(year)}:{establishment.uai}",
                 context=RenewalInvitation(
-                    establishment=facts_of.place(establishment), year=last, next_year=upcoming,
-                    rupns=tuple(map(ended, requests)),
+                    establishment=Place.of(establishment), year=last, next_year=upcoming,
+                    rupns=tuple(map(Ended.of, requests)),
                 ),
             )
             for establishment, requests in groups

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
 
-from notifications.messages import planning as facts_of
-from notifications.messages.facts import HandoverReminder, Place, StalledReminder
+from notifications.messages.facts import HandoverReminder, Person, Place, StalledReminder, Year
 from notifications.messages.mail import Draft
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import CODE_KINDS, Audience, Kind, Stage
@@ -150,9 +149,9 @@ _PLACE: Final = (
 def _draft(reminder: ReminderKind, row: Any, number: int, job_day: JobDay) -> Draft:
     request, calendar = request_from(row), job_day.policy.calendar
     facts: dict[str, Any] = {
-        "reference": request.reference, "rupn": facts_of.person(request),
+        "reference": request.reference, "rupn": Person.of(request),
         "establishment": Place(uai=request.uai, nom=row.place, commune=row.commune),
-        "year": facts_of.year(calendar.end_of(request.school_year)),
+        "year": Year.of(calendar.end_of(request.school_year)),
     }  # fmt: skip
     day = calendar.today(row.stands_since)
     context: Any = (

@@ -243,7 +243,7 @@ class Preview:
             year.shares[departement][kinds[kind]] += count
         counts = [DepartementCount(code=one, **{name: year.shares[one][name] for name in COUNTED})
                   for one in sorted(year.shares)]  # fmt: skip
-        year.report = self._mailer.year_end_report(
+        year.report = self._mailer.reports.year_end_report(
             year.end, revoked=year.requests, establishments=year.establishments,
             removals=sum(one.removals for one in counts), questions=sum(one.questions for one in counts),
             without_mailbox=year.without_mailbox, departements=counts,

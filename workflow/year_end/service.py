@@ -152,7 +152,7 @@ class ReporterReporter:
         bare = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None)
         untold = select(ESTABLISHMENT).where(bare, exists().where(swept)).order_by(ESTABLISHMENT.c.uai)
         counts = _by_departement(connection, end)
-        report = self._mailer.year_end_report(
+        report = self._mailer.reports.year_end_report(
             end, revoked=revoked, establishments=sum(one.establishments for one in counts),
             removals=sum(one.removals for one in counts), questions=sum(one.questions for one in counts),
             without_mailbox=[establishment_from(row) for row in connection.execute(untold)], departements=counts,
@@ -163,7 +163,7 @@ class ReporterReporter:
         """The alert that a year's end is held, and why (R52)."""
         live = select(func.count()).where(REQUEST.c.school_year == str(end.school_year), IS_LIVE)
         requests = connection.execute(live).scalar_one()
-        alert = self._mailer.brake_alert(end, requests=requests, why=hold.label)
+        alert = self._mailer.reports.brake_alert(end, requests=requests, why=hold.label)
         self._mailer.enqueue(connection, [replace(alert, dedupe_key=None)], now)
 
 

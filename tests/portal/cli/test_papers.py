@@ -218,7 +218,7 @@ def reported(desk: Desk) -> int:
     """The year ends, as far as the operators' mail is concerned; returns its number."""
     counts = (DepartementCount(code="031", establishments=2, revoked=3, removals=2, questions=1),)
     end = desk.app.policy.calendar.end_of(make.YEAR)
-    draft = desk.app.mailer.year_end_report(
+    draft = desk.app.mailer.reports.year_end_report(
         end, revoked=3, establishments=2, removals=2, questions=1, departements=counts
     )
     with desk.app.database.write() as connection:

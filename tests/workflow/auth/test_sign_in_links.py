@@ -148,7 +148,7 @@ def test_mail__that_dies_alerts_nobody_and_is_given_up(portal: Portal) -> None:
     with portal.app.database.write() as connection:
         connection.execute(update(MAILS).values(stage=Stage.DEAD.value, next_attempt_at=None))
     (mail,) = link_mails(portal.app)
-    assert portal.app.mailer.mail_dead_alert(mail) is None
+    assert portal.app.mailer.reports.dead_mail_alert(mail) is None
     portal.clock.advance(minutes=31)
     portal.app.ticker.tick()
     assert [mail.stage for mail in link_mails(portal.app)] == [Stage.DISCARDED]
