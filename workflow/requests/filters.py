@@ -1,6 +1,9 @@
-"""What a worklist may be narrowed to; every filter combines with every other."""
+"""Filters of a list of requests as SQL conditions, and who may see which request (R2, R3).
 
-from collections.abc import Iterator, Sequence
+Every filter combines with every other.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -35,44 +38,8 @@ from workflow.database.tables import COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, R
 from workflow.settings.sections import spellings
 
 
-def live_years(connection: Connection) -> list[SchoolYear]:
-    """The school years that have a live request."""
-    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
-    return sorted(school_year(text) for text in connection.execute(query).scalars())
-
-
-# The codes that did not arrive (R58), as a condition on requests: the same verdict as ``notifications.outbox.admin``.
-
-
-UNDELIVERED: Final = (Stage.CANCELLED, Stage.DEAD, Stage.DISCARDED)
-"""The stages in which a code's mail has not arrived and will not by itself."""
-
-
-_LATER = MAILS.alias("later_mail")
-
-
-_CODES = [kind.value for kind in CODE_KINDS]
-
-
-_LOST = select(MAILS.c.reference).where(
-    MAILS.c.stage.in_([stage.value for stage in UNDELIVERED]),
-    MAILS.c.kind.in_(_CODES),
-    MAILS.c.reference.is_not(None),  # else NOT IN would be true of nothing
-    ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODES), _LATER.c.id > MAILS.c.id),
-)
-
-
-UNDELIVERABLE: Final = and_(
-    func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
-    REQUEST.c.handed_on.is_(None),
-    REQUEST.c.extends.is_(None),
-    REQUEST.c.reference.in_(_LOST),
-)
-"""Found from the few lost mails, not from the many requests."""
-
-
 class Checks(StrEnum):
-    """What the two checks of a request that waits for the rectorat say today (R34 to R36)."""
+    """Results of the two checks, today, of a request that waits for the rectorat (R34 to R36)."""
 
     TO_DO = "to_do"
     READY = "ready"
@@ -85,7 +52,7 @@ class Filters:
     """None, empty or False leaves everything in.
 
     ``name``: the beginning or the middle of each of its words, in any order, case and accents (R17);
-    ``establishment``: the same of its name, its town and its UAI; ``kind``: as the directory tells it (``Collège``);
+    ``establishment``: the same of its name, its town and its UAI; ``kind``: as in the directory (``Collège``);
     ``departement``: ``31`` and ``031`` are the same; ``since_before``, ``since_after``: came to its state before, or
     not before, this instant, aware UTC; ``submitted_before``: still with the rectorat, and last submitted before this
     instant; ``report_due_on``: a report is open that is to be handled on this day (R32); ``oldest_check``: the earliest
@@ -116,6 +83,38 @@ class Filters:
     undeliverable: bool = False
 
 
+_LATER = MAILS.alias("later_mail")
+
+_CODE_KINDS: Final = [kind.value for kind in CODE_KINDS]
+
+_LOST = select(MAILS.c.reference).where(
+    MAILS.c.stage.in_([stage.value for stage in (Stage.CANCELLED, Stage.DEAD, Stage.DISCARDED)]),
+    MAILS.c.kind.in_(_CODE_KINDS),
+    MAILS.c.reference.is_not(None),  # else NOT IN would be true of nothing
+    ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODE_KINDS), _LATER.c.id > MAILS.c.id),
+)
+"""The requests whose last code mail has not arrived and will not by itself."""
+
+UNDELIVERABLE: Final = and_(
+    func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
+    REQUEST.c.handed_on.is_(None),
+    REQUEST.c.extends.is_(None),
+    REQUEST.c.reference.in_(_LOST),
+)
+"""The code did not arrive (R58), as ``notifications.outbox.admin`` decides it; found from the few lost mails."""
+
+
+def live_years(connection: Connection) -> list[SchoolYear]:
+    """The school years that have a live request."""
+    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
+    return sorted(school_year(text) for text in connection.execute(query).scalars())
+
+
+def years_with_requests(connection: Connection) -> list[SchoolYear]:
+    """The school years that ever had a request, the earliest first; few, whatever the number of requests."""
+    return sorted(school_year(text) for text in connection.execute(select(COUNTER.c.school_year)).scalars())
+
+
 def conditions(
     connection: Connection, filters: Filters, calendar: SchoolCalendar, *, walked: bool = False
 ) -> list[ColumnElement[bool]]:  # fmt: skip
@@ -125,20 +124,14 @@ def conditions(
     schools, as SQLite would from an index of the schools' requests.
     """
     return [
-        *_plain(filters),
-        *_placed(connection, filters, REQUEST.c.uai + "" if walked else REQUEST.c.uai),
-        *_progress(filters),
-        *_derived(filters),
-        *_expiry(connection, filters, calendar),
+        *_of_request(filters),
+        *_of_other_tables(filters),
+        *_of_establishment(connection, filters, REQUEST.c.uai + "" if walked else REQUEST.c.uai),
+        *_of_expiry(connection, filters, calendar),
     ]
 
 
-def years_with_requests(connection: Connection) -> list[SchoolYear]:
-    """The school years that ever had a request, the earliest first; few, whatever the number of requests."""
-    return sorted(school_year(text) for text in connection.execute(select(COUNTER.c.school_year)).scalars())
-
-
-def _plain(filters: Filters) -> Iterator[ColumnElement[bool]]:
+def _of_request(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.states:
         yield or_(*(_is(state) for state in filters.states))
     if filters.live:
@@ -150,47 +143,10 @@ def _plain(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.uai:
         yield REQUEST.c.uai == normalise_uai(filters.uai)
     if filters.name:
-        yield _named(filters.name)
+        words = fold(filters.name).split()  # each stands somewhere in the folded person; no word, nobody
+        yield and_(*(REQUEST.c.person.contains(word, autoescape=True) for word in words)) if words else false()
     if filters.mail:
         yield REQUEST.c.folded_mail == fold_mail(filters.mail)
-
-
-def _named(text: str) -> ColumnElement[bool]:
-    """Each word typed stands somewhere in the folded person, whose words are sorted. No word, nobody."""
-    words = fold(text).split()
-    return and_(*(REQUEST.c.person.contains(word, autoescape=True) for word in words)) if words else false()
-
-
-def _placed(connection: Connection, filters: Filters, uai: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
-    """Where: an académie has a thousand establishments, looked through once, and not a join for each request."""
-    if not (filters.departement or filters.kind or filters.establishment):
-        return
-    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
-    if filters.departement:
-        query = query.where(ESTABLISHMENT.c.departement.in_(spellings(filters.departement)))
-    if filters.kind:
-        query = query.where(ESTABLISHMENT.c.kind == filters.kind)
-    words = fold(filters.establishment).split()
-    if filters.establishment and not words:
-        yield false()
-    elif words:
-        found = [row.uai for row in connection.execute(query) if _is_there(words, fold(" ".join(row)))]
-        yield _among(REQUEST.c.uai, found)
-    else:
-        yield uai.in_(query.with_only_columns(ESTABLISHMENT.c.uai))
-
-
-def _among(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
-    """One of these values of our own, written out: there may be more of them than a statement takes parameters."""
-    return column.in_(bindparam(None, list(values), expanding=True, literal_execute=True))
-
-
-def _is_there(words: list[str], place: str) -> bool:
-    return all(word in place for word in words)
-
-
-def _progress(filters: Filters) -> Iterator[ColumnElement[bool]]:
-    """How far, and for how long."""
     if filters.since_before:
         yield REQUEST.c.since < filters.since_before
     if filters.since_after:
@@ -200,7 +156,7 @@ def _progress(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.not_handed_over:
         yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), REQUEST.c.extends.is_(None))
     if filters.checks:
-        yield and_(_is(State.REQUESTED), *_checked(filters.checks, filters.oldest_check))
+        yield and_(_is(State.REQUESTED), _checked(filters.checks, filters.oldest_check))
 
 
 def _is(state: State) -> ColumnElement[bool]:
@@ -208,22 +164,21 @@ def _is(state: State) -> ColumnElement[bool]:
     return REQUEST.c.state == literal_column(f"'{state.value}'")
 
 
-def _checked(checks: Checks, oldest: date | None) -> Iterator[ColumnElement[bool]]:
+def _checked(checks: Checks, oldest: date | None) -> ColumnElement[bool]:
     if oldest is None:
         raise ValueError("a filter on the checks needs the earliest day of a check that counts")
     match checks:
         case Checks.READY:
-            yield and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on >= oldest)
+            return and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on >= oldest)
         case Checks.TOO_OLD:
-            yield and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on < oldest)
+            return and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on < oldest)
         case Checks.NEGATIVE:
-            yield REQUEST.c.checks == Standing.NEGATIVE.value
-        case Checks.TO_DO:
-            yield REQUEST.c.checks == Standing.TO_DO.value
+            return REQUEST.c.checks == Standing.NEGATIVE.value
+    return REQUEST.c.checks == Standing.TO_DO.value
 
 
-def _derived(filters: Filters) -> Iterator[ColumnElement[bool]]:
-    """What other tables tell of a request, found from their few open rows."""
+def _of_other_tables(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    """Conditions on other tables, found from their few open rows."""
     if filters.removal_open:
         yield REQUEST.c.reference.in_(select(REMOVAL.c.reference).where(REMOVAL.c.closed_at.is_(None)))
     reports = select(REPORT.c.reference).where(REPORT.c.settlement.is_(None))
@@ -235,38 +190,61 @@ def _derived(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield UNDELIVERABLE
 
 
-def _expiry(connection: Connection, filters: Filters, calendar: SchoolCalendar) -> Iterator[ColumnElement[bool]]:
-    """One comparison a school year, of which there are few, and none a request."""
+def _of_establishment(
+    connection: Connection, filters: Filters, uai: ColumnElement[str]
+) -> Iterator[ColumnElement[bool]]:  # fmt: skip
+    """Look once through an académie's thousand establishments, rather than join them to each request."""
+    if not (filters.departement or filters.kind or filters.establishment):
+        return
+    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
+    if filters.departement:
+        query = query.where(ESTABLISHMENT.c.departement.in_(spellings(filters.departement)))
+    if filters.kind:
+        query = query.where(ESTABLISHMENT.c.kind == filters.kind)
+    if not filters.establishment:
+        yield uai.in_(query.with_only_columns(ESTABLISHMENT.c.uai))
+    elif words := fold(filters.establishment).split():
+        rows = ((row.uai, fold(" ".join(row))) for row in connection.execute(query))
+        matches = [uai for uai, place in rows if all(word in place for word in words)]
+        # Written out: there may be more of them than a statement takes parameters, and they are values of our own.
+        yield REQUEST.c.uai.in_(bindparam(None, matches, expanding=True, literal_execute=True))
+    else:
+        yield false()
+
+
+def _of_expiry(
+    connection: Connection, filters: Filters, calendar: SchoolCalendar
+) -> Iterator[ColumnElement[bool]]:  # fmt: skip
+    """Compare once per school year, of which there are few, and not per request."""
     if not filters.expiry_differs:
         return
-    seen, apart = REQUEST.alias("seen"), []
+    inner, selects = REQUEST.alias("seen"), []
     for year in years_with_requests(connection):
         last_day = calendar.end_of(year).last_day
-        issued = (seen.c.state == literal_column("'code_issued'"), seen.c.school_year == str(year))
-        another = (seen.c.expiry_seen_for < last_day, seen.c.expiry_seen_for > last_day)
-        differing = (*another, seen.c.expiry_seen_for.is_(None))  # each served by an index, unlike « distinct »
-        apart += [select(seen.c.reference).where(*issued, differs) for differs in differing]
-    yield REQUEST.c.reference.in_(union_all(*apart)) if apart else false()
-
-
-# Who may see what (R2, R3): a chef sees its own establishments, the rectorat and its readers see all.
+        issued = (inner.c.state == literal_column("'code_issued'"), inner.c.school_year == str(year))
+        another = (inner.c.expiry_seen_for < last_day, inner.c.expiry_seen_for > last_day)
+        differing = (*another, inner.c.expiry_seen_for.is_(None))  # each served by an index, unlike « distinct »
+        selects += [select(inner.c.reference).where(*issued, differs) for differs in differing]
+    yield REQUEST.c.reference.in_(union_all(*selects)) if selects else false()
 
 
 def visible_to(scope: Actor) -> ColumnElement[bool]:
-    """The requests that this actor may see, as a condition."""
+    """The requests that this actor may see, as a condition: a chef its establishments', the rectorat all (R2, R3)."""
     if not scope.is_establishment:
         return true()
     return REQUEST.c.uai.in_(sorted(scope.establishments))
 
 
 def can_see(scope: Actor, uai: str) -> bool:
-    """Whether this actor may see what concerns an establishment."""
+    """Return True when this actor may see what concerns an establishment (R3)."""
     return not scope.is_establishment or uai in scope.establishments
 
 
 def not_visible(scope: Actor, reference: str) -> Reason:
-    """Why there is nothing to show: for a chef the same words whether the request exists elsewhere or nowhere, and
-    the words with which the engine refuses both."""
+    """The reason why there is nothing to show, in the words with which the engine refuses both.
+
+    A chef reads the same whether the request exists elsewhere or nowhere (R3).
+    """
     if scope.is_establishment:
         return refusals.not_your_establishment()
     return refusals.unknown_request(reference)

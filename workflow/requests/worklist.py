@@ -1,4 +1,7 @@
-"""The operator's worklist: lines in any order with what their checks say, how many there are, a whole selection."""
+"""The operator's worklist: lines in any order with their checks, counts, and the next request to issue.
+
+Each order is walked from the last line seen, so that its end is as quick as its beginning.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal, literal_column, select, tuple_
 
-from states.model import Actor, Request
+from states.model import Actor
 from states.policy import Policy
 from states.refusals import Reason
 from states.rules.verification import check_problems, oldest_valid_day
@@ -16,19 +19,23 @@ from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE, REQUEST
 from workflow.requests.filters import Checks, Filters, conditions, live_years, visible_to
-from workflow.requests.lists import QUERY, RequestLine, lines_of
+from workflow.requests.lists import REQUEST_QUERY, RequestLine, lines_of
 
-# The orders of the worklist, each walked from the last line seen: as quick at its end as at its beginning.
+PAGE: Final = 50
 
+COUNTED: Final = 1000
+"""A count stops here: beyond, « plus de 1 000 » says enough, and costs the same however many there are."""
+
+RECENT: Final = 500
+"""How many of the last events a source is looked for in: a wider look would grow with the journal."""
 
 _INSTANT: Final = "%Y%m%dT%H%M%S.%fZ"
-
 
 _REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
 
 
 class Order(Labelled):
-    """How the lines follow each other; the value stands in the address."""
+    """Orders of the lines; the value stands in the address."""
 
     WAITING = "attente", "Attente, la plus longue d'abord"
     REFERENCE = "reference", "Référence, la plus récente d'abord"
@@ -37,112 +44,8 @@ class Order(Labelled):
     STATE = "etat", "État, puis attente"
 
 
-class Walk:
-    """One walk in an order. ``after`` is what ``mark`` gave of the last line seen; one that nobody gave is ignored."""
-
-    def __init__(self, order: Order, after: str | None) -> None:
-        self._order = order
-        self._state, self._since, self._reference = _read(after or "")
-
-    @staticmethod
-    def mark(order: Order, row: Any) -> str:
-        """Where a walk stands after this row of a request."""
-        instant = f"{row.since.astimezone(UTC):{_INSTANT}}"
-        match order:
-            case Order.WAITING:
-                return f"{instant}~{row.reference}"
-            case Order.STATE:
-                return f"{row.state}~{instant}~{row.reference}"
-        return str(row.reference)
-
-    def rows(
-        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
-        count: int,
-    ) -> list[Any]:  # fmt: skip
-        """At most ``count`` rows of ``query`` that meet ``wanted``, which leaves ``states`` alone."""
-        if self._order is Order.STATE:
-            return self._by_state(connection, query, wanted, states, count)
-        keys = _KEYS[self._order]
-        order = (REQUEST.c.reference.desc(),) if self._order is Order.REFERENCE else keys
-        return _found(connection, query, [*wanted, *self._beyond(connection, keys)], order, count)
-
-    def _by_state(
-        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
-        count: int,
-    ) -> list[Any]:  # fmt: skip
-        """State after state, in the order of a request's life, which is not that of their names."""
-        rows: list[Any] = []
-        left = [state for state in State if state in states]
-        if self._state in left:
-            left = left[left.index(self._state) :]
-        for state in left:
-            beyond = self._since_beyond() if state is self._state else []
-            mine = [*wanted, REQUEST.c.state == state.value, *beyond]
-            rows += _found(connection, query, mine, _KEYS[Order.WAITING], count - len(rows))
-            if len(rows) >= count:
-                break
-        return rows
-
-    def _beyond(self, connection: Connection, keys: Sequence[Column[Any]]) -> list[ColumnElement[bool]]:
-        if not self._reference:
-            return []
-        if self._order is Order.WAITING:
-            return self._since_beyond()
-        if self._order is Order.REFERENCE:
-            return [REQUEST.c.reference < self._reference]
-        last = connection.execute(select(*keys).where(REQUEST.c.reference == self._reference)).one_or_none()
-        return [_past(keys, last)] if last else []
-
-    def _since_beyond(self) -> list[ColumnElement[bool]]:
-        if self._since is None:
-            return []
-        return [_past((REQUEST.c.since, REQUEST.c.reference), (self._since, self._reference))]
-
-
-_KEYS: Final[dict[Order, tuple[Column[Any], ...]]] = {
-    Order.WAITING: (REQUEST.c.since, REQUEST.c.reference),
-    Order.REFERENCE: (REQUEST.c.reference,),
-    Order.NAME: (REQUEST.c.sorted_name, REQUEST.c.reference),
-    Order.ESTABLISHMENT: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
-}
-
-
-def _found(
-    connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]],
-    count: int,
-) -> list[Any]:  # fmt: skip
-    """The first ``count`` rows, found in an index, then read whole: a filter passes over many to keep few."""
-    first = select(REQUEST.c.reference).where(*wanted).order_by(*order).limit(count)
-    return list(connection.execute(query.where(REQUEST.c.reference.in_(first)).order_by(*order)))
-
-
-def _past(keys: Sequence[Column[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
-    """The rows that follow these values in the order of these keys."""
-    return tuple_(*keys) > tuple_(*(literal(value, key.type) for key, value in zip(keys, values, strict=True)))
-
-
-def _read(mark: str) -> tuple[State | None, datetime | None, str]:
-    """The parts of a mark: what cannot be read is left out."""
-    *before, reference = mark.split("~")
-    if not _REFERENCE.fullmatch(reference):
-        return None, None, ""
-    try:
-        state = State.of(before[0]) if len(before) == 2 else None
-        since = datetime.strptime(before[-1], _INSTANT).replace(tzinfo=UTC) if before else None
-    except ValueError:
-        return None, None, ""
-    return state, since, reference
-
-
-PAGE: Final = 50
-
-
-COUNTED: Final = 1000
-"""How far a count goes: beyond, « plus de 1 000 » says enough, and costs the same however many there are."""
-
-
 class Mark(Labelled):
-    """What one check says today; the label is what a line says of it."""
+    """State of one check today; the label is what a line shows."""
 
     TO_DO = "to_do", "à faire"
     POSITIVE = "positive", "conforme"
@@ -159,8 +62,11 @@ _MARKS: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkLine:
-    """A line with what an operator looks for. ``listing`` and ``delegation`` are None where no check is waited for;
-    ``last_day``: the day that the key must bear on the ODA server (R43); ``days``: whole days in its state."""
+    """A line with what an operator looks for.
+
+    ``listing`` and ``delegation`` are None where no check is waited for; ``last_day``: the day that the key must bear
+    on the ODA server (R43); ``days``: whole days in its state.
+    """
 
     line: RequestLine
     listing: Mark | None
@@ -171,7 +77,7 @@ class WorkLine:
 
     @property
     def is_ready(self) -> bool:
-        """Whether both checks allow a code today (R39)."""
+        """True if both checks allow a code today (R39)."""
         return self.listing is Mark.POSITIVE and self.delegation is Mark.POSITIVE
 
     @property
@@ -186,7 +92,7 @@ class WorkLine:
 
 @dataclass(frozen=True, slots=True)
 class WorkPage:
-    """``after`` is what to give for the next page, None at the end."""
+    """A page of lines; ``after`` is the cursor of the next page, None at the end."""
 
     lines: tuple[WorkLine, ...]
     after: str | None
@@ -204,75 +110,172 @@ class Count:
 
 
 class Worklist:
-    """What ``scope`` may see (R3), at ``now``."""
+    """The requests that ``scope`` may see (R3), at ``now``."""
 
     def __init__(self, connection: Connection, scope: Actor, policy: Policy, now: datetime) -> None:
         self._connection, self._scope, self._policy, self._now = connection, scope, policy, now
+        self._today = policy.calendar.today(now)
 
     def page(self, filters: Filters, order: Order, after: str | None, limit: int = PAGE) -> WorkPage:
-        """A page. ``after``: what the page before gave; one that cannot be read begins at the beginning."""
-        rows = self._rows(filters, order, after, limit + 1, QUERY)
-        more = len(rows) > limit
+        """A page. ``after`` is the cursor of the page before; one that cannot be read begins at the beginning."""
+        rows = self._rows(filters, order, after, limit + 1, REQUEST_QUERY)
         lines = self._lines(rows[:limit])
-        return WorkPage(lines, Walk.mark(order, rows[limit - 1]) if more else None)
+        return WorkPage(lines, Keyset.cursor(order, rows[limit - 1]) if len(rows) > limit else None)
 
     def references(self, filters: Filters, order: Order, limit: int) -> list[str]:
         """The first references in this order, ``limit`` at most."""
         columns = select(REQUEST.c.reference, REQUEST.c.since, REQUEST.c.state)
         return [row.reference for row in self._rows(filters, order, None, limit, columns)]
 
-    def named(self, references: Sequence[str]) -> tuple[WorkLine, ...]:
+    def lines(self, references: Sequence[str]) -> tuple[WorkLine, ...]:
         """These requests' lines, in this order; those that do not exist, or are not seen, are left out."""
-        query = QUERY.where(REQUEST.c.reference.in_(references), visible_to(self._scope))
-        found = {line.line.reference: line for line in self._lines(list(self._connection.execute(query)))}
-        return tuple(found[reference] for reference in references if reference in found)
+        query = REQUEST_QUERY.where(REQUEST.c.reference.in_(references), visible_to(self._scope))
+        lines = {line.line.reference: line for line in self._lines(list(self._connection.execute(query)))}
+        return tuple(lines[reference] for reference in references if reference in lines)
 
     def counts(self, filters: Mapping[str, Filters]) -> dict[str, Count]:
-        """How many requests each of these leaves, in one query."""
+        """Count the requests that each of these leaves, in one query."""
         if not filters:
             return {}
-        columns = [self._bounded(one).label(f"n{number}") for number, one in enumerate(filters.values())]
+        columns = []
+        for number, each in enumerate(filters.values()):
+            matches: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*self._conditions(each))
+            count = select(func.count()).select_from(matches.limit(COUNTED + 1).subquery())
+            columns.append(count.scalar_subquery().label(f"n{number}"))
         row = self._connection.execute(select(*columns)).one()
         return {name: Count(number) for name, number in zip(filters, row, strict=True)}
 
-    def _bounded(self, filters: Filters) -> ColumnElement[int]:
-        some: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*self._wanted(filters))
-        return select(func.count()).select_from(some.limit(COUNTED + 1).subquery()).scalar_subquery()
-
-    def _wanted(self, filters: Filters, *, walked: bool = False) -> list[ColumnElement[bool]]:
-        oldest = oldest_valid_day(self._policy.calendar.today(self._now), self._policy.checks_max_age_days)
-        dated = replace(filters, oldest_check=filters.oldest_check or oldest)
+    def _conditions(self, filters: Filters, *, walked: bool = False) -> list[ColumnElement[bool]]:
+        oldest = filters.oldest_check or oldest_valid_day(self._today, self._policy.checks_max_age_days)
+        dated = replace(filters, oldest_check=oldest)
         return [visible_to(self._scope), *conditions(self._connection, dated, self._policy.calendar, walked=walked)]
 
     def _rows(self, filters: Filters, order: Order, after: str | None, count: int, query: Any) -> list[Any]:
         states = filters.states or tuple(state for state in State if state is not State.REVOKED or not filters.live)
-        bare = replace(filters, states=(), live=False) if order is Order.STATE else filters
-        return Walk(order, after).rows(self._connection, query, self._wanted(bare, walked=True), states, count)
+        if order is Order.STATE:
+            filters = replace(filters, states=(), live=False)
+        wanted = self._conditions(filters, walked=True)
+        return Keyset(order, after).rows(self._connection, query, wanted, states, count)
 
     def _lines(self, rows: list[Any]) -> tuple[WorkLine, ...]:
         lines = lines_of(self._connection, rows)
-        return tuple(self._line(request_from(row), line) for row, line in zip(rows, lines, strict=True))
+        return tuple(self._line(row, line) for row, line in zip(rows, lines, strict=True))
 
-    def _line(self, request: Request, line: RequestLine) -> WorkLine:
-        today = self._policy.calendar.today(self._now)
-        last_day = self._policy.calendar.end_of(request.school_year).last_day
-        listing, delegation = self._marks(request, today)
+    def _line(self, row: Any, line: RequestLine) -> WorkLine:
+        request, calendar = request_from(row), self._policy.calendar
+        last_day = calendar.end_of(request.school_year).last_day
+        listing = delegation = None
+        if request.state is State.REQUESTED:
+            problems = check_problems(request, self._today, self._policy.checks_max_age_days)
+            listing = _mark(problems.get(Trigger.CHECK_LISTING))
+            delegation = _mark(problems.get(Trigger.CHECK_DELEGATION))
         return WorkLine(
             line=line, listing=listing, delegation=delegation, last_day=last_day,
             expiry_differs=request.state is State.CODE_ISSUED and request.expiry_seen_for != last_day,
-            days=max(0, (today - self._policy.calendar.today(line.since)).days),
+            days=max(0, (self._today - calendar.today(line.since)).days),
         )  # fmt: skip
-
-    def _marks(self, request: Request, today: date) -> tuple[Mark | None, Mark | None]:
-        if request.state is not State.REQUESTED:
-            return None, None
-        problems = check_problems(request, today, self._policy.checks_max_age_days)
-        return _mark(problems.get(Trigger.CHECK_LISTING)), _mark(problems.get(Trigger.CHECK_DELEGATION))
 
 
 def _mark(problem: Reason | None) -> Mark:
     """The mark of a check; a problem without a mark of its own is to do, never positive."""
     return _MARKS.get(problem.code, Mark.TO_DO) if problem else Mark.POSITIVE
+
+
+class Keyset:
+    """Pages of one order. ``after`` is the ``cursor`` of the last line seen; one that cannot be read is ignored."""
+
+    def __init__(self, order: Order, after: str | None) -> None:
+        self._order = order
+        self._state, self._since, self._reference = _parse_cursor(after or "")
+
+    @staticmethod
+    def cursor(order: Order, row: Any) -> str:
+        """The cursor of this row of a request."""
+        instant = f"{row.since.astimezone(UTC):{_INSTANT}}"
+        match order:
+            case Order.WAITING:
+                return f"{instant}~{row.reference}"
+            case Order.STATE:
+                return f"{row.state}~{instant}~{row.reference}"
+        return str(row.reference)
+
+    def rows(
+        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
+        count: int,
+    ) -> list[Any]:  # fmt: skip
+        """At most ``count`` rows of ``query`` that meet ``wanted``, which sets no condition on ``states``."""
+        if self._order is Order.STATE:
+            return self._rows_by_state(connection, query, wanted, states, count)
+        keys = _KEYS[self._order]
+        order = (REQUEST.c.reference.desc(),) if self._order is Order.REFERENCE else keys
+        return _select_rows(connection, query, [*wanted, *self._beyond(connection, keys)], order, count)
+
+    def _rows_by_state(
+        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
+        count: int,
+    ) -> list[Any]:  # fmt: skip
+        """State after state, in the order of a request's life, which is not that of their names."""
+        rows: list[Any] = []
+        remaining = [state for state in State if state in states]
+        if self._state in remaining:
+            remaining = remaining[remaining.index(self._state) :]
+        for state in remaining:
+            beyond = self._beyond_since() if state is self._state else []
+            of_state = [*wanted, REQUEST.c.state == state.value, *beyond]
+            rows += _select_rows(connection, query, of_state, _KEYS[Order.WAITING], count - len(rows))
+            if len(rows) >= count:
+                break
+        return rows
+
+    def _beyond(self, connection: Connection, keys: Sequence[Column[Any]]) -> list[ColumnElement[bool]]:
+        if not self._reference:
+            return []
+        if self._order is Order.WAITING:
+            return self._beyond_since()
+        if self._order is Order.REFERENCE:
+            return [REQUEST.c.reference < self._reference]
+        last = connection.execute(select(*keys).where(REQUEST.c.reference == self._reference)).one_or_none()
+        return [_follows(keys, last)] if last else []
+
+    def _beyond_since(self) -> list[ColumnElement[bool]]:
+        if self._since is None:
+            return []
+        return [_follows((REQUEST.c.since, REQUEST.c.reference), (self._since, self._reference))]
+
+
+_KEYS: Final[dict[Order, tuple[Column[Any], ...]]] = {
+    Order.WAITING: (REQUEST.c.since, REQUEST.c.reference),
+    Order.REFERENCE: (REQUEST.c.reference,),
+    Order.NAME: (REQUEST.c.sorted_name, REQUEST.c.reference),
+    Order.ESTABLISHMENT: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
+}
+
+
+def _select_rows(
+    connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]],
+    count: int,
+) -> list[Any]:  # fmt: skip
+    """The first ``count`` rows, found in an index, then read whole: a filter passes over many to keep few."""
+    first = select(REQUEST.c.reference).where(*wanted).order_by(*order).limit(count)
+    return list(connection.execute(query.where(REQUEST.c.reference.in_(first)).order_by(*order)))
+
+
+def _follows(keys: Sequence[Column[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """The rows that follow these values in the order of these keys."""
+    return tuple_(*keys) > tuple_(*(literal(value, key.type) for key, value in zip(keys, values, strict=True)))
+
+
+def _parse_cursor(cursor: str) -> tuple[State | None, datetime | None, str]:
+    """The parts of a cursor: what cannot be read is left out."""
+    *before, reference = cursor.split("~")
+    if not _REFERENCE.fullmatch(reference):
+        return None, None, ""
+    try:
+        state = State.of(before[0]) if len(before) == 2 else None
+        since = datetime.strptime(before[-1], _INSTANT).replace(tzinfo=UTC) if before else None
+    except ValueError:
+        return None, None, ""
+    return state, since, reference
 
 
 def kinds_and_departements(connection: Connection) -> tuple[list[str], list[str]]:
@@ -281,24 +284,8 @@ def kinds_and_departements(connection: Connection) -> tuple[list[str], list[str]
     return sorted({row.kind for row in rows} - {""}), sorted({row.departement for row in rows} - {""})
 
 
-# What an operator at work would otherwise look for: the next request to issue, the list that was read last.
-
-
-RECENT: Final = 500
-"""How many of the last events are looked at for a source: a wider look would grow with the journal."""
-
-
-def next_ready(connection: Connection, policy: Policy, now: datetime, after: str) -> str | None:
-    """The reference of a request whose two checks allow a code today (R39): the one that follows ``after``, else the
-    first; never ``after`` itself, and None when no other is left."""
-    ready = _ready(connection, policy, now, Filters(), after)
-    query = _REFERENCES.where(*ready).order_by(REQUEST.c.reference <= after, REQUEST.c.reference).limit(1)
-    found: str | None = connection.execute(query).scalar()
-    return found
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Left:
+class HandledRequest:
     """A request that was just dealt with, and where it stood in the lists: ``since`` when the rectorat had it."""
 
     reference: str
@@ -306,15 +293,24 @@ class Left:
     state: str = State.REQUESTED.value
 
 
+def next_ready(connection: Connection, policy: Policy, now: datetime, after: str) -> str | None:
+    """The next request whose two checks allow a code today (R39): the one after the reference ``after``, else the
+    first; never ``after`` itself, and None when no other is left."""
+    ready = _ready(connection, policy, now, Filters(), after)
+    query = _REFERENCES.where(*ready).order_by(REQUEST.c.reference <= after, REQUEST.c.reference).limit(1)
+    reference: str | None = connection.execute(query).scalar()
+    return reference
+
+
 def next_of_list(
-    connection: Connection, policy: Policy, now: datetime, filters: Filters, order: Order, left: Left
+    connection: Connection, policy: Policy, now: datetime, filters: Filters, order: Order, handled: HandledRequest
 ) -> str | None:
-    """The same among what ``filters`` leave, in that ``order``: the one that follows ``left``, else the first."""
+    """The same among what ``filters`` leave, in that ``order``: the one that follows ``handled``, else the first."""
     if filters.checks not in (None, Checks.READY):
         return None
-    ready = _ready(connection, policy, now, filters, left.reference)
-    for after in (Walk.mark(order, left), None):
-        if rows := Walk(order, after).rows(connection, _REFERENCES, ready, (State.REQUESTED,), 1):
+    ready = _ready(connection, policy, now, filters, handled.reference)
+    for after in (Keyset.cursor(order, handled), None):
+        if rows := Keyset(order, after).rows(connection, _REFERENCES, ready, (State.REQUESTED,), 1):
             return str(rows[0].reference)
     return None
 
@@ -325,13 +321,15 @@ _REFERENCES: Final = select(REQUEST.c.reference).join(ESTABLISHMENT, ESTABLISHME
 def _ready(
     connection: Connection, policy: Policy, now: datetime, filters: Filters, but: str
 ) -> list[ColumnElement[bool]]:
-    """What a code can be issued for today, among what the filters leave, but one request."""
+    """The requests for which a code can be issued today, among what the filters leave, but one."""
     oldest = oldest_valid_day(policy.calendar.today(now), policy.checks_max_age_days)
-    wanted: list[Any] = conditions(
-        connection, replace(filters, checks=Checks.READY, oldest_check=oldest), policy.calendar
-    )
+    ready = replace(filters, checks=Checks.READY, oldest_check=oldest)
     years = [str(year) for year in live_years(connection) if not policy.calendar.has_ended(year, now)]
-    return [*wanted, REQUEST.c.school_year.in_(years), REQUEST.c.reference != but]
+    return [
+        *conditions(connection, ready, policy.calendar),
+        REQUEST.c.school_year.in_(years),
+        REQUEST.c.reference != but,
+    ]
 
 
 def last_source(connection: Connection, trigger: Trigger, actor: int) -> str:

@@ -15,7 +15,7 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import State, Trigger
 from workflow.database.tables import ESTABLISHMENT, EVENT, REQUEST
 from workflow.requests.filters import visible_to
-from workflow.requests.lists import Item, agenda
+from workflow.requests.lists import ChefRequest, list_chef_requests
 from workflow.settings.sections import spellings
 
 _NEXT = REQUEST.alias("next_request")
@@ -154,12 +154,12 @@ def open_year(policy: Policy, now: datetime) -> SchoolYear:
 
 def to_take_over(
     connection: Connection, uai: str, scope: Actor, policy: Policy, mailer: Mailer, now: datetime
-) -> tuple[Item, ...]:
+) -> tuple[ChefRequest, ...]:
     """Those whom the chef's home offers to renew, by name; empty when nobody is left."""
-    found: list[Item] = []
+    found: list[ChefRequest] = []
     after: str | None = None
     while True:
-        page = agenda(connection, uai, scope, policy, mailer, now, after=after)
+        page = list_chef_requests(connection, uai, scope, policy, mailer, now, after=after)
         found += [item for item in page.items if item.renewable]
         after = page.after
         if after is None or len(found) >= MOST:

@@ -18,7 +18,7 @@ from states.model import Establishment
 from states.model import Request as Request_of_words
 from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.mail.queries import received, received_one
-from workflow.requests.lists import Item, Items, agenda, establishment_of
+from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
 from workflow.requests.next_actions import NextStep, PossibleAction
 from workflow.year_end.renewals import MOST, open_year
 
@@ -150,15 +150,17 @@ def may_act(context: WebContext, visitor: Visitor) -> bool:
     return visitor.actor.role is not Role.DEPUTY or context.app.policy.deputy_may_act
 
 
-def items_of(context: WebContext, visitor: Visitor, after: str | None = None) -> Items:
+def items_of(context: WebContext, visitor: Visitor, after: str | None = None) -> ChefRequestPage:
     """A page of the requests of the establishment in view; what cannot be a reference begins at the beginning."""
     after = after if after and after.isascii() and after.isprintable() else None
     app = context.app
     with app.database.read() as connection:
-        return agenda(connection, visitor.uai, visitor.actor, app.policy, app.mailer, app.clock.now(), after=after)
+        return list_chef_requests(
+            connection, visitor.uai, visitor.actor, app.policy, app.mailer, app.clock.now(), after=after
+        )
 
 
-def moment_of(item: Item) -> Moment:
+def moment_of(item: ChefRequest) -> Moment:
     """What the words say of it."""
     return Moment(
         request=item.request, code_fate=item.code_fate, next_step=item.next_step, actions=item.actions,

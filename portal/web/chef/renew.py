@@ -22,7 +22,7 @@ from states.decision import Refused
 from states.refusals import Reason
 from states.vocabulary import State, Trigger
 from workflow.engine.engine import Result
-from workflow.requests.lists import Item
+from workflow.requests.lists import ChefRequest
 from workflow.year_end.renewals import MOST, names_of, open_year, to_take_over
 
 router = APIRouter(prefix="/demandes/{reference}")
@@ -146,7 +146,7 @@ def _taken(reference: str, result: Result, names: Mapping[str, str]) -> Taken:
     return Taken(who=who, reference=result.reference, is_done=True, reasons=result.warnings, is_theirs=theirs)
 
 
-def _offered(context: WebContext, visitor: Visitor, uai: str) -> Sequence[Item]:
+def _offered(context: WebContext, visitor: Visitor, uai: str) -> Sequence[ChefRequest]:
     app = context.app
     with app.database.read() as connection:
         return to_take_over(connection, uai, visitor.actor, app.policy, app.mailer, app.clock.now())

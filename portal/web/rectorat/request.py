@@ -28,7 +28,7 @@ from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import Criteria, origin_of
 from states.vocabulary import CheckOutcome, CodeStatus, State, Trigger
 from workflow.requests.detail import CheckView, EventView, RequestView
-from workflow.requests.worklist import Left, next_of_list, next_ready
+from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
 
 CODE_STATUSES: Final = {
     CodeStatus.NONE: "Aucun code en cours.",
@@ -234,7 +234,7 @@ def _next_to_issue(action_context: ActionContext, connection: Connection) -> str
     if not action_context.origin:
         return next_ready(connection, app.policy, now, view.request.reference)
     criteria = Criteria.read(QueryParams(action_context.origin))
-    left = Left(reference=view.request.reference, since=_arrived_at(view))
+    left = HandledRequest(reference=view.request.reference, since=_arrived_at(view))
     return next_of_list(connection, app.policy, now, criteria.filters(app), criteria.order, left)
 
 

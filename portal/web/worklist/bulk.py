@@ -127,19 +127,19 @@ def chosen(context: WebContext, visitor: Visitor, action: BulkAction, criteria: 
         worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
         if reach != Reach.FILTER.value:
             texts = query.get("page", "").split() if reach == Reach.PAGE.value else query.getlist("ref")
-            return Batch.of(action, worklist.named(_references(texts)))
+            return Batch.of(action, worklist.lines(_references(texts)))
         filters = criteria.filters(app)
         references = worklist.references(filters, criteria.order, MOST)
         total = worklist.counts({"": filters})[""]
         beyond = Count(total.number - len(references)) if total.number > len(references) else None
-        return Batch.of(action, worklist.named(references), beyond)
+        return Batch.of(action, worklist.lines(references), beyond)
 
 
 def shown_again(context: WebContext, visitor: Visitor, versions: dict[str, int]) -> tuple[WorkLine, ...]:
     """The requests that a form carries, as they are now."""
     app = context.app
     with app.database.read() as connection:
-        return Worklist(connection, visitor.actor, app.policy, app.clock.now()).named(list(versions))
+        return Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(list(versions))
 
 
 def carried(text: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from states import commands as c
 from states.school_calendar import SchoolYear
 from states.vocabulary import RevokeReason, Step, Trigger
 from tests.kit.system import System
-from workflow.requests.lists import Items, agenda, establishment_of
+from workflow.requests.lists import ChefRequestPage, establishment_of, list_chef_requests
 
 SEPTEMBER = datetime(2026, 9, 10, 8, tzinfo=UTC)
 
@@ -21,9 +21,9 @@ def system(database_url: str) -> Iterator[System]:
     system.close()
 
 
-def looked(system: System, who: str = "chef A", uai: str = "0310001H", **paging: object) -> Items:
+def looked(system: System, who: str = "chef A", uai: str = "0310001H", **paging: object) -> ChefRequestPage:
     with system.database.read() as connection:
-        return agenda(
+        return list_chef_requests(
             connection, uai, system.actors[who], system.policy, system.mailer, system.clock.now(),
             **paging,  # type: ignore[arg-type]
         )  # fmt: skip

@@ -172,6 +172,6 @@ def test_worklist__a_chef_would_see_its_own(office: Office) -> None:
     mine, theirs = office.declare(), office.declare(OTHER)
     with office.database.read() as connection:
         worklist = Worklist(connection, office.chef, office.policy, office.clock.now())
-        assert [one.line.reference for one in worklist.named([theirs, mine])] == [mine]
+        assert [one.line.reference for one in worklist.lines([theirs, mine])] == [mine]
         assert worklist.references(EVERYTHING, Order.WAITING, 9) == [mine]
         assert worklist.counts({"": replace(EVERYTHING, live=True)})[""] == Count(1)

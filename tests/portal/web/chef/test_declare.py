@@ -9,7 +9,7 @@ from states import commands as c
 from states.vocabulary import Step
 from tests.kit.html_forms import form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, PARIS, STAFF, TWO_SCHOOLS, Portal
-from workflow.requests.lists import agenda
+from workflow.requests.lists import list_chef_requests
 
 WHOLE = "/etablissement/demande-complete"
 PLACE = "/etablissement/demandes/"
@@ -27,7 +27,7 @@ def states(portal: Portal, uai: str = "0310001H") -> list[str]:
     app = portal.app
     with app.database.read() as connection:
         actor = portal.actor(STAFF)
-        page = agenda(connection, uai, actor, app.policy, app.mailer, portal.clock.now())
+        page = list_chef_requests(connection, uai, actor, app.policy, app.mailer, portal.clock.now())
     return [item.request.state.value for item in page.items]
 
 
