@@ -28,8 +28,7 @@ from workflow.database.connection import Database
 from workflow.database.tables import IS_LIVE, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal import installation
-from workflow.year_end.service import ReporterReporter as Reporter
-from workflow.year_end.service import YearEnds
+from workflow.year_end.service import YearEndReporter, YearEnds
 
 _SPAWN = multiprocessing.get_context("spawn")
 READY_SECONDS = 120
@@ -48,7 +47,7 @@ def _node(url: str, barrier: Barrier, told: Any) -> None:
     database = Database(url)
     room = mailer()
     engine = Engine(database, FakeClock(AFTER_END), NOTARY, POLICY, room)
-    ends, schedule = YearEnds(engine, Reporter(room)), installation.schedule_actor(database)
+    ends, schedule = YearEnds(engine, YearEndReporter(room)), installation.schedule_actor(database)
     barrier.wait(READY_SECONDS)
     start = time.monotonic()
     revoked = ends.run(POLICY.calendar.end_of(YEAR), schedule)

@@ -23,8 +23,7 @@ from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.journal.chain import EMPTY, JournalHasher, Link
-from workflow.year_end.service import ReporterReporter as Reporter
-from workflow.year_end.service import YearEnds
+from workflow.year_end.service import YearEndReporter, YearEnds
 
 YEAR = SchoolYear(2026)
 BORN = datetime(2026, 9, 10, tzinfo=UTC)
@@ -128,7 +127,7 @@ def year_ends(database: Database) -> tuple[YearEnds, Actor]:
     clock = FakeClock(BORN)
     room = mailer()
     engine = Engine(database, clock, NOTARY, POLICY, room)
-    ends, schedule = YearEnds(engine, Reporter(room)), installation.schedule_actor(database)
+    ends, schedule = YearEnds(engine, YearEndReporter(room)), installation.schedule_actor(database)
     ends.observe(schedule, "bench")
     clock.set(AFTER_END - timedelta(days=7))
     ends.observe(schedule, "bench")

@@ -42,7 +42,7 @@ def preview_rows(preview: Preview) -> Iterator[Row]:
         place = end.establishment
         for expiring in end.requests:
             request, removal = expiring.request, expiring.removal
-            anomalies = [anomaly.label for anomaly in (*end.oddities, *expiring.oddities)]
+            anomalies = [anomaly.label for anomaly in (*end.anomalies, *expiring.anomalies)]
             yield (
                 end.school_year, place.departement, place.uai, place.nom, place.commune, request.reference, request.nom,
                 request.prenom, request.state.label, removal.label if removal else "", end.mail.kind.label,

@@ -30,8 +30,7 @@ from workflow.settings.infrastructure import connection_url
 from workflow.settings.model import Settings
 from workflow.settings.school_calendar import month_day
 from workflow.settings.secrets import Keyring, Secrets
-from workflow.year_end.service import ReporterReporter as Reporter
-from workflow.year_end.service import YearEnds
+from workflow.year_end.service import YearEndReporter, YearEnds
 
 if TYPE_CHECKING:
     from workflow.removals.connector.service import Connector
@@ -180,7 +179,7 @@ def bootstrap(
     sealer = Sealer(keyring.read, keyring.stamp)
     mailer = Mailer(settings.mail, mail_context(settings), sealer, wordings)
     engine = Engine(database, clock, hasher, policy, mailer)
-    year_ends = YearEnds(engine, Reporter(mailer))
+    year_ends = YearEnds(engine, YearEndReporter(mailer))
     people = People(settings, database)
     mail_journal = MailJournal(engine, mailer)
     mailer.on_born_dead = mail_journal.dead

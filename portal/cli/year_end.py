@@ -18,7 +18,7 @@ from portal.cli.year_end_report import not_renewed, progress, rectorat_only, rep
 from portal.texts import end_in_words
 from states.french import day as french_day
 from states.french import plural
-from workflow.year_end.figures import EstablishmentEnd, Held, YearSummary
+from workflow.year_end.figures import EstablishmentEnd, ForeseenHold, YearSummary
 from workflow.year_end.preview import Preview
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def _lines(preview: Preview, day: date, zone: str | None) -> Iterator[str]:
         yield f"{place.uai}  {place.nom}, {place.commune} ({place.departement}) — année {one.school_year}"
         for ending in one.requests:
             request = ending.request
-            odd = "".join(f" ! {oddity.label}" for oddity in ending.oddities)
+            odd = "".join(f" ! {oddity.label}" for oddity in ending.anomalies)
             yield f"  {request.reference}  {request.prenom} {request.nom}, {request.state.label}{odd}"
         yield f"  courriel : {one.mail.kind.label} → {one.mail.recipient or '(aucune boîte)'}"
-        yield from (f"  ! {oddity.label}" for oddity in one.oddities)
+        yield from (f"  ! {oddity.label}" for oddity in one.anomalies)
     for year in preview.summary.years:
         yield ""
         yield from _of_year(year, zone)
@@ -73,12 +73,12 @@ def _of_year(year: YearSummary, zone: str | None) -> Iterator[str]:
         yield f"  courriel, « {year.report.kind.label} » : 1 → {year.report.recipient}"
     if end.is_default:
         yield "  ! la date de fin est une date par défaut : donner la vraie dans les réglages (school_year)"
-    yield from (f"  ! {count} × {oddity.label}" for oddity, count in sorted(year.oddities.items()))
-    if year.held:
-        yield f"  ! {_held_preview_report(year, year.held)}"
+    yield from (f"  ! {count} × {oddity.label}" for oddity, count in sorted(year.anomalies.items()))
+    if year.foreseen_hold:
+        yield f"  ! {_held_preview_report(year, year.foreseen_hold)}"
 
 
-def _held_preview_report(year: YearSummary, held: Held) -> str:
+def _held_preview_report(year: YearSummary, held: ForeseenHold) -> str:
     if held.avoidable:
         return f"le frein la retiendrait si l'échéancier ne passait pas d'ici là : {held.hold.label}"
     command = f"« oda year-end confirm {year.end.school_year} »"
@@ -109,11 +109,11 @@ def _row(one: EstablishmentEnd) -> dict[str, Any]:
     place = one.establishment
     return {
         "school_year": one.school_year, "uai": place.uai, "nom": place.nom, "commune": place.commune,
-        "departement": place.departement, "mail": _mail_row(one.mail), "odd": list(one.oddities),
+        "departement": place.departement, "mail": _mail_row(one.mail), "odd": list(one.anomalies),
         "requests": [
             {
                 "reference": e.request.reference, "nom": e.request.nom, "prenom": e.request.prenom,
-                "state": e.request.state, "removal": e.removal, "odd": list(e.oddities),
+                "state": e.request.state, "removal": e.removal, "odd": list(e.anomalies),
                 "renewed": e.renewed,
             }
             for e in one.requests
@@ -126,12 +126,12 @@ def _mail_row(mail: Draft) -> dict[str, Any]:
 
 
 def _year_row(year: YearSummary) -> dict[str, Any]:
-    held = year.held
+    held = year.foreseen_hold
     return {
         "school_year": year.end.school_year, "last_day": year.end.last_day, "is_default": year.end.is_default,
         "requests": year.requests, "renewed": year.renewed, "establishments": year.establishments,
         "departements": dict(year.departements),
-        "removals": dict(year.removals), "mails": dict(year.mails), "odd": dict(year.oddities),
+        "removals": dict(year.removals), "mails": dict(year.mails), "odd": dict(year.anomalies),
         "report": _mail_row(year.report) if year.report else None,
         "without_mailbox": [place.uai for place in year.without_mailbox],
         "held": {"why": held.hold, "sentence": held.hold.label, "avoidable": held.avoidable} if held else None,

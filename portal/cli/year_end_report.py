@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from states.school_calendar import SchoolYear
     from workflow.app import App
     from workflow.year_end.renewals import NotRenewed
-    from workflow.year_end.report import Progress
+    from workflow.year_end.report import YearEndProgress
 
 
 # The account of a year's end as a person reads it in a terminal, and as JSON (R85).
@@ -241,14 +241,14 @@ def progress(context: CliContext, year: "SchoolYear | None", follow: bool, as_js
             _lines(looks, _json if as_json else lambda one: _said(one, app))
 
 
-def _looks(app: "App", year: "SchoolYear | None", *, follow: bool) -> "Iterator[Progress]":
+def _looks(app: "App", year: "SchoolYear | None", *, follow: bool) -> "Iterator[YearEndProgress]":
     """What is seen, look after look; the year seen first is the one that is followed."""
     from workflow.year_end.report import progress_of
 
     while True:
         now = app.clock.now()
         with app.database.read() as connection:
-            seen = progress_of(connection, app.policy, app.year_ends.verdicts(connection, now), now, year)
+            seen = progress_of(connection, app.policy, app.year_ends.statuses(connection, now), now, year)
         if seen is None:
             raise CliFailure(f"L'année {year} a fini sans ce service : rien à suivre.", ExitCode.REFUSED)
         yield seen
@@ -258,7 +258,7 @@ def _looks(app: "App", year: "SchoolYear | None", *, follow: bool) -> "Iterator[
         pause()
 
 
-def _lines(looks: "Iterator[Progress]", said: "Callable[[Progress], str]") -> None:
+def _lines(looks: "Iterator[YearEndProgress]", said: "Callable[[YearEndProgress], str]") -> None:
     """One line a change."""
     last = ""
     for one in looks:
@@ -269,7 +269,7 @@ def _lines(looks: "Iterator[Progress]", said: "Callable[[Progress], str]") -> No
         last = line
 
 
-def _said(one: "Progress", app: "App") -> str:
+def _said(one: "YearEndProgress", app: "App") -> str:
     from portal.cli.output import printable
     from states import french
 
@@ -287,7 +287,7 @@ def _said(one: "Progress", app: "App") -> str:
     return printable(f"Année {one.end.school_year} : {words[one.stage.value]}.")
 
 
-def _json(one: "Progress") -> str:
+def _json(one: "YearEndProgress") -> str:
     import json
 
     row: dict[str, Any] = {
@@ -298,7 +298,7 @@ def _json(one: "Progress") -> str:
     return json.dumps(row, ensure_ascii=False)
 
 
-def _bar(looks: "Iterator[Progress]", app: "App") -> None:
+def _bar(looks: "Iterator[YearEndProgress]", app: "App") -> None:
     """A bar while it runs, and the last words under it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -308,7 +308,7 @@ def _bar(looks: "Iterator[Progress]", app: "App") -> None:
 
     console = Console(file=sys.stdout, highlight=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    last: Progress | None = None
+    last: YearEndProgress | None = None
     with Shown(*columns, console=console, transient=True) as shown:
         task = shown.add_task("", total=None)
         for last in looks:

@@ -10,7 +10,7 @@ from portal.web.dependencies import Context
 from states.french import plural
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 from workflow.schedule.nodes import refused_count
-from workflow.year_end.holds import last_seen
+from workflow.year_end.holds import last_heartbeat
 
 LATE: Final = timedelta(minutes=5)
 """The schedule passes every minute: this long without it deserves a look."""
@@ -28,7 +28,7 @@ def health(context: Context) -> PlainTextResponse:
     try:
         with context.app.database.read() as connection:
             now = context.app.clock.now()
-            seen, refused = last_seen(connection, now), refused_count(connection, now)
+            seen, refused = last_heartbeat(connection, now), refused_count(connection, now)
     except (DatabaseBusy, DatabaseUnreachable):
         return PlainTextResponse("en panne\nbase : injoignable\n", 503)
     ago = max(now - seen, timedelta(0))

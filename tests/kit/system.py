@@ -23,8 +23,7 @@ from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.journal.verification import Verifier
 from workflow.schedule.tick import Ticker, TickResult
-from workflow.year_end.service import NothingHeld, YearEnds
-from workflow.year_end.service import ReporterReporter as Reporter
+from workflow.year_end.service import NothingHeld, YearEndReporter, YearEnds
 
 PARIS = ZoneInfo("Europe/Paris")
 SCHOOLS = {"0310001H": "ce.0310001h@ac-toulouse.fr", "0310002J": "ce.0310002j@ac-toulouse.fr", "0310003K": None}
@@ -76,7 +75,7 @@ class System:
     def _open(self) -> None:
         self.database = Database(self.url)
         self.engine = Engine(self.database, self.clock, KEY, self.policy, self.mailer)
-        self.ends = YearEnds(self.engine, Reporter(self.mailer))
+        self.ends = YearEnds(self.engine, YearEndReporter(self.mailer))
 
     def _actor(self, name: str) -> Actor:
         role, own_name, schools = ACTORS[name]

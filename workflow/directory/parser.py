@@ -230,7 +230,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class YearEndStatus:
+class EvaluatedRow:
     """What became of a row: an entry, or the French reasons that refuse it; and the warnings on one that is kept."""
 
     entry: Entry | None
@@ -244,13 +244,13 @@ def tidy(text: str) -> str:
     return clean(line if line.isprintable() else "".join(c for c in line if c.isprintable()))
 
 
-def judge(values: tuple[str, ...]) -> YearEndStatus:
+def judge(values: tuple[str, ...]) -> EvaluatedRow:
     """Read the values of ``file.COLUMNS``. The académie and the kind have been looked at before."""
     uai, nom, kind, commune, departement, _, mail, state = values
     uai, nom, opened = normalise_uai(uai), tidy(nom), is_open(state)
     refusals = [why for why in (_bad_uai(uai), _bad_nom(nom), _bad_state(state, opened)) if why]
     if refusals or opened is None:
-        return YearEndStatus(None, refusals)
+        return EvaluatedRow(None, refusals)
     letter = uai_problem(uai)
     place, odd_place = _departement(departement)
     mailbox, odd_mail = _mailbox(mail)
@@ -258,7 +258,7 @@ def judge(values: tuple[str, ...]) -> YearEndStatus:
     entry = Entry(
         uai=uai, nom=nom, kind=tidy(kind), commune=tidy(commune), departement=place, mailbox=mailbox, is_open=opened
     )
-    return YearEndStatus(entry, [], warnings)
+    return EvaluatedRow(entry, [], warnings)
 
 
 def _bad_uai(uai: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The figures of a year's end that is only foreseen: what ``workflow.year_end.preview`` finds (R53)."""
+"""The figures of a foreseen year's end, which ``workflow.year_end.preview`` computes (R53)."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ COUNTED = ("establishments", "revoked", "removals", "questions")
 
 
 COUNTED_AS = {RemovalKind.REMOVE_RIGHTS: "removals", RemovalKind.KEY_ENABLED: "questions"}
-"""What the report counts in each département, and under which of these names a removal task goes (R54)."""
+"""The counts of the report in each département, and the name under which a removal task is counted (R54)."""
 
 
 class Anomaly(Labelled):
-    """What deserves a look before a year ends."""
+    """A fault that deserves a look before a year ends."""
 
     NO_MAILBOX = "no_mailbox", "établissement sans boîte : personne n'y sera prévenu"
     CLOSED = "closed", "établissement fermé"
@@ -29,12 +29,15 @@ class Anomaly(Labelled):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpiringRequest:
-    """One request that would be revoked, as it stands before; ``removal`` is the task that would be opened (R47);
-    ``renewed``: its person has one for the next year in the same establishment already (R81)."""
+    """One request that would be revoked, as it stands before.
+
+    ``removal``: the task that would be opened (R47); ``renewed``: its person has a request for the next year in the
+    same establishment already (R81).
+    """
 
     request: Request
     removal: RemovalKind | None
-    oddities: tuple[Anomaly, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
     renewed: bool = False
 
 
@@ -46,12 +49,12 @@ class EstablishmentEnd:
     establishment: Establishment
     requests: tuple[ExpiringRequest, ...]
     mail: Draft
-    oddities: tuple[Anomaly, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Why the brake would hold an end (R51, R52); ``avoidable``: not if the schedule runs regularly until then."""
+class ForeseenHold:
+    """A hold of the brake on an end (R51, R52); ``avoidable`` if the schedule runs regularly until then."""
 
     hold: Hold
     avoidable: bool
@@ -59,7 +62,7 @@ class Held:
 
 @dataclass(kw_only=True)
 class YearSummary:
-    """The counts of one year, whole once its establishments have been walked through.
+    """The counts of one year, complete once its establishments have been added, or counted by the database.
 
     ``report`` is the one mail to the operators (R54); ``mails`` counts those that have somewhere to go; ``shares`` is
     what the report counts in each département, by the names of ``DepartementCount``; ``renewed``: how many of its
@@ -67,7 +70,7 @@ class YearSummary:
     """
 
     end: YearEnd
-    held: Held | None = None
+    foreseen_hold: ForeseenHold | None = None
     requests: int = 0
     renewed: int = 0
     establishments: int = 0
@@ -76,31 +79,34 @@ class YearSummary:
     shares: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     removals: Counter[RemovalKind] = field(default_factory=Counter)
     mails: Counter[Kind] = field(default_factory=Counter)
-    oddities: Counter[Anomaly] = field(default_factory=Counter)
+    anomalies: Counter[Anomaly] = field(default_factory=Counter)
     without_mailbox: list[Establishment] = field(default_factory=list)
     report: Draft | None = None
 
-    def add(self, one: EstablishmentEnd) -> None:
+    def add(self, establishment_end: EstablishmentEnd) -> None:
         """Count an establishment in."""
-        self.requests += len(one.requests)
-        self.renewed += sum(ending.renewed for ending in one.requests)
-        self.states.update(ending.request.state for ending in one.requests)
+        establishment, requests = establishment_end.establishment, establishment_end.requests
+        self.requests += len(requests)
+        self.renewed += sum(ending.renewed for ending in requests)
+        self.states.update(ending.request.state for ending in requests)
         self.establishments += 1
-        self.departements[one.establishment.departement] += len(one.requests)
-        self.removals.update(ending.removal for ending in one.requests if ending.removal)
-        share = self.shares[one.establishment.departement]
-        share.update(COUNTED_AS[ending.removal] for ending in one.requests if ending.removal)
-        share.update(establishments=1, revoked=len(one.requests))
-        self.oddities.update((*one.oddities, *(oddity for ending in one.requests for oddity in ending.oddities)))
-        if one.mail.recipient:
-            self.mails[one.mail.kind] += 1
+        self.departements[establishment.departement] += len(requests)
+        self.removals.update(ending.removal for ending in requests if ending.removal)
+        share = self.shares[establishment.departement]
+        share.update(COUNTED_AS[ending.removal] for ending in requests if ending.removal)
+        share.update(establishments=1, revoked=len(requests))
+        self.anomalies.update(
+            (*establishment_end.anomalies, *(anomaly for ending in requests for anomaly in ending.anomalies))
+        )
+        if establishment_end.mail.recipient:
+            self.mails[establishment_end.mail.kind] += 1
         else:
-            self.without_mailbox.append(one.establishment)
+            self.without_mailbox.append(establishment)
 
 
 @dataclass(kw_only=True)
 class Summary:
-    """What would happen at the instant ``at`` (aware UTC): the years that end by then and have a live request.
+    """The years that end by the instant ``at`` (aware UTC) and have a live request.
 
     ``earlier_removals`` counts the tasks still open of the years before those, by year.
     """

@@ -1,12 +1,12 @@
-"""What the end of a school year would do on a given day, without writing anything (R53)."""
+"""Dry run of the end of a school year on a given day: nothing is written (R53)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, exists, func, or_, select
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import DepartementCount
@@ -26,7 +26,7 @@ from workflow.year_end.figures import (
     Anomaly,
     EstablishmentEnd,
     ExpiringRequest,
-    Held,
+    ForeseenHold,
     Summary,
     YearSummary,
 )
@@ -34,106 +34,8 @@ from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.renewals import renewed, renewed_among
 from workflow.year_end.service import YearEnds
 
-# The figures of a year's end that is foreseen, counted by the database: the same as walking through it all (R53).
-
-
-_BARE: Final = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox, "") == ""
-
-
-_REPORTED: Final = REQUEST.c.reference.in_(select(REPORT.c.reference).where(REPORT.c.settlement.is_(None)))
-
-
-_TASK: Final = case(
-    (REQUEST.c.code_issued_at.is_not(None), RemovalKind.REMOVE_RIGHTS.value),
-    (REQUEST.c.key_possible, RemovalKind.KEY_ENABLED.value),
-)
-"""The task that a revocation opens (R47)."""
-
-
-def count(connection: Connection, year: YearSummary) -> None:
-    """Fill the summary, in a few queries whatever the number of requests."""
-    _requests(connection, year)
-    _establishments(connection, year)
-    for oddity, condition in ((Anomaly.CODE_UNDELIVERABLE, UNDELIVERABLE), (Anomaly.OPEN_REPORT, _REPORTED)):
-        if found := _how_many(connection, year, condition):
-            year.oddities[oddity] = found
-    year.renewed = _how_many(connection, year, renewed(year.end.school_year))
-
-
-def _live(year: YearSummary) -> tuple[ColumnElement[bool], ...]:
-    return (REQUEST.c.school_year == str(year.end.school_year), IS_LIVE)
-
-
-def _how_many(connection: Connection, year: YearSummary, condition: ColumnElement[bool]) -> int:
-    query = select(func.count()).select_from(REQUEST).where(*_live(year), condition)
-    return int(connection.execute(query).scalar_one())
-
-
-def _requests(connection: Connection, year: YearSummary) -> None:
-    place, task = ESTABLISHMENT.c.departement, _TASK.label("task")
-    query = (
-        select(place, REQUEST.c.state, task, func.count())
-        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
-        .where(*_live(year))
-        .group_by(place, REQUEST.c.state, task)
-    )
-    for departement, state, kind, number in connection.execute(query):
-        year.requests += number
-        year.departements[departement] += number
-        year.states[State.of(state)] += number
-        year.shares[departement]["revoked"] += number
-        if kind:
-            year.removals[RemovalKind.of(kind)] += number
-            year.shares[departement][COUNTED_AS[RemovalKind.of(kind)]] += number
-
-
-def _establishments(connection: Connection, year: YearSummary) -> None:
-    theirs = exists().where(REQUEST.c.uai == ESTABLISHMENT.c.uai, *_live(year))
-    flags = (ESTABLISHMENT.c.departement, _BARE.label("bare"), ESTABLISHMENT.c.is_open)
-    for departement, bare, is_open, number in connection.execute(
-        select(*flags, func.count()).where(theirs).group_by(*flags)
-    ):
-        year.establishments += number
-        year.shares[departement]["establishments"] += number
-        if not is_open:
-            year.oddities[Anomaly.CLOSED] += number
-        if bare:
-            year.oddities[Anomaly.NO_MAILBOX] += number
-        else:
-            year.mails[Kind.YEAR_END] += number
-    untold = select(ESTABLISHMENT).where(theirs, _BARE).order_by(ESTABLISHMENT.c.uai)
-    year.without_mailbox += [establishment_from(row) for row in connection.execute(untold)]
-
-
-def next_uais(
-    connection: Connection, year: YearSummary, *, after: str, departements: list[str], odd_only: bool, limit: int
-) -> list[str]:
-    """The establishments that follow ``after`` among those with a request to revoke, by UAI; ``departements`` are the
-    spellings of one, none for all."""
-    narrowed = _narrowed(select(ESTABLISHMENT.c.uai), year, departements, odd_only=odd_only)
-    query = narrowed.where(ESTABLISHMENT.c.uai > after).order_by(ESTABLISHMENT.c.uai).limit(limit)
-    return list(connection.execute(query).scalars())
-
-
-def _narrowed(query: Select[Any], year: YearSummary, departements: list[str], *, odd_only: bool) -> Select[Any]:
-    return query.where(and_(*_conditions(year, departements, odd_only=odd_only)))
-
-
-def _conditions(year: YearSummary, departements: list[str], *, odd_only: bool) -> Iterator[ColumnElement[bool]]:
-    theirs = (REQUEST.c.uai == ESTABLISHMENT.c.uai, *_live(year))
-    if odd_only:
-        odd = exists().where(*theirs, or_(UNDELIVERABLE, _REPORTED))
-        yield or_(_BARE, ESTABLISHMENT.c.is_open.is_(False), odd)
-    yield exists().where(*theirs)
-    if departements:
-        yield ESTABLISHMENT.c.departement.in_(departements)
-
-
-__all__ = ["Anomaly", "EstablishmentEnd", "Preview", "PreviewPage", "Summary", "YearSummary", "count_live"]
-
-
-Place = tuple[SchoolYear, str]
-"""Where an establishment stands: its year, its UAI."""
+PreviewCursor = tuple[SchoolYear, str]
+"""The place of an establishment in the pages: its year, its UAI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +43,15 @@ class PreviewPage:
     """Some establishments; ``after`` is what to give for the next page, None at the end."""
 
     lines: tuple[EstablishmentEnd, ...]
-    after: Place | None
+    after: PreviewCursor | None
 
 
 class Preview:
     """A dry run of the ends past at ``at`` (aware UTC), inside one read transaction.
 
-    Walk through ``establishments()`` to the end, batch by batch, in bounded memory: ``summary`` is whole afterwards.
-    Or let the database ``count()`` it, and look at a ``page()``: quick whatever the number of requests. ``now`` tells
-    which holds of the brake can still be avoided.
+    Read ``establishments()`` to the end, batch by batch, in bounded memory: ``summary`` is complete afterwards. Or let
+    the database ``count()`` it, and show a ``page()``: quick whatever the number of requests. ``now`` tells which holds
+    of the brake can still be avoided.
     """
 
     def __init__(
@@ -158,94 +60,109 @@ class Preview:
         self._connection = connection
         self._year_ends = year_ends
         self._mailer = mailer
-        held = _holds(connection, year_ends.verdicts(connection, at), now)
-        years = [YearSummary(end=e, held=held.get(e.school_year)) for e in year_ends.ending_by(connection, at)]
-        first = min((year.end.school_year for year in years), default=None)
+        holds = _foreseen_holds(connection, year_ends.statuses(connection, at), now)
+        ends = year_ends.ending_by(connection, at)
+        years = [YearSummary(end=end, foreseen_hold=holds.get(end.school_year)) for end in ends]
+        first = min((end.school_year for end in ends), default=None)
         self.summary = Summary(at=at, years=years, earlier_removals=self._earlier_removals(first))
 
     def establishments(self) -> Iterator[EstablishmentEnd]:
-        """Each establishment with its requests and its mail, year after year, by UAI."""
+        """Yield each establishment with its requests and its mail, year after year, by UAI."""
         actor = installation.schedule_actor_in(self._connection)
         years = {year.end.school_year: year for year in self.summary.years}
-        for batch in self._year_ends.preview(self._connection, self.summary.at, actor):
-            for one in self._of(batch):
-                years[one.school_year].add(one)
-                yield one
+        for events in self._year_ends.preview(self._connection, self.summary.at, actor):
+            for establishment_end in self._establishment_ends(events):
+                years[establishment_end.school_year].add(establishment_end)
+                yield establishment_end
         for year in self.summary.years:
-            self._report(year)
+            self._write_report(year)
 
     def count(self) -> Summary:
-        """The whole summary at once, in place of a walk."""
+        """Complete the summary by a few queries, in place of reading ``establishments()``."""
         for year in self.summary.years:
-            count(self._connection, year)
-            self._report(year)
+            _count(self._connection, year)
+            self._write_report(year)
         return self.summary
 
-    def page(self, *, after: Place | None, departements: list[str], odd_only: bool, limit: int) -> PreviewPage:
-        """Establishments that follow the place ``after``, year after year, by UAI; ``departements`` are the spellings
-        of the only one to list, none for all."""
+    def page(
+        self, *, after: PreviewCursor | None, departements: list[str], anomalies_only: bool, limit: int
+    ) -> PreviewPage:
+        """Return the establishments that follow ``after``, year after year, by UAI.
+
+        ``departements`` are the spellings of the only one to list, none for all.
+        """
         actor = installation.schedule_actor_in(self._connection)
         lines: list[EstablishmentEnd] = []
         for year in self.summary.years:
             if after and year.end.school_year < after[0]:
                 continue
-            beyond = after[1] if after and after[0] == year.end.school_year else ""
-            uais = next_uais(
-                self._connection, year, after=beyond, departements=departements, odd_only=odd_only,
-                limit=limit + 1 - len(lines),
-            )  # fmt: skip
-            if uais:
-                lines += self._of(self._year_ends.preview_of(self._connection, year.end, uais, self.summary.at, actor))
-        shown = lines[:limit]
-        more = (shown[-1].school_year, shown[-1].establishment.uai) if len(lines) > limit else None
-        return PreviewPage(tuple(shown), more)
+            last_uai = after[1] if after and after[0] == year.end.school_year else ""
+            conditions = _conditions(year, departements, anomalies_only=anomalies_only)
+            query = select(ESTABLISHMENT.c.uai).where(*conditions, ESTABLISHMENT.c.uai > last_uai)
+            query = query.order_by(ESTABLISHMENT.c.uai).limit(limit + 1 - len(lines))
+            if uais := list(self._connection.execute(query).scalars()):
+                events = self._year_ends.preview_of(self._connection, year.end, uais, self.summary.at, actor)
+                lines += self._establishment_ends(events)
+        has_more, lines = len(lines) > limit, lines[:limit]
+        return PreviewPage(tuple(lines), (lines[-1].school_year, lines[-1].establishment.uai) if has_more else None)
 
-    def _of(self, batch: Sequence[RequestEvent]) -> Iterator[EstablishmentEnd]:
-        fates = self._mailer.code_statuses(self._connection, [h.before for h in batch if h.before])
-        reported = self._reported([event.request.reference for event in batch])
-        renewed = self._renewed(batch)
-        mails = {draft.uai: draft for draft in self._mailer.drafts(batch)}
-        for uai, together in groupby(batch, key=lambda event: event.request.uai):
-            events = list(together)
-            place = events[0].establishment
-            odd = {Anomaly.NO_MAILBOX: not place.mailbox, Anomaly.CLOSED: not place.is_open}
+    def _establishment_ends(self, events: Sequence[RequestEvent]) -> Iterator[EstablishmentEnd]:
+        """The establishments of a batch of the sweep, whose events are all of one year."""
+        if not events:
+            return
+        year, references = events[0].request.school_year, [event.request.reference for event in events]
+        code_statuses = self._mailer.code_statuses(self._connection, [e.before for e in events if e.before])
+        reported: set[str] = set()
+        for batch in batches(references):
+            query = select(REPORT.c.reference).where(REPORT.c.reference.in_(batch), REPORT.c.settlement.is_(None))
+            reported.update(self._connection.execute(query).scalars())
+        renewals = renewed_among(self._connection, year, references)
+        mails = {draft.uai: draft for draft in self._mailer.drafts(events)}
+        for uai, group in groupby(events, key=lambda event: event.request.uai):
+            requests = []
+            for event in group:
+                request = event.before or event.request
+                establishment = event.establishment
+                is_undeliverable = code_statuses.get(request.reference) is CodeStatus.UNDELIVERABLE
+                removals = [effect.kind for effect in event.decision.effects if isinstance(effect, OpenRemoval)]
+                requests.append(
+                    ExpiringRequest(
+                        request=request, removal=removals[0] if removals else None,
+                        anomalies=_anomalies({
+                            Anomaly.CODE_UNDELIVERABLE: is_undeliverable,
+                            Anomaly.OPEN_REPORT: request.reference in reported,
+                        }),
+                        renewed=request.reference in renewals,
+                    )
+                )  # fmt: skip
             yield EstablishmentEnd(
-                school_year=events[0].request.school_year, establishment=place, mail=mails[uai],
-                requests=tuple(_ending(event, fates, reported, renewed) for event in events),
-                oddities=tuple(oddity for oddity, is_so in odd.items() if is_so),
+                school_year=year, establishment=establishment, mail=mails[uai], requests=tuple(requests),
+                anomalies=_anomalies({
+                    Anomaly.NO_MAILBOX: not establishment.mailbox, Anomaly.CLOSED: not establishment.is_open,
+                }),
             )  # fmt: skip
 
-    def _reported(self, references: list[str]) -> set[str]:
-        found: set[str] = set()
-        for some in batches(references):
-            query = select(REPORT.c.reference).where(REPORT.c.reference.in_(some), REPORT.c.settlement.is_(None))
-            found.update(self._connection.execute(query).scalars())
-        return found
-
-    def _renewed(self, batch: Sequence[RequestEvent]) -> set[str]:
-        """All are of one year: a batch of the sweep is."""
-        references = [event.request.reference for event in batch]
-        return renewed_among(self._connection, batch[0].request.school_year, references) if batch else set()
-
-    def _report(self, year: YearSummary) -> None:
-        """The operators' mail, as the sweep would write it when it closes the year (R54)."""
+    def _write_report(self, year: YearSummary) -> None:
+        """Write the operators' mail, as the sweep would when it closes the year (R54)."""
         if not year.requests:
             return
         code, kinds = ESTABLISHMENT.c.departement, {kind.value: name for kind, name in COUNTED_AS.items()}
-        left = (
+        open_removals = (
             select(code, REMOVAL.c.kind, func.count())
             .join(REQUEST, REQUEST.c.uai == ESTABLISHMENT.c.uai)
             .join(REMOVAL, REMOVAL.c.reference == REQUEST.c.reference)
             .where(REQUEST.c.school_year == str(year.end.school_year), REMOVAL.c.outcome.is_(None))
             .group_by(code, REMOVAL.c.kind)
         )
-        for departement, kind, count in self._connection.execute(left):
-            year.shares[departement][kinds[kind]] += count
-        counts = [DepartementCount(code=one, **{name: year.shares[one][name] for name in COUNTED})
-                  for one in sorted(year.shares)]  # fmt: skip
+        for departement, kind, number in self._connection.execute(open_removals):
+            year.shares[departement][kinds[kind]] += number
+        counts = [
+            DepartementCount(code=departement, **{name: share[name] for name in COUNTED})
+            for departement, share in sorted(year.shares.items())
+        ]
         year.report = self._mailer.reports.year_end_report(
             year.end, revoked=year.requests, establishments=year.establishments,
-            removals=sum(one.removals for one in counts), questions=sum(one.questions for one in counts),
+            removals=sum(count.removals for count in counts), questions=sum(count.questions for count in counts),
             without_mailbox=year.without_mailbox, departements=counts,
         )  # fmt: skip
 
@@ -262,35 +179,26 @@ class Preview:
         return {school_year(text): count for text, count in self._connection.execute(query)}
 
 
-def _holds(connection: Connection, judged: Iterable[YearEndStatus], now: datetime) -> dict[SchoolYear, Held]:
-    """What the brake holds, or would: a schedule that runs records an end in time, and gives signs of life."""
+def _anomalies(present: Mapping[Anomaly, bool]) -> tuple[Anomaly, ...]:
+    return tuple(anomaly for anomaly, is_present in present.items() if is_present)
+
+
+def _foreseen_holds(
+    connection: Connection, statuses: Iterable[YearEndStatus], now: datetime
+) -> dict[SchoolYear, ForeseenHold]:
+    """Find what the brake holds, or would: a schedule that runs records an end in time, and leaves heartbeats."""
     records = connection.execute(select(RECORD.c.school_year, RECORD.c.held_why).where(RECORD.c.held_why.is_not(None)))
-    known = {school_year(row.school_year): Hold.of(row.held_why) for row in records}
-    found = {}
-    for one in judged:
-        year = one.end.school_year
-        if one.verdict is BrakeDecision.HELD:
-            found[year] = Held(known[year], avoidable=False)
-        elif one.hold:
-            needed = timedelta() if one.hold is Hold.ABSENCE else RECORDED_AHEAD
-            in_time = one.hold is not Hold.TOO_RECENT and now < one.end.ends_at - needed
-            found[year] = Held(one.hold, avoidable=in_time)
-    return found
-
-
-def _ending(
-    event: RequestEvent, fates: Mapping[str, CodeStatus], reported: set[str], renewed: set[str]
-) -> ExpiringRequest:
-    request = event.before or event.request
-    odd = {
-        Anomaly.CODE_UNDELIVERABLE: fates.get(request.reference) is CodeStatus.UNDELIVERABLE,
-        Anomaly.OPEN_REPORT: request.reference in reported,
-    }
-    removals = [effect.kind for effect in event.decision.effects if isinstance(effect, OpenRemoval)]
-    return ExpiringRequest(
-        request=request, removal=removals[0] if removals else None,
-        oddities=tuple(oddity for oddity, is_so in odd.items() if is_so), renewed=request.reference in renewed,
-    )  # fmt: skip
+    recorded = {school_year(row.school_year): Hold.of(row.held_why) for row in records}
+    holds = {}
+    for status in statuses:
+        year = status.end.school_year
+        if status.verdict is BrakeDecision.HELD:
+            holds[year] = ForeseenHold(recorded[year], avoidable=False)
+        elif status.hold:
+            needed = timedelta() if status.hold is Hold.ABSENCE else RECORDED_AHEAD
+            in_time = status.hold is not Hold.TOO_RECENT and now < status.end.ends_at - needed
+            holds[year] = ForeseenHold(status.hold, avoidable=in_time)
+    return holds
 
 
 def count_live(connection: Connection, year: SchoolYear) -> tuple[int, int]:
@@ -298,3 +206,81 @@ def count_live(connection: Connection, year: SchoolYear) -> tuple[int, int]:
     count = select(func.count(), func.count(REQUEST.c.uai.distinct()))
     requests, establishments = connection.execute(count.where(REQUEST.c.school_year == str(year), IS_LIVE)).one()
     return int(requests), int(establishments)
+
+
+_NO_MAILBOX: Final = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox, "") == ""
+
+
+_REPORTED: Final = REQUEST.c.reference.in_(select(REPORT.c.reference).where(REPORT.c.settlement.is_(None)))
+
+
+_TASK: Final = case(
+    (REQUEST.c.code_issued_at.is_not(None), RemovalKind.REMOVE_RIGHTS.value),
+    (REQUEST.c.key_possible, RemovalKind.KEY_ENABLED.value),
+)
+"""The task that a revocation opens (R47)."""
+
+
+def _count(connection: Connection, year: YearSummary) -> None:
+    """Fill the summary as adding each establishment would, in a few queries whatever the number of requests (R53)."""
+    _count_requests(connection, year)
+    _count_establishments(connection, year)
+
+    def number_of(condition: ColumnElement[bool]) -> int:
+        query = select(func.count()).select_from(REQUEST).where(*_live(year), condition)
+        return int(connection.execute(query).scalar_one())
+
+    for anomaly, condition in ((Anomaly.CODE_UNDELIVERABLE, UNDELIVERABLE), (Anomaly.OPEN_REPORT, _REPORTED)):
+        if number := number_of(condition):
+            year.anomalies[anomaly] = number
+    year.renewed = number_of(renewed(year.end.school_year))
+
+
+def _live(year: YearSummary) -> tuple[ColumnElement[bool], ...]:
+    return (REQUEST.c.school_year == str(year.end.school_year), IS_LIVE)
+
+
+def _count_requests(connection: Connection, year: YearSummary) -> None:
+    code, task = ESTABLISHMENT.c.departement, _TASK.label("task")
+    query = (
+        select(code, REQUEST.c.state, task, func.count())
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+        .where(*_live(year))
+        .group_by(code, REQUEST.c.state, task)
+    )
+    for departement, state, kind, number in connection.execute(query):
+        year.requests += number
+        year.departements[departement] += number
+        year.states[State.of(state)] += number
+        year.shares[departement]["revoked"] += number
+        if kind:
+            year.removals[RemovalKind.of(kind)] += number
+            year.shares[departement][COUNTED_AS[RemovalKind.of(kind)]] += number
+
+
+def _count_establishments(connection: Connection, year: YearSummary) -> None:
+    is_of_year = exists().where(REQUEST.c.uai == ESTABLISHMENT.c.uai, *_live(year))
+    flags = (ESTABLISHMENT.c.departement, _NO_MAILBOX.label("no_mailbox"), ESTABLISHMENT.c.is_open)
+    query = select(*flags, func.count()).where(is_of_year).group_by(*flags)
+    for departement, no_mailbox, is_open, number in connection.execute(query):
+        year.establishments += number
+        year.shares[departement]["establishments"] += number
+        if not is_open:
+            year.anomalies[Anomaly.CLOSED] += number
+        if no_mailbox:
+            year.anomalies[Anomaly.NO_MAILBOX] += number
+        else:
+            year.mails[Kind.YEAR_END] += number
+    not_told = select(ESTABLISHMENT).where(is_of_year, _NO_MAILBOX).order_by(ESTABLISHMENT.c.uai)
+    year.without_mailbox += [establishment_from(row) for row in connection.execute(not_told)]
+
+
+def _conditions(year: YearSummary, departements: list[str], *, anomalies_only: bool) -> Iterator[ColumnElement[bool]]:
+    """The conditions on establishments with a request to revoke; ``departements`` are the spellings of one."""
+    is_of_year = (REQUEST.c.uai == ESTABLISHMENT.c.uai, *_live(year))
+    if anomalies_only:
+        has_anomaly = exists().where(*is_of_year, or_(UNDELIVERABLE, _REPORTED))
+        yield or_(_NO_MAILBOX, ESTABLISHMENT.c.is_open.is_(False), has_anomaly)
+    yield exists().where(*is_of_year)
+    if departements:
+        yield ESTABLISHMENT.c.departement.in_(departements)

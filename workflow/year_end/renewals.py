@@ -1,9 +1,12 @@
-"""Who was renewed: somebody of a year who has a request for the next one, in the same establishment (R33, R81)."""
+"""Renewals from a school year to the next: who was renewed, who was not, who can be (R33, R81).
+
+Somebody is renewed who has a request for the next year, in the same establishment.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, tuple_
 
@@ -22,29 +25,26 @@ _NEXT = REQUEST.alias("next_request")
 
 
 def renewed(year: SchoolYear) -> ColumnElement[bool]:
-    """Whether a request of ``year`` has one that follows it, as a condition on requests.
+    """The condition on requests of ``year`` that one of the next year follows.
 
-    Born of it, or of the same person or the same address in the same establishment; whatever became of it since: the
-    establishment has said what it wanted.
+    It renews the former, or is of the same person or the same address in the same establishment; whatever became of
+    it since: the establishment has said what it wanted.
     """
-    same = or_(
+    is_next = or_(
         _NEXT.c.renews == REQUEST.c.reference,
         _NEXT.c.person == REQUEST.c.person,
         _NEXT.c.folded_mail == REQUEST.c.folded_mail,
     )
-    return exists().where(_NEXT.c.uai == REQUEST.c.uai, _NEXT.c.school_year == str(year.next), same)
+    return exists().where(_NEXT.c.uai == REQUEST.c.uai, _NEXT.c.school_year == str(year.next), is_next)
 
 
 def renewed_among(connection: Connection, year: SchoolYear, references: Sequence[str]) -> set[str]:
     """Those of these requests of ``year`` that are renewed."""
-    found: set[str] = set()
-    for some in batches(references):
-        query = select(REQUEST.c.reference).where(REQUEST.c.reference.in_(some), renewed(year))
-        found.update(connection.execute(query).scalars())
-    return found
-
-
-# Who had a key until the end of a year, and has no request for the next one in that establishment (R81).
+    renewed_references: set[str] = set()
+    for batch in batches(references):
+        query = select(REQUEST.c.reference).where(REQUEST.c.reference.in_(batch), renewed(year))
+        renewed_references.update(connection.execute(query).scalars())
+    return renewed_references
 
 
 _BATCH: Final = 1000
@@ -62,7 +62,10 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotRenewed:
-    """One person, in one establishment; ``mailbox`` is empty when it has none."""
+    """Somebody who had a key until the end of a year, and has no request for the next one in that establishment.
+
+    ``mailbox`` is empty when the establishment has none.
+    """
 
     reference: str
     nom: str
@@ -79,7 +82,7 @@ class NotRenewed:
 
 @dataclass(frozen=True, slots=True)
 class NotRenewedPage:
-    """Some of them; ``after`` is what to give for the next page, None at the end."""
+    """A page of those not renewed; ``after`` is what to give for the next page, None at the end."""
 
     lines: tuple[NotRenewed, ...]
     after: str | None
@@ -88,21 +91,25 @@ class NotRenewedPage:
 def list_not_renewed(
     connection: Connection, year: SchoolYear, *, departement: str = "", after: str | None = None, limit: int = 50
 ) -> NotRenewedPage:
-    """A page of those of ``year``, by UAI. Raises ValueError when ``after`` is none of what a page gave."""
-    query = select(*_COLUMNS).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai).where(*_left(year))
+    """Return a page of those of ``year``, by UAI. Raises ValueError when ``after`` is none of what a page gave."""
+    query = (
+        select(*_COLUMNS)
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+        .where(*had_key(year), ~renewed(year))
+    )
     if departement:
         query = query.where(ESTABLISHMENT.c.departement.in_(spellings(departement)))
     if after:
         uai, reference = after.split("~")
         query = query.where(tuple_(REQUEST.c.uai, REQUEST.c.reference) > tuple_(uai, reference))
     rows = connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference).limit(limit + 1)).all()
-    lines = tuple(_line(row) for row in rows[:limit])
-    more = len(rows) > limit
-    return NotRenewedPage(lines, f"{lines[-1].uai}~{lines[-1].reference}" if more else None)
+    lines = tuple(NotRenewed(**row._mapping) for row in rows[:limit])
+    has_more = len(rows) > limit
+    return NotRenewedPage(lines, f"{lines[-1].uai}~{lines[-1].reference}" if has_more else None)
 
 
 def all_not_renewed(connection: Connection, year: SchoolYear, *, departement: str = "") -> Iterator[NotRenewed]:
-    """Each of them, in bounded memory."""
+    """Yield all those of ``year``, in bounded memory."""
     after: str | None = ""
     while after is not None:
         page = list_not_renewed(connection, year, departement=departement, after=after, limit=_BATCH)
@@ -111,39 +118,32 @@ def all_not_renewed(connection: Connection, year: SchoolYear, *, departement: st
 
 
 def count_not_renewed(connection: Connection, year: SchoolYear) -> dict[str, int]:
-    """How many in each département that has one, by its code."""
+    """Count those of ``year`` in each département that has one, by its code."""
     place = ESTABLISHMENT.c.departement
-    query = select(place, func.count()).join(REQUEST, REQUEST.c.uai == ESTABLISHMENT.c.uai).where(*_left(year))
+    query = (
+        select(place, func.count())
+        .join(REQUEST, REQUEST.c.uai == ESTABLISHMENT.c.uai)
+        .where(*had_key(year), ~renewed(year))
+    )
     return {code: number for code, number in connection.execute(query.group_by(place).order_by(place))}  # noqa: C416
 
 
 def count_had_key(connection: Connection, year: SchoolYear) -> int:
-    """How many had a key until the end of that year, renewed or not."""
+    """Count the requests that had a key until the end of that year, renewed or not."""
     query = select(func.count()).select_from(REQUEST).where(*had_key(year))
     return int(connection.execute(query).scalar_one())
 
 
 def had_key(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
-    """The requests of a year that had a key until its end: revoked by it, and not before (R50)."""
-    ended = exists().where(EVENT.c.stream == REQUEST.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
+    """The conditions on requests of a year that had a key until its end: revoked by it, and not before (R50)."""
+    expired = exists().where(EVENT.c.stream == REQUEST.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
     return (
         REQUEST.c.school_year == str(year), REQUEST.c.state == State.REVOKED.value,
-        REQUEST.c.code_issued_at.is_not(None), ended,
+        REQUEST.c.code_issued_at.is_not(None), expired,
     )  # fmt: skip
 
 
-def _left(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
-    return (*had_key(year), ~renewed(year))
-
-
-def _line(row: Any) -> NotRenewed:
-    return NotRenewed(**row._mapping)
-
-
-# Last year's RUPN of an establishment that can be renewed for the year that is open, all at once (R33, R81).
-
-
-MOST: Final = 200
+MAX_TAKEN_OVER: Final = 200
 """How many one page offers: more RUPN than any establishment has."""
 
 
@@ -155,20 +155,21 @@ def open_year(policy: Policy, now: datetime) -> SchoolYear:
 def to_take_over(
     connection: Connection, uai: str, scope: Actor, policy: Policy, mailer: Mailer, now: datetime
 ) -> tuple[ChefRequest, ...]:
-    """Those whom the chef's home offers to renew, by name; empty when nobody is left."""
-    found: list[ChefRequest] = []
+    """Last year's RUPN of an establishment that can be renewed for the year that is open, by name (R33, R81)."""
+    items: list[ChefRequest] = []
     after: str | None = None
     while True:
         page = list_chef_requests(connection, uai, scope, policy, mailer, now, after=after)
-        found += [item for item in page.items if item.renewable]
+        items += [item for item in page.items if item.renewable]
         after = page.after
-        if after is None or len(found) >= MOST:
+        if after is None or len(items) >= MAX_TAKEN_OVER:
             break
-    return tuple(sorted(found[:MOST], key=lambda item: (item.request.nom, item.request.prenom, item.request.reference)))
+    items = items[:MAX_TAKEN_OVER]
+    return tuple(sorted(items, key=lambda item: (item.request.nom, item.request.prenom, item.request.reference)))
 
 
 def names_of(connection: Connection, references: Sequence[str], scope: Actor) -> dict[str, str]:
-    """Whose these requests are, by reference; of those that the actor may see (R3)."""
+    """The names of the RUPN of these requests, by reference; of those that the actor may see (R3)."""
     query = select(REQUEST.c.reference, REQUEST.c.prenom, REQUEST.c.nom)
     rows = connection.execute(query.where(REQUEST.c.reference.in_(references), visible_to(scope)))
     return {row.reference: f"{row.prenom} {row.nom}" for row in rows}

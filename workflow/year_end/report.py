@@ -1,10 +1,10 @@
-"""What is left of a year's end that is over: kept figures, and where mails and removals stand today (R85)."""
+"""The progress of a year's end, and the account of one that is over: its mails and removals today (R85)."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
@@ -16,10 +16,10 @@ from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, Trigger
 from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, OCCURRENCE, RECORD, REMOVAL, REQUEST
 from workflow.year_end.holds import YearEndStatus
-from workflow.year_end.overview import YearInPlay, past_ends, revoked_so_far, years_in_play
+from workflow.year_end.overview import ActiveYearEnd, active_year_ends, past_ends, revoked_so_far
 from workflow.year_end.preview import count_live
 
-MOST: Final = 100
+MAX_MISSED: Final = 100
 """How many mails that did not arrive are named; all are counted."""
 
 
@@ -33,7 +33,7 @@ _LATER: Final = MAILS.alias("later_mail")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
+class DepartementShare:
     """A département's part. ``left``: its removals of that year that wait today, of either kind."""
 
     departement: str
@@ -68,7 +68,7 @@ class YearEndAccount:
     last_day: date
     closed_at: datetime
     revoked: int
-    shares: tuple[Share, ...]
+    shares: tuple[DepartementShare, ...]
     hold: Hold | None
     held_at: datetime | None
     confirmed_by: str
@@ -96,7 +96,7 @@ class YearEndAccount:
 
 
 def account_of(connection: Connection, year: SchoolYear) -> YearEndAccount | None:
-    """The account of a year's end; None while it is not over. Seven queries, whatever the number of requests."""
+    """Return the account of a year's end; None while it is not over. Seven queries, whatever the number of requests."""
     query = select(RECORD, ACTOR.c.label).outerjoin(ACTOR, ACTOR.c.number == RECORD.c.confirmed_by)
     record = connection.execute(query.where(RECORD.c.school_year == str(year))).one_or_none()
     if record is None:
@@ -105,20 +105,20 @@ def account_of(connection: Connection, year: SchoolYear) -> YearEndAccount | Non
     closed = connection.execute(select(OCCURRENCE).where(OCCURRENCE.c.key == key)).one_or_none()
     if closed is None:
         return None
-    outcomes, confirmers = _confirmed(connection, year)
-    left, by_departement = _left(connection, year)
-    theirs = _mails_of(year, record.ends_at)
+    outcomes, confirmers = _confirmed_removals(connection, year)
+    open_removals, by_departement = _open_removals(connection, year)
+    is_of_end = _mails_of(year, record.ends_at)
     return YearEndAccount(
         school_year=year, last_day=record.last_day, closed_at=closed.at, revoked=closed.requests,
         shares=_shares(connection, key, by_departement),
         hold=Hold.of(record.held_why) if record.held_why else None, held_at=record.held_at,
         confirmed_by=record.label or "", confirmed_at=record.confirmed_at,
-        mails=_mails(connection, theirs), missed=_missed(connection, theirs), left=left, outcomes=outcomes,
-        confirmers=confirmers,
+        mails=_mails_by_stage(connection, is_of_end), missed=_missed(connection, is_of_end), left=open_removals,
+        outcomes=outcomes, confirmers=confirmers,
     )  # fmt: skip
 
 
-def _shares(connection: Connection, key: str, left: Counter[str]) -> tuple[Share, ...]:
+def _shares(connection: Connection, key: str, open_removals: Counter[str]) -> tuple[DepartementShare, ...]:
     place = ESTABLISHMENT.c.departement
     query = (
         select(place, func.count(), func.sum(OCCURRENCE.c.requests))
@@ -127,45 +127,50 @@ def _shares(connection: Connection, key: str, left: Counter[str]) -> tuple[Share
     )
     swept = {code: (number, int(revoked)) for code, number, revoked in connection.execute(query)}
     return tuple(
-        Share(departement=code, establishments=swept.get(code, (0, 0))[0], revoked=swept.get(code, (0, 0))[1],
-              left=left[code])
-        for code in sorted({*swept, *left})
+        DepartementShare(
+            departement=code, establishments=swept.get(code, (0, 0))[0], revoked=swept.get(code, (0, 0))[1],
+            left=open_removals[code],
+        )
+        for code in sorted({*swept, *open_removals})
     )  # fmt: skip
 
 
 def _mails_of(year: SchoolYear, ended: datetime) -> ColumnElement[bool]:
-    """The mails of this end, less those that another replaced; the year is a text of its own in their facts."""
-    replaced = exists().where(_LATER.c.replaces_id == MAILS.c.id)
-    mine = (MAILS.c.kind == Kind.YEAR_END.value, MAILS.c.created_at >= ended, MAILS.c.context.contains(f'"{year}"'))
-    return and_(*mine, ~replaced)
+    """The condition on mails of this end, less those that another replaced; the year is a text in their facts."""
+    is_replaced = exists().where(_LATER.c.replaces_id == MAILS.c.id)
+    conditions = (
+        MAILS.c.kind == Kind.YEAR_END.value,
+        MAILS.c.created_at >= ended,
+        MAILS.c.context.contains(f'"{year}"'),
+    )
+    return and_(*conditions, ~is_replaced)
 
 
-def _mails(connection: Connection, theirs: ColumnElement[bool]) -> Counter[Stage]:
-    query = select(MAILS.c.stage, func.count()).where(theirs).group_by(MAILS.c.stage)
+def _mails_by_stage(connection: Connection, is_of_end: ColumnElement[bool]) -> Counter[Stage]:
+    query = select(MAILS.c.stage, func.count()).where(is_of_end).group_by(MAILS.c.stage)
     return Counter({Stage.of(stage): number for stage, number in connection.execute(query)})
 
 
-def _missed(connection: Connection, theirs: ColumnElement[bool]) -> tuple[MissedMail, ...]:
+def _missed(connection: Connection, is_of_end: ColumnElement[bool]) -> tuple[MissedMail, ...]:
     columns = (MAILS.c.id, MAILS.c.uai, MAILS.c.recipient, MAILS.c.stage, MAILS.c.fault, MAILS.c.last_reply)
     query = (
         select(*columns, ESTABLISHMENT.c.nom)
         .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == MAILS.c.uai)
-        .where(theirs, MAILS.c.stage.in_([stage.value for stage in MISSED]))
+        .where(is_of_end, MAILS.c.stage.in_([stage.value for stage in MISSED]))
         .order_by(ESTABLISHMENT.c.departement, MAILS.c.uai, MAILS.c.id)
-        .limit(MOST)
+        .limit(MAX_MISSED)
     )
-    return tuple(_missed_from(row) for row in connection.execute(query))
-
-
-def _missed_from(row: Any) -> MissedMail:
-    return MissedMail(
-        id=row.id, uai=row.uai, establishment=row.nom, recipient=row.recipient, stage=Stage.of(row.stage),
-        fault=Fault.of(row.fault) if row.fault else None, reply=row.last_reply or "",
+    return tuple(
+        MissedMail(
+            id=row.id, uai=row.uai, establishment=row.nom, recipient=row.recipient, stage=Stage.of(row.stage),
+            fault=Fault.of(row.fault) if row.fault else None, reply=row.last_reply or "",
+        )
+        for row in connection.execute(query)
     )  # fmt: skip
 
 
-def _left(connection: Connection, year: SchoolYear) -> tuple[Counter[RemovalKind], Counter[str]]:
-    """What waits, by kind and by département."""
+def _open_removals(connection: Connection, year: SchoolYear) -> tuple[Counter[RemovalKind], Counter[str]]:
+    """Count the open removals of a year, by kind and by département."""
     place = ESTABLISHMENT.c.departement
     query = (
         select(REMOVAL.c.kind, place, func.count())
@@ -181,14 +186,17 @@ def _left(connection: Connection, year: SchoolYear) -> tuple[Counter[RemovalKind
     return kinds, places
 
 
-def _confirmed(connection: Connection, year: SchoolYear) -> tuple[Counter[RemovalOutcome], Counter[str]]:
-    """What was confirmed, by outcome and by who did (R49): the event of a confirmation is known by its request."""
-    confirmed = (EVENT.c.stream == REMOVAL.c.reference, EVENT.c.kind == Trigger.CONFIRM_REMOVAL.value)
+def _confirmed_removals(connection: Connection, year: SchoolYear) -> tuple[Counter[RemovalOutcome], Counter[str]]:
+    """Count the confirmed removals of a year, by outcome and by actor (R49).
+
+    The event of a confirmation is found by its request.
+    """
+    confirmation = (EVENT.c.stream == REMOVAL.c.reference, EVENT.c.kind == Trigger.CONFIRM_REMOVAL.value)
     query = (
         select(REMOVAL.c.outcome, ACTOR.c.label, func.count())
         .select_from(REMOVAL)
         .join(REQUEST, REQUEST.c.reference == REMOVAL.c.reference)
-        .outerjoin(EVENT, and_(*confirmed))
+        .outerjoin(EVENT, and_(*confirmation))
         .outerjoin(ACTOR, ACTOR.c.number == EVENT.c.actor)
         .where(REQUEST.c.school_year == str(year), REMOVAL.c.outcome.is_not(None))
         .group_by(REMOVAL.c.outcome, ACTOR.c.label)
@@ -200,15 +208,12 @@ def _confirmed(connection: Connection, year: SchoolYear) -> tuple[Counter[Remova
     return outcomes, people
 
 
-# How far a year's end is, in one look (R85): read from what is written, so that a stop and a start lose nothing.
-
-
 SOON: Final = timedelta(days=1)
 """How long before its instant an end is worth waiting for."""
 
 
 class EndStage(Labelled):
-    """Where a year's end is."""
+    """How far a year's end is."""
 
     TO_COME = "to_come", "à venir"
     HELD = "held", "retenue"
@@ -218,8 +223,11 @@ class EndStage(Labelled):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """One look: ``live`` requests are left, ``revoked`` are done; ``moved_at``: when a running one last advanced."""
+class YearEndProgress:
+    """How far a year's end is now: ``live`` requests are left, ``revoked`` are done.
+
+    ``moved_at``: when a running one last advanced.
+    """
 
     end: YearEnd
     stage: EndStage
@@ -234,44 +242,47 @@ class Progress:
 
     @property
     def is_worth_following(self) -> bool:
-        """Whether something may change before long."""
+        """True if something may change before long."""
         return self.stage is not EndStage.OVER and (self.stage is not EndStage.TO_COME or self.is_soon)
 
 
 def progress_of(
     connection: Connection,
     policy: Policy,
-    judged: Sequence[YearEndStatus],
+    statuses: Sequence[YearEndStatus],
     now: datetime,
     year: SchoolYear | None = None,
-) -> Progress | None:
-    """Of that year, None when it ended without the software; without one, of the first that has ended and is not over,
-    else of the last that is over, else of the next to end."""
-    playing = years_in_play(connection, list(judged))
-    past = {one.school_year: one for one in past_ends(connection)}
-    wanted = year or _first(playing, list(past), now)
-    mine = next((one for one in playing if one.end.school_year == wanted), None)
-    end = mine.end if mine else policy.calendar.end_of(wanted)
-    if mine is None and wanted not in past and now >= end.ends_at:
+) -> YearEndProgress | None:
+    """Return the progress of ``year``, None when it ended without the software.
+
+    Without a year: of the first that has ended and is not over, else of the last that is over, else of the next to end.
+    """
+    active_ends = active_year_ends(connection, list(statuses))
+    past = {end.school_year: end for end in past_ends(connection)}
+    year = year or _first(active_ends, list(past), now)
+    active = next((active for active in active_ends if active.end.school_year == year), None)
+    end = active.end if active else policy.calendar.end_of(year)
+    if active is None and year not in past and now >= end.ends_at:
         return None
-    is_over = wanted in past and (mine is None or not mine.live)
-    live = mine.live if mine else count_live(connection, wanted)[0]
-    return Progress(
-        end=end, stage=EndStage.OVER if is_over else _stage(mine, now), live=live,
-        revoked=past[wanted].revoked if is_over else revoked_so_far(connection, end),
-        moved_at=mine.moved_at if mine else None, is_soon=now >= end.ends_at - SOON,
+    is_over = year in past and (active is None or not active.live)
+    live = active.live if active else count_live(connection, year)[0]
+    return YearEndProgress(
+        end=end, stage=EndStage.OVER if is_over else _stage(active, now), live=live,
+        revoked=past[year].revoked if is_over else revoked_so_far(connection, end),
+        moved_at=active.moved_at if active else None, is_soon=now >= end.ends_at - SOON,
     )  # fmt: skip
 
 
-def _first(playing: Sequence[YearInPlay], past: Sequence[SchoolYear], now: datetime) -> SchoolYear:
-    begun = [one.end.school_year for one in playing if now >= one.end.ends_at and one.end.school_year not in past]
-    to_come = [one.end.school_year for one in playing if now < one.end.ends_at]
+def _first(active_ends: Sequence[ActiveYearEnd], past: Sequence[SchoolYear], now: datetime) -> SchoolYear:
+    ends = [active.end for active in active_ends]
+    begun = [end.school_year for end in ends if now >= end.ends_at and end.school_year not in past]
+    to_come = [end.school_year for end in ends if now < end.ends_at]
     return (begun or list(past[:1]) or to_come)[0]
 
 
-def _stage(mine: YearInPlay | None, now: datetime) -> EndStage:
-    if mine is None or now < mine.end.ends_at:
+def _stage(active: ActiveYearEnd | None, now: datetime) -> EndStage:
+    if active is None or now < active.end.ends_at:
         return EndStage.TO_COME
-    if mine.hold:
+    if active.hold:
         return EndStage.HELD
-    return EndStage.STUCK if mine.is_stuck(now) else EndStage.RUNNING
+    return EndStage.STUCK if active.is_stuck(now) else EndStage.RUNNING

@@ -1,9 +1,8 @@
-"""The end of the school year, whole: foreseen, held, confirmed, swept, previewed (R50 to R54)."""
+"""The end of a school year as one service: observe, hold, confirm, sweep, preview, report (R50 to R54)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Protocol
 
 from sqlalchemy import Connection, case, exists, func, literal, select, union_all, update
 
@@ -25,17 +24,9 @@ from workflow.year_end.holds import YearEndRegistry, YearEndStatus, done_key, re
 from workflow.year_end.sweep import Sweep
 
 
-class Reporter(Protocol):
-    """Who tells the operators of a year's end (R52, R54)."""
-
-    def year_ended(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None: ...
-
-    def year_held(self, connection: Connection, end: YearEnd, hold: Hold, now: datetime) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class HeldYear:
-    """A year's end that waits for an operator, and since when."""
+    """A year's end that the brake holds, since ``held_at``, until an operator confirms it."""
 
     school_year: SchoolYear
     last_day: date
@@ -50,24 +41,24 @@ class NothingHeld(Exception):
 class YearEnds:
     """Everything about the ends of school years."""
 
-    def __init__(self, engine: Engine, reporter: Reporter) -> None:
+    def __init__(self, engine: Engine, reporter: "YearEndReporter") -> None:
         self._engine = engine
         self._reporter = reporter
-        self._foresight = YearEndRegistry(engine.policy, engine.hasher)
+        self._registry = YearEndRegistry(engine.policy, engine.hasher)
         self._sweep = Sweep(engine, self._close)
 
     def observe(self, actor: Actor, host: str) -> list[YearEndStatus]:
-        """One look at every end, then this machine's trace of life, in one transaction: a hold is kept with it."""
+        """Evaluate every end and record this machine's heartbeat, in one transaction: a hold is recorded with it."""
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
             installation.lock(connection)
-            judged = self._foresight.observe(connection, actor, now)
-            for one in judged:
-                if one.verdict is BrakeDecision.HOLD and one.hold:
-                    self._reporter.year_held(connection, one.end, one.hold, now)
+            statuses = self._registry.observe(connection, actor, now)
+            for status in statuses:
+                if status.verdict is BrakeDecision.HOLD and status.hold:
+                    self._reporter.year_held(connection, status.end, status.hold, now)
             record_heartbeat(connection, host, now)
             crash_point("year_end.observed")
-        return judged
+        return statuses
 
     def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> int:
         """Sweep a year that may run. Returns how many requests were revoked by this call."""
@@ -90,13 +81,13 @@ class YearEnds:
         """Let a held end run (R52); the caller then sweeps with ``run``. Raises NotAllowed, NothingHeld."""
         require_operator(actor, "confirmer une fin d'année")
         end, now = self._engine.policy.calendar.end_of(year), self._engine.clock.now()
-        held = (
+        is_held = (
             RECORD.c.school_year == str(year), RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None),
             RECORD.c.ends_at == end.ends_at,
         )  # fmt: skip
         with self._engine.database.write() as connection:
             values = {"confirmed_at": now, "confirmed_by": actor.number}
-            if now < end.ends_at or connection.execute(update(RECORD).where(*held).values(values)).rowcount == 0:
+            if now < end.ends_at or connection.execute(update(RECORD).where(*is_held).values(values)).rowcount == 0:
                 raise NothingHeld
             data = {"school_year": str(year), "last_day": end.last_day.isoformat()}
             installation.record(connection, self._engine.hasher, "year_end_confirmed", actor, now, data)
@@ -108,59 +99,57 @@ class YearEnds:
         return [calendar.end_of(y) for y in live_years(connection) if calendar.has_ended(y, at)]
 
     def instant_of(self, day: date) -> datetime:
-        """24:00 of a day: what a preview « on » that day looks at."""
+        """24:00 of a day: the instant that a preview « on » that day evaluates."""
         return self._engine.policy.calendar.midnight(day + timedelta(days=1))
 
     def preview(self, connection: Connection, at: datetime, actor: Actor) -> Iterator[Sequence[RequestEvent]]:
-        """Batch after batch, what a sweep at ``at`` would do; nothing is written (R53)."""
+        """Yield what a sweep at ``at`` would do, batch after batch; nothing is written (R53)."""
         for end in self.ending_by(connection, at):
             yield from self._sweep.preview(connection, end, actor, at)
 
     def preview_of(
         self, connection: Connection, end: YearEnd, uais: Sequence[str], at: datetime, actor: Actor
     ) -> Sequence[RequestEvent]:
-        """The same of a few establishments alone, for one page of them."""
+        """Return the same for a few establishments alone, those of one page."""
         return self._sweep.preview_of(connection, end, actor, uais, at)
 
-    def verdicts(self, connection: Connection, at: datetime) -> list[YearEndStatus]:
-        """What the brake would say at ``at``, if nothing else happened until then."""
-        return self._foresight.judge(connection, at)
+    def statuses(self, connection: Connection, at: datetime) -> list[YearEndStatus]:
+        """Return what the brake would decide at ``at``, if nothing else happened until then."""
+        return self._registry.evaluate(connection, at)
 
 
 def held_in(connection: Connection, calendar: SchoolCalendar) -> list[HeldYear]:
-    """The ends that the brake holds and nobody has confirmed; one whose date has moved since is judged anew."""
+    """The ends that the brake holds and nobody has confirmed; one whose date has moved since is evaluated anew."""
     query = select(RECORD).where(RECORD.c.held_why.is_not(None), RECORD.c.confirmed_at.is_(None))
     rows = connection.execute(query.order_by(RECORD.c.school_year)).all()
-    found = [
-        (HeldYear(school_year(r.school_year), r.last_day, Hold.of(r.held_why), r.held_at), r.ends_at) for r in rows
+    return [
+        HeldYear(school_year(row.school_year), row.last_day, Hold.of(row.held_why), row.held_at)
+        for row in rows
+        if calendar.end_of(school_year(row.school_year)).ends_at == row.ends_at
     ]
-    return [held for held, ends_at in found if calendar.end_of(held.school_year).ends_at == ends_at]
 
 
-# What the operators are told of the ends of years: facts gathered for the mails (R52, R54).
-
-
-class ReporterReporter:
-    """Writes to the operators, in the caller's transaction; who calls makes it happen once."""
+class YearEndReporter:
+    """Write to the operators about the ends of years, in the caller's transaction, which makes it happen once."""
 
     def __init__(self, mailer: Mailer) -> None:
         self._mailer = mailer
 
     def year_ended(self, connection: Connection, end: YearEnd, revoked: int, now: datetime) -> None:
-        """One report of a swept year: how many, département by département, and what is left to remove (R54)."""
+        """Report a swept year: how many, département by département, and what is left to remove (R54)."""
         swept = OCCURRENCE.c.key == done_key(end) + ":" + ESTABLISHMENT.c.uai
-        bare = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None)
-        untold = select(ESTABLISHMENT).where(bare, exists().where(swept)).order_by(ESTABLISHMENT.c.uai)
+        no_mailbox = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None)
+        not_told = select(ESTABLISHMENT).where(no_mailbox, exists().where(swept)).order_by(ESTABLISHMENT.c.uai)
         counts = _by_departement(connection, end)
         report = self._mailer.reports.year_end_report(
-            end, revoked=revoked, establishments=sum(one.establishments for one in counts),
-            removals=sum(one.removals for one in counts), questions=sum(one.questions for one in counts),
-            without_mailbox=[establishment_from(row) for row in connection.execute(untold)], departements=counts,
+            end, revoked=revoked, establishments=sum(count.establishments for count in counts),
+            removals=sum(count.removals for count in counts), questions=sum(count.questions for count in counts),
+            without_mailbox=[establishment_from(row) for row in connection.execute(not_told)], departements=counts,
         )  # fmt: skip
         self._mailer.enqueue(connection, [replace(report, dedupe_key=None)], now)
 
     def year_held(self, connection: Connection, end: YearEnd, hold: Hold, now: datetime) -> None:
-        """The alert that a year's end is held, and why (R52)."""
+        """Alert that a year's end is held, and say why (R52)."""
         live = select(func.count()).where(REQUEST.c.school_year == str(end.school_year), IS_LIVE)
         requests = connection.execute(live).scalar_one()
         alert = self._mailer.reports.brake_alert(end, requests=requests, why=hold.label)
@@ -168,7 +157,7 @@ class ReporterReporter:
 
 
 def _by_departement(connection: Connection, end: YearEnd) -> list[DepartementCount]:
-    """What the sweep revoked, and what is left to remove of the whole year, in one query; sorted by code."""
+    """Count what the sweep revoked and what is left to remove of the whole year, in one query; sorted by code."""
     none, code = literal(0), ESTABLISHMENT.c.departement.label("code")
     swept = select(
         code, literal(1).label("establishments"), OCCURRENCE.c.requests.label("revoked"), none.label("removals"),
@@ -180,8 +169,8 @@ def _by_departement(connection: Connection, end: YearEnd) -> list[DepartementCou
         .join(REMOVAL, REMOVAL.c.reference == REQUEST.c.reference)
         .where(REQUEST.c.school_year == str(end.school_year), REMOVAL.c.outcome.is_(None))
     )
-    each = union_all(swept, to_do).subquery()
-    sums = (func.sum(each.c[name]).label(name) for name in COUNTED)
-    rows = connection.execute(select(each.c.code, *sums).group_by(each.c.code))
+    table = union_all(swept, to_do).subquery()
+    sums = (func.sum(table.c[name]).label(name) for name in COUNTED)
+    rows = connection.execute(select(table.c.code, *sums).group_by(table.c.code))
     counts = (DepartementCount(code=row.code, **{name: int(getattr(row, name)) for name in COUNTED}) for row in rows)
-    return sorted(counts, key=lambda one: one.code)
+    return sorted(counts, key=lambda count: count.code)

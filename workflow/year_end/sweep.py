@@ -31,26 +31,16 @@ BATCH_SQLITE = 700
 """Requests a transaction; on SQLite fewer, for its writers wait for each other."""
 
 
-def _live(year: SchoolYear, after: str, limit: int) -> Any:
-    """The establishments that follow ``after`` and have a live request of the year."""
-    return (
-        select(REQUEST.c.uai)
-        .where(REQUEST.c.school_year == str(year), IS_LIVE, REQUEST.c.uai > after)
-        .order_by(REQUEST.c.uai)
-        .limit(limit)
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What one sweep revoked, and whether the year is over for good."""
+    """How many requests one sweep revoked; ``finished`` when the year is over for good."""
 
     revoked: int
     finished: bool
 
 
 class Sweep:
-    """Revokes by establishments, in bounded batches, each its own transaction; any number may run at once."""
+    """Revoke by establishment, in bounded batches, each its own transaction; any number may run at once."""
 
     def __init__(self, engine: Engine, close: Callable[[Connection, YearEnd, int, datetime], None]) -> None:
         """``close`` writes the operators' report in the transaction that closes the year."""
@@ -77,7 +67,7 @@ class Sweep:
             after = last
 
     def _batch(self, end: YearEnd, actor: Actor, after: str) -> tuple[str | None, int]:
-        """The last establishment that it looked at, None past the end, and how many requests it revoked.
+        """Return the last establishment of the batch, None past the end, and how many requests it revoked.
 
         PostgreSQL plans under the locks of the establishments, which other nodes skip. SQLite plans before it takes
         the writer's lock, so as to hold it briefly; a request that changed in between makes it plan again.
@@ -93,17 +83,14 @@ class Sweep:
             try:
                 with database.write() as connection:
                     return last, self._write(connection, end, plan, now)
-            except (
-                ConcurrentUpdate,
-                IntegrityError,
-            ):  # another process swept it in between: its event is there already
-                time.sleep(0.01 * attempt)
+            except (ConcurrentUpdate, IntegrityError):
+                time.sleep(0.01 * attempt)  # another process swept it in between: its event is there already
         raise ConcurrentUpdate
 
     def _plan(
         self, connection: Connection, end: YearEnd, actor: Actor, after: str, now: datetime, *, lock: bool
     ) -> tuple[str | None, Plan]:
-        """What revoking the next establishments writes; the run and the preview share it (R53)."""
+        """Plan the revocations of the next establishments; the run and the preview share it (R53)."""
         uais = sorted(set(connection.execute(_live(end.school_year, after, self._size)).scalars().all()))
         if not uais:
             return None, Plan()
@@ -112,25 +99,21 @@ class Sweep:
     def _plan_of(
         self, connection: Connection, end: YearEnd, actor: Actor, uais: Sequence[str], now: datetime, *, lock: bool
     ) -> Plan:
-        mine = self._establishments(connection, uais, lock=lock)
-        loader = Loader(connection, lambda _c, _r: {}, locked=mine)
-        known = loader.load_year(str(end.school_year), {row.uai for row in mine})
-        commands = [Expire(reference=reference) for reference in known.requests]
-        return self._engine.plan(known, commands, actor, now)
+        query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(uais)).order_by(ESTABLISHMENT.c.uai)
+        if lock:  # less those that another node is at (PostgreSQL)
+            query = query.with_for_update(key_share=True, skip_locked=True)
+        rows = connection.execute(query).all()
+        loader = Loader(connection, lambda _c, _r: {}, locked=rows)
+        facts = loader.load_year(str(end.school_year), {row.uai for row in rows})
+        commands = [Expire(reference=reference) for reference in facts.requests]
+        return self._engine.plan(facts, commands, actor, now)
 
     def _write(self, connection: Connection, end: YearEnd, plan: Plan, now: datetime) -> int:
         if plan.events:
             self._engine.write(connection, plan, now)
-            _count(connection, end, [h.request.uai for h in plan.events], now)
+            _count(connection, end, [event.request.uai for event in plan.events], now)
             crash_point("sweep.before_commit")
         return len(plan.events)
-
-    def _establishments(self, connection: Connection, uais: Sequence[str], *, lock: bool) -> Sequence[Any]:
-        """These establishments' rows, less those that another node is at when they are to be locked (PostgreSQL)."""
-        query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(uais)).order_by(ESTABLISHMENT.c.uai)
-        if lock:
-            query = query.with_for_update(key_share=True, skip_locked=True)
-        return connection.execute(query).all()
 
     def _finish(self, end: YearEnd) -> bool:
         """Close the year once nothing of it is live: one report, however many nodes swept (R54)."""
@@ -145,7 +128,7 @@ class Sweep:
             before = connection.execute(select(OCCURRENCE.c.requests).where(OCCURRENCE.c.key == key)).scalar()
             if before == total:
                 return True
-            _upsert(connection, key, total, now, known=before is not None)
+            _upsert(connection, key, total, now, exists=before is not None)
             self._close(connection, end, total, now)
             crash_point("sweep.before_close")
         return True
@@ -153,7 +136,7 @@ class Sweep:
     def preview(
         self, connection: Connection, end: YearEnd, actor: Actor, now: datetime
     ) -> Iterator[Sequence[RequestEvent]]:
-        """What the sweep would do at ``now``, by the same plan, writing nothing (R53)."""
+        """Yield what the sweep would do at ``now``, by the same plan, writing nothing (R53)."""
         after: str | None = ""
         while after is not None:
             after, plan = self._plan(connection, end, actor, after, now, lock=False)
@@ -162,13 +145,23 @@ class Sweep:
     def preview_of(
         self, connection: Connection, end: YearEnd, actor: Actor, uais: Sequence[str], now: datetime
     ) -> Sequence[RequestEvent]:
-        """The same of these establishments alone, few enough for one query."""
+        """Return the same for these establishments alone, few enough for one query."""
         return self._plan_of(connection, end, actor, uais, now, lock=False).events
+
+
+def _live(year: SchoolYear, after: str, limit: int) -> Any:
+    """The establishments that follow ``after`` and have a live request of the year."""
+    return (
+        select(REQUEST.c.uai)
+        .where(REQUEST.c.school_year == str(year), IS_LIVE, REQUEST.c.uai > after)
+        .order_by(REQUEST.c.uai)
+        .limit(limit)
+    )
 
 
 @contextmanager
 def gc_frozen() -> Iterator[None]:
-    """A sweep makes many objects that soon die: the collector need not walk the whole program at each of its rounds."""
+    """Freeze long-lived objects so that the garbage collector skips them during the sweep."""
     gc.freeze()
     try:
         yield
@@ -177,21 +170,21 @@ def gc_frozen() -> Iterator[None]:
 
 
 def _count(connection: Connection, end: YearEnd, revoked: list[str], now: datetime) -> None:
-    """How many requests each establishment lost, under its occurrence's key (R50)."""
+    """Record how many requests each establishment lost, under its occurrence's key (R50)."""
     counts = Counter(f"{done_key(end)}:{uai}" for uai in revoked)
     if not counts:
         return
     stored = select(OCCURRENCE.c.key, OCCURRENCE.c.requests).where(OCCURRENCE.c.key.in_(counts))
-    known = {row.key: row.requests for row in connection.execute(stored).all()}
-    fresh = [{"key": key, "at": now, "requests": n} for key, n in sorted(counts.items()) if key not in known]
-    if fresh:
-        insert_rows(connection, OCCURRENCE, fresh)
-    for key, before in known.items():
-        _upsert(connection, key, before + counts[key], now, known=True)
+    totals = {row.key: row.requests for row in connection.execute(stored).all()}
+    new_rows = [{"key": key, "at": now, "requests": n} for key, n in sorted(counts.items()) if key not in totals]
+    if new_rows:
+        insert_rows(connection, OCCURRENCE, new_rows)
+    for key, before in totals.items():
+        _upsert(connection, key, before + counts[key], now, exists=True)
 
 
-def _upsert(connection: Connection, key: str, count: int, now: datetime, *, known: bool) -> None:
-    if known:
+def _upsert(connection: Connection, key: str, count: int, now: datetime, *, exists: bool) -> None:
+    if exists:
         connection.execute(update(OCCURRENCE).where(OCCURRENCE.c.key == key).values(requests=count, at=now))
     else:
         connection.execute(insert(OCCURRENCE), [{"key": key, "at": now, "requests": count}])

@@ -20,7 +20,7 @@ from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.mail.queries import received, received_one
 from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
 from workflow.requests.next_actions import NextStep, PossibleAction
-from workflow.year_end.renewals import MOST, open_year
+from workflow.year_end.renewals import MAX_TAKEN_OVER, open_year
 
 # Where a request stands and what it waits for, in a sentence that a chef understands between two meetings.
 
@@ -174,7 +174,7 @@ def home(
     context: Context,
     visitor: Chef,
     schools: Schools,
-    repris: Annotated[int, Query(ge=0, le=MOST)] = 0,
+    repris: Annotated[int, Query(ge=0, le=MAX_TAKEN_OVER)] = 0,
 ) -> Response:
     """One sentence and one button for each RUPN; what waits for the rectorat; who can be renewed."""
     items = items_of(context, visitor).items

@@ -23,7 +23,7 @@ from states.refusals import Reason
 from states.vocabulary import State, Trigger
 from workflow.engine.engine import Result
 from workflow.requests.lists import ChefRequest
-from workflow.year_end.renewals import MOST, names_of, open_year, to_take_over
+from workflow.year_end.renewals import MAX_TAKEN_OVER, names_of, open_year, to_take_over
 
 router = APIRouter(prefix="/demandes/{reference}")
 
@@ -136,7 +136,7 @@ def take_over(request: Request, context: Context, visitor: Chef, data: Posted) -
 def _chosen(data: FormData) -> list[str]:
     """The ticked references, each once, in an order of their own: the same form is the same action (R10)."""
     given = {str(one) for one in data.getlist("choix")}
-    return sorted(one for one in given if _REFERENCE.fullmatch(one))[:MOST]
+    return sorted(one for one in given if _REFERENCE.fullmatch(one))[:MAX_TAKEN_OVER]
 
 
 def _taken(reference: str, result: Result, names: Mapping[str, str]) -> Taken:

@@ -36,8 +36,8 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.journal import installation
 from workflow.settings.sections import spellings
-from workflow.year_end.overview import YearInPlay, past_ends, years_in_play
-from workflow.year_end.preview import Place, Preview, PreviewPage
+from workflow.year_end.overview import ActiveYearEnd, active_year_ends, past_ends
+from workflow.year_end.preview import Preview, PreviewCursor, PreviewPage
 from workflow.year_end.renewals import (
     NotRenewedPage,
     all_not_renewed,
@@ -75,15 +75,15 @@ _CONFIRMATION = (
 router = APIRouter(prefix=YEAR_END_PATH, include_in_schema=False)
 
 
-def load_years(context: WebContext) -> tuple[YearInPlay, ...]:
+def load_years(context: WebContext) -> tuple[ActiveYearEnd, ...]:
     """The years in play, with what the brake would say of each now."""
     app = context.app
     with app.database.read() as connection:
-        return years_in_play(connection, app.year_ends.verdicts(connection, app.clock.now()))
+        return active_year_ends(connection, app.year_ends.statuses(connection, app.clock.now()))
 
 
 def render_year_end(
-    request: Request, context: WebContext, visitor: Visitor, template: str, *, years: tuple[YearInPlay, ...],
+    request: Request, context: WebContext, visitor: Visitor, template: str, *, years: tuple[ActiveYearEnd, ...],
     status: int = 200, **scope: Any,
 ) -> HTMLResponse:  # fmt: skip
     """Render a page of this family; every one says first which end the brake holds."""
@@ -168,7 +168,7 @@ def show_preview(
             summary = preview.count()
             page = preview.page(
                 after=_parse_cursor(suite), departements=spellings(departement) if departement else [],
-                odd_only=bool(query.surprises), limit=PREVIEW_PAGE_SIZE,
+                anomalies_only=bool(query.surprises), limit=PREVIEW_PAGE_SIZE,
             )  # fmt: skip
     except ValueError as error:
         problem = str(error)
@@ -221,7 +221,7 @@ def _parse_preview_day(text: str) -> date | None:
     return day
 
 
-def _parse_cursor(text: str) -> Place | None:
+def _parse_cursor(text: str) -> PreviewCursor | None:
     """Where a page of the preview begins, None for the first. Raises ValueError in French."""
     if not text:
         return None

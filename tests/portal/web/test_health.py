@@ -27,7 +27,7 @@ def test_health__says_that_the_database_is_away(portal: Portal, monkeypatch: pyt
     def away(*_: object) -> None:
         raise DatabaseUnreachable
 
-    monkeypatch.setattr("portal.web.health.last_seen", away)
+    monkeypatch.setattr("portal.web.health.last_heartbeat", away)
     down = portal.client().get("/sante")
     assert (down.status_code, down.text) == (503, "en panne\nbase : injoignable\n")
 

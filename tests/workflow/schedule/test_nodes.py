@@ -18,7 +18,7 @@ from workflow.journal.verification import Verifier
 from workflow.schedule.nodes import FORGOTTEN, Node, NodeState, nodes, refusal, refused_count
 from workflow.settings.loader import load_settings
 from workflow.worker import Worker
-from workflow.year_end.holds import last_seen
+from workflow.year_end.holds import last_heartbeat
 
 SECOND = timedelta(seconds=1)
 
@@ -151,11 +151,11 @@ def test_brake__a_machine_that_abstains_is_no_sign_of_life(pair: Pair) -> None:
         pair.passes(days=1)
         pair.second.ticker.tick()
     with pair.first.database.read() as connection:
-        assert last_seen(connection) == then
+        assert last_heartbeat(connection) == then
     pair.clocks[1].set(pair.judge.now())
     pair.second.ticker.tick()
     with pair.first.database.read() as connection:
-        assert last_seen(connection) == pair.judge.now()
+        assert last_heartbeat(connection) == pair.judge.now()
 
 
 @pytest.mark.rule("R82")
@@ -225,4 +225,4 @@ def test_forgetting__spares_the_last_trace_of_life(pair: Pair) -> None:
         connection.execute(update(NODE).values(host="ancienne"))
     pair.second.ticker.tick()
     with pair.first.database.read() as connection:
-        assert last_seen(connection) == pair.judge.now()
+        assert last_heartbeat(connection) == pair.judge.now()

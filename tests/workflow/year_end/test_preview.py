@@ -90,7 +90,7 @@ def test_preview__tells_each_establishment_and_what_is_odd(autumn: App) -> None:
     assert [one.establishment.uai for one in found] == [FULL, BARE, CLOSED]
     for one in found:
         assert tuple(e.request.reference for e in one.requests) == REFERENCES[one.establishment.uai]
-    odd = {one.establishment.uai: (one.oddities, *(e.oddities for e in one.requests)) for one in found}
+    odd = {one.establishment.uai: (one.anomalies, *(e.anomalies for e in one.requests)) for one in found}
     assert odd == {
         FULL: ((), (), ()),
         BARE: ((Anomaly.NO_MAILBOX,), (Anomaly.CODE_UNDELIVERABLE,)),
@@ -141,7 +141,7 @@ def test_preview__before_the_end_nothing(autumn: App) -> None:
 
 @pytest.mark.rule("R51", "R52")
 def test_preview__a_schedule_that_never_ran_would_hold_unless_it_runs(autumn: App) -> None:
-    held = only(look(autumn)[1]).held
+    held = only(look(autumn)[1]).foreseen_hold
     assert held is not None
     assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, True)
 
@@ -149,11 +149,11 @@ def test_preview__a_schedule_that_never_ran_would_hold_unless_it_runs(autumn: Ap
 @pytest.mark.rule("R51", "R52")
 def test_preview__a_running_schedule_is_held_by_its_own_absence_only(app: App, clock: FakeClock) -> None:
     app.ticker.tick()
-    held = only(look(app)[1]).held
+    held = only(look(app)[1]).foreseen_hold
     assert held is not None
     assert (held.hold, held.avoidable) == (Hold.ABSENCE, True)
     year_end_scene.tick_monthly(app, clock)
-    assert only(look(app)[1]).held is None
+    assert only(look(app)[1]).foreseen_hold is None
 
 
 @pytest.mark.rule("R52")
@@ -162,7 +162,7 @@ def test_preview__tells_why_a_past_end_is_held(app: App, clock: FakeClock, ticke
     clock.set(OVER + timedelta(days=1))
     if ticked:
         app.ticker.tick()
-    held = only(look(app, clock.now())[1]).held
+    held = only(look(app, clock.now())[1]).foreseen_hold
     assert held is not None
     assert (held.hold, held.avoidable) == (Hold.UNFORESEEN, False)
 

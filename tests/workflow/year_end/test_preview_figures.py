@@ -15,7 +15,7 @@ from tests.kit.year_end_scene import BARE, CLOSED, FULL, OVER, REFERENCES, RUNNI
 from workflow.app import App
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.settings.sections import spellings
-from workflow.year_end.preview import Place, Preview, PreviewPage
+from workflow.year_end.preview import Preview, PreviewCursor, PreviewPage
 
 pytestmark = pytest.mark.rule("R53")
 JUNE = OVER - timedelta(days=80)
@@ -64,14 +64,17 @@ def test_walk__tells_which_are_renewed(app: App) -> None:
     }  # fmt: skip
 
 
-def pages(app: App, limit: int, departement: str = "", *, odd_only: bool = False) -> list[PreviewPage]:
+def pages(app: App, limit: int, departement: str = "", *, anomalies_only: bool = False) -> list[PreviewPage]:
     found: list[PreviewPage] = []
-    after: Place | None = None
+    after: PreviewCursor | None = None
     while not found or after:
         with app.database.read() as connection:
             page = preview(app, connection).page(
-                after=after, departements=spellings(departement) if departement else [], odd_only=odd_only, limit=limit
-            )
+                after=after,
+                departements=spellings(departement) if departement else [],
+                anomalies_only=anomalies_only,
+                limit=limit,
+            )  # fmt: skip
         found.append(page)
         after = page.after
     return found
@@ -88,21 +91,25 @@ def test_pages__one_after_the_other_are_the_walk(app: App, limit: int) -> None:
 
 
 def test_pages__of_one_departement_and_of_what_is_odd(app: App) -> None:
-    def uais(departement: str = "", *, odd_only: bool = False) -> list[str]:
-        found = pages(app, 10, departement, odd_only=odd_only)
+    def uais(departement: str = "", *, anomalies_only: bool = False) -> list[str]:
+        found = pages(app, 10, departement, anomalies_only=anomalies_only)
         return [one.establishment.uai for page in found for one in page.lines]
 
     assert uais("31") == [FULL, FULL, BARE]
     assert uais("32") == [CLOSED]
-    assert uais(odd_only=True) == [BARE, CLOSED]
-    assert uais("31", odd_only=True) == [BARE]
+    assert uais(anomalies_only=True) == [BARE, CLOSED]
+    assert uais("31", anomalies_only=True) == [BARE]
     assert uais("65") == []
 
 
 def test_page__after_the_last_is_empty(app: App) -> None:
     with app.database.read() as connection:
-        page = preview(app, connection).page(after=(RUNNING, "9999999Z"), departements=[], odd_only=False, limit=5)
+        page = preview(app, connection).page(
+            after=(RUNNING, "9999999Z"), departements=[], anomalies_only=False, limit=5
+        )
     assert page == PreviewPage((), None)
     with app.database.read() as connection:
-        later = preview(app, connection).page(after=(SchoolYear(2090), ""), departements=[], odd_only=False, limit=5)
+        later = preview(app, connection).page(
+            after=(SchoolYear(2090), ""), departements=[], anomalies_only=False, limit=5
+        )
     assert later.lines == ()

@@ -15,7 +15,7 @@ from states.vocabulary import RemovalKind, RemovalOutcome, RevokeReason
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import END, SEPTEMBER, YEAR, live_until
 from workflow.year_end.renewals import all_not_renewed, count_had_key, count_not_renewed, list_not_renewed
-from workflow.year_end.report import Share, YearEndAccount, account_of
+from workflow.year_end.report import DepartementShare, YearEndAccount, account_of
 
 pytestmark = pytest.mark.rule("R85")
 
@@ -65,8 +65,8 @@ def test_account__keeps_the_figures_and_follows_the_rest(system: System) -> None
     found = account(system)
     assert (found.revoked, found.establishments, found.hold, found.confirmed_by) == (3, 2, None, "")
     assert found.shares == (
-        Share(departement="012", establishments=1, revoked=1, left=1),
-        Share(departement="31", establishments=1, revoked=2, left=2),
+        DepartementShare(departement="012", establishments=1, revoked=1, left=1),
+        DepartementShare(departement="31", establishments=1, revoked=2, left=2),
     )
     assert (found.waiting, found.not_delivered, found.mails) == (2, 0, {Stage.PENDING: 2})
     assert found.left == {RemovalKind.REMOVE_RIGHTS: 3}

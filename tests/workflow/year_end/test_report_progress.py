@@ -9,7 +9,7 @@ import pytest
 from notifications import ports
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import END, SEPTEMBER, YEAR, live_until
-from workflow.year_end.report import EndStage, Progress, progress_of
+from workflow.year_end.report import EndStage, YearEndProgress, progress_of
 
 pytestmark = [pytest.mark.rule("R85"), pytest.mark.rule("R50")]
 SIX = (("0310001H", "chef A"), ("0310002J", "chef BC"))
@@ -26,10 +26,10 @@ def system(database_url: str) -> Iterator[System]:
     system.close()
 
 
-def look(system: System) -> Progress:
+def look(system: System) -> YearEndProgress:
     now = system.clock.now()
     with system.database.read() as connection:
-        seen = progress_of(connection, system.policy, system.ends.verdicts(connection, now), now)
+        seen = progress_of(connection, system.policy, system.ends.statuses(connection, now), now)
     assert seen is not None
     return seen
 
@@ -43,7 +43,7 @@ class Killed(BaseException):
 
 
 def test_progress__while_several_sweep_counts_each_request_once(system: System) -> None:
-    seen: list[Progress] = []
+    seen: list[YearEndProgress] = []
     system.ends.observe(system.schedule, "a")
     end = system.policy.calendar.end_of(YEAR)
     small_batches(system)
