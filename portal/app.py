@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from portal.api.app import Whole
+from portal.api.app import ApiMount
 from portal.web import chef, errors, health, public, sign_in, worklist
 from portal.web import rectorat as rooms
 from portal.web import rendering as assets
@@ -32,7 +32,7 @@ def assembled(context: WebContext, more: Iterable[APIRouter] = ()) -> FastAPI:
         *more,
     ):  # fmt: skip
         asgi.include_router(router)
-    asgi.router.routes.append(Whole(context))
+    asgi.router.routes.append(ApiMount(context))
     asgi.mount(f"/static/dsfr/{assets.dsfr_version()}", assets.Kept(directory=assets.dsfr_folder()), name="dsfr")
     asgi.mount(f"/static/oda/{assets.our_version()}", assets.Kept(directory=assets.OURS), name="ours")
     errors.install(asgi)

@@ -7,23 +7,22 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from notifications.vocabulary import Audience, Fault, Kind, Stage
-from portal.api.auth import Reading, Rooms
-from portal.api.field_types import UAI, Asked, Reference, Text, Told, Uai
+from portal.api.auth import Context, Reading
+from portal.api.field_types import UAI, Reference, RequestModel, ResponseModel, Text, Uai
 from portal.api.problems import Refusal, declared
 from portal.api.requests import Limit, next_page
 from states.vocabulary import State
 from workflow.directory.model import DirectoryRefused
 from workflow.directory.queries import Criteria
-from workflow.mail.queries import list_mails_correspondence as list_mails
+from workflow.mail.queries import list_mails_correspondence
+
+UaiPath = Annotated[str, Path(description="L'UAI de l'établissement.", pattern=UAI, examples=["0310001H"])]
 
 router = APIRouter(tags=["établissements et courriels"])
 
 
-UaiPath = Annotated[str, Path(description="L'UAI de l'établissement.", pattern=UAI, examples=["0310001H"])]
-
-
-class EstablishmentQuery(Asked):
-    """Which establishments."""
+class EstablishmentParameters(RequestModel):
+    """Filters of the directory."""
 
     departement: Text | None = Field(None, description="D'un département, comme dans l'annuaire.")
     is_open: bool | None = Field(None, description="Ouverts seulement, ou fermés seulement.")
@@ -33,7 +32,7 @@ class EstablishmentQuery(Asked):
     limit: Limit = 50
 
 
-class EstablishmentOut(Told):
+class EstablishmentOut(ResponseModel):
     """An establishment of the directory."""
 
     uai: str
@@ -49,14 +48,14 @@ class EstablishmentOut(Told):
     live_requests: int
 
 
-class Establishments(Told):
+class Establishments(ResponseModel):
     """A page of establishments, by UAI."""
 
     items: list[EstablishmentOut]
     next: str | None = Field(description="L'adresse de la page suivante ; null à la fin.")
 
 
-class Brief(Told):
+class Brief(ResponseModel):
     """A request, in a few words."""
 
     reference: str
@@ -73,8 +72,8 @@ class EstablishmentWhole(EstablishmentOut):
     requests: list[Brief]
 
 
-class MailQuery(Asked):
-    """Which mails."""
+class MailParameters(RequestModel):
+    """Filters of the mails."""
 
     stage: list[Stage] = Field([], max_length=len(Stage), description="À une de ces étapes ; à répéter.")
     kind: Kind | None = Field(None, description="De ce genre.")
@@ -84,7 +83,7 @@ class MailQuery(Asked):
     limit: Limit = 50
 
 
-class MailOut(Told):
+class MailOut(ResponseModel):
     """A mail, without its subject nor its text."""
 
     id: int
@@ -104,7 +103,7 @@ class MailOut(Told):
     replaces_id: int | None
 
 
-class Mails(Told):
+class Mails(ResponseModel):
     """A page of mails, the newest first."""
 
     items: list[MailOut]
@@ -112,39 +111,40 @@ class Mails(Told):
 
 
 @router.get("/establishments", summary="L'annuaire", operation_id="list_establishments", responses=declared())
-def establishments(context: Rooms, caller: Reading, wanted: Annotated[EstablishmentQuery, Query()]) -> Establishments:
+def list_establishments(
+    context: Context, caller: Reading, parameters: Annotated[EstablishmentParameters, Query()]
+) -> Establishments:
     """Par UAI ; un établissement ne voit que lui-même (R3)."""
-    criteria = Criteria(
-        departement=wanted.departement, is_open=wanted.is_open, without_mailbox=wanted.without_mailbox, text=wanted.text
-    )
-    found = context.app.directory.establishments(
-        caller.actor, criteria, limit=wanted.limit + 1, after=wanted.after or ""
-    )
-    kept = found[: wanted.limit]
-    after = kept[-1].uai if len(found) > wanted.limit else None
-    items = [EstablishmentOut.model_validate(one) for one in kept]
-    return Establishments(items=items, next=next_page("establishments", wanted, after))
+    criteria = Criteria(**parameters.model_dump(exclude={"after", "limit"}))
+    limit = parameters.limit
+    found = context.app.directory.establishments(caller.actor, criteria, limit=limit + 1, after=parameters.after or "")
+    items = [EstablishmentOut.model_validate(establishment) for establishment in found[:limit]]
+    after = items[-1].uai if len(found) > limit else None
+    return Establishments(items=items, next=next_page("establishments", parameters, after))
 
 
 @router.get(
     "/establishments/{uai}", summary="Un établissement", operation_id="show_establishment", responses=declared(404)
 )
-def establishment(context: Rooms, caller: Reading, uai: UaiPath) -> EstablishmentWhole:
+def get_establishment(context: Context, caller: Reading, uai: UaiPath) -> EstablishmentWhole:
     """Avec ses demandes."""
     try:
-        found, requests = context.app.directory.establishment(caller.actor, uai)
+        establishment, requests = context.app.directory.establishment(caller.actor, uai)
     except DirectoryRefused as refused:
         raise Refusal(refused.reasons, 404) from None
-    briefs = [Brief.model_validate(one) for one in requests]
-    return EstablishmentWhole(**EstablishmentOut.model_validate(found).model_dump(), requests=briefs)
+    return EstablishmentWhole(
+        **EstablishmentOut.model_validate(establishment).model_dump(),
+        requests=[Brief.model_validate(request) for request in requests],
+    )
 
 
 @router.get("/mails", summary="Les courriels", operation_id="list_mails", responses=declared())
-def mails(context: Rooms, caller: Reading, wanted: Annotated[MailQuery, Query()]) -> Mails:
+def list_sent_mails(context: Context, caller: Reading, parameters: Annotated[MailParameters, Query()]) -> Mails:
     """Les plus récents d'abord, sans leur texte ; un établissement voit ceux qu'a reçus sa boîte (R3, R60)."""
     with context.app.database.read() as connection:
-        page = list_mails(
-            connection, caller.actor, stages=wanted.stage, kind=wanted.kind, uai=wanted.uai,
-            reference=wanted.reference, after=wanted.after, limit=wanted.limit,
+        page = list_mails_correspondence(
+            connection, caller.actor, stages=parameters.stage, kind=parameters.kind, uai=parameters.uai,
+            reference=parameters.reference, after=parameters.after, limit=parameters.limit,
         )  # fmt: skip
-    return Mails(items=[MailOut.model_validate(one) for one in page.mails], next=next_page("mails", wanted, page.after))
+    items = [MailOut.model_validate(mail) for mail in page.mails]
+    return Mails(items=items, next=next_page("mails", parameters, page.after))

@@ -1,4 +1,4 @@
-"""The kinds of value of the interface: read strictly, so that what the description says is what is accepted."""
+"""Field types of the interface: strict, so that exactly what the description says is accepted."""
 
 import re
 from datetime import UTC, date, datetime
@@ -23,12 +23,9 @@ from states.validation import is_storable
 
 LONGEST: Final = 2000
 
-
 REFERENCE: Final = r"^ODA-[0-9]{4}-[0-9]{5,9}$"
 
-
 UAI: Final = r"^[0-9]{7}[A-Z]$"
-
 
 _ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -76,9 +73,7 @@ def _text(value: str) -> str:
 
 Day = Annotated[date, BeforeValidator(_day)]
 
-
 Instant = Annotated[datetime, BeforeValidator(_instant)]
-
 
 Year = Annotated[
     SchoolYear,
@@ -87,29 +82,25 @@ Year = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^20[0-9]{2}-2[01][0-9]{2}$", "examples": ["2026-2027"]}),
 ]
 
-
 Text = Annotated[
     str, Field(max_length=LONGEST, json_schema_extra={"pattern": r"^[^\x00]*$"}), AfterValidator(_text)
 ]  # fmt: skip
-"""What a person may type, but what no database keeps; the rules judge the rest."""
-
+"""Any text that a database can store; the rules judge the rest."""
 
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 
-
 Uai = Annotated[str, Field(pattern=UAI)]
-
 
 Count = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 
 
-class Asked(BaseModel):
-    """What is received: a field that is not known is refused, for it was meant to say something."""
+class RequestModel(BaseModel):
+    """Base of what is received: an unknown field is refused, for it was meant to say something."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class Told(BaseModel):
-    """What is answered."""
+class ResponseModel(BaseModel):
+    """Base of what is sent back."""
 
     model_config = ConfigDict(from_attributes=True)

@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
-from portal.api.field_types import Told
+from portal.api.field_types import ResponseModel
+from portal.api.schemas import ReasonOut
 from states.form_errors import allowed_values, error_message
 from states.refusals import Reason
 from states.vocabulary import Trigger
@@ -18,22 +19,11 @@ from workflow.engine.engine import ConcurrentUpdate
 
 MEDIA_TYPE: Final = "application/problem+json"
 
-
 _URN: Final = "urn:oda:refus:"
 
 
-class ReasonOut(Told):
-    """One reason (R7)."""
-
-    code: str = Field(description="Ce qui identifie la raison pour un programme ; ne change pas.")
-    rule: str | None = Field(description="La règle de docs/processus.md ; null pour une erreur de forme.")
-    message: str = Field(description="Ce qui ne va pas.")
-    remedy: str = Field(description="Que faire.")
-    field: str | None = Field(description="Le champ en cause, par son chemin ; null s'il n'y en a pas un seul.")
-
-
-class Problem(Told):
-    """What is answered instead of what was asked."""
+class Problem(ResponseModel):
+    """The body of a refusal (RFC 9457)."""
 
     type: str = Field(description="urn:oda:refus: suivi du code de la première raison.")
     title: str = Field(description="La première raison, en quelques mots.")
@@ -47,48 +37,39 @@ _STATUSES: Final = {
     "four_eyes": 403, "other_content": 422,
 }  # fmt: skip
 
-
 AnyReason = Reason | ReasonOut
 
 
 def of_form(code: str, message: str, remedy: str, field: str | None = None) -> ReasonOut:
-    """A reason that no rule gives: the request itself is not as the description says."""
+    """A reason that no rule gives: the HTTP request is not as the description says."""
     return ReasonOut(code=code, rule=None, message=message, remedy=remedy, field=field)
 
 
-def status_of(reasons: Iterable[AnyReason]) -> int:
-    """404 and 403 for what one may not reach, 422 for a field to correct, 409 for the request as it stands."""
-    found = list(reasons)
-    known = [_STATUSES[reason.code] for reason in found if reason.code in _STATUSES]
-    if known:
-        return known[0]
-    return 422 if any(reason.field for reason in found) else 409
-
-
 def problem_of(reasons: Iterable[AnyReason], status: int | None = None) -> Problem:
-    """The problem that these reasons make; the first one gives its type."""
-    found = list(reasons)
-    return Problem(
-        type=f"{_URN}{found[0].code}",
-        title=found[0].message,
-        status=status or status_of(found),
-        detail=" ".join(f"{reason.message}. {reason.remedy}" for reason in found),
-        reasons=[reason_out(reason) for reason in found],
-    )
+    """The problem that these reasons make; the first one gives its type.
+
+    Without a status, 404 or 403 for what one may not reach, 422 for a field to correct, 409 for the request as it is.
+    """
+    reasons = list(reasons)
+    if status is None:
+        statuses = [_STATUSES[reason.code] for reason in reasons if reason.code in _STATUSES]
+        status = statuses[0] if statuses else 422 if any(reason.field for reason in reasons) else 409
+    return Problem.model_validate({
+        "type": f"{_URN}{reasons[0].code}",
+        "title": reasons[0].message,
+        "status": status,
+        "detail": " ".join(f"{reason.message}. {reason.remedy}" for reason in reasons),
+        "reasons": reasons,
+    })  # fmt: skip
 
 
-def reason_out(reason: AnyReason) -> ReasonOut:
-    """A reason, or a warning, as it is answered."""
-    return reason if isinstance(reason, ReasonOut) else ReasonOut.model_validate(reason)
-
-
-def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The problem as a response."""
     return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route says of its refusals in the description, besides those of every route."""
+    """The refusals of a route for the description: those of every route, and its own ``statuses``."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": _MEANINGS[status], "content": content} for status in (*ALWAYS, *statuses)}
 
@@ -107,27 +88,17 @@ _MEANINGS: Final = {
     503: "La base est occupée : recommencer après ce que dit Retry-After.",
 }
 
-
 ALWAYS: Final = (401, 403, 422, 429, 500, 503)
-
-
-# What is wrong with the form of a request, in French, field by field; never what was sent.
-
 
 MOST: Final = 50
 
-
 _LONGEST_PART: Final = 60
-
 
 _TRIGGERS: Final = frozenset(trigger.value for trigger in Trigger)
 
-
 _PLACES: Final = ("body", "query", "path", "header")
 
-
 _OBJECT: Final = ("Il faut un objet JSON", "L'écrire entre accolades.")
-
 
 _WORDS: Final[dict[str, tuple[str | None, str | None]]] = {
     "missing": ("Ce champ manque", "L'ajouter."),
@@ -174,23 +145,19 @@ def _reason(error: Mapping[str, Any]) -> ReasonOut:
 
 
 def _path(loc: Iterable[Any]) -> str | None:
-    """``commands.0.uai``: without the place, nor the tag that tells two bodies apart, nor a long name that was sent."""
+    """``commands.0.uai``: without the place, the tag of a union, and the end of a long name that was sent."""
     parts = list(loc)
     if parts and parts[0] in _PLACES:
         parts = parts[1:]
-    kept = [
+    names = [
         str(part)[:_LONGEST_PART]
         for before, part in zip([None, *parts], parts, strict=False)
         if not (isinstance(before, int) and part in _TRIGGERS)
     ]
-    return ".".join(kept) or None
-
-
-# Everything that is raised, as a problem; pages answer with pages, this interface never does.
+    return ".".join(names) or None
 
 
 SOON: Final = {"Retry-After": "5"}
-
 
 _HTTP: Final = {
     400: of_form("malformed", "Le corps ne peut pas être lu", "Envoyer un objet JSON, en UTF-8."),
@@ -200,9 +167,7 @@ _HTTP: Final = {
     415: of_form("not_json", "Le corps n'est pas en application/json", "Envoyer Content-Type: application/json."),
 }
 
-
 _OTHER_ERRORS: Final = of_form("refused", "Cette requête ne peut pas être servie", "La vérifier.")
-
 
 _BUSY: Final = of_form(
     "busy", "La base est occupée ou ne répond pas", "Recommencer dans un instant, avec la même Idempotency-Key."
@@ -210,7 +175,7 @@ _BUSY: Final = of_form(
 
 
 class Refusal(Exception):
-    """A refusal that a route or a door gives; ``headers`` go with it."""
+    """A refusal raised by a route or a dependency; ``headers`` go with it."""
 
     def __init__(
         self, reasons: tuple[AnyReason, ...], status: int | None = None, headers: dict[str, str] | None = None
@@ -218,26 +183,26 @@ class Refusal(Exception):
         self.problem, self.headers = problem_of(reasons, status), headers
 
 
-def install(app: FastAPI) -> None:
-    """Tell the interface what to answer when something is raised."""
+def install_handlers(app: FastAPI) -> None:
+    """Answer everything that is raised with a problem, never with a page."""
 
     def refusal(_: Request, error: Refusal) -> Response:
-        return answer(error.problem, error.headers)
+        return problem_response(error.problem, error.headers)
 
     def http(_: Request, error: HTTPException) -> Response:
         reason = _HTTP.get(error.status_code, _OTHER_ERRORS)
-        return answer(problem_of([reason], error.status_code), error.headers)
+        return problem_response(problem_of([reason], error.status_code), error.headers)
 
     def form(_: Request, error: RequestValidationError) -> Response:
         errors = error.errors()
-        unread = any(one["type"] == "json_invalid" for one in errors)
-        return answer(problem_of([_HTTP[400]], 400) if unread else invalid(errors))
+        is_unreadable = any(problem["type"] == "json_invalid" for problem in errors)
+        return problem_response(problem_of([_HTTP[400]], 400) if is_unreadable else invalid(errors))
 
     def busy(_: Request, __: Exception) -> Response:
-        return answer(problem_of([_BUSY], 503), SOON)
+        return problem_response(problem_of([_BUSY], 503), SOON)
 
     app.add_exception_handler(Refusal, refusal)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, form)  # type: ignore[arg-type]
-    for one in (DatabaseBusy, DatabaseUnreachable, ConcurrentUpdate):
-        app.add_exception_handler(one, busy)
+    for kind in (DatabaseBusy, DatabaseUnreachable, ConcurrentUpdate):
+        app.add_exception_handler(kind, busy)

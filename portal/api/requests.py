@@ -1,4 +1,4 @@
-"""Reading requests: the listing in pages, one whole, its history, what can be done of it."""
+"""Requests read by programs: a list in pages, one whole, its history, what can be done with it."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from portal.api.auth import Caller, Reading, Rooms
-from portal.api.field_types import REFERENCE, Asked, Day, Instant, Reference, Text, Told, Year
+from portal.api.auth import Caller, Context, Reading
+from portal.api.field_types import REFERENCE, Day, Instant, Reference, RequestModel, ResponseModel, Text, Year
 from portal.api.problems import Refusal, declared
 from portal.api.schemas import EventOut, Line, RequestOut, StepOut, event_out, request_out
 from portal.web.context import WebContext
@@ -19,39 +19,29 @@ from workflow.requests.detail import RequestView, show_request
 from workflow.requests.filters import Checks, Filters, not_visible
 from workflow.requests.lists import list_requests
 
-# Cursors: a page of a listing leads to the next one by its address.
-
-
 PREFIX: Final = "/api/v1"
-
 
 Limit = Annotated[int, Field(ge=1, le=200, description="Combien au plus.")]
 
-
-def next_page(path: str, wanted: BaseModel, after: object) -> str | None:
-    """The address of the page that follows, with the same filters; None at the end."""
-    if after is None:
-        return None
-    asked = wanted.model_dump(mode="json", exclude_defaults=True) | {"after": after}
-    pairs = [(name, _text(one)) for name, value in asked.items() for one in _each(value)]
-    return f"{PREFIX}/{path}?{urlencode(pairs)}"
-
-
-def _each(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
-
-
-def _text(value: object) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
+ReferencePath = Annotated[
+    str, Path(description="La référence de la demande.", pattern=REFERENCE, examples=["ODA-2027-00001"])
+]  # fmt: skip
 
 router = APIRouter(tags=["demandes"])
 
 
-Ref = Annotated[str, Path(description="La référence de la demande.", pattern=REFERENCE, examples=["ODA-2027-00001"])]
+def next_page(path: str, parameters: BaseModel, after: object) -> str | None:
+    """The address of the following page, with the same filters; None at the end."""
+    if after is None:
+        return None
+    values = parameters.model_dump(mode="json", exclude_defaults=True) | {"after": after}
+    for name, value in values.items():
+        if isinstance(value, bool):
+            values[name] = "true" if value else "false"
+    return f"{PREFIX}/{path}?{urlencode(values, doseq=True)}"
 
 
-class RequestQuery(Asked):
+class RequestParameters(RequestModel):
     """The filters of the worklist; each combines with every other."""
 
     state: list[State] = Field([], max_length=len(State), description="Dans un de ces états ; à répéter.")
@@ -77,21 +67,21 @@ class RequestQuery(Asked):
     limit: Limit = 50
 
 
-class Lines(Told):
+class Lines(ResponseModel):
     """A page of requests."""
 
     items: list[Line]
     next: str | None = Field(description="L'adresse de la page suivante ; null à la fin.")
 
 
-class Events(Told):
+class Events(ResponseModel):
     """The history of a request, the first event first."""
 
     items: list[EventOut]
 
 
-class ActionOut(Told):
-    """Something that can be done now."""
+class ActionOut(ResponseModel):
+    """An action that is open now."""
 
     trigger: Trigger
     label: str
@@ -99,8 +89,8 @@ class ActionOut(Told):
     href: str = Field(description="L'adresse à laquelle l'envoyer (POST).")
 
 
-class Actions(Told):
-    """What this token's person can do of a request now, and what the request waits for."""
+class Actions(ResponseModel):
+    """The actions open to the bearer of the token, and what the request waits for."""
 
     reference: str
     version: int
@@ -109,63 +99,66 @@ class Actions(Told):
     next_step: StepOut | None
 
 
-_OURS: Final = frozenset({"after", "limit", "state", "school_year"})
-
-
 @router.get("/requests", summary="La liste des demandes", operation_id="list_requests", responses=declared())
-def listed(context: Rooms, caller: Reading, wanted: Annotated[RequestQuery, Query()]) -> Lines:
+def list_lines(context: Context, caller: Reading, parameters: Annotated[RequestParameters, Query()]) -> Lines:
     """Par référence ; pour le rectorat, celles dont le code n'est pas arrivé d'abord."""
     app = context.app
-    filters = filters_of(wanted, app.policy, app.clock.now())
+    filters = filters_of(parameters, app.policy, app.clock.now())
     with app.database.read() as connection:
         page = list_requests(
-            connection, filters, caller.actor, app.policy.calendar, after=wanted.after, limit=wanted.limit
+            connection, filters, caller.actor, app.policy.calendar, after=parameters.after, limit=parameters.limit
         )
     items = [Line.model_validate(line) for line in page.lines]
-    return Lines(items=items, next=next_page("requests", wanted, page.after))
+    return Lines(items=items, next=next_page("requests", parameters, page.after))
 
 
 @router.get(
     "/requests/{reference}", summary="Une demande", operation_id="show_request", responses=declared(404)
 )  # fmt: skip
-def shown(context: Rooms, caller: Reading, reference: Ref) -> RequestOut:
+def get_request(context: Context, caller: Reading, reference: ReferencePath) -> RequestOut:
     """Tout ce que l'on peut en voir ; le code n'y est jamais (R60)."""
-    return request_out(seen(context, caller, reference))
+    return request_out(_load(context, caller, reference))
 
 
 @router.get("/requests/{reference}/events", summary="Son histoire", operation_id="list_events", responses=declared(404))
-def events(context: Rooms, caller: Reading, reference: Ref) -> Events:
+def list_events(context: Context, caller: Reading, reference: ReferencePath) -> Events:
     """Les événements du journal, le premier d'abord (R8)."""
-    return Events(items=[event_out(event) for event in seen(context, caller, reference).history])
+    return Events(items=[event_out(event) for event in _load(context, caller, reference).history])
 
 
 @router.get(
     "/possible-actions/{reference}", summary="Ce que l'on peut en faire", operation_id="list_actions",
     responses=declared(404),
 )  # fmt: skip
-def possible(context: Rooms, caller: Reading, reference: Ref) -> Actions:
+def list_actions(context: Context, caller: Reading, reference: ReferencePath) -> Actions:
     """Les actions ouvertes au porteur du jeton, et ce que la demande attend."""
-    view = seen(context, caller, reference)
-    place = f"/api/v1/requests/{reference}"
+    view = _load(context, caller, reference)
     actions = [
-        ActionOut(trigger=one.trigger, label=one.label, on_behalf=one.on_behalf, href=f"{place}/{one.trigger.value}")
-        for one in view.actions
-    ]
+        ActionOut(
+            trigger=action.trigger, label=action.label, on_behalf=action.on_behalf,
+            href=f"{PREFIX}/requests/{reference}/{action.trigger.value}",
+        )
+        for action in view.actions
+    ]  # fmt: skip
     step = StepOut.model_validate(view.next_step) if view.next_step else None
     return Actions(
         reference=reference, version=view.request.version, state=view.request.state, actions=actions, next_step=step
     )
 
 
-def filters_of(wanted: RequestQuery, policy: Policy, now: datetime) -> Filters:
-    """The filters asked for; how old a check may be is the settings' to say (R36)."""
-    plain = {name: getattr(wanted, name) for name in RequestQuery.model_fields if name not in _OURS}
-    oldest = oldest_valid_day(policy.calendar.today(now), policy.checks_max_age_days)
-    return Filters(**plain, states=tuple(wanted.state), school_years=tuple(wanted.school_year), oldest_check=oldest)
+def filters_of(parameters: RequestParameters, policy: Policy, now: datetime) -> Filters:
+    """The filters of an address; the settings say how old a check may be (R36)."""
+    same_names = RequestParameters.model_fields.keys() - {"after", "limit", "state", "school_year"}
+    return Filters(
+        **{name: getattr(parameters, name) for name in same_names},
+        states=tuple(parameters.state),
+        school_years=tuple(parameters.school_year),
+        oldest_check=oldest_valid_day(policy.calendar.today(now), policy.checks_max_age_days),
+    )
 
 
-def seen(context: WebContext, caller: Caller, reference: str) -> RequestView:
-    """A request; the same 404 for an unknown one and for one of another establishment (R3)."""
+def _load(context: WebContext, caller: Caller, reference: str) -> RequestView:
+    """Raises Refusal: the same 404 for an unknown request and for one of another establishment (R3)."""
     app = context.app
     with app.database.read() as connection:
         view = show_request(connection, reference, caller.actor, app.policy, app.mailer, app.clock.now())

@@ -1,12 +1,14 @@
-"""What is answered about requests: the same fields that the person would see, never the code (R3, R60)."""
+"""Response models of requests: the fields that the person would see, never the code (R3, R60).
+
+The command line prints the same in JSON, so this module imports nothing of a web server.
+"""
 
 from datetime import date, datetime
 from typing import Any
 
 from pydantic import Field
 
-from portal.api.field_types import Told, Year
-from portal.api.problems import ReasonOut, reason_out
+from portal.api.field_types import ResponseModel, Year
 from states.rules.revocation import Action
 from states.vocabulary import (
     Change,
@@ -20,12 +22,20 @@ from states.vocabulary import (
     State,
     Trigger,
 )
-from workflow.requests.detail import CheckView, EventView, RemovalView, RequestView
-
-# The parts of a request as it is answered.
+from workflow.requests.detail import CheckView, EventView, RequestView
 
 
-class School(Told):
+class ReasonOut(ResponseModel):
+    """One reason of a refusal, or a warning (R7)."""
+
+    code: str = Field(description="Ce qui identifie la raison pour un programme ; ne change pas.")
+    rule: str | None = Field(description="La règle de docs/processus.md ; null pour une erreur de forme.")
+    message: str = Field(description="Ce qui ne va pas.")
+    remedy: str = Field(description="Que faire.")
+    field: str | None = Field(description="Le champ en cause, par son chemin ; null s'il n'y en a pas un seul.")
+
+
+class School(ResponseModel):
     """The establishment of a request."""
 
     uai: str
@@ -36,7 +46,7 @@ class School(Told):
     mailbox: str | None = Field(description="La boîte fonctionnelle en vigueur (R14).")
 
 
-class CheckOut(Told):
+class CheckOut(ResponseModel):
     """One of the two checks."""
 
     outcome: CheckOutcome
@@ -46,15 +56,15 @@ class CheckOut(Told):
     problem: ReasonOut | None = Field(description="Pourquoi elle ne vaut pas.")
 
 
-class ChecksOut(Told):
-    """Both checks; null: not done."""
+class ChecksOut(ResponseModel):
+    """Both checks; null for one that is not done."""
 
     listing: CheckOut | None
     delegation: CheckOut | None
 
 
-class ReportOut(Told):
-    """A change that was reported."""
+class ReportOut(ResponseModel):
+    """A reported change (R32)."""
 
     number: int
     change: Change
@@ -64,8 +74,8 @@ class ReportOut(Told):
     settled_at: datetime | None
 
 
-class TodoOut(Told):
-    """What is to be done on the ODA server."""
+class TodoOut(ResponseModel):
+    """The task on the ODA server, as it stands today."""
 
     action: Action
     kept_for: list[str]
@@ -75,7 +85,7 @@ class TodoOut(Told):
     sentence: str = Field(description="Le tout en une phrase.")
 
 
-class RemovalOut(Told):
+class RemovalOut(ResponseModel):
     """The removal of rights."""
 
     kind: RemovalKind
@@ -85,7 +95,7 @@ class RemovalOut(Told):
     todo: TodoOut | None
 
 
-class Other(Told):
+class Other(ResponseModel):
     """Another live request of the same person."""
 
     reference: str
@@ -99,15 +109,15 @@ class Other(Told):
     expires_on: date | None
 
 
-class StepOut(Told):
-    """What a request waits for."""
+class StepOut(ResponseModel):
+    """The next step of a request."""
 
     who: Role
     what: str
     trigger: Trigger | None
 
 
-class Line(Told):
+class Line(ResponseModel):
     """A request in a listing."""
 
     reference: str
@@ -130,7 +140,7 @@ class Line(Told):
     report_open: bool = Field(description="Un signalement reste à régler (R46).")
 
 
-class EventOut(Told):
+class EventOut(ResponseModel):
     """An event of the journal."""
 
     seq: int
@@ -145,8 +155,8 @@ class EventOut(Told):
     notes: dict[str, str | None] = Field(description="Les textes libres ; null une fois effacés.")
 
 
-class RequestOut(Told):
-    """All that one may see of a request."""
+class RequestOut(ResponseModel):
+    """All that the caller may see of a request."""
 
     reference: str
     state: State
@@ -180,33 +190,24 @@ class RequestOut(Told):
     next_step: StepOut | None
 
 
-# From what the readings give to what is answered.
-
-
-_PLAIN = tuple(
-    name for name in RequestOut.model_fields
-    if name not in {"establishment", "created_at", "changed_at", "year_ends_on", "year_end_is_default",
-                    "expiry_differs", "code_fate", "checks", "reports", "removal", "others", "next_step"}
+_OF_VIEW = (
+    "establishment", "created_at", "changed_at", "expiry_differs", "code_fate", "reports", "removal", "others",
+    "next_step",
 )  # fmt: skip
-"""The fields that the request itself bears."""
+
+_OF_REQUEST = tuple(RequestOut.model_fields.keys() - {*_OF_VIEW, "year_ends_on", "year_end_is_default", "checks"})
 
 
 def request_out(view: RequestView) -> RequestOut:
     """A request whole, without its history."""
-    return RequestOut(
-        **{name: getattr(view.request, name) for name in _PLAIN},
-        establishment=School.model_validate(view.establishment),
-        created_at=view.created_at,
-        changed_at=view.changed_at,
-        year_ends_on=view.year_end.last_day,
-        year_end_is_default=view.year_end.is_default,
-        expiry_differs=view.expiry_differs,
-        code_fate=view.code_fate,
-        checks=ChecksOut(listing=_check(view.listing), delegation=_check(view.delegation)),
-        reports=[ReportOut.model_validate(report) for report in view.reports],
-        removal=_removal(view.removal),
-        others=[Other.model_validate(other) for other in view.others],
-        next_step=StepOut.model_validate(view.next_step) if view.next_step else None,
+    return RequestOut.model_validate(
+        {name: getattr(view.request, name) for name in _OF_REQUEST}
+        | {name: getattr(view, name) for name in _OF_VIEW}
+        | {
+            "year_ends_on": view.year_end.last_day,
+            "year_end_is_default": view.year_end.is_default,
+            "checks": ChecksOut(listing=_check_out(view.listing), delegation=_check_out(view.delegation)),
+        }
     )
 
 
@@ -220,25 +221,11 @@ def event_out(event: EventView) -> EventOut:
     )
 
 
-def _check(found: CheckView) -> CheckOut | None:
-    if found.check is None:
+def _check_out(view: CheckView) -> CheckOut | None:
+    check = view.check
+    if check is None:
         return None
     return CheckOut(
-        outcome=found.check.outcome,
-        source=found.check.source,
-        checked_on=found.check.checked_on,
-        is_valid=found.is_valid,
-        problem=reason_out(found.problem) if found.problem else None,
-    )
-
-
-def _removal(removal: RemovalView | None) -> RemovalOut | None:
-    if removal is None:
-        return None
-    return RemovalOut(
-        kind=removal.kind,
-        outcome=removal.outcome,
-        opened_at=removal.opened_at,
-        closed_at=removal.closed_at,
-        todo=TodoOut.model_validate(removal.todo) if removal.todo else None,
-    )
+        outcome=check.outcome, source=check.source, checked_on=check.checked_on, is_valid=view.is_valid,
+        problem=ReasonOut.model_validate(view.problem) if view.problem else None,
+    )  # fmt: skip

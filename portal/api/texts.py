@@ -1,11 +1,10 @@
-"""What the description says of each action and of each field, in French, with an example that is accepted."""
+"""Descriptions in French of the fields of each action, with an example that is accepted."""
 
 from typing import Any, Final
 
 from states.vocabulary import Trigger
 
 _TEXT = "quelques mots, sans nom ni donnée de santé"
-
 
 FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "reference": ("La référence de la demande.", "ODA-2027-00001"),
@@ -52,7 +51,6 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "amend.drane_declared_on": ("Le jour de la déclaration à la DRANE.", None),
 }
 """A field's sentence and example, of every action or of one (``trigger.field``); None: the example leaves it out."""
-
 
 BEHALF: Final[dict[str, Any]] = {"who": "Mme Martin, principale", "how": "telephone", "when": "2026-09-14"}
 

@@ -92,10 +92,10 @@ def test_pages__follow_each_other_by_their_address(api: Api) -> None:
 def test_filters__combine_and_none_is_forgotten(api: Api) -> None:
     from dataclasses import fields
 
-    from portal.api.requests import RequestQuery
+    from portal.api.requests import RequestParameters
     from workflow.requests.filters import Filters
 
-    offered = set(RequestQuery.model_fields) | {"states", "school_years"}
+    offered = set(RequestParameters.model_fields) | {"states", "school_years"}
     assert {one.name for one in fields(Filters)} - offered == {"oldest_check"}
     ready, other = api.portal.checked(1), api.portal.submitted(2)
     staff = api.program(STAFF)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from notifications.ports import Clock
-from portal.api import requests as room
+from portal.api import requests
 from tests.kit.portal import CHEF, STAFF
 from tests.portal.api.conftest import PREFIX, Api
 from tests.portal.api.test_life import DECLARATION
@@ -86,14 +86,14 @@ def test_failures__tell_nothing_and_busy_says_when_to_come_back(api: Api, monkey
     def busy(*_: object, **__: object) -> None:
         raise DatabaseBusy
 
-    monkeypatch.setattr(room, "list_requests", busy)
+    monkeypatch.setattr(requests, "list_requests", busy)
     answer = staff.get("/requests")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(room, "list_requests", broken)
+    monkeypatch.setattr(requests, "list_requests", broken)
     unforeseen = staff.get("/requests")
     assert (unforeseen.status_code, SECRET in unforeseen.text) == (500, False)
 

@@ -7,16 +7,20 @@ import pytest
 from httpx2 import Response
 
 from portal.api.actions import OPEN, body_of, example_of
-from portal.api.directory import EstablishmentQuery, MailQuery
-from portal.api.field_types import Asked
-from portal.api.requests import RequestQuery
+from portal.api.directory import EstablishmentParameters, MailParameters
+from portal.api.field_types import RequestModel
+from portal.api.requests import RequestParameters
 from states.vocabulary import Trigger
 from tests.kit.portal import STAFF
 from tests.portal.api.conftest import PREFIX, Api, Program
 
 NUL, HALF = "a\x00b", "a\ud800b"
 """NUL, which PostgreSQL does not take, and the half of a character, which is not Unicode."""
-LISTS: dict[str, type[Asked]] = {"/requests": RequestQuery, "/establishments": EstablishmentQuery, "/mails": MailQuery}
+LISTS: dict[str, type[RequestModel]] = {
+    "/requests": RequestParameters,
+    "/establishments": EstablishmentParameters,
+    "/mails": MailParameters,
+}
 
 
 def posted(program: Program, path: str, body: Any) -> Response:
