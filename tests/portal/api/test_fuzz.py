@@ -54,7 +54,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 )
 def test_interface__answers_as_described_whatever_is_sent(api: Api, session_user: Any, mode: GenerationMode) -> None:
     print(f"ODA_API_FUZZ_SEED={SEED}")
-    schema = schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", api.portal.app)
+    schema = schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", api.portal.asgi)
     headers = {"Authorization": f"Bearer {api.token(session_user)}"}
     known = [f"ODA-2027-0000{number}" for number in range(1, 5)]
     for found in schema.get_all_operations():
