@@ -145,7 +145,7 @@ def sent_to_sign_in(response: Response) -> bool:
 
 
 def all_addresses(town: Town, *doors: Door) -> list[tuple[str, str, Door]]:
-    found = [(method, path, door_of(path)) for method, path in addresses(town.portal.app)]
+    found = [(method, path, door_of(path)) for method, path in addresses(town.portal.asgi)]
     return [one for one in found if not doors or one[2] in doors]
 
 

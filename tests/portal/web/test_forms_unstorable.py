@@ -71,7 +71,7 @@ def test_addresses__each_is_answered(portal: Portal) -> None:
     reference = portal.issued()
     client = portal.client(STAFF)
     names = ("etablissement", "demande", "suite", "nom", "motif", "signalement", "mots", "annee", "ref", "apres")
-    for method, path in {*addresses(portal.app)}:
+    for method, path in {*addresses(portal.asgi)}:
         if method != "GET" or "{path" in path or path.startswith("/static"):
             continue
         places = [re.sub(r"\{[^}]+\}", "a%00b", path)] if "{" in path else []
