@@ -38,7 +38,7 @@ class Stock:
 def is_held(system: System, at: datetime) -> bool:
     """Whether the brake would hold one of the ends due then."""
     with system.database.read() as connection:
-        judged = system.ends.verdicts(connection, at)
+        judged = system.ends.statuses(connection, at)
     return any(one.verdict in (BrakeDecision.HOLD, BrakeDecision.HELD) for one in judged)
 
 
