@@ -29,7 +29,6 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.portal import CHEF, STAFF, START, Portal, open_portal
 from workflow.app import bootstrap
-from workflow.auth.tokens import Tokens
 from workflow.database.tables import Scope
 from workflow.settings.loader import load_settings
 
@@ -114,7 +113,7 @@ def side_by_side(hello: Client, act: Client, references: list[str]) -> tuple[flo
 def prepare(portal: Portal, requests: int) -> tuple[str, list[str]]:
     """A chef's token, and its declared requests."""
     operator = portal.actor(STAFF)
-    _, secret = Tokens(portal.app).create(operator, CHEF.role, CHEF.uais, scope=Scope.ACT, label="mesure", days=30)
+    _, secret = portal.app.tokens.create(operator, CHEF.role, CHEF.uais, scope=Scope.ACT, label="mesure", days=30)
     return secret, [portal.declared(number) for number in range(requests)]
 
 

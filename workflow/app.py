@@ -15,6 +15,7 @@ from notifications.rendering.environment import TemplateLoader, TemplateProblem,
 from notifications.rendering.papers import check_charter
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
+from workflow.auth.tokens import Tokens
 from workflow.database import connection as storage
 from workflow.database import schema
 from workflow.database.clock import Ask, DatabaseClock, clock_for
@@ -81,6 +82,7 @@ class App:
     year_ends: YearEnds
     people: People
     mail_journal: MailJournal
+    tokens: Tokens
     directory: Directory
     ticker: Ticker
     dispatcher: Dispatcher
@@ -193,6 +195,7 @@ def bootstrap(
     return App(
         settings=settings, database=database, clock=clock, policy=policy, hasher=hasher, mailer=mailer, engine=engine,
         year_ends=year_ends, people=people, mail_journal=mail_journal,
+        tokens=Tokens(database, clock, hasher, people),
         directory=Directory(database, hasher, clock, settings.academie.code), ticker=ticker, dispatcher=dispatcher,
         connector=_connector(settings, secrets, engine, mailer),
     )  # fmt: skip

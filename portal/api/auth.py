@@ -14,7 +14,6 @@ from portal.web.context import WebContext
 from states.model import Actor
 from states.vocabulary import Role
 from workflow.auth.rate_limit import WINDOW, Limit, RateLimiter, network_of
-from workflow.auth.tokens import Tokens
 from workflow.database.tables import Scope
 
 FAILED_TOKENS: Final = Limit(name="token", most=20)
@@ -52,7 +51,7 @@ def reading(
     if credentials is None:
         raise _unauthorized("token_missing", "Il faut un jeton d'accès", "")
     secret = credentials.credentials
-    found = Tokens(context.app).find(secret) if len(secret) <= _LONGEST_TOKEN else None
+    found = context.app.tokens.find(secret) if len(secret) <= _LONGEST_TOKEN else None
     if found is None:
         _count_refused_token(context, request)
         raise _unauthorized(
@@ -88,8 +87,8 @@ def _count_refused_token(context: WebContext, request: Request) -> None:
     """Raises Refusal (429) beyond the limit."""
     client, now = network_of(request.client.host if request.client else ""), context.app.clock.now()
     with context.app.database.write() as connection:
-        attempt = RateLimiter(context.app.hasher).hit(connection, FAILED_TOKENS, client, now)
-    if not attempt.is_allowed:
+        is_allowed = RateLimiter(context.app.hasher).hit(connection, FAILED_TOKENS, client, now, journal=False)
+    if not is_allowed:
         seconds = int(WINDOW.total_seconds())
         reason = of_form(
             "too_many_tries", "Trop de jetons refusés depuis cette adresse", f"Attendre {seconds // 60} minutes."
@@ -111,7 +110,7 @@ class Me(ResponseModel):
 @router.get("/me", summary="Le porteur du jeton", operation_id="me", responses=declared())
 def me(context: Context, caller: Reading) -> Me:
     """Qui, pour quoi faire, jusqu'à quand."""
-    actor, token = caller.actor, Tokens(context.app).of(caller.secret)
+    actor, token = caller.actor, context.app.tokens.of(caller.secret)
     return Me(
         who=actor.label, role=actor.role, establishments=sorted(actor.establishments), token=token.label,
         scope=caller.scope, expires_at=token.expires_at,

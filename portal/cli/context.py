@@ -183,13 +183,11 @@ def database_of(settings: "Settings") -> "Iterator[Database]":
 
 
 def make_private(path: Path) -> None:
-    """A file that this account alone reads, empty when it was not there: the database will hold personal data.
+    """Create the database's file. Raises CliFailure when it cannot be made."""
+    from workflow.database import connection
 
-    Raises CliFailure when it cannot be made.
-    """
     with writing(path, "vérifier le réglage database.url et les droits de ce compte sur le dossier"):
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT, 0o600))
+        connection.make_private(path)
 
 
 def running_year(settings: "Settings") -> "SchoolYear":

@@ -60,7 +60,7 @@ def run(
     with opened(context) as (app, actor):
         require_operator(actor, "confirmer un retrait")
         with app.database.read() as connection:
-            found = judge(connection, rows, actor, app)
+            found = judge(connection, rows, actor, app.engine, app.mailer)
         say(_summary(found))
         if not found.ready:
             raise CliFailure("Aucune ligne ne peut être confirmée, rien n'a changé.", ExitCode.REFUSED)
@@ -274,7 +274,8 @@ def export(context: CliContext, /, output: Path | None, force: bool, example: bo
         return
     with opened(context) as (app, actor):
         _rectorat_only(actor)
-        write(removals_file(app, _wanted(**wanted)), output, force=force)
+        pieces = removals_file(app.engine, app.mailer, app.settings.removals.export, _wanted(**wanted))
+        write(pieces, output, force=force)
 
 
 @removal.command(

@@ -52,10 +52,9 @@ def token() -> None:
 def create(context: CliContext, of: Who, scope: Scope, label: str, days: int) -> None:
     from portal.cli.context import opened
     from states import french
-    from workflow.auth.tokens import Tokens
 
     with opened(context) as (app, actor):
-        made, secret = Tokens(app).create(actor, of.role, of.value, scope=scope, label=label, days=days)
+        made, secret = app.tokens.create(actor, of.role, of.value, scope=scope, label=label, days=days)
         until = french.instant(made.expires_at, app.settings.zoneinfo)
     say([
         printable(f"Jeton n° {made.id} (« {made.label} ») pour {made.subject} : {made.scope.label}, jusqu'au {until}."),
@@ -69,11 +68,10 @@ def create(context: CliContext, of: Who, scope: Scope, label: str, days: int) ->
 @pass_cli_context
 def list_(context: CliContext, as_json: bool) -> None:
     from portal.cli.context import opened
-    from workflow.auth.tokens import Tokens
 
     with opened(context) as (app, actor):
         now = app.clock.now()
-        rows = [_row(one, is_valid=one.is_valid(now)) for one in Tokens(app).all(actor)]
+        rows = [_row(one, is_valid=one.is_valid(now)) for one in app.tokens.all(actor)]
         zone = app.settings.zoneinfo
     emit(rows, LIST, as_json, "Aucun jeton.", zone)
 
@@ -83,10 +81,9 @@ def list_(context: CliContext, as_json: bool) -> None:
 @pass_cli_context
 def revoke(context: CliContext, number: int) -> None:
     from portal.cli.context import opened
-    from workflow.auth.tokens import Tokens
 
     with opened(context) as (app, actor):
-        gone = Tokens(app).revoke(actor, number)
+        gone = app.tokens.revoke(actor, number)
     click.echo(printable(f"Jeton n° {gone.id} (« {gone.label} ») révoqué."))
 
 

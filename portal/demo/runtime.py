@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from sqlalchemy import event
 
 from portal.app import assembled
-from portal.cli.context import make_private
 from portal.demo import data as places
 from portal.demo import pages
 from portal.demo import pages as mailbox_pages
@@ -25,6 +24,7 @@ from portal.demo.temporary_folder import workplace
 from portal.server import Server, listen
 from portal.web.context import WebContext
 from workflow.app import App, bootstrap, install, open_database
+from workflow.database.connection import make_private
 from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import DEFAULT_NAME, load_settings
 from workflow.settings.model import Settings

@@ -39,9 +39,10 @@ class WebContext:
             app.database, app.people,
             idle=timedelta(minutes=portal.session_idle_minutes), longest=timedelta(hours=portal.session_hours),
         )  # fmt: skip
-        links = Links(app)
+        links = Links(app.database, app.clock, app.hasher, app.mailer, app.settings, app.dispatcher.wake)
+        sign_in = SignIn(app.database, app.clock, app.hasher, app.people, sessions, links)
         return cls(
-            app=app, sessions=sessions, links=links, sign_in=SignIn(app, sessions, links),
+            app=app, sessions=sessions, links=links, sign_in=sign_in,
             pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
         )  # fmt: skip
 

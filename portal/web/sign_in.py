@@ -30,7 +30,7 @@ from states.refusals import bad_field
 from states.validation import clean, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
-from workflow.auth.sign_in_links import Asking
+from workflow.auth.sign_in_links import LinkRequest
 
 # Where to return after signing in: a page of ours, and no other.
 
@@ -140,7 +140,7 @@ def ask(request: Request, context: Context, data: PostedByAnyone, client: Client
     form, back = checked_uai(data), safe_back(data.get("suite"))
     if not form.is_right:
         return _page(request, context, "sign_in/school.html", form, back, status=422)
-    context.links.for_establishment(form.values["uai"], Asking(client=client, back=back))
+    context.links.send_to_establishment(form.values["uai"], LinkRequest(client=client, back=back))
     return RedirectResponse("/connexion/envoye", status_code=303)
 
 
@@ -160,7 +160,7 @@ def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, clien
         form = form.refused([bad_field("adresse", "L'adresse", problem, "R16")])
     if not form.is_right:
         return _page(request, context, "sign_in/rectorat.html", form, back, status=422)
-    context.links.for_rectorat(form.values["adresse"], Asking(client=client, back=back))
+    context.links.send_to_rectorat(form.values["adresse"], LinkRequest(client=client, back=back))
     return RedirectResponse("/connexion/envoye?pour=rectorat", status_code=303)
 
 
@@ -225,9 +225,9 @@ UNTOLD: Final = {"Referrer-Policy": "no-referrer"}
 @router_opening.get("/{secret}")
 def show(request: Request, context: Context, client: Client, secret: str) -> Response:
     """The page with the button: looking at it, however often, changes nothing."""
-    if context.sign_in.is_shut(client):
+    if context.sign_in.is_blocked(client):
         return _untold(error_page(request, 429))
-    found = context.links.look(secret, request.cookies.get(context.cookie, ""))
+    found = context.links.preview(secret, request.cookies.get(context.cookie, ""))
     if found is None:
         return _dead(request, context)
     opens, joins = found
@@ -300,7 +300,7 @@ def present(request: Request, context: Context, signed: Mailbox, data: PostedByS
     if not form.is_right:
         return _page_presenting(request, context, signed, form, back, status=422)
     role = Role.of(form.values.get("fonction", Role.CHEF.value))
-    fresh = context.sign_in.present(session_user, secret, clean(form.values["nom"]), role)
+    fresh = context.sign_in.identify(session_user, secret, clean(form.values["nom"]), role)
     response = RedirectResponse(back or "/etablissement", status_code=303)
     give(response, context, fresh)
     return response
@@ -342,8 +342,8 @@ def add(request: Request, context: Context, visitor: Chef, data: Posted, client:
     form = checked_uai(data, OTHER)
     if not form.is_right:
         return _page_account(request, context, visitor, form, status=422)
-    asking = Asking(client=client, back="/compte", session=visitor.secret)
-    context.links.for_establishment(form.values["uai"], asking)
+    asking = LinkRequest(client=client, back="/compte", session=visitor.secret)
+    context.links.send_to_establishment(form.values["uai"], asking)
     return RedirectResponse("/connexion/envoye", status_code=303)
 
 
@@ -358,7 +358,7 @@ def leave_everywhere(context: Context, visitor: AnyVisitor, _: Posted) -> Respon
 def leave(context: Context, signed: SignedIn, _: PostedBySigned) -> Response:
     """End this session."""
     if signed:
-        context.sign_in.leave(signed[1])
+        context.sign_in.sign_out(signed[1])
     return _left(context, "ici")
 
 

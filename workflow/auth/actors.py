@@ -1,7 +1,7 @@
-"""Who acts, from what they say of themselves to an actor of the engine: the door of every entrance (R2 to R5)."""
+"""Resolve a claimed role (settings, directory) to an Actor, or refuse (R2 to R5)."""
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
@@ -15,7 +15,7 @@ from workflow.database.tables import ESTABLISHMENT
 from workflow.journal.installation import actor_number, known_actor
 from workflow.settings.model import Settings
 
-_KNOWN: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
+_KNOWN_UAIS: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
 
 
 class NotAllowed(Exception):
@@ -41,25 +41,42 @@ def require_operator(actor: Actor, action: str) -> None:
 
 
 class People:
-    """Turns a claimed role into an actor, or refuses."""
+    """Resolves a claimed role to an Actor by the settings and the directory, or refuses (R2 to R5).
+
+    ``within``: the caller's own transaction, to read in. Every method that returns an actor raises NotAllowed.
+    """
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings = settings
+        self._settings = settings.people
         self._database = database
-        self._numbers: dict[str, int] = {}  # once given, a number stays: it is in the journal
+        self._numbers: dict[str, int] = {}  # a number given stays: it is in the journal
+
+    @property
+    def deputy_may_act(self) -> bool:
+        return self._settings.deputy_may_act
+
+    def actor(
+        self, role: Role, subjects: Sequence[str], channel: Channel, *, name: str = "",
+        within: Connection | None = None,
+    ) -> Actor:  # fmt: skip
+        """Return whoever has this role: ``subjects`` is one address, or the UAI of a chef or a deputy."""
+        if role is Role.OPERATOR:
+            return self.operator(subjects[0], channel, within=within)
+        if role is Role.READER:
+            return self.reader(subjects[0], channel, within=within)
+        return self.chef(subjects, channel, name=name, role=role, within=within)
 
     def operator(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
-        """An operator of the settings. ``within``: the caller's own transaction, to read in. Raises NotAllowed."""
-        allowed = self._settings.people.operators
-        return self._listed(Role.OPERATOR, address, allowed, "people.operators", channel, within)
+        """Return an operator of the settings."""
+        return self._of_settings(Role.OPERATOR, address, self._settings.operators, channel, within)
 
     def reader(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
-        """A reader of the settings (R2). ``within`` as above. NotAllowed."""
-        return self._listed(Role.READER, address, self._settings.people.readers, "people.readers", channel, within)
+        """Return a reader of the settings (R2)."""
+        return self._of_settings(Role.READER, address, self._settings.readers, channel, within)
 
     def of_account(self, account: str, channel: Channel) -> Actor:
-        """The operator that the settings give to a system account. Raises NotAllowed."""
-        address = self._settings.people.operator_of(account)
+        """Return the operator that the settings give to a system account."""
+        address = self._settings.operator_of(account)
         if address is None:
             raise NotAllowed(
                 f"Qui agit ? Le compte « {account} » n'a pas d'opérateur (réglage people.accounts)."
@@ -71,41 +88,38 @@ class People:
         self, uais: Iterable[str], channel: Channel, *, name: str = "", role: Role = Role.CHEF,
         within: Connection | None = None,
     ) -> Actor:  # fmt: skip
-        """The chef, or a deputy, of establishments of the directory (R3, R4). ``within`` as above. NotAllowed."""
+        """Return the chef, or a deputy, of establishments of the directory (R3, R4)."""
         if role not in (Role.CHEF, Role.DEPUTY):
             raise NotAllowed(f"Personne n'agit comme « {role.label} » pour un établissement (R2).")
-        wanted, name = sorted({normalise_uai(uai) for uai in uais}), clean(name)
-        label = f"{name + ', ' if name else ''}{role.label} ({', '.join(wanted)})"
-        key = f"{role.value}:{','.join(wanted)}:{fold(name)}"
-        with self._reading(within) as connection:
-            known = set(connection.execute(_KNOWN, {"uais": wanted}).scalars())
-        unknown = [uai for uai in wanted if uai not in known]
-        if unknown or not wanted:
+        uais, name = sorted({normalise_uai(uai) for uai in uais}), clean(name)
+        with nullcontext(within) if within is not None else self._database.read() as connection:
+            known = set(connection.execute(_KNOWN_UAIS, {"uais": uais}).scalars())
+        unknown = [uai for uai in uais if uai not in known]
+        if unknown or not uais:
             raise NotAllowed(f"L'UAI {', '.join(unknown) or '(vide)'} n'est pas dans l'annuaire : le vérifier.")
         if name and (problem := name_problem(name)):
             raise NotAllowed(f"Le nom de qui agit {problem}.")
+        label = f"{name + ', ' if name else ''}{role.label} ({', '.join(uais)})"
+        number = self._number(f"{role.value}:{','.join(uais)}:{fold(name)}", label, within)
         return Actor(
-            role=role, number=self._number(key, label, within), label=label, name=name,
-            establishments=frozenset(wanted), channel=channel,
+            role=role, number=number, label=label, name=name, establishments=frozenset(uais), channel=channel,
         )  # fmt: skip
 
+    def _of_settings(
+        self, role: Role, address: str, allowed: Iterable[str], channel: Channel, within: Connection | None
+    ) -> Actor:
+        folded = fold_mail(address)
+        if folded not in {fold_mail(a) for a in allowed}:
+            raise NotAllowed(
+                f"« {address} » n'est pas dans le réglage people.{role.value}s : l'y ajouter, ou agir autrement."
+            )
+        label = f"{folded} ({role.label})"
+        number = self._number(f"{role.value}:{folded}", label, within)
+        return Actor(role=role, number=number, label=label, channel=channel)
+
     def _number(self, key: str, label: str, within: Connection | None) -> int:
-        """The number of an actor in the journal, given at its first appearance."""
+        """Return the number of an actor in the journal, given at its first appearance."""
         if key not in self._numbers:
             known = known_actor(within, key) if within is not None else None
             self._numbers[key] = actor_number(self._database, key, label) if known is None else known
         return self._numbers[key]
-
-    def _reading(self, within: Connection | None) -> AbstractContextManager[Connection]:
-        return nullcontext(within) if within is not None else self._database.read()
-
-    def _listed(
-        self, role: Role, address: str, allowed: Iterable[str], setting: str, channel: Channel,
-        within: Connection | None,
-    ) -> Actor:  # fmt: skip
-        folded = fold_mail(address)
-        if folded not in {fold_mail(a) for a in allowed}:
-            raise NotAllowed(f"« {address} » n'est pas dans le réglage {setting} : l'y ajouter, ou agir autrement.")
-        label = f"{folded} ({role.label})"
-        key = f"{role.value}:{folded}"
-        return Actor(role=role, number=self._number(key, label, within), label=label, channel=channel)

@@ -1,5 +1,6 @@
 """One database, SQLite or PostgreSQL, as transactions (see docs/adr/0003)."""
 
+import os
 import select
 import socket
 import threading
@@ -193,6 +194,12 @@ def file_system_of(path: Path, mounts: str) -> str:
         if inside and len(place) >= len(best):
             best, kind = place, fields[2]
     return kind
+
+
+def make_private(path: Path) -> None:
+    """Create a file that this account alone reads, unless it exists: the database will hold personal data."""
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT, 0o600))
 
 
 def refuse_network_file(url: str, mounts: Path = Path("/proc/mounts")) -> None:

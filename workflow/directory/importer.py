@@ -10,7 +10,7 @@ from notifications.ports import Clock, crash_point
 from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import State
-from workflow.auth import sessions
+from workflow.auth.sessions import end_sessions_of
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.directory import model as refusals
@@ -196,7 +196,7 @@ def bring_in(
         if imported.changes_something:
             now = clock.now()
             write(connection, comparison)
-            sessions.end_of(connection, comparison.moved, now)
+            end_sessions_of(connection, comparison.moved, now)
             installation.record(connection, hasher, KIND, actor, now, _counts(imported))
             crash_point("directory.after_write")
     return imported

@@ -11,8 +11,8 @@ from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, unknown_establishment
 from states.validation import clean, has_uai_form, mail_problem, normalise_uai, text_problem, uai_problem
-from workflow.auth import sessions
 from workflow.auth.actors import require_operator
+from workflow.auth.sessions import end_sessions_of
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.directory import importer as importing
@@ -68,7 +68,7 @@ def set_mailbox(
             data: dict[str, Scalar] = {"uai": uai, "cleared": wanted is None}
             installation.record(connection, hasher, KIND, actor, now, data, notes)
             if before != after:  # who entered by the former mailbox enters by this one
-                sessions.end_of(connection, {uai}, now)
+                end_sessions_of(connection, {uai}, now)
         stuck = outbox.stuck_for(connection, uai, after) if after else []
     return MailboxChange(uai=uai, nom=row.nom, before=before, after=after, is_done=is_done, undelivered=len(stuck))
 

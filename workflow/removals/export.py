@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from notifications.mailer import Mailer
 from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import Person, Place
 from notifications.rendering import exports
-from workflow.app import App
+from workflow.engine.engine import Engine
 from workflow.removals.tasks import RemovalFilters, RemovalLine, list_removals
 from workflow.settings.removals import ExportSettings
 
@@ -20,35 +21,36 @@ _ENDS: Final = {"crlf": "\r\n", "lf": "\n"}
 class OpenRemovals:
     """The open tasks that the filters leave, by reference, read page by page each time they are asked for."""
 
-    def __init__(self, app: App, filters: RemovalFilters) -> None:
+    def __init__(self, engine: Engine, mailer: Mailer, filters: RemovalFilters) -> None:
         """Raises ValueError in French when the filters ask for those that are confirmed."""
         if filters.confirmed:
             raise ValueError("Ce qui est confirmé n'est plus à faire : exporter une des deux autres listes.")
-        self._app, self._filters = app, filters
+        self._engine, self._mailer, self._filters = engine, mailer, filters
 
     def __iter__(self) -> Iterator[exports.Removal]:
         after: str | None = None
-        app = self._app
+        database, policy, mailer = self._engine.database, self._engine.policy, self._mailer
         while True:
-            with app.database.read() as connection:
-                page = list_removals(connection, self._filters, app.policy, app.mailer, after=after, limit=PAGE)
-            context = app.mailer.mail_context
+            with database.read() as connection:
+                page = list_removals(connection, self._filters, policy, mailer, after=after, limit=PAGE)
+            context = mailer.mail_context
             yield from (_exported(line, context) for line in page.lines)
             if page.after is None:
                 return
             after = page.after
 
 
-def removals_file(app: App, filters: RemovalFilters) -> Iterator[bytes]:
+def removals_file(
+    engine: Engine, mailer: Mailer, settings: ExportSettings, filters: RemovalFilters
+) -> Iterator[bytes]:  # fmt: skip
     """The file, piece by piece, in the form of the template and of ``removals.export``.
 
     Raises ValueError at once when the filters ask for confirmed ones; then DatabaseBusy, DatabaseUnreachable and
     notifications.rendering.exports.Unexportable as it goes.
     """
-    lines = OpenRemovals(app, filters)
-    mailer, today = app.mailer, app.policy.calendar.today(app.clock.now())
+    lines, today = OpenRemovals(engine, mailer, filters), engine.policy.calendar.today(engine.clock.now())
     pieces = exports.removals(mailer.wordings, lines, today, mailer.mail_context)
-    return encoded(pieces, app.settings.removals.export)
+    return encoded(pieces, settings)
 
 
 def encoded(pieces: Iterable[str], settings: ExportSettings) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from notifications.mailer import Mailer
 from notifications.sql import batches
 from states import french
 from states.commands import ConfirmRemoval
@@ -19,7 +20,6 @@ from states.model import Actor
 from states.refusals import Reason
 from states.validation import fold, is_storable
 from states.vocabulary import RemovalOutcome
-from workflow.app import App
 from workflow.engine.engine import Engine, Result
 from workflow.engine.loader import Loader
 from workflow.engine.sequence import execute_in_batches
@@ -266,13 +266,13 @@ class Understood:
     faults: tuple[Fault, ...]
 
 
-def judge(connection: Connection, rows: Sequence[Row], actor: Actor, app: App) -> Understood:
+def judge(connection: Connection, rows: Sequence[Row], actor: Actor, engine: Engine, mailer: Mailer) -> Understood:
     """Every line as the engine would decide it now; a few queries for 1000 lines, and nothing written or locked."""
     asked = [row for row in rows if isinstance(row, Asked)]
     verdicts: list[Ready | Fault] = [row for row in rows if isinstance(row, Fault)]
-    now = app.clock.now()
+    now = engine.clock.now()
     for some in batches(asked):
-        verdicts += _judged(connection, some, actor, app, now)
+        verdicts += _judged(connection, some, actor, engine, mailer, now)
     ready = [one for one in verdicts if isinstance(one, Ready)]
     faults = sorted((one for one in verdicts if isinstance(one, Fault)), key=lambda fault: fault.number)
     return Understood(ready=tuple(ready), faults=tuple(faults))
@@ -284,20 +284,20 @@ def command_of(asked: Asked) -> ConfirmRemoval:
 
 
 def _judged(
-    connection: Connection, some: Sequence[Asked], actor: Actor, app: App, now: datetime
+    connection: Connection, some: Sequence[Asked], actor: Actor, engine: Engine, mailer: Mailer, now: datetime
 ) -> Iterator[Ready | Fault]:
     tasks = {
         line.request.reference: line
-        for line in removals_of(connection, [one.reference for one in some], app.policy, app.mailer)
+        for line in removals_of(connection, [one.reference for one in some], engine.policy, mailer)
     }
     commands = [command_of(one) for one in some]
-    known = Loader(connection, app.mailer.code_statuses, lock=False).load(commands)
+    known = Loader(connection, mailer.code_statuses, lock=False).load(commands)
     for one, command in zip(some, commands, strict=True):
         task = tasks.get(one.reference)
         if task and task.done:
             yield _aside(one, f"C'est déjà confirmé : {task.done[:1].lower()}{task.done[1:]}.")
             continue
-        decision = decide(known.facts(command), command, actor, now, app.policy)
+        decision = decide(known.facts(command), command, actor, now, engine.policy)
         if isinstance(decision, Refused):
             yield _aside(one, " ".join(f"{r.message} ({r.rule}). {r.remedy}" for r in decision.reasons))
         elif task:

@@ -12,7 +12,8 @@ from notifications.vocabulary import Erasure
 from states.model import Actor
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolYear, YearEnd
-from workflow.auth import rate_limit, sessions
+from workflow.auth.rate_limit import delete_expired_tries
+from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
 from workflow.database.connection import this_host
 from workflow.database.tables import LINKS
@@ -118,8 +119,8 @@ def cleanup_expired(connection: Connection, mailer: Mailer, now: datetime) -> No
         mailer.erase_links(connection, map(sealed_for, digests), Erasure.OVERDUE, now)
         connection.execute(delete(LINKS).where(expired))
     outbox.discard_stale_links(connection, now)
-    sessions.forget_old(connection, now)
-    rate_limit.forget_old(connection, now)
+    delete_expired_sessions(connection, now)
+    delete_expired_tries(connection, now)
 
 
 class DailyJobs:

@@ -193,12 +193,13 @@ def export_removals(context: Context, _: Rectorat, query: Annotated[RemovalQuery
 
     The list says what is wrong with the filters.
     """
+    app = context.app
+    export = app.settings.removals.export
     try:
-        pieces = removals_file(context.app, query.filters())
+        pieces = removals_file(app.engine, app.mailer, export, query.filters())
     except ValueError:
         return RedirectResponse(query.address(), status_code=303)
     first = next(pieces, b"")  # what fails at once has its page, rather than half a file
-    export = context.app.settings.removals.export
     charset = export.encoding.removesuffix("-sig")
     return StreamingResponse(
         chain((first,), pieces), media_type=f"{export.media_type}; charset={charset}",

@@ -58,7 +58,7 @@ def read_file(request: Request, context: Context, visitor: Operator, upload: Upl
     if not form.is_right:
         return _render_file_form(request, context, visitor, form, pasted=pasted, problem=form.errors[0].error)
     with context.app.database.read() as connection:
-        understood = judge(connection, rows, visitor.actor, context.app)
+        understood = judge(connection, rows, visitor.actor, context.app.engine, context.app.mailer)
     lines = [line.asked for line in understood.ready]
     counts = Counter(line.outcome for line in lines)
     return context.pages.page(

@@ -16,7 +16,6 @@ from notifications.vocabulary import Stage
 from portal.api.problems import MEDIA_TYPE
 from tests.kit.portal import STAFF, Portal, open_portal
 from workflow.auth.sessions import SessionUser
-from workflow.auth.tokens import Tokens
 from workflow.database.tables import Scope
 
 PREFIX = "/api/v1"
@@ -67,7 +66,7 @@ class Api:
     def token(self, session_user: SessionUser, scope: Scope = Scope.ACT, days: int = 90) -> str:
         """The secret of a token of this person."""
         subject = session_user.uais or (session_user.subject,)
-        _, secret = Tokens(self.app).create(
+        _, secret = self.app.tokens.create(
             self.portal.actor(STAFF), session_user.role, subject, scope=scope, label="essai", days=days
         )
         return secret

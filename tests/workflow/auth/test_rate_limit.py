@@ -8,7 +8,7 @@ from tests.kit.sign_in import link_mails, secrets_of, told
 from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
 from workflow.auth.rate_limit import FAILED_OPENINGS, LINKS_OF_CLIENT, LINKS_OF_SUBJECT, network_of
 from workflow.auth.sessions import LinkDead, TooManyTries
-from workflow.auth.sign_in_links import Asking
+from workflow.auth.sign_in_links import LinkRequest
 from workflow.database.tables import KNOCKS
 
 
@@ -20,10 +20,10 @@ def knocks(portal: Portal) -> int:
 @pytest.mark.rule("R74", "R75")
 def test_links__of_one_establishment(portal: Portal) -> None:
     for number in range(LINKS_OF_SUBJECT.most + 3):
-        portal.context.links.for_establishment(SCHOOL, Asking(client=f"192.0.2.{number}"))
+        portal.context.links.send_to_establishment(SCHOOL, LinkRequest(client=f"192.0.2.{number}"))
     assert len(link_mails(portal.app)) == LINKS_OF_SUBJECT.most
     assert told(portal.app, "door_refused") == [("door_refused", {"limit": "link-subject", "most": 5})]
-    portal.context.links.for_establishment(OTHER, HERE)
+    portal.context.links.send_to_establishment(OTHER, HERE)
     assert len(link_mails(portal.app)) == LINKS_OF_SUBJECT.most + 1
     portal.clock.advance(minutes=30)
     asked(portal)
@@ -33,10 +33,10 @@ def test_links__of_one_establishment(portal: Portal) -> None:
 @pytest.mark.rule("R74")
 def test_links__from_one_network_address_whatever_is_typed(portal: Portal) -> None:
     for number in range(LINKS_OF_CLIENT.most):
-        portal.context.links.for_establishment(f"{number:07}A", HERE)
-    portal.context.links.for_establishment(SCHOOL, HERE)
+        portal.context.links.send_to_establishment(f"{number:07}A", HERE)
+    portal.context.links.send_to_establishment(SCHOOL, HERE)
     assert link_mails(portal.app) == []
-    portal.context.links.for_establishment(SCHOOL, Asking(client="198.51.100.7"))
+    portal.context.links.send_to_establishment(SCHOOL, LinkRequest(client="198.51.100.7"))
     assert len(link_mails(portal.app)) == 1
 
 

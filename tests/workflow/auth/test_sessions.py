@@ -38,7 +38,7 @@ def test_present__under_a_new_secret_until_the_same_end(portal: Portal) -> None:
     secret = portal.secret(UNKNOWN)
     ends = portal.context.sessions.ends_at(secret)
     portal.clock.advance(minutes=10)
-    fresh = portal.context.sign_in.present(UNKNOWN, secret, "Claire Martin", Role.DEPUTY)
+    fresh = portal.context.sign_in.identify(UNKNOWN, secret, "Claire Martin", Role.DEPUTY)
     assert found(portal, secret) is None
     assert found(portal, fresh) == SessionUser(role=Role.DEPUTY, subject=SCHOOL, name="Claire Martin")
     assert portal.context.sessions.ends_at(fresh) == ends
@@ -49,7 +49,7 @@ def test_present__under_a_new_secret_until_the_same_end(portal: Portal) -> None:
 def test_present__as_nobody_else(portal: Portal) -> None:
     for role in (Role.OPERATOR, Role.READER, Role.SCHEDULE, Role.CONNECTOR):
         with pytest.raises(NotAllowed):
-            portal.context.sign_in.present(UNKNOWN, portal.secret(UNKNOWN), "Claire Martin", role)
+            portal.context.sign_in.identify(UNKNOWN, portal.secret(UNKNOWN), "Claire Martin", role)
 
 
 @pytest.mark.rule("R73")

@@ -14,21 +14,21 @@ from states.vocabulary import Role
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import STAFF, Portal
 from tests.kit.sign_in import link_mails, secrets_of, told
-from workflow.auth.sessions import Entered, LinkDead
-from workflow.auth.sign_in_links import Asking
+from workflow.auth.sessions import LinkDead, SignInResult
+from workflow.auth.sign_in_links import LinkRequest
 from workflow.database.tables import ESTABLISHMENT, LINKS
 
-HERE = Asking(client="192.0.2.1")
+HERE = LinkRequest(client="192.0.2.1")
 SCHOOL, OTHER = "0310001H", "0310002J"
 
 
-def asked(portal: Portal, uai: str = SCHOOL, asking: Asking = HERE) -> str:
+def asked(portal: Portal, uai: str = SCHOOL, asking: LinkRequest = HERE) -> str:
     """Ask for a link; its secret."""
-    portal.context.links.for_establishment(uai, asking)
+    portal.context.links.send_to_establishment(uai, asking)
     return secrets_of(portal.app)[-1]
 
 
-def enter(portal: Portal, secret: str, cookie: str = "") -> Entered:
+def enter(portal: Portal, secret: str, cookie: str = "") -> SignInResult:
     return portal.context.sign_in.sign_in(secret, client="192.0.2.1", cookie=cookie)
 
 
@@ -60,14 +60,14 @@ def rows(portal: Portal) -> list[object]:
 )
 def test_ask__nothing_leaves_for_who_may_not_come_in(portal: Portal, uai: str) -> None:
     alter(portal, "0120001X", is_open=False)
-    portal.context.links.for_establishment(uai, HERE)
+    portal.context.links.send_to_establishment(uai, HERE)
     assert rows(portal) == []
 
 
 @pytest.mark.rule("R72")
 def test_ask__the_rectorat_by_an_address_of_the_settings(portal: Portal) -> None:
     for address in (f" {OPERATOR.upper()} ", READER, "quelqu.un@ac-toulouse.fr"):
-        portal.context.links.for_rectorat(address, HERE)
+        portal.context.links.send_to_rectorat(address, HERE)
     mails = link_mails(portal.app)
     assert [(m.kind, m.recipient) for m in mails] == [
         (Kind.SIGN_IN_RECTORAT, OPERATOR),
@@ -81,11 +81,11 @@ def test_ask__the_rectorat_by_an_address_of_the_settings(portal: Portal) -> None
 def test_use__once_and_the_journal_knows(portal: Portal) -> None:
     secret = asked(portal)
     for _ in range(3):  # what a scanner does
-        assert portal.context.links.look(secret)
+        assert portal.context.links.preview(secret)
     entered = enter(portal, secret)
     assert entered.session_user.uais == (SCHOOL,)
     assert not entered.session_user.is_identified
-    assert portal.context.links.look(secret) is None
+    assert portal.context.links.preview(secret) is None
     with pytest.raises(LinkDead):
         enter(portal, secret)
     assert told(portal.app, "signed_in") == [("signed_in", {"establishments": 1})]

@@ -8,34 +8,34 @@ from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import CHEF, DRANE, STAFF, Portal
 from tests.kit.sign_in import told
 from workflow.auth.actors import NotAllowed
-from workflow.auth.tokens import Token, TokenRefused, Tokens
+from workflow.auth.tokens import Token, TokenRefused
 from workflow.database.tables import TOKENS, Scope
 
 
 def made(portal: Portal, role: Role = Role.READER, subject: str = READER, days: int = 30) -> tuple[Token, str]:
     by = portal.actor(STAFF)
-    return Tokens(portal.app).create(by, role, [subject], scope=Scope.READ, label="tableau de bord", days=days)
+    return portal.app.tokens.create(by, role, [subject], scope=Scope.READ, label="tableau de bord", days=days)
 
 
 @pytest.mark.rule("R76")
 def test_token__stands_for_its_person_until_its_end(portal: Portal) -> None:
     token, secret = made(portal)
     assert secret.startswith("oda_")
-    found = Tokens(portal.app).find(secret)
+    found = portal.app.tokens.find(secret)
     assert found
     actor, scope = found
     assert (actor.role, actor.channel, scope) == (Role.READER, Channel.API, Scope.READ)
     assert actor.number == portal.actor(DRANE).number
-    (listed,) = Tokens(portal.app).all(portal.actor(STAFF))
+    (listed,) = portal.app.tokens.all(portal.actor(STAFF))
     assert (listed.id, listed.seen_at) == (token.id, portal.clock.now())
     portal.clock.advance(days=30)
-    assert Tokens(portal.app).find(secret) is None
+    assert portal.app.tokens.find(secret) is None
 
 
 @pytest.mark.rule("R3", "R76")
 def test_token__of_a_chef_is_for_these_establishments(portal: Portal) -> None:
     _, secret = made(portal, Role.CHEF, "0310001H")
-    found = Tokens(portal.app).find(secret)
+    found = portal.app.tokens.find(secret)
     assert found
     assert found[0].establishments == frozenset({"0310001H"})
 
@@ -43,7 +43,7 @@ def test_token__of_a_chef_is_for_these_establishments(portal: Portal) -> None:
 @pytest.mark.rule("R75", "R76")
 def test_token__revoked_and_told_without_its_secret(portal: Portal) -> None:
     token, secret = made(portal)
-    tokens, by = Tokens(portal.app), portal.actor(STAFF)
+    tokens, by = portal.app.tokens, portal.actor(STAFF)
     assert tokens.revoke(by, token.id).revoked_at == portal.clock.now()
     assert tokens.find(secret) is None
     with pytest.raises(TokenRefused):
@@ -68,11 +68,11 @@ def test_token__of_who_may_enter_and_made_by_operators(portal: Portal) -> None:
             made(portal, days=days)
     for session_user in (CHEF, DRANE):
         with pytest.raises(NotAllowed):
-            Tokens(portal.app).all(portal.actor(session_user))
+            portal.app.tokens.all(portal.actor(session_user))
 
 
 @pytest.mark.rule("R76")
 @pytest.mark.parametrize("secret", ["", "oda_", "oda_faux", "autre", "oda_é"])
 def test_find__nobody(portal: Portal, secret: str) -> None:
     made(portal)
-    assert Tokens(portal.app).find(secret) is None
+    assert portal.app.tokens.find(secret) is None

@@ -114,7 +114,11 @@ def test_export__page_after_page_with_as_many_queries_for_each(portal: Portal, m
     for page in (1, 5):
         monkeypatch.setattr(removal_export, "PAGE", page)
         said = 0
-        made = b"".join(removal_export.removals_file(portal.app, RemovalFilters())).decode()
+        made = b"".join(
+            removal_export.removals_file(
+                portal.app.engine, portal.app.mailer, portal.app.settings.removals.export, RemovalFilters()
+            )
+        ).decode()
         assert [line.split(";")[2] for line in made.splitlines()[1:]] == references
         counts.append(said)
     event.remove(portal.app.database.engine, "before_cursor_execute", heard)
