@@ -1,4 +1,4 @@
-"""The whole web application, assembled from its rooms."""
+"""The web application: pages, JSON interface and static files in one ASGI application."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,9 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from portal.api.app import ApiMount
-from portal.web import chef, errors, health, public, sign_in, worklist
-from portal.web import rectorat as rooms
-from portal.web import rendering as assets
+from portal.web import chef, errors, health, public, rectorat, sign_in, worklist
 from portal.web.context import WebContext
-from portal.web.rectorat import request
+from portal.web.rendering import OURS, Kept, dsfr_folder, dsfr_version, our_version
 from portal.web.security import Headers, plain_address
 from workflow.app import App
 
@@ -20,21 +18,19 @@ def create_app(app: App) -> FastAPI:
     return assembled(WebContext.of(app))
 
 
-def assembled(context: WebContext, more: Iterable[APIRouter] = ()) -> FastAPI:
-    """The application around the assembled software; ``more``: what a demonstration adds."""
+def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI:
+    """The application around the assembled software. ``routers``: those that a demonstration adds."""
     asgi = FastAPI(
         title="Délégations de clés ODA", docs_url=None, redoc_url=None, openapi_url=None,
         dependencies=[Depends(plain_address)],
     )  # fmt: skip
     asgi.state.context = context
-    for router in (
-        chef.router, health.router, public.router, request.router, *rooms.ROUTERS, *sign_in.ROUTERS, worklist.router,
-        *more,
-    ):  # fmt: skip
+    pages = [module.router for module in (chef, health, public, rectorat, sign_in, worklist)]
+    for router in (*pages, *routers):
         asgi.include_router(router)
     asgi.router.routes.append(ApiMount(context))
-    asgi.mount(f"/static/dsfr/{assets.dsfr_version()}", assets.Kept(directory=assets.dsfr_folder()), name="dsfr")
-    asgi.mount(f"/static/oda/{assets.our_version()}", assets.Kept(directory=assets.OURS), name="ours")
+    asgi.mount(f"/static/dsfr/{dsfr_version()}", Kept(directory=dsfr_folder()), name="dsfr")
+    asgi.mount(f"/static/oda/{our_version()}", Kept(directory=OURS), name="ours")
     errors.install(asgi)
     asgi.add_middleware(GZipMiddleware, minimum_size=1000, exclude_content_types=("font/woff2", "text/event-stream"))
     asgi.add_middleware(Headers, https=context.is_https)

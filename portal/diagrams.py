@@ -1,31 +1,53 @@
-"""The SVG chart of the table: the six states from top to bottom, the ways back on the left, to the end on the right."""
+"""The life of a request, drawn from the transition table itself: as an SVG picture, in words, and in Mermaid.
+
+The picture is at most as wide as a telephone. It has neither a style element nor a style attribute, which our own
+Content-Security-Policy would refuse; its marks do not rely on colour alone.
+"""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from html import escape
-from itertools import pairwise
 from textwrap import wrap
 from typing import Any, Final
 
-from states.french import de, listing
-from states.transitions import BEFORE, TABLE, UNBORN, Transition, build
+from notifications.rendering.typography import french_spacing
+from states import french
+from states.transitions import TABLE, UNBORN, Transition, build
 from states.vocabulary import LIVE_STATES, Role, State, Trigger
 
-# The strokes of our own diagrams: a few SVG elements, with marks that do not rely on colour alone.
+TITLE: Final = "La vie d'une demande de clé ODA"
 
+WHO: Final = {
+    Role.CHEF: "le chef d'établissement",
+    Role.OPERATOR: "le rectorat",
+    Role.SCHEDULE: "le portail, de lui-même",
+    Role.CONNECTOR: "le connecteur du serveur ODA",
+}
+
+LEGEND: Final = WHO | {Role.CHEF: "le chef d'établissement, ou son adjoint"}
+
+MEANINGS: Final = {
+    State.DECLARED: "Le chef d'établissement a nommé son RUPN.",
+    State.DELEGATED: "Il atteste avoir fait la délégation dans DelegCE.",
+    State.CHARTER_SIGNED: "Le RUPN a signé la charte, l'établissement garde l'exemplaire.",
+    State.REQUESTED: "Le rectorat a la demande et vérifie les deux listes.",
+    State.CODE_ISSUED: "Le code est parti, ou la clé existante a été étendue.",
+    State.REVOKED: "La clé ne vaut plus pour cet établissement ; le rectorat retire les droits.",
+}
 
 INK, PAPER, LINE = "#161616", "#ffffff", "#3a3a3a"
 
+FONT: Final = "Marianne, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
-FONT: Final = "Marianne, 'Liberation Sans', Arial, 'DejaVu Sans Condensed', sans-serif"
+WIDTH, SIZE, LEADING = 360, 15, 20
+"""Of the picture and of its text, in units of the view box: nearly pixels on a telephone 375 px wide."""
 
+LEFT, BOX, LANE, DOWN, MARK_WIDTH = 8, 314, 346, 40, 24
 
-SIZE, LEADING = 20, 27
-"""Of the text, in the units of the view box: 11 px and more on a telephone 375 px wide."""
-
-
-MARK_WIDTH = 24
-
+IN_BOX, IN_NOTE = 33, 38
+"""Widths of text in characters of the widest font."""
 
 _MARKS: Final = {
     Role.CHEF: '<circle cx="8" cy="0" r="8" fill="#000091"/>',
@@ -34,12 +56,125 @@ _MARKS: Final = {
     Role.CONNECTOR: '<path d="M8 -9 L17 0 L8 9 L-1 0 Z" fill="#6e445a"/>',
 }
 
+_LIBRARY_STYLE: Final = re.compile(r"\s*class", re.IGNORECASE)
+"""The Mermaid library's own colours, in the way of a reader's theme."""
 
-Point = tuple[float, float]
+ANYWHERE: Final = tuple(row for row in TABLE if {(state, state) for state in LIVE_STATES} <= set(row.arrows))
+"""Transitions that leave any live request in its state: drawn once, not in each state."""
+
+ENDINGS: Final = tuple(row for row in TABLE if len(row.sources) > 1 and {to for _, to in row.arrows} == {State.REVOKED})
+
+Arrow = tuple[State | None, State]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """A transition as one place of the picture shows it. ``effect``: the change of state, empty for the next one."""
+
+    trigger: Trigger
+    roles: frozenset[Role]
+    arrows: tuple[Arrow, ...]
+    effect: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.trigger.label
+
+    @property
+    def who(self) -> str:
+        return french.listing([words for role, words in WHO.items() if role in self.roles], "ou")
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.label} ({self.who}{', ' + self.effect if self.effect else ''})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessStage:
+    """One state: the ways to the next one, and the other ways that leave it there or send it back."""
+
+    state: State
+    onward: tuple[Way, ...]
+    beside: tuple[Way, ...]
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[self.state]
+
+
+@cache
+def stages() -> tuple[ProcessStage, ...]:
+    """The six states in the order of a request's life."""
+    return tuple(ProcessStage(state=state, onward=_onward(state), beside=_beside(state)) for state in State)
+
+
+@cache
+def births() -> tuple[Way, ...]:
+    """The ways in which a request begins."""
+    return tuple(_way(row) for row in TABLE if row.is_birth)
+
+
+@cache
+def endings() -> tuple[Way, ...]:
+    """The ways in which a request ends, with their sources unless these are all the live states."""
+    return tuple(_way(row, effect="" if set(row.sources) == set(LIVE_STATES) else _where(row)) for row in ENDINGS)
+
+
+@cache
+def anywhere() -> tuple[Way, ...]:
+    """The ways that any request admits without a change of state."""
+    return tuple(_way(row, effect=_where(row)) for row in ANYWHERE)
+
+
+def _way(row: Transition, arrows: Iterable[Arrow] = (), effect: str = "") -> Way:
+    return Way(trigger=row.trigger, roles=row.roles, arrows=tuple(arrows) or tuple(row.arrows), effect=effect)
+
+
+def _onward(state: State) -> tuple[Way, ...]:
+    order = list(State)
+    later = order[order.index(state) + 1 :]
+    arrows = {row: [(state, to) for to in later if (state, to) in row.arrows] for row in TABLE if row not in ENDINGS}
+    return tuple(_way(row, ways) for row, ways in arrows.items() if ways)
+
+
+def _beside(state: State) -> tuple[Way, ...]:
+    order = list(State)
+    ways = []
+    for row in TABLE:
+        targets = [to for source, to in row.arrows if source is state and order.index(to) <= order.index(state)]
+        if row in ANYWHERE or not targets:
+            continue
+        back = [f"« {to.label} »" for to in targets if to is not state]
+        effect = f"{'parfois ' if state in targets else ''}retour à {french.listing(back, 'ou')}" if back else ""
+        ways.append(_way(row, [(state, to) for to in targets], effect))
+    return tuple(ways)
+
+
+def _where(row: Transition) -> str:
+    if set(row.sources) == set(State):
+        return "dans tous les états"
+    if set(row.sources) == set(LIVE_STATES):
+        return "avant la révocation"
+    first_outside = next(state for state in LIVE_STATES if state not in row.sources)
+    return f"avant « {first_outside.label} »"
+
+
+def description() -> str:
+    """The picture in words, for who does not see it."""
+    sentences = [f"{_capital(way.label)} : {way.who}." for way in births()]
+    for stage in stages():
+        ways = " ; ".join(way.sentence for way in (*stage.onward, *stage.beside))
+        sentences.append(f"État « {stage.state.label} » : {ways or 'fin'}.")
+    sentences += [f"{_capital(way.sentence)}." for way in (*endings(), *anywhere())]
+    return " ".join(sentences)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def element(name: str, content: str = "", /, **attributes: object) -> str:
-    """One element; ``_`` in an attribute's name stands for ``-``, an attribute that is None is left out."""
+    """One SVG element; ``_`` in an attribute's name stands for ``-``, an attribute that is None is left out."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"' for key, value in attributes.items()
         if value is not None
@@ -47,261 +182,127 @@ def element(name: str, content: str = "", /, **attributes: object) -> str:
     return f"<{name}{written}>{content}</{name}>" if content else f"<{name}{written}/>"
 
 
-def text(at: Point, content: str, **attributes: object) -> str:
+def text(at: tuple[float, float], content: str, **attributes: object) -> str:
+    """One line of text, from its left on its baseline."""
     return element("text", escape(content), x=at[0], y=at[1], **attributes)
 
 
-def box(left: float, top: float, width: float, height: float, **attributes: object) -> str:
-    return element("rect", "", x=left, y=top, width=width, height=height, rx=8, **attributes)
+@cache
+def svg() -> str:
+    """The whole picture, an SVG document with its title and its description."""
+    parts: list[str] = [element("circle", cx=DOWN, cy=14, r=8, fill=INK)]
+    y = _draw_ways(parts, births(), 30, DOWN + 18)
+    parts.append(_down(22, y + 2))
+    exits: list[float] = []
+    y += 4
+    for stage in stages():
+        if stage.state is State.REVOKED:
+            y = _draw_endings(parts, exits, y)
+        if stage.state in LIVE_STATES:
+            exits.append(y + 20)
+        y = _draw_stage(parts, stage, y)
+        if stage.onward:
+            below = _draw_ways(parts, stage.onward, y + 26, DOWN + 18)
+            parts.append(_down(y, below + 2))
+            y = below + 4
+        elif stage.state is not State.REVOKED:
+            y += 24
+    return _document(round(_draw_notes(parts, y + 34)), parts)
 
 
-def line(*points: Point, arrow: bool = False) -> str:
-    """Straight strokes from point to point, with an arrow at the end."""
-    path = "M" + " L".join(f"{x:g} {y:g}" for x, y in points)
-    return element("path", d=path, class_="line", marker_end="url(#arrow)" if arrow else None)
+def height() -> int:
+    """Of the picture, in the units of its width: a page keeps its place before it comes."""
+    return int(svg().partition(f'viewBox="0 0 {WIDTH} ')[2].partition('"')[0])
 
 
-def marks(roles: Iterable[Role], at: Point) -> str:
-    """The marks of who may act, side by side; ``at`` is the left of the baseline of the text that follows."""
-    shown = [role for role in _MARKS if role in set(roles)]
+def _draw_stage(parts: list[str], stage: ProcessStage, top: float) -> float:
+    """A state's box; returns its bottom."""
+    inside = [text((LEFT + 14, top + 25), _capital(stage.state.label), font_weight=700)]
+    bottom = top + 34
+    if stage.beside:
+        bottom = _draw_ways(inside, stage.beside, top + 50, LEFT + 14) - 4
+    fill, stroke = ("#f5f5fe", "#000091") if stage.state in LIVE_STATES else ("#eeeeee", "#3a3a3a")
+    frame = element(
+        "rect", x=LEFT, y=top, width=BOX, height=bottom - top + 6, rx=8, fill=fill, stroke=stroke, stroke_width=1.5
+    )
+    parts.append(element("g", frame + "".join(inside), data_state=stage.state.value))
+    return bottom + 6
+
+
+def _draw_ways(parts: list[str], ways: tuple[Way, ...], y: float, x: float, width: int = IN_BOX) -> float:
+    """Ways one under the other, each with the marks of its roles; returns the baseline after the last.
+
+    Each arrow of the table has its group, the first with the drawing: a test holds the two together.
+    """
+    for way in ways:
+        label = f"{way.label} ({way.effect})" if way.effect else way.label
+        lines = wrap(french_spacing(label), width - 3 * len(way.roles))
+        beside = x + MARK_WIDTH * len(way.roles)
+        drawing = _marks(way.roles, x, y) + "".join(
+            text((beside, y + index * LEADING), line) for index, line in enumerate(lines)
+        )
+        for index, (source, target) in enumerate(way.arrows):
+            start = source.value if source else UNBORN
+            content = " " if index else drawing
+            parts.append(element("g", content, data_trigger=way.trigger.value, data_from=start, data_to=target.value))
+        y += len(lines) * LEADING
+    return y
+
+
+def _marks(roles: Iterable[Role], x: float, baseline: float) -> str:
+    """The marks of who may act, side by side, before a text on this baseline."""
+    drawn = [mark for role, mark in _MARKS.items() if role in set(roles)]
     return "".join(
-        element("g", _MARKS[role], transform=f"translate({at[0] + index * MARK_WIDTH:g} {at[1] - 7:g})")
-        for index, role in enumerate(shown)
+        element("g", mark, transform=f"translate({x + index * MARK_WIDTH:g} {baseline - 5:g})")
+        for index, mark in enumerate(drawn)
     )
 
 
-def action(at: Point, label: str, roles: frozenset[Role], width: int) -> tuple[str, int]:
-    """What can be done and by whom, on lines of ``width`` characters. Returns the drawing and how many lines."""
-    lines = wrap(label, width)
-    beside = at[0] + MARK_WIDTH * len(roles) + 2
-    drawn = [text((beside, at[1] + index * LEADING), part) for index, part in enumerate(lines)]
-    return marks(roles, at) + "".join(drawn), len(lines)
+def _draw_endings(parts: list[str], exits: list[float], top: float) -> float:
+    """The ways to the end, on the right, from every live state; returns the top of the last box."""
+    below = _draw_ways(parts, endings(), top + 10, LEFT + 14)
+    parts.extend(_line(f"M{LEFT + BOX} {y:g} H{LANE}") for y in exits)
+    parts.append(_line(f"M{LANE} {exits[0]:g} V{below + 20:g} H{LEFT + BOX}", arrow=True))
+    return below
 
 
-def height_of(labels: Sequence[str], width: int) -> int:
-    """How many lines ``labels`` take, each on lines of its own."""
-    return sum(len(wrap(label, width)) for label in labels)
+def _draw_notes(parts: list[str], y: float) -> float:
+    """The ways that exist anywhere, and the meaning of each mark; returns the bottom."""
+    parts.append(text((LEFT, y), "À tout moment, sans changer d'état", font_weight=700))
+    y = _draw_ways(parts, anywhere(), y + 26, LEFT, IN_NOTE)
+    parts.append(text((LEFT, y + 14), "Qui agit", font_weight=700))
+    y += 40
+    for role, words in LEGEND.items():
+        parts += [_marks({role}, LEFT, y), text((LEFT + MARK_WIDTH, y), words)]
+        y += LEADING + 4
+    return y
 
 
-def shown(transition: Transition, source: State | None, target: State, drawn: str) -> str:
-    """A drawing with the arrow of the table that it shows: a test holds the two together."""
-    start = source.value if source else UNBORN
-    return element("g", drawn, data_trigger=transition.trigger.value, data_from=start, data_to=target.value)
+def _down(top: float, bottom: float) -> str:
+    return _line(f"M{DOWN} {top:g} V{bottom:g}", arrow=True)
 
 
-def document(size: tuple[int, int], title: str, description: str, body: str) -> str:
-    """A whole picture that keeps its proportions in any width, and says itself to who cannot see it."""
-    style = (
-        f"text{{font:{SIZE}px {FONT};fill:{INK}}}.name{{font-weight:700}}.title{{font-weight:700;font-size:26px}}"
-        f".line{{fill:none;stroke:{LINE};stroke-width:2}}"
-    )
+def _line(path: str, *, arrow: bool = False) -> str:
+    end = "url(#arrow)" if arrow else None
+    return element("path", d=path, fill="none", stroke=LINE, stroke_width=1.5, marker_end=end)
+
+
+def _document(height: int, parts: list[str]) -> str:
     arrow = element(
-        "marker", f'<path d="M0 0 L10 5 L0 10 Z" fill="{LINE}"/>', id="arrow", viewBox="0 0 10 10", refX=9, refY=5,
+        "marker", element("path", d="M0 0 L10 5 L0 10 Z", fill=LINE), id="arrow", viewBox="0 0 10 10", refX=9, refY=5,
         markerWidth=8, markerHeight=8, orient="auto-start-reverse",
     )  # fmt: skip
     content = [
-        element("title", escape(title), id="diagram-title"),
-        element("desc", escape(description), id="diagram-desc"),
-        element("style", style),
+        element("title", escape(TITLE), id="schema-titre"),
+        element("desc", escape(description()), id="schema-texte"),
         element("defs", arrow),
         element("rect", width="100%", height="100%", fill=PAPER),
-        body,
+        element("g", "\n".join(parts), font_family=FONT, font_size=SIZE, fill=INK),
     ]
     return element(
-        "svg", "\n" + "\n".join(content) + "\n", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {size[0]} {size[1]}",
-        role="img", aria_labelledby="diagram-title diagram-desc", lang="fr",
-        style=f"width:100%;max-width:{size[0]}px;height:auto",
+        "svg", "\n".join(content), xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {height}",
+        width=WIDTH, height=height, role="img", aria_labelledby="schema-titre schema-texte", lang="fr",
     ) + "\n"  # fmt: skip
-
-
-REMARKS: Final = (
-    "Corriger le nom ou le prénom après la signature fait revenir à « déléguée ».",
-    "Un opérateur peut aussi agir au nom de l'établissement qui l'a sollicité.",
-)
-
-
-LEGEND: Final = {
-    Role.CHEF: "le chef d'établissement, ou son adjoint",
-    Role.OPERATOR: "un opérateur du rectorat",
-    Role.SCHEDULE: "l'échéancier, de lui-même",
-    Role.CONNECTOR: "le connecteur du serveur ODA, de lui-même",
-}
-
-
-ANYWHERE: Final = tuple(row for row in TABLE if {(state, state) for state in LIVE_STATES} <= set(row.arrows))
-"""What leaves any live request where it stands: told once, not in each state."""
-
-
-ENDINGS: Final = tuple(row for row in TABLE if len(row.sources) > 1 and {to for _, to in row.arrows} == {State.REVOKED})
-
-
-WIDTH, LEFT, BOX, GAP, HEAD = 680, 108, 364, 84, 40
-
-
-DOWN, BUS, STEP = LEFT + 104, LEFT + BOX + 30, 26
-
-
-IN_BOX, IN_GAP, IN_LANE, IN_NOTE = 31, 22, 11, 58
-"""Lengths in units of the view box, then widths of text in characters."""
-
-
-def within(state: State) -> list[Transition]:
-    """What leaves a request in this state, and is not possible in every state."""
-    return [line for line in TABLE if (state, state) in line.arrows and line not in ANYWHERE]
-
-
-def draw(title: str) -> tuple[tuple[int, int], str]:
-    """The chart with its title and its legend: its size in units of the view box, and its elements."""
-    tops = _tops()
-    noted, bottom = _notes(tops[State.REVOKED] + _height(State.REVOKED) + 40)
-    parts = [text((24, 40), title, class_="title"), *_births(tops), *_boxes(tops), *_forward(tops)]
-    return (WIDTH, bottom), "\n".join([*parts, *_backward(tops), *_endings(tops), *noted])
-
-
-def _height(state: State) -> int:
-    lines = height_of([one.trigger.label for one in within(state)], IN_BOX)
-    return HEAD + 8 + lines * LEADING
-
-
-def _tops() -> dict[State, int]:
-    tops, top = {}, 156
-    for state in State:
-        tops[state] = top
-        top += _height(state) + GAP
-    return tops
-
-
-def _label(transition: Transition, at: tuple[float, float], width: int) -> tuple[str, int]:
-    return action(at, transition.trigger.label, transition.roles, width)
-
-
-def _births(tops: dict[State, int]) -> Iterator[str]:
-    born = [line for line in TABLE if line.is_birth]
-    yield element("circle", cx=DOWN, cy=72, r=9, fill=INK)
-    way = line((DOWN, 80), (DOWN, tops[State.DECLARED]), arrow=True)
-    for index, transition in enumerate(born):
-        drawn, _ = _label(transition, (DOWN + 22, 94 + index * LEADING), IN_BOX)
-        yield shown(transition, BEFORE, transition.arrows[0][1], way + drawn)
-
-
-def _boxes(tops: dict[State, int]) -> Iterator[str]:
-    for state, top in tops.items():
-        live = state in LIVE_STATES
-        fill, stroke = ("#f5f5fe", "#000091") if live else ("#eeeeee", "#3a3a3a")
-        yield box(LEFT, top, BOX, _height(state), fill=fill, stroke=stroke, stroke_width=2)
-        yield text((LEFT + 18, top + 28), state.label.capitalize(), class_="name", data_state=state.value)
-        y = top + HEAD + 20
-        for transition in within(state):
-            drawn, lines = _label(transition, (LEFT + 18, y), IN_BOX)
-            yield shown(transition, state, state, drawn)
-            y += lines * LEADING
-
-
-def _forward(tops: dict[State, int]) -> Iterator[str]:
-    for source, target in pairwise(State):
-        for transition in TABLE:
-            if (source, target) in transition.arrows and transition not in ENDINGS:
-                start = tops[source] + _height(source)
-                lines = height_of([transition.trigger.label], IN_GAP)
-                drawn, _ = _label(transition, (DOWN + 22, start + 60 - 12 * lines), IN_GAP)
-                yield shown(transition, source, target, line((DOWN, start), (DOWN, tops[target]), arrow=True) + drawn)
-
-
-def _backward(tops: dict[State, int]) -> Iterator[str]:
-    """Each way back has a lane of its own on the left, the longest outermost."""
-    order = {state: position for position, state in enumerate(State)}
-    ways = [(line, [a for a in line.arrows if a[0] and order[a[1]] < order[a[0]]]) for line in TABLE]
-    found = sorted((way for way in ways if way[1]), key=lambda way: len(way[1]), reverse=True)
-    for index, (transition, arrows) in enumerate(found):
-        lane, shift = 20 + 62 * index, 16 + 14 * index
-        for number, (source, target) in enumerate(arrows):
-            if source is None:
-                continue
-            start, end = tops[source] + shift, tops[target] + shift
-            drawn = line((LEFT, start), (lane, start), (lane, end), (LEFT, end), arrow=True)
-            if number == 0:
-                drawn += _label(transition, (lane + 10, start - 62), 15)[0]
-            yield shown(transition, source, target, drawn)
-
-
-def _endings(tops: dict[State, int]) -> Iterator[str]:
-    """The ways to the end, on the right: one lane for those that start from the same states, named where it ends."""
-    lanes: dict[tuple[State, ...], list[Transition]] = {}
-    for transition in ENDINGS:
-        lanes.setdefault(transition.sources, []).append(transition)
-    right, end = LEFT + BOX, tops[State.REVOKED]
-    for index, (sources, together) in enumerate(sorted(lanes.items(), key=lambda lane: len(lane[0]))):
-        lane = BUS + STEP * index
-        for source in sources:
-            start, stop = tops[source] + 18 + 14 * index, end + 18 + 14 * index
-            drawn = line((right, start), (lane, start), (lane, stop), (right, stop), arrow=True)
-            yield "".join(shown(one, source, State.REVOKED, drawn if one is together[0] else " ") for one in together)
-        at, y = (lane - 150 if index == 0 else lane + 12), end - 38
-        for transition in together:
-            drawn, lines = _label(transition, (at, y), IN_LANE)
-            yield drawn
-            y += lines * LEADING + 8
-
-
-def _notes(top: int) -> tuple[list[str], int]:
-    """What is possible anywhere, and who each mark is. Returns the drawings and the bottom of the picture."""
-    parts, y = [text((24, top), "À tout moment, sans changer d'état", class_="name")], top + 34
-    for transition in ANYWHERE:
-        where = "dans tous les états" if State.REVOKED in transition.sources else "avant la révocation"
-        drawn, lines = action((24, y), f"{transition.trigger.label}, {where}", transition.roles, IN_NOTE)
-        parts.append(
-            "".join(shown(transition, s, s, drawn if s is State.DECLARED else " ") for s in transition.sources)
-        )
-        y += lines * LEADING
-    parts.append(text((24, y + 26), "Qui agit", class_="name"))
-    y += 60
-    for role, words in LEGEND.items():
-        parts.append(action((24, y), words, frozenset({role}), IN_NOTE)[0])
-        y += LEADING
-    for remark in REMARKS:
-        drawn, lines = action((22, y + 14), remark, frozenset(), IN_NOTE)
-        parts.append(drawn)
-        y += lines * LEADING
-    return parts, y + 20
-
-
-# The life of a request as a picture, drawn from the table itself: SVG of our own, or Mermaid by ``transitions``.
-
-
-TITLE: Final = "La vie d'une demande de clé ODA"
-
-
-_STYLE: Final = re.compile(r"\s*class", re.IGNORECASE)
-"""The library's own colours, in the way of a reader's theme."""
-
-
-def svg() -> str:
-    """The picture as one SVG document, which keeps readable from 375 px wide on."""
-    size, body = draw(TITLE)
-    return document(size, TITLE, description(), body)
-
-
-def description() -> str:
-    """The whole picture in words, for who does not see it."""
-    return " ".join(_sentences())
-
-
-def _sentences() -> Iterator[str]:
-    for transition in TABLE:
-        who = listing([role.label for role in Role if role in transition.roles], "ou")
-        label = transition.trigger.label
-        yield f"{label[0].upper()}{label[1:]} ({who}) : {' ; '.join(_ways(transition))}."
-
-
-def _ways(transition: Transition) -> Iterator[str]:
-    stays = [source.label for source, target in transition.arrows if source is target and source is not BEFORE]
-    if stays:
-        yield f"sans changer d'état, {listing(stays, 'ou')}"
-    for source, target in transition.arrows:
-        if source is BEFORE:
-            yield f"une demande naît, {target.label}"
-        elif source is not target:
-            yield f"{de(source.label)} à {target.label}"
 
 
 def mermaid() -> str:
@@ -320,11 +321,11 @@ def mermaid() -> str:
 
         def _get_elements(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             states, transitions = super()._get_elements()
-            born = [{**t, "source": "[*]"} if t["source"] == UNBORN else t for t in transitions]
-            return [state for state in states if state["name"] != UNBORN], born
+            edges = [{**edge, "source": "[*]"} if edge["source"] == UNBORN else edge for edge in transitions]
+            return [state for state in states if state["name"] != UNBORN], edges
 
     machine: Any = build(GraphMachine, graph_engine="mermaid")
     machine.machine_attributes = {**machine.machine_attributes, "rankdir": "TB"}
     source: str = French(machine).get_graph(title=f"title: {TITLE}").source
-    kept = (row.rstrip() for row in source.splitlines() if UNBORN not in row and not _STYLE.match(row))
-    return "\n".join(kept) + "\n"
+    rows = (row.rstrip() for row in source.splitlines() if UNBORN not in row and not _LIBRARY_STYLE.match(row))
+    return "\n".join(rows) + "\n"

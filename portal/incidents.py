@@ -1,4 +1,4 @@
-"""What nobody foresaw: a number for the person, the place for the log, the exception's text for neither."""
+"""Unexpected errors: a number for the person, the place for the log, the exception's text for neither."""
 
 import logging
 import os

@@ -14,20 +14,20 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST_ANSWER_S: Final = 30
-"""How long a request in hand may take once we are told to stop."""
+"""Seconds that a request in progress may take after a signal to stop."""
 
 
 WAITING: Final = 2048
 
 
-_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 _log = logging.getLogger("oda")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that already listens, so that whoever wants the same port is refused now. Raises OSError."""
+    """A socket that already listens, so that a port in use is refused now. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)
     try:
@@ -41,7 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there."""
+    """Return True when only this machine reaches this host."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -64,8 +64,8 @@ class Server(uvicorn.Server):
         self._listening = listening
 
     def work(self) -> None:
-        """Answer until told to stop; the requests in hand are finished."""
-        with self._hearing():
+        """Serve until a signal to stop; the requests in progress are finished."""
+        with self._signals_handled():
             self.run(sockets=[self._listening])
 
     def stop(self) -> None:
@@ -78,12 +78,12 @@ class Server(uvicorn.Server):
         yield
 
     @contextmanager
-    def _hearing(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():  # whoever has the main one listens
+    def _signals_handled(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():  # Python delivers signals to the main one
             yield
             return
-        heard = [number for number in _ENDINGS if signal.getsignal(number) is not signal.SIG_IGN]  # not under nohup
-        before = {number: signal.signal(number, self.handle_exit) for number in heard}
+        numbers = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # not under nohup
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
         finally:
@@ -92,7 +92,7 @@ class Server(uvicorn.Server):
 
 
 class Contained:
-    """The last net: what nobody caught is logged by its class alone, for an exception's text may hold a code (R60)."""
+    """Middleware that logs an uncaught exception by its class alone, for its text may hold a code (R60)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -100,13 +100,13 @@ class Contained:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
 
-        async def watched(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send_and_note)
         except Exception as error:
             if begun:  # the page of the error has left, and was logged
                 return

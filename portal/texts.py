@@ -9,7 +9,7 @@ from states.vocabulary import Trigger
 if TYPE_CHECKING:
     from states.school_calendar import YearEnd
     from workflow.removals.connector.service import Called
-    from workflow.schedule.tick import DailyMails, TickResult
+    from workflow.schedule.tick import TickResult
     from workflow.year_end.service import HeldYear
 
 
@@ -29,7 +29,7 @@ class BulkTexts:
     button: str = ""
     done: str = ""
     consequence: str = ""
-    """What follows from an action that cannot be taken back."""
+    """The consequence of an action that cannot be taken back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +223,7 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
 
 
 def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
-    """What a tick did, in French; nothing for nothing."""
+    """The results of a tick, in French; nothing for nothing."""
     from states.french import plural
 
     for year, count in ticked.revoked.items():
@@ -233,13 +233,21 @@ def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
         yield f"{plural(ticked.erased, 'code effacé', 'codes effacés')}, gardés trop longtemps (R61)."
     if ticked.due_reports:
         yield f"{plural(ticked.due_reports, 'signalement arrivé à son jour', 'signalements arrivés à leur jour')}."
-    yield from _daily_mail_lines(ticked.daily_mails)
+    mails = ticked.daily_mails
+    if mails.notices:
+        yield f"Fin d'année annoncée à {plural(mails.notices, 'établissement')} (R78)."
+    if mails.invitations:
+        yield f"{plural(mails.invitations, 'établissement invité', 'établissements invités')} à renouveler (R81)."
+    if mails.reminders:
+        yield f"{plural(mails.reminders, 'rappel inscrit', 'rappels inscrits')} (R79)."
+    if mails.digests:
+        yield "Récapitulatif des retards inscrit (R80)."
     if sent:
         yield f"{plural(sent, 'courriel remis', 'courriels remis')} au relais."
 
 
 def called_lines(called: "Called | None") -> Iterator[str]:
-    """What the connector did (R84); nothing for nothing."""
+    """The results of the connector (R84); nothing for nothing."""
     from states.french import plural
 
     if called and called.confirmed:
@@ -251,31 +259,17 @@ def called_lines(called: "Called | None") -> Iterator[str]:
         yield f"{given_back} aux opérateurs : voir « oda connector calls »."
 
 
-def _daily_mail_lines(duties: "DailyMails") -> "Iterator[str]":
-    """What was written of our own accord (R78 to R81)."""
-    from states.french import plural
-
-    if duties.notices:
-        yield f"Fin d'année annoncée à {plural(duties.notices, 'établissement')} (R78)."
-    if duties.invitations:
-        yield f"{plural(duties.invitations, 'établissement invité', 'établissements invités')} à renouveler (R81)."
-    if duties.reminders:
-        yield f"{plural(duties.reminders, 'rappel inscrit', 'rappels inscrits')} (R79)."
-    if duties.digests:
-        yield "Récapitulatif des retards inscrit (R80)."
-
-
-def held_lines(held: "Iterable[HeldYear]") -> Iterator[str]:
+def held_lines(years: "Iterable[HeldYear]") -> Iterator[str]:
     """Each end that waits for an operator, and what to do (R52)."""
     from states.french import day
 
-    for one in held:
-        yield f"La fin de l'année {one.school_year} ({day(one.last_day)}) est retenue : {one.hold.label}."
-        yield f"  — Que faire : lire « oda year-end preview », puis « oda year-end confirm {one.school_year} »."
+    for year in years:
+        yield f"La fin de l'année {year.school_year} ({day(year.last_day)}) est retenue : {year.hold.label}."
+        yield f"  — Que faire : lire « oda year-end preview », puis « oda year-end confirm {year.school_year} »."
 
 
 def how_found(end: "YearEnd", zone: str | None = None) -> str:
-    """Where its date comes from (R22); ``zone`` is the académie's holiday zone."""
+    """The origin of its date (R22); ``zone`` is the académie's holiday zone."""
     from states.school_calendar import EndRule
 
     how = {

@@ -13,6 +13,6 @@ import click
     help="svg ou mermaid.",
 )  # fmt: skip
 def diagram(form: str) -> None:
-    from portal import diagrams as drawn
+    from portal.diagrams import mermaid, svg
 
-    click.echo((drawn.svg() if form == "svg" else drawn.mermaid()).encode(), nl=False)
+    click.echo((svg() if form == "svg" else mermaid()).encode(), nl=False)

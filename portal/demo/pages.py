@@ -15,10 +15,10 @@ from portal.demo.clock import BackgroundLoop
 from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, OPERATOR, READER, SCHOOLS, TWO, School
 from portal.demo.mail_server import Letter, Mailbox
 from portal.texts import done_lines
-from portal.web import sign_in as cookies
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, MaybeVisitor, PostedByAnyone, SignedIn
 from portal.web.security import HEADERS
+from portal.web.sign_in import delete_cookies, set_session_cookie
 from states import french
 from states.validation import fold
 from states.vocabulary import Role
@@ -190,7 +190,7 @@ def be_somebody(context: Context, form: PostedByAnyone) -> RedirectResponse:
     who = str(form.get("qui") or "")
     if who == "personne":
         leaving = RedirectResponse("/demonstration", status_code=303)
-        cookies.take_away(leaving, context)
+        delete_cookies(leaving, context)
         return leaving
     session_user = showing_of(context).session_user(who)
     if session_user is None:
@@ -212,8 +212,8 @@ def signed_in(context: WebContext, session_user: SessionUser, place: str) -> Red
     with context.app.database.write() as connection:
         secret = context.sessions.open(connection, session_user, context.app.clock.now())
     leading = RedirectResponse(place, status_code=303)
-    cookies.take_away(leading, context)
-    cookies.give(leading, context, secret)
+    delete_cookies(leading, context)
+    set_session_cookie(leading, context, secret)
     return leading
 
 

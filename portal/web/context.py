@@ -1,4 +1,4 @@
-"""The assembled software as the pages need it."""
+"""The application with the parts that pages need: sessions, links, templates."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +15,7 @@ from workflow.settings.infrastructure import PortalSettings
 
 
 class Demo(Protocol):
-    """What a demonstration adds to the pages: its own templates, and what they show."""
+    """A demonstration's own templates, beside those of the pages."""
 
     @property
     def loader(self) -> BaseLoader: ...
@@ -52,7 +52,7 @@ class WebContext:
 
     @property
     def is_https(self) -> bool:
-        """Whether people reach us by HTTPS: then the cookies never travel otherwise."""
+        """True if people reach us by HTTPS: then the cookies never travel otherwise."""
         return urlsplit(self.settings.address).scheme == "https"
 
     @property
@@ -62,5 +62,5 @@ class WebContext:
 
     @property
     def uai_cookie(self) -> str:
-        """Which of its establishments a mailbox has in view: a choice, no right."""
+        """The cookie of the establishment that a mailbox has in view: a choice, no right."""
         return "__Host-oda-uai" if self.is_https else "oda-uai"

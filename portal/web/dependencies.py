@@ -1,4 +1,7 @@
-"""Who looks at a page, and the doors of the routers: each says who may enter, and a test tries every address."""
+"""FastAPI dependencies: the visitor, the role that a route requires, posted forms, uploads.
+
+A test tries every address in every role.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -9,11 +12,17 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from portal.web.context import WebContext
-from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, is_same
+from portal.web.security import Visitor, comes_from_here, has_csrf
 from workflow.auth.actors import NotAllowed
 from workflow.auth.sessions import SessionUser
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
+
+LARGEST: Final = 1_000_000
+"""Bytes of a whole form. What Starlette puts on a disk is larger, so that nothing is ever written there."""
+
+DRAINED: Final = 50_000_000
+"""Bytes that are read to be thrown away: a browser shows no answer while it is still sending."""
 
 
 class SignInNeeded(Exception):
@@ -28,34 +37,34 @@ class PresentationNeeded(Exception):
 
 
 class Forbidden(Exception):
-    """Signed in, but not for this door."""
+    """Signed in, in a role that this address does not admit."""
 
 
 class Forged(Exception):
-    """A form that none of our pages of this session sent."""
+    """A form that was sent by none of our pages of this session."""
 
 
 def context(request: Request) -> WebContext:
     """The assembled software that this application serves."""
-    found: WebContext = request.app.state.context
-    return found
+    web_context: WebContext = request.app.state.context
+    return web_context
 
 
 Context = Annotated[WebContext, Depends(context)]
 
 
 def session_user_of(request: Request, context: Context) -> tuple[SessionUser, str] | None:
-    """Who the cookie stands for, with its secret; None for nobody."""
+    """The user of the session's cookie, and its secret; None for nobody."""
     secret = request.cookies.get(context.cookie)
-    found = context.sessions.find(secret, context.app.clock.now()) if secret else None
-    return (found, secret) if found and secret else None
+    session_user = context.sessions.find(secret, context.app.clock.now()) if secret else None
+    return (session_user, secret) if session_user and secret else None
 
 
 SignedIn = Annotated[tuple[SessionUser, str] | None, Depends(session_user_of)]
 
 
 def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Visitor | None:
-    """Who looks, on pages that are open to all; somebody who may not enter any more is nobody."""
+    """The visitor of a page that is open to all; None for nobody, and for somebody whose role was withdrawn."""
     if signed is None:
         return None
     session_user, secret = signed
@@ -64,52 +73,48 @@ def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Vis
     except NotAllowed:
         return None
     uais = session_user.uais
-    wanted = request.cookies.get(context.uai_cookie, "")
-    uai = wanted if wanted in uais else (uais[0] if uais else "")
+    chosen_uai = request.cookies.get(context.uai_cookie, "")
+    uai = chosen_uai if chosen_uai in uais else (uais[0] if uais else "")
     return Visitor(actor=actor, session_user=session_user, secret=secret, uai=uai)
 
 
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]
 
 
-def visitor(request: Request, signed: SignedIn, found: MaybeVisitor) -> Visitor:
-    """Who looks. Raises SignInNeeded, PresentationNeeded."""
-    if found is None:
-        if signed and not signed[0].is_identified:
-            raise PresentationNeeded
-        raise SignInNeeded(_back(request))
-    return found
+def any_visitor(request: Request, signed: SignedIn, visitor: MaybeVisitor) -> Visitor:
+    """The visitor, in any role. Raises SignInNeeded, PresentationNeeded."""
+    if visitor is not None:
+        return visitor
+    if signed and not signed[0].is_identified:
+        raise PresentationNeeded
+    if request.method not in READING:  # a form is no page to return to
+        raise SignInNeeded
+    url = request.url
+    raise SignInNeeded(quote(f"{url.path}?{url.query}" if url.query else url.path, safe="/"))
 
 
-def _back(request: Request) -> str:
-    """Only a page that was asked for is worth returning to."""
-    if request.method not in READING:
-        return ""
-    return quote(f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path, safe="/")
+AnyVisitor = Annotated[Visitor, Depends(any_visitor)]
 
 
-AnyVisitor = Annotated[Visitor, Depends(visitor)]
-
-
-def chef(found: AnyVisitor) -> Visitor:
+def chef(visitor: AnyVisitor) -> Visitor:
     """A chef or a deputy. Raises Forbidden."""
-    if not found.is_chef:
+    if not visitor.is_chef:
         raise Forbidden
-    return found
+    return visitor
 
 
-def rectorat(found: AnyVisitor) -> Visitor:
+def rectorat(visitor: AnyVisitor) -> Visitor:
     """An operator, or a reader who sees and changes nothing. Raises Forbidden."""
-    if not found.is_rectorat:
+    if not visitor.is_rectorat:
         raise Forbidden
-    return found
+    return visitor
 
 
-def operator(found: AnyVisitor) -> Visitor:
+def operator(visitor: AnyVisitor) -> Visitor:
     """An operator. Raises Forbidden."""
-    if not found.is_operator:
+    if not visitor.is_operator:
         raise Forbidden
-    return found
+    return visitor
 
 
 Chef = Annotated[Visitor, Depends(chef)]
@@ -121,11 +126,10 @@ Rectorat = Annotated[Visitor, Depends(rectorat)]
 Operator = Annotated[Visitor, Depends(operator)]
 
 
-async def posted(request: Request, found: AnyVisitor) -> FormData:
+async def posted(request: Request, visitor: AnyVisitor) -> FormData:
     """The fields of a form that one of our pages of this session sent. Raises Forged."""
     form = await request.form(max_files=0, max_fields=2000)
-    given = form.get(CSRF_FIELD)
-    if not comes_from_here(request) or not isinstance(given, str) or not is_same(given, found.csrf):
+    if not comes_from_here(request) or not has_csrf(form, visitor.csrf):
         raise Forged
     return form
 
@@ -143,20 +147,9 @@ async def posted_by_anyone(request: Request) -> FormData:
 PostedByAnyone = Annotated[FormData, Depends(posted_by_anyone)]
 
 
-# A form with a file: read in memory, bounded, and kept nowhere.
-
-
-LARGEST: Final = 1_000_000
-"""Bytes of a whole form. What Starlette puts on a disk is larger, so that nothing is ever written there."""
-
-
-DRAINED: Final = 50_000_000
-"""Bytes that are read to be thrown away: a browser shows no answer while it is still sending."""
-
-
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A form that one of our pages of this session sent; ``content`` is the file's, empty without one.
+    """A form with a file, read in memory and stored nowhere; ``content`` is empty without a file.
 
     ``too_large``: nothing of it was read.
     """
@@ -166,12 +159,12 @@ class Upload:
     too_large: bool = False
 
     def text(self, name: str) -> str:
-        """What was typed in a field; empty when it is missing."""
+        """The text of a field; empty when it is missing."""
         value = self.fields.get(name)
         return value if isinstance(value, str) else ""
 
 
-async def uploaded(request: Request, found: AnyVisitor) -> Upload:
+async def uploaded(request: Request, visitor: AnyVisitor) -> Upload:
     """The form, with the file of its field ``fichier``. Raises Forged, HTTPException."""
     announced = request.headers.get("content-length", "")
     if not announced.isdecimal() or int(announced) > DRAINED:
@@ -187,8 +180,7 @@ async def uploaded(request: Request, found: AnyVisitor) -> Upload:
     file = fields.get("fichier")
     content = await file.read() if isinstance(file, UploadFile) else b""
     await fields.close()
-    given = fields.get(CSRF_FIELD)
-    if not comes_from_here(request) or not isinstance(given, str) or not is_same(given, found.csrf):
+    if not comes_from_here(request) or not has_csrf(fields, visitor.csrf):
         raise Forged
     return Upload(fields, content)
 

@@ -1,4 +1,6 @@
-"""What went wrong, on a page that tells what to do; never a trace, never what somebody else owns."""
+"""Exception handlers: a page that tells what to do, never a trace, never anything of somebody else."""
+
+from contextlib import suppress
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,10 +17,10 @@ from portal.web.dependencies import (
     session_user_of,
     visitor_or_none,
 )
-from portal.web.security import HEADERS, Visitor
+from portal.web.security import HEADERS
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 
-_WORDS = {
+_TEXTS = {
     403: ("Cette page ne vous est pas ouverte", "Revenir à votre page d'accueil, ou se connecter autrement."),
     404: ("Cette page n'existe pas", "Vérifier l'adresse, ou repartir de votre page d'accueil."),
     405: ("Cette page ne s'ouvre pas ainsi", "Repartir de votre page d'accueil."),
@@ -34,23 +36,18 @@ _WORDS = {
 def error_page(request: Request, status: int, incident: str = "") -> Response:
     """The page of an error; ``incident``: the number under which it was logged."""
     context: WebContext = request.app.state.context
-    title, remedy = _WORDS.get(status, _WORDS[500])
-    visitor = _visitor(request, context) if status < 500 else None
+    title, remedy = _TEXTS.get(status, _TEXTS[500])
+    visitor = None
+    if status < 500:  # the page keeps its menu, if the database answers
+        with suppress(DatabaseBusy, DatabaseUnreachable):
+            visitor = visitor_or_none(request, context, session_user_of(request, context))
     return context.pages.page(
         request, "error.html", visitor, status=status, title=title, remedy=remedy, code=status, incident=incident
     )
 
 
-def _visitor(request: Request, context: WebContext) -> Visitor | None:
-    """Who looks, for the page to keep its menu; nobody when that cannot be known just now."""
-    try:
-        return visitor_or_none(request, context, session_user_of(request, context))
-    except (DatabaseBusy, DatabaseUnreachable):
-        return None
-
-
 def install(app: FastAPI) -> None:
-    """Tell the application what to answer when something is raised."""
+    """Register the handlers of the exceptions."""
 
     def sign_in(_: Request, needed: SignInNeeded) -> Response:
         return RedirectResponse(f"/connexion?suite={needed.back}" if needed.back else "/connexion", status_code=303)
@@ -61,9 +58,9 @@ def install(app: FastAPI) -> None:
     def http(request: Request, error: HTTPException) -> Response:
         return error_page(request, error.status_code)
 
-    def unforeseen(request: Request, error: Exception) -> Response:
+    def unexpected(request: Request, error: Exception) -> Response:
         page = error_page(request, 500, note(error))
-        page.headers.update(HEADERS | {"Cache-Control": "no-store"})  # it leaves from outside of what puts them
+        page.headers.update(HEADERS | {"Cache-Control": "no-store"})  # sent outside of the middleware that sets them
         return page
 
     app.add_exception_handler(SignInNeeded, sign_in)  # type: ignore[arg-type]
@@ -74,4 +71,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, lambda request, _: error_page(request, 422))
     for busy in (DatabaseBusy, DatabaseUnreachable):
         app.add_exception_handler(busy, lambda request, _: error_page(request, 503))
-    app.add_exception_handler(Exception, unforeseen)
+    app.add_exception_handler(Exception, unexpected)

@@ -1,11 +1,11 @@
-"""A form's fields: described once, shown by a macro, read back with errors that stand beside their field."""
+"""Form fields, described once, shown by a macro and read back with their errors; list filters in addresses."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
@@ -17,11 +17,16 @@ from states.validation import is_storable, storable
 from states.vocabulary import Labelled
 from workflow.settings.sections import normalise_departement
 
-LONGEST = 2000
+LONGEST: Final = 2000
+"""Characters of a field."""
+
+LONGEST_FILTER: Final = 200
+
+L = TypeVar("L", bound=Labelled)
 
 
 class Shape(Enum):
-    """How a field looks and what it gives."""
+    """The look of a field, and the type of its value."""
 
     TEXT = "text"
     MAIL = "email"
@@ -35,9 +40,9 @@ class Shape(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One datum. ``options``: (value, label) of a choice; ``value``: what is proposed; ``autocomplete`` as HTML's.
+    """One datum. ``options``: (value, label) of a choice; ``value`` is proposed; ``autocomplete`` as HTML's.
 
-    A CODE is never remembered by the browser nor shown again. ``focus``: what the page is for, typed at once.
+    A CODE is never remembered by the browser nor shown again. ``focus``: the page opens with the cursor in it.
     ``first`` and ``last`` bound what a DAY's calendar offers; the rules judge what was typed.
     """
 
@@ -71,24 +76,22 @@ class Field:
             raise ValueError(f"Texte trop long : {LONGEST} caractères au plus.")
         if self.options and text not in {value for value, _ in self.options}:
             raise ValueError("Choisir une des réponses proposées.")
-        return self._day(text) if self.shape is Shape.DAY else text
+        if self.shape is not Shape.DAY:
+            return text
+        try:
+            return parse_day(text)
+        except ValueError as error:
+            raise ValueError(f"{error}.") from None
 
     def _missing(self) -> str:
         if self.options:
             return "Choisir une réponse."
         return "Donner une date." if self.shape is Shape.DAY else "Remplir ce champ."
 
-    @staticmethod
-    def _day(text: str) -> date:
-        try:
-            return parse_day(text)
-        except ValueError as error:
-            raise ValueError(f"{error}.") from None
-
 
 @dataclass(frozen=True)
-class Shown:
-    """A field with what stands in it and what is wrong with it."""
+class FieldState:
+    """A field with its text and its error."""
 
     field: Field
     text: str = ""
@@ -97,12 +100,12 @@ class Shown:
 
 @dataclass(frozen=True)
 class Form:
-    """Fields as they are shown. ``values`` are those read, when nothing is wrong; ``reasons`` tell of no one field.
+    """Fields as they are shown. ``values`` are those read, when nothing is wrong; ``reasons`` concern no one field.
 
     ``key`` makes a form sent twice one action (R10).
     """
 
-    shown: tuple[Shown, ...]
+    fields: tuple[FieldState, ...]
     values: Mapping[str, Any] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -112,21 +115,21 @@ class Form:
         return not self.errors and not self.reasons
 
     @property
-    def errors(self) -> tuple[Shown, ...]:
-        """The fields with something wrong, for the summary above the form."""
-        return tuple(one for one in self.shown if one.error)
+    def errors(self) -> tuple[FieldState, ...]:
+        """The fields with an error, for the summary above the form."""
+        return tuple(state for state in self.fields if state.error)
 
-    def __getitem__(self, name: str) -> Shown:
-        return next(one for one in self.shown if one.field.name == name)
+    def __getitem__(self, name: str) -> FieldState:
+        return next(state for state in self.fields if state.field.name == name)
 
     def __contains__(self, name: str) -> bool:
-        return any(one.field.name == name for one in self.shown)
+        return any(state.field.name == name for state in self.fields)
 
     def asking(self, fields: Iterable[Field], reasons: Iterable[Reason]) -> "Form":
-        """The same form, with those of ``fields`` that a reason names: what is asked only when it is needed (R17)."""
+        """The same form, with those of ``fields`` that a reason names: they are shown only when needed (R17)."""
         named = {reason.field for reason in reasons}
-        more = tuple(Shown(one) for one in fields if one.name in named and one.name not in self)
-        return replace(self, shown=self.shown + more)
+        added = tuple(FieldState(field) for field in fields if field.name in named and field.name not in self)
+        return replace(self, fields=self.fields + added)
 
     def refused(self, reasons: Iterable[Reason]) -> "Form":
         """The same form, each reason beside its field, or above the form (R7)."""
@@ -137,42 +140,33 @@ class Form:
                 errors.setdefault(reason.field, f"{reason.message}. {reason.remedy}")
             else:
                 rest.append(reason)
-        shown = tuple(replace(one, error=errors.get(one.field.name, one.error)) for one in self.shown)
-        return replace(self, shown=shown, reasons=tuple(rest))
+        fields = tuple(replace(state, error=errors.get(state.field.name, state.error)) for state in self.fields)
+        return replace(self, fields=fields, reasons=tuple(rest))
 
 
 def blank(fields: Sequence[Field]) -> Form:
     """A form as it is first shown."""
-    return Form(tuple(Shown(one, one.value) for one in fields))
+    return Form(tuple(FieldState(field, field.value) for field in fields))
 
 
 def filled(fields: Sequence[Field], data: FormData) -> Form:
     """A form as it was sent."""
-    shown, values = [], {}
-    for one in fields:
-        text = str(data.get(one.name) or "")
-        again = "" if one.shape is Shape.CODE else storable(text)
+    states, values = [], {}
+    for field in fields:  # noqa: F402 - the loop's noun
+        text = str(data.get(field.name) or "")
+        text_again, error = "" if field.shape is Shape.CODE else storable(text), ""
         try:
-            values[one.name] = one.read(text)
-            shown.append(Shown(one, again))
-        except ValueError as error:
-            shown.append(Shown(one, again, str(error)))
+            values[field.name] = field.read(text)
+        except ValueError as problem:
+            error = str(problem)
+        states.append(FieldState(field, text_again, error))
     key = str(data.get("key") or "")[:64]
-    return Form(tuple(shown), values, key=key if key.isascii() and key.isalnum() else uuid.uuid4().hex)
+    return Form(tuple(states), values, key=key if key.isascii() and key.isalnum() else uuid.uuid4().hex)
 
 
-# What narrows a list, read from the address and written back to it, so that it can be kept and sent.
-
-
-L = TypeVar("L", bound=Labelled)
-
-
-LONGEST_NARROWING = 200
-
-
-def address(path: str, **wanted: str | list[str] | None) -> str:
-    """The address of a list; what is empty is left out."""
-    pairs = {name: value for name, value in wanted.items() if value}
+def address(path: str, **filters: str | list[str] | None) -> str:
+    """The address of a list with its filters, without the empty ones."""
+    pairs = {name: value for name, value in filters.items() if value}
     return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
 
 
@@ -180,15 +174,15 @@ def member_of(values: type[L], text: str) -> L | None:
     """A member by its stored value, None for nothing. Raises ValueError in French."""
     if not text:
         return None
-    found = next((one for one in values if one.value == text), None)
-    if found is None:
+    member = next((member for member in values if member.value == text), None)
+    if member is None:
         raise ValueError(f"« {text[:30]} » n'est pas un choix de cette liste : choisir dans la liste.")
-    return found
+    return member
 
 
 def options_of(values: type[L]) -> list[tuple[str, str]]:
     """The choices of a closed list, each with its label."""
-    return [(one.value, one.label) for one in values]
+    return [(member.value, member.label) for member in values]
 
 
 def choices(values: type[Labelled]) -> tuple[tuple[str, str], ...]:
@@ -201,7 +195,7 @@ def departement_of(text: str) -> str:
     if not text.strip():
         return ""
     try:
-        return normalise_departement(text[:LONGEST_NARROWING])
+        return normalise_departement(text[:LONGEST_FILTER])
     except ValueError as error:
         raise ValueError(f"{error} : écrire par exemple 09, 31, 2A ou 974.") from None
 

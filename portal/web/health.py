@@ -1,4 +1,4 @@
-"""Whether the service is well, for a probe: three lines in plain words, a fourth if a clock is off, about nobody."""
+"""The health probe: three lines in plain words, a fourth if a clock is off, about nobody."""
 
 from datetime import timedelta
 from typing import Final
@@ -13,10 +13,10 @@ from workflow.schedule.nodes import refused_count
 from workflow.year_end.holds import last_heartbeat
 
 LATE: Final = timedelta(minutes=5)
-"""The schedule passes every minute: this long without it deserves a look."""
+"""The schedule runs every minute: after this long without it, the answer is « attention »."""
 
 
-_ABSTAIN: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
+_CLOCKS_OFF: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
 
 
 router = APIRouter(include_in_schema=False)
@@ -28,20 +28,20 @@ def health(context: Context) -> PlainTextResponse:
     try:
         with context.app.database.read() as connection:
             now = context.app.clock.now()
-            seen, refused = last_heartbeat(connection, now), refused_count(connection, now)
+            last_run, refused = last_heartbeat(connection, now), refused_count(connection, now)
     except (DatabaseBusy, DatabaseUnreachable):
         return PlainTextResponse("en panne\nbase : injoignable\n", 503)
-    ago = max(now - seen, timedelta(0))
+    ago = max(now - last_run, timedelta(0))
     word = "ok" if ago < LATE and not refused else "attention"
-    clocks = f"horloges : {plural(refused, *_ABSTAIN)}\n" if refused else ""
+    clocks = f"horloges : {plural(refused, *_CLOCKS_OFF)}\n" if refused else ""
     return PlainTextResponse(
-        f"{word}\nbase : joignable\néchéancier : dernier passage il y a {_in_words(ago)}\n{clocks}"
+        f"{word}\nbase : joignable\néchéancier : dernier passage il y a {_duration(ago)}\n{clocks}"
     )
 
 
-def _in_words(ago: timedelta) -> str:
-    for unit, one, many in ((timedelta(days=1), "jour", "jours"), (timedelta(hours=1), "heure", "heures"),
+def _duration(ago: timedelta) -> str:
+    for unit, singular, several in ((timedelta(days=1), "jour", "jours"), (timedelta(hours=1), "heure", "heures"),
                             (timedelta(minutes=1), "minute", "minutes")):  # fmt: skip
         if ago >= unit:
-            return plural(ago // unit, one, many)
+            return plural(ago // unit, singular, several)
     return plural(ago // timedelta(seconds=1), "seconde", "secondes")

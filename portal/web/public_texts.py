@@ -1,4 +1,4 @@
-"""The texts of the public pages: ours, each replaceable by a file of the académie's, checked before it serves (R68)."""
+"""The texts of the public pages, each replaceable by a file of the académie's, checked before it is used (R68)."""
 
 import re
 import sys
@@ -15,8 +15,6 @@ from states.school_calendar import SchoolYear
 from workflow.settings.infrastructure import AccessibilitySettings
 from workflow.settings.model import Settings
 
-# What the public pages may say of this installation: taken from its settings, never from a request.
-
 
 def academy(nom: str) -> str:
     """``académie de Toulouse``, from ``Toulouse`` or from the whole."""
@@ -25,7 +23,7 @@ def academy(nom: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PublicFacts:
-    """``here`` of every public page. Durations are in the unit of their name; WORDS tells each in French."""
+    """``here`` of every public page, from the settings alone; durations are in the unit of their name."""
 
     academie: str
     service: str
@@ -54,11 +52,8 @@ class PublicFacts:
     def of(cls, settings: Settings, today: date) -> Self:
         """The facts on this day of the académie."""
         calendar = settings.calendar()
-        year = next(
-            one
-            for one in (SchoolYear(today.year - 1), SchoolYear(today.year))
-            if today <= calendar.end_of(one).last_day
-        )
+        years = (SchoolYear(today.year - 1), SchoolYear(today.year))
+        year = next(year for year in years if today <= calendar.end_of(year).last_day)
         end = calendar.end_of(year)
         name = academy(settings.academie.nom)
         return cls(
@@ -120,7 +115,7 @@ PIECES: Final = {
 
 
 KNOWN: Final = frozenset({"here", "home"})
-"""What a piece may name: the facts, and the address of the visitor's own home, empty for nobody."""
+"""The names of a piece: the facts, and the address of the visitor's own home, empty for nobody."""
 
 
 _KNOWN: Final = "une page ne connaît que « here », avec ce que dit docs/pages.md, et « home »"
@@ -143,46 +138,45 @@ def read_pieces(settings: Settings) -> Contents:
 
 
 def piece_problems(settings: Settings, contents: Contents, environment: Environment) -> list[TemplateProblem]:
-    """All that is wrong with the académie's pieces, each with its file and line: they are read, then tried (R68)."""
-    found = list(contents.problems)
+    """The errors of the académie's pieces, each with its file and line: they are parsed, then rendered (R68)."""
+    problems = list(contents.problems)
     for name, text in sorted(contents.texts.items()):
         path = (settings.templates_folder or Path()) / PAGES / name
-        wrong = _read(text, environment) or _tried(text, environment, settings)
-        found += [TemplateProblem(path, line, said) for line, said in wrong]
-    return found
+        errors = _parse_errors(text, environment) or _render_errors(text, environment, settings)
+        problems += [TemplateProblem(path, line, message) for line, message in errors]
+    return problems
 
 
-def _read(text: str, environment: Environment) -> list[tuple[int | None, str]]:
-    """What reading it shows."""
+def _parse_errors(text: str, environment: Environment) -> list[tuple[int | None, str]]:
     try:
         tree = environment.parse(text)
         environment.compile(tree)
     except TemplateSyntaxError as error:
         return [(error.lineno, f"faute de syntaxe : {error.message}")]
     set_here = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
-    wrong: list[tuple[int | None, str]] = [
+    errors: list[tuple[int | None, str]] = [
         (name.lineno, f"« {name.name} » n'existe pas ici : {_KNOWN}")
         for name in tree.find_all(nodes.Name) if name.ctx == "load" and name.name not in KNOWN | set_here
     ]  # fmt: skip
-    wrong.extend(
+    errors.extend(
         (fact.lineno, f"« here.{fact.attr} » n'existe pas : {_KNOWN}")
         for fact in tree.find_all(nodes.Getattr)
         if isinstance(fact.node, nodes.Name) and fact.node.name == "here" and fact.attr not in WORDS
     )
-    called = tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))
-    wrong.extend((one.lineno, "une page n'en appelle pas d'autre : y écrire tout le texte") for one in called)
+    calls = tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))
+    errors.extend((call.lineno, "une page n'en appelle pas d'autre : y écrire tout le texte") for call in calls)
     for number, line in enumerate(text.splitlines(), 1):
-        wrong.extend((number, said) for pattern, said in _REFUSED if pattern.search(line))
-    return sorted(wrong, key=lambda one: one[0] or 0)
+        errors.extend((number, message) for pattern, message in _REFUSED if pattern.search(line))
+    return sorted(errors, key=lambda error: error[0] or 0)
 
 
-def _tried(text: str, environment: Environment, settings: Settings) -> list[tuple[int | None, str]]:
-    """What showing it shows: once with all that may be missing, once without."""
+def _render_errors(text: str, environment: Environment, settings: Settings) -> list[tuple[int | None, str]]:
+    """The first error of rendering it with every optional fact, then with none."""
     for facts, home in _examples(settings):
         try:
             environment.from_string(text).render(here=facts, home=home)
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            return [(_line(), f"échoue quand on l'affiche : {error}")]
+            return [(_template_line(), f"échoue quand on l'affiche : {error}")]
     return []
 
 
@@ -199,8 +193,8 @@ def _examples(settings: Settings) -> tuple[tuple[PublicFacts, str], ...]:
     return (full, "/etablissement"), (bare, "")
 
 
-def _line() -> int | None:
-    """The template's line that the exception being handled crossed last."""
+def _template_line() -> int | None:
+    """The line of the template in the exception being handled."""
     trace, line = sys.exc_info()[2], None
     while trace:
         if trace.tb_frame.f_code.co_filename == "<template>":

@@ -1,10 +1,10 @@
-"""Pages from their templates: escaped by default, strict about unknown names, the academie's pieces first."""
+"""Pages from their templates, escaped by default and strict about unknown names; static files."""
 
 import gzip
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from workflow.app import App
 
 
-# What a page loads beside itself: the State's design system, from its package, and our one style sheet.
-
-
 OURS: Final = Path(__file__).parent / "static"
 
 
@@ -57,7 +54,7 @@ def dsfr_folder() -> Path:
 
 @lru_cache(maxsize=1)
 def dsfr_version() -> str:
-    """What stands in the addresses of its files, so that they can be kept for a year."""
+    """The version in the addresses of its files, so that browsers keep them for a year."""
     return (dsfr_folder().parent / "dsfr_version").read_text().strip()
 
 
@@ -89,9 +86,9 @@ class Kept(StaticFiles):
     async def _compressed(self, path: str, headers: MutableHeaders) -> Response:
         if path not in self._packed:
             self._packed[path] = await run_in_threadpool(lambda: gzip.compress(Path(path).read_bytes(), 9, mtime=0))
-        kept = {name: headers[name] for name in ("content-type", "cache-control", "last-modified", "etag")}
-        kept["etag"] = f"W/{kept['etag']}"  # the same file in another coding
-        return Response(self._packed[path], headers=kept | {"content-encoding": "gzip", "vary": "Accept-Encoding"})
+        same = {name: headers[name] for name in ("content-type", "cache-control", "last-modified", "etag")}
+        same["etag"] = f"W/{same['etag']}"  # the same file in another coding
+        return Response(self._packed[path], headers=same | {"content-encoding": "gzip", "vary": "Accept-Encoding"})
 
 
 STEPS = {
@@ -101,17 +98,19 @@ STEPS = {
     State.REQUESTED: "Vérification par le rectorat",
     State.CODE_ISSUED: "Mise en service de la clé",
 }
-"""The step under way in each state, as the design system's stepper names it; before them all, the declaration."""
+"""The step of each state in the design system's stepper; the declaration comes before them."""
 
 
 def environment_of(
-    settings: Settings, pieces: Mapping[str, str], more: Iterable[BaseLoader] = ()
+    settings: Settings, pieces: Mapping[str, str], loaders: Iterable[BaseLoader] = ()
 ) -> ImmutableSandboxedEnvironment:
-    """The templates with their filters and names. ``pieces``: the académie's own texts, by their file name; ``more``:
-    where a demonstration's own templates are."""
+    """The templates with their filters and names, the académie's own texts first.
+
+    ``pieces``: these texts, by their file name; ``loaders``: of a demonstration's templates.
+    """
     own = DictLoader({f"pieces/{name}": text for name, text in pieces.items()})
     environment = ImmutableSandboxedEnvironment(
-        loader=ChoiceLoader([own, *more, PackageLoader("portal.web")]), autoescape=True, undefined=StrictUndefined,
+        loader=ChoiceLoader([own, *loaders, PackageLoader("portal.web")]), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     zone = settings.zoneinfo
@@ -133,18 +132,18 @@ def environment_of(
 
 
 def page_problems(settings: Settings) -> list[TemplateProblem]:
-    """What is wrong with the académie's texts of the public pages (R68)."""
+    """The errors in the académie's texts of the public pages (R68)."""
     contents = read_pieces(settings)
     return piece_problems(settings, contents, environment_of(settings, contents.texts))
 
 
 class Pages:
-    """Makes the answers. ``more``: a demonstration's templates. Raises TemplatesRefused (R68)."""
+    """Renders pages. ``loaders``: of a demonstration's templates. Raises TemplatesRefused (R68)."""
 
-    def __init__(self, app: "App", *more: BaseLoader) -> None:
+    def __init__(self, app: "App", *loaders: BaseLoader) -> None:
         self._app = app
         contents = read_pieces(app.settings)
-        self._environment = environment_of(app.settings, contents.texts, more)
+        self._environment = environment_of(app.settings, contents.texts, loaders)
         if problems := piece_problems(app.settings, contents, self._environment):
             raise TemplatesRefused(problems)
 
@@ -155,7 +154,7 @@ class Pages:
     def page(
         self, request: Request, template: str, visitor: "Visitor | None" = None, *, status: int = 200, **scope: Any
     ) -> HTMLResponse:
-        """A whole page for who looks."""
+        """A whole page for this visitor."""
         fixed = {
             "visitor": visitor, "path": request.url.path, "today": self.today(), "now": self._app.clock.now(),
             "demo": request.app.state.context.demo, "done": _done(request),
@@ -168,36 +167,30 @@ class Pages:
 
 
 def _done(request: Request) -> str | None:
-    """What the action that led here did: one of our own sentences, never words of the address."""
-    said = request.query_params.get("fait", "")
-    sentences = {trigger.value: texts.done for trigger, texts in TRIGGER_TEXTS.items()}
-    return sentences.get(said)
-
-
-def as_local(value: datetime, app: "App") -> datetime:
-    """An instant in the académie's time."""
-    return value.astimezone(app.settings.zoneinfo)
+    """The sentence of the action that led here: one of ours, never words of the address."""
+    value = request.query_params.get("fait", "")
+    return next((texts.done for trigger, texts in TRIGGER_TEXTS.items() if trigger.value == value), None)
 
 
 _AS_TYPED = re.compile(r"<(pre|code|textarea|select|script|style)\b.*?</\1", re.DOTALL)
 
 
 def typographic(html: str) -> str:
-    """A page with the spaces that must not break: before ``: ; ? !``, inside guillemets, in a date.
+    """A page with its no-break spaces: before ``: ; ? !``, inside guillemets, in a date.
 
-    Only what is read: not a tag's attributes, nor what is typed, chosen or copied as it stands. A ``>`` in an attribute
-    is written ``&gt;``, as the templates' escaping does.
+    Only in what is read: not in a tag's attributes, nor in what is typed, chosen or copied as it stands. A ``>`` in
+    an attribute is written ``&gt;``, as the templates' escaping does.
     """
-    as_typed = [one.span() for one in _AS_TYPED.finditer(html)]
+    as_typed = [match.span() for match in _AS_TYPED.finditer(html)]
     parts: list[str] = []
-    done = 0
-    for one in BOUND.finditer(html):
-        at = one.start()
+    copied = 0
+    for match in BOUND.finditer(html):
+        at = match.start()
         if html.rfind("<", 0, at) > html.rfind(">", 0, at) or any(start < at < end for start, end in as_typed):
             continue
-        parts += html[done:at], NBSP
-        done = at + 1
-    return "".join((*parts, html[done:]))
+        parts += html[copied:at], NBSP
+        copied = at + 1
+    return "".join((*parts, html[copied:]))
 
 
 def safe(text: str) -> Markup:

@@ -1,4 +1,4 @@
-"""What every answer carries, and what every form must: no page of another site, no script in the page, no forgery."""
+"""Security of every page: the visitor, response headers, CSRF tokens, the same-site check of forms."""
 
 import hmac
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import FormData, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,7 +45,7 @@ class Visitor:
 
     @property
     def home(self) -> str:
-        """Where somebody of this role starts."""
+        """The first page of this role."""
         return "/etablissement" if self.is_chef else "/rectorat"
 
 
@@ -69,7 +69,7 @@ CSRF_FIELD: Final = "csrf"
 
 
 class Headers:
-    """Puts the headers on every answer; a page is never kept by a cache, for it holds names."""
+    """Middleware that sets the headers of every answer; no cache keeps a page, for it holds names."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
@@ -80,7 +80,7 @@ class Headers:
             await self._app(scope, receive, send)
             return
 
-        async def dressed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._fixed.items():
@@ -88,13 +88,15 @@ class Headers:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, dressed)
+        await self._app(scope, receive, send_with_headers)
 
 
 async def plain_address(request: Request) -> None:
-    """Nothing in an address that no database can even compare. Raises HTTPException: 404 where that names a page, 422
-    where it asks something of one."""
-    if not all(is_storable(str(one)) for one in request.path_params.values()):
+    """Refuse an address with a character that no database can compare.
+
+    Raises HTTPException: 404 for its path, 422 for its parameters.
+    """
+    if not all(is_storable(str(value)) for value in request.path_params.values()):
         raise HTTPException(404)
     if not all(is_storable(value) for _, value in request.query_params.multi_items()):
         raise HTTPException(422)
@@ -105,13 +107,14 @@ def csrf_of(session_secret: str) -> str:
     return derived(session_secret, "csrf")
 
 
-def is_same(given: str, expected: str) -> bool:
-    """Compared in a time that tells nothing."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+def has_csrf(form: FormData, expected: str) -> bool:
+    """Return True when the form carries the session's token; compared in constant time."""
+    token = form.get(CSRF_FIELD)
+    return isinstance(token, str) and hmac.compare_digest(token.encode(), expected.encode())
 
 
 def comes_from_here(request: Request) -> bool:
-    """Whether the browser says that one of our own pages sent this form; one that says nothing is believed."""
+    """Return True when the browser tells that one of our own pages sent this form, or tells nothing."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")

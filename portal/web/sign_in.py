@@ -1,4 +1,4 @@
-"""Asking for a link: whatever is typed, the answer is the same (R72)."""
+"""Signing in by a link sent by mail, saying who acts, the account, signing out (R37, R72, R73)."""
 
 import re
 from dataclasses import replace
@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
-from starlette.responses import Response as Response_of_cookies
+from starlette.responses import Response as StarletteResponse
 
 from notifications.vocabulary import LINK_PATH
 from portal.web.context import WebContext
@@ -25,24 +25,42 @@ from portal.web.dependencies import (
 )
 from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import CSRF_FIELD, Visitor, comes_from_here, csrf_of, is_same
+from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf
 from states.refusals import bad_field
 from states.validation import clean, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 
-# Where to return after signing in: a page of ours, and no other.
-
+router = APIRouter(include_in_schema=False)
 
 LONGEST: Final = 500
+"""Characters of an address to return to."""
 
-
-_OURS = re.compile(r"/(?![/\\])[!-~]*")
-"""One slash, then plain characters: what a browser cannot take for another host."""
-
+_OURS: Final = re.compile(r"/(?![/\\])[!-~]*")
+"""One slash, then plain characters: a browser cannot take it for another host."""
 
 _NOT_AGAIN: Final = ("/connexion", "/deconnexion")
+
+NO_REFERRER: Final = {"Referrer-Policy": "no-referrer"}
+"""The address of a link's page is a secret."""
+
+UAI: Final = Field(
+    name="uai", label="UAI de votre établissement", hint="7 chiffres et une lettre, par exemple 0310001H.",
+    missing="Donner l'UAI de l'établissement.",
+)  # fmt: skip
+
+OTHER_UAI: Final = replace(UAI, label="UAI de l'autre établissement")
+
+ADDRESS: Final = Field(
+    name="adresse", label="Votre adresse professionnelle", shape=Shape.MAIL, autocomplete="email",
+    hint="Celle sous laquelle l'administrateur du portail vous a inscrit.", missing="Donner votre adresse.",
+)  # fmt: skip
+
+_SIGNED_OUT: Final = {
+    "ici": "Vous êtes déconnecté.",
+    "partout": "Vous êtes déconnecté sur tous les appareils.",
+}
 
 
 def safe_back(path: object) -> str:
@@ -52,16 +70,24 @@ def safe_back(path: object) -> str:
     return "" if path.startswith(_NOT_AGAIN) else path
 
 
-def with_back(place: str, back: str) -> str:
+def with_back(path: str, back: str) -> str:
     """The address of a page of signing in, which remembers where to return."""
-    return f"{place}?suite={quote(back, safe='/')}" if back else place
+    return f"{path}?suite={quote(back, safe='/')}" if back else path
 
 
-# The doors of these pages: somebody signed in who has perhaps not said who they are, and who holds a link.
+def set_session_cookie(response: StarletteResponse, context: WebContext, secret: str) -> None:
+    """The browser keeps the session until it is closed; the session itself ends sooner or later (R73)."""
+    response.set_cookie(context.cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https)
+
+
+def delete_cookies(response: StarletteResponse, context: WebContext) -> None:
+    """Forget the session and the establishment in view; browsers heed it only with the attributes that set them."""
+    for name in (context.cookie, context.uai_cookie):
+        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=context.is_https)
 
 
 def mailbox(signed: SignedIn) -> tuple[SessionUser, str]:
-    """Who came in by the link of a mailbox, with the session's secret. Raises SignInNeeded."""
+    """The user signed in by the link of a mailbox, and the session's secret. Raises SignInNeeded."""
     if signed is None or not signed[0].is_establishment:
         raise SignInNeeded
     return signed
@@ -71,12 +97,9 @@ Mailbox = Annotated[tuple[SessionUser, str], Depends(mailbox)]
 
 
 async def posted_by_signed(request: Request, signed: SignedIn) -> FormData:
-    """The fields of a form of this session, presented or not; of none, when nobody is signed in. Raises Forged."""
+    """The fields of a form of this session, or of nobody's when nobody is signed in. Raises Forged."""
     form = await request.form(max_files=0, max_fields=20)
-    given = form.get(CSRF_FIELD)
-    if not comes_from_here(request):
-        raise Forged
-    if signed and not (isinstance(given, str) and is_same(given, csrf_of(signed[1]))):
+    if not comes_from_here(request) or (signed and not has_csrf(form, csrf_of(signed[1]))):
         raise Forged
     return form
 
@@ -87,7 +110,7 @@ PostedBySigned = Annotated[FormData, Depends(posted_by_signed)]
 def from_the_page(request: Request) -> None:
     """Raises Forged unless the button of the link's own page was pressed.
 
-    That page tells nobody its address; a browser then gives ``null`` for its origin, which is believed.
+    That page sends no referrer; a browser then gives ``null`` for its origin, which is accepted.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
@@ -97,186 +120,156 @@ def from_the_page(request: Request) -> None:
         raise Forged
 
 
-def network_address(request: Request) -> str:
-    """Where the request comes from; behind a proxy, what it says when the settings trust it."""
+def client_address(request: Request) -> str:
+    """The network address of the browser; behind a proxy, the one that it gives when the settings trust it."""
     return request.client.host if request.client else ""
 
 
-Client = Annotated[str, Depends(network_address)]
+Client = Annotated[str, Depends(client_address)]
 
 
-router = APIRouter(prefix="/connexion", include_in_schema=False)
-
-
-UAI: Final = Field(
-    name="uai", label="UAI de votre établissement", hint="7 chiffres et une lettre, par exemple 0310001H.",
-    missing="Donner l'UAI de l'établissement.",
-)  # fmt: skip
-
-
-ADDRESS: Final = Field(
-    name="adresse", label="Votre adresse professionnelle", shape=Shape.MAIL, autocomplete="email",
-    hint="Celle sous laquelle l'administrateur du portail vous a inscrit.", missing="Donner votre adresse.",
-)  # fmt: skip
-
-
-_ENDS: Final = {
-    "ici": "Vous êtes déconnecté.",
-    "partout": "Vous êtes déconnecté sur tous les appareils.",
-}
-
-
-@router.get("")
-def start(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "", fin: str = "") -> Response:
-    """Where a chef begins."""
+@router.get("/connexion")
+def show_school(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "", fin: str = "") -> Response:
+    """The first page of a chef."""
+    back, ended = safe_back(suite), _SIGNED_OUT.get(fin, "")
     if visitor:
-        return RedirectResponse(safe_back(suite) or visitor.home, status_code=303)
-    return _page(request, context, "sign_in/school.html", blank((UAI,)), safe_back(suite), ended=_ENDS.get(fin, ""))
+        return RedirectResponse(back or visitor.home, status_code=303)
+    return _render_school(request, context, blank((UAI,)), back, ended=ended)
 
 
-@router.post("")
-def ask(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
-    """Send a link to an establishment's mailbox, if there is one; where it goes is not said."""
-    form, back = checked_uai(data), safe_back(data.get("suite"))
+@router.post("/connexion")
+def ask_school(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
+    """Send a link to an establishment's mailbox, if there is one; the answer is the same if there is none (R72)."""
+    form, back = checked_uai(data, UAI), safe_back(data.get("suite"))
     if not form.is_right:
-        return _page(request, context, "sign_in/school.html", form, back, status=422)
+        return _render_school(request, context, form, back, status=422)
     context.links.send_to_establishment(form.values["uai"], LinkRequest(client=client, back=back))
     return RedirectResponse("/connexion/envoye", status_code=303)
 
 
-@router.get("/rectorat")
-def start_rectorat(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "") -> Response:
-    """Where an operator or a reader begins."""
+@router.get("/connexion/rectorat")
+def show_rectorat(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "") -> Response:
+    """The first page of an operator or a reader."""
+    back = safe_back(suite)
     if visitor:
-        return RedirectResponse(safe_back(suite) or visitor.home, status_code=303)
-    return _page(request, context, "sign_in/rectorat.html", blank((ADDRESS,)), safe_back(suite))
+        return RedirectResponse(back or visitor.home, status_code=303)
+    return _render_rectorat(request, context, blank((ADDRESS,)), back)
 
 
-@router.post("/rectorat")
+@router.post("/connexion/rectorat")
 def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
     """Send a link to an operator or a reader."""
     form, back = filled((ADDRESS,), data), safe_back(data.get("suite"))
     if form.is_right and (problem := mail_problem(form.values["adresse"])):
         form = form.refused([bad_field("adresse", "L'adresse", problem, "R16")])
     if not form.is_right:
-        return _page(request, context, "sign_in/rectorat.html", form, back, status=422)
+        return _render_rectorat(request, context, form, back, status=422)
     context.links.send_to_rectorat(form.values["adresse"], LinkRequest(client=client, back=back))
     return RedirectResponse("/connexion/envoye?pour=rectorat", status_code=303)
 
 
-@router.get("/envoye")
-def sent(request: Request, context: Context, visitor: MaybeVisitor, pour: str = "") -> HTMLResponse:
-    """What to do now, whether or not something left."""
-    minutes = context.settings.link_minutes
+@router.get("/connexion/envoye")
+def show_sent(request: Request, context: Context, visitor: MaybeVisitor, pour: str = "") -> HTMLResponse:
+    """The next steps, whether or not a mail left; the sender's address helps to find it."""
     return context.pages.page(
-        request,
-        "sign_in/sent.html",
-        visitor,
-        minutes=minutes,
-        for_rectorat=pour == "rectorat",
-        subject=_subject(context),
-    )
+        request, "sign_in/sent.html", visitor, minutes=context.settings.link_minutes, for_rectorat=pour == "rectorat",
+        sender=context.app.settings.mail.sender_address,
+    )  # fmt: skip
 
 
-def checked_uai(data: FormData, field: Field = UAI) -> Form:
-    """The form of one UAI, whose shape alone is judged: the directory is not asked (R11)."""
+def checked_uai(data: FormData, field: Field) -> Form:
+    """The form of one UAI, whose shape alone is judged: the directory is not read (R11)."""
     form = filled((field,), data)
     if form.is_right and not has_uai_form(normalise_uai(form.values["uai"])):
         form = form.refused([bad_field("uai", "L'UAI", "a 7 chiffres puis une lettre", "R11")])
     return form
 
 
-def _page(
-    request: Request, context: WebContext, template: str, form: Form, back: str, *, ended: str = "", status: int = 200
+def _render_school(
+    request: Request, context: WebContext, form: Form, back: str, *, ended: str = "", status: int = 200
 ) -> HTMLResponse:
-    other = with_back("/connexion/rectorat" if "school" in template else "/connexion", back)
-    return context.pages.page(request, template, status=status, form=form, back=back, other=other, ended=ended)
+    return context.pages.page(
+        request, "sign_in/school.html", status=status, form=form, back=back, ended=ended,
+        other=with_back("/connexion/rectorat", back),
+    )  # fmt: skip
 
 
-def _subject(context: WebContext) -> str:
-    """Who the mail comes from, for whoever looks for it."""
-    return context.app.settings.mail.sender_address
+def _render_rectorat(
+    request: Request, context: WebContext, form: Form, back: str, *, status: int = 200
+) -> HTMLResponse:
+    return context.pages.page(
+        request, "sign_in/rectorat.html", status=status, form=form, back=back, ended="",
+        other=with_back("/connexion", back),
+    )  # fmt: skip
 
 
-# The session's cookie, put and taken away with the same attributes: browsers heed the second only so.
-
-
-def give(response: Response_of_cookies, context: WebContext, secret: str) -> None:
-    """The browser keeps it until it is closed; the session itself ends sooner or later (R73)."""
-    response.set_cookie(context.cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https)
-
-
-def take_away(response: Response_of_cookies, context: WebContext) -> None:
-    """Neither the session nor the establishment in view remains."""
-    for name in (context.cookie, context.uai_cookie):
-        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=context.is_https)
-
-
-# Opening a link: a page with a button, for what opens links by itself presses none (R72).
-
-
-router_opening = APIRouter(prefix=LINK_PATH.rstrip("/"), include_in_schema=False)
-
-
-UNTOLD: Final = {"Referrer-Policy": "no-referrer"}
-"""The address of this page is a secret."""
-
-
-@router_opening.get("/{secret}")
-def show(request: Request, context: Context, client: Client, secret: str) -> Response:
-    """The page with the button: looking at it, however often, changes nothing."""
+@router.get(f"{LINK_PATH}{{secret}}")
+def show_link(request: Request, context: Context, client: Client, secret: str) -> Response:
+    """The page with the button. It changes nothing, however often it is read: mail scanners follow links (R72)."""
     if context.sign_in.is_blocked(client):
-        return _untold(error_page(request, 429))
-    found = context.links.preview(secret, request.cookies.get(context.cookie, ""))
-    if found is None:
-        return _dead(request, context)
-    opens, joins = found
-    return _untold(context.pages.page(request, "sign_in/link.html", opens=opens, joins=joins))
+        return _without_referrer(error_page(request, 429))
+    target = context.links.preview(secret, request.cookies.get(context.cookie, ""))
+    if target is None:
+        return _show_dead_link(request, context)
+    opens, joins = target
+    return _without_referrer(context.pages.page(request, "sign_in/link.html", opens=opens, joins=joins))
 
 
-@router_opening.post("/{secret}", dependencies=[Depends(from_the_page)])
-def come_in(request: Request, context: Context, client: Client, secret: str) -> Response:
-    """Consume the link and begin a session of this browser."""
+@router.post(f"{LINK_PATH}{{secret}}", dependencies=[Depends(from_the_page)])
+def open_link(request: Request, context: Context, client: Client, secret: str) -> Response:
+    """Consume the link and begin a session of this browser (R72)."""
     former = request.cookies.get(context.cookie, "")
     try:
         entered = context.sign_in.sign_in(secret, client=client, cookie=former)
     except TooManyTries:
-        return _untold(error_page(request, 429))
+        return _without_referrer(error_page(request, 429))
     except LinkDead:
-        return _dead(request, context)
-    place = entered.back or ("/etablissement" if entered.session_user.is_establishment else "/rectorat")
+        return _show_dead_link(request, context)
+    path = entered.back or ("/etablissement" if entered.session_user.is_establishment else "/rectorat")
     if not entered.session_user.is_identified:
-        place = with_back("/connexion/qui", entered.back)
-    response = _untold(RedirectResponse(place, status_code=303))
-    give(response, context, entered.secret)
+        path = with_back("/connexion/qui", entered.back)
+    response = _without_referrer(RedirectResponse(path, status_code=303))
+    set_session_cookie(response, context, entered.secret)
     return response
 
 
-def _dead(request: Request, context: WebContext) -> Response:
+def _show_dead_link(request: Request, context: WebContext) -> Response:
     minutes = context.settings.link_minutes
-    return _untold(context.pages.page(request, "sign_in/dead.html", status=410, minutes=minutes))
+    return _without_referrer(context.pages.page(request, "sign_in/dead.html", status=410, minutes=minutes))
 
 
-def _untold(response: Response) -> Response:
-    response.headers.update(UNTOLD)
+def _without_referrer(response: Response) -> Response:
+    response.headers.update(NO_REFERRER)
     return response
 
 
-# Who acts, among those who read an establishment's mailbox (R37, R73).
+@router.get("/connexion/qui")
+def show_who(request: Request, context: Context, signed: Mailbox, suite: str = "") -> HTMLResponse:
+    """The name and the function of who acts: a mailbox does not tell them (R37, R73)."""
+    return _render_who(request, context, signed, blank(_who_fields(context, signed[0])), safe_back(suite))
 
 
-router_presenting = APIRouter(prefix="/connexion/qui", include_in_schema=False)
+@router.post("/connexion/qui")
+def say_who(request: Request, context: Context, signed: Mailbox, data: PostedBySigned) -> Response:
+    """Keep the answer for this session, under a new secret."""
+    session_user, secret = signed
+    form, back = filled(_who_fields(context, session_user), data), safe_back(data.get("suite"))
+    if form.is_right and (problem := name_problem(form.values["nom"])):
+        form = form.refused([bad_field("nom", "Votre nom", problem, "R37")])
+    if not form.is_right:
+        return _render_who(request, context, signed, form, back, status=422)
+    role = Role.of(form.values.get("fonction", Role.CHEF.value))
+    new_secret = context.sign_in.identify(session_user, secret, clean(form.values["nom"]), role)
+    response = RedirectResponse(back or "/etablissement", status_code=303)
+    set_session_cookie(response, context, new_secret)
+    return response
 
 
-def _fields(context: WebContext, session_user: SessionUser) -> list[Field]:
+def _who_fields(context: WebContext, session_user: SessionUser) -> list[Field]:
     name = Field(
-        name="nom",
-        label="Vos prénom et nom",
-        hint="Ils sont inscrits avec ce que vous ferez.",
-        value=session_user.name,
-        autocomplete="name",
-        missing="Donner votre prénom et votre nom.",
-    )
+        name="nom", label="Vos prénom et nom", hint="Ils sont inscrits avec ce que vous ferez.",
+        value=session_user.name, autocomplete="name", missing="Donner votre prénom et votre nom.",
+    )  # fmt: skip
     function = Field(
         name="fonction", label="Votre fonction", shape=Shape.CHOICE, value=session_user.role.value,
         options=tuple((role.value, role.label.capitalize()) for role in (Role.CHEF, Role.DEPUTY)),
@@ -284,91 +277,55 @@ def _fields(context: WebContext, session_user: SessionUser) -> list[Field]:
     return [name, function] if context.app.settings.people.deputy_may_act else [name]
 
 
-@router_presenting.get("")
-def show_presenting(request: Request, context: Context, signed: Mailbox, suite: str = "") -> HTMLResponse:
-    """The one question that a mailbox cannot answer by itself."""
-    return _page_presenting(request, context, signed, blank(_fields(context, signed[0])), safe_back(suite))
-
-
-@router_presenting.post("")
-def present(request: Request, context: Context, signed: Mailbox, data: PostedBySigned) -> Response:
-    """Keep the answer for this session, under a new secret."""
-    session_user, secret = signed
-    form, back = filled(_fields(context, session_user), data), safe_back(data.get("suite"))
-    if form.is_right and (problem := name_problem(form.values["nom"])):
-        form = form.refused([bad_field("nom", "Votre nom", problem, "R37")])
-    if not form.is_right:
-        return _page_presenting(request, context, signed, form, back, status=422)
-    role = Role.of(form.values.get("fonction", Role.CHEF.value))
-    fresh = context.sign_in.identify(session_user, secret, clean(form.values["nom"]), role)
-    response = RedirectResponse(back or "/etablissement", status_code=303)
-    give(response, context, fresh)
-    return response
-
-
-def _page_presenting(
+def _render_who(
     request: Request, context: WebContext, signed: tuple[SessionUser, str], form: Form, back: str, status: int = 200
 ) -> HTMLResponse:
     session_user, secret = signed
     return context.pages.page(
-        request,
-        "sign_in/who.html",
-        status=status,
-        form=form,
-        back=back,
+        request, "sign_in/who.html", status=status, form=form, back=back, csrf=csrf_of(secret),
         places=context.links.places(session_user.uais),
-        csrf=csrf_of(secret),
-    )
+    )  # fmt: skip
 
 
-# My connection: who I am here, until when, for which establishments; signing out, here or everywhere (R73).
+@router.get("/compte")
+def show_account(request: Request, context: Context, visitor: AnyVisitor) -> HTMLResponse:
+    """The session: whose it is, until when, for which establishments."""
+    return _render_account(request, context, visitor, blank((OTHER_UAI,)))
 
 
-router_account = APIRouter(include_in_schema=False)
-
-
-OTHER: Final = replace(UAI, label="UAI de l'autre établissement")
-
-
-@router_account.get("/compte")
-def account(request: Request, context: Context, visitor: AnyVisitor) -> HTMLResponse:
-    """What this session stands for."""
-    return _page_account(request, context, visitor, blank((OTHER,)))
-
-
-@router_account.post("/compte/etablissement")
-def add(request: Request, context: Context, visitor: Chef, data: Posted, client: Client) -> Response:
+@router.post("/compte/etablissement")
+def add_establishment(request: Request, context: Context, visitor: Chef, data: Posted, client: Client) -> Response:
     """Send a link to another establishment's mailbox, which adds it to this session; the answer is the same (R72)."""
-    form = checked_uai(data, OTHER)
+    form = checked_uai(data, OTHER_UAI)
     if not form.is_right:
-        return _page_account(request, context, visitor, form, status=422)
-    asking = LinkRequest(client=client, back="/compte", session=visitor.secret)
-    context.links.send_to_establishment(form.values["uai"], asking)
+        return _render_account(request, context, visitor, form, status=422)
+    link_request = LinkRequest(client=client, back="/compte", session=visitor.secret)
+    context.links.send_to_establishment(form.values["uai"], link_request)
     return RedirectResponse("/connexion/envoye", status_code=303)
 
 
-@router_account.post("/compte/partout")
-def leave_everywhere(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
-    """End every session of this address, or of any of these establishments."""
+@router.post("/compte/partout")
+def sign_out_everywhere(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
+    """End every session of this address, or of any of these establishments (R73)."""
     context.sign_in.sign_out_everywhere(visitor.session_user)
-    return _left(context, "partout")
+    return _signed_out(context, "partout")
 
 
-@router_account.post("/deconnexion")
-def leave(context: Context, signed: SignedIn, _: PostedBySigned) -> Response:
-    """End this session."""
+@router.post("/deconnexion")
+def sign_out(context: Context, signed: SignedIn, _: PostedBySigned) -> Response:
+    """End this session (R73)."""
     if signed:
         context.sign_in.sign_out(signed[1])
-    return _left(context, "ici")
+    return _signed_out(context, "ici")
 
 
-def _left(context: WebContext, how: str) -> Response:
-    response = RedirectResponse(f"/connexion?fin={how}", status_code=303)
-    take_away(response, context)
+def _signed_out(context: WebContext, scope: str) -> Response:
+    response = RedirectResponse(f"/connexion?fin={scope}", status_code=303)
+    delete_cookies(response, context)
     return response
 
 
-def _page_account(
+def _render_account(
     request: Request, context: WebContext, visitor: Visitor, form: Form, status: int = 200
 ) -> HTMLResponse:
     ends_at = context.sessions.ends_at(visitor.secret)
@@ -376,9 +333,3 @@ def _page_account(
         request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at,
         places=context.links.places(visitor.session_user.uais), idle=context.settings.session_idle_minutes,
     )  # fmt: skip
-
-
-# Signing in by a link sent by mail, saying who one is, signing out (R72, R73).
-
-
-ROUTERS = (router_account, router, router_opening, router_presenting)

@@ -88,7 +88,7 @@ class Action:
 
     ``build`` makes the command from the values read and from what every command has. ``danger``: it cannot be taken
     back, and its button says so by its colour. ``template`` explains the form; it is given ``action_context``, and what
-    ``more`` returns. ``on_demand``: fields shown only once a refusal names them, as the confirmation of a homonym
+    ``scope`` returns. ``on_demand``: fields shown only once a refusal names them, as the confirmation of a homonym
     (R17).
     """
 
@@ -99,7 +99,7 @@ class Action:
     template: str = "actions/plain.html"
     danger: bool = False
     on_demand: Sequence[Field] = ()
-    more: Callable[[ActionContext], Mapping[str, Any]] = lambda _: {}
+    scope: Callable[[ActionContext], Mapping[str, Any]] = lambda _: {}
 
     @property
     def title(self) -> str:
@@ -230,5 +230,5 @@ def _render(request: Request, action_context: ActionContext, action: Action, for
     return action_context.web.pages.page(
         request, action.template, action_context.visitor, status=status, action=action, action_context=action_context,
         form=form, view=action_context.view, can_act=action_context.is_open(action.trigger),
-        **action.more(action_context),
+        **action.scope(action_context),
     )  # fmt: skip

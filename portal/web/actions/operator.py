@@ -294,7 +294,7 @@ _ALL: Final = (
     ),
     Action(
         trigger=Trigger.SEND_BACK, slug="renvoyer", template="actions/send_back.html", fields=_send_back_fields,
-        more=reasons_by_step,
+        scope=reasons_by_step,
         build=lambda _, values, common: c.SendBack(step=Step.of(values["step"]), why=values["why"], **common),
     ),
     Action(

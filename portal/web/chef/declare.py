@@ -1,4 +1,4 @@
-"""Declaring a RUPN: the first step alone."""
+"""Declaring a RUPN: the first step alone, the whole request in one sitting, or the rest of one that was begun."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -36,16 +36,14 @@ from workflow.engine.engine import Done
 from workflow.engine.sequence import Step, execute_sequence
 from workflow.requests.lists import establishment_of
 
-# The steps that lead to « demande envoyée », done in one sitting: their fields, their commands (R25 to R28).
-
+router = APIRouter()
 
 REMAINING: Final[Mapping[State, tuple[Trigger, ...]]] = {
     State.DECLARED: (Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT),
     State.DELEGATED: (Trigger.SIGN_CHARTER, Trigger.SUBMIT),
     State.CHARTER_SIGNED: (Trigger.SUBMIT,),
 }
-"""What is left to do before the rectorat has the request, by where it stands."""
-
+"""The steps left before the rectorat has the request, by its state (R25 to R28)."""
 
 Identity = tuple[str, str, str]
 """Nom, prénom, mail: as the page showed them, or as they were just typed (R28)."""
@@ -79,37 +77,11 @@ def steps_of(
     return [step(trigger, None if number else version) for number, trigger in enumerate(triggers)]
 
 
-def sat(
+def execute_steps(
     context: WebContext, visitor: Visitor, steps: Sequence[Step], form: Form, reference: str = ""
 ) -> Done | Refused:
-    """Do them, all or none; a form sent twice is done once (R7, R10)."""
+    """Execute all the steps, or none; a form sent twice is executed once (R7, R10)."""
     return execute_sequence(context.app.engine, steps, visitor.actor, reference=reference, key=f"web:{form.key}")
-
-
-router = APIRouter()
-
-
-@router.get("/declarer")
-def declare_page(request: Request, context: Context, visitor: Chef) -> Response:
-    """Who the RUPN is; nothing that is known is asked."""
-    if not may_act(context, visitor):
-        return RedirectResponse("/etablissement", status_code=303)
-    return _shown(request, context, visitor, visitor.uai, blank(declaration_fields(context)))
-
-
-@router.post("/declarer")
-def declare(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
-    """Declare, then lead to the request that is born."""
-    uai = uai_of(visitor, data)
-    form = filled(with_homonym(declaration_fields(context), data), data)
-    if not form.is_right:
-        return _shown(request, context, visitor, uai, form, status=422)
-    command = declaration(uai, form.values)
-    result = sat(context, visitor, [lambda _: command], form)
-    if isinstance(result, Refused):
-        form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
-        return _shown(request, context, visitor, uai, form, status=422)
-    return show_result(request, context, visitor, result)
 
 
 def declaration_fields(context: WebContext) -> list[Field]:
@@ -118,8 +90,13 @@ def declaration_fields(context: WebContext) -> list[Field]:
 
 
 def with_homonym(fields: Sequence[Field], data: FormData) -> list[Field]:
-    """The fields, with the confirmation of a homonym when somebody gave it (R17)."""
+    """The fields, with the confirmation of a homonym when the form has it (R17)."""
     return [*fields, HOMONYM] if HOMONYM.name in data else list(fields)
+
+
+def with_refusal(form: Form, refusal: Refused) -> Form:
+    """The form with its reasons; a homonym adds the field that confirms it (R17)."""
+    return form.asking([HOMONYM], refusal.reasons).refused(refusal.reasons)
 
 
 def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
@@ -141,136 +118,123 @@ def uai_of(visitor: Visitor, data: FormData) -> str:
 
 
 def school_of(context: WebContext, uai: str) -> Establishment:
-    """The establishment that is declared for."""
+    """The establishment that is declared for. Raises HTTPException (404)."""
     with context.app.database.read() as connection:
-        found = establishment_of(connection, uai)
-    if found is None:
+        school = establishment_of(connection, uai)
+    if school is None:
         raise HTTPException(404)
-    return found
+    return school
 
 
-def ending_soon(context: WebContext) -> SchoolYear | None:
-    """The only year that is open, when it ends in less than 30 days (R21)."""
-    app = context.app
-    years = app.policy.calendar.open_years(app.clock.now())
-    return years[0] if len(years) == 1 and ends_soon(context, years[0]) else None
+@router.get("/declarer")
+def show_declaration(request: Request, context: Context, visitor: Chef) -> Response:
+    """The declaration alone."""
+    return _show(request, context, visitor, is_whole=False)
 
 
-def _shown(
-    request: Request, context: WebContext, visitor: Visitor, uai: str, form: Form, status: int = 200
-) -> Response:
-    app = context.app
-    return context.pages.page(
-        request, "chef/declare.html", visitor, status=status, form=form, school=school_of(context, uai),
-        years=app.policy.calendar.open_years(app.clock.now()), ends_soon=ending_soon(context),
-    )  # fmt: skip
+@router.post("/declarer")
+def declare(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
+    """Declare, then lead to the new request."""
+    return _execute(request, context, visitor, data, is_whole=False)
 
 
-# A whole request in one sitting: from the declaration to « demande envoyée », on one page, in one transaction.
-
-
-router_whole = APIRouter()
-
-
-@router_whole.get("/demande-complete")
-def whole_page(request: Request, context: Context, visitor: Chef) -> Response:
+@router.get("/demande-complete")
+def show_whole(request: Request, context: Context, visitor: Chef) -> Response:
     """Everything that a new request needs, each datum once."""
+    return _show(request, context, visitor, is_whole=True)
+
+
+@router.post("/demande-complete")
+def declare_whole(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
+    """Execute every step from the declaration to the sending, in one transaction (R7)."""
+    return _execute(request, context, visitor, data, is_whole=True)
+
+
+def _show(request: Request, context: WebContext, visitor: Visitor, *, is_whole: bool) -> Response:
     if not may_act(context, visitor):
         return RedirectResponse("/etablissement", status_code=303)
-    return _shown_whole(request, context, visitor, visitor.uai, blank(_fields(context)))
+    return _render(request, context, visitor, visitor.uai, blank(_fields(context, is_whole)), is_whole=is_whole)
 
 
-@router_whole.post("/demande-complete")
-def whole(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
-    """Do every step, or none of them (R7)."""
+def _execute(request: Request, context: WebContext, visitor: Visitor, data: FormData, *, is_whole: bool) -> Response:
     uai = uai_of(visitor, data)
-    form = filled(with_homonym(_fields(context), data), data)
-    if not form.is_right:
-        return _shown_whole(request, context, visitor, uai, form, status=422)
-    command = declaration(uai, form.values)
-    identity = (command.nom, command.prenom, command.mail)
-    steps = steps_of(context, REMAINING[State.DECLARED], form.values, identity)
-    result = sat(context, visitor, [lambda _: command, *steps], form)
-    if isinstance(result, Refused):
-        form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
-        return _shown_whole(request, context, visitor, uai, form, status=422)
-    return show_result(request, context, visitor, result)
+    form = filled(with_homonym(_fields(context, is_whole), data), data)
+    if form.is_right:
+        command = declaration(uai, form.values)
+        identity = (command.nom, command.prenom, command.mail)
+        rest = steps_of(context, REMAINING[State.DECLARED], form.values, identity) if is_whole else []
+        result = execute_steps(context, visitor, [lambda _: command, *rest], form)
+        if isinstance(result, Done):
+            return show_result(request, context, visitor, result)
+        form = with_refusal(form, result)
+    return _render(request, context, visitor, uai, form, is_whole=is_whole, status=422)
 
 
-def _fields(context: WebContext) -> list[Field]:
-    today = context.pages.today()
-    calendar, now = context.app.policy.calendar, context.app.clock.now()
+def _fields(context: WebContext, is_whole: bool) -> list[Field]:
+    if not is_whole:
+        return declaration_fields(context)
+    today, calendar, now = context.pages.today(), context.app.policy.calendar, context.app.clock.now()
     first = min(calendar.accepts_from(year) for year in calendar.open_years(now))
     return [*declaration_fields(context), made_on_field(today), why_field(), signed_on_field(today, first)]
 
 
-def _shown_whole(
-    request: Request, context: WebContext, visitor: Visitor, uai: str, form: Form, status: int = 200
+def _render(
+    request: Request, context: WebContext, visitor: Visitor, uai: str, form: Form, *, is_whole: bool, status: int = 200
 ) -> Response:
-    app = context.app
+    years = context.app.policy.calendar.open_years(context.app.clock.now())
+    only_year = years[0] if len(years) == 1 else None
     return context.pages.page(
-        request, "chef/whole.html", visitor, status=status, form=form, school=school_of(context, uai),
-        years=app.policy.calendar.open_years(app.clock.now()), ends_soon=ending_soon(context),
+        request, "chef/whole.html" if is_whole else "chef/declare.html", visitor, status=status, form=form,
+        school=school_of(context, uai), years=years,
+        ends_soon=only_year if only_year and ends_soon(context, only_year) else None,
     )  # fmt: skip
 
 
-# What is left of a request that was begun, in one sitting.
-
-
-router_finishing = APIRouter(prefix="/demandes/{reference}")
-
-
-@router_finishing.get("/terminer")
-def finish_page(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
+@router.get("/demandes/{reference}/terminer")
+def show_remaining(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """The steps that are left, together; one alone has its own page."""
-    action_context, left = _asked(context, visitor, reference)
-    if len(left) < 2:
-        place = f"{action_context.address}/{SLUGS[left[0]]}" if left else action_context.address
-        return RedirectResponse(place, status_code=303)
-    return _shown_finishing(request, action_context, left, blank(_fields_finishing(action_context, left)))
-
-
-@router_finishing.post("/terminer")
-def finish(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
-    """Do what is left, or none of it (R7)."""
-    action_context, left = _asked(context, visitor, reference)
-    if not left:  # somebody did it, or this form was sent twice
-        return RedirectResponse(action_context.address, status_code=303)
-    form = filled(_fields_finishing(action_context, left), data)
-    if not form.is_right:
-        return _shown_finishing(request, action_context, left, form, status=422)
-    known = action_context.view.request
-    identity = (known.nom, known.prenom, known.mail)
-    steps = steps_of(context, left, form.values, identity, version=version_of(data))
-    result = sat(context, visitor, steps, form, reference)
-    if isinstance(result, Refused):
-        return _shown_finishing(request, action_context, left, form.refused(result.reasons), status=422)
-    return show_result(request, context, visitor, result)
-
-
-def _asked(context: WebContext, visitor: Visitor, reference: str) -> tuple[ActionContext, tuple[Trigger, ...]]:
-    """The request, and the steps that are left to who asks; none when the first one is not open."""
     action_context = ActionContext.load(context, visitor, reference)
-    left = REMAINING.get(action_context.view.request.state, ())
-    return action_context, left if left and action_context.is_open(left[0]) else ()
+    steps = _remaining(action_context)
+    if len(steps) < 2:
+        return RedirectResponse(action_context.address_of(SLUGS[steps[0]] if steps else ""), status_code=303)
+    return _render_remaining(request, action_context, steps, blank(_remaining_fields(action_context, steps)))
 
 
-def _fields_finishing(action_context: ActionContext, left: Sequence[Trigger]) -> list[Field]:
-    delegation = delegation_fields(action_context) if Trigger.DELEGATE in left else ()
-    charter = charter_fields(action_context) if Trigger.SIGN_CHARTER in left else ()
+@router.post("/demandes/{reference}/terminer")
+def finish(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
+    """Execute the steps that are left, or none of them (R7)."""
+    action_context = ActionContext.load(context, visitor, reference)
+    steps = _remaining(action_context)
+    if not steps:  # somebody did it, or this form was sent twice
+        return RedirectResponse(action_context.address, status_code=303)
+    form = filled(_remaining_fields(action_context, steps), data)
+    if form.is_right:
+        rupn = action_context.view.request
+        identity = (rupn.nom, rupn.prenom, rupn.mail)
+        commands = steps_of(context, steps, form.values, identity, version=version_of(data))
+        result = execute_steps(context, visitor, commands, form, reference)
+        if isinstance(result, Done):
+            return show_result(request, context, visitor, result)
+        form = form.refused(result.reasons)
+    return _render_remaining(request, action_context, steps, form, status=422)
+
+
+def _remaining(action_context: ActionContext) -> tuple[Trigger, ...]:
+    """The steps left to the visitor; none when the first one is not open."""
+    steps = REMAINING.get(action_context.view.request.state, ())
+    return steps if steps and action_context.is_open(steps[0]) else ()
+
+
+def _remaining_fields(action_context: ActionContext, steps: Sequence[Trigger]) -> list[Field]:
+    delegation = delegation_fields(action_context) if Trigger.DELEGATE in steps else ()
+    charter = charter_fields(action_context) if Trigger.SIGN_CHARTER in steps else ()
     return [*delegation, *charter]
 
 
-def _shown_finishing(
-    request: Request, action_context: ActionContext, left: Sequence[Trigger], form: Form, status: int = 200
+def _render_remaining(
+    request: Request, action_context: ActionContext, steps: Sequence[Trigger], form: Form, status: int = 200
 ) -> Response:
     return action_context.web.pages.page(
-        request,
-        "chef/finish.html",
-        action_context.visitor,
-        status=status,
-        form=form,
-        view=action_context.view,
-        action_context=action_context,
-        left=left,
-    )
+        request, "chef/finish.html", action_context.visitor, status=status, form=form, view=action_context.view,
+        action_context=action_context, steps=steps,
+    )  # fmt: skip

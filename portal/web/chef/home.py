@@ -1,4 +1,4 @@
-"""Where a chef starts: what to do now, for each RUPN, the most urgent first."""
+"""A chef's first page: what to do now for each RUPN, the most urgent first; and the mails that were received."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -13,27 +13,42 @@ from portal.web.actions.chef import SLUGS
 from portal.web.context import WebContext
 from portal.web.dependencies import Chef, Context, Posted
 from portal.web.security import Visitor
+from states import model
 from states.french import de, plural
-from states.model import Establishment
-from states.model import Request as Request_of_words
 from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.mail.queries import received, received_one
 from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
 from workflow.requests.next_actions import NextStep, PossibleAction
 from workflow.year_end.renewals import MAX_TAKEN_OVER, open_year
 
-# Where a request stands and what it waits for, in a sentence that a chef understands between two meetings.
+router = APIRouter()
 
+A_YEAR: Final = 365 * 24 * 3600
+"""Seconds."""
+
+LARGEST_NUMBER: Final = 2**31 - 1
+"""Of a mail: the database holds no larger one."""
 
 _ORDER: Final = (Trigger.CONFIRM_HANDOVER, Trigger.SUBMIT, Trigger.SIGN_CHARTER, Trigger.DELEGATE)
-"""What is urgent: a code that waits first, then the requests that are nearest to their end."""
+"""The most urgent first: a code that waits, then the requests that are nearest to their end."""
+
+_STAGES: Final = {
+    Stage.PENDING: "va partir",
+    Stage.SENDING: "en cours d'envoi",
+    Stage.SENT: "envoyé à la boîte de l'établissement",
+    Stage.RETRY: "pas encore passé, nouvel essai bientôt",
+    Stage.UNCERTAIN: "peut-être arrivé : l'envoi a été interrompu",
+    Stage.CANCELLED: "annulé, il n'était plus utile",
+    Stage.DEAD: "non remis, le rectorat est prévenu",
+    Stage.DISCARDED: "non remis, écarté par le rectorat",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
-    """A request now: what the words depend on. ``actions`` are those open to the reader."""
+class Situation:
+    """The part of a request that a chef's sentences depend on. ``actions`` are those open to the reader."""
 
-    request: Request_of_words
+    request: model.Request
     code_fate: CodeStatus
     next_step: NextStep | None
     actions: tuple[PossibleAction, ...]
@@ -45,42 +60,49 @@ class Moment:
 
     @property
     def trigger(self) -> Trigger | None:
-        """What the reader has to do now; None when nothing waits for him, or when he may not do it."""
+        """The reader's next action; None when nothing waits for him, or when he may not do it."""
         step = self.next_step
         if step is None or step.who is not Role.CHEF or self.code_fate is CodeStatus.WAITING:
             return None
-        return step.trigger if any(one.trigger is step.trigger for one in self.actions) else None
+        return step.trigger if any(action.trigger is step.trigger for action in self.actions) else None
+
+    @property
+    def is_in_service(self) -> bool:
+        """True if the key is in use and nobody is waited for."""
+        return self.request.is_live and self.next_step is None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What to do now: one sentence, one button."""
+    """The reader's next action on a request: one sentence, one button."""
 
-    moment: Moment
+    situation: Situation
     sentence: str
     button: str
     href: str
     rank: int
 
 
-def task_of(moment: Moment, *, on_its_page: bool = False) -> Task | None:
+def task_of(situation: Situation, *, on_its_page: bool = False) -> Task | None:
     """The task of a request; ``on_its_page``: the page already tells why it came back."""
-    trigger = moment.trigger
+    trigger = situation.trigger
     if trigger is None:
         return None
-    place = f"/etablissement/demandes/{moment.request.reference}"
-    sentence, button = _words(trigger, moment)
-    href = f"{place}/{SLUGS[trigger]}"
-    rank = 2 * _ORDER.index(trigger)
-    if moment.sent_back and not on_its_page:
-        sentence = f"Le rectorat a renvoyé la demande {de(moment.who)} : une étape est à refaire."
-        button, href = f"Reprendre la demande {de(moment.who)}", place
-        rank = 1  # after a code that waits, before the rest
-    return Task(moment=moment, sentence=sentence, button=button, href=href, rank=rank)
+    address = f"/etablissement/demandes/{situation.request.reference}"
+    whose = de(situation.who)
+    if situation.sent_back and not on_its_page:
+        return Task(
+            situation=situation, button=f"Reprendre la demande {whose}", href=address, rank=1,  # second to a code
+            sentence=f"Le rectorat a renvoyé la demande {whose} : une étape est à refaire.",
+        )  # fmt: skip
+    sentence, button = _task_texts(trigger, situation.who)
+    href, rank = f"{address}/{SLUGS[trigger]}", 2 * _ORDER.index(trigger)
+    return Task(situation=situation, sentence=sentence, button=button, href=href, rank=rank)
 
 
-def _words(trigger: Trigger, moment: Moment) -> tuple[str, str]:
-    who, whose = moment.who, de(moment.who)
+def _task_texts(trigger: Trigger, who: str) -> tuple[str, str]:
+    """The sentence and the button of a task."""
+    whose = de(who)
     match trigger:
         case Trigger.CONFIRM_HANDOVER:
             return (
@@ -102,9 +124,9 @@ def _words(trigger: Trigger, moment: Moment) -> tuple[str, str]:
             )
 
 
-def waiting(moment: Moment, expected_days: int) -> str:
-    """Where a request stands when the reader has nothing to do; never empty."""
-    step, request, whose = moment.next_step, moment.request, de(moment.who)
+def waiting_sentence(situation: Situation, expected_days: int) -> str:
+    """The sentence of a request for which the reader has nothing to do; never empty."""
+    step, request, whose = situation.next_step, situation.request, de(situation.who)
     if request.state is State.REVOKED:
         return f"Les droits {whose} sont révoqués : la demande est close."
     if step is None:
@@ -113,45 +135,39 @@ def waiting(moment: Moment, expected_days: int) -> str:
         return f"L'année scolaire est finie : la demande {whose} va être close d'elle-même."
     if step.trigger is Trigger.SETTLE_CHANGE:
         return f"Le rectorat traite votre signalement au sujet {whose}."
-    if moment.code_fate is CodeStatus.WAITING:
+    if situation.code_fate is CodeStatus.WAITING:
         return f"Le code de la clé {whose} part vers la boîte de l'établissement : il arrive dans quelques minutes."
     if request.state is State.CODE_ISSUED and step.who is Role.OPERATOR:
-        return f"Un nouveau code est à faire pour {moment.who} : le rectorat s'en occupe."
+        return f"Un nouveau code est à faire pour {situation.who} : le rectorat s'en occupe."
     if request.state is State.REQUESTED:
         days = plural(expected_days, "jour")
         return f"Le rectorat vérifie la demande {whose} : comptez {days} à partir de l'envoi."
     return f"Il reste à {step.what} : votre académie réserve cette étape au chef d'établissement en titre."
 
 
-def in_service(moment: Moment) -> bool:
-    """Whether the key is in use and nobody is waited for."""
-    return moment.request.is_live and moment.next_step is None
+def stage_sentence(mail: Mail) -> str:
+    """The stage of a mail, as a chef understands it."""
+    return _STAGES[mail.stage]
 
 
-router = APIRouter()
-
-
-A_YEAR = 365 * 24 * 3600
-
-
-def schools(context: Context, visitor: Chef) -> list[Establishment]:
+def schools(context: Context, visitor: Chef) -> list[model.Establishment]:
     """The establishments of the session, the one in view first."""
     with context.app.database.read() as connection:
-        found = [establishment_of(connection, uai) for uai in visitor.session_user.uais]
-    known = [one for one in found if one is not None]
-    return sorted(known, key=lambda one: one.uai != visitor.uai)
+        establishments = [establishment_of(connection, uai) for uai in visitor.session_user.uais]
+    known = [school for school in establishments if school is not None]
+    return sorted(known, key=lambda school: school.uai != visitor.uai)
 
 
-Schools = Annotated[list[Establishment], Depends(schools)]
+Schools = Annotated[list[model.Establishment], Depends(schools)]
 
 
 def may_act(context: WebContext, visitor: Visitor) -> bool:
-    """Whether the académie lets this visitor act: a deputy, unless it says no (R4)."""
+    """Return True when the académie lets this visitor act: a deputy, unless it says no (R4)."""
     return visitor.actor.role is not Role.DEPUTY or context.app.policy.deputy_may_act
 
 
-def items_of(context: WebContext, visitor: Visitor, after: str | None = None) -> ChefRequestPage:
-    """A page of the requests of the establishment in view; what cannot be a reference begins at the beginning."""
+def list_items(context: WebContext, visitor: Visitor, after: str | None = None) -> ChefRequestPage:
+    """A page of the requests of the establishment in view; ``after`` that is no reference starts at the beginning."""
     after = after if after and after.isascii() and after.isprintable() else None
     app = context.app
     with app.database.read() as connection:
@@ -160,9 +176,9 @@ def items_of(context: WebContext, visitor: Visitor, after: str | None = None) ->
         )
 
 
-def moment_of(item: ChefRequest) -> Moment:
-    """What the words say of it."""
-    return Moment(
+def situation_of(item: ChefRequest) -> Situation:
+    """The situation of a request of a list."""
+    return Situation(
         request=item.request, code_fate=item.code_fate, next_step=item.next_step, actions=item.actions,
         sent_back=item.sent_back,
     )  # fmt: skip
@@ -177,83 +193,56 @@ def home(
     repris: Annotated[int, Query(ge=0, le=MAX_TAKEN_OVER)] = 0,
 ) -> Response:
     """One sentence and one button for each RUPN; what waits for the rectorat; who can be renewed."""
-    items = items_of(context, visitor).items
-    moments = [moment_of(item) for item in items if item.request.is_live]
-    tasks = [task for moment in moments if (task := task_of(moment))]
-    busy = {task.moment.request.reference for task in tasks}
-    idle = [moment for moment in moments if moment.request.reference not in busy]
+    items = list_items(context, visitor).items
+    situations = [situation_of(item) for item in items if item.request.is_live]
+    tasks = [task for situation in situations if (task := task_of(situation))]
+    busy = {task.situation.request.reference for task in tasks}
+    idle = [situation for situation in situations if situation.request.reference not in busy]
     return context.pages.page(
         request, "chef/home.html", visitor, schools=schools, school=schools[0], may_act=may_act(context, visitor),
         tasks=sorted(tasks, key=lambda task: task.rank), expected_days=context.app.settings.handling.expected_days,
-        waiting=[moment for moment in idle if not in_service(moment)],
-        in_service=[moment for moment in idle if in_service(moment)],
-        waiting_words=waiting, renewals=[item for item in items if item.renewable], is_empty=not items,
+        waiting=[situation for situation in idle if not situation.is_in_service],
+        in_service=[situation for situation in idle if situation.is_in_service], waiting_sentence=waiting_sentence,
+        renewals=[item for item in items if item.renewable], is_empty=not items,
         next_year=open_year(context.app.policy, context.app.clock.now()), taken_over=repris,
     )  # fmt: skip
 
 
 @router.post("/choisir")
 def choose(context: Context, visitor: Chef, data: Posted) -> Response:
-    """Which of its establishments is in view: a choice, no right."""
+    """Put one of the session's establishments in view: a choice, no right."""
     uai = str(data.get("uai") or "")
     if uai not in visitor.session_user.uais:
         raise HTTPException(404)
-    answer = RedirectResponse("/etablissement", status_code=303)
-    answer.set_cookie(
+    response = RedirectResponse("/etablissement", status_code=303)
+    response.set_cookie(
         context.uai_cookie, uai, max_age=A_YEAR, path="/", httponly=True, secure=context.is_https, samesite="lax"
     )
-    return answer
+    return response
 
 
-# The mails that the establishment's mailbox received; a code never shows in them (R60).
-
-
-router_mails = APIRouter(prefix="/courriels")
-
-
-_WORDS: Final = {
-    Stage.PENDING: "va partir",
-    Stage.SENDING: "en cours d'envoi",
-    Stage.SENT: "envoyé à la boîte de l'établissement",
-    Stage.RETRY: "pas encore passé, nouvel essai bientôt",
-    Stage.UNCERTAIN: "peut-être arrivé : l'envoi a été interrompu",
-    Stage.CANCELLED: "annulé, il n'était plus utile",
-    Stage.DEAD: "non remis, le rectorat est prévenu",
-    Stage.DISCARDED: "non remis, écarté par le rectorat",
-}
-"""Where a mail stands, as a chef understands it."""
-
-
-BIGGEST: Final = 2**31 - 1
-
-
-def words_of(mail: Mail) -> str:
-    """Where a mail stands."""
-    return _WORDS[mail.stage]
-
-
-@router_mails.get("")
-def all_of_them(request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = "") -> Response:
-    """The newest first."""
+@router.get("/courriels")
+def list_mails(request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = "") -> Response:
+    """The mails that the establishment's mailbox received, the newest first; a code never shows in them (R60)."""
     with context.app.database.read() as connection:
-        page = received(connection, visitor.actor, visitor.uai, after=_number(apres))
+        page = received(connection, visitor.actor, visitor.uai, after=_mail_number(apres))
     return context.pages.page(
         request, "chef/mails.html", visitor, page=page, school=schools[0], schools=schools, after=apres,
-        words=words_of,
+        stage_sentence=stage_sentence,
     )  # fmt: skip
 
 
-@router_mails.get("/{number}")
-def one_of_them(request: Request, context: Context, visitor: Chef, number: str) -> Response:
+@router.get("/courriels/{number}")
+def show_mail(request: Request, context: Context, visitor: Chef, number: str) -> Response:
     """One mail, as it was written."""
-    wanted = _number(number)
+    mail_number = _mail_number(number)
     with context.app.database.read() as connection:
-        mail = received_one(connection, visitor.actor, wanted) if wanted is not None else None
+        mail = received_one(connection, visitor.actor, mail_number) if mail_number is not None else None
     if mail is None:
         raise HTTPException(404)
-    return context.pages.page(request, "chef/mail.html", visitor, mail=mail, words=words_of(mail))
+    return context.pages.page(request, "chef/mail.html", visitor, mail=mail, stage=stage_sentence(mail))
 
 
-def _number(text: str) -> int | None:
-    """A mail's number from an address; None for what is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 11 and int(text) <= BIGGEST else None
+def _mail_number(text: str) -> int | None:
+    is_number = text.isascii() and text.isdecimal() and len(text) < 11 and int(text) <= LARGEST_NUMBER
+    return int(text) if is_number else None

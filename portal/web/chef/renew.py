@@ -1,7 +1,7 @@
-"""Renewing last year's request in one sitting: the two dates, and nothing else (R33)."""
+"""Renewing last year's requests: one of them whole, or several by one button (R33, R81)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,15 @@ from starlette.datastructures import FormData
 
 from portal.web.actions.base import ActionContext, show_result, version_of
 from portal.web.actions.chef import HOMONYM, WHY, made_on_field, renewal, renewal_fields, signed_on_field
-from portal.web.chef.declare import REMAINING, sat, school_of, steps_of, uai_of, with_homonym
+from portal.web.chef.declare import (
+    REMAINING,
+    execute_steps,
+    school_of,
+    steps_of,
+    uai_of,
+    with_homonym,
+    with_refusal,
+)
 from portal.web.chef.home import may_act
 from portal.web.context import WebContext
 from portal.web.dependencies import Chef, Context, Posted
@@ -21,75 +29,17 @@ from states import commands as c
 from states.decision import Refused
 from states.refusals import Reason
 from states.vocabulary import State, Trigger
-from workflow.engine.engine import Result
-from workflow.requests.lists import ChefRequest
+from workflow.engine.engine import Done, Result
 from workflow.year_end.renewals import MAX_TAKEN_OVER, names_of, open_year, to_take_over
 
-router = APIRouter(prefix="/demandes/{reference}")
-
-
-@router.get("/renouveler")
-def renewal_page(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
-    """What is known, and the two dates that are to be given."""
-    action_context = ActionContext.load(context, visitor, reference)
-    if not action_context.is_open(Trigger.RENEW):
-        return RedirectResponse(action_context.address, status_code=303)
-    return _shown(request, action_context, blank(_fields(action_context)))
-
-
-@router.post("/renouveler")
-def renew(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
-    """Renew, attest and submit, or none of it (R7)."""
-    action_context = ActionContext.load(context, visitor, reference)
-    if not action_context.is_open(Trigger.RENEW):
-        return RedirectResponse(action_context.address, status_code=303)
-    form = filled(with_homonym(_fields(action_context), data), data)
-    if not form.is_right:
-        return _shown(request, action_context, form, status=422)
-    old = action_context.view.request
-    common = {"reference": reference, "expected_version": version_of(data), "on_behalf": None}
-    command = renewal(action_context, form.values, common)
-    identity = (old.nom, old.prenom, old.mail)
-    steps = steps_of(context, REMAINING[State.DECLARED], form.values, identity, why=_why(action_context))
-    result = sat(context, visitor, [lambda _: command, *steps], form, reference)
-    if isinstance(result, Refused):
-        form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
-        return _shown(request, action_context, form, status=422)
-    return show_result(request, context, visitor, result)
-
-
-def _why(action_context: ActionContext) -> str:
-    """The reason of last year, shown on the page."""
-    return action_context.view.request.delegation_why or WHY
-
-
-def _fields(action_context: ActionContext) -> list[Field]:
-    calendar = action_context.app.policy.calendar
-    first = min((calendar.accepts_from(year) for year in action_context.view.renewal_years), default=None)
-    days = [made_on_field(action_context.today, first), signed_on_field(action_context.today, first)]
-    return [*renewal_fields(action_context), *days]
-
-
-def _shown(request: Request, action_context: ActionContext, form: Form, status: int = 200) -> Response:
-    return action_context.web.pages.page(
-        request, "chef/renew.html", action_context.visitor, status=status, form=form,
-        view=action_context.view, action_context=action_context, why=_why(action_context),
-        years=action_context.view.renewal_years,
-    )  # fmt: skip
-
-
-# One button that takes last year's RUPN over for the year that is open: nothing is typed (R33, R81).
-
-
-router_taking_over = APIRouter()
-
+router = APIRouter()
 
 _REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
-    """What came of one: ``reference`` is the new request's when it is done, the old one's when it is refused."""
+class RenewalResult:
+    """The renewal of one request. ``reference`` is the new request's when it is done, the old one's when refused."""
 
     who: str
     reference: str
@@ -99,65 +49,116 @@ class Taken:
 
     @property
     def may_be_confirmed(self) -> bool:
-        """Whether it is a homonym that a word of the chef's clears up, on a page of its own (R17)."""
+        """True for a homonym, which the chef can confirm on a page of its own (R17)."""
         return not self.is_done and all(reason.field == HOMONYM.name for reason in self.reasons)
 
 
-@router_taking_over.get("/reprendre")
-def prepare(request: Request, context: Context, visitor: Chef) -> Response:
-    """Their names, all ticked."""
-    if not may_act(context, visitor):
-        return RedirectResponse("/etablissement", status_code=303)
-    return _page(request, context, visitor, visitor.uai, blank(()))
+@router.get("/demandes/{reference}/renouveler")
+def show_renewal(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
+    """The identity that is taken over, and the two dates to give."""
+    action_context = ActionContext.load(context, visitor, reference)
+    if not action_context.is_open(Trigger.RENEW):
+        return RedirectResponse(action_context.address, status_code=303)
+    return _render(request, action_context, blank(_fields(action_context)))
 
 
-@router_taking_over.post("/reprendre")
-def take_over(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
-    """Renew each of those that are ticked; one refused stops no other, and is told why."""
-    uai, form, chosen = uai_of(visitor, data), filled((), data), _chosen(data)
-    if not chosen:
-        return _page(request, context, visitor, uai, form, status=422, nobody=True)
-    app = context.app
-    with app.database.read() as connection:
-        names = names_of(connection, chosen, visitor.actor)
-    year = open_year(app.policy, app.clock.now())
-    commands = [c.Renew(reference=one, school_year=year) for one in chosen]
-    results = app.engine.execute(commands, visitor.actor, key=f"web:{form.key}")
-    taken = [_taken(one, result, names) for one, result in zip(chosen, results, strict=True)]
-    if all(one.is_done and not one.reasons for one in taken):
-        return RedirectResponse(f"/etablissement?repris={len(taken)}", status_code=303)
-    return context.pages.page(
-        request, "chef/taken_over.html", visitor, status=200 if any(one.is_done for one in taken) else 422,
-        school=school_of(context, uai), year=year, done_ones=[one for one in taken if one.is_done],
-        refused=[one for one in taken if not one.is_done],
+@router.post("/demandes/{reference}/renouveler")
+def renew(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
+    """Renew, attest and submit, or none of it (R7)."""
+    action_context = ActionContext.load(context, visitor, reference)
+    if not action_context.is_open(Trigger.RENEW):
+        return RedirectResponse(action_context.address, status_code=303)
+    form = filled(with_homonym(_fields(action_context), data), data)
+    if form.is_right:
+        former = action_context.view.request
+        common = {"reference": reference, "expected_version": version_of(data), "on_behalf": None}
+        command = renewal(action_context, form.values, common)
+        identity = (former.nom, former.prenom, former.mail)
+        rest = steps_of(context, REMAINING[State.DECLARED], form.values, identity, why=_why(action_context))
+        result = execute_steps(context, visitor, [lambda _: command, *rest], form, reference)
+        if isinstance(result, Done):
+            return show_result(request, context, visitor, result)
+        form = with_refusal(form, result)
+    return _render(request, action_context, form, status=422)
+
+
+def _why(action_context: ActionContext) -> str:
+    """The reason of last year, shown on the page."""
+    return action_context.view.request.delegation_why or WHY
+
+
+def _fields(action_context: ActionContext) -> list[Field]:
+    calendar, today = action_context.app.policy.calendar, action_context.today
+    first = min((calendar.accepts_from(year) for year in action_context.view.renewal_years), default=None)
+    return [*renewal_fields(action_context), made_on_field(today, first), signed_on_field(today, first)]
+
+
+def _render(request: Request, action_context: ActionContext, form: Form, status: int = 200) -> Response:
+    view = action_context.view
+    return action_context.web.pages.page(
+        request, "chef/renew.html", action_context.visitor, status=status, form=form, view=view,
+        action_context=action_context, why=_why(action_context), years=view.renewal_years,
     )  # fmt: skip
 
 
-def _chosen(data: FormData) -> list[str]:
-    """The ticked references, each once, in an order of their own: the same form is the same action (R10)."""
-    given = {str(one) for one in data.getlist("choix")}
-    return sorted(one for one in given if _REFERENCE.fullmatch(one))[:MAX_TAKEN_OVER]
+@router.get("/reprendre")
+def show_take_over(request: Request, context: Context, visitor: Chef) -> Response:
+    """The names of last year's RUPN, all ticked."""
+    if not may_act(context, visitor):
+        return RedirectResponse("/etablissement", status_code=303)
+    return _render_take_over(request, context, visitor, visitor.uai, blank(()))
 
 
-def _taken(reference: str, result: Result, names: Mapping[str, str]) -> Taken:
-    who, theirs = names.get(reference, f"demande {reference}"), reference in names
-    if isinstance(result, Refused):
-        return Taken(who=who, reference=reference, is_done=False, reasons=result.reasons, is_theirs=theirs)
-    return Taken(who=who, reference=result.reference, is_done=True, reasons=result.warnings, is_theirs=theirs)
-
-
-def _offered(context: WebContext, visitor: Visitor, uai: str) -> Sequence[ChefRequest]:
+@router.post("/reprendre")
+def take_over(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
+    """Renew each request that is ticked; one refused stops no other, and its reasons are shown."""
+    uai, form, references = uai_of(visitor, data), filled((), data), _ticked(data)
+    if not references:
+        return _render_take_over(request, context, visitor, uai, form, status=422, nobody=True)
     app = context.app
     with app.database.read() as connection:
-        return to_take_over(connection, uai, visitor.actor, app.policy, app.mailer, app.clock.now())
+        names = names_of(connection, references, visitor.actor)
+    year = open_year(app.policy, app.clock.now())
+    commands = [c.Renew(reference=reference, school_year=year) for reference in references]
+    results = app.engine.execute(commands, visitor.actor, key=f"web:{form.key}")
+    renewals = [
+        _renewal_result(reference, result, names) for reference, result in zip(references, results, strict=True)
+    ]
+    if all(renewal.is_done and not renewal.reasons for renewal in renewals):
+        return RedirectResponse(f"/etablissement?repris={len(renewals)}", status_code=303)
+    accepted = [renewal for renewal in renewals if renewal.is_done]
+    return context.pages.page(
+        request, "chef/taken_over.html", visitor, status=200 if accepted else 422, school=school_of(context, uai),
+        year=year, accepted=accepted, refused=[renewal for renewal in renewals if not renewal.is_done],
+    )  # fmt: skip
 
 
-def _page(
+def _ticked(data: FormData) -> list[str]:
+    """The ticked references, each once, in an order of their own: the same form is the same action (R10)."""
+    values = {str(value) for value in data.getlist("choix")}
+    return sorted(value for value in values if _REFERENCE.fullmatch(value))[:MAX_TAKEN_OVER]
+
+
+def _renewal_result(reference: str, result: Result, names: Mapping[str, str]) -> RenewalResult:
+    who, is_theirs = names.get(reference, f"demande {reference}"), reference in names
+    if isinstance(result, Refused):
+        return RenewalResult(
+            who=who, reference=reference, is_done=False, reasons=result.reasons, is_theirs=is_theirs
+        )  # fmt: skip
+    return RenewalResult(
+        who=who, reference=result.reference, is_done=True, reasons=result.warnings, is_theirs=is_theirs
+    )  # fmt: skip
+
+
+def _render_take_over(
     request: Request, context: WebContext, visitor: Visitor, uai: str, form: Form, status: int = 200, *,
     nobody: bool = False,
 ) -> Response:  # fmt: skip
     app = context.app
+    now = app.clock.now()
+    with app.database.read() as connection:
+        items = to_take_over(connection, uai, visitor.actor, app.policy, app.mailer, now)
     return context.pages.page(
         request, "chef/take_over.html", visitor, status=status, form=form, school=school_of(context, uai),
-        items=_offered(context, visitor, uai), year=open_year(app.policy, app.clock.now()), nobody=nobody,
+        items=items, year=open_year(app.policy, now), nobody=nobody,
     )  # fmt: skip

@@ -1,17 +1,9 @@
-"""The rectorat's pages: what operators work with, and readers look at."""
-
-from typing import Final
+"""The rectorat's pages: operators work with them, readers only see them."""
 
 from fastapi import APIRouter
 
-from portal.web.rectorat import calendar, establishments, mails, removals, removals_import, year_end
+from portal.web.rectorat import calendar, establishments, mails, removals, removals_import, request, year_end
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (
-    mails.router,
-    removals.router,
-    removals_import.router,
-    establishments.router,
-    calendar.router,
-    year_end.router,
-)
-"""All but the router of one request, which comes before them."""
+router = APIRouter()
+for module in (request, mails, removals, removals_import, establishments, calendar, year_end):
+    router.include_router(module.router)

@@ -1,11 +1,10 @@
-"""/rectorat/lot: one action on the requests chosen in the worklist, shown before, told one by one after."""
+"""/rectorat/lot: one action on many requests of the worklist, shown before, reported one by one after."""
 
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -27,12 +26,65 @@ from workflow.engine.engine import Done, Result
 from workflow.engine.sequence import execute_in_batches
 from workflow.requests.worklist import Count, WorkLine, Worklist
 
-# One action on many requests, slice after slice, each request refused or done by itself (R7, R10).
+router = APIRouter(prefix=BATCH, include_in_schema=False)
+
+MOST: Final = 300
+"""Requests that one action takes at most: the rest stays in the filter for the next time."""
+
+LONGEST_CODE: Final = 64
+
+SURE: Final = "sure"
+"""The field that confirms an action that cannot be taken back."""
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+_VERSION: Final = re.compile(r"(ODA-[0-9]{4}-[0-9]{5,9}):([0-9]{1,9})")
+
+_SAME_CODE: Final = Reason(
+    "code_twice", "R42", "Le même code est saisi pour plusieurs de ces demandes",
+    "Relire ces codes sur le serveur ODA et les ressaisir : chaque clé a le sien.",
+)  # fmt: skip
+
+_NO_CODE: Final = Reason("no_code", "R41", "Aucun code n'est saisi", "Saisir au moins un code.")
+
+
+class Reach(StrEnum):
+    """The requests chosen: those ticked, those of the page, all of the filter. The value stands in the address."""
+
+    TICKED = "cochees"
+    PAGE = "page"
+    FILTER = "filtre"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The requests of one bulk action, as they were shown.
+
+    Each has its version, so that one changed in between is left alone and reported (R9). ``left_out`` are not where
+    the action starts from; ``beyond`` counts those that the filter leaves.
+    """
+
+    lines: tuple[WorkLine, ...]
+    left_out: tuple[WorkLine, ...] = ()
+    beyond: Count | None = None
+
+    @classmethod
+    def of(cls, action: BulkAction, lines: Iterable[WorkLine], beyond: Count | None = None) -> Self:
+        able: list[WorkLine] = []
+        left_out: list[WorkLine] = []
+        for line in lines:
+            (able if action.can_have(line) else left_out).append(line)
+        return cls(lines=tuple(able), left_out=tuple(left_out), beyond=beyond)
+
+    @property
+    def versions(self) -> str:
+        """The requests and their versions, as the form carries them."""
+        return " ".join(f"{item.line.reference}:{item.line.version}" for item in self.lines)
 
 
 @dataclass(frozen=True)
-class Told:
-    """A request and what came of it."""
+class BulkResult:
+    """A request and the result of its command."""
 
     reference: str
     line: WorkLine | None
@@ -49,6 +101,104 @@ class Told:
     @property
     def warnings(self) -> tuple[Reason, ...]:
         return self.result.warnings if isinstance(self.result, Done) else ()
+
+
+@router.get("")
+def prepare(request: Request, context: Context, visitor: Operator) -> Response:
+    """The action and its requests: nothing is done yet."""
+    query = request.query_params
+    criteria, action = Criteria.read(query), BULK.get(query.get("action", ""))
+    if action is None:
+        return _render_nothing(
+            request, context, visitor, criteria, "Aucune action n'est choisie", "Choisir ce qu'il faut faire."
+        )
+    batch = load_batch(context, visitor, action, criteria, query)
+    form = blank(_fields(action, context, len(batch.lines)))
+    return _render_batch(request, context, visitor, action, batch, form, criteria)
+
+
+@router.get("/{slug}", dependencies=[Depends(operator)])
+def leave_result(slug: str) -> Response:
+    """The page of a result, read again: there is nothing left to show."""
+    if slug not in BULK:
+        raise HTTPException(404)
+    return RedirectResponse(Criteria.read(QueryParams()).address(), status_code=303)
+
+
+@router.post(f"/{ISSUE.slug}")
+def issue(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
+    """Issue the codes that were typed, one field a request; an empty field leaves its request as it is (R39).
+
+    A code that was typed is never shown again (R60).
+    """
+    versions, criteria = _sent(data)
+    lines = _load_lines(context, visitor, versions)
+    codes = _typed_codes(data, versions)
+    if not codes:
+        form = blank(()).refused([_NO_CODE])
+        return _render_batch(request, context, visitor, ISSUE, Batch(lines=lines), form, criteria, status=422)
+    uses = Counter(codes.values())
+    repeated = [reference for reference, code in codes.items() if uses[code] > 1]
+    unique = {reference: versions[reference] for reference in codes if reference not in repeated}
+    commands = build_all(unique, lambda ref, common: ISSUE.build({"code": Code(clear=codes[ref])}, common))
+    results: dict[str, Result] = {reference: Refused((_SAME_CODE,)) for reference in repeated}
+    results |= execute_all(context, visitor, commands, filled((), data).key)
+    in_page_order = ((reference, results[reference]) for reference in codes)
+    return _render_results(request, context, visitor, ISSUE, lines, in_page_order, criteria)
+
+
+@router.post("/{slug}")
+def act(request: Request, context: Context, visitor: Operator, slug: str, data: Posted) -> Response:
+    """Execute the action and report each request; a wrong field keeps the page, and nothing changes."""
+    action = BULK.get(slug)
+    if action is None or action.by_line:
+        raise HTTPException(404)
+    versions, criteria = _sent(data)
+    form = filled(_fields(action, context, len(versions)), data)
+    lines = _load_lines(context, visitor, versions)
+    if not form.is_right or not versions:
+        return _render_batch(request, context, visitor, action, Batch(lines=lines), form, criteria, status=422)
+    commands = build_all(versions, lambda _, common: action.build(form.values, common))
+    results = execute_all(context, visitor, commands, form.key)
+    return _render_results(request, context, visitor, action, lines, results, criteria)
+
+
+def load_batch(
+    context: WebContext, visitor: Visitor, action: BulkAction, criteria: Criteria, query: QueryParams
+) -> Batch:
+    """The requests of the address, as they are now."""
+    app, reach = context.app, query.get("portee", Reach.TICKED.value)
+    with app.database.read() as connection:
+        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
+        if reach != Reach.FILTER.value:
+            texts = query.get("page", "").split() if reach == Reach.PAGE.value else query.getlist("ref")
+            references = list(dict.fromkeys(text for text in texts if _REFERENCE.fullmatch(text)))[:MOST]
+            return Batch.of(action, worklist.lines(references))
+        filters = criteria.filters(app)
+        references = worklist.references(filters, criteria.order, MOST)
+        total = worklist.counts({"": filters})[""]
+        beyond = Count(total.number - len(references)) if total.number > len(references) else None
+        return Batch.of(action, worklist.lines(references), beyond)
+
+
+def _load_lines(context: WebContext, visitor: Visitor, versions: Mapping[str, int]) -> tuple[WorkLine, ...]:
+    app = context.app
+    with app.database.read() as connection:
+        return Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(list(versions))
+
+
+def _sent(data: FormData) -> tuple[dict[str, int], Criteria]:
+    """The requests with their versions, and the list's filters, that a form carries; anything else is ignored."""
+    texts = str(data.get("lot") or "")[: MOST * 40].split()
+    matches = [match for text in texts if (match := _VERSION.fullmatch(text))]
+    versions = {match[1]: int(match[2]) for match in matches[:MOST]}
+    return versions, Criteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
+
+
+def _typed_codes(data: FormData, versions: Mapping[str, int]) -> dict[str, str]:
+    """The codes by reference, in the order of the page; spaces around them are a slip of the hand."""
+    texts = {reference: str(data.get(f"code-{reference}") or "").strip()[:LONGEST_CODE] for reference in versions}
+    return {reference: code for reference, code in texts.items() if code}
 
 
 def execute_all(
@@ -77,228 +227,51 @@ def build_all(versions: Mapping[str, int], build: Callable[[str, Mapping[str, An
     }
 
 
-# Which requests an action is asked of: those ticked, those of the page, or all that the filter leaves.
-
-
-MOST: Final = 300
-"""How many requests one action takes at most: what is left stays in the filter for the next time."""
-
-
-_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
-
-
-_NAMED: Final = re.compile(r"(ODA-[0-9]{4}-[0-9]{5,9}):([0-9]{1,9})")
-
-
-class Reach(StrEnum):
-    """How far a choice reaches; the value stands in the address."""
-
-    TICKED = "cochees"
-    PAGE = "page"
-    FILTER = "filtre"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Requests of which one action is asked, as they were shown: each with its version, so that one that somebody
-    changed in between is left alone and said (R9). ``left_out`` are not where the action starts from; ``beyond`` is
-    how many more the filter leaves."""
-
-    lines: tuple[WorkLine, ...]
-    left_out: tuple[WorkLine, ...] = ()
-    beyond: Count | None = None
-
-    @classmethod
-    def of(cls, action: BulkAction, lines: Iterable[WorkLine], beyond: Count | None = None) -> Self:
-        told = tuple(lines)
-        able = tuple(line for line in told if action.can_have(line))
-        return cls(lines=able, left_out=tuple(line for line in told if line not in able), beyond=beyond)
-
-    @property
-    def named(self) -> str:
-        """What the form carries: the very requests that are shown, and how they were."""
-        return " ".join(f"{one.line.reference}:{one.line.version}" for one in self.lines)
-
-
-def chosen(context: WebContext, visitor: Visitor, action: BulkAction, criteria: Criteria, query: QueryParams) -> Batch:
-    """The requests of the address, looked up now."""
-    app, reach = context.app, query.get("portee", Reach.TICKED.value)
-    with app.database.read() as connection:
-        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
-        if reach != Reach.FILTER.value:
-            texts = query.get("page", "").split() if reach == Reach.PAGE.value else query.getlist("ref")
-            return Batch.of(action, worklist.lines(_references(texts)))
-        filters = criteria.filters(app)
-        references = worklist.references(filters, criteria.order, MOST)
-        total = worklist.counts({"": filters})[""]
-        beyond = Count(total.number - len(references)) if total.number > len(references) else None
-        return Batch.of(action, worklist.lines(references), beyond)
-
-
-def shown_again(context: WebContext, visitor: Visitor, versions: dict[str, int]) -> tuple[WorkLine, ...]:
-    """The requests that a form carries, as they are now."""
-    app = context.app
-    with app.database.read() as connection:
-        return Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(list(versions))
-
-
-def carried(text: str) -> dict[str, int]:
-    """The references and versions that a form carries; what is not of that form is left out."""
-    found = (_NAMED.fullmatch(part) for part in text[: MOST * 40].split())
-    return dict([(one[1], int(one[2])) for one in found if one][:MOST])
-
-
-def _references(texts: Sequence[str]) -> list[str]:
-    """Each once, in the order given."""
-    return list(dict.fromkeys(text for text in texts if _REFERENCE.fullmatch(text)))[:MOST]
-
-
-router = APIRouter(prefix=BATCH, include_in_schema=False)
-
-
-SURE: Final = "sure"
-
-
-@router.get("")
-def prepare(request: Request, context: Context, visitor: Operator) -> Response:
-    """What is about to be done, of which requests: nothing is done yet."""
-    query = request.query_params
-    criteria, action = Criteria.read(query), BULK.get(query.get("action", ""))
-    if action is None:
-        return nothing(
-            request, context, visitor, criteria, "Aucune action n'est choisie", "Choisir ce qu'il faut faire."
-        )
-    batch = chosen(context, visitor, action, criteria, query)
-    return page(request, context, visitor, action, batch, blank(_fields(action, context, len(batch.lines))), criteria)
-
-
-@router.get("/{slug}", dependencies=[Depends(operator)])
-def lost(slug: str) -> Response:
-    """The page that a result stood on, asked for again: there is nothing left to show."""
-    if slug not in BULK:
-        raise HTTPException(404)
-    return RedirectResponse(Criteria.read(QueryParams()).address(), status_code=303)
-
-
-@router.post("/{slug}")
-def act(request: Request, context: Context, visitor: Operator, slug: str, data: Posted) -> Response:
-    """Do it, and tell what came of each; what is wrong in the form stays on the page and changes nothing."""
-    action = BULK.get(slug)
-    if action is None or action.by_line:
-        raise HTTPException(404)
-    versions = carried(str(data.get("lot") or ""))
-    criteria = Criteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
-    form = filled(_fields(action, context, len(versions)), data)
-    lines = shown_again(context, visitor, versions)
-    if not form.is_right or not versions:
-        return page(request, context, visitor, action, Batch(lines=lines), form, criteria, status=422)
-    commands = build_all(versions, lambda _, common: action.build(form.values, common))
-    by_reference = {line.line.reference: line for line in lines}
-    told = [
-        Told(reference, by_reference.get(reference), result)
-        for reference, result in execute_all(context, visitor, commands, form.key)
-    ]
-    return results(request, context, visitor, action, told, criteria)
-
-
-def page(
-    request: Request, context: WebContext, visitor: Visitor, action: BulkAction, batch: Batch, form: Form,
-    criteria: Criteria, *, status: int = 200,
-) -> Response:  # fmt: skip
-    """The requests and the action's fields; an action with a field a request has a page of its own."""
-    if not batch.lines:
-        left_out = "Aucune des demandes choisies n'est dans l'état d'où part cette action."
-        remedy = left_out if batch.left_out else "Cocher au moins une demande de la liste."
-        return nothing(request, context, visitor, criteria, "Aucune demande à traiter", remedy)
-    return context.pages.page(
-        request, "worklist/codes.html" if action.by_line else "worklist/batch.html", visitor, status=status,
-        action=action, batch=batch, form=form, back=criteria.address(), last_days=_last_days(batch.lines),
-        kept=criteria.address().partition("?")[2], most=MOST,
-    )  # fmt: skip
-
-
-def results(
-    request: Request, context: WebContext, visitor: Visitor, action: BulkAction, told: list[Told], criteria: Criteria
-) -> Response:
-    """What came of each; sent again by the browser, it shows the same (R10)."""
-    return context.pages.page(
-        request, "worklist/results.html", visitor, action=action, done_ones=[one for one in told if one.is_done],
-        refused=[one for one in told if not one.is_done], back=criteria.address(),
-        again=action.prepared([one.reference for one in told if not one.is_done], criteria.pairs()),
-    )  # fmt: skip
-
-
-def nothing(
-    request: Request, context: WebContext, visitor: Visitor, criteria: Criteria, title: str, remedy: str
-) -> Response:
-    """Why there is nothing to do, and the way back."""
-    return context.pages.page(
-        request, "worklist/nothing.html", visitor, status=422, title=title, remedy=remedy, back=criteria.address()
-    )
-
-
 def _fields(action: BulkAction, context: WebContext, count: int) -> tuple[Field, ...]:
-    """The action's own; what cannot be taken back wants a box ticked, that says how many."""
+    """The action's own; one that cannot be taken back adds a box to tick, which tells how many."""
     fields = action.fields(context.pages.today())
     if not action.danger:
         return fields
-    told = "Je confirme pour cette demande" if count < 2 else f"Je confirme pour ces {count} demandes"
-    return (*fields, Field(name=SURE, label=told, shape=Shape.CHECK, missing="Cocher pour confirmer."))
+    label = "Je confirme pour cette demande" if count < 2 else f"Je confirme pour ces {count} demandes"
+    return (*fields, Field(name=SURE, label=label, shape=Shape.CHECK, missing="Cocher pour confirmer."))
 
 
-def _last_days(lines: tuple[WorkLine, ...]) -> Mapping[str, date]:
-    """The day that a key must bear on the ODA server, by school year (R43)."""
-    return {str(one.line.school_year): one.last_day for one in lines}
+def _render_batch(
+    request: Request, context: WebContext, visitor: Visitor, action: BulkAction, batch: Batch, form: Form,
+    criteria: Criteria, *, status: int = 200,
+) -> Response:  # fmt: skip
+    """The requests and the action's fields; ``last_days``: of each school year, for the key (R43)."""
+    if not batch.lines:
+        left_out = "Aucune des demandes choisies n'est dans l'état d'où part cette action."
+        remedy = left_out if batch.left_out else "Cocher au moins une demande de la liste."
+        return _render_nothing(request, context, visitor, criteria, "Aucune demande à traiter", remedy)
+    back = criteria.address()
+    return context.pages.page(
+        request, "worklist/codes.html" if action.by_line else "worklist/batch.html", visitor, status=status,
+        action=action, batch=batch, form=form, back=back, way_back=back.partition("?")[2], most=MOST,
+        last_days={str(item.line.school_year): item.last_day for item in batch.lines},
+    )  # fmt: skip
 
 
-# « Saisir les codes »: a field a request, in the order of the list; what is typed is never shown again (R39, R60).
+def _render_results(
+    request: Request, context: WebContext, visitor: Visitor, action: BulkAction, lines: Iterable[WorkLine],
+    results: Iterable[tuple[str, Result]], criteria: Criteria,
+) -> Response:  # fmt: skip
+    """The result of each request; sent again by the browser, the form shows the same (R10)."""
+    by_reference = {item.line.reference: item for item in lines}
+    reports = [BulkResult(reference, by_reference.get(reference), result) for reference, result in results]
+    refused = [report for report in reports if not report.is_done]
+    return context.pages.page(
+        request, "worklist/results.html", visitor, action=action, refused=refused, back=criteria.address(),
+        accepted=[report for report in reports if report.is_done],
+        again=action.prepared([report.reference for report in refused], criteria.pairs()),
+    )  # fmt: skip
 
 
-router_codes = APIRouter(prefix=BATCH, include_in_schema=False)
-
-
-FIELD: Final = "code-"
-
-
-LONGEST: Final = 64
-
-
-_TWICE: Final = Reason(
-    "code_twice", "R42", "Le même code est saisi pour plusieurs de ces demandes",
-    "Relire ces codes sur le serveur ODA et les ressaisir : chaque clé a le sien.",
-)  # fmt: skip
-
-
-_NONE: Final = Reason("no_code", "R41", "Aucun code n'est saisi", "Saisir au moins un code.")
-
-
-@router_codes.post(f"/{ISSUE.slug}")
-def issue(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
-    """Issue the codes that were typed; a field left empty leaves its request as it is."""
-    versions = carried(str(data.get("lot") or ""))
-    criteria = Criteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
-    lines = shown_again(context, visitor, versions)
-    codes = _typed(data, versions)
-    if not codes:
-        form = blank(()).refused([_NONE])
-        return page(request, context, visitor, ISSUE, Batch(lines=lines), form, criteria, status=422)
-    twice = _typed_twice(codes)
-    wanted = {reference: versions[reference] for reference in codes if reference not in twice}
-    commands = build_all(wanted, lambda one, common: ISSUE.build({"code": Code(clear=codes[one])}, common))
-    found: dict[str, Result] = {reference: Refused((_TWICE,)) for reference in twice}
-    found |= execute_all(context, visitor, commands, filled((), data).key)
-    by_reference = {line.line.reference: line for line in lines}
-    told = [Told(reference, by_reference.get(reference), found[reference]) for reference in codes]
-    return results(request, context, visitor, ISSUE, told, criteria)
-
-
-def _typed(data: FormData, versions: Mapping[str, int]) -> dict[str, str]:
-    """The codes by reference, in the order of the page; spaces around them are a slip of the hand."""
-    read = {reference: str(data.get(f"{FIELD}{reference}") or "").strip()[:LONGEST] for reference in versions}
-    return {reference: code for reference, code in read.items() if code}
-
-
-def _typed_twice(codes: Mapping[str, str]) -> set[str]:
-    """The requests that were given the same code: one of them at least is a slip."""
-    often = Counter(codes.values())
-    return {reference for reference, code in codes.items() if often[code] > 1}
+def _render_nothing(
+    request: Request, context: WebContext, visitor: Visitor, criteria: Criteria, title: str, remedy: str
+) -> Response:
+    """The reason why there is nothing to do, and the way back."""
+    return context.pages.page(
+        request, "worklist/nothing.html", visitor, status=422, title=title, remedy=remedy, back=criteria.address()
+    )

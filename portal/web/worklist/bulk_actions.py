@@ -1,4 +1,4 @@
-"""What can be done of many requests at once: for each action its fields, its words, and the command of one request."""
+"""The bulk actions: of each its fields, and the command of one request."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -44,24 +44,27 @@ class BulkAction:
     def address(self) -> str:
         return f"{BATCH}/{self.slug}"
 
-    def prepared(self, references: Iterable[str], kept: Iterable[tuple[str, str]]) -> str:
-        """The address at which it is prepared for these requests; ``kept``: the list's filters, to come back to."""
-        return f"{BATCH}?{urlencode([('action', self.slug), *(('ref', one) for one in references), *kept])}"
+    def prepared(self, references: Iterable[str], filters: Iterable[tuple[str, str]]) -> str:
+        """The address at which it is prepared for these requests; ``filters``: of the list to come back to."""
+        pairs = [("action", self.slug), *(("ref", reference) for reference in references), *filters]
+        return f"{BATCH}?{urlencode(pairs)}"
 
-    def can_have(self, one: WorkLine) -> bool:
-        """Whether this request is where the action starts from (R1), with the object that it needs; the engine has
-        the last word."""
-        if one.line.state not in BY_TRIGGER[self.trigger].sources:
+    def can_have(self, item: WorkLine) -> bool:
+        """Return True when the action starts from this request's state (R1) and its object is there.
+
+        The engine decides all the same.
+        """
+        if item.line.state not in BY_TRIGGER[self.trigger].sources:
             return False
         match self.trigger:
             case Trigger.ISSUE_CODE:
-                return one.is_ready
+                return item.is_ready
             case Trigger.CONFIRM_REMOVAL:
-                return one.line.removal_open
+                return item.line.removal_open
             case Trigger.SETTLE_CHANGE:
-                return one.line.report_open
+                return item.line.report_open
             case Trigger.CONFIRM_EXPIRY:
-                return one.expiry_differs
+                return item.expiry_differs
         return True
 
 

@@ -1,4 +1,4 @@
-"""What the worklist is narrowed to, as its address says it: an address that can be kept and sent (R2)."""
+"""The worklist's filters, read from its address and written back to it, so that it can be kept and sent (R2)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +18,16 @@ from workflow.app import App
 from workflow.requests.filters import Checks, Filters
 from workflow.requests.worklist import Order
 
-# The closed answers of the worklist's filters: what stands in the address, and the French beside it.
+PLACE: Final = "/rectorat"
+
+LONGEST: Final = 100
+"""Characters of a typed filter."""
+
+LONGEST_ORIGIN: Final = 1000
+
+_KEYS: Final = ("nom", "etat", "departement", "etablissement", "type", "verifications", "age", "a", "annee")
+
+M = TypeVar("M", bound=Enum)
 
 
 class StateChoice(Labelled):
@@ -40,7 +49,7 @@ class StateChoice(Labelled):
 
 
 class CheckChoice(Labelled):
-    """What the two checks of a request that waits for the rectorat say today."""
+    """The two checks of a request that waits for the rectorat, as they are today."""
 
     TO_DO = "a-faire", "à faire"
     READY = "positives", "positives, prête à émettre"
@@ -53,7 +62,7 @@ class CheckChoice(Labelled):
 
 
 class Task(Labelled):
-    """What calls for somebody, whatever the state."""
+    """A reason why somebody is called for, whatever the state."""
 
     UNDELIVERED = "non-remis", "code non remis"
     REPORT_DUE = "signalement-a-regler", "signalement à régler"
@@ -65,12 +74,12 @@ class Task(Labelled):
 
     @property
     def sentence(self) -> str:
-        """Alone, as a tag says it."""
+        """The label with a capital, for a tag."""
         return self.label[:1].upper() + self.label[1:]
 
 
 class Age(Labelled):
-    """For how long in its state, in days of the calendar."""
+    """The time spent in its state, in days of the calendar."""
 
     FEW_DAYS = "0-2", "moins de 3 jours"
     A_WEEK = "3-7", "3 à 7 jours"
@@ -79,7 +88,7 @@ class Age(Labelled):
 
 
 Bounds = tuple[date | None, date | None]
-"""Came to its state before the first day, and not before the second."""
+"""Days before which a request came to its state, and not before which it did."""
 
 
 def _between(youngest: int, oldest: int | None) -> Callable[[date], Bounds]:
@@ -100,15 +109,6 @@ AGES: Final = {
 }
 
 
-PLACE: Final = "/rectorat"
-
-
-LONGEST: Final = 100
-
-
-M = TypeVar("M", bound=Enum)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Criteria:
     """Every filter of the page; without ``states`` the live requests. ``every_year``: the years that are over too."""
@@ -127,8 +127,7 @@ class Criteria:
 
     @classmethod
     def read(cls, query: QueryParams) -> Self:
-        """The criteria of an address; what it says that we do not know is left out. One that says nothing of them
-        shows what waits for the rectorat."""
+        """The criteria of an address, unknown values ignored; without any, the requests that wait for the rectorat."""
         order = _one(Order, query.get("tri", "")) or Order.WAITING
         if not any(key in query for key in _KEYS):
             return cls(states=(StateChoice.REQUESTED,), order=order)
@@ -141,22 +140,23 @@ class Criteria:
         )  # fmt: skip
 
     def pairs(self) -> list[tuple[str, str]]:
-        """The address's fields, those that say nothing left out."""
-        found = [
-            ("nom", self.name), *(("etat", one.value) for one in self.states), ("departement", self.departement),
+        """The address's parameters, without the empty ones."""
+        year = "toutes" if self.every_year else str(self.year or "")
+        values = [
+            ("nom", self.name), *(("etat", choice.value) for choice in self.states), ("departement", self.departement),
             ("etablissement", self.establishment), ("type", self.kind),
             ("verifications", self.checks.value if self.checks else ""), ("age", self.age.value if self.age else ""),
-            *(("a", task.value) for task in self.tasks), ("annee", "toutes" if self.every_year else _said(self.year)),
+            *(("a", task.value) for task in self.tasks), ("annee", year),
         ]  # fmt: skip
-        kept = [(key, value) for key, value in found if value] or [("etat", StateChoice.LIVE.value)]
-        return kept if self.order is Order.WAITING else [*kept, ("tri", self.order.value)]
+        pairs = [(key, value) for key, value in values if value] or [("etat", StateChoice.LIVE.value)]
+        return pairs if self.order is Order.WAITING else [*pairs, ("tri", self.order.value)]
 
-    def address(self, *more: tuple[str, str], **changes: Any) -> str:
+    def address(self, *extra: tuple[str, str], **changes: Any) -> str:
         """The page with these criteria; ``changes`` replaces some of them."""
-        return f"{PLACE}?{urlencode([*replace(self, **changes).pairs(), *more])}"
+        return f"{PLACE}?{urlencode([*replace(self, **changes).pairs(), *extra])}"
 
     def filters(self, app: App) -> Filters:
-        """The same for the readings."""
+        """The same as conditions of the read model."""
         now = app.clock.now()
         today = app.policy.calendar.today(now)
         before, after = AGES[self.age](today) if self.age else (None, None)
@@ -166,7 +166,7 @@ class Criteria:
         return Filters(
             name=self.name, departement=self.departement, kind=self.kind, live=self._only_live(app, now),
             uai=uai if has_uai_form(uai) else "", establishment="" if has_uai_form(uai) else self.establishment,
-            states=tuple(one.state for one in self.states if one.state), school_year=self.year,
+            states=tuple(choice.state for choice in self.states if choice.state), school_year=self.year,
             school_years=self._years(app, now), checks=self.checks.checks if self.checks else None,
             since_before=midnight(before) if before else None, since_after=midnight(after) if after else None,
             submitted_before=late if Task.LATE in self.tasks else None,
@@ -177,30 +177,30 @@ class Criteria:
         )  # fmt: skip
 
     def _only_live(self, app: App, now: datetime) -> bool:
-        """Without a state asked for, what is revoked is left out, unless that is where to look."""
+        """Return True when the revoked requests are left out: by default, unless the filters can only match them."""
         if self.states:
-            return StateChoice.LIVE in self.states and not any(one.state for one in self.states)
+            return StateChoice.LIVE in self.states and not any(choice.state for choice in self.states)
         over = self.year is not None and app.policy.calendar.has_ended(self.year, now)
-        return not (over or self._looks_behind)
+        return not (over or self._outlives_request)
 
     def _years(self, app: App, now: datetime) -> tuple[SchoolYear, ...]:
-        """The running years, where requests of others would show: what is live is of them anyway."""
-        shows_revoked = any(one in (StateChoice.REVOKED, StateChoice.ALL) for one in self.states)
-        if self.year or self.every_year or self._looks_behind or not shows_revoked:
+        """The running years when revoked requests are shown; live ones belong to them anyway."""
+        shows_revoked = bool({StateChoice.REVOKED, StateChoice.ALL} & set(self.states))
+        if self.year or self.every_year or self._outlives_request or not shows_revoked:
             return ()
         return app.policy.calendar.open_years(now)
 
     @property
-    def _looks_behind(self) -> bool:
-        """Whether what is asked for outlives the request and its year."""
+    def _outlives_request(self) -> bool:
+        """True if a task outlives the request and its year."""
         return bool({Task.REMOVAL, Task.REPORT, Task.REPORT_DUE} & set(self.tasks))
 
     def tags(self) -> Iterator[tuple[str, str]]:
         """Each active filter in words, with the address without it."""
         if self.name:
             yield f"Nom : {self.name}", self.address(name="")
-        for one in self.states:
-            yield f"État : {one.label}", self.address(states=tuple(s for s in self.states if s is not one))
+        for choice in self.states:
+            yield f"État : {choice.label}", self.address(states=tuple(s for s in self.states if s is not choice))
         if self.departement:
             yield f"Département : {self.departement}", self.address(departement="")
         if self.establishment:
@@ -217,7 +217,24 @@ class Criteria:
             yield f"Année : {self.year or 'toutes'}", self.address(year=None, every_year=False)
 
 
-_KEYS: Final = ("nom", "etat", "departement", "etablissement", "type", "verifications", "age", "a", "annee")
+USUAL: Final = Criteria(states=(StateChoice.REQUESTED,))
+"""The worklist without any filter in its address: nothing is carried for it."""
+
+
+def origin_of(request: Request) -> str:
+    """The filters of the list that an operator came from, so that « suivante » is of that list; empty for the usual."""
+    text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
+    return _origin(Criteria.read(QueryParams(text))) if text else ""
+
+
+def origin_query(criteria: Criteria) -> str:
+    """The end of the address of a request that this list shows: it carries the list's filters."""
+    origin = _origin(criteria)
+    return f"?{urlencode({ORIGIN: origin})}" if origin else ""
+
+
+def _origin(criteria: Criteria) -> str:
+    return "" if criteria == USUAL else urlencode(criteria.pairs())
 
 
 def _text(query: QueryParams, key: str) -> str:
@@ -225,11 +242,11 @@ def _text(query: QueryParams, key: str) -> str:
 
 
 def _one(values: type[M], text: str) -> M | None:
-    return next((one for one in values if one.value == text), None)
+    return next((member for member in values if member.value == text), None)
 
 
 def _several(values: type[M], texts: list[str]) -> tuple[M, ...]:
-    return tuple(one for one in values if one.value in texts)
+    return tuple(member for member in values if member.value in texts)
 
 
 def _year(text: str) -> SchoolYear | None:
@@ -237,38 +254,3 @@ def _year(text: str) -> SchoolYear | None:
         return SchoolYear.parse(text)
     except ValueError:
         return None
-
-
-def _said(year: SchoolYear | None) -> str:
-    return str(year) if year else ""
-
-
-def state_choice(state: State) -> StateChoice:
-    """The choice of one state."""
-    return next(one for one in StateChoice if one.state is state)
-
-
-# The list that an operator came from: carried by the address of a request, so that « suivante » is of that list.
-
-
-USUAL: Final = Criteria(states=(StateChoice.REQUESTED,))
-"""What the worklist shows at first: nothing is carried for it."""
-
-
-LONGEST_ORIGIN: Final = 1000
-
-
-def origin_of(request: Request) -> str:
-    """The filters of the list that an operator came from, as its own address writes them; empty for the usual list."""
-    text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
-    return kept(Criteria.read(QueryParams(text))) if text else ""
-
-
-def kept(criteria: Criteria) -> str:
-    """These criteria as an address says them; empty for the usual ones."""
-    return "" if criteria == USUAL else urlencode(criteria.pairs())
-
-
-def onward(criteria: Criteria) -> str:
-    """What follows the address of a request that this list shows."""
-    return f"?{urlencode({ORIGIN: said})}" if (said := kept(criteria)) else ""

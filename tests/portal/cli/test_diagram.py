@@ -7,8 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from portal import diagrams as chart
-from portal import diagrams as diagram
+from portal import diagrams
 from portal.cli.main import oda
 from states.transitions import TABLE, UNBORN
 from states.vocabulary import Role, State, Trigger
@@ -40,7 +39,7 @@ def test_svg__shows_each_arrow_of_the_table_and_no_other() -> None:
 def test_svg__names_each_state_and_each_action_in_french() -> None:
     root = ElementTree.fromstring(show("--format", "svg"))
     shown = texts(root)
-    assert {text.attrib["data-state"] for text in root.iter(f"{SVG}text") if "data-state" in text.attrib} == set(State)
+    assert {box.attrib["data-state"] for box in root.iter(f"{SVG}g") if "data-state" in box.attrib} == set(State)
     for label in [trigger.label for trigger in Trigger] + [state.label.capitalize() for state in State]:
         assert label in shown
 
@@ -48,8 +47,9 @@ def test_svg__names_each_state_and_each_action_in_french() -> None:
 def test_svg__is_readable_in_any_width_and_by_who_does_not_see_it() -> None:
     root = ElementTree.fromstring(show("--format", "svg"))
     width, height = map(int, root.attrib["viewBox"].split()[2:])
-    assert "width" not in root.attrib
-    assert 20 * 375 / width >= 11, "on a telephone the text has 11 px at least"
+    assert (root.attrib["width"], root.attrib["height"]) == (str(width), str(height))
+    assert width <= 375, "a telephone shows it whole"
+    assert diagrams.SIZE * 343 / width >= 14, "pixels of a letter in a page of a telephone"
     title, description = root[0], root[1]
     assert (title.tag, description.tag) == (f"{SVG}title", f"{SVG}desc")
     assert root.attrib["aria-labelledby"].split() == [title.attrib["id"], description.attrib["id"]]
@@ -59,17 +59,20 @@ def test_svg__is_readable_in_any_width_and_by_who_does_not_see_it() -> None:
 
 @pytest.mark.rule("R2")
 def test_description__says_who_does_what_from_where() -> None:
-    told = diagram.description()
-    assert "Émettre le code (opérateur du rectorat) : de demandée à code transmis." in told
-    assert "Déclarer le RUPN (chef d'établissement) : une demande naît, déclarée." in told
-    assert "Confirmer le retrait des droits (opérateur du rectorat ou connecteur du serveur ODA)" in told
-    assert {role for role in Role if any(role in line.roles for line in TABLE)} == set(chart.LEGEND)
+    description = diagrams.description()
+    assert "Déclarer le RUPN : le chef d'établissement." in description
+    assert "État « demandée » : émettre le code (le rectorat) ; " in description
+    assert (
+        "État « révoquée » : confirmer le retrait des droits (le rectorat ou le connecteur du serveur ODA)."
+        in description
+    )
+    assert {role for role in Role if any(role in line.roles for line in TABLE)} == set(diagrams.LEGEND)
 
 
 @pytest.mark.rule("R1")
 def test_mermaid__has_each_arrow_of_the_table() -> None:
     lines = show().splitlines()
-    assert lines[:4] == ["---", f"title: {diagram.TITLE}", "---", "stateDiagram-v2"]
+    assert lines[:4] == ["---", f"title: {diagrams.TITLE}", "---", "stateDiagram-v2"]
     assert not any(UNBORN in line for line in lines)
     for state in State:
         assert f'  state "{state.label}" as {state.value}' in lines

@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from fastapi.testclient import TestClient
 
-from portal.web import process_diagram as process
-from portal.web import process_diagram as process_drawing
+from portal import diagrams
 from portal.web import rendering as assets
 from portal.web.public_texts import PIECES, WORDS, PublicFacts
 from states.transitions import TABLE
@@ -125,16 +124,16 @@ def test_picture__shows_each_state_and_each_action_of_the_table(anybody: TestCli
     said = (picture.findtext(f"{SVG}desc") or "").lower()
     assert [trigger.label for trigger in Trigger if trigger.label.lower() not in said] == []
     width = float((picture.get("viewBox") or "").split()[2])
-    assert process_drawing.SIZE * 343 / width >= 14, "pixels of a letter on a telephone 375 px wide"
+    assert diagrams.SIZE * 343 / width >= 14, "pixels of a letter on a telephone 375 px wide"
 
 
 @pytest.mark.rule("R1")
 def test_picture__is_also_written_as_text(anybody: TestClient) -> None:
     words = words_of(anybody, "/demarche").lower()
     assert [trigger.label for trigger in Trigger if trigger.label.lower() not in words] == []
-    for stage in process.stages():
+    for stage in diagrams.stages():
         assert stage.meaning.lower() in words
-        moves = {one.trigger for one in (*stage.onward, *stage.beside, *process.endings(), *process.anywhere())}
+        moves = {one.trigger for one in (*stage.onward, *stage.beside, *diagrams.endings(), *diagrams.anywhere())}
         assert moves >= {line.trigger for line in TABLE if stage.state in line.sources}
 
 
