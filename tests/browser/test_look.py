@@ -58,12 +58,11 @@ class Walk:
     def __init__(self, site: Site, session_user: SessionUser | None, home: str, *, whole: bool = True) -> None:
         self.site, self.home, self.whole = site, home, whole
         self.page = site.window(session_user, size=TELEPHONE).new_page()
-        self.desk = site.window(session_user, size=DESK).new_page()
         self.bare = site.window(session_user, size=TELEPHONE, script=False).new_page()
         self.wrong: list[str] = []
         self.seen: list[str] = []
         self.at = home
-        for page in (self.page, self.desk, self.bare):
+        for page in (self.page, self.bare):
             page.on("console", self._heard)
             page.on("pageerror", lambda error: self.say(f"error: {error}"))
             page.on("request", lambda asked: self._of_ours(asked.url))
@@ -114,14 +113,15 @@ class Walk:
             self.page.set_viewport_size({"width": width, "height": TELEPHONE["height"]})
             if wide := too_wide(self.page):
                 self.say(f"scrolls sideways at {width} px: {wide}")
+        if first and self.whole:
+            self.page.set_viewport_size(DESK)
+            self.wrong += [f"{self.at} at 1280 px: {violation}" for violation in axe(self.page)]
+            if wide := too_wide(self.page):
+                self.say(f"scrolls sideways at 1280 px: {wide}")
         self.page.set_viewport_size(TELEPHONE)
         if not first or not self.whole:
             return
         self._by_keyboard()
-        self.desk.goto(self.at)
-        self.wrong += [f"{self.at} at 1280 px: {one}" for one in axe(self.desk)]
-        if wide := too_wide(self.desk):
-            self.say(f"scrolls sideways at 1280 px: {wide}")
         self.bare.goto(self.at)
         if not self.bare.locator("h1").first.is_visible() or self.bare.locator("h1").count() != 1:
             self.say("has no single h1 without JavaScript")

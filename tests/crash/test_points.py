@@ -1,13 +1,13 @@
 """Killed at each named point of the write path and of the sweep, on both databases (R8, R10, R50)."""
 
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
+from tests.kit.forked_process import exit_code_of
+from tests.kit.killed_process import issue, play, tick
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import END, SEPTEMBER, live_until
 
@@ -19,11 +19,9 @@ def system(database_url: str) -> Iterator[System]:
     system.close()
 
 
-def killed_process(system: System, point: str, nth: int, scene: str, at: datetime) -> int:
-    """Run the scene in a process of its own; returns how it ended."""
-    arguments = [system.url, at.isoformat(), point, str(nth), scene]
-    command = [sys.executable, "-m", "tests.kit.killed_process", *arguments]
-    return subprocess.run(command, check=False, timeout=60).returncode
+def killed_process(system: System, point: str, scene: Callable[[System], None], at: datetime) -> int:
+    """Play the scene in a process of its own; returns how it ended."""
+    return exit_code_of(play, scene, system.url, at, point)
 
 
 def ready_to_issue(system: System) -> str:
@@ -38,9 +36,9 @@ def ready_to_issue(system: System) -> str:
 def test_kill__before_the_commit_leaves_nothing(system: System, point: str) -> None:
     reference = ready_to_issue(system)
     before = system.dump()
-    assert killed_process(system, point, 1, "issue", SEPTEMBER) == -signal.SIGKILL
+    assert killed_process(system, point, issue, SEPTEMBER) == -signal.SIGKILL
     assert system.dump() == before
-    assert killed_process(system, "-", 0, "issue", SEPTEMBER) == 0
+    assert killed_process(system, "", issue, SEPTEMBER) == 0
     assert system.state(reference) == "code_issued"
     assert len(system.mails("code_issued")) == 1
     assert system.sealed() == {reference}
@@ -50,10 +48,10 @@ def test_kill__before_the_commit_leaves_nothing(system: System, point: str) -> N
 @pytest.mark.rule("R10")
 def test_kill__after_the_commit_is_done_once(system: System) -> None:
     reference = ready_to_issue(system)
-    assert killed_process(system, "engine.after_commit", 1, "issue", SEPTEMBER) == -signal.SIGKILL
+    assert killed_process(system, "engine.after_commit", issue, SEPTEMBER) == -signal.SIGKILL
     assert system.state(reference) == "code_issued"
     after = system.dump()
-    assert killed_process(system, "-", 0, "issue", SEPTEMBER) == 0, "the same key again: the same answer, nothing done"
+    assert killed_process(system, "", issue, SEPTEMBER) == 0, "the same key again: the same answer, nothing done"
     assert system.dump() == after
     assert len(system.mails("code_issued")) == 1
 
@@ -66,7 +64,7 @@ def test_kill__in_the_sweep_is_taken_up_again(system: System, point: str) -> Non
     references = {system.issued(number) for number in range(3)}
     references |= {system.issued(9, uai="0310002J", chef="chef BC")}
     live_until(system, END)
-    assert killed_process(system, point, 1, "tick", END) == -signal.SIGKILL
+    assert killed_process(system, point, tick, END) == -signal.SIGKILL
     system.clock.set(END + timedelta(hours=1))
     system.tick()
     system.tick()

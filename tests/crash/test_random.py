@@ -1,26 +1,27 @@
 """``kill -9`` at any time, two processes at once on one database: every request is whole or not there (R8, R9)."""
 
+import multiprocessing
 import os
 import random
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 
 import pytest
 
+from tests.kit.forked_process import forked
+from tests.kit.killed_process import endless_work, play
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import SEPTEMBER
 
 ROUNDS = 4
 
 
-def start(system: System) -> "subprocess.Popen[str]":
+def start(system: System) -> BaseProcess:
     """A process that works without end, once it has begun."""
-    arguments = [system.url, SEPTEMBER.isoformat(), "-", "0", "endless_work"]
-    command = [sys.executable, "-m", "tests.kit.killed_process", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    heard, ready = multiprocessing.Pipe(duplex=False)
+    with heard, ready:
+        process = forked(play, endless_work, system.url, SEPTEMBER, "", 1, ready)
+        assert heard.poll(60)
     return process
 
 
@@ -35,7 +36,7 @@ def test_kill__at_random_with_two_processes(database_url: str) -> None:
         time.sleep(draw.uniform(0.05, 0.6))
         for process in processes:
             process.kill()
-            process.communicate(timeout=30)
+            process.join(30)
     requests = system.requests()
     assert len(requests) >= ROUNDS
     assert {(row.state, row.version) for row in requests.values()} <= {("declared", 1), ("revoked", 2)}

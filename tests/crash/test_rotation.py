@@ -1,24 +1,16 @@
 """The change of the codes' key killed at each of its points through the real command, on both databases (R71)."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.kit.forked_process import exit_code_of
 from tests.kit.installation import OPERATOR, make_installation
+from tests.kit.killed_process import run_oda
 from tests.kit.sealed_codes import SealedCodes
 
 CODES = 450
-_SCRIPT = """\
-import sys
-from tests.kit.killed_process import kill_at
-from portal.cli.main import oda
-if sys.argv[1] != "-":
-    kill_at(sys.argv[1], int(sys.argv[2]))
-oda.main(sys.argv[3:])
-"""
 
 
 @pytest.fixture
@@ -26,11 +18,10 @@ def safe(database_url: str, tmp_path: Path) -> SealedCodes:
     return SealedCodes(make_installation(tmp_path, database_url))
 
 
-def oda(safe: SealedCodes, *words: str, point: str = "-", nth: int = 0) -> int:
+def oda(safe: SealedCodes, *words: str, point: str = "", nth: int = 1) -> int:
     """Run the command in a process of its own, killed at that passage of the point; returns how it ended."""
     line = ["--config", str(safe.settings.source), "--as", f"operator:{OPERATOR}", *words]
-    command = [sys.executable, "-c", _SCRIPT, point, str(nth), *line]
-    return subprocess.run(command, check=False, timeout=60, capture_output=True).returncode
+    return exit_code_of(run_oda, line, point, nth)
 
 
 @pytest.mark.rule("R71")

@@ -1,20 +1,23 @@
-"""A process to kill: ``python -m tests.kit.killed_process URL INSTANT POINT NTH SCENE``.
+"""What a process plays that is to be killed (see ``tests.kit.forked_process``).
 
-It opens the world on a database that exists, at an instant that is given, and plays a scene; at the NTH passage of the
-crash point named POINT it kills itself with SIGKILL, as a power cut would. ``-`` names no point: it lives.
+It opens the system on a database that exists, at an instant that is given, and plays a scene; at a passage of a crash
+point it kills itself with SIGKILL, as a power cut would.
 """
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from notifications.ports import set_crash_hook
 from states import commands as c
 from states.vocabulary import WithdrawReason
 from tests.kit.system import System
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 def kill_at(point: str, nth: int, by: signal.Signals = signal.SIGKILL) -> None:
@@ -42,27 +45,38 @@ def tick(system: System) -> None:
 
 
 def endless_work(system: System) -> None:
-    """Declare and withdraw without end, to be killed from outside; says when it has begun."""
-    print("ready", flush=True)
+    """Declare and withdraw without end, to be killed from outside."""
     number = 1000
     while True:
         number += 1
         mail = f"toil{os.getpid()}.{number}@ac-toulouse.fr"
-        born = system.accept(c.Declare(uai="0310001H", nom=f"N{number}x{os.getpid()}", prenom="P", mail=mail), "chef A")
-        system.accept(c.Withdraw(reference=born.reference, reason=WithdrawReason.ERROR), "chef A")
+        declared = system.accept(
+            c.Declare(uai="0310001H", nom=f"N{number}x{os.getpid()}", prenom="P", mail=mail), "chef A"
+        )
+        system.accept(c.Withdraw(reference=declared.reference, reason=WithdrawReason.ERROR), "chef A")
 
 
-SCENES: dict[str, Callable[[System], None]] = {"issue": issue, "tick": tick, "endless_work": endless_work}
+def play(
+    scene: Callable[[System], None], url: str, now: datetime, point: str = "", nth: int = 1,
+    ready: "Connection | None" = None,
+) -> None:  # fmt: skip
+    """Play a scene on a database that exists, killed at the NTH passage of a crash point; no point: it lives.
 
-
-def main() -> None:
-    url, instant, point, nth, scene = sys.argv[1:]
-    system = System.reopened(url, datetime.fromisoformat(instant))
-    if point != "-":
-        kill_at(point, int(nth))
-    SCENES[scene](system)
+    ``ready`` is told when the scene begins.
+    """
+    system = System.reopened(url, now)
+    if point:
+        kill_at(point, nth)
+    if ready:
+        ready.send(None)
+    scene(system)
     system.close()
 
 
-if __name__ == "__main__":
-    main()
+def run_oda(words: list[str], point: str = "", nth: int = 1) -> None:
+    """Run the real command line, killed likewise."""
+    from portal.cli.main import oda
+
+    if point:
+        kill_at(point, nth)
+    oda.main(words)

@@ -1,22 +1,17 @@
-"""A process that sends the mails of an installation, to be killed: the product's own dispatcher, on a shared clock.
-
-The processes are forked from one that has imported everything, so that a test affords dozens of them.
-"""
+"""A process that sends the mails of an installation, to be killed: the product's own dispatcher, on a shared clock."""
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from notifications.delivery import dispatcher as delivery
 from notifications.delivery.dispatcher import Dispatcher
+from tests.kit.forked_process import forked
 from tests.kit.killed_process import kill_at
 from workflow.app import bootstrap
 from workflow.database.connection import Database
@@ -83,15 +78,6 @@ async def _stay(dispatcher: Dispatcher) -> None:
     await dispatcher.run(stop)
 
 
-@cache
-def _nursery() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "pytest", "sqlite3", "psycopg", "typst", "aiosmtplib"])
-    return context
-
-
 def born(orders: Orders) -> BaseProcess:
     """A sender at work."""
-    process = _nursery().Process(target=send, args=(orders,), daemon=True)
-    process.start()
-    return process
+    return forked(send, orders)

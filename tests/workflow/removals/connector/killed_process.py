@@ -1,7 +1,6 @@
-"""A process to kill within a round of the connector, run with the arguments URL INSTANT POINT PEM PORT."""
+"""What a process plays that is to be killed within a round of the connector."""
 
 import ssl
-import sys
 from datetime import datetime
 
 from pydantic import SecretStr
@@ -14,9 +13,9 @@ from workflow.removals.connector.service import Connector, actor_of
 from workflow.settings.removals import ConnectorSettings
 
 
-def main() -> None:
-    url, instant, point, pem, port = sys.argv[1:]
-    system = System.reopened(url, datetime.fromisoformat(instant))
+def play_round(url: str, now: datetime, point: str, pem: str, port: int) -> None:
+    """Make a round of the connector on a database that exists, killed at a crash point."""
+    system = System.reopened(url, now)
     caller = Caller(
         settings=ConnectorSettings(url=f"https://{NAME}:{port}/retraits", allow=(NAME,), timeout_seconds=5),
         secret=SecretStr(SECRET), resolver=lambda _h, _p: ["127.0.0.1"],
@@ -24,7 +23,3 @@ def main() -> None:
     )  # fmt: skip
     kill_at(point, 1)
     Connector(system.engine, system.mailer, caller, actor_of(system.database)).round()
-
-
-if __name__ == "__main__":
-    main()

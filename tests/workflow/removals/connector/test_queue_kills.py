@@ -1,15 +1,15 @@
 """A machine killed between the call and its record: another repeats it, and the server does it once (R82, R84)."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.kit.forked_process import exit_code_of
 from tests.kit.oda_server import oda_server
 from tests.kit.system import System
+from tests.workflow.removals.connector.killed_process import play_round
 from tests.workflow.removals.connector.office import Office
 from tests.workflow.removals.connector.test_service import START, counts
 
@@ -27,9 +27,8 @@ def office(database_url: str, tmp_path: Path) -> Iterator[Office]:
 def test_kill__leaves_one_effect_and_one_confirmation(office: Office, point: str) -> None:
     [reference] = office.revoked(1)
     oda = office.oda
-    arguments = [office.system.url, START.isoformat(), point, str(oda.certificate.pem), str(oda.port)]
-    command = [sys.executable, "-m", "tests.workflow.removals.connector.killed_process", *arguments]
-    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+    pem, port = str(oda.certificate.pem), oda.port
+    assert exit_code_of(play_round, office.system.url, START, point, pem, port) == -signal.SIGKILL
     assert len(oda.received) == (point != "connector.before_call")
     assert office.system.removals()[reference].outcome is None
     assert counts(office.connector.round()) == (0, 0, 0), "the dead machine's lease still runs"

@@ -1,0 +1,43 @@
+"""Processes to kill, forked from one that has imported everything: a test affords dozens of them."""
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from functools import cache
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+PRELOADED = ["tests.kit.forked_process", "tests.kit.system", "portal.cli.main", "pytest", "sqlite3", "psycopg", "typst",
+             "aiosmtplib", "workflow.removals.connector.service"]  # fmt: skip
+
+
+@cache
+def _fork_server() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def forked(target: Callable[..., Any], *arguments: object) -> BaseProcess:
+    """A process at work on a function of a module, which it imports by name; ended with this one at the latest."""
+    process = _fork_server().Process(target=target, args=arguments, daemon=True)
+    process.start()
+    return process
+
+
+def exit_code_of(target: Callable[..., Any], *arguments: object, seconds: float = 60) -> int:
+    """Run a function in a process of its own, in silence; returns how it ended, a signal as a negative number."""
+    process = forked(_in_silence, target, *arguments)
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"{target.__qualname__} still runs after {seconds} s")
+    return process.exitcode
+
+
+def _in_silence(target: Callable[..., Any], *arguments: object) -> None:
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    target(*arguments)
