@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, bindparam, insert, update
 
-from notifications.encryption.seals import Sealer
+from notifications.encryption.sealer import Sealer
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import MailContext
 from notifications.settings import MailSettings, RelaySettings

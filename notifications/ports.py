@@ -1,4 +1,4 @@
-"""What this room needs from whoever assembles the application, and the marks where a test may kill the process."""
+"""Protocols that the application implements, Clock and Transactions; crash points for tests."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,10 +10,10 @@ if TYPE_CHECKING:  # reading the settings must not load SQLAlchemy
 
 
 class Clock(Protocol):
-    """The one clock: every decision that depends on time takes ``now`` from it."""
+    """The only clock: every decision that depends on time takes ``now`` from it."""
 
     def now(self) -> datetime:
-        """The instant, aware UTC."""
+        """The present instant, aware UTC."""
         ...
 
 
@@ -25,14 +25,14 @@ class SystemClock:
 
 
 class Transactions(Protocol):
-    """A database, as transactions: commit on leaving the block, roll back on an exception."""
+    """A database, as transactions: each commits on leaving its block, and rolls back on an exception."""
 
     def write(self) -> AbstractContextManager["Connection"]:
-        """A write transaction; on SQLite it takes the writer's lock at once."""
+        """Begin a write transaction; on SQLite it takes the writer's lock at once."""
         ...
 
     def read(self) -> AbstractContextManager["Connection"]:
-        """A read transaction."""
+        """Begin a read transaction."""
         ...
 
     @property
@@ -43,12 +43,12 @@ _hook: Callable[[str], None] | None = None
 
 
 def crash_point(name: str) -> None:
-    """A named place where the test kit may stop the process; in production, nothing."""
+    """Mark a named place where a test may stop the process; in production, do nothing."""
     if _hook is not None:
         _hook(name)
 
 
 def set_crash_hook(hook: Callable[[str], None] | None) -> None:
-    """For the test kit alone: what to call at each crash point."""
+    """Set the function to call at each crash point; for tests alone."""
     global _hook
     _hook = hook

@@ -10,10 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from states.validation import mail_problem, text_problem
 
 _SENDER = re.compile(r'(?:"?(?P<name>[^<>"]*?)"?\s*<(?P<mail>[^<>]+)>|(?P<bare>[^<>\s]+))')
-
-
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+")
-
 
 SENDER_EXAMPLE = "ODA <oda@ac-toulouse.fr>"
 
@@ -25,13 +22,13 @@ class Section(BaseModel):
 
 
 def refusal(message: str, allowed: str | None = None) -> PydanticCustomError:
-    """A refused value, to raise in a validator: what is wrong and what would be right, both in French."""
+    """A refused value, to raise in a validator: the fault and an allowed value, both in French."""
     return PydanticCustomError("refused", "{message}", {"message": message, "allowed": allowed})
 
 
-def refusals(found: Iterable[tuple[str | tuple[str | int, ...], PydanticCustomError]]) -> ValidationError:
+def refusals(errors: Iterable[tuple[str | tuple[str | int, ...], PydanticCustomError]]) -> ValidationError:
     """Several refusals to raise at once in a validator, each with its key, or path, under the field being validated."""
-    paths = ((key if isinstance(key, tuple) else (key,), error) for key, error in found)
+    paths = ((key if isinstance(key, tuple) else (key,), error) for key, error in errors)
     lines = [InitErrorDetails(type=error, loc=path, input=None) for path, error in paths]
     return ValidationError.from_exception_data("settings", lines, hide_input=True)
 
@@ -56,22 +53,16 @@ def _host(text: str) -> str:
 
 
 def _sender(text: str) -> str:
-    found = _SENDER.fullmatch(_one_line(text))
-    if not found:
+    match = _SENDER.fullmatch(_one_line(text))
+    if not match:
         raise refusal(f"« {text} » n'est pas un expéditeur", SENDER_EXAMPLE)
-    _mail_address(found["mail"] or found["bare"])
+    _mail_address(match["mail"] or match["bare"])
     return text
 
 
 OneLine = Annotated[str, AfterValidator(_one_line), Field(json_schema_extra={"minLength": 1})]
-
-
 MailAddress = Annotated[str, AfterValidator(_mail_address), Field(json_schema_extra={"format": "email"})]
-
-
 Host = Annotated[str, AfterValidator(_host)]
-
-
 Seconds = Annotated[int, Field(ge=1, le=86400)]
 
 
@@ -90,7 +81,7 @@ class RelaySettings(Section):
 
 
 class MailSettings(Section):
-    """How mails are signed, sent and retried. Durations are in seconds."""
+    """The signature, sending and retry of mails. Durations are in seconds."""
 
     sender: Annotated[str, AfterValidator(_sender)] = Field(
         description=f"Expéditeur des courriels, par exemple {SENDER_EXAMPLE}."
@@ -138,14 +129,14 @@ class MailSettings(Section):
     @property
     def sender_name(self) -> str:
         """The name shown beside the sender's address; empty when the settings give the address alone."""
-        found = _SENDER.fullmatch(self.sender)
-        return (found["name"] or "").strip() if found else ""
+        match = _SENDER.fullmatch(self.sender)
+        return (match["name"] or "").strip() if match else ""
 
     @property
     def sender_address(self) -> str:
-        """The sender's address alone, as the relay is told it."""
-        found = _SENDER.fullmatch(self.sender)
-        return (found["mail"] or found["bare"]) if found else self.sender
+        """The sender's address alone, as it is given to the relay."""
+        match = _SENDER.fullmatch(self.sender)
+        return (match["mail"] or match["bare"]) if match else self.sender
 
     @property
     def id_domain(self) -> str:

@@ -32,7 +32,7 @@ NAMING_CONVENTION = {
 SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 BATCH_SIZE: Final = 1000
-"""How many values one statement takes as bound parameters."""
+"""The number of values that one statement takes as bound parameters."""
 ARRAYS_FROM: Final = 8
 """Below this number of rows, arrays cost more than they spare."""
 

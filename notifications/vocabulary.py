@@ -1,4 +1,4 @@
-"""The words of the mail room: every closed list of values, with the French that a reader sees."""
+"""Enumerations of mails, with their French labels."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ from states.vocabulary import Labelled
 
 
 class Audience(Labelled):
-    """To whom a mail goes: an establishment's functional mailbox, or the operators' mailbox."""
+    """The mailbox that a mail goes to: an establishment's functional one, or the operators'."""
 
     ESTABLISHMENT = "establishment", "établissement"
     OPERATORS = "operators", "opérateurs"
@@ -45,28 +45,23 @@ class Kind(Labelled):
 
 
 class TransientMail(Labelled):
-    """What is told by mail at once, without the outbox: no event stands behind it."""
+    """Mails sent at once, without the outbox: they follow from no event."""
 
     CHECK = "check", "essai du relais"
 
 
 AnyKind = Kind | TransientMail
 
-
 CODE_KINDS = (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
 """The mails that carry the initialisation code."""
-
-
 LINK_KINDS = (Kind.SIGN_IN, Kind.SIGN_IN_RECTORAT)
 """The mails that carry a sign-in link, as secret as a code while it is valid (R72)."""
-
-
 LINK_PATH = "/connexion/lien/"
-"""Where the portal awaits who opens such a link; its secret follows."""
+"""The path of such a link on the portal; its secret follows."""
 
 
 class Stage(Labelled):
-    """Where a mail stands; ``sent`` means that the relay took it."""
+    """The stages of a mail; ``sent`` means that the relay took it."""
 
     PENDING = "pending", "à envoyer"
     SENDING = "sending", "envoi en cours"
@@ -79,7 +74,7 @@ class Stage(Labelled):
 
 
 class Fault(Labelled):
-    """Why a mail is not sent, or why we do not know."""
+    """The reasons why a mail is not sent, or why its fate is unknown."""
 
     NO_MAILBOX = "no_mailbox", "l'établissement n'a pas de boîte"
     TOO_LATE = "too_late", "heure limite passée"
@@ -97,7 +92,7 @@ class Fault(Labelled):
 
 
 class RelayFault(Labelled):
-    """Why the relay takes no mail at all: not the fault of any of them."""
+    """The reasons why the relay takes no mail at all: no mail is at fault."""
 
     DOWN = "down", "le relais de messagerie ne répond pas"
     BUSY = "busy", "le relais remet tous les envois à plus tard"
@@ -107,7 +102,7 @@ class RelayFault(Labelled):
 
 
 class Erasure(Labelled):
-    """Why a code was erased (R61), or the secret of a sign-in link (R72)."""
+    """The reasons why a code was erased (R61), or the secret of a sign-in link (R72)."""
 
     HANDED_OVER = "handed_over", "remis en main propre"
     REVOKED = "revoked", "demande révoquée"
@@ -117,7 +112,7 @@ class Erasure(Labelled):
 
 
 class Priority(IntEnum):
-    """Which mail leaves first: the smallest number."""
+    """The order of sending: the smallest number leaves first."""
 
     SIGN_IN = 0
     CODE = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifications.delivery.dispatcher import Dispatcher
-from notifications.encryption.seals import Sealer
+from notifications.encryption.sealer import Sealer
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import Document, Link, MailContext
 from notifications.ports import Clock, SystemClock

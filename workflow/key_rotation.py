@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from notifications.encryption import seals as resealing
+from notifications.encryption import seals
 from notifications.encryption.sealer import Sealer
 from notifications.ports import Clock
 from states.decision import Scalar
@@ -65,10 +65,10 @@ class SealKeys:
         require_operator(actor, "changer la clé des codes")
         count = 0
         for _ in range(WALKS):
-            done = resealing.reseal(self._database, self._sealer, progress)
+            done = seals.reseal(self._database, self._sealer, progress)
             count += done.count
-            with resealing.without_mails(self._database, installation.lock) as connection:
-                if resealing.left_elsewhere(connection, self._sealer) <= len(done.unreadable):
+            with seals.exclusive_seals(self._database, installation.lock) as connection:
+                if seals.count_under_other_keys(connection, self._sealer) <= len(done.unreadable):
                     removed = 0 if keep_old or done.unreadable else self._remove()
                     rotated = Rotated(resealed=count, removed=removed, unreadable=done.unreadable)
                     self._note(connection, actor, rotated)

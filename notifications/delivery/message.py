@@ -33,9 +33,9 @@ else:
     Part = Message  # generic for the type checker alone
 
 LINE: Final = 78
-"""How many characters a line of the message's headers has at most."""
+"""The most characters of a header's line."""
 REVEALING: Final = 6
-"""How many characters of the code, side by side, already tell too much of it."""
+"""The number of characters of the code, side by side, that already reveal too much of it."""
 
 _STATUS: Final = re.compile(r"\s*(\d{3}[ -]?(?:\d\.\d{1,3}\.\d{1,3})?)")
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=%&#;:\\-]{20,}")

@@ -48,7 +48,7 @@ _UNDELIVERED: Final[Mapping[Fault | RelayFault | None, str]] = {
     RelayFault.SENDER_REFUSED: _SENDER,
     RelayFault.RELAY_DENIED: "faire admettre cette machine par le responsable du relais, ou régler mail.relay.username",
 }
-"""What to do when the trial mail is not taken."""
+"""The remedy when the trial mail is not taken."""
 
 
 class ProbeStep(Labelled):

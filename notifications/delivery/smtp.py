@@ -38,7 +38,7 @@ SMTP_ERRORS: Final = (SMTPException, OSError, TimeoutError)
 ASKS_LOGIN: Final = (530, 535, 538)
 """The replies by which a relay asks us to log in."""
 EXPIRED, NOT_YET, OTHER_NAME, OTHER_ADDRESS = 10, 9, 62, 64
-"""Why a certificate is not admitted, as OpenSSL numbers it (X509_V_ERR)."""
+"""OpenSSL's numbers of the faults of a certificate (X509_V_ERR)."""
 
 _CERTIFICATE: Final[Mapping[int, str]] = {
     NOT_YET: "il n'est pas encore valable",
@@ -56,13 +56,13 @@ _LACKING: Final = {
     "STARTTLS": "le relais ne propose pas STARTTLS",
     "authentication": "le relais ne propose aucune identification que le logiciel connaisse",
 }
-"""What the library says of the relay, by a word of its sentence."""
+"""Descriptions of what the relay lacks, by a word of the library's sentence."""
 _GO_AHEAD: Final = 354
 _JUDGEMENTS: Final = (Fault.RECIPIENT_REFUSED, Fault.MESSAGE_REFUSED, Fault.DEFERRED)
 """The faults after which the relay is still in step: the connection may be kept."""
 
 Content = Callable[[], Awaitable[bytes | SendResult]]
-"""What to send, asked for just before DATA; a SendResult instead of bytes means that nothing is to be sent."""
+"""Makes the message just before DATA; a SendResult instead of bytes means that nothing is to be sent."""
 
 
 def describe_error(error: BaseException, relay: RelaySettings) -> str:

@@ -17,6 +17,7 @@ from notifications.delivery.attachments import (
 from notifications.delivery.message import new_message_id
 from notifications.delivery.smtp import RelayTrouble
 from notifications.encryption import seals
+from notifications.encryption.sealer import CodeUnreadable
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
@@ -214,13 +215,12 @@ class MailStore:
         Not a bare text: asyncio, told to debug, writes in its log what a thread returns (R60).
         """
         with self._database.read() as connection:
-            ciphertext = seals.ciphertext_of(connection, mail.seal_id or "")
-            reference = mail.reference or seals.sealed_for(connection, mail.seal_id or "")
+            sealed_for, ciphertext = seals.load(connection, mail.seal_id or "")
         if ciphertext is None:
             return SendResult(SendOutcome.CANCELLED, Fault.CODE_ERASED)
         try:
-            return Code(clear=self._mailer.sealer.open(ciphertext, reference))
-        except seals.CodeUnreadable as error:
+            return Code(clear=self._mailer.sealer.open(ciphertext, mail.reference or sealed_for))
+        except CodeUnreadable as error:
             return SendResult(SendOutcome.DEAD, Fault.CODE_UNREADABLE, str(error))
 
     def write(self, entries: list[Entry]) -> list[EntryResult]:

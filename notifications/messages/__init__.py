@@ -1,1 +1,1 @@
-"""What is said: facts of each mail, catalogue, who is told what"""
+"""The content of mails: facts, catalogue, recipients"""

@@ -1,4 +1,4 @@
-"""Which mails follow from accepted decisions (R55): pure; one table says which mail, with which facts."""
+"""Planning of the mails that follow from accepted decisions (R55): pure, one table of mails and their facts."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ from notifications.sql import UtcDateTime, update_rows
 from notifications.vocabulary import Fault, Stage
 
 GRACE: Final = timedelta(seconds=5)
-"""How long past its end a lease is left alone, so that its sender may still record."""
+"""The time past its end during which a lease is left alone, so that its sender may still record."""
 
 _NO_LEASE: Final[dict[str, Any]] = {"lease_token": None, "lease_until": None}
 _RESULT_COLUMNS: Final = ("stage", "fault", "attempts", "next_attempt_at", "last_reply", "sent_at", "doubted_at")

@@ -11,7 +11,7 @@ from notifications.settings import MailSettings
 from notifications.vocabulary import Fault
 
 MAX_REPLY: Final = 500
-"""How many characters of a server's reply are kept."""
+"""The most characters of a server's reply that are kept."""
 JITTER: Final = 0.25
 """By how much a wait may be longer: mails that a relay put off together do not come back all at once."""
 UNREADABLE: Final = "réponse illisible"
@@ -24,7 +24,7 @@ _DENIED: Final = re.compile(
 
 
 class SendOutcome(Enum):
-    """What a sending makes of its mail: the stage that follows, unless the retry policy says otherwise."""
+    """The outcomes of a sending: each is the mail's next stage, unless the retry policy says otherwise."""
 
     SENT = "sent"
     RETRY = "retry"
@@ -44,7 +44,7 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class RetryRules:
-    """How often and how soon a mail is tried again; the last delay repeats itself."""
+    """The retry policy: most attempts, and the delays between them, the last of which repeats itself."""
 
     max_attempts: int
     delays: tuple[timedelta, ...]

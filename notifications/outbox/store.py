@@ -14,7 +14,7 @@ from notifications.sql import batches, insert_new, insert_rows
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 
 COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in Mail.__dataclass_fields__)
-"""What to select so that ``mail_from`` makes a Mail of it."""
+"""The columns of which ``mail_from`` makes a Mail."""
 
 
 def mail_from(row: Row[Any]) -> Mail:
@@ -29,7 +29,7 @@ def mail_from(row: Row[Any]) -> Mail:
 
 @dataclass(frozen=True, slots=True)
 class EnqueueResult:
-    """How many mails are new; ``born_dead`` had no recipient and are stored dead (R15)."""
+    """The number of new mails; ``born_dead`` had no recipient and are stored dead (R15)."""
 
     new: int
     born_dead: tuple[Mail, ...]

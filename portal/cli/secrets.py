@@ -90,7 +90,7 @@ def new_key(context: CliContext) -> None:
 @click.option("--keep-old", is_flag=True, help="Laisse les anciennes clés en place.")
 @pass_cli_context
 def rotate(context: CliContext, keep_old: bool) -> None:
-    from notifications.encryption.seals import kept_count
+    from notifications.encryption.seals import count_codes
     from portal.cli.context import opened
     from portal.cli.errors import writing
     from portal.cli.output import progress
@@ -98,7 +98,7 @@ def rotate(context: CliContext, keep_old: bool) -> None:
     with opened(context) as (app, actor):
         keyring = _keyring(app)
         with app.database.read() as connection:
-            total = kept_count(connection)
+            total = count_codes(connection)
         with progress(total, "Codes") as advance, writing(app.settings.secrets_directory, _DISK):
             done = _keys(app, keyring).rotate(actor, keep_old=keep_old, progress=advance)
         left = len(keyring.read()) - 1

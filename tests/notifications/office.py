@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.delivery.dispatcher import Dispatcher
-from notifications.encryption.seals import Sealer
+from notifications.encryption.sealer import Sealer
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Draft, Mail

@@ -4,7 +4,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from notifications.encryption import seals
-from notifications.encryption.seals import Sealer
+from notifications.encryption.sealer import Sealer
 from notifications.ports import set_crash_hook
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.vocabulary import Trigger

@@ -97,7 +97,7 @@ def test_resealed__moves_to_the_first_key_and_only_once() -> None:
     old = Sealer([OLD]).seal(CODE, REFERENCE)
     fresh = sealer.resealed(old, REFERENCE)
     assert fresh
-    assert (sealer.holds(old), sealer.holds(fresh)) == (False, True)
+    assert (sealer.is_under_first_key(old), sealer.is_under_first_key(fresh)) == (False, True)
     assert sealer.resealed(fresh, REFERENCE) is None
     assert Sealer([NEW]).open(fresh, REFERENCE) == CODE
 

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 
 from notifications.encryption import seals
-from notifications.encryption.seals import BadSealingKey, CodeUnreadable, Sealer
+from notifications.encryption.sealer import BadSealingKey, CodeUnreadable, Sealer
 from notifications.outbox.tables import MAILS, SEALS
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
 from states.vocabulary import Trigger
@@ -92,7 +92,7 @@ def test_erase_overdue__only_what_is_older(office: Office) -> None:
         assert office.mailer.erase_overdue(connection, now, now) == 0
         assert office.mailer.erase_overdue(connection, now + timedelta(seconds=1), now) == 1
         assert office.mailer.erase_overdue(connection, now + timedelta(seconds=1), now) == 0
-        assert seals.kept_count(connection) == 0
+        assert seals.count_codes(connection) == 0
     assert _seal_row(office) == (None, "overdue")
     assert office.find(mail.id).stage is Stage.CANCELLED
 

@@ -8,7 +8,6 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
 from notifications.encryption import seals
-from notifications.encryption import seals as resealing
 from notifications.encryption.sealer import Sealer
 from notifications.outbox.tables import SEALS
 from notifications.ports import set_crash_hook
@@ -53,10 +52,10 @@ def opened(office: Office, *keys: str) -> dict[str, str]:
 def test_reseal__every_code_goes_under_the_first_key(office: Office, count: int) -> None:
     codes = keep(office, count, Sealer([OLD]))
     sealer, looked = Sealer([NEW, OLD]), list[int]()
-    assert resealing.reseal(office.database, sealer, looked.append).count == count
+    assert seals.reseal(office.database, sealer, looked.append).count == count
     assert opened(office, NEW) == codes
     assert sum(looked) == count
-    again = resealing.reseal(office.database, sealer)
+    again = seals.reseal(office.database, sealer)
     assert (again.count, again.unreadable) == (0, ())
 
 
@@ -67,10 +66,10 @@ def test_reseal__writes_at_most_200_at_a_time(office: Office) -> None:
 
     def count(name: str) -> None:
         if name == "reseal.between_batches":
-            still_old.append(sum(not Sealer([NEW]).holds(one) for one in kept(office).values()))
+            still_old.append(sum(not Sealer([NEW]).is_under_first_key(one) for one in kept(office).values()))
 
     set_crash_hook(count)
-    resealing.reseal(office.database, Sealer([NEW, OLD]))
+    seals.reseal(office.database, Sealer([NEW, OLD]))
     assert still_old == [250, 50, 0]
 
 
@@ -79,17 +78,18 @@ def test_reseal__writes_at_most_200_at_a_time(office: Office) -> None:
 def test_reseal__leaves_what_was_erased_or_replaced_meanwhile(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     codes = keep(office, 3, Sealer([OLD]))
     replaced = Sealer([OLD]).seal("Nouveau", reference(1))
-    write = resealing._write
+    resealed = Sealer.resealed
 
-    def meanwhile(*args: object) -> int:
+    def meanwhile(sealer: Sealer, ciphertext: str, sealed_for: str) -> str | None:
+        monkeypatch.setattr(Sealer, "resealed", resealed)
         with office.database.write() as connection:
             seals.erase(connection, [reference(0)], Erasure.HANDED_OVER, office.clock.now())
             one = update(SEALS).where(SEALS.c.reference == reference(1))
             connection.execute(one.values(ciphertext=replaced))
-        return write(*args)  # type: ignore[arg-type]
+        return resealed(sealer, ciphertext, sealed_for)
 
-    monkeypatch.setattr(resealing, "_write", meanwhile)
-    assert resealing.reseal(office.database, Sealer([NEW, OLD])).count == 1
+    monkeypatch.setattr(Sealer, "resealed", meanwhile)
+    assert seals.reseal(office.database, Sealer([NEW, OLD])).count == 1
     assert kept(office)[reference(1)] == replaced
     assert opened(office, NEW, OLD) == {reference(1): "Nouveau", reference(2): codes[reference(2)]}
 
@@ -100,11 +100,11 @@ def test_reseal__names_what_no_key_opens_and_leaves_it(office: Office) -> None:
     lost = Sealer([Fernet.generate_key().decode()]).seal("Perdu", reference(1))
     with office.database.write() as connection:
         connection.execute(update(SEALS).where(SEALS.c.reference == reference(1)).values(ciphertext=lost))
-    done = resealing.reseal(office.database, Sealer([NEW, OLD]))
+    done = seals.reseal(office.database, Sealer([NEW, OLD]))
     assert (done.count, done.unreadable) == (2, (reference(1),))
     assert kept(office)[reference(1)] == lost
     with office.database.read() as connection:
-        assert resealing.left_elsewhere(connection, Sealer([NEW, OLD])) == 1
+        assert seals.count_under_other_keys(connection, Sealer([NEW, OLD])) == 1
 
 
 @pytest.mark.rule("R71")
@@ -112,7 +112,7 @@ def test_reseal__a_mail_that_waits_leaves_with_its_code(office: Office) -> None:
     office.issue()
     (old,) = kept(office).values()
     office.mailer.sealer = Sealer([NEW, *office.sealer._ring.keys])
-    assert resealing.reseal(office.database, office.mailer.sealer).count == 1
+    assert seals.reseal(office.database, office.mailer.sealer).count == 1
     assert list(kept(office).values()) != [old]
     office.mailer.sealer = Sealer([NEW])
     office.send()
@@ -136,9 +136,9 @@ def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pyt
     thread = threading.Thread(target=issue)
     thread.start()
     assert sealed.wait(10)
-    monkeypatch.setattr(resealing, "QUIET_SECONDS", 1000)
-    with resealing.without_mails(office.database, lambda _: None) as connection:
-        assert resealing.left_elsewhere(connection, Sealer([NEW, OLD])) == 1
+    monkeypatch.setattr(seals, "LOCK_SECONDS", 1000)
+    with seals.exclusive_seals(office.database, lambda _: None) as connection:
+        assert seals.count_under_other_keys(connection, Sealer([NEW, OLD])) == 1
     thread.join()
     assert tried.is_set()
 
@@ -148,13 +148,13 @@ def test_quiet__waits_for_the_code_being_issued(office: Office, monkeypatch: pyt
 def test_quiet__gives_up_rather_than_wait_for_ever(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifications.encryption.seals.time.sleep", lambda _: None)
     with office.database.write() as connection:
-        seals.hold_off_rotation(connection)
-        with pytest.raises(resealing.CodesBusy), resealing.without_mails(office.database, lambda _: None):
+        seals.block_rotation(connection)
+        with pytest.raises(seals.CodesBusy), seals.exclusive_seals(office.database, lambda _: None):
             raise AssertionError("the codes were not quiet")
 
 
 @pytest.mark.rule("R71")
 def test_quiet__lets_mails_leave(office: Office) -> None:
     office.issue()
-    with resealing.without_mails(office.database, lambda _: None), office.database.read() as connection:
-        assert seals.ciphertext_of(connection, office.only(Kind.CODE_ISSUED).seal_id or "")
+    with seals.exclusive_seals(office.database, lambda _: None), office.database.read() as connection:
+        assert seals.load(connection, office.only(Kind.CODE_ISSUED).seal_id or "")[1]

@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from notifications.authoring.examples import MAIL_CONTEXT
-from notifications.encryption.seals import Sealer
+from notifications.encryption.sealer import Sealer
 from notifications.mailer import Mailer
 from notifications.messages import facts as c
 from notifications.messages.catalogue import CATALOGUE

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, update
 
-from notifications.encryption.seals import Sealer
+from notifications.encryption.sealer import Sealer
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import MailContext
 from notifications.outbox.tables import MAILS
