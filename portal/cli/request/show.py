@@ -1,7 +1,6 @@
 """One request as a page of text, in sections."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,14 @@ from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import refused
 from portal.cli.output import Paper, emit, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
-from portal.cli.request import execute as told
-from portal.cli.request.execute import Reference, following, reason_row, reference_argument
+from portal.cli.request.execute import Reference, echo_object, following, reference_argument
 from states import french
 from states.vocabulary import CodeStatus, Role, State
 
 if TYPE_CHECKING:
-    from states.model import Report, Request
+    from states.model import Report
     from workflow.app import App
-    from workflow.requests.detail import CheckView, EventView, RemovalView, RequestView
+    from workflow.requests.detail import CheckView, EventView, RequestView
     from workflow.requests.filters import Filters
     from workflow.requests.lists import RequestLine
 
@@ -216,7 +214,12 @@ def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, 
     with opened(context) as (app, actor), app.database.read() as connection:
         filters = _filters(app, **wanted)
         page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=limit)
-    emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
+    if as_json:
+        from portal.api.schemas import Line
+
+        emit([Line.model_validate(line).model_dump() for line in page.lines], {}, as_json)
+    else:
+        emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after {page.after}"])
 
@@ -231,12 +234,11 @@ def _filters(app: "App", *, late: bool, everything: bool, **wanted: Any) -> "Fil
 
 
 def _row(line: "RequestLine") -> dict[str, object]:
-    """Every field for a program, and the columns of the table."""
-    return {name: getattr(line, name) for name in line.__dataclass_fields__} | {
-        "status": _status(line),
-        "school": f"{line.uai} {line.establishment}",
-        "person": f"{line.nom} {line.prenom}",
-    }
+    """The columns of the table."""
+    return {
+        "reference": line.reference, "status": _status(line), "school": f"{line.uai} {line.establishment}",
+        "person": f"{line.nom} {line.prenom}", "school_year": line.school_year, "since": line.since,
+    }  # fmt: skip
 
 
 def _status(line: "RequestLine") -> str:
@@ -251,69 +253,17 @@ def _status(line: "RequestLine") -> str:
     return ", ".join(remarks)
 
 
-# One request as plain values for a program: English keys, stored values, dates in ISO 8601.
+def json_of(view: "RequestView") -> dict[str, Any]:
+    """The request as the API answers it, with its actions and its history; the code is nowhere (R60)."""
+    from portal.api.schemas import event_out, request_out
 
-
-_STEPS = (
-    "reference", "state", "version", "school_year", "nom", "prenom", "mail", "chef_name", "drane_declared_on",
-    "delegation_why", "delegated_on", "charter_signed_on", "charter_version", "code_issued_at", "extends",
-    "expires_on", "handed_on", "renews",
-)  # fmt: skip
-
-
-def shape(view: "RequestView") -> dict[str, Any]:
-    """All that ``oda request show`` tells; the code is nowhere (R60)."""
-    request, end = view.request, view.year_end
-    return {name: getattr(request, name) for name in _STEPS} | {
-        "establishment": asdict(view.establishment),
-        "created_at": view.created_at,
-        "changed_at": view.changed_at,
-        "year_ends_on": end.last_day,
-        "year_end_is_default": end.is_default,
-        "expiry_differs": view.expiry_differs,
-        "code_fate": view.code_fate,
-        "checks": {"listing": _check_shape(view.listing), "delegation": _check_shape(view.delegation)},
-        "reports": [asdict(report) for report in view.reports],
-        "removal": _removal_shape(view.removal),
-        "others": [_other(other) for other in view.others],
-        "next": asdict(view.next_step) if view.next_step else None,
+    return request_out(view).model_dump() | {
         "actions": [
             {"trigger": action.trigger, "label": action.label, "on_behalf": action.on_behalf}
             for action in view.actions
         ],
-        "history": [_event(event) for event in view.history],
+        "history": [event_out(event).model_dump() for event in view.history],
     }  # fmt: skip
-
-
-def _check_shape(found: "CheckView") -> dict[str, Any] | None:
-    if found.check is None:
-        return None
-    told = {name: getattr(found.check, name) for name in ("outcome", "source", "checked_on")}
-    problem = reason_row(found.problem) if found.problem else None
-    return {**told, "is_valid": found.is_valid, "problem": problem}
-
-
-def _removal_shape(removal: "RemovalView | None") -> dict[str, Any] | None:
-    if removal is None:
-        return None
-    todo = asdict(removal.todo) | {"sentence": removal.todo.sentence} if removal.todo else None
-    return {
-        "kind": removal.kind, "outcome": removal.outcome, "opened_at": removal.opened_at,
-        "closed_at": removal.closed_at, "todo": todo, "done": removal.done,
-    }  # fmt: skip
-
-
-def _other(other: "Request") -> dict[str, Any]:
-    names = ("reference", "uai", "school_year", "state", "nom", "prenom", "mail", "has_key", "expires_on")
-    return {name: getattr(other, name) for name in names}
-
-
-def _event(event: "EventView") -> dict[str, Any]:
-    names = ("seq", "trigger", "source", "target", "actor", "role", "channel", "at")
-    return {name: getattr(event, name) for name in names} | {
-        "data": dict(event.data),
-        "notes": {note.field: note.body for note in event.notes},
-    }
 
 
 # ``oda request show``: one request whole.
@@ -333,6 +283,6 @@ def show(context: CliContext, reference: str, as_json: bool) -> None:
     if view is None:
         raise refused([not_visible(actor, reference)], "Rien à montrer.")
     if as_json:
-        told.echo_object(shape(view))
+        echo_object(json_of(view))
     else:
         write(view, app.settings.zoneinfo)

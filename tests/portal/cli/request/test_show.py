@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ import pytest
 from states import commands as c
 from states.vocabulary import Change, State
 from tests.kit import factories as make
-from tests.portal.cli.desk import AS_CHEF, Desk, open_desk
+from tests.portal.cli.desk import AS_CHEF, AS_OPERATOR, Desk, open_desk
 from tests.workflow.requests.office import LYCEE
 
 
@@ -60,7 +62,7 @@ def test_show__json_is_whole(desk: Desk) -> None:
     assert (shown["year_ends_on"], shown["year_end_is_default"]) == ("2027-08-31", False)
     assert {action["trigger"] for action in shown["actions"]} == {"confirm_removal", "renew"}
     assert shown["checks"]["listing"]["is_valid"]
-    assert shown["next"]["trigger"] == "confirm_removal"
+    assert shown["next_step"]["trigger"] == "confirm_removal"
     assert make.CODE not in str(shown)
 
 
@@ -91,3 +93,19 @@ def test_show__the_default_date_is_said(desk: Desk) -> None:
     config = desk.config.read_text(encoding="utf-8")
     desk.config.write_text(config.replace("    2027-2028: 2027-09-01\n", ""), encoding="utf-8")
     assert "jusqu'au 31 août 2027 (date par défaut)" in desk.did("show", reference)
+
+
+def test_json__has_the_fields_of_the_interface_for_programs(desk: Desk) -> None:
+    from portal.api.schemas import EventOut, Line, RequestOut
+
+    shown, (line,) = desk.read("show", full(desk)), desk.read("list", "--state", "revoked")
+    assert shown.keys() == RequestOut.model_fields.keys() | {"actions", "history"}
+    assert {frozenset(event) for event in shown["history"]} == {frozenset(EventOut.model_fields)}
+    assert line.keys() == Line.model_fields.keys()
+
+
+def test_list__a_table_needs_nothing_of_the_interface(desk: Desk) -> None:
+    imports = "import sys; from portal.cli.main import oda; oda(sys.argv[1:], standalone_mode=False);"
+    command = f"{imports} assert not {{'fastapi', 'portal.api.schemas'}} & sys.modules.keys()"
+    arguments = ("--config", str(desk.config), "--as", AS_OPERATOR, "request", "list")
+    subprocess.run([sys.executable, "-c", command, *arguments], check=True)
