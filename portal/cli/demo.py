@@ -1,9 +1,13 @@
 """``oda demo``: the portal on invented establishments, in a browser, until Ctrl-C."""
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
+from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.parameters import FilePath
 
 
@@ -21,14 +25,61 @@ from portal.cli.parameters import FilePath
 )
 @click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Le port, à défaut 8000 s'il est libre.")
 @click.option("--no-browser", is_flag=True, help="N'ouvre pas le navigateur : l'adresse est affichée.")
-def demo(keep: Path | None, port: int | None, no_browser: bool) -> None:
+@click.option(
+    "--check",
+    is_flag=True,
+    help="N'ouvre rien : joue ce mois de septembre et une fin d'année, compte, et sort en 0 si tout est juste, en 1"
+    " sinon.",
+)
+def demo(keep: Path | None, port: int | None, no_browser: bool, check: bool) -> None:
     import webbrowser
 
     from portal.cli import service as logs
     from portal.cli.service import listening
-    from portal.demo.runtime import HOST, perform
+    from portal.demo.runtime import HOST, run_demo
 
     logs.to_stderr()
+    if check:
+        if port is not None or no_browser:
+            raise click.UsageError("--check n'ouvre rien : ni --port ni --no-browser n'y servent.")
+        _check(keep)
+        return
     if port is not None:
         listening(HOST, port).close()  # a port that is taken is refused before anything is made
-    perform(keep, port, click.echo, (lambda _: None) if no_browser else webbrowser.open)
+    with _season_progress() as progress:
+        run_demo(keep, port, click.echo, (lambda _: None) if no_browser else webbrowser.open, progress)
+
+
+def _check(keep: Path | None) -> None:
+    from portal.demo.check import check_demo
+    from portal.demo.temporary_folder import workplace
+
+    with workplace(keep) as folder, _season_progress() as progress:
+        wrong = check_demo(folder, click.echo, progress)
+    if wrong:
+        raise CliFailure(
+            "La démonstration ne donne pas ce qu'elle doit.", ExitCode.REFUSED, [f"{figure}." for figure in wrong]
+        )
+    click.echo("Tout est juste.")
+
+
+@contextmanager
+def _season_progress() -> Iterator[Callable[[int], None]]:
+    """Show how many days of the season are played: a bar on a terminal until the last, else a line every ten days."""
+    from portal.cli.output import progress
+    from portal.demo.scenario import SEASON_DAYS
+
+    played = 0
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress(SEASON_DAYS, "Jours joués"))
+
+        def show(days: int) -> None:
+            nonlocal played
+            played += days
+            advance(days)
+            if played == SEASON_DAYS:
+                stack.close()
+            if not sys.stderr.isatty() and (played % 10 == 0 or played == SEASON_DAYS):
+                click.echo(f"  {played} jours joués sur {SEASON_DAYS}")
+
+        yield show

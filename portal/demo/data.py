@@ -1,4 +1,4 @@
-"""The invented establishments, six in each of the eight départements: their names and numbers are nobody's."""
+"""The invented establishments and people of the demonstration: their names and numbers are nobody's."""
 
 import csv
 import random
@@ -18,13 +18,12 @@ DEPARTEMENTS: Final = {
     "81": ("Tarn", ("Albi", "Castres", "Gaillac", "Mazamet", "Carmaux", "Graulhet")),
     "82": ("Tarn-et-Garonne", ("Montauban", "Moissac", "Castelsarrasin", "Caussade", "Valence-d'Agen", "Nègrepelisse")),
 }  # fmt: skip
-
+"""The eight départements, each with the communes of its six establishments."""
 
 _KINDS: Final = (
     ("Lycée", "Lycée"), ("Collège", "Collège"), ("Collège", "Collège"), ("Collège", "Collège"),
     ("Lycée", "Lycée professionnel"), ("Collège", "Collège"),
 )  # fmt: skip
-
 
 _NAMES: Final = (
     "des Sept-Fontaines", "du Pont-Neuf-des-Saules", "des Trois-Moulins", "de la Haute-Combe", "du Grand-Cèdre",
@@ -39,10 +38,30 @@ _NAMES: Final = (
     "du Quai-des-Gabarres",
 )  # fmt: skip
 
+_PRENOMS: Final = (
+    "Agathe", "Adrien", "Alix", "Amandine", "Anaïs", "Antonin", "Aurélie", "Bastien", "Béatrice", "Camille", "Cécile",
+    "Clément", "Coralie", "Damien", "Élodie", "Émile", "Estelle", "Étienne", "Fanny", "Florent", "Gaëlle", "Guilhem",
+    "Hélène", "Hugo", "Inès", "Jérôme", "Joëlle", "Julien", "Karine", "Laurent", "Léonie", "Loïc", "Maëlle", "Marius",
+    "Mélanie", "Nadège", "Noël", "Océane", "Pascale", "Quentin", "Rémi", "Sabine", "Sylvain", "Thibault", "Valérie",
+    "Xavier", "Yaëlle", "Zoé",
+)  # fmt: skip
+
+_NOMS: Final = (
+    "Abadie-Roux", "Barrière", "Bélinguier", "Bousquet-Lane", "Cabanettes", "Calmels", "Castagnède", "Cazaubon",
+    "Coustalat", "Dambielle", "Delpérié", "Dufaur", "Escoubès", "Espagnac", "Estrabaut", "Fabrègues", "Fourcassié",
+    "Galabert", "Garrigou", "Gintrac", "Issanchou", "Jalabert", "Labarthète", "Lacassagne", "Lafforgue", "Larrouy",
+    "Lasserre-Bigorry", "Malaterre", "Marcenac", "Maurandis", "Mazières", "Monestiès", "Naudin", "Oustalet", "Palaprat",
+    "Pécharman", "Peyrissac", "Poujade", "Pradeilles", "Quercadou", "Ratabouil", "Roquefeuil", "Sabatier-Pons",
+    "Sénac", "Tapiau", "Tournemire", "Verdalle", "Viguerie",
+)  # fmt: skip
+
+OPERATOR: Final = "operateur.oda@ac-toulouse.fr"
+READER: Final = "drane@ac-toulouse.fr"
+
 
 @dataclass(frozen=True, kw_only=True)
 class School:
-    """``mailbox`` is empty for the one that has none yet."""
+    """An invented establishment; ``mailbox`` is empty for the one that has none yet."""
 
     uai: str
     kind: str
@@ -52,17 +71,12 @@ class School:
     mailbox: str
 
 
-def _uai(departement: str, number: int) -> str:
-    """A number that the field's check accepts, in a range kept for what is invented (R11)."""
-    digits = f"0{departement}9{number:03}"
-    return f"{digits}{UAI_LETTERS[int(digits) % 23]}"
-
-
 def _school(index: int, departement: str, rank: int) -> School:
-    uai = _uai(departement, 101 + rank)
-    kind, said = _KINDS[rank]
+    digits = f"0{departement}9{101 + rank}"  # a range kept for what is invented (R11)
+    uai = f"{digits}{UAI_LETTERS[int(digits) % 23]}"
+    kind, name = _KINDS[rank]
     return School(
-        uai=uai, kind=kind, nom=f"{said} {_NAMES[index * len(_KINDS) + rank]}",
+        uai=uai, kind=kind, nom=f"{name} {_NAMES[index * len(_KINDS) + rank]}",
         commune=DEPARTEMENTS[departement][1][rank], departement=departement,
         mailbox="" if (departement, rank) == ("65", 5) else f"ce.{uai.lower()}@ac-toulouse.fr",
     )  # fmt: skip
@@ -72,71 +86,20 @@ SCHOOLS: Final = tuple(
     _school(index, departement, rank) for index, departement in enumerate(DEPARTEMENTS) for rank in range(len(_KINDS))
 )
 
-
 ACTIVE: Final = tuple(school for school in SCHOOLS if school.mailbox)
-
+"""The establishments that have a mailbox."""
 
 REFUSED: Final = next(school for school in SCHOOLS if school.commune == "Mirande")
 """Whose mailbox the demonstration's relay refuses: there are undeliverable mails to look at."""
-
 
 TWO: Final = tuple(school for school in SCHOOLS if school.commune in ("Muret", "Revel"))
 """Two establishments of one chef."""
 
 
-def directory() -> BytesIO:
-    """These establishments as the open directory gives them, to be imported like the true one."""
-    columns = (
-        "identifiant_de_l_etablissement", "nom_etablissement", "type_etablissement", "statut_public_prive",
-        "code_postal", "nom_commune", "code_departement", "libelle_departement", "code_academie", "libelle_academie",
-        "mail", "telephone", "etat",
-    )  # fmt: skip
-    text = StringIO(newline="")
-    rows = csv.writer(text, delimiter=";", lineterminator="\n")
-    rows.writerow(columns)
-    for one in SCHOOLS:
-        rows.writerow((
-            one.uai, one.nom, one.kind, "Public", f"{one.departement}000", one.commune, f"0{one.departement}",
-            DEPARTEMENTS[one.departement][0], "16", "Toulouse", one.mailbox, "", "OUVERT",
-        ))  # fmt: skip
-    return BytesIO(text.getvalue().encode())
-
-
-# The invented people: heads of establishment and RUPN, their names drawn from two lists.
-
-
-OPERATOR: Final = "operateur.oda@ac-toulouse.fr"
-
-
-COLLEAGUE: Final = "collegue.oda@ac-toulouse.fr"
-
-
-READER: Final = "drane@ac-toulouse.fr"
-
-
-PRENOMS: Final = (
-    "Agathe", "Adrien", "Alix", "Amandine", "Anaïs", "Antonin", "Aurélie", "Bastien", "Béatrice", "Camille", "Cécile",
-    "Clément", "Coralie", "Damien", "Élodie", "Émile", "Estelle", "Étienne", "Fanny", "Florent", "Gaëlle", "Guilhem",
-    "Hélène", "Hugo", "Inès", "Jérôme", "Joëlle", "Julien", "Karine", "Laurent", "Léonie", "Loïc", "Maëlle", "Marius",
-    "Mélanie", "Nadège", "Noël", "Océane", "Pascale", "Quentin", "Rémi", "Sabine", "Sylvain", "Thibault", "Valérie",
-    "Xavier", "Yaëlle", "Zoé",
-)  # fmt: skip
-
-
-NOMS: Final = (
-    "Abadie-Roux", "Barrière", "Bélinguier", "Bousquet-Lane", "Cabanettes", "Calmels", "Castagnède", "Cazaubon",
-    "Coustalat", "Dambielle", "Delpérié", "Dufaur", "Escoubès", "Espagnac", "Estrabaut", "Fabrègues", "Fourcassié",
-    "Galabert", "Garrigou", "Gintrac", "Issanchou", "Jalabert", "Labarthète", "Lacassagne", "Lafforgue", "Larrouy",
-    "Lasserre-Bigorry", "Malaterre", "Marcenac", "Maurandis", "Mazières", "Monestiès", "Naudin", "Oustalet", "Palaprat",
-    "Pécharman", "Peyrissac", "Poujade", "Pradeilles", "Quercadou", "Ratabouil", "Roquefeuil", "Sabatier-Pons",
-    "Sénac", "Tapiau", "Tournemire", "Verdalle", "Viguerie",
-)  # fmt: skip
-
-
-def couples(seed: int) -> list[tuple[str, str]]:
+def shuffled_names(seed: int) -> list[tuple[str, str]]:
     """(nom, prénom), as many as there are names, all different; another order for another seed."""
     draw = random.Random(seed)  # noqa: S311 - a story, no secret
-    noms, prenoms = list(NOMS), list(PRENOMS)
+    noms, prenoms = list(_NOMS), list(_PRENOMS)
     draw.shuffle(noms)
     draw.shuffle(prenoms)
     return list(zip(noms, prenoms, strict=True))
@@ -148,9 +111,28 @@ def mail_of(nom: str, prenom: str) -> str:
 
 
 def _chefs() -> dict[str, str]:
-    named = {school.uai: f"{prenom} {nom}" for school, (nom, prenom) in zip(SCHOOLS, couples(1), strict=True)}
-    return named | {TWO[1].uai: named[TWO[0].uai]}
+    names = {school.uai: f"{prenom} {nom}" for school, (nom, prenom) in zip(SCHOOLS, shuffled_names(1), strict=True)}
+    return names | {TWO[1].uai: names[TWO[0].uai]}
 
 
 CHEFS: Final = _chefs()
 """The head of each establishment, by its UAI."""
+
+
+def directory() -> BytesIO:
+    """These establishments as the open directory gives them, to be imported like the true school."""
+    columns = (
+        "identifiant_de_l_etablissement", "nom_etablissement", "type_etablissement", "statut_public_prive",
+        "code_postal", "nom_commune", "code_departement", "libelle_departement", "code_academie", "libelle_academie",
+        "mail", "telephone", "etat",
+    )  # fmt: skip
+    text = StringIO(newline="")
+    rows = csv.writer(text, delimiter=";", lineterminator="\n")
+    rows.writerow(columns)
+    for school in SCHOOLS:
+        rows.writerow((
+            school.uai, school.nom, school.kind, "Public", f"{school.departement}000", school.commune,
+            f"0{school.departement}", DEPARTEMENTS[school.departement][0], "16", "Toulouse", school.mailbox, "",
+            "OUVERT",
+        ))  # fmt: skip
+    return BytesIO(text.getvalue().encode())

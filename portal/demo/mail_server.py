@@ -1,4 +1,4 @@
-"""The mailbox of everybody: what a relay of this very machine has received, by real SMTP."""
+"""A relay on this very machine that keeps all it is given and sends nothing on: for the demonstration and tests."""
 
 import asyncio
 import ssl
@@ -18,14 +18,11 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP
 
 
-# A relay on this very machine that keeps all it is given and sends nothing on: for the demonstration and the tests.
-
-
 HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedMail:
     """One accepted message: its envelope, its bytes, and what they parse to."""
 
     sender: str
@@ -54,7 +51,7 @@ class LoopbackRelay:
     def __init__(self, *, tls_context: ssl.SSLContext | None = None) -> None:
         """``tls_context`` makes it speak TLS from the first byte."""
         self.port = 0
-        self.received: list[Received] = []
+        self.received: list[ReceivedMail] = []
         self._tls_context = tls_context
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="loopback-relay", daemon=True)
@@ -82,8 +79,7 @@ class LoopbackRelay:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802, ARG002  aiosmtpd's name
         """Keep the message."""
-        content = envelope.content
-        self.received.append(Received(envelope.mail_from, tuple(envelope.rcpt_tos), bytes(content)))
+        self.received.append(ReceivedMail(envelope.mail_from, tuple(envelope.rcpt_tos), bytes(envelope.content)))
         return "250 2.0.0 Ok"
 
     def _connected(self) -> "SMTP":
@@ -110,18 +106,18 @@ class LoopbackRelay:
 
 
 @dataclass(frozen=True)
-class Piece:
+class AttachedFile:
     """A file that came with a mail."""
 
     filename: str
-    kind: str
+    content_type: str
     content: bytes
 
 
 class Letter:
     """A mail as it arrived; read when it is looked at. ``number`` counts from 1 in the order of arrival."""
 
-    def __init__(self, number: int, received: Received) -> None:
+    def __init__(self, number: int, received: ReceivedMail) -> None:
         self.number = number
         self._received = received
 
@@ -154,48 +150,45 @@ class Letter:
         part = self._message.get_body(("html",))
         return str(part.get_content()) if part else ""
 
-    @property
-    def pieces(self) -> list[Piece]:
-        """The files joined to it."""
-        return [
-            Piece(part.get_filename() or "piece", part.get_content_type(), _bytes(part.get_content()))
-            for part in self._message.iter_attachments()
-        ]
+    @cached_property
+    def attachments(self) -> list[AttachedFile]:
+        files = []
+        for part in self._message.iter_attachments():
+            content = part.get_content()
+            content = content if isinstance(content, bytes) else str(content).encode()
+            files.append(AttachedFile(part.get_filename() or "piece", part.get_content_type(), content))
+        return files
 
     def links(self, address: str) -> list[str]:
         """The addresses of this portal that the text gives."""
         return [word for word in self.text.split() if word.startswith(f"{address}/")]
 
 
-def _bytes(content: Any) -> bytes:
-    return content if isinstance(content, bytes) else str(content).encode()
-
-
 class Mailbox(LoopbackRelay):
-    """``refused``: addresses that it does not know, so that there are undeliverable mails to look at."""
+    """The relay of the demonstration, whose mails can be read; it does not know the ``refused`` addresses."""
 
     def __init__(self, refused: frozenset[str] = frozenset()) -> None:
         super().__init__()
-        self._refused = refused
+        self.refused = refused
         self._letters: list[Letter] = []
         self._reading = threading.Lock()
 
-    async def handle_RCPT(self, *asked: Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_RCPT(self, *parameters: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Take a recipient, or refuse it for good."""
-        _, _, envelope, address, _ = asked
-        if address in self._refused:
+        _, _, envelope, address, _ = parameters
+        if address in self.refused:
             return "550 5.1.1 Boite inconnue"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
     def letters(self, keep: Callable[[Letter], bool] = lambda _: True) -> list[Letter]:
-        """The mails that arrived, the last first."""
+        """The mails that arrived and ``keep`` accepts, the last first."""
         with self._reading:
             for received in self.received[len(self._letters) :]:
                 self._letters.append(Letter(len(self._letters) + 1, received))
         return [letter for letter in reversed(self._letters) if keep(letter)]
 
     def letter(self, number: int) -> Letter | None:
-        """One of them; None when there is none of that number."""
+        """The mail of that number; None when there is none."""
         self.letters()
         return self._letters[number - 1] if 0 < number <= len(self._letters) else None

@@ -1,4 +1,4 @@
-"""The pages of the demonstration: where it starts, who one is, what day it is."""
+"""The pages of the demonstration: its bar, where it starts, what day it is, and everybody's mailbox."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from jinja2 import BaseLoader, PackageLoader
 from starlette.exceptions import HTTPException
 
 from portal.demo.clock import BackgroundLoop
-from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, OPERATOR, READER, SCHOOLS, TWO, School
+from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, OPERATOR, READER, SCHOOLS, TWO
 from portal.demo.mail_server import Letter, Mailbox
 from portal.texts import done_lines
 from portal.web.context import WebContext
@@ -29,23 +29,25 @@ if TYPE_CHECKING:
     from portal.web.security import Visitor
 
 
-# What the demonstration adds to the pages: who can be played, what time it is, what the last jumps did.
+_JUMPS_KEPT: Final = 8
+_LETTERS_A_PAGE: Final = 40
+_EVENING, _MORNING = time(18), time(8)
 
-
-KEPT: Final = 8
-
-
-EVENING, MORNING = time(18), time(8)
-
-
-WORTH: Final = (
+_SUGGESTED: Final = (
     ("à renouveler", "Renouveler le RUPN de l'an dernier"),
     ("charte signée", "Envoyer une demande prête au rectorat"),
     ("renvoyée à la charte", "Reprendre une demande renvoyée par le rectorat"),
     ("code transmis", "Remettre un code et le confirmer"),
     ("remis", "Signaler un changement ou la perte d'une clé"),
 )
-"""The endings whose establishment the first page proposes, and what there is to do there."""
+"""The scenarios whose establishment the first page proposes, and what there is to do there."""
+
+_LETTER_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-same-origin; frame-ancestors 'self'"
+)
+"""A mail's HTML carries its own styles, and can do nothing else."""
+
+_FRAMING_POLICY: Final = f"{HEADERS['Content-Security-Policy']}; frame-src 'self'"
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Jump:
 
 
 @dataclass(frozen=True)
-class Target:
-    """A move that the bar proposes."""
+class JumpTarget:
+    """A move that the first page proposes."""
 
     slug: str
     label: str
@@ -66,14 +68,13 @@ class Target:
 
 
 @dataclass
-class Showing:
-    """The demonstration as its bar and its pages see it."""
+class DemoView:
+    """The demonstration as its bar and its pages see it; ``examples`` is a UAI for each scenario."""
 
     app: App
-    heart: BackgroundLoop
+    loop: BackgroundLoop
     mailbox: Mailbox
     examples: Mapping[str, str]
-    """An establishment by what there is to see there, as the story left it."""
     kept: bool = False
     jumps: list[Jump] = field(default_factory=list)
 
@@ -91,18 +92,22 @@ class Showing:
         """The chefs that can be played, by département: what the form sends, and what is read."""
         return [
             (
-                nom,
-                [(f"chef:{one.uai}", f"{_chef(one.uai)} ({one.commune})") for one in ACTIVE if one.departement == key],
+                name,
+                [
+                    (f"chef:{school.uai}", f"{_chef(school.uai)} ({school.commune})")
+                    for school in ACTIVE
+                    if school.departement == departement
+                ],
             )
-            for key, (nom, _) in DEPARTEMENTS.items()
+            for departement, (name, _) in DEPARTEMENTS.items()
         ]
 
     @property
     def suggestions(self) -> list[tuple[str, str, str]]:
         """Chefs worth being: what the form sends, what there is to do there, who it is."""
-        told = [(f"chef:{self.examples[ending]}", words, _chef(self.examples[ending])) for ending, words in WORTH]
-        names = french.listing([one.nom for one in TWO])
-        return [*told, ("deux", "Passer d'un établissement à l'autre", f"{CHEFS[TWO[0].uai]}, {names}")]
+        suggestions = [(f"chef:{self.examples[name]}", words, _chef(self.examples[name])) for name, words in _SUGGESTED]
+        names = french.listing([school.nom for school in TWO])
+        return [*suggestions, ("deux", "Passer d'un établissement à l'autre", f"{CHEFS[TWO[0].uai]}, {names}")]
 
     def played_by(self, visitor: "Visitor | None") -> str:
         """Who is being played, in a few words."""
@@ -112,61 +117,58 @@ class Showing:
             return "un opérateur du rectorat" if visitor.is_operator else "un lecteur (DRANE)"
         return _chef(visitor.uai)
 
-    def session_user(self, who: str) -> SessionUser | None:
-        """Whom these words of the form name; None for nobody of the story."""
-        if who == "operateur":
+    def session_user(self, form_value: str) -> SessionUser | None:
+        """The person that the form names; None for nobody of the story."""
+        kind, _, uai = form_value.partition(":")
+        if form_value == "operateur":
             return SessionUser(role=Role.OPERATOR, subject=OPERATOR)
-        if who == "lecteur":
+        if form_value == "lecteur":
             return SessionUser(role=Role.READER, subject=READER)
-        kind, _, uai = who.partition(":")
         if kind == "deux":
-            return SessionUser(role=Role.CHEF, subject=",".join(sorted(one.uai for one in TWO)), name=CHEFS[TWO[0].uai])
+            subject = ",".join(sorted(school.uai for school in TWO))
+            return SessionUser(role=Role.CHEF, subject=subject, name=CHEFS[TWO[0].uai])
         if kind == "chef" and uai in CHEFS:
             return SessionUser(role=Role.CHEF, subject=uai, name=CHEFS[uai])
         return None
 
-    def targets(self) -> list[Target]:
-        """Where the clock can go from now: tomorrow, in a week, to the year's last day, and to the morrow."""
+    def targets(self) -> list[JumpTarget]:
+        """Where the clock can go from now: tomorrow, in a week, to the year's last day, and to the day after."""
         now, calendar, zone = self.app.clock.now(), self.app.policy.calendar, self.app.settings.zoneinfo
         end = calendar.end_of(calendar.open_years(now)[0])
-        last = datetime.combine(end.last_day, EVENING, zone)
-        after = datetime.combine(end.last_day + timedelta(days=1), MORNING, zone)
-        found = [
-            Target("jour", "Avancer d'un jour", now + timedelta(days=1)),
-            Target("semaine", "Avancer d'une semaine", now + timedelta(days=7)),
-            Target("fin", f"Aller au {french.day(last.date())}", last),
-            Target("lendemain", f"Aller au {french.day(after.date())}", after),
+        last = datetime.combine(end.last_day, _EVENING, zone)
+        after = datetime.combine(end.last_day + timedelta(days=1), _MORNING, zone)
+        targets = [
+            JumpTarget("jour", "Avancer d'un jour", now + timedelta(days=1)),
+            JumpTarget("semaine", "Avancer d'une semaine", now + timedelta(days=7)),
+            JumpTarget("fin", f"Aller au {french.day(last.date())}", last),
+            JumpTarget("lendemain", f"Aller au {french.day(after.date())}", after),
         ]
-        return [one for one in found if one.at > now]
+        return [target for target in targets if target.at > now]
 
     def jump(self, slug: str) -> bool:
-        """Move the clock; whether there is such a move."""
-        target = next((one for one in self.targets() if one.slug == slug), None)
+        """Move the clock; return False when there is no such move."""
+        target = next((target for target in self.targets() if target.slug == slug), None)
         if target is None:
             return False
-        ticked, sent = self.heart.jump(target.at)
-        lines = [*done_lines(ticked, sent)]
-        lines += [f"La fin de l'année {end.school_year} est retenue : {hold.label}." for end, hold in ticked.new_holds]
+        result, sent = self.loop.jump(target.at)
+        lines = [*done_lines(result, sent)]
+        lines += [f"La fin de l'année {end.school_year} est retenue : {hold.label}." for end, hold in result.new_holds]
         self.jumps.insert(0, Jump(self.app.clock.now(), tuple(lines or ["Rien à faire à cette date."])))
-        del self.jumps[KEPT:]
+        del self.jumps[_JUMPS_KEPT:]
         return True
 
 
 def _chef(uai: str) -> str:
-    school = _school(uai)
+    school = next((school for school in SCHOOLS if school.uai == uai), None)
     return f"{CHEFS[uai]}, {school.nom}" if school else CHEFS[uai]
-
-
-def _school(uai: str) -> School | None:
-    return next((one for one in SCHOOLS if one.uai == uai), None)
 
 
 router = APIRouter(prefix="/demonstration", include_in_schema=False)
 
 
-def showing_of(context: WebContext) -> Showing:
+def _demo(context: WebContext) -> DemoView:
     """The demonstration behind these pages; they are in no application that has none."""
-    if not isinstance(context.demo, Showing):
+    if not isinstance(context.demo, DemoView):
         raise HTTPException(404)
     return context.demo
 
@@ -174,118 +176,99 @@ def showing_of(context: WebContext) -> Showing:
 @router.get("")
 def start(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """What there is to see, and what the moves of the clock did."""
-    return context.pages.page(request, "demo/start.html", visitor, showing=showing_of(context))
+    return context.pages.page(request, "demo/start.html", visitor)
 
 
 @router.get("/barre.css")
-def style() -> Response:
+def stylesheet() -> Response:
     """The bar's look."""
     css = files("portal.demo").joinpath("bar.css").read_text(encoding="utf-8")
     return Response(css, media_type="text/css")
 
 
 @router.post("/qui")
-def be_somebody(context: Context, form: PostedByAnyone) -> RedirectResponse:
+def become(context: Context, form: PostedByAnyone) -> RedirectResponse:
     """Sign in as somebody of the story, or as nobody."""
-    who = str(form.get("qui") or "")
-    if who == "personne":
-        leaving = RedirectResponse("/demonstration", status_code=303)
-        delete_cookies(leaving, context)
-        return leaving
-    session_user = showing_of(context).session_user(who)
+    form_value = str(form.get("qui") or "")
+    if form_value == "personne":
+        response = RedirectResponse("/demonstration", status_code=303)
+        delete_cookies(response, context)
+        return response
+    session_user = _demo(context).session_user(form_value)
     if session_user is None:
         raise HTTPException(422)
-    return signed_in(context, session_user, "/etablissement" if session_user.is_establishment else "/rectorat")
+    return _signed_in(context, session_user, "/etablissement" if session_user.is_establishment else "/rectorat")
 
 
 @router.post("/temps")
 def move(context: Context, signed: SignedIn, form: PostedByAnyone) -> RedirectResponse:
     """Move the clock; whoever was signed in still is, however long it took."""
-    if not showing_of(context).jump(str(form.get("pas") or "")):
+    if not _demo(context).jump(str(form.get("pas") or "")):
         raise HTTPException(422)
-    place = "/demonstration#temps"
-    return signed_in(context, signed[0], place) if signed else RedirectResponse(place, status_code=303)
+    address = "/demonstration#temps"
+    return _signed_in(context, signed[0], address) if signed else RedirectResponse(address, status_code=303)
 
 
-def signed_in(context: WebContext, session_user: SessionUser, place: str) -> RedirectResponse:
+def _signed_in(context: WebContext, session_user: SessionUser, address: str) -> RedirectResponse:
     """Lead there with a new session of this person."""
     with context.app.database.write() as connection:
         secret = context.sessions.open(connection, session_user, context.app.clock.now())
-    leading = RedirectResponse(place, status_code=303)
-    delete_cookies(leading, context)
-    set_session_cookie(leading, context, secret)
-    return leading
+    response = RedirectResponse(address, status_code=303)
+    delete_cookies(response, context)
+    set_session_cookie(response, context, secret)
+    return response
 
 
-# The mailbox as pages: the mails that left by SMTP, their text, their look, their files.
-
-
-PAGE: Final = 40
-
-
-FRAMED: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-same-origin; frame-ancestors 'self'"
-)
-"""A mail's HTML carries its own styles, and can do nothing else."""
-
-
-FRAMING: Final = f"{HEADERS['Content-Security-Policy']}; frame-src 'self'"
-
-
-router_mailbox_pages = APIRouter(prefix="/demonstration/boite", include_in_schema=False)
-
-
-@router_mailbox_pages.get("")
-def box(
+@router.get("/boite")
+def show_mailbox(
     request: Request,
     context: Context,
     visitor: MaybeVisitor,
     de: str = "",
     page: Annotated[int, Query(ge=1, le=500)] = 1,
 ) -> HTMLResponse:
-    """The mails, the last first; ``de`` keeps those of a recipient or a subject."""
+    """The mails that left by SMTP, the last first; ``de`` keeps those of a recipient or a subject."""
     wanted = fold(de[:100])
-    letters = showing_of(context).mailbox.letters(
-        lambda one: wanted in fold(f"{one.recipient} {one.subject}") if wanted else True
+    letters = _demo(context).mailbox.letters(
+        lambda letter: wanted in fold(f"{letter.recipient} {letter.subject}") if wanted else True
     )
-    shown = letters[(page - 1) * PAGE : page * PAGE]
     return context.pages.page(
-        request, "demo/box.html", visitor, letters=shown, count=len(letters), wanted=de[:100], at=page,
-        more=page * PAGE < len(letters),
+        request, "demo/box.html", visitor, letters=letters[(page - 1) * _LETTERS_A_PAGE : page * _LETTERS_A_PAGE],
+        count=len(letters), wanted=de[:100], at=page, more=page * _LETTERS_A_PAGE < len(letters),
     )  # fmt: skip
 
 
-@router_mailbox_pages.get("/{number}")
-def letter(request: Request, context: Context, visitor: MaybeVisitor, number: int) -> HTMLResponse:
+@router.get("/boite/{number}")
+def show_letter(request: Request, context: Context, visitor: MaybeVisitor, number: int) -> HTMLResponse:
     """One mail, whole."""
-    one = _letter(context, number)
-    links = [
-        (address, address.removeprefix(context.settings.address)) for address in one.links(context.settings.address)
-    ]
-    shown = context.pages.page(request, "demo/letter.html", visitor, letter=one, links=links, pieces=one.pieces)
-    shown.headers["Content-Security-Policy"] = FRAMING
-    return shown
+    letter = _letter(context, number)
+    portal = context.settings.address
+    links = [(address, address.removeprefix(portal)) for address in letter.links(portal)]
+    page = context.pages.page(request, "demo/letter.html", visitor, letter=letter, links=links)
+    page.headers["Content-Security-Policy"] = _FRAMING_POLICY
+    return page
 
 
-@router_mailbox_pages.get("/{number}/html")
-def looks(context: Context, number: int) -> HTMLResponse:
+@router.get("/boite/{number}/html")
+def letter_html(context: Context, number: int) -> HTMLResponse:
     """The mail's HTML, for the frame of its page."""
-    return HTMLResponse(_letter(context, number).html, headers={"Content-Security-Policy": FRAMED})
+    return HTMLResponse(_letter(context, number).html, headers={"Content-Security-Policy": _LETTER_POLICY})
 
 
-@router_mailbox_pages.get("/{number}/pieces/{rank}")
-def piece(context: Context, number: int, rank: int) -> Response:
+@router.get("/boite/{number}/pieces/{rank}")
+def attachment(context: Context, number: int, rank: int) -> Response:
     """A file that came with the mail."""
-    pieces = _letter(context, number).pieces
-    if not 0 <= rank < len(pieces):
+    attachments = _letter(context, number).attachments
+    if not 0 <= rank < len(attachments):
         raise HTTPException(404)
-    name = "".join(char for char in pieces[rank].filename if char.isascii() and (char.isalnum() or char in "-_."))
+    file = attachments[rank]
+    name = "".join(char for char in file.filename if char.isascii() and (char.isalnum() or char in "-_."))
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(pieces[rank].content, media_type=pieces[rank].kind, headers=headers)
+    return Response(file.content, media_type=file.content_type, headers=headers)
 
 
 def _letter(context: WebContext, number: int) -> Letter:
-    found = showing_of(context).mailbox.letter(number)
+    found = _demo(context).mailbox.letter(number)
     if found is None:
         raise HTTPException(404)
     return found

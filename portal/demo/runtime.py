@@ -1,7 +1,7 @@
-"""The demonstration from its empty folder to its last page: made, lived, shown, and given back."""
+"""The demonstration from its empty folder to its last page: made, played, shown, and given back."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -13,13 +13,13 @@ from fastapi import FastAPI
 from sqlalchemy import event
 
 from portal.app import assembled
-from portal.demo import data as places
 from portal.demo import pages
-from portal.demo import pages as mailbox_pages
 from portal.demo.clock import BackgroundLoop, DemoClock
+from portal.demo.data import REFUSED
 from portal.demo.mail_server import Mailbox
-from portal.demo.pages import Showing
+from portal.demo.pages import DemoView
 from portal.demo.scenario import INSTALLED, Season
+from portal.demo.season_cache import SeasonCache, SeasonState, cache_folder
 from portal.demo.temporary_folder import workplace
 from portal.server import Server, listen
 from portal.web.context import WebContext
@@ -27,48 +27,54 @@ from workflow.app import App, bootstrap, install, open_database
 from workflow.database.connection import make_private
 from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import DEFAULT_NAME, load_settings
-from workflow.settings.model import Settings
 from workflow.settings.secrets import Secrets, generate
 
 HOST: Final = "127.0.0.1"
 
-
 PORT: Final = 8000
 """Where the demonstration is when nobody says otherwise and nobody is there already."""
 
+Progress = Callable[[int], None]
+"""Told how many more of the ``SEASON_DAYS`` were played."""
+
 
 @dataclass(frozen=True)
-class Opened:
-    """A demonstration that is ready."""
+class PlayedSeason:
+    """An installation on the morning of the demonstration, its clock still."""
+
+    app: App
+    clock: DemoClock
+    loop: BackgroundLoop
+    mailbox: Mailbox
+    examples: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RunningDemo:
+    """A demonstration that is ready, and whose time passes."""
 
     asgi: FastAPI
-    showing: Showing
+    view: DemoView
     clock: DemoClock
 
 
-@contextmanager
-def opened(folder: Path, address: str, *, kept: bool = False) -> Iterator[Opened]:
-    """Make the installation in this folder, live its story, and let time pass while the body runs."""
-    mailbox = Mailbox(refused=frozenset([places.REFUSED.mailbox]))
-    with mailbox, _app(folder, mailbox.port, address) as (app, clock):
-        heart = BackgroundLoop(app, clock)
-        season = Season(app, clock, heart)
-        season.live()
-        showing = Showing(app, heart, mailbox, season.examples, kept=kept)
-        asgi = assembled(WebContext.of(app, demo=showing), (pages.router, mailbox_pages.router_mailbox_pages))
-        with heart.beating():
-            yield Opened(asgi, showing, clock)
+def run_demo(
+    keep: Path | None,
+    port: int | None,
+    say: Callable[[str], None],
+    show: Callable[[str], object],
+    progress: Progress = lambda _: None,
+) -> None:
+    """Serve the demonstration until told to stop. ``say`` tells the terminal, ``show`` opens a browser at an address.
 
-
-def perform(keep: Path | None, port: int | None, say: Callable[[str], None], show: Callable[[str], object]) -> None:
-    """Play until told to stop. ``say`` tells the terminal, ``show`` opens a browser at an address.
-
-    Raises OSError when the port that was asked for cannot be had, CliFailure when the folder cannot.
+    An installation that is kept has its own secrets: it is played anew. Raises OSError when the port that was asked
+    for cannot be had, CliFailure when the folder cannot.
     """
     with workplace(keep) as folder, _listening(port) as listening:
         address = f"http://{HOST}:{listening.getsockname()[1]}"
         say("Préparation de la démonstration : un mois de septembre dans 48 établissements inventés…")
-        with opened(folder, address, kept=bool(keep)) as demo:
+        cache = None if keep else SeasonCache(cache_folder(), address)
+        with open_demo(folder, address, kept=bool(keep), cache=cache, progress=progress) as demo:
             start = f"{address}/demonstration"
             say(f"La démonstration est ouverte : {start}")
             say("Ctrl-C y met fin." if keep else "Ctrl-C y met fin ; il n'en restera rien (--keep DOSSIER la garde).")
@@ -88,31 +94,64 @@ def _listening(port: int | None) -> socket.socket:
 
 
 @contextmanager
-def _app(folder: Path, relay: int, address: str) -> Iterator[tuple[App, DemoClock]]:
-    """An installation as ``oda init`` would make it. Nothing is taken from the environment of who runs it."""
-    settings = _settings(folder, relay, address)
-    clock = DemoClock(datetime.combine(INSTALLED, time(6), settings.zoneinfo))
-    key = Secrets(settings.secrets_directory).read("journal-key").get_secret_value()
-    database = open_database(settings, {})
-    event.listen(database.engine, "connect", _hasten)
-    try:
-        install(database, JournalHasher(key.encode()), clock)
-        yield bootstrap(settings, {}, clock=clock, database=database), clock
-    finally:
-        database.dispose()
+def open_demo(
+    folder: Path,
+    address: str,
+    *,
+    kept: bool = False,
+    cache: SeasonCache | None = None,
+    progress: Progress = lambda _: None,
+) -> Iterator[RunningDemo]:
+    """Let the time of a played season pass, and show it, while the body runs."""
+    with play_season(folder, address, cache=cache, progress=progress) as season:
+        view = DemoView(season.app, season.loop, season.mailbox, season.examples, kept=kept)
+        asgi = assembled(WebContext.of(season.app, demo=view), (pages.router,))
+        with season.loop.running():
+            yield RunningDemo(asgi, view, season.clock)
 
 
-def _hasten(connection: Any, _record: Any) -> None:
+@contextmanager
+def play_season(
+    folder: Path, address: str, *, cache: SeasonCache | None = None, progress: Progress = lambda _: None
+) -> Iterator[PlayedSeason]:
+    """Make an installation in this folder as ``oda init`` would, and play its season, or take it from the cache.
+
+    Nothing is taken from the environment of who runs it.
+    """
+    with Mailbox(refused=frozenset([REFUSED.mailbox])) as mailbox:
+        config = folder / DEFAULT_NAME
+        text = files("portal.demo").joinpath("settings.yaml").read_text(encoding="utf-8")
+        config.write_text(text.format(port=mailbox.port, address=address), encoding="utf-8")
+        settings = load_settings(config)
+        secrets, file = settings.secrets_directory, settings.database.sqlite_file(folder)
+        if file is None:
+            raise TypeError("the demonstration's database is a SQLite file")
+        state = cache.restore(file, secrets) if cache else None
+        if state is None:
+            generate(secrets)
+            make_private(file)
+        clock = DemoClock(state.now if state else datetime.combine(INSTALLED, time(6), settings.zoneinfo))
+        database = open_database(settings, {})
+        event.listen(database.engine, "connect", _set_asynchronous)
+        try:
+            if state is None:
+                key = Secrets(secrets).read("journal-key").get_secret_value()
+                install(database, JournalHasher(key.encode()), clock)
+            app = bootstrap(settings, {}, clock=clock, database=database)
+            loop = BackgroundLoop(app, clock)
+            if state is None:
+                season = Season(app, clock, loop, progress)
+                season.play()
+                state = SeasonState(clock.now(), season.examples, mailbox.received)
+                if cache:
+                    cache.store(file, secrets, state)
+            else:
+                mailbox.received.extend(state.received)
+            yield PlayedSeason(app, clock, loop, mailbox, state.examples)
+        finally:
+            database.dispose()
+
+
+def _set_asynchronous(connection: Any, _record: Any) -> None:
     """A story needs not outlive a power cut: SQLite does not wait for the disk."""
     connection.execute("PRAGMA synchronous=OFF")
-
-
-def _settings(folder: Path, relay: int, address: str) -> Settings:
-    text = files("portal.demo").joinpath("settings.yaml").read_text(encoding="utf-8")
-    config = folder / DEFAULT_NAME
-    config.write_text(text.format(port=relay, address=address), encoding="utf-8")
-    settings = load_settings(config)
-    generate(settings.secrets_directory)
-    if file := settings.database.sqlite_file(folder):
-        make_private(file)
-    return settings

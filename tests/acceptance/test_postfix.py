@@ -12,7 +12,7 @@ import pytest
 from notifications.delivery.dispatcher import Dispatcher
 from notifications.messages.mail import Mail
 from notifications.vocabulary import Fault, Kind, Stage
-from portal.demo.mail_server import Received
+from portal.demo.mail_server import ReceivedMail
 from tests.kit import certificates
 from tests.kit.clock import FakeClock
 from tests.kit.debian import without
@@ -66,7 +66,7 @@ def through(office: Office, postfix: Postfix, **changes: Any) -> Dispatcher:
     return office.another(port=postfix.port, **changes)
 
 
-def arrived(beyond: ScriptedRelay, mail: Mail) -> Received:
+def arrived(beyond: ScriptedRelay, mail: Mail) -> ReceivedMail:
     """The one copy that Postfix passed on, once it has."""
     wait_until(lambda: beyond.accepted(mail.message_id or "?") > 0)
     (copy,) = [got for got in beyond.received if got.message["Message-ID"] == mail.message_id]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from portal.demo.runtime import Opened, opened
+from portal.demo.runtime import RunningDemo, open_demo
 from tests.browser.conftest import DESK, TELEPHONE
 from tests.kit import browser as kit
 from tests.kit.axe import axe
@@ -18,11 +18,11 @@ pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
 
 
 @pytest.fixture(scope="module")
-def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Opened, str]]:
+def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningDemo, str]]:
     """A demonstration that listens, and its address."""
     port = kit.free_port()
     folder: Path = tmp_path_factory.mktemp("demo")
-    making = opened(folder, f"http://127.0.0.1:{port}")
+    making = open_demo(folder, f"http://127.0.0.1:{port}")
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright's own loop runs in this thread: no other one may
         demo = elsewhere.submit(making.__enter__).result()
         try:
@@ -40,7 +40,7 @@ def look(page: Page) -> None:
 
 @pytest.mark.parametrize("size", [TELEPHONE, DESK], ids=["telephone", "desk"])
 def test_demo__every_page_in_every_role(
-    browser: Browser, demo: tuple[Opened, str], size: dict[str, int], tmp_path: Path
+    browser: Browser, demo: tuple[RunningDemo, str], size: dict[str, int], tmp_path: Path
 ) -> None:
     opened_demo, address = demo
     context = browser.new_context(viewport=size, base_url=address, locale="fr-FR")  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def test_demo__every_page_in_every_role(
     context.close()
 
 
-def test_demo__to_the_end_of_the_year_without_javascript(browser: Browser, demo: tuple[Opened, str]) -> None:
+def test_demo__to_the_end_of_the_year_without_javascript(browser: Browser, demo: tuple[RunningDemo, str]) -> None:
     context = browser.new_context(base_url=demo[1], java_script_enabled=False, viewport=TELEPHONE)
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -87,5 +87,5 @@ def test_demo__to_the_end_of_the_year_without_javascript(browser: Browser, demo:
     context.close()
 
 
-def _chef(demo: Opened) -> str:
-    return demo.showing.suggestions[0][0]
+def _chef(demo: RunningDemo) -> str:
+    return demo.view.suggestions[0][0]

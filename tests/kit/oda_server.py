@@ -24,7 +24,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedMail:
     """One request, as it came."""
 
     path: str
@@ -41,7 +41,7 @@ class Received:
         return self.headers["Idempotency-Key"]
 
 
-Behaviour = Callable[["_Handler", Received], None]
+Behaviour = Callable[["_Handler", ReceivedMail], None]
 
 
 @dataclass
@@ -50,13 +50,13 @@ class OdaServer:
 
     certificate: Certificate
     port: int = 0
-    received: list[Received] = field(default_factory=list)
+    received: list[ReceivedMail] = field(default_factory=list)
     next: deque[Behaviour] = field(default_factory=deque)
     effects: dict[str, dict[str, Any]] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def do(self, received: Received) -> dict[str, Any]:
+    def do(self, received: ReceivedMail) -> dict[str, Any]:
         """What is asked, once for each key: a repetition is answered as the first time."""
         with self.lock:
             outcome = "removed" if received.said["action"] == "remove_key" else "kept"
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        received = Received(self.path, dict(self.headers), body)
+        received = ReceivedMail(self.path, dict(self.headers), body)
         with self.oda.lock:
             self.oda.received.append(received)
             behaviour = self.oda.next.popleft() if self.oda.next else obey()
@@ -126,7 +126,7 @@ def says(status: int, said: Any = None, **headers: str) -> Behaviour:
 def does_then_drops() -> Behaviour:
     """Do what is asked, then cut the line before saying so."""
 
-    def behave(handler: _Handler, received: Received) -> None:
+    def behave(handler: _Handler, received: ReceivedMail) -> None:
         handler.oda.do(received)
         with suppress(OSError):
             handler.connection.shutdown(socket.SHUT_RDWR)
@@ -138,7 +138,7 @@ def does_then_drops() -> Behaviour:
 def drips() -> Behaviour:
     """A byte of a header now and then, for ever: each comes before any time-out of one reading."""
 
-    def behave(handler: _Handler, _: Received) -> None:
+    def behave(handler: _Handler, _: ReceivedMail) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Lent: ")
         while not handler.oda.closing.is_set():
             handler.wfile.write(b"z")

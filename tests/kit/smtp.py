@@ -10,7 +10,7 @@ from email.parser import BytesHeaderParser
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from portal.demo.mail_server import HOST, Received
+from portal.demo.mail_server import HOST, ReceivedMail
 from tests.kit.smtp_behaviours import pix_banner
 from tests.kit.smtp_script import ACCEPT, COMMANDS, Answer, Behaviour, Fault, Late, Line, Reply, Slow, Visit
 from tests.kit.smtp_session import Session
@@ -56,7 +56,7 @@ class ScriptedRelay:
         self.login = login
         self.offers = offers
         self.connections = 0
-        self.received: list[Received] = []
+        self.received: list[ReceivedMail] = []
         self.transcript: list[Said] = []
         self.before_end: Callable[[], None] | None = None
         self._tls_context = tls_context
@@ -133,7 +133,7 @@ class ScriptedRelay:
 
     def keep(self, visit: Visit) -> None:
         """Keep the message that a connection has given."""
-        self.received.append(Received(visit.sender or "", tuple(visit.recipients), visit.content))
+        self.received.append(ReceivedMail(visit.sender or "", tuple(visit.recipients), visit.content))
 
     def note(self, visit: Visit, command: str, reply: str) -> None:
         """Write an exchange down."""

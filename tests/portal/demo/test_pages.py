@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
 from portal.demo.data import REFUSED, SCHOOLS, TWO
-from portal.demo.runtime import Opened
+from portal.demo.runtime import RunningDemo
 from states.validation import uai_problem
 from states.vocabulary import State
 from tests.kit.portal import PlainClient
@@ -27,9 +27,9 @@ def be(browser: TestClient, who: str) -> str:
     return page.text
 
 
-def states_of(demo: Opened, year: str) -> Counter[str]:
+def states_of(demo: RunningDemo, year: str) -> Counter[str]:
     query = select(REQUEST.c.state, func.count()).where(REQUEST.c.school_year == year).group_by(REQUEST.c.state)
-    with demo.showing.app.database.read() as connection:
+    with demo.view.app.database.read() as connection:
         return Counter({row[0]: row[1] for row in connection.execute(query)})
 
 
@@ -41,15 +41,15 @@ def test_places__are_invented_and_well_formed() -> None:
     assert all(school.uai[3] == "9" for school in SCHOOLS)  # a range that the académie does not use
 
 
-def test_story__holds_a_september_in_every_state(demo: Opened) -> None:
+def test_story__holds_a_september_in_every_state(demo: RunningDemo) -> None:
     found = states_of(demo, "2026-2027")
     assert found.keys() == set(State)
     assert 110 <= found.total() <= 140
     assert states_of(demo, "2025-2026").keys() == {State.REVOKED}
 
 
-def test_story__its_journal_is_whole(demo: Opened) -> None:
-    app = demo.showing.app
+def test_story__its_journal_is_whole(demo: RunningDemo) -> None:
+    app = demo.view.app
     with app.database.read() as connection:
         assert list(Verifier(connection, app.hasher).flaws()) == []
 
@@ -62,8 +62,8 @@ def test_bar__is_on_every_page_and_says_what_this_is(browser: TestClient) -> Non
         assert 'style="' not in page
 
 
-def test_roles__each_one_is_at_home(browser: TestClient, demo: Opened) -> None:
-    uai = demo.showing.examples["déclarée"]
+def test_roles__each_one_is_at_home(browser: TestClient, demo: RunningDemo) -> None:
+    uai = demo.view.examples["déclarée"]
     for who, home, said in (
         ("operateur", "/rectorat", "un opérateur du rectorat"),
         ("lecteur", "/rectorat", "un lecteur (DRANE)"),
@@ -77,8 +77,8 @@ def test_roles__each_one_is_at_home(browser: TestClient, demo: Opened) -> None:
     assert browser.post("/demonstration/qui", data={"qui": "chef:0310000A"}).status_code == 422
 
 
-def test_roles__each_suggestion_leads_somewhere(browser: TestClient, demo: Opened) -> None:
-    suggestions = demo.showing.suggestions
+def test_roles__each_suggestion_leads_somewhere(browser: TestClient, demo: RunningDemo) -> None:
+    suggestions = demo.view.suggestions
     assert len({value for value, _, _ in suggestions}) == len(suggestions)
     for value, _, _ in suggestions:
         be(browser, value)
@@ -120,27 +120,27 @@ def test_mailbox__gives_the_papers(browser: TestClient) -> None:
 
 
 @pytest.mark.rule("R58")
-def test_story__has_mails_that_a_mailbox_refused(demo: Opened) -> None:
-    assert REFUSED.mailbox not in {letter.recipient for letter in demo.showing.mailbox.letters()}
-    with demo.showing.app.database.read() as connection:
+def test_story__has_mails_that_a_mailbox_refused(demo: RunningDemo) -> None:
+    assert REFUSED.mailbox not in {letter.recipient for letter in demo.view.mailbox.letters()}
+    with demo.view.app.database.read() as connection:
         uais = connection.execute(select(REQUEST.c.uai).where(REQUEST.c.uai == REFUSED.uai)).scalars().all()
     assert uais
 
 
-def test_sign_in__works_by_the_link_in_the_mailbox(browser: TestClient, demo: Opened) -> None:
-    uai = demo.showing.examples["déclarée"]
+def test_sign_in__works_by_the_link_in_the_mailbox(browser: TestClient, demo: RunningDemo) -> None:
+    uai = demo.view.examples["déclarée"]
     be(browser, "personne")
     asked = browser.post("/connexion", data={"uai": uai})
     assert asked.status_code == 200
-    demo.showing.heart.deliver()
-    letter = demo.showing.mailbox.letters(lambda one: uai.lower() in one.recipient)[0]
+    demo.view.loop.deliver()
+    letter = demo.view.mailbox.letters(lambda one: uai.lower() in one.recipient)[0]
     (link,) = {address for address in letter.links("http://127.0.0.1:8000") if "/lien/" in address}
     page = browser.get(f"/demonstration/boite/{letter.number}").text
     assert link in page
     assert browser.get(link).status_code == 200
 
 
-def test_clock__goes_on_and_keeps_who_is_signed_in(own: Opened) -> None:
+def test_clock__goes_on_and_keeps_who_is_signed_in(own: RunningDemo) -> None:
     browser = PlainClient(own.asgi, base_url="http://127.0.0.1:8000")
     be(browser, "operateur")
     moved = browser.post("/demonstration/temps", data={"pas": "jour"})
@@ -151,17 +151,17 @@ def test_clock__goes_on_and_keeps_who_is_signed_in(own: Opened) -> None:
     _year_end(own, browser)
 
 
-def _year_end(own: Opened, browser: TestClient) -> None:
+def _year_end(own: RunningDemo, browser: TestClient) -> None:
     """On 31 August nothing is revoked yet; the day after, everything is, and everybody was told (R50, R54)."""
     eve = browser.post("/demonstration/temps", data={"pas": "fin"}).text
     assert "Nous sommes le 31 août 2027" in eve
     live = states_of(own, "2026-2027")
     assert live.total() > live[State.REVOKED]
-    before = own.showing.arrived
+    before = own.view.arrived
     after = unescape(browser.post("/demonstration/temps", data={"pas": "lendemain"}).text)
     assert "Nous sommes le 1er septembre 2027" in after
     assert f"Fin de l'année 2026-2027 : {live.total() - live[State.REVOKED]} demandes révoquées." in after
     assert states_of(own, "2026-2027").keys() == {State.REVOKED}
-    assert own.showing.arrived > before
-    assert own.showing.app.policy.calendar.today(own.clock.now()) == date(2027, 9, 1)
+    assert own.view.arrived > before
+    assert own.view.app.policy.calendar.today(own.clock.now()) == date(2027, 9, 1)
     assert browser.get("/rectorat").status_code == 200

@@ -23,9 +23,10 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A demonstration without its story, which ends at once; the folder of what is temporary."""
     place = tmp_path / "tmp"
     place.mkdir()
-    monkeypatch.setattr(Season, "live", lambda _: None)
+    monkeypatch.setattr(Season, "play", lambda _: None)
     monkeypatch.setattr(Server, "work", lambda _: None)
     monkeypatch.setattr("tempfile.tempdir", str(place))
+    monkeypatch.setattr(opening, "cache_folder", lambda: tmp_path / "cache")
     return place
 
 
@@ -33,11 +34,11 @@ def played(keep: Path | None = None, port: int | None = None) -> tuple[list[str]
     """What the terminal was told, and what the browser was shown."""
     said: list[str] = []
     shown: list[str] = []
-    opening.perform(keep, port, said.append, shown.append)
+    opening.run_demo(keep, port, said.append, shown.append)
     return said, shown
 
 
-def test_perform__says_where_shows_it_and_leaves_nothing(quick: Path) -> None:
+def test_run__says_where_shows_it_and_leaves_nothing(quick: Path) -> None:
     port = free_port()
     said, shown = played(port=port)
     assert shown == [f"http://127.0.0.1:{port}/demonstration"]
@@ -46,7 +47,7 @@ def test_perform__says_where_shows_it_and_leaves_nothing(quick: Path) -> None:
     assert list(quick.iterdir()) == []
 
 
-def test_perform__keeps_what_it_is_asked_to(quick: Path, tmp_path: Path) -> None:
+def test_run__keeps_what_it_is_asked_to(quick: Path, tmp_path: Path) -> None:
     said, _ = played(keep=tmp_path / "garde", port=free_port())
     assert {"config.yaml", "oda.sqlite", "secrets"} <= {path.name for path in (tmp_path / "garde").iterdir()}
     assert said[-1] == f"L'installation est gardée dans {tmp_path / 'garde'}."
@@ -54,7 +55,7 @@ def test_perform__keeps_what_it_is_asked_to(quick: Path, tmp_path: Path) -> None
     assert (tmp_path / "garde" / "oda.sqlite").stat().st_mode & 0o077 == 0
 
 
-def test_perform__touches_no_folder_that_is_in_use(quick: Path, tmp_path: Path) -> None:
+def test_run__touches_no_folder_that_is_in_use(quick: Path, tmp_path: Path) -> None:
     (tmp_path / "garde").mkdir()
     (tmp_path / "garde" / "note").touch()
     with pytest.raises(CliFailure, match="n'est pas vide"):
@@ -62,7 +63,7 @@ def test_perform__touches_no_folder_that_is_in_use(quick: Path, tmp_path: Path) 
     assert [path.name for path in (tmp_path / "garde").iterdir()] == ["note"]
 
 
-def test_perform__takes_another_port_when_the_usual_one_is_taken(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run__takes_another_port_when_the_usual_one_is_taken(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with listen("127.0.0.1", 0) as taken:
         monkeypatch.setattr(opening, "PORT", taken.getsockname()[1])
         _, (shown,) = played()

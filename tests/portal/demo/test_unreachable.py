@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from jinja2 import TemplateNotFound
 
 from portal.app import create_app
-from portal.demo.runtime import Opened
+from portal.demo.runtime import RunningDemo
 from portal.web.context import WebContext
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, Portal, open_portal
@@ -49,7 +49,7 @@ def test_demo__has_no_address_in_a_real_installation(real: Portal) -> None:
     assert "Démonstration" not in client.get("/").text
 
 
-def test_demo__its_addresses_are_those_that_were_tried(demo: Opened) -> None:
+def test_demo__its_addresses_are_those_that_were_tried(demo: RunningDemo) -> None:
     client = TestClient(demo.asgi, base_url="http://127.0.0.1:8000")
     for address in ADDRESSES[:4] + ADDRESSES[5:]:
         assert client.get(address).status_code == 200, address
@@ -64,7 +64,7 @@ def test_demo__has_no_template_in_a_real_installation(real: Portal) -> None:
     assert not list((ROOT / "portal" / "web").rglob("*demo*"))
 
 
-def test_demo__its_session_opens_nothing_elsewhere(real: Portal, demo: Opened) -> None:
+def test_demo__its_session_opens_nothing_elsewhere(real: Portal, demo: RunningDemo) -> None:
     browser = TestClient(demo.asgi, base_url="http://127.0.0.1:8000")
     browser.post("/demonstration/qui", data={"qui": "operateur"})
     (cookie,) = [one.value for one in browser.cookies.jar if one.value]
