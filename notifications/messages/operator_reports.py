@@ -123,5 +123,5 @@ class OperatorReports:
     ) -> Draft:  # fmt: skip
         return Draft(
             kind=kind, audience=Audience.OPERATORS, recipient=self.mailbox, dedupe_key=dedupe_key, context=facts,
-            uai=mail and mail.uai, reference=mail and mail.reference, about=about,
+            uai=mail.uai if mail else None, reference=mail.reference if mail else None, about=about,
         )  # fmt: skip

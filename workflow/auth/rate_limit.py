@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from states.decision import Scalar
 from workflow.database.tables import KNOCKS
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
@@ -57,7 +58,7 @@ class RateLimiter:
         if before <= limit.most:  # the first refused try is stored too, so that it is recorded once
             connection.execute(insert(KNOCKS), [{"key": key, "at": now}])
         if before == limit.most and journal:
-            data = {"limit": limit.name, "most": limit.most}
+            data: dict[str, Scalar] = {"limit": limit.name, "most": limit.most}
             actor = installation.schedule_actor_in(connection)
             installation.record(connection, self._hasher, "door_refused", actor, now, data)
         return before < limit.most

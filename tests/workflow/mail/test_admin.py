@@ -122,6 +122,7 @@ def test_retry_all__refused(post: Post) -> None:
     ):
         with pytest.raises((MailActionRefused, NotAllowed)) as refusal:
             post.journal.retry_all(uai, actor)
+        assert isinstance(refusal.value, MailActionRefused | NotAllowed)
         assert [reason.rule for reason in refusal.value.reasons] == [rule]
     post.mailbox(None)
     with pytest.raises(MailActionRefused, match="n'a pas de boîte") as refusal:
