@@ -195,6 +195,16 @@ def _refused(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))
 
 
+@failure_for("portal.demo.temporary_folder.FolderRefused")
+def _no_new_folder(error: Exception) -> CliFailure:
+    return CliFailure(str(error), ExitCode.REFUSED, [getattr(error, "remedy", "")])
+
+
+@failure_for("portal.demo.temporary_folder.NoTemporaryFolder")
+def _no_temporary_folder(error: Exception) -> CliFailure:
+    return CliFailure(str(error), ExitCode.UNAVAILABLE, [getattr(error, "remedy", "")])
+
+
 def _sentence(error: Exception) -> str:
     """The message of a class whose docstring is its message."""
     return " ".join((type(error).__doc__ or "").split())

@@ -68,7 +68,7 @@ def run_demo(
     """Serve the demonstration until told to stop. ``say`` tells the terminal, ``show`` opens a browser at an address.
 
     An installation that is kept has its own secrets: it is played anew. Raises OSError when the port that was asked
-    for cannot be had, CliFailure when the folder cannot.
+    for cannot be had, FolderRefused when the folder cannot.
     """
     with workplace(keep) as folder, _listening(port) as listening:
         address = f"http://{HOST}:{listening.getsockname()[1]}"

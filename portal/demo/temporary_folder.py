@@ -9,16 +9,26 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from portal.cli.errors import CliFailure, ExitCode
-
 _END_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+class FolderRefused(Exception):
+    """The demonstration cannot have its folder: ``message`` and ``remedy`` are French."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message, self.remedy = message, remedy
+
+
+class NoTemporaryFolder(FolderRefused):
+    """Nothing can be written where temporary folders are made."""
 
 
 @contextmanager
 def workplace(keep: Path | None) -> Iterator[Path]:
     """Make ``keep``, else a temporary folder that leaves no trace, however the demonstration ends.
 
-    Raises CliFailure when ``keep`` is not empty, or when nothing can be written there.
+    Raises FolderRefused when ``keep`` is not empty, or when nothing can be written there.
     """
     if keep is not None:
         yield _new_folder(keep.expanduser().absolute())
@@ -38,7 +48,7 @@ def _temporary_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="oda-"))
     except OSError as error:
         remedy = "Que faire : désigner un dossier où écrire, par la variable TMPDIR ou par --keep DOSSIER."
-        raise CliFailure(f"Pas de dossier temporaire : {error.strerror}.", ExitCode.UNAVAILABLE, [remedy]) from None
+        raise NoTemporaryFolder(f"Pas de dossier temporaire : {error.strerror}.", remedy) from None
 
 
 def _new_folder(folder: Path) -> Path:
@@ -46,10 +56,10 @@ def _new_folder(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise CliFailure(f"{folder} n'est pas vide : rien n'y a été touché.", ExitCode.REFUSED, [remedy])
+            raise FolderRefused(f"{folder} n'est pas vide : rien n'y a été touché.", remedy)
     except OSError as error:
         message = f"{folder} ne peut pas être écrit : {error.strerror or 'accès refusé'}."
-        raise CliFailure(message, ExitCode.REFUSED, [remedy]) from None
+        raise FolderRefused(message, remedy) from None
     return folder
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from portal.cli.errors import CliFailure
 from portal.cli.main import oda
 from portal.demo import runtime as opening
 from portal.demo.scenario import Season
+from portal.demo.temporary_folder import FolderRefused
 from portal.server import Server, listen
 from tests.kit.browser import free_port
 
@@ -58,7 +58,7 @@ def test_run__keeps_what_it_is_asked_to(quick: Path, tmp_path: Path) -> None:
 def test_run__touches_no_folder_that_is_in_use(quick: Path, tmp_path: Path) -> None:
     (tmp_path / "garde").mkdir()
     (tmp_path / "garde" / "note").touch()
-    with pytest.raises(CliFailure, match="n'est pas vide"):
+    with pytest.raises(FolderRefused, match="n'est pas vide"):
         played(keep=tmp_path / "garde", port=free_port())
     assert [path.name for path in (tmp_path / "garde").iterdir()] == ["note"]
 
