@@ -58,8 +58,8 @@ class Verdicts:
         years = open_years(self.now)
         year = command.school_year.start if command.school_year else years[-1]
         person, mail = person_key(command.nom, command.prenom), fold_mail(command.mail)
-        taken = self.model.same_person("", command.uai, year, person, mail, command.homonym_confirmed)
-        return year in years and SCHOOLS[command.uai] is not None and not taken
+        duplicates = self.model.same_person("", command.uai, year, person, mail, command.homonym_confirmed)
+        return year in years and SCHOOLS[command.uai] is not None and not duplicates
 
     def renewal_year(self, request: MRequest) -> int | None:
         years = [y for y in open_years(self.now) if y > request.year or (y == request.year and not request.live)]

@@ -160,9 +160,9 @@ class Life(Values, RuleBasedStateMachine):
     @rule(year=st.integers(min_value=2025, max_value=2029))
     def confirm_held(self, year: int) -> None:
         known = self.model.ends.get(year)
-        held = known is not None and known.held and not known.confirmed and self.now >= ends_at(year)
-        assert self.system.confirm(year) is held
-        if held and known:
+        held_years = known is not None and known.held and not known.confirmed and self.now >= ends_at(year)
+        assert self.system.confirm(year) is held_years
+        if held_years and known:
             known.confirmed = True
             self.model.run(year)
 
@@ -217,11 +217,11 @@ class Life(Values, RuleBasedStateMachine):
         end = next(ends_at(y) for y in range(2025, 2100) if ends_at(y) > self.now)
         self.the_eve()
         before = self.system.dump()
-        said = announced(self.system, end)
+        expected = announced(self.system, end)
         assert self.system.dump() == before
         if is_held(self.system, end):
             return
         stored = stock(self.system)
         self.system.clock.set(end)
         self.tick()
-        assert happened(self.system, stored) == said
+        assert happened(self.system, stored) == expected

@@ -39,7 +39,7 @@ def is_held(system: System, at: datetime) -> bool:
     """Whether the brake would hold one of the ends due then."""
     with system.database.read() as connection:
         judged = system.ends.statuses(connection, at)
-    return any(one.verdict in (BrakeDecision.HOLD, BrakeDecision.HELD) for one in judged)
+    return any(status.verdict in (BrakeDecision.HOLD, BrakeDecision.HELD) for status in judged)
 
 
 def announced(system: System, at: datetime) -> YearEndRows:

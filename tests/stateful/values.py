@@ -52,9 +52,9 @@ class Values:
         return {"why": data.draw(st.sampled_from(["accueil des familles", "absence du CPE"])), "made_on": day}
 
     def make_sign_charter(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
-        kept = good or data.draw(st.booleans())
+        copy_kept = good or data.draw(st.booleans())
         version = VERSION if good else data.draw(st.sampled_from([VERSION, VERSION, "2020"]))
-        return {"signed_on": day, "version": version, "copy_kept": kept}
+        return {"signed_on": day, "version": version, "copy_kept": copy_kept}
 
     def make_submit(self, data: Any, reference: str, day: date, good: bool) -> dict[str, Any]:
         request = self.model.requests[reference]

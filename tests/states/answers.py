@@ -26,12 +26,12 @@ def refused(facts: Facts, command: Command, actor: Actor | None = None, now: dat
     answer = _ask(facts, command, actor, now, policy)
     assert isinstance(answer, Refused), f"accepted: {answer}"
     codes = [reason.code for reason in answer.reasons]
-    found: dict[str, Reason] = {}
+    reasons: dict[str, Reason] = {}
     for rank, reason in enumerate(answer.reasons):
         suffix = f":{reason.field}" if reason.field else f"#{codes[: rank + 1].count(reason.code)}"
-        found[reason.code if codes.count(reason.code) == 1 else reason.code + suffix] = reason
-    assert len(found) == len(codes), str(answer)
-    return found
+        reasons[reason.code if codes.count(reason.code) == 1 else reason.code + suffix] = reason
+    assert len(reasons) == len(codes), str(answer)
+    return reasons
 
 
 def usual(trigger: Trigger, **changes: Any) -> Decision:

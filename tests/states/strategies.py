@@ -47,7 +47,7 @@ typed = known | st.just(BROKEN) | st.text(max_size=12)
 years = st.integers(2018, 2033).map(SchoolYear)
 uais = st.sampled_from((f.UAI, f.OTHER_UAI, "0310001A", ""))
 references = st.sampled_from((f.REFERENCE, "ODA-2027-00077", "ODA-2026-00001"))
-asked = references | st.just("Zyzzyva")
+asked_references = references | st.just("Zyzzyva")
 checks = st.builds(Check, st.sampled_from(v.CheckOutcome), known, days, st.sampled_from(("", "seen")))
 removals = st.builds(Removal, st.sampled_from(v.RemovalKind), optional(st.sampled_from(v.RemovalOutcome)))
 behalfs = st.builds(OnBehalf, who=typed, how=st.sampled_from(v.RequestedBy), when=typed | days.map(str))
@@ -81,11 +81,11 @@ FACTS: dict[str, Anything] = {
     "extended_reports": st.lists(reports, max_size=2).map(tuple),
 }
 COMMAND: dict[str, Anything] = {
-    "expected_version": optional(st.integers(0, 9)), "on_behalf": optional(behalfs), "reference": asked,
+    "expected_version": optional(st.integers(0, 9)), "on_behalf": optional(behalfs), "reference": asked_references,
     "uai": uais | typed, "nom": typed, "prenom": typed, "mail": typed, "school_year": optional(years),
     "drane_declared_on": optional(days), "homonym_confirmed": st.booleans(), "why": typed, "made_on": days,
     "signed_on": days, "version": typed, "copy_kept": st.booleans(), "outcome": st.nothing(), "source": typed,
-    "checked_on": optional(days), "step": st.sampled_from(v.Step), "extends": optional(asked),
+    "checked_on": optional(days), "step": st.sampled_from(v.Step), "extends": optional(asked_references),
     "code": st.sampled_from(CODES).map(lambda clear: Code(clear=clear)), "expires_on": optional(days),
     "new_key_confirmed": st.booleans(), "reason": st.nothing(), "handed_on": days, "note": typed,
     "change": st.sampled_from(v.Change), "effective_on": days, "settlement": st.sampled_from(v.Settlement),

@@ -17,10 +17,10 @@ ON_REQUEST = [trigger for trigger in Trigger if trigger is not Trigger.DECLARE]
 def test_version__the_one_seen_or_none(trigger: Trigger) -> None:
     facts = f.facts_for(trigger)
     assert facts.request
-    seen = facts.request.version
-    accepted(facts, f.command(trigger, expected_version=seen))
+    version = facts.request.version
+    accepted(facts, f.command(trigger, expected_version=version))
     accepted(facts, f.command(trigger, expected_version=None))
-    for other in (seen - 1, seen + 1, 0):
+    for other in (version - 1, version + 1, 0):
         assert set(refused(facts, f.command(trigger, expected_version=other))) == {"changed_meanwhile"}
 
 

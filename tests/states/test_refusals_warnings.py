@@ -35,9 +35,9 @@ def test_other__chef_learns_nothing_of_another_school(trigger: Trigger) -> None:
     facts = f.facts(base.request, others=(f.other(State.CODE_ISSUED, chef_name="Paule Nègre"),))
     decision = accepted(facts, f.command(trigger))
     assert codes(decision) == [("other_request", "R19")]
-    said = str(decision.warnings)
+    text = str(decision.warnings)
     for secret in (f.OTHER_UAI, "ODA-2027-00077", "code transmis", "2027", "2026", "Paule"):
-        assert secret not in said
+        assert secret not in text
 
 
 @pytest.mark.rule("R19")
@@ -73,13 +73,13 @@ def test_renewal__a_chef_is_not_told_of_the_very_request_that_it_renews(trigger:
     kin = f.other(uai=f.UAI, school_year=f.YEAR.next, renews=base.reference if is_old else None)
     base = base.with_(renews=None if is_old else kin.reference)
     changes = {"mail": None, "prenom": "Anne"} if trigger is Trigger.AMEND else {}
-    command, told = f.command(trigger, **changes), [("other_request", "R19")]
+    command, warnings = f.command(trigger, **changes), [("other_request", "R19")]
     alone = f.facts(base, others=(kin,))
     assert [codes(accepted(alone, command, who)) for who in (f.chef(), f.deputy())] == [[], []]
-    assert codes(accepted(alone, f.command(trigger, **changes, on_behalf=f.on_behalf()), f.operator())) == told
+    assert codes(accepted(alone, f.command(trigger, **changes, on_behalf=f.on_behalf()), f.operator())) == warnings
     third = kin.with_(reference="ODA-2027-00078", renews=None)
     for others in ((kin, third), (kin.with_(uai=f.OTHER_UAI),)):
-        assert codes(accepted(f.facts(base, others=others), command)) == told
+        assert codes(accepted(f.facts(base, others=others), command)) == warnings
 
 
 @pytest.mark.rule("R19", "R33")
@@ -105,9 +105,9 @@ def test_amend__told_about_the_person_as_corrected() -> None:
 def test_other__only_the_years_end_is_silent(trigger: Trigger) -> None:
     base = f.facts_for(trigger)
     facts = replace(base, others=(f.other(State.REQUESTED),))
-    told = [] if trigger is Trigger.EXPIRE else [("other_request", "R19")]
+    warnings = [] if trigger is Trigger.EXPIRE else [("other_request", "R19")]
     changes = {"mail": None, "prenom": "Anne"} if trigger is Trigger.AMEND else {}
-    assert codes(accepted(facts, f.command(trigger, **changes))) == told
+    assert codes(accepted(facts, f.command(trigger, **changes))) == warnings
 
 
 @pytest.mark.parametrize("trigger", [Trigger.DELEGATE, Trigger.WITHDRAW])
@@ -117,11 +117,11 @@ def test_other__same_name_only_is_told_to_an_operator(trigger: Trigger) -> None:
     facts = f.facts(State.DECLARED, others=(f.other(uai=f.UAI, mail="autre@ac-toulouse.fr"),))
     for who in (f.chef(), f.deputy()):
         assert accepted(facts, f.command(trigger), who).warnings == ()
-    [told] = accepted(facts, f.command(trigger, on_behalf=f.on_behalf()), f.operator()).warnings
-    assert told.message.endswith("en 2026-2027 (code transmis) ; à vérifier : même nom, autre adresse")
+    [warning] = accepted(facts, f.command(trigger, on_behalf=f.on_behalf()), f.operator()).warnings
+    assert warning.message.endswith("en 2026-2027 (code transmis) ; à vérifier : même nom, autre adresse")
     married = f.facts(State.DECLARED, others=(f.other(uai=f.UAI, nom="Épouse"),))
-    [told] = accepted(married, f.command(trigger)).warnings
-    assert told.message.endswith("en 2026-2027 (code transmis)")
+    [warning] = accepted(married, f.command(trigger)).warnings
+    assert warning.message.endswith("en 2026-2027 (code transmis)")
 
 
 @pytest.mark.parametrize(("days_before", "late"), [(0, True), (29, True), (30, False), (31, False)])
@@ -141,9 +141,9 @@ def test_late__follows_the_years_own_end() -> None:
     assert codes(accepted(f.facts(), f.command(Trigger.DECLARE), calendar=soon)) == [("late_declaration", "R21")]
 
 
-@pytest.mark.parametrize(("calendar", "said"), [(f.calendar(), ""), (f.calendar(rentrees={}), " (date par défaut)")])
+@pytest.mark.parametrize(("calendar", "suffix"), [(f.calendar(), ""), (f.calendar(rentrees={}), " (date par défaut)")])
 @pytest.mark.rule("R21", "R22")
-def test_late__gives_the_date(calendar: SchoolCalendar, said: str) -> None:
+def test_late__gives_the_date(calendar: SchoolCalendar, suffix: str) -> None:
     now, command = datetime(2027, 8, 20, 9, tzinfo=UTC), f.command(Trigger.DECLARE, school_year=f.YEAR)
     [warning] = accepted(f.facts(), command, now=now, calendar=calendar).warnings
-    assert warning.message == f"L'année scolaire 2026-2027 finit le 31 août 2027{said} : la clé servira peu"
+    assert warning.message == f"L'année scolaire 2026-2027 finit le 31 août 2027{suffix} : la clé servira peu"

@@ -70,8 +70,8 @@ def test_open__one_or_two(day: date, years: list[int]) -> None:
 )
 @pytest.mark.rule("R20")
 def test_open__none_then_the_next_one(day: date, year: int) -> None:
-    found = SchoolCalendar(timezone=calendar().timezone, **SUMMER_GAP)  # type: ignore[arg-type]
-    assert found.open_years(noon(day)) == (SchoolYear(year),)
+    school_calendar = SchoolCalendar(timezone=calendar().timezone, **SUMMER_GAP)  # type: ignore[arg-type]
+    assert school_calendar.open_years(noon(day)) == (SchoolYear(year),)
 
 
 @pytest.mark.rule("R20")
@@ -89,9 +89,9 @@ def test_open__changes_at_local_midnight() -> None:
 
 @pytest.mark.rule("R20")
 def test_open__opening_day_is_a_setting() -> None:
-    found = calendar(campaign_opens=(3, 28))
-    assert found.opening_day(YEAR.next) == date(2027, 3, 28)
-    assert found.open_years(found.midnight(date(2027, 3, 28))) == (YEAR, YEAR.next)
+    school_calendar = calendar(campaign_opens=(3, 28))
+    assert school_calendar.opening_day(YEAR.next) == date(2027, 3, 28)
+    assert school_calendar.open_years(school_calendar.midnight(date(2027, 3, 28))) == (YEAR, YEAR.next)
 
 
 @pytest.mark.rule("R20")
@@ -104,9 +104,9 @@ def test_accepts_from__opening_or_the_morrow_of_the_year_before() -> None:
 @pytest.mark.rule("R20")
 def test_open__never_empty_and_always_accepting() -> None:
     gap = SchoolCalendar(timezone=calendar().timezone, **SUMMER_GAP)  # type: ignore[arg-type]
-    for found in (calendar(), gap, calendar(rule=EndRule.FIXED_DAY, fixed_day=(10, 31))):
+    for variant in (calendar(), gap, calendar(rule=EndRule.FIXED_DAY, fixed_day=(10, 31))):
         for shift in range(0, 1100, 3):
             now = noon(date(2026, 1, 1)) + timedelta(days=shift)
-            years = found.open_years(now)
+            years = variant.open_years(now)
             assert years == tuple(sorted(set(years)))
-            assert all(found.accepts_from(y) <= found.today(now) and not found.has_ended(y, now) for y in years)
+            assert all(variant.accepts_from(y) <= variant.today(now) and not variant.has_ended(y, now) for y in years)

@@ -116,8 +116,8 @@ def naive(days: SchoolDays, day: date, step: timedelta) -> date | None:
 
 def periods(year: SchoolYear) -> st.SearchStrategy[tuple[Period, ...]]:
     first = st.dates(date(year.start, 9, 1), date(year.end_year, 8, 1))
-    one = st.tuples(first, st.integers(0, 40)).map(lambda p: (p[0], p[0] + p[1] * DAY))
-    return st.lists(one, max_size=2).map(tuple)
+    period = st.tuples(first, st.integers(0, 40)).map(lambda p: (p[0], p[0] + p[1] * DAY))
+    return st.lists(period, max_size=2).map(tuple)
 
 
 CALENDARS = st.one_of(

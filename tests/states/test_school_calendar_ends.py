@@ -57,11 +57,11 @@ def test_end__given_for_another_year_changes_nothing() -> None:
 )
 @pytest.mark.rule("R23")
 def test_end__at_midnight_there(zone: ZoneInfo, last_day: date, ends_at: datetime) -> None:
-    found = calendar(timezone=zone, given_ends={YEAR: last_day})
-    assert found.end_of(YEAR).ends_at == ends_at
-    assert found.end_of(YEAR).ends_at.tzinfo is UTC
-    assert not found.has_ended(YEAR, ends_at - timedelta(microseconds=1))
-    assert found.has_ended(YEAR, ends_at)
+    school_calendar = calendar(timezone=zone, given_ends={YEAR: last_day})
+    assert school_calendar.end_of(YEAR).ends_at == ends_at
+    assert school_calendar.end_of(YEAR).ends_at.tzinfo is UTC
+    assert not school_calendar.has_ended(YEAR, ends_at - timedelta(microseconds=1))
+    assert school_calendar.has_ended(YEAR, ends_at)
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 10, 25), 25), (date(2027, 3, 28), 23), (date(2027, 3, 29), 24)])
@@ -82,15 +82,15 @@ def test_today__changes_at_local_midnight() -> None:
 @pytest.mark.rule("R22", "R23")
 def test_end__29_february() -> None:
     year = SchoolYear(2027)
-    found = calendar(given_ends={year: date(2028, 2, 28)})
-    assert found.end_of(year).ends_at == datetime(2028, 2, 28, 23, tzinfo=UTC)
-    assert found.today(found.end_of(year).ends_at) == date(2028, 2, 29)
+    school_calendar = calendar(given_ends={year: date(2028, 2, 28)})
+    assert school_calendar.end_of(year).ends_at == datetime(2028, 2, 28, 23, tzinfo=UTC)
+    assert school_calendar.today(school_calendar.end_of(year).ends_at) == date(2028, 2, 29)
     leap = calendar(given_ends={year: date(2028, 2, 29)})
     assert leap.today(leap.end_of(year).ends_at) == date(2028, 3, 1)
 
 
 @pytest.mark.rule("R22")
 def test_end__asked_twice_is_the_same() -> None:
-    found = calendar()
-    assert found.end_of(YEAR) is found.end_of(YEAR)
-    assert calendar(given_ends=GIVEN).end_of(YEAR) != found.end_of(YEAR)
+    school_calendar = calendar()
+    assert school_calendar.end_of(YEAR) is school_calendar.end_of(YEAR)
+    assert calendar(given_ends=GIVEN).end_of(YEAR) != school_calendar.end_of(YEAR)

@@ -6,7 +6,7 @@ from states.validation import clean, fold, fold_mail, mail_problem, name_problem
 
 
 @pytest.mark.parametrize(
-    ("one", "two"),
+    ("name", "other"),
     [
         ("D'Étienne", "d’etienne"),
         ("Anne-Sophie", "ANNE SOPHIE"),
@@ -26,16 +26,16 @@ from states.validation import clean, fold, fold_mail, mail_problem, name_problem
     ],
 )
 @pytest.mark.rule("R17")
-def test_fold__same_name(one: str, two: str) -> None:
-    assert fold(one) == fold(two) != ""
+def test_fold__same_name(name: str, other: str) -> None:
+    assert fold(name) == fold(other) != ""
 
 
 @pytest.mark.parametrize(
-    ("one", "two"), [("Иван", "Пётр"), ("Иван A", "Пётр A"), ("李", "王"), ("Martin", "Martine"), ("Anne", "Ane")]
+    ("name", "other"), [("Иван", "Пётр"), ("Иван A", "Пётр A"), ("李", "王"), ("Martin", "Martine"), ("Anne", "Ane")]
 )
 @pytest.mark.rule("R17")
-def test_fold__other_name(one: str, two: str) -> None:
-    assert fold(one) != fold(two)
+def test_fold__other_name(name: str, other: str) -> None:
+    assert fold(name) != fold(other)
 
 
 @pytest.mark.parametrize("text", ["", " ", "-", "'", "’ -"])

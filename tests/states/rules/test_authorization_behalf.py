@@ -113,10 +113,10 @@ def test_four_eyes__who_issued_does_not_act_for_the_school(trigger: Trigger) -> 
 @pytest.mark.rule("R6")
 def test_four_eyes__leaves_the_issuers_own_work_and_a_renewal() -> None:
     issued = f.request(State.CODE_ISSUED, issued_by=10)
-    asked = f.on_behalf()
-    accepted(f.facts(issued), f.command(Trigger.REVOKE, on_behalf=asked), f.operator(), four_eyes=True)
+    behalf = f.on_behalf()
+    accepted(f.facts(issued), f.command(Trigger.REVOKE, on_behalf=behalf), f.operator(), four_eyes=True)
     ended = f.facts(f.request(State.REVOKED, issued_by=10))
-    renewed = accepted(ended, f.command(Trigger.RENEW, on_behalf=asked), f.operator(), four_eyes=True).request
+    renewed = accepted(ended, f.command(Trigger.RENEW, on_behalf=behalf), f.operator(), four_eyes=True).request
     assert renewed.issued_by is None
     assert renewed.acted_on_behalf == {10}
 

@@ -26,9 +26,9 @@ def test_stranger__same_answer_whether_the_request_exists(trigger: Trigger) -> N
 @pytest.mark.parametrize("state", LIVE_STATES)
 @pytest.mark.rule("R3")
 def test_stranger__learns_neither_state_nor_person_nor_time(state: State) -> None:
-    said = str(refused(f.facts(state), f.command(Trigger.WITHDRAW), STRANGER).values())
+    text = str(refused(f.facts(state), f.command(Trigger.WITHDRAW), STRANGER).values())
     for secret in (f.NOM, f.PRENOM, f.MAIL, f.UAI, f.REFERENCE, state.label, "2026", "Jean-Moulin"):
-        assert secret not in said
+        assert secret not in text
 
 
 @pytest.mark.rule("R3")

@@ -43,7 +43,7 @@ def test_declare__drane_date_is_not_to_come(day: date, right: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("nom", "", "Le nom est vide"),
         ("prenom", " \u00a0", "Le prénom est vide"),
@@ -54,10 +54,10 @@ def test_declare__drane_date_is_not_to_come(day: date, right: bool) -> None:
     ],
 )
 @pytest.mark.rule("R16")
-def test_declare__identity(field: str, value: str, said: str) -> None:
+def test_declare__identity(field: str, value: str, message: str) -> None:
     reason = unusual(Trigger.DECLARE, **{field: value})["bad_field"]
     assert (reason.field, reason.rule) == (field, "R16")
-    assert reason.message.startswith(said)
+    assert reason.message.startswith(message)
     assert reason.remedy == "L'écrire comme dans l'annuaire de l'académie."
 
 
@@ -82,12 +82,12 @@ def test_declare__no_mailbox(mailbox: str | None) -> None:
     assert reasons["no_mailbox"].remedy == "Écrire au centre de service : un opérateur peut fixer la boîte."
 
 
-@pytest.mark.parametrize(("asked", "given"), [(None, 2027), (SchoolYear(2026), 2026), (SchoolYear(2027), 2027)])
+@pytest.mark.parametrize(("asked_year", "start"), [(None, 2027), (SchoolYear(2026), 2026), (SchoolYear(2027), 2027)])
 @pytest.mark.rule("R20")
-def test_declare__two_years_open_the_later_proposed(asked: SchoolYear | None, given: int) -> None:
-    decision = accepted(f.facts(), f.command(Trigger.DECLARE, school_year=asked), now=JULY)
-    assert decision.request.school_year == SchoolYear(given)
-    assert decision.data["school_year"] == f"{given}-{given + 1}"
+def test_declare__two_years_open_the_later_proposed(asked_year: SchoolYear | None, start: int) -> None:
+    decision = accepted(f.facts(), f.command(Trigger.DECLARE, school_year=asked_year), now=JULY)
+    assert decision.request.school_year == SchoolYear(start)
+    assert decision.data["school_year"] == f"{start}-{start + 1}"
 
 
 @pytest.mark.parametrize("year", [2025, 2027, 2050])

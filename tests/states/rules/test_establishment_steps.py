@@ -107,5 +107,5 @@ def test_submit__confirmed_as_recorded() -> None:
 def test_submit__each_difference_is_told() -> None:
     reasons = unusual(T.SUBMIT, nom="Detienne", prenom="Anne", mail="autre@ac-toulouse.fr")
     assert set(reasons) == {f"identity_not_confirmed:{name}" for name in ("nom", "prenom", "mail")}
-    for reason, what in zip(reasons.values(), ("Le nom", "Le prénom", "L'adresse"), strict=True):
-        assert reason.message == f"{what} ne correspond pas à ce qui est enregistré"
+    for reason, field in zip(reasons.values(), ("Le nom", "Le prénom", "L'adresse"), strict=True):
+        assert reason.message == f"{field} ne correspond pas à ce qui est enregistré"

@@ -72,10 +72,10 @@ def test_confirm__kept_needs_another_live_request_with_a_key() -> None:
     command = f.command(Trigger.CONFIRM_REMOVAL, outcome=RemovalOutcome.KEPT)
     for others in ((), (f.other(State.REQUESTED),), (f.other(State.REVOKED),)):
         assert set(refused(f.facts(State.REVOKED, others=others), command)) == {"nothing_keeps_the_key"}
-    kept = f.facts(State.REVOKED, others=(f.other(),))
-    assert accepted(kept, command).data["outcome"] == "kept"
-    assert [w.code for w in accepted(kept, command).warnings] == ["other_request"]
-    assert set(refused(kept, command, one_key_a_person=False)) == {"nothing_keeps_the_key"}
+    facts = f.facts(State.REVOKED, others=(f.other(),))
+    assert accepted(facts, command).data["outcome"] == "kept"
+    assert [w.code for w in accepted(facts, command).warnings] == ["other_request"]
+    assert set(refused(facts, command, one_key_a_person=False)) == {"nothing_keeps_the_key"}
 
 
 @pytest.mark.rule("R49")
@@ -98,9 +98,9 @@ def test_confirm__warned_that_another_request_relies_on_the_key(outcome: Removal
     command = f.command(Trigger.CONFIRM_REMOVAL, outcome=outcome)
     others = (f.other(), f.other(mail="autre@ac-toulouse.fr", reference="ODA-2027-00078"))
     decision = accepted(f.facts(State.REVOKED, others=others), command)
-    said = {w.code: w for w in decision.warnings}["key_still_used"]
-    assert (said.rule, decision.data["outcome"]) == ("R49", outcome.value)
-    assert said.message == (
+    warning = {w.code: w for w in decision.warnings}["key_still_used"]
+    assert (warning.rule, decision.data["outcome"]) == ("R49", outcome.value)
+    assert warning.message == (
         "La clé de cette personne sert aussi ailleurs : ODA-2027-00077 (0751234J) et ODA-2027-00078 (0751234J ;"
         " à vérifier : même nom, autre adresse)"
     )

@@ -17,24 +17,24 @@ HERE_NEXT = f.other(
 )  # fmt: skip
 
 
-def what(*others: Request, one_key: bool = True) -> RemovalTodo:
+def todo(*others: Request, one_key: bool = True) -> RemovalTodo:
     return removal_todo(ENDED, others, one_key_a_person=one_key)
 
 
 @pytest.mark.rule("R48")
 def test_todo__nobody_else_relies_on_the_key() -> None:
     for others in ((), (f.other(State.REVOKED),)):
-        assert what(*others) == RemovalTodo(Action.REMOVE_KEY)
+        assert todo(*others) == RemovalTodo(Action.REMOVE_KEY)
     for other in (ELSEWHERE, f.other(State.REQUESTED)):
-        assert what(other, one_key=False) == RemovalTodo(Action.REMOVE_KEY)
-    assert what().sentence == "Supprimer la clé."
+        assert todo(other, one_key=False) == RemovalTodo(Action.REMOVE_KEY)
+    assert todo().sentence == "Supprimer la clé."
 
 
 @pytest.mark.rule("R48")
 def test_todo__another_school_keeps_the_key() -> None:
-    found = what(ELSEWHERE)
-    assert found == RemovalTodo(Action.KEEP_KEY, (ELSEWHERE.reference,), f.LAST_DAY)
-    assert found.sentence == (
+    removal = todo(ELSEWHERE)
+    assert removal == RemovalTodo(Action.KEEP_KEY, (ELSEWHERE.reference,), f.LAST_DAY)
+    assert removal.sentence == (
         "Retirer les droits de cet établissement, garder la clé (elle sert à ODA-2027-00077) ;"
         " expiration à porter : 31 août 2027."
     )
@@ -42,51 +42,51 @@ def test_todo__another_school_keeps_the_key() -> None:
 
 @pytest.mark.rule("R48")
 def test_todo__the_same_school_next_year_changes_the_date() -> None:
-    found = what(HERE_NEXT)
-    assert found == RemovalTodo(Action.CHANGE_EXPIRY, (HERE_NEXT.reference,), date(2028, 8, 31))
-    assert found.sentence == (
+    removal = todo(HERE_NEXT)
+    assert removal == RemovalTodo(Action.CHANGE_EXPIRY, (HERE_NEXT.reference,), date(2028, 8, 31))
+    assert removal.sentence == (
         "Garder la clé, changer sa date d'expiration (elle sert à ODA-2028-00001) ; expiration à porter : 31 août 2028."
     )
 
 
 @pytest.mark.rule("R48")
 def test_todo__both_the_latest_date_wins() -> None:
-    found = what(HERE_NEXT, ELSEWHERE)
-    assert found.action is Action.CHANGE_EXPIRY
-    assert found.kept_for == (ELSEWHERE.reference, HERE_NEXT.reference)
-    assert found.expires_on == date(2028, 8, 31)
+    removal = todo(HERE_NEXT, ELSEWHERE)
+    assert removal.action is Action.CHANGE_EXPIRY
+    assert removal.kept_for == (ELSEWHERE.reference, HERE_NEXT.reference)
+    assert removal.expires_on == date(2028, 8, 31)
 
 
 @pytest.mark.rule("R17", "R48")
 def test_todo__known_by_the_name_only_is_to_be_verified() -> None:
-    found = what(f.other(mail="autre@ac-toulouse.fr"))
-    assert found.to_verify
-    assert found.sentence.endswith(" ; vérifier qu'il s'agit bien de la même personne.")
-    assert not what(f.other(mail=f.MAIL.upper(), nom="Épouse")).to_verify
+    removal = todo(f.other(mail="autre@ac-toulouse.fr"))
+    assert removal.to_verify
+    assert removal.sentence.endswith(" ; vérifier qu'il s'agit bien de la même personne.")
+    assert not todo(f.other(mail=f.MAIL.upper(), nom="Épouse")).to_verify
 
 
 @pytest.mark.rule("R48")
 def test_todo__no_date_known() -> None:
-    found = what(f.other(expires_on=None))
-    assert found.expires_on is None
-    assert "expiration" not in found.sentence
+    removal = todo(f.other(expires_on=None))
+    assert removal.expires_on is None
+    assert "expiration" not in removal.sentence
 
 
 @pytest.mark.rule("R48")
 def test_todo__tells_the_requests_that_follow_without_a_key() -> None:
     next_year = f.other(State.DECLARED, uai=f.UAI, reference="ODA-2028-00001", school_year=f.YEAR.next)
-    assert what(next_year) == RemovalTodo(Action.REMOVE_KEY, following=(next_year.reference,))
-    assert what(next_year).sentence == "Supprimer la clé ; la demande ODA-2028-00001 suit, sans clé pour l'instant."
-    both = what(next_year, f.other(State.REQUESTED)).sentence
+    assert todo(next_year) == RemovalTodo(Action.REMOVE_KEY, following=(next_year.reference,))
+    assert todo(next_year).sentence == "Supprimer la clé ; la demande ODA-2028-00001 suit, sans clé pour l'instant."
+    both = todo(next_year, f.other(State.REQUESTED)).sentence
     assert both == (
         "Supprimer la clé ; les demandes ODA-2027-00077 et ODA-2028-00001 suivent, sans clé pour l'instant."
     )
-    kept = what(next_year, ELSEWHERE)
-    assert (kept.action, kept.kept_for, kept.following) == (
+    removal = todo(next_year, ELSEWHERE)
+    assert (removal.action, removal.kept_for, removal.following) == (
         Action.KEEP_KEY, (ELSEWHERE.reference,), (next_year.reference,)
     )  # fmt: skip
-    assert kept.sentence.endswith("2027 ; la demande ODA-2028-00001 suit, sans clé pour l'instant.")
-    assert what(next_year.with_(mail="autre@ac-toulouse.fr")).to_verify
+    assert removal.sentence.endswith("2027 ; la demande ODA-2028-00001 suit, sans clé pour l'instant.")
+    assert todo(next_year.with_(mail="autre@ac-toulouse.fr")).to_verify
 
 
 @pytest.mark.rule("R42")

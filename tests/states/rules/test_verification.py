@@ -15,8 +15,8 @@ T = Trigger
 READY = f.checked(f.request(State.REQUESTED))
 
 
-def issue(request: Request, **more: Any) -> dict[str, Any]:
-    return dict(refused(f.facts(request), f.command(T.ISSUE_CODE), **more))
+def issue(request: Request, **policy: Any) -> dict[str, Any]:
+    return dict(refused(f.facts(request), f.command(T.ISSUE_CODE), **policy))
 
 
 @pytest.mark.parametrize("outcome", CheckOutcome)
@@ -78,10 +78,10 @@ VOID: dict[str, tuple[Callable[[Request], Request], int]] = {
 }
 
 
-@pytest.mark.parametrize("what", VOID)
+@pytest.mark.parametrize("changed_field", VOID)
 @pytest.mark.rule("R35", "R37")
-def test_check__void_once_this_changes(what: str) -> None:
-    change, how_many = VOID[what]
+def test_check__void_once_this_changes(changed_field: str) -> None:
+    change, how_many = VOID[changed_field]
     changed = change(READY)
     reasons = issue(changed)
     assert [reason.code for reason in reasons.values()] == ["check_void"] * how_many

@@ -82,8 +82,8 @@ class Office:
 
     def declare(self, uai: str = UAI, **changes: Any) -> str:
         """A declared request, by the chef's own demand."""
-        said = {"uai": uai, "nom": make.NOM, "prenom": make.PRENOM, "mail": make.MAIL, **changes}
-        return self.do(c.Declare(**said, on_behalf=make.on_behalf())).reference
+        fields = {"uai": uai, "nom": make.NOM, "prenom": make.PRENOM, "mail": make.MAIL, **changes}
+        return self.do(c.Declare(**fields, on_behalf=make.on_behalf())).reference
 
     def request(self, state: State = State.REQUESTED, uai: str = UAI, **changes: Any) -> str:
         """A request in that state, every step before it done in one batch; a revoked one had its code."""
@@ -92,7 +92,7 @@ class Office:
         who |= {name: changes[name] for name in who if name in changes}
         on: dict[str, Any] = {"reference": reference}
         chef = on | {"on_behalf": make.on_behalf()}
-        found: dict[str, Any] = {"outcome": CheckOutcome.POSITIVE, "source": "liste du 5 octobre"}
+        check: dict[str, Any] = {"outcome": CheckOutcome.POSITIVE, "source": "liste du 5 octobre"}
         steps: dict[State, tuple[c.Command, ...]] = {
             State.DECLARED: (),
             State.DELEGATED: (c.Delegate(**chef, why="aide aux parents", made_on=date(2026, 9, 15)),),
@@ -101,13 +101,13 @@ class Office:
             ),
             State.REQUESTED: (c.Submit(**chef, **who),),
             State.CODE_ISSUED: (
-                c.CheckListing(**on, **found), c.CheckDelegation(**on, **found),
+                c.CheckListing(**on, **check), c.CheckDelegation(**on, **check),
                 c.IssueCode(**on, code=c.Code(clear=make.CODE), new_key_confirmed=True),
             ),
             State.REVOKED: (c.Revoke(**on, reason=RevokeReason.DEPARTURE, note="fin\nde mission"),),
         }  # fmt: skip
         order = list(State)
-        todo = [command for one in order[: order.index(state) + 1] for command in steps[one]]
+        todo = [command for step in order[: order.index(state) + 1] for command in steps[step]]
         if todo:
             self.do(*todo)
         return reference

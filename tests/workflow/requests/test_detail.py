@@ -75,23 +75,23 @@ def test_show__why_a_check_does_not_count(office: Office) -> None:
 
 @pytest.mark.rule("R19")
 def test_show__the_person_elsewhere_is_told_to_the_rectorat_alone(office: Office) -> None:
-    here, there = office.request(State.CODE_ISSUED), office.request(State.CODE_ISSUED, LYCEE)
-    assert [other.reference for other in office.seen(here).others] == [there]
-    view = office.seen(here, office.chef)
+    reference, elsewhere = office.request(State.CODE_ISSUED), office.request(State.CODE_ISSUED, LYCEE)
+    assert [other.reference for other in office.seen(reference).others] == [elsewhere]
+    view = office.seen(reference, office.chef)
     assert view.others == ()
-    assert there not in repr(view)
+    assert elsewhere not in repr(view)
     assert LYCEE not in repr(view)
 
 
 @pytest.mark.rule("R3", "R40")
 def test_show__a_chef_is_not_told_where_an_extended_key_comes_from(office: Office) -> None:
-    there, here = office.request(State.CODE_ISSUED, LYCEE), office.request(State.REQUESTED)
-    found = {"reference": here, "outcome": CheckOutcome.POSITIVE, "source": "liste"}
-    office.do(c.CheckListing(**found), c.CheckDelegation(**found), c.IssueCode(reference=here, extends=there))  # type: ignore[arg-type]
-    assert office.seen(here).request.extends == there
-    view = office.seen(here, office.chef)
+    source, reference = office.request(State.CODE_ISSUED, LYCEE), office.request(State.REQUESTED)
+    check = {"reference": reference, "outcome": CheckOutcome.POSITIVE, "source": "liste"}
+    office.do(c.CheckListing(**check), c.CheckDelegation(**check), c.IssueCode(reference=reference, extends=source))  # type: ignore[arg-type]
+    assert office.seen(reference).request.extends == source
+    view = office.seen(reference, office.chef)
     assert view.code_fate is CodeStatus.EXTENDED
-    assert there not in repr(view)
+    assert source not in repr(view)
 
 
 @pytest.mark.rule("R48", "R49")
@@ -101,18 +101,19 @@ def test_show__what_is_to_be_removed_today(office: Office) -> None:
     assert removal is not None
     assert removal.todo is not None
     assert removal.todo.action is Action.REMOVE_KEY
-    kept = office.request(State.CODE_ISSUED, LYCEE)
+    other = office.request(State.CODE_ISSUED, LYCEE)
     removal = office.seen(gone).removal
     assert removal is not None
     assert removal.todo is not None
-    assert (removal.todo.action, removal.todo.kept_for) == (Action.KEEP_KEY, (kept,))
+    assert (removal.todo.action, removal.todo.kept_for) == (Action.KEEP_KEY, (other,))
     office.do(c.ConfirmRemoval(reference=gone, outcome=RemovalOutcome.KEPT, note="gardée pour le lycée"))
-    told, hidden = office.seen(gone), office.seen(gone, office.chef)
-    assert told.removal is not None
-    assert (told.removal.outcome, told.removal.todo, told.removal.is_open) == (RemovalOutcome.KEPT, None, False)
-    assert hidden.removal is not None
-    assert hidden.removal.outcome is None
-    assert "lycée" not in repr(hidden)
+    of_rectorat, of_chef = office.seen(gone), office.seen(gone, office.chef)
+    assert of_rectorat.removal is not None
+    removal = of_rectorat.removal
+    assert (removal.outcome, removal.todo, removal.is_open) == (RemovalOutcome.KEPT, None, False)
+    assert of_chef.removal is not None
+    assert of_chef.removal.outcome is None
+    assert "lycée" not in repr(of_chef)
 
 
 @pytest.mark.rule("R33")

@@ -30,40 +30,40 @@ def test_list__a_chef_sees_its_own_the_rectorat_all(office: Office) -> None:
 
 
 def test_list__filters_combine(office: Office) -> None:
-    here = office.request(State.REQUESTED, nom="Dupont-Aïgnan", prenom="Éloïse", mail="e.dupont@ac-toulouse.fr")
-    there = office.declare(LYCEE, nom="Dupont", prenom="Zoé", mail="z.dupont@ac-toulouse.fr")
-    gone = office.request(State.REVOKED)
-    assert office.listed() == [here, there, gone]
-    assert office.listed(live=True) == [here, there]
-    assert office.listed(states=(State.DECLARED, State.REVOKED)) == [there, gone]
-    assert office.listed(departement="012") == office.listed(departement="12") == [there]
-    assert office.listed(uai=" 0310001h ", live=True) == [here]
-    assert office.listed(school_year=SchoolYear(2026), name="dupont", states=(State.REQUESTED,)) == [here]
+    requested = office.request(State.REQUESTED, nom="Dupont-Aïgnan", prenom="Éloïse", mail="e.dupont@ac-toulouse.fr")
+    declared = office.declare(LYCEE, nom="Dupont", prenom="Zoé", mail="z.dupont@ac-toulouse.fr")
+    revoked = office.request(State.REVOKED)
+    assert office.listed() == [requested, declared, revoked]
+    assert office.listed(live=True) == [requested, declared]
+    assert office.listed(states=(State.DECLARED, State.REVOKED)) == [declared, revoked]
+    assert office.listed(departement="012") == office.listed(departement="12") == [declared]
+    assert office.listed(uai=" 0310001h ", live=True) == [requested]
+    assert office.listed(school_year=SchoolYear(2026), name="dupont", states=(State.REQUESTED,)) == [requested]
     assert office.listed(school_year=SchoolYear(2027)) == []
-    assert office.listed(mail="E.Dupont@AC-toulouse.fr") == [here]
+    assert office.listed(mail="E.Dupont@AC-toulouse.fr") == [requested]
 
 
 @pytest.mark.rule("R17")
 def test_list__a_name_without_accents_nor_order(office: Office) -> None:
-    here = office.declare(nom="Dupont-Aïgnan", prenom="Éloïse")
+    reference = office.declare(nom="Dupont-Aïgnan", prenom="Éloïse")
     for typed in ("ELOISE dupont", "dupont éloïse", "upon", "aignan", "Dupont-Aignan"):
-        assert office.listed(name=typed) == [here], typed
+        assert office.listed(name=typed) == [reference], typed
     for typed in ("%", "_", "'", "--", "Dupond", "x" * 200):
         assert office.listed(name=typed) == [], typed
 
 
 @pytest.mark.rule("R58")
 def test_list__the_codes_that_did_not_arrive_come_first(office: Office) -> None:
-    one, two, three, four = people(office, 4, State.CODE_ISSUED)
-    office.mail_becomes(Stage.DEAD, three)
-    office.mail_becomes(Stage.DISCARDED, four)
-    assert office.listed() == [three, four, one, two]
-    assert office.listed(office.chef) == [one, two, three, four]
-    assert office.listed(undeliverable=True) == [three, four]
-    pages = [office.listed(limit=1), *(office.listed(limit=1, after=r) for r in (three, four, one))]
-    assert pages == [[three], [four], [one], [two]]
-    assert office.listed(limit=2, after=three) == [four, one]
-    assert office.listed(after=two) == []
+    first, second, dead, discarded = people(office, 4, State.CODE_ISSUED)
+    office.mail_becomes(Stage.DEAD, dead)
+    office.mail_becomes(Stage.DISCARDED, discarded)
+    assert office.listed() == [dead, discarded, first, second]
+    assert office.listed(office.chef) == [first, second, dead, discarded]
+    assert office.listed(undeliverable=True) == [dead, discarded]
+    pages = [office.listed(limit=1), *(office.listed(limit=1, after=r) for r in (dead, discarded, first))]
+    assert pages == [[dead], [discarded], [first], [second]]
+    assert office.listed(limit=2, after=dead) == [discarded, first]
+    assert office.listed(after=second) == []
 
 
 @pytest.mark.rule("R58")
@@ -138,13 +138,13 @@ def test_list__since_is_when_the_state_came_not_the_last_event(office: Office) -
 
 
 def test_list__takes_as_many_queries_for_ten_as_for_one(office: Office) -> None:
-    seen: list[str] = []
-    event.listen(office.database.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+    queries: list[str] = []
+    event.listen(office.database.engine, "before_cursor_execute", lambda *event_args: queries.append(event_args[2]))
     office.declare()
-    seen.clear()
+    queries.clear()
     office.listed()
-    for_one = len(seen)
+    for_one = len(queries)
     people(office, 9)
-    seen.clear()
+    queries.clear()
     assert len(office.listed()) == 10
-    assert len(seen) == for_one
+    assert len(queries) == for_one

@@ -16,7 +16,7 @@ ENDED = datetime(2027, 9, 15, tzinfo=UTC)
 
 
 def can(role: Role, facts: Facts, now: datetime = make.NOW) -> list[Trigger]:
-    return [one.trigger for one in possible_actions(facts, make.actor(role), make.policy(), now)]
+    return [action.trigger for action in possible_actions(facts, make.actor(role), make.policy(), now)]
 
 
 @pytest.mark.rule("R1", "R2")
@@ -74,8 +74,8 @@ def following(facts: Facts, now: datetime = make.NOW) -> Trigger | None:
 
 
 def test_next__of_every_state() -> None:
-    found = {state: following(make.facts(state)) for state in State}
-    assert found == {
+    steps = {state: following(make.facts(state)) for state in State}
+    assert steps == {
         State.DECLARED: T.DELEGATE, State.DELEGATED: T.SIGN_CHARTER, State.CHARTER_SIGNED: T.SUBMIT,
         State.REQUESTED: T.CHECK_LISTING, State.CODE_ISSUED: T.CONFIRM_HANDOVER, State.REVOKED: T.CONFIRM_REMOVAL,
     }  # fmt: skip

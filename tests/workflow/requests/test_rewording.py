@@ -19,8 +19,8 @@ def reword_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every refusal and every label another text, none of which begins like another."""
     numbers, create = count(), Reason.__init__
 
-    def reworded(self: Reason, code: str, rule: str, message: str, remedy: str, *rest: Any, **more: Any) -> None:
-        create(self, code, rule, f"{next(numbers)}, autrement", f"{next(numbers)}, autrement", *rest, **more)
+    def reworded(self: Reason, code: str, rule: str, message: str, remedy: str, *rest: Any, **options: Any) -> None:
+        create(self, code, rule, f"{next(numbers)}, autrement", f"{next(numbers)}, autrement", *rest, **options)
 
     monkeypatch.setattr(Reason, "__init__", reworded)
     for kind in enumerations(Labelled):
@@ -77,7 +77,7 @@ def decided(office: Office, reference: str) -> tuple[object, ...]:
 def test_checks__no_decision_hangs_on_a_wording(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     requests = requests_at_every_check(office)
     before = {name: decided(office, reference) for name, reference in requests.items()}
-    assert {name: found[:3] for name, found in before.items()} == {
+    assert {name: decision[:3] for name, decision in before.items()} == {
         "fresh": (Mark.TO_DO, Mark.TO_DO, False), "listed": (Mark.POSITIVE, Mark.TO_DO, False),
         "negative": (Mark.NEGATIVE, Mark.POSITIVE, False), "ready": (Mark.POSITIVE, Mark.POSITIVE, True),
         "void": (Mark.VOID, Mark.VOID, False), "too_old": (Mark.TOO_OLD, Mark.TOO_OLD, False),

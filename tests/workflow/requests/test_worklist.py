@@ -27,48 +27,48 @@ def page(office: Office, filters: Filters = EVERYTHING, order: Order = Order.WAI
         return worklist.page(filters, order, after, limit)
 
 
-def found(office: Office, order: Order = Order.WAITING, **filters: object) -> list[str]:
-    return [one.line.reference for one in page(office, Filters(**filters), order).lines]  # type: ignore[arg-type]
+def references_in(office: Office, order: Order = Order.WAITING, **filters: object) -> list[str]:
+    return [line.line.reference for line in page(office, Filters(**filters), order).lines]  # type: ignore[arg-type]
 
 
 def some_of_each(office: Office) -> list[str]:
     """Two requests a state, one after the other, whose names go the other way."""
-    made = []
+    references = []
     for number, state in enumerate([*State, *State]):
         uai = (UAI, OTHER, LYCEE)[number % 3]
         nom, mail = f"Nom{'zyxwvutsrqpo'[number]}", f"m{number}@ac-toulouse.fr"
-        made.append(office.request(state, uai, nom=nom, mail=mail))
+        references.append(office.request(state, uai, nom=nom, mail=mail))
         if number % 2:
             office.clock.advance(hours=1)
-    return made
+    return references
 
 
 @pytest.mark.parametrize("order", list(Order))
 def test_walk__sees_each_line_once_in_every_order(office: Office, order: Order) -> None:
-    made = some_of_each(office)
-    whole = [one.line.reference for one in page(office, order=order).lines]
-    assert sorted(whole) == sorted(made)
+    references = some_of_each(office)
+    whole = [work_line.line.reference for work_line in page(office, order=order).lines]
+    assert sorted(whole) == sorted(references)
     walked: list[str] = []
     after: str | None = None
     while True:
-        one = page(office, order=order, after=after, limit=5)
-        walked += [line.line.reference for line in one.lines]
-        after = one.after
+        part = page(office, order=order, after=after, limit=5)
+        walked += [work_line.line.reference for work_line in part.lines]
+        after = part.after
         if after is None:
             break
     assert walked == whole
 
 
 def test_walk__each_order_is_the_one_it_says(office: Office) -> None:
-    made = some_of_each(office)
+    references = some_of_each(office)
     lines = page(office, order=Order.NAME).lines
-    assert [one.line.nom for one in lines] == sorted(one.line.nom for one in lines)
-    assert found(office, Order.REFERENCE) == made[::-1]
-    since = [one.line.since for one in page(office).lines]
+    assert [line.line.nom for line in lines] == sorted(line.line.nom for line in lines)
+    assert references_in(office, Order.REFERENCE) == references[::-1]
+    since = [line.line.since for line in page(office).lines]
     assert since == sorted(since)
-    states = [list(State).index(one.line.state) for one in page(office, order=Order.STATE).lines]
+    states = [list(State).index(line.line.state) for line in page(office, order=Order.STATE).lines]
     assert states == sorted(states)
-    uais = [one.line.uai for one in page(office, order=Order.ESTABLISHMENT).lines]
+    uais = [line.line.uai for line in page(office, order=Order.ESTABLISHMENT).lines]
     assert uais == sorted(uais)
 
 
@@ -87,16 +87,16 @@ def test_checks__filters_and_lines_agree_with_the_rules(office: Office) -> None:
     for check in (c.CheckListing, c.CheckDelegation):
         office.do(check(reference=ready, outcome=CheckOutcome.POSITIVE, source=source))
     office.do(c.CheckListing(reference=negative, outcome=CheckOutcome.NEGATIVE, source=source))
-    assert found(office, checks=Checks.TO_DO) == [fresh]
-    assert found(office, checks=Checks.READY) == [ready]
-    assert found(office, checks=Checks.NEGATIVE) == [negative]
-    marks = {one.line.reference: (one.listing, one.delegation, one.is_ready) for one in page(office).lines}
+    assert references_in(office, checks=Checks.TO_DO) == [fresh]
+    assert references_in(office, checks=Checks.READY) == [ready]
+    assert references_in(office, checks=Checks.NEGATIVE) == [negative]
+    marks = {line.line.reference: (line.listing, line.delegation, line.is_ready) for line in page(office).lines}
     assert marks == {
         fresh: (Mark.TO_DO, Mark.TO_DO, False), ready: (Mark.POSITIVE, Mark.POSITIVE, True),
         negative: (Mark.NEGATIVE, Mark.TO_DO, False),
     }  # fmt: skip
     office.clock.advance(days=office.policy.checks_max_age_days + 1)
-    assert (found(office, checks=Checks.READY), found(office, checks=Checks.TOO_OLD)) == ([], [ready])
+    assert (references_in(office, checks=Checks.READY), references_in(office, checks=Checks.TOO_OLD)) == ([], [ready])
 
 
 @pytest.mark.rule("R35")
@@ -109,7 +109,7 @@ def test_checks__what_was_checked_and_changed_is_to_do_again(office: Office) -> 
     office.do(c.Amend(reference=ready, mail="autre@ac-toulouse.fr", on_behalf=behalf))
     office.do(c.Submit(reference=ready, nom=make.NOM, prenom=make.PRENOM, mail="autre@ac-toulouse.fr",
                        on_behalf=behalf))  # fmt: skip
-    assert found(office, checks=Checks.TO_DO) == [ready]
+    assert references_in(office, checks=Checks.TO_DO) == [ready]
     (line,) = page(office).lines
     assert (line.listing, line.delegation) == (Mark.VOID, Mark.VOID)
 
@@ -124,16 +124,16 @@ def test_columns__are_as_the_rules_would_say(office: Office) -> None:
 
 
 def test_filters__places_by_words_and_by_kind(office: Office) -> None:
-    here, there = office.declare(), office.declare(LYCEE, nom="Autre", mail="autre@ac-toulouse.fr")
+    college, lycee = office.declare(), office.declare(LYCEE, nom="Autre", mail="autre@ac-toulouse.fr")
     for typed in ("jean moulin", "JEAN-MOULIN", "moulin toulouse", UAI.lower()):
-        assert found(office, establishment=typed) == [here], typed
-    assert found(office, establishment="lycee monteil", departement="12") == [there]
+        assert references_in(office, establishment=typed) == [college], typed
+    assert references_in(office, establishment="lycee monteil", departement="12") == [lycee]
     for typed in ("%", "''", "inconnu"):
-        assert found(office, establishment=typed) == [], typed
+        assert references_in(office, establishment=typed) == [], typed
     with office.database.write() as connection:
         connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == LYCEE).values(kind="Lycée"))
-    assert found(office, kind="Lycée") == [there]
-    assert found(office, kind="Lycée", departement="31") == []
+    assert references_in(office, kind="Lycée") == [lycee]
+    assert references_in(office, kind="Lycée", departement="31") == []
 
 
 @pytest.mark.rule("R31", "R32", "R49")
@@ -142,26 +142,26 @@ def test_filters__what_calls_for_somebody(office: Office) -> None:
     revoked = office.request(State.REVOKED, OTHER, nom="Autre", mail="autre@ac-toulouse.fr")
     tomorrow = make.TODAY + timedelta(days=1)
     office.do(make.command(Trigger.REPORT_CHANGE, reference=issued, effective_on=tomorrow))
-    assert found(office, report_open=True) == [issued]
-    assert found(office, report_due_on=make.TODAY) == []
-    assert found(office, report_due_on=tomorrow) == [issued]
-    assert found(office, not_handed_over=True) == [issued]
-    assert found(office, removal_open=True) == [revoked]
+    assert references_in(office, report_open=True) == [issued]
+    assert references_in(office, report_due_on=make.TODAY) == []
+    assert references_in(office, report_due_on=tomorrow) == [issued]
+    assert references_in(office, not_handed_over=True) == [issued]
+    assert references_in(office, removal_open=True) == [revoked]
     office.do(c.ConfirmRemoval(reference=revoked, outcome=RemovalOutcome.REMOVED))
-    assert found(office, removal_open=True) == []
+    assert references_in(office, removal_open=True) == []
     office.mail_becomes(Stage.DEAD, issued)
-    assert found(office, undeliverable=True, report_open=True) == [issued]
+    assert references_in(office, undeliverable=True, report_open=True) == [issued]
 
 
 def test_counts__one_query_says_them_all_and_stops_counting(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     some_of_each(office)
     wanted = {state.value: Filters(states=(state,)) for state in State}
-    seen: list[str] = []
+    queries: list[str] = []
     with office.database.read() as connection:
         worklist = Worklist(connection, office.operator, office.policy, office.clock.now())
-        event.listen(office.database.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+        event.listen(office.database.engine, "before_cursor_execute", lambda *event_args: queries.append(event_args[2]))
         assert worklist.counts(wanted) == {state.value: Count(2) for state in State}
-        assert len(seen) == 1
+        assert len(queries) == 1
         monkeypatch.setattr("workflow.requests.worklist.COUNTED", 1)
         assert worklist.counts({"": EVERYTHING})[""].number == 2
     assert not Count(COUNTED + 1).is_exact
@@ -172,6 +172,6 @@ def test_worklist__a_chef_would_see_its_own(office: Office) -> None:
     mine, theirs = office.declare(), office.declare(OTHER)
     with office.database.read() as connection:
         worklist = Worklist(connection, office.chef, office.policy, office.clock.now())
-        assert [one.line.reference for one in worklist.lines([theirs, mine])] == [mine]
+        assert [line.line.reference for line in worklist.lines([theirs, mine])] == [mine]
         assert worklist.references(EVERYTHING, Order.WAITING, 9) == [mine]
         assert worklist.counts({"": replace(EVERYTHING, live=True)})[""] == Count(1)
