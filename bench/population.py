@@ -22,7 +22,7 @@ from workflow.database.mapping import reference_of
 from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal import installation
-from workflow.journal.chain import EMPTY, JournalHasher, Link
+from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
 from workflow.year_end.service import YearEndReporter, YearEnds
 
 YEAR = SchoolYear(2026)
@@ -80,11 +80,11 @@ def _batch(connection: Connection, numbers: range) -> None:
     connection.execute(insert(ESTABLISHMENT), rows)
     requests = [_request(number) for number in numbers]
     births = [
-        _event(r["reference"], EMPTY, "declare", None, "declared", uai=r["uai"], school_year=str(YEAR))
+        _event(r["reference"], EMPTY_CHAIN, "declare", None, "declared", uai=r["uai"], school_year=str(YEAR))
         for r in requests
     ]
     issues = [
-        _event(b["stream"], Link(b["hash"], 1), "issue_code", "declared", "code_issued") for b in births
+        _event(b["stream"], ChainHead(b["hash"], 1), "issue_code", "declared", "code_issued") for b in births
     ]  # fmt: skip
     connection.execute(insert(EVENT), births + issues)
     connection.execute(insert(REQUEST), [r | {"chain_head": b["hash"]} for r, b in zip(requests, births, strict=True)])
@@ -106,7 +106,7 @@ def _batch(connection: Connection, numbers: range) -> None:
     ])  # fmt: skip
 
 
-def _event(stream: str, link: Link, kind: str, source: str | None, target: str, **data: str) -> dict[str, Any]:
+def _event(stream: str, link: ChainHead, kind: str, source: str | None, target: str, **data: str) -> dict[str, Any]:
     return NOTARY.event((stream, link), kind, (source, target), OPERATOR, BORN, data, [])
 
 

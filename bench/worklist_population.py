@@ -13,7 +13,7 @@ from states.vocabulary import CheckOutcome, State
 from workflow.database.connection import Database
 from workflow.database.mapping import changed_columns, reference_of
 from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST
-from workflow.journal.chain import EMPTY, Link
+from workflow.journal.chain import EMPTY_CHAIN, ChainHead
 
 SCHOOLS, BATCH, YEAR = 1000, 1000, SchoolYear(2026)
 DEPARTEMENTS = ("09", "12", "31", "32", "46", "65", "81", "82")
@@ -55,13 +55,13 @@ def _batch(connection: Connection, wanted: list[tuple[int, SchoolYear, State]], 
     births, born, moves, moved = [], [], [], []
     for number, year, state in wanted:
         request, at = _request(number, year), now.astimezone(UTC) - timedelta(days=300, minutes=-3 * number)
-        birth = _event(request.reference, EMPTY, "declare", (None, "declared"), at)
+        birth = _event(request.reference, EMPTY_CHAIN, "declare", (None, "declared"), at)
         born.append(changed_columns(None, request) | _stamp(birth, at) | {"created_at": at})
         births.append(birth)
         if state is State.DECLARED:
             continue
         after, later = _brought_to(request, state, number), now.astimezone(UTC) - timedelta(minutes=number % 40_000)
-        move = _event(request.reference, Link(birth["hash"], 1), "submit", ("declared", state.value), later)
+        move = _event(request.reference, ChainHead(birth["hash"], 1), "submit", ("declared", state.value), later)
         moves.append(move)
         moved.append({**_columns(after), **_stamp(move, later), "b_reference": request.reference, "version": 2})
     connection.execute(insert(EVENT), births + moves)
@@ -113,5 +113,5 @@ def _stamp(event: dict[str, Any], at: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _event(stream: str, link: Link, kind: str, states: tuple[str | None, str], at: datetime) -> dict[str, Any]:
+def _event(stream: str, link: ChainHead, kind: str, states: tuple[str | None, str], at: datetime) -> dict[str, Any]:
     return NOTARY.event((stream, link), kind, states, OPERATOR, at, {}, [])

@@ -1,1 +1,1 @@
-"""The one write path"""
+"""The one write path: load, decide, write, notify, in one transaction."""

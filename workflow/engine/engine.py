@@ -5,15 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from notifications.ports import Clock, crash_point
-from notifications.sql import Row as Row_of_writing
-from notifications.sql import insert_rows, update_rows
-from states.commands import Command, OnRequest, Renew
+from notifications.sql import Row, insert_rows, update_rows
+from states.commands import Command, OnRequest
 from states.decide import decide
 from states.decision import CloseRemoval, CloseReport, Decision, OpenRemoval, OpenReport, Refused, RequestEvent
 from states.model import Actor, Establishment, Facts, Request
@@ -26,152 +25,20 @@ from workflow.database.mapping import changed_columns, reference_of
 from workflow.database.tables import COUNTER, EVENT, NOTE, REMOVAL, REPORT, REQUEST
 from workflow.engine import idempotency
 from workflow.engine.loader import BatchFacts, Loader
-from workflow.journal.chain import EMPTY, JournalHasher, Link
+from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
 
-# What a batch of decisions writes, gathered as rows before anything is written.
+ATTEMPTS: Final = 5
+"""How often a transaction is tried before a lost race is raised."""
 
-
-Row = dict[str, Any]
-
-
-@dataclass
-class Plan:
-    """Rows by table, in the order in which they are written; ``events`` are what subscribers are told."""
-
-    event_rows: list[Row] = field(default_factory=list)
-    notes: list[Row] = field(default_factory=list)
-    births: list[Row] = field(default_factory=list)
-    changes: dict[tuple[str, ...], list[Row]] = field(default_factory=dict)
-    removals: list[Row] = field(default_factory=list)
-    removals_closed: list[Row] = field(default_factory=list)
-    reports: list[Row] = field(default_factory=list)
-    reports_settled: list[Row] = field(default_factory=list)
-    events: list[RequestEvent] = field(default_factory=list)
-
-    def add(
-        self,
-        decision: Decision,
-        before: Request | None,
-        batch_facts: BatchFacts,
-        actor: Actor,
-        now: datetime,
-        hasher: JournalHasher,
-    ) -> int:
-        """Take a decision in: its event, its request, its effects. Returns the event's number in its stream."""
-        request = decision.request
-        link = batch_facts.links.get(request.reference, EMPTY) if before else EMPTY
-        notes = hasher.notes(request.reference, link.length + 1, decision.notes) if decision.notes else []
-        states = (decision.source.value if decision.source else None, request.state.value)
-        event = hasher.event(
-            (request.reference, link), decision.trigger.value, states, actor, now, decision.data, notes
-        )
-        self.event_rows.append(event)
-        self.notes += notes
-        batch_facts.links[request.reference] = Link(event["hash"], event["seq"])
-        self._request(before, request, event, actor)
-        if decision.effects:
-            self._effects(decision, now)
-        return int(event["seq"])
-
-    def _request(self, before: Request | None, request: Request, event: Row, actor: Actor) -> None:
-        stamp = {
-            "changed_at": event["at"], "last_trigger": event["kind"], "last_actor": actor.label,
-            "chain_head": event["hash"], "chain_length": event["seq"],
-        }  # fmt: skip
-        if before is None or before.state is not request.state:
-            stamp["since"] = event["at"]
-        columns = changed_columns(before, request) | stamp
-        if before is None:
-            self.births.append(columns | {"created_at": event["at"]})
-            return
-        columns.pop("reference", None)
-        where = {"b_reference": request.reference, "b_version": before.version}
-        self.changes.setdefault(tuple(columns), []).append(columns | where)
-
-    def _effects(self, decision: Decision, now: datetime) -> None:
-        reference = decision.request.reference
-        for effect in decision.effects:
-            match effect:
-                case OpenRemoval(kind):
-                    self.removals.append({"reference": reference, "kind": kind.value, "opened_at": now})
-                case CloseRemoval(outcome):
-                    row = {"b_reference": reference, "outcome": outcome.value, "closed_at": now}
-                    self.removals_closed.append(row)
-                case OpenReport(report):
-                    self.reports.append(
-                        {
-                            "reference": reference, "number": report.number, "change": report.change.value,
-                            "effective_on": report.effective_on, "reported_at": now,
-                        }
-                    )  # fmt: skip
-                case CloseReport(number, settlement):
-                    row = {"b_reference": reference, "b_number": number, "settlement": settlement.value}
-                    self.reports_settled.append(row | {"settled_at": now})
-                case _:
-                    pass  # sealed codes are the mails' business: they read the events
-
-
-def waves(references: Sequence[str | None]) -> list[list[int]]:
-    """Positions grouped so that no group names a request twice: the nth action on a request is in the nth group."""
-    seen: Counter[str] = Counter()
-    groups: dict[int, list[int]] = {}
-    for position, reference in enumerate(references):
-        turn = seen[reference] if reference else 0
-        groups.setdefault(turn, []).append(position)
-        if reference:
-            seen[reference] += 1
-    return [groups[turn] for turn in sorted(groups)]
-
-
-# References: ``ODA-2027-00042`` bears the year in which the school year ends, and a number without holes.
-
-
-def next_reference(connection: Connection, year: SchoolYear) -> str:
-    """The next reference of a school year; the counter's row is the lock until the transaction ends."""
-    mine = COUNTER.c.school_year == str(year)
-    raised = connection.execute(update(COUNTER).where(mine).values(last=COUNTER.c.last + 1))
-    if raised.rowcount == 0:
-        connection.execute(insert(COUNTER), [{"school_year": str(year), "last": 1}])
-    last = connection.execute(select(COUNTER.c.last).where(mine)).scalar_one()
-    return reference_of(year, last)
-
-
-# Writes a plan: the only statements of the software that change a request (R8).
+T = TypeVar("T")
 
 
 class ConcurrentUpdate(Exception):
     """A row was not as it had been loaded: the transaction is rolled back and tried again."""
 
 
-def write(connection: Connection, plan: Plan) -> None:
-    """Events first: the database refuses a state whose event is not there (see the guards of the schema)."""
-    insert_rows(connection, EVENT, plan.event_rows)
-    insert_rows(connection, NOTE, plan.notes)
-    insert_rows(connection, REQUEST, plan.births)
-    for columns, rows in plan.changes.items():
-        _update(connection, REQUEST, ("reference", "version"), columns, rows)
-    insert_rows(connection, REMOVAL, plan.removals)
-    _update(connection, REMOVAL, ("reference",), ("outcome", "closed_at"), plan.removals_closed)
-    insert_rows(connection, REPORT, plan.reports)
-    _update(connection, REPORT, ("reference", "number"), ("settlement", "settled_at"), plan.reports_settled)
-
-
-def _update(
-    connection: Connection, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rows: list[Row_of_writing]
-) -> None:
-    """Raises LostRace when a row no longer was as it had been loaded."""
-    if update_rows(connection, table, keys, columns, rows) != len(rows):
-        raise ConcurrentUpdate
-
-
-ATTEMPTS = 5
-
-
-T = TypeVar("T")
-
-
 class Subscriber(Protocol):
-    """Who is told of what happens, in the same transaction: the mails."""
+    """Whoever is told of what happens, in the same transaction: the mails."""
 
     def handle(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None: ...
 
@@ -194,7 +61,7 @@ Result = Done | Refused
 
 
 class Engine:
-    """Executes commands. Everything that changes a request goes through ``execute`` or ``run``."""
+    """Executes commands. Everything that changes a request goes through ``execute``, ``run`` or ``write``."""
 
     def __init__(
         self, database: Database, clock: Clock, hasher: JournalHasher, policy: Policy, subscriber: Subscriber
@@ -204,7 +71,7 @@ class Engine:
         self.hasher = hasher
         self.policy = policy
         self._subscriber = subscriber
-        self.on_commit: Callable[[], None] = _nobody
+        self.on_commit: Callable[[], None] = _noop
 
     def execute(self, commands: Sequence[Command], actor: Actor, *, key: str | None = None) -> list[Result]:
         """Decide and write a batch in one transaction; one result a command, in order.
@@ -212,10 +79,10 @@ class Engine:
         A refused command changes nothing and does not stop the others. ``key`` makes the batch idempotent (R10).
         Raises DatabaseBusy, DatabaseUnreachable.
         """
-        return self.committed(lambda connection, now: self.run(connection, commands, actor, now, key=key))
+        return self.in_transaction(lambda connection, now: self.run(connection, commands, actor, now, key=key))
 
-    def committed(self, work: Callable[[Connection, datetime], T]) -> T:
-        """Do ``work`` in one write transaction, again when it lost a race (R9), then wake who waits for a commit.
+    def in_transaction(self, work: Callable[[Connection, datetime], T]) -> T:
+        """Do ``work`` in one write transaction, again when it lost a race (R9), then call ``on_commit``.
 
         What ``work`` raises undoes all of it. Raises DatabaseBusy, DatabaseUnreachable.
         """
@@ -228,7 +95,7 @@ class Engine:
                 self.on_commit()
                 return result
             except (ConcurrentUpdate, IntegrityError, OperationalError) as error:
-                if attempt == ATTEMPTS or not _worth_trying_again(error):
+                if attempt == ATTEMPTS or not _is_lost_race(error):
                     raise
                 time.sleep(0.02 * attempt)
         raise AssertionError("unreachable")
@@ -237,62 +104,56 @@ class Engine:
         self, connection: Connection, commands: Sequence[Command], actor: Actor, now: datetime, *,
         key: str | None = None,
     ) -> list[Result]:  # fmt: skip
-        """The same inside a transaction that the caller holds."""
+        """Execute a batch inside a transaction that the caller holds.
+
+        Commands on one request are decided one after the other, each on the facts that the one before it wrote.
+        """
         results: dict[int, Result] = {}
-        for positions in waves([c.reference if isinstance(c, OnRequest) else None for c in commands]):
-            wave = [commands[p] for p in positions]
-            keys = [f"{key}#{p}" if key is not None and len(commands) > 1 else key for p in positions]
-            results |= zip(positions, self._wave(connection, wave, actor, now, keys), strict=True)
+        for positions in group_by_request(commands):
+            batch_facts = Loader(connection, self._subscriber.code_statuses).load([commands[p] for p in positions])
+            batch = WriteBatch()
+            for position in positions:
+                own_key = f"{key}#{position}" if key is not None and len(commands) > 1 else key
+                results[position] = self._execute_one(
+                    connection, batch, batch_facts, commands[position], actor, now, own_key
+                )
+            if batch.event_rows:
+                self.write(connection, batch, now)
         return [results[position] for position in range(len(commands))]
 
     def without_mails(self) -> "Engine":
-        """The same engine, telling nobody: for steps that another one follows at once (R55)."""
-        return Engine(self.database, self.clock, self.hasher, self.policy, _Unheard(self._subscriber))
+        """Return the same engine without mails: for steps that another one follows at once (R55)."""
+        return Engine(self.database, self.clock, self.hasher, self.policy, _SilentSubscriber(self._subscriber))
 
     def facts(self, connection: Connection, command: Command) -> Facts:
-        """What the decision of one command looks at, locked."""
+        """Load the facts that one command is decided on, locked."""
         return Loader(connection, self._subscriber.code_statuses).load([command]).facts(command)
 
-    def plan(self, batch_facts: BatchFacts, commands: Sequence[Command], actor: Actor, now: datetime) -> Plan:
-        """What these commands write, on requests that exist, without writing it: a sweep, or its dry run (R53)."""
-        plan = Plan()
+    def plan(
+        self, batch_facts: BatchFacts, commands: Sequence[Command], actor: Actor, now: datetime
+    ) -> "WriteBatch":  # fmt: skip
+        """Decide commands on existing requests without writing anything: a sweep, or its dry run (R53)."""
+        batch = WriteBatch()
         for command in commands:
             facts = batch_facts.facts(command)
             decision = decide(facts, command, actor, now, self.policy)
             if isinstance(decision, Decision) and not decision.is_birth:
-                self._take(plan, decision, facts, batch_facts, actor, now)
-        return plan
+                self._record(batch, decision, facts, batch_facts, actor, now)
+        return batch
 
-    def write(self, connection: Connection, plan: Plan, now: datetime) -> None:
-        """Write what was planned, and tell who subscribes. Raises LostRace when a request changed since."""
+    def write(self, connection: Connection, batch: "WriteBatch", now: datetime) -> None:
+        """Write a batch, and tell the subscriber. Raises ConcurrentUpdate when a request changed since."""
         crash_point("engine.before_write")
-        write(connection, plan)
+        batch.write(connection)
         crash_point("engine.after_write")
-        self._subscriber.handle(connection, plan.events, now)
+        self._subscriber.handle(connection, batch.events, now)
 
-    def _wave(
-        self, connection: Connection, commands: Sequence[Command], actor: Actor, now: datetime,
-        keys: Sequence[str | None],
-    ) -> list[Result]:  # fmt: skip
-        batch_facts = Loader(connection, self._subscriber.code_statuses).load(commands)
-        plan, results = Plan(), []
-        for command, key in zip(commands, keys, strict=True):
-            result = self._replayed(connection, command, actor, now, key) or self._one(
-                connection, plan, batch_facts, command, actor, now
-            )
-            if key is not None and isinstance(result, Done) and not result.replayed:
-                done = idempotency.FirstResult(
-                    idempotency.digest(self.hasher, command), result.reference, result.version
-                )
-                idempotency.remember(connection, actor, command, key, now, done)
-            results.append(result)
-        if plan.event_rows:
-            self.write(connection, plan, now)
-        return results
-
-    def _one(
-        self, connection: Connection, plan: Plan, batch_facts: BatchFacts, command: Command, actor: Actor, now: datetime
-    ) -> Result:
+    def _execute_one(
+        self, connection: Connection, batch: "WriteBatch", batch_facts: BatchFacts, command: Command, actor: Actor,
+        now: datetime, key: str | None,
+    ) -> Result:  # fmt: skip
+        if key is not None and (replayed := self._replayed(connection, command, actor, now, key)):
+            return replayed
         facts = batch_facts.facts(command)
         decision = decide(facts, command, actor, now, self.policy)
         if isinstance(decision, Refused):
@@ -300,55 +161,147 @@ class Engine:
         if decision.is_birth:
             reference = next_reference(connection, decision.request.school_year)
             decision = replace(decision, request=decision.request.with_(reference=reference))
-        self._take(plan, decision, facts, batch_facts, actor, now)
+        self._record(batch, decision, facts, batch_facts, actor, now)
         request = decision.request
+        if key is not None:
+            digest = idempotency.digest(self.hasher, command)
+            first = idempotency.FirstResult(digest, request.reference, request.version)
+            idempotency.remember(connection, actor, command, key, now, first)
         return Done(
             reference=request.reference, trigger=decision.trigger, state=request.state, version=request.version,
             warnings=decision.warnings,
         )  # fmt: skip
 
-    def _take(
-        self, plan: Plan, decision: Decision, facts: Facts, batch_facts: BatchFacts, actor: Actor, now: datetime
-    ) -> None:
+    def _record(
+        self, batch: "WriteBatch", decision: Decision, facts: Facts, batch_facts: BatchFacts, actor: Actor,
+        now: datetime,
+    ) -> None:  # fmt: skip
+        """Add a decision to what is written, and to the facts that the next ones are decided on."""
         before = None if decision.is_birth else facts.request
         request = decision.request
-        seq = plan.add(decision, before, batch_facts, actor, now, self.hasher)
-        if decision.trigger is Trigger.EXPIRE:
+        seq = batch.add(decision, before, batch_facts, actor, now, self.hasher)
+        if decision.trigger is Trigger.EXPIRE:  # a sweep looks at no request by its person
             batch_facts.requests[request.reference] = request
         else:
-            batch_facts.learn(request)
-        plan.events.append(
+            batch_facts.add(request)
+        establishment = facts.establishment or Establishment(uai=request.uai, nom=request.uai, is_open=False)
+        batch.events.append(
             RequestEvent(
-                decision=decision, before=before, establishment=facts.establishment or _nowhere(request), actor=actor,
-                at=now, seq=seq, year_end=self.policy.calendar.end_of(request.school_year), others=facts.others,
+                decision=decision, before=before, establishment=establishment, actor=actor, at=now, seq=seq,
+                year_end=self.policy.calendar.end_of(request.school_year), others=facts.others,
             )
         )  # fmt: skip
 
     def _replayed(
-        self, connection: Connection, command: Command, actor: Actor, now: datetime, key: str | None
+        self, connection: Connection, command: Command, actor: Actor, now: datetime, key: str
     ) -> Result | None:
-        """What the same key gave before, refused when it comes with other content (R10)."""
-        if key is None:
+        """Return what the same key gave before, or a refusal when it comes with other content (R10)."""
+        first = idempotency.recall(connection, actor, command, key, now)
+        if first is None:
             return None
-        before = idempotency.recall(connection, actor, command, key, now)
-        if before is None:
-            return None
-        if not idempotency.is_same(self.hasher, before.digest, command):
+        if not idempotency.is_same(self.hasher, first.digest, command):
             return Refused((idempotency.OTHER_CONTENT,))
-        request = Loader(connection, self._subscriber.code_statuses).load([_Asked(reference=before.reference)])
-        state = request.requests[before.reference].state
+        query = select(REQUEST.c.state).where(REQUEST.c.reference == first.reference)
+        state = State.of(connection.execute(query).scalar_one())
         return Done(
-            reference=before.reference, trigger=command.trigger, state=state, version=before.version, replayed=True
+            reference=first.reference, trigger=command.trigger, state=state, version=first.version, replayed=True
         )
 
 
-def _nobody() -> None:
-    """Nobody waits for a commit in this process."""
+@dataclass
+class WriteBatch:
+    """Rows by table, in the order in which they are written; ``events`` are what the subscriber is told.
+
+    ``updates`` are rows of requests by the columns that they change.
+    """
+
+    event_rows: list[Row] = field(default_factory=list)
+    notes: list[Row] = field(default_factory=list)
+    inserts: list[Row] = field(default_factory=list)
+    updates: dict[tuple[str, ...], list[Row]] = field(default_factory=dict)
+    removals: list[Row] = field(default_factory=list)
+    removals_closed: list[Row] = field(default_factory=list)
+    reports: list[Row] = field(default_factory=list)
+    reports_settled: list[Row] = field(default_factory=list)
+    events: list[RequestEvent] = field(default_factory=list)
+
+    def add(
+        self, decision: Decision, before: Request | None, batch_facts: BatchFacts, actor: Actor, now: datetime,
+        hasher: JournalHasher,
+    ) -> int:  # fmt: skip
+        """Add a decision: its event, its request, its effects. Return the event's number in its stream."""
+        request = decision.request
+        head = batch_facts.chain_heads.get(request.reference, EMPTY_CHAIN) if before else EMPTY_CHAIN
+        notes = hasher.notes(request.reference, head.length + 1, decision.notes) if decision.notes else []
+        states = (decision.source.value if decision.source else None, request.state.value)
+        event = hasher.event(
+            (request.reference, head), decision.trigger.value, states, actor, now, decision.data, notes
+        )
+        self.event_rows.append(event)
+        self.notes += notes
+        batch_facts.chain_heads[request.reference] = ChainHead(event["hash"], event["seq"])
+        self._add_request(before, request, event, actor)
+        if decision.effects:
+            self._add_effects(decision, now)
+        return int(event["seq"])
+
+    def write(self, connection: Connection) -> None:
+        """Write the rows: the only statements of the software that change a request (R8).
+
+        Events first: the database refuses a state whose event is not there (see the guards of the schema). Raises
+        ConcurrentUpdate when a row is not as it was loaded.
+        """
+        insert_rows(connection, EVENT, self.event_rows)
+        insert_rows(connection, NOTE, self.notes)
+        insert_rows(connection, REQUEST, self.inserts)
+        for columns, rows in self.updates.items():
+            _update(connection, REQUEST, ("reference", "version"), columns, rows)
+        insert_rows(connection, REMOVAL, self.removals)
+        _update(connection, REMOVAL, ("reference",), ("outcome", "closed_at"), self.removals_closed)
+        insert_rows(connection, REPORT, self.reports)
+        _update(connection, REPORT, ("reference", "number"), ("settlement", "settled_at"), self.reports_settled)
+
+    def _add_request(self, before: Request | None, request: Request, event: Row, actor: Actor) -> None:
+        stamp = {
+            "changed_at": event["at"], "last_trigger": event["kind"], "last_actor": actor.label,
+            "chain_head": event["hash"], "chain_length": event["seq"],
+        }  # fmt: skip
+        if before is None or before.state is not request.state:
+            stamp["since"] = event["at"]
+        columns = changed_columns(before, request) | stamp
+        if before is None:
+            self.inserts.append(columns | {"created_at": event["at"]})
+            return
+        columns.pop("reference", None)
+        where = {"b_reference": request.reference, "b_version": before.version}
+        self.updates.setdefault(tuple(columns), []).append(columns | where)
+
+    def _add_effects(self, decision: Decision, now: datetime) -> None:
+        reference = decision.request.reference
+        for effect in decision.effects:
+            match effect:
+                case OpenRemoval(kind):
+                    self.removals.append({"reference": reference, "kind": kind.value, "opened_at": now})
+                case CloseRemoval(outcome):
+                    row = {"b_reference": reference, "outcome": outcome.value, "closed_at": now}
+                    self.removals_closed.append(row)
+                case OpenReport(report):
+                    self.reports.append(
+                        {
+                            "reference": reference, "number": report.number, "change": report.change.value,
+                            "effective_on": report.effective_on, "reported_at": now,
+                        }
+                    )  # fmt: skip
+                case CloseReport(number, settlement):
+                    row = {"b_reference": reference, "b_number": number, "settlement": settlement.value}
+                    self.reports_settled.append(row | {"settled_at": now})
+                case _:
+                    pass  # sealed codes are the mails' business: they read the events
 
 
 @dataclass(frozen=True, slots=True)
-class _Unheard:
-    """Nobody is told; what became of the codes is known all the same."""
+class _SilentSubscriber:
+    """Writes no mail; what became of the codes is known all the same."""
 
     subscriber: Subscriber
 
@@ -359,16 +312,45 @@ class _Unheard:
         return self.subscriber.code_statuses(connection, requests)
 
 
-class _Asked(Renew):
-    """A command that only names a request, to load it."""
+def group_by_request(commands: Sequence[Command]) -> list[list[int]]:
+    """Group positions so that no group names a request twice: the nth command on a request is in the nth group."""
+    counts: Counter[str] = Counter()
+    groups: dict[int, list[int]] = {}
+    for position, command in enumerate(commands):
+        reference = command.reference if isinstance(command, OnRequest) else None
+        groups.setdefault(counts[reference] if reference else 0, []).append(position)
+        if reference:
+            counts[reference] += 1
+    return [groups[turn] for turn in sorted(groups)]
 
 
-def _nowhere(request: Request) -> Establishment:
-    return Establishment(uai=request.uai, nom=request.uai, is_open=False)
+def next_reference(connection: Connection, year: SchoolYear) -> str:
+    """Return the next reference of a school year: ``ODA-2027-00042`` bears the year of its end, numbered without holes.
+
+    The counter's row is locked until the transaction ends.
+    """
+    of_year = COUNTER.c.school_year == str(year)
+    incremented = connection.execute(update(COUNTER).where(of_year).values(last=COUNTER.c.last + 1))
+    if incremented.rowcount == 0:
+        connection.execute(insert(COUNTER), [{"school_year": str(year), "last": 1}])
+    last = connection.execute(select(COUNTER.c.last).where(of_year)).scalar_one()
+    return reference_of(year, last)
 
 
-def _worth_trying_again(error: Exception) -> bool:
-    """A race lost to another process: the second attempt sees what the first one did (R9)."""
+def _update(
+    connection: Connection, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rows: list[Row]
+) -> None:
+    """Raise ConcurrentUpdate when a row is not as it was loaded."""
+    if update_rows(connection, table, keys, columns, rows) != len(rows):
+        raise ConcurrentUpdate
+
+
+def _noop() -> None:
+    """Nothing waits for a commit in this process."""
+
+
+def _is_lost_race(error: Exception) -> bool:
+    """Return True when a second attempt sees what another process has just written (R9)."""
     if isinstance(error, OperationalError):
         return "deadlock" in str(error.orig).lower() or "could not serialize" in str(error.orig).lower()
     return True

@@ -7,7 +7,7 @@ two batches never wait for each other. A person's requests elsewhere are locked 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
 
@@ -25,26 +25,27 @@ from workflow.database.mapping import (
     request_from,
 )
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
-from workflow.journal.chain import Link
-
-# What a batch of commands knows, and what of it one decision may look at.
+from workflow.journal.chain import ChainHead
 
 
 @dataclass
 class BatchFacts:
-    """What a batch knows; it grows as its commands are decided, so that each sees the ones before it."""
+    """Facts loaded for a batch of commands; they grow as its commands are decided, so each sees the ones before it.
+
+    ``people`` are references by folded identity: ``p:`` and a person's key, ``m:`` and a folded mail.
+    """
 
     establishments: dict[str, Establishment] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
-    lasts: dict[str, LastEvent] = field(default_factory=dict)
-    links: dict[str, Link] = field(default_factory=dict)
+    last_events: dict[str, LastEvent] = field(default_factory=dict)
+    chain_heads: dict[str, ChainHead] = field(default_factory=dict)
     reports: dict[str, tuple[Report, ...]] = field(default_factory=dict)
     removals: dict[str, Removal] = field(default_factory=dict)
-    fates: dict[str, CodeStatus] = field(default_factory=dict)
+    code_statuses: dict[str, CodeStatus] = field(default_factory=dict)
     people: dict[str, list[str]] = field(default_factory=dict)
 
-    def learn(self, request: Request) -> None:
-        """A request, new or changed, found afterwards by its person."""
+    def add(self, request: Request) -> None:
+        """Add a request, new or changed, to be found by its person too."""
         self.requests[request.reference] = request
         for key in (f"p:{request.person}", f"m:{request.folded_mail}"):
             references = self.people.setdefault(key, [])
@@ -52,13 +53,13 @@ class BatchFacts:
                 references.append(request.reference)
 
     def others(self, identities: Iterable[tuple[str, str]], but: str) -> tuple[Request, ...]:
-        """The live requests of (person, folded mail) pairs, but one."""
+        """Return the live requests of (person, folded mail) pairs, but one."""
         keys = [key for person, mail in identities for key in (f"p:{person}", f"m:{mail}")]
         references = {r for key in keys for r in self.people.get(key, ()) if r != but}
         return tuple(r for r in (self.requests[name] for name in sorted(references)) if r.is_live)
 
     def facts(self, command: Command) -> Facts:
-        """What one command's decision may look at."""
+        """Return the facts that one command is decided on."""
         if not isinstance(command, OnRequest):
             uai = normalise_uai(getattr(command, "uai", ""))
             return Facts(
@@ -76,8 +77,8 @@ class BatchFacts:
             others=self.others(people, reference) if people else (),
             reports=self.reports.get(reference, ()),
             removal=self.removals.get(reference),
-            last=self.lasts.get(reference),
-            code_fate=self.fates.get(reference, CodeStatus.NONE),
+            last=self.last_events.get(reference),
+            code_fate=self.code_statuses.get(reference, CodeStatus.NONE),
             extended=self.requests.get(extends) if extends else None,
             extended_removal=self.removals.get(extends) if extends else None,
             extended_reports=self.reports.get(extends, ()) if extends else (),
@@ -85,44 +86,28 @@ class BatchFacts:
 
 
 def identities_of(command: Command, request: Any) -> list[tuple[str, str]]:
-    """The (person, folded mail) pairs whose other requests matter to a command; ``request`` may be a row of it."""
-    found = [(person_key(request.nom, request.prenom), fold_mail(request.mail))] if request else []
+    """Return the (person, folded mail) pairs whose other requests matter to a command; ``request`` may be a row."""
+    identities = [(person_key(request.nom, request.prenom), fold_mail(request.mail))] if request else []
     if isinstance(command, Declare):
-        found.append((person_key(command.nom, command.prenom), fold_mail(command.mail)))
+        identities.append((person_key(command.nom, command.prenom), fold_mail(command.mail)))
     if isinstance(command, Amend) and request:
         nom, prenom = command.nom or request.nom, command.prenom or request.prenom
-        found.append((person_key(nom, prenom), fold_mail(command.mail or request.mail)))
-    return found
+        identities.append((person_key(nom, prenom), fold_mail(command.mail or request.mail)))
+    return identities
 
 
-_LAST = (REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.changed_at)
+# Statements are built once: to build one takes as long as to execute it.
 
+_NAMED: Final[ColumnElement[bool]] = REQUEST.c.reference.in_(bindparam("references", expanding=True))
 
-_NAMED: ColumnElement[bool] = REQUEST.c.reference.in_(bindparam("references", expanding=True))
-
-
-_OF_PEOPLE = or_(  # an index for each: SQLite finds none for an alternative inside a condition
+_OF_PEOPLE: Final = or_(  # an index for each: SQLite finds none for an alternative inside a condition
     and_(REQUEST.c.person.in_(bindparam("people", expanding=True)), IS_LIVE),
     and_(REQUEST.c.folded_mail.in_(bindparam("mails", expanding=True)), IS_LIVE),
 )
 
 
-_IN_SCHOOLS = ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True))
-
-
-_SCHOOLS = select(ESTABLISHMENT).where(_IN_SCHOOLS).order_by(ESTABLISHMENT.c.uai)
-
-
-_SCHOOLS_LOCKED = _SCHOOLS.with_for_update(key_share=True)
-
-
-_REPORTS = (
-    select(REPORT).where(REPORT.c.reference.in_(bindparam("references", expanding=True))).order_by(REPORT.c.number)
-)
-
-
-def _finding(columns: Select[Any]) -> Mapping[tuple[bool, bool], Select[Any]]:
-    """How requests are found: by their references, as the live ones of people, or both."""
+def _selections(columns: Select[Any]) -> Mapping[tuple[bool, bool], Select[Any]]:
+    """Select requests by their references, as the live ones of people, or by both."""
     return {
         (True, False): columns.where(_NAMED),
         (False, True): columns.where(_OF_PEOPLE),
@@ -130,104 +115,115 @@ def _finding(columns: Select[Any]) -> Mapping[tuple[bool, bool], Select[Any]]:
     }
 
 
-# Statements are built once: to build one takes as long as to execute it.
-_TASK = (REMOVAL.c.kind, REMOVAL.c.outcome)
+_LAST_EVENT: Final = (REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.changed_at)
 
+_TASK: Final = (REMOVAL.c.kind, REMOVAL.c.outcome)
 
-_WHOLE = _finding(select(*REQUEST_COLUMNS, *_LAST, *_TASK).select_from(REQUEST.outerjoin(REMOVAL)))
+_REQUESTS: Final = _selections(
+    select(*REQUEST_COLUMNS, *_LAST_EVENT, *_TASK).select_from(REQUEST.outerjoin(REMOVAL))
+)  # fmt: skip
 
+_IDENTITIES: Final = _selections(
+    select(*(REQUEST.c[name] for name in ("reference", "uai", "nom", "prenom", "mail")))
+)  # fmt: skip
+"""What tells which establishments to lock, before the rest is read under the lock."""
 
-_WHO = _finding(select(*(REQUEST.c[name] for name in ("reference", "uai", "nom", "prenom", "mail"))))
-"""What tells whom to lock, before the rest is read under the lock."""
+_ESTABLISHMENTS: Final = (
+    select(ESTABLISHMENT)
+    .where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
+    .order_by(ESTABLISHMENT.c.uai)
+)
 
+_ESTABLISHMENTS_LOCKED: Final = _ESTABLISHMENTS.with_for_update(key_share=True)
 
-Fates = Callable[[Connection, Sequence[Request]], Mapping[str, CodeStatus]]
+_REPORTS: Final = (
+    select(REPORT).where(REPORT.c.reference.in_(bindparam("references", expanding=True))).order_by(REPORT.c.number)
+)
+
+CodeStatuses = Callable[[Connection, Sequence[Request]], Mapping[str, CodeStatus]]
+"""Asks the mails what became of the code of each request (R58)."""
 
 
 class Loader:
-    """Loads and locks what a batch needs. ``fates`` asks the mails what became of each code (R58)."""
+    """Loads and locks the facts of a batch."""
 
     def __init__(
-        self, connection: Connection, fates: Fates, *, lock: bool = True, locked: Sequence[Any] | None = None
-    ) -> None:
+        self, connection: Connection, code_statuses: CodeStatuses, *, lock: bool = True,
+        locked: Sequence[Any] | None = None,
+    ) -> None:  # fmt: skip
         """``locked``: the rows of the establishments when the caller already holds them."""
         self._connection = connection
         self._locked = locked
-        self._fates = fates
+        self._code_statuses = code_statuses
         self._lock = lock
         # SQLite's writer is alone from the beginning of its transaction.
         self._waits = lock and connection.dialect.name == "postgresql"
 
     def load(self, commands: Sequence[Command]) -> BatchFacts:
-        batch_facts = BatchFacts()
+        """Load what these commands are decided on, and lock their establishments first."""
+        facts = BatchFacts()
         references = {c.reference for c in commands if isinstance(c, OnRequest)}
         references |= {c.extends for c in commands if isinstance(c, IssueCode) and c.extends}
-        first = _WHO if self._waits else _WHOLE
-        own = self._rows(first, references, [])
+        selections = _IDENTITIES if self._waits else _REQUESTS
+        own = self._rows(selections, references, [])
         before = {row.reference: row for row in own}
         identities = [
             pair for c in commands for pair in identities_of(c, before.get(getattr(c, "reference", "")))
         ]  # fmt: skip
+        others = self._rows(selections, set(), identities)
         uais = {normalise_uai(c.uai) for c in commands if isinstance(c, Declare)}
-        others = self._rows(first, set(), identities)
-        uais |= {r.uai for r in before.values()} | {row.uai for row in others}
-        self._establishments(batch_facts, uais)
+        self._load_establishments(facts, uais | {row.uai for row in (*before.values(), *others)})
         if self._waits:  # for what others were writing until the lock was ours
-            own, others = self._rows(_WHOLE, references, identities), []
+            own, others = self._rows(_REQUESTS, references, identities), []
         for row in (*own, *others):
-            self._take(batch_facts, row)
-        self._rest(batch_facts, references)
-        return batch_facts
+            facts.add(request_from(row))
+            facts.chain_heads[row.reference] = ChainHead(row.chain_head, row.chain_length)
+            facts.last_events[row.reference] = last_event_from(row)
+            if row.kind:
+                facts.removals[row.reference] = removal_from(row)
+        for batch in batches(sorted(references)):
+            for row in self._connection.execute(_REPORTS, {"references": batch}):
+                facts.reports[row.reference] = (*facts.reports.get(row.reference, ()), report_from(row))
+        named = [facts.requests[r] for r in sorted(references) if r in facts.requests]
+        facts.code_statuses = dict(self._code_statuses(self._connection, named))
+        return facts
 
     def load_year(self, school_year: str, uais: set[str]) -> BatchFacts:
-        """The live requests of a school year in these establishments, for its end: each is looked at alone,
-        without its person, its reports or its removal, so that a sweep stays quick (R50)."""
-        batch_facts = BatchFacts()
-        self._establishments(batch_facts, uais)
-        for chunk in batches(sorted(uais)):
-            query = select(*REQUEST_COLUMNS).where(
-                REQUEST.c.uai.in_(chunk),
-                REQUEST.c.school_year == school_year,
-                IS_LIVE,
-            )
-            for row in self._connection.execute(query.order_by(REQUEST.c.uai, REQUEST.c.reference)).all():
+        """Load the live requests of a school year in these establishments, for its end.
+
+        Each is decided alone, without its person, its reports or its removal, so that a sweep stays quick (R50).
+        """
+        facts = BatchFacts()
+        self._load_establishments(facts, uais)
+        live = select(*REQUEST_COLUMNS).where(REQUEST.c.school_year == school_year, IS_LIVE)
+        for batch in batches(sorted(uais)):
+            query = live.where(REQUEST.c.uai.in_(batch)).order_by(REQUEST.c.uai, REQUEST.c.reference)
+            for row in self._connection.execute(query).all():
                 request = request_from(row)
-                batch_facts.requests[request.reference] = request
-                batch_facts.links[request.reference] = Link(row.chain_head, row.chain_length)
-        return batch_facts
+                facts.requests[request.reference] = request
+                facts.chain_heads[request.reference] = ChainHead(row.chain_head, row.chain_length)
+        return facts
 
-    def _take(self, batch_facts: BatchFacts, row: Any) -> None:
-        batch_facts.learn(request_from(row))
-        batch_facts.links[row.reference] = Link(row.chain_head, row.chain_length)
-        batch_facts.lasts[row.reference] = last_event_from(row)
-        if row.kind:
-            batch_facts.removals[row.reference] = removal_from(row)
-
-    def _establishments(self, batch_facts: BatchFacts, uais: set[str]) -> None:
+    def _load_establishments(self, facts: BatchFacts, uais: set[str]) -> None:
         if self._locked is not None:
-            batch_facts.establishments = {row.uai: establishment_from(row) for row in self._locked}
+            facts.establishments = {row.uai: establishment_from(row) for row in self._locked}
             return
-        statement = _SCHOOLS_LOCKED if self._lock else _SCHOOLS
-        for chunk in batches(sorted(uais)):
-            for row in self._connection.execute(statement, {"uais": chunk}):
-                batch_facts.establishments[row.uai] = establishment_from(row)
+        statement = _ESTABLISHMENTS_LOCKED if self._lock else _ESTABLISHMENTS
+        for batch in batches(sorted(uais)):
+            for row in self._connection.execute(statement, {"uais": batch}):
+                facts.establishments[row.uai] = establishment_from(row)
 
     def _rows(
-        self, finding: Mapping[tuple[bool, bool], Select[Any]], references: set[str], identities: list[tuple[str, str]]
+        self, selections: Mapping[tuple[bool, bool], Select[Any]], references: set[str],
+        identities: list[tuple[str, str]],
     ) -> list[Any]:  # fmt: skip
-        """The requests of these references, and the live ones of these (person, folded mail) pairs."""
+        """Return the requests of these references, and the live ones of these (person, folded mail) pairs."""
         rows: list[Any] = []
-        none: list[Any] = []
-        for named, pairs in zip_longest(batches(sorted(references)), batches(sorted(set(identities))), fillvalue=none):
-            wanted = {"references": named, "people": [one for one, _ in pairs], "mails": [mail for _, mail in pairs]}
-            rows += self._connection.execute(finding[bool(named), bool(pairs)], wanted).all()
+        empty: list[Any] = []
+        groups = zip_longest(batches(sorted(references)), batches(sorted(set(identities))), fillvalue=empty)
+        for named, pairs in groups:
+            values = {
+                "references": named, "people": [person for person, _ in pairs], "mails": [mail for _, mail in pairs],
+            }  # fmt: skip
+            rows += self._connection.execute(selections[bool(named), bool(pairs)], values).all()
         return rows
-
-    def _rest(self, batch_facts: BatchFacts, references: set[str]) -> None:
-        reports: dict[str, list[Report]] = {}
-        for chunk in batches(sorted(references)):
-            for row in self._connection.execute(_REPORTS, {"references": chunk}):
-                reports.setdefault(row.reference, []).append(report_from(row))
-        batch_facts.reports = {reference: tuple(found) for reference, found in reports.items()}
-        asked = [batch_facts.requests[r] for r in sorted(references) if r in batch_facts.requests]
-        batch_facts.fates = dict(self._fates(self._connection, asked))

@@ -53,7 +53,7 @@ def execute_sequence(
         return _all(engine, connection, steps, actor, now, reference, key)
 
     try:
-        return engine.committed(work)
+        return engine.in_transaction(work)
     except _Undone as undone:
         return Refused(undone.reasons)
 

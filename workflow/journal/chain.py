@@ -25,14 +25,14 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainHead:
     """The end of a chain: the hash of its last event and their number."""
 
     head: str
     length: int
 
 
-EMPTY = Link(GENESIS, 0)
+EMPTY_CHAIN = ChainHead(GENESIS, 0)
 
 
 class JournalHasher:
@@ -62,8 +62,8 @@ class JournalHasher:
         ]
 
     def event(
-        self, chain: tuple[str, Link], kind: str, states: tuple[str | None, str | None], actor: Actor, at: datetime,
-        data: Mapping[str, Scalar], notes: list[dict[str, Any]],
+        self, chain: tuple[str, ChainHead], kind: str, states: tuple[str | None, str | None], actor: Actor,
+        at: datetime, data: Mapping[str, Scalar], notes: list[dict[str, Any]],
     ) -> dict[str, Any]:  # fmt: skip
         """The row of the next event of a chain, hash included."""
         stream, link = chain

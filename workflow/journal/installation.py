@@ -11,7 +11,7 @@ from states.model import Actor
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
 from workflow.database.tables import ACTOR, EVENT, INSTALLED, NOTE
-from workflow.journal.chain import EMPTY, INSTALLATION, JournalHasher, Link
+from workflow.journal.chain import EMPTY_CHAIN, INSTALLATION, ChainHead, JournalHasher
 
 SCHEDULE_KEY = "schedule"
 
@@ -31,7 +31,13 @@ def found(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
     """Make the installation's row, once. Its birth is the first trace of life (R52)."""
     if connection.execute(select(INSTALLED.c.id)).first():
         return
-    row = {"id": 1, "created_at": now, "key_check": hasher.key_check(), "chain_head": EMPTY.head, "chain_length": 0}
+    row = {
+        "id": 1,
+        "created_at": now,
+        "key_check": hasher.key_check(),
+        "chain_head": EMPTY_CHAIN.head,
+        "chain_length": 0,
+    }
     connection.execute(insert(INSTALLED), [row])
     connection.execute(insert(ACTOR), [{"key": SCHEDULE_KEY, "label": SCHEDULE_LABEL}])
 
@@ -45,13 +51,13 @@ def check_key(connection: Connection, hasher: JournalHasher) -> None:
         raise OtherInstallation
 
 
-def lock(connection: Connection) -> Link:
+def lock(connection: Connection) -> ChainHead:
     """Take the installation's row until the transaction ends, and with it the end of its chain.
 
     Whatever is done once for the whole installation waits here for its turn: a second node then sees the first's work.
     """
     locked = select(INSTALLED.c.chain_head, INSTALLED.c.chain_length).with_for_update()
-    return Link(*connection.execute(locked).one())
+    return ChainHead(*connection.execute(locked).one())
 
 
 def record(

@@ -19,7 +19,7 @@ from states.decision import RequestEvent
 from states.model import Actor
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, REQUEST
-from workflow.engine.engine import ATTEMPTS, ConcurrentUpdate, Engine, Plan
+from workflow.engine.engine import ATTEMPTS, ConcurrentUpdate, Engine, WriteBatch
 from workflow.engine.loader import Loader
 from workflow.journal import installation
 from workflow.year_end.holds import done_key
@@ -89,16 +89,16 @@ class Sweep:
 
     def _plan(
         self, connection: Connection, end: YearEnd, actor: Actor, after: str, now: datetime, *, lock: bool
-    ) -> tuple[str | None, Plan]:
+    ) -> tuple[str | None, WriteBatch]:
         """Plan the revocations of the next establishments; the run and the preview share it (R53)."""
         uais = sorted(set(connection.execute(_live(end.school_year, after, self._size)).scalars().all()))
         if not uais:
-            return None, Plan()
+            return None, WriteBatch()
         return uais[-1], self._plan_of(connection, end, actor, uais, now, lock=lock)
 
     def _plan_of(
         self, connection: Connection, end: YearEnd, actor: Actor, uais: Sequence[str], now: datetime, *, lock: bool
-    ) -> Plan:
+    ) -> WriteBatch:
         query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(uais)).order_by(ESTABLISHMENT.c.uai)
         if lock:  # less those that another node is at (PostgreSQL)
             query = query.with_for_update(key_share=True, skip_locked=True)
@@ -108,7 +108,7 @@ class Sweep:
         commands = [Expire(reference=reference) for reference in facts.requests]
         return self._engine.plan(facts, commands, actor, now)
 
-    def _write(self, connection: Connection, end: YearEnd, plan: Plan, now: datetime) -> int:
+    def _write(self, connection: Connection, end: YearEnd, plan: WriteBatch, now: datetime) -> int:
         if plan.events:
             self._engine.write(connection, plan, now)
             _count(connection, end, [event.request.uai for event in plan.events], now)

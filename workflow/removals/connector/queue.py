@@ -184,11 +184,11 @@ class Recorder:
                 return None
             return ask_anew(connection, held, question.digest, now)
 
-        return self._engine.committed(work)
+        return self._engine.in_transaction(work)
 
     def drop(self, held: Held) -> None:
         """An operator has confirmed it meanwhile: nothing is left to ask."""
-        self._engine.committed(lambda connection, _: drop(connection, held.reference))
+        self._engine.in_transaction(lambda connection, _: drop(connection, held.reference))
 
     def give_back(self, held: Held, answer: Answer) -> CallStage | None:
         """Leave to the operators what was not even asked."""
@@ -199,7 +199,7 @@ class Recorder:
             end(connection, held, CallStage.REFUSED, answer, now)
             return CallStage.REFUSED
 
-        return self._engine.committed(work)
+        return self._engine.in_transaction(work)
 
     def record(self, held: Held, answer: Answer) -> CallStage | None:
         """Write what this answer makes of the call; returns the stage in which it is then."""
@@ -211,7 +211,7 @@ class Recorder:
                 return None
             return self._put(connection, held, answer, now)
 
-        return self._engine.committed(work)
+        return self._engine.in_transaction(work)
 
     def _put(self, connection: Connection, held: Held, answer: Answer, now: datetime) -> CallStage:
         """Later as the server asked, which is no failure; again after a wait; or never by itself."""

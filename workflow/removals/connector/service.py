@@ -107,7 +107,7 @@ class Connector:
     def round(self, most: int = ROUND, must_stop: Callable[[], bool] = lambda: False) -> Called:
         """Ask for what is due, ``most`` tasks at most. Raises DatabaseBusy, DatabaseUnreachable."""
         done = Called()
-        self._engine.committed(lambda connection, now: calls.take_in(connection, self._settings.kinds, now))
+        self._engine.in_transaction(lambda connection, now: calls.take_in(connection, self._settings.kinds, now))
         while done.total < most and not must_stop() and not self._circuit.is_open(self._engine.clock.now()):
             held = self._hold(min(self._circuit.width(WIDTH), most - done.total))
             if not held:
@@ -116,7 +116,7 @@ class Connector:
         return done
 
     def _hold(self, limit: int) -> list[Held]:
-        return self._engine.committed(
+        return self._engine.in_transaction(
             lambda connection, now: calls.hold(connection, self._settings.kinds, now, self._lease, limit)
         )
 
@@ -178,7 +178,7 @@ def ask_again(engine: Engine, actor: Actor, references: Collection[str] | None) 
             installation.record(connection, engine.hasher, "removals_asked_again", actor, now, data)
         return asked
 
-    return engine.committed(work)
+    return engine.in_transaction(work)
 
 
 # The server of the settings tried without asking for anything: where it is, whether it takes our signature (R84).
