@@ -1,10 +1,9 @@
-"""The papers of one request, for a page and for a terminal: what fills them, and why there may be none."""
+"""The papers of one request, filled for a page or a terminal, or the reason why there is none."""
 
 from sqlalchemy import Connection
 
 from notifications.messages.facts import OnRequest, Person, Place, Year
-from notifications.rendering import pdf as papers
-from notifications.rendering.papers import Paper
+from notifications.rendering.papers import Paper, charter, handover_slip
 from states.vocabulary import Trigger
 from workflow.app import App
 from workflow.requests.detail import RequestView, load_facts
@@ -18,21 +17,21 @@ class NoSlip(Exception):
         self.why, self.remedy = why, remedy
 
 
-def charter(app: App, view: RequestView) -> Paper:
+def make_charter(app: App, view: RequestView) -> Paper:
     """The charter of a request, ready to sign (R27). Raises PaperUnmakeable."""
-    return papers.charter(_facts(view), app.mailer.mail_context, app.mailer.wordings)
+    return charter(_facts(view), app.mailer.mail_context, app.mailer.wordings)
 
 
-def slip(app: App, connection: Connection, view: RequestView) -> Paper:
-    """What the RUPN signs when the code is handed over (R31). Raises NoSlip, PaperUnmakeable."""
-    known = load_facts(connection, view.request.reference, app.mailer).request
+def make_slip(app: App, connection: Connection, view: RequestView) -> Paper:
+    """The slip that the RUPN signs at the hand-over of the code (R31). Raises NoSlip, PaperUnmakeable."""
+    request = load_facts(connection, view.request.reference, app.mailer).request
     issued_at = view.request.code_issued_at
-    if issued_at is None or known is None:
+    if issued_at is None or request is None:
         raise NoSlip("aucun code n'a été émis pour cette demande", "attendre que le rectorat émette le code")
-    if known.extends:
+    if request.extends:
         raise NoSlip("sa clé existante a été étendue, sans code à remettre (R40)", "il n'y a rien à faire signer")
     context = app.mailer.mail_context
-    return papers.handover_slip(
+    return handover_slip(
         _facts(view), context, app.mailer.wordings, issued_on=context.day_of(issued_at),
         expires_on=view.request.expires_on or view.year_end.last_day,
         is_new_code=any(event.trigger is Trigger.REISSUE_CODE for event in view.history),

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from portal.api.auth import Acting, Caller, Context
 from portal.api.field_types import LONGEST, Count, Day, Reference, RequestModel, ResponseModel, Text, Year
-from portal.api.problems import Problem, Refusal, declared, problem_of
+from portal.api.problems import Problem, Refusal, problem_of, refusal_responses
 from portal.api.requests import PREFIX, ReferencePath
 from portal.api.schemas import ReasonOut
 from portal.api.texts import BEHALF, FIELDS, of_field
@@ -86,7 +86,7 @@ def entry_of(trigger: Trigger) -> type[RequestModel]:
     return create_model(f"{_camel(trigger)}Entry", __base__=body_of(trigger), **members)
 
 
-def command_of(trigger: Trigger, body: RequestModel, **from_address: Any) -> Command:
+def command_from_body(trigger: Trigger, body: RequestModel, **from_address: Any) -> Command:
     """The command that a body asks for."""
     kind, names = OPEN[trigger], type(body).model_fields
     values = {field.name: getattr(body, field.name) for field in fields(kind) if field.name in names}
@@ -162,13 +162,13 @@ def _add_route(trigger: Trigger) -> None:
     """The route of a trigger; its body is that of the command."""
 
     def birth(context: Context, caller: Acting, body: RequestModel, response: Response, key: Key = None) -> DoneOut:
-        return _execute(context, caller, command_of(trigger, body), key, response)
+        return _execute(context, caller, command_from_body(trigger, body), key, response)
 
     def change(
         context: Context, caller: Acting, reference: ReferencePath, body: RequestModel, response: Response,
         key: Key = None,
     ) -> DoneOut:  # fmt: skip
-        return _execute(context, caller, command_of(trigger, body, reference=reference), key, response)
+        return _execute(context, caller, command_from_body(trigger, body, reference=reference), key, response)
 
     endpoint: Any = birth if trigger is Trigger.DECLARE else change
     endpoint.__annotations__["body"] = Annotated[body_of(trigger), Body(openapi_examples=_examples(trigger))]
@@ -176,7 +176,7 @@ def _add_route(trigger: Trigger) -> None:
         "/requests" if trigger is Trigger.DECLARE else f"/requests/{{reference}}/{trigger.value}",
         endpoint, methods=["POST"], operation_id=trigger.value, status_code=201 if trigger in BIRTHS else 200,
         summary=trigger.label[:1].upper() + trigger.label[1:], description=TRIGGER_TEXTS[trigger].api,
-        responses=declared(400, 404, 409, 413, 415),
+        responses=refusal_responses(400, 404, 409, 413, 415),
     )  # fmt: skip
 
 
@@ -221,7 +221,7 @@ class Results(ResponseModel):
 
 
 @router.post(
-    "/batch", summary="Plusieurs commandes", operation_id="batch", responses=declared(400, 413, 415),
+    "/batch", summary="Plusieurs commandes", operation_id="batch", responses=refusal_responses(400, 413, 415),
 )  # fmt: skip
 def execute_batch(
     context: Context,
@@ -233,7 +233,7 @@ def execute_batch(
 ) -> Results:
     """Jusqu'à cent commandes en une transaction ; celle qui est refusée n'empêche pas les autres."""
     commands: list[Any] = [
-        command_of(Trigger.of(entry.trigger), entry, **entry.model_dump(include={"reference"}))
+        command_from_body(Trigger.of(entry.trigger), entry, **entry.model_dump(include={"reference"}))
         for entry in body.commands
     ]
     results = execute_in_batches(

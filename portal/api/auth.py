@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
 
 from portal.api.field_types import ResponseModel
-from portal.api.problems import Refusal, declared, of_form
+from portal.api.problems import Refusal, of_form, refusal_responses
 from portal.web.context import WebContext
 from states.model import Actor
 from states.vocabulary import Role
@@ -44,27 +44,27 @@ async def context_of(request: Request) -> WebContext:
 Context = Annotated[WebContext, Depends(context_of)]
 
 
-def reading(
+def reading_caller(
     request: Request, context: Context, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Caller:
     """The caller of any route. Raises Refusal: 401 without a valid token, 429 after too many refused ones."""
     if credentials is None:
         raise _unauthorized("token_missing", "Il faut un jeton d'accès", "")
     secret = credentials.credentials
-    found = context.app.tokens.find(secret) if len(secret) <= _LONGEST_TOKEN else None
-    if found is None:
+    token = context.app.tokens.find(secret) if len(secret) <= _LONGEST_TOKEN else None
+    if token is None:
         _count_refused_token(context, request)
         raise _unauthorized(
             "token_refused", "Ce jeton n'ouvre rien : inconnu, fini ou révoqué", ', error="invalid_token"'
         )
-    actor, scope = found
+    actor, scope = token
     return Caller(actor=actor, scope=scope, secret=secret)
 
 
-Reading = Annotated[Caller, Depends(reading)]
+Reading = Annotated[Caller, Depends(reading_caller)]
 
 
-async def acting(caller: Reading) -> Caller:
+async def acting_caller(caller: Reading) -> Caller:
     """The caller of a route that changes something. Raises Refusal: 403 with a token that only reads."""
     if caller.scope is not Scope.ACT:
         reason = of_form(
@@ -75,7 +75,7 @@ async def acting(caller: Reading) -> Caller:
     return caller
 
 
-Acting = Annotated[Caller, Depends(acting)]
+Acting = Annotated[Caller, Depends(acting_caller)]
 
 
 def _unauthorized(code: str, message: str, parameters: str) -> Refusal:
@@ -107,7 +107,7 @@ class Me(ResponseModel):
     expires_at: datetime
 
 
-@router.get("/me", summary="Le porteur du jeton", operation_id="me", responses=declared())
+@router.get("/me", summary="Le porteur du jeton", operation_id="me", responses=refusal_responses())
 def me(context: Context, caller: Reading) -> Me:
     """Qui, pour quoi faire, jusqu'à quand."""
     actor, token = caller.actor, context.app.tokens.of(caller.secret)

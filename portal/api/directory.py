@@ -9,7 +9,7 @@ from pydantic import Field
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 from portal.api.auth import Context, Reading
 from portal.api.field_types import UAI, Reference, RequestModel, ResponseModel, Text, Uai
-from portal.api.problems import Refusal, declared
+from portal.api.problems import Refusal, refusal_responses
 from portal.api.requests import Limit, next_page
 from states.vocabulary import State
 from workflow.directory.model import DirectoryRefused
@@ -110,21 +110,26 @@ class Mails(ResponseModel):
     next: str | None = Field(description="L'adresse de la page suivante ; null à la fin.")
 
 
-@router.get("/establishments", summary="L'annuaire", operation_id="list_establishments", responses=declared())
+@router.get("/establishments", summary="L'annuaire", operation_id="list_establishments", responses=refusal_responses())
 def list_establishments(
     context: Context, caller: Reading, parameters: Annotated[EstablishmentParameters, Query()]
 ) -> Establishments:
     """Par UAI ; un établissement ne voit que lui-même (R3)."""
     criteria = Criteria(**parameters.model_dump(exclude={"after", "limit"}))
     limit = parameters.limit
-    found = context.app.directory.establishments(caller.actor, criteria, limit=limit + 1, after=parameters.after or "")
-    items = [EstablishmentOut.model_validate(establishment) for establishment in found[:limit]]
-    after = items[-1].uai if len(found) > limit else None
+    matches = context.app.directory.establishments(
+        caller.actor, criteria, limit=limit + 1, after=parameters.after or ""
+    )
+    items = [EstablishmentOut.model_validate(establishment) for establishment in matches[:limit]]
+    after = items[-1].uai if len(matches) > limit else None
     return Establishments(items=items, next=next_page("establishments", parameters, after))
 
 
 @router.get(
-    "/establishments/{uai}", summary="Un établissement", operation_id="show_establishment", responses=declared(404)
+    "/establishments/{uai}",
+    summary="Un établissement",
+    operation_id="show_establishment",
+    responses=refusal_responses(404),
 )
 def get_establishment(context: Context, caller: Reading, uai: UaiPath) -> EstablishmentWhole:
     """Avec ses demandes."""
@@ -138,7 +143,7 @@ def get_establishment(context: Context, caller: Reading, uai: UaiPath) -> Establ
     )
 
 
-@router.get("/mails", summary="Les courriels", operation_id="list_mails", responses=declared())
+@router.get("/mails", summary="Les courriels", operation_id="list_mails", responses=refusal_responses())
 def list_sent_mails(context: Context, caller: Reading, parameters: Annotated[MailParameters, Query()]) -> Mails:
     """Les plus récents d'abord, sans leur texte ; un établissement voit ceux qu'a reçus sa boîte (R3, R60)."""
     with context.app.database.read() as connection:

@@ -48,9 +48,9 @@ def _day(value: Any) -> date:
 def _instant(value: Any) -> datetime:
     """An instant with its offset, of this century: without one, nobody knows whose midnight it is."""
     try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if found is not None and found.tzinfo and _FIRST <= found <= _LAST:
-            return found.astimezone(UTC)
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if instant is not None and instant.tzinfo and _FIRST <= instant <= _LAST:
+            return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
     raise PydanticCustomError("oda_instant", "Donner un instant avec son décalage, par exemple 2026-09-14T08:00:00Z")

@@ -68,7 +68,7 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
     return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def refusal_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route for the description: those of every route, and its own ``statuses``."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": _MEANINGS[status], "content": content} for status in (*ALWAYS, *statuses)}

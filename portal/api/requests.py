@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from portal.api.auth import Caller, Context, Reading
 from portal.api.field_types import REFERENCE, Day, Instant, Reference, RequestModel, ResponseModel, Text, Year
-from portal.api.problems import Refusal, declared
+from portal.api.problems import Refusal, refusal_responses
 from portal.api.schemas import EventOut, Line, RequestOut, StepOut, event_out, request_out
 from portal.web.context import WebContext
 from states.policy import Policy
@@ -99,7 +99,7 @@ class Actions(ResponseModel):
     next_step: StepOut | None
 
 
-@router.get("/requests", summary="La liste des demandes", operation_id="list_requests", responses=declared())
+@router.get("/requests", summary="La liste des demandes", operation_id="list_requests", responses=refusal_responses())
 def list_lines(context: Context, caller: Reading, parameters: Annotated[RequestParameters, Query()]) -> Lines:
     """Par référence ; pour le rectorat, celles dont le code n'est pas arrivé d'abord."""
     app = context.app
@@ -113,14 +113,16 @@ def list_lines(context: Context, caller: Reading, parameters: Annotated[RequestP
 
 
 @router.get(
-    "/requests/{reference}", summary="Une demande", operation_id="show_request", responses=declared(404)
+    "/requests/{reference}", summary="Une demande", operation_id="show_request", responses=refusal_responses(404)
 )  # fmt: skip
 def get_request(context: Context, caller: Reading, reference: ReferencePath) -> RequestOut:
     """Tout ce que l'on peut en voir ; le code n'y est jamais (R60)."""
     return request_out(_load(context, caller, reference))
 
 
-@router.get("/requests/{reference}/events", summary="Son histoire", operation_id="list_events", responses=declared(404))
+@router.get(
+    "/requests/{reference}/events", summary="Son histoire", operation_id="list_events", responses=refusal_responses(404)
+)
 def list_events(context: Context, caller: Reading, reference: ReferencePath) -> Events:
     """Les événements du journal, le premier d'abord (R8)."""
     return Events(items=[event_out(event) for event in _load(context, caller, reference).history])
@@ -128,7 +130,7 @@ def list_events(context: Context, caller: Reading, reference: ReferencePath) -> 
 
 @router.get(
     "/possible-actions/{reference}", summary="Ce que l'on peut en faire", operation_id="list_actions",
-    responses=declared(404),
+    responses=refusal_responses(404),
 )  # fmt: skip
 def list_actions(context: Context, caller: Reading, reference: ReferencePath) -> Actions:
     """Les actions ouvertes au porteur du jeton, et ce que la demande attend."""

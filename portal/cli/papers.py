@@ -90,14 +90,14 @@ def paper() -> None:
 def charter(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
     from notifications.rendering import pdf as papers
     from portal.cli.context import opened
-    from portal.documents import charter as charter_of
+    from portal.documents import make_charter
 
     if bool(reference) is blank:
         raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
     with opened(context) as (app, actor), app.database.read() as connection:
         mail_context, wordings = app.mailer.mail_context, app.mailer.wordings
         if reference:
-            made = charter_of(app, _seen(app, actor, connection, reference))
+            made = make_charter(app, _seen(app, actor, connection, reference))
         else:
             made = papers.blank_charter(mail_context, wordings)
         now = app.clock.now()
@@ -110,10 +110,10 @@ def charter(context: CliContext, reference: str | None, blank: bool, output: Pat
 @pass_cli_context
 def slip(context: CliContext, reference: str, output: Path | None, force: bool) -> None:
     from portal.cli.context import opened
-    from portal.documents import slip as slip_of
+    from portal.documents import make_slip
 
     with opened(context) as (app, actor), app.database.read() as connection:
-        made = slip_of(app, connection, _seen(app, actor, connection, reference))
+        made = make_slip(app, connection, _seen(app, actor, connection, reference))
         now = app.clock.now()
     write(made, now, output, force)
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import Paper, blank_charter
 from notifications.rendering.pdf import compile_paper
-from portal.documents import NoSlip, charter, slip
+from portal.documents import NoSlip, make_charter, make_slip
 from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF_ACTIONS, SLUGS, sent_back
@@ -132,7 +132,7 @@ def _has_new_chef(view: RequestView, visitor: Visitor) -> bool:
 @router.get("/demandes/{reference}/charte.pdf")
 def show_charter(context: Context, visitor: Chef, reference: str) -> Response:
     """The charter of a request, ready to sign (R27)."""
-    return pdf(context, charter(context.app, load_request(context, visitor, reference)))
+    return pdf(context, make_charter(context.app, load_request(context, visitor, reference)))
 
 
 @router.get("/demandes/{reference}/bordereau.pdf")
@@ -141,7 +141,7 @@ def show_slip(context: Context, visitor: Chef, reference: str) -> Response:
     view = load_request(context, visitor, reference)
     with context.app.database.read() as connection:
         try:
-            paper = slip(context.app, connection, view)
+            paper = make_slip(context.app, connection, view)
         except NoSlip:
             raise HTTPException(404) from None
     return pdf(context, paper)

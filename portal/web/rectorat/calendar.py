@@ -63,7 +63,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Day:
+class CalendarDay:
     """A day and what happens on it. ``kind`` is None before today and past the horizon, which are not told."""
 
     day: date
@@ -85,18 +85,18 @@ class Day:
 
     @property
     def words(self) -> str:
-        """What its look tells, for who does not see it."""
+        """The meaning of its look, for a screen reader."""
         actions = dict.fromkeys(_name(scheduled) for scheduled in self.actions)
         kind = [_KIND_WORDS[self.kind]] if self.kind in _KIND_WORDS else []
         return ", ".join([*(["aujourd'hui"] if self.is_today else []), *kind, *actions])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Month:
+class CalendarMonth:
     """A month by weeks, with None for the days of its neighbours."""
 
     first: date
-    weeks: Sequence[Sequence[Day | None]]
+    weeks: Sequence[Sequence[CalendarDay | None]]
 
     @property
     def name(self) -> str:
@@ -108,13 +108,13 @@ class Month:
         return f"{self.first:%Y-%m}"
 
     @property
-    def days(self) -> list[Day]:
+    def days(self) -> list[CalendarDay]:
         """The days on which the software acts; there may be none."""
         return [day for week in self.weeks for day in week if day and day.actions]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Summary:
+class ActionSummary:
     """All dates of one kind of action, the earliest first, one for each day."""
 
     dates: Sequence[ScheduledDate]
@@ -159,7 +159,7 @@ def show_calendar(request: Request, context: Context, visitor: Rectorat) -> HTML
     )  # fmt: skip
 
 
-def months_of(dates: Iterable[ScheduledDate], days: SchoolDays, today: date) -> list[Month]:
+def months_of(dates: Iterable[ScheduledDate], days: SchoolDays, today: date) -> list[CalendarMonth]:
     """Every month from today's to that of the horizon; the digest has no date of its own, and is left out."""
     actions: defaultdict[date, list[ScheduledDate]] = defaultdict(list)
     for scheduled in dates:
@@ -169,26 +169,26 @@ def months_of(dates: Iterable[ScheduledDate], days: SchoolDays, today: date) -> 
     while first <= last:
         weeks = [
             [
-                Day(day=day, kind=days.kind(day) if today <= day <= last else None, is_today=day == today,
+                CalendarDay(day=day, kind=days.kind(day) if today <= day <= last else None, is_today=day == today,
                     actions=actions[day])
                 if day.month == first.month else None
                 for day in week
             ]
             for week in Calendar().monthdatescalendar(first.year, first.month)
         ]  # fmt: skip
-        months.append(Month(first=first, weeks=weeks))
+        months.append(CalendarMonth(first=first, weeks=weeks))
         first = (first + timedelta(days=31)).replace(day=1)
     return months
 
 
-def summaries_of(dates: Iterable[ScheduledDate]) -> list[Summary]:
+def summaries_of(dates: Iterable[ScheduledDate]) -> list[ActionSummary]:
     """Each kind of action that has a date, in the order of the letters."""
     kinds: defaultdict[tuple[int, str], list[ScheduledDate]] = defaultdict(list)
     ranks = list(LETTERS)
     for scheduled in dates:
         if scheduled.action in LETTERS:
             kinds[ranks.index(scheduled.action), _name(scheduled)].append(scheduled)
-    return [Summary(dates=kinds[kind]) for kind in sorted(kinds)]
+    return [ActionSummary(dates=kinds[kind]) for kind in sorted(kinds)]
 
 
 def links_of(scheduled: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -> tuple[Link, ...]:

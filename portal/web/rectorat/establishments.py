@@ -86,10 +86,10 @@ def show_establishments(
         )  # fmt: skip
     except ValueError as error:
         problem = str(error)
-    more = query.address(lines[PAGE_SIZE - 1].uai) if len(lines) > PAGE_SIZE else None
     return context.pages.page(
         request, "rectorat/establishments.html", visitor, status=422 if problem else 200, lines=lines[:PAGE_SIZE],
-        problem=problem, query=query, first=query.address() if suite else None, more=more,
+        problem=problem, query=query, first=query.address() if suite else None,
+        more=query.address(lines[PAGE_SIZE - 1].uai) if len(lines) > PAGE_SIZE else None,
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def show_mailbox_form(request: Request, context: Context, visitor: Operator, uai
 
 
 @router.post("/{uai}/boite")
-def set_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:
+def save_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:
     """Set it."""
     return _change_mailbox(request, context, visitor, uai, filled(_SET_MAILBOX, data))
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from notifications.messages.mail import Mail
 from notifications.outbox.admin import list_outbox
 from notifications.vocabulary import Stage
-from portal.documents import NoSlip, charter, slip
+from portal.documents import NoSlip, make_charter, make_slip
 from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF_ACTIONS
@@ -76,7 +76,7 @@ router = APIRouter(prefix="/rectorat/demandes", include_in_schema=False)
 @router.get("/{reference}/charte.pdf")
 def download_charter(context: Context, visitor: Rectorat, reference: str) -> Response:
     """The charter, ready to sign (R27, R69)."""
-    return pdf(context, charter(context.app, load_request(context, visitor, reference)))
+    return pdf(context, make_charter(context.app, load_request(context, visitor, reference)))
 
 
 @router.get("/{reference}/bordereau.pdf")
@@ -85,7 +85,7 @@ def download_slip(context: Context, visitor: Rectorat, reference: str) -> Respon
     view = load_request(context, visitor, reference)
     with context.app.database.read() as connection:
         try:
-            paper = slip(context.app, connection, view)
+            paper = make_slip(context.app, connection, view)
         except NoSlip:
             raise HTTPException(404) from None
     return pdf(context, paper)
@@ -162,7 +162,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "mails": mails,
         "badge": mail_badge,
         "happened": happened,
-        "details": event_details,
+        "details": history_details,
         "cards": _check_cards(action_context),
         "inline": inline,
         "own_buttons": [_BY_TRIGGER[open_.trigger] for open_ in buttons if not open_.on_behalf],
@@ -182,7 +182,7 @@ def happened(event: EventView) -> str:
     return TRIGGER_TEXTS[event.trigger].event
 
 
-def event_details(event: EventView) -> list[tuple[str, str]]:
+def history_details(event: EventView) -> list[tuple[str, str]]:
     """The data of an event as (label, value), free texts included."""
     notes = [(note.label, "(texte effacé)" if note.body is None else f"« {note.body} »") for note in event.notes]
     return [*event.details, *notes]
@@ -239,6 +239,6 @@ def _next_to_issue(action_context: ActionContext, connection: Connection) -> str
 
 
 def _arrived_at(view: RequestView) -> datetime:
-    """When the request last came to the rectorat, which is where it stood in a list."""
+    """The instant at which the request last came to the rectorat: its place in the lists."""
     arrivals = (e.at for e in reversed(view.history) if e.target is State.REQUESTED and e.source is not e.target)
     return next(arrivals, view.created_at)

@@ -222,7 +222,7 @@ def _parse_preview_day(text: str) -> date | None:
 
 
 def _parse_cursor(text: str) -> PreviewCursor | None:
-    """Where a page of the preview begins, None for the first. Raises ValueError in French."""
+    """The establishment after which a page begins, None for the first. Raises ValueError in French."""
     if not text:
         return None
     year, _, uai = text.partition(":")
@@ -339,7 +339,7 @@ def download_not_renewed(
 
 
 @router.get("/{year}")  # last, for it would take every other address of this family
-def show_account(request: Request, context: Context, visitor: Rectorat, year: str) -> HTMLResponse:
+def show_year_end_account(request: Request, context: Context, visitor: Rectorat, year: str) -> HTMLResponse:
     """Show the account of a past end, to look at again months later; of another, where to follow it (R85)."""
     school_year = parse_year(year)
     with context.app.database.read() as connection:
