@@ -1,1 +1,1 @@
-"""The rules of a delegation, and the words in which they are told: values in, a decision out, nothing else touched."""
+"""Pure rules of a delegation: values in, a decision out; no database, no clock, no network."""

@@ -9,7 +9,7 @@ from states.decision import Case, EraseCode, Outcome
 from states.refusals import Reason
 from states.rules.declaration import Identity, clean_identity, duplicate_problems, identity_of, identity_problems
 from states.rules.fields import EARLIEST, day_problems, drane_problems, note_problems, text_problems
-from states.rules.revocation import revoke
+from states.rules.revocation import end_request
 from states.validation import person_key
 from states.vocabulary import CodeStatus, State, WithdrawReason
 
@@ -111,7 +111,7 @@ def check_withdraw(case: Case[Withdraw]) -> Iterator[Reason]:
 
 
 def apply_withdraw(case: Case[Withdraw]) -> Outcome:
-    return revoke(case, {"reason": case.command.reason.value}, case.command.note)
+    return end_request(case, {"reason": case.command.reason.value}, case.command.note)
 
 
 def check_handover(case: Case[ConfirmHandover]) -> Iterator[Reason]:

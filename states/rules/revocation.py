@@ -88,7 +88,7 @@ def removal_todo(request: Request, others: Iterable[Request], *, one_key_a_perso
     )
 
 
-def revoke(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
+def end_request(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
     """End a request: erase a code not yet handed over, open the removal task (R47, R61)."""
     kind = removal_kind(case.request)
     has_sealed_code = case.request.has_key and not case.request.extends and not case.request.handed_on
@@ -110,7 +110,7 @@ def check_revoke(case: Case[Revoke]) -> Iterator[Reason]:
 
 
 def apply_revoke(case: Case[Revoke]) -> Outcome:
-    return revoke(case, {"reason": case.command.reason.value}, case.command.note)
+    return end_request(case, {"reason": case.command.reason.value}, case.command.note)
 
 
 def check_expire(case: Case[Any]) -> Iterator[Reason]:
@@ -121,7 +121,7 @@ def check_expire(case: Case[Any]) -> Iterator[Reason]:
 
 def apply_expire(case: Case[Any]) -> Outcome:
     last_day = case.policy.calendar.end_of(case.request.school_year).last_day
-    return revoke(case, {"last_day": last_day.isoformat()}, "")
+    return end_request(case, {"last_day": last_day.isoformat()}, "")
 
 
 def check_removal(case: Case[ConfirmRemoval]) -> Iterator[Reason]:

@@ -1,1 +1,1 @@
-"""Read side of requests"""
+"""Read side of requests: lists, the worklist, one request whole, its next step."""
