@@ -31,7 +31,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     asgi.router.routes.append(ApiMount(context))
     asgi.mount(f"/static/dsfr/{dsfr_version()}", Kept(directory=dsfr_folder()), name="dsfr")
     asgi.mount(f"/static/oda/{our_version()}", Kept(directory=OURS), name="ours")
-    errors.install(asgi)
+    errors.add_exception_handlers(asgi)
     asgi.add_middleware(GZipMiddleware, minimum_size=1000, exclude_content_types=("font/woff2", "text/event-stream"))
     asgi.add_middleware(Headers, https=context.is_https)
     return asgi

@@ -19,7 +19,7 @@ def _place(error: BaseException) -> str:
     return " > ".join(f"{'/'.join(Path(name).parts[-2:])}:{line}" for name, line in frames[-_PLACES:])
 
 
-def note(error: BaseException) -> str:
+def log_incident(error: BaseException) -> str:
     """Log the incident and return its number.
 
     An exception's text can hold a code, an address or a password, so only its class and its place are logged;
@@ -30,9 +30,3 @@ def note(error: BaseException) -> str:
         traceback.print_exception(error, file=sys.stderr)
     _log.error("incident %s : %s, %s", number, type(error).__qualname__, _place(error))
     return number
-
-
-def record(error: BaseException) -> list[str]:
-    """Log the incident and return the sentences to show."""
-    number = note(error)
-    return [f"Erreur interne : la commande s'est arrêtée. Numéro d'incident à transmettre au support : {number}."]

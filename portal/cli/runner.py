@@ -29,9 +29,10 @@ def report(error: Exception) -> ExitCode:
         return ExitCode.USAGE
     failure = as_failure(error)
     if failure is None:
-        from portal.incidents import record
+        from portal.incidents import log_incident
 
-        say(record(error))
+        number = log_incident(error)
+        say([f"Erreur interne : la commande s'est arrêtée. Numéro d'incident à transmettre au support : {number}."])
         return ExitCode.INTERNAL
     say([failure.message, *(f"  — {detail}" for detail in failure.details)])
     return failure.exit_code

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from portal.incidents import note
+from portal.incidents import log_incident
 from portal.web.context import WebContext
 from portal.web.dependencies import (
     Forbidden,
@@ -46,7 +46,7 @@ def error_page(request: Request, status: int, incident: str = "") -> Response:
     )
 
 
-def install(app: FastAPI) -> None:
+def add_exception_handlers(app: FastAPI) -> None:
     """Register the handlers of the exceptions."""
 
     def sign_in(_: Request, needed: SignInNeeded) -> Response:
@@ -59,7 +59,7 @@ def install(app: FastAPI) -> None:
         return error_page(request, error.status_code)
 
     def unexpected(request: Request, error: Exception) -> Response:
-        page = error_page(request, 500, note(error))
+        page = error_page(request, 500, log_incident(error))
         page.headers.update(HEADERS | {"Cache-Control": "no-store"})  # sent outside of the middleware that sets them
         return page
 

@@ -165,7 +165,7 @@ class Proposals:
     signed_on: date | None = None
 
 
-def sent_back(view: RequestView) -> EventView | None:
+def last_send_back(view: RequestView) -> EventView | None:
     """The event by which the rectorat sent the request back, while it has not been submitted again (R38)."""
     if not view.request.is_live:
         return None
@@ -178,7 +178,7 @@ def proposals(view: RequestView, charter_version: str) -> Proposals:
 
     A charter signed under another name, or in another version, is to be signed again (R27, R29).
     """
-    event, request = sent_back(view), view.request
+    event, request = last_send_back(view), view.request
     if event is None:
         return Proposals()
     step = event.data.get("step")

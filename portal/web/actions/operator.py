@@ -109,7 +109,7 @@ def reasons_by_step(action_context: ActionContext) -> Mapping[str, tuple[tuple[S
     return {"ready": tuple((step, tuple(group)) for step, group in groupby(reasons, lambda reason: reason.step))}
 
 
-def source_of(action_context: ActionContext, trigger: Trigger) -> str:
+def proposed_source(action_context: ActionContext, trigger: Trigger) -> str:
     """The list proposed as the one that was read: the operator's last one."""
     with action_context.app.database.read() as connection:
         return last_source(connection, trigger, action_context.visitor.actor.number) or RECEIVED
@@ -145,7 +145,7 @@ def _check_fields(trigger: Trigger, action_context: ActionContext) -> Sequence[F
     return [
         Field(name="outcome", label="Qu'avez-vous trouvé ?", shape=Shape.CHOICE, options=choices(CheckOutcome)),
         Field(name="source", label="Dans quelle liste ?", hint=f"En quelques mots. {DISCREET}",
-              value=source_of(action_context, trigger)),
+              value=proposed_source(action_context, trigger)),
         Field(name="checked_on", label="Quel jour ?", shape=Shape.DAY, value=action_context.today.isoformat(),
               hint="Le jour où la liste a été lue."),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Declaring a RUPN: the first step alone, the whole request in one sitting, or the rest of one that was begun."""
+"""Declaring a RUPN: the first step alone, the whole request at once, or the rest of one that was begun."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -133,7 +133,7 @@ def show_declaration(request: Request, context: Context, visitor: Chef) -> Respo
 
 
 @router.post("/declarer")
-def declare(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
+def execute_declaration(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
     """Declare, then lead to the new request."""
     return _execute(request, context, visitor, data, is_whole=False)
 
@@ -145,7 +145,7 @@ def show_whole(request: Request, context: Context, visitor: Chef) -> Response:
 
 
 @router.post("/demande-complete")
-def declare_whole(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
+def execute_whole(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
     """Execute every step from the declaration to the sending, in one transaction (R7)."""
     return _execute(request, context, visitor, data, is_whole=True)
 
@@ -201,7 +201,7 @@ def show_remaining(request: Request, context: Context, visitor: Chef, reference:
 
 
 @router.post("/demandes/{reference}/terminer")
-def finish(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
+def execute_remaining(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
     """Execute the steps that are left, or none of them (R7)."""
     action_context = ActionContext.load(context, visitor, reference)
     steps = _remaining(action_context)

@@ -73,7 +73,7 @@ class Situation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class ChefTask:
     """The reader's next action on a request: one sentence, one button."""
 
     situation: Situation
@@ -83,7 +83,7 @@ class Task:
     rank: int
 
 
-def task_of(situation: Situation, *, on_its_page: bool = False) -> Task | None:
+def task_of(situation: Situation, *, on_its_page: bool = False) -> ChefTask | None:
     """The task of a request; ``on_its_page``: the page already tells why it came back."""
     trigger = situation.trigger
     if trigger is None:
@@ -91,13 +91,13 @@ def task_of(situation: Situation, *, on_its_page: bool = False) -> Task | None:
     address = f"/etablissement/demandes/{situation.request.reference}"
     whose = de(situation.who)
     if situation.sent_back and not on_its_page:
-        return Task(
+        return ChefTask(
             situation=situation, button=f"Reprendre la demande {whose}", href=address, rank=1,  # second to a code
             sentence=f"Le rectorat a renvoyé la demande {whose} : une étape est à refaire.",
         )  # fmt: skip
     sentence, button = _task_texts(trigger, situation.who)
     href, rank = f"{address}/{SLUGS[trigger]}", 2 * _ORDER.index(trigger)
-    return Task(situation=situation, sentence=sentence, button=button, href=href, rank=rank)
+    return ChefTask(situation=situation, sentence=sentence, button=button, href=href, rank=rank)
 
 
 def _task_texts(trigger: Trigger, who: str) -> tuple[str, str]:
@@ -185,7 +185,7 @@ def situation_of(item: ChefRequest) -> Situation:
 
 
 @router.get("")
-def home(
+def show_home(
     request: Request,
     context: Context,
     visitor: Chef,
@@ -209,7 +209,7 @@ def home(
 
 
 @router.post("/choisir")
-def choose(context: Context, visitor: Chef, data: Posted) -> Response:
+def choose_establishment(context: Context, visitor: Chef, data: Posted) -> Response:
     """Put one of the session's establishments in view: a choice, no right."""
     uai = str(data.get("uai") or "")
     if uai not in visitor.session_user.uais:
@@ -222,7 +222,9 @@ def choose(context: Context, visitor: Chef, data: Posted) -> Response:
 
 
 @router.get("/courriels")
-def list_mails(request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = "") -> Response:
+def show_received_mails(
+    request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = ""
+) -> Response:
     """The mails that the establishment's mailbox received, the newest first; a code never shows in them (R60)."""
     with context.app.database.read() as connection:
         page = received(connection, visitor.actor, visitor.uai, after=_mail_number(apres))
@@ -233,7 +235,7 @@ def list_mails(request: Request, context: Context, visitor: Chef, schools: Schoo
 
 
 @router.get("/courriels/{number}")
-def show_mail(request: Request, context: Context, visitor: Chef, number: str) -> Response:
+def show_received_mail(request: Request, context: Context, visitor: Chef, number: str) -> Response:
     """One mail, as it was written."""
     mail_number = _mail_number(number)
     with context.app.database.read() as connection:

@@ -63,7 +63,7 @@ def show_renewal(request: Request, context: Context, visitor: Chef, reference: s
 
 
 @router.post("/demandes/{reference}/renouveler")
-def renew(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
+def execute_renewal(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
     """Renew, attest and submit, or none of it (R7)."""
     action_context = ActionContext.load(context, visitor, reference)
     if not action_context.is_open(Trigger.RENEW):
@@ -110,7 +110,7 @@ def show_take_over(request: Request, context: Context, visitor: Chef) -> Respons
 
 
 @router.post("/reprendre")
-def take_over(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
+def execute_take_over(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
     """Renew each request that is ticked; one refused stops no other, and its reasons are shown."""
     uai, form, references = uai_of(visitor, data), filled((), data), _ticked(data)
     if not references:

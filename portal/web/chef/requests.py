@@ -13,7 +13,7 @@ from notifications.rendering.pdf import compile_paper
 from portal.documents import NoSlip, make_charter, make_slip
 from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import ActionContext, execute_action, load_request, show_action
-from portal.web.actions.chef import CHEF_ACTIONS, SLUGS, sent_back
+from portal.web.actions.chef import CHEF_ACTIONS, SLUGS, last_send_back
 from portal.web.chef.declare import REMAINING
 from portal.web.chef.home import (
     Schools,
@@ -65,7 +65,7 @@ def show_blank_charter(context: Context, _: Chef) -> Response:
 
 
 @router.get("/demandes")
-def list_requests(request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = "") -> Response:
+def show_requests(request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = "") -> Response:
     """The live requests first, the past years below."""
     page = list_items(context, visitor, apres or None)
     return context.pages.page(
@@ -77,10 +77,10 @@ def list_requests(request: Request, context: Context, visitor: Chef, schools: Sc
 
 
 @router.get("/demandes/{reference}")
-def show_one(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
+def show_chef_request(request: Request, context: Context, visitor: Chef, reference: str) -> Response:
     """One request: where it stands, what comes next, its actions, papers, mails and history."""
     view = load_request(context, visitor, reference)
-    send_back = sent_back(view)
+    send_back = last_send_back(view)
     situation = Situation(
         request=view.request, code_fate=view.code_fate, next_step=view.next_step, actions=view.actions,
         sent_back=send_back is not None,
@@ -155,12 +155,14 @@ def pdf(context: WebContext, paper: Paper) -> Response:
 
 
 @router.get("/demandes/{reference}/{slug}")
-def prepare(request: Request, context: Context, visitor: Chef, reference: str, slug: str) -> Response:
+def show_chef_action(request: Request, context: Context, visitor: Chef, reference: str, slug: str) -> Response:
     """The page of an action."""
     return show_action(request, ActionContext.load(context, visitor, reference), CHEF_ACTIONS, slug)
 
 
 @router.post("/demandes/{reference}/{slug}")
-def act(request: Request, context: Context, visitor: Chef, reference: str, slug: str, data: Posted) -> Response:
+def execute_chef_action(
+    request: Request, context: Context, visitor: Chef, reference: str, slug: str, data: Posted
+) -> Response:
     """Execute an action."""
     return execute_action(request, ActionContext.load(context, visitor, reference), CHEF_ACTIONS, slug, data)

@@ -18,7 +18,7 @@ from notifications.vocabulary import Kind
 from portal.web.dependencies import Context, Rectorat
 from portal.web.forms import address
 from portal.web.rectorat.year_end import YEAR_END_PATH, load_years, render_year_end
-from portal.web.worklist.filters import Criteria, StateChoice, Task
+from portal.web.worklist.filters import StateChoice, Task, WorklistCriteria
 from states import french
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
@@ -51,12 +51,12 @@ _KIND_WORDS: Final = {
 Link = tuple[str, str]
 """An address and its words."""
 
-HANDOVER: Final = (Criteria(tasks=(Task.HANDOVER,)).address(), "Remises à confirmer")
+HANDOVER: Final = (WorklistCriteria(tasks=(Task.HANDOVER,)).address(), "Remises à confirmer")
 STALLED: Final = (
-    Criteria(states=tuple(StateChoice[state.name] for state in WAITS_FOR_ESTABLISHMENT)).address(),
+    WorklistCriteria(states=tuple(StateChoice[state.name] for state in WAITS_FOR_ESTABLISHMENT)).address(),
     "Demandes à poursuivre",
 )
-REPORTS: Final = (Criteria(tasks=(Task.REPORT,)).address(), "Signalements ouverts")
+REPORTS: Final = (WorklistCriteria(tasks=(Task.REPORT,)).address(), "Signalements ouverts")
 REMOVALS: Final = ("/rectorat/retraits", "Retraits à faire")
 
 router = APIRouter(include_in_schema=False)
@@ -208,8 +208,8 @@ def links_of(scheduled: ScheduledDate, *, ended: Callable[[SchoolYear], bool]) -
     if scheduled.action is ScheduledAction.YEAR_END:
         return (address(f"{YEAR_END_PATH}/apercu", jour=str(scheduled.day)), f"Aperçu de la fin de {year}"), REMOVALS
     if scheduled.action is ScheduledAction.NOTICE:
-        return ((Criteria(states=(StateChoice.LIVE,), year=year).address(), f"Demandes en cours de {year}"),)
+        return ((WorklistCriteria(states=(StateChoice.LIVE,), year=year).address(), f"Demandes en cours de {year}"),)
     before = SchoolYear(year.start - 1)
     if ended(before):
         return ((f"{YEAR_END_PATH}/{before}/non-renouveles", f"RUPN de {before} non renouvelés"),)
-    return ((Criteria(states=(StateChoice.CODE_ISSUED,), year=before).address(), f"Clés de {before}"),)
+    return ((WorklistCriteria(states=(StateChoice.CODE_ISSUED,), year=before).address(), f"Clés de {before}"),)

@@ -19,13 +19,13 @@ from portal.documents import NoSlip, make_charter, make_slip
 from portal.texts import TRIGGER_TEXTS
 from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF_ACTIONS
-from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, ready_reasons, source_of
+from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
 from portal.web.chef.requests import pdf
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
 from portal.web.forms import Form, blank
 from portal.web.rectorat.removals import load_calls
-from portal.web.worklist.filters import Criteria, origin_of
+from portal.web.worklist.filters import WorklistCriteria, origin_of
 from states.vocabulary import CheckOutcome, CodeStatus, State, Trigger
 from workflow.requests.detail import CheckView, EventView, RequestView
 from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
@@ -207,7 +207,7 @@ def _check_cards(action_context: ActionContext) -> tuple[CheckCard, ...]:
             title=title, name=name, view=check_view, action=_BY_TRIGGER[trigger],
             form=blank(()) if action_context.is_open(trigger) and not check_view.is_valid else None,
             can_record=action_context.is_open(trigger),
-            source=source_of(action_context, trigger) if action_context.is_open(trigger) else "",
+            source=proposed_source(action_context, trigger) if action_context.is_open(trigger) else "",
             motif=motif if check_view.check and check_view.check.outcome is CheckOutcome.NEGATIVE else "",
         )
         for (title, name, check_view, motif), trigger in zip(checks, CHECKS, strict=True)
@@ -233,7 +233,7 @@ def _next_to_issue(action_context: ActionContext, connection: Connection) -> str
     now = app.clock.now()
     if not action_context.origin:
         return next_ready(connection, app.policy, now, view.request.reference)
-    criteria = Criteria.read(QueryParams(action_context.origin))
+    criteria = WorklistCriteria.read(QueryParams(action_context.origin))
     left = HandledRequest(reference=view.request.reference, since=_arrived_at(view))
     return next_of_list(connection, app.policy, now, criteria.filters(app), criteria.order, left)
 

@@ -18,7 +18,7 @@ from portal.web.dependencies import Context, Operator, Posted, operator
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction
-from portal.web.worklist.filters import Criteria
+from portal.web.worklist.filters import WorklistCriteria
 from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason
@@ -104,10 +104,10 @@ class BulkResult:
 
 
 @router.get("")
-def prepare(request: Request, context: Context, visitor: Operator) -> Response:
+def show_bulk_action(request: Request, context: Context, visitor: Operator) -> Response:
     """The action and its requests: nothing is done yet."""
     query = request.query_params
-    criteria, action = Criteria.read(query), BULK.get(query.get("action", ""))
+    criteria, action = WorklistCriteria.read(query), BULK.get(query.get("action", ""))
     if action is None:
         return _render_nothing(
             request, context, visitor, criteria, "Aucune action n'est choisie", "Choisir ce qu'il faut faire."
@@ -122,11 +122,11 @@ def leave_result(slug: str) -> Response:
     """The page of a result, read again: there is nothing left to show."""
     if slug not in BULK:
         raise HTTPException(404)
-    return RedirectResponse(Criteria.read(QueryParams()).address(), status_code=303)
+    return RedirectResponse(WorklistCriteria.read(QueryParams()).address(), status_code=303)
 
 
 @router.post(f"/{ISSUE.slug}")
-def issue(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
+def issue_codes(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
     """Issue the codes that were typed, one field a request; an empty field leaves its request as it is (R39).
 
     A code that was typed is never shown again (R60).
@@ -148,7 +148,7 @@ def issue(request: Request, context: Context, visitor: Operator, data: Posted) -
 
 
 @router.post("/{slug}")
-def act(request: Request, context: Context, visitor: Operator, slug: str, data: Posted) -> Response:
+def execute_bulk_action(request: Request, context: Context, visitor: Operator, slug: str, data: Posted) -> Response:
     """Execute the action and report each request; a wrong field keeps the page, and nothing changes."""
     action = BULK.get(slug)
     if action is None or action.by_line:
@@ -164,7 +164,7 @@ def act(request: Request, context: Context, visitor: Operator, slug: str, data: 
 
 
 def load_batch(
-    context: WebContext, visitor: Visitor, action: BulkAction, criteria: Criteria, query: QueryParams
+    context: WebContext, visitor: Visitor, action: BulkAction, criteria: WorklistCriteria, query: QueryParams
 ) -> Batch:
     """The requests of the address, as they are now."""
     app, reach = context.app, query.get("portee", Reach.TICKED.value)
@@ -187,12 +187,12 @@ def _load_lines(context: WebContext, visitor: Visitor, versions: Mapping[str, in
         return Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(list(versions))
 
 
-def _sent(data: FormData) -> tuple[dict[str, int], Criteria]:
+def _sent(data: FormData) -> tuple[dict[str, int], WorklistCriteria]:
     """The requests with their versions, and the list's filters, that a form carries; anything else is ignored."""
     texts = str(data.get("lot") or "")[: MOST * 40].split()
     matches = [match for text in texts if (match := _VERSION.fullmatch(text))]
     versions = {match[1]: int(match[2]) for match in matches[:MOST]}
-    return versions, Criteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
+    return versions, WorklistCriteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
 
 
 def _typed_codes(data: FormData, versions: Mapping[str, int]) -> dict[str, str]:
@@ -238,7 +238,7 @@ def _fields(action: BulkAction, context: WebContext, count: int) -> tuple[Field,
 
 def _render_batch(
     request: Request, context: WebContext, visitor: Visitor, action: BulkAction, batch: Batch, form: Form,
-    criteria: Criteria, *, status: int = 200,
+    criteria: WorklistCriteria, *, status: int = 200,
 ) -> Response:  # fmt: skip
     """The requests and the action's fields; ``last_days``: of each school year, for the key (R43)."""
     if not batch.lines:
@@ -255,7 +255,7 @@ def _render_batch(
 
 def _render_results(
     request: Request, context: WebContext, visitor: Visitor, action: BulkAction, lines: Iterable[WorkLine],
-    results: Iterable[tuple[str, Result]], criteria: Criteria,
+    results: Iterable[tuple[str, Result]], criteria: WorklistCriteria,
 ) -> Response:  # fmt: skip
     """The result of each request; sent again by the browser, the form shows the same (R10)."""
     by_reference = {item.line.reference: item for item in lines}
@@ -269,7 +269,7 @@ def _render_results(
 
 
 def _render_nothing(
-    request: Request, context: WebContext, visitor: Visitor, criteria: Criteria, title: str, remedy: str
+    request: Request, context: WebContext, visitor: Visitor, criteria: WorklistCriteria, title: str, remedy: str
 ) -> Response:
     """The reason why there is nothing to do, and the way back."""
     return context.pages.page(

@@ -110,7 +110,7 @@ AGES: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Criteria:
+class WorklistCriteria:
     """Every filter of the page; without ``states`` the live requests. ``every_year``: the years that are over too."""
 
     name: str = ""
@@ -217,23 +217,23 @@ class Criteria:
             yield f"Année : {self.year or 'toutes'}", self.address(year=None, every_year=False)
 
 
-USUAL: Final = Criteria(states=(StateChoice.REQUESTED,))
+USUAL: Final = WorklistCriteria(states=(StateChoice.REQUESTED,))
 """The worklist without any filter in its address: nothing is carried for it."""
 
 
 def origin_of(request: Request) -> str:
     """The filters of the list that an operator came from, so that « suivante » is of that list; empty for the usual."""
     text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
-    return _origin(Criteria.read(QueryParams(text))) if text else ""
+    return _origin(WorklistCriteria.read(QueryParams(text))) if text else ""
 
 
-def origin_query(criteria: Criteria) -> str:
+def origin_query(criteria: WorklistCriteria) -> str:
     """The end of the address of a request that this list shows: it carries the list's filters."""
     origin = _origin(criteria)
     return f"?{urlencode({ORIGIN: origin})}" if origin else ""
 
 
-def _origin(criteria: Criteria) -> str:
+def _origin(criteria: WorklistCriteria) -> str:
     return "" if criteria == USUAL else urlencode(criteria.pairs())
 
 

@@ -9,7 +9,16 @@ from fastapi.responses import HTMLResponse
 from portal.web.dependencies import Context, Rectorat
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BULK, ISSUE
-from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, Criteria, StateChoice, Task, origin_query
+from portal.web.worklist.filters import (
+    PLACE,
+    USUAL,
+    Age,
+    CheckChoice,
+    StateChoice,
+    Task,
+    WorklistCriteria,
+    origin_query,
+)
 from states.vocabulary import State
 from workflow.app import App
 from workflow.requests.filters import years_with_requests
@@ -22,10 +31,10 @@ CURSOR: Final = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counter:
+class FilterCounter:
     """A number above the list, with the filter that it counts. ``singular`` and ``plural`` follow the number."""
 
-    criteria: Criteria
+    criteria: WorklistCriteria
     singular: str
     plural: str
     is_urgent: bool = False
@@ -35,7 +44,7 @@ class Counter:
 class Tile:
     """A counter with its number."""
 
-    counter: Counter
+    counter: FilterCounter
     count: Count
 
     @property
@@ -51,12 +60,14 @@ class Tile:
         return self.counter.is_urgent and self.count.number > 0
 
 
-def _task(task: Task, singular: str, plural: str, *, is_urgent: bool = False) -> Counter:
-    return Counter(criteria=Criteria(tasks=(task,)), singular=singular, plural=plural, is_urgent=is_urgent)
+def _task(task: Task, singular: str, plural: str, *, is_urgent: bool = False) -> FilterCounter:
+    return FilterCounter(
+        criteria=WorklistCriteria(tasks=(task,)), singular=singular, plural=plural, is_urgent=is_urgent
+    )
 
 
-def _checks(checks: CheckChoice, singular: str, plural: str) -> Counter:
-    return Counter(criteria=Criteria(checks=checks), singular=singular, plural=plural)
+def _checks(checks: CheckChoice, singular: str, plural: str) -> FilterCounter:
+    return FilterCounter(criteria=WorklistCriteria(checks=checks), singular=singular, plural=plural)
 
 
 TASKS: Final = (
@@ -73,12 +84,14 @@ TASKS: Final = (
 )
 
 STATES: Final = tuple(
-    Counter(criteria=Criteria(states=(choice,)), singular=choice.label, plural=choice.label)
+    FilterCounter(criteria=WorklistCriteria(states=(choice,)), singular=choice.label, plural=choice.label)
     for choice in StateChoice if choice.state
 )  # fmt: skip
 
 AGES: Final = tuple(
-    Counter(criteria=Criteria(states=(StateChoice.REQUESTED,), age=age), singular=age.label, plural=age.label)
+    FilterCounter(
+        criteria=WorklistCriteria(states=(StateChoice.REQUESTED,), age=age), singular=age.label, plural=age.label
+    )
     for age in Age
 )
 
@@ -137,7 +150,7 @@ class WorklistPage:
 @router.get(PLACE)
 def show_worklist(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
     """The worklist, filtered as its address tells."""
-    criteria = Criteria.read(request.query_params)
+    criteria = WorklistCriteria.read(request.query_params)
     after = request.query_params.get("apres", "")[:CURSOR]
     worklist = _load(context.app, visitor, criteria, after)
     following = criteria.address(("apres", worklist.page.after)) if worklist.page.after else None
@@ -148,7 +161,7 @@ def show_worklist(request: Request, context: Context, visitor: Rectorat) -> HTML
     )  # fmt: skip
 
 
-def _load(app: App, visitor: Visitor, criteria: Criteria, after: str) -> WorklistPage:
+def _load(app: App, visitor: Visitor, criteria: WorklistCriteria, after: str) -> WorklistPage:
     filters = criteria.filters(app)
     with app.database.read() as connection:
         worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
