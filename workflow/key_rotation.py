@@ -1,7 +1,8 @@
-"""The key of the codes replaced: a new one put first, every code sealed anew, the old ones taken away (R71)."""
+"""Rotation of the codes' encryption key: add one, seal every code anew, remove the old ones (R71)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -16,8 +17,8 @@ from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.settings.secrets import Keyring, KeyringFixed
 
-WALKS = 5
-"""How often the codes are walked through before giving up on a machine that seals under another key."""
+WALKS: Final = 5
+"""How often all codes are sealed anew before giving up on a machine that seals under another key."""
 
 
 class StillSealedElsewhere(Exception):
@@ -25,8 +26,8 @@ class StillSealedElsewhere(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rotated:
-    """What a rotation did. ``unreadable`` names the requests whose code no key opens: their keys stay."""
+class RotationResult:
+    """Counts of a rotation. ``unreadable`` names the requests whose code no key opens: their keys stay."""
 
     resealed: int
     removed: int
@@ -34,7 +35,7 @@ class Rotated:
 
 
 class SealKeys:
-    """Changes this installation's sealing keys; every change is in its journal, by numbers alone (R64)."""
+    """Changes this installation's sealing keys; every change is in its journal, as counts alone (R64)."""
 
     def __init__(
         self, database: Database, hasher: JournalHasher, clock: Clock, sealer: Sealer, keyring: Keyring
@@ -46,7 +47,7 @@ class SealKeys:
         self._keyring = keyring
 
     def add(self, actor: Actor) -> int:
-        """Put a new key first; returns how many there are. Raises NotAllowed, KeyringFixed, SecretError, OSError."""
+        """Put a new key first, and return how many there are. Raises NotAllowed, KeyringFixed, SecretError, OSError."""
         require_operator(actor, "changer la clé des codes")
         with self._database.write() as connection:
             installation.lock(connection)
@@ -56,8 +57,8 @@ class SealKeys:
 
     def rotate(
         self, actor: Actor, *, keep_old: bool = False, progress: Callable[[int], None] = lambda _: None
-    ) -> Rotated:
-        """Seal every kept code under the first key, then take the other keys away unless a code needs them.
+    ) -> RotationResult:
+        """Seal every kept code under the first key, then remove the other keys unless a code needs them.
 
         ``keep_old`` leaves them, as does a variable, which no command can change. May be killed anywhere and begun
         again. Raises NotAllowed, CodesBusy, StillSealedElsewhere, SecretError, OSError.
@@ -65,14 +66,14 @@ class SealKeys:
         require_operator(actor, "changer la clé des codes")
         count = 0
         for _ in range(WALKS):
-            done = seals.reseal(self._database, self._sealer, progress)
-            count += done.count
+            walk = seals.reseal(self._database, self._sealer, progress)
+            count += walk.count
             with seals.exclusive_seals(self._database, installation.lock) as connection:
-                if seals.count_under_other_keys(connection, self._sealer) <= len(done.unreadable):
-                    removed = 0 if keep_old or done.unreadable else self._remove()
-                    rotated = Rotated(resealed=count, removed=removed, unreadable=done.unreadable)
-                    self._note(connection, actor, rotated)
-                    return rotated
+                if seals.count_under_other_keys(connection, self._sealer) <= len(walk.unreadable):
+                    removed = 0 if keep_old or walk.unreadable else self._remove()
+                    counts = {"resealed": count, "removed": removed, "unreadable": len(walk.unreadable)}
+                    self._record(connection, "seal_key_rotated", actor, counts)
+                    return RotationResult(resealed=count, removed=removed, unreadable=walk.unreadable)
         raise StillSealedElsewhere
 
     def _remove(self) -> int:
@@ -80,10 +81,6 @@ class SealKeys:
             return self._keyring.keep_first()
         except KeyringFixed:
             return 0
-
-    def _note(self, connection: Connection, actor: Actor, done: Rotated) -> None:
-        counts = {"resealed": done.resealed, "removed": done.removed, "unreadable": len(done.unreadable)}
-        self._record(connection, "seal_key_rotated", actor, counts)
 
     def _record(self, connection: Connection, kind: str, actor: Actor, counts: dict[str, int]) -> None:
         data: dict[str, Scalar] = dict(counts)

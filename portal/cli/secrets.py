@@ -13,7 +13,7 @@ from portal.cli.output import printable
 
 if TYPE_CHECKING:
     from workflow.app import App
-    from workflow.key_rotation import Rotated, SealKeys
+    from workflow.key_rotation import RotationResult, SealKeys
     from workflow.settings.secrets import Keyring
 
 
@@ -105,7 +105,7 @@ def rotate(context: CliContext, keep_old: bool) -> None:
     _tell(done, left, keep_old=keep_old)
 
 
-def _tell(done: "Rotated", left: int, *, keep_old: bool) -> None:
+def _tell(done: "RotationResult", left: int, *, keep_old: bool) -> None:
     from states.french import plural
 
     resealed = plural(done.resealed, "code chiffré à nouveau", "codes chiffrés à nouveau")

@@ -1,4 +1,4 @@
-"""The database's clock, which judges of every instant when several machines share one database (R82, docs/adr/0020).
+"""The database's clock, by which several machines that share one database judge every instant (R82, docs/adr/0020).
 
 Between two measures it goes on by a counter that nobody sets, so a machine whose own clock jumps jumps no decision.
 """
@@ -25,7 +25,7 @@ SLOW: Final = timedelta(seconds=1)
 
 
 CLOCK_JUMP: Final = timedelta(seconds=2)
-"""The machine's own clock went this much otherwise than the counter: one of them was set, or stood still."""
+"""A difference this large between wall clock and counter means that the clock was changed or the machine slept."""
 
 
 QUESTIONS: Final = 3
@@ -36,16 +36,16 @@ Ask = Callable[[], datetime]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class ClockSample:
     """One measure: the database's instant and this machine's, when the counter (seconds) stood at ``count``.
 
-    ``trip`` is how long the question took; the answer is taken to be of its middle.
+    ``round_trip`` is how long the question took; the answer is taken to be of its middle.
     """
 
     database: datetime
     own: datetime
     count: float
-    trip: timedelta
+    round_trip: timedelta
 
     @property
     def skew(self) -> timedelta:
@@ -55,7 +55,7 @@ class Reading:
     @property
     def doubt(self) -> timedelta:
         """By how much ``skew`` may be wrong, either way."""
-        return self.trip / 2
+        return self.round_trip / 2
 
 
 def count_seconds() -> float:
@@ -76,72 +76,73 @@ class DatabaseClock:
     ) -> None:  # fmt: skip
         self._own, self._asking, self._kept, self._count = own, asking, kept, count
         self._measuring = threading.Lock()
-        self._reading: Reading | None = None
-        self._tried = 0.0
+        self._last: ClockSample | None = None
+        self._tried_at = 0.0
 
     def now(self) -> datetime:
         """The database's instant, aware UTC. Raises DatabaseUnreachable as long as it has never answered."""
-        reading = self._reading
-        if reading is None:
-            reading = self.refresh()
-        elif self._is_stale(reading) and self._measuring.acquire(blocking=False):
+        sample = self._last
+        if sample is None:
+            sample = self.refresh()
+        elif self._is_stale(sample) and self._measuring.acquire(blocking=False):
             try:
-                reading = self._measured()
+                sample = self._measure()
             except (DatabaseUnreachable, DatabaseBusy):
                 pass  # the counter goes on; it is asked again in a while
             finally:
                 self._measuring.release()
-        return reading.database + timedelta(seconds=self._count() - reading.count)
+        return sample.database + timedelta(seconds=self._count() - sample.count)
 
-    def refresh(self) -> Reading:
+    def refresh(self) -> ClockSample:
         """Measure now. Raises DatabaseUnreachable, DatabaseBusy; then ``now`` goes on from the last measure."""
         with self._measuring:
-            return self._measured()
+            return self._measure()
 
-    def learn(self, ask: Ask) -> Reading:
+    def refresh_by(self, ask: Ask) -> ClockSample:
         """Measure by a question that the caller has ready, over a connection that is open."""
         with self._measuring:
-            return self._heard(ask)
+            return self._sample(ask)
 
-    def _measured(self) -> Reading:
-        self._tried = self._count()
+    def _measure(self) -> ClockSample:
+        self._tried_at = self._count()
         with self._asking() as ask:
-            return self._heard(ask)
+            return self._sample(ask)
 
-    def _heard(self, ask: Ask) -> Reading:
-        """The quickest of a few questions, the first that was quick enough."""
-        best = self._asked(ask)
+    def _sample(self, ask: Ask) -> ClockSample:
+        """Keep the first sample that was quick enough, else the quickest of a few."""
+        best = self._ask_once(ask)
         for _ in range(QUESTIONS - 1):
-            if best.trip <= SLOW:
+            if best.round_trip <= SLOW:
                 break
-            best = min(best, self._asked(ask), key=lambda one: one.trip)
-        self._tried, self._reading = self._count(), best
+            best = min(best, self._ask_once(ask), key=lambda sample: sample.round_trip)
+        self._tried_at, self._last = self._count(), best
         return best
 
-    def _asked(self, ask: Ask) -> Reading:
+    def _ask_once(self, ask: Ask) -> ClockSample:
         before = self._count()
         database = ask()
         after, own = self._count(), self._own.now()
-        trip = timedelta(seconds=after - before)
-        return Reading(database=database.astimezone(UTC) + trip / 2, own=own, count=after, trip=trip)
+        round_trip = timedelta(seconds=after - before)
+        middle = database.astimezone(UTC) + round_trip / 2
+        return ClockSample(database=middle, own=own, count=after, round_trip=round_trip)
 
-    def _is_stale(self, reading: Reading) -> bool:
-        """Whether to measure again: it is time to, or the machine was asleep; never twice in a second."""
-        since, count = self._count() - self._tried, self._count() - reading.count
+    def _is_stale(self, sample: ClockSample) -> bool:
+        """Return True when it is time to measure again, or the machine was asleep; never twice in a second."""
+        since, elapsed = self._count() - self._tried_at, self._count() - sample.count
         if since >= self._kept.total_seconds():
             return True
-        leapt = abs(self._own.now() - reading.own - timedelta(seconds=count)) > CLOCK_JUMP
-        return leapt and since >= 1
+        jumped = abs(self._own.now() - sample.own - timedelta(seconds=elapsed)) > CLOCK_JUMP
+        return jumped and since >= 1
 
 
 def now_in(connection: Connection) -> datetime:
-    """The database's instant at this very moment, not that of the transaction; on PostgreSQL alone."""
-    found: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-    return found
+    """Return the database's instant at this very moment, not that of the transaction; on PostgreSQL alone."""
+    instant: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    return instant
 
 
 def clock_for(database: Database, connection: Connection, own: Clock, database_now: Ask | None = None) -> Clock:
-    """Which clock judges in an installation: on PostgreSQL the database's, first asked over ``connection`` (R82).
+    """Return the clock that judges: on PostgreSQL the database's, first asked over ``connection`` (R82).
 
     On SQLite there is one machine, and its clock judges; so does any clock that is not the system's, as a test gives.
     With ``database_now``, ``own`` is this machine's alone and ``database_now`` plays the database's, asked at each
@@ -152,12 +153,12 @@ def clock_for(database: Database, connection: Connection, own: Clock, database_n
     if type(own) is not SystemClock or not database.is_postgresql:
         return own
     clock = DatabaseClock(own, lambda: _asking(database))
-    clock.learn(lambda: now_in(connection))
+    clock.refresh_by(lambda: now_in(connection))
     return clock
 
 
 @contextmanager
 def _asking(database: Database) -> Iterator[Ask]:
-    """A connection of its own: who waits for one of the pool may hold the very one that this would need."""
+    """Open a connection outside the pool: who waits for one of the pool may hold the very one that this needs."""
     with database.aside() as connection:
         yield lambda: now_in(connection)

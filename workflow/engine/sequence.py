@@ -39,41 +39,34 @@ class _Undone(Exception):
 def execute_sequence(
     engine: Engine, steps: Sequence[Step], actor: Actor, *, reference: str = "", key: str | None = None
 ) -> Done | Refused:
-    """Do the steps in their order, in one transaction; returns what the last one gave, with the warnings of all.
+    """Do the steps in order, in one transaction; return the last one's result, with the warnings of all.
 
-    One refused, nothing is done, and all that is wrong with it and with those that follow is told (R7). ``reference``
-    is that of a request that exists. ``key`` makes the whole one action (R10): no two steps have the same trigger.
+    When one is refused, nothing is done, and the reasons of it and of those that follow are returned (R7).
+    ``reference`` is that of an existing request. ``key`` makes the whole one action (R10): no trigger comes twice.
     The establishment gets the mail of the last step alone (R55). Raises ValueError without a step, DatabaseBusy,
     DatabaseUnreachable.
     """
     if not steps:
-        raise ValueError("a sitting has at least one step")
+        raise ValueError("a sequence has at least one step")
+    without_mails = engine.without_mails()
 
     def work(connection: Connection, now: datetime) -> Done:
-        return _all(engine, connection, steps, actor, now, reference, key)
+        own_reference, warnings = reference, dict[Reason, None]()
+        for number, step in enumerate(steps):
+            step_engine = engine if number == len(steps) - 1 else without_mails
+            (result,) = step_engine.run(connection, [step(own_reference)], actor, now, key=key)
+            if isinstance(result, Refused):
+                rest = [later(own_reference) for later in steps[number:]]
+                facts = engine.facts(connection, rest[0])
+                raise _Undone(all_reasons(facts, result.reasons, rest, actor, now, engine.policy))
+            done, own_reference = result, result.reference
+            warnings |= dict.fromkeys(result.warnings)
+        return replace(done, warnings=tuple(warnings))
 
     try:
         return engine.in_transaction(work)
     except _Undone as undone:
         return Refused(undone.reasons)
-
-
-def _all(
-    engine: Engine, connection: Connection, steps: Sequence[Step], actor: Actor, now: datetime, reference: str,
-    key: str | None,
-) -> Done:  # fmt: skip
-    without_mails = engine.without_mails()
-    warnings: dict[Reason, None] = {}
-    for number, step in enumerate(steps):
-        teller = engine if number == len(steps) - 1 else without_mails
-        (result,) = teller.run(connection, [step(reference)], actor, now, key=key)
-        if isinstance(result, Refused):
-            rest = [one(reference) for one in steps[number:]]
-            facts = engine.facts(connection, rest[0])
-            raise _Undone(all_reasons(facts, result.reasons, rest, actor, now, engine.policy))
-        done, reference = result, result.reference
-        warnings |= dict.fromkeys(result.warnings)
-    return replace(done, warnings=tuple(warnings))
 
 
 def execute_in_batches(

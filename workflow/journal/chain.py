@@ -26,9 +26,9 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """The end of a chain: the hash of its last event and their number."""
+    """The end of a chain: the hash of its last event and the number of its events."""
 
-    head: str
+    hash: str
     length: int
 
 
@@ -36,26 +36,26 @@ EMPTY_CHAIN = ChainHead(GENESIS, 0)
 
 
 class JournalHasher:
-    """Makes the links of every chain. ``key`` (bytes) is the journal's key, which is not in the database."""
+    """Makes the events of every chain. ``key`` (bytes) is the journal's key, which is not in the database."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def commitment(self, nonce: str, stream: str, seq: int, field: str, body: str) -> str:
-        """The keyed print of a free text: proves it while it stands, tells nothing once it is erased."""
+        """Return the keyed digest of a free text: it proves the text, and tells nothing once the text is erased."""
         message = "\x1f".join((nonce, stream, str(seq), field, body)).encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
 
     def key_check(self) -> str:
-        """A print of the key itself, to tell at once that another installation's key is in place."""
+        """Return a digest of the key itself, which shows at once that another installation's key is in place."""
         return self.commitment("", INSTALLATION, 0, "key", "oda")
 
     def digest(self, text: str) -> str:
-        """A keyed digest, for comparing two actions without keeping what they said (R10)."""
+        """Return a keyed digest, to compare two texts without storing them (R10, R74)."""
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
     def notes(self, stream: str, seq: int, texts: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The rows of the free texts beside an event."""
+        """Return the rows of the free texts beside an event."""
         return [
             {"stream": stream, "seq": seq, "field": field, "nonce": secrets.token_hex(8), "body": body}
             for field, body in sorted(texts.items())
@@ -65,10 +65,10 @@ class JournalHasher:
         self, chain: tuple[str, ChainHead], kind: str, states: tuple[str | None, str | None], actor: Actor,
         at: datetime, data: Mapping[str, Scalar], notes: list[dict[str, Any]],
     ) -> dict[str, Any]:  # fmt: skip
-        """The row of the next event of a chain, hash included."""
-        stream, link = chain
-        seq = link.length + 1
-        prints = {n["field"]: self.commitment(n["nonce"], stream, seq, n["field"], n["body"]) for n in notes}
+        """Return the row of the next event of a chain, hash included."""
+        stream, head = chain
+        seq = head.length + 1
+        commitments = {n["field"]: self.commitment(n["nonce"], stream, seq, n["field"], n["body"]) for n in notes}
         canonical = canonical_text(
             {
                 "actor": actor.number,
@@ -77,8 +77,8 @@ class JournalHasher:
                 "data": dict(sorted(data.items())),
                 "from": states[0],
                 "kind": kind,
-                "notes": dict(sorted(prints.items())),
-                "prev": link.head,
+                "notes": dict(sorted(commitments.items())),
+                "prev": head.hash,
                 "role": actor.role.value,
                 "seq": seq,
                 "stream": stream,
@@ -94,14 +94,14 @@ class JournalHasher:
 
 
 def canonical_text(value: Mapping[str, Any]) -> str:
-    """Compact JSON of keys that come in their order, NFC: the same bytes on every machine."""
+    """Return compact JSON, in NFC, of keys that come sorted: the same bytes on every machine."""
     text = to_json(value).decode()
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 @lru_cache(maxsize=16)
 def canonical_instant(at: datetime) -> str:
-    """UTC to the microsecond, always of the same length."""
+    """Return an instant in UTC to the microsecond, always of the same length."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

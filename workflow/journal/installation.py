@@ -1,4 +1,4 @@
-"""The installation's own chain: imports, mailboxes, the brake, dead mails (R63); and who its actors are."""
+"""The installation's own chain (imports, mailboxes, the brake, dead mails: R63) and the numbers of its actors (R64)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,14 +28,14 @@ class OtherInstallation(Exception):
 
 
 def found(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
-    """Make the installation's row, once. Its birth is the first trace of life (R52)."""
+    """Create the installation's row, once. Its creation is the first trace of life (R52)."""
     if connection.execute(select(INSTALLED.c.id)).first():
         return
     row = {
         "id": 1,
         "created_at": now,
         "key_check": hasher.key_check(),
-        "chain_head": EMPTY_CHAIN.head,
+        "chain_head": EMPTY_CHAIN.hash,
         "chain_length": 0,
     }
     connection.execute(insert(INSTALLED), [row])
@@ -52,7 +52,7 @@ def check_key(connection: Connection, hasher: JournalHasher) -> None:
 
 
 def lock(connection: Connection) -> ChainHead:
-    """Take the installation's row until the transaction ends, and with it the end of its chain.
+    """Lock the installation's row until the transaction ends, and return the end of its chain.
 
     Whatever is done once for the whole installation waits here for its turn: a second node then sees the first's work.
     """
@@ -65,9 +65,9 @@ def record(
     data: Mapping[str, Scalar], notes: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
     """Append an event to the installation's chain; its row is the lock."""
-    link = lock(connection)
-    texts = hasher.notes(INSTALLATION, link.length + 1, notes or {})
-    event = hasher.event((INSTALLATION, link), kind, (None, None), actor, at, data, texts)
+    head = lock(connection)
+    texts = hasher.notes(INSTALLATION, head.length + 1, notes or {})
+    event = hasher.event((INSTALLATION, head), kind, (None, None), actor, at, data, texts)
     connection.execute(insert(EVENT), [event])
     if texts:
         connection.execute(insert(NOTE), texts)
@@ -75,16 +75,16 @@ def record(
 
 
 def known_actor(connection: Connection, key: str) -> int | None:
-    """The number of an actor in the journal; None before its first appearance (R64)."""
+    """Return the number of an actor in the journal; None before its first appearance (R64)."""
     return connection.execute(select(ACTOR.c.number).where(ACTOR.c.key == key)).scalar_one_or_none()
 
 
 def actor_number(database: Database, key: str, label: str) -> int:
-    """The number of an actor in the journal, given at its first appearance (R64)."""
-    wanted = select(ACTOR.c.number, ACTOR.c.label).where(ACTOR.c.key == key)
+    """Return the number of an actor in the journal, given at its first appearance (R64)."""
+    query = select(ACTOR.c.number, ACTOR.c.label).where(ACTOR.c.key == key)
     for _ in range(2):
         with database.read() as connection:
-            row = connection.execute(wanted).one_or_none()
+            row = connection.execute(query).one_or_none()
         if row is not None:
             return int(row.number)
         try:
@@ -93,16 +93,16 @@ def actor_number(database: Database, key: str, label: str) -> int:
         except IntegrityError:
             continue  # another process has just named it
     with database.read() as connection:
-        return int(connection.execute(wanted).one().number)
+        return int(connection.execute(query).one().number)
 
 
 def schedule_actor(database: Database) -> Actor:
-    """The schedule, which alone may end a year (R2)."""
+    """Return the schedule, which alone may end a year (R2)."""
     return _schedule(actor_number(database, SCHEDULE_KEY, SCHEDULE_LABEL))
 
 
 def schedule_actor_in(connection: Connection) -> Actor:
-    """The same inside a transaction; it was named when the installation was made."""
+    """Return the same inside a transaction; it was named when the installation was created."""
     query = select(ACTOR.c.number).where(ACTOR.c.key == SCHEDULE_KEY)
     return _schedule(int(connection.execute(query).scalar_one()))
 

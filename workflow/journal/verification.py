@@ -14,12 +14,37 @@ from workflow.database.mapping import reference_of, school_year
 from workflow.database.tables import COUNTER, EVENT, INSTALLED, NOTE, REQUEST
 from workflow.journal.chain import GENESIS, INSTALLATION, JournalHasher, canonical_instant, hash_of
 
-# What does not hold in a chain of the journal, judged event by event, without a database (R65).
+BLIND_SPOTS: Final = (
+    "une fin de chaîne retirée en même temps que la tête de chaîne gardée dans la demande",
+    "une chaîne entière recalculée par qui peut écrire dans toute la base",
+    "la dernière demande d'une année retirée avec ses événements et avec son numéro dans le compteur",
+    "une note effacée : son événement demeure, son texte ne peut plus être comparé",
+    "ce que le journal ne porte pas : les noms, les adresses, et qui est derrière un numéro d'acteur",
+)
+"""What a chain alone cannot show; every result says so."""
+
+STREAMED: Final = {"yield_per": 2000}
+"""Read a result in pages of so many rows, whatever its length."""
+
+
+def _raw(column: Column[Any], label: str) -> Any:
+    """Select an instant as the driver gives it: one made unreadable is reported, not raised."""
+    return type_coerce(column, String).label(label)
+
+
+_EVENTS: Final = (
+    *(c for c in EVENT.c if c.name != "at"),
+    _raw(EVENT.c.at, "at"),
+    REQUEST.c.reference,
+    *(REQUEST.c[name] for name in ("state", "version", "uai", "school_year", "last_trigger")),
+    *(REQUEST.c[name] for name in ("chain_head", "chain_length")),
+    _raw(REQUEST.c.changed_at, "changed_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class JournalError:
-    """Something that does not hold: where (``seq`` None for a whole stream), and what, in French."""
+    """An error of the journal: where (``seq`` None for a whole stream), and what, in French."""
 
     stream: str
     seq: int | None
@@ -29,9 +54,87 @@ class JournalError:
         return f"{self.stream}{f', événement {self.seq}' if self.seq is not None else ''} : {self.message}"
 
 
+def count_events(connection: Connection) -> int:
+    """Count the events to check."""
+    return connection.execute(select(func.count()).select_from(EVENT)).scalar_one()
+
+
+class Verifier:
+    """Checks the whole journal in pages, chain by chain, in bounded memory and a few queries a page (R65)."""
+
+    def __init__(
+        self, connection: Connection, hasher: JournalHasher, progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """``progress`` is given how many more events were checked. ``events`` and ``streams`` count them."""
+        self._connection = connection
+        self._hasher = hasher
+        self._progress = progress
+        self.events = 0
+        self.streams = 0
+
+    def flaws(self) -> Iterator[JournalError]:
+        """Yield every error: chain after chain, then what has no chain and what has no number."""
+        yield from self._chains()
+        yield from self._stray_notes()
+        yield from self._without_events()
+        yield from numbering_errors(self._connection)
+
+    def _chains(self) -> Iterator[JournalError]:
+        installed = self._installed()
+        for stream, rows in groupby(self._rows(), key=lambda row_and_notes: row_and_notes[0].stream):
+            self.streams += 1
+            chain, owner = Chain(stream), None
+            for row, notes in rows:
+                owner = installed if stream == INSTALLATION else row if row.reference else None
+                yield from chain.check_next(row)
+                yield from note_errors(self._hasher, row, notes)
+            yield from chain.check_end(owner)
+
+    def _rows(self) -> Iterator[tuple[Row[Any], dict[str, Row[Any]]]]:
+        """Yield each event with its request, and the notes beside it."""
+        query = select(*_EVENTS).outerjoin(REQUEST, REQUEST.c.reference == EVENT.c.stream)
+        ordered = query.order_by(EVENT.c.stream, EVENT.c.seq)
+        for page in self._connection.execute(ordered, execution_options=STREAMED).partitions():
+            notes = self._notes(page[0], page[-1])
+            for row in page:
+                self.events += 1
+                yield row, notes.get((row.stream, row.seq), {})
+            self._progress(len(page))
+
+    def _notes(self, first: Row[Any], last: Row[Any]) -> dict[tuple[str, int], dict[str, Row[Any]]]:
+        place = tuple_(NOTE.c.stream, NOTE.c.seq)
+        span = (place >= (first.stream, first.seq), place <= (last.stream, last.seq))
+        notes: dict[tuple[str, int], dict[str, Row[Any]]] = {}
+        for note in self._connection.execute(select(NOTE).where(*span)):
+            notes.setdefault((note.stream, note.seq), {})[note.field] = note
+        return notes
+
+    def _installed(self) -> Any:
+        columns = (INSTALLED.c.chain_head, INSTALLED.c.chain_length)
+        return self._connection.execute(select(*columns)).first()
+
+    def _stray_notes(self) -> Iterator[JournalError]:
+        event = exists().where(EVENT.c.stream == NOTE.c.stream, EVENT.c.seq == NOTE.c.seq)
+        query = select(NOTE.c.stream, NOTE.c.seq, NOTE.c.field).where(~event)
+        for note in self._connection.execute(query, execution_options=STREAMED):
+            yield JournalError(note.stream, note.seq, f"la note « {note.field} » n'a plus d'événement")
+
+    def _without_events(self) -> Iterator[JournalError]:
+        """Yield the requests without any event, and the installation without its own."""
+        events = exists().where(EVENT.c.stream == REQUEST.c.reference)
+        query = select(REQUEST.c.reference).where(~events)
+        for reference in self._connection.execute(query, execution_options=STREAMED).scalars():
+            yield JournalError(reference, None, "retiré : tous les événements de cette demande manquent")
+        installed = self._installed()
+        own = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION).limit(1)
+        if installed and installed.chain_length and self._connection.execute(own).first() is None:
+            message = f"retiré : les {installed.chain_length} événements de l'installation manquent"
+            yield JournalError(INSTALLATION, None, message)
+
+
 @dataclass
 class Chain:
-    """Where the walk along one stream stands; ``born`` is what its first event says of the request."""
+    """The end of one stream as far as it was checked; ``birth`` is the data of its first event."""
 
     stream: str
     seq: int = 0
@@ -39,10 +142,10 @@ class Chain:
     state: str | None = None
     kind: str | None = None
     at: str | None = None
-    born: dict[str, Any] = field(default_factory=dict)
+    birth: dict[str, Any] = field(default_factory=dict)
 
-    def follow(self, row: Any) -> Iterator[JournalError]:
-        """The flaws of the next event, which then becomes the chain's end. ``row.at`` may be as the driver gave it."""
+    def check_next(self, row: Any) -> Iterator[JournalError]:
+        """Yield the errors of the next event, which becomes the chain's end. ``row.at`` may be the driver's text."""
         if not isinstance(row.seq, int) or not isinstance(row.canonical, str):
             yield JournalError(self.stream, None, f"modifié : l'événement « {row.seq} » est illisible")
             return
@@ -53,13 +156,15 @@ class Chain:
         if not follows:
             yield JournalError(self.stream, self.seq + 1, _gone(self.seq + 1, row.seq - 1))
         content = _read(row.canonical)
-        yield from (JournalError(self.stream, row.seq, message) for message in self._of_text(row, content, follows))
+        yield from (
+            JournalError(self.stream, row.seq, message) for message in self._errors_of_text(row, content, follows)
+        )
         self.seq, self.head, self.kind = row.seq, row.hash, row.kind
         self.state, self.at = content.get("to", row.to_state), content.get("at")
         if row.seq == 1:
-            self.born = _mapping(content.get("data"))
+            self.birth = _mapping(content.get("data"))
 
-    def _of_text(self, row: Any, content: dict[str, Any], follows: bool) -> Iterator[str]:
+    def _errors_of_text(self, row: Any, content: dict[str, Any], follows: bool) -> Iterator[str]:
         if hash_of(row.canonical) != row.hash:
             yield "modifié : son empreinte ne correspond plus à son texte"
         if not content:
@@ -71,45 +176,46 @@ class Chain:
         if follows and content.get("from") != self.state:
             yield "inséré ou déplacé : il ne part pas de l'état où mène le précédent"
 
-    def end(self, kept: Any) -> Iterator[JournalError]:
-        """The whole chain against the head kept outside it; ``kept`` None when nothing keeps it."""
-        if kept is None:
+    def check_end(self, owner: Any) -> Iterator[JournalError]:
+        """Compare the chain with the head stored in its owner: a request or the installation, None when it is gone."""
+        if owner is None:
             yield JournalError(self.stream, None, "inséré : ces événements sont d'une demande qui n'existe pas")
-        elif kept.chain_length > self.seq:
+        elif owner.chain_length > self.seq:
             yield JournalError(
-                self.stream, self.seq + 1, f"{_gone(self.seq + 1, kept.chain_length)}, à la fin de la chaîne"
+                self.stream, self.seq + 1, f"{_gone(self.seq + 1, owner.chain_length)}, à la fin de la chaîne"
             )
-        elif kept.chain_length < self.seq:
-            message = f"inséré à la fin : la chaîne devait finir à l'événement {kept.chain_length}"
-            yield JournalError(self.stream, kept.chain_length + 1, message)
-        elif kept.chain_head != self.head:
+        elif owner.chain_length < self.seq:
+            message = f"inséré à la fin : la chaîne devait finir à l'événement {owner.chain_length}"
+            yield JournalError(self.stream, owner.chain_length + 1, message)
+        elif owner.chain_head != self.head:
             yield JournalError(self.stream, self.seq, "modifié : la tête de chaîne gardée à part ne correspond pas")
         elif self.stream != INSTALLATION:
-            yield from (JournalError(self.stream, None, message) for message in self._of_request(kept))
+            yield from (JournalError(self.stream, None, message) for message in self._differences_from(owner))
 
-    def _of_request(self, kept: Any) -> Iterator[str]:
-        """What the request itself says, where the journal says it too."""
-        said = {
-            "l'état": (kept.state, self.state), "la version": (kept.version, self.seq),
-            "la dernière action": (kept.last_trigger, self.kind), "sa date": (instant_text(kept.changed_at), self.at),
-            "l'établissement": (kept.uai, self.born.get("uai")),
-            "l'année scolaire": (kept.school_year, self.born.get("school_year")),
+    def _differences_from(self, request: Any) -> Iterator[str]:
+        """Compare what the request says with what the journal says of it."""
+        both = {
+            "l'état": (request.state, self.state), "la version": (request.version, self.seq),
+            "la dernière action": (request.last_trigger, self.kind),
+            "sa date": (instant_text(request.changed_at), self.at),
+            "l'établissement": (request.uai, self.birth.get("uai")),
+            "l'année scolaire": (request.school_year, self.birth.get("school_year")),
         }  # fmt: skip
-        for what, (request, journal) in said.items():
-            if request != journal:
-                yield f"la demande a été modifiée : {what} y est « {request} », « {journal} » dans le journal"
+        for name, (stored, journal) in both.items():
+            if stored != journal:
+                yield f"la demande a été modifiée : {name} y est « {stored} », « {journal} » dans le journal"
 
 
-def note_flaws(hasher: JournalHasher, row: Any, notes: dict[str, Any]) -> Iterator[JournalError]:
-    """The free texts found beside an event, against the commitments that it holds (R64)."""
-    promised = _mapping(_read(row.canonical).get("notes"))
+def note_errors(hasher: JournalHasher, row: Any, notes: dict[str, Any]) -> Iterator[JournalError]:
+    """Compare the free texts beside an event with the commitments that it holds (R64)."""
+    commitments = _mapping(_read(row.canonical).get("notes"))
     for name, note in notes.items():
-        if promised.get(name) != hasher.commitment(note.nonce, row.stream, row.seq, name, note.body):
+        if commitments.get(name) != hasher.commitment(note.nonce, row.stream, row.seq, name, note.body):
             yield JournalError(row.stream, row.seq, f"la note « {name} » a été modifiée ou ajoutée")
 
 
 def instant_text(raw: Any) -> str | None:
-    """An instant as the journal writes it, from what a driver gives: SQLite's may have been made unreadable."""
+    """Return an instant as the journal writes it, from what a driver gives; None when it was made unreadable."""
     try:
         at = datetime.fromisoformat(raw) if isinstance(raw, str) else raw
         return canonical_instant(at if at.tzinfo else at.replace(tzinfo=UTC))
@@ -140,7 +246,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _differences(row: Any, content: dict[str, Any]) -> Iterator[str]:
-    """The columns are read from the text: one that differs was changed alone."""
+    """Compare the columns, which are copied from the text: one that differs was changed alone."""
     columns = {
         "stream": row.stream, "seq": row.seq, "kind": row.kind, "from": row.from_state, "to": row.to_state,
         "actor": row.actor, "role": row.role, "at": instant_text(row.at),
@@ -150,27 +256,20 @@ def _differences(row: Any, content: dict[str, Any]) -> Iterator[str]:
             yield f"modifié : sa colonne « {name} » ne dit plus ce que dit son texte"
 
 
-# The references that a school year gave, against those that exist: a request removed whole is seen here (R65).
-
-
-STREAMED: Final = {"yield_per": 2000}
-"""Read a result in pages of so many rows, whatever its length."""
-
-
-def numbering_flaws(connection: Connection) -> Iterator[JournalError]:
-    """References given and gone, or there without having been given."""
+def numbering_errors(connection: Connection) -> Iterator[JournalError]:
+    """Yield the references that were given and are gone, or exist without having been given (R65)."""
     last = {row.school_year: row.last for row in connection.execute(select(COUNTER))}
     order = (REQUEST.c.school_year, func.length(REQUEST.c.reference), REQUEST.c.reference)
     query = select(REQUEST.c.school_year, REQUEST.c.reference).order_by(*order)
-    found = connection.execute(query, execution_options=STREAMED)
-    for year, rows in groupby(found, key=lambda row: str(row.school_year)):
+    requests = connection.execute(query, execution_options=STREAMED)
+    for year, rows in groupby(requests, key=lambda row: str(row.school_year)):
         yield from _numbers(year, (row.reference for row in rows), last.pop(year, 0))
     for year, given in last.items():
         yield from _numbers(year, iter(()), given)
 
 
 def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[JournalError]:
-    """The references of a year, in their order, against the last number given."""
+    """Compare the references of a year, in their order, with the last number given."""
     expected = 1
     for reference in references:
         number = _number_of(reference, year)
@@ -189,126 +288,17 @@ def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[Journa
 
 
 def _number_of(reference: str, year: str) -> int | None:
-    found = re.fullmatch(r"ODA-\d{4}-(\d{5,})", reference)
+    match = re.fullmatch(r"ODA-\d{4}-(\d{5,})", reference)
     try:
-        return int(found[1]) if found and reference_of(school_year(year), int(found[1])) == reference else None
+        return int(match[1]) if match and reference_of(school_year(year), int(match[1])) == reference else None
     except ValueError:
         return None
 
 
 def _hole(year: str, first: int, last: int) -> JournalError:
     try:
-        known = school_year(year)
+        parsed = school_year(year)
     except ValueError:
         return JournalError(f"compteur « {year} »", None, "modifié : cette année n'existe pas")
-    upto = "" if first == last else f", ainsi que les suivantes jusqu'à {reference_of(known, last)}"
-    return JournalError(reference_of(known, first), None, f"retirée{upto} : numérotée et n'existe plus")
-
-
-__all__ = ["BLIND_SPOTS", "JournalError", "Verifier", "count_events"]
-
-
-BLIND_SPOTS = (
-    "une fin de chaîne retirée en même temps que la tête de chaîne gardée dans la demande",
-    "une chaîne entière recalculée par qui peut écrire dans toute la base",
-    "la dernière demande d'une année retirée avec ses événements et avec son numéro dans le compteur",
-    "une note effacée : son événement demeure, son texte ne peut plus être comparé",
-    "ce que le journal ne porte pas : les noms, les adresses, et qui est derrière un numéro d'acteur",
-)
-"""What a chain alone cannot show, told plainly with every result."""
-
-
-AnyRow = Row[Any]
-
-
-def _raw(column: Column[Any], label: str) -> Any:
-    """An instant as the driver gives it: one made unreadable is a flaw to name, not an error to raise."""
-    return type_coerce(column, String).label(label)
-
-
-_EVENTS = (
-    *(c for c in EVENT.c if c.name != "at"),
-    _raw(EVENT.c.at, "at"),
-    REQUEST.c.reference,
-    *(REQUEST.c[name] for name in ("state", "version", "uai", "school_year", "last_trigger")),
-    *(REQUEST.c[name] for name in ("chain_head", "chain_length")),
-    _raw(REQUEST.c.changed_at, "changed_at"),
-)
-
-
-def count_events(connection: Connection) -> int:
-    """How many events there are to check."""
-    return connection.execute(select(func.count()).select_from(EVENT)).scalar_one()
-
-
-class Verifier:
-    """Walks the whole journal in pages, in the order of the chains, in bounded memory and a few queries a page."""
-
-    def __init__(
-        self, connection: Connection, hasher: JournalHasher, progress: Callable[[int], None] = lambda _: None
-    ) -> None:
-        """``progress`` is told how many more events were checked. ``events`` and ``streams`` count them."""
-        self._connection = connection
-        self._hasher = hasher
-        self._progress = progress
-        self.events = 0
-        self.streams = 0
-
-    def flaws(self) -> Iterator[JournalError]:
-        """Every flaw: the chains one after the other, then what has no chain and what has no number."""
-        yield from self._chains()
-        yield from self._stray_notes()
-        yield from self._without_events()
-        yield from numbering_flaws(self._connection)
-
-    def _chains(self) -> Iterator[JournalError]:
-        installed = self._installed()
-        for stream, rows in groupby(self._rows(), key=lambda found: found[0].stream):
-            self.streams += 1
-            chain, kept = Chain(stream), None
-            for row, notes in rows:
-                kept = installed if stream == INSTALLATION else row if row.reference else None
-                yield from chain.follow(row)
-                yield from note_flaws(self._hasher, row, notes)
-            yield from chain.end(kept)
-
-    def _rows(self) -> Iterator[tuple[AnyRow, dict[str, AnyRow]]]:
-        """Each event with its request, and the notes beside it."""
-        query = select(*_EVENTS).outerjoin(REQUEST, REQUEST.c.reference == EVENT.c.stream)
-        ordered = query.order_by(EVENT.c.stream, EVENT.c.seq)
-        for page in self._connection.execute(ordered, execution_options=STREAMED).partitions():
-            notes = self._notes(page[0], page[-1])
-            for row in page:
-                self.events += 1
-                yield row, notes.get((row.stream, row.seq), {})
-            self._progress(len(page))
-
-    def _notes(self, first: AnyRow, last: AnyRow) -> dict[tuple[str, int], dict[str, AnyRow]]:
-        place = tuple_(NOTE.c.stream, NOTE.c.seq)
-        span = (place >= (first.stream, first.seq), place <= (last.stream, last.seq))
-        notes: dict[tuple[str, int], dict[str, AnyRow]] = {}
-        for note in self._connection.execute(select(NOTE).where(*span)):
-            notes.setdefault((note.stream, note.seq), {})[note.field] = note
-        return notes
-
-    def _installed(self) -> Any:
-        columns = (INSTALLED.c.chain_head, INSTALLED.c.chain_length)
-        return self._connection.execute(select(*columns)).first()
-
-    def _stray_notes(self) -> Iterator[JournalError]:
-        theirs = exists().where(EVENT.c.stream == NOTE.c.stream, EVENT.c.seq == NOTE.c.seq)
-        query = select(NOTE.c.stream, NOTE.c.seq, NOTE.c.field).where(~theirs)
-        for note in self._connection.execute(query, execution_options=STREAMED):
-            yield JournalError(note.stream, note.seq, f"la note « {note.field} » n'a plus d'événement")
-
-    def _without_events(self) -> Iterator[JournalError]:
-        """A request without any event, or an installation without its own."""
-        events = exists().where(EVENT.c.stream == REQUEST.c.reference)
-        query = select(REQUEST.c.reference).where(~events)
-        for reference in self._connection.execute(query, execution_options=STREAMED).scalars():
-            yield JournalError(reference, None, "retiré : tous les événements de cette demande manquent")
-        installed = self._installed()
-        own = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION).limit(1)
-        if installed and installed.chain_length and self._connection.execute(own).first() is None:
-            message = f"retiré : les {installed.chain_length} événements de l'installation manquent"
-            yield JournalError(INSTALLATION, None, message)
+    upto = "" if first == last else f", ainsi que les suivantes jusqu'à {reference_of(parsed, last)}"
+    return JournalError(reference_of(parsed, first), None, f"retirée{upto} : numérotée et n'existe plus")

@@ -10,7 +10,7 @@ import pytest
 from notifications.ports import SystemClock
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
-from workflow.database.clock import Ask, DatabaseClock, Reading, clock_for, now_in
+from workflow.database.clock import Ask, ClockSample, DatabaseClock, clock_for, now_in
 from workflow.database.connection import DatabaseUnreachable
 
 NOON = datetime(2026, 9, 14, 12, 0, tzinfo=UTC)
@@ -110,16 +110,16 @@ def test_now__a_database_that_never_answered_is_an_error() -> None:
 
 def test_refresh__takes_the_answer_for_the_middle_of_the_trip() -> None:
     bench = Bench(trips=[0.8])
-    reading = bench.clock.refresh()
-    assert (reading.database, reading.skew) == (bench.database.now(), timedelta(0))
-    assert reading.doubt == timedelta(seconds=0.4)
+    sample = bench.clock.refresh()
+    assert (sample.database, sample.skew) == (bench.database.now(), timedelta(0))
+    assert sample.doubt == timedelta(seconds=0.4)
 
 
 def test_refresh__keeps_the_quickest_of_a_few_slow_questions() -> None:
     bench = Bench(trips=[9.0, 2.0, 5.0, 0.0])
-    reading = bench.clock.refresh()
+    sample = bench.clock.refresh()
     assert bench.asked == 3
-    assert reading.trip == timedelta(seconds=2)
+    assert sample.round_trip == timedelta(seconds=2)
     bench.passes(1)
     assert bench.clock.now() == bench.database.now()
 
@@ -132,13 +132,13 @@ def test_now__who_waits_for_nobody_takes_the_last_measure() -> None:
     inside: list[datetime] = []
 
     class Slow(DatabaseClock):
-        def _measured(self) -> Reading:
+        def _measure(self) -> ClockSample:
             if not inside:
                 inside.append(self.now())
-            return super()._measured()
+            return super()._measure()
 
     clock = Slow(bench.own, bench.asking, count=lambda: bench.count)
-    clock.learn(bench.ask)
+    clock.refresh_by(bench.ask)
     bench.passes(60)
     assert clock.now() == bench.database.now()
     assert inside == [bench.database.now()]
