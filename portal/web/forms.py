@@ -170,6 +170,14 @@ def address(path: str, **filters: str | list[str] | None) -> str:
     return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
 
 
+NO_SUCH_PAGE = "Cette suite de liste n'existe pas : repartir de la première page."
+
+
+def list_problem(error: ValueError, cursor: str) -> str:
+    """What is wrong with the address of a list: its cursor when it has one, else one of its filters."""
+    return NO_SUCH_PAGE if cursor else str(error)
+
+
 def member_of(values: type[L], text: str) -> L | None:
     """A member by its stored value, None for nothing. Raises ValueError in French."""
     if not text:

@@ -12,7 +12,7 @@ from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.vocabulary import Kind, Stage
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
-from portal.web.forms import Field, Form, Shape, address, blank, filled, member_of, options_of
+from portal.web.forms import Field, Form, Shape, address, blank, filled, list_problem, member_of, options_of
 from portal.web.security import Visitor
 from states.refusals import Reason
 from states.validation import normalise_uai
@@ -80,7 +80,7 @@ def show_mails(
         try:
             page = list_mails(connection, query.filters(), after=suite[:40])
         except ValueError as error:
-            problem = str(error) if not suite else "Cette suite de liste n'existe pas : repartir de la première page."
+            problem = list_problem(error, suite)
         counts, pause = unsent_counts(connection), circuit_breaker.load_pause(connection)
     return context.pages.page(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,

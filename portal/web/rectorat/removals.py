@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from portal.web.actions.base import load_request
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
-from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, year_of
+from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, list_problem, year_of
 from portal.web.security import Visitor
 from states.commands import ConfirmRemoval
 from states.decision import Refused
@@ -102,7 +102,7 @@ def show_removals(
             page = list_removals(connection, filters, app.policy, app.mailer, after=suite[:80])
             calls = load_calls(context, connection, [line.request.reference for line in page.lines])
         except ValueError as error:
-            problem = str(error) if not suite else "Cette suite de liste n'existe pas : repartir de la première page."
+            problem = list_problem(error, suite)
     return context.pages.page(
         request, "rectorat/removals.html", visitor, status=422 if problem else 200, page=page, problem=problem,
         counts=counts, years=[(str(year), str(year)) for year in years], query=query, calls=calls,

@@ -29,7 +29,7 @@ from portal.exports import (
 from portal.texts import how_found
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, Rectorat
-from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
+from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
 from portal.web.security import Visitor
 from states.french import parse_day
 from states.school_calendar import SchoolYear
@@ -62,8 +62,6 @@ PREVIEW_PAGE_SIZE = 25
 
 LONGEST_BAR: Final = 100
 """Width of the longest bar of the account's picture, in units of its view box."""
-
-NO_SUCH_PAGE: Final = "Cette suite de liste n'existe pas : repartir de la première page."
 
 _CONFIRMATION = (
     Field(
@@ -306,7 +304,7 @@ def show_not_renewed(
             departement = departement_of(query.departement)
             page = list_not_renewed(connection, school_year, departement=departement, after=suite or None)
         except ValueError as error:
-            problem = NO_SUCH_PAGE if suite else str(error)
+            problem = list_problem(error, suite)
     list_path = not_renewed_path(school_year)
     return render_year_end(
         request, context, visitor, "rectorat/year_end_not_renewed.html", years=load_years(context),
