@@ -97,9 +97,9 @@ class Office:
 
     def only(self, kind: Kind | None = None) -> Mail:
         """The one mail there is, of that kind if told."""
-        found = self.mails(kind=kind)
-        assert len(found) == 1, found
-        return found[0]
+        mails = self.mails(kind=kind)
+        assert len(mails) == 1, mails
+        return mails[0]
 
     def find(self, mail_id: int) -> Mail:
         with self.database.read() as connection:

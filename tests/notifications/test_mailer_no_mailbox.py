@@ -21,17 +21,17 @@ def nowhere(number: int, uai: str) -> RequestEvent:
 
 
 def listen(office: Office) -> list[Mail]:
-    told: list[Mail] = []
-    office.mailer.on_born_dead = lambda _, mail: told.append(mail)
-    return told
+    reported: list[Mail] = []
+    office.mailer.on_born_dead = lambda _, mail: reported.append(mail)
+    return reported
 
 
 @pytest.mark.rule("R15", "R58")
 def test_born_dead__is_told_with_its_number_in_the_journal_and_to_the_operators(office: Office) -> None:
-    told = listen(office)
+    reported = listen(office)
     office.handle(request_event(Trigger.DECLARE), request_event(Trigger.REVOKE, mailbox=None))
     [dead] = office.mails(stages=[Stage.DEAD])
-    assert told == [dead]
+    assert reported == [dead]
     assert (dead.kind, dead.fault, dead.recipient, dead.uai) == (Kind.REVOKED, Fault.NO_MAILBOX, "", f.UAI)
     alert = office.only(Kind.MAIL_UNDELIVERABLE)
     assert CATALOGUE[alert.kind].decode(alert.context).mail == dead.id
@@ -51,7 +51,7 @@ def test_born_dead__two_in_one_batch_each_have_their_own_number(office: Office) 
     )
     dead = {mail.reference: mail.id for mail in office.mails(stages=[Stage.DEAD])}
     alerts = office.mails(kind=Kind.MAIL_UNDELIVERABLE)
-    assert {one.reference: CATALOGUE[one.kind].decode(one.context).mail for one in alerts} == dead
+    assert {alert.reference: CATALOGUE[alert.kind].decode(alert.context).mail for alert in alerts} == dead
     assert len(dead) == 2
 
 
@@ -68,15 +68,15 @@ def test_born_dead__what_cannot_be_told_is_not_stored(office: Office) -> None:
 
 @pytest.mark.rule("R10", "R58")
 def test_born_dead__with_a_known_key_is_told_once(office: Office) -> None:
-    told = listen(office)
+    reported = listen(office)
     notice = draft("year_end_notice_one", recipient="", dedupe_key="year-end-notice:2026-2027:0310001H")
     assert (office.enqueue(notice, notice), office.enqueue(notice)) == (1, 0)
-    assert [mail.id for mail in told] == [office.only().id]
+    assert [mail.id for mail in reported] == [office.only().id]
 
 
 @pytest.mark.rule("R15", "R54")
 def test_born_dead__at_a_year_end_the_others_are_still_stored_at_once(office: Office) -> None:
-    told = listen(office)
+    reported = listen(office)
     with_one = [expired(number, f"031{number:04}H") for number in range(40)]
     events = [*with_one[:20], nowhere(50, "0310050H"), *with_one[20:], nowhere(51, "0310051H")]
     inserts: list[bool] = []
@@ -90,7 +90,7 @@ def test_born_dead__at_a_year_end_the_others_are_still_stored_at_once(office: Of
         office.handle(*events)
     finally:
         event.remove(Engine, "before_cursor_execute", count)
-    assert [mail.uai for mail in told] == ["0310050H", "0310051H"]
-    assert {mail.kind for mail in told} == {Kind.YEAR_END}
+    assert [mail.uai for mail in reported] == ["0310050H", "0310051H"]
+    assert {mail.kind for mail in reported} == {Kind.YEAR_END}
     assert inserts == [True, False, True, False]
-    assert [mail.uai for mail in office.mails()] == [one.request.uai for one in events]
+    assert [mail.uai for mail in office.mails()] == [event.request.uai for event in events]

@@ -43,7 +43,7 @@ def database(backend: str, tmp_path: Path) -> Iterator[Database]:
 
 def kept(database: Database) -> list[dict[str, Any]]:
     with database.read() as connection:
-        return [dict(one._mapping) for one in connection.execute(select(EVERY).order_by(EVERY.c.order))]
+        return [dict(item._mapping) for item in connection.execute(select(EVERY).order_by(EVERY.c.order))]
 
 
 SIZES = [1, ARRAYS_FROM - 1, ARRAYS_FROM, 501]
@@ -54,7 +54,7 @@ def test_insert__each_value_comes_back(database: Database, size: int) -> None:
     rows = [row(number) for number in range(size)]
     with database.write() as connection:
         insert_rows(connection, EVERY, rows)
-    assert kept(database) == [one | {"left_out": "par défaut"} for one in rows]
+    assert kept(database) == [item | {"left_out": "par défaut"} for item in rows]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -66,11 +66,11 @@ def test_update__only_the_rows_that_are_found(database: Database, size: int) -> 
             for n in range(size)
         ]
         names = ("at", "on", "is_so", "share", "body")
-        found = update_rows(connection, EVERY, ("order", "key"), names, changed)
+        count = update_rows(connection, EVERY, ("order", "key"), names, changed)
     right = [n for n in range(size) if n % 3]
-    assert found == len(right)
+    assert count == len(right)
     expected = [row(n) | {name: row(n + 1)[name] for name in names} if n in right else row(n) for n in range(size)]
-    assert kept(database) == [one | {"left_out": "par défaut"} for one in expected]
+    assert kept(database) == [item | {"left_out": "par défaut"} for item in expected]
 
 
 def test_nothing__asks_nothing(database: Database) -> None:

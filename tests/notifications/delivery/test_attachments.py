@@ -78,9 +78,9 @@ def test_problem__too_big_by_one_byte(pdf: Path) -> None:
     assert "pèse 5,1 Mo, et 5 Mo au plus" in (document_problem(str(pdf)) or "")
 
 
-@pytest.mark.parametrize(("size", "told"), [(1, "0,1 Mo"), (5_000_000, "5 Mo"), (8_230_000, "8,3 Mo")])
-def test_megabytes(size: int, told: str) -> None:
-    assert megabytes(size) == told
+@pytest.mark.parametrize(("size", "text"), [(1, "0,1 Mo"), (5_000_000, "5 Mo"), (8_230_000, "8,3 Mo")])
+def test_megabytes(size: int, text: str) -> None:
+    assert megabytes(size) == text
 
 
 @pytest.mark.rule("R59")

@@ -17,17 +17,17 @@ def claims_of(count: int) -> list[Claim]:
 
 def giving(stock: list[Claim]) -> Callable[[int], list[Claim]]:
     def take(limit: int) -> list[Claim]:
-        taken, stock[:limit] = stock[:limit], []
-        return taken
+        claims, stock[:limit] = stock[:limit], []
+        return claims
 
     return take
 
 
 async def all_of(feed: Prefetcher) -> list[Any]:
-    given = []
-    while (one := await feed.next()) is not None:
-        given.append(one)
-    return given
+    claims = []
+    while (claim := await feed.next()) is not None:
+        claims.append(claim)
+    return claims
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 40])
@@ -45,8 +45,8 @@ def test_next__several_connections_share_what_is_held() -> None:
         feed = Prefetcher(giving(stock), 8)
         return await asyncio.gather(*(all_of(feed) for _ in range(5)))
 
-    given = [one for part in asyncio.run(share()) for one in part]
-    assert sorted(given, key=lambda one: one.number) == expected
+    claims = [claim for part in asyncio.run(share()) for claim in part]
+    assert sorted(claims, key=lambda claim: claim.number) == expected
 
 
 def test_next__sees_what_became_due_since_the_last_look() -> None:
@@ -98,5 +98,5 @@ def test_rest__is_given_back_though_the_database_failed_meanwhile() -> None:
         feed = Prefetcher(take, 8)
         return [await feed.next() for _ in range(5)], await feed.rest()
 
-    given, rest = asyncio.run(stop())
-    assert (len(given), len(rest)) == (5, 3)
+    claims, rest = asyncio.run(stop())
+    assert (len(claims), len(rest)) == (5, 3)

@@ -97,9 +97,9 @@ def test_usable_address__nothing_else(address: str) -> None:
 
 
 def test_new_message_id__is_ours_and_never_the_same() -> None:
-    found = {new_message_id(SETTINGS) for _ in range(100)}
-    assert len(found) == 100
-    assert all(one.startswith("<") and one.endswith("@ac-toulouse.fr>") for one in found)
+    ids = {new_message_id(SETTINGS) for _ in range(100)}
+    assert len(ids) == 100
+    assert all(item.startswith("<") and item.endswith("@ac-toulouse.fr>") for item in ids)
 
 
 @pytest.mark.rule("R60", "R69")
@@ -142,6 +142,6 @@ def test_compose__any_words_come_back_as_they_were(body: str, subject: str) -> N
 def test_compose__gives_the_bytes_of_the_library_s_own_writer(body: str, has_html: bool) -> None:
     """Ours does not go through the lines of a text again: what it spares may not be seen."""
     mail = replace(MAIL, body=body, html=body if has_html else None)
-    made = compose(mail, SETTINGS, None, [Attachment(filename="é.pdf", content=b"%PDF\r\n.x", title="x")])
-    assert made == message_from_bytes(made).as_bytes(policy=WIRE)
-    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", made), "a bare line end may end the message for another server"
+    composed = compose(mail, SETTINGS, None, [Attachment(filename="é.pdf", content=b"%PDF\r\n.x", title="x")])
+    assert composed == message_from_bytes(composed).as_bytes(policy=WIRE)
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", composed), "a bare line end may end the message for another server"

@@ -56,7 +56,7 @@ def test_probe__all_is_well_but_in_the_clear(relay: ScriptedRelay) -> None:
     assert trial.text(ProbeStep.ENCRYPTION).startswith("EN CLAIR : les codes passent lisibles")
     assert trial.text(ProbeStep.SENDER) == "cles@ac-toulouse.fr accepté"
     assert trial.text(ProbeStep.MAIL) == f"accepté pour {CENTRE} : « 250 2.0.0 Ok »"
-    assert [one.step for one in trial.results.values() if one.is_alarming] == [ProbeStep.ENCRYPTION]
+    assert [result.step for result in trial.results.values() if result.is_alarming] == [ProbeStep.ENCRYPTION]
     assert [(got.sender, got.recipients, got.content) for got in relay.received] == [
         ("cles@ac-toulouse.fr", (CENTRE,), MESSAGE)
     ]
@@ -64,17 +64,17 @@ def test_probe__all_is_well_but_in_the_clear(relay: ScriptedRelay) -> None:
 
 def test_probe__tries_the_sender_without_a_mail(relay: ScriptedRelay) -> None:
     assert Trial(relay).probe.is_well
-    said = [one.command.partition(" ")[0] for one in relay.transcript]
-    assert said == ["CONNECT", "EHLO", "MAIL", "RSET", "QUIT"]
+    commands = [entry.command.partition(" ")[0] for entry in relay.transcript]
+    assert commands == ["CONNECT", "EHLO", "MAIL", "RSET", "QUIT"]
     assert relay.received == []
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_probe__encrypted(tmp_path: Path, security: str) -> None:
-    made = certificates.certificate(tmp_path)
-    context = {"tls_context" if security == "tls" else "starttls": made.server()}
+    certificate = certificates.certificate(tmp_path)
+    context = {"tls_context" if security == "tls" else "starttls": certificate.server()}
     with ScriptedRelay(**context) as relay:  # type: ignore[arg-type]
-        trial = Trial(relay, send=True, security=security, tls_context=made.client())
+        trial = Trial(relay, send=True, security=security, tls_context=certificate.client())
     assert trial.failed is None
     how = "par STARTTLS" if security == "starttls" else "dès l'ouverture"
     assert trial.probe.connection == f"chiffrée {how}, TLS 1.3"
@@ -85,9 +85,9 @@ def test_probe__encrypted(tmp_path: Path, security: str) -> None:
 def test_probe__in_the_clear_though_starttls_is_offered(relay: ScriptedRelay) -> None:
     relay.offers = ["STARTTLS", "SIZE 2500000"]
     trial = Trial(relay)
-    finding = trial.results[ProbeStep.ENCRYPTION]
-    assert finding.is_alarming
-    assert finding.text.endswith("le relais propose pourtant STARTTLS : régler mail.relay.security")
+    result = trial.results[ProbeStep.ENCRYPTION]
+    assert result.is_alarming
+    assert result.text.endswith("le relais propose pourtant STARTTLS : régler mail.relay.security")
 
 
 def test_probe__an_unknown_certificate(tmp_path: Path) -> None:

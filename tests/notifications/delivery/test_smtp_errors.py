@@ -35,7 +35,7 @@ def caused(error: Exception, cause: BaseException) -> Exception:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "sentence"),
     [
         (aiosmtplib.SMTPResponseException(550, "5.7.1 Denied"), "550 5.7.1 Denied"),
         (aiosmtplib.SMTPServerDisconnected("Connection lost"), LOST),
@@ -64,8 +64,8 @@ def caused(error: Exception, cause: BaseException) -> Exception:
     ],
 )  # fmt: skip
 @pytest.mark.rule("R70")
-def test_describe_error__in_french(error: BaseException, said: str) -> None:
-    assert describe_error(error, RELAY) == said
+def test_describe_error__in_french(error: BaseException, sentence: str) -> None:
+    assert describe_error(error, RELAY) == sentence
 
 
 def refused(relay: ScriptedRelay) -> RelayTrouble:

@@ -66,9 +66,9 @@ def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     usual = rooms.mail_settings
 
     def hasty(port: int, **changes: Any) -> MailSettings:
-        made = usual(port, **changes)
-        relay = made.relay.model_copy(update={"timeout_seconds": IMPATIENCE})
-        return made.model_copy(update={"relay": relay})
+        settings = usual(port, **changes)
+        relay = settings.relay.model_copy(update={"timeout_seconds": IMPATIENCE})
+        return settings.model_copy(update={"relay": relay})
 
     if {"hang", "too late"} & {str(value) for value in request.node.callspec.params.values()}:
         monkeypatch.setattr(rooms, "mail_settings", hasty)
@@ -111,9 +111,9 @@ def test_matrix__no_mail_is_lost_nor_doubled_unknown(office: Office, tmp_path: P
         office.send(office.another(relay=account, **changes))
         struck = office.only(Kind.DECLARED)
         assert struck.stage is not Stage.SENDING
-        assert command == "CONTENT" or command in {said.command.split()[0] for said in relay.transcript}
-        kept = relay.accepted(struck.message_id or "?")
-        assert kept or struck.stage is not Stage.SENT, "sent, and the server has nothing"
+        assert command == "CONTENT" or command in {entry.command.split()[0] for entry in relay.transcript}
+        copies = relay.accepted(struck.message_id or "?")
+        assert copies or struck.stage is not Stage.SENT, "sent, and the server has nothing"
         # Noise that follows a right answer to MAIL is read as the answer to RCPT.
         if command in RELAY_LEVEL and struck.stage is not Stage.SENT and (command, name) != ("MAIL", "noise"):
             assert (struck.stage, struck.attempts) == (Stage.PENDING, 0)
@@ -134,7 +134,7 @@ def test_matrix__rset_after_a_code_erased_on_the_way(office: Office, name: str) 
     office.relay.behave(erase)
     office.relay.on("RSET", ANSWERS[name], times=None)
     office.send(office.another(connections=1))
-    assert "RSET" in {said.command for said in office.relay.transcript}
+    assert "RSET" in {entry.command for entry in office.relay.transcript}
     recover(office)
     assert {mail.kind: mail.stage for mail in office.mails()} == {
         Kind.CODE_ISSUED: Stage.CANCELLED,
@@ -165,7 +165,7 @@ def test_matrix__once_and_a_relay_that_recovers_has_every_mail_once(office: Offi
         (ConnectionsAtOnce(1), {1}),
         (SizeLimit(10), {1}),
     ],
-    ids=lambda it: type(it).__name__,
+    ids=lambda behaviour: type(behaviour).__name__,
 )
 def test_behaviour__of_real_relays(office: Office, behaviour: Behaviour, attempts: set[int]) -> None:
     office.enqueue(*(draft(recipient=f"ce.031000{n}h@ac-toulouse.fr") for n in range(5)))
@@ -184,7 +184,7 @@ def test_old_proxy__is_spoken_to_with_helo(office: Office) -> None:
     office.enqueue(draft())
     office.relay.behind_a_pix()
     assert office.send() == 1
-    assert "HELO" in {said.command.split()[0] for said in office.relay.transcript}
+    assert "HELO" in {entry.command.split()[0] for entry in office.relay.transcript}
 
 
 @pytest.mark.rule("R70")
@@ -209,5 +209,5 @@ def test_certificate__that_will_not_do_stops_all_and_sends_nothing_in_clear(
         strict = {"relay": {"security": "starttls"}, "tls_context": trusting, "port": relay.port}
         assert office.send(office.another(**strict)) == 0
         assert relay.received == []
-        assert not any(said.command.startswith("MAIL") for said in relay.transcript)
+        assert not any(entry.command.startswith("MAIL") for entry in relay.transcript)
     assert (office.only().stage, office.only().attempts) == (Stage.PENDING, 0)

@@ -171,9 +171,9 @@ def test_trouble__login(office: Office) -> None:
 
 def test_kept_connection__closed_by_the_relay_meanwhile_is_opened_anew(office: Office) -> None:
     office.enqueue(draft(), draft(), draft())
-    one = office.another(connections=1)
+    dispatcher = office.another(connections=1)
     office.relay.on("MAIL", "", times=1)
     office.relay.on("MAIL", "421 4.7.0 Enough mails on this connection")
-    assert office.send(one) == 3
+    assert office.send(dispatcher) == 3
     assert {mail.attempts for mail in office.mails()} == {1}
-    assert one.pause is None
+    assert dispatcher.pause is None

@@ -26,19 +26,19 @@ def desk_of(office: Office) -> MailStore:
 @pytest.mark.rule("R58")
 def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> None:
     """Telling takes the installation's lock: nobody who has it may await a mail, or two would await each other."""
-    seen: list[tuple[int, list[str]]] = []
+    deaths: list[tuple[int, list[str]]] = []
 
     def on_dead(connection: Connection, mail: Mail) -> None:
-        seen.append((mail.id, list(connection.execute(select(MAILS.c.stage).order_by(MAILS.c.id)).scalars())))
+        deaths.append((mail.id, list(connection.execute(select(MAILS.c.stage).order_by(MAILS.c.id)).scalars())))
 
     office.enqueue(draft(), draft(), draft())
-    desk = MailStore(office.database, office.mailer, office.settings, office.clock, on_dead)
-    first, second, third = desk.claim(3)
-    assert desk.write([Begin(first), Begin(second)]) == [True, True]
-    written = desk.write([Finish(first, REFUSED), Finish(second, REFUSED), Begin(third)])
+    store = MailStore(office.database, office.mailer, office.settings, office.clock, on_dead)
+    first, second, third = store.claim(3)
+    assert store.write([Begin(first), Begin(second)]) == [True, True]
+    written = store.write([Finish(first, REFUSED), Finish(second, REFUSED), Begin(third)])
     assert written == [Stage.DEAD, Stage.DEAD, True]
-    assert seen[0] == (first.mail.id, ["dead", "dead", "sending"]), "no alert yet either"
-    assert [number for number, _ in seen] == [first.mail.id, second.mail.id]
+    assert deaths[0] == (first.mail.id, ["dead", "dead", "sending"]), "no alert yet either"
+    assert [number for number, _ in deaths] == [first.mail.id, second.mail.id]
     assert len(office.mails(kind=Kind.MAIL_UNDELIVERABLE)) == 2
 
 
@@ -48,11 +48,11 @@ def test_take__leaves_alone_what_another_has_worded_meanwhile(office: Office, mo
     office.enqueue(draft())
     slow, quick, words = desk_of(office), desk_of(office), MailStore._render
 
-    def slowly(desk: MailStore, mail: Mail) -> dict[str, Any]:
+    def slowly(store: MailStore, mail: Mail) -> dict[str, Any]:
         monkeypatch.setattr(MailStore, "_render", words)
         office.clock.advance(minutes=3)
         quicker.extend(quick.claim(1))
-        return words(desk, mail)
+        return words(store, mail)
 
     quicker: list[Claim] = []
     monkeypatch.setattr(MailStore, "_render", slowly)
@@ -65,11 +65,11 @@ def test_take__leaves_alone_what_another_has_worded_meanwhile(office: Office, mo
 def test_begin__not_once_the_last_hour_has_come(office: Office) -> None:
     """It was held in time, behind mails that took long."""
     office.enqueue(draft(not_after=office.clock.now() + timedelta(seconds=30)))
-    desk = desk_of(office)
-    (held,) = desk.claim(1)
+    store = desk_of(office)
+    (claim,) = store.claim(1)
     office.clock.advance(seconds=30)
-    assert desk.write([Begin(held)]) == [False]
-    desk.cleanup_expired()
+    assert store.write([Begin(claim)]) == [False]
+    store.cleanup_expired()
     mail = office.only()
     assert (mail.stage, mail.fault, mail.lease_token, mail.attempts) == (Stage.CANCELLED, Fault.TOO_LATE, None, 0)
 
@@ -80,15 +80,15 @@ def test_begin__not_once_the_last_hour_has_come(office: Office) -> None:
 def test_doubt__is_no_reason_for_one_attempt_too_many(office: Office, how: str, most: int, again: bool) -> None:
     office.enqueue(draft())
     rules = RetryRules.of(mail_settings(25, max_attempts=most))
-    (held,) = desk_of(office).claim(1)
-    desk_of(office).write([Begin(held)])
+    (claim,) = desk_of(office).claim(1)
+    desk_of(office).write([Begin(claim)])
     if how == "lost lease":
         office.clock.advance(minutes=10)
     with office.database.write() as connection:
         if how == "lost lease":
             queue.expire_leases(connection, office.clock.now(), rules)
         else:
-            queue.record(connection, (), [(held, LOST)], office.clock.now(), timedelta(minutes=2), rules)
+            queue.record(connection, (), [(claim, LOST)], office.clock.now(), timedelta(minutes=2), rules)
     mail = office.only()
     assert (mail.stage, mail.attempts, mail.doubted_at) == (Stage.UNCERTAIN, 1, office.clock.now())
     assert (mail.next_attempt_at is not None) is again

@@ -50,7 +50,7 @@ def test_seal__does_not_read_keys_that_have_not_changed() -> None:
     keys = Keys(OLD)
     sealer = keys.sealer()
     sealed = [sealer.seal(CODE, REFERENCE) for _ in range(50)]
-    assert all(sealer.open(one, REFERENCE) == CODE for one in sealed)
+    assert all(sealer.open(ciphertext, REFERENCE) == CODE for ciphertext in sealed)
     assert keys.readings == 1
 
 
@@ -112,9 +112,9 @@ def test_resealed__a_seal_of_another_request_is_not_made_good(key: str) -> None:
 def test_sealer__shows_no_key() -> None:
     sealer = Sealer([NEW, OLD])
     sealer.open(sealer.seal(CODE, REFERENCE), REFERENCE)
-    shown = f"{sealer!r} {sealer._ring!r} {sealer}"
-    assert NEW not in shown
-    assert OLD not in shown
+    text = f"{sealer!r} {sealer._ring!r} {sealer}"
+    assert NEW not in text
+    assert OLD not in text
 
 
 def test_sealer__keys_given_twice_count_once() -> None:

@@ -38,8 +38,8 @@ def keep(office: Office, count: int, sealer: Sealer) -> dict[str, str]:
 
 def kept(office: Office) -> dict[str, str]:
     with office.database.read() as connection:
-        found = select(SEALS.c.reference, SEALS.c.ciphertext).where(SEALS.c.ciphertext.is_not(None))
-        return {row.reference: row.ciphertext for row in connection.execute(found)}
+        query = select(SEALS.c.reference, SEALS.c.ciphertext).where(SEALS.c.ciphertext.is_not(None))
+        return {row.reference: row.ciphertext for row in connection.execute(query)}
 
 
 def opened(office: Office, *keys: str) -> dict[str, str]:
@@ -66,7 +66,9 @@ def test_reseal__writes_at_most_200_at_a_time(office: Office) -> None:
 
     def count(name: str) -> None:
         if name == "reseal.between_batches":
-            still_old.append(sum(not Sealer([NEW]).is_under_first_key(one) for one in kept(office).values()))
+            still_old.append(
+                sum(not Sealer([NEW]).is_under_first_key(ciphertext) for ciphertext in kept(office).values())
+            )
 
     set_crash_hook(count)
     seals.reseal(office.database, Sealer([NEW, OLD]))
@@ -84,8 +86,8 @@ def test_reseal__leaves_what_was_erased_or_replaced_meanwhile(office: Office, mo
         monkeypatch.setattr(Sealer, "resealed", resealed)
         with office.database.write() as connection:
             seals.erase(connection, [reference(0)], Erasure.HANDED_OVER, office.clock.now())
-            one = update(SEALS).where(SEALS.c.reference == reference(1))
-            connection.execute(one.values(ciphertext=replaced))
+            statement = update(SEALS).where(SEALS.c.reference == reference(1))
+            connection.execute(statement.values(ciphertext=replaced))
         return resealed(sealer, ciphertext, sealed_for)
 
     monkeypatch.setattr(Sealer, "resealed", meanwhile)

@@ -50,17 +50,17 @@ def drafts(*events: RequestEvent) -> list[Draft]:
     return MAILER.drafts(events)
 
 
-def facts_in(found: list[Draft], kind: Kind) -> Any:
-    (draft,) = [draft for draft in found if draft.kind is kind]
+def facts_in(planned: list[Draft], kind: Kind) -> Any:
+    (draft,) = [draft for draft in planned if draft.kind is kind]
     return draft.context
 
 
 @pytest.mark.rule("R55")
 @pytest.mark.parametrize("trigger", Trigger)
 def test_drafts__of_every_trigger(trigger: Trigger) -> None:
-    found = drafts(request_event(trigger))
-    assert [draft.kind for draft in found] == TOLD[trigger]
-    for draft in found:
+    planned = drafts(request_event(trigger))
+    assert [draft.kind for draft in planned] == TOLD[trigger]
+    for draft in planned:
         audience = CATALOGUE[draft.kind].audience
         assert draft.audience is audience
         assert draft.recipient == (f.MAILBOX if audience is Audience.ESTABLISHMENT else OPERATORS)
@@ -77,9 +77,9 @@ def test_drafts__the_rupn_is_never_written_to(trigger: Trigger) -> None:
 
 @pytest.mark.rule("R60")
 def test_drafts__the_code_is_in_no_facts() -> None:
-    found = drafts(request_event(Trigger.ISSUE_CODE), request_event(Trigger.REISSUE_CODE))
-    assert f.CODE not in repr(found)
-    assert all(f.CODE not in CATALOGUE[draft.kind].encode(draft.context) for draft in found)
+    planned = drafts(request_event(Trigger.ISSUE_CODE), request_event(Trigger.REISSUE_CODE))
+    assert f.CODE not in repr(planned)
+    assert all(f.CODE not in CATALOGUE[draft.kind].encode(draft.context) for draft in planned)
 
 
 def test_drafts__declared() -> None:
@@ -115,9 +115,9 @@ def test_drafts__extension_sends_no_code() -> None:
     request = f.checked(f.request(State.REQUESTED))
     known = replace(f.facts(request), extended=f.other(), others=(f.other(),))
     extended = request_event(Trigger.ISSUE_CODE, facts=known, command={"code": None, "extends": f.other().reference})
-    found = drafts(extended)
-    assert [draft.kind for draft in found] == [Kind.KEY_EXTENDED]
-    assert f.other().reference not in repr(found[0].context)
+    planned = drafts(extended)
+    assert [draft.kind for draft in planned] == [Kind.KEY_EXTENDED]
+    assert f.other().reference not in repr(planned[0].context)
 
 
 def test_drafts__sent_back_says_the_step_and_why() -> None:
@@ -130,8 +130,8 @@ def test_drafts__sent_back_says_the_step_and_why() -> None:
     ("day", "is_due"), [(date(2026, 10, 12), True), (date(2026, 10, 1), True), (date(2026, 10, 13), False)]
 )
 def test_drafts__a_change_is_due_on_its_day(day: date, is_due: bool) -> None:
-    found = drafts(request_event(Trigger.REPORT_CHANGE, command={"effective_on": day, "note": "en congé"}))
-    receipt, task = facts_in(found, Kind.CHANGE_REPORTED), facts_in(found, Kind.CHANGE_TO_HANDLE)
+    planned = drafts(request_event(Trigger.REPORT_CHANGE, command={"effective_on": day, "note": "en congé"}))
+    receipt, task = facts_in(planned, Kind.CHANGE_REPORTED), facts_in(planned, Kind.CHANGE_TO_HANDLE)
     assert (receipt.is_due, task.is_due) == (is_due, is_due)
     assert (task.change, task.effective_on, task.number, task.note) == (Change.ABSENCE, day, 1, "en congé")
     assert not hasattr(receipt, "note")
@@ -156,30 +156,30 @@ def test_drafts__removal_task_says_for_whom_the_key_is_kept() -> None:
 @pytest.mark.rule("R47")
 def test_drafts__withdrawn_after_both_checks_asks_about_the_key() -> None:
     known = f.facts(f.checked(f.request(State.REQUESTED)))
-    found = drafts(request_event(Trigger.WITHDRAW, facts=known))
-    assert facts_in(found, Kind.REMOVAL_TASK).task is RemovalKind.KEY_ENABLED
-    assert facts_in(found, Kind.WITHDRAWN).delegated
+    planned = drafts(request_event(Trigger.WITHDRAW, facts=known))
+    assert facts_in(planned, Kind.REMOVAL_TASK).task is RemovalKind.KEY_ENABLED
+    assert facts_in(planned, Kind.WITHDRAWN).delegated
 
 
 @pytest.mark.rule("R15", "R58")
 @pytest.mark.parametrize("trigger", [Trigger.REVOKE, Trigger.WITHDRAW, Trigger.REPORT_CHANGE])
 def test_drafts__without_a_mailbox_the_operators_are_told(trigger: Trigger) -> None:
-    found = drafts(request_event(trigger, mailbox=None))
-    assert found[0].recipient == ""
-    told = facts_in(found, Kind.MAIL_UNDELIVERABLE)
-    assert (told.title, told.mail, told.recipient) == (found[0].kind.label, None, "")
-    assert [draft.recipient for draft in found[1:]] == [OPERATORS] * (len(found) - 1)
+    planned = drafts(request_event(trigger, mailbox=None))
+    assert planned[0].recipient == ""
+    alert = facts_in(planned, Kind.MAIL_UNDELIVERABLE)
+    assert (alert.title, alert.mail, alert.recipient) == (planned[0].kind.label, None, "")
+    assert [draft.recipient for draft in planned[1:]] == [OPERATORS] * (len(planned) - 1)
 
 
 @pytest.mark.rule("R54")
 def test_drafts__one_year_end_mail_an_establishment() -> None:
     events = [expired(1), expired(2, "0810004P"), expired(3, nom="Autre"), expired(4, "0810004P")]
-    found = drafts(*events)
-    assert [draft.kind for draft in found] == [Kind.YEAR_END] * 2
-    assert [draft.uai for draft in found] == [f.UAI, "0810004P"]
-    assert [one.reference for one in found[0].context.rupns] == ["ODA-2027-00001", "ODA-2027-00003"]
-    assert found[0].context.rupns[1].rupn.nom == "Autre"
-    assert found[1].recipient == "ce.0810004p@ac-toulouse.fr"
+    planned = drafts(*events)
+    assert [draft.kind for draft in planned] == [Kind.YEAR_END] * 2
+    assert [draft.uai for draft in planned] == [f.UAI, "0810004P"]
+    assert [person.reference for person in planned[0].context.rupns] == ["ODA-2027-00001", "ODA-2027-00003"]
+    assert planned[0].context.rupns[1].rupn.nom == "Autre"
+    assert planned[1].recipient == "ce.0810004p@ac-toulouse.fr"
 
 
 @pytest.mark.rule("R54")

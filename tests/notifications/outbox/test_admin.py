@@ -223,7 +223,7 @@ def test_discard__only_what_waits_for_a_person(office: Office, stage: Stage) -> 
 @pytest.mark.rule("R58")
 def test_dead__is_told_to_the_operators_in_the_same_transaction(office: Office) -> None:
     mail = dead(office)
-    assert [one.id for one in office.died] == [mail.id]
+    assert [dead.id for dead in office.died] == [mail.id]
     assert (office.died[0].stage, office.died[0].fault) == (Stage.DEAD, Fault.RECIPIENT_REFUSED)
     alert = office.only(Kind.MAIL_UNDELIVERABLE)
     assert (alert.recipient, alert.uai, alert.reference) == (OPERATORS, f.UAI, f.REFERENCE)

@@ -18,18 +18,18 @@ RULES = RetryRules(3, (timedelta(seconds=60), timedelta(seconds=300)), retry_unc
 SENT = SendResult(SendOutcome.SENT, reply="250 Ok")
 
 
-def begun(connection: Connection, found: list[Claim], now: datetime) -> list[Claim]:
+def begun(connection: Connection, claims: list[Claim], now: datetime) -> list[Claim]:
     """Those of these claims whose mail may leave."""
-    marks = queue.record(connection, found, (), now, LEASE, RULES).begun
-    return [claimed for claimed in found if claimed.key in marks]
+    marks = queue.record(connection, claims, (), now, LEASE, RULES).begun
+    return [claimed for claimed in claims if claimed.key in marks]
 
 
 def claim(office: Office) -> Claim | None:
     """Hold the next mail and begin it."""
     with office.database.write() as connection:
         now = office.clock.now()
-        found = queue.claim(connection, now, LEASE, 1)
-        return found[0] if found and begun(connection, found, now) else None
+        claims = queue.claim(connection, now, LEASE, 1)
+        return claims[0] if claims and begun(connection, claims, now) else None
 
 
 def held(office: Office) -> Claim:
@@ -131,10 +131,10 @@ def test_claim__what_is_not_due_yet_waits(office: Office) -> None:
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_claim__two_open_transactions_never_hold_the_same_mail(office: Office) -> None:
     office.enqueue(draft("declared"), draft("delegated"))
-    with office.database.write() as one, office.database.write() as other:
+    with office.database.write() as first, office.database.write() as other:
         now = office.clock.now()
-        found = [queue.claim(connection, now, LEASE, 1) for connection in (one, other, one)]
-    assert [[claimed.mail.kind for claimed in some] for some in found] == [[Kind.DECLARED], [Kind.DELEGATED], []]
+        claims = [queue.claim(connection, now, LEASE, 1) for connection in (first, other, first)]
+    assert [[claimed.mail.kind for claimed in some] for some in claims] == [[Kind.DECLARED], [Kind.DELEGATED], []]
 
 
 def test_complete__sent(office: Office) -> None:

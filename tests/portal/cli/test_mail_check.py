@@ -33,10 +33,10 @@ def relay(desk: Desk) -> Iterator[ScriptedRelay]:
         yield relay
 
 
-def aim(desk: Desk, relay: ScriptedRelay, *more: str, security: str = "none") -> None:
+def aim(desk: Desk, relay: ScriptedRelay, *extra: str, security: str = "none") -> None:
     """Change the settings: this relay."""
     text = desk.config.read_text(encoding="utf-8").partition("    host:")[0]
-    lines = ("host: 127.0.0.1", f"port: {relay.port}", f"security: {security}", "timeout_seconds: 2", *more)
+    lines = ("host: 127.0.0.1", f"port: {relay.port}", f"security: {security}", "timeout_seconds: 2", *extra)
     desk.config.write_text(text + "".join(f"    {line}\n" for line in lines), encoding="utf-8")
 
 
@@ -126,12 +126,12 @@ def test_check__down(desk: Desk, relay: ScriptedRelay) -> None:
 
 
 def test_check__starttls(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = certificates.certificate(tmp_path)
-    with ScriptedRelay(starttls=made.server()) as relay:
+    certificate = certificates.certificate(tmp_path)
+    with ScriptedRelay(starttls=certificate.server()) as relay:
         aim(desk, relay, security="starttls")
         unknown = desk.oda("mail", "check")
         assert (unknown.exit_code, "n'est pas admis" in unknown.stderr) == (69, True)
-        monkeypatch.setenv("SSL_CERT_FILE", str(made.pem))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.pem))
         done = desk.oda("mail", "check")
     assert done.exit_code == 0, done.stderr
     assert "connexion chiffrée par STARTTLS, TLS 1.3" in done.stdout
@@ -168,11 +168,11 @@ def test_check__bad_options(desk: Desk, relay: ScriptedRelay) -> None:
 def test_list__says_first_that_the_relay_takes_nothing(desk: Desk) -> None:
     assert desk.oda("mail", "list").stderr == ""
     pause(desk)
-    said = desk.oda("mail", "list", "--json").stderr.splitlines()
-    assert said[0].startswith("Le relais ne prend plus les courriels depuis le ")
-    assert said[0].endswith(f" : le relais refuse l'expéditeur (« {WORDS} »).")
-    assert said[1].startswith("Prochain essai le ")
-    assert "oda mail check" in said[2]
+    lines = desk.oda("mail", "list", "--json").stderr.splitlines()
+    assert lines[0].startswith("Le relais ne prend plus les courriels depuis le ")
+    assert lines[0].endswith(f" : le relais refuse l'expéditeur (« {WORDS} »).")
+    assert lines[1].startswith("Prochain essai le ")
+    assert "oda mail check" in lines[2]
     desk.clock.advance(hours=1)
     assert desk.oda("mail", "list").stderr.splitlines()[1] == "Prochain essai au prochain envoi."
 
@@ -183,8 +183,8 @@ def test_list__shows_the_servers_words_when_any(desk: Desk) -> None:
     words = f"550 5.1.1 <{make.MAILBOX}>: Recipient address rejected: User unknown in virtual mailbox table"
     with desk.app.database.write() as connection:
         connection.execute(update(MAILS).values(last_reply=words, stage=Stage.DEAD.value, next_attempt_at=None))
-    shown = desk.oda("mail", "list").stdout
-    assert "Réponse du serveur" in shown
-    assert f"{words[:59]}…" in shown
-    assert words not in shown
+    output = desk.oda("mail", "list").stdout
+    assert "Réponse du serveur" in output
+    assert f"{words[:59]}…" in output
+    assert words not in output
     assert words in desk.oda("mail", "list", "--json").stdout
