@@ -40,19 +40,19 @@ def problems(
     Files out of place, then what reading a template finds, then what fails with an example: of these, one a line, and
     none where reading found something already. ``paper_problems`` checks the papers.
     """
-    found = list(wordings.folder_problems)
+    problems = list(wordings.folder_problems)
     if any(name.endswith(_JINJA) for name in wordings.overridden()):
-        found += dict.fromkeys(_read(wordings))
-        places = {(problem.path, problem.line) for problem in found}
-        unreadable = {problem.path for problem in found if problem.line is None}
+        problems += dict.fromkeys(_read(wordings))
+        places = {(problem.path, problem.line) for problem in problems}
+        unreadable = {problem.path for problem in problems if problem.line is None}
         unreadable |= {wordings.path_of(name) for name in wordings.overridden() if not wordings.tree(name)}
         for problem in ExampleCheck(wordings, context).problems(unreadable):
             if (problem.path, problem.line) not in places:
                 places.add((problem.path, problem.line))
-                found.append(problem)
+                problems.append(problem)
     if paper_problems:
-        found += paper_problems(wordings, context)
-    return sorted(found, key=lambda problem: (str(problem.path), problem.line or 0, problem.message))
+        problems += paper_problems(wordings, context)
+    return sorted(problems, key=lambda problem: (str(problem.path), problem.line or 0, problem.message))
 
 
 # What reading finds: syntax, names that exist nowhere, and text that inheritance would not show.
@@ -78,8 +78,8 @@ def _read(wordings: TemplateLoader) -> Iterator[TemplateProblem]:
 def _misspelt(wordings: TemplateLoader, name: str) -> list[_Note]:
     """The syntax of one template, and its names; what a value has (``rupn.nom``) only an example can tell."""
     environment, tree = wordings.environment, wordings.tree(name)
-    if found := list(_unknown_filters(environment, tree)) if tree else []:
-        return found
+    if notes := list(_unknown_filters(environment, tree)) if tree else []:
+        return notes
     try:
         environment.get_template(name)
     except TemplateSyntaxError as error:
@@ -262,11 +262,11 @@ def paper_problems(wordings: TemplateLoader, context: MailContext) -> list[Templ
     replaced = {name for name in wordings.overridden() if name.startswith("papers/")}
     if not replaced:
         return []
-    found: dict[tuple[str, int | None], TemplateProblem] = {}
+    problems: dict[tuple[str, int | None], TemplateProblem] = {}
     for error in (*_unmakeable(wordings, context, replaced), *_outdated(wordings, context, replaced)):
         file = error.file if error.file in replaced else min(replaced)
-        found.setdefault((file, error.line), TemplateProblem(wordings.path_of(file), error.line, error.why))
-    return list(found.values())
+        problems.setdefault((file, error.line), TemplateProblem(wordings.path_of(file), error.line, error.why))
+    return list(problems.values())
 
 
 def _unmakeable(wordings: TemplateLoader, context: MailContext, replaced: set[str]) -> Iterator[PaperUnmakeable]:

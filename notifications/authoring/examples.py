@@ -1,4 +1,4 @@
-"""One or two examples of every mail, with the settings of an académie."""
+"""One or two examples of every mail and export, with the settings of an académie."""
 
 from dataclasses import replace
 from datetime import date
@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from notifications.messages import facts as c
 from notifications.messages.catalogue import Document, Link, MailContext
-from notifications.messages.facts import Person
 from notifications.rendering.exports import Removal
 from notifications.vocabulary import AnyKind, Kind, TransientMail
 from states.rules.revocation import Action
@@ -332,10 +331,7 @@ def examples_of(kind: AnyKind) -> dict[str, Any]:
     """The facts of each example of a mail, by its name."""
     if isinstance(kind, TransientMail):
         return {kind.value: CHECK_EXAMPLE}
-    return {name: facts for name, (one, facts) in EXAMPLES.items() if one is kind}
-
-
-# Examples of what is exported: each thing that there can be to do, with the most awkward of names.
+    return {name: facts for name, (owner, facts) in EXAMPLES.items() if owner is kind}
 
 
 DAY: Final = date(2027, 9, 1)
@@ -344,7 +340,7 @@ DAY: Final = date(2027, 9, 1)
 _SINCE: Final = date(2027, 8, 31)
 
 
-_ODD: Final = Person(nom='Le "Grand" ; Roux', prenom="-Anaïs", mail="anais.roux@ac-toulouse.fr")
+_ODD: Final = c.Person(nom='Le "Grand" ; Roux', prenom="-Anaïs", mail="anais.roux@ac-toulouse.fr")
 
 
 REMOVAL_LINES: Final = (
@@ -367,4 +363,4 @@ REMOVAL_LINES: Final = (
         kept_for=("ODA-2028-00003", "ODA-2028-00004"),
     ),
 )  # fmt: skip
-"""By reference, as an export has them."""
+"""Removals as an export has them, by reference: each action that there can be, with the most awkward of names."""

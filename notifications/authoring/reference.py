@@ -130,11 +130,11 @@ def given_to(name: str) -> tuple[frozenset[str], frozenset[str]]:
     """The variables that a template is always given, and those that it may also ask for: what some mail is given."""
     if name in (FRAME, REMOVALS):
         return frozenset(PAGE if name == FRAME else EXPORT), frozenset()
-    given = {kind: frozenset(field.name for field in fields(facts_class(kind))) for kind in ALL_KINDS}
+    names = {kind: frozenset(field.name for field in fields(facts_class(kind))) for kind in ALL_KINDS}
     kind = kind_of(name)
-    users = [given[kind]] if kind else [given[user] for user in users_of(name)]
+    users = [names[kind]] if kind else [names[user] for user in users_of(name)]
     always = frozenset.intersection(*users) if users else frozenset[str]()
-    return always.union(ALWAYS), frozenset[str]().union(*given.values())
+    return always.union(ALWAYS), frozenset[str]().union(*names.values())
 
 
 def choices_in(record: Any) -> dict[str, tuple[Labelled, ...]]:
@@ -189,12 +189,12 @@ def users_of(name: str) -> tuple[Kind, ...]:
 def members(record: Any) -> dict[str, tuple[Any, str]]:
     """The fields and then the properties of a frozen record, each with its type and its meaning."""
     hints = get_type_hints(record, include_extras=True)
-    found = {field.name: hints[field.name] for field in fields(record)}
+    annotated = {field.name: hints[field.name] for field in fields(record)}
     for owner in reversed(record.__mro__):
         for name, value in vars(owner).items():
             if isinstance(value, property):
-                found[name] = get_type_hints(value.fget, include_extras=True)["return"]
-    return {name: _with_meaning(hint) for name, hint in found.items()}
+                annotated[name] = get_type_hints(value.fget, include_extras=True)["return"]
+    return {name: _with_meaning(hint) for name, hint in annotated.items()}
 
 
 def _with_meaning(hint: Any) -> tuple[Any, str]:

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from notifications.delivery.attachments import Attachment
 from notifications.messages.mail import Mail
-from notifications.rendering.renderer import MASK, html_with_code, with_code
+from notifications.rendering.markup import MASK
+from notifications.rendering.renderer import html_with_code, with_code
 from notifications.settings import MailSettings
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""The templates of mails and papers: this package's own, each replaceable by a file of the académie's (R68)."""
+"""The templates of mails and papers: this package's own, each replaceable by a file of the académie's (R68).
+
+The académie's folder is read once: what was checked is what serves, whatever the disk becomes.
+"""
 
 import os
 import stat
@@ -27,9 +30,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from notifications.rendering.typography import csv_cell, iso_day, short_day
 from states import french
 
-# The académie's folder of templates, read once: what was checked is what serves, whatever the disk becomes (R68).
-
-
 MAX_BYTES: Final = 500_000
 
 
@@ -37,7 +37,7 @@ PAGES: Final = "pages"
 """The sub-folder of the public pages' texts."""
 
 
-_CLOSE: Final = 3
+_MOST_CLOSE_NAMES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class TemplatesRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a folder holds: the text of each template by its name, and what is wrong with its files."""
+    """The contents of a folder: the text of each template by its name, and the problems of its files."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[TemplateProblem, ...] = ()
@@ -134,8 +134,8 @@ def _text(path: Path, folder: Path, name: str, known: Collection[str]) -> str:
 
 
 def _replaces_nothing(name: str, known: Collection[str]) -> str:
-    same_ending = [one for one in sorted(known) if one.rpartition("/")[2] == name.rpartition("/")[2]]
-    if close := same_ending or get_close_matches(name, sorted(known), n=_CLOSE, cutoff=0.6):
+    same_ending = [other for other in sorted(known) if other.rpartition("/")[2] == name.rpartition("/")[2]]
+    if close := same_ending or get_close_matches(name, sorted(known), n=_MOST_CLOSE_NAMES, cutoff=0.6):
         label = "nom proche" if len(close) == 1 else "noms proches"
         return f"ne remplace aucun modèle ; {label} : {french.listing(close, 'ou')}"
     return "ne remplace aucun modèle : l'ôter, ou le renommer (« oda mail templates » donne les noms)"
@@ -151,16 +151,17 @@ def own_names() -> tuple[str, ...]:
 
 
 class TemplateLoader:
-    """Where a template is found, by its name in ``notifications/templates``: ``mails/declared.j2``.
+    """Finds a template by its name in ``notifications/templates``: ``mails/declared.j2``.
 
-    ``folder`` holds the académie's, read here and now; None: none is replaced. What is wrong with its files is in
-    ``folder_problems``, and with what they say in ``wordings_check.problems``. ``loader`` is for a test's own.
+    ``folder`` holds the académie's, read here and now; None: none is replaced. The problems of its files are in
+    ``folder_problems``; ``notifications.authoring.checks`` finds those of their text. ``loader`` is for a test's own.
     """
 
     def __init__(self, folder: Path | None = None, loader: BaseLoader | None = None) -> None:
         self.folder = folder
         self._contents = read_folder(folder, own_names()) if folder else Contents()
-        self._loader = loader or _loader(folder, self._contents.texts)
+        own = PackageLoader("notifications", "templates")
+        self._loader = loader or (ChoiceLoader([_Texts(folder, self._contents.texts), own]) if folder else own)
         self._trees: dict[str, nodes.Template | None] = {}
 
     @property
@@ -173,11 +174,11 @@ class TemplateLoader:
         return own_names()
 
     def overridden(self) -> tuple[str, ...]:
-        """Those that the académie replaces, sorted."""
+        """The templates that the académie replaces, sorted."""
         return tuple(sorted(self._contents.texts))
 
     def path_of(self, name: str) -> Path:
-        """Where the académie's file of that name is, or would be. Raises ValueError without a folder."""
+        """The path of the académie's file of that name, there or not. Raises ValueError without a folder."""
         if self.folder is None:
             raise ValueError("no folder of templates")
         return self.folder / name
@@ -194,8 +195,8 @@ class TemplateLoader:
             lstrip_blocks=True,
         )
         environment.filters.update(
-            day=french.day, plural=french.plural, listing=_listing, de=french.de, lower_first=_lower_first,
-            csv=csv_cell, short_day=short_day, iso_day=iso_day,
+            day=french.day, plural=french.plural, listing=_listing, de=french.de,
+            lower_first=lambda text: text[:1].lower() + text[1:], csv=csv_cell, short_day=short_day, iso_day=iso_day,
         )  # fmt: skip
         return environment
 
@@ -246,11 +247,6 @@ class _Texts(BaseLoader):
         return self._texts[template], str(self._folder / template), None
 
 
-def _loader(folder: Path | None, texts: Mapping[str, str]) -> BaseLoader:
-    own = PackageLoader("notifications", "templates")
-    return ChoiceLoader([_Texts(folder, texts), own]) if folder else own
-
-
 def _below(place: Traversable, prefix: str) -> Iterator[str]:
     for child in place.iterdir():
         if child.is_dir():
@@ -261,7 +257,3 @@ def _below(place: Traversable, prefix: str) -> Iterator[str]:
 
 def _listing(words: object, last: str = "et") -> str:
     return french.listing([str(word) for word in words], last)  # type: ignore[attr-defined]
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

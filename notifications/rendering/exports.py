@@ -1,4 +1,4 @@
-"""What leaves as a file in the form that another software reads: the removals to do, by one template (R83, R68)."""
+"""Files in the form that another software reads: the removals to do, by one template (R83, R68)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Removal:
 
     @property
     def to_do(self) -> Annotated[str, Doc("ce qu'il y a à faire, en mots")]:
-        """What is to be done on the ODA server, without dates or references."""
+        """The task on the ODA server, without dates or references."""
         label = self.action.label
         return (
             f"Regarder si une clé a été activée ; si oui : {label}" if self.asks else f"{label[0].upper()}{label[1:]}"
@@ -61,7 +61,7 @@ class Removal:
 
     @property
     def remarks(self) -> Annotated[tuple[str, ...], Doc("ce qu'il faut savoir avant de le faire ; parfois rien")]:
-        """What else an operator must know before doing it."""
+        """Warnings to read before doing it."""
         several = len(self.following) > 1
         which = f"{'les demandes' if several else 'la demande'} {french.listing(list(self.following))}"
         waiting = (f"{which} {'suivent' if several else 'suit'}, sans clé pour l'instant",) if self.following else ()
@@ -81,13 +81,13 @@ def removals(wordings: TemplateLoader, lines: Iterable[Removal], today: date, co
 
 
 def _joined(pieces: Iterator[str]) -> Iterator[str]:
-    kept: list[str] = []
+    chunk: list[str] = []
     length = 0
     for piece in pieces:
-        kept.append(piece)
+        chunk.append(piece)
         length += len(piece)
         if length >= _CHUNK:
-            yield "".join(kept)
-            kept, length = [], 0
-    if kept:
-        yield "".join(kept)
+            yield "".join(chunk)
+            chunk, length = [], 0
+    if chunk:
+        yield "".join(chunk)

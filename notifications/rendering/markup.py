@@ -1,4 +1,4 @@
-"""The line markup in which mails are written, read once into blocks; markup_text and markup_html lay them out.
+"""The line markup in which mails are written: parsed once into blocks, laid out as text and as HTML.
 
 A blank line ends a block, and so does a line that begins with another mark:
 
@@ -43,7 +43,7 @@ def link_slot(address: str) -> str:
 
 
 def is_slot(line: str) -> bool:
-    """Whether a secret will stand in this line of a text."""
+    """True if a secret will stand in this line of a text."""
     return line == SLOT or (line.startswith(_INDENT) and line.endswith(LINK_MASK))
 
 
@@ -66,7 +66,7 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MarkupFacts:
     """Pairs of a label and its value."""
 
     rows: tuple[tuple[str, str], ...]
@@ -87,38 +87,38 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where the code will stand (R60)."""
+    """The place of the code (R60)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSlot:
-    """Where the sign-in link will stand: ``address`` and then its secret (R72)."""
+    """The place of the sign-in link: ``address`` and then its secret (R72)."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Foot:
-    """What follows is the foot of the mail."""
+    """The line after which the foot of the mail begins."""
 
 
-Block: TypeAlias = Paragraph | Heading | Items | Facts | Notice | Lines | Slot | LinkSlot | Foot
+Block: TypeAlias = Paragraph | Heading | Items | MarkupFacts | Notice | Lines | Slot | LinkSlot | Foot
 
 
 _MARK = re.compile(r"## |- |\d{1,3}\. |= |! |\| | {4}|--$")
 
 
-_PLAIN, _STEP, _KEPT, _FOOT = "", "1. ", "    ", "--"
+_PLAIN, _STEP, _VERBATIM, _FOOT = "", "1. ", "    ", "--"
 
 
-_LINK: Final = link_slot("")
+_LINK_LINE: Final = link_slot("")
 
 
 _JOINED = frozenset({_PLAIN, "- ", _STEP, "= ", "! "})
 """Blocks in which a line without a mark goes on with the line above."""
 
 
-_ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK, _FOOT})
+_ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK_LINE, _FOOT})
 """Blocks that hold one entry."""
 
 
@@ -147,16 +147,16 @@ def _split(line: str) -> tuple[str, str]:
     if line == SLOT:
         return SLOT, MASK
     if is_slot(line):
-        return _LINK, line[len(_KEPT) : -len(LINK_MASK)]
-    found = _MARK.match(line)
-    if found is None:
+        return _LINK_LINE, line[len(_VERBATIM) : -len(LINK_MASK)]
+    match = _MARK.match(line)
+    if match is None:
         return _PLAIN, line.strip()
-    mark = found[0]
-    return _STEP if mark[0].isdigit() else mark, line[found.end() :]
+    mark = match[0]
+    return _STEP if mark[0].isdigit() else mark, line[match.end() :]
 
 
 def _block(mark: str, entries: list[str]) -> Block:
-    if mark not in (_KEPT, _LINK):
+    if mark not in (_VERBATIM, _LINK_LINE):
         entries = [french_spacing(entry) for entry in entries]
     return _MAKERS[mark](entries)
 
@@ -171,17 +171,14 @@ _MAKERS: Final[dict[str, Callable[[list[str]], Block]]] = {
     "## ": lambda entries: Heading(entries[0]),
     "- ": lambda entries: Items(tuple(entries), numbered=False),
     _STEP: lambda entries: Items(tuple(entries), numbered=True),
-    "= ": lambda entries: Facts(tuple(map(_row, entries))),
+    "= ": lambda entries: MarkupFacts(tuple(map(_row, entries))),
     "! ": lambda entries: Notice(tuple(entries)),
     "| ": lambda entries: Lines(tuple(entries), verbatim=False),
-    _KEPT: lambda entries: Lines(tuple(entries), verbatim=True),
+    _VERBATIM: lambda entries: Lines(tuple(entries), verbatim=True),
     SLOT: lambda _: Slot(),
-    _LINK: lambda entries: LinkSlot(entries[0]),
+    _LINK_LINE: lambda entries: LinkSlot(entries[0]),
     _FOOT: lambda _: Foot(),
 }
-
-
-# Blocks as a text that stands alone: lines of 72 columns.
 
 
 def as_text(blocks: Sequence[Block]) -> str:
@@ -203,7 +200,7 @@ def _laid_out(block: Block) -> list[str]:
         case Items(entries, numbered):
             marks = [f"{n}. " if numbered else "- " for n in range(1, len(entries) + 1)]
             return [x for m, entry in zip(marks, entries, strict=True) for x in _filled(entry, m, " " * len(marks[0]))]
-        case Facts(rows):
+        case MarkupFacts(rows):
             width = max(2, *(len(label) for label, _ in rows))
             return [x for label, value in rows for x in _filled(value, f"{label:{width}} : ", " " * (width + 3))]
         case Notice(paragraphs):
@@ -233,9 +230,6 @@ def _filled(text: str, first: str = "", then: str = "") -> list[str]:
             lines.append(line)
             line = then + word
     return [*lines, line.rstrip()]
-
-
-# Blocks as HTML for a mail: every value escaped, styles in the elements, since many mail readers drop the rest.
 
 
 HTML_SLOT: Final = f'<strong id="code">{MASK}</strong>'
@@ -276,7 +270,7 @@ _BUTTON = (
 _PRE = "padding:12px 16px;background:#eeeeee;color:#161616;font:16px/24px Consolas,'Courier New',monospace"
 
 
-_LINK_MARKUP_HTML = f"color:{BLUE};overflow-wrap:anywhere"
+_LINK_STYLE = f"color:{BLUE};overflow-wrap:anywhere"
 
 
 _NEXT_LINE = "display:inline-block;max-width:100%"
@@ -310,7 +304,10 @@ _PAIRS = ((")", "("), ("]", "["), ("}", "{"))
 
 
 def as_html(blocks: Sequence[Block]) -> str:
-    """The blocks as elements, one a line; headings are ``h2``."""
+    """The blocks as elements, one a line; headings are ``h2``.
+
+    Every value is escaped; styles are in the elements, since many mail readers drop the rest.
+    """
     return "\n".join(map(_element, blocks))
 
 
@@ -324,15 +321,15 @@ def _element(block: Block) -> str:
             name = "ol" if numbered else "ul"
             items = "".join(f'<li style="margin:0 0 8px">{inline(entry)}</li>' for entry in entries)
             return f'<{name} style="{_BELOW};padding:0 0 0 28px">{items}</{name}>'
-        case Facts(rows):
+        case MarkupFacts(rows):
             return _facts(rows)
         case Notice(paragraphs):
-            told = "".join(f'<p style="margin:0 0 8px">{inline(text)}</p>' for text in paragraphs)
-            return _boxed("n", _NOTICE_CELL, told)
+            content = "".join(f'<p style="margin:0 0 8px">{inline(text)}</p>' for text in paragraphs)
+            return _boxed("n", _NOTICE_CELL, content)
         case Lines(lines, verbatim):
             if verbatim:
-                kept = _OPTION.sub(_WHOLE, escape("\n".join(lines), quote=False))
-                return f'<pre class="v" style="{_BELOW};{_PRE};white-space:pre-wrap">{kept}</pre>'
+                text = _OPTION.sub(_WHOLE, escape("\n".join(lines), quote=False))
+                return f'<pre class="v" style="{_BELOW};{_PRE};white-space:pre-wrap">{text}</pre>'
             return _paragraph("<br>".join(map(inline, lines)))
         case Slot():
             return _boxed("k", _CODE_CELL, HTML_SLOT)
@@ -366,14 +363,13 @@ def inline(text: str) -> str:
         return _escaped(text)
     pieces: list[str] = []
     done = 0
-    for found in _ADDRESS.finditer(text):
-        shown = _trimmed(found[0])
-        target, style = (
-            (shown, _LINK_MARKUP_HTML) if "://" in shown else (f"mailto:{shown}", f"{_LINK_MARKUP_HTML};{_NEXT_LINE}")
-        )
-        link = f'<a href="{escape(target)}" style="{style}">{escape(shown, quote=False)}</a>'
-        pieces += (_escaped(text[done : found.start()]), link)
-        done = found.start() + len(shown)
+    for match in _ADDRESS.finditer(text):
+        address = _trimmed(match[0])
+        is_web = "://" in address
+        target, style = (address, _LINK_STYLE) if is_web else (f"mailto:{address}", f"{_LINK_STYLE};{_NEXT_LINE}")
+        link = f'<a href="{escape(target)}" style="{style}">{escape(address, quote=False)}</a>'
+        pieces += (_escaped(text[done : match.start()]), link)
+        done = match.start() + len(address)
     return "".join(pieces) + _escaped(text[done:])
 
 

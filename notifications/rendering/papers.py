@@ -1,4 +1,7 @@
-"""Which papers go with which mail, and what fills each: plain values, as the templates read them (R69)."""
+"""The papers that go with mails: which one with which mail, and the plain values that fill each (R69).
+
+The charter, the hand-over slip, the year-end report; ``notifications.rendering.pdf`` makes them accessible PDFs.
+"""
 
 import json
 import re
@@ -13,7 +16,6 @@ from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import (
     CodeIssued,
     CodeReissued,
-    DepartementCount,
     OnRequest,
     Place,
     SentBack,
@@ -25,8 +27,6 @@ from notifications.rendering.typography import single_line
 from notifications.vocabulary import Kind
 from states import french
 from states.vocabulary import Labelled, Step
-
-# A paper before it is a PDF: which one, its template as it was, and the plain values that fill it (R69).
 
 
 class PaperName(Labelled):
@@ -81,9 +81,6 @@ def from_json(text: str) -> tuple[Paper, ...]:
     raise ValueError("these are not stored papers")
 
 
-# The text of a paper's template, with what all papers share before it, and the version that a charter bears.
-
-
 COMMON: Final = "papers/common.typ"
 
 
@@ -133,28 +130,28 @@ def charter_version(source: str) -> str:
 
     Raises PaperUnmakeable, at line 1, when it is not there.
     """
-    found = _VERSION.fullmatch(source.removeprefix("\ufeff").partition("\n")[0].rstrip("\r"))
-    if found is None:
+    match = _VERSION.fullmatch(source.removeprefix("\ufeff").partition("\n")[0].rstrip("\r"))
+    if match is None:
         why = "la première ligne doit donner la version de la charte, par exemple « // version : 2026-1 »"
         raise PaperUnmakeable(PaperName.CHARTER.template, 1, why)
-    return found[1]
+    return match[1]
 
 
 def check_charter(wordings: TemplateLoader, version: str) -> str | None:
-    """What is wrong between the charter's template and the setting ``charter.version``, in French; None when nothing
-    is (R69)."""
+    """Compare the charter's template with the setting ``charter.version``: a French sentence; None when they agree
+    (R69)."""
     file = PaperName.CHARTER.template
     try:
-        borne = charter_version(template(wordings, file))
+        own = charter_version(template(wordings, file))
     except PaperUnmakeable as error:
         return str(error)
-    if borne == version:
+    if own == version:
         return None
-    own = file in wordings.overridden()
-    where = str(wordings.path_of(file)) if own else f"{file} (modèle livré avec le logiciel)"
+    is_replaced = file in wordings.overridden()
+    where = str(wordings.path_of(file)) if is_replaced else f"{file} (modèle livré avec le logiciel)"
     return (
-        f"{where}, ligne 1 : ce modèle de charte est en version {borne}, et le réglage charter.version dit {version}."
-        f" Que faire : régler charter.version sur {borne}, ou remplacer le modèle par la charte de l'académie, dont la"
+        f"{where}, ligne 1 : ce modèle de charte est en version {own}, et le réglage charter.version dit {version}."
+        f" Que faire : régler charter.version sur {own}, ou remplacer le modèle par la charte de l'académie, dont la"
         f" première ligne sera « // version : {version} »"
     )
 
@@ -169,14 +166,14 @@ def papers_of(kind: Kind, facts: Any, context: MailContext, wordings: TemplateLo
 
 def charter(facts: OnRequest, context: MailContext, wordings: TemplateLoader) -> Paper:
     """The charter of one request, ready to sign (R27). Raises PaperUnmakeable."""
-    told = _on_request(facts)
-    return _charter(f"charte-{told['reference']}.pdf", told, context, wordings)
+    data = _request_data(facts)
+    return _charter(f"charte-{data['reference']}.pdf", data, context, wordings)
 
 
 def blank_charter(context: MailContext, wordings: TemplateLoader) -> Paper:
     """A charter to fill in by hand, before any request. Raises PaperUnmakeable."""
-    nothing = dict.fromkeys(("reference", "establishment", "rupn", "year"))
-    return _charter("charte-vierge.pdf", nothing, context, wordings)
+    blank = dict.fromkeys(("reference", "establishment", "rupn", "year"))
+    return _charter("charte-vierge.pdf", blank, context, wordings)
 
 
 def handover_slip(
@@ -188,21 +185,20 @@ def handover_slip(
     expires_on: date,
     is_new_code: bool,
 ) -> Paper:
-    """What the RUPN signs when the code is handed over (R31); the code is nowhere in it (R60).
+    """The slip that the RUPN signs when the code is handed over (R31); the code is nowhere in it (R60).
 
     ``expires_on`` is the key's last day; ``is_new_code``: it replaces another. Raises PaperUnmakeable.
     """
-    told = _on_request(facts)
-    data = told | {
+    data = _request_data(facts) | {
         "issued_on": french.day(issued_on),
         "expires_on": french.day(expires_on),
         "is_new_code": is_new_code,
-        "here": _here(context),
+        "here": _context_data(context),
     }
     return Paper(
         name=PaperName.HANDOVER_SLIP,
-        filename=f"bordereau-{told['reference']}.pdf",
-        title=f"Bordereau de remise, {told['rupn']['full']}",
+        filename=f"bordereau-{data['reference']}.pdf",
+        title=f"Bordereau de remise, {data['rupn']['full']}",
         source=source_of(wordings, PaperName.HANDOVER_SLIP),
         data=data,
     )
@@ -213,11 +209,11 @@ def year_end_report(facts: YearEndReport, context: MailContext, wordings: Templa
     facts = single_line(facts)
     counts = ("establishments", "revoked", "removals", "questions")
     data = {name: getattr(facts, name) for name in counts} | {
-        "year": _year(facts.year),
-        "departements": [asdict(one) | {"label": _label(one)} for one in facts.departements],
-        "total": {name: sum(getattr(one, name) for one in facts.departements) for name in counts},
-        "without_mailbox": [_place(one) for one in facts.without_mailbox],
-        "here": _here(context),
+        "year": _year_data(facts.year),
+        "departements": [asdict(row) | {"label": _label(row.code)} for row in facts.departements],
+        "total": {name: sum(getattr(row, name) for row in facts.departements) for name in counts},
+        "without_mailbox": [_place_data(place) for place in facts.without_mailbox],
+        "here": _context_data(context),
     }
     return Paper(
         name=PaperName.YEAR_END_REPORT,
@@ -235,45 +231,45 @@ def _slip_of_mail(facts: CodeIssued | CodeReissued, context: MailContext, wordin
     )  # fmt: skip
 
 
-def _charter(filename: str, told: dict[str, Any], context: MailContext, wordings: TemplateLoader) -> Paper:
+def _charter(filename: str, data: dict[str, Any], context: MailContext, wordings: TemplateLoader) -> Paper:
     version = charter_version(template(wordings, PaperName.CHARTER.template))
-    rupn = told["rupn"]
+    rupn = data["rupn"]
     return Paper(
         name=PaperName.CHARTER,
         filename=filename,
         title=f"Charte d'usage de la clé ODA, {rupn['full'] if rupn else 'à remplir'}",
         source=source_of(wordings, PaperName.CHARTER),
-        data=told | {"version": version, "here": _here(context)},
+        data=data | {"version": version, "here": _context_data(context)},
     )
 
 
-def _on_request(facts: OnRequest) -> dict[str, Any]:
+def _request_data(facts: OnRequest) -> dict[str, Any]:
     facts = single_line(facts)
     return {
         "reference": facts.reference,
-        "establishment": _place(facts.establishment),
+        "establishment": _place_data(facts.establishment),
         "rupn": asdict(facts.rupn) | {"full": facts.rupn.full},
-        "year": _year(facts.year),
+        "year": _year_data(facts.year),
     }
 
 
-def _place(place: Place) -> dict[str, Any]:
+def _place_data(place: Place) -> dict[str, Any]:
     return asdict(place) | {"full": place.full}
 
 
-def _year(year: Year) -> dict[str, Any]:
+def _year_data(year: Year) -> dict[str, Any]:
     return {"label": year.label, "last_day": french.day(year.last_day), "is_default": year.is_default}
 
 
-def _here(context: MailContext) -> dict[str, str]:
+def _context_data(context: MailContext) -> dict[str, str]:
     context = single_line(context)
-    told = {name: getattr(context, name) for name in ("academie", "signature", "contact", "delegce_module")}
-    return told | {"de_academie": french.de(context.academie)}
+    data = {name: getattr(context, name) for name in ("academie", "signature", "contact", "delegce_module")}
+    return data | {"de_academie": french.de(context.academie)}
 
 
-def _label(one: DepartementCount) -> str:
+def _label(departement: str) -> str:
     """``31`` for the directory's ``031``, as a reader writes it."""
-    return one.code[1:] if len(one.code) == 3 and one.code.startswith("0") else one.code or "inconnu"
+    return departement[1:] if len(departement) == 3 and departement.startswith("0") else departement or "inconnu"
 
 
 _ATTACHED: Final[dict[Kind, Callable[[Any, MailContext, TemplateLoader], Paper]]] = {

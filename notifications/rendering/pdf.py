@@ -11,25 +11,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from notifications.messages.catalogue import CATALOGUE, MailContext
-from notifications.messages.mail import Mail
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS
 from notifications.rendering.environment import TemplateLoader
-from notifications.rendering.papers import (
-    Paper,
-    PaperName,
-    PaperUnmakeable,
-    blank_charter,
-    charter,
-    charter_version,
-    check_charter,
-    from_json,
-    handover_slip,
-    papers_of,
-    place_of,
-    to_json,
-    year_end_report,
-)
+from notifications.rendering.papers import Paper, PaperUnmakeable, from_json, papers_of, place_of
 from notifications.vocabulary import Kind
 
 STANDARD: Final = "ua-1"
@@ -55,9 +40,9 @@ def compile_paper(paper: Paper, made_at: datetime) -> bytes:
     """
     if made_at.tzinfo is None:
         raise ValueError("a naive datetime was given where an instant is meant")
-    for drawable in (_any, _latin, _western):
+    for drawable in (lambda _: True, _latin, _western):
         try:
-            return _compiled(paper.source, _replaced(paper.data, drawable), int(made_at.timestamp()))
+            return _compiled(paper.source, _with_drawable(paper.data, drawable), int(made_at.timestamp()))
         except PaperUnmakeable as error:
             if _UNDRAWN not in error.why or drawable is _western:
                 raise
@@ -94,10 +79,6 @@ def _unmakeable(source: str, where: re.Match[str] | None, why: str) -> PaperUnma
     return PaperUnmakeable(*place_of(source, int(where[1]) if where else None), why)
 
 
-def _any(_: str) -> bool:
-    return True
-
-
 def _latin(char: str) -> bool:
     return _western(char) or unicodedata.name(char, "").startswith("LATIN")
 
@@ -106,18 +87,15 @@ def _western(char: str) -> bool:
     return " " <= char <= "~" or "\xa0" <= char <= "\u017f" or char in _SIGNS
 
 
-def _replaced(value: Any, drawable: Callable[[str], bool]) -> Any:
+def _with_drawable(value: Any, drawable: Callable[[str], bool]) -> Any:
     """The same plain values with « ? » for what is not drawable."""
     if isinstance(value, str):
         return "".join(char if drawable(char) else "?" for char in value)
     if isinstance(value, list | tuple):
-        return [_replaced(one, drawable) for one in value]
+        return [_with_drawable(item, drawable) for item in value]
     if isinstance(value, dict):
-        return {key: _replaced(one, drawable) for key, one in value.items()}
+        return {key: _with_drawable(item, drawable) for key, item in value.items()}
     return value
-
-
-# The papers that mails already hold: what was sent is what is printed again (R69).
 
 
 def stored_year_end_report(
@@ -133,30 +111,7 @@ def stored_year_end_report(
     for mail in map(mail_from, rows):
         facts = CATALOGUE[mail.kind].decode(mail.context)
         if facts.year.label == year:
-            return _attached(mail) or (papers_of(mail.kind, facts, context, wordings)[0], now)
+            if mail.papers and mail.dated_at:
+                return from_json(mail.papers)[0], mail.dated_at
+            return papers_of(mail.kind, facts, context, wordings)[0], now
     return None
-
-
-def _attached(mail: Mail) -> tuple[Paper, datetime] | None:
-    papers = from_json(mail.papers) if mail.papers else ()
-    return (papers[0], mail.dated_at) if papers and mail.dated_at else None
-
-
-# The papers that go with mails: the charter, the hand-over slip, the year-end report, as accessible PDFs (R69).
-
-
-__all__ = [
-    "Paper",
-    "PaperName",
-    "PaperUnmakeable",
-    "blank_charter",
-    "charter",
-    "charter_version",
-    "check_charter",
-    "compile_paper",
-    "from_json",
-    "handover_slip",
-    "papers_of",
-    "to_json",
-    "year_end_report",
-]

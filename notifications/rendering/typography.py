@@ -1,4 +1,4 @@
-"""French spacing, and values that cannot break out of their line."""
+"""French spacing, values that cannot break out of their line, and values as other software reads them (R83)."""
 
 import re
 import unicodedata
@@ -26,15 +26,16 @@ BOUND: Final = re.compile(
 """Each space of a text that must not break."""
 
 
+_INVISIBLE: Final = ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")
+
+
 def one_line(value: str) -> str:
     """A value on one line: line breaks and runs of spaces become a space, invisible characters go."""
-    french_spacing = " ".join(value.split())
-    if french_spacing.isprintable():  # which is the same question as below, for the whole string at once
-        return french_spacing
-    seen = "".join(
-        c for c in french_spacing if unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")
-    )
-    return " ".join(seen.split())  # once more: what went may have held spaces apart
+    line = " ".join(value.split())
+    if line.isprintable():  # which is the same question as below, for the whole string at once
+        return line
+    visible = "".join(char for char in line if unicodedata.category(char) not in _INVISIBLE)
+    return " ".join(visible.split())  # once more: what went may have held spaces apart
 
 
 def single_line(value: Any) -> Any:
@@ -51,9 +52,6 @@ def single_line(value: Any) -> Any:
 def french_spacing(line: str) -> str:
     """French spacing: a space that must not break before ``: ; ? !``, inside guillemets, in a date, after ``n°``."""
     return BOUND.sub(NBSP, line)
-
-
-# Values as other software reads them: a cell of a CSV file, a day in figures (R83).
 
 
 _FORMULA: Final = tuple("=+-@|%＝＋－＠")

@@ -88,7 +88,7 @@ def paper() -> None:
 @file_options
 @pass_cli_context
 def charter(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
-    from notifications.rendering import pdf as papers
+    from notifications.rendering import papers
     from portal.cli.context import opened
     from portal.documents import make_charter
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from notifications.delivery.attachments import Attachment
 from notifications.delivery.message import WIRE, compose, new_message_id, usable_address
 from notifications.messages.mail import Mail
-from notifications.rendering.markup import HTML_SLOT
-from notifications.rendering.renderer import MASK, SLOT
+from notifications.rendering.markup import HTML_SLOT, MASK, SLOT
 from notifications.vocabulary import Audience, Kind, Stage
 from tests.notifications.office import CENTRE, mail_settings
 

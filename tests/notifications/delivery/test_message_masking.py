@@ -6,7 +6,7 @@ import quopri
 import pytest
 
 from notifications.delivery.message import mask_code
-from notifications.rendering.renderer import MASK
+from notifications.rendering.markup import MASK
 
 CODE = "Zq7Xk2Wv9Bn4Tm6R"
 

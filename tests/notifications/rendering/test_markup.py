@@ -10,11 +10,11 @@ from notifications.rendering.markup import (
     HTML_SLOT,
     MASK,
     SLOT,
-    Facts,
     Foot,
     Heading,
     Items,
     Lines,
+    MarkupFacts,
     Notice,
     Paragraph,
     Slot,
@@ -46,12 +46,13 @@ def unstyled(html: str) -> str:
         ("a\n- b", (Paragraph("a"), Items(("b",), numbered=False)), "a\n\n- b\n", "<p>a</p>\n<ul><li>b</li></ul>"),
         (
             "= Nom : Martin\n= Vu : le : 3",
-            (Facts((("Nom", "Martin"), ("Vu", "le\u00a0: 3"))),),
+            (MarkupFacts((("Nom", "Martin"), ("Vu", "le\u00a0: 3"))),),
             "Nom : Martin\nVu  : le\u00a0: 3\n",
             '<table><tr><th scope="row">Nom</th><td>Martin</td></tr>'
             '<tr><th scope="row">Vu</th><td>le\u00a0: 3</td></tr></table>',
         ),
-        ("= Nom :", (Facts((("Nom", ""),)),), "Nom :\n", '<table><tr><th scope="row">Nom</th><td></td></tr></table>'),
+        ("= Nom :", (MarkupFacts((("Nom", ""),)),), "Nom :\n",
+         '<table><tr><th scope="row">Nom</th><td></td></tr></table>'),
         (
             "! a\n! b",
             (Notice(("a", "b")),),

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifications.authoring.examples import CLAIRE, EXAMPLES, MAIL_CONTEXT
-from notifications.rendering.markup import HTML_SLOT
-from notifications.rendering.renderer import MASK, SLOT, html_with_code, render, with_code
+from notifications.rendering.markup import HTML_SLOT, MASK, SLOT
+from notifications.rendering.renderer import html_with_code, render, with_code
 from notifications.rendering.typography import one_line
 from tests.notifications.pages import Page
 

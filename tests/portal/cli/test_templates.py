@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifications.rendering.environment import TemplateLoader, own_names
-from notifications.rendering.renderer import MASK
+from notifications.rendering.markup import MASK
 from notifications.vocabulary import AnyKind, Kind, TransientMail
 from tests.kit.installation import make_installation
 from tests.notifications.templates import mail

@@ -63,6 +63,12 @@ def test_run__touches_no_folder_that_is_in_use(quick: Path, tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "garde").iterdir()] == ["note"]
 
 
+def test_demo__says_what_to_do_when_the_folder_is_in_use(tmp_path: Path) -> None:
+    (tmp_path / "note").touch()
+    done = CliRunner().invoke(oda, ["demo", "--check", "--keep", str(tmp_path)])
+    assert (done.exit_code, "donner à --keep un dossier neuf" in done.stderr) == (1, True)
+
+
 def test_run__takes_another_port_when_the_usual_one_is_taken(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with listen("127.0.0.1", 0) as taken:
         monkeypatch.setattr(opening, "PORT", taken.getsockname()[1])

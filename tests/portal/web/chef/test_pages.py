@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from notifications.delivery.transactions import MailStore
 from notifications.outbox.tables import MAILS
-from notifications.rendering.renderer import MASK
+from notifications.rendering.markup import MASK
 from states import commands as c
 from states.vocabulary import Role, Step
 from tests.kit.html_forms import form_to, forms_of, send
