@@ -88,3 +88,17 @@ def test_origin__what_says_nothing_is_the_usual_list(portal: Portal, said: str) 
     assert ('href="/rectorat">Demandes' in page.text) is ("nom" not in said)
     assert "?" not in links(portal.client(STAFF), "/rectorat")[reference]
     assert "de=" not in portal.client(CHEF).get(f"/etablissement/demandes/{reference}?de=departement%3D31").text
+
+
+@pytest.mark.rule("R19")
+def test_origin__is_kept_by_the_page_of_warnings(portal: Portal) -> None:
+    reference = portal.submitted(1, CHEF)
+    portal.declared(1, OTHER_CHEF)
+    client = portal.client(STAFF)
+    address = links(client, NARROWED)[reference]
+    form = form_to(client.get(address.replace("?", "/verifier-liste?")), f"/verifier-liste?{address.partition('?')[2]}")
+    warned = send(client, form, outcome="positive")
+    (way,) = re.findall(rf'href="({PLACE}{reference}[^"]*)">Continuer', unescape(warned.text))
+    page = unescape(client.get(way).text)
+    assert "C'est fait : la vérification de la liste est enregistrée" in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert f'href="{NARROWED}">Demandes' in page
