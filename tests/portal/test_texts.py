@@ -1,5 +1,8 @@
 """One row of French wordings per trigger, and every part of the portal finds its own there."""
 
+import subprocess
+import sys
+
 import pytest
 
 from portal.cli.request import request
@@ -41,3 +44,10 @@ def test_trigger_texts__words_the_bulk_actions_and_no_other() -> None:
         assert action.texts.button
         assert action.texts.done
         assert bool(action.texts.consequence) is action.danger
+
+
+def test_texts__are_imported_without_the_engine() -> None:
+    script = "import sys, portal.texts; print(*sorted(name for name in sys.modules if name.partition('.')[0] in"
+    script += " ('states', 'notifications', 'workflow', 'sqlalchemy', 'pydantic', 'jinja2')))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["states", "states.vocabulary"]

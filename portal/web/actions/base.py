@@ -26,10 +26,10 @@ from workflow.engine.engine import Done
 from workflow.requests.detail import RequestView, show_request
 
 Values = Mapping[str, Any]
-"""What a form gave, by the name of its field."""
+"""The values of a form, by the name of their field."""
 
 Common = Mapping[str, Any]
-"""What every command has: ``reference``, ``expected_version``, ``on_behalf``."""
+"""The fields of every command: ``reference``, ``expected_version``, ``on_behalf``."""
 
 ORIGIN: Final = "de"
 """The parameter of a request's address that carries the worklist's filters."""
