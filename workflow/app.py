@@ -3,38 +3,36 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notifications.delivery.dispatcher import Dispatcher
-from notifications.encryption.sealer import Sealer
-from notifications.mailer import Mailer
-from notifications.messages.catalogue import Document, Link, MailContext
 from notifications.ports import Clock, SystemClock
-from notifications.rendering.environment import TemplateLoader, TemplateProblem, TemplatesRefused, own_wordings
-from notifications.rendering.papers import check_charter
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
-from workflow.auth.tokens import Tokens
 from workflow.database import connection as storage
 from workflow.database import schema
 from workflow.database.clock import Ask, DatabaseClock, clock_for
 from workflow.database.connection import Database
-from workflow.directory.service import Directory
-from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
-from workflow.mail.admin import MailJournal
-from workflow.schedule.nodes import NodeMonitor
-from workflow.schedule.tick import Ticker
 from workflow.settings.infrastructure import connection_url
 from workflow.settings.model import Settings
 from workflow.settings.school_calendar import month_day
 from workflow.settings.secrets import Keyring, Secrets
-from workflow.year_end.service import YearEndReporter, YearEnds
 
 if TYPE_CHECKING:
+    from notifications.delivery.dispatcher import Dispatcher
+    from notifications.mailer import Mailer
+    from notifications.messages.catalogue import MailContext
+    from notifications.rendering.environment import TemplateLoader, TemplateProblem
+    from workflow.auth.tokens import Tokens
+    from workflow.directory.service import Directory
+    from workflow.engine.engine import Engine
+    from workflow.mail.admin import MailJournal
     from workflow.removals.connector.service import Connector
+    from workflow.schedule.tick import Ticker
+    from workflow.year_end.service import YearEnds
 
 
 # The rules' policy, read from the settings.
@@ -70,31 +68,115 @@ def timetable_of(settings: Settings) -> Timetable:
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """The assembled software, for one installation."""
+    """The assembled software, for one installation.
+
+    Its parts are made, and their modules imported, when they are first asked for: a command pays for what it needs. A
+    process that has threads makes them all first (``make_all``).
+    """
 
     settings: Settings
     database: Database
     clock: Clock
     policy: Policy
     hasher: JournalHasher
-    mailer: Mailer
-    engine: Engine
-    year_ends: YearEnds
+    secrets: Secrets
     people: People
-    mail_journal: MailJournal
-    tokens: Tokens
-    directory: Directory
-    ticker: Ticker
-    dispatcher: Dispatcher
-    connector: "Connector | None" = None
+    machine: str | None
+    templates: "TemplateLoader | None" = None
+    """The templates already checked, if they are."""
+
+    @cached_property
+    def mailer(self) -> "Mailer":
+        """Who is told what. Raises TemplatesRefused."""
+        from notifications.encryption.sealer import Sealer
+        from notifications.mailer import Mailer
+
+        keyring = Keyring(self.secrets)
+        return Mailer(
+            self.settings.mail, mail_context(self.settings), Sealer(keyring.read, keyring.stamp),
+            self.templates or wordings_of(self.settings),
+            on_born_dead=lambda connection, mail: self.mail_journal.dead(connection, mail),
+        )  # fmt: skip
+
+    @cached_property
+    def engine(self) -> "Engine":
+        """Every change of a request."""
+        from workflow.engine.engine import Engine
+
+        return Engine(self.database, self.clock, self.hasher, self.policy, self.mailer)
+
+    @cached_property
+    def mail_journal(self) -> "MailJournal":
+        """What becomes of mails, written in the journal."""
+        from workflow.mail.admin import MailJournal
+
+        return MailJournal(self.engine, self.mailer)
+
+    @cached_property
+    def connector(self) -> "Connector | None":
+        """Who asks the ODA server, when the settings name one (R84). Raises SecretMissing, SecretRefused."""
+        if self.settings.removals.connector.url is None:
+            return None
+        from workflow.removals.connector.service import connector_of  # an HTTP client, paid by who has such a server
+
+        return connector_of(self.settings, self.secrets, self.engine, self.mailer)
+
+    @cached_property
+    def tokens(self) -> "Tokens":
+        """The keys of programs."""
+        from workflow.auth.tokens import Tokens
+
+        return Tokens(self.database, self.clock, self.hasher, self.people)
+
+    @cached_property
+    def directory(self) -> "Directory":
+        """The establishments and their mailboxes."""
+        from workflow.directory.service import Directory
+
+        return Directory(self.database, self.hasher, self.clock, self.settings.academie.code)
+
+    @cached_property
+    def year_ends(self) -> "YearEnds":
+        """The ends of school years."""
+        from workflow.year_end.service import YearEndReporter, YearEnds
+
+        return YearEnds(self.engine, YearEndReporter(self.mailer))
+
+    @cached_property
+    def dispatcher(self) -> "Dispatcher":
+        """The sender of mails."""
+        from notifications.delivery.dispatcher import Dispatcher
+
+        password = self.secrets.find("smtp-password")
+        return Dispatcher(
+            self.database, self.mailer, self.settings.mail, self.clock, on_dead=self.mail_journal.dead,
+            on_pause=self.mail_journal.refused, password=password.get_secret_value() if password else None,
+        )  # fmt: skip
+
+    @cached_property
+    def ticker(self) -> "Ticker":
+        """The schedule's passes."""
+        from workflow.schedule.nodes import NodeMonitor
+        from workflow.schedule.tick import Ticker
+
+        nodes = NodeMonitor(self.engine, self.mailer, self.clock) if isinstance(self.clock, DatabaseClock) else None
+        actor = installation.schedule_actor(self.database)
+        return Ticker(self.engine, self.year_ends, self.mailer, actor, nodes, self.machine)
+
+    def make_all(self) -> None:
+        """Make every part now: what is wrong is said at once, and no two threads make one twice."""
+        for part in ("connector", "dispatcher", "directory", "ticker", "tokens"):
+            getattr(self, part)
 
     def close(self) -> None:
         """Give back every connection."""
         self.database.dispose()
 
 
-def mail_context(settings: Settings) -> MailContext:
+def mail_context(settings: Settings) -> "MailContext":
     """What the wording of mails takes from the settings."""
+    from notifications.messages.catalogue import Document, Link, MailContext
+
     return MailContext(
         academie=settings.academie.nom,
         timezone=settings.zoneinfo,
@@ -116,9 +198,12 @@ def mail_context(settings: Settings) -> MailContext:
     )
 
 
-def template_problems(settings: Settings, wordings: TemplateLoader) -> list[TemplateProblem]:
+def template_problems(settings: Settings, wordings: "TemplateLoader") -> "list[TemplateProblem]":
     """What is wrong with the templates under these settings: the académie's own (R68), the charter's version (R69)."""
     if wordings.folder is None or not wordings.overridden():
+        from notifications.rendering.environment import TemplateProblem
+        from notifications.rendering.papers import check_charter
+
         said = check_charter(wordings, settings.charter.version)
         return [TemplateProblem(Path("papers/charter.typ"), 1, said)] if said else []
     from notifications.authoring.checks import (
@@ -129,8 +214,10 @@ def template_problems(settings: Settings, wordings: TemplateLoader) -> list[Temp
     return problems(wordings, mail_context(settings), paper_problems)
 
 
-def wordings_of(settings: Settings) -> TemplateLoader:
+def wordings_of(settings: Settings) -> "TemplateLoader":
     """The templates in force. Raises TemplatesRefused with all that is wrong with the académie's (R68)."""
+    from notifications.rendering.environment import TemplateLoader, TemplatesRefused, own_wordings
+
     folder = settings.templates_folder
     wordings = TemplateLoader(folder) if folder else own_wordings()
     if found := template_problems(settings, wordings):
@@ -150,20 +237,22 @@ def open_database(settings: Settings, environ: Mapping[str, str], *, must_exist:
 
 def bootstrap(
     settings: Settings, environ: Mapping[str, str], *, clock: Clock | None = None, database: Database | None = None,
-    database_now: Ask | None = None, machine: str | None = None,
+    database_now: Ask | None = None, machine: str | None = None, lazy: bool = False,
 ) -> App:  # fmt: skip
     """Wire the whole for an installation that exists; tests give their own clock or database.
 
     ``clock`` None: on PostgreSQL the database's clock judges (R82). A clock that is given judges, unless
     ``database_now`` is given too: the clock is then this machine's alone, and ``database_now`` the database's.
     ``machine`` is this machine's name, the system's when None: so a test makes two of one.
+    ``lazy`` leaves the parts to be made when they are asked for, which suits a process of one thread.
 
     Raises TemplatesRefused, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError,
     DatabaseUnreachable.
     """
     secrets = Secrets(settings.secrets_directory, environ)
     hasher = JournalHasher(secrets.read("journal-key").get_secret_value().encode())
-    wordings = wordings_of(settings)
+    # The académie's own templates are refused at once, whatever the command.
+    templates = None if lazy and settings.templates_folder is None else wordings_of(settings)
     own = database is None
     database = database or open_database(settings, environ)
     try:
@@ -175,39 +264,13 @@ def bootstrap(
         if own:
             database.dispose()
         raise
-    password = secrets.find("smtp-password")
-    policy = policy_of(settings)
-    keyring = Keyring(secrets)
-    sealer = Sealer(keyring.read, keyring.stamp)
-    mailer = Mailer(settings.mail, mail_context(settings), sealer, wordings)
-    engine = Engine(database, clock, hasher, policy, mailer)
-    year_ends = YearEnds(engine, YearEndReporter(mailer))
-    people = People(settings, database)
-    mail_journal = MailJournal(engine, mailer)
-    mailer.on_born_dead = mail_journal.dead
-    dispatcher = Dispatcher(
-        database, mailer, settings.mail, clock, on_dead=mail_journal.dead, on_pause=mail_journal.refused,
-        password=password.get_secret_value() if password else None,
+    app = App(
+        settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
+        people=People(settings, database), machine=machine, templates=templates,
     )  # fmt: skip
-    engine.on_commit = dispatcher.wake
-    machines = NodeMonitor(engine, mailer, clock) if isinstance(clock, DatabaseClock) else None
-    ticker = Ticker(engine, year_ends, mailer, installation.schedule_actor(database), machines, machine)
-    return App(
-        settings=settings, database=database, clock=clock, policy=policy, hasher=hasher, mailer=mailer, engine=engine,
-        year_ends=year_ends, people=people, mail_journal=mail_journal,
-        tokens=Tokens(database, clock, hasher, people),
-        directory=Directory(database, hasher, clock, settings.academie.code), ticker=ticker, dispatcher=dispatcher,
-        connector=_connector(settings, secrets, engine, mailer),
-    )  # fmt: skip
-
-
-def _connector(settings: Settings, secrets: Secrets, engine: Engine, mailer: Mailer) -> "Connector | None":
-    """Who asks the ODA server, when the settings name one (R84). Raises SecretMissing, SecretRefused."""
-    if settings.removals.connector.url is None:
-        return None
-    from workflow.removals.connector.service import connector_of  # an HTTP client, paid by who has such a server
-
-    return connector_of(settings, secrets, engine, mailer)
+    if not lazy:
+        app.make_all()
+    return app
 
 
 def install(database: Database, hasher: JournalHasher, clock: Clock) -> tuple[str | None, str]:

@@ -37,6 +37,7 @@ class Worker:
         self._on_tick = on_tick
         self._stopping = threading.Event()
         self._may_act = True
+        app.engine.on_commit = app.dispatcher.wake
 
     def check_place(self) -> None:
         """Raises storage.OtherMachine when another machine ticks on this SQLite file."""

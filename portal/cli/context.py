@@ -115,13 +115,13 @@ def opened(context: CliContext, name: str = "") -> "Iterator[tuple[App, Actor]]"
     wrong is said by ``portal.cli.failures``: SettingsError, SecretError, SharedFile, SchemaBehind, SchemaAhead,
     NotInstalled, OtherInstallation, DatabaseBusy, DatabaseUnreachable, NotAllowed.
     """
+    settings = context.settings()  # first: what is wrong in them is said before the world is imported
     from workflow.app import bootstrap, open_database
 
     with ExitStack() as closing:
-        settings = context.settings()
         database = open_database(settings, os.environ)
         closing.callback(database.dispose)  # also when the installation is not fit to enter
-        app = bootstrap(settings, os.environ, database=database)
+        app = bootstrap(settings, os.environ, database=database, lazy=True)
         closing.callback(app.close)
         yield app, actor_of(app.people, context.who, name)
 
@@ -161,9 +161,10 @@ def opened_app(context: CliContext) -> "Iterator[App]":
 
     A cron's account needs not be an operator: what acts is the schedule. Raises what ``opening.opened`` raises.
     """
+    settings = context.settings()
     from workflow.app import bootstrap
 
-    app = bootstrap(context.settings(), os.environ)
+    app = bootstrap(settings, os.environ)
     try:
         yield app
     finally:

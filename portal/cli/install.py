@@ -164,11 +164,11 @@ def init(folder: Path) -> None:
 )  # fmt: skip
 @pass_cli_context
 def check_config(context: CliContext, file: Path | None) -> None:
+    settings = CliContext(file).settings() if file else context.settings()
     from notifications.ports import SystemClock
     from workflow.app import wordings_of
     from workflow.settings.warnings import check_settings
 
-    settings = CliContext(file).settings() if file else context.settings()
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
     warnings += _secret_warnings(settings)
     for warning in warnings:

@@ -1,5 +1,6 @@
 """The command ``oda``: its global options and the tree of its commands, each loaded when it is called."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -91,6 +92,7 @@ def oda(ctx: click.Context, config: Path | None, who: Who | None) -> None:
 
 def main() -> None:
     """The entry point: whatever the terminal's encoding, no character makes ``oda`` fail."""
+    gc.set_threshold(50_000)  # imports make a hundred thousand objects that stay: a fifth of the time of a start
     open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

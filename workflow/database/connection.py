@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from psycopg import Error as DriverError
 from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, make_url
 from sqlalchemy import select as select_of_storage
 from sqlalchemy.engine import make_url as make_url_of_storage
@@ -129,10 +128,12 @@ def _still_there(connection: Any, _record: Any, _proxy: Any) -> None:
     A server that leaves says so, and nothing else is said on a connection at rest: what there is to read is enough, and
     asking a question, as SQLAlchemy's own ``pool_pre_ping`` does, costs an exchange at each transaction.
     """
+    from psycopg import Error  # loaded by the driver; SQLite does without
+
     try:
         while _has_something_to_read(connection):
             connection.pgconn.consume_input()
-    except DriverError as gone:
+    except Error as gone:
         raise InvalidatePoolError from gone
 
 

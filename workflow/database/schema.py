@@ -1,16 +1,16 @@
 """The schema's versions: brought up to date by ``oda database upgrade``, checked at every start."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, literal_column, select, table
 
 from notifications.outbox.tables import MAILS
 from workflow.database.connection import Database
 from workflow.database.tables import REQUEST, SESSIONS
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 class SchemaBehind(Exception):
@@ -26,22 +26,34 @@ class ForeignDatabase(Exception):
     base vide (database.url), ou restaurer une sauvegarde."""
 
 
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%"))
-    config.attributes |= {"connection": connection, "metadata": MAILS.metadata}
-    return config
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+
+def revisions() -> list[str]:
+    """Every version that this software knows, the newest last: by the names of their files, alembic being slow."""
+    return sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def newest() -> str:
     """The version that this software wants."""
-    location = str(Path(__file__).parents[1] / "migrations")
-    return ScriptDirectory(location).get_current_head() or ""
+    return revisions()[-1]
 
 
 def version(connection: Connection) -> str | None:
     """The database's version; None when it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.scalar(select(literal_column("version_num")).select_from(table("alembic_version")))
+
+
+def alembic_config(connection: Connection) -> "Config":
+    """How alembic finds the versions, and the database to bring to one of them."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes |= {"connection": connection, "metadata": MAILS.metadata}
+    return config
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
@@ -49,13 +61,15 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
     Raises SchemaAhead, and ForeignDatabase for tables without a version.
     """
+    from alembic import command
+
     with database.write() as connection:
         before = version(connection)
-        if before is not None and before not in _known():
+        if before is not None and before not in revisions():
             raise SchemaAhead
         if before is None and _has_tables(connection):
             raise ForeignDatabase
-        command.upgrade(_config(connection), "head")
+        command.upgrade(alembic_config(connection), "head")
     return before, newest()
 
 
@@ -64,15 +78,10 @@ def require_current(connection: Connection) -> None:
     current = version(connection)
     if current == newest():
         return
-    raise SchemaBehind if current is None or current in _known() else SchemaAhead
+    raise SchemaBehind if current is None or current in revisions() else SchemaAhead
 
 
 def _has_tables(connection: Connection) -> bool:
     """Whether a table bears one of our names."""
     ours = MAILS.metadata.tables.keys() | {REQUEST.name, SESSIONS.name}
     return not ours.isdisjoint(inspect(connection).get_table_names())
-
-
-def _known() -> set[str]:
-    location = str(Path(__file__).parents[1] / "migrations")
-    return {script.revision for script in ScriptDirectory(location).walk_revisions()}

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
-from notifications.mailer import Mailer
 from notifications.sql import batches
 from states import french
 from states.commands import ConfirmRemoval
@@ -21,6 +20,9 @@ from workflow.database.mapping import REQUEST_COLUMNS, request_from, school_year
 from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, REMOVAL, REQUEST
 from workflow.engine.loader import Loader
 from workflow.settings.sections import spellings
+
+if TYPE_CHECKING:
+    from notifications.mailer import Mailer
 
 # A confirmed removal in one sentence: what was done on the ODA server, when, by whom, and nothing more (R49).
 
@@ -99,7 +101,7 @@ class RemovalLine:
 
 
 def removals_of(
-    connection: Connection, references: Sequence[str], policy: Policy, mailer: Mailer
+    connection: Connection, references: Sequence[str], policy: Policy, mailer: "Mailer"
 ) -> tuple[RemovalLine, ...]:
     """The tasks of these requests, open or not, by reference; a reference without one is left out."""
     query = joined(select(*WHOLE)).order_by(REMOVAL.c.reference)
@@ -114,7 +116,7 @@ def joined(query: Select[Any]) -> Select[Any]:
     return of_request.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
 
 
-def lines_of(connection: Connection, rows: Sequence[Any], policy: Policy, mailer: Mailer) -> tuple[RemovalLine, ...]:
+def lines_of(connection: Connection, rows: Sequence[Any], policy: Policy, mailer: "Mailer") -> tuple[RemovalLine, ...]:
     """The lines of rows of ``WHOLE``, with what two more queries tell of them all."""
     requests = [request_from(row) for row in rows]
     still = [request for request, row in zip(requests, rows, strict=True) if row.outcome is None]
@@ -139,7 +141,7 @@ def _done(row: Any, by: str, policy: Policy) -> str:
 
 
 def _todos(
-    connection: Connection, requests: Sequence[Request], policy: Policy, mailer: Mailer
+    connection: Connection, requests: Sequence[Request], policy: Policy, mailer: "Mailer"
 ) -> dict[str, RemovalTodo]:
     """What each asks today, by the person's other live requests: loaded for all at once, without a lock (R48)."""
     asked = [ConfirmRemoval(reference=one.reference, outcome=RemovalOutcome.REMOVED) for one in requests]
@@ -188,7 +190,7 @@ class RemovalPage:
 
 
 def list_removals(
-    connection: Connection, filters: RemovalFilters, policy: Policy, mailer: Mailer, *,
+    connection: Connection, filters: RemovalFilters, policy: Policy, mailer: "Mailer", *,
     after: str | None = None, limit: int = 50,
 ) -> RemovalPage:  # fmt: skip
     """A page of open tasks by reference, or of confirmed ones, the latest first; the same few queries for any page.

@@ -4,11 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, select
 
-from notifications.mailer import Mailer
 from states.commands import Renew
 from states.decision import Scalar
 from states.model import Actor, Check, Establishment, Facts, Report, Request
@@ -26,6 +25,9 @@ from workflow.removals.tasks import done, done_for_chef
 from workflow.requests.event_labels import NOTE_LABELS, event_details
 from workflow.requests.filters import can_see
 from workflow.requests.next_actions import NextStep, PossibleAction, next_step, possible_actions
+
+if TYPE_CHECKING:
+    from notifications.mailer import Mailer
 
 ERASED: Final = "(texte effacé)"
 
@@ -135,14 +137,14 @@ class RequestView:
         return self.request.is_live and self.request.has_key and self.request.expiry_seen_for != self.key_date
 
 
-def load_facts(connection: Connection, reference: str, mailer: Mailer) -> Facts:
+def load_facts(connection: Connection, reference: str, mailer: "Mailer") -> Facts:
     """Load the facts of the rules, without a lock; ``facts.request`` is None for an unknown reference."""
     command = Renew(reference=reference)  # any command on a request loads the same facts
     return Loader(connection, mailer.code_statuses, lock=False).load([command]).facts(command)
 
 
 def show_request(
-    connection: Connection, reference: str, scope: Actor, policy: Policy, mailer: Mailer, now: datetime
+    connection: Connection, reference: str, scope: Actor, policy: Policy, mailer: "Mailer", now: datetime
 ) -> RequestView | None:
     """One request; None alike for an unknown reference and for one that ``scope`` may not see (R3)."""
     facts = load_facts(connection, reference, mailer)

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from notifications.mailer import Mailer
 from notifications.outbox.admin import code_statuses
 from states.commands import Renew
 from states.model import Actor, Establishment, Facts, Request
@@ -20,6 +19,9 @@ from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REP
 from workflow.engine.loader import Loader
 from workflow.requests.filters import UNDELIVERABLE, Filters, conditions, visible_to
 from workflow.requests.next_actions import NextStep, PossibleAction, next_step, possible_actions
+
+if TYPE_CHECKING:
+    from notifications.mailer import Mailer
 
 REQUEST_QUERY: Final = select(
     *REQUEST_COLUMNS,
@@ -150,7 +152,7 @@ class ChefRequestPage:
 
 
 def list_chef_requests(
-    connection: Connection, uai: str, scope: Actor, policy: Policy, mailer: Mailer, now: datetime, *,
+    connection: Connection, uai: str, scope: Actor, policy: Policy, mailer: "Mailer", now: datetime, *,
     after: str | None = None, limit: int = 50,
 ) -> ChefRequestPage:  # fmt: skip
     """A page of an establishment's requests, none of another's (R3). ``after``: the last reference before it."""

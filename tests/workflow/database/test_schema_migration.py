@@ -31,7 +31,7 @@ def before(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
         _admin("CREATE DATABASE oda_before_0003")
         database = Database(postgresql_url("oda_before_0003"))
     with database.write() as connection:
-        command.upgrade(schema._config(connection), "0002")
+        command.upgrade(schema.alembic_config(connection), "0002")
         connection.execute(text(SEAL))
         connection.execute(text(MAIL.format(id=1, kind="code_issued", seal="'s'", replaces="NULL")))
         connection.execute(text(MAIL.format(id=2, kind="code_issued", seal="'s'", replaces="1")))
