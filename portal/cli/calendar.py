@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.output import Row, emit, json_option, say
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ COLUMNS = {
 @json_option
 @pass_cli_context
 def calendar(context: CliContext, as_json: bool) -> None:
-    from portal.cli.context import opened
-    from portal.cli.year_end_report import rectorat_only
     from states import french
-    from workflow.schedule.upcoming import ScheduledAction, upcoming
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from portal.cli.year_end_report import rectorat_only
+        from workflow.schedule.upcoming import ScheduledAction, upcoming
+
         rectorat_only(actor)
         found = upcoming(connection, app.policy, app.mailer, app.clock.now())
     emit([_row(one) for one in found], COLUMNS, as_json)

@@ -20,8 +20,8 @@ LazyCommand = tuple[str, str, str]
 class CommandGroup(click.Group):
     """A group of commands; those of ``lazy``, ``{name: LazyCommand}``, are imported when they are called.
 
-    ``oda --help`` must not pay for the engine: it lists the lazy commands in their order, then those declared on the
-    group, and imports none.
+    ``oda --help`` must not pay for the engine: it lists them in their order and imports none. A group that declares
+    commands besides lists all by name.
     """
 
     group_class = type
@@ -33,7 +33,8 @@ class CommandGroup(click.Group):
         self.commands.update({name: click.Command(name, short_help=text) for name, (_, _, text) in self.lazy.items()})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.lazy, *(name for name in super().list_commands(ctx) if name not in self.lazy)]
+        by_name = super().list_commands(ctx)
+        return list(self.lazy) if len(self.lazy) == len(by_name) else by_name
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.lazy:

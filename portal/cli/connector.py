@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import emit, json_option, printable
 from portal.cli.parameters import labelled_option
@@ -32,11 +32,11 @@ def connector() -> None:
 )
 @pass_cli_context
 def check(context: CliContext) -> None:
-    from portal.cli.context import opened
-    from workflow.auth.actors import require_operator
-    from workflow.removals.connector.service import TrialFailed, trial
 
     with opened(context) as (app, actor):
+        from workflow.auth.actors import require_operator
+        from workflow.removals.connector.service import TrialFailed, trial
+
         require_operator(actor, "essayer le connecteur")
         if app.connector is None:
             remedy = "Que faire : donner l'adresse du serveur ODA dans removals.connector.url (docs/connecteur.md)."
@@ -64,11 +64,11 @@ def check(context: CliContext) -> None:
 @json_option
 @pass_cli_context
 def calls(context: CliContext, stage: CallStage | None, limit: int, as_json: bool) -> None:
-    from portal.cli.context import opened
-    from workflow.auth.actors import NotAllowed
-    from workflow.removals.connector.queue import list_calls
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from workflow.auth.actors import NotAllowed
+        from workflow.removals.connector.queue import list_calls
+
         if actor.role not in (Role.OPERATOR, Role.READER):
             raise NotAllowed("Les appels au serveur ODA se lisent avec --as operator:ADRESSE ou reader:ADRESSE.")
         rows = [_row(one, as_json=as_json) for one in list_calls(connection, stage=stage, limit=limit)]
@@ -84,14 +84,14 @@ def calls(context: CliContext, stage: CallStage | None, limit: int, as_json: boo
 @click.option("--all", "every", is_flag=True, help="Tous ceux qui sont à reprendre.")
 @pass_cli_context
 def again(context: CliContext, references: tuple[str, ...], every: bool) -> None:
-    from portal.cli.context import opened
     from states.french import plural
-    from workflow.removals.connector.service import ask_again
 
     if every == bool(references):
         raise click.UsageError("Donner des demandes, ou bien --all.")
     wanted = None if every else {one.strip().upper() for one in references}
     with opened(context) as (app, actor):
+        from workflow.removals.connector.service import ask_again
+
         asked = ask_again(app.engine, actor, wanted)
     left = sorted((wanted or set()) - set(asked))
     click.echo(f"{plural(len(asked), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")

@@ -28,9 +28,6 @@ def database() -> None:
 )
 @pass_cli_context
 def upgrade(context: CliContext) -> None:
-    from notifications.ports import SystemClock
-    from workflow.app import install
-    from workflow.journal import installation
     from workflow.journal.chain import JournalHasher
     from workflow.settings.secrets import Secrets
 
@@ -41,6 +38,10 @@ def upgrade(context: CliContext) -> None:
     if file := settings.database.sqlite_file(settings.folder):
         make_private(file)
     with database_of(settings) as opened:
+        from notifications.ports import SystemClock
+        from workflow.app import install
+        from workflow.journal import installation
+
         held = _held(opened)
         before, after = install(opened, hasher, SystemClock())
         with opened.read() as connection:
@@ -60,7 +61,6 @@ def _versions(before: str | None, after: str) -> list[str]:
 @database.command("status", help="Dit la version de la base et ce qu'il y a à faire ; sort en 0 si elle est à jour.")
 @pass_cli_context
 def status(context: CliContext) -> None:
-    from workflow.database import schema
 
     settings = context.settings()
     file = settings.database.sqlite_file(settings.folder)
@@ -68,6 +68,8 @@ def status(context: CliContext) -> None:
     if file and not file.exists():
         raise _not_current("Ce fichier n'existe pas encore.", "« oda init DOSSIER » ou « oda database upgrade »")
     with database_of(settings) as opened, opened.read() as connection:
+        from workflow.database import schema
+
         current, wanted = schema.version(connection), schema.newest()
         click.echo(f"Version : {current or 'aucune'} ; ce logiciel veut la {wanted}.")
         try:
@@ -96,9 +98,10 @@ def _is_founded(connection: "Connection") -> bool:
 
 def _held(opened: "Database") -> str:
     """What the database holds, in French; empty for a database without a version."""
-    from workflow.database import schema
 
     with opened.read() as connection:
+        from workflow.database import schema
+
         return _count(connection) if schema.version(connection) else ""
 
 

@@ -69,13 +69,13 @@ def list_(
     after: str,
     as_json: bool,
 ) -> None:
-    from workflow.directory.queries import Criteria
-
     if closed and everything:
         raise click.UsageError("--closed et --all ne vont pas ensemble.")
-    is_open = None if everything else not closed
-    criteria = Criteria(departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search)
     with opened(context) as (app, actor):
+        from workflow.directory.queries import Criteria
+
+        is_open = None if everything else not closed
+        criteria = Criteria(departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search)
         found = app.directory.establishments(actor, criteria, limit=limit + 1, after=after)
     emit([asdict(one) for one in found[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
     if len(found) > limit:
@@ -232,10 +232,11 @@ def import_group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Écrit le compte rendu en JSON, sans rien abréger.")
 @pass_cli_context
 def establishments(context: CliContext, file: Path, dry_run: bool, accept_loss: bool, as_json: bool) -> None:
-    from portal.cli.errors import refused
-    from workflow.directory.model import massive_loss
 
     with opened(context) as (app, actor), file.open("rb") as source:
+        from portal.cli.errors import refused
+        from workflow.directory.model import massive_loss
+
         imported = app.directory.import_file(source, actor, dry_run=dry_run, accept_loss=accept_loss)
     write(imported, as_json)
     if imported.is_dry_run and imported.loss.is_massive and not accept_loss:

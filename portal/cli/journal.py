@@ -3,7 +3,7 @@
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 
@@ -23,7 +23,6 @@ def journal() -> None:
 def verify(context: CliContext, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from portal.cli.context import opened_app
     from portal.cli.output import progress
     from states.french import plural
     from workflow.journal.verification import BLIND_SPOTS, Verifier, count_events

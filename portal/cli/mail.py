@@ -6,25 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from notifications.messages.mail import Mail
-from notifications.outbox.admin import OutboxPage, UnknownMail, find, list_outbox
-from notifications.outbox.circuit_breaker import Pause
-from notifications.rendering.renderer import Rendered
 from notifications.vocabulary import Kind, Stage
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.failures import failure_for
-from portal.cli.mail_check import check
 from portal.cli.output import Paper, emit, json_of_one, json_option, limit_option, printable, say
 from portal.cli.parameters import ROW_NUMBER, Uai, labelled_option
 from portal.cli.request.execute import WITHOUT_NAMES, Reference
-from portal.cli.templates import preview, templates
 from states import french
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from notifications.messages.mail import Mail
+    from notifications.outbox.admin import OutboxPage
+    from notifications.outbox.circuit_breaker import Pause
+    from notifications.rendering.renderer import Rendered
     from states.model import Actor
     from workflow.mail.admin import NotRetried, RetryResult
     from workflow.settings.model import Settings
@@ -47,8 +45,10 @@ _BRIEF = 60
 _ALIVE = tuple(stage for stage in Stage if stage is not Stage.DEAD)
 
 
-def worst_first(connection: "Connection", *, after: int | None, limit: int) -> OutboxPage:
+def worst_first(connection: "Connection", *, after: int | None, limit: int) -> "OutboxPage":
     """The dead ones, then the rest, each the newest first; the last mail seen tells in which of the two we are."""
+    from notifications.outbox.admin import OutboxPage, list_outbox
+
     dead = OutboxPage((), None)
     if after is None or _is_dead(connection, after):
         dead = list_outbox(connection, stages=(Stage.DEAD,), after=after, limit=limit)
@@ -61,13 +61,15 @@ def worst_first(connection: "Connection", *, after: int | None, limit: int) -> O
 
 
 def _is_dead(connection: "Connection", mail_id: int) -> bool:
+    from notifications.outbox.admin import UnknownMail, find
+
     try:
         return find(connection, mail_id).stage is Stage.DEAD
     except UnknownMail:
         return False
 
 
-def row(mail: Mail) -> dict[str, Any]:
+def row(mail: "Mail") -> dict[str, Any]:
     """Every field for a program, and the columns of the table."""
     fault = f" : {mail.fault.label}" if mail.fault else ""
     return {name: getattr(mail, name) for name in _FIELDS} | {
@@ -76,19 +78,19 @@ def row(mail: Mail) -> dict[str, Any]:
     }
 
 
-def brief(mail: Mail) -> dict[str, Any]:
+def brief(mail: "Mail") -> dict[str, Any]:
     """A line of the table: the server's words cut to fit."""
     reply = mail.last_reply or ""
     return row(mail) | {"words": reply if len(reply) <= _BRIEF else f"{reply[: _BRIEF - 1].rstrip()}…"}
 
 
-def shape(mail: Mail, words: Rendered | None) -> dict[str, Any]:
+def shape(mail: "Mail", words: "Rendered | None") -> dict[str, Any]:
     """A mail for a program; ``is_written`` False when its words may still change (R56)."""
     told = {"subject": words.subject if words else None, "body": words.body if words else None}
     return row(mail) | told | {"is_written": mail.body is not None}
 
 
-def write(mail: Mail, words: Rendered | None, settings: "Settings") -> None:
+def write(mail: "Mail", words: "Rendered | None", settings: "Settings") -> None:
     """The mail as a page of text."""
     paper, zone = Paper(), settings.zoneinfo
     paper.title(f"Courriel n° {mail.id} — {mail.title}")
@@ -118,7 +120,7 @@ def write(mail: Mail, words: Rendered | None, settings: "Settings") -> None:
 # What ``oda mail list`` says first when the relay takes no mail (R70).
 
 
-def pause_lines(pause: Pause, now: datetime, timezone: tzinfo) -> Iterator[str]:
+def pause_lines(pause: "Pause", now: datetime, timezone: tzinfo) -> Iterator[str]:
     """Since when, why, when it is tried again, and what to do."""
     reply = f" (« {pause.reply} »)" if pause.reply else ""
     since = french.instant(pause.since, timezone)
@@ -188,18 +190,27 @@ def _not_allowed(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))
 
 
-@click.group("mail", cls=CommandGroup, help="Les courriels : les suivre, renvoyer, écarter, changer leurs mots.")
-def mail() -> None:
-    pass
-
-
-mail.add_command(templates)
-
-
-mail.add_command(preview)
-
-
-mail.add_command(check)
+mail = CommandGroup(
+    "mail",
+    lazy={
+        "check": (
+            "portal.cli.mail_check", "check",
+            "Essaie le relais de messagerie pas à pas, puis lui confie un courriel d'essai ; dit ce qui ne va pas et"
+            " quoi régler.",
+        ),
+        "preview": (
+            "portal.cli.templates", "preview",
+            "Montre un courriel avec des données d'exemple et les réglages de l'installation, sans rien envoyer ; le"
+            " code est masqué.",
+        ),
+        "templates": (
+            "portal.cli.templates", "templates",
+            "Les modèles de courriels et de documents que l'académie peut remplacer ; avec un nom, ce qu'il peut"
+            " employer (R68).",
+        ),
+    },
+    help="Les courriels : les suivre, renvoyer, écarter, changer leurs mots.",
+)  # fmt: skip
 
 
 @mail.command("list", help="Les courriels, les plus récents d'abord ; sans filtre, les non remis en tête.")
@@ -222,12 +233,12 @@ def list_(
     after: int | None,
     as_json: bool,
 ) -> None:
-    from notifications.outbox import circuit_breaker
-    from notifications.outbox.admin import list_outbox
-    from portal.cli.context import opened
 
     filtered = bool(stages or kind or uai or reference)
     with opened(context) as (app, actor), app.database.read() as connection:
+        from notifications.outbox import circuit_breaker
+        from notifications.outbox.admin import list_outbox
+
         _rectorat_only(actor)
         if filtered:
             page = list_outbox(
@@ -250,12 +261,12 @@ def list_(
 @json_of_one
 @pass_cli_context
 def show(context: CliContext, /, number: int, as_json: bool) -> None:
-    from notifications.outbox.admin import find
-    from portal.cli.context import opened
-    from portal.cli.request.execute import echo_object
-    from workflow.mail.queries import words_of
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from notifications.outbox.admin import find
+        from portal.cli.request.execute import echo_object
+        from workflow.mail.queries import words_of
+
         _rectorat_only(actor)
         found = find(connection, number)
         words = words_of(found, app.mailer)
@@ -274,7 +285,6 @@ def show(context: CliContext, /, number: int, as_json: bool) -> None:
 @click.option("--uai", type=Uai(), metavar="UAI", help="Tous ceux de cet établissement, au lieu d'un seul.")
 @pass_cli_context
 def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
-    from portal.cli.context import opened
 
     if (number is None) == (uai is None):
         raise click.UsageError("Donner le numéro d'un courriel, ou --uai UAI.")
@@ -290,7 +300,6 @@ def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
 @click.option("--why", required=True, metavar="TEXTE", help=f"Pourquoi ({WITHOUT_NAMES}).")
 @pass_cli_context
 def discard(context: CliContext, /, number: int, why: str) -> None:
-    from portal.cli.context import opened
 
     with opened(context) as (app, actor):
         lost = app.mail_journal.discard(number, actor, why)

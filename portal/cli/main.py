@@ -18,8 +18,8 @@ from portal.cli.runner import guarded
 
 TREE: dict[str, LazyCommand] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
-    "check-config": ("portal.cli.install", "check_config", "Vérifie le fichier de réglages."),
-    "config-schema": ("portal.cli.install", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
+    "check-config": ("portal.cli.settings", "check_config", "Vérifie le fichier de réglages."),
+    "config-schema": ("portal.cli.settings", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
     "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
     "import": ("portal.cli.directory", "import_group", "Importe l'annuaire des établissements."),
     "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),

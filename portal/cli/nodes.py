@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened_app, pass_cli_context
 from portal.cli.output import Row, emit, json_option, say
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state":
 @json_option
 @pass_cli_context
 def nodes(context: CliContext, as_json: bool) -> None:
-    from portal.cli.context import opened_app
-    from workflow.schedule.nodes import NodeState
-    from workflow.schedule.nodes import nodes as found_in
 
     with opened_app(context) as app:
+        from workflow.schedule.nodes import NodeState
+        from workflow.schedule.nodes import nodes as found_in
+
         with app.database.read() as connection:
             found = found_in(connection, app.clock.now())
         zone = app.settings.zoneinfo

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused, writing
 from portal.cli.failures import failure_for
 from portal.cli.output import printable
@@ -88,13 +88,13 @@ def paper() -> None:
 @file_options
 @pass_cli_context
 def charter(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
-    from notifications.rendering import papers
-    from portal.cli.context import opened
-    from portal.documents import make_charter
 
     if bool(reference) is blank:
         raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
     with opened(context) as (app, actor), app.database.read() as connection:
+        from notifications.rendering import papers
+        from portal.documents import make_charter
+
         mail_context, wordings = app.mailer.mail_context, app.mailer.wordings
         if reference:
             made = make_charter(app, _seen(app, actor, connection, reference))
@@ -109,10 +109,10 @@ def charter(context: CliContext, reference: str | None, blank: bool, output: Pat
 @file_options
 @pass_cli_context
 def slip(context: CliContext, reference: str, output: Path | None, force: bool) -> None:
-    from portal.cli.context import opened
-    from portal.documents import make_slip
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from portal.documents import make_slip
+
         made = make_slip(app, connection, _seen(app, actor, connection, reference))
         now = app.clock.now()
     write(made, now, output, force)
@@ -127,12 +127,12 @@ def slip(context: CliContext, reference: str, output: Path | None, force: bool) 
 @file_options
 @pass_cli_context
 def year_end(context: CliContext, year: "SchoolYear", output: Path | None, force: bool) -> None:
-    from notifications.rendering.pdf import stored_year_end_report
-    from portal.cli.context import opened
     from states.vocabulary import Role
-    from workflow.auth.actors import NotAllowed
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from notifications.rendering.pdf import stored_year_end_report
+        from workflow.auth.actors import NotAllowed
+
         if actor.role not in (Role.OPERATOR, Role.READER):
             raise NotAllowed("Le bilan de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE (R2).")
         found = stored_year_end_report(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, writing
 from portal.cli.failures import failure_for
 from portal.cli.output import emit, json_option, limit_option, printable, progress, say
@@ -50,14 +50,14 @@ def run(
     context: CliContext, *, file: Path, outcome: RemovalOutcome | None, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """The whole of it. Raises CliFailure when a line was set aside or refused, the others being done."""
-    from portal.cli.context import opened
-    from portal.cli.output import confirmed
-    from workflow.auth.actors import require_operator
-    from workflow.removals.file_import import confirm as confirm_of_removal_confirm
     from workflow.removals.file_import import judge, rows_of, text_of
 
     rows = rows_of(text_of(_content(file), most=MOST_BYTES), outcome, most=MOST)
     with opened(context) as (app, actor):
+        from portal.cli.output import confirmed
+        from workflow.auth.actors import require_operator
+        from workflow.removals.file_import import confirm as confirm_of_removal_confirm
+
         require_operator(actor, "confirmer un retrait")
         with app.database.read() as connection:
             found = judge(connection, rows, actor, app.engine, app.mailer)
@@ -236,10 +236,10 @@ def _filters(function: Callback) -> Callback:
 @json_option
 @pass_cli_context
 def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, **wanted: Any) -> None:
-    from portal.cli.context import opened
-    from workflow.removals.tasks import list_removals
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from workflow.removals.tasks import list_removals
+
         _rectorat_only(actor)
         try:
             page = list_removals(
@@ -266,13 +266,13 @@ def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, 
 @click.option("--example", is_flag=True, help="Essaie le modèle sur des exemples, sans lire la base.")
 @pass_cli_context
 def export(context: CliContext, /, output: Path | None, force: bool, example: bool, **wanted: Any) -> None:
-    from portal.cli.context import opened
-    from workflow.removals.export import removals_file
 
     if example:
         write(example_pieces(context.settings()), output, force=force)
         return
     with opened(context) as (app, actor):
+        from workflow.removals.export import removals_file
+
         _rectorat_only(actor)
         pieces = removals_file(app.engine, app.mailer, app.settings.removals.export, _wanted(**wanted))
         write(pieces, output, force=force)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
 from portal.cli.output import printable
@@ -65,11 +65,11 @@ def secrets() -> None:
 )
 @pass_cli_context
 def new_key(context: CliContext) -> None:
-    from portal.cli.context import opened
-    from portal.cli.errors import writing
     from states.french import plural
 
     with opened(context) as (app, actor):
+        from portal.cli.errors import writing
+
         keyring = _keyring(app)
         with writing(keyring.file, _DISK):
             count = _keys(app, keyring).add(actor)
@@ -90,12 +90,12 @@ def new_key(context: CliContext) -> None:
 @click.option("--keep-old", is_flag=True, help="Laisse les anciennes clés en place.")
 @pass_cli_context
 def rotate(context: CliContext, keep_old: bool) -> None:
-    from notifications.encryption.seals import count_codes
-    from portal.cli.context import opened
-    from portal.cli.errors import writing
-    from portal.cli.output import progress
 
     with opened(context) as (app, actor):
+        from notifications.encryption.seals import count_codes
+        from portal.cli.errors import writing
+        from portal.cli.output import progress
+
         keyring = _keyring(app)
         with app.database.read() as connection:
             total = count_codes(connection)

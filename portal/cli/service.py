@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable, say
 from portal.texts import called_lines, done_lines, held_lines
@@ -80,11 +80,10 @@ def tick(context: CliContext, as_json: bool) -> None:
     import asyncio
     import logging
 
-    from portal.cli.context import opened_app
-    from workflow.worker import Worker
-
     logging.getLogger("notifications").addHandler(logging.NullHandler())  # told below, once and in whole sentences
     with opened_app(context) as app:
+        from workflow.worker import Worker
+
         Worker(app).check_place()
         ticked = app.ticker.tick()
         sent = asyncio.run(app.dispatcher.run_once())
@@ -141,11 +140,11 @@ def _as_json(ticked: "TickResult", sent: int, held: "Iterable[HeldYear]", called
 )
 @pass_cli_context
 def worker(context: CliContext) -> None:
-    from portal.cli.context import opened_app
-    from workflow.worker import Worker
 
     log = to_stderr()
     with opened_app(context) as app:
+        from workflow.worker import Worker
+
         log.info(first_line(app))
         Worker(app, logged(app, log)).run()
     log.info("arrêté proprement")
@@ -190,13 +189,13 @@ def first_line(app: "App") -> str:
 @click.option("--no-worker", is_flag=True, help="Le portail seul : « oda worker » ou « oda tick » fait le reste.")
 @pass_cli_context
 def serve(context: CliContext, host: str | None, port: int | None, no_worker: bool) -> None:
-    from portal.app import create_app
-    from portal.cli.context import opened_app
-    from portal.server import Server
-    from workflow.worker import Worker
 
     log = to_stderr()
     with opened_app(context) as app:
+        from portal.app import create_app
+        from portal.server import Server
+        from workflow.worker import Worker
+
         settings = app.settings.portal
         worker = Worker(app, logged(app, log))
         worker.check_place()

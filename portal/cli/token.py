@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, Who, WhoType, pass_cli_context
+from portal.cli.context import CliContext, Who, WhoType, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
 from portal.cli.output import emit, json_option, printable, say
@@ -50,7 +50,6 @@ def token() -> None:
 )
 @pass_cli_context
 def create(context: CliContext, of: Who, scope: Scope, label: str, days: int) -> None:
-    from portal.cli.context import opened
     from states import french
 
     with opened(context) as (app, actor):
@@ -67,7 +66,6 @@ def create(context: CliContext, of: Who, scope: Scope, label: str, days: int) ->
 @json_option
 @pass_cli_context
 def list_(context: CliContext, as_json: bool) -> None:
-    from portal.cli.context import opened
 
     with opened(context) as (app, actor):
         now = app.clock.now()
@@ -80,7 +78,6 @@ def list_(context: CliContext, as_json: bool) -> None:
 @click.argument("number", type=ROW_NUMBER, metavar="N°", help="Le numéro du jeton, que donne « list ».")
 @pass_cli_context
 def revoke(context: CliContext, number: int) -> None:
-    from portal.cli.context import opened
 
     with opened(context) as (app, actor):
         gone = app.tokens.revoke(actor, number)

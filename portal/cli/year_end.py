@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from notifications.messages.mail import Draft
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 from portal.cli.output import rows_as_json as as_json
@@ -18,26 +17,27 @@ from portal.cli.year_end_report import not_renewed, progress, rectorat_only, rep
 from portal.texts import end_in_words
 from states.french import day as french_day
 from states.french import plural
-from workflow.year_end.figures import EstablishmentEnd, ForeseenHold, YearSummary
-from workflow.year_end.preview import Preview
 
 if TYPE_CHECKING:
+    from notifications.messages.mail import Draft
     from states.model import Actor
     from states.school_calendar import SchoolYear
     from workflow.app import App
+    from workflow.year_end.figures import EstablishmentEnd, ForeseenHold, YearSummary
+    from workflow.year_end.preview import Preview
     from workflow.year_end.service import HeldYear
 
 
 # A preview of a year's end as a person reads it, or in JSON: establishment after establishment, none kept (R53).
 
 
-def write(preview: Preview, day: date, zone: str | None) -> None:
+def write(preview: "Preview", day: date, zone: str | None) -> None:
     """Write it in French on the standard output; ``zone`` is the académie's holiday zone."""
     for line in _lines(preview, day, zone):
         click.echo(printable(line))
 
 
-def _lines(preview: Preview, day: date, zone: str | None) -> Iterator[str]:
+def _lines(preview: "Preview", day: date, zone: str | None) -> Iterator[str]:
     yield f"Au {french_day(day)} à 24 h. Prévision : rien n'est écrit."
     if not preview.summary.years:
         yield "Aucune demande en cours d'une année finie à cet instant : rien ne serait révoqué."
@@ -59,7 +59,7 @@ def _lines(preview: Preview, day: date, zone: str | None) -> Iterator[str]:
         yield f"! Année {earlier} : {waiting}."
 
 
-def _of_year(year: YearSummary, zone: str | None) -> Iterator[str]:
+def _of_year(year: "YearSummary", zone: str | None) -> Iterator[str]:
     end = year.end
     yield f"Année {end.school_year}, finie le {end_in_words(end, zone)}"
     places = plural(year.establishments, "établissement")
@@ -78,7 +78,7 @@ def _of_year(year: YearSummary, zone: str | None) -> Iterator[str]:
         yield f"  ! {_held_preview_report(year, year.foreseen_hold)}"
 
 
-def _held_preview_report(year: YearSummary, held: ForeseenHold) -> str:
+def _held_preview_report(year: "YearSummary", held: "ForeseenHold") -> str:
     if held.avoidable:
         return f"le frein la retiendrait si l'échéancier ne passait pas d'ici là : {held.hold.label}"
     command = f"« oda year-end confirm {year.end.school_year} »"
@@ -87,7 +87,7 @@ def _held_preview_report(year: YearSummary, held: ForeseenHold) -> str:
     )
 
 
-def write_json(preview: Preview, day: date) -> None:
+def write_json(preview: "Preview", day: date) -> None:
     """Write one JSON object, its establishments one by one."""
     _write('{"establishments": [')
     for number, one in enumerate(preview.establishments()):
@@ -105,7 +105,7 @@ def _write(text: str) -> None:
     click.echo(text.encode(), nl=False)
 
 
-def _row(one: EstablishmentEnd) -> dict[str, Any]:
+def _row(one: "EstablishmentEnd") -> dict[str, Any]:
     place = one.establishment
     return {
         "school_year": one.school_year, "uai": place.uai, "nom": place.nom, "commune": place.commune,
@@ -121,11 +121,11 @@ def _row(one: EstablishmentEnd) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _mail_row(mail: Draft) -> dict[str, Any]:
+def _mail_row(mail: "Draft") -> dict[str, Any]:
     return {"kind": mail.kind, "audience": mail.audience, "recipient": mail.recipient or None}
 
 
-def _year_row(year: YearSummary) -> dict[str, Any]:
+def _year_row(year: "YearSummary") -> dict[str, Any]:
     held = year.foreseen_hold
     return {
         "school_year": year.end.school_year, "last_day": year.end.last_day, "is_default": year.end.is_default,
@@ -164,14 +164,14 @@ for command in (progress, report, not_renewed):
 @click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
 @pass_cli_context
 def preview(context: CliContext, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
-    from portal.cli.context import opened
-    from portal.cli.removal import write as write_of_year_end
-    from portal.exports import PREVIEW_HEADINGS, csv_text, preview_rows
-    from workflow.year_end.preview import Preview
 
     if as_json and output:
         raise click.UsageError("--json et --output ne vont pas ensemble : choisir l'un ou l'autre.")
     with opened(context) as (app, actor), app.database.read() as connection:
+        from portal.cli.removal import write as write_of_year_end
+        from portal.exports import PREVIEW_HEADINGS, csv_text, preview_rows
+        from workflow.year_end.preview import Preview
+
         rectorat_only(actor)
         now = app.clock.now()
         calendar = app.policy.calendar
@@ -195,11 +195,11 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
 @click.option("--yes", is_flag=True, help="Confirme sans poser la question.")
 @pass_cli_context
 def confirm(context: CliContext, year: "SchoolYear", yes: bool) -> None:
-    from portal.cli.context import opened
-    from portal.cli.output import confirmed
-    from workflow.auth.actors import require_operator
 
     with opened(context) as (app, actor):
+        from portal.cli.output import confirmed
+        from workflow.auth.actors import require_operator
+
         require_operator(actor, "confirmer une fin d'année")
         held = _held(app, year)
         count = _tell(app, held)

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.parameters import FilePath, Year
 from states import french
 from states.french import plural
-from workflow.year_end.report import YearEndAccount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
     from states.school_calendar import SchoolYear
     from workflow.app import App
     from workflow.year_end.renewals import NotRenewed
-    from workflow.year_end.report import YearEndProgress
+    from workflow.year_end.report import YearEndAccount, YearEndProgress
 
 
 # The account of a year's end as a person reads it in a terminal, and as JSON (R85).
 
 
-def lines(account: YearEndAccount, not_renewed: int, zone: tzinfo, now: datetime) -> Iterator[str]:
+def lines(account: "YearEndAccount", not_renewed: int, zone: tzinfo, now: datetime) -> Iterator[str]:
     """In French; what is of today is said to be."""
     year = account.school_year
     yield f"Année {year}, finie le {french.day(account.last_day)} à 24 h."
@@ -49,7 +48,7 @@ def lines(account: YearEndAccount, not_renewed: int, zone: tzinfo, now: datetime
     yield f"  RUPN non renouvelés pour {year.next} : {not_renewed}"
 
 
-def _mails(account: YearEndAccount) -> Iterator[str]:
+def _mails(account: "YearEndAccount") -> Iterator[str]:
     for stage, count in sorted(account.mails.items()):
         yield f"  courriels, « {stage.label} » : {count}"
     for mail in account.missed:
@@ -61,7 +60,7 @@ def _mails(account: YearEndAccount) -> Iterator[str]:
         yield f"  ! et {plural(more, 'autre')} : oda mail list"
 
 
-def _removals(account: YearEndAccount) -> Iterator[str]:
+def _removals(account: "YearEndAccount") -> Iterator[str]:
     yield from (f"  retraits ouverts, « {kind.label} » : {count}" for kind, count in sorted(account.left.items()))
     for outcome, count in sorted(account.outcomes.items()):
         yield f"  retraits confirmés, « {outcome.label} » : {count}"
@@ -69,7 +68,7 @@ def _removals(account: YearEndAccount) -> Iterator[str]:
         yield f"    par {who or '(inconnu)'} : {count}"
 
 
-def row(account: YearEndAccount, not_renewed: int) -> dict[str, Any]:
+def row(account: "YearEndAccount", not_renewed: int) -> dict[str, Any]:
     """The same for a program."""
     held = account.hold and account.confirmed_at
     return {
@@ -116,13 +115,13 @@ def rectorat_only(actor: "Actor") -> None:
 @click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
 @pass_cli_context
 def report(context: CliContext, year: "SchoolYear", as_json: bool) -> None:
-    from portal.cli.context import opened
-    from portal.cli.output import printable
-    from portal.cli.output import rows_as_json as json_of
-    from workflow.year_end.renewals import count_not_renewed
-    from workflow.year_end.report import account_of
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from portal.cli.output import printable
+        from portal.cli.output import rows_as_json as json_of
+        from workflow.year_end.renewals import count_not_renewed
+        from workflow.year_end.report import account_of
+
         rectorat_only(actor)
         account = _known(account_of(connection, year), year)
         not_renewed = sum(count_not_renewed(connection, year).values())
@@ -157,13 +156,13 @@ def _known(account: "YearEndAccount | None", year: "SchoolYear") -> "YearEndAcco
 def not_renewed(
     context: CliContext, year: "SchoolYear", departement: str, output: Path | None, force: bool, as_json: bool
 ) -> None:  # fmt: skip
-    from portal.cli.context import opened
-    from portal.cli.output import emit
-    from portal.cli.removal import write
-    from portal.exports import NOT_RENEWED_HEADINGS, csv_text, not_renewed_rows
-    from workflow.year_end.renewals import all_not_renewed, count_had_key
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from portal.cli.output import emit
+        from portal.cli.removal import write
+        from portal.exports import NOT_RENEWED_HEADINGS, csv_text, not_renewed_rows
+        from workflow.year_end.renewals import all_not_renewed, count_had_key
+
         rectorat_only(actor)
         found = all_not_renewed(connection, year, departement=_departement(departement))
         if output:
@@ -230,7 +229,6 @@ def pause() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Écrit du JSON, un objet par ligne.")
 @pass_cli_context
 def progress(context: CliContext, year: "SchoolYear | None", follow: bool, as_json: bool) -> None:
-    from portal.cli.context import opened
 
     with opened(context) as (app, actor):
         rectorat_only(actor)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli import output as cells
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.output import emit, printable, progress, say
 from portal.cli.parameters import ROW_NUMBER, Day, labelled_option, spelling
@@ -186,7 +186,6 @@ SLICE = 200
 
 def act(context: CliContext, manner: ActionOptions, build: "Callable[[App, Actor], Command]") -> None:
     """Build a command in the opened house, execute it, tell. Raises CliFailure with every reason of a refusal (R7)."""
-    from portal.cli.context import opened
     from states.decision import Refused
 
     with opened(context, manner.name) as (app, actor):
@@ -236,13 +235,13 @@ def _executed(
     context: CliContext, manner: ActionOptions, references: list[str], build: "Callable[[str], Command]"
 ) -> "Iterator[tuple[str, Result]]":
     """Yield each request's result once its batch is done, which stays done if a later one fails."""
-    from portal.cli.context import opened
-    from workflow.engine.sequence import execute_in_batches
 
     def key(start: int, _: object) -> str | None:
         return manner.key if manner.key is None or len(references) <= SLICE else f"{manner.key}/{start}"
 
     with opened(context, manner.name) as (app, actor):
+        from workflow.engine.sequence import execute_in_batches
+
         commands = [build(reference) for reference in references]
         results = execute_in_batches(app.engine, commands, actor, key=key, size=SLICE, refuse_rest=False)
         yield from zip(references, results, strict=True)

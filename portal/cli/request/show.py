@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.context import CliContext, pass_cli_context
+from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import refused
 from portal.cli.output import Paper, emit, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
@@ -208,10 +208,10 @@ _EMPTY = (
 @json_option
 @pass_cli_context
 def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, **wanted: Any) -> None:
-    from portal.cli.context import opened
-    from workflow.requests.lists import list_requests
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from workflow.requests.lists import list_requests
+
         filters = _filters(app, **wanted)
         page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=limit)
     if as_json:
@@ -274,11 +274,11 @@ def json_of(view: "RequestView") -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="Écrit la demande entière en JSON.")
 @pass_cli_context
 def show(context: CliContext, reference: str, as_json: bool) -> None:
-    from portal.cli.context import opened
-    from workflow.requests.detail import show_request
-    from workflow.requests.filters import not_visible
 
     with opened(context) as (app, actor), app.database.read() as connection:
+        from workflow.requests.detail import show_request
+        from workflow.requests.filters import not_visible
+
         view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
     if view is None:
         raise refused([not_visible(actor, reference)], "Rien à montrer.")

@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from portal.cli.errors import ExitCode
-from tests.kit.installed import OPERATOR, make_installation
+from tests.kit.installation import OPERATOR, make_installation
 from tests.portal.cli.sample import nested
 
 UNNEEDED = {
     "alembic", "aiosmtplib", "apscheduler", "cryptography", "fastapi", "jinja2", "psycopg", "rich", "typst",
-    "notifications.mailer", "workflow.engine.engine", "sqlalchemy.dialects.postgresql",
+    "notifications.mailer", "workflow.engine.engine",
     "notifications.delivery.dispatcher", "notifications.rendering.renderer", "notifications.rendering.pdf",
     "workflow.directory.service", "workflow.schedule.tick", "workflow.year_end.service",
     "workflow.removals.connector.service",
