@@ -1,5 +1,6 @@
 """Form fields, described once, shown by a macro and read back with their errors; list filters in addresses."""
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,9 @@ LONGEST: Final = 2000
 """Characters of a field."""
 
 LONGEST_FILTER: Final = 200
+
+REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+"""A request's reference, as our own pages send it back."""
 
 L = TypeVar("L", bound=Labelled)
 

@@ -1,13 +1,10 @@
 """Renewing last year's requests: one of them whole, or several by one button (R33, R81)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import FormData
 
 from portal.web.actions.base import ActionContext, show_result, version_of
 from portal.web.actions.chef import HOMONYM, WHY, made_on_field, renewal, renewal_fields, signed_on_field
@@ -23,7 +20,7 @@ from portal.web.chef.declare import (
 from portal.web.chef.home import may_act
 from portal.web.context import WebContext
 from portal.web.dependencies import Chef, Context, Posted
-from portal.web.forms import Field, Form, blank, filled
+from portal.web.forms import REFERENCE, Field, Form, blank, filled
 from portal.web.security import Visitor
 from states import commands as c
 from states.decision import Refused
@@ -33,8 +30,6 @@ from workflow.engine.engine import Done, Result
 from workflow.year_end.renewals import MAX_TAKEN_OVER, names_of, open_year, to_take_over
 
 router = APIRouter()
-
-_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +107,10 @@ def show_take_over(request: Request, context: Context, visitor: Chef) -> Respons
 @router.post("/reprendre")
 def execute_take_over(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
     """Renew each request that is ticked; one refused stops no other, and its reasons are shown."""
-    uai, form, references = uai_of(visitor, data), filled((), data), _ticked(data)
+    uai, form = uai_of(visitor, data), filled((), data)
+    ticked = {str(value) for value in data.getlist("choix")}
+    # in an order of their own: the same form is the same action (R10)
+    references = sorted(value for value in ticked if REFERENCE.fullmatch(value))[:MAX_TAKEN_OVER]
     if not references:
         return _render_take_over(request, context, visitor, uai, form, status=422, nobody=True)
     app = context.app
@@ -131,12 +129,6 @@ def execute_take_over(request: Request, context: Context, visitor: Chef, data: P
         request, "chef/taken_over.html", visitor, status=200 if accepted else 422, school=school_of(context, uai),
         year=year, accepted=accepted, refused=[renewal for renewal in renewals if not renewal.is_done],
     )  # fmt: skip
-
-
-def _ticked(data: FormData) -> list[str]:
-    """The ticked references, each once, in an order of their own: the same form is the same action (R10)."""
-    values = {str(value) for value in data.getlist("choix")}
-    return sorted(value for value in values if _REFERENCE.fullmatch(value))[:MAX_TAKEN_OVER]
 
 
 def _renewal_result(reference: str, result: Result, names: Mapping[str, str]) -> RenewalResult:

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from portal.web.context import WebContext
 from portal.web.dependencies import Context, Operator, Posted, operator
-from portal.web.forms import Field, Form, Shape, blank, filled
+from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction
 from portal.web.worklist.filters import WorklistCriteria
@@ -36,9 +36,7 @@ LONGEST_CODE: Final = 64
 SURE: Final = "sure"
 """The field that confirms an action that cannot be taken back."""
 
-_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
-
-_VERSION: Final = re.compile(r"(ODA-[0-9]{4}-[0-9]{5,9}):([0-9]{1,9})")
+_VERSION: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}})")
 
 _SAME_CODE: Final = Reason(
     "code_twice", "R42", "Le même code est saisi pour plusieurs de ces demandes",
@@ -133,7 +131,8 @@ def issue_codes(request: Request, context: Context, visitor: Operator, data: Pos
     """
     versions, criteria = _sent(data)
     lines = _load_lines(context, visitor, versions)
-    codes = _typed_codes(data, versions)
+    texts = {reference: str(data.get(f"code-{reference}") or "").strip()[:LONGEST_CODE] for reference in versions}
+    codes = {reference: code for reference, code in texts.items() if code}
     if not codes:
         form = blank(()).refused([_NO_CODE])
         return _render_batch(request, context, visitor, ISSUE, Batch(lines=lines), form, criteria, status=422)
@@ -172,7 +171,7 @@ def load_batch(
         worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
         if reach != Reach.FILTER.value:
             texts = query.get("page", "").split() if reach == Reach.PAGE.value else query.getlist("ref")
-            references = list(dict.fromkeys(text for text in texts if _REFERENCE.fullmatch(text)))[:MOST]
+            references = list(dict.fromkeys(text for text in texts if REFERENCE.fullmatch(text)))[:MOST]
             return Batch.of(action, worklist.lines(references))
         filters = criteria.filters(app)
         references = worklist.references(filters, criteria.order, MOST)
@@ -193,12 +192,6 @@ def _sent(data: FormData) -> tuple[dict[str, int], WorklistCriteria]:
     matches = [match for text in texts if (match := _VERSION.fullmatch(text))]
     versions = {match[1]: int(match[2]) for match in matches[:MOST]}
     return versions, WorklistCriteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
-
-
-def _typed_codes(data: FormData, versions: Mapping[str, int]) -> dict[str, str]:
-    """The codes by reference, in the order of the page; spaces around them are a slip of the hand."""
-    texts = {reference: str(data.get(f"code-{reference}") or "").strip()[:LONGEST_CODE] for reference in versions}
-    return {reference: code for reference, code in texts.items() if code}
 
 
 def execute_all(
