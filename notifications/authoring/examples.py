@@ -28,7 +28,6 @@ MAIL_CONTEXT: Final = MailContext(
     portal="https://oda.ac-toulouse.fr",
 )
 
-
 DOCUMENTED: Final = replace(
     MAIL_CONTEXT,
     documents=(
@@ -37,24 +36,17 @@ DOCUMENTED: Final = replace(
 )
 """The same with a file joined, which is nowhere: its names can be shown, nothing can be sent."""
 
-
 PLACE: Final = c.Place(uai="0310001H", nom="Collège Jean-Jaurès", commune="Colomiers")
-
 
 OTHER_PLACE: Final = c.Place(uai="0810004P", nom="Lycée Lapérouse", commune="Albi")
 
-
 CLAIRE: Final = c.Person(nom="Martin", prenom="Claire", mail="claire.martin@ac-toulouse.fr")
-
 
 OMAR: Final = c.Person(nom="de L'Étang-Benali", prenom="Omar", mail="omar.de-letang-benali@ac-toulouse.fr")
 
-
 YEAR: Final = c.Year(label="2026-2027", last_day=date(2027, 8, 31))
 
-
 GUESSED: Final = c.Year(label="2027-2028", last_day=date(2028, 8, 31), is_default=True)
-
 
 STEP: Final[dict[str, Any]] = {
     "reference": "ODA-2027-00042",
@@ -63,45 +55,34 @@ STEP: Final[dict[str, Any]] = {
     "year": YEAR,
 }
 
-
 ONE: Final = (c.Ended(rupn=CLAIRE, reference="ODA-2027-00042", had_key=True, delegated=True),)
-
 
 TWO: Final = (*ONE, c.Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=True, delegated=True))
 
-
 THREE: Final = (*ONE, c.Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=False, delegated=False))
-
 
 LATE: Final = (
     c.Late(reference="ODA-2027-00042", establishment=PLACE, state=State.REQUESTED, since=date(2026, 10, 1)),
     c.Late(reference="ODA-2027-00007", establishment=OTHER_PLACE, state=State.REQUESTED, since=date(2026, 10, 12)),
 )
 
-
 STALLED: Final = (
     c.Late(reference="ODA-2027-00012", establishment=PLACE, state=State.DELEGATED, since=date(2026, 9, 4)),
 )
-
 
 NOT_HANDED: Final = (
     c.Late(reference="ODA-2027-00003", establishment=OTHER_PLACE, state=State.CODE_ISSUED, since=date(2026, 9, 24)),
 )
 
-
 REMOVALS: Final = (
     c.Late(reference="ODA-2026-00101", establishment=PLACE, state=State.REVOKED, since=date(2026, 9, 1)),
 )
 
-
 ENDED: Final = c.Year(label="2025-2026", last_day=date(2026, 8, 31))
-
 
 UNTIL: Final = "14 septembre 2026 à 10 h 30"
 
-
 _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
-
 
 EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "declared": (Kind.DECLARED, c.Declared(**STEP)),
@@ -317,7 +298,6 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, c.SignInRectorat(minutes=30, until=UNTIL)),
 }  # fmt: skip
 
-
 CHECK_EXAMPLE: Final = c.RelayCheck(
     asked_by="camille.roux@ac-toulouse.fr",
     machine="oda-1",
@@ -336,12 +316,9 @@ def examples_of(kind: AnyKind) -> dict[str, Any]:
 
 DAY: Final = date(2027, 9, 1)
 
-
 _SINCE: Final = date(2027, 8, 31)
 
-
 _ODD: Final = c.Person(nom='Le "Grand" ; Roux', prenom="-Anaïs", mail="anais.roux@ac-toulouse.fr")
-
 
 REMOVAL_LINES: Final = (
     Removal(

@@ -32,10 +32,8 @@ from states import french
 
 MAX_BYTES: Final = 500_000
 
-
 PAGES: Final = "pages"
 """The sub-folder of the public pages' texts."""
-
 
 _MOST_CLOSE_NAMES: Final = 3
 

@@ -16,7 +16,6 @@ from states.rules.revocation import Action
 REMOVALS: Final = "exports/removals.j2"
 """The template of the removals to do, replaceable as any other."""
 
-
 _CHUNK: Final = 16_384
 """Characters handed on at once: a template gives them a cell at a time."""
 

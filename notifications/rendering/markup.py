@@ -26,13 +26,10 @@ from notifications.rendering.typography import WIDTH, french_spacing
 
 MASK: Final = "[code masqué]"
 
-
 SLOT: Final = f"    {MASK}"
 """The line that stands for the code. No value can forge it: values begin no line, and nothing is indented so."""
 
-
 LINK_MASK: Final = "[lien masqué]"
-
 
 _INDENT: Final = "    "
 
@@ -104,19 +101,14 @@ class Foot:
 
 Block: TypeAlias = Paragraph | Heading | Items | MarkupFacts | Notice | Lines | Slot | LinkSlot | Foot
 
-
 _MARK = re.compile(r"## |- |\d{1,3}\. |= |! |\| | {4}|--$")
-
 
 _PLAIN, _STEP, _VERBATIM, _FOOT = "", "1. ", "    ", "--"
 
-
 _LINK_LINE: Final = link_slot("")
-
 
 _JOINED = frozenset({_PLAIN, "- ", _STEP, "= ", "! "})
 """Blocks in which a line without a mark goes on with the line above."""
-
 
 _ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK_LINE, _FOOT})
 """Blocks that hold one entry."""
@@ -235,70 +227,52 @@ def _filled(text: str, first: str = "", then: str = "") -> list[str]:
 HTML_SLOT: Final = f'<strong id="code">{MASK}</strong>'
 """The element that stands for the code. No value can forge it: a value's ``<`` is escaped."""
 
-
 HTML_LINK_SLOT: Final = f'{LINK_MASK}">Me connecter</a>'
 """The end of the button, whose address the secret of a link will end. No value can forge it either."""
 
-
 BLUE: Final = "#000091"
-
 
 _LEFT = 'role="presentation" width="100%" cellpadding="0" cellspacing="0"'
 
-
 _BELOW = "margin:0 0 16px"
-
 
 _CELL = "padding:8px 0;border-bottom:1px solid #dddddd;text-align:left;vertical-align:top"
 
-
 _NOTICE_CELL = "padding:12px 16px 4px;border-left:4px solid #b34000;background:#ffe9e6;color:#161616"
-
 
 _CODE_CELL = (
     f"padding:20px 8px;border:2px solid {BLUE};background:#f5f5fe;color:#161616;text-align:center;"
     "font:bold 24px/32px Consolas,'Courier New',monospace;letter-spacing:1px"
 )
 
-
 _BUTTON = (
     f"display:inline-block;padding:12px 24px;border:2px solid #6a6af4;background:{BLUE};color:#ffffff!important;"
     "text-decoration:none;font:bold 18px/24px Arial,Helvetica,sans-serif"
 )
 
-
 _PRE = "padding:12px 16px;background:#eeeeee;color:#161616;font:16px/24px Consolas,'Courier New',monospace"
-
 
 _LINK_STYLE = f"color:{BLUE};overflow-wrap:anywhere"
 
-
 _NEXT_LINE = "display:inline-block;max-width:100%"
 """Rather goes to the next line than is cut after a hyphen; cut all the same when it is longer than a line."""
-
 
 _ADDRESS = re.compile(
     r"(?<!\w)(?i:https?)://\w[^\s<>\"«»“”]*"
     r"|(?<![\w.+@/'’!#$%&*=?^`{|}~-])[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?![\w@-]|\.\w)"
 )
 
-
 _HYPHENS = re.compile(r"(?:\b[A-Z]{2,8}-)?\b\d{4}-\d{1,6}\b")
 """A school year, a request's reference: not to be cut after a hyphen."""
-
 
 _OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]{,30}(?!\S)")
 """An option of a command, to be copied: not to be cut either."""
 
-
 _WHOLE = r'<span style="white-space:nowrap">\g<0></span>'
-
 
 _DIGITS = re.compile(r"\d-\d")
 
-
 _TRAILING = re.compile(r"[.,;:!?'’…]+$")
-
 
 _PAIRS = ((")", "("), ("]", "["), ("}", "{"))
 

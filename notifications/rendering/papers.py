@@ -83,12 +83,9 @@ def from_json(text: str) -> tuple[Paper, ...]:
 
 COMMON: Final = "papers/common.typ"
 
-
 _MARK: Final = "//: "
 
-
 _VERSION = re.compile(r"//\s*version\s*:\s*(\S+)\s*")
-
 
 _PACKAGE = re.compile(r"[\"']@[a-z]+/")
 

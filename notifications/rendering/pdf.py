@@ -19,15 +19,11 @@ from notifications.vocabulary import Kind
 
 STANDARD: Final = "ua-1"
 
-
 _AT = re.compile(r"^error: .*\n\s*┌─ .*__typst_py_bytes__\.typ:(\d+):\d+$", re.MULTILINE)
-
 
 _WARNED_AT = re.compile(r"__typst_py_bytes__\.typ:(\d+):\d+")
 
-
 _UNDRAWN = "could not be displayed"
-
 
 _SIGNS = "–—‘’‚“”„†‡•…‰‹›€™"
 

@@ -8,12 +8,9 @@ from typing import Any, Final
 
 WIDTH: Final = 72
 
-
 NBSP: Final = "\u00a0"
 
-
 _MONTH = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
-
 
 BOUND: Final = re.compile(
     " (?:(?=[:;?!»])"  # before the high signs
@@ -24,7 +21,6 @@ BOUND: Final = re.compile(
     r"|(?<=n° )(?=\d)))"
 )
 """Each space of a text that must not break."""
-
 
 _INVISIBLE: Final = ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")
 
@@ -55,7 +51,6 @@ def french_spacing(line: str) -> str:
 
 
 _FORMULA: Final = tuple("=+-@|%＝＋－＠")
-
 
 _QUOTED: Final = re.compile(r'[;,|"]')
 

@@ -13,7 +13,7 @@ from workflow.app import App
 from workflow.schedule.tick import TickResult
 
 DELIVERY_INTERVAL_S: Final = 1.0
-"""How often mails are sent: a sign-in link should not be waited for."""
+"""The pause between two deliveries: nobody should wait for a sign-in link."""
 
 DELIVERIES_A_TICK: Final = 60
 

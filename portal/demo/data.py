@@ -90,7 +90,7 @@ ACTIVE: Final = tuple(school for school in SCHOOLS if school.mailbox)
 """The establishments that have a mailbox."""
 
 REFUSED: Final = next(school for school in SCHOOLS if school.commune == "Mirande")
-"""Whose mailbox the demonstration's relay refuses: there are undeliverable mails to look at."""
+"""The establishment whose mailbox the relay refuses: there are undeliverable mails to look at."""
 
 TWO: Final = tuple(school for school in SCHOOLS if school.commune in ("Muret", "Revel"))
 """Two establishments of one chef."""

@@ -84,7 +84,7 @@ class DemoView:
 
     @property
     def arrived(self) -> int:
-        """How many mails the mailbox holds."""
+        """The number of mails in the mailbox."""
         return len(self.mailbox.received)
 
     @property
@@ -110,7 +110,7 @@ class DemoView:
         return [*suggestions, ("deux", "Passer d'un établissement à l'autre", f"{CHEFS[TWO[0].uai]}, {names}")]
 
     def played_by(self, visitor: "Visitor | None") -> str:
-        """Who is being played, in a few words."""
+        """The person that is played, in a few words."""
         if visitor is None:
             return "un visiteur non connecté"
         if not visitor.is_chef:
@@ -132,7 +132,7 @@ class DemoView:
         return None
 
     def targets(self) -> list[JumpTarget]:
-        """Where the clock can go from now: tomorrow, in a week, to the year's last day, and to the day after."""
+        """The moves of the clock from now: to tomorrow, in a week, to the year's last day, and to the day after."""
         now, calendar, zone = self.app.clock.now(), self.app.policy.calendar, self.app.settings.zoneinfo
         end = calendar.end_of(calendar.open_years(now)[0])
         last = datetime.combine(end.last_day, _EVENING, zone)
@@ -175,7 +175,7 @@ def _demo(context: WebContext) -> DemoView:
 
 @router.get("")
 def start(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
-    """What there is to see, and what the moves of the clock did."""
+    """Propose who to be and where to go in time, and tell what the moves of the clock did."""
     return context.pages.page(request, "demo/start.html", visitor)
 
 

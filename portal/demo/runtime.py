@@ -32,7 +32,7 @@ from workflow.settings.secrets import Secrets, generate
 HOST: Final = "127.0.0.1"
 
 PORT: Final = 8000
-"""Where the demonstration is when nobody says otherwise and nobody is there already."""
+"""The port when none is asked for and this one is free."""
 
 Progress = Callable[[int], None]
 """Told how many more of the ``SEASON_DAYS`` were played."""

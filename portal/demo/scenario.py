@@ -31,7 +31,7 @@ from workflow.app import App
 INSTALLED: Final = date(2025, 9, 1)
 SEPTEMBERS: Final = (date(2025, 9, 1), date(2026, 9, 1))
 TODAY: Final = datetime(2026, 9, 28, 9, 30)  # noqa: DTZ001 - in the académie's time zone, which the settings give
-"""When the demonstration begins."""
+"""The instant at which the demonstration begins."""
 
 _CHARTER: Final = "2026-1"
 

@@ -28,7 +28,7 @@ _DATABASE, _SECRETS, _STORY = "oda.sqlite", "secrets", "season.json"
 
 @dataclass(frozen=True)
 class SeasonState:
-    """What a season leaves outside of its database: its own instant, a UAI for each scenario, the mails received."""
+    """A played season, beside its database: its own instant, a UAI for each scenario, the mails received."""
 
     now: datetime
     examples: Mapping[str, str]
