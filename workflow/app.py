@@ -1,4 +1,4 @@
-"""Everything wired together once: what the portal, the worker and the tests are given."""
+"""The application: everything that the portal, the worker and the tests are given, assembled once."""
 
 import re
 from collections.abc import Mapping
@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from notifications.ports import Clock, SystemClock
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
-from workflow.database import connection as storage
 from workflow.database import schema
 from workflow.database.clock import Ask, DatabaseClock, clock_for
-from workflow.database.connection import Database
+from workflow.database.connection import Database, refuse_missing_file, refuse_network_file
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.settings.infrastructure import connection_url
@@ -35,11 +34,8 @@ if TYPE_CHECKING:
     from workflow.year_end.service import YearEnds
 
 
-# The rules' policy, read from the settings.
-
-
 def policy_of(settings: Settings) -> Policy:
-    """What this académie has decided, as the rules read it."""
+    """Read the rules' policy from the settings."""
     return Policy(
         calendar=settings.calendar(),
         deputy_may_act=settings.people.deputy_may_act,
@@ -55,7 +51,7 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def timetable_of(settings: Settings) -> Timetable:
-    """When this académie has us write of our own accord (R78 to R81)."""
+    """Read from the settings when scheduled mails leave (R78 to R81)."""
     return Timetable(
         hour=settings.reminders.hour,
         notices=settings.school_year.notices,
@@ -87,43 +83,43 @@ class App:
 
     @cached_property
     def mailer(self) -> "Mailer":
-        """Who is told what. Raises TemplatesRefused."""
+        """The mails. Raises TemplatesRefused."""
         from notifications.encryption.sealer import Sealer
         from notifications.mailer import Mailer
 
         keyring = Keyring(self.secrets)
         return Mailer(
             self.settings.mail, mail_context(self.settings), Sealer(keyring.read, keyring.stamp),
-            self.templates or wordings_of(self.settings),
+            self.templates or load_templates(self.settings),
             on_born_dead=lambda connection, mail: self.mail_journal.dead(connection, mail),
         )  # fmt: skip
 
     @cached_property
     def engine(self) -> "Engine":
-        """Every change of a request."""
+        """The one write path of requests."""
         from workflow.engine.engine import Engine
 
         return Engine(self.database, self.clock, self.hasher, self.policy, self.mailer)
 
     @cached_property
     def mail_journal(self) -> "MailJournal":
-        """What becomes of mails, written in the journal."""
+        """Mail actions and losses, written in the journal."""
         from workflow.mail.admin import MailJournal
 
         return MailJournal(self.engine, self.mailer)
 
     @cached_property
     def connector(self) -> "Connector | None":
-        """Who asks the ODA server, when the settings name one (R84). Raises SecretMissing, SecretRefused."""
+        """The connector to the ODA server, when the settings name one (R84). Raises SecretMissing, SecretRefused."""
         if self.settings.removals.connector.url is None:
             return None
-        from workflow.removals.connector.service import connector_of  # an HTTP client, paid by who has such a server
+        from workflow.removals.connector.service import connector_of  # its HTTP client costs only who has a server
 
         return connector_of(self.settings, self.secrets, self.engine, self.mailer)
 
     @cached_property
     def tokens(self) -> "Tokens":
-        """The keys of programs."""
+        """The access tokens of programs."""
         from workflow.auth.tokens import Tokens
 
         return Tokens(self.database, self.clock, self.hasher, self.people)
@@ -155,7 +151,7 @@ class App:
 
     @cached_property
     def ticker(self) -> "Ticker":
-        """The schedule's passes."""
+        """The schedule."""
         from workflow.schedule.nodes import NodeMonitor
         from workflow.schedule.tick import Ticker
 
@@ -169,12 +165,12 @@ class App:
             getattr(self, part)
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Close every connection."""
         self.database.dispose()
 
 
 def mail_context(settings: Settings) -> "MailContext":
-    """What the wording of mails takes from the settings."""
+    """Read from the settings what the templates of mails may say."""
     from notifications.messages.catalogue import Document, Link, MailContext
 
     return MailContext(
@@ -188,8 +184,8 @@ def mail_context(settings: Settings) -> "MailContext":
         code_keep_days=settings.code.keep_days,
         links=tuple(Link(link.title, link.url) for link in settings.documentation.links),
         documents=tuple(
-            Document(title=one.title, filename=Path(one.file).name, path=str(settings.folder / one.file))
-            for one in settings.documentation.files
+            Document(title=file.title, filename=Path(file.file).name, path=str(settings.folder / file.file))
+            for file in settings.documentation.files
         ),
         drane_address=settings.drane.address,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
@@ -198,39 +194,39 @@ def mail_context(settings: Settings) -> "MailContext":
     )
 
 
-def template_problems(settings: Settings, wordings: "TemplateLoader") -> "list[TemplateProblem]":
-    """What is wrong with the templates under these settings: the académie's own (R68), the charter's version (R69)."""
-    if wordings.folder is None or not wordings.overridden():
+def template_problems(settings: Settings, templates: "TemplateLoader") -> "list[TemplateProblem]":
+    """Check the académie's own templates under these settings (R68), and the charter's version (R69)."""
+    if templates.folder is None or not templates.overridden():
         from notifications.rendering.environment import TemplateProblem
         from notifications.rendering.papers import check_charter
 
-        said = check_charter(wordings, settings.charter.version)
-        return [TemplateProblem(Path("papers/charter.typ"), 1, said)] if said else []
-    from notifications.authoring.checks import (
-        paper_problems,
-        problems,  # paid by who replaces templates, and nobody else
-    )
+        problem = check_charter(templates, settings.charter.version)
+        return [TemplateProblem(Path("papers/charter.typ"), 1, problem)] if problem else []
+    from notifications.authoring.checks import paper_problems, problems  # costs only who replaces templates
 
-    return problems(wordings, mail_context(settings), paper_problems)
+    return problems(templates, mail_context(settings), paper_problems)
 
 
-def wordings_of(settings: Settings) -> "TemplateLoader":
-    """The templates in force. Raises TemplatesRefused with all that is wrong with the académie's (R68)."""
+def load_templates(settings: Settings) -> "TemplateLoader":
+    """Return the templates in force. Raises TemplatesRefused with all that is wrong with the académie's (R68)."""
     from notifications.rendering.environment import TemplateLoader, TemplatesRefused, own_wordings
 
     folder = settings.templates_folder
-    wordings = TemplateLoader(folder) if folder else own_wordings()
-    if found := template_problems(settings, wordings):
-        raise TemplatesRefused(found)
-    return wordings
+    templates = TemplateLoader(folder) if folder else own_wordings()
+    if problems := template_problems(settings, templates):
+        raise TemplatesRefused(problems)
+    return templates
 
 
 def open_database(settings: Settings, environ: Mapping[str, str], *, must_exist: bool = True) -> Database:
-    """The database of the settings. Raises storage.SharedFile for a SQLite file on a network disk, and FileMissing
-    for one that is not there, unless it is about to be made."""
-    storage.refuse_network_file(settings.database_url)
+    """Open the database of the settings.
+
+    Raises SharedFile for a SQLite file on a network disk, and FileMissing for one that is not there, unless it is
+    about to be made.
+    """
+    refuse_network_file(settings.database_url)
     if must_exist:
-        storage.refuse_missing_file(settings.database_url)
+        refuse_missing_file(settings.database_url)
     password = Secrets(settings.secrets_directory, environ).find("database-password")
     return Database(connection_url(settings.database_url, password))
 
@@ -239,12 +235,12 @@ def bootstrap(
     settings: Settings, environ: Mapping[str, str], *, clock: Clock | None = None, database: Database | None = None,
     database_now: Ask | None = None, machine: str | None = None, lazy: bool = False,
 ) -> App:  # fmt: skip
-    """Wire the whole for an installation that exists; tests give their own clock or database.
+    """Assemble the application of an existing installation; tests give their own clock or database.
 
-    ``clock`` None: on PostgreSQL the database's clock judges (R82). A clock that is given judges, unless
+    ``clock`` None: on PostgreSQL the database's clock judges (R82). A given clock judges, unless
     ``database_now`` is given too: the clock is then this machine's alone, and ``database_now`` the database's.
-    ``machine`` is this machine's name, the system's when None: so a test makes two of one.
-    ``lazy`` leaves the parts to be made when they are asked for, which suits a process of one thread.
+    ``machine`` is this machine's name, the system's when None: a test makes two machines of one.
+    ``lazy`` makes each part when it is first asked for, which suits a process of one thread.
 
     Raises TemplatesRefused, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError,
     DatabaseUnreachable.
@@ -252,7 +248,7 @@ def bootstrap(
     secrets = Secrets(settings.secrets_directory, environ)
     hasher = JournalHasher(secrets.read("journal-key").get_secret_value().encode())
     # The académie's own templates are refused at once, whatever the command.
-    templates = None if lazy and settings.templates_folder is None else wordings_of(settings)
+    templates = None if lazy and settings.templates_folder is None else load_templates(settings)
     own = database is None
     database = database or open_database(settings, environ)
     try:
@@ -274,7 +270,7 @@ def bootstrap(
 
 
 def install(database: Database, hasher: JournalHasher, clock: Clock) -> tuple[str | None, str]:
-    """Bring a database to the newest version and found the installation; done again, it changes nothing."""
+    """Upgrade a database and create the installation; return the versions before and after. Idempotent."""
     versions = schema.upgrade(database)
     with database.write() as connection:
         installation.found(connection, hasher, clock_for(database, connection, clock).now())

@@ -1,7 +1,7 @@
-"""The worker: an alarm clock that ticks every minute, the connector, the dispatcher of mails, until told to stop.
+"""The worker: ticks every minute, asks the connector, dispatches mails, until it is told to stop.
 
-APScheduler is the alarm clock alone, with a memory store: what is due is computed from the data, so a run that was
-missed, doubled or late does no harm (see docs/adr/0004).
+APScheduler only calls it each minute, with a memory store: what is due is computed from the data, so a run that was
+missed, doubled or late does no harm (docs/adr/0004).
 """
 
 import asyncio
@@ -11,26 +11,26 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from workflow.app import App
-from workflow.database import connection as storage
+from workflow.database.connection import refuse_other_machine, this_host
 from workflow.schedule.nodes import refusal
 from workflow.schedule.tick import TickResult
 
 TICK_SECONDS = 60
 
-
-CALLS = 10_000
-"""Calls of the connector a round, which stops at once when the service does."""
+MOST_CALLS: Final = 10_000
+"""Calls of the connector in one round, which stops at once when the service does."""
 
 
 _log = logging.getLogger("oda")
 
 
 class Worker:
-    """Scheduler and dispatcher of one process; any number may run on PostgreSQL, one machine on SQLite."""
+    """The scheduler and the dispatcher of one process: any number may run on PostgreSQL, one machine on SQLite."""
 
     def __init__(self, app: App, on_tick: Callable[[TickResult], None] = lambda _: None) -> None:
         self._app = app
@@ -40,21 +40,21 @@ class Worker:
         app.engine.on_commit = app.dispatcher.wake
 
     def check_place(self) -> None:
-        """Raises storage.OtherMachine when another machine ticks on this SQLite file."""
+        """Raise OtherMachine when another machine ticks on this SQLite file."""
         if self._app.database.is_postgresql:
             return
         with self._app.database.read() as connection:
-            storage.refuse_other_machine(connection, self._app.clock.now(), storage.this_host())
+            refuse_other_machine(connection, self._app.clock.now(), this_host())
 
     def tick(self) -> None:
-        """One tick that never lets an error stop the clock: it is logged by its class, and tried again."""
+        """Tick once. An error never stops the scheduler: it is logged by its class, and the next tick tries again."""
         try:
             self.check_place()
-            ticked = self._app.ticker.tick()
-            self._may_act = ticked.clock_skew is None
-            if ticked.clock_skew is not None:
-                _log.error("%s", refusal(ticked.clock_skew))
-            self._on_tick(ticked)
+            result = self._app.ticker.tick()
+            self._may_act = result.clock_skew is None
+            if result.clock_skew is not None:
+                _log.error("%s", refusal(result.clock_skew))
+            self._on_tick(result)
             self._app.dispatcher.wake()
         except Exception as error:
             _log.error("tick failed: %s", type(error).__name__)
@@ -68,20 +68,20 @@ class Worker:
             return
         try:
             self.check_place()
-            done = self._app.connector.round(CALLS, self._stopping.is_set)
-            if done.total:
-                _log.info("calls: %d confirmed, %d wait, %d refused", done.confirmed, done.waiting, done.refused)
+            calls = self._app.connector.round(MOST_CALLS, self._stopping.is_set)
+            if calls.total:
+                _log.info("calls: %d confirmed, %d wait, %d refused", calls.confirmed, calls.waiting, calls.refused)
         except Exception as error:
             _log.error("calls failed: %s", type(error).__name__)
 
     def run(self) -> None:
-        """Tick at once (the catching up of a start), then every minute; return on SIGINT or SIGTERM."""
+        """Tick at once, which catches up, then every minute; return on SIGINT or SIGTERM."""
         self.check_place()
         asyncio.run(self._until_signalled())
 
     @contextmanager
     def beside(self, on_failure: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Do the same in a thread while the body runs, whoever listens to the signals; mails in hand are finished.
+        """Run in a thread while the body, which listens to the signals, runs; mails being sent are finished.
 
         ``on_failure`` is called, in that thread, when the worker stops by itself; its error is raised at the end.
         """
@@ -91,7 +91,7 @@ class Worker:
 
         def work() -> None:
             try:
-                asyncio.run(self._until_asked(stopping))
+                asyncio.run(self._until_set(stopping))
             except BaseException as error:
                 failures.append(error)
                 on_failure()
@@ -114,7 +114,7 @@ class Worker:
             loop.add_signal_handler(number, stop.set)
         await self._work(stop)
 
-    async def _until_asked(self, stopping: threading.Event) -> None:
+    async def _until_set(self, stopping: threading.Event) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -132,14 +132,11 @@ class Worker:
     async def _work(self, stop: asyncio.Event) -> None:
         scheduler = BackgroundScheduler(timezone="UTC")
         await asyncio.to_thread(self.tick)
-        scheduler.add_job(
-            self.tick, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None
-        )
+        options: dict[str, Any] = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+        scheduler.add_job(self.tick, "interval", seconds=TICK_SECONDS, **options)
         if self._app.connector:
-            scheduler.add_job(
-                self.call, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True, misfire_grace_time=None,
-                next_run_time=datetime.now(UTC),
-            )  # fmt: skip
+            now = datetime.now(UTC)
+            scheduler.add_job(self.call, "interval", seconds=TICK_SECONDS, next_run_time=now, **options)
         scheduler.start()
         try:
             await self._app.dispatcher.run(stop)

@@ -191,10 +191,10 @@ def example_pieces(settings: "Settings") -> Iterator[bytes]:
     from notifications.authoring.examples import DAY
     from notifications.authoring.examples import REMOVAL_LINES as REMOVALS
     from notifications.rendering.exports import removals
-    from workflow.app import mail_context, wordings_of
+    from workflow.app import load_templates, mail_context
     from workflow.removals.export import encoded
 
-    pieces = removals(wordings_of(settings), REMOVALS, DAY, mail_context(settings))
+    pieces = removals(load_templates(settings), REMOVALS, DAY, mail_context(settings))
     return encoded(pieces, settings.removals.export)
 
 

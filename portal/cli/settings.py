@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 def check_config(context: CliContext, file: Path | None) -> None:
     settings = CliContext(file).settings() if file else context.settings()
     from notifications.ports import SystemClock
-    from workflow.app import wordings_of
+    from workflow.app import load_templates
     from workflow.settings.warnings import check_settings
 
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
     warnings += _secret_warnings(settings)
     for warning in warnings:
         say([f"Attention : {warning}"])
-    wordings = wordings_of(settings)
+    wordings = load_templates(settings)
     pages = _pages(settings)
     click.echo(printable(f"{settings.source} : réglages corrects{', mais voir ci-dessus' if warnings else ''}."))
     for heading, value in (*_summary(settings), *_templates(wordings), *pages):

@@ -1,1 +1,1 @@
-"""Sign-in links, sessions, tokens, rate limits, actors (was doors/)"""
+"""Who acts: sign-in links, sessions, tokens, rate limits, actors."""

@@ -1,1 +1,1 @@
-"""Connections, tables, schema, clock"""
+"""Connections, tables, schema, clock."""

@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL, as transactions (see docs/adr/0003)."""
+"""One database, SQLite or PostgreSQL, as transactions; guards against a shared SQLite file (docs/adr/0003)."""
 
 import os
 import select
@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, make_url
-from sqlalchemy import select as select_of_storage
-from sqlalchemy.engine import make_url as make_url_of_storage
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from workflow.database.tables import NODE
 
-BUSY_SECONDS = 10
-
+BUSY_SECONDS: Final = 10
 
 _POOL: Final[dict[str, Any]] = {"pool_timeout": BUSY_SECONDS}
 
@@ -47,7 +44,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A write transaction. Raises DatabaseBusy after 10 s without the lock, DatabaseUnreachable."""
+        """Open a write transaction. Raises DatabaseBusy after 10 s without the lock, DatabaseUnreachable."""
         if self.is_postgresql:
             with self._opened(write=True) as connection:
                 yield connection
@@ -62,7 +59,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read transaction: one consistent picture of the whole database."""
+        """Open a read transaction: one consistent picture of the whole database."""
         with self._opened(write=False) as connection:
             yield connection
 
@@ -81,7 +78,7 @@ class Database:
 
     @contextmanager
     def aside(self) -> Iterator[Connection]:
-        """A connection outside the pool and outside any transaction. Raises DatabaseUnreachable."""
+        """Open a connection outside the pool and outside any transaction. Raises DatabaseUnreachable."""
         try:
             with self._aside.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 yield connection
@@ -94,7 +91,7 @@ class Database:
 
 
 def _translated(error: DBAPIError) -> Exception:
-    """A busy or unreachable database under its own name; any other error as it is."""
+    """Return DatabaseBusy or DatabaseUnreachable for what means it, any other error as it is."""
     text = str(error.orig).lower()
     if "database is locked" in text or "database table is locked" in text:
         return DatabaseBusy()
@@ -123,10 +120,10 @@ def _engine(url: URL, poolclass: type[Pool] = QueuePool) -> Engine:
 
 
 def _still_there(connection: Any, _record: Any, _proxy: Any) -> None:
-    """A connection that a restart of the server broke is found out before it is used (R82).
+    """Find out a connection that a restart of the server broke before it is used (R82).
 
-    A server that leaves says so, and nothing else is said on a connection at rest: what there is to read is enough, and
-    asking a question, as SQLAlchemy's own ``pool_pre_ping`` does, costs an exchange at each transaction.
+    A server that stops says so, and sends nothing else on an idle connection: reading what is there is enough, where
+    SQLAlchemy's own ``pool_pre_ping`` costs a round trip at each transaction.
     """
     from psycopg import Error  # loaded by the driver; SQLite does without
 
@@ -138,13 +135,13 @@ def _still_there(connection: Any, _record: Any, _proxy: Any) -> None:
 
 
 def _has_something_to_read(connection: Any) -> bool:
-    waiting = select.poll()
-    waiting.register(connection.fileno(), select.POLLIN)
-    return bool(waiting.poll(0))
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Foreign keys are off by default; erased secrets must not linger in free pages."""
+    """Set what SQLite does not by default: foreign keys, and no erased secret left in free pages."""
     for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -154,15 +151,13 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-# Where the database may live: guards against a shared SQLite file (see docs/adr/0003).
-
-
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "glusterfs", "fuse.sshfs", "lustre", "ocfs2", "gfs2"}
 )
 
 
-OTHER_MACHINE = timedelta(minutes=2)
+OTHER_MACHINE: Final = timedelta(minutes=2)
+"""How long after its last tick another machine still holds a SQLite file."""
 
 
 class SharedFile(Exception):
@@ -184,16 +179,16 @@ def this_host() -> str:
 
 
 def file_system_of(path: Path, mounts: str) -> str:
-    """The type of file system that holds ``path``, from the text of ``/proc/mounts``; empty when unknown."""
+    """Return the type of file system that holds ``path``, from the text of ``/proc/mounts``; empty when unknown."""
     best, kind = "", ""
     for line in mounts.splitlines():
         fields = line.split()
         if len(fields) < 3:
             continue
-        place = fields[1].replace("\\040", " ")
-        inside = path == Path(place) or Path(place) in path.parents
-        if inside and len(place) >= len(best):
-            best, kind = place, fields[2]
+        mount_point = fields[1].replace("\\040", " ")
+        is_inside = path == Path(mount_point) or Path(mount_point) in path.parents
+        if is_inside and len(mount_point) >= len(best):
+            best, kind = mount_point, fields[2]
     return kind
 
 
@@ -204,8 +199,8 @@ def make_private(path: Path) -> None:
 
 
 def refuse_network_file(url: str, mounts: Path = Path("/proc/mounts")) -> None:
-    """Raises SharedFile when a SQLite file lies on a network disk. Where mounts cannot be read, nothing is said."""
-    parsed = make_url_of_storage(url)
+    """Raise SharedFile when a SQLite file lies on a network disk, as far as the mounts can be read."""
+    parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database or not mounts.exists():
         return
     if file_system_of(Path(parsed.database).resolve(), mounts.read_text()) in NETWORK_FILE_SYSTEMS:
@@ -213,14 +208,14 @@ def refuse_network_file(url: str, mounts: Path = Path("/proc/mounts")) -> None:
 
 
 def refuse_missing_file(url: str) -> None:
-    """Raises FileMissing: SQLite would make an empty file, and a disk that is not mounted look like a new start."""
-    parsed = make_url_of_storage(url)
+    """Raise FileMissing: SQLite would create an empty file, and an unmounted disk would look like a new start."""
+    parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
         raise FileMissing
 
 
 def refuse_other_machine(connection: Connection, now: datetime, host: str) -> None:
-    """Raises OtherMachine when another host ticked on this SQLite file in the last two minutes."""
-    recent = select_of_storage(NODE.c.host).where(NODE.c.host != host, NODE.c.seen_at > now - OTHER_MACHINE)
-    if connection.execute(recent.where(NODE.c.seen_at <= now + OTHER_MACHINE)).first():
+    """Raise OtherMachine when another host ticked on this SQLite file in the last two minutes."""
+    recent = (NODE.c.seen_at > now - OTHER_MACHINE, NODE.c.seen_at <= now + OTHER_MACHINE)
+    if connection.execute(NODE.select().where(NODE.c.host != host, *recent)).first():
         raise OtherMachine

@@ -1,4 +1,4 @@
-"""The schema's versions: brought up to date by ``oda database upgrade``, checked at every start."""
+"""The schema's versions: upgraded by ``oda database upgrade``, checked at every start."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,24 +30,24 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 def revisions() -> list[str]:
-    """Every version that this software knows, the newest last: by the names of their files, alembic being slow."""
+    """Return every version that this software knows, the newest last: by file names, because alembic is slow."""
     return sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def newest() -> str:
-    """The version that this software wants."""
+    """Return the version that this software needs."""
     return revisions()[-1]
 
 
 def version(connection: Connection) -> str | None:
-    """The database's version; None when it is empty."""
+    """Return the database's version; None when it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.scalar(select(literal_column("version_num")).select_from(table("alembic_version")))
 
 
 def alembic_config(connection: Connection) -> "Config":
-    """How alembic finds the versions, and the database to bring to one of them."""
+    """Tell alembic where the versions are, and which database to upgrade."""
     from alembic.config import Config
 
     config = Config()
@@ -57,7 +57,7 @@ def alembic_config(connection: Connection) -> "Config":
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Bring the database up to date, in one transaction. Returns the version before and after.
+    """Upgrade the database in one transaction; return the versions before and after.
 
     Raises SchemaAhead, and ForeignDatabase for tables without a version.
     """
@@ -74,7 +74,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
 
 def require_current(connection: Connection) -> None:
-    """Raises SchemaBehind or SchemaAhead unless the database is at this software's version."""
+    """Raise SchemaBehind or SchemaAhead unless the database is at this software's version."""
     current = version(connection)
     if current == newest():
         return
@@ -82,6 +82,6 @@ def require_current(connection: Connection) -> None:
 
 
 def _has_tables(connection: Connection) -> bool:
-    """Whether a table bears one of our names."""
+    """Return True when a table bears one of our names."""
     ours = MAILS.metadata.tables.keys() | {REQUEST.name, SESSIONS.name}
     return not ours.isdisjoint(inspect(connection).get_table_names())

@@ -1,1 +1,1 @@
-"""Hash-chained audit log"""
+"""The audit log: hash-chained events (R63)."""
