@@ -23,7 +23,7 @@ from states.vocabulary import RemovalKind, RemovalOutcome
 
 if TYPE_CHECKING:
     from states.model import Actor
-    from workflow.removals.file_import import Fault, Told, Understood
+    from workflow.removals.file_import import CheckedRows, RowFault, RowResult
     from workflow.removals.tasks import RemovalFilters, RemovalLine
     from workflow.settings.model import Settings
 
@@ -50,17 +50,17 @@ def run(
     context: CliContext, *, file: Path, outcome: RemovalOutcome | None, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """The whole of it. Raises CliFailure when a line was set aside or refused, the others being done."""
-    from workflow.removals.file_import import judge, rows_of, text_of
+    from workflow.removals.file_import import check_rows, decode_file, parse_rows
 
-    rows = rows_of(text_of(_content(file), most=MOST_BYTES), outcome, most=MOST)
+    rows = parse_rows(decode_file(_content(file), most=MOST_BYTES), outcome, most=MOST)
     with opened(context) as (app, actor):
         from portal.cli.output import confirmed
         from workflow.auth.actors import require_operator
-        from workflow.removals.file_import import confirm as confirm_of_removal_confirm
+        from workflow.removals.file_import import confirm_rows
 
         require_operator(actor, "confirmer un retrait")
         with app.database.read() as connection:
-            found = judge(connection, rows, actor, app.engine, app.mailer)
+            found = check_rows(connection, rows, actor, app.engine, app.mailer)
         say(_summary(found))
         if not found.ready:
             raise CliFailure("Aucune ligne ne peut être confirmée, rien n'a changé.", ExitCode.REFUSED)
@@ -69,11 +69,11 @@ def run(
             return _judge(len(rows), len(found.faults), dry_run=True)
         if not yes and not confirmed(f"Confirmer {french.plural(len(found.ready), 'retrait')} ?", "--yes"):
             raise CliFailure("Rien n'est confirmé, rien n'a changé.", ExitCode.REFUSED)
-        done: list[Told] = []
+        done: list[RowResult] = []
         try:
             with progress(len(found.ready), "Retraits") as advance:
-                lines = [line.asked for line in found.ready]
-                for result in confirm_of_removal_confirm(app.engine, lines, actor, key=None, refuse_rest=False):
+                lines = [line.row for line in found.ready]
+                for result in confirm_rows(app.engine, lines, actor, key=None, refuse_rest=False):
                     done.append(result)
                     advance(1)
         finally:
@@ -89,53 +89,53 @@ def _content(file: Path) -> bytes:
         return source.read(MOST_BYTES + 1)
 
 
-def _summary(found: "Understood") -> Iterator[str]:
-    counts = Counter(one.asked.outcome for one in found.ready)
+def _summary(found: "CheckedRows") -> Iterator[str]:
+    counts = Counter(one.row.outcome for one in found.ready)
     yield f"{french.plural(len(found.ready), 'retrait')} à confirmer{' :' if counts else '.'}"
     yield from (f"  {outcome.label} : {counts[outcome]}" for outcome in RemovalOutcome if counts[outcome])
     for one in found.ready:
         for warning in one.warnings:
-            yield f"Attention : ligne {one.asked.number}, {one.asked.reference} : {warning.message} ({warning.rule})."
+            yield f"Attention : ligne {one.row.number}, {one.row.reference} : {warning.message} ({warning.rule})."
     if found.faults:
         yield f"{french.plural(len(found.faults), 'ligne écartée', 'lignes écartées')} :"
     yield from (f"  ligne {one.number}{_written(one)} : {one.message}" for one in found.faults)
 
 
-def _written(fault: "Fault") -> str:
+def _written(fault: "RowFault") -> str:
     return f", {fault.written}" if fault.written else ""
 
 
-def _tell(done: "Sequence[Told]", faults: "Sequence[Fault]", *, as_json: bool) -> None:
+def _tell(done: "Sequence[RowResult]", faults: "Sequence[RowFault]", *, as_json: bool) -> None:
     if as_json:
         rows = [_row_removal_confirm(one) for one in done] + [_faulty(one) for one in faults]
         emit(sorted(rows, key=lambda row: str(row["line"]).zfill(9)), {}, as_json)
         return
     for one in done:
-        click.echo(printable(f"Ligne {one.asked.number} : {_line(one)}"))
+        click.echo(printable(f"Ligne {one.row.number} : {_line(one)}"))
 
 
-def _line(one: "Told") -> str:
+def _line(one: "RowResult") -> str:
     from states.decision import Refused
 
     if isinstance(one.result, Refused):
-        return f"{one.asked.reference} : refusé. {one.result}"
-    return f"{words.sentence(one.result)[:-1]}, {one.asked.outcome.label})."
+        return f"{one.row.reference} : refusé. {one.result}"
+    return f"{words.sentence(one.result)[:-1]}, {one.row.outcome.label})."
 
 
-def _row_removal_confirm(one: "Told") -> dict[str, object]:
+def _row_removal_confirm(one: "RowResult") -> dict[str, object]:
     from states.decision import Refused
 
-    told = {"line": one.asked.number, "reference": one.asked.reference, "outcome": one.asked.outcome}
+    told = {"line": one.row.number, "reference": one.row.reference, "outcome": one.row.outcome}
     if isinstance(one.result, Refused):
         return {**told, "refused": [words.reason_row(reason) for reason in one.result.reasons]}
     return {**told, **words.done_row(one.result), "refused": []}
 
 
-def _faulty(fault: "Fault") -> dict[str, object]:
+def _faulty(fault: "RowFault") -> dict[str, object]:
     return {"line": fault.number, "written": fault.written, "problem": fault.message}
 
 
-def _is_refused(one: "Told") -> bool:
+def _is_refused(one: "RowResult") -> bool:
     from states.decision import Refused
 
     return isinstance(one.result, Refused)

@@ -19,7 +19,15 @@ from portal.web.rectorat.removals import REMOVALS_PATH
 from portal.web.security import Visitor
 from states.decision import Refused
 from states.vocabulary import RemovalOutcome
-from workflow.removals.file_import import EXAMPLES, Asked, FileRefused, confirm, judge, rows_of, text_of
+from workflow.removals.file_import import (
+    EXAMPLES,
+    FileRefused,
+    RemovalRow,
+    check_rows,
+    confirm_rows,
+    decode_file,
+    parse_rows,
+)
 from workflow.removals.tasks import removals_of
 
 MOST: Final = 5000
@@ -52,14 +60,14 @@ def read_file(request: Request, context: Context, visitor: Operator, upload: Upl
     form = filled(_DEFAULT_OUTCOME, upload.fields)
     pasted, outcome = upload.text("lignes"), form.values.get("outcome")
     try:
-        rows = rows_of(_text_of_upload(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST)
+        rows = parse_rows(_text_of_upload(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST)
     except FileRefused as refused:
         return _render_file_form(request, context, visitor, form, pasted=pasted, problem=str(refused))
     if not form.is_right:
         return _render_file_form(request, context, visitor, form, pasted=pasted, problem=form.errors[0].error)
     with context.app.database.read() as connection:
-        understood = judge(connection, rows, visitor.actor, context.app.engine, context.app.mailer)
-    lines = [line.asked for line in understood.ready]
+        understood = check_rows(connection, rows, visitor.actor, context.app.engine, context.app.mailer)
+    lines = [line.row for line in understood.ready]
     counts = Counter(line.outcome for line in lines)
     return context.pages.page(
         request, "rectorat/removals_file_read.html", visitor, form=blank(()), understood=understood, shown=SHOWN,
@@ -76,9 +84,9 @@ def confirm_lines(request: Request, context: Context, visitor: Operator, upload:
     except (ValueError, RecursionError):
         problem = "Ces lignes n'ont pas été reçues entières, et rien n'est fait : donner le fichier de nouveau."
         return _render_file_form(request, context, visitor, blank(_DEFAULT_OUTCOME), problem=problem)
-    results = list(confirm(app.engine, lines, visitor.actor, key=f"web:{form.key}"))
+    results = list(confirm_rows(app.engine, lines, visitor.actor, key=f"web:{form.key}"))
     with app.database.read() as connection:
-        tasks = removals_of(connection, [result.asked.reference for result in results], app.policy, app.mailer)
+        tasks = removals_of(connection, [result.row.reference for result in results], app.policy, app.mailer)
     aside = upload.text("ecartees")  # lines set aside, as the form says; it is only shown
     return context.pages.page(
         request, "rectorat/removals_file_done.html", visitor, shown=SHOWN,
@@ -90,14 +98,14 @@ def confirm_lines(request: Request, context: Context, visitor: Operator, upload:
     )  # fmt: skip
 
 
-def dump_lines(lines: Sequence[Asked]) -> str:
+def dump_lines(lines: Sequence[RemovalRow]) -> str:
     """The lines as JSON for a hidden field of the form."""
     return json.dumps(
         [[line.number, line.reference, line.outcome.value, line.note] for line in lines], ensure_ascii=False
     )
 
 
-def load_lines(text: str) -> list[Asked]:
+def load_lines(text: str) -> list[RemovalRow]:
     """The lines of a hidden field. Raises ValueError when they are not as ``dump_lines`` wrote them."""
     rows: Any = json.loads(text[: 2 * MOST_BYTES])
     if not isinstance(rows, list) or not 0 < len(rows) <= MOST:
@@ -107,7 +115,7 @@ def load_lines(text: str) -> list[Asked]:
         match row:
             case [int(number), str(reference), str(outcome), str(note)] if number > 0:
                 lines.append(
-                    Asked(number=number, reference=reference[:40], outcome=RemovalOutcome.of(outcome), note=note)
+                    RemovalRow(number=number, reference=reference[:40], outcome=RemovalOutcome.of(outcome), note=note)
                 )
             case _:
                 raise ValueError("not a line of a file")
@@ -124,7 +132,7 @@ def _text_of_upload(upload: Upload) -> str:
     content = upload.content or pasted.encode("utf-8", "replace")
     if not content.strip():
         raise FileRefused("Choisir un fichier qui n'est pas vide, ou coller des lignes.")
-    return text_of(content, most=MOST_BYTES)
+    return decode_file(content, most=MOST_BYTES)
 
 
 def _render_file_form(

@@ -3,22 +3,31 @@
 import pytest
 
 from states.vocabulary import RemovalOutcome
-from workflow.removals.file_import import EXAMPLES, Asked, Fault, FileRefused, Row, outcome_of, rows_of, text_of
+from workflow.removals.file_import import (
+    EXAMPLES,
+    FileRefused,
+    FileRow,
+    RemovalRow,
+    RowFault,
+    decode_file,
+    parse_outcome,
+    parse_rows,
+)
 
 ONE, TWO, THREE = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
 REMOVED, ABSENT, EXPIRED, KEPT = RemovalOutcome
 
 
-def read(text: str, default: RemovalOutcome | None = REMOVED, most: int = 100) -> list[Row]:
-    return rows_of(text, default, most=most)
+def read(text: str, default: RemovalOutcome | None = REMOVED, most: int = 100) -> list[FileRow]:
+    return parse_rows(text, default, most=most)
 
 
-def asked(rows: list[Row]) -> list[tuple[int, str, RemovalOutcome, str]]:
-    return [(one.number, one.reference, one.outcome, one.note) for one in rows if isinstance(one, Asked)]
+def asked(rows: list[FileRow]) -> list[tuple[int, str, RemovalOutcome, str]]:
+    return [(one.number, one.reference, one.outcome, one.note) for one in rows if isinstance(one, RemovalRow)]
 
 
-def faults(rows: list[Row]) -> list[tuple[int, str]]:
-    return [(one.number, one.message) for one in rows if isinstance(one, Fault)]
+def faults(rows: list[FileRow]) -> list[tuple[int, str]]:
+    return [(one.number, one.message) for one in rows if isinstance(one, RowFault)]
 
 
 def test_bare__a_reference_a_line() -> None:
@@ -91,7 +100,7 @@ def test_lines__too_many_of_them() -> None:
 
 def test_written__what_is_long_is_shortened() -> None:
     (fault,) = read("a" * 300)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, RowFault)
     assert len(fault.written) == 61
 
 
@@ -101,12 +110,12 @@ def test_written__what_is_long_is_shortened() -> None:
 @pytest.mark.parametrize("outcome", RemovalOutcome)
 def test_outcome__by_its_value_its_label_its_example(outcome: RemovalOutcome) -> None:
     for text in (outcome.value, outcome.label, EXAMPLES[outcome], outcome.label.upper()):
-        assert outcome_of(text) is outcome
+        assert parse_outcome(text) is outcome
 
 
 @pytest.mark.parametrize("text", ["", "oui", "fait", "ok", "removed!x", "supprim"])
 def test_outcome__nothing_is_guessed(text: str) -> None:
-    assert outcome_of(text) is None
+    assert parse_outcome(text) is None
 
 
 # --- bytes
@@ -114,7 +123,7 @@ def test_outcome__nothing_is_guessed(text: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "windows-1252"])
 def test_text__whatever_its_encoding(encoding: str) -> None:
-    assert text_of("référence;clé gardée".encode(encoding), most=100) == "référence;clé gardée"
+    assert decode_file("référence;clé gardée".encode(encoding), most=100) == "référence;clé gardée"
 
 
 @pytest.mark.parametrize(
@@ -130,4 +139,4 @@ def test_text__whatever_its_encoding(encoding: str) -> None:
 )
 def test_text__what_is_no_text_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(FileRefused, match=said):
-        text_of(content, most=2000)
+        decode_file(content, most=2000)
