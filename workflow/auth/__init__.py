@@ -1,1 +1,1 @@
-"""Who acts: sign-in links, sessions, tokens, rate limits, actors."""
+"""Sign-in links, sessions, tokens, rate limits, actors."""

@@ -16,7 +16,7 @@ from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
 WINDOW: Final = timedelta(minutes=30)
-"""How long a try counts: as long as a link is valid, so that nobody waits for a mail and is refused another."""
+"""A try counts this long: as long as a link is valid, so that nobody waits for a mail and is refused another."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

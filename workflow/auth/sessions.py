@@ -20,7 +20,7 @@ from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
 SEEN_EVERY: Final = timedelta(minutes=5)
-"""How often the use of a session or a token is written down: not at each page."""
+"""The use of a session or a token is written down once in this time, not at each page."""
 
 
 class LinkDead(Exception):
@@ -33,7 +33,10 @@ class TooManyTries(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SessionUser:
-    """Who signed in: a mailbox (``subject`` its UAI, sorted, by commas; ``name`` empty until given), or an address."""
+    """The user of a session: a mailbox or an address, in ``subject``.
+
+    Of a mailbox, ``subject`` is its UAI, sorted, by commas, and ``name`` stays empty until somebody gives it.
+    """
 
     role: Role
     subject: str
@@ -56,7 +59,7 @@ class SessionUser:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignInResult:
-    """Who signed in, the secret of their session, and the page that they had asked for."""
+    """The user who signed in, the secret of their session, and the page that they had asked for."""
 
     session_user: SessionUser
     secret: str
@@ -119,7 +122,7 @@ class Sessions:
 def end_sessions_of(connection: Connection, subjects: Set[str], now: datetime) -> int:
     """End every session of any of these addresses or establishments, and return how many (R73)."""
     rows = connection.execute(select(SESSIONS.c.digest, SESSIONS.c.subject).where(SESSIONS.c.ended_at.is_(None)))
-    matches = [found for found, subject in rows if not subjects.isdisjoint(subject.split(","))]
+    matches = [session for session, subject in rows if not subjects.isdisjoint(subject.split(","))]
     for batch in batches(matches):
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest.in_(batch)).values(ended_at=now))
     return len(matches)

@@ -27,12 +27,12 @@ from workflow.settings.sections import PeopleSettings
 _MAILBOX_IN_FORCE: Final = func.coalesce(func.nullif(ESTABLISHMENT.c.set_mailbox, ""), ESTABLISHMENT.c.mailbox)
 
 _DIGITS: Final = 16
-"""How much of a link's digest names its seal: none of it tells the secret."""
+"""Digits of a link's digest that name its seal: none of them tells the secret."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkRequest:
-    """Who asks for a link. ``client``: the network address; ``back``: the page to return to.
+    """A request for a link. ``client``: the network address; ``back``: the page to return to.
 
     ``session``: the secret of the session to which the establishments are added, empty to begin a new one.
     """
@@ -44,7 +44,7 @@ class LinkRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignInTarget:
-    """Where a link goes. ``subject``: the UAI asked for, or the address as the settings have it.
+    """The addressee of a link. ``subject``: the UAI asked for, or the address as the settings have it.
 
     ``places`` are the establishments of that mailbox, the one asked for first; none for the rectorat.
     """

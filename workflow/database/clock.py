@@ -17,7 +17,7 @@ from notifications.ports import Clock, SystemClock
 from workflow.database.connection import Database, DatabaseBusy, DatabaseUnreachable
 
 KEPT: Final = timedelta(seconds=30)
-"""How long a measure is good for."""
+"""A measure is good for this long."""
 
 
 SLOW: Final = timedelta(seconds=1)
@@ -49,12 +49,12 @@ class ClockSample:
 
     @property
     def skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the database's; negative when it is behind."""
+        """Lead of this machine's clock over the database's; negative when it is behind."""
         return self.own - self.database
 
     @property
     def doubt(self) -> timedelta:
-        """By how much ``skew`` may be wrong, either way."""
+        """Error of ``skew``, either way."""
         return self.round_trip / 2
 
 

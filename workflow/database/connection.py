@@ -157,7 +157,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 
 OTHER_MACHINE: Final = timedelta(minutes=2)
-"""How long after its last tick another machine still holds a SQLite file."""
+"""After its last tick another machine holds a SQLite file for this long."""
 
 
 class SharedFile(Exception):

@@ -51,11 +51,11 @@ _SPECIAL = slice(len(_PLAIN), len(_PLAIN) + len(_OTHERS))
 
 
 REQUEST_COLUMNS = tuple(REQUEST.c[name] for name in (*_PLAIN, *_OTHERS, "chain_head", "chain_length"))
-"""What to select, first and in this order, for ``request_from``."""
+"""Columns to select, first and in this order, for ``request_from``."""
 
 
 def request_from(row: Any) -> Request:
-    """A request from a row of ``select(*REQUEST_COLUMNS, …)``, read by place, which a sweep feels."""
+    """A request from a row of ``select(*REQUEST_COLUMNS, …)``, read by position: a sweep reads many."""
     values = dict(zip(_PLAIN, row, strict=False))
     year, state, behalf, *checks = row[_SPECIAL]
     values["school_year"] = school_year(year)
@@ -114,7 +114,7 @@ _COLUMNS: dict[str, Callable[[Any], dict[str, Any]]] = {
 _SEEN_BY_CHECKS = frozenset(
     {"listing", "delegation", "nom", "prenom", "mail", "school_year", "delegated_on", "delegation_why", "chef_name"}
 )
-"""What the two checks say, and what they saw (R35, R37)."""
+"""Fields on which the two checks depend (R35, R37)."""
 
 
 def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:

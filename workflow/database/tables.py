@@ -1,4 +1,4 @@
-"""The tables of this room. States and kinds are text held by a CHECK; instants are aware UTC.
+"""The tables of the workflow. States and kinds are text held by a CHECK; instants are aware UTC.
 
 ``table=True`` validates nothing: values come from the rules, which have checked them. Rows are read and written
 with SQLAlchemy Core; these classes say what is stored.
@@ -39,7 +39,7 @@ _OF_THE_WORKLIST = (
     _partial("ix_request_expiry", "state = 'code_issued'", "school_year", "expiry_seen_for"),
     Index("ix_request_name", "sorted_name", "reference"),
 )  # fmt: skip
-"""What keeps a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
+"""Indexes that keep a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
 
 
 class Establishment(SQLModel, table=True):
@@ -165,7 +165,7 @@ class Installation(SQLModel, table=True):
 
 
 class ActorRow(SQLModel, table=True):
-    """Who a number of the journal is. ``key`` tells one from another; ``label`` is what people read."""
+    """The actor behind a number of the journal. ``key`` tells one from another; ``label`` is what people read."""
 
     __tablename__ = "actor"
 
@@ -182,7 +182,7 @@ class Counter(SQLModel, table=True):
 
 
 class RemovalTask(SQLModel, table=True):
-    """What remains to be confirmed on the ODA server, one at most a request (R47)."""
+    """A removal to confirm on the ODA server, at most one a request (R47)."""
 
     __tablename__ = "removal_task"
     __table_args__ = (
@@ -199,7 +199,7 @@ class RemovalTask(SQLModel, table=True):
 
 
 class RemovalCall(SQLModel, table=True):
-    """What the connector asked the ODA server to do of a removal task, and what it answered (R49).
+    """The connector's call to the ODA server for a removal task, and its answer (R49).
 
     ``asked`` is a digest of what was asked: should that change, the call is made anew. ``leased_until``: a machine is
     at it. ``answer``: the server's words, on one line.
@@ -298,24 +298,19 @@ class IdempotencyKey(SQLModel, table=True):
     at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, index=True))
 
 
-# The doors' closed lists.
-
-
 class Scope(Labelled):
-    """What a program may do with its token."""
+    """The scope of an access token."""
 
     READ = "read", "lire"
     ACT = "act", "lire et agir"
 
 
-# What the doors store. A secret is never kept: only its digest, by which it is found again.
-
-
 class SignInLink(SQLModel, table=True):
-    """A link sent by mail. ``subject``: the UAI asked for, or the address of an operator or a reader.
+    """A link sent by mail, found by the digest of its secret, which is never stored.
 
-    ``sent_to``: the mailbox, whose establishments it opens; ``joins``: the digest of the session that asked to add
-    them to itself; ``back``: the page that was asked for before signing in.
+    ``subject``: the UAI asked for, or the address of an operator or a reader; ``sent_to``: the mailbox, whose
+    establishments it opens; ``joins``: the digest of the session that asked to add them to itself; ``back``: the page
+    that was asked for before signing in.
     """
 
     __tablename__: ClassVar[str] = "sign_in_link"
@@ -378,7 +373,7 @@ class AccessToken(SQLModel, table=True):
 
 
 class DoorKnock(SQLModel, table=True):
-    """One try at a door, counted for a while: ``key`` is a digest of who or what is tried."""
+    """One try of signing in, counted for a while: ``key`` is a digest of who or what is tried."""
 
     __tablename__: ClassVar[str] = "door_knock"
     __table_args__ = (Index("ix_door_knock_key", "key", "at"), Index("ix_door_knock_at", "at"))

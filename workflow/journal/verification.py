@@ -264,8 +264,8 @@ def numbering_errors(connection: Connection) -> Iterator[JournalError]:
     requests = connection.execute(query, execution_options=STREAMED)
     for year, rows in groupby(requests, key=lambda row: str(row.school_year)):
         yield from _numbers(year, (row.reference for row in rows), last.pop(year, 0))
-    for year, given in last.items():
-        yield from _numbers(year, iter(()), given)
+    for year, number in last.items():
+        yield from _numbers(year, iter(()), number)
 
 
 def _numbers(year: str, references: Iterator[str], last: int) -> Iterator[JournalError]:

@@ -1,4 +1,4 @@
-"""What the migrations need of the software, as it was when they were written.
+"""Copies of the software's code that the migrations need, as it was when they were written.
 
 A migration must do the same for ever, so it imports nothing that goes on changing: these are copies, never updated.
 """

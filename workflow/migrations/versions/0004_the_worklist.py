@@ -46,7 +46,7 @@ def _index(name: str, *columns: str, where: str | None = None) -> None:
 
 
 def _fill(connection: sa.Connection) -> None:
-    """What the write path would have written of the requests that are there."""
+    """Write what the write path would have written of the existing requests."""
     connection.execute(
         sa.text(
             "UPDATE delegation_request SET since = (SELECT max(at) FROM event WHERE stream = reference"
