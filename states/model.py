@@ -182,6 +182,10 @@ class Actor:
     def is_establishment(self) -> bool:
         return self.role in (Role.CHEF, Role.DEPUTY)
 
+    def can_see(self, uai: str) -> bool:
+        """Return True when this actor may see what concerns an establishment (R3)."""
+        return not self.is_establishment or uai in self.establishments
+
 
 @dataclass(frozen=True, kw_only=True)
 class OnBehalf:

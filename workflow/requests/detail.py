@@ -23,7 +23,6 @@ from workflow.database.tables import ACTOR, EVENT, NOTE, REMOVAL, REQUEST
 from workflow.engine.loader import Loader
 from workflow.removals.tasks import done, done_for_chef
 from workflow.requests.event_labels import NOTE_LABELS, event_details
-from workflow.requests.filters import can_see
 from workflow.requests.next_actions import NextStep, PossibleAction, next_step, possible_actions
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def show_request(
     """One request; None alike for an unknown reference and for one that ``scope`` may not see (R3)."""
     facts = load_facts(connection, reference, mailer)
     request = facts.request
-    if request is None or not can_see(scope, request.uai):
+    if request is None or not scope.can_see(request.uai):
         return None
     problems = check_problems(request, policy.calendar.today(now), policy.checks_max_age_days)
     history = load_history(connection, reference, scope)
@@ -167,7 +166,7 @@ def show_request(
         code_fate=facts.code_fate,
         reports=facts.reports,
         removal=_removal(connection, facts, request, scope, policy, history),
-        others=tuple(other for other in facts.others if can_see(scope, other.uai)),
+        others=tuple(other for other in facts.others if scope.can_see(other.uai)),
         history=history,
         actions=possible_actions(facts, scope, policy, now),
         next_step=next_step(facts, policy, now),
@@ -209,7 +208,7 @@ def _without_hidden_key(connection: Connection, request: Request, scope: Actor) 
     if not request.extends or not scope.is_establishment:
         return request
     uai = connection.execute(select(REQUEST.c.uai).where(REQUEST.c.reference == request.extends)).scalar()
-    return request if uai and can_see(scope, uai) else request.with_(extends=None)
+    return request if uai and scope.can_see(uai) else request.with_(extends=None)
 
 
 def _removal(
@@ -220,7 +219,7 @@ def _removal(
         return None
     removal, timezone, todo, sentence = removal_from(row), policy.calendar.timezone, None, ""
     if removal.outcome and scope.is_establishment:
-        visible = (other for other in facts.others if can_see(scope, other.uai))
+        visible = (other for other in facts.others if scope.can_see(other.uai))
         sentence = done_for_chef(removal.outcome, row.closed_at, visible, timezone)
     elif removal.outcome:
         by = next((event.actor for event in reversed(history) if event.trigger is Trigger.CONFIRM_REMOVAL), "")

@@ -235,11 +235,6 @@ def visible_to(scope: Actor) -> ColumnElement[bool]:
     return REQUEST.c.uai.in_(sorted(scope.establishments))
 
 
-def can_see(scope: Actor, uai: str) -> bool:
-    """Return True when this actor may see what concerns an establishment (R3)."""
-    return not scope.is_establishment or uai in scope.establishments
-
-
 def not_visible(scope: Actor, reference: str) -> Reason:
     """The reason why there is nothing to show, in the words with which the engine refuses both.
 

@@ -124,11 +124,10 @@ def _submission(app: "App", actor: "Actor", reference: str, common: dict[str, An
     """The identity as it is shown is the one that is confirmed: a correction in between is refused (R28)."""
     from states.commands import Submit
     from workflow.requests.detail import load_facts
-    from workflow.requests.filters import can_see
 
     with app.database.read() as connection:
         request = load_facts(connection, reference, app.mailer).request
-    if request is None or not can_see(actor, request.uai):
+    if request is None or not actor.can_see(request.uai):
         return Submit(reference=reference, nom="", prenom="", mail="", **common)  # the engine says why it is refused
     if not sure:
         for label, value in (("Nom", request.nom), ("Prénom", request.prenom), ("Adresse", request.mail)):
