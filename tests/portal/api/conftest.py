@@ -33,15 +33,15 @@ class Program:
         return self.seen(self.client.get(PREFIX + path, params=query, headers=self.headers))
 
     def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> Response:
-        more = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
-        return self.seen(self.client.post(PREFIX + path, json=body, headers=more))
+        all_headers = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
+        return self.seen(self.client.post(PREFIX + path, json=body, headers=all_headers))
 
     def do(self, path: str, body: Any, key: str | None = None) -> dict[str, Any]:
         """What must be accepted."""
         answer = self.post(path, body, key)
         assert answer.status_code in (200, 201), answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        content: dict[str, Any] = answer.json()
+        return content
 
     def seen(self, answer: Response) -> Response:
         self.answers.append(answer.text)
@@ -82,8 +82,8 @@ class Api:
 
     def described(self) -> dict[str, Any]:
         """The description, as anybody reads it."""
-        found: dict[str, Any] = json.loads(self.program().get("/openapi.json").text)
-        return found
+        document: dict[str, Any] = json.loads(self.program().get("/openapi.json").text)
+        return document
 
 
 @contextmanager

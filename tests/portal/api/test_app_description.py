@@ -32,21 +32,21 @@ OF_STAFF = {"batch"} | {trigger.value for trigger in OPEN if Role.CHEF not in BY
 
 
 def test_description__is_valid_public_and_without_secret(api: Api) -> None:
-    told = api.described()
-    schemathesis.openapi.from_dict(told).validate()
-    for name, schema in told["components"]["schemas"].items():
+    document = api.described()
+    schemathesis.openapi.from_dict(document).validate()
+    for name, schema in document["components"]["schemas"].items():
         Draft202012Validator.check_schema(schema)
         assert "docstring" not in schema, name
-    code = told["components"]["schemas"]["IssueCodeBody"]["properties"]["code"]["anyOf"][0]
+    code = document["components"]["schemas"]["IssueCodeBody"]["properties"]["code"]["anyOf"][0]
     assert code["writeOnly"] is True
-    assert told["servers"] == [{"url": "/api/v1"}]
-    assert not re.search(r"[\w.]+@(?!ac-toulouse\.fr)", str(told))
+    assert document["servers"] == [{"url": "/api/v1"}]
+    assert not re.search(r"[\w.]+@(?!ac-toulouse\.fr)", str(document))
 
 
 def test_description__has_every_trigger_open_to_people_and_no_other(api: Api) -> None:
-    told = api.described()["paths"]
-    found = {operation["operationId"] for path in told.values() for operation in path.values()}
-    assert {trigger.value for trigger in OPEN} == found & {trigger.value for trigger in Trigger}
+    paths = api.described()["paths"]
+    operations = {operation["operationId"] for path in paths.values() for operation in path.values()}
+    assert {trigger.value for trigger in OPEN} == operations & {trigger.value for trigger in Trigger}
     assert set(Trigger) - set(OPEN) == {Trigger.EXPIRE}
 
 
@@ -110,9 +110,9 @@ def test_examples__are_each_accepted(tmp_path: Path) -> None:
             caller = STAFF if operation in OF_STAFF or "on_behalf" in body else CHEF
             answer = programs[caller].post(path, body)
             assert answer.status_code in (200, 201), (operation, answer.text)
-            refused = [one for one in answer.json().get("results", []) if one["outcome"] != "done"]
+            refused = [result for result in answer.json().get("results", []) if result["outcome"] != "done"]
             assert refused == []
             api.app.database.dispose()
-            for left in file.parent.glob(f"{file.name}-*"):
-                left.unlink()
+            for sidecar in file.parent.glob(f"{file.name}-*"):
+                sidecar.unlink()
             file.write_bytes(began)

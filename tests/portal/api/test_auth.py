@@ -68,7 +68,7 @@ def test_other_establishment__is_as_unknown_as_nothing(api: Api) -> None:
     assert other.get("/requests").json()["items"] == []
     assert other.get("/mails").json()["items"] == []
     assert other.get("/mails", uai="0310001H", reference=mine).json()["items"] == []
-    assert [one["uai"] for one in other.get("/establishments").json()["items"]] == ["0120001X"]
+    assert [establishment["uai"] for establishment in other.get("/establishments").json()["items"]] == ["0120001X"]
     theirs, nothing = other.get("/establishments/0310001H"), other.get("/establishments/0310009S")
     assert theirs.status_code == nothing.status_code == 404
     assert theirs.text.replace("0310001H", "") == nothing.text.replace("0310009S", "")
@@ -77,12 +77,12 @@ def test_other_establishment__is_as_unknown_as_nothing(api: Api) -> None:
 def test_pages__follow_each_other_by_their_address(api: Api) -> None:
     references = [api.portal.declared(number) for number in range(1, 6)]
     staff = api.program(STAFF)
-    found, page = [], "/requests?limit=2&state=declared&state=delegated&school_year=2026-2027"
+    seen_references, page = [], "/requests?limit=2&state=declared&state=delegated&school_year=2026-2027"
     while page:
         lines = staff.get(page).json()
-        found += [line["reference"] for line in lines["items"]]
+        seen_references += [line["reference"] for line in lines["items"]]
         page = (lines["next"] or "").removeprefix(PREFIX)
-    assert found == references
+    assert seen_references == references
     assert len(staff.get("/mails", limit=3).json()["items"]) == 3
     two = api.program(TWO_SCHOOLS).get("/establishments", limit=1).json()
     assert two["next"] == "/api/v1/establishments?limit=1&after=0310001H"
@@ -96,10 +96,10 @@ def test_filters__combine_and_none_is_forgotten(api: Api) -> None:
     from workflow.requests.filters import Filters
 
     offered = set(RequestParameters.model_fields) | {"states", "school_years"}
-    assert {one.name for one in fields(Filters)} - offered == {"oldest_check"}
+    assert {item.name for item in fields(Filters)} - offered == {"oldest_check"}
     ready, other = api.portal.checked(1), api.portal.submitted(2)
     staff = api.program(STAFF)
-    assert [one["reference"] for one in staff.get("/requests", checks="ready").json()["items"]] == [ready]
+    assert [item["reference"] for item in staff.get("/requests", checks="ready").json()["items"]] == [ready]
     wanted = {"checks": "to_do", "name": "prenom nomc", "departement": "31", "since_after": "2026-09-14T00:00:00Z"}
-    assert [one["reference"] for one in staff.get("/requests", **wanted).json()["items"]] == [other]
+    assert [item["reference"] for item in staff.get("/requests", **wanted).json()["items"]] == [other]
     assert staff.get("/requests", kind="Lycée").json()["items"] == []

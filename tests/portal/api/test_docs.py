@@ -13,13 +13,15 @@ DOCS = Path(__file__).parents[3] / "docs" / "api.md"
 _EXAMPLE = re.compile(r"```http\n(.*?)```\n\n```json\n(.*?)```", re.DOTALL)
 
 
-def within(told: Any, found: Any) -> bool:
+def within(expected: Any, actual: Any) -> bool:
     """Whether an answer has at least what is told of it."""
-    if isinstance(told, dict):
-        return all(name in found and within(value, found[name]) for name, value in told.items())
-    if isinstance(told, list):
-        return len(told) == len(found) and all(within(one, other) for one, other in zip(told, found, strict=True))
-    return bool(told == found)
+    if isinstance(expected, dict):
+        return all(name in actual and within(value, actual[name]) for name, value in expected.items())
+    if isinstance(expected, list):
+        return len(expected) == len(actual) and all(
+            within(item, other) for item, other in zip(expected, actual, strict=True)
+        )
+    return bool(expected == actual)
 
 
 def test_docs__examples_answer_what_is_said(tmp_path: Path) -> None:
@@ -27,14 +29,14 @@ def test_docs__examples_answer_what_is_said(tmp_path: Path) -> None:
     assert len(examples) == 5
     with fresh_url("sqlite", tmp_path) as url, open_api(tmp_path, url) as api:
         client, secret = api.portal.client(), api.token(CHEF)
-        for request, told in examples:
+        for request, expected in examples:
             head, _, body = request.partition("\n\n")
             first, *lines = head.strip().splitlines()
             method, address = first.split()
             headers = dict(line.split(": ", 1) for line in lines)
             headers["Authorization"] = headers["Authorization"].replace("oda_…", secret)
             answer = client.request(method, address, headers=headers, content=body.strip().encode())
-            assert within(json.loads(told), answer.json()), answer.text
+            assert within(json.loads(expected), answer.json()), answer.text
 
 
 def test_docs__name_every_address(tmp_path: Path) -> None:

@@ -57,9 +57,9 @@ def test_interface__answers_as_described_whatever_is_sent(api: Api, session_user
     schema = schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", api.portal.asgi)
     headers = {"Authorization": f"Bearer {api.token(session_user)}"}
     known = [f"ODA-2027-0000{number}" for number in range(1, 5)]
-    for found in schema.get_all_operations():
-        assert isinstance(found, Ok), found
-        operation = found.ok()
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result
+        operation = result.ok()
 
         @seed(SEED)
         @settings(

@@ -105,9 +105,9 @@ def test_batch__gives_each_command_its_result_and_is_done_once(api: Api) -> None
     body = {"commands": [*checks, {"trigger": "issue_code", "reference": reference, "code": CODE},
                          {"trigger": "renew", "reference": "ODA-2027-99999"}]}  # fmt: skip
     results = staff.do("/batch", body, "lot-1")["results"]
-    assert [one["outcome"] for one in results] == ["done", "done", "done", "refused"]
+    assert [result["outcome"] for result in results] == ["done", "done", "done", "refused"]
     assert results[3]["problem"]["status"] == 404
     again = staff.do("/batch", body, "lot-1")["results"]
-    assert [one["done"]["replayed"] for one in again[:3]] == [True] * 3
+    assert [result["done"]["replayed"] for result in again[:3]] == [True] * 3
     assert chef.get(f"/requests/{reference}").json()["version"] == results[2]["done"]["version"]
     assert CODE not in "".join(chef.answers + staff.answers)

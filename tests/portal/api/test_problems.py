@@ -30,10 +30,10 @@ def test_form__errors_name_their_field_and_never_what_was_sent(api: Api) -> None
     assert SECRET not in answer.text
     behalf = {"who": "Mme", "how": "pigeon", "when": "14/09/2026"}
     nested = staff.post("/requests", DECLARATION | {"on_behalf": behalf})
-    assert {one["field"] for one in nested.json()["reasons"]} == {"on_behalf.how", "on_behalf.when"}
+    assert {reason["field"] for reason in nested.json()["reasons"]} == {"on_behalf.how", "on_behalf.when"}
     entry = {"trigger": "issue_code", "reference": reference, "code": {"clear": SECRET}}
     batch = staff.post("/batch", {"commands": [entry, {"trigger": "expire"}]})
-    assert {one["field"] for one in batch.json()["reasons"]} == {"commands.0.code", "commands.1"}
+    assert {reason["field"] for reason in batch.json()["reasons"]} == {"commands.0.code", "commands.1"}
     assert SECRET not in batch.text
     assert staff.get("/requests", after="'; --").json()["reasons"][0]["field"] == "after"
     too_long = staff.post(f"/requests/{reference}/issue_code", {"code": SECRET * 1000})
@@ -101,7 +101,7 @@ def test_failures__tell_nothing_and_busy_says_when_to_come_back(api: Api, monkey
 def test_times__are_utc_with_their_offset_and_days_are_days(api: Api) -> None:
     clock: Clock = api.clock
     reference = api.portal.declared()
-    told = api.program(CHEF).get(f"/requests/{reference}").json()
-    assert told["created_at"] == clock.now().isoformat().replace("+00:00", "Z")
-    assert told["year_ends_on"] == "2027-08-31"
-    assert json.dumps(told).count("null") > 5
+    content = api.program(CHEF).get(f"/requests/{reference}").json()
+    assert content["created_at"] == clock.now().isoformat().replace("+00:00", "Z")
+    assert content["year_ends_on"] == "2027-08-31"
+    assert json.dumps(content).count("null") > 5

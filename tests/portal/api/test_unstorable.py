@@ -32,8 +32,8 @@ def posted(program: Program, path: str, body: Any) -> Response:
 def spoiled(trigger: Trigger, bad: str) -> dict[str, dict[str, Any]]:
     """The trigger's body with one field spoiled, by the path of that field."""
     whole = example_of(trigger, behalf=True)
-    found = {name: whole | {name: bad} for name in body_of(trigger).model_fields if name != "on_behalf"}
-    return found | {"on_behalf.who": whole | {"on_behalf": whole["on_behalf"] | {"who": bad}}}
+    bodies = {name: whole | {name: bad} for name in body_of(trigger).model_fields if name != "on_behalf"}
+    return bodies | {"on_behalf.who": whole | {"on_behalf": whole["on_behalf"] | {"who": bad}}}
 
 
 SAID = {NUL: "Ce texte contient un caractère que rien ne peut garder (U+0000)",
@@ -51,7 +51,9 @@ def test_bodies__each_field_refuses_it(api: Api, bad: str) -> None:
             answer = posted(staff, path, body)
             assert answer.status_code in ((409, 422) if field == "code" else (422,)), (trigger, field, answer.text)
             if field in TYPED:
-                assert (field, SAID[bad]) in [(one["field"], one["message"]) for one in answer.json()["reasons"]]
+                assert (field, SAID[bad]) in [
+                    (reason["field"], reason["message"]) for reason in answer.json()["reasons"]
+                ]
             assert bad not in answer.text
     assert api.program(STAFF).get(f"/requests/{reference}").json()["state"] == "requested"
 

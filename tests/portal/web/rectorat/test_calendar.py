@@ -26,30 +26,30 @@ def test_page__each_date_its_figures_and_where_to_see_more(portal: Portal) -> No
     portal.declared(1)
     portal.issued(2, OTHER_CHEF)
     answer = portal.client(DRANE).get(PLACE)
-    said, page = words_of(answer.text), answer.text.replace("&amp;", "&")
-    assert "Mardi 31 août À minuit, les demandes en cours de 2026-2027 sont révoquées : 2 demandes dans" in said
+    words, page = words_of(answer.text), answer.text.replace("&amp;", "&")
+    assert "Mardi 31 août À minuit, les demandes en cours de 2026-2027 sont révoquées : 2 demandes dans" in words
     assert "/rectorat/fin-d-annee/apercu?jour=2027-08-31" in page
-    assert "Vendredi 2 juillet La fin de 2026-2027 est annoncée, 60 jours avant : 2 demandes dans" in said
+    assert "Vendredi 2 juillet La fin de 2026-2027 est annoncée, 60 jours avant : 2 demandes dans" in words
     assert "/rectorat?etat=en-cours&annee=2026-2027" in page
-    assert "Mardi 1er juin Les déclarations pour 2027-2028 ouvrent" in said
-    assert "Lundi 21 septembre Rappel : demande à poursuivre : 1 demande ." in said
+    assert "Mardi 1er juin Les déclarations pour 2027-2028 ouvrent" in words
+    assert "Lundi 21 septembre Rappel : demande à poursuivre : 1 demande ." in words
     assert "/rectorat?etat=declaree&etat=deleguee&etat=charte-signee" in page
-    assert "Mercredi 14 octobre" in said
-    assert "Les codes gardés depuis 30 jours sont effacés : 1 demande ." in said
-    assert "Récapitulatif des retards chaque jour ouvré" in said
-    assert "Ces dates ne concernent encore aucune demande" not in said
-    assert "Calendrier scolaire inconnu" not in said
+    assert "Mercredi 14 octobre" in words
+    assert "Les codes gardés depuis 30 jours sont effacés : 1 demande ." in words
+    assert "Récapitulatif des retards chaque jour ouvré" in words
+    assert "Ces dates ne concernent encore aucune demande" not in words
+    assert "Calendrier scolaire inconnu" not in words
 
 
 def squares_of(page: str, month: str) -> dict[str, str]:
     """What a screen reader hears in the calendar of one month: day with its weekday -> words after its number."""
-    (table,) = [one for one in re.findall(r'<table class="oda-month">.*?</table>', page, re.DOTALL) if month in one]
+    (table,) = [html for html in re.findall(r'<table class="oda-month">.*?</table>', page, re.DOTALL) if month in html]
     squares = {}
     for row in re.findall(r"<tr>(<td>.*?)</tr>", table):
         for weekday, square in zip(WEEKDAYS, re.findall(r"<td>(.*?)</td>", row), strict=True):
             if square:
-                heard = words_of(re.sub(r'<b aria-hidden="true">.*?</b>', "", square)).strip()
-                number, _, words = heard.partition(" : ")
+                spoken = words_of(re.sub(r'<b aria-hidden="true">.*?</b>', "", square)).strip()
+                number, _, words = spoken.partition(" : ")
                 squares[f"{weekday} {'1er' if number == '1' else number} {month.split()[0].lower()}"] = words.strip()
     return squares
 
@@ -89,9 +89,9 @@ def test_page__what_is_not_known_is_said_with_what_to_do(portal: Portal) -> None
     assert "Calendrier scolaire inconnu à partir du 1er septembre 2028" in page
     assert "holidays.school" in page
     squares = squares_of(page, "Septembre 2028")
-    told = {name: words for name, words in squares.items() if not name.startswith(("samedi", "dimanche"))}
-    assert len(told) == 21
-    assert all(words.startswith("on ne sait pas") for words in told.values())
+    weekdays = {name: words for name, words in squares.items() if not name.startswith(("samedi", "dimanche"))}
+    assert len(weekdays) == 21
+    assert all(words.startswith("on ne sait pas") for words in weekdays.values())
 
 
 @pytest.mark.rule("R52", "R86")
@@ -120,9 +120,9 @@ def test_months__kinds_of_days_are_told_and_many_actions_fit() -> None:
     assert [day.letters for day in june.days] == ["R+"]
     assert [day.letters for day in months_of(dates[:2], days, today)[0].days] == ["RE"]
     assert june.days[0].words == "rappels, effacement de codes, signalements arrivés à leur jour"
-    told = {day.name: day.words for month in (june, july) for week in month.weeks for day in week if day}
-    assert [name for name, words in told.items() if words == "jour chômé"] == ["lundi 14 juin"]
-    holidays = [name for name, words in told.items() if words == "vacances scolaires"]
+    words_by_day = {day.name: day.words for month in (june, july) for week in month.weeks for day in week if day}
+    assert [name for name, words in words_by_day.items() if words == "jour chômé"] == ["lundi 14 juin"]
+    holidays = [name for name, words in words_by_day.items() if words == "vacances scolaires"]
     assert (holidays[0], holidays[-1]) == ("lundi 5 juillet", "vendredi 30 juillet")
     assert [day.kind for week in june.weeks for day in week if day and day.day < today] == [None] * 9
 

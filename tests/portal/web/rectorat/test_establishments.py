@@ -31,10 +31,10 @@ def mailbox(portal: Portal, uai: str) -> str | None:
 @pytest.mark.rule("R13")
 def test_search__with_or_without_accents_every_filter_combining(portal: Portal) -> None:
     client, every = portal.client(DRANE), {UAI, BARE, "0310002J", "0120001X"}
-    for query, found in SEARCHES.items():
+    for query, matches in SEARCHES.items():
         text = client.get(f"{PLACE}?{query}").text
-        assert {uai for uai in every if f'{PLACE}/{uai}"' in text} == found, query
-        assert ("Aucun établissement ne correspond" in text) is not bool(found), query
+        assert {uai for uai in every if f'{PLACE}/{uai}"' in text} == matches, query
+        assert ("Aucun établissement ne correspond" in text) is not bool(matches), query
 
 
 def test_search__a_bad_departement_is_said_in_french(portal: Portal) -> None:
@@ -59,9 +59,9 @@ def test_search__pages_by_uai(portal: Portal) -> None:
 def test_one__tells_its_mailbox_its_requests_and_its_mails(portal: Portal) -> None:
     reference = portal.declared(1)
     text = portal.client(DRANE).get(f"{PLACE}/{UAI.lower()}").text
-    for said in ("donnée par l'annuaire", f"/rectorat/demandes/{reference}", "Déclaration enregistrée",
+    for sentence in ("donnée par l'annuaire", f"/rectorat/demandes/{reference}", "Déclaration enregistrée",
                  "1 demande en cours"):  # fmt: skip
-        assert said in text
+        assert sentence in text
     assert portal.client(DRANE).get(f"{PLACE}/0319999Z").status_code == 404
     assert portal.client(CHEF).get(f"{PLACE}/{UAI}").status_code == 403
 

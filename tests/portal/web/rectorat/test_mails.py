@@ -24,10 +24,10 @@ def mail_of(portal: Portal, kind: str, reference: str) -> Any:
         return connection.execute(select(MAILS).where(*wanted).order_by(MAILS.c.id.desc())).first()
 
 
-def lose(portal: Portal, about: str, reference: str, *, fault: str = "recipient_refused", **more: Any) -> int:
+def lose(portal: Portal, about: str, reference: str, *, fault: str = "recipient_refused", **changes: Any) -> int:
     """The relay refused it for good; its number."""
     number = int(mail_of(portal, about, reference).id)
-    values = {"stage": "dead", "fault": fault, "attempts": 1, "next_attempt_at": None, "last_reply": WORDS} | more
+    values = {"stage": "dead", "fault": fault, "attempts": 1, "next_attempt_at": None, "last_reply": WORDS} | changes
     with portal.app.database.write() as connection:
         connection.execute(update(MAILS).where(MAILS.c.id == number).values(values))
     return number
@@ -68,28 +68,28 @@ def test_list__pages_by_keyset_see_each_mail_once_a_lost_code_among_the_first(po
     portal.submitted(2)
     code = lose(portal, "code_issued", waited, fault="too_late", stage="cancelled")
     dead = lose(portal, "submitted", "ODA-2027-00002")
-    seen: list[int] = []
+    ids: list[int] = []
     after: str | None = ""
     with portal.app.database.read() as connection:
         while after is not None:
             page = mail_lists.list_mails(connection, mail_lists.MailFilters(), after=after, limit=2)
-            seen += [mail.id for mail in page.mails]
+            ids += [mail.id for mail in page.mails]
             after = page.after
         everything = set(connection.execute(select(MAILS.c.id)).scalars())
-    assert len(seen) == len(set(seen))
-    assert set(seen) == everything
-    assert seen[:2] == [dead, code]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == everything
+    assert ids[:2] == [dead, code]
 
 
 def test_list__a_bad_address_is_said_in_french(portal: Portal) -> None:
     client = portal.client(STAFF)
-    for query, said in (
+    for query, sentence in (
         ("etape=nulle", "choisir dans la liste"), ("genre=nul", "choisir dans la liste"),
         ("suite=abc", "repartir de la première page"), ("suite=1-x", "repartir de la première page"),
     ):  # fmt: skip
         answer = client.get(f"{PLACE}?{query}")
         assert answer.status_code == 422
-        assert said in answer.text
+        assert sentence in answer.text
 
 
 @pytest.mark.rule("R70")
@@ -100,8 +100,8 @@ def test_pause__said_with_since_until_and_what_to_do(portal: Portal) -> None:
     with portal.app.database.write() as connection:
         connection.execute(insert(PAUSE), [pause])
     text = portal.client(DRANE).get(PLACE).text
-    for said in ("depuis le 14 septembre 2026 à 9 h 53".capitalize(), "10 h 03", "535 non", "oda mail check"):
-        assert said in text
+    for sentence in ("depuis le 14 septembre 2026 à 9 h 53".capitalize(), "10 h 03", "535 non", "oda mail check"):
+        assert sentence in text
 
 
 @pytest.mark.rule("R60")

@@ -29,17 +29,17 @@ def outcomes(portal: Portal) -> dict[str, str | None]:
 
 def queries_of_a_page(portal: Portal) -> int:
     """How many statements the list takes."""
-    said: list[object] = []
+    statements: list[object] = []
     app = portal.app
 
-    def heard(*given: object) -> None:
-        said.append(given)
+    def heard(*args: object) -> None:
+        statements.append(args)
 
     event.listen(app.database.engine, "before_cursor_execute", heard)
     with app.database.read() as connection:
         list_removals(connection, RemovalFilters(), app.policy, app.mailer)
     event.remove(app.database.engine, "before_cursor_execute", heard)
-    return len(said)
+    return len(statements)
 
 
 @pytest.mark.rule("R47", "R48")
@@ -50,9 +50,9 @@ def test_list__says_what_is_to_be_done_today_and_keeps_the_questions_apart(porta
     assert removed in first
     assert question not in first
     assert "Supprimer la clé." in first
-    asked = client.get(f"{PLACE}?vue=questions").text
-    assert question in asked
-    assert "Regarder si une clé a été activée ; si oui : supprimer la clé." in asked
+    questions = client.get(f"{PLACE}?vue=questions").text
+    assert question in questions
+    assert "Regarder si une clé a été activée ; si oui : supprimer la clé." in questions
     assert "14 septembre 2026" in first
 
 
@@ -92,7 +92,7 @@ def test_list__filters_and_pages(portal: Portal) -> None:
 
 @pytest.mark.rule("R49")
 def test_confirm__those_that_are_ticked_each_with_its_result(portal: Portal) -> None:
-    first, second, kept = revoked(portal, 1), revoked(portal, 2), revoked(portal, 3)
+    first, second, third = revoked(portal, 1), revoked(portal, 2), revoked(portal, 3)
     client = portal.client(STAFF)
     page = client.get(f"{PLACE}/confirmer", params={"choix": [first, second]})
     assert "Confirmer 2 retraits" in page.text
@@ -102,7 +102,7 @@ def test_confirm__those_that_are_ticked_each_with_its_result(portal: Portal) -> 
     assert "Dire ce qui a été fait" in mute.text
     done = send(client, form, outcome="removed")
     assert "2 retraits confirmés" in done.text
-    assert outcomes(portal) == {first: "removed", second: "removed", kept: None}
+    assert outcomes(portal) == {first: "removed", second: "removed", third: None}
     again = send(client, form, outcome="removed")
     assert "déjà fait, rien n'est fait deux fois" in again.text
     listed = client.get(f"{PLACE}?vue=confirmes").text
@@ -156,10 +156,10 @@ def test_empty_and_bad_input__are_explained(portal: Portal) -> None:
     assert "Rien à retirer" in client.get(PLACE).text
     assert "Aucune question ne se pose" in client.get(f"{PLACE}?vue=questions").text
     assert "Aucun retrait n'est choisi" in client.get(f"{PLACE}/confirmer").text
-    for query, said in (
+    for query, sentence in (
         ("departement=xyz", "code de département"), ("annee=2026", "année scolaire"), ("vue=autre", "trois listes"),
         ("vue=confirmes&suite=x", "première page"),
     ):  # fmt: skip
         answer = client.get(f"{PLACE}?{query}")
         assert answer.status_code == 422
-        assert said in answer.text
+        assert sentence in answer.text

@@ -59,9 +59,9 @@ def test_again__by_an_operator_from_the_page_of_the_request(portal: Portal, serv
     assert "Redemander" not in portal.client(DRANE).get(place).text
     client = portal.client(STAFF)
     form = form_to(client.get(place), f"/rectorat/retraits/{reference}/redemander")
-    shown = send(client, form)
-    assert shown.status_code == 200
-    assert "Appel au serveur ODA : prévu le" in shown.text
+    answer = send(client, form)
+    assert answer.status_code == 200
+    assert "Appel au serveur ODA : prévu le" in answer.text
     send(client, form)
     assert told(portal.app, "removals_asked_again") == [("removals_asked_again", {"calls": 1, "references": reference})]
     assert portal.app.connector

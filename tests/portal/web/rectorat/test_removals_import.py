@@ -50,10 +50,10 @@ def test_export__what_the_filters_leave_as_a_reader_sees_it(portal: Portal) -> N
     assert line.startswith(f"Supprimer la clé;;{mine};0310001H;Collège Jean-Jaurès;Colomiers;31;Nomb;Prénom;rupn1@")
     assert end == ""
     assert other in reader.get(f"{PLACE}/export?departement=12").text
-    asked = reader.get(f"{PLACE}/export?vue=questions").text
-    assert question in asked
-    assert "Regarder si une clé a été activée ; si oui : supprimer la clé" in asked
-    assert mine not in asked
+    questions = reader.get(f"{PLACE}/export?vue=questions").text
+    assert question in questions
+    assert "Regarder si une clé a été activée ; si oui : supprimer la clé" in questions
+    assert mine not in questions
 
 
 @pytest.mark.rule("R48", "R83")
@@ -62,9 +62,9 @@ def test_export__what_is_to_be_done_is_that_of_the_day(portal: Portal) -> None:
     portal.do(c.IssueCode(reference=other, extends=reference), STAFF)
     portal.do(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE), STAFF)
     client = portal.client(STAFF)
-    kept = client.get(f"{PLACE}/export").text
-    assert f'"Retirer les droits de cet établissement, garder la clé";31/08/2027;{reference}' in kept
-    assert f";{other};" in kept
+    later = client.get(f"{PLACE}/export").text
+    assert f'"Retirer les droits de cet établissement, garder la clé";31/08/2027;{reference}' in later
+    assert f";{other};" in later
     portal.do(c.Revoke(reference=other, reason=RevokeReason.DEPARTURE), STAFF)
     assert f"Supprimer la clé;;{reference}" in client.get(f"{PLACE}/export").text
 
@@ -103,24 +103,24 @@ def test_export__in_the_form_of_the_academie(own: Portal) -> None:
 
 def test_export__page_after_page_with_as_many_queries_for_each(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     references = [revoked(portal, number) for number in range(1, 6)]
-    said = 0
+    statements = 0
 
     def heard(*_: object) -> None:
-        nonlocal said
-        said += 1
+        nonlocal statements
+        statements += 1
 
     event.listen(portal.app.database.engine, "before_cursor_execute", heard)
     counts = []
     for page in (1, 5):
         monkeypatch.setattr(removal_export, "PAGE", page)
-        said = 0
-        made = b"".join(
+        statements = 0
+        content = b"".join(
             removal_export.removals_file(
                 portal.app.engine, portal.app.mailer, portal.app.settings.removals.export, RemovalFilters()
             )
         ).decode()
-        assert [line.split(";")[2] for line in made.splitlines()[1:]] == references
-        counts.append(said)
+        assert [line.split(";")[2] for line in content.splitlines()[1:]] == references
+        counts.append(statements)
     event.remove(portal.app.database.engine, "before_cursor_execute", heard)
     assert counts[0] == 5 * counts[1]
 
@@ -151,19 +151,19 @@ def test_file__is_read_first_then_confirmed_line_by_line(portal: Portal) -> None
     again = send(client, form)
     assert again.text.count("déjà fait, rien n'est fait deux fois") == 2
     assert outcomes(portal) == {first: "removed", second: "absent", third: None}
-    told = client.get(f"{PLACE}?vue=confirmes").text
-    assert "Droits supprimés le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in told
-    assert "Clé déjà absente du serveur ODA, constaté le 14 septembre 2026" in told
+    confirmed = client.get(f"{PLACE}?vue=confirmes").text
+    assert "Droits supprimés le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in confirmed
+    assert "Clé déjà absente du serveur ODA, constaté le 14 septembre 2026" in confirmed
 
 
 @pytest.mark.rule("R49")
 def test_file__what_the_rules_refuse_or_warn_of_is_told_before(portal: Portal) -> None:
-    kept, alone = portal.issued(1), revoked(portal, 2)
+    extended, alone = portal.issued(1), revoked(portal, 2)
     other = portal.checked(1, OTHER_CHEF)
-    portal.do(c.IssueCode(reference=other, extends=kept), STAFF)
-    portal.do(c.Revoke(reference=kept, reason=RevokeReason.DEPARTURE), STAFF)
+    portal.do(c.IssueCode(reference=other, extends=extended), STAFF)
+    portal.do(c.Revoke(reference=extended, reason=RevokeReason.DEPARTURE), STAFF)
     client = portal.client(STAFF)
-    read = given(client, lignes=f"{kept};supprimée\n{alone};gardée\n{other};absente")
+    read = given(client, lignes=f"{extended};supprimée\n{alone};gardée\n{other};absente")
     assert "1 retrait à confirmer, 2 lignes écartées" in read.text
     assert f"Attention : La clé de cette personne sert aussi ailleurs : {other}" in read.text
     assert "Aucune autre demande en cours de cette personne n&#39;a de clé (R49)" in read.text
@@ -262,17 +262,17 @@ def test_file__a_reader_confirms_nothing(portal: Portal) -> None:
 @pytest.mark.rule("R49", "R3")
 def test_done__is_told_to_the_operator_by_whom_and_to_the_chef_without(portal: Portal) -> None:
     removed, absent = revoked(portal, 1), revoked(portal, 2)
-    kept = portal.issued(3)
-    portal.do(c.IssueCode(reference=portal.checked(3, OTHER_CHEF), extends=kept), STAFF)
-    portal.do(c.Revoke(reference=kept, reason=RevokeReason.DEPARTURE), STAFF)
-    for reference, outcome in ((removed, "removed"), (absent, "absent"), (kept, "kept")):
+    other = portal.issued(3)
+    portal.do(c.IssueCode(reference=portal.checked(3, OTHER_CHEF), extends=other), STAFF)
+    portal.do(c.Revoke(reference=other, reason=RevokeReason.DEPARTURE), STAFF)
+    for reference, outcome in ((removed, "removed"), (absent, "absent"), (other, "kept")):
         portal.do(c.ConfirmRemoval(reference=reference, outcome=RemovalOutcome.of(outcome)), STAFF)
     staff, chef = portal.client(STAFF), portal.client(CHEF)
     at = "14 septembre 2026 à 10 h 00"
     for reference, to_staff, to_chef in (
         (removed, f"Droits supprimés le {at} par op@ac-toulouse.fr", f"Droits supprimés le {at} par le rectorat"),
         (absent, f"Clé déjà absente du serveur ODA, constaté le {at} par op@", "Plus aucun droit sur le serveur ODA"),
-        (kept, f"Clé gardée pour une autre demande, confirmé le {at} par op@", f"Droits supprimés le {at} par le"),
+        (other, f"Clé gardée pour une autre demande, confirmé le {at} par op@", f"Droits supprimés le {at} par le"),
     ):
         assert to_staff in staff.get(f"/rectorat/demandes/{reference}").text
         page = chef.get(f"/etablissement/demandes/{reference}").text

@@ -24,13 +24,13 @@ def plain(text: str) -> str:
 def test_page__of_a_reader_shows_all_and_offers_nothing(portal: Portal) -> None:
     reference = portal.checked()
     reader, operator = portal.client(DRANE), portal.client(STAFF)
-    seen, worked = reader.get(PLACE + reference), operator.get(PLACE + reference)
-    assert (seen.status_code, worked.status_code) == (200, 200)
-    assert forms_of(seen) == []
+    read, worked = reader.get(PLACE + reference), operator.get(PLACE + reference)
+    assert (read.status_code, worked.status_code) == (200, 200)
+    assert forms_of(read) == []
     assert forms_of(worked) != []
     for words in ("Prénom Nomb", "Collège Jean-Jaurès", "ce.0310001h@ac-toulouse.fr", "Encore valable", "liste reçue"):
-        assert words in seen.text
-    assert "/revoquer" not in seen.text
+        assert words in read.text
+    assert "/revoquer" not in read.text
     assert reader.get(f"{PLACE}{reference}/revoquer").status_code == 403
     assert reader.post(f"{PLACE}{reference}/revoquer", data={}).status_code == 403
 
@@ -44,14 +44,14 @@ def test_page__that_does_not_exist_or_is_not_for_a_chef(portal: Portal) -> None:
 
 @pytest.mark.rule("R19", "R42")
 def test_page__tells_the_persons_other_requests_and_proposes_the_extension(portal: Portal) -> None:
-    held = portal.issued(3)
+    holder = portal.issued(3)
     reference = portal.checked(3, OTHER_CHEF)
     page = portal.client(STAFF).get(PLACE + reference)
-    assert f'href="{PLACE}{held}"' in page.text
+    assert f'href="{PLACE}{holder}"' in page.text
     assert "Un nouveau code la réinitialiserait" in plain(page.text)
     (form,) = (form for form in forms_of(page) if form.action.endswith("/emettre"))
-    assert form.fields["extends"] == held
-    assert form.options["extends"] == [held, "nouveau"]
+    assert form.fields["extends"] == holder
+    assert form.options["extends"] == [holder, "nouveau"]
 
 
 @pytest.mark.rule("R48")

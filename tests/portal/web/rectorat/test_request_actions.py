@@ -83,12 +83,12 @@ def test_action__tells_who_acted_in_between_and_shows_the_new_state(portal: Port
     portal.do(c.IssueCode(reference=reference, code=c.Code(clear="Ab12Cd34")), STAFF)
     refused = send(client, form)
     assert refused.status_code == 422
-    told = plain(refused.text)
-    assert "La demande a changé entre-temps : op@ac-toulouse.fr (opérateur du rectorat)" in told
-    assert "a fait « émettre le code » le 14 septembre 2026 à 10 h 00 (R9)" in told
-    assert "code transmis" in told
+    text = plain(refused.text)
+    assert "La demande a changé entre-temps : op@ac-toulouse.fr (opérateur du rectorat)" in text
+    assert "a fait « émettre le code » le 14 septembre 2026 à 10 h 00 (R9)" in text
+    assert "code transmis" in text
     assert forms_of(refused) == []
-    assert "Voir où en est la demande" in told
+    assert "Voir où en est la demande" in text
 
 
 @pytest.mark.rule("R9")
@@ -124,13 +124,13 @@ def test_behalf__withdraws_for_who_telephoned_even_when_sent_twice(portal: Porta
     client = portal.client(STAFF)
     assert "Agir pour l'établissement (qui a téléphoné…)" in plain(client.get(PLACE + reference).text)
     form = form_of(client, reference, "abandon")
-    told = {"reason": "not_needed", "behalf_who": "Mme Martin, principale", "behalf_how": "telephone"}
+    values = {"reason": "not_needed", "behalf_who": "Mme Martin, principale", "behalf_how": "telephone"}
     assert '<a href="#behalf_who">' in send(client, form, reason="not_needed").text
-    late = send(client, form, **told, behalf_when="2026-09-20")
+    late = send(client, form, **values, behalf_when="2026-09-20")
     assert late.status_code == 422
     assert '<a href="#behalf_when">' in late.text
     for _ in range(2):
-        done = send(client, form, **told)
+        done = send(client, form, **values)
         assert "C'est fait : la demande est abandonnée" in plain(done.text)
     assert "Demandé par : « Mme Martin, principale »." in plain(done.text)
 

@@ -47,11 +47,11 @@ def test_issue__refused_never_shows_the_code_again(portal: Portal) -> None:
     reference = portal.checked()
     client = portal.client(STAFF)
     form = form_to(client.get(PLACE + reference), "/emettre")
-    for typed, said in (("Zq93 Kx71!", "Le recopier depuis le serveur ODA, sans espace."), ("", "Donner le code")):
+    for typed, sentence in (("Zq93 Kx71!", "Le recopier depuis le serveur ODA, sans espace."), ("", "Donner le code")):
         refused = send(client, form, code=typed)
         assert refused.status_code == 422
         assert '<a href="#code">' in refused.text
-        assert said in refused.text
+        assert sentence in refused.text
         assert form_to(refused, "/emettre").fields["code"] == ""
         assert "Zq93" not in refused.text
     late = send(client, form, code=CODE, expires_on="2028-01-01")
@@ -61,7 +61,7 @@ def test_issue__refused_never_shows_the_code_again(portal: Portal) -> None:
 
 @pytest.mark.rule("R40", "R42")
 def test_issue__extends_the_key_in_use_or_wants_a_confirmation(portal: Portal) -> None:
-    held, reference = portal.issued(3), portal.checked(3, OTHER_CHEF)
+    holder, reference = portal.issued(3), portal.checked(3, OTHER_CHEF)
     client = portal.client(STAFF)
     form = form_to(client.get(f"{PLACE}{reference}/emettre"), "/emettre")
     both = send(client, form, code=CODE)
@@ -69,10 +69,10 @@ def test_issue__extends_the_key_in_use_or_wants_a_confirmation(portal: Portal) -
     unconfirmed = send(client, form, extends="nouveau", code=CODE)
     assert '<a href="#new_key_confirmed">' in unconfirmed.text
     extended = send(client, form)
-    assert "Une autre demande" in extended.text or held in extended.text
+    assert "Une autre demande" in extended.text or holder in extended.text
     page = client.get(PLACE + reference)
     assert "La clé existante a été étendue" in page.text
-    assert f'<dd><a class="fr-link" href="{PLACE}{held}">{held}</a></dd>' in page.text
+    assert f'<dd><a class="fr-link" href="{PLACE}{holder}">{holder}</a></dd>' in page.text
 
 
 @pytest.mark.rule("R40")

@@ -18,7 +18,7 @@ NARROWED = "/rectorat?etat=demandee&departement=31"
 def links(client: TestClient, address: str) -> dict[str, str]:
     """The requests that a page leads to, in its order, each with its address there."""
     page = unescape(client.get(address).text)
-    return {one[1]: one[0] for one in re.findall(rf'href="({PLACE}(ODA-\d{{4}}-\d{{5}})[^"]*)"', page)}
+    return {match[1]: match[0] for match in re.findall(rf'href="({PLACE}(ODA-\d{{4}}-\d{{5}})[^"]*)"', page)}
 
 
 def issued(client: TestClient, address: str) -> str:
@@ -31,12 +31,12 @@ def issued(client: TestClient, address: str) -> str:
 def test_next__is_of_the_same_list_until_its_end_then_leads_back_to_it(portal: Portal) -> None:
     first, elsewhere, third = portal.checked(1, CHEF), portal.checked(2, OTHER_CHEF), portal.checked(3, CHEF)
     client = portal.client(STAFF)
-    shown = links(client, NARROWED)
-    assert shown.keys() == {first, third}
-    done = issued(client, shown[first])
+    addresses = links(client, NARROWED)
+    assert addresses.keys() == {first, third}
+    done = issued(client, addresses[first])
     assert f"Demande suivante à émettre : {third}" in done
-    assert f'href="{shown[third]}"' in done
-    last = issued(client, shown[third])
+    assert f'href="{addresses[third]}"' in done
+    last = issued(client, addresses[third])
     assert "Demande suivante" not in last
     assert f'<a class="fr-link" href="{NARROWED}">Retour à la liste' in last
     assert elsewhere not in last
@@ -48,15 +48,15 @@ def test_origin__goes_with_every_page_of_the_request(portal: Portal) -> None:
     client = portal.client(STAFF)
     address = links(client, NARROWED)[reference]
     page = unescape(client.get(address).text)
-    kept = address.partition("?")[2]
+    origin = address.partition("?")[2]
     ways = re.findall(rf'(?:href|action)="({PLACE}{reference}[^"]*)"', page)
     assert len(ways) > 6
-    assert [way for way in ways if kept not in way and not way.endswith(".pdf")] == []
-    sent_back = client.get(f"{PLACE}{reference}/renvoyer?motif=autre-date&{kept}")
-    assert f'action="{PLACE}{reference}/renvoyer?{kept}"' in unescape(sent_back.text)
+    assert [way for way in ways if origin not in way and not way.endswith(".pdf")] == []
+    sent_back = client.get(f"{PLACE}{reference}/renvoyer?motif=autre-date&{origin}")
+    assert f'action="{PLACE}{reference}/renvoyer?{origin}"' in unescape(sent_back.text)
     assert f'href="{address}">Revenir sans rien changer' in unescape(sent_back.text)
-    refused = send(client, form_to(sent_back, f"/renvoyer?{kept}"), why="")
-    assert (refused.status_code, kept in unescape(refused.text)) == (422, True)
+    refused = send(client, form_to(sent_back, f"/renvoyer?{origin}"), why="")
+    assert (refused.status_code, origin in unescape(refused.text)) == (422, True)
 
 
 @pytest.mark.parametrize("order", Order)
@@ -65,10 +65,10 @@ def test_next__follows_the_order_of_the_list_and_begins_again(portal: Portal, or
         portal.checked(number, session_user)
         portal.clock.advance(hours=1)
     client = portal.client(STAFF)
-    shown = links(client, f"/rectorat?etat=demandee&verifications=positives&tri={order.value}")
-    one, two, three = shown
-    assert f"Demande suivante à émettre : {three}" in issued(client, shown[two])
-    assert f"Demande suivante à émettre : {one}" in issued(client, shown[three])
+    addresses = links(client, f"/rectorat?etat=demandee&verifications=positives&tri={order.value}")
+    one, two, three = addresses
+    assert f"Demande suivante à émettre : {three}" in issued(client, addresses[two])
+    assert f"Demande suivante à émettre : {one}" in issued(client, addresses[three])
 
 
 def test_next__of_a_list_where_none_is_ready_leads_back_to_it(portal: Portal) -> None:

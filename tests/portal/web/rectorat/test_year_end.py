@@ -36,7 +36,7 @@ def dump(portal: Portal) -> dict[str, list[str]]:
     """Every row of every table but the sessions, whose last use a page marks."""
     with portal.app.database.read() as connection:
         tables = [table.name for table in MAILS.metadata.sorted_tables if "session" not in table.name]
-        return {one: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{one}"')))) for one in tables}
+        return {table: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{table}"')))) for table in tables}
 
 
 @pytest.mark.rule("R22")
@@ -45,8 +45,8 @@ def test_page__counts_down_and_says_where_the_date_comes_from(portal: Portal) ->
     answer = portal.client(DRANE).get(PLACE)
     page = answer.text
     end = portal.app.policy.calendar.end_of(SchoolYear(2026))
-    left = (end.last_day - portal.app.policy.calendar.today(portal.clock.now())).days
-    assert f"Elle finit dans {left} jours" in page
+    days = (end.last_day - portal.app.policy.calendar.today(portal.clock.now())).days
+    assert f"Elle finit dans {days} jours" in page
     assert "Veille de la rentrée des élèves" in page or "date par défaut" in page
     assert "1, dans 1 établissement" in page
     assert "est retenue" not in page
@@ -66,9 +66,9 @@ def test_preview__who_what_and_what_surprises_and_nothing_is_written(portal: Por
     assert "déclarée : 1 · code transmis : 1" in page
     assert first in page
     assert second in page
-    one = client.get(f"{PLACE}/apercu?departement=12").text
-    assert second in one
-    assert first not in one
+    narrowed = client.get(f"{PLACE}/apercu?departement=12").text
+    assert second in narrowed
+    assert first not in narrowed
     assert "Aucun établissement ne correspond" in client.get(f"{PLACE}/apercu?surprises=oui").text
     assert "rien ne serait révoqué" in client.get(f"{PLACE}/apercu?jour=14/09/2026").text
     assert dump(portal) == before
@@ -89,13 +89,13 @@ def test_preview__is_paged(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_preview__bad_input_is_said_in_french(portal: Portal) -> None:
     client = portal.client(STAFF)
-    for query, said in (
+    for query, sentence in (
         ("jour=demain", "pas une date"), ("jour=31/02/2027", "calendrier"), ("jour=01/01/1999", "hors limites"),
         ("departement=xx", "code de département"),
     ):  # fmt: skip
         answer = client.get(f"{PLACE}/apercu?{query}")
         assert answer.status_code == 422
-        assert said in answer.text
+        assert sentence in answer.text
 
 
 @pytest.mark.rule("R52")

@@ -45,12 +45,12 @@ def test_report__is_kept_and_tells_what_is_of_today(portal: Portal) -> None:
     portal.do(c.ConfirmRemoval(reference=first, outcome=RemovalOutcome.REMOVED), STAFF)
     reader = portal.client(DRANE)
     page = reader.get(f"{PLACE}/{YEAR}").text
-    for said in (
+    for sentence in (
         "3 demandes révoquées dans 2 établissements", "Aujourd'hui, 6 septembre 2027", "550 5.1.1 User unknown",
         "Collège Joseph-Fabre", "Confirmés par</dt><dd>op@ac-toulouse.fr", f"/rectorat/retraits?annee={YEAR}",
         "Voir le courriel",        f"{PLACE}/{YEAR}/non-renouveles", f"{PLACE}/{YEAR}/bilan.pdf",
     ):  # fmt: skip
-        assert said in page.replace("&#39;", "'"), said
+        assert sentence in page.replace("&#39;", "'"), sentence
     assert page.count('<svg class="oda-bar"') == 2
     assert 'width="100.0"' in page
     assert 'width="50.0"' in page
@@ -78,11 +78,11 @@ def test_not_renewed__narrowed_paged_and_as_a_file(portal: Portal, monkeypatch: 
     place, client = f"{PLACE}/{YEAR}/non-renouveles", portal.client(DRANE)
     page = client.get(place).text
     assert "3 RUPN n'ont pas de demande pour 2027-2028, sur 3" in page.replace("&#39;", "'")
-    one = client.get(f"{place}?departement=12").text
-    assert third in one
-    assert first not in one
-    found = rows_of(client.get(f"{place}.csv?departement=31").text)
-    assert [row[7] for row in found[1:]] == [first, second]
+    narrowed = client.get(f"{place}?departement=12").text
+    assert third in narrowed
+    assert first not in narrowed
+    rows = rows_of(client.get(f"{place}.csv?departement=31").text)
+    assert [row[7] for row in rows[1:]] == [first, second]
     whole = client.get(f"{place}.csv")
     assert whole.headers["content-disposition"] == f'attachment; filename="non-renouveles-{YEAR}.csv"'
     portal.do(c.Renew(reference=first), CHEF)
@@ -91,8 +91,8 @@ def test_not_renewed__narrowed_paged_and_as_a_file(portal: Portal, monkeypatch: 
     assert client.get(f"{place}?departement=zz").status_code == 422
     assert "code de département" in client.get(f"{place}.csv?departement=zz").text
 
-    def short(*given: object, **named: object) -> object:
-        return not_renewed.list_not_renewed(*given, **named | {"limit": 1})  # type: ignore[arg-type]
+    def short(*args: object, **named: object) -> object:
+        return not_renewed.list_not_renewed(*args, **named | {"limit": 1})  # type: ignore[arg-type]
 
     monkeypatch.setattr(year_end, "list_not_renewed", short)
     start = client.get(place).text
@@ -124,13 +124,13 @@ def test_preview__as_a_file_one_line_a_request_and_no_formula(portal: Portal) ->
     answer = client.get(f"{PLACE}/apercu.csv?jour=2027-08-31")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     head, *lines = rows_of(answer.text)
-    found = [dict(zip(head, line, strict=True)) for line in lines]
-    assert [one["Référence"] for one in found] == [second, first]
-    assert found[0]["Établissement"] == "'=1+1"
-    assert found[0]["Boîte"].startswith("aucune boîte")
-    assert found[0]["Ce qui surprend"] == "établissement sans boîte : personne n'y sera prévenu"
-    assert found[1]["Retrait à ouvrir"] == "droits à retirer"
-    assert {one["Déjà renouvelée pour l'année suivante"] for one in found} == {"non"}
+    rows = [dict(zip(head, line, strict=True)) for line in lines]
+    assert [row["Référence"] for row in rows] == [second, first]
+    assert rows[0]["Établissement"] == "'=1+1"
+    assert rows[0]["Boîte"].startswith("aucune boîte")
+    assert rows[0]["Ce qui surprend"] == "établissement sans boîte : personne n'y sera prévenu"
+    assert rows[1]["Retrait à ouvrir"] == "droits à retirer"
+    assert {row["Déjà renouvelée pour l'année suivante"] for row in rows} == {"non"}
     assert len(rows_of(client.get(f"{PLACE}/apercu.csv?jour=14/09/2026").text)) == 1
     assert "pas une date" in client.get(f"{PLACE}/apercu.csv?jour=demain").text
     assert portal.client(CHEF).get(f"{PLACE}/apercu.csv").status_code == 403
@@ -142,9 +142,9 @@ def test_campaign__of_next_year_is_told_in_june(portal: Portal) -> None:
     assert "les déclarations ouvrent le 1er juin 2027" in portal.client(STAFF).get(PLACE).text
     portal.clock.set(datetime(2027, 6, 3, 9, tzinfo=PARIS))
     portal.do(c.Renew(reference=first, school_year=SchoolYear(2027)), CHEF)
-    client, said = portal.client(STAFF), "1 demande déjà renouvelée, 1 ne l'est pas"
+    client, sentence = portal.client(STAFF), "1 demande déjà renouvelée, 1 ne l'est pas"
     for place in (PLACE, f"{PLACE}/apercu?jour=2027-08-31"):
-        assert said in client.get(place).text.replace("&#39;", "'")
+        assert sentence in client.get(place).text.replace("&#39;", "'")
 
 
 @pytest.mark.rule("R85")
