@@ -8,7 +8,7 @@ from states.vocabulary import Trigger
 
 if TYPE_CHECKING:
     from states.school_calendar import YearEnd
-    from workflow.removals.connector.service import Called
+    from workflow.removals.connector.service import RoundResult
     from workflow.schedule.tick import TickResult
     from workflow.year_end.service import HeldYear
 
@@ -246,7 +246,7 @@ def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
         yield f"{plural(sent, 'courriel remis', 'courriels remis')} au relais."
 
 
-def called_lines(called: "Called | None") -> Iterator[str]:
+def called_lines(called: "RoundResult | None") -> Iterator[str]:
     """The results of the connector (R84); nothing for nothing."""
     from states.french import plural
 

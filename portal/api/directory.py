@@ -14,7 +14,7 @@ from portal.api.requests import Limit, next_page
 from states.vocabulary import State
 from workflow.directory.model import DirectoryRefused
 from workflow.directory.queries import Criteria
-from workflow.mail.queries import list_mails_correspondence
+from workflow.mail.queries import list_visible_mails
 
 UaiPath = Annotated[str, Path(description="L'UAI de l'établissement.", pattern=UAI, examples=["0310001H"])]
 
@@ -147,7 +147,7 @@ def get_establishment(context: Context, caller: Reading, uai: UaiPath) -> Establ
 def list_sent_mails(context: Context, caller: Reading, parameters: Annotated[MailParameters, Query()]) -> Mails:
     """Les plus récents d'abord, sans leur texte ; un établissement voit ceux qu'a reçus sa boîte (R3, R60)."""
     with context.app.database.read() as connection:
-        page = list_mails_correspondence(
+        page = list_visible_mails(
             connection, caller.actor, stages=parameters.stage, kind=parameters.kind, uai=parameters.uai,
             reference=parameters.reference, after=parameters.after, limit=parameters.limit,
         )  # fmt: skip

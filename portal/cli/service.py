@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from notifications.delivery.dispatcher import Dispatcher
     from workflow.app import App
-    from workflow.removals.connector.service import Called
+    from workflow.removals.connector.service import RoundResult
     from workflow.schedule.tick import TickResult
     from workflow.settings.infrastructure import PortalSettings
     from workflow.year_end.service import HeldYear
@@ -114,7 +114,7 @@ def _relay_lines(dispatcher: "Dispatcher") -> Iterator[str]:
         yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
 
 
-def _as_json(ticked: "TickResult", sent: int, held: "Iterable[HeldYear]", called: "Called | None") -> None:
+def _as_json(ticked: "TickResult", sent: int, held: "Iterable[HeldYear]", called: "RoundResult | None") -> None:
     from portal.cli.request.execute import echo_object
 
     echo_object(

@@ -19,9 +19,6 @@ from workflow.directory.parser import DirectoryFile, Entry, Reading
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
-# The file's establishments against those known: what is new, changed, gone, and what would be lost (R66, R67).
-
-
 WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", "is_open", "is_listed")
 """The columns of ``Establishment`` that an import writes: never ``set_mailbox``, an operator's choice (R14)."""
 
@@ -36,10 +33,13 @@ def row_of(entry: Entry) -> Row:
 
 @dataclass
 class Comparison:
-    """What an import has to write. ``births`` are whole rows, ``updates`` rows whose ``WRITTEN`` columns change;
-    ``moved`` are the establishments whose mailbox in force becomes another."""
+    """The differences between the file and the directory: new, changed, gone, and what would be lost (R66, R67).
 
-    births: list[Row] = field(default_factory=list)
+    ``new_rows`` are whole rows, ``updates`` rows whose ``WRITTEN`` columns change; ``moved`` are the
+    establishments whose mailbox in force becomes another.
+    """
+
+    new_rows: list[Row] = field(default_factory=list)
     updates: list[Row] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     gone: list[Named] = field(default_factory=list)
@@ -56,10 +56,10 @@ class Comparison:
 
     @property
     def new(self) -> tuple[Named, ...]:
-        return tuple(Named(row["uai"], row["nom"]) for row in self.births)
+        return tuple(Named(row["uai"], row["nom"]) for row in self.new_rows)
 
-    def meet(self, before: Row, entry: Entry | None, is_spared: bool) -> None:
-        """One establishment that was known; ``entry`` None when the file does not name it, or not readably."""
+    def match(self, before: Row, entry: Entry | None, is_spared: bool) -> None:
+        """Compare an establishment with its entry; None when the file does not name it, or not readably."""
         after = before
         if entry is not None:
             after = before | row_of(entry)
@@ -70,7 +70,7 @@ class Comparison:
             after = before | {"is_open": False, "is_listed": False}
             self.gone.append(Named(before["uai"], before["nom"]))
             self.updates.append(after)
-        self._weigh(before, after)
+        self._count_loss(before, after)
 
     def _differ(self, before: Row, after: Row) -> None:
         changes = tuple(Change(n, before[n], after[n]) for n in WRITTEN if before[n] != after[n])
@@ -80,13 +80,13 @@ class Comparison:
         self.changed.append(Changed(after["uai"], after["nom"], changes))
         self.updates.append(after)
 
-    def welcome(self, entry: Entry) -> None:
+    def add_new(self, entry: Entry) -> None:
         row = row_of(entry) | {"set_mailbox": None}
-        self.births.append(row)
-        self._look(row)
+        self.new_rows.append(row)
+        self._count_mailbox(row)
 
-    def _weigh(self, before: Row, after: Row) -> None:
-        self._look(after)
+    def _count_loss(self, before: Row, after: Row) -> None:
+        self._count_mailbox(after)
         if _mailbox(before) != _mailbox(after):
             self.moved.add(after["uai"])
         if not (before["is_listed"] and before["is_open"]):
@@ -99,7 +99,7 @@ class Comparison:
         elif _mailbox(before) and not _mailbox(after):
             self._lost["mailbox"] += 1
 
-    def _look(self, after: Row) -> None:
+    def _count_mailbox(self, after: Row) -> None:
         if not after["is_open"]:
             self.closed.add(after["uai"])
         elif not _mailbox(after):
@@ -113,19 +113,16 @@ def _mailbox(row: Row) -> str | None:
 
 
 def compare(known: Iterable[Row], entries: Mapping[str, Entry], spared: Set[str]) -> Comparison:
-    """Hold the file against every establishment known, listed or not, in the order of the UAI."""
-    comparison, seen = Comparison(), set()
+    """Compare the file with every establishment of the directory, listed or not, in the order of the UAI."""
+    comparison, uais = Comparison(), set()
     for before in known:
         uai = before["uai"]
-        seen.add(uai)
-        comparison.meet(before, entries.get(uai), uai in spared)
+        uais.add(uai)
+        comparison.match(before, entries.get(uai), uai in spared)
     for uai, entry in entries.items():
-        if uai not in seen:
-            comparison.welcome(entry)
+        if uai not in uais:
+            comparison.add_new(entry)
     return comparison
-
-
-# The statements of an import: one query to read, one to insert, one to update, whatever the number of rows.
 
 
 _IMPORTS = 0x0DA_1  # any number: imports alone take this lock of PostgreSQL
@@ -147,8 +144,8 @@ def known_rows(connection: Connection, *, lock: bool) -> list[Row]:
 
 def write(connection: Connection, comparison: Comparison) -> None:
     """Insert the newcomers, update the others."""
-    if comparison.births:
-        connection.execute(insert(ESTABLISHMENT), comparison.births)
+    if comparison.new_rows:
+        connection.execute(insert(ESTABLISHMENT), comparison.new_rows)
     if comparison.updates:
         changed = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == bindparam("b_uai"))
         rows = [{"b_uai": row["uai"]} | {name: row[name] for name in WRITTEN} for row in comparison.updates]

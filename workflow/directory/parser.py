@@ -230,8 +230,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluatedRow:
-    """What became of a row: an entry, or the French reasons that refuse it; and the warnings on one that is kept."""
+class ParsedEntry:
+    """A parsed row: an entry, or the French reasons that refuse it; and the warnings on one that is kept."""
 
     entry: Entry | None
     refusals: list[str] = field(default_factory=list)
@@ -244,13 +244,13 @@ def tidy(text: str) -> str:
     return clean(line if line.isprintable() else "".join(c for c in line if c.isprintable()))
 
 
-def judge(values: tuple[str, ...]) -> EvaluatedRow:
+def parse_entry(values: tuple[str, ...]) -> ParsedEntry:
     """Read the values of ``file.COLUMNS``. The académie and the kind have been looked at before."""
     uai, nom, kind, commune, departement, _, mail, state = values
     uai, nom, opened = normalise_uai(uai), tidy(nom), is_open(state)
     refusals = [why for why in (_bad_uai(uai), _bad_nom(nom), _bad_state(state, opened)) if why]
     if refusals or opened is None:
-        return EvaluatedRow(None, refusals)
+        return ParsedEntry(None, refusals)
     letter = uai_problem(uai)
     place, odd_place = _departement(departement)
     mailbox, odd_mail = _mailbox(mail)
@@ -258,7 +258,7 @@ def judge(values: tuple[str, ...]) -> EvaluatedRow:
     entry = Entry(
         uai=uai, nom=nom, kind=tidy(kind), commune=tidy(commune), departement=place, mailbox=mailbox, is_open=opened
     )
-    return EvaluatedRow(entry, [], warnings)
+    return ParsedEntry(entry, [], warnings)
 
 
 def _bad_uai(uai: str) -> str | None:
@@ -292,9 +292,6 @@ def _mailbox(text: str) -> tuple[str | None, str | None]:
     else:
         problem = mail_problem(mail)
     return (None, f"la boîte « {quote(mail)} » {problem} : établissement pris sans boîte") if problem else (mail, None)
-
-
-# A whole file read for one académie: its establishments by UAI, and all that the operator is to be told of it.
 
 
 MAX_REMARKS = 50_000
@@ -360,17 +357,17 @@ class Reading:
         elif is_outside(kind):
             self.outside_scope += 1
         else:
-            self._judge(record, kind)
+            self._parse(record, kind)
 
-    def _judge(self, record: Record, kind: str) -> None:
-        judged = judge(record.values)
-        if judged.entry is None:
-            self._refuse(record, judged.refusals)
+    def _parse(self, record: Record, kind: str) -> None:
+        parsed = parse_entry(record.values)
+        if parsed.entry is None:
+            self._refuse(record, parsed.refusals)
             return
         if not is_known(kind):
-            self._wonder(record.line, judged.entry.uai, kind)
-        self.warnings += [Remark(record.line, judged.entry.uai, odd) for odd in judged.warnings]
-        self._keep(_Seen(record.line, judged.entry))
+            self._wonder(record.line, parsed.entry.uai, kind)
+        self.warnings += [Remark(record.line, parsed.entry.uai, odd) for odd in parsed.warnings]
+        self._keep(_Seen(record.line, parsed.entry))
 
     def _refuse(self, record: Record, reasons: list[str]) -> None:
         uai = normalise_uai(record.values[0])
@@ -395,10 +392,10 @@ class Reading:
             self.repeated += 1
             return
         self.differing += 1
-        kept = min(old, new, key=_preference)
-        self._seen[new.entry.uai] = kept
-        told = f"déjà à la ligne {old.line} avec d'autres valeurs : la ligne {kept.line} est gardée"
-        self.warnings.append(Remark(new.line, new.entry.uai, told))
+        better = min(old, new, key=_preference)
+        self._seen[new.entry.uai] = better
+        message = f"déjà à la ligne {old.line} avec d'autres valeurs : la ligne {better.line} est gardée"
+        self.warnings.append(Remark(new.line, new.entry.uai, message))
 
 
 def _preference(seen: _Seen) -> tuple[object, ...]:

@@ -251,7 +251,7 @@ def _theirs(scope: Actor) -> list[ColumnElement[bool]]:
 # The mails that somebody may know of (R3): the rectorat all of them, an establishment those to its mailbox.
 
 
-def list_mails_correspondence(
+def list_visible_mails(
     connection: Connection, scope: Actor, *, stages: Sequence[Stage] = (), kind: Kind | None = None,
     uai: str | None = None, reference: str | None = None, after: int | None = None, limit: int = 50,
 ) -> OutboxPage:  # fmt: skip

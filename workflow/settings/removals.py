@@ -110,7 +110,7 @@ def judged(host: str, texts: Sequence[str], allowed: Allowed, *, is_secure: bool
 URL_EXAMPLE = "par exemple https://oda.ac-toulouse.fr/retraits"
 
 
-_NAME_CONNECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
 
 
 _NUMBERED = re.compile(r"(.*\.)?(0[xX][0-9A-Fa-f]*|[0-9]+)")
@@ -141,7 +141,7 @@ def _url(text: str) -> str:
         raise refusal("un mot de passe n'a pas sa place dans l'adresse : l'appel est signé par le secret connector-key")
     if parts.scheme not in ("https", "http") or not host or parts.fragment or not text.isascii() or " " in text:
         raise refusal("ce n'est pas l'adresse d'un service", URL_EXAMPLE)
-    if not _is_address(host) and (not _NAME_CONNECTOR.fullmatch(host) or _NUMBERED.fullmatch(host)):
+    if not _is_address(host) and (not _HOST_NAME.fullmatch(host) or _NUMBERED.fullmatch(host)):
         raise refusal(f"« {host} » n'est pas un nom de serveur", URL_EXAMPLE)
     return text
 
@@ -150,7 +150,7 @@ def _host_or_network(text: str) -> str:
     try:
         return str(ip_network(text) if "/" in text else ip_network(text).network_address)
     except ValueError:
-        if _NAME_CONNECTOR.fullmatch(text) and not _NUMBERED.fullmatch(text):
+        if _HOST_NAME.fullmatch(text) and not _NUMBERED.fullmatch(text):
             return text.lower()
     raise refusal(f"« {text} » n'est ni un nom, ni une adresse, ni un réseau", "oda.interne, 10.1.2.3 ou 10.1.2.0/24")
 

@@ -251,7 +251,7 @@ class PeriodSettings(Section):
 Periods = Annotated[tuple[PeriodSettings, ...], Field(min_length=1, max_length=30)]
 
 
-Found = Iterator[tuple[tuple[str | int, ...], PydanticCustomError]]
+Refusals = Iterator[tuple[tuple[str | int, ...], PydanticCustomError]]
 
 
 class HolidaysSettings(Section):
@@ -271,17 +271,17 @@ class HolidaysSettings(Section):
     def _in_their_year(
         cls, school: dict[SchoolYear, tuple[PeriodSettings, ...]]
     ) -> dict[SchoolYear, tuple[PeriodSettings, ...]]:
-        found = [
-            one
+        problems = [
+            problem
             for year, periods in school.items()
-            for one in (*_outside_days_off(year, periods), *_overlaps(year, periods))
+            for problem in (*_outside_year(year, periods), *_overlaps(year, periods))
         ]
-        if found:
-            raise refusals(found)
+        if problems:
+            raise refusals(problems)
         return school
 
 
-def _outside_days_off(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> Found:
+def _outside_year(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> Refusals:
     earliest, latest = date(year.start, *_FIRST), date(year.end_year, *_LAST)
     for index, period in enumerate(periods):
         if not earliest <= period.first <= period.last <= latest:
@@ -289,7 +289,7 @@ def _outside_days_off(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> 
             yield (str(year), index), refusal(message, f"du {french_day(earliest)} au {french_day(latest)}")
 
 
-def _overlaps(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> Found:
+def _overlaps(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> Refusals:
     for (_, one), (index, other) in pairwise(sorted(enumerate(periods), key=lambda numbered: numbered[1].days)):
         if other.first <= one.last:
             yield (

@@ -66,7 +66,7 @@ _CERTIFICATE: Final = {
 """Why a certificate is not admitted, as OpenSSL numbers it (X509_V_ERR)."""
 
 
-def told(error: BaseException, host: str, seconds: int) -> str:
+def describe_error(error: BaseException, host: str, seconds: int) -> str:
     """What went wrong with a call to ``host``; ``seconds`` is how long an answer is waited for."""
     if isinstance(error, TimeoutError | httpx2.TimeoutException):  # what its cancelling broke is no cause
         return f"pas de réponse en {french.plural(seconds, 'seconde')}"
@@ -144,7 +144,7 @@ class Caller:
         try:
             found = self.resolver(host, port)
         except (OSError, UnicodeError) as error:
-            raise NoAnswer(told(error, host, self.settings.timeout_seconds)) from None
+            raise NoAnswer(describe_error(error, host, self.settings.timeout_seconds)) from None
         return judged(host, found, self.settings.allowed, is_secure=parts.scheme == "https")
 
     def ask(self, calls: Sequence[Call], at: datetime) -> list[Reply | NoAnswer]:
@@ -161,7 +161,7 @@ class Caller:
             async with asyncio.timeout(seconds):  # of the whole: a server that gives a byte now and then holds nobody
                 return await self._post(call, addresses, at)
         except (TimeoutError, httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            return NoAnswer(told(error, self._host, seconds))
+            return NoAnswer(describe_error(error, self._host, seconds))
 
     async def _post(self, call: Call, addresses: Sequence[str], at: datetime) -> Reply:
         """At the first address that takes the connection; one that does not was sent nothing."""

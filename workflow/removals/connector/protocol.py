@@ -1,4 +1,7 @@
-"""What is asked of the ODA server about one task: as few personal data as name one key, never a code (R48, R84)."""
+"""The questions put to the ODA server about one task, and what its answers mean (R48, R84).
+
+A question holds as few personal data as name one key, never a code.
+"""
 
 import math
 from collections.abc import Mapping
@@ -30,10 +33,11 @@ _DIGITS: Final = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """One question. ``digest`` is the same as long as the question is; ``keeps_key``: other requests rely on it.
+class Question:
+    """One question to the server. ``digest`` is the same as long as the question is.
 
-    ``to_verify``: nobody knows whether a namesake's key is meant, so that no program may ask (R48).
+    ``keeps_key``: other requests rely on the key; ``to_verify``: nobody knows whether a namesake's key is meant, so
+    that no program may ask (R48).
     """
 
     reference: str
@@ -43,8 +47,8 @@ class Asked:
     to_verify: bool
 
 
-def asked(line: RemovalLine, hasher: JournalHasher) -> Asked | None:
-    """The question that an open task asks today; None once it is confirmed.
+def question_of(line: RemovalLine, hasher: JournalHasher) -> Question | None:
+    """Return the question of an open task today; None once it is confirmed.
 
     The same question has the same bytes, whenever and by whichever machine it is asked: its instant is in a header.
     """
@@ -52,7 +56,7 @@ def asked(line: RemovalLine, hasher: JournalHasher) -> Asked | None:
         return None
     request, todo = line.request, line.todo
     body = to_json(_message(line, todo))
-    return Asked(
+    return Question(
         reference=request.reference, body=body, digest=hasher.digest(body.decode())[:_DIGITS],
         keeps_key=todo.action is not Action.REMOVE_KEY, to_verify=todo.to_verify,
     )  # fmt: skip
@@ -78,9 +82,6 @@ def ping() -> bytes:
     return to_json({"action": PING})
 
 
-# What an answer means: done, later, once more, or for an operator (R84).
-
-
 MAX_WORDS: Final = 300
 
 
@@ -92,8 +93,8 @@ OF_ALL: Final = (401, 403, 404, 405, 407)
 """Refusals that say more of our settings than of one task."""
 
 
-class Verdict(Enum):
-    """What becomes of a call."""
+class CallOutcome(Enum):
+    """The outcome of a call."""
 
     ANSWERED = "answered"
     LATER = "later"
@@ -106,7 +107,7 @@ class Answer:
     """What came of one call. ``after``: how long the server asks to wait; ``of_all``: the next calls would fare alike,
     for the server is in trouble or we are misconfigured; ``words`` are the server's, or ours about it."""
 
-    verdict: Verdict
+    verdict: CallOutcome
     words: str = ""
     status: int | None = None
     outcome: RemovalOutcome | None = None
@@ -116,51 +117,51 @@ class Answer:
 
 def without(reason: str) -> Answer:
     """No answer came: it is asked again under the same key."""
-    return Answer(verdict=Verdict.RETRY, words=cleaned(reason), of_all=True)
+    return Answer(verdict=CallOutcome.RETRY, words=cleaned(reason), of_all=True)
 
 
 def meaning(reply: Reply, now: datetime) -> Answer:
-    """What the server's answer makes of the call."""
-    status, said = reply.status, _said(reply)
-    words = cleaned(said.get("message") or said.get("detail")) or f"réponse {status}"
+    """Return what the server's reply means for the call."""
+    status, body = reply.status, _body(reply)
+    words = cleaned(body.get("message") or body.get("detail")) or f"réponse {status}"
     after = _after(reply.headers.get("retry-after"), now)
     if not reply.is_whole:
         return _odd(status, "réponse de plus de 64 Ko")
     if status == 200:
-        return _done(said, status)
+        return _done(body, status)
     if status == 202:
-        return Answer(verdict=Verdict.LATER, words=words, status=status, after=after or USUAL)
+        return Answer(verdict=CallOutcome.LATER, words=words, status=status, after=after or USUAL)
     if status in (429, 503) and after:
-        return Answer(verdict=Verdict.LATER, words=words, status=status, after=after, of_all=True)
+        return Answer(verdict=CallOutcome.LATER, words=words, status=status, after=after, of_all=True)
     if status == 429 or status >= 500:
-        return Answer(verdict=Verdict.RETRY, words=words, status=status, of_all=True)
+        return Answer(verdict=CallOutcome.RETRY, words=words, status=status, of_all=True)
     if 300 <= status < 400:
         return _odd(status, f"le serveur renvoie à une autre adresse (réponse {status}), qui n'est pas suivie")
     if 400 <= status < 500:
-        return Answer(verdict=Verdict.REFUSED, words=words, status=status, of_all=status in OF_ALL)
+        return Answer(verdict=CallOutcome.REFUSED, words=words, status=status, of_all=status in OF_ALL)
     return _odd(status, f"réponse {status} inattendue")
 
 
-def _done(said: Mapping[str, Any], status: int) -> Answer:
-    outcome = said.get("outcome")
+def _done(body: Mapping[str, Any], status: int) -> Answer:
+    outcome = body.get("outcome")
     if not isinstance(outcome, str) or outcome not in set(RemovalOutcome):
         return _odd(status, "la réponse ne dit pas ce qui a été fait (outcome)")
-    words = cleaned(said.get("message"))
-    return Answer(verdict=Verdict.ANSWERED, words=words, status=status, outcome=RemovalOutcome.of(outcome))
+    words = cleaned(body.get("message"))
+    return Answer(verdict=CallOutcome.ANSWERED, words=words, status=status, outcome=RemovalOutcome.of(outcome))
 
 
 def _odd(status: int, words: str) -> Answer:
     """An answer that no server of the contract gives: something else is there."""
-    return Answer(verdict=Verdict.REFUSED, words=words, status=status, of_all=True)
+    return Answer(verdict=CallOutcome.REFUSED, words=words, status=status, of_all=True)
 
 
-def _said(reply: Reply) -> dict[str, Any]:
+def _body(reply: Reply) -> dict[str, Any]:
     """The object that the body is; empty when it is none."""
     try:
-        found = from_json(reply.body, allow_inf_nan=False)
+        body = from_json(reply.body, allow_inf_nan=False)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
 def _after(text: str | None, now: datetime) -> timedelta | None:
@@ -175,14 +176,14 @@ def _after(text: str | None, now: datetime) -> timedelta | None:
 
 
 def _instant(text: str) -> datetime:
-    found = parsedate_to_datetime(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    instant = parsedate_to_datetime(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def cleaned(text: object) -> str:
     """A server's words as kept and shown: printable, on one line, 300 characters at most; empty for no words."""
     if not isinstance(text, str):
         return ""
-    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    kept = shown if len(shown) <= MAX_WORDS else f"{shown[: MAX_WORDS - 1]}…"
-    return "".join(c for c in kept if not text_problem(c, required=False))
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    short = line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
+    return "".join(c for c in short if not text_problem(c, required=False))

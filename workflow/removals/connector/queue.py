@@ -1,4 +1,4 @@
-"""The calls as rows: made for open tasks, held by a lease, and what came of them (R84).
+"""The calls as rows: made for open tasks, claimed by a lease, and what came of them (R84).
 
 ``asked`` is the question's digest and a number that grows whenever it is asked under a new key, ``3f9c….2``.
 ``next_at`` is when a waiting call is due; while a machine holds it, when its lease runs out: it is then due again.
@@ -22,7 +22,7 @@ from states.model import Actor
 from states.vocabulary import CallStage, RemovalKind, RemovalOutcome
 from workflow.database.tables import CALL, REMOVAL
 from workflow.engine.engine import Engine
-from workflow.removals.connector.protocol import Answer, Asked, Verdict, asked, cleaned
+from workflow.removals.connector.protocol import Answer, CallOutcome, Question, cleaned, question_of
 from workflow.removals.tasks import removals_of
 from workflow.settings.removals import ConnectorSettings
 
@@ -40,8 +40,8 @@ _WAITS: Final = CALL.c.stage == CallStage.WAITING.value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
-    """A call that is ours until ``until``. ``asked`` as the row says it; ``attempts`` so far."""
+class ClaimedCall:
+    """A call that this machine has claimed until ``until``. ``asked`` as the row says it; ``attempts`` so far."""
 
     reference: str
     asked: str
@@ -71,10 +71,10 @@ def take_in(connection: Connection, kinds: Sequence[RemovalKind], now: datetime)
     connection.execute(insert_new(connection, CALL).from_select(columns, missing))
 
 
-def hold(
+def claim(
     connection: Connection, kinds: Sequence[RemovalKind], now: datetime, lease: timedelta, limit: int
-) -> list[Held]:
-    """Hold the calls that have been due the longest; none is held twice, on however many machines."""
+) -> list[ClaimedCall]:
+    """Claim the calls that have been due the longest; none is claimed twice, on however many machines."""
     due = (
         select(CALL.c.reference, CALL.c.asked, CALL.c.attempts)
         .join(REMOVAL, _OF_CALL)
@@ -85,42 +85,47 @@ def hold(
     )
     rows = connection.execute(due).all()
     until = now + lease
-    held = [Held(reference=row.reference, asked=row.asked, attempts=row.attempts, until=until) for row in rows]
-    _write(connection, [one.reference for one in held], leased_until=until, next_at=until)
-    return held
+    calls = [ClaimedCall(reference=row.reference, asked=row.asked, attempts=row.attempts, until=until) for row in rows]
+    _write(connection, [call.reference for call in calls], leased_until=until, next_at=until)
+    return calls
 
 
-def is_ours(connection: Connection, held: Held) -> bool:
-    """Whether it is still ours and about the same question, locked until the transaction's end."""
-    mine = (_WAITS, CALL.c.reference == held.reference, CALL.c.leased_until == held.until, CALL.c.asked == held.asked)
-    return connection.execute(select(CALL.c.reference).where(*mine).with_for_update()).first() is not None
+def is_ours(connection: Connection, call: ClaimedCall) -> bool:
+    """True if the call is still ours and about the same question; it is locked until the transaction's end."""
+    is_same = (
+        _WAITS,
+        CALL.c.reference == call.reference,
+        CALL.c.leased_until == call.until,
+        CALL.c.asked == call.asked,
+    )
+    return connection.execute(select(CALL.c.reference).where(*is_same).with_for_update()).first() is not None
 
 
-def ask_anew(connection: Connection, held: Held, digest: str, now: datetime) -> Held:
-    """The question is another: a new key, and no attempt counted yet. The lease stays as it is."""
-    asked = f"{digest}.{number_of(held.asked) + 1}"
-    _write(connection, [held.reference], asked=asked, attempts=0, changed_at=now)
-    return Held(reference=held.reference, asked=asked, attempts=0, until=held.until)
+def ask_anew(connection: Connection, call: ClaimedCall, digest: str, now: datetime) -> ClaimedCall:
+    """Give the call a new key for a new question, with no attempt counted yet. The lease stays as it is."""
+    asked = f"{digest}.{number_of(call.asked) + 1}"
+    _write(connection, [call.reference], asked=asked, attempts=0, changed_at=now)
+    return ClaimedCall(reference=call.reference, asked=asked, attempts=0, until=call.until)
 
 
-def put_off(connection: Connection, held: Held, answer: Answer, now: datetime, next_at: datetime) -> None:
-    """Give it back, to be asked again at ``next_at``."""
+def put_off(connection: Connection, call: ClaimedCall, answer: Answer, now: datetime, next_at: datetime) -> None:
+    """Release the call, to be made again at ``next_at``."""
     _write(
-        connection, [held.reference], leased_until=None, next_at=next_at, attempts=held.attempts, status=answer.status,
+        connection, [call.reference], leased_until=None, next_at=next_at, attempts=call.attempts, status=answer.status,
         answer=answer.words, changed_at=now,
     )  # fmt: skip
 
 
-def end(connection: Connection, held: Held, stage: CallStage, answer: Answer, now: datetime) -> None:
-    """It is over: done, or for an operator."""
+def end(connection: Connection, call: ClaimedCall, stage: CallStage, answer: Answer, now: datetime) -> None:
+    """End the call: done, or for an operator."""
     _write(
-        connection, [held.reference], stage=stage.value, leased_until=None, next_at=None, attempts=held.attempts,
+        connection, [call.reference], stage=stage.value, leased_until=None, next_at=None, attempts=call.attempts,
         status=answer.status, answer=answer.words, changed_at=now,
     )  # fmt: skip
 
 
 def drop(connection: Connection, reference: str) -> None:
-    """An operator has confirmed: the call has no object any more."""
+    """Delete the call of a removal that an operator has confirmed."""
     connection.execute(delete(CALL).where(CALL.c.reference == reference))
 
 
@@ -155,9 +160,6 @@ def _write(connection: Connection, references: Sequence[str], **values: Any) -> 
         connection.execute(update(CALL).where(CALL.c.reference.in_(references)).values(values))
 
 
-# What came of a call, written while it is still ours and about what is to be done now (R48, R49, R84).
-
-
 DELAYS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 120, 240, 360))
 """Waits between two attempts; the last repeats itself, and each is up to a quarter longer."""
 
@@ -166,7 +168,7 @@ STILL_USED: Final = "la clé devait être gardée pour une autre demande, et le 
 
 
 class Recorder:
-    """Writes the end of a call, or puts it off. Each method is one short transaction; None says it was not ours."""
+    """Write the end of a call, or put it off. Each method is one short transaction; None if it was not ours."""
 
     def __init__(self, engine: Engine, mailer: Mailer, settings: ConnectorSettings, actor: Actor) -> None:
         self._engine = engine
@@ -174,93 +176,90 @@ class Recorder:
         self._actor = actor
         self._rules = RetryRules(settings.max_attempts, DELAYS, retry_uncertain=True)
 
-    def under_its_key(self, held: Held, question: Asked) -> Held | None:
-        """The call as it may be made: under a new key when the question is not the one that it bears."""
-        if digest_of(held.asked) == question.digest:
-            return held
+    def under_its_key(self, call: ClaimedCall, question: Question) -> ClaimedCall | None:
+        """Return the call to make, under a new key when its question has changed."""
+        if digest_of(call.asked) == question.digest:
+            return call
 
-        def work(connection: Connection, now: datetime) -> Held | None:
-            if not is_ours(connection, held):
+        def work(connection: Connection, now: datetime) -> ClaimedCall | None:
+            if not is_ours(connection, call):
                 return None
-            return ask_anew(connection, held, question.digest, now)
+            return ask_anew(connection, call, question.digest, now)
 
         return self._engine.in_transaction(work)
 
-    def drop(self, held: Held) -> None:
-        """An operator has confirmed it meanwhile: nothing is left to ask."""
-        self._engine.in_transaction(lambda connection, _: drop(connection, held.reference))
+    def drop(self, call: ClaimedCall) -> None:
+        """Delete the call of a removal that an operator has confirmed meanwhile."""
+        self._engine.in_transaction(lambda connection, _: drop(connection, call.reference))
 
-    def give_back(self, held: Held, answer: Answer) -> CallStage | None:
+    def give_back(self, call: ClaimedCall, answer: Answer) -> CallStage | None:
         """Leave to the operators what was not even asked."""
 
         def work(connection: Connection, now: datetime) -> CallStage | None:
-            if not is_ours(connection, held):
+            if not is_ours(connection, call):
                 return None
-            end(connection, held, CallStage.REFUSED, answer, now)
+            end(connection, call, CallStage.REFUSED, answer, now)
             return CallStage.REFUSED
 
         return self._engine.in_transaction(work)
 
-    def record(self, held: Held, answer: Answer) -> CallStage | None:
+    def record(self, call: ClaimedCall, answer: Answer) -> CallStage | None:
         """Write what this answer makes of the call; returns the stage in which it is then."""
 
         def work(connection: Connection, now: datetime) -> CallStage | None:
-            if answer.verdict is Verdict.ANSWERED:
-                return self._confirm(connection, held, answer, now)
-            if not is_ours(connection, held):
+            if answer.verdict is CallOutcome.ANSWERED:
+                return self._confirm(connection, call, answer, now)
+            if not is_ours(connection, call):
                 return None
-            return self._put(connection, held, answer, now)
+            return self._put(connection, call, answer, now)
 
         return self._engine.in_transaction(work)
 
-    def _put(self, connection: Connection, held: Held, answer: Answer, now: datetime) -> CallStage:
-        """Later as the server asked, which is no failure; again after a wait; or never by itself."""
-        if answer.verdict is Verdict.LATER and answer.after:
-            put_off(connection, held, answer, now, now + answer.after)
+    def _put(self, connection: Connection, call: ClaimedCall, answer: Answer, now: datetime) -> CallStage:
+        """Put off as the server asked, which is no failure; or try again after a wait; or leave to the operators."""
+        if answer.verdict is CallOutcome.LATER and answer.after:
+            put_off(connection, call, answer, now, now + answer.after)
             return CallStage.WAITING
-        tried = replace(held, attempts=held.attempts + 1)
-        if answer.verdict is Verdict.REFUSED or tried.attempts >= self._rules.max_attempts:
+        tried = replace(call, attempts=call.attempts + 1)
+        if answer.verdict is CallOutcome.REFUSED or tried.attempts >= self._rules.max_attempts:
             end(connection, tried, CallStage.REFUSED, answer, now)
             return CallStage.REFUSED
-        wait = self._rules.delay(tried.attempts, crc32(held.reference.encode()))
+        wait = self._rules.delay(tried.attempts, crc32(call.reference.encode()))
         put_off(connection, tried, answer, now, now + wait)
         return CallStage.WAITING
 
-    def _confirm(self, connection: Connection, held: Held, answer: Answer, now: datetime) -> CallStage | None:
+    def _confirm(self, connection: Connection, call: ClaimedCall, answer: Answer, now: datetime) -> CallStage | None:
         """Confirm by the rules, under their locks, unless the question has changed: it is then asked anew."""
         command = ConfirmRemoval(
-            reference=held.reference, outcome=answer.outcome or RemovalOutcome.REMOVED, note=answer.words
+            reference=call.reference, outcome=answer.outcome or RemovalOutcome.REMOVED, note=answer.words
         )
         self._engine.facts(connection, command)  # takes the locks under which the question is looked at again
-        if not is_ours(connection, held):
+        if not is_ours(connection, call):
             return None
-        lines = removals_of(connection, [held.reference], self._engine.policy, self._mailer)
-        now_asked = asked(lines[0], self._engine.hasher) if lines else None
-        if now_asked is None:  # an operator has confirmed it meanwhile
-            drop(connection, held.reference)
+        lines = removals_of(connection, [call.reference], self._engine.policy, self._mailer)
+        question = question_of(lines[0], self._engine.hasher) if lines else None
+        if question is None:  # an operator has confirmed it meanwhile
+            drop(connection, call.reference)
             return None
-        if now_asked.digest != digest_of(held.asked):
-            anew = ask_anew(connection, held, now_asked.digest, now)
-            put_off(connection, anew, Answer(verdict=Verdict.LATER, status=answer.status), now, now)
+        if question.digest != digest_of(call.asked):
+            anew = ask_anew(connection, call, question.digest, now)
+            put_off(connection, anew, Answer(verdict=CallOutcome.LATER, status=answer.status), now, now)
             return CallStage.WAITING
-        if now_asked.keeps_key and command.outcome is not RemovalOutcome.KEPT:
-            return self._refused(connection, held, answer, STILL_USED.format(command.outcome.label), now)
+        if question.keeps_key and command.outcome is not RemovalOutcome.KEPT:
+            return self._refused(connection, call, answer, STILL_USED.format(command.outcome.label), now)
         [result] = self._engine.run(connection, [command], self._actor, now)
         if isinstance(result, Refused):
-            return self._refused(connection, held, answer, result.reasons[0].message, now)
-        end(connection, replace(held, attempts=held.attempts + 1), CallStage.DONE, answer, now)
+            return self._refused(connection, call, answer, result.reasons[0].message, now)
+        end(connection, replace(call, attempts=call.attempts + 1), CallStage.DONE, answer, now)
         crash_point("connector.before_commit")
         return CallStage.DONE
 
-    def _refused(self, connection: Connection, held: Held, answer: Answer, why: str, now: datetime) -> CallStage:
-        """Given back to the operators: what the server says of it does not hold."""
+    def _refused(self, connection: Connection, call: ClaimedCall, answer: Answer, why: str, now: datetime) -> CallStage:
+        """Leave to the operators a call whose answer does not hold."""
         words = f"{why} (réponse du serveur : {answer.words})" if answer.words else why
-        told = replace(answer, words=cleaned(words))
-        end(connection, replace(held, attempts=held.attempts + 1), CallStage.REFUSED, told, now)
+        answer = replace(answer, words=cleaned(words))
+        end(connection, replace(call, attempts=call.attempts + 1), CallStage.REFUSED, answer, now)
         return CallStage.REFUSED
-
-
-# The connector's calls as people read them: beside a task, and as a list (R84).
 
 
 _COLUMNS: Final = (
@@ -271,8 +270,11 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallView:
-    """One call. ``answer`` is the server's words, or ours about it; ``next_at`` None when it waits for nobody;
-    ``is_held``: a machine is at it; ``is_open``: its task is still to be confirmed."""
+    """One call for display.
+
+    ``answer`` is the server's words, or ours about it; ``next_at`` None when it waits for nobody; ``is_held``: a
+    machine is at it; ``is_open``: its task is still to be confirmed.
+    """
 
     reference: str
     stage: CallStage
@@ -286,7 +288,7 @@ class CallView:
 
     @property
     def may_be_asked_again(self) -> bool:
-        """Whether an operator may have it asked anew."""
+        """True if an operator may have it asked anew."""
         return self.is_open and self.stage is CallStage.REFUSED
 
 
@@ -312,8 +314,8 @@ def count_calls(connection: Connection) -> dict[CallStage, int]:
         .where(REMOVAL.c.closed_at.is_(None) | (CALL.c.stage == CallStage.DONE.value))
         .group_by(CALL.c.stage)
     )
-    found = {CallStage.of(stage): count for stage, count in connection.execute(counts)}
-    return {stage: found.get(stage, 0) for stage in CallStage}
+    numbers = {CallStage.of(stage): count for stage, count in connection.execute(counts)}
+    return {stage: numbers.get(stage, 0) for stage in CallStage}
 
 
 def _query() -> Any:

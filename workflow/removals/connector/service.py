@@ -1,4 +1,4 @@
-"""The connector's rounds: hold what is due, ask with no transaction open, record while it is still ours (R84)."""
+"""The connector's rounds: claim what is due, ask with no transaction open, record while it is still ours (R84)."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,39 +19,47 @@ from workflow.database.connection import Database
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.journal.installation import actor_number
-from workflow.removals.connector import queue as calls
 from workflow.removals.connector.client import Call, Caller, NoAnswer, Reply, secret_of
-from workflow.removals.connector.protocol import PING, Answer, Asked, Verdict, asked, meaning, ping, without
-from workflow.removals.connector.queue import Held, Recorder
+from workflow.removals.connector.protocol import (
+    PING,
+    Answer,
+    CallOutcome,
+    Question,
+    meaning,
+    ping,
+    question_of,
+    without,
+)
+from workflow.removals.connector.queue import ClaimedCall, Recorder, again, claim, take_in
 from workflow.removals.tasks import removals_of
 from workflow.settings.model import Settings
 from workflow.settings.removals import AddressRefused
 from workflow.settings.secrets import Secrets
-
-# A server that is down, or that refuses us, is asked once a minute, not once for each task (R84).
-
 
 REST, LONGEST = timedelta(minutes=1), timedelta(hours=1)
 """How long a server is left alone: a minute, or as it asks up to an hour."""
 
 
 class Circuit:
-    """What this process knows of the server: nothing is asked before ``rests_until``, then one task alone, to see."""
+    """The circuit breaker of the server: nothing is asked before ``rests_until``, then one task alone, to see.
+
+    A server that is down, or that refuses us, is asked once a minute, not once for each task (R84).
+    """
 
     def __init__(self) -> None:
         self.rests_until: datetime | None = None
         self._is_sound = False
 
     def is_open(self, now: datetime) -> bool:
-        """Whether the server is left alone for now."""
+        """True if the server is left alone for now."""
         return self.rests_until is not None and now < self.rests_until
 
     def width(self, most: int) -> int:
-        """How many may be asked at once: one until an answer has come."""
+        """Return how many may be asked at once: one until an answer has come."""
         return most if self._is_sound else 1
 
     def learn(self, answer: Answer, now: datetime) -> None:
-        """What this answer tells of the next ones."""
+        """Open or close the circuit after an answer."""
         self._is_sound = not answer.of_all
         if answer.of_all:
             until = now + min(LONGEST, max(REST, answer.after or REST))
@@ -69,13 +77,13 @@ ROUND: Final = 50
 
 
 NAMESAKE: Final = Answer(
-    verdict=Verdict.REFUSED,
+    verdict=CallOutcome.REFUSED,
     words="une autre demande porte le même nom sans la même adresse : dire si c'est la même personne, puis confirmer",
 )
 
 
 @dataclass
-class Called:
+class RoundResult:
     """What a round did, for a log line or a terminal."""
 
     confirmed: int = 0
@@ -88,7 +96,7 @@ class Called:
 
 
 class Connector:
-    """Asks the ODA server for each open removal. Any number may run, on several machines, on one database."""
+    """Ask the ODA server for each open removal. Any number may run, on several machines, on one database."""
 
     def __init__(self, engine: Engine, mailer: Mailer, caller: Caller, actor: Actor) -> None:
         self._engine = engine
@@ -104,66 +112,63 @@ class Connector:
         """Until when the server is left alone after a trouble; None when it answers, or was not asked yet."""
         return self._circuit.rests_until
 
-    def round(self, most: int = ROUND, must_stop: Callable[[], bool] = lambda: False) -> Called:
+    def round(self, most: int = ROUND, must_stop: Callable[[], bool] = lambda: False) -> RoundResult:
         """Ask for what is due, ``most`` tasks at most. Raises DatabaseBusy, DatabaseUnreachable."""
-        done = Called()
-        self._engine.in_transaction(lambda connection, now: calls.take_in(connection, self._settings.kinds, now))
+        done = RoundResult()
+        self._engine.in_transaction(lambda connection, now: take_in(connection, self._settings.kinds, now))
         while done.total < most and not must_stop() and not self._circuit.is_open(self._engine.clock.now()):
-            held = self._hold(min(self._circuit.width(WIDTH), most - done.total))
-            if not held:
+            claimed = self._claim(min(self._circuit.width(WIDTH), most - done.total))
+            if not claimed:
                 break
-            self._ask(held, done)
+            self._ask(claimed, done)
         return done
 
-    def _hold(self, limit: int) -> list[Held]:
+    def _claim(self, limit: int) -> list[ClaimedCall]:
         return self._engine.in_transaction(
-            lambda connection, now: calls.hold(connection, self._settings.kinds, now, self._lease, limit)
+            lambda connection, now: claim(connection, self._settings.kinds, now, self._lease, limit)
         )
 
-    def _ask(self, held: Sequence[Held], done: Called) -> None:
-        ready = self._questions(held, done)
+    def _ask(self, claimed: Sequence[ClaimedCall], done: RoundResult) -> None:
+        ready = self._questions(claimed, done)
         if not ready:
             return
         crash_point("connector.before_call")
         answers = self._answers(ready)
         crash_point("connector.after_call")
-        for one, answer in zip([one for one, _ in ready], answers, strict=True):
+        for (call, _), answer in zip(ready, answers, strict=True):
             self._circuit.learn(answer, self._engine.clock.now())
-            self._count(done, self._recorder.record(one, answer))
+            self._count(done, self._recorder.record(call, answer))
 
-    def _questions(self, held: Sequence[Held], done: Called) -> list[tuple[Held, Asked]]:
-        """What is to be asked today of each, under a new key where that changed; what no program may ask is refused."""
-        by_reference = {one.reference: one for one in held}
+    def _questions(self, claimed: Sequence[ClaimedCall], done: RoundResult) -> list[tuple[ClaimedCall, Question]]:
+        """Return the question of each call, under a new key where it changed; refuse what no program may ask."""
+        by_reference = {call.reference: call for call in claimed}
         with self._engine.database.read() as connection:
             lines = removals_of(connection, sorted(by_reference), self._engine.policy, self._mailer)
         ready = []
         for line in lines:
-            question, one = asked(line, self._engine.hasher), by_reference[line.request.reference]
+            question, call = question_of(line, self._engine.hasher), by_reference[line.request.reference]
             if question is None:
-                self._recorder.drop(one)
+                self._recorder.drop(call)
             elif question.to_verify:
-                self._count(done, self._recorder.give_back(one, NAMESAKE))
+                self._count(done, self._recorder.give_back(call, NAMESAKE))
             else:
-                ready.append((self._recorder.under_its_key(one, question), question))
-        return [(one, question) for one, question in ready if one is not None]
+                ready.append((self._recorder.under_its_key(call, question), question))
+        return [(call, question) for call, question in ready if call is not None]
 
-    def _answers(self, ready: Sequence[tuple[Held, Asked]]) -> list[Answer]:
+    def _answers(self, ready: Sequence[tuple[ClaimedCall, Question]]) -> list[Answer]:
         now = self._engine.clock.now()
-        wanted = [Call(body=question.body, key=one.key) for one, question in ready]
+        calls = [Call(body=question.body, key=call.key) for call, question in ready]
         try:
-            replies = self.caller.ask(wanted, now)
+            replies = self.caller.ask(calls, now)
         except (AddressRefused, NoAnswer) as refused:
-            return [without(str(refused))] * len(wanted)
-        return [without(str(one)) if isinstance(one, NoAnswer) else meaning(one, now) for one in replies]
+            return [without(str(refused))] * len(calls)
+        return [without(str(reply)) if isinstance(reply, NoAnswer) else meaning(reply, now) for reply in replies]
 
     @staticmethod
-    def _count(done: Called, stage: CallStage | None) -> None:
+    def _count(done: RoundResult, stage: CallStage | None) -> None:
         done.confirmed += stage is CallStage.DONE
         done.refused += stage is CallStage.REFUSED
         done.waiting += stage in (CallStage.WAITING, None)
-
-
-# What the ODA server refused is asked anew: by an operator, in the journal (R8, R84).
 
 
 def ask_again(engine: Engine, actor: Actor, references: Collection[str] | None) -> list[str]:
@@ -172,16 +177,13 @@ def ask_again(engine: Engine, actor: Actor, references: Collection[str] | None) 
     require_operator(actor, "redemander un retrait au serveur ODA")
 
     def work(connection: Connection, now: datetime) -> list[str]:
-        asked = calls.again(connection, references, now)
+        asked = again(connection, references, now)
         if asked:
             data: dict[str, Scalar] = {"calls": len(asked), "references": " ".join(asked)}
             installation.record(connection, engine.hasher, "removals_asked_again", actor, now, data)
         return asked
 
     return engine.in_transaction(work)
-
-
-# The server of the settings tried without asking for anything: where it is, whether it takes our signature (R84).
 
 
 PONG: Final = "pong"
@@ -195,13 +197,16 @@ OUR_SIGNATURE: Final = (
 class TrialFailed(Exception):
     """The server cannot be asked: ``step`` where it stopped, the message what it said, ``remedy`` what to do."""
 
-    def __init__(self, step: str, said: str, remedy: str) -> None:
-        super().__init__(said)
+    def __init__(self, step: str, message: str, remedy: str) -> None:
+        super().__init__(message)
         self.step, self.remedy = step, remedy
 
 
 def trial(caller: Caller, now: datetime) -> Iterator[tuple[str, str]]:
-    """Each step that went well, as a heading and what was found. Raises TrialFailed at the first that did not."""
+    """Try the server without asking for anything: yield each step that went well, as a heading and a result.
+
+    Raises TrialFailed at the first step that did not.
+    """
     yield "Adresse", caller.settings.url or ""
     try:
         addresses = caller.addresses()
@@ -218,21 +223,18 @@ def trial(caller: Caller, now: datetime) -> Iterator[tuple[str, str]]:
         remedy = "vérifier le serveur, son certificat et le pare-feu ; une autorité privée s'ajoute à celles du système"
         raise TrialFailed("appel", str(reply), remedy)
     if not _is_pong(reply):
-        said = meaning(reply, now).words
+        words = meaning(reply, now).words
         remedy = OUR_SIGNATURE if reply.status in (401, 403) else f'y répondre {{"outcome": "{PONG}"}} à « {PING} »'
-        raise TrialFailed("réponse", said, f"{remedy} (docs/connecteur.md)")
+        raise TrialFailed("réponse", words, f"{remedy} (docs/connecteur.md)")
     yield "Appel signé", "accepté"
 
 
 def _is_pong(reply: Reply) -> bool:
     try:
-        said = from_json(reply.body)
+        answer = from_json(reply.body)
     except ValueError:
         return False
-    return reply.status == 200 and isinstance(said, dict) and said.get("outcome") == PONG
-
-
-# The connector as the settings want it, and who it is in the journal (R84).
+    return reply.status == 200 and isinstance(answer, dict) and answer.get("outcome") == PONG
 
 
 ACTOR_KEY: Final = "connector"

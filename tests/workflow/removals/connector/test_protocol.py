@@ -8,10 +8,10 @@ from pydantic_core import to_json
 
 from states.vocabulary import RemovalOutcome
 from workflow.removals.connector.client import Reply
-from workflow.removals.connector.protocol import LATEST, MAX_WORDS, USUAL, Answer, Verdict, cleaned, meaning
+from workflow.removals.connector.protocol import LATEST, MAX_WORDS, USUAL, Answer, CallOutcome, cleaned, meaning
 
 NOW = datetime(2027, 9, 1, 8, 0, tzinfo=UTC)
-V = Verdict
+V = CallOutcome
 
 
 def answer(status: int, said: Any = None, after: str | None = None, *, is_whole: bool = True) -> Answer:

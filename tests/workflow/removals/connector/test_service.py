@@ -13,7 +13,7 @@ from tests.kit.system import System
 from tests.workflow.removals.connector.office import Office
 from workflow.removals.connector import queue as calls
 from workflow.removals.connector.client import Call
-from workflow.removals.connector.service import Called, Connector
+from workflow.removals.connector.service import Connector, RoundResult
 
 START = datetime(2026, 10, 12, 9, 0, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def office(database_url: str, oda: OdaServer) -> Iterator[Office]:
     system.close()
 
 
-def counts(called: Called) -> tuple[int, int, int]:
+def counts(called: RoundResult) -> tuple[int, int, int]:
     return called.confirmed, called.waiting, called.refused
 
 
