@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal, null, select, update
 
-from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Mail
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS, SEALS
@@ -15,6 +14,9 @@ from notifications.sql import batches
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Stage
 from states.model import Request
 from states.vocabulary import CodeStatus, State
+
+if TYPE_CHECKING:
+    from notifications.messages.catalogue import MailContext
 
 RETRYABLE: Final = (Stage.DEAD, Stage.UNCERTAIN, Stage.CANCELLED)
 DISCARDABLE: Final = (Stage.DEAD, Stage.UNCERTAIN)
@@ -139,13 +141,15 @@ def counts(connection: Connection) -> dict[Stage, int]:
     return {stage: numbers.get(stage.value, 0) for stage in Stage}
 
 
-def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: datetime, context: MailContext) -> int:
+def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: datetime, context: "MailContext") -> int:
     """Send a mail again that a person judged worth it; returns the number of the mail that will leave.
 
     ``mailbox`` is where it would go today. The same address: the same mail, with its Message-ID (R56). Another one:
     a new mail that replaces it (``replaces_id``), the old one being discarded. Raises UnknownMail, NotRetryable,
     LinkNotResent (R72), CodeGone when its code is erased (R62), NoMailboxYet.
     """
+    from notifications.messages.catalogue import CATALOGUE  # with every kind's facts: who only looks does without
+
     mail = find(connection, mail_id, lock=True)
     entry = CATALOGUE[mail.kind]
     if entry.has_link:

@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row
 
-from notifications.messages.catalogue import CATALOGUE, MailContext
 from notifications.messages.mail import Draft, Mail
 from notifications.outbox.tables import MAILS
 from notifications.sql import batches, insert_new, insert_rows
 from notifications.vocabulary import Audience, Fault, Kind, Stage
+
+if TYPE_CHECKING:
+    from notifications.messages.catalogue import MailContext
 
 COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(MAILS.c[name] for name in Mail.__dataclass_fields__)
 """The columns of which ``mail_from`` makes a Mail."""
@@ -40,7 +42,7 @@ def enqueue(
     drafts: Iterable[Draft],
     now: datetime,
     *,
-    context: MailContext,
+    context: "MailContext",
     seals: Mapping[str, str] | None = None,
 ) -> EnqueueResult:
     """Store the drafts, to be sent from ``now`` on.
@@ -82,7 +84,9 @@ def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
     return len(rows)
 
 
-def _row(draft: Draft, now: datetime, context: MailContext, seals: Mapping[str, str]) -> dict[str, Any]:
+def _row(draft: Draft, now: datetime, context: "MailContext", seals: Mapping[str, str]) -> dict[str, Any]:
+    from notifications.messages.catalogue import CATALOGUE  # with every kind's facts: who only looks does without
+
     entry = CATALOGUE[draft.kind]
     seal = seals.get(draft.sealed_for or draft.reference or "") if entry.is_sealed else None
     if entry.is_sealed and not seal:

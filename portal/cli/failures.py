@@ -1,30 +1,26 @@
-"""What the failures of the settings, the database and the mail relay mean: loaded only when one occurs."""
+"""Failures of the settings, the database and the mail relay, in words for the person at the keyboard."""
 
 from collections.abc import Callable
 
-from portal.cli import errors as disk
-from portal.cli.errors import CliFailure, ExitCode, refused
+from portal.cli.errors import FULL, CliFailure, ExitCode, refused
 
 Translate = Callable[[Exception], CliFailure | None]
 
 
-_TRANSLATIONS: dict[str, Translate] = {}
+TRANSLATIONS: dict[str, Translate] = {}
 
 
 def failure_for(*classes: str) -> Callable[[Translate], Translate]:
-    """Say what an exception of another room means here, named by its path so that nothing is imported for it.
+    """Register what an exception of another package means, named by its path so that nothing is imported for it.
 
-    It holds for the subclasses too; the closest class wins, and None says that it means nothing foreseen.
+    It holds for its subclasses too: the closest class wins. None means that it was not foreseen.
     """
 
     def register(translate: Translate) -> Translate:
-        _TRANSLATIONS.update(dict.fromkeys(classes, translate))
+        TRANSLATIONS.update(dict.fromkeys(classes, translate))
         return translate
 
     return register
-
-
-# What the database's own error codes mean for the person at the keyboard.
 
 
 _BUSY_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED")
@@ -87,17 +83,16 @@ _TROUBLES = {
         "le rendre propriétaire de la base et de ses tables",
     ),
 }
-"""What SQLite's error names begin with, and PostgreSQL's codes."""
+"""By the beginning of SQLite's error names, and by PostgreSQL's codes."""
 
 
 def meaning_of(driver_error: object) -> CliFailure | None:
-    """What the driver's own code means; None when it tells nothing to the person."""
+    """The failure that the driver's own code means; None when it says nothing to the person."""
     sqlite = getattr(driver_error, "sqlite_errorname", "") or ""
     postgresql = getattr(driver_error, "sqlstate", "") or ""
     if sqlite.startswith(_BUSY_SQLITE) or postgresql in _BUSY_POSTGRESQL:
         return BUSY
-    told = [failure for code, failure in _TROUBLES.items() if sqlite.startswith(code) or postgresql == code]
-    return told[0] if told else None
+    return next((failure for code, failure in _TROUBLES.items() if sqlite.startswith(code) or postgresql == code), None)
 
 
 @failure_for("workflow.settings.yaml_reader.SettingsError", "workflow.settings.secrets.SecretError")
@@ -135,7 +130,7 @@ def _unforeseen(error: Exception) -> CliFailure | None:
 
 @failure_for("builtins.OSError")
 def _system(error: Exception) -> CliFailure | None:
-    if not isinstance(error, OSError) or error.errno not in disk.FULL:
+    if not isinstance(error, OSError) or error.errno not in FULL:
         return None
     remedy = "Que faire : faire de la place ; puis voir si l'action est faite avant de la refaire."
     return CliFailure("Plus de place sur le disque : la sortie n'est pas entière.", ExitCode.UNAVAILABLE, [remedy])

@@ -2,28 +2,26 @@
 
 import sys
 from collections.abc import Callable
-from importlib import import_module
 
 import click
 
 from portal.cli.click_french import error_lines
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.failures import _TRANSLATIONS
+from portal.cli.failures import TRANSLATIONS
 from portal.cli.output import mute, reader_is_gone, say
 
 
 def as_failure(error: Exception) -> CliFailure | None:
-    """The failure that ``error`` means; None when nobody foresaw it."""
+    """The failure that ``error`` means; None for one that was not foreseen."""
     if isinstance(error, CliFailure):
         return error
-    import_module("portal.cli.failures")
     paths = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)
-    translate = next((_TRANSLATIONS[path] for path in paths if path in _TRANSLATIONS), None)
+    translate = next((TRANSLATIONS[path] for path in paths if path in TRANSLATIONS), None)
     return translate(error) if translate else None
 
 
 def report(error: Exception) -> ExitCode:
-    """Write what an exception means for the person at the keyboard; returns the exit code."""
+    """Write what an exception means for the person at the keyboard, and return the exit code."""
     if isinstance(error, click.ClickException):
         say(error_lines(error))
         return ExitCode.USAGE
@@ -42,8 +40,8 @@ def _outcome(run: Callable[[], object]) -> int:
     try:
         run()
         sys.stdout.flush()
-    except click.exceptions.Exit as asked:
-        return asked.exit_code
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
     except (KeyboardInterrupt, click.Abort, EOFError):
         say(["", "Interrompu."])
         return ExitCode.INTERRUPTED

@@ -12,7 +12,7 @@ from tests.portal.cli.sample import nested
 
 UNNEEDED = {
     "alembic", "aiosmtplib", "apscheduler", "cryptography", "fastapi", "jinja2", "psycopg", "rich", "typst",
-    "notifications.mailer", "workflow.engine.engine",
+    "notifications.mailer", "notifications.messages.catalogue", "workflow.engine.engine",
     "notifications.delivery.dispatcher", "notifications.rendering.renderer", "notifications.rendering.pdf",
     "workflow.directory.service", "workflow.schedule.tick", "workflow.year_end.service",
     "workflow.removals.connector.service",

@@ -5,19 +5,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pkgutil import iter_modules
 
 import click
 import pytest
 
-from portal.cli import failures as services
+import portal.cli
 from portal.cli.errors import CliFailure, ExitCode, refused
-from portal.cli.failures import _TRANSLATIONS, failure_for
+from portal.cli.failures import TRANSLATIONS, failure_for
 from portal.cli.runner import as_failure
 from tests.portal.cli.conftest import Run
 from tests.portal.cli.sample import FAILURES
-
-assert services  # its translations are registered by its import
-
 
 Failing = Callable[[BaseException], tuple[int, str]]
 
@@ -100,14 +98,16 @@ def test_unforeseen__shows_its_traceback_to_who_debugs(failing: Failing, monkeyp
 
 
 def test_foreign__is_translated_by_its_path_or_its_parent(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in list(_TRANSLATIONS):
-        monkeypatch.delitem(_TRANSLATIONS, path)
+    for path in list(TRANSLATIONS):
+        monkeypatch.delitem(TRANSLATIONS, path)
     failure_for(f"{__name__}.Foreign")(lambda _: CliFailure("Étranger.", ExitCode.SETTINGS))
     assert failing(Nearer("secret")) == (78, "Étranger.\n")
 
 
 def test_foreign__every_registered_path_is_a_class() -> None:
-    for path in _TRANSLATIONS:
+    for module in iter_modules(portal.cli.__path__, "portal.cli."):
+        import_module(module.name)
+    for path in TRANSLATIONS:
         module, _, name = path.rpartition(".")
         assert issubclass(getattr(import_module(module), name), Exception), path
 
