@@ -67,7 +67,7 @@ class App:
     """The assembled software, for one installation.
 
     Its parts are made, and their modules imported, when they are first asked for: a command pays for what it needs. A
-    process that has threads makes them all first (``make_all``).
+    process that has threads makes them all first.
     """
 
     settings: Settings
@@ -159,9 +159,9 @@ class App:
         actor = installation.schedule_actor(self.database)
         return Ticker(self.engine, self.year_ends, self.mailer, actor, nodes, self.machine)
 
-    def make_all(self) -> None:
-        """Make every part now: what is wrong is said at once, and no two threads make one twice."""
-        for part in ("connector", "dispatcher", "directory", "ticker", "tokens"):
+    def make(self, *parts: str) -> None:
+        """Make parts now: what is wrong with them is said at once, and no two threads make one twice."""
+        for part in parts:
             getattr(self, part)
 
     def close(self) -> None:
@@ -264,8 +264,9 @@ def bootstrap(
         settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
         people=People(settings, database), machine=machine, templates=templates,
     )  # fmt: skip
+    app.make("connector")  # whatever the command, what is wrong with its secret is said
     if not lazy:
-        app.make_all()
+        app.make("dispatcher", "directory", "ticker", "tokens")
     return app
 
 
