@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, select
@@ -101,12 +102,13 @@ class RemovalView:
         return self.closed_at is None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class RequestView:
     """All that somebody may see of a request.
 
     ``others`` are the person's other live requests that the reader may see (R19); ``renewal_years`` are those to which
-    it can be renewed today, the earliest first (R33).
+    it can be renewed today, the earliest first (R33). What may be done is worked out when it is asked for: the post of
+    a form does not need it, for the rules decide.
     """
 
     request: Request
@@ -121,9 +123,21 @@ class RequestView:
     removal: RemovalView | None
     others: tuple[Request, ...]
     history: tuple[EventView, ...]
-    actions: tuple[PossibleAction, ...]
-    next_step: NextStep | None
     renewal_years: tuple[SchoolYear, ...]
+    _facts: Facts = field(repr=False)
+    _reader: Actor = field(repr=False)
+    _policy: Policy = field(repr=False)
+    _now: datetime = field(repr=False)
+
+    @cached_property
+    def actions(self) -> tuple[PossibleAction, ...]:
+        """The actions open to the reader, in the order of the table (R1 to R5)."""
+        return possible_actions(self._facts, self._reader, self._policy, self._now)
+
+    @cached_property
+    def next_step(self) -> NextStep | None:
+        """The step that the request waits for; None when nothing is left to do."""
+        return next_step(self._facts, self._policy, self._now)
 
     @property
     def key_date(self) -> date:
@@ -168,9 +182,11 @@ def show_request(
         removal=_removal(connection, facts, request, scope, policy, history),
         others=tuple(other for other in facts.others if scope.can_see(other.uai)),
         history=history,
-        actions=possible_actions(facts, scope, policy, now),
-        next_step=next_step(facts, policy, now),
         renewal_years=renewal_years(request, policy.calendar, now),
+        _facts=facts,
+        _reader=scope,
+        _policy=policy,
+        _now=now,
     )
 
 
