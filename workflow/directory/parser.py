@@ -112,9 +112,9 @@ class DirectoryFile:
 
 def _refuse_other_kinds(head: bytes) -> None:
     start = head.lstrip()[:4]
-    for signature, what in _SIGNATURES:
+    for signature, content in _SIGNATURES:
         if start.startswith(signature):
-            raise unusable(what)
+            raise unusable(content)
     if b"\0" in head:
         raise unusable("c'est du texte en UTF-16, ou un fichier qui n'est pas du texte")
 
@@ -398,6 +398,6 @@ class Reading:
         self.warnings.append(Remark(new.line, new.entry.uai, message))
 
 
-def _preference(seen: _Seen) -> tuple[object, ...]:
-    e = seen.entry
+def _preference(candidate: _Seen) -> tuple[object, ...]:
+    e = candidate.entry
     return (not e.is_open, e.mailbox is None, e.nom, e.kind, e.commune, e.departement, e.mailbox or "")

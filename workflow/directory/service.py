@@ -81,12 +81,12 @@ def _locked(connection: Connection, uai: str) -> Any:
 
 
 def _reasons(address: str | None, why: str) -> list[Reason]:
-    found: list[Reason] = []
+    reasons: list[Reason] = []
     if address is not None and (problem := mail_problem(address)):
-        found.append(refusals.bad_mailbox(problem))
+        reasons.append(refusals.bad_mailbox(problem))
     if problem := text_problem(why):
-        found.append(refusals.why_needed(problem))
-    return found
+        reasons.append(refusals.why_needed(problem))
+    return reasons
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,10 @@ class Directory:
         """An establishment and its requests. Raises DirectoryRefused when it is unknown, or not this chef's (R3)."""
         uai = normalise_uai(uai)
         with self.database.read() as connection:
-            found = listing.one(connection, actor, uai)
-            if found is None:
+            row = listing.one(connection, actor, uai)
+            if row is None:
                 raise refusals.DirectoryRefused([unknown_establishment(uai, uai_problem(uai))])
-            return found, listing.requests_of(connection, uai)
+            return row, listing.requests_of(connection, uai)
 
 
 # The directory of establishments: imported from the ministry's open file, read, and its mailboxes set (R11 to R15).

@@ -85,18 +85,19 @@ def list_mails(
     ``after`` is what the page before gave. Raises ValueError when it is nothing of the kind.
     """
     part, last = _place(after)
-    found: list[tuple[int, Mail]] = []
-    while part < len(_PARTS) and len(found) <= limit:
+    numbered: list[tuple[int, Mail]] = []
+    while part < len(_PARTS) and len(numbered) <= limit:
         page = outbox.list_outbox(
             connection, stages=filters.stages, kind=filters.kind, uai=filters.uai or None,
-            reference=filters.reference or None, after=last, limit=limit + 1 - len(found), conditions=(_PARTS[part],),
+            reference=filters.reference or None, after=last, limit=limit + 1 - len(numbered),
+            conditions=(_PARTS[part],),
         )  # fmt: skip
-        found += [(part, mail) for mail in page.mails]
+        numbered += [(part, mail) for mail in page.mails]
         part, last = part + 1, None
-    shown = found[:limit]
-    more = f"{shown[-1][0]}-{shown[-1][1].id}" if len(found) > limit else None
-    mails = tuple(mail for _, mail in shown)
-    return MailPage(mails, names_of(connection, (mail.uai for mail in mails if mail.uai)), more)
+    page_mails = numbered[:limit]
+    following = f"{page_mails[-1][0]}-{page_mails[-1][1].id}" if len(numbered) > limit else None
+    mails = tuple(mail for _, mail in page_mails)
+    return MailPage(mails, names_of(connection, (mail.uai for mail in mails if mail.uai)), following)
 
 
 def _place(after: str | None) -> tuple[int, int | None]:
@@ -170,11 +171,11 @@ def show_mail(connection: Connection, number: int, operators: str) -> MailView:
     mail = outbox.find(connection, number)
     to_operators = mail.audience is Audience.OPERATORS
     next_one = select(func.max(MAILS.c.id)).where(MAILS.c.replaces_id == number)
-    kept = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
+    code_is_kept = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
     return MailView(
         mail=mail, place=names_of(connection, [mail.uai]).get(mail.uai, "") if mail.uai else "",
         mailbox=operators if to_operators else mailbox_now(connection, mail.uai or ""),
-        code_gone=CATALOGUE[mail.kind].has_code and not connection.execute(select(kept)).scalar_one(),
+        code_gone=CATALOGUE[mail.kind].has_code and not connection.execute(select(code_is_kept)).scalar_one(),
         replaced_by=connection.execute(next_one).scalar(), history=_history(connection, mail),
     )  # fmt: skip
 
@@ -261,7 +262,7 @@ def list_visible_mails(
         narrowed = (
             MAILS.c.uai.in_(sorted(scope.establishments)),
             MAILS.c.audience == Audience.ESTABLISHMENT.value,
-            MAILS.c.kind.in_([one.value for one in SHOWN]),
+            MAILS.c.kind.in_([shown_kind.value for shown_kind in SHOWN]),
         )
     return list_outbox(
         connection,

@@ -144,11 +144,11 @@ def _todos(
     connection: Connection, requests: Sequence[Request], policy: Policy, mailer: "Mailer"
 ) -> dict[str, RemovalTodo]:
     """What each asks today, by the person's other live requests: loaded for all at once, without a lock (R48)."""
-    asked = [ConfirmRemoval(reference=one.reference, outcome=RemovalOutcome.REMOVED) for one in requests]
-    known = Loader(connection, mailer.code_statuses, lock=False).load(asked)
+    commands = [ConfirmRemoval(reference=command.reference, outcome=RemovalOutcome.REMOVED) for command in requests]
+    known = Loader(connection, mailer.code_statuses, lock=False).load(commands)
     return {
-        request.reference: removal_todo(request, known.facts(one).others, one_key_a_person=policy.one_key_a_person)
-        for request, one in zip(requests, asked, strict=True)
+        request.reference: removal_todo(request, known.facts(command).others, one_key_a_person=policy.one_key_a_person)
+        for request, command in zip(requests, commands, strict=True)
     }
 
 
@@ -213,8 +213,8 @@ def open_references(connection: Connection, filters: RemovalFilters, limit: int)
 def count_removals(connection: Connection, filters: RemovalFilters) -> dict[RemovalKind, int]:
     """How many open tasks the filters leave, their kind set aside, by kind, zero included."""
     counts = joined(select(REMOVAL.c.kind, func.count())).where(_OPEN, *_places(filters)).group_by(REMOVAL.c.kind)
-    found = {RemovalKind.of(kind): count for kind, count in connection.execute(counts)}
-    return {kind: found.get(kind, 0) for kind in RemovalKind}
+    numbers = {RemovalKind.of(kind): count for kind, count in connection.execute(counts)}
+    return {kind: numbers.get(kind, 0) for kind in RemovalKind}
 
 
 def years_with_open(connection: Connection) -> list[SchoolYear]:

@@ -99,10 +99,10 @@ def zone_years(zone: Zone) -> dict[SchoolYear, tuple[Period, ...]]:
 
     Past its last calendar it answers that no day is off, without a word: a year without its five is not known (R77).
     """
-    found: dict[SchoolYear, list[Period]] = {}
+    by_year: dict[SchoolYear, list[Period]] = {}
     for period in zone_periods(zone):
-        found.setdefault(year_around(period[0]), []).append(period)
-    return {year: _with_bridge(year, periods) for year, periods in found.items() if _is_whole(periods)}
+        by_year.setdefault(year_around(period[0]), []).append(period)
+    return {year: _with_bridge(year, periods) for year, periods in by_year.items() if _is_whole(periods)}
 
 
 def _is_whole(periods: list[Period]) -> bool:

@@ -38,8 +38,8 @@ class AddressRefused(Exception):
 
 def resolved(host: str, port: int) -> list[str]:
     """What this machine's resolver says of a name."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(place[0]) for *_, place in found))
+    results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(place[0]) for *_, place in results))
 
 
 def reached(text: str) -> Address:
@@ -74,8 +74,10 @@ class Allowed:
     entries: tuple[str, ...] = ()
 
     def admits(self, host: str, address: Address) -> bool:
-        """Whether this address was listed: by itself, by its network, or by the name that gave it."""
-        if any(address.version == one.version and address in one for one in map(network, self.entries) if one):
+        """True if this address is listed: by itself, by its network, or by the name that gave it."""
+        if any(
+            address.version == listed.version and address in listed for listed in map(network, self.entries) if listed
+        ):
             return True
         return host.lower() in {entry.lower() for entry in self.entries} and not is_never_a_server(address)
 

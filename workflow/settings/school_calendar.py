@@ -49,12 +49,12 @@ def month_day_within(first: str, last: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         allowed = f"un jour écrit « mois-jour », de {first} à {last}"
         try:
-            found = month_day(text)
+            month_and_day = month_day(text)
         except ValueError:
             raise refusal(f"« {text} » n'est pas un jour de chaque année", allowed) from None
-        if not month_day(first) <= found <= month_day(last):
+        if not month_day(first) <= month_and_day <= month_day(last):
             raise refusal(f"« {text} » est hors des dates permises", allowed)
-        return "{:02d}-{:02d}".format(*found)
+        return "{:02d}-{:02d}".format(*month_and_day)
 
     return check
 
@@ -138,13 +138,13 @@ def _end_rule(text: str) -> str:
 
 
 def _outside(
-    days: dict[SchoolYear, date], between: tuple[MonthDay, MonthDay], what: str, shift: int
+    days: dict[SchoolYear, date], between: tuple[MonthDay, MonthDay], subject: str, shift: int
 ) -> Iterator[tuple[str, PydanticCustomError]]:
     for year, day in days.items():
         first, last = (date(year.start + shift, *bound) for bound in between)
         if not first <= day <= last:
             allowed = f"du {french_day(first)} au {french_day(last)}"
-            yield str(year), refusal(f"le {french_day(day)} ne peut pas être {what} {year}", allowed)
+            yield str(year), refusal(f"le {french_day(day)} ne peut pas être {subject} {year}", allowed)
 
 
 CampaignDay = Annotated[
@@ -210,15 +210,15 @@ class SchoolYearSettings(Section):
     @field_validator("rentree_dates")
     @classmethod
     def _rentrees_in_season(cls, days: dict[SchoolYear, date]) -> dict[SchoolYear, date]:
-        if found := list(_outside(days, RENTREE_BETWEEN, "la rentrée de", shift=0)):
-            raise refusals(found)
+        if problems := list(_outside(days, RENTREE_BETWEEN, "la rentrée de", shift=0)):
+            raise refusals(problems)
         return days
 
     @field_validator("end_dates")
     @classmethod
     def _ends_in_season(cls, days: dict[SchoolYear, date]) -> dict[SchoolYear, date]:
-        if found := list(_outside(days, END_BETWEEN, "la fin de", shift=1)):
-            raise refusals(found)
+        if problems := list(_outside(days, END_BETWEEN, "la fin de", shift=1)):
+            raise refusals(problems)
         return days
 
 
@@ -290,11 +290,11 @@ def _outside_year(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> Refu
 
 
 def _overlaps(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> Refusals:
-    for (_, one), (index, other) in pairwise(sorted(enumerate(periods), key=lambda numbered: numbered[1].days)):
-        if other.first <= one.last:
+    for (_, earlier), (index, other) in pairwise(sorted(enumerate(periods), key=lambda numbered: numbered[1].days)):
+        if other.first <= earlier.last:
             yield (
                 (str(year), index),
-                refusal(f"ces vacances commencent avant que celles du {french_day(one.first)} soient finies"),
+                refusal(f"ces vacances commencent avant que celles du {french_day(earlier.first)} soient finies"),
             )
 
 

@@ -53,14 +53,14 @@ class Secrets:
 
     def read(self, name: str) -> SecretStr:
         """One secret, masked when printed. Raises SecretMissing or SecretRefused."""
-        found = self.find(name)
-        if found is None:
+        secret = self.find(name)
+        if secret is None:
             variable = environment_name(name)
             raise SecretMissing(
                 f"le secret {name} manque ; le donner par la variable {variable}, par un fichier que désigne"
                 f" {variable}_FILE, ou dans le fichier {self.directory / name} (chmod 600)"
             )
-        return found
+        return secret
 
     def find(self, name: str) -> SecretStr | None:
         """As ``read``, but None when the secret was not given. Raises SecretRefused when it is not usable."""
@@ -70,10 +70,10 @@ class Secrets:
         file = self.file_of(name)
         if file is None:
             return _usable(self.environ[variable], f"la variable {variable}")
-        found = _read_file(file)
-        if found is None and self.environ.get(f"{variable}_FILE"):
+        secret = _read_file(file)
+        if secret is None and self.environ.get(f"{variable}_FILE"):
             raise SecretRefused(f"{variable}_FILE désigne {file}, qui n'existe pas : corriger le chemin")
-        return found
+        return secret
 
     def file_of(self, name: str) -> Path | None:
         """The file that gives this secret, which may not be there; None when its variable does."""
@@ -144,10 +144,10 @@ def _refuse_unless_private(mode: int, path: Path) -> None:
 
 
 def _usable(text: str, where: str) -> SecretStr:
-    kept = text.rstrip("\r\n")
-    if not kept.strip():
+    secret = text.rstrip("\r\n")
+    if not secret.strip():
         raise SecretRefused(f"{where} ne contient aucun secret : y mettre le secret, ou l'ôter")
-    return SecretStr(kept)
+    return SecretStr(secret)
 
 
 # The keys of the codes: one a line of the secret ``seal-key``, the first in force, added and taken away (R71).
@@ -170,10 +170,10 @@ class Keyring:
     @property
     def file(self) -> Path:
         """Where the keys are. Raises KeyringFixed when a variable gives them."""
-        found = self.secrets.file_of(SEAL_KEY)
-        if found is None:
+        file = self.secrets.file_of(SEAL_KEY)
+        if file is None:
             raise KeyringFixed(environment_name(SEAL_KEY))
-        return found
+        return file
 
     def read(self) -> tuple[str, ...]:
         """The keys, the first in force. Raises SecretMissing or SecretRefused."""
@@ -183,10 +183,10 @@ class Keyring:
         """What changes when the file does, for the price of a look at its folder; None while it cannot be seen."""
         file = self.secrets.file_of(SEAL_KEY)
         try:
-            seen = file.stat() if file else None
+            status = file.stat() if file else None
         except OSError:
             return None
-        return (seen.st_mtime_ns, seen.st_size, seen.st_ino) if seen else None
+        return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
 
     def add(self) -> int:
         """Put a new key first; returns how many there are now. Raises KeyringFixed, OSError, and as ``read``."""

@@ -141,11 +141,13 @@ class DocumentationSettings(Section):
     @field_validator("files")
     @classmethod
     def _can_go_in_one_mail(cls, value: tuple[FileSettings, ...], info: ValidationInfo) -> tuple[FileSettings, ...]:
-        names = [Path(one.file).name.casefold() for one in value]
-        if twice := next((one for one in value if names.count(Path(one.file).name.casefold()) > 1), None):
+        names = [Path(document.file).name.casefold() for document in value]
+        if twice := next(
+            (document for document in value if names.count(Path(document.file).name.casefold()) > 1), None
+        ):
             name = Path(twice.file).name
             raise refusal(f"deux fichiers s'appellent « {name} » : dans le courriel, rien ne les distinguerait")
-        size = sum((_folder(info) / one.file).stat().st_size for one in value)
+        size = sum((_folder(info) / document.file).stat().st_size for document in value)
         if size > MAX_ALL_BYTES:
             raise refusal(
                 f"ces fichiers pèsent ensemble {megabytes(size)}, trop pour un courriel : en alléger, ou en donner"
@@ -286,13 +288,13 @@ class PeopleSettings(Section):
         if "operators" not in info.data:
             return accounts
         known = {fold_mail(address) for address in info.data["operators"]}
-        found = [
+        problems = [
             (account, refusal(f"« {address} » n'est pas dans people.operators"))
             for account, address in accounts.items()
             if fold_mail(address) not in known
         ]
-        if found:
-            raise refusals(found)
+        if problems:
+            raise refusals(problems)
         return accounts
 
     def operator_of(self, account: str) -> str | None:

@@ -28,13 +28,13 @@ SHORTEST: Final = 32
 
 def secret_of(secrets: Secrets) -> SecretStr:
     """The connector's secret. Raises SecretMissing, SecretRefused when it is too short to prove anything."""
-    found = secrets.read(CONNECTOR_KEY)
-    if len(found.get_secret_value()) < SHORTEST:
+    secret = secrets.read(CONNECTOR_KEY)
+    if len(secret.get_secret_value()) < SHORTEST:
         raise SecretRefused(
             f"le secret {CONNECTOR_KEY} est trop court : au moins {SHORTEST} caractères, tirés au hasard"
             " (openssl rand -hex 32), les mêmes sur le serveur ODA"
         )
-    return found
+    return secret
 
 
 def headers(secret: SecretStr, at: datetime, body: bytes, key: str) -> dict[str, str]:
@@ -70,18 +70,18 @@ def describe_error(error: BaseException, host: str, seconds: int) -> str:
     """What went wrong with a call to ``host``; ``seconds`` is how long an answer is waited for."""
     if isinstance(error, TimeoutError | httpx2.TimeoutException):  # what its cancelling broke is no cause
         return f"pas de réponse en {french.plural(seconds, 'seconde')}"
-    for one in _causes(error):
-        match one:
+    for cause in _causes(error):
+        match cause:
             case ssl.SSLCertVerificationError():
-                why = _CERTIFICATE.get(one.verify_code, "l'autorité qui l'a signé est inconnue de cette machine")
+                why = _CERTIFICATE.get(cause.verify_code, "l'autorité qui l'a signé est inconnue de cette machine")
                 return f"le certificat de « {host} » n'est pas admis : {why}"
             case ssl.SSLError():
                 return f"le chiffrement ne s'établit pas avec « {host} »"
             case socket.gaierror() | UnicodeError():
                 return f"le nom « {host} » est inconnu"
-            case OSError() if _is(one, errno.ECONNREFUSED):
+            case OSError() if _is(cause, errno.ECONNREFUSED):
                 return f"connexion refusée par « {host} »"
-            case OSError() if _is(one, errno.EHOSTUNREACH, errno.ENETUNREACH):
+            case OSError() if _is(cause, errno.EHOSTUNREACH, errno.ENETUNREACH):
                 return f"aucun chemin du réseau ne mène à « {host} »"
     if isinstance(error, httpx2.ConnectError):
         return f"la connexion à « {host} » ne s'établit pas"
@@ -142,10 +142,10 @@ class Caller:
         parts, host = self._parts, self._host
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            found = self.resolver(host, port)
+            addresses = self.resolver(host, port)
         except (OSError, UnicodeError) as error:
             raise NoAnswer(describe_error(error, host, self.settings.timeout_seconds)) from None
-        return judged(host, found, self.settings.allowed, is_secure=parts.scheme == "https")
+        return judged(host, addresses, self.settings.allowed, is_secure=parts.scheme == "https")
 
     def ask(self, calls: Sequence[Call], at: datetime) -> list[Reply | NoAnswer]:
         """Send these together; one answer, or its lack, each, in order. Raises AddressRefused, NoAnswer for all."""

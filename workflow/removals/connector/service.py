@@ -177,11 +177,11 @@ def ask_again(engine: Engine, actor: Actor, references: Collection[str] | None) 
     require_operator(actor, "redemander un retrait au serveur ODA")
 
     def work(connection: Connection, now: datetime) -> list[str]:
-        asked = again(connection, references, now)
-        if asked:
-            data: dict[str, Scalar] = {"calls": len(asked), "references": " ".join(asked)}
+        asked_references = again(connection, references, now)
+        if asked_references:
+            data: dict[str, Scalar] = {"calls": len(asked_references), "references": " ".join(asked_references)}
             installation.record(connection, engine.hasher, "removals_asked_again", actor, now, data)
-        return asked
+        return asked_references
 
     return engine.in_transaction(work)
 
