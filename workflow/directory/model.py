@@ -109,9 +109,6 @@ class Imported:
         return bool(self.new or self.changed or self.gone)
 
 
-# Why the directory refuses an action (R7): the same typed reasons as the rules give.
-
-
 class DirectoryRefused(Exception):
     """An import or a change of mailbox that is refused, with all its reasons; nothing has changed (R7)."""
 

@@ -156,9 +156,6 @@ def _record(line: int, row: list[str], places: tuple[int, ...], width: int) -> R
     return Record(line, values, f"la ligne compte {len(row)} cellules au lieu de {width}")
 
 
-# The closed words of the open directory: which kinds of establishment can have a RUPN, and which are open.
-
-
 KEPT_KINDS = ("Collège", "Lycée", "EREA", "Autre")
 """``type_etablissement`` of who can have a RUPN: the second degree, its special schools, and « Autre »: better one
 establishment too many than one that cannot declare."""
@@ -205,9 +202,6 @@ def is_open(state: str) -> bool | None:
     """Whether an ``etat`` means open, whatever its accents and case; None when it says neither."""
     folded = fold(state)
     return True if folded in _OPEN else False if folded in _CLOSED else None
-
-
-# One row of the open directory turned into an establishment, with what is odd about it (R11 to R13).
 
 
 MAX_NOM = 200

@@ -116,9 +116,6 @@ def _matching(rows: Iterator[Listed], text: str) -> Iterator[Listed]:
             yield row
 
 
-# An establishment beside the directory: its mailbox's story, its stuck mails (R14, R15).
-
-
 @dataclass(frozen=True, slots=True)
 class MailboxSet:
     """An operator's last decision on a mailbox; ``why`` None once it was erased."""

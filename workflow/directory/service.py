@@ -24,8 +24,6 @@ from workflow.directory.queries import Criteria, Listed, OfRequest
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
-# An operator sets an establishment's mailbox, or gives it back the directory's (R14).
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailboxChange:
@@ -134,11 +132,6 @@ class Directory:
             if row is None:
                 raise refusals.DirectoryRefused([unknown_establishment(uai, uai_problem(uai))])
             return row, listing.requests_of(connection, uai)
-
-
-# The directory of establishments: imported from the ministry's open file, read, and its mailboxes set (R11 to R15).
-#
-# ``Directory`` is the door; ``imported`` and ``listing`` say what it hands back.
 
 
 __all__ = [

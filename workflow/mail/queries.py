@@ -122,9 +122,6 @@ def unsent_counts(connection: Connection) -> dict[Stage, int]:
     return {Stage.of(stage): count for stage, count in connection.execute(query)}
 
 
-# One mail whole: where it stands, what can be done of it, what the journal tells of it (R58, R62).
-
-
 HAPPENED: Final = {"mail_dead": "non remis", "mail_retried": "renvoyé", "mail_discarded": "écarté"}
 """What the installation's journal keeps of mails, in French."""
 
@@ -200,9 +197,6 @@ def _what(kind: str, data: dict[str, object]) -> str:
     return f"{HAPPENED[kind]}{new}"
 
 
-# The mails that an establishment's mailbox received, for those who read it (R3, R60).
-
-
 SHOWN: Final = tuple(
     kind for kind, entry in CATALOGUE.items()
     if entry.audience is Audience.ESTABLISHMENT and entry.priority is not Priority.SIGN_IN
@@ -249,9 +243,6 @@ def _theirs(scope: Actor) -> list[ColumnElement[bool]]:
     ]
 
 
-# The mails that somebody may know of (R3): the rectorat all of them, an establishment those to its mailbox.
-
-
 def list_visible_mails(
     connection: Connection, scope: Actor, *, stages: Sequence[Stage] = (), kind: Kind | None = None,
     uai: str | None = None, reference: str | None = None, after: int | None = None, limit: int = 50,
@@ -274,9 +265,6 @@ def list_visible_mails(
         limit=limit,
         conditions=narrowed,
     )
-
-
-# The words of a stored mail as people may read them, wherever they look: no code, no sign-in link (R60, R72).
 
 
 def is_secret(mail: Mail) -> bool:

@@ -24,9 +24,6 @@ from workflow.settings.sections import spellings
 if TYPE_CHECKING:
     from notifications.mailer import Mailer
 
-# A confirmed removal in one sentence: what was done on the ODA server, when, by whom, and nothing more (R49).
-
-
 _DONE: Final = {
     RemovalOutcome.REMOVED: "Droits supprimés le {at} par {by}",
     RemovalOutcome.ABSENT: "Clé déjà absente du serveur ODA, constaté le {at} par {by}",
@@ -57,9 +54,6 @@ def done_for_chef(outcome: RemovalOutcome, at: datetime, others: Iterable[Reques
     if outcome is RemovalOutcome.KEPT and not any(other.has_key for other in others):
         outcome = RemovalOutcome.REMOVED
     return _TO_CHEF[outcome].format(at=french.instant(at, timezone))
-
-
-# The tasks of removing rights as lines of a list: whose, what is to be done today, who confirmed (R47 to R49).
 
 
 WHOLE: Final = (

@@ -8,9 +8,6 @@ from typing import Final, Literal
 
 from states.school_calendar import Period, SchoolYear, year_around
 
-# Public holidays by département, from the package holidays (R77), read only when asked about a day.
-
-
 _SUBDIVISIONS: Final = {
     "57": "57", "67": "6AE", "68": "6AE", "971": "971", "972": "972", "973": "973", "974": "974", "975": "PM",
     "976": "976", "977": "BL", "978": "MF", "984": "TF", "986": "WF", "987": "PF", "988": "NC",

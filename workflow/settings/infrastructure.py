@@ -90,9 +90,6 @@ def connection_url(url: str, password: SecretStr | None) -> "URL":
     return parsed.set(password=password.get_secret_value())
 
 
-# The portal: where it is reached, who answers for it, how long one stays signed in.
-
-
 def _address(text: str) -> str:
     parts = urlsplit(text)
     if (

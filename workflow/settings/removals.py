@@ -106,9 +106,6 @@ def judged(host: str, texts: Sequence[str], allowed: Allowed, *, is_secure: bool
     return tuple(texts)
 
 
-# The connector's settings: where the ODA server is asked for removals, and which private hosts that may be (R84).
-
-
 URL_EXAMPLE = "par exemple https://oda.ac-toulouse.fr/retraits"
 
 
@@ -203,9 +200,6 @@ class ConnectorSettings(Section):
     def allowed(self) -> Allowed:
         """The private hosts that are listed."""
         return Allowed(self.allow)
-
-
-# The file of the removals to do: its name and how it is written; its form is a template's (R83).
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")

@@ -46,9 +46,6 @@ if __name__ == "__main__":
     print(schema_text(), end="")  # noqa: T201
 
 
-# The ``config.yaml`` of a new installation: the repository's own, which a wheel carries as ``starter.yaml``.
-
-
 _HERE = Path(__file__).resolve()
 
 

@@ -23,9 +23,6 @@ from states.policy import MonthDay
 from states.school_calendar import EndRule, Period, SchoolDays, SchoolYear
 from workflow.settings.holidays import KnownHolidays, Zone, public_holidays
 
-# Days and years as the settings write them: a day of every year, a date, a school year, a timezone.
-
-
 DAY_PATTERN = "(0[1-9]|[12][0-9]|3[01])"
 
 
@@ -91,9 +88,6 @@ Day = Annotated[date, BeforeValidator(_day)]
 
 
 Timezone = Annotated[str, AfterValidator(_timezone)]
-
-
-# Lists of delays in days, each once and in their order.
 
 
 MAX_DELAYS: Final = 10
@@ -222,9 +216,6 @@ class SchoolYearSettings(Section):
         return days
 
 
-# The académie's days off: school holidays given year by year, and other days without school (R77).
-
-
 _FIRST, _LAST = (8, 1), (9, 30)
 """A year's holidays lie from 1 August before its first day to 30 September after its last: overseas included."""
 
@@ -314,9 +305,6 @@ def school_days(
             given={year: tuple(sorted(p.days for p in periods)) for year, periods in settings.school.items()},
         ),
     )
-
-
-# When what does not move is reminded, and at what hour the software writes of its own accord (R78 to R81).
 
 
 _HOURS = "de 0 à 20, sauf 2"

@@ -150,9 +150,6 @@ def _usable(text: str, where: str) -> SecretStr:
     return SecretStr(secret)
 
 
-# The keys of the codes: one a line of the secret ``seal-key``, the first in force, added and taken away (R71).
-
-
 class KeyringFixed(Exception):
     """The keys come from an environment variable, which no command can change. ``variable`` names it."""
 

@@ -201,9 +201,6 @@ def _folder_problem(folder: Path) -> str | None:
     return None
 
 
-# The académie: its code, its holiday zone and its départements.
-
-
 _CORSICA_AND_OVERSEAS = re.compile(r"2[AB]|620|720|9[78]\d")
 
 
@@ -257,9 +254,6 @@ class AcademieSettings(Section):
     departements: tuple[Departement, ...] = Field(
         min_length=1, description="Codes des départements de l'académie, comme 09, 31, 2A ou 974."
     )
-
-
-# Who operates, who reads, and who acts from the command line.
 
 
 def _each_once(addresses: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,9 +10,6 @@ from states.school_calendar import DayKind, EndRule, SchoolCalendar, SchoolDays,
 from states.validation import fold_mail
 from workflow.settings.model import Settings
 
-# What is not known of the académie's school days, or looks odd: warnings of ``oda check-config`` (R77, R78).
-
-
 _FORESEEN = 365
 """Days ahead: what the calendar page shows, too."""
 

@@ -19,9 +19,6 @@ from states import french
 from workflow.settings.removals import ConnectorSettings, Resolver, judged, resolved
 from workflow.settings.secrets import CONNECTOR_KEY, SecretRefused, Secrets
 
-# The headers that prove who asks, and that the same question was asked before (R84).
-
-
 SHORTEST: Final = 32
 """Characters of the secret."""
 
@@ -54,9 +51,6 @@ def signature(secret: SecretStr, timestamp: str, body: bytes) -> str:
     """HMAC-SHA256 of ``timestamp.body``, in hexadecimal."""
     key = secret.get_secret_value().encode()
     return hmac.new(key, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-
-
-# Why no answer came, in French and on one line: the system's and the libraries' errors in our words.
 
 
 _CERTIFICATE: Final = {
