@@ -11,7 +11,7 @@ from notifications.messages.catalogue import MailContext
 from notifications.messages.mail import Draft, Mail
 from notifications.messages.operator_reports import OperatorReports
 from notifications.messages.planning import Planner
-from notifications.outbox import admin, store
+from notifications.outbox import store
 from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
@@ -33,7 +33,7 @@ class Mailer:
     transaction (R15, R58); what needs this mailer to be made, as the journal does, is put there afterwards.
     """
 
-    code_statuses = staticmethod(admin.code_statuses)
+    code_statuses = staticmethod(store.code_statuses)
     erase_links = staticmethod(seals.erase)
     erase_overdue = staticmethod(seals.erase_overdue)
 

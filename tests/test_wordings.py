@@ -20,6 +20,7 @@ def is_wording(node: ast.AST) -> bool:
 def decisions(path: Path) -> Iterator[int]:
     """The lines that compare a wording, look into it, or look something up by it."""
     for node in ast.walk(ast.parse(path.read_text())):
+        line = getattr(node, "lineno", 0)
         match node:
             case ast.Compare(left=left, ops=operators, comparators=others):
                 identity = all(isinstance(operator, ast.Is | ast.IsNot) for operator in operators)
@@ -31,7 +32,7 @@ def decisions(path: Path) -> Iterator[int]:
             case _:
                 found = False
         if found:
-            yield node.lineno
+            yield line
 
 
 def test_no_decision_reads_a_wording() -> None:

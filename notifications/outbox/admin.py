@@ -1,6 +1,6 @@
 """The outbox as operators handle it: list, count, send again, discard; the status of each code (R58, R62)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -10,10 +10,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal,
 from notifications.messages.mail import Mail
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS, SEALS
-from notifications.sql import batches
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Stage
-from states.model import Request
-from states.vocabulary import CodeStatus, State
+from notifications.vocabulary import LINK_KINDS, Audience, Fault, Kind, Stage
 
 if TYPE_CHECKING:
     from notifications.messages.catalogue import MailContext
@@ -224,42 +221,3 @@ def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
         MAILS.c.kind.not_in(_LINK_VALUES),
     )
     return list(connection.execute(select(MAILS.c.id).where(*is_stuck).order_by(MAILS.c.id)).scalars())
-
-
-_STATUS_OF_STAGE: Final = {
-    Stage.PENDING: CodeStatus.WAITING,
-    Stage.SENDING: CodeStatus.WAITING,
-    Stage.RETRY: CodeStatus.WAITING,
-    Stage.SENT: CodeStatus.ACCEPTED,
-    Stage.UNCERTAIN: CodeStatus.UNCERTAIN,
-    Stage.CANCELLED: CodeStatus.UNDELIVERABLE,
-    Stage.DEAD: CodeStatus.UNDELIVERABLE,
-    Stage.DISCARDED: CodeStatus.UNDELIVERABLE,
-}
-
-
-def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
-    """The status of each request's code, by reference (R58): its latest code mail decides, unless the request does.
-
-    A code that no mail carries any more is undeliverable.
-    """
-    statuses: dict[str, CodeStatus] = {}
-    mailed: list[str] = []
-    for request in requests:
-        if request.handed_on:
-            statuses[request.reference] = CodeStatus.HANDED_OVER
-        elif request.code_issued_at is None or request.state is not State.CODE_ISSUED:
-            statuses[request.reference] = CodeStatus.NONE
-        elif request.extends:
-            statuses[request.reference] = CodeStatus.EXTENDED
-        else:
-            statuses[request.reference] = CodeStatus.UNDELIVERABLE  # until its mail is found
-            mailed.append(request.reference)
-    for references in batches(mailed):
-        is_code_mail = (MAILS.c.reference.in_(references), MAILS.c.kind.in_([kind.value for kind in CODE_KINDS]))
-        latest = select(func.max(MAILS.c.id)).where(*is_code_mail).group_by(MAILS.c.reference)
-        for reference, stage in connection.execute(
-            select(MAILS.c.reference, MAILS.c.stage).where(MAILS.c.id.in_(latest))
-        ):
-            statuses[reference] = _STATUS_OF_STAGE[Stage.of(stage)]
-    return statuses

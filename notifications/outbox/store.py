@@ -1,16 +1,21 @@
-"""Storing mails and reading them back: many drafts in the caller's transaction, each dedupe key once (R55)."""
+"""Storing mails and reading them back: many drafts in the caller's transaction, each dedupe key once (R55).
+
+And what became of a code, which its latest mail decides (R58).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from notifications.messages.mail import Draft, Mail
 from notifications.outbox.tables import MAILS
 from notifications.sql import batches, insert_new, insert_rows
-from notifications.vocabulary import Audience, Fault, Kind, Stage
+from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind, Stage
+from states.model import Request
+from states.vocabulary import CodeStatus, State
 
 if TYPE_CHECKING:
     from notifications.messages.catalogue import MailContext
@@ -109,3 +114,42 @@ def _row(draft: Draft, now: datetime, context: "MailContext", seals: Mapping[str
         "next_attempt_at": now if has_recipient else None,
         "fault": None if has_recipient else Fault.NO_MAILBOX.value,
     }
+
+
+_STATUS_OF_STAGE: Final = {
+    Stage.PENDING: CodeStatus.WAITING,
+    Stage.SENDING: CodeStatus.WAITING,
+    Stage.RETRY: CodeStatus.WAITING,
+    Stage.SENT: CodeStatus.ACCEPTED,
+    Stage.UNCERTAIN: CodeStatus.UNCERTAIN,
+    Stage.CANCELLED: CodeStatus.UNDELIVERABLE,
+    Stage.DEAD: CodeStatus.UNDELIVERABLE,
+    Stage.DISCARDED: CodeStatus.UNDELIVERABLE,
+}
+
+
+def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
+    """The status of each request's code, by reference (R58): its latest code mail decides, unless the request does.
+
+    A code that no mail carries any more is undeliverable.
+    """
+    statuses: dict[str, CodeStatus] = {}
+    mailed: list[str] = []
+    for request in requests:
+        if request.handed_on:
+            statuses[request.reference] = CodeStatus.HANDED_OVER
+        elif request.code_issued_at is None or request.state is not State.CODE_ISSUED:
+            statuses[request.reference] = CodeStatus.NONE
+        elif request.extends:
+            statuses[request.reference] = CodeStatus.EXTENDED
+        else:
+            statuses[request.reference] = CodeStatus.UNDELIVERABLE  # until its mail is found
+            mailed.append(request.reference)
+    for references in batches(mailed):
+        is_code_mail = (MAILS.c.reference.in_(references), MAILS.c.kind.in_([kind.value for kind in CODE_KINDS]))
+        latest = select(func.max(MAILS.c.id)).where(*is_code_mail).group_by(MAILS.c.reference)
+        for reference, stage in connection.execute(
+            select(MAILS.c.reference, MAILS.c.stage).where(MAILS.c.id.in_(latest))
+        ):
+            statuses[reference] = _STATUS_OF_STAGE[Stage.of(stage)]
+    return statuses

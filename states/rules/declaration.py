@@ -9,7 +9,7 @@ from states.commands import Declare, Renew
 from states.decision import Case, Outcome
 from states.model import Request
 from states.refusals import Reason
-from states.rules.fields import drane_problems
+from states.rules.fields import EARLIEST, day_problems
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolCalendar, SchoolYear
 from states.validation import clean, fold_mail, mail_problem, name_problem, person_key
 from states.vocabulary import Role, State
@@ -186,3 +186,11 @@ def _uai(case: Case[Any]) -> str:
 
 def _chef(case: Case[Any]) -> str:
     return case.actor.name if case.actor.role is Role.CHEF else ""
+
+
+def drane_problems(case: Case[Any]) -> Iterator[Reason]:
+    """The day on which the RUPN was declared to the DRANE, when it is given (R25)."""
+    if day := case.command.drane_declared_on:
+        yield from day_problems(
+            "drane_declared_on", "La déclaration à la DRANE", "R25", day, after=EARLIEST, before=case.today
+        )

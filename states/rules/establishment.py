@@ -7,8 +7,15 @@ from states import french, refusals
 from states.commands import Amend, ConfirmHandover, Delegate, SignCharter, Submit, Withdraw
 from states.decision import Case, EraseCode, Outcome
 from states.refusals import Reason
-from states.rules.declaration import Identity, clean_identity, duplicate_problems, identity_of, identity_problems
-from states.rules.fields import EARLIEST, day_problems, drane_problems, note_problems, text_problems
+from states.rules.declaration import (
+    Identity,
+    clean_identity,
+    drane_problems,
+    duplicate_problems,
+    identity_of,
+    identity_problems,
+)
+from states.rules.fields import EARLIEST, day_problems, note_problems, text_problems
 from states.rules.revocation import end_request
 from states.validation import person_key
 from states.vocabulary import CodeStatus, State, WithdrawReason

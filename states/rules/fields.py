@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from states import refusals
-from states.decision import Case
 from states.refusals import Reason
 from states.validation import text_problem
 
@@ -18,14 +17,6 @@ def day_problems(field: str, label: str, rule: str, day: date, *, after: date | 
     """Refuse a day outside its bounds, both included."""
     if (after and day < after) or (before and day > before):
         yield refusals.date_out_of_bounds(field, label, rule, after, before)
-
-
-def drane_problems(case: Case[Any]) -> Iterator[Reason]:
-    """The day on which the RUPN was declared to the DRANE, when it is given (R25)."""
-    if day := case.command.drane_declared_on:
-        yield from day_problems(
-            "drane_declared_on", "La déclaration à la DRANE", "R25", day, after=EARLIEST, before=case.today
-        )
 
 
 def text_problems(field: str, label: str, rule: str, text: str, *, required: bool = True) -> Iterator[Reason]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from notifications.outbox.admin import code_statuses
+from notifications.outbox.store import code_statuses
 from states.commands import Renew
 from states.model import Actor, Establishment, Facts, Request
 from states.policy import Policy

@@ -108,8 +108,8 @@ def test_foreign__every_registered_path_is_a_class() -> None:
     for module in iter_modules(portal.cli.__path__, "portal.cli."):
         import_module(module.name)
     for path in TRANSLATIONS:
-        module, _, name = path.rpartition(".")
-        assert issubclass(getattr(import_module(module), name), Exception), path
+        place, _, name = path.rpartition(".")
+        assert issubclass(getattr(import_module(place), name), Exception), path
 
 
 @pytest.mark.parametrize(
