@@ -11,11 +11,11 @@ from starlette.exceptions import HTTPException
 
 from portal.api.field_types import ResponseModel
 from portal.api.schemas import ReasonOut
-from states.form_errors import allowed_values, error_message
 from states.refusals import Reason
 from states.vocabulary import Trigger
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 from workflow.engine.engine import ConcurrentUpdate
+from workflow.settings.form_errors import allowed_values, error_message
 
 MEDIA_TYPE: Final = "application/problem+json"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
-from states.form_errors import quote
 from states.validation import clean, fold, has_uai_form, mail_problem, normalise_uai, uai_problem
 from workflow.directory.model import Remark
+from workflow.settings.form_errors import quote
 from workflow.settings.sections import normalise_departement
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from notifications.settings import Section
-from states.form_errors import allowed_values, error_message, quote
+from workflow.settings.form_errors import allowed_values, error_message, quote
 from workflow.settings.model import Settings
 from workflow.settings.secrets import environment_name
 from workflow.settings.yaml_reader import Document, KeyPath, SettingsError, SettingsProblem, read_document

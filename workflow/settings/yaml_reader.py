@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 from yaml.reader import ReaderError
 
-from states.form_errors import quote
+from workflow.settings.form_errors import quote
 
 MAX_PROBLEMS: Final = 50
 """How many problems a SettingsError prints."""
