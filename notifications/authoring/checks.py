@@ -97,23 +97,58 @@ def _unknown_filters(environment: Environment, tree: nodes.Template) -> Iterator
 
 
 def _unknown_variables(wordings: TemplateLoader, name: str, tree: nodes.Template) -> Iterator[_Note]:
-    """Yield the variables that no mail is given and no other template sets, each where it is written first.
+    """Yield the variables that no mail is given and no template sets for this one, each where it is read first.
 
     Which of the mails that share a part know a variable of it, only their examples can tell.
     """
     own, shared = given_to(name)
-    others = [parsed for other in own_names() if other != name and (parsed := wordings.tree(other))]
-    elsewhere = {node.name for other in others for node in other.find_all(nodes.Name) if node.ctx != "load"}
-    elsewhere |= {node.name for other in others for node in other.find_all(nodes.Macro)}
-    unknown = meta.find_undeclared_variables(tree) - own - shared - elsewhere - {"self", "super"}
+    elsewhere = {"self", "super"}
+    for other in own_names():
+        if other != name and (name in wordings.uses(other) or other in wordings.uses(name)):
+            elsewhere |= _names_set(wordings.tree(other))
+    unknown = meta.find_undeclared_variables(tree) - own - shared - elsewhere
+    if not unknown:
+        return
+    # A block sees what the template around it sets, which Jinja's search does not know.
+    in_blocks = {id(node) for block in tree.find_all(nodes.Block) for node in block.find_all(nodes.Node)}
+    around_blocks = _names_set(tree, in_blocks)
+    in_scope = {
+        id(node)
+        for scope in tree.find_all((nodes.For, nodes.With, nodes.Macro, nodes.CallBlock))
+        for node in scope.find_all(nodes.Name)
+        if node.name in _names_set(nodes.Template(list(scope.iter_child_nodes(exclude=("body", "else_")))))
+    }
     for node in tree.find_all(nodes.Name):
-        if node.name in unknown:
-            unknown.remove(node.name)
-            if node.name in wordings.environment.filters:
-                message = f"« {node.name} » est un filtre : l'écrire après une barre, « valeur|{node.name} »"
-            else:
-                message = f"« {node.name} » n'existe pas{suggestion(node.name, own)}"
-            yield node.lineno, message
+        if node.ctx != "load" or node.name not in unknown or id(node) in in_scope:
+            continue
+        if id(node) in in_blocks and node.name in around_blocks:
+            continue
+        unknown.remove(node.name)
+        if node.name in wordings.environment.filters:
+            message = f"« {node.name} » est un filtre : l'écrire après une barre, « valeur|{node.name} »"
+        else:
+            message = f"« {node.name} » n'existe pas{suggestion(node.name, own)}"
+        yield node.lineno, message
+
+
+def _names_set(tree: nodes.Template | None, but: Collection[int] = ()) -> set[str]:
+    """Return the names that a template sets: loops and ``loop``, ``set``, ``with``, macros and imports.
+
+    Nodes whose id is in ``but`` are left out.
+    """
+    names: set[str] = set()
+    kinds = (nodes.Name, nodes.Macro, nodes.Import, nodes.FromImport)
+    for node in tree.find_all(kinds) if tree else ():
+        if id(node) in but:
+            continue
+        match node:
+            case nodes.Name(name=name, ctx=ctx) if ctx != "load" or name == "loop":
+                names.add(name)
+            case nodes.Macro(name=name) | nodes.Import(target=name):
+                names.add(name)
+            case nodes.FromImport(names=imported):
+                names |= {item if isinstance(item, str) else item[1] for item in imported}
+    return names
 
 
 def _unknown_values(tree: nodes.Template) -> Iterator[_Note]:

@@ -65,6 +65,10 @@ def test_own_papers__pass_their_own_check(own: Path) -> None:
         ("{% with p = rupn %}{{ p.x }}{% endwith %}", f", ligne 6 : {MISSING} « x »"),
         ("{{ expires_on }}", f", ligne 6 : {MISSING} « expires_on »"),
         ("{{ p }}{% set p = 1 %}", ", ligne 6 : « p » n'existe pas ;"),
+        (
+            "{% for p in here.links %}{{ p.url }}{% endfor %}\n{% if for_operators %}{{ p }}{% endif %}",
+            ", ligne 7 : « p » n'existe pas ;",
+        ),
         ("{{ refrence }}", ", ligne 6 : « refrence » n'existe pas ; vouliez-vous dire « reference » ?"),
         ("{% if by_operator %}{{ no }}{% endif %}", ", ligne 6 : « no » n'existe pas ;"),
         ("{{ 'a' if by_operator else no }}", ", ligne 6 : « no » n'existe pas ;"),
@@ -124,6 +128,40 @@ def test_names__of_a_shared_part_are_those_of_every_mail_that_draws_it_in(told: 
     (said,) = told({"mails/parts/year.j2": "{{ expires_on|default('') }}\n{{ yaer.label }}"})
     assert "ligne 2 : « yaer » n'existe pas ; vouliez-vous dire « year » ?" in said
     assert "expires_on" not in said
+
+
+@pytest.mark.rule("R68")
+@pytest.mark.parametrize(
+    ("start", "body"),
+    [
+        ("{% macro m(x) %}{{ x }}{% endmacro %}", "{{ m(kind) }}"),
+        ("{% set p = 1 %}", "{{ p }}"),
+        ("{% set p %}a{% endset %}", "{{ p }}"),
+        ("{% import 'mails/parts/year.j2' as m with context %}", "{{ m is defined }}"),
+        ("{% from 'mails/parts/year.j2' import x, y as z with context %}", "{{ x is defined }}{{ z is defined }}"),
+    ],
+)
+def test_names__set_before_the_blocks_are_those_of_every_block(told: Told, start: str, body: str) -> None:
+    assert told({"mails/declared.j2": mail(body).replace("\n", f"\n{start}\n", 1)}) == []
+
+
+@pytest.mark.rule("R68")
+def test_names__of_a_loop_are_those_of_what_it_draws_in_and_no_other(told: Told) -> None:
+    loop = "{% for l in here.links %}{{ loop.index }}{% include 'mails/parts/year.j2' %}{% endfor %}"
+    part = "{{ l.title if l is defined }}{{ loop.index if loop is defined }}"
+    assert told({"mails/declared.j2": mail(loop), "mails/parts/year.j2": part}) == []
+    (said,) = told({"mails/declared.j2": mail(loop), "exports/removals.j2": "{{ l is defined }}"})
+    assert said.startswith("modeles/exports/removals.j2, ligne 1 : « l » n'existe pas")
+
+
+@pytest.mark.rule("R68")
+def test_names__of_a_loop_around_a_block(told: Told) -> None:
+    layout = (Path(str(OWN)) / "mails/layout.j2").read_text(encoding="utf-8")
+    loop = "{% for l in here.links %}{% block lien scoped %}{{ l.title }}{% endblock %}{% endfor %}"
+    filled = mail("Bonjour") + "{% block lien %}{{ l.url }}{% endblock %}"
+    assert told({"mails/layout.j2": layout + loop, "mails/declared.j2": filled}) == []
+    unscoped = told({"mails/layout.j2": layout + loop.replace(" scoped", "")})
+    assert f"{MISSING} « l »" in unscoped[0]
 
 
 @pytest.mark.rule("R68")

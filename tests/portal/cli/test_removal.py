@@ -112,8 +112,7 @@ def test_export__the_form_of_the_academie_on_examples(desk: Desk) -> None:
     (folder / "exports" / "removals.j2").write_text("\n{{ one.x }}")
     wrong = desk.oda("removal", "export", "--example")
     assert (wrong.exit_code, wrong.stdout) == (78, "")
-    place = folder / "exports" / "removals.j2"
-    assert f"{place}, ligne 2 : cette ligne emploie ce qui n'existe pas : « one »" in wrong.stderr
+    assert f"{folder / 'exports' / 'removals.j2'}, ligne 2 : « one » n'existe pas" in wrong.stderr
     assert desk.oda("check-config").exit_code == 78
 
 
