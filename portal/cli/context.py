@@ -35,14 +35,14 @@ _ROLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class ActorSpec:
     """Who acts, as typed: the address of an operator or a reader, or the UAI of a chef or an adjoint (R2, R3)."""
 
     role: Role
     value: tuple[str, ...]
 
 
-def parse_who(text: str) -> Who:
+def parse_actor_spec(text: str) -> ActorSpec:
     """Read ``operator:ADDRESS``, ``chef:UAI[,UAI]``, ``adjoint:UAI[,UAI]``, ``lecteur:ADDRESS`` or ``reader:``.
 
     Whether such a person exists is not judged here. Raises ValueError, in French, on anything else.
@@ -58,24 +58,24 @@ def parse_who(text: str) -> Who:
         problem = mail_problem(address)
         if problem:
             raise ValueError(f"« {address} » {problem}. Formes possibles : {FORMS}.")
-        return Who(role, (address,))
+        return ActorSpec(role, (address,))
     numbers = tuple(dict.fromkeys(normalise_uai(number) for number in rest.split(",")))
     wrong = next((number for number in numbers if not has_uai_form(number)), None)
     if wrong is not None:
         raise ValueError(f"« {wrong} » n'est pas un UAI (7 chiffres et une lettre). Formes possibles : {FORMS}.")
-    return Who(role, numbers)
+    return ActorSpec(role, numbers)
 
 
-class WhoType(click.ParamType[Who]):
+class ActorSpecType(click.ParamType[ActorSpec]):
     """The value of ``--as``."""
 
     name = "qui"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Who:
-        if isinstance(value, Who):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ActorSpec:
+        if isinstance(value, ActorSpec):
             return value
         try:
-            return parse_who(str(value))
+            return parse_actor_spec(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -88,7 +88,7 @@ class CliContext:
     """
 
     config: Path | None = None
-    who: Who | None = None
+    who: ActorSpec | None = None
     _settings: "Settings | None" = field(default=None, init=False, repr=False)
 
     def settings(self) -> "Settings":
@@ -126,7 +126,7 @@ def opened(context: CliContext, name: str = "") -> "Iterator[tuple[App, Actor]]"
         yield app, actor_of(app.people, context.who, name)
 
 
-def actor_of(people: "People", who: Who | None, name: str = "") -> "Actor":
+def actor_of(people: "People", who: ActorSpec | None, name: str = "") -> "Actor":
     """Who enters by the command line. Raises ``workflow.auth.actors.NotAllowed``."""
     if who is None:
         return people.of_account(_account(), Channel.CLI)

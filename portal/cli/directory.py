@@ -8,7 +8,7 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.output import cell, emit, json_of_one, json_option, limit_option, printable, say
+from portal.cli.output import cell, emit, json_object_option, json_option, limit_option, printable, say
 from portal.cli.output import rows_as_json as json_text
 from portal.cli.parameters import FilePath, Uai
 from states import french
@@ -84,7 +84,7 @@ def list_(
 
 @establishment.command("show", help="Un établissement, sa boîte et ses demandes.")
 @click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
-@json_of_one
+@json_object_option
 @pass_cli_context
 def show(context: CliContext, uai: str, as_json: bool) -> None:
     with opened(context) as (app, actor):

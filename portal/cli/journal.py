@@ -5,7 +5,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.output import printable
+from portal.cli.output import echo_object, printable
 
 
 @click.group("journal", cls=CommandGroup, help="Le journal : vérifier ses chaînes.")
@@ -36,8 +36,6 @@ def verify(context: CliContext, as_json: bool) -> None:
         flaws = list(verifier.flaws())
     counted = f"{plural(verifier.events, 'événement')} en {plural(verifier.streams, 'chaîne')}"
     if as_json:
-        from portal.cli.request.execute import echo_object
-
         counts = {"events": verifier.events, "chains": verifier.streams}
         echo_object({**counts, "flaws": [asdict(flaw) for flaw in flaws], "blind_spots": list(BLIND_SPOTS)})
     else:

@@ -11,7 +11,16 @@ from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.failures import failure_for
-from portal.cli.output import Paper, emit, json_of_one, json_option, limit_option, printable, say
+from portal.cli.output import (
+    SectionPrinter,
+    echo_object,
+    emit,
+    json_object_option,
+    json_option,
+    limit_option,
+    printable,
+    say,
+)
 from portal.cli.parameters import ROW_NUMBER, Uai, labelled_option
 from portal.cli.request.execute import WITHOUT_NAMES, Reference
 from states import french
@@ -92,7 +101,7 @@ def shape(mail: "Mail", words: "Rendered | None") -> dict[str, Any]:
 
 def write(mail: "Mail", words: "Rendered | None", settings: "Settings") -> None:
     """The mail as a page of text."""
-    paper, zone = Paper(), settings.zoneinfo
+    paper, zone = SectionPrinter(), settings.zoneinfo
     paper.title(f"Courriel n° {mail.id} — {mail.title}")
     paper.fact("Étape", f"{mail.stage.label}{f' ({mail.fault.label})' if mail.fault else ''}")
     paper.fact("Demande", mail.reference or "")
@@ -258,13 +267,12 @@ def list_(
 
 @mail.command("show", help="Un courriel : son envoi, son objet, son texte où le code est masqué (R60).")
 @click.argument("number", type=ROW_NUMBER, metavar="N", help="Le numéro du courriel.")
-@json_of_one
+@json_object_option
 @pass_cli_context
 def show(context: CliContext, /, number: int, as_json: bool) -> None:
 
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox.admin import find
-        from portal.cli.request.execute import echo_object
         from workflow.mail.queries import words_of
 
         _rectorat_only(actor)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from portal.cli.click_french import CommandGroup, LazyCommand, refuse_undecoded
-from portal.cli.context import FORMS, CliContext, Who, WhoType
+from portal.cli.context import FORMS, ActorSpec, ActorSpecType, CliContext
 from portal.cli.output import open_closed
 from portal.cli.parameters import FilePath
 from portal.cli.runner import guarded
@@ -83,10 +83,10 @@ class Oda(CommandGroup):
     envvar="ODA_CONFIG",
     help="Le fichier de réglages.  [variable d'environnement : ODA_CONFIG]",
 )
-@click.option("--as", "who", type=WhoType(), metavar="QUI", help=f"Qui agit : {FORMS}.")
+@click.option("--as", "who", type=ActorSpecType(), metavar="QUI", help=f"Qui agit : {FORMS}.")
 @click.version_option(package_name="oda-delegations", message="oda %(version)s", help="Affiche la version.")
 @click.pass_context
-def oda(ctx: click.Context, config: Path | None, who: Who | None) -> None:
+def oda(ctx: click.Context, config: Path | None, who: ActorSpec | None) -> None:
     ctx.obj = CliContext(config, who)
 
 

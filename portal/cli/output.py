@@ -1,4 +1,7 @@
-"""What a command writes: a listing as a table or as JSON, and how far a long task is."""
+"""The terminal: listings, JSON, sections, progress and messages out; confirmations and secrets in.
+
+Nothing that is written can drive the terminal.
+"""
 
 import json
 import os
@@ -19,9 +22,34 @@ import click
 from portal.cli.errors import CliFailure, ExitCode
 from states.vocabulary import Labelled
 
+PROGRESS_AFTER_S = 1.0
+_COLUMN_MIN = 12
+_WIDEST, _NARROWEST = 100, 30
+_YES = ("o", "oui")
+
+_LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_FRENCH_SPACES = re.compile(r"(?<=«) | (?=[:;!?»])")
+"""The spaces at which French never folds a line."""
+
+Row = Mapping[str, object]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
+"""The option that every listing has; the command receives ``as_json``."""
+json_object_option = click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
+"""The same option for a single object."""
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, metavar="NOMBRE", help="Combien au plus."
+)
+"""The largest number of rows of a listing; the command receives ``limit``."""
+
 
 def say(lines: Iterable[str]) -> None:
-    """Write on the error output, made harmless to a terminal; where nothing can be written, the exit code speaks."""
+    """Write on the error output, made harmless to a terminal.
+
+    Where nothing can be written, the exit code is the only message.
+    """
     try:
         for line in "\n".join(lines).split("\n"):
             click.echo(printable(line), err=True)
@@ -31,18 +59,9 @@ def say(lines: Iterable[str]) -> None:
         mute(sys.stderr)
 
 
-# Values as a reader sees them in a terminal, and as JSON: nothing that could drive the terminal gets through.
-
-
-_SPACING = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-
-
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-
-
 def printable(text: str) -> str:
     """``text`` on one line, harmless to a terminal: line breaks become spaces, other control characters « � »."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _SPACING.sub(" ", text))
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _LINE_BREAKS.sub(" ", text))
 
 
 def cell(value: object, timezone: tzinfo | None = None) -> str:
@@ -68,7 +87,22 @@ def cell(value: object, timezone: tzinfo | None = None) -> str:
             return printable(str(value))
 
 
-def _plain_cells(value: object) -> str:
+def rows_as_json(rows: Sequence[Mapping[str, object]]) -> str:
+    """``rows`` as one JSON array, readable as it is; dates in ISO 8601, control characters as ``\\uXXXX``.
+
+    Raises TypeError on a value that is no text, number, date, school year, list or mapping of these.
+    """
+    text = json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=2, default=_json_value)
+    # Only characters inside strings can match here, apart from the line feeds of the indentation.
+    return _UNSAFE.sub(lambda match: "\n" if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
+
+
+def echo_object(row: Row) -> None:
+    """Write one JSON object on the standard output, in UTF-8 whatever the terminal."""
+    click.echo(f"{textwrap.dedent(rows_as_json([row])[2:-2])}\n".encode(), nl=False)
+
+
+def _json_value(value: object) -> str:
     from states.school_calendar import SchoolYear
 
     if isinstance(value, date):
@@ -76,39 +110,6 @@ def _plain_cells(value: object) -> str:
     if isinstance(value, SchoolYear):
         return str(value)
     raise TypeError(f"{type(value).__qualname__} has no JSON form here")
-
-
-def rows_as_json(rows: Sequence[Mapping[str, object]]) -> str:
-    """``rows`` as one JSON array, readable as it is; dates in ISO 8601, control characters as ``\\uXXXX``.
-
-    Raises TypeError on a value that is no text, number, date, school year, list or mapping of these.
-    """
-    text = json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=2, default=_plain_cells)
-    # Only characters inside strings can match here, apart from the line feeds of the indentation.
-    return _UNSAFE.sub(lambda found: "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
-
-
-PROGRESS_AFTER_S = 1.0
-
-
-_COLUMN_MIN = 12
-
-
-Row = Mapping[str, object]
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
-"""The option that every listing has; the command receives ``as_json``."""
-
-
-limit_option = click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, metavar="NOMBRE", help="Combien au plus."
-)
-"""How many rows a listing shows at most; the command receives ``limit``."""
-
-
-json_of_one = click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
-"""The same where one thing is shown."""
 
 
 def emit(
@@ -128,30 +129,30 @@ def emit(
     elif not rows:
         click.echo(empty)
     else:
+        headings = list(columns.values())
         texts = [[cell(row.get(key), timezone) for key in columns] for row in rows]
-        _table(list(columns.values()), texts) if sys.stdout.isatty() else _plain(list(columns.values()), texts)
+        widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
+        if sys.stdout.isatty():
+            _emit_table(headings, texts, widths)
+        else:
+            for line in (headings, *texts):
+                click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _widths(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
-
-
-def _plain(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
-    widths = _widths(headings, texts)
-    for line in (headings, *texts):
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _table(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
+def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    """Write a table, or one line a value when the terminal is too narrow for columns."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(file=sys.stdout, highlight=False)
-    narrowest = sum(min(width, _COLUMN_MIN) + 2 for width in _widths(headings, texts))
-    if narrowest > console.width:
-        _cards(headings, texts)
+    if sum(min(width, _COLUMN_MIN) + 2 for width in widths) > console.width:
+        for number, line in enumerate(texts):
+            if number:
+                click.echo()
+            for heading, text in zip(headings, line, strict=True):
+                click.echo(f"{heading} : {text}")
         return
     table = Table(box=SIMPLE_HEAD, show_edge=False)
     for heading in headings:
@@ -161,18 +162,9 @@ def _table(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
     console.print(table)
 
 
-def _cards(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
-    """One line a value: what stays readable when the terminal is too narrow for columns."""
-    for number, line in enumerate(texts):
-        if number:
-            click.echo()
-        for heading, text in zip(headings, line, strict=True):
-            click.echo(f"{heading} : {text}")
-
-
 @contextmanager
 def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
-    """Show how far a task of ``total`` steps is; call what it yields with the number of steps just done.
+    """Show the progress of a task of ``total`` steps; yields a function to call with the number of steps just done.
 
     The bar is on the error output, from the first call later than one second, and only on a terminal.
     """
@@ -196,32 +188,26 @@ class _Bar:
     def advance(self, steps: int) -> None:
         self.done += steps
         if self.update is None and monotonic() - self.begun >= PROGRESS_AFTER_S:
-            self._show()
+            self._open()
         if self.update is not None:
             self.update(self.done)
 
-    def _show(self) -> None:
+    def _open(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         text = TextColumn("{task.description}", markup=False)
-        shown = Progress(text, BarColumn(), MofNCompleteColumn(), console=Console(file=sys.stderr), transient=True)
-        task = shown.add_task(printable(self.label), total=self.total)
-        shown.start()
-        self.update = lambda done: shown.update(task, completed=done)
-        self.close = shown.stop
-
-
-# A question that a person answers by yes or no: the terminal alone may answer it.
-
-
-_YES = ("o", "oui")
+        bar = Progress(text, BarColumn(), MofNCompleteColumn(), console=Console(file=sys.stderr), transient=True)
+        task = bar.add_task(printable(self.label), total=self.total)
+        bar.start()
+        self.update = lambda done: bar.update(task, completed=done)
+        self.close = bar.stop
 
 
 def confirmed(question: str = "Confirmer ?", otherwise: str = "--confirmed") -> bool:
-    """Ask on the error output, « o » or « oui » being a yes and anything else a no.
+    """Ask a person on the error output; « o » or « oui » is a yes, anything else a no. Only a terminal can answer.
 
-    Raises CliFailure where nobody can answer, naming the option ``otherwise`` to give then; EOFError when the person
+    Raises CliFailure without a terminal, naming the option ``otherwise`` to give then; EOFError when the person
     leaves.
     """
     if not sys.stdin.isatty():
@@ -234,22 +220,29 @@ def confirmed(question: str = "Confirmer ?", otherwise: str = "--confirmed") -> 
     return answer.strip().casefold() in _YES
 
 
-# Reading a secret: from a pipe or a hidden prompt, never from an argument that `ps` and the shell's history show.
+def read_secret(prompt: str) -> str:
+    """The secret typed twice, unseen, or the first line of the standard input when that is no terminal.
+
+    It is never an argument, which ``ps`` and the shell's history would show. Raises CliFailure, in French, when it is
+    empty, when the two differ, or when it cannot be hidden.
+    """
+    if sys.stdin.isatty():
+        secret = _type_secret(prompt)
+    else:
+        try:
+            secret = sys.stdin.readline().rstrip("\r\n")
+        except UnicodeDecodeError:
+            remedy = "Que faire : enregistrer le fichier en UTF-8, ou saisir au clavier."
+            message = "L'entrée standard n'est pas du texte en UTF-8."
+            raise CliFailure(
+                message, ExitCode.BAD_INPUT, [remedy]
+            ) from None  # its cause would show bytes of the secret
+    if not secret:
+        raise CliFailure(f"{prompt} : rien n'a été donné.", ExitCode.USAGE)
+    return secret
 
 
-def _piped() -> str:
-    try:
-        return sys.stdin.readline().rstrip("\r\n")
-    except UnicodeDecodeError:
-        # Its text would show bytes of the secret.
-        raise CliFailure(
-            "L'entrée standard n'est pas du texte en UTF-8.",
-            ExitCode.BAD_INPUT,
-            ["Que faire : enregistrer le fichier en UTF-8, ou saisir au clavier."],
-        ) from None
-
-
-def _typed(prompt: str) -> str:
+def _type_secret(prompt: str) -> str:
     import getpass
 
     with warnings.catch_warnings():
@@ -264,18 +257,15 @@ def _typed(prompt: str) -> str:
     return first
 
 
-def read_secret(prompt: str) -> str:
-    """The secret typed twice, unseen, or the first line of the standard input when that is no terminal.
+def reader_is_gone() -> bool:
+    """Return True when one of our outputs is a closed pipe (``oda … | head``).
 
-    Raises CliFailure, in French, when it is empty, when the two differ, or when it cannot be hidden.
+    It is muted then, or Python would complain at its exit.
     """
-    secret = _typed(prompt) if sys.stdin.isatty() else _piped()
-    if not secret:
-        raise CliFailure(f"{prompt} : rien n'a été donné.", ExitCode.USAGE)
-    return secret
-
-
-# Outputs that nobody reads any more: ``oda … | head``.
+    closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]
+    for stream in closed:
+        mute(stream)
+    return bool(closed)
 
 
 def _is_closed(stream: TextIO) -> bool:
@@ -291,69 +281,48 @@ def _is_closed(stream: TextIO) -> bool:
         return False
 
 
-def reader_is_gone() -> bool:
-    """Whether one of our outputs is a closed pipe; if so it is muted, or Python would complain at its exit."""
-    closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]
-    for stream in closed:
-        mute(stream)
-    return bool(closed)
-
-
 def mute(stream: TextIO) -> None:
-    """Send what is left of an output nowhere: Python writes it again when it ends, and would change the exit code."""
+    """Discard the rest of an output, which Python would write again at its end, changing the exit code."""
     with suppress(OSError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def open_closed() -> None:
-    """Give a place to the standard streams that the caller closed (``<&-``): Python has None there."""
+    """Open the null device for the standard streams that the caller closed (``<&-``): Python has None there."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  open until the end
 
 
-# Sections of short lines, folded to the width of the terminal: what is shown of one thing in full.
-
-
-_WIDEST, _NARROWEST = 100, 30
-
-
-_NO_BREAK = "\N{NO-BREAK SPACE}"
-
-
-_LOOSE = re.compile(r"(?<=«) | (?=[:;!?»])")
-"""The spaces at which French never folds a line."""
-
-
-class Paper:
-    """Writes titles and lines on the standard output; nothing shown can drive the terminal."""
+class SectionPrinter:
+    """Writes an object in full on the standard output: titles, and lines folded to the width of the terminal."""
 
     def __init__(self) -> None:
         columns = shutil.get_terminal_size((80, 24)).columns
         self._width = max(_NARROWEST, min(columns, _WIDEST))
 
     def title(self, text: str) -> None:
-        """A line that stands out."""
+        """Write a line in bold."""
         for line in self._folded(text, "", ""):
             click.secho(line, bold=True)
 
     def section(self, text: str) -> None:
-        """The title of what follows."""
+        """Write an empty line and the title of the lines that follow."""
         click.echo()
         self.title(text)
 
     def line(self, text: str, depth: int = 1) -> None:
-        """A line of a section, whose folds are indented further."""
+        """Write a line of a section, whose folds are indented further."""
         margin = "  " * depth
         for line in self._folded(text, margin, margin + "  "):
             click.echo(line)
 
     def fact(self, label: str, value: str, depth: int = 1) -> None:
-        """« label : value », or nothing when there is no value."""
+        """Write « label : value », or nothing when there is no value."""
         if value:
             self.line(f"{label} : {value}", depth)
 
     def _folded(self, text: str, first: str, then: str) -> list[str]:
-        bound = _LOOSE.sub(_NO_BREAK, printable(text))
+        bound = _FRENCH_SPACES.sub(_NO_BREAK, printable(text))
         lines = textwrap.wrap(bound, self._width, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
         return [line.replace(_NO_BREAK, " ") for line in lines]

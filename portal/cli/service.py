@@ -10,7 +10,7 @@ import click
 
 from portal.cli.context import CliContext, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.output import printable, say
+from portal.cli.output import echo_object, printable, say
 from portal.texts import called_lines, done_lines, held_lines
 
 if TYPE_CHECKING:
@@ -115,8 +115,6 @@ def _relay_lines(dispatcher: "Dispatcher") -> Iterator[str]:
 
 
 def _as_json(ticked: "TickResult", sent: int, held: "Iterable[HeldYear]", called: "RoundResult | None") -> None:
-    from portal.cli.request.execute import echo_object
-
     echo_object(
         {
             "revoked": {str(year): count for year, count in ticked.revoked.items()},

@@ -36,9 +36,8 @@ from notifications.rendering.renderer import FRAME, Rendered, Renderer, Unrender
 from notifications.vocabulary import AnyKind, TransientMail
 from portal.cli.context import CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.output import Paper, emit, json_option, printable, say
+from portal.cli.output import SectionPrinter, echo_object, emit, json_option, printable, say
 from portal.cli.parameters import LabelledChoice
-from portal.cli.request.execute import echo_object
 from states.vocabulary import Labelled
 from workflow.app import mail_context, template_problems
 
@@ -132,7 +131,7 @@ def _choices(name: str) -> dict[str, tuple[Labelled, ...]]:
 
 def _describe(name: str, wordings: TemplateLoader, folder: Path) -> None:
     """Write a template as a page of text: who uses it, what it may use, where to put one's own."""
-    paper, row = Paper(), _row(name, wordings)
+    paper, row = SectionPrinter(), _row(name, wordings)
     paper.title(f"{name} — {row['title']}")
     _echo_whole(f"État : {row['status']}")
     if not kind_of(name) and name != REMOVALS:
@@ -159,7 +158,7 @@ def _echo_whole(text: str) -> None:
     click.echo(printable(f"  {text}"))
 
 
-def _describe_variables(paper: Paper, name: str) -> None:
+def _describe_variables(paper: SectionPrinter, name: str) -> None:
     paper.section("Ce qu'il peut employer")
     _list(paper, _variables(name))
     for field, values in _choices(name).items():
@@ -176,7 +175,7 @@ def _describe_variables(paper: Paper, name: str) -> None:
         paper.line(f"{filter_name} — {gives} : {use}")
 
 
-def _list(paper: Paper, variables: Sequence[Variable]) -> None:
+def _list(paper: SectionPrinter, variables: Sequence[Variable]) -> None:
     loops = set[str]()
     for variable in variables:
         if variable.loop and variable.loop not in loops:
@@ -247,7 +246,7 @@ def _show(kind: AnyKind, example: str, rendered: Rendered, settings: "Settings",
             attached = [paper.filename for paper in papers]
         except PaperUnmakeable:
             pass  # reported with the other problems of the templates
-    paper = Paper()
+    paper = SectionPrinter()
     paper.title(f"Aperçu — {kind.label}")
     paper.fact("Exemple", example)
     paper.fact("Autres exemples", ", ".join(other for other in examples if other != example))

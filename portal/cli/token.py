@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, Who, WhoType, opened, pass_cli_context
+from portal.cli.context import ActorSpec, ActorSpecType, CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
 from portal.cli.output import emit, json_option, printable, say
@@ -37,7 +37,7 @@ def token() -> None:
     help="Fait un jeton pour un programme qui agira au nom d'une personne (R76). Son secret s'affiche cette seule fois"
     " et n'est gardé nulle part. Réservé aux opérateurs.",
 )
-@click.option("--for", "of", type=WhoType(), required=True, metavar="QUI", help="Au nom de qui, comme pour --as.")
+@click.option("--for", "of", type=ActorSpecType(), required=True, metavar="QUI", help="Au nom de qui, comme pour --as.")
 @labelled_option(Scope, "--scope", required=True, help="Ce qu'il permet : read, act.")
 @click.option("--label", required=True, metavar="NOM", help="Quel programme s'en servira.")
 @click.option(
@@ -49,7 +49,7 @@ def token() -> None:
     help="Combien de jours il vaut.",
 )
 @pass_cli_context
-def create(context: CliContext, of: Who, scope: Scope, label: str, days: int) -> None:
+def create(context: CliContext, of: ActorSpec, scope: Scope, label: str, days: int) -> None:
     from states import french
 
     with opened(context) as (app, actor):

@@ -1,18 +1,16 @@
 """Executes one action, or the same one on several requests, and tells what came of it."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli import output as cells
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
-from portal.cli.output import emit, printable, progress, say
+from portal.cli.output import echo_object, emit, printable, progress, say
 from portal.cli.parameters import ROW_NUMBER, Day, labelled_option, spelling
 from portal.texts import TRIGGER_TEXTS
 from states.vocabulary import RequestedBy, Role
@@ -172,12 +170,6 @@ def done_row(done: "Done") -> dict[str, object]:
         "reference": done.reference, "state": done.state, "version": done.version,
         "warnings": [reason_row(warning) for warning in done.warnings], "replayed": done.replayed,
     }  # fmt: skip
-
-
-def echo_object(row: Mapping[str, object]) -> None:
-    """Write one JSON object, in UTF-8 whatever the terminal."""
-    array = cells.rows_as_json([row])
-    click.echo(f"{dedent(array[2:-2])}\n".encode(), nl=False)
 
 
 SLICE = 200

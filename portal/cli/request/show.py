@@ -8,9 +8,9 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import refused
-from portal.cli.output import Paper, emit, json_option, limit_option, say
+from portal.cli.output import SectionPrinter, echo_object, emit, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
-from portal.cli.request.execute import Reference, echo_object, following, reference_argument
+from portal.cli.request.execute import Reference, following, reference_argument
 from states import french
 from states.vocabulary import CodeStatus, Role, State
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # The history of a request as lines of text: the newest event last, as the journal keeps it (R8).
 
 
-def write_history(paper: Paper, events: "Sequence[EventView]", timezone: tzinfo) -> None:
+def write_history(paper: SectionPrinter, events: "Sequence[EventView]", timezone: tzinfo) -> None:
     """Each event: when, what, from where to where, who, through what, and what was said."""
     paper.section("Histoire")
     for event in events:
@@ -54,7 +54,7 @@ def _who(event: "EventView") -> str:
 
 def write(view: "RequestView", timezone: tzinfo) -> None:
     """Write the whole of it; instants in the académie's ``timezone``."""
-    paper = Paper()
+    paper = SectionPrinter()
     request = view.request
     paper.title(f"{request.reference} — {request.state.label}")
     paper.line(f"{request.prenom} {request.nom}, {request.mail}", 0)
@@ -74,7 +74,7 @@ def _day(value: date | None, missing: str = "") -> str:
     return french.day(value) if value else missing
 
 
-def _place(paper: Paper, view: "RequestView") -> None:
+def _place(paper: SectionPrinter, view: "RequestView") -> None:
     school, end = view.establishment, view.year_end
     paper.section("Établissement et année")
     where = f", {school.commune}" if school.commune else ""
@@ -85,7 +85,7 @@ def _place(paper: Paper, view: "RequestView") -> None:
     paper.line(f"Année {end.school_year}, jusqu'au {french.day(end.last_day)}{default}")
 
 
-def _steps(paper: Paper, view: "RequestView") -> None:
+def _steps(paper: SectionPrinter, view: "RequestView") -> None:
     request = view.request
     paper.section("Côté établissement")
     paper.fact("Chef d'établissement", request.chef_name)
@@ -97,13 +97,13 @@ def _steps(paper: Paper, view: "RequestView") -> None:
     paper.fact("Renouvelle", request.renews or "")
 
 
-def _checks(paper: Paper, view: "RequestView") -> None:
+def _checks(paper: SectionPrinter, view: "RequestView") -> None:
     paper.section("Vérifications du rectorat")
     _check(paper, "Liste des RUPN", view.listing)
     _check(paper, "Délégation", view.delegation)
 
 
-def _check(paper: Paper, label: str, found: "CheckView") -> None:
+def _check(paper: SectionPrinter, label: str, found: "CheckView") -> None:
     check = found.check
     if check is None:
         paper.fact(label, "à faire")
@@ -115,7 +115,7 @@ def _check(paper: Paper, label: str, found: "CheckView") -> None:
         paper.line("Encore valable.", 2)
 
 
-def _key(paper: Paper, view: "RequestView", timezone: tzinfo) -> None:
+def _key(paper: SectionPrinter, view: "RequestView", timezone: tzinfo) -> None:
     request = view.request
     paper.section("Code et clé")
     if request.code_issued_at is None:
@@ -132,7 +132,7 @@ def _key(paper: Paper, view: "RequestView", timezone: tzinfo) -> None:
         paper.line(f"À porter sur le serveur ODA : {french.day(view.key_date)}, puis cocher (R43).", 2)
 
 
-def _reports(paper: Paper, reports: "tuple[Report, ...]") -> None:
+def _reports(paper: SectionPrinter, reports: "tuple[Report, ...]") -> None:
     if reports:
         paper.section("Signalements")
     for report in reports:
@@ -142,7 +142,7 @@ def _reports(paper: Paper, reports: "tuple[Report, ...]") -> None:
         )
 
 
-def _removal(paper: Paper, view: "RequestView", timezone: tzinfo) -> None:
+def _removal(paper: SectionPrinter, view: "RequestView", timezone: tzinfo) -> None:
     removal = view.removal
     if removal is None:
         return
@@ -156,7 +156,7 @@ def _removal(paper: Paper, view: "RequestView", timezone: tzinfo) -> None:
         paper.fact("Aujourd'hui", removal.todo.sentence)
 
 
-def _others(paper: Paper, view: "RequestView") -> None:
+def _others(paper: SectionPrinter, view: "RequestView") -> None:
     if view.others:
         paper.section("Autres demandes en cours de la personne (R19)")
     for other in view.others:
@@ -164,7 +164,7 @@ def _others(paper: Paper, view: "RequestView") -> None:
         paper.line(f"{other.reference} : {other.uai}, {other.school_year}, {other.state.label}{key}")
 
 
-def _actions(paper: Paper, view: "RequestView") -> None:
+def _actions(paper: SectionPrinter, view: "RequestView") -> None:
     if view.actions:
         paper.section("Ce que vous pouvez faire")
     for action in view.actions:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, Who, WhoType, pass_cli_context
+from portal.cli.context import ActorSpec, ActorSpecType, CliContext, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.main import Oda
 from portal.cli.parameters import ROW_NUMBER, Day, FilePath, Uai, Year, labelled_option
@@ -31,7 +31,7 @@ def sample() -> None:
 @click.option("--folder", type=FilePath(exists=True, file_okay=False, path_type=Path))
 @click.option("--form", type=click.Choice(["svg", "texte"]))
 @click.option("--pair", nargs=2, metavar="TEXTE...")
-@click.option("--who", type=WhoType())
+@click.option("--who", type=ActorSpecType())
 @click.option("--json", "as_json", is_flag=True, help="En JSON.")
 def values(day: date, **others: Any) -> None:
     click.echo(repr({"day": day, **{name: value for name, value in others.items() if value is not None}}))
@@ -47,7 +47,7 @@ def needs(reference: str, reason: ReissueReason) -> None:
 @sample.command("who", help="Qui agit.")
 @pass_cli_context
 def who(app: CliContext) -> None:
-    acting: Who | None = app.who
+    acting: ActorSpec | None = app.who
     click.echo(repr(acting))
 
 
@@ -73,10 +73,10 @@ def many() -> None:
 def tree() -> Oda:
     """A root such as ``oda``, with ``sample`` for only command."""
     root = Oda("oda", lazy={"sample": ("tests.portal.cli.sample", "sample", "Un groupe d'essai.")})
-    root.params.append(click.Option(["--as", "who"], type=WhoType(), metavar="QUI"))
+    root.params.append(click.Option(["--as", "who"], type=ActorSpecType(), metavar="QUI"))
 
     @click.pass_context
-    def begin(ctx: click.Context, who: Who | None) -> None:
+    def begin(ctx: click.Context, who: ActorSpec | None) -> None:
         ctx.obj = CliContext(None, who)
 
     root.callback = begin

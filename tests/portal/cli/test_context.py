@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import workflow.settings
-from portal.cli.context import CliContext, Who, parse_who
+from portal.cli.context import ActorSpec, CliContext, parse_actor_spec
 from portal.cli.errors import ExitCode
 from states.vocabulary import Role
 from tests.portal.cli.conftest import Run
@@ -13,16 +13,16 @@ from tests.portal.cli.sample import FAILURES
 @pytest.mark.parametrize(
     ("text", "who"),
     [
-        ("operator:a.b@ac-toulouse.fr", Who(Role.OPERATOR, ("a.b@ac-toulouse.fr",))),
-        ("chef:0310001h, 0751234J,0310001H", Who(Role.CHEF, ("0310001H", "0751234J"))),
-        ("adjoint:0310001H", Who(Role.DEPUTY, ("0310001H",))),
-        ("Lecteur: d@region-academique-occitanie.fr", Who(Role.READER, ("d@region-academique-occitanie.fr",))),
-        ("reader:d@ac-toulouse.fr", Who(Role.READER, ("d@ac-toulouse.fr",))),
+        ("operator:a.b@ac-toulouse.fr", ActorSpec(Role.OPERATOR, ("a.b@ac-toulouse.fr",))),
+        ("chef:0310001h, 0751234J,0310001H", ActorSpec(Role.CHEF, ("0310001H", "0751234J"))),
+        ("adjoint:0310001H", ActorSpec(Role.DEPUTY, ("0310001H",))),
+        ("Lecteur: d@region-academique-occitanie.fr", ActorSpec(Role.READER, ("d@region-academique-occitanie.fr",))),
+        ("reader:d@ac-toulouse.fr", ActorSpec(Role.READER, ("d@ac-toulouse.fr",))),
     ],
 )
 @pytest.mark.rule("R2", "R3")
-def test_who__is_read(text: str, who: Who) -> None:
-    assert parse_who(text) == who
+def test_who__is_read(text: str, who: ActorSpec) -> None:
+    assert parse_actor_spec(text) == who
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_who__is_read(text: str, who: Who) -> None:
 )
 def test_who__is_refused_with_the_forms(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=r"operator:ADRESSE, chef:UAI\[,UAI\], adjoint:UAI\[,UAI\]") as refused:
-        parse_who(text)
+        parse_actor_spec(text)
     assert said in str(refused.value).replace("«  »", "« »")
 
 
 def test_who__reaches_the_command(run: Run) -> None:
     shown = run("--as", "chef:0310001H", "sample", "who")
-    assert shown.stdout.startswith("Who(role=<Role.CHEF")
+    assert shown.stdout.startswith("ActorSpec(role=<Role.CHEF")
 
 
 def test_settings__are_read_once_and_late(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
