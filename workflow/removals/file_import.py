@@ -218,7 +218,7 @@ _BINARY: Final = bytes({*range(32), 127} - {*b"\t\n\r\v\f"})
 
 
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How the files of spreadsheets begin, the new ones and the old."""
+"""First bytes of spreadsheet files, new (zip) and old."""
 
 
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")

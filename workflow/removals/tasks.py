@@ -41,7 +41,7 @@ _TO_CHEF: Final = {
 
 
 def done(outcome: RemovalOutcome, at: datetime, by: str, timezone: tzinfo) -> str:
-    """What the rectorat reads of a confirmed removal; ``by`` is who confirmed."""
+    """Describe a confirmed removal in French for the rectorat; ``by`` is who confirmed."""
     return _DONE[outcome].format(at=french.instant(at, timezone), by=by or "le rectorat")
 
 
@@ -60,7 +60,7 @@ WHOLE: Final = (
     *REQUEST_COLUMNS, ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.departement,
     REMOVAL.c.kind.label("task"), REMOVAL.c.opened_at, REMOVAL.c.outcome, REMOVAL.c.closed_at,
 )  # fmt: skip
-"""What to select, in this order, for ``lines_of``."""
+"""The columns that ``lines_of`` reads, in this order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +82,7 @@ class RemovalLine:
 
     @property
     def is_question(self) -> bool:
-        """Whether nobody knows if there is a key to remove (R47)."""
+        """True when nobody knows if there is a key to remove (R47)."""
         return self.kind is RemovalKind.KEY_ENABLED
 
     @property
@@ -137,7 +137,10 @@ def _done(row: Any, by: str, policy: Policy) -> str:
 def _todos(
     connection: Connection, requests: Sequence[Request], policy: Policy, mailer: "Mailer"
 ) -> dict[str, RemovalTodo]:
-    """What each asks today, by the person's other live requests: loaded for all at once, without a lock (R48)."""
+    """Return what is to be done for each today, given the person's other live requests (R48).
+
+    Loaded for all at once, without a lock.
+    """
     commands = [ConfirmRemoval(reference=command.reference, outcome=RemovalOutcome.REMOVED) for command in requests]
     known = Loader(connection, mailer.code_statuses, lock=False).load(commands)
     return {
@@ -158,7 +161,7 @@ def _confirmed_by(connection: Connection, references: Sequence[str]) -> dict[str
 
 
 MOST: Final = 2000
-"""How many can be confirmed at once."""
+"""Removals that can be confirmed at once."""
 
 
 _OPEN: Final = REMOVAL.c.closed_at.is_(None)
@@ -205,7 +208,7 @@ def open_references(connection: Connection, filters: RemovalFilters, limit: int)
 
 
 def count_removals(connection: Connection, filters: RemovalFilters) -> dict[RemovalKind, int]:
-    """How many open tasks the filters leave, their kind set aside, by kind, zero included."""
+    """Count by kind, zero included, the open tasks that the other filters leave."""
     counts = joined(select(REMOVAL.c.kind, func.count())).where(_OPEN, *_places(filters)).group_by(REMOVAL.c.kind)
     numbers = {RemovalKind.of(kind): count for kind, count in connection.execute(counts)}
     return {kind: numbers.get(kind, 0) for kind in RemovalKind}

@@ -1,1 +1,1 @@
-"""What the software does by itself"""
+"""Scheduled work of the software"""

@@ -26,7 +26,7 @@ from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
 from workflow.year_end.service import held_in
 
 LISTED: Final = 5
-"""How many requests are named of each kind: the mail stays short, the worklist has them all."""
+"""Requests named of each kind: the mail stays short, the worklist has them all."""
 
 
 def digest_key(day: date) -> str:

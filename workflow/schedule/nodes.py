@@ -17,11 +17,11 @@ from workflow.engine.engine import Engine
 from workflow.journal import installation
 
 LIMIT: Final = timedelta(seconds=60)
-"""How far from the database's a machine's clock may be."""
+"""Largest difference allowed between a machine's clock and the database's."""
 
 
 FORGOTTEN: Final = timedelta(days=30)
-"""How long a silent machine stays listed: those of containers come and go."""
+"""Time for which a silent machine stays listed: those of containers come and go."""
 
 
 SILENT: Final = timedelta(minutes=5)
@@ -29,7 +29,7 @@ SILENT: Final = timedelta(minutes=5)
 
 
 class NodeState(Labelled):
-    """What a machine is doing."""
+    """State of a machine: at work, refused for its clock, or silent."""
 
     WORKING = "working", "en service"
     REFUSED = "refused", "s'abstient : horloge à corriger"
@@ -61,7 +61,7 @@ class NodeMonitor:
         self._engine, self._mailer, self._clock = engine, mailer, clock
 
     def refused(self, actor: Actor, host: str) -> timedelta | None:
-        """How far off this machine's clock is when that forbids it to act, positive when it is fast; else None.
+        """Return the skew of this machine's clock when it forbids it to act, positive when it is fast; else None.
 
         Raises DatabaseUnreachable, DatabaseBusy.
         """
@@ -97,7 +97,7 @@ def nodes(connection: Connection, now: datetime) -> tuple[Node, ...]:
 
 
 def refused_count(connection: Connection, now: datetime) -> int:
-    """How many machines abstain at this moment because of their clock."""
+    """Count the machines that abstain at this moment because of their clock."""
     refused = select(NODE).where(NODE.c.refused_at.is_not(None))
     return sum(_node(row, now).state is NodeState.REFUSED for row in connection.execute(refused))
 

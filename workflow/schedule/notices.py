@@ -74,7 +74,7 @@ def notice_page(mailer: Mailer, end: YearEnd, notice: DueNotice, job_day: JobDay
 
 
 INVITED_WITHIN: Final = timedelta(days=60)
-"""How long after its day an invitation that was missed still leaves."""
+"""Delay after its day during which a missed invitation still leaves."""
 
 
 def invitation_key(year: SchoolYear) -> str:

@@ -37,7 +37,7 @@ from workflow.year_end.service import YearEnds
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DailyMails:
-    """How many mails the daily jobs of a call have written, of each kind."""
+    """Number of mails written by the daily jobs of a call, of each kind."""
 
     notices: int = 0
     reminders: int = 0
@@ -53,7 +53,7 @@ class DailyMails:
 
 @dataclass
 class TickResult:
-    """What a tick did, for a log line or a terminal."""
+    """Results of a tick, for a log line or a terminal."""
 
     revoked: dict[SchoolYear, int] = field(default_factory=dict)
     new_holds: list[tuple[YearEnd, Hold]] = field(default_factory=list)
@@ -62,7 +62,7 @@ class TickResult:
     due_reports: int = 0
     daily_mails: DailyMails = field(default_factory=DailyMails)
     clock_skew: timedelta | None = None
-    """How far this machine's clock is ahead of the database's, or behind it, when that forbids it to act (R82)."""
+    """Skew of this machine's clock, positive when it is fast, when that forbids it to act (R82)."""
 
 
 class Ticker:
@@ -124,7 +124,7 @@ def cleanup_expired(connection: Connection, mailer: Mailer, now: datetime) -> No
 
 
 class DailyJobs:
-    """What the software writes of its own accord, once a day: notices, reminders, invitations, the digest (R78 to R81).
+    """The mails written once a day: notices, reminders, invitations, the digest (R78 to R81).
 
     Called at each tick. Any number of nodes may do the same job at once: each mail is still written once.
     """

@@ -253,14 +253,14 @@ class _Counts:
         return self._live.get(str(year), LiveRequests())
 
     def invited(self, year: SchoolYear) -> tuple[int, int]:
-        """How many requests the invitation to renew for ``year`` would name, in how many establishments (R81)."""
+        """Count the requests that the invitation to renew for ``year`` would name, and their establishments (R81)."""
         counts = select(func.count(), func.count(distinct(REQUEST.c.uai)))
         joined = counts.select_from(REQUEST).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
         requests, establishments = self._connection.execute(joined.where(*invited_requests(year))).one()
         return requests, establishments
 
     def waiting(self, reminder: ReminderKind, job_day: JobDay) -> Counter[WaitingSince]:
-        """How many requests wait for their establishment since each day, with as many reminders sent (R79)."""
+        """Count the requests that wait for their establishment, by day and by reminders already sent (R79)."""
         query = select(REQUEST.c.reference, REQUEST.c.school_year, reminder.since.label("stands_since"))
         query = query.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
         sent = sent_reminders(self._connection, reminder, job_day, reminder.where)
@@ -271,7 +271,7 @@ class _Counts:
         )
 
     def reports(self, first: date, last: date) -> dict[date, int]:
-        """How many reports of live requests fall due on each day after ``first`` (R32)."""
+        """Count the reports of live requests that fall due on each day after ``first`` (R32)."""
         query = (
             select(REPORT.c.effective_on, func.count())
             .join(REQUEST, REQUEST.c.reference == REPORT.c.reference)
@@ -282,7 +282,7 @@ class _Counts:
         return {day: count for day, count in self._connection.execute(query)}  # noqa: C416
 
     def sealed(self) -> list[datetime]:
-        """When each code that is still kept was sealed (R61)."""
+        """Return the instant at which each code still kept was sealed (R61)."""
         is_code = ~SEALS.c.reference.startswith(FOR_LINK)
         query = select(SEALS.c.sealed_at).where(SEALS.c.ciphertext.is_not(None), is_code)
         return list(self._connection.execute(query).scalars())

@@ -18,7 +18,7 @@ from workflow.requests.filters import live_years
 
 @dataclass(frozen=True, slots=True)
 class YearEndStatus:
-    """What the brake decides about one year's end."""
+    """The brake's decision about one year's end."""
 
     end: YearEnd
     verdict: BrakeDecision

@@ -105,7 +105,7 @@ def _is_of(end: YearEnd) -> ColumnElement[bool]:
 
 
 def revoked_so_far(connection: Connection, end: YearEnd) -> int:
-    """How many requests this end has revoked, establishment after establishment (R50)."""
+    """Sum the requests that this end has revoked, establishment after establishment (R50)."""
     counts = select(func.sum(OCCURRENCE.c.requests)).where(_is_of(end))
     return int(connection.execute(counts).scalar() or 0)
 

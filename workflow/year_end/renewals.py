@@ -144,7 +144,7 @@ def had_key(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
 
 
 MAX_TAKEN_OVER: Final = 200
-"""How many one page offers: more RUPN than any establishment has."""
+"""Renewals that one page offers: more RUPN than any establishment has."""
 
 
 def open_year(policy: Policy, now: datetime) -> SchoolYear:

@@ -20,7 +20,7 @@ from workflow.year_end.overview import ActiveYearEnd, active_year_ends, past_end
 from workflow.year_end.preview import count_live
 
 MAX_MISSED: Final = 100
-"""How many mails that did not arrive are named; all are counted."""
+"""Undelivered mails that are named; all are counted."""
 
 
 WAITING: Final = (Stage.PENDING, Stage.RETRY, Stage.SENDING)
@@ -81,7 +81,7 @@ class YearEndAccount:
 
     @property
     def establishments(self) -> int:
-        """How many lost a request to it."""
+        """Establishments that lost a request to it."""
         return sum(share.establishments for share in self.shares)
 
     @property
@@ -209,11 +209,11 @@ def _confirmed_removals(connection: Connection, year: SchoolYear) -> tuple[Count
 
 
 SOON: Final = timedelta(days=1)
-"""How long before its instant an end is worth waiting for."""
+"""Time before its instant from which an end is followed live."""
 
 
 class EndStage(Labelled):
-    """How far a year's end is."""
+    """Stage of a year's end."""
 
     TO_COME = "to_come", "à venir"
     HELD = "held", "retenue"
@@ -224,7 +224,7 @@ class EndStage(Labelled):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YearEndProgress:
-    """How far a year's end is now: ``live`` requests are left, ``revoked`` are done.
+    """Progress of a year's end: ``live`` requests are left, ``revoked`` are done.
 
     ``moved_at``: when a running one last advanced.
     """

@@ -33,7 +33,7 @@ BATCH_SQLITE = 700
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """How many requests one sweep revoked; ``finished`` when the year is over for good."""
+    """Number of requests that one sweep revoked; ``finished`` when the year is over for good."""
 
     revoked: int
     finished: bool

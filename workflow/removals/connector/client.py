@@ -35,7 +35,7 @@ def secret_of(secrets: Secrets) -> SecretStr:
 
 
 def headers(secret: SecretStr, at: datetime, body: bytes, key: str) -> dict[str, str]:
-    """What goes with a body: the signature covers the instant (Unix seconds), so that no old call is replayed."""
+    """Headers of a call: the signature covers the instant (Unix seconds), so that no old call is replayed."""
     timestamp = str(int(at.timestamp()))
     return {
         "Content-Type": "application/json; charset=utf-8",
@@ -57,11 +57,11 @@ _CERTIFICATE: Final = {
     9: "il n'est pas encore valable", 10: "il a expiré", 18: "il n'est signé que par lui-même",
     62: "il est au nom d'un autre serveur", 64: "il est pour une autre adresse",
 }  # fmt: skip
-"""Why a certificate is not admitted, as OpenSSL numbers it (X509_V_ERR)."""
+"""Reasons for refusing a certificate, by OpenSSL's number (X509_V_ERR)."""
 
 
 def describe_error(error: BaseException, host: str, seconds: int) -> str:
-    """What went wrong with a call to ``host``; ``seconds`` is how long an answer is waited for."""
+    """Describe in French why a call to ``host`` failed; ``seconds`` is the timeout."""
     if isinstance(error, TimeoutError | httpx2.TimeoutException):  # what its cancelling broke is no cause
         return f"pas de réponse en {french.plural(seconds, 'seconde')}"
     for cause in _causes(error):
@@ -92,7 +92,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _is(error: OSError, *numbers: int) -> bool:
-    """Whether the system says one of these; of several tries in vain, asyncio keeps the numbers as text."""
+    """True if the error has one of these numbers; after several attempts asyncio keeps them as text only."""
     return error.errno in numbers or any(f"[Errno {number}]" in str(error) for number in numbers)
 
 
@@ -102,7 +102,7 @@ MAX_BYTES: Final = 65536
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What the server answered. ``is_whole``: it held in 64 KB."""
+    """The server's answer. ``is_whole`` is False when it was longer than 64 KB."""
 
     status: int
     headers: Mapping[str, str]
@@ -132,7 +132,7 @@ class Caller:
     tls_context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def addresses(self) -> tuple[str, ...]:
-        """Where the server is, every address judged. Raises AddressRefused, NoAnswer for an unknown name."""
+        """Resolve the server's name and check every address. Raises AddressRefused, NoAnswer for an unknown name."""
         parts, host = self._parts, self._host
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:

@@ -104,8 +104,11 @@ class CallOutcome(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came of one call. ``after``: how long the server asks to wait; ``of_all``: the next calls would fare alike,
-    for the server is in trouble or we are misconfigured; ``words`` are the server's, or ours about it."""
+    """The outcome of one call.
+
+    ``after``: the wait that the server asks for; ``of_all``: the next calls would end in the same way, for the server
+    is in trouble or we are misconfigured; ``words`` are the server's, or ours about it.
+    """
 
     verdict: CallOutcome
     words: str = ""

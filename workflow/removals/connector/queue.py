@@ -27,7 +27,7 @@ from workflow.removals.tasks import removals_of
 from workflow.settings.removals import ConnectorSettings
 
 PAGE: Final = 500
-"""How many tasks a round takes in at most."""
+"""Calls that a round creates at most."""
 
 
 _OPEN: Final = REMOVAL.c.closed_at.is_(None)
@@ -307,7 +307,7 @@ def list_calls(connection: Connection, *, stage: CallStage | None = None, limit:
 
 
 def count_calls(connection: Connection) -> dict[CallStage, int]:
-    """How many calls of open tasks are in each stage, and how many were done, zero included."""
+    """Count the calls of open tasks by stage, and those done; zero included."""
     counts = (
         select(CALL.c.stage, func.count())
         .join(REMOVAL, REMOVAL.c.reference == CALL.c.reference)

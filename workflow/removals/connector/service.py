@@ -37,7 +37,7 @@ from workflow.settings.removals import AddressRefused
 from workflow.settings.secrets import Secrets
 
 REST, LONGEST = timedelta(minutes=1), timedelta(hours=1)
-"""How long a server is left alone: a minute, or as it asks up to an hour."""
+"""Bounds of the pause after a trouble: a minute, or as the server asks, up to an hour."""
 
 
 class Circuit:
@@ -69,11 +69,11 @@ class Circuit:
 
 
 WIDTH: Final = 4
-"""How many tasks are asked at once of a server that answers."""
+"""Calls made at once to a server that answers."""
 
 
 ROUND: Final = 50
-"""How many calls a bounded round makes: ``oda tick`` must come to its end."""
+"""Calls of a bounded round: ``oda tick`` must come to its end."""
 
 
 NAMESAKE: Final = Answer(
@@ -84,7 +84,7 @@ NAMESAKE: Final = Answer(
 
 @dataclass
 class RoundResult:
-    """What a round did, for a log line or a terminal."""
+    """Counts of a round, for a log line or a terminal."""
 
     confirmed: int = 0
     waiting: int = 0
@@ -244,7 +244,7 @@ ACTOR_LABEL: Final = "le connecteur du serveur ODA"
 
 
 def caller_of(settings: Settings, secrets: Secrets) -> Caller | None:
-    """Who calls the server; None when the settings name none. Raises SecretMissing, SecretRefused."""
+    """Return the caller of the settings' server; None when they name none. Raises SecretMissing, SecretRefused."""
     if settings.removals.connector.url is None:
         return None
     return Caller(settings=settings.removals.connector, secret=secret_of(secrets))
