@@ -13,7 +13,7 @@ from portal.api.problems import Refusal, refusal_responses
 from portal.api.requests import Limit, next_page
 from states.vocabulary import State
 from workflow.directory.model import DirectoryRefused
-from workflow.directory.queries import Criteria
+from workflow.directory.queries import EstablishmentFilters
 from workflow.mail.queries import list_visible_mails
 
 UaiPath = Annotated[str, Path(description="L'UAI de l'établissement.", pattern=UAI, examples=["0310001H"])]
@@ -115,7 +115,7 @@ def list_establishments(
     context: Context, caller: Reading, parameters: Annotated[EstablishmentParameters, Query()]
 ) -> Establishments:
     """Par UAI ; un établissement ne voit que lui-même (R3)."""
-    criteria = Criteria(**parameters.model_dump(exclude={"after", "limit"}))
+    criteria = EstablishmentFilters(**parameters.model_dump(exclude={"after", "limit"}))
     limit = parameters.limit
     matches = context.app.directory.establishments(
         caller.actor, criteria, limit=limit + 1, after=parameters.after or ""

@@ -13,7 +13,7 @@ from portal.cli.output import rows_as_json as json_text
 from portal.cli.parameters import FilePath, Uai
 from states import french
 from states.french import plural
-from workflow.directory.model import Change, Imported, Remark
+from workflow.directory.model import ColumnChange, ImportReport, Remark
 
 LIST = {
     "uai": "UAI", "nom": "Nom", "commune": "Commune", "departement": "Dép.", "mailbox": "Boîte", "is_open": "Ouvert",
@@ -72,10 +72,12 @@ def list_(
     if closed and everything:
         raise click.UsageError("--closed et --all ne vont pas ensemble.")
     with opened(context) as (app, actor):
-        from workflow.directory.queries import Criteria
+        from workflow.directory.queries import EstablishmentFilters
 
         is_open = None if everything else not closed
-        criteria = Criteria(departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search)
+        criteria = EstablishmentFilters(
+            departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search
+        )
         found = app.directory.establishments(actor, criteria, limit=limit + 1, after=after)
     emit([asdict(one) for one in found[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
     if len(found) > limit:
@@ -142,7 +144,7 @@ COLUMNS = {
 }
 
 
-def write(imported: Imported, as_json: bool) -> None:
+def write(imported: ImportReport, as_json: bool) -> None:
     """Write the report on the standard output."""
     if as_json:
         report = asdict(imported)
@@ -153,7 +155,7 @@ def write(imported: Imported, as_json: bool) -> None:
         click.echo(printable(line))
 
 
-def lines(imported: Imported) -> Iterator[str]:
+def lines(imported: ImportReport) -> Iterator[str]:
     """The report in French, line by line."""
     yield _outcome(imported)
     yield (
@@ -172,7 +174,7 @@ def lines(imported: Imported) -> Iterator[str]:
     yield from _section("Demandes en cours d'établissements fermés, à traiter", live)
 
 
-def _outcome(imported: Imported) -> str:
+def _outcome(imported: ImportReport) -> str:
     told = ", ".join(
         (
             plural(len(imported.new), "nouveau", "nouveaux"),
@@ -186,7 +188,7 @@ def _outcome(imported: Imported) -> str:
     return f"Annuaire importé : {told}." if imported.changes_something else f"Rien n'a changé : {told}."
 
 
-def _changes(changes: Iterable[Change]) -> str:
+def _changes(changes: Iterable[ColumnChange]) -> str:
     return " ; ".join(f"{COLUMNS[c.column]} : {_value(c.before)} → {_value(c.after)}" for c in changes)
 
 

@@ -7,15 +7,22 @@ from typing import Any, BinaryIO
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from notifications.ports import Clock, crash_point
-from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import State
 from workflow.auth.sessions import end_sessions_of
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, REQUEST
-from workflow.directory import model as refusals
-from workflow.directory.model import Change, Changed, Imported, Loss, Named, Stranded
-from workflow.directory.parser import DirectoryFile, Entry, Reading
+from workflow.directory.model import (
+    ColumnChange,
+    DirectoryRefused,
+    EstablishmentChange,
+    EstablishmentName,
+    ImportReport,
+    Loss,
+    StrandedRequest,
+    massive_loss,
+)
+from workflow.directory.parser import DirectoryEntry, DirectoryFile, DirectoryReader
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
@@ -26,9 +33,52 @@ WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", "is_open", "is_li
 Row = dict[str, Any]
 
 
-def row_of(entry: Entry) -> Row:
-    """The columns of an establishment that the file names."""
-    return {"uai": entry.uai, "is_listed": True} | {name: getattr(entry, name) for name in WRITTEN[:-1]}
+def preview_import(database: Database, academie: int, file: BinaryIO) -> ImportReport:
+    """Report the changes that the import would make; writes nothing. Raises UnusableFile."""
+    reader, digest = _read(academie, file)
+    with database.read() as connection:
+        comparison = compare(_directory_rows(connection, lock=False), reader.entries, reader.spared)
+        return _report(connection, reader, comparison, digest, is_dry_run=True)
+
+
+def import_directory(
+    database: Database,
+    hasher: JournalHasher,
+    clock: Clock,
+    academie: int,
+    file: BinaryIO,
+    actor: Actor,
+    *,
+    accept_loss: bool,
+) -> ImportReport:
+    """Import, or change nothing. Raises UnusableFile, DirectoryRefused on a massive loss, DatabaseBusy.
+
+    The journal keeps counts and the file's print, no establishment's name and no file's (R64).
+    """
+    reader, digest = _read(academie, file)
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            # Two imports at once would both insert the same newcomer; SQLite has one writer already.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _IMPORT_LOCK})
+        comparison = compare(_directory_rows(connection, lock=True), reader.entries, reader.spared)
+        if comparison.loss.is_massive and not accept_loss:
+            raise DirectoryRefused([massive_loss(comparison.loss)])
+        report = _report(connection, reader, comparison, digest, is_dry_run=False)
+        if report.changes_something:
+            now = clock.now()
+            _write(connection, comparison)
+            end_sessions_of(connection, comparison.moved, now)
+            installation.record(
+                connection, hasher, "directory_imported", actor, now,
+                {
+                    "sha256": digest, "rows": report.rows, "new": len(report.new), "changed": len(report.changed),
+                    "gone": len(report.gone), "unchanged": report.unchanged, "refused": len(report.refused),
+                    "warnings": len(report.warnings), "without_mailbox": report.without_mailbox,
+                    "lost": report.loss.total,
+                },
+            )  # fmt: skip
+            crash_point("directory.after_write")
+    return report
 
 
 @dataclass
@@ -41,8 +91,8 @@ class Comparison:
 
     new_rows: list[Row] = field(default_factory=list)
     updates: list[Row] = field(default_factory=list)
-    changed: list[Changed] = field(default_factory=list)
-    gone: list[Named] = field(default_factory=list)
+    changed: list[EstablishmentChange] = field(default_factory=list)
+    gone: list[EstablishmentName] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
     unchanged: int = 0
@@ -55,42 +105,35 @@ class Comparison:
         return Loss(base=self._base, **self._lost)
 
     @property
-    def new(self) -> tuple[Named, ...]:
-        return tuple(Named(row["uai"], row["nom"]) for row in self.new_rows)
+    def new(self) -> tuple[EstablishmentName, ...]:
+        return tuple(EstablishmentName(row["uai"], row["nom"]) for row in self.new_rows)
 
-    def match(self, before: Row, entry: Entry | None, is_spared: bool) -> None:
+    def match(self, before: Row, entry: DirectoryEntry | None, is_spared: bool) -> None:
         """Compare an establishment with its entry; None when the file does not name it, or not readably."""
         after = before
         if entry is not None:
-            after = before | row_of(entry)
-            self._differ(before, after)
-        elif is_spared:
-            pass  # the refused row is told of already
-        elif before["is_listed"]:
+            after = before | _row_of(entry)
+            if changes := tuple(ColumnChange(n, before[n], after[n]) for n in WRITTEN if before[n] != after[n]):
+                self.changed.append(EstablishmentChange(after["uai"], after["nom"], changes))
+                self.updates.append(after)
+            else:
+                self.unchanged += 1
+        elif before["is_listed"] and not is_spared:  # a spared one has a refused row, already reported
             after = before | {"is_open": False, "is_listed": False}
-            self.gone.append(Named(before["uai"], before["nom"]))
+            self.gone.append(EstablishmentName(before["uai"], before["nom"]))
             self.updates.append(after)
-        self._count_loss(before, after)
+        self._count_mailbox(after)
+        if _mailbox(before) != _mailbox(after):
+            self.moved.add(after["uai"])
+        if before["is_listed"] and before["is_open"]:
+            self._count_loss(before, after)
 
-    def _differ(self, before: Row, after: Row) -> None:
-        changes = tuple(Change(n, before[n], after[n]) for n in WRITTEN if before[n] != after[n])
-        if not changes:
-            self.unchanged += 1
-            return
-        self.changed.append(Changed(after["uai"], after["nom"], changes))
-        self.updates.append(after)
-
-    def add_new(self, entry: Entry) -> None:
-        row = row_of(entry) | {"set_mailbox": None}
+    def add_new(self, entry: DirectoryEntry) -> None:
+        row = _row_of(entry) | {"set_mailbox": None}
         self.new_rows.append(row)
         self._count_mailbox(row)
 
     def _count_loss(self, before: Row, after: Row) -> None:
-        self._count_mailbox(after)
-        if _mailbox(before) != _mailbox(after):
-            self.moved.add(after["uai"])
-        if not (before["is_listed"] and before["is_open"]):
-            return
         self._base += 1
         if not after["is_listed"]:
             self._lost["gone"] += 1
@@ -106,16 +149,10 @@ class Comparison:
             self.without_mailbox += 1
 
 
-def _mailbox(row: Row) -> str | None:
-    """The mailbox in force (R14)."""
-    mailbox: str | None = row["set_mailbox"] or row["mailbox"]
-    return mailbox
-
-
-def compare(known: Iterable[Row], entries: Mapping[str, Entry], spared: Set[str]) -> Comparison:
+def compare(rows: Iterable[Row], entries: Mapping[str, DirectoryEntry], spared: Set[str]) -> Comparison:
     """Compare the file with every establishment of the directory, listed or not, in the order of the UAI."""
     comparison, uais = Comparison(), set()
-    for before in known:
+    for before in rows:
         uai = before["uai"]
         uais.add(uai)
         comparison.match(before, entries.get(uai), uai in spared)
@@ -125,16 +162,15 @@ def compare(known: Iterable[Row], entries: Mapping[str, Entry], spared: Set[str]
     return comparison
 
 
-_IMPORTS = 0x0DA_1  # any number: imports alone take this lock of PostgreSQL
+_IMPORT_LOCK = 0x0DA_1  # any number: imports alone take this lock of PostgreSQL
 
 
-def one_import_at_a_time(connection: Connection) -> None:
-    """Two imports at once would both insert the same newcomer; SQLite has one writer already."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _IMPORTS})
+def _read(academie: int, file: BinaryIO) -> tuple[DirectoryReader, str]:
+    source = DirectoryFile(file)
+    return DirectoryReader(academie).read(source.records()), source.digest
 
 
-def known_rows(connection: Connection, *, lock: bool) -> list[Row]:
+def _directory_rows(connection: Connection, *, lock: bool) -> list[Row]:
     """Every establishment; locked in the order of the UAI, as the engine does, when it is to be written (R9)."""
     query = select(ESTABLISHMENT).order_by(ESTABLISHMENT.c.uai)
     if lock:
@@ -142,84 +178,42 @@ def known_rows(connection: Connection, *, lock: bool) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def write(connection: Connection, comparison: Comparison) -> None:
-    """Insert the newcomers, update the others."""
+def _row_of(entry: DirectoryEntry) -> Row:
+    """The columns of an establishment that the file gives."""
+    return {"uai": entry.uai, "is_listed": True} | {name: getattr(entry, name) for name in WRITTEN[:-1]}
+
+
+def _mailbox(row: Row) -> str | None:
+    """The mailbox in force (R14)."""
+    mailbox: str | None = row["set_mailbox"] or row["mailbox"]
+    return mailbox
+
+
+def _write(connection: Connection, comparison: Comparison) -> None:
     if comparison.new_rows:
         connection.execute(insert(ESTABLISHMENT), comparison.new_rows)
     if comparison.updates:
-        changed = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == bindparam("b_uai"))
+        statement = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == bindparam("b_uai"))
         rows = [{"b_uai": row["uai"]} | {name: row[name] for name in WRITTEN} for row in comparison.updates]
-        connection.execute(changed.values({name: bindparam(name) for name in WRITTEN}), rows)
+        connection.execute(statement.values({name: bindparam(name) for name in WRITTEN}), rows)
 
 
-def stranded(connection: Connection, closed: set[str]) -> tuple[Stranded, ...]:
+def _report(
+    connection: Connection, reader: DirectoryReader, comparison: Comparison, digest: str, *, is_dry_run: bool
+) -> ImportReport:
+    return ImportReport(
+        digest=digest, is_dry_run=is_dry_run, new=comparison.new, changed=tuple(comparison.changed),
+        gone=tuple(comparison.gone), unchanged=comparison.unchanged, without_mailbox=comparison.without_mailbox,
+        refused=tuple(reader.refused), warnings=tuple(reader.warnings), rows=reader.rows,
+        outside_academie=reader.outside_academie, outside_scope=reader.outside_scope, repeated=reader.repeated,
+        differing=reader.differing, stranded=_stranded_requests(connection, comparison.closed), loss=comparison.loss,
+    )  # fmt: skip
+
+
+def _stranded_requests(connection: Connection, closed: set[str]) -> tuple[StrandedRequest, ...]:
     """The live requests of closed establishments: a few thousand live ones at most, filtered here."""
     if not closed:
         return ()
     live = select(REQUEST.c.reference, REQUEST.c.uai).where(REQUEST.c.state != State.REVOKED.value)
     rows = connection.execute(live.order_by(REQUEST.c.uai, REQUEST.c.reference))
-    return tuple(Stranded(row.reference, row.uai) for row in rows if row.uai in closed)
-
-
-KIND = "directory_imported"
-
-
-def preview(database: Database, academie: int, file: BinaryIO) -> Imported:
-    """What the import would do; writes nothing. Raises UnusableFile."""
-    reading, digest = _read(academie, file)
-    with database.read() as connection:
-        comparison = compare(known_rows(connection, lock=False), reading.entries, reading.spared)
-        return _told(connection, reading, comparison, digest, is_dry_run=True)
-
-
-def bring_in(
-    database: Database,
-    hasher: JournalHasher,
-    clock: Clock,
-    academie: int,
-    file: BinaryIO,
-    actor: Actor,
-    *,
-    accept_loss: bool,
-) -> Imported:
-    """Import, or change nothing. Raises UnusableFile, DirectoryRefused on a massive loss, DatabaseBusy."""
-    reading, digest = _read(academie, file)
-    with database.write() as connection:
-        one_import_at_a_time(connection)
-        comparison = compare(known_rows(connection, lock=True), reading.entries, reading.spared)
-        if comparison.loss.is_massive and not accept_loss:
-            raise refusals.DirectoryRefused([refusals.massive_loss(comparison.loss)])
-        imported = _told(connection, reading, comparison, digest, is_dry_run=False)
-        if imported.changes_something:
-            now = clock.now()
-            write(connection, comparison)
-            end_sessions_of(connection, comparison.moved, now)
-            installation.record(connection, hasher, KIND, actor, now, _counts(imported))
-            crash_point("directory.after_write")
-    return imported
-
-
-def _read(academie: int, file: BinaryIO) -> tuple[Reading, str]:
-    source = DirectoryFile(file)
-    return Reading(academie).read(source.records()), source.digest
-
-
-def _told(
-    connection: Connection, reading: Reading, comparison: Comparison, digest: str, *, is_dry_run: bool
-) -> Imported:
-    return Imported(
-        digest=digest, is_dry_run=is_dry_run, new=comparison.new, changed=tuple(comparison.changed),
-        gone=tuple(comparison.gone), unchanged=comparison.unchanged, without_mailbox=comparison.without_mailbox,
-        refused=tuple(reading.refused), warnings=tuple(reading.warnings), rows=reading.rows,
-        outside_academie=reading.outside_academie, outside_scope=reading.outside_scope, repeated=reading.repeated,
-        differing=reading.differing, stranded=stranded(connection, comparison.closed), loss=comparison.loss,
-    )  # fmt: skip
-
-
-def _counts(imported: Imported) -> dict[str, Scalar]:
-    """What the journal keeps: counts and the file's print, no establishment's name and no file's (R64)."""
-    return {
-        "sha256": imported.digest, "rows": imported.rows, "new": len(imported.new), "changed": len(imported.changed),
-        "gone": len(imported.gone), "unchanged": imported.unchanged, "refused": len(imported.refused),
-        "warnings": len(imported.warnings), "without_mailbox": imported.without_mailbox, "lost": imported.loss.total,
-    }  # fmt: skip
+    return tuple(StrandedRequest(row.reference, row.uai) for row in rows if row.uai in closed)

@@ -1,4 +1,4 @@
-"""What an import of the directory says: plain values for the command line, the pages and the journal (R66)."""
+"""The report of an import of the directory: plain values for the command line, the pages and the journal (R66)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from states.french import plural
 from states.refusals import Reason
 
-KIND = "mailbox_set"
+MAILBOX_SET = "mailbox_set"
+"""Kind of the journal's event by which an operator chooses a mailbox (R14)."""
 
 
 MASSIVE_SHARE = 5
-"""An import that loses more than one establishment in five is massive (R67)…"""
+"""An import that loses more than one establishment in five is massive (R67)."""
 
 
 MASSIVE_COUNT = 5
-"""… from this number on: in a small directory one closure is no catastrophe."""
+"""Establishments lost from which an import may be massive: in a small directory one closure is no catastrophe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to say of a row: its line in the file (from 1), its UAI as read, what is odd or refused, in French."""
+    """A warning on a row or the refusal of it, in French; ``line`` counts from 1, ``uai`` is as read."""
 
     line: int
     uai: str
@@ -27,15 +28,15 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """An establishment, as a list names it."""
+class EstablishmentName:
+    """The UAI and the name of an establishment."""
 
     uai: str
     nom: str
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ColumnChange:
     """A column of ``Establishment`` that an import changes."""
 
     column: str
@@ -44,16 +45,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """An establishment of which the file says something new; ``nom`` is the new one."""
+class EstablishmentChange:
+    """An establishment whose columns an import changes; ``nom`` is the new one."""
 
     uai: str
     nom: str
-    changes: tuple[Change, ...]
+    changes: tuple[ColumnChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stranded:
+class StrandedRequest:
     """A live request of an establishment that is closed once the import is done."""
 
     reference: str
@@ -62,7 +63,7 @@ class Stranded:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Of the ``base`` open establishments listed before: those gone from the file, closed, or without mailbox now."""
+    """The establishments, of the ``base`` listed and open before, now gone from the file, closed or without mailbox."""
 
     base: int
     gone: int
@@ -75,13 +76,13 @@ class Loss:
 
     @property
     def is_massive(self) -> bool:
-        """Whether it must be accepted by a person before anything is written (R67)."""
+        """True if a person must accept it before anything is written (R67)."""
         return self.total >= MASSIVE_COUNT and self.total * MASSIVE_SHARE > self.base
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Imported:
-    """What an import changed, or would change (``is_dry_run``), and all that it saw.
+class ImportReport:
+    """The result of an import: its changes, made or only foreseen (``is_dry_run``), and its remarks.
 
     Counts are rows for ``rows``, ``outside_academie``, ``outside_scope``, ``repeated`` and ``differing``, else
     establishments. ``digest`` is the file's SHA-256.
@@ -89,9 +90,9 @@ class Imported:
 
     digest: str
     is_dry_run: bool
-    new: tuple[Named, ...]
-    changed: tuple[Changed, ...]
-    gone: tuple[Named, ...]
+    new: tuple[EstablishmentName, ...]
+    changed: tuple[EstablishmentChange, ...]
+    gone: tuple[EstablishmentName, ...]
     unchanged: int
     without_mailbox: int
     refused: tuple[Remark, ...]
@@ -101,7 +102,7 @@ class Imported:
     outside_scope: int
     repeated: int
     differing: int
-    stranded: tuple[Stranded, ...]
+    stranded: tuple[StrandedRequest, ...]
     loss: Loss
 
     @property
@@ -118,7 +119,7 @@ class DirectoryRefused(Exception):
 
 
 def massive_loss(loss: Loss) -> Reason:
-    """R67: the numbers, so that a person can judge."""
+    """The refusal of a massive loss, with its numbers, so that a person can judge (R67)."""
     return Reason(
         "massive_loss", "R67",
         f"Cet import ferait perdre {loss.total} des {loss.base} établissements ouverts :"
@@ -127,13 +128,3 @@ def massive_loss(loss: Loss) -> Reason:
         "Vérifier que le fichier est entier (--dry-run en donne la liste) ; si c'est voulu, confirmer la perte"
         " (--accept-loss).",
     )  # fmt: skip
-
-
-def bad_mailbox(problem: str) -> Reason:
-    return Reason("bad_mailbox", "R14", f"L'adresse {problem}", "Donner une seule adresse électronique.", "address")
-
-
-def why_needed(problem: str) -> Reason:
-    return Reason(
-        "why_needed", "R14", f"La raison {problem}", "Dire en une phrase pourquoi, sans nommer personne.", "why"
-    )

@@ -1,4 +1,4 @@
-"""The file of the open directory, read line by line: its columns found, and what it is when it is something else."""
+"""The file of the open directory: its rows, then the establishments of one académie that they name (R66, R67)."""
 
 import csv
 import hashlib
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from states.validation import clean, fold, has_uai_form, mail_problem, normalise_uai, uai_problem
 from workflow.directory.model import Remark
@@ -17,7 +17,7 @@ COLUMNS = (
     "identifiant_de_l_etablissement", "nom_etablissement", "type_etablissement", "nom_commune", "code_departement",
     "code_academie", "mail", "etat",
 )  # fmt: skip
-"""What is read of the file; its other columns are ignored, and the order is free."""
+"""The columns that are read, in any order; the others are ignored."""
 
 
 SEPARATOR = ";"
@@ -26,33 +26,38 @@ SEPARATOR = ";"
 MAX_LINE = 1_000_000
 
 
-_BOM = b"\xef\xbb\xbf"
+MAX_REMARKS = 50_000
+"""Remarks beyond which the file is not read to its end: gigabytes of nonsense would be kept in memory."""
 
 
-_ADVICE = "télécharger l'export CSV de l'annuaire (fr-en-annuaire-education), séparateur point-virgule, en UTF-8"
+MAX_NOM = 200
 
 
-_SIGNATURES = (
-    (b"\xff\xfe", "c'est du texte en UTF-16"),
-    (b"\xfe\xff", "c'est du texte en UTF-16"),
-    (b"PK\x03\x04", "c'est un classeur (xlsx, ods) ou une archive zip"),
-    (b"\xd0\xcf\x11\xe0", "c'est un classeur Excel"),
-    (b"\x1f\x8b", "c'est un fichier compressé"),
-    (b"%PDF", "c'est un PDF"),
-    (b"<", "c'est une page web, peut-être une page d'erreur ou de connexion"),
-    (b"{", "c'est du JSON"),
-    (b"[", "c'est du JSON"),
-)
+LONGEST_CODE = 9
+
+
+KEPT_KINDS = frozenset(map(fold, ("Collège", "Lycée", "EREA", "Autre")))
+"""``type_etablissement`` of those that can have a RUPN: the second degree, its special schools, and « Autre »: better
+one establishment too many than one that cannot declare."""
+
+
+OUTSIDE_KINDS = frozenset(map(fold, ("Ecole", "Médico-social", "Service Administratif", "Information et orientation")))
+"""``type_etablissement`` of those that cannot: no chef d'établissement delegates there. Counted, never an error.
+
+A kind on neither list is taken with a warning, so that no establishment is lost unseen.
+"""
+
+
+OPEN_BY_STATE = {
+    fold(state): is_open
+    for states, is_open in ((("OUVERT", "A FERMER"), True), (("A OUVRIR", "FERME", "FERMEE"), False))
+    for state in states
+}
+"""``etat`` of an establishment that works today, were it to close at the end of the year; and of the others (R12)."""
 
 
 class UnusableFile(Exception):
     """The file cannot be imported and nothing has changed; the message says why and what to do, in French (R67)."""
-
-
-def unusable(why: str, line: int | None = None, advice: str = _ADVICE) -> UnusableFile:
-    """The refusal of a whole file; ``line`` counts from 1."""
-    where = f"ligne {line} : " if line else ""
-    return UnusableFile(f"{where}{why}. Que faire : {advice}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +88,18 @@ class DirectoryFile:
         rows = csv.reader(self._lines(), delimiter=SEPARATOR, strict=True)
         try:
             heading = next((row for row in rows if row), [])
-            places = _places(heading)
+            indexes = _column_indexes(heading)
             begins = rows.line_num + 1
             for row in rows:
-                if any(row):
-                    yield _record(begins, row, places, len(heading))
+                if len(row) == len(heading):
+                    if any(row):
+                        yield Record(begins, tuple([row[index] for index in indexes]))
+                elif any(row):
+                    values = tuple(row[index] if index < len(row) else "" for index in indexes)
+                    yield Record(begins, values, f"la ligne compte {len(row)} cellules au lieu de {len(heading)}")
                 begins = rows.line_num + 1
         except csv.Error:
-            raise unusable(
+            raise _unusable(
                 "ce n'est plus du CSV : guillemets non refermés, cellule démesurée ou fins de ligne d'un autre âge",
                 rows.line_num,
             ) from None
@@ -103,116 +112,23 @@ class DirectoryFile:
             if number == 1:
                 raw = raw.removeprefix(_BOM)
             if not begun and raw.strip():
-                _refuse_other_kinds(raw)
+                _refuse_other_formats(raw)
                 begun = True
-            yield _decoded(raw, number)
+            if len(raw) == MAX_LINE:
+                raise _unusable("cette ligne est démesurée, ce n'est pas l'annuaire", number)
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError:
+                message = "le texte n'est pas en UTF-8, sans doute en Latin-1 (Windows-1252)"
+                raise _unusable(message, number) from None
+            yield line
         if not begun:
-            raise unusable("le fichier est vide")
-
-
-def _refuse_other_kinds(head: bytes) -> None:
-    start = head.lstrip()[:4]
-    for signature, content in _SIGNATURES:
-        if start.startswith(signature):
-            raise unusable(content)
-    if b"\0" in head:
-        raise unusable("c'est du texte en UTF-16, ou un fichier qui n'est pas du texte")
-
-
-def _decoded(raw: bytes, number: int) -> str:
-    if len(raw) == MAX_LINE:
-        raise unusable("cette ligne est démesurée, ce n'est pas l'annuaire", number)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise unusable("le texte n'est pas en UTF-8, sans doute en Latin-1 (Windows-1252)", number) from None
-
-
-def _places(heading: list[str]) -> tuple[int, ...]:
-    """Where each of ``COLUMNS`` is, whatever the case of the heading and however its words are joined."""
-    names = [fold(name) for name in heading]
-    wanted = {column: fold(column) for column in COLUMNS}
-    missing = [column for column, name in wanted.items() if name not in names]
-    twice = [column for column, name in wanted.items() if names.count(name) > 1]
-    if len(heading) == 1 and any(mark in heading[0] for mark in ",\t|"):
-        raise unusable("les colonnes ne sont pas séparées par des points-virgules", 1)
-    if len(missing) == len(COLUMNS):
-        raise unusable(f"ce n'est pas l'annuaire : la première ligne est « {quote(SEPARATOR.join(heading))} »", 1)
-    if missing:
-        raise unusable(f"il manque {_columns(missing)}", 1)
-    if twice:
-        raise unusable(f"le fichier a deux fois {_columns(twice)}", 1)
-    return tuple(names.index(name) for name in wanted.values())
-
-
-def _columns(names: list[str]) -> str:
-    return f"{'la colonne' if len(names) == 1 else 'les colonnes'} {', '.join(names)}"
-
-
-def _record(line: int, row: list[str], places: tuple[int, ...], width: int) -> Record:
-    if len(row) == width:
-        return Record(line, tuple([row[place] for place in places]))
-    values = tuple(row[place] if place < len(row) else "" for place in places)
-    return Record(line, values, f"la ligne compte {len(row)} cellules au lieu de {width}")
-
-
-KEPT_KINDS = ("Collège", "Lycée", "EREA", "Autre")
-"""``type_etablissement`` of who can have a RUPN: the second degree, its special schools, and « Autre »: better one
-establishment too many than one that cannot declare."""
-
-
-OUTSIDE_KINDS = ("Ecole", "Médico-social", "Service Administratif", "Information et orientation")
-"""``type_etablissement`` of who cannot: no chef d'établissement delegates there. Counted, never an error."""
-
-
-OPEN_STATES = ("OUVERT", "A FERMER")
-"""``etat`` of an establishment that works today, were it to close at the end of the year (R12)."""
-
-
-CLOSED_STATES = ("A OUVRIR", "FERME", "FERMEE")
-"""``etat`` of an establishment that works no more, or not yet (R12)."""
-
-
-_KEPT = frozenset(map(fold, KEPT_KINDS))
-
-
-_OUTSIDE = frozenset(map(fold, OUTSIDE_KINDS))
-
-
-_OPEN = frozenset(map(fold, OPEN_STATES))
-
-
-_CLOSED = frozenset(map(fold, CLOSED_STATES))
-
-
-@lru_cache(maxsize=256)
-def is_outside(kind: str) -> bool:
-    """Whether this kind has no RUPN; a kind that nobody foresaw is not outside, so that none is lost unseen."""
-    return fold(kind) in _OUTSIDE
-
-
-@lru_cache(maxsize=256)
-def is_known(kind: str) -> bool:
-    """Whether this kind is on one of the two lists, whatever its accents and case."""
-    return fold(kind) in _KEPT or fold(kind) in _OUTSIDE
-
-
-@lru_cache(maxsize=256)
-def is_open(state: str) -> bool | None:
-    """Whether an ``etat`` means open, whatever its accents and case; None when it says neither."""
-    folded = fold(state)
-    return True if folded in _OPEN else False if folded in _CLOSED else None
-
-
-MAX_NOM = 200
-
-
-_SEVERAL = re.compile(r"[,;/\s]+")
+            raise _unusable("le fichier est vide")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """An establishment as the file tells it: the columns that an import writes, ``mailbox`` None when unusable."""
+class DirectoryEntry:
+    """An establishment as the file gives it: the columns that an import writes, ``mailbox`` None when unusable."""
 
     uai: str
     nom: str
@@ -223,86 +139,9 @@ class Entry:
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedEntry:
-    """A parsed row: an entry, or the French reasons that refuse it; and the warnings on one that is kept."""
-
-    entry: Entry | None
-    refusals: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-def tidy(text: str) -> str:
-    """A cell on one line, without invisible characters."""
-    line = " ".join(text.split())
-    return clean(line if line.isprintable() else "".join(c for c in line if c.isprintable()))
-
-
-def parse_entry(values: tuple[str, ...]) -> ParsedEntry:
-    """Read the values of ``file.COLUMNS``. The académie and the kind have been looked at before."""
-    uai, nom, kind, commune, departement, _, mail, state = values
-    uai, nom, opened = normalise_uai(uai), tidy(nom), is_open(state)
-    refusals = [why for why in (_bad_uai(uai), _bad_nom(nom), _bad_state(state, opened)) if why]
-    if refusals or opened is None:
-        return ParsedEntry(None, refusals)
-    letter = uai_problem(uai)
-    place, odd_place = _departement(departement)
-    mailbox, odd_mail = _mailbox(mail)
-    warnings = [odd for odd in (letter, odd_place, odd_mail) if odd]
-    entry = Entry(
-        uai=uai, nom=nom, kind=tidy(kind), commune=tidy(commune), departement=place, mailbox=mailbox, is_open=opened
-    )
-    return ParsedEntry(entry, [], warnings)
-
-
-def _bad_uai(uai: str) -> str | None:
-    return None if has_uai_form(uai) else f"« {quote(uai)} » n'est pas un UAI (7 chiffres et une lettre)"
-
-
-def _bad_nom(nom: str) -> str | None:
-    if not nom:
-        return "le nom de l'établissement est vide"
-    return f"le nom de l'établissement compte {len(nom)} caractères, {MAX_NOM} au plus" if len(nom) > MAX_NOM else None
-
-
-def _bad_state(state: str, opened: bool | None) -> str | None:
-    return f"l'état « {quote(state)} » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)" if opened is None else None
-
-
-def _departement(text: str) -> tuple[str, str | None]:
-    try:
-        return normalise_departement(text), None
-    except ValueError as error:
-        return "", f"{error} : établissement pris sans département"
-
-
-def _mailbox(text: str) -> tuple[str | None, str | None]:
-    """The mailbox as given, trimmed; else None and why: it is never mended, an operator may set it (R13, R14)."""
-    mail = text.strip()
-    if not mail:
-        return None, None
-    if sum("@" in part for part in _SEVERAL.split(mail)) > 1:
-        problem: str | None = "compte plusieurs adresses"
-    else:
-        problem = mail_problem(mail)
-    return (None, f"la boîte « {quote(mail)} » {problem} : établissement pris sans boîte") if problem else (mail, None)
-
-
-MAX_REMARKS = 50_000
-"""Beyond it the file is not read to its end: gigabytes of nonsense would be kept in memory to be told."""
-
-
-LONGEST_CODE = 9
-
-
-class _Seen(NamedTuple):
-    line: int
-    entry: Entry
-
-
 @dataclass
-class Reading:
-    """What a file says of the académie of number ``academie``; fed row by row, it keeps only that one's.
+class DirectoryReader:
+    """The establishments of the académie of number ``academie``, gathered from a file row by row.
 
     ``spared``: the UAI of refused rows. The file does name these establishments, so they are left as they are.
     """
@@ -316,23 +155,24 @@ class Reading:
     refused: list[Remark] = field(default_factory=list)
     warnings: list[Remark] = field(default_factory=list)
     spared: set[str] = field(default_factory=set)
-    _seen: dict[str, _Seen] = field(default_factory=dict)
-    _strange: set[str] = field(default_factory=set)
+    _lines: dict[str, tuple[int, DirectoryEntry]] = field(default_factory=dict)
+    _unknown_kinds: set[str] = field(default_factory=set)
 
     @property
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, DirectoryEntry]:
         """The establishments by UAI, in the order of the UAI."""
-        return {uai: self._seen[uai].entry for uai in sorted(self._seen)}
+        return {uai: self._lines[uai][1] for uai in sorted(self._lines)}
 
-    def read(self, records: Iterable[Record]) -> "Reading":
-        """Take every row. Raises UnusableFile when none is an establishment of this académie (R67)."""
+    def read(self, records: Iterable[Record]) -> "DirectoryReader":
+        """Take every row; returns itself. Raises UnusableFile when none is an establishment of this académie (R67)."""
         for record in records:
             self.rows += 1
             self._take(record)
             if len(self.refused) + len(self.warnings) > MAX_REMARKS:
-                raise unusable(f"déjà {MAX_REMARKS} lignes refusées ou douteuses, ce n'est pas l'annuaire", record.line)
-        if not self._seen:
-            raise unusable(
+                message = f"déjà {MAX_REMARKS} lignes refusées ou douteuses, ce n'est pas l'annuaire"
+                raise _unusable(message, record.line)
+        if not self._lines:
+            raise _unusable(
                 f"aucun établissement de l'académie {self.academie:02d} dans ce fichier"
                 f" (lignes lues : {self.rows}, hors académie : {self.outside_academie},"
                 f" hors périmètre : {self.outside_scope}, refusées : {len(self.refused)})",
@@ -348,20 +188,17 @@ class Reading:
             self._refuse(record, [f"le code d'académie « {quote(academie)} » n'est pas un nombre"])
         elif int(academie) != self.academie:
             self.outside_academie += 1
-        elif is_outside(kind):
+        elif _fold(kind) in OUTSIDE_KINDS:
             self.outside_scope += 1
         else:
-            self._parse(record, kind)
-
-    def _parse(self, record: Record, kind: str) -> None:
-        parsed = parse_entry(record.values)
-        if parsed.entry is None:
-            self._refuse(record, parsed.refusals)
-            return
-        if not is_known(kind):
-            self._wonder(record.line, parsed.entry.uai, kind)
-        self.warnings += [Remark(record.line, parsed.entry.uai, odd) for odd in parsed.warnings]
-        self._keep(_Seen(record.line, parsed.entry))
+            entry, remarks = parse_entry(record.values)
+            if entry is None:
+                self._refuse(record, remarks)
+                return
+            if _fold(kind) not in KEPT_KINDS:
+                self._warn_of_kind(record.line, entry.uai, kind)
+            self.warnings += [Remark(record.line, entry.uai, remark) for remark in remarks]
+            self._keep(record.line, entry)
 
     def _refuse(self, record: Record, reasons: list[str]) -> None:
         uai = normalise_uai(record.values[0])
@@ -369,29 +206,142 @@ class Reading:
             self.spared.add(uai)
         self.refused.append(Remark(record.line, quote(uai), " ; ".join(reasons)))
 
-    def _wonder(self, line: int, uai: str, kind: str) -> None:
-        """Say an unknown kind once. Broken accents would let every primary school in."""
+    def _warn_of_kind(self, line: int, uai: str, kind: str) -> None:
+        """Warn once of an unknown kind. Raises UnusableFile on broken accents: every primary school would come in."""
         if "Ã" in kind or "\ufffd" in kind:
-            raise unusable(f"les accents sont abîmés (« {quote(kind)} »)", line)
-        if (name := tidy(kind)) not in self._strange:
-            self._strange.add(name)
+            raise _unusable(f"les accents sont abîmés (« {quote(kind)} »)", line)
+        if (name := tidy(kind)) not in self._unknown_kinds:
+            self._unknown_kinds.add(name)
             self.warnings.append(Remark(line, uai, f"le type « {quote(name)} » n'est pas connu : pris quand même"))
 
-    def _keep(self, new: _Seen) -> None:
-        """Of two rows of an UAI, the open one with a mailbox; the choice never depends on their order."""
-        old = self._seen.setdefault(new.entry.uai, new)
+    def _keep(self, line: int, entry: DirectoryEntry) -> None:
+        """Keep one row of a UAI: the open one with a mailbox. The choice never depends on the order of the rows."""
+        new = (line, entry)
+        old = self._lines.setdefault(entry.uai, new)
         if old is new:
             return
-        if old.entry == new.entry:
+        if old[1] == entry:
             self.repeated += 1
             return
         self.differing += 1
-        better = min(old, new, key=_preference)
-        self._seen[new.entry.uai] = better
-        message = f"déjà à la ligne {old.line} avec d'autres valeurs : la ligne {better.line} est gardée"
-        self.warnings.append(Remark(new.line, new.entry.uai, message))
+        better = min(old, new, key=lambda row: _preference(row[1]))
+        self._lines[entry.uai] = better
+        message = f"déjà à la ligne {old[0]} avec d'autres valeurs : la ligne {better[0]} est gardée"
+        self.warnings.append(Remark(line, entry.uai, message))
 
 
-def _preference(candidate: _Seen) -> tuple[object, ...]:
-    e = candidate.entry
-    return (not e.is_open, e.mailbox is None, e.nom, e.kind, e.commune, e.departement, e.mailbox or "")
+def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[str]]:
+    """Read the values of ``COLUMNS``: an entry and the warnings on it, or None and the reasons that refuse it.
+
+    The académie and the kind have been looked at before. A bad mailbox is never mended: an operator may set it
+    (R13, R14).
+    """
+    uai, nom, kind, commune, departement, _, mail, state = values
+    uai, nom, is_open = normalise_uai(uai), tidy(nom), OPEN_BY_STATE.get(_fold(state))
+    refusals = []
+    if not has_uai_form(uai):
+        refusals.append(f"« {quote(uai)} » n'est pas un UAI (7 chiffres et une lettre)")
+    if not nom:
+        refusals.append("le nom de l'établissement est vide")
+    if len(nom) > MAX_NOM:
+        refusals.append(f"le nom de l'établissement compte {len(nom)} caractères, {MAX_NOM} au plus")
+    if is_open is None:
+        refusals.append(f"l'état « {quote(state)} » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)")
+    if is_open is None or refusals:
+        return None, refusals
+    warnings = [problem] if (problem := uai_problem(uai)) else []
+    try:
+        departement = normalise_departement(departement)
+    except ValueError as error:
+        departement = ""
+        warnings.append(f"{error} : établissement pris sans département")
+    mailbox = mail.strip() or None
+    if mailbox and (problem := _mailbox_problem(mailbox)):
+        warnings.append(f"la boîte « {quote(mailbox)} » {problem} : établissement pris sans boîte")
+        mailbox = None
+    entry = DirectoryEntry(
+        uai=uai, nom=nom, kind=tidy(kind), commune=tidy(commune), departement=departement, mailbox=mailbox,
+        is_open=is_open,
+    )  # fmt: skip
+    return entry, warnings
+
+
+def tidy(text: str) -> str:
+    """A cell on one line, without invisible characters."""
+    line = " ".join(text.split())
+    return clean(line if line.isprintable() else "".join(c for c in line if c.isprintable()))
+
+
+_fold = lru_cache(maxsize=256)(fold)
+"""``fold`` for kinds and states: a few words that return in every row."""
+
+
+_SEVERAL = re.compile(r"[,;/\s]+")
+
+
+def _mailbox_problem(mail: str) -> str | None:
+    if sum("@" in part for part in _SEVERAL.split(mail)) > 1:
+        return "compte plusieurs adresses"
+    return mail_problem(mail)
+
+
+def _preference(entry: DirectoryEntry) -> tuple[object, ...]:
+    return (
+        not entry.is_open, entry.mailbox is None, entry.nom, entry.kind, entry.commune, entry.departement,
+        entry.mailbox or "",
+    )  # fmt: skip
+
+
+_ADVICE = "télécharger l'export CSV de l'annuaire (fr-en-annuaire-education), séparateur point-virgule, en UTF-8"
+
+
+def _unusable(why: str, line: int | None = None, advice: str = _ADVICE) -> UnusableFile:
+    """The refusal of a whole file; ``line`` counts from 1."""
+    where = f"ligne {line} : " if line else ""
+    return UnusableFile(f"{where}{why}. Que faire : {advice}.")
+
+
+_BOM = b"\xef\xbb\xbf"
+
+
+_SIGNATURES = (
+    (b"\xff\xfe", "c'est du texte en UTF-16"),
+    (b"\xfe\xff", "c'est du texte en UTF-16"),
+    (b"PK\x03\x04", "c'est un classeur (xlsx, ods) ou une archive zip"),
+    (b"\xd0\xcf\x11\xe0", "c'est un classeur Excel"),
+    (b"\x1f\x8b", "c'est un fichier compressé"),
+    (b"%PDF", "c'est un PDF"),
+    (b"<", "c'est une page web, peut-être une page d'erreur ou de connexion"),
+    (b"{", "c'est du JSON"),
+    (b"[", "c'est du JSON"),
+)
+
+
+def _refuse_other_formats(head: bytes) -> None:
+    start = head.lstrip()[:4]
+    for signature, content in _SIGNATURES:
+        if start.startswith(signature):
+            raise _unusable(content)
+    if b"\0" in head:
+        raise _unusable("c'est du texte en UTF-16, ou un fichier qui n'est pas du texte")
+
+
+def _column_indexes(heading: list[str]) -> tuple[int, ...]:
+    """The index of each of ``COLUMNS``, whatever the case of the heading and however its words are joined."""
+    names = [fold(name) for name in heading]
+    folded = {column: fold(column) for column in COLUMNS}
+    missing = [column for column, name in folded.items() if name not in names]
+    twice = [column for column, name in folded.items() if names.count(name) > 1]
+    if len(heading) == 1 and any(mark in heading[0] for mark in ",\t|"):
+        raise _unusable("les colonnes ne sont pas séparées par des points-virgules", 1)
+    if len(missing) == len(COLUMNS):
+        raise _unusable(f"ce n'est pas l'annuaire : la première ligne est « {quote(SEPARATOR.join(heading))} »", 1)
+    if missing:
+        raise _unusable(f"il manque {_columns(missing)}", 1)
+    if twice:
+        raise _unusable(f"le fichier a deux fois {_columns(twice)}", 1)
+    return tuple(names.index(name) for name in folded.values())
+
+
+def _columns(names: list[str]) -> str:
+    return f"{'la colonne' if len(names) == 1 else 'les colonnes'} {', '.join(names)}"

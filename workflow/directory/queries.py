@@ -8,21 +8,24 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select
 
-from notifications.outbox import admin as outbox
+from notifications.outbox.admin import stuck_for
 from states.model import Actor
 from states.validation import fold, has_uai_form
 from states.vocabulary import State
 from workflow.database.tables import ACTOR, EVENT, NOTE
 from workflow.database.tables import ESTABLISHMENT as E
 from workflow.database.tables import REQUEST as R
-from workflow.directory.model import KIND
+from workflow.directory.model import MAILBOX_SET
 from workflow.journal.chain import INSTALLATION
 from workflow.mail.admin import mailbox_now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Criteria:
-    """Which establishments: ``is_open`` None takes both; ``text`` is words of the name, the town or the UAI."""
+class EstablishmentFilters:
+    """The filters of a list of establishments; None and empty ones leave everything in.
+
+    ``text`` is words of the name, the town or the UAI.
+    """
 
     departement: str | None = None
     is_open: bool | None = True
@@ -31,7 +34,7 @@ class Criteria:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class EstablishmentLine:
     """An establishment with its mailboxes, ``mailbox`` being the one in force (R14), and its live requests' number."""
 
     uai: str
@@ -48,8 +51,8 @@ class Listed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OfRequest:
-    """A request of an establishment, in a few words."""
+class EstablishmentRequest:
+    """A request of an establishment, in summary."""
 
     reference: str
     school_year: str
@@ -59,36 +62,74 @@ class OfRequest:
     changed_at: datetime
 
 
-def page(connection: Connection, actor: Actor, criteria: Criteria, limit: int, after: str) -> list[Listed]:
+@dataclass(frozen=True, slots=True)
+class MailboxDecision:
+    """An operator's last decision on a mailbox; ``why`` None once it was erased."""
+
+    at: datetime
+    who: str
+    cleared: bool
+    why: str | None
+
+
+def list_establishments(
+    connection: Connection, actor: Actor, filters: EstablishmentFilters, limit: int, after: str
+) -> list[EstablishmentLine]:
     """At most ``limit`` establishments whose UAI follows ``after``; a chef sees only its own (R3).
 
     A text is looked for in Python, without accents: an académie has a thousand establishments, not a million.
     """
     query = _query(actor).where(E.c.uai > after)
-    if criteria.departement is not None:
-        query = query.where(E.c.departement == criteria.departement)
-    if criteria.is_open is not None:
-        query = query.where(E.c.is_open.is_(criteria.is_open))
-    if criteria.without_mailbox:
+    if filters.departement is not None:
+        query = query.where(E.c.departement == filters.departement)
+    if filters.is_open is not None:
+        query = query.where(E.c.is_open.is_(filters.is_open))
+    if filters.without_mailbox:
         query = query.where(func.coalesce(E.c.set_mailbox, E.c.mailbox).is_(None))
-    if not criteria.text.strip():
+    if not filters.text.strip():
         query = query.limit(limit)
-    return list(islice(_matching(map(_listed, connection.execute(query)), criteria.text), limit))
+    return list(islice(_matching(map(_line_of, connection.execute(query)), filters.text), limit))
 
 
-def one(connection: Connection, actor: Actor, uai: str) -> Listed | None:
+def find_establishment(connection: Connection, actor: Actor, uai: str) -> EstablishmentLine | None:
     """An establishment, open or not; None when it is unknown, or not this chef's (R3)."""
     if not has_uai_form(uai):
         return None
     row = connection.execute(_query(actor).where(E.c.uai == uai)).one_or_none()
-    return None if row is None else _listed(row)
+    return None if row is None else _line_of(row)
 
 
-def requests_of(connection: Connection, uai: str) -> list[OfRequest]:
-    """Its requests, the latest school year first."""
+def list_requests_of(connection: Connection, uai: str) -> list[EstablishmentRequest]:
+    """The requests of an establishment, the latest school year first."""
     columns = (R.c.reference, R.c.school_year, R.c.nom, R.c.prenom, R.c.state, R.c.changed_at)
     rows = connection.execute(select(*columns).where(R.c.uai == uai).order_by(R.c.reference.desc()))
-    return [OfRequest(**(dict(row) | {"state": State.of(row["state"])})) for row in rows.mappings()]
+    return [EstablishmentRequest(**(dict(row) | {"state": State.of(row["state"])})) for row in rows.mappings()]
+
+
+def find_last_mailbox_decision(connection: Connection, uai: str) -> MailboxDecision | None:
+    """The operator who last set or gave back a mailbox, when and why; None when nobody ever did (R14)."""
+    is_reason = and_(NOTE.c.stream == EVENT.c.stream, NOTE.c.seq == EVENT.c.seq, NOTE.c.field == "why")
+    query = select(EVENT.c.at, EVENT.c.canonical, ACTOR.c.label, NOTE.c.body).outerjoin(
+        ACTOR, ACTOR.c.number == EVENT.c.actor
+    )
+    row = connection.execute(
+        query.outerjoin(NOTE, is_reason)
+        .where(
+            EVENT.c.stream == INSTALLATION, EVENT.c.kind == MAILBOX_SET,
+            EVENT.c.canonical.contains(f'"uai":"{uai}"', autoescape=True),
+        )
+        .order_by(EVENT.c.seq.desc())
+        .limit(1)
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        return None
+    return MailboxDecision(row.at, row.label or "", '"cleared":true' in row.canonical, row.body)
+
+
+def count_stuck_mails(connection: Connection, uai: str) -> int:
+    """Count the mails that died of their address and can be sent again to the mailbox of today (R15)."""
+    mailbox = mailbox_now(connection, uai)
+    return len(stuck_for(connection, uai, mailbox)) if mailbox else 0
 
 
 def _query(actor: Actor) -> Select[Any]:
@@ -100,53 +141,17 @@ def _query(actor: Actor) -> Select[Any]:
     return query.order_by(E.c.uai)
 
 
-def _listed(row: Any) -> Listed:
-    return Listed(
+def _line_of(row: Any) -> EstablishmentLine:
+    return EstablishmentLine(
         uai=row.uai, nom=row.nom, kind=row.kind, commune=row.commune, departement=row.departement,
         mailbox=row.set_mailbox or row.mailbox, directory_mailbox=row.mailbox, set_mailbox=row.set_mailbox,
         is_open=row.is_open, is_listed=row.is_listed, live_requests=row.live,
     )  # fmt: skip
 
 
-def _matching(rows: Iterator[Listed], text: str) -> Iterator[Listed]:
+def _matching(rows: Iterator[EstablishmentLine], text: str) -> Iterator[EstablishmentLine]:
     words = fold(text).split()
     for row in rows:
         place = fold(f"{row.nom} {row.commune} {row.uai}") if words else ""
         if all(word in place for word in words):
             yield row
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxSet:
-    """An operator's last decision on a mailbox; ``why`` None once it was erased."""
-
-    at: datetime
-    who: str
-    cleared: bool
-    why: str | None
-
-
-def last_mailbox_set(connection: Connection, uai: str) -> MailboxSet | None:
-    """Who last set or gave back an establishment's mailbox, when and why; None when nobody ever did (R14)."""
-    noted = and_(NOTE.c.stream == EVENT.c.stream, NOTE.c.seq == EVENT.c.seq, NOTE.c.field == "why")
-    named = select(EVENT.c.at, EVENT.c.canonical, ACTOR.c.label, NOTE.c.body).outerjoin(
-        ACTOR, ACTOR.c.number == EVENT.c.actor
-    )
-    row = connection.execute(
-        named.outerjoin(NOTE, noted)
-        .where(
-            EVENT.c.stream == INSTALLATION, EVENT.c.kind == KIND,
-            EVENT.c.canonical.contains(f'"uai":"{uai}"', autoescape=True),
-        )
-        .order_by(EVENT.c.seq.desc())
-        .limit(1)
-    ).one_or_none()  # fmt: skip
-    if row is None:
-        return None
-    return MailboxSet(row.at, row.label or "", '"cleared":true' in row.canonical, row.body)
-
-
-def stuck_mails(connection: Connection, uai: str) -> int:
-    """How many mails died of their address and can be sent again to the mailbox of today (R15)."""
-    mailbox = mailbox_now(connection, uai)
-    return len(outbox.stuck_for(connection, uai, mailbox)) if mailbox else 0

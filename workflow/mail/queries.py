@@ -122,7 +122,7 @@ def unsent_counts(connection: Connection) -> dict[Stage, int]:
     return {Stage.of(stage): count for stage, count in connection.execute(query)}
 
 
-HAPPENED: Final = {"mail_dead": "non remis", "mail_retried": "renvoyé", "mail_discarded": "écarté"}
+EVENT_LABELS: Final = {"mail_dead": "non remis", "mail_retried": "renvoyé", "mail_discarded": "écarté"}
 """What the installation's journal keeps of mails, in French."""
 
 
@@ -182,7 +182,7 @@ def _history(connection: Connection, mail: Mail) -> tuple[MailEvent, ...]:
     named = select(EVENT, ACTOR.c.label, NOTE.c.body).outerjoin(ACTOR, ACTOR.c.number == EVENT.c.actor)
     noted = and_(NOTE.c.stream == EVENT.c.stream, NOTE.c.seq == EVENT.c.seq, NOTE.c.field == "why")
     query = named.outerjoin(NOTE, noted).where(
-        EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_(HAPPENED), EVENT.c.at >= mail.created_at,
+        EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_(EVENT_LABELS), EVENT.c.at >= mail.created_at,
         EVENT.c.canonical.contains(f'"mail":{mail.id},', autoescape=True),
     )  # fmt: skip
     return tuple(
@@ -194,10 +194,10 @@ def _history(connection: Connection, mail: Mail) -> tuple[MailEvent, ...]:
 def _what(kind: str, data: dict[str, object]) -> str:
     leaving = data.get("leaves_as")
     new = f" sous le n° {leaving}" if leaving is not None and leaving != data["mail"] else ""
-    return f"{HAPPENED[kind]}{new}"
+    return f"{EVENT_LABELS[kind]}{new}"
 
 
-SHOWN: Final = tuple(
+ESTABLISHMENT_KINDS: Final = tuple(
     kind for kind, entry in CATALOGUE.items()
     if entry.audience is Audience.ESTABLISHMENT and entry.priority is not Priority.SIGN_IN
 )  # fmt: skip
@@ -205,17 +205,17 @@ SHOWN: Final = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedMails:
     """Some mails, the newest first; ``after`` is what to give for the next page, None at the end."""
 
     mails: tuple[Mail, ...]
     after: int | None
 
 
-def received(
+def list_received_mails(
     connection: Connection, scope: Actor, uai: str, *, reference: str | None = None, after: int | None = None,
     limit: int = 25,
-) -> Received:  # fmt: skip
+) -> ReceivedMails:  # fmt: skip
     """The mails to the mailbox of one establishment of ``scope``, of one request when it is named."""
     wanted = [*_theirs(scope), MAILS.c.uai == uai]
     if reference is not None:
@@ -225,10 +225,10 @@ def received(
     query = select(*COLUMNS).where(*wanted).order_by(MAILS.c.id.desc()).limit(limit + 1)
     rows = connection.execute(query).all()
     mails = tuple(mail_from(row) for row in rows[:limit])
-    return Received(mails, mails[-1].id if len(rows) > limit else None)
+    return ReceivedMails(mails, mails[-1].id if len(rows) > limit else None)
 
 
-def received_one(connection: Connection, scope: Actor, mail_id: int) -> Mail | None:
+def find_received_mail(connection: Connection, scope: Actor, mail_id: int) -> Mail | None:
     """One of them; None alike for an unknown number and for a mail of somebody else (R3)."""
     row = connection.execute(select(*COLUMNS).where(*_theirs(scope), MAILS.c.id == mail_id)).one_or_none()
     return mail_from(row) if row else None
@@ -238,7 +238,7 @@ def _theirs(scope: Actor) -> list[ColumnElement[bool]]:
     mine: Collection[str] = scope.establishments if scope.is_establishment else ()
     return [
         MAILS.c.audience == Audience.ESTABLISHMENT.value,
-        MAILS.c.kind.in_([kind.value for kind in SHOWN]),
+        MAILS.c.kind.in_([kind.value for kind in ESTABLISHMENT_KINDS]),
         MAILS.c.uai.in_(sorted(mine)),
     ]
 
@@ -253,7 +253,7 @@ def list_visible_mails(
         narrowed = (
             MAILS.c.uai.in_(sorted(scope.establishments)),
             MAILS.c.audience == Audience.ESTABLISHMENT.value,
-            MAILS.c.kind.in_([shown_kind.value for shown_kind in SHOWN]),
+            MAILS.c.kind.in_([shown_kind.value for shown_kind in ESTABLISHMENT_KINDS]),
         )
     return list_outbox(
         connection,

@@ -118,7 +118,7 @@ def _with_bridge(year: SchoolYear, periods: list[Period]) -> tuple[Period, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnownHolidays(Mapping[SchoolYear, tuple[Period, ...]]):
+class SchoolHolidays(Mapping[SchoolYear, tuple[Period, ...]]):
     """The school holidays of every year that is known: those given, else the zone's.
 
     ``rentrees``, the pupils' returns of the settings, tell to the day when the summer of a zone ends; they change

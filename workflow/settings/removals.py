@@ -36,13 +36,13 @@ class AddressRefused(Exception):
     """The server must not be called there; the message says why and what to do, in French."""
 
 
-def resolved(host: str, port: int) -> list[str]:
+def resolve_host(host: str, port: int) -> list[str]:
     """What this machine's resolver says of a name."""
     results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(place[0]) for *_, place in results))
 
 
-def reached(text: str) -> Address:
+def destination(text: str) -> Address:
     """Where a packet to this address ends: behind an IPv6 form of an IPv4 address, the latter."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv4Address):
@@ -68,7 +68,7 @@ def is_never_a_server(address: Address) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class AllowedHosts:
     """The private hosts that the settings list: names, addresses, networks."""
 
     entries: tuple[str, ...] = ()
@@ -90,12 +90,12 @@ def network(entry: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def judged(host: str, texts: Sequence[str], allowed: Allowed, *, is_secure: bool) -> tuple[str, ...]:
+def check_addresses(host: str, texts: Sequence[str], allowed: AllowedHosts, *, is_secure: bool) -> tuple[str, ...]:
     """The addresses as they may be connected to. Raises AddressRefused unless every one may."""
     if not texts:
         raise AddressRefused(f"le nom « {host} » ne mène à aucune adresse")
     for text in texts:
-        address = reached(text)
+        address = destination(text)
         if is_public(address) and not is_secure:
             raise AddressRefused(f"« {host} » mène à {address}, une adresse publique : l'appeler par https://")
         if not is_public(address) and not allowed.admits(host, address):
@@ -185,21 +185,21 @@ class ConnectorSettings(Section):
         """What can be said before any name is resolved: the rest is judged at each call."""
         if url is None or "allow" not in info.data:
             return url
-        parts, allowed = _parts(url), Allowed(info.data["allow"])
+        parts, allowed = _parts(url), AllowedHosts(info.data["allow"])
         host, is_secure = parts.hostname or "", parts.scheme == "https"
         if not is_secure and not allowed.entries:
             raise refusal("sans chiffrement (http), seul un serveur de removals.connector.allow peut être appelé")
         if _is_address(host):
             try:
-                judged(host, [host], allowed, is_secure=is_secure)
+                check_addresses(host, [host], allowed, is_secure=is_secure)
             except AddressRefused as refused:
                 raise refusal(str(refused)) from None
         return url
 
     @property
-    def allowed(self) -> Allowed:
+    def allowed(self) -> AllowedHosts:
         """The private hosts that are listed."""
-        return Allowed(self.allow)
+        return AllowedHosts(self.allow)
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")

@@ -21,7 +21,7 @@ from notifications.settings import Section, refusal, refusals
 from states.french import day as french_day
 from states.policy import MonthDay
 from states.school_calendar import EndRule, Period, SchoolDays, SchoolYear
-from workflow.settings.holidays import KnownHolidays, Zone, public_holidays
+from workflow.settings.holidays import SchoolHolidays, Zone, public_holidays
 
 DAY_PATTERN = "(0[1-9]|[12][0-9]|3[01])"
 
@@ -299,7 +299,7 @@ def school_days(
     return SchoolDays(
         public_holidays=public_holidays(departements),
         days_off=frozenset(settings.days_off),
-        holidays=KnownHolidays(
+        holidays=SchoolHolidays(
             zone=zone,
             rentrees=dict(rentrees),
             given={year: tuple(sorted(p.days for p in periods)) for year, periods in settings.school.items()},

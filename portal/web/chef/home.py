@@ -16,7 +16,7 @@ from portal.web.security import Visitor
 from states import model
 from states.french import de, plural
 from states.vocabulary import CodeStatus, Role, State, Trigger
-from workflow.mail.queries import received, received_one
+from workflow.mail.queries import find_received_mail, list_received_mails
 from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
 from workflow.requests.next_actions import NextStep, PossibleAction
 from workflow.year_end.renewals import MAX_TAKEN_OVER, open_year
@@ -227,7 +227,7 @@ def show_received_mails(
 ) -> Response:
     """The mails that the establishment's mailbox received, the newest first; a code never shows in them (R60)."""
     with context.app.database.read() as connection:
-        page = received(connection, visitor.actor, visitor.uai, after=_mail_number(apres))
+        page = list_received_mails(connection, visitor.actor, visitor.uai, after=_mail_number(apres))
     return context.pages.page(
         request, "chef/mails.html", visitor, page=page, school=schools[0], schools=schools, after=apres,
         stage_sentence=stage_sentence,
@@ -239,7 +239,7 @@ def show_received_mail(request: Request, context: Context, visitor: Chef, number
     """One mail, as it was written."""
     mail_number = _mail_number(number)
     with context.app.database.read() as connection:
-        mail = received_one(connection, visitor.actor, mail_number) if mail_number is not None else None
+        mail = find_received_mail(connection, visitor.actor, mail_number) if mail_number is not None else None
     if mail is None:
         raise HTTPException(404)
     return context.pages.page(request, "chef/mail.html", visitor, mail=mail, stage=stage_sentence(mail))

@@ -30,7 +30,7 @@ from portal.web.dependencies import Chef, Context, Posted
 from portal.web.security import Visitor
 from states.validation import person_key
 from states.vocabulary import CodeStatus, Role, State, Step, Trigger
-from workflow.mail.queries import received
+from workflow.mail.queries import list_received_mails
 from workflow.requests.detail import ERASED, EventView, RequestView
 from workflow.requests.event_labels import event_details
 
@@ -86,7 +86,7 @@ def show_chef_request(request: Request, context: Context, visitor: Chef, referen
         sent_back=send_back is not None,
     )  # fmt: skip
     with context.app.database.read() as connection:
-        mails = received(connection, visitor.actor, view.request.uai, reference=reference).mails
+        mails = list_received_mails(connection, visitor.actor, view.request.uai, reference=reference).mails
     task = task_of(situation, on_its_page=True)
     state = view.request.state
     waits_for_chef = view.next_step is not None and view.next_step.who is Role.CHEF  # not once the year is over

@@ -17,7 +17,13 @@ from portal.web.forms import Field, Form, Shape, address, blank, departement_of,
 from portal.web.security import Visitor
 from states.decision import Refused
 from workflow.directory.model import DirectoryRefused
-from workflow.directory.queries import Criteria, Listed, OfRequest, last_mailbox_set, stuck_mails
+from workflow.directory.queries import (
+    EstablishmentFilters,
+    EstablishmentLine,
+    EstablishmentRequest,
+    count_stuck_mails,
+    find_last_mailbox_decision,
+)
 from workflow.mail.queries import MailFilters, list_mails
 
 ESTABLISHMENTS_PATH: Final = "/rectorat/etablissements"
@@ -61,9 +67,9 @@ class EstablishmentQuery:
     sans_boite: Annotated[str, Query(max_length=5)] = ""
     fermes: Annotated[str, Query(max_length=5)] = ""
 
-    def criteria(self) -> Criteria:
+    def criteria(self) -> EstablishmentFilters:
         """Raises ValueError in French."""
-        return Criteria(
+        return EstablishmentFilters(
             departement=departement_of(self.departement) or None, is_open=not self.fermes, text=self.mots,
             without_mailbox=bool(self.sans_boite),
         )  # fmt: skip
@@ -78,7 +84,7 @@ def show_establishments(
     suite: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:  # fmt: skip
     """List the establishments, by UAI."""
-    lines: list[Listed] = []
+    lines: list[EstablishmentLine] = []
     problem = ""
     try:
         lines = context.app.directory.establishments(
@@ -99,7 +105,7 @@ def show_establishment(request: Request, context: Context, visitor: Rectorat, ua
     place, requests = _load_establishment(context, visitor, uai)
     with context.app.database.read() as connection:
         mails = list_mails(connection, MailFilters(uai=place.uai), limit=LAST_MAILS)
-        last_set, stuck = last_mailbox_set(connection, place.uai), stuck_mails(connection, place.uai)
+        last_set, stuck = find_last_mailbox_decision(connection, place.uai), count_stuck_mails(connection, place.uai)
     return context.pages.page(
         request, "rectorat/establishments_one.html", visitor, place=place, requests=requests, mails=mails,
         last_set=last_set, stuck=stuck, notice=NOTICES.get(fait, ""),
@@ -156,7 +162,9 @@ def declare_on_behalf(request: Request, context: Context, visitor: Operator, uai
     return show_result(request, context, visitor, result)
 
 
-def _load_establishment(context: WebContext, visitor: Visitor, uai: str) -> tuple[Listed, list[OfRequest]]:
+def _load_establishment(
+    context: WebContext, visitor: Visitor, uai: str
+) -> tuple[EstablishmentLine, list[EstablishmentRequest]]:
     """The establishment and its requests. Raises HTTPException (404) for an unknown one."""
     try:
         return context.app.directory.establishment(visitor.actor, uai)
@@ -181,7 +189,7 @@ def _change_mailbox(
 
 
 def _render_mailbox(
-    request: Request, context: WebContext, visitor: Visitor, place: Listed, form: Form, *,
+    request: Request, context: WebContext, visitor: Visitor, place: EstablishmentLine, form: Form, *,
     clearing: bool = False, status: int = 200,
 ) -> Response:  # fmt: skip
     return context.pages.page(
@@ -196,7 +204,7 @@ def _declaration_fields(context: WebContext) -> Sequence[Field]:
 
 
 def _render_declaration(
-    request: Request, context: WebContext, visitor: Visitor, place: Listed, form: Form, status: int = 200
+    request: Request, context: WebContext, visitor: Visitor, place: EstablishmentLine, form: Form, status: int = 200
 ) -> Response:
     return context.pages.page(
         request, "rectorat/establishments_declare.html", visitor, status=status, place=place, form=form

@@ -17,7 +17,7 @@ from tests.kit.factories import NOW, chef, command, operator, policy
 from tests.workflow.directory.files import file_of
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE
-from workflow.directory.model import Imported
+from workflow.directory.model import ImportReport
 from workflow.directory.service import Directory, MailboxChange
 from workflow.engine.engine import Done, Engine
 from workflow.journal import installation
@@ -45,11 +45,11 @@ class Bench:
         with database.write() as connection:
             installation.found(connection, self.hasher, NOW)
 
-    def bring(self, *rows: Row, **how: bool) -> Imported:
+    def bring(self, *rows: Row, **how: bool) -> ImportReport:
         """Import these rows as an operator."""
         return self.bring_bytes(file_of(*rows), operator(), **how)
 
-    def bring_bytes(self, content: bytes, actor: Actor | None = None, **how: bool) -> Imported:
+    def bring_bytes(self, content: bytes, actor: Actor | None = None, **how: bool) -> ImportReport:
         return self.directory.import_file(BytesIO(content), actor or operator(), **how)
 
     def stored(self) -> list[dict[str, Any]]:

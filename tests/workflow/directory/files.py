@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from io import BytesIO
 
 from states.validation import UAI_LETTERS
-from workflow.directory.parser import COLUMNS, DirectoryFile, Entry, Reading
+from workflow.directory.parser import COLUMNS, DirectoryEntry, DirectoryFile, DirectoryReader
 
 HEADING = ";".join(COLUMNS)
 
@@ -41,16 +41,16 @@ def file_of(*given: Mapping[str, str]) -> bytes:
     return text_of(*given).encode()
 
 
-def read_bytes(content: bytes) -> Reading:
+def read_bytes(content: bytes) -> DirectoryReader:
     """What a file says of the académie of Toulouse, without any database."""
-    return Reading(16).read(DirectoryFile(BytesIO(content)).records())
+    return DirectoryReader(16).read(DirectoryFile(BytesIO(content)).records())
 
 
-def read(*given: Mapping[str, str]) -> Reading:
+def read(*given: Mapping[str, str]) -> DirectoryReader:
     return read_bytes(file_of(*given))
 
 
-def entry(**cells: str) -> Entry:
+def entry(**cells: str) -> DirectoryEntry:
     """The only establishment of a file whose row has these cells."""
     (found,) = read(row(**cells)).entries.values()
     return found

@@ -7,7 +7,7 @@ from tests.kit import factories
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import file_of, row, rows, uai_of
 from workflow.auth.actors import NotAllowed
-from workflow.directory.model import Change, Named
+from workflow.directory.model import ColumnChange, EstablishmentName
 
 FIRST = "0310001H"
 
@@ -15,7 +15,7 @@ FIRST = "0310001H"
 @pytest.mark.rule("R66")
 def test_import__new_establishments(bench: Bench) -> None:
     imported = bench.bring(row(), row("0751234j ", nom="  LYCÉE\nNEUF ", kind="Lycée", mail=" x@ac-toulouse.fr "))
-    assert imported.new == (Named(FIRST, f"Collège {FIRST}"), Named("0751234J", "LYCÉE NEUF"))
+    assert imported.new == (EstablishmentName(FIRST, f"Collège {FIRST}"), EstablishmentName("0751234J", "LYCÉE NEUF"))
     assert bench.one("0751234J") == {
         "uai": "0751234J", "nom": "LYCÉE NEUF", "kind": "Lycée", "commune": "Toulouse", "departement": "31",
         "mailbox": "x@ac-toulouse.fr", "set_mailbox": None, "is_open": True, "is_listed": True,
@@ -40,8 +40,8 @@ def test_import__changed_with_its_columns(bench: Bench) -> None:
     (changed,) = imported.changed
     assert (changed.uai, changed.nom, imported.unchanged) == (FIRST, "Collège Jean-Moulin", 1)
     assert changed.changes == (
-        Change("nom", f"Collège {FIRST}", "Collège Jean-Moulin"),
-        Change("mailbox", f"ce.{FIRST.lower()}@ac-toulouse.fr", "autre@ac-toulouse.fr"),
+        ColumnChange("nom", f"Collège {FIRST}", "Collège Jean-Moulin"),
+        ColumnChange("mailbox", f"ce.{FIRST.lower()}@ac-toulouse.fr", "autre@ac-toulouse.fr"),
     )
     assert bench.one()["mailbox"] == "autre@ac-toulouse.fr"
 
@@ -50,11 +50,11 @@ def test_import__changed_with_its_columns(bench: Bench) -> None:
 def test_import__gone_is_closed_and_reopens_when_it_comes_back(bench: Bench) -> None:
     bench.bring(row(), row(uai_of(2)))
     imported = bench.bring(row(uai_of(2)))
-    assert imported.gone == (Named(FIRST, f"Collège {FIRST}"),)
+    assert imported.gone == (EstablishmentName(FIRST, f"Collège {FIRST}"),)
     assert (bench.one()["is_listed"], bench.one()["is_open"]) == (False, False)
     assert bench.bring(row(uai_of(2))).changes_something is False
     back = bench.bring(row(), row(uai_of(2)))
-    assert back.changed[0].changes == (Change("is_open", False, True), Change("is_listed", False, True))
+    assert back.changed[0].changes == (ColumnChange("is_open", False, True), ColumnChange("is_listed", False, True))
     assert (bench.one()["is_listed"], bench.one()["is_open"]) == (True, True)
 
 

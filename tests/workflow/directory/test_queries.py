@@ -5,7 +5,7 @@ from tests.kit.factories import chef, operator, reader
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import row, uai_of
 from workflow.directory.model import DirectoryRefused
-from workflow.directory.queries import Criteria
+from workflow.directory.queries import EstablishmentFilters
 
 FIRST = "0310001H"
 
@@ -22,7 +22,7 @@ def filled(bench: Bench) -> Bench:
 
 
 def uais(bench: Bench, limit: int = 50, after: str = "", **criteria: object) -> list[str]:
-    wanted = Criteria(**criteria)  # type: ignore[arg-type]
+    wanted = EstablishmentFilters(**criteria)  # type: ignore[arg-type]
     return [one.uai for one in bench.directory.establishments(reader(), wanted, limit=limit, after=after)]
 
 
@@ -54,7 +54,7 @@ def test_list__pages_by_uai(filled: Bench) -> None:
 @pytest.mark.rule("R3")
 def test_chef__sees_only_its_own(filled: Bench) -> None:
     mine = chef(uai_of(2))
-    assert [one.uai for one in filled.directory.establishments(mine, Criteria())] == [uai_of(2)]
+    assert [one.uai for one in filled.directory.establishments(mine, EstablishmentFilters())] == [uai_of(2)]
     with pytest.raises(DirectoryRefused, match="n'est pas dans l'annuaire"):
         filled.directory.establishment(mine, FIRST)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from states.school_calendar import DayKind, SchoolDays, SchoolYear
 from tests.workflow.settings.calendars import CORSICA, REUNION, academie, days_of
-from workflow.settings.holidays import KnownHolidays, public_holidays, zone_periods, zone_years
+from workflow.settings.holidays import SchoolHolidays, public_holidays, zone_periods, zone_years
 
 pytestmark = pytest.mark.rule("R77")
 SCHOOL, OFF, UNKNOWN = DayKind.SCHOOL, DayKind.SCHOOL_HOLIDAY, DayKind.UNKNOWN
@@ -207,7 +207,7 @@ def test_changes_of_hour__a_day_keeps_its_midnights(tmp_path: Path) -> None:
 
 ZONES: tuple[tuple[Literal["A", "B", "C"], str], ...] = (("A", "69"), ("B", "57"), ("C", "31"))
 REAL = {
-    zone: SchoolDays(public_holidays=public_holidays((dep,)), holidays=KnownHolidays(zone=zone)) for zone, dep in ZONES
+    zone: SchoolDays(public_holidays=public_holidays((dep,)), holidays=SchoolHolidays(zone=zone)) for zone, dep in ZONES
 }
 
 

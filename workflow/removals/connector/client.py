@@ -16,7 +16,7 @@ import httpx2
 from pydantic import SecretStr
 
 from states import french
-from workflow.settings.removals import ConnectorSettings, Resolver, judged, resolved
+from workflow.settings.removals import ConnectorSettings, Resolver, check_addresses, resolve_host
 from workflow.settings.secrets import CONNECTOR_KEY, SecretRefused, Secrets
 
 SHORTEST: Final = 32
@@ -128,7 +128,7 @@ class Caller:
 
     settings: ConnectorSettings
     secret: SecretStr
-    resolver: Resolver = resolved
+    resolver: Resolver = resolve_host
     tls_context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def addresses(self) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ class Caller:
             addresses = self.resolver(host, port)
         except (OSError, UnicodeError) as error:
             raise NoAnswer(describe_error(error, host, self.settings.timeout_seconds)) from None
-        return judged(host, addresses, self.settings.allowed, is_secure=parts.scheme == "https")
+        return check_addresses(host, addresses, self.settings.allowed, is_secure=parts.scheme == "https")
 
     def ask(self, calls: Sequence[Call], at: datetime) -> list[Reply | NoAnswer]:
         """Send these together; one answer, or its lack, each, in order. Raises AddressRefused, NoAnswer for all."""

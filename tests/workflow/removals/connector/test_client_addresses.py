@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from workflow.settings.removals import AddressRefused, Allowed, ConnectorSettings, is_public, judged, reached
+from workflow.settings.removals import (
+    AddressRefused,
+    AllowedHosts,
+    ConnectorSettings,
+    check_addresses,
+    destination,
+    is_public,
+)
 
 PRIVATE = (
     "10.1.2.3", "127.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.1.1", "172.16.0.1", "0.0.0.0", "224.0.0.1",
@@ -20,40 +27,40 @@ HOST = "oda.example"
 @pytest.mark.rule("R84")
 @pytest.mark.parametrize("text", PRIVATE)
 def test_private__is_never_called_unlisted(text: str) -> None:
-    assert not is_public(reached(text))
+    assert not is_public(destination(text))
     with pytest.raises(AddressRefused, match=r"l'ajouter à removals\.connector\.allow"):
-        judged(HOST, ["8.8.8.8", text], Allowed(), is_secure=True)
+        check_addresses(HOST, ["8.8.8.8", text], AllowedHosts(), is_secure=True)
 
 
 @pytest.mark.rule("R84")
 @pytest.mark.parametrize("text", PUBLIC)
 def test_public__may_be_called_but_not_in_clear(text: str) -> None:
-    assert judged(HOST, [text], Allowed(), is_secure=True) == (text,)
+    assert check_addresses(HOST, [text], AllowedHosts(), is_secure=True) == (text,)
     with pytest.raises(AddressRefused, match="par https://"):
-        judged(HOST, [text], Allowed((HOST, "0.0.0.0/0", "::/0")), is_secure=False)
+        check_addresses(HOST, [text], AllowedHosts((HOST, "0.0.0.0/0", "::/0")), is_secure=False)
 
 
 @pytest.mark.rule("R84")
 def test_allowed__by_name_by_address_or_by_network() -> None:
     for entry in (HOST, HOST.upper(), "10.1.2.3", "10.1.0.0/16"):
-        assert judged(HOST, ["10.1.2.3"], Allowed((entry,)), is_secure=False) == ("10.1.2.3",)
-        assert judged(HOST, ["::ffff:10.1.2.3"], Allowed((entry,)), is_secure=True)
+        assert check_addresses(HOST, ["10.1.2.3"], AllowedHosts((entry,)), is_secure=False) == ("10.1.2.3",)
+        assert check_addresses(HOST, ["::ffff:10.1.2.3"], AllowedHosts((entry,)), is_secure=True)
     for entry in ("autre.example", "10.1.2.4", "10.2.0.0/16", "::/0"):
         with pytest.raises(AddressRefused):
-            judged(HOST, ["10.1.2.3"], Allowed((entry,)), is_secure=True)
+            check_addresses(HOST, ["10.1.2.3"], AllowedHosts((entry,)), is_secure=True)
 
 
 @pytest.mark.rule("R84")
 @pytest.mark.parametrize("text", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "240.0.0.1", "::"])
 def test_allowed__a_listed_name_does_not_lead_to_the_machine_s_own_link(text: str) -> None:
     with pytest.raises(AddressRefused):
-        judged(HOST, [text], Allowed((HOST,)), is_secure=True)
+        check_addresses(HOST, [text], AllowedHosts((HOST,)), is_secure=True)
 
 
 @pytest.mark.rule("R84")
 def test_judged__a_name_that_leads_nowhere() -> None:
     with pytest.raises(AddressRefused, match="aucune adresse"):
-        judged(HOST, [], Allowed((HOST,)), is_secure=True)
+        check_addresses(HOST, [], AllowedHosts((HOST,)), is_secure=True)
 
 
 @pytest.mark.rule("R84")
