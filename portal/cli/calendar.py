@@ -1,15 +1,9 @@
 """``oda calendar``: the dates on which the software will act, and on how many requests (R86)."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.output import Row, emit, json_option, say
-
-if TYPE_CHECKING:
-    from workflow.schedule.upcoming import ScheduledDate
-
+from portal.cli.output import emit, json_option, say
 
 COLUMNS = {
     "day": "Date", "until": "Jusqu'au", "what": "Ce qui se fait", "requests": "Demandes",
@@ -32,19 +26,19 @@ def calendar(context: CliContext, as_json: bool) -> None:
         from workflow.schedule.upcoming import ScheduledAction, upcoming
 
         rectorat_only(actor)
-        found = upcoming(connection, app.policy, app.mailer, app.clock.now())
-    emit([_row(one) for one in found], COLUMNS, as_json)
-    if not any(one.requests for one in found):
+        dates = upcoming(connection, app.policy, app.mailer, app.clock.now())
+    rows = [
+        {
+            "day": date.day, "until": date.until, "deed": date.action.value, "what": date.sentence,
+            "requests": date.requests, "establishments": date.establishments, "school_year": date.school_year,
+            "mail": date.mail.value if date.mail else None,
+        }
+        for date in dates
+    ]  # fmt: skip
+    emit(rows, COLUMNS, as_json)
+    if not any(date.requests for date in dates):
         say(["Ces dates ne concernent encore aucune demande : elles se rempliront dès la première déclaration."])
-    for one in found:
-        if one.action is ScheduledAction.UNKNOWN:
-            since = french.day(one.day)
+    for date in dates:
+        if date.action is ScheduledAction.UNKNOWN:
+            since = french.day(date.day)
             say([f"Vacances scolaires inconnues à partir du {since} : les donner dans les réglages (holidays.school)."])
-
-
-def _row(one: "ScheduledDate") -> Row:
-    return {
-        "day": one.day, "until": one.until, "deed": one.action.value, "what": one.sentence, "requests": one.requests,
-        "establishments": one.establishments, "school_year": one.school_year,
-        "mail": one.mail.value if one.mail else None,
-    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What click's translation leaves to say in French: groups of commands, each loaded when called, and usage errors."""
+"""French for what click's translation leaves in English: groups of commands, and usage errors."""
 
 import io
 import os
@@ -12,16 +12,15 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-
 LazyCommand = tuple[str, str, str]
-"""Where a command is and what it does: module, attribute, short French help."""
+"""Module, attribute and short French help of a command that is imported when it is called."""
 
 
 class CommandGroup(click.Group):
     """A group of commands; those of ``lazy``, ``{name: LazyCommand}``, are imported when they are called.
 
-    ``oda --help`` must not pay for the engine: it lists them in their order and imports none. A group that declares
-    commands besides lists all by name.
+    ``oda --help`` lists them in their order and imports none, so as not to pay for the engine. A group that also
+    declares commands of its own lists all by name.
     """
 
     group_class = type
@@ -29,7 +28,7 @@ class CommandGroup(click.Group):
     def __init__(self, *args: Any, lazy: Mapping[str, LazyCommand] | None = None, **attributes: Any) -> None:
         super().__init__(*args, **{"subcommand_metavar": "COMMANDE [ARGUMENTS]...", **attributes})
         self.lazy = dict(lazy or {})
-        # Click looks here for what a mistyped name may have meant.
+        # Click looks here for the names close to a mistyped one.
         self.commands.update({name: click.Command(name, short_help=text) for name, (_, _, text) in self.lazy.items()})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -60,9 +59,9 @@ class CommandGroup(click.Group):
 
 
 def refuse_undecoded(arguments: list[str]) -> None:
-    """Raise UsageError on a text in another encoding than the terminal's: it could be stored nowhere.
+    """Raise UsageError for an argument in another encoding than the terminal's: it could be stored nowhere.
 
-    Only the name of a file may have one.
+    Only the name of an existing file may be so.
     """
     for argument in arguments:
         if re.search("[\ud800-\udfff]", argument) and not os.path.lexists(argument):
@@ -73,7 +72,7 @@ def refuse_undecoded(arguments: list[str]) -> None:
 
 
 def error_lines(error: click.ClickException) -> list[str]:
-    """What a person is shown of ``error``: the usage, where help is, the reason."""
+    """Return the lines to show for ``error``: the usage, how to get help, the reason."""
     if isinstance(error, click.NoSuchOption):
         error = _misplaced_option(error) or error
     text = io.StringIO()
@@ -82,7 +81,7 @@ def error_lines(error: click.ClickException) -> list[str]:
 
 
 def _misplaced_option(error: click.NoSuchOption) -> click.UsageError | None:
-    """The error of an option that exists, but of a command further up such as ``oda --as``."""
+    """Return the error for an option of a command further up, such as ``oda --as``; None for an unknown option."""
     parent = error.ctx.parent if error.ctx else None
     while parent and not any(error.option_name in param.opts for param in parent.command.params):
         parent = parent.parent

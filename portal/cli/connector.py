@@ -1,6 +1,6 @@
-"""``oda connector``: the calls to the ODA server, tried, followed, made again (R84)."""
+"""``oda connector``: try the ODA server, list the calls made to it, repeat them (R84)."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
 
 import click
 
@@ -10,10 +10,6 @@ from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import emit, json_option, printable
 from portal.cli.parameters import labelled_option
 from states.vocabulary import CallStage, Role
-
-if TYPE_CHECKING:
-    from workflow.removals.connector.queue import CallView
-
 
 COLUMNS = {
     "reference": "Demande", "stage": "Appel", "attempts": "Essais", "next_at": "Prochain", "answer": "Réponse",
@@ -32,7 +28,6 @@ def connector() -> None:
 )
 @pass_cli_context
 def check(context: CliContext) -> None:
-
     with opened(context) as (app, actor):
         from workflow.auth.actors import require_operator
         from workflow.removals.connector.service import TrialFailed, trial
@@ -42,8 +37,8 @@ def check(context: CliContext) -> None:
             remedy = "Que faire : donner l'adresse du serveur ODA dans removals.connector.url (docs/connecteur.md)."
             raise CliFailure("Aucun connecteur n'est réglé : rien n'est appelé.", ExitCode.SETTINGS, [remedy])
         try:
-            for heading, found in trial(app.connector.caller, app.clock.now()):
-                click.echo(printable(f"{heading:<12} : {found}"))
+            for heading, outcome in trial(app.connector.caller, app.clock.now()):
+                click.echo(printable(f"{heading:<12} : {outcome}"))
         except TrialFailed as failed:
             message = f"Le serveur ODA ne peut pas être appelé ; l'essai s'arrête à l'étape « {failed.step} »."
             details = [str(failed), f"Que faire : {failed.remedy}."]
@@ -64,14 +59,13 @@ def check(context: CliContext) -> None:
 @json_option
 @pass_cli_context
 def calls(context: CliContext, stage: CallStage | None, limit: int, as_json: bool) -> None:
-
     with opened(context) as (app, actor), app.database.read() as connection:
         from workflow.auth.actors import NotAllowed
         from workflow.removals.connector.queue import list_calls
 
         if actor.role not in (Role.OPERATOR, Role.READER):
             raise NotAllowed("Les appels au serveur ODA se lisent avec --as operator:ADRESSE ou reader:ADRESSE.")
-        rows = [_row(one, as_json=as_json) for one in list_calls(connection, stage=stage, limit=limit)]
+        rows = [asdict(call) for call in list_calls(connection, stage=stage, limit=limit)]
         emit(rows, COLUMNS, as_json, "Aucun appel.", app.settings.zoneinfo)
 
 
@@ -88,20 +82,15 @@ def again(context: CliContext, references: tuple[str, ...], every: bool) -> None
 
     if every == bool(references):
         raise click.UsageError("Donner des demandes, ou bien --all.")
-    wanted = None if every else {one.strip().upper() for one in references}
+    selection = None if every else {reference.strip().upper() for reference in references}
     with opened(context) as (app, actor):
         from workflow.removals.connector.service import ask_again
 
-        asked = ask_again(app.engine, actor, wanted)
-    left = sorted((wanted or set()) - set(asked))
-    click.echo(f"{plural(len(asked), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
-    if left:
+        repeated = ask_again(app.engine, actor, selection)
+    skipped = sorted((selection or set()) - set(repeated))
+    click.echo(f"{plural(len(repeated), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
+    if skipped:
         raise CliFailure(
-            f"Rien à reprendre pour {', '.join(left)}.", ExitCode.REFUSED,
+            f"Rien à reprendre pour {', '.join(skipped)}.", ExitCode.REFUSED,
             ["Que faire : voir « oda connector calls --stage refused »."],
         )  # fmt: skip
-
-
-def _row(one: "CallView", *, as_json: bool) -> dict[str, Any]:
-    values = {name: getattr(one, name) for name in one.__dataclass_fields__}
-    return values if as_json else values | {"stage": one.stage.label}

@@ -1,4 +1,4 @@
-"""``oda database``: the version of the database, and how to bring it up to date."""
+"""``oda database``: upgrade the database, and show its version and contents."""
 
 import os
 from typing import TYPE_CHECKING
@@ -37,50 +37,48 @@ def upgrade(context: CliContext) -> None:
     )
     if file := settings.database.sqlite_file(settings.folder):
         make_private(file)
-    with database_of(settings) as opened:
+    with database_of(settings) as database:
         from notifications.ports import SystemClock
         from workflow.app import install
         from workflow.journal import installation
 
-        held = _held(opened)
-        before, after = install(opened, hasher, SystemClock())
-        with opened.read() as connection:
+        contents = _contents(database)
+        before, after = install(database, hasher, SystemClock())
+        with database.read() as connection:
             installation.check_key(connection, hasher)
-        for line in (*_versions(before, after), f"{'Avant' if before else 'Elle contient'} : {held or _held(opened)}."):
-            click.echo(printable(line))
+        if before == after:
+            click.echo(printable(f"La base était déjà à la version {after} : rien n'a changé."))
+        else:
+            click.echo(printable(f"Base mise à niveau : version {before or 'aucune (base vide)'} → {after}."))
+        heading = "Avant" if before else "Elle contient"
+        click.echo(printable(f"{heading} : {contents or _contents(database)}."))
         if before:
-            click.echo(printable(f"Après : {_held(opened)}."))
-
-
-def _versions(before: str | None, after: str) -> list[str]:
-    if before == after:
-        return [f"La base était déjà à la version {after} : rien n'a changé."]
-    return [f"Base mise à niveau : version {before or 'aucune (base vide)'} → {after}."]
+            click.echo(printable(f"Après : {_contents(database)}."))
 
 
 @database.command("status", help="Dit la version de la base et ce qu'il y a à faire ; sort en 0 si elle est à jour.")
 @pass_cli_context
 def status(context: CliContext) -> None:
-
     settings = context.settings()
     file = settings.database.sqlite_file(settings.folder)
     click.echo(printable(f"Base de données : {settings.database_url}"))
     if file and not file.exists():
         raise _not_current("Ce fichier n'existe pas encore.", "« oda init DOSSIER » ou « oda database upgrade »")
-    with database_of(settings) as opened, opened.read() as connection:
+    with database_of(settings) as database, database.read() as connection:
         from workflow.database import schema
+        from workflow.database.tables import INSTALLED
 
-        current, wanted = schema.version(connection), schema.newest()
-        click.echo(f"Version : {current or 'aucune'} ; ce logiciel veut la {wanted}.")
+        current = schema.version(connection)
+        click.echo(f"Version : {current or 'aucune'} ; ce logiciel veut la {schema.newest()}.")
         try:
             schema.require_current(connection)
         except schema.SchemaAhead:
             raise _not_current("La base est d'une version plus récente que ce logiciel.",
                                "installer la version à jour du logiciel") from None  # fmt: skip
         except schema.SchemaBehind:
-            what = "La base est vide." if current is None else "La base n'est pas à la version de ce logiciel."
-            raise _not_current(what, "« oda database upgrade », après une sauvegarde") from None
-        if not _is_founded(connection):
+            problem = "La base est vide." if current is None else "La base n'est pas à la version de ce logiciel."
+            raise _not_current(problem, "« oda database upgrade », après une sauvegarde") from None
+        if connection.execute(INSTALLED.select()).first() is None:
             raise _not_current("La base n'est pas fondée.", "« oda database upgrade »")
         click.echo(f"Elle contient : {_count(connection)}.")
     click.echo("La base est à jour.")
@@ -90,16 +88,9 @@ def _not_current(message: str, remedy: str) -> CliFailure:
     return CliFailure(message, ExitCode.REFUSED, [f"Que faire : {remedy}."])
 
 
-def _is_founded(connection: "Connection") -> bool:
-    from workflow.database.tables import INSTALLED
-
-    return connection.execute(INSTALLED.select()).first() is not None
-
-
-def _held(opened: "Database") -> str:
-    """What the database holds, in French; empty for a database without a version."""
-
-    with opened.read() as connection:
+def _contents(database: "Database") -> str:
+    """Return the numbers of events and requests, in French; empty for a database without a version."""
+    with database.read() as connection:
         from workflow.database import schema
 
         return _count(connection) if schema.version(connection) else ""

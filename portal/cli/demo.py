@@ -1,4 +1,4 @@
-"""``oda demo``: the portal on invented establishments, in a browser, until Ctrl-C."""
+"""``oda demo``: run the portal on invented establishments, in a browser, until Ctrl-C."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -34,18 +34,17 @@ from portal.cli.parameters import FilePath
 def demo(keep: Path | None, port: int | None, no_browser: bool, check: bool) -> None:
     import webbrowser
 
-    from portal.cli import service as logs
-    from portal.cli.service import listening
+    from portal.cli.service import listening, to_stderr
     from portal.demo.runtime import HOST, run_demo
 
-    logs.to_stderr()
+    to_stderr()
     if check:
         if port is not None or no_browser:
             raise click.UsageError("--check n'ouvre rien : ni --port ni --no-browser n'y servent.")
         _check(keep)
         return
     if port is not None:
-        listening(HOST, port).close()  # a port that is taken is refused before anything is made
+        listening(HOST, port).close()  # refuses a port that is taken before anything is made
     with _season_progress() as progress:
         run_demo(keep, port, click.echo, (lambda _: None) if no_browser else webbrowser.open, progress)
 
@@ -55,11 +54,10 @@ def _check(keep: Path | None) -> None:
     from portal.demo.temporary_folder import workplace
 
     with workplace(keep) as folder, _season_progress() as progress:
-        wrong = check_demo(folder, click.echo, progress)
-    if wrong:
-        raise CliFailure(
-            "La démonstration ne donne pas ce qu'elle doit.", ExitCode.REFUSED, [f"{figure}." for figure in wrong]
-        )
+        wrong_figures = check_demo(folder, click.echo, progress)
+    if wrong_figures:
+        details = [f"{figure}." for figure in wrong_figures]
+        raise CliFailure("La démonstration ne donne pas ce qu'elle doit.", ExitCode.REFUSED, details)
     click.echo("Tout est juste.")
 
 

@@ -1,4 +1,4 @@
-"""``oda diagram``: the states of a request as a picture."""
+"""``oda diagram``: draw the states of a request."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""``oda journal``: the chains of events checked, and what no check can see (R63, R65)."""
+"""``oda journal``: verify the chains of events, and name what no check can see (R63, R65)."""
 
 import click
 
@@ -39,9 +39,14 @@ def verify(context: CliContext, as_json: bool) -> None:
         counts = {"events": verifier.events, "chains": verifier.streams}
         echo_object({**counts, "flaws": [asdict(flaw) for flaw in flaws], "blind_spots": list(BLIND_SPOTS)})
     else:
-        sound = "tout tient" if not flaws else plural(len(flaws), "défaut")
-        told = [f"{counted} : {sound}.", *(f"  — {flaw}" for flaw in flaws), "Ce que cette vérification ne voit pas :"]
-        for line in (*told, *(f"  — {blind} ;" for blind in BLIND_SPOTS[:-1]), f"  — {BLIND_SPOTS[-1]}."):
+        verdict = "tout tient" if not flaws else plural(len(flaws), "défaut")
+        for line in (
+            f"{counted} : {verdict}.",
+            *(f"  — {flaw}" for flaw in flaws),
+            "Ce que cette vérification ne voit pas :",
+            *(f"  — {blind_spot} ;" for blind_spot in BLIND_SPOTS[:-1]),
+            f"  — {BLIND_SPOTS[-1]}.",
+        ):
             click.echo(printable(line))
     if flaws:
         remedy = "Que faire : ne rien corriger à la main, garder une copie de la base, comparer avec une sauvegarde."

@@ -1,4 +1,4 @@
-"""``oda mail``: the mails that leave, those that did not arrive, and what a person decides of them (R58)."""
+"""``oda mail``: list and show mails, send again or discard those that did not arrive (R58). Codes are masked (R60)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
@@ -37,155 +37,19 @@ if TYPE_CHECKING:
     from workflow.settings.model import Settings
 
 
-# Mails as they are listed and shown; the code is masked wherever a body stands (R60).
-
-
 _FIELDS = (
     "id", "kind", "audience", "uai", "reference", "recipient", "stage", "fault", "attempts", "created_at",
     "not_after", "next_attempt_at", "sent_at", "doubted_at", "message_id", "dated_at", "subject", "last_reply",
     "replaces_id",
 )  # fmt: skip
 
-
 _BRIEF = 60
-"""Characters of a server's reply that a table shows; JSON and ``oda mail show`` give it whole."""
-
-
-_ALIVE = tuple(stage for stage in Stage if stage is not Stage.DEAD)
-
-
-def worst_first(connection: "Connection", *, after: int | None, limit: int) -> "OutboxPage":
-    """The dead ones, then the rest, each the newest first; the last mail seen tells in which of the two we are."""
-    from notifications.outbox.admin import OutboxPage, list_outbox
-
-    dead = OutboxPage((), None)
-    if after is None or _is_dead(connection, after):
-        dead = list_outbox(connection, stages=(Stage.DEAD,), after=after, limit=limit)
-        after = None
-    left = limit - len(dead.mails)
-    if dead.after or not left:
-        return OutboxPage(dead.mails, dead.mails[-1].id)
-    rest = list_outbox(connection, stages=_ALIVE, after=after, limit=left)
-    return OutboxPage(dead.mails + rest.mails, rest.after)
-
-
-def _is_dead(connection: "Connection", mail_id: int) -> bool:
-    from notifications.outbox.admin import UnknownMail, find
-
-    try:
-        return find(connection, mail_id).stage is Stage.DEAD
-    except UnknownMail:
-        return False
-
-
-def row(mail: "Mail") -> dict[str, Any]:
-    """Every field for a program, and the columns of the table."""
-    fault = f" : {mail.fault.label}" if mail.fault else ""
-    return {name: getattr(mail, name) for name in _FIELDS} | {
-        "title": mail.title,
-        "status": f"{mail.stage.label}{fault}",
-    }
-
-
-def brief(mail: "Mail") -> dict[str, Any]:
-    """A line of the table: the server's words cut to fit."""
-    reply = mail.last_reply or ""
-    return row(mail) | {"words": reply if len(reply) <= _BRIEF else f"{reply[: _BRIEF - 1].rstrip()}…"}
-
-
-def shape(mail: "Mail", words: "Rendered | None") -> dict[str, Any]:
-    """A mail for a program; ``is_written`` False when its words may still change (R56)."""
-    told = {"subject": words.subject if words else None, "body": words.body if words else None}
-    return row(mail) | told | {"is_written": mail.body is not None}
-
-
-def write(mail: "Mail", words: "Rendered | None", settings: "Settings") -> None:
-    """The mail as a page of text."""
-    paper, zone = SectionPrinter(), settings.zoneinfo
-    paper.title(f"Courriel n° {mail.id} — {mail.title}")
-    paper.fact("Étape", f"{mail.stage.label}{f' ({mail.fault.label})' if mail.fault else ''}")
-    paper.fact("Demande", mail.reference or "")
-    paper.fact("Établissement", mail.uai or "")
-    for label, at in (("Inscrit le", mail.created_at), ("Envoyé le", mail.sent_at), ("Envoi incertain le",
-                      mail.doubted_at), ("Prochain essai le", mail.next_attempt_at)):  # fmt: skip
-        paper.fact(label, french.instant(at, zone) if at else "")
-    paper.fact("Essais", str(mail.attempts))
-    paper.fact("Réponse du serveur", mail.last_reply or "")
-    paper.fact("Remplace", f"le courriel n° {mail.replaces_id}" if mail.replaces_id else "")
-    paper.section("Message" if mail.body is not None else "Message, tel qu'il partirait maintenant")
-    paper.fact("De", settings.mail.sender)
-    paper.fact("À", mail.recipient or "(aucune boîte)")
-    paper.fact("Message-ID", mail.message_id or "")
-    paper.fact("Date", french.instant(mail.dated_at, zone) if mail.dated_at else "")
-    if words is None:
-        paper.line("Le texte ne peut pas être composé.")
-        return
-    paper.fact("Objet", words.subject)
-    click.echo()
-    for line in words.body.split("\n"):
-        click.echo(f"  {printable(line)}".rstrip())
-
-
-# What ``oda mail list`` says first when the relay takes no mail (R70).
-
-
-def pause_lines(pause: "Pause", now: datetime, timezone: tzinfo) -> Iterator[str]:
-    """Since when, why, when it is tried again, and what to do."""
-    reply = f" (« {pause.reply} »)" if pause.reply else ""
-    since = french.instant(pause.since, timezone)
-    yield f"Le relais ne prend plus les courriels depuis le {since} : {pause.fault.label}{reply}."
-    # Past its hour, a pause waits for the next mail, or for whoever sends them to be started again.
-    again = f"le {french.instant(pause.until, timezone)}" if now < pause.until else "au prochain envoi"
-    yield f"Prochain essai {again}."
-    yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
-
-
-# What ``oda mail retry`` tells: a line for each mail, and what came of all.
-
-
-def sentence(number: int, leaving: int) -> str:
-    """A mail that is sent again, under its number or another."""
-    new = "" if leaving == number else f", remplacé par le n° {leaving} pour la boîte d'aujourd'hui"
-    return f"Courriel n° {number} : à envoyer{new}."
-
-
-def tell(uai: str, results: "Sequence[RetryResult | NotRetried]") -> None:
-    """Raises CliFailure when any was refused, as every action on several things does."""
-    if not results:
-        click.echo(f"Aucun courriel de {uai} n'attend une autre adresse : rien à renvoyer.")
-        return
-    for result in results:
-        click.echo(printable(_line(result)))
-    refused = sum(_is_refused(result) for result in results)
-    done = len(results) - refused
-    again = f"{french.plural(done, 'courriel')} à envoyer" if done else "rien à envoyer"
-    if refused:
-        which = f"{french.plural(refused, 'courriel refusé', 'courriels refusés')} sur {len(results)}"
-        raise CliFailure(f"{uai} : {which}, rien n'y a changé ; {again}.", ExitCode.REFUSED)
-    click.echo(f"{uai} : {again}.")
-
-
-def _line(result: "RetryResult | NotRetried") -> str:
-    from workflow.mail.admin import NotRetried
-
-    if isinstance(result, NotRetried):
-        return f"Courriel n° {result.mail} : refusé. {result.refusal} ({result.refusal.rule})"
-    return sentence(result.mail, result.leaves_as)
-
-
-def _is_refused(result: "RetryResult | NotRetried") -> bool:
-    from workflow.mail.admin import NotRetried
-
-    return isinstance(result, NotRetried)
-
+"""Characters of a server's reply in a table; JSON and ``oda mail show`` give it whole."""
 
 _COLUMNS = {
     "id": "N°", "title": "Courriel", "recipient": "À", "status": "Étape", "reference": "Demande",
     "created_at": "Inscrit le",
 }  # fmt: skip
-
-
-_EMPTY = "Aucun courriel ne correspond."
 
 
 @failure_for("notifications.outbox.admin.MailRefusal")
@@ -242,7 +106,6 @@ def list_(
     after: int | None,
     as_json: bool,
 ) -> None:
-
     filtered = bool(stages or kind or uai or reference)
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox import circuit_breaker
@@ -254,13 +117,17 @@ def list_(
                 connection, stages=stages, kind=kind, uai=uai, reference=reference, after=after, limit=limit
             )
         else:
-            page = worst_first(connection, after=after, limit=limit)
+            page = _worst_first(connection, after=after, limit=limit)
         pause = circuit_breaker.load_pause(connection)
     if pause:
-        say(pause_lines(pause, app.clock.now(), app.settings.zoneinfo))
-    shown = row if as_json else brief
-    columns = _COLUMNS | ({"words": "Réponse du serveur"} if any(one.last_reply for one in page.mails) else {})
-    emit([shown(one) for one in page.mails], columns, as_json, _EMPTY, app.settings.zoneinfo)
+        say(_pause_lines(pause, app.clock.now(), app.settings.zoneinfo))
+    rows, columns = [_row(mail) for mail in page.mails], _COLUMNS
+    if not as_json and any(mail.last_reply for mail in page.mails):
+        columns = columns | {"words": "Réponse du serveur"}
+        for row in rows:
+            reply = row["last_reply"] or ""
+            row["words"] = reply if len(reply) <= _BRIEF else f"{reply[: _BRIEF - 1].rstrip()}…"
+    emit(rows, columns, as_json, "Aucun courriel ne correspond.", app.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after {page.after}"])
 
@@ -270,18 +137,18 @@ def list_(
 @json_object_option
 @pass_cli_context
 def show(context: CliContext, /, number: int, as_json: bool) -> None:
-
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox.admin import find
         from workflow.mail.queries import words_of
 
         _rectorat_only(actor)
-        found = find(connection, number)
-        words = words_of(found, app.mailer)
+        mail = find(connection, number)
+        words = words_of(mail, app.mailer)
     if as_json:
-        echo_object(shape(found, words))
+        text = {"subject": words.subject if words else None, "body": words.body if words else None}
+        echo_object(_row(mail) | text | {"is_written": mail.body is not None})
     else:
-        write(found, words, app.settings)
+        _write_page(mail, words, app.settings)
 
 
 @mail.command(
@@ -293,14 +160,13 @@ def show(context: CliContext, /, number: int, as_json: bool) -> None:
 @click.option("--uai", type=Uai(), metavar="UAI", help="Tous ceux de cet établissement, au lieu d'un seul.")
 @pass_cli_context
 def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
-
     if (number is None) == (uai is None):
         raise click.UsageError("Donner le numéro d'un courriel, ou --uai UAI.")
     with opened(context) as (app, actor):
         if number is not None:
-            click.echo(sentence(number, app.mail_journal.retry(number, actor)))
+            click.echo(_retried(number, app.mail_journal.retry(number, actor)))
         elif uai is not None:
-            tell(uai, app.mail_journal.retry_all(uai, actor))
+            _report_retries(uai, app.mail_journal.retry_all(uai, actor))
 
 
 @mail.command("discard", help="Écarte un courriel qui ne partira plus, en disant pourquoi (R58).")
@@ -308,14 +174,109 @@ def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
 @click.option("--why", required=True, metavar="TEXTE", help=f"Pourquoi ({WITHOUT_NAMES}).")
 @pass_cli_context
 def discard(context: CliContext, /, number: int, why: str) -> None:
-
     with opened(context) as (app, actor):
-        lost = app.mail_journal.discard(number, actor, why)
-    click.echo(printable(f"Courriel n° {number} écarté : {lost.title}, pour {lost.recipient or lost.uai}."))
+        discarded = app.mail_journal.discard(number, actor, why)
+    click.echo(
+        printable(f"Courriel n° {number} écarté : {discarded.title}, pour {discarded.recipient or discarded.uai}.")
+    )
+
+
+def _worst_first(connection: "Connection", *, after: int | None, limit: int) -> "OutboxPage":
+    """Return a page of the dead mails, then of the others, each the newest first; ``after`` is the last mail listed."""
+    from notifications.outbox.admin import OutboxPage, UnknownMail, find, list_outbox
+
+    dead = OutboxPage((), None)
+    try:
+        is_among_dead = after is None or find(connection, after).stage is Stage.DEAD
+    except UnknownMail:
+        is_among_dead = False
+    if is_among_dead:
+        dead = list_outbox(connection, stages=(Stage.DEAD,), after=after, limit=limit)
+        after = None
+    room = limit - len(dead.mails)
+    if dead.after or not room:
+        return OutboxPage(dead.mails, dead.mails[-1].id)
+    others = tuple(stage for stage in Stage if stage is not Stage.DEAD)
+    rest = list_outbox(connection, stages=others, after=after, limit=room)
+    return OutboxPage(dead.mails + rest.mails, rest.after)
+
+
+def _row(mail: "Mail") -> dict[str, Any]:
+    """Return every field of a mail for a program, and the columns of the table."""
+    fault = f" : {mail.fault.label}" if mail.fault else ""
+    fields = {name: getattr(mail, name) for name in _FIELDS}
+    return fields | {"title": mail.title, "status": f"{mail.stage.label}{fault}"}
+
+
+def _write_page(mail: "Mail", words: "Rendered | None", settings: "Settings") -> None:
+    """Write a mail as a page of text; before it is written its words may still change (R56)."""
+    paper, zone = SectionPrinter(), settings.zoneinfo
+    paper.title(f"Courriel n° {mail.id} — {mail.title}")
+    paper.fact("Étape", f"{mail.stage.label}{f' ({mail.fault.label})' if mail.fault else ''}")
+    paper.fact("Demande", mail.reference or "")
+    paper.fact("Établissement", mail.uai or "")
+    for label, at in (("Inscrit le", mail.created_at), ("Envoyé le", mail.sent_at), ("Envoi incertain le",
+                      mail.doubted_at), ("Prochain essai le", mail.next_attempt_at)):  # fmt: skip
+        paper.fact(label, french.instant(at, zone) if at else "")
+    paper.fact("Essais", str(mail.attempts))
+    paper.fact("Réponse du serveur", mail.last_reply or "")
+    paper.fact("Remplace", f"le courriel n° {mail.replaces_id}" if mail.replaces_id else "")
+    paper.section("Message" if mail.body is not None else "Message, tel qu'il partirait maintenant")
+    paper.fact("De", settings.mail.sender)
+    paper.fact("À", mail.recipient or "(aucune boîte)")
+    paper.fact("Message-ID", mail.message_id or "")
+    paper.fact("Date", french.instant(mail.dated_at, zone) if mail.dated_at else "")
+    if words is None:
+        paper.line("Le texte ne peut pas être composé.")
+        return
+    paper.fact("Objet", words.subject)
+    click.echo()
+    for line in words.body.split("\n"):
+        click.echo(f"  {printable(line)}".rstrip())
+
+
+def _pause_lines(pause: "Pause", now: datetime, timezone: tzinfo) -> Iterator[str]:
+    """Say since when and why the relay takes no mail, when it is tried again, and what to do (R70)."""
+    reply = f" (« {pause.reply} »)" if pause.reply else ""
+    since = french.instant(pause.since, timezone)
+    yield f"Le relais ne prend plus les courriels depuis le {since} : {pause.fault.label}{reply}."
+    # Past its hour, a pause lasts until the next mail, or until the sender is started again.
+    again = f"le {french.instant(pause.until, timezone)}" if now < pause.until else "au prochain envoi"
+    yield f"Prochain essai {again}."
+    yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
+
+
+def _retried(number: int, new_number: int) -> str:
+    """Return the sentence about a mail that is sent again, under its number or another."""
+    new = "" if new_number == number else f", remplacé par le n° {new_number} pour la boîte d'aujourd'hui"
+    return f"Courriel n° {number} : à envoyer{new}."
+
+
+def _report_retries(uai: str, results: "Sequence[RetryResult | NotRetried]") -> None:
+    """Write a line for each mail, then the totals. Raises CliFailure when any was refused."""
+    from workflow.mail.admin import NotRetried
+
+    if not results:
+        click.echo(f"Aucun courriel de {uai} n'attend une autre adresse : rien à renvoyer.")
+        return
+    refusals = 0
+    for result in results:
+        if isinstance(result, NotRetried):
+            refusals += 1
+            line = f"Courriel n° {result.mail} : refusé. {result.refusal} ({result.refusal.rule})"
+        else:
+            line = _retried(result.mail, result.leaves_as)
+        click.echo(printable(line))
+    retried = len(results) - refusals
+    again = f"{french.plural(retried, 'courriel')} à envoyer" if retried else "rien à envoyer"
+    if refusals:
+        which = f"{french.plural(refusals, 'courriel refusé', 'courriels refusés')} sur {len(results)}"
+        raise CliFailure(f"{uai} : {which}, rien n'y a changé ; {again}.", ExitCode.REFUSED)
+    click.echo(f"{uai} : {again}.")
 
 
 def _rectorat_only(actor: "Actor") -> None:
-    """Mails tell of many establishments: the rectorat and its readers alone look at them (R2, R3)."""
+    """Refuse a chef or a deputy: mails concern many establishments (R2, R3)."""
     from states.refusals import Reason
     from states.vocabulary import Role
 

@@ -1,4 +1,4 @@
-"""``oda mail check``: the relay of the settings tried step by step, and a real mail (R70)."""
+"""``oda mail check``: try the relay of the settings step by step, then with a real mail (R70)."""
 
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,6 @@ from portal.cli.output import printable
 if TYPE_CHECKING:
     from notifications.delivery.probe import StepResult
     from workflow.app import App
-
-_WIDTH = 16
 
 
 @click.command(
@@ -42,10 +40,14 @@ def check(context: CliContext, /, address: str | None, no_mail: bool) -> None:
 
 
 async def _check(app: "App", asked_by: str, recipient: str | None) -> None:
-    """Show each step as it is done. Raises CliFailure at the first that fails."""
+    """Show each step as it is done. Raises CliFailure at the first that fails.
+
+    When the relay works, held mails leave at once: the senders of every machine see that the pause is over.
+    """
     import os
 
     from notifications.delivery.probe import Probe, ProbeFailed, trial_mail
+    from notifications.outbox import circuit_breaker
     from notifications.rendering.renderer import Unrenderable
     from workflow.settings.secrets import SMTP_PASSWORD, Secrets
 
@@ -65,21 +67,14 @@ async def _check(app: "App", asked_by: str, recipient: str | None) -> None:
         raise CliFailure("Le courriel d'essai ne peut pas être composé.", ExitCode.SETTINGS, [str(error)]) from error
     finally:
         if probe.is_well:
-            _end_pause(app)
+            with app.database.write() as connection:
+                was_paused = circuit_breaker.lift(connection)
+            if was_paused:
+                click.echo("Les courriels étaient retenus : ils repartent dès maintenant.")
     click.echo("Le relais prend les courriels." if recipient else "Le relais répond bien ; aucun courriel envoyé.")
 
 
 def _show(result: "StepResult") -> None:
     mark = "!" if result.is_alarming else " "
     label = result.step.label
-    click.echo(printable(f"{mark} {label[:1].upper() + label[1:]:<{_WIDTH}} : {result.text}"))
-
-
-def _end_pause(app: "App") -> None:
-    """Let the mails that waited for the relay leave: all senders, on every machine, see it at once."""
-    from notifications.outbox import circuit_breaker
-
-    with app.database.write() as connection:
-        was_paused = circuit_breaker.lift(connection)
-    if was_paused:
-        click.echo("Les courriels étaient retenus : ils repartent dès maintenant.")
+    click.echo(printable(f"{mark} {label[:1].upper() + label[1:]:<16} : {result.text}"))

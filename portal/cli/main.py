@@ -1,4 +1,4 @@
-"""The command ``oda``: its global options and the tree of its commands, each loaded when it is called."""
+"""The command ``oda``: its global options, and the tree of its commands, each imported when it is called."""
 
 import gc
 import os
@@ -32,7 +32,7 @@ TREE: dict[str, LazyCommand] = {
     "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
     "serve": ("portal.cli.service", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),
     "worker": ("portal.cli.service", "worker", "Tient l'échéancier et l'envoi des courriels."),
-    "nodes": ("portal.cli.nodes", "nodes", "Les machines qui se partagent le travail, et leur horloge."),
+    "nodes": ("portal.cli.nodes", "list_nodes", "Les machines qui se partagent le travail, et leur horloge."),
     "mail": ("portal.cli.mail", "mail", "Les courriels : les suivre, renvoyer, changer leurs mots."),
     "secrets": ("portal.cli.secrets", "secrets", "La clé des codes : la remplacer sans perdre un code."),
     "token": ("portal.cli.token", "token", "Les jetons : ouvrir l'API à un programme."),
@@ -53,7 +53,7 @@ class Oda(CommandGroup):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run ``oda`` and exit; with ``standalone_mode`` False return, or raise what the command raised."""
+        """Run ``oda`` and exit; with ``standalone_mode`` False, return or raise as the command does."""
         if not standalone_mode:
             return super().main(args, prog_name or "oda", complete_var, standalone_mode=False, **extra)
         instruction = os.environ.get(complete_var or "_ODA_COMPLETE")
@@ -61,12 +61,14 @@ class Oda(CommandGroup):
             from click.shell_completion import shell_complete
 
             sys.exit(shell_complete(self, extra, "oda", complete_var or "_ODA_COMPLETE", instruction))
-        sys.exit(guarded(lambda: self._run(list(sys.argv[1:] if args is None else args), extra)))
+        arguments = list(sys.argv[1:] if args is None else args)
 
-    def _run(self, args: list[str], extra: dict[str, Any]) -> None:
-        refuse_undecoded(args)
-        with self.make_context("oda", args, **extra) as ctx:
-            self.invoke(ctx)
+        def run() -> None:
+            refuse_undecoded(arguments)
+            with self.make_context("oda", arguments, **extra) as ctx:
+                self.invoke(ctx)
+
+        sys.exit(guarded(run))
 
 
 @click.group(
@@ -91,7 +93,7 @@ def oda(ctx: click.Context, config: Path | None, who: ActorSpec | None) -> None:
 
 
 def main() -> None:
-    """The entry point: whatever the terminal's encoding, no character makes ``oda`` fail."""
+    """Run ``oda`` as a program. Whatever the terminal's encoding, no character makes it fail."""
     gc.set_threshold(50_000)  # imports make a hundred thousand objects that stay: a fifth of the time of a start
     open_closed()
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""``oda nodes``: the machines that share the installation, and the clock of each (R82)."""
+"""``oda nodes``: list the machines that share the installation, and the clock of each (R82)."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from portal.cli.output import Row, emit, json_option, say
 if TYPE_CHECKING:
     from workflow.schedule.nodes import Node
 
-
 COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state": "État", "refused_at": "Depuis"}
 
 
@@ -21,32 +20,29 @@ COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state":
 )
 @json_option
 @pass_cli_context
-def nodes(context: CliContext, as_json: bool) -> None:
-
+def list_nodes(context: CliContext, as_json: bool) -> None:
     with opened_app(context) as app:
-        from workflow.schedule.nodes import NodeState
-        from workflow.schedule.nodes import nodes as found_in
+        from workflow.schedule.nodes import NodeState, nodes
 
         with app.database.read() as connection:
-            found = found_in(connection, app.clock.now())
+            machines = nodes(connection, app.clock.now())
         zone = app.settings.zoneinfo
-    emit([_row(one) for one in found], COLUMNS, as_json, "Aucune machine n'a encore tenu l'échéancier.", zone)
-    if any(one.state is NodeState.REFUSED for one in found):
+    rows = [_row(machine) for machine in machines]
+    emit(rows, COLUMNS, as_json, "Aucune machine n'a encore tenu l'échéancier.", zone)
+    if any(machine.state is NodeState.REFUSED for machine in machines):
         say(["Remettre à l'heure la machine qui s'abstient, ou celle de la base si toutes s'abstiennent."])
 
 
 def _row(node: "Node") -> Row:
-    seconds = None if node.skew is None else round(node.skew.total_seconds(), 3)
-    return {
-        "machine": node.host, "seen_at": node.seen_at, "skew_seconds": seconds, "gap": _gap(node), "state": node.state,
-        "refused_at": node.refused_at,
-    }  # fmt: skip
-
-
-def _gap(node: "Node") -> str:
-    """How far its clock is off, in words; less than a second is no gap."""
+    """Return one machine's row; a clock less than a second off is on time."""
     from workflow.schedule.nodes import gap_words
 
+    seconds = None if node.skew is None else round(node.skew.total_seconds(), 3)
     if node.skew is None:
-        return "la sienne juge"
-    return gap_words(node.skew) if abs(node.skew.total_seconds()) >= 1 else "à l'heure"
+        gap = "la sienne juge"
+    else:
+        gap = gap_words(node.skew) if abs(node.skew.total_seconds()) >= 1 else "à l'heure"
+    return {
+        "machine": node.host, "seen_at": node.seen_at, "skew_seconds": seconds, "gap": gap, "state": node.state,
+        "refused_at": node.refused_at,
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""``oda paper``: the charter, the hand-over slip and the year-end report as PDF files, to print (R69)."""
+"""``oda paper``: write the charter, the hand-over slip and the year-end report as PDF files, to print (R69)."""
 
 import sys
 from pathlib import Path
@@ -26,51 +26,14 @@ if TYPE_CHECKING:
     from workflow.requests.detail import RequestView
 
 
-# Where the PDF of ``oda paper`` goes: a file that is never overwritten by mistake, or the standard output.
-
-
-_STDOUT = "-"
-
-
-def file_options(function: Callback) -> Callback:
-    """The options that say where the PDF goes."""
+def _file_options(function: Callback) -> Callback:
+    """Add the options that say where the PDF goes."""
     force = click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
     place = click.option(
         "-o", "--output", type=FilePath(dir_okay=False, path_type=Path), metavar="FICHIER",
         help="Le fichier PDF à écrire, ou « - » pour la sortie standard ; sinon un nom tout fait, dans ce dossier.",
     )  # fmt: skip
     return place(force(function))
-
-
-def write(made: "Paper", at: "datetime", output: Path | None, force: bool) -> None:
-    """Compose the PDF, then write it: nothing is touched when it cannot be made."""
-    from notifications.rendering.pdf import compile_paper
-
-    place = output or Path(made.filename)
-    if str(place) == _STDOUT:
-        if sys.stdout.isatty():
-            raise click.UsageError("Un PDF ne s'affiche pas dans un terminal : rediriger la sortie vers un fichier.")
-        click.echo(compile_paper(made, at), nl=False)
-        return
-    content = compile_paper(made, at)
-    with writing(place, "choisir un autre fichier avec --output"):
-        _store(place, content, force)
-    click.echo(printable(f"{place} : {made.title}."))
-
-
-def _store(place: Path, content: bytes, force: bool) -> None:
-    try:
-        file = place.open("wb" if force else "xb")
-    except FileExistsError:
-        remedy = "Que faire : ajouter --force pour le remplacer, ou choisir un autre fichier avec --output."
-        raise CliFailure(f"{place} existe déjà, rien n'est écrit.", ExitCode.REFUSED, [remedy]) from None
-    try:
-        with file:
-            file.write(content)
-    except OSError:
-        if place.is_file():  # half a PDF helps nobody; a device is never removed
-            place.unlink()
-        raise
 
 
 @click.group("paper", cls=CommandGroup, help="Les documents : la charte, le bordereau de remise, le bilan.")
@@ -85,37 +48,34 @@ def paper() -> None:
     "reference", type=Reference(), required=False, metavar="[RÉFÉRENCE]", help="La demande, par exemple ODA-2027-00042."
 )
 @click.option("--blank", is_flag=True, help="Une charte vierge, sans demande.")
-@file_options
+@_file_options
 @pass_cli_context
 def charter(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
-
     if bool(reference) is blank:
         raise click.UsageError("Donner la référence d'une demande, ou --blank pour une charte vierge.")
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.rendering import papers
         from portal.documents import make_charter
 
-        mail_context, wordings = app.mailer.mail_context, app.mailer.wordings
         if reference:
-            made = make_charter(app, _seen(app, actor, connection, reference))
+            document = make_charter(app, _visible_request(app, actor, connection, reference))
         else:
-            made = papers.blank_charter(mail_context, wordings)
+            document = papers.blank_charter(app.mailer.mail_context, app.mailer.wordings)
         now = app.clock.now()
-    write(made, now, output, force)
+    _write_pdf(document, now, output, force)
 
 
 @paper.command("slip", help="Le bordereau que le RUPN signe quand le code lui est remis (R31). Le code n'y figure pas.")
 @reference_argument
-@file_options
+@_file_options
 @pass_cli_context
 def slip(context: CliContext, reference: str, output: Path | None, force: bool) -> None:
-
     with opened(context) as (app, actor), app.database.read() as connection:
         from portal.documents import make_slip
 
-        made = make_slip(app, connection, _seen(app, actor, connection, reference))
+        document = make_slip(app, connection, _visible_request(app, actor, connection, reference))
         now = app.clock.now()
-    write(made, now, output, force)
+    _write_pdf(document, now, output, force)
 
 
 @paper.command(
@@ -124,7 +84,7 @@ def slip(context: CliContext, reference: str, output: Path | None, force: bool) 
     " aux lecteurs.",
 )
 @click.argument("year", type=Year(), metavar="ANNÉE", help="L'année scolaire, par exemple 2026-2027.")
-@file_options
+@_file_options
 @pass_cli_context
 def year_end(context: CliContext, year: "SchoolYear", output: Path | None, force: bool) -> None:
     from states.vocabulary import Role
@@ -135,13 +95,13 @@ def year_end(context: CliContext, year: "SchoolYear", output: Path | None, force
 
         if actor.role not in (Role.OPERATOR, Role.READER):
             raise NotAllowed("Le bilan de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE (R2).")
-        found = stored_year_end_report(
+        report = stored_year_end_report(
             connection, str(year), app.mailer.mail_context, app.mailer.wordings, app.clock.now()
         )
-    if found is None:
+    if report is None:
         details = ["Que faire : voir « oda year-end preview », ce que ferait sa fin ; le bilan vient avec elle."]
         raise CliFailure(f"Il n'y a pas encore de bilan de l'année {year}.", ExitCode.REFUSED, details)
-    write(*found, output, force)
+    _write_pdf(*report, output, force)
 
 
 @failure_for("notifications.rendering.papers.PaperUnmakeable")
@@ -149,8 +109,14 @@ def _unmakeable(error: Exception) -> CliFailure:
     return CliFailure("Le document ne peut pas être composé.", ExitCode.SETTINGS, [str(error)])
 
 
-def _seen(app: "App", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
-    """The request, for who may see it; the same refusal as ``oda request show`` else (R3)."""
+@failure_for("portal.documents.NoSlip")
+def _no_slip(error: Exception) -> CliFailure:
+    why, remedy = getattr(error, "why", ""), getattr(error, "remedy", "")
+    return CliFailure(f"Pas de bordereau : {why}.", ExitCode.REFUSED, [f"Que faire : {remedy}."])
+
+
+def _visible_request(app: "App", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
+    """Return the request, or refuse as ``oda request show`` does when the actor may not see it (R3)."""
     from workflow.requests.detail import show_request
     from workflow.requests.filters import not_visible
 
@@ -160,7 +126,32 @@ def _seen(app: "App", actor: "Actor", connection: "Connection", reference: str) 
     return view
 
 
-@failure_for("portal.documents.NoSlip")
-def _no_slip(error: Exception) -> CliFailure:
-    why, remedy = getattr(error, "why", ""), getattr(error, "remedy", "")
-    return CliFailure(f"Pas de bordereau : {why}.", ExitCode.REFUSED, [f"Que faire : {remedy}."])
+def _write_pdf(paper: "Paper", at: "datetime", output: Path | None, force: bool) -> None:
+    """Compose the PDF, then write it to a file or to the standard output. No file is replaced without ``force``."""
+    from notifications.rendering.pdf import compile_paper
+
+    place = output or Path(paper.filename)
+    if str(place) == "-":
+        if sys.stdout.isatty():
+            raise click.UsageError("Un PDF ne s'affiche pas dans un terminal : rediriger la sortie vers un fichier.")
+        click.echo(compile_paper(paper, at), nl=False)
+        return
+    content = compile_paper(paper, at)
+    with writing(place, "choisir un autre fichier avec --output"):
+        _store(place, content, force)
+    click.echo(printable(f"{place} : {paper.title}."))
+
+
+def _store(place: Path, content: bytes, force: bool) -> None:
+    try:
+        file = place.open("wb" if force else "xb")
+    except FileExistsError:
+        remedy = "Que faire : ajouter --force pour le remplacer, ou choisir un autre fichier avec --output."
+        raise CliFailure(f"{place} existe déjà, rien n'est écrit.", ExitCode.REFUSED, [remedy]) from None
+    try:
+        with file:
+            file.write(content)
+    except OSError:
+        if place.is_file():  # remove half a PDF, never a device
+            place.unlink()
+        raise

@@ -1,4 +1,4 @@
-"""The types of the parameters of ``oda``: what click has not, refusing in French what it cannot read."""
+"""Types of parameters that click does not have; each refuses a wrong value in French."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from states.school_calendar import SchoolYear
 
 ROW_NUMBER = click.IntRange(1, 2**31 - 1)
-"""A number that the database gave: at most what an integer column holds on every database."""
+"""A row's number, at most what an integer column holds on every database."""
 
 
 class FilePath(click.Path):
-    """A path that is not empty: from an unset variable of a script, ``Path("")`` would be the current folder."""
+    """A path that is not empty: with an unset variable in a script, ``Path("")`` would be the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value):
@@ -26,13 +26,11 @@ class FilePath(click.Path):
 
 
 C = TypeVar("C", bound=Callable[..., Any] | click.Command)
-
-
 L = TypeVar("L", bound=Labelled)
 
 
 def spelling(value: str) -> str:
-    """A stored value as it is typed: ``code_issued`` is ``code-issued``."""
+    """Return a stored value as it is typed: ``code-issued`` for ``code_issued``."""
     return value.replace("_", "-")
 
 
@@ -117,7 +115,7 @@ class Year(click.ParamType["SchoolYear"]):
 
 
 class Uai(click.ParamType[str]):
-    """An establishment's UAI, put in its stored form and not judged: the directory says whether it exists (R11)."""
+    """An establishment's UAI in its stored form; the directory checks later that it exists (R11)."""
 
     name = "uai"
 

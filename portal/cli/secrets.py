@@ -1,4 +1,4 @@
-"""``oda secrets``: the key that encrypts the codes, replaced without losing one (R71)."""
+"""``oda secrets``: replace the key that encrypts the codes, without losing a code (R71)."""
 
 import os
 from typing import TYPE_CHECKING
@@ -13,15 +13,13 @@ from portal.cli.output import printable
 
 if TYPE_CHECKING:
     from workflow.app import App
-    from workflow.key_rotation import RotationResult, SealKeys
+    from workflow.key_rotation import SealKeys
     from workflow.settings.secrets import Keyring
-
 
 _GENERATE = (
     "(umask 077; python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
     " > nouvelle-cle)"
 )
-
 
 _DISK = "y faire de la place, ou donner à ce compte le droit d'écrire dans ce dossier, puis recommencer"
 
@@ -90,51 +88,45 @@ def new_key(context: CliContext) -> None:
 @click.option("--keep-old", is_flag=True, help="Laisse les anciennes clés en place.")
 @pass_cli_context
 def rotate(context: CliContext, keep_old: bool) -> None:
-
     with opened(context) as (app, actor):
         from notifications.encryption.seals import count_codes
         from portal.cli.errors import writing
         from portal.cli.output import progress
+        from states.french import plural
 
         keyring = _keyring(app)
         with app.database.read() as connection:
             total = count_codes(connection)
         with progress(total, "Codes") as advance, writing(app.settings.secrets_directory, _DISK):
-            done = _keys(app, keyring).rotate(actor, keep_old=keep_old, progress=advance)
-        left = len(keyring.read()) - 1
-    _tell(done, left, keep_old=keep_old)
-
-
-def _tell(done: "RotationResult", left: int, *, keep_old: bool) -> None:
-    from states.french import plural
-
-    resealed = plural(done.resealed, "code chiffré à nouveau", "codes chiffrés à nouveau")
-    removed = plural(done.removed, "ancienne clé ôtée", "anciennes clés ôtées")
+            result = _keys(app, keyring).rotate(actor, keep_old=keep_old, progress=advance)
+        old_keys = len(keyring.read()) - 1
+    resealed = plural(result.resealed, "code chiffré à nouveau", "codes chiffrés à nouveau")
+    removed = plural(result.removed, "ancienne clé ôtée", "anciennes clés ôtées")
     click.echo(f"{resealed}, {removed}.")
-    if done.unreadable:
-        raise _unreadable(done.unreadable)
-    if left and not keep_old:
+    if result.unreadable:
+        raise _unreadable_codes(result.unreadable)
+    if old_keys and not keep_old:
         click.echo("Plus aucun code ne dépend des anciennes clés : les ôter de la variable, sur chaque machine.")
-    elif not left and not done.removed and not done.resealed:
+    elif not old_keys and not result.removed and not result.resealed:
         click.echo("Tout est déjà chiffré par la seule clé en place ; en changer commence par « oda secrets new-key ».")
 
 
-def _unreadable(references: tuple[str, ...]) -> CliFailure:
-    """What no key opens: a code is issued anew; the secret of a sign-in link goes by itself (R72)."""
+def _unreadable_codes(references: tuple[str, ...]) -> CliFailure:
+    """Return the failure for secrets that no key opens. Codes must be reissued; sign-in links only expire (R72)."""
     from notifications.encryption.seals import is_of_link
     from states.french import plural
 
     codes = [reference for reference in references if not is_of_link(reference)]
     links = len(references) - len(codes)
-    told, remedies = [f"{reference} : aucune des clés n'ouvre son code" for reference in codes], []
+    details, remedies = [f"{reference} : aucune des clés n'ouvre son code" for reference in codes], []
     if codes:
         remedies.append("réémettre ces codes (« oda request reissue-code »)")
     if links:
-        told.append(f"{plural(links, 'lien')} de connexion : aucune des clés ne l'ouvre, et il expire de lui-même")
+        details.append(f"{plural(links, 'lien')} de connexion : aucune des clés ne l'ouvre, et il expire de lui-même")
         remedies.append("attendre que les liens de connexion aient expiré (portal.link_minutes)")
     remedies.append("relancer « oda secrets rotate »")
     message = f"{plural(len(references), 'code illisible', 'codes illisibles')} : les anciennes clés restent."
-    return CliFailure(message, ExitCode.REFUSED, [*told, f"Que faire : {', puis '.join(remedies)}."])
+    return CliFailure(message, ExitCode.REFUSED, [*details, f"Que faire : {', puis '.join(remedies)}."])
 
 
 def _keyring(app: "App") -> "Keyring":

@@ -1,6 +1,6 @@
-"""``oda token``: the keys of programs to the API (R76)."""
+"""``oda token``: the tokens that open the API to programs (R76)."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
 
 import click
 
@@ -11,10 +11,6 @@ from portal.cli.failures import failure_for
 from portal.cli.output import emit, json_option, printable, say
 from portal.cli.parameters import ROW_NUMBER, labelled_option
 from workflow.database.tables import Scope
-
-if TYPE_CHECKING:
-    from workflow.auth.tokens import Token
-
 
 LIST = {
     "id": "N°", "label": "Nom", "role": "Rôle", "subject": "Pour", "scope": "Portée", "expires_at": "Expire le",
@@ -53,10 +49,10 @@ def create(context: CliContext, of: ActorSpec, scope: Scope, label: str, days: i
     from states import french
 
     with opened(context) as (app, actor):
-        made, secret = app.tokens.create(actor, of.role, of.value, scope=scope, label=label, days=days)
-        until = french.instant(made.expires_at, app.settings.zoneinfo)
+        new, secret = app.tokens.create(actor, of.role, of.value, scope=scope, label=label, days=days)
+        until = french.instant(new.expires_at, app.settings.zoneinfo)
     say([
-        printable(f"Jeton n° {made.id} (« {made.label} ») pour {made.subject} : {made.scope.label}, jusqu'au {until}."),
+        printable(f"Jeton n° {new.id} (« {new.label} ») pour {new.subject} : {new.scope.label}, jusqu'au {until}."),
         "Son secret, affiché cette seule fois : le mettre aussitôt dans les secrets du programme.",
     ])  # fmt: skip
     click.echo(secret)
@@ -66,10 +62,13 @@ def create(context: CliContext, of: ActorSpec, scope: Scope, label: str, days: i
 @json_option
 @pass_cli_context
 def list_(context: CliContext, as_json: bool) -> None:
-
     with opened(context) as (app, actor):
         now = app.clock.now()
-        rows = [_row(one, is_valid=one.is_valid(now)) for one in app.tokens.all(actor)]
+        rows = [
+            asdict(token)
+            | {"status": "révoqué" if token.revoked_at else "en vigueur" if token.is_valid(now) else "expiré"}
+            for token in app.tokens.all(actor)
+        ]
         zone = app.settings.zoneinfo
     emit(rows, LIST, as_json, "Aucun jeton.", zone)
 
@@ -78,12 +77,6 @@ def list_(context: CliContext, as_json: bool) -> None:
 @click.argument("number", type=ROW_NUMBER, metavar="N°", help="Le numéro du jeton, que donne « list ».")
 @pass_cli_context
 def revoke(context: CliContext, number: int) -> None:
-
     with opened(context) as (app, actor):
-        gone = app.tokens.revoke(actor, number)
-    click.echo(printable(f"Jeton n° {gone.id} (« {gone.label} ») révoqué."))
-
-
-def _row(one: "Token", *, is_valid: bool) -> dict[str, Any]:
-    status = "révoqué" if one.revoked_at else "en vigueur" if is_valid else "expiré"
-    return {name: getattr(one, name) for name in one.__dataclass_fields__} | {"status": status}
+        revoked = app.tokens.revoke(actor, number)
+    click.echo(printable(f"Jeton n° {revoked.id} (« {revoked.label} ») révoqué."))
