@@ -1,4 +1,4 @@
-"""``oda request``: every trigger of a request as a command, the worklist, one request whole."""
+"""``oda request``: a command for each trigger of a request, the worklist, and one request in full."""
 
 from typing import Final
 
@@ -10,8 +10,6 @@ _CHEF: Final = (
     Trigger.DECLARE, Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT, Trigger.AMEND, Trigger.WITHDRAW,
     Trigger.CONFIRM_HANDOVER, Trigger.RENEW,
 )  # fmt: skip
-
-
 _OPERATOR: Final = (
     Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
     Trigger.CONFIRM_EXPIRY, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,

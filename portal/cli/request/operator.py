@@ -1,8 +1,9 @@
-"""``oda request issue-code`` and ``reissue-code``: the code is read from a pipe or a hidden prompt, never from an
-argument that the shell's history keeps (R39 to R44, R60)."""
+"""Commands of the rectorat: checks, the code, the expiry, changes, the end of a request and its removal (R32 to R49).
+
+The code is read from a pipe or a hidden prompt, never from an argument that the shell's history keeps (R60).
+"""
 
 import sys
-from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from states.commands import Code, Command
     from states.model import Actor
     from workflow.app import App
-    from workflow.requests.detail import RequestView
-
-
-_PROMPT = "Le code d'initialisation"
 
 
 @click.command(
@@ -57,27 +54,24 @@ _PROMPT = "Le code d'initialisation"
 @click.option(
     "--expires-on", type=Day(), metavar="DATE", help="L'expiration portée sur le serveur ODA ; sinon la fin de l'année."
 )
-@click.option("--new-key", is_flag=True, help="La personne a déjà une clé, une nouvelle est voulue (R42).")
+@click.option(
+    "--new-key", "new_key_confirmed", is_flag=True, help="La personne a déjà une clé, une nouvelle est voulue (R42)."
+)
 @acting(as_chef=False)
 def issue_code(
-    context: CliContext,
-    manner: ActionOptions,
-    /,
-    reference: str,
-    extends: str | None,
-    expires_on: date | None,
-    new_key: bool,
+    context: CliContext, options: ActionOptions, /, reference: str, extends: str | None, **fields: Any
 ) -> None:
     from states.commands import IssueCode
 
-    said = {"reference": reference, "expires_on": expires_on, "new_key_confirmed": new_key, **manner.fields()}
+    common = options.common_fields()
 
     def build(app: "App", actor: "Actor") -> "Command":
         if extends:
-            return IssueCode(extends=extends, **said)
-        return IssueCode(code=_code(app, actor, reference, IssueCode.trigger), **said)
+            return IssueCode(reference=reference, extends=extends, **fields, **common)
+        code = _code(app, actor, reference, IssueCode.trigger)
+        return IssueCode(reference=reference, code=code, **fields, **common)
 
-    act(context, manner, build)
+    act(context, options, build)
 
 
 @click.command(
@@ -93,42 +87,42 @@ def issue_code(
     help="Une autre demande se sert de la même clé, une nouvelle est voulue (R42).",
 )
 @acting(as_chef=False)
-def reissue_code(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
+def reissue_code(context: CliContext, options: ActionOptions, /, reference: str, **fields: Any) -> None:
     from states.commands import ReissueCode
 
-    common = manner.fields()
+    common = options.common_fields()
 
     def build(app: "App", actor: "Actor") -> "Command":
-        code = _code(app, actor, said["reference"], ReissueCode.trigger)
-        return ReissueCode(code=code, **said, **common)
+        code = _code(app, actor, reference, ReissueCode.trigger)
+        return ReissueCode(reference=reference, code=code, **fields, **common)
 
-    act(context, manner, build)
+    act(context, options, build)
 
 
 def _code(app: "App", actor: "Actor", reference: str, trigger: Trigger) -> "Code":
-    """The code; on a terminal, the operator first reads what to set on the ODA server (R43) and whom else it is for
-    (R19). No code is typed in vain: where the action cannot be, an empty one lets the engine say why."""
+    """Read the code; on a terminal, after what the operator must know.
+
+    No code is typed in vain: where the action cannot be, an empty one lets the engine say why.
+    """
     from states.commands import Code
 
-    if sys.stdin.isatty() and not _shown_first(app, actor, reference, trigger):
+    if sys.stdin.isatty() and not _show_before_code(app, actor, reference, trigger):
         return Code(clear="")
-    return Code(clear=read_secret(_PROMPT))
+    return Code(clear=read_secret("Le code d'initialisation"))
 
 
-def _shown_first(app: "App", actor: "Actor", reference: str, trigger: Trigger) -> bool:
+def _show_before_code(app: "App", actor: "Actor", reference: str, trigger: Trigger) -> bool:
+    """Write the expiry to set on the ODA server (R43) and the person's other requests (R19).
+
+    Returns False, having written nothing, where the action cannot be.
+    """
+    from states import french
     from workflow.requests.detail import show_request
 
     with app.database.read() as connection:
         view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
     if view is None or all(action.trigger is not trigger for action in view.actions):
         return False
-    say(_before_the_code(view))
-    return True
-
-
-def _before_the_code(view: "RequestView") -> list[str]:
-    from states import french
-
     request, end = view.request, view.year_end
     default = " (date par défaut)" if end.is_default else ""
     lines = [
@@ -141,23 +135,20 @@ def _before_the_code(view: "RequestView") -> list[str]:
             f"Autre demande de la personne : {other.reference} ({other.uai}, {other.school_year},"
             f" {other.state.label}, {key})"
         )
-    return lines
-
-
-# What the rectorat does with a request: check the two lists, send back, tick the expiry (R34 to R38, R43).
+    say(lines)
+    return True
 
 
 def _check_options(command: Callback) -> Callback:
-    """What the two checks are told."""
-    options: tuple[Callable[[Callback], Callback], ...] = (
-        references_argument,
-        labelled_option(CheckOutcome, "--outcome", required=True, metavar="RÉSULTAT", help="Trouvé ?"),
-        free_text("--source", "La liste qui a été lue, en quelques mots", required=True),
+    """The options of the two checks."""
+    for option in (  # from the last of the help to the first
         click.option(
             "--checked-on", type=Day(), metavar="DATE", help="Le jour de la vérification ; sinon aujourd'hui."
         ),
-    )
-    for option in reversed(options):
+        free_text("--source", "La liste qui a été lue, en quelques mots", required=True),
+        labelled_option(CheckOutcome, "--outcome", required=True, metavar="RÉSULTAT", help="Trouvé ?"),
+        references_argument,
+    ):
         command = option(command)
     return command
 
@@ -168,21 +159,23 @@ def _check_options(command: Callback) -> Callback:
 )
 @_check_options
 @acting(as_chef=False)
-def check_listing(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
+def check_listing(context: CliContext, options: ActionOptions, /, references: tuple[str, ...], **fields: Any) -> None:
     from states.commands import CheckListing
 
-    common = manner.fields()
-    act_on_all(context, manner, references, lambda reference: CheckListing(reference=reference, **said, **common))
+    common = options.common_fields()
+    act_on_all(context, options, references, lambda reference: CheckListing(reference=reference, **fields, **common))
 
 
 @click.command("check-delegation", help="Enregistre la vérification de la délégation dans DelegCE (R34).")
 @_check_options
 @acting(as_chef=False)
-def check_delegation(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
+def check_delegation(
+    context: CliContext, options: ActionOptions, /, references: tuple[str, ...], **fields: Any
+) -> None:
     from states.commands import CheckDelegation
 
-    common = manner.fields()
-    act_on_all(context, manner, references, lambda reference: CheckDelegation(reference=reference, **said, **common))
+    common = options.common_fields()
+    act_on_all(context, options, references, lambda reference: CheckDelegation(reference=reference, **fields, **common))
 
 
 @click.command("send-back", help="Renvoie la demande à l'établissement, qui refait une étape (R38).")
@@ -190,11 +183,10 @@ def check_delegation(context: CliContext, manner: ActionOptions, /, references: 
 @labelled_option(Step, "--step", required=True, metavar="ÉTAPE", help="L'étape à refaire.")
 @free_text("--why", "La raison, que l'établissement lira", required=True)
 @acting(as_chef=False)
-def send_back(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
+def send_back(context: CliContext, options: ActionOptions, /, **fields: Any) -> None:
     from states.commands import SendBack
 
-    command = SendBack(**said, **manner.fields())
-    act(context, manner, lambda *_: command)
+    act(context, options, SendBack(**fields, **options.common_fields()))
 
 
 @click.command("confirm-expiry", help="Coche la date d'expiration que la clé porte désormais (R43).")
@@ -204,20 +196,17 @@ def send_back(context: CliContext, manner: ActionOptions, /, **said: Any) -> Non
 )
 @acting(as_chef=False)
 def confirm_expiry(
-    context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], expires_on: date | None
+    context: CliContext, options: ActionOptions, /, references: tuple[str, ...], expires_on: date | None
 ) -> None:
     from states.commands import ConfirmExpiry
 
-    common = manner.fields()
+    common = options.common_fields()
     act_on_all(
         context,
-        manner,
+        options,
         references,
         lambda reference: ConfirmExpiry(reference=reference, expires_on=expires_on, **common),
     )
-
-
-# Reports of a change, the end of a request, and the removal of its rights (R32, R45, R46, R49).
 
 
 @click.command(
@@ -236,11 +225,10 @@ def confirm_expiry(
 )
 @free_text("--note", "Une précision", required=False)
 @acting(as_chef=True)
-def report_change(context: CliContext, manner: ActionOptions, /, effective_on: date, **said: Any) -> None:
+def report_change(context: CliContext, options: ActionOptions, /, **fields: Any) -> None:
     from states.commands import ReportChange
 
-    command = ReportChange(effective_on=effective_on, **said, **manner.fields())
-    act(context, manner, lambda *_: command)
+    act(context, options, ReportChange(**fields, **options.common_fields()))
 
 
 @click.command("settle-change", help="Dit ce qui a été fait d'un signalement, et pourquoi (R46).")
@@ -249,11 +237,10 @@ def report_change(context: CliContext, manner: ActionOptions, /, effective_on: d
 @free_text("--why", "Pourquoi", required=True)
 @click.option("--report", type=ROW_NUMBER, metavar="N", help="Lequel, quand plusieurs signalements sont ouverts.")
 @acting(as_chef=False)
-def settle_change(context: CliContext, manner: ActionOptions, /, **said: Any) -> None:
+def settle_change(context: CliContext, options: ActionOptions, /, **fields: Any) -> None:
     from states.commands import SettleChange
 
-    command = SettleChange(**said, **manner.fields())
-    act(context, manner, lambda *_: command)
+    act(context, options, SettleChange(**fields, **options.common_fields()))
 
 
 @click.command("revoke", help="Révoque des demandes, à tout moment de leur vie (R45).")
@@ -261,11 +248,11 @@ def settle_change(context: CliContext, manner: ActionOptions, /, **said: Any) ->
 @labelled_option(RevokeReason, "--reason", required=True, metavar="RAISON", help="Pourquoi.")
 @free_text("--note", "Une précision, que l'établissement lira", required=False)
 @acting(as_chef=False)
-def revoke(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
+def revoke(context: CliContext, options: ActionOptions, /, references: tuple[str, ...], **fields: Any) -> None:
     from states.commands import Revoke
 
-    common = manner.fields()
-    act_on_all(context, manner, references, lambda reference: Revoke(reference=reference, **said, **common))
+    common = options.common_fields()
+    act_on_all(context, options, references, lambda reference: Revoke(reference=reference, **fields, **common))
 
 
 @click.command(
@@ -276,8 +263,8 @@ def revoke(context: CliContext, manner: ActionOptions, /, references: tuple[str,
 @labelled_option(RemovalOutcome, "--outcome", required=True, metavar="RÉSULTAT", help="Ce qui a été fait.")
 @free_text("--note", "Une précision", required=False)
 @acting(as_chef=False)
-def confirm_removal(context: CliContext, manner: ActionOptions, /, references: tuple[str, ...], **said: Any) -> None:
+def confirm_removal(context: CliContext, options: ActionOptions, /, references: tuple[str, ...], **fields: Any) -> None:
     from states.commands import ConfirmRemoval
 
-    common = manner.fields()
-    act_on_all(context, manner, references, lambda reference: ConfirmRemoval(reference=reference, **said, **common))
+    common = options.common_fields()
+    act_on_all(context, options, references, lambda reference: ConfirmRemoval(reference=reference, **fields, **common))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from portal.cli.request import execute as act
 from states.vocabulary import State
 from tests.portal.cli.desk import Desk, open_desk
 from tests.workflow.requests.office import LYCEE
@@ -63,7 +62,7 @@ def test_bulk__in_json_each_tells_its_reasons(desk: Desk) -> None:
 
 @pytest.mark.rule("R10")
 def test_bulk__replayed_under_its_key(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(act, "SLICE", 2)
+    monkeypatch.setattr("portal.cli.request.execute.BATCH_SIZE", 2)
     many = people(desk, 5)
     for _ in range(2):
         told = desk.did("check-listing", *many, *FOUND, "--key", "lot")
@@ -72,7 +71,7 @@ def test_bulk__replayed_under_its_key(desk: Desk, monkeypatch: pytest.MonkeyPatc
 
 
 def test_bulk__what_was_done_before_a_failure_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(act, "SLICE", 2)
+    monkeypatch.setattr("portal.cli.request.execute.BATCH_SIZE", 2)
     many = people(desk, 3)
     execute, calls = Engine.execute, iter(range(9))
 
