@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from notifications.outbox.circuit_breaker import Pause
     from notifications.rendering.renderer import Rendered
     from states.model import Actor
-    from workflow.mail.admin import NotRetried, RetryResult
+    from workflow.mail.admin import RetryRefusal, RetryResult
     from workflow.settings.model import Settings
 
 
@@ -252,16 +252,16 @@ def _retried(number: int, new_number: int) -> str:
     return f"Courriel n° {number} : à envoyer{new}."
 
 
-def _report_retries(uai: str, results: "Sequence[RetryResult | NotRetried]") -> None:
+def _report_retries(uai: str, results: "Sequence[RetryResult | RetryRefusal]") -> None:
     """Write a line for each mail, then the totals. Raises CliFailure when any was refused."""
-    from workflow.mail.admin import NotRetried
+    from workflow.mail.admin import RetryRefusal
 
     if not results:
         click.echo(f"Aucun courriel de {uai} n'attend une autre adresse : rien à renvoyer.")
         return
     refusals = 0
     for result in results:
-        if isinstance(result, NotRetried):
+        if isinstance(result, RetryRefusal):
             refusals += 1
             line = f"Courriel n° {result.mail} : refusé. {result.refusal} ({result.refusal.rule})"
         else:

@@ -1,4 +1,4 @@
-"""What becomes of mails, for the journal: dead, retried, discarded (R58)."""
+"""Actions on mails, each kept in the installation's journal: dead, retried, discarded (R58)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,7 @@ from sqlalchemy import Connection, select
 
 from notifications.mailer import Mailer
 from notifications.messages.mail import Mail
-from notifications.outbox import admin as outbox
-from notifications.outbox.admin import MailRefusal
+from notifications.outbox.admin import MailRefusal, discard, find, retry, stuck_for
 from notifications.outbox.circuit_breaker import Pause
 from notifications.vocabulary import Audience
 from states.decision import Scalar
@@ -23,7 +22,7 @@ from workflow.journal import installation
 
 
 class MailActionRefused(Exception):
-    """What somebody may not do of a mail, with its reason (R2, R58); nothing has changed."""
+    """An action on a mail that is refused, with its reasons (R2, R58); nothing has changed."""
 
     def __init__(self, *reasons: Reason) -> None:
         super().__init__(" ".join(map(str, reasons)))
@@ -32,14 +31,14 @@ class MailActionRefused(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryResult:
-    """A mail that is sent again, under the number ``leaves_as``."""
+    """A mail sent again, under the number ``leaves_as``."""
 
     mail: int
     leaves_as: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NotRetried:
+class RetryRefusal:
     """A mail that stays as it is, and why."""
 
     mail: int
@@ -47,18 +46,18 @@ class NotRetried:
 
 
 class MailJournal:
-    """Writes to the installation's chain what happens to mails, by number and kind, never by content (R64)."""
+    """Records in the installation's chain the events of mails, by number and kind, never by content (R64)."""
 
     def __init__(self, engine: Engine, mailer: Mailer) -> None:
         self._engine = engine
         self._mailer = mailer
 
     def dead(self, connection: Connection, mail: Mail) -> None:
-        """Called in the transaction in which a mail dies: by the dispatcher, or by the mailer when it is born dead."""
+        """Record a death in the mail's transaction, for the dispatcher, or for the mailer when it is born dead."""
         self._record(connection, "mail_dead", installation.schedule_actor_in(connection), mail)
 
     def refused(self, connection: Connection, pause: Pause) -> None:
-        """Called in the transaction in which all mails stop because the relay refuses us, once a trouble (R70)."""
+        """Record that all mails stop because the relay refuses us: once a trouble, in its transaction (R70)."""
         data: dict[str, Scalar] = {"fault": pause.fault.value}
         actor, now = installation.schedule_actor_in(connection), self._engine.clock.now()
         installation.record(connection, self._engine.hasher, "relay_refused", actor, now, data)
@@ -66,68 +65,68 @@ class MailJournal:
     def retry(self, mail_id: int, actor: Actor) -> int:
         """Send a mail again, to the mailbox of today. Returns the number of the mail that leaves (R58).
 
-        Raises NotAllowed to who is no operator, and what ``notifications.outbox.admin.retry`` raises:
-        UnknownMail, NotRetryable, CodeGone (R62), NoMailboxYet (R15).
+        Raises NotAllowed unless an operator acts, UnknownMail, NotRetryable, CodeGone (R62), NoMailboxYet (R15).
         """
         require_operator(actor, "renvoyer un courriel")
         with self._engine.database.write() as connection:
-            mail = outbox.find(connection, mail_id)
-            leaving = outbox.retry(
-                connection,
-                mail_id,
-                mailbox=self._mailbox_of(connection, mail),
-                now=self._engine.clock.now(),
-                context=self._mailer.mail_context,
-            )
-            self._record(connection, "mail_retried", actor, mail, {"leaves_as": leaving})
-        return leaving
+            mail = find(connection, mail_id)
+            to_operators = mail.audience is Audience.OPERATORS
+            leaves_as = retry(
+                connection, mail_id, now=self._engine.clock.now(), context=self._mailer.mail_context,
+                mailbox=self._mailer.settings.operators_mailbox if to_operators
+                else mailbox_now(connection, mail.uai or ""),
+            )  # fmt: skip
+            self._record(connection, "mail_retried", actor, mail, {"leaves_as": leaves_as})
+        return leaves_as
 
-    def retry_all(self, uai: str, actor: Actor) -> list[RetryResult | NotRetried]:
-        """Send again to an establishment's mailbox of today what died for want of it, the oldest first (R15, R58).
+    def retry_all(self, uai: str, actor: Actor) -> list[RetryResult | RetryRefusal]:
+        """Send again to an establishment the mails that died for want of a mailbox, the oldest first (R15, R58).
 
-        Each mail has its own transaction and its own event: one that is refused stops no other. Raises
-        NotAllowed to who is no operator, MailActionRefused for an unknown establishment, and for one without a mailbox.
+        Each mail has its own transaction and its own event: one that is refused stops no other. Raises NotAllowed
+        unless an operator acts, MailActionRefused for an unknown establishment, and for one without a mailbox.
         """
         require_operator(actor, "renvoyer des courriels")
         uai = normalise_uai(uai)
         with self._engine.database.read() as connection:
-            stuck = outbox.stuck_for(connection, uai, _known_mailbox(connection, uai))
-        return [self._retried(mail_id, actor) for mail_id in stuck]
-
-    def _retried(self, mail_id: int, actor: Actor) -> RetryResult | NotRetried:
-        try:
-            return RetryResult(mail=mail_id, leaves_as=self.retry(mail_id, actor))
-        except MailRefusal as refusal:
-            return NotRetried(mail=mail_id, refusal=refusal)
+            stuck = stuck_for(connection, uai, _known_mailbox(connection, uai))
+        results: list[RetryResult | RetryRefusal] = []
+        for mail_id in stuck:
+            try:
+                results.append(RetryResult(mail=mail_id, leaves_as=self.retry(mail_id, actor)))
+            except MailRefusal as refusal:
+                results.append(RetryRefusal(mail=mail_id, refusal=refusal))
+        return results
 
     def discard(self, mail_id: int, actor: Actor, why: str) -> Mail:
         """Give up a mail, saying why; returns it as it was (R58).
 
-        Raises NotAllowed to who is no operator, MailActionRefused without a readable reason,
-        UnknownMail, NotDiscardable.
+        Raises NotAllowed unless an operator acts, MailActionRefused without a readable reason, UnknownMail,
+        NotDiscardable.
         """
         require_operator(actor, "écarter un courriel")
         if problem := text_problem(why):
             raise MailActionRefused(bad_field("why", "La raison", problem, "R58"))
         with self._engine.database.write() as connection:
-            mail = outbox.discard(connection, mail_id)
+            mail = discard(connection, mail_id)
             self._record(connection, "mail_discarded", actor, mail, notes={"why": why.strip()})
         return mail
 
-    def _mailbox_of(self, connection: Connection, mail: Mail) -> str:
-        if mail.audience is Audience.OPERATORS:
-            return self._mailer.settings.operators_mailbox
-        return mailbox_now(connection, mail.uai or "")
-
     def _record(
-        self, connection: Connection, kind: str, actor: Actor, mail: Mail, more: Mapping[str, Scalar] | None = None,
+        self, connection: Connection, kind: str, actor: Actor, mail: Mail, extra: Mapping[str, Scalar] | None = None,
         notes: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         data: dict[str, Scalar] = {
             "mail": mail.id, "mail_kind": mail.kind.value, "reference": mail.reference, "uai": mail.uai,
-            "fault": mail.fault.value if mail.fault else None, **(more or {}),
+            "fault": mail.fault.value if mail.fault else None, **(extra or {}),
         }  # fmt: skip
         installation.record(connection, self._engine.hasher, kind, actor, self._engine.clock.now(), data, notes)
+
+
+def mailbox_now(connection: Connection, uai: str) -> str:
+    """The mailbox of an establishment today; empty when it has none."""
+    query = select(ESTABLISHMENT.c.mailbox, ESTABLISHMENT.c.set_mailbox).where(ESTABLISHMENT.c.uai == uai)
+    row = connection.execute(query).one_or_none()
+    return (mailbox_of(row) or "") if row else ""
 
 
 def _known_mailbox(connection: Connection, uai: str) -> str:
@@ -143,10 +142,3 @@ def _known_mailbox(connection: Connection, uai: str) -> str:
             f"La fixer : « oda establishment set-mailbox {uai} ADRESSE ».", "uai",
         )
     )  # fmt: skip
-
-
-def mailbox_now(connection: Connection, uai: str) -> str:
-    """The mailbox of an establishment today; empty when it has none."""
-    query = select(ESTABLISHMENT.c.mailbox, ESTABLISHMENT.c.set_mailbox).where(ESTABLISHMENT.c.uai == uai)
-    row = connection.execute(query).one_or_none()
-    return (mailbox_of(row) or "") if row else ""

@@ -1,4 +1,4 @@
-"""The mails as the rectorat looks at them: what did not arrive first, page after page (R58)."""
+"""The mails that people may see: all of them for the rectorat, those it received for an establishment (R3, R58)."""
 
 import json
 from collections.abc import Collection, Iterable, Sequence
@@ -11,8 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_,
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
-from notifications.outbox import admin as outbox
-from notifications.outbox.admin import OutboxPage, list_outbox
+from notifications.outbox.admin import DISCARDABLE, RETRYABLE, OutboxPage, find, list_outbox
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS, SEALS
 from notifications.rendering.renderer import Rendered, Unrenderable
@@ -32,6 +31,220 @@ WAITING: Final = (Stage.PENDING, Stage.RETRY, Stage.SENDING)
 ASIDE: Final = (Stage.CANCELLED, Stage.DISCARDED)
 
 
+EVENT_LABELS: Final = {"mail_dead": "non remis", "mail_retried": "renvoyé", "mail_discarded": "écarté"}
+"""The kinds of the journal's events on a mail, with their French words."""
+
+
+ESTABLISHMENT_KINDS: Final = tuple(
+    kind for kind, entry in CATALOGUE.items()
+    if entry.audience is Audience.ESTABLISHMENT and entry.priority is not Priority.SIGN_IN
+)  # fmt: skip
+"""The kinds of mails that an establishment may read: a sign-in link is nobody's to read twice."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailFilters:
+    """The filters of a list of mails; None and empty ones leave everything in."""
+
+    stages: tuple[Stage, ...] = ()
+    kind: Kind | None = None
+    uai: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailPage:
+    """Some mails; ``places`` names their establishments by UAI; ``after`` is the next page's cursor."""
+
+    mails: tuple[Mail, ...]
+    places: dict[str, str]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailEvent:
+    """An action of somebody, or of the schedule, on a mail; ``why`` None when no reason was given, or was erased."""
+
+    at: datetime
+    action: str
+    who: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailView:
+    """One mail.
+
+    ``mailbox``: its recipient if it left today; ``code_gone``: it carried a code that is erased (R62);
+    ``replaced_by``: the number of the mail that left in its place.
+    """
+
+    mail: Mail
+    place: str
+    mailbox: str
+    code_gone: bool
+    replaced_by: int | None
+    history: tuple[MailEvent, ...]
+
+    @property
+    def is_retryable(self) -> bool:
+        """True if its stage lets it be sent again; a sign-in link is asked for anew instead (R72)."""
+        return self.mail.stage in RETRYABLE and self.mail.kind not in LINK_KINDS
+
+    @property
+    def can_retry(self) -> bool:
+        """True if sending it again would be accepted."""
+        return self.is_retryable and not self.code_gone and bool(self.mailbox)
+
+    @property
+    def can_discard(self) -> bool:
+        return self.mail.stage in DISCARDABLE
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMails:
+    """Some mails, the newest first; ``after`` is the next page's cursor, None at the end."""
+
+    mails: tuple[Mail, ...]
+    after: int | None
+
+
+def list_mails(
+    connection: Connection, filters: MailFilters, *, after: str | None = None, limit: int = 50
+) -> MailPage:  # fmt: skip
+    """A page of mails: those that did not arrive, those that wait, those that left, those laid aside.
+
+    ``after`` is the cursor of the page before. Raises ValueError when it is not one.
+    """
+    part, last = _parse_cursor(after)
+    numbered: list[tuple[int, Mail]] = []
+    while part < len(_PARTS) and len(numbered) <= limit:
+        page = list_outbox(
+            connection, stages=filters.stages, kind=filters.kind, uai=filters.uai or None,
+            reference=filters.reference or None, after=last, limit=limit + 1 - len(numbered),
+            conditions=(_PARTS[part],),
+        )  # fmt: skip
+        numbered += [(part, mail) for mail in page.mails]
+        part, last = part + 1, None
+    page_mails = numbered[:limit]
+    following = f"{page_mails[-1][0]}-{page_mails[-1][1].id}" if len(numbered) > limit else None
+    mails = tuple(mail for _, mail in page_mails)
+    return MailPage(mails, establishment_names(connection, (mail.uai for mail in mails if mail.uai)), following)
+
+
+def establishment_names(connection: Connection, uais: Iterable[str]) -> dict[str, str]:
+    """The names of these establishments, by UAI."""
+    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom).where(ESTABLISHMENT.c.uai.in_(sorted(set(uais))))
+    return {row.uai: row.nom for row in connection.execute(query)}
+
+
+def count_unsent_mails(connection: Connection) -> dict[Stage, int]:
+    """Count the mails that did not arrive or wait, by stage: few, so that counting them stays quick."""
+    query = select(MAILS.c.stage, func.count()).where(_at((*MISSED, *WAITING))).group_by(MAILS.c.stage)
+    return {Stage.of(stage): count for stage, count in connection.execute(query)}
+
+
+def show_mail(connection: Connection, number: int, operators: str) -> MailView:
+    """One mail with its history; ``operators`` is the operators' mailbox. Raises UnknownMail."""
+    mail = find(connection, number)
+    to_operators = mail.audience is Audience.OPERATORS
+    last_copy = select(func.max(MAILS.c.id)).where(MAILS.c.replaces_id == number)
+    code_is_kept = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
+    return MailView(
+        mail=mail, place=establishment_names(connection, [mail.uai]).get(mail.uai, "") if mail.uai else "",
+        mailbox=operators if to_operators else mailbox_now(connection, mail.uai or ""),
+        code_gone=CATALOGUE[mail.kind].has_code and not connection.execute(select(code_is_kept)).scalar_one(),
+        replaced_by=connection.execute(last_copy).scalar(), history=_history(connection, mail),
+    )  # fmt: skip
+
+
+def list_received_mails(
+    connection: Connection, scope: Actor, uai: str, *, reference: str | None = None, after: int | None = None,
+    limit: int = 25,
+) -> ReceivedMails:  # fmt: skip
+    """The mails to the mailbox of one establishment of ``scope``, of one request when it is named."""
+    conditions = [*_received_by(scope), MAILS.c.uai == uai]
+    if reference is not None:
+        conditions.append(MAILS.c.reference == reference)
+    if after is not None:
+        conditions.append(MAILS.c.id < after)
+    query = select(*COLUMNS).where(*conditions).order_by(MAILS.c.id.desc()).limit(limit + 1)
+    rows = connection.execute(query).all()
+    mails = tuple(mail_from(row) for row in rows[:limit])
+    return ReceivedMails(mails, mails[-1].id if len(rows) > limit else None)
+
+
+def find_received_mail(connection: Connection, scope: Actor, mail_id: int) -> Mail | None:
+    """A received mail; None alike for an unknown number and for a mail of somebody else (R3)."""
+    row = connection.execute(select(*COLUMNS).where(*_received_by(scope), MAILS.c.id == mail_id)).one_or_none()
+    return mail_from(row) if row else None
+
+
+def list_visible_mails(
+    connection: Connection, scope: Actor, *, stages: Sequence[Stage] = (), kind: Kind | None = None,
+    uai: str | None = None, reference: str | None = None, after: int | None = None, limit: int = 50,
+) -> OutboxPage:  # fmt: skip
+    """A page of mails, the newest first, without their text: an establishment's own, else all (R3)."""
+    return list_outbox(
+        connection, stages=stages, kind=kind, uai=uai, reference=reference, after=after, limit=limit,
+        conditions=_received_by(scope) if scope.is_establishment else (),
+    )  # fmt: skip
+
+
+def is_secret(mail: Mail) -> bool:
+    """True if nobody but its recipient may read its text."""
+    return mail.kind in LINK_KINDS
+
+
+def words_of(mail: Mail, mailer: Mailer) -> Rendered | None:
+    """The text of a mail, or the one it would have if it left now; None when it cannot be made."""
+    if mail.subject is not None and mail.body is not None:
+        return Rendered(mail.subject, mail.body, mail.html or "")
+    try:
+        return mailer.renderer.render(mail.kind, CATALOGUE[mail.kind].decode(mail.context), mailer.mail_context)
+    except (Unrenderable, ValueError):
+        return None
+
+
+def _at(stages: Sequence[Stage]) -> ColumnElement[bool]:
+    return MAILS.c.stage.in_([stage.value for stage in stages])
+
+
+def _parse_cursor(after: str | None) -> tuple[int, int | None]:
+    """The part of the list and the last number seen."""
+    if not after:
+        return 0, None
+    part, number = after.split("-")
+    if not (part.isdecimal() and number.isdecimal() and int(number) < 2**31):
+        raise ValueError(after)
+    return int(part), int(number)
+
+
+def _history(connection: Connection, mail: Mail) -> tuple[MailEvent, ...]:
+    """The events of a mail in the installation's journal, which knows it by its number."""
+    events_by = select(EVENT, ACTOR.c.label, NOTE.c.body).outerjoin(ACTOR, ACTOR.c.number == EVENT.c.actor)
+    is_reason = and_(NOTE.c.stream == EVENT.c.stream, NOTE.c.seq == EVENT.c.seq, NOTE.c.field == "why")
+    query = events_by.outerjoin(NOTE, is_reason).where(
+        EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_(EVENT_LABELS), EVENT.c.at >= mail.created_at,
+        EVENT.c.canonical.contains(f'"mail":{mail.id},', autoescape=True),
+    )  # fmt: skip
+    events = []
+    for row in connection.execute(query.order_by(EVENT.c.seq)):
+        leaves_as = json.loads(row.canonical)["data"].get("leaves_as")
+        renumbered = f" sous le n° {leaves_as}" if leaves_as not in (None, mail.id) else ""
+        events.append(MailEvent(row.at, f"{EVENT_LABELS[row.kind]}{renumbered}", row.label or "", row.body))
+    return tuple(events)
+
+
+def _received_by(scope: Actor) -> tuple[ColumnElement[bool], ...]:
+    uais: Collection[str] = scope.establishments if scope.is_establishment else ()
+    return (
+        MAILS.c.audience == Audience.ESTABLISHMENT.value,
+        MAILS.c.kind.in_([kind.value for kind in ESTABLISHMENT_KINDS]),
+        MAILS.c.uai.in_(sorted(uais)),
+    )
+
+
 _CODES: Final = [kind.value for kind in CODE_KINDS]
 
 
@@ -47,236 +260,8 @@ _LOST_CODE: Final = and_(
 """Given up while somebody still waits for the code."""
 
 
-def _at(stages: Sequence[Stage]) -> ColumnElement[bool]:
-    return MAILS.c.stage.in_([stage.value for stage in stages])
-
-
 _PARTS: Final = (
     or_(_at((Stage.DEAD,)), _LOST_CODE), _at((Stage.UNCERTAIN,)), _at(WAITING), _at((Stage.SENT,)),
     and_(_at(ASIDE), not_(_LOST_CODE)),
 )  # fmt: skip
 """The parts of the list, the worst first; each shows the newest first."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MailFilters:
-    """None or empty leaves everything in."""
-
-    stages: tuple[Stage, ...] = ()
-    kind: Kind | None = None
-    uai: str = ""
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MailPage:
-    """Some mails; ``places`` names their establishments by UAI; ``after`` is what to give for the next page."""
-
-    mails: tuple[Mail, ...]
-    places: dict[str, str]
-    after: str | None
-
-
-def list_mails(
-    connection: Connection, filters: MailFilters, *, after: str | None = None, limit: int = 50
-) -> MailPage:  # fmt: skip
-    """A page of mails: those that did not arrive, those that wait, those that left, those laid aside.
-
-    ``after`` is what the page before gave. Raises ValueError when it is nothing of the kind.
-    """
-    part, last = _place(after)
-    numbered: list[tuple[int, Mail]] = []
-    while part < len(_PARTS) and len(numbered) <= limit:
-        page = outbox.list_outbox(
-            connection, stages=filters.stages, kind=filters.kind, uai=filters.uai or None,
-            reference=filters.reference or None, after=last, limit=limit + 1 - len(numbered),
-            conditions=(_PARTS[part],),
-        )  # fmt: skip
-        numbered += [(part, mail) for mail in page.mails]
-        part, last = part + 1, None
-    page_mails = numbered[:limit]
-    following = f"{page_mails[-1][0]}-{page_mails[-1][1].id}" if len(numbered) > limit else None
-    mails = tuple(mail for _, mail in page_mails)
-    return MailPage(mails, names_of(connection, (mail.uai for mail in mails if mail.uai)), following)
-
-
-def _place(after: str | None) -> tuple[int, int | None]:
-    """The part of the list and the last number seen."""
-    if not after:
-        return 0, None
-    part, number = after.split("-")
-    if not (part.isdecimal() and number.isdecimal() and int(number) < 2**31):
-        raise ValueError(after)
-    return int(part), int(number)
-
-
-def names_of(connection: Connection, uais: Iterable[str]) -> dict[str, str]:
-    """The names of these establishments, by UAI."""
-    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.nom).where(ESTABLISHMENT.c.uai.in_(sorted(set(uais))))
-    return {row.uai: row.nom for row in connection.execute(query)}
-
-
-def unsent_counts(connection: Connection) -> dict[Stage, int]:
-    """How many mails did not arrive or wait, by stage: few, so that counting them stays quick."""
-    query = select(MAILS.c.stage, func.count()).where(_at((*MISSED, *WAITING))).group_by(MAILS.c.stage)
-    return {Stage.of(stage): count for stage, count in connection.execute(query)}
-
-
-EVENT_LABELS: Final = {"mail_dead": "non remis", "mail_retried": "renvoyé", "mail_discarded": "écarté"}
-"""What the installation's journal keeps of mails, in French."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailEvent:
-    """What somebody, or the schedule, did of a mail; ``why`` None when nothing was said, or was erased."""
-
-    at: datetime
-    what: str
-    who: str
-    why: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MailView:
-    """One mail. ``mailbox``: where it would go today; ``code_gone``: it carried a code that is erased (R62);
-    ``replaced_by``: the number of the mail that left in its place."""
-
-    mail: Mail
-    place: str
-    mailbox: str
-    code_gone: bool
-    replaced_by: int | None
-    history: tuple[MailEvent, ...]
-
-    @property
-    def is_retryable(self) -> bool:
-        """Whether its stage lets it be sent again; a sign-in link is asked for anew instead (R72)."""
-        return self.mail.stage in outbox.RETRYABLE and self.mail.kind not in LINK_KINDS
-
-    @property
-    def can_retry(self) -> bool:
-        """Whether sending it again would be accepted."""
-        return self.is_retryable and not self.code_gone and bool(self.mailbox)
-
-    @property
-    def can_discard(self) -> bool:
-        return self.mail.stage in outbox.DISCARDABLE
-
-
-def show_mail(connection: Connection, number: int, operators: str) -> MailView:
-    """One mail with its story; ``operators`` is the operators' mailbox. Raises UnknownMail."""
-    mail = outbox.find(connection, number)
-    to_operators = mail.audience is Audience.OPERATORS
-    next_one = select(func.max(MAILS.c.id)).where(MAILS.c.replaces_id == number)
-    code_is_kept = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
-    return MailView(
-        mail=mail, place=names_of(connection, [mail.uai]).get(mail.uai, "") if mail.uai else "",
-        mailbox=operators if to_operators else mailbox_now(connection, mail.uai or ""),
-        code_gone=CATALOGUE[mail.kind].has_code and not connection.execute(select(code_is_kept)).scalar_one(),
-        replaced_by=connection.execute(next_one).scalar(), history=_history(connection, mail),
-    )  # fmt: skip
-
-
-def _history(connection: Connection, mail: Mail) -> tuple[MailEvent, ...]:
-    """What the installation's journal tells of a mail, which it knows by its number."""
-    named = select(EVENT, ACTOR.c.label, NOTE.c.body).outerjoin(ACTOR, ACTOR.c.number == EVENT.c.actor)
-    noted = and_(NOTE.c.stream == EVENT.c.stream, NOTE.c.seq == EVENT.c.seq, NOTE.c.field == "why")
-    query = named.outerjoin(NOTE, noted).where(
-        EVENT.c.stream == INSTALLATION, EVENT.c.kind.in_(EVENT_LABELS), EVENT.c.at >= mail.created_at,
-        EVENT.c.canonical.contains(f'"mail":{mail.id},', autoescape=True),
-    )  # fmt: skip
-    return tuple(
-        MailEvent(row.at, _what(row.kind, json.loads(row.canonical)["data"]), row.label or "", row.body)
-        for row in connection.execute(query.order_by(EVENT.c.seq))
-    )
-
-
-def _what(kind: str, data: dict[str, object]) -> str:
-    leaving = data.get("leaves_as")
-    new = f" sous le n° {leaving}" if leaving is not None and leaving != data["mail"] else ""
-    return f"{EVENT_LABELS[kind]}{new}"
-
-
-ESTABLISHMENT_KINDS: Final = tuple(
-    kind for kind, entry in CATALOGUE.items()
-    if entry.audience is Audience.ESTABLISHMENT and entry.priority is not Priority.SIGN_IN
-)  # fmt: skip
-"""What is about requests: a link to sign in is nobody's to read twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedMails:
-    """Some mails, the newest first; ``after`` is what to give for the next page, None at the end."""
-
-    mails: tuple[Mail, ...]
-    after: int | None
-
-
-def list_received_mails(
-    connection: Connection, scope: Actor, uai: str, *, reference: str | None = None, after: int | None = None,
-    limit: int = 25,
-) -> ReceivedMails:  # fmt: skip
-    """The mails to the mailbox of one establishment of ``scope``, of one request when it is named."""
-    wanted = [*_theirs(scope), MAILS.c.uai == uai]
-    if reference is not None:
-        wanted.append(MAILS.c.reference == reference)
-    if after is not None:
-        wanted.append(MAILS.c.id < after)
-    query = select(*COLUMNS).where(*wanted).order_by(MAILS.c.id.desc()).limit(limit + 1)
-    rows = connection.execute(query).all()
-    mails = tuple(mail_from(row) for row in rows[:limit])
-    return ReceivedMails(mails, mails[-1].id if len(rows) > limit else None)
-
-
-def find_received_mail(connection: Connection, scope: Actor, mail_id: int) -> Mail | None:
-    """One of them; None alike for an unknown number and for a mail of somebody else (R3)."""
-    row = connection.execute(select(*COLUMNS).where(*_theirs(scope), MAILS.c.id == mail_id)).one_or_none()
-    return mail_from(row) if row else None
-
-
-def _theirs(scope: Actor) -> list[ColumnElement[bool]]:
-    mine: Collection[str] = scope.establishments if scope.is_establishment else ()
-    return [
-        MAILS.c.audience == Audience.ESTABLISHMENT.value,
-        MAILS.c.kind.in_([kind.value for kind in ESTABLISHMENT_KINDS]),
-        MAILS.c.uai.in_(sorted(mine)),
-    ]
-
-
-def list_visible_mails(
-    connection: Connection, scope: Actor, *, stages: Sequence[Stage] = (), kind: Kind | None = None,
-    uai: str | None = None, reference: str | None = None, after: int | None = None, limit: int = 50,
-) -> OutboxPage:  # fmt: skip
-    """A page of mails, the newest first, without their words."""
-    narrowed: tuple[ColumnElement[bool], ...] = ()
-    if scope.is_establishment:
-        narrowed = (
-            MAILS.c.uai.in_(sorted(scope.establishments)),
-            MAILS.c.audience == Audience.ESTABLISHMENT.value,
-            MAILS.c.kind.in_([shown_kind.value for shown_kind in ESTABLISHMENT_KINDS]),
-        )
-    return list_outbox(
-        connection,
-        stages=stages,
-        kind=kind,
-        uai=uai,
-        reference=reference,
-        after=after,
-        limit=limit,
-        conditions=narrowed,
-    )
-
-
-def is_secret(mail: Mail) -> bool:
-    """Whether nobody but its recipient may read its text."""
-    return mail.kind in LINK_KINDS
-
-
-def words_of(mail: Mail, mailer: Mailer) -> Rendered | None:
-    """Its words, or those that it would have if it left now; None when they cannot be made."""
-    if mail.subject is not None and mail.body is not None:
-        return Rendered(mail.subject, mail.body, mail.html or "")
-    try:
-        return mailer.renderer.render(mail.kind, CATALOGUE[mail.kind].decode(mail.context), mailer.mail_context)
-    except (Unrenderable, ValueError):
-        return None

@@ -16,16 +16,16 @@ from portal.web.forms import Field, Form, Shape, address, blank, filled, list_pr
 from portal.web.security import Visitor
 from states.refusals import Reason
 from states.validation import normalise_uai
-from workflow.mail.admin import MailActionRefused, NotRetried, RetryResult
+from workflow.mail.admin import MailActionRefused, RetryRefusal, RetryResult
 from workflow.mail.queries import (
     MailFilters,
     MailPage,
     MailView,
+    count_unsent_mails,
+    establishment_names,
     is_secret,
     list_mails,
-    names_of,
     show_mail,
-    unsent_counts,
     words_of,
 )
 
@@ -81,7 +81,7 @@ def show_mails(
             page = list_mails(connection, query.filters(), after=suite[:40])
         except ValueError as error:
             problem = list_problem(error, suite)
-        counts, pause = unsent_counts(connection), circuit_breaker.load_pause(connection)
+        counts, pause = count_unsent_mails(connection), circuit_breaker.load_pause(connection)
     return context.pages.page(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,
         counts=counts, pause=pause, query=query, stages=Stage, stage_options=options_of(Stage),
@@ -136,10 +136,10 @@ def retry_mails_of(request: Request, context: Context, visitor: Operator, uai: s
     """Send again all dead mails of an establishment's old mailbox, with a result for each (R15)."""
     uai = normalise_uai(uai)
     with context.app.database.read() as connection:
-        place = names_of(connection, [uai]).get(uai)
+        place = establishment_names(connection, [uai]).get(uai)
     if place is None:
         raise HTTPException(404)
-    results: list[RetryResult | NotRetried] = []
+    results: list[RetryResult | RetryRefusal] = []
     reasons: tuple[Reason, ...] = ()
     try:
         results = context.app.mail_journal.retry_all(uai, visitor.actor)
@@ -147,8 +147,8 @@ def retry_mails_of(request: Request, context: Context, visitor: Operator, uai: s
         reasons = refused.reasons
     return context.pages.page(
         request, "rectorat/mails_retried.html", visitor, status=422 if reasons else 200, uai=uai, place=place,
-        retried=[result for result in results if not isinstance(result, NotRetried)],
-        refused=[result for result in results if isinstance(result, NotRetried)], reasons=reasons,
+        retried=[result for result in results if not isinstance(result, RetryRefusal)],
+        refused=[result for result in results if isinstance(result, RetryRefusal)], reasons=reasons,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from workflow.database.tables import ESTABLISHMENT, EVENT
 from workflow.directory.service import Directory
 from workflow.journal.chain import INSTALLATION, JournalHasher
 from workflow.journal.verification import Verifier
-from workflow.mail.admin import MailActionRefused, MailJournal, NotRetried, RetryResult
+from workflow.mail.admin import MailActionRefused, MailJournal, RetryRefusal, RetryResult
 
 NEW = "nouvelle@ac-toulouse.fr"
 
@@ -63,7 +63,7 @@ def post(database: Database) -> Post:
     return Post(database)
 
 
-def numbers(results: Iterable[RetryResult | NotRetried]) -> list[int]:
+def numbers(results: Iterable[RetryResult | RetryRefusal]) -> list[int]:
     return [result.mail for result in results]
 
 
@@ -106,7 +106,7 @@ def test_retry_all__an_erased_code_stops_no_other(post: Post) -> None:
     post.office.do(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE))
     post.mailbox(NEW)
     refused, done = post.journal.retry_all(UAI, post.office.operator)
-    assert isinstance(refused, NotRetried)
+    assert isinstance(refused, RetryRefusal)
     assert (refused.mail, refused.refusal.rule) == (code, "R62")
     assert isinstance(done, RetryResult)
     assert [one["mail"] for one in post.events("mail_retried")] == [done.mail]
