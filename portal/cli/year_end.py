@@ -168,7 +168,7 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
     if as_json and output:
         raise click.UsageError("--json et --output ne vont pas ensemble : choisir l'un ou l'autre.")
     with opened(context) as (app, actor), app.database.read() as connection:
-        from portal.cli.removal import write as write_of_year_end
+        from portal.cli.removal import write_export
         from portal.exports import PREVIEW_HEADINGS, csv_text, preview_rows
         from workflow.year_end.preview import Preview
 
@@ -179,7 +179,7 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
         found = Preview(connection, app.year_ends, app.mailer, now=now, at=app.year_ends.instant_of(day))
         if output:
             pieces = csv_text(PREVIEW_HEADINGS, preview_rows(found))
-            write_of_year_end((piece.encode() for piece in pieces), output, force=force)
+            write_export((piece.encode() for piece in pieces), output, force=force)
         elif as_json:
             write_json(found, day)
         else:

@@ -159,7 +159,7 @@ def not_renewed(
 
     with opened(context) as (app, actor), app.database.read() as connection:
         from portal.cli.output import emit
-        from portal.cli.removal import write
+        from portal.cli.removal import write_export
         from portal.exports import NOT_RENEWED_HEADINGS, csv_text, not_renewed_rows
         from workflow.year_end.renewals import all_not_renewed, count_had_key
 
@@ -167,7 +167,7 @@ def not_renewed(
         found = all_not_renewed(connection, year, departement=_departement(departement))
         if output:
             pieces = csv_text(NOT_RENEWED_HEADINGS, not_renewed_rows(year, found))
-            write((piece.encode() for piece in pieces), output, force=force)
+            write_export((piece.encode() for piece in pieces), output, force=force)
             return
         rows = [_row(one) for one in found]
         empty = _empty(year, departement, ended=app.policy.calendar.has_ended(year, app.clock.now()),

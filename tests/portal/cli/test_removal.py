@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from portal.cli import removal as removal_confirm
 from states.vocabulary import State
 from tests.notifications.templates import folder_of
 from tests.portal.cli.desk import AS_CHEF, AS_READER, Desk, open_desk
@@ -163,7 +162,7 @@ def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pyte
     assert (dry.exit_code, "À blanc : rien n'est écrit." in dry.stderr) == (0, True)
     alone = desk.oda("removal", "confirm", "--from", file)
     assert (alone.exit_code, "--yes" in alone.stderr) == (2, True)
-    monkeypatch.setattr("portal.cli.output.confirmed", lambda *_: False)
+    monkeypatch.setattr("portal.cli.removal.confirmed", lambda *_: False)
     assert desk.oda("removal", "confirm", "--from", file).exit_code == 1
     assert outcomes(desk) == {one: None}
 
@@ -175,7 +174,7 @@ def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pyte
 def test_confirm__what_is_no_file_of_removals(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
 ) -> None:
-    monkeypatch.setattr(removal_confirm, "MOST_BYTES", 50)
+    monkeypatch.setattr("portal.cli.removal.MOST_BYTES", 50)
     path = desk.config.parent / "x.csv"
     path.write_bytes(content)
     done = desk.oda("removal", "confirm", "--from", str(path), "--outcome", "removed", "--yes")
