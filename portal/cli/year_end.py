@@ -1,4 +1,4 @@
-"""``oda year-end``: the end of the school year foreseen, and a held one confirmed (R50 to R54, R85)."""
+"""``oda year-end``: foresee the end of the school year, and confirm one that is held (R50 to R54, R85)."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -10,132 +10,20 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.output import printable
-from portal.cli.output import rows_as_json as as_json
+from portal.cli.output import printable, rows_as_json
 from portal.cli.parameters import Day, FilePath, Year
-from portal.cli.year_end_report import not_renewed, progress, rectorat_only, report
+from portal.cli.year_end_report import list_not_renewed, rectorat_only, show_progress, show_report
 from portal.texts import end_in_words
-from states.french import day as french_day
+from states import french
 from states.french import plural
 
 if TYPE_CHECKING:
     from notifications.messages.mail import Draft
-    from states.model import Actor
     from states.school_calendar import SchoolYear
     from workflow.app import App
-    from workflow.year_end.figures import EstablishmentEnd, ForeseenHold, YearSummary
+    from workflow.year_end.figures import YearSummary
     from workflow.year_end.preview import Preview
     from workflow.year_end.service import HeldYear
-
-
-# A preview of a year's end as a person reads it, or in JSON: establishment after establishment, none kept (R53).
-
-
-def write(preview: "Preview", day: date, zone: str | None) -> None:
-    """Write it in French on the standard output; ``zone`` is the académie's holiday zone."""
-    for line in _lines(preview, day, zone):
-        click.echo(printable(line))
-
-
-def _lines(preview: "Preview", day: date, zone: str | None) -> Iterator[str]:
-    yield f"Au {french_day(day)} à 24 h. Prévision : rien n'est écrit."
-    if not preview.summary.years:
-        yield "Aucune demande en cours d'une année finie à cet instant : rien ne serait révoqué."
-    for one in preview.establishments():
-        place = one.establishment
-        yield ""
-        yield f"{place.uai}  {place.nom}, {place.commune} ({place.departement}) — année {one.school_year}"
-        for ending in one.requests:
-            request = ending.request
-            odd = "".join(f" ! {oddity.label}" for oddity in ending.anomalies)
-            yield f"  {request.reference}  {request.prenom} {request.nom}, {request.state.label}{odd}"
-        yield f"  courriel : {one.mail.kind.label} → {one.mail.recipient or '(aucune boîte)'}"
-        yield from (f"  ! {oddity.label}" for oddity in one.anomalies)
-    for year in preview.summary.years:
-        yield ""
-        yield from _of_year(year, zone)
-    for earlier, count in preview.summary.earlier_removals.items():
-        waiting = plural(count, "retrait de droits encore à confirmer", "retraits de droits encore à confirmer")
-        yield f"! Année {earlier} : {waiting}."
-
-
-def _of_year(year: "YearSummary", zone: str | None) -> Iterator[str]:
-    end = year.end
-    yield f"Année {end.school_year}, finie le {end_in_words(end, zone)}"
-    places = plural(year.establishments, "établissement")
-    yield f"  à révoquer : {plural(year.requests, 'demande')} dans {places}"
-    for departement, count in sorted(year.departements.items()):
-        yield f"    département {departement or '(inconnu)'} : {count}"
-    yield f"  déjà renouvelées pour {end.school_year.next} : {year.renewed} sur {year.requests}"
-    yield from (f"  à ouvrir, « {kind.label} » : {count}" for kind, count in sorted(year.removals.items()))
-    yield from (f"  courriels, « {kind.label} » : {count}" for kind, count in sorted(year.mails.items()))
-    if year.report:
-        yield f"  courriel, « {year.report.kind.label} » : 1 → {year.report.recipient}"
-    if end.is_default:
-        yield "  ! la date de fin est une date par défaut : donner la vraie dans les réglages (school_year)"
-    yield from (f"  ! {count} × {oddity.label}" for oddity, count in sorted(year.anomalies.items()))
-    if year.foreseen_hold:
-        yield f"  ! {_held_preview_report(year, year.foreseen_hold)}"
-
-
-def _held_preview_report(year: "YearSummary", held: "ForeseenHold") -> str:
-    if held.avoidable:
-        return f"le frein la retiendrait si l'échéancier ne passait pas d'ici là : {held.hold.label}"
-    command = f"« oda year-end confirm {year.end.school_year} »"
-    return (
-        f"le frein la retient : {held.hold.label} ; une alerte part aux opérateurs, l'un d'eux confirme par {command}"
-    )
-
-
-def write_json(preview: "Preview", day: date) -> None:
-    """Write one JSON object, its establishments one by one."""
-    _write('{"establishments": [')
-    for number, one in enumerate(preview.establishments()):
-        _write(f"{',' if number else ''}{as_json([_row(one)])[1:-1].rstrip()}")
-    summary = preview.summary
-    rest: dict[str, Any] = {
-        "on": day, "at": summary.at, "requests": summary.requests, "years": [_year_row(y) for y in summary.years],
-        "earlier_removals": {str(year): count for year, count in summary.earlier_removals.items()},
-    }  # fmt: skip
-    _write(f"],{as_json([rest])[2:-2].strip()[1:]}\n")
-
-
-def _write(text: str) -> None:
-    """In UTF-8 whatever the terminal."""
-    click.echo(text.encode(), nl=False)
-
-
-def _row(one: "EstablishmentEnd") -> dict[str, Any]:
-    place = one.establishment
-    return {
-        "school_year": one.school_year, "uai": place.uai, "nom": place.nom, "commune": place.commune,
-        "departement": place.departement, "mail": _mail_row(one.mail), "odd": list(one.anomalies),
-        "requests": [
-            {
-                "reference": e.request.reference, "nom": e.request.nom, "prenom": e.request.prenom,
-                "state": e.request.state, "removal": e.removal, "odd": list(e.anomalies),
-                "renewed": e.renewed,
-            }
-            for e in one.requests
-        ],
-    }  # fmt: skip
-
-
-def _mail_row(mail: "Draft") -> dict[str, Any]:
-    return {"kind": mail.kind, "audience": mail.audience, "recipient": mail.recipient or None}
-
-
-def _year_row(year: "YearSummary") -> dict[str, Any]:
-    held = year.foreseen_hold
-    return {
-        "school_year": year.end.school_year, "last_day": year.end.last_day, "is_default": year.end.is_default,
-        "requests": year.requests, "renewed": year.renewed, "establishments": year.establishments,
-        "departements": dict(year.departements),
-        "removals": dict(year.removals), "mails": dict(year.mails), "odd": dict(year.anomalies),
-        "report": _mail_row(year.report) if year.report else None,
-        "without_mailbox": [place.uai for place in year.without_mailbox],
-        "held": {"why": held.hold, "sentence": held.hold.label, "avoidable": held.avoidable} if held else None,
-    }  # fmt: skip
 
 
 @click.group("year-end", cls=CommandGroup, help="La fin d'année : prévoir, suivre, confirmer.")
@@ -143,7 +31,7 @@ def year_end() -> None:
     pass
 
 
-for command in (progress, report, not_renewed):
+for command in (show_progress, show_report, list_not_renewed):
     year_end.add_command(command)
 
 
@@ -164,7 +52,6 @@ for command in (progress, report, not_renewed):
 @click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
 @pass_cli_context
 def preview(context: CliContext, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
-
     if as_json and output:
         raise click.UsageError("--json et --output ne vont pas ensemble : choisir l'un ou l'autre.")
     with opened(context) as (app, actor), app.database.read() as connection:
@@ -176,14 +63,15 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
         now = app.clock.now()
         calendar = app.policy.calendar
         day = on or calendar.end_of(calendar.open_years(now)[0]).last_day
-        found = Preview(connection, app.year_ends, app.mailer, now=now, at=app.year_ends.instant_of(day))
+        year_end_preview = Preview(connection, app.year_ends, app.mailer, now=now, at=app.year_ends.instant_of(day))
         if output:
-            pieces = csv_text(PREVIEW_HEADINGS, preview_rows(found))
+            pieces = csv_text(PREVIEW_HEADINGS, preview_rows(year_end_preview))
             write_export((piece.encode() for piece in pieces), output, force=force)
         elif as_json:
-            write_json(found, day)
+            _write_json(year_end_preview, day)
         else:
-            write(found, day, app.settings.academie.zone)
+            for line in _lines(year_end_preview, day, app.settings.academie.zone):
+                click.echo(printable(line))
 
 
 @year_end.command(
@@ -195,60 +83,148 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
 @click.option("--yes", is_flag=True, help="Confirme sans poser la question.")
 @pass_cli_context
 def confirm(context: CliContext, year: "SchoolYear", yes: bool) -> None:
-
     with opened(context) as (app, actor):
-        from portal.cli.output import confirmed
+        from portal.cli.output import confirmed, progress
         from workflow.auth.actors import require_operator
+        from workflow.journal import installation
+        from workflow.year_end.service import NothingHeld
 
         require_operator(actor, "confirmer une fin d'année")
-        held = _held(app, year)
-        count = _tell(app, held)
+        count = _announce(app, _held_year(app, year))
         if not yes and not confirmed("Confirmer ?", "--yes"):
             raise CliFailure("Rien n'est confirmé, rien n'a changé.", ExitCode.REFUSED)
-        _sweep(app, actor, held, count)
+        try:
+            end = app.year_ends.confirm(year, actor)
+        except NothingHeld:
+            remedy = "Que faire : passer l'échéancier (« oda tick »), puis relire « oda year-end preview »."
+            message = "Entre-temps cette fin d'année a été confirmée, ou sa date a changé : rien n'est confirmé."
+            raise CliFailure(message, ExitCode.REFUSED, [remedy]) from None
+        with progress(count, "Révocations") as advance:
+            revoked = app.year_ends.run(end, installation.schedule_actor(app.database), advance)
+    result = plural(revoked, "demande révoquée", "demandes révoquées")
+    click.echo(f"Année {year} : {result}. Les courriels partent avec le service, ou par « oda tick ».")
 
 
-def _held(app: "App", year: "SchoolYear") -> "HeldYear":
-    """The hold of that year; CliFailure when there is none."""
-    held = {one.school_year: one for one in app.year_ends.held()}
-    if year not in held:
-        others = ", ".join(str(one) for one in held) or "aucune"
+def _lines(preview: "Preview", day: date, zone: str | None) -> Iterator[str]:
+    """Yield the preview in French, one establishment at a time; ``zone`` is the académie's holiday zone (R53)."""
+    yield f"Au {french.day(day)} à 24 h. Prévision : rien n'est écrit."
+    if not preview.summary.years:
+        yield "Aucune demande en cours d'une année finie à cet instant : rien ne serait révoqué."
+    for end in preview.establishments():
+        place = end.establishment
+        yield ""
+        yield f"{place.uai}  {place.nom}, {place.commune} ({place.departement}) — année {end.school_year}"
+        for ending in end.requests:
+            request = ending.request
+            anomalies = "".join(f" ! {anomaly.label}" for anomaly in ending.anomalies)
+            yield f"  {request.reference}  {request.prenom} {request.nom}, {request.state.label}{anomalies}"
+        yield f"  courriel : {end.mail.kind.label} → {end.mail.recipient or '(aucune boîte)'}"
+        yield from (f"  ! {anomaly.label}" for anomaly in end.anomalies)
+    for year in preview.summary.years:
+        yield ""
+        yield from _year_lines(year, zone)
+    for earlier, count in preview.summary.earlier_removals.items():
+        waiting = plural(count, "retrait de droits encore à confirmer", "retraits de droits encore à confirmer")
+        yield f"! Année {earlier} : {waiting}."
+
+
+def _year_lines(year: "YearSummary", zone: str | None) -> Iterator[str]:
+    end = year.end
+    yield f"Année {end.school_year}, finie le {end_in_words(end, zone)}"
+    places = plural(year.establishments, "établissement")
+    yield f"  à révoquer : {plural(year.requests, 'demande')} dans {places}"
+    for departement, count in sorted(year.departements.items()):
+        yield f"    département {departement or '(inconnu)'} : {count}"
+    yield f"  déjà renouvelées pour {end.school_year.next} : {year.renewed} sur {year.requests}"
+    yield from (f"  à ouvrir, « {kind.label} » : {count}" for kind, count in sorted(year.removals.items()))
+    yield from (f"  courriels, « {kind.label} » : {count}" for kind, count in sorted(year.mails.items()))
+    if year.report:
+        yield f"  courriel, « {year.report.kind.label} » : 1 → {year.report.recipient}"
+    if end.is_default:
+        yield "  ! la date de fin est une date par défaut : donner la vraie dans les réglages (school_year)"
+    yield from (f"  ! {count} × {anomaly.label}" for anomaly, count in sorted(year.anomalies.items()))
+    foreseen = year.foreseen_hold
+    if foreseen and foreseen.avoidable:
+        yield f"  ! le frein la retiendrait si l'échéancier ne passait pas d'ici là : {foreseen.hold.label}"
+    elif foreseen:
+        command = f"« oda year-end confirm {year.end.school_year} »"
+        yield (
+            f"  ! le frein la retient : {foreseen.hold.label} ; une alerte part aux opérateurs, l'un d'eux confirme par"
+            f" {command}"
+        )
+
+
+def _write_json(preview: "Preview", day: date) -> None:
+    """Write one JSON object, one establishment at a time, so that none stays in memory."""
+    _write_text('{"establishments": [')
+    for number, end in enumerate(preview.establishments()):
+        place = end.establishment
+        row = {
+            "school_year": end.school_year, "uai": place.uai, "nom": place.nom, "commune": place.commune,
+            "departement": place.departement, "mail": _mail_row(end.mail), "odd": list(end.anomalies),
+            "requests": [
+                {
+                    "reference": ending.request.reference, "nom": ending.request.nom, "prenom": ending.request.prenom,
+                    "state": ending.request.state, "removal": ending.removal, "odd": list(ending.anomalies),
+                    "renewed": ending.renewed,
+                }
+                for ending in end.requests
+            ],
+        }  # fmt: skip
+        _write_text(f"{',' if number else ''}{rows_as_json([row])[1:-1].rstrip()}")
+    summary = preview.summary
+    rest: dict[str, Any] = {
+        "on": day, "at": summary.at, "requests": summary.requests, "years": [_year_row(year) for year in summary.years],
+        "earlier_removals": {str(year): count for year, count in summary.earlier_removals.items()},
+    }  # fmt: skip
+    _write_text(f"],{rows_as_json([rest])[2:-2].strip()[1:]}\n")
+
+
+def _write_text(text: str) -> None:
+    """Write in UTF-8, whatever the terminal's encoding."""
+    click.echo(text.encode(), nl=False)
+
+
+def _mail_row(mail: "Draft") -> dict[str, Any]:
+    return {"kind": mail.kind, "audience": mail.audience, "recipient": mail.recipient or None}
+
+
+def _year_row(year: "YearSummary") -> dict[str, Any]:
+    foreseen = year.foreseen_hold
+    return {
+        "school_year": year.end.school_year, "last_day": year.end.last_day, "is_default": year.end.is_default,
+        "requests": year.requests, "renewed": year.renewed, "establishments": year.establishments,
+        "departements": dict(year.departements),
+        "removals": dict(year.removals), "mails": dict(year.mails), "odd": dict(year.anomalies),
+        "report": _mail_row(year.report) if year.report else None,
+        "without_mailbox": [place.uai for place in year.without_mailbox],
+        "held": {"why": foreseen.hold, "sentence": foreseen.hold.label, "avoidable": foreseen.avoidable}
+                if foreseen else None,
+    }  # fmt: skip
+
+
+def _held_year(app: "App", year: "SchoolYear") -> "HeldYear":
+    """Return the hold of that year. Raises CliFailure when it is not held."""
+    holds = {hold.school_year: hold for hold in app.year_ends.held()}
+    if year not in holds:
+        others = ", ".join(map(str, holds)) or "aucune"
         details = [f"Retenues : {others}.", "Que faire : voir « oda year-end preview »."]
         raise CliFailure(f"La fin de l'année {year} n'est pas retenue : rien à confirmer.", ExitCode.REFUSED, details)
-    return held[year]
+    return holds[year]
 
 
-def _tell(app: "App", held: "HeldYear") -> int:
-    """Say what is held, why, and what the confirmation would do; returns how many requests."""
-    from states import french
+def _announce(app: "App", hold: "HeldYear") -> int:
+    """Say what is held, why, and what the confirmation would do; return the number of requests to revoke."""
     from workflow.year_end.preview import count_live
 
     with app.database.read() as connection:
-        requests, establishments = count_live(connection, held.school_year)
-    since = french.instant(held.held_at, app.settings.zoneinfo)
-    places = french.plural(establishments, "établissement")
+        requests, establishments = count_live(connection, hold.school_year)
+    since = french.instant(hold.held_at, app.settings.zoneinfo)
+    places = plural(establishments, "établissement")
     for line in (
-        f"La fin de l'année {held.school_year} ({french.day(held.last_day)}) est retenue depuis le {since} :",
-        f"  {held.hold.label}.",
-        f"Confirmer révoque {french.plural(requests, 'demande')} dans {places}, et prévient chacun.",
+        f"La fin de l'année {hold.school_year} ({french.day(hold.last_day)}) est retenue depuis le {since} :",
+        f"  {hold.hold.label}.",
+        f"Confirmer révoque {plural(requests, 'demande')} dans {places}, et prévient chacun.",
     ):
         click.echo(printable(line), err=True)
     return requests
-
-
-def _sweep(app: "App", actor: "Actor", held: "HeldYear", count: int) -> None:
-    from portal.cli.output import progress as progress_bar
-    from states import french
-    from workflow.journal import installation
-    from workflow.year_end.service import NothingHeld
-
-    try:
-        end = app.year_ends.confirm(held.school_year, actor)
-    except NothingHeld:
-        remedy = "Que faire : passer l'échéancier (« oda tick »), puis relire « oda year-end preview »."
-        message = "Entre-temps cette fin d'année a été confirmée, ou sa date a changé : rien n'est confirmé."
-        raise CliFailure(message, ExitCode.REFUSED, [remedy]) from None
-    with progress_bar(count, "Révocations") as advance:
-        revoked = app.year_ends.run(end, installation.schedule_actor(app.database), advance)
-    done = f"{french.plural(revoked, 'demande révoquée', 'demandes révoquées')}"
-    click.echo(f"Année {held.school_year} : {done}. Les courriels partent avec le service, ou par « oda tick ».")
