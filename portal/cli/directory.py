@@ -1,4 +1,4 @@
-"""``oda establishment``: the establishments of the directory, their requests, their mailbox (R11 to R15)."""
+"""``oda establishment`` and ``oda import``: the directory, read, imported, its mailboxes set (R11 to R15, R66, R67)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -8,18 +8,15 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.output import cell, emit, json_object_option, json_option, limit_option, printable, say
-from portal.cli.output import rows_as_json as json_text
+from portal.cli.output import cell, emit, json_object_option, json_option, limit_option, printable, rows_as_json, say
 from portal.cli.parameters import FilePath, Uai
-from states import french
 from states.french import plural
-from workflow.directory.model import ColumnChange, ImportReport, Remark
+from workflow.directory.model import ImportReport, Remark
 
 LIST = {
     "uai": "UAI", "nom": "Nom", "commune": "Commune", "departement": "Dép.", "mailbox": "Boîte", "is_open": "Ouvert",
     "live_requests": "En cours",
 }  # fmt: skip
-
 
 SHOW = {
     "uai": "UAI", "nom": "Nom", "kind": "Type", "commune": "Commune", "departement": "Département",
@@ -27,11 +24,23 @@ SHOW = {
     "directory_mailbox": "Boîte de l'annuaire", "set_mailbox": "Boîte fixée par un opérateur",
 }  # fmt: skip
 
-
 REQUESTS = {
     "reference": "Référence", "school_year": "Année", "nom": "Nom", "prenom": "Prénom", "state": "État",
     "changed_at": "Depuis",
 }  # fmt: skip
+
+LISTED = 20
+"""Lines of each list in the text report of an import; the JSON report has them all."""
+
+COLUMNS = {
+    "nom": "nom",
+    "kind": "type",
+    "commune": "commune",
+    "departement": "département",
+    "mailbox": "boîte",
+    "is_open": "ouvert",
+    "is_listed": "dans l'annuaire",
+}
 
 
 def _departement(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -78,10 +87,10 @@ def list_(
         criteria = EstablishmentFilters(
             departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search
         )
-        found = app.directory.establishments(actor, criteria, limit=limit + 1, after=after)
-    emit([asdict(one) for one in found[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
-    if len(found) > limit:
-        say([f"La suite : ajouter --after {found[limit - 1].uai}"])
+        rows = app.directory.establishments(actor, criteria, limit=limit + 1, after=after)
+    emit([asdict(row) for row in rows[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
+    if len(rows) > limit:
+        say([f"La suite : ajouter --after {rows[limit - 1].uai}"])
 
 
 @establishment.command("show", help="Un établissement, sa boîte et ses demandes.")
@@ -90,14 +99,14 @@ def list_(
 @pass_cli_context
 def show(context: CliContext, uai: str, as_json: bool) -> None:
     with opened(context) as (app, actor):
-        found, requests = app.directory.establishment(actor, uai)
+        detail, requests = app.directory.establishment(actor, uai)
     rows = [asdict(request) for request in requests]
-    one = asdict(found)
+    values = asdict(detail)
     if as_json:
-        emit([one | {"requests": rows}], SHOW, as_json)
+        emit([values | {"requests": rows}], SHOW, as_json)
         return
     for key, heading in SHOW.items():
-        click.echo(f"{heading} : {cell(one[key]) or '—'}")
+        click.echo(f"{heading} : {cell(values[key]) or '—'}")
     click.echo()
     emit(rows, REQUESTS, as_json, "Aucune demande.", app.settings.zoneinfo)
 
@@ -118,99 +127,12 @@ def set_mailbox(context: CliContext, uai: str, address: str | None, why: str, cl
     with opened(context) as (app, actor):
         change = app.directory.set_mailbox(uai, address, why, actor)
     before, after = change.before or "(aucune)", change.after or "(aucune)"
-    told = f"{before} → {after}" if change.is_done else f"{after} ; c'était déjà le cas, rien n'a changé"
-    click.echo(printable(f"Boîte de {change.uai} ({change.nom}) : {told}."))
+    outcome = f"{before} → {after}" if change.is_done else f"{after} ; c'était déjà le cas, rien n'a changé"
+    click.echo(printable(f"Boîte de {change.uai} ({change.nom}) : {outcome}."))
     if change.undelivered:
-        mails, them = french.plural(change.undelivered, "courriel"), "les" if change.undelivered > 1 else "le"
-        had = "n'avaient" if change.undelivered > 1 else "n'avait"
-        click.echo(f"{mails} {had} pas pu partir : {them} renvoyer avec « oda mail retry --uai {change.uai} ».")
-
-
-# The report of an import of the directory, for a person or in JSON.
-
-
-SHOWN = 20
-"""How many lines of each list a person is shown; the JSON report has them all."""
-
-
-COLUMNS = {
-    "nom": "nom",
-    "kind": "type",
-    "commune": "commune",
-    "departement": "département",
-    "mailbox": "boîte",
-    "is_open": "ouvert",
-    "is_listed": "dans l'annuaire",
-}
-
-
-def write(imported: ImportReport, as_json: bool) -> None:
-    """Write the report on the standard output."""
-    if as_json:
-        report = asdict(imported)
-        report["loss"] |= {"total": imported.loss.total, "is_massive": imported.loss.is_massive}
-        click.echo(f"{json_text([report])}\n".encode(), nl=False)
-        return
-    for line in lines(imported):
-        click.echo(printable(line))
-
-
-def lines(imported: ImportReport) -> Iterator[str]:
-    """The report in French, line by line."""
-    yield _outcome(imported)
-    yield (
-        f"Lignes lues : {imported.rows} (hors académie : {imported.outside_academie}, hors périmètre :"
-        f" {imported.outside_scope}, répétées : {imported.repeated}, en désaccord : {imported.differing},"
-        f" refusées : {len(imported.refused)})."
-    )
-    if imported.without_mailbox:
-        yield f"{plural(imported.without_mailbox, 'établissement ouvert', 'établissements ouverts')} sans boîte."
-    yield from _section("Nouveaux", [f"{e.uai}  {e.nom}" for e in imported.new])
-    yield from _section("Changés", [f"{e.uai}  {e.nom} — {_changes(e.changes)}" for e in imported.changed])
-    yield from _section("Disparus de l'annuaire, donc fermés", [f"{e.uai}  {e.nom}" for e in imported.gone])
-    yield from _section("Refusés", _remarks(imported.refused))
-    yield from _section("Avertissements", _remarks(imported.warnings))
-    live = [f"{request.reference}  {request.uai}" for request in imported.stranded]
-    yield from _section("Demandes en cours d'établissements fermés, à traiter", live)
-
-
-def _outcome(imported: ImportReport) -> str:
-    told = ", ".join(
-        (
-            plural(len(imported.new), "nouveau", "nouveaux"),
-            plural(len(imported.changed), "changé"),
-            plural(len(imported.gone), "disparu"),
-            plural(imported.unchanged, "inchangé"),
-        )
-    )
-    if imported.is_dry_run:
-        return f"À blanc, rien n'est écrit. L'import donnerait : {told}."
-    return f"Annuaire importé : {told}." if imported.changes_something else f"Rien n'a changé : {told}."
-
-
-def _changes(changes: Iterable[ColumnChange]) -> str:
-    return " ; ".join(f"{COLUMNS[c.column]} : {_value(c.before)} → {_value(c.after)}" for c in changes)
-
-
-def _value(value: str | bool | None) -> str:
-    return cell(value) or "(vide)"
-
-
-def _remarks(remarks: Iterable[Remark]) -> list[str]:
-    return [f"ligne {remark.line}  {remark.uai} : {remark.message}" for remark in remarks]
-
-
-def _section(title: str, items: Sequence[str]) -> Iterator[str]:
-    if not items:
-        return
-    yield ""
-    yield f"{title} ({len(items)}) :"
-    yield from (f"  {item}" for item in items[:SHOWN])
-    if len(items) > SHOWN:
-        yield f"  … et {plural(len(items) - SHOWN, 'autre')} (--json les donne tous)"
-
-
-# ``oda import``: the open directory brought in, with a report of all that it changes (R66, R67).
+        mails = plural(change.undelivered, "courriel")
+        verb, pronoun = ("n'avaient", "les") if change.undelivered > 1 else ("n'avait", "le")
+        click.echo(f"{mails} {verb} pas pu partir : {pronoun} renvoyer avec « oda mail retry --uai {change.uai} ».")
 
 
 @click.group("import", cls=CommandGroup, help="Importe l'annuaire des établissements.")
@@ -234,12 +156,68 @@ def import_group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Écrit le compte rendu en JSON, sans rien abréger.")
 @pass_cli_context
 def establishments(context: CliContext, file: Path, dry_run: bool, accept_loss: bool, as_json: bool) -> None:
-
     with opened(context) as (app, actor), file.open("rb") as source:
         from portal.cli.errors import refused
         from workflow.directory.model import massive_loss
 
         imported = app.directory.import_file(source, actor, dry_run=dry_run, accept_loss=accept_loss)
-    write(imported, as_json)
+    if as_json:
+        report = asdict(imported)
+        report["loss"] |= {"total": imported.loss.total, "is_massive": imported.loss.is_massive}
+        click.echo(f"{rows_as_json([report])}\n".encode(), nl=False)
+    else:
+        for line in _report_lines(imported):
+            click.echo(printable(line))
     if imported.is_dry_run and imported.loss.is_massive and not accept_loss:
         raise refused([massive_loss(imported.loss)], "Cet import serait refusé.")
+
+
+def _report_lines(imported: ImportReport) -> Iterator[str]:
+    """Yield the report of an import in French, line by line."""
+    counts = ", ".join(
+        (
+            plural(len(imported.new), "nouveau", "nouveaux"),
+            plural(len(imported.changed), "changé"),
+            plural(len(imported.gone), "disparu"),
+            plural(imported.unchanged, "inchangé"),
+        )
+    )
+    if imported.is_dry_run:
+        yield f"À blanc, rien n'est écrit. L'import donnerait : {counts}."
+    else:
+        yield f"Annuaire importé : {counts}." if imported.changes_something else f"Rien n'a changé : {counts}."
+    yield (
+        f"Lignes lues : {imported.rows} (hors académie : {imported.outside_academie}, hors périmètre :"
+        f" {imported.outside_scope}, répétées : {imported.repeated}, en désaccord : {imported.differing},"
+        f" refusées : {len(imported.refused)})."
+    )
+    if imported.without_mailbox:
+        yield f"{plural(imported.without_mailbox, 'établissement ouvert', 'établissements ouverts')} sans boîte."
+    yield from _section("Nouveaux", [f"{e.uai}  {e.nom}" for e in imported.new])
+    changed = []
+    for establishment in imported.changed:
+        changes = " ; ".join(
+            f"{COLUMNS[change.column]} : {cell(change.before) or '(vide)'} → {cell(change.after) or '(vide)'}"
+            for change in establishment.changes
+        )
+        changed.append(f"{establishment.uai}  {establishment.nom} — {changes}")
+    yield from _section("Changés", changed)
+    yield from _section("Disparus de l'annuaire, donc fermés", [f"{e.uai}  {e.nom}" for e in imported.gone])
+    yield from _section("Refusés", _remarks(imported.refused))
+    yield from _section("Avertissements", _remarks(imported.warnings))
+    live = [f"{request.reference}  {request.uai}" for request in imported.stranded]
+    yield from _section("Demandes en cours d'établissements fermés, à traiter", live)
+
+
+def _remarks(remarks: Iterable[Remark]) -> list[str]:
+    return [f"ligne {remark.line}  {remark.uai} : {remark.message}" for remark in remarks]
+
+
+def _section(title: str, items: Sequence[str]) -> Iterator[str]:
+    if not items:
+        return
+    yield ""
+    yield f"{title} ({len(items)}) :"
+    yield from (f"  {item}" for item in items[:LISTED])
+    if len(items) > LISTED:
+        yield f"  … et {plural(len(items) - LISTED, 'autre')} (--json les donne tous)"

@@ -1,7 +1,7 @@
 """``oda init``: make an installation, or complete one; a piece that exists is never touched."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -65,28 +65,27 @@ class Installer:
         Raises CliFailure when the folder cannot be written or the key of an existing journal is lost, SettingsError,
         and the errors of ``database_of``.
         """
-        return list(self._pieces())
-
-    def _pieces(self) -> Iterator[str]:
         from notifications.ports import SystemClock
 
+        pieces = []
         with writing(self.folder, _ELSEWHERE):
             self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             if _write_if_missing(self.config, starter_text()):
-                yield f"{self.config} : les réglages, commentés"
+                pieces.append(f"{self.config} : les réglages, commentés")
             if _write_if_missing(self.folder / SCHEMA_NAME, schema_text()):
-                yield f"{self.folder / SCHEMA_NAME} : leur schéma, pour un éditeur de texte"
+                pieces.append(f"{self.folder / SCHEMA_NAME} : leur schéma, pour un éditeur de texte")
         settings = load_settings(self.config)
         file = settings.database.sqlite_file(settings.folder)
         is_installed = (file is None or file.exists()) and self._is_installed(settings)
-        yield from self._missing_keys(settings, is_installed=is_installed)
+        pieces += self._missing_keys(settings, is_installed=is_installed)
         if not is_installed:
             if file:
                 make_private(file)
             key = Secrets(settings.secrets_directory, self._environ).read(JOURNAL_KEY).get_secret_value()
             with database_of(settings) as database:
                 _, version = install(database, JournalHasher(key.encode()), SystemClock())
-            yield f"{settings.database_url} : la base de données, version {version}"
+            pieces.append(f"{settings.database_url} : la base de données, version {version}")
+        return pieces
 
     def _is_installed(self, settings: Settings) -> bool:
         """Return True if the database is an installation. Raises SchemaBehind or SchemaAhead for another version."""
@@ -96,7 +95,7 @@ class Installer:
             schema.require_current(connection)
             return connection.execute(INSTALLED.select()).first() is not None
 
-    def _missing_keys(self, settings: Settings, *, is_installed: bool) -> Iterator[str]:
+    def _missing_keys(self, settings: Settings, *, is_installed: bool) -> list[str]:
         directory = settings.secrets_directory
         secrets = Secrets(directory, self._environ)
         missing = [name for name in (JOURNAL_KEY, SEAL_KEY) if secrets.find(name) is None]
@@ -110,11 +109,10 @@ class Installer:
                 "la clé des codes manquait, une nouvelle a été faite : les codes qui attendaient sous l'ancienne sont à"
                 f" réémettre, sauf à remettre l'ancien fichier {directory / SEAL_KEY}"
             )
-        if missing:
-            with writing(directory, _ELSEWHERE):
-                paths = generate(directory)
-            for path in paths:
-                yield f"{path} : une clé, à sauvegarder à part de la base"
+        if not missing:
+            return []
+        with writing(directory, _ELSEWHERE):
+            return [f"{path} : une clé, à sauvegarder à part de la base" for path in generate(directory)]
 
 
 def _write_if_missing(path: Path, content: str) -> bool:

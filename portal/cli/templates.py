@@ -1,4 +1,4 @@
-"""``oda mail templates`` and ``oda mail preview``: what can be reworded, and how a mail looks with it (R68)."""
+"""``oda mail templates`` and ``oda mail preview``: templates to replace, and what mails look like (R68)."""
 
 import os
 import tempfile
@@ -45,10 +45,8 @@ if TYPE_CHECKING:
     from workflow.settings.model import Settings
 
 _COLUMNS = {"name": "Modèle", "title": "Ce que c'est", "status": "État"}
-
+_KIND_COLUMNS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
 _MAIL = LabelledChoice(Labelled, ALL_KINDS)
-
-_KINDS = {"name": "Courriel", "title": "Titre", "examples": "Exemples"}
 
 
 @click.command(
@@ -72,19 +70,25 @@ def templates(context: CliContext, /, name: str | None, source: bool, original: 
         emit([_row(template, wordings) for template in wordings.names()], _COLUMNS, as_json)
         say(f"Attention : {problem}" for problem in wordings.folder_problems)
         return
-    template = _template_named(name)
+    template = _resolve(name)
     if original or (source and not wordings.source(template)):
-        # An empty file is what the shell has just made for our output: the académie's copy begins with the original.
+        # The shell may have just made an empty file for our output: the académie's copy begins with the original.
         click.echo(TemplateLoader().source(template).encode(), nl=False)
     elif source:
         click.echo(wordings.source(template).encode(), nl=False)
     elif as_json:
-        echo_object(_json_shape(template, wordings))
+        row = _row(template, wordings)
+        del row["status"]
+        choices = {field: [choice.value for choice in values] for field, values in _choices(template).items()}
+        variables = [asdict(variable) for variable in _variables(template)]
+        users = [kind.value for kind in users_of(template)]
+        echo_object(row | {"used_by": users, "known": variables, "choices": choices})
     else:
         _describe(template, wordings, settings.folder)
 
 
-def _template_named(name: str) -> str:
+def _resolve(name: str) -> str:
+    """Return a template's full name. Raises CliFailure, with the names close to it, for an unknown one."""
     if template := full_name(name):
         return template
     stems = {own.rpartition("/")[2].partition(".")[0]: own for own in own_names()}
@@ -99,18 +103,8 @@ def _row(name: str, wordings: TemplateLoader) -> dict[str, Any]:
     return {"name": name, "title": TITLES[name], "replaced": path is not None, "path": path, "status": status}
 
 
-def _json_shape(name: str, wordings: TemplateLoader) -> dict[str, Any]:
-    shape = _row(name, wordings)
-    del shape["status"]
-    return shape | {
-        "used_by": [kind.value for kind in users_of(name)],
-        "known": [asdict(variable) for variable in _variables(name)],
-        "choices": {field: [choice.value for choice in values] for field, values in _choices(name).items()},
-    }
-
-
 def _variables(name: str) -> list[Variable]:
-    """What a template may write; for a part, what every mail that uses it has."""
+    """List the variables of a template; for a part, those that every mail that uses it has."""
     if name == FRAME:
         return page_variables()
     if name == REMOVALS:
@@ -130,7 +124,7 @@ def _choices(name: str) -> dict[str, tuple[Labelled, ...]]:
 
 
 def _describe(name: str, wordings: TemplateLoader, folder: Path) -> None:
-    """Write a template as a page of text: who uses it, what it may use, where to put one's own."""
+    """Write a page of text about a template: its users, its variables, and how to replace it."""
     paper, row = SectionPrinter(), _row(name, wordings)
     paper.title(f"{name} — {row['title']}")
     _echo_whole(f"État : {row['status']}")
@@ -167,12 +161,12 @@ def _describe_variables(paper: SectionPrinter, name: str) -> None:
         return
     paper.section("Les réglages de l'académie" if name == REMOVALS else "Comme tout courriel")
     if name != REMOVALS:
-        for always, meaning in ALWAYS.items():
-            paper.line(f"{always} — {meaning}")
+        for variable, meaning in ALWAYS.items():
+            paper.line(f"{variable} — {meaning}")
     _list(paper, settings_variables())
     paper.section("Les filtres du logiciel, à côté de ceux de Jinja")
-    for filter_name, (gives, use) in FILTERS.items():
-        paper.line(f"{filter_name} — {gives} : {use}")
+    for filter_name, (result, use) in FILTERS.items():
+        paper.line(f"{filter_name} — {result} : {use}")
 
 
 def _list(paper: SectionPrinter, variables: Sequence[Variable]) -> None:
@@ -200,7 +194,7 @@ def preview(context: CliContext, /, kind: AnyKind | None, example: str | None, h
         if example or html or in_browser:
             raise click.UsageError("Dire quel courriel montrer, par exemple : oda mail preview declared")
         rows = [{"name": mail.value, "title": mail.label, "examples": list(examples_of(mail))} for mail in ALL_KINDS]
-        emit(rows, _KINDS, False)
+        emit(rows, _KIND_COLUMNS, False)
         return
     examples = examples_of(kind)
     if example is not None and example not in examples:
@@ -224,7 +218,7 @@ def preview(context: CliContext, /, kind: AnyKind | None, example: str | None, h
 def _render(
     kind: AnyKind, facts: Any, settings: "Settings", wordings: TemplateLoader, *, must: bool
 ) -> Rendered | None:
-    """Make the words of an example. When they cannot be made: None, or CliFailure when they ``must``."""
+    """Render an example. When it cannot be rendered, return None, or raise CliFailure if it ``must``."""
     renderer, context = Renderer(wordings), mail_context(settings)
     try:
         if isinstance(kind, TransientMail):
@@ -237,7 +231,7 @@ def _render(
 
 
 def _show(kind: AnyKind, example: str, rendered: Rendered, settings: "Settings", wordings: TemplateLoader) -> None:
-    """Write the mail as its reader would have it; the kind's other examples are named."""
+    """Write the mail as its recipient would read it, and name the kind's other examples."""
     examples = examples_of(kind)
     attached: list[str] = []
     if not isinstance(kind, TransientMail):
@@ -260,7 +254,7 @@ def _show(kind: AnyKind, example: str, rendered: Rendered, settings: "Settings",
 
 
 def _open_in_browser(html: str, name: str) -> str:
-    """Open the page from a file that this account alone reads; return the sentence that says where it is."""
+    """Open the page from a file that only this account reads; return the sentence that says where it is."""
     descriptor, path = tempfile.mkstemp(prefix=f"oda-{name}-", suffix=".html")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(html)

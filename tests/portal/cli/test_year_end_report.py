@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 from sqlalchemy import insert
 
 from notifications.ports import SystemClock
-from portal.cli import year_end_report as year_end_progress
 from portal.cli.main import oda
 from states.school_calendar import SchoolYear
 from states.vocabulary import Channel
@@ -152,7 +151,7 @@ def test_progress__followed_after_a_kill_goes_on_from_where_it_was_and_ends_by_i
         if next(looks):
             app.year_ends.run(end, schedule_actor(app.database))
 
-    monkeypatch.setattr(year_end_progress, "pause", pause)
+    monkeypatch.setattr("portal.cli.year_end_report.pause", pause)
     lines = run(*AS, "year-end", "progress", "--follow").stdout.splitlines()
     assert lines == [  # one line a change, though it looked three times
         "Année 2026-2027 : en cours, 2 sur 6 demandes révoquées.",
