@@ -173,7 +173,7 @@ def _array_update(table: Table, keys: tuple[str, ...], names: tuple[str, ...], d
     columns = {f"b_{key}": table.c[key].type for key in keys} | {name: table.c[name].type for name in names}
     quote = dialect.identifier_preparer.quote
     target = quote(table.name)
-    sets = ", ".join(f"{quote(name)} = given.{quote(name)}" for name in names)
-    where = " AND ".join(f"{target}.{quote(key)} = given.{quote(f'b_{key}')}" for key in keys)
-    given = f"$rows AS given({', '.join(map(quote, columns))})"
-    return _ArrayStatement(f"UPDATE {target} SET {sets} FROM {given} WHERE {where}", columns, dialect)  # noqa: S608  as above
+    sets = ", ".join(f"{quote(name)} = source.{quote(name)}" for name in names)
+    where = " AND ".join(f"{target}.{quote(key)} = source.{quote(f'b_{key}')}" for key in keys)
+    source = f"$rows AS source({', '.join(map(quote, columns))})"
+    return _ArrayStatement(f"UPDATE {target} SET {sets} FROM {source} WHERE {where}", columns, dialect)  # noqa: S608  as above

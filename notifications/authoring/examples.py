@@ -5,8 +5,45 @@ from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from notifications.messages import facts as c
 from notifications.messages.catalogue import Document, Link, MailContext
+from notifications.messages.facts import (
+    BrakeAlert,
+    ChangeDue,
+    ChangeReported,
+    ChangeToHandle,
+    CharterSigned,
+    ClockAlert,
+    CodeIssued,
+    CodeReissued,
+    Declared,
+    Delegated,
+    DepartementCount,
+    Ended,
+    HandoverReminder,
+    HeldEnd,
+    KeyExtended,
+    Late,
+    LateDigest,
+    LateGroup,
+    MailUndeliverable,
+    NewRequest,
+    Person,
+    Place,
+    RelayCheck,
+    RemovalTask,
+    RenewalInvitation,
+    Revoked,
+    SentBack,
+    SignIn,
+    SignInRectorat,
+    StalledReminder,
+    Submitted,
+    Withdrawn,
+    Year,
+    YearEnded,
+    YearEndNotice,
+    YearEndReport,
+)
 from notifications.rendering.exports import Removal
 from notifications.vocabulary import AnyKind, Kind, TransientMail
 from states.rules.revocation import Action
@@ -36,17 +73,17 @@ DOCUMENTED: Final = replace(
 )
 """The same with a file joined, which is nowhere: its names can be shown, nothing can be sent."""
 
-PLACE: Final = c.Place(uai="0310001H", nom="Collège Jean-Jaurès", commune="Colomiers")
+PLACE: Final = Place(uai="0310001H", nom="Collège Jean-Jaurès", commune="Colomiers")
 
-OTHER_PLACE: Final = c.Place(uai="0810004P", nom="Lycée Lapérouse", commune="Albi")
+OTHER_PLACE: Final = Place(uai="0810004P", nom="Lycée Lapérouse", commune="Albi")
 
-CLAIRE: Final = c.Person(nom="Martin", prenom="Claire", mail="claire.martin@ac-toulouse.fr")
+CLAIRE: Final = Person(nom="Martin", prenom="Claire", mail="claire.martin@ac-toulouse.fr")
 
-OMAR: Final = c.Person(nom="de L'Étang-Benali", prenom="Omar", mail="omar.de-letang-benali@ac-toulouse.fr")
+OMAR: Final = Person(nom="de L'Étang-Benali", prenom="Omar", mail="omar.de-letang-benali@ac-toulouse.fr")
 
-YEAR: Final = c.Year(label="2026-2027", last_day=date(2027, 8, 31))
+YEAR: Final = Year(label="2026-2027", last_day=date(2027, 8, 31))
 
-GUESSED: Final = c.Year(label="2027-2028", last_day=date(2028, 8, 31), is_default=True)
+GUESSED: Final = Year(label="2027-2028", last_day=date(2028, 8, 31), is_default=True)
 
 STEP: Final[dict[str, Any]] = {
     "reference": "ODA-2027-00042",
@@ -55,144 +92,140 @@ STEP: Final[dict[str, Any]] = {
     "year": YEAR,
 }
 
-ONE: Final = (c.Ended(rupn=CLAIRE, reference="ODA-2027-00042", had_key=True, delegated=True),)
+ONE: Final = (Ended(rupn=CLAIRE, reference="ODA-2027-00042", had_key=True, delegated=True),)
 
-TWO: Final = (*ONE, c.Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=True, delegated=True))
+TWO: Final = (*ONE, Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=True, delegated=True))
 
-THREE: Final = (*ONE, c.Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=False, delegated=False))
+THREE: Final = (*ONE, Ended(rupn=OMAR, reference="ODA-2027-00043", had_key=False, delegated=False))
 
 LATE: Final = (
-    c.Late(reference="ODA-2027-00042", establishment=PLACE, state=State.REQUESTED, since=date(2026, 10, 1)),
-    c.Late(reference="ODA-2027-00007", establishment=OTHER_PLACE, state=State.REQUESTED, since=date(2026, 10, 12)),
+    Late(reference="ODA-2027-00042", establishment=PLACE, state=State.REQUESTED, since=date(2026, 10, 1)),
+    Late(reference="ODA-2027-00007", establishment=OTHER_PLACE, state=State.REQUESTED, since=date(2026, 10, 12)),
 )
 
-STALLED: Final = (
-    c.Late(reference="ODA-2027-00012", establishment=PLACE, state=State.DELEGATED, since=date(2026, 9, 4)),
-)
+STALLED: Final = (Late(reference="ODA-2027-00012", establishment=PLACE, state=State.DELEGATED, since=date(2026, 9, 4)),)
 
 NOT_HANDED: Final = (
-    c.Late(reference="ODA-2027-00003", establishment=OTHER_PLACE, state=State.CODE_ISSUED, since=date(2026, 9, 24)),
+    Late(reference="ODA-2027-00003", establishment=OTHER_PLACE, state=State.CODE_ISSUED, since=date(2026, 9, 24)),
 )
 
-REMOVALS: Final = (
-    c.Late(reference="ODA-2026-00101", establishment=PLACE, state=State.REVOKED, since=date(2026, 9, 1)),
-)
+REMOVALS: Final = (Late(reference="ODA-2026-00101", establishment=PLACE, state=State.REVOKED, since=date(2026, 9, 1)),)
 
-ENDED: Final = c.Year(label="2025-2026", last_day=date(2026, 8, 31))
+ENDED: Final = Year(label="2025-2026", last_day=date(2026, 8, 31))
 
 UNTIL: Final = "14 septembre 2026 à 10 h 30"
 
 _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
 
 EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
-    "declared": (Kind.DECLARED, c.Declared(**STEP)),
+    "declared": (Kind.DECLARED, Declared(**STEP)),
     "declared_renewed": (
         Kind.DECLARED,
-        c.Declared(**{**STEP, "year": GUESSED}, drane_declared_on=date(2026, 9, 1), renews="ODA-2026-00017"),
+        Declared(**{**STEP, "year": GUESSED}, drane_declared_on=date(2026, 9, 1), renews="ODA-2026-00017"),
     ),
-    "delegated": (Kind.DELEGATED, c.Delegated(**STEP, delegated_on=date(2026, 9, 14))),
-    "delegated_by_operator": (Kind.DELEGATED, c.Delegated(**STEP, by_operator=True, delegated_on=date(2026, 9, 14))),
+    "delegated": (Kind.DELEGATED, Delegated(**STEP, delegated_on=date(2026, 9, 14))),
+    "delegated_by_operator": (Kind.DELEGATED, Delegated(**STEP, by_operator=True, delegated_on=date(2026, 9, 14))),
     "charter_signed": (
         Kind.CHARTER_SIGNED,
-        c.CharterSigned(**STEP, signed_on=date(2026, 9, 15), version="2026-1"),
+        CharterSigned(**STEP, signed_on=date(2026, 9, 15), version="2026-1"),
     ),
     "submitted": (
         Kind.SUBMITTED,
-        c.Submitted(**STEP, submitted_on=date(2026, 9, 16), drane_declared_on=date(2026, 9, 1)),
+        Submitted(**STEP, submitted_on=date(2026, 9, 16), drane_declared_on=date(2026, 9, 1)),
     ),
-    "submitted_undeclared": (Kind.SUBMITTED, c.Submitted(**STEP, submitted_on=date(2026, 9, 16))),
+    "submitted_undeclared": (Kind.SUBMITTED, Submitted(**STEP, submitted_on=date(2026, 9, 16))),
     "sent_back_declaration": (
         Kind.SENT_BACK,
-        c.SentBack(**STEP, step=Step.DECLARATION, why="Le nom ne figure pas dans la liste des RUPN de la DRANE."),
+        SentBack(**STEP, step=Step.DECLARATION, why="Le nom ne figure pas dans la liste des RUPN de la DRANE."),
     ),
     "sent_back_delegation": (
         Kind.SENT_BACK,
-        c.SentBack(**STEP, step=Step.DELEGATION, why="La délégation porte sur un autre module."),
+        SentBack(**STEP, step=Step.DELEGATION, why="La délégation porte sur un autre module."),
     ),
     "sent_back_charter": (
         Kind.SENT_BACK,
-        c.SentBack(**STEP, step=Step.CHARTER, why="La charte signée est celle de l'an passé."),
+        SentBack(**STEP, step=Step.CHARTER, why="La charte signée est celle de l'an passé."),
     ),
     "sent_back_confirmation": (
         Kind.SENT_BACK,
-        c.SentBack(**STEP, step=Step.CONFIRMATION, why="L'adresse est celle d'une autre personne."),
+        SentBack(**STEP, step=Step.CONFIRMATION, why="L'adresse est celle d'une autre personne."),
     ),
     "code_issued": (
         Kind.CODE_ISSUED,
-        c.CodeIssued(**STEP, issued_on=date(2026, 9, 24), expires_on=date(2027, 8, 31)),
+        CodeIssued(**STEP, issued_on=date(2026, 9, 24), expires_on=date(2027, 8, 31)),
     ),
     "code_reissued": (
         Kind.CODE_REISSUED,
-        c.CodeReissued(
+        CodeReissued(
             **STEP, issued_on=date(2026, 10, 1), expires_on=date(2027, 8, 31), reason=ReissueReason.NOT_RECEIVED
         ),
     ),
-    "key_extended": (Kind.KEY_EXTENDED, c.KeyExtended(**STEP, expires_on=date(2027, 8, 31))),
+    "key_extended": (Kind.KEY_EXTENDED, KeyExtended(**STEP, expires_on=date(2027, 8, 31))),
     "change_reported_now": (
         Kind.CHANGE_REPORTED,
-        c.ChangeReported(**STEP, change=Change.KEY_COMPROMISED, effective_on=date(2027, 1, 11), is_due=True),
+        ChangeReported(**STEP, change=Change.KEY_COMPROMISED, effective_on=date(2027, 1, 11), is_due=True),
     ),
     "change_reported_later": (
         Kind.CHANGE_REPORTED,
-        c.ChangeReported(**STEP, change=Change.DEPARTURE, effective_on=date(2027, 3, 1), is_due=False, delegated=True),
+        ChangeReported(**STEP, change=Change.DEPARTURE, effective_on=date(2027, 3, 1), is_due=False, delegated=True),
     ),
     "withdrawn": (
         Kind.WITHDRAWN,
-        c.Withdrawn(**STEP, reason=WithdrawReason.OTHER_PERSON, note="Nouvelle répartition.", delegated=True),
+        Withdrawn(**STEP, reason=WithdrawReason.OTHER_PERSON, note="Nouvelle répartition.", delegated=True),
     ),
-    "withdrawn_early": (Kind.WITHDRAWN, c.Withdrawn(**STEP, reason=WithdrawReason.ERROR)),
+    "withdrawn_early": (Kind.WITHDRAWN, Withdrawn(**STEP, reason=WithdrawReason.ERROR)),
     "revoked": (
         Kind.REVOKED,
-        c.Revoked(**STEP, reason=RevokeReason.MISSION, note="Mutation.", had_key=True, delegated=True),
+        Revoked(**STEP, reason=RevokeReason.MISSION, note="Mutation.", had_key=True, delegated=True),
     ),
-    "revoked_early": (Kind.REVOKED, c.Revoked(**STEP, reason=RevokeReason.REFUSAL)),
-    "year_end_one": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=ONE)),
-    "year_end_two": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=TWO)),
-    "year_end_two_one_key": (Kind.YEAR_END, c.YearEnded(**_SCHOOL, rupns=THREE)),
-    "handover_reminder": (Kind.HANDOVER_REMINDER, c.HandoverReminder(**STEP, issued_on=date(2026, 9, 24))),
+    "revoked_early": (Kind.REVOKED, Revoked(**STEP, reason=RevokeReason.REFUSAL)),
+    "year_end_one": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=ONE)),
+    "year_end_two": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=TWO)),
+    "year_end_two_one_key": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=THREE)),
+    "handover_reminder": (Kind.HANDOVER_REMINDER, HandoverReminder(**STEP, issued_on=date(2026, 9, 24))),
     "stalled_reminder_declared": (
         Kind.STALLED_REMINDER,
-        c.StalledReminder(**STEP, state=State.DECLARED, since=date(2026, 9, 1)),
+        StalledReminder(**STEP, state=State.DECLARED, since=date(2026, 9, 1)),
     ),
     "stalled_reminder_charter_signed": (
         Kind.STALLED_REMINDER,
-        c.StalledReminder(**STEP, state=State.CHARTER_SIGNED, since=date(2026, 9, 15)),
+        StalledReminder(**STEP, state=State.CHARTER_SIGNED, since=date(2026, 9, 15)),
     ),
-    "year_end_notice_one": (Kind.YEAR_END_NOTICE, c.YearEndNotice(**_SCHOOL, rupns=ONE, days_left=1)),
+    "year_end_notice_one": (Kind.YEAR_END_NOTICE, YearEndNotice(**_SCHOOL, rupns=ONE, days_left=1)),
     "year_end_notice_two": (
         Kind.YEAR_END_NOTICE,
-        c.YearEndNotice(establishment=PLACE, year=GUESSED, rupns=TWO, days_left=30),
+        YearEndNotice(establishment=PLACE, year=GUESSED, rupns=TWO, days_left=30),
     ),
     "renewal_invitation_one": (
         Kind.RENEWAL_INVITATION,
-        c.RenewalInvitation(**_SCHOOL, rupns=ONE, next_year=GUESSED),
+        RenewalInvitation(**_SCHOOL, rupns=ONE, next_year=GUESSED),
     ),
     "renewal_invitation_two": (
         Kind.RENEWAL_INVITATION,
-        c.RenewalInvitation(**_SCHOOL, rupns=TWO, next_year=GUESSED),
+        RenewalInvitation(**_SCHOOL, rupns=TWO, next_year=GUESSED),
     ),
-    "new_request": (Kind.NEW_REQUEST, c.NewRequest(**STEP, submitted_on=date(2026, 9, 16))),
+    "new_request": (Kind.NEW_REQUEST, NewRequest(**STEP, submitted_on=date(2026, 9, 16))),
     "new_request_others": (
         Kind.NEW_REQUEST,
-        c.NewRequest(
+        NewRequest(
             **STEP, by_operator=True, submitted_on=date(2026, 9, 16), others=("ODA-2027-00007", "ODA-2027-00009")
         ),
     ),
     "removal_task": (
         Kind.REMOVAL_TASK,
-        c.RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", note="Le 3 mars."),
+        RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", note="Le 3 mars."),
     ),
     "removal_task_kept": (
         Kind.REMOVAL_TASK,
-        c.RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", kept_for=("ODA-2027-00007",)),
+        RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", kept_for=("ODA-2027-00007",)),
     ),
     "removal_task_question": (
         Kind.REMOVAL_TASK,
-        c.RemovalTask(**STEP, task=RemovalKind.KEY_ENABLED, why="demande refusée"),
+        RemovalTask(**STEP, task=RemovalKind.KEY_ENABLED, why="demande refusée"),
     ),
     "change_to_handle_now": (
         Kind.CHANGE_TO_HANDLE,
-        c.ChangeToHandle(
+        ChangeToHandle(
             **STEP,
             number=1,
             change=Change.KEY_COMPROMISED,
@@ -204,7 +237,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     ),
     "change_to_handle_later": (
         Kind.CHANGE_TO_HANDLE,
-        c.ChangeToHandle(
+        ChangeToHandle(
             **STEP,
             by_operator=True,
             number=2,
@@ -216,28 +249,28 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     ),
     "change_due": (
         Kind.CHANGE_DUE,
-        c.ChangeDue(**STEP, number=2, change=Change.DEPARTURE, effective_on=date(2027, 3, 1)),
+        ChangeDue(**STEP, number=2, change=Change.DEPARTURE, effective_on=date(2027, 3, 1)),
     ),
-    "late_digest_one": (Kind.LATE_DIGEST, c.LateDigest(on=date(2026, 11, 2), total=1, requests=LATE[:1])),
+    "late_digest_one": (Kind.LATE_DIGEST, LateDigest(on=date(2026, 11, 2), total=1, requests=LATE[:1])),
     "late_digest_two": (
         Kind.LATE_DIGEST,
-        c.LateDigest(
+        LateDigest(
             on=date(2026, 11, 2),
             total=5,
             requests=LATE,
-            stalled=c.LateGroup(total=1, requests=STALLED),
-            not_handed=c.LateGroup(total=1, requests=NOT_HANDED),
-            undelivered=c.LateGroup(total=1, requests=NOT_HANDED),
-            reports=c.LateGroup(total=2, requests=(*NOT_HANDED, *STALLED)),
-            removals=c.LateGroup(total=1001, requests=REMOVALS),
+            stalled=LateGroup(total=1, requests=STALLED),
+            not_handed=LateGroup(total=1, requests=NOT_HANDED),
+            undelivered=LateGroup(total=1, requests=NOT_HANDED),
+            reports=LateGroup(total=2, requests=(*NOT_HANDED, *STALLED)),
+            removals=LateGroup(total=1001, requests=REMOVALS),
             removals_open=1204,
-            held=(c.HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
+            held=(HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
             machines=("oda-2",),
         ),
     ),
     "year_end_report": (
         Kind.YEAR_END_REPORT,
-        c.YearEndReport(
+        YearEndReport(
             year=GUESSED,
             revoked=812,
             establishments=455,
@@ -245,30 +278,30 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             questions=1,
             without_mailbox=(PLACE, OTHER_PLACE),
             departements=(
-                c.DepartementCount(code="031", establishments=300, revoked=531, removals=480, questions=1),
-                c.DepartementCount(code="081", establishments=155, revoked=281, removals=250, questions=0),
+                DepartementCount(code="031", establishments=300, revoked=531, removals=480, questions=1),
+                DepartementCount(code="081", establishments=155, revoked=281, removals=250, questions=0),
             ),
         ),
     ),
     "year_end_report_one": (
         Kind.YEAR_END_REPORT,
-        c.YearEndReport(year=YEAR, revoked=1, establishments=1, removals=0, questions=0, without_mailbox=(PLACE,)),
+        YearEndReport(year=YEAR, revoked=1, establishments=1, removals=0, questions=0, without_mailbox=(PLACE,)),
     ),
     "brake_alert": (
         Kind.BRAKE_ALERT,
-        c.BrakeAlert(year=YEAR, requests=812, why=Hold.ABSENCE.label),
+        BrakeAlert(year=YEAR, requests=812, why=Hold.ABSENCE.label),
     ),
     "clock_alert": (
         Kind.CLOCK_ALERT,
-        c.ClockAlert(machine="oda-2", gap="12 minutes", ahead=True, since=UNTIL),
+        ClockAlert(machine="oda-2", gap="12 minutes", ahead=True, since=UNTIL),
     ),
     "clock_alert_behind": (
         Kind.CLOCK_ALERT,
-        c.ClockAlert(machine="oda-2", gap="90 secondes", ahead=False, since=UNTIL),
+        ClockAlert(machine="oda-2", gap="90 secondes", ahead=False, since=UNTIL),
     ),
     "mail_undeliverable": (
         Kind.MAIL_UNDELIVERABLE,
-        c.MailUndeliverable(
+        MailUndeliverable(
             mail=42,
             title="code à remettre",
             establishment=PLACE,
@@ -281,7 +314,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     ),
     "mail_undeliverable_no_mailbox": (
         Kind.MAIL_UNDELIVERABLE,
-        c.MailUndeliverable(
+        MailUndeliverable(
             mail=43,
             title="droits révoqués",
             establishment=PLACE,
@@ -290,15 +323,15 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             fault="l'établissement n'a pas de boîte",
         ),
     ),
-    "sign_in": (Kind.SIGN_IN, c.SignIn(establishment=PLACE, minutes=30, until=UNTIL)),
+    "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, minutes=30, until=UNTIL)),
     "sign_in_shared": (
         Kind.SIGN_IN,
-        c.SignIn(establishment=PLACE, others=(OTHER_PLACE,), minutes=30, until=UNTIL),
+        SignIn(establishment=PLACE, others=(OTHER_PLACE,), minutes=30, until=UNTIL),
     ),
-    "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, c.SignInRectorat(minutes=30, until=UNTIL)),
+    "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, SignInRectorat(minutes=30, until=UNTIL)),
 }  # fmt: skip
 
-CHECK_EXAMPLE: Final = c.RelayCheck(
+CHECK_EXAMPLE: Final = RelayCheck(
     asked_by="camille.roux@ac-toulouse.fr",
     machine="oda-1",
     host="relais.ac-toulouse.fr",
@@ -318,7 +351,7 @@ DAY: Final = date(2027, 9, 1)
 
 _SINCE: Final = date(2027, 8, 31)
 
-_ODD: Final = c.Person(nom='Le "Grand" ; Roux', prenom="-Anaïs", mail="anais.roux@ac-toulouse.fr")
+_ODD: Final = Person(nom='Le "Grand" ; Roux', prenom="-Anaïs", mail="anais.roux@ac-toulouse.fr")
 
 REMOVAL_LINES: Final = (
     Removal(

@@ -116,13 +116,13 @@ def page_variables() -> list[Variable]:
 
 def export_variables() -> list[Variable]:
     """The variables of the export of removals; the settings are those of every mail."""
-    lines, today, here = EXPORT
+    lines, today, context = EXPORT
     return [
         Variable(name=lines, type="liste de fiches", meaning="les retraits à faire, dans l'ordre des références",
                  example=""),
         *_record_variables(Removal, "one.", list(REMOVAL_LINES), lines),
         Variable(name=today, type="date", meaning="le jour de l'export", example=french.day(DAY)),
-        Variable(name=here, type="fiche", meaning=ALWAYS["here"], example=""),
+        Variable(name=context, type="fiche", meaning=ALWAYS["here"], example=""),
     ]  # fmt: skip
 
 
@@ -194,13 +194,12 @@ def members(record: Any) -> dict[str, tuple[Any, str]]:
         for name, value in vars(owner).items():
             if isinstance(value, property):
                 annotated[name] = get_type_hints(value.fget, include_extras=True)["return"]
-    return {name: _with_meaning(hint) for name, hint in annotated.items()}
-
-
-def _with_meaning(hint: Any) -> tuple[Any, str]:
-    metadata = getattr(hint, "__metadata__", ())
-    meaning = next((value.text for value in metadata if isinstance(value, Doc)), "")
-    return (hint.__origin__ if metadata else hint), meaning
+    typed = {}
+    for name, hint in annotated.items():
+        metadata = getattr(hint, "__metadata__", ())
+        meaning = next((value.text for value in metadata if isinstance(value, Doc)), "")
+        typed[name] = (hint.__origin__ if metadata else hint), meaning
+    return typed
 
 
 def _record_variables(record: Any, prefix: str, values: list[Any], loop: str = "") -> Iterator[Variable]:
@@ -295,7 +294,11 @@ def _mails() -> Iterator[str]:
         secret = ", porte un lien de connexion" if entry and entry.has_link else secret
         yield f"### {kind.value}\n"
         yield f"« {kind.label[:1].upper()}{kind.label[1:]} », {reader}. Fichier : `{template_of(kind)}`{secret}.\n"
-        yield from _table(variable for variable in mail_variables(kind) if not _is_within(variable))
+        yield from _table(  # less the fields of the records that are described once
+            variable
+            for variable in mail_variables(kind)
+            if "." not in variable.name.removeprefix("one.").removeprefix("facts.")
+        )
         yield from _choices(facts_class(kind))
         yield ""
 
@@ -342,11 +345,6 @@ def _table(variables: Iterable[Variable]) -> Iterator[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _is_within(variable: Variable) -> bool:
-    """True for a field of a record that the document describes once."""
-    return "." in variable.name.removeprefix("one.").removeprefix("facts.")
 
 
 _PARTS: Final = {

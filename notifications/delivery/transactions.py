@@ -167,7 +167,10 @@ class MailStore:
                 ready += queue.store_rendering(connection, rendered)
                 crash_point("mail.wording")
         if unrenderable:
-            self._mark_dead(unrenderable)
+            now = self._clock.now()
+            with self._database.write() as connection:
+                recorded = queue.record(connection, (), unrenderable, now, self._lease, self._rules)
+                self._report_dead(connection, recorded.ended.values(), now)
         position = {claim.mail.id: number for number, claim in enumerate(claims)}
         # When none of a slice can be rendered, more may still be due.
         return sorted(ready, key=lambda claim: position[claim.mail.id]) if ready or not claims else self.claim(limit)
@@ -186,12 +189,6 @@ class MailStore:
             "message_id": new_message_id(self._settings),
             "dated_at": self._clock.now(),
         }
-
-    def _mark_dead(self, unrenderable: Sequence[tuple[Claim, SendResult]]) -> None:
-        now = self._clock.now()
-        with self._database.write() as connection:
-            recorded = queue.record(connection, (), unrenderable, now, self._lease, self._rules)
-            self._report_dead(connection, recorded.ended.values(), now)
 
     def has_files(self, mail: Mail) -> bool:
         """Return True when files go with this mail: making them takes a while."""

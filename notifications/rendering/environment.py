@@ -193,7 +193,8 @@ class TemplateLoader:
             lstrip_blocks=True,
         )
         environment.filters.update(
-            day=french.day, plural=french.plural, listing=_listing, de=french.de,
+            day=french.day, plural=french.plural, de=french.de,
+            listing=lambda words, last="et": french.listing([str(word) for word in words], last),
             lower_first=lambda text: text[:1].lower() + text[1:], csv=csv_cell, short_day=short_day, iso_day=iso_day,
         )  # fmt: skip
         return environment
@@ -251,7 +252,3 @@ def _below(place: Traversable, prefix: str) -> Iterator[str]:
             yield from _below(child, f"{prefix}{child.name}/")
         elif not child.name.startswith("."):
             yield f"{prefix}{child.name}"
-
-
-def _listing(words: object, last: str = "et") -> str:
-    return french.listing([str(word) for word in words], last)  # type: ignore[attr-defined]

@@ -296,7 +296,12 @@ def _element(block: Block) -> str:
             items = "".join(f'<li style="margin:0 0 8px">{inline(entry)}</li>' for entry in entries)
             return f'<{name} style="{_BELOW};padding:0 0 0 28px">{items}</{name}>'
         case MarkupFacts(rows):
-            return _facts(rows)
+            cells = "".join(
+                f'<tr><th scope="row" width="35%" style="{_CELL};padding-right:16px;font-weight:normal;color:#595959">'
+                f'{inline(label)}</th><td style="{_CELL};overflow-wrap:anywhere">{inline(value)}</td></tr>'
+                for label, value in rows
+            )
+            return f'<table width="100%" cellspacing="0" style="{_BELOW};border-collapse:collapse">{cells}</table>'
         case Notice(paragraphs):
             content = "".join(f'<p style="margin:0 0 8px">{inline(text)}</p>' for text in paragraphs)
             return _boxed("n", _NOTICE_CELL, content)
@@ -315,15 +320,6 @@ def _element(block: Block) -> str:
 
 def _paragraph(content: str) -> str:
     return f'<p style="{_BELOW}">{content}</p>'
-
-
-def _facts(rows: tuple[tuple[str, str], ...]) -> str:
-    lines = "".join(
-        f'<tr><th scope="row" width="35%" style="{_CELL};padding-right:16px;font-weight:normal;color:#595959">'
-        f'{inline(label)}</th><td style="{_CELL};overflow-wrap:anywhere">{inline(value)}</td></tr>'
-        for label, value in rows
-    )
-    return f'<table width="100%" cellspacing="0" style="{_BELOW};border-collapse:collapse">{lines}</table>'
 
 
 def _boxed(name: str, style: str, content: str) -> str:

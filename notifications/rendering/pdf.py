@@ -36,7 +36,11 @@ def compile_paper(paper: Paper, made_at: datetime) -> bytes:
     """
     if made_at.tzinfo is None:
         raise ValueError("a naive datetime was given where an instant is meant")
-    for drawable in (lambda _: True, _latin, _western):
+    for drawable in (
+        lambda _: True,
+        lambda char: _western(char) or unicodedata.name(char, "").startswith("LATIN"),
+        _western,
+    ):
         try:
             return _compiled(paper.source, _with_drawable(paper.data, drawable), int(made_at.timestamp()))
         except PaperUnmakeable as error:
@@ -73,10 +77,6 @@ def _compiled(source: str, data: Any, at: int) -> bytes:
 
 def _unmakeable(source: str, where: re.Match[str] | None, why: str) -> PaperUnmakeable:
     return PaperUnmakeable(*place_of(source, int(where[1]) if where else None), why)
-
-
-def _latin(char: str) -> bool:
-    return _western(char) or unicodedata.name(char, "").startswith("LATIN")
 
 
 def _western(char: str) -> bool:

@@ -160,11 +160,13 @@ def _report_lines(account: "YearEndAccount", not_renewed: int, zone: tzinfo, now
         yield f"  confirmée le {french.instant(account.confirmed_at, zone)} par {account.confirmed_by}"
     for share in account.shares:
         places = plural(share.establishments, "établissement")
-        open_removals = f", {plural(share.left, 'retrait ouvert', 'retraits ouverts')}" if share.left else ""
+        removals = plural(share.open_removals, "retrait ouvert", "retraits ouverts")
+        open_removals = f", {removals}" if share.open_removals else ""
         yield f"    département {share.departement or '(inconnu)'} : {share.revoked} dans {places}{open_removals}"
     yield f"Au {french.instant(now, zone)} :"
     yield from _mail_lines(account)
-    yield from (f"  retraits ouverts, « {kind.label} » : {count}" for kind, count in sorted(account.left.items()))
+    for kind, count in sorted(account.open_removals.items()):
+        yield f"  retraits ouverts, « {kind.label} » : {count}"
     for outcome, count in sorted(account.outcomes.items()):
         yield f"  retraits confirmés, « {outcome.label} » : {count}"
     for confirmer, count in account.confirmers.most_common():
@@ -194,14 +196,14 @@ def _report_row(account: "YearEndAccount", not_renewed: int) -> dict[str, Any]:
         "confirmed": {"by": account.confirmed_by, "at": account.confirmed_at} if was_held else None,
         "departements": [
             {"departement": share.departement, "establishments": share.establishments, "revoked": share.revoked,
-             "removals_open": share.left} for share in account.shares
+             "removals_open": share.open_removals} for share in account.shares
         ],
         "mails": dict(account.mails), "mails_waiting": account.waiting, "mails_not_delivered": account.not_delivered,
         "missed": [
             {"id": mail.id, "uai": mail.uai, "establishment": mail.establishment, "recipient": mail.recipient or None,
              "stage": mail.stage, "fault": mail.fault, "reply": mail.reply or None} for mail in account.missed
         ],
-        "removals_open": dict(account.left), "removals_confirmed": dict(account.outcomes),
+        "removals_open": dict(account.open_removals), "removals_confirmed": dict(account.outcomes),
         "confirmed_by": dict(account.confirmers), "not_renewed": not_renewed,
     }  # fmt: skip
 

@@ -20,6 +20,9 @@ DELIVERIES_A_TICK: Final = 60
 JUMP_STEP: Final = timedelta(days=20)
 """A jump is made of such steps, each with a tick: a service that is seen alive is not held back (R52)."""
 
+SWEPT_AFTER: Final = timedelta(minutes=1)
+"""The schedule really sweeps in the first minute after the year's last day (R50)."""
+
 _log = logging.getLogger("oda")
 
 
@@ -65,11 +68,12 @@ class BackgroundLoop:
 
     def jump(self, until: datetime) -> tuple[TickResult, int]:
         """Go forward to that instant, the schedule passing on the way; return what it did and how many mails left."""
-        total, sent = TickResult(), 0
+        total, sent, calendar = TickResult(), 0, self._app.policy.calendar
         with self._lock:
             sent += self.deliver()
             while (now := self._clock.now()) < until:
-                self._clock.set(min(now + JUMP_STEP, until, self._after_year_end(now)))
+                year_end = calendar.end_of(calendar.open_years(now)[0]).ends_at
+                self._clock.set(min(now + JUMP_STEP, until, year_end + SWEPT_AFTER))
                 result = self.tick()
                 for year, count in result.revoked.items():
                     total.revoked[year] = total.revoked.get(year, 0) + count
@@ -79,11 +83,6 @@ class BackgroundLoop:
                 total.daily_mails += result.daily_mails
                 sent += self.deliver()
         return total, sent
-
-    def _after_year_end(self, now: datetime) -> datetime:
-        """The first minute after the year's last day: when the schedule really sweeps (R50)."""
-        calendar = self._app.policy.calendar
-        return calendar.end_of(calendar.open_years(now)[0]).ends_at + timedelta(minutes=1)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -110,12 +110,8 @@ def mail_of(nom: str, prenom: str) -> str:
     return f"{fold(prenom)}.{fold(nom)}@ac-toulouse.fr".replace(" ", "-")
 
 
-def _chefs() -> dict[str, str]:
-    names = {school.uai: f"{prenom} {nom}" for school, (nom, prenom) in zip(SCHOOLS, shuffled_names(1), strict=True)}
-    return names | {TWO[1].uai: names[TWO[0].uai]}
-
-
-CHEFS: Final = _chefs()
+CHEFS: Final = {school.uai: f"{prenom} {nom}" for school, (nom, prenom) in zip(SCHOOLS, shuffled_names(1), strict=True)}
+CHEFS[TWO[1].uai] = CHEFS[TWO[0].uai]
 """The head of each establishment, by its UAI."""
 
 

@@ -75,7 +75,7 @@ class DemoView:
     loop: BackgroundLoop
     mailbox: Mailbox
     examples: Mapping[str, str]
-    kept: bool = False
+    is_permanent: bool = False
     jumps: list[Jump] = field(default_factory=list)
 
     @property
@@ -268,7 +268,7 @@ def attachment(context: Context, number: int, rank: int) -> Response:
 
 
 def _letter(context: WebContext, number: int) -> Letter:
-    found = _demo(context).mailbox.letter(number)
-    if found is None:
+    letter = _demo(context).mailbox.letter(number)
+    if letter is None:
         raise HTTPException(404)
-    return found
+    return letter

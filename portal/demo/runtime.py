@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from sqlalchemy import event
@@ -74,7 +74,7 @@ def run_demo(
         address = f"http://{HOST}:{listening.getsockname()[1]}"
         say("Préparation de la démonstration : un mois de septembre dans 48 établissements inventés…")
         cache = None if keep else SeasonCache(cache_folder(), address)
-        with open_demo(folder, address, kept=bool(keep), cache=cache, progress=progress) as demo:
+        with open_demo(folder, address, is_permanent=bool(keep), cache=cache, progress=progress) as demo:
             start = f"{address}/demonstration"
             say(f"La démonstration est ouverte : {start}")
             say("Ctrl-C y met fin." if keep else "Ctrl-C y met fin ; il n'en restera rien (--keep DOSSIER la garde).")
@@ -98,13 +98,13 @@ def open_demo(
     folder: Path,
     address: str,
     *,
-    kept: bool = False,
+    is_permanent: bool = False,
     cache: SeasonCache | None = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[RunningDemo]:
     """Let the time of a played season pass, and show it, while the body runs."""
     with play_season(folder, address, cache=cache, progress=progress) as season:
-        view = DemoView(season.app, season.loop, season.mailbox, season.examples, kept=kept)
+        view = DemoView(season.app, season.loop, season.mailbox, season.examples, is_permanent=is_permanent)
         asgi = assembled(WebContext.of(season.app, demo=view), (pages.router,))
         with season.loop.running():
             yield RunningDemo(asgi, view, season.clock)
@@ -132,7 +132,8 @@ def play_season(
             make_private(file)
         clock = DemoClock(state.now if state else datetime.combine(INSTALLED, time(6), settings.zoneinfo))
         database = open_database(settings, {})
-        event.listen(database.engine, "connect", _set_asynchronous)
+        # A story needs not outlive a power cut: SQLite does not wait for the disk.
+        event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
         try:
             if state is None:
                 key = Secrets(secrets).read("journal-key").get_secret_value()
@@ -150,8 +151,3 @@ def play_season(
             yield PlayedSeason(app, clock, loop, mailbox, state.examples)
         finally:
             database.dispose()
-
-
-def _set_asynchronous(connection: Any, _record: Any) -> None:
-    """A story needs not outlive a power cut: SQLite does not wait for the disk."""
-    connection.execute("PRAGMA synchronous=OFF")

@@ -64,7 +64,9 @@ class SeasonCache:
         story = {"now": state.now.isoformat(), "examples": dict(state.examples), "received": received}
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._drop_others()
+            for entry in self._folder.glob("season-*"):
+                if not entry.name.startswith(f"season-{self._digest}-"):
+                    shutil.rmtree(entry, ignore_errors=True)
             partial = Path(tempfile.mkdtemp(prefix=f"{self._entry.name}.", dir=self._folder))
             try:
                 (partial / _DATABASE).touch(mode=0o600)
@@ -79,11 +81,6 @@ class SeasonCache:
                 partial.rename(self._entry)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
-
-    def _drop_others(self) -> None:
-        for entry in self._folder.glob("season-*"):
-            if not entry.name.startswith(f"season-{self._digest}-"):
-                shutil.rmtree(entry, ignore_errors=True)
 
 
 def cache_folder() -> Path:

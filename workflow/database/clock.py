@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from notifications.ports import Clock, SystemClock
 from workflow.database.connection import Database, DatabaseBusy, DatabaseUnreachable
 
-KEPT: Final = timedelta(seconds=30)
+VALIDITY: Final = timedelta(seconds=30)
 """A measure is good for this long."""
 
 
@@ -66,15 +66,15 @@ def count_seconds() -> float:
 class DatabaseClock:
     """A ``Clock`` that answers the database's time; any thread may ask.
 
-    ``asking`` opens whatever the question needs; ``kept`` is how long a measure is good for: nothing, and each ``now``
-    asks, which is for tests that move the database's clock themselves.
+    ``asking`` opens whatever the question needs; ``validity`` is how long a measure is good for: zero, and each
+    ``now`` asks, which is for tests that move the database's clock themselves.
     """
 
     def __init__(
-        self, own: Clock, asking: Callable[[], AbstractContextManager[Ask]], kept: timedelta = KEPT,
+        self, own: Clock, asking: Callable[[], AbstractContextManager[Ask]], validity: timedelta = VALIDITY,
         count: Callable[[], float] = count_seconds,
     ) -> None:  # fmt: skip
-        self._own, self._asking, self._kept, self._count = own, asking, kept, count
+        self._own, self._asking, self._validity, self._count = own, asking, validity, count
         self._measuring = threading.Lock()
         self._last: ClockSample | None = None
         self._tried_at = 0.0
@@ -129,7 +129,7 @@ class DatabaseClock:
     def _is_stale(self, sample: ClockSample) -> bool:
         """Return True when it is time to measure again, or the machine was asleep; never twice in a second."""
         since, elapsed = self._count() - self._tried_at, self._count() - sample.count
-        if since >= self._kept.total_seconds():
+        if since >= self._validity.total_seconds():
             return True
         jumped = abs(self._own.now() - sample.own - timedelta(seconds=elapsed)) > CLOCK_JUMP
         return jumped and since >= 1
@@ -149,7 +149,7 @@ def clock_for(database: Database, connection: Connection, own: Clock, database_n
     ``now``: so tests make machines whose clocks differ, on either database.
     """
     if database_now is not None:
-        return DatabaseClock(own, lambda: nullcontext(database_now), kept=timedelta(0), count=lambda: 0)
+        return DatabaseClock(own, lambda: nullcontext(database_now), validity=timedelta(0), count=lambda: 0)
     if type(own) is not SystemClock or not database.is_postgresql:
         return own
     clock = DatabaseClock(own, lambda: _asking(database))

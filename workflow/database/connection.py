@@ -127,17 +127,13 @@ def _still_there(connection: Any, _record: Any, _proxy: Any) -> None:
     """
     from psycopg import Error  # loaded by the driver; SQLite does without
 
+    poller = select.poll()
     try:
-        while _has_something_to_read(connection):
+        poller.register(connection.fileno(), select.POLLIN)
+        while poller.poll(0):
             connection.pgconn.consume_input()
     except Error as gone:
         raise InvalidatePoolError from gone
-
-
-def _has_something_to_read(connection: Any) -> bool:
-    poller = select.poll()
-    poller.register(connection.fileno(), select.POLLIN)
-    return bool(poller.poll(0))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

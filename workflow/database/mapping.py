@@ -1,6 +1,6 @@
 """Requests, and what stands beside them, between their rows and the plain values of the rules."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any
@@ -121,7 +121,11 @@ def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
     """The columns that differ from ``before``, all of them at a birth; ``with_`` keeps an unchanged value itself."""
     old = before.__dict__ if before else {}
     names = [name for name, value in after.__dict__.items() if name not in old or old[name] is not value]
-    columns = _columns(names, after)
+    columns: dict[str, Any] = {}
+    for name in names:
+        value = getattr(after, name)
+        special = _COLUMNS.get(name)
+        columns |= special(value) if special else {name: value}
     if {"nom", "prenom", "mail"} & set(names):
         columns |= {"folded_mail": after.folded_mail, "person": after.person, "sorted_name": sorted_name(after)}
     if not _SEEN_BY_CHECKS.isdisjoint(names):
@@ -132,12 +136,3 @@ def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
 def sorted_name(request: Request) -> str:
     """The person's name as a list is sorted by it: folded, nom first."""
     return f"{fold(request.nom)} {fold(request.prenom)}"
-
-
-def _columns(names: Iterable[str], request: Request) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name in names:
-        value = getattr(request, name)
-        special = _COLUMNS.get(name)
-        columns |= special(value) if special else {name: value}
-    return columns

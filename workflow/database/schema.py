@@ -67,7 +67,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         before = version(connection)
         if before is not None and before not in revisions():
             raise SchemaAhead
-        if before is None and _has_tables(connection):
+        ours = MAILS.metadata.tables.keys() | {REQUEST.name, SESSIONS.name}
+        if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase
         command.upgrade(alembic_config(connection), "head")
     return before, newest()
@@ -79,9 +80,3 @@ def require_current(connection: Connection) -> None:
     if current == newest():
         return
     raise SchemaBehind if current is None or current in revisions() else SchemaAhead
-
-
-def _has_tables(connection: Connection) -> bool:
-    """Return True when a table bears one of our names."""
-    ours = MAILS.metadata.tables.keys() | {REQUEST.name, SESSIONS.name}
-    return not ours.isdisjoint(inspect(connection).get_table_names())

@@ -122,16 +122,12 @@ def lines_of(connection: Connection, rows: Sequence[Any], policy: Policy, mailer
             departement=row.departement, opened_at=row.opened_at, todo=todos.get(request.reference),
             outcome=RemovalOutcome.of(row.outcome) if row.outcome else None, closed_at=row.closed_at,
             by=by.get(request.reference, ""),
-            done=_done(row, by.get(request.reference, ""), policy),
+            done=done(
+                RemovalOutcome.of(row.outcome), row.closed_at, by.get(request.reference, ""), policy.calendar.timezone
+            ) if row.outcome else "",
         )
         for request, row in zip(requests, rows, strict=True)
     )  # fmt: skip
-
-
-def _done(row: Any, by: str, policy: Policy) -> str:
-    if not row.outcome:
-        return ""
-    return done(RemovalOutcome.of(row.outcome), row.closed_at, by, policy.calendar.timezone)
 
 
 def _todos(
@@ -198,7 +194,13 @@ def list_removals(
     query = _latest_first(query, after) if filters.confirmed else _in_order(query, after)
     rows = connection.execute(query).all()
     lines = lines_of(connection, rows[:limit], policy, mailer)
-    return RemovalPage(lines, _cursor(lines[-1], filters) if len(rows) > limit else None)
+    if len(rows) <= limit:
+        return RemovalPage(lines, None)
+    last = lines[-1]
+    after = last.request.reference
+    if filters.confirmed and last.closed_at:
+        after = f"{last.closed_at.isoformat()}|{after}"
+    return RemovalPage(lines, after)
 
 
 def open_references(connection: Connection, filters: RemovalFilters, limit: int) -> list[str]:
@@ -245,8 +247,3 @@ def _latest_first(query: Select[Any], after: str | None) -> Select[Any]:
         at = datetime.fromisoformat(instant)
         query = query.where(or_(closed < at, (closed == at) & (REMOVAL.c.reference < reference)))
     return query.order_by(closed.desc(), REMOVAL.c.reference.desc())
-
-
-def _cursor(last: RemovalLine, filters: RemovalFilters) -> str:
-    reference = last.request.reference
-    return f"{last.closed_at.isoformat()}|{reference}" if filters.confirmed and last.closed_at else reference

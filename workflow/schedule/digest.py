@@ -88,14 +88,14 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     }  # fmt: skip
     first = groups.pop("to_handle", LateGroup())
     removals, removals_open = _late_removals(connection, job_day)
-    held = tuple(
+    held_ends = tuple(
         HeldEnd(year=Year.of(calendar.end_of(year.school_year)), why=year.hold.label)
         for year in held_in(connection, calendar)
     )
     clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
-        removals_open=removals_open, held=held, machines=tuple(connection.execute(clocks_off).scalars()),
+        removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select
 
 from notifications.mailer import Mailer
-from notifications.outbox import admin as outbox
+from notifications.outbox.admin import discard_stale_links
 from notifications.vocabulary import Erasure
 from states.model import Actor
 from states.rules.schedule import BrakeDecision, Hold
@@ -118,7 +118,7 @@ def cleanup_expired(connection: Connection, mailer: Mailer, now: datetime) -> No
     if digests:
         mailer.erase_links(connection, map(sealed_for, digests), Erasure.OVERDUE, now)
         connection.execute(delete(LINKS).where(expired))
-    outbox.discard_stale_links(connection, now)
+    discard_stale_links(connection, now)
     delete_expired_sessions(connection, now)
     delete_expired_tries(connection, now)
 

@@ -101,7 +101,9 @@ class _Calendar:
                 yield from self._of_year(calendar.end_of(year))
         yield from self._invitations()
         yield from self._reminders()
-        yield from self._reports()
+        sentence = "les opérateurs sont prévenus qu'un changement annoncé arrive à son jour"
+        for day, count in self._counts.reports(self._first, self._last).items():
+            yield ScheduledDate(day=day, action=ScheduledAction.REPORTS, sentence=sentence, requests=count)
         yield from self._erasures()
         sentence = "chaque jour ouvré, s'il y a du retard"
         yield ScheduledDate(day=self._first, until=self._last, action=ScheduledAction.DIGEST, sentence=sentence)
@@ -119,10 +121,10 @@ class _Calendar:
                 sentence=f"à minuit, les demandes en cours de {year} sont révoquées{guess}",
                 school_year=year,
             )
-        for day, left in self._notices(end):
+        for day, days_left in self._notices(end):
             yield ScheduledDate(
                 day=day, action=ScheduledAction.NOTICE, requests=live.requests, establishments=live.establishments,
-                sentence=f"la fin de {year} est annoncée, {plural(left, 'jour')} avant", school_year=year,
+                sentence=f"la fin de {year} est annoncée, {plural(days_left, 'jour')} avant", school_year=year,
             )  # fmt: skip
         opening = self._policy.calendar.accepts_from(year)
         if self._first < opening <= self._last:
@@ -180,11 +182,6 @@ class _Calendar:
                     day=day, action=ScheduledAction.REMINDERS, sentence=reminder.kind.label, requests=count,
                     mail=reminder.kind,
                 )  # fmt: skip
-
-    def _reports(self) -> Iterator[ScheduledDate]:
-        for day, count in self._counts.reports(self._first, self._last).items():
-            sentence = "les opérateurs sont prévenus qu'un changement annoncé arrive à son jour"
-            yield ScheduledDate(day=day, action=ScheduledAction.REPORTS, sentence=sentence, requests=count)
 
     def _erasures(self) -> Iterator[ScheduledDate]:
         keep = timedelta(days=self._keep_days)

@@ -60,11 +60,14 @@ class YearEndRegistry:
     def evaluate(self, connection: Connection, now: datetime) -> list[YearEndStatus]:
         """Return the brake's decision on every watched year, without writing."""
         heartbeat = last_heartbeat(connection, now)
-        ends = map(self._policy.calendar.end_of, _watched_years(connection, self._policy, now))
-        return [
-            YearEndStatus(end, *check_brake(end, _recorded_end(connection, end.school_year), now, heartbeat))
-            for end in ends
-        ]
+        statuses = []
+        for year in _watched_years(connection, self._policy, now):
+            end, recorded = self._policy.calendar.end_of(year), None
+            if row := connection.execute(select(RECORD).where(RECORD.c.school_year == str(year))).one_or_none():
+                is_held, is_confirmed = row.held_why is not None, row.confirmed_at is not None
+                recorded = RecordedEnd(row.ends_at, row.recorded_at, is_held, is_confirmed)
+            statuses.append(YearEndStatus(end, *check_brake(end, recorded, now, heartbeat)))
+        return statuses
 
     def observe(self, connection: Connection, actor: Actor, now: datetime) -> list[YearEndStatus]:
         """Evaluate, then record and hold what must be. The caller records its own heartbeat afterwards."""
@@ -90,13 +93,6 @@ class YearEndRegistry:
         }  # fmt: skip
         kind = "year_end_held" if status.hold else "year_end_foreseen"
         installation.record(connection, self._hasher, kind, actor, now, data)
-
-
-def _recorded_end(connection: Connection, year: SchoolYear) -> RecordedEnd | None:
-    row = connection.execute(select(RECORD).where(RECORD.c.school_year == str(year))).one_or_none()
-    if row is None:
-        return None
-    return RecordedEnd(row.ends_at, row.recorded_at, row.held_why is not None, row.confirmed_at is not None)
 
 
 def _watched_years(connection: Connection, policy: Policy, now: datetime) -> list[SchoolYear]:

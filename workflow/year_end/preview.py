@@ -78,9 +78,14 @@ class Preview:
             self._write_report(year)
 
     def count(self) -> Summary:
-        """Complete the summary by a few queries, in place of reading ``establishments()``."""
+        """Complete the summary by a few queries whatever the number of requests, as ``establishments()`` would."""
         for year in self.summary.years:
-            _count(self._connection, year)
+            _count_requests(self._connection, year)
+            _count_establishments(self._connection, year)
+            for anomaly, condition in ((Anomaly.CODE_UNDELIVERABLE, UNDELIVERABLE), (Anomaly.OPEN_REPORT, _REPORTED)):
+                if number := _number_of(self._connection, year, condition):
+                    year.anomalies[anomaly] = number
+            year.renewed = _number_of(self._connection, year, renewed(year.end.school_year))
             self._write_report(year)
         return self.summary
 
@@ -221,19 +226,9 @@ _TASK: Final = case(
 """The task that a revocation opens (R47)."""
 
 
-def _count(connection: Connection, year: YearSummary) -> None:
-    """Fill the summary as adding each establishment would, in a few queries whatever the number of requests (R53)."""
-    _count_requests(connection, year)
-    _count_establishments(connection, year)
-
-    def number_of(condition: ColumnElement[bool]) -> int:
-        query = select(func.count()).select_from(REQUEST).where(*_live(year), condition)
-        return int(connection.execute(query).scalar_one())
-
-    for anomaly, condition in ((Anomaly.CODE_UNDELIVERABLE, UNDELIVERABLE), (Anomaly.OPEN_REPORT, _REPORTED)):
-        if number := number_of(condition):
-            year.anomalies[anomaly] = number
-    year.renewed = number_of(renewed(year.end.school_year))
+def _number_of(connection: Connection, year: YearSummary, condition: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(REQUEST).where(*_live(year), condition)
+    return int(connection.execute(query).scalar_one())
 
 
 def _live(year: YearSummary) -> tuple[ColumnElement[bool], ...]:

@@ -34,12 +34,12 @@ _LATER: Final = MAILS.alias("later_mail")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DepartementShare:
-    """A département's part. ``left``: its removals of that year that wait today, of either kind."""
+    """A département's part. ``open_removals``: its removals of that year that wait today, of either kind."""
 
     departement: str
     establishments: int = 0
     revoked: int = 0
-    left: int = 0
+    open_removals: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,9 +59,9 @@ class MissedMail:
 class YearEndAccount:
     """An end that is over.
 
-    Kept: its figures, and who confirmed it when the brake held it (R52). Of today: ``mails`` by stage and those that
-    were ``missed``; of the removals of the whole year, those ``left`` by kind, the others by ``outcomes``, and how many
-    each of the ``confirmers`` confirmed.
+    Recorded: its figures, and who confirmed it when the brake held it (R52). Of today: ``mails`` by stage and those
+    that were ``missed``; of the removals of the whole year, the ``open_removals`` by kind, the others by ``outcomes``,
+    and how many each of the ``confirmers`` confirmed.
     """
 
     school_year: SchoolYear
@@ -75,7 +75,7 @@ class YearEndAccount:
     confirmed_at: datetime | None
     mails: Counter[Stage] = field(default_factory=Counter)
     missed: tuple[MissedMail, ...] = ()
-    left: Counter[RemovalKind] = field(default_factory=Counter)
+    open_removals: Counter[RemovalKind] = field(default_factory=Counter)
     outcomes: Counter[RemovalOutcome] = field(default_factory=Counter)
     confirmers: Counter[str] = field(default_factory=Counter)
 
@@ -108,12 +108,14 @@ def account_of(connection: Connection, year: SchoolYear) -> YearEndAccount | Non
     outcomes, confirmers = _confirmed_removals(connection, year)
     open_removals, by_departement = _open_removals(connection, year)
     is_of_end = _mails_of(year, record.ends_at)
+    by_stage = select(MAILS.c.stage, func.count()).where(is_of_end).group_by(MAILS.c.stage)
     return YearEndAccount(
         school_year=year, last_day=record.last_day, closed_at=closed.at, revoked=closed.requests,
         shares=_shares(connection, key, by_departement),
         hold=Hold.of(record.held_why) if record.held_why else None, held_at=record.held_at,
         confirmed_by=record.label or "", confirmed_at=record.confirmed_at,
-        mails=_mails_by_stage(connection, is_of_end), missed=_missed(connection, is_of_end), left=open_removals,
+        mails=Counter({Stage.of(stage): number for stage, number in connection.execute(by_stage)}),
+        missed=_missed(connection, is_of_end), open_removals=open_removals,
         outcomes=outcomes, confirmers=confirmers,
     )  # fmt: skip
 
@@ -129,7 +131,7 @@ def _shares(connection: Connection, key: str, open_removals: Counter[str]) -> tu
     return tuple(
         DepartementShare(
             departement=code, establishments=swept.get(code, (0, 0))[0], revoked=swept.get(code, (0, 0))[1],
-            left=open_removals[code],
+            open_removals=open_removals[code],
         )
         for code in sorted({*swept, *open_removals})
     )  # fmt: skip
@@ -144,11 +146,6 @@ def _mails_of(year: SchoolYear, ended: datetime) -> ColumnElement[bool]:
         MAILS.c.context.contains(f'"{year}"'),
     )
     return and_(*conditions, ~is_replaced)
-
-
-def _mails_by_stage(connection: Connection, is_of_end: ColumnElement[bool]) -> Counter[Stage]:
-    query = select(MAILS.c.stage, func.count()).where(is_of_end).group_by(MAILS.c.stage)
-    return Counter({Stage.of(stage): number for stage, number in connection.execute(query)})
 
 
 def _missed(connection: Connection, is_of_end: ColumnElement[bool]) -> tuple[MissedMail, ...]:
@@ -259,7 +256,11 @@ def progress_of(
     """
     active_ends = active_year_ends(connection, list(statuses))
     past = {end.school_year: end for end in past_ends(connection)}
-    year = year or _first(active_ends, list(past), now)
+    if year is None:
+        ends = [active.end for active in active_ends]
+        begun = [end.school_year for end in ends if now >= end.ends_at and end.school_year not in past]
+        to_come = [end.school_year for end in ends if now < end.ends_at]
+        year = (begun or list(past)[:1] or to_come)[0]
     active = next((active for active in active_ends if active.end.school_year == year), None)
     end = active.end if active else policy.calendar.end_of(year)
     if active is None and year not in past and now >= end.ends_at:
@@ -271,13 +272,6 @@ def progress_of(
         revoked=past[year].revoked if is_over else revoked_so_far(connection, end),
         moved_at=active.moved_at if active else None, is_soon=now >= end.ends_at - SOON,
     )  # fmt: skip
-
-
-def _first(active_ends: Sequence[ActiveYearEnd], past: Sequence[SchoolYear], now: datetime) -> SchoolYear:
-    ends = [active.end for active in active_ends]
-    begun = [end.school_year for end in ends if now >= end.ends_at and end.school_year not in past]
-    to_come = [end.school_year for end in ends if now < end.ends_at]
-    return (begun or list(past[:1]) or to_come)[0]
 
 
 def _stage(active: ActiveYearEnd | None, now: datetime) -> EndStage:

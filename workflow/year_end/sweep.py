@@ -50,21 +50,16 @@ class Sweep:
 
     def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> SweepResult:
         """Revoke what is left of the year. ``progress`` is told how many more after each batch."""
+        total = 0
+        after: str | None = ""
         with gc_frozen():
-            revoked = self._all_batches(end, actor, progress)
-        return SweepResult(revoked, self._finish(end))
-
-    def _all_batches(self, end: YearEnd, actor: Actor, progress: Callable[[int], None]) -> int:
-        total, after = 0, ""
-        while True:
-            last, revoked = self._batch(end, actor, after)
-            total += revoked
-            if revoked:
-                progress(revoked)
-                crash_point("sweep.between_batches")
-            if last is None:
-                return total
-            after = last
+            while after is not None:
+                after, revoked = self._batch(end, actor, after)
+                total += revoked
+                if revoked:
+                    progress(revoked)
+                    crash_point("sweep.between_batches")
+        return SweepResult(total, self._finish(end))
 
     def _batch(self, end: YearEnd, actor: Actor, after: str) -> tuple[str | None, int]:
         """Return the last establishment of the batch, None past the end, and how many requests it revoked.

@@ -65,18 +65,18 @@ def test_account__keeps_the_figures_and_follows_the_rest(system: System) -> None
     found = account(system)
     assert (found.revoked, found.establishments, found.hold, found.confirmed_by) == (3, 2, None, "")
     assert found.shares == (
-        DepartementShare(departement="012", establishments=1, revoked=1, left=1),
-        DepartementShare(departement="31", establishments=1, revoked=2, left=2),
+        DepartementShare(departement="012", establishments=1, revoked=1, open_removals=1),
+        DepartementShare(departement="31", establishments=1, revoked=2, open_removals=2),
     )
     assert (found.waiting, found.not_delivered, found.mails) == (2, 0, {Stage.PENDING: 2})
-    assert found.left == {RemovalKind.REMOVE_RIGHTS: 3}
+    assert found.open_removals == {RemovalKind.REMOVE_RIGHTS: 3}
     assert (found.outcomes, found.confirmers) == ({RemovalOutcome.REMOVED: 1}, {"opérateur": 1})
     system.accept(c.ConfirmRemoval(reference=references[0], outcome=RemovalOutcome.REMOVED), "opérateur")
     mail_is(system, "0310001H", stage="sent", sent_at=system.clock.now())
     mail_is(system, "0310002J", stage="dead", fault="recipient_refused", last_reply="550 5.1.1 User unknown")
     later = account(system)
     assert (later.revoked, later.closed_at) == (3, found.closed_at)
-    assert later.left == {RemovalKind.REMOVE_RIGHTS: 2}
+    assert later.open_removals == {RemovalKind.REMOVE_RIGHTS: 2}
     assert later.confirmers == {"opérateur": 2}
     assert (later.mails[Stage.SENT], later.not_delivered) == (1, 1)
     [missed] = later.missed

@@ -172,15 +172,14 @@ def _after(text: str | None, now: datetime) -> timedelta | None:
     if not text:
         return None
     try:
-        seconds = float(text) if text.strip().isdecimal() else (_instant(text) - now).total_seconds()
+        if text.strip().isdecimal():
+            seconds = float(text)
+        else:
+            instant = parsedate_to_datetime(text)
+            seconds = ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - now).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
     return max(SOON, timedelta(seconds=min(seconds, LATEST.total_seconds()))) if math.isfinite(seconds) else LATEST
-
-
-def _instant(text: str) -> datetime:
-    instant = parsedate_to_datetime(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def cleaned(text: object) -> str:

@@ -1,6 +1,7 @@
 """The calls as rows: made for open tasks, claimed by a lease, and what came of them (R84).
 
-``asked`` is the question's digest and a number that grows whenever it is asked under a new key, ``3f9c….2``.
+The column ``asked`` holds a question's identifier: its digest and a number that grows whenever it is asked under a new
+key, ``3f9c….2``.
 ``next_at`` is when a waiting call is due; while a machine holds it, when its lease runs out: it is then due again.
 """
 
@@ -41,17 +42,17 @@ _WAITS: Final = CALL.c.stage == CallStage.WAITING.value
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedCall:
-    """A call that this machine has claimed until ``until``. ``asked`` as the row says it; ``attempts`` so far."""
+    """A call that this machine has claimed until ``until``, after ``attempts`` so far."""
 
     reference: str
-    asked: str
+    question_id: str
     attempts: int
     until: datetime
 
     @property
     def key(self) -> str:
         """The same for the same question of this installation, whoever asks it again."""
-        return f"{self.reference}.{self.asked}"
+        return f"{self.reference}.{self.question_id}"
 
 
 def take_in(connection: Connection, kinds: Sequence[RemovalKind], now: datetime) -> None:
@@ -85,7 +86,9 @@ def claim(
     )
     rows = connection.execute(due).all()
     until = now + lease
-    calls = [ClaimedCall(reference=row.reference, asked=row.asked, attempts=row.attempts, until=until) for row in rows]
+    calls = [
+        ClaimedCall(reference=row.reference, question_id=row.asked, attempts=row.attempts, until=until) for row in rows
+    ]
     _write(connection, [call.reference for call in calls], leased_until=until, next_at=until)
     return calls
 
@@ -96,16 +99,16 @@ def is_ours(connection: Connection, call: ClaimedCall) -> bool:
         _WAITS,
         CALL.c.reference == call.reference,
         CALL.c.leased_until == call.until,
-        CALL.c.asked == call.asked,
+        CALL.c.asked == call.question_id,
     )
     return connection.execute(select(CALL.c.reference).where(*is_same).with_for_update()).first() is not None
 
 
 def ask_anew(connection: Connection, call: ClaimedCall, digest: str, now: datetime) -> ClaimedCall:
     """Give the call a new key for a new question, with no attempt counted yet. The lease stays as it is."""
-    asked = f"{digest}.{number_of(call.asked) + 1}"
-    _write(connection, [call.reference], asked=asked, attempts=0, changed_at=now)
-    return ClaimedCall(reference=call.reference, asked=asked, attempts=0, until=call.until)
+    question_id = f"{digest}.{number_of(call.question_id) + 1}"
+    _write(connection, [call.reference], asked=question_id, attempts=0, changed_at=now)
+    return ClaimedCall(reference=call.reference, question_id=question_id, attempts=0, until=call.until)
 
 
 def put_off(connection: Connection, call: ClaimedCall, answer: Answer, now: datetime, next_at: datetime) -> None:
@@ -141,18 +144,18 @@ def again(connection: Connection, references: Iterable[str] | None, now: datetim
         refused = refused.where(CALL.c.reference.in_(sorted(references)))
     rows = connection.execute(refused.order_by(CALL.c.reference).with_for_update(of=CALL)).all()
     for row in rows:
-        asked = f"{row.asked.partition('.')[0]}.{number_of(row.asked) + 1}"
-        _write(connection, [row.reference], stage=CallStage.WAITING.value, asked=asked, attempts=0, next_at=now,
+        question_id = f"{digest_of(row.asked)}.{number_of(row.asked) + 1}"
+        _write(connection, [row.reference], stage=CallStage.WAITING.value, asked=question_id, attempts=0, next_at=now,
                leased_until=None, changed_at=now)  # fmt: skip
     return [row.reference for row in rows]
 
 
-def digest_of(asked: str) -> str:
-    return asked.partition(".")[0]
+def digest_of(question_id: str) -> str:
+    return question_id.partition(".")[0]
 
 
-def number_of(asked: str) -> int:
-    return int(asked.partition(".")[2] or 0)
+def number_of(question_id: str) -> int:
+    return int(question_id.partition(".")[2] or 0)
 
 
 def _write(connection: Connection, references: Sequence[str], **values: Any) -> None:
@@ -178,7 +181,7 @@ class Recorder:
 
     def under_its_key(self, call: ClaimedCall, question: Question) -> ClaimedCall | None:
         """Return the call to make, under a new key when its question has changed."""
-        if digest_of(call.asked) == question.digest:
+        if digest_of(call.question_id) == question.digest:
             return call
 
         def work(connection: Connection, now: datetime) -> ClaimedCall | None:
@@ -211,22 +214,18 @@ class Recorder:
                 return self._confirm(connection, call, answer, now)
             if not is_ours(connection, call):
                 return None
-            return self._put(connection, call, answer, now)
+            if answer.verdict is CallOutcome.LATER and answer.after:  # as the server asked: this is no failure
+                put_off(connection, call, answer, now, now + answer.after)
+                return CallStage.WAITING
+            tried = replace(call, attempts=call.attempts + 1)
+            if answer.verdict is CallOutcome.REFUSED or tried.attempts >= self._rules.max_attempts:
+                end(connection, tried, CallStage.REFUSED, answer, now)
+                return CallStage.REFUSED
+            wait = self._rules.delay(tried.attempts, crc32(call.reference.encode()))
+            put_off(connection, tried, answer, now, now + wait)
+            return CallStage.WAITING
 
         return self._engine.in_transaction(work)
-
-    def _put(self, connection: Connection, call: ClaimedCall, answer: Answer, now: datetime) -> CallStage:
-        """Put off as the server asked, which is no failure; or try again after a wait; or leave to the operators."""
-        if answer.verdict is CallOutcome.LATER and answer.after:
-            put_off(connection, call, answer, now, now + answer.after)
-            return CallStage.WAITING
-        tried = replace(call, attempts=call.attempts + 1)
-        if answer.verdict is CallOutcome.REFUSED or tried.attempts >= self._rules.max_attempts:
-            end(connection, tried, CallStage.REFUSED, answer, now)
-            return CallStage.REFUSED
-        wait = self._rules.delay(tried.attempts, crc32(call.reference.encode()))
-        put_off(connection, tried, answer, now, now + wait)
-        return CallStage.WAITING
 
     def _confirm(self, connection: Connection, call: ClaimedCall, answer: Answer, now: datetime) -> CallStage | None:
         """Confirm by the rules, under their locks, unless the question has changed: it is then asked anew."""
@@ -241,7 +240,7 @@ class Recorder:
         if question is None:  # an operator has confirmed it meanwhile
             drop(connection, call.reference)
             return None
-        if question.digest != digest_of(call.asked):
+        if question.digest != digest_of(call.question_id):
             anew = ask_anew(connection, call, question.digest, now)
             put_off(connection, anew, Answer(verdict=CallOutcome.LATER, status=answer.status), now, now)
             return CallStage.WAITING

@@ -117,16 +117,14 @@ class Connector:
         done = RoundResult()
         self._engine.in_transaction(lambda connection, now: take_in(connection, self._settings.kinds, now))
         while done.total < most and not must_stop() and not self._circuit.is_open(self._engine.clock.now()):
-            claimed = self._claim(min(self._circuit.width(WIDTH), most - done.total))
+            limit = min(self._circuit.width(WIDTH), most - done.total)
+            claimed = self._engine.in_transaction(
+                lambda connection, now, limit=limit: claim(connection, self._settings.kinds, now, self._lease, limit)
+            )
             if not claimed:
                 break
             self._ask(claimed, done)
         return done
-
-    def _claim(self, limit: int) -> list[ClaimedCall]:
-        return self._engine.in_transaction(
-            lambda connection, now: claim(connection, self._settings.kinds, now, self._lease, limit)
-        )
 
     def _ask(self, claimed: Sequence[ClaimedCall], done: RoundResult) -> None:
         ready = self._questions(claimed, done)
