@@ -1,4 +1,4 @@
-"""School holidays, from the package vacances-scolaires-france (R22, R77), which is read only when asked about a day."""
+"""School and public holidays, from two packages that are read only when a day is asked about (R22, R77)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ _FULL_SUMMER: Final = timedelta(days=28)
 _SEASONS: Final = (
     ((10, 1), (11, 5)), ((12, 10), (12, 31)), ((1, 25), (3, 14)), ((3, 15), (5, 10)), ((6, 15), (7, 31)),
 )  # fmt: skip
-"""When the holidays of autumn, Christmas, winter, spring and summer begin, in every zone."""
+"""The days between which the holidays of autumn, Christmas, winter, spring and summer begin, in every zone."""
 
 
 _SHORTEST: Final = timedelta(days=8)
@@ -103,7 +103,7 @@ def zone_years(zone: Zone) -> dict[SchoolYear, tuple[Period, ...]]:
 
 
 def _is_whole(periods: list[Period]) -> bool:
-    """Whether each season's holidays are there, and the summer to its end."""
+    """True if each season's holidays are there, and the summer to its end."""
     long = [(first.month, first.day) for first, last in periods if last - first >= _SHORTEST]
     to_its_end = any(_is_summer(period) and (period[1].month, period[1].day) >= (8, 20) for period in periods)
     return to_its_end and all(any(first <= begins <= last for begins in long) for first, last in _SEASONS)
@@ -119,31 +119,29 @@ def _with_bridge(year: SchoolYear, periods: list[Period]) -> tuple[Period, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class SchoolHolidays(Mapping[SchoolYear, tuple[Period, ...]]):
-    """The school holidays of every year that is known: those given, else the zone's.
+    """The school holidays of every year that is known: the settings' own, else the zone's.
 
-    ``rentrees``, the pupils' returns of the settings, tell to the day when the summer of a zone ends; they change
-    nothing of a year that is given.
+    ``rentrees``, the pupils' returns of the settings, give to the day the end of a zone's summer; they change
+    nothing of a year ``from_settings``.
     """
 
     zone: Zone | None = None
     rentrees: Mapping[SchoolYear, date] = field(default_factory=dict)
-    given: Mapping[SchoolYear, tuple[Period, ...]] = field(default_factory=dict)
+    from_settings: Mapping[SchoolYear, tuple[Period, ...]] = field(default_factory=dict)
 
     @cached_property
     def _zone(self) -> dict[SchoolYear, tuple[Period, ...]]:
-        known = zone_years(self.zone) if self.zone else {}
-        return {year: self._until_the_return(year, periods) for year, periods in known.items()}
-
-    def _until_the_return(self, year: SchoolYear, periods: tuple[Period, ...]) -> tuple[Period, ...]:
-        if (back := self.rentrees.get(year.next)) is None:
-            return periods
-        return tuple((period[0], back - _DAY) if _is_summer(period) else period for period in periods)
+        years = dict(zone_years(self.zone)) if self.zone else {}
+        for year, periods in years.items():
+            if rentree := self.rentrees.get(year.next):
+                years[year] = tuple((p[0], rentree - _DAY) if _is_summer(p) else p for p in periods)
+        return years
 
     def __getitem__(self, year: SchoolYear) -> tuple[Period, ...]:
-        return self.given[year] if year in self.given else self._zone[year]
+        return self.from_settings[year] if year in self.from_settings else self._zone[year]
 
     def __iter__(self) -> Iterator[SchoolYear]:
-        return iter(sorted({*self.given, *self._zone}))
+        return iter(sorted({*self.from_settings, *self._zone}))
 
     def __len__(self) -> int:
-        return len({*self.given, *self._zone})
+        return len({*self.from_settings, *self._zone})

@@ -1,4 +1,4 @@
-"""Where the data are: an SQLite file beside the settings, or a PostgreSQL server."""
+"""The settings of the database (an SQLite file or a PostgreSQL server) and of the portal."""
 
 import re
 from ipaddress import ip_network
@@ -127,7 +127,7 @@ Link = Annotated[str, AfterValidator(_link)]
 
 
 class AccessibilitySettings(Section):
-    """What was audited, said honestly; nothing was until these say so."""
+    """The accessibility audit, said honestly: none was made until these settings say so."""
 
     status: Literal["non", "partiellement", "totalement"] = Field(
         "non", description="Conformité au RGAA : non, partiellement ou totalement conforme."

@@ -43,7 +43,7 @@ def find_settings(option: str | None, environ: Mapping[str, str]) -> Path:
 
 def load_settings(path: Path) -> Settings:
     """Read the settings. Raises SettingsError with every problem found, each with its line when it has one."""
-    document = read_document(_read(path))
+    document = read_document(_read_text(path))
     problems = document.problems
     if document.values is None and not problems:
         raise _unusable(path, f"le fichier est vide : {_HOW_TO_CREATE}")
@@ -51,7 +51,14 @@ def load_settings(path: Path) -> Settings:
         try:
             settings = Settings.from_values(document.values, path)
         except ValidationError as error:
-            problems += _problems(error, document)
+            errors = error.errors(include_url=False)
+            parents = {details["loc"][:-1] for details in errors}
+            # Pydantic counts the items that are right: a list whose only item is wrong is said to be short as well.
+            problems += [
+                _problem(details, document)
+                for details in errors
+                if details["type"] != "too_short" or details["loc"] not in parents
+            ]
     elif document.values is not None:
         message = "le fichier doit être une suite de sections « clé : », ni liste ni texte seul"
         problems.append(SettingsProblem(1, "", message))
@@ -60,7 +67,7 @@ def load_settings(path: Path) -> Settings:
     return settings
 
 
-def _read(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -97,13 +104,6 @@ _MESSAGES: Final = {
     "model_type": _SECTION,
 }
 """Errors told in the words of a settings file; the others share theirs with the API."""
-
-
-def _problems(error: ValidationError, document: Document) -> list[SettingsProblem]:
-    errors = error.errors(include_url=False)
-    parents = {details["loc"][:-1] for details in errors}
-    # Pydantic counts the items that are right: a list whose only item is wrong is said to be short as well.
-    return [_problem(d, document) for d in errors if d["type"] != "too_short" or d["loc"] not in parents]
 
 
 def _problem(details: ErrorDetails, document: Document) -> SettingsProblem:

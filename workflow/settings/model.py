@@ -8,7 +8,6 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from notifications.settings import MailSettings, Section, refusal
 from states.school_calendar import EndRule, SchoolCalendar, SchoolDays
-from workflow.settings import sections as options
 from workflow.settings.holidays import summer_starts
 from workflow.settings.infrastructure import DatabaseSettings, PortalSettings
 from workflow.settings.removals import RemovalsSettings
@@ -22,17 +21,30 @@ from workflow.settings.school_calendar import (
     month_day,
     school_days,
 )
-from workflow.settings.sections import AcademieSettings, PeopleSettings
+from workflow.settings.sections import (
+    AcademieSettings,
+    CharterSettings,
+    ChecksSettings,
+    CodeSettings,
+    DelegceSettings,
+    DocumentationSettings,
+    DraneSettings,
+    HandlingSettings,
+    KeySettings,
+    PeopleSettings,
+    SecretsSettings,
+    TemplatesSettings,
+)
 
 
 class Settings(Section):
-    """What an académie decides; immutable. Made by ``load_settings``, or from plain values in a test."""
+    """The decisions of an académie; immutable. Made by ``load_settings``, or from plain values in a test."""
 
     academie: AcademieSettings = Field(description="L'académie que ce service dessert.")
     timezone: Timezone = Field("Europe/Paris", description="Fuseau dans lequel une journée finit (R23).")
     database: DatabaseSettings = Field(default_factory=DatabaseSettings, description="La base de données.")
-    secrets: options.SecretsSettings = Field(
-        default_factory=options.SecretsSettings, description="Où sont les secrets ; aucun n'est dans ce fichier."
+    secrets: SecretsSettings = Field(
+        default_factory=SecretsSettings, description="Où sont les secrets ; aucun n'est dans ce fichier."
     )
     people: PeopleSettings = Field(description="Les personnes du rectorat et leurs rôles.")
     four_eyes: bool = Field(
@@ -49,34 +61,24 @@ class Settings(Section):
     removals: RemovalsSettings = Field(
         default_factory=RemovalsSettings, description="Les retraits à faire sur le serveur ODA."
     )
-    drane: options.DraneSettings = Field(
-        default_factory=options.DraneSettings, description="La déclaration du RUPN auprès de la DRANE (R25)."
+    drane: DraneSettings = Field(
+        default_factory=DraneSettings, description="La déclaration du RUPN auprès de la DRANE (R25)."
     )
-    charter: options.CharterSettings = Field(
-        default_factory=options.CharterSettings, description="La charte que le RUPN signe (R27)."
+    charter: CharterSettings = Field(default_factory=CharterSettings, description="La charte que le RUPN signe (R27).")
+    code: CodeSettings = Field(default_factory=CodeSettings, description="Le code d'initialisation (R41, R61).")
+    key: KeySettings = Field(default_factory=KeySettings, description="La clé ODA (R42).")
+    checks: ChecksSettings = Field(default_factory=ChecksSettings, description="Les vérifications du rectorat (R36).")
+    handling: HandlingSettings = Field(default_factory=HandlingSettings, description="Le traitement des demandes.")
+    documentation: DocumentationSettings = Field(
+        default_factory=DocumentationSettings, description="La documentation jointe au code."
     )
-    code: options.CodeSettings = Field(
-        default_factory=options.CodeSettings, description="Le code d'initialisation (R41, R61)."
-    )
-    key: options.KeySettings = Field(default_factory=options.KeySettings, description="La clé ODA (R42).")
-    checks: options.ChecksSettings = Field(
-        default_factory=options.ChecksSettings, description="Les vérifications du rectorat (R36)."
-    )
-    handling: options.HandlingSettings = Field(
-        default_factory=options.HandlingSettings, description="Le traitement des demandes."
-    )
-    documentation: options.DocumentationSettings = Field(
-        default_factory=options.DocumentationSettings, description="La documentation jointe au code."
-    )
-    delegce: options.DelegceSettings = Field(
-        default_factory=options.DelegceSettings, description="La délégation dans DelegCE (R26)."
-    )
+    delegce: DelegceSettings = Field(default_factory=DelegceSettings, description="La délégation dans DelegCE (R26).")
     portal: PortalSettings = Field(
         default_factory=PortalSettings, description="Le portail : les pages du chef et celles du rectorat."
     )
     mail: MailSettings = Field(description="Les courriels et leur envoi.")
-    templates: options.TemplatesSettings = Field(
-        default_factory=options.TemplatesSettings, description="Les modèles que l'académie remplace (R68)."
+    templates: TemplatesSettings = Field(
+        default_factory=TemplatesSettings, description="Les modèles que l'académie remplace (R68)."
     )
 
     _source: Path | None = PrivateAttr(default=None)

@@ -1,4 +1,7 @@
-"""The removals to be done on the ODA server (R48, R80, R83, R84)."""
+"""The settings of the removals, and the addresses that the connector may call (R48, R80, R83, R84).
+
+A name is resolved once; the address checked here is then the one connected to, so that a name cannot change in between.
+"""
 
 import re
 import socket
@@ -12,11 +15,6 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from notifications.settings import Section, refusal
 from states.vocabulary import RemovalKind
-
-# Which addresses may be called: public ones, and those that the settings list (R84).
-#
-# A name is resolved once; what is judged here is what is then connected to, so that a name cannot change in between.
-
 
 Address = IPv4Address | IPv6Address
 
@@ -37,13 +35,13 @@ class AddressRefused(Exception):
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """What this machine's resolver says of a name."""
+    """Resolve a name on this machine. Raises OSError for an unknown one."""
     results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(place[0]) for *_, place in results))
+    return list(dict.fromkeys(str(socket_address[0]) for *_, socket_address in results))
 
 
 def destination(text: str) -> Address:
-    """Where a packet to this address ends: behind an IPv6 form of an IPv4 address, the latter."""
+    """The address where a packet ends: behind an IPv6 form of an IPv4 address, the latter."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv4Address):
         return address
@@ -54,13 +52,13 @@ def destination(text: str) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """Whether anybody on the Internet reaches it; Python alone would let several odd ranges pass."""
+    """True if anybody on the Internet reaches it; Python alone would let several odd ranges pass."""
     usual = isinstance(address, IPv4Address) or address in _GLOBAL_V6
     return usual and address.is_global and not address.is_multicast
 
 
 def is_never_a_server(address: Address) -> bool:
-    """What no name may stand for, listed or not: the machine's own link, where clouds keep secrets; groups; nothing."""
+    """True if no name may stand for it, listed or not: the machine's own link, where clouds keep secrets; groups."""
     return (
         address.is_link_local or address.is_multicast or address.is_unspecified
         or (address.is_reserved and not address.is_loopback)
@@ -91,7 +89,7 @@ def network(entry: str) -> IPv4Network | IPv6Network | None:
 
 
 def check_addresses(host: str, texts: Sequence[str], allowed: AllowedHosts, *, is_secure: bool) -> tuple[str, ...]:
-    """The addresses as they may be connected to. Raises AddressRefused unless every one may."""
+    """Return the addresses. Raises AddressRefused unless every one may be called: public, or listed (R84)."""
     if not texts:
         raise AddressRefused(f"le nom « {host} » ne mène à aucune adresse")
     for text in texts:
@@ -182,7 +180,7 @@ class ConnectorSettings(Section):
     @field_validator("url")
     @classmethod
     def _may_be_called(cls, url: str | None, info: ValidationInfo) -> str | None:
-        """What can be said before any name is resolved: the rest is judged at each call."""
+        """Check the address before any name is resolved: the rest is checked at each call."""
         if url is None or "allow" not in info.data:
             return url
         parts, allowed = _parts(url), AllowedHosts(info.data["allow"])
@@ -224,7 +222,7 @@ def _media_type(text: str) -> str:
 
 
 class ExportSettings(Section):
-    """How the export of the removals to do is named and written."""
+    """The name and the form of the export of the removals to do (R83)."""
 
     filename: Annotated[str, AfterValidator(_filename)] = Field(
         "retraits.csv", description="Nom du fichier que l'on télécharge (R83)."
@@ -243,7 +241,7 @@ class ExportSettings(Section):
 
 
 class RemovalsSettings(Section):
-    """How the removal of rights is followed."""
+    """The follow-up of the removals of rights."""
 
     late_after_days: int = Field(
         15, ge=1, le=365, description="Jours après lesquels un retrait encore ouvert est dit en retard (R80)."

@@ -1,4 +1,4 @@
-"""The campaign's opening and the school year's end, as the settings give them (R20, R22)."""
+"""The settings of the school year: campaign, end, holidays and reminders (R20, R22, R77 to R79, R81)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
@@ -41,7 +41,7 @@ def month_day(text: str) -> MonthDay:
 
 
 def month_day_within(first: str, last: str) -> Callable[[str], str]:
-    """The check of a day of every year between these two; its refusal says so."""
+    """Make the check of a day of every year between these two."""
 
     def check(text: str) -> str:
         allowed = f"un jour écrit « mois-jour », de {first} à {last}"
@@ -166,7 +166,7 @@ End = Annotated[
 
 
 class CampaignSettings(Section):
-    """When declarations for a school year open (R20), and when those of the year before are invited to renew (R81)."""
+    """The opening of declarations for a school year (R20), and the invitation to renew those of the last (R81)."""
 
     opens: CampaignDay = Field(
         "06-01", description="Jour (mois-jour) qui ouvre les déclarations de l'année scolaire suivante (R20)."
@@ -179,7 +179,7 @@ class CampaignSettings(Section):
 
 
 class SchoolYearSettings(Section):
-    """How the end of a school year is found (R22), and when it is told beforehand (R78)."""
+    """The rule that ends a school year (R22), and its notices beforehand (R78)."""
 
     end: End = Field(
         "eve_of_rentree",
@@ -246,7 +246,7 @@ Refusals = Iterator[tuple[tuple[str | int, ...], PydanticCustomError]]
 
 
 class HolidaysSettings(Section):
-    """What the calendars of the zones do not say: Corsica, overseas, years to come, days off of one's own."""
+    """Holidays that the calendars of the zones lack: Corsica, overseas, years to come, an académie's own days off."""
 
     school: dict[Year, Periods] = Field(
         default_factory=dict,
@@ -302,7 +302,7 @@ def school_days(
         holidays=SchoolHolidays(
             zone=zone,
             rentrees=dict(rentrees),
-            given={year: tuple(sorted(p.days for p in periods)) for year, periods in settings.school.items()},
+            from_settings={year: tuple(sorted(p.days for p in periods)) for year, periods in settings.school.items()},
         ),
     )
 

@@ -46,7 +46,7 @@ def environment_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Secrets:
-    """Where the secrets are looked up: the environment first, then the folder of files."""
+    """The secrets of an installation, looked up in the environment, then in the folder of files."""
 
     directory: Path
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -166,7 +166,7 @@ class Keyring:
 
     @property
     def file(self) -> Path:
-        """Where the keys are. Raises KeyringFixed when a variable gives them."""
+        """The file of the keys. Raises KeyringFixed when a variable gives them."""
         file = self.secrets.file_of(SEAL_KEY)
         if file is None:
             raise KeyringFixed(environment_name(SEAL_KEY))
@@ -177,7 +177,7 @@ class Keyring:
         return tuple(self.secrets.read(SEAL_KEY).get_secret_value().split())
 
     def stamp(self) -> object:
-        """What changes when the file does, for the price of a look at its folder; None while it cannot be seen."""
+        """A value that changes when the file does; None while the file cannot be seen. It costs one ``stat``."""
         file = self.secrets.file_of(SEAL_KEY)
         try:
             status = file.stat() if file else None

@@ -1,4 +1,4 @@
-"""The small sections: what an académie decides for itself."""
+"""The small sections of the settings."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from states.validation import fold_mail
 
 
 def spellings(departement: str) -> list[str]:
-    """``31``, ``031``, ``2a`` as the directory may write them."""
+    """The forms in which the directory may write a département: ``31`` and ``031``, ``2A`` and ``02A``."""
     bare = departement.strip().upper().lstrip("0")
     return sorted({bare, bare.zfill(2), bare.zfill(3)})
 
@@ -45,7 +45,7 @@ WebAddress = Annotated[str, AfterValidator(_web_address), Field(json_schema_extr
 
 
 class SecretsSettings(Section):
-    """Where the secret files are."""
+    """The folder of the secret files."""
 
     directory: OneLine = Field(
         "secrets", description="Dossier des secrets, relatif au dossier de ce fichier ; aucun secret ici même."
@@ -53,7 +53,7 @@ class SecretsSettings(Section):
 
 
 class DraneSettings(Section):
-    """How the DRANE learns who the RUPN are (R25)."""
+    """The declaration of the RUPN to the DRANE (R25)."""
 
     declaration: Literal["by_chef", "sent_by_us"] = Field(
         "by_chef",
@@ -86,7 +86,7 @@ class CodeSettings(Section):
 
 
 class KeySettings(Section):
-    """Whether a key belongs to a person or to a request (R42)."""
+    """The scope of a key: a person or a request (R42)."""
 
     scope: Literal["person", "request"] = Field(
         "person", description="Une clé par personne (person) ou une par demande (request) (R42)."
@@ -94,13 +94,13 @@ class KeySettings(Section):
 
 
 class ChecksSettings(Section):
-    """How long a check stands, in days (R36)."""
+    """The validity of a check, in days (R36)."""
 
     max_age_days: int = Field(30, ge=1, le=366, description="Jours pendant lesquels une vérification vaut (R36).")
 
 
 class HandlingSettings(Section):
-    """How soon the rectorat handles a request, in days."""
+    """The rectorat's announced handling time, in days."""
 
     expected_days: int = Field(10, ge=1, le=366, description="Délai de traitement annoncé à l'établissement, en jours.")
 
@@ -130,7 +130,7 @@ class FileSettings(Section):
 
 
 class DocumentationSettings(Section):
-    """What the establishment is given to read with the code (R59)."""
+    """The documentation sent to the establishment with the code (R59)."""
 
     links: tuple[LinkSettings, ...] = Field((), description="Documentation citée avec le code : title et url.")
     files: tuple[FileSettings, ...] = Field(
@@ -180,25 +180,24 @@ class TemplatesSettings(Section):
     @field_validator("directory")
     @classmethod
     def _is_a_folder(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and (problem := _folder_problem(_folder(info) / value)):
+        if value is None:
+            return value
+        folder, problem = _folder(info) / value, None
+        if not os.path.exists(folder):  # which, unlike Path's, never raises
+            problem = f"le dossier {folder} n'existe pas : le créer, ou corriger le chemin"
+        elif not os.path.isdir(folder):
+            problem = f"{folder} n'est pas un dossier : donner celui qui contient les modèles"
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            problem = f"le dossier {folder} ne peut pas être lu : en donner le droit au compte du service"
+        if problem:
             raise refusal(problem, "le chemin d'un dossier, ou null")
         return value
 
 
 def _folder(info: ValidationInfo) -> Path:
-    """What relative paths start from: the settings' folder, else the current one."""
+    """The folder that relative paths start from: the settings' own, else the current one."""
     folder: Path = (info.context or {}).get("folder", Path.cwd())
     return folder
-
-
-def _folder_problem(folder: Path) -> str | None:
-    if not os.path.exists(folder):  # which, unlike Path's, never raises
-        return f"le dossier {folder} n'existe pas : le créer, ou corriger le chemin"
-    if not os.path.isdir(folder):
-        return f"{folder} n'est pas un dossier : donner celui qui contient les modèles"
-    if not os.access(folder, os.R_OK | os.X_OK):
-        return f"le dossier {folder} ne peut pas être lu : en donner le droit au compte du service"
-    return None
 
 
 _CORSICA_AND_OVERSEAS = re.compile(r"2[AB]|620|720|9[78]\d")
@@ -244,7 +243,7 @@ Departement = Annotated[str, BeforeValidator(_departement), _text_or_number("^0{
 
 
 class AcademieSettings(Section):
-    """Which académie this installation serves."""
+    """The académie that this installation serves."""
 
     nom: OneLine = Field(description="Nom de l'académie, tel qu'il est affiché.")
     code: AcademieCode = Field(description="Code de l'académie dans l'annuaire, par exemple 16 pour Toulouse.")

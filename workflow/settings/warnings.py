@@ -1,4 +1,4 @@
-"""What is allowed in the settings but deserves a look: the warnings of ``oda check-config``."""
+"""The warnings of ``oda check-config``: settings that are allowed but deserve a look."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -6,28 +6,38 @@ from ipaddress import ip_address
 
 from states.french import day as french_day
 from states.french import listing, plural
-from states.school_calendar import DayKind, EndRule, SchoolCalendar, SchoolDays, SchoolYear, YearEnd, year_around
+from states.school_calendar import DayKind, EndRule, SchoolCalendar, SchoolDays, SchoolYear, year_around
 from states.validation import fold_mail
 from workflow.settings.model import Settings
 
+
+def check_settings(settings: Settings, today: date) -> list[str]:
+    """List the French warnings on settings that load; ``today``, the académie's day, gives the years to look at."""
+    calendar = settings.calendar()
+    around = (SchoolYear(today.year + shift) for shift in (-2, -1, 0, 1))
+    running = next(year for year in around if today <= calendar.end_of(year).last_day)
+    days = settings.school_days()
+    return [
+        *_year_ends(settings, calendar, running),
+        *_unknown_days(days, today),
+        *_notices_on_unknown_days(settings, days, running),
+        *_incomplete_years(settings, running),
+        *_rentrees(settings, days, today),
+        *_mail(settings),
+        *_people(settings),
+        *_shown_to_chefs(settings),
+    ]
+
+
 _FORESEEN = 365
-"""Days ahead: what the calendar page shows, too."""
+"""Days ahead to look at, as on the calendar page."""
 
 
 _FEWEST = 84
 """Days of holidays in a year, Sundays included: an ordinary year has more than a hundred."""
 
 
-def days_warnings(settings: Settings, running: SchoolYear, today: date) -> Iterator[str]:
-    """French warnings on the days off; ``running`` is the school year of ``today``."""
-    days = settings.school_days()
-    yield from _unknown(days, today)
-    yield from _notices(settings, days, running)
-    yield from _incomplete(settings, running)
-    yield from _rentrees(settings, days, today)
-
-
-def _unknown(days: SchoolDays, today: date) -> Iterator[str]:
+def _unknown_days(days: SchoolDays, today: date) -> Iterator[str]:
     ahead = (today + timedelta(days=n) for n in range(_FORESEEN + 1))
     if unknown := [day for day in ahead if days.kind(day) is DayKind.UNKNOWN]:
         years = listing(sorted({str(year_around(day)) for day in unknown}))
@@ -37,8 +47,8 @@ def _unknown(days: SchoolDays, today: date) -> Iterator[str]:
         )
 
 
-def _notices(settings: Settings, days: SchoolDays, running: SchoolYear) -> Iterator[str]:
-    """Of the running year alone: nobody can know the calendar of the years after the next."""
+def _notices_on_unknown_days(settings: Settings, days: SchoolDays, running: SchoolYear) -> Iterator[str]:
+    """Warn of the running year alone: nobody can know the calendar of the years after the next."""
     last_day = settings.calendar().end_of(running).last_day
     for before in settings.school_year.notices:
         day = last_day - timedelta(days=before)
@@ -50,7 +60,7 @@ def _notices(settings: Settings, days: SchoolDays, running: SchoolYear) -> Itera
             )
 
 
-def _incomplete(settings: Settings, running: SchoolYear) -> Iterator[str]:
+def _incomplete_years(settings: Settings, running: SchoolYear) -> Iterator[str]:
     for year, periods in settings.holidays.school.items():
         count = sum((period.last - period.first).days + 1 for period in periods)
         if year >= running and count < _FEWEST:
@@ -70,41 +80,19 @@ def _rentrees(settings: Settings, days: SchoolDays, today: date) -> Iterator[str
             )
 
 
-def check_settings(settings: Settings, today: date) -> list[str]:
-    """French warnings on settings that load; ``today`` is the académie's day, on which the years in view depend."""
-    running = _running_year(settings.calendar(), today)
-    return [
-        *_year_ends(settings, running),
-        *days_warnings(settings, running, today),
-        *_mail(settings),
-        *_people(settings),
-        *_shown_to_chefs(settings),
-    ]
-
-
-def _year_ends(settings: Settings, running: SchoolYear) -> Iterator[str]:
-    calendar = settings.calendar()
-    for end in (calendar.end_of(running), calendar.end_of(running.next)):
-        if end.is_default:
-            yield (
-                f"school_year : la fin de {end.school_year} est une date par défaut, le {french_day(end.last_day)} ;"
-                f" {_how_to_know(settings, calendar, end)}"
+def _year_ends(settings: Settings, calendar: SchoolCalendar, running: SchoolYear) -> Iterator[str]:
+    for year in (running, running.next):
+        end = calendar.end_of(year)
+        if not end.is_default:
+            continue
+        if calendar.rule is EndRule.SUMMER_START:
+            advice = (
+                f"l'été {year.end_year} de la zone {settings.academie.zone} n'est pas connu :"
+                f" donner la date dans school_year.end_dates ({year}: …)"
             )
-
-
-def _running_year(calendar: SchoolCalendar, today: date) -> SchoolYear:
-    around = (SchoolYear(today.year + shift) for shift in (-2, -1, 0, 1))
-    return next(year for year in around if today <= calendar.end_of(year).last_day)
-
-
-def _how_to_know(settings: Settings, calendar: SchoolCalendar, end: YearEnd) -> str:
-    year = end.school_year
-    if calendar.rule is EndRule.SUMMER_START:
-        return (
-            f"l'été {year.end_year} de la zone {settings.academie.zone} n'est pas connu :"
-            f" donner la date dans school_year.end_dates ({year}: …)"
-        )
-    return f"donner la rentrée des élèves dans school_year.rentree_dates ({year.next}: …)"
+        else:
+            advice = f"donner la rentrée des élèves dans school_year.rentree_dates ({year.next}: …)"
+        yield f"school_year : la fin de {year} est une date par défaut, le {french_day(end.last_day)} ; {advice}"
 
 
 def _mail(settings: Settings) -> Iterator[str]:

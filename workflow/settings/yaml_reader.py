@@ -14,7 +14,7 @@ from yaml.reader import ReaderError
 from workflow.settings.form_errors import quote
 
 MAX_PROBLEMS: Final = 50
-"""How many problems a SettingsError prints."""
+"""Problems that a SettingsError prints."""
 
 
 MAX_DEPTH: Final = 12
@@ -57,7 +57,7 @@ class SettingsError(Exception):
 
 @dataclass
 class Document:
-    """What a file holds: values (text, None, lists, dicts), the line of each key path, and what is wrong."""
+    """The content of a file: values (text, None, lists, dicts), the line of each key path, and its problems."""
 
     values: object = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
