@@ -1,4 +1,4 @@
-"""What every command is given: the settings' file, and who acts."""
+"""The context of a command: the settings, the person who acts, the opened app or database."""
 
 import getpass
 import os
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 
 FORMS = "operator:ADRESSE, chef:UAI[,UAI], adjoint:UAI[,UAI] ou lecteur:ADRESSE"
-
-
 _ROLES = {
     "operator": Role.OPERATOR,
     "chef": Role.CHEF,
@@ -36,7 +34,7 @@ _ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class ActorSpec:
-    """Who acts, as typed: the address of an operator or a reader, or the UAI of a chef or an adjoint (R2, R3)."""
+    """The value of ``--as``: the address of an operator or a reader, or the UAI of a chef or an adjoint (R2, R3)."""
 
     role: Role
     value: tuple[str, ...]
@@ -45,12 +43,12 @@ class ActorSpec:
 def parse_actor_spec(text: str) -> ActorSpec:
     """Read ``operator:ADDRESS``, ``chef:UAI[,UAI]``, ``adjoint:UAI[,UAI]``, ``lecteur:ADDRESS`` or ``reader:``.
 
-    Whether such a person exists is not judged here. Raises ValueError, in French, on anything else.
+    It does not check that the person exists. Raises ValueError, in French, on anything else.
     """
     from states.validation import clean, has_uai_form, mail_problem, normalise_uai
 
-    name, _, rest = text.partition(":")
-    role = _ROLES.get(name.strip().casefold())
+    role_name, _, rest = text.partition(":")
+    role = _ROLES.get(role_name.strip().casefold())
     if role is None or not rest.strip():
         raise ValueError(f"« {text} » ne dit pas qui agit. Formes possibles : {FORMS}.")
     if role in (Role.OPERATOR, Role.READER):
@@ -60,14 +58,14 @@ def parse_actor_spec(text: str) -> ActorSpec:
             raise ValueError(f"« {address} » {problem}. Formes possibles : {FORMS}.")
         return ActorSpec(role, (address,))
     numbers = tuple(dict.fromkeys(normalise_uai(number) for number in rest.split(",")))
-    wrong = next((number for number in numbers if not has_uai_form(number)), None)
-    if wrong is not None:
-        raise ValueError(f"« {wrong} » n'est pas un UAI (7 chiffres et une lettre). Formes possibles : {FORMS}.")
+    invalid = next((number for number in numbers if not has_uai_form(number)), None)
+    if invalid is not None:
+        raise ValueError(f"« {invalid} » n'est pas un UAI (7 chiffres et une lettre). Formes possibles : {FORMS}.")
     return ActorSpec(role, numbers)
 
 
 class ActorSpecType(click.ParamType[ActorSpec]):
-    """The value of ``--as``."""
+    """The type of ``--as``."""
 
     name = "qui"
 
@@ -82,13 +80,13 @@ class ActorSpecType(click.ParamType[ActorSpec]):
 
 @dataclass
 class CliContext:
-    """The command's context, found in ``ctx.obj`` and passed by ``@pass_app``.
+    """The command's context, found in ``ctx.obj`` and passed by ``@pass_cli_context``.
 
-    ``config`` None means the usual settings' file, ``who`` None the operator whom the settings name.
+    ``config`` None means the usual settings' file, ``acting_as`` None the operator whom the settings name.
     """
 
     config: Path | None = None
-    who: ActorSpec | None = None
+    acting_as: ActorSpec | None = None
     _settings: "Settings | None" = field(default=None, init=False, repr=False)
 
     def settings(self) -> "Settings":
@@ -96,26 +94,23 @@ class CliContext:
         if self._settings is None:
             from workflow.settings.loader import find_settings, load_settings
 
-            named = None if self.config is None else str(self.config)
-            self._settings = load_settings(find_settings(named, os.environ))
+            path = None if self.config is None else str(self.config)
+            self._settings = load_settings(find_settings(path, os.environ))
         return self._settings
 
 
 pass_cli_context = click.make_pass_decorator(CliContext)
 
 
-# The house opened for one command, and who entered: everything heavy is imported here, when it is called.
-
-
 @contextmanager
 def opened(context: CliContext, name: str = "") -> "Iterator[tuple[App, Actor]]":
-    """The installation of the settings and the person who acts: ``--as``, else the system account's operator (R2).
+    """The app of the settings and the person who acts: ``--as``, else the system account's operator (R2).
 
-    ``name`` is what a chef or a deputy gives of himself (R37). Every connection is given back at the end. What can go
-    wrong is said by ``portal.cli.failures``: SettingsError, SecretError, SharedFile, SchemaBehind, SchemaAhead,
+    ``name`` is the name that a chef or a deputy gives (R37). Every connection is closed at the end. Raises, among the
+    errors that ``portal.cli.failures`` translates: SettingsError, SecretError, SharedFile, SchemaBehind, SchemaAhead,
     NotInstalled, OtherInstallation, DatabaseBusy, DatabaseUnreachable, NotAllowed.
     """
-    settings = context.settings()  # first: what is wrong in them is said before the world is imported
+    settings = context.settings()  # first: a fault in them is reported before the engine is imported
     from workflow.app import bootstrap, open_database
 
     with ExitStack() as closing:
@@ -123,24 +118,24 @@ def opened(context: CliContext, name: str = "") -> "Iterator[tuple[App, Actor]]"
         closing.callback(database.dispose)  # also when the installation is not fit to enter
         app = bootstrap(settings, os.environ, database=database, lazy=True)
         closing.callback(app.close)
-        yield app, actor_of(app.people, context.who, name)
+        yield app, _find_actor(app.people, context.acting_as, name)
 
 
-def actor_of(people: "People", who: ActorSpec | None, name: str = "") -> "Actor":
-    """Who enters by the command line. Raises ``workflow.auth.actors.NotAllowed``."""
-    if who is None:
+def _find_actor(people: "People", spec: ActorSpec | None, name: str = "") -> "Actor":
+    """The actor named by ``spec``, or the system account's. Raises ``workflow.auth.actors.NotAllowed``."""
+    if spec is None:
         return people.of_account(_account(), Channel.CLI)
-    if who.role is Role.OPERATOR:
-        return people.operator(who.value[0], Channel.CLI)
-    if who.role is Role.READER:
-        return people.reader(who.value[0], Channel.CLI)
-    return people.chef(who.value, Channel.CLI, name=name, role=who.role)
+    if spec.role is Role.OPERATOR:
+        return people.operator(spec.value[0], Channel.CLI)
+    if spec.role is Role.READER:
+        return people.reader(spec.value[0], Channel.CLI)
+    return people.chef(spec.value, Channel.CLI, name=name, role=spec.role)
 
 
 def own_address(context: CliContext) -> str:
-    """The address of the operator or reader who acts; the account has one once ``opened`` has let it in."""
-    if context.who is not None:
-        return context.who.value[0]
+    """The address of the operator or reader who acts; the account has one once ``opened`` has accepted it."""
+    if context.acting_as is not None:
+        return context.acting_as.value[0]
     return context.settings().people.operator_of(_account()) or ""
 
 
@@ -152,14 +147,11 @@ def _account() -> str:
         return str(os.getuid())
 
 
-# The house opened without anybody in it: for the schedule, the worker, and what only looks.
-
-
 @contextmanager
 def opened_app(context: CliContext) -> "Iterator[App]":
-    """The installation of the settings; its connections are given back at the end.
+    """The app of the settings, with nobody who acts; its connections are closed at the end.
 
-    A cron's account needs not be an operator: what acts is the schedule. Raises what ``opening.opened`` raises.
+    A cron's account needs not be an operator: the schedule acts. Raises the same errors as ``opened``.
     """
     settings = context.settings()
     from workflow.app import bootstrap
@@ -173,7 +165,7 @@ def opened_app(context: CliContext) -> "Iterator[App]":
 
 @contextmanager
 def database_of(settings: "Settings") -> "Iterator[Database]":
-    """The database alone, at whatever version it is. Raises SharedFile, SecretRefused."""
+    """The database alone, whatever its version. Raises SharedFile, SecretRefused."""
     from workflow.app import open_database
 
     database = open_database(settings, os.environ, must_exist=False)
@@ -183,12 +175,12 @@ def database_of(settings: "Settings") -> "Iterator[Database]":
         database.dispose()
 
 
-def make_private(path: Path) -> None:
-    """Create the database's file. Raises CliFailure when it cannot be made."""
-    from workflow.database import connection
+def create_database_file(path: Path) -> None:
+    """Create the database's file, readable by this account alone. Raises CliFailure when it cannot be made."""
+    from workflow.database.connection import make_private
 
     with writing(path, "vérifier le réglage database.url et les droits de ce compte sur le dossier"):
-        connection.make_private(path)
+        make_private(path)
 
 
 def running_year(settings: "Settings") -> "SchoolYear":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, database_of, make_private, pass_cli_context
+from portal.cli.context import CliContext, create_database_file, database_of, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable
 
@@ -36,7 +36,7 @@ def upgrade(context: CliContext) -> None:
         Secrets(settings.secrets_directory, os.environ).read("journal-key").get_secret_value().encode()
     )
     if file := settings.database.sqlite_file(settings.folder):
-        make_private(file)
+        create_database_file(file)
     with database_of(settings) as database:
         from notifications.ports import SystemClock
         from workflow.app import install

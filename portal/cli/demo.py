@@ -34,17 +34,17 @@ from portal.cli.parameters import FilePath
 def demo(keep: Path | None, port: int | None, no_browser: bool, check: bool) -> None:
     import webbrowser
 
-    from portal.cli.service import listening, to_stderr
+    from portal.cli.service import log_to_stderr, open_socket
     from portal.demo.runtime import HOST, run_demo
 
-    to_stderr()
+    log_to_stderr()
     if check:
         if port is not None or no_browser:
             raise click.UsageError("--check n'ouvre rien : ni --port ni --no-browser n'y servent.")
         _check(keep)
         return
     if port is not None:
-        listening(HOST, port).close()  # refuses a port that is taken before anything is made
+        open_socket(HOST, port).close()  # refuses a port that is taken before anything is made
     with _season_progress() as progress:
         run_demo(keep, port, click.echo, (lambda _: None) if no_browser else webbrowser.open, progress)
 

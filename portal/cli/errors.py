@@ -1,4 +1,4 @@
-"""What the system answers when a file cannot be read or written, in French."""
+"""Exit codes and failures of commands, in French."""
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class ExitCode(IntEnum):
-    """What the shell is told; the values are those of sysexits.h where it has one."""
+    """The exit codes of ``oda``; the values are those of sysexits.h where it has one."""
 
     DONE = 0
     REFUSED = 1
@@ -23,8 +23,8 @@ class ExitCode(IntEnum):
     READER_GONE = 141
 
 
-class Reason(Protocol):
-    """What is read of a refusal's reason (R7): ``states.refusals.Reason`` is one."""
+class RefusalReason(Protocol):
+    """The part of a refusal's reason that is written (R7): ``states.refusals.Reason`` is one."""
 
     @property
     def rule(self) -> str: ...
@@ -44,17 +44,15 @@ class CliFailure(Exception):
         self.details = list(details)
 
 
-def refused(reasons: Iterable[Reason], message: str = "Refusé, rien n'a changé.") -> CliFailure:
-    """The failure that tells every reason of a refusal, its rule and what to do (R7)."""
+def refused(reasons: Iterable[RefusalReason], message: str = "Refusé, rien n'a changé.") -> CliFailure:
+    """The failure that gives every reason of a refusal, its rule and what to do (R7)."""
     details = [f"{reason.message} ({reason.rule}). Que faire : {reason.remedy}" for reason in reasons]
     return CliFailure(message, ExitCode.REFUSED, details)
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No room left: on the disk, in the account's quota, or under the process's limit."""
-
-
-_REASONS = {
+_SYSTEM_ERRORS = {
     errno.EACCES: "accès refusé",
     errno.EPERM: "accès refusé",
     errno.EROFS: "le disque est en lecture seule",
@@ -66,16 +64,13 @@ _REASONS = {
 }
 
 
-def reason(error: OSError) -> str:
-    """Why, in a few words; the system's own words are English and may vary."""
-    return _REASONS.get(error.errno or 0, f"erreur {error.errno} du système")
-
-
 @contextmanager
 def writing(place: Path, remedy: str) -> Iterator[None]:
-    """Raises CliFailure when what is written under ``place`` cannot be."""
+    """Run a block that writes under ``place``. Raises CliFailure, with the reason in French, when it cannot."""
     try:
         yield
     except OSError as error:
-        message = f"{place} ne peut pas être écrit : {reason(error)}."
+        # The system's own words are English and may vary.
+        reason = _SYSTEM_ERRORS.get(error.errno or 0, f"erreur {error.errno} du système")
+        message = f"{place} ne peut pas être écrit : {reason}."
         raise CliFailure(message, ExitCode.REFUSED, [f"Que faire : {remedy}."]) from None

@@ -1,4 +1,4 @@
-"""Failures of the settings, the database and the mail relay, in words for the person at the keyboard."""
+"""Exceptions of other packages as failures in French for the person at the keyboard."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,11 @@ from portal.cli.errors import FULL, CliFailure, ExitCode, refused
 
 Translate = Callable[[Exception], CliFailure | None]
 
-
 TRANSLATIONS: dict[str, Translate] = {}
 
 
 def failure_for(*classes: str) -> Callable[[Translate], Translate]:
-    """Register what an exception of another package means, named by its path so that nothing is imported for it.
+    """Register the translation of another package's exception, named by its path so that nothing is imported for it.
 
     It holds for its subclasses too: the closest class wins. None means that it was not foreseen.
     """
@@ -24,18 +23,13 @@ def failure_for(*classes: str) -> Callable[[Translate], Translate]:
 
 
 _BUSY_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED")
-
-
 _BUSY_POSTGRESQL = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
-
 
 BUSY = CliFailure(
     "La base de données est occupée par un autre traitement.",
     ExitCode.BUSY,
     ["Que faire : recommencer dans un instant."],
 )
-
-
 UNREACHABLE = CliFailure(
     "La base de données ne répond pas, ou n'est pas préparée.",
     ExitCode.UNAVAILABLE,
@@ -49,20 +43,14 @@ def _trouble(message: str, remedy: str) -> CliFailure:
 
 
 _FULL = _trouble("Plus de place sur le disque de la base de données.", "y faire de la place, puis recommencer")
-
-
 _READ_ONLY = _trouble(
     "La base de données est en lecture seule.",
     "donner à ce compte le droit d'écrire la base (sur SQLite, le fichier et son dossier), puis recommencer",
 )
-
-
 _DAMAGED = _trouble(
     "Le fichier de la base est abîmé, ou n'est pas une base.",
     "n'y rien écrire, en garder une copie, et restaurer une sauvegarde",
 )
-
-
 _TROUBLES = {
     "SQLITE_FULL": _FULL,
     "53100": _FULL,
@@ -86,8 +74,8 @@ _TROUBLES = {
 """By the beginning of SQLite's error names, and by PostgreSQL's codes."""
 
 
-def meaning_of(driver_error: object) -> CliFailure | None:
-    """The failure that the driver's own code means; None when it says nothing to the person."""
+def _driver_failure(driver_error: object) -> CliFailure | None:
+    """The failure of the driver's own code; None for a code that is not in the table."""
     sqlite = getattr(driver_error, "sqlite_errorname", "") or ""
     postgresql = getattr(driver_error, "sqlstate", "") or ""
     if sqlite.startswith(_BUSY_SQLITE) or postgresql in _BUSY_POSTGRESQL:
@@ -114,18 +102,18 @@ def _busy(_: Exception) -> CliFailure:
 
 @failure_for("workflow.database.connection.DatabaseUnreachable")
 def _unreachable(error: Exception) -> CliFailure:
-    return meaning_of(getattr(error.__cause__, "orig", None)) or UNREACHABLE
+    return _driver_failure(getattr(error.__cause__, "orig", None)) or UNREACHABLE
 
 
 @failure_for("sqlalchemy.exc.OperationalError")
 def _database(error: Exception) -> CliFailure:
-    return meaning_of(getattr(error, "orig", None)) or UNREACHABLE
+    return _driver_failure(getattr(error, "orig", None)) or UNREACHABLE
 
 
 @failure_for("sqlalchemy.exc.DatabaseError")
 def _unforeseen(error: Exception) -> CliFailure | None:
     never_asked = getattr(error, "statement", "") is None  # an address that the driver cannot read
-    return meaning_of(getattr(error, "orig", None)) or (UNREACHABLE if never_asked else None)
+    return _driver_failure(getattr(error, "orig", None)) or (UNREACHABLE if never_asked else None)
 
 
 @failure_for("builtins.OSError")
@@ -180,9 +168,9 @@ def _badly_placed(error: Exception) -> CliFailure:
 
 @failure_for("workflow.directory.parser.UnusableFile")
 def _unusable_file(error: Exception) -> CliFailure:
-    why, _, what_to_do = str(error).partition(" Que faire : ")
+    message, _, remedy = str(error).partition(" Que faire : ")
     return CliFailure("Ce fichier ne peut pas être importé, rien n'a changé.", ExitCode.BAD_INPUT,
-                      [why, f"Que faire : {what_to_do}"])  # fmt: skip
+                      [message, f"Que faire : {remedy}"])  # fmt: skip
 
 
 @failure_for("workflow.directory.model.DirectoryRefused")
@@ -201,5 +189,5 @@ def _no_temporary_folder(error: Exception) -> CliFailure:
 
 
 def _sentence(error: Exception) -> str:
-    """The message of a class whose docstring is its message."""
+    """The message of an exception whose class has it as its docstring."""
     return " ".join((type(error).__doc__ or "").split())

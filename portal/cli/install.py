@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from portal.cli.context import database_of, make_private
+from portal.cli.context import create_database_file, database_of
 from portal.cli.errors import CliFailure, ExitCode, writing
 from portal.cli.output import printable, say
 from portal.cli.parameters import FilePath
@@ -80,7 +80,7 @@ class Installer:
         pieces += self._missing_keys(settings, is_installed=is_installed)
         if not is_installed:
             if file:
-                make_private(file)
+                create_database_file(file)
             key = Secrets(settings.secrets_directory, self._environ).read(JOURNAL_KEY).get_secret_value()
             with database_of(settings) as database:
                 _, version = install(database, JournalHasher(key.encode()), SystemClock())

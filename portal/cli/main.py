@@ -85,11 +85,11 @@ class Oda(CommandGroup):
     envvar="ODA_CONFIG",
     help="Le fichier de réglages.  [variable d'environnement : ODA_CONFIG]",
 )
-@click.option("--as", "who", type=ActorSpecType(), metavar="QUI", help=f"Qui agit : {FORMS}.")
+@click.option("--as", "acting_as", type=ActorSpecType(), metavar="QUI", help=f"Qui agit : {FORMS}.")
 @click.version_option(package_name="oda-delegations", message="oda %(version)s", help="Affiche la version.")
 @click.pass_context
-def oda(ctx: click.Context, config: Path | None, who: ActorSpec | None) -> None:
-    ctx.obj = CliContext(config, who)
+def oda(ctx: click.Context, config: Path | None, acting_as: ActorSpec | None) -> None:
+    ctx.obj = CliContext(config, acting_as)
 
 
 def main() -> None:

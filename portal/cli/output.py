@@ -188,20 +188,17 @@ class _Bar:
     def advance(self, steps: int) -> None:
         self.done += steps
         if self.update is None and monotonic() - self.begun >= PROGRESS_AFTER_S:
-            self._open()
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            text = TextColumn("{task.description}", markup=False)
+            bar = Progress(text, BarColumn(), MofNCompleteColumn(), console=Console(file=sys.stderr), transient=True)
+            task = bar.add_task(printable(self.label), total=self.total)
+            bar.start()
+            self.update = lambda done: bar.update(task, completed=done)
+            self.close = bar.stop
         if self.update is not None:
             self.update(self.done)
-
-    def _open(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        text = TextColumn("{task.description}", markup=False)
-        bar = Progress(text, BarColumn(), MofNCompleteColumn(), console=Console(file=sys.stderr), transient=True)
-        task = bar.add_task(printable(self.label), total=self.total)
-        bar.start()
-        self.update = lambda done: bar.update(task, completed=done)
-        self.close = bar.stop
 
 
 def confirmed(question: str = "Confirmer ?", otherwise: str = "--confirmed") -> bool:

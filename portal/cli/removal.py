@@ -1,7 +1,6 @@
 """``oda removal``: list, export and confirm the removals of rights on the ODA server (R47 to R49, R83)."""
 
 import os
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 MOST_LINES: Final = 100_000
 MOST_BYTES: Final = 20_000_000
-_STANDARD_STREAM: Final = "-"
 
 _COLUMNS = {
     "reference": "Référence", "person": "RUPN", "school": "Établissement", "school_year": "Année",
@@ -154,7 +152,7 @@ def write_export(pieces: Iterator[bytes], output: Path | None, *, force: bool) -
 
     A file takes its name once it is whole, and replaces another only with ``force``.
     """
-    if output is None or str(output) == _STANDARD_STREAM:
+    if output is None or str(output) == "-":
         for piece in pieces:
             click.echo(piece, nl=False)
         return
@@ -211,7 +209,9 @@ def confirm(
     """
     from workflow.removals.file_import import check_rows, confirm_rows, decode_file, parse_rows
 
-    rows = parse_rows(decode_file(_read_file(file), most=MOST_BYTES), outcome, most=MOST_LINES)
+    with click.open_file(str(file), "rb") as source:
+        content = source.read(MOST_BYTES + 1)  # one byte more is enough to tell that there is too much
+    rows = parse_rows(decode_file(content, most=MOST_BYTES), outcome, most=MOST_LINES)
     with opened(context) as (app, actor):
         from states.decision import Refused
         from workflow.auth.actors import require_operator
@@ -238,14 +238,6 @@ def confirm(
             _write_results(results, checked.faults, as_json=as_json)
     refusals = sum(isinstance(result.result, Refused) for result in results)
     return _fail_if_any(len(checked.faults) + refusals, len(rows))
-
-
-def _read_file(file: Path) -> bytes:
-    """The content, or one byte more than is accepted, which is enough to tell that there is too much."""
-    if str(file) == _STANDARD_STREAM:
-        return sys.stdin.buffer.read(MOST_BYTES + 1)
-    with file.open("rb") as source:
-        return source.read(MOST_BYTES + 1)
 
 
 def _summary(checked: "CheckedRows") -> Iterator[str]:

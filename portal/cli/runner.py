@@ -1,4 +1,4 @@
-"""How ``oda`` ends: its exit codes, the failures that commands raise, and the words written for each."""
+"""The end of a command: its exit code, and the message for what went wrong."""
 
 import sys
 from collections.abc import Callable
@@ -11,32 +11,24 @@ from portal.cli.failures import TRANSLATIONS
 from portal.cli.output import mute, reader_is_gone, say
 
 
-def as_failure(error: Exception) -> CliFailure | None:
-    """The failure that ``error`` means; None for one that was not foreseen."""
-    if isinstance(error, CliFailure):
-        return error
-    paths = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)
-    translate = next((TRANSLATIONS[path] for path in paths if path in TRANSLATIONS), None)
-    return translate(error) if translate else None
+def guarded(run: Callable[[], object]) -> int:
+    """Run a command to its end and return its exit code, having written what went wrong.
+
+    Two outputs may close under it: ``oda … | head`` ends in silence with READER_GONE.
+    """
+    try:
+        return _run_reported(run)
+    except BrokenPipeError:
+        reader_is_gone()
+        return ExitCode.READER_GONE
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            mute(sys.stdout)  # Python would write it again at its end, and change the exit code
 
 
-def report(error: Exception) -> ExitCode:
-    """Write what an exception means for the person at the keyboard, and return the exit code."""
-    if isinstance(error, click.ClickException):
-        say(error_lines(error))
-        return ExitCode.USAGE
-    failure = as_failure(error)
-    if failure is None:
-        from portal.incidents import log_incident
-
-        number = log_incident(error)
-        say([f"Erreur interne : la commande s'est arrêtée. Numéro d'incident à transmettre au support : {number}."])
-        return ExitCode.INTERNAL
-    say([failure.message, *(f"  — {detail}" for detail in failure.details)])
-    return failure.exit_code
-
-
-def _outcome(run: Callable[[], object]) -> int:
+def _run_reported(run: Callable[[], object]) -> int:
     try:
         run()
         sys.stdout.flush()
@@ -52,23 +44,26 @@ def _outcome(run: Callable[[], object]) -> int:
     return ExitCode.DONE
 
 
-def guarded(run: Callable[[], object]) -> int:
-    """Run a command to its end and return its exit code, having written what went wrong.
-
-    Two outputs may close under it: ``oda … | head`` ends in silence with READER_GONE.
-    """
-    try:
-        return _outcome(run)
-    except BrokenPipeError:
-        reader_is_gone()
-        return ExitCode.READER_GONE
-    finally:
-        _give_up_output()
+def as_failure(error: Exception) -> CliFailure | None:
+    """The failure that ``error`` means; None for an unforeseen one."""
+    if isinstance(error, CliFailure):
+        return error
+    paths = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)
+    translate = next((TRANSLATIONS[path] for path in paths if path in TRANSLATIONS), None)
+    return translate(error) if translate else None
 
 
-def _give_up_output() -> None:
-    """What could not be written is not tried again: Python would at its end, and change the exit code."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        mute(sys.stdout)
+def report(error: Exception) -> ExitCode:
+    """Write the message of an exception for the person at the keyboard, and return the exit code."""
+    if isinstance(error, click.ClickException):
+        say(error_lines(error))
+        return ExitCode.USAGE
+    failure = as_failure(error)
+    if failure is None:
+        from portal.incidents import log_incident
+
+        number = log_incident(error)
+        say([f"Erreur interne : la commande s'est arrêtée. Numéro d'incident à transmettre au support : {number}."])
+        return ExitCode.INTERNAL
+    say([failure.message, *(f"  — {detail}" for detail in failure.details)])
+    return failure.exit_code

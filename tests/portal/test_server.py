@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI, Request
 
-from portal.cli import service as logs
+from portal.cli.service import log_to_stderr
 from portal.server import Contained, Server, listen
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
@@ -74,7 +74,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     stream, root = io.StringIO(), logging.getLogger()
     before, level = list(root.handlers), root.level
     monkeypatch.setattr("sys.stderr", stream)
-    logs.to_stderr()
+    log_to_stderr()
     yield stream
     root.handlers[:] = before
     root.setLevel(level)

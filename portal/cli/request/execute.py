@@ -93,7 +93,7 @@ def acting(*, as_chef: bool, version: bool = True) -> Callable[[Callback], Callb
             shared = {
                 name: values.pop(name, "" if name == "name" else None) for name in ActionOptions.__dataclass_fields__
             }
-            if shared["name"] and (context.who is None or context.who.role not in (Role.CHEF, Role.DEPUTY)):
+            if shared["name"] and (context.acting_as is None or context.acting_as.role not in (Role.CHEF, Role.DEPUTY)):
                 raise click.UsageError("L'option --name va avec --as chef:UAI ou --as adjoint:UAI.")
             function(context, ActionOptions(**shared), **values)
 

@@ -14,9 +14,7 @@ from states import french
 from states.vocabulary import CodeStatus, Role, State
 
 if TYPE_CHECKING:
-    from workflow.app import App
     from workflow.requests.detail import CheckView, RequestView
-    from workflow.requests.filters import Filters
     from workflow.requests.lists import RequestLine
 
 
@@ -50,11 +48,17 @@ _EMPTY = (
 @click.option("--after", type=Reference(), metavar="RÉFÉRENCE", help="La page suivante : ce qui suit cette demande.")
 @json_option
 @pass_cli_context
-def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, **criteria: Any) -> None:
+def list_(
+    context: CliContext, /, limit: int, after: str | None, as_json: bool, late: bool, everything: bool, **criteria: Any
+) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
+        from workflow.requests.filters import Filters
         from workflow.requests.lists import list_requests
 
-        filters = _filters(app, **criteria)
+        # Only live requests, unless a filter that revoked ones can meet asks otherwise.
+        live = not (everything or criteria["states"] or criteria["removal_open"] or criteria["report_open"])
+        delay = timedelta(days=app.settings.handling.expected_days)
+        filters = Filters(live=live, submitted_before=app.clock.now() - delay if late else None, **criteria)
         page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=limit)
     if as_json:
         from portal.api.schemas import Line
@@ -64,15 +68,6 @@ def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, 
         emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after {page.after}"])
-
-
-def _filters(app: "App", *, late: bool, everything: bool, **criteria: Any) -> "Filters":
-    """Only live requests, unless asked otherwise by a filter that revoked ones can meet."""
-    from workflow.requests.filters import Filters
-
-    live = not (everything or criteria["states"] or criteria["removal_open"] or criteria["report_open"])
-    delay = timedelta(days=app.settings.handling.expected_days)
-    return Filters(live=live, submitted_before=app.clock.now() - delay if late else None, **criteria)
 
 
 def _row(line: "RequestLine") -> dict[str, object]:

@@ -47,7 +47,7 @@ def needs(reference: str, reason: ReissueReason) -> None:
 @sample.command("who", help="Qui agit.")
 @pass_cli_context
 def who(app: CliContext) -> None:
-    acting: ActorSpec | None = app.who
+    acting: ActorSpec | None = app.acting_as
     click.echo(repr(acting))
 
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from sqlalchemy import insert
 
 from notifications.ports import SystemClock
-from portal.cli import service as logs
 from portal.cli.main import oda
+from portal.cli.service import FrenchFormatter
 from tests.kit import year_end_scene as year_end_scene
 from tests.kit.clock import FakeClock
 from tests.kit.installation import make_installation
@@ -165,7 +165,7 @@ def _wait_for_a_tick(url: str) -> None:
 )
 def test_logs__are_plain_french_lines(message: str, arguments: tuple[str, ...], shown: str) -> None:
     record = logging.LogRecord("oda", logging.WARNING, "here", 1, message, arguments, None)
-    assert logs.French().format(record).split(" ", 2)[2] == shown
+    assert FrenchFormatter().format(record).split(" ", 2)[2] == shown
 
 
 def test_logs__never_show_what_an_exception_says() -> None:
@@ -173,4 +173,4 @@ def test_logs__never_show_what_an_exception_says() -> None:
         raise ValueError("prenom.nom@ac-toulouse.fr")
     except ValueError:
         record = logging.LogRecord("oda", logging.ERROR, "here", 1, "échec", (), sys.exc_info())
-    assert logs.French().format(record).endswith("erreur : échec (ValueError)")
+    assert FrenchFormatter().format(record).endswith("erreur : échec (ValueError)")
