@@ -56,7 +56,8 @@ def test_error__of_the_person_at_the_keyboard(leak_search: LeakSearch) -> None:
     leak_search.oda(
         "request", "issue-code", reference, "--key", "une", "--expires-on", "2027-08-30", typed=f"{SECOND}\n", code=1
     )
-    leak_search.oda("request", "issue-code", reference, "--key", "une", typed=f"{THIRD}\n")
+    leak_search.oda("request", "issue-code", reference, "--key", "une", typed=f"{THIRD}\n", code=1)
+    leak_search.oda("request", "issue-code", reference, "--key", "une", typed=f"{FIRST}\n")
     leak_search.oda("request", "issue-code", other, typed=f"{FOURTH}\n", who=AS_CHEF, code=1)
     leak_search.look()
 
