@@ -29,7 +29,6 @@ from workflow.journal.chain import JournalHasher
 WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", "is_open", "is_listed")
 """The columns of ``Establishment`` that an import writes: never ``set_mailbox``, an operator's choice (R14)."""
 
-
 Row = dict[str, Any]
 
 

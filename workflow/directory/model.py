@@ -9,10 +9,8 @@ from states.refusals import Reason
 MAILBOX_SET = "mailbox_set"
 """Kind of the journal's event by which an operator chooses a mailbox (R14)."""
 
-
 MASSIVE_SHARE = 5
 """An import that loses more than one establishment in five is massive (R67)."""
-
 
 MASSIVE_COUNT = 5
 """Establishments lost from which an import may be massive: in a small directory one closure is no catastrophe."""

@@ -19,34 +19,26 @@ COLUMNS = (
 )  # fmt: skip
 """The columns that are read, in any order; the others are ignored."""
 
-
 SEPARATOR = ";"
 
-
 MAX_LINE = 1_000_000
-
 
 MAX_REMARKS = 50_000
 """Remarks beyond which the file is not read to its end: gigabytes of nonsense would be kept in memory."""
 
-
 MAX_NOM = 200
 
-
 LONGEST_CODE = 9
-
 
 KEPT_KINDS = frozenset(map(fold, ("Collège", "Lycée", "EREA", "Autre")))
 """``type_etablissement`` of those that can have a RUPN: the second degree, its special schools, and « Autre »: better
 one establishment too many than one that cannot declare."""
-
 
 OUTSIDE_KINDS = frozenset(map(fold, ("Ecole", "Médico-social", "Service Administratif", "Information et orientation")))
 """``type_etablissement`` of those that cannot: no chef d'établissement delegates there. Counted, never an error.
 
 A kind on neither list is taken with a warning, so that no establishment is lost unseen.
 """
-
 
 OPEN_BY_STATE = {
     fold(state): is_open
@@ -275,7 +267,6 @@ def tidy(text: str) -> str:
 _fold = lru_cache(maxsize=256)(fold)
 """``fold`` for kinds and states: a few words that return in every row."""
 
-
 _SEVERAL = re.compile(r"[,;/\s]+")
 
 
@@ -302,7 +293,6 @@ def _unusable(why: str, line: int | None = None, advice: str = _ADVICE) -> Unusa
 
 
 _BOM = b"\xef\xbb\xbf"
-
 
 _SIGNATURES = (
     (b"\xff\xfe", "c'est du texte en UTF-16"),

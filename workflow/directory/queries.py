@@ -1,6 +1,5 @@
 """The establishments as people read them: in pages by UAI, each with its requests."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -88,7 +87,9 @@ def list_establishments(
         query = query.where(func.coalesce(E.c.set_mailbox, E.c.mailbox).is_(None))
     if not filters.text.strip():
         query = query.limit(limit)
-    return list(islice(_matching(map(_line_of, connection.execute(query)), filters.text), limit))
+    words, lines = fold(filters.text).split(), map(_line_of, connection.execute(query))
+    matches = (line for line in lines if not words or _contains(line, words))
+    return list(islice(matches, limit))
 
 
 def find_establishment(connection: Connection, actor: Actor, uai: str) -> EstablishmentLine | None:
@@ -149,9 +150,6 @@ def _line_of(row: Any) -> EstablishmentLine:
     )  # fmt: skip
 
 
-def _matching(rows: Iterator[EstablishmentLine], text: str) -> Iterator[EstablishmentLine]:
-    words = fold(text).split()
-    for row in rows:
-        place = fold(f"{row.nom} {row.commune} {row.uai}") if words else ""
-        if all(word in place for word in words):
-            yield row
+def _contains(line: EstablishmentLine, words: list[str]) -> bool:
+    text = fold(f"{line.nom} {line.commune} {line.uai}")
+    return all(word in text for word in words)

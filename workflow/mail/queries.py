@@ -24,16 +24,12 @@ from workflow.requests.filters import UNDELIVERABLE
 
 MISSED: Final = (Stage.DEAD, Stage.UNCERTAIN)
 
-
 WAITING: Final = (Stage.PENDING, Stage.RETRY, Stage.SENDING)
-
 
 ASIDE: Final = (Stage.CANCELLED, Stage.DISCARDED)
 
-
 EVENT_LABELS: Final = {"mail_dead": "non remis", "mail_retried": "renvoyé", "mail_discarded": "écarté"}
 """The kinds of the journal's events on a mail, with their French words."""
-
 
 ESTABLISHMENT_KINDS: Final = tuple(
     kind for kind, entry in CATALOGUE.items()
@@ -247,9 +243,7 @@ def _received_by(scope: Actor) -> tuple[ColumnElement[bool], ...]:
 
 _CODES: Final = [kind.value for kind in CODE_KINDS]
 
-
 _LATER = MAILS.alias("later_code_mail")
-
 
 _LOST_CODE: Final = and_(
     MAILS.c.stage == Stage.CANCELLED.value,
@@ -258,7 +252,6 @@ _LOST_CODE: Final = and_(
     ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODES), _LATER.c.id > MAILS.c.id),
 )
 """Given up while somebody still waits for the code."""
-
 
 _PARTS: Final = (
     or_(_at((Stage.DEAD,)), _LOST_CODE), _at((Stage.UNCERTAIN,)), _at(WAITING), _at((Stage.SENT,)),

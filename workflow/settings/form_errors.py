@@ -8,7 +8,6 @@ from typing import Any, Final
 
 OTHER_ERROR: Final = "cette valeur n'est pas admise"
 
-
 _MESSAGES: Final = {
     "string_type": "un texte est attendu",
     "int_type": "un nombre entier est attendu",
@@ -23,7 +22,6 @@ _MESSAGES: Final = {
     "greater_than_equal": "{input} est trop petit",
     "less_than_equal": "{input} est trop grand",
 }
-
 
 _ALLOWED: Final = {
     "bool_type": "true ou false",

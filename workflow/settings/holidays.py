@@ -41,18 +41,14 @@ def ascension(calendar_year: int) -> date:
 
 Zone = Literal["A", "B", "C"]
 
-
 _DAY: Final = timedelta(days=1)
 
-
 _FULL_SUMMER: Final = timedelta(days=28)
-
 
 _SEASONS: Final = (
     ((10, 1), (11, 5)), ((12, 10), (12, 31)), ((1, 25), (3, 14)), ((3, 15), (5, 10)), ((6, 15), (7, 31)),
 )  # fmt: skip
 """The days between which the holidays of autumn, Christmas, winter, spring and summer begin, in every zone."""
-
 
 _SHORTEST: Final = timedelta(days=8)
 

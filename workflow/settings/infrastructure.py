@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
-
 
 ALLOWED_URLS = "sqlite:///oda.sqlite ou postgresql://compte@serveur/base"
 
@@ -32,23 +31,19 @@ def _check_url(url: str) -> str:
             "le mot de passe n'a pas sa place dans l'adresse : le mettre dans le secret database-password"
             " (fichier secrets/database-password en chmod 600, ou variable ODA_DATABASE_PASSWORD)"
         )
-    problem = _sqlite_problem(url) if parts.scheme == "sqlite" else _postgresql_problem(url)
-    if problem:
+    if problem := _url_problem(url, parts):
         raise refusal(problem, ALLOWED_URLS)
     return url
 
 
-def _sqlite_problem(url: str) -> str | None:
-    name = url.removeprefix("sqlite:///")
-    if name == url or not name:
-        return "une adresse SQLite commence par trois barres obliques, suivies d'un nom de fichier"
-    if ":memory:" in name or "?" in name or name.endswith("/"):
-        return "SQLite est admis avec un fichier ordinaire, sans option"
-    return None
-
-
-def _postgresql_problem(url: str) -> str | None:
-    parts = urlsplit(url)
+def _url_problem(url: str, parts: SplitResult) -> str | None:
+    if parts.scheme == "sqlite":
+        name = url.removeprefix("sqlite:///")
+        if name == url or not name:
+            return "une adresse SQLite commence par trois barres obliques, suivies d'un nom de fichier"
+        if ":memory:" in name or "?" in name or name.endswith("/"):
+            return "SQLite est admis avec un fichier ordinaire, sans option"
+        return None
     if parts.scheme not in _POSTGRESQL:
         return "ce moteur de base de données n'est pas admis"
     try:
@@ -119,9 +114,7 @@ def _proxy(text: str) -> str:
 
 ProxyAddress = Annotated[str, AfterValidator(_proxy)]
 
-
 SiteAddress = Annotated[str, AfterValidator(_address)]
-
 
 Link = Annotated[str, AfterValidator(_link)]
 

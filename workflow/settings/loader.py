@@ -17,9 +17,7 @@ from workflow.settings.yaml_reader import Document, KeyPath, SettingsError, Sett
 
 MAX_BYTES: Final = 100_000
 
-
 DEFAULT_NAME: Final = "config.yaml"
-
 
 _HOW_TO_CREATE: Final = "en créer un avec « oda init DOSSIER »"
 
@@ -94,7 +92,6 @@ def _unusable(path: Path, message: str, line: int | None = None) -> SettingsErro
 
 _SECTION: Final = "une section est attendue : des lignes « clé : valeur » en retrait sous celle-ci"
 
-
 _MESSAGES: Final = {
     "missing": "cette clé manque",
     "date_type": "une date est attendue",
@@ -128,7 +125,6 @@ def _problem(details: ErrorDetails, document: Document) -> SettingsProblem:
 _SECRET: Final = re.compile(
     r"pass|mot_?de_?passe|\bmdp|secret|token|jeton|cl[eé]|(^|[_-])(key|pin|pwd|mdp)$", re.IGNORECASE
 )
-
 
 _SECRET_OF_SECTION: Final = {"mail": "smtp-password", "database": "database-password", "removals": "connector-key"}
 

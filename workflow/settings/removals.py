@@ -18,13 +18,10 @@ from states.vocabulary import RemovalKind
 
 Address = IPv4Address | IPv6Address
 
-
 Resolver = Callable[[str, int], Sequence[str]]
 """The addresses of a name, as texts. Raises OSError for an unknown one."""
 
-
 _GLOBAL_V6: Final = IPv6Network("2000::/3")
-
 
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 """IPv4 through a translator (NAT64): the last 32 bits are the address that is reached."""
@@ -106,9 +103,7 @@ def check_addresses(host: str, texts: Sequence[str], allowed: AllowedHosts, *, i
 
 URL_EXAMPLE = "par exemple https://oda.ac-toulouse.fr/retraits"
 
-
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
-
 
 _NUMBERED = re.compile(r"(.*\.)?(0[xX][0-9A-Fa-f]*|[0-9]+)")
 """A host that a system reads as an address though it is not written as one: 127.1, 0x7f000001."""
@@ -153,7 +148,6 @@ def _host_or_network(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_url), Field(json_schema_extra={"pattern": "^https?://"})]
-
 
 HostOrNetwork = Annotated[str, AfterValidator(_host_or_network)]
 
@@ -201,7 +195,6 @@ class ConnectorSettings(Section):
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-
 
 _MEDIA = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*/[A-Za-z0-9][A-Za-z0-9.+-]*")
 

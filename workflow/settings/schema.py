@@ -10,18 +10,13 @@ from workflow.settings.model import Settings
 
 TITLE = "Réglages d'ODA délégations"
 
-
 DESCRIPTION = "Le fichier config.yaml d'une académie. Produit à partir du code : ne pas le modifier à la main."
-
 
 _HERE = Path(__file__).resolve()
 
-
 _PACKAGED = _HERE.with_name("starter.yaml")
 
-
 _CHECKOUT = _HERE.parents[2] / "config.yaml"
-
 
 SCHEMA_NAME = "config.schema.json"
 

@@ -83,15 +83,11 @@ Year = Annotated[
     PlainSerializer(str),
 ]
 
-
 Day = Annotated[date, BeforeValidator(_day)]
-
 
 Timezone = Annotated[str, AfterValidator(_timezone)]
 
-
 MAX_DELAYS: Final = 10
-
 
 Delays = tuple[int, ...]
 
@@ -108,15 +104,11 @@ def _in_order(*, descending: bool, example: str) -> Callable[[Delays], Delays]:
 
 Ascending: Final = AfterValidator(_in_order(descending=False, example="[7, 14, 30], ou [] pour aucun rappel"))
 
-
 Descending: Final = AfterValidator(_in_order(descending=True, example="[30, 7], ou [] pour aucune annonce"))
-
 
 RENTREE_BETWEEN: tuple[MonthDay, MonthDay] = ((8, 1), (10, 15))
 
-
 END_BETWEEN: tuple[MonthDay, MonthDay] = ((5, 1), (10, 31))
-
 
 END_RULES = {"eve_of_rentree": EndRule.EVE_OF_RENTREE, "summer_start": EndRule.SUMMER_START}
 
@@ -147,16 +139,13 @@ CampaignDay = Annotated[
     Field(json_schema_extra={"pattern": f"^(0[3-9]|10)-{DAY_PATTERN}$"}),
 ]
 
-
 InvitationDay = Annotated[
     str,
     AfterValidator(month_day_within("08-16", "10-31")),
     Field(json_schema_extra={"pattern": "^(08-(1[6-9]|2[0-9]|3[01])|(09|10)-" + DAY_PATTERN + ")$"}),
 ]
 
-
 Notice = Annotated[int, Field(ge=1, le=120)]
-
 
 End = Annotated[
     str,
@@ -242,9 +231,6 @@ class PeriodSettings(Section):
 Periods = Annotated[tuple[PeriodSettings, ...], Field(min_length=1, max_length=30)]
 
 
-Refusals = Iterator[tuple[tuple[str | int, ...], PydanticCustomError]]
-
-
 class HolidaysSettings(Section):
     """Holidays that the calendars of the zones lack: Corsica, overseas, years to come, an académie's own days off."""
 
@@ -262,31 +248,22 @@ class HolidaysSettings(Section):
     def _in_their_year(
         cls, school: dict[SchoolYear, tuple[PeriodSettings, ...]]
     ) -> dict[SchoolYear, tuple[PeriodSettings, ...]]:
-        problems = [
-            problem
-            for year, periods in school.items()
-            for problem in (*_outside_year(year, periods), *_overlaps(year, periods))
-        ]
+        problems: list[tuple[tuple[str | int, ...], PydanticCustomError]] = []
+        for year, periods in school.items():
+            earliest, latest = date(year.start, *_FIRST), date(year.end_year, *_LAST)
+            for index, period in enumerate(periods):
+                if not earliest <= period.first <= period.last <= latest:
+                    message = f"ces vacances ne sont pas de l'année {year}"
+                    allowed = f"du {french_day(earliest)} au {french_day(latest)}"
+                    problems.append(((str(year), index), refusal(message, allowed)))
+            in_order = sorted(enumerate(periods), key=lambda numbered: numbered[1].days)
+            for (_, earlier), (index, later) in pairwise(in_order):
+                if later.first <= earlier.last:
+                    message = f"ces vacances commencent avant que celles du {french_day(earlier.first)} soient finies"
+                    problems.append(((str(year), index), refusal(message)))
         if problems:
             raise refusals(problems)
         return school
-
-
-def _outside_year(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> Refusals:
-    earliest, latest = date(year.start, *_FIRST), date(year.end_year, *_LAST)
-    for index, period in enumerate(periods):
-        if not earliest <= period.first <= period.last <= latest:
-            message = f"ces vacances ne sont pas de l'année {year}"
-            yield (str(year), index), refusal(message, f"du {french_day(earliest)} au {french_day(latest)}")
-
-
-def _overlaps(year: SchoolYear, periods: tuple[PeriodSettings, ...]) -> Refusals:
-    for (_, earlier), (index, other) in pairwise(sorted(enumerate(periods), key=lambda numbered: numbered[1].days)):
-        if other.first <= earlier.last:
-            yield (
-                (str(year), index),
-                refusal(f"ces vacances commencent avant que celles du {french_day(earlier.first)} soient finies"),
-            )
 
 
 def school_days(
@@ -317,7 +294,6 @@ def _hour_of_every_day(hour: int) -> int:
 
 
 Delay = Annotated[int, Field(ge=1, le=365)]
-
 
 Hour = Annotated[
     int, Field(ge=0, le=20), AfterValidator(_hour_of_every_day), Field(json_schema_extra={"not": {"const": 2}})

@@ -14,15 +14,11 @@ from notifications.ports import crash_point
 
 SEAL_KEY, JOURNAL_KEY = "seal-key", "journal-key"
 
-
 SMTP_PASSWORD, DATABASE_PASSWORD = "smtp-password", "database-password"
-
 
 CONNECTOR_KEY = "connector-key"
 
-
 SECRET_NAMES = (SEAL_KEY, JOURNAL_KEY, SMTP_PASSWORD, DATABASE_PASSWORD, CONNECTOR_KEY)
-
 
 MAX_BYTES = 65536
 
@@ -98,58 +94,6 @@ def generate(directory: Path) -> tuple[Path, ...]:
     return tuple(directory / name for name, make in makers.items() if _create(directory / name, make()))
 
 
-def _create(path: Path, content: bytes) -> bool:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return False
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()  # half a key would never be overwritten
-        raise
-    return True
-
-
-def _read_file(path: Path) -> SecretStr | None:
-    try:
-        # O_NONBLOCK: a pipe left there must not hang the service.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        raise SecretRefused(f"{path} ne peut pas être lu : le donner au compte du service, chmod 600") from None
-    try:
-        _refuse_unless_private(os.fstat(descriptor).st_mode, path)
-        content = os.read(descriptor, MAX_BYTES)
-    finally:
-        os.close(descriptor)
-    try:
-        return _usable(content.decode("utf-8"), str(path))
-    except UnicodeDecodeError:
-        raise SecretRefused(f"{path} n'est pas un texte : refaire ce secret") from None
-
-
-def _refuse_unless_private(mode: int, path: Path) -> None:
-    if not stat.S_ISREG(mode):
-        raise SecretRefused(f"{path} n'est pas un fichier ordinaire : y mettre un fichier, chmod 600")
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise SecretRefused(
-            f"{path} est ouvert à d'autres comptes (mode {stat.S_IMODE(mode):o}) : faire « chmod 600 {path} »"
-        )
-
-
-def _usable(text: str, where: str) -> SecretStr:
-    secret = text.rstrip("\r\n")
-    if not secret.strip():
-        raise SecretRefused(f"{where} ne contient aucun secret : y mettre le secret, ou l'ôter")
-    return SecretStr(secret)
-
-
 class KeyringFixed(Exception):
     """The keys come from an environment variable, which no command can change. ``variable`` names it."""
 
@@ -199,6 +143,55 @@ class Keyring:
         if len(keys) > 1:
             _replace(self.file, keys[:1])
         return len(keys) - 1
+
+
+def _create(path: Path, content: bytes) -> bool:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content + b"\n")
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()  # half a key would never be overwritten
+        raise
+    return True
+
+
+def _read_file(path: Path) -> SecretStr | None:
+    try:
+        # O_NONBLOCK: a pipe left there must not hang the service.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        raise SecretRefused(f"{path} ne peut pas être lu : le donner au compte du service, chmod 600") from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise SecretRefused(f"{path} n'est pas un fichier ordinaire : y mettre un fichier, chmod 600")
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise SecretRefused(
+                f"{path} est ouvert à d'autres comptes (mode {stat.S_IMODE(mode):o}) : faire « chmod 600 {path} »"
+            )
+        content = os.read(descriptor, MAX_BYTES)
+    finally:
+        os.close(descriptor)
+    try:
+        return _usable(content.decode("utf-8"), str(path))
+    except UnicodeDecodeError:
+        raise SecretRefused(f"{path} n'est pas un texte : refaire ce secret") from None
+
+
+def _usable(text: str, where: str) -> SecretStr:
+    secret = text.rstrip("\r\n")
+    if not secret.strip():
+        raise SecretRefused(f"{where} ne contient aucun secret : y mettre le secret, ou l'ôter")
+    return SecretStr(secret)
 
 
 def _replace(path: Path, keys: Sequence[str]) -> None:

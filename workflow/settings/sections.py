@@ -238,7 +238,6 @@ def _text_or_number(pattern: str) -> WithJsonSchema:
 
 AcademieCode = Annotated[str, BeforeValidator(_academie_code), _text_or_number("^[0-9]{1,2}$")]
 
-
 Departement = Annotated[str, BeforeValidator(_departement), _text_or_number("^0{0,2}([0-9]{1,3}|2[ABab])$")]
 
 

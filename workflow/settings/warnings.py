@@ -32,7 +32,6 @@ def check_settings(settings: Settings, today: date) -> list[str]:
 _FORESEEN = 365
 """Days ahead to look at, as on the calendar page."""
 
-
 _FEWEST = 84
 """Days of holidays in a year, Sundays included: an ordinary year has more than a hundred."""
 

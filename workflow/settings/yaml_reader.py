@@ -16,9 +16,7 @@ from workflow.settings.form_errors import quote
 MAX_PROBLEMS: Final = 50
 """Problems that a SettingsError prints."""
 
-
 MAX_DEPTH: Final = 12
-
 
 KeyPath = tuple[str | int, ...]
 
@@ -107,9 +105,7 @@ def _yaml_problem(error: yaml.YAMLError, text: str) -> SettingsProblem:
 
 _STANDARD_TAGS: Final = "tag:yaml.org,2002:"
 
-
 _NULL: Final = f"{_STANDARD_TAGS}null"
-
 
 _TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value", "seq", "map"}
 
