@@ -115,7 +115,7 @@ def opened(context: CliContext, name: str = "") -> "Iterator[tuple[App, Actor]]"
 
     with ExitStack() as closing:
         database = open_database(settings, os.environ)
-        closing.callback(database.dispose)  # also when the installation is not fit to enter
+        closing.callback(database.dispose)  # also when the installation is not fit for use
         app = bootstrap(settings, os.environ, database=database, lazy=True)
         closing.callback(app.close)
         yield app, _find_actor(app.people, context.acting_as, name)

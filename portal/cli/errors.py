@@ -50,7 +50,7 @@ def refused(reasons: Iterable[RefusalReason], message: str = "Refusé, rien n'a 
     return CliFailure(message, ExitCode.REFUSED, details)
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No room left: on the disk, in the account's quota, or under the process's limit."""
 _SYSTEM_ERRORS = {
     errno.EACCES: "accès refusé",
@@ -60,7 +60,7 @@ _SYSTEM_ERRORS = {
     errno.EISDIR: "c'est un répertoire",
     errno.ENOENT: "un élément du chemin n'existe pas",
     errno.ENAMETOOLONG: "le nom est trop long",
-    **dict.fromkeys(FULL, "plus de place sur le disque"),
+    **dict.fromkeys(NO_SPACE, "plus de place sur le disque"),
 }
 
 

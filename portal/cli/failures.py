@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from portal.cli.errors import FULL, CliFailure, ExitCode, refused
+from portal.cli.errors import NO_SPACE, CliFailure, ExitCode, refused
 
 Translate = Callable[[Exception], CliFailure | None]
 
@@ -12,7 +12,7 @@ TRANSLATIONS: dict[str, Translate] = {}
 def failure_for(*classes: str) -> Callable[[Translate], Translate]:
     """Register the translation of another package's exception, named by its path so that nothing is imported for it.
 
-    It holds for its subclasses too: the closest class wins. None means that it was not foreseen.
+    It holds for its subclasses too: the closest class wins. A translation returns None for an unforeseen error.
     """
 
     def register(translate: Translate) -> Translate:
@@ -38,35 +38,37 @@ UNREACHABLE = CliFailure(
 )  # fmt: skip
 
 
-def _trouble(message: str, remedy: str) -> CliFailure:
+def _unavailable(message: str, remedy: str) -> CliFailure:
     return CliFailure(message, ExitCode.UNAVAILABLE, [f"Que faire : {remedy}."])
 
 
-_FULL = _trouble("Plus de place sur le disque de la base de données.", "y faire de la place, puis recommencer")
-_READ_ONLY = _trouble(
+_NO_SPACE_LEFT = _unavailable(
+    "Plus de place sur le disque de la base de données.", "y faire de la place, puis recommencer"
+)
+_READ_ONLY = _unavailable(
     "La base de données est en lecture seule.",
     "donner à ce compte le droit d'écrire la base (sur SQLite, le fichier et son dossier), puis recommencer",
 )
-_DAMAGED = _trouble(
+_DAMAGED = _unavailable(
     "Le fichier de la base est abîmé, ou n'est pas une base.",
     "n'y rien écrire, en garder une copie, et restaurer une sauvegarde",
 )
-_TROUBLES = {
-    "SQLITE_FULL": _FULL,
-    "53100": _FULL,
+_DRIVER_ERRORS = {
+    "SQLITE_FULL": _NO_SPACE_LEFT,
+    "53100": _NO_SPACE_LEFT,
     "SQLITE_READONLY": _READ_ONLY,
     "25006": _READ_ONLY,
     "SQLITE_NOTADB": _DAMAGED,
     "SQLITE_CORRUPT": _DAMAGED,
-    "SQLITE_CANTOPEN": _trouble(
+    "SQLITE_CANTOPEN": _unavailable(
         "Le fichier de la base ne peut pas être ouvert.",
         "vérifier le réglage database.url, et que ce compte peut lire et écrire ce fichier et son dossier",
     ),
-    "SQLITE_IOERR": _trouble(
+    "SQLITE_IOERR": _unavailable(
         "Le disque de la base refuse de lire ou d'écrire.",
         "vérifier la place libre et les quotas, puis l'état du disque",
     ),
-    "42501": _trouble(
+    "42501": _unavailable(
         "Le compte de la base de données n'a pas les droits qu'il faut.",
         "le rendre propriétaire de la base et de ses tables",
     ),
@@ -80,7 +82,9 @@ def _driver_failure(driver_error: object) -> CliFailure | None:
     postgresql = getattr(driver_error, "sqlstate", "") or ""
     if sqlite.startswith(_BUSY_SQLITE) or postgresql in _BUSY_POSTGRESQL:
         return BUSY
-    return next((failure for code, failure in _TROUBLES.items() if sqlite.startswith(code) or postgresql == code), None)
+    return next(
+        (failure for code, failure in _DRIVER_ERRORS.items() if sqlite.startswith(code) or postgresql == code), None
+    )
 
 
 @failure_for("workflow.settings.yaml_reader.SettingsError", "workflow.settings.secrets.SecretError")
@@ -118,7 +122,7 @@ def _unforeseen(error: Exception) -> CliFailure | None:
 
 @failure_for("builtins.OSError")
 def _system(error: Exception) -> CliFailure | None:
-    if not isinstance(error, OSError) or error.errno not in FULL:
+    if not isinstance(error, OSError) or error.errno not in NO_SPACE:
         return None
     remedy = "Que faire : faire de la place ; puis voir si l'action est faite avant de la refaire."
     return CliFailure("Plus de place sur le disque : la sortie n'est pas entière.", ExitCode.UNAVAILABLE, [remedy])

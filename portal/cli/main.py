@@ -12,9 +12,9 @@ import click
 
 from portal.cli.click_french import CommandGroup, LazyCommand, refuse_undecoded
 from portal.cli.context import FORMS, ActorSpec, ActorSpecType, CliContext
-from portal.cli.output import open_closed
+from portal.cli.output import open_closed_streams
 from portal.cli.parameters import FilePath
-from portal.cli.runner import guarded
+from portal.cli.runner import run_guarded
 
 TREE: dict[str, LazyCommand] = {
     "init": ("portal.cli.install", "init", "Prépare une installation : réglages, clés, base de données."),
@@ -68,7 +68,7 @@ class Oda(CommandGroup):
             with self.make_context("oda", arguments, **extra) as ctx:
                 self.invoke(ctx)
 
-        sys.exit(guarded(run))
+        sys.exit(run_guarded(run))
 
 
 @click.group(
@@ -95,7 +95,7 @@ def oda(ctx: click.Context, config: Path | None, acting_as: ActorSpec | None) ->
 def main() -> None:
     """Run ``oda`` as a program. Whatever the terminal's encoding, no character makes it fail."""
     gc.set_threshold(50_000)  # imports make a hundred thousand objects that stay: a fifth of the time of a start
-    open_closed()
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

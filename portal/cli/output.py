@@ -67,7 +67,7 @@ def printable(text: str) -> str:
 def cell(value: object, timezone: tzinfo | None = None) -> str:
     """A value in French on one line: labels, 14/09/2026, oui/non; nothing for None.
 
-    An instant is shown in ``timezone``, the académie's; without one it keeps its own and says which.
+    An instant is shown in ``timezone``, the académie's; without one it keeps and names its own.
     """
     match value:
         case None:
@@ -100,16 +100,6 @@ def rows_as_json(rows: Sequence[Mapping[str, object]]) -> str:
 def echo_object(row: Row) -> None:
     """Write one JSON object on the standard output, in UTF-8 whatever the terminal."""
     click.echo(f"{textwrap.dedent(rows_as_json([row])[2:-2])}\n".encode(), nl=False)
-
-
-def _json_value(value: object) -> str:
-    from states.school_calendar import SchoolYear
-
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, SchoolYear):
-        return str(value)
-    raise TypeError(f"{type(value).__qualname__} has no JSON form here")
 
 
 def emit(
@@ -162,6 +152,16 @@ def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]], widths:
     console.print(table)
 
 
+def _json_value(value: object) -> str:
+    from states.school_calendar import SchoolYear
+
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, SchoolYear):
+        return str(value)
+    raise TypeError(f"{type(value).__qualname__} has no JSON form here")
+
+
 @contextmanager
 def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
     """Show the progress of a task of ``total`` steps; yields a function to call with the number of steps just done.
@@ -201,11 +201,11 @@ class _Bar:
             self.update(self.done)
 
 
-def confirmed(question: str = "Confirmer ?", otherwise: str = "--confirmed") -> bool:
-    """Ask a person on the error output; « o » or « oui » is a yes, anything else a no. Only a terminal can answer.
+def ask_confirmation(question: str = "Confirmer ?", otherwise: str = "--confirmed") -> bool:
+    """Ask a question on the error output; « o » or « oui » is a yes, anything else a no.
 
-    Raises CliFailure without a terminal, naming the option ``otherwise`` to give then; EOFError when the person
-    leaves.
+    Raises CliFailure without a terminal, since nobody can answer, naming the option ``otherwise`` to give then;
+    EOFError when the person leaves.
     """
     if not sys.stdin.isatty():
         message = "Il faut confirmer, et personne ne peut répondre ici."
@@ -231,9 +231,8 @@ def read_secret(prompt: str) -> str:
         except UnicodeDecodeError:
             remedy = "Que faire : enregistrer le fichier en UTF-8, ou saisir au clavier."
             message = "L'entrée standard n'est pas du texte en UTF-8."
-            raise CliFailure(
-                message, ExitCode.BAD_INPUT, [remedy]
-            ) from None  # its cause would show bytes of the secret
+            # The cause is cut: its text would show bytes of the secret.
+            raise CliFailure(message, ExitCode.BAD_INPUT, [remedy]) from None
     if not secret:
         raise CliFailure(f"{prompt} : rien n'a été donné.", ExitCode.USAGE)
     return secret
@@ -284,7 +283,7 @@ def mute(stream: TextIO) -> None:
         os.dup2(nowhere.fileno(), stream.fileno())
 
 
-def open_closed() -> None:
+def open_closed_streams() -> None:
     """Open the null device for the standard streams that the caller closed (``<&-``): Python has None there."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

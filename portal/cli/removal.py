@@ -13,7 +13,7 @@ from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, writing
 from portal.cli.failures import failure_for
-from portal.cli.output import confirmed, emit, json_option, limit_option, printable, progress, say
+from portal.cli.output import ask_confirmation, emit, json_option, limit_option, printable, progress, say
 from portal.cli.parameters import FilePath, Uai, Year, labelled_option
 from portal.cli.request.execute import Callback, done_row, reason_row, sentence
 from states import french
@@ -225,7 +225,7 @@ def confirm(
         if dry_run:
             say(["À blanc : rien n'est écrit."])
             return _fail_if_any(len(checked.faults), len(rows), dry_run=True)
-        if not yes and not confirmed(f"Confirmer {french.plural(len(checked.ready), 'retrait')} ?", "--yes"):
+        if not yes and not ask_confirmation(f"Confirmer {french.plural(len(checked.ready), 'retrait')} ?", "--yes"):
             raise CliFailure("Rien n'est confirmé, rien n'a changé.", ExitCode.REFUSED)
         results: list[RowResult] = []
         try:

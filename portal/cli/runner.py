@@ -11,13 +11,13 @@ from portal.cli.failures import TRANSLATIONS
 from portal.cli.output import mute, reader_is_gone, say
 
 
-def guarded(run: Callable[[], object]) -> int:
+def run_guarded(run: Callable[[], object]) -> int:
     """Run a command to its end and return its exit code, having written what went wrong.
 
     Two outputs may close under it: ``oda … | head`` ends in silence with READER_GONE.
     """
     try:
-        return _run_reported(run)
+        return _run_command(run)
     except BrokenPipeError:
         reader_is_gone()
         return ExitCode.READER_GONE
@@ -28,7 +28,7 @@ def guarded(run: Callable[[], object]) -> int:
             mute(sys.stdout)  # Python would write it again at its end, and change the exit code
 
 
-def _run_reported(run: Callable[[], object]) -> int:
+def _run_command(run: Callable[[], object]) -> int:
     try:
         run()
         sys.stdout.flush()

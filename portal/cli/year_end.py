@@ -84,14 +84,14 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
 @pass_cli_context
 def confirm(context: CliContext, year: "SchoolYear", yes: bool) -> None:
     with opened(context) as (app, actor):
-        from portal.cli.output import confirmed, progress
+        from portal.cli.output import ask_confirmation, progress
         from workflow.auth.actors import require_operator
         from workflow.journal import installation
         from workflow.year_end.service import NothingHeld
 
         require_operator(actor, "confirmer une fin d'année")
         count = _announce(app, _held_year(app, year))
-        if not yes and not confirmed("Confirmer ?", "--yes"):
+        if not yes and not ask_confirmation("Confirmer ?", "--yes"):
             raise CliFailure("Rien n'est confirmé, rien n'a changé.", ExitCode.REFUSED)
         try:
             end = app.year_ends.confirm(year, actor)

@@ -6,7 +6,7 @@ import click
 
 from portal.cli.context import CliContext
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.output import confirmed, printable
+from portal.cli.output import ask_confirmation, printable
 from portal.cli.parameters import Day, Uai, Year, labelled_option
 from portal.cli.request.execute import ActionOptions, act, acting, free_text, reference_argument
 from states.vocabulary import WithdrawReason
@@ -109,7 +109,7 @@ def submit(context: CliContext, options: ActionOptions, /, reference: str, sure:
         if not sure:
             for label, value in (("Nom", request.nom), ("Prénom", request.prenom), ("Adresse", request.mail)):
                 click.echo(printable(f"{label} : {value}"), err=True)
-            if not confirmed("Cette identité est-elle exacte ?"):
+            if not ask_confirmation("Cette identité est-elle exacte ?"):
                 remedy = "Que faire : corriger d'abord, oda request amend."
                 raise CliFailure("Rien n'a été envoyé.", ExitCode.REFUSED, [remedy])
         return Submit(reference=reference, nom=request.nom, prenom=request.prenom, mail=request.mail, **common)

@@ -162,7 +162,7 @@ def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pyte
     assert (dry.exit_code, "À blanc : rien n'est écrit." in dry.stderr) == (0, True)
     alone = desk.oda("removal", "confirm", "--from", file)
     assert (alone.exit_code, "--yes" in alone.stderr) == (2, True)
-    monkeypatch.setattr("portal.cli.removal.confirmed", lambda *_: False)
+    monkeypatch.setattr("portal.cli.removal.ask_confirmation", lambda *_: False)
     assert desk.oda("removal", "confirm", "--from", file).exit_code == 1
     assert outcomes(desk) == {one: None}
 

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from notifications.ports import SystemClock
-from portal.cli import output as confirm
 from portal.cli.main import oda
 from tests.kit import year_end_scene as year_end_scene
 from tests.kit.clock import FakeClock
@@ -116,7 +115,7 @@ def test_confirm__asks_on_a_terminal_and_takes_no_for_an_answer(
     asked = run(*AS, "year-end", "confirm", "2026-2027")
     assert asked.exit_code == 2
     assert "--yes" in asked.stderr
-    monkeypatch.setattr(confirm, "confirmed", lambda *_: False)
+    monkeypatch.setattr("portal.cli.output.ask_confirmation", lambda *_: False)
     refused = run(*AS, "year-end", "confirm", "2026-2027")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert json.loads(run(*AS, "year-end", "preview", "--json").stdout)["requests"] == 4

@@ -71,7 +71,7 @@ def test_submit__shows_the_identity_and_asks(
         questions.append(question)
         return sure
 
-    monkeypatch.setattr("portal.cli.request.chef.confirmed", answer)
+    monkeypatch.setattr("portal.cli.request.chef.ask_confirmation", answer)
     done = desk.oda("request", "submit", reference, who=AS_CHEF)
     assert (done.exit_code, questions) == (code, ["Cette identité est-elle exacte ?"])
     assert f"Nom : {make.NOM}\nPrénom : {make.PRENOM}\nAdresse : {make.MAIL}\n" in done.stderr
