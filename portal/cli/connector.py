@@ -39,9 +39,9 @@ def check(context: CliContext) -> None:
         try:
             for heading, outcome in trial(app.connector.caller, app.clock.now()):
                 click.echo(printable(f"{heading:<12} : {outcome}"))
-        except TrialFailed as failed:
-            message = f"Le serveur ODA ne peut pas être appelé ; l'essai s'arrête à l'étape « {failed.step} »."
-            details = [str(failed), f"Que faire : {failed.remedy}."]
+        except TrialFailed as failure:
+            message = f"Le serveur ODA ne peut pas être appelé ; l'essai s'arrête à l'étape « {failure.step} »."
+            details = [str(failure), f"Que faire : {failure.remedy}."]
             raise CliFailure(message, ExitCode.UNAVAILABLE, details) from None
     click.echo("Le serveur ODA répond.")
 
@@ -86,11 +86,11 @@ def again(context: CliContext, references: tuple[str, ...], every: bool) -> None
     with opened(context) as (app, actor):
         from workflow.removals.connector.service import ask_again
 
-        repeated = ask_again(app.engine, actor, selection)
-    skipped = sorted((selection or set()) - set(repeated))
-    click.echo(f"{plural(len(repeated), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
-    if skipped:
+        retries = ask_again(app.engine, actor, selection)
+    without_retry = sorted((selection or set()) - set(retries))
+    click.echo(f"{plural(len(retries), 'retrait sera redemandé', 'retraits seront redemandés')} au serveur ODA.")
+    if without_retry:
         raise CliFailure(
-            f"Rien à reprendre pour {', '.join(skipped)}.", ExitCode.REFUSED,
+            f"Rien à reprendre pour {', '.join(without_retry)}.", ExitCode.REFUSED,
             ["Que faire : voir « oda connector calls --stage refused »."],
         )  # fmt: skip

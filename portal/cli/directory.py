@@ -43,7 +43,7 @@ COLUMNS = {
 }
 
 
-def _departement(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def _parse_departement(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     from workflow.settings.sections import normalise_departement
 
     try:
@@ -58,7 +58,7 @@ def establishment() -> None:
 
 
 @establishment.command("list", help="Les établissements ouverts, par UAI.")
-@click.option("--departement", metavar="CODE", callback=_departement, help="Ceux d'un département : 31, 2A, 974.")
+@click.option("--departement", metavar="CODE", callback=_parse_departement, help="Ceux d'un département : 31, 2A, 974.")
 @click.option("--closed", is_flag=True, help="Les fermés, au lieu des ouverts.")
 @click.option("--all", "everything", is_flag=True, help="Les ouverts et les fermés.")
 @click.option("--without-mailbox", is_flag=True, help="Ceux qui n'ont pas de boîte (R13).")
@@ -194,14 +194,14 @@ def _report_lines(imported: ImportReport) -> Iterator[str]:
     if imported.without_mailbox:
         yield f"{plural(imported.without_mailbox, 'établissement ouvert', 'établissements ouverts')} sans boîte."
     yield from _section("Nouveaux", [f"{e.uai}  {e.nom}" for e in imported.new])
-    changed = []
+    changed_lines = []
     for establishment in imported.changed:
         changes = " ; ".join(
             f"{COLUMNS[change.column]} : {cell(change.before) or '(vide)'} → {cell(change.after) or '(vide)'}"
             for change in establishment.changes
         )
-        changed.append(f"{establishment.uai}  {establishment.nom} — {changes}")
-    yield from _section("Changés", changed)
+        changed_lines.append(f"{establishment.uai}  {establishment.nom} — {changes}")
+    yield from _section("Changés", changed_lines)
     yield from _section("Disparus de l'annuaire, donc fermés", [f"{e.uai}  {e.nom}" for e in imported.gone])
     yield from _section("Refusés", _remarks(imported.refused))
     yield from _section("Avertissements", _remarks(imported.warnings))

@@ -164,7 +164,7 @@ def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
         raise click.UsageError("Donner le numéro d'un courriel, ou --uai UAI.")
     with opened(context) as (app, actor):
         if number is not None:
-            click.echo(_retried(number, app.mail_journal.retry(number, actor)))
+            click.echo(_retry_sentence(number, app.mail_journal.retry(number, actor)))
         elif uai is not None:
             _report_retries(uai, app.mail_journal.retry_all(uai, actor))
 
@@ -175,10 +175,8 @@ def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
 @pass_cli_context
 def discard(context: CliContext, /, number: int, why: str) -> None:
     with opened(context) as (app, actor):
-        discarded = app.mail_journal.discard(number, actor, why)
-    click.echo(
-        printable(f"Courriel n° {number} écarté : {discarded.title}, pour {discarded.recipient or discarded.uai}.")
-    )
+        mail = app.mail_journal.discard(number, actor, why)
+    click.echo(printable(f"Courriel n° {number} écarté : {mail.title}, pour {mail.recipient or mail.uai}."))
 
 
 def _worst_first(connection: "Connection", *, after: int | None, limit: int) -> "OutboxPage":
@@ -246,7 +244,7 @@ def _pause_lines(pause: "Pause", now: datetime, timezone: tzinfo) -> Iterator[st
     yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
 
 
-def _retried(number: int, new_number: int) -> str:
+def _retry_sentence(number: int, new_number: int) -> str:
     """Return the sentence about a mail that is sent again, under its number or another."""
     new = "" if new_number == number else f", remplacé par le n° {new_number} pour la boîte d'aujourd'hui"
     return f"Courriel n° {number} : à envoyer{new}."
@@ -265,10 +263,10 @@ def _report_retries(uai: str, results: "Sequence[RetryResult | RetryRefusal]") -
             refusals += 1
             line = f"Courriel n° {result.mail} : refusé. {result.refusal} ({result.refusal.rule})"
         else:
-            line = _retried(result.mail, result.leaves_as)
+            line = _retry_sentence(result.mail, result.leaves_as)
         click.echo(printable(line))
-    retried = len(results) - refusals
-    again = f"{french.plural(retried, 'courriel')} à envoyer" if retried else "rien à envoyer"
+    retry_count = len(results) - refusals
+    again = f"{french.plural(retry_count, 'courriel')} à envoyer" if retry_count else "rien à envoyer"
     if refusals:
         which = f"{french.plural(refusals, 'courriel refusé', 'courriels refusés')} sur {len(results)}"
         raise CliFailure(f"{uai} : {which}, rien n'y a changé ; {again}.", ExitCode.REFUSED)

@@ -60,9 +60,9 @@ async def _check(app: "App", asked_by: str, recipient: str | None) -> None:
             message = trial_mail(app.mailer, probe.connection, asked_by, recipient, app.clock.now())
             _show(await probe.send(recipient, message))
     except ProbeFailed as failure:
-        sentence = f"Le relais ne prend pas les courriels ; l'essai s'arrête à l'étape « {failure.step.label} »."
+        headline = f"Le relais ne prend pas les courriels ; l'essai s'arrête à l'étape « {failure.step.label} »."
         details = [failure.reply, f"Que faire : {failure.remedy}."]
-        raise CliFailure(sentence, ExitCode.UNAVAILABLE, details) from None
+        raise CliFailure(headline, ExitCode.UNAVAILABLE, details) from None
     except Unrenderable as error:
         raise CliFailure("Le courriel d'essai ne peut pas être composé.", ExitCode.SETTINGS, [str(error)]) from error
     finally:

@@ -58,7 +58,7 @@ def charter(context: CliContext, reference: str | None, blank: bool, output: Pat
         from portal.documents import make_charter
 
         if reference:
-            document = make_charter(app, _visible_request(app, actor, connection, reference))
+            document = make_charter(app, _load_visible_request(app, actor, connection, reference))
         else:
             document = papers.blank_charter(app.mailer.mail_context, app.mailer.wordings)
         now = app.clock.now()
@@ -73,7 +73,7 @@ def slip(context: CliContext, reference: str, output: Path | None, force: bool) 
     with opened(context) as (app, actor), app.database.read() as connection:
         from portal.documents import make_slip
 
-        document = make_slip(app, connection, _visible_request(app, actor, connection, reference))
+        document = make_slip(app, connection, _load_visible_request(app, actor, connection, reference))
         now = app.clock.now()
     _write_pdf(document, now, output, force)
 
@@ -115,7 +115,7 @@ def _no_slip(error: Exception) -> CliFailure:
     return CliFailure(f"Pas de bordereau : {why}.", ExitCode.REFUSED, [f"Que faire : {remedy}."])
 
 
-def _visible_request(app: "App", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
+def _load_visible_request(app: "App", actor: "Actor", connection: "Connection", reference: str) -> "RequestView":
     """Return the request, or refuse as ``oda request show`` does when the actor may not see it (R3)."""
     from workflow.requests.detail import show_request
     from workflow.requests.filters import not_visible
@@ -138,11 +138,11 @@ def _write_pdf(paper: "Paper", at: "datetime", output: Path | None, force: bool)
         return
     content = compile_paper(paper, at)
     with writing(place, "choisir un autre fichier avec --output"):
-        _store(place, content, force)
+        _create_file(place, content, force)
     click.echo(printable(f"{place} : {paper.title}."))
 
 
-def _store(place: Path, content: bytes, force: bool) -> None:
+def _create_file(place: Path, content: bytes, force: bool) -> None:
     try:
         file = place.open("wb" if force else "xb")
     except FileExistsError:

@@ -100,18 +100,18 @@ def rotate(context: CliContext, keep_old: bool) -> None:
         with progress(total, "Codes") as advance, writing(app.settings.secrets_directory, _DISK):
             result = _keys(app, keyring).rotate(actor, keep_old=keep_old, progress=advance)
         old_keys = len(keyring.read()) - 1
-    resealed = plural(result.resealed, "code chiffré à nouveau", "codes chiffrés à nouveau")
-    removed = plural(result.removed, "ancienne clé ôtée", "anciennes clés ôtées")
-    click.echo(f"{resealed}, {removed}.")
+    resealed_codes = plural(result.resealed, "code chiffré à nouveau", "codes chiffrés à nouveau")
+    removed_keys = plural(result.removed, "ancienne clé ôtée", "anciennes clés ôtées")
+    click.echo(f"{resealed_codes}, {removed_keys}.")
     if result.unreadable:
-        raise _unreadable_codes(result.unreadable)
+        raise _unreadable_failure(result.unreadable)
     if old_keys and not keep_old:
         click.echo("Plus aucun code ne dépend des anciennes clés : les ôter de la variable, sur chaque machine.")
     elif not old_keys and not result.removed and not result.resealed:
         click.echo("Tout est déjà chiffré par la seule clé en place ; en changer commence par « oda secrets new-key ».")
 
 
-def _unreadable_codes(references: tuple[str, ...]) -> CliFailure:
+def _unreadable_failure(references: tuple[str, ...]) -> CliFailure:
     """Return the failure for secrets that no key opens. Codes must be reissued; sign-in links only expire (R72)."""
     from notifications.encryption.seals import is_of_link
     from states.french import plural

@@ -33,9 +33,9 @@ def check_config(context: CliContext, file: Path | None) -> None:
     warnings += _secret_warnings(settings)
     for warning in warnings:
         say([f"Attention : {warning}"])
-    replaced = _replaced_texts(settings)
+    replacements = _list_replacements(settings)
     click.echo(printable(f"{settings.source} : réglages corrects{', mais voir ci-dessus' if warnings else ''}."))
-    for heading, value in (*_summary(settings), *replaced):
+    for heading, value in (*_summary(settings), *replacements):
         click.echo(printable(f"{heading} : {value}"))
 
 
@@ -77,7 +77,7 @@ def _summary(settings: "Settings") -> list[tuple[str, str]]:
     ]
 
 
-def _replaced_texts(settings: "Settings") -> list[tuple[str, str]]:
+def _list_replacements(settings: "Settings") -> list[tuple[str, str]]:
     """List the templates and public pages that the académie replaces. Raises TemplatesRefused for a wrong one (R68)."""
     from notifications.rendering.environment import PAGES, TemplatesRefused
     from workflow.app import load_templates
@@ -85,16 +85,16 @@ def _replaced_texts(settings: "Settings") -> list[tuple[str, str]]:
     templates, folder = load_templates(settings), settings.templates_folder
     if folder is None:
         return []
-    replaced = [("Modèles remplacés", ", ".join(templates.overridden()) or f"aucun dans {folder}")]
+    replacements = [("Modèles remplacés", ", ".join(templates.overridden()) or f"aucun dans {folder}")]
     if not (folder / PAGES).is_dir():
-        return replaced
+        return replacements
     from portal.web.public_texts import read_pieces  # imports the whole web: only where a page is replaced
     from portal.web.rendering import page_problems
 
     if problems := page_problems(settings):
         raise TemplatesRefused(problems)
     pages = ", ".join(sorted(read_pieces(settings).texts)) or f"aucune dans {folder / PAGES}"
-    return [*replaced, ("Pages remplacées", pages)]
+    return [*replacements, ("Pages remplacées", pages)]
 
 
 @click.command("config-schema", help="Écrit le schéma JSON du fichier de réglages.")

@@ -78,5 +78,5 @@ def list_(context: CliContext, as_json: bool) -> None:
 @pass_cli_context
 def revoke(context: CliContext, number: int) -> None:
     with opened(context) as (app, actor):
-        revoked = app.tokens.revoke(actor, number)
-    click.echo(printable(f"Jeton n° {revoked.id} (« {revoked.label} ») révoqué."))
+        token = app.tokens.revoke(actor, number)
+    click.echo(printable(f"Jeton n° {token.id} (« {token.label} ») révoqué."))

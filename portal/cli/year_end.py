@@ -90,7 +90,7 @@ def confirm(context: CliContext, year: "SchoolYear", yes: bool) -> None:
         from workflow.year_end.service import NothingHeld
 
         require_operator(actor, "confirmer une fin d'année")
-        count = _announce(app, _held_year(app, year))
+        count = _announce(app, _find_hold(app, year))
         if not yes and not ask_confirmation("Confirmer ?", "--yes"):
             raise CliFailure("Rien n'est confirmé, rien n'a changé.", ExitCode.REFUSED)
         try:
@@ -100,8 +100,8 @@ def confirm(context: CliContext, year: "SchoolYear", yes: bool) -> None:
             message = "Entre-temps cette fin d'année a été confirmée, ou sa date a changé : rien n'est confirmé."
             raise CliFailure(message, ExitCode.REFUSED, [remedy]) from None
         with progress(count, "Révocations") as advance:
-            revoked = app.year_ends.run(end, installation.schedule_actor(app.database), advance)
-    result = plural(revoked, "demande révoquée", "demandes révoquées")
+            revocations = app.year_ends.run(end, installation.schedule_actor(app.database), advance)
+    result = plural(revocations, "demande révoquée", "demandes révoquées")
     click.echo(f"Année {year} : {result}. Les courriels partent avec le service, ou par « oda tick ».")
 
 
@@ -124,8 +124,8 @@ def _lines(preview: "Preview", day: date, zone: str | None) -> Iterator[str]:
         yield ""
         yield from _year_lines(year, zone)
     for earlier, count in preview.summary.earlier_removals.items():
-        waiting = plural(count, "retrait de droits encore à confirmer", "retraits de droits encore à confirmer")
-        yield f"! Année {earlier} : {waiting}."
+        removals = plural(count, "retrait de droits encore à confirmer", "retraits de droits encore à confirmer")
+        yield f"! Année {earlier} : {removals}."
 
 
 def _year_lines(year: "YearSummary", zone: str | None) -> Iterator[str]:
@@ -143,13 +143,13 @@ def _year_lines(year: "YearSummary", zone: str | None) -> Iterator[str]:
     if end.is_default:
         yield "  ! la date de fin est une date par défaut : donner la vraie dans les réglages (school_year)"
     yield from (f"  ! {count} × {anomaly.label}" for anomaly, count in sorted(year.anomalies.items()))
-    foreseen = year.foreseen_hold
-    if foreseen and foreseen.avoidable:
-        yield f"  ! le frein la retiendrait si l'échéancier ne passait pas d'ici là : {foreseen.hold.label}"
-    elif foreseen:
+    forecast = year.foreseen_hold
+    if forecast and forecast.avoidable:
+        yield f"  ! le frein la retiendrait si l'échéancier ne passait pas d'ici là : {forecast.hold.label}"
+    elif forecast:
         command = f"« oda year-end confirm {year.end.school_year} »"
         yield (
-            f"  ! le frein la retient : {foreseen.hold.label} ; une alerte part aux opérateurs, l'un d'eux confirme par"
+            f"  ! le frein la retient : {forecast.hold.label} ; une alerte part aux opérateurs, l'un d'eux confirme par"
             f" {command}"
         )
 
@@ -190,7 +190,7 @@ def _mail_row(mail: "Draft") -> dict[str, Any]:
 
 
 def _year_row(year: "YearSummary") -> dict[str, Any]:
-    foreseen = year.foreseen_hold
+    forecast = year.foreseen_hold
     return {
         "school_year": year.end.school_year, "last_day": year.end.last_day, "is_default": year.end.is_default,
         "requests": year.requests, "renewed": year.renewed, "establishments": year.establishments,
@@ -198,12 +198,12 @@ def _year_row(year: "YearSummary") -> dict[str, Any]:
         "removals": dict(year.removals), "mails": dict(year.mails), "odd": dict(year.anomalies),
         "report": _mail_row(year.report) if year.report else None,
         "without_mailbox": [place.uai for place in year.without_mailbox],
-        "held": {"why": foreseen.hold, "sentence": foreseen.hold.label, "avoidable": foreseen.avoidable}
-                if foreseen else None,
+        "held": {"why": forecast.hold, "sentence": forecast.hold.label, "avoidable": forecast.avoidable}
+                if forecast else None,
     }  # fmt: skip
 
 
-def _held_year(app: "App", year: "SchoolYear") -> "HeldYear":
+def _find_hold(app: "App", year: "SchoolYear") -> "HeldYear":
     """Return the hold of that year. Raises CliFailure when it is not held."""
     holds = {hold.school_year: hold for hold in app.year_ends.held()}
     if year not in holds:

@@ -83,7 +83,7 @@ def list_not_renewed(
         from workflow.year_end.renewals import all_not_renewed, count_had_key
 
         rectorat_only(actor)
-        people = all_not_renewed(connection, year, departement=_normalised_departement(departement))
+        people = all_not_renewed(connection, year, departement=_parse_departement(departement))
         if output:
             pieces = csv_text(NOT_RENEWED_HEADINGS, not_renewed_rows(year, people))
             write_export((piece.encode() for piece in pieces), output, force=force)
@@ -182,8 +182,8 @@ def _mail_lines(account: "YearEndAccount") -> Iterator[str]:
         reply = f" ; le serveur a répondu « {mail.reply} »" if mail.reply else ""
         yield f"  ! {mail.uai} {mail.establishment}, {mail.recipient or 'aucune boîte'} : {why}{reply}"
         yield f"    le renvoyer : oda mail retry {mail.id}"
-    if (unlisted := account.not_delivered - len(account.missed)) > 0:
-        yield f"  ! et {plural(unlisted, 'autre')} : oda mail list"
+    if (rest := account.not_delivered - len(account.missed)) > 0:
+        yield f"  ! et {plural(rest, 'autre')} : oda mail list"
 
 
 def _report_row(account: "YearEndAccount", not_renewed: int) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def _report_row(account: "YearEndAccount", not_renewed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _normalised_departement(text: str) -> str:
+def _parse_departement(text: str) -> str:
     from workflow.settings.sections import normalise_departement
 
     try:
