@@ -4,7 +4,6 @@ import pytest
 
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import HEADING, file_of, read_bytes, row, rows, text_of
-from workflow.directory import parser as reading
 from workflow.directory.parser import MAX_LINE, DirectoryFile, UnusableFile
 
 GOOD = text_of(row())
@@ -81,6 +80,6 @@ def test_digest__is_that_of_the_file() -> None:
 
 @pytest.mark.rule("R67")
 def test_file__of_nonsense_without_end_is_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_REMARKS", 3)
+    monkeypatch.setattr("workflow.directory.parser.MAX_REMARKS", 3)
     with pytest.raises(UnusableFile, match="ligne 6 : déjà 3 lignes refusées ou douteuses"):
         read_bytes(file_of(row(), *[row("faux")] * 5))

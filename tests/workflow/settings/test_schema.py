@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from tests.workflow.settings.files import MINIMAL, written
-from workflow.settings import schema as starter
 from workflow.settings.loader import load_settings
-from workflow.settings.schema import schema_text
+from workflow.settings.schema import schema_text, starter_text
 
 ROOT = Path(__file__).parents[3]
 
@@ -84,7 +83,7 @@ def test_editor__sees_common_mistakes(schema: Any, extra: str) -> None:
 
 
 def test_starter__loads_and_finds_its_schema_beside_it(tmp_path: Path) -> None:
-    text = starter.starter_text()
+    text = starter_text()
     assert text.startswith("# yaml-language-server: $schema=config.schema.json\n")
     assert load_settings(written(tmp_path, text)).academie.nom == "Toulouse"
 
@@ -92,5 +91,5 @@ def test_starter__loads_and_finds_its_schema_beside_it(tmp_path: Path) -> None:
 def test_starter__of_a_wheel_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packaged = tmp_path / "starter.yaml"
     packaged.write_text("# celui du paquet\n")
-    monkeypatch.setattr(starter, "_PACKAGED", packaged)
-    assert starter.starter_text() == "# celui du paquet\n"
+    monkeypatch.setattr("workflow.settings.schema._PACKAGED", packaged)
+    assert starter_text() == "# celui du paquet\n"
