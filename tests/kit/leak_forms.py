@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from html.entities import name2codepoint
 
+import ahocorasick
+
 BLANKS = b" \t\r\n\x0b\x0c"
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _LETTERS = rb"[A-Za-z0-9+/_-]"
@@ -97,26 +99,48 @@ def readings(text: bytes) -> Iterator[tuple[str, bytes]]:
             yield name, undone
 
 
+@cache
+def _automaton(secrets: tuple[str, ...]) -> ahocorasick.Automaton:
+    """Every form of every secret, to be looked for in one pass: there are a hundred for each."""
+    automaton = ahocorasick.Automaton()
+    for secret in secrets:
+        automaton.add_word(secret.encode().decode("latin-1"), secret.encode())
+        automaton.add_word(secret.encode().lower().decode("latin-1"), secret.encode().lower())
+        for _, needle in needles(secret):
+            for form in (needle, needle.hex().encode(), *base64_needles(needle)):
+                automaton.add_word(form.decode("latin-1"), form)
+    automaton.make_automaton()
+    return automaton
+
+
 def forms_in(secrets: Iterable[str], text: bytes) -> Iterator[tuple[str, str]]:
     """Each secret that stands in these bytes with the name of each of its forms there, none of their escapes undone."""
+    secrets = tuple(secrets)
+    automaton = _automaton(secrets)
+
+    def forms_of(place: bytes) -> set[bytes]:
+        return {form for _, form in automaton.iter(place.decode("latin-1"))}
+
     closed, joined = text.translate(None, BLANKS), text.translate(None, BLANKS + b":-,;.|\0")
     lowered = joined.lower()
-    hexadecimal = lowered.replace(b"0x", b"").replace(b"\\x", b"")
     lined = re.sub(rb"\\[rn]", b"", closed)
-    places = (closed,) if lined == closed else (closed, lined)
+    in_text, in_joined, in_lowered, in_closed = map(forms_of, (text, joined, lowered, closed))
+    in_lined = in_closed if lined == closed else forms_of(lined)
+    hexadecimal = lowered.replace(b"0x", b"").replace(b"\\x", b"")
+    in_hexadecimal = in_lowered if hexadecimal == lowered else forms_of(hexadecimal)
     for secret in secrets:
-        if secret.encode() in text:
+        if secret.encode() in in_text:
             yield secret, "raw"
-        elif secret.encode() in joined or secret.encode() in lined:
+        elif secret.encode() in in_joined | in_lined:
             yield secret, "raw, broken"
-        elif secret.encode().lower() in lowered:
+        elif secret.encode().lower() in in_lowered:
             yield secret, "raw, in another case"
         for encoding, needle in needles(secret):
-            if encoding != "utf-8" and needle in text:
+            if encoding != "utf-8" and needle in in_text:
                 yield secret, encoding
-            if needle.hex().encode() in hexadecimal:
+            if needle.hex().encode() in in_hexadecimal:
                 yield secret, f"hexadecimal of {encoding}"
-            if any(one in place for one in base64_needles(needle) for place in places):
+            if base64_needles(needle) & (in_closed | in_lined):
                 yield secret, f"base64 of {encoding}"
 
 
