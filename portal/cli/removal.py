@@ -264,7 +264,7 @@ def _write_results(results: "Sequence[RowResult]", faults: "Sequence[RowFault]",
         row, result = line.row, line.result
         if isinstance(result, Refused):
             text = f"{row.reference} : refusé. {result}"
-            details = {"refused": [reason_row(reason) for reason in result.reasons]}
+            details: dict[str, object] = {"refused": [reason_row(reason) for reason in result.reasons]}
         else:
             text = f"{sentence(result)[:-1]}, {row.outcome.label})."
             details = {**done_row(result), "refused": []}

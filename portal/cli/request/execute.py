@@ -188,12 +188,12 @@ def _write_results(references: Sequence[str], results: "Sequence[Result]", *, as
     for reference, result in zip(references, results, strict=False):
         if isinstance(result, Refused):
             line = f"{reference} : refusé. {result}"
-            row = {"reference": reference, "refused": [reason_row(reason) for reason in result.reasons]}
+            rows.append({"reference": reference, "refused": [reason_row(reason) for reason in result.reasons]})
         else:
-            line, row = sentence(result), {**done_row(result), "refused": []}
+            line = sentence(result)
+            rows.append({**done_row(result), "refused": []})
             if not as_json:
                 warn(result.warnings, f"{reference} : ")
-        rows.append(row)
         if not as_json:
             click.echo(printable(line))
     if as_json:
