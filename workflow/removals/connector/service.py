@@ -117,10 +117,12 @@ class Connector:
         done = RoundResult()
         self._engine.in_transaction(lambda connection, now: take_in(connection, self._settings.kinds, now))
         while done.total < most and not must_stop() and not self._circuit.is_open(self._engine.clock.now()):
-            limit = min(self._circuit.width(WIDTH), most - done.total)
             claimed = self._engine.in_transaction(
-                lambda connection, now, limit=limit: claim(connection, self._settings.kinds, now, self._lease, limit)
-            )
+                lambda connection, now: claim(
+                    connection, self._settings.kinds, now, self._lease,
+                    limit=min(self._circuit.width(WIDTH), most - done.total),
+                )
+            )  # fmt: skip
             if not claimed:
                 break
             self._ask(claimed, done)
