@@ -15,8 +15,7 @@ from portal.demo.clock import BackgroundLoop
 from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, OPERATOR, READER, SCHOOLS, TWO
 from portal.demo.mail_server import Letter, Mailbox
 from portal.texts import done_lines
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, MaybeVisitor, PostedByAnyone, SignedIn
+from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
 from portal.web.security import HEADERS
 from portal.web.sign_in import delete_cookies, set_session_cookie
 from states import french

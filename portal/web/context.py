@@ -1,17 +1,33 @@
-"""The application with the parts that pages need: sessions, links, templates."""
+"""What a page is given: the application, the visitor and the role that a route requires, the posted form.
+
+A test tries every address in every role.
+"""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Final, Protocol, Self
+from urllib.parse import quote, urlsplit
 
+from fastapi import Depends, Request
 from jinja2 import BaseLoader
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from portal.web.rendering import Pages
+from portal.web.security import Visitor, comes_from_here, has_csrf
 from workflow.app import App
-from workflow.auth.sessions import Sessions, SignIn
+from workflow.auth.actors import NotAllowed
+from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
 from workflow.settings.infrastructure import PortalSettings
+
+READING: Final = ("GET", "HEAD", "OPTIONS")
+
+LARGEST: Final = 1_000_000
+"""Bytes of a whole form. What Starlette puts on a disk is larger, so that nothing is ever written there."""
+
+DRAINED: Final = 50_000_000
+"""Bytes that are read to be thrown away: a browser shows no answer while it is still sending."""
 
 
 class Demo(Protocol):
@@ -64,3 +80,166 @@ class WebContext:
     def uai_cookie(self) -> str:
         """The cookie of the establishment that a mailbox has in view: a choice, no right."""
         return "__Host-oda-uai" if self.is_https else "oda-uai"
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in; ``back`` is where to return to."""
+
+    def __init__(self, back: str = "") -> None:
+        self.back = back
+
+
+class PresentationNeeded(Exception):
+    """A mailbox is signed in, and nobody has said who acts."""
+
+
+class Forbidden(Exception):
+    """Signed in, in a role that this address does not admit."""
+
+
+class Forged(Exception):
+    """A form that was sent by none of our pages of this session."""
+
+
+def context(request: Request) -> WebContext:
+    """The assembled software that this application serves."""
+    web_context: WebContext = request.app.state.context
+    return web_context
+
+
+Context = Annotated[WebContext, Depends(context)]
+
+
+def session_user_of(request: Request, context: Context) -> tuple[SessionUser, str] | None:
+    """The user of the session's cookie, and its secret; None for nobody."""
+    secret = request.cookies.get(context.cookie)
+    session_user = context.sessions.find(secret, context.app.clock.now()) if secret else None
+    return (session_user, secret) if session_user and secret else None
+
+
+SignedIn = Annotated[tuple[SessionUser, str] | None, Depends(session_user_of)]
+
+
+def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Visitor | None:
+    """The visitor of a page that is open to all; None for nobody, and for somebody whose role was withdrawn."""
+    if signed is None:
+        return None
+    session_user, secret = signed
+    try:
+        actor = context.sessions.actor(session_user)
+    except NotAllowed:
+        return None
+    uais = session_user.uais
+    chosen_uai = request.cookies.get(context.uai_cookie, "")
+    uai = chosen_uai if chosen_uai in uais else (uais[0] if uais else "")
+    return Visitor(actor=actor, session_user=session_user, secret=secret, uai=uai)
+
+
+MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]
+
+
+def any_visitor(request: Request, signed: SignedIn, visitor: MaybeVisitor) -> Visitor:
+    """The visitor, in any role. Raises SignInNeeded, PresentationNeeded."""
+    if visitor is not None:
+        return visitor
+    if signed and not signed[0].is_identified:
+        raise PresentationNeeded
+    if request.method not in READING:  # a form is no page to return to
+        raise SignInNeeded
+    url = request.url
+    raise SignInNeeded(quote(f"{url.path}?{url.query}" if url.query else url.path, safe="/"))
+
+
+AnyVisitor = Annotated[Visitor, Depends(any_visitor)]
+
+
+def chef(visitor: AnyVisitor) -> Visitor:
+    """A chef or a deputy. Raises Forbidden."""
+    if not visitor.is_chef:
+        raise Forbidden
+    return visitor
+
+
+def rectorat(visitor: AnyVisitor) -> Visitor:
+    """An operator, or a reader who sees and changes nothing. Raises Forbidden."""
+    if not visitor.is_rectorat:
+        raise Forbidden
+    return visitor
+
+
+def operator(visitor: AnyVisitor) -> Visitor:
+    """An operator. Raises Forbidden."""
+    if not visitor.is_operator:
+        raise Forbidden
+    return visitor
+
+
+Chef = Annotated[Visitor, Depends(chef)]
+
+
+Rectorat = Annotated[Visitor, Depends(rectorat)]
+
+
+Operator = Annotated[Visitor, Depends(operator)]
+
+
+async def posted(request: Request, visitor: AnyVisitor) -> FormData:
+    """The fields of a form that one of our pages of this session sent. Raises Forged."""
+    form = await request.form(max_files=0, max_fields=2000)
+    if not comes_from_here(request) or not has_csrf(form, visitor.csrf):
+        raise Forged
+    return form
+
+
+Posted = Annotated[FormData, Depends(posted)]
+
+
+async def posted_by_anyone(request: Request) -> FormData:
+    """The fields of a form of a public page. Raises Forged when it comes from another site."""
+    if not comes_from_here(request):
+        raise Forged
+    return await request.form(max_files=0, max_fields=50)
+
+
+PostedByAnyone = Annotated[FormData, Depends(posted_by_anyone)]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A form with a file, read in memory and stored nowhere; ``content`` is empty without a file.
+
+    ``too_large``: nothing of it was read.
+    """
+
+    fields: FormData
+    content: bytes = b""
+    too_large: bool = False
+
+    def text(self, name: str) -> str:
+        """The text of a field; empty when it is missing."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else ""
+
+
+async def uploaded(request: Request, visitor: AnyVisitor) -> Upload:
+    """The form, with the file of its field ``fichier``. Raises Forged, HTTPException."""
+    announced = request.headers.get("content-length", "")
+    if not announced.isdecimal() or int(announced) > DRAINED:
+        raise HTTPException(413)
+    if int(announced) > LARGEST:
+        async for _ in request.stream():
+            pass
+        return Upload(FormData(), too_large=True)
+    try:
+        fields = await request.form(max_files=1, max_fields=20, max_part_size=LARGEST)
+    except HTTPException:  # what no browser sends
+        raise Forged from None
+    file = fields.get("fichier")
+    content = await file.read() if isinstance(file, UploadFile) else b""
+    await fields.close()
+    if not comes_from_here(request) or not has_csrf(fields, visitor.csrf):
+        raise Forged
+    return Upload(fields, content)
+
+
+Uploaded = Annotated[Upload, Depends(uploaded)]

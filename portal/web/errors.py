@@ -8,12 +8,12 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from portal.incidents import log_incident
-from portal.web.context import WebContext
-from portal.web.dependencies import (
+from portal.web.context import (
     Forbidden,
     Forged,
     PresentationNeeded,
     SignInNeeded,
+    WebContext,
     session_user_of,
     visitor_or_none,
 )

@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from portal.web.dependencies import Context
+from portal.web.context import Context
 from states.french import plural
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 from workflow.schedule.nodes import refused_count

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from portal import diagrams
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, MaybeVisitor
+from portal.web.context import Context, MaybeVisitor, WebContext
 from portal.web.public_texts import PublicFacts
 from portal.web.security import Visitor
 

@@ -11,8 +11,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response as StarletteResponse
 
 from notifications.vocabulary import LINK_PATH
-from portal.web.context import WebContext
-from portal.web.dependencies import (
+from portal.web.context import (
     AnyVisitor,
     Chef,
     Context,
@@ -22,6 +21,7 @@ from portal.web.dependencies import (
     PostedByAnyone,
     SignedIn,
     SignInNeeded,
+    WebContext,
 )
 from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled

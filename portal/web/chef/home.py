@@ -10,8 +10,7 @@ from starlette.exceptions import HTTPException
 from notifications.messages.mail import Mail
 from notifications.vocabulary import Stage
 from portal.web.actions.chef import SLUGS
-from portal.web.context import WebContext
-from portal.web.dependencies import Chef, Context, Posted
+from portal.web.context import Chef, Context, Posted, WebContext
 from portal.web.security import Visitor
 from states import model
 from states.french import de, plural

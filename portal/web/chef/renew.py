@@ -18,8 +18,7 @@ from portal.web.chef.declare import (
     with_refusal,
 )
 from portal.web.chef.home import may_act
-from portal.web.context import WebContext
-from portal.web.dependencies import Chef, Context, Posted
+from portal.web.context import Chef, Context, Posted, WebContext
 from portal.web.forms import REFERENCE, Field, Form, blank, filled
 from portal.web.security import Visitor
 from states import commands as c

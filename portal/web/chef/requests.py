@@ -25,8 +25,7 @@ from portal.web.chef.home import (
     task_of,
     waiting_sentence,
 )
-from portal.web.context import WebContext
-from portal.web.dependencies import Chef, Context, Posted
+from portal.web.context import Chef, Context, Posted, WebContext
 from portal.web.security import Visitor
 from states.validation import person_key
 from states.vocabulary import CodeStatus, Role, State, Step, Trigger

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from notifications.vocabulary import Kind
-from portal.web.dependencies import Context, Rectorat
+from portal.web.context import Context, Rectorat
 from portal.web.forms import address
 from portal.web.rectorat.year_end import YEAR_END_PATH, load_years, render_year_end
 from portal.web.worklist.filters import StateChoice, Task, WorklistCriteria

@@ -11,8 +11,7 @@ from starlette.exceptions import HTTPException
 from portal.web.actions.base import behalf_fields, on_behalf, show_result
 from portal.web.actions.chef import HOMONYM
 from portal.web.chef.declare import declaration, declaration_fields, with_homonym
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, Operator, Posted, Rectorat
+from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused

@@ -10,8 +10,7 @@ from starlette.exceptions import HTTPException
 from notifications.outbox import circuit_breaker
 from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.vocabulary import Kind, Stage
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, Operator, Posted, Rectorat
+from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, filled, list_problem, member_of, options_of
 from portal.web.security import Visitor
 from states.refusals import Reason

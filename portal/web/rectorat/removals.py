@@ -10,8 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from sqlalchemy import Connection
 
 from portal.web.actions.base import load_request
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, Operator, Posted, Rectorat
+from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, list_problem, year_of
 from portal.web.security import Visitor
 from states.commands import ConfirmRemoval

@@ -12,8 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from notifications.rendering.typography import NBSP
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, Operator, Upload, Uploaded
+from portal.web.context import Context, Operator, Upload, Uploaded, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.rectorat.removals import REMOVALS_PATH
 from portal.web.security import Visitor

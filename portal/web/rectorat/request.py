@@ -21,8 +21,7 @@ from portal.web.actions.base import Action, ActionContext, execute_action, load_
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
 from portal.web.chef.requests import pdf
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, Operator, Posted, Rectorat
+from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
 from portal.web.forms import Form, blank
 from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import WorklistCriteria, origin_of

@@ -27,8 +27,7 @@ from portal.exports import (
     preview_rows,
 )
 from portal.texts import how_found
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, Operator, Posted, Rectorat
+from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
 from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
 from portal.web.security import Visitor
 from states.french import parse_day

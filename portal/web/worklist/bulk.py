@@ -13,8 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
-from portal.web.context import WebContext
-from portal.web.dependencies import Context, Operator, Posted, operator
+from portal.web.context import Context, Operator, Posted, WebContext, operator
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction

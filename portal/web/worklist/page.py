@@ -6,7 +6,7 @@ from typing import Final, Self
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from portal.web.dependencies import Context, Rectorat
+from portal.web.context import Context, Rectorat
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BULK, ISSUE
 from portal.web.worklist.filters import (
