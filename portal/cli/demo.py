@@ -41,24 +41,20 @@ def demo(keep: Path | None, port: int | None, no_browser: bool, check: bool) -> 
     if check:
         if port is not None or no_browser:
             raise click.UsageError("--check n'ouvre rien : ni --port ni --no-browser n'y servent.")
-        _check(keep)
+        from portal.demo.check import check_demo
+        from portal.demo.temporary_folder import workplace
+
+        with workplace(keep) as folder, _season_progress() as progress:
+            wrong_figures = check_demo(folder, click.echo, progress)
+        if wrong_figures:
+            details = [f"{figure}." for figure in wrong_figures]
+            raise CliFailure("La démonstration ne donne pas ce qu'elle doit.", ExitCode.REFUSED, details)
+        click.echo("Tout est juste.")
         return
     if port is not None:
         open_socket(HOST, port).close()  # refuses a port that is taken before anything is made
     with _season_progress() as progress:
         run_demo(keep, port, click.echo, (lambda _: None) if no_browser else webbrowser.open, progress)
-
-
-def _check(keep: Path | None) -> None:
-    from portal.demo.check import check_demo
-    from portal.demo.temporary_folder import workplace
-
-    with workplace(keep) as folder, _season_progress() as progress:
-        wrong_figures = check_demo(folder, click.echo, progress)
-    if wrong_figures:
-        details = [f"{figure}." for figure in wrong_figures]
-        raise CliFailure("La démonstration ne donne pas ce qu'elle doit.", ExitCode.REFUSED, details)
-    click.echo("Tout est juste.")
 
 
 @contextmanager

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 def check_config(context: CliContext, file: Path | None) -> None:
     settings = CliContext(file).settings() if file else context.settings()
     from notifications.ports import SystemClock
+    from portal.texts import end_in_words
     from workflow.settings.warnings import check_settings
 
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
@@ -35,7 +36,20 @@ def check_config(context: CliContext, file: Path | None) -> None:
         say([f"Attention : {warning}"])
     replacements = _list_replacements(settings)
     click.echo(printable(f"{settings.source} : réglages corrects{', mais voir ci-dessus' if warnings else ''}."))
-    for heading, value in (*_summary(settings), *replacements):
+    calendar, year = settings.calendar(), running_year(settings)
+    ends = [calendar.end_of(school_year) for school_year in (year, year.next)]
+    for heading, value in (
+        ("Académie", f"{settings.academie.nom} ({settings.academie.code})"),
+        ("Base de données", settings.database_url),
+        *((f"Fin de {end.school_year}", end_in_words(end, settings.academie.zone)) for end in ends),
+        ("Opérateurs", str(len(settings.people.operators))),
+        *((("Connecteur", settings.removals.connector.url),) if settings.removals.connector.url else ()),
+        *(
+            ("Document joint au code", f"{document.title} ({document.file})")
+            for document in settings.documentation.files
+        ),
+        *replacements,
+    ):
         click.echo(printable(f"{heading} : {value}"))
 
 
@@ -57,24 +71,6 @@ def _secret_warnings(settings: "Settings") -> list[str]:
         except SecretError as error:
             problems.append(str(error))
     return problems
-
-
-def _summary(settings: "Settings") -> list[tuple[str, str]]:
-    from portal.texts import end_in_words
-
-    calendar, year = settings.calendar(), running_year(settings)
-    ends = [calendar.end_of(school_year) for school_year in (year, year.next)]
-    return [
-        ("Académie", f"{settings.academie.nom} ({settings.academie.code})"),
-        ("Base de données", settings.database_url),
-        *((f"Fin de {end.school_year}", end_in_words(end, settings.academie.zone)) for end in ends),
-        ("Opérateurs", str(len(settings.people.operators))),
-        *((("Connecteur", settings.removals.connector.url),) if settings.removals.connector.url else ()),
-        *(
-            ("Document joint au code", f"{document.title} ({document.file})")
-            for document in settings.documentation.files
-        ),
-    ]
 
 
 def _list_replacements(settings: "Settings") -> list[tuple[str, str]]:

@@ -164,17 +164,6 @@ def _report_lines(account: "YearEndAccount", not_renewed: int, zone: tzinfo, now
         open_removals = f", {removals}" if share.open_removals else ""
         yield f"    département {share.departement or '(inconnu)'} : {share.revoked} dans {places}{open_removals}"
     yield f"Au {french.instant(now, zone)} :"
-    yield from _mail_lines(account)
-    for kind, count in sorted(account.open_removals.items()):
-        yield f"  retraits ouverts, « {kind.label} » : {count}"
-    for outcome, count in sorted(account.outcomes.items()):
-        yield f"  retraits confirmés, « {outcome.label} » : {count}"
-    for confirmer, count in account.confirmers.most_common():
-        yield f"    par {confirmer or '(inconnu)'} : {count}"
-    yield f"  RUPN non renouvelés pour {year.next} : {not_renewed}"
-
-
-def _mail_lines(account: "YearEndAccount") -> Iterator[str]:
     for stage, count in sorted(account.mails.items()):
         yield f"  courriels, « {stage.label} » : {count}"
     for mail in account.missed:
@@ -184,6 +173,13 @@ def _mail_lines(account: "YearEndAccount") -> Iterator[str]:
         yield f"    le renvoyer : oda mail retry {mail.id}"
     if (rest := account.not_delivered - len(account.missed)) > 0:
         yield f"  ! et {plural(rest, 'autre')} : oda mail list"
+    for kind, count in sorted(account.open_removals.items()):
+        yield f"  retraits ouverts, « {kind.label} » : {count}"
+    for outcome, count in sorted(account.outcomes.items()):
+        yield f"  retraits confirmés, « {outcome.label} » : {count}"
+    for confirmer, count in account.confirmers.most_common():
+        yield f"    par {confirmer or '(inconnu)'} : {count}"
+    yield f"  RUPN non renouvelés pour {year.next} : {not_renewed}"
 
 
 def _report_row(account: "YearEndAccount", not_renewed: int) -> dict[str, Any]:
