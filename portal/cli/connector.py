@@ -9,7 +9,7 @@ from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import emit, json_option, printable
 from portal.cli.parameters import labelled_option
-from states.vocabulary import CallStage, Role
+from states.vocabulary import CallStage
 
 COLUMNS = {
     "reference": "Demande", "stage": "Appel", "attempts": "Essais", "next_at": "Prochain", "answer": "Réponse",
@@ -60,11 +60,11 @@ def check(context: CliContext) -> None:
 @pass_cli_context
 def calls(context: CliContext, stage: CallStage | None, limit: int, as_json: bool) -> None:
     with opened(context) as (app, actor), app.database.read() as connection:
-        from workflow.auth.actors import NotAllowed
+        from workflow.auth.actors import require_rectorat
         from workflow.removals.connector.queue import list_calls
 
-        if actor.role not in (Role.OPERATOR, Role.READER):
-            raise NotAllowed("Les appels au serveur ODA se lisent avec --as operator:ADRESSE ou reader:ADRESSE.")
+        message = "Les appels au serveur ODA se lisent avec --as operator:ADRESSE ou reader:ADRESSE."
+        require_rectorat(actor, message)
         rows = [asdict(call) for call in list_calls(connection, stage=stage, limit=limit)]
         emit(rows, COLUMNS, as_json, "Aucun appel.", app.settings.zoneinfo)
 

@@ -87,14 +87,13 @@ def slip(context: CliContext, reference: str, output: Path | None, force: bool) 
 @_file_options
 @pass_cli_context
 def year_end(context: CliContext, year: "SchoolYear", output: Path | None, force: bool) -> None:
-    from states.vocabulary import Role
-
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.rendering.pdf import stored_year_end_report
-        from workflow.auth.actors import NotAllowed
+        from workflow.auth.actors import require_rectorat
 
-        if actor.role not in (Role.OPERATOR, Role.READER):
-            raise NotAllowed("Le bilan de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE (R2).")
+        require_rectorat(
+            actor, "Le bilan de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE (R2)."
+        )
         report = stored_year_end_report(
             connection, str(year), app.mailer.mail_context, app.mailer.wordings, app.clock.now()
         )

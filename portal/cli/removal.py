@@ -116,10 +116,9 @@ def export(context: CliContext, /, output: Path | None, force: bool, example: bo
 
 def _rectorat_only(actor: "Actor") -> None:
     """Raise NotAllowed for an establishment: only the rectorat and its readers see every removal (R2, R3)."""
-    from workflow.auth.actors import NotAllowed
+    from workflow.auth.actors import require_rectorat
 
-    if actor.is_establishment:
-        raise NotAllowed("Les retraits se lisent avec --as operator:ADRESSE ou --as lecteur:ADRESSE.")
+    require_rectorat(actor, "Les retraits se lisent avec --as operator:ADRESSE ou --as lecteur:ADRESSE.")
 
 
 def _removal_filters(*, departement: str, **criteria: Any) -> "RemovalFilters":

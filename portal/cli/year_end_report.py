@@ -136,11 +136,10 @@ def show_progress(context: CliContext, year: "SchoolYear | None", follow: bool, 
 
 def rectorat_only(actor: "Actor") -> None:
     """Raise NotAllowed for a chef or a deputy: a year's end concerns the whole académie (R2, R3)."""
-    from states.vocabulary import Role
-    from workflow.auth.actors import NotAllowed
+    from workflow.auth.actors import require_rectorat
 
-    if actor.role not in (Role.OPERATOR, Role.READER):
-        raise NotAllowed("La fin d'année de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE.")
+    message = "La fin d'année de toute l'académie se lit avec --as operator:ADRESSE ou reader:ADRESSE."
+    require_rectorat(actor, message)
 
 
 def pause() -> None:

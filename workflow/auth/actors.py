@@ -40,6 +40,12 @@ def require_operator(actor: Actor, action: str) -> None:
         raise NotAllowed(str(reason), (reason,))
 
 
+def require_rectorat(actor: Actor, message: str) -> None:
+    """Raise NotAllowed with this French message unless an operator or a reader acts (R2, R3)."""
+    if actor.role not in (Role.OPERATOR, Role.READER):
+        raise NotAllowed(message)
+
+
 class People:
     """Resolves a claimed role to an Actor by the settings and the directory, or refuses (R2 to R5).
 
