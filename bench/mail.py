@@ -29,7 +29,7 @@ from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Draft
 from notifications.outbox.admin import list_outbox
 from notifications.ports import SystemClock
-from notifications.rendering.renderer import render
+from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings, RelaySettings
 from notifications.vocabulary import Stage
 from tests.kit.databases import BACKENDS, fresh_database
@@ -59,7 +59,7 @@ def settings_of(port: int, connections: int) -> MailSettings:
 
 def by_smtplib(port: int, mails: int) -> float:
     """Seconds for that many mails composed by EmailMessage and sent on one connection."""
-    settings, words = settings_of(port, 1), render(KIND, FACTS, MAIL_CONTEXT)
+    settings, words = settings_of(port, 1), Renderer().render(KIND, FACTS, MAIL_CONTEXT)
     start = time.perf_counter()
     with smtplib.SMTP("127.0.0.1", port) as client:
         for number in range(mails):

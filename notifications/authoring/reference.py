@@ -303,28 +303,17 @@ def _mails() -> Iterator[str]:
         yield ""
 
 
-def _shared() -> Iterator[str]:
-    yield "| fichier | ce que c'est | employé par |\n|---|---|---|"
+def _shared(folder: str, heading: str) -> Iterator[str]:
+    """The templates of a folder that belong to no single mail, with the mails that use them."""
+    yield f"| fichier | ce que c'est | {heading} |\n|---|---|---|"
     for name in own_names():
-        if name.startswith("mails/") and not kind_of(name):
+        if name.startswith(folder) and not kind_of(name):
             yield f"| `{name}` | {TITLES[name]} | {users_in_french(users_of(name))} |"
 
 
 def users_in_french(users: tuple[Kind, ...]) -> str:
     """These mails by their names; empty for none."""
     return "tous les courriels" if len(users) == len(Kind) else french.listing([kind.value for kind in users])
-
-
-def _papers() -> Iterator[str]:
-    yield "| fichier | ce que c'est | joint à |\n|---|---|---|"
-    for name in own_names():
-        if name.startswith("papers/"):
-            yield f"| `{name}` | {TITLES[name]} | {users_in_french(users_of(name))} |"
-
-
-def _export() -> Iterator[str]:
-    yield from _table(export_variables())
-    yield from _choices(Removal, "one.")
 
 
 def _choices(record: Any, prefix: str = "") -> Iterator[str]:
@@ -353,10 +342,10 @@ _PARTS: Final = {
     "records": _records,
     "filters": _filters,
     "mails": _mails,
-    "shared": _shared,
+    "shared": lambda: _shared("mails/", "employé par"),
     "frame": lambda: _table(page_variables()),
-    "papers": _papers,
-    "export": _export,
+    "papers": lambda: _shared("papers/", "joint à"),
+    "export": lambda: (*_table(export_variables()), *_choices(Removal, "one.")),
 }
 """The tables of docs/modeles.md, by the name of their place in reference.md."""
 

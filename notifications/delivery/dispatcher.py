@@ -106,18 +106,14 @@ class Dispatcher:
         try:
             return await sending.run(due)
         finally:
-            await self._share_trouble(sending)
-
-    async def _share_trouble(self, sending: "SendRound") -> None:
-        """Store the state of the relay, as this round met it, for all senders."""
-        if sending.trouble:
-            self._pause, is_new = await asyncio.to_thread(self._store.pause, sending.trouble)
-            is_outage = sending.trouble.fault in (RelayFault.DOWN, RelayFault.BUSY)
-            if is_new:
-                _log.log(logging.WARNING if is_outage else logging.ERROR, "mails wait: %s", sending.trouble)
-        elif sending.answered.is_set() and self._pause:
-            await asyncio.to_thread(self._store.resume)
-            self._pause = None
+            if sending.trouble:  # the state of the relay, as this round met it, is stored for all senders
+                self._pause, is_new = await asyncio.to_thread(self._store.pause, sending.trouble)
+                is_outage = sending.trouble.fault in (RelayFault.DOWN, RelayFault.BUSY)
+                if is_new:
+                    _log.log(logging.WARNING if is_outage else logging.ERROR, "mails wait: %s", sending.trouble)
+            elif sending.answered.is_set() and self._pause:
+                await asyncio.to_thread(self._store.resume)
+                self._pause = None
 
 
 class SendRound:

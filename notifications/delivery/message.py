@@ -92,7 +92,11 @@ def compose(mail: Mail, settings: MailSettings, code: str | None, files: Iterabl
     content: Part = _text(body, "plain")
     if html:
         content = MIMEMultipart("alternative", f"=_words_{unique}", [content, _text(html, "html")], policy=WIRE)
-    if attachments := [_attachment(file) for file in files]:
+    attachments: list[Part] = []
+    for file in files:
+        attachments.append(MIMEApplication(file.content, "pdf", policy=WIRE, name=file.filename))
+        attachments[-1].add_header("Content-Disposition", "attachment", filename=file.filename)
+    if attachments:
         content = MIMEMultipart("mixed", f"=_files_{unique}", [content, *attachments], policy=WIRE)
     headers = [*_service_headers(settings), ("To", mail.recipient), ("Subject", mail.subject or "")]
     if mail.dated_at:
@@ -128,12 +132,6 @@ def _text(text: str, subtype: str) -> Part:
     lines = text.replace("\r\n", "\n").replace("\r", "\n")  # a bare one would stay bare on the wire
     encoded = b2a_qp(lines.encode(), quotetabs=False, istext=True)
     part.set_payload(encoded.decode("ascii"))
-    return part
-
-
-def _attachment(file: Attachment) -> Part:
-    part = MIMEApplication(file.content, "pdf", policy=WIRE, name=file.filename)
-    part.add_header("Content-Disposition", "attachment", filename=file.filename)
     return part
 
 

@@ -114,7 +114,11 @@ def _is_left_out(name: str) -> bool:
 
 def _text(path: Path, folder: Path, name: str, known: Collection[str]) -> str:
     if name not in known:
-        raise _Refused(_replaces_nothing(name, known))
+        same_ending = [other for other in sorted(known) if other.rpartition("/")[2] == name.rpartition("/")[2]]
+        if close := same_ending or get_close_matches(name, sorted(known), n=_MOST_CLOSE_NAMES, cutoff=0.6):
+            label = "nom proche" if len(close) == 1 else "noms proches"
+            raise _Refused(f"ne remplace aucun modèle ; {label} : {french.listing(close, 'ou')}")
+        raise _Refused("ne remplace aucun modèle : l'ôter, ou le renommer (« oda mail templates » donne les noms)")
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise _Refused("ce lien mène hors du dossier des modèles : y copier le fichier")
     try:
@@ -129,14 +133,6 @@ def _text(path: Path, folder: Path, name: str, known: Collection[str]) -> str:
     if len(content) > MAX_BYTES:
         raise _Refused(f"plus de {MAX_BYTES // 1000} ko : ce n'est pas un modèle")
     return content.decode("utf-8-sig")
-
-
-def _replaces_nothing(name: str, known: Collection[str]) -> str:
-    same_ending = [other for other in sorted(known) if other.rpartition("/")[2] == name.rpartition("/")[2]]
-    if close := same_ending or get_close_matches(name, sorted(known), n=_MOST_CLOSE_NAMES, cutoff=0.6):
-        label = "nom proche" if len(close) == 1 else "noms proches"
-        return f"ne remplace aucun modèle ; {label} : {french.listing(close, 'ou')}"
-    return "ne remplace aucun modèle : l'ôter, ou le renommer (« oda mail templates » donne les noms)"
 
 
 OWN: Final = files("notifications") / "templates"

@@ -161,16 +161,6 @@ def html_with_code(html: str, code: str) -> str:
     return html.replace(HTML_LINK_SLOT, HTML_LINK_SLOT.replace(LINK_MASK, escape(code)))
 
 
-@lru_cache(maxsize=1)
-def _standard_renderer() -> Renderer:
-    return Renderer()
-
-
-def render(kind: Kind, facts: Any, mail_context: MailContext) -> Rendered:
-    """Make the words with this package's own templates. Raises Unrenderable."""
-    return _standard_renderer().render(kind, facts, mail_context)
-
-
 def why(error: BaseException) -> str:
     """Say in French why a template cannot be filled; of its syntax, in Jinja's own words."""
     match error:

@@ -60,23 +60,17 @@ def csv_cell(value: object) -> str:
 
     Line ends, tabs and invisible characters go; what a spreadsheet would take for a formula begins with an apostrophe.
     """
-    text = one_line(_plain(value))
+    if isinstance(value, bool):
+        text = "oui" if value else "non"
+    elif isinstance(value, date):
+        text = short_day(value)
+    else:
+        text = "" if value is None else one_line(str(value))
     neutral = f"'{text}" if text.startswith(_FORMULA) else text
     if _QUOTED.search(neutral):
         doubled = neutral.replace('"', '""')
         return f'"{doubled}"'
     return neutral
-
-
-def _plain(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "oui" if value else "non"
-        case date():
-            return short_day(value)
-    return str(value)
 
 
 def short_day(value: date | None) -> str:

@@ -60,7 +60,9 @@ class LoopbackRelay:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        listening = self._loop.create_server(self._connected, HOST, 0, ssl=self._tls_context)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(
@@ -86,10 +88,6 @@ class LoopbackRelay:
         session = self.session()
         self._sessions.add(session)
         return session
-
-    async def _listen(self) -> None:
-        self._server = await self._loop.create_server(self._connected, HOST, 0, ssl=self._tls_context)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _leave(self) -> None:
         if self._server:

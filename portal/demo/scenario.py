@@ -304,7 +304,8 @@ class Season:
         with directory() as file:
             self._app.directory.import_file(file, self._operator)
         self._loop.tick()
-        last_year = self._last_year()
+        schools = [school for school in ACTIVE if school != REFUSED][::3][: LAST_YEAR.count]
+        last_year = [self._request(school.uai, *name) for school, name in zip(schools, shuffled_names(2), strict=False)]
         starts = [(request, list(LAST_YEAR.days_from(2 + i % 9))) for i, request in enumerate(last_year)]
         self._play_month(SEPTEMBERS[0], starts)
         rentree = datetime.combine(SEPTEMBERS[1], time(0, 5), self._zone)
@@ -320,11 +321,6 @@ class Season:
     @cached_property
     def _operator(self) -> Actor:
         return self._app.people.operator(OPERATOR, Channel.WEB)
-
-    def _last_year(self) -> list[DemoRequest]:
-        schools = [school for school in ACTIVE if school != REFUSED][::3][: LAST_YEAR.count]
-        names = shuffled_names(2)
-        return [self._request(school.uai, *names[index]) for index, school in enumerate(schools)]
 
     def _this_year(self, last_year: Sequence[DemoRequest]) -> list[tuple[DemoRequest, ScheduledSteps]]:
         """Plan everybody's September: each scenario begins early enough to be over in time."""

@@ -34,21 +34,17 @@ def workplace(keep: Path | None) -> Iterator[Path]:
         yield _new_folder(keep.expanduser().absolute())
         return
     with _signals_as_interrupt():
-        folder = _temporary_folder()
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="oda-"))
+        except OSError as error:
+            remedy = "Que faire : désigner un dossier où écrire, par la variable TMPDIR ou par --keep DOSSIER."
+            raise NoTemporaryFolder(f"Pas de dossier temporaire : {error.strerror}.", remedy) from None
         try:
             yield folder
         finally:
             on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
             shutil.rmtree(folder)
             signal.signal(signal.SIGINT, on_interrupt)
-
-
-def _temporary_folder() -> Path:
-    try:
-        return Path(tempfile.mkdtemp(prefix="oda-"))
-    except OSError as error:
-        remedy = "Que faire : désigner un dossier où écrire, par la variable TMPDIR ou par --keep DOSSIER."
-        raise NoTemporaryFolder(f"Pas de dossier temporaire : {error.strerror}.", remedy) from None
 
 
 def _new_folder(folder: Path) -> Path:

@@ -7,10 +7,14 @@ import pytest
 
 from notifications.authoring.checks import problems
 from notifications.authoring.examples import MAIL_CONTEXT
-from notifications.rendering.environment import TemplateLoader
+from notifications.rendering.environment import TemplateLoader, own_wordings
+from notifications.rendering.renderer import Renderer
 
 HEAD = '{% extends "mails/layout.j2" %}\n{% block subject %}\nObjet\n{% endblock %}\n{% block body %}\n'
 """Five lines: what stands before the text of a mail."""
+
+render = Renderer(own_wordings()).render
+"""The words of a mail by this package's own templates."""
 
 Told = Callable[[dict[str, str]], list[str]]
 

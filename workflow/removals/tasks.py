@@ -191,7 +191,15 @@ def list_removals(
     Raises ValueError when ``after`` is none of what a page gave.
     """
     query = _tasks(select(*WHOLE), filters).limit(limit + 1)
-    query = _latest_first(query, after) if filters.confirmed else _in_order(query, after)
+    if filters.confirmed:
+        closed = REMOVAL.c.closed_at
+        if after:
+            instant, reference = after.split("|")
+            at = datetime.fromisoformat(instant)
+            query = query.where(or_(closed < at, (closed == at) & (REMOVAL.c.reference < reference)))
+        query = query.order_by(closed.desc(), REMOVAL.c.reference.desc())
+    else:
+        query = _in_order(query, after)
     rows = connection.execute(query).all()
     lines = lines_of(connection, rows[:limit], policy, mailer)
     if len(rows) <= limit:
@@ -238,12 +246,3 @@ def _places(filters: RemovalFilters) -> Iterator[ColumnElement[bool]]:
 
 def _in_order(query: Select[Any], after: str | None) -> Select[Any]:
     return query.where(REMOVAL.c.reference > (after or "")).order_by(REMOVAL.c.reference)
-
-
-def _latest_first(query: Select[Any], after: str | None) -> Select[Any]:
-    closed = REMOVAL.c.closed_at
-    if after:
-        instant, reference = after.split("|")
-        at = datetime.fromisoformat(instant)
-        query = query.where(or_(closed < at, (closed == at) & (REMOVAL.c.reference < reference)))
-    return query.order_by(closed.desc(), REMOVAL.c.reference.desc())

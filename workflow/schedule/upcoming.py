@@ -104,7 +104,13 @@ class _Calendar:
         sentence = "les opérateurs sont prévenus qu'un changement annoncé arrive à son jour"
         for day, count in self._counts.reports(self._first, self._last).items():
             yield ScheduledDate(day=day, action=ScheduledAction.REPORTS, sentence=sentence, requests=count)
-        yield from self._erasures()
+        keep = timedelta(days=self._keep_days)
+        sentence = f"les codes gardés depuis {plural(self._keep_days, 'jour')} sont effacés"
+        for day, count in Counter(calendar.today(at + keep) for at in self._counts.sealed()).items():
+            if day <= self._last:
+                yield ScheduledDate(
+                    day=max(day, self._first), action=ScheduledAction.ERASURE, sentence=sentence, requests=count
+                )
         sentence = "chaque jour ouvré, s'il y a du retard"
         yield ScheduledDate(day=self._first, until=self._last, action=ScheduledAction.DIGEST, sentence=sentence)
         yield from self._unknown()
@@ -182,16 +188,6 @@ class _Calendar:
                     day=day, action=ScheduledAction.REMINDERS, sentence=reminder.kind.label, requests=count,
                     mail=reminder.kind,
                 )  # fmt: skip
-
-    def _erasures(self) -> Iterator[ScheduledDate]:
-        keep = timedelta(days=self._keep_days)
-        per_day = Counter(self._policy.calendar.today(at + keep) for at in self._counts.sealed())
-        for day, count in per_day.items():
-            if day <= self._last:
-                sentence = f"les codes gardés depuis {plural(self._keep_days, 'jour')} sont effacés"
-                yield ScheduledDate(
-                    day=max(day, self._first), action=ScheduledAction.ERASURE, sentence=sentence, requests=count
-                )
 
     def _unknown(self) -> Iterator[ScheduledDate]:
         """The periods of which the calendar says nothing: what falls then is told by working days, or not at all."""

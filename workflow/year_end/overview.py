@@ -75,11 +75,16 @@ def _active_year_end(connection: Connection, status: YearEndStatus, record: Any)
     closed = select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == done_key(end))
     is_over = not live and connection.execute(closed).first() is not None
     is_running = status.verdict is BrakeDecision.RUN and not is_over
+    moved_at: datetime | None = None
+    if is_running:  # the last batch, else the instant from which it could run
+        moved_at = connection.execute(select(func.max(OCCURRENCE.c.at)).where(_is_of(end))).scalar()
+        confirmed_at = record.confirmed_at if record is not None else None
+        moved_at = moved_at or max(end.ends_at, confirmed_at or end.ends_at)
     return ActiveYearEnd(
         end=end, live=live, establishments=establishments, revoked=revoked_so_far(connection, end),
         hold=Hold.of(record.held_why) if is_held else status.hold, held_at=record.held_at if is_held else None,
         is_running=is_running, renewed=_renewed(connection, end.school_year) if live else 0,
-        moved_at=_moved_at(connection, end, record) if is_running else None,
+        moved_at=moved_at,
     )  # fmt: skip
 
 
@@ -90,13 +95,6 @@ def _renewed(connection: Connection, year: SchoolYear) -> int:
         return 0
     live = select(func.count()).select_from(REQUEST).where(REQUEST.c.school_year == str(year), IS_LIVE, renewed(year))
     return int(connection.execute(live).scalar_one())
-
-
-def _moved_at(connection: Connection, end: YearEnd, record: Any) -> datetime:
-    """The last batch, else the instant from which it could run."""
-    last: datetime | None = connection.execute(select(func.max(OCCURRENCE.c.at)).where(_is_of(end))).scalar()
-    confirmed = record.confirmed_at if record is not None else None
-    return last or max(end.ends_at, confirmed or end.ends_at)
 
 
 def _is_of(end: YearEnd) -> ColumnElement[bool]:

@@ -18,8 +18,8 @@ from notifications.delivery.attachments import (
     megabytes,
 )
 from notifications.messages.catalogue import Document, MailContext
-from notifications.rendering.renderer import render
 from notifications.vocabulary import Kind
+from tests.notifications.templates import render
 
 PDF = b"%PDF-1.7\nune page"
 

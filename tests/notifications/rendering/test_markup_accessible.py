@@ -6,8 +6,9 @@ import pytest
 
 from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.rendering.markup import SLOT, is_slot
-from notifications.rendering.renderer import Rendered, render
+from notifications.rendering.renderer import Rendered
 from tests.notifications.pages import Element, Page, contrast, shown
+from tests.notifications.templates import render
 
 SIZE = re.compile(r"(\d+)px")
 

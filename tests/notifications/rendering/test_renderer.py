@@ -13,9 +13,10 @@ import pytest
 from notifications.authoring.examples import CHECK_EXAMPLE, EXAMPLES, MAIL_CONTEXT
 from notifications.messages.catalogue import CATALOGUE
 from notifications.rendering.markup import HTML_LINK_SLOT, HTML_SLOT, LINK_MASK, MASK, SLOT
-from notifications.rendering.renderer import Rendered, Renderer, Unrenderable, html_with_code, render, with_code
+from notifications.rendering.renderer import Rendered, Renderer, Unrenderable, html_with_code, with_code
 from notifications.vocabulary import CODE_KINDS, Audience, Kind, TransientMail
 from tests.notifications.pages import Page
+from tests.notifications.templates import render
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

@@ -144,10 +144,11 @@ class Caller:
     def ask(self, calls: Sequence[Call], at: datetime) -> list[Reply | NoAnswer]:
         """Send these together; one answer, or its lack, each, in order. Raises AddressRefused, NoAnswer for all."""
         addresses = self.addresses()
-        return asyncio.run(self._together(calls, addresses, at))
 
-    async def _together(self, calls: Sequence[Call], addresses: Sequence[str], at: datetime) -> list[Reply | NoAnswer]:
-        return list(await asyncio.gather(*(self._one(call, addresses, at) for call in calls)))
+        async def gather() -> list[Reply | NoAnswer]:
+            return list(await asyncio.gather(*(self._one(call, addresses, at) for call in calls)))
+
+        return asyncio.run(gather())
 
     async def _one(self, call: Call, addresses: Sequence[str], at: datetime) -> Reply | NoAnswer:
         seconds = self.settings.timeout_seconds

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from states.rules.revocation import Action, RemovalTodo
+from states.rules.revocation import Action
 from states.validation import text_problem
 from states.vocabulary import RemovalOutcome
 from workflow.journal.chain import JournalHasher
@@ -55,16 +55,7 @@ def question_of(line: RemovalLine, hasher: JournalHasher) -> Question | None:
     if line.todo is None:
         return None
     request, todo = line.request, line.todo
-    body = to_json(_message(line, todo))
-    return Question(
-        reference=request.reference, body=body, digest=hasher.digest(body.decode())[:_DIGITS],
-        keeps_key=todo.action is not Action.REMOVE_KEY, to_verify=todo.to_verify,
-    )  # fmt: skip
-
-
-def _message(line: RemovalLine, todo: RemovalTodo) -> dict[str, Any]:
-    request = line.request
-    return {
+    body = to_json({
         "reference": request.reference,
         "action": ACTIONS[todo.action],
         "kind": line.kind.value,
@@ -74,7 +65,11 @@ def _message(line: RemovalLine, todo: RemovalTodo) -> dict[str, Any]:
         "expires_on": todo.expires_on,
         "kept_for": list(todo.kept_for),
         "opened_at": line.opened_at,
-    }
+    })  # fmt: skip
+    return Question(
+        reference=request.reference, body=body, digest=hasher.digest(body.decode())[:_DIGITS],
+        keeps_key=todo.action is not Action.REMOVE_KEY, to_verify=todo.to_verify,
+    )  # fmt: skip
 
 
 def ping() -> bytes:
@@ -125,7 +120,7 @@ def without(reason: str) -> Answer:
 
 def meaning(reply: Reply, now: datetime) -> Answer:
     """Return what the server's reply means for the call."""
-    status, body = reply.status, _body(reply)
+    status, body = reply.status, body_of(reply)
     words = cleaned(body.get("message") or body.get("detail")) or f"réponse {status}"
     after = _after(reply.headers.get("retry-after"), now)
     if not reply.is_whole:
@@ -158,8 +153,8 @@ def _odd(status: int, words: str) -> Answer:
     return Answer(verdict=CallOutcome.REFUSED, words=words, status=status, of_all=True)
 
 
-def _body(reply: Reply) -> dict[str, Any]:
-    """The object that the body is; empty when it is none."""
+def body_of(reply: Reply) -> dict[str, Any]:
+    """Decode the body, a JSON object; empty when it is none."""
     try:
         body = from_json(reply.body, allow_inf_nan=False)
     except ValueError:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from notifications.mailer import Mailer
@@ -19,12 +18,13 @@ from workflow.database.connection import Database
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.journal.installation import actor_number
-from workflow.removals.connector.client import Call, Caller, NoAnswer, Reply, secret_of
+from workflow.removals.connector.client import Call, Caller, NoAnswer, secret_of
 from workflow.removals.connector.protocol import (
     PING,
     Answer,
     CallOutcome,
     Question,
+    body_of,
     meaning,
     ping,
     question_of,
@@ -133,7 +133,12 @@ class Connector:
         if not ready:
             return
         crash_point("connector.before_call")
-        answers = self._answers(ready)
+        now = self._engine.clock.now()
+        try:
+            replies = self.caller.ask([Call(body=question.body, key=call.key) for call, question in ready], now)
+        except (AddressRefused, NoAnswer) as refused:
+            replies = [NoAnswer(str(refused))] * len(ready)
+        answers = [without(str(reply)) if isinstance(reply, NoAnswer) else meaning(reply, now) for reply in replies]
         crash_point("connector.after_call")
         for (call, _), answer in zip(ready, answers, strict=True):
             self._circuit.learn(answer, self._engine.clock.now())
@@ -154,15 +159,6 @@ class Connector:
             else:
                 ready.append((self._recorder.under_its_key(call, question), question))
         return [(call, question) for call, question in ready if call is not None]
-
-    def _answers(self, ready: Sequence[tuple[ClaimedCall, Question]]) -> list[Answer]:
-        now = self._engine.clock.now()
-        calls = [Call(body=question.body, key=call.key) for call, question in ready]
-        try:
-            replies = self.caller.ask(calls, now)
-        except (AddressRefused, NoAnswer) as refused:
-            return [without(str(refused))] * len(calls)
-        return [without(str(reply)) if isinstance(reply, NoAnswer) else meaning(reply, now) for reply in replies]
 
     @staticmethod
     def _count(done: RoundResult, stage: CallStage | None) -> None:
@@ -222,19 +218,11 @@ def trial(caller: Caller, now: datetime) -> Iterator[tuple[str, str]]:
     if isinstance(reply, NoAnswer):
         remedy = "vérifier le serveur, son certificat et le pare-feu ; une autorité privée s'ajoute à celles du système"
         raise TrialFailed("appel", str(reply), remedy)
-    if not _is_pong(reply):
+    if reply.status != 200 or body_of(reply).get("outcome") != PONG:
         words = meaning(reply, now).words
         remedy = OUR_SIGNATURE if reply.status in (401, 403) else f'y répondre {{"outcome": "{PONG}"}} à « {PING} »'
         raise TrialFailed("réponse", words, f"{remedy} (docs/connecteur.md)")
     yield "Appel signé", "accepté"
-
-
-def _is_pong(reply: Reply) -> bool:
-    try:
-        answer = from_json(reply.body)
-    except ValueError:
-        return False
-    return reply.status == 200 and isinstance(answer, dict) and answer.get("outcome") == PONG
 
 
 ACTOR_KEY: Final = "connector"
