@@ -4,7 +4,7 @@ Each value's meaning stands beside its field (``Doc``); the prose around the tab
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -336,7 +336,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
 
 
-_PARTS: Final = {
+_PARTS: Final[dict[str, Callable[[], Iterable[str]]]] = {
     "always": _always,
     "settings": lambda: _table(settings_variables()),
     "records": _records,
