@@ -45,11 +45,13 @@ def remove_at_end(folder: Path) -> None:
 
 
 def marked(mark: str) -> list[int]:
-    """The processes that bear this mark, and all that descends from them; never this one."""
+    """The processes that bear this mark, and all that descends from them; no guard."""
     children: dict[int, list[int]] = {}
     bearers = []
     for pid in _pids():
         try:
+            if Path(__file__).name.encode() in (PROC / str(pid) / "cmdline").read_bytes():
+                continue  # a guard ends by itself, once it has done what it is for
             parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
             if f"{MARK}={mark}".encode() in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
                 bearers.append(pid)
@@ -59,7 +61,7 @@ def marked(mark: str) -> list[int]:
     family = dict.fromkeys(bearers)
     for pid in bearers:
         family |= dict.fromkeys(_descendants(pid, children))
-    return [pid for pid in family if pid != os.getpid()]
+    return list(family)
 
 
 def _pids() -> Iterator[int]:

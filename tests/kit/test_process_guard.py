@@ -1,43 +1,52 @@
 """An interrupted run leaves nothing: neither a process, a PostgreSQL nor a folder."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kit.process_guard import MARK, PROC
 
 RUN = """
-import subprocess, sys, time
+import json, os, subprocess, sys, time
+from pathlib import Path
 from tests.kit.databases import postgresql_url
 from tests.kit.folders import lasting_folder
 
 def test_that_is_interrupted():
-    url = postgresql_url("postgres")
+    postgresql_url("postgres")
     spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    print("STARTED", spinning.pid, lasting_folder("oda-guarded-"), flush=True)
+    started = {"pid": os.getpid(), "spinning": spinning.pid, "folder": str(lasting_folder("oda-guarded-"))}
+    written = Path(os.environ["ODA_GUARDED_RUN"] + ".new")
+    written.write_text(json.dumps(started))
+    written.rename(os.environ["ODA_GUARDED_RUN"])
     time.sleep(120)
 """
 
+pytestmark = pytest.mark.skipif(not PROC.is_dir(), reason="a guard reads /proc, which only Linux has")
 
-def bearers(run: str) -> list[int]:
+
+def bearers(mark: Path) -> list[int]:
     """The processes whose environment names this run."""
     alive = []
     for entry in PROC.iterdir():
         try:
-            if entry.name.isdigit() and f"ODA_GUARDED_RUN={run}".encode() in (entry / "environ").read_bytes():
+            if entry.name.isdigit() and f"ODA_GUARDED_RUN={mark}".encode() in (entry / "environ").read_bytes():
                 alive.append(int(entry.name))
         except OSError:
             continue
     return alive
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
@@ -46,45 +55,45 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> bool:
     return True
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str, Path]]:
-    """A run of pytest that has started a PostgreSQL and a process without end; its mark, its folder."""
-    script = tmp_path / "test_interrupted.py"
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[tuple["subprocess.Popen[bytes]", Path, dict[str, Any]]]:
+    """A run of pytest that has started a PostgreSQL and a process without end; its mark, and what it has started."""
+    script, mark = folder / "test_interrupted.py", folder / "started"
     script.write_text(RUN)
-    run = f"{os.getpid()}-{tmp_path.name}"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-s",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "tests.conftest",
-        str(script),
-    ]
-    environ = {name: value for name, value in os.environ.items() if name != MARK} | {"ODA_GUARDED_RUN": run}
+    words = ["-q", "-p", "no:cacheprovider", "-p", "tests.conftest", *options, str(script)]
+    environ = {name: value for name, value in os.environ.items() if name != MARK and not name.startswith("PYTEST_")}
     with subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    ) as process:
-        assert process.stdout
-        line = next(line for line in process.stdout if "STARTED" in line)
+        [sys.executable, "-m", "pytest", *words], env=environ | {"ODA_GUARDED_RUN": str(mark)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as process:  # fmt: skip
         try:
-            yield process, run, Path(line.split()[-1])
+            assert wait_until(mark.exists)
+            yield process, mark, json.loads(mark.read_text())
         finally:
             process.kill()
 
 
-@pytest.mark.skipif(not PROC.is_dir(), reason="a guard reads /proc, which only Linux has")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "options"),
+    [(signal.SIGTERM, ()), (signal.SIGINT, ("-n", "1")), (signal.SIGKILL, ("-n", "1"))],
+    ids=["SIGTERM alone", "Ctrl-C with workers", "SIGKILL with workers"],
+)
 def test_interrupted_run__leaves_no_process_and_no_folder(
-    running: tuple["subprocess.Popen[str]", str, Path], number: signal.Signals
+    tmp_path: Path, number: signal.Signals, options: tuple[str, ...]
 ) -> None:
-    process, run, folder = running
-    assert len(bearers(run)) > 3  # pytest, its guard, PostgreSQL, what spins
-    assert folder.is_dir()
-    process.send_signal(number)
-    process.wait(timeout=30)
-    assert wait_until(lambda: not bearers(run)), bearers(run)
-    assert not folder.exists()
+    with running(tmp_path, *options) as (process, mark, started):
+        assert len(bearers(mark)) > 3  # pytest, its guard, PostgreSQL, what spins
+        assert Path(started["folder"]).is_dir()
+        process.send_signal(number)
+        process.wait(timeout=60)
+        assert wait_until(lambda: not bearers(mark)), bearers(mark)
+        assert not Path(started["folder"]).exists()
+
+
+def test_killed_worker__leaves_what_it_started_to_its_guard(tmp_path: Path) -> None:
+    with running(tmp_path, "-n", "1", "--max-worker-restart", "0") as (process, mark, started):
+        os.kill(started["pid"], signal.SIGKILL)
+        assert wait_until(lambda: not (PROC / str(started["spinning"])).exists())
+        assert wait_until(lambda: not Path(started["folder"]).exists())
+        process.wait(timeout=60)
+        assert wait_until(lambda: not bearers(mark)), bearers(mark)
