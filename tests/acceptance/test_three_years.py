@@ -110,10 +110,10 @@ def _sundays_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
 def _notices_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     enqueue = Mailer.enqueue
 
-    def twice(self: Mailer, connection: Any, drafts: Any, now: Any) -> int:
+    def twice(self: Mailer, connection: Any, drafts: Any, now: Any, **options: Any) -> int:
         drafts = list(drafts)
-        again = [replace(one, dedupe_key=None) for one in drafts if one.kind is Kind.YEAR_END_NOTICE]
-        return enqueue(self, connection, [*drafts, *again], now)
+        again = [replace(draft, dedupe_key=None) for draft in drafts if draft.kind is Kind.YEAR_END_NOTICE]
+        return enqueue(self, connection, [*drafts, *again], now, **options)
 
     monkeypatch.setattr(Mailer, "enqueue", twice)
 
