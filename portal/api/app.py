@@ -1,5 +1,6 @@
 """The JSON interface as one application, mounted beside the pages: its own errors, its own description."""
 
+import json
 import logging
 import re
 from typing import Any, Final
@@ -32,6 +33,9 @@ Chaque requête porte `Authorization: Bearer oda_…`, un jeton d'accès personn
 et une fin. Les jours sont au format `2026-09-14` dans le calendrier de l'académie, les instants en UTC. Un champ
 inconnu est refusé. Un refus est un `application/problem+json` dont `reasons` dit tout ce qui ne va pas et que faire.
 """
+
+PUBLIC_NAMES: Final = {"CodeStatus": "CodeFate"}
+"""Our classes whose schema bears another name in the published description."""
 
 _log = logging.getLogger("oda")
 
@@ -90,7 +94,20 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         for status, response in operation["responses"].items():
             if status.startswith("2"):
                 response["description"] = "La réponse."
-    return document
+    return _with_public_names(document)
+
+
+def _with_public_names(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the schemas' names that clients know, whatever our classes are called."""
+    text = json.dumps(document)
+    for name, public in PUBLIC_NAMES.items():
+        text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{public}"')
+    renamed: dict[str, Any] = json.loads(text)
+    schemas = renamed["components"]["schemas"]
+    for name, public in PUBLIC_NAMES.items():
+        schemas[public] = schemas.pop(name) | {"title": public}
+    renamed["components"]["schemas"] = dict(sorted(schemas.items()))
+    return renamed
 
 
 class BodyLimit:

@@ -208,7 +208,7 @@ def _event(row: Any, bodies: Mapping[tuple[int, str], str], scope: Actor) -> Eve
         trigger=trigger,
         source=State.of(row.from_state) if row.from_state else None,
         target=State.of(row.to_state),
-        actor=row.label or f"n° {row.actor}",
+        actor=row.label or f"n° {row.actor}, {Role.of(row.role).label}",  # a label tells the role
         role=Role.of(row.role),
         channel=Channel.of(content["channel"]),
         at=row.at,

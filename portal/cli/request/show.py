@@ -11,7 +11,7 @@ from portal.cli.output import SectionPrinter, echo_object, emit, json_option, li
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
 from portal.cli.request.execute import Reference, next_step_sentence, reference_argument
 from states import french
-from states.vocabulary import CodeStatus, Role, State
+from states.vocabulary import CodeStatus, State
 
 if TYPE_CHECKING:
     from workflow.requests.detail import CheckView, RequestView
@@ -223,9 +223,7 @@ def _write_history(printer: SectionPrinter, view: "RequestView", timezone: tzinf
         else:
             move = f" ({event.source.label} → {event.target.label})"
         printer.line(f"{event.seq}. {french.instant(event.at, timezone)} : {event.trigger.label}{move}")
-        # The name of a program tells its role.
-        role = "" if event.role in (Role.SCHEDULE, Role.CONNECTOR) else f", {event.role.label}"
-        printer.line(f"par {event.actor}{role} — {event.channel.label}", 2)
+        printer.line(f"par {event.actor} — {event.channel.label}", 2)
         if event.details:
             printer.line(" ; ".join(f"{label} : {value}" for label, value in event.details), 2)
         for note in event.notes:
