@@ -1,6 +1,5 @@
 """Fixtures for all rooms: every test that takes ``database`` runs on SQLite and on PostgreSQL."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +13,6 @@ from workflow.database.connection import Database
 def pytest_configure() -> None:
     """Have what this process starts ended with it, however it ends."""
     start_guard()
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Half as many workers again as processors: many tests wait, for a process, a relay or a browser."""
-    return (os.cpu_count() or 1) * 3 // 2
 
 
 @pytest.fixture(params=BACKENDS)
