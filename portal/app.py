@@ -8,8 +8,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from portal.api.app import ApiMount
 from portal.web import chef, errors, health, public, rectorat, sign_in, worklist
 from portal.web.context import WebContext
+from portal.web.middleware import HeadAsGet, KnownHosts
 from portal.web.rendering import OURS, Kept, dsfr_folder, dsfr_version, our_version
-from portal.web.security import Headers, plain_address
+from portal.web.security import NO_TELEMETRY, Headers, plain_address
 from workflow.app import App
 
 
@@ -22,7 +23,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     """The application around the assembled software. ``routers``: those that a demonstration adds."""
     asgi = FastAPI(
         title="Délégations de clés ODA", docs_url=None, redoc_url=None, openapi_url=None,
-        dependencies=[Depends(plain_address)],
+        dependencies=[Depends(plain_address)], redirect_slashes=False, telemetry=NO_TELEMETRY,
     )  # fmt: skip
     asgi.state.context = context
     pages = [module.router for module in (chef, health, public, rectorat, sign_in, worklist)]
@@ -33,5 +34,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     asgi.mount(f"/static/oda/{our_version()}", Kept(directory=OURS), name="ours")
     errors.add_exception_handlers(asgi)
     asgi.add_middleware(GZipMiddleware, minimum_size=1000, exclude_content_types=("font/woff2", "text/event-stream"))
+    asgi.add_middleware(HeadAsGet)
+    asgi.add_middleware(KnownHosts, address=context.settings.address)
     asgi.add_middleware(Headers, https=context.is_https)
     return asgi

@@ -18,6 +18,7 @@ from portal.api import actions, auth, directory, requests
 from portal.api.problems import Problem, install_handlers, of_form, problem_of, problem_response
 from portal.api.requests import PREFIX
 from portal.web.context import WebContext
+from portal.web.security import NO_TELEMETRY
 from states import vocabulary
 from states.rules import revocation
 from states.vocabulary import Labelled
@@ -44,7 +45,7 @@ def api_of(context: WebContext) -> FastAPI:
     """``/api/v1`` of an installation."""
     app = FastAPI(
         title="Délégations de clés ODA", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
-        redirect_slashes=False, root_path_in_servers=False,
+        redirect_slashes=False, root_path_in_servers=False, telemetry=NO_TELEMETRY,
     )  # fmt: skip
     app.state.context = context
     for router in (auth.router, requests.router, actions.router, directory.router):

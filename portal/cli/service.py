@@ -196,9 +196,9 @@ def open_socket(host: str, port: int) -> "socket.socket":
 
 def warnings(settings: "PortalSettings", host: str) -> Iterator[str]:
     """The settings that expose people, in French."""
-    from portal.server import is_loopback
+    from workflow.settings.infrastructure import is_this_machine
 
-    if not settings.address.startswith("https://") and not is_loopback(host):
+    if not settings.address.startswith("https://") and not is_this_machine(host):
         yield (
             "portal.address n'est pas en https alors que d'autres machines atteignent ce port : les codes de connexion"
             " y passeraient en clair. Mettre un serveur HTTPS devant, et son adresse dans portal.address."

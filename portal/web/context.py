@@ -183,10 +183,10 @@ Rectorat = Annotated[Visitor, Depends(rectorat)]
 Operator = Annotated[Visitor, Depends(operator)]
 
 
-async def posted(request: Request, visitor: AnyVisitor) -> FormData:
+async def posted(request: Request, context: Context, visitor: AnyVisitor) -> FormData:
     """The fields of a form that one of our pages of this session sent. Raises Forged."""
     form = await request.form(max_files=0, max_fields=2000)
-    if not comes_from_here(request) or not has_csrf(form, visitor.csrf):
+    if not comes_from_here(request, context.settings.address) or not has_csrf(form, visitor.secret):
         raise Forged
     return form
 
@@ -194,9 +194,9 @@ async def posted(request: Request, visitor: AnyVisitor) -> FormData:
 Posted = Annotated[FormData, Depends(posted)]
 
 
-async def posted_by_anyone(request: Request) -> FormData:
+async def posted_by_anyone(request: Request, context: Context) -> FormData:
     """The fields of a form of a public page. Raises Forged when it comes from another site."""
-    if not comes_from_here(request):
+    if not comes_from_here(request, context.settings.address):
         raise Forged
     return await request.form(max_files=0, max_fields=50)
 
@@ -221,7 +221,7 @@ class Upload:
         return value if isinstance(value, str) else ""
 
 
-async def uploaded(request: Request, visitor: AnyVisitor) -> Upload:
+async def uploaded(request: Request, context: Context, visitor: AnyVisitor) -> Upload:
     """The form, with the file of its field ``fichier``. Raises Forged, HTTPException."""
     announced = request.headers.get("content-length", "")
     if not announced.isdecimal() or int(announced) > DRAINED:
@@ -237,7 +237,7 @@ async def uploaded(request: Request, visitor: AnyVisitor) -> Upload:
     file = fields.get("fichier")
     content = await file.read() if isinstance(file, UploadFile) else b""
     await fields.close()
-    if not comes_from_here(request) or not has_csrf(fields, visitor.csrf):
+    if not comes_from_here(request, context.settings.address) or not has_csrf(fields, visitor.secret):
         raise Forged
     return Upload(fields, content)
 

@@ -17,10 +17,11 @@ from portal.web.context import (
     session_user_of,
     visitor_or_none,
 )
-from portal.web.security import HEADERS
+from portal.web.security import fixed_headers
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 
 _TEXTS = {
+    400: ("Cette requête ne peut pas être lue", "Repartir de votre page d'accueil : rien n'a été enregistré."),
     403: ("Cette page ne vous est pas ouverte", "Revenir à votre page d'accueil, ou se connecter autrement."),
     404: ("Cette page n'existe pas", "Vérifier l'adresse, ou repartir de votre page d'accueil."),
     405: ("Cette page ne s'ouvre pas ainsi", "Repartir de votre page d'accueil."),
@@ -36,7 +37,7 @@ _TEXTS = {
 def error_page(request: Request, status: int, incident: str = "") -> Response:
     """The page of an error; ``incident``: the number under which it was logged."""
     context: WebContext = request.app.state.context
-    title, remedy = _TEXTS.get(status, _TEXTS[500])
+    title, remedy = _TEXTS.get(status, _TEXTS[400 if status < 500 else 500])
     visitor = None
     if status < 500:  # the page keeps its menu, if the database answers
         with suppress(DatabaseBusy, DatabaseUnreachable):
@@ -60,7 +61,10 @@ def add_exception_handlers(app: FastAPI) -> None:
 
     def unexpected(request: Request, error: Exception) -> Response:
         page = error_page(request, 500, log_incident(error))
-        page.headers.update(HEADERS | {"Cache-Control": "no-store"})  # sent outside of the middleware that sets them
+        https = request.app.state.context.is_https
+        page.headers.update(
+            fixed_headers(https=https) | {"Cache-Control": "no-store"}
+        )  # sent outside of the middleware
         return page
 
     app.add_exception_handler(SignInNeeded, sign_in)  # type: ignore[arg-type]

@@ -1,11 +1,13 @@
 """Security of every page: the visitor, response headers, CSRF tokens, the same-site check of forms."""
 
 import hmac
+import secrets
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import FormData, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +17,7 @@ from states.validation import is_storable
 from states.vocabulary import Role
 from workflow.auth.rate_limit import derived
 from workflow.auth.sessions import SessionUser
+from workflow.settings.infrastructure import is_this_machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class Visitor:
 
     @property
     def csrf(self) -> str:
-        """The token that every form of a page carries."""
+        """A token for the forms of a page, another at each reading."""
         return csrf_of(self.secret)
 
     @property
@@ -62,10 +65,24 @@ HEADERS: Final = {
 }
 
 
-HSTS: Final = "max-age=31536000"
+HSTS: Final = "max-age=31536000; includeSubDomains"
+
+
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
+}  # fmt: skip
+"""FastAPI would tell a process's OpenTelemetry provider every address, and some of them are secrets (R72)."""
 
 
 CSRF_FIELD: Final = "csrf"
+
+
+_TOKEN_BYTES: Final = 32
+
+
+def fixed_headers(*, https: bool) -> dict[str, str]:
+    """The headers of every answer."""
+    return HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
 
 
 class Headers:
@@ -73,7 +90,7 @@ class Headers:
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
-        self._fixed = HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
+        self._fixed = fixed_headers(https=https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -103,20 +120,50 @@ async def plain_address(request: Request) -> None:
 
 
 def csrf_of(session_secret: str) -> str:
-    """The token of this session's forms."""
-    return derived(session_secret, "csrf")
+    """A token of this session's forms, under a mask of its own.
+
+    The pages are compressed: a token that never changes could be guessed from their length by who chooses a text that
+    stands beside it.
+    """
+    mask = secrets.token_bytes(_TOKEN_BYTES)
+    return (mask + _masked(bytes.fromhex(derived(session_secret, "csrf")), mask)).hex()
 
 
-def has_csrf(form: FormData, expected: str) -> bool:
-    """Return True when the form carries the session's token; compared in constant time."""
+def has_csrf(form: FormData, session_secret: str) -> bool:
+    """Return True when the form carries a token of this session; compared in constant time."""
     token = form.get(CSRF_FIELD)
-    return isinstance(token, str) and hmac.compare_digest(token.encode(), expected.encode())
+    try:
+        content = bytes.fromhex(token) if isinstance(token, str) else b""
+    except ValueError:
+        return False
+    mask, masked = content[:_TOKEN_BYTES], content[_TOKEN_BYTES:]
+    if len(masked) != _TOKEN_BYTES:
+        return False
+    return hmac.compare_digest(_masked(masked, mask), bytes.fromhex(derived(session_secret, "csrf")))
 
 
-def comes_from_here(request: Request) -> bool:
-    """Return True when the browser tells that one of our own pages sent this form, or tells nothing."""
+def _masked(token: bytes, mask: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(token, mask, strict=True))
+
+
+def comes_from_here(request: Request, address: str) -> bool:
+    """Return True when the browser tells that one of our own pages sent this form, or tells nothing.
+
+    ``address``: the portal's, from the settings; on this machine alone, any of its names is the same.
+    """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+    return origin is None or _origin(origin) == _origin(address)
+
+
+def _origin(address: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port of an address, which are compared; None for one that cannot be read."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    host = parts.hostname or ""
+    return parts.scheme, "localhost" if is_this_machine(host) else host, port

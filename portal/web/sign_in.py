@@ -96,10 +96,11 @@ def mailbox(signed: SignedIn) -> tuple[SessionUser, str]:
 Mailbox = Annotated[tuple[SessionUser, str], Depends(mailbox)]
 
 
-async def posted_by_signed(request: Request, signed: SignedIn) -> FormData:
+async def posted_by_signed(request: Request, context: Context, signed: SignedIn) -> FormData:
     """The fields of a form of this session, or of nobody's when nobody is signed in. Raises Forged."""
     form = await request.form(max_files=0, max_fields=20)
-    if not comes_from_here(request) or (signed and not has_csrf(form, csrf_of(signed[1]))):
+    address = context.settings.address
+    if not comes_from_here(request, address) or (signed and not has_csrf(form, signed[1])):
         raise Forged
     return form
 

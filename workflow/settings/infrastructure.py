@@ -1,7 +1,7 @@
 """The settings of the database (an SQLite file or a PostgreSQL server) and of the portal."""
 
 import re
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -83,6 +83,14 @@ def connection_url(url: str, password: SecretStr | None) -> "URL":
     if password is None or parsed.drivername == "sqlite":
         return parsed
     return parsed.set(password=password.get_secret_value())
+
+
+def is_this_machine(host: str) -> bool:
+    """Return True when only this machine reaches this host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() in ("localhost", "localhost.localdomain")
 
 
 def _address(text: str) -> str:

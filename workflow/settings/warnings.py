@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from ipaddress import ip_address
 
 from states.french import day as french_day
 from states.french import listing, plural
 from states.school_calendar import DayKind, EndRule, SchoolCalendar, SchoolDays, SchoolYear, year_around
 from states.validation import fold_mail
+from workflow.settings.infrastructure import is_this_machine
 from workflow.settings.model import Settings
 
 
@@ -96,7 +96,7 @@ def _year_ends(settings: Settings, calendar: SchoolCalendar, running: SchoolYear
 
 def _mail(settings: Settings) -> Iterator[str]:
     relay = settings.mail.relay
-    if relay.security == "none" and not _is_this_machine(relay.host):
+    if relay.security == "none" and not is_this_machine(relay.host):
         password = ", mot de passe du relais compris" if relay.username else ""
         yield (
             f"mail.relay.security : none vers {relay.host} : les courriels, donc les codes, passent en clair sur le"
@@ -107,13 +107,6 @@ def _mail(settings: Settings) -> Iterator[str]:
             f"mail.reply_to : sans adresse, les réponses iront à l'expéditeur {settings.mail.sender_address} ;"
             " donner celle du centre de service (R59)"
         )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() in ("localhost", "localhost.localdomain")
 
 
 def _people(settings: Settings) -> Iterator[str]:

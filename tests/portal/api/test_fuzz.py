@@ -35,11 +35,15 @@ CHECKS = [
 ]  # fmt: skip
 
 
+ITS_NAME = "\nportal:\n  address: http://testserver\n"
+"""Under which schemathesis asks, and the portal answers under its own name alone."""
+
+
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """Requests at every step, so that something is found."""
     folder: Path = tmp_path_factory.mktemp("fuzz")
-    with fresh_url("sqlite", folder) as url, open_api(folder, url) as api:
+    with fresh_url("sqlite", folder) as url, open_api(folder, url, ITS_NAME) as api:
         api.portal.declared(1)
         api.portal.submitted(2)
         api.portal.checked(3)

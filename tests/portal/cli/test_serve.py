@@ -19,12 +19,11 @@ from sqlalchemy import insert
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from portal.cli.service import warnings
-from portal.server import is_loopback
 from tests.kit.browser import free_port
 from tests.kit.installation import make_installation
 from workflow.database.connection import Database
 from workflow.database.tables import NODE
-from workflow.settings.infrastructure import PortalSettings
+from workflow.settings.infrastructure import PortalSettings, is_this_machine
 
 SECRET = "kX3vQ9wErT5yUiOpAsDfGhJkLzXcVbNm0123456789a"
 
@@ -161,6 +160,6 @@ def test_warnings__of_secrets_in_clear_on_the_network(address: str, host: str, c
 
 
 def test_loopback__is_this_machine_alone() -> None:
-    assert [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "oda")] == [
+    assert [is_this_machine(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "oda")] == [
         True, True, True, False, False, False,
     ]  # fmt: skip

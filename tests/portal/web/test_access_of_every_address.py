@@ -170,6 +170,18 @@ def test_reading__each_role_enters_by_its_doors_alone_and_moves_nothing(town: To
     assert town.rows() == before
 
 
+def test_reading__head_is_owed_wherever_get_is(town: Town) -> None:
+    """With the same headers, and no body (RFC 9110, 9.3.2)."""
+    client = town.browsers["operator"]
+    for method, path, _ in all_addresses(town):
+        if method != "GET":
+            continue
+        get, head = client.get(town.filled(path)), client.head(town.filled(path))
+        assert head.status_code == get.status_code != 405, path
+        assert head.content == b"", path
+        assert head.headers["content-type"] == get.headers["content-type"] if get.content else True, path
+
+
 def judged(answer: Response, role: str, path: str, door: Door, where: str) -> None:
     """Whether this role had the answer that the door gives."""
     status = answer.status_code
