@@ -266,6 +266,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             removals_open=1204,
             held=(HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
             machines=("oda-2",),
+            refused_sign_ins=34,
         ),
     ),
     "year_end_report": (

@@ -306,7 +306,8 @@ class LateDigest:
 
     ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
-    those that their clock stopped. A digest of before those were counted has none of them.
+    those that their clock stopped; ``refused_sign_ins``: the mailboxes or addresses refused a link at once, when they
+    are many (R74). A digest of before those were counted has none of them.
     """
 
     on: Annotated[date, Doc("jour du récapitulatif")]
@@ -322,6 +323,9 @@ class LateDigest:
     removals_open: Annotated[int, Doc("nombre de tous les retraits ouverts")] = 0
     held: Annotated[tuple[HeldEnd, ...], Doc("fins d'année retenues")] = ()
     machines: Annotated[tuple[str, ...], Doc("machines arrêtées par leur horloge")] = ()
+    refused_sign_ins: Annotated[
+        int, Doc("nombre de boîtes ou d'adresses qui ont atteint ensemble la limite des liens de connexion")
+    ] = 0
 
     @property
     def to_handle(self) -> Annotated[LateGroup, Doc("les deux mêmes, en un seul groupe")]:
@@ -332,7 +336,12 @@ class LateDigest:
     def points(self) -> Annotated[int, Doc("nombre de sortes de retard")]:
         """The number of kinds of things that are late; when none is, there is nothing to write."""
         groups = (self.to_handle, self.stalled, self.not_handed, self.undelivered, self.reports, self.removals)
-        return sum(bool(group.total) for group in groups) + len(self.held) + len(self.machines)
+        return (
+            sum(bool(group.total) for group in groups)
+            + len(self.held)
+            + len(self.machines)
+            + bool(self.refused_sign_ins)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Body, Depends, Header, Request, Response
 from pydantic import Field, SecretStr, StrictBool, create_model
 from starlette.exceptions import HTTPException
 
-from portal.api.auth import Acting, Caller, Context
+from portal.api.auth import Acting, Caller, Context, count_commands
 from portal.api.field_types import LONGEST, Count, Day, Reference, RequestModel, ResponseModel, Text, Year
 from portal.api.problems import Problem, Refusal, problem_of, refusal_responses
 from portal.api.requests import PREFIX, ReferencePath
@@ -141,6 +141,7 @@ class DoneOut(ResponseModel):
 
 def _execute(context: WebContext, caller: Caller, command: Command, key: str | None, response: Response) -> DoneOut:
     """Raises Refusal with all its reasons; the response to a birth has the new request's address."""
+    count_commands(context, caller, 1)
     (result,) = context.app.engine.execute([command], caller.actor, key=f"api:{key}" if key else None)
     if isinstance(result, Refused):
         raise Refusal(result.reasons)
@@ -236,6 +237,7 @@ def execute_batch(
         command_from_body(Trigger.of(entry.trigger), entry, **entry.model_dump(include={"reference"}))
         for entry in body.commands
     ]
+    count_commands(context, caller, len(commands))
     results = execute_in_batches(
         context.app.engine, commands, caller.actor, key=lambda *_: f"api-batch:{key}" if key else None
     )

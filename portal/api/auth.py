@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import ceil
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Security
@@ -10,14 +11,13 @@ from pydantic import Field
 
 from portal.api.field_types import ResponseModel
 from portal.api.problems import Refusal, of_form, refusal_responses
+from portal.api.schemas import ReasonOut
 from portal.web.context import WebContext
+from states import french
 from states.model import Actor
 from states.vocabulary import Role
-from workflow.auth.rate_limit import WINDOW, Limit, RateLimiter, network_of
+from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, Limit, RateLimiter, digest, network_of
 from workflow.database.tables import Scope
-
-FAILED_TOKENS: Final = Limit(name="token", most=20)
-"""Refused tokens from one network address: a script with an old token is stopped (R74)."""
 
 _LONGEST_TOKEN: Final = 200
 
@@ -85,15 +85,29 @@ def _unauthorized(code: str, message: str, parameters: str) -> Refusal:
 
 def _count_refused_token(context: WebContext, request: Request) -> None:
     """Raises Refusal (429) beyond the limit."""
-    client, now = network_of(request.client.host if request.client else ""), context.app.clock.now()
+    client = network_of(request.client.host if request.client else "")
+    _count(context, FAILED_TOKENS, client, "too_many_tries", "Trop de jetons refusés depuis cette adresse")
+
+
+def count_commands(context: WebContext, caller: Caller, number: int) -> None:
+    """Count commands of an establishment's token, for each may write to its mailbox. Raises Refusal (429)."""
+    if caller.actor.is_establishment:
+        message = f"Plus de {COMMANDS_OF_TOKEN.most} actions de ce jeton en une demi-heure"
+        _count(context, COMMANDS_OF_TOKEN, digest(caller.secret), "too_many_commands", message, number)
+
+
+def _count(context: WebContext, limit: Limit, subject: str, code: str, message: str, number: int = 1) -> None:
+    """Count tries under a limit. Raises Refusal (429) beyond it, with the time to wait."""
+    now = context.app.clock.now()
     with context.app.database.write() as connection:
-        is_allowed = RateLimiter(context.app.hasher).hit(connection, FAILED_TOKENS, client, now, journal=False)
-    if not is_allowed:
-        seconds = int(WINDOW.total_seconds())
-        reason = of_form(
-            "too_many_tries", "Trop de jetons refusés depuis cette adresse", f"Attendre {seconds // 60} minutes."
-        )
-        raise Refusal((reason,), 429, {"Retry-After": str(seconds)})
+        if RateLimiter(context.app.hasher).hit(connection, limit, subject, now, number):
+            return
+    seconds = ceil((limit.ends_at(now) - now).total_seconds())
+    reason = ReasonOut(
+        code=code, rule="R74", message=message, remedy=f"Attendre {french.plural(ceil(seconds / 60), 'minute')}.",
+        field=None,
+    )  # fmt: skip
+    raise Refusal((reason,), 429, {"Retry-After": str(seconds)})
 
 
 class Me(ResponseModel):

@@ -83,7 +83,7 @@ _MEANINGS: Final = {
     413: "Le corps dépasse 1 Mo.",
     415: "Le corps n'est pas en application/json.",
     422: "Refusé : une valeur est à corriger.",
-    429: "Trop de jetons refusés depuis cette adresse : attendre ce que dit Retry-After.",
+    429: "Trop de jetons refusés d'ici, ou d'actions de ce jeton : attendre ce que dit Retry-After (R74).",
     500: "Une erreur imprévue ; rien n'est dit de plus.",
     503: "La base est occupée : recommencer après ce que dit Retry-After.",
 }

@@ -28,7 +28,10 @@ _TEXTS = {
     409: ("Ce formulaire n'est plus valable", "Rouvrir la page et recommencer : rien n'a été enregistré."),
     413: ("C'est trop long", "Raccourcir les textes et recommencer : rien n'a été enregistré."),
     422: ("Cette adresse est incomplète ou abîmée", "Repartir de votre page d'accueil."),
-    429: ("Trop d'essais", "Attendre un quart d'heure, puis recommencer."),
+    429: (
+        "Trop d'essais",
+        "Attendre une demi-heure ; un lien qui n'a pas servi s'ouvre dès maintenant.",
+    ),
     500: ("Une erreur nous empêche de répondre", "Recommencer dans un instant ; si cela dure, écrire au contact."),
     503: ("Le service est occupé", "Recommencer dans un instant : rien n'a été enregistré."),
 }

@@ -29,6 +29,7 @@ from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf
 from states.refusals import bad_field
 from states.validation import clean, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role
+from workflow.auth.rate_limit import LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 
@@ -174,6 +175,7 @@ def show_sent(request: Request, context: Context, visitor: MaybeVisitor, pour: s
     """The next steps, whether or not a mail left; the sender's address helps to find it."""
     return context.pages.page(
         request, "sign_in/sent.html", visitor, minutes=context.settings.link_minutes, for_rectorat=pour == "rectorat",
+        most=LINKS_OF_SUBJECT.most, most_a_day=LINKS_OF_SUBJECT_A_DAY.most,
         sender=context.app.settings.mail.sender_address,
     )  # fmt: skip
 
@@ -207,11 +209,10 @@ def _render_rectorat(
 @router.get(f"{LINK_PATH}{{secret}}")
 def show_link(request: Request, context: Context, client: Client, secret: str) -> Response:
     """The page with the button. It changes nothing, however often it is read: mail scanners follow links (R72)."""
-    if context.sign_in.is_blocked(client):
-        return _without_referrer(error_page(request, 429))
     target = context.links.preview(secret, request.cookies.get(context.cookie, ""))
     if target is None:
-        return _show_dead_link(request, context)
+        blocked = context.sign_in.is_blocked(client)
+        return _without_referrer(error_page(request, 429)) if blocked else _show_dead_link(request, context)
     opens, joins = target
     return _without_referrer(context.pages.page(request, "sign_in/link.html", opens=opens, joins=joins))
 

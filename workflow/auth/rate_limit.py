@@ -3,91 +3,172 @@
 import hashlib
 import hmac
 import ipaddress
+import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, case, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from states.decision import Scalar
-from workflow.database.tables import KNOCKS
+from workflow.database.tables import EVENT, TRIES
 from workflow.journal import installation
-from workflow.journal.chain import JournalHasher
+from workflow.journal.chain import INSTALLATION, JournalHasher
 
-WINDOW: Final = timedelta(minutes=30)
-"""A try counts this long: as long as a link is valid, so that nobody waits for a mail and is refused another."""
+HALF_HOUR: Final = timedelta(minutes=30)
+
+DAY: Final = timedelta(days=1)
+
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
-    """At most ``most`` tries of this ``name`` within ``WINDOW``."""
+    """At most ``most`` tries of this ``name`` in each half hour, or each day (UTC), of the clock."""
 
     name: str
     most: int
+    window: timedelta = HALF_HOUR
 
+    def ends_at(self, now: datetime) -> datetime:
+        """Return when the window of this instant ends, and every count begins again."""
+        return _EPOCH + ((now - _EPOCH) // self.window + 1) * self.window
 
-LINKS_OF_SUBJECT: Final = Limit(name="link-subject", most=5)
-"""Links for one establishment or address: enough for who looks in the wrong mailbox, too few to fill one."""
 
 LINKS_OF_CLIENT: Final = Limit(name="link-client", most=60)
-"""Links asked for from one network address: many schools may share one, behind the proxy of the académie."""
+"""Links asked for from one network: many schools may share one, behind the proxy of the académie."""
+
+LINKS_OF_SUBJECT: Final = Limit(name="link-subject", most=5)
+"""Links for one mailbox from one network: enough for who looks in the wrong one."""
+
+LINKS_OF_SUBJECT_A_DAY: Final = Limit(name="link-subject-day", most=30, window=DAY)
+"""The same in a day."""
+
+LINKS_FROM_STRANGERS: Final = Limit(name="link-strangers", most=20)
+"""Links for one mailbox from all the networks from which nobody has signed in to it."""
+
+LINKS_FROM_STRANGERS_A_DAY: Final = Limit(name="link-strangers-day", most=60, window=DAY)
+"""The same in a day: too few to fill a mailbox. Whoever spends them takes nothing from the known networks."""
 
 FAILED_OPENINGS: Final = Limit(name="opening", most=10)
-"""Links opened in vain from one network address: nobody guesses 256 bits, and nobody need try."""
+"""Links opened in vain from one network: nobody guesses 256 bits. A good one opens all the same."""
+
+FAILED_TOKENS: Final = Limit(name="token", most=20)
+"""Refused tokens from one network: a script with an old token is stopped. A good one opens all the same."""
+
+COMMANDS_OF_TOKEN: Final = Limit(name="token-commands", most=200)
+"""Commands of a token of an establishment, each of which may write to its mailbox."""
+
+_OF_CLIENTS: Final = (LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS)
+
+_OF_SUBJECTS: Final = (
+    LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, LINKS_FROM_STRANGERS, LINKS_FROM_STRANGERS_A_DAY
+)  # fmt: skip
+
+_MOST: Final = {limit.name: limit.most for limit in (*_OF_CLIENTS, *_OF_SUBJECTS, COMMANDS_OF_TOKEN)}
+
+KNOWN_FOR: Final = timedelta(days=60)
+"""A network from which somebody signed in to a mailbox stays known to it for this long."""
+
+_KNOWN: Final = "known-network"
+
+MOST_COUNTS: Final = 50_000
+"""Counts of networks that are kept. Beyond, the lowest are forgotten first: a subject's own counts never are."""
 
 
 class RateLimiter:
-    """Counts tries. What is tried is stored as a keyed digest: no address can be read back, nor guessed."""
+    """Counts tries, one row for each key and window. A key is a keyed digest: no address is read back, nor guessed."""
 
     def __init__(self, hasher: JournalHasher) -> None:
         self._hasher = hasher
 
-    def hit(
-        self, connection: Connection, limit: Limit, subject: str, now: datetime, *, journal: bool = True
-    ) -> bool:  # fmt: skip
-        """Count one try more and return True when it is allowed.
-
-        A refused try is not counted, so that who waits is let in again. The first refusal is recorded in the journal,
-        without the subject (R75), unless ``journal`` is False.
-        """
-        key = self._key(limit, subject)
-        if connection.dialect.name == "postgresql":  # two tries at once are counted one after the other
-            connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
-        before = _count(connection, key, now)
-        if before <= limit.most:  # the first refused try is stored too, so that it is recorded once
-            connection.execute(insert(KNOCKS), [{"key": key, "at": now}])
-        if before == limit.most and journal:
-            data: dict[str, Scalar] = {"limit": limit.name, "most": limit.most}
-            actor = installation.schedule_actor_in(connection)
-            installation.record(connection, self._hasher, "door_refused", actor, now, data)
-        return before < limit.most
+    def hit(self, connection: Connection, limit: Limit, subject: str, now: datetime, number: int = 1) -> bool:
+        """Count tries and return True when they are allowed. Refused ones are counted apart, in the same row."""
+        row = {"key": self._key(limit.name, subject), "ends_at": limit.ends_at(now), "limit_name": limit.name}
+        tries = TRIES.c.tries + number
+        refused = TRIES.c.refused + case((tries > limit.most, number), else_=0)
+        counted = (
+            _insert(connection)
+            .values(**row, tries=number, refused=number if number > limit.most else 0)
+            .on_conflict_do_update(index_elements=["key", "ends_at"], set_={"tries": tries, "refused": refused})
+            .returning(TRIES.c.tries)
+        )
+        return int(connection.execute(counted).scalar_one()) <= limit.most
 
     def is_reached(self, connection: Connection, limit: Limit, subject: str, now: datetime) -> bool:
         """Return True when one try more would be refused."""
-        return _count(connection, self._key(limit, subject), now) >= limit.most
+        key, ends_at = self._key(limit.name, subject), limit.ends_at(now)
+        query = select(TRIES.c.tries).where(TRIES.c.key == key, TRIES.c.ends_at == ends_at)
+        return (connection.execute(query).scalar_one_or_none() or 0) >= limit.most
 
-    def _key(self, limit: Limit, subject: str) -> str:
-        return self._hasher.digest(f"{limit.name}\n{subject}")
+    def remember_network(self, connection: Connection, subject: str, network: str, now: datetime) -> None:
+        """Remember that somebody has signed in to this subject from this network: strangers take nothing from it."""
+        key = self._key(_KNOWN, f"{subject}\n{network}")
+        connection.execute(delete(TRIES).where(TRIES.c.key == key))
+        row = {"key": key, "ends_at": now + KNOWN_FOR, "limit_name": _KNOWN, "tries": 0, "refused": 0}
+        connection.execute(_insert(connection).values(row).on_conflict_do_nothing())
+
+    def is_known(self, connection: Connection, subject: str, network: str, now: datetime) -> bool:
+        """Return True when somebody has signed in to this subject from this network lately."""
+        key = self._key(_KNOWN, f"{subject}\n{network}")
+        query = select(TRIES.c.key).where(TRIES.c.key == key, TRIES.c.ends_at > now)
+        return connection.execute(query).first() is not None
+
+    def _key(self, name: str, subject: str) -> str:
+        return self._hasher.digest(f"{name}\n{subject}")
 
 
-def _count(connection: Connection, key: str, now: datetime) -> int:
-    recent = select(func.count()).where(KNOCKS.c.key == key, KNOCKS.c.at > now - WINDOW)
-    return int(connection.execute(recent).scalar_one())
+def _insert(connection: Connection) -> Any:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(TRIES)
 
 
-def delete_expired_tries(connection: Connection, now: datetime) -> int:
-    """Delete the tries that count no more, and return how many."""
-    return connection.execute(delete(KNOCKS).where(KNOCKS.c.at <= now - WINDOW)).rowcount
+def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
+    """Delete the counts of the windows that are over; the journal keeps what was refused, without the subjects (R75).
+
+    One event for each limit and window, however many tries were refused.
+    """
+    over = TRIES.c.ends_at <= now
+    columns = (TRIES.c.limit_name, TRIES.c.ends_at, TRIES.c.refused)
+    refused: dict[tuple[datetime, str], list[int]] = {}
+    for row in connection.execute(delete(TRIES).where(over, TRIES.c.refused > 0).returning(*columns)):
+        refused.setdefault((row.ends_at, row.limit_name), []).append(row.refused)
+    for (_, name), counts in sorted(refused.items()):
+        data: dict[str, Scalar] = {"limit": name, "most": _MOST[name], "subjects": len(counts), "refused": sum(counts)}
+        installation.record(connection, hasher, "door_refused", installation.schedule_actor_in(connection), now, data)
+    connection.execute(delete(TRIES).where(over))
+    of_clients = TRIES.c.limit_name.in_([limit.name for limit in _OF_CLIENTS])
+    excess = connection.execute(select(func.count()).where(of_clients)).scalar_one() - MOST_COUNTS
+    if excess > 0:
+        lowest = select(TRIES.c.key).where(of_clients).order_by(TRIES.c.tries, TRIES.c.key).limit(excess)
+        connection.execute(delete(TRIES).where(TRIES.c.key.in_(lowest)))
+
+
+def most_refused_subjects(connection: Connection, since: datetime) -> int:
+    """Return how many mailboxes or addresses were refused a link in one window, at the most, since an instant."""
+    names = [limit.name for limit in _OF_SUBJECTS]
+    query = select(EVENT.c.canonical).where(
+        EVENT.c.at > since, EVENT.c.stream == INSTALLATION, EVENT.c.kind == "door_refused"
+    )
+    refusals = [json.loads(canonical)["data"] for canonical in connection.execute(query).scalars()]
+    return max((data.get("subjects", 0) for data in refusals if data["limit"] in names), default=0)
 
 
 def network_of(client: str) -> str:
-    """Return the network address to count: for IPv6 the whole /64 network, which one subscriber has for itself."""
+    """Return the network address to count: for IPv6 the whole /64 network, which one subscriber has for itself.
+
+    An IPv4 address that a socket of both kinds writes as IPv6 (``::ffff:192.0.2.1``) is that IPv4 address.
+    """
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
         return client
-    return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((int(address), 64), strict=False))
+    return str(address)
 
 
 def new_secret() -> str:

@@ -152,12 +152,9 @@ class SignIn:
         """Consume a link and begin a session; the browser's former one ends, whoever's it was.
 
         ``cookie`` is the former one's secret: the one that asked for the link keeps its establishments and its name.
-        Raises LinkDead, TooManyTries.
+        A good link opens whatever others tried from its network (R74). Raises LinkDead, TooManyTries.
         """
         now = self._clock.now()
-        if self.is_blocked(client):
-            self._count_failure(client, now)
-            raise TooManyTries
         with self._database.read() as connection:
             link = find_valid_link(connection, secret, now)
             target = self._links.target_of(connection, link) if link else None
@@ -171,10 +168,12 @@ class SignIn:
                     if cookie:
                         self._sessions.end(connection, cookie, now)
                     session = self._sessions.open(connection, session_user, now)
+                    self._limiter.remember_network(connection, target.counted, network_of(client), now)
                     self._record(connection, "signed_in", actor, now, "establishments", len(actor.establishments))
                     return SignInResult(session_user=session_user, secret=session, back=link.back)
-        self._count_failure(client, now)
-        raise LinkDead
+        with self._database.write() as connection:
+            is_allowed = self._limiter.hit(connection, FAILED_OPENINGS, network_of(client), now)
+        raise LinkDead if is_allowed else TooManyTries
 
     def identify(self, session_user: SessionUser, cookie: str, name: str, role: Role) -> str:
         """Store the name and function of who acts for a mailbox; return the session's new secret (R4, R37, R73).
@@ -209,10 +208,6 @@ class SignIn:
         if session_user.is_establishment:
             return self._people.chef(session_user.uais, Channel.WEB, name=session_user.name, role=session_user.role)
         return self._sessions.actor(session_user)
-
-    def _count_failure(self, client: str, now: datetime) -> None:
-        with self._database.write() as connection:
-            self._limiter.hit(connection, FAILED_OPENINGS, network_of(client), now)
 
     def _record(
         self, connection: Connection, kind: str, actor: Actor, now: datetime, name: str, count: int

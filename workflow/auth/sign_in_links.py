@@ -16,7 +16,18 @@ from notifications.vocabulary import Audience, Erasure, Kind
 from states import french
 from states.validation import fold_mail, normalise_uai
 from states.vocabulary import Role
-from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, RateLimiter, digest, network_of, new_secret
+from workflow.auth.rate_limit import (
+    LINKS_FROM_STRANGERS,
+    LINKS_FROM_STRANGERS_A_DAY,
+    LINKS_OF_CLIENT,
+    LINKS_OF_SUBJECT,
+    LINKS_OF_SUBJECT_A_DAY,
+    Limit,
+    RateLimiter,
+    digest,
+    network_of,
+    new_secret,
+)
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT, LINKS
@@ -59,6 +70,11 @@ class SignInTarget:
         """The establishments as a session stores them: sorted, by commas."""
         return ",".join(sorted(place.uai for place in self.places))
 
+    @property
+    def counted(self) -> str:
+        """The subject of its limits: the establishments of a mailbox are counted together (R74)."""
+        return fold_mail(self.mailbox)
+
 
 DUMMY_TARGET: Final = SignInTarget(
     role=Role.CHEF, subject="", mailbox="personne@invalid", places=(Place(uai="", nom="Collège", commune="Ailleurs"),)
@@ -89,17 +105,38 @@ class Links:
         self._send(fold_mail(typed), _rectorat_target(self._people, typed), request)
 
     def _send(self, subject: str, target: SignInTarget | None, request: LinkRequest) -> None:
-        now = self._clock.now()
-        limits = ((LINKS_OF_SUBJECT, subject), (LINKS_OF_CLIENT, network_of(request.client)))
+        """Send the link, unless a limit is reached (R74): the client's first, for which its subject pays nothing.
+
+        What is written for nobody is undone, so that a subject that does not exist takes as long as one that does.
+        """
+        now, network = self._clock.now(), network_of(request.client)
         with self._database.write() as connection:
-            if all(self._limiter.hit(connection, limit, counted, now) for limit, counted in limits):
-                attempt = connection.begin_nested()
-                self._write(connection, target or DUMMY_TARGET, request, now)
+            if not self._limiter.hit(connection, LINKS_OF_CLIENT, network, now):
+                return
+            mailbox = target.counted if target else subject
+            limits = self._limits(connection, mailbox, network, now)
+            attempt = connection.begin_nested()
+            exceeded = [(limit, key) for limit, key in limits if not self._limiter.hit(connection, limit, key, now)]
+            self._write(connection, target or DUMMY_TARGET, request, now)
+            if target and not exceeded:
+                attempt.commit()
+            else:
+                attempt.rollback()
+                refusal = connection.begin_nested()
+                self._limiter.hit(connection, *(exceeded or limits)[0], now)  # a refused try counts as that alone
                 if target:
-                    attempt.commit()
+                    refusal.commit()
                 else:
-                    attempt.rollback()
+                    refusal.rollback()
         self._on_sent()
+
+    def _limits(self, connection: Connection, mailbox: str, network: str, now: datetime) -> list[tuple[Limit, str]]:
+        """Return the limits of a mailbox with what each counts; a network known to it is counted alone (R74)."""
+        own = f"{mailbox}\n{network}"
+        limits = [(LINKS_OF_SUBJECT, own), (LINKS_OF_SUBJECT_A_DAY, own)]
+        if self._limiter.is_known(connection, mailbox, network, now):
+            return limits
+        return [*limits, (LINKS_FROM_STRANGERS, mailbox), (LINKS_FROM_STRANGERS_A_DAY, mailbox)]
 
     def _write(self, connection: Connection, target: SignInTarget, request: LinkRequest, now: datetime) -> None:
         secret, expires_at = new_secret(), now + timedelta(minutes=self._minutes)

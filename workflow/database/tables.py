@@ -372,15 +372,20 @@ class AccessToken(SQLModel, table=True):
     seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class DoorKnock(SQLModel, table=True):
-    """One try of signing in, counted for a while: ``key`` is a digest of who or what is tried."""
+class TryCount(SQLModel, table=True):
+    """The tries under one limit until ``ends_at``: ``key`` is a digest of who or what is tried (R74).
 
-    __tablename__: ClassVar[str] = "door_knock"
-    __table_args__ = (Index("ix_door_knock_key", "key", "at"), Index("ix_door_knock_at", "at"))
+    ``refused`` counts those beyond the limit. A row without tries only tells that a network is known.
+    """
 
-    id: int | None = Field(default=None, primary_key=True)
-    key: str = Field(sa_type=Text)
-    at: datetime = Field(sa_type=UtcDateTime)
+    __tablename__: ClassVar[str] = "try_count"
+    __table_args__ = (Index("ix_try_count_ends_at", "ends_at"),)
+
+    key: str = Field(primary_key=True, sa_type=Text)
+    ends_at: datetime = Field(primary_key=True, sa_type=UtcDateTime)
+    limit_name: str = Field(sa_type=Text)
+    tries: int
+    refused: int
 
 
 LINKS: Final[Table] = SQLModel.metadata.tables["sign_in_link"]
@@ -392,7 +397,7 @@ SESSIONS: Final[Table] = SQLModel.metadata.tables["web_session"]
 TOKENS: Final[Table] = SQLModel.metadata.tables["access_token"]
 
 
-KNOCKS: Final[Table] = SQLModel.metadata.tables["door_knock"]
+TRIES: Final[Table] = SQLModel.metadata.tables["try_count"]
 
 
 def table_of(model: type[Any]) -> Table:

@@ -1,4 +1,4 @@
-"""The database's own refusals: no state without its event, no event changed or removed (R8, R63).
+"""The database's own refusals: no state without its event, no event nor actor changed or removed (R8, R63, R64).
 
 Written once a database, for they have no common form. A guard is never weakened by a later version: it is replaced
 whole in a migration of its own.
@@ -118,6 +118,31 @@ POSTGRESQL = tuple(
     )
     for statement in pair
 )  # fmt: skip
+
+
+ACTOR_FIXED = "qui porte un numéro du journal ne se modifie ni ne se supprime (R64)"
+
+
+ACTORS_SQLITE = (
+    _sqlite("guard_actor_update", "BEFORE UPDATE ON actor", "", ACTOR_FIXED),
+    _sqlite("guard_actor_delete", "BEFORE DELETE ON actor", "", ACTOR_FIXED),
+    _sqlite(
+        "guard_actor_twice", "BEFORE INSERT ON actor",
+        "EXISTS (SELECT 1 FROM actor WHERE number = NEW.number OR key = NEW.key)", ACTOR_FIXED,
+    ),
+)  # fmt: skip
+
+
+ACTORS_POSTGRESQL = (
+    *_postgresql("guard_actor_fixed", "BEFORE UPDATE OR DELETE ON actor", "", ACTOR_FIXED),
+    *_postgresql("guard_actor_truncate", "BEFORE TRUNCATE ON actor", "", ACTOR_FIXED, "STATEMENT"),
+)
+
+
+def create_actor_guards(connection: Connection) -> None:
+    """Keep what each number of the journal stands for, since version 0006."""
+    for statement in ACTORS_SQLITE if connection.dialect.name == "sqlite" else ACTORS_POSTGRESQL:
+        connection.exec_driver_sql(statement)
 
 
 def create_guards(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
 from states.policy import Policy
 from states.vocabulary import State
+from workflow.auth.rate_limit import most_refused_subjects
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
 from workflow.database.tables import ESTABLISHMENT, NODE, REMOVAL, REPORT, REQUEST
 from workflow.journal import installation
@@ -24,6 +25,9 @@ from workflow.requests.worklist import COUNTED, Order, Worklist
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
 from workflow.year_end.service import held_in
+
+MANY_REFUSED: Final = 10
+"""Mailboxes or addresses refused a sign-in link in one window, from which the operators are told."""
 
 LISTED: Final = 5
 """Requests named of each kind: the mail stays short, the worklist has them all."""
@@ -92,11 +96,21 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
         HeldEnd(year=Year.of(calendar.end_of(year.school_year)), why=year.hold.label)
         for year in held_in(connection, calendar)
     )
+    refused = most_refused_subjects(connection, _last_digest_hour(job_day))
     clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
+        refused_sign_ins=refused if refused >= MANY_REFUSED else 0,
     )  # fmt: skip
+
+
+def _last_digest_hour(job_day: JobDay) -> datetime:
+    """The instant at which the digest of the working day before may have left."""
+    day = job_day.day - timedelta(days=1)
+    while not job_day.policy.days.is_working_day(day):
+        day -= timedelta(days=1)
+    return job_day.policy.calendar.midnight(day) + timedelta(hours=job_day.policy.timetable.hour)
 
 
 def _late_removals(connection: Connection, job_day: JobDay) -> tuple[LateGroup, int]:

@@ -12,13 +12,14 @@ from notifications.vocabulary import Erasure
 from states.model import Actor
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolYear, YearEnd
-from workflow.auth.rate_limit import delete_expired_tries
+from workflow.auth.rate_limit import close_windows
 from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
 from workflow.database.connection import this_host
 from workflow.database.tables import LINKS
 from workflow.engine import idempotency
 from workflow.engine.engine import Engine
+from workflow.journal.chain import JournalHasher
 from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
 from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
 from workflow.schedule.nodes import NodeMonitor, forget_silent
@@ -105,13 +106,13 @@ class Ticker:
             result.erased = self._mailer.erase_overdue(connection, now - keep, now)
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)
-            cleanup_expired(connection, self._mailer, now)
+            cleanup_expired(connection, self._mailer, self._engine.hasher, now)
             result.due_reports = tell_due_reports(connection, self._mailer, self._engine.policy, now)
         result.daily_mails = self._daily_jobs.run()
         return result
 
 
-def cleanup_expired(connection: Connection, mailer: Mailer, now: datetime) -> None:
+def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHasher, now: datetime) -> None:
     """Erase expired sign-in links with their unsent mails, and forget old sessions and attempts (R72 to R74)."""
     expired = LINKS.c.expires_at <= now
     digests = connection.execute(select(LINKS.c.digest).where(expired)).scalars().all()
@@ -120,7 +121,7 @@ def cleanup_expired(connection: Connection, mailer: Mailer, now: datetime) -> No
         connection.execute(delete(LINKS).where(expired))
     discard_stale_links(connection, now)
     delete_expired_sessions(connection, now)
-    delete_expired_tries(connection, now)
+    close_windows(connection, hasher, now)
 
 
 class DailyJobs:

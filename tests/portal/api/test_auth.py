@@ -39,6 +39,21 @@ def test_tokens_in_vain__are_refused_for_a_while_and_a_good_one_is_not(api: Api)
     assert wrong.get("/me").status_code == 401
 
 
+@pytest.mark.rule("R74")
+def test_commands__of_an_establishment_s_token_have_a_limit(api: Api) -> None:
+    chef, other, staff = api.program(CHEF), api.program(CHEF), api.program(STAFF)
+    batch = {"commands": [{"trigger": "withdraw", "reference": "ODA-2027-00099", "reason": "error"}] * 100}
+    assert [chef.post("/batch", batch).status_code for _ in range(3)] == [200, 200, 429]
+    refusal = chef.post("/requests", DECLARATION)
+    assert refusal.status_code == 429
+    assert refusal.headers["Retry-After"] == "1800"
+    assert [(reason["code"], reason["rule"]) for reason in refusal.json()["reasons"]] == [("too_many_commands", "R74")]
+    assert chef.get("/me").status_code == 200
+    assert [other.post("/batch", batch).status_code, *(staff.post("/batch", batch).status_code for _ in range(3))] == [
+        200
+    ] * 4
+
+
 @pytest.mark.rule("R2")
 def test_scope_and_role__bound_what_is_done(api: Api) -> None:
     reference = api.portal.declared()

@@ -33,15 +33,19 @@ REFUSED = {
     "an event's instant": ("UPDATE event SET at = at", "R63"),
     "an event removed": ("DELETE FROM event", "R63"),
     "a note changed": ("UPDATE event_note SET body = 'x'", "R64"),
+    "another person behind a number": ("UPDATE actor SET label = 'innocent', key = key || 'x'", "R64"),
+    "nobody behind a number": ("DELETE FROM actor", "R64"),
 }
 ONLY_HERE = {
     "sqlite": {
         "an event replaced": ("INSERT OR REPLACE INTO event SELECT * FROM event", "R63"),
         "a request replaced": ("INSERT OR REPLACE INTO delegation_request SELECT * FROM delegation_request", "R8"),
+        "an actor replaced": ("INSERT OR REPLACE INTO actor SELECT number, key, 'x' FROM actor", "R64"),
         "a note replaced": ("INSERT OR REPLACE INTO event_note SELECT * FROM event_note", "R64"),
     },
     "postgresql": {
         "all events": ("TRUNCATE event", "R63"),
+        "all actors": ("TRUNCATE actor", "R64"),
         "all requests": ("TRUNCATE delegation_request CASCADE", "R8"),
         "all events by cascade": ("TRUNCATE delegation_request, event CASCADE", "R8|R63"),
     },

@@ -16,6 +16,7 @@ from states.vocabulary import Change, RevokeReason
 from tests.kit.system import System
 from tests.workflow.schedule.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
 from workflow.database.tables import NODE, RECORD
+from workflow.journal import installation
 
 DIGEST = "late_digest"
 BORN = date(2026, 9, 7)
@@ -97,6 +98,23 @@ def test_digest__tells_of_all_that_is_late(system: System) -> None:
     assert told.machines == ("oda-2",)
     assert told.total == 0
     assert told.points == 7
+
+
+@pytest.mark.rule("R74", "R80")
+@pytest.mark.parametrize(("subjects", "digests"), [(9, 0), (10, 1)])
+def test_digest__many_mailboxes_refused_a_link_since_the_working_day_before(
+    system: System, subjects: int, digests: int
+) -> None:
+    friday = at(day(9, 25), 18)
+    with system.database.write() as connection:
+        actor = installation.schedule_actor_in(connection)
+        for limit, count in (("link-strangers", subjects), ("link-client", 50)):
+            data = {"limit": limit, "most": 20, "subjects": count, "refused": 99}
+            installation.record(connection, system.engine.hasher, "door_refused", actor, friday, data)
+    run(system, day(9, 28))
+    assert [facts(mail).refused_sign_ins for mail in system.mails(DIGEST)] == [subjects] * digests
+    run(system, day(9, 29))
+    assert len(system.mails(DIGEST)) == digests
 
 
 @pytest.mark.rule("R80")
