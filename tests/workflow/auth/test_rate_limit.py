@@ -83,7 +83,7 @@ def test_strangers__have_a_ceiling_together_that_the_known_networks_do_not_pay(p
     if shared:
         with portal.app.database.write() as connection:
             same = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == OTHER)
-            connection.execute(same.values(mailbox=SCHOOLS[SCHOOL][4].upper()))
+            connection.execute(same.values(mailbox=str(SCHOOLS[SCHOOL][4]).upper()))
     assert ask(portal, AWAY) == 1
     portal.context.sign_in.sign_in(secrets_of(portal.app)[-1], client=AWAY.client)
     uais = (SCHOOL, OTHER) if shared else (SCHOOL,)

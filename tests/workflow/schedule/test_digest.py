@@ -10,6 +10,7 @@ from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Kind
 from states import commands as c
+from states.decision import Scalar
 from states.rules.schedule import Hold
 from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RevokeReason
@@ -109,7 +110,7 @@ def test_digest__many_mailboxes_refused_a_link_since_the_working_day_before(
     with system.database.write() as connection:
         actor = installation.schedule_actor_in(connection)
         for limit, count in (("link-strangers", subjects), ("link-client", 50)):
-            data = {"limit": limit, "most": 20, "subjects": count, "refused": 99}
+            data: dict[str, Scalar] = {"limit": limit, "most": 20, "subjects": count, "refused": 99}
             installation.record(connection, system.engine.hasher, "door_refused", actor, friday, data)
     run(system, day(9, 28))
     assert [facts(mail).refused_sign_ins for mail in system.mails(DIGEST)] == [subjects] * digests
