@@ -77,11 +77,13 @@ def _state_problems(case: Case[Any], transition: Transition) -> Iterator[Reason]
     request, calendar = case.facts.request, case.policy.calendar
     if request is None:
         return
+    last = case.facts.last
+    last = replace(last, actor=case.actor.name_of(last.role, last.actor)) if last else None
     if case.command.expected_version not in (None, request.version):
-        yield refusals.changed_meanwhile(case.facts.last, calendar.timezone)
+        yield refusals.changed_meanwhile(last, calendar.timezone)
     if not transition.is_birth and request.state not in transition.sources:
         yield refusals.wrong_state(
-            request, transition.trigger, transition.sources, case.facts.last, calendar.timezone
+            request, transition.trigger, transition.sources, last, calendar.timezone
         )  # fmt: skip
     if not transition.after_end and calendar.has_ended(request.school_year, case.now):
         yield refusals.year_ended(calendar.end_of(request.school_year))

@@ -69,10 +69,14 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class LastEvent:
-    """The last event of a request, told to the second of two people who act at once (R9)."""
+    """The last event of a request, told to the second of two people who act at once (R9).
+
+    ``actor``: the label of who did it, which ``Actor.name_of`` words for a reader.
+    """
 
     trigger: Trigger
     actor: str
+    role: Role
     at: datetime
 
 
@@ -146,6 +150,7 @@ class Request:
 class Facts:
     """All that a decision may look at. ``request`` is None only for a declaration.
 
+    ``live_requests`` counts those of the establishment, when one is to be born (R18);
     ``others`` are the person's other live requests, in any establishment and year, never the request itself;
     ``reports`` are the request's own; ``extended`` is the request whose key would serve here too (R40), with its
     removal and its reports.
@@ -153,6 +158,7 @@ class Facts:
 
     establishment: Establishment | None
     request: Request | None = None
+    live_requests: int = 0
     others: tuple[Request, ...] = ()
     reports: tuple[Report, ...] = ()
     removal: Removal | None = None
@@ -161,6 +167,14 @@ class Facts:
     extended: Request | None = None
     extended_removal: Removal | None = None
     extended_reports: tuple[Report, ...] = ()
+
+
+_NAMES_FOR_ESTABLISHMENTS = {
+    Role.SCHEDULE: "le logiciel",
+    Role.CONNECTOR: "le logiciel",
+    Role.OPERATOR: "le rectorat",
+    Role.READER: "le rectorat",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +195,13 @@ class Actor:
     @property
     def is_establishment(self) -> bool:
         return self.role in (Role.CHEF, Role.DEPUTY)
+
+    def name_of(self, role: Role, label: str) -> str:
+        """Return how this reader is told of an actor: who it was at the rectorat is not an establishment's business.
+
+        Every page, answer, refusal, history, file and mail names by this function whoever acted (R3).
+        """
+        return _NAMES_FOR_ESTABLISHMENTS.get(role, label) if self.is_establishment else label
 
     def can_see(self, uai: str) -> bool:
         """Return True when this actor may see what concerns an establishment (R3)."""

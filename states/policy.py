@@ -30,12 +30,14 @@ class Timetable:
 class Policy:
     """Settings that an académie chooses; the defaults are those of ``config.yaml``.
 
-    ``checks_max_age_days`` is in days (R36); ``code_format`` is matched against the whole code (R41).
+    ``most_live_requests`` is of one establishment (R18); ``checks_max_age_days`` is in days (R36); ``code_format`` is
+    matched against the whole code (R41).
     """
 
     calendar: SchoolCalendar
     deputy_may_act: bool = True
     four_eyes: bool = False
+    most_live_requests: int = 200
     checks_max_age_days: int = 30
     one_key_a_person: bool = True
     code_format: re.Pattern[str] = re.compile(r"[A-Za-z0-9]{4,16}")

@@ -172,6 +172,13 @@ def same_person(other: Request) -> Reason:
     )  # fmt: skip
 
 
+def too_many_requests(live: int) -> Reason:
+    return Reason(
+        "too_many_requests", "R18", f"L'établissement a déjà {french.plural(live, 'demande')} en cours, le plus permis",
+        "Abandonner celles qui ne servent plus ; sinon écrire au centre de service.",
+    )  # fmt: skip
+
+
 def homonym(other: Request) -> Reason:
     return Reason(
         "homonym", "R17",

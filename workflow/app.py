@@ -40,6 +40,7 @@ def policy_of(settings: Settings) -> Policy:
         calendar=settings.calendar(),
         deputy_may_act=settings.people.deputy_may_act,
         four_eyes=settings.four_eyes,
+        most_live_requests=settings.limits.live_requests,
         checks_max_age_days=settings.checks.max_age_days,
         one_key_a_person=settings.key.scope == "person",
         code_format=re.compile(settings.code.format),

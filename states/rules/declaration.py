@@ -64,6 +64,12 @@ def establishment_problems(case: Case[Any]) -> Iterator[Reason]:
         yield refusals.no_mailbox(establishment.nom)
 
 
+def number_problems(case: Case[Any]) -> Iterator[Reason]:
+    """Refuse one live request more than an establishment may have (R18)."""
+    if case.facts.live_requests >= case.policy.most_live_requests:
+        yield refusals.too_many_requests(case.facts.live_requests)
+
+
 def other_request_warnings(case: Case[Any], request: Request) -> Iterator[Reason]:
     """Warn of the person's other live requests (R19).
 
@@ -97,6 +103,7 @@ def check_declare(case: Case[Declare]) -> Iterator[Reason]:
     if year not in open_years:
         yield refusals.year_closed(year, open_years)
     yield from establishment_problems(case)
+    yield from number_problems(case)
     identity = clean_identity(command.nom, command.prenom, command.mail)
     yield from identity_problems(identity)
     yield from duplicate_problems(case, identity, _uai(case), year, command.homonym_confirmed)
@@ -155,6 +162,7 @@ def check_renew(case: Case[Renew]) -> Iterator[Reason]:
         yield refusals.not_renewable(request.school_year, calendar.opening_day(upcoming))
         return
     yield from establishment_problems(case)
+    yield from number_problems(case)
     yield from identity_problems(identity_of(request))
     yield from duplicate_problems(case, identity_of(request), request.uai, year, command.homonym_confirmed)
 

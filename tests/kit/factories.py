@@ -141,7 +141,9 @@ def facts(of: Request | State | None = None, **changes: Any) -> Facts:
     known = request(of) if isinstance(of, State) else of
     base = Facts(establishment=establishment(), request=known)
     if known is not None:
-        base = replace(base, last=LastEvent(Trigger.DECLARE, "la boîte de 0310001H", NOW - timedelta(days=3)))
+        base = replace(
+            base, last=LastEvent(Trigger.DECLARE, "la boîte de 0310001H", Role.CHEF, NOW - timedelta(days=3))
+        )
     if known is not None and known.state is State.REVOKED and known.has_key:
         base = replace(base, removal=Removal(RemovalKind.REMOVE_RIGHTS))
     if known is not None and known.state is State.CODE_ISSUED:

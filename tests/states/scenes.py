@@ -70,6 +70,8 @@ SCENES: dict[str, tuple[Scene, ...]] = {
                   (T.SETTLE_CHANGE, None, {"why": ""}, {}),
                   (T.DELEGATE, None, {"on_behalf": f.on_behalf(who="", when="")}, {"actor": f.operator()})),
     "same_person": ((T.DECLARE, f.facts(others=(HERE,)), {}, {}),),
+    "too_many_requests": ((T.DECLARE, f.facts(live_requests=200), {}, {}),
+                          (T.RENEW, f.facts(S.REVOKED, live_requests=1), {}, {"most_live_requests": 1})),
     "homonym": ((T.DECLARE, f.facts(others=(HERE.with_(mail="autre@x.fr"),)), {}, {}),),
     "year_closed": ((T.DECLARE, None, {"school_year": SchoolYear(2030)}, {"now": JULY}),),
     "year_ended": ((T.DELEGATE, None, {}, {"now": f.now_for(T.EXPIRE)}),

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from states.model import LastEvent
-from states.vocabulary import State, Trigger
+from states.model import Actor, LastEvent
+from states.vocabulary import Role, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused
 
@@ -24,15 +24,26 @@ def test_version__the_one_seen_or_none(trigger: Trigger) -> None:
         assert set(refused(facts, f.command(trigger, expected_version=other))) == {"changed_meanwhile"}
 
 
-@pytest.mark.rule("R9")
-def test_version__says_who_did_what_and_when() -> None:
-    last = LastEvent(Trigger.DELEGATE, "opérateur n° 10", datetime(2026, 10, 12, 7, 5, tzinfo=UTC))
-    reasons = refused(f.facts(State.DELEGATED, last=last), f.command(Trigger.DELEGATE, expected_version=1))
+@pytest.mark.rule("R1", "R3", "R9")
+@pytest.mark.parametrize(
+    ("role", "reader", "who"),
+    [
+        (Role.OPERATOR, f.chef(), "le rectorat"),
+        (Role.READER, f.deputy(), "le rectorat"),
+        (Role.CONNECTOR, f.chef(), "le logiciel"),
+        (Role.DEPUTY, f.chef(), "n° 10"),
+        (Role.OPERATOR, f.operator(), "n° 10"),
+    ],
+)
+def test_version__says_who_did_what_and_when_for_a_reader(role: Role, reader: Actor, who: str) -> None:
+    last = LastEvent(Trigger.DELEGATE, "n° 10", role, datetime(2026, 10, 12, 7, 5, tzinfo=UTC))
+    behalf = None if reader.is_establishment else f.on_behalf()
+    command = f.command(Trigger.DELEGATE, expected_version=1, on_behalf=behalf)
+    reasons = refused(f.facts(State.DELEGATED, last=last), command, reader)
     assert set(reasons) == {"changed_meanwhile", "wrong_state"}
-    assert reasons["changed_meanwhile"].message == (
-        "La demande a changé entre-temps : opérateur n° 10 a fait « attester la délégation »"
-        " le 12 octobre 2026 à 9 h 05"
-    )
+    did = f"{who} a fait « attester la délégation » le 12 octobre 2026 à 9 h 05"
+    assert reasons["changed_meanwhile"].message == f"La demande a changé entre-temps : {did}"
+    assert reasons["wrong_state"].message.endswith(f" : {did}")
 
 
 @pytest.mark.rule("R9")

@@ -9,7 +9,7 @@ from states.model import Check, Establishment, LastEvent, Removal, Report, Reque
 from states.rules.verification import earlier_check_day, standing
 from states.school_calendar import SchoolYear
 from states.validation import fold
-from states.vocabulary import Change, CheckOutcome, RemovalKind, RemovalOutcome, Settlement, State, Trigger
+from states.vocabulary import Change, CheckOutcome, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
 from workflow.database.tables import REQUEST
 
 
@@ -69,7 +69,7 @@ def request_from(row: Any) -> Request:
 
 
 def last_event_from(row: Any) -> LastEvent:
-    return LastEvent(Trigger.of(row.last_trigger), row.last_actor, row.changed_at)
+    return LastEvent(Trigger.of(row.last_trigger), row.last_actor, Role.of(row.last_role), row.changed_at)
 
 
 def report_from(row: Any) -> Report:

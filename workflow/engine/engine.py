@@ -184,6 +184,7 @@ class Engine:
             batch_facts.requests[request.reference] = request
         else:
             batch_facts.add(request)
+        batch_facts.live_requests[request.uai] += request.is_live - (before is not None and before.is_live)
         establishment = facts.establishment or Establishment(uai=request.uai, nom=request.uai, is_open=False)
         batch.events.append(
             RequestEvent(

@@ -4,15 +4,16 @@ An establishment's row is the lock of all its requests: whoever writes takes it 
 two batches never wait for each other. A person's requests elsewhere are locked the same way (R9, R42).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from notifications.sql import batches
-from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest
+from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest, Renew
 from states.model import Establishment, Facts, LastEvent, Removal, Report, Request
 from states.validation import fold_mail, normalise_uai, person_key
 from states.vocabulary import CodeStatus
@@ -24,7 +25,7 @@ from workflow.database.mapping import (
     report_from,
     request_from,
 )
-from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.journal.chain import ChainHead
 
 
@@ -32,7 +33,8 @@ from workflow.journal.chain import ChainHead
 class BatchFacts:
     """Facts loaded for a batch of commands; they grow as its commands are decided, so each sees the ones before it.
 
-    ``people`` are references by folded identity: ``p:`` and a person's key, ``m:`` and a folded mail.
+    ``people`` are references by folded identity: ``p:`` and a person's key, ``m:`` and a folded mail; ``live_requests``
+    counts those of the establishments in which one is to be born.
     """
 
     establishments: dict[str, Establishment] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class BatchFacts:
     removals: dict[str, Removal] = field(default_factory=dict)
     code_statuses: dict[str, CodeStatus] = field(default_factory=dict)
     people: dict[str, list[str]] = field(default_factory=dict)
+    live_requests: Counter[str] = field(default_factory=Counter)
 
     def add(self, request: Request) -> None:
         """Add a request, new or changed, to be found by its person too."""
@@ -63,8 +66,9 @@ class BatchFacts:
         if not isinstance(command, OnRequest):
             uai = normalise_uai(getattr(command, "uai", ""))
             return Facts(
-                establishment=self.establishments.get(uai), others=self.others(identities_of(command, None), "")
-            )
+                establishment=self.establishments.get(uai), others=self.others(identities_of(command, None), ""),
+                live_requests=self.live_requests[uai],
+            )  # fmt: skip
         request = self.requests.get(command.reference)
         if request is None:
             return Facts(establishment=None)
@@ -74,6 +78,7 @@ class BatchFacts:
         return Facts(
             establishment=self.establishments.get(request.uai),
             request=request,
+            live_requests=self.live_requests[request.uai],
             others=self.others(people, reference) if people else (),
             reports=self.reports.get(reference, ()),
             removal=self.removals.get(reference),
@@ -115,7 +120,14 @@ def _selections(columns: Select[Any]) -> Mapping[tuple[bool, bool], Select[Any]]
     }
 
 
-_LAST_EVENT: Final = (REQUEST.c.last_trigger, REQUEST.c.last_actor, REQUEST.c.changed_at)
+_LAST_ROLE: Final = (
+    select(EVENT.c.role)
+    .where(EVENT.c.stream == REQUEST.c.reference, EVENT.c.seq == REQUEST.c.chain_length)
+    .scalar_subquery()
+    .label("last_role")
+)
+
+_LAST_EVENT: Final = (REQUEST.c.last_trigger, REQUEST.c.last_actor, _LAST_ROLE, REQUEST.c.changed_at)
 
 _TASK: Final = (REMOVAL.c.kind, REMOVAL.c.outcome)
 
@@ -135,6 +147,12 @@ _ESTABLISHMENTS: Final = (
 )
 
 _ESTABLISHMENTS_LOCKED: Final = _ESTABLISHMENTS.with_for_update(key_share=True)
+
+_LIVE_REQUESTS: Final = (
+    select(REQUEST.c.uai, func.count())
+    .where(REQUEST.c.uai.in_(bindparam("uais", expanding=True)), IS_LIVE)
+    .group_by(REQUEST.c.uai)
+)
 
 _REPORTS: Final = (
     select(REPORT).where(REPORT.c.reference.in_(bindparam("references", expanding=True))).order_by(REPORT.c.number)
@@ -184,6 +202,8 @@ class Loader:
         for batch in batches(sorted(references)):
             for row in self._connection.execute(_REPORTS, {"references": batch}):
                 facts.reports[row.reference] = (*facts.reports.get(row.reference, ()), report_from(row))
+        renewed = {c.reference for c in commands if isinstance(c, Renew)}
+        self._count_live(facts, uais | {facts.requests[r].uai for r in renewed if r in facts.requests})
         named = [facts.requests[r] for r in sorted(references) if r in facts.requests]
         facts.code_statuses = dict(self._code_statuses(self._connection, named))
         return facts
@@ -203,6 +223,11 @@ class Loader:
                 facts.requests[request.reference] = request
                 facts.chain_heads[request.reference] = ChainHead(row.chain_head, row.chain_length)
         return facts
+
+    def _count_live(self, facts: BatchFacts, uais: set[str]) -> None:
+        for batch in batches(sorted(uais)):
+            for uai, number in self._connection.execute(_LIVE_REQUESTS, {"uais": batch}):
+                facts.live_requests[uai] = number
 
     def _load_establishments(self, facts: BatchFacts, uais: set[str]) -> None:
         if self._locked is not None:

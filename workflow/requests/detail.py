@@ -201,15 +201,15 @@ def load_history(connection: Connection, reference: str, scope: Actor) -> tuple[
 
 
 def _event(row: Any, bodies: Mapping[tuple[int, str], str], scope: Actor) -> EventView:
-    content, trigger = json.loads(row.canonical), Trigger.of(row.kind)
+    content, trigger, role = json.loads(row.canonical), Trigger.of(row.kind), Role.of(row.role)
     hidden = _OF_THE_RECTORAT.get(trigger, set()) if scope.is_establishment else set()
     return EventView(
         seq=row.seq,
         trigger=trigger,
         source=State.of(row.from_state) if row.from_state else None,
         target=State.of(row.to_state),
-        actor=row.label or f"n° {row.actor}, {Role.of(row.role).label}",  # a label tells the role
-        role=Role.of(row.role),
+        actor=scope.name_of(role, row.label or f"n° {row.actor}, {role.label}"),  # a label tells the role
+        role=role,
         channel=Channel.of(content["channel"]),
         at=row.at,
         data={key: value for key, value in content["data"].items() if key not in hidden},

@@ -31,6 +31,7 @@ from workflow.settings.sections import (
     DraneSettings,
     HandlingSettings,
     KeySettings,
+    LimitsSettings,
     PeopleSettings,
     SecretsSettings,
     TemplatesSettings,
@@ -68,6 +69,9 @@ class Settings(Section):
     code: CodeSettings = Field(default_factory=CodeSettings, description="Le code d'initialisation (R41, R61).")
     key: KeySettings = Field(default_factory=KeySettings, description="La clé ODA (R42).")
     checks: ChecksSettings = Field(default_factory=ChecksSettings, description="Les vérifications du rectorat (R36).")
+    limits: LimitsSettings = Field(
+        default_factory=LimitsSettings, description="Ce qu'un établissement peut avoir au plus."
+    )
     handling: HandlingSettings = Field(default_factory=HandlingSettings, description="Le traitement des demandes.")
     documentation: DocumentationSettings = Field(
         default_factory=DocumentationSettings, description="La documentation jointe au code."

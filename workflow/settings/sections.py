@@ -99,6 +99,14 @@ class ChecksSettings(Section):
     max_age_days: int = Field(30, ge=1, le=366, description="Jours pendant lesquels une vérification vaut (R36).")
 
 
+class LimitsSettings(Section):
+    """The most of what an establishment may have (R18)."""
+
+    live_requests: int = Field(
+        200, ge=1, le=10_000, description="Demandes en cours par établissement, toutes années ensemble (R18)."
+    )
+
+
 class HandlingSettings(Section):
     """The rectorat's announced handling time, in days."""
 

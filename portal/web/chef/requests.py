@@ -38,14 +38,6 @@ router = APIRouter()
 _SHOWN_ABOVE: Final = frozenset({"uai", "school_year", "copy_kept", "drane_sent_by_us"})
 """The data of an event that the page shows elsewhere."""
 
-_ACTORS: Final = {
-    Role.SCHEDULE: "le logiciel, de lui-même",
-    Role.CONNECTOR: "le logiciel, de lui-même",
-    Role.OPERATOR: "le rectorat",
-    Role.READER: "le rectorat",
-}
-"""Instead of a name: who it was at the rectorat is nobody's business."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryLine:
@@ -116,7 +108,7 @@ def _history_line(event: EventView) -> HistoryLine:
     notes = tuple((note.label, note.body or ERASED) for note in event.notes if note.field != "asked_by")
     data = {key: value for key, value in event.data.items() if key not in _SHOWN_ABOVE}
     return HistoryLine(
-        event=TRIGGER_TEXTS[event.trigger].done, actor=_ACTORS.get(event.role, event.actor), at=event.at,
+        event=TRIGGER_TEXTS[event.trigger].done, actor=event.actor, at=event.at,
         details=(*event_details(event.trigger, data), *notes),
     )  # fmt: skip
 

@@ -69,7 +69,7 @@ def test_again__by_an_operator_from_the_page_of_the_request(portal: Portal, serv
     assert "Appel au serveur ODA : fait le" in client.get(place).text
     assert "connecteur du serveur ODA" in client.get(place).text
     chef = portal.client(CHEF).get(f"/etablissement/demandes/{reference}").text
-    assert "le logiciel, de lui-même" in chef
+    assert "par le logiciel" in chef
     assert "Appel au serveur" not in chef
 
 
