@@ -109,9 +109,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refused command: all its reasons, and nothing changed (R7)."""
+    """A refused command: all its reasons, and nothing changed (R7).
+
+    ``reference``: of the request in which the same key had done something else before (R10); empty otherwise.
+    """
 
     reasons: tuple[Reason, ...]
+    reference: str = ""
 
     def __str__(self) -> str:
         return " ; ".join(str(reason) for reason in self.reasons)

@@ -93,6 +93,11 @@ class Field:
         return "Donner une date." if self.shape is Shape.DAY else "Remplir ce champ."
 
 
+def new_key() -> str:
+    """A key for a form that is shown for the first time."""
+    return uuid.uuid4().hex
+
+
 @dataclass(frozen=True)
 class FieldState:
     """A field with its text and its error."""
@@ -103,20 +108,29 @@ class FieldState:
 
 
 @dataclass(frozen=True)
+class EarlierSending:
+    """The request in which the same form, sent before with other answers, did something; the address of its page."""
+
+    reference: str
+    address: str
+
+
+@dataclass(frozen=True)
 class Form:
     """Fields as they are shown. ``values`` are those read, when nothing is wrong; ``reasons`` concern no one field.
 
-    ``key`` makes a form sent twice one action (R10).
+    ``key`` makes a form sent twice one action (R10); ``earlier``: it had been sent before, with other answers.
     """
 
     fields: tuple[FieldState, ...]
     values: Mapping[str, Any] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
-    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    key: str = field(default_factory=new_key)
+    earlier: EarlierSending | None = None
 
     @property
     def is_right(self) -> bool:
-        return not self.errors and not self.reasons
+        return not self.errors and not self.reasons and not self.earlier
 
     @property
     def errors(self) -> tuple[FieldState, ...]:
@@ -134,6 +148,10 @@ class Form:
         named = {reason.field for reason in reasons}
         added = tuple(FieldState(field) for field in fields if field.name in named and field.name not in self)
         return replace(self, fields=self.fields + added)
+
+    def sent_before(self, earlier: EarlierSending) -> "Form":
+        """The same form with what was typed, under a new key, and what its first sending did (R10)."""
+        return replace(self, earlier=earlier, key=new_key())
 
     def refused(self, reasons: Iterable[Reason]) -> "Form":
         """The same form, each reason beside its field, or above the form (R7)."""
@@ -165,7 +183,7 @@ def filled(fields: Sequence[Field], data: FormData) -> Form:
             error = str(problem)
         states.append(FieldState(field, text_again, error))
     key = str(data.get("key") or "")[:64]
-    return Form(tuple(states), values, key=key if key.isascii() and key.isalnum() else uuid.uuid4().hex)
+    return Form(tuple(states), values, key=key if key.isascii() and key.isalnum() else new_key())
 
 
 def address(path: str, **filters: str | list[str] | None) -> str:

@@ -201,7 +201,7 @@ class Engine:
         if first is None:
             return None
         if not idempotency.is_same(self.hasher, first.digest, command):
-            return Refused((idempotency.OTHER_CONTENT,))
+            return Refused((idempotency.OTHER_CONTENT,), first.reference)
         query = select(REQUEST.c.state).where(REQUEST.c.reference == first.reference)
         state = State.of(connection.execute(query).scalar_one())
         return Done(

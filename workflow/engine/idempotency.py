@@ -1,5 +1,6 @@
 """Idempotency keys: the same action sent twice is done once (R10)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -75,6 +76,13 @@ def digest(hasher: JournalHasher, command: Command) -> str:
     """
     content = {"fields": _content(hasher, command), "trigger": command.trigger.value}
     return hasher.digest(canonical_text(content))
+
+
+def key_of(hasher: JournalHasher, key: str, commands: Sequence[Command]) -> str:
+    """Return the key of a batch of a form: drawn from what it asks, so that another selection, or other answers, under
+    the form's key are another action. Each request then says what became of it since (R9)."""
+    content = " ".join(digest(hasher, command) for command in commands)
+    return f"{key}:{hasher.digest(content)[:32]}"
 
 
 def is_same(hasher: JournalHasher, stored: str, command: Command) -> bool:

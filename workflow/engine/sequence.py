@@ -31,9 +31,9 @@ Step = Callable[[str], Command]
 class _Undone(Exception):
     """Raised to undo what the steps before the refused one had written."""
 
-    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+    def __init__(self, refusal: Refused) -> None:
         super().__init__()
-        self.reasons = reasons
+        self.refusal = refusal
 
 
 def execute_sequence(
@@ -58,7 +58,8 @@ def execute_sequence(
             if isinstance(result, Refused):
                 rest = [later(own_reference) for later in steps[number:]]
                 facts = engine.facts(connection, rest[0])
-                raise _Undone(all_reasons(facts, result.reasons, rest, actor, now, engine.policy))
+                reasons = all_reasons(facts, result.reasons, rest, actor, now, engine.policy)
+                raise _Undone(Refused(reasons, result.reference))
             done, own_reference = result, result.reference
             warnings |= dict.fromkeys(result.warnings)
         return replace(done, warnings=tuple(warnings))
@@ -66,7 +67,7 @@ def execute_sequence(
     try:
         return engine.in_transaction(work)
     except _Undone as undone:
-        return Refused(undone.reasons)
+        return undone.refusal
 
 
 def execute_in_batches(

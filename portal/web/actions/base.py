@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from portal.texts import TRIGGER_TEXTS
 from portal.web.context import WebContext
-from portal.web.forms import Field, Form, Shape, blank, filled
+from portal.web.forms import EarlierSending, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from states.commands import Command
 from states.decision import Refused
@@ -188,9 +188,20 @@ def execute_action(
     command = action.build(action_context, form.values, common)
     (result,) = action_context.app.engine.execute([command], action_context.visitor.actor, key=f"web:{form.key}")
     if isinstance(result, Refused):
-        form = form.asking(action.on_demand, result.reasons).refused(_on_their_fields(result.reasons))
+        form = with_refusal(form, result, action_context.visitor, action.on_demand)
         return _render(request, action_context, action, form, status=422)
     return show_result(request, action_context.web, action_context.visitor, result, action_context.origin)
+
+
+def with_refusal(form: Form, refusal: Refused, visitor: Visitor, on_demand: Sequence[Field] = ()) -> Form:
+    """The form with its reasons, and the fields of ``on_demand`` that they name.
+
+    Sent again with other answers, after « back » say, the form tells what its first sending did (R10).
+    """
+    if refusal.reference:
+        address = f"{visitor.home}/demandes/{refusal.reference}"
+        return form.sent_before(EarlierSending(refusal.reference, address))
+    return form.asking(on_demand, refusal.reasons).refused(_on_their_fields(refusal.reasons))
 
 
 def show_result(request: Request, context: WebContext, visitor: Visitor, result: Done, origin: str = "") -> Response:

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from portal.web.actions.base import ActionContext, show_result, version_of
+from portal.web.actions.base import ActionContext, show_result, version_of, with_refusal
 from portal.web.actions.chef import (
     HOMONYM,
     SLUGS,
@@ -93,11 +93,6 @@ def with_homonym(fields: Sequence[Field], data: FormData) -> list[Field]:
     return [*fields, HOMONYM] if HOMONYM.name in data else list(fields)
 
 
-def with_refusal(form: Form, refusal: Refused) -> Form:
-    """The form with its reasons; a homonym adds the field that confirms it (R17)."""
-    return form.asking([HOMONYM], refusal.reasons).refused(refusal.reasons)
-
-
 def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
     """The command of a declaration (R25)."""
     year = values.get("school_year")
@@ -165,7 +160,7 @@ def _execute(request: Request, context: WebContext, visitor: Visitor, data: Form
         result = execute_steps(context, visitor, [lambda _: command, *rest], form)
         if isinstance(result, Done):
             return show_result(request, context, visitor, result)
-        form = with_refusal(form, result)
+        form = with_refusal(form, result, visitor, [HOMONYM])
     return _render(request, context, visitor, uai, form, is_whole=is_whole, status=422)
 
 
@@ -214,7 +209,7 @@ def execute_remaining(request: Request, context: Context, visitor: Chef, referen
         result = execute_steps(context, visitor, commands, form, reference)
         if isinstance(result, Done):
             return show_result(request, context, visitor, result)
-        form = form.refused(result.reasons)
+        form = with_refusal(form, result, visitor)
     return _render_remaining(request, action_context, steps, form, status=422)
 
 

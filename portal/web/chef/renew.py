@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from portal.web.actions.base import ActionContext, show_result, version_of
+from portal.web.actions.base import ActionContext, show_result, version_of, with_refusal
 from portal.web.actions.chef import HOMONYM, WHY, made_on_field, renewal, renewal_fields, signed_on_field
 from portal.web.chef.declare import (
     REMAINING,
@@ -15,7 +15,6 @@ from portal.web.chef.declare import (
     steps_of,
     uai_of,
     with_homonym,
-    with_refusal,
 )
 from portal.web.chef.home import may_act
 from portal.web.context import Chef, Context, Posted, WebContext
@@ -26,6 +25,7 @@ from states.decision import Refused
 from states.refusals import Reason
 from states.vocabulary import State, Trigger
 from workflow.engine.engine import Done, Result
+from workflow.engine.idempotency import key_of
 from workflow.year_end.renewals import MAX_TAKEN_OVER, names_of, open_year, to_take_over
 
 router = APIRouter()
@@ -72,7 +72,7 @@ def execute_renewal(request: Request, context: Context, visitor: Chef, reference
         result = execute_steps(context, visitor, [lambda _: command, *rest], form, reference)
         if isinstance(result, Done):
             return show_result(request, context, visitor, result)
-        form = with_refusal(form, result)
+        form = with_refusal(form, result, visitor, [HOMONYM])
     return _render(request, action_context, form, status=422)
 
 
@@ -117,7 +117,8 @@ def execute_take_over(request: Request, context: Context, visitor: Chef, data: P
         names = names_of(connection, references, visitor.actor)
     year = open_year(app.policy, app.clock.now())
     commands = [c.Renew(reference=reference, school_year=year) for reference in references]
-    results = app.engine.execute(commands, visitor.actor, key=f"web:{form.key}")
+    key = key_of(app.hasher, f"web:{form.key}", commands)
+    results = app.engine.execute(commands, visitor.actor, key=key)
     renewals = [
         _renewal_result(reference, result, names) for reference, result in zip(references, results, strict=True)
     ]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from portal.web.actions.base import behalf_fields, on_behalf, show_result
+from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
 from portal.web.actions.chef import HOMONYM
 from portal.web.chef.declare import declaration, declaration_fields, with_homonym
 from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
@@ -156,7 +156,7 @@ def declare_on_behalf(request: Request, context: Context, visitor: Operator, uai
     command = replace(declaration(place.uai, form.values), on_behalf=on_behalf(form.values))
     (result,) = context.app.engine.execute([command], visitor.actor, key=f"web:{form.key}")
     if isinstance(result, Refused):
-        form = form.asking([HOMONYM], result.reasons).refused(result.reasons)
+        form = with_refusal(form, result, visitor, [HOMONYM])
         return _render_declaration(request, context, visitor, place, form, status=422)
     return show_result(request, context, visitor, result)
 

@@ -18,6 +18,7 @@ from states.decision import Refused
 from states.validation import normalise_uai
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.engine.engine import Result
+from workflow.engine.idempotency import key_of
 from workflow.engine.sequence import BATCH, execute_in_batches
 from workflow.removals.connector.queue import CallView, calls_of
 from workflow.removals.connector.service import ask_again
@@ -164,8 +165,9 @@ def confirm_removals(request: Request, context: Context, visitor: Operator, data
     outcome, note = RemovalOutcome.of(form.values["outcome"]), form.values["note"] or ""
     commands = [ConfirmRemoval(reference=line.request.reference, outcome=outcome, note=note) for line in lines]
     executed = execute_in_batches(
-        app.engine, commands, visitor.actor, size=BATCH, key=lambda start, _: f"web:{form.key}:{start // BATCH}"
-    )
+        app.engine, commands, visitor.actor, size=BATCH,
+        key=lambda _, batch: key_of(app.hasher, f"web:{form.key}", batch),
+    )  # fmt: skip
     results = list(map(RemovalResult, lines, executed))
     return context.pages.page(
         request, "rectorat/removals_done.html", visitor, outcome=outcome,

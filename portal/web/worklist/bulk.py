@@ -1,9 +1,8 @@
 """/rectorat/lot: one action on many requests of the worklist, shown before, reported one by one after."""
 
-import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -22,6 +21,7 @@ from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason
 from workflow.engine.engine import Done, Result
+from workflow.engine.idempotency import key_of
 from workflow.engine.sequence import execute_in_batches
 from workflow.requests.worklist import Count, WorkLine, Worklist
 
@@ -198,17 +198,14 @@ def execute_all(
 ) -> Iterator[tuple[str, Result]]:
     """Yield the result of each request, in order; sent twice, the same results.
 
-    A batch's key is drawn from the form's and from the references that it holds, so that another selection under the
-    same form is another action (R10).
+    Another selection, or other answers, under the same form are another action (R10).
     """
-    references = list(commands)
-
-    def key_of(start: int, batch: Sequence[Command]) -> str:
-        named = " ".join(references[start : start + len(batch)])
-        return f"web:{key}:{hashlib.sha256(named.encode()).hexdigest()[:16]}"
-
-    results = execute_in_batches(context.app.engine, list(commands.values()), visitor.actor, key=key_of)
-    return zip(references, results, strict=True)
+    engine = context.app.engine
+    results = execute_in_batches(
+        engine, list(commands.values()), visitor.actor,
+        key=lambda _, batch: key_of(engine.hasher, f"web:{key}", batch),
+    )  # fmt: skip
+    return zip(commands, results, strict=True)
 
 
 def build_all(versions: Mapping[str, int], build: Callable[[str, Mapping[str, Any]], Command]) -> dict[str, Command]:
