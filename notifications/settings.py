@@ -9,7 +9,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from states.validation import mail_problem, text_problem
 
-_SENDER = re.compile(r'(?:"?(?P<name>[^<>"]*?)"?\s*<(?P<mail>[^<>]+)>|(?P<bare>[^<>\s]+))')
+_SENDER = re.compile(r"(?:(?P<name>[^<>]*?)\s*<(?P<mail>[^<>]+)>|(?P<bare>[^<>\s]+))")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+")
 
 SENDER_EXAMPLE = "ODA <oda@ac-toulouse.fr>"
@@ -101,7 +102,15 @@ class MailSettings(Section):
         validate_default=True,
         description="Durée pendant laquelle un envoi est réservé à une machine ; plus du double de timeout_seconds.",
     )
-    max_attempts: int = Field(8, ge=1, le=50, description="Essais avant de signaler un courriel aux opérateurs.")
+    give_up_days: int = Field(
+        5,
+        ge=1,
+        le=30,
+        description="Jours pendant lesquels un courriel remis à plus tard est essayé, avant d'être signalé.",
+    )
+    max_attempts: int = Field(
+        8, ge=1, le=50, description="Essais qu'un courriel a eus, au moins, avant d'être signalé aux opérateurs."
+    )
     retry_after_seconds: tuple[Seconds, ...] = Field(
         (60, 300, 900, 3600, 14400),
         min_length=1,
@@ -130,7 +139,9 @@ class MailSettings(Section):
     def sender_name(self) -> str:
         """The name shown beside the sender's address; empty when the settings give the address alone."""
         match = _SENDER.fullmatch(self.sender)
-        return (match["name"] or "").strip() if match else ""
+        name = (match["name"] or "").strip() if match else ""
+        quoted = _QUOTED.fullmatch(name)
+        return re.sub(r"\\(.)", r"\1", quoted[1]).strip() if quoted else name
 
     @property
     def sender_address(self) -> str:

@@ -84,6 +84,7 @@ class Fault(Labelled):
     BAD_ADDRESS = "bad_address", "l'adresse n'est pas utilisable"
     RECIPIENT_REFUSED = "recipient_refused", "destinataire refusé"
     MESSAGE_REFUSED = "message_refused", "message refusé"
+    DISPUTED = "disputed", "refusé, sans que l'on sache encore si c'est ce courriel seul ou tous"
     DEFERRED = "deferred", "remis à plus tard par le relais"
     DROPPED = "dropped", "connexion perdue avant l'envoi du message"
     EXHAUSTED = "exhausted", "tous les essais ont échoué"

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from notifications.delivery.attachments import Attachment
@@ -16,6 +17,7 @@ from notifications.delivery.transactions import GATHER_SECONDS, Begin, Finish, G
 from notifications.mailer import Mailer
 from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
+from notifications.outbox.refusals import relay_fault
 from notifications.outbox.retry import SendOutcome, SendResult
 from notifications.ports import Clock, Transactions, crash_point
 from notifications.settings import MailSettings
@@ -24,6 +26,8 @@ from notifications.vocabulary import Fault, RelayFault, Stage
 POLL_SECONDS = 2.0
 CLAIMS_EACH: Final = 4
 """Mails claimed for each connection: enough that none waits for the database, few enough to stay urgent."""
+TRIALS: Final = 2
+"""Mails given to a relay that was in trouble before it is so again: one that it has refused, and another."""
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +106,7 @@ class Dispatcher:
             self._settings,
             connect=lambda: RelayConnection(self._settings, self._password, self._tls_context),
             must_stop=lambda: bool(self._stop and self._stop.is_set()),
+            on_trial=bool(self._pause),
         )
         try:
             return await sending.run(due)
@@ -111,15 +116,15 @@ class Dispatcher:
                 is_outage = sending.trouble.fault in (RelayFault.DOWN, RelayFault.BUSY)
                 if is_new:
                     _log.log(logging.WARNING if is_outage else logging.ERROR, "mails wait: %s", sending.trouble)
-            elif sending.answered.is_set() and self._pause:
-                await asyncio.to_thread(self._store.resume)
+            elif sending.answered.is_set() and self._pause and await asyncio.to_thread(self._store.resume):
                 self._pause = None
 
 
 class SendRound:
     """Sends until nothing is due, it must stop, or the relay is in ``trouble``. Good for one ``run``.
 
-    Each mail is begun and recorded on its own, over several kept connections.
+    Each mail is begun and recorded on its own, over several kept connections. A relay ``on_trial``, that was in
+    trouble, is so again once it has refused ``TRIALS`` mails without taking one (R70).
     """
 
     def __init__(
@@ -128,12 +133,16 @@ class SendRound:
         settings: MailSettings,
         connect: Callable[[], RelayConnection],
         must_stop: Callable[[], bool],
+        *,
+        on_trial: bool = False,
     ) -> None:
         self.trouble: RelayTrouble | None = None
         self.answered = asyncio.Event()
+        self._on_trial, self._refusals = on_trial, 0
+        self._suspected: RelayTrouble | None = None
         self._store, self._settings, self._connect, self._must_stop = store, settings, connect, must_stop
         self._commits = GroupCommit(store.write, GATHER_SECONDS if settings.connections > 1 else 0)
-        self._claims = Prefetcher(store.claim, CLAIMS_EACH * settings.connections)
+        self._claims = Prefetcher(partial(store.claim, on_trial=on_trial), CLAIMS_EACH * settings.connections)
 
     async def run(self, connections: int) -> int:
         """Send over that many connections; returns how many mails the relay took.
@@ -146,6 +155,7 @@ class SendRound:
         answered.cancel()
         others = (self._work() for _ in range(connections - 1)) if self.answered.is_set() else ()
         results = await asyncio.gather(first, *others, return_exceptions=True)
+        self.trouble = self.trouble or self._suspected
         if unused := await self._claims.rest():
             await asyncio.to_thread(self._store.release, unused)
         sent = 0
@@ -174,6 +184,10 @@ class SendRound:
                 sent, last = sent + (before == [Stage.SENT]), None
                 if begun:
                     last = await self._send(claim, files, connection)
+                if last and last.result.answer:
+                    await self._record(last)
+                    await self._dispute(last.result)
+                    last = None
             return sent + (await self._record(last) if last else 0)
         finally:
             await connection.close()
@@ -182,6 +196,16 @@ class SendRound:
         (stage,) = await self._commits.put(finish)
         crash_point("mail.recorded")
         return int(stage is Stage.SENT)
+
+    async def _dispute(self, refusal: SendResult) -> None:
+        """Judge by the other mails a recorded refusal that may be the relay's (R70)."""
+        if await asyncio.to_thread(self._store.relay_refuses, refusal.answer):
+            self._refusals += 1
+            self._suspected = RelayTrouble(relay_fault(refusal.answer), refusal.reply, refusal.answer)
+            if not self._on_trial or self._refusals >= TRIALS:
+                self.trouble = self.trouble or self._suspected
+        else:
+            self.answered.set()
 
     async def _send(
         self, claim: Claim, files: tuple[Attachment, ...] | SendResult, connection: RelayConnection
@@ -212,7 +236,10 @@ class SendRound:
             self.trouble = self.trouble or RelayTrouble(trouble.fault, reply)
             await asyncio.to_thread(self._store.release, [claim])
             return None
-        self.answered.set()
+        if not result.answer:
+            self.answered.set()
+        if result.outcome is SendOutcome.SENT:
+            self._on_trial, self._suspected = False, None
         return Finish(claim, replace(result, reply=mask_code(result.reply, code)) if code else result)
 
 

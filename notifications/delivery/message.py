@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 else:
     Part = Message  # generic for the type checker alone
 
-LINE: Final = 78
-"""The most characters of a header's line."""
+LINE: Final = 76
+"""The most characters of a header's line: RFC 2047 (section 2) allows no more where there is an encoded word."""
 REVEALING: Final = 6
 """The number of characters of the code, side by side, that already reveal too much of it."""
 
@@ -43,11 +43,16 @@ _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=%&#;:\\-]{20,}")
 """Long enough to be sixteen characters in base64, in hexadecimal or in any escape."""
 
 
+class _Folded(str):
+    """A header's value that is encoded and folded already."""
+
+
 class _Wire(Compat32):
     """The wire's policy: a header that is short and plain is written as it is, the library folds the others."""
 
     def fold_binary(self, name: str, value: str) -> bytes:
-        if isinstance(value, str) and len(name) + len(value) < LINE and value.isascii() and value.isprintable():
+        is_plain = len(name) + len(value) + 2 <= LINE and value.isascii() and value.isprintable()
+        if is_plain or isinstance(value, _Folded):
             return f"{name}: {value}\r\n".encode("ascii")
         return super().fold_binary(name, value)
 
@@ -105,19 +110,35 @@ def compose(mail: Mail, settings: MailSettings, code: str | None, files: Iterabl
     if mail.reference:  # one thread a request
         headers.append(("References", f"<{mail.reference.lower()}@{settings.id_domain}>"))
     for name, value in headers:
-        if "\n" in value or "\r" in value:
+        if not isinstance(value, _Folded) and ("\n" in value or "\r" in value):
             raise ValueError(f"{name} has a line break")
-        content[name] = value if value.isascii() else Header(value, "utf-8", header_name=name)
+        content[name] = value if value.isascii() else _encoded(name, value)
     wire = BytesIO()
     _Writer(wire, mangle_from_=False, policy=WIRE).flatten(content)
     return wire.getvalue()
+
+
+def _encoded(header: str, text: str) -> _Folded:
+    """Encode text as words of at most 75 characters, folded (RFC 2047)."""
+    return _Folded(Header(text, "utf-8", maxlinelen=LINE, header_name=header).encode(linesep=WIRE.linesep))
+
+
+def _mailbox(header: str, name: str, address: str) -> str:
+    """Write an address with its display name, which is quoted, or encoded where it is long or not ASCII."""
+    plain = formataddr((name, address)) if name.isascii() else ""
+    if plain and (not name or len(header) + len(plain) + 2 <= LINE):
+        return plain
+    words = _encoded(header, name)
+    last = f"{header}: {words}".rpartition(WIRE.linesep)[2]
+    gap = " " if len(last) + len(address) + 3 <= LINE else f"{WIRE.linesep} "
+    return _Folded(f"{words}{gap}<{address}>")
 
 
 @lru_cache(maxsize=8)
 def _service_headers(settings: MailSettings) -> tuple[tuple[str, str], ...]:
     """The headers of every mail of this service: receivers sort by them, and no out-of-office answer comes back."""
     fixed = [
-        ("From", formataddr((settings.sender_name, settings.sender_address))),
+        ("From", _mailbox("From", settings.sender_name, settings.sender_address)),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
         ("List-Id", f"<oda-delegations.{settings.id_domain}>"),

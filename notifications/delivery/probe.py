@@ -14,7 +14,6 @@ from aiosmtplib import SMTPException, SMTPHeloError, SMTPResponseException
 
 from notifications.delivery.message import compose, new_message_id
 from notifications.delivery.smtp import (
-    ASKS_LOGIN,
     EXPIRED,
     NOT_YET,
     OTHER_ADDRESS,
@@ -28,6 +27,7 @@ from notifications.delivery.smtp import (
 from notifications.mailer import Mailer
 from notifications.messages.facts import RelayCheck
 from notifications.messages.mail import Mail
+from notifications.outbox.refusals import ASKS_LOGIN, Command, own_fault, relay_fault
 from notifications.outbox.retry import SendOutcome, SendResult, format_reply
 from notifications.settings import MailSettings, RelaySettings
 from notifications.vocabulary import Audience, Fault, Kind, Priority, RelayFault, Stage
@@ -123,15 +123,17 @@ class Probe:
         relay = RelayConnection(self._settings, self._password, self._tls_context)
         try:
             result: SendResult | RelayTrouble = await relay.deliver(recipient, content)
+            self.is_well = not result.answer  # a disputed refusal may be one of all mails
         except RelayTrouble as trouble:
             self.is_well, result = False, trouble
         finally:
             await relay.close()
         if isinstance(result, SendResult) and result.outcome is SendOutcome.SENT:
             return StepResult(step=ProbeStep.MAIL, text=f"accepté pour {recipient} : « {self._safe(result.reply)} »")
-        why = result.fault.label if result.fault else "pas d'envoi"
+        fault = _fault_of(result)
+        why = fault.label if fault else "pas d'envoi"
         reply = self._safe(f"{why} ({result.reply})" if result.reply else why)
-        raise ProbeFailed(ProbeStep.MAIL, reply, _UNDELIVERED.get(result.fault, _ASK))
+        raise ProbeFailed(ProbeStep.MAIL, reply, _UNDELIVERED.get(fault, _ASK))
 
     async def _connect(self, smtp: SmtpClient) -> StepResult:
         """Connect and present ourselves: EHLO, else HELO as mails do."""
@@ -194,6 +196,16 @@ class Probe:
         for secret in (self._password, *encoded):
             text = text.replace(secret, "…")
         return text
+
+
+def _fault_of(result: SendResult | RelayTrouble) -> Fault | RelayFault | None:
+    """Name the fault of a trial: no other mail decides a disputed refusal, so the likelier of the two is named."""
+    if result.answer and result.fault is not Fault.DROPPED:
+        of_relay = relay_fault(result.answer)
+        if of_relay is RelayFault.RELAY_DENIED and not result.answer.startswith(Command.RCPT):
+            return own_fault(result.answer)
+        return result.fault if of_relay is RelayFault.BUSY else of_relay
+    return result.fault
 
 
 def _remedy(step: ProbeStep, error: BaseException, relay: RelaySettings) -> str:

@@ -20,13 +20,13 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
+from notifications.outbox.refusals import ASKS_LOGIN, Command, dropped_at
 from notifications.outbox.retry import (
     UNREADABLE,
     SendOutcome,
     SendResult,
     classify_refusal,
     classify_reply,
-    denies_relaying,
     format_reply,
 )
 from notifications.ports import crash_point
@@ -35,8 +35,6 @@ from notifications.vocabulary import Fault, RelayFault
 from states import french
 
 SMTP_ERRORS: Final = (SMTPException, OSError, TimeoutError)
-ASKS_LOGIN: Final = (530, 535, 538)
-"""The replies by which a relay asks us to log in."""
 EXPIRED, NOT_YET, OTHER_NAME, OTHER_ADDRESS = 10, 9, 62, 64
 """OpenSSL's numbers of the faults of a certificate (X509_V_ERR)."""
 
@@ -58,7 +56,7 @@ _LACKING: Final = {
 }
 """Descriptions of what the relay lacks, by a word of the library's sentence."""
 _GO_AHEAD: Final = 354
-_JUDGEMENTS: Final = (Fault.RECIPIENT_REFUSED, Fault.MESSAGE_REFUSED, Fault.DEFERRED)
+_JUDGEMENTS: Final = (Fault.RECIPIENT_REFUSED, Fault.MESSAGE_REFUSED, Fault.DISPUTED, Fault.DEFERRED)
 """The faults after which the relay is still in step: the connection may be kept."""
 
 Content = Callable[[], Awaitable[bytes | SendResult]]
@@ -101,11 +99,15 @@ def _has_errno(error: OSError, *numbers: int) -> bool:
 
 
 class RelayTrouble(Exception):
-    """The relay takes no mail at all; ``reply`` holds its words, or the system's."""
+    """The relay takes no mail at all; ``reply`` holds its words, or the system's.
 
-    def __init__(self, fault: RelayFault, reply: str) -> None:
+    ``answer`` is the disputed refusal that it gave to one mail after another (R70); empty when it let us name none.
+    """
+
+    def __init__(self, fault: RelayFault, reply: str, answer: str = "") -> None:
         self.fault = fault
         self.reply = reply
+        self.answer = answer
         super().__init__(f"{fault.label} ({reply})" if reply else fault.label)
 
 
@@ -236,13 +238,9 @@ class RelayConnection:
         except SMTPRecipientRefused as error:
             if 200 <= error.code < 300:
                 return None
-            if error.code in ASKS_LOGIN:
-                raise RelayTrouble(RelayFault.LOGIN_REFUSED, format_reply(error.code, error.message)) from None
-            if denies_relaying(error.code, error.message):
-                raise RelayTrouble(RelayFault.RELAY_DENIED, format_reply(error.code, error.message)) from None
-            return classify_refusal(error.code, error.message, Fault.RECIPIENT_REFUSED)
+            return classify_refusal(error.code, error.message, Command.RCPT)
         except SMTP_ERRORS as error:
-            return self._dropped(error)
+            return self._dropped(error, Command.RCPT)
         return None
 
     async def _send_data(self, smtp: SmtpClient, content: Content) -> SendResult:
@@ -257,11 +255,9 @@ class RelayConnection:
             async with asyncio.timeout(self._settings.relay.timeout_seconds):
                 reply = await smtp.execute_command(b"DATA")
         except SMTP_ERRORS as error:
-            return self._dropped(error)
-        if reply.code in ASKS_LOGIN:
-            raise RelayTrouble(RelayFault.LOGIN_REFUSED, format_reply(reply.code, reply.message))
+            return self._dropped(error, Command.DATA)
         if reply.code != _GO_AHEAD:
-            result = classify_refusal(reply.code, reply.message, Fault.MESSAGE_REFUSED)
+            result = classify_refusal(reply.code, reply.message, Command.DATA)
         elif getattr(smtp.protocol, "_buffer", b""):  # out of step: the library would misread the next reply
             result = SendResult(SendOutcome.RETRY, Fault.DROPPED, "réponse en trop")
         else:
@@ -295,5 +291,6 @@ class RelayConnection:
         self._smtp = None
         smtp.close()
 
-    def _dropped(self, error: BaseException) -> SendResult:
-        return SendResult(SendOutcome.RETRY, Fault.DROPPED, describe_error(error, self._settings.relay))
+    def _dropped(self, error: BaseException, command: Command) -> SendResult:
+        described = describe_error(error, self._settings.relay)
+        return SendResult(SendOutcome.RETRY, Fault.DROPPED, described, dropped_at(command))

@@ -145,13 +145,15 @@ class MailStore:
             queue.expire_leases(connection, now, self._rules)
             queue.cancel_late(connection, now)
 
-    def claim(self, limit: int) -> list[Claim]:
+    def claim(self, limit: int, *, on_trial: bool = False) -> list[Claim]:
         """Claim the next mails and render those that were never claimed; one that cannot be rendered dies alone.
+
+        ``on_trial``: see ``queue.claim``.
 
         Mails are rendered outside any transaction: on SQLite nobody else could write meanwhile.
         """
         with self._database.write() as connection:
-            claims = queue.claim(connection, self._clock.now(), self._lease, limit)
+            claims = queue.claim(connection, self._clock.now(), self._lease, limit, on_trial=on_trial)
             crash_point("mail.claiming")
         ready = [claim for claim in claims if claim.mail.body]
         rendered: list[tuple[Claim, dict[str, Any]]] = []
@@ -173,7 +175,9 @@ class MailStore:
                 self._report_dead(connection, recorded.ended.values(), now)
         position = {claim.mail.id: number for number, claim in enumerate(claims)}
         # When none of a slice can be rendered, more may still be due.
-        return sorted(ready, key=lambda claim: position[claim.mail.id]) if ready or not claims else self.claim(limit)
+        if claims and not ready:
+            return self.claim(limit, on_trial=on_trial)
+        return sorted(ready, key=lambda claim: position[claim.mail.id])
 
     def _render(self, mail: Mail) -> dict[str, Any]:
         """Make the columns that are kept for ever: the words, the papers' facts, Message-ID and date (R56)."""
@@ -242,16 +246,27 @@ class MailStore:
 
     def pause(self, trouble: RelayTrouble) -> tuple[Pause, bool]:
         """Make all senders wait a while (R70); the bool is True when this trouble is new."""
+        now = self._clock.now()
         with self._database.write() as connection:
-            pause, is_new = circuit_breaker.trip(connection, trouble.fault, trouble.reply, self._clock.now())
+            if trouble.answer:
+                queue.blame_relay(connection, trouble.answer, now)
+            pause, is_new = circuit_breaker.trip(connection, trouble.fault, trouble.reply, now)
             if self._on_pause and is_new and trouble.fault not in (RelayFault.DOWN, RelayFault.BUSY):
                 self._on_pause(connection, pause)
         return pause, is_new
 
-    def resume(self) -> None:
-        """End the pause: the relay takes mails again."""
+    def relay_refuses(self, answer: str) -> bool:
+        """Return True when this answer has refused so many recipients in a row that it is the relay's (R70)."""
+        with self._database.read() as connection:
+            return queue.relay_refuses(connection, answer)
+
+    def resume(self) -> bool:
+        """End the pause: the relay answers again. False, and the pause stays, while it refuses all that it answers."""
         with self._database.write() as connection:
+            if queue.relay_refuses(connection):
+                return False
             circuit_breaker.lift(connection)
+        return True
 
     def _report_dead(self, connection: Connection, mails: Iterable[Mail], now: datetime) -> None:
         """Report the dead last of all: the journal's lock comes after the mails' wherever both are taken."""

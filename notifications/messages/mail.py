@@ -33,7 +33,8 @@ class Draft:
 class Mail:
     """A stored mail; its fields are the columns of ``outgoing_mail``.
 
-    ``body`` and ``html`` show a placeholder where a code stands (R60); ``context`` and ``papers`` are JSON.
+    ``body`` and ``html`` show a placeholder where a code stands (R60); ``context`` and ``papers`` are JSON. The last
+    fields are for ``outbox.queue``: see ``OutgoingMail``.
     """
 
     id: int
@@ -62,6 +63,12 @@ class Mail:
     doubted_at: datetime | None = None
     seal_id: str | None = None
     replaces_id: int | None = None
+    put_off_since: datetime | None = None
+    disputed: str | None = None
+    others_accepted: bool = False
+    proofs: int = 0
+    relay_blamed: bool = False
+    reported_at: datetime | None = None
 
     @property
     def title(self) -> str:

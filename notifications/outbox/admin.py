@@ -164,6 +164,12 @@ def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: dat
         "attempts": 0,
         "next_attempt_at": now,
         "not_after": now + entry.lifetime_in(context),
+        "put_off_since": None,
+        "disputed": None,
+        "others_accepted": False,
+        "proofs": 0,
+        "relay_blamed": False,
+        "reported_at": None,
     }
     if mailbox == mail.recipient:
         _change(connection, mail, fresh)

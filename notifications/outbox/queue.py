@@ -1,7 +1,8 @@
 """The queue of mails: claimed in slices, begun one by one just before DATA, recorded under the claim's token.
 
 A mail that is only *claimed* becomes due again by itself when its sender dies: nobody had begun it. One that was
-*begun* may have left: its lease, run out, makes it uncertain (R56).
+*begun* may have left: its lease, run out, makes it uncertain (R56). A refusal that may be the relay's is *disputed*:
+the mail waits, and what happens to the others decides (R70).
 """
 
 import uuid
@@ -10,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, case, func, literal, select, update
+from sqlalchemy import Connection, Select, and_, case, distinct, func, literal, select, true, update
 
 from notifications.messages.mail import Mail
+from notifications.outbox.refusals import own_fault, suspects_needed
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS
@@ -23,7 +25,21 @@ GRACE: Final = timedelta(seconds=5)
 """The time past its end during which a lease is left alone, so that its sender may still record."""
 
 _NO_LEASE: Final[dict[str, Any]] = {"lease_token": None, "lease_until": None}
-_RESULT_COLUMNS: Final = ("stage", "fault", "attempts", "next_attempt_at", "last_reply", "sent_at", "doubted_at")
+_RESULT_COLUMNS: Final = (
+    "stage", "fault", "attempts", "next_attempt_at", "last_reply", "sent_at", "doubted_at", "put_off_since", "disputed",
+    "others_accepted", "proofs",
+)  # fmt: skip
+PROOFS: Final = 1
+PROOFS_ONCE_BLAMED: Final = 2
+"""How often the relay must have taken another mail right after it refused this one, for the next refusal to be final
+(R58); once more when that refusal has been the relay's before: a quota, say, that opens, and closes again."""
+
+_SUSPECTS: Final = (
+    MAILS.c.next_attempt_at.is_not(None),
+    MAILS.c.others_accepted.is_not(true()),
+    MAILS.c.proofs < case((MAILS.c.relay_blamed, PROOFS_ONCE_BLAMED), else_=PROOFS),
+)
+"""Disputed mails refused in a row, none accepted since, and none known to be refused on its own account."""
 
 ClaimKey = tuple[int, str | None]
 """A mail's number, and the token under which it is claimed."""
@@ -57,24 +73,38 @@ def due_count(connection: Connection, now: datetime, limit: int) -> int:
     return min(limit, sum(connection.execute(select(func.count()).select_from(q)).scalar_one() for q in (due, lost)))
 
 
-def claim(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
+def claim(
+    connection: Connection, now: datetime, lease: timedelta, limit: int, *, on_trial: bool = False
+) -> list[Claim]:
     """Claim the most urgent mails that are due, for ``lease``; no mail is claimed twice, on however many machines.
 
-    PostgreSQL skips the rows that another has locked, SQLite has one writer.
+    PostgreSQL skips the rows that another has locked, SQLite has one writer. ``on_trial``, a relay in trouble is tried
+    with the disputed mail that waits longest, then with others: neither mails that it will never take, nor a greylist
+    that puts off whatever is new, can keep it in trouble.
     """
-    rows = connection.execute(
+    due = (
         select(*COLUMNS)
         .where(MAILS.c.next_attempt_at <= now, MAILS.c.not_after > now)
-        .order_by(MAILS.c.priority, MAILS.c.next_attempt_at, MAILS.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
-    ).all()
+    )
+    if on_trial:
+        longest = due.where(MAILS.c.disputed.is_not(None)).order_by(MAILS.c.next_attempt_at, MAILS.c.id)
+        disputed = connection.execute(longest).all()
+        others = connection.execute(_urgent_first(due.where(MAILS.c.disputed.is_(None)))).all()
+        rows = [*disputed[:1], *others, *disputed[1:]][:limit]
+    else:
+        rows = list(connection.execute(_urgent_first(due)).all())
     token = uuid.uuid4().hex
     claims = [Claim(mail_from(row), token) for row in rows]
     if claims:
         is_claimed = MAILS.c.id.in_([item.mail.id for item in claims])
         connection.execute(update(MAILS).where(is_claimed).values(lease_token=token, next_attempt_at=now + lease))
     return claims
+
+
+def _urgent_first(query: Select[Any]) -> Select[Any]:
+    return query.order_by(MAILS.c.priority, MAILS.c.next_attempt_at, MAILS.c.id)
 
 
 def store_rendering(connection: Connection, rendered: Sequence[tuple[Claim, dict[str, Any]]]) -> list[Claim]:
@@ -109,6 +139,8 @@ def record(
     begun = [item for item in timely if stages.get(item.key) in (item.mail.stage.value, Stage.SENDING.value)]
     sending = {"stage": Stage.SENDING.value, "next_attempt_at": None, "lease_until": now + lease}
     update_rows(connection, MAILS, ("id",), tuple(sending), [{"b_id": item.mail.id} | sending for item in begun])
+    if any(result.outcome is SendOutcome.SENT for _, result in ends):
+        _note_acceptance(connection)
     ended = {
         item.key: replace(item.mail, **_after(item.mail, result, now, rules), lease_token=None)
         for item, result in ends
@@ -139,7 +171,12 @@ def _after(mail: Mail, result: SendResult, now: datetime, rules: RetryRules) -> 
     attempts = mail.attempts + 1
     stage, fault, next_attempt_at = Stage.of(result.outcome.value), result.fault, None
     is_first_doubt = stage is Stage.UNCERTAIN and rules.retry_uncertain and not mail.doubted_at
-    if result.outcome is SendOutcome.RETRY and attempts >= rules.max_attempts:
+    is_same = bool(result.answer) and result.answer == mail.disputed
+    proofs = mail.proofs if is_same else 0
+    put_off_since = mail.put_off_since or now
+    if fault is Fault.DISPUTED and proofs >= (PROOFS_ONCE_BLAMED if mail.relay_blamed else PROOFS):
+        stage, fault = Stage.DEAD, own_fault(result.answer)
+    elif result.outcome is SendOutcome.RETRY and rules.has_failed(attempts, now - put_off_since):
         stage, fault = Stage.DEAD, Fault.EXHAUSTED
     elif stage is Stage.RETRY or (is_first_doubt and attempts < rules.max_attempts):
         next_attempt_at = now + rules.delay(attempts, mail.id)
@@ -151,7 +188,58 @@ def _after(mail: Mail, result: SendResult, now: datetime, rules: RetryRules) -> 
         "last_reply": result.reply or mail.last_reply,
         "sent_at": now if stage is Stage.SENT else None,
         "doubted_at": mail.doubted_at or (now if stage is Stage.UNCERTAIN else None),
+        "put_off_since": put_off_since if stage is Stage.RETRY else mail.put_off_since,
+        "disputed": result.answer if stage is Stage.RETRY and result.answer else None,
+        "others_accepted": False,
+        "proofs": proofs,
     }
+
+
+def _note_acceptance(connection: Connection) -> None:
+    """Note that the relay takes mails: a disputed one that it refuses again is refused on its own account (R58).
+
+    Not one that waited because of the relay, which may be well again: due at once, before those that came later (R70).
+    Rows that another sender is recording are left to the next acceptance.
+    """
+    query = select(MAILS.c.id).where(MAILS.c.disputed.is_not(None), MAILS.c.others_accepted.is_not(true()))
+    numbers = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+    if numbers:
+        waits = and_(MAILS.c.relay_blamed, MAILS.c.lease_token.is_(None), MAILS.c.next_attempt_at.is_not(None))
+        first = case((waits, MAILS.c.created_at), else_=MAILS.c.next_attempt_at)
+        proofs = case((MAILS.c.fault.is_not(None), MAILS.c.proofs + 1), else_=MAILS.c.proofs)
+        noted = {"others_accepted": True, "proofs": proofs, "next_attempt_at": first}
+        connection.execute(update(MAILS).where(MAILS.c.id.in_(numbers)).values(noted))
+
+
+def relay_refuses(connection: Connection, answer: str | None = None) -> bool:
+    """Return True when this answer, by default any, has refused so many recipients in a row that it is the relay's."""
+    query = select(MAILS.c.disputed, func.count(distinct(MAILS.c.recipient))).where(
+        MAILS.c.disputed.is_not(None), *_SUSPECTS
+    )
+    if answer:
+        query = query.where(MAILS.c.disputed == answer)
+    refusals = connection.execute(query.group_by(MAILS.c.disputed)).all()
+    return any(recipients >= suspects_needed(disputed) for disputed, recipients in refusals)
+
+
+def blame_relay(connection: Connection, answer: str, now: datetime) -> None:
+    """Give the mails that this answer refused their attempt and their patience back: it was the relay's (R70)."""
+    lost = MAILS.c.fault.is_not(None)
+    left = case((and_(lost, MAILS.c.attempts > 0), MAILS.c.attempts - 1), else_=MAILS.c.attempts)
+    query = select(MAILS.c.id).where(MAILS.c.disputed == answer, MAILS.c.lease_token.is_(None), lost, *_SUSPECTS)
+    numbers = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+    connection.execute(
+        update(MAILS)
+        .where(MAILS.c.id.in_(numbers))
+        .values(
+            stage=case((left == 0, Stage.PENDING.value), else_=Stage.RETRY.value),
+            fault=None,
+            attempts=left,
+            next_attempt_at=now,
+            put_off_since=None,
+            relay_blamed=True,
+        )
+    )
 
 
 def release(connection: Connection, claims: Sequence[Claim]) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, Final
 
-from sqlalchemy import Index, Table, Text, text
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, false, text
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
@@ -40,6 +40,10 @@ class OutgoingMail(SQLModel, table=True):
     ``context`` holds the frozen facts (JSON); ``subject``, ``body``, ``html``, ``papers`` (JSON), ``message_id`` and
     ``dated_at`` are None until the first claim (R56); no body ever holds a code but a placeholder (R60).
     ``doubted_at`` is when we first did not know whether it had left, kept for ever: the recipient may have it twice.
+    ``put_off_since`` is when it was first put off on its own account; ``reported_at`` when its death was told (R58).
+    ``disputed`` holds the command and codes of a refusal of which nobody knows yet whether it is the relay's;
+    ``others_accepted``: the relay has taken another mail since; ``proofs``: how often it has done so right after such a
+    refusal; ``relay_blamed``: that refusal was once the relay's (R70), and still is while there is no ``fault``.
     """
 
     __tablename__: ClassVar[str] = "outgoing_mail"
@@ -50,6 +54,8 @@ class OutgoingMail(SQLModel, table=True):
         one_of("fault", Fault),
         _partial("ix_outgoing_mail_due", "priority", "next_attempt_at", "id", where="next_attempt_at IS NOT NULL"),
         _partial("ix_outgoing_mail_lease", "lease_until", where="lease_until IS NOT NULL"),
+        _partial("ix_outgoing_mail_disputed", "disputed", where="disputed IS NOT NULL"),
+        _partial("ix_outgoing_mail_to_report", "id", where="stage = 'dead' AND reported_at IS NULL"),
         Index("ix_outgoing_mail_stage", "stage", "id"),
         Index("ix_outgoing_mail_uai", "uai", "id"),
     )
@@ -82,6 +88,12 @@ class OutgoingMail(SQLModel, table=True):
     seal_id: str | None = Field(default=None, foreign_key="seal.id", index=True, sa_type=Text)
     replaces_id: int | None = Field(default=None, foreign_key="outgoing_mail.id", index=True)
     dedupe_key: str | None = Field(default=None, unique=True, sa_type=Text)
+    put_off_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    disputed: str | None = Field(default=None, sa_type=Text)
+    others_accepted: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
+    proofs: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    relay_blamed: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
+    reported_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class RelayPause(SQLModel, table=True):

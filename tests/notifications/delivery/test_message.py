@@ -4,10 +4,12 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import parseaddr
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifications.delivery.attachments import Attachment
@@ -54,7 +56,7 @@ def test_compose__is_plain_ascii_with_short_crlf_lines() -> None:
     content = compose(MAIL, SETTINGS, None)
     assert content.isascii()
     lines = content.split(b"\r\n")
-    assert max(len(line) for line in lines) <= 78
+    assert max(len(line) for line in lines) <= 76
     assert not any(b"\n" in line or b"\r" in line for line in lines)
 
 
@@ -144,3 +146,31 @@ def test_compose__gives_the_bytes_of_the_library_s_own_writer(body: str, has_htm
     composed = compose(mail, SETTINGS, None, [Attachment(filename="é.pdf", content=b"%PDF\r\n.x", title="x")])
     assert composed == message_from_bytes(composed).as_bytes(policy=WIRE)
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", composed), "a bare line end may end the message for another server"
+
+
+NAMES = st.text(
+    st.one_of(st.sampled_from("éÉœ ,;:\"'()@.«»\\😀👩‍🏫-"), st.characters(exclude_categories=["C", "Z"])), max_size=300
+).map(lambda text: " ".join(text.replace("<", "").replace(">", "").split()))
+
+
+@given(name=NAMES, subject=NAMES, local=st.from_regex(r"[a-z]{1,60}", fullmatch=True))
+@example(name="Académie de Toulouse, " + "é" * 140, subject="É" * 90, local="oda")
+@example(name='L\'académie « numérique », dite "ODA" 😀', subject="x" * 70, local="oda")
+@example(name="a" * 200, subject="mot " * 40, local="oda")
+def test_headers__short_lines_whatever_the_names(name: str, subject: str, local: str) -> None:
+    """RFC 2047: no encoded word of more than 75 characters, no line with one of more than 76; and both read back."""
+    address = f"{local}@ac-toulouse.fr"
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    settings = SETTINGS.model_copy(update={"sender": f'"{quoted}" <{address}>', "reply_to": address})
+    content = compose(replace(MAIL, subject=subject), settings, None)
+    head = content.partition(b"\r\n\r\n")[0].decode("ascii")
+    for line in head.split("\r\n"):
+        words = re.findall(r"=\?\S+?\?=", line)
+        assert all(len(word) <= 75 for word in words)
+        assert len(line) <= (76 if words else 998)
+        assert line.strip()
+    message = message_from_bytes(content)
+    written, mailbox = parseaddr(re.sub(r"\r?\n", "", message["From"]))
+    assert (str(make_header(decode_header(written))), mailbox) == (name, address)
+    assert str(make_header(decode_header(message["Subject"] or ""))).split() == subject.split()
+    assert message["Reply-To"] == address

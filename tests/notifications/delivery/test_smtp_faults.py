@@ -20,7 +20,7 @@ pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
         ("RCPT", "450 4.2.0 Greylisted", Stage.RETRY, Fault.DEFERRED, 0),
         ("RCPT", "421 4.3.2 Closing", Stage.RETRY, Fault.DEFERRED, 0),
         ("RCPT", SmtpClient.DROP, Stage.RETRY, Fault.DROPPED, 0),
-        ("DATA", "554 5.7.1 No", Stage.DEAD, Fault.MESSAGE_REFUSED, 0),
+        ("DATA", "554 5.7.1 No", Stage.RETRY, Fault.DISPUTED, 0),
         ("DATA", "451 4.3.0 Later", Stage.RETRY, Fault.DEFERRED, 0),
         ("DATA", SmtpClient.DROP, Stage.RETRY, Fault.DROPPED, 0),
         ("CONTENT", SmtpClient.DROP, Stage.UNCERTAIN, Fault.LOST_REPLY, 0),
@@ -103,11 +103,13 @@ def test_retry__at_its_time_and_no_sooner(office: Office) -> None:
 def test_retry__given_up_after_the_last_attempt(office: Office) -> None:
     office.enqueue(draft())
     office.relay.on("RCPT", "450 4.2.0 Greylisted", times=None, about=MAILBOX)
-    for _ in range(office.settings.max_attempts):
+    for _ in range(office.settings.give_up_days * 4):
         office.send()
-        office.clock.advance(hours=5)
+        assert office.only(Kind.DECLARED).stage is Stage.RETRY
+        office.clock.advance(hours=6)
+    office.send()
     mail = office.only(Kind.DECLARED)
-    assert (mail.stage, mail.fault, mail.attempts) == (Stage.DEAD, Fault.EXHAUSTED, office.settings.max_attempts)
+    assert (mail.stage, mail.fault, mail.attempts) == (Stage.DEAD, Fault.EXHAUSTED, 21)
     assert len(office.died) == 1
 
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from notifications.delivery.smtp import RelayTrouble
+from notifications.outbox.refusals import Command
 from notifications.outbox.retry import (
     RetryRules,
     SendOutcome,
     classify_refusal,
     classify_reply,
-    denies_relaying,
     format_reply,
 )
 from notifications.vocabulary import Fault, RelayFault
@@ -26,23 +26,10 @@ def test_retry_rules__the_last_delay_repeats() -> None:
 @pytest.mark.parametrize(
     ("code", "outcome", "fault"),
     [
-        (550, SendOutcome.DEAD, Fault.RECIPIENT_REFUSED),
-        (553, SendOutcome.DEAD, Fault.RECIPIENT_REFUSED),
-        (450, SendOutcome.RETRY, Fault.DEFERRED),
-        (421, SendOutcome.RETRY, Fault.DEFERRED),
-    ],
-)
-def test_classify_refusal(code: int, outcome: SendOutcome, fault: Fault) -> None:
-    result = classify_refusal(code, "5.1.1 words", Fault.RECIPIENT_REFUSED)
-    assert (result.outcome, result.fault, result.reply) == (outcome, fault, f"{code} 5.1.1 words")
-
-
-@pytest.mark.parametrize(
-    ("code", "outcome", "fault"),
-    [
         (250, SendOutcome.SENT, None),
         (251, SendOutcome.SENT, None),
-        (554, SendOutcome.DEAD, Fault.MESSAGE_REFUSED),
+        (552, SendOutcome.DEAD, Fault.MESSAGE_REFUSED),
+        (554, SendOutcome.RETRY, Fault.DISPUTED),
         (452, SendOutcome.RETRY, Fault.DEFERRED),
         (-1, SendOutcome.UNCERTAIN, Fault.LOST_REPLY),
         (354, SendOutcome.UNCERTAIN, Fault.LOST_REPLY),
@@ -75,18 +62,10 @@ def test_delay__spread_by_the_mails_number_and_never_shorter() -> None:
 
 @pytest.mark.parametrize("code", [250, 252, 299])
 def test_classify_refusal__no_answer_but_354_means_that_it_left(code: int) -> None:
-    assert classify_refusal(code, "Ok", Fault.MESSAGE_REFUSED).outcome is SendOutcome.RETRY
+    assert classify_refusal(code, "Ok", Command.DATA).outcome is SendOutcome.RETRY
 
 
-@pytest.mark.parametrize(
-    ("text", "is_denied"),
-    [
-        ("5.7.1 <a@b.fr>: Relay access denied", True),
-        ("5.7.1 Relaying denied", True),
-        ("5.7.54 SMTP; Unable to relay recipient in non-accepted domain", True),
-        ("5.1.1 User unknown", False),
-        ("5.7.1 Message refused by policy", False),
-    ],
-)
-def test_denies_relaying(text: str, is_denied: bool) -> None:
-    assert denies_relaying(554, text) is is_denied
+def test_retry_rules__a_mail_is_given_up_after_days_and_attempts() -> None:
+    rules = RetryRules.of(mail_settings(25, max_attempts=8, give_up_days=5))
+    day = timedelta(days=1)
+    assert [rules.has_failed(*tried) for tried in ((40, 4.9 * day), (7, 6 * day), (8, 5 * day))] == [False, False, True]

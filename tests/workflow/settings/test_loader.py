@@ -33,7 +33,14 @@ def test_repository_file__shows_the_defaults(tmp_path: Path) -> None:
     chosen = {"academie", "people", "mail", "documentation"}
     shown["school_year"]["rentree_dates"] = {}
     assert {k: v for k, v in shown.items() if k not in chosen} == {k: v for k, v in defaults.items() if k not in chosen}
-    for key in ("connections", "lease_seconds", "max_attempts", "retry_after_seconds", "retry_uncertain"):
+    for key in (
+        "connections",
+        "lease_seconds",
+        "give_up_days",
+        "max_attempts",
+        "retry_after_seconds",
+        "retry_uncertain",
+    ):
         assert shown["mail"][key] == defaults["mail"][key]
 
 
