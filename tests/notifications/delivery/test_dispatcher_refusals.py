@@ -75,10 +75,11 @@ def test_to_everybody__all_wait_three_days_then_leave(
     office.enqueue(*(draft(recipient=mailbox(number)) for number in range(5)))
     office.relay.on(command, answer, times=None)
     for _ in pass_days(office, 3, timedelta(hours=6)):
-        assert office.dispatcher.pause
-        assert office.dispatcher.pause.fault is fault
+        pause = office.dispatcher.pause
+        assert pause
+        assert pause.fault is fault
+        assert not isinstance(answer, str) or pause.reply == answer
     assert {(mail.stage, mail.attempts, mail.fault) for mail in declared(office)} == {(Stage.PENDING, 0, None)}
-    assert not isinstance(answer, str) or office.dispatcher.pause.reply == answer
     assert office.mails(kind=Kind.MAIL_UNDELIVERABLE) == []
     office.relay.forgive()
     assert office.send() == 5

@@ -30,9 +30,9 @@ def upgrade() -> None:
     ):
         op.add_column("outgoing_mail", column)
     op.execute("UPDATE outgoing_mail SET reported_at = created_at WHERE stage = 'dead'")  # each had its own alert
-    for name, column, condition in (
+    for name, indexed, condition in (
         ("ix_outgoing_mail_disputed", "disputed", "disputed IS NOT NULL"),
         ("ix_outgoing_mail_to_report", "id", "stage = 'dead' AND reported_at IS NULL"),
     ):
         where = sa.text(condition)
-        op.create_index(name, "outgoing_mail", [column], sqlite_where=where, postgresql_where=where)
+        op.create_index(name, "outgoing_mail", [indexed], sqlite_where=where, postgresql_where=where)
