@@ -16,7 +16,7 @@ from states.rules.declaration import late_declaration_warning, other_request_war
 from states.rules.revocation import key_still_used_warning
 from states.rules.verification import with_chef
 from states.transitions import ARROWS, BY_TRIGGER, Transition
-from states.validation import normalise_uai, person_key, uai_problem
+from states.validation import clean_text, normalise_uai, person_key, uai_problem
 from states.vocabulary import Role, Trigger
 
 
@@ -102,7 +102,7 @@ def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decisi
     behalf = case.command.on_behalf if case.actor.role is Role.OPERATOR else None
     if behalf:
         data |= {"asked_how": behalf.how.value, "asked_on": date.fromisoformat(behalf.when).isoformat()}
-        notes["asked_by"] = behalf.who.strip()
+        notes["asked_by"] = clean_text(behalf.who)
         request = request.with_(acted_on_behalf=request.acted_on_behalf | {case.actor.number})
     request = request.with_(state=outcome.target, version=request.version + 1)
     return Decision(

@@ -1,6 +1,7 @@
 """French formatting and reading: dates, instants, plurals, lists."""
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -40,6 +41,14 @@ def listing(words: list[str], last: str = "et") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def lines(numbers: Sequence[int], most: int = 5) -> str:
+    """``la ligne 3``, ``les lignes 3, 5 et 8``, ``les lignes 3, 4, 5, 6, 7 et 12 autres``."""
+    shown = [str(number) for number in numbers[:most]]
+    if len(numbers) > most:
+        shown.append(plural(len(numbers) - most, "autre"))
+    return f"{'la ligne' if len(numbers) == 1 else 'les lignes'} {listing(shown)}"
 
 
 def de(word: str) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from states.characters import plain_hyphens
 from states.vocabulary import Labelled
 
 LATE_DECLARATION_DAYS = 30
@@ -26,7 +27,7 @@ class SchoolYear:
     @classmethod
     def parse(cls, text: str) -> "SchoolYear":
         """Read ``2026-2027``, of this century. Raises ValueError, in French, on anything else."""
-        match = re.fullmatch(r"\s*([0-9]{4})\s*[-/]\s*([0-9]{4})\s*", text)
+        match = re.fullmatch(r"\s*([0-9]{4})\s*[-/]\s*([0-9]{4})\s*", plain_hyphens(text))
         if not match or int(match[2]) != int(match[1]) + 1:
             raise ValueError(f"« {text} » n'est pas une année scolaire : écrire par exemple 2026-2027")
         if not match[1].startswith("20"):

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from states.characters import fold, has_invisible, is_invisible, name_flaw, plain_hyphens, without_pasted
+
 MAX_NAME = 100
 
 
@@ -16,20 +18,13 @@ UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 _UAI = re.compile(r"[0-9]{7}[A-Z]")
 
 
-_CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
-    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-"""Line ends, invisible or direction marks, and the halves of characters that a wrongly decoded terminal gives."""
-
-
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 
 
-_UNDECOMPOSED = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ʼ": " "})
+_LINE_ENDS = str.maketrans("\n\r\t", "   ")
 
 
 def is_storable(text: str) -> bool:
@@ -46,19 +41,8 @@ def storable(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """One form for what was typed: NFC, outer and doubled spaces gone."""
-    return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
-
-
-@lru_cache(maxsize=65536)
-def fold(text: str) -> str:
-    """A name without case, accents, hyphens, apostrophes: ``"D'Étienne-Noël"`` is ``"d etienne noel"`` (R17).
-
-    The letters of every script count: two people must not be one because theirs were dropped.
-    """
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).translate(_UNDECOMPOSED)
-    bare = "".join(c for c in folded if not unicodedata.combining(c))
-    return " ".join("".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in bare).split())
+    """One form for what was typed: NFC, outer and doubled spaces gone, and the marks that nobody sees (R16)."""
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", without_pasted(text))).strip()
 
 
 def person_key(nom: str, prenom: str) -> str:
@@ -77,42 +61,61 @@ def name_problem(text: str) -> str | None:
         return "est vide"
     if len(text) > MAX_NAME:
         return f"compte {len(text)} caractères, {MAX_NAME} au plus"
-    if _CONTROL.search(text):
-        return "contient un retour à la ligne ou un caractère invisible"
-    if not any(c.isalpha() for c in text):
-        return "ne contient aucune lettre"
-    if re.search(r"[<>{}@\\|\"]", text):
-        return "contient un caractère qui n'est pas d'un nom"
-    return None
+    return name_flaw(text)
 
 
+def clean_mail(text: str) -> str:
+    """An address as it is stored: without outer spaces, nor the marks that come with what one pastes."""
+    return without_pasted(text).strip()
+
+
+@lru_cache(maxsize=65536)
 def mail_problem(text: str) -> str | None:
-    """The problem of a mail address, in French; None when it is fine (R16)."""
+    """The problem of a mail address, in French; None when a mail can be sent to it as it is written (R13, R16).
+
+    The only judge, of what is typed, imported or set, and of what is given to the relay: an accented domain is
+    refused rather than sent in a form that nobody typed.
+    """
     from email_validator import EmailNotValidError, validate_email  # slow to load, and few commands need it
 
     if not text:
         return "est vide"
+    if foreign := next((c for c in text if not c.isascii() and not is_invisible(c)), None):
+        return f"contient « {foreign} » : une adresse électronique s'écrit sans accent ni autre signe"
     try:
-        validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        if text.isascii() and text.isprintable():
+            validate_email(text, check_deliverability=False, allow_smtputf8=False)
+            return None
     except EmailNotValidError:
-        return "n'est pas une adresse électronique (exemple : prenom.nom@ac-toulouse.fr)"
-    return None
+        pass
+    return "n'est pas une adresse électronique (exemple : prenom.nom@ac-toulouse.fr)"
+
+
+def clean_text(text: str) -> str:
+    """A free text as it is stored: without outer spaces, nor the marks that come with what one pastes."""
+    return without_pasted(text).strip()
 
 
 def text_problem(text: str, *, required: bool = True) -> str | None:
     """The problem of a free text (a reason, a note), in French; None when it is fine."""
-    if not text.strip():
+    text = clean_text(text)
+    if not text:
         return "est vide" if required else None
     if len(text) > MAX_TEXT:
         return f"compte {len(text)} caractères, {MAX_TEXT} au plus"
-    if _CONTROL.search(text.replace("\n", " ").replace("\r", " ").replace("\t", " ")):
+    if has_invisible(text.translate(_LINE_ENDS)):
         return "contient un caractère invisible"
     return None
 
 
+def normalise_reference(text: str) -> str:
+    """A request's reference as stored: capitals, no space, a plain hyphen for each typographic one."""
+    return re.sub(r"\s+", "", plain_hyphens(without_pasted(text))).upper()
+
+
 def normalise_uai(text: str) -> str:
-    """An UAI as stored: capitals, no space (R11)."""
-    return re.sub(r"\s+", "", text).upper()
+    """An UAI as stored: capitals, no space, no hyphen (R11)."""
+    return re.sub(r"[\s-]+", "", plain_hyphens(without_pasted(text))).upper()
 
 
 def uai_problem(uai: str) -> str | None:

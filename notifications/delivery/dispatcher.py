@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from notifications.delivery.attachments import Attachment
-from notifications.delivery.message import compose, mask_code, usable_address
+from notifications.delivery.message import compose, mask_code
 from notifications.delivery.smtp import RelayConnection, RelayTrouble
 from notifications.delivery.transactions import GATHER_SECONDS, Begin, Finish, GroupCommit, MailStore, OnDead, OnPause
 from notifications.mailer import Mailer
@@ -22,6 +22,7 @@ from notifications.outbox.retry import SendOutcome, SendResult
 from notifications.ports import Clock, Transactions, crash_point
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault, Stage
+from states.validation import mail_problem
 
 POLL_SECONDS = 2.0
 CLAIMS_EACH: Final = 4
@@ -213,7 +214,7 @@ class SendRound:
         """Send one mail that was begun; None when the relay would take none at all, and the mail was released."""
         if isinstance(files, SendResult):
             return Finish(claim, files)
-        if not usable_address(claim.mail.recipient):
+        if mail_problem(claim.mail.recipient):
             return Finish(claim, SendResult(SendOutcome.DEAD, Fault.BAD_ADDRESS))
         code: str | None = None
 

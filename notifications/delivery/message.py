@@ -8,10 +8,8 @@ import re
 import uuid
 from binascii import b2a_qp
 from collections.abc import Iterable
-from email.errors import MessageError
 from email.generator import BytesGenerator
 from email.header import Header
-from email.headerregistry import Address
 from email.message import Message
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
@@ -70,17 +68,6 @@ class _Writer(BytesGenerator):
 def new_message_id(settings: MailSettings) -> str:
     """Draw a Message-ID of our own: a relay's would not be known at a retry (R56)."""
     return f"<{uuid.uuid4().hex}@{settings.id_domain}>"
-
-
-@lru_cache(maxsize=4096)
-def usable_address(text: str) -> bool:
-    """Return True for one plain ASCII address, with nothing in it that could add a header."""
-    if not text.isascii() or not text.isprintable():
-        return False
-    try:
-        return bool(Address(addr_spec=text).domain)
-    except (ValueError, IndexError, MessageError):
-        return False
 
 
 def compose(mail: Mail, settings: MailSettings, code: str | None, files: Iterable[Attachment] = ()) -> bytes:

@@ -1,10 +1,11 @@
 """French spacing, values that cannot break out of their line, and values as other software reads them (R83)."""
 
 import re
-import unicodedata
 from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from typing import Any, Final
+
+from states.characters import has_invisible, without_invisible
 
 WIDTH: Final = 72
 
@@ -22,16 +23,13 @@ BOUND: Final = re.compile(
 )
 """Each space of a text that must not break."""
 
-_INVISIBLE: Final = ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")
-
 
 def one_line(value: str) -> str:
     """A value on one line: line breaks and runs of spaces become a space, invisible characters go."""
     line = " ".join(value.split())
-    if line.isprintable():  # which is the same question as below, for the whole string at once
+    if not has_invisible(line):
         return line
-    visible = "".join(char for char in line if unicodedata.category(char) not in _INVISIBLE)
-    return " ".join(visible.split())  # once more: what went may have held spaces apart
+    return " ".join(without_invisible(line).split())  # once more: what went may have held spaces apart
 
 
 def single_line(value: Any) -> Any:

@@ -9,6 +9,7 @@ from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import emit, json_option, printable
 from portal.cli.parameters import labelled_option
+from portal.cli.request.execute import Reference
 from states.vocabulary import CallStage
 
 COLUMNS = {
@@ -74,7 +75,9 @@ def calls(context: CliContext, stage: CallStage | None, limit: int, as_json: boo
     help="Redemande au serveur ODA des retraits qu'il a refusés ou manqués trop de fois ; l'appel part sous une clé"
     " nouvelle, au prochain passage. Réservé aux opérateurs.",
 )
-@click.argument("references", metavar="[DEMANDE]...", nargs=-1, help="Les demandes, par leur référence.")
+@click.argument(
+    "references", metavar="[DEMANDE]...", nargs=-1, type=Reference(), help="Les demandes, par leur référence."
+)
 @click.option("--all", "every", is_flag=True, help="Tous ceux qui sont à reprendre.")
 @pass_cli_context
 def again(context: CliContext, references: tuple[str, ...], every: bool) -> None:
@@ -82,7 +85,7 @@ def again(context: CliContext, references: tuple[str, ...], every: bool) -> None
 
     if every == bool(references):
         raise click.UsageError("Donner des demandes, ou bien --all.")
-    selection = None if every else {reference.strip().upper() for reference in references}
+    selection = None if every else set(references)
     with opened(context) as (app, actor):
         from workflow.removals.connector.service import ask_again
 

@@ -45,14 +45,14 @@ def parse_actor_spec(text: str) -> ActorSpec:
 
     It does not check that the person exists. Raises ValueError, in French, on anything else.
     """
-    from states.validation import clean, has_uai_form, mail_problem, normalise_uai
+    from states.validation import clean_mail, has_uai_form, mail_problem, normalise_uai
 
     role_name, _, rest = text.partition(":")
     role = _ROLES.get(role_name.strip().casefold())
     if role is None or not rest.strip():
         raise ValueError(f"« {text} » ne dit pas qui agit. Formes possibles : {FORMS}.")
     if role in (Role.OPERATOR, Role.READER):
-        address = clean(rest)
+        address = clean_mail(rest)
         problem = mail_problem(address)
         if problem:
             raise ValueError(f"« {address} » {problem}. Formes possibles : {FORMS}.")

@@ -25,12 +25,12 @@ def check(context: CliContext, /, address: str | None, no_mail: bool) -> None:
     import asyncio
 
     from portal.cli.context import opened, own_address
-    from states.validation import clean, mail_problem
+    from states.validation import clean_mail, mail_problem
     from workflow.auth.actors import require_operator
 
     if address is not None and no_mail:
         raise click.UsageError("Choisir entre --to et --no-mail.")
-    to = clean(address) if address is not None else None
+    to = clean_mail(address) if address is not None else None
     if to is not None and (problem := mail_problem(to)):
         raise click.UsageError(f"« {to} » {problem}.")
     with opened(context) as (app, actor):

@@ -20,6 +20,7 @@ from typing import TextIO
 import click
 
 from portal.cli.errors import CliFailure, ExitCode
+from states.characters import has_invisible, is_invisible
 from states.vocabulary import Labelled
 
 PROGRESS_AFTER_S = 1.0
@@ -28,7 +29,6 @@ _WIDEST, _NARROWEST = 100, 30
 _YES = ("o", "oui")
 
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _FRENCH_SPACES = re.compile(r"(?<=«) | (?=[:;!?»])")
 """The spaces at which French never folds a line."""
@@ -61,7 +61,8 @@ def say(lines: Iterable[str]) -> None:
 
 def printable(text: str) -> str:
     """``text`` on one line, harmless to a terminal: line breaks become spaces, other control characters « � »."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _LINE_BREAKS.sub(" ", text))
+    line = _LINE_BREAKS.sub(" ", text)
+    return "".join("\N{REPLACEMENT CHARACTER}" if is_invisible(c) else c for c in line) if has_invisible(line) else line
 
 
 def cell(value: object, timezone: tzinfo | None = None) -> str:
@@ -94,7 +95,11 @@ def rows_as_json(rows: Sequence[Mapping[str, object]]) -> str:
     """
     text = json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=2, default=_json_value)
     # Only characters inside strings can match here, apart from the line feeds of the indentation.
-    return _UNSAFE.sub(lambda match: "\n" if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
+    return "\n".join(_escaped(line) if has_invisible(line) else line for line in text.split("\n"))
+
+
+def _escaped(line: str) -> str:
+    return "".join(json.dumps(c)[1:-1] if is_invisible(c) else c for c in line)
 
 
 def echo_object(row: Row) -> None:

@@ -195,13 +195,19 @@ def _example_export(settings: "Settings") -> Iterator[bytes]:
 @labelled_option(RemovalOutcome, "--outcome", metavar="RÉSULTAT",
     help="Ce qui a été fait, pour les lignes qui ne le disent pas.",
 )  # fmt: skip
+@click.option(
+    "--file-is-complete", is_flag=True,
+    help="Le fichier est entier, bien qu'il ait l'air coupé : sa dernière ligne n'a pas de fin, ou des lignes n'ont pas"
+    " toutes leurs cellules.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Dit ce qui serait confirmé, sans rien écrire.")
 @click.option("--yes", is_flag=True, help="Confirme sans poser la question.")
 @click.option("--json", "as_json", is_flag=True, help="Écrit le résultat de chaque ligne en JSON.")
 @pass_cli_context
 def confirm(
-    context: CliContext, /, file: Path, outcome: RemovalOutcome | None, dry_run: bool, yes: bool, as_json: bool
-) -> None:
+    context: CliContext, /, file: Path, outcome: RemovalOutcome | None, file_is_complete: bool, dry_run: bool,
+    yes: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Say what was understood of a file, ask, then confirm line by line; a batch done stays done.
 
     Raises CliFailure when a line was set aside or refused, the others being done.
@@ -210,7 +216,7 @@ def confirm(
 
     with click.open_file(str(file), "rb") as source:
         content = source.read(MOST_BYTES + 1)  # one byte more is enough to tell that there is too much
-    rows = parse_rows(decode_file(content, most=MOST_BYTES), outcome, most=MOST_LINES)
+    rows = parse_rows(decode_file(content, most=MOST_BYTES), outcome, most=MOST_LINES, is_complete=file_is_complete)
     with opened(context) as (app, actor):
         from states.decision import Refused
         from workflow.auth.actors import require_operator

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from io import BytesIO, StringIO
 from typing import Final
 
-from states.validation import UAI_LETTERS, fold
+from states.characters import fold
+from states.validation import UAI_LETTERS
 
 DEPARTEMENTS: Final = {
     "09": ("Ariège", ("Foix", "Pamiers", "Saint-Girons", "Lavelanet", "Mirepoix", "Tarascon-sur-Ariège")),

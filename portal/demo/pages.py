@@ -19,7 +19,7 @@ from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, 
 from portal.web.security import HEADERS
 from portal.web.sign_in import delete_cookies, set_session_cookie
 from states import french
-from states.validation import fold
+from states.characters import fold
 from states.vocabulary import Role
 from workflow.app import App
 from workflow.auth.sessions import SessionUser

@@ -10,6 +10,7 @@ from states.decision import Case, CloseReport, OpenReport, Outcome
 from states.model import Report
 from states.refusals import Reason
 from states.rules.fields import EARLIEST, day_problems, note_problems, text_problems
+from states.validation import clean_text
 from states.vocabulary import KEY_CHANGES, Settlement, State
 
 FURTHEST: Final = timedelta(days=730)
@@ -39,7 +40,7 @@ def apply_report(case: Case[ReportChange]) -> Outcome:
     command = case.command
     number = 1 + max((report.number for report in case.facts.reports), default=0)
     report = Report(number=number, change=command.change, effective_on=command.effective_on, reported_at=case.now)
-    note = command.note.strip()
+    note = clean_text(command.note)
     return Outcome(
         request=case.request,
         target=case.request.state,
@@ -89,6 +90,6 @@ def apply_settle(case: Case[SettleChange]) -> Outcome:
         request=case.request,
         target=case.request.state,
         data={"report": report.number, "settlement": command.settlement.value},
-        notes={"why": command.why.strip()},
+        notes={"why": clean_text(command.why)},
         effects=(CloseReport(report.number, command.settlement),),
     )

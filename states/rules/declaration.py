@@ -11,7 +11,7 @@ from states.model import Request
 from states.refusals import Reason
 from states.rules.fields import EARLIEST, day_problems
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolCalendar, SchoolYear
-from states.validation import clean, fold_mail, mail_problem, name_problem, person_key
+from states.validation import clean, clean_mail, fold_mail, mail_problem, name_problem, person_key
 from states.vocabulary import Role, State
 
 Identity = tuple[str, str, str]
@@ -20,7 +20,7 @@ Identity = tuple[str, str, str]
 
 def clean_identity(nom: str, prenom: str, mail: str) -> Identity:
     """An identity as it is stored."""
-    return clean(nom), clean(prenom), mail.strip()
+    return clean(nom), clean(prenom), clean_mail(mail)
 
 
 def identity_of(request: Request) -> Identity:
@@ -163,16 +163,18 @@ def check_renew(case: Case[Renew]) -> Iterator[Reason]:
         return
     yield from establishment_problems(case)
     yield from number_problems(case)
-    yield from identity_problems(identity_of(request))
-    yield from duplicate_problems(case, identity_of(request), request.uai, year, command.homonym_confirmed)
+    identity = clean_identity(*identity_of(request))
+    yield from identity_problems(identity)
+    yield from duplicate_problems(case, identity, request.uai, year, command.homonym_confirmed)
 
 
 def apply_renew(case: Case[Renew]) -> Outcome:
     command, old = case.command, case.request
     year = _renewal_year(command, renewal_years(old, case.policy.calendar, case.now)) or old.school_year.next
+    nom, prenom, mail = clean_identity(*identity_of(old))
     request = Request(
         reference="", uai=old.uai, school_year=year, state=State.DECLARED, version=0,
-        nom=old.nom, prenom=old.prenom, mail=old.mail, drane_declared_on=old.drane_declared_on,
+        nom=nom, prenom=prenom, mail=mail, drane_declared_on=old.drane_declared_on,
         chef_name=_chef(case) or old.chef_name, delegation_why=old.delegation_why, renews=old.reference,
     )  # fmt: skip
     return Outcome(

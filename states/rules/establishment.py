@@ -17,7 +17,7 @@ from states.rules.declaration import (
 )
 from states.rules.fields import EARLIEST, day_problems, note_problems, text_problems
 from states.rules.revocation import end_request
-from states.validation import person_key
+from states.validation import clean_text, person_key
 from states.vocabulary import CodeStatus, State, WithdrawReason
 
 
@@ -31,10 +31,10 @@ def check_delegate(case: Case[Delegate]) -> Iterator[Reason]:
 def apply_delegate(case: Case[Delegate]) -> Outcome:
     command = case.command
     return Outcome(
-        request=case.request.with_(delegation_why=command.why.strip(), delegated_on=command.made_on),
+        request=case.request.with_(delegation_why=clean_text(command.why), delegated_on=command.made_on),
         target=State.DELEGATED,
         data={"made_on": command.made_on.isoformat()},
-        notes={"why": command.why.strip()},
+        notes={"why": clean_text(command.why)},
     )
 
 
@@ -64,9 +64,11 @@ def check_submit(case: Case[Submit]) -> Iterator[Reason]:
     command = case.command
     confirmed = clean_identity(command.nom, command.prenom, command.mail)
     labels = (("nom", "Le nom"), ("prenom", "Le prénom"), ("mail", "L'adresse"))
-    for (field, label), stored, typed in zip(labels, identity_of(case.request), confirmed, strict=True):
+    registered = clean_identity(*identity_of(case.request))
+    for (field, label), stored, typed in zip(labels, registered, confirmed, strict=True):
         if stored != typed:
             yield refusals.identity_not_confirmed(field, label)
+    yield from identity_problems(registered)  # an older version may have taken what nobody can read or write to
 
 
 def apply_submit(case: Case[Any]) -> Outcome:
@@ -98,7 +100,7 @@ def check_amend(case: Case[Amend]) -> Iterator[Reason]:
 def apply_amend(case: Case[Amend]) -> Outcome:
     command, request = case.command, case.request
     nom, prenom, mail = _amended_identity(case)
-    renamed = (nom, prenom) != (request.nom, request.prenom)
+    renamed = (nom, prenom) != clean_identity(*identity_of(request))[:2]
     day = command.drane_declared_on or request.drane_declared_on
     to_sign_again = renamed and request.state is State.CHARTER_SIGNED
     return Outcome(

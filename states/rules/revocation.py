@@ -11,6 +11,7 @@ from states.decision import Case, CloseRemoval, Effect, EraseCode, OpenRemoval, 
 from states.model import Request
 from states.refusals import Reason
 from states.rules.fields import note_problems
+from states.validation import clean_text
 from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, RevokeReason, State
 
 
@@ -99,7 +100,7 @@ def end_request(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
         request=case.request,
         target=State.REVOKED,
         data={**data, "removal": kind.value if kind else None},
-        notes={"note": note.strip()} if note.strip() else {},
+        notes={"note": clean_text(note)} if clean_text(note) else {},
         effects=effects,
     )
 
@@ -147,6 +148,6 @@ def apply_removal(case: Case[ConfirmRemoval]) -> Outcome:
         request=case.request,
         target=State.REVOKED,
         data={"outcome": command.outcome.value},
-        notes={"note": command.note.strip()} if command.note.strip() else {},
+        notes={"note": clean_text(command.note)} if clean_text(command.note) else {},
         effects=(CloseRemoval(command.outcome),),
     )

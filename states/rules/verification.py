@@ -12,7 +12,7 @@ from states.decision import Case, Outcome
 from states.model import Check, Request
 from states.refusals import Reason
 from states.rules.fields import day_problems, text_problems
-from states.validation import person_key
+from states.validation import clean_text, person_key
 from states.vocabulary import CheckOutcome, Labelled, State, Step, Trigger
 
 LISTING: Final = "La vérification de la liste des RUPN"
@@ -126,7 +126,7 @@ def check_check(case: Case[CheckListing | CheckDelegation]) -> Iterator[Reason]:
 def apply_check(case: Case[CheckListing | CheckDelegation]) -> Outcome:
     """Record the check; once both are positive, at any age, a key may be enabled from then on (R47)."""
     command, request = case.command, case.request
-    day, source = command.checked_on or case.today, command.source.strip()
+    day, source = command.checked_on or case.today, clean_text(command.source)
     if isinstance(command, CheckListing):
         request = request.with_(listing=Check(command.outcome, source, day, listing_digest(request)))
     else:
@@ -152,5 +152,5 @@ def apply_send_back(case: Case[SendBack]) -> Outcome:
         request=case.request,
         target=BEFORE_STEP[command.step],
         data={"step": command.step.value},
-        notes={"why": command.why.strip()},
+        notes={"why": clean_text(command.why)},
     )

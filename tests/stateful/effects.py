@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from states import commands as c
-from states.validation import fold, fold_mail, person_key
+from states.characters import fold
+from states.validation import fold_mail, person_key
 from states.vocabulary import Step
 from tests.stateful.acceptance_rules import Verdicts
 from tests.stateful.model import MCheck, Model, MRequest, last_day, open_years, today

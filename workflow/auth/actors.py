@@ -6,9 +6,10 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
 
+from states.characters import fold
 from states.model import Actor
 from states.refusals import Reason
-from states.validation import clean, fold, fold_mail, name_problem, normalise_uai
+from states.validation import clean, fold_mail, name_problem, normalise_uai
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT

@@ -5,10 +5,10 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
+from states.characters import fold
 from states.model import Check, Establishment, LastEvent, Removal, Report, Request
 from states.rules.verification import earlier_check_day, standing
 from states.school_calendar import SchoolYear
-from states.validation import fold
 from states.vocabulary import Change, CheckOutcome, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
 from workflow.database.tables import REQUEST
 

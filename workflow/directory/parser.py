@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import BinaryIO
 
-from states.validation import clean, fold, has_uai_form, mail_problem, normalise_uai, uai_problem
+from states.characters import fold, without_invisible
+from states.validation import clean, clean_mail, has_uai_form, mail_problem, normalise_uai, uai_problem
 from workflow.directory.model import Remark
 from workflow.settings.form_errors import quote
 from workflow.settings.sections import normalise_departement
@@ -247,7 +248,7 @@ def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[st
     except ValueError as error:
         departement = ""
         warnings.append(f"{error} : établissement pris sans département")
-    mailbox = mail.strip() or None
+    mailbox = clean_mail(mail) or None
     if mailbox and (problem := _mailbox_problem(mailbox)):
         warnings.append(f"la boîte « {quote(mailbox)} » {problem} : établissement pris sans boîte")
         mailbox = None
@@ -261,7 +262,7 @@ def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[st
 def tidy(text: str) -> str:
     """A cell on one line, without invisible characters."""
     line = " ".join(text.split())
-    return clean(line if line.isprintable() else "".join(c for c in line if c.isprintable()))
+    return clean(without_invisible(line))
 
 
 _fold = lru_cache(maxsize=256)(fold)

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, select
 
 from notifications.outbox.admin import stuck_for
+from states.characters import fold
 from states.model import Actor
-from states.validation import fold, has_uai_form
+from states.validation import has_uai_form
 from states.vocabulary import State
 from workflow.database.tables import ACTOR, EVENT, NOTE
 from workflow.database.tables import ESTABLISHMENT as E

@@ -10,7 +10,15 @@ from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, unknown_establishment
-from states.validation import clean, has_uai_form, mail_problem, normalise_uai, text_problem, uai_problem
+from states.validation import (
+    clean_mail,
+    clean_text,
+    has_uai_form,
+    mail_problem,
+    normalise_uai,
+    text_problem,
+    uai_problem,
+)
 from workflow.auth.actors import require_operator
 from workflow.auth.sessions import end_sessions_of
 from workflow.database.connection import Database
@@ -74,8 +82,8 @@ class Directory:
         all the reasons.
         """
         require_operator(actor, "fixer la boîte d'un établissement")
-        uai, why = normalise_uai(uai), why.strip()
-        chosen = None if address is None else clean(address)
+        uai, why = normalise_uai(uai), clean_text(why)
+        chosen = None if address is None else clean_mail(address)
         reasons = _mailbox_refusals(chosen, why)
         with self.database.write() as connection:
             query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai).with_for_update(key_share=True)

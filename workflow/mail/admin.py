@@ -13,7 +13,7 @@ from notifications.vocabulary import Audience
 from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, bad_field, unknown_establishment
-from states.validation import has_uai_form, normalise_uai, text_problem, uai_problem
+from states.validation import clean_text, has_uai_form, normalise_uai, text_problem, uai_problem
 from workflow.auth.actors import require_operator
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT
@@ -108,7 +108,7 @@ class MailJournal:
             raise MailActionRefused(bad_field("why", "La raison", problem, "R58"))
         with self._engine.database.write() as connection:
             mail = discard(connection, mail_id)
-            self._record(connection, "mail_discarded", actor, mail, notes={"why": why.strip()})
+            self._record(connection, "mail_discarded", actor, mail, notes={"why": clean_text(why)})
         return mail
 
     def _record(

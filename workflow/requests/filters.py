@@ -27,11 +27,12 @@ from sqlalchemy import (
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import CODE_KINDS, Stage
 from states import refusals
+from states.characters import fold
 from states.model import Actor
 from states.refusals import Reason
 from states.rules.verification import Standing
 from states.school_calendar import SchoolCalendar, SchoolYear
-from states.validation import fold, fold_mail, normalise_uai
+from states.validation import fold_mail, normalise_uai
 from states.vocabulary import State
 from workflow.database.mapping import school_year
 from workflow.database.tables import COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST

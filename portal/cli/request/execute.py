@@ -38,7 +38,9 @@ class Reference(click.ParamType[str]):
     name = "référence"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
-        return " ".join(str(value).split()).upper()
+        from states.validation import normalise_reference
+
+        return normalise_reference(str(value))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

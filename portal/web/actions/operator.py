@@ -14,6 +14,7 @@ from states import french
 from states.model import Report, Request
 from states.rules.revocation import Action as RemovalAction
 from states.rules.revocation import key_holders
+from states.validation import normalise_reference
 from states.vocabulary import (
     Change,
     CheckOutcome,
@@ -211,7 +212,7 @@ def _extend_fields(action_context: ActionContext) -> Sequence[Field]:
 
 
 def _extend(_: ActionContext, values: Values, common: Common) -> c.Command:
-    reference = "".join(char for char in values["extends"].upper() if char.isascii() and char.isprintable())
+    reference = "".join(filter(str.isascii, normalise_reference(values["extends"])))
     return c.IssueCode(extends=reference, expires_on=values["expires_on"], **common)
 
 

@@ -14,7 +14,7 @@ from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, filled, list_problem, member_of, options_of
 from portal.web.security import Visitor
 from states.refusals import Reason
-from states.validation import normalise_uai
+from states.validation import normalise_reference, normalise_uai
 from workflow.mail.admin import MailActionRefused, RetryRefusal, RetryResult
 from workflow.mail.queries import (
     MailFilters,
@@ -62,7 +62,7 @@ class MailQuery:
         stage = member_of(Stage, self.etape)
         return MailFilters(
             stages=(stage,) if stage else (), kind=member_of(Kind, self.genre),
-            uai=normalise_uai(self.etablissement), reference=self.demande.strip().upper(),
+            uai=normalise_uai(self.etablissement), reference=normalise_reference(self.demande),
         )  # fmt: skip
 
     def address(self, after: str | None = None) -> str:

@@ -37,10 +37,14 @@ MOST_BYTES: Final = 500_000
 SHOWN: Final = 200
 """Lines of each list that a page shows."""
 
-_DEFAULT_OUTCOME: Final = (
+_READING: Final = (
     Field(
         name="outcome", label="Ce qui a été fait, pour les lignes qui ne le disent pas", shape=Shape.SELECT,
         options=tuple((outcome.value, outcome.label.capitalize()) for outcome in RemovalOutcome), required=False,
+    ),
+    Field(
+        name="entier", label="Le fichier est entier, bien qu'il ait l'air coupé", shape=Shape.CHECK, required=False,
+        hint="À cocher seulement si la lecture a été refusée pour cela, et que toutes les lignes y sont.",
     ),
 )  # fmt: skip
 
@@ -50,16 +54,19 @@ router = APIRouter(prefix=f"{REMOVALS_PATH}/fichier", include_in_schema=False)
 @router.get("")
 def show_file_form(request: Request, context: Context, visitor: Operator) -> Response:
     """Ask for a file, or for lines."""
-    return _render_file_form(request, context, visitor, blank(_DEFAULT_OUTCOME))
+    return _render_file_form(request, context, visitor, blank(_READING))
 
 
 @router.post("")
 def read_file(request: Request, context: Context, visitor: Operator, upload: Uploaded) -> Response:
     """Show what was understood, line by line; nothing is done yet."""
-    form = filled(_DEFAULT_OUTCOME, upload.fields)
+    form = filled(_READING, upload.fields)
     pasted, outcome = upload.text("lignes"), form.values.get("outcome")
     try:
-        rows = parse_rows(_text_of_upload(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST)
+        rows = parse_rows(
+            _text_of_upload(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST,
+            is_complete=bool(form.values.get("entier")) or not upload.content,
+        )  # fmt: skip
     except FileRefused as refused:
         return _render_file_form(request, context, visitor, form, pasted=pasted, problem=str(refused))
     if not form.is_right:
@@ -82,7 +89,7 @@ def confirm_lines(request: Request, context: Context, visitor: Operator, upload:
         lines = load_lines(upload.text("lignes"))
     except (ValueError, RecursionError):
         problem = "Ces lignes n'ont pas été reçues entières, et rien n'est fait : donner le fichier de nouveau."
-        return _render_file_form(request, context, visitor, blank(_DEFAULT_OUTCOME), problem=problem)
+        return _render_file_form(request, context, visitor, blank(_READING), problem=problem)
     results = list(confirm_rows(app.engine, lines, visitor.actor, key=f"web:{form.key}"))
     with app.database.read() as connection:
         tasks = removals_of(connection, [result.row.reference for result in results], app.policy, app.mailer)

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifications.delivery.attachments import Attachment
-from notifications.delivery.message import WIRE, compose, new_message_id, usable_address
+from notifications.delivery.message import WIRE, compose, new_message_id
 from notifications.messages.mail import Mail
 from notifications.rendering.markup import HTML_SLOT, MASK, SLOT
 from notifications.vocabulary import Audience, Kind, Stage
@@ -81,20 +81,6 @@ def test_compose__the_code_in_its_place() -> None:
 def test_compose__a_header_that_would_break_out_is_an_error(end: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         compose(replace(MAIL, subject=f"Bonjour{end}Bcc: tous@ac-toulouse.fr"), SETTINGS, None)
-
-
-@pytest.mark.parametrize("address", ["ce.0312487k@ac-toulouse.fr", "0810004p@ac-toulouse.fr", "a+b@x.fr"])
-def test_usable_address__those_of_the_directory(address: str) -> None:
-    assert usable_address(address)
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["", "x", "@ac-toulouse.fr", "x@", "a@b.fr\r\nBcc: c@d.fr", "a@b.fr, c@d.fr", "é@ac-toulouse.fr", "a b@c.fr", "<>",
-     "a@b.fr>", "Nom <a@b.fr>"],
-)  # fmt: skip
-def test_usable_address__nothing_else(address: str) -> None:
-    assert not usable_address(address)
 
 
 def test_new_message_id__is_ours_and_never_the_same() -> None:

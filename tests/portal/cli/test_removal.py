@@ -153,7 +153,7 @@ def test_confirm__all_of_it_is_zero_and_again_is_told(desk: Desk) -> None:
 @pytest.mark.rule("R49")
 def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     (one,) = revoked(desk, 1)
-    file = file_of(desk, f"{one};gardé\n{one[:-1]}9;absente\n{one};absente")
+    file = file_of(desk, f"{one};gardé\n{one[:-1]}9;absente\n{one};absente\n")
     dry = desk.oda("removal", "confirm", "--from", file, "--dry-run")
     assert (dry.exit_code, dry.stdout) == (1, "")
     assert "Aucune ligne ne peut être confirmée" in dry.stderr  # nothing keeps the key, the last is a second line
@@ -169,7 +169,14 @@ def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pyte
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"PK\x03\x04", "classeur"), (b"a\0", "pas un fichier de texte"), (b"", "Aucune ligne"), (b"x" * 99, "couper")],
+    [
+        (b"PK\x03\x04", "classeur"),
+        (b"a\0", "pas un fichier de texte"),
+        (b"", "Aucune ligne"),
+        (b"x" * 99, "couper"),
+        (b"ODA-2027-00001", "n'a pas de fin"),
+        (b"sep=;\nx;y\n", "titres"),
+    ],
 )
 def test_confirm__what_is_no_file_of_removals(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
@@ -186,7 +193,7 @@ def test_confirm__what_is_no_file_of_removals(
 @pytest.mark.rule("R2")
 def test_confirm__operators_alone(desk: Desk) -> None:
     (one,) = revoked(desk, 1)
-    file = file_of(desk, one)
+    file = file_of(desk, f"{one}\n")
     for who in (AS_READER, AS_CHEF):
         done = desk.oda("removal", "confirm", "--from", file, "--outcome", "removed", "--yes", who=who)
         assert (done.exit_code, done.stdout) == (1, "")

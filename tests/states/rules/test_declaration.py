@@ -50,6 +50,7 @@ def test_declare__drane_date_is_not_to_come(day: date, right: bool) -> None:
         ("nom", "x" * 200, "Le nom compte 200 caractères, 100 au plus"),
         ("prenom", "Anne\nMarie", "Le prénom contient un retour à la ligne ou un caractère invisible"),
         ("nom", "\u202eeitram", "Le nom contient un retour à la ligne ou un caractère invisible"),
+        ("nom", "Votre compte : http://x", "Le nom contient « : », qui n'est pas d'un nom"),
         ("mail", "anne", "L'adresse électronique n'est pas une adresse électronique"),
     ],
 )

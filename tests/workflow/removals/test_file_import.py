@@ -18,8 +18,13 @@ ONE, TWO, THREE = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
 REMOVED, ABSENT, EXPIRED, KEPT = RemovalOutcome
 
 
-def read(text: str, default: RemovalOutcome | None = REMOVED, most: int = 100) -> list[FileRow]:
-    return parse_rows(text, default, most=most)
+def read(text: str, default: RemovalOutcome | None = REMOVED, most: int = 100, **how: bool) -> list[FileRow]:
+    return parse_rows(text, default, most=most, **how)
+
+
+def pasted(text: str, default: RemovalOutcome | None = REMOVED) -> list[FileRow]:
+    """Lines that a person pasted, or vouches for."""
+    return read(text, default, is_complete=True)
 
 
 def asked(rows: list[FileRow]) -> list[tuple[int, str, RemovalOutcome, str]]:
@@ -31,7 +36,7 @@ def faults(rows: list[FileRow]) -> list[tuple[int, str]]:
 
 
 def test_bare__a_reference_a_line() -> None:
-    assert asked(read(f"{ONE}\n\n  {TWO.lower()} \r\n{THREE}")) == [
+    assert asked(pasted(f"{ONE}\n\n  {TWO.lower()} \r\n{THREE}")) == [
         (1, ONE, REMOVED, ""), (3, TWO, REMOVED, ""), (4, THREE, REMOVED, "")
     ]  # fmt: skip
 
@@ -55,9 +60,49 @@ def test_export__comes_back_as_it_was_given() -> None:
     assert asked(read(text, ABSENT)) == [(2, ONE, ABSENT, "")]
 
 
+@pytest.mark.parametrize("above", ["sep=;\n", "Retraits faits au 1er septembre, à la console\n\n", "sep=;\n;;\n"])
+@pytest.mark.rule("R49", "R83")
+def test_columns__titles_are_looked_for_further_down(above: str) -> None:
+    rows = read(f"{above}Référence;Précision;Résultat\n{ONE};;absente\n")
+    assert [row[1:] for row in asked(rows)] == [(ONE, ABSENT, "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"Réf.;Précision;Résultat\n{ONE};;absente\n", "ne nomme pas la colonne des références"),
+        (f"Suivi;Vu\n{ONE};absente\n", "La ligne 1 n'est ni une référence, ni des titres"),
+        (f"vu;{ONE};absente\n", "La ligne 1 n'est ni une référence, ni des titres"),
+        (f"{ONE};;absente\nRéférence;Précision;Résultat\n", "Des titres de colonnes sont à la ligne 2"),
+        (f"{ONE};;;absente\n", "La ligne 1 a plus de trois cellules"),
+        (f"Référence;Résultat;Suite\n{ONE};absente;gardée\n", "« Résultat » et « Suite » veulent dire la même chose"),
+        (f"Référence;Statut\n{ONE};absente\n", "La colonne « Statut » a l'air de dire ce qui a été fait"),
+        (f"Référence;Résultat\n{ONE};absente", "sa dernière ligne (2) n'a pas de fin"),
+        (f"{ONE}", "sa dernière ligne (1) n'a pas de fin"),
+        (f"Référence;Résultat\n{ONE}\n{TWO};absente\n", "la ligne 2 n'a pas 2 cellules"),
+    ],
+)
+@pytest.mark.rule("R49", "R83")
+def test_columns__nothing_is_guessed(text: str, said: str) -> None:
+    with pytest.raises(FileRefused) as refused:
+        read(text)
+    assert said in str(refused.value)
+
+
+@pytest.mark.rule("R49")
+def test_row__an_outcome_in_the_place_of_the_note_is_no_note() -> None:
+    ((_, message),) = faults(read(f"{ONE};;absente\n"))
+    assert message.startswith("« absente » est à la place de la précision")
+
+
+@pytest.mark.parametrize("hyphen", "‐‑–−")
+def test_reference__typographic_hyphens(hyphen: str) -> None:
+    assert asked(read(f"{ONE.replace('-', hyphen)};absente\n")) == [(1, ONE, ABSENT, "")]
+
+
 def test_columns__none_of_references() -> None:
     with pytest.raises(FileRefused, match="ne nomme pas la colonne des références"):
-        read("résultat;précision\nabsente;x")
+        read("résultat;précision\nabsente;x\n")
 
 
 @pytest.mark.parametrize("nothing", ["", "\n \n", "référence;résultat\n"])
@@ -81,13 +126,13 @@ def test_faults__each_is_told_and_stops_no_other() -> None:
 
 @pytest.mark.rule("R83")
 def test_faults__the_same_reference_twice() -> None:
-    rows = read(f"{ONE}\n{TWO}\n{ONE.lower()};absente")
+    rows = pasted(f"{ONE}\n{TWO}\n{ONE.lower()};absente")
     assert asked(rows) == [(1, ONE, REMOVED, ""), (2, TWO, REMOVED, "")]
     assert faults(rows) == [(3, "Cette référence est déjà à la ligne 1 : n'en garder qu'une.")]
 
 
 def test_quotes__a_cell_of_several_lines_and_one_never_closed() -> None:
-    rows = read(f'{ONE};absente;"deux\nlignes"\n{TWO};"absente\n{THREE};expirée\n"x;y')
+    rows = pasted(f'{ONE};absente;"deux\nlignes"\n{TWO};"absente\n{THREE};expirée\n"x;y')
     assert asked(rows) == [(1, ONE, ABSENT, "deux lignes"), (4, THREE, EXPIRED, "")]
     assert [number for number, _ in faults(rows)] == [3, 5]
     assert "guillemet" in faults(rows)[0][1]
@@ -99,7 +144,7 @@ def test_lines__too_many_of_them() -> None:
 
 
 def test_written__what_is_long_is_shortened() -> None:
-    (fault,) = read("a" * 300)
+    _, fault = pasted(f"{ONE}\n" + "a" * 300)
     assert isinstance(fault, RowFault)
     assert len(fault.written) == 61
 
@@ -129,6 +174,9 @@ def test_text__whatever_its_encoding(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        ("référence;vérifié\n".encode("cp850"), "Les accents de ce fichier sont abîmés"),
+        ("référence;vérifié\n".encode("mac-roman"), "Les accents de ce fichier sont abîmés"),
+        ("référence;vérifié\n".encode().decode("latin-1").encode(), "Les accents de ce fichier sont abîmés"),
         (b"PK\x03\x04....", "classeur de tableur"),
         (b"\xd0\xcf\x11\xe0", "classeur de tableur"),
         ("référence".encode("utf-16"), "UTF-16"),

@@ -133,7 +133,9 @@ def test_file__is_read_first_then_confirmed_line_by_line(portal: Portal) -> None
     first, second, third = (revoked(portal, number) for number in (1, 2, 3))
     client = portal.client(STAFF)
     assert FILE in client.get(PLACE).text
-    text = f"Référence;Résultat;Précision\n{first};Supprimée;vu à la console\n{second};\n{third};zut\nODA-2027-99999;"
+    text = (
+        f"Référence;Résultat;Précision\n{first};Supprimée;vu à la console\n{second};;\n{third};zut;\nODA-2027-99999;;\n"
+    )
     read = given(client, text.encode("latin-1"), outcome="absent")
     assert read.status_code == 200
     assert "2 retraits à confirmer, 2 lignes écartées" in read.text
@@ -154,6 +156,15 @@ def test_file__is_read_first_then_confirmed_line_by_line(portal: Portal) -> None
     confirmed = client.get(f"{PLACE}?vue=confirmes").text
     assert "Droits supprimés le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in confirmed
     assert "Clé déjà absente du serveur ODA, constaté le 14 septembre 2026" in confirmed
+
+
+@pytest.mark.rule("R83")
+def test_file__somebody_vouches_for_one_that_looks_cut(portal: Portal) -> None:
+    reference = revoked(portal, 1)
+    client = portal.client(STAFF)
+    content = f"référence;résultat;précision\n{reference};absente".encode()
+    assert given(client, content).status_code == 422
+    assert "1 retrait à confirmer" in given(client, content, entier="oui").text
 
 
 @pytest.mark.rule("R49")
@@ -195,6 +206,9 @@ def test_file__confirmed_meanwhile_is_refused_and_stops_no_other(portal: Portal)
         (b"a" * 600_000, "", "dépasse 500 ko"),
         (b"a" * 1_500_000, "", "dépasse 500 ko"),
         (b"x\n" * 5001, "", "5001 lignes, 5000 au plus"),
+        (b"ODA-2027-00001;absente", "", "sa dernière ligne (1) n&#39;a pas de fin"),
+        ("Référence;Précision;Résultat\nODA-2027-00001;absente\n".encode(), "", "la ligne 2 n&#39;a pas 3 cellules"),
+        (b"", "Titre\nODA-2027-00001", "ni une référence, ni des titres"),
     ],
 )
 def test_file__what_cannot_be_read_is_told_and_changes_nothing(
