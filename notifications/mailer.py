@@ -1,7 +1,7 @@
 """The facade of notifications: the mails and codes of accepted decisions, in the caller's transaction (R55)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -11,7 +11,8 @@ from notifications.messages.catalogue import MailContext
 from notifications.messages.mail import Draft, Mail
 from notifications.messages.operator_reports import OperatorReports
 from notifications.messages.planning import Planner
-from notifications.outbox import store
+from notifications.outbox import circuit_breaker, queue, store
+from notifications.outbox.retry import RetryRules
 from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
@@ -91,6 +92,12 @@ class Mailer:
             for mail in stored.born_dead:
                 self.on_born_dead(connection, mail)
         return stored.new
+
+    def release_future(self, connection: Connection, now: datetime) -> None:
+        """Let go what a clock that was ahead put off for longer than any delay: mails, leases, the relay's pause."""
+        lease = timedelta(seconds=self.settings.lease_seconds)
+        queue.release_future(connection, now, max(RetryRules.of(self.settings).longest, lease))
+        circuit_breaker.lift_future(connection, now)
 
 
 def _runs(events: Sequence[RequestEvent]) -> Iterator[Sequence[RequestEvent]]:

@@ -246,6 +246,14 @@ def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
         yield f"{plural(sent, 'courriel remis', 'courriels remis')} au relais."
 
 
+def trouble_lines(ticked: "TickResult") -> Iterator[str]:
+    """What a tick could not do, in French, each with what to do (R52)."""
+    if ticked.clock_fault:
+        yield f"L'horloge n'est pas crue : {ticked.clock_fault.label}. Rien de ce qui ne se défait pas n'est fait."
+        yield "  — Que faire : vérifier la date et la remettre à l'heure ; si elle est juste, « oda clock confirm »."
+    yield from ticked.troubles
+
+
 def called_lines(called: "RoundResult | None") -> Iterator[str]:
     """The results of the connector (R84); nothing for nothing."""
     from states.french import plural

@@ -17,6 +17,9 @@ from states.vocabulary import Labelled
 
 LATE_DECLARATION_DAYS = 30
 
+FIRST_DATE_YEAR, LAST_DATE_YEAR = 2, 9997
+"""Between these, a date and those around it can be computed."""
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class SchoolYear:
@@ -33,6 +36,22 @@ class SchoolYear:
         if not match[1].startswith("20"):
             raise ValueError(f"« {text} » est une année hors du calendrier, qui va de 2000-2001 à 2099-2100")
         return cls(int(match[1]))
+
+    @classmethod
+    def stored(cls, text: str) -> "SchoolYear":
+        """Read a stored year, of any century: what a clock that was wrong has written must not stop those who read.
+
+        Raises ValueError.
+        """
+        start, end = (int(part) for part in text.split("-"))
+        if end != start + 1 or not FIRST_DATE_YEAR < start < LAST_DATE_YEAR:
+            raise ValueError(f"{text!r} is no school year")
+        return cls(start)
+
+    @property
+    def is_of_calendar(self) -> bool:
+        """True for the years that a person may name: see ``parse``."""
+        return 2000 <= self.start <= 2099
 
     @property
     def end_year(self) -> int:

@@ -11,8 +11,9 @@ from notifications.ports import Clock, SystemClock
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
 from workflow.database import schema
-from workflow.database.clock import Ask, DatabaseClock, clock_for
+from workflow.database.clock import Ask, DatabaseClock, clock_for, count_seconds
 from workflow.database.connection import Database, refuse_missing_file, refuse_network_file
+from workflow.engine.clock_check import ClockCheck, Count
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.settings.infrastructure import connection_url
@@ -79,6 +80,7 @@ class App:
     secrets: Secrets
     people: People
     machine: str | None
+    clock_check: ClockCheck
     templates: "TemplateLoader | None" = None
     """The templates already checked, if they are."""
 
@@ -147,7 +149,8 @@ class App:
         password = self.secrets.find("smtp-password")
         return Dispatcher(
             self.database, self.mailer, self.settings.mail, self.clock, on_dead=self.mail_journal.dead,
-            on_pause=self.mail_journal.refused, password=password.get_secret_value() if password else None,
+            on_pause=self.mail_journal.refused, may_cancel=self.clock_check.is_believed,
+            password=password.get_secret_value() if password else None,
         )  # fmt: skip
 
     @cached_property
@@ -158,7 +161,7 @@ class App:
 
         nodes = NodeMonitor(self.engine, self.mailer, self.clock) if isinstance(self.clock, DatabaseClock) else None
         actor = installation.schedule_actor(self.database)
-        return Ticker(self.engine, self.year_ends, self.mailer, actor, nodes, self.machine)
+        return Ticker(self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check)
 
     def make(self, *parts: str) -> None:
         """Make parts now: what is wrong with them is said at once, and no two threads make one twice."""
@@ -234,13 +237,14 @@ def open_database(settings: Settings, environ: Mapping[str, str], *, must_exist:
 
 def bootstrap(
     settings: Settings, environ: Mapping[str, str], *, clock: Clock | None = None, database: Database | None = None,
-    database_now: Ask | None = None, machine: str | None = None, lazy: bool = False,
+    database_now: Ask | None = None, machine: str | None = None, lazy: bool = False, count: Count | None = None,
 ) -> App:  # fmt: skip
     """Assemble the application of an existing installation; tests give their own clock or database.
 
     ``clock`` None: on PostgreSQL the database's clock judges (R82). A given clock judges, unless
     ``database_now`` is given too: the clock is then this machine's alone, and ``database_now`` the database's.
-    ``machine`` is this machine's name, the system's when None: a test makes two machines of one.
+    ``machine`` is this machine's name, the system's when None: a test makes two machines of one. ``count`` None: the
+    machine's counter, or none when the clock is given.
     ``lazy`` makes each part when it is first asked for, which suits a process of one thread.
 
     Raises TemplatesRefused, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError,
@@ -251,6 +255,7 @@ def bootstrap(
     # The académie's own templates are refused at once, whatever the command.
     templates = None if lazy and settings.templates_folder is None else load_templates(settings)
     own = database is None
+    count = count or (count_seconds if clock is None else None)
     database = database or open_database(settings, environ)
     try:
         with database.read() as connection:
@@ -263,7 +268,7 @@ def bootstrap(
         raise
     app = App(
         settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
-        people=People(settings, database), machine=machine, templates=templates,
+        people=People(settings, database), machine=machine, clock_check=ClockCheck(hasher, count), templates=templates,
     )  # fmt: skip
     app.make("connector")  # whatever the command, what is wrong with its secret is said
     if not lazy:

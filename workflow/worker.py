@@ -1,7 +1,8 @@
 """The worker: ticks every minute, asks the connector, dispatches mails, until it is told to stop.
 
 APScheduler only calls it each minute, with a memory store: what is due is computed from the data, so a run that was
-missed, doubled or late does no harm (docs/adr/0004).
+missed, doubled or late does no harm (docs/adr/0004). It reckons by the wall clock: ``keep_due`` watches, by a counter
+that no clock sets back, that the next run is never farther than a minute away.
 """
 
 import asyncio
@@ -10,10 +11,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
 
 from workflow.app import App
 from workflow.database.connection import refuse_other_machine, this_host
@@ -21,6 +23,8 @@ from workflow.schedule.nodes import refusal
 from workflow.schedule.tick import TickResult
 
 TICK_SECONDS = 60
+
+WATCH_SECONDS: Final = 10
 
 MOST_CALLS: Final = 10_000
 """Calls of the connector in one round, which stops at once when the service does."""
@@ -51,7 +55,7 @@ class Worker:
         try:
             self.check_place()
             result = self._app.ticker.tick()
-            self._may_act = result.clock_skew is None
+            self._may_act = result.may_act
             if result.clock_skew is not None:
                 _log.error("%s", refusal(result.clock_skew))
             self._on_tick(result)
@@ -138,8 +142,23 @@ class Worker:
             now = datetime.now(UTC)
             scheduler.add_job(self.call, "interval", seconds=TICK_SECONDS, next_run_time=now, **options)
         scheduler.start()
+        watching = asyncio.create_task(_watch(scheduler))
         try:
             await self._app.dispatcher.run(stop)
         finally:
+            watching.cancel()
             self._stopping.set()
             await asyncio.to_thread(scheduler.shutdown)
+
+
+def keep_due(scheduler: BaseScheduler, now: datetime) -> None:
+    """Make due at once each job whose next run a clock that was ahead has put farther than an interval away."""
+    for job in scheduler.get_jobs():
+        if job.next_run_time and job.next_run_time - now > timedelta(seconds=TICK_SECONDS + WATCH_SECONDS):
+            job.modify(next_run_time=now)
+
+
+async def _watch(scheduler: BaseScheduler) -> None:
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        keep_due(scheduler, datetime.now(UTC))

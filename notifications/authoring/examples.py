@@ -47,7 +47,7 @@ from notifications.messages.facts import (
 from notifications.rendering.exports import Removal
 from notifications.vocabulary import AnyKind, Kind, TransientMail
 from states.rules.revocation import Action
-from states.rules.schedule import Hold
+from states.rules.schedule import ClockFault, Hold
 from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
 
 MAIL_CONTEXT: Final = MailContext(
@@ -267,6 +267,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             held=(HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
             machines=("oda-2",),
             refused_sign_ins=34,
+            troubles=("Le travail « les rappels » a échoué (ValueError).",),
         ),
     ),
     "year_end_report": (
@@ -299,6 +300,10 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "clock_alert_behind": (
         Kind.CLOCK_ALERT,
         ClockAlert(machine="oda-2", gap="90 secondes", ahead=False, since=UNTIL),
+    ),
+    "clock_alert_doubt": (
+        Kind.CLOCK_ALERT,
+        ClockAlert(machine="oda-2", gap="60 jours", ahead=True, since=UNTIL, why=ClockFault.ABSENCE.label),
     ),
     "mail_undeliverable": (
         Kind.MAIL_UNDELIVERABLE,

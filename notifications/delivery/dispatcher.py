@@ -13,7 +13,16 @@ from typing import Final
 from notifications.delivery.attachments import Attachment
 from notifications.delivery.message import compose, mask_code
 from notifications.delivery.smtp import RelayConnection, RelayTrouble
-from notifications.delivery.transactions import GATHER_SECONDS, Begin, Finish, GroupCommit, MailStore, OnDead, OnPause
+from notifications.delivery.transactions import (
+    GATHER_SECONDS,
+    Begin,
+    Finish,
+    GroupCommit,
+    MailStore,
+    MayCancel,
+    OnDead,
+    OnPause,
+)
 from notifications.mailer import Mailer
 from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
@@ -37,7 +46,8 @@ class Dispatcher:
     """Sends mails until told to stop, or once. Several may run, on several machines, on one database.
 
     ``password`` is the relay's; ``on_dead`` is called in the transaction in which a mail dies, ``on_pause`` in the one
-    in which all stops because the relay refuses us (R70); ``tls_context`` None trusts the system's authorities.
+    in which all stops because the relay refuses us (R70); ``may_cancel`` says whether the clock that makes a mail late
+    can be believed (R52); ``tls_context`` None trusts the system's authorities.
     """
 
     def __init__(
@@ -49,10 +59,11 @@ class Dispatcher:
         *,
         on_dead: OnDead | None = None,
         on_pause: OnPause | None = None,
+        may_cancel: MayCancel = lambda _connection, _now: True,
         password: str | None = None,
         tls_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._store = MailStore(database, mailer, settings, clock, on_dead, on_pause)
+        self._store = MailStore(database, mailer, settings, clock, on_dead, on_pause, may_cancel)
         self._settings = settings
         self._clock = clock
         self._password = password

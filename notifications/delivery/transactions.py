@@ -106,13 +106,14 @@ class GroupCommit:
 
 OnDead = Callable[[Connection, Mail], None]
 OnPause = Callable[[Connection, Pause], None]
+MayCancel = Callable[[Connection, datetime], bool]
 
 
 class MailStore:
     """Claims mails, renders them, records their results; each method is one short transaction, or two.
 
     ``on_dead`` is called in the transaction in which a mail dies, ``on_pause`` in the one in which the relay refuses
-    us.
+    us; ``may_cancel`` says whether the clock can be believed when it makes a mail late (R52).
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class MailStore:
         clock: Clock,
         on_dead: OnDead | None = None,
         on_pause: OnPause | None = None,
+        may_cancel: MayCancel = lambda _connection, _now: True,
     ) -> None:
         self._database = database
         self._mailer = mailer
@@ -130,6 +132,7 @@ class MailStore:
         self._clock = clock
         self._on_dead = on_dead
         self._on_pause = on_pause
+        self._may_cancel = may_cancel
         self._rules = RetryRules.of(settings)
         self._lease = timedelta(seconds=settings.lease_seconds)
 
@@ -143,7 +146,8 @@ class MailStore:
         now = self._clock.now()
         with self._database.write() as connection:
             queue.expire_leases(connection, now, self._rules)
-            queue.cancel_late(connection, now)
+            if self._may_cancel(connection, now):
+                queue.cancel_late(connection, now)
 
     def claim(self, limit: int, *, on_trial: bool = False) -> list[Claim]:
         """Claim the next mails and render those that were never claimed; one that cannot be rendered dies alone.

@@ -307,7 +307,7 @@ class LateDigest:
     ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the mailboxes or addresses refused a link at once, when they
-    are many (R74). A digest of before those were counted has none of them.
+    are many (R74); ``troubles``: what failed, in sentences. A digest of before those were counted has none of them.
     """
 
     on: Annotated[date, Doc("jour du récapitulatif")]
@@ -326,6 +326,7 @@ class LateDigest:
     refused_sign_ins: Annotated[
         int, Doc("nombre de boîtes ou d'adresses qui ont atteint ensemble la limite des liens de connexion")
     ] = 0
+    troubles: Annotated[tuple[str, ...], Doc("phrases sur ce que l'échéancier n'a pas pu faire ; parfois aucune")] = ()
 
     @property
     def to_handle(self) -> Annotated[LateGroup, Doc("les deux mêmes, en un seul groupe")]:
@@ -341,6 +342,7 @@ class LateDigest:
             + len(self.held)
             + len(self.machines)
             + bool(self.refused_sign_ins)
+            + len(self.troubles)
         )
 
 
@@ -384,13 +386,15 @@ class BrakeAlert:
 class ClockAlert:
     """A machine that stopped acting (R82): its name, ``gap`` between its clock and the database's, ``since`` when.
 
-    ``gap`` and ``since`` are in words; ``ahead``: its clock is fast, else slow.
+    ``gap`` and ``since`` are in words; ``ahead``: its clock is fast, else slow. ``why``: the clock that judges is not
+    believed (R52), ``gap`` being from the last sign of life; empty when it is another than the database's.
     """
 
     machine: Annotated[str, Doc("le nom de la machine dont l'horloge est à corriger")]
     gap: Annotated[str, Doc("de combien son horloge s'écarte de celle de la base")]
     ahead: Annotated[bool, Doc("son horloge avance-t-elle ? Sinon, elle retarde")]
     since: Annotated[str, Doc("depuis quand la machine s'abstient, en toutes lettres")]
+    why: Annotated[str, Doc("pourquoi l'horloge elle-même n'est pas crue ; vide si elle s'écarte de la base")] = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """The mails to the operators that follow from no single request: year end, brake, a clock, a mail that died."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -20,6 +20,7 @@ from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Ki
 from states import french
 from states.model import Establishment
 from states.school_calendar import YearEnd
+from states.vocabulary import Labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,21 @@ class OperatorReports:
             since=french.instant(since, self.timezone),
         )
         return self._draft(Kind.CLOCK_ALERT, f"clock:{machine}:{since:%Y-%m-%dT%H}", facts)
+
+    def clock_doubt(self, machine: str, why: Labelled, now: datetime, known: datetime) -> Draft:
+        """The alert of a clock that is not believed (R52), once for its reason and the last sign of life, ``known``.
+
+        ``now`` is that clock's instant. The mail may leave whichever of the two is right.
+        """
+        facts = ClockAlert(
+            machine=machine,
+            gap=french.span(abs(now - known)),
+            ahead=now > known,
+            since=french.instant(now, self.timezone),
+            why=why.label,
+        )
+        draft = self._draft(Kind.CLOCK_ALERT, f"clock:{why.value}:{known:%Y-%m-%dT%H}", facts)
+        return replace(draft, not_after=max(now, known) + CATALOGUE[Kind.CLOCK_ALERT].lifetime)
 
     def no_mailbox_alert(self, lost: Draft) -> Draft:
         """The operators' task when an establishment has no mailbox: the mail ``lost`` has no recipient (R15)."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from notifications.outbox.tables import PAUSE
 from notifications.sql import insert_new
@@ -69,6 +69,12 @@ def trip(connection: Connection, fault: RelayFault, reply: str, now: datetime) -
         connection.execute(update(PAUSE).values(following._columns()))
         return following, fault is not earlier.fault
     return first, True
+
+
+def lift_future(connection: Connection, now: datetime) -> bool:
+    """End a pause that no clock of today made: it began later, or lasts longer than any (R52)."""
+    is_void = or_(PAUSE.c.since > now, PAUSE.c.until > now + LONGEST_PAUSE)
+    return connection.execute(delete(PAUSE).where(is_void)).rowcount > 0
 
 
 def lift(connection: Connection) -> bool:

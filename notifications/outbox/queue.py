@@ -279,6 +279,18 @@ def expire_leases(connection: Connection, now: datetime, rules: RetryRules) -> i
     ).rowcount
 
 
+def release_future(connection: Connection, now: datetime, longest: timedelta) -> int:
+    """Make due the mails that wait for longer than any wait lasts: a clock that was ahead put them off (R52).
+
+    ``longest`` is the longest wait or lease. Returns how many.
+    """
+    far = now + longest
+    connection.execute(update(MAILS).where(MAILS.c.lease_until > far).values(lease_until=now - GRACE))
+    return connection.execute(
+        update(MAILS).where(MAILS.c.next_attempt_at > far).values(next_attempt_at=now, lease_token=None)
+    ).rowcount
+
+
 def cancel_late(connection: Connection, now: datetime) -> int:
     """Cancel the mails whose deadline has passed (R57); returns how many.
 

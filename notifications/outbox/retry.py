@@ -62,6 +62,11 @@ class RetryRules:
         """Return True when a mail has been tried long enough: so many attempts, ``waited`` since the first failure."""
         return attempts >= self.max_attempts and waited >= self.give_up_after
 
+    @property
+    def longest(self) -> timedelta:
+        """The longest wait between two attempts."""
+        return max(self.delays) * (1 + JITTER)
+
     def delay(self, attempts: int, mail: int = 0) -> timedelta:
         """The wait after that many attempts, counted from 1; up to a quarter longer, by the mail's number."""
         spread = crc32(f"{mail}:{attempts}".encode()) / 2**32

@@ -1,8 +1,10 @@
-"""``oda nodes``: list the machines that share the installation, and the clock of each (R82)."""
+"""``oda nodes``: the machines that share the installation, and their clocks (R82); ``oda clock confirm`` (R52)."""
 
 import click
 
-from portal.cli.context import CliContext, opened_app, pass_cli_context
+from portal.cli.click_french import CommandGroup
+from portal.cli.context import CliContext, opened, opened_app, pass_cli_context
+from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import emit, json_option, say
 
 COLUMNS = {"machine": "Machine", "seen_at": "Vue le", "gap": "Horloge", "state": "État", "refused_at": "Depuis"}
@@ -35,3 +37,33 @@ def list_nodes(context: CliContext, as_json: bool) -> None:
     emit(rows, COLUMNS, as_json, "Aucune machine n'a encore tenu l'échéancier.", zone)
     if any(machine.state is NodeState.REFUSED for machine in machines):
         say(["Remettre à l'heure la machine qui s'abstient, ou celle de la base si toutes s'abstiennent."])
+
+
+@click.group("clock", cls=CommandGroup, help="L'horloge, quand le logiciel ne la croit pas.")
+def clock() -> None:
+    pass
+
+
+@clock.command(
+    "confirm",
+    help="Dit que la date de la machine est juste : ce qui attendait par précaution est fait au passage suivant (R52)."
+    " Réservé aux opérateurs.",
+)
+@pass_cli_context
+def confirm_clock(context: CliContext) -> None:
+    from states import french
+
+    with opened(context) as (app, actor):
+        from workflow.auth.actors import require_operator
+        from workflow.engine.clock_check import confirm_clock
+
+        require_operator(actor, "confirmer l'horloge")
+        now = app.clock.now()
+        when = french.instant(now, app.settings.zoneinfo)
+        with app.database.write() as connection:
+            outcome = confirm_clock(connection, app.hasher, actor, app.machine, now)
+    if outcome is None:
+        message = f"Le serveur n'est pas à l'heure : {when}. Rien n'est confirmé."
+        raise CliFailure(message, ExitCode.REFUSED, ["Que faire : remettre la machine à l'heure (NTP)."])
+    said = "La date est confirmée" if outcome else "Rien n'attendait"
+    click.echo(f"{said} : {when}.")

@@ -11,7 +11,7 @@ import click
 from portal.cli.context import CliContext, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import echo_object, printable, say
-from portal.texts import called_lines, done_lines, end_in_words, held_lines
+from portal.texts import called_lines, done_lines, end_in_words, held_lines, trouble_lines
 
 if TYPE_CHECKING:
     import socket
@@ -28,6 +28,7 @@ _FRENCH = {
     "mails wait: %s": "les courriels attendent : %s",
     "sealing keys not read again: %s": "les clés des codes n'ont pas pu être relues : %s",
     "tick failed: %s": "le passage de l'échéancier a échoué, nouvel essai au suivant : %s",
+    "step failed: %s (%s)": "un travail de l'échéancier a échoué, nouvel essai au passage suivant : %s (%s)",
     "calls failed: %s": "les appels au serveur ODA ont échoué, nouvel essai dans une minute : %s",
     "calls: %d confirmed, %d wait, %d refused": (
         "serveur ODA : retraits confirmés %d, remis à plus tard %d, à reprendre par un opérateur %d"
@@ -55,12 +56,12 @@ def tick(context: CliContext, as_json: bool) -> None:
         Worker(app).check_place()
         result = app.ticker.tick()
         sent = asyncio.run(app.dispatcher.run_once())
-        calls = app.connector.round() if app.connector and result.clock_skew is None else None
+        calls = app.connector.round() if app.connector and result.may_act else None
         held_years = app.year_ends.held()
         if as_json:
             _echo_tick(result, sent, held_years, calls)
         else:
-            is_explained = app.dispatcher.pause or result.clock_skew is not None
+            is_explained = app.dispatcher.pause or not result.may_act or result.troubles
             lines = [*done_lines(result, sent), *called_lines(calls)] or ([] if is_explained else ["Rien à faire."])
             for line in lines:
                 click.echo(printable(line))
@@ -124,6 +125,7 @@ def _problem_lines(app: "App", result: "TickResult", held_years: "Iterable[HeldY
     if result.clock_skew is not None:
         yield refusal(result.clock_skew)
         yield "  — Que faire : remettre à l'heure cette machine ou celle de la base, puis lancer « oda nodes »."
+    yield from trouble_lines(result)
     yield from held_lines(held_years)
     if app.dispatcher.pause:
         fault = app.dispatcher.pause.fault.label
@@ -144,6 +146,8 @@ def _echo_tick(result: "TickResult", sent: int, held_years: "Iterable[HeldYear]"
             "reminders": result.daily_mails.reminders, "invitations": result.daily_mails.invitations,
             "digests": result.daily_mails.digests, "sent": sent,
             "refused_skew_seconds": None if result.clock_skew is None else round(result.clock_skew.total_seconds()),
+            "clock_fault": result.clock_fault, "set_aside": result.set_aside,
+            "failures": [{"step": failure.step, "error": failure.error} for failure in result.failures],
             "calls": vars(calls) if calls else None,
         }
     )  # fmt: skip
@@ -155,6 +159,8 @@ def tick_logger(app: "App", log: logging.Logger) -> "Callable[[TickResult], None
     def log_tick(result: "TickResult") -> None:
         for line in done_lines(result):
             log.info(line)
+        for line in trouble_lines(result):
+            log.warning(line.strip(" —"))
         if result.new_holds:
             for line in held_lines(app.year_ends.held()):
                 log.warning(line.strip(" —"))

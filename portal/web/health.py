@@ -1,4 +1,4 @@
-"""The health probe: three lines in plain words, a fourth if a clock is off, about nobody."""
+"""The health probe: three lines in plain words, more if a clock is off, about nobody."""
 
 from datetime import timedelta
 from typing import Final
@@ -8,9 +8,10 @@ from fastapi.responses import PlainTextResponse
 
 from portal.web.context import Context
 from states.french import plural
+from states.rules.schedule import STEP_BACK
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
+from workflow.engine.clock_check import held_clock, last_heartbeat
 from workflow.schedule.nodes import refused_count
-from workflow.year_end.holds import last_heartbeat
 
 LATE: Final = timedelta(minutes=5)
 """The schedule runs every minute: after this long without it, the answer is « attention »."""
@@ -29,11 +30,17 @@ def health(context: Context) -> PlainTextResponse:
         with context.app.database.read() as connection:
             now = context.app.clock.now()
             last_run, refused = last_heartbeat(connection, now), refused_count(connection, now)
+            latest, held = last_heartbeat(connection), held_clock(connection)
     except (DatabaseBusy, DatabaseUnreachable):
         return PlainTextResponse("en panne\nbase : injoignable\n", 503)
-    ago = max(now - last_run, timedelta(0))
-    word = "ok" if ago < LATE and not refused else "attention"
+    ago = max(now - last_run, context.app.ticker.since_tick or timedelta(0), timedelta(0))  # whatever the clock says
+    is_future = latest - now > STEP_BACK
+    word = "ok" if ago < LATE and not (refused or held or is_future) else "attention"
     clocks = f"horloges : {plural(refused, *_CLOCKS_OFF)}\n" if refused else ""
+    if held:
+        clocks += f"horloge à vérifier : {held.fault.label}\n"
+    elif is_future:
+        clocks += "horloge à vérifier : le dernier passage de l'échéancier est daté de l'avenir\n"
     return PlainTextResponse(
         f"{word}\nbase : joignable\néchéancier : dernier passage il y a {_duration(ago)}\n{clocks}"
     )

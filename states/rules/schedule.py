@@ -1,8 +1,8 @@
-"""Time rules, pure, from dates alone: the year-end brake, its notices (R78) and the reminders (R79)."""
+"""Time rules, pure, from dates alone: the clock and the year-end brake, the notices (R78) and the reminders (R79)."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from states.school_calendar import DayKind, SchoolDays, YearEnd
@@ -15,6 +15,60 @@ LONGEST_ABSENCE: Final = timedelta(days=45)
 """Without a sign of life of any node for longer than this, the brake holds (R52)."""
 
 
+FIRST_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""No clock that shows an earlier instant is right: this software did not exist."""
+
+FARTHEST_AHEAD: Final = timedelta(days=2 * 365)
+"""A clock farther than this from the last sign of life is taken to be wrong, whoever looks at it (R52)."""
+
+STEP_AHEAD: Final = timedelta(minutes=10)
+"""Lead over the machine's counter that a pause of a virtual machine may explain."""
+
+STEP_BACK: Final = timedelta(minutes=2)
+
+STEADY: Final = timedelta(hours=24)
+"""A clock that jumped and then runs on for this long, with nobody correcting it, is taken to be right (R52)."""
+
+STEADY_BACK: Final = timedelta(hours=1)
+"""The same after a step back, which makes nothing due."""
+
+
+class ClockFault(Labelled):
+    """The reason why the clock is not believed (R52): a French clause about it."""
+
+    TOO_EARLY = "too_early", "l'horloge indique une date d'avant le logiciel lui-même"
+    TOO_LATE = "too_late", "l'horloge indique une date à plus de deux ans du dernier signe de vie du service"
+    ABSENCE = "absence", "le service n'avait donné aucun signe de vie depuis plus de 45 jours"
+    AHEAD = "ahead", "l'horloge a avancé d'un coup, plus que le temps écoulé"
+    BACK = "back", "l'horloge est revenue en arrière"
+
+
+def absurd_clock(now: datetime, heartbeat: datetime | None) -> ClockFault | None:
+    """The fault of a clock at which no command is accepted (R52); ``heartbeat`` is the last sign of life up to now."""
+    if now < FIRST_DAY:
+        return ClockFault.TOO_EARLY
+    return ClockFault.TOO_LATE if heartbeat and now - heartbeat > FARTHEST_AHEAD else None
+
+
+def check_clock(
+    now: datetime, heartbeat: datetime | None, latest: datetime | None, drift: timedelta | None
+) -> ClockFault | None:
+    """Decide whether the clock can be believed at ``now`` (R52).
+
+    ``heartbeat`` is the last sign of life up to now, ``latest`` the last of all; ``drift`` is the clock's lead over the
+    machine's counter since the last tick that believed it, None in a process that has not ticked yet.
+    """
+    if absurd := absurd_clock(now, heartbeat):
+        return absurd
+    if heartbeat and now - heartbeat > LONGEST_ABSENCE:
+        return ClockFault.ABSENCE
+    if drift is None:
+        return ClockFault.BACK if latest and latest - now > STEP_BACK else None
+    if drift > STEP_AHEAD:
+        return ClockFault.AHEAD
+    return ClockFault.BACK if drift < -STEP_BACK else None
+
+
 class Hold(Labelled):
     """The reason why the brake holds a year's end (R51, R52)."""
 
@@ -22,6 +76,7 @@ class Hold(Labelled):
     TOO_RECENT = "too_recent", "sa date n'était enregistrée que depuis moins de 24 heures"
     MOVED = "moved", "un changement de réglage a placé sa date dans le passé"
     ABSENCE = "absence", "le service n'avait donné aucun signe de vie depuis plus de 45 jours"
+    CLOCK = "clock", "l'horloge venait de faire un saut que le temps écoulé n'explique pas"
 
 
 class BrakeDecision(Labelled):
@@ -45,15 +100,17 @@ class RecordedEnd:
 
 
 def check_brake(
-    end: YearEnd, record: RecordedEnd | None, now: datetime, last_heartbeat: datetime
+    end: YearEnd, record: RecordedEnd | None, now: datetime, last_heartbeat: datetime, *, clock_held: bool = False
 ) -> tuple[BrakeDecision, Hold | None]:
     """Decide whether ``end`` may run by itself at ``now`` (R51, R52).
 
-    ``last_heartbeat`` is the last sign of life of any node before this one. A date still to come is recorded anew when
-    it moved, or when it had been held by a clock that has come back.
+    ``last_heartbeat`` is the last sign of life of any node before this one; ``clock_held``: the clock is not believed
+    (see ``check_clock``). A date still to come is recorded anew when it moved, or when it had been held or recorded by
+    a clock that has come back.
     """
     if now < end.ends_at:
         is_recorded = record is not None and record.ends_at == end.ends_at and not record.is_held
+        is_recorded = is_recorded and record is not None and record.recorded_at <= now
         return (BrakeDecision.WAIT if is_recorded else BrakeDecision.RECORD), None
     if record is None:
         return BrakeDecision.HOLD, Hold.UNFORESEEN
@@ -67,6 +124,8 @@ def check_brake(
         return BrakeDecision.HOLD, Hold.TOO_RECENT
     if abs(now - last_heartbeat) > LONGEST_ABSENCE:
         return BrakeDecision.HOLD, Hold.ABSENCE
+    if clock_held:
+        return BrakeDecision.HOLD, Hold.CLOCK
     return BrakeDecision.RUN, None
 
 

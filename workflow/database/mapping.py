@@ -25,7 +25,15 @@ _CHECK_COLUMNS = tuple(
 _TRANSLATED = frozenset({"school_year", "state", "listing", "delegation", "acted_on_behalf"})
 
 
-school_year = lru_cache(maxsize=64)(SchoolYear.parse)
+school_year = lru_cache(maxsize=64)(SchoolYear.stored)
+
+
+def is_readable_year(text: str) -> bool:
+    """True for a stored school year that the calendar has; others come from a clock that was wrong."""
+    try:
+        return school_year(text).is_of_calendar
+    except ValueError:
+        return False
 
 
 def mailbox_of(row: Any) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, literal_col
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
+from states.rules.schedule import ClockFault
 from states.vocabulary import CallStage, Change, Labelled, RemovalKind, RemovalOutcome, Role, Settlement, State
 
 LONG_AGO = "'2000-01-01 00:00:00'"
@@ -282,6 +283,23 @@ class Node(SQLModel, table=True):
     heard_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 
+class ClockHold(SQLModel, table=True):
+    """Why the clock is not believed, by the last tick: one row at most, none while all is well (R52).
+
+    ``held_at``: the first tick under this clock, ``seen_at``: the last one; both by that clock. ``known_at``: the last
+    sign of life before.
+    """
+
+    __tablename__ = "clock_hold"
+    __table_args__ = (one_of("fault", ClockFault),)
+
+    id: int = Field(primary_key=True)
+    fault: str
+    held_at: datetime = Field(sa_column=_instant())
+    seen_at: datetime = Field(sa_column=_instant())
+    known_at: datetime = Field(sa_column=_instant())
+
+
 class IdempotencyKey(SQLModel, table=True):
     """An action already done under a key (R10). ``digest`` is a keyed one of the whole command."""
 
@@ -412,6 +430,9 @@ RECORD = table_of(YearEndRecord)
 
 
 NODE = table_of(Node)
+
+
+CLOCK_HOLD = table_of(ClockHold)
 
 
 OCCURRENCE = table_of(Occurrence)

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Table, insert, select, update
@@ -18,17 +18,22 @@ from states.decision import CloseRemoval, CloseReport, Decision, OpenRemoval, Op
 from states.model import Actor, Establishment, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
+from states.rules.schedule import FIRST_DAY
 from states.school_calendar import SchoolYear
 from states.vocabulary import CodeStatus, State, Trigger
 from workflow.database.connection import Database
 from workflow.database.mapping import changed_columns, reference_of
 from workflow.database.tables import COUNTER, EVENT, NOTE, REMOVAL, REPORT, REQUEST
 from workflow.engine import idempotency
+from workflow.engine.clock_check import refused_clock
 from workflow.engine.loader import BatchFacts, Loader
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
 
 ATTEMPTS: Final = 5
 """How often a transaction is tried before a lost race is raised."""
+
+SOUND: Final = timedelta(days=30)
+"""A clock that was found to be sound is not looked at again for this long, by itself: it is absurd years away."""
 
 T = TypeVar("T")
 
@@ -72,6 +77,7 @@ class Engine:
         self.policy = policy
         self._subscriber = subscriber
         self.on_commit: Callable[[], None] = _noop
+        self._sound_until = FIRST_DAY
 
     def execute(self, commands: Sequence[Command], actor: Actor, *, key: str | None = None) -> list[Result]:
         """Decide and write a batch in one transaction; one result a command, in order.
@@ -106,8 +112,11 @@ class Engine:
     ) -> list[Result]:  # fmt: skip
         """Execute a batch inside a transaction that the caller holds.
 
-        Commands on one request are decided one after the other, each on the facts that the one before it wrote.
+        Commands on one request are decided one after the other, each on the facts that the one before it wrote. All
+        are refused under an absurd clock (R52).
         """
+        if refusal := self.refused_clock(connection, now):
+            return [Refused((refusal,)) for _ in commands]
         results: dict[int, Result] = {}
         for positions in group_by_request(commands):
             batch_facts = Loader(connection, self._subscriber.code_statuses).load([commands[p] for p in positions])
@@ -120,6 +129,15 @@ class Engine:
             if batch.event_rows:
                 self.write(connection, batch, now)
         return [results[position] for position in range(len(commands))]
+
+    def refused_clock(self, connection: Connection, now: datetime) -> Reason | None:
+        """The refusal of whatever is asked under an absurd clock (R52); one query a month while it is sound."""
+        if FIRST_DAY <= now < self._sound_until:
+            return None
+        reason = refused_clock(connection, now, self.policy.calendar.timezone)
+        if reason is None:
+            self._sound_until = now + SOUND
+        return reason
 
     def without_mails(self) -> "Engine":
         """Return the same engine without mails: for steps that another one follows at once (R55)."""

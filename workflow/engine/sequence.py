@@ -51,6 +51,8 @@ def execute_sequence(
     without_mails = engine.without_mails()
 
     def work(connection: Connection, now: datetime) -> Done:
+        if refusal := engine.refused_clock(connection, now):
+            raise _Undone(Refused((refusal,)))
         own_reference, warnings = reference, dict[Reason, None]()
         for number, step in enumerate(steps):
             step_engine = engine if number == len(steps) - 1 else without_mails

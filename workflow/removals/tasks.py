@@ -16,7 +16,7 @@ from states.rules.revocation import RemovalTodo, removal_todo
 from states.school_calendar import SchoolYear
 from states.validation import normalise_uai
 from states.vocabulary import RemovalKind, RemovalOutcome, Trigger
-from workflow.database.mapping import REQUEST_COLUMNS, request_from, school_year
+from workflow.database.mapping import REQUEST_COLUMNS, is_readable_year, request_from, school_year
 from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, REMOVAL, REQUEST
 from workflow.engine.loader import Loader
 from workflow.settings.sections import spellings
@@ -227,7 +227,8 @@ def count_removals(connection: Connection, filters: RemovalFilters) -> dict[Remo
 def years_with_open(connection: Connection) -> list[SchoolYear]:
     """The school years that have an open task, the latest first."""
     query = joined(select(REQUEST.c.school_year)).where(_OPEN).distinct()
-    return sorted((school_year(text) for text in connection.execute(query).scalars()), reverse=True)
+    texts = connection.execute(query).scalars()
+    return sorted((school_year(text) for text in texts if is_readable_year(text)), reverse=True)
 
 
 def _tasks(query: Select[Any], filters: RemovalFilters) -> Select[Any]:

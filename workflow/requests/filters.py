@@ -34,7 +34,7 @@ from states.rules.verification import Standing
 from states.school_calendar import SchoolCalendar, SchoolYear
 from states.validation import fold_mail, normalise_uai
 from states.vocabulary import State
-from workflow.database.mapping import school_year
+from workflow.database.mapping import is_readable_year, school_year
 from workflow.database.tables import COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.settings.sections import spellings
 
@@ -106,14 +106,21 @@ UNDELIVERABLE: Final = and_(
 
 
 def live_years(connection: Connection) -> list[SchoolYear]:
-    """The school years that have a live request."""
+    """The school years that have a live request; one that cannot be read is left to ``unreadable_years``."""
     query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
-    return sorted(school_year(text) for text in connection.execute(query).scalars())
+    return sorted(school_year(text) for text in connection.execute(query).scalars() if is_readable_year(text))
+
+
+def unreadable_years(connection: Connection) -> list[str]:
+    """The school years of live requests that no calendar has: nothing is done of them by itself."""
+    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
+    return sorted(text for text in connection.execute(query).scalars() if not is_readable_year(text))
 
 
 def years_with_requests(connection: Connection) -> list[SchoolYear]:
     """The school years that ever had a request, the earliest first; few, whatever the number of requests."""
-    return sorted(school_year(text) for text in connection.execute(select(COUNTER.c.school_year)).scalars())
+    texts = connection.execute(select(COUNTER.c.school_year)).scalars()
+    return sorted(school_year(text) for text in texts if is_readable_year(text))
 
 
 def conditions(

@@ -4,6 +4,7 @@ What is late is what the worklist shows as such: its filters are the only defini
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -38,11 +39,14 @@ def digest_key(day: date) -> str:
     return f"digest:{day}"
 
 
-def digest_page(mailer: Mailer, job_day: JobDay) -> PageOfDrafts:
-    """Make the one digest of a day, which does not leave after it; none when nothing is late."""
+def digest_page(mailer: Mailer, job_day: JobDay, troubles: tuple[str, ...] = ()) -> PageOfDrafts:
+    """Make the one digest of a day, which does not leave after it; none when nothing is late.
+
+    ``troubles`` are sentences about what the schedule could not do.
+    """
 
     def drafts(connection: Connection, after: str) -> tuple[Sequence[Draft], str | None]:  # noqa: ARG001
-        facts = late_digest(connection, mailer, job_day)
+        facts = replace(late_digest(connection, mailer, job_day), troubles=troubles)
         digest = Draft(
             kind=Kind.LATE_DIGEST, audience=Audience.OPERATORS, recipient=mailer.settings.operators_mailbox,
             context=facts, dedupe_key=digest_key(job_day.day), not_after=job_day.over_at,
@@ -75,7 +79,7 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     worklist = Worklist(connection, installation.schedule_actor_in(connection), job_day.policy, job_day.now)
     filters = late_filters(job_day.policy, mailer.mail_context.expected_days, job_day.day)
     counts = worklist.counts(filters)
-    groups = {
+    groups: dict[str, Any] = {
         name: LateGroup(
             total=counts[name].number,
             requests=tuple(

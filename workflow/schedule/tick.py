@@ -1,6 +1,11 @@
-"""One tick: what time asks for, done once however often and wherever it is called (R50 to R52, R57, R61, R78)."""
+"""One tick: what time asks for, done once however often and wherever it is called (R50 to R52, R57, R61, R78).
 
+Each step is its own: one that fails, or a row that cannot be read, is told and stops no other.
+"""
+
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,16 +15,18 @@ from notifications.mailer import Mailer
 from notifications.outbox.admin import discard_stale_links
 from notifications.vocabulary import Erasure
 from states.model import Actor
-from states.rules.schedule import BrakeDecision, Hold
+from states.rules.schedule import BrakeDecision, ClockFault, Hold
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.auth.rate_limit import close_windows
 from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
-from workflow.database.connection import this_host
+from workflow.database.connection import DatabaseBusy, DatabaseUnreachable, this_host
 from workflow.database.tables import LINKS
 from workflow.engine import idempotency
+from workflow.engine.clock_check import ClockCheck, held_clock
 from workflow.engine.engine import Engine
 from workflow.journal.chain import JournalHasher
+from workflow.requests.filters import unreadable_years
 from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
 from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
 from workflow.schedule.nodes import NodeMonitor, forget_silent
@@ -33,6 +40,7 @@ from workflow.schedule.notices import (
     notice_page,
 )
 from workflow.schedule.reminders import REMINDER_KINDS, reminders_key, reminders_page
+from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.service import YearEnds
 
 
@@ -52,6 +60,20 @@ class DailyMails:
         )  # fmt: skip
 
 
+_log = logging.getLogger("oda")
+
+Step = Callable[[str], AbstractContextManager[None]]
+"""Surrounds a step of a tick, by its name in French."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """A step of a tick that failed: its name in French, and the class of its error, which holds no secret."""
+
+    step: str
+    error: str
+
+
 @dataclass
 class TickResult:
     """Results of a tick, for a log line or a terminal."""
@@ -64,6 +86,34 @@ class TickResult:
     daily_mails: DailyMails = field(default_factory=DailyMails)
     clock_skew: timedelta | None = None
     """Skew of this machine's clock, positive when it is fast, when that forbids it to act (R82)."""
+    clock_fault: ClockFault | None = None
+    """Why the clock is not believed, when that holds back what cannot be undone (R52)."""
+    set_aside: list[str] = field(default_factory=list)
+    """School years of rows that no calendar has, which stop nothing (R52)."""
+    failures: list[StepFailure] = field(default_factory=list)
+
+    @property
+    def may_act(self) -> bool:
+        """False when this machine must do nothing of its own accord."""
+        return self.clock_skew is None and self.clock_fault is None
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What went wrong and stopped nothing else, in French sentences."""
+        rows = (f"Une ligne de l'année « {year} » est illisible ; elle est mise de côté." for year in self.set_aside)
+        steps = (f"Le travail « {failure.step} » a échoué ({failure.error})." for failure in self.failures)
+        return (*rows, *steps)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Do one step, whose failure stops no other. Raises DatabaseBusy, DatabaseUnreachable, which stop all."""
+        try:
+            yield
+        except (DatabaseBusy, DatabaseUnreachable):
+            raise
+        except Exception as error:
+            _log.error("step failed: %s (%s)", name, type(error).__name__)
+            self.failures.append(StepFailure(name, type(error).__name__))
 
 
 class Ticker:
@@ -71,11 +121,11 @@ class Ticker:
 
     def __init__(
         self, engine: Engine, year_ends: YearEnds, mailer: Mailer, actor: Actor, machines: NodeMonitor | None = None,
-        host: str | None = None,
+        host: str | None = None, clock_check: ClockCheck | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
-        ``host``: this machine's name, the system's when None.
+        ``host``: this machine's name, the system's when None. ``clock_check`` None: no counter explains the clock.
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -84,32 +134,75 @@ class Ticker:
         self._machines = machines
         self._daily_jobs = DailyJobs(engine, mailer)
         self._host = host or this_host()
+        self._clock_check = clock_check or ClockCheck(engine.hasher)
+
+    @property
+    def since_tick(self) -> timedelta | None:
+        """Time since the last tick of this process, by the machine's counter; None where there is none."""
+        return self._clock_check.since_tick
 
     def tick(self, progress: Callable[[int], None] = lambda _: None) -> TickResult:
         """Evaluate the years, sweep those that may run, erase what is too old, write what the day asks for.
 
-        Nothing of that on a machine whose clock is off (R82).
+        Nothing of that on a machine whose clock is off (R82). While the clock is not believed, ends are evaluated and
+        nothing else is done; when it has gone back, not even that (R52).
         """
         result = TickResult(clock_skew=self._machines.refused(self._actor, self._host) if self._machines else None)
         if result.clock_skew is not None:
             return result
-        for status in self._year_ends.observe(self._actor, self._host):
-            if status.verdict is BrakeDecision.RUN:
-                result.revoked[status.end.school_year] = self._year_ends.run(status.end, self._actor, progress)
-            elif status.verdict is BrakeDecision.HOLD and status.hold:
-                result.new_holds.append((status.end, status.hold))
-            elif status.verdict is BrakeDecision.HELD:
-                result.waiting.append(status.end)
         now = self._engine.clock.now()
-        with self._engine.database.write() as connection:
-            keep = timedelta(days=self._mailer.mail_context.code_keep_days)
-            result.erased = self._mailer.erase_overdue(connection, now - keep, now)
+        verdict = self._clock_check.judge(
+            self._engine.database, self._actor, now, lambda connection, fault: self._alert(connection, fault, now)
+        )
+        result.clock_fault = verdict.fault if verdict.held else None
+        if verdict.held and verdict.fault in (ClockFault.TOO_EARLY, ClockFault.BACK):
+            return result  # nothing can be foreseen at such a date
+        self._set_aside(result)
+        with result.step("les fins d'année"):
+            for status in self._year_ends.observe(self._actor, self._host, verdict):
+                with result.step(f"la fin de l'année {status.end.school_year}"):
+                    self._end_year(status, result, progress)
+        if not verdict.held:
+            self._clean(result)
+            result.daily_mails = self._daily_jobs.run(result.step, lambda: result.troubles)
+        return result
+
+    def _alert(self, connection: Connection, fault: ClockFault, now: datetime) -> None:
+        """Tell the operators of a clock that is not believed, by a mail that neither date keeps from leaving."""
+        held = held_clock(connection)
+        known = held.known_at if held else now
+        alert = self._mailer.reports.clock_doubt(self._host, fault, now, known)
+        self._mailer.enqueue(connection, [alert], min(now, known))
+
+    def _set_aside(self, result: TickResult) -> None:
+        """Find the rows that a wrong clock has left, so that no other step meets them."""
+        with result.step("les lignes illisibles"):
+            result.set_aside += self._year_ends.set_aside(self._actor)
+        with result.step("les demandes illisibles"), self._engine.database.read() as connection:
+            result.set_aside += unreadable_years(connection)
+
+    def _end_year(self, status: YearEndStatus, result: TickResult, progress: Callable[[int], None]) -> None:
+        if status.verdict is BrakeDecision.RUN:
+            result.revoked[status.end.school_year] = self._year_ends.run(status.end, self._actor, progress)
+        elif status.verdict is BrakeDecision.HOLD and status.hold:
+            result.new_holds.append((status.end, status.hold))
+        elif status.verdict is BrakeDecision.HELD:
+            result.waiting.append(status.end)
+
+    def _clean(self, result: TickResult) -> None:
+        """Erase, cancel and forget what is too old: nothing of it can be undone."""
+        database, mailer, now = self._engine.database, self._mailer, self._engine.clock.now()
+        with result.step("les attentes trop longues"), database.write() as connection:
+            mailer.release_future(connection, now)
+        keep = timedelta(days=mailer.mail_context.code_keep_days)
+        with result.step("l'effacement des codes"), database.write() as connection:
+            result.erased = mailer.erase_overdue(connection, now - keep, now)
+        with result.step("le ménage des connexions"), database.write() as connection:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)
-            cleanup_expired(connection, self._mailer, self._engine.hasher, now)
-            result.due_reports = tell_due_reports(connection, self._mailer, self._engine.policy, now)
-        result.daily_mails = self._daily_jobs.run()
-        return result
+            cleanup_expired(connection, mailer, self._engine.hasher, now)
+        with result.step("les signalements du jour"), database.write() as connection:
+            result.due_reports = tell_due_reports(connection, mailer, self._engine.policy, now)
 
 
 def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHasher, now: datetime) -> None:
@@ -134,10 +227,13 @@ class DailyJobs:
         self._engine = engine
         self._mailer = mailer
 
-    def run(self) -> DailyMails:
+    def run(
+        self, step: Step = lambda _: nullcontext(), troubles: Callable[[], tuple[str, ...]] = tuple
+    ) -> DailyMails:  # fmt: skip
         """Do the jobs of the day that are not whole yet; one query when they all are, none before the hour.
 
-        Raises DatabaseBusy, DatabaseUnreachable: what is left is done at the next call.
+        ``step`` surrounds each of them; ``troubles`` are told in the digest. Raises DatabaseBusy, DatabaseUnreachable:
+        what is left is done at the next call, as is a job that failed.
         """
         job_day = JobDay(now=self._engine.clock.now(), policy=self._engine.policy)
         mails = DailyMails()
@@ -150,19 +246,24 @@ class DailyJobs:
             return mails
         with self._engine.database.read() as connection:
             marked = marked_keys(connection, keys)
-        for end, notice in due_notices(job_day, marked):
-            page = notice_page(self._mailer, end, notice, job_day)
-            mails += DailyMails(notices=self._do(page, job_day, *(notice_key(end, delay) for delay in notice.delays)))
+        with step("les annonces de fin d'année"):
+            for end, notice in due_notices(job_day, marked):
+                page, done = notice_page(self._mailer, end, notice, job_day), notice.delays
+                mails += DailyMails(notices=self._do(page, job_day, *(notice_key(end, delay) for delay in done)))
         if invited_year and (key := invitation_key(invited_year)) not in marked:
-            mails += DailyMails(invitations=self._do(invitation_page(invited_year, job_day), job_day, key))
+            with step("les invitations à renouveler"):
+                mails += DailyMails(invitations=self._do(invitation_page(invited_year, job_day), job_day, key))
         for key in self._keys_of_day(job_day):
             if key in marked:
                 continue
             if key == digest_key(job_day.day):
-                mails += DailyMails(digests=self._do(digest_page(self._mailer, job_day), job_day, key))
+                with step("le récapitulatif"):
+                    page = digest_page(self._mailer, job_day, troubles())
+                    mails += DailyMails(digests=self._do(page, job_day, key))
             else:
-                stalled, handover = (reminders_page(reminder, job_day) for reminder in REMINDER_KINDS)
-                mails += DailyMails(reminders=self._do(stalled, job_day) + self._do(handover, job_day, key))
+                with step("les rappels"):
+                    stalled, handover = (reminders_page(reminder, job_day) for reminder in REMINDER_KINDS)
+                    mails += DailyMails(reminders=self._do(stalled, job_day) + self._do(handover, job_day, key))
         return mails
 
     def _keys_of_day(self, job_day: JobDay) -> Iterator[str]:

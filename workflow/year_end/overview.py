@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolYear, YearEnd
-from workflow.database.mapping import school_year
+from workflow.database.mapping import is_readable_year, school_year
 from workflow.database.tables import ACTOR, COUNTER, IS_LIVE, OCCURRENCE, RECORD, REQUEST
 from workflow.year_end.holds import YearEndStatus, done_key
 from workflow.year_end.preview import count_live
@@ -64,7 +64,8 @@ class PastEnd:
 
 def active_year_ends(connection: Connection, statuses: list[YearEndStatus]) -> tuple[ActiveYearEnd, ...]:
     """Each evaluated year with its figures (see ``YearEnds.statuses``)."""
-    records = {school_year(row.school_year): row for row in connection.execute(select(RECORD))}
+    rows = (row for row in connection.execute(select(RECORD)) if is_readable_year(row.school_year))
+    records = {school_year(row.school_year): row for row in rows}
     return tuple(_active_year_end(connection, status, records.get(status.end.school_year)) for status in statuses)
 
 
@@ -111,7 +112,11 @@ def revoked_so_far(connection: Connection, end: YearEnd) -> int:
 def past_ends(connection: Connection) -> tuple[PastEnd, ...]:
     """The years that are over, the latest first."""
     records = select(RECORD, ACTOR.c.label).outerjoin(ACTOR, ACTOR.c.number == RECORD.c.confirmed_by)
-    keys = {f"year-end:{row.school_year}:{row.last_day}": row for row in connection.execute(records)}
+    keys = {
+        f"year-end:{row.school_year}:{row.last_day}": row
+        for row in connection.execute(records)
+        if is_readable_year(row.school_year)
+    }
     closed = connection.execute(select(OCCURRENCE).where(OCCURRENCE.c.key.in_(keys))).all()
     ends = [
         PastEnd(

@@ -16,7 +16,7 @@ from states.decision import OpenRemoval, RequestEvent
 from states.rules.schedule import RECORDED_AHEAD, BrakeDecision, Hold
 from states.school_calendar import SchoolYear
 from states.vocabulary import CodeStatus, RemovalKind, State
-from workflow.database.mapping import establishment_from, school_year
+from workflow.database.mapping import establishment_from, is_readable_year, school_year
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, RECORD, REMOVAL, REPORT, REQUEST
 from workflow.journal import installation
 from workflow.requests.filters import UNDELIVERABLE
@@ -181,7 +181,8 @@ class Preview:
             .group_by(REQUEST.c.school_year)
             .order_by(REQUEST.c.school_year)
         )
-        return {school_year(text): count for text, count in self._connection.execute(query)}
+        rows = self._connection.execute(query)
+        return {school_year(text): count for text, count in rows if is_readable_year(text)}
 
 
 def _anomalies(present: Mapping[Anomaly, bool]) -> tuple[Anomaly, ...]:
@@ -193,7 +194,9 @@ def _foreseen_holds(
 ) -> dict[SchoolYear, ForeseenHold]:
     """Find what the brake holds, or would: a schedule that runs records an end in time, and leaves heartbeats."""
     records = connection.execute(select(RECORD.c.school_year, RECORD.c.held_why).where(RECORD.c.held_why.is_not(None)))
-    recorded = {school_year(row.school_year): Hold.of(row.held_why) for row in records}
+    recorded = {
+        school_year(row.school_year): Hold.of(row.held_why) for row in records if is_readable_year(row.school_year)
+    }
     holds = {}
     for status in statuses:
         year = status.end.school_year

@@ -13,14 +13,15 @@ from states.decision import RequestEvent, Scalar
 from states.model import Actor
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
-from workflow.auth.actors import require_operator
-from workflow.database.mapping import establishment_from, school_year
+from workflow.auth.actors import NotAllowed, require_operator
+from workflow.database.mapping import establishment_from, is_readable_year, school_year
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, RECORD, REMOVAL, REQUEST
+from workflow.engine.clock_check import BELIEVED, ClockVerdict, record_heartbeat
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.requests.filters import live_years
 from workflow.year_end.figures import COUNTED, COUNTED_AS
-from workflow.year_end.holds import YearEndRegistry, YearEndStatus, done_key, record_heartbeat
+from workflow.year_end.holds import YearEndRegistry, YearEndStatus, done_key
 from workflow.year_end.sweep import Sweep
 
 
@@ -47,18 +48,29 @@ class YearEnds:
         self._registry = YearEndRegistry(engine.policy, engine.hasher)
         self._sweep = Sweep(engine, self._close)
 
-    def observe(self, actor: Actor, host: str) -> list[YearEndStatus]:
-        """Evaluate every end and record this machine's heartbeat, in one transaction: a hold is recorded with it."""
+    def observe(self, actor: Actor, host: str, clock: ClockVerdict = BELIEVED) -> list[YearEndStatus]:
+        """Evaluate every end and record this machine's heartbeat, in one transaction: a hold is recorded with it.
+
+        Under a clock that is not believed, no end runs (R52).
+        """
         now = self._engine.clock.now()
         with self._engine.database.write() as connection:
             installation.lock(connection)
-            statuses = self._registry.observe(connection, actor, now)
+            if clock.agrees_again:
+                self._registry.undo_holds(connection, now)
+            statuses = self._registry.observe(connection, actor, now, clock_held=clock.held)
             for status in statuses:
                 if status.verdict is BrakeDecision.HOLD and status.hold:
                     self._reporter.year_held(connection, status.end, status.hold, now)
             record_heartbeat(connection, host, now)
             crash_point("year_end.observed")
         return statuses
+
+    def set_aside(self, actor: Actor) -> list[str]:
+        """Remove the records of ends of years that no calendar has, and return those years."""
+        now = self._engine.clock.now()
+        with self._engine.database.write() as connection:
+            return self._registry.set_aside(connection, actor, now)
 
     def run(self, end: YearEnd, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> int:
         """Sweep a year that may run. Returns how many requests were revoked by this call."""
@@ -78,7 +90,10 @@ class YearEnds:
             return held_in(connection, self._engine.policy.calendar)
 
     def confirm(self, year: SchoolYear, actor: Actor) -> YearEnd:
-        """Let a held end run (R52); the caller then sweeps with ``run``. Raises NotAllowed, NothingHeld."""
+        """Let a held end run (R52); the caller then sweeps with ``run``.
+
+        Raises NothingHeld; NotAllowed, under an absurd clock too.
+        """
         require_operator(actor, "confirmer une fin d'année")
         end, now = self._engine.policy.calendar.end_of(year), self._engine.clock.now()
         is_held = (
@@ -86,6 +101,8 @@ class YearEnds:
             RECORD.c.ends_at == end.ends_at,
         )  # fmt: skip
         with self._engine.database.write() as connection:
+            if refusal := self._engine.refused_clock(connection, now):
+                raise NotAllowed(str(refusal), (refusal,))
             values = {"confirmed_at": now, "confirmed_by": actor.number}
             if now < end.ends_at or connection.execute(update(RECORD).where(*is_held).values(values)).rowcount == 0:
                 raise NothingHeld
@@ -125,7 +142,7 @@ def held_in(connection: Connection, calendar: SchoolCalendar) -> list[HeldYear]:
     return [
         HeldYear(school_year(row.school_year), row.last_day, Hold.of(row.held_why), row.held_at)
         for row in rows
-        if calendar.end_of(school_year(row.school_year)).ends_at == row.ends_at
+        if is_readable_year(row.school_year) and calendar.end_of(school_year(row.school_year)).ends_at == row.ends_at
     ]
 
 

@@ -14,11 +14,11 @@ from tests.kit.clock import FakeClock
 from tests.kit.installation import make_installation
 from workflow.app import App, bootstrap
 from workflow.database.tables import EVENT, NODE, REQUEST
+from workflow.engine.clock_check import last_heartbeat
 from workflow.journal.verification import Verifier
 from workflow.schedule.nodes import FORGOTTEN, Node, NodeState, nodes, refusal, refused_count
 from workflow.settings.loader import load_settings
 from workflow.worker import Worker
-from workflow.year_end.holds import last_heartbeat
 
 SECOND = timedelta(seconds=1)
 

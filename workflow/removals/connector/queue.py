@@ -30,6 +30,9 @@ from workflow.settings.removals import ConnectorSettings
 PAGE: Final = 500
 """Calls that a round creates at most."""
 
+LONGEST_WAIT: Final = timedelta(days=1)
+"""No wait nor lease is longer, whatever the server asks."""
+
 
 _OPEN: Final = REMOVAL.c.closed_at.is_(None)
 
@@ -56,7 +59,12 @@ class ClaimedCall:
 
 
 def take_in(connection: Connection, kinds: Sequence[RemovalKind], now: datetime) -> None:
-    """Make the calls of open tasks that have none, and forget those of tasks that an operator closed meanwhile."""
+    """Make the calls of open tasks that have none, and forget those of tasks that an operator closed meanwhile.
+
+    One that waits for longer than any wait lasts is due: a clock that was ahead put it off (R52).
+    """
+    put_off_too_far = CALL.c.next_at > now + LONGEST_WAIT
+    connection.execute(update(CALL).where(_WAITS, put_off_too_far).values(next_at=now, leased_until=None))
     closed = exists().where(_OF_CALL, ~_OPEN)
     connection.execute(delete(CALL).where(_WAITS, closed, CALL.c.next_at <= now))
     missing = (

@@ -51,8 +51,8 @@ class Circuit:
         self._is_sound = False
 
     def is_open(self, now: datetime) -> bool:
-        """True if the server is left alone for now."""
-        return self.rests_until is not None and now < self.rests_until
+        """True if the server is left alone for now; never for longer than ``LONGEST``, by whatever clock it was."""
+        return self.rests_until is not None and now < self.rests_until <= now + LONGEST
 
     def width(self, most: int) -> int:
         """Return how many may be asked at once: one until an answer has come."""

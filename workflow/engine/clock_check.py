@@ -1,0 +1,255 @@
+"""Whether the clock can be believed (R52): signs of life, jumps that the machine's counter does not explain.
+
+What cannot be undone waits while it is not: a tick under such a clock revokes, erases and cancels nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from states import french
+from states.model import Actor
+from states.refusals import Reason
+from states.rules.schedule import (
+    FIRST_DAY,
+    LONGEST_ABSENCE,
+    STEADY,
+    STEADY_BACK,
+    STEP_AHEAD,
+    STEP_BACK,
+    ClockFault,
+    absurd_clock,
+    check_clock,
+)
+from workflow.database.connection import Database, this_host
+from workflow.database.tables import CLOCK_HOLD, INSTALLED, NODE
+from workflow.journal import installation
+from workflow.journal.chain import JournalHasher
+
+Count = Callable[[], float]
+"""Seconds of a counter that nobody sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """An instant of the clock, and what the counter showed then."""
+
+    at: datetime
+    count: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClockVerdict:
+    """What one tick may do. ``held``: nothing that cannot be undone; ``is_new``: the trouble was not known yet.
+
+    ``agrees_again``: the clock was wrong and has just been put right.
+    """
+
+    fault: ClockFault | None = None
+    held: bool = False
+    is_new: bool = False
+    agrees_again: bool = False
+
+
+BELIEVED: Final = ClockVerdict()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldClock:
+    """The clock's present trouble: since when and when last seen, by that clock itself.
+
+    ``known_at``: the last sign of life before it.
+    """
+
+    fault: ClockFault
+    held_at: datetime
+    seen_at: datetime
+    known_at: datetime
+
+
+def last_heartbeat(connection: Connection, now: datetime | None = None) -> datetime:
+    """The latest heartbeat of any node, else the instant of installation (R52).
+
+    Ignore heartbeats later than ``now`` (left by a clock that was ahead, whose machine may be gone), unless there is
+    no other; and those of before the software existed.
+    """
+    latest = select(func.max(NODE.c.seen_at)).where(NODE.c.seen_at >= FIRST_DAY)
+    heartbeat: datetime | None = connection.execute(latest.where(NODE.c.seen_at <= now)).scalar() if now else None
+    heartbeat = heartbeat or connection.execute(latest).scalar()
+    installed_at: datetime = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
+    return heartbeat or installed_at
+
+
+def record_heartbeat(connection: Connection, host: str, now: datetime) -> None:
+    """Record that this machine is alive (R52)."""
+    changed = connection.execute(update(NODE).where(NODE.c.host == host).values(seen_at=now))
+    if changed.rowcount == 0:
+        connection.execute(insert(NODE), [{"host": host, "seen_at": now}])
+
+
+def held_clock(connection: Connection) -> HeldClock | None:
+    """The clock's trouble as the last tick left it; None when it was believed."""
+    row = connection.execute(select(CLOCK_HOLD)).one_or_none()
+    if row is None:
+        return None
+    return HeldClock(
+        fault=ClockFault.of(row.fault), held_at=row.held_at, seen_at=row.seen_at, known_at=row.known_at
+    )  # fmt: skip
+
+
+def refused_clock(connection: Connection, now: datetime, zone: tzinfo) -> Reason | None:
+    """The refusal of whatever a person asks under an absurd clock (R52); None under any other."""
+    fault = absurd_clock(now, _known_heartbeat(connection, now))
+    if fault is None:
+        return None
+    remedy = "Remettre la machine à l'heure et vérifier sa synchronisation (NTP), puis recommencer."
+    if fault is ClockFault.TOO_LATE:
+        remedy += " Si cette date est la bonne, le dire par « oda clock confirm »."
+    when = french.instant(now, zone)
+    return Reason("clock_absurd", "R52", f"Le serveur n'est pas à l'heure ({when}) : {fault.label}", remedy)
+
+
+class ClockCheck:
+    """Judges the clock at each tick, by the signs of life and by the machine's counter.
+
+    ``count`` None: the clock is not the system's, and no counter explains it.
+    """
+
+    def __init__(self, hasher: JournalHasher, count: Count | None = None) -> None:
+        self._hasher, self._count = hasher, count
+        self._believed: ClockReading | None = None
+        self._doubted: ClockReading | None = None
+        self._ticked_at: float | None = None
+
+    @property
+    def since_tick(self) -> timedelta | None:
+        """Time since the last tick of this process, by the counter; None before the first."""
+        if self._count is None or self._ticked_at is None:
+            return None
+        return timedelta(seconds=self._count() - self._ticked_at)
+
+    def is_believed(self, connection: Connection, now: datetime) -> bool:
+        """Return True when nothing speaks against the clock at this instant; writes nothing."""
+        return held_clock(connection) is None and self._fault(connection, now, None) is None
+
+    def judge(
+        self, database: Database, actor: Actor, now: datetime, tell: Callable[[Connection, ClockFault], None]
+    ) -> ClockVerdict:
+        """Judge the clock for one tick, and keep what was found; ``tell`` alerts of a new trouble, in one transaction.
+
+        A clock that agrees again is believed at once; one that runs on steadily is believed after ``STEADY``, for a
+        long stop must end by itself. A step back, by which nothing falls due, holds one tick.
+        """
+        reading = ClockReading(now, self._count() if self._count else 0.0)
+        self._ticked_at = reading.count if self._count else None
+        with database.write() as connection:
+            installation.lock(connection)
+            verdict = self._judge(connection, actor, now)
+            if verdict.is_new and verdict.fault:
+                tell(connection, verdict.fault)
+        self._believed = self._believed if verdict.fault else reading
+        self._doubted = reading if verdict.fault else None
+        return verdict
+
+    def _judge(self, connection: Connection, actor: Actor, now: datetime) -> ClockVerdict:
+        held = held_clock(connection)
+        if held is None and self._doubted:  # a person has confirmed it, or another machine believes it
+            self._believed = self._doubted = None
+        fault = self._fault(connection, now, held)
+        if fault is None:
+            if held is None:
+                return BELIEVED
+            if self._agrees(held, now):
+                self._release(connection, actor, now, held, "agrees")
+                _forget_future(connection, now, held.known_at)
+                return ClockVerdict(agrees_again=True)
+            fault = held.fault
+        if held is None or held.fault is not fault or self._has_jumped(held, now):
+            known_at = held.known_at if held else last_heartbeat(connection, now)
+            self._hold(connection, actor, now, fault, known_at)
+            return ClockVerdict(fault=fault, held=True, is_new=True)
+        steady = STEADY_BACK if fault is ClockFault.BACK else STEADY
+        if fault is not ClockFault.TOO_EARLY and now - held.held_at >= steady:
+            self._release(connection, actor, now, held, "steady")
+            _forget_future(connection, now, now)
+            return BELIEVED
+        connection.execute(update(CLOCK_HOLD).values(seen_at=now))
+        return ClockVerdict(fault=fault, held=fault is not ClockFault.BACK)
+
+    def _fault(self, connection: Connection, now: datetime, held: HeldClock | None) -> ClockFault | None:
+        latest = held.known_at if held else connection.execute(select(func.max(NODE.c.seen_at))).scalar()
+        return check_clock(now, _known_heartbeat(connection, now), latest, self._drift(self._believed, now))
+
+    def _drift(self, reading: ClockReading | None, now: datetime) -> timedelta | None:
+        """Lead of the clock over the counter since that reading."""
+        if reading is None or self._count is None:
+            return None
+        return now - reading.at - timedelta(seconds=self._count() - reading.count)
+
+    def _agrees(self, held: HeldClock, now: datetime) -> bool:
+        """True if a clock without fault is the former one, put right; False if only its trace was lost, by a restart.
+
+        Whoever was ahead must have come back before that.
+        """
+        was_behind = held.fault in (ClockFault.TOO_EARLY, ClockFault.BACK)
+        return was_behind or now < held.held_at or self._drift(self._believed, now) is not None
+
+    def _has_jumped(self, held: HeldClock, now: datetime) -> bool:
+        """True if the clock jumped again since the last tick that did not believe it."""
+        step = self._drift(self._doubted, now)
+        if step is None:
+            return not -STEP_BACK <= now - held.seen_at <= LONGEST_ABSENCE
+        return not -STEP_BACK <= step <= STEP_AHEAD
+
+    def _hold(
+        self, connection: Connection, actor: Actor, now: datetime, fault: ClockFault, known_at: datetime
+    ) -> None:  # fmt: skip
+        row = {"id": 1, "fault": fault.value, "held_at": now, "seen_at": now, "known_at": known_at}
+        connection.execute(delete(CLOCK_HOLD))
+        connection.execute(insert(CLOCK_HOLD), [row])
+        installation.record(connection, self._hasher, "clock_held", actor, now, {"why": fault.value})
+
+    def _release(self, connection: Connection, actor: Actor, now: datetime, held: HeldClock, how: str) -> None:
+        connection.execute(delete(CLOCK_HOLD))
+        data = {"why": held.fault.value, "how": how}
+        installation.record(connection, self._hasher, "clock_released", actor, now, data)
+
+
+def confirm_clock(
+    connection: Connection, hasher: JournalHasher, actor: Actor, host: str | None, now: datetime
+) -> bool | None:
+    """Let a person say that the clock is right (R52).
+
+    Return True when it was not believed, False when nothing spoke against it, None when it cannot be right. ``host`` is
+    this machine's name, the system's when None.
+    """
+    if now < FIRST_DAY:
+        return None
+    installation.lock(connection)
+    held = held_clock(connection)
+    if held is None and absurd_clock(now, _known_heartbeat(connection, now)) is None:
+        return False
+    connection.execute(delete(CLOCK_HOLD))
+    _forget_future(connection, now, now)
+    record_heartbeat(connection, host or this_host(), now)
+    why = held.fault.value if held else ClockFault.TOO_LATE.value
+    installation.record(connection, hasher, "clock_confirmed", actor, now, {"why": why})
+    return True
+
+
+def _known_heartbeat(connection: Connection, now: datetime) -> datetime | None:
+    """The last sign of life that was believed: that of before the clock's trouble, if it has one.
+
+    None for an installation made under a clock of before the software, which says nothing of when it lived.
+    """
+    held = held_clock(connection)
+    heartbeat = held.known_at if held else last_heartbeat(connection, now)
+    return heartbeat if heartbeat >= FIRST_DAY else None
+
+
+def _forget_future(connection: Connection, now: datetime, instead: datetime) -> None:
+    """Bring back the signs of life that a clock ahead has left."""
+    connection.execute(update(NODE).where(NODE.c.seen_at > now).values(seen_at=instead))
