@@ -20,6 +20,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.installation import make_installation
 from tests.kit.leaks import Hit, search
 from tests.kit.smtp import ScriptedRelay
+from tests.kit.system import nom_of
 from tests.portal.cli.desk import AS_OPERATOR, Desk
 from tests.workflow.requests.office import LYCEE, OTHER, UAI
 from workflow.app import bootstrap
@@ -51,7 +52,7 @@ class LeakSearch:
 
     def request(self, uai: str, number: int) -> str:
         """Somebody's request, checked and one step before its code."""
-        who = {"nom": f"Nom{number}", "mail": f"rupn{number}@ac-toulouse.fr"}
+        who = {"nom": nom_of(number), "mail": f"rupn{number}@ac-toulouse.fr"}
         reference = self.desk.office.request(State.REQUESTED, uai, **who)
         for check in ("check-listing", "check-delegation"):
             self.oda("request", check, reference, "--outcome", "positive", "--source", "liste du 5 octobre")

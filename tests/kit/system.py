@@ -38,6 +38,11 @@ ACTORS = {
 KEY = JournalHasher(b"stateful" * 4)
 
 
+def nom_of(number: int) -> str:
+    """The nom of somebody invented, in letters alone: ``Nombc`` is number 12."""
+    return "Nom" + str(number).translate(str.maketrans("0123456789", "abcdefghij"))
+
+
 class System:
     """One installation; ``restart`` makes everything anew but the database and the clock."""
 
@@ -101,7 +106,7 @@ class System:
     def issued(self, number: int = 1, *, uai: str = "0310001H", chef: str = "chef A", only_ready: bool = False) -> str:
         """A request of somebody new, from its declaration to its code, or to just before; returns its reference."""
         today = self.policy.calendar.today(self.clock.now())
-        nom, prenom, mail = f"Nom{number}", "Prénom", f"rupn{number}@ac-toulouse.fr"
+        nom, prenom, mail = nom_of(number), "Prénom", f"rupn{number}@ac-toulouse.fr"
         born = self.accept(c.Declare(uai=uai, nom=nom, prenom=prenom, mail=mail), chef)
         reference = born.reference
         self.accept(c.Delegate(reference=reference, why="accueil des familles", made_on=today), chef)

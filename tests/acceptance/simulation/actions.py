@@ -19,6 +19,7 @@ from states.vocabulary import (
     WithdrawReason,
 )
 from tests.acceptance.simulation.record import Life, Record
+from tests.kit.system import nom_of
 
 CODE = c.Code(clear="Ab12Cd34")
 OF_SCHOOLS = frozenset({"birth", "step", "withdraw", "hand", "report"})
@@ -37,7 +38,7 @@ class ScheduledAction:
 
 
 def _person(number: int) -> dict[str, Any]:
-    return {"nom": f"Nom{number}", "prenom": "Prénom", "mail": f"rupn{number}@ac-toulouse.fr"}
+    return {"nom": nom_of(number), "prenom": "Prénom", "mail": f"rupn{number}@ac-toulouse.fr"}
 
 
 class Deeds:

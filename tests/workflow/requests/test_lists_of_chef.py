@@ -59,7 +59,7 @@ def test_agenda__knows_what_was_sent_back_until_it_is_submitted_again(system: Sy
     assert item.next_step is not None
     assert item.next_step.trigger is Trigger.SUBMIT
     assert item.may(Trigger.SUBMIT)
-    again = c.Submit(reference=reference, nom="Nom1", prenom="Prénom", mail="rupn1@ac-toulouse.fr")
+    again = c.Submit(reference=reference, nom="Nomb", prenom="Prénom", mail="rupn1@ac-toulouse.fr")
     system.accept(again, "chef A")
     assert not chef_requests(system).items[0].sent_back
 

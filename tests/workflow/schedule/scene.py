@@ -13,7 +13,7 @@ from notifications.ports import set_crash_hook
 from notifications.vocabulary import Kind
 from states import commands as c
 from states.school_calendar import SchoolCalendar, SchoolDays, SchoolYear
-from tests.kit.system import PARIS, System
+from tests.kit.system import PARIS, System, nom_of
 from workflow.database.tables import ESTABLISHMENT
 from workflow.schedule.tick import DailyJobs, DailyMails
 
@@ -62,7 +62,7 @@ def each_day(system: System, first: date, last: date, stopped: Callable[[date], 
 
 
 def declared(system: System, number: int = 1, uai: str = "0310001H", chef: str = "chef A") -> str:
-    command = c.Declare(uai=uai, nom=f"Nom{number}", prenom="Anne", mail=f"anne{number}@ac-toulouse.fr")
+    command = c.Declare(uai=uai, nom=nom_of(number), prenom="Anne", mail=f"anne{number}@ac-toulouse.fr")
     return system.accept(command, chef).reference
 
 

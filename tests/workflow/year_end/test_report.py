@@ -139,9 +139,9 @@ def test_not_renewed__had_a_key_to_the_end_and_has_no_request_since(system: Syst
         with pytest.raises(ValueError, match="unpack"):
             list_not_renewed(connection, YEAR, after="nulle part")
     system.accept(c.Renew(reference=first), "chef A")
-    again = c.Declare(uai="0310001H", nom="Nom2", prenom="Prénom", mail="une.autre@ac-toulouse.fr")
+    again = c.Declare(uai="0310001H", nom="Nomc", prenom="Prénom", mail="une.autre@ac-toulouse.fr")
     system.accept(again, "chef A")  # the same person, declared anew
-    system.accept(c.Declare(uai="0310001H", nom="Nom3", prenom="Prénom", mail="rupn3@ac-toulouse.fr"), "chef A")
+    system.accept(c.Declare(uai="0310001H", nom="Nomd", prenom="Prénom", mail="rupn3@ac-toulouse.fr"), "chef A")
     with system.database.read() as connection:  # elsewhere it is no renewal here
         assert [one.reference for one in all_not_renewed(connection, YEAR)] == [third]
         assert count_had_key(connection, YEAR) == 3

@@ -8,7 +8,7 @@ import pytest
 
 from states.rules.schedule import Hold
 from states.school_calendar import EndRule, SchoolCalendar, SchoolYear
-from tests.kit.system import PARIS, System
+from tests.kit.system import PARIS, System, nom_of
 
 SEPTEMBER = datetime(2026, 9, 10, 8, tzinfo=UTC)
 YEAR = SchoolYear(2026)
@@ -59,7 +59,7 @@ def test_year_end__one_mail_an_establishment_and_one_to_operators(system: System
     system.tick()
     assert sorted(mail.uai for mail in system.mails("year_end")) == ["0310001H", "0310002J"]
     first = next(mail for mail in system.mails("year_end") if mail.uai == "0310001H")
-    assert all(f"Nom{number}" in first.context for number in range(3))
+    assert all(nom_of(number) in first.context for number in range(3))
     assert len(system.mails("year_end_report")) == 1
     assert system.mails("removal_task") == []
 

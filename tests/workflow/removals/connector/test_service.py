@@ -56,7 +56,7 @@ def test_question__names_one_key_and_carries_no_code(office: Office) -> None:
     [received] = office.oda.received
     assert received.said == {
         "reference": reference, "action": "remove_key", "kind": "remove_rights", "uai": "0310001H",
-        "person": {"nom": "Nom1", "prenom": "Prénom", "mail": "rupn1@ac-toulouse.fr"}, "school_year": "2026-2027",
+        "person": {"nom": "Nomb", "prenom": "Prénom", "mail": "rupn1@ac-toulouse.fr"}, "school_year": "2026-2027",
         "expires_on": None, "kept_for": [], "opened_at": "2026-10-12T09:00:00Z",
     }  # fmt: skip
     assert b"Ab12Cd34" not in received.body
@@ -114,7 +114,7 @@ def test_answer__that_the_rules_refuse_is_for_an_operator(office: Office) -> Non
 @pytest.mark.rule("R48", "R84")
 def test_namesake__is_never_decided_by_a_program(office: Office) -> None:
     one = office.system.issued(1)
-    declared = c.Declare(uai="0310002J", nom="Nom1", prenom="Prénom", mail="autre@ac-toulouse.fr",
+    declared = c.Declare(uai="0310002J", nom="Nomb", prenom="Prénom", mail="autre@ac-toulouse.fr",
                          homonym_confirmed=True)  # fmt: skip
     office.system.accept(declared, "chef BC")
     office.system.send_mails()

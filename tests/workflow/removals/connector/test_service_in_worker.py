@@ -70,7 +70,7 @@ def test_worker__survives_what_the_connector_raises(
     portal: Portal, server: OdaServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(*_: object) -> None:
-        raise MemoryError("Nom1 Prénom")
+        raise MemoryError("Nomb Prénom")
 
     monkeypatch.setattr("workflow.removals.connector.service.Connector.round", fails)
     Worker(portal.app).call()
