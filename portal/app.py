@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from portal.api.app import ApiMount
+from portal.bodies import BodyLimit
 from portal.web import chef, errors, health, public, rectorat, sign_in, worklist
 from portal.web.context import WebContext
 from portal.web.middleware import HeadAsGet, KnownHosts
@@ -36,5 +37,6 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     asgi.add_middleware(GZipMiddleware, minimum_size=1000, exclude_content_types=("font/woff2", "text/event-stream"))
     asgi.add_middleware(HeadAsGet)
     asgi.add_middleware(KnownHosts, address=context.settings.address)
+    asgi.add_middleware(BodyLimit)
     asgi.add_middleware(Headers, https=context.is_https)
     return asgi

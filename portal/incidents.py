@@ -4,13 +4,20 @@ import logging
 import os
 import secrets
 import sys
+import time
 import traceback
 from pathlib import Path
+from typing import Final
 
 _log = logging.getLogger("oda")
 
 
 _PLACES = 4
+
+SAME_S: Final = 60
+"""Seconds in which one cause keeps its number, for the log tells it once."""
+
+_last: dict[str, tuple[str, float]] = {}
 
 
 def _place(error: BaseException) -> str:
@@ -25,8 +32,13 @@ def log_incident(error: BaseException) -> str:
     An exception's text can hold a code, an address or a password, so only its class and its place are logged;
     ``ODA_DEBUG=1`` writes the whole traceback on the error output for who debugs with test data.
     """
-    number = secrets.token_hex(4).upper()
+    place = _place(error)
+    cause, now = f"{type(error).__qualname__}, {place}", time.monotonic()
+    number, since = _last.get(cause, ("", 0.0))
+    if not number or now - since >= SAME_S:
+        number = secrets.token_hex(4).upper()
+        _last[cause] = number, now
     if os.environ.get("ODA_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
-    _log.error("incident %s : %s, %s", number, type(error).__qualname__, _place(error))
+    _log.error("incident %s : %s, %s", number, type(error).__qualname__, place)
     return number

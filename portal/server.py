@@ -3,6 +3,7 @@
 import logging
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,11 +13,26 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from portal.connections import ClientConnection, LongestSilentFirst, enforce_deadlines, most_connections
+
 LONGEST_ANSWER_S: Final = 30
 """Seconds that a request in progress may take after a signal to stop."""
 
 
 WAITING: Final = 2048
+"""Connections that the kernel keeps until they are accepted."""
+
+
+ACCEPTED: Final = 32
+"""Connections accepted before those already there are looked at: a crowd takes no more descriptors than are kept."""
+
+
+TICKS_A_SECOND: Final = 10
+
+
+SWITCH_S: Final = 0.0005
+"""Seconds after which a thread that computes lets another one pass: each system call of ours would wait ten times as
+long (5 ms by default) while a large file is being made, and a crowd's connections are thousands of calls."""
 
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,16 +64,30 @@ class Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, listening: socket.socket, proxies: Iterable[str]) -> None:
         super().__init__(
             uvicorn.Config(
-                Contained(app), log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
-                proxy_headers=True, forwarded_allow_ips=list(proxies), timeout_graceful_shutdown=LONGEST_ANSWER_S,
+                Contained(app), http=ClientConnection, log_config=None, access_log=False, server_header=False,
+                lifespan="off", ws="none", proxy_headers=True, forwarded_allow_ips=list(proxies),
+                timeout_graceful_shutdown=LONGEST_ANSWER_S, limit_concurrency=most_connections(), backlog=ACCEPTED,
             )
         )  # fmt: skip
+        self.server_state.connections = LongestSilentFirst()
         self._listening = listening
 
     def work(self) -> None:
         """Serve until a signal to stop; the requests in progress are finished."""
+        sys.setswitchinterval(SWITCH_S)
         with self._signals_handled():
             self.run(sockets=[self._listening])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve; the kernel still keeps ``WAITING`` who come at once, however few are accepted at a time."""
+        await super().startup(sockets)
+        self._listening.listen(WAITING)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Every second, also look for who made us wait too long."""
+        if counter % TICKS_A_SECOND == 0:
+            enforce_deadlines(self.server_state.connections)
+        return await super().on_tick(counter)
 
     def stop(self) -> None:
         """Tell it to stop, from any thread."""

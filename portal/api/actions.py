@@ -177,7 +177,7 @@ def _add_route(trigger: Trigger) -> None:
         "/requests" if trigger is Trigger.DECLARE else f"/requests/{{reference}}/{trigger.value}",
         endpoint, methods=["POST"], operation_id=trigger.value, status_code=201 if trigger in BIRTHS else 200,
         summary=trigger.label[:1].upper() + trigger.label[1:], description=TRIGGER_TEXTS[trigger].api,
-        responses=refusal_responses(400, 404, 409, 413, 415),
+        responses=refusal_responses(400, 404, 408, 409, 413, 415),
     )  # fmt: skip
 
 
@@ -222,7 +222,7 @@ class Results(ResponseModel):
 
 
 @router.post(
-    "/batch", summary="Plusieurs commandes", operation_id="batch", responses=refusal_responses(400, 413, 415),
+    "/batch", summary="Plusieurs commandes", operation_id="batch", responses=refusal_responses(400, 408, 413, 415),
 )  # fmt: skip
 def execute_batch(
     context: Context,

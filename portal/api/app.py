@@ -7,8 +7,6 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -23,9 +21,6 @@ from states import vocabulary
 from states.rules import revocation
 from states.vocabulary import Labelled
 from workflow.database.tables import Scope
-
-LARGEST_BODY: Final = 1_000_000
-"""Bytes."""
 
 _ABOUT: Final = """\
 Les mêmes commandes, les mêmes refus et la même histoire que le portail et la ligne de commande.
@@ -52,7 +47,7 @@ def api_of(context: WebContext) -> FastAPI:
         app.include_router(router)
     install_handlers(app)
     _install_description(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(Unforeseen)
     return app
 
 
@@ -111,34 +106,14 @@ def _with_public_names(document: dict[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-class BodyLimit:
-    """Outermost middleware: refuses a body of more than ``LARGEST_BODY`` bytes, announced or not, and answers 500
-    without a detail for what nobody foresaw."""
+class Unforeseen:
+    """Outermost middleware: answers 500 without a detail for what nobody foresaw."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdecimal() and int(announced) > LARGEST_BODY:
-            reason = of_form("too_large", "Le corps dépasse 1 Mo", "Envoyer moins de commandes à la fois.")
-            await problem_response(problem_of([reason], 413), {"Connection": "close"})(scope, receive, send)
-            return
-        await self._guarded(scope, receive, send)
-
-    async def _guarded(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        received, started = 0, False
-
-        async def counted_receive() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > LARGEST_BODY:
-                raise HTTPException(413)
-            return message
+        started = False
 
         async def noted_send(message: Message) -> None:
             nonlocal started
@@ -146,7 +121,7 @@ class BodyLimit:
             await send(message)
 
         try:
-            await self._app(scope, counted_receive, noted_send)
+            await self._app(scope, receive, noted_send)
         except Exception as error:
             _log.error("interface %s: %s", getattr(scope.get("route"), "path", "?"), type(error).__name__)
             if started:

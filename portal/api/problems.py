@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from portal.api.field_types import ResponseModel
 from portal.api.schemas import ReasonOut
@@ -79,6 +80,7 @@ _MEANINGS: Final = {
     401: "Pas de jeton, ou un jeton qui n'ouvre rien.",
     403: "Le jeton, ou son rôle, ne permet pas cela.",
     404: "Inconnu, ou pas de votre établissement : la réponse est la même (R3).",
+    408: "Le corps n'est pas venu en entier à temps.",
     409: "Refusé : la demande n'est pas dans l'état voulu, ou a changé (R1, R9).",
     413: "Le corps dépasse 1 Mo.",
     415: "Le corps n'est pas en application/json.",
@@ -163,6 +165,7 @@ _HTTP: Final = {
     400: of_form("malformed", "Le corps ne peut pas être lu", "Envoyer un objet JSON, en UTF-8."),
     404: of_form("not_found", "Rien ne porte cette adresse", "Vérifier l'adresse : /api/v1/openapi.json les donne."),
     405: of_form("method_not_allowed", "Cette adresse n'accepte pas cette méthode", "Voir l'en-tête Allow."),
+    408: of_form("too_slow", "Le corps n'est pas venu en entier en 30 secondes", "Recommencer, ou envoyer moins."),
     413: of_form("too_large", "Le corps dépasse 1 Mo", "Envoyer moins de commandes à la fois."),
     415: of_form("not_json", "Le corps n'est pas en application/json", "Envoyer Content-Type: application/json."),
 }
@@ -190,6 +193,8 @@ def install_handlers(app: FastAPI) -> None:
         return problem_response(error.problem, error.headers)
 
     def http(_: Request, error: HTTPException) -> Response:
+        if error.status_code == 503:
+            return busy(_, error)
         reason = _HTTP.get(error.status_code, _OTHER_ERRORS)
         return problem_response(problem_of([reason], error.status_code), error.headers)
 
@@ -198,11 +203,15 @@ def install_handlers(app: FastAPI) -> None:
         is_unreadable = any(problem["type"] == "json_invalid" for problem in errors)
         return problem_response(problem_of([_HTTP[400]], 400) if is_unreadable else invalid(errors))
 
+    def gone(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody reads it: who hangs up is no incident
+
     def busy(_: Request, __: Exception) -> Response:
         return problem_response(problem_of([_BUSY], 503), SOON)
 
     app.add_exception_handler(Refusal, refusal)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
+    app.add_exception_handler(ClientDisconnect, gone)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, form)  # type: ignore[arg-type]
     for kind in (DatabaseBusy, DatabaseUnreachable, ConcurrentUpdate):
         app.add_exception_handler(kind, busy)

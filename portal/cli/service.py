@@ -10,6 +10,7 @@ import click
 
 from portal.cli.context import CliContext, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.log import OncePerMinute
 from portal.cli.output import echo_object, printable, say
 from portal.texts import called_lines, done_lines, end_in_words, held_lines, trouble_lines
 
@@ -35,6 +36,12 @@ _FRENCH = {
     ),
     "page failed: %s": "une page n'a pas pu être faite : %s",
     "Invalid HTTP request received.": "une requête reçue n'était pas du HTTP",
+    "too many connections: %d": "plus de %d connexions à la fois : une de trop a été refusée",
+    "socket.accept() out of system resource": (
+        "plus de descripteurs : aucune connexion ne peut être acceptée (ulimit -n, LimitNOFILE)"
+    ),
+    "Cancel %s running task(s), timeout graceful shutdown exceeded": "réponses abandonnées à l'arrêt : %s",
+    "Exception in ASGI application\n": "une réponse a été interrompue",
 }
 """French for the log messages of other packages; a message that is not here is written as it is."""
 
@@ -220,15 +227,19 @@ class FrenchFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message = _FRENCH.get(str(record.msg), str(record.msg))
         message = message % record.args if record.args else message
+        if record.name == "asyncio":  # its reason, then pages about its own objects
+            message = _FRENCH.get(message := message.partition("\n")[0], message)
         error = f" ({record.exc_info[0].__name__})" if record.exc_info and record.exc_info[0] else ""
         level = _LEVELS.get(record.levelname, "")
-        return printable(f"{self.formatTime(record, self.datefmt)} {level}{message}{error}")
+        again = getattr(record, "again", "")
+        return printable(f"{self.formatTime(record, self.datefmt)} {level}{message}{error}{again}")
 
 
 def log_to_stderr() -> logging.Logger:
     """Send the log of every package to the error output, and return ours; the libraries' only from warnings on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FrenchFormatter())
+    handler.addFilter(OncePerMinute())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log = logging.getLogger("oda")
     log.setLevel(logging.INFO)

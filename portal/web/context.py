@@ -13,6 +13,8 @@ from jinja2 import BaseLoader
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from portal.bodies import LARGEST, bound_to_anyone
+from portal.connections import DRAINED
 from portal.web.rendering import Pages
 from portal.web.security import Visitor, comes_from_here, has_csrf
 from workflow.app import App
@@ -22,12 +24,6 @@ from workflow.auth.sign_in_links import Links
 from workflow.settings.infrastructure import PortalSettings
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
-
-LARGEST: Final = 1_000_000
-"""Bytes of a whole form. What Starlette puts on a disk is larger, so that nothing is ever written there."""
-
-DRAINED: Final = 50_000_000
-"""Bytes that are read to be thrown away: a browser shows no answer while it is still sending."""
 
 
 class Demo(Protocol):
@@ -101,8 +97,8 @@ class Forged(Exception):
     """A form that was sent by none of our pages of this session."""
 
 
-def context(request: Request) -> WebContext:
-    """The assembled software that this application serves."""
+async def context(request: Request) -> WebContext:
+    """The assembled software that this application serves; async, so that no thread is taken for it."""
     web_context: WebContext = request.app.state.context
     return web_context
 
@@ -198,6 +194,7 @@ async def posted_by_anyone(request: Request, context: Context) -> FormData:
     """The fields of a form of a public page. Raises Forged when it comes from another site."""
     if not comes_from_here(request, context.settings.address):
         raise Forged
+    bound_to_anyone(request.scope)
     return await request.form(max_files=0, max_fields=50)
 
 
@@ -224,16 +221,14 @@ class Upload:
 async def uploaded(request: Request, context: Context, visitor: AnyVisitor) -> Upload:
     """The form, with the file of its field ``fichier``. Raises Forged, HTTPException."""
     announced = request.headers.get("content-length", "")
-    if not announced.isdecimal() or int(announced) > DRAINED:
-        raise HTTPException(413)
-    if int(announced) > LARGEST:
-        async for _ in request.stream():
-            pass
+    if announced.isdecimal() and LARGEST < int(announced) <= DRAINED:
         return Upload(FormData(), too_large=True)
     try:
         fields = await request.form(max_files=1, max_fields=20, max_part_size=LARGEST)
-    except HTTPException:  # what no browser sends
-        raise Forged from None
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        raise Forged from None  # what no browser sends
     file = fields.get("fichier")
     content = await file.read() if isinstance(file, UploadFile) else b""
     await fields.close()

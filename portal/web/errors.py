@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from portal.incidents import log_incident
 from portal.web.context import (
@@ -25,6 +26,7 @@ _TEXTS = {
     403: ("Cette page ne vous est pas ouverte", "Revenir à votre page d'accueil, ou se connecter autrement."),
     404: ("Cette page n'existe pas", "Vérifier l'adresse, ou repartir de votre page d'accueil."),
     405: ("Cette page ne s'ouvre pas ainsi", "Repartir de votre page d'accueil."),
+    408: ("L'envoi a duré trop longtemps", "Recommencer, par une meilleure liaison : rien n'a été enregistré."),
     409: ("Ce formulaire n'est plus valable", "Rouvrir la page et recommencer : rien n'a été enregistré."),
     413: ("C'est trop long", "Raccourcir les textes et recommencer : rien n'a été enregistré."),
     422: ("Cette adresse est incomplète ou abîmée", "Repartir de votre page d'accueil."),
@@ -45,9 +47,12 @@ def error_page(request: Request, status: int, incident: str = "") -> Response:
     if status < 500:  # the page keeps its menu, if the database answers
         with suppress(DatabaseBusy, DatabaseUnreachable):
             visitor = visitor_or_none(request, context, session_user_of(request, context))
-    return context.pages.page(
+    page = context.pages.page(
         request, "error.html", visitor, status=status, title=title, remedy=remedy, code=status, incident=incident
     )
+    if status == 503:
+        page.headers["Retry-After"] = "5"
+    return page
 
 
 def add_exception_handlers(app: FastAPI) -> None:
@@ -62,6 +67,9 @@ def add_exception_handlers(app: FastAPI) -> None:
     def http(request: Request, error: HTTPException) -> Response:
         return error_page(request, error.status_code)
 
+    def gone(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody reads it: who hangs up is no incident
+
     def unexpected(request: Request, error: Exception) -> Response:
         page = error_page(request, 500, log_incident(error))
         https = request.app.state.context.is_https
@@ -75,6 +83,7 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Forbidden, lambda request, _: error_page(request, 403))
     app.add_exception_handler(Forged, lambda request, _: error_page(request, 409))
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
+    app.add_exception_handler(ClientDisconnect, gone)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, lambda request, _: error_page(request, 422))
     for busy in (DatabaseBusy, DatabaseUnreachable):
         app.add_exception_handler(busy, lambda request, _: error_page(request, 503))

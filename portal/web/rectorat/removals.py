@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
 from portal.web.actions.base import load_request
 from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.download import Download, made_in_turn
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, list_problem, year_of
 from portal.web.security import Visitor
 from states.commands import ConfirmRemoval
@@ -189,20 +189,20 @@ def _render_confirmation(
 
 
 @router.get("/export")
-def export_removals(context: Context, _: Rectorat, query: Annotated[RemovalQuery, Depends()]) -> Response:
-    """The filtered list in the form of the académie's template, made while it is sent (R48, R83).
+async def export_removals(context: Context, _: Rectorat, query: Annotated[RemovalQuery, Depends()]) -> Response:
+    """The filtered list in the form of the académie's template (R48, R83).
 
     The list says what is wrong with the filters.
     """
     app = context.app
     export = app.settings.removals.export
-    try:
-        pieces = removals_file(app.engine, app.mailer, export, query.filters())
-    except ValueError:
-        return RedirectResponse(query.address(), status_code=303)
-    first = next(pieces, b"")  # what fails at once has its page, rather than half a file
-    charset = export.encoding.removesuffix("-sig")
-    return StreamingResponse(
-        chain((first,), pieces), media_type=f"{export.media_type}; charset={charset}",
-        headers={"Content-Disposition": f'attachment; filename="{export.filename}"'},
-    )  # fmt: skip
+
+    def make() -> Response:
+        try:
+            pieces = removals_file(app.engine, app.mailer, export, query.filters())
+        except ValueError:
+            return RedirectResponse(query.address(), status_code=303)
+        charset = export.encoding.removesuffix("-sig")
+        return Download(pieces, export.filename, f"{export.media_type}; charset={charset}")
+
+    return await made_in_turn(make)

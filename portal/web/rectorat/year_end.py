@@ -3,13 +3,13 @@
 The order of the routes counts: ``/{year}`` would take every other address of this family.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
@@ -28,6 +28,7 @@ from portal.exports import (
 )
 from portal.texts import how_found
 from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.download import Download, made_in_turn
 from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
 from portal.web.security import Visitor
 from states.french import parse_day
@@ -179,20 +180,24 @@ def show_preview(
 
 
 @router.get("/apercu.csv")
-def download_preview(
+async def download_preview(
     context: Context,
     visitor: Rectorat,  # noqa: ARG001
     jour: Annotated[str, Query(max_length=30)] = "",
 ) -> Response:
     """The same for the whole académie, one line a request."""
-    try:
-        day = _parse_preview_day(jour) or _last_day_of_current_year(context)
-    except ValueError:  # which the page says in French
-        return RedirectResponse(address(f"{YEAR_END_PATH}/apercu", jour=jour), status_code=303)
-    return _spreadsheet(
-        context, preview_filename(day), PREVIEW_HEADINGS,
-        lambda connection: preview_rows(_preview(context, connection, day)),
-    )  # fmt: skip
+
+    def make() -> Response:
+        try:
+            day = _parse_preview_day(jour) or _last_day_of_current_year(context)
+        except ValueError:  # which the page says in French
+            return RedirectResponse(address(f"{YEAR_END_PATH}/apercu", jour=jour), status_code=303)
+        return _spreadsheet(
+            context, preview_filename(day), PREVIEW_HEADINGS,
+            lambda connection: preview_rows(_preview(context, connection, day)),
+        )  # fmt: skip
+
+    return await made_in_turn(make)
 
 
 def _preview(context: WebContext, connection: Connection, day: date) -> Preview:
@@ -232,15 +237,11 @@ def _parse_cursor(text: str) -> PreviewCursor | None:
 
 def _spreadsheet(
     context: WebContext, filename: str, headings: Sequence[str], rows_of: Callable[[Connection], Iterable[Row]]
-) -> StreamingResponse:
-    """A CSV file made while it is sent, so that its size costs no memory; all its rows are of one instant."""
-
-    def rows() -> Iterator[Row]:
-        with context.app.database.read() as connection:
-            yield from rows_of(connection)
-
-    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
-    return StreamingResponse(csv_text(headings, rows()), media_type=MEDIA_TYPE, headers=headers)
+) -> Download:
+    """A CSV file whose rows are all of one instant."""
+    with context.app.database.read() as connection:
+        pieces = (piece.encode() for piece in csv_text(headings, rows_of(connection)))
+        return Download(pieces, filename, MEDIA_TYPE)
 
 
 @router.get("/{year}/confirmer")
@@ -316,7 +317,7 @@ def show_not_renewed(
 
 
 @router.get("/{year}/non-renouveles.csv")
-def download_not_renewed(
+async def download_not_renewed(
     context: Context,
     visitor: Rectorat,  # noqa: ARG001
     year: str,
@@ -328,11 +329,13 @@ def download_not_renewed(
         departement = departement_of(query.departement)
     except ValueError:  # which the page says in French
         return RedirectResponse(query.address(not_renewed_path(school_year)), status_code=303)
-    return _spreadsheet(
-        context, not_renewed_filename(school_year), NOT_RENEWED_HEADINGS,
-        lambda connection: not_renewed_rows(
-            school_year, all_not_renewed(connection, school_year, departement=departement)
-        ),
+    return await made_in_turn(
+        lambda: _spreadsheet(
+            context, not_renewed_filename(school_year), NOT_RENEWED_HEADINGS,
+            lambda connection: not_renewed_rows(
+                school_year, all_not_renewed(connection, school_year, departement=departement)
+            ),
+        )
     )  # fmt: skip
 
 

@@ -221,8 +221,8 @@ def test_file__what_cannot_be_read_is_told_and_changes_nothing(
 
 
 def test_file__a_body_too_large_to_be_thrown_away_is_refused(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_context, "DRAINED", 1000)
-    assert given(portal.client(STAFF), b"a" * 2000).status_code == 413
+    monkeypatch.setattr(web_context, "DRAINED", 1_000_000)
+    assert given(portal.client(STAFF), b"a" * 1_000_001).status_code == 413
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""A connection of the portal's server: how long it waits for its client, and who leaves when there are too many.
+
+A client that sends or reads nothing costs a descriptor and nothing else, for a bounded time; when no descriptor is
+left for a newcomer, whoever has been silent the longest leaves first.
+"""
+
+import logging
+import math
+import resource
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import h11
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+HEAD_S: Final = 15
+"""Seconds in which the head of a request must have come, from the opening or from the end of the last answer."""
+
+DRAIN_S: Final = 30
+"""Seconds in which the rest of a body that was refused must have come: a browser reads no answer before."""
+
+DRAINED: Final = 50_000_000
+"""Bytes of such a rest that are read to be thrown away."""
+
+READ_S: Final = 60
+"""Seconds without one byte read by the client, while an answer waits to leave."""
+
+MOST: Final = 4096
+
+OTHER_DESCRIPTORS: Final = 224
+"""Descriptors kept for the database, the relay, files, and for the connections that are just being accepted."""
+
+REFUSED_AT_ONCE: Final = 32
+"""Connections beyond the ceiling that are still told why; more are closed without a word."""
+
+_log = logging.getLogger("oda")
+
+
+def most_connections() -> int:
+    """How many connections may be open at once in this process, by its limit of descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft == resource.RLIM_INFINITY else max(16, min(MOST, soft - OTHER_DESCRIPTORS))
+
+
+async def too_many(scope: Scope, receive: Receive, send: Send) -> None:
+    """The answer to who came when every connection was at work."""
+    text = "Le service est occupé : recommencer dans un instant."
+    await PlainTextResponse(text, 503, {"Retry-After": "5", "Connection": "close"})(scope, receive, send)
+
+
+class LongestSilentFirst(set[Any]):
+    """A set that is read in the order in which its members were last added."""
+
+    def __init__(self) -> None:
+        self._ordered: dict[Any, None] = {}
+
+    def add(self, connection: Any) -> None:
+        self._ordered[connection] = None
+
+    def discard(self, connection: Any) -> None:
+        self._ordered.pop(connection, None)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._ordered)
+
+    def __len__(self) -> int:
+        return len(self._ordered)
+
+
+class ClientConnection(H11Protocol):
+    """uvicorn's own protocol with deadlines, and a ceiling on how many there are."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._most, self.limit_concurrency = self.limit_concurrency or MOST, None  # uvicorn's refusal spares nobody
+        self._ready_at = self._read_at = self.loop.time()
+        self._unread = self._drained = 0
+
+    @property
+    def is_silent(self) -> bool:
+        """True when nothing is to be done for this client before it reads, or sends: a head, a body, or their rest."""
+        cycle = self.cycle
+        return bool(self._unread) or cycle is None or cycle.response_complete or (cycle.more_body and not cycle.body)
+
+    def _is_heard(self) -> None:
+        """Stand last again among those that are silent."""
+        self.connections.discard(self)
+        self.connections.add(self)
+
+    def connection_made(self, transport: Any) -> None:
+        """Take it in; one too many sends away the longest silent, or is told to come back."""
+        super().connection_made(transport)
+        beyond = len(self.connections) - self._most
+        if beyond <= 0:
+            return
+        if silent := next(self._silent_others(), None):
+            silent.leave()
+            return
+        _log.warning("too many connections: %d", self._most)
+        if beyond > REFUSED_AT_ONCE:
+            transport.abort()
+        self.app = too_many
+
+    def _silent_others(self) -> "Iterator[ClientConnection]":
+        """Those that only their client can go on with, the longest silent first; last, those that served before."""
+        others = [c for c in self.connections if isinstance(c, ClientConnection) and c is not self]
+        for has_served in (False, True):
+            for other in others:
+                if (other.cycle is not None) is has_served and other.is_silent:
+                    yield other
+
+    def leave(self) -> None:
+        """Close at once, whatever was not sent."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, unless it is the endless rest of a body that was refused."""
+        self._is_heard()
+        if self.cycle is not None and self.cycle.response_complete and self.conn.their_state is h11.SEND_BODY:
+            self._drained += len(data)
+            if self._drained > DRAINED:
+                self.leave()
+                return
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request, or for the rest of this one."""
+        self._ready_at = self.loop.time()
+        self._is_heard()
+        self._drained = 0
+        super().on_response_complete()
+
+    def enforce_deadlines(self) -> None:
+        """Close what waited too long for its client; called every second."""
+        now, unread = self.loop.time(), self.transport.get_write_buffer_size()
+        if unread == 0 or unread != self._unread:
+            self._read_at = now
+        self._unread = unread
+        if now - self._read_at > READ_S or now - self._ready_at > self._most_waited:
+            self.leave()
+
+    @property
+    def _most_waited(self) -> float:
+        """Seconds after we were ready in which the next head, or the rest of a body, must have come."""
+        if self.cycle is None:
+            return HEAD_S
+        if not self.cycle.response_complete:
+            return math.inf  # what a body may take is told by portal.bodies
+        return DRAIN_S if self.conn.their_state is h11.SEND_BODY else HEAD_S
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: anybody may ask for a WebSocket, and gets the page instead."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, in French."""
+        del msg
+        text = "Cette requête n'est pas du HTTP.".encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=STATUS_PHRASES[400]), h11.Data(data=text),
+            h11.EndOfMessage(),
+        ):  # fmt: skip
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def enforce_deadlines(connections: Iterable[object]) -> None:
+    """Close every connection that has waited too long for its client."""
+    for connection in list(connections):
+        if isinstance(connection, ClientConnection):
+            connection.enforce_deadlines()

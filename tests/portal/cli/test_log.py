@@ -1,0 +1,35 @@
+"""The log: one cause is one line a minute, with its count."""
+
+import io
+import logging
+
+from portal.cli.log import MOST_CAUSES, OncePerMinute
+from portal.cli.service import FrenchFormatter
+
+
+def test_log__tells_a_cause_once_a_minute_with_how_often() -> None:
+    stream, now = io.StringIO(), [0.0]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(FrenchFormatter())
+    handler.addFilter(OncePerMinute(lambda: now[0]))
+    log = logging.Logger("oda")
+    log.addHandler(handler)
+    for seconds in range(130):
+        now[0] = float(seconds)
+        log.error("mails wait: %s", "la base ne répond pas")
+        log.error("incident %s : ValueError, a.py:12", f"{seconds:08X}")
+        log.info("1 demande révoquée")
+    lines = stream.getvalue().splitlines()
+    mails = [line for line in lines if "les courriels attendent" in line]
+    assert len(mails) == 3
+    assert mails[1].endswith("(et 59 fois depuis la dernière ligne)")
+    assert len([line for line in lines if "incident" in line]) == 3
+    assert len([line for line in lines if "révoquée" in line]) == 130
+
+
+def test_log__causes_without_end_share_their_lines() -> None:
+    once = OncePerMinute(lambda: 0.0)
+    written = sum(
+        once.filter(logging.LogRecord("oda", logging.ERROR, "", 0, "x" * n, None, None)) for n in range(3 * MOST_CAUSES)
+    )
+    assert written <= MOST_CAUSES + 1
