@@ -33,7 +33,7 @@ TREE: dict[str, LazyCommand] = {
     "serve": ("portal.cli.service", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),
     "worker": ("portal.cli.service", "worker", "Tient l'échéancier et l'envoi des courriels."),
     "nodes": ("portal.cli.nodes", "list_nodes", "Les machines qui se partagent le travail, et leur horloge."),
-    "clock": ("portal.cli.nodes", "clock", "L'horloge : dire qu'elle est juste, quand le logiciel ne la croit pas."),
+    "clock": ("portal.cli.nodes", "clock", "L'horloge : confirmer que la date est juste."),
     "mail": ("portal.cli.mail", "mail", "Les courriels : les suivre, renvoyer, changer leurs mots."),
     "secrets": ("portal.cli.secrets", "secrets", "La clé des codes : la remplacer sans perdre un code."),
     "token": ("portal.cli.token", "token", "Les jetons : ouvrir l'API à un programme."),

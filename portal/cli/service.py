@@ -132,12 +132,12 @@ def _problem_lines(app: "App", result: "TickResult", held_years: "Iterable[HeldY
     if result.clock_skew is not None:
         yield refusal(result.clock_skew)
         yield "  — Que faire : remettre à l'heure cette machine ou celle de la base, puis lancer « oda nodes »."
-    yield from trouble_lines(result)
     yield from held_lines(held_years)
     if app.dispatcher.pause:
         fault = app.dispatcher.pause.fault.label
         yield f"Le relais de messagerie n'a pas pris les courriels, qui attendent : {fault}."
         yield "  — Que faire : corriger les réglages mail.relay au besoin, puis lancer « oda mail check »."
+    yield from trouble_lines(result)
 
 
 def _echo_tick(result: "TickResult", sent: int, held_years: "Iterable[HeldYear]", calls: "RoundResult | None") -> None:

@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
 from workflow.database.tables import NODE
-from workflow.worker import Worker
+from workflow.worker import TICK_SECONDS, Worker, keep_due
 
 
 @pytest.fixture
@@ -40,3 +42,29 @@ def test_beside__a_worker_that_dies_is_told_and_raised(portal: Portal, monkeypat
 def test_beside__the_body_s_own_error_is_not_hidden(portal: Portal) -> None:
     with pytest.raises(KeyError), Worker(portal.app).beside():
         raise KeyError("corps")
+
+
+@pytest.mark.rule("R52", "R82")
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(days=200)])
+def test_keep_due__a_clock_set_back_stops_no_tick(ahead: timedelta) -> None:
+    """APScheduler reckons its next run by the wall clock, which stood ahead; what is due in a minute is left alone."""
+    scheduler = BackgroundScheduler(timezone="UTC")
+    now = datetime.now(UTC)
+    scheduler.add_job(print, "interval", seconds=TICK_SECONDS, next_run_time=now + ahead, id="put off")
+    scheduler.add_job(print, "interval", seconds=TICK_SECONDS, next_run_time=now + timedelta(seconds=60), id="soon")
+    scheduler.start(paused=True)
+    try:
+        keep_due(scheduler, now)
+        assert {job.id: job.next_run_time - now for job in scheduler.get_jobs()} == {
+            "put off": timedelta(0), "soon": timedelta(seconds=60),
+        }  # fmt: skip
+    finally:
+        scheduler.shutdown()
+
+
+def test_worker__watches_its_jobs(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = threading.Event()
+    monkeypatch.setattr("workflow.worker.WATCH_SECONDS", 0)
+    monkeypatch.setattr("workflow.worker.keep_due", lambda *_: watched.set())
+    with Worker(portal.app).beside():
+        assert watched.wait(20)

@@ -1,7 +1,7 @@
-"""``oda nodes``, and what ``oda tick`` says on a machine whose clock is off (R82)."""
+"""``oda nodes``, ``oda clock``, and what ``oda tick`` says on a machine whose clock is off (R52, R82)."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from tests.kit.databases import fresh_url
-from tests.kit.installation import make_installation
+from tests.kit.installation import OPERATOR, make_installation
 from workflow.database.connection import Database
 from workflow.database.tables import NODE
 
@@ -108,3 +108,28 @@ def test_commands__on_postgresql_are_dated_by_the_database(tmp_path: Path, monke
             heard = connection.execute(NODE.select()).one().heard_at
         database.dispose()
     assert abs(heard - true) < timedelta(minutes=5)
+
+
+@pytest.mark.rule("R52")
+def test_clock__one_that_is_absurd_changes_nothing_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = SystemClock.now
+    with fresh_url("sqlite", tmp_path) as url:
+        make_installation(tmp_path, url)
+        assert run(tmp_path, "tick").exit_code == 0
+        monkeypatch.setattr(SystemClock, "now", lambda _: datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
+        held = run(tmp_path, "tick")
+        assert (held.exit_code, held.stdout) == (0, "")
+        assert "L'horloge n'est pas crue : l'horloge indique une date d'avant le logiciel" in held.stderr
+        refused = run(tmp_path, "--as", f"operator:{OPERATOR}", "clock", "confirm")
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert "1er janvier 1970" in refused.stderr
+        monkeypatch.setattr(SystemClock, "now", true)
+        well = run(tmp_path, "tick")
+        assert "horloge" not in well.stderr
+        assert json.loads(run(tmp_path, "tick", "--json").stdout)["clock_fault"] is None
+        monkeypatch.setattr(SystemClock, "now", lambda self: true(self) + timedelta(days=60))
+        assert json.loads(run(tmp_path, "tick", "--json").stdout)["clock_fault"] == "absence"
+        confirmed = run(tmp_path, "--as", f"operator:{OPERATOR}", "clock", "confirm")
+        assert (confirmed.exit_code, confirmed.stdout[:22]) == (0, "La date est confirmée ")
+        assert json.loads(run(tmp_path, "tick", "--json").stdout)["clock_fault"] is None
+        assert run(tmp_path, "--as", f"operator:{OPERATOR}", "clock", "confirm").stdout.startswith("Rien n'attendait")

@@ -1,11 +1,14 @@
 """``/sante``: what a probe is told."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import insert
 
 from tests.kit.portal import Portal
 from workflow.database.connection import DatabaseUnreachable
 from workflow.database.tables import NODE
+from workflow.engine.clock_check import ClockCheck
 
 
 def test_health__tells_how_long_ago_the_schedule_passed(portal: Portal) -> None:
@@ -46,3 +49,27 @@ def test_health__says_that_a_machine_abstains(portal: Portal) -> None:
     with portal.app.database.write() as connection:
         connection.execute(insert(NODE), rows[1:])
     assert portal.client().get("/sante").text.endswith("horloges : 2 machines à remettre à l'heure\n")
+
+
+@pytest.mark.rule("R52")
+def test_health__says_that_the_clock_is_not_believed(portal: Portal) -> None:
+    portal.app.ticker.tick()
+    portal.clock.advance(minutes=-3)
+    said = portal.client().get("/sante").text.splitlines()
+    assert (said[0], said[-1][:37]) == ("attention", "horloge à vérifier : le dernier passa")
+    portal.app.ticker.tick()
+    said = portal.client().get("/sante").text.splitlines()
+    assert (said[0], said[-1]) == ("attention", "horloge à vérifier : l'horloge est revenue en arrière")
+    portal.clock.advance(minutes=4)
+    portal.app.ticker.tick()
+    assert portal.client().get("/sante").text.startswith("ok\n")
+
+
+@pytest.mark.rule("R52")
+def test_health__tells_a_late_schedule_by_the_counter(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock may stand still, or have been set back: the last tick is as old as the machine's counter says."""
+    portal.app.ticker.tick()
+    monkeypatch.setattr(ClockCheck, "since_tick", timedelta(minutes=6))
+    said = portal.client().get("/sante").text
+    assert said.startswith("attention\n")
+    assert "il y a 6 minutes" in said
