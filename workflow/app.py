@@ -16,6 +16,7 @@ from workflow.database.connection import Database, refuse_missing_file, refuse_n
 from workflow.engine.clock_check import ClockCheck, Count
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
+from workflow.settings.current_people import CurrentPeople
 from workflow.settings.infrastructure import connection_url
 from workflow.settings.model import Settings
 from workflow.settings.school_calendar import month_day
@@ -161,7 +162,9 @@ class App:
 
         nodes = NodeMonitor(self.engine, self.mailer, self.clock) if isinstance(self.clock, DatabaseClock) else None
         actor = installation.schedule_actor(self.database)
-        return Ticker(self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check)
+        return Ticker(
+            self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check, self.people
+        )  # fmt: skip
 
     def make(self, *parts: str) -> None:
         """Make parts now: what is wrong with them is said at once, and no two threads make one twice."""
@@ -266,9 +269,10 @@ def bootstrap(
         if own:
             database.dispose()
         raise
+    people = People(CurrentPeople(settings, clock), database, deputy_may_act=settings.people.deputy_may_act)
     app = App(
         settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
-        people=People(settings, database), machine=machine, clock_check=ClockCheck(hasher, count), templates=templates,
+        people=people, machine=machine, clock_check=ClockCheck(hasher, count), templates=templates,
     )  # fmt: skip
     app.make("connector")  # whatever the command, what is wrong with its secret is said
     if not lazy:

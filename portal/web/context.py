@@ -51,7 +51,7 @@ class WebContext:
             app.database, app.people,
             idle=timedelta(minutes=portal.session_idle_minutes), longest=timedelta(hours=portal.session_hours),
         )  # fmt: skip
-        links = Links(app.database, app.clock, app.hasher, app.mailer, app.settings, app.dispatcher.wake)
+        links = Links(app.database, app.clock, app.hasher, app.mailer, app.settings, app.people, app.dispatcher.wake)
         sign_in = SignIn(app.database, app.clock, app.hasher, app.people, sessions, links)
         return cls(
             app=app, sessions=sessions, links=links, sign_in=sign_in,
@@ -124,6 +124,8 @@ def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Vis
     try:
         actor = context.sessions.actor(session_user)
     except NotAllowed:
+        if session_user.is_identified:  # removed from the settings: put back, the person signs in anew (R73)
+            context.sign_in.sign_out(secret)
         return None
     uais = session_user.uais
     chosen_uai = request.cookies.get(context.uai_cookie, "")

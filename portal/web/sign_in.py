@@ -32,6 +32,7 @@ from states.vocabulary import Role
 from workflow.auth.rate_limit import LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
+from workflow.auth.tokens import TokenRefused
 
 router = APIRouter(include_in_schema=False)
 
@@ -290,9 +291,19 @@ def _render_who(
 
 
 @router.get("/compte")
-def show_account(request: Request, context: Context, visitor: AnyVisitor) -> HTMLResponse:
-    """The session: whose it is, until when, for which establishments."""
-    return _render_account(request, context, visitor, blank((OTHER_UAI,)))
+def show_account(request: Request, context: Context, visitor: AnyVisitor, jeton: str = "") -> HTMLResponse:
+    """The session: whose it is, until when, for which establishments; the tokens that act for them."""
+    return _render_account(request, context, visitor, blank((OTHER_UAI,)), ended=jeton == "fini")
+
+
+@router.post("/compte/jetons/{number}/fin")
+def end_token(context: Context, visitor: Chef, number: int, _: Posted) -> Response:
+    """Revoke a token of the establishment; one that is over already is over (R76)."""
+    try:
+        context.app.tokens.revoke(visitor.actor, number)
+    except TokenRefused:
+        return RedirectResponse("/compte", status_code=303)
+    return RedirectResponse("/compte?jeton=fini", status_code=303)
 
 
 @router.post("/compte/etablissement")
@@ -328,10 +339,11 @@ def _signed_out(context: WebContext, scope: str) -> Response:
 
 
 def _render_account(
-    request: Request, context: WebContext, visitor: Visitor, form: Form, status: int = 200
+    request: Request, context: WebContext, visitor: Visitor, form: Form, status: int = 200, *, ended: bool = False
 ) -> HTMLResponse:
+    tokens = context.app.tokens.of_establishments(visitor.actor) if visitor.is_chef else ()
     ends_at = context.sessions.ends_at(visitor.secret)
     return context.pages.page(
-        request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at,
+        request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at, tokens=tokens, ended=ended,
         places=context.links.places(visitor.session_user.uais), idle=context.settings.session_idle_minutes,
     )  # fmt: skip

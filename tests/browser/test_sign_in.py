@@ -53,5 +53,5 @@ def test_sign_in__from_a_telephone(posted: tuple[Site, ScriptedRelay]) -> None:
     assert page.url.endswith("/etablissement")
     page.goto("/compte")
     assert "Claire Martin" in page.locator("main").inner_text()
-    page.get_by_role("button", name="Me déconnecter", exact=True).click()
+    page.get_by_role("button", name="Se déconnecter", exact=True).click()
     assert "Vous êtes déconnecté." in page.locator("main").inner_text()

@@ -14,7 +14,7 @@ from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.journal.installation import actor_number, known_actor
-from workflow.settings.model import Settings
+from workflow.settings.current_people import CurrentPeople
 
 _KNOWN_UAIS: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
 
@@ -53,14 +53,26 @@ class People:
     ``within``: the caller's own transaction, to read in. Every method that returns an actor raises NotAllowed.
     """
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings = settings.people
+    def __init__(self, current: CurrentPeople, database: Database, *, deputy_may_act: bool) -> None:
+        self._current, self.deputy_may_act = current, deputy_may_act
         self._database = database
         self._numbers: dict[str, int] = {}  # a number given stays: it is in the journal
 
-    @property
-    def deputy_may_act(self) -> bool:
-        return self._settings.deputy_may_act
+    def find_member(self, typed: str) -> tuple[Role, str] | None:
+        """Return an operator or a reader by their address, as the settings write it; an operator first (R2)."""
+        for role in (Role.OPERATOR, Role.READER):
+            for address in self._members(role):
+                if fold_mail(address) == fold_mail(typed):
+                    return role, address
+        return None
+
+    def has(self, role: Role, address: str) -> bool:
+        """Return True when the settings give this role of the rectorat to this address."""
+        return fold_mail(address) in {fold_mail(known) for known in self._members(role)}
+
+    def _members(self, role: Role) -> tuple[str, ...]:
+        people = self._current.read()
+        return people.operators if role is Role.OPERATOR else people.readers
 
     def actor(
         self, role: Role, subjects: Sequence[str], channel: Channel, *, name: str = "",
@@ -75,15 +87,15 @@ class People:
 
     def operator(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
         """Return an operator of the settings."""
-        return self._of_settings(Role.OPERATOR, address, self._settings.operators, channel, within)
+        return self._of_settings(Role.OPERATOR, address, channel, within)
 
     def reader(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
         """Return a reader of the settings (R2)."""
-        return self._of_settings(Role.READER, address, self._settings.readers, channel, within)
+        return self._of_settings(Role.READER, address, channel, within)
 
     def of_account(self, account: str, channel: Channel) -> Actor:
         """Return the operator that the settings give to a system account."""
-        address = self._settings.operator_of(account)
+        address = self._current.read().operator_of(account)
         if address is None:
             raise NotAllowed(
                 f"Qui agit ? Le compte « {account} » n'a pas d'opérateur (réglage people.accounts)."
@@ -112,11 +124,9 @@ class People:
             role=role, number=number, label=label, name=name, establishments=frozenset(uais), channel=channel,
         )  # fmt: skip
 
-    def _of_settings(
-        self, role: Role, address: str, allowed: Iterable[str], channel: Channel, within: Connection | None
-    ) -> Actor:
+    def _of_settings(self, role: Role, address: str, channel: Channel, within: Connection | None) -> Actor:
         folded = fold_mail(address)
-        if folded not in {fold_mail(a) for a in allowed}:
+        if not self.has(role, address):
             raise NotAllowed(
                 f"« {address} » n'est pas dans le réglage people.{role.value}s : l'y ajouter, ou agir autrement."
             )

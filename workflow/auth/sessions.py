@@ -13,7 +13,7 @@ from states.model import Actor
 from states.vocabulary import Channel, Role
 from workflow.auth.actors import NotAllowed, People
 from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
-from workflow.auth.sign_in_links import Links, SignInTarget, find_valid_link
+from workflow.auth.sign_in_links import Links, SignInTarget, end_links_of, find_valid_link
 from workflow.database.connection import Database
 from workflow.database.tables import SESSIONS
 from workflow.journal import installation
@@ -119,8 +119,9 @@ class Sessions:
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(ended_at=now))
 
 
-def end_sessions_of(connection: Connection, subjects: Set[str], now: datetime) -> int:
-    """End every session of any of these addresses or establishments, and return how many (R73)."""
+def end_sign_ins_of(connection: Connection, subjects: Set[str], now: datetime) -> int:
+    """End every session and pending link of these addresses or establishments; return how many sessions (R73)."""
+    end_links_of(connection, subjects, now)
     rows = connection.execute(select(SESSIONS.c.digest, SESSIONS.c.subject).where(SESSIONS.c.ended_at.is_(None)))
     matches = [session for session, subject in rows if not subjects.isdisjoint(subject.split(","))]
     for batch in batches(matches):
@@ -196,10 +197,10 @@ class SignIn:
             self._sessions.end(connection, cookie, self._clock.now())
 
     def sign_out_everywhere(self, session_user: SessionUser) -> int:
-        """End every session of this address, or of any of these establishments, and return how many."""
+        """End every session and link of this address, or of any of these establishments; return how many sessions."""
         actor, now = self._journal_actor(session_user), self._clock.now()
         with self._database.write() as connection:
-            ended = end_sessions_of(connection, set(session_user.uais) or {session_user.subject}, now)
+            ended = end_sign_ins_of(connection, set(session_user.uais) or {session_user.subject}, now)
             self._record(connection, "signed_out_everywhere", actor, now, "sessions", ended)
         return ended
 

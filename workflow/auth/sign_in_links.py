@@ -1,21 +1,23 @@
 """One-time sign-in links, sent by mail: asked for by anybody, opened by who reads the mailbox (R72)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from notifications.encryption import seals
 from notifications.mailer import Mailer
 from notifications.messages.facts import Place, SignIn, SignInRectorat
 from notifications.messages.mail import Draft
 from notifications.ports import Clock
+from notifications.sql import batches
 from notifications.vocabulary import Audience, Erasure, Kind
 from states import french
 from states.validation import fold_mail, normalise_uai
 from states.vocabulary import Role
+from workflow.auth.actors import People
 from workflow.auth.rate_limit import (
     LINKS_FROM_STRANGERS,
     LINKS_FROM_STRANGERS_A_DAY,
@@ -33,7 +35,6 @@ from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT, LINKS
 from workflow.journal.chain import JournalHasher
 from workflow.settings.model import Settings
-from workflow.settings.sections import PeopleSettings
 
 _MAILBOX_IN_FORCE: Final = func.coalesce(func.nullif(ESTABLISHMENT.c.set_mailbox, ""), ESTABLISHMENT.c.mailbox)
 
@@ -87,11 +88,11 @@ class Links:
 
     def __init__(
         self, database: Database, clock: Clock, hasher: JournalHasher, mailer: Mailer, settings: Settings,
-        on_sent: Callable[[], None],
+        people: People, on_sent: Callable[[], None],
     ) -> None:  # fmt: skip
         """``on_sent`` is called after each request for a link, whether a mail waits or not."""
         self._database, self._clock, self._mailer, self._on_sent = database, clock, mailer, on_sent
-        self._people, self._zone, self._minutes = settings.people, settings.zoneinfo, settings.portal.link_minutes
+        self._people, self._zone, self._minutes = people, settings.zoneinfo, settings.portal.link_minutes
         self._limiter = RateLimiter(hasher)
 
     def send_to_establishment(self, typed: str, request: LinkRequest) -> None:
@@ -210,6 +211,23 @@ def find_valid_link(connection: Connection, secret: str, now: datetime) -> Row[A
     return connection.execute(select(LINKS).where(*valid)).one_or_none()
 
 
+def end_links_of(connection: Connection, subjects: Set[str], now: datetime) -> None:
+    """End the pending links of these addresses or establishments, and those sent to the establishments' mailboxes."""
+    digests: set[str] = set()
+    for batch in batches(sorted(subjects)):
+        mailboxes = select(func.lower(_MAILBOX_IN_FORCE)).where(ESTABLISHMENT.c.uai.in_(batch))
+        theirs = or_(LINKS.c.subject.in_(batch), LINKS.c.sent_to.in_(mailboxes))
+        digests |= set(connection.execute(select(LINKS.c.digest).where(LINKS.c.used_at.is_(None), theirs)).scalars())
+    end_links(connection, sorted(digests), now)
+
+
+def end_links(connection: Connection, digests: Sequence[str], now: datetime) -> None:
+    """End these links, and erase their secrets with their unsent mails."""
+    for batch in batches(digests):
+        connection.execute(update(LINKS).where(LINKS.c.digest.in_(batch)).values(used_at=now))
+    seals.erase(connection, map(sealed_for, digests), Erasure.USED, now)
+
+
 def sealed_for(link_digest: str) -> str:
     """Return the name under which the secret of this link is sealed (R60)."""
     return f"{seals.FOR_LINK}{link_digest[:_DIGITS]}"
@@ -234,14 +252,10 @@ def _establishment_target(connection: Connection, typed: str) -> SignInTarget | 
     return SignInTarget(role=Role.CHEF, subject=uai, mailbox=mailbox, places=tuple(map(_place, (row, *others))))
 
 
-def _rectorat_target(people: PeopleSettings, typed: str) -> SignInTarget | None:
-    """Return an operator or a reader, at the address that the settings have; an operator first (R2)."""
-    folded = fold_mail(typed)
-    for role, addresses in ((Role.OPERATOR, people.operators), (Role.READER, people.readers)):
-        for address in addresses:
-            if fold_mail(address) == folded:
-                return SignInTarget(role=role, subject=address, mailbox=address)
-    return None
+def _rectorat_target(people: People, typed: str) -> SignInTarget | None:
+    """Return an operator or a reader, at the address that the settings have."""
+    member = people.find_member(typed)
+    return SignInTarget(role=member[0], subject=member[1], mailbox=member[1]) if member else None
 
 
 def _place(row: Row[Any]) -> Place:

@@ -1,6 +1,6 @@
 """API access tokens: a program's key to the API, for one person, one scope and a time (R76)."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -53,6 +53,11 @@ class Token:
         """Return True when it opens the API at this instant."""
         return self.revoked_at is None and now < self.expires_at
 
+    def is_for(self, actor: Actor) -> bool:
+        """Return True when it acts for an establishment of this chef or deputy."""
+        is_of_establishment = self.role in (Role.CHEF, Role.DEPUTY)
+        return is_of_establishment and not actor.establishments.isdisjoint(self.subject.split(","))
+
 
 class Tokens:
     """Creates, lists and revokes tokens for operators; finds who a program's secret stands for."""
@@ -99,11 +104,17 @@ class Tokens:
             row = connection.execute(_BY_DIGEST, {"digest": digest(secret)}).one_or_none()
             if row is None or row.revoked_at or now >= row.expires_at:
                 return None
+            actor: Actor | None
             try:
                 subject = row.subject.split(",")
                 actor = self._people.actor(Role.of(row.role), subject, Channel.API, within=connection)
             except NotAllowed:
-                return None
+                actor = None
+        if actor is None:  # for good: put back in the settings, the person has another made
+            with self._database.write() as connection:
+                by = installation.schedule_actor_in(connection)
+                revoke_token(connection, self._hasher, row.id, by, now, "person_removed")
+            return None
         if row.seen_at is None or now - row.seen_at >= SEEN_EVERY:
             with self._database.write() as connection:
                 connection.execute(update(TOKENS).where(TOKENS.c.id == row.id).values(seen_at=now))
@@ -120,23 +131,59 @@ class Tokens:
         with self._database.read() as connection:
             return tuple(map(_token, connection.execute(select(TOKENS).order_by(TOKENS.c.id.desc()))))
 
-    def revoke(self, by: Actor, number: int) -> Token:
-        """Close the API to this token from now on. Raises NotAllowed, TokenRefused for one that is not valid."""
-        require_operator(by, "révoquer un jeton")
+    def of_establishments(self, by: Actor) -> tuple[Token, ...]:
+        """Return the valid tokens that act for any of the establishments of a chef or a deputy, the newest first."""
         now = self._clock.now()
+        with self._database.read() as connection:
+            tokens = map(_token, connection.execute(select(TOKENS).order_by(TOKENS.c.id.desc())))
+            return tuple(token for token in tokens if token.is_valid(now) and token.is_for(by))
+
+    def revoke(self, by: Actor, number: int) -> Token:
+        """Close the API to this token from now on.
+
+        A chef or a deputy may only revoke those of their establishments. Raises NotAllowed, TokenRefused for one that
+        is not valid, or not theirs.
+        """
+        if not by.is_establishment:
+            require_operator(by, "révoquer un jeton")
         with self._database.write() as connection:
-            valid = (TOKENS.c.id == number, TOKENS.c.revoked_at.is_(None))
-            revoking = update(TOKENS).where(*valid).values(revoked_at=now).returning(TOKENS)
-            revoked = connection.execute(revoking).one_or_none()
-            if revoked is None:
+            row = connection.execute(select(TOKENS).where(TOKENS.c.id == number)).one_or_none()
+            is_theirs = row is not None and (not by.is_establishment or _token(row).is_for(by))
+            if not is_theirs or not revoke_token(connection, self._hasher, number, by, self._clock.now()):
                 raise TokenRefused(f"Aucun jeton en vigueur ne porte le n° {number} : voir « oda token list ».")
-            self._record(connection, "token_revoked", by, number, {}, now)
-            return _token(revoked)
+            return _token(connection.execute(select(TOKENS).where(TOKENS.c.id == number)).one())
 
     def _record(
         self, connection: Connection, kind: str, actor: Actor, number: int, data: dict[str, Scalar], now: datetime
     ) -> None:
         installation.record(connection, self._hasher, kind, actor, now, {"token": number, **data})
+
+
+def revoke_token(
+    connection: Connection, hasher: JournalHasher, number: int, by: Actor, now: datetime, why: str = ""
+) -> bool:
+    """Close the API to a token, in the journal too; return False for one that was closed or never was.
+
+    ``why``: the code of what ended it by itself, empty when somebody revoked it.
+    """
+    alive = (TOKENS.c.id == number, TOKENS.c.revoked_at.is_(None))
+    if not connection.execute(update(TOKENS).where(*alive).values(revoked_at=now)).rowcount:
+        return False
+    data: dict[str, Scalar] = {"token": number} | ({"why": why} if why else {})
+    installation.record(connection, hasher, "token_revoked", by, now, data)
+    return True
+
+
+def end_tokens_of(
+    connection: Connection, hasher: JournalHasher, uais: Set[str], by: Actor, why: str, now: datetime
+) -> None:
+    """Close the API to every valid token that acts for any of these establishments (R76)."""
+    if not uais:
+        return
+    valid = (TOKENS.c.revoked_at.is_(None), TOKENS.c.expires_at > now)
+    for number, subject in connection.execute(select(TOKENS.c.id, TOKENS.c.subject).where(*valid)).all():
+        if not uais.isdisjoint(subject.split(",")):
+            revoke_token(connection, hasher, number, by, now, why)
 
 
 def _token(row: Row[Any]) -> Token:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select, text, update
 from notifications.ports import Clock, crash_point
 from states.model import Actor
 from states.vocabulary import State
-from workflow.auth.sessions import end_sessions_of
+from workflow.auth.access import end_access_of_mailboxes
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.directory.model import (
@@ -66,7 +66,7 @@ def import_directory(
         if report.changes_something:
             now = clock.now()
             _write(connection, comparison)
-            end_sessions_of(connection, comparison.moved, now)
+            end_access_of_mailboxes(connection, hasher, comparison.moved, comparison.closed, actor, now)
             installation.record(
                 connection, hasher, "directory_imported", actor, now,
                 {

@@ -19,8 +19,8 @@ from states.validation import (
     text_problem,
     uai_problem,
 )
+from workflow.auth.access import end_access_of_mailboxes
 from workflow.auth.actors import require_operator
-from workflow.auth.sessions import end_sessions_of
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.importer import import_directory, preview_import
@@ -101,7 +101,7 @@ class Directory:
                 data: dict[str, Scalar] = {"uai": uai, "cleared": chosen is None}
                 installation.record(connection, self.hasher, MAILBOX_SET, actor, now, data, notes)
                 if before != after:  # who entered by the former mailbox enters by this one
-                    end_sessions_of(connection, {uai}, now)
+                    end_access_of_mailboxes(connection, self.hasher, {uai}, set(), actor, now)
             stuck = stuck_for(connection, uai, after) if after else []
         return MailboxChange(uai=uai, nom=row.nom, before=before, after=after, is_done=is_done, undelivered=len(stuck))
 

@@ -17,6 +17,8 @@ from notifications.vocabulary import Erasure
 from states.model import Actor
 from states.rules.schedule import BrakeDecision, ClockFault, Hold
 from states.school_calendar import SchoolYear, YearEnd
+from workflow.auth.access import end_access_of_removed
+from workflow.auth.actors import People
 from workflow.auth.rate_limit import close_windows
 from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
@@ -121,11 +123,12 @@ class Ticker:
 
     def __init__(
         self, engine: Engine, year_ends: YearEnds, mailer: Mailer, actor: Actor, machines: NodeMonitor | None = None,
-        host: str | None = None, clock_check: ClockCheck | None = None,
+        host: str | None = None, clock_check: ClockCheck | None = None, people: People | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
         ``host``: this machine's name, the system's when None. ``clock_check`` None: no counter explains the clock.
+        ``people``: whose access ends once the settings have removed them; None where nobody enters.
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -135,6 +138,7 @@ class Ticker:
         self._daily_jobs = DailyJobs(engine, mailer)
         self._host = host or this_host()
         self._clock_check = clock_check or ClockCheck(engine.hasher)
+        self._people = people
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -201,6 +205,9 @@ class Ticker:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)
             cleanup_expired(connection, mailer, self._engine.hasher, now)
+        if self._people:
+            with result.step("les accès à finir"), database.write() as connection:
+                end_access_of_removed(connection, self._engine.hasher, self._people, now)
         with result.step("les signalements du jour"), database.write() as connection:
             result.due_reports = tell_due_reports(connection, mailer, self._engine.policy, now)
 

@@ -7,9 +7,12 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from portal.web.sign_in import safe_back
+from states.vocabulary import Role
 from tests.kit.installation import OPERATOR
-from tests.kit.portal import STAFF, Portal
+from tests.kit.portal import CHEF, DRANE, STAFF, Portal
 from tests.kit.sign_in import link_mails, secrets_of
+from workflow.auth.sessions import SessionUser
+from workflow.database.tables import Scope
 
 
 def main_of(answer: Response) -> str:
@@ -118,6 +121,36 @@ def test_account__another_establishment_then_out(portal: Portal) -> None:
     assert "Vous êtes déconnecté." in main_of(out)
     assert portal.context.cookie not in client.cookies
     assert portal.context.sessions.find(secret, portal.clock.now()) is None
+
+
+@pytest.mark.rule("R73", "R76")
+def test_account__the_tokens_of_the_establishment_are_shown_and_ended(portal: Portal) -> None:
+    by = portal.actor(STAFF)
+    for uai in ("0310001H", "0120001X"):
+        portal.app.tokens.create(by, Role.CHEF, [uai], scope=Scope.ACT, label=f"ENT de {uai}", days=30)
+    client = portal.client(CHEF)
+    page = client.get("/compte")
+    assert "ENT de 0310001H" in main_of(page)
+    assert "ENT de 0120001X" not in main_of(page)
+    after = client.post("/compte/jetons/1/fin", data={"csrf": csrf_of(page)})
+    assert "Ce programme n'a plus accès au portail." in main_of(after)
+    assert "Aucun programme n'agit" in main_of(after)
+    client.post("/compte/jetons/2/fin", data={"csrf": csrf_of(page)})
+    assert [token.revoked_at is None for token in portal.app.tokens.all(by)] == [True, False]
+    assert portal.client(STAFF).post("/compte/jetons/2/fin", data={"csrf": "x"}).status_code == 403
+
+
+@pytest.mark.rule("R73")
+@pytest.mark.parametrize(
+    ("session_user", "path"),
+    [(CHEF, "/etablissement"), (CHEF, "/nulle-part"), (STAFF, "/rectorat"), (STAFF, "/contact"), (DRANE, "/rectorat")],
+)
+def test_sign_out__from_the_header_of_every_page(portal: Portal, session_user: SessionUser, path: str) -> None:
+    client = portal.client(session_user)
+    header = client.get(path).text.partition("<main")[0]
+    (token,) = re.findall(r'action="/deconnexion">\s*<input type="hidden" name="csrf" value="(\w+)">', header)
+    assert "Vous êtes déconnecté." in client.post("/deconnexion", data={"csrf": token}).text
+    assert client.get("/compte", follow_redirects=False).status_code == 303
 
 
 @pytest.mark.rule("R73")

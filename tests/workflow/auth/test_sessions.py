@@ -7,11 +7,11 @@ import pytest
 
 from states.vocabulary import Role
 from tests.kit.portal import CHEF, DEPUTY, OTHER_CHEF, SCHOOLS, STAFF, TWO_SCHOOLS, Portal
-from tests.kit.sign_in import told
+from tests.kit.sign_in import secrets_of, told
 from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
 from tests.workflow.directory.files import file_of, row
 from workflow.auth.actors import NotAllowed
-from workflow.auth.sessions import SessionUser
+from workflow.auth.sessions import LinkDead, SessionUser
 
 UNKNOWN = replace(CHEF, name="")
 
@@ -82,6 +82,22 @@ def test_leave__everywhere(portal: Portal) -> None:
     assert [found(portal, one) for one in all_of_them] == [None] * 3
     assert all(found(portal, one) for one in others)
     assert told(portal.app, "signed_out_everywhere") == [("signed_out_everywhere", {"sessions": 3})]
+
+
+@pytest.mark.rule("R72", "R73")
+@pytest.mark.parametrize("everywhere", [True, False], ids=["signed-out-everywhere", "the-mailbox-changes"])
+def test_leave__everywhere_ends_the_pending_links(portal: Portal, everywhere: bool) -> None:
+    pending, anothers = asked(portal), asked(portal, OTHER)
+    directory, operator = portal.app.directory, portal.actor(STAFF)
+    if everywhere:
+        portal.context.sign_in.sign_out_everywhere(CHEF)
+    else:
+        directory.set_mailbox(SCHOOL, "direction@ac-toulouse.fr", "l'ancienne est ouverte à trop de monde", operator)
+        directory.set_mailbox(SCHOOL, None, "l'annuaire est juste", operator)  # which revives nothing
+    assert secrets_of(portal.app) == [anothers]
+    with pytest.raises(LinkDead):
+        enter(portal, pending)
+    assert enter(portal, anothers).session_user.uais == (OTHER,)
 
 
 @pytest.mark.rule("R14", "R73")

@@ -1,12 +1,15 @@
 """Access tokens: shown once, kept as a digest, dead in time or at a word (R76)."""
 
+from io import BytesIO
+
 import pytest
 from sqlalchemy import select
 
 from states.vocabulary import Channel, Role
 from tests.kit.installation import OPERATOR, READER
-from tests.kit.portal import CHEF, DRANE, STAFF, Portal
+from tests.kit.portal import CHEF, DRANE, SCHOOLS, STAFF, Portal
 from tests.kit.sign_in import told
+from tests.workflow.directory.files import file_of, row
 from workflow.auth.actors import NotAllowed
 from workflow.auth.tokens import Token, TokenRefused
 from workflow.database.tables import TOKENS, Scope
@@ -69,6 +72,49 @@ def test_token__of_who_may_enter_and_made_by_operators(portal: Portal) -> None:
     for session_user in (CHEF, DRANE):
         with pytest.raises(NotAllowed):
             portal.app.tokens.all(portal.actor(session_user))
+
+
+@pytest.mark.rule("R14", "R66", "R75", "R76")
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [({"mail": "nouvelle@ac-toulouse.fr"}, "mailbox_changed"), ({"etat": "FERME"}, "closed"), ({}, "mailbox_changed")],
+    ids=["another-mailbox", "closed", "an-operator-s-mailbox"],
+)
+def test_tokens__of_an_establishment_end_with_its_mailbox_or_its_closure(
+    portal: Portal, changed: dict[str, str], why: str
+) -> None:
+    ended, two = made(portal, Role.CHEF, "0310001H"), made(portal, Role.DEPUTY, "0310001H")
+    staying = [made(portal, Role.CHEF, "0120001X"), made(portal, Role.OPERATOR, OPERATOR), made(portal)]
+    directory, by = portal.app.directory, portal.actor(STAFF)
+    if changed:
+        lines = [
+            row(uai, **({"mail": school[4] or ""} | (changed if uai == "0310001H" else {})))
+            for uai, school in SCHOOLS.items()
+        ]  # fmt: skip
+        directory.import_file(BytesIO(file_of(*lines)), by)
+    else:
+        directory.set_mailbox("0310001H", "direction@ac-toulouse.fr", "l'ancienne est fermée", by)
+    assert [portal.app.tokens.find(secret) for _, secret in (ended, two)] == [None, None]
+    assert all(portal.app.tokens.find(secret) for _, secret in staying)
+    events = [data for _, data in told(portal.app, "token_revoked")]
+    assert events == [{"token": token.id, "why": why} for token, _ in (ended, two)]
+
+
+@pytest.mark.rule("R3", "R75", "R76")
+def test_tokens__a_chef_sees_and_ends_those_of_the_establishment_alone(portal: Portal) -> None:
+    theirs, anothers = made(portal, Role.CHEF, "0310001H"), made(portal, Role.CHEF, "0120001X")
+    staffs, over = made(portal, Role.OPERATOR, OPERATOR), made(portal, Role.CHEF, "0310001H", days=1)
+    portal.clock.advance(days=1)
+    tokens, chef = portal.app.tokens, portal.actor(CHEF)
+    assert [token.id for token in tokens.of_establishments(chef)] == [theirs[0].id]
+    for token, _ in (anothers, staffs):
+        with pytest.raises(TokenRefused):
+            tokens.revoke(chef, token.id)
+    tokens.revoke(chef, theirs[0].id)
+    assert tokens.find(theirs[1]) is None
+    assert tokens.of_establishments(chef) == ()
+    assert told(portal.app, "token_revoked") == [("token_revoked", {"token": theirs[0].id})]
+    assert over[0].id not in [token.id for token in tokens.of_establishments(chef)]
 
 
 @pytest.mark.rule("R76")
