@@ -121,6 +121,8 @@ class Sessions:
 
 def end_sign_ins_of(connection: Connection, subjects: Set[str], now: datetime) -> int:
     """End every session and pending link of these addresses or establishments; return how many sessions (R73)."""
+    if not subjects:
+        return 0
     end_links_of(connection, subjects, now)
     rows = connection.execute(select(SESSIONS.c.digest, SESSIONS.c.subject).where(SESSIONS.c.ended_at.is_(None)))
     matches = [session for session, subject in rows if not subjects.isdisjoint(subject.split(","))]
