@@ -153,14 +153,23 @@ def import_group() -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Montre ce que l'import changerait, sans rien écrire.")
 @click.option("--accept-loss", is_flag=True, help="Confirme une disparition massive d'établissements (R67).")
+@click.option(
+    "--file-is-complete", is_flag=True,
+    help="Le fichier est entier, bien qu'il ait l'air coupé : sa dernière ligne n'a pas de fin, ou des lignes n'ont pas"
+    " toutes leurs cellules (elles sont refusées une à une).",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Écrit le compte rendu en JSON, sans rien abréger.")
 @pass_cli_context
-def establishments(context: CliContext, file: Path, dry_run: bool, accept_loss: bool, as_json: bool) -> None:
+def establishments(
+    context: CliContext, file: Path, dry_run: bool, accept_loss: bool, file_is_complete: bool, as_json: bool
+) -> None:
     with opened(context) as (app, actor), file.open("rb") as source:
         from portal.cli.errors import refused
         from workflow.directory.model import massive_loss
 
-        imported = app.directory.import_file(source, actor, dry_run=dry_run, accept_loss=accept_loss)
+        imported = app.directory.import_file(
+            source, actor, dry_run=dry_run, accept_loss=accept_loss, file_is_complete=file_is_complete
+        )
     if as_json:
         report = asdict(imported)
         report["loss"] |= {"total": imported.loss.total, "is_massive": imported.loss.is_massive}

@@ -1,8 +1,8 @@
 """An import of the open directory: read first, then compared and written in one transaction (R66, R67)."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
@@ -32,11 +32,11 @@ WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", "is_open", "is_li
 Row = dict[str, Any]
 
 
-def preview_import(database: Database, academie: int, file: BinaryIO) -> ImportReport:
+def preview_import(database: Database, academie: int, file: DirectoryFile) -> ImportReport:
     """Report the changes that the import would make; writes nothing. Raises UnusableFile."""
     reader, digest = _read(academie, file)
     with database.read() as connection:
-        comparison = compare(_directory_rows(connection, lock=False), reader.entries, reader.spared)
+        comparison = compare(_directory_rows(connection, lock=False), reader)
         return _report(connection, reader, comparison, digest, is_dry_run=True)
 
 
@@ -45,7 +45,7 @@ def import_directory(
     hasher: JournalHasher,
     clock: Clock,
     academie: int,
-    file: BinaryIO,
+    file: DirectoryFile,
     actor: Actor,
     *,
     accept_loss: bool,
@@ -59,7 +59,7 @@ def import_directory(
         if connection.dialect.name == "postgresql":
             # Two imports at once would both insert the same newcomer; SQLite has one writer already.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _IMPORT_LOCK})
-        comparison = compare(_directory_rows(connection, lock=True), reader.entries, reader.spared)
+        comparison = compare(_directory_rows(connection, lock=True), reader)
         if comparison.loss.is_massive and not accept_loss:
             raise DirectoryRefused([massive_loss(comparison.loss)])
         report = _report(connection, reader, comparison, digest, is_dry_run=False)
@@ -97,11 +97,14 @@ class Comparison:
     unchanged: int = 0
     without_mailbox: int = 0
     _base: int = 0
+    _departements_gone: set[str] = field(default_factory=set)
+    _departements_there: set[str] = field(default_factory=set)
     _lost: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("gone", "closed", "mailbox"), 0))
 
     @property
     def loss(self) -> Loss:
-        return Loss(base=self._base, **self._lost)
+        departements = tuple(sorted(self._departements_gone - self._departements_there))
+        return Loss(base=self._base, departements=departements, **self._lost)
 
     @property
     def new(self) -> tuple[EstablishmentName, ...]:
@@ -121,6 +124,8 @@ class Comparison:
             after = before | {"is_open": False, "is_listed": False}
             self.gone.append(EstablishmentName(before["uai"], before["nom"]))
             self.updates.append(after)
+        if after["is_listed"]:
+            self._departements_there.add(after["departement"])
         self._count_mailbox(after)
         if _mailbox(before) != _mailbox(after):
             self.moved.add(after["uai"])
@@ -130,12 +135,14 @@ class Comparison:
     def add_new(self, entry: DirectoryEntry) -> None:
         row = _row_of(entry) | {"set_mailbox": None}
         self.new_rows.append(row)
+        self._departements_there.add(entry.departement)
         self._count_mailbox(row)
 
     def _count_loss(self, before: Row, after: Row) -> None:
         self._base += 1
         if not after["is_listed"]:
             self._lost["gone"] += 1
+            self._departements_gone |= {before["departement"]} - {""}
         elif not after["is_open"]:
             self._lost["closed"] += 1
         elif _mailbox(before) and not _mailbox(after):
@@ -148,13 +155,13 @@ class Comparison:
             self.without_mailbox += 1
 
 
-def compare(rows: Iterable[Row], entries: Mapping[str, DirectoryEntry], spared: Set[str]) -> Comparison:
+def compare(rows: Iterable[Row], reader: DirectoryReader) -> Comparison:
     """Compare the file with every establishment of the directory, listed or not, in the order of the UAI."""
-    comparison, uais = Comparison(), set()
+    comparison, uais, entries = Comparison(), set(), reader.entries
     for before in rows:
         uai = before["uai"]
         uais.add(uai)
-        comparison.match(before, entries.get(uai), uai in spared)
+        comparison.match(before, entries.get(uai), uai in reader.spared or not reader.names_everybody)
     for uai, entry in entries.items():
         if uai not in uais:
             comparison.add_new(entry)
@@ -164,9 +171,8 @@ def compare(rows: Iterable[Row], entries: Mapping[str, DirectoryEntry], spared: 
 _IMPORT_LOCK = 0x0DA_1  # any number: imports alone take this lock of PostgreSQL
 
 
-def _read(academie: int, file: BinaryIO) -> tuple[DirectoryReader, str]:
-    source = DirectoryFile(file)
-    return DirectoryReader(academie).read(source.records()), source.digest
+def _read(academie: int, file: DirectoryFile) -> tuple[DirectoryReader, str]:
+    return DirectoryReader(academie).read(file.records()), file.digest
 
 
 def _directory_rows(connection: Connection, *, lock: bool) -> list[Row]:

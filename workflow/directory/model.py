@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from states.french import plural
+from states.french import listing, plural
 from states.refusals import Reason
 
 MAILBOX_SET = "mailbox_set"
@@ -61,12 +61,16 @@ class StrandedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The establishments, of the ``base`` listed and open before, now gone from the file, closed or without mailbox."""
+    """The establishments, of the ``base`` listed and open before, now gone from the file, closed or without mailbox.
+
+    ``departements``: those of the directory of which the file no longer names any establishment.
+    """
 
     base: int
     gone: int
     closed: int
     mailbox: int
+    departements: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -75,7 +79,7 @@ class Loss:
     @property
     def is_massive(self) -> bool:
         """True if a person must accept it before anything is written (R67)."""
-        return self.total >= MASSIVE_COUNT and self.total * MASSIVE_SHARE > self.base
+        return bool(self.departements) or (self.total >= MASSIVE_COUNT and self.total * MASSIVE_SHARE > self.base)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,7 +126,14 @@ def massive_loss(loss: Loss) -> Reason:
         "massive_loss", "R67",
         f"Cet import ferait perdre {loss.total} des {loss.base} établissements ouverts :"
         f" {plural(loss.gone, 'disparu')}, {plural(loss.closed, 'fermé')},"
-        f" {loss.mailbox} sans boîte désormais",
+        f" {loss.mailbox} sans boîte désormais{_departements_gone(loss)}",
         "Vérifier que le fichier est entier (--dry-run en donne la liste) ; si c'est voulu, confirmer la perte"
         " (--accept-loss).",
     )  # fmt: skip
+
+
+def _departements_gone(loss: Loss) -> str:
+    if not loss.departements:
+        return ""
+    which = "du département" if len(loss.departements) == 1 else "des départements"
+    return f" ; plus aucun {which} {listing(list(loss.departements))}, comme d'un fichier coupé"

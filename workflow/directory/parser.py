@@ -3,12 +3,15 @@
 import csv
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import lru_cache
+from itertools import islice
 from typing import BinaryIO
 
-from states.characters import fold, without_invisible
+from states.characters import fold, is_wrongly_decoded, without_invisible
+from states.french import lines as lines_of
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, normalise_uai, uai_problem
 from workflow.directory.model import Remark
 from workflow.settings.form_errors import quote
@@ -41,6 +44,11 @@ OUTSIDE_KINDS = frozenset(map(fold, ("Ecole", "Médico-social", "Service Adminis
 A kind on neither list is taken with a warning, so that no establishment is lost unseen.
 """
 
+_BROKEN_KINDS = frozenset(
+    fold(re.sub(r"[^\x00-\x7f]", lost, kind)) for kind in ("Collège", "Lycée", "Médico-social") for lost in ("", "?")
+)
+"""Those kinds once a conversion has lost their accents."""
+
 OPEN_BY_STATE = {
     fold(state): is_open
     for states, is_open in ((("OUVERT", "A FERMER"), True), (("A OUVRIR", "FERME", "FERMEE"), False))
@@ -67,9 +75,13 @@ class Record:
 
 @dataclass
 class DirectoryFile:
-    """A binary file being read once, from its start. ``digest`` is its SHA-256 once ``records`` has ended."""
+    """A binary file being read once, from its start. ``digest`` is its SHA-256 once ``records`` has ended.
+
+    ``is_complete``: somebody vouches for a file that shows a sign of being cut (R67).
+    """
 
     file: BinaryIO
+    is_complete: bool = False
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256, init=False, repr=False)
 
     @property
@@ -77,19 +89,20 @@ class DirectoryFile:
         return self._hash.hexdigest()
 
     def records(self) -> Iterator[Record]:
-        """Its rows, without the heading nor the empty lines. Raises UnusableFile at the first thing amiss."""
+        """Its rows, without the titles nor the empty lines. Raises UnusableFile at the first thing amiss."""
         rows = csv.reader(self._lines(), delimiter=SEPARATOR, strict=True)
         try:
-            heading = next((row for row in rows if row), [])
-            indexes = _column_indexes(heading)
+            indexes, width = _columns((rows.line_num, row) for row in rows if any(row))
             begins = rows.line_num + 1
             for row in rows:
-                if len(row) == len(heading):
+                if len(row) == width:
                     if any(row):
                         yield Record(begins, tuple([row[index] for index in indexes]))
                 elif any(row):
-                    values = tuple(row[index] if index < len(row) else "" for index in indexes)
-                    yield Record(begins, values, f"la ligne compte {len(row)} cellules au lieu de {len(heading)}")
+                    problem = f"la ligne compte {len(row)} cellules au lieu de {width}"
+                    if not self.is_complete:
+                        raise _unusable(f"{problem}, le fichier est peut-être coupé", begins, _ADVICE_WHOLE)
+                    yield Record(begins, tuple(row[index] if index < len(row) else "" for index in indexes), problem)
                 begins = rows.line_num + 1
         except csv.Error:
             raise _unusable(
@@ -98,7 +111,7 @@ class DirectoryFile:
             ) from None
 
     def _lines(self) -> Iterator[str]:
-        number, begun = 0, False
+        number, begun, is_ended = 0, False, True
         while raw := self.file.readline(MAX_LINE):
             number += 1
             self._hash.update(raw)
@@ -114,9 +127,15 @@ class DirectoryFile:
             except UnicodeDecodeError:
                 message = "le texte n'est pas en UTF-8, sans doute en Latin-1 (Windows-1252)"
                 raise _unusable(message, number) from None
+            if is_wrongly_decoded(line):
+                raise _unusable(f"les accents sont abîmés (« {quote(line)} »)", number)
+            is_ended = raw.endswith(b"\n")
             yield line
         if not begun:
             raise _unusable("le fichier est vide")
+        if not is_ended and not self.is_complete:
+            message = "la dernière ligne n'a pas de fin, le fichier est peut-être coupé"
+            raise _unusable(message, number, _ADVICE_WHOLE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +155,8 @@ class DirectoryEntry:
 class DirectoryReader:
     """The establishments of the académie of number ``academie``, gathered from a file row by row.
 
-    ``spared``: the UAI of refused rows. The file does name these establishments, so they are left as they are.
+    ``spared``: the UAI of refused rows. The file does name these establishments, so they are left as they are. When a
+    refused row does not even tell its UAI, the file no longer ``names_everybody``: nobody is closed for being absent.
     """
 
     academie: int
@@ -148,6 +168,8 @@ class DirectoryReader:
     refused: list[Remark] = field(default_factory=list)
     warnings: list[Remark] = field(default_factory=list)
     spared: set[str] = field(default_factory=set)
+    names_everybody: bool = True
+    _causes: "dict[_Cause, list[int]]" = field(default_factory=dict)
     _lines: dict[str, tuple[int, DirectoryEntry]] = field(default_factory=dict)
     _unknown_kinds: set[str] = field(default_factory=set)
 
@@ -165,43 +187,57 @@ class DirectoryReader:
                 message = f"déjà {MAX_REMARKS} lignes refusées ou douteuses, ce n'est pas l'annuaire"
                 raise _unusable(message, record.line)
         if not self._lines:
-            raise _unusable(
-                f"aucun établissement de l'académie {self.academie:02d} dans ce fichier"
-                f" (lignes lues : {self.rows}, hors académie : {self.outside_academie},"
-                f" hors périmètre : {self.outside_scope}, refusées : {len(self.refused)})",
-                advice="prendre le fichier entier, et vérifier le réglage academie.code",
-            )
+            raise self._nobody()
         return self
+
+    def _nobody(self) -> UnusableFile:
+        """The refusal of a file without an establishment to take: its counts, and what is refused most often."""
+        counts = (
+            f"aucun établissement de l'académie {self.academie:02d} dans ce fichier"
+            f" (lignes lues : {self.rows}, hors académie : {self.outside_academie},"
+            f" hors périmètre : {self.outside_scope}, refusées : {len(self.refused)})"
+        )
+        if not self.refused:
+            return _unusable(counts, advice="prendre le fichier entier, et vérifier le réglage academie.code")
+        cause, lines = max(self._causes.items(), key=lambda item: len(item[1]))
+        example = next(remark.message for remark in self.refused if remark.line == lines[0])
+        why = f"{counts} ; le plus souvent, {cause.value} : {lines_of(lines)} (« {example} »)"
+        return _unusable(why, advice="reprendre l'export sans le retoucher, ou corriger ces lignes")
 
     def _take(self, record: Record) -> None:
         kind, academie = record.values[2], record.values[5].strip()
         if record.problem:
-            self._refuse(record, [record.problem])
+            self._refuse(record, {_Cause.CELLS: record.problem})
         elif not academie.isdecimal() or len(academie) > LONGEST_CODE:
-            self._refuse(record, [f"le code d'académie « {quote(academie)} » n'est pas un nombre"])
+            self._refuse(record, {_Cause.ACADEMIE: f"le code d'académie « {quote(academie)} » n'est pas un nombre"})
         elif int(academie) != self.academie:
             self.outside_academie += 1
         elif _fold(kind) in OUTSIDE_KINDS:
             self.outside_scope += 1
         else:
-            entry, remarks = parse_entry(record.values)
+            entry, warnings, refusals = parse_entry(record.values)
             if entry is None:
-                self._refuse(record, remarks)
+                self._refuse(record, refusals)
                 return
             if _fold(kind) not in KEPT_KINDS:
                 self._warn_of_kind(record.line, entry.uai, kind)
-            self.warnings += [Remark(record.line, entry.uai, remark) for remark in remarks]
+            self.warnings += [Remark(record.line, entry.uai, warning) for warning in warnings]
             self._keep(record.line, entry)
 
-    def _refuse(self, record: Record, reasons: list[str]) -> None:
-        uai = normalise_uai(record.values[0])
+    def _refuse(self, record: Record, reasons: "Mapping[_Cause, str]") -> None:
+        uai, messages = normalise_uai(record.values[0]), list(reasons.values())
         if has_uai_form(uai):
             self.spared.add(uai)
-        self.refused.append(Remark(record.line, quote(uai), " ; ".join(reasons)))
+        else:
+            self.names_everybody = False
+            messages.append("qui n'est pas dans le fichier n'est pas fermé, car c'est peut-être cette ligne")
+        for cause in reasons:
+            self._causes.setdefault(cause, []).append(record.line)
+        self.refused.append(Remark(record.line, quote(uai), " ; ".join(messages)))
 
     def _warn_of_kind(self, line: int, uai: str, kind: str) -> None:
         """Warn once of an unknown kind. Raises UnusableFile on broken accents: every primary school would come in."""
-        if "Ã" in kind or "\ufffd" in kind:
+        if "\ufffd" in kind or _fold(kind) in _BROKEN_KINDS:
             raise _unusable(f"les accents sont abîmés (« {quote(kind)} »)", line)
         if (name := tidy(kind)) not in self._unknown_kinds:
             self._unknown_kinds.add(name)
@@ -223,7 +259,17 @@ class DirectoryReader:
         self.warnings.append(Remark(line, entry.uai, message))
 
 
-def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[str]]:
+class _Cause(Enum):
+    """The kinds of reasons that refuse a row, counted when a whole file is refused."""
+
+    CELLS = "un autre nombre de cellules que les titres"
+    ACADEMIE = "un code d'académie qui n'est pas un nombre"
+    UAI = "un UAI illisible"
+    NOM = "un nom vide ou trop long"
+    STATE = "un état inconnu"
+
+
+def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[str], dict[_Cause, str]]:
     """Read the values of ``COLUMNS``: an entry and the warnings on it, or None and the reasons that refuse it.
 
     The académie and the kind have been looked at before. A bad mailbox is never mended: an operator may set it
@@ -231,17 +277,17 @@ def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[st
     """
     uai, nom, kind, commune, departement, _, mail, state = values
     uai, nom, is_open = normalise_uai(uai), tidy(nom), OPEN_BY_STATE.get(_fold(state))
-    refusals = []
+    refusals: dict[_Cause, str] = {}
     if not has_uai_form(uai):
-        refusals.append(f"« {quote(uai)} » n'est pas un UAI (7 chiffres et une lettre)")
+        refusals[_Cause.UAI] = f"« {quote(uai)} » n'est pas un UAI (7 chiffres et une lettre)"
     if not nom:
-        refusals.append("le nom de l'établissement est vide")
+        refusals[_Cause.NOM] = "le nom de l'établissement est vide"
     if len(nom) > MAX_NOM:
-        refusals.append(f"le nom de l'établissement compte {len(nom)} caractères, {MAX_NOM} au plus")
+        refusals[_Cause.NOM] = f"le nom de l'établissement compte {len(nom)} caractères, {MAX_NOM} au plus"
     if is_open is None:
-        refusals.append(f"l'état « {quote(state)} » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)")
+        refusals[_Cause.STATE] = f"l'état « {quote(state)} » n'est pas connu (OUVERT, A FERMER, A OUVRIR, FERME)"
     if is_open is None or refusals:
-        return None, refusals
+        return None, [], refusals
     warnings = [problem] if (problem := uai_problem(uai)) else []
     try:
         departement = normalise_departement(departement)
@@ -256,7 +302,7 @@ def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[st
         uai=uai, nom=nom, kind=tidy(kind), commune=tidy(commune), departement=departement, mailbox=mailbox,
         is_open=is_open,
     )  # fmt: skip
-    return entry, warnings
+    return entry, warnings, {}
 
 
 def tidy(text: str) -> str:
@@ -283,6 +329,11 @@ def _preference(entry: DirectoryEntry) -> tuple[object, ...]:
         entry.mailbox or "",
     )  # fmt: skip
 
+
+_TITLES_WITHIN = 10
+"""The first lines among which the titles are looked for."""
+
+_ADVICE_WHOLE = "reprendre le fichier entier ; s'il l'est, le dire (--file-is-complete)"
 
 _ADVICE = "télécharger l'export CSV de l'annuaire (fr-en-annuaire-education), séparateur point-virgule, en UTF-8"
 
@@ -317,22 +368,36 @@ def _refuse_other_formats(head: bytes) -> None:
         raise _unusable("c'est du texte en UTF-16, ou un fichier qui n'est pas du texte")
 
 
-def _column_indexes(heading: list[str]) -> tuple[int, ...]:
-    """The index of each of ``COLUMNS``, whatever the case of the heading and however its words are joined."""
-    names = [fold(name) for name in heading]
+def _columns(lines: Iterator[tuple[int, list[str]]]) -> tuple[tuple[int, ...], int]:
+    """Find the titles among the first lines: the index of each of ``COLUMNS``, and how many titles there are.
+
+    Their case, and how their words are joined, do not matter. A line that holds an establishment ends the search.
+    """
     folded = {column: fold(column) for column in COLUMNS}
+    first: tuple[int, list[str]] | None = None
+    for number, cells in islice(lines, _TITLES_WITHIN):
+        names = [fold(name) for name in cells]
+        if len(set(names) & set(folded.values())) > 1:
+            return _indexes(number, names, folded), len(cells)
+        if len(cells) == 1 and sum(name in names[0] for name in folded.values()) > 1:
+            raise _unusable("les colonnes ne sont pas séparées par des points-virgules", number)
+        first = first or (number, cells)
+        if any(has_uai_form(normalise_uai(cell)) for cell in cells):
+            break
+    number, cells = first or (1, [])
+    message = f"ce n'est pas l'annuaire : la première ligne est « {quote(SEPARATOR.join(cells))} »"
+    raise _unusable(f"{message}, et les titres de l'annuaire ne sont pas au début", number)
+
+
+def _indexes(number: int, names: Sequence[str], folded: Mapping[str, str]) -> tuple[int, ...]:
     missing = [column for column, name in folded.items() if name not in names]
     twice = [column for column, name in folded.items() if names.count(name) > 1]
-    if len(heading) == 1 and any(mark in heading[0] for mark in ",\t|"):
-        raise _unusable("les colonnes ne sont pas séparées par des points-virgules", 1)
-    if len(missing) == len(COLUMNS):
-        raise _unusable(f"ce n'est pas l'annuaire : la première ligne est « {quote(SEPARATOR.join(heading))} »", 1)
     if missing:
-        raise _unusable(f"il manque {_columns(missing)}", 1)
+        raise _unusable(f"il manque {_named(missing)}", number)
     if twice:
-        raise _unusable(f"le fichier a deux fois {_columns(twice)}", 1)
+        raise _unusable(f"le fichier a deux fois {_named(twice)}", number)
     return tuple(names.index(name) for name in folded.values())
 
 
-def _columns(names: list[str]) -> str:
-    return f"{'la colonne' if len(names) == 1 else 'les colonnes'} {', '.join(names)}"
+def _named(columns: list[str]) -> str:
+    return f"{'la colonne' if len(columns) == 1 else 'les colonnes'} {', '.join(columns)}"

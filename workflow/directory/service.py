@@ -25,6 +25,7 @@ from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.importer import import_directory, preview_import
 from workflow.directory.model import MAILBOX_SET, DirectoryRefused, ImportReport
+from workflow.directory.parser import DirectoryFile
 from workflow.directory.queries import (
     EstablishmentFilters,
     EstablishmentLine,
@@ -62,18 +63,22 @@ class Directory:
     academie_code: str
 
     def import_file(
-        self, file: BinaryIO, actor: Actor, *, dry_run: bool = False, accept_loss: bool = False
-    ) -> ImportReport:
+        self, file: BinaryIO, actor: Actor, *, dry_run: bool = False, accept_loss: bool = False,
+        file_is_complete: bool = False,
+    ) -> ImportReport:  # fmt: skip
         """Import the open directory from a binary file; done again, it changes and writes nothing (R66).
 
-        ``dry_run`` reports the same, a massive loss included, and writes nothing. Raises NotAllowed, UnusableFile,
-        DirectoryRefused (a massive loss that is not accepted), DatabaseBusy, DatabaseUnreachable (R67).
+        ``file_is_complete`` vouches for a file that seems cut; ``dry_run`` reports the same, a massive loss included,
+        and writes nothing. Raises NotAllowed, UnusableFile, DirectoryRefused (a massive loss that is not accepted),
+        DatabaseBusy, DatabaseUnreachable (R67).
         """
         require_operator(actor, "importer l'annuaire")
-        academie = int(self.academie_code)
+        academie, source = int(self.academie_code), DirectoryFile(file, file_is_complete)
         if dry_run:
-            return preview_import(self.database, academie, file)
-        return import_directory(self.database, self.hasher, self.clock, academie, file, actor, accept_loss=accept_loss)
+            return preview_import(self.database, academie, source)
+        return import_directory(
+            self.database, self.hasher, self.clock, academie, source, actor, accept_loss=accept_loss
+        )
 
     def set_mailbox(self, uai: str, address: str | None, why: str, actor: Actor) -> MailboxChange:
         """Make ``address`` the mailbox in force, whatever later imports say; None takes the directory's again (R14).

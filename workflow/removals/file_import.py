@@ -259,7 +259,7 @@ _SPOILT: Final = (
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-_REFERENCE: Final = re.compile(r"[A-Z]{2,8}-[0-9]{4}-[0-9]{5,8}")
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
 
 
 _STARTS_WITH_REFERENCE: Final = re.compile(rf'\s*"?{_REFERENCE.pattern}', re.IGNORECASE)

@@ -41,9 +41,9 @@ def file_of(*given: Mapping[str, str]) -> bytes:
     return text_of(*given).encode()
 
 
-def read_bytes(content: bytes) -> DirectoryReader:
+def read_bytes(content: bytes, *, is_complete: bool = False) -> DirectoryReader:
     """What a file says of the académie of Toulouse, without any database."""
-    return DirectoryReader(16).read(DirectoryFile(BytesIO(content)).records())
+    return DirectoryReader(16).read(DirectoryFile(BytesIO(content), is_complete).records())
 
 
 def read(*given: Mapping[str, str]) -> DirectoryReader:

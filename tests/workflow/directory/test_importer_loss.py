@@ -48,6 +48,26 @@ def test_massive__a_set_mailbox_is_not_lost(bench: Bench) -> None:
 
 
 @pytest.mark.rule("R67")
+def test_departement__wholly_gone_is_a_massive_loss(bench: Bench) -> None:
+    ariege = rows(2, 900, departement="009")
+    bench.bring(*rows(30), *ariege)
+    before = bench.everything()
+    with pytest.raises(DirectoryRefused, match=r"2 disparus, .* ; plus aucun du département 09, comme"):
+        bench.bring(*rows(30))
+    assert bench.everything() == before
+    assert len(bench.bring(*rows(30), ariege[0]).gone) == 1
+    assert bench.bring(*rows(30), accept_loss=True).loss.departements == ("09",)
+
+
+@pytest.mark.rule("R66", "R67")
+def test_absent__nobody_is_closed_while_a_row_does_not_tell_its_establishment(bench: Bench) -> None:
+    bench.bring(*rows(3))
+    report = bench.bring(*rows(2), row("0310?"))
+    assert (report.gone, len(report.refused)) == ((), 1)
+    assert "n'est pas fermé" in report.refused[0].message
+
+
+@pytest.mark.rule("R67")
 def test_small__losses_pass(bench: Bench) -> None:
     bench.bring(*rows(30))
     assert len(bench.bring(*rows(26)).gone) == 4

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.workflow.directory.files import cell, entry, read, read_bytes, row, rows, text_of, uai_of
+from workflow.directory.parser import UnusableFile
 
 FIRST = "0310001H"
 
@@ -23,14 +24,18 @@ FIRST = "0310001H"
 def test_row__refused_with_its_line_and_every_reason(bad: dict[str, str], why: str) -> None:
     reading = read(row(nom="Deux\nlignes"), bad, row(uai_of(3)))
     (refused,) = reading.refused
-    assert (refused.line, refused.message.replace("«  »", "« »")) == (4, why)
+    said, _, then = refused.message.replace("«  »", "« »").partition(" ; qui n'est pas dans le fichier")
+    assert (refused.line, said) == (4, why)
+    assert bool(then) is (not reading.names_everybody) is ("UAI" in why)
     assert list(reading.entries) == [FIRST, uai_of(3)]
 
 
 @pytest.mark.rule("R66")
 def test_row__of_another_width_is_refused() -> None:
     content = text_of(row()) + f"{uai_of(2)};Collège\n" + text_of(row(uai_of(3))).splitlines()[1] + ";trop\n"
-    reading = read_bytes(content.encode())
+    with pytest.raises(UnusableFile, match="ligne 3 : la ligne compte 2 cellules au lieu de 8, le fichier"):
+        read_bytes(content.encode())
+    reading = read_bytes(content.encode(), is_complete=True)
     assert [(r.line, r.uai, r.message) for r in reading.refused] == [
         (3, uai_of(2), "la ligne compte 2 cellules au lieu de 8"),
         (4, uai_of(3), "la ligne compte 9 cellules au lieu de 8"),

@@ -15,10 +15,22 @@ GOOD = text_of(row())
     [
         (b"", "le fichier est vide"),
         (b"\xef\xbb\xbf\n\n", "le fichier est vide"),
-        (HEADING.encode(), "aucun établissement de l'académie 16"),
+        (HEADING.encode(), "ligne 1 : la dernière ligne n'a pas de fin, le fichier est peut-être coupé"),
+        (f"{HEADING}\n".encode(), "aucun établissement de l'académie 16"),
         (file_of(row(academie="11")), "hors académie : 1"),
         (file_of(row(kind="Ecole")), "hors périmètre : 1"),
-        (file_of(row("faux")), "refusées : 1"),
+        (file_of(row("faux")), "refusées : 1) ; le plus souvent, un UAI illisible : la ligne 2 (« « FAUX » n'est pas"),
+        (
+            file_of(*rows(7, academie="16.0"), row("faux")),
+            "refusées : 8) ; le plus souvent, un code d'académie qui n'est pas un nombre : les lignes 2, 3, 4, 5, 6 et"
+            " 2 autres (« le code d'académie « 16.0 » n'est pas un nombre »). Que faire : reprendre l'export",
+        ),
+        (GOOD.encode()[:-1], "ligne 2 : la dernière ligne n'a pas de fin"),
+        (GOOD.replace("\n", "\r\n").encode()[:-1], "ligne 2 : la dernière ligne n'a pas de fin"),
+        ((GOOD + GOOD.splitlines()[1] + ";x\n").encode(), "ligne 3 : la ligne compte 9 cellules au lieu de 8"),
+        ((GOOD.splitlines()[1] + "\n" + GOOD).encode(), "les titres de l'annuaire ne sont pas au début"),
+        (GOOD.replace("Collège;", "Coll?ge;").encode(), "ligne 2 : les accents sont abîmés (« Coll?ge »)"),
+        (GOOD.replace("Collège;", "Collge;").encode(), "ligne 2 : les accents sont abîmés (« Collge »)"),
         (GOOD.encode("latin-1"), "ligne 2 : le texte n'est pas en UTF-8, sans doute en Latin-1"),
         (GOOD.encode("utf-16"), "UTF-16"),
         (GOOD.encode("utf-16-le"), "UTF-16"),
@@ -37,9 +49,9 @@ GOOD = text_of(row())
         (GOOD.replace("mail", "courriel", 1).encode(), "ligne 1 : il manque la colonne mail"),
         (GOOD.replace(";mail;etat", "", 1).encode(), "il manque les colonnes mail, etat"),
         (GOOD.replace(";etat", ";etat;MAIL", 1).encode(), "deux fois la colonne mail"),
-        (GOOD.replace("Collège", "CollÃ¨ge").encode(), "ligne 2 : les accents sont abîmés (« CollÃ¨ge »)"),
-        ((GOOD + '"0310002J;Lycée').encode(), "ce n'est plus du CSV"),
-        ((GOOD + '"Lycée" Fermat;x').encode(), "ligne 3 : ce n'est plus du CSV"),
+        (GOOD.replace("Collège", "CollÃ¨ge").encode(), "ligne 2 : les accents sont abîmés (« 0310001H;CollÃ¨ge"),
+        ((GOOD + '"0310002J;Lycée').encode(), "ligne 3 : la dernière ligne n'a pas de fin"),
+        ((GOOD + '"Lycée" Fermat;x\n').encode(), "ligne 3 : ce n'est plus du CSV"),
         (GOOD.replace("\n", "\r").encode(), "ce n'est plus du CSV"),
         ((GOOD + "x" * (MAX_LINE + 1)).encode(), "ligne 3 : cette ligne est démesurée"),
         ((GOOD + "x" * 200_000).encode(), "cellule démesurée"),
@@ -51,6 +63,17 @@ def test_file__unusable_changes_nothing_and_says_why(content: bytes, said: str, 
         any_bench.bring_bytes(content, accept_loss=True)
     assert said in str(unusable.value)
     assert any_bench.everything() == before
+
+
+@pytest.mark.rule("R67")
+def test_file__somebody_vouches_for_one_that_looks_cut(bench: Bench) -> None:
+    content = file_of(row()) + b"0310002J;x\n" + file_of(row("0310003K")).splitlines()[1]
+    with pytest.raises(UnusableFile, match="--file-is-complete"):
+        bench.bring_bytes(content)
+    report = bench.bring_bytes(content, file_is_complete=True)
+    assert ([new.uai for new in report.new], [refused.uai for refused in report.refused]) == (
+        ["0310001H", "0310003K"], ["0310002J"]
+    )  # fmt: skip
 
 
 @pytest.mark.rule("R67")
