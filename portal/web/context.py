@@ -15,10 +15,12 @@ from starlette.exceptions import HTTPException
 
 from portal.bodies import LARGEST, bound_to_anyone
 from portal.connections import DRAINED
+from portal.web.forms import GIVEN_BACK
 from portal.web.rendering import Pages
-from portal.web.security import Visitor, comes_from_here, has_csrf
+from portal.web.security import Visitor, comes_from_here, has_csrf, is_told_from_here
 from workflow.app import App
 from workflow.auth.actors import NotAllowed
+from workflow.auth.kept_forms import KeptForms
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
 from workflow.settings.infrastructure import PortalSettings
@@ -41,6 +43,7 @@ class WebContext:
     sessions: Sessions
     links: Links
     sign_in: SignIn
+    kept_forms: KeptForms
     pages: Pages
     demo: Demo | None = field(default=None)
 
@@ -54,7 +57,7 @@ class WebContext:
         links = Links(app.database, app.clock, app.hasher, app.mailer, app.settings, app.people, app.dispatcher.wake)
         sign_in = SignIn(app.database, app.clock, app.hasher, app.people, sessions, links)
         return cls(
-            app=app, sessions=sessions, links=links, sign_in=sign_in,
+            app=app, sessions=sessions, links=links, sign_in=sign_in, kept_forms=KeptForms(app.database, app.clock),
             pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
         )  # fmt: skip
 
@@ -76,6 +79,11 @@ class WebContext:
     def uai_cookie(self) -> str:
         """The cookie of the establishment that a mailbox has in view: a choice, no right."""
         return "__Host-oda-uai" if self.is_https else "oda-uai"
+
+    @property
+    def kept_cookie(self) -> str:
+        """The cookie that opens what was typed after the end of a session."""
+        return "__Host-oda-kept" if self.is_https else "oda-kept"
 
 
 class SignInNeeded(Exception):
@@ -181,10 +189,26 @@ Rectorat = Annotated[Visitor, Depends(rectorat)]
 Operator = Annotated[Visitor, Depends(operator)]
 
 
-async def posted(request: Request, context: Context, visitor: AnyVisitor) -> FormData:
-    """The fields of a form that one of our pages of this session sent. Raises Forged."""
-    form = await request.form(max_files=0, max_fields=2000)
-    if not comes_from_here(request, context.settings.address) or not has_csrf(form, visitor.secret):
+async def typed(request: Request, context: Context, visitor: AnyVisitor) -> FormData:
+    """The fields of a form that a person fills in, sent by one of our pages of this session. Raises Forged.
+
+    One of our pages of a former session in the same browser: the form is given back, to be read and sent again (R73).
+    The route makes its form by ``filled``, and does nothing unless it is right.
+    """
+    form, address = await request.form(max_files=0, max_fields=2000), context.settings.address
+    if comes_from_here(request, address) and has_csrf(form, visitor.secret):
+        return form
+    if is_told_from_here(request, address):
+        return FormData([*form.multi_items(), (GIVEN_BACK, "oui")])
+    raise Forged
+
+
+Typed = Annotated[FormData, Depends(typed)]
+
+
+def posted(form: Typed) -> FormData:
+    """The fields of a button, in which nothing is typed. Raises Forged, for one of a former session too."""
+    if GIVEN_BACK in form:
         raise Forged
     return form
 
@@ -234,7 +258,11 @@ async def uploaded(request: Request, context: Context, visitor: AnyVisitor) -> U
     file = fields.get("fichier")
     content = await file.read() if isinstance(file, UploadFile) else b""
     await fields.close()
-    if not comes_from_here(request, context.settings.address) or not has_csrf(fields, visitor.secret):
+    if (
+        not comes_from_here(request, context.settings.address)
+        or not has_csrf(fields, visitor.secret)
+        or GIVEN_BACK in fields
+    ):
         raise Forged
     return Upload(fields, content)
 

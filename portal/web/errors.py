@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from portal.incidents import log_incident
 from portal.web.context import (
+    READING,
     Forbidden,
     Forged,
     PresentationNeeded,
@@ -18,6 +19,8 @@ from portal.web.context import (
     session_user_of,
     visitor_or_none,
 )
+from portal.web.kept_forms import PLACE as KEPT_FORM
+from portal.web.kept_forms import keep_form, set_kept_cookie
 from portal.web.security import fixed_headers
 from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 
@@ -58,8 +61,15 @@ def error_page(request: Request, status: int, incident: str = "") -> Response:
 def add_exception_handlers(app: FastAPI) -> None:
     """Register the handlers of the exceptions."""
 
-    def sign_in(_: Request, needed: SignInNeeded) -> Response:
-        return RedirectResponse(f"/connexion?suite={needed.back}" if needed.back else "/connexion", status_code=303)
+    async def sign_in(request: Request, needed: SignInNeeded) -> Response:
+        context: WebContext = request.app.state.context
+        door = "/connexion/rectorat" if request.url.path.startswith("/rectorat") else "/connexion"
+        secret = None if request.method in READING else await keep_form(request, context)
+        if secret is None:
+            return RedirectResponse(f"{door}?suite={needed.back}" if needed.back else door, status_code=303)
+        response = RedirectResponse(f"{door}?suite={KEPT_FORM}", status_code=303)
+        set_kept_cookie(response, context, secret)
+        return response
 
     def present(_: Request, __: PresentationNeeded) -> Response:
         return RedirectResponse("/connexion/qui", status_code=303)

@@ -120,6 +120,7 @@ class Form:
     """Fields as they are shown. ``values`` are those read, when nothing is wrong; ``reasons`` concern no one field.
 
     ``key`` makes a form sent twice one action (R10); ``earlier``: it had been sent before, with other answers.
+    ``given_back``: it was sent after the end of its session, and is only shown again (R73).
     """
 
     fields: tuple[FieldState, ...]
@@ -127,10 +128,16 @@ class Form:
     reasons: tuple[Reason, ...] = ()
     key: str = field(default_factory=new_key)
     earlier: EarlierSending | None = None
+    given_back: bool = False
 
     @property
     def is_right(self) -> bool:
-        return not self.errors and not self.reasons and not self.earlier
+        return not (self.errors or self.reasons or self.earlier or self.given_back)
+
+    @property
+    def has_code(self) -> bool:
+        """True when something in it is never kept."""
+        return any(state.field.shape is Shape.CODE for state in self.fields)
 
     @property
     def errors(self) -> tuple[FieldState, ...]:
@@ -171,19 +178,25 @@ def blank(fields: Sequence[Field]) -> Form:
     return Form(tuple(FieldState(field, field.value) for field in fields))
 
 
+GIVEN_BACK: Final = "rendu"
+"""The field of a form that is given back to who had typed it: it is shown, with what it holds, and does nothing."""
+
+
 def filled(fields: Sequence[Field], data: FormData) -> Form:
     """A form as it was sent."""
     states, values = [], {}
+    given_back = GIVEN_BACK in data
     for field in fields:  # noqa: F402 - the loop's noun
         text = str(data.get(field.name) or "")
         text_again, error = "" if field.shape is Shape.CODE else storable(text), ""
         try:
             values[field.name] = field.read(text)
         except ValueError as problem:
-            error = str(problem)
+            error = "" if given_back else str(problem)
         states.append(FieldState(field, text_again, error))
     key = str(data.get("key") or "")[:64]
-    return Form(tuple(states), values, key=key if key.isascii() and key.isalnum() else new_key())
+    key = key if key.isascii() and key.isalnum() else new_key()
+    return Form(tuple(states), values, key=key, given_back=given_back)
 
 
 def address(path: str, **filters: str | list[str] | None) -> str:

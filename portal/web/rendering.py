@@ -155,6 +155,8 @@ class Pages:
         self, request: Request, template: str, visitor: "Visitor | None" = None, *, status: int = 200, **scope: Any
     ) -> HTMLResponse:
         """A whole page for this visitor."""
+        if getattr(scope.get("form"), "given_back", False):
+            status = 200  # nothing was refused
         fixed = {
             "visitor": visitor, "path": request.url.path, "today": self.today(), "now": self._app.clock.now(),
             "demo": request.app.state.context.demo, "done": _done(request),

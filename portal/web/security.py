@@ -155,7 +155,18 @@ def comes_from_here(request: Request, address: str) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = request.headers.get("origin")
-    return origin is None or _origin(origin) == _origin(address)
+    return origin is None or is_own_origin(origin, address)
+
+
+def is_told_from_here(request: Request, address: str) -> bool:
+    """Return True when the browser tells that one of our own pages sent this form."""
+    is_told = "sec-fetch-site" in request.headers or "origin" in request.headers
+    return is_told and request.headers.get("sec-fetch-site") != "none" and comes_from_here(request, address)
+
+
+def is_own_origin(origin: str, address: str) -> bool:
+    """Return True when this origin is that of the portal's address."""
+    return _origin(origin) == _origin(address)
 
 
 def _origin(address: str) -> tuple[str, str, int | None] | None:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 from typing import Annotated, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -25,7 +25,8 @@ from portal.web.context import (
 )
 from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf
+from portal.web.kept_forms import PLACE as KEPT_FORM
+from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin
 from states.refusals import bad_field
 from states.validation import clean, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role
@@ -110,7 +111,7 @@ async def posted_by_signed(request: Request, context: Context, signed: SignedIn)
 PostedBySigned = Annotated[FormData, Depends(posted_by_signed)]
 
 
-def from_the_page(request: Request) -> None:
+def from_the_page(request: Request, context: Context) -> None:
     """Raises Forged unless the button of the link's own page was pressed.
 
     That page sends no referrer; a browser then gives ``null`` for its origin, which is accepted.
@@ -119,7 +120,7 @@ def from_the_page(request: Request) -> None:
     if site is not None and site not in ("same-origin", "none"):
         raise Forged
     origin = request.headers.get("origin", "null")
-    if site is None and origin != "null" and urlsplit(origin).netloc != request.headers.get("host", ""):
+    if site is None and origin != "null" and not is_own_origin(origin, context.settings.address):
         raise Forged
 
 
@@ -193,7 +194,7 @@ def _render_school(
     request: Request, context: WebContext, form: Form, back: str, *, ended: str = "", status: int = 200
 ) -> HTMLResponse:
     return context.pages.page(
-        request, "sign_in/school.html", status=status, form=form, back=back, ended=ended,
+        request, "sign_in/school.html", status=status, form=form, back=back, ended=ended, is_kept=back == KEPT_FORM,
         other=with_back("/connexion/rectorat", back),
     )  # fmt: skip
 
@@ -202,7 +203,7 @@ def _render_rectorat(
     request: Request, context: WebContext, form: Form, back: str, *, status: int = 200
 ) -> HTMLResponse:
     return context.pages.page(
-        request, "sign_in/rectorat.html", status=status, form=form, back=back, ended="",
+        request, "sign_in/rectorat.html", status=status, form=form, back=back, ended="", is_kept=back == KEPT_FORM,
         other=with_back("/connexion", back),
     )  # fmt: skip
 

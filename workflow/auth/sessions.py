@@ -23,6 +23,10 @@ SEEN_EVERY: Final = timedelta(minutes=5)
 """The use of a session or a token is written down once in this time, not at each page."""
 
 
+REMEMBERED: Final = timedelta(days=1)
+"""How long it is still known whose a session was, so that what they typed is given back to them alone."""
+
+
 class LinkDead(Exception):
     """The link was used, has expired, or never was."""
 
@@ -131,9 +135,15 @@ def end_sign_ins_of(connection: Connection, subjects: Set[str], now: datetime) -
     return len(matches)
 
 
+def find_user(connection: Connection, secret: str) -> SessionUser | None:
+    """Return whose session this was, ended or not; None once it is forgotten. It lets nobody in."""
+    row = connection.execute(select(SESSIONS).where(SESSIONS.c.digest == digest(secret))).one_or_none()
+    return SessionUser(role=Role.of(row.role), subject=row.subject, name=row.name) if row else None
+
+
 def delete_expired_sessions(connection: Connection, now: datetime) -> int:
-    """Delete the sessions that are past their end, and return how many."""
-    return connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now)).rowcount
+    """Delete the sessions that ended a day ago or more, and return how many."""
+    return connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now - REMEMBERED)).rowcount
 
 
 class SignIn:

@@ -349,6 +349,18 @@ class SignInLink(SQLModel, table=True):
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class KeptForm(SQLModel, table=True):
+    """A form that was sent after the end of its session, encrypted by a secret that its browser alone has (R73)."""
+
+    __tablename__: ClassVar[str] = "kept_form"
+    __table_args__ = (UniqueConstraint("session"), Index("ix_kept_form_kept_at", "kept_at"))
+
+    digest: str = Field(primary_key=True, sa_type=Text)
+    session: str = Field(sa_type=Text)
+    content: str = Field(sa_type=Text)
+    kept_at: datetime = Field(sa_column=_instant())
+
+
 class WebSession(SQLModel, table=True):
     """Somebody who signed in. ``subject``: the UAI, by commas, or the address; ``name``: what a chef gives (R37).
 
@@ -407,6 +419,9 @@ class TryCount(SQLModel, table=True):
 
 
 LINKS: Final[Table] = SQLModel.metadata.tables["sign_in_link"]
+
+
+KEPT_FORMS: Final[Table] = SQLModel.metadata.tables["kept_form"]
 
 
 SESSIONS: Final[Table] = SQLModel.metadata.tables["web_session"]

@@ -19,6 +19,7 @@ from states.rules.schedule import BrakeDecision, ClockFault, Hold
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.auth.access import end_access_of_removed
 from workflow.auth.actors import People
+from workflow.auth.kept_forms import delete_old_forms
 from workflow.auth.rate_limit import close_windows
 from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
@@ -221,6 +222,7 @@ def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHashe
         connection.execute(delete(LINKS).where(expired))
     discard_stale_links(connection, now)
     delete_expired_sessions(connection, now)
+    delete_old_forms(connection, now)
     close_windows(connection, hasher, now)
 
 

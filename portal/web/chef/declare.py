@@ -23,7 +23,7 @@ from portal.web.actions.chef import (
     why_field,
 )
 from portal.web.chef.home import may_act
-from portal.web.context import Chef, Context, Posted, WebContext
+from portal.web.context import Chef, Context, Typed, WebContext
 from portal.web.forms import Field, Form, blank, filled
 from portal.web.security import Visitor
 from states import commands as c
@@ -127,7 +127,7 @@ def show_declaration(request: Request, context: Context, visitor: Chef) -> Respo
 
 
 @router.post("/declarer")
-def execute_declaration(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
+def execute_declaration(request: Request, context: Context, visitor: Chef, data: Typed) -> Response:
     """Declare, then lead to the new request."""
     return _execute(request, context, visitor, data, is_whole=False)
 
@@ -139,7 +139,7 @@ def show_whole(request: Request, context: Context, visitor: Chef) -> Response:
 
 
 @router.post("/demande-complete")
-def execute_whole(request: Request, context: Context, visitor: Chef, data: Posted) -> Response:
+def execute_whole(request: Request, context: Context, visitor: Chef, data: Typed) -> Response:
     """Execute every step from the declaration to the sending, in one transaction (R7)."""
     return _execute(request, context, visitor, data, is_whole=True)
 
@@ -195,7 +195,7 @@ def show_remaining(request: Request, context: Context, visitor: Chef, reference:
 
 
 @router.post("/demandes/{reference}/terminer")
-def execute_remaining(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
+def execute_remaining(request: Request, context: Context, visitor: Chef, reference: str, data: Typed) -> Response:
     """Execute the steps that are left, or none of them (R7)."""
     action_context = ActionContext.load(context, visitor, reference)
     steps = _remaining(action_context)

@@ -17,7 +17,7 @@ from portal.web.chef.declare import (
     with_homonym,
 )
 from portal.web.chef.home import may_act
-from portal.web.context import Chef, Context, Posted, WebContext
+from portal.web.context import Chef, Context, Posted, Typed, WebContext
 from portal.web.forms import REFERENCE, Field, Form, blank, filled
 from portal.web.security import Visitor
 from states import commands as c
@@ -57,7 +57,7 @@ def show_renewal(request: Request, context: Context, visitor: Chef, reference: s
 
 
 @router.post("/demandes/{reference}/renouveler")
-def execute_renewal(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
+def execute_renewal(request: Request, context: Context, visitor: Chef, reference: str, data: Typed) -> Response:
     """Renew, attest and submit, or none of it (R7)."""
     action_context = ActionContext.load(context, visitor, reference)
     if not action_context.is_open(Trigger.RENEW):

@@ -25,7 +25,7 @@ from portal.web.chef.home import (
     task_of,
     waiting_sentence,
 )
-from portal.web.context import Chef, Context, Posted, WebContext
+from portal.web.context import Chef, Context, Typed, WebContext
 from portal.web.security import Visitor
 from states.validation import person_key
 from states.vocabulary import CodeStatus, Role, State, Step, Trigger
@@ -153,7 +153,7 @@ def show_chef_action(request: Request, context: Context, visitor: Chef, referenc
 
 @router.post("/demandes/{reference}/{slug}")
 def execute_chef_action(
-    request: Request, context: Context, visitor: Chef, reference: str, slug: str, data: Posted
+    request: Request, context: Context, visitor: Chef, reference: str, slug: str, data: Typed
 ) -> Response:
     """Execute an action."""
     return execute_action(request, ActionContext.load(context, visitor, reference), CHEF_ACTIONS, slug, data)

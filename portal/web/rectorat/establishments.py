@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
 from portal.web.actions.chef import HOMONYM
 from portal.web.chef.declare import declaration, declaration_fields, with_homonym
-from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused
@@ -119,7 +119,7 @@ def show_mailbox_form(request: Request, context: Context, visitor: Operator, uai
 
 
 @router.post("/{uai}/boite")
-def save_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:
+def save_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Typed) -> Response:
     """Set it."""
     return _change_mailbox(request, context, visitor, uai, filled(_SET_MAILBOX, data))
 
@@ -134,7 +134,7 @@ def show_clearing_form(request: Request, context: Context, visitor: Operator, ua
 
 
 @router.post("/{uai}/boite/annuaire")
-def clear_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:
+def clear_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Typed) -> Response:
     """Give the directory's mailbox back."""
     return _change_mailbox(request, context, visitor, uai, filled(_CLEAR_MAILBOX, data), clearing=True)
 
@@ -147,7 +147,7 @@ def show_declaration_form(request: Request, context: Context, visitor: Operator,
 
 
 @router.post("/{uai}/declarer")
-def declare_on_behalf(request: Request, context: Context, visitor: Operator, uai: str, data: Posted) -> Response:
+def declare_on_behalf(request: Request, context: Context, visitor: Operator, uai: str, data: Typed) -> Response:
     """Declare, and lead to the request."""
     place, _ = _load_establishment(context, visitor, uai)
     form = filled(with_homonym(_declaration_fields(context), data), data)

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from notifications.outbox import circuit_breaker
 from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.vocabulary import Kind, Stage
-from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, filled, list_problem, member_of, options_of
 from portal.web.security import Visitor
 from states.refusals import Reason
@@ -116,7 +116,7 @@ def show_discard_form(request: Request, context: Context, visitor: Operator, num
 
 
 @router.post("/{number}/ecarter")
-def discard_mail(request: Request, context: Context, visitor: Operator, number: int, data: Posted) -> Response:
+def discard_mail(request: Request, context: Context, visitor: Operator, number: int, data: Typed) -> Response:
     """Discard it: it will not leave any more."""
     view, form = _load_mail(context, number), filled(_WHY_DISCARD, data)
     if not form.is_right:

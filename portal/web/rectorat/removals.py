@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
 from portal.web.actions.base import load_request
-from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
 from portal.web.download import Download, made_in_turn
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, list_problem, year_of
 from portal.web.security import Visitor
@@ -154,7 +154,7 @@ def show_removals_to_confirm(
 
 
 @router.post("/confirmer")
-def confirm_removals(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
+def confirm_removals(request: Request, context: Context, visitor: Operator, data: Typed) -> Response:
     """Confirm them in slices, each refused or done by itself; a form sent twice has the same results (R10, R49)."""
     app, form = context.app, filled(_CONFIRMATION, data)
     references = sorted(set(str(data.get("references") or "")[: MOST * 40].split()))[:MOST]

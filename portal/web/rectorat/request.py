@@ -21,7 +21,7 @@ from portal.web.actions.base import Action, ActionContext, execute_action, load_
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
 from portal.web.chef.requests import pdf
-from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
 from portal.web.forms import Form, blank
 from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import WorklistCriteria, origin_of
@@ -109,7 +109,7 @@ def show_request_action(request: Request, context: Context, visitor: Operator, r
 
 @router.post("/{reference}/{slug}")
 def execute_request_action(
-    request: Request, context: Context, visitor: Operator, reference: str, slug: str, data: Posted
+    request: Request, context: Context, visitor: Operator, reference: str, slug: str, data: Typed
 ) -> Response:
     """Execute it."""
     action_context = ActionContext.load(context, visitor, reference, origin_of(request))

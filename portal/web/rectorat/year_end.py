@@ -27,7 +27,7 @@ from portal.exports import (
     preview_rows,
 )
 from portal.texts import how_found
-from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
 from portal.web.download import Download, made_in_turn
 from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
 from portal.web.security import Visitor
@@ -252,7 +252,7 @@ def show_confirmation(request: Request, context: Context, visitor: Operator, yea
 
 @router.post("/{year}/confirmer")
 def confirm_year_end(
-    request: Request, context: Context, visitor: Operator, year: str, data: Posted, tasks: BackgroundTasks
+    request: Request, context: Context, visitor: Operator, year: str, data: Typed, tasks: BackgroundTasks
 ) -> Response:
     """Confirm a held end; the revocations begin after the response, and the schedule finishes them if we stop (R52)."""
     app, school_year, form = context.app, parse_year(year), filled(_CONFIRMATION, data)

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
-from portal.web.context import Context, Operator, Posted, WebContext, operator
+from portal.web.context import Context, Operator, Posted, Typed, WebContext, operator
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction
@@ -146,7 +146,7 @@ def issue_codes(request: Request, context: Context, visitor: Operator, data: Pos
 
 
 @router.post("/{slug}")
-def execute_bulk_action(request: Request, context: Context, visitor: Operator, slug: str, data: Posted) -> Response:
+def execute_bulk_action(request: Request, context: Context, visitor: Operator, slug: str, data: Typed) -> Response:
     """Execute the action and report each request; a wrong field keeps the page, and nothing changes."""
     action = BULK.get(slug)
     if action is None or action.by_line:

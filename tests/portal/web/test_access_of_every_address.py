@@ -43,6 +43,7 @@ DOORS = {
     "/connexion": Door.PUBLIC,
     "/connexion/qui": Door.OWN,
     "/compte": Door.OWN,
+    "/reprendre-la-saisie": Door.OWN,
     "/deconnexion": Door.OWN,
     "/etablissement": Door.CHEF,
     "/rectorat": Door.RECTORAT,
@@ -268,6 +269,23 @@ def test_acting__a_form_that_is_not_of_this_session_is_refused_and_nothing_moves
             where = f"{role}: {method} {path} with {fields} {headers}: {answer.status_code}"
             dressed(answer, where)
             assert answer.status_code == 409, where
+    assert town.rows() == before
+
+
+@pytest.mark.rule("R73")
+def test_acting__a_form_that_is_given_back_moves_nothing(town: Town) -> None:
+    """Whatever is in it: it is shown again, to be read and sent."""
+    before = town.rows()
+    for method, path, door in all_addresses(town, Door.CHEF, Door.RECTORAT, Door.OWN):
+        role = "operator" if door is Door.RECTORAT else "chef"
+        if method == "GET" or path == "/deconnexion":
+            continue
+        for token, headers in (
+            (csrf_of(town.secrets[role]), {}), (csrf_of(town.secrets["reader"]), {"Sec-Fetch-Site": "same-origin"}),
+        ):  # fmt: skip
+            right = {CSRF_FIELD: token, "rendu": "oui", "sure": "oui", "uai": "0310001H", "nom": "x"}
+            answer = town.browsers[role].request(method, town.filled(path), data=right, headers=headers)
+            assert answer.status_code < 500, path
     assert town.rows() == before
 
 
