@@ -100,7 +100,7 @@ class RecordedEnd:
 
 
 def check_brake(
-    end: YearEnd, record: RecordedEnd | None, now: datetime, last_heartbeat: datetime, *, clock_held: bool = False
+    end: YearEnd, record: RecordedEnd | None, now: datetime, last_heartbeat: datetime, clock_held: bool = False
 ) -> tuple[BrakeDecision, Hold | None]:
     """Decide whether ``end`` may run by itself at ``now`` (R51, R52).
 

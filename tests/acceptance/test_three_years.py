@@ -145,7 +145,7 @@ BREAKS = {
     "a reminder too many": (_reminders_without_end, date(2026, 9, 1), "plain", "stalled_reminder of"),
     "a notice twice": (_notices_twice, date(2027, 5, 10), "plain", "notice of 2026"),
     "a request skipped": (_a_request_skipped, date(2027, 5, 10), "plain", "mails of the year's end"),
-    "no brake": (_no_brake, date(2027, 5, 10), "absence", "instead of"),
+    "no brake": (_no_brake, date(2027, 5, 10), "absence", "by nobody"),
 }
 
 

@@ -47,7 +47,7 @@ class YearEndRegistry:
             if row := connection.execute(select(RECORD).where(RECORD.c.school_year == str(year))).one_or_none():
                 is_held, is_confirmed = row.held_why is not None, row.confirmed_at is not None
                 recorded = RecordedEnd(row.ends_at, row.recorded_at, is_held, is_confirmed)
-            statuses.append(YearEndStatus(end, *check_brake(end, recorded, now, heartbeat, clock_held=clock_held)))
+            statuses.append(YearEndStatus(end, *check_brake(end, recorded, now, heartbeat, clock_held)))
         return statuses
 
     def observe(

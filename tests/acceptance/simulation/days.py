@@ -101,7 +101,6 @@ class Story(Ticks):
                 self.tick(at)
             case "leap":
                 self.tick(at + FOUR_YEARS, leap=True)
-                self.record.lose_codes(self.delivered)
                 self.machines.truth.set(at)
             case _:
                 today = at.astimezone(self.place.zoneinfo).date()

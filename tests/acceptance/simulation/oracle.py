@@ -1,15 +1,20 @@
 """The oracle: what each tick must have done, and the whole at the end, from the rules' text and what was done."""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tests.acceptance.simulation.academie import Place
-from tests.acceptance.simulation.brakes import Brake
+from tests.acceptance.simulation.brakes import SILENCE, Brake
 from tests.acceptance.simulation.digest_due import Digests
 from tests.acceptance.simulation.mails import Letter
 from tests.acceptance.simulation.notices_due import Invitations, Notices
 from tests.acceptance.simulation.record import Life, Record
 from tests.acceptance.simulation.reminders_due import Reminders
+
+A_DAY = timedelta(hours=24)
+"""For how long nothing that cannot be undone is done after a long silence (R52)."""
+
+OF_THE_END = ("brake_alert", "year_end", "year_end_report")
 
 Bag = dict[str, list[Letter]]
 
@@ -23,6 +28,7 @@ class Oracle:
         self.notices, self.invitations = Notices(place, record), Invitations(place, record)
         self.reminders, self.digests = Reminders(place, record), Digests(place, record)
         self.held: list[tuple[datetime, int]] = []
+        self._doubted_since: datetime | None = None
         self.swept: dict[int, int] = defaultdict(int)
         self.settings(place)
 
@@ -47,12 +53,17 @@ class Oracle:
         bag: Bag = defaultdict(list)
         for letter in letters:
             bag[letter.kind].append(letter)
+        if now - self.brake.last_alive > SILENCE:
+            self._doubted_since = now
+        is_doubted = self._doubted_since is not None and now - self._doubted_since < A_DAY
         looked = self.brake.look(now, self.ends(now))
         gone = [life for year in looked.run for life in self.record.of_year(year)]
         wrong = self._sweep_letters(now, gone, bag) + self._alerts(now, looked.held, bag)
         for life in gone:
             self.record.expire(life, now)
         self.held += [(now, year) for year in looked.held]
+        if is_doubted:
+            return gone, wrong + self.idle(now, [one for one in letters if one.kind not in OF_THE_END])
         wrong += self.notices.judge(now, bag["year_end_notice"])
         wrong += self.reminders.judge(now, bag["stalled_reminder"] + bag["handover_reminder"], delivered)
         wrong += self.invitations.judge(now, bag["renewal_invitation"])
@@ -62,6 +73,10 @@ class Oracle:
     def idle(self, now: datetime, letters: list[Letter]) -> list[str]:
         """Between ticks, or on a machine whose clock is off, the software writes nothing of its own accord (R82)."""
         return [f"{one.kind} to {one.uai} at {now} by nobody" for one in letters if one.kind != "clock_alert"]
+
+    def leap(self, now: datetime, letters: list[Letter]) -> list[str]:
+        """Under a clock that leaps the software says so, and does nothing else that cannot be undone (R52)."""
+        return self.idle(now, [one for one in letters if one.kind != "brake_alert"])
 
     def waiting(self, now: datetime) -> list[int]:
         """The years that the brake holds."""

@@ -30,7 +30,6 @@ class Life:
     issued_at: datetime | None = None
     extends: str | None = None
     handed: bool = False
-    code_lost: bool = False
     checks: set[str] = field(default_factory=set)
     key_possible: bool = False
     reports: dict[int, tuple[date, bool]] = field(default_factory=dict)
@@ -91,11 +90,6 @@ class Record:
         life.version += 1
         self._end(life, "expire", now)
 
-    def lose_codes(self, delivered: datetime) -> None:
-        """The clock went beyond the time that a mail has to leave: a code that was still waiting never will (R57)."""
-        for life in self.live.values():
-            life.code_lost |= life.issued_at is not None and life.issued_at > delivered
-
     def _to(self, life: Life, state: str, now: datetime) -> None:
         life.state, life.since, life.stand = state, now, life.stand + 1
 
@@ -128,7 +122,6 @@ class Record:
 
     def _reissue_code(self, life: Life, _: c.ReissueCode, now: datetime) -> None:
         life.issued_at, life.extends, life.handed, life.stand = now, None, False, life.stand + 1
-        life.code_lost = False
 
     def _confirm_handover(self, life: Life, _: c.ConfirmHandover, __: datetime) -> None:
         life.handed, life.stand = True, life.stand + 1

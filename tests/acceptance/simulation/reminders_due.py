@@ -71,7 +71,7 @@ class Reminders:
         self._passed = today if allowed else self._passed
         for reference, (_, latest) in awaited.items() if first else ():
             life = self.record.live[reference]
-            arrived = life.issued_at is None or (life.issued_at <= delivered and not life.code_lost)
+            arrived = life.issued_at is None or life.issued_at <= delivered
             if latest is not None and today >= latest and arrived and not life.to_settle(today):
                 wrong.append(f"no reminder of {reference} at {now}: {self.stands[reference]}")
         return wrong

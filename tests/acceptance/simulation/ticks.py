@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tests.acceptance.simulation.academie import Place
 from tests.acceptance.simulation.disturbances import Fate
 from tests.acceptance.simulation.machines import Machine, NodeMonitor
-from tests.acceptance.simulation.mails import Mailbag
+from tests.acceptance.simulation.mails import Letter, Mailbag
 from tests.acceptance.simulation.oracle import Oracle
 from tests.acceptance.simulation.people import Cast
 from tests.acceptance.simulation.record import Life, Record
@@ -61,13 +61,20 @@ class Ticks:
         letters = self.bag.new()
         for letter in letters:
             self.told.letters[letter.kind] = self.told.letters.get(letter.kind, 0) + 1
-        self.wrong(self._clock_alerts(at, who, [one.facts["machine"] for one in letters if one.kind == "clock_alert"]))
+        self.wrong(self._clock_alerts(at, who, self._stopped(letters)))
+        if leap:
+            self.wrong(self.oracle.leap(at, letters))
+            return
         if all(machine.is_off for machine in who):
             self.told.idle += 1
             self.wrong(self.oracle.idle(at, letters))
             return
         gone, wrong = self.oracle.tick(at, letters, self.delivered, off=bool(self._off_known))
         self.gone(gone, at, wrong)
+
+    def _stopped(self, letters: list[Letter]) -> list[str]:
+        """The machines that an alert says are stopped by a clock that differs from the database's."""
+        return [one.facts["machine"] for one in letters if one.kind == "clock_alert" and not one.facts["why"]]
 
     def _ticking(self, at: datetime, *, leap: bool) -> list[Machine]:
         machines = self.machines.all
