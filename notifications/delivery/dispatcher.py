@@ -121,7 +121,7 @@ class Dispatcher:
             on_trial=bool(self._pause),
         )
         try:
-            return await sending.run(due)
+            sent = await sending.run(due)
         finally:
             if sending.trouble:  # the state of the relay, as this round met it, is stored for all senders
                 self._pause, is_new = await asyncio.to_thread(self._store.pause, sending.trouble)
@@ -130,6 +130,9 @@ class Dispatcher:
                     _log.log(logging.WARNING if is_outage else logging.ERROR, "mails wait: %s", sending.trouble)
             elif sending.answered.is_set() and self._pause and await asyncio.to_thread(self._store.resume):
                 self._pause = None
+        if not self._pause and await asyncio.to_thread(self._store.report_dead):
+            sent += await self.run_once()  # the alert leaves at once, from a machine that runs once a minute too
+        return sent
 
 
 class SendRound:

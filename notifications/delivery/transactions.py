@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -21,6 +21,7 @@ from notifications.encryption.sealer import CodeUnreadable
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
+from notifications.messages.operator_reports import is_to_report
 from notifications.outbox import circuit_breaker, queue
 from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
@@ -138,8 +139,29 @@ class MailStore:
 
     def poll(self, limit: int) -> tuple[int, Pause | None]:
         """Count the mails that are due or lost, up to ``limit``, and read the relay's pause."""
+        self.report_dead()
         with self._database.read() as connection:
             return queue.due_count(connection, self._clock.now(), limit), circuit_breaker.load_pause(connection)
+
+    def report_dead(self) -> bool:
+        """Tell the operators of the mails that died: one alert a cause and a day, which names them all (R58).
+
+        Those that die of a cause after its alert are told the next day. Returns True when there is an alert to send.
+        """
+        now, reports = self._clock.now(), self._mailer.reports
+        with self._database.read() as connection:
+            keys = {reports.dead_mails_key(fault, now) for fault in queue.unreported_faults(connection)}
+            if not keys or queue.known_keys(connection, keys) == keys:
+                return False
+        with self._database.write() as connection:
+            dead = queue.unreported(connection)
+            told = []
+            for fault in Fault:
+                mails = [mail for mail in dead if mail.fault is fault and is_to_report(mail)]
+                if mails and self._mailer.enqueue(connection, [reports.dead_mails_alert(fault, mails, now)], now):
+                    told += mails
+            queue.mark_reported(connection, [*told, *(mail for mail in dead if not is_to_report(mail))], now)
+        return bool(told)
 
     def cleanup_expired(self) -> None:
         """Expire the leases of senders that died, cancel the mails that are too late (R57)."""
@@ -176,7 +198,7 @@ class MailStore:
             now = self._clock.now()
             with self._database.write() as connection:
                 recorded = queue.record(connection, (), unrenderable, now, self._lease, self._rules)
-                self._report_dead(connection, recorded.ended.values(), now)
+                self._record_dead(connection, recorded.ended.values())
         position = {claim.mail.id: number for number, claim in enumerate(claims)}
         # When none of a slice can be rendered, more may still be due.
         if claims and not ready:
@@ -235,7 +257,7 @@ class MailStore:
         ends = [(entry.claim, entry.result) for entry in entries if isinstance(entry, Finish)]
         with self._database.write() as connection:
             recorded = queue.record(connection, begins, ends, now, self._lease, self._rules)
-            self._report_dead(connection, recorded.ended.values(), now)
+            self._record_dead(connection, recorded.ended.values())
             crash_point("mail.recording" if ends else "mail.beginning")
         stages = {key: mail.stage for key, mail in recorded.ended.items()}
         return [
@@ -272,14 +294,11 @@ class MailStore:
             circuit_breaker.lift(connection)
         return True
 
-    def _report_dead(self, connection: Connection, mails: Iterable[Mail], now: datetime) -> None:
-        """Report the dead last of all: the journal's lock comes after the mails' wherever both are taken."""
+    def _record_dead(self, connection: Connection, mails: Iterable[Mail]) -> None:
+        """Record the dead last of all: the journal's lock comes after the mails' wherever both are taken."""
         for mail in mails:
-            if mail.stage is Stage.DEAD:
-                if self._on_dead:
-                    self._on_dead(connection, mail)
-                if alert := self._mailer.reports.dead_mail_alert(mail):
-                    self._mailer.enqueue(connection, [alert], now)
+            if mail.stage is Stage.DEAD and self._on_dead:
+                self._on_dead(connection, mail)
 
 
 def _rendering_failure(error: Exception) -> SendResult:

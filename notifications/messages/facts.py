@@ -398,8 +398,23 @@ class ClockAlert:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LostMail:
+    """A dead mail among others of the same cause; ``establishment`` as in a list."""
+
+    mail: Annotated[int, Doc("son numéro")]
+    title: Annotated[str, Doc("son genre, en clair")]
+    establishment: Annotated[str, Doc("l'établissement : nom, commune et UAI")]
+    reference: Annotated[str | None, _REFERENCE] = None
+    code_lost: Annotated[bool, Doc("portait-il un code que personne ne recevra ?")] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MailUndeliverable:
-    """``mail`` is the dead mail's number (None until it is stored); ``reply`` the server's words."""
+    """A dead mail, ``mail`` its number, and the ``others`` of the same cause that are told with it (R58).
+
+    ``reply`` holds the server's words; ``cause`` the fault's code, by which they are listed and sent again together;
+    ``count`` is of all of them, which may be more than those that are named. An alert of before it has none of these.
+    """
 
     mail: Annotated[int | None, Doc("le numéro du courriel non remis, pour le renvoyer ou l'écarter")]
     title: Annotated[str, Doc("le genre du courriel non remis, en clair")]
@@ -409,6 +424,10 @@ class MailUndeliverable:
     fault: Annotated[str, Doc("pourquoi il n'est pas remis")]
     reply: Annotated[str, Doc("la réponse du serveur ; parfois vide")] = ""
     code_lost: Annotated[bool, Doc("portait-il un code que personne ne recevra ?")] = False
+    cause: Annotated[str, Doc("le nom du motif dans la commande oda et dans l'adresse de la liste")] = ""
+    count: Annotated[int, Doc("nombre de tous les courriels que ce motif a arrêtés, celui-ci compris")] = 1
+    others: Annotated[tuple[LostMail, ...], Doc("les autres, jusqu'à cent ; le plus souvent aucun")] = ()
+    codes_lost: Annotated[int, Doc("parmi tous, nombre de ceux qui portaient un code")] = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

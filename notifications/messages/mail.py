@@ -12,9 +12,8 @@ class Draft:
     """A mail to enqueue: its recipient and its facts.
 
     ``recipient`` is empty when the establishment has no mailbox (R15). ``dedupe_key`` makes it leave once, however
-    often it is enqueued. ``not_after`` None takes the lifetime of its kind. ``about`` is the draft whose loss this one
-    reports to the operators: stored before it, it gives its number to the facts' ``mail``. ``sealed_for`` names what
-    its secret was sealed for when that is no request (R72).
+    often it is enqueued. ``not_after`` None takes the lifetime of its kind. ``sealed_for`` names what its secret was
+    sealed for when that is no request (R72).
     """
 
     kind: Kind
@@ -25,7 +24,6 @@ class Draft:
     reference: str | None = None
     dedupe_key: str | None = None
     not_after: datetime | None = None
-    about: "Draft | None" = None
     sealed_for: str | None = None
 
 

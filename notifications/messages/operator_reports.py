@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Final
 
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import (
     BrakeAlert,
     ClockAlert,
     DepartementCount,
+    LostMail,
     MailUndeliverable,
     Place,
     Year,
@@ -21,6 +22,9 @@ from states import french
 from states.model import Establishment
 from states.school_calendar import YearEnd
 from states.vocabulary import Labelled
+
+NAMED: Final = 100
+"""The most other mails that an alert names: the list on the portal has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,49 +99,58 @@ class OperatorReports:
         draft = self._draft(Kind.CLOCK_ALERT, f"clock:{why.value}:{known:%Y-%m-%dT%H}", facts)
         return replace(draft, not_after=max(now, known) + CATALOGUE[Kind.CLOCK_ALERT].lifetime)
 
-    def no_mailbox_alert(self, lost: Draft) -> Draft:
-        """The operators' task when an establishment has no mailbox: the mail ``lost`` has no recipient (R15)."""
+    def dead_mails_key(self, fault: Fault, now: datetime) -> str:
+        """The dedupe key of a day's alert: one a cause (R58)."""
+        return f"undeliverable:{fault.value}:{now.astimezone(self.timezone):%Y-%m-%d}"
+
+    def dead_mails_alert(self, fault: Fault, mails: Sequence[Mail], now: datetime) -> Draft:
+        """The alert of the mails that one cause has stopped, those that carried a code first (R15, R58)."""
+        ordered = sorted(mails, key=lambda mail: (mail.kind not in CODE_KINDS, mail.id))
+        first, codes = ordered[0], sum(mail.kind in CODE_KINDS for mail in mails)
         facts = MailUndeliverable(
-            mail=None,
-            title=lost.kind.label,
-            establishment=lost.context.establishment,
-            reference=lost.reference,
-            recipient="",
-            fault=Fault.NO_MAILBOX.label,
-            code_lost=lost.kind in CODE_KINDS,
+            mail=first.id,
+            title=first.title,
+            establishment=_place_of(first),
+            reference=first.reference,
+            recipient=first.recipient,
+            fault=fault.label,
+            reply=first.last_reply or "",
+            code_lost=first.kind in CODE_KINDS,
+            cause=fault.value,
+            count=len(mails),
+            others=tuple(
+                LostMail(
+                    mail=mail.id, title=mail.title, establishment=_place_of(mail).full, reference=mail.reference,
+                    code_lost=mail.kind in CODE_KINDS,
+                )
+                for mail in ordered[1 : NAMED + 1]
+            ),
+            codes_lost=codes,
+        )  # fmt: skip
+        return self._draft(
+            Kind.MAIL_UNDELIVERABLE, self.dead_mails_key(fault, now), facts, first if len(mails) == 1 else None
         )
-        dedupe_key = f"{lost.dedupe_key}:no-mailbox" if lost.dedupe_key else None
-        return self._draft(Kind.MAIL_UNDELIVERABLE, dedupe_key, facts, lost, about=lost)
 
-    def dead_mail_alert(self, mail: Mail) -> Draft | None:
-        """The alert of a dead mail (R58); None for one to the operators, so that no alert follows an alert.
-
-        None for a sign-in link too: anybody may ask for one, and by then it is worth nothing (R72).
-        """
-        if mail.audience is Audience.OPERATORS or mail.kind in LINK_KINDS:
-            return None
-        try:
-            establishment: Place = CATALOGUE[mail.kind].decode(mail.context).establishment
-        except ValueError:  # its facts cannot be read: the establishment by its number alone
-            establishment = Place(uai=mail.uai or "?", nom="l'établissement")
-        facts = MailUndeliverable(
-            mail=mail.id,
-            title=mail.title,
-            establishment=establishment,
-            reference=mail.reference,
-            recipient=mail.recipient,
-            fault=mail.fault.label if mail.fault else "",
-            reply=mail.last_reply or "",
-            code_lost=mail.kind in CODE_KINDS,
-        )
-        dedupe_key = f"undeliverable:{mail.id}:{mail.not_after.isoformat()}"
-        return self._draft(Kind.MAIL_UNDELIVERABLE, dedupe_key, facts, mail)
-
-    def _draft(
-        self, kind: Kind, dedupe_key: str | None, facts: Any, mail: Mail | Draft | None = None,
-        *, about: Draft | None = None,
-    ) -> Draft:  # fmt: skip
+    def _draft(self, kind: Kind, dedupe_key: str | None, facts: Any, mail: Mail | None = None) -> Draft:
         return Draft(
             kind=kind, audience=Audience.OPERATORS, recipient=self.mailbox, dedupe_key=dedupe_key, context=facts,
-            uai=mail.uai if mail else None, reference=mail.reference if mail else None, about=about,
+            uai=mail.uai if mail else None, reference=mail.reference if mail else None,
         )  # fmt: skip
+
+
+def is_to_report(mail: Mail) -> bool:
+    """Return True for a dead mail of which the operators are told by an alert of its own cause (R58).
+
+    Not one to themselves, so that no alert follows an alert; not a sign-in link, which anybody may ask for and which by
+    then is worth nothing (R72); not a year's end without a mailbox, which its report names (R54).
+    """
+    is_in_year_end_report = mail.kind is Kind.YEAR_END and mail.fault is Fault.NO_MAILBOX
+    return mail.audience is Audience.ESTABLISHMENT and mail.kind not in LINK_KINDS and not is_in_year_end_report
+
+
+def _place_of(mail: Mail) -> Place:
+    try:
+        place: Place = CATALOGUE[mail.kind].decode(mail.context).establishment
+    except ValueError:  # its facts cannot be read: the establishment by its number alone
+        return Place(uai=mail.uai or "?", nom="l'établissement")
+    return place

@@ -73,14 +73,10 @@ class Planner:
             yield self._to_operators(event, Kind.REMOVAL_TASK, removal_task)
 
     def _to_establishment(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Iterator[Draft]:
-        mailbox = event.establishment.mailbox or ""
-        draft = Draft(
-            kind=kind, audience=Audience.ESTABLISHMENT, recipient=mailbox, context=facts_of(event, self.context),
-            uai=event.request.uai, reference=event.request.reference,
+        yield Draft(
+            kind=kind, audience=Audience.ESTABLISHMENT, recipient=event.establishment.mailbox or "",
+            context=facts_of(event, self.context), uai=event.request.uai, reference=event.request.reference,
         )  # fmt: skip
-        yield draft
-        if not mailbox:
-            yield self.reports.no_mailbox_alert(draft)
 
     def _to_operators(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Draft:
         return Draft(

@@ -6,19 +6,19 @@ the mail waits, and what happens to the others decides (R70).
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, case, distinct, func, literal, select, true, update
+from sqlalchemy import Connection, Select, and_, case, distinct, func, literal, select, text, true, update
 
 from notifications.messages.mail import Mail
 from notifications.outbox.refusals import own_fault, suspects_needed
 from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS
-from notifications.sql import UtcDateTime, update_rows
+from notifications.sql import UtcDateTime, batches, update_rows
 from notifications.vocabulary import Fault, Stage
 
 GRACE: Final = timedelta(seconds=5)
@@ -40,6 +40,9 @@ _SUSPECTS: Final = (
     MAILS.c.proofs < case((MAILS.c.relay_blamed, PROOFS_ONCE_BLAMED), else_=PROOFS),
 )
 """Disputed mails refused in a row, none accepted since, and none known to be refused on its own account."""
+
+_UNREPORTED: Final = text("stage = 'dead' AND reported_at IS NULL")
+"""Without parameters, as its index is written: only then do both databases use it."""
 
 ClaimKey = tuple[int, str | None]
 """A mail's number, and the token under which it is claimed."""
@@ -289,6 +292,29 @@ def release_future(connection: Connection, now: datetime, longest: timedelta) ->
     return connection.execute(
         update(MAILS).where(MAILS.c.next_attempt_at > far).values(next_attempt_at=now, lease_token=None)
     ).rowcount
+
+
+def unreported(connection: Connection) -> list[Mail]:
+    """The dead mails of which no alert has told yet, the oldest first (R58); those that another node tells are left."""
+    query = select(*COLUMNS).where(_UNREPORTED).order_by(MAILS.c.id).with_for_update(skip_locked=True)
+    return [mail_from(row) for row in connection.execute(query)]
+
+
+def unreported_faults(connection: Connection) -> set[Fault]:
+    """The faults of those: a read, so that polling is cheap."""
+    query = select(MAILS.c.fault).where(_UNREPORTED).distinct()
+    return {Fault.of(fault) for fault in connection.execute(query).scalars()}
+
+
+def known_keys(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of these dedupe keys under which a mail is stored."""
+    return set(connection.execute(select(MAILS.c.dedupe_key).where(MAILS.c.dedupe_key.in_(keys))).scalars())
+
+
+def mark_reported(connection: Connection, mails: Sequence[Mail], now: datetime) -> None:
+    """Note that the operators are told of these mails, or need not be."""
+    for batch in batches([mail.id for mail in mails]):
+        connection.execute(update(MAILS).where(MAILS.c.id.in_(batch)).values(reported_at=now))
 
 
 def cancel_late(connection: Connection, now: datetime) -> int:

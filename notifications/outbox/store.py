@@ -4,7 +4,7 @@ And what became of a code, which its latest mail decides (R58).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,16 +52,13 @@ def enqueue(
 ) -> EnqueueResult:
     """Store the drafts, to be sent from ``now`` on.
 
-    A draft without a recipient is stored dead, for an operator (R15); the one that reports it (``Draft.about``) is
-    given its number. A draft whose ``dedupe_key`` is stored already is left out. ``seals`` gives the seal of each code
-    mail by its reference, of a sign-in link by ``Draft.sealed_for``. Raises ValueError for such a mail without a seal.
+    A draft without a recipient is stored dead, for an operator (R15). A draft whose ``dedupe_key`` is stored already is
+    left out. ``seals`` gives the seal of each code mail by its reference, of a sign-in link by ``Draft.sealed_for``.
+    Raises ValueError for such a mail without a seal.
     """
     waiting: list[dict[str, Any]] = []
-    numbers: dict[int, int] = {}  # of the mails born dead, by the identity of their drafts
     new, born_dead = 0, []
     for draft in drafts:
-        if number := numbers.get(id(draft.about)) if draft.about else None:
-            draft = replace(draft, context=replace(draft.context, mail=number))
         row = _row(draft, now, context, seals or {})
         is_alike = not waiting or (waiting[0]["dedupe_key"] is None) == (draft.dedupe_key is None)
         if not (draft.recipient and is_alike):
@@ -72,9 +69,7 @@ def enqueue(
             continue
         statement = insert_new(connection, MAILS).values(row).returning(*COLUMNS)
         if stored := connection.execute(statement).one_or_none():
-            mail = mail_from(stored)
-            numbers[id(draft)] = mail.id
-            born_dead.append(mail)
+            born_dead.append(mail_from(stored))
     new += _insert_all(connection, waiting) + len(born_dead)
     return EnqueueResult(new, tuple(born_dead))
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
+from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 from tests.kit.mail_processes import LEASE, MailProcesses
@@ -32,8 +33,6 @@ class OutboxInvariants:
             yield f"no ending, {mail.stage}"
         if mail.lease_token or mail.next_attempt_at:
             yield "still somebody's, or still to be sent"
-        if mail.attempts > self._post.app.settings.mail.max_attempts:
-            yield f"{mail.attempts} attempts"
         if mail.doubted_at is None and copies != (mail.stage is Stage.SENT):
             yield f"{copies} copies, undoubted"
         if copies > 2:
@@ -56,8 +55,6 @@ class OutboxInvariants:
                 return mail.not_after <= self._post.clock.now()
             case Stage.CANCELLED, Fault.CODE_ERASED:
                 return mail.reference in self._post.erased
-            case Stage.DEAD, Fault.EXHAUSTED:
-                return mail.attempts == self._post.app.settings.mail.max_attempts
             case Stage.DEAD, Fault.RECIPIENT_REFUSED:
                 return any(f"<{mail.recipient}>" in one.command for one in said)
             case Stage.DEAD, Fault.MESSAGE_REFUSED:
@@ -70,8 +67,11 @@ class OutboxInvariants:
         alerts = [mail for mail in self._mails if mail.kind is Kind.MAIL_UNDELIVERABLE]
         if len(self._mails) - len(alerts) != self._post.written:
             yield f"{len(self._mails) - len(alerts)} mails, {self._post.written} were written"
-        if len(alerts) != len(theirs):
-            yield f"{len(alerts)} alerts of {len(theirs)} dead"
+        told = [CATALOGUE[alert.kind].decode(alert.context) for alert in alerts]
+        named = sorted(lost.mail for alert in told for lost in (alert, *alert.others))
+        untold = [mail.id for mail in self._mails if mail.id in theirs and mail.reported_at is None]
+        if named != sorted({*theirs} - {*untold}) or len({alert.cause for alert in told}) != len(alerts):
+            yield f"the alerts name {named}, of {theirs} dead, {untold} of them for tomorrow"
         if sorted(self._post.deaths()) != dead:
             yield f"the journal tells of {sorted(self._post.deaths())}, dead are {dead}"
         for name in self._copies.keys() - {mail.message_id for mail in self._mails}:

@@ -33,15 +33,15 @@ def test_born_dead__is_told_with_its_number_in_the_journal_and_to_the_operators(
     [dead] = office.mails(stages=[Stage.DEAD])
     assert reported == [dead]
     assert (dead.kind, dead.fault, dead.recipient, dead.uai) == (Kind.REVOKED, Fault.NO_MAILBOX, "", f.UAI)
+    office.send()
     alert = office.only(Kind.MAIL_UNDELIVERABLE)
     assert CATALOGUE[alert.kind].decode(alert.context).mail == dead.id
-    office.send()
     [text] = [got.text for got in office.relay.received if "n'a pas pu partir" in got.text]
     assert f"Le courriel n° {dead.id} « droits révoqués » n'a pas pu partir." in " ".join(text.split())
 
 
 @pytest.mark.rule("R15", "R58")
-def test_born_dead__two_in_one_batch_each_have_their_own_number(office: Office) -> None:
+def test_born_dead__two_in_one_batch_are_told_in_one_alert(office: Office) -> None:
     known = replace(f.facts_for(Trigger.REVOKE), others=())
     assert known.request
     other = replace(known, request=replace(known.request, reference="ODA-2027-00099"))
@@ -50,9 +50,11 @@ def test_born_dead__two_in_one_batch_each_have_their_own_number(office: Office) 
         request_event(Trigger.REVOKE, facts=other, mailbox=None, command={"reference": "ODA-2027-00099"}),
     )
     dead = {mail.reference: mail.id for mail in office.mails(stages=[Stage.DEAD])}
-    alerts = office.mails(kind=Kind.MAIL_UNDELIVERABLE)
-    assert {alert.reference: CATALOGUE[alert.kind].decode(alert.context).mail for alert in alerts} == dead
-    assert len(dead) == 2
+    office.send()
+    alert = office.only(Kind.MAIL_UNDELIVERABLE)
+    told = CATALOGUE[alert.kind].decode(alert.context)
+    assert {lost.reference: lost.mail for lost in (told, *told.others)} == dead
+    assert len(dead) == told.count == 2
 
 
 @pytest.mark.rule("R55", "R58")

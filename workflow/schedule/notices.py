@@ -7,7 +7,6 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
-from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import Ended, Place, RenewalInvitation, Year, YearEndNotice
 from notifications.messages.mail import Draft
@@ -50,7 +49,7 @@ def _begun(job_day: JobDay) -> Iterator[tuple[YearEnd, Sequence[NoticeDay]]]:
             yield end, plan
 
 
-def notice_page(mailer: Mailer, end: YearEnd, notice: DueNotice, job_day: JobDay) -> PageOfDrafts:
+def notice_page(end: YearEnd, notice: DueNotice, job_day: JobDay) -> PageOfDrafts:
     """Make the notices of the establishments, by UAI; none leaves once the year has ended."""
     not_after = min(job_day.now + CATALOGUE[Kind.YEAR_END_NOTICE].lifetime, end.ends_at)
 
@@ -62,12 +61,11 @@ def notice_page(mailer: Mailer, end: YearEnd, notice: DueNotice, job_day: JobDay
                 establishment=Place.of(establishment), year=Year.of(end), days_left=notice.days_left,
                 rupns=tuple(map(Ended.of, requests)),
             )  # fmt: skip
-            draft = Draft(
+            page.append(Draft(
                 kind=Kind.YEAR_END_NOTICE, audience=Audience.ESTABLISHMENT, recipient=establishment.mailbox or "",
                 context=context, uai=establishment.uai, not_after=not_after,
                 dedupe_key=f"year-end-{notice_key(end, notice.delays[-1])}:{establishment.uai}",
-            )  # fmt: skip
-            page += [draft] if draft.recipient else [draft, mailer.reports.no_mailbox_alert(draft)]
+            ))  # fmt: skip
         return page, groups[-1][0].uai if len(groups) == PAGE else None
 
     return drafts

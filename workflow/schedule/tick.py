@@ -257,7 +257,7 @@ class DailyJobs:
             marked = marked_keys(connection, keys)
         with step("les annonces de fin d'année"):
             for end, notice in due_notices(job_day, marked):
-                page, done = notice_page(self._mailer, end, notice, job_day), notice.delays
+                page, done = notice_page(end, notice, job_day), notice.delays
                 mails += DailyMails(notices=self._do(page, job_day, *(notice_key(end, delay) for delay in done)))
         if invited_year and (key := invitation_key(invited_year)) not in marked:
             with step("les invitations à renouveler"):

@@ -1,4 +1,4 @@
-"""What the dispatcher writes, and in which order: the last hour, the number of attempts, the dead told last."""
+"""What the dispatcher writes, and in which order: the last hour, the number of attempts, the dead recorded last."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from notifications.delivery.transactions import Begin, Finish, MailStore
+from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
 from notifications.outbox import queue
 from notifications.outbox.queue import Claim
@@ -24,8 +25,8 @@ def desk_of(office: Office) -> MailStore:
 
 
 @pytest.mark.rule("R58")
-def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> None:
-    """Telling takes the installation's lock: nobody who has it may await a mail, or two would await each other."""
+def test_write__the_dead_are_recorded_once_all_mails_are_written(office: Office) -> None:
+    """Recording takes the installation's lock: nobody who has it may await a mail, or two would await each other."""
     deaths: list[tuple[int, list[str]]] = []
 
     def on_dead(connection: Connection, mail: Mail) -> None:
@@ -37,9 +38,37 @@ def test_write__the_dead_are_told_once_all_mails_are_written(office: Office) -> 
     assert store.write([Begin(first), Begin(second)]) == [True, True]
     written = store.write([Finish(first, REFUSED), Finish(second, REFUSED), Begin(third)])
     assert written == [Stage.DEAD, Stage.DEAD, True]
-    assert deaths[0] == (first.mail.id, ["dead", "dead", "sending"]), "no alert yet either"
+    assert deaths[0] == (first.mail.id, ["dead", "dead", "sending"])
     assert [number for number, _ in deaths] == [first.mail.id, second.mail.id]
-    assert len(office.mails(kind=Kind.MAIL_UNDELIVERABLE)) == 2
+
+
+@pytest.mark.rule("R58")
+def test_report_dead__one_alert_a_cause_a_day_that_names_them_all(office: Office) -> None:
+    """What dies of a cause after its alert is told the next day; a year's end without a mailbox by its report."""
+    store = desk_of(office)
+    office.enqueue(*(draft(reference=f"ODA-2027-{number:05}") for number in range(120)), draft("delegated"))
+    office.enqueue(draft("revoked", recipient=""), draft("year_end_one", recipient=""))
+    claims = store.claim(200)
+    store.write([Begin(claim) for claim in claims])
+    store.write([Finish(claim, REFUSED) for claim in claims[:119]])
+    for _ in range(3):
+        store.report_dead()
+        office.clock.advance(hours=1)
+    store.write([Finish(claim, REFUSED) for claim in claims[119:]])
+    store.report_dead()
+    alerts = {alert.cause: alert for alert in reports_in(office)}
+    assert alerts.keys() == {"recipient_refused", "no_mailbox"}
+    refused = alerts["recipient_refused"]
+    named = [refused.mail, *(other.mail for other in refused.others)]
+    assert (refused.count, named) == (119, [claim.mail.id for claim in claims[:101]])
+    assert alerts["no_mailbox"].count == 1
+    office.clock.advance(days=1)
+    store.report_dead()
+    assert [alert.count for alert in reports_in(office)] == [1, 119, 2]
+
+
+def reports_in(office: Office) -> list[Any]:
+    return [CATALOGUE[alert.kind].decode(alert.context) for alert in office.mails(kind=Kind.MAIL_UNDELIVERABLE)]
 
 
 @pytest.mark.rule("R56")

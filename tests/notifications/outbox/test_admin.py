@@ -221,7 +221,7 @@ def test_discard__only_what_waits_for_a_person(office: Office, stage: Stage) -> 
 
 
 @pytest.mark.rule("R58")
-def test_dead__is_told_to_the_operators_in_the_same_transaction(office: Office) -> None:
+def test_dead__is_told_to_the_operators(office: Office) -> None:
     mail = dead(office)
     assert [dead.id for dead in office.died] == [mail.id]
     assert (office.died[0].stage, office.died[0].fault) == (Stage.DEAD, Fault.RECIPIENT_REFUSED)
@@ -246,9 +246,9 @@ def test_dead__no_alert_about_an_alert(office: Office) -> None:
 
 
 @pytest.mark.rule("R58")
-def test_dead__again_after_a_retry_is_told_again(office: Office) -> None:
+def test_dead__again_after_a_retry_is_told_again_the_next_day(office: Office) -> None:
     mail = dead(office)
-    office.clock.advance(hours=1)
+    office.clock.advance(days=1)
     office.retry(mail.id)
     office.relay.on("RCPT", "550 5.1.1 User unknown", about=f.MAILBOX)
     office.send()
