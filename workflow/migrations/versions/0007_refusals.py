@@ -6,8 +6,8 @@ from alembic import op
 from workflow.migrations.frozen import UtcDateTime
 from workflow.migrations.widening import widen
 
-revision = "0011"
-down_revision = "0010"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
