@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.context import CliContext, pass_cli_context, running_year
+from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.output import printable, say
 from portal.cli.parameters import FilePath
 
@@ -17,25 +18,32 @@ if TYPE_CHECKING:
 @click.command(
     "check-config",
     help="Vérifie le fichier de réglages : dit toutes les erreurs à la fois avec leur ligne, puis ce qui mérite un"
-    " regard.",
+    " regard, et la posture de l'installation : ce qui laisse entrer, voir ou changer plus qu'il ne faudrait.",
 )
 @click.argument(
     "file", metavar="[FICHIER]", required=False, type=FilePath(path_type=Path),
     help="Le fichier de réglages ; à défaut celui de --config.",
 )  # fmt: skip
+@click.option("--strict", is_flag=True, help="Sort avec le code 1 si la posture laisse à désirer.")
 @pass_cli_context
-def check_config(context: CliContext, file: Path | None) -> None:
+def check_config(context: CliContext, file: Path | None, strict: bool) -> None:
     settings = CliContext(file).settings() if file else context.settings()
     from notifications.ports import SystemClock
     from portal.texts import end_in_words
+    from states.french import plural
+    from workflow.settings.posture import check_posture
     from workflow.settings.warnings import check_settings
 
     warnings = check_settings(settings, settings.calendar().today(SystemClock().now()))
     warnings += _secret_warnings(settings)
     for warning in warnings:
         say([f"Attention : {warning}"])
+    posture = check_posture(settings, os.environ)
+    if posture:
+        say(["Posture :" if strict else "Attention, posture :", *(f"  — {point}" for point in posture)])
     replacements = _list_replacements(settings)
-    click.echo(printable(f"{settings.source} : réglages corrects{', mais voir ci-dessus' if warnings else ''}."))
+    seen = ", mais voir ci-dessus" if warnings or posture else ""
+    click.echo(printable(f"{settings.source} : réglages corrects{seen}."))
     calendar, year = settings.calendar(), running_year(settings)
     ends = [calendar.end_of(school_year) for school_year in (year, year.next)]
     for heading, value in (
@@ -51,6 +59,10 @@ def check_config(context: CliContext, file: Path | None) -> None:
         *replacements,
     ):
         click.echo(printable(f"{heading} : {value}"))
+    if strict and posture:
+        counted = plural(len(posture), "point")
+        remedy = "Que faire : corriger chaque point, ou se passer de --strict en sachant pourquoi."
+        raise CliFailure(f"La posture laisse à désirer : {counted}.", ExitCode.REFUSED, [remedy])
 
 
 def _secret_warnings(settings: "Settings") -> list[str]:

@@ -7,7 +7,6 @@ from states.french import day as french_day
 from states.french import listing, plural
 from states.school_calendar import DayKind, EndRule, SchoolCalendar, SchoolDays, SchoolYear, year_around
 from states.validation import fold_mail
-from workflow.settings.infrastructure import is_this_machine
 from workflow.settings.model import Settings
 
 
@@ -95,13 +94,6 @@ def _year_ends(settings: Settings, calendar: SchoolCalendar, running: SchoolYear
 
 
 def _mail(settings: Settings) -> Iterator[str]:
-    relay = settings.mail.relay
-    if relay.security == "none" and not is_this_machine(relay.host):
-        password = ", mot de passe du relais compris" if relay.username else ""
-        yield (
-            f"mail.relay.security : none vers {relay.host} : les courriels, donc les codes, passent en clair sur le"
-            f" réseau{password} ; préférer starttls ou tls"
-        )
     if settings.mail.reply_to is None:
         yield (
             f"mail.reply_to : sans adresse, les réponses iront à l'expéditeur {settings.mail.sender_address} ;"

@@ -272,3 +272,12 @@ def test_seal_key__cut_short_is_told(folder: Path) -> None:
     assert done.exit_code == 78
     assert "seal-key" in done.stderr
     assert key.read_text() not in done.stderr
+
+
+def test_check_config__strict_refuses_a_posture_that_is_only_a_warning_otherwise(folder: Path) -> None:
+    for arguments, code in ((("check-config",), 0), (("check-config", "--strict"), 1)):
+        done = on(folder, *arguments)
+        assert done.exit_code == code
+        assert "posture" in done.stderr.lower()
+        assert "— portal.address : c'est le nom de cette machine" in done.stderr
+        assert "réglages corrects, mais voir ci-dessus" in done.stdout
