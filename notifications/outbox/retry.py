@@ -9,6 +9,7 @@ from zlib import crc32
 from notifications.outbox.refusals import Blame, Command, answer_of, blame, is_final
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault
+from states.characters import is_invisible
 
 MAX_REPLY: Final = 500
 """The most characters of a server's reply that are kept."""
@@ -77,7 +78,7 @@ def format_reply(code: int, text: str) -> str:
     """Write a server's reply on one line, as kept and shown: ``550 5.1.1 User unknown``."""
     if not 200 <= code < 600:
         return UNREADABLE
-    printable = "".join(c if c.isprintable() else " " for c in f"{code} {text}" if not "\ud800" <= c <= "\udfff")
+    printable = "".join(" " if is_invisible(c) else c for c in f"{code} {text}" if not "\ud800" <= c <= "\udfff")
     return " ".join(printable.split())[:MAX_REPLY]
 
 

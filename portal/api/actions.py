@@ -3,6 +3,9 @@
 Bodies are made from the command classes, so a new field of a command is a new field of its body.
 """
 
+import json
+from collections import Counter
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from datetime import date
 from functools import cache, reduce
@@ -15,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from portal.api.auth import Acting, Caller, Context, count_commands
 from portal.api.field_types import LONGEST, Count, Day, Reference, RequestModel, ResponseModel, Text, Year
-from portal.api.problems import Problem, Refusal, problem_of, refusal_responses
+from portal.api.problems import Problem, Refusal, of_form, problem_of, refusal_responses
 from portal.api.requests import PREFIX, ReferencePath
 from portal.api.schemas import ReasonOut
 from portal.api.texts import BEHALF, FIELDS, of_field
@@ -26,6 +29,7 @@ from states.decision import Refused
 from states.model import OnBehalf
 from states.school_calendar import SchoolYear
 from states.transitions import BY_TRIGGER
+from states.validation import storable
 from states.vocabulary import RequestedBy, Role, State, Trigger
 from workflow.engine.sequence import execute_in_batches
 
@@ -120,9 +124,23 @@ def _camel(trigger: Trigger) -> str:
 
 
 async def only_json(request: Request) -> None:
-    """Refuse what is not JSON: a form of another site can send nothing here. Raises HTTPException (415)."""
+    """Refuse what is not JSON: a form of another site can send nothing here. Raises HTTPException (415).
+
+    A key given twice is refused too: which of its values was meant is anybody's guess (RFC 8259). Raises Refusal.
+    """
     if request.headers.get("content-type", "").split(";")[0].strip().casefold() != "application/json":
         raise HTTPException(415)
+    with suppress(ValueError, RecursionError):  # what cannot be read has its own refusal
+        json.loads(await request.body(), object_pairs_hook=_without_double)
+
+
+def _without_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        double, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        field = storable(double)[:60] or None
+        raise Refusal((of_form("form_key_twice", "Cette clé est donnée deux fois", "N'en garder qu'une.", field),), 422)
+    return values
 
 
 router = APIRouter(tags=["actions"], dependencies=[Depends(only_json)])

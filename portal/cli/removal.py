@@ -107,11 +107,14 @@ def export(context: CliContext, /, output: Path | None, force: bool, example: bo
         write_export(_example_export(context.settings()), output, force=force)
         return
     with opened(context) as (app, actor):
-        from workflow.removals.export import removals_file
+        from workflow.removals.export import Replacements, removals_file
 
         _rectorat_only(actor)
-        pieces = removals_file(app.engine, app.mailer, app.settings.removals.export, _removal_filters(**criteria))
+        settings, replacements = app.settings.removals.export, Replacements()
+        pieces = removals_file(app.engine, app.mailer, settings, _removal_filters(**criteria), replacements)
         write_export(pieces, output, force=force)
+    if replacements.cells:
+        say([f"Attention : {replacements}."])
 
 
 def _rectorat_only(actor: "Actor") -> None:

@@ -38,6 +38,10 @@ class Download(Response):
         self.headers["Content-Length"] = str(self._file.tell())
         self._file.seek(0)
 
+    def close(self) -> None:
+        """Throw away a file that is not to be sent."""
+        self._file.close()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -28,7 +28,7 @@ from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin
 from states.refusals import bad_field
-from states.validation import clean, has_uai_form, mail_problem, name_problem, normalise_uai
+from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role
 from workflow.auth.rate_limit import LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
@@ -164,11 +164,11 @@ def show_rectorat(request: Request, context: Context, visitor: MaybeVisitor, sui
 def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
     """Send a link to an operator or a reader."""
     form, back = filled((ADDRESS,), data), safe_back(data.get("suite"))
-    if form.is_right and (problem := mail_problem(form.values["adresse"])):
+    if form.is_right and (problem := mail_problem(clean_mail(form.values["adresse"]))):
         form = form.refused([bad_field("adresse", "L'adresse", problem, "R16")])
     if not form.is_right:
         return _render_rectorat(request, context, form, back, status=422)
-    context.links.send_to_rectorat(form.values["adresse"], LinkRequest(client=client, back=back))
+    context.links.send_to_rectorat(clean_mail(form.values["adresse"]), LinkRequest(client=client, back=back))
     return RedirectResponse("/connexion/envoye?pour=rectorat", status_code=303)
 
 
@@ -258,7 +258,7 @@ def say_who(request: Request, context: Context, signed: Mailbox, data: PostedByS
     """Keep the answer for this session, under a new secret."""
     session_user, secret = signed
     form, back = filled(_who_fields(context, session_user), data), safe_back(data.get("suite"))
-    if form.is_right and (problem := name_problem(form.values["nom"])):
+    if form.is_right and (problem := name_problem(clean(form.values["nom"]))):
         form = form.refused([bad_field("nom", "Votre nom", problem, "R37")])
     if not form.is_right:
         return _render_who(request, context, signed, form, back, status=422)

@@ -1,18 +1,32 @@
 """The removals to do as the file that the ODA server's console takes: what is to be done is computed now (R48, R83)."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import Person, Place
 from notifications.rendering import exports
+from states.characters import plainest
+from states.french import plural
 from workflow.engine.engine import Engine
 from workflow.removals.tasks import RemovalFilters, RemovalLine, list_removals
 from workflow.settings.removals import ExportSettings
 
 PAGE: Final = 500
 """Lines that are read at once, in a transaction of their own: who downloads slowly holds nothing of the database."""
+
+
+_CELL: Final = re.compile(r'"(?:[^"]|"")*"|[^;,\t|\r\n"]+')
+"""A cell of the file, whatever separates the cells."""
+
+
+_SHOWN: Final = 10
+"""Replaced characters that are named."""
 
 
 _ENDS: Final = {"crlf": "\r\n", "lf": "\n"}
@@ -40,26 +54,62 @@ class OpenRemovals:
             after = page.after
 
 
+@dataclass
+class Replacements:
+    """The characters that the file's encoding cannot write, by what stands for each, and in how many cells (R83)."""
+
+    cells: int = 0
+    characters: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """A sentence in French, to be said beside the file."""
+        several = self.cells > 1
+        pairs = [f"{before} → {after}" for before, after in sorted(self.characters.items())[:_SHOWN]]
+        more = ", …" if len(self.characters) > _SHOWN else ""
+        return (
+            f"{plural(self.cells, 'cellule')} {'ont' if several else 'a'} des lettres que ce codage ne sait pas écrire,"
+            f" remplacées par les plus proches : {', '.join(pairs)}{more}"
+        )
+
+
 def removals_file(
-    engine: Engine, mailer: Mailer, settings: ExportSettings, filters: RemovalFilters
+    engine: Engine, mailer: Mailer, settings: ExportSettings, filters: RemovalFilters,
+    replacements: Replacements | None = None,
 ) -> Iterator[bytes]:  # fmt: skip
     """The file, piece by piece, in the form of the template and of ``removals.export``.
 
-    Raises ValueError at once when the filters ask for confirmed ones; then DatabaseBusy, DatabaseUnreachable and
-    notifications.rendering.exports.Unexportable as it goes.
+    ``replacements`` is filled as it goes. Raises ValueError at once when the filters ask for confirmed ones; then
+    DatabaseBusy, DatabaseUnreachable and notifications.rendering.exports.Unexportable as it goes.
     """
     lines, today = OpenRemovals(engine, mailer, filters), engine.policy.calendar.today(engine.clock.now())
     pieces = exports.removals(mailer.wordings, lines, today, mailer.mail_context)
-    return encoded(pieces, settings)
+    return encoded(pieces, settings, replacements)
 
 
-def encoded(pieces: Iterable[str], settings: ExportSettings) -> Iterator[bytes]:
-    """The text as the settings want it written."""
+def encoded(
+    pieces: Iterable[str], settings: ExportSettings, replacements: Replacements | None = None
+) -> Iterator[bytes]:  # fmt: skip
+    """The text as the settings want it written; what their encoding lacks is counted in ``replacements``."""
     mark = "\ufeff" if settings.encoding == "utf-8-sig" else ""
     codec = "windows-1252" if settings.encoding == "windows-1252" else "utf-8"
+    replacements = Replacements() if replacements is None else replacements
     for piece in pieces:
-        yield (mark + piece.replace("\n", _ENDS[settings.line_ends])).encode(codec, "replace")
+        text = mark + piece.replace("\n", _ENDS[settings.line_ends])
+        try:
+            yield text.encode(codec)
+        except UnicodeEncodeError:
+            yield _CELL.sub(partial(_nearest, codec, replacements), text).encode(codec)
         mark = ""
+
+
+def _nearest(codec: str, replacements: Replacements, cell: re.Match[str]) -> str:
+    """A cell with the nearest that the encoding holds for each character that it lacks."""
+    text = unicodedata.normalize("NFC", cell[0])
+    lacking = {c: plainest(c, codec) for c in set(text) if not c.encode(codec, "ignore")}
+    if lacking:
+        replacements.cells += 1
+        replacements.characters |= lacking
+    return "".join(lacking.get(c, c) for c in text)
 
 
 def _exported(line: RemovalLine, context: MailContext) -> exports.Removal:

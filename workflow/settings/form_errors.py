@@ -6,6 +6,8 @@ The kinds of error are pydantic's. Whoever reports one names the field its own w
 from collections.abc import Mapping
 from typing import Any, Final
 
+from states.characters import is_invisible
+
 OTHER_ERROR: Final = "cette valeur n'est pas admise"
 
 _MESSAGES: Final = {
@@ -52,5 +54,5 @@ def allowed_values(kind: str, context: Mapping[str, Any]) -> str | None:
 def quote(value: object, width: int = 60) -> str:
     """Shorten a value to quote it in a message: one line, no invisible character."""
     text = " ".join(str(value).split())
-    text = "".join(character if character.isprintable() else "·" for character in text)
+    text = "".join("·" if is_invisible(character) else character for character in text)
     return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -226,7 +226,7 @@ class ExportSettings(Section):
     encoding: Literal["utf-8-sig", "utf-8", "windows-1252"] = Field(
         "utf-8-sig",
         description="Codage du fichier : utf-8-sig commence par la marque que les tableurs attendent ; en windows-1252,"
-        " un caractère qui n'y est pas devient « ? » (R83).",
+        " un caractère qui n'y est pas devient le plus proche (ł devient l), à défaut « ? », et c'est dit (R83).",
     )
     line_ends: Literal["crlf", "lf"] = Field(
         "crlf", description="Fins de ligne du fichier : celles de Windows (crlf) ou d'Unix (lf) (R83)."

@@ -22,7 +22,7 @@ from workflow.engine.idempotency import key_of
 from workflow.engine.sequence import BATCH, execute_in_batches
 from workflow.removals.connector.queue import CallView, calls_of
 from workflow.removals.connector.service import ask_again
-from workflow.removals.export import removals_file
+from workflow.removals.export import Replacements, removals_file
 from workflow.removals.tasks import (
     MOST,
     RemovalFilters,
@@ -189,20 +189,29 @@ def _render_confirmation(
 
 
 @router.get("/export")
-async def export_removals(context: Context, _: Rectorat, query: Annotated[RemovalQuery, Depends()]) -> Response:
+async def export_removals(
+    request: Request, context: Context, visitor: Rectorat, query: Annotated[RemovalQuery, Depends()], lettres: str = ""
+) -> Response:
     """The filtered list in the form of the académie's template (R48, R83).
 
-    The list says what is wrong with the filters.
+    The list says what is wrong with the filters; a page says first which letters the encoding lacks, if any.
     """
     app = context.app
-    export = app.settings.removals.export
+    export, replacements = app.settings.removals.export, Replacements()
 
     def make() -> Response:
         try:
-            pieces = removals_file(app.engine, app.mailer, export, query.filters())
+            pieces = removals_file(app.engine, app.mailer, export, query.filters(), replacements)
         except ValueError:
             return RedirectResponse(query.address(), status_code=303)
         charset = export.encoding.removesuffix("-sig")
-        return Download(pieces, export.filename, f"{export.media_type}; charset={charset}")
+        download = Download(pieces, export.filename, f"{export.media_type}; charset={charset}")
+        if not replacements.cells or lettres == "remplacer":
+            return download
+        download.close()
+        return context.pages.page(
+            request, "rectorat/removals_letters.html", visitor, replacements=str(replacements), back=query.address(),
+            download=query.address(f"{REMOVALS_PATH}/export", lettres="remplacer"),
+        )  # fmt: skip
 
     return await made_in_turn(make)

@@ -62,6 +62,11 @@ def test_body__is_json_of_one_megabyte_at_most(api: Api) -> None:
         assert sent(unread, "application/json") == 400
     assert sent(b'{"commands": "' + b"a" * 1_000_000 + b'"}', "application/json") == 413
 
+    for double in (b'{"commands": [], "commands": []}', b'{"commands": [{"why": "a", "why": "b"}]}', b'{"":1,"":2}'):
+        headers = staff.headers | {"Content-Type": "application/json"}
+        answer = staff.seen(staff.client.post(PREFIX + "/batch", content=double, headers=headers))
+        assert (answer.status_code, answer.json()["reasons"][0]["code"]) == (422, "form_key_twice")
+
     def pieces() -> object:
         yield from [b" " * 100_000] * 11
 

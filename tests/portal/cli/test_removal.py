@@ -115,6 +115,19 @@ def test_export__the_form_of_the_academie_on_examples(desk: Desk) -> None:
     assert desk.oda("check-config").exit_code == 78
 
 
+@pytest.mark.rule("R83")
+def test_export__tells_which_letters_its_encoding_lacks(desk: Desk) -> None:
+    with desk.config.open("a", encoding="utf-8") as file:
+        file.write("removals:\n  export:\n    encoding: windows-1252\n")
+    desk.office.request(State.CODE_ISSUED, nom="Łukasiewicz-Żuk", prenom="Şeyma", mail="l@ac-toulouse.fr")
+    (one,) = json.loads(desk.oda("request", "list", "--json").stdout)
+    desk.did("revoke", one["reference"], "--reason", "departure")
+    done = desk.oda("removal", "export")
+    assert ";Lukasiewicz-Zuk;Seyma;l@ac-toulouse.fr;" in done.stdout_bytes.decode("windows-1252")
+    said = "2 cellules ont des lettres que ce codage ne sait pas écrire, remplacées par les plus proches"
+    assert done.stderr == f"Attention : {said} : Ł → L, Ş → S, Ż → Z.\n"
+
+
 # --- confirm
 
 

@@ -72,9 +72,10 @@ def test_link__page_then_button_then_who(portal: Portal) -> None:
     who = client.get("/connexion/qui?suite=/compte")
     before = client.cookies[portal.context.cookie]
     sent = {"csrf": csrf_of(who), "nom": "<b>", "fonction": "chef", "suite": "/compte"}
-    assert client.post("/connexion/qui", data=sent).status_code == 422
+    for no_name in ("<b>", "URGENT : https://evil.example", "www.evil.example", "Claire 😀", "Сlaire Martin"):
+        assert client.post("/connexion/qui", data=sent | {"nom": no_name}).status_code == 422
     assert client.post("/connexion/qui", data=sent | {"csrf": "x", "nom": "Claire Martin"}).status_code == 409
-    done = client.post("/connexion/qui", data=sent | {"nom": "Claire Martin"})
+    done = client.post("/connexion/qui", data=sent | {"nom": "Claire\u200b Mar\u00adtin"})
     assert str(done.url).endswith("/compte")
     assert "Vous êtes Claire Martin Fonction Chef d&#39;établissement" in main_of(done)
     assert client.cookies[portal.context.cookie] != before

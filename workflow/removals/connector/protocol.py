@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from states.characters import is_invisible
 from states.rules.revocation import Action
-from states.validation import text_problem
 from states.vocabulary import RemovalOutcome
 from workflow.journal.chain import JournalHasher
 from workflow.removals.connector.client import Reply
@@ -181,6 +181,5 @@ def cleaned(text: object) -> str:
     """A server's words as kept and shown: printable, on one line, 300 characters at most; empty for no words."""
     if not isinstance(text, str):
         return ""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    short = line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
-    return "".join(c for c in short if not text_problem(c, required=False))
+    line = " ".join("".join(" " if is_invisible(c) else c for c in text).split())
+    return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"

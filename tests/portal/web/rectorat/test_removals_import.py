@@ -95,10 +95,13 @@ def own(backend: str, tmp_path: Path) -> Iterator[Portal]:
 @pytest.mark.rule("R83", "R68")
 def test_export__in_the_form_of_the_academie(own: Portal) -> None:
     reference = revoked(own, 1)
-    answer = own.client(STAFF).get(f"{PLACE}/export")
+    client = own.client(STAFF)
+    told = client.get(f"{PLACE}/export").text
+    assert "1 cellule a des lettres que ce codage ne sait pas écrire, remplacées par les plus proches : ł → l" in told
+    answer = client.get(f"{PLACE}/export?lettres=remplacer")
     assert answer.headers["content-disposition"] == 'attachment; filename="oda_lot.txt"'
     assert answer.headers["content-type"] == "text/plain; charset=windows-1252"
-    assert answer.content == f"É|{reference}|Nomb|?\n".encode("windows-1252")
+    assert answer.content == f"É|{reference}|Nomb|l\n".encode("windows-1252")
 
 
 def test_export__page_after_page_with_as_many_queries_for_each(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
