@@ -306,8 +306,8 @@ class LateDigest:
 
     ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
-    those that their clock stopped; ``refused_sign_ins``: the mailboxes or addresses refused a link at once, when they
-    are many (R74); ``troubles``: what failed, in sentences. A digest of before those were counted has none of them.
+    those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
+    when they are many (R74); ``troubles``: what failed, in sentences. A digest of before those were counted has none of them.
     """
 
     on: Annotated[date, Doc("jour du récapitulatif")]
@@ -324,7 +324,7 @@ class LateDigest:
     held: Annotated[tuple[HeldEnd, ...], Doc("fins d'année retenues")] = ()
     machines: Annotated[tuple[str, ...], Doc("machines arrêtées par leur horloge")] = ()
     refused_sign_ins: Annotated[
-        int, Doc("nombre de boîtes ou d'adresses qui ont atteint ensemble la limite des liens de connexion")
+        int, Doc("nombre de limites de liens de connexion atteintes ensemble, chacune celle d'une boîte")
     ] = 0
     troubles: Annotated[tuple[str, ...], Doc("phrases sur ce que l'échéancier n'a pas pu faire ; parfois aucune")] = ()
 

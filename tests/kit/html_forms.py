@@ -1,5 +1,6 @@
 """The forms of a page as a browser without JavaScript reads and sends them."""
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -23,10 +24,13 @@ class _Reader(HTMLParser):
         self.forms: list[HtmlForm] = []
         self._open: HtmlForm | None = None
         self._area = self._select = ""
+        self._in_header = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "form":
+        if tag == "header":
+            self._in_header = True
+        elif tag == "form" and not self._in_header:
             self._open = HtmlForm(given.get("action", ""), given.get("method", "get").lower())
             self.forms.append(self._open)
         elif self._open is not None:
@@ -56,15 +60,22 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
             self._area = ""
+        elif tag == "header":
+            self._in_header = False
         elif tag == "form":
             self._open = None
 
 
 def forms_of(page: Response) -> list[HtmlForm]:
-    """Every form of a page."""
+    """Every form of a page, but the one to sign out, which is in the header of all."""
     reader = _Reader()
     reader.feed(page.text)
     return reader.forms
+
+
+def unmasked(page: Response) -> str:
+    """The text of a page without its tokens, which are masked anew each time: to compare it with another."""
+    return re.sub(r'name="csrf" value="\w+"', "", page.text)
 
 
 def form_to(page: Response, end: str) -> HtmlForm:

@@ -147,7 +147,7 @@ def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) 
 
 
 def most_refused_subjects(connection: Connection, since: datetime) -> int:
-    """Return how many mailboxes or addresses were refused a link in one window, at the most, since an instant."""
+    """Return how many mailboxes, or mailboxes from one network, were refused a link in one window, at the most."""
     names = [limit.name for limit in _OF_SUBJECTS]
     query = select(EVENT.c.canonical).where(
         EVENT.c.at > since, EVENT.c.stream == INSTALLATION, EVENT.c.kind == "door_refused"
