@@ -307,7 +307,8 @@ class LateDigest:
     ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
-    when they are many (R74); ``troubles``: what failed, in sentences. A digest of before those were counted has none of them.
+    when they are many (R74); ``troubles``: what failed, in sentences. A digest of before those were counted has none of
+    them.
     """
 
     on: Annotated[date, Doc("jour du récapitulatif")]
