@@ -15,8 +15,8 @@ LONGEST_ABSENCE: Final = timedelta(days=45)
 """Without a sign of life of any node for longer than this, the brake holds (R52)."""
 
 
-FIRST_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""No clock that shows an earlier instant is right: this software did not exist."""
+FIRST_DAY: Final = datetime(2025, 1, 1, tzinfo=UTC)
+"""No clock that shows an earlier instant is right: this software did not exist (its demonstration begins in 2025)."""
 
 FARTHEST_AHEAD: Final = timedelta(days=2 * 365)
 """A clock farther than this from the last sign of life is taken to be wrong, whoever looks at it (R52)."""
