@@ -29,6 +29,9 @@ STEP_BACK: Final = timedelta(minutes=2)
 STEADY: Final = timedelta(hours=24)
 """A clock that jumped and then runs on for this long, with nobody correcting it, is taken to be right (R52)."""
 
+A_DAY_BACK: Final = timedelta(days=1)
+"""A clock that went back farther would write the mails of days that are past."""
+
 STEADY_BACK: Final = timedelta(hours=1)
 """The same after a step back, which makes nothing due."""
 

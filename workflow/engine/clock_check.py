@@ -14,6 +14,7 @@ from states import french
 from states.model import Actor
 from states.refusals import Reason
 from states.rules.schedule import (
+    A_DAY_BACK,
     FIRST_DAY,
     LONGEST_ABSENCE,
     STEADY,
@@ -141,7 +142,7 @@ class ClockCheck:
         """Judge the clock for one tick, and keep what was found; ``tell`` alerts of a new trouble, in one transaction.
 
         A clock that agrees again is believed at once; one that runs on steadily is believed after ``STEADY``, for a
-        long stop must end by itself. A step back, by which nothing falls due, holds one tick.
+        long stop must end by itself. A step back of less than a day, by which nothing falls due, holds one tick.
         """
         reading = ClockReading(now, self._count() if self._count else 0.0)
         self._ticked_at = reading.count if self._count else None
@@ -177,7 +178,8 @@ class ClockCheck:
             _forget_future(connection, now, now)
             return BELIEVED
         connection.execute(update(CLOCK_HOLD).values(seen_at=now))
-        return ClockVerdict(fault=fault, held=fault is not ClockFault.BACK)
+        is_harmless = fault is ClockFault.BACK and held.known_at - now < A_DAY_BACK
+        return ClockVerdict(fault=fault, held=not is_harmless)
 
     def _fault(self, connection: Connection, now: datetime, held: HeldClock | None) -> ClockFault | None:
         latest = held.known_at if held else connection.execute(select(func.max(NODE.c.seen_at))).scalar()

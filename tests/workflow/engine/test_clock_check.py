@@ -221,6 +221,20 @@ def test_tick__after_a_step_back_the_second_one_acts(machine: Machine) -> None:
 
 
 @pytest.mark.rule("R52")
+def test_tick__weeks_back_write_no_mail_of_days_past_and_end_after_an_hour(machine: Machine) -> None:
+    machine.restart(counts=False)
+    machine.tick()
+    machine.passes(days=21)
+    machine.tick()
+    for _ in range(3):
+        machine.passes(minutes=20)
+        assert machine.tick(machine.true - timedelta(days=21)).clock_fault is ClockFault.BACK
+    machine.passes(minutes=20)
+    assert machine.tick(machine.true - timedelta(days=21)).clock_fault is None
+    assert rows(machine.system, CLOCK_HOLD) == []
+
+
+@pytest.mark.rule("R52")
 @pytest.mark.parametrize("instant", ABSURD, ids=lambda instant: str(instant.year))
 def test_command__under_an_absurd_clock_is_refused_and_changes_nothing(machine: Machine, instant: datetime) -> None:
     system = machine.system
