@@ -39,6 +39,21 @@ class Transactions(Protocol):
     def is_postgresql(self) -> bool: ...
 
 
+class DatabaseTrouble(Exception):
+    """The database does not serve now; the text says why in French, ``remedy`` what to do, and neither any secret.
+
+    ``can_read``: what is stored can still be read.
+    """
+
+    remedy = ""
+    can_read = False
+
+
+def words_of(error: Exception) -> str:
+    """What the log may say of an error: why the database does not serve, else its class, for a text may hold a code."""
+    return str(error) if isinstance(error, DatabaseTrouble) else type(error).__name__
+
+
 _hook: Callable[[str], None] | None = None
 
 

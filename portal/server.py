@@ -5,8 +5,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.connections import ClientConnection, LongestSilentFirst, enforce_deadlines, most_connections
 
-LONGEST_ANSWER_S: Final = 30
+LONGEST_ANSWER_S: Final = 25
 """Seconds that a request in progress may take after a signal to stop."""
 
 
@@ -58,10 +59,13 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Answers on ``listening`` until SIGINT, SIGTERM or SIGHUP; no request is logged, for addresses hold secrets.
 
-    ``proxies``: whose X-Forwarded headers are believed. Anybody else's are ignored.
+    ``on_stop`` is called when a signal comes, before anything is waited for. ``proxies``: whose X-Forwarded headers
+    are believed. Anybody else's are ignored.
     """
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, proxies: Iterable[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, proxies: Iterable[str], on_stop: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 Contained(app), http=ClientConnection, log_config=None, access_log=False, server_header=False,
@@ -70,7 +74,7 @@ class Server(uvicorn.Server):
             )
         )  # fmt: skip
         self.server_state.connections = LongestSilentFirst()
-        self._listening = listening
+        self._listening, self._on_stop = listening, on_stop
 
     def work(self) -> None:
         """Serve until a signal to stop; the requests in progress are finished."""
@@ -92,6 +96,11 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Tell it to stop, from any thread."""
         self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal to stop."""
+        self._on_stop()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

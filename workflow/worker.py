@@ -17,6 +17,7 @@ from typing import Any, Final
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 
+from notifications.ports import words_of
 from workflow.app import App
 from workflow.database.connection import refuse_other_machine, this_host
 from workflow.schedule.nodes import refusal
@@ -53,15 +54,16 @@ class Worker:
     def tick(self) -> None:
         """Tick once. An error never stops the scheduler: it is logged by its class, and the next tick tries again."""
         try:
-            self.check_place()
-            result = self._app.ticker.tick()
-            self._may_act = result.may_act
-            if result.clock_skew is not None:
-                _log.error("%s", refusal(result.clock_skew))
-            self._on_tick(result)
+            with self._app.database.background():
+                self.check_place()
+                result = self._app.ticker.tick()
+                self._may_act = result.may_act
+                if result.clock_skew is not None:
+                    _log.error("%s", refusal(result.clock_skew))
+                self._on_tick(result)
             self._app.dispatcher.wake()
         except Exception as error:
-            _log.error("tick failed: %s", type(error).__name__)
+            _log.error("tick failed: %s", words_of(error))
 
     def call(self) -> None:
         """Ask the ODA server for what is due (R84), beside the tick: a slow server delays nothing but itself.
@@ -71,12 +73,13 @@ class Worker:
         if self._app.connector is None or not self._may_act:
             return
         try:
-            self.check_place()
-            calls = self._app.connector.round(MOST_CALLS, self._stopping.is_set)
+            with self._app.database.background():
+                self.check_place()
+                calls = self._app.connector.round(MOST_CALLS, self._stopping.is_set)
             if calls.total:
                 _log.info("calls: %d confirmed, %d wait, %d refused", calls.confirmed, calls.waiting, calls.refused)
         except Exception as error:
-            _log.error("calls failed: %s", type(error).__name__)
+            _log.error("calls failed: %s", words_of(error))
 
     def run(self) -> None:
         """Tick at once, which catches up, then every minute; return on SIGINT or SIGTERM."""
@@ -114,8 +117,13 @@ class Worker:
     async def _until_signalled(self) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            self._app.database.hurry()
+            stop.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, end)
         await self._work(stop)
 
     async def _until_set(self, stopping: threading.Event) -> None:
@@ -144,7 +152,8 @@ class Worker:
         scheduler.start()
         watching = asyncio.create_task(_watch(scheduler))
         try:
-            await self._app.dispatcher.run(stop)
+            with self._app.database.background():
+                await self._app.dispatcher.run(stop)
         finally:
             watching.cancel()
             self._stopping.set()

@@ -28,7 +28,7 @@ from notifications.outbox.circuit_breaker import Pause
 from notifications.outbox.queue import Claim
 from notifications.outbox.refusals import relay_fault
 from notifications.outbox.retry import SendOutcome, SendResult
-from notifications.ports import Clock, Transactions, crash_point
+from notifications.ports import Clock, Transactions, crash_point, words_of
 from notifications.settings import MailSettings
 from notifications.vocabulary import Fault, RelayFault, Stage
 from states.validation import mail_problem
@@ -94,7 +94,7 @@ class Dispatcher:
                 try:
                     await self.run_once()
                 except Exception as error:  # the loop outlives a database that is busy or away
-                    _log.error("mails wait: %s", type(error).__name__)
+                    _log.error("mails wait: %s", words_of(error))
                 waits = [asyncio.ensure_future(event.wait()) for event in (stop, wake)]
                 await asyncio.wait(waits, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 for wait in waits:
@@ -280,25 +280,30 @@ class Prefetcher:
         """The next mail; None when nothing is due any more. Raises what ``claim`` raised."""
         has_fetched = False
         while not self._ready:
-            if self._fetching is None:
+            fetching = self._fetching
+            if fetching is None:
                 if has_fetched:
                     return None
                 has_fetched = True  # by ourselves: a fetch of another began before what we recorded last
-                self._fetching = asyncio.create_task(self._fetch())
-            fetching = self._fetching
+                fetching = self._begin()
             await asyncio.wait((fetching,))  # not awaited itself: one who leaves must not cancel what others wait for
             fetching.result()
         if self._fetching is None and not self._was_short and len(self._ready) <= self._size // 2:
-            self._fetching = asyncio.create_task(self._fetch())
+            self._begin()
         return self._ready.popleft()
 
     async def rest(self) -> list[Claim]:
         """Take back the claims that nobody asked for, once nobody asks any more, even when ``claim`` fails by then."""
         if fetching := self._fetching:
             await asyncio.wait((fetching,))
-            fetching.exception()  # else asyncio complains that nobody retrieved it
         rest, self._ready = list(self._ready), deque()
         return rest
+
+    def _begin(self) -> asyncio.Task[None]:
+        """Fetch ahead; a failure that nobody waited for is met again by the next fetch."""
+        self._fetching = fetching = asyncio.create_task(self._fetch())
+        fetching.add_done_callback(lambda done: done.cancelled() or done.exception())  # else asyncio complains
+        return fetching
 
     async def _fetch(self) -> None:
         try:

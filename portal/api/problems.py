@@ -1,5 +1,6 @@
 """Refusals for programs (RFC 9457): a stable type, a status, a French sentence, and every reason of R7."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -10,13 +11,15 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from notifications.ports import DatabaseTrouble
 from portal.api.field_types import ResponseModel
 from portal.api.schemas import ReasonOut
 from states.refusals import Reason
 from states.vocabulary import Trigger
-from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 from workflow.engine.engine import ConcurrentUpdate
 from workflow.settings.form_errors import allowed_values, error_message
+
+_log = logging.getLogger("oda")
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -206,12 +209,14 @@ def install_handlers(app: FastAPI) -> None:
     def gone(_: Request, __: ClientDisconnect) -> Response:
         return Response(status_code=400)  # nobody reads it: who hangs up is no incident
 
-    def busy(_: Request, __: Exception) -> Response:
+    def busy(_: Request, error: Exception) -> Response:
+        if isinstance(error, DatabaseTrouble):
+            _log.error("database: %s", error)
         return problem_response(problem_of([_BUSY], 503), SOON)
 
     app.add_exception_handler(Refusal, refusal)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
     app.add_exception_handler(ClientDisconnect, gone)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, form)  # type: ignore[arg-type]
-    for kind in (DatabaseBusy, DatabaseUnreachable, ConcurrentUpdate):
+    for kind in (DatabaseTrouble, ConcurrentUpdate):
         app.add_exception_handler(kind, busy)

@@ -1,8 +1,12 @@
 """Exceptions of other packages as failures in French for the person at the keyboard."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from portal.cli.errors import NO_SPACE, CliFailure, ExitCode, refused
+
+if TYPE_CHECKING:
+    from workflow.database.faults import DatabaseFault
 
 Translate = Callable[[Exception], CliFailure | None]
 
@@ -22,69 +26,9 @@ def failure_for(*classes: str) -> Callable[[Translate], Translate]:
     return register
 
 
-_BUSY_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED")
-_BUSY_POSTGRESQL = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
-
-BUSY = CliFailure(
-    "La base de données est occupée par un autre traitement.",
-    ExitCode.BUSY,
-    ["Que faire : recommencer dans un instant."],
-)
-UNREACHABLE = CliFailure(
-    "La base de données ne répond pas, ou n'est pas préparée.",
-    ExitCode.UNAVAILABLE,
-    ["Que faire : vérifier le réglage database.url (serveur, base, compte), le secret database-password et que le"
-     " serveur est démarré, puis « oda database status »."],
-)  # fmt: skip
-
-
-def _unavailable(message: str, remedy: str) -> CliFailure:
-    return CliFailure(message, ExitCode.UNAVAILABLE, [f"Que faire : {remedy}."])
-
-
-_NO_SPACE_LEFT = _unavailable(
-    "Plus de place sur le disque de la base de données.", "y faire de la place, puis recommencer"
-)
-_READ_ONLY = _unavailable(
-    "La base de données est en lecture seule.",
-    "donner à ce compte le droit d'écrire la base (sur SQLite, le fichier et son dossier), puis recommencer",
-)
-_DAMAGED = _unavailable(
-    "Le fichier de la base est abîmé, ou n'est pas une base.",
-    "n'y rien écrire, en garder une copie, et restaurer une sauvegarde",
-)
-_DRIVER_ERRORS = {
-    "SQLITE_FULL": _NO_SPACE_LEFT,
-    "53100": _NO_SPACE_LEFT,
-    "SQLITE_READONLY": _READ_ONLY,
-    "25006": _READ_ONLY,
-    "SQLITE_NOTADB": _DAMAGED,
-    "SQLITE_CORRUPT": _DAMAGED,
-    "SQLITE_CANTOPEN": _unavailable(
-        "Le fichier de la base ne peut pas être ouvert.",
-        "vérifier le réglage database.url, et que ce compte peut lire et écrire ce fichier et son dossier",
-    ),
-    "SQLITE_IOERR": _unavailable(
-        "Le disque de la base refuse de lire ou d'écrire.",
-        "vérifier la place libre et les quotas, puis l'état du disque",
-    ),
-    "42501": _unavailable(
-        "Le compte de la base de données n'a pas les droits qu'il faut.",
-        "le rendre propriétaire de la base et de ses tables",
-    ),
-}
-"""By the beginning of SQLite's error names, and by PostgreSQL's codes."""
-
-
-def _driver_failure(driver_error: object) -> CliFailure | None:
-    """The failure of the driver's own code; None for a code that is not in the table."""
-    sqlite = getattr(driver_error, "sqlite_errorname", "") or ""
-    postgresql = getattr(driver_error, "sqlstate", "") or ""
-    if sqlite.startswith(_BUSY_SQLITE) or postgresql in _BUSY_POSTGRESQL:
-        return BUSY
-    return next(
-        (failure for code, failure in _DRIVER_ERRORS.items() if sqlite.startswith(code) or postgresql == code), None
-    )
+def _of_fault(fault: "DatabaseFault") -> CliFailure:
+    code = ExitCode.BUSY if fault.is_passing else ExitCode.UNAVAILABLE
+    return CliFailure(f"{fault.message}.", code, [f"Que faire : {fault.remedy}."])
 
 
 @failure_for("workflow.settings.yaml_reader.SettingsError", "workflow.settings.secrets.SecretError")
@@ -99,25 +43,27 @@ def _templates(error: Exception) -> CliFailure:
     return CliFailure("Les modèles de l'académie ne sont pas utilisables (R68).", ExitCode.SETTINGS, details)
 
 
-@failure_for("workflow.database.connection.DatabaseBusy")
-def _busy(_: Exception) -> CliFailure:
-    return BUSY
+@failure_for("workflow.database.faults.DatabaseBusy", "workflow.database.faults.DatabaseUnreachable")
+def _troubled(error: Exception) -> CliFailure:
+    from workflow.database.faults import DatabaseFault
 
-
-@failure_for("workflow.database.connection.DatabaseUnreachable")
-def _unreachable(error: Exception) -> CliFailure:
-    return _driver_failure(getattr(error.__cause__, "orig", None)) or UNREACHABLE
+    return _of_fault(getattr(error, "fault", DatabaseFault.UNREACHABLE))
 
 
 @failure_for("sqlalchemy.exc.OperationalError")
 def _database(error: Exception) -> CliFailure:
-    return _driver_failure(getattr(error, "orig", None)) or UNREACHABLE
+    from workflow.database.faults import DatabaseFault, fault_of
+
+    return _of_fault(fault_of(getattr(error, "orig", None)) or DatabaseFault.UNREACHABLE)
 
 
 @failure_for("sqlalchemy.exc.DatabaseError")
 def _unforeseen(error: Exception) -> CliFailure | None:
+    from workflow.database.faults import DatabaseFault, fault_of
+
     never_asked = getattr(error, "statement", "") is None  # an address that the driver cannot read
-    return _driver_failure(getattr(error, "orig", None)) or (UNREACHABLE if never_asked else None)
+    fault = fault_of(getattr(error, "orig", None)) or (DatabaseFault.UNREACHABLE if never_asked else None)
+    return _of_fault(fault) if fault else None
 
 
 @failure_for("builtins.OSError")

@@ -36,6 +36,7 @@ _FRENCH = {
     ),
     "page failed: %s": "une page n'a pas pu être faite : %s",
     "Invalid HTTP request received.": "une requête reçue n'était pas du HTTP",
+    "database: %s": "%s",
     "too many connections: %d": "plus de %d connexions à la fois : une de trop a été refusée",
     "socket.accept() out of system resource": (
         "plus de descripteurs : aucune connexion ne peut être acceptée (ulimit -n, LimitNOFILE)"
@@ -113,7 +114,7 @@ def serve(context: CliContext, host: str | None, port: int | None, no_worker: bo
         worker.check_place()
         host, port = host or settings.host, port or settings.port
         with open_socket(host, port) as listener:
-            server = Server(create_app(app), listener, settings.proxies)
+            server = Server(create_app(app), listener, settings.proxies, app.database.hurry)
             log.info(
                 "portail sur http://%s:%s, ouvert à %s", f"[{host}]" if ":" in host else host, port, settings.address
             )

@@ -1,5 +1,6 @@
 """Exception handlers: a page that tells what to do, never a trace, never anything of somebody else."""
 
+import logging
 from contextlib import suppress
 
 from fastapi import FastAPI, Request
@@ -8,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from notifications.ports import DatabaseTrouble
 from portal.incidents import log_incident
 from portal.web.context import (
     READING,
@@ -22,7 +24,9 @@ from portal.web.context import (
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.kept_forms import keep_form, set_kept_cookie
 from portal.web.security import fixed_headers
-from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
+from workflow.engine.engine import ConcurrentUpdate
+
+_log = logging.getLogger("oda")
 
 _TEXTS = {
     400: ("Cette requête ne peut pas être lue", "Repartir de votre page d'accueil : rien n'a été enregistré."),
@@ -42,14 +46,16 @@ _TEXTS = {
 }
 
 
-def error_page(request: Request, status: int, incident: str = "") -> Response:
-    """The page of an error; ``incident``: the number under which it was logged."""
+def error_page(request: Request, status: int, incident: str = "", trouble: DatabaseTrouble | None = None) -> Response:
+    """The page of an error; ``incident``: the number under which it was logged; ``trouble``: why, for operators."""
     context: WebContext = request.app.state.context
     title, remedy = _TEXTS.get(status, _TEXTS[400 if status < 500 else 500])
     visitor = None
-    if status < 500:  # the page keeps its menu, if the database answers
-        with suppress(DatabaseBusy, DatabaseUnreachable):
+    if status < 500 or (trouble and trouble.can_read):  # the page keeps its menu, if the database answers
+        with suppress(DatabaseTrouble):
             visitor = visitor_or_none(request, context, session_user_of(request, context))
+    if trouble and visitor and visitor.is_operator:
+        title, remedy = str(trouble), trouble.remedy
     page = context.pages.page(
         request, "error.html", visitor, status=status, title=title, remedy=remedy, code=status, incident=incident
     )
@@ -80,6 +86,10 @@ def add_exception_handlers(app: FastAPI) -> None:
     def gone(_: Request, __: ClientDisconnect) -> Response:
         return Response(status_code=400)  # nobody reads it: who hangs up is no incident
 
+    def troubled(request: Request, trouble: DatabaseTrouble) -> Response:
+        _log.error("database: %s", trouble)
+        return error_page(request, 503, trouble=trouble)
+
     def unexpected(request: Request, error: Exception) -> Response:
         page = error_page(request, 500, log_incident(error))
         https = request.app.state.context.is_https
@@ -95,6 +105,6 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
     app.add_exception_handler(ClientDisconnect, gone)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, lambda request, _: error_page(request, 422))
-    for busy in (DatabaseBusy, DatabaseUnreachable):
-        app.add_exception_handler(busy, lambda request, _: error_page(request, 503))
+    app.add_exception_handler(DatabaseTrouble, troubled)  # type: ignore[arg-type]
+    app.add_exception_handler(ConcurrentUpdate, lambda request, _: error_page(request, 503))
     app.add_exception_handler(Exception, unexpected)

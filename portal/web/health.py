@@ -3,13 +3,15 @@
 from datetime import timedelta
 from typing import Final
 
+from anyio import CapacityLimiter, move_on_after, to_thread
+from anyio.lowlevel import RunVar
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from portal.web.context import Context
+from notifications.ports import DatabaseTrouble
+from portal.web.context import Context, WebContext
 from states.french import plural
 from states.rules.schedule import STEP_BACK
-from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
 from workflow.engine.clock_check import held_clock, last_heartbeat
 from workflow.schedule.nodes import refused_count
 
@@ -20,19 +22,44 @@ LATE: Final = timedelta(minutes=5)
 _CLOCKS_OFF: Final = ("machine à remettre à l'heure", "machines à remettre à l'heure")
 
 
+_DOWN: Final = "en panne\nbase : injoignable\n"
+
+
+ANSWERED_S: Final = 5
+"""Seconds after which a database that has not answered is said to be away."""
+
+
+AT_ONCE: Final = 2
+
+
+_limiter: Final[RunVar[CapacityLimiter]] = RunVar("health")
+
+
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/sante")
-def health(context: Context) -> PlainTextResponse:
-    """« ok », « attention » or « en panne », then why; 503 when no page can be answered."""
+async def health(context: Context) -> PlainTextResponse:
+    """« ok », « attention » or « en panne », then why; 503 when no page can be answered, in a bounded time.
+
+    It takes neither a thread nor a connection of those that the pages share, so that it tells when they have none.
+    """
+    limiter = _limiter.get(None)
+    if limiter is None:
+        _limiter.set(limiter := CapacityLimiter(AT_ONCE))
+    with move_on_after(ANSWERED_S):
+        return await to_thread.run_sync(lambda: _health(context), abandon_on_cancel=True, limiter=limiter)
+    return PlainTextResponse(_DOWN, 503)
+
+
+def _health(context: WebContext) -> PlainTextResponse:
     try:
-        with context.app.database.read() as connection:
+        with context.app.database.aside() as connection:
             now = context.app.clock.now()
             last_run, refused = last_heartbeat(connection, now), refused_count(connection, now)
             latest, held = last_heartbeat(connection), held_clock(connection)
-    except (DatabaseBusy, DatabaseUnreachable):
-        return PlainTextResponse("en panne\nbase : injoignable\n", 503)
+    except DatabaseTrouble:
+        return PlainTextResponse(_DOWN, 503)
     ago = max(now - last_run, context.app.ticker.since_tick or timedelta(0), timedelta(0))  # whatever the clock says
     is_future = latest - now > STEP_BACK
     word = "ok" if ago < LATE and not (refused or held or is_future) else "attention"

@@ -1,4 +1,4 @@
-"""What the tests need beside Python, from Debian's packages: a Postfix and a Chromium.
+"""What the tests need beside Python, from Debian's packages: a Postfix, a pgbouncer and a Chromium.
 
 ``python -m tests.kit.debian`` installs what is missing on Debian and its kin, as root; an integration server (CI=true)
 does it before the tests, and there a test that lacks its program fails instead of being skipped.
@@ -54,9 +54,9 @@ def install(*packages: str) -> None:
 
 def missing() -> list[str]:
     """The packages that this machine lacks."""
-    from tests.kit import browser, postfix
+    from tests.kit import browser, pgbouncer, postfix
 
-    found = {"postfix": postfix.program(), "chromium": browser.executable()}
+    found = {"postfix": postfix.program(), "pgbouncer": pgbouncer.program(), "chromium": browser.executable()}
     return [package for package, program in found.items() if program is None]
 
 

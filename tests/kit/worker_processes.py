@@ -15,7 +15,8 @@ from sqlalchemy import select
 from bench.population import AFTER_END, NOTARY, populate, year_ends
 from notifications.outbox.tables import MAILS
 from tests.kit.installation import CONFIG
-from workflow.database.connection import Database, DatabaseBusy, DatabaseUnreachable
+from workflow.database.connection import Database
+from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.database.tables import EVENT, OCCURRENCE, REMOVAL, REQUEST
 from workflow.journal.verification import Verifier
 from workflow.settings.loader import load_settings

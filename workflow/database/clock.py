@@ -14,7 +14,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from notifications.ports import Clock, SystemClock
-from workflow.database.connection import Database, DatabaseBusy, DatabaseUnreachable
+from workflow.database.connection import Database
+from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 
 VALIDITY: Final = timedelta(seconds=30)
 """A measure is good for this long."""

@@ -1,32 +1,35 @@
 """One database, SQLite or PostgreSQL, as transactions; guards against a shared SQLite file (docs/adr/0003)."""
 
 import os
-import select
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from workflow.database.faults import DatabaseBusy, DatabaseFault, DatabaseUnreachable, trouble_of
 from workflow.database.tables import NODE
+
+if TYPE_CHECKING:
+    from workflow.database.postgresql import Patience
 
 BUSY_SECONDS: Final = 10
 
-_POOL: Final[dict[str, Any]] = {"pool_timeout": BUSY_SECONDS}
+_POOL: Final[dict[str, Any]] = {"pool_size": 5, "max_overflow": 7, "pool_timeout": BUSY_SECONDS}
 
+_BACKGROUND_POOL: Final[dict[str, Any]] = {"pool_size": 2, "max_overflow": 3, "pool_timeout": BUSY_SECONDS}
 
-class DatabaseBusy(Exception):
-    """La base est occupée par un autre traitement depuis plus de 10 secondes : recommencer dans un instant."""
+LARGEST_WAL: Final = 16 * 1024 * 1024
+"""Bytes to which SQLite cuts its write-ahead file back, once the long reader that made it grow has gone."""
 
-
-class DatabaseUnreachable(Exception):
-    """La base de données ne répond pas : vérifier database.url et que le serveur est démarré."""
+_in_background: Final[ContextVar[bool]] = ContextVar("in_background", default=False)
 
 
 class Database:
@@ -37,10 +40,13 @@ class Database:
     """
 
     def __init__(self, url: str | URL) -> None:
-        self.engine = _engine(make_url(url))
-        self.is_postgresql = self.engine.dialect.name == "postgresql"
+        self.url = make_url(url)
+        self.is_postgresql = self.url.get_backend_name() == "postgresql"
+        self._patience = _patience() if self.is_postgresql else None
+        self.engine = _engine(self.url, self._patience, _POOL)
+        self._background = _engine(self.url, self._patience, _BACKGROUND_POOL)
+        self._aside = _engine(self.url, self._patience, None)
         self._writer = threading.Lock()
-        self._aside = _engine(make_url(url), NullPool)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -68,77 +74,91 @@ class Database:
         options: dict[str, Any] = {"oda_write": write}
         if self.is_postgresql and not write:
             options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        try:
-            with self.engine.connect().execution_options(**options) as connection, connection.begin():
-                yield connection
-        except DBAPIError as error:
-            raise _translated(error) from error
-        except PoolTimeout as error:  # every connection of the pool is in use
-            raise DatabaseBusy from error
+        engine = self._background if _in_background.get() else self.engine
+        with self._translating(), engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def aside(self) -> Iterator[Connection]:
-        """Open a connection outside the pool and outside any transaction. Raises DatabaseUnreachable."""
+        """Open a connection outside the pools and outside any transaction. Raises DatabaseUnreachable."""
+        if not self.is_postgresql and self.url.database and not Path(self.url.database).exists():
+            raise DatabaseUnreachable(DatabaseFault.CANNOT_OPEN)  # SQLite would make an empty file
+        options = {"isolation_level": "AUTOCOMMIT"}
+        with self._translating(), self._aside.connect().execution_options(**options) as connection:
+            yield connection
+
+    @contextmanager
+    def background(self) -> Iterator[None]:
+        """Let this thread, and those that it begins by asyncio, draw from the pool of what works without a visitor.
+
+        However many visitors wait for a connection, the schedule and the mails have theirs.
+        """
+        token = _in_background.set(True)
         try:
-            with self._aside.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                yield connection
+            yield
+        finally:
+            _in_background.reset(token)
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            with self._patience.turn() if self._patience else nullcontext():
+                yield
         except DBAPIError as error:
-            raise _translated(error) from error
+            if trouble := trouble_of(error):
+                raise trouble from error
+            raise
+        except PoolTimeout as error:  # every connection of the pool is in use
+            raise DatabaseBusy from error
+
+    def hurry(self) -> None:
+        """The process is to end: a database that hangs holds it for some seconds more at most."""
+        if self._patience:
+            self._patience.hurry()
 
     def dispose(self) -> None:
         """Close every pooled connection."""
-        self.engine.dispose()
+        for engine in (self.engine, self._background, self._aside):
+            engine.dispose()
 
 
-def _translated(error: DBAPIError) -> Exception:
-    """Return DatabaseBusy or DatabaseUnreachable for what means it, any other error as it is."""
-    text = str(error.orig).lower()
-    if "database is locked" in text or "database table is locked" in text:
-        return DatabaseBusy()
-    if error.connection_invalidated or (isinstance(error, OperationalError) and "connection" in text):
-        return DatabaseUnreachable()
-    if "unable to open database file" in text:
-        return DatabaseUnreachable()
-    return error
+def _patience() -> "Patience":
+    from workflow.database.postgresql import Patience
+
+    return Patience()
 
 
-def _engine(url: URL, poolclass: type[Pool] = QueuePool) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        engine = create_engine(
-            url, hide_parameters=True, poolclass=poolclass,
-            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
-        )  # fmt: skip
+@contextmanager
+def unbounded(database: Database, connection: Connection) -> Iterator[None]:
+    """Let the statements of this transaction last: a new version of a large database takes its time."""
+    if not database.is_postgresql:
+        yield
+        return
+    from workflow.database import postgresql
+
+    with postgresql.unbounded(connection):
+        yield
+
+
+def _engine(url: URL, patience: "Patience | None", pool: Mapping[str, Any] | None) -> Engine:
+    kind: dict[str, Any] = {"poolclass": NullPool} if pool is None else {"poolclass": QueuePool, **pool}
+    if patience is None:
+        arguments: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None}
+        engine = create_engine(url, hide_parameters=True, connect_args=arguments, **kind)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    engine = create_engine(
-        url, hide_parameters=True, poolclass=poolclass, connect_args={"connect_timeout": BUSY_SECONDS},
-        **(_POOL if poolclass is QueuePool else {}),
-    )  # fmt: skip
-    event.listen(engine, "checkout", _still_there)
+    from workflow.database import postgresql  # its driver is loaded for it alone
+
+    engine = create_engine(url, hide_parameters=True, connect_args=postgresql.ARGUMENTS, **kind)
+    postgresql.prepare(engine, patience)
     return engine
-
-
-def _still_there(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Find out a connection that a restart of the server broke before it is used (R82).
-
-    A server that stops says so, and sends nothing else on an idle connection: reading what is there is enough, where
-    SQLAlchemy's own ``pool_pre_ping`` costs a round trip at each transaction.
-    """
-    from psycopg import Error  # loaded by the driver; SQLite does without
-
-    poller = select.poll()
-    try:
-        poller.register(connection.fileno(), select.POLLIN)
-        while poller.poll(0):
-            connection.pgconn.consume_input()
-    except Error as gone:
-        raise InvalidatePoolError from gone
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Set what SQLite does not by default: foreign keys, and no erased secret left in free pages."""
-    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+    limit = f"journal_size_limit={LARGEST_WAL}"
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", limit):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, literal_column, select, table
 
 from notifications.outbox.tables import MAILS
-from workflow.database.connection import Database
+from workflow.database.connection import Database, unbounded
 from workflow.database.tables import REQUEST, SESSIONS
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         ours = MAILS.metadata.tables.keys() | {REQUEST.name, SESSIONS.name}
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase
-        command.upgrade(alembic_config(connection), "head")
+        with unbounded(database, connection):
+            command.upgrade(alembic_config(connection), "head")
     return before, newest()
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Table, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from notifications.ports import Clock, crash_point
 from notifications.sql import Row, insert_rows, update_rows
@@ -22,6 +22,7 @@ from states.rules.schedule import FIRST_DAY
 from states.school_calendar import SchoolYear
 from states.vocabulary import CodeStatus, State, Trigger
 from workflow.database.connection import Database
+from workflow.database.faults import LostRace
 from workflow.database.mapping import changed_columns, reference_of
 from workflow.database.tables import COUNTER, EVENT, NOTE, REMOVAL, REPORT, REQUEST
 from workflow.engine import idempotency
@@ -100,8 +101,8 @@ class Engine:
                 crash_point("engine.after_commit")
                 self.on_commit()
                 return result
-            except (ConcurrentUpdate, IntegrityError, OperationalError) as error:
-                if attempt == ATTEMPTS or not _is_lost_race(error):
+            except (ConcurrentUpdate, IntegrityError, LostRace):
+                if attempt == ATTEMPTS:
                     raise
                 time.sleep(0.02 * attempt)
         raise AssertionError("unreachable")
@@ -366,10 +367,3 @@ def _update(
 
 def _noop() -> None:
     """Nothing waits for a commit in this process."""
-
-
-def _is_lost_race(error: Exception) -> bool:
-    """Return True when a second attempt sees what another process has just written (R9)."""
-    if isinstance(error, OperationalError):
-        return "deadlock" in str(error.orig).lower() or "could not serialize" in str(error.orig).lower()
-    return True

@@ -13,7 +13,7 @@ from states.decide import all_reasons
 from states.decision import Refused
 from states.model import Actor
 from states.refusals import Reason
-from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
+from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.engine.engine import Done, Engine, Result
 
 BATCH: Final = 100

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, select
 
 from notifications.mailer import Mailer
 from notifications.outbox.admin import discard_stale_links
+from notifications.ports import words_of
 from notifications.vocabulary import Erasure
 from states.model import Actor
 from states.rules.schedule import BrakeDecision, ClockFault, Hold
@@ -23,7 +24,8 @@ from workflow.auth.kept_forms import delete_old_forms
 from workflow.auth.rate_limit import close_windows
 from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
-from workflow.database.connection import DatabaseBusy, DatabaseUnreachable, this_host
+from workflow.database.connection import this_host
+from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.database.tables import LINKS
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck, held_clock
@@ -115,7 +117,7 @@ class TickResult:
         except (DatabaseBusy, DatabaseUnreachable):
             raise
         except Exception as error:
-            _log.error("step failed: %s (%s)", name, type(error).__name__)
+            _log.error("step failed: %s (%s)", name, words_of(error))
             self.failures.append(StepFailure(name, type(error).__name__))
 
 

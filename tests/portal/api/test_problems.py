@@ -9,7 +9,7 @@ from portal.api import requests
 from tests.kit.portal import CHEF, STAFF
 from tests.portal.api.conftest import PREFIX, Api
 from tests.portal.api.test_life import DECLARATION
-from workflow.database.connection import DatabaseBusy
+from workflow.database.faults import DatabaseBusy
 
 SECRET = "Zz99Yy88"
 

@@ -149,13 +149,13 @@ def test_database__is_busy_or_unavailable(attributes: dict[str, str | None], cod
 def test_database__trouble_is_told_by_its_name(attributes: dict[str, str], said: str) -> None:
     from sqlalchemy.exc import DatabaseError, OperationalError
 
-    from workflow.database.connection import DatabaseUnreachable
+    from workflow.database.faults import DatabaseFault, DatabaseUnreachable, fault_of
 
     driver_error = Exception("driver")
     vars(driver_error).update(attributes)
-    unreachable = DatabaseUnreachable()
-    unreachable.__cause__ = OperationalError("SELECT secret", {}, driver_error)
-    for error in (DatabaseError("SELECT secret", {}, driver_error), unreachable.__cause__, unreachable):
+    unreachable = DatabaseUnreachable(fault_of(driver_error) or DatabaseFault.BUSY)
+    plain = OperationalError("SELECT secret", {}, driver_error)
+    for error in (DatabaseError("SELECT secret", {}, driver_error), plain, unreachable):
         failure = as_failure(error)
         assert failure is not None
         assert failure.exit_code == ExitCode.UNAVAILABLE

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert
 
 from tests.kit.portal import Portal
-from workflow.database.connection import DatabaseUnreachable
+from workflow.database.faults import DatabaseUnreachable
 from workflow.database.tables import NODE
 from workflow.engine.clock_check import ClockCheck
 

@@ -11,7 +11,7 @@ from notifications.ports import SystemClock
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
 from workflow.database.clock import Ask, ClockSample, DatabaseClock, clock_for, now_in
-from workflow.database.connection import DatabaseUnreachable
+from workflow.database.faults import DatabaseUnreachable
 
 NOON = datetime(2026, 9, 14, 12, 0, tzinfo=UTC)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.databases import fresh_database
-from workflow.database.connection import Database, DatabaseBusy, DatabaseUnreachable
+from workflow.database.connection import Database
+from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 
 
 def cut(database: Database) -> None:

@@ -11,7 +11,7 @@ from states.commands import Command
 from states.decision import Refused
 from states.vocabulary import CheckOutcome
 from tests.kit.system import System
-from workflow.database.connection import DatabaseBusy, DatabaseUnreachable
+from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.engine.engine import Done, Engine
 from workflow.engine.sequence import execute_in_batches
 

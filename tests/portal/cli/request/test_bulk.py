@@ -7,7 +7,7 @@ import pytest
 from states.vocabulary import State
 from tests.portal.cli.desk import Desk, open_desk
 from tests.workflow.requests.office import LYCEE
-from workflow.database.connection import DatabaseBusy
+from workflow.database.faults import DatabaseBusy
 from workflow.engine.engine import Engine
 
 FOUND = ("--outcome", "positive", "--source", "liste du 9 octobre")
