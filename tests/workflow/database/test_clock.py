@@ -11,6 +11,7 @@ from notifications.ports import SystemClock
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
 from workflow.database.clock import Ask, ClockSample, DatabaseClock, clock_for, now_in
+from workflow.database.connection import _POOL
 from workflow.database.faults import DatabaseUnreachable
 
 NOON = datetime(2026, 9, 14, 12, 0, tzinfo=UTC)
@@ -157,7 +158,8 @@ def test_clock_for__postgresql_answers_its_own_time(tmp_path: Path) -> None:
 
 def test_clock_for__a_question_needs_no_connection_of_the_pool(tmp_path: Path) -> None:
     with fresh_database("postgresql", tmp_path) as database:
-        open_ones: list[AbstractContextManager[object]] = [database.write() for _ in range(15)]
+        most = _POOL["pool_size"] + _POOL["max_overflow"]
+        open_ones: list[AbstractContextManager[object]] = [database.write() for _ in range(most)]
         for one in open_ones:
             one.__enter__()
         try:
