@@ -213,6 +213,31 @@ def discard_stale_links(connection: Connection, now: datetime) -> int:
     return connection.execute(update(MAILS).where(*is_stale).values(_DISCARDED)).rowcount
 
 
+def dead_mails(
+    connection: Connection,
+    *,
+    fault: Fault | None = None,
+    kind: Kind | None = None,
+    uai: str | None = None,
+    reference: str | None = None,
+    since: datetime | None = None,
+) -> list[int]:
+    """Find the dead mails of one cause, kind, establishment or request, enqueued ``since`` then; the oldest first.
+
+    They can be sent again together (R58); sign-in links are left out, which are asked for anew (R72).
+    """
+    optional = (
+        MAILS.c.fault == fault.value if fault else None,
+        MAILS.c.kind == kind.value if kind else None,
+        MAILS.c.uai == uai if uai else None,
+        MAILS.c.reference == reference if reference else None,
+        MAILS.c.created_at >= since if since else None,
+    )
+    query = select(MAILS.c.id).where(MAILS.c.stage == Stage.DEAD.value, MAILS.c.kind.not_in(_LINK_VALUES))
+    query = query.where(*(condition for condition in optional if condition is not None))
+    return list(connection.execute(query.order_by(MAILS.c.id)).scalars())
+
+
 def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
     """Find an establishment's mails that died of their address, sent to another one than this; the oldest first.
 

@@ -1,18 +1,19 @@
 """``oda mail``: list and show mails, send again or discard those that did not arrive (R58). Codes are masked (R60)."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import date, datetime, time, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from notifications.vocabulary import Kind, Stage
+from notifications.vocabulary import Fault, Kind, Stage
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
 from portal.cli.failures import failure_for
 from portal.cli.output import (
     SectionPrinter,
+    ask_confirmation,
     echo_object,
     emit,
     json_object_option,
@@ -21,7 +22,7 @@ from portal.cli.output import (
     printable,
     say,
 )
-from portal.cli.parameters import ROW_NUMBER, Uai, labelled_option
+from portal.cli.parameters import ROW_NUMBER, Day, Uai, labelled_option
 from portal.cli.request.execute import WITHOUT_NAMES, Reference
 from states import french
 
@@ -153,20 +154,49 @@ def show(context: CliContext, /, number: int, as_json: bool) -> None:
 
 @mail.command(
     "retry",
-    help="Renvoie un courriel, à la boîte qu'a l'établissement aujourd'hui (R58) ; avec --uai, tous ceux de"
+    help="Renvoie des courriels, à la boîte qu'a chaque établissement aujourd'hui (R58) : par leurs numéros ; tous les"
+    " non remis d'un même motif, avec --fault, ou inscrits depuis un jour, avec --since ; avec --uai seul, ceux de"
     " l'établissement que leur adresse a empêchés d'arriver (R15).",
 )
-@click.argument("number", type=ROW_NUMBER, metavar="[N]", required=False, help="Le numéro du courriel.")
-@click.option("--uai", type=Uai(), metavar="UAI", help="Tous ceux de cet établissement, au lieu d'un seul.")
+@click.argument("numbers", type=ROW_NUMBER, metavar="[N]…", nargs=-1, help="Les numéros des courriels.")
+@labelled_option(Fault, "--fault", metavar="MOTIF", help="Tous les non remis de ce motif.")
+@click.option("--since", type=Day(), metavar="JOUR", help="Tous les non remis inscrits ce jour-là ou depuis.")
+@click.option("--uai", type=Uai(), metavar="UAI", help="Ceux de cet établissement seulement.")
+@click.option("--yes", is_flag=True, help="Renvoie sans poser la question.")
 @pass_cli_context
-def retry(context: CliContext, /, number: int | None, uai: str | None) -> None:
-    if (number is None) == (uai is None):
-        raise click.UsageError("Donner le numéro d'un courriel, ou --uai UAI.")
+def retry(
+    context: CliContext,
+    /,
+    numbers: tuple[int, ...],
+    fault: Fault | None,
+    since: date | None,
+    uai: str | None,
+    yes: bool,
+) -> None:
+    if bool(numbers) == bool(fault or since or uai):
+        raise click.UsageError("Donner les numéros des courriels, ou bien --fault, --since ou --uai.")
     with opened(context) as (app, actor):
-        if number is not None:
-            click.echo(_retry_sentence(number, app.mail_journal.retry(number, actor)))
-        elif uai is not None:
+        if len(numbers) == 1:
+            click.echo(_retry_sentence(numbers[0], app.mail_journal.retry(numbers[0], actor)))
+        elif numbers:
+            _report_retries("", app.mail_journal.retry_many(dict.fromkeys(numbers), actor))
+        elif uai and not (fault or since):
             _report_retries(uai, app.mail_journal.retry_all(uai, actor))
+        else:
+            from notifications.outbox.admin import dead_mails
+            from workflow.auth.actors import require_operator
+
+            require_operator(actor, "renvoyer des courriels")
+            midnight = datetime.combine(since, time(), app.settings.zoneinfo) if since else None
+            with app.database.read() as connection:
+                dead = dead_mails(connection, fault=fault, uai=uai, since=midnight)
+            question = f"Renvoyer {french.plural(len(dead), 'courriel')} ?"
+            if not dead:
+                click.echo("Aucun courriel non remis ne correspond : rien à renvoyer.")
+            elif yes or ask_confirmation(question, "--yes"):
+                _report_retries("", app.mail_journal.retry_many(dead, actor))
+            else:
+                click.echo("Rien n'est renvoyé.")
 
 
 @mail.command("discard", help="Écarte un courriel qui ne partira plus, en disant pourquoi (R58).")
@@ -258,6 +288,7 @@ def _report_retries(uai: str, results: "Sequence[RetryResult | RetryRefusal]") -
         click.echo(f"Aucun courriel de {uai} n'attend une autre adresse : rien à renvoyer.")
         return
     refusals = 0
+    of_uai = f"{uai} : " if uai else ""
     for result in results:
         if isinstance(result, RetryRefusal):
             refusals += 1
@@ -269,8 +300,8 @@ def _report_retries(uai: str, results: "Sequence[RetryResult | RetryRefusal]") -
     again = f"{french.plural(retry_count, 'courriel')} à envoyer" if retry_count else "rien à envoyer"
     if refusals:
         which = f"{french.plural(refusals, 'courriel refusé', 'courriels refusés')} sur {len(results)}"
-        raise CliFailure(f"{uai} : {which}, rien n'y a changé ; {again}.", ExitCode.REFUSED)
-    click.echo(f"{uai} : {again}.")
+        raise CliFailure(f"{of_uai}{which}, rien n'y a changé ; {again}.", ExitCode.REFUSED)
+    click.echo(f"{of_uai}{again}.")
 
 
 def _rectorat_only(actor: "Actor") -> None:

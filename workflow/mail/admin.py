@@ -1,6 +1,6 @@
 """Actions on mails, each kept in the installation's journal: dead, retried, discarded (R58)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -82,15 +82,23 @@ class MailJournal:
     def retry_all(self, uai: str, actor: Actor) -> list[RetryResult | RetryRefusal]:
         """Send again to an establishment the mails that died for want of a mailbox, the oldest first (R15, R58).
 
-        Each mail has its own transaction and its own event: one that is refused stops no other. Raises NotAllowed
-        unless an operator acts, MailActionRefused for an unknown establishment, and for one without a mailbox.
+        As ``retry_many``. Raises NotAllowed unless an operator acts, MailActionRefused for an unknown establishment, or
+        one without a mailbox.
         """
         require_operator(actor, "renvoyer des courriels")
         uai = normalise_uai(uai)
         with self._engine.database.read() as connection:
             stuck = stuck_for(connection, uai, _known_mailbox(connection, uai))
+        return self.retry_many(stuck, actor)
+
+    def retry_many(self, mails: Iterable[int], actor: Actor) -> list[RetryResult | RetryRefusal]:
+        """Send these mails again, with a result for each: one that is refused stops no other (R58).
+
+        Each has its own transaction and its own event. Raises NotAllowed unless an operator acts.
+        """
+        require_operator(actor, "renvoyer des courriels")
         results: list[RetryResult | RetryRefusal] = []
-        for mail_id in stuck:
+        for mail_id in mails:
             try:
                 results.append(RetryResult(mail=mail_id, leaves_as=self.retry(mail_id, actor)))
             except MailRefusal as refusal:

@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_,
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
-from notifications.outbox.admin import DISCARDABLE, RETRYABLE, OutboxPage, find, list_outbox
+from notifications.outbox.admin import DISCARDABLE, RETRYABLE, OutboxPage, dead_mails, find, list_outbox
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS, SEALS
 from notifications.rendering.renderer import Rendered, Unrenderable
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Kind, Priority, Stage
+from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Priority, Stage
 from states.model import Actor
 from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, NOTE, REQUEST
 from workflow.journal.chain import INSTALLATION
@@ -43,6 +43,7 @@ class MailFilters:
     """The filters of a list of mails; None and empty ones leave everything in."""
 
     stages: tuple[Stage, ...] = ()
+    fault: Fault | None = None
     kind: Kind | None = None
     uai: str = ""
     reference: str = ""
@@ -118,7 +119,7 @@ def list_mails(
         page = list_outbox(
             connection, stages=filters.stages, kind=filters.kind, uai=filters.uai or None,
             reference=filters.reference or None, after=last, limit=limit + 1 - len(numbered),
-            conditions=(_PARTS[part],),
+            conditions=(_PARTS[part], *([MAILS.c.fault == filters.fault.value] if filters.fault else [])),
         )  # fmt: skip
         numbered += [(part, mail) for mail in page.mails]
         part, last = part + 1, None
@@ -126,6 +127,22 @@ def list_mails(
     following = f"{page_mails[-1][0]}-{page_mails[-1][1].id}" if len(numbered) > limit else None
     mails = tuple(mail for _, mail in page_mails)
     return MailPage(mails, establishment_names(connection, (mail.uai for mail in mails if mail.uai)), following)
+
+
+def retryable_together(connection: Connection, filters: MailFilters) -> list[int]:
+    """The dead mails of such a list, the oldest first; none when it is of another stage (R58)."""
+    if filters.stages and filters.stages != (Stage.DEAD,):
+        return []
+    return dead_mails(
+        connection, fault=filters.fault, kind=filters.kind, uai=filters.uai or None, reference=filters.reference or None
+    )
+
+
+def find_mails(connection: Connection, numbers: Collection[int]) -> MailPage:
+    """These mails, the oldest first, without their text; unknown numbers are left out."""
+    page = list_outbox(connection, limit=len(numbers) + 1, conditions=(MAILS.c.id.in_(numbers),))
+    mails = page.mails[::-1]
+    return MailPage(mails, establishment_names(connection, (mail.uai for mail in mails if mail.uai)), None)
 
 
 def establishment_names(connection: Connection, uais: Iterable[str]) -> dict[str, str]:

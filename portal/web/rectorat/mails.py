@@ -1,5 +1,7 @@
 """/rectorat/courriels: the mails, first those that did not arrive; one sent again or discarded (R15, R58, R60, R70)."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -9,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from notifications.outbox import circuit_breaker
 from notifications.outbox.admin import MailRefusal, UnknownMail
-from notifications.vocabulary import Kind, Stage
+from notifications.vocabulary import Fault, Kind, Stage
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, filled, list_problem, member_of, options_of
 from portal.web.security import Visitor
@@ -22,8 +24,10 @@ from workflow.mail.queries import (
     MailView,
     count_unsent_mails,
     establishment_names,
+    find_mails,
     is_secret,
     list_mails,
+    retryable_together,
     show_mail,
     words_of,
 )
@@ -37,6 +41,12 @@ NOTICES: Final = {
 """Sentence shown after an action, by the word of the address (``fait``)."""
 
 LARGEST_ID: Final = 2**31 - 1
+
+MOST_TOGETHER: Final = 1000
+"""The most mails sent again by one gesture: each has its own transaction, and the page waits for all."""
+
+SHOWN: Final = 50
+"""Mails named before they are sent again together."""
 
 _WHY_DISCARD = (
     Field(
@@ -53,6 +63,7 @@ class MailQuery:
     """The filters as the address bears them."""
 
     etape: Annotated[str, Query(max_length=30)] = ""
+    motif: Annotated[str, Query(max_length=30)] = ""
     genre: Annotated[str, Query(max_length=40)] = ""
     etablissement: Annotated[str, Query(max_length=40)] = ""
     demande: Annotated[str, Query(max_length=40)] = ""
@@ -61,7 +72,7 @@ class MailQuery:
         """Raises ValueError in French."""
         stage = member_of(Stage, self.etape)
         return MailFilters(
-            stages=(stage,) if stage else (), kind=member_of(Kind, self.genre),
+            stages=(stage,) if stage else (), fault=member_of(Fault, self.motif), kind=member_of(Kind, self.genre),
             uai=normalise_uai(self.etablissement), reference=normalise_reference(self.demande),
         )  # fmt: skip
 
@@ -74,19 +85,46 @@ def show_mails(
     request: Request, context: Context, visitor: Rectorat, query: Annotated[MailQuery, Depends()], suite: str = ""
 ) -> HTMLResponse:
     """List the mails; the relay's pause is said first (R70)."""
-    page, problem = MailPage((), {}, None), ""
+    page, problem, dead = MailPage((), {}, None), "", 0
     with context.app.database.read() as connection:
         try:
             page = list_mails(connection, query.filters(), after=suite[:40])
+            dead = len(retryable_together(connection, query.filters()))
         except ValueError as error:
             problem = list_problem(error, suite)
         counts, pause = count_unsent_mails(connection), circuit_breaker.load_pause(connection)
     return context.pages.page(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,
         counts=counts, pause=pause, query=query, stages=Stage, stage_options=options_of(Stage),
-        kind_options=options_of(Kind),
+        kind_options=options_of(Kind), fault_options=options_of(Fault), dead=dead,
+        retry_together=address(f"{MAILS_PATH}/renvoyer", **vars(query)),
         first=query.address() if suite else None, more=query.address(page.after) if page.after else None,
     )  # fmt: skip
+
+
+@router.get("/renvoyer")
+def show_retry_together(
+    request: Request, context: Context, visitor: Operator, query: Annotated[MailQuery, Depends()]
+) -> HTMLResponse:
+    """Show which mails of a list would be sent again, before they are: so many at a time (R58)."""
+    numbers: list[int] = []
+    with context.app.database.read() as connection:
+        with suppress(ValueError):
+            numbers = retryable_together(connection, query.filters())
+        page = find_mails(connection, numbers[:SHOWN])
+    together = numbers[:MOST_TOGETHER]
+    return context.pages.page(
+        request, "rectorat/mails_retry.html", visitor, page=page, count=len(together),
+        beyond=len(numbers) - len(together), numbers=" ".join(map(str, together)), back=query.address(),
+    )  # fmt: skip
+
+
+@router.post("/renvoyer")
+def retry_together(request: Request, context: Context, visitor: Operator, data: Posted) -> HTMLResponse:
+    """Send again the mails that were shown, with a result for each."""
+    numbers = [int(word) for word in str(data.get("courriels", "")).split() if word.isdecimal() and len(word) < 10]
+    results = context.app.mail_journal.retry_many(numbers[:MOST_TOGETHER], visitor.actor)
+    return _render_results(request, context, visitor, results)
 
 
 @router.get("/{number}")
@@ -144,6 +182,14 @@ def retry_mails_of(request: Request, context: Context, visitor: Operator, uai: s
         results = context.app.mail_journal.retry_all(uai, visitor.actor)
     except MailActionRefused as refused:
         reasons = refused.reasons
+    return _render_results(request, context, visitor, results, uai=uai, place=place, reasons=reasons)
+
+
+def _render_results(
+    request: Request, context: WebContext, visitor: Visitor, results: Sequence[RetryResult | RetryRefusal], *,
+    uai: str = "", place: str = "", reasons: tuple[Reason, ...] = (),
+) -> HTMLResponse:  # fmt: skip
+    """Say what became of each mail; those of one establishment lead back to it."""
     return context.pages.page(
         request, "rectorat/mails_retried.html", visitor, status=422 if reasons else 200, uai=uai, place=place,
         retried=[result for result in results if not isinstance(result, RetryRefusal)],

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Stage
 from states.vocabulary import State
 from tests.kit import factories as make
@@ -115,6 +117,41 @@ def test_retry__not_once_the_code_is_erased(desk: Desk) -> None:
     assert "(R62)" in done.stderr
 
 
+@pytest.mark.rule("R58")
+def test_retry__all_that_one_cause_has_stopped(desk: Desk) -> None:
+    """Counted, confirmed, one line and one event for each; an erased code is refused and stops no other."""
+    reference = desk.office.request(State.CODE_ISSUED)
+    with desk.app.database.write() as connection:
+        dead = {"stage": "dead", "fault": "exhausted", "next_attempt_at": None}
+        connection.execute(MAILS.update().where(MAILS.c.kind.in_(["code_issued", "declared", "submitted"])).values(dead))
+    stopped = sorted(mail["id"] for mail in mails(desk, "--stage", "dead"))
+    assert len(stopped) == 3
+    assert desk.oda("mail", "retry", "--fault", "recipient-refused").stdout.startswith("Aucun courriel non remis")
+    unasked = desk.oda("mail", "retry", "--fault", "exhausted")
+    assert (unasked.exit_code, "ajouter --yes" in unasked.stderr) == (2, True)
+    assert "Aucun" in desk.oda("mail", "retry", "--since", "01/01/2030", "--yes").stdout
+    desk.did("revoke", reference, "--reason", "error")
+    done = desk.oda("mail", "retry", "--fault", "exhausted", "--since", "01/09/2026", "--yes")
+    assert done.exit_code == 1
+    assert done.stderr.count("1 courriel refusé sur 3, rien n'y a changé ; 2 courriels à envoyer.") == 1
+    assert done.stdout.count(" : à envoyer.\n") == 2
+    assert "(R62)" in done.stdout
+    kind, data, _ = last_event(desk)
+    assert (kind, data["mail"] in stopped) == ("mail_retried", True)
+    two = [str(mail["id"]) for kind in ("declared", "submitted") for mail in mails(desk, "--kind", kind)]
+    again = desk.oda("mail", "retry", *two)
+    assert (again.exit_code, "2 courriels refusés sur 2" in again.stderr) == (1, True)
+
+
+@pytest.mark.rule("R2")
+def test_retry__together_by_operators_alone(desk: Desk) -> None:
+    for who in (AS_CHEF, AS_READER):
+        refused = desk.oda("mail", "retry", "--fault", "exhausted", "--yes", who=who)
+        assert (refused.exit_code, "(R2)" in refused.stderr) == (1, True)
+    assert desk.oda("mail", "retry", "1", "--fault", "exhausted").exit_code == 2
+    assert desk.oda("mail", "retry").exit_code == 2
+
+
 def undelivered(desk: Desk) -> tuple[str, int, int]:
     """A request revoked while its establishment had no mailbox, its code's mail dead already; both mails' numbers."""
     reference, code = dead_code(desk)
@@ -129,7 +166,8 @@ def test_born_dead__is_journaled_and_the_operators_know_its_number(desk: Desk) -
     reference, _, revoked = undelivered(desk)
     kind, data, _ = last_event(desk)
     assert (kind, data["mail"], data["fault"], data["reference"]) == ("mail_dead", revoked, "no_mailbox", reference)
-    alert = mails(desk, "--kind", "mail-undeliverable")[0]["id"]
+    asyncio.run(desk.app.dispatcher.run_once())
+    alert = mails(desk, "--kind", "mail-undeliverable")[1]["id"]  # the other tells of the code
     shown = " ".join(desk.oda("mail", "show", str(alert)).stdout.split())
     assert f"Le courriel n° {revoked} « droits révoqués »" in shown
 
@@ -176,7 +214,7 @@ def test_retry__one_of_an_establishment_in_the_singular(desk: Desk) -> None:
 def test_retry__a_number_or_an_establishment(desk: Desk) -> None:
     for args in ((), ("3", "--uai", make.UAI)):
         done = desk.oda("mail", "retry", *args)
-        assert (done.exit_code, "Donner le numéro d'un courriel, ou --uai UAI." in done.stderr) == (2, True)
+        assert (done.exit_code, "Donner les numéros des courriels, ou bien" in done.stderr) == (2, True)
     unknown = desk.oda("mail", "retry", "--uai", "0319999X")
     assert (unknown.exit_code, "(R11)" in unknown.stderr) == (1, True)
     refused = desk.oda("mail", "retry", "--uai", make.UAI, who=AS_READER)

@@ -153,6 +153,34 @@ def test_retry__a_code_that_is_gone_is_made_anew_instead(portal: Portal) -> None
 
 
 @pytest.mark.rule("R58")
+def test_retry__all_that_one_cause_has_stopped(portal: Portal) -> None:
+    """A button over the filtered list, a page that names them, one result for each."""
+    first, second = portal.issued(1), portal.submitted(2, OTHER_CHEF)
+    code = lose(portal, "code_issued", first, fault="exhausted")
+    request = lose(portal, "submitted", second, fault="exhausted")
+    other = lose(portal, "declared", second)
+    client = portal.client(STAFF)
+    assert "les 3 courriels non remis" in client.get(PLACE).text
+    filtered = client.get(PLACE, params={"motif": "exhausted"}).text
+    assert "les 2 courriels non remis" in filtered
+    assert f"{PLACE}/renvoyer?motif=exhausted" in filtered
+    assert f'{PLACE}/{other}"' not in filtered
+    assert f"{PLACE}/renvoyer" not in client.get(PLACE, params={"etape": "sent"}).text
+    page = client.get(f"{PLACE}/renvoyer", params={"motif": "exhausted"})
+    assert "Renvoyer 2 courriels" in page.text
+    with portal.app.database.write() as connection:
+        connection.execute(update(SEALS).values(ciphertext=None))
+    answer = send(client, form_to(page, "/renvoyer"))
+    assert "1 courriel à envoyer" in answer.text
+    assert f"Courriel n° {request}" in answer.text
+    assert f"Courriel n° {code}</a> : Le code" in answer.text
+    assert journal_of(portal, "mail_retried") == 1
+    assert mail_of(portal, "submitted", second).stage == "pending"
+    assert mail_of(portal, "declared", second).stage == "dead"
+    assert "Aucun courriel à renvoyer" in client.get(f"{PLACE}/renvoyer", params={"motif": "too_late"}).text
+
+
+@pytest.mark.rule("R58")
 def test_discard__asks_why_then_the_mail_is_given_up(portal: Portal) -> None:
     number = lose(portal, "submitted", portal.submitted(1))
     client = portal.client(STAFF)
@@ -174,7 +202,7 @@ def test_reader__sees_no_button_and_is_refused(portal: Portal) -> None:
     page = reader.get(f"{PLACE}/{number}")
     assert page.status_code == 200
     assert forms_of(page) == []
-    for place in (f"{number}/renvoyer", f"{number}/ecarter", "renvoyer/0310001H"):
+    for place in (f"{number}/renvoyer", f"{number}/ecarter", "renvoyer/0310001H", "renvoyer"):
         assert reader.post(f"{PLACE}/{place}", data={}).status_code == 403
     assert reader.get(f"{PLACE}/{number}/ecarter").status_code == 403
     assert mail_of(portal, "submitted", "ODA-2027-00001").stage == "dead"
