@@ -11,7 +11,7 @@ import pytest
 
 from notifications.delivery.dispatcher import Dispatcher
 from notifications.messages.mail import Mail
-from notifications.vocabulary import Fault, Kind, Stage
+from notifications.vocabulary import Fault, Kind, RelayFault, Stage
 from portal.demo.mail_server import ReceivedMail
 from tests.kit import certificates
 from tests.kit.clock import FakeClock
@@ -117,6 +117,40 @@ def test_recipient__put_off_then_taken(office: Office, postfix: Postfix, beyond:
     office.clock.advance(minutes=10)
     assert office.send(through(office, postfix)) == 1
     assert arrived(beyond, office.only()).recipients == (MAILBOX,)
+
+
+@pytest.mark.rule("R70")
+@pytest.mark.parametrize(
+    ("settings", "answer", "fault"),
+    [
+        ({"smtpd_client_restrictions": "reject"}, "554 5.7.1", RelayFault.RELAY_DENIED),
+        ({"smtpd_client_restrictions": "defer"}, "450 4.3.2", RelayFault.BUSY),
+        ({"smtpd_helo_restrictions": "reject"}, "554 5.7.1", RelayFault.RELAY_DENIED),
+        ({"smtpd_sender_restrictions": "reject"}, "554 5.7.1", RelayFault.RELAY_DENIED),
+        ({"smtpd_recipient_restrictions": "check_policy_service unix:private/absent"}, "451 4.3.5", RelayFault.BUSY),
+        ({"smtpd_relay_restrictions": "reject_unauth_destination"}, "554 5.7.1", RelayFault.RELAY_DENIED),
+        ({"smtpd_relay_restrictions": "defer_unauth_destination"}, "454 4.7.1", RelayFault.BUSY),
+    ],
+    ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
+)
+def test_postfix__that_refuses_this_client_at_rcpt(
+    office: Office, postfix: Postfix, beyond: ScriptedRelay, settings: dict[str, str], answer: str, fault: RelayFault
+) -> None:
+    """``smtpd_delay_reject``, its default: what it has against us it says of each recipient. All wait, then leave."""
+    postfix.settings(**settings)
+    office.enqueue(*(draft(recipient=f"ce.031000{number}h@ac-toulouse.fr") for number in range(5)))
+    sender = through(office, postfix)
+    for _ in range(6):
+        assert office.send(sender) == 0
+        assert sender.pause
+        assert (sender.pause.fault, sender.pause.reply[:9]) == (fault, answer)
+        office.clock.advance(hours=4)
+    assert {(mail.stage, mail.attempts) for mail in office.mails()} == {(Stage.PENDING, 0)}
+    postfix.settings()
+    assert office.send(sender) == 5
+    assert sender.pause is None
+    for mail in office.mails():
+        arrived(beyond, mail)
 
 
 @pytest.mark.rule("R70")

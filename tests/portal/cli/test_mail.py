@@ -123,7 +123,9 @@ def test_retry__all_that_one_cause_has_stopped(desk: Desk) -> None:
     reference = desk.office.request(State.CODE_ISSUED)
     with desk.app.database.write() as connection:
         dead = {"stage": "dead", "fault": "exhausted", "next_attempt_at": None}
-        connection.execute(MAILS.update().where(MAILS.c.kind.in_(["code_issued", "declared", "submitted"])).values(dead))
+        connection.execute(
+            MAILS.update().where(MAILS.c.kind.in_(["code_issued", "declared", "submitted"])).values(dead)
+        )
     stopped = sorted(mail["id"] for mail in mails(desk, "--stage", "dead"))
     assert len(stopped) == 3
     assert desk.oda("mail", "retry", "--fault", "recipient-refused").stdout.startswith("Aucun courriel non remis")
