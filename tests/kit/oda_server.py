@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -16,7 +17,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from tests.kit.certificates import Certificate, certificate
-from workflow.removals.connector.client import Caller
+from workflow.removals.connector.client import Caller, signature
 from workflow.settings.removals import ConnectorSettings
 
 NAME = "oda.example"
@@ -97,8 +98,17 @@ class _Handler(BaseHTTPRequestHandler):
         with self.oda.lock:
             self.oda.received.append(received)
             behaviour = self.oda.next.popleft() if self.oda.next else obey()
+            if not self._is_signed(received):
+                behaviour = says(401, {"message": "signature refusée"})
         with suppress(OSError):  # the caller may have left
             behaviour(self, received)
+
+    def _is_signed(self, received: ReceivedMail) -> bool:
+        """Whether who holds the secret sent this body here, under this key."""
+        given, scheme = received.headers, "https" if isinstance(self.connection, ssl.SSLSocket) else "http"
+        url = f"{scheme}://{given['Host']}{received.path}"
+        wanted = signature(SecretStr(SECRET), given["X-ODA-Timestamp"], url, received.key, received.body)
+        return given["X-ODA-Signature"] == f"v1={wanted}"
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)

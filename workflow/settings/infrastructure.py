@@ -93,10 +93,16 @@ def is_this_machine(host: str) -> bool:
         return host.lower() in ("localhost", "localhost.localdomain")
 
 
+def has_hidden(text: str) -> bool:
+    """Return True for an address with a space or a control: ``urlsplit`` drops a tab, and joins what it parted."""
+    return any(character.isspace() or not character.isprintable() for character in text)
+
+
 def _address(text: str) -> str:
     parts = urlsplit(text)
     if (
-        parts.scheme not in ("http", "https")
+        has_hidden(text)
+        or parts.scheme not in ("http", "https")
         or not parts.hostname
         or parts.query
         or parts.fragment
@@ -108,7 +114,9 @@ def _address(text: str) -> str:
 
 def _link(text: str) -> str:
     parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https", "mailto") or not (parts.netloc or parts.path)):
+    if text and (
+        has_hidden(text) or parts.scheme not in ("http", "https", "mailto") or not (parts.netloc or parts.path)
+    ):
         raise refusal(f"« {text} » n'est pas un lien", "une adresse qui commence par https://")
     return text
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from notifications.settings import Section, refusal
 from states.vocabulary import RemovalKind
+from workflow.settings.infrastructure import has_hidden, is_this_machine
 
 Address = IPv4Address | IPv6Address
 
@@ -86,13 +87,19 @@ def network(entry: str) -> IPv4Network | IPv6Network | None:
 
 
 def check_addresses(host: str, texts: Sequence[str], allowed: AllowedHosts, *, is_secure: bool) -> tuple[str, ...]:
-    """Return the addresses. Raises AddressRefused unless every one may be called: public, or listed (R84)."""
+    """Return the addresses. Raises AddressRefused unless every one may be called: public, or listed (R84).
+
+    Without encryption this machine alone is called: whoever stands between could answer in the server's name.
+    """
     if not texts:
         raise AddressRefused(f"le nom « {host} » ne mène à aucune adresse")
     for text in texts:
         address = destination(text)
-        if is_public(address) and not is_secure:
-            raise AddressRefused(f"« {host} » mène à {address}, une adresse publique : l'appeler par https://")
+        if not is_secure and not address.is_loopback:
+            raise AddressRefused(
+                f"« {host} » mène à {address}, une autre machine : l'appeler par https://, sans quoi n'importe qui"
+                " sur le réseau répondrait à sa place"
+            )
         if not is_public(address) and not allowed.admits(host, address):
             raise AddressRefused(
                 f"« {host} » mène à {address}, qui n'est pas une adresse publique : si c'est bien le serveur ODA,"
@@ -131,7 +138,8 @@ def _url(text: str) -> str:
     host = parts.hostname or ""
     if parts.username is not None or parts.password is not None:
         raise refusal("un mot de passe n'a pas sa place dans l'adresse : l'appel est signé par le secret connector-key")
-    if parts.scheme not in ("https", "http") or not host or parts.fragment or not text.isascii() or " " in text:
+    is_plain = text.isascii() and not has_hidden(text)
+    if parts.scheme not in ("https", "http") or not host or parts.fragment or not is_plain:
         raise refusal("ce n'est pas l'adresse d'un service", URL_EXAMPLE)
     if not _is_address(host) and (not _HOST_NAME.fullmatch(host) or _NUMBERED.fullmatch(host)):
         raise refusal(f"« {host} » n'est pas un nom de serveur", URL_EXAMPLE)
@@ -179,8 +187,12 @@ class ConnectorSettings(Section):
             return url
         parts, allowed = _parts(url), AllowedHosts(info.data["allow"])
         host, is_secure = parts.hostname or "", parts.scheme == "https"
-        if not is_secure and not allowed.entries:
-            raise refusal("sans chiffrement (http), seul un serveur de removals.connector.allow peut être appelé")
+        if not is_secure and not is_this_machine(host):
+            raise refusal(
+                "sans chiffrement (http), seul un service de cette machine peut être appelé : donner une adresse en"
+                " https, au besoin celle d'un serveur HTTPS placé devant le serveur ODA",
+                URL_EXAMPLE,
+            )
         if _is_address(host):
             try:
                 check_addresses(host, [host], allowed, is_secure=is_secure)

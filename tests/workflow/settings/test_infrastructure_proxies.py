@@ -1,4 +1,4 @@
-"""``portal.proxies``: whose word is believed on who calls."""
+"""``portal.proxies``: whose word is believed on who calls; the portal's own addresses."""
 
 import pytest
 from pydantic import ValidationError
@@ -20,3 +20,11 @@ def test_proxies__are_addresses_or_networks() -> None:
 def test_proxies__anything_else_is_refused(wrong: str) -> None:
     with pytest.raises(ValidationError, match="n'est pas une adresse IP"):
         PortalSettings(proxies=(wrong,))
+
+
+@pytest.mark.parametrize("name", ["address", "satisfaction"])
+@pytest.mark.parametrize("hidden", ["\t", " ", "\u2028", "\x00"])
+def test_address__in_which_something_hides_is_refused(name: str, hidden: str) -> None:
+    """What parts addresses drops a tab, and joins what it parted: another host would be read than is seen."""
+    with pytest.raises(ValidationError):
+        PortalSettings.model_validate({name: f"https://ex.com{hidden}.evil"})

@@ -34,7 +34,7 @@ def secret_of(secrets: Secrets) -> SecretStr:
     return secret
 
 
-def headers(secret: SecretStr, at: datetime, body: bytes, key: str) -> dict[str, str]:
+def headers(secret: SecretStr, at: datetime, url: str, body: bytes, key: str) -> dict[str, str]:
     """Headers of a call: the signature covers the instant (Unix seconds), so that no old call is replayed."""
     timestamp = str(int(at.timestamp()))
     return {
@@ -43,14 +43,18 @@ def headers(secret: SecretStr, at: datetime, body: bytes, key: str) -> dict[str,
         "User-Agent": "oda-connector",
         "Idempotency-Key": key,
         "X-ODA-Timestamp": timestamp,
-        "X-ODA-Signature": f"sha256={signature(secret, timestamp, body)}",
+        "X-ODA-Signature": f"v1={signature(secret, timestamp, url, key, body)}",
     }
 
 
-def signature(secret: SecretStr, timestamp: str, body: bytes) -> str:
-    """HMAC-SHA256 of ``timestamp.body``, in hexadecimal."""
-    key = secret.get_secret_value().encode()
-    return hmac.new(key, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+def signature(secret: SecretStr, timestamp: str, url: str, key: str, body: bytes) -> str:
+    """HMAC-SHA256 in hexadecimal, by the first version of what is signed: five lines, then the body.
+
+    The key is in it, so that a call is not repeated under another one; method and address, so that it is not sent
+    elsewhere.
+    """
+    signed = "\n".join(("v1", timestamp, "POST", url, key, "")).encode() + body
+    return hmac.new(secret.get_secret_value().encode(), signed, hashlib.sha256).hexdigest()
 
 
 _CERTIFICATE: Final = {
@@ -173,9 +177,10 @@ class Caller:
             return await self._sent(client, call, last, at)
 
     async def _sent(self, client: httpx2.AsyncClient, call: Call, address: str, at: datetime) -> Reply:
+        url = self.settings.url or ""
         request = client.build_request(
-            "POST", httpx2.URL(self.settings.url or "").copy_with(host=address), content=call.body,
-            headers=headers(self.secret, at, call.body, call.key) | {"Host": self._parts.netloc},
+            "POST", httpx2.URL(url).copy_with(host=address), content=call.body,
+            headers=headers(self.secret, at, url, call.body, call.key) | {"Host": self._parts.netloc},
             extensions={"sni_hostname": self._host},
         )  # fmt: skip
         response = await client.send(request, stream=True)

@@ -143,13 +143,16 @@ def test_call__follows_no_redirection(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("R84")
-def test_call__in_clear_to_a_listed_host_alone(tmp_path: Path) -> None:
+def test_call__in_clear_to_this_machine_alone(tmp_path: Path) -> None:
     with oda_server(tmp_path, is_secure=False) as oda:
-        listed = oda.caller(url=f"http://{NAME}:{oda.port}/retraits")
-        assert isinstance(one(listed), Reply)
-        public = Caller(settings=listed.settings, secret=listed.secret, resolver=lambda _h, _p: ["8.8.8.8"])
-        with pytest.raises(AddressRefused, match="par https://"):
-            one(public)
+        listed = oda.caller(url=f"http://localhost:{oda.port}/retraits", allow=["localhost", "10.0.0.0/8"])
+        reply = one(listed)
+        assert isinstance(reply, Reply)
+        assert reply.status == 200
+        for elsewhere in ("8.8.8.8", "10.1.2.3"):
+            led = Caller(settings=listed.settings, secret=listed.secret, resolver=lambda _h, _p: [elsewhere])  # noqa: B023
+            with pytest.raises(AddressRefused, match="par https://"):
+                one(led)
 
 
 @pytest.mark.rule("R84")

@@ -43,7 +43,7 @@ def test_public__may_be_called_but_not_in_clear(text: str) -> None:
 @pytest.mark.rule("R84")
 def test_allowed__by_name_by_address_or_by_network() -> None:
     for entry in (HOST, HOST.upper(), "10.1.2.3", "10.1.0.0/16"):
-        assert check_addresses(HOST, ["10.1.2.3"], AllowedHosts((entry,)), is_secure=False) == ("10.1.2.3",)
+        assert check_addresses(HOST, ["10.1.2.3"], AllowedHosts((entry,)), is_secure=True) == ("10.1.2.3",)
         assert check_addresses(HOST, ["::ffff:10.1.2.3"], AllowedHosts((entry,)), is_secure=True)
     for entry in ("autre.example", "10.1.2.4", "10.2.0.0/16", "::/0"):
         with pytest.raises(AddressRefused):
@@ -70,7 +70,11 @@ def test_judged__a_name_that_leads_nowhere() -> None:
         ({"url": "https://10.1.2.3/"}, "n'est pas une adresse publique"),
         ({"url": "https://[::ffff:127.0.0.1]/"}, "mène à 127.0.0.1"),
         ({"url": "http://oda.example/"}, "sans chiffrement"),
-        ({"url": "http://8.8.8.8/", "allow": ["8.8.8.8"]}, "l'appeler par https://"),
+        ({"url": "http://oda.example/", "allow": ["oda.example"]}, "sans chiffrement"),
+        ({"url": "http://8.8.8.8/", "allow": ["8.8.8.8"]}, "sans chiffrement"),
+        ({"url": "http://10.1.2.3/", "allow": ["10.1.2.3"]}, "une adresse en https"),
+        ({"url": "https://ex.com\t.evil/"}, "n'est pas l'adresse d'un service"),
+        ({"url": "https://ex.com/a\nb"}, "n'est pas l'adresse d'un service"),
         ({"url": "https://127.1/"}, "n'est pas un nom de serveur"),
         ({"url": "https://0x7f000001/"}, "n'est pas un nom de serveur"),
         ({"url": "https://2130706433/"}, "n'est pas un nom de serveur"),
@@ -91,5 +95,10 @@ def test_settings__refuse_in_french_what_can_be_seen_beforehand(values: dict[str
 
 @pytest.mark.rule("R84")
 def test_settings__admit_a_listed_private_host() -> None:
-    for url, allow in (("http://10.1.2.3:8080/x", "10.1.2.0/24"), ("https://[fd00::1]/x", "fd00::/8")):
+    for url, allow in (
+        ("https://10.1.2.3:8080/x", "10.1.2.0/24"),
+        ("https://[fd00::1]/x", "fd00::/8"),
+        ("http://127.0.0.1:8080/x", "127.0.0.1"),
+        ("http://localhost:8080/x", "localhost"),
+    ):
         assert ConnectorSettings.model_validate({"url": url, "allow": [allow]}).url == url

@@ -21,6 +21,7 @@ from workflow.settings.removals import ConnectorSettings
 pytestmark = pytest.mark.rule("R84")
 PAPER = (Path(__file__).parents[4] / "docs" / "connecteur.md").read_text(encoding="utf-8")
 NOW = datetime(2027, 9, 1, 8, 0, tzinfo=UTC)
+URL = "https://oda.ac-toulouse.fr/retraits"
 BODY = '{"nom": "Étienne"}'.encode()
 
 
@@ -38,7 +39,7 @@ def paper() -> dict[str, Any]:
 
 
 def headers(key: str = "k", secret: str = SECRET) -> dict[str, str]:
-    return signing.headers(SecretStr(secret), NOW, BODY, key)
+    return signing.headers(SecretStr(secret), NOW, URL, BODY, key)
 
 
 def test_verifier__of_the_paper_takes_our_signature_and_no_other(paper: dict[str, Any]) -> None:
@@ -48,6 +49,9 @@ def test_verifier__of_the_paper_takes_our_signature_and_no_other(paper: dict[str
     assert not verified(headers(secret="x" * 32), BODY, SECRET, now)
     assert not verified(headers() | {"X-ODA-Timestamp": str(int(now) + 1)}, BODY, SECRET, now)
     assert not verified(headers(), BODY, SECRET, now + 301), "an old call is not replayed"
+    assert not verified(headers() | {"Idempotency-Key": "other"}, BODY, SECRET, now), "nor under another key"
+    elsewhere = signing.headers(SecretStr(SECRET), NOW, f"{URL}/ailleurs", BODY, "k")
+    assert not verified(elsewhere, BODY, SECRET, now), "nor sent elsewhere"
     for broken in ({}, {"X-ODA-Timestamp": "é"}, headers() | {"X-ODA-Signature": "é"}):
         assert not verified(broken, BODY, SECRET, now)
 
@@ -74,7 +78,7 @@ def test_signature__is_what_openssl_makes_of_it(tmp_path: Path) -> None:
     script = block("sh", 1).partition("curl ")[0].replace("$(date +%s)", "1819785600")
     command = ["sh", "-c", f"{script}\nprintf %s $signature"]
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert shown == signing.signature(SecretStr(SECRET), "1819785600", ping())
+    assert shown == signing.signature(SecretStr(SECRET), "1819785600", URL, "essai-1819785600", ping())
 
 
 def test_paper__names_what_the_code_says() -> None:
