@@ -21,7 +21,8 @@ from states.vocabulary import RemovalKind, RemovalOutcome
 
 if TYPE_CHECKING:
     from states.model import Actor
-    from workflow.removals.file_import import CheckedRows, RowFault, RowResult
+    from workflow.removals.file_import import CheckedRows, RowResult
+    from workflow.removals.file_parser import RowFault
     from workflow.removals.tasks import RemovalFilters, RemovalLine
     from workflow.settings.model import Settings
 
@@ -36,9 +37,15 @@ _COLUMNS = {
 _EMPTY = "Aucun retrait ne correspond."
 
 
-@failure_for("workflow.removals.file_import.FileRefused")
+@failure_for("workflow.removals.file_parser.FileRefused")
 def _file_refused(error: Exception) -> CliFailure:
     return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error)])
+
+
+@failure_for("workflow.removals.file_parser.FileLooksCut")
+def _file_looks_cut(error: Exception) -> CliFailure:
+    remedy = "S'il est déjà entier : ajouter --file-is-complete."
+    return CliFailure("Ce fichier ne peut pas être lu.", ExitCode.BAD_INPUT, [str(error), remedy])
 
 
 @failure_for("notifications.rendering.exports.Unexportable")
@@ -215,7 +222,8 @@ def confirm(
 
     Raises CliFailure when a line was set aside or refused, the others being done.
     """
-    from workflow.removals.file_import import check_rows, confirm_rows, decode_file, parse_rows
+    from workflow.removals.file_import import check_rows, confirm_rows
+    from workflow.removals.file_parser import decode_file, parse_rows
 
     with click.open_file(str(file), "rb") as source:
         content = source.read(MOST_BYTES + 1)  # one byte more is enough to tell that there is too much

@@ -18,15 +18,8 @@ from portal.web.rectorat.removals import REMOVALS_PATH
 from portal.web.security import Visitor
 from states.decision import Refused
 from states.vocabulary import RemovalOutcome
-from workflow.removals.file_import import (
-    EXAMPLES,
-    FileRefused,
-    RemovalRow,
-    check_rows,
-    confirm_rows,
-    decode_file,
-    parse_rows,
-)
+from workflow.removals.file_import import check_rows, confirm_rows
+from workflow.removals.file_parser import EXAMPLES, FileLooksCut, FileRefused, RemovalRow, decode_file, parse_rows
 from workflow.removals.tasks import removals_of
 
 MOST: Final = 5000
@@ -37,13 +30,15 @@ MOST_BYTES: Final = 500_000
 SHOWN: Final = 200
 """Lines of each list that a page shows."""
 
+_COMPLETE: Final = "Le fichier est entier, bien qu'il ait l'air coupé"
+
 _READING: Final = (
     Field(
         name="outcome", label="Ce qui a été fait, pour les lignes qui ne le disent pas", shape=Shape.SELECT,
         options=tuple((outcome.value, outcome.label.capitalize()) for outcome in RemovalOutcome), required=False,
     ),
     Field(
-        name="entier", label="Le fichier est entier, bien qu'il ait l'air coupé", shape=Shape.CHECK, required=False,
+        name="entier", label=_COMPLETE, shape=Shape.CHECK, required=False,
         hint="À cocher seulement si la lecture a été refusée pour cela, et que toutes les lignes y sont.",
     ),
 )  # fmt: skip
@@ -68,7 +63,8 @@ def read_file(request: Request, context: Context, visitor: Operator, upload: Upl
             is_complete=bool(form.values.get("entier")) or not upload.content,
         )  # fmt: skip
     except FileRefused as refused:
-        return _render_file_form(request, context, visitor, form, pasted=pasted, problem=str(refused))
+        remedy = f" S'il est déjà entier, cocher « {_COMPLETE} »." if isinstance(refused, FileLooksCut) else ""
+        return _render_file_form(request, context, visitor, form, pasted=pasted, problem=f"{refused}{remedy}")
     if not form.is_right:
         return _render_file_form(request, context, visitor, form, pasted=pasted, problem=form.errors[0].error)
     with context.app.database.read() as connection:

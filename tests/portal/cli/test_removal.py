@@ -187,7 +187,7 @@ def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pyte
         (b"a\0", "pas un fichier de texte"),
         (b"", "Aucune ligne"),
         (b"x" * 99, "couper"),
-        (b"ODA-2027-00001", "n'a pas de fin"),
+        (b"ODA-2027-00001", "--file-is-complete"),
         (b"sep=;\nx;y\n", "titres"),
     ],
 )

@@ -209,7 +209,11 @@ def test_file__confirmed_meanwhile_is_refused_and_stops_no_other(portal: Portal)
         (b"a" * 600_000, "", "dépasse 500 ko"),
         (b"a" * 1_500_000, "", "dépasse 500 ko"),
         (b"x\n" * 5001, "", "5001 lignes, 5000 au plus"),
-        (b"ODA-2027-00001;absente", "", "sa dernière ligne (1) n&#39;a pas de fin"),
+        (
+            b"ODA-2027-00001;absente",
+            "",
+            "sa dernière ligne (1) n&#39;a pas de fin. Le reprendre entier. S&#39;il est déjà entier, cocher",
+        ),
         ("Référence;Précision;Résultat\nODA-2027-00001;absente\n".encode(), "", "la ligne 2 n&#39;a pas 3 cellules"),
         (b"", "Titre\nODA-2027-00001", "ni une référence, ni des titres"),
     ],

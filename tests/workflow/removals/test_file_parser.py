@@ -3,7 +3,7 @@
 import pytest
 
 from states.vocabulary import RemovalOutcome
-from workflow.removals.file_import import (
+from workflow.removals.file_parser import (
     EXAMPLES,
     FileRefused,
     FileRow,
