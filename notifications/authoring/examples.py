@@ -262,6 +262,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             stalled=LateGroup(total=1, requests=STALLED),
             not_handed=LateGroup(total=1, requests=NOT_HANDED),
             undelivered=LateGroup(total=1, requests=NOT_HANDED),
+            waiting_codes=LateGroup(total=1, requests=NOT_HANDED),
             reports=LateGroup(total=2, requests=(*NOT_HANDED, *STALLED)),
             removals=LateGroup(total=1001, requests=REMOVALS),
             removals_open=1204,

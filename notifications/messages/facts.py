@@ -305,6 +305,7 @@ class LateDigest:
     """All that is late on a day (R80); ``total`` and ``requests`` are of those that wait for the rectorat.
 
     ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
+    ``waiting_codes``: those that the relay has not taken yet, while there is time to help (R58);
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
     when they are many (R74); ``troubles``: what failed, in sentences. A digest of before those were counted has none of
@@ -319,6 +320,7 @@ class LateDigest:
         LateGroup, Doc("codes dont la remise n'est pas confirmée, le dernier délai de rappel passé")
     ] = LateGroup()
     undelivered: Annotated[LateGroup, Doc("codes qui ne sont pas arrivés")] = LateGroup()
+    waiting_codes: Annotated[LateGroup, Doc("codes que le relais n'a pas encore pris, un jour après")] = LateGroup()
     reports: Annotated[LateGroup, Doc("signalements à régler")] = LateGroup()
     removals: Annotated[LateGroup, Doc("retraits ouverts depuis trop longtemps")] = LateGroup()
     removals_open: Annotated[int, Doc("nombre de tous les retraits ouverts")] = 0
@@ -337,7 +339,15 @@ class LateDigest:
     @property
     def points(self) -> Annotated[int, Doc("nombre de sortes de retard")]:
         """The number of kinds of things that are late; when none is, there is nothing to write."""
-        groups = (self.to_handle, self.stalled, self.not_handed, self.undelivered, self.reports, self.removals)
+        groups = (
+            self.to_handle,
+            self.stalled,
+            self.not_handed,
+            self.undelivered,
+            self.waiting_codes,
+            self.reports,
+            self.removals,
+        )
         return (
             sum(bool(group.total) for group in groups)
             + len(self.held)

@@ -5,7 +5,7 @@ Every filter combines with every other.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -82,6 +82,7 @@ class Filters:
     report_open: bool = False
     report_due_on: date | None = None
     undeliverable: bool = False
+    code_waits_since: datetime | None = None
 
 
 _LATER = MAILS.alias("later_mail")
@@ -95,6 +96,15 @@ _LOST = select(MAILS.c.reference).where(
     ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODE_KINDS), _LATER.c.id > MAILS.c.id),
 )
 """The requests whose last code mail has not arrived and will not by itself."""
+
+_WAITING_CODE = select(MAILS.c.reference).where(
+    MAILS.c.stage.in_([stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.SENDING)]),
+    MAILS.c.kind.in_(_CODE_KINDS),
+)
+"""The requests whose code mail the relay has not taken yet."""
+
+CODE_LATE: Final = timedelta(days=1)
+"""A code whose mail waits for longer may not leave before its last hour, however the relay is: people are told."""
 
 UNDELIVERABLE: Final = and_(
     func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
@@ -196,6 +206,9 @@ def _of_other_tables(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield REQUEST.c.reference.in_(reports.where(REPORT.c.effective_on <= filters.report_due_on))
     if filters.undeliverable:
         yield UNDELIVERABLE
+    if filters.code_waits_since:
+        waits = _WAITING_CODE.where(MAILS.c.created_at < filters.code_waits_since)
+        yield and_(_is(State.CODE_ISSUED), REQUEST.c.reference.in_(waits))
 
 
 def _of_establishment(

@@ -21,7 +21,7 @@ from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, repor
 from workflow.database.tables import ESTABLISHMENT, NODE, REMOVAL, REPORT, REQUEST
 from workflow.journal import installation
 from workflow.removals.tasks import joined
-from workflow.requests.filters import Filters
+from workflow.requests.filters import CODE_LATE, Filters
 from workflow.requests.worklist import COUNTED, Order, Worklist
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
@@ -56,12 +56,13 @@ def digest_page(mailer: Mailer, job_day: JobDay, troubles: tuple[str, ...] = ())
     return drafts
 
 
-def late_filters(policy: Policy, expected_days: int, day: date) -> dict[str, Filters]:
-    """The worklist's filters of what is late on a day, by the names of the digest's facts."""
+def late_filters(policy: Policy, expected_days: int, day: date, now: datetime) -> dict[str, Filters]:
+    """The worklist's filters of what is late on a day, at ``now``, by the names of the digest's facts."""
     midnight, timetable = policy.calendar.midnight, policy.timetable
     filters = {
         "to_handle": Filters(submitted_before=midnight(day - timedelta(days=expected_days))),
         "undelivered": Filters(undeliverable=True),
+        "waiting_codes": Filters(code_waits_since=now - CODE_LATE),
         "reports": Filters(report_due_on=day),
     }
     if timetable.stalled:
@@ -77,7 +78,7 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     """All that is late, in the same few queries however many requests there are."""
     calendar = job_day.policy.calendar
     worklist = Worklist(connection, installation.schedule_actor_in(connection), job_day.policy, job_day.now)
-    filters = late_filters(job_day.policy, mailer.mail_context.expected_days, job_day.day)
+    filters = late_filters(job_day.policy, mailer.mail_context.expected_days, job_day.day, job_day.now)
     counts = worklist.counts(filters)
     groups: dict[str, Any] = {
         name: LateGroup(

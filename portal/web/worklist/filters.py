@@ -15,7 +15,7 @@ from states.school_calendar import SchoolYear
 from states.validation import has_uai_form, normalise_uai
 from states.vocabulary import Labelled, State
 from workflow.app import App
-from workflow.requests.filters import Checks, Filters
+from workflow.requests.filters import CODE_LATE, Checks, Filters
 from workflow.requests.worklist import Order
 
 PLACE: Final = "/rectorat"
@@ -65,6 +65,7 @@ class Task(Labelled):
     """A reason why somebody is called for, whatever the state."""
 
     UNDELIVERED = "non-remis", "code non remis"
+    CODE_WAITS = "code-en-attente", "code qui n'est pas encore parti, un jour après"
     REPORT_DUE = "signalement-a-regler", "signalement à régler"
     REPORT = "signalement", "signalement ouvert, même à venir"
     LATE = "retard", "en retard"
@@ -174,6 +175,7 @@ class WorklistCriteria:
             removal_open=Task.REMOVAL in self.tasks, report_open=Task.REPORT in self.tasks,
             report_due_on=today if Task.REPORT_DUE in self.tasks else None,
             undeliverable=Task.UNDELIVERED in self.tasks,
+            code_waits_since=now - CODE_LATE if Task.CODE_WAITS in self.tasks else None,
         )  # fmt: skip
 
     def _only_live(self, app: App, now: datetime) -> bool:

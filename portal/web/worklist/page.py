@@ -72,6 +72,7 @@ def _checks(checks: CheckChoice, singular: str, plural: str) -> FilterCounter:
 
 TASKS: Final = (
     _task(Task.UNDELIVERED, "code non remis", "codes non remis", is_urgent=True),
+    _task(Task.CODE_WAITS, "code pas encore parti", "codes pas encore partis", is_urgent=True),
     _task(Task.REPORT_DUE, "signalement à régler", "signalements à régler", is_urgent=True),
     _task(Task.LATE, "demande en retard", "demandes en retard", is_urgent=True),
     _checks(CheckChoice.READY, "prête à émettre", "prêtes à émettre"),

@@ -101,6 +101,22 @@ def test_digest__tells_of_all_that_is_late(system: System) -> None:
     assert told.points == 7
 
 
+@pytest.mark.rule("R58", "R80")
+def test_digest__a_code_that_the_relay_has_not_taken_is_told_in_time(system: System) -> None:
+    """A relay in trouble for days costs no attempt: the code is on its way to its last hour, and nobody would know."""
+    reference = system.issued()
+    run(system, BORN)
+    assert system.mails(DIGEST) == []
+    run(system, day(9, 9))
+    (mail,) = system.mails(DIGEST)
+    told = facts(mail)
+    assert [one.reference for one in told.waiting_codes.requests] == [reference]
+    assert (told.undelivered.total, told.points) == (0, 1)
+    system.send_mails()
+    run(system, day(9, 10))
+    assert len(system.mails(DIGEST)) == 1
+
+
 @pytest.mark.rule("R74", "R80")
 @pytest.mark.parametrize(("subjects", "digests"), [(9, 0), (10, 1)])
 def test_digest__many_mailboxes_refused_a_link_since_the_working_day_before(
