@@ -11,7 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from tests.kit.databases import fresh_url
 from tests.kit.portal import Portal, open_portal
 from workflow.database.tables import NODE
-from workflow.worker import TICK_SECONDS, Worker, keep_due
+from workflow.worker import TICK_SECONDS, EveryMinute, Worker, keep_due
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def test_keep_due__a_clock_set_back_stops_no_tick(ahead: timedelta) -> None:
     """APScheduler reckons its next run by the wall clock, which stood ahead; what is due in a minute is left alone."""
     scheduler = BackgroundScheduler(timezone="UTC")
     now = datetime.now(UTC)
-    scheduler.add_job(print, "interval", seconds=TICK_SECONDS, next_run_time=now + ahead, id="put off")
-    scheduler.add_job(print, "interval", seconds=TICK_SECONDS, next_run_time=now + timedelta(seconds=60), id="soon")
+    scheduler.add_job(print, EveryMinute(), next_run_time=now + ahead, id="put off")
+    scheduler.add_job(print, EveryMinute(), next_run_time=now + timedelta(seconds=60), id="soon")
     scheduler.start(paused=True)
     try:
         keep_due(scheduler, now)
@@ -60,6 +60,13 @@ def test_keep_due__a_clock_set_back_stops_no_tick(ahead: timedelta) -> None:
         }  # fmt: skip
     finally:
         scheduler.shutdown()
+
+
+@pytest.mark.rule("R52")
+def test_every_minute__a_clock_that_leaps_makes_one_run_due_not_all_those_of_a_century() -> None:
+    now = datetime.now(UTC)
+    trigger = EveryMinute()
+    assert trigger.get_next_fire_time(now - timedelta(days=36_500), now) == now + timedelta(seconds=TICK_SECONDS)
 
 
 def test_worker__watches_its_jobs(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
