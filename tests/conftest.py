@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.compiled_once import share_compilation
 from tests.kit.databases import BACKENDS, fresh_database, fresh_url
 from tests.kit.process_guard import start_guard
 from workflow.database.connection import Database
 
 
 def pytest_configure() -> None:
-    """Have what this process starts ended with it, however it ends."""
+    """Have what this process starts ended with it, however it ends; have it compile a template or a route once."""
     start_guard()
+    share_compilation()
 
 
 @pytest.fixture(params=BACKENDS)
