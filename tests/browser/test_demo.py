@@ -12,6 +12,7 @@ from portal.demo.runtime import RunningDemo, open_demo
 from tests.browser.conftest import DESK, TELEPHONE
 from tests.kit import browser as kit
 from tests.kit.axe import axe
+from tests.kit.demo_season import demo_address, season_cache
 from tests.kit.page_widths import fits
 
 pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
@@ -20,13 +21,12 @@ pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
 @pytest.fixture(scope="module")
 def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningDemo, str]]:
     """A demonstration that listens, and its address."""
-    port = kit.free_port()
     folder: Path = tmp_path_factory.mktemp("demo")
-    making = open_demo(folder, f"http://127.0.0.1:{port}")
+    making = open_demo(folder, demo_address(), cache=season_cache())
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright's own loop runs in this thread: no other one may
         demo = elsewhere.submit(making.__enter__).result()
         try:
-            with kit.listening(demo.asgi, port) as address:
+            with kit.listening(demo.asgi, int(demo_address().rpartition(":")[2])) as address:
                 yield demo, address
         finally:
             elsewhere.submit(making.__exit__, None, None, None).result()

@@ -22,7 +22,12 @@ def _share_templates() -> None:
     compile_anew: Any = Environment.compile
 
     def compile_once(
-        self: Environment, source: Any, name: str | None = None, filename: str | None = None, *options: Any, **named: Any
+        self: Environment,
+        source: Any,
+        name: str | None = None,
+        filename: str | None = None,
+        *options: Any,
+        **named: Any,
     ) -> Any:
         if not isinstance(source, str) or options or named:
             return compile_anew(self, source, name, filename, *options, **named)

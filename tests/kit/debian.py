@@ -1,5 +1,7 @@
 """What the tests need beside Python, from Debian's packages: a Postfix, a pgbouncer and a Chromium.
 
+The Chromium is the one without a screen: half the work of the other.
+
 ``python -m tests.kit.debian`` installs what is missing on Debian and its kin, as root; an integration server (CI=true)
 does it before the tests, and there a test that lacks its program fails instead of being skipped.
 """
@@ -56,7 +58,9 @@ def missing() -> list[str]:
     """The packages that this machine lacks."""
     from tests.kit import browser, pgbouncer, postfix
 
-    found = {"postfix": postfix.program(), "pgbouncer": pgbouncer.program(), "chromium": browser.executable()}
+    found = {
+        "postfix": postfix.program(), "pgbouncer": pgbouncer.program(), "chromium-headless-shell": browser.executable(),
+    }  # fmt: skip
     return [package for package, program in found.items() if program is None]
 
 

@@ -13,6 +13,7 @@ from portal.demo.data import REFUSED, SCHOOLS, TWO
 from portal.demo.runtime import RunningDemo
 from states.validation import uai_problem
 from states.vocabulary import State
+from tests.kit.demo_season import demo_address
 from tests.kit.portal import PlainClient
 from workflow.database.tables import REQUEST
 from workflow.journal.verification import Verifier
@@ -134,14 +135,14 @@ def test_sign_in__works_by_the_link_in_the_mailbox(browser: TestClient, demo: Ru
     assert asked.status_code == 200
     demo.view.loop.deliver()
     letter = demo.view.mailbox.letters(lambda one: uai.lower() in one.recipient)[0]
-    (link,) = {address for address in letter.links("http://127.0.0.1:8000") if "/lien/" in address}
+    (link,) = {address for address in letter.links(demo_address()) if "/lien/" in address}
     page = browser.get(f"/demonstration/boite/{letter.number}").text
     assert link in page
     assert browser.get(link).status_code == 200
 
 
 def test_clock__goes_on_and_keeps_who_is_signed_in(own: RunningDemo) -> None:
-    browser = PlainClient(own.asgi, base_url="http://127.0.0.1:8000")
+    browser = PlainClient(own.asgi, base_url=demo_address())
     be(browser, "operateur")
     moved = browser.post("/demonstration/temps", data={"pas": "jour"})
     assert "Nous sommes le 29 septembre 2026" in moved.text

@@ -15,6 +15,7 @@ from portal.app import create_app
 from portal.demo.runtime import RunningDemo
 from portal.web.context import WebContext
 from tests.kit.databases import fresh_url
+from tests.kit.demo_season import demo_address
 from tests.kit.portal import STAFF, Portal, open_portal
 
 pytestmark = pytest.mark.xdist_group("demo")  # one worker lives the story, once
@@ -50,7 +51,7 @@ def test_demo__has_no_address_in_a_real_installation(real: Portal) -> None:
 
 
 def test_demo__its_addresses_are_those_that_were_tried(demo: RunningDemo) -> None:
-    client = TestClient(demo.asgi, base_url="http://127.0.0.1:8000")
+    client = TestClient(demo.asgi, base_url=demo_address())
     for address in ADDRESSES[:4] + ADDRESSES[5:]:
         assert client.get(address).status_code == 200, address
     assert client.post("/demonstration/qui", data={}).status_code == 422
@@ -65,7 +66,7 @@ def test_demo__has_no_template_in_a_real_installation(real: Portal) -> None:
 
 
 def test_demo__its_session_opens_nothing_elsewhere(real: Portal, demo: RunningDemo) -> None:
-    browser = TestClient(demo.asgi, base_url="http://127.0.0.1:8000")
+    browser = TestClient(demo.asgi, base_url=demo_address())
     browser.post("/demonstration/qui", data={"qui": "operateur"})
     (cookie,) = [one.value for one in browser.cookies.jar if one.value]
     there = TestClient(create_app(real.app), base_url=real.context.settings.address)
