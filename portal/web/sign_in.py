@@ -30,7 +30,7 @@ from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_
 from states.refusals import bad_field
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role
-from workflow.auth.rate_limit import LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
+from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.auth.tokens import TokenRefused
@@ -177,7 +177,7 @@ def show_sent(request: Request, context: Context, visitor: MaybeVisitor, pour: s
     """The next steps, whether or not a mail left; the sender's address helps to find it."""
     return context.pages.page(
         request, "sign_in/sent.html", visitor, minutes=context.settings.link_minutes, for_rectorat=pour == "rectorat",
-        most=LINKS_OF_SUBJECT.most, most_a_day=LINKS_OF_SUBJECT_A_DAY.most,
+        most=LINKS_OF_SUBJECT.most, most_a_day=LINKS_OF_SUBJECT_A_DAY.most, most_of_network=LINKS_OF_CLIENT.most,
         sender=context.app.settings.mail.sender_address,
     )  # fmt: skip
 
@@ -263,7 +263,10 @@ def say_who(request: Request, context: Context, signed: Mailbox, data: PostedByS
     if not form.is_right:
         return _render_who(request, context, signed, form, back, status=422)
     role = Role.of(form.values.get("fonction", Role.CHEF.value))
-    new_secret = context.sign_in.identify(session_user, secret, clean(form.values["nom"]), role)
+    identified = replace(session_user, name=clean(form.values["nom"]), role=role)
+    new_secret = context.sign_in.identify(session_user, secret, identified.name, role)
+    if role is Role.CHEF:
+        context.app.tokens.end_former_chefs(context.sessions.actor(identified))
     response = RedirectResponse(back or "/etablissement", status_code=303)
     set_session_cookie(response, context, new_secret)
     return response

@@ -51,6 +51,15 @@ def test_ask__the_same_answer_whoever_it_is(portal: Portal) -> None:
     assert 'value="colomiers"' in wrong.text
 
 
+@pytest.mark.rule("R74")
+@pytest.mark.parametrize("pour", ["", "?pour=rectorat"])
+def test_sent__tells_the_limits_and_that_the_last_link_holds(portal: Portal, pour: str) -> None:
+    page = main_of(portal.client().get(f"/connexion/envoye{pour}"))
+    assert "5 demandes au plus par demi-heure et 30 par jour" in page
+    assert "60 par demi-heure pour tout un réseau" in page
+    assert "le dernier lien reçu vaut encore, pendant 30 minutes à partir de son envoi" in page
+
+
 @pytest.mark.rule("R72", "R73")
 def test_link__page_then_button_then_who(portal: Portal) -> None:
     client = portal.client()
