@@ -75,6 +75,8 @@ def tick(context: CliContext, as_json: bool) -> None:
                 click.echo(printable(line))
         for line in _problem_lines(app, result, held_years):
             say([line])
+    if result.failures:
+        click.get_current_context().exit(ExitCode.INTERNAL)
 
 
 @click.command(
@@ -164,11 +166,15 @@ def _echo_tick(result: "TickResult", sent: int, held_years: "Iterable[HeldYear]"
 def tick_logger(app: "App", log: logging.Logger) -> "Callable[[TickResult], None]":
     """A function that logs the result of each tick."""
 
+    last: list[str] = []
+
     def log_tick(result: "TickResult") -> None:
         for line in done_lines(result):
             log.info(line)
-        for line in trouble_lines(result):
+        troubles = list(trouble_lines(result))
+        for line in troubles if troubles != last else ():  # a trouble that lasts is told once, not each minute
             log.warning(line.strip(" —"))
+        last[:] = troubles
         if result.new_holds:
             for line in held_lines(app.year_ends.held()):
                 log.warning(line.strip(" —"))

@@ -116,15 +116,19 @@ UNDELIVERABLE: Final = and_(
 
 
 def live_years(connection: Connection) -> list[SchoolYear]:
-    """The school years that have a live request; one that cannot be read is left to ``unreadable_years``."""
+    """The school years that have a live request; one that cannot be read is left to ``unreadable_requests``."""
     query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
     return sorted(school_year(text) for text in connection.execute(query).scalars() if is_readable_year(text))
 
 
-def unreadable_years(connection: Connection) -> list[str]:
-    """The school years of live requests that no calendar has: nothing is done of them by itself."""
-    query = select(REQUEST.c.school_year).where(IS_LIVE).distinct()
-    return sorted(text for text in connection.execute(query).scalars() if not is_readable_year(text))
+def unreadable_requests(connection: Connection, limit: int = 10) -> list[str]:
+    """The references of live requests of a year that no calendar has: nothing is done of them by itself."""
+    years = connection.execute(select(REQUEST.c.school_year).where(IS_LIVE).distinct()).scalars()
+    strange = [year for year in years if not is_readable_year(year)]
+    if not strange:
+        return []
+    query = select(REQUEST.c.reference).where(IS_LIVE, REQUEST.c.school_year.in_(strange))
+    return list(connection.execute(query.order_by(REQUEST.c.reference).limit(limit)).scalars())
 
 
 def years_with_requests(connection: Connection) -> list[SchoolYear]:

@@ -31,7 +31,7 @@ from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck, held_clock
 from workflow.engine.engine import Engine
 from workflow.journal.chain import JournalHasher
-from workflow.requests.filters import unreadable_years
+from workflow.requests.filters import unreadable_requests
 from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
 from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
 from workflow.schedule.nodes import NodeMonitor, forget_silent
@@ -94,7 +94,7 @@ class TickResult:
     clock_fault: ClockFault | None = None
     """Why the clock is not believed, when that holds back what cannot be undone (R52)."""
     set_aside: list[str] = field(default_factory=list)
-    """School years of rows that no calendar has, which stop nothing (R52)."""
+    """What bears a school year that no calendar has, named in French: it stops nothing (R52)."""
     failures: list[StepFailure] = field(default_factory=list)
 
     @property
@@ -105,7 +105,7 @@ class TickResult:
     @property
     def troubles(self) -> tuple[str, ...]:
         """What went wrong and stopped nothing else, in French sentences."""
-        rows = (f"Une ligne de l'année « {year} » est illisible ; elle est mise de côté." for year in self.set_aside)
+        rows = (f"Mise de côté, son année n'étant d'aucun calendrier : {name}." for name in self.set_aside)
         steps = (f"Le travail « {failure.step} » a échoué ({failure.error})." for failure in self.failures)
         return (*rows, *steps)
 
@@ -184,9 +184,9 @@ class Ticker:
     def _set_aside(self, result: TickResult) -> None:
         """Find the rows that a wrong clock has left, so that no other step meets them."""
         with result.step("les lignes illisibles"):
-            result.set_aside += self._year_ends.set_aside(self._actor)
+            result.set_aside += [f"la fin de l'année « {year} »" for year in self._year_ends.set_aside(self._actor)]
         with result.step("les demandes illisibles"), self._engine.database.read() as connection:
-            result.set_aside += unreadable_years(connection)
+            result.set_aside += [f"la demande {reference}" for reference in unreadable_requests(connection)]
 
     def _end_year(self, status: YearEndStatus, result: TickResult, progress: Callable[[int], None]) -> None:
         if status.verdict is BrakeDecision.RUN:

@@ -14,9 +14,17 @@ from states import commands as c
 from states.decision import Refused
 from states.rules.schedule import ClockFault, Hold
 from states.school_calendar import SchoolYear
-from states.vocabulary import Change
+from states.vocabulary import Change, RevokeReason
 from tests.kit.system import KEY, System
-from workflow.database.tables import CLOCK_HOLD, COUNTER, EVENT, NODE, OCCURRENCE, RECORD, IdempotencyKey, table_of
+from workflow.database.tables import (
+    CLOCK_HOLD,
+    EVENT,
+    NODE,
+    OCCURRENCE,
+    RECORD,
+    IdempotencyKey,
+    table_of,
+)
 from workflow.engine.clock_check import ClockCheck, confirm_clock
 from workflow.engine.sequence import execute_sequence
 from workflow.schedule.tick import Ticker, TickResult
@@ -261,23 +269,34 @@ def test_tick__what_an_absurd_clock_left_in_the_database_is_named_and_set_aside(
     """The rows that version 0.1.0 wrote when it ticked in 1970; one that nobody can read; a request of then."""
     system = machine.system
     reference = system.issued()
+    with pytest.MonkeyPatch.context() as patch:  # as it was before absurd clocks were refused
+        patch.setattr("workflow.engine.engine.refused_clock", lambda *_: None)
+        system.clock.set(ABSURD[0])
+        lost = system.accept(DECLARE, "chef A").reference
+        system.engine._sound_until = ABSURD[0]
+    system.clock.set(machine.true)
+    assert lost == "ODA-1970-00001"
     long_ago = {"last_day": date(1970, 8, 31), "ends_at": ABSURD[0], "recorded_at": ABSURD[0]}
     with system.database.write() as connection:
         connection.execute(insert(RECORD), [long_ago | {"school_year": year} for year in ("1969-1970", "bizarre")])
         connection.execute(insert(OCCURRENCE), [{"key": "year-end:1969-1970:1970-08-31", "at": ABSURD[0]}])
-        connection.execute(insert(COUNTER), [{"school_year": "1969-1970", "last": 1}])
         connection.execute(insert(NODE), [{"host": "oda-1", "seen_at": ABSURD[0]}])
         connection.execute(insert(OCCURRENCE), [{"key": "sans forme", "at": ABSURD[0]}])
     result = machine.tick()
-    assert result.set_aside == ["1969-1970", "bizarre"]
+    named = [f"la fin de l'année « {year} »" for year in ("1969-1970", "bizarre")]
+    assert result.set_aside == [*named, f"la demande {lost}"]
     assert result.clock_fault is None
     assert result.daily_mails.digests == 1
     (digest,) = system.mails("late_digest")
     assert "bizarre" in digest.context
+    assert machine.tick().set_aside == [f"la demande {lost}"], "a record is foreseen anew, a request is a person's"
+    revoke = c.Revoke(reference=lost, reason=RevokeReason.DEPARTURE)
+    system.accept(revoke, "opérateur")
     assert machine.tick().set_aside == []
     machine.lives_until(END)
     assert machine.tick().revoked == {YEAR: 1}
     assert system.state(reference) == "revoked"
+    assert system.flaws() == []
 
 
 @pytest.mark.rule("R52", "R80")
