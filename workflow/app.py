@@ -209,9 +209,9 @@ def template_problems(settings: Settings, templates: "TemplateLoader") -> "list[
 
         problem = check_charter(templates, settings.charter.version)
         return [TemplateProblem(Path("papers/charter.typ"), 1, problem)] if problem else []
-    from notifications.authoring.checks import paper_problems, problems  # costs only who replaces templates
+    from notifications.authoring.trial import try_templates  # costs only who replaces templates
 
-    return problems(templates, mail_context(settings), paper_problems)
+    return try_templates(templates, mail_context(settings))
 
 
 def load_templates(settings: Settings) -> "TemplateLoader":

@@ -12,6 +12,7 @@ from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 from notifications.authoring.examples import DAY, EXAMPLES, REMOVAL_LINES, examples_of
 from notifications.authoring.reference import ALL_KINDS, choice_values, given_to
 from notifications.messages.catalogue import MailContext, template_of
+from notifications.rendering.child import TooLong, step
 from notifications.rendering.environment import TemplateLoader, TemplateProblem, own_names
 from notifications.rendering.exports import REMOVALS, Removal, Unexportable, removals
 from notifications.rendering.papers import (
@@ -55,6 +56,11 @@ def problems(
     return sorted(problems, key=lambda problem: (str(problem.path), problem.line or 0, problem.message))
 
 
+def all_problems(wordings: TemplateLoader, context: MailContext) -> list[TemplateProblem]:
+    """The problems of templates and papers: what ``notifications.authoring.trial`` asks of its child process."""
+    return problems(wordings, context, paper_problems)
+
+
 # What reading finds: syntax, names that exist nowhere, and text that inheritance would not show.
 
 
@@ -68,7 +74,9 @@ def _read(wordings: TemplateLoader) -> Iterator[TemplateProblem]:
         if not name.endswith(_JINJA):
             continue
         if name in replaced:
-            for line, message in _misspelt(wordings, name):
+            with step(name):
+                notes = _misspelt(wordings, name)
+            for line, message in notes:
                 yield TemplateProblem(wordings.path_of(name), line, message)
         for template, line, message in _hidden_blocks(wordings, name):
             if template in replaced:
@@ -214,6 +222,7 @@ class ExampleCheck:
     def __init__(self, wordings: TemplateLoader, context: MailContext) -> None:
         self._wordings, self._context = wordings, context
         self._replaced = frozenset(wordings.overridden())
+        self._is_too_long = False
         self._names = {str(wordings.path_of(name)): name for name in self._replaced}
 
     def problems(self, unreadable: Collection[Path] = ()) -> Iterator[TemplateProblem]:
@@ -233,12 +242,16 @@ class ExampleCheck:
         renderer, own = Renderer(self._wordings), template_of(kind)
         culprit = own if own in used else min(used)
         for example, facts in examples_of(kind).items():
+            if self._is_too_long:  # the others would be as long
+                return
             try:
-                if isinstance(kind, TransientMail):
-                    renderer.render_check(facts, self._context)
-                else:
-                    renderer.render(kind, facts, self._context)
-            except (Unrenderable, RecursionError) as error:
+                with step(culprit):
+                    if isinstance(kind, TransientMail):
+                        renderer.render_check(facts, self._context)
+                    else:
+                        renderer.render(kind, facts, self._context)
+            except (Unrenderable, RecursionError, TooLong, MemoryError) as error:
+                self._is_too_long = isinstance(error, TooLong)
                 if isinstance(error, Unrenderable) and error.__cause__ is None:  # made, but not as it must be
                     message = f"{_required(kind, culprit)} (à l'essai avec l'exemple « {example} »)"
                     yield TemplateProblem(self._wordings.path_of(culprit), None, message)
@@ -249,9 +262,10 @@ class ExampleCheck:
         trials: tuple[tuple[str, Sequence[Removal]], ...] = (("retraits", REMOVAL_LINES), ("aucun retrait", ()))
         for example, lines in trials:
             try:  # an iterator that has no length, as an export gives them
-                for _ in removals(self._wordings, iter(lines), DAY, self._context):
-                    pass
-            except (Unexportable, RecursionError) as error:
+                with step(REMOVALS):
+                    for _ in removals(self._wordings, iter(lines), DAY, self._context):
+                        pass
+            except (Unexportable, RecursionError, TooLong, MemoryError) as error:
                 yield self._failure(error, REMOVALS, example)
 
     def _failure(self, error: BaseException, culprit: str, example: str) -> TemplateProblem:
@@ -311,8 +325,9 @@ def _unmakeable(wordings: TemplateLoader, context: MailContext, replaced: set[st
                 papers_of(*example, context, wordings) if example else (blank_charter(context, wordings),)
             )
             for paper in papers:
-                if replaced & {COMMON, paper.name.template}:
-                    compile_paper(paper, _MADE_AT)
+                if used := replaced & {COMMON, paper.name.template}:
+                    with step(paper.name.template if paper.name.template in used else COMMON):
+                        compile_paper(paper, _MADE_AT)
         except PaperUnmakeable as error:
             yield error
 

@@ -148,15 +148,22 @@ class TemplateLoader:
     """Finds a template by its name in ``notifications/templates``: ``mails/declared.j2``.
 
     ``folder`` holds the académie's, read here and now; None: none is replaced. The problems of its files are in
-    ``folder_problems``; ``notifications.authoring.checks`` finds those of their text. ``loader`` is for a test's own.
+    ``folder_problems``; ``notifications.authoring.checks`` finds those of their text. ``loader`` is for a test's own;
+    ``contents``: what was read already.
     """
 
-    def __init__(self, folder: Path | None = None, loader: BaseLoader | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, loader: BaseLoader | None = None, contents: Contents | None = None
+    ) -> None:
         self.folder = folder
-        self._contents = read_folder(folder, own_names()) if folder else Contents()
+        self._contents = contents or (read_folder(folder, own_names()) if folder else Contents())
         own = PackageLoader("notifications", "templates")
         self._loader = loader or (ChoiceLoader([_Texts(folder, self._contents.texts), own]) if folder else own)
         self._trees: dict[str, nodes.Template | None] = {}
+
+    def __reduce__(self) -> "tuple[Callable[[Path, Contents], TemplateLoader], tuple[Path | None, Contents]]":
+        """What was read goes to a child process, and not the folder, which may change."""
+        return _loader_of, (self.folder, self._contents)
 
     @property
     def folder_problems(self) -> tuple[TemplateProblem, ...]:
@@ -218,6 +225,10 @@ class TemplateLoader:
                 following += filter(None, meta.find_referenced_templates(tree))
             used.add(name)
         return frozenset(used)
+
+
+def _loader_of(folder: Path | None, contents: Contents) -> TemplateLoader:
+    return TemplateLoader(folder, contents=contents)
 
 
 @cache

@@ -64,6 +64,10 @@ class PaperUnmakeable(Exception):
         where = f"{file}, ligne {line}" if line else file
         super().__init__(f"{where} : {why}")
 
+    def __reduce__(self) -> tuple[type["PaperUnmakeable"], tuple[str, int | None, str]]:
+        """It comes back whole from a child process."""
+        return type(self), (self.file, self.line, self.why)
+
 
 def to_json(papers: Iterable[Paper]) -> str:
     """Papers as they are stored with their mail (R56)."""

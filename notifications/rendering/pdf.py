@@ -6,16 +6,16 @@ import tempfile
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
-
-from sqlalchemy import Connection, select
+from typing import TYPE_CHECKING, Any, Final
 
 from notifications.messages.catalogue import CATALOGUE, MailContext
-from notifications.outbox.store import COLUMNS, mail_from
-from notifications.outbox.tables import MAILS
-from notifications.rendering.environment import TemplateLoader
-from notifications.rendering.papers import Paper, PaperUnmakeable, from_json, papers_of, place_of
+from notifications.rendering.child import ChildStopped, in_child, run_in_child, step
+from notifications.rendering.environment import TemplateLoader, own_wordings
+from notifications.rendering.papers import Paper, PaperUnmakeable, from_json, papers_of, place_of, source_of
 from notifications.vocabulary import Kind
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 STANDARD: Final = "ua-1"
 
@@ -31,22 +31,40 @@ _SIGNS = "–—‘’‚“”„†‡•…‰‹›€™"
 def compile_paper(paper: Paper, made_at: datetime) -> bytes:
     """The PDF. ``made_at`` (aware) is the date that it bears; neither the machine's fonts nor its time zone count.
 
-    Nothing but the paper is read: no file, no network. A character that no embedded font can draw becomes « ? »: a
-    paper is made whatever the name. Raises PaperUnmakeable, with the template's file and line.
+    Nothing but the paper is read: no file, no network; one of the académie's own is made in a child process. A
+    character that no embedded font can draw becomes « ? »: a paper is made whatever the name. Raises PaperUnmakeable,
+    with the template's file and line.
     """
     if made_at.tzinfo is None:
         raise ValueError("a naive datetime was given where an instant is meant")
+    is_trusted = in_child() or paper.source == source_of(own_wordings(), paper.name)
+    make = _compiled if is_trusted else _compiled_in_child
     for drawable in (
         lambda _: True,
         lambda char: _western(char) or unicodedata.name(char, "").startswith("LATIN"),
         _western,
     ):
         try:
-            return _compiled(paper.source, _with_drawable(paper.data, drawable), int(made_at.timestamp()))
+            return make(paper.source, _with_drawable(paper.data, drawable), int(made_at.timestamp()))
         except PaperUnmakeable as error:
             if _UNDRAWN not in error.why or drawable is _western:
                 raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def _compiled_in_child(source: str, data: Any, at: int) -> bytes:
+    """A paper of the académie's own templates: one that hangs, or is too large, stops nothing else."""
+    try:
+        content: bytes = run_in_child(f"{__name__}:compiled", source, data, at)
+    except ChildStopped as stopped:
+        raise _unmakeable(source, None, stopped.why) from None
+    return content
+
+
+def compiled(source: str, data: Any, at: int) -> bytes:
+    """The PDF of a text for typst. Raises PaperUnmakeable."""
+    with step(""):
+        return _compiled(source, data, at)
 
 
 def _compiled(source: str, data: Any, at: int) -> bytes:
@@ -95,13 +113,18 @@ def _with_drawable(value: Any, drawable: Callable[[str], bool]) -> Any:
 
 
 def stored_year_end_report(
-    connection: Connection, year: str, context: MailContext, wordings: TemplateLoader, now: datetime
+    connection: "Connection", year: str, context: MailContext, wordings: TemplateLoader, now: datetime
 ) -> tuple[Paper, datetime] | None:
     """The latest report of that school year (``2026-2027``) and the instant that it bears; None when there is none.
 
     One whose mail has its words is the attached one itself; else it is made as it would leave ``now``. Raises
     PaperUnmakeable.
     """
+    from sqlalchemy import select  # the child process that makes papers has no use for a database
+
+    from notifications.outbox.store import COLUMNS, mail_from
+    from notifications.outbox.tables import MAILS
+
     reports = (MAILS.c.kind == Kind.YEAR_END_REPORT.value, MAILS.c.uai.is_(None))  # the second is an index
     rows = connection.execute(select(*COLUMNS).where(*reports).order_by(MAILS.c.id.desc()))
     for mail in map(mail_from, rows):

@@ -15,6 +15,7 @@ from jinja2.sandbox import MAX_RANGE
 from notifications.messages.catalogue import CATALOGUE, MailContext, template_of
 from notifications.messages.facts import RelayCheck
 from notifications.rendering import markup
+from notifications.rendering.child import TOO_LARGE, TOO_LONG, TooLong
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.markup import (
     HTML_LINK_SLOT,
@@ -175,6 +176,10 @@ def why(error: BaseException) -> str:
             match = re.search(r"(?:attribute|element) '(.+?)'$|^'(.+?)' is undefined$", str(error))
             name = f"« {match[1] or match[2]} »" if match else str(error)
             return f"cette ligne emploie ce qui n'existe pas : {name}"
+        case TooLong():
+            return TOO_LONG
+        case MemoryError():
+            return TOO_LARGE
         case RecursionError():
             return "le modèle s'appelle lui-même sans fin"
         case OverflowError():

@@ -9,7 +9,9 @@ from typing import Final, Self
 
 from jinja2 import Environment, TemplateError, TemplateSyntaxError, nodes
 
+from notifications.rendering.child import TooLong, step
 from notifications.rendering.environment import PAGES, Contents, TemplateProblem, read_folder
+from notifications.rendering.renderer import why
 from states import french
 from states.school_calendar import SchoolYear
 from workflow.settings.infrastructure import AccessibilitySettings
@@ -142,7 +144,11 @@ def piece_problems(settings: Settings, contents: Contents, environment: Environm
     problems = list(contents.problems)
     for name, text in sorted(contents.texts.items()):
         path = (settings.templates_folder or Path()) / PAGES / name
-        errors = _parse_errors(text, environment) or _render_errors(text, environment, settings)
+        try:
+            with step(name):
+                errors = _parse_errors(text, environment) or _render_errors(text, environment, settings)
+        except (TooLong, MemoryError) as error:
+            errors = [(_template_line(), why(error))]
         problems += [TemplateProblem(path, line, message) for line, message in errors]
     return problems
 

@@ -21,7 +21,8 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from notifications.rendering.environment import TemplateProblem, TemplatesRefused
+from notifications.rendering.child import ChildStopped, run_in_child
+from notifications.rendering.environment import PAGES, Contents, TemplateProblem, TemplatesRefused
 from notifications.rendering.typography import BOUND, NBSP
 from portal.texts import TRIGGER_TEXTS
 from portal.web.public_texts import academy, french_capital, piece_problems, read_pieces
@@ -133,7 +134,22 @@ def environment_of(
 
 def page_problems(settings: Settings) -> list[TemplateProblem]:
     """The errors in the académie's texts of the public pages (R68)."""
-    contents = read_pieces(settings)
+    return _tried(settings, read_pieces(settings))
+
+
+def _tried(settings: Settings, contents: Contents) -> list[TemplateProblem]:
+    """Try the texts in a child process, which one that hangs or kills stops alone; without a text, there is none."""
+    if not contents.texts:
+        return list(contents.problems)
+    try:
+        problems: list[TemplateProblem] = run_in_child(f"{__name__}:try_pieces", settings, contents)
+    except ChildStopped as stopped:
+        return [TemplateProblem((settings.templates_folder or Path()) / PAGES / stopped.label, None, stopped.why)]
+    return problems
+
+
+def try_pieces(settings: Settings, contents: Contents) -> list[TemplateProblem]:
+    """The errors of texts that were read: what the child process does."""
     return piece_problems(settings, contents, environment_of(settings, contents.texts))
 
 
@@ -144,7 +160,7 @@ class Pages:
         self._app = app
         contents = read_pieces(app.settings)
         self._environment = environment_of(app.settings, contents.texts, loaders)
-        if problems := piece_problems(app.settings, contents, self._environment):
+        if problems := _tried(app.settings, contents):
             raise TemplatesRefused(problems)
 
     def render(self, template: str, **scope: Any) -> str:

@@ -54,6 +54,8 @@ def test_piece__replaces_ours_and_is_escaped_like_ours(pieces: Path) -> None:
         ("<p>un</p>\n\n{% if home %}{{ here.telephone }}{% endif %}", 3, "« here.telephone » n'existe pas"),
         ("<p>{{ here.contact | majuscule }}</p>", 1, "faute de syntaxe"),
         ("\n{{ 1 // 0 }}", 2, "échoue quand on l'affiche"),
+        ("\n{{ '%0999999999d' | format(1) }}", 2, "trop gros"),
+        ("\n{% for a in 'x' * 99999 %}{% for b in 'x' * 99999 %}{% endfor %}{% endfor %}", 2, "trop long"),
         ("<p>a</p>\n{% include 'base.html' %}", 2, "une page n'en appelle pas d'autre"),
         ("<h1>Contact</h1>", 1, "la page a déjà son titre"),
         ("<p>a</p>\n<script>1</script>", 2, "sans effet"),
@@ -61,7 +63,10 @@ def test_piece__replaces_ours_and_is_escaped_like_ours(pieces: Path) -> None:
         ('<img src="https://exemple.fr/a.png">', 1, "ne charge rien d'un autre site"),
     ],
 )
-def test_piece__a_wrong_one_is_refused_with_its_file_and_line(pieces: Path, text: str, line: int, said: str) -> None:
+def test_piece__a_wrong_one_is_refused_with_its_file_and_line(
+    pieces: Path, monkeypatch: pytest.MonkeyPatch, text: str, line: int, said: str
+) -> None:
+    monkeypatch.setattr("notifications.rendering.child.STEP_S", 0.3)
     (pieces / "contact.html").write_text(text, encoding="utf-8")
     problems = refused(pieces)
     assert any(f"contact.html, ligne {line} : " in one and said in one for one in problems), problems

@@ -1,0 +1,84 @@
+"""The académie's templates in a child process: what hangs, takes all the memory or calls the Internet harms nobody."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from notifications.authoring.examples import MAIL_CONTEXT
+from notifications.authoring.trial import try_templates
+from notifications.rendering import child
+from notifications.rendering.environment import OWN, TemplateLoader
+from notifications.rendering.papers import Paper, PaperUnmakeable
+from notifications.rendering.pdf import compile_paper
+from tests.notifications.papers import AT, paper, rewritten
+from tests.notifications.templates import folder_of, mail
+
+pytestmark = pytest.mark.rule("R68")
+
+CHARTER = (OWN / "papers/charter.typ").read_text(encoding="utf-8")
+SLIP = (OWN / "papers/handover_slip.typ").read_text(encoding="utf-8")
+LINES = CHARTER.count("\n")
+PACKAGE = '#eval("import \\"@pre" + "view/cetz:0.2.0\\": *", mode: "code")'
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "STEP_S", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("mails/declared.j2", mail("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"),
+         "ligne 6 : trop long"),
+        ("mails/declared.j2", mail('{{ "%0999999999d"|format(1) }}'), "ligne 6 : trop gros"),
+        ("papers/charter.typ", f'{CHARTER}\n#("a" * 1000000000)', "charter.typ : trop gros"),
+        ("papers/charter.typ", f"{CHARTER}\n{PACKAGE}", f"ligne {LINES + 2} : typst refuse ce modèle (failed to"),
+    ],
+    ids=["hangs", "takes the memory", "kills typst", "calls the Internet"],
+)  # fmt: skip
+def test_trial__says_where_and_lives(tmp_path: Path, name: str, text: str, words: str) -> None:
+    (problem,) = try_templates(TemplateLoader(folder_of(tmp_path, {name: text})), MAIL_CONTEXT)
+    assert str(tmp_path) in str(problem)
+    assert words in str(problem)
+
+
+def test_trial__tells_all_the_other_problems_too(tmp_path: Path) -> None:
+    texts = {"mails/declared.j2": mail("{{ inconnu }}"), "mails/inconnu.j2": "x", "papers/charter.typ": CHARTER}
+    problems = try_templates(TemplateLoader(folder_of(tmp_path, texts)), MAIL_CONTEXT)
+    assert [problem.path.name for problem in problems] == ["declared.j2", "inconnu.j2"]
+
+
+def slip(addition: str) -> Paper:
+    """The slip of an académie that adds this to it."""
+    return paper("code_issued", rewritten("papers/handover_slip.typ", SLIP + addition))
+
+
+@pytest.mark.rule("R69")
+def test_paper__of_the_academie_is_the_same_to_the_byte_from_a_child() -> None:
+    assert compile_paper(slip("\n// de l'académie"), AT) == compile_paper(paper("code_issued"), AT)
+
+
+@pytest.mark.parametrize(
+    "text", ['#("a" * 1000000000)', "#for a in range(20000) { for b in range(20000) { let c = a * b } }"]
+)
+def test_paper__that_kills_or_hangs_stops_nothing_else(text: str) -> None:
+    with pytest.raises(PaperUnmakeable, match="arrêté"):
+        compile_paper(slip(f"\n{text}"), AT)
+
+
+def test_network__is_not_reached_even_by_the_proxy_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        with pytest.raises(PaperUnmakeable, match="typst refuse ce modèle"):
+            compile_paper(slip(f"\n{PACKAGE}"), AT)
+        proxy.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+def test_environment__of_the_child_holds_no_secret_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ODA_SEAL_KEY", "planted")
+    assert child.run_in_child("os:getenv", "ODA_SEAL_KEY") is None
