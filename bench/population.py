@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from notifications.encryption.sealer import Sealer
 from notifications.mailer import Mailer
@@ -19,7 +19,7 @@ from states.vocabulary import Role
 from tests.kit.clock import FakeClock
 from workflow.database.connection import Database
 from workflow.database.mapping import reference_of
-from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST
+from workflow.database.tables import ACTOR, COUNTER, ESTABLISHMENT, EVENT, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
@@ -63,12 +63,19 @@ def populate(database: Database, requests: int) -> None:
     """``requests`` live requests in ``code_issued``, handed over, two an establishment, each with its two events."""
     with database.write() as connection:
         installation.found(connection, NOTARY, BORN)
+        name_operator(connection)
         connection.execute(insert(COUNTER), [{"school_year": str(YEAR), "last": requests}])
     for start in range(0, requests, BATCH):
         with database.write() as connection:
             _batch(connection, range(start, min(start + BATCH, requests)))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if database.is_postgresql else "PRAGMA optimize")
+
+
+def name_operator(connection: Connection) -> None:
+    """Give the number of the operator, the second after the schedule's, unless somebody has it."""
+    if not connection.execute(select(ACTOR).where(ACTOR.c.number == OPERATOR.number)).first():
+        connection.execute(insert(ACTOR), [{"key": OPERATOR.label, "label": OPERATOR.label}])
 
 
 def _batch(connection: Connection, numbers: range) -> None:

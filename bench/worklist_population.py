@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, update
 
-from bench.population import NOTARY, OPERATOR, uai_of
+from bench.population import NOTARY, OPERATOR, name_operator, uai_of
 from states.model import Check, Request
 from states.rules.verification import delegation_digest, earlier_check_day, listing_digest, standing
 from states.school_calendar import SchoolYear
@@ -25,6 +25,7 @@ def populate(database: Database, requests: int, now: datetime) -> None:
     """``requests`` requests, the older half revoked in years that are over; a tenth of the others waits."""
     over = requests // 2
     with database.write() as connection:
+        name_operator(connection)
         connection.execute(insert(ESTABLISHMENT), [_school(number) for number in range(SCHOOLS)])
         last = {str(YEAR): requests - over, str(SchoolYear(2025)): over}
         connection.execute(insert(COUNTER), [{"school_year": year, "last": n} for year, n in last.items()])

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Final
 
 from states.school_calendar import SchoolCalendar, SchoolDays
 
@@ -24,6 +25,10 @@ class Timetable:
     handover: tuple[int, ...] = (5, 12, 25)
     invite_on: MonthDay = (9, 10)
     removals_late: int = 15
+
+
+LONGEST_CODE: Final = 64
+"""Characters; a longer text is matched against no form (R41)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from notifications.vocabulary import LINK_PATH
+from portal.bodies import LARGEST
 from portal.cli.errors import ExitCode
 from portal.cli.main import TREE
+from portal.connections import MOST, OTHER_DESCRIPTORS
 
 UNIT = Path(__file__).parents[1] / "deploy" / "oda.service"
 
@@ -36,6 +38,22 @@ def test_unit__is_what_the_guide_installs() -> None:
     guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
     for said in ("deploy/oda.service /etc/systemd/system/oda.service", "/opt/oda", "/srv/oda"):
         assert said in guide
+
+
+def test_unit__bounds_what_the_service_may_take(unit: configparser.ConfigParser) -> None:
+    assert int(unit["Service"]["LimitNOFILE"]) > MOST + OTHER_DESCRIPTORS
+    assert unit["Service"]["LimitCORE"] == "0"
+    assert unit["Service"]["MemoryMax"]
+
+
+def test_guide__the_proxies_bound_a_request_in_size_and_in_time() -> None:
+    guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
+    nginx, apache = (re.findall(rf"```{name}\n(.*?)```", guide, re.DOTALL)[0] for name in ("nginx", "apache"))
+    for line in ("client_max_body_size", "client_header_timeout", "client_body_timeout"):
+        assert line in nginx
+    assert int(re.findall(r"LimitRequestBody (\d+)", apache)[0]) >= LARGEST
+    assert "RequestReadTimeout header=" in apache
+    assert "`reqtimeout`" in guide
 
 
 @pytest.mark.rule("R72")

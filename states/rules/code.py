@@ -7,6 +7,7 @@ from typing import Any
 from states import french, refusals
 from states.commands import Code, ConfirmExpiry, IssueCode, ReissueCode
 from states.decision import Case, EraseCode, Outcome, SealCode
+from states.policy import LONGEST_CODE
 from states.refusals import Reason
 from states.rules.declaration import establishment_problems
 from states.rules.fields import day_problems
@@ -135,7 +136,7 @@ def _four_eyes_problems(case: Case[Any]) -> Iterator[Reason]:
 
 
 def _code_problems(case: Case[Any], code: Code) -> Iterator[Reason]:
-    if not case.policy.code_format.fullmatch(code.clear):
+    if len(code.clear) > LONGEST_CODE or not case.policy.code_format.fullmatch(code.clear):
         yield refusals.code_format()
 
 

@@ -56,7 +56,6 @@ class People:
     def __init__(self, current: CurrentPeople, database: Database, *, deputy_may_act: bool) -> None:
         self._current, self.deputy_may_act = current, deputy_may_act
         self._database = database
-        self._numbers: dict[str, int] = {}  # a number given stays: it is in the journal
 
     def find_member(self, typed: str) -> tuple[Role, str] | None:
         """Return an operator or a reader by their address, as the settings write it; an operator first (R2)."""
@@ -111,17 +110,19 @@ class People:
         if role not in (Role.CHEF, Role.DEPUTY):
             raise NotAllowed(f"Personne n'agit comme « {role.label} » pour un établissement (R2).")
         uais, name = sorted({normalise_uai(uai) for uai in uais}), clean(name)
+        key = f"{role.value}:{','.join(uais)}:{fold(name)}"
         with nullcontext(within) if within is not None else self._database.read() as connection:
             known = set(connection.execute(_KNOWN_UAIS, {"uais": uais}).scalars())
+            number = known_actor(connection, key)
         unknown = [uai for uai in uais if uai not in known]
         if unknown or not uais:
             raise NotAllowed(f"L'UAI {', '.join(unknown) or '(vide)'} n'est pas dans l'annuaire : le vérifier.")
         if name and (problem := name_problem(name)):
             raise NotAllowed(f"Le nom de qui agit {problem}.")
         label = f"{name + ', ' if name else ''}{role.label} ({', '.join(uais)})"
-        number = self._number(f"{role.value}:{','.join(uais)}:{fold(name)}", label, within)
         return Actor(
-            role=role, number=number, label=label, name=name, establishments=frozenset(uais), channel=channel,
+            role=role, number=actor_number(self._database, key, label) if number is None else number, label=label,
+            name=name, establishments=frozenset(uais), channel=channel,
         )  # fmt: skip
 
     def _of_settings(self, role: Role, address: str, channel: Channel, within: Connection | None) -> Actor:
@@ -135,8 +136,9 @@ class People:
         return Actor(role=role, number=number, label=label, channel=channel)
 
     def _number(self, key: str, label: str, within: Connection | None) -> int:
-        """Return the number of an actor in the journal, given at its first appearance."""
-        if key not in self._numbers:
-            known = known_actor(within, key) if within is not None else None
-            self._numbers[key] = actor_number(self._database, key, label) if known is None else known
-        return self._numbers[key]
+        """Return the number of an actor in the journal, given at its first appearance.
+
+        It is read each time: a database that was restored has given another one since, or has given it to another.
+        """
+        known = known_actor(within, key) if within is not None else None
+        return actor_number(self._database, key, label) if known is None else known

@@ -10,7 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
 from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
+from states.policy import LONGEST_CODE
 from states.validation import fold_mail
+from workflow.settings.expressions import problem
 
 
 def spellings(departement: str) -> list[str]:
@@ -31,13 +33,8 @@ def _web_address(text: str) -> str:
 
 
 def _regular_expression(text: str) -> str:
-    try:
-        pattern = re.compile(text)
-    except re.error as error:
-        where = f" (caractère {error.pos + 1})" if error.pos is not None else ""
-        raise refusal(f"« {text} » n'est pas une expression régulière{where}", "^[A-Za-z0-9]{4,16}$") from None
-    if pattern.fullmatch(""):
-        raise refusal("cette expression accepte un code vide", "^[A-Za-z0-9]{4,16}$")
+    if said := problem(text, LONGEST_CODE):
+        raise refusal(said, "^[A-Za-z0-9]{4,16}$")
     return text
 
 

@@ -79,6 +79,12 @@ def test_account__must_be_an_operators(tmp_path: Path) -> None:
         ("code: {keep_days: 400}\n", "code.keep_days", "400 est trop grand", "366 ou moins"),
         ("code: {format: '[A-'}\n", "code.format", "« [A- » n'est pas une expression régulière", "^[A-Za-z0-9]{4,16}$"),
         ("code: {format: '.*'}\n", "code.format", "cette expression accepte un code vide", "^[A-Za-z0-9]{4,16}$"),
+        (
+            "code: {format: '^(a+)+$'}\n",
+            "code.format",
+            "cette expression se lit de trop de façons",
+            "^[A-Za-z0-9]{4,16}$",
+        ),
         ("charter: {version: [a]}\n", "charter.version", "un texte est attendu", None),
         ("charter: {version: ''}\n", "charter.version", "ce texte est vide", None),
         ("charter: {version: ' '}\n", "charter.version", "ce texte est vide", None),

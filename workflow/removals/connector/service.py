@@ -98,12 +98,11 @@ class RoundResult:
 class Connector:
     """Ask the ODA server for each open removal. Any number may run, on several machines, on one database."""
 
-    def __init__(self, engine: Engine, mailer: Mailer, caller: Caller, actor: Actor) -> None:
+    def __init__(self, engine: Engine, mailer: Mailer, caller: Caller) -> None:
         self._engine = engine
         self._mailer = mailer
         self._settings = caller.settings
         self.caller = caller
-        self._recorder = Recorder(engine, mailer, caller.settings, actor)
         self._circuit = Circuit()
         self._lease = timedelta(seconds=2 * caller.settings.timeout_seconds + 60)
 
@@ -125,6 +124,9 @@ class Connector:
             )  # fmt: skip
             if not claimed:
                 break
+            # Who acts is read each time: another database may have given the number to another.
+            actor = actor_of(self._engine.database)
+            self._recorder = Recorder(self._engine, self._mailer, self._settings, actor)
             self._ask(claimed, done)
         return done
 
@@ -241,7 +243,7 @@ def caller_of(settings: Settings, secrets: Secrets) -> Caller | None:
 def connector_of(settings: Settings, secrets: Secrets, engine: Engine, mailer: Mailer) -> Connector | None:
     """The connector at work; None when the settings name no server. Raises SecretMissing, SecretRefused."""
     caller = caller_of(settings, secrets)
-    return Connector(engine, mailer, caller, actor_of(engine.database)) if caller else None
+    return Connector(engine, mailer, caller) if caller else None
 
 
 def actor_of(database: Database) -> Actor:

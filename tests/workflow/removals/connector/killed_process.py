@@ -9,7 +9,7 @@ from tests.kit.killed_process import kill_at
 from tests.kit.oda_server import NAME, SECRET
 from tests.kit.system import System
 from workflow.removals.connector.client import Caller
-from workflow.removals.connector.service import Connector, actor_of
+from workflow.removals.connector.service import Connector
 from workflow.settings.removals import ConnectorSettings
 
 
@@ -22,4 +22,4 @@ def play_round(url: str, now: datetime, point: str, pem: str, port: int) -> None
         tls_context=ssl.create_default_context(cafile=pem),
     )  # fmt: skip
     kill_at(point, 1)
-    Connector(system.engine, system.mailer, caller, actor_of(system.database)).round()
+    Connector(system.engine, system.mailer, caller).round()

@@ -13,7 +13,7 @@ from tests.kit.oda_server import OdaServer
 from tests.kit.system import System
 from workflow.database.tables import CALL
 from workflow.removals.connector.client import Call, Caller, NoAnswer, Reply
-from workflow.removals.connector.service import Connector, actor_of
+from workflow.removals.connector.service import Connector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Office:
         """A connector of another machine, or of this one started again."""
         engine = self.system.engine
         asking = caller or self.oda.caller(**settings)
-        return Connector(engine, self.system.mailer, asking, actor_of(self.system.database))
+        return Connector(engine, self.system.mailer, asking)
 
     def watched(self, **meanwhile: Callable[[Sequence[Call]], None]) -> Connector:
         """A connector during whose calls something else happens."""
