@@ -13,6 +13,7 @@ from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.log import OncePerMinute
 from portal.cli.output import echo_object, printable, say
 from portal.texts import called_lines, done_lines, end_in_words, held_lines, trouble_lines
+from states import french
 
 if TYPE_CHECKING:
     import socket
@@ -70,13 +71,25 @@ def tick(context: CliContext, as_json: bool) -> None:
             _echo_tick(result, sent, held_years, calls)
         else:
             is_explained = app.dispatcher.pause or not result.may_act or result.troubles
-            lines = [*done_lines(result, sent), *called_lines(calls)] or ([] if is_explained else ["Rien à faire."])
+            lines = [*done_lines(result, sent), *called_lines(calls), *_put_off_lines(app)]
+            lines = lines or ([] if is_explained else ["Rien à faire."])
             for line in lines:
                 click.echo(printable(line))
         for line in _problem_lines(app, result, held_years):
             say([line])
     if result.failures:
         click.get_current_context().exit(ExitCode.INTERNAL)
+
+
+def _put_off_lines(app: "App") -> Iterator[str]:
+    """Say how many mails the relay has put off: they are neither sent nor lost, and « nothing to do » would be wrong."""
+    from notifications.vocabulary import Stage
+    from workflow.mail.queries import count_unsent_mails
+
+    with app.database.read() as connection:
+        put_off = count_unsent_mails(connection).get(Stage.RETRY, 0)
+    if put_off:
+        yield f"{french.plural(put_off, 'courriel attend', 'courriels attendent')} un nouvel essai."
 
 
 @click.command(

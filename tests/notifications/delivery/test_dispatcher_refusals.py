@@ -12,7 +12,8 @@ from tests.kit.smtp import Answer
 from tests.kit.smtp import Fault as SmtpClient
 from tests.notifications.office import Office, draft
 
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+"""The same decisions many times over: one database is enough."""
 
 DENIED, OURS, BUSY = RelayFault.RELAY_DENIED, RelayFault.SENDER_REFUSED, RelayFault.BUSY
 TO_ALL: list[tuple[str, Answer, RelayFault]] = [
@@ -67,6 +68,7 @@ def declared(office: Office) -> list[Mail]:
     return office.mails(kind=Kind.DECLARED)
 
 
+@ON_SQLITE
 @pytest.mark.rule("R70")
 @pytest.mark.parametrize(("command", "answer", "fault"), TO_ALL, ids=lambda value: str(value)[:34])
 def test_to_everybody__all_wait_three_days_then_leave(
@@ -87,6 +89,7 @@ def test_to_everybody__all_wait_three_days_then_leave(
     assert len(office.relay.received) == len(office.relay.copies()) == 5
 
 
+@ON_SQLITE
 @pytest.mark.rule("R58")
 @pytest.mark.parametrize(("command", "answer", "stage", "fault"), ALONE, ids=lambda value: str(value)[:34])
 def test_to_one_mailbox__that_mail_alone(

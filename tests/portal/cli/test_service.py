@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
+from notifications.outbox.tables import MAILS
 from notifications.ports import SystemClock
 from portal.cli.main import oda
 from portal.cli.service import FrenchFormatter
@@ -50,6 +52,16 @@ def test_tick__nothing_to_do(tick: Run, url: str, tmp_path: Path, clock: FakeClo
     make_installation(tmp_path, url, clock)
     done = tick()
     assert (done.exit_code, done.stdout, done.stderr) == (0, "Rien à faire.\n", "")
+
+
+@pytest.mark.rule("R58")
+def test_tick__says_that_mails_are_put_off(tick: Run, tmp_path: Path, clock: FakeClock) -> None:
+    app = year_end_scene.filled_folder(tmp_path, clock)
+    later = {"stage": "retry", "fault": "deferred", "next_attempt_at": clock.now() + timedelta(hours=1)}
+    with app.database.write() as connection:
+        number = connection.execute(update(MAILS).values(later)).rowcount
+    app.close()
+    assert f"{number} courriels attendent un nouvel essai.\n" in tick().stdout
 
 
 @pytest.mark.rule("R50", "R61")
