@@ -41,8 +41,8 @@ _SUSPECTS: Final = (
 )
 """Disputed mails refused in a row, none accepted since, and none known to be refused on its own account."""
 
-_UNREPORTED: Final = text("stage = 'dead' AND reported_at IS NULL")
-"""Without parameters, as its index is written: only then do both databases use it."""
+_UNREPORTED: Final = text("stage = 'dead' AND reported_at IS NULL AND fault IS NOT NULL")
+"""Without parameters, as its index is written: only then do both databases use it. A mail dies of a fault."""
 
 ClaimKey = tuple[int, str | None]
 """A mail's number, and the token under which it is claimed."""

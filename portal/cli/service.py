@@ -82,7 +82,7 @@ def tick(context: CliContext, as_json: bool) -> None:
 
 
 def _put_off_lines(app: "App") -> Iterator[str]:
-    """Say how many mails the relay has put off: they are neither sent nor lost, and « nothing to do » would be wrong."""
+    """Say how many mails the relay has put off: they are neither sent nor lost, which « nothing to do » would hide."""
     from notifications.vocabulary import Stage
     from workflow.mail.queries import count_unsent_mails
 
