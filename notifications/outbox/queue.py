@@ -302,7 +302,7 @@ def unreported(connection: Connection) -> list[Mail]:
 
 def unreported_faults(connection: Connection) -> set[Fault]:
     """The faults of those: a read, so that polling is cheap."""
-    query = select(MAILS.c.fault).where(_UNREPORTED).distinct()
+    query = select(MAILS.c.fault).where(_UNREPORTED, MAILS.c.fault.is_not(None)).distinct()
     return {Fault.of(fault) for fault in connection.execute(query).scalars()}
 
 
