@@ -32,7 +32,7 @@ from states.model import Actor
 from states.refusals import Reason
 from states.rules.verification import Standing
 from states.school_calendar import SchoolCalendar, SchoolYear
-from states.validation import fold_mail, normalise_uai
+from states.validation import clean_mail, fold_mail, normalise_uai
 from states.vocabulary import State
 from workflow.database.mapping import is_readable_year, school_year
 from workflow.database.tables import COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
@@ -168,7 +168,7 @@ def _of_request(filters: Filters) -> Iterator[ColumnElement[bool]]:
         words = fold(filters.name).split()  # each stands somewhere in the folded person; no word, nobody
         yield and_(*(REQUEST.c.person.contains(word, autoescape=True) for word in words)) if words else false()
     if filters.mail:
-        yield REQUEST.c.folded_mail == fold_mail(filters.mail)
+        yield REQUEST.c.folded_mail == fold_mail(clean_mail(filters.mail))
     if filters.since_before:
         yield REQUEST.c.since < filters.since_before
     if filters.since_after:

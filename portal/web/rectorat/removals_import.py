@@ -17,6 +17,7 @@ from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.rectorat.removals import REMOVALS_PATH
 from portal.web.security import Visitor
 from states.decision import Refused
+from states.validation import storable
 from states.vocabulary import RemovalOutcome
 from workflow.removals.file_import import check_rows, confirm_rows
 from workflow.removals.file_parser import EXAMPLES, FileLooksCut, FileRefused, RemovalRow, decode_file, parse_rows
@@ -142,6 +143,6 @@ def _render_file_form(
 ) -> Response:
     return context.pages.page(
         request, "rectorat/removals_file.html", visitor, status=422 if problem else 200, form=form,
-        typed=pasted.replace("\0", ""), problem=problem, most=f"{MOST:,}".replace(",", NBSP),
+        typed=storable(pasted), problem=problem, most=f"{MOST:,}".replace(",", NBSP),
         examples=[(word, outcome.label) for outcome, word in EXAMPLES.items()],
     )  # fmt: skip

@@ -20,6 +20,7 @@ from portal.web.worklist.filters import WorklistCriteria
 from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason
+from states.validation import is_storable
 from workflow.engine.engine import Done, Result
 from workflow.engine.idempotency import key_of
 from workflow.engine.sequence import execute_in_batches
@@ -36,6 +37,13 @@ SURE: Final = "sure"
 """The field that confirms an action that cannot be taken back."""
 
 _VERSION: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}})")
+
+
+def _typed_code(data: FormData, reference: str) -> str:
+    """The code typed for a request; what no database stores is a sign that no code's form allows (R41)."""
+    code = str(data.get(f"code-{reference}") or "").strip()[:LONGEST_CODE]
+    return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
+
 
 _SAME_CODE: Final = Reason(
     "code_twice", "R42", "Le même code est saisi pour plusieurs de ces demandes",
@@ -130,7 +138,7 @@ def issue_codes(request: Request, context: Context, visitor: Operator, data: Pos
     """
     versions, criteria = _sent(data)
     lines = _load_lines(context, visitor, versions)
-    texts = {reference: str(data.get(f"code-{reference}") or "").strip()[:LONGEST_CODE] for reference in versions}
+    texts = {reference: _typed_code(data, reference) for reference in versions}
     codes = {reference: code for reference, code in texts.items() if code}
     if not codes:
         form = blank(()).refused([_NO_CODE])

@@ -54,7 +54,7 @@ def test_declare__unreadable_names_are_refused_and_harmless(desk: Desk, name: st
 
 
 @pytest.mark.rule("R16")
-@pytest.mark.parametrize("name", ["D’Étienne", "N'Guyễn", "Ōe", "x" * 100, "Иванова", "=cmd|calc".replace("|", "")])
+@pytest.mark.parametrize("name", ["D’Étienne", "N'Guyễn", "Ōe", "x" * 100, "Иванова", "Mª Pilar", "Gal·la"])
 def test_declare__unusual_names_are_shown_as_they_are(desk: Desk, name: str) -> None:
     desk.did("declare", "--nom", name, "--prenom", "Zoé", "--mail", "z@x.fr", who=AS_CHEF)
     assert desk.read("list")[0]["nom"] == name

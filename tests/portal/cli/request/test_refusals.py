@@ -102,7 +102,7 @@ def test_chef__of_another_establishment_learns_nothing(desk: Desk, args: tuple[s
 @pytest.mark.rule("R1")
 def test_unknown__reference_is_named(desk: Desk) -> None:
     assert "« ODA-2027-99999 »" in desk.refused("show", "oda-2027-99999")
-    assert "« N'IMPORTE QUOI »" in desk.refused("revoke", "n'importe\nquoi", "--reason", "error")
+    assert "« N'IMPORTEQUOI »" in desk.refused("revoke", "n'importe\nquoi", "--reason", "error")
 
 
 @pytest.mark.rule("R10")

@@ -105,7 +105,7 @@ def test_button__reaches_nothing_of_another_establishment(portal: Portal) -> Non
     other = portal.client(OTHER_CHEF)
     assert "Personne à reprendre" in other.get(PLACE).text
     mine = portal.client(CHEF)
-    csrf = {"csrf": str(form_to(other.get("/compte"), "/deconnexion").fields["csrf"]), "key": "a1"}
+    csrf = {"csrf": str(form_to(other.get("/compte"), "/compte/partout").fields["csrf"]), "key": "a1"}
     refused = other.post(PLACE, data=csrf | {"uai": "0120001X", "choix": references})
     unknown = other.post(PLACE, data=csrf | {"uai": "0120001X", "key": "a2", "choix": ["ODA-2026-99999"]})
     assert refused.status_code == unknown.status_code == 422
