@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 from starlette.datastructures import FormData
 
 from states.french import parse_day
-from states.refusals import Reason
+from states.refusals import Reason, bad_field, date_out_of_bounds
 from states.school_calendar import SchoolYear
-from states.validation import is_storable, storable
+from states.validation import clean, clean_mail, is_storable, mail_problem, name_problem, storable
 from states.vocabulary import Labelled
 from workflow.settings.sections import normalise_departement
 
@@ -47,7 +47,8 @@ class Field:
     """One datum. ``options``: (value, label) of a choice; ``value`` is proposed; ``autocomplete`` as HTML's.
 
     A CODE is never remembered by the browser nor shown again. ``focus``: the page opens with the cursor in it.
-    ``first`` and ``last`` bound what a DAY's calendar offers; the rules judge what was typed.
+    ``first`` and ``last`` bound what a DAY's calendar offers; ``is_name``: the text is a person's. The rules judge what
+    was typed.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Field:
     focus: bool = False
     first: date | None = None
     last: date | None = None
+    is_name: bool = False
 
     def read(self, text: str) -> Any:
         """The value typed: str, date, bool; None when nothing is. Raises ValueError in French."""
@@ -86,6 +88,21 @@ class Field:
             return parse_day(text)
         except ValueError as error:
             raise ValueError(f"{error}.") from None
+
+    def problem_of(self, value: Any) -> str:
+        """What the rules will say of this value by itself; empty for nothing. They are not asked while another field
+        is wrong, and all that is wrong is said at once (R7)."""
+        match self.shape:
+            case Shape.DAY if value and ((self.first and value < self.first) or (self.last and value > self.last)):
+                return date_out_of_bounds(self.name, self.label, "", self.first, self.last).remedy
+            case Shape.MAIL if value:
+                label, problem = "L'adresse électronique", mail_problem(clean_mail(value))
+            case Shape.TEXT if value and self.is_name:
+                label, problem = self.label, name_problem(clean(value))
+            case _:
+                return ""
+        reason = bad_field(self.name, label, problem, "") if problem else None
+        return f"{reason.message}. {reason.remedy}" if reason else ""
 
     def _missing(self) -> str:
         if self.options:
@@ -194,6 +211,11 @@ def filled(fields: Sequence[Field], data: FormData) -> Form:
         except ValueError as problem:
             error = "" if given_back else str(problem)
         states.append(FieldState(field, text_again, error))
+    if any(state.error for state in states):
+        states = [
+            state if state.error else replace(state, error=state.field.problem_of(values[state.field.name]))
+            for state in states
+        ]
     key = str(data.get("key") or "")[:64]
     key = key if key.isascii() and key.isalnum() else new_key()
     return Form(tuple(states), values, key=key, given_back=given_back)

@@ -274,7 +274,7 @@ def say_who(request: Request, context: Context, signed: Mailbox, data: PostedByS
 
 def _who_fields(context: WebContext, session_user: SessionUser) -> list[Field]:
     name = Field(
-        name="nom", label="Vos prénom et nom", hint="Ils sont inscrits avec ce que vous ferez.",
+        name="nom", label="Vos prénom et nom", is_name=True, hint="Ils sont inscrits avec ce que vous ferez.",
         value=session_user.name, autocomplete="name", missing="Donner votre prénom et votre nom.",
     )  # fmt: skip
     function = Field(

@@ -41,8 +41,8 @@ def identity_fields(request: Request | None = None) -> list[Field]:
     """The RUPN's name and mail address (R16)."""
     nom, prenom, mail = (request.nom, request.prenom, request.mail) if request else ("", "", "")
     return [
-        Field(name="prenom", label="Prénom du RUPN", value=prenom),
-        Field(name="nom", label="Nom du RUPN", value=nom),
+        Field(name="prenom", label="Prénom du RUPN", value=prenom, is_name=True),
+        Field(name="nom", label="Nom du RUPN", value=nom, is_name=True),
         Field(
             name="mail", label="Adresse électronique professionnelle du RUPN", shape=Shape.MAIL, value=mail,
             hint="Par exemple prenom.nom@ac-academie.fr",

@@ -103,3 +103,17 @@ def test_again__another_choice_of_last_years_rupn_is_another_action(portal: Port
     assert "repris=1" in str(send(client, form, choix=[first]).url)
     assert "repris=1" in str(send(client, form, choix=[second]).url)
     assert "clé d'action" not in send(client, form, choix=[first, second]).text
+
+
+@pytest.mark.rule("R7")
+def test_errors__are_all_told_at_once(portal: Portal) -> None:
+    """What is missing does not hide what is wrong beside it, nor lose it."""
+    client = portal.client(CHEF)
+    form = form_to(client.get("/etablissement/demande-complete"), "/demande-complete")
+    wrong = {"prenom": "", "nom": "Martin 3", "mail": "claire", "made_on": "2027-01-01", "signed_on": "2020-01-01"}
+    page = send(client, form, **wrong)
+    assert page.status_code == 422
+    for name in wrong:
+        assert f'<li><a href="#{name}">' in page.text, name
+    shown = form_to(page, "/demande-complete")
+    assert shown.fields | wrong == shown.fields
