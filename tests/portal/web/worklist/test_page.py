@@ -130,7 +130,7 @@ def test_worklist__a_reader_sees_the_same_and_no_form_that_acts(portal: Portal) 
     assert reference in html
     assert 'action="/rectorat/lot' not in html
     assert 'name="ref"' not in html
-    assert 'method="post"' not in html
+    assert 'method="post"' not in html.partition("<main")[2]
     for address in ("/rectorat/lot?action=revoquer&ref=" + reference, "/rectorat/lot/revoquer"):
         assert reader.get(address, follow_redirects=False).status_code in (303, 403)
     assert reader.get(f"/rectorat/lot?action=emettre&ref={reference}").status_code == 403
