@@ -17,6 +17,7 @@ def mail_with(folder: Path, extra: str) -> MailSettings:
     [
         ("ODA <oda@ac-toulouse.fr>", "ODA", "oda@ac-toulouse.fr"),
         ("'\"Clés ODA, DSI\" <oda@ac-toulouse.fr>'", "Clés ODA, DSI", "oda@ac-toulouse.fr"),
+        ("'DSI, dite \"ODA\" <oda@ac-toulouse.fr>'", 'DSI, dite "ODA"', "oda@ac-toulouse.fr"),
         ("oda@ac-toulouse.fr", "", "oda@ac-toulouse.fr"),
         ("<oda@ac-toulouse.fr>", "", "oda@ac-toulouse.fr"),
     ],
