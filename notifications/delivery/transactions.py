@@ -138,7 +138,7 @@ class MailStore:
         self._lease = timedelta(seconds=settings.lease_seconds)
 
     def poll(self, limit: int) -> tuple[int, Pause | None]:
-        """Count the mails that are due or lost, up to ``limit``, and read the relay's pause."""
+        """Tell of the dead, count the mails that are due or lost, up to ``limit``, and read the relay's pause."""
         self.report_dead()
         with self._database.read() as connection:
             return queue.due_count(connection, self._clock.now(), limit), circuit_breaker.load_pause(connection)
