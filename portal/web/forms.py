@@ -44,7 +44,8 @@ class Shape(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One datum. ``options``: (value, label) of a choice; ``value`` is proposed; ``autocomplete`` as HTML's.
+    """One datum. ``options``: (value, label) of a choice; ``value`` is proposed; ``autocomplete`` as HTML's:
+    with ``off`` a browser would not give back what was typed to who comes back to the page.
 
     A CODE is never remembered by the browser nor shown again. ``focus``: the page opens with the cursor in it.
     ``first`` and ``last`` bound what a DAY's calendar offers; ``is_name``: the text is a person's. The rules judge what
@@ -58,7 +59,7 @@ class Field:
     required: bool = True
     options: tuple[tuple[str, str], ...] = ()
     value: str = ""
-    autocomplete: str = "off"
+    autocomplete: str = "on"
     missing: str = ""
     focus: bool = False
     first: date | None = None
