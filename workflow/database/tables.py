@@ -136,7 +136,7 @@ class Event(SQLModel, table=True):
     kind: str
     from_state: str | None = None
     to_state: str | None = None
-    actor: int
+    actor: int = Field(foreign_key="actor.number")
     role: str
     at: datetime = Field(sa_column=_instant())
     canonical: str = Field(sa_column=Column(Text, nullable=False))

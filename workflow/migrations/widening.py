@@ -22,16 +22,33 @@ def widen(table: str, column: str, values: tuple[str, ...]) -> None:
         _rewrite(table, name, condition)
 
 
+def constrain(table: str, name: str, rule: str) -> None:
+    """Add a constraint that every row meets already, in the same two ways."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(sa.text(f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}"))
+        return
+    before = _definition(table)
+    _define(table, f"{before.rstrip().removesuffix(')').rstrip()}, \n\tCONSTRAINT {name} {rule}\n)")
+
+
 def _rewrite(table: str, name: str, condition: str) -> None:
-    connection = op.get_bind()
-    found = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
-    before = str(connection.execute(found, {"table": table}).scalar_one())
+    before = _definition(table)
     after, count = re.subn(rf"(CONSTRAINT {name} CHECK) \([^()]*\([^()]*\)\)", rf"\1 ({condition})", before)
     if count != 1:
         raise RuntimeError(f"{table}: {name} is not as the earlier versions made it")
+    _define(table, after)
+
+
+def _definition(table: str) -> str:
+    found = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
+    return str(op.get_bind().execute(found, {"table": table}).scalar_one())
+
+
+def _define(table: str, definition: str) -> None:
+    connection = op.get_bind()
     version = int(connection.exec_driver_sql("PRAGMA schema_version").scalar_one())
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     changed = sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :table")
-    connection.execute(changed, {"sql": after, "table": table})
+    connection.execute(changed, {"sql": definition, "table": table})
     connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema = OFF")

@@ -45,7 +45,7 @@ ONLY_HERE = {
     },
     "postgresql": {
         "all events": ("TRUNCATE event", "R63"),
-        "all actors": ("TRUNCATE actor", "R64"),
+        "all actors": ("TRUNCATE actor CASCADE", "R64"),
         "all requests": ("TRUNCATE delegation_request CASCADE", "R8"),
         "all events by cascade": ("TRUNCATE delegation_request, event CASCADE", "R8|R63"),
     },

@@ -17,7 +17,7 @@ from tests.kit import factories as make
 from tests.kit.clock import FakeClock
 from tests.kit.databases import BACKENDS, fresh_database
 from workflow.database.connection import Database
-from workflow.database.tables import ESTABLISHMENT, EVENT, INSTALLED, NOTE, REQUEST
+from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, INSTALLED, NOTE, REQUEST
 from workflow.engine.engine import Done, Engine
 from workflow.journal import installation
 from workflow.journal.chain import INSTALLATION, JournalHasher, canonical_text, hash_of
@@ -25,6 +25,7 @@ from workflow.journal.verification import BLIND_SPOTS, JournalError, Verifier, c
 
 NOTARY = JournalHasher(b"a key for tests")
 LONG, SHORT, ENDED = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
+FORGER = 77
 
 
 class Nobody:
@@ -41,6 +42,8 @@ def filled(database: Database) -> Database:
     clock = FakeClock(make.NOW)
     with database.write() as connection:
         installation.found(connection, NOTARY, clock.now())
+        numbers = (make.operator().number, FORGER)  # the chef has that of the schedule
+        connection.execute(insert(ACTOR), [{"number": n, "key": str(n), "label": str(n)} for n in numbers])
         school = {"uai": make.UAI, "nom": "Collège Jean-Moulin", "departement": "031", "mailbox": make.MAILBOX}
         connection.execute(insert(ESTABLISHMENT), [school])
         for day in (1, 2, 3):
@@ -158,7 +161,7 @@ class TestOneEvent:
 
     def test_text_and_hash_changed__named(self, forger: Connection, stream: str, which: str) -> None:
         seq = self.seq(forger, stream, which)
-        row = forge(forger, stream, seq, actor=77, data={"uai": make.UAI, "school_year": str(make.YEAR)})
+        row = forge(forger, stream, seq, actor=FORGER, data={"uai": make.UAI, "school_year": str(make.YEAR)})
         change(forger, stream, seq, **row)
         last = seq == length_of(forger, stream)
         [flaw] = flaws(forger)
