@@ -9,11 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, insert, text
 
 from tests.kit.folders import lasting_folder
 from workflow.database import schema
 from workflow.database.connection import Database
+from workflow.database.tables import ACTOR
 
 BACKENDS = ("sqlite", "postgresql")
 _numbers = itertools.count(1)
@@ -34,11 +35,21 @@ def postgresql_url(name: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
+def name_invented_actors(database: Database) -> None:
+    """Give a row to the numbers of ``tests.kit.factories`` and of ``bench``, whose people act without signing in."""
+    numbers = (0, 1, 2, 10, 12, 20, 30)
+    with database.write() as connection:
+        connection.execute(insert(ACTOR), [{"number": n, "key": f"test:{n}", "label": f"n° {n}"} for n in numbers])
+        if database.is_postgresql:
+            connection.execute(text("SELECT setval(pg_get_serial_sequence('actor', 'number'), 30)"))
+
+
 @cache
 def _sqlite_template() -> Path:
     path = lasting_folder("oda-sqlite-") / "template.sqlite"
     database = Database(f"sqlite:///{path}")
     schema.upgrade(database)
+    name_invented_actors(database)
     with database.engine.connect() as connection:
         connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.dispose()
@@ -57,6 +68,7 @@ def _postgresql_template() -> str:
     _admin("CREATE DATABASE oda_template")
     database = Database(postgresql_url("oda_template"))
     schema.upgrade(database)
+    name_invented_actors(database)
     database.dispose()
     return "oda_template"
 
