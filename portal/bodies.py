@@ -1,4 +1,4 @@
-"""Bodies of requests, bounded as a whole: in size and in time, whatever they announce, before anything reads them."""
+"""Bodies of requests, bounded as a whole, in size and in time, whatever they announce, before they are read (R87)."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,4 @@
-"""A connection of the portal's server: how long it waits for its client, and who leaves when there are too many.
+"""A connection of the portal's server: how long it waits for its client, and who leaves when there are too many (R87).
 
 A client that sends or reads nothing costs a descriptor and nothing else, for a bounded time; when no descriptor is
 left for a newcomer, whoever has been silent the longest leaves first.

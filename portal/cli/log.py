@@ -1,4 +1,4 @@
-"""One cause is one line a minute in the log, with how often it came: no stranger and no full disk fills it."""
+"""One cause is one line a minute in the log, with how often it came: no stranger and no full disk fills it (R87)."""
 
 import logging
 import re

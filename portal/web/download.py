@@ -1,4 +1,4 @@
-"""A file to download: made whole before its first byte leaves, so that no reader holds the database, however slow."""
+"""A file to download, made whole before its first byte leaves: no reader holds the database, however slow (R87)."""
 
 from collections.abc import Callable, Iterable
 from tempfile import SpooledTemporaryFile

@@ -29,6 +29,7 @@ def pieces(size: int) -> Iterator[bytes]:
         yield b"a" * 10_000
 
 
+@pytest.mark.rule("R87")
 @pytest.mark.parametrize(
     ("path", "largest"),
     [("/connexion", LARGEST_OF_ANYONE), ("/deconnexion", LARGEST), ("/rectorat/lot/emettre", LARGEST)],

@@ -110,6 +110,7 @@ def sign_in(client: httpx2.Client, app: App) -> None:
     assert answer.url.path.startswith("/rectorat"), answer.url
 
 
+@pytest.mark.rule("R87")
 def test_crowd__keeps_nobody_out_and_fills_no_log(tmp_path: Path, descriptors: None) -> None:
     with ExitStack() as closing:
         url = closing.enter_context(fresh_url("sqlite", tmp_path))

@@ -3,10 +3,13 @@
 import io
 import logging
 
+import pytest
+
 from portal.cli.log import MOST_CAUSES, OncePerMinute
 from portal.cli.service import FrenchFormatter
 
 
+@pytest.mark.rule("R87")
 def test_log__tells_a_cause_once_a_minute_with_how_often() -> None:
     stream, now = io.StringIO(), [0.0]
     handler = logging.StreamHandler(stream)

@@ -40,6 +40,7 @@ def ask(database: Database) -> int:
         return int(connection.exec_driver_sql("SELECT 1").scalar_one())
 
 
+@pytest.mark.rule("R82")
 def test_silence__is_given_up_then_found_ended(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "SILENCE_S", 0.2)
     with Frozen(database):
