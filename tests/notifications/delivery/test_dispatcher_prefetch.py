@@ -1,6 +1,7 @@
 """Mails held ahead of need: none lost, none given twice, what is recorded last is still seen."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -100,3 +101,29 @@ def test_rest__is_given_back_though_the_database_failed_meanwhile() -> None:
 
     claims, rest = asyncio.run(stop())
     assert (len(claims), len(rest)) == (5, 3)
+
+
+def test_prefetcher__a_failure_that_nobody_waits_for_is_silent() -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def leave_early() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        batches = iter([claims_of(3)])
+
+        def claim(_: int) -> list[Claim]:
+            try:
+                return next(batches)
+            except StopIteration:
+                raise OSError("no space left") from None
+
+        ahead = Prefetcher(claim, 3)
+        for _ in range(3):
+            await ahead.next()
+        while ahead._fetching:
+            await asyncio.sleep(0)
+        del ahead
+        gc.collect()
+
+    asyncio.run(leave_early())
+    gc.collect()
+    assert complaints == []
