@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from tests.kit.debian import find, without
+from tests.kit.process_guard import remove_at_end
 
 PORT = 6432
 SESSIONS = 2
@@ -44,6 +45,7 @@ def pooled(url: URL) -> Iterator[URL]:
         without("pgbouncer n'est pas installé (sur Debian ou Ubuntu, en root : python -m tests.kit.debian)")
     host = str(url.query["host"])
     folder = Path(tempfile.mkdtemp(prefix="oda-pgbouncer-"))
+    remove_at_end(folder)
     settings = folder / "pgbouncer.ini"
     settings.write_text(
         _SETTINGS.format(name=url.database, host=host, port=PORT, folder=folder, sessions=SESSIONS), encoding="utf-8"
@@ -63,4 +65,5 @@ def pooled(url: URL) -> Iterator[URL]:
             yield url.set(query={"host": str(folder), "port": str(PORT)})
         finally:
             pooler.terminate()
-    shutil.rmtree(folder)
+            pooler.wait(10)
+            shutil.rmtree(folder)
