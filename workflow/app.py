@@ -11,7 +11,7 @@ from notifications.ports import Clock, SystemClock
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
 from workflow.database import schema
-from workflow.database.clock import Ask, DatabaseClock, clock_for, count_seconds
+from workflow.database.clock import Ask, DatabaseClock, boot_identity, clock_for, count_seconds
 from workflow.database.connection import Database, refuse_missing_file, refuse_network_file
 from workflow.engine.clock_check import ClockCheck, Count
 from workflow.journal import installation
@@ -258,6 +258,7 @@ def bootstrap(
     # The académie's own templates are refused at once, whatever the command.
     templates = None if lazy and settings.templates_folder is None else load_templates(settings)
     own = database is None
+    boot = boot_identity() if count is None and clock is None else None
     count = count or (count_seconds if clock is None else None)
     database = database or open_database(settings, environ)
     try:
@@ -272,7 +273,7 @@ def bootstrap(
     people = People(CurrentPeople(settings, clock), database, deputy_may_act=settings.people.deputy_may_act)
     app = App(
         settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
-        people=people, machine=machine, clock_check=ClockCheck(hasher, count), templates=templates,
+        people=people, machine=machine, clock_check=ClockCheck(hasher, count, boot, machine), templates=templates,
     )  # fmt: skip
     app.make("connector")  # whatever the command, what is wrong with its secret is said
     if not lazy:

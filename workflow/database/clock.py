@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
@@ -62,6 +63,19 @@ class ClockSample:
 def count_seconds() -> float:
     """A counter that nobody sets; on Linux it also counts while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def boot_identity(place: Path = Path("/proc/sys/kernel/random/boot_id")) -> str | None:
+    """What names the machine's present run, by which two processes know that they read one ``count_seconds``.
+
+    None where there is no such name, or no counter that goes on while the machine sleeps.
+    """
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return None
+    try:
+        return place.read_text().strip() or None
+    except OSError:
+        return None
 
 
 class DatabaseClock:

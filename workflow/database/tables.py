@@ -300,6 +300,23 @@ class ClockHold(SQLModel, table=True):
     known_at: datetime = Field(sa_column=_instant())
 
 
+class MachineCounter(SQLModel, table=True):
+    """What the machine's counter showed at its last ticks, for the next process of the same boot (R52).
+
+    ``believed_at``, ``doubted_at``: the clock's instant at the last tick that believed it, and at the last one of all
+    if that did not; ``believed_seconds``, ``doubted_seconds``: the counter then. None where there was no such tick.
+    """
+
+    __tablename__ = "machine_counter"
+
+    host: str = Field(primary_key=True)
+    boot: str
+    believed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    believed_seconds: float | None = None
+    doubted_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    doubted_seconds: float | None = None
+
+
 class IdempotencyKey(SQLModel, table=True):
     """An action already done under a key (R10). ``digest`` is a keyed one of the whole command."""
 
@@ -448,6 +465,9 @@ NODE = table_of(Node)
 
 
 CLOCK_HOLD = table_of(ClockHold)
+
+
+MACHINE_COUNTER = table_of(MachineCounter)
 
 
 OCCURRENCE = table_of(Occurrence)

@@ -26,7 +26,7 @@ from states.rules.schedule import (
     check_clock,
 )
 from workflow.database.connection import Database, this_host
-from workflow.database.tables import CLOCK_HOLD, INSTALLED, NODE
+from workflow.database.tables import CLOCK_HOLD, INSTALLED, MACHINE_COUNTER, NODE
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
@@ -40,6 +40,17 @@ class ClockReading:
 
     at: datetime
     count: float
+
+
+@dataclass(frozen=True, slots=True)
+class CounterTrace:
+    """The last tick that believed the clock, and the last one of all if it did not."""
+
+    believed: ClockReading | None = None
+    doubted: ClockReading | None = None
+
+
+NO_TRACE: Final = CounterTrace()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,13 +127,18 @@ def refused_clock(connection: Connection, now: datetime, zone: tzinfo) -> Reason
 class ClockCheck:
     """Judges the clock at each tick, by the signs of life and by the machine's counter.
 
-    ``count`` None: the clock is not the system's, and no counter explains it.
+    ``count`` None: the clock is not the system's, and no counter explains it. ``boot`` names what the machine has been
+    running since it started: where it is known, what the counter showed is kept for the next process (``oda tick``).
+    ``host``: this machine's name, the system's when None.
     """
 
-    def __init__(self, hasher: JournalHasher, count: Count | None = None) -> None:
+    def __init__(
+        self, hasher: JournalHasher, count: Count | None = None, boot: str | None = None, host: str | None = None
+    ) -> None:
         self._hasher, self._count = hasher, count
-        self._believed: ClockReading | None = None
-        self._doubted: ClockReading | None = None
+        self._boot = boot if count else None
+        self._host = host or this_host()
+        self._trace = NO_TRACE
         self._ticked_at: float | None = None
 
     @property
@@ -134,7 +150,9 @@ class ClockCheck:
 
     def is_believed(self, connection: Connection, now: datetime) -> bool:
         """Return True when nothing speaks against the clock at this instant; writes nothing."""
-        return held_clock(connection) is None and self._fault(connection, now, None) is None
+        if held_clock(connection) is not None:
+            return False
+        return self._fault(connection, now, None, self._trace_in(connection)) is None
 
     def judge(
         self, database: Database, actor: Actor, now: datetime, tell: Callable[[Connection, ClockFault], None]
@@ -148,27 +166,29 @@ class ClockCheck:
         self._ticked_at = reading.count if self._count else None
         with database.write() as connection:
             installation.lock(connection)
-            verdict = self._judge(connection, actor, now)
+            trace = self._trace_in(connection)
+            if trace.doubted and held_clock(connection) is None:
+                trace = NO_TRACE  # a person has confirmed it, or another machine believes it
+            verdict = self._judge(connection, actor, now, trace)
             if verdict.is_new and verdict.fault:
                 tell(connection, verdict.fault)
-        self._believed = self._believed if verdict.fault else reading
-        self._doubted = reading if verdict.fault else None
+            trace = CounterTrace(trace.believed, reading) if verdict.fault else CounterTrace(reading)
+            self._keep(connection, trace)
+        self._trace = trace
         return verdict
 
-    def _judge(self, connection: Connection, actor: Actor, now: datetime) -> ClockVerdict:
+    def _judge(self, connection: Connection, actor: Actor, now: datetime, trace: CounterTrace) -> ClockVerdict:
         held = held_clock(connection)
-        if held is None and self._doubted:  # a person has confirmed it, or another machine believes it
-            self._believed = self._doubted = None
-        fault = self._fault(connection, now, held)
+        fault = self._fault(connection, now, held, trace)
         if fault is None:
             if held is None:
                 return BELIEVED
-            if self._agrees(held, now):
+            if self._agrees(held, now, trace):
                 self._release(connection, actor, now, held, "agrees")
                 _forget_future(connection, now, held.known_at)
                 return ClockVerdict(agrees_again=True)
             fault = held.fault
-        if held is None or held.fault is not fault or self._has_jumped(held, now):
+        if held is None or held.fault is not fault or self._has_jumped(held, now, trace):
             known_at = held.known_at if held else last_heartbeat(connection, now)
             self._hold(connection, actor, now, fault, known_at)
             return ClockVerdict(fault=fault, held=True, is_new=True)
@@ -181,9 +201,42 @@ class ClockCheck:
         is_harmless = fault is ClockFault.BACK and held.known_at - now < A_DAY_BACK
         return ClockVerdict(fault=fault, held=not is_harmless)
 
-    def _fault(self, connection: Connection, now: datetime, held: HeldClock | None) -> ClockFault | None:
+    def _fault(
+        self, connection: Connection, now: datetime, held: HeldClock | None, trace: CounterTrace
+    ) -> ClockFault | None:
         latest = held.known_at if held else connection.execute(select(func.max(NODE.c.seen_at))).scalar()
-        return check_clock(now, _known_heartbeat(connection, now), latest, self._drift(self._believed, now))
+        return check_clock(now, _known_heartbeat(connection, now), latest, self._drift(trace.believed, now))
+
+    def _trace_in(self, connection: Connection) -> CounterTrace:
+        """What the last tick on this machine has left, of whatever process, unless the machine started anew since.
+
+        A counter that has gone back is another one: the machine was brought back to what it had been.
+        """
+        if self._boot is None or self._count is None:
+            return self._trace
+        row = connection.execute(select(MACHINE_COUNTER).where(MACHINE_COUNTER.c.host == self._host)).one_or_none()
+        if row is None or row.boot != self._boot:
+            return self._trace
+        believed, doubted = (
+            None if at is None else ClockReading(at, seconds)
+            for at, seconds in ((row.believed_at, row.believed_seconds), (row.doubted_at, row.doubted_seconds))
+        )
+        latest = max(reading.count for reading in (believed, doubted, ClockReading(FIRST_DAY, 0.0)) if reading)
+        return CounterTrace(believed, doubted) if self._count() >= latest else self._trace
+
+    def _keep(self, connection: Connection, trace: CounterTrace) -> None:
+        if self._boot is None:
+            return
+        values = {
+            "boot": self._boot,
+            "believed_at": trace.believed and trace.believed.at,
+            "believed_seconds": trace.believed and trace.believed.count,
+            "doubted_at": trace.doubted and trace.doubted.at,
+            "doubted_seconds": trace.doubted and trace.doubted.count,
+        }
+        own = MACHINE_COUNTER.c.host == self._host
+        if connection.execute(update(MACHINE_COUNTER).where(own).values(values)).rowcount == 0:
+            connection.execute(insert(MACHINE_COUNTER), [{"host": self._host, **values}])
 
     def _drift(self, reading: ClockReading | None, now: datetime) -> timedelta | None:
         """Lead of the clock over the counter since that reading."""
@@ -191,17 +244,17 @@ class ClockCheck:
             return None
         return now - reading.at - timedelta(seconds=self._count() - reading.count)
 
-    def _agrees(self, held: HeldClock, now: datetime) -> bool:
+    def _agrees(self, held: HeldClock, now: datetime, trace: CounterTrace) -> bool:
         """True if a clock without fault is the former one, put right; False if only its trace was lost, by a restart.
 
         Whoever was ahead must have come back before that.
         """
         was_behind = held.fault in (ClockFault.TOO_EARLY, ClockFault.BACK)
-        return was_behind or now < held.held_at or self._drift(self._believed, now) is not None
+        return was_behind or now < held.held_at or self._drift(trace.believed, now) is not None
 
-    def _has_jumped(self, held: HeldClock, now: datetime) -> bool:
+    def _has_jumped(self, held: HeldClock, now: datetime, trace: CounterTrace) -> bool:
         """True if the clock jumped again since the last tick that did not believe it."""
-        step = self._drift(self._doubted, now)
+        step = self._drift(trace.doubted, now)
         if step is None:
             return not -STEP_BACK <= now - held.seen_at <= LONGEST_ABSENCE
         return not -STEP_BACK <= step <= STEP_AHEAD

@@ -12,7 +12,7 @@ from states.french import plural, span
 from states.model import Actor
 from states.vocabulary import Labelled
 from workflow.database.clock import DatabaseClock
-from workflow.database.tables import INSTALLED, NODE
+from workflow.database.tables import INSTALLED, MACHINE_COUNTER, NODE
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 
@@ -129,3 +129,4 @@ def forget_silent(connection: Connection, now: datetime) -> None:
     """Forget the machines silent for a month; the caller has just recorded its own heartbeat (R52)."""
     latest = func.coalesce(NODE.c.heard_at, NODE.c.seen_at)
     connection.execute(delete(NODE).where(latest < now - FORGOTTEN, NODE.c.seen_at < now - FORGOTTEN))
+    connection.execute(delete(MACHINE_COUNTER).where(MACHINE_COUNTER.c.host.not_in(select(NODE.c.host))))

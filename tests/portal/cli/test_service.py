@@ -22,6 +22,7 @@ from tests.kit import year_end_scene as year_end_scene
 from tests.kit.clock import FakeClock
 from tests.kit.installation import make_installation
 from tests.kit.year_end_scene import OVER
+from workflow.database.clock import boot_identity
 from workflow.database.connection import Database
 from workflow.database.tables import NODE
 
@@ -52,6 +53,17 @@ def test_tick__nothing_to_do(tick: Run, url: str, tmp_path: Path, clock: FakeClo
     make_installation(tmp_path, url, clock)
     done = tick()
     assert (done.exit_code, done.stdout, done.stderr) == (0, "Rien à faire.\n", "")
+
+
+@pytest.mark.rule("R52")
+@pytest.mark.skipif(boot_identity() is None, reason="this system does not name its boots")
+def test_tick__a_jump_between_two_processes_is_seen(tick: Run, url: str, tmp_path: Path, clock: FakeClock) -> None:
+    make_installation(tmp_path, url, clock)
+    tick()
+    clock.advance(days=21)
+    assert json.loads(tick("--json").stdout)["clock_fault"] == "ahead"
+    clock.advance(days=-21)
+    assert json.loads(tick("--json").stdout)["clock_fault"] is None
 
 
 @pytest.mark.rule("R58")

@@ -10,7 +10,7 @@ import pytest
 from notifications.ports import SystemClock
 from tests.kit.clock import FakeClock
 from tests.kit.databases import fresh_database
-from workflow.database.clock import Ask, ClockSample, DatabaseClock, clock_for, now_in
+from workflow.database.clock import Ask, ClockSample, DatabaseClock, boot_identity, clock_for, now_in
 from workflow.database.connection import _POOL
 from workflow.database.faults import DatabaseUnreachable
 
@@ -192,3 +192,14 @@ def test_clock_for__a_test_plays_the_database_s(backend: str, tmp_path: Path) ->
     assert clock.now() == judge.now()
     assert isinstance(clock, DatabaseClock)
     assert clock.refresh().skew == timedelta(days=-1, minutes=-3)
+
+
+@pytest.mark.rule("R52")
+def test_boot_identity__is_that_of_the_system_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "boot_id"
+    assert boot_identity(place) is None
+    place.write_text("3f1c\n")
+    monkeypatch.setattr("time.CLOCK_BOOTTIME", 7, raising=False)
+    assert boot_identity(place) == "3f1c"
+    monkeypatch.delattr("time.CLOCK_BOOTTIME")
+    assert boot_identity(place) is None, "a counter that stops while the machine sleeps explains no absence"

@@ -45,10 +45,10 @@ class Machine:
         self.true = system.clock.now()
         self.restart()
 
-    def restart(self, *, counts: bool = True) -> None:
-        """Begin a new process, which remembers nothing."""
+    def restart(self, *, counts: bool = True, boot: str | None = None) -> None:
+        """Begin a new process, which remembers nothing but what a process of the same boot has left."""
         count = (lambda: (self.true - AUTUMN).total_seconds()) if counts else None
-        self.check = ClockCheck(KEY, count)
+        self.check = ClockCheck(KEY, count, boot)
         system = self.system
         self.ticker = Ticker(system.engine, system.ends, system.mailer, system.schedule, clock_check=self.check)
 
@@ -59,6 +59,11 @@ class Machine:
         """Tick at the true time, or at the one that the clock shows."""
         self.system.clock.set(shown or self.true)
         return self.ticker.tick()
+
+    def tick_once(self, shown: datetime | None = None, boot: str | None = "a") -> TickResult:
+        """Tick as cron does: a new process, which ends after it."""
+        self.restart(boot=boot)
+        return self.tick(shown)
 
     def lives_until(self, end: datetime) -> None:
         """Tick every 20 days."""
@@ -212,6 +217,67 @@ def test_year_end__a_jump_that_lasts_waits_for_a_person(machine: Machine) -> Non
     assert system.state(reference) == "code_issued"
     assert system.confirm(YEAR.start)
     assert system.state(reference) == "revoked"
+
+
+@pytest.mark.rule("R50", "R52", "R61")
+def test_cron__three_weeks_ahead_hold_what_a_stop_of_three_weeks_does_not(machine: Machine) -> None:
+    """Each tick is a process of its own, as ``oda tick`` by cron; the machine goes on without a new start."""
+    system = machine.system
+    ending = system.issued()
+    machine.lives_until(datetime(2027, 8, 1, tzinfo=UTC))
+    machine.tick_once()
+    system.clock.set(machine.true)
+    fresh = system.issued(2)
+    machine.passes(days=14)
+    assert machine.tick_once().clock_fault is None
+    before = system.sealed()
+    assert fresh in before
+    ahead = timedelta(days=21)
+    for jump in (ahead, 2 * ahead):  # the second is no steady going on
+        machine.passes(minutes=1)
+        result = machine.tick_once(machine.true + jump)
+        assert (result.clock_fault, result.revoked, result.erased) == (ClockFault.AHEAD, {}, 0)
+        machine.restart(boot="a")
+        with system.database.read() as connection:  # as the dispatcher of another process asks
+            assert not machine.check.is_believed(connection, machine.true + jump)
+    machine.passes(minutes=1)
+    result = machine.tick_once()
+    assert (result.clock_fault, result.revoked) == (None, {})
+    assert (system.state(ending), system.sealed()) == ("code_issued", before)
+    machine.passes(days=21)
+    result = machine.tick_once()
+    assert (result.clock_fault, result.revoked) == (None, {YEAR: 1})
+    assert system.state(ending) == "revoked"
+
+
+@pytest.mark.rule("R52")
+@pytest.mark.parametrize(
+    ("boot", "back", "fault"),
+    [("a", 0, ClockFault.AHEAD), ("b", 0, None), (None, 0, None), ("a", 30, None)],
+    ids=["same-boot", "reboot", "no-boot", "other-counter"],
+)
+def test_cron__the_counter_of_another_boot_claims_nothing(
+    machine: Machine, boot: str | None, back: int, fault: ClockFault | None
+) -> None:
+    """Thirty days ahead: a machine that started anew since may well have been off for so long."""
+    machine.passes(days=40)
+    machine.tick_once()
+    shown = machine.true + timedelta(days=30)
+    machine.passes(days=-back)
+    assert machine.tick_once(shown, boot).clock_fault is fault
+
+
+@pytest.mark.rule("R52")
+def test_cron__a_person_who_confirms_is_believed_by_the_next_process(machine: Machine) -> None:
+    machine.tick_once()
+    machine.passes(minutes=1)
+    shown = machine.true + timedelta(days=30)
+    assert machine.tick_once(shown).clock_fault is ClockFault.AHEAD
+    with machine.system.database.write() as connection:
+        assert confirm_clock(connection, KEY, machine.system.actors["opérateur"], None, shown)
+    assert machine.tick_once(shown).clock_fault is None
+    machine.passes(minutes=1)
+    assert machine.tick_once(shown + timedelta(minutes=1)).clock_fault is None
 
 
 @pytest.mark.rule("R52")
