@@ -13,6 +13,7 @@ from states.decision import Scalar
 from states.model import Actor
 from workflow.auth.actors import require_operator
 from workflow.database.connection import Database
+from workflow.database.signs_of_life import require_right_clock
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.settings.secrets import Keyring, KeyringFixed
@@ -47,10 +48,14 @@ class SealKeys:
         self._keyring = keyring
 
     def add(self, actor: Actor) -> int:
-        """Put a new key first, and return how many there are. Raises NotAllowed, KeyringFixed, SecretError, OSError."""
+        """Put a new key first, and return how many there are.
+
+        Raises NotAllowed, ClockRefused, KeyringFixed, SecretError, OSError.
+        """
         require_operator(actor, "changer la clé des codes")
         with self._database.write() as connection:
             installation.lock(connection)
+            require_right_clock(connection, self._clock.now())  # a key, once in its file, is there
             keys = self._keyring.add()
             self._record(connection, "seal_key_added", actor, {"keys": keys})
         return keys
@@ -61,9 +66,11 @@ class SealKeys:
         """Seal every kept code under the first key, then remove the other keys unless a code needs them.
 
         ``keep_old`` leaves them, as does a variable, which no command can change. May be killed anywhere and begun
-        again. Raises NotAllowed, CodesBusy, StillSealedElsewhere, SecretError, OSError.
+        again. Raises NotAllowed, ClockRefused, CodesBusy, StillSealedElsewhere, SecretError, OSError.
         """
         require_operator(actor, "changer la clé des codes")
+        with self._database.read() as connection:
+            require_right_clock(connection, self._clock.now())
         count = 0
         for _ in range(WALKS):
             walk = seals.reseal(self._database, self._sealer, progress)

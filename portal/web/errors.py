@@ -24,6 +24,8 @@ from portal.web.context import (
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.kept_forms import keep_form, set_kept_cookie
 from portal.web.security import fixed_headers
+from states.refusals import Reason
+from workflow.database.signs_of_life import ClockRefused
 from workflow.engine.engine import ConcurrentUpdate
 
 _log = logging.getLogger("oda")
@@ -46,10 +48,18 @@ _TEXTS = {
 }
 
 
-def error_page(request: Request, status: int, incident: str = "", trouble: DatabaseTrouble | None = None) -> Response:
-    """The page of an error; ``incident``: the number under which it was logged; ``trouble``: why, for operators."""
+def error_page(
+    request: Request, status: int, incident: str = "", trouble: DatabaseTrouble | None = None,
+    reason: Reason | None = None,
+) -> Response:  # fmt: skip
+    """The page of an error; ``incident``: the number under which it was logged; ``trouble``: why, for operators.
+
+    ``reason``: why an action is refused, for whoever asked it.
+    """
     context: WebContext = request.app.state.context
     title, remedy = _TEXTS.get(status, _TEXTS[400 if status < 500 else 500])
+    if reason:
+        title, remedy = reason.message, f"{reason.remedy} Rien n'a été enregistré."
     visitor = None
     if status < 500 or (trouble and trouble.can_read):  # the page keeps its menu, if the database answers
         with suppress(DatabaseTrouble):
@@ -90,6 +100,9 @@ def add_exception_handlers(app: FastAPI) -> None:
         _log.error("database: %s", trouble)
         return error_page(request, 503, trouble=trouble)
 
+    def refused_by_clock(request: Request, refused: ClockRefused) -> Response:
+        return error_page(request, 409, reason=refused.reasons[0])
+
     def unexpected(request: Request, error: Exception) -> Response:
         page = error_page(request, 500, log_incident(error))
         https = request.app.state.context.is_https
@@ -106,5 +119,6 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, gone)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, lambda request, _: error_page(request, 422))
     app.add_exception_handler(DatabaseTrouble, troubled)  # type: ignore[arg-type]
+    app.add_exception_handler(ClockRefused, refused_by_clock)  # type: ignore[arg-type]
     app.add_exception_handler(ConcurrentUpdate, lambda request, _: error_page(request, 503))
     app.add_exception_handler(Exception, unexpected)

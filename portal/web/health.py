@@ -12,7 +12,7 @@ from notifications.ports import DatabaseTrouble
 from portal.web.context import Context, WebContext
 from states.french import plural
 from states.rules.schedule import STEP_BACK
-from workflow.engine.clock_check import held_clock, last_heartbeat
+from workflow.database.signs_of_life import held_clock, last_heartbeat
 from workflow.schedule.nodes import refused_count
 
 LATE: Final = timedelta(minutes=5)

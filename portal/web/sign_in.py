@@ -34,6 +34,7 @@ from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.auth.tokens import TokenRefused
+from workflow.database.signs_of_life import ClockRefused
 
 router = APIRouter(include_in_schema=False)
 
@@ -264,7 +265,10 @@ def say_who(request: Request, context: Context, signed: Mailbox, data: PostedByS
         return _render_who(request, context, signed, form, back, status=422)
     role = Role.of(form.values.get("fonction", Role.CHEF.value))
     identified = replace(session_user, name=clean(form.values["nom"]), role=role)
-    new_secret = context.sign_in.identify(session_user, secret, identified.name, role)
+    try:
+        new_secret = context.sign_in.identify(session_user, secret, identified.name, role)
+    except ClockRefused as refused:
+        return _render_who(request, context, signed, form.refused(refused.reasons), back, status=422)
     if role is Role.CHEF:
         context.app.tokens.end_former_chefs(context.sessions.actor(identified))
     response = RedirectResponse(back or "/etablissement", status_code=303)

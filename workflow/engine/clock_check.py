@@ -5,14 +5,12 @@ What cannot be undone waits while it is not: a tick under such a clock revokes, 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from states import french
 from states.model import Actor
-from states.refusals import Reason
 from states.rules.schedule import (
     A_DAY_BACK,
     FIRST_DAY,
@@ -26,7 +24,14 @@ from states.rules.schedule import (
     check_clock,
 )
 from workflow.database.connection import Database, this_host
-from workflow.database.tables import CLOCK_HOLD, INSTALLED, MACHINE_COUNTER, NODE
+from workflow.database.signs_of_life import (
+    HeldClock,
+    held_clock,
+    known_heartbeat,
+    last_heartbeat,
+    record_heartbeat,
+)
+from workflow.database.tables import CLOCK_HOLD, MACHINE_COUNTER, NODE
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
@@ -67,61 +72,6 @@ class ClockVerdict:
 
 
 BELIEVED: Final = ClockVerdict()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HeldClock:
-    """The clock's present trouble: since when and when last seen, by that clock itself.
-
-    ``known_at``: the last sign of life before it.
-    """
-
-    fault: ClockFault
-    held_at: datetime
-    seen_at: datetime
-    known_at: datetime
-
-
-def last_heartbeat(connection: Connection, now: datetime | None = None) -> datetime:
-    """The latest heartbeat of any node, else the instant of installation (R52).
-
-    Ignore heartbeats later than ``now`` (left by a clock that was ahead, whose machine may be gone), unless there is
-    no other; and those of before the software existed.
-    """
-    latest = select(func.max(NODE.c.seen_at)).where(NODE.c.seen_at >= FIRST_DAY)
-    heartbeat: datetime | None = connection.execute(latest.where(NODE.c.seen_at <= now)).scalar() if now else None
-    heartbeat = heartbeat or connection.execute(latest).scalar()
-    installed_at: datetime = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
-    return heartbeat or installed_at
-
-
-def record_heartbeat(connection: Connection, host: str, now: datetime) -> None:
-    """Record that this machine is alive (R52)."""
-    changed = connection.execute(update(NODE).where(NODE.c.host == host).values(seen_at=now))
-    if changed.rowcount == 0:
-        connection.execute(insert(NODE), [{"host": host, "seen_at": now}])
-
-
-def held_clock(connection: Connection) -> HeldClock | None:
-    """The clock's trouble as the last tick left it; None when it was believed."""
-    row = connection.execute(select(CLOCK_HOLD)).one_or_none()
-    if row is None:
-        return None
-    return HeldClock(
-        fault=ClockFault.of(row.fault), held_at=row.held_at, seen_at=row.seen_at, known_at=row.known_at
-    )  # fmt: skip
-
-
-def refused_clock(connection: Connection, now: datetime, zone: tzinfo) -> Reason | None:
-    """The refusal of whatever a person asks under an absurd clock (R52); None under any other."""
-    fault = absurd_clock(now, _known_heartbeat(connection, now))
-    if fault is None:
-        return None
-    remedy = "Remettre la machine à l'heure et vérifier sa synchronisation (NTP), puis recommencer."
-    if fault is ClockFault.TOO_LATE:
-        remedy += " Si cette date est la bonne, le dire par « oda clock confirm »."
-    when = french.instant(now, zone)
-    return Reason("clock_absurd", "R52", f"Le serveur n'est pas à l'heure ({when}) : {fault.label}", remedy)
 
 
 class ClockCheck:
@@ -205,7 +155,7 @@ class ClockCheck:
         self, connection: Connection, now: datetime, held: HeldClock | None, trace: CounterTrace
     ) -> ClockFault | None:
         latest = held.known_at if held else connection.execute(select(func.max(NODE.c.seen_at))).scalar()
-        return check_clock(now, _known_heartbeat(connection, now), latest, self._drift(trace.believed, now))
+        return check_clock(now, known_heartbeat(connection, now), latest, self._drift(trace.believed, now))
 
     def _trace_in(self, connection: Connection) -> CounterTrace:
         """What the last tick on this machine has left, of whatever process, unless the machine started anew since.
@@ -285,7 +235,7 @@ def confirm_clock(
         return None
     installation.lock(connection)
     held = held_clock(connection)
-    if held is None and absurd_clock(now, _known_heartbeat(connection, now)) is None:
+    if held is None and absurd_clock(now, known_heartbeat(connection, now)) is None:
         return False
     connection.execute(delete(CLOCK_HOLD))
     _forget_future(connection, now, now)
@@ -293,16 +243,6 @@ def confirm_clock(
     why = held.fault.value if held else ClockFault.TOO_LATE.value
     installation.record(connection, hasher, "clock_confirmed", actor, now, {"why": why})
     return True
-
-
-def _known_heartbeat(connection: Connection, now: datetime) -> datetime | None:
-    """The last sign of life that was believed: that of before the clock's trouble, if it has one.
-
-    None for an installation made under a clock of before the software, which says nothing of when it lived.
-    """
-    held = held_clock(connection)
-    heartbeat = held.known_at if held else last_heartbeat(connection, now)
-    return heartbeat if heartbeat >= FIRST_DAY else None
 
 
 def _forget_future(connection: Connection, now: datetime, instead: datetime) -> None:

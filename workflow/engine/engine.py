@@ -24,9 +24,9 @@ from states.vocabulary import CodeStatus, State, Trigger
 from workflow.database.connection import Database
 from workflow.database.faults import LostRace
 from workflow.database.mapping import changed_columns, reference_of
+from workflow.database.signs_of_life import refused_clock
 from workflow.database.tables import COUNTER, EVENT, NOTE, REMOVAL, REPORT, REQUEST
 from workflow.engine import idempotency
-from workflow.engine.clock_check import refused_clock
 from workflow.engine.loader import BatchFacts, Loader
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
 
@@ -135,7 +135,7 @@ class Engine:
         """The refusal of whatever is asked under an absurd clock (R52); one query a month while it is sound."""
         if FIRST_DAY <= now < self._sound_until:
             return None
-        reason = refused_clock(connection, now, self.policy.calendar.timezone)
+        reason = refused_clock(connection, now)
         if reason is None:
             self._sound_until = now + SOUND
         return reason

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -10,6 +11,7 @@ from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
+from workflow.database.signs_of_life import require_right_clock
 from workflow.database.tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.journal.chain import EMPTY_CHAIN, INSTALLATION, ChainHead, JournalHasher
 
@@ -17,6 +19,10 @@ SCHEDULE_KEY = "schedule"
 
 
 SCHEDULE_LABEL = "l'échéancier"
+
+
+UNDER_ANY_CLOCK: Final = frozenset({"signed_in", "signed_out_everywhere", "clock_confirmed"})
+"""What a person may do under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
 
 
 class NotInstalled(Exception):
@@ -64,7 +70,13 @@ def record(
     connection: Connection, hasher: JournalHasher, kind: str, actor: Actor, at: datetime,
     data: Mapping[str, Scalar], notes: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """Append an event to the installation's chain; its row is the lock."""
+    """Append an event to the installation's chain; its row is the lock.
+
+    Raises ClockRefused, which undoes the whole transaction, for what a person does under an absurd clock (R52): no
+    service that writes here outside the engine need ask.
+    """
+    if actor.role is not Role.SCHEDULE and kind not in UNDER_ANY_CLOCK:
+        require_right_clock(connection, at)
     head = lock(connection)
     texts = hasher.notes(INSTALLATION, head.length + 1, notes or {})
     event = hasher.event((INSTALLATION, head), kind, (None, None), actor, at, data, texts)

@@ -26,9 +26,10 @@ from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
 from workflow.database.connection import this_host
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
+from workflow.database.signs_of_life import held_clock
 from workflow.database.tables import LINKS
 from workflow.engine import idempotency
-from workflow.engine.clock_check import ClockCheck, held_clock
+from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Engine
 from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import unreadable_requests

@@ -13,10 +13,11 @@ from states.decision import RequestEvent, Scalar
 from states.model import Actor
 from states.rules.schedule import BrakeDecision, Hold
 from states.school_calendar import SchoolCalendar, SchoolYear, YearEnd
-from workflow.auth.actors import NotAllowed, require_operator
+from workflow.auth.actors import require_operator
 from workflow.database.mapping import establishment_from, is_readable_year, school_year
+from workflow.database.signs_of_life import record_heartbeat, require_right_clock
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, OCCURRENCE, RECORD, REMOVAL, REQUEST
-from workflow.engine.clock_check import BELIEVED, ClockVerdict, record_heartbeat
+from workflow.engine.clock_check import BELIEVED, ClockVerdict
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.requests.filters import live_years
@@ -92,7 +93,7 @@ class YearEnds:
     def confirm(self, year: SchoolYear, actor: Actor) -> YearEnd:
         """Let a held end run (R52); the caller then sweeps with ``run``.
 
-        Raises NothingHeld; NotAllowed, under an absurd clock too.
+        Raises NothingHeld, NotAllowed, ClockRefused.
         """
         require_operator(actor, "confirmer une fin d'année")
         end, now = self._engine.policy.calendar.end_of(year), self._engine.clock.now()
@@ -101,8 +102,7 @@ class YearEnds:
             RECORD.c.ends_at == end.ends_at,
         )  # fmt: skip
         with self._engine.database.write() as connection:
-            if refusal := self._engine.refused_clock(connection, now):
-                raise NotAllowed(str(refusal), (refusal,))
+            require_right_clock(connection, now)  # before it is said that nothing is held, which may be wrong
             values = {"confirmed_at": now, "confirmed_by": actor.number}
             if now < end.ends_at or connection.execute(update(RECORD).where(*is_held).values(values)).rowcount == 0:
                 raise NothingHeld

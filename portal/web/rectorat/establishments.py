@@ -15,6 +15,7 @@ from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused
+from workflow.database.signs_of_life import ClockRefused
 from workflow.directory.model import DirectoryRefused
 from workflow.directory.queries import (
     EstablishmentFilters,
@@ -180,7 +181,7 @@ def _change_mailbox(
     new_address = None if clearing else form.values["address"]
     try:
         change = context.app.directory.set_mailbox(place.uai, new_address, form.values["why"], visitor.actor)
-    except DirectoryRefused as refused:
+    except (DirectoryRefused, ClockRefused) as refused:
         form = form.refused(refused.reasons)
         return _render_mailbox(request, context, visitor, place, form, clearing=clearing, status=422)
     notice = ("annuaire" if clearing else "boite") if change.is_done else "deja"

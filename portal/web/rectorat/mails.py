@@ -17,6 +17,7 @@ from portal.web.forms import Field, Form, Shape, address, blank, filled, list_pr
 from portal.web.security import Visitor
 from states.refusals import Reason
 from states.validation import normalise_reference, normalise_uai
+from workflow.database.signs_of_life import ClockRefused
 from workflow.mail.admin import MailActionRefused, RetryRefusal, RetryResult
 from workflow.mail.queries import (
     MailFilters,
@@ -161,7 +162,7 @@ def discard_mail(request: Request, context: Context, visitor: Operator, number: 
         return _render_discard(request, context, visitor, view, form, status=422)
     try:
         context.app.mail_journal.discard(number, visitor.actor, form.values["why"])
-    except MailActionRefused as refused:
+    except (MailActionRefused, ClockRefused) as refused:
         return _render_discard(request, context, visitor, view, form.refused(refused.reasons), status=422)
     except MailRefusal as refusal:
         return _render_mail(request, context, visitor, view, status=422, refusal=refusal)

@@ -34,7 +34,7 @@ from portal.web.security import Visitor
 from states.french import parse_day
 from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
-from workflow.auth.actors import NotAllowed
+from workflow.database.signs_of_life import ClockRefused
 from workflow.journal import installation
 from workflow.settings.sections import spellings
 from workflow.year_end.overview import ActiveYearEnd, active_year_ends, past_ends
@@ -260,7 +260,10 @@ def confirm_year_end(
         return _render_confirmation(request, context, visitor, school_year, form, status=422)
     try:
         end = app.year_ends.confirm(school_year, visitor.actor)
-    except (NothingHeld, NotAllowed):  # the second under an absurd clock (R52)
+    except ClockRefused as refused:
+        form = form.refused(refused.reasons)
+        return _render_confirmation(request, context, visitor, school_year, form, status=422)
+    except NothingHeld:
         return _render_confirmation(request, context, visitor, school_year, form, status=422)
     tasks.add_task(lambda: app.year_ends.run(end, installation.schedule_actor(app.database)))
     return RedirectResponse(f"{YEAR_END_PATH}?fait=confirmee", status_code=303)

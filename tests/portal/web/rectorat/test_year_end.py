@@ -120,6 +120,18 @@ def test_held__said_on_every_page_and_confirmed_by_an_operator(portal: Portal) -
     assert "Rien à confirmer" in again.text
 
 
+@pytest.mark.rule("R7", "R52")
+def test_held__an_absurd_clock_confirms_nothing_and_the_page_says_why(portal: Portal) -> None:
+    held(portal)
+    portal.clock.set(datetime(2106, 3, 1, 12, tzinfo=PARIS))
+    client = portal.client(STAFF)
+    refused = send(client, form_to(client.get(f"{PLACE}/{YEAR}/confirmer"), "/confirmer"), sure="oui")
+    assert refused.status_code == 422
+    assert "Le serveur n'est pas à l'heure (1er mars 2106)" in refused.text.replace("&#39;", "'").replace("’", "'")
+    assert "oda clock confirm" in refused.text
+    assert states(portal) == ["code_issued", "declared"]
+
+
 @pytest.mark.rule("R2", "R52")
 def test_held__a_reader_sees_it_and_confirms_nothing(portal: Portal) -> None:
     held(portal)
