@@ -41,8 +41,10 @@ def last_heartbeat(connection: Connection, now: datetime | None = None) -> datet
     latest = select(func.max(NODE.c.seen_at)).where(NODE.c.seen_at >= FIRST_DAY)
     heartbeat: datetime | None = connection.execute(latest.where(NODE.c.seen_at <= now)).scalar() if now else None
     heartbeat = heartbeat or connection.execute(latest).scalar()
+    if heartbeat:
+        return heartbeat
     installed_at: datetime = connection.execute(select(INSTALLED.c.created_at)).scalar_one()
-    return heartbeat or installed_at
+    return installed_at
 
 
 def record_heartbeat(connection: Connection, host: str, now: datetime) -> None:
