@@ -15,7 +15,7 @@ from states.vocabulary import State
 from tests.acceptance import database_dump as stored
 from tests.acceptance.captured_output import PARAMETERS, Ear, listening
 from tests.kit import factories as make
-from tests.kit.clock import FakeClock
+from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.databases import fresh_url
 from tests.kit.installation import make_installation
 from tests.kit.leaks import Hit, search
@@ -142,7 +142,7 @@ class LeakSearch:
 def leak_search_installation(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LeakSearch]:
     """An installation in an empty folder with a relay of its own, heard from its first word."""
     clock = FakeClock(make.NOW)
-    monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
+    replace_system_clock(monkeypatch, clock)
     monkeypatch.setenv("ODA_DEBUG", "1")
     with listening(monkeypatch) as ear, ScriptedRelay() as relay, fresh_url(backend, folder) as url:
         config = make_installation(folder, url, clock)

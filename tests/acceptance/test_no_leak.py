@@ -84,7 +84,7 @@ def test_life__sent_after_troubles_replaced_handed_over(leak_search: LeakSearch)
     assert leak_search.kept(sealed) == []
     leak_search.look()
 
-    leak_search.relay.on("END", f"550 5.7.1 {SECOND} is refused here", about="ce.0310001h@ac-toulouse.fr")
+    leak_search.relay.on("END", f"554 5.6.0 {SECOND} is refused here", about="ce.0310001h@ac-toulouse.fr")
     leak_search.tick(hours=1)
     number, stage = code_mail(leak_search, reference)
     assert stage is Stage.DEAD
@@ -144,7 +144,7 @@ def test_life__kept_too_long_is_gone(leak_search: LeakSearch) -> None:
     reference = leak_search.request(UAIS[0], 1)
     sealed = leak_search.issue(reference, FIRST)
     leak_search.tick()
-    leak_search.tick(days=60)
+    leak_search.tick(days=31)
     assert leak_search.kept(sealed) == []
     leak_search.look()
 

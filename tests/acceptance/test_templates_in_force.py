@@ -9,7 +9,7 @@ import pytest
 
 from states.vocabulary import State
 from tests.kit import factories as make
-from tests.kit.clock import FakeClock
+from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.databases import fresh_url
 from tests.kit.installation import make_installation
 from tests.kit.smtp import Fault, ScriptedRelay
@@ -43,7 +43,7 @@ class Office:
 @pytest.fixture
 def office(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     clock = FakeClock(make.NOW)
-    monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
+    replace_system_clock(monkeypatch, clock)
     with ScriptedRelay() as relay, fresh_url(backend, tmp_path) as url:
         config = make_installation(tmp_path, url, clock)
         with config.open("a") as file:

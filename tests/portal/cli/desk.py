@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from portal.cli.main import oda
 from tests.kit import factories as make
-from tests.kit.clock import FakeClock
+from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.databases import fresh_url
 from tests.kit.installation import OPERATOR, READER, make_installation
 from tests.workflow.requests.office import UAI, Office
@@ -57,7 +57,7 @@ class Desk:
 def open_desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """A desk in an empty folder, its clock standing at ``factories.NOW``."""
     clock = FakeClock(make.NOW)
-    monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)
+    replace_system_clock(monkeypatch, clock)
     with fresh_url("sqlite", folder) as url:
         config = make_installation(folder, url, clock)
         app = bootstrap(load_settings(find_settings(str(config), {})), {}, clock=clock)

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from notifications.ports import SystemClock
 from portal.cli.main import oda
 from tests.kit import year_end_scene as year_end_scene
-from tests.kit.clock import FakeClock
+from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.year_end_scene import FULL
 from workflow.app import App
@@ -20,7 +19,7 @@ from workflow.app import App
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     clock = FakeClock(year_end_scene.AUTUMN)
-    monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
+    replace_system_clock(monkeypatch, clock)
     app = year_end_scene.filled_folder(tmp_path, clock)
     yield app
     app.close()

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from notifications.ports import SystemClock
 from portal.cli.main import oda
 from states import commands as c
 from states.vocabulary import RevokeReason
+from tests.kit.clock import replace_system_clock
 from tests.kit.databases import fresh_url
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.oda_server import OdaServer, oda_server, says
@@ -33,7 +33,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OdaServe
 def portal(tmp_path: Path, server: OdaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     settings = server.installed_in(tmp_path)
     with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url, settings=settings) as portal:
-        monkeypatch.setattr(SystemClock, "now", lambda _self: portal.clock.now())
+        replace_system_clock(monkeypatch, portal.clock)
         yield portal
 
 

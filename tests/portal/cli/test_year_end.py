@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from notifications.ports import SystemClock
 from portal.cli.main import oda
 from tests.kit import year_end_scene as year_end_scene
-from tests.kit.clock import FakeClock
+from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.year_end_scene import BARE, CLOSED, FULL, OVER, REFERENCES
 
@@ -21,7 +20,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock = FakeClock(year_end_scene.SPRING)
-    monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
+    replace_system_clock(monkeypatch, clock)
     return clock
 
 

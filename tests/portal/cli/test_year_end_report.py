@@ -11,12 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import insert
 
-from notifications.ports import SystemClock
 from portal.cli.main import oda
 from states.school_calendar import SchoolYear
 from states.vocabulary import Channel
 from tests.kit import year_end_scene as year_end_scene
-from tests.kit.clock import FakeClock
+from tests.kit.clock import FakeClock, replace_system_clock
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.year_end_scene import FULL, LAST_DAY, OVER, REFERENCES
 from workflow.app import App
@@ -31,7 +30,7 @@ YEAR = "2026-2027"
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock = FakeClock(year_end_scene.SPRING)
-    monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
+    replace_system_clock(monkeypatch, clock)
     return clock
 
 
