@@ -27,5 +27,6 @@ class FakeClock:
 def replace_system_clock(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     """Have every command read this clock; the machine's counter, which would not explain its jumps, goes with it."""
     monkeypatch.setattr(SystemClock, "now", lambda _self: clock.now())
+    monkeypatch.setattr("workflow.app.SystemClock", lambda: clock)  # on PostgreSQL the database's would judge instead
     monkeypatch.setattr("workflow.app.count_seconds", lambda: clock.now().timestamp())
     monkeypatch.setattr("workflow.app.boot_identity", lambda: None)
