@@ -63,6 +63,9 @@ class RequestParameters(RequestModel):
     report_open: bool = Field(False, description="Dont un signalement reste à régler (R46).")
     report_due_on: Day | None = Field(None, description="Dont un signalement est à régler ce jour-là (R32).")
     undeliverable: bool = Field(False, description="Dont le code n'est pas arrivé (R58).")
+    code_waits_since: Instant | None = Field(
+        None, description="Dont le code, envoyé avant cet instant, attend encore le relais (R58)."
+    )
     after: Reference | None = Field(None, description="Le curseur : la dernière référence de la page précédente.")
     limit: Limit = 50
 

@@ -64,7 +64,7 @@ def test_end__one_machine_killed_and_the_database_restarted_is_as_without(
         other.send_signal(signal.SIGCONT)
         two.waits(Installation.is_over, LONG)
         assert other.poll() is None, "the one that is left never stopped"
-        two.waits(lambda it: "tick failed: DatabaseUnreachable" in it.log("deux"), 5)
+        two.waits(lambda it: "tick failed: " in it.log("deux"), 5)
         assert stopped(other) == 0
     print(f"{REQUESTS} requests, two machines, one killed, a restart: {time.monotonic() - begun:.0f} s")
     found = two.end_state()

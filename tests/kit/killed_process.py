@@ -4,6 +4,7 @@ It opens the system on a database that exists, at an instant that is given, and 
 point it kills itself with SIGKILL, as a power cut would.
 """
 
+import itertools
 import os
 import signal
 import threading
@@ -18,6 +19,9 @@ from tests.kit.system import System
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+LETTERS = str.maketrans("0123456789", "abcdefghij")
+"""A name takes no digit."""
 
 
 def kill_at(point: str, nth: int, by: signal.Signals = signal.SIGKILL) -> None:
@@ -46,13 +50,10 @@ def tick(system: System) -> None:
 
 def endless_work(system: System) -> None:
     """Declare and withdraw without end, to be killed from outside."""
-    number = 1000
-    while True:
-        number += 1
+    for number in itertools.count(1000):
         mail = f"toil{os.getpid()}.{number}@ac-toulouse.fr"
-        declared = system.accept(
-            c.Declare(uai="0310001H", nom=f"N{number}x{os.getpid()}", prenom="P", mail=mail), "chef A"
-        )
+        nom = f"N{number}x{os.getpid()}".translate(LETTERS)
+        declared = system.accept(c.Declare(uai="0310001H", nom=nom, prenom="P", mail=mail), "chef A")
         system.accept(c.Withdraw(reference=declared.reference, reason=WithdrawReason.ERROR), "chef A")
 
 

@@ -45,7 +45,8 @@ def test_verify__sound(folder: Path) -> None:
 def test_verify__names_each_flaw(folder: Path) -> None:
     tamper(
         folder, "DROP TRIGGER guard_event_update", "DROP TRIGGER guard_event_delete",
-        "UPDATE event SET actor = 99 WHERE stream = 'ODA-2027-00002' AND seq = 3",
+        "UPDATE event SET actor = (SELECT min(number) FROM actor WHERE number <> event.actor)"
+        " WHERE stream = 'ODA-2027-00002' AND seq = 3",
         "DELETE FROM event WHERE stream = 'ODA-2027-00003' AND seq = 2",
     )  # fmt: skip
     done = verify(folder)

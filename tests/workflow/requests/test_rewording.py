@@ -37,7 +37,9 @@ def enumerations(base: type[Labelled]) -> Iterator[type[Labelled]]:
 def requests_at_every_check(office: Office) -> dict[str, str]:
     """One request for each thing that its checks may say, by a word for it."""
     names = ("too_old", "void", "fresh", "listed", "negative", "ready")
-    requests = {name: office.request(nom=f"Nom {name}", mail=f"{name}@ac-toulouse.fr") for name in names}
+    requests = {
+        name: office.request(nom=f"Nom {name}".replace("_", " "), mail=f"{name}@ac-toulouse.fr") for name in names
+    }
 
     def check(name: str, *outcomes: CheckOutcome) -> None:
         for command, outcome in zip((c.CheckListing, c.CheckDelegation), outcomes, strict=False):
