@@ -34,9 +34,9 @@ def all_reasons(
 ) -> tuple[Reason, ...]:
     """All that is wrong with commands that follow each other on one request, at once (R7). Pure.
 
-    ``refused`` are the reasons for which the first one was; those follow that the next ones would have met had it been
-    accepted. Nothing follows when the first was refused before its own rules were looked at: who may not act learns
-    nothing (R3).
+    ``refused`` are the reasons for which the first one was; those follow, each once, that the next ones would have met
+    had it been accepted. Nothing follows when the first was refused before its own rules were looked at: who may not
+    act learns nothing (R3).
     """
     first, *following = commands
     case = Case(facts, first, actor, now, policy)
@@ -50,7 +50,7 @@ def all_reasons(
         case = Case(replace(facts, request=request), command, actor, now, policy)
         transition = BY_TRIGGER[command.trigger]
         reasons += transition.check(case)
-    return tuple(reasons)
+    return tuple(dict.fromkeys(reasons))
 
 
 def _problems(case: Case[Any], transition: Transition) -> list[Reason]:

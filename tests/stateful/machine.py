@@ -132,6 +132,9 @@ class Life(Values, RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 20, 24 * 6, 24 * 30, 24 * 44, 24 * 60]))
     def time_passes(self, hours: int) -> None:
+        """Let time pass; no more than two years without a tick, after which nobody could act (R52)."""
+        if self.now - self.model.last_seen > timedelta(days=600):
+            self.tick()
         self.system.clock.advance(hours=hours)
 
     @rule()

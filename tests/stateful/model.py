@@ -103,6 +103,7 @@ class Model:
         self.ends: dict[int, MEnd] = {}
         self.done: set[int] = set()
         self.last_seen = now
+        self.doubted_at: datetime | None = None
 
     def others(self, reference: str, person: str, mail: str) -> list[MRequest]:
         """The person's other live requests, anywhere."""
@@ -134,15 +135,23 @@ class Model:
         request.version += 1
 
     def tick(self, now: datetime) -> None:
-        """Foresee, hold or run the ends of years; forget old codes."""
+        """Foresee, hold or run the ends of years; forget old codes, unless the clock is not believed."""
+        self._judge_clock(now)
         live = {r.year for r in self.requests.values() if r.live}
         unfinished = {y for y in self.ends if now >= ends_at(y) and y not in self.done}
         for year in sorted(live | set(open_years(now)) | unfinished):
             self._judge(year, now)
         self.last_seen = now
-        for request in self.requests.values():
+        for request in self.requests.values() if self.doubted_at is None else ():
             if request.sealed_at and request.sealed_at < now - timedelta(days=30):
                 request.sealed_at = None
+
+    def _judge_clock(self, now: datetime) -> None:
+        """Doubt a clock after more than 45 days without a sign of life, until it has run on for a day (R52)."""
+        if now - self.last_seen > timedelta(days=45):
+            self.doubted_at = now
+        elif self.doubted_at and now - self.doubted_at >= timedelta(hours=24):
+            self.doubted_at = None
 
     def _judge(self, year: int, now: datetime) -> None:
         end, known = ends_at(year), self.ends.get(year)
@@ -155,7 +164,7 @@ class Model:
             self.run(year)
         elif known.held:
             return
-        elif known.recorded_at > end - timedelta(hours=24) or now - self.last_seen > timedelta(days=45):
+        elif known.recorded_at > end - timedelta(hours=24) or self.doubted_at is not None:
             self.ends[year] = MEnd(now, held=True)
         else:
             self.run(year)

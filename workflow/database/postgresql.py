@@ -110,10 +110,14 @@ def prepare(engine: Engine, patience: Patience) -> None:
     def connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> PatientConnection:
         connection = PatientConnection.connect(*arguments, **named)
         connection.patience = patience
-        connection.autocommit = True
-        # Not in the options of the connection, which a pooler refuses.
-        connection.execute(f"SET statement_timeout = {STATEMENT_S * 1000}")
-        connection.autocommit = False
+        try:
+            connection.autocommit = True
+            # Not in the options of the connection, which a pooler refuses.
+            connection.execute(f"SET statement_timeout = {STATEMENT_S * 1000}")
+            connection.autocommit = False
+        except BaseException:  # the pool knows nothing of it yet
+            connection.close()
+            raise
         return connection
 
     event.listen(engine, "do_connect", connect)
