@@ -104,9 +104,9 @@ class MailProcesses:
         return ended(self.start(**orders))
 
     def mails(self, *stages: Stage, kind: Kind | None = None) -> list[Mail]:
-        """The stored mails, the newest first."""
+        """The stored mails with their facts, the newest first."""
         with self.app.database.read() as connection:
-            return list(outbox.list_outbox(connection, stages=stages, kind=kind, limit=10_000).mails)
+            return list(outbox.list_outbox(connection, stages=stages, kind=kind, limit=10_000, whole=True).mails)
 
     def restless(self) -> int:
         """How many mails are still to be sent, held, or being sent."""

@@ -56,7 +56,8 @@ class OutboxInvariants:
             case Stage.CANCELLED, Fault.CODE_ERASED:
                 return mail.reference in self._post.erased
             case Stage.DEAD, Fault.RECIPIENT_REFUSED:
-                return any(f"<{mail.recipient}>" in one.command for one in said)
+                after_it = any(one.reply[3:].lstrip(" -").startswith(("5.1.", "5.2.")) for one in said)
+                return after_it or any(f"<{mail.recipient}>" in one.command for one in said)
             case Stage.DEAD, Fault.MESSAGE_REFUSED:
                 return any(one.command in ("DATA", "CONTENT", "END") for one in said)
         return False
