@@ -85,7 +85,7 @@ def test_interrupted_run__leaves_no_process_and_no_folder(
         assert len(bearers(mark)) > 3  # pytest, its guard, PostgreSQL, what spins
         assert Path(started["folder"]).is_dir()
         process.send_signal(number)
-        process.wait(timeout=60)
+        process.wait(timeout=180)
         assert wait_until(lambda: not bearers(mark)), bearers(mark)
         assert not Path(started["folder"]).exists()
 
@@ -95,5 +95,5 @@ def test_killed_worker__leaves_what_it_started_to_its_guard(tmp_path: Path) -> N
         os.kill(started["pid"], signal.SIGKILL)
         assert wait_until(lambda: not (PROC / str(started["spinning"])).exists())
         assert wait_until(lambda: not Path(started["folder"]).exists())
-        process.wait(timeout=60)
+        process.wait(timeout=180)
         assert wait_until(lambda: not bearers(mark)), bearers(mark)
