@@ -209,7 +209,7 @@ def template_problems(settings: Settings, templates: "TemplateLoader") -> "list[
 
         problem = check_charter(templates, settings.charter.version)
         return [TemplateProblem(Path("papers/charter.typ"), 1, problem)] if problem else []
-    from notifications.authoring.trial import try_templates  # costs only who replaces templates
+    from notifications.authoring.checks import try_templates  # costs only who replaces templates
 
     return try_templates(templates, mail_context(settings))
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 from notifications.authoring.examples import DAY, EXAMPLES, REMOVAL_LINES, examples_of
 from notifications.authoring.reference import ALL_KINDS, choice_values, given_to
 from notifications.messages.catalogue import MailContext, template_of
-from notifications.rendering.child import TooLong, step
+from notifications.rendering.child import ChildStopped, TooLong, run_in_child, step
 from notifications.rendering.environment import TemplateLoader, TemplateProblem, own_names
 from notifications.rendering.exports import REMOVALS, Removal, Unexportable, removals
 from notifications.rendering.papers import (
@@ -56,8 +56,23 @@ def problems(
     return sorted(problems, key=lambda problem: (str(problem.path), problem.line or 0, problem.message))
 
 
+def try_templates(wordings: TemplateLoader, context: MailContext) -> list[TemplateProblem]:
+    """List what is wrong with the templates that replace others, papers too (R68, R69).
+
+    One child process tries them all: one that hangs or kills is said, and stops nothing.
+    """
+    try:
+        child_problems: list[TemplateProblem] = run_in_child(
+            "notifications.authoring.checks:all_problems", wordings, context
+        )
+    except ChildStopped as stopped:
+        path = wordings.path_of(stopped.label) if stopped.label else wordings.folder
+        return [TemplateProblem(path, None, stopped.why)] if path else []
+    return child_problems
+
+
 def all_problems(wordings: TemplateLoader, context: MailContext) -> list[TemplateProblem]:
-    """The problems of templates and papers: what ``notifications.authoring.trial`` asks of its child process."""
+    """The problems of templates and papers: what ``try_templates`` asks of its child process."""
     return problems(wordings, context, paper_problems)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from notifications.authoring.checks import try_templates
 from notifications.authoring.examples import MAIL_CONTEXT
-from notifications.authoring.trial import try_templates
 from notifications.rendering import child
 from notifications.rendering.environment import OWN, TemplateLoader
 from notifications.rendering.papers import Paper, PaperUnmakeable
