@@ -155,13 +155,13 @@ class MailStore:
                 return False
         with self._database.write() as connection:
             dead = queue.unreported(connection)
-            told = []
+            reported = []
             for fault in Fault:
                 mails = [mail for mail in dead if mail.fault is fault and is_to_report(mail)]
                 if mails and self._mailer.enqueue(connection, [reports.dead_mails_alert(fault, mails, now)], now):
-                    told += mails
-            queue.mark_reported(connection, [*told, *(mail for mail in dead if not is_to_report(mail))], now)
-        return bool(told)
+                    reported += mails
+            queue.mark_reported(connection, [*reported, *(mail for mail in dead if not is_to_report(mail))], now)
+        return bool(reported)
 
     def cleanup_expired(self) -> None:
         """Expire the leases of senders that died, cancel the mails that are too late (R57)."""

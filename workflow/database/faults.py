@@ -135,8 +135,8 @@ LOST_RACES: Final = ("40001", "40P01")
 def fault_of(driver_error: object) -> DatabaseFault | None:
     """The fault that the driver's own code means; None for a code that is in no table, or for no code."""
     sqlite = getattr(driver_error, "sqlite_errorname", None) or ""
-    found = next((fault for code, fault in _SQLITE.items() if sqlite.startswith(code)), None)
-    return found or _POSTGRESQL.get(getattr(driver_error, "sqlstate", None) or "")
+    sqlite_fault = next((fault for code, fault in _SQLITE.items() if sqlite.startswith(code)), None)
+    return sqlite_fault or _POSTGRESQL.get(getattr(driver_error, "sqlstate", None) or "")
 
 
 def trouble_of(error: DBAPIError) -> DatabaseTrouble | None:
