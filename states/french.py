@@ -58,6 +58,11 @@ def de(word: str) -> str:
     return f"d'{word}" if elided else f"de {word}"
 
 
+def family_name_in_capitals(nom: str) -> str:
+    """``MARTIN``, ``DE LA ROCHEFOUCAULD``, ``NOËL``: a family name in a list, told from the given name, accents kept."""
+    return nom.upper()
+
+
 _FRENCH: Final = re.compile(r"(\d{1,2})[/.\-\s](\d{1,2})[/.\-\s](\d{4})", re.ASCII)
 
 

@@ -101,3 +101,17 @@ def test_listing__or_leaves_its_words_alone() -> None:
 )
 def test_de__elided_before_a_vowel(word: str, words: str) -> None:
     assert french.de(word) == words
+
+
+@pytest.mark.parametrize(
+    ("nom", "words"),
+    [
+        ("Martin", "MARTIN"),
+        ("Noël", "NOËL"),
+        ("de La Rochefoucauld", "DE LA ROCHEFOUCAULD"),
+        ("d'Étienne", "D'ÉTIENNE"),
+        ("Lœwy", "LŒWY"),
+    ],
+)
+def test_family_name_in_capitals__accents_kept(nom: str, words: str) -> None:
+    assert french.family_name_in_capitals(nom) == words
