@@ -61,10 +61,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """The task of removing rights on the ODA server; ``outcome`` None while nobody confirmed (R47, R49)."""
+    """The task of removing rights on the ODA server; ``outcome`` None while nobody confirmed (R47, R49).
+
+    ``opened_at``: when its request was revoked.
+    """
 
     kind: RemovalKind
     outcome: RemovalOutcome | None = None
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

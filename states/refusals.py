@@ -321,6 +321,15 @@ def key_still_used(holders: list[Request], request: Request) -> Reason:
     )  # fmt: skip
 
 
+def key_awaited(renewals: list[Request], request: Request) -> Reason:
+    """``renewals`` were renewed and verified in time to keep the key (R48)."""
+    return Reason(
+        "key_awaited", "R49",
+        f"La clé devait être gardée pour une demande renouvelée et vérifiée : {describe_holders(renewals, request)}",
+        "Si elle n'est plus sur le serveur ODA, émettre un code pour cette demande.",
+    )  # fmt: skip
+
+
 def describe_holders(holders: list[Request], request: Request) -> str:
     """References and establishments; who is known by the name only is to be verified (R17, R42)."""
     doubt = " ; à vérifier : même nom, autre adresse"

@@ -7,11 +7,12 @@ from typing import Any
 from states import french, refusals
 from states.commands import Code, ConfirmExpiry, IssueCode, ReissueCode
 from states.decision import Case, EraseCode, Outcome, SealCode
+from states.model import Removal, Request
 from states.policy import LONGEST_CODE
 from states.refusals import Reason
 from states.rules.declaration import establishment_problems
 from states.rules.fields import day_problems
-from states.rules.revocation import other_key_holders
+from states.rules.revocation import ended_with_its_year, other_key_holders
 from states.rules.verification import check_problems
 from states.vocabulary import Change, ReissueReason, RemovalOutcome, Settlement, State
 
@@ -71,10 +72,18 @@ def _extension_obstacles(case: Case[IssueCode]) -> Iterator[str]:
     else:
         if removal and removal.outcome and removal.outcome is not RemovalOutcome.KEPT:
             yield f"sa clé n'existe plus ({removal.outcome.label})"
-        if source.expires_on and source.expires_on < case.today:
+        if source.expires_on and source.expires_on < case.today and not _is_kept_for_renewal(source, removal, case):
             yield f"sa clé a expiré le {french.day(source.expires_on)}"
         if any(report.is_open and report.change is Change.KEY_COMPROMISED for report in case.facts.extended_reports):
             yield "sa clé est signalée compromise, et ce n'est pas réglé"
+
+
+def _is_kept_for_renewal(source: Request, removal: Removal | None, case: Case[IssueCode]) -> bool:
+    """True of a key that ended with its school year, in the same establishment: its date is changed on the server."""
+    last_day = source.expiry_seen_for or _last_day_of(source, case)
+    if source.uai != case.request.uai or not source.expires_on or source.expires_on < last_day:
+        return False
+    return ended_with_its_year(source, removal, case.policy.calendar)
 
 
 def check_reissue(case: Case[ReissueCode]) -> Iterator[Reason]:
@@ -127,7 +136,11 @@ def apply_expiry(case: Case[ConfirmExpiry]) -> Outcome:
 
 
 def _last_day(case: Case[Any]) -> date:
-    return case.policy.calendar.end_of(case.request.school_year).last_day
+    return _last_day_of(case.request, case)
+
+
+def _last_day_of(request: Request, case: Case[Any]) -> date:
+    return case.policy.calendar.end_of(request.school_year).last_day
 
 
 def _four_eyes_problems(case: Case[Any]) -> Iterator[Reason]:

@@ -8,9 +8,12 @@ from typing import Any
 from states import french, refusals
 from states.commands import ConfirmRemoval, Revoke
 from states.decision import Case, CloseRemoval, Effect, EraseCode, OpenRemoval, Outcome, Scalar
-from states.model import Request
+from states.model import Facts, Removal, Request
+from states.policy import Policy
 from states.refusals import Reason
 from states.rules.fields import note_problems
+from states.rules.verification import Standing, standing
+from states.school_calendar import SchoolCalendar
 from states.validation import clean_text
 from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, RevokeReason, State
 
@@ -28,7 +31,8 @@ class RemovalTodo:
     """The action, the references for which the key is kept, and the date that it must then bear.
 
     ``to_verify``: some of the person's requests are known by the same name only, not by the same address;
-    ``following``: those that have no key yet, for which one would be made again.
+    ``following``: those that have no key yet, for which one would be made again; ``renewed_by``: those, renewed and
+    verified, to which the key is still to be extended.
     """
 
     action: Action
@@ -36,6 +40,7 @@ class RemovalTodo:
     expires_on: date | None = None
     to_verify: bool = False
     following: tuple[str, ...] = ()
+    renewed_by: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -45,6 +50,11 @@ class RemovalTodo:
             parts[0] += f" (elle sert à {french.listing(list(self.kept_for))})"
         if self.expires_on:
             parts.append(f"expiration à porter : {french.day(self.expires_on)}")
+        if self.renewed_by:
+            several = len(self.renewed_by) > 1
+            parts.append(f"étendre la clé {'aux demandes' if several else 'à la demande'}"
+                         f" {french.listing(list(self.renewed_by))},"
+                         f" {'renouvelées et vérifiées' if several else 'renouvelée et vérifiée'}")  # fmt: skip
         if self.following:
             references = french.listing(list(self.following))
             several = len(self.following) > 1
@@ -72,20 +82,53 @@ def other_key_holders(case: Case[Any]) -> list[Request]:
     return key_holders(case.facts.others, one_key_a_person=case.policy.one_key_a_person)
 
 
-def removal_todo(request: Request, others: Iterable[Request], *, one_key_a_person: bool) -> RemovalTodo:
+def ended_with_its_year(request: Request, removal: Removal | None, calendar: SchoolCalendar) -> bool:
+    """Return True when a key served until its school year's end, and was not taken away before (R40, R48)."""
+    if removal is None or removal.opened_at is None or not request.has_key:
+        return False
+    last_day = calendar.end_of(request.school_year).last_day
+    return calendar.today(removal.opened_at) > min(last_day, request.expiry_seen_for or last_day)
+
+
+def verified_renewals(facts: Facts, policy: Policy) -> list[Request]:
+    """The later requests in the same establishment that keep the key of a request ended with its year (R48).
+
+    Both of their checks are positive, and were recent when they were made; the key is still to be extended to them.
+    """
+    request = facts.request
+    if request is None or not policy.one_key_a_person:
+        return []
+    if not ended_with_its_year(request, facts.removal, policy.calendar):
+        return []
+    return [
+        other
+        for other in facts.others
+        if other.uai == request.uai
+        and other.state is State.REQUESTED
+        and request.school_year < other.school_year
+        and standing(other) is Standing.POSITIVE
+    ]
+
+
+def removal_todo(request: Request, facts: Facts, policy: Policy) -> RemovalTodo:
     """The action that a revoked request asks for, given the person's other requests today (R48).
 
     Computed, never stored.
     """
-    live = [other for other in others if one_key_a_person and other.is_live]
-    holders = key_holders(live, one_key_a_person=one_key_a_person)
-    elsewhere = all(holder.uai != request.uai for holder in holders)
+    live = [other for other in facts.others if policy.one_key_a_person and other.is_live]
+    holders = key_holders(live, one_key_a_person=policy.one_key_a_person)
+    renewals = verified_renewals(facts, policy)
+    keeping = [*holders, *renewals]
+    elsewhere = all(other.uai != request.uai for other in keeping)
+    days = [holder.expires_on for holder in holders if holder.expires_on]
+    days += [policy.calendar.end_of(renewal.school_year).last_day for renewal in renewals]
     return RemovalTodo(
-        Action.REMOVE_KEY if not holders else Action.KEEP_KEY if elsewhere else Action.CHANGE_EXPIRY,
+        Action.REMOVE_KEY if not keeping else Action.KEEP_KEY if elsewhere else Action.CHANGE_EXPIRY,
         tuple(sorted(holder.reference for holder in holders)),
-        max((holder.expires_on for holder in holders if holder.expires_on), default=None),
+        max(days, default=None),
         any(other.folded_mail != request.folded_mail for other in live),
-        tuple(sorted(other.reference for other in live if not other.has_key)),
+        tuple(sorted(other.reference for other in live if not other.has_key and other not in renewals)),
+        tuple(sorted(renewal.reference for renewal in renewals)),
     )
 
 
@@ -132,14 +175,20 @@ def check_removal(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
         yield refusals.no_removal_open()
     elif removal.outcome:
         yield refusals.removal_confirmed(removal.outcome.label)
-    elif command.outcome is RemovalOutcome.KEPT and not other_key_holders(case):
+    elif command.outcome is RemovalOutcome.KEPT and not (
+        other_key_holders(case) or verified_renewals(case.facts, case.policy)
+    ):
         yield refusals.nothing_keeps_the_key()
 
 
 def key_still_used_warning(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
-    """Warn when the key is said to be gone, and another live request relies on it (R49)."""
-    if case.command.outcome is not RemovalOutcome.KEPT and (holders := other_key_holders(case)):
+    """Warn when the key is said to be gone, and another live request relies on it, or was to keep it (R49)."""
+    if case.command.outcome is RemovalOutcome.KEPT:
+        return
+    if holders := other_key_holders(case):
         yield refusals.key_still_used(holders, case.request)
+    if renewals := verified_renewals(case.facts, case.policy):
+        yield refusals.key_awaited(renewals, case.request)
 
 
 def apply_removal(case: Case[ConfirmRemoval]) -> Outcome:

@@ -118,9 +118,28 @@ class Verdicts:
             return False
         if source.person != request.person and source.mail != request.mail:
             return False
-        if source.expires_on < self.today or self._open_compromise(source):
+        if source.expires_on < self.today and not (source.uai == request.uai and self._kept_its_key(source)):
+            return False
+        if self._open_compromise(source):
             return False
         return source.removal in (None, "remove_rights", "key_enabled", "kept")
+
+    def _kept_its_key(self, request: MRequest) -> bool:
+        """Whether its key served until the year's end, and ended with it."""
+        if request.ended_on is None or not request.issued_on or request.expires_on is None:
+            return False
+        return request.expires_on >= last_day(request.year) < request.ended_on
+
+    def _verified_renewals(self, command: c.OnRequest, request: MRequest) -> list[MRequest]:
+        """The later requests of the person there, with both checks positive, whatever their age."""
+        if not request.issued_on or request.ended_on is None or request.ended_on <= last_day(request.year):
+            return []
+        later = [r for r in self._others(command, request) if r.uai == request.uai and r.year > request.year]
+        return [
+            r for r in later if r.state == "requested"
+            and r.listing and r.listing.positive and r.listing.saw == r.listing_now()
+            and r.delegation and r.delegation.positive and r.delegation.saw == r.delegation_now()
+        ]  # fmt: skip
 
     def _open_compromise(self, request: MRequest) -> bool:
         return any(r[0] is Change.KEY_COMPROMISED and r[2] is None for r in request.reports)
@@ -172,4 +191,5 @@ class Verdicts:
     def _confirm_removal(self, command: c.ConfirmRemoval, request: MRequest) -> bool:
         if request.removal not in ("remove_rights", "key_enabled"):
             return False
-        return command.outcome is not RemovalOutcome.KEPT or bool(self._keys_elsewhere(command, request))
+        keeping = [*self._keys_elsewhere(command, request), *self._verified_renewals(command, request)]
+        return command.outcome is not RemovalOutcome.KEPT or bool(keeping)

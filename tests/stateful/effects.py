@@ -130,7 +130,7 @@ class Effects:
 
     def _withdraw(self, _: c.Withdraw, request: MRequest) -> None:
         request.version -= 1
-        self.model.revoke(request)
+        self.model.revoke(request, self.today)
 
     _revoke = _expire = _withdraw
 

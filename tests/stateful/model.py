@@ -55,6 +55,7 @@ class MRequest:
     sealed_at: datetime | None = None
     reports: list[list[object]] = field(default_factory=list)
     removal: str | None = None
+    ended_on: date | None = None
 
     @property
     def live(self) -> bool:
@@ -125,8 +126,9 @@ class Model:
             return trigger != "expire" and (trigger not in OF_CHEF or behalf)
         return False
 
-    def revoke(self, request: MRequest) -> None:
-        """The end of a request, however it comes."""
+    def revoke(self, request: MRequest, day: date | None = None) -> None:
+        """The end of a request, however it comes; ``day`` None: with its school year."""
+        request.ended_on = day or last_day(request.year) + timedelta(days=1)
         if request.issued_on:
             request.removal = "remove_rights"
         elif request.key_possible:

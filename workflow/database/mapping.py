@@ -90,7 +90,7 @@ def report_from(row: Any) -> Report:
 
 def removal_from(row: Any) -> Removal:
     outcome = RemovalOutcome.of(row.outcome) if row.outcome else None
-    return Removal(RemovalKind.of(row.kind), outcome)
+    return Removal(RemovalKind.of(row.kind), outcome, row.opened_at)
 
 
 @lru_cache(maxsize=1024)

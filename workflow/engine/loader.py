@@ -129,7 +129,7 @@ _LAST_ROLE: Final = (
 
 _LAST_EVENT: Final = (REQUEST.c.last_trigger, REQUEST.c.last_actor, _LAST_ROLE, REQUEST.c.changed_at)
 
-_TASK: Final = (REMOVAL.c.kind, REMOVAL.c.outcome)
+_TASK: Final = (REMOVAL.c.kind, REMOVAL.c.outcome, REMOVAL.c.opened_at)
 
 _REQUESTS: Final = _selections(
     select(*REQUEST_COLUMNS, *_LAST_EVENT, *_TASK).select_from(REQUEST.outerjoin(REMOVAL))

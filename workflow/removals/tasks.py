@@ -140,7 +140,7 @@ def _todos(
     commands = [ConfirmRemoval(reference=command.reference, outcome=RemovalOutcome.REMOVED) for command in requests]
     known = Loader(connection, mailer.code_statuses, lock=False).load(commands)
     return {
-        request.reference: removal_todo(request, known.facts(command).others, one_key_a_person=policy.one_key_a_person)
+        request.reference: removal_todo(request, known.facts(command), policy)
         for request, command in zip(requests, commands, strict=True)
     }
 

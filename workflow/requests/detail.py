@@ -241,7 +241,7 @@ def _removal(
         by = next((event.actor for event in reversed(history) if event.trigger is Trigger.CONFIRM_REMOVAL), "")
         sentence = done(removal.outcome, row.closed_at, by, timezone)
     elif not scope.is_establishment:
-        todo = removal_todo(request, facts.others, one_key_a_person=policy.one_key_a_person)
+        todo = removal_todo(request, facts, policy)
     return RemovalView(
         kind=removal.kind, outcome=None if scope.is_establishment else removal.outcome, opened_at=row.opened_at,
         closed_at=row.closed_at, todo=todo, done=sentence,

@@ -1,11 +1,12 @@
 """Extending the key that a person has already (R40, R42)."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from states.model import Removal, Request
+from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RemovalKind, RemovalOutcome, Settlement, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused
@@ -75,6 +76,25 @@ def test_extend__all_that_is_wrong_with_a_key() -> None:
         " : sa clé n'existe plus (droits supprimés) ; sa clé a expiré le 31 août 2026 ; sa clé est signalée compromise,"
         " et ce n'est pas réglé"
     )
+
+
+@pytest.mark.parametrize("outcome", [None, RemovalOutcome.KEPT])
+@pytest.mark.rule("R40", "R48")
+def test_extend__of_a_year_that_ended_until_the_key_is_removed(outcome: RemovalOutcome | None) -> None:
+    end = datetime(2026, 8, 31, 22, 0, tzinfo=UTC)
+    worn = f.request(
+        State.REVOKED, reference=SOURCE.reference, school_year=SchoolYear(2025), expires_on=date(2026, 8, 31),
+        expiry_seen_for=date(2026, 8, 31),
+    )  # fmt: skip
+    accepted(extending(worn, extended_removal=Removal(RemovalKind.REMOVE_RIGHTS, outcome, end)), EXTEND)
+    expired = "sa clé a expiré le 31 août 2026"
+    for source, opened_at in (
+        (worn, end - timedelta(days=1)), (worn.with_(uai=f.OTHER_UAI), end),
+        (worn.with_(expires_on=date(2026, 8, 30)), end),
+    ):  # fmt: skip
+        facts = extending(source, extended_removal=Removal(RemovalKind.REMOVE_RIGHTS, outcome, opened_at))
+        said = refused(facts, EXTEND)["not_extendable"].message
+        assert expired in said or "30 août 2026" in said
 
 
 @pytest.mark.parametrize("changes", [{"mail": "autre@ac-toulouse.fr"}, {"nom": "Autre"}])

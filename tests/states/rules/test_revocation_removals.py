@@ -1,12 +1,12 @@
 """What is to be done on the ODA server, computed from the person's other requests (R48)."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from states.model import Request
+from states.model import Removal, Request
 from states.rules.revocation import Action, RemovalTodo, key_holders, removal_kind, removal_todo
-from states.vocabulary import CheckOutcome, RemovalKind, State, Trigger
+from states.vocabulary import CheckOutcome, RemovalKind, RemovalOutcome, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted
 
@@ -17,8 +17,15 @@ HERE_NEXT = f.other(
 )  # fmt: skip
 
 
-def todo(*others: Request, one_key: bool = True) -> RemovalTodo:
-    return removal_todo(ENDED, others, one_key_a_person=one_key)
+AFTER_THE_END = datetime(2027, 8, 31, 22, 0, tzinfo=UTC)
+RENEWED = f.checked(
+    f.request(State.REQUESTED, reference="ODA-2028-00001", school_year=f.YEAR.next, renews=ENDED.reference)
+)  # fmt: skip
+
+
+def todo(*others: Request, one_key: bool = True, opened_at: datetime = f.NOW) -> RemovalTodo:
+    removal = Removal(RemovalKind.REMOVE_RIGHTS, opened_at=opened_at)
+    return removal_todo(ENDED, f.facts(ENDED, others=others, removal=removal), f.policy(one_key_a_person=one_key))
 
 
 @pytest.mark.rule("R48")
@@ -87,6 +94,42 @@ def test_todo__tells_the_requests_that_follow_without_a_key() -> None:
     )  # fmt: skip
     assert removal.sentence.endswith("2027 ; la demande ODA-2028-00001 suit, sans clé pour l'instant.")
     assert todo(next_year.with_(mail="autre@ac-toulouse.fr")).to_verify
+
+
+@pytest.mark.rule("R48")
+def test_todo__a_verified_renewal_keeps_the_key_of_a_year_that_ended() -> None:
+    removal = todo(RENEWED, opened_at=AFTER_THE_END)
+    assert removal == RemovalTodo(Action.CHANGE_EXPIRY, (), date(2028, 8, 31), renewed_by=("ODA-2028-00001",))
+    assert removal.sentence == (
+        "Garder la clé, changer sa date d'expiration ; expiration à porter : 31 août 2028 ; étendre la clé à la demande"
+        " ODA-2028-00001, renouvelée et vérifiée."
+    )
+    assert todo(RENEWED, opened_at=AFTER_THE_END - timedelta(seconds=1)).action is Action.REMOVE_KEY
+    assert todo(RENEWED, opened_at=AFTER_THE_END, one_key=False).action is Action.REMOVE_KEY
+
+
+@pytest.mark.parametrize(
+    "renewal",
+    [
+        RENEWED.with_(listing=None),
+        RENEWED.with_(nom="Autre", mail=f.MAIL),
+        RENEWED.with_(state=State.CHARTER_SIGNED),
+        RENEWED.with_(uai=f.OTHER_UAI),
+        RENEWED.with_(school_year=f.YEAR),
+    ],
+)
+@pytest.mark.rule("R35", "R48")
+def test_todo__a_renewal_that_is_not_verified_keeps_nothing(renewal: Request) -> None:
+    assert todo(renewal, opened_at=AFTER_THE_END).action is Action.REMOVE_KEY
+
+
+@pytest.mark.rule("R48", "R49")
+def test_confirm__kept_for_a_verified_renewal() -> None:
+    removal = Removal(RemovalKind.REMOVE_RIGHTS, opened_at=AFTER_THE_END)
+    facts = f.facts(ENDED, others=(RENEWED,), removal=removal)
+    accepted(facts, f.command(Trigger.CONFIRM_REMOVAL, outcome=RemovalOutcome.KEPT))
+    gone = accepted(facts, f.command(Trigger.CONFIRM_REMOVAL, outcome=RemovalOutcome.REMOVED))
+    assert "key_awaited" in [warning.code for warning in gone.warnings]
 
 
 @pytest.mark.rule("R42")

@@ -69,15 +69,33 @@ def test_end__of_the_old_request_keeps_the_key_under_the_new_ones_expiry(system:
     assert "31 août 2028" in todo.sentence
 
 
-def test_end__a_renewal_without_its_key_yet_is_named(system: System) -> None:
+def test_end__a_renewal_that_is_not_verified_yet_is_named(system: System) -> None:
     """The key goes, and the operator reads at once that another is asked for."""
     old = system.issued()
-    new = renewed_in_june(system, old, only_ready=True)
+    live_until(system, JUNE)
+    new = system.accept(c.Renew(reference=old), "chef A").reference
     live_until(system, END)
     system.tick()
     todo = todo_of(system, old)
     assert (todo.action, todo.following) == (Action.REMOVE_KEY, (new,))
     assert f"la demande {new} suit, sans clé pour l'instant" in todo.sentence
+
+
+def test_end__a_verified_renewal_keeps_the_key_and_is_extended_after_it(system: System) -> None:
+    """Nobody had time to extend it in July: the key is kept, then extended from the request that ended (R40)."""
+    old = system.issued()
+    new = renewed_in_june(system, old, only_ready=True)
+    live_until(system, END)
+    system.tick()
+    todo = todo_of(system, old)
+    assert (todo.action, todo.renewed_by, todo.expires_on) == (Action.CHANGE_EXPIRY, (new,), NEXT_END)
+    for check in (c.CheckListing, c.CheckDelegation):  # those of July have aged (R36)
+        system.accept(check(reference=new, outcome=CheckOutcome.POSITIVE, source="liste reçue"), "opérateur")
+    system.accept(c.IssueCode(reference=new, extends=old), "opérateur")
+    assert (system.requests()[new].extends, system.state(new)) == (old, "code_issued")
+    todo = todo_of(system, old)
+    assert (todo.action, todo.kept_for, todo.renewed_by) == (Action.CHANGE_EXPIRY, (new,), ())
+    assert system.sealed() == set()
 
 
 def test_end__the_new_request_given_up_meanwhile_leaves_the_key_to_remove(system: System) -> None:
