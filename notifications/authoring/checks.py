@@ -307,11 +307,14 @@ def _required(kind: AnyKind, culprit: str) -> str:
     if culprit == FRAME:
         return "il faut « {{ content }} » une seule fois : le texte du courriel, et le code qu'il porte"
     if kind not in (*CODE_KINDS, *LINK_KINDS):
-        return "il faut un objet à la première ligne, et pas de « {{ slot }} » : ce courriel ne porte aucun code"
+        return (
+            "il faut un objet à la première ligne, un seul bouton (« > »), et pas de « {{ slot }} » : ce courriel ne"
+            " porte aucun code"
+        )
     secret = "le code" if kind in CODE_KINDS else "le lien de connexion"
     return (
         f"il faut un objet, puis un seul « {{{{ slot }}}} », seul sur sa ligne, là où {secret} paraîtra : dans le texte"
-        " comme dans l'HTML"
+        " comme dans l'HTML ; et un seul bouton (« > »)"
     )
 
 

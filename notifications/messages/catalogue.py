@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from notifications.messages import facts
+from notifications.messages import facts, pages
 from notifications.messages.facts import Doc
+from notifications.messages.pages import PageOf
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Audience, Kind, Priority, TransientMail
 
 
@@ -67,12 +68,20 @@ class MailContext:
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """The properties of one kind of mail. ``lifetime``: how late it may leave after it was enqueued (R57)."""
+    """The properties of one kind of mail. ``lifetime``: how late it may leave after it was enqueued (R57).
+
+    ``page``: where on the portal what it asks for is done, a path or what tells it from the facts (R55).
+    """
 
     kind: Kind
     facts: type[Any]
     audience: Audience = Audience.ESTABLISHMENT
     lifetime: timedelta = timedelta(days=30)
+    page: PageOf | str | None = None
+
+    def page_of(self, facts: Any) -> str | None:
+        """The path of that page for these facts; None when nothing is to be done there."""
+        return self.page(facts) if callable(self.page) else self.page
 
     @property
     def has_code(self) -> bool:
@@ -115,36 +124,38 @@ class CatalogueEntry:
 
 
 _OPERATORS: Final = Audience.OPERATORS
+_A_DAY: Final = timedelta(days=1)
 _SOON: Final = timedelta(days=3)
+_A_WEEK: Final = timedelta(days=7)
 _LONG: Final = timedelta(days=60)
 
 CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
     entry.kind: entry
     for entry in (
-        CatalogueEntry(Kind.DECLARED, facts.Declared),
-        CatalogueEntry(Kind.DELEGATED, facts.Delegated),
-        CatalogueEntry(Kind.CHARTER_SIGNED, facts.CharterSigned),
+        CatalogueEntry(Kind.DECLARED, facts.Declared, page=pages.chef_step("delegation")),
+        CatalogueEntry(Kind.DELEGATED, facts.Delegated, page=pages.chef_step("charte")),
+        CatalogueEntry(Kind.CHARTER_SIGNED, facts.CharterSigned, page=pages.chef_step("envoi")),
         CatalogueEntry(Kind.SUBMITTED, facts.Submitted),
-        CatalogueEntry(Kind.SENT_BACK, facts.SentBack, lifetime=_LONG),
-        CatalogueEntry(Kind.CODE_ISSUED, facts.CodeIssued),
-        CatalogueEntry(Kind.CODE_REISSUED, facts.CodeReissued),
+        CatalogueEntry(Kind.SENT_BACK, facts.SentBack, lifetime=_LONG, page=pages.redo),
+        CatalogueEntry(Kind.CODE_ISSUED, facts.CodeIssued, page=pages.chef_step("remise")),
+        CatalogueEntry(Kind.CODE_REISSUED, facts.CodeReissued, page=pages.chef_step("remise")),
         CatalogueEntry(Kind.KEY_EXTENDED, facts.KeyExtended),
         CatalogueEntry(Kind.CHANGE_REPORTED, facts.ChangeReported),
-        CatalogueEntry(Kind.WITHDRAWN, facts.Withdrawn, lifetime=_LONG),
+        CatalogueEntry(Kind.WITHDRAWN, facts.Withdrawn, lifetime=_LONG, page=pages.declare_another),
         CatalogueEntry(Kind.REVOKED, facts.Revoked, lifetime=_LONG),
-        CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG),
-        CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON),
-        CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON),
-        CatalogueEntry(Kind.YEAR_END_NOTICE, facts.YearEndNotice, lifetime=_SOON),
-        CatalogueEntry(Kind.RENEWAL_INVITATION, facts.RenewalInvitation, lifetime=timedelta(days=7)),
-        CatalogueEntry(Kind.NEW_REQUEST, facts.NewRequest, _OPERATORS, _LONG),
-        CatalogueEntry(Kind.REMOVAL_TASK, facts.RemovalTask, _OPERATORS, _LONG),
-        CatalogueEntry(Kind.CHANGE_TO_HANDLE, facts.ChangeToHandle, _OPERATORS, _LONG),
-        CatalogueEntry(Kind.CHANGE_DUE, facts.ChangeDue, _OPERATORS),
-        CatalogueEntry(Kind.LATE_DIGEST, facts.LateDigest, _OPERATORS, timedelta(days=1)),
-        CatalogueEntry(Kind.YEAR_END_REPORT, facts.YearEndReport, _OPERATORS, _LONG),
-        CatalogueEntry(Kind.BRAKE_ALERT, facts.BrakeAlert, _OPERATORS, _LONG),
-        CatalogueEntry(Kind.MAIL_UNDELIVERABLE, facts.MailUndeliverable, _OPERATORS),
+        CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG, page=pages.RENEWALS),
+        CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON, page=pages.chef_step("remise")),
+        CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON, page=pages.go_on),
+        CatalogueEntry(Kind.YEAR_END_NOTICE, facts.YearEndNotice, lifetime=_SOON, page=pages.RENEWALS),
+        CatalogueEntry(Kind.RENEWAL_INVITATION, facts.RenewalInvitation, lifetime=_A_WEEK, page=pages.RENEWALS),
+        CatalogueEntry(Kind.NEW_REQUEST, facts.NewRequest, _OPERATORS, _LONG, page=pages.rectorat_step()),
+        CatalogueEntry(Kind.REMOVAL_TASK, facts.RemovalTask, _OPERATORS, _LONG, page=pages.rectorat_step("retrait")),
+        CatalogueEntry(Kind.CHANGE_TO_HANDLE, facts.ChangeToHandle, _OPERATORS, _LONG, page=pages.settle),
+        CatalogueEntry(Kind.CHANGE_DUE, facts.ChangeDue, _OPERATORS, page=pages.settle),
+        CatalogueEntry(Kind.LATE_DIGEST, facts.LateDigest, _OPERATORS, _A_DAY, page=pages.RECTORAT_HOME),
+        CatalogueEntry(Kind.YEAR_END_REPORT, facts.YearEndReport, _OPERATORS, _LONG, page=pages.after_year_end),
+        CatalogueEntry(Kind.BRAKE_ALERT, facts.BrakeAlert, _OPERATORS, _LONG, page=pages.confirm_year_end),
+        CatalogueEntry(Kind.MAIL_UNDELIVERABLE, facts.MailUndeliverable, _OPERATORS, page=pages.dead_mails),
         CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS),
         CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RECTORAT, facts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),

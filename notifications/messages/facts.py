@@ -17,6 +17,9 @@ class Doc:
     text: str
 
 
+UNKNOWN_UAI: Final = "?"
+"""The UAI of an establishment that nobody knows any more, in an alert about its mail."""
+
 _REFERENCE: Final = Doc("la référence de la demande")
 _ESTABLISHMENT: Final = Doc("l'établissement")
 _DRANE: Final = Doc("jour de la déclaration à la DRANE, si le chef l'a dit")

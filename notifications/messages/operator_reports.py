@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import (
+    UNKNOWN_UAI,
     BrakeAlert,
     ClockAlert,
     DepartementCount,
@@ -152,5 +153,5 @@ def _place_of(mail: Mail) -> Place:
     try:
         place: Place = CATALOGUE[mail.kind].decode(mail.context).establishment
     except ValueError:  # its facts cannot be read: the establishment by its number alone
-        return Place(uai=mail.uai or "?", nom="l'établissement")
+        return Place(uai=mail.uai or UNKNOWN_UAI, nom="l'établissement")
     return place

@@ -11,6 +11,8 @@ A blank line ends a block, and so does a line that begins with another mark:
 | ``= Label : x``   | a key fact                                                                |
 | ``! ``            | a notice: what is urgent or serious                                       |
 | ``| ``            | a line that stays a line of its own                                       |
+| ``> ``            | the button to the page of what the mail asks for: its label; the address  |
+|                   | is the renderer's                                                         |
 | four spaces       | a line kept as it is, such as a command; with the mask alone, the code;   |
 |                   | an address that ends with the link's mask, a sign-in link                 |
 | ``--`` alone      | what follows is the foot of the mail                                      |
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final, TypeAlias
 
-from notifications.rendering.typography import WIDTH, french_spacing
+from notifications.rendering.typography import NBSP, WIDTH, french_spacing
 
 MASK: Final = "[code masqué]"
 
@@ -83,6 +85,14 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """The link to the page on which what a mail asks for is done (R55)."""
+
+    label: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """The place of the code (R60)."""
 
@@ -99,18 +109,18 @@ class Foot:
     """The line after which the foot of the mail begins."""
 
 
-Block: TypeAlias = Paragraph | Heading | Items | MarkupFacts | Notice | Lines | Slot | LinkSlot | Foot
+Block: TypeAlias = Paragraph | Heading | Items | MarkupFacts | Notice | Lines | Button | Slot | LinkSlot | Foot
 
-_MARK = re.compile(r"## |- |\d{1,3}\. |= |! |\| | {4}|--$")
+_MARK = re.compile(r"## |- |\d{1,3}\. |= |! |\| |> | {4}|--$")
 
-_PLAIN, _STEP, _VERBATIM, _FOOT = "", "1. ", "    ", "--"
+_PLAIN, _STEP, _VERBATIM, _BUTTON_MARK, _FOOT = "", "1. ", "    ", "> ", "--"
 
 _LINK_LINE: Final = link_slot("")
 
 _JOINED = frozenset({_PLAIN, "- ", _STEP, "= ", "! "})
 """Blocks in which a line without a mark goes on with the line above."""
 
-_ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK_LINE, _FOOT})
+_ALONE = frozenset({_PLAIN, "## ", SLOT, _LINK_LINE, _BUTTON_MARK, _FOOT})
 """Blocks that hold one entry."""
 
 
@@ -167,6 +177,7 @@ _MAKERS: Final[dict[str, Callable[[list[str]], Block]]] = {
     "! ": lambda entries: Notice(tuple(entries)),
     "| ": lambda entries: Lines(tuple(entries), verbatim=False),
     _VERBATIM: lambda entries: Lines(tuple(entries), verbatim=True),
+    _BUTTON_MARK: lambda entries: Button(entries[0]),
     SLOT: lambda _: Slot(),
     _LINK_LINE: lambda entries: LinkSlot(entries[0]),
     _FOOT: lambda _: Foot(),
@@ -199,6 +210,8 @@ def _laid_out(block: Block) -> list[str]:
             return [x for text in paragraphs for x in _filled(text, "! ", "  ")]
         case Lines(lines, verbatim):
             return [f"    {x}" for x in lines] if verbatim else [x for line in lines for x in _filled(line)]
+        case Button(label, address):
+            return [*_filled(f"{label}{NBSP}:"), address]
         case Slot():
             return [SLOT]
         case LinkSlot(address):
@@ -310,6 +323,8 @@ def _element(block: Block) -> str:
                 text = _OPTION.sub(_WHOLE, escape("\n".join(lines), quote=False))
                 return f'<pre class="v" style="{_BELOW};{_PRE};white-space:pre-wrap">{text}</pre>'
             return _paragraph("<br>".join(map(inline, lines)))
+        case Button(label, address):
+            return _paragraph(f'<a style="{_BUTTON}" href="{escape(address)}">{inline(label)}</a>')
         case Slot():
             return _boxed("k", _CODE_CELL, HTML_SLOT)
         case LinkSlot(address):

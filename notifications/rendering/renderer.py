@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from html import escape
@@ -24,6 +24,7 @@ from notifications.rendering.markup import (
     MASK,
     SLOT,
     Block,
+    Button,
     Foot,
     Paragraph,
     as_html,
@@ -43,6 +44,9 @@ _TAG = re.compile(r"^\[[^\]]{1,20}\] (?=.)")
 _SENTENCE = re.compile(r".{20,}?[.!?](?= [A-ZÀÂÇÉÈÊÎÔ])")
 
 _NO_SLOT = "il faut un emplacement pour le code ou le lien"
+
+_OPEN = "Ouvrir la page du portail"
+"""The label of a button that no template names."""
 
 _PREVIEW_LENGTH = 140
 """Characters of a mail that the lists of mail readers show, at most."""
@@ -74,15 +78,18 @@ class Renderer:
         """Make the subject, the text and the HTML. Raises Unrenderable."""
         entry = CATALOGUE[kind]
         operators = entry.audience is Audience.OPERATORS
-        return self._render(kind, facts, mail_context, has_code=entry.has_code, for_operators=operators)
+        return self._render(
+            kind, facts, mail_context, has_code=entry.has_code, for_operators=operators, page=entry.page_of(facts)
+        )
 
     def render_check(self, facts: RelayCheck, mail_context: MailContext) -> Rendered:
         """Make the words of a trial of the relay, which is stored nowhere. Raises Unrenderable."""
         return self._render(TransientMail.CHECK, facts, mail_context, has_code=False, for_operators=True)
 
     def _render(
-        self, kind: AnyKind, facts: Any, mail_context: MailContext, *, has_code: bool, for_operators: bool
-    ) -> Rendered:
+        self, kind: AnyKind, facts: Any, mail_context: MailContext, *, has_code: bool, for_operators: bool,
+        page: str | None = None,
+    ) -> Rendered:  # fmt: skip
         template = name = template_of(kind)
         context, facts = _single_line_context(mail_context), single_line(facts)
         slot = markup.link_slot(f"{context.portal}{LINK_PATH}") if kind in LINK_KINDS else SLOT
@@ -92,11 +99,13 @@ class Renderer:
                 has_code=has_code, for_operators=for_operators, here=context, slot=slot,
             )  # fmt: skip
             subject, _, body = words.lstrip("\n").partition("\n")
-            subject, blocks = french_spacing(subject).strip(), parse(body)
+            subject, blocks = french_spacing(subject).strip(), leading_to(parse(body), page and context.portal + page)
             name = FRAME
             rendered = Rendered(subject, as_text(blocks), self._page(subject, blocks, context))
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise Unrenderable(f"{name} : {why(error)}") from error
+        if sum(isinstance(block, Button) for block in blocks) > 1:
+            raise Unrenderable(f"{template} : il faut un seul bouton")
         _check_slot(rendered, slot if has_code or kind in LINK_KINDS else None, template)
         return rendered
 
@@ -119,6 +128,22 @@ class Renderer:
 def _single_line_context(mail_context: MailContext) -> MailContext:
     context: MailContext = single_line(mail_context)
     return context
+
+
+def leading_to(blocks: tuple[Block, ...], address: str | None) -> tuple[Block, ...]:
+    """The blocks, their button leading to this address; no button without one (R55).
+
+    Words that name no button, and the address nowhere, are given one at their end: they may be an académie's, older
+    than the buttons.
+    """
+    if address is None:
+        return tuple(block for block in blocks if not isinstance(block, Button))
+    if not any(isinstance(block, Button) for block in blocks):
+        if address in as_text(blocks):
+            return blocks
+        cut = blocks.index(Foot()) if Foot() in blocks else len(blocks)
+        blocks = (*blocks[:cut], Button(_OPEN), *blocks[cut:])
+    return tuple(replace(block, address=address) if isinstance(block, Button) else block for block in blocks)
 
 
 def preview(blocks: tuple[Block, ...]) -> str:

@@ -94,7 +94,7 @@ def test_mails__fetch_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_mails__are_light(name: str) -> None:
-    assert len(made(name)[0].html.encode()) < 8 * 1024
+    assert len(made(name)[0].html.encode()) < 12 * 1024
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -113,7 +113,10 @@ def test_mails__text_and_html_say_the_same(name: str) -> None:
     [title] = page.of("h1")
     told = " ".join(text for element, text in page.texts if cells[0] in element.lineage or cells[-1] in element.lineage)
     html_words = re.findall(r"\w+", told)[len(re.findall(r"\w+", page.text_of(title))) :]
-    body = "\n".join("Me connecter" if is_slot(line) and line != SLOT else line for line in rendered.body.split("\n"))
+    lines = [
+        line for line in rendered.body.split("\n") if not line.startswith(f"{MAIL_CONTEXT.portal}/")
+    ]  # the button's
+    body = "\n".join("Me connecter" if is_slot(line) and line != SLOT else line for line in lines)
     assert html_words == re.findall(r"\w+", re.sub(r"(?m)^\d{1,2}\. ", "", body))
 
 

@@ -54,7 +54,7 @@ def test_samples__one_at_least_of_every_kind() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_rendering__lines_fit_a_narrow_screen(name: str) -> None:
     rendered = render(*EXAMPLES[name], MAIL_CONTEXT)
-    assert [line for line in rendered.body.split("\n") if len(line) > 72] == []
+    assert [line for line in rendered.body.split("\n") if len(line) > 72 and " " in line] == []  # an address is whole
     assert "\n\n\n" not in rendered.body
     assert [line for line in rendered.body.split("\n") if line != line.rstrip()] == []
 

@@ -21,7 +21,27 @@ def test_rendering__a_frame_of_the_academie_is_given_html_alone() -> None:
     html = Renderer(TemplateLoader(loader=loader)).render(*EXAMPLES["declared"], context).html
     start = "<p>[Clé ODA] &lt;a&gt;|&lt;a&gt;|C&#x27;est &lt;b&gt; &amp; tout.|A &amp; &lt;b&gt;|&lt;i&gt;</p>"
     assert html.startswith(start)
-    assert Page(html).skeleton == ["p", "p", "p", "hr", "p"]
+    assert Page(html).skeleton == ["p", "p", "p", "p", "hr", "p"]
+
+
+@pytest.mark.rule("R55")
+def test_rendering__words_without_a_button_are_given_one() -> None:
+    page = "https://oda.ac-toulouse.fr/etablissement/demandes/ODA-2027-00042/delegation"
+    button = f"Ouvrir la page du portail :\n{page}\n"
+    assert body_of("Objet\nTexte") == f"Texte\n\n{button}"
+    assert body_of("Objet\nTexte\n\n--\n| Pied") == f"Texte\n\n{button}\n--\nPied\n"
+    assert body_of("Objet\n> Attester\n\nTexte") == f"Attester :\n{page}\n\nTexte\n"
+    assert body_of(f"Objet\nVoyez {page}") == f"Voyez\n{page}\n"  # an académie's words, older than the buttons
+
+
+@pytest.mark.rule("R55")
+def test_rendering__no_button_in_a_mail_that_leads_nowhere() -> None:
+    loader = DictLoader({"mails/submitted.j2": "Objet\nTexte\n\n> Ouvrir", FRAME: "{{ content }}"})
+    assert Renderer(TemplateLoader(loader=loader)).render(*EXAMPLES["submitted"], MAIL_CONTEXT).body == "Texte\n"
+
+
+def body_of(source: str) -> str:
+    return renderer_of(source).render(*EXAMPLES["declared"], MAIL_CONTEXT).body.replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize(
@@ -33,6 +53,7 @@ def test_rendering__a_frame_of_the_academie_is_given_html_alone() -> None:
         ("{% for", "le modèle n'est pas bien écrit (unexpected 'end of template')"),
         ("Objet\n{{ 1 / 0 }}", "cette ligne ne peut pas être calculée"),
         ("Objet\n{{ slot }}", "il faut un objet et 0 emplacement pour le code ou le lien"),
+        ("Objet\n> Ici\n\n> Là", "il faut un seul bouton"),
     ],
 )
 def test_rendering__a_faulty_template_is_one_error_in_french(source: str, said: str) -> None:
@@ -43,7 +64,7 @@ def test_rendering__a_faulty_template_is_one_error_in_french(source: str, said: 
 
 @pytest.mark.parametrize("frame", ["{{ inconnu }}", "{% for", "{{ content }}" + HTML_SLOT])
 def test_rendering__a_faulty_frame_is_the_same_error(frame: str) -> None:
-    assert renderer_of("Objet\nTexte").render(*EXAMPLES["declared"], MAIL_CONTEXT).body == "Texte\n"
+    assert body_of("Objet\nTexte").startswith("Texte\n")
     with pytest.raises(Unrenderable):
         renderer_of("Objet\nTexte", frame).render(*EXAMPLES["declared"], MAIL_CONTEXT)
 

@@ -1,0 +1,79 @@
+"""The page of the portal on which each mail's request is done (R55): decided by its kind and its facts, when worded.
+
+A mail that asks for nothing there leads to none. These pages ask to sign in and come back; none signs in by itself.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote
+
+from notifications.messages import facts
+from notifications.vocabulary import Fault
+from states.vocabulary import State, Step, WithdrawReason
+
+PageOf = Callable[[Any], str | None]
+"""From the facts of a mail to the path of its page, which begins with a slash; None: nothing is to be done there."""
+
+CHEF_HOME: Final = "/etablissement"
+RENEWALS: Final = f"{CHEF_HOME}/reprendre"
+RECTORAT_HOME: Final = "/rectorat"
+
+
+def chef_step(slug: str) -> PageOf:
+    """The page on which the establishment takes a step of the request."""
+    return lambda about: _request_page(CHEF_HOME, about, slug)
+
+
+def rectorat_step(slug: str = "") -> PageOf:
+    """The page of the request at the rectorat, or that of one of its actions."""
+    return lambda about: _request_page(RECTORAT_HOME, about, slug)
+
+
+def _request_page(home: str, about: facts.OnRequest, slug: str) -> str:
+    return f"{home}/demandes/{quote(about.reference)}{f'/{slug}' if slug else ''}"
+
+
+_REDO_SLUGS: Final = {Step.DELEGATION: "delegation", Step.CHARTER: "charte", Step.CONFIRMATION: "envoi"}
+
+_NEXT_SLUGS: Final = {State.DECLARED: "delegation", State.DELEGATED: "charte", State.CHARTER_SIGNED: "envoi"}
+
+
+def redo(about: facts.SentBack) -> str:
+    """The step to redo; of a declaration the request itself, where it is read, corrected or kept."""
+    return _request_page(CHEF_HOME, about, _REDO_SLUGS.get(about.step, ""))
+
+
+def go_on(about: facts.StalledReminder) -> str:
+    """The step that waits for the establishment."""
+    return _request_page(CHEF_HOME, about, _NEXT_SLUGS.get(about.state, ""))
+
+
+def declare_another(about: facts.Withdrawn) -> str | None:
+    """A new declaration, when the request was abandoned for another person."""
+    return f"{CHEF_HOME}/declarer" if about.reason is WithdrawReason.OTHER_PERSON else None
+
+
+def settle(about: facts.ChangeToHandle | facts.ChangeDue) -> str:
+    """The settlement of the report."""
+    return f"{_request_page(RECTORAT_HOME, about, 'regler')}?signalement={about.number}"
+
+
+def after_year_end(about: facts.YearEndReport) -> str | None:
+    """The rights to remove, else the mails that wait for a mailbox."""
+    if about.removals + about.questions:
+        return f"{RECTORAT_HOME}/retraits"
+    return f"{RECTORAT_HOME}/courriels?motif={Fault.NO_MAILBOX.value}" if about.without_mailbox else None
+
+
+def confirm_year_end(about: facts.BrakeAlert) -> str:
+    """The confirmation of the year's end that is held."""
+    return f"{RECTORAT_HOME}/fin-d-annee/{quote(about.year.label)}/confirmer"
+
+
+def dead_mails(about: facts.MailUndeliverable) -> str:
+    """The dead mail, all those of its cause, or the mailbox that is missing."""
+    if about.count > 1:
+        return f"{RECTORAT_HOME}/courriels{f'?motif={quote(about.cause)}' if about.cause else ''}"
+    if not about.recipient and about.establishment.uai != facts.UNKNOWN_UAI:
+        return f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}/boite"
+    return f"{RECTORAT_HOME}/courriels{f'/{about.mail}' if about.mail else ''}"
