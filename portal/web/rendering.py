@@ -123,6 +123,7 @@ def environment_of(
         "plural": french.plural,
         "de": french.de,
         "capital": french_capital,
+        "family_name": french.family_name_in_capitals,
     }
     environment.globals |= {
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,

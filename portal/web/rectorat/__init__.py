@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from portal.web.rectorat import calendar, establishments, mails, removals, removals_import, request, year_end
+from portal.web.rectorat import calendar, checks, establishments, mails, removals, removals_import, request, year_end
 
 router = APIRouter()
-for module in (request, mails, removals, removals_import, establishments, calendar, year_end):
+for module in (checks, request, mails, removals, removals_import, establishments, calendar, year_end):
     router.include_router(module.router)

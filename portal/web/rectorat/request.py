@@ -1,8 +1,7 @@
 """/rectorat/demandes/{reference}: one request on one page, its papers, and every action an operator can do on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from portal.web.forms import Form, blank
 from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import WorklistCriteria, origin_of
 from states.vocabulary import CheckOutcome, CodeStatus, State, Trigger
+from workflow.requests.checks_to_make import ChecksToMake
 from workflow.requests.detail import CheckView, EventView, RequestView
 from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
 
@@ -153,6 +153,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         mails = list_outbox(connection, reference=reference, limit=LAST_MAILS).mails
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
         following = _next_to_issue(action_context, connection) if came_from_action else None
+        next_to_check = _next_to_check(action_context, connection)
     return {
         "view": view,
         "action_context": action_context,
@@ -171,6 +172,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "call": call,
         "holders": {holder.reference for holder in keys_in_use(action_context)},
         "following": following,
+        "next_to_check": next_to_check,
     }
 
 
@@ -233,11 +235,24 @@ def _next_to_issue(action_context: ActionContext, connection: Connection) -> str
     if not action_context.origin:
         return next_ready(connection, app.policy, now, view.request.reference)
     criteria = WorklistCriteria.read(QueryParams(action_context.origin))
-    left = HandledRequest(reference=view.request.reference, since=_arrived_at(view))
-    return next_of_list(connection, app.policy, now, criteria.filters(app), criteria.order, left)
+    return next_of_list(connection, app.policy, now, criteria.filters(app), criteria.order, _handled(view))
 
 
-def _arrived_at(view: RequestView) -> datetime:
-    """The instant at which the request last came to the rectorat: its place in the lists."""
+def _next_to_check(action_context: ActionContext, connection: Connection) -> str | None:
+    """The next request whose checks are to be made, while an operator looks at one that waits for the rectorat.
+
+    It follows in the list that they came from, or else in the usual one.
+    """
+    view, app = action_context.view, action_context.app
+    if not action_context.visitor.is_operator or view.request.state is not State.REQUESTED:
+        return None
+    criteria = WorklistCriteria.read(QueryParams(action_context.origin))
+    filters = replace(criteria.filters(app), states=(), checks=None)  # those to check among what is otherwise left
+    checks = ChecksToMake(connection, app.policy, app.clock.now())
+    return checks.following(filters, criteria.order, _handled(view))
+
+
+def _handled(view: RequestView) -> HandledRequest:
+    """The request's place in the lists: the instant at which it last came to the rectorat."""
     arrivals = (e.at for e in reversed(view.history) if e.target is State.REQUESTED and e.source is not e.target)
-    return next(arrivals, view.created_at)
+    return HandledRequest(reference=view.request.reference, since=next(arrivals, view.created_at))

@@ -1,0 +1,297 @@
+"""/rectorat/a-verifier: the requests to check beside the two lists, both answers a line, recorded at once (R34)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.datastructures import FormData, QueryParams
+
+from portal.web.actions.base import ORIGIN
+from portal.web.actions.operator import DISCREET, RECEIVED
+from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
+from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
+from portal.web.security import Visitor
+from portal.web.worklist.bulk import execute_all
+from portal.web.worklist.bulk_actions import ISSUE
+from portal.web.worklist.filters import CheckChoice, WorklistCriteria
+from states import commands as c
+from states.decision import Refused
+from states.refusals import Reason
+from states.vocabulary import CheckOutcome, Trigger
+from workflow.engine.engine import Done, Result
+from workflow.requests.checks_to_make import PAPER_ORDERS, CheckLine, CheckPage, ChecksToMake
+from workflow.requests.worklist import Order, kinds_and_departements, last_source
+
+CHECKS_PATH: Final = "/rectorat/a-verifier"
+
+SIZES: Final = (20, 50)
+"""Lines a page: what is compared in one go, and the most that is recorded at once."""
+
+LONGEST_CURSOR: Final = 200
+
+router = APIRouter(prefix=CHECKS_PATH, include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One of the two checks. ``name`` begins its fields; ``motif``: the ready reason to send back who failed it."""
+
+    name: str
+    title: str
+    command: type[c.CheckListing | c.CheckDelegation]
+    motif: str
+
+    @property
+    def trigger(self) -> Trigger:
+        return self.command.trigger
+
+    @property
+    def source(self) -> str:
+        """The name of the field that says which list was read."""
+        return f"source_{self.name}"
+
+
+LISTING: Final = Column("liste", "Liste des RUPN", c.CheckListing, "absent-de-la-liste")
+
+DELEGATION: Final = Column("delegation", "Délégation", c.CheckDelegation, "delegation-introuvable")
+
+COLUMNS: Final = (LISTING, DELEGATION)
+
+Answers = Mapping[tuple[str, str], CheckOutcome]
+"""The answers given, by the name of the column and the reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """The page asked for: its order, its département, its size, the cursor after which it begins."""
+
+    order: Order = Order.ESTABLISHMENT
+    departement: str = ""
+    size: int = SIZES[0]
+    after: str = ""
+
+    @classmethod
+    def read(cls, query: QueryParams) -> Self:
+        """The page of an address; unknown values are ignored."""
+        order = next((order for order in PAPER_ORDERS if order.value == query.get("tri")), Order.ESTABLISHMENT)
+        size = next((size for size in SIZES if str(size) == query.get("lignes")), SIZES[0])
+        departement = query.get("departement", "").replace("\x00", "").strip()[:5]
+        return cls(order=order, departement=departement, size=size, after=query.get("apres", "")[:LONGEST_CURSOR])
+
+    def address(self, **changes: Any) -> str:
+        """The page with these changes; it begins at its beginning unless they say otherwise."""
+        view = replace(self, **{"after": ""} | changes)
+        pairs = {
+            "tri": "" if view.order is Order.ESTABLISHMENT else view.order.value, "departement": view.departement,
+            "lignes": "" if view.size == SIZES[0] else str(view.size), "apres": view.after,
+        }  # fmt: skip
+        query = urlencode({key: value for key, value in pairs.items() if value})
+        return f"{CHECKS_PATH}?{query}" if query else CHECKS_PATH
+
+    @property
+    def here(self) -> str:
+        return self.address(after=self.after)
+
+    @property
+    def origin_query(self) -> str:
+        """The end of the address of a request of this page, so that « suivante » is of the same order."""
+        criteria = WorklistCriteria(checks=CheckChoice.TO_DO, departement=self.departement, order=self.order)
+        return f"?{urlencode({ORIGIN: urlencode(criteria.pairs())})}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineResult:
+    """The results of the checks of one request, by the name of their column; ``line`` is the request as it is now."""
+
+    reference: str
+    line: CheckLine | None
+    results: Mapping[str, Result]
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The columns whose check is refused."""
+        return tuple(name for name, result in self.results.items() if isinstance(result, Refused))
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        refused = (result.reasons for result in self.results.values() if isinstance(result, Refused))
+        return tuple(dict.fromkeys(reason for reasons in refused for reason in reasons))
+
+    @property
+    def recorded(self) -> tuple[Column, ...]:
+        """The columns whose check is recorded."""
+        return tuple(column for column in COLUMNS if isinstance(self.results.get(column.name), Done))
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of what was sent, line by line."""
+
+    lines: tuple[LineResult, ...]
+
+    @property
+    def refused(self) -> tuple[LineResult, ...]:
+        return tuple(line for line in self.lines if line.reasons)
+
+    @property
+    def recorded(self) -> int:
+        """The number of checks recorded."""
+        return sum(len(line.recorded) for line in self.lines)
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """The requests whose code can be issued now."""
+        return tuple(line.reference for line in self.lines if line.recorded and line.line and line.line.is_ready)
+
+    @property
+    def negative(self) -> tuple[tuple[LineResult, Column], ...]:
+        """The requests that failed a check just recorded, to be sent back."""
+        checks = ((line, column, _check_of(line.line, column)) for line in self.lines for column in line.recorded)
+        return tuple((line, column) for line, column, outcome in checks if outcome is CheckOutcome.NEGATIVE)
+
+    @property
+    def problems(self) -> tuple[tuple[tuple[Reason, ...], tuple[LineResult, ...]], ...]:
+        """The refused lines, those of the same reasons together."""
+        groups: dict[tuple[Reason, ...], list[LineResult]] = {}
+        for line in self.refused:
+            groups.setdefault(line.reasons, []).append(line)
+        return tuple((reasons, tuple(lines)) for reasons, lines in groups.items())
+
+    def reasons_of(self, reference: str, column: Column) -> tuple[Reason, ...]:
+        """The reasons for which a check of a line was refused."""
+        results = (line.results.get(column.name) for line in self.lines if line.reference == reference)
+        return next((result.reasons for result in results if isinstance(result, Refused)), ())
+
+
+def _check_of(line: CheckLine | None, column: Column) -> CheckOutcome | None:
+    check = (line.listing if column is LISTING else line.delegation).check if line else None
+    return check.outcome if check else None
+
+
+@router.get("")
+def show_checks(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
+    """The requests to check; a reader reads them without a form (R2)."""
+    form = blank(_fields(context, visitor) if visitor.is_operator else ())
+    return _render(request, context, visitor, View.read(request.query_params), form)
+
+
+@router.post("")
+def record_checks(request: Request, context: Context, visitor: Operator, data: Typed) -> Response:
+    """Record the answers, each line by itself: a refused one keeps its answers and stops no other (R7)."""
+    view = View.read(request.query_params)
+    form, answers = filled(_fields(context, visitor), data), _answers(data)
+    if column := next((column for column in COLUMNS if column.name == data.get("conforme")), None):
+        versions = _versions(data)
+        answers = {(column.name, reference): CheckOutcome.POSITIVE for reference in versions} | dict(answers)
+        return _render(request, context, visitor, view, _as_typed(form), answers)
+    if not answers and form.is_right:
+        form = form.refused([_NO_ANSWER])
+    if not form.is_right:
+        return _render(request, context, visitor, view, form, answers, status=422)
+    report = _execute(context, visitor, _versions(data), answers, form)
+    refused = {(name, line.reference) for line in report.refused for name in line.refused}
+    kept = {key: outcome for key, outcome in answers.items() if key in refused}
+    again = blank(_with_values(form))
+    return _render(request, context, visitor, view, again, kept, report, status=422 if refused else 200)
+
+
+_NO_ANSWER: Final = Reason(
+    "no_answer", "R34", "Aucune réponse n'est donnée",
+    "Choisir au moins un résultat dans le tableau, puis enregistrer.",
+)  # fmt: skip
+
+
+def _fields(context: WebContext, visitor: Visitor) -> tuple[Field, ...]:
+    """The lists that were read, and when: the same for the whole page; the operator's last ones are proposed."""
+    with context.app.database.read() as connection:
+        sources = {column: last_source(connection, column.trigger, visitor.actor.number) for column in COLUMNS}
+    today = context.pages.today()
+    return (
+        *(
+            Field(name=column.source, label=f"{column.title} : liste lue", value=source or RECEIVED, hint=DISCREET)
+            for column, source in sources.items()
+        ),
+        Field(name="checked_on", label="Lues le", shape=Shape.DAY, value=today.isoformat(), last=today,
+              hint="Aujourd'hui est proposé."),
+    )  # fmt: skip
+
+
+def _with_values(form: Form) -> list[Field]:
+    return [replace(state.field, value=state.text) for state in form.fields]
+
+
+def _as_typed(form: Form) -> Form:
+    """The same form without its errors: nothing was to be recorded."""
+    return replace(form, fields=tuple(replace(state, error="") for state in form.fields))
+
+
+def _versions(data: FormData) -> dict[str, int]:
+    """The requests of the page with their versions as they were shown (R9); anything else is ignored."""
+    versions: dict[str, int] = {}
+    for key, value in data.multi_items():
+        reference = key.removeprefix("version-")
+        is_number = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10
+        if reference != key and REFERENCE.fullmatch(reference) and is_number:
+            versions[reference] = int(str(value))
+    return dict(list(versions.items())[: SIZES[-1]])
+
+
+def _answers(data: FormData) -> dict[tuple[str, str], CheckOutcome]:
+    outcomes = {outcome.value: outcome for outcome in CheckOutcome}
+    answers = {}
+    for column in COLUMNS:
+        for reference in _versions(data):
+            if outcome := outcomes.get(str(data.get(f"{column.name}-{reference}") or "")):
+                answers[column.name, reference] = outcome
+    return answers
+
+
+def _execute(
+    context: WebContext, visitor: Visitor, versions: Mapping[str, int], answers: Answers, form: Form
+) -> Report:
+    """Record one column, then the other on the requests as the first has left them: no check of what was not shown."""
+    results: dict[str, dict[str, Result]] = {}
+    current = dict(versions)
+    for column in COLUMNS:
+        commands = {
+            reference: column.command(
+                reference=reference, expected_version=current[reference], outcome=answers[column.name, reference],
+                source=form.values[column.source], checked_on=form.values["checked_on"],
+            )
+            for reference in versions if (column.name, reference) in answers
+        }  # fmt: skip
+        for reference, result in execute_all(context, visitor, commands, form.key):
+            results.setdefault(reference, {})[column.name] = result
+            if isinstance(result, Done):
+                current[reference] = result.version
+    in_page_order = [reference for reference in versions if reference in results]
+    with context.app.database.read() as connection:
+        lines = ChecksToMake(connection, context.app.policy, context.app.clock.now()).lines(in_page_order)
+    return Report(tuple(
+        LineResult(reference=reference, line=lines.get(reference), results=results[reference])
+        for reference in in_page_order
+    ))  # fmt: skip
+
+
+def _render(
+    request: Request, context: WebContext, visitor: Visitor, view: View, form: Form, answers: Answers | None = None,
+    report: Report | None = None, *, status: int = 200,
+) -> HTMLResponse:  # fmt: skip
+    """The page; ``answers`` stand in its lines, ``report`` above them."""
+    app = context.app
+    with app.database.read() as connection:
+        checks = ChecksToMake(connection, app.policy, app.clock.now())
+        page = checks.page(view.order, view.after or None, view.size, view.departement)
+        _, departements = kinds_and_departements(connection)
+    return context.pages.page(
+        request, "rectorat/checks.html", visitor, status=status, view=view, page=page, form=form,
+        answers=answers or {}, report=report, columns=COLUMNS, departements=departements, sizes=SIZES,
+        orders=PAPER_ORDERS, following=_following(view, page), issue=ISSUE,
+    )  # fmt: skip
+
+
+def _following(view: View, page: CheckPage) -> str | None:
+    return view.address(after=page.after) if page.after else None
