@@ -18,6 +18,7 @@ from portal.connections import DRAINED
 from portal.web.forms import GIVEN_BACK
 from portal.web.rendering import Pages
 from portal.web.security import Visitor, comes_from_here, has_csrf, is_told_from_here
+from portal.web.success_messages import SuccessMessages
 from workflow.app import App
 from workflow.auth.actors import NotAllowed
 from workflow.auth.kept_forms import KeptForms
@@ -69,6 +70,11 @@ class WebContext:
     def is_https(self) -> bool:
         """True if people reach us by HTTPS: then the cookies never travel otherwise."""
         return urlsplit(self.settings.address).scheme == "https"
+
+    @property
+    def success_messages(self) -> SuccessMessages:
+        """What was just done, said once on the page that follows."""
+        return SuccessMessages(self.app.hasher, self.is_https)
 
     @property
     def cookie(self) -> str:

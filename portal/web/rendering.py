@@ -174,21 +174,18 @@ class Pages:
         """A whole page for this visitor."""
         if getattr(scope.get("form"), "given_back", False):
             status = 200  # nothing was refused
+        context = request.app.state.context
         fixed = {
             "visitor": visitor, "path": request.url.path, "today": self.today(), "now": self._app.clock.now(),
-            "demo": request.app.state.context.demo, "done": _done(request),
+            "demo": context.demo, "done": context.success_messages.read(request, visitor),
         }  # fmt: skip
-        return HTMLResponse(self.render(template, **fixed | scope), status_code=status)
+        response = HTMLResponse(self.render(template, **fixed | scope), status_code=status)
+        context.success_messages.forget(request, response)
+        return response
 
     def today(self) -> date:
         """The académie's day."""
         return self._app.policy.calendar.today(self._app.clock.now())
-
-
-def _done(request: Request) -> str | None:
-    """The sentence of the action that led here: one of ours, never words of the address."""
-    value = request.query_params.get("fait", "")
-    return next((texts.done for trigger, texts in TRIGGER_TEXTS.items() if trigger.value == value), None)
 
 
 _AS_TYPED = re.compile(r"<(pre|code|textarea|select|script|style)\b.*?</\1", re.DOTALL)

@@ -61,11 +61,6 @@ ADDRESS: Final = Field(
     hint="Celle sous laquelle l'administrateur du portail vous a inscrit.", missing="Donner votre adresse.",
 )  # fmt: skip
 
-_SIGNED_OUT: Final = {
-    "ici": "Vous êtes déconnecté.",
-    "partout": "Vous êtes déconnecté sur tous les appareils.",
-}
-
 
 def safe_back(path: object) -> str:
     """The path if it leads to one of our pages; empty for anything else, and for the pages of signing in themselves."""
@@ -134,12 +129,12 @@ Client = Annotated[str, Depends(client_address)]
 
 
 @router.get("/connexion")
-def show_school(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "", fin: str = "") -> Response:
+def show_school(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "") -> Response:
     """The first page of a chef."""
-    back, ended = safe_back(suite), _SIGNED_OUT.get(fin, "")
+    back = safe_back(suite)
     if visitor:
         return RedirectResponse(back or visitor.home, status_code=303)
-    return _render_school(request, context, blank((UAI,)), back, ended=ended)
+    return _render_school(request, context, blank((UAI,)), back)
 
 
 @router.post("/connexion")
@@ -191,11 +186,9 @@ def checked_uai(data: FormData, field: Field) -> Form:
     return form
 
 
-def _render_school(
-    request: Request, context: WebContext, form: Form, back: str, *, ended: str = "", status: int = 200
-) -> HTMLResponse:
+def _render_school(request: Request, context: WebContext, form: Form, back: str, *, status: int = 200) -> HTMLResponse:
     return context.pages.page(
-        request, "sign_in/school.html", status=status, form=form, back=back, ended=ended, is_kept=back == KEPT_FORM,
+        request, "sign_in/school.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
         other=with_back("/connexion/rectorat", back),
     )  # fmt: skip
 
@@ -204,7 +197,7 @@ def _render_rectorat(
     request: Request, context: WebContext, form: Form, back: str, *, status: int = 200
 ) -> HTMLResponse:
     return context.pages.page(
-        request, "sign_in/rectorat.html", status=status, form=form, back=back, ended="", is_kept=back == KEPT_FORM,
+        request, "sign_in/rectorat.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
         other=with_back("/connexion", back),
     )  # fmt: skip
 
@@ -299,9 +292,9 @@ def _render_who(
 
 
 @router.get("/compte")
-def show_account(request: Request, context: Context, visitor: AnyVisitor, jeton: str = "") -> HTMLResponse:
+def show_account(request: Request, context: Context, visitor: AnyVisitor) -> HTMLResponse:
     """The session: whose it is, until when, for which establishments; the tokens that act for them."""
-    return _render_account(request, context, visitor, blank((OTHER_UAI,)), ended=jeton == "fini")
+    return _render_account(request, context, visitor, blank((OTHER_UAI,)))
 
 
 @router.post("/compte/jetons/{number}/fin")
@@ -311,7 +304,7 @@ def end_token(context: Context, visitor: Chef, number: int, _: Posted) -> Respon
         context.app.tokens.revoke(visitor.actor, number)
     except TokenRefused:
         return RedirectResponse("/compte", status_code=303)
-    return RedirectResponse("/compte?jeton=fini", status_code=303)
+    return context.success_messages.redirect(visitor, "/compte", "ce programme n'a plus accès au portail")
 
 
 @router.post("/compte/etablissement")
@@ -329,7 +322,7 @@ def add_establishment(request: Request, context: Context, visitor: Chef, data: P
 def sign_out_everywhere(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
     """End every session of this address, or of any of these establishments (R73)."""
     context.sign_in.sign_out_everywhere(visitor.session_user)
-    return _signed_out(context, "partout")
+    return _signed_out(context, "vous êtes déconnecté sur tous les appareils")
 
 
 @router.post("/deconnexion")
@@ -337,21 +330,21 @@ def sign_out(context: Context, signed: SignedIn, _: PostedBySigned) -> Response:
     """End this session (R73)."""
     if signed:
         context.sign_in.sign_out(signed[1])
-    return _signed_out(context, "ici")
+    return _signed_out(context, "vous êtes déconnecté")
 
 
-def _signed_out(context: WebContext, scope: str) -> Response:
-    response = RedirectResponse(f"/connexion?fin={scope}", status_code=303)
+def _signed_out(context: WebContext, sentence: str) -> Response:
+    response = context.success_messages.redirect(None, "/connexion", sentence)
     delete_cookies(response, context)
     return response
 
 
 def _render_account(
-    request: Request, context: WebContext, visitor: Visitor, form: Form, status: int = 200, *, ended: bool = False
+    request: Request, context: WebContext, visitor: Visitor, form: Form, status: int = 200
 ) -> HTMLResponse:
     tokens = context.app.tokens.of_establishments(visitor.actor) if visitor.is_chef else ()
     ends_at = context.sessions.ends_at(visitor.secret)
     return context.pages.page(
-        request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at, tokens=tokens, ended=ended,
+        request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at, tokens=tokens,
         places=context.links.places(visitor.session_user.uais), idle=context.settings.session_idle_minutes,
     )  # fmt: skip

@@ -152,7 +152,7 @@ def test_chef__confirms_the_hand_over_with_one_button(site: Site) -> None:
     fits(page)
     page.get_by_role("button", name="Le code est remis").click()
     expect(page.get_by_role("status")).to_contain_text("la remise est confirmée")
-    expect(page).to_have_url(f"{site.address}{PLACE}{reference}?fait=confirm_handover")
+    expect(page).to_have_url(f"{site.address}{PLACE}{reference}")
 
 
 @pytest.mark.parametrize("size", [TELEPHONE, DESK], ids=["telephone", "desk"])

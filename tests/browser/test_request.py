@@ -61,7 +61,7 @@ def test_request__is_sent_back_then_continued_for_who_telephoned(site: Site, siz
     fits(page)
 
 
-def test_codes__go_out_by_keyboard_alone_in_ten_keys_each(site: Site) -> None:
+def test_codes__go_out_by_keyboard_alone_in_eleven_keys_each(site: Site) -> None:
     first = site.portal.checked(1)
     others = [site.portal.checked(number) for number in (2, 3)]
     page = site.window(STAFF, size=DESK).new_page()
@@ -71,7 +71,9 @@ def test_codes__go_out_by_keyboard_alone_in_ten_keys_each(site: Site) -> None:
         page.keyboard.type(f"Zq93Kx7{rank}")
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_contain_text("l'émission est enregistrée")
+        expect(page.get_by_role("status")).to_be_focused()
         if following:
+            page.keyboard.press("Tab")
             expect(page.get_by_role("link", name=f"Demande suivante à émettre : {following}")).to_be_focused()
             page.keyboard.press("Enter")
             expect(page).to_have_url(f"{site.address}{PLACE}{following}")

@@ -207,14 +207,16 @@ def with_refusal(form: Form, refusal: Refused, visitor: Visitor, on_demand: Sequ
 def show_result(request: Request, context: WebContext, visitor: Visitor, result: Done, origin: str = "") -> Response:
     """Lead to the request; warnings are shown on a page before it (R19, R21)."""
     address = f"{visitor.home}/demandes/{result.reference}"
-    way_back = {ORIGIN: origin} if origin else {}
-    success = f"{address}?{urlencode({'fait': result.trigger.value} | way_back)}"
+    address = f"{address}?{urlencode({ORIGIN: origin})}" if origin else address
+    sentence = TRIGGER_TEXTS[result.trigger].done
     if not result.warnings:
-        return RedirectResponse(success, status_code=303)
-    return context.pages.page(
-        request, "actions/done.html", visitor, result=result, warnings=result.warnings,
-        next_page=success if visitor.is_operator else address,
-    )  # fmt: skip
+        return context.success_messages.redirect(visitor, address, sentence)
+    page = context.pages.page(
+        request, "actions/done.html", visitor, result=result, warnings=result.warnings, next_page=address
+    )
+    if visitor.is_operator:  # whose page then leads to the next request
+        context.success_messages.attach(page, visitor, address, sentence)
+    return page
 
 
 def _action(actions: Actions, slug: str) -> Action:

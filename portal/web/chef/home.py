@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -18,7 +18,7 @@ from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.mail.queries import find_received_mail, list_received_mails
 from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
 from workflow.requests.next_actions import NextStep, PossibleAction
-from workflow.year_end.renewals import MAX_TAKEN_OVER, open_year
+from workflow.year_end.renewals import open_year
 
 router = APIRouter()
 
@@ -184,13 +184,7 @@ def situation_of(item: ChefRequest) -> Situation:
 
 
 @router.get("")
-def show_home(
-    request: Request,
-    context: Context,
-    visitor: Chef,
-    schools: Schools,
-    repris: Annotated[int, Query(ge=0, le=MAX_TAKEN_OVER)] = 0,
-) -> Response:
+def show_home(request: Request, context: Context, visitor: Chef, schools: Schools) -> Response:
     """One sentence and one button for each RUPN; what waits for the rectorat; who can be renewed."""
     items = list_items(context, visitor).items
     situations = [situation_of(item) for item in items if item.request.is_live]
@@ -203,7 +197,7 @@ def show_home(
         waiting=[situation for situation in idle if not situation.is_in_service],
         in_service=[situation for situation in idle if situation.is_in_service], waiting_sentence=waiting_sentence,
         renewals=[item for item in items if item.renewable], is_empty=not items,
-        next_year=open_year(context.app.policy, context.app.clock.now()), taken_over=repris,
+        next_year=open_year(context.app.policy, context.app.clock.now()),
     )  # fmt: skip
 
 

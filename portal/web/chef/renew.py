@@ -21,6 +21,7 @@ from portal.web.context import Chef, Context, Posted, Typed, WebContext
 from portal.web.forms import REFERENCE, Field, Form, blank, filled
 from portal.web.security import Visitor
 from states import commands as c
+from states import french
 from states.decision import Refused
 from states.refusals import Reason
 from states.vocabulary import State, Trigger
@@ -123,7 +124,9 @@ def execute_take_over(request: Request, context: Context, visitor: Chef, data: P
         _renewal_result(reference, result, names) for reference, result in zip(references, results, strict=True)
     ]
     if all(renewal.is_done and not renewal.reasons for renewal in renewals):
-        return RedirectResponse(f"/etablissement?repris={len(renewals)}", status_code=303)
+        done = french.plural(len(renewals), "RUPN est repris", "RUPN sont repris")
+        sentence = f"{done} pour {year} ; il reste la délégation, la charte et l'envoi"
+        return context.success_messages.redirect(visitor, "/etablissement", sentence)
     accepted = [renewal for renewal in renewals if renewal.is_done]
     return context.pages.page(
         request, "chef/taken_over.html", visitor, status=200 if accepted else 422, school=school_of(context, uai),

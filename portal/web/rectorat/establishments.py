@@ -38,7 +38,7 @@ NOTICES: Final = {
     "annuaire": "la boîte est de nouveau celle de l'annuaire",
     "deja": "c'était déjà la boîte de l'établissement, rien n'a changé",
 }
-"""Sentence shown after an action, by the word of the address (``fait``)."""
+"""Sentence shown after an action."""
 
 _WHY = Field(
     name="why", label="Pourquoi", shape=Shape.AREA, missing="Dire pourquoi en une phrase.",
@@ -100,7 +100,7 @@ def show_establishments(
 
 
 @router.get("/{uai}")
-def show_establishment(request: Request, context: Context, visitor: Rectorat, uai: str, fait: str = "") -> HTMLResponse:
+def show_establishment(request: Request, context: Context, visitor: Rectorat, uai: str) -> HTMLResponse:
     """Show one establishment whole."""
     place, requests = _load_establishment(context, visitor, uai)
     with context.app.database.read() as connection:
@@ -108,7 +108,7 @@ def show_establishment(request: Request, context: Context, visitor: Rectorat, ua
         last_set, stuck = find_last_mailbox_decision(connection, place.uai), count_stuck_mails(connection, place.uai)
     return context.pages.page(
         request, "rectorat/establishments_one.html", visitor, place=place, requests=requests, mails=mails,
-        last_set=last_set, stuck=stuck, notice=NOTICES.get(fait, ""),
+        last_set=last_set, stuck=stuck,
     )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def _change_mailbox(
         form = form.refused(refused.reasons)
         return _render_mailbox(request, context, visitor, place, form, clearing=clearing, status=422)
     notice = ("annuaire" if clearing else "boite") if change.is_done else "deja"
-    return RedirectResponse(f"{ESTABLISHMENTS_PATH}/{place.uai}?fait={notice}", status_code=303)
+    return context.success_messages.redirect(visitor, f"{ESTABLISHMENTS_PATH}/{place.uai}", NOTICES[notice])
 
 
 def _render_mailbox(

@@ -35,11 +35,9 @@ from workflow.mail.queries import (
 
 MAILS_PATH: Final = "/rectorat/courriels"
 
-NOTICES: Final = {
-    "renvoye": "le courriel est de nouveau à envoyer",
-    "ecarte": "le courriel est écarté, il ne partira plus",
-}
-"""Sentence shown after an action, by the word of the address (``fait``)."""
+SENT_AGAIN: Final = "le courriel est de nouveau à envoyer"
+
+DISCARDED: Final = "le courriel est écarté, il ne partira plus"
 
 LARGEST_ID: Final = 2**31 - 1
 
@@ -129,9 +127,9 @@ def retry_together(request: Request, context: Context, visitor: Operator, data: 
 
 
 @router.get("/{number}")
-def show_one_mail(request: Request, context: Context, visitor: Rectorat, number: int, fait: str = "") -> HTMLResponse:
+def show_one_mail(request: Request, context: Context, visitor: Rectorat, number: int) -> HTMLResponse:
     """Show one mail with its history (R60)."""
-    return _render_mail(request, context, visitor, _load_mail(context, number), notice=NOTICES.get(fait, ""))
+    return _render_mail(request, context, visitor, _load_mail(context, number))
 
 
 @router.post("/{number}/renvoyer")
@@ -142,7 +140,7 @@ def retry_mail(request: Request, context: Context, visitor: Operator, number: in
         new_number = context.app.mail_journal.retry(number, visitor.actor)
     except MailRefusal as refusal:
         return _render_mail(request, context, visitor, view, status=422, refusal=refusal)
-    return RedirectResponse(f"{MAILS_PATH}/{new_number}?fait=renvoye", status_code=303)
+    return context.success_messages.redirect(visitor, f"{MAILS_PATH}/{new_number}", SENT_AGAIN)
 
 
 @router.get("/{number}/ecarter")
@@ -166,7 +164,7 @@ def discard_mail(request: Request, context: Context, visitor: Operator, number: 
         return _render_discard(request, context, visitor, view, form.refused(refused.reasons), status=422)
     except MailRefusal as refusal:
         return _render_mail(request, context, visitor, view, status=422, refusal=refusal)
-    return RedirectResponse(f"{MAILS_PATH}/{number}?fait=ecarte", status_code=303)
+    return context.success_messages.redirect(visitor, f"{MAILS_PATH}/{number}", DISCARDED)
 
 
 @router.post("/renvoyer/{uai}")
@@ -210,7 +208,7 @@ def _load_mail(context: WebContext, number: int) -> MailView:
 
 
 def _render_mail(
-    request: Request, context: WebContext, visitor: Visitor, view: MailView, *, status: int = 200, notice: str = "",
+    request: Request, context: WebContext, visitor: Visitor, view: MailView, *, status: int = 200,
     refusal: MailRefusal | None = None,
 ) -> HTMLResponse:  # fmt: skip
     """Its page; the text of a sign-in mail is shown to nobody, and a mask stands where a code would (R60)."""
@@ -218,7 +216,7 @@ def _render_mail(
     return context.pages.page(
         request, "rectorat/mails_one.html", visitor, status=status, view=view, mail=view.mail,
         words=None if secret else words_of(view.mail, context.app.mailer), secret=secret,
-        sender=context.app.settings.mail.sender, notice=notice, refusal=refusal,
+        sender=context.app.settings.mail.sender, refusal=refusal,
     )  # fmt: skip
 
 

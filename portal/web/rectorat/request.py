@@ -94,7 +94,7 @@ def download_slip(context: Context, visitor: Rectorat, reference: str) -> Respon
 def show_one_request(request: Request, context: Context, visitor: Rectorat, reference: str) -> Response:
     """Show all that is known of a request; a reader is shown no form (R2)."""
     action_context = ActionContext.load(context, visitor, reference, origin_of(request))
-    came_from_action = bool(request.query_params.get("fait"))
+    came_from_action = context.success_messages.read(request, visitor) is not None
     return context.pages.page(
         request, "rectorat/request.html", visitor, **_page_scope(action_context, came_from_action=came_from_action)
     )

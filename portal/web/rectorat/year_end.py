@@ -99,9 +99,7 @@ def parse_year(text: str) -> SchoolYear:
 
 
 @router.get("")
-def show_year_ends(
-    request: Request, context: Context, visitor: Rectorat, fait: str = "", arret: str = ""
-) -> HTMLResponse:
+def show_year_ends(request: Request, context: Context, visitor: Rectorat, arret: str = "") -> HTMLResponse:
     """Show each year in play, then the past ones; the page follows a running end unless the reader stopped that."""
     years = load_years(context)
     with context.app.database.read() as connection:
@@ -110,7 +108,6 @@ def show_year_ends(
     opening_day = context.app.policy.calendar.opening_day
     response = render_year_end(
         request, context, visitor, "rectorat/year_end.html", years=years, past=past,
-        notice=CONFIRMED if fait == "confirmee" else "",
         origins={year.end.school_year: how_found(year.end, zone) for year in years},
         openings={year.end.school_year: opening_day(year.end.school_year.next) for year in years},
         is_stopped=bool(arret),
@@ -266,7 +263,7 @@ def confirm_year_end(
     except NothingHeld:
         return _render_confirmation(request, context, visitor, school_year, form, status=422)
     tasks.add_task(lambda: app.year_ends.run(end, installation.schedule_actor(app.database)))
-    return RedirectResponse(f"{YEAR_END_PATH}?fait=confirmee", status_code=303)
+    return context.success_messages.redirect(visitor, YEAR_END_PATH, CONFIRMED)
 
 
 def _render_confirmation(

@@ -100,8 +100,8 @@ def test_again__another_choice_of_last_years_rupn_is_another_action(portal: Port
     first, second = portal.ended_last_year(1, 2)
     client = portal.client(CHEF)
     form = form_to(client.get("/etablissement/reprendre"), "/reprendre")
-    assert "repris=1" in str(send(client, form, choix=[first]).url)
-    assert "repris=1" in str(send(client, form, choix=[second]).url)
+    assert "1 RUPN est repris pour 2026-2027" in send(client, form, choix=[first]).text
+    assert "1 RUPN est repris pour 2026-2027" in send(client, form, choix=[second]).text
     assert "clé d'action" not in send(client, form, choix=[first, second]).text
 
 

@@ -128,7 +128,7 @@ def test_account__another_establishment_then_out(portal: Portal) -> None:
     assert client.post("/deconnexion", data={"csrf": "x"}).status_code == 409
     secret = client.cookies[portal.context.cookie]
     out = client.post("/deconnexion", data={"csrf": csrf_of(both)})
-    assert "Vous êtes déconnecté." in main_of(out)
+    assert "C'est fait : vous êtes déconnecté." in main_of(out)
     assert portal.context.cookie not in client.cookies
     assert portal.context.sessions.find(secret, portal.clock.now()) is None
 
@@ -143,7 +143,7 @@ def test_account__the_tokens_of_the_establishment_are_shown_and_ended(portal: Po
     assert "ENT de 0310001H" in main_of(page)
     assert "ENT de 0120001X" not in main_of(page)
     after = client.post("/compte/jetons/1/fin", data={"csrf": csrf_of(page)})
-    assert "Ce programme n'a plus accès au portail." in main_of(after)
+    assert "ce programme n&#39;a plus accès au portail." in main_of(after)
     assert "Aucun programme n'agit" in main_of(after)
     client.post("/compte/jetons/2/fin", data={"csrf": csrf_of(page)})
     assert [token.revoked_at is None for token in portal.app.tokens.all(by)] == [True, False]
@@ -159,7 +159,7 @@ def test_sign_out__from_the_header_of_every_page(portal: Portal, session_user: S
     client = portal.client(session_user)
     header = client.get(path).text.partition("<main")[0]
     (token,) = re.findall(r'action="/deconnexion">\s*<input type="hidden" name="csrf" value="(\w+)">', header)
-    assert "Vous êtes déconnecté." in client.post("/deconnexion", data={"csrf": token}).text
+    assert "C'est fait : vous êtes déconnecté." in client.post("/deconnexion", data={"csrf": token}).text
     assert client.get("/compte", follow_redirects=False).status_code == 303
 
 

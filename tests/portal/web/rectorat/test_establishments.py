@@ -135,7 +135,7 @@ def test_declare__at_the_establishment_s_request(portal: Portal) -> None:
     with portal.app.database.read() as connection:
         assert connection.execute(select(REQUEST.c.reference)).all() == []
     done = client.post(form.action, data=form.fields | typed, follow_redirects=False)
-    assert done.headers["location"] == "/rectorat/demandes/ODA-2027-00001?fait=declare"
+    assert done.headers["location"] == "/rectorat/demandes/ODA-2027-00001"
     with portal.app.database.read() as connection:
         row = connection.execute(select(REQUEST)).one()
     assert (row.uai, row.nom, row.acted_on_behalf != "") == (UAI, "Durand", True)

@@ -148,10 +148,10 @@ def test_issue__by_who_acted_for_the_establishment_is_refused_when_four_eyes_are
 def test_next_ready__begins_again_and_leaves_out_what_does_not_count(portal: Portal) -> None:
     aged = portal.checked(1)
     portal.clock.advance(days=31)
-    ready, last = portal.checked(2), portal.issued(3)
-    page = portal.client(STAFF).get(f"{PLACE}{last}?fait=issue_code").text
+    ready, last = portal.checked(2), portal.checked(3)
+    client = portal.client(STAFF)
+    page = send(client, form_to(client.get(PLACE + last), "/emettre"), code=CODE).text
     assert f"Demande suivante à émettre : {ready}" in page
     assert aged not in page
-    assert "Demande suivante" not in portal.client(STAFF).get(PLACE + last).text
-    assert "Demande suivante" not in portal.client(STAFF).get(f"{PLACE}{ready}?fait=check_listing").text
-    assert "Demande suivante" not in portal.client(DRANE).get(f"{PLACE}{last}?fait=issue_code").text
+    assert "Demande suivante" not in client.get(PLACE + last).text
+    assert "Demande suivante" not in portal.client(DRANE).get(PLACE + last).text
