@@ -22,9 +22,18 @@ def instant(value: datetime, timezone: tzinfo) -> str:
     return f"{day(local.date())} à {local.hour} h {local.minute:02d}"
 
 
+NARROW_SPACE: Final = "\u202f"
+"""The space that parts the thousands of a number: narrow, and no line breaks there."""
+
+
+def number(value: int) -> str:
+    """``812``, ``1 204``, ``12 000``."""
+    return f"{value:,}".replace(",", NARROW_SPACE)
+
+
 def plural(count: int, singular: str, several: str | None = None) -> str:
-    """``0 demande``, ``1 demande``, ``2 demandes``: in French the plural begins at two."""
-    return f"{count} {singular if abs(count) < 2 else several or singular + 's'}"
+    """``0 demande``, ``1 demande``, ``1 204 demandes``: in French the plural begins at two."""
+    return f"{number(count)} {singular if abs(count) < 2 else several or singular + 's'}"
 
 
 def span(value: timedelta) -> str:

@@ -198,6 +198,7 @@ def mail_context(settings: Settings) -> "MailContext":
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
         one_key_a_person=settings.key.scope == "person",
         portal=settings.portal.address,
+        oda_address=settings.oda.address,
     )
 
 

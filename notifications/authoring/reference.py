@@ -73,6 +73,7 @@ EXPORT: Final = ("lines", "today", "here")
 
 FILTERS: Final = {
     "day": ("une date en toutes lettres", "{{ year.last_day|day }}"),
+    "number": ("un nombre, ses milliers séparés : 1\u202f204", "{{ removals|number }}"),
     "plural": ("un nombre et son nom, accordé ; le pluriel se donne s'il n'est pas en s",
                '{{ days_left|plural("jour") }}'),
     "listing": ("une liste en une phrase : a, b et c", "{{ kept_for|listing }}"),

@@ -60,6 +60,9 @@ class MailContext:
     drane_sent_by_us: Annotated[bool, Doc("le rectorat transmet-il lui-même les déclarations à la DRANE ?")] = False
     one_key_a_person: Annotated[bool, Doc("une personne n'a-t-elle qu'une clé ?")] = True
     portal: Annotated[str, Doc("l'adresse du portail")] = "http://localhost:8000"
+    oda_address: Annotated[str | None, Doc("l'adresse de la page où le RUPN se sert de sa clé, si elle est réglée")] = (
+        None
+    )
 
     def day_of(self, instant: datetime) -> date:
         """The académie's calendar day at this instant."""

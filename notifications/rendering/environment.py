@@ -196,7 +196,7 @@ class TemplateLoader:
             lstrip_blocks=True,
         )
         environment.filters.update(
-            day=french.day, plural=french.plural, de=french.de,
+            day=french.day, number=french.number, plural=french.plural, de=french.de,
             listing=lambda words, last="et": french.listing([str(word) for word in words], last),
             lower_first=lambda text: text[:1].lower() + text[1:], csv=csv_cell, short_day=short_day, iso_day=iso_day,
         )  # fmt: skip

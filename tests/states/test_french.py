@@ -50,6 +50,14 @@ def test_plural__begins_at_two(count: int, words: str) -> None:
     assert french.plural(count, "jour") == words
 
 
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "0"), (999, "999"), (1204, "1\u202f204"), (1204567, "1\u202f204\u202f567")]
+)
+def test_number__thousands_are_parted(value: int, words: str) -> None:
+    assert french.number(value) == words
+    assert french.plural(value, "jour", "jours").split(" ")[0] == words
+
+
 def test_plural__irregular() -> None:
     assert french.plural(1, "mois", "mois") == "1 mois"
     assert french.plural(2, "mois", "mois") == "2 mois"

@@ -32,6 +32,7 @@ from workflow.settings.sections import (
     HandlingSettings,
     KeySettings,
     LimitsSettings,
+    OdaSettings,
     PeopleSettings,
     SecretsSettings,
     TemplatesSettings,
@@ -68,6 +69,7 @@ class Settings(Section):
     charter: CharterSettings = Field(default_factory=CharterSettings, description="La charte que le RUPN signe (R27).")
     code: CodeSettings = Field(default_factory=CodeSettings, description="Le code d'initialisation (R41, R61).")
     key: KeySettings = Field(default_factory=KeySettings, description="La clé ODA (R42).")
+    oda: OdaSettings = Field(default_factory=OdaSettings, description="L'authentification par clé ODA elle-même.")
     checks: ChecksSettings = Field(default_factory=ChecksSettings, description="Les vérifications du rectorat (R36).")
     limits: LimitsSettings = Field(
         default_factory=LimitsSettings, description="Ce qu'un établissement peut avoir au plus."

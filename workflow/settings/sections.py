@@ -90,6 +90,16 @@ class KeySettings(Section):
     )
 
 
+class OdaSettings(Section):
+    """The ODA server's own page for those who bear a key."""
+
+    address: WebAddress | None = Field(
+        None,
+        description="Adresse de la page où le RUPN se sert de sa clé et choisit son code PIN, montrée avec le code, ou"
+        " null.",
+    )
+
+
 class ChecksSettings(Section):
     """The validity of a check, in days (R36)."""
 

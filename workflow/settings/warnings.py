@@ -117,5 +117,7 @@ def _people(settings: Settings) -> Iterator[str]:
 def _shown_to_chefs(settings: Settings) -> Iterator[str]:
     if settings.drane.declaration == "by_chef" and settings.drane.address is None:
         yield "drane.address : le chef doit déclarer son RUPN à la DRANE (R25) et ne saura pas où ; donner l'adresse"
+    if settings.oda.address is None:
+        yield "oda.address : le courriel qui porte le code ne dira pas où le RUPN le saisit ; donner cette adresse"
     if not settings.documentation.links and not settings.documentation.files:
         yield "documentation.links : aucun lien ; le courriel qui porte le code ne renverra à aucune documentation"

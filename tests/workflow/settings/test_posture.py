@@ -45,7 +45,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("portal.host", "en clair", {"portal": {"host": "0.0.0.0"}}),
     ("portal.proxies", "0.0.0.0/0", {"portal": {"proxies": "['0.0.0.0/0']"}}),
     ("portal.proxies", "::/0", {"portal": {"proxies": "['::1', '::/0']"}}),
-    ("portal.link_minutes", "1440 minutes", {"portal": {"link_minutes": "1440"}}),
+    ("portal.link_minutes", "1\u202f440 minutes", {"portal": {"link_minutes": "1440"}}),
     ("portal.session_hours", "72 heures", {"portal": {"session_hours": "72"}}),
     ("mail.relay.security", "none vers smtp.ac-toulouse.fr", {"replace": ELSEWHERE}),
     ("database.url", "sslmode=prefer", {"more": POSTGRESQL}),

@@ -13,8 +13,9 @@ RELAY = "    security: none\n"
 REPLY = "  reply_to: cs@ac-toulouse.fr\n"
 LINKS = "documentation: {links: [{title: Aide, url: 'https://a.fr'}]}\n"
 DRANE = "drane: {declaration: sent_by_us}\n"
+ODA = "oda: {address: 'https://oda.fr'}\n"
 YEARS = "school_year: {end: 09-30}\n"
-QUIET = RELAY + REPLY + LINKS + DRANE + YEARS
+QUIET = RELAY + REPLY + LINKS + DRANE + ODA + YEARS
 
 
 def warnings(
@@ -53,7 +54,12 @@ def test_default_date__says_which_line_to_add(tmp_path: Path) -> None:
 
 def test_what_chefs_would_miss(tmp_path: Path) -> None:
     said = warnings(tmp_path, RELAY + YEARS)
-    assert [line.split()[0] for line in said] == ["mail.reply_to", "drane.address", "documentation.links"]
+    assert [line.split()[0] for line in said] == [
+        "mail.reply_to",
+        "drane.address",
+        "oda.address",
+        "documentation.links",
+    ]
     assert "oda@ac-toulouse.fr" in said[0]
 
 
