@@ -122,10 +122,15 @@ def uai_problem(uai: str) -> str | None:
     """The problem of a normalised UAI, in French; None when form and check letter agree (R11)."""
     if not _UAI.fullmatch(uai):
         return "un UAI compte 7 chiffres et une lettre, par exemple 0310001H"
-    expected = UAI_LETTERS[int(uai[:7]) % 23]
+    expected = usual_uai(uai)[7]
     if uai[7] != expected:
         return f"la lettre de contrôle ne va pas avec {uai[:7]} : ce serait {expected}, ou un chiffre est mal tapé"
     return None
+
+
+def usual_uai(uai: str) -> str:
+    """The digits of a normalised UAI with the letter that they call for; a few real ones bear another (R11)."""
+    return uai[:7] + UAI_LETTERS[int(uai[:7]) % 23]
 
 
 def has_uai_form(uai: str) -> bool:

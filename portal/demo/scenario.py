@@ -37,8 +37,8 @@ _CHARTER: Final = "2026-1"
 
 _REASONS: Final = (
     "Accueil des familles sans adresse électronique, le samedi et pendant les conseils de classe.",
-    "Les réunions de parents ont lieu à l'annexe, hors du réseau de l'établissement.",
-    "Le secrétariat est fermé le mercredi : le RUPN aide les parents à distance.",
+    "Les réunions avec les familles ont lieu à l'annexe, hors du réseau de l'établissement.",
+    "Le secrétariat est fermé le mercredi : le RUPN aide les familles à distance.",
     "Beaucoup de comptes à débloquer à la rentrée, y compris en soirée.",
 )
 

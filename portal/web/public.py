@@ -30,6 +30,8 @@ LEGAL: Final = TextPage(title="Mentions légales", piece="mentions-legales.html"
 
 PERSONAL_DATA: Final = TextPage(title="Données personnelles", piece="donnees-personnelles.html")
 
+FAMILIES: Final = TextPage(title="Aider les familles", piece="familles.html")
+
 CONTACT: Final = TextPage(title="Contact", piece="contact.html")
 
 
@@ -60,6 +62,19 @@ def process(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLRe
 def picture() -> Response:
     """The picture of the process, drawn from the transition table."""
     return Response(diagrams.svg(), media_type="image/svg+xml", headers={"Cache-Control": AN_HOUR})
+
+
+@router.get("/familles")
+def families(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """The help that families get without any key, and the two ways of assistance."""
+    return _render(request, context, visitor, "public/paper.html", paper=FAMILIES)
+
+
+@router.get("/ressources")
+def resources(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """The library of the settings: posters, letters, videos for establishments and families."""
+    library = context.app.settings.resources.library
+    return _render(request, context, visitor, "public/resources.html", library=library)
 
 
 @router.get("/accessibilite")

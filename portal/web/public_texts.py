@@ -43,6 +43,8 @@ class PublicFacts:
     delegce_module: str
     drane_address: str | None
     drane_sent_by_us: bool
+    drane_name: str
+    assistance: str
     deputy_may_act: bool
     one_key_a_person: bool
     year: str
@@ -66,7 +68,8 @@ class PublicFacts:
             link_minutes=settings.portal.link_minutes, session_hours=settings.portal.session_hours,
             code_keep_days=settings.code.keep_days, check_days=settings.checks.max_age_days,
             delegce_module=settings.delegce.module, drane_address=settings.drane.address,
-            drane_sent_by_us=settings.drane.declaration == "sent_by_us",
+            drane_sent_by_us=settings.drane.declaration == "sent_by_us", drane_name=settings.drane.name,
+            assistance=settings.resources.assistance,
             deputy_may_act=settings.people.deputy_may_act, one_key_a_person=settings.key.scope == "person",
             year=str(year), year_end=end.last_day, year_end_is_default=end.is_default,
             campaign_opens=calendar.opening_day(year.next),
@@ -95,6 +98,8 @@ WORDS: Final = {
     "delegce_module": "le nom du module délégué dans DelegCE (`delegce.module`)",
     "drane_address": "l'adresse de l'application de la DRANE (`drane.address`), ou rien",
     "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
+    "drane_name": "le nom de la DRANE (`drane.name`)",
+    "assistance": "l'adresse de l'assistance nationale d'EduConnect (`resources.assistance`)",
     "deputy_may_act": "un adjoint agit-il comme le chef ?",
     "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
     "year": "l'année scolaire en cours, ainsi : 2026-2027",
@@ -108,6 +113,7 @@ WORDS: Final = {
 PIECES: Final = {
     "accueil.html": "l'accueil : la phrase sous le titre",
     "avant-de-commencer.html": "l'accueil : ce qu'il faut savoir et avoir sous la main",
+    "familles.html": "l'aide aux familles : ce qui se règle sans clé, et vers qui se tourner",
     "demarche.html": "la démarche expliquée, avant le schéma",
     "accessibilite.html": "la déclaration d'accessibilité",
     "mentions-legales.html": "les mentions légales",

@@ -14,7 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import BaseLoader, ChoiceLoader, DictLoader, PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import FileResponse, Response
@@ -124,6 +124,7 @@ def environment_of(
         "de": french.de,
         "capital": french_capital,
         "family_name": french.family_name_in_capitals,
+        "contact_links": contact_links,
     }
     environment.globals |= {
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
@@ -207,6 +208,27 @@ def typographic(html: str) -> str:
         parts += html[copied:at], NBSP
         copied = at + 1
     return "".join((*parts, html[copied:]))
+
+
+_ADDRESS_OR_NUMBER = re.compile(
+    r"(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<number>(?<!\d)(?:\+33|0)(?:[ .\u00a0]?\d){9}(?!\d))"
+)
+"""An electronic address; a French number of ten digits, however they are grouped."""
+
+
+def contact_links(text: str) -> Markup:
+    """A contact of the settings, escaped, in which an address can be written to and a number called at a touch."""
+    parts: list[Markup] = []
+    copied = 0
+    for match in _ADDRESS_OR_NUMBER.finditer(text):
+        scheme = "mailto:" if match["mail"] else "tel:"
+        target = match.group() if match["mail"] else re.sub(r"[^\d+]", "", match.group())
+        parts += (
+            escape(text[copied : match.start()]),
+            Markup('<a href="{}{}">{}</a>').format(scheme, target, match.group()),
+        )
+        copied = match.end()
+    return Markup("").join((*parts, escape(text[copied:])))
 
 
 def safe(text: str) -> Markup:

@@ -28,7 +28,7 @@ from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin
 from states.refusals import bad_field
-from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai
+from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, usual_uai
 from states.vocabulary import Role
 from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
@@ -144,7 +144,7 @@ def ask_school(request: Request, context: Context, data: PostedByAnyone, client:
     if not form.is_right:
         return _render_school(request, context, form, back, status=422)
     context.links.send_to_establishment(form.values["uai"], LinkRequest(client=client, back=back))
-    return RedirectResponse("/connexion/envoye", status_code=303)
+    return _sent_to(form)
 
 
 @router.get("/connexion/rectorat")
@@ -169,13 +169,23 @@ def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, clien
 
 
 @router.get("/connexion/envoye")
-def show_sent(request: Request, context: Context, visitor: MaybeVisitor, pour: str = "") -> HTMLResponse:
-    """The next steps, whether or not a mail left; the sender's address helps to find it."""
+def show_sent(request: Request, context: Context, visitor: MaybeVisitor, pour: str = "", uai: str = "") -> HTMLResponse:
+    """The next steps, whether or not a mail left; the sender's address helps to find it.
+
+    ``uai``: the one that was asked for, shown with the letter that its digits call for when it bears another (R11):
+    arithmetic, which tells nothing of the directory.
+    """
+    uai = uai if has_uai_form(uai) else ""
     return context.pages.page(
         request, "sign_in/sent.html", visitor, minutes=context.settings.link_minutes, for_rectorat=pour == "rectorat",
         most=LINKS_OF_SUBJECT.most, most_a_day=LINKS_OF_SUBJECT_A_DAY.most, most_of_network=LINKS_OF_CLIENT.most,
-        sender=context.app.settings.mail.sender_address,
+        sender=context.app.settings.mail.sender_address, uai=uai, usual_uai=usual_uai(uai) if uai else "",
     )  # fmt: skip
+
+
+def _sent_to(form: Form) -> Response:
+    """The page of the next steps, which repeats the UAI."""
+    return RedirectResponse(f"/connexion/envoye?uai={normalise_uai(form.values['uai'])}", status_code=303)
 
 
 def checked_uai(data: FormData, field: Field) -> Form:
@@ -315,7 +325,7 @@ def add_establishment(request: Request, context: Context, visitor: Chef, data: P
         return _render_account(request, context, visitor, form, status=422)
     link_request = LinkRequest(client=client, back="/compte", session=visitor.secret)
     context.links.send_to_establishment(form.values["uai"], link_request)
-    return RedirectResponse("/connexion/envoye", status_code=303)
+    return _sent_to(form)
 
 
 @router.post("/compte/partout")

@@ -128,7 +128,7 @@ class ChefRequest:
     """A request as its chef meets it, with its next step and the actions open to the reader.
 
     ``sent_back``: the rectorat sent it back and it has not been submitted again (R38); ``renewable``: it is the last
-    one of somebody who has none for the year that is open (R33).
+    one of somebody who has none for the year that is open (R33); ``submitted_at``: the last time that it was sent.
     """
 
     request: Request
@@ -137,6 +137,7 @@ class ChefRequest:
     actions: tuple[PossibleAction, ...]
     sent_back: bool
     renewable: bool
+    submitted_at: datetime | None
 
     def may(self, trigger: Trigger) -> bool:
         """Return True when the reader may do this now."""
@@ -182,31 +183,43 @@ def _references(connection: Connection, uai: str, scope: Actor, after: str | Non
     return references
 
 
-def _last_events(connection: Connection, references: Sequence[str]) -> dict[str, dict[str, int]]:
-    """The number of the last event of each kind that tells how a request came to its state, by reference."""
+@dataclass(frozen=True, slots=True)
+class LastOfKind:
+    """The last event of a kind: its number in its chain, and when."""
+
+    seq: int
+    at: datetime
+
+
+def _last_events(connection: Connection, references: Sequence[str]) -> dict[str, dict[str, LastOfKind]]:
+    """The last event of each kind that tells how a request came to its state, by reference."""
     kinds = (Trigger.SEND_BACK.value, Trigger.SUBMIT.value, Trigger.EXPIRE.value)
-    query = select(EVENT.c.stream, EVENT.c.kind, func.max(EVENT.c.seq))
+    query = select(EVENT.c.stream, EVENT.c.kind, func.max(EVENT.c.seq), func.max(EVENT.c.at, type_=EVENT.c.at.type))
     query = query.where(EVENT.c.stream.in_(references), EVENT.c.kind.in_(kinds))
-    last: dict[str, dict[str, int]] = {}
-    for stream, kind, seq in connection.execute(query.group_by(EVENT.c.stream, EVENT.c.kind)):
-        last.setdefault(stream, {})[kind] = seq
+    last: dict[str, dict[str, LastOfKind]] = {}
+    for stream, kind, seq, at in connection.execute(query.group_by(EVENT.c.stream, EVENT.c.kind)):
+        last.setdefault(stream, {})[kind] = LastOfKind(seq, at)
     return last
 
 
-def _chef_request(facts: Facts, scope: Actor, policy: Policy, now: datetime, events: Mapping[str, int]) -> ChefRequest:
+def _chef_request(
+    facts: Facts, scope: Actor, policy: Policy, now: datetime, events: Mapping[str, LastOfKind]
+) -> ChefRequest:
     request = facts.request
     if request is None:
         raise LookupError("a request that was just read")
     actions = possible_actions(facts, scope, policy, now)
     ran_to_its_end = request.is_live or Trigger.EXPIRE.value in events
     may_renew = any(action.trigger is Trigger.RENEW for action in actions)
+    sent_back, submitted = events.get(Trigger.SEND_BACK.value), events.get(Trigger.SUBMIT.value)
     return ChefRequest(
         request=request.with_(extends=None),  # which may be another establishment's (R3)
         code_fate=facts.code_fate,
         next_step=next_step(facts, policy, now),
         actions=actions,
-        sent_back=request.is_live and events.get(Trigger.SEND_BACK.value, 0) > events.get(Trigger.SUBMIT.value, 0),
+        sent_back=request.is_live and sent_back is not None and sent_back.seq > (submitted.seq if submitted else 0),
         renewable=ran_to_its_end and may_renew and _awaits_renewal(facts, request, policy, now),
+        submitted_at=submitted.at if submitted else None,
     )
 
 

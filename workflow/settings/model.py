@@ -34,6 +34,7 @@ from workflow.settings.sections import (
     LimitsSettings,
     OdaSettings,
     PeopleSettings,
+    ResourcesSettings,
     SecretsSettings,
     TemplatesSettings,
 )
@@ -77,6 +78,9 @@ class Settings(Section):
     handling: HandlingSettings = Field(default_factory=HandlingSettings, description="Le traitement des demandes.")
     documentation: DocumentationSettings = Field(
         default_factory=DocumentationSettings, description="La documentation jointe au code."
+    )
+    resources: ResourcesSettings = Field(
+        default_factory=ResourcesSettings, description="L'aide aux familles : l'assistance, et des ressources."
     )
     delegce: DelegceSettings = Field(default_factory=DelegceSettings, description="La délégation dans DelegCE (R26).")
     portal: PortalSettings = Field(

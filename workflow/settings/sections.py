@@ -60,6 +60,10 @@ class DraneSettings(Section):
     address: WebAddress | None = Field(
         None, description="Adresse de l'application de la DRANE, montrée au chef, ou null."
     )
+    name: OneLine = Field(
+        "direction de région académique du numérique pour l'éducation (DRANE)",
+        description="Nom de la DRANE, tel qu'il est dit au chef.",
+    )
 
 
 class CharterSettings(Section):
@@ -170,6 +174,32 @@ class DocumentationSettings(Section):
                 f"{megabytes(MAX_ALL_BYTES)} au plus pour tous",
             )
         return value
+
+
+ResourceKind = Literal["affiche", "flyer", "diaporama", "vidéo", "infographie", "courrier", "guide"]
+
+
+class ResourceSettings(LinkSettings):
+    """A document of the library for establishments: a poster, a letter, a video."""
+
+    kind: ResourceKind = Field(
+        description="Ce que c'est : affiche, flyer, diaporama, vidéo, infographie, courrier ou guide."
+    )
+    audience: Literal["familles", "établissement"] = Field(
+        "familles", description="À qui elle s'adresse : familles ou établissement."
+    )
+
+
+class ResourcesSettings(Section):
+    """What helps an establishment to help families: the national assistance, and a library of links."""
+
+    assistance: WebAddress = Field(
+        "https://educonnect.education.gouv.fr/educt-aide/contacts/",
+        description="L'assistance nationale d'EduConnect, donnée aux familles.",
+    )
+    library: tuple[ResourceSettings, ...] = Field(
+        (), max_length=200, description="Affiches, flyers, courriers… : title, url, kind et audience."
+    )
 
 
 class DelegceSettings(Section):

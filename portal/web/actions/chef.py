@@ -14,7 +14,7 @@ from states.school_calendar import LATE_DECLARATION_DAYS, SchoolYear
 from states.vocabulary import KEY_CHANGES, Change, Step, Trigger, WithdrawReason
 from workflow.requests.detail import EventView, RequestView
 
-WHY: Final = "Cette délégation est indispensable pour administrer les comptes EduConnect des parents."
+WHY: Final = "Cette délégation est indispensable pour administrer les comptes EduConnect des responsables légaux."
 """The reason proposed, to be edited (R26)."""
 
 

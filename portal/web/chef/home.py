@@ -1,6 +1,7 @@
 """A chef's first page: what to do now for each RUPN, the most urgent first; and the mails that were received."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -13,7 +14,8 @@ from portal.web.actions.chef import SLUGS
 from portal.web.context import Chef, Context, Posted, WebContext
 from portal.web.security import Visitor
 from states import model
-from states.french import de, plural
+from states.french import day, de, plural
+from states.school_calendar import SchoolCalendar
 from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.mail.queries import find_received_mail, list_received_mails
 from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
@@ -45,13 +47,17 @@ _STAGES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """The part of a request that a chef's sentences depend on. ``actions`` are those open to the reader."""
+    """The part of a request that a chef's sentences depend on. ``actions`` are those open to the reader.
+
+    ``sent_on``: the académie's day on which it was last sent to the rectorat, None before.
+    """
 
     request: model.Request
     code_fate: CodeStatus
     next_step: NextStep | None
     actions: tuple[PossibleAction, ...]
     sent_back: bool
+    sent_on: date | None = None
 
     @property
     def who(self) -> str:
@@ -123,8 +129,11 @@ def _task_texts(trigger: Trigger, who: str) -> tuple[str, str]:
             )
 
 
-def waiting_sentence(situation: Situation, expected_days: int) -> str:
-    """The sentence of a request for which the reader has nothing to do; never empty."""
+def waiting_sentence(situation: Situation, expected_days: int, today: date) -> str:
+    """The sentence of a request for which the reader has nothing to do; never empty.
+
+    ``expected_days``: the handling time that the académie announces; past it, the sentence says so.
+    """
     step, request, whose = situation.next_step, situation.request, de(situation.who)
     if request.state is State.REVOKED:
         return f"Les droits {whose} sont révoqués : la demande est close."
@@ -139,9 +148,19 @@ def waiting_sentence(situation: Situation, expected_days: int) -> str:
     if request.state is State.CODE_ISSUED and step.who is Role.OPERATOR:
         return f"Un nouveau code est à faire pour {situation.who} : le rectorat s'en occupe."
     if request.state is State.REQUESTED:
-        days = plural(expected_days, "jour")
-        return f"Le rectorat vérifie la demande {whose} : comptez {days} à partir de l'envoi."
+        return f"Le rectorat vérifie la demande {whose}{_expectation(situation.sent_on, expected_days, today)}"
     return f"Il reste à {step.what} : votre académie réserve cette étape au chef d'établissement en titre."
+
+
+def _expectation(sent_on: date | None, expected_days: int, today: date) -> str:
+    """The end of the sentence of a request that the rectorat checks: sent on, answer expected on, or late."""
+    if sent_on is None:
+        return f" : comptez {plural(expected_days, 'jour')} à partir de l'envoi."
+    expected_on = sent_on + timedelta(days=expected_days)
+    if expected_on >= today:
+        return f", envoyée le {day(sent_on)} : réponse attendue le {day(expected_on)}."
+    was_expected = f"Réponse attendue le {day(expected_on)} : le rectorat est en retard, il le sait."
+    return f", envoyée le {day(sent_on)}. {was_expected}"
 
 
 def stage_sentence(mail: Mail) -> str:
@@ -175,11 +194,11 @@ def list_items(context: WebContext, visitor: Visitor, after: str | None = None) 
         )
 
 
-def situation_of(item: ChefRequest) -> Situation:
+def situation_of(item: ChefRequest, calendar: SchoolCalendar) -> Situation:
     """The situation of a request of a list."""
     return Situation(
         request=item.request, code_fate=item.code_fate, next_step=item.next_step, actions=item.actions,
-        sent_back=item.sent_back,
+        sent_back=item.sent_back, sent_on=calendar.today(item.submitted_at) if item.submitted_at else None,
     )  # fmt: skip
 
 
@@ -187,7 +206,8 @@ def situation_of(item: ChefRequest) -> Situation:
 def show_home(request: Request, context: Context, visitor: Chef, schools: Schools) -> Response:
     """One sentence and one button for each RUPN; what waits for the rectorat; who can be renewed."""
     items = list_items(context, visitor).items
-    situations = [situation_of(item) for item in items if item.request.is_live]
+    calendar = context.app.policy.calendar
+    situations = [situation_of(item, calendar) for item in items if item.request.is_live]
     tasks = [task for situation in situations if (task := task_of(situation))]
     busy = {task.situation.request.reference for task in tasks}
     idle = [situation for situation in situations if situation.request.reference not in busy]

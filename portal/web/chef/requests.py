@@ -58,10 +58,11 @@ def show_blank_charter(context: Context, _: Chef) -> Response:
 @router.get("/demandes")
 def show_requests(request: Request, context: Context, visitor: Chef, schools: Schools, apres: str = "") -> Response:
     """The live requests first, the past years below."""
-    page = list_items(context, visitor, apres or None)
+    page, calendar = list_items(context, visitor, apres or None), context.app.policy.calendar
     return context.pages.page(
         request, "chef/requests.html", visitor, school=schools[0], schools=schools, page=page, after=apres,
-        may_act=may_act(context, visitor), live=[situation_of(item) for item in page.items if item.request.is_live],
+        may_act=may_act(context, visitor),
+        live=[situation_of(item, calendar) for item in page.items if item.request.is_live],
         past=[item for item in page.items if not item.request.is_live], task_of=task_of,
         waiting_sentence=waiting_sentence, expected_days=context.app.settings.handling.expected_days,
     )  # fmt: skip
@@ -72,9 +73,11 @@ def show_chef_request(request: Request, context: Context, visitor: Chef, referen
     """One request: where it stands, what comes next, its actions, papers, mails and history."""
     view = load_request(context, visitor, reference)
     send_back = last_send_back(view)
+    submitted_at = max((event.at for event in view.history if event.trigger is Trigger.SUBMIT), default=None)
     situation = Situation(
         request=view.request, code_fate=view.code_fate, next_step=view.next_step, actions=view.actions,
         sent_back=send_back is not None,
+        sent_on=context.app.policy.calendar.today(submitted_at) if submitted_at else None,
     )  # fmt: skip
     with context.app.database.read() as connection:
         mails = list_received_mails(connection, visitor.actor, view.request.uai, reference=reference).mails
@@ -85,7 +88,7 @@ def show_chef_request(request: Request, context: Context, visitor: Chef, referen
         request, "chef/request.html", visitor, view=view, situation=situation, task=task, send_back=send_back,
         step_to_redo=Step.of(str(send_back.data["step"])) if send_back else None, mails=mails,
         place=f"/etablissement/demandes/{reference}", may_act=may_act(context, visitor),
-        waiting=waiting_sentence(situation, context.app.settings.handling.expected_days),
+        waiting=waiting_sentence(situation, context.app.settings.handling.expected_days, context.pages.today()),
         others=_other_actions(view, situation), can_finish=task is not None and len(REMAINING.get(state, ())) > 1,
         has_charter=state in REMAINING and waits_for_chef, history=[_history_line(event) for event in view.history],
         has_slip=state is State.CODE_ISSUED and view.code_fate is not CodeStatus.EXTENDED,

@@ -52,13 +52,14 @@ DOORS = {
 }
 """By the beginning of an address; the longest wins."""
 PUBLIC = {"/", "/demarche", "/demarche/schema.svg", "/accessibilite", "/mentions-legales", "/donnees-personnelles",
-          "/contact", "/sante", "/sante/pret", "/lien/{secret}"}  # fmt: skip
+          "/contact", "/familles", "/ressources", "/aide", "/aide/chef", "/aide/images/{version}/{name}.png",
+          "/sante", "/sante/pret", "/lien/{secret}"}  # fmt: skip
 """The addresses that are open to all, one by one."""
 OPEN_API = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/documentation", "/api/v1/schemas/{name}"}
 """What a program may read without a token: the description."""
 READERS_SEE = {"/rectorat", "/rectorat/a-verifier", "/rectorat/demandes/{reference}", "/rectorat/courriels",
                "/rectorat/etablissements", "/rectorat/retraits", "/rectorat/fin-d-annee",
-               "/rectorat/calendrier"}  # fmt: skip
+               "/rectorat/calendrier", "/rectorat/aide"}  # fmt: skip
 CHEFS_SEE = {"/etablissement", "/etablissement/demandes", "/etablissement/demandes/{reference}",
              "/etablissement/courriels", "/etablissement/courriels/{number}"}  # fmt: skip
 STRICTER = {("Referrer-Policy", "no-referrer")}
@@ -113,6 +114,7 @@ class Town:
         values = {
             "reference": self.references[1], "number": "1", "slug": "revoquer", "secret": "x" * 43, "uai": "0310001H",
             "year": "2026-2027", "annee": "2026-2027", "school_year": "2026-2027", "name": "x", "id": "1",
+            "version": "x",
         } | other  # fmt: skip
         return path.format_map(values)
 

@@ -21,7 +21,18 @@ from tests.kit.portal import CHEF, STAFF, Portal, open_portal
 
 DOC = Path(__file__).parents[3] / "docs" / "pages.md"
 SVG = "{http://www.w3.org/2000/svg}"
-PAGES = ("/", "/demarche", "/accessibilite", "/mentions-legales", "/donnees-personnelles", "/contact")
+PAGES = (
+    "/",
+    "/demarche",
+    "/familles",
+    "/ressources",
+    "/aide",
+    "/aide/chef",
+    "/accessibilite",
+    "/mentions-legales",
+    "/donnees-personnelles",
+    "/contact",
+)
 SAID = """\
 handling: {expected_days: 7}
 code: {keep_days: 21}
@@ -108,6 +119,45 @@ def test_accessibility__without_an_audit_it_says_so_and_how_to_complain(anybody:
     assert "Défenseur des droits" in declared
     assert "05 00 00 00 00" in declared
     assert "Je donne mon avis" not in anybody.get("/").text
+
+
+def test_contact__can_be_written_to_and_called_at_a_touch() -> None:
+    contact = "assistance@ac-toulouse.fr ou 0 808 807 003 & +33 5 61 17 70 00, <de 8 h à 18 h>, 2026-2027"
+    expected = (
+        '<a href="mailto:assistance@ac-toulouse.fr">assistance@ac-toulouse.fr</a> ou '
+        '<a href="tel:0808807003">0 808 807 003</a> &amp; '
+        '<a href="tel:+33561177000">+33 5 61 17 70 00</a>, &lt;de 8 h à 18 h&gt;, 2026-2027'
+    )
+    assert assets.contact_links(contact) == expected
+
+
+def test_families__learn_the_two_ways_of_assistance_and_that_pupils_need_no_key(tmp_path: Path) -> None:
+    with opened(tmp_path, "resources: {assistance: https://aide.exemple.fr/}\n") as portal:
+        client = portal.client()
+        words = words_of(client, "/familles")
+        assert "Comptes des élèves Non. La délégation faite dans DelegCE suffit" in words
+        assert "SIECLE" in words
+        assert client.get("/familles").text.count("https://aide.exemple.fr/") == 2
+        assert 'href="/familles"' in client.get("/").text
+
+
+def test_resources__are_those_of_the_settings_and_an_empty_list_says_so(tmp_path: Path) -> None:
+    library = """resources:
+  library:
+    - {title: Affiche du hall, url: "https://drane.exemple.fr/affiche.pdf", kind: affiche}
+    - {title: Pas à pas du RUPN, url: "https://drane.exemple.fr/rupn", kind: guide, audience: établissement}
+"""
+    with opened(tmp_path, library) as portal:
+        page = portal.client().get("/ressources").text
+        assert re.findall(r'<h2>Pour .+?</h2>|<a class="fr-link" href="https://drane[^>]+>[^<]+', page) == [
+            "<h2>Pour les familles</h2>",
+            '<a class="fr-link" href="https://drane.exemple.fr/affiche.pdf">Affiche du hall',
+            "<h2>Pour l&#39;établissement</h2>",
+            '<a class="fr-link" href="https://drane.exemple.fr/rupn">Pas à pas du RUPN',
+        ]
+    (tmp_path / "bare").mkdir()
+    with opened(tmp_path / "bare") as portal:
+        assert "n'a encore rien mis ici" in words_of(portal.client(), "/ressources")
 
 
 @pytest.mark.rule("R1")
