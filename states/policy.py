@@ -15,7 +15,8 @@ class Timetable:
 
     ``hour``: the académie's hour from which a day's mails leave. ``notices`` count back from a year's last day (R78).
     ``stalled`` and ``handover`` count from the day on which a request came to its state, or its code left: one reminder
-    for each, no more (R79). ``invite_on`` is the day of the invitation to renew (R81). ``removals_late``: the delay
+    for each, no more (R79). ``invite_on`` is the day of the invitation to renew, None for a
+    week after the campaign opens (R81). ``removals_late``: the delay
     after which an open removal is late (R80).
     """
 
@@ -23,7 +24,7 @@ class Timetable:
     notices: tuple[int, ...] = (30, 7)
     stalled: tuple[int, ...] = (7, 14, 30)
     handover: tuple[int, ...] = (5, 12, 25)
-    invite_on: MonthDay = (9, 10)
+    invite_on: MonthDay | None = None
     removals_late: int = 15
 
 

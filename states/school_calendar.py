@@ -145,6 +145,10 @@ class SchoolCalendar:
         month, day = self.campaign_opens
         return date(year.start, month, day)
 
+    def pupils_return(self, year: SchoolYear) -> date:
+        """The day on which pupils come back for the year; 1 September when no setting gives it (R22, R81)."""
+        return self.rentrees.get(year, date(year.start, 9, 1))
+
     def accepts_from(self, year: SchoolYear) -> date:
         """The first day on which a declaration for ``year`` is accepted: its campaign's opening, or the morrow of the
         year before when nothing else is open then (R20)."""

@@ -60,7 +60,7 @@ def timetable_of(settings: Settings) -> Timetable:
         notices=settings.school_year.notices,
         stalled=settings.reminders.stalled_after_days,
         handover=settings.reminders.handover_after_days,
-        invite_on=month_day(settings.campaign.invite_on),
+        invite_on=month_day(settings.campaign.invite_on) if settings.campaign.invite_on else None,
         removals_late=settings.removals.late_after_days,
     )
 

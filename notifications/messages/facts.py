@@ -220,9 +220,10 @@ class YearEndNotice(OfEstablishment):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenewalInvitation(OfEstablishment):
-    """``year`` is the one that ended; ``next_year`` the one whose campaign is open."""
+    """``year`` is the one to renew, ``is_over`` once it has ended; ``next_year`` the one whose campaign is open."""
 
     next_year: Annotated[Year, Doc("l'année dont les déclarations sont ouvertes")]
+    is_over: Annotated[bool, Doc("l'année à renouveler est-elle finie ?")] = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""Time rules, pure, from dates alone: the clock and the year-end brake, the notices (R78) and the reminders (R79)."""
+"""Time rules, pure, from dates alone: clock and year-end brake, notices (R78), reminders (R79), invitations (R81)."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -186,6 +186,43 @@ def due_notice(
         if next(may_be_open, today) != today:
             return None
     return DueNotice(tuple(delay for notice in overdue for delay in notice.delays), (end.last_day - today).days)
+
+
+INVITED_AFTER: Final = timedelta(days=7)
+"""From the campaign's opening to the first invitation to renew, unless a setting gives its day."""
+
+INVITED_WITHIN: Final = timedelta(days=60)
+"""Delay after its day during which a missed invitation still leaves."""
+
+
+class Invitation(Labelled):
+    """An invitation to renew: while the year runs, then at the pupils' return to those not renewed (R81)."""
+
+    CAMPAIGN = "campaign", "pendant la campagne"
+    RETURN = "return", "à la rentrée"
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationPeriod:
+    """The days on which an invitation may leave, both included."""
+
+    invitation: Invitation
+    first: date
+    last: date
+
+
+def invitation_periods(invite_on: date, pupils_return: date) -> tuple[InvitationPeriod, ...]:
+    """The periods of both invitations for a school year; only one where the first comes at the return or later (R81).
+
+    The first is no longer made up for once the second is due.
+    """
+    if invite_on >= pupils_return:
+        return (InvitationPeriod(Invitation.CAMPAIGN, invite_on, invite_on + INVITED_WITHIN),)
+    eve = pupils_return - timedelta(days=1)
+    return (
+        InvitationPeriod(Invitation.CAMPAIGN, invite_on, min(invite_on + INVITED_WITHIN, eve)),
+        InvitationPeriod(Invitation.RETURN, pupils_return, pupils_return + INVITED_WITHIN),
+    )
 
 
 @dataclass(frozen=True, slots=True)

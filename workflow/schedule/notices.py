@@ -1,24 +1,31 @@
 """Mails to establishments about the school year: its end is announced (R15, R78), its renewal invited (R81)."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
-from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import Ended, Place, RenewalInvitation, Year, YearEndNotice
 from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
 from states.model import Establishment, Request
-from states.rules.schedule import DueNotice, NoticeDay, due_notice, notice_days
+from states.rules.schedule import (
+    INVITED_AFTER,
+    DueNotice,
+    Invitation,
+    NoticeDay,
+    due_notice,
+    invitation_periods,
+    notice_days,
+)
 from states.school_calendar import DayKind, SchoolYear, YearEnd
-from states.vocabulary import Trigger
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, request_from
-from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REQUEST
+from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REQUEST
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
-from workflow.year_end.renewals import renewed
+from workflow.year_end.renewals import renewed, with_key
 
 
 def notice_key(end: YearEnd, delay: int) -> str:
@@ -71,46 +78,53 @@ def notice_page(end: YearEnd, notice: DueNotice, job_day: JobDay) -> PageOfDraft
     return drafts
 
 
-INVITED_WITHIN: Final = timedelta(days=60)
-"""Delay after its day during which a missed invitation still leaves."""
+@dataclass(frozen=True, slots=True)
+class DueInvitation:
+    """An invitation to renew for ``year`` that may leave on a day (R81)."""
+
+    year: SchoolYear
+    invitation: Invitation
+
+    @property
+    def key(self) -> str:
+        """Its occurrence."""
+        suffix = "" if self.invitation is Invitation.CAMPAIGN else f":{self.invitation.value}"
+        return f"invitation:{self.year}{suffix}"
 
 
-def invitation_key(year: SchoolYear) -> str:
-    """The occurrence of the invitation to renew for ``year``."""
-    return f"invitation:{year}"
-
-
-def invitation_year(job_day: JobDay) -> SchoolYear | None:
-    """The year for which establishments are invited to renew on that day; None when they are not.
+def due_invitation(job_day: JobDay) -> DueInvitation | None:
+    """The invitation that may leave on that day; None when there is none.
 
     It is a school day, or a working day where the calendar knows nothing, once the year's declarations are open.
     """
-    year = SchoolYear(job_day.day.year)
-    first = date(year.start, *job_day.policy.timetable.invite_on)
-    kind = job_day.policy.days.kind(job_day.day)
-    if not first <= job_day.day <= first + INVITED_WITHIN or kind not in (DayKind.SCHOOL, DayKind.UNKNOWN):
+    year, calendar = SchoolYear(job_day.day.year), job_day.policy.calendar
+    if job_day.policy.days.kind(job_day.day) not in (DayKind.SCHOOL, DayKind.UNKNOWN):
         return None
-    return year if year in job_day.policy.calendar.open_years(job_day.now) else None
+    given = job_day.policy.timetable.invite_on
+    invite_on = date(year.start, *given) if given else calendar.opening_day(year) + INVITED_AFTER
+    for period in invitation_periods(invite_on, calendar.pupils_return(year)):
+        if period.first <= job_day.day <= period.last and year in calendar.open_years(job_day.now):
+            return DueInvitation(year, period.invitation)
+    return None
 
 
 def invited_requests(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
     """Conditions on the requests of the year before ``year`` that are named, joined to their establishments.
 
-    Those that had a key to the end, or have it still, and are not renewed, whatever became of the renewal: one that
-    the establishment abandoned says what it wanted.
+    Those that are not renewed, whatever became of the renewal: one that the establishment abandoned says what it
+    wanted.
     """
-    expired = exists().where(EVENT.c.stream == REQUEST.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
     before = SchoolYear(year.start - 1)
     return (
-        REQUEST.c.school_year == str(before), REQUEST.c.code_issued_at.is_not(None), or_(IS_LIVE, expired),
-        ~renewed(before), ESTABLISHMENT.c.is_open,
+        *with_key(before), ~renewed(before), ESTABLISHMENT.c.is_open,
         func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox, "") != "",
     )  # fmt: skip
 
 
-def invitation_page(year: SchoolYear, job_day: JobDay) -> PageOfDrafts:
+def invitation_page(due: DueInvitation, job_day: JobDay) -> PageOfDrafts:
     """Make the invitations of the establishments, by UAI."""
-    calendar = job_day.policy.calendar
+    calendar, year = job_day.policy.calendar, due.year
+    is_over = calendar.has_ended(SchoolYear(year.start - 1), job_day.now)
     last, upcoming = Year.of(calendar.end_of(SchoolYear(year.start - 1))), Year.of(calendar.end_of(year))
 
     def drafts(connection: Connection, after: str) -> tuple[Sequence[Draft], str | None]:
@@ -118,10 +132,10 @@ def invitation_page(year: SchoolYear, job_day: JobDay) -> PageOfDrafts:
         page = [
             Draft(
                 kind=Kind.RENEWAL_INVITATION, audience=Audience.ESTABLISHMENT, uai=establishment.uai,
-                recipient=establishment.mailbox or "", dedupe_key=f"{invitation_key(year)}:{establishment.uai}",
+                recipient=establishment.mailbox or "", dedupe_key=f"{due.key}:{establishment.uai}",
                 context=RenewalInvitation(
                     establishment=Place.of(establishment), year=last, next_year=upcoming,
-                    rupns=tuple(map(Ended.of, requests)),
+                    rupns=tuple(map(Ended.of, requests)), is_over=is_over,
                 ),
             )
             for establishment, requests in groups

@@ -37,10 +37,9 @@ from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_d
 from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
 from workflow.schedule.nodes import NodeMonitor, forget_silent
 from workflow.schedule.notices import (
+    due_invitation,
     due_notices,
-    invitation_key,
     invitation_page,
-    invitation_year,
     notice_key,
     notice_keys,
     notice_page,
@@ -251,9 +250,9 @@ class DailyJobs:
         mails = DailyMails()
         if not job_day.has_begun:
             return mails
-        invited_year = invitation_year(job_day)
+        invitation = due_invitation(job_day)
         keys = [*notice_keys(job_day), *self._keys_of_day(job_day)]
-        keys += [invitation_key(invited_year)] if invited_year else []
+        keys += [invitation.key] if invitation else []
         if not keys:
             return mails
         with self._engine.database.read() as connection:
@@ -262,9 +261,10 @@ class DailyJobs:
             for end, notice in due_notices(job_day, marked):
                 page, done = notice_page(end, notice, job_day), notice.delays
                 mails += DailyMails(notices=self._do(page, job_day, *(notice_key(end, delay) for delay in done)))
-        if invited_year and (key := invitation_key(invited_year)) not in marked:
+        if invitation and invitation.key not in marked:
             with step("les invitations à renouveler"):
-                mails += DailyMails(invitations=self._do(invitation_page(invited_year, job_day), job_day, key))
+                page = invitation_page(invitation, job_day)
+                mails += DailyMails(invitations=self._do(page, job_day, invitation.key))
         for key in self._keys_of_day(job_day):
             if key in marked:
                 continue

@@ -17,12 +17,12 @@ from notifications.outbox.tables import SEALS
 from notifications.vocabulary import Kind
 from states.french import plural
 from states.policy import Policy
-from states.rules.schedule import NO_REMINDER, Reminders, due_notice, notice_days, reminder_days
+from states.rules.schedule import NO_REMINDER, Invitation, Reminders, due_notice, notice_days, reminder_days
 from states.school_calendar import DayKind, SchoolYear, YearEnd
 from states.vocabulary import Labelled
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST
 from workflow.schedule.daily_job import JobDay, marked_keys
-from workflow.schedule.notices import invitation_key, invitation_year, invited_requests, notice_key
+from workflow.schedule.notices import DueInvitation, due_invitation, invited_requests, notice_key
 from workflow.schedule.reminders import REMINDER_KINDS, ReminderKind, sent_reminders, waiting_requests
 
 
@@ -155,23 +155,24 @@ class _Calendar:
                 yield day, notice.days_left
 
     def _invitations(self) -> Iterator[ScheduledDate]:
-        years = set[SchoolYear]()
+        told = set[DueInvitation]()
         for day in _days(self._first, self._last):
             noon = self._policy.calendar.midnight(day) + timedelta(hours=12)
-            year = invitation_year(JobDay(now=noon, policy=self._policy))
-            if year is None or year in years:
+            due = due_invitation(JobDay(now=noon, policy=self._policy))
+            if due is None or due in told:
                 continue
-            years.add(year)
-            if not marked_keys(self._connection, [invitation_key(year)]):
-                requests, establishments = self._counts.invited(year)
-                sentence = f"les établissements sont invités à renouveler pour {year}"
+            told.add(due)
+            if not marked_keys(self._connection, [due.key]):
+                requests, establishments = self._counts.invited(due.year)
+                again = " une seconde fois" if due.invitation is Invitation.RETURN else ""
+                sentence = f"les établissements sont invités{again} à renouveler pour {due.year}"
                 yield ScheduledDate(
                     day=day,
                     action=ScheduledAction.INVITATION,
                     sentence=sentence,
                     requests=requests,
                     establishments=establishments,
-                    school_year=year,
+                    school_year=due.year,
                 )
 
     def _reminders(self) -> Iterator[ScheduledDate]:

@@ -139,12 +139,6 @@ CampaignDay = Annotated[
     Field(json_schema_extra={"pattern": f"^(0[3-9]|10)-{DAY_PATTERN}$"}),
 ]
 
-InvitationDay = Annotated[
-    str,
-    AfterValidator(month_day_within("08-16", "10-31")),
-    Field(json_schema_extra={"pattern": "^(08-(1[6-9]|2[0-9]|3[01])|(09|10)-" + DAY_PATTERN + ")$"}),
-]
-
 Notice = Annotated[int, Field(ge=1, le=120)]
 
 End = Annotated[
@@ -160,11 +154,20 @@ class CampaignSettings(Section):
     opens: CampaignDay = Field(
         "06-01", description="Jour (mois-jour) qui ouvre les déclarations de l'année scolaire suivante (R20)."
     )
-    invite_on: InvitationDay = Field(
-        "09-10",
-        description="Jour (mois-jour) à partir duquel un établissement est invité à renouveler ses RUPN de l'an passé,"
-        " le premier jour de classe (R81).",
+    invite_on: CampaignDay | None = Field(
+        None,
+        description="Jour (mois-jour, dès l'ouverture) à partir duquel un établissement est invité à renouveler ses"
+        " RUPN, le premier jour de classe ; null : sept jours après l'ouverture. Ceux qui restent à renouveler le sont"
+        " encore à la rentrée (R81).",
     )
+
+    @field_validator("invite_on")
+    @classmethod
+    def _once_open(cls, value: str | None, info: ValidationInfo) -> str | None:
+        opens = info.data.get("opens")
+        if value and opens and month_day(value) < month_day(opens):
+            raise refusal(f"les déclarations n'ouvrent que le {opens}", f"un jour écrit « mois-jour », dès {opens}")
+        return value
 
 
 class SchoolYearSettings(Section):

@@ -16,12 +16,14 @@ from states.model import Actor
 from states.policy import Policy
 from states.school_calendar import SchoolYear
 from states.vocabulary import State, Trigger
-from workflow.database.tables import ESTABLISHMENT, EVENT, REQUEST
+from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REQUEST
 from workflow.requests.filters import visible_to
 from workflow.requests.lists import ChefRequest, list_chef_requests
 from workflow.settings.sections import spellings
 
 _NEXT = REQUEST.alias("next_request")
+
+_EXPIRED: Final = exists().where(EVENT.c.stream == REQUEST.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
 
 
 def renewed(year: SchoolYear) -> ColumnElement[bool]:
@@ -136,11 +138,15 @@ def count_had_key(connection: Connection, year: SchoolYear) -> int:
 
 def had_key(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
     """The conditions on requests of a year that had a key until its end: revoked by it, and not before (R50)."""
-    expired = exists().where(EVENT.c.stream == REQUEST.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
     return (
         REQUEST.c.school_year == str(year), REQUEST.c.state == State.REVOKED.value,
-        REQUEST.c.code_issued_at.is_not(None), expired,
+        REQUEST.c.code_issued_at.is_not(None), _EXPIRED,
     )  # fmt: skip
+
+
+def with_key(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
+    """The conditions on requests of a year whose key serves, or served until its end: those that can be renewed."""
+    return (REQUEST.c.school_year == str(year), REQUEST.c.code_issued_at.is_not(None), or_(IS_LIVE, _EXPIRED))
 
 
 MAX_TAKEN_OVER: Final = 200

@@ -19,7 +19,7 @@ database:
 people:
   operators: [op@ac-toulouse.fr]
 campaign:
-  invite_on: "{invite_on}"
+  invite_on: {invite_on}
 school_year:
   end: {rule}
   rentree_dates: {{{rentrees}}}
@@ -68,15 +68,16 @@ class Place:
     notices: tuple[int, ...] = (30, 7)
     stalled: tuple[int, ...] = (7, 14, 30)
     handover: tuple[int, ...] = (5, 12, 25)
-    invite_on: tuple[int, int] = (9, 10)
+    invite_on: tuple[int, int] | None = None
 
     def config(self, url: str) -> str:
         """The settings' file."""
         holidays = [f"{label(year)}: [{_periods(GIVEN[self.given or ''][year])}]" for year in self.given_years]
+        invite_on = '"{:02d}-{:02d}"'.format(*self.invite_on) if self.invite_on else "null"
         rule = self.rule if self.rule == "eve_of_rentree" else f'"{self.rule}"'
         return _CONFIG.format(
             zone=self.zone or "null", departements=", ".join(f'"{one}"' for one in self.departements),
-            timezone=self.timezone, url=url, rule=rule, invite_on="{:02d}-{:02d}".format(*self.invite_on),
+            timezone=self.timezone, url=url, rule=rule, invite_on=invite_on,
             rentrees=", ".join(f"{label(year)}: {day}" for year, day in self.rentrees.items()),
             ends=", ".join(f"{label(year)}: {day}" for year, day in self.ends.items()),
             notices=list(self.notices), holidays=", ".join(holidays), stalled=list(self.stalled),
@@ -101,6 +102,12 @@ class Place:
         if self.rule != "eve_of_rentree":
             return date.fromisoformat(f"{year + 1}-{self.rule}")
         return self.rentrees[year + 1] - DAY if year + 1 in self.rentrees else date(year + 1, 8, 31)
+
+    def invited_on(self, year: int) -> list[date]:
+        """From which days the schools are invited to renew for a year (R81): the campaign's, then the return's."""
+        first = date(year, *self.invite_on) if self.invite_on else date(year, 6, 8)
+        back = self.rentrees.get(year, date(year, 9, 1))
+        return [first, back] if first < back else [first]
 
     def end(self, year: int) -> datetime:
         """24 h of the last day (R23)."""

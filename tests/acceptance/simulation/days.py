@@ -87,7 +87,7 @@ class Story(Ticks):
     def _matters(self, day: date) -> bool:
         """The days of notices, of invitations, and 29 February."""
         almanac, place = self.oracle.place.almanac(), self.oracle.place
-        if day == LEAP_DAY or (day.month, day.day) == place.invite_on:
+        if day == LEAP_DAY or day in place.invited_on(day.year):
             return True
         return any(planned_day(almanac, place.last_day(year), n) == day for year in self.years for n in place.notices)
 

@@ -87,19 +87,20 @@ class Notices:
 
 
 class Invitations:
-    """Who was invited to renew, for which year."""
+    """Who was invited to renew: by the day from which schools are."""
 
     def __init__(self, place: Place, record: Record) -> None:
         self.place, self.record = place, record
-        self.invited: dict[int, set[str]] = defaultdict(set)
-        self.passed: set[int] = set()
-        """The years of which the day of the invitations has come: a school that comes later is not invited."""
+        self.invited: dict[date, set[str]] = defaultdict(set)
+        self.passed: set[date] = set()
+        """The days of invitations that have come: a school that comes later is not invited."""
 
     def judge(self, now: datetime, letters: list[Letter]) -> list[str]:
         """On a school day; where nothing is known, on a working day or later."""
         local, wrong = now.astimezone(self.place.zoneinfo), []
         today, year = local.date(), local.year
-        first, kind = date(year, *self.place.invite_on), self.place.almanac().kind(today)
+        days, kind = self.place.invited_on(year), self.place.almanac().kind(today)
+        first = max((day for day in days if day <= today), default=days[0])
         in_time = first <= today <= first + timedelta(days=WINDOW)
         allowed = in_time and kind != OFF and local.hour >= 8
         if not allowed:
@@ -107,15 +108,15 @@ class Invitations:
         must, may = self._who(year, now)
         for letter in letters:
             uai = letter.uai or ""
-            if uai in self.invited[year] or not set(letter.named) <= may.get(uai, set()):
+            if uai in self.invited[first] or not set(letter.named) <= may.get(uai, set()):
                 wrong.append(f"invitation to {uai} for {year} at {now}: names {letter.named}, may {may.get(uai)}")
             elif not must.get(uai, set()) <= set(letter.named):
                 wrong.append(f"invitation to {uai} for {year} at {now}: leaves out some of {must[uai]}")
-            self.invited[year].add(uai)
-        if year not in self.passed and (letters or kind == WORKED):
-            missing = sorted(uai for uai in must if uai not in self.invited[year])
+            self.invited[first].add(uai)
+        if first not in self.passed and (letters or kind == WORKED):
+            missing = sorted(uai for uai in must if uai not in self.invited[first])
             wrong += [f"no invitation to {uai} for {year} at {now}: {must[uai]}" for uai in missing]
-            self.passed.add(year)
+            self.passed.add(first)
         return wrong
 
     def _who(self, year: int, now: datetime) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
@@ -129,6 +130,7 @@ class Invitations:
         for one in lives:
             if one.year == year - 1 and one.had_key and (one.uai, one.person) not in live:
                 may[one.uai].add(one.reference)
-                if over and one.ended_by == "expire" and (one.uai, one.person) not in anew:
+                served = one.live or (over and one.ended_by == "expire")
+                if served and (one.uai, one.person) not in anew:
                     must[one.uai].add(one.reference)
         return must, may

@@ -22,7 +22,8 @@ from tests.workflow.schedule.scene import (
 from workflow.schedule import notices as invitations
 
 INVITATION = "renewal_invitation"
-DAY = date(2027, 9, 10)
+JUNE = date(2027, 6, 8)
+DAY = date(2027, 9, 1)
 
 
 @pytest.fixture
@@ -33,10 +34,12 @@ def system(database_url: str) -> Iterator[System]:
 
 
 def end_the_year(system: System) -> None:
-    """The schedule passes all summer, and the year is swept."""
-    for day in (date(2027, 6, 1), date(2027, 7, 1), date(2027, 8, 1), date(2027, 9, 1)):
+    """The schedule passes all summer, and the year is swept; of the invitations, none has left yet."""
+    for day in (date(2027, 6, 1), date(2027, 7, 6), date(2027, 8, 1)):
         system.clock.set(at(day))
         system.tick()
+    system.clock.set(at(DAY, 0))
+    system.tick()
 
 
 @pytest.mark.rule("R81")
@@ -44,13 +47,27 @@ def test_invitation__names_those_who_had_a_key_once(system: System) -> None:
     kept = [system.issued(1), system.issued(2)]
     declared(system, 3)
     end_the_year(system)
-    done = each_day(system, date(2027, 9, 2), date(2027, 12, 1))
+    done = each_day(system, DAY, date(2027, 12, 1))
     assert done.invitations == 1
     (mail,) = system.mails(INVITATION)
     assert mail_days(system, INVITATION) == [DAY]
     told = facts(mail)
     assert [one.reference for one in told.rupns] == kept
-    assert (told.year.label, told.next_year.label) == ("2026-2027", "2027-2028")
+    assert (told.year.label, told.next_year.label, told.is_over) == ("2026-2027", "2027-2028", True)
+
+
+@pytest.mark.rule("R81")
+def test_invitation__when_the_campaign_opens_and_again_at_the_return(system: System) -> None:
+    first, second = system.issued(1), system.issued(2)
+    done = each_day(system, date(2027, 6, 1), date(2027, 7, 2))
+    assert (done.invitations, mail_days(system, INVITATION)) == (1, [JUNE])
+    told = facts(system.mails(INVITATION)[0])
+    assert ([one.reference for one in told.rupns], told.is_over) == ([first, second], False)
+    system.accept(c.Renew(reference=first), "chef A")
+    end_the_year(system)
+    each_day(system, DAY, date(2027, 12, 1))
+    assert mail_days(system, INVITATION) == [JUNE, DAY]
+    assert [one.reference for one in facts(system.mails(INVITATION)[1]).rupns] == [second]
 
 
 @pytest.mark.rule("R81")
@@ -87,9 +104,8 @@ def test_invitation__to_open_establishments_with_a_mailbox(system: System) -> No
     ("back_on", "told_on"),
     [
         (date(2027, 9, 11), [date(2027, 9, 13)]),
-        (date(2027, 10, 25), [date(2027, 11, 8)]),
-        (date(2027, 11, 9), [date(2027, 11, 9)]),
-        (date(2027, 11, 10), []),
+        (date(2027, 10, 22), [date(2027, 10, 22)]),
+        (date(2027, 10, 23), []),
     ],
 )
 @pytest.mark.rule("R81")
@@ -109,5 +125,5 @@ def test_invitation__a_kill_loses_none_and_doubles_none(system: System, monkeypa
     with killed_at("duties.after_page"):
         run(system, DAY)
     system.restart()
-    assert run(system, date(2027, 9, 13)).invitations == 1
+    assert run(system, date(2027, 9, 3)).invitations == 1
     assert sorted(mail.uai for mail in system.mails(INVITATION)) == ["0310001H", "0310002J"]

@@ -48,7 +48,9 @@ def test_coming__each_date_with_its_requests(system: System) -> None:
     assert told(ScheduledAction.REPORTS) == [(date(2026, 12, 1), 1, None)]
     assert told(ScheduledAction.ERASURE) == [(date(2026, 10, 7), 2, None)]
     assert told(ScheduledAction.REMINDERS)[0] == (date(2026, 9, 14), 1, None)
-    assert told(ScheduledAction.INVITATION) == [(date(2026, 9, 10), 0, 0)], "nobody had a key in 2025-2026"
+    of_this_year, *of_the_next = told(ScheduledAction.INVITATION)
+    assert of_this_year == (date(2026, 9, 7), 0, 0), "nobody had a key in 2025-2026"
+    assert of_the_next == [(date(2027, 6, 8), 2, 2), (date(2027, 9, 1), 2, 2)]
     (digest,) = found[ScheduledAction.DIGEST]
     assert (digest.day, digest.until) == (BORN, BORN + timedelta(days=365))
     assert found[ScheduledAction.UNKNOWN] == []
@@ -59,8 +61,10 @@ def test_coming__each_date_with_its_requests(system: System) -> None:
 def test_coming__the_invitation(system: System) -> None:
     system.issued()
     system.clock.set(at(date(2026, 11, 12)))
-    (one,) = to_come(system)[ScheduledAction.INVITATION]
-    assert (one.day, one.requests, one.establishments) == (date(2027, 9, 10), 1, 1)
+    entries = to_come(system)[ScheduledAction.INVITATION]
+    days = [(entry.day, entry.requests, entry.establishments) for entry in entries]
+    assert days == [(date(2027, 6, 8), 1, 1), (date(2027, 9, 1), 1, 1)]
+    assert "une seconde fois" in entries[1].sentence
 
 
 @pytest.mark.rule("R77", "R86")
