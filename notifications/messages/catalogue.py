@@ -149,7 +149,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG, page=pages.RENEWALS),
         CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON, page=pages.chef_step("remise")),
         CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON, page=pages.go_on),
-        CatalogueEntry(Kind.YEAR_END_NOTICE, facts.YearEndNotice, lifetime=_SOON, page=pages.RENEWALS),
+        CatalogueEntry(Kind.YEAR_END_NOTICE, facts.YearEndNotice, lifetime=_SOON, page=pages.renew),
         CatalogueEntry(Kind.RENEWAL_INVITATION, facts.RenewalInvitation, lifetime=_A_WEEK, page=pages.RENEWALS),
         CatalogueEntry(Kind.NEW_REQUEST, facts.NewRequest, _OPERATORS, _LONG, page=pages.rectorat_step()),
         CatalogueEntry(Kind.REMOVAL_TASK, facts.RemovalTask, _OPERATORS, _LONG, page=pages.rectorat_step("retrait")),

@@ -178,14 +178,16 @@ class Ended:
     reference: Annotated[str, Doc("la référence de sa demande")]
     had_key: Annotated[bool, Doc("avait-elle une clé ?")]
     delegated: Annotated[bool, _DELEGATED]
+    renewed: Annotated[bool, Doc("sa demande est-elle déjà renouvelée ? Connu dans l'annonce seulement")] = False
 
     @classmethod
-    def of(cls, request: Request) -> "Ended":
+    def of(cls, request: Request, *, renewed: bool = False) -> "Ended":
         return cls(
             rupn=Person.of(request),
             reference=request.reference,
             had_key=request.has_key,
             delegated=request.delegated_on is not None,
+            renewed=renewed,
         )
 
 
@@ -213,9 +215,16 @@ class YearEnded(OfEstablishment):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YearEndNotice(OfEstablishment):
-    """The year will end in ``days_left`` days."""
+    """The year will end in ``days_left`` days; ``next_year_label`` is empty until its campaign opens."""
 
     days_left: Annotated[int, Doc("jours restants avant la fin de l'année")]
+    next_year_label: Annotated[
+        str, Doc("l'année suivante, comme 2027-2028, si ses déclarations sont ouvertes ; sinon vide")
+    ] = ""
+
+    @property
+    def to_renew(self) -> Annotated[tuple[Ended, ...], Doc("parmi les RUPN, ceux qui ne sont pas encore renouvelés")]:
+        return tuple(ended for ended in self.rupns if not ended.renewed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -48,6 +48,11 @@ def go_on(about: facts.StalledReminder) -> str:
     return _request_page(CHEF_HOME, about, _NEXT_SLUGS.get(about.state, ""))
 
 
+def renew(about: facts.YearEndNotice) -> str | None:
+    """The renewals of an establishment, while some are to be made."""
+    return RENEWALS if about.next_year_label and about.to_renew else None
+
+
 def declare_another(about: facts.Withdrawn) -> str | None:
     """A new declaration, when the request was abandoned for another person."""
     return f"{CHEF_HOME}/declarer" if about.reason is WithdrawReason.OTHER_PERSON else None

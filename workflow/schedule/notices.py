@@ -25,7 +25,7 @@ from states.school_calendar import DayKind, SchoolYear, YearEnd
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, request_from
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REQUEST
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
-from workflow.year_end.renewals import renewed, with_key
+from workflow.year_end.renewals import renewed, renewed_among, with_key
 
 
 def notice_key(end: YearEnd, delay: int) -> str:
@@ -62,11 +62,16 @@ def notice_page(end: YearEnd, notice: DueNotice, job_day: JobDay) -> PageOfDraft
 
     def drafts(connection: Connection, after: str) -> tuple[Sequence[Draft], str | None]:
         page: list[Draft] = []
+        calendar, year = job_day.policy.calendar, end.school_year
+        next_year_label = str(year.next) if year.next in calendar.open_years(job_day.now) else ""
         groups = _by_establishment(connection, (REQUEST.c.school_year == str(end.school_year), IS_LIVE), after)
+        references = [request.reference for _, requests in groups for request in requests]
+        renewals = renewed_among(connection, year, references) if next_year_label else set()
         for establishment, requests in groups:
             context = YearEndNotice(
                 establishment=Place.of(establishment), year=Year.of(end), days_left=notice.days_left,
-                rupns=tuple(map(Ended.of, requests)),
+                rupns=tuple(Ended.of(request, renewed=request.reference in renewals) for request in requests),
+                next_year_label=next_year_label,
             )  # fmt: skip
             page.append(Draft(
                 kind=Kind.YEAR_END_NOTICE, audience=Audience.ESTABLISHMENT, recipient=establishment.mailbox or "",
