@@ -47,7 +47,10 @@ class OnRequest(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Declare(Command):
-    """R25. ``school_year`` None takes the proposed one; ``drane_declared_on`` None says « not yet »."""
+    """R25. ``school_year`` None takes the proposed one; ``drane_declared_on`` None says « not yet ».
+
+    ``mail_confirmed``: the address is right although it is not of a usual domain (R16).
+    """
 
     trigger = Trigger.DECLARE
     uai: str
@@ -57,6 +60,7 @@ class Declare(Command):
     school_year: SchoolYear | None = None
     drane_declared_on: date | None = None
     homonym_confirmed: bool = False
+    mail_confirmed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +191,7 @@ class Amend(OnRequest):
     mail: str | None = None
     drane_declared_on: date | None = None
     homonym_confirmed: bool = False
+    mail_confirmed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +235,7 @@ class Renew(OnRequest):
     trigger = Trigger.RENEW
     school_year: SchoolYear | None = None
     homonym_confirmed: bool = False
+    mail_confirmed: bool = False
 
 
 COMMANDS: dict[Trigger, type[Command]] = {

@@ -68,7 +68,7 @@ def de(word: str) -> str:
 
 
 def family_name_in_capitals(nom: str) -> str:
-    """``MARTIN``, ``DE LA ROCHEFOUCAULD``, ``NOËL``: a family name in a list, told from the given name, accents kept."""
+    """``MARTIN``, ``DE LA ROCHEFOUCAULD``, ``NOËL``: a family name in a list, told from the given name."""
     return nom.upper()
 
 

@@ -156,14 +156,16 @@ class Facts:
 
     ``live_requests`` counts those of the establishment, when one is to be born (R18);
     ``others`` are the person's other live requests, in any establishment and year, never the request itself;
-    ``reports`` are the request's own; ``extended`` is the request whose key would serve here too (R40), with its
-    removal and its reports.
+    ``shared_mailboxes`` are the folded addresses, of those that the command is about, to which an establishment's mails
+    go (R16); ``reports`` are the request's own; ``extended`` is the request whose key would serve here too (R40), with
+    its removal and its reports.
     """
 
     establishment: Establishment | None
     request: Request | None = None
     live_requests: int = 0
     others: tuple[Request, ...] = ()
+    shared_mailboxes: frozenset[str] = frozenset()
     reports: tuple[Report, ...] = ()
     removal: Removal | None = None
     last: LastEvent | None = None

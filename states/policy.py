@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from states.mail_domains import MailDomains
 from states.school_calendar import SchoolCalendar, SchoolDays
 
 MonthDay = tuple[int, int]
@@ -37,7 +38,7 @@ class Policy:
     """Settings that an académie chooses; the defaults are those of ``config.yaml``.
 
     ``most_live_requests`` is of one establishment (R18); ``checks_max_age_days`` is in days (R36); ``code_format`` is
-    matched against the whole code (R41).
+    matched against the whole code (R41); ``mail_domains`` are those of a professional address (R16).
     """
 
     calendar: SchoolCalendar
@@ -49,5 +50,6 @@ class Policy:
     code_format: re.Pattern[str] = re.compile(r"[A-Za-z0-9]{4,16}")
     charter_version: str = "2026-1"
     drane_sent_by_us: bool = False
+    mail_domains: MailDomains = field(default_factory=MailDomains)
     days: SchoolDays = field(default_factory=SchoolDays)
     timetable: Timetable = field(default_factory=Timetable)

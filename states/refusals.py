@@ -137,6 +137,31 @@ def bad_field(field: str, label: str, problem: str, rule: str) -> Reason:
     return Reason("bad_field", rule, f"{label} {problem}", _REMEDIES.get(field, "Corriger et recommencer."), field)
 
 
+def bad_mail(field: str, label: str, problem: str, example: str = "") -> Reason:
+    such_as = f", par exemple {example}" if example else ""
+    return Reason(
+        "bad_field", "R16", f"{label} {problem}", f"L'écrire comme dans l'annuaire de l'académie{such_as}.", field
+    )
+
+
+def shared_mailbox(example: str) -> Reason:
+    """The single-use code of the key would arrive where the whole establishment reads."""
+    return Reason(
+        "shared_mailbox", "R16", "Cette adresse est la boîte fonctionnelle d'un établissement",
+        f"Donner l'adresse professionnelle du RUPN lui-même, par exemple {example} : le code à usage unique de sa clé"
+        " y arrive.", "mail",
+    )  # fmt: skip
+
+
+def unusual_mail(likely: str) -> Reason:
+    """``likely``: the known domain that was probably meant, empty when there is none."""
+    doubt = f" : le domaine ressemble à « {likely} »" if likely else ""
+    return Reason(
+        "unusual_mail", "R16", f"Cette adresse n'est pas de celles de l'académie{doubt}",
+        "La corriger, ou confirmer que c'est bien l'adresse professionnelle du RUPN.", "mail_confirmed",
+    )  # fmt: skip
+
+
 def date_out_of_bounds(field: str, label: str, rule: str, after: date | None, before: date | None) -> Reason:
     bounds = []
     if after:

@@ -80,15 +80,32 @@ def mail_problem(text: str) -> str | None:
 
     if not text:
         return "est vide"
+    if text.count("@") > 1:
+        return "a plusieurs « @ » : donner une seule adresse"
+    if re.search(r"\s", text):
+        return "contient une espace : l'ôter"
     if foreign := next((c for c in text if not c.isascii() and not is_invisible(c)), None):
         return f"contient « {foreign} » : une adresse électronique s'écrit sans accent ni autre signe"
+    if slip := _mail_slip(text):
+        return slip
     try:
         if text.isascii() and text.isprintable():
             validate_email(text, check_deliverability=False, allow_smtputf8=False)
             return None
     except EmailNotValidError:
         pass
-    return "n'est pas une adresse électronique (exemple : prenom.nom@ac-toulouse.fr)"
+    return "n'a pas la forme d'une adresse électronique"
+
+
+def _mail_slip(text: str) -> str | None:
+    """The slip of the keyboard in an address, in French, with what to write instead."""
+    if "," in text:
+        return "contient une virgule : écrire un point à la place"
+    if "@" not in text:
+        return "n'a pas de « @ »"
+    if "." not in text.rpartition("@")[2]:
+        return "n'a pas de point après « @ »"
+    return None
 
 
 def clean_text(text: str) -> str:

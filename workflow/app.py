@@ -48,6 +48,7 @@ def policy_of(settings: Settings) -> Policy:
         code_format=re.compile(settings.code.format),
         charter_version=settings.charter.version,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
+        mail_domains=settings.people.domains(),
         days=settings.school_days(),
         timetable=timetable_of(settings),
     )

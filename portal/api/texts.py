@@ -16,6 +16,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "mail": ("Son adresse académique (R16).", "zoe.durand@ac-toulouse.fr"),
     "school_year": ("L'année scolaire ; absente : celle qui est proposée (R20).", "2026-2027"),
     "drane_declared_on": ("Le jour de la déclaration à la DRANE ; absent : pas encore (R25).", "2026-09-10"),
+    "mail_confirmed": ("C'est bien l'adresse professionnelle du RUPN, bien que d'un autre domaine (R16).", None),
     "homonym_confirmed": ("C'est bien une autre personne, de mêmes nom et prénom (R17).", None),
     "why": (f"Pourquoi : {_TEXT}.", "accueil des familles"),
     "note": (f"Une précision : {_TEXT}.", None),

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import FormData
 
 from states.french import parse_day
-from states.refusals import Reason, bad_field, date_out_of_bounds
+from states.refusals import Reason, bad_field, bad_mail, date_out_of_bounds
 from states.school_calendar import SchoolYear
 from states.validation import clean, clean_mail, is_storable, mail_problem, name_problem, storable
 from states.vocabulary import Labelled
@@ -48,8 +48,8 @@ class Field:
     with ``off`` a browser would not give back what was typed to who comes back to the page.
 
     A CODE is never remembered by the browser nor shown again. ``focus``: the page opens with the cursor in it.
-    ``first`` and ``last`` bound what a DAY's calendar offers; ``is_name``: the text is a person's. The rules judge what
-    was typed.
+    ``first`` and ``last`` bound what a DAY's calendar offers; ``is_name``: the text is a person's; ``example`` is a
+    good MAIL. The rules judge what was typed.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Field:
     first: date | None = None
     last: date | None = None
     is_name: bool = False
+    example: str = ""
 
     def read(self, text: str) -> Any:
         """The value typed: str, date, bool; None when nothing is. Raises ValueError in French."""
@@ -97,12 +98,13 @@ class Field:
             case Shape.DAY if value and ((self.first and value < self.first) or (self.last and value > self.last)):
                 return date_out_of_bounds(self.name, self.label, "", self.first, self.last).remedy
             case Shape.MAIL if value:
-                label, problem = "L'adresse électronique", mail_problem(clean_mail(value))
+                problem = mail_problem(clean_mail(value))
+                reason = bad_mail(self.name, "L'adresse électronique", problem, self.example) if problem else None
             case Shape.TEXT if value and self.is_name:
-                label, problem = self.label, name_problem(clean(value))
+                problem = name_problem(clean(value))
+                reason = bad_field(self.name, self.label, problem, "") if problem else None
             case _:
                 return ""
-        reason = bad_field(self.name, label, problem, "") if problem else None
         return f"{reason.message}. {reason.remedy}" if reason else ""
 
     def _missing(self) -> str:

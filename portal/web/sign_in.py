@@ -27,7 +27,7 @@ from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin
-from states.refusals import bad_field
+from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, usual_uai
 from states.vocabulary import Role
 from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
@@ -161,7 +161,7 @@ def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, clien
     """Send a link to an operator or a reader."""
     form, back = filled((ADDRESS,), data), safe_back(data.get("suite"))
     if form.is_right and (problem := mail_problem(clean_mail(form.values["adresse"]))):
-        form = form.refused([bad_field("adresse", "L'adresse", problem, "R16")])
+        form = form.refused([bad_mail("adresse", "L'adresse", problem)])
     if not form.is_right:
         return _render_rectorat(request, context, form, back, status=422)
     context.links.send_to_rectorat(clean_mail(form.values["adresse"]), LinkRequest(client=client, back=back))

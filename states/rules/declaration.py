@@ -7,7 +7,8 @@ from typing import Any
 from states import refusals
 from states.commands import Declare, Renew
 from states.decision import Case, Outcome
-from states.model import Request
+from states.mail_domains import MailDomains
+from states.model import Facts, Request
 from states.refusals import Reason
 from states.rules.fields import EARLIEST, day_problems
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolCalendar, SchoolYear
@@ -27,16 +28,35 @@ def identity_of(request: Request) -> Identity:
     return request.nom, request.prenom, request.mail
 
 
-def identity_problems(identity: Identity) -> Iterator[Reason]:
-    """Refuse a wrong nom, prénom or mail address (R16)."""
+def identity_problems(case: Case[Any], identity: Identity) -> Iterator[Reason]:
+    """Refuse a wrong nom, prénom or mail address, and the mailbox of an establishment (R16)."""
     nom, prenom, mail = identity
+    domains = case.policy.mail_domains
     for field, label, problem in (
         ("nom", "Le nom", name_problem(nom)),
         ("prenom", "Le prénom", name_problem(prenom)),
-        ("mail", "L'adresse électronique", mail_problem(mail)),
     ):
         if problem:
             yield refusals.bad_field(field, label, problem, "R16")
+    if problem := mail_problem(mail):
+        yield refusals.bad_mail("mail", "L'adresse électronique", problem, domains.example)
+    elif fold_mail(mail) in case.facts.shared_mailboxes:
+        yield refusals.shared_mailbox(domains.example)
+
+
+def mail_doubts(facts: Facts, request: Request, domains: MailDomains) -> Iterator[Reason]:
+    """What the operator who checks a request has to know of its address, confirmed or not (R16)."""
+    if request.folded_mail in facts.shared_mailboxes:
+        yield refusals.shared_mailbox(domains.example)
+    elif not domains.is_usual(request.mail):
+        yield refusals.unusual_mail(domains.likely_domain(request.mail))
+
+
+def unusual_mail_problems(case: Case[Any], mail: str, *, confirmed: bool) -> Iterator[Reason]:
+    """Ask to confirm an address outside the usual domains, or a slip of the keyboard away from one (R16)."""
+    domains = case.policy.mail_domains
+    if not confirmed and not mail_problem(mail) and not domains.is_usual(mail):
+        yield refusals.unusual_mail(domains.likely_domain(mail))
 
 
 def duplicate_problems(case: Case[Any], identity: Identity, uai: str, year: SchoolYear,
@@ -105,7 +125,8 @@ def check_declare(case: Case[Declare]) -> Iterator[Reason]:
     yield from establishment_problems(case)
     yield from number_problems(case)
     identity = clean_identity(command.nom, command.prenom, command.mail)
-    yield from identity_problems(identity)
+    yield from identity_problems(case, identity)
+    yield from unusual_mail_problems(case, identity[2], confirmed=command.mail_confirmed)
     yield from duplicate_problems(case, identity, _uai(case), year, command.homonym_confirmed)
     yield from drane_problems(case)
 
@@ -126,6 +147,7 @@ def apply_declare(case: Case[Declare]) -> Outcome:
             "drane_declared_on": day.isoformat() if day else None,
             "drane_sent_by_us": case.policy.drane_sent_by_us,
             "homonym_confirmed": command.homonym_confirmed,
+            "mail_confirmed": command.mail_confirmed,
         },
     )
 
@@ -164,7 +186,8 @@ def check_renew(case: Case[Renew]) -> Iterator[Reason]:
     yield from establishment_problems(case)
     yield from number_problems(case)
     identity = clean_identity(*identity_of(request))
-    yield from identity_problems(identity)
+    yield from identity_problems(case, identity)
+    yield from unusual_mail_problems(case, identity[2], confirmed=command.mail_confirmed)
     yield from duplicate_problems(case, identity, request.uai, year, command.homonym_confirmed)
 
 
@@ -186,6 +209,7 @@ def apply_renew(case: Case[Renew]) -> Outcome:
             "renews": old.reference,
             "drane_sent_by_us": case.policy.drane_sent_by_us,
             "homonym_confirmed": command.homonym_confirmed,
+            "mail_confirmed": command.mail_confirmed,
         },
     )
 

@@ -14,6 +14,7 @@ from states.rules.declaration import (
     duplicate_problems,
     identity_of,
     identity_problems,
+    unusual_mail_problems,
 )
 from states.rules.fields import EARLIEST, day_problems, note_problems, text_problems
 from states.rules.revocation import end_request
@@ -68,7 +69,7 @@ def check_submit(case: Case[Submit]) -> Iterator[Reason]:
     for (field, label), stored, typed in zip(labels, registered, confirmed, strict=True):
         if stored != typed:
             yield refusals.identity_not_confirmed(field, label)
-    yield from identity_problems(registered)  # an older version may have taken what nobody can read or write to
+    yield from identity_problems(case, registered)  # an older version may have taken what nobody can read or write to
 
 
 def apply_submit(case: Case[Any]) -> Outcome:
@@ -88,7 +89,9 @@ def _amended_identity(case: Case[Amend]) -> Identity:
 def check_amend(case: Case[Amend]) -> Iterator[Reason]:
     command, request = case.command, case.request
     identity = _amended_identity(case)
-    yield from identity_problems(identity)
+    yield from identity_problems(case, identity)
+    if identity[2] != request.mail:
+        yield from unusual_mail_problems(case, identity[2], confirmed=command.mail_confirmed)
     confirmed = command.homonym_confirmed or person_key(*identity[:2]) == request.person
     yield from duplicate_problems(case, identity, request.uai, request.school_year, confirmed)
     yield from drane_problems(case)
@@ -109,6 +112,7 @@ def apply_amend(case: Case[Amend]) -> Outcome:
         data={
             "name_changed": renamed,
             "mail_changed": mail != request.mail,
+            "mail_confirmed": command.mail_confirmed,
             "drane_declared_on": day.isoformat() if day else None,
         },
     )

@@ -72,6 +72,7 @@ FACTS: dict[str, Anything] = {
     "establishment": optional(establishments),
     "request": optional(requests),
     "others": st.lists(requests, max_size=3).map(tuple),
+    "shared_mailboxes": st.frozensets(known, max_size=2),
     "reports": st.lists(reports, max_size=3).map(tuple),
     "removal": optional(removals),
     "last": optional(st.builds(LastEvent, st.sampled_from(v.Trigger), known, st.sampled_from(v.Role), instants)),
@@ -84,7 +85,8 @@ FACTS: dict[str, Anything] = {
 COMMAND: dict[str, Anything] = {
     "expected_version": optional(st.integers(0, 9)), "on_behalf": optional(behalfs), "reference": asked_references,
     "uai": uais | typed, "nom": typed, "prenom": typed, "mail": typed, "school_year": optional(years),
-    "drane_declared_on": optional(days), "homonym_confirmed": st.booleans(), "why": typed, "made_on": days,
+    "drane_declared_on": optional(days), "homonym_confirmed": st.booleans(),
+    "mail_confirmed": st.booleans(), "why": typed, "made_on": days,
     "signed_on": days, "version": typed, "copy_kept": st.booleans(), "outcome": st.nothing(), "source": typed,
     "checked_on": optional(days), "step": st.sampled_from(v.Step), "extends": optional(asked_references),
     "code": st.sampled_from(CODES).map(lambda clear: Code(clear=clear)), "expires_on": optional(days),

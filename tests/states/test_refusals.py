@@ -13,8 +13,8 @@ from tests.states.scenes import SCENES, reasons_of
 ROOT = Path(__file__).parents[2]
 RULES = set(re.findall(r"^- \*\*(R\d+)\*\*", (ROOT / "docs/processus.md").read_text("utf-8"), re.MULTILINE))
 CONSTRUCTORS = tuple(path.stem for path in (ROOT / "states").glob("refusals*.py"))
-TWICE = {"other_request_elsewhere": "other_request"}
-"""A constructor that says less under the code of another."""
+TWICE = {"other_request_elsewhere": "other_request", "bad_mail": "bad_field"}
+"""A constructor that says less, or more, under the code of another."""
 SCENE_CODES = sorted(SCENES)
 ENGLISH = frozenset(
     {

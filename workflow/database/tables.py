@@ -46,6 +46,11 @@ _OF_THE_WORKLIST = (
 class Establishment(SQLModel, table=True):
     """A school of the open directory. ``set_mailbox`` is an operator's choice, which survives imports (R14)."""
 
+    __table_args__ = (
+        Index("ix_establishment_mailbox", text("lower(mailbox)")),
+        Index("ix_establishment_set_mailbox", text("lower(set_mailbox)")),
+    )
+
     uai: str = Field(primary_key=True)
     nom: str
     kind: str = ""

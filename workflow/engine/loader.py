@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select, union
 
 from notifications.sql import batches
-from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest, Renew
+from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest, Renew, Submit
 from states.model import Establishment, Facts, LastEvent, Removal, Report, Request
 from states.validation import fold_mail, normalise_uai, person_key
 from states.vocabulary import CodeStatus
@@ -45,6 +45,7 @@ class BatchFacts:
     removals: dict[str, Removal] = field(default_factory=dict)
     code_statuses: dict[str, CodeStatus] = field(default_factory=dict)
     people: dict[str, list[str]] = field(default_factory=dict)
+    shared_mailboxes: frozenset[str] = frozenset()
     live_requests: Counter[str] = field(default_factory=Counter)
 
     def add(self, request: Request) -> None:
@@ -67,7 +68,7 @@ class BatchFacts:
             uai = normalise_uai(getattr(command, "uai", ""))
             return Facts(
                 establishment=self.establishments.get(uai), others=self.others(identities_of(command, None), ""),
-                live_requests=self.live_requests[uai],
+                live_requests=self.live_requests[uai], shared_mailboxes=self.shared_mailboxes,
             )  # fmt: skip
         request = self.requests.get(command.reference)
         if request is None:
@@ -80,6 +81,7 @@ class BatchFacts:
             request=request,
             live_requests=self.live_requests[request.uai],
             others=self.others(people, reference) if people else (),
+            shared_mailboxes=self.shared_mailboxes,
             reports=self.reports.get(reference, ()),
             removal=self.removals.get(reference),
             last=self.last_events.get(reference),
@@ -148,6 +150,14 @@ _ESTABLISHMENTS: Final = (
 
 _ESTABLISHMENTS_LOCKED: Final = _ESTABLISHMENTS.with_for_update(key_share=True)
 
+_SHARED_MAILBOXES: Final = union(
+    *(
+        select(func.lower(column)).where(func.lower(column).in_(bindparam("mails", expanding=True)))
+        for column in (ESTABLISHMENT.c.mailbox, ESTABLISHMENT.c.set_mailbox)
+    )
+)
+"""The addresses, of some, to which the mails of an establishment go, or would go: each has an index (R16)."""
+
 _LIVE_REQUESTS: Final = (
     select(REQUEST.c.uai, func.count())
     .where(REQUEST.c.uai.in_(bindparam("uais", expanding=True)), IS_LIVE)
@@ -202,6 +212,11 @@ class Loader:
         for batch in batches(sorted(references)):
             for row in self._connection.execute(_REPORTS, {"references": batch}):
                 facts.reports[row.reference] = (*facts.reports.get(row.reference, ()), report_from(row))
+        judged = [
+            pair for c in commands if isinstance(c, Declare | Amend | Renew | Submit)
+            for pair in identities_of(c, before.get(getattr(c, "reference", "")))
+        ]  # fmt: skip
+        facts.shared_mailboxes = self._shared_mailboxes({mail for _, mail in judged})
         renewed = {c.reference for c in commands if isinstance(c, Renew)}
         self._count_live(facts, uais | {facts.requests[r].uai for r in renewed if r in facts.requests})
         named = [facts.requests[r] for r in sorted(references) if r in facts.requests]
@@ -223,6 +238,12 @@ class Loader:
                 facts.requests[request.reference] = request
                 facts.chain_heads[request.reference] = ChainHead(row.chain_head, row.chain_length)
         return facts
+
+    def _shared_mailboxes(self, mails: set[str]) -> frozenset[str]:
+        found: set[str] = set()
+        for batch in batches(sorted(mails)):
+            found.update(self._connection.execute(_SHARED_MAILBOXES, {"mails": batch}).scalars())
+        return frozenset(found)
 
     def _count_live(self, facts: BatchFacts, uais: set[str]) -> None:
         for batch in batches(sorted(uais)):

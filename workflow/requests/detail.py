@@ -14,7 +14,7 @@ from states.decision import Scalar
 from states.model import Actor, Check, Establishment, Facts, Report, Request
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules.declaration import renewal_years
+from states.rules.declaration import mail_doubts, renewal_years
 from states.rules.revocation import RemovalTodo, removal_todo
 from states.rules.verification import check_problems
 from states.school_calendar import SchoolYear, YearEnd
@@ -138,6 +138,14 @@ class RequestView:
     def next_step(self) -> NextStep | None:
         """The step that the request waits for; None when nothing is left to do."""
         return next_step(self._facts, self._policy, self._now)
+
+    @property
+    def mail_doubt(self) -> str:
+        """Why the RUPN's address is to be looked at twice; empty for a usual one, and for a chef (R16)."""
+        doubts = () if self._reader.is_establishment else mail_doubts(
+            self._facts, self.request, self._policy.mail_domains
+        )  # fmt: skip
+        return next((doubt.message for doubt in doubts), "")
 
     @property
     def key_date(self) -> date:

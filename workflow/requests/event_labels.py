@@ -42,6 +42,7 @@ _LABELS: Final[dict[str, tuple[str, Formatter]]] = {
     "school_year": ("année scolaire", _as_is),
     "drane_declared_on": ("déclaré à la DRANE le", _day),
     "drane_sent_by_us": ("transmis à la DRANE par le rectorat", _as_is),
+    "mail_confirmed": ("adresse d'un autre domaine confirmée", _as_is),
     "homonym_confirmed": ("homonyme confirmé", _as_is),
     "made_on": ("délégation faite le", _day),
     "signed_on": ("charte signée le", _day),

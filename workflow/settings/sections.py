@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
 from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
+from states.mail_domains import MailDomains
 from states.policy import LONGEST_CODE
 from states.validation import fold_mail
 from workflow.settings.expressions import problem
@@ -306,6 +307,21 @@ def _each_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
 Addresses = Annotated[tuple[MailAddress, ...], AfterValidator(_each_once)]
 
 
+_DOMAIN = re.compile(r"[a-z0-9*](?:[a-z0-9*.-]*[a-z0-9*])?\.[a-z]{2,}")
+
+
+def _mail_domain(text: str) -> str:
+    domain = text.strip().casefold()
+    if not _DOMAIN.fullmatch(domain):
+        raise refusal(
+            f"« {text} » n'est pas un domaine d'adresses", "ac-toulouse.fr, ou ac-*.fr pour toutes les académies"
+        )
+    return domain
+
+
+MailDomain = Annotated[str, AfterValidator(_mail_domain)]
+
+
 class PeopleSettings(Section):
     """The rectorat's people, by address; an establishment's come from the directory (R2, R4)."""
 
@@ -314,6 +330,12 @@ class PeopleSettings(Section):
     )
     readers: Addresses = Field((), description="Adresses de qui voit tout et ne change rien (DRANE).")
     deputy_may_act: bool = Field(True, description="Un adjoint agit comme le chef d'établissement (R4).")
+    mail_domains: tuple[MailDomain, ...] = Field(
+        ("ac-*.fr",),
+        min_length=1,
+        description="Domaines des adresses professionnelles, celui de l'académie d'abord ; * remplace des lettres. Une"
+        " adresse de RUPN ou d'établissement d'un autre domaine est à confirmer (R16).",
+    )
     accounts: dict[OneLine, MailAddress] = Field(
         default_factory=dict,
         description="Compte système du serveur : adresse de l'opérateur au nom de qui sa ligne de commande agit.",
@@ -333,6 +355,12 @@ class PeopleSettings(Section):
         if problems:
             raise refusals(problems)
         return accounts
+
+    def domains(self) -> MailDomains:
+        """The domains of professional addresses; the académie's own is the first written out, else an operator's."""
+        whole = [domain for domain in self.mail_domains if "*" not in domain]
+        own = whole[0] if whole else self.operators[0].rpartition("@")[2].casefold()
+        return MailDomains(patterns=self.mail_domains, own=own)
 
     def operator_of(self, account: str) -> str | None:
         """The operator's address for whom this system account acts; None when it is nobody's."""

@@ -23,6 +23,9 @@ _year_option = click.option(
 _homonym_option = click.option(
     "--homonym", "homonym_confirmed", is_flag=True, help="C'est bien une autre personne de mêmes nom et prénom (R17)."
 )
+_mail_option = click.option(
+    "--mail-confirmed", is_flag=True, help="C'est bien son adresse, bien que d'un autre domaine (R16)."
+)
 _drane_option = click.option(
     "--drane-declared-on", type=Day(), metavar="DATE", help="Jour de sa déclaration dans l'application de la DRANE."
 )
@@ -35,6 +38,7 @@ _drane_option = click.option(
 @click.option("--mail", required=True, metavar="ADRESSE", help="Son adresse électronique.")
 @_year_option
 @_drane_option
+@_mail_option
 @_homonym_option
 @acting(as_chef=True, version=False)
 def declare(context: CliContext, options: ActionOptions, /, uai: str | None, **fields: Any) -> None:
@@ -56,6 +60,7 @@ def declare(context: CliContext, options: ActionOptions, /, uai: str | None, **f
 )
 @reference_argument
 @_year_option
+@_mail_option
 @_homonym_option
 @acting(as_chef=True)
 def renew(context: CliContext, options: ActionOptions, /, **fields: Any) -> None:
@@ -123,6 +128,7 @@ def submit(context: CliContext, options: ActionOptions, /, reference: str, sure:
 @click.option("--prenom", metavar="PRÉNOM", help="Le prénom corrigé, de même.")
 @click.option("--mail", metavar="ADRESSE", help="L'adresse corrigée.")
 @_drane_option
+@_mail_option
 @_homonym_option
 @acting(as_chef=True)
 def amend(context: CliContext, options: ActionOptions, /, **fields: Any) -> None:

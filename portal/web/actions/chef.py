@@ -28,6 +28,16 @@ HOMONYM: Final = Field(
 """Shown only after a refusal for a homonym (R17)."""
 
 
+MAIL_CONFIRMED: Final = Field(
+    name="mail_confirmed", label="C'est bien l'adresse professionnelle du RUPN", shape=Shape.CHECK, required=False,
+)  # fmt: skip
+"""Shown only after a refusal for an address outside the usual domains (R16)."""
+
+
+CONFIRMATIONS: Final = (MAIL_CONFIRMED, HOMONYM)
+"""What a chef may confirm of a RUPN, once a refusal asks for it."""
+
+
 _CHANGES: Final = {
     Change.MISSION: "Sa mission change : il ou elle n'est plus RUPN",
     Change.DEPARTURE: "Il ou elle quitte l'établissement",
@@ -37,15 +47,16 @@ _CHANGES: Final = {
 }
 
 
-def identity_fields(request: Request | None = None) -> list[Field]:
+def identity_fields(context: WebContext, request: Request | None = None) -> list[Field]:
     """The RUPN's name and mail address (R16)."""
+    example = context.app.policy.mail_domains.example
     nom, prenom, mail = (request.nom, request.prenom, request.mail) if request else ("", "", "")
     return [
         Field(name="prenom", label="Prénom du RUPN", value=prenom, is_name=True),
         Field(name="nom", label="Nom du RUPN", value=nom, is_name=True),
         Field(
             name="mail", label="Adresse électronique professionnelle du RUPN", shape=Shape.MAIL, value=mail,
-            hint="Par exemple prenom.nom@ac-academie.fr",
+            hint=f"Celle où arrivera le code à usage unique de sa clé, par exemple {example}", example=example,
         ),
     ]  # fmt: skip
 
@@ -239,14 +250,15 @@ def _report(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
 def amendment_fields(action_context: ActionContext) -> Sequence[Field]:
     """The declaration, to be corrected (R29)."""
     request = action_context.view.request
-    return [*identity_fields(request), *drane_fields(action_context.web, request)]
+    return [*identity_fields(action_context.web, request), *drane_fields(action_context.web, request)]
 
 
 def _amend(_: ActionContext, values: Values, common: Common) -> c.Amend:
     return c.Amend(
         nom=values["nom"], prenom=values["prenom"], mail=values["mail"],
         drane_declared_on=values.get("drane_declared_on"),
-        homonym_confirmed=bool(values.get(HOMONYM.name)), **common,
+        homonym_confirmed=bool(values.get(HOMONYM.name)), mail_confirmed=bool(values.get(MAIL_CONFIRMED.name)),
+        **common,
     )  # fmt: skip
 
 
@@ -263,7 +275,8 @@ def renewal(_: ActionContext, values: Values, common: Common) -> c.Renew:
     year = values.get("school_year")
     return c.Renew(
         school_year=SchoolYear.parse(year) if year else None,
-        homonym_confirmed=bool(values.get(HOMONYM.name)), **common,
+        homonym_confirmed=bool(values.get(HOMONYM.name)), mail_confirmed=bool(values.get(MAIL_CONFIRMED.name)),
+        **common,
     )  # fmt: skip
 
 
@@ -287,7 +300,7 @@ _ALL: Final = (
         template="actions/report_change.html",
     ),
     Action(
-        trigger=Trigger.AMEND, slug="correction", build=_amend, template="actions/amend.html", on_demand=(HOMONYM,),
+        trigger=Trigger.AMEND, slug="correction", build=_amend, template="actions/amend.html", on_demand=CONFIRMATIONS,
         fields=amendment_fields,
     ),
     Action(
@@ -298,7 +311,7 @@ _ALL: Final = (
     ),
     Action(
         trigger=Trigger.RENEW, slug="renouvellement", fields=renewal_fields, build=renewal,
-        template="actions/renew.html", on_demand=(HOMONYM,),
+        template="actions/renew.html", on_demand=CONFIRMATIONS,
     ),
 )  # fmt: skip
 

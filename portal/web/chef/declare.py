@@ -10,7 +10,9 @@ from starlette.exceptions import HTTPException
 
 from portal.web.actions.base import ActionContext, show_result, version_of, with_refusal
 from portal.web.actions.chef import (
+    CONFIRMATIONS,
     HOMONYM,
+    MAIL_CONFIRMED,
     SLUGS,
     charter_fields,
     delegation_fields,
@@ -85,12 +87,12 @@ def execute_steps(
 
 def declaration_fields(context: WebContext) -> list[Field]:
     """The fields of a declaration (R25)."""
-    return [*identity_fields(), *school_year_fields(context), *drane_fields(context)]
+    return [*identity_fields(context), *school_year_fields(context), *drane_fields(context)]
 
 
-def with_homonym(fields: Sequence[Field], data: FormData) -> list[Field]:
-    """The fields, with the confirmation of a homonym when the form has it (R17)."""
-    return [*fields, HOMONYM] if HOMONYM.name in data else list(fields)
+def with_confirmations(fields: Sequence[Field], data: FormData) -> list[Field]:
+    """The fields, with the confirmations that the form has: of the address, of a homonym (R16, R17)."""
+    return [*fields, *(field for field in CONFIRMATIONS if field.name in data)]
 
 
 def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
@@ -99,7 +101,7 @@ def declaration(uai: str, values: Mapping[str, Any]) -> c.Declare:
     return c.Declare(
         uai=uai, nom=values["nom"], prenom=values["prenom"], mail=values["mail"],
         school_year=SchoolYear.parse(year) if year else None, drane_declared_on=values.get("drane_declared_on"),
-        homonym_confirmed=bool(values.get(HOMONYM.name)),
+        homonym_confirmed=bool(values.get(HOMONYM.name)), mail_confirmed=bool(values.get(MAIL_CONFIRMED.name)),
     )  # fmt: skip
 
 
@@ -152,7 +154,7 @@ def _show(request: Request, context: WebContext, visitor: Visitor, *, is_whole: 
 
 def _execute(request: Request, context: WebContext, visitor: Visitor, data: FormData, *, is_whole: bool) -> Response:
     uai = uai_of(visitor, data)
-    form = filled(with_homonym(_fields(context, is_whole), data), data)
+    form = filled(with_confirmations(_fields(context, is_whole), data), data)
     if form.is_right:
         command = declaration(uai, form.values)
         identity = (command.nom, command.prenom, command.mail)
@@ -160,7 +162,7 @@ def _execute(request: Request, context: WebContext, visitor: Visitor, data: Form
         result = execute_steps(context, visitor, [lambda _: command, *rest], form)
         if isinstance(result, Done):
             return show_result(request, context, visitor, result)
-        form = with_refusal(form, result, visitor, [HOMONYM])
+        form = with_refusal(form, result, visitor, CONFIRMATIONS)
     return _render(request, context, visitor, uai, form, is_whole=is_whole, status=422)
 
 

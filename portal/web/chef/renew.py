@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from portal.web.actions.base import ActionContext, show_result, version_of, with_refusal
-from portal.web.actions.chef import HOMONYM, WHY, made_on_field, renewal, renewal_fields, signed_on_field
+from portal.web.actions.chef import CONFIRMATIONS, WHY, made_on_field, renewal, renewal_fields, signed_on_field
 from portal.web.chef.declare import (
     REMAINING,
     execute_steps,
     school_of,
     steps_of,
     uai_of,
-    with_homonym,
+    with_confirmations,
 )
 from portal.web.chef.home import may_act
 from portal.web.context import Chef, Context, Posted, Typed, WebContext
@@ -44,8 +44,9 @@ class RenewalResult:
 
     @property
     def may_be_confirmed(self) -> bool:
-        """True for a homonym, which the chef can confirm on a page of its own (R17)."""
-        return not self.is_done and all(reason.field == HOMONYM.name for reason in self.reasons)
+        """True for an address or a homonym, which the chef can confirm on a page of its own (R16, R17)."""
+        names = {field.name for field in CONFIRMATIONS}
+        return not self.is_done and all(reason.field in names for reason in self.reasons)
 
 
 @router.get("/demandes/{reference}/renouveler")
@@ -63,7 +64,7 @@ def execute_renewal(request: Request, context: Context, visitor: Chef, reference
     action_context = ActionContext.load(context, visitor, reference)
     if not action_context.is_open(Trigger.RENEW):
         return RedirectResponse(action_context.address, status_code=303)
-    form = filled(with_homonym(_fields(action_context), data), data)
+    form = filled(with_confirmations(_fields(action_context), data), data)
     if form.is_right:
         former = action_context.view.request
         common = {"reference": reference, "expected_version": version_of(data), "on_behalf": None}
@@ -73,7 +74,7 @@ def execute_renewal(request: Request, context: Context, visitor: Chef, reference
         result = execute_steps(context, visitor, [lambda _: command, *rest], form, reference)
         if isinstance(result, Done):
             return show_result(request, context, visitor, result)
-        form = with_refusal(form, result, visitor, [HOMONYM])
+        form = with_refusal(form, result, visitor, CONFIRMATIONS)
     return _render(request, action_context, form, status=422)
 
 

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
-from portal.web.actions.chef import HOMONYM
-from portal.web.chef.declare import declaration, declaration_fields, with_homonym
+from portal.web.actions.chef import CONFIRMATIONS
+from portal.web.chef.declare import declaration, declaration_fields, with_confirmations
 from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
@@ -151,13 +151,13 @@ def show_declaration_form(request: Request, context: Context, visitor: Operator,
 def declare_on_behalf(request: Request, context: Context, visitor: Operator, uai: str, data: Typed) -> Response:
     """Declare, and lead to the request."""
     place, _ = _load_establishment(context, visitor, uai)
-    form = filled(with_homonym(_declaration_fields(context), data), data)
+    form = filled(with_confirmations(_declaration_fields(context), data), data)
     if not form.is_right:
         return _render_declaration(request, context, visitor, place, form, status=422)
     command = replace(declaration(place.uai, form.values), on_behalf=on_behalf(form.values))
     (result,) = context.app.engine.execute([command], visitor.actor, key=f"web:{form.key}")
     if isinstance(result, Refused):
-        form = with_refusal(form, result, visitor, [HOMONYM])
+        form = with_refusal(form, result, visitor, CONFIRMATIONS)
         return _render_declaration(request, context, visitor, place, form, status=422)
     return show_result(request, context, visitor, result)
 

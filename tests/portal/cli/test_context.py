@@ -32,7 +32,7 @@ def test_who__is_read(text: str, who: ActorSpec) -> None:
         ("operator", "ne dit pas qui agit"),
         ("chef:", "ne dit pas qui agit"),
         ("ministre:a@b.fr", "ne dit pas qui agit"),
-        ("operator:dupont", "« dupont » n'est pas une adresse électronique"),
+        ("operator:dupont", "« dupont » n'a pas de « @ »"),
         ("chef:0310001H,", "« » n'est pas un UAI"),
         ("chef:31", "« 31 » n'est pas un UAI"),
     ],

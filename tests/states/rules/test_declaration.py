@@ -51,7 +51,7 @@ def test_declare__drane_date_is_not_to_come(day: date, right: bool) -> None:
         ("prenom", "Anne\nMarie", "Le prénom contient un retour à la ligne ou un caractère invisible"),
         ("nom", "\u202eeitram", "Le nom contient un retour à la ligne ou un caractère invisible"),
         ("nom", "Votre compte : http://x", "Le nom contient « : », qui n'est pas d'un nom"),
-        ("mail", "anne", "L'adresse électronique n'est pas une adresse électronique"),
+        ("mail", "anne", "L'adresse électronique n'a pas de « @ »"),
     ],
 )
 @pytest.mark.rule("R16")
@@ -59,7 +59,8 @@ def test_declare__identity(field: str, value: str, message: str) -> None:
     reason = unusual(Trigger.DECLARE, **{field: value})["bad_field"]
     assert (reason.field, reason.rule) == (field, "R16")
     assert reason.message.startswith(message)
-    assert reason.remedy == "L'écrire comme dans l'annuaire de l'académie."
+    such_as = ", par exemple prenom.nom@ac-toulouse.fr" if field == "mail" else ""
+    assert reason.remedy == f"L'écrire comme dans l'annuaire de l'académie{such_as}."
 
 
 @pytest.mark.rule("R12", "R13", "R7")
@@ -103,3 +104,19 @@ def test_declare__closed_year_names_the_open_ones(year: int) -> None:
 @pytest.mark.rule("R37")
 def test_declare__deputy_is_not_the_chef() -> None:
     assert accepted(f.facts(), f.command(Trigger.DECLARE), f.deputy()).request.chef_name == ""
+
+
+@pytest.mark.rule("R16")
+def test_declare__an_establishments_mailbox_is_nobodys_address() -> None:
+    facts = f.facts(shared_mailboxes=frozenset({f.MAIL}))
+    (reason,) = refused(facts, f.command(Trigger.DECLARE, mail=f" {f.MAIL.upper()} ", mail_confirmed=True)).values()
+    assert (reason.code, reason.field) == ("shared_mailbox", "mail")
+
+
+@pytest.mark.rule("R16")
+@pytest.mark.parametrize(("mail", "likely"), [("anne@gmail.com", False), ("anne@ac-touluose.fr", True)])
+def test_declare__an_unusual_address_is_to_be_confirmed(mail: str, likely: bool) -> None:
+    (reason,) = unusual(Trigger.DECLARE, mail=mail).values()
+    assert (reason.code, reason.field) == ("unusual_mail", "mail_confirmed")
+    assert ("« ac-toulouse.fr »" in reason.message) is likely
+    assert usual(Trigger.DECLARE, mail=mail, mail_confirmed=True).data["mail_confirmed"] is True

@@ -29,7 +29,7 @@ def test_renew__nothing_typed_twice_and_two_steps_made_again() -> None:
     assert decision.effects == ()
     assert decision.data == {
         "uai": f.UAI, "school_year": "2027-2028", "renews": f.REFERENCE, "drane_sent_by_us": False,
-        "homonym_confirmed": False,
+        "homonym_confirmed": False, "mail_confirmed": False,
     }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_row__odd_check_letter_is_a_warning() -> None:
 @pytest.mark.parametrize(
     ("mail", "problem"),
     [
-        ("pas une adresse", "n'est pas une adresse électronique"),
+        ("pas une adresse", "contient une espace : l'ôter"),
         ("a@ac-toulouse.fr, b@ac-toulouse.fr", "compte plusieurs adresses"),
         ("a@ac-toulouse.fr;b@ac-toulouse.fr", "compte plusieurs adresses"),
         ("a@ac-toulouse.fr/b@ac-toulouse.fr", "compte plusieurs adresses"),

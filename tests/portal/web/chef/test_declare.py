@@ -174,3 +174,38 @@ def test_sittings__another_s_request_is_not_found(portal: Portal) -> None:
     for slug in ("terminer", "renouveler"):
         assert other.get(f"{PLACE}{reference}/{slug}").status_code == 404
         assert other.post(f"{PLACE}{reference}/{slug}", data=own).status_code == 404
+
+
+@pytest.mark.rule("R16")
+def test_whole__an_unusual_address_is_confirmed_by_a_box(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    form = form_to(client.get(WHOLE), "/demande-complete")
+    assert "mail_confirmed" not in form.options
+    answer = send(client, form, **TYPED | {"mail": "zoe.durand@ac-touluose.fr"})
+    assert answer.status_code == 422
+    assert "le domaine ressemble à « ac-toulouse.fr »" in plain(answer.text)
+    asked = form_to(answer, "/demande-complete")
+    assert asked.fields["mail"] == "zoe.durand@ac-touluose.fr"
+    assert "C'est fait" in plain(send(client, asked, mail_confirmed="oui").text)
+    page = plain(portal.client(STAFF).get("/rectorat/demandes/ODA-2027-00001").text)
+    assert "À vérifier. Cette adresse n'est pas de celles de l'académie" in page
+
+
+@pytest.mark.rule("R16")
+@pytest.mark.parametrize("mailbox", ["ce.0310001h@ac-toulouse.fr", "CE.0120001X@ac-toulouse.fr"])
+def test_whole__the_mailbox_of_any_establishment_is_refused(portal: Portal, mailbox: str) -> None:
+    client = portal.client(CHEF)
+    answer = send(client, form_to(client.get(WHOLE), "/demande-complete"), **TYPED | {"mail": mailbox})
+    assert answer.status_code == 422
+    assert "Cette adresse est la boîte fonctionnelle d'un établissement" in plain(answer.text)
+    assert states(portal) == []
+
+
+@pytest.mark.rule("R16")
+def test_whole__the_fault_of_an_address_is_named_with_the_settings_example(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    page = client.get(WHOLE)
+    answer = send(client, form_to(page, "/demande-complete"), **TYPED | {"mail": "zoe.durand,ac-toulouse.fr"})
+    assert "contient une virgule : écrire un point à la place" in plain(answer.text)
+    assert page.text.count("prenom.nom@ac-toulouse.fr") == 1
+    assert "ac-academie.fr" not in answer.text
