@@ -18,8 +18,13 @@ def day(value: date) -> str:
 
 def instant(value: datetime, timezone: tzinfo) -> str:
     """``31 août 2027 à 9 h 05``, in the académie's time."""
+    return f"{day(value.astimezone(timezone).date())} à {hour(value, timezone)}"
+
+
+def hour(value: datetime, timezone: tzinfo) -> str:
+    """``9 h 05``, in the académie's time."""
     local = value.astimezone(timezone)
-    return f"{day(local.date())} à {local.hour} h {local.minute:02d}"
+    return f"{local.hour} h {local.minute:02d}"
 
 
 NARROW_SPACE: Final = "\u202f"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from workflow.engine.engine import Engine
     from workflow.mail.admin import MailJournal
     from workflow.removals.connector.service import Connector
+    from workflow.requests.assignments import Assignments
+    from workflow.requests.private_notes import PrivateNotes
     from workflow.schedule.tick import Ticker
     from workflow.year_end.service import YearEnds
 
@@ -105,6 +108,20 @@ class App:
         from workflow.engine.engine import Engine
 
         return Engine(self.database, self.clock, self.hasher, self.policy, self.mailer)
+
+    @cached_property
+    def assignments(self) -> "Assignments":
+        """Who handles which request (R88)."""
+        from workflow.requests.assignments import Assignments
+
+        return Assignments(self.engine, timedelta(minutes=self.settings.handling.assignment_minutes))
+
+    @cached_property
+    def private_notes(self) -> "PrivateNotes":
+        """The operators' notes on requests (R88)."""
+        from workflow.requests.private_notes import PrivateNotes
+
+        return PrivateNotes(self.engine)
 
     @cached_property
     def mail_journal(self) -> "MailJournal":

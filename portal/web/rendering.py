@@ -118,6 +118,7 @@ def environment_of(
     environment.filters |= {
         "day": french.day,
         "instant": partial(french.instant, timezone=zone),
+        "hour": partial(french.hour, timezone=zone),
         "short_day": lambda value: f"{value:%d/%m/%Y}",
         "local_day": lambda value: value.astimezone(zone).date(),
         "plural": french.plural,

@@ -160,6 +160,30 @@ class EventNote(SQLModel, table=True):
     body: str = Field(sa_column=Column(Text, nullable=False))
 
 
+class AssignmentRow(SQLModel, table=True):
+    """Who handles a request, until when (R88): told to colleagues, and no event."""
+
+    __tablename__ = "assignment"
+    __table_args__ = (Index("ix_assignment_until", "until"),)
+
+    reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
+    actor: int = Field(foreign_key="actor.number")
+    taken_at: datetime = Field(sa_column=_instant())
+    until: datetime = Field(sa_column=_instant())
+
+
+class PrivateNoteRow(SQLModel, table=True):
+    """A note between operators on a request: a free text that is erased with its person's data (R88)."""
+
+    __tablename__ = "private_note"
+
+    reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
+    number: int = Field(primary_key=True)
+    actor: int = Field(foreign_key="actor.number")
+    at: datetime = Field(sa_column=_instant())
+    body: str = Field(sa_column=Column(Text, nullable=False))
+
+
 class Installation(SQLModel, table=True):
     """The single row of this installation: its birth, and the head of its own chain."""
 
@@ -507,3 +531,9 @@ EVENT = table_of(Event)
 
 
 NOTE = table_of(EventNote)
+
+
+ASSIGNMENT: Final = table_of(AssignmentRow)
+
+
+PRIVATE_NOTE: Final = table_of(PrivateNoteRow)

@@ -91,6 +91,11 @@ def known_actor(connection: Connection, key: str) -> int | None:
     return connection.execute(select(ACTOR.c.number).where(ACTOR.c.key == key)).scalar_one_or_none()
 
 
+def address_in(key: str) -> str:
+    """Return the address in the key of an operator or a reader (``operator:ADDRESS``)."""
+    return key.partition(":")[2]
+
+
 def actor_number(database: Database, key: str, label: str) -> int:
     """Return the number of an actor in the journal, given at its first appearance (R64)."""
     query = select(ACTOR.c.number, ACTOR.c.label).where(ACTOR.c.key == key)

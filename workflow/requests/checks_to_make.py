@@ -13,6 +13,7 @@ from states.rules.verification import Standing, check_problems, oldest_valid_day
 from states.vocabulary import State, Trigger
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, REQUEST
+from workflow.requests.assignments import Assignment, assignments_of
 from workflow.requests.detail import CheckView
 from workflow.requests.filters import Filters, conditions, live_years
 from workflow.requests.lists import REQUEST_QUERY
@@ -24,7 +25,7 @@ PAPER_ORDERS: Final = (Order.ESTABLISHMENT, Order.NAME)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckLine:
-    """A request and its school, as they are compared with a line of a list."""
+    """A request and its school, as they are compared with a line of a list; ``assignment``: who handles it (R88)."""
 
     request: Request
     establishment: str
@@ -32,6 +33,7 @@ class CheckLine:
     departement: str
     listing: CheckView
     delegation: CheckView
+    assignment: Assignment | None
 
     @property
     def is_ready(self) -> bool:
@@ -102,13 +104,14 @@ class ChecksToMake:
         ]
 
     def _lines(self, rows: Sequence[Any]) -> tuple[CheckLine, ...]:
-        return tuple(self._line(row) for row in rows)
+        assigned = assignments_of(self._connection, [row.reference for row in rows], self._now)
+        return tuple(self._line(row, assigned.get(row.reference)) for row in rows)
 
-    def _line(self, row: Any) -> CheckLine:
+    def _line(self, row: Any, assignment: Assignment | None) -> CheckLine:
         request = request_from(row)
         problems = check_problems(request, self._today, self._policy.checks_max_age_days)
         return CheckLine(
             request=request, establishment=row.establishment, commune=row.commune, departement=row.departement,
             listing=CheckView(request.listing, problems.get(Trigger.CHECK_LISTING)),
-            delegation=CheckView(request.delegation, problems.get(Trigger.CHECK_DELEGATION)),
+            delegation=CheckView(request.delegation, problems.get(Trigger.CHECK_DELEGATION)), assignment=assignment,
         )  # fmt: skip

@@ -35,7 +35,8 @@ from states.school_calendar import SchoolCalendar, SchoolYear
 from states.validation import clean_mail, fold_mail, normalise_uai
 from states.vocabulary import State
 from workflow.database.mapping import is_readable_year, school_year
-from workflow.database.tables import COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.database.tables import ASSIGNMENT, COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.requests.assignments import assigned
 from workflow.settings.sections import spellings
 
 
@@ -58,7 +59,8 @@ class Filters:
     not before, this instant, aware UTC; ``submitted_before``: still with the rectorat, and last submitted before this
     instant; ``report_due_on``: a report is open that is to be handled on this day (R32); ``oldest_check``: the earliest
     day of a check that counts today, needed by ``checks`` (R36); ``not_handed_over``: the code's hand-over is not
-    confirmed (R31); ``expiry_differs``: the key bears another day than the school year's end (R43).
+    confirmed (R31); ``expiry_differs``: the key bears another day than the school year's end (R43); ``assigned_at``:
+    the instant of ``assigned_to``, the number of who handles the request, and of ``unassigned``, by nobody (R88).
     """
 
     states: tuple[State, ...] = ()
@@ -83,6 +85,9 @@ class Filters:
     report_due_on: date | None = None
     undeliverable: bool = False
     code_waits_since: datetime | None = None
+    assigned_to: int | None = None
+    unassigned: bool = False
+    assigned_at: datetime | None = None
 
 
 _LATER = MAILS.alias("later_mail")
@@ -213,6 +218,12 @@ def _of_other_tables(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.code_waits_since:
         waits = _WAITING_CODE.where(MAILS.c.created_at < filters.code_waits_since)
         yield and_(_is(State.CODE_ISSUED), REQUEST.c.reference.in_(waits))
+
+    if filters.assigned_at and filters.assigned_to is not None:
+        mine = assigned(filters.assigned_at).where(ASSIGNMENT.c.actor == filters.assigned_to)
+        yield REQUEST.c.reference.in_(mine)
+    if filters.assigned_at and filters.unassigned:
+        yield REQUEST.c.reference.not_in(assigned(filters.assigned_at))
 
 
 def _of_establishment(

@@ -18,6 +18,7 @@ from states.rules.verification import check_problems, oldest_valid_day
 from states.vocabulary import CodeStatus, Labelled, State, Trigger
 from workflow.database.mapping import request_from
 from workflow.database.tables import ESTABLISHMENT, EVENT, NOTE, REQUEST
+from workflow.requests.assignments import Assignment, assignments_of
 from workflow.requests.filters import Checks, Filters, conditions, live_years, visible_to
 from workflow.requests.lists import REQUEST_QUERY, RequestLine, lines_of
 
@@ -65,7 +66,7 @@ class WorkLine:
     """A line with what an operator looks for.
 
     ``listing`` and ``delegation`` are None where no check is waited for; ``last_day``: the day that the key must bear
-    on the ODA server (R43); ``days``: whole days in its state.
+    on the ODA server (R43); ``days``: whole days in its state; ``assignment``: who handles it now (R88).
     """
 
     line: RequestLine
@@ -74,6 +75,7 @@ class WorkLine:
     last_day: date
     expiry_differs: bool
     days: int
+    assignment: Assignment | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -159,9 +161,10 @@ class Worklist:
 
     def _lines(self, rows: list[Any]) -> tuple[WorkLine, ...]:
         lines = lines_of(self._connection, rows)
-        return tuple(self._line(row, line) for row, line in zip(rows, lines, strict=True))
+        assigned = assignments_of(self._connection, [line.reference for line in lines], self._now)
+        return tuple(self._line(row, line, assigned.get(line.reference)) for row, line in zip(rows, lines, strict=True))
 
-    def _line(self, row: Any, line: RequestLine) -> WorkLine:
+    def _line(self, row: Any, line: RequestLine, assignment: Assignment | None) -> WorkLine:
         request, calendar = request_from(row), self._policy.calendar
         last_day = calendar.end_of(request.school_year).last_day
         listing = delegation = None
@@ -172,7 +175,7 @@ class Worklist:
         return WorkLine(
             line=line, listing=listing, delegation=delegation, last_day=last_day,
             expiry_differs=request.state is State.CODE_ISSUED and request.expiry_seen_for != last_day,
-            days=max(0, (self._today - calendar.today(line.since)).days),
+            days=max(0, (self._today - calendar.today(line.since)).days), assignment=assignment,
         )  # fmt: skip
 
 

@@ -120,9 +120,13 @@ class LimitsSettings(Section):
 
 
 class HandlingSettings(Section):
-    """The rectorat's announced handling time, in days."""
+    """The rectorat's announced handling time, and how long a request stays with who says that they handle it."""
 
     expected_days: int = Field(10, ge=1, le=366, description="Délai de traitement annoncé à l'établissement, en jours.")
+    assignment_minutes: int = Field(
+        240, ge=5, le=10080,
+        description="Durée, en minutes, pendant laquelle une demande est dite suivie par qui s'en occupe (R88).",
+    )  # fmt: skip
 
 
 class LinkSettings(Section):

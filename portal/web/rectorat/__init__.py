@@ -2,8 +2,18 @@
 
 from fastapi import APIRouter
 
-from portal.web.rectorat import calendar, checks, establishments, mails, removals, removals_import, request, year_end
+from portal.web.rectorat import (
+    calendar,
+    checks,
+    collaboration,
+    establishments,
+    mails,
+    removals,
+    removals_import,
+    request,
+    year_end,
+)
 
 router = APIRouter()
-for module in (checks, request, mails, removals, removals_import, establishments, calendar, year_end):
+for module in (checks, collaboration, request, mails, removals, removals_import, establishments, calendar, year_end):
     router.include_router(module.router)

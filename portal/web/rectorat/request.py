@@ -22,6 +22,7 @@ from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_
 from portal.web.chef.requests import pdf
 from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
 from portal.web.forms import Form, blank
+from portal.web.rectorat.collaboration import Collaboration
 from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import WorklistCriteria, origin_of
 from states.vocabulary import CheckOutcome, CodeStatus, State, Trigger
@@ -173,6 +174,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "holders": {holder.reference for holder in keys_in_use(action_context)},
         "following": following,
         "next_to_check": next_to_check,
+        "collaboration": Collaboration.load(action_context),
     }
 
 
@@ -235,7 +237,8 @@ def _next_to_issue(action_context: ActionContext, connection: Connection) -> str
     if not action_context.origin:
         return next_ready(connection, app.policy, now, view.request.reference)
     criteria = WorklistCriteria.read(QueryParams(action_context.origin))
-    return next_of_list(connection, app.policy, now, criteria.filters(app), criteria.order, _handled(view))
+    filters = criteria.filters(app, action_context.visitor.actor)
+    return next_of_list(connection, app.policy, now, filters, criteria.order, _handled(view))
 
 
 def _next_to_check(action_context: ActionContext, connection: Connection) -> str | None:
@@ -247,7 +250,8 @@ def _next_to_check(action_context: ActionContext, connection: Connection) -> str
     if not action_context.visitor.is_operator or view.request.state is not State.REQUESTED:
         return None
     criteria = WorklistCriteria.read(QueryParams(action_context.origin))
-    filters = replace(criteria.filters(app), states=(), checks=None)  # those to check among what is otherwise left
+    listed = criteria.filters(app, action_context.visitor.actor)
+    filters = replace(listed, states=(), checks=None)  # those to check among what is otherwise left
     checks = ChecksToMake(connection, app.policy, app.clock.now())
     return checks.following(filters, criteria.order, _handled(view))
 

@@ -180,7 +180,7 @@ def load_batch(
             texts = query.get("page", "").split() if reach == Reach.PAGE.value else query.getlist("ref")
             references = list(dict.fromkeys(text for text in texts if REFERENCE.fullmatch(text)))[:MOST]
             return Batch.of(action, worklist.lines(references))
-        filters = criteria.filters(app)
+        filters = criteria.filters(app, visitor.actor)
         references = worklist.references(filters, criteria.order, MOST)
         total = worklist.counts({"": filters})[""]
         beyond = Count(total.number - len(references)) if total.number > len(references) else None

@@ -11,6 +11,7 @@ from fastapi import Request
 from starlette.datastructures import QueryParams
 
 from portal.web.actions.base import ORIGIN
+from states.model import Actor
 from states.school_calendar import SchoolYear
 from states.validation import has_uai_form, normalise_uai
 from states.vocabulary import Labelled, State
@@ -72,6 +73,8 @@ class Task(Labelled):
     HANDOVER = "remise", "remise à confirmer"
     REMOVAL = "retrait", "retrait à confirmer"
     EXPIRY = "expiration", "expiration à cocher"
+    OWN = "suivies-par-moi", "suivies par moi"
+    NOBODYS = "suivies-par-personne", "suivies par personne"
 
     @property
     def sentence(self) -> str:
@@ -156,8 +159,8 @@ class WorklistCriteria:
         """The page with these criteria; ``changes`` replaces some of them."""
         return f"{PLACE}?{urlencode([*replace(self, **changes).pairs(), *extra])}"
 
-    def filters(self, app: App) -> Filters:
-        """The same as conditions of the read model."""
+    def filters(self, app: App, actor: Actor) -> Filters:
+        """The same as conditions of the read model, for this reader of the list."""
         now = app.clock.now()
         today = app.policy.calendar.today(now)
         before, after = AGES[self.age](today) if self.age else (None, None)
@@ -176,6 +179,8 @@ class WorklistCriteria:
             report_due_on=today if Task.REPORT_DUE in self.tasks else None,
             undeliverable=Task.UNDELIVERED in self.tasks,
             code_waits_since=now - CODE_LATE if Task.CODE_WAITS in self.tasks else None,
+            assigned_to=actor.number if Task.OWN in self.tasks else None, unassigned=Task.NOBODYS in self.tasks,
+            assigned_at=now,
         )  # fmt: skip
 
     def _only_live(self, app: App, now: datetime) -> bool:

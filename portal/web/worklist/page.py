@@ -19,6 +19,7 @@ from portal.web.worklist.filters import (
     WorklistCriteria,
     origin_query,
 )
+from states.model import Actor
 from states.vocabulary import State
 from workflow.app import App
 from workflow.requests.filters import years_with_requests
@@ -106,10 +107,10 @@ class Counters:
     ages: tuple[Tile, ...]
 
     @classmethod
-    def load(cls, worklist: Worklist, app: App) -> Self:
+    def load(cls, worklist: Worklist, app: App, actor: Actor) -> Self:
         """Every counter, by one query."""
         counters = {f"{number}": counter for number, counter in enumerate((*TASKS, *STATES, *AGES))}
-        counts = worklist.counts({number: counter.criteria.filters(app) for number, counter in counters.items()})
+        counts = worklist.counts({number: counter.criteria.filters(app, actor) for number, counter in counters.items()})
         tiles = tuple(Tile(counter, counts[number]) for number, counter in counters.items())
         ages = len(TASKS) + len(STATES)
         return cls(tiles[: len(TASKS)], tiles[len(TASKS) : ages], tiles[ages:])
@@ -163,7 +164,7 @@ def show_worklist(request: Request, context: Context, visitor: Rectorat) -> HTML
 
 
 def _load(app: App, visitor: Visitor, criteria: WorklistCriteria, after: str) -> WorklistPage:
-    filters = criteria.filters(app)
+    filters = criteria.filters(app, visitor.actor)
     with app.database.read() as connection:
         worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
         total = worklist.counts({"": filters})[""]
@@ -171,4 +172,4 @@ def _load(app: App, visitor: Visitor, criteria: WorklistCriteria, after: str) ->
         kinds, departements = kinds_and_departements(connection)
         years = [str(year) for year in reversed(years_with_requests(connection))]
         options = Options(kinds=kinds, departements=departements, years=years)
-        return WorklistPage(page, total, Counters.load(worklist, app), options)
+        return WorklistPage(page, total, Counters.load(worklist, app, visitor.actor), options)
