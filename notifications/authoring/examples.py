@@ -193,10 +193,15 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         Kind.STALLED_REMINDER,
         StalledReminder(**STEP, state=State.CHARTER_SIGNED, since=date(2026, 9, 15)),
     ),
-    "year_end_notice_one": (Kind.YEAR_END_NOTICE, YearEndNotice(**_SCHOOL, rupns=ONE, days_left=1, next_year_label="2027-2028")),
+    "year_end_notice_one": (
+        Kind.YEAR_END_NOTICE,
+        YearEndNotice(**_SCHOOL, rupns=ONE, days_left=1, next_year_label="2027-2028"),
+    ),
     "year_end_notice_half_renewed": (
         Kind.YEAR_END_NOTICE,
-        YearEndNotice(**_SCHOOL, rupns=(replace(TWO[0], renewed=True), TWO[1]), days_left=30, next_year_label="2027-2028"),
+        YearEndNotice(
+            **_SCHOOL, rupns=(replace(TWO[0], renewed=True), TWO[1]), days_left=30, next_year_label="2027-2028"
+        ),
     ),
     "year_end_notice_renewed": (
         Kind.YEAR_END_NOTICE,
