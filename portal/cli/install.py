@@ -45,7 +45,7 @@ def init(folder: Path) -> None:
         "Ensuite :",
         f"  1. Relire {config} (opérateurs, boîtes, relais de courriel, dates), puis : {command} check-config",
         f"  2. Importer l'annuaire : {command} --as operator:ADRESSE import establishments FICHIER.csv",
-        f"  3. Lancer le service : {command} worker (ou, chaque minute par cron : {command} tick)",
+        f"  3. Lancer le service : {command} serve (le portail, les courriels et l'échéancier)",
     ):
         click.echo(printable(line))
 

@@ -93,6 +93,9 @@ ACTIVE: Final = tuple(school for school in SCHOOLS if school.mailbox)
 REFUSED: Final = next(school for school in SCHOOLS if school.commune == "Mirande")
 """The establishment whose mailbox the relay refuses: there are undeliverable mails to look at."""
 
+NEWCOMER: Final = next(school for school in SCHOOLS if school.commune == "Lectoure")
+"""The establishment that has asked for nothing yet: there is the first visit of a chef to look at."""
+
 TWO: Final = tuple(school for school in SCHOOLS if school.commune in ("Muret", "Revel"))
 """Two establishments of one chef."""
 

@@ -12,7 +12,7 @@ from jinja2 import BaseLoader, PackageLoader
 from starlette.exceptions import HTTPException
 
 from portal.demo.clock import BackgroundLoop
-from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, OPERATOR, READER, SCHOOLS, TWO
+from portal.demo.data import ACTIVE, CHEFS, DEPARTEMENTS, NEWCOMER, OPERATOR, READER, SCHOOLS, TWO
 from portal.demo.mail_server import Letter, Mailbox
 from portal.texts import done_lines
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
@@ -106,15 +106,21 @@ class DemoView:
         """Chefs worth being: what the form sends, what there is to do there, who it is."""
         suggestions = [(f"chef:{self.examples[name]}", words, _chef(self.examples[name])) for name, words in _SUGGESTED]
         names = french.listing([school.nom for school in TWO])
-        return [*suggestions, ("deux", "Passer d'un établissement à l'autre", f"{CHEFS[TWO[0].uai]}, {names}")]
+        first_visit = (f"chef:{NEWCOMER.uai}", "Faire une première demande", _chef(NEWCOMER.uai))
+        return [
+            first_visit,
+            *suggestions,
+            ("deux", "Passer d'un établissement à l'autre", f"{CHEFS[TWO[0].uai]}, {names}"),
+        ]
 
     def played_by(self, visitor: "Visitor | None") -> str:
-        """The person that is played, in a few words."""
+        """The person that is played, in a few words; who signed in by a mail's link gave a name of their own."""
         if visitor is None:
             return "un visiteur non connecté"
         if not visitor.is_chef:
             return "un opérateur du rectorat" if visitor.is_operator else "un lecteur (DRANE)"
-        return _chef(visitor.uai)
+        name = visitor.actor.name
+        return _chef(visitor.uai) if name in ("", CHEFS.get(visitor.uai)) else f"{name} ({visitor.uai})"
 
     def session_user(self, form_value: str) -> SessionUser | None:
         """The person that the form names; None for nobody of the story."""

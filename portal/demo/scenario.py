@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from portal.demo.clock import BackgroundLoop, DemoClock
-from portal.demo.data import ACTIVE, CHEFS, OPERATOR, REFUSED, TWO, directory, mail_of, shuffled_names
+from portal.demo.data import ACTIVE, CHEFS, NEWCOMER, OPERATOR, REFUSED, TWO, directory, mail_of, shuffled_names
 from states import commands as c
 from states.commands import Command
 from states.decision import Refused
@@ -32,6 +32,9 @@ INSTALLED: Final = date(2025, 9, 1)
 SEPTEMBERS: Final = (date(2025, 9, 1), date(2026, 9, 1))
 TODAY: Final = datetime(2026, 9, 28, 9, 30)  # noqa: DTZ001 - in the académie's time zone, which the settings give
 """The instant at which the demonstration begins."""
+
+_PLAYED: Final = tuple(school for school in ACTIVE if school != NEWCOMER)
+"""The establishments that ask for something."""
 
 _CHARTER: Final = "2026-1"
 
@@ -304,7 +307,7 @@ class Season:
         with directory() as file:
             self._app.directory.import_file(file, self._operator)
         self._loop.tick()
-        schools = [school for school in ACTIVE if school != REFUSED][::3][: LAST_YEAR.count]
+        schools = [school for school in _PLAYED if school != REFUSED][::3][: LAST_YEAR.count]
         last_year = [self._request(school.uai, *name) for school, name in zip(schools, shuffled_names(2), strict=False)]
         starts = [(request, list(LAST_YEAR.days_from(2 + i % 9))) for i, request in enumerate(last_year)]
         self._play_month(SEPTEMBERS[0], starts)
@@ -330,7 +333,7 @@ class Season:
         plan: list[tuple[DemoRequest, ScheduledSteps]] = []
         for rank, scenario in enumerate(SCENARIOS):
             for number in range(scenario.count):
-                school = ACTIVE[(rank * 5 + number * 7) % len(ACTIVE)]
+                school = _PLAYED[(rank * 5 + number * 7) % len(_PLAYED)]
                 if scenario is UNDELIVERED and number == 0:
                     school = REFUSED
                 request = self._request(school.uai, *next(names))

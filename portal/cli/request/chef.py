@@ -124,7 +124,7 @@ def submit(context: CliContext, options: ActionOptions, /, reference: str, sure:
 
 @click.command("amend", help="Corrige une demande avant son envoi ; ce qui est tu reste (R29).")
 @reference_argument
-@click.option("--nom", metavar="NOM", help="Le nom corrigé ; après la charte, elle est à signer à nouveau.")
+@click.option("--nom", metavar="NOM", help="Le nom corrigé ; après la charte, elle est à signer de nouveau.")
 @click.option("--prenom", metavar="PRÉNOM", help="Le prénom corrigé, de même.")
 @click.option("--mail", metavar="ADRESSE", help="L'adresse corrigée.")
 @_drane_option

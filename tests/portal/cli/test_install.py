@@ -56,7 +56,7 @@ def test_init__makes_an_installation_that_works_and_says_what_next(tmp_path: Pat
     done = run("init", folder)
     assert done.exit_code == 0
     steps = [line for line in done.stdout.splitlines() if line.startswith(("  1.", "  2.", "  3.", "  4."))]
-    assert [word in step for word, step in zip(("check-config", "import", "worker"), steps, strict=True)] == [True] * 3
+    assert [word in step for word, step in zip(("check-config", "import", "serve"), steps, strict=True)] == [True] * 3
     assert on(folder, "check-config").exit_code == 0
     assert on(folder, "database", "status").exit_code == 0
     assert on(folder, "journal", "verify").exit_code == 0
