@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from portal.demo.clock import BackgroundLoop, DemoClock
-from portal.demo.data import ACTIVE, CHEFS, NEWCOMER, OPERATOR, REFUSED, TWO, directory, mail_of, shuffled_names
+from portal.demo.data import ACTIVE, CHEFS, NEWCOMER, OPERATOR, REFUSED, TWO, School, directory, mail_of, shuffled_names
 from states import commands as c
 from states.commands import Command
 from states.decision import Refused
@@ -32,9 +32,6 @@ INSTALLED: Final = date(2025, 9, 1)
 SEPTEMBERS: Final = (date(2025, 9, 1), date(2026, 9, 1))
 TODAY: Final = datetime(2026, 9, 28, 9, 30)  # noqa: DTZ001 - in the académie's time zone, which the settings give
 """The instant at which the demonstration begins."""
-
-_PLAYED: Final = tuple(school for school in ACTIVE if school != NEWCOMER)
-"""The establishments that ask for something."""
 
 _CHARTER: Final = "2026-1"
 
@@ -269,6 +266,12 @@ ScheduledSteps = Sequence[tuple[int, ScenarioStep]]
 """Steps with the working day of each."""
 
 
+def _asking(rank: int) -> School:
+    """The establishment of a rank, whatever its size; the newcomer asks for nothing, its neighbour asks instead."""
+    school = ACTIVE[rank % len(ACTIVE)]
+    return ACTIVE[(rank - 1) % len(ACTIVE)] if school == NEWCOMER else school
+
+
 def _working_days(september: date) -> list[date]:
     """The days of that month on which people work, up to the Friday before the demonstration."""
     days = (september + timedelta(days=number) for number in range(25))
@@ -307,7 +310,7 @@ class Season:
         with directory() as file:
             self._app.directory.import_file(file, self._operator)
         self._loop.tick()
-        schools = [school for school in _PLAYED if school != REFUSED][::3][: LAST_YEAR.count]
+        schools = [school for school in ACTIVE if school not in (REFUSED, NEWCOMER)][::3][: LAST_YEAR.count]
         last_year = [self._request(school.uai, *name) for school, name in zip(schools, shuffled_names(2), strict=False)]
         starts = [(request, list(LAST_YEAR.days_from(2 + i % 9))) for i, request in enumerate(last_year)]
         self._play_month(SEPTEMBERS[0], starts)
@@ -333,7 +336,7 @@ class Season:
         plan: list[tuple[DemoRequest, ScheduledSteps]] = []
         for rank, scenario in enumerate(SCENARIOS):
             for number in range(scenario.count):
-                school = _PLAYED[(rank * 5 + number * 7) % len(_PLAYED)]
+                school = _asking(rank * 5 + number * 7)
                 if scenario is UNDELIVERED and number == 0:
                     school = REFUSED
                 request = self._request(school.uai, *next(names))
