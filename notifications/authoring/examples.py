@@ -195,17 +195,17 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     ),
     "year_end_notice_one": (
         Kind.YEAR_END_NOTICE,
-        YearEndNotice(**_SCHOOL, rupns=ONE, days_left=1, next_year_label="2027-2028"),
+        YearEndNotice(**_SCHOOL, rupns=ONE, days_left=1, next_year_label=GUESSED.label),
     ),
     "year_end_notice_half_renewed": (
         Kind.YEAR_END_NOTICE,
         YearEndNotice(
-            **_SCHOOL, rupns=(replace(TWO[0], renewed=True), TWO[1]), days_left=30, next_year_label="2027-2028"
+            **_SCHOOL, rupns=(replace(TWO[0], renewed=True), TWO[1]), days_left=30, next_year_label=GUESSED.label
         ),
     ),
     "year_end_notice_renewed": (
         Kind.YEAR_END_NOTICE,
-        YearEndNotice(**_SCHOOL, rupns=(replace(ONE[0], renewed=True),), days_left=30, next_year_label="2027-2028"),
+        YearEndNotice(**_SCHOOL, rupns=(replace(ONE[0], renewed=True),), days_left=30, next_year_label=GUESSED.label),
     ),
     "year_end_notice_two": (
         Kind.YEAR_END_NOTICE,

@@ -343,6 +343,7 @@ class LateDigest:
         int, Doc("nombre de limites de liens de connexion atteintes ensemble, chacune celle d'une boîte")
     ] = 0
     troubles: Annotated[tuple[str, ...], Doc("phrases sur ce que l'échéancier n'a pas pu faire ; parfois aucune")] = ()
+    renewals: Annotated[str, Doc("combien de RUPN sont renouvelés, le lundi, pendant la campagne ; sinon vide")] = ""
 
     @property
     def to_handle(self) -> Annotated[LateGroup, Doc("les deux mêmes, en un seul groupe")]:

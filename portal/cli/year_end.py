@@ -58,6 +58,7 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
         from portal.cli.removal import write_export
         from portal.exports import PREVIEW_HEADINGS, csv_text, preview_rows
         from workflow.year_end.preview import Preview
+        from workflow.year_end.renewals import renewal_progress
 
         rectorat_only(actor)
         now = app.clock.now()
@@ -72,6 +73,9 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
         else:
             for line in _lines(year_end_preview, day, app.settings.academie.zone):
                 click.echo(printable(line))
+            if renewals := renewal_progress(connection, app.policy, now):
+                to_extend = plural(renewals.to_extend, "clé à prolonger", "clés à prolonger")
+                click.echo(printable(f"Aujourd'hui : {renewals.sentence}, {to_extend}."))
 
 
 @year_end.command(
@@ -144,9 +148,7 @@ def _year_lines(year: "YearSummary", zone: str | None) -> Iterator[str]:
         yield "  ! la date de fin est une date par défaut : donner la vraie dans les réglages (school_year)"
     yield from (f"  ! {count} × {anomaly.label}" for anomaly, count in sorted(year.anomalies.items()))
     forecast = year.foreseen_hold
-    if forecast and forecast.avoidable:
-        yield f"  ! le frein la retiendrait si l'échéancier ne passait pas d'ici là : {forecast.hold.label}"
-    elif forecast:
+    if forecast and not forecast.avoidable:
         command = f"« oda year-end confirm {year.end.school_year} »"
         yield (
             f"  ! le frein la retient : {forecast.hold.label} ; une alerte part aux opérateurs, l'un d'eux confirme par"

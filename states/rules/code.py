@@ -83,7 +83,7 @@ def _is_kept_for_renewal(source: Request, removal: Removal | None, case: Case[Is
     last_day = source.expiry_seen_for or _last_day_of(source, case)
     if source.uai != case.request.uai or not source.expires_on or source.expires_on < last_day:
         return False
-    return ended_with_its_year(source, removal, case.policy.calendar)
+    return source.is_live or ended_with_its_year(source, removal, case.policy.calendar)  # live: the brake holds the end
 
 
 def check_reissue(case: Case[ReissueCode]) -> Iterator[Reason]:

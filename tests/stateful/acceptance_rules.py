@@ -126,9 +126,9 @@ class Verdicts:
 
     def _kept_its_key(self, request: MRequest) -> bool:
         """Whether its key served until the year's end, and ended with it."""
-        if request.ended_on is None or not request.issued_on or request.expires_on is None:
+        if not request.issued_on or request.expires_on is None or request.expires_on < last_day(request.year):
             return False
-        return request.expires_on >= last_day(request.year) < request.ended_on
+        return request.live or (request.ended_on is not None and request.ended_on > last_day(request.year))
 
     def _verified_renewals(self, command: c.OnRequest, request: MRequest) -> list[MRequest]:
         """The later requests of the person there, with both checks positive, whatever their age."""

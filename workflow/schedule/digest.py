@@ -25,6 +25,7 @@ from workflow.requests.filters import CODE_LATE, Filters
 from workflow.requests.worklist import COUNTED, Order, Worklist
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
+from workflow.year_end.renewals import renewal_progress
 from workflow.year_end.service import held_in
 
 MANY_REFUSED: Final = 10
@@ -106,8 +107,14 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
-        refused_sign_ins=refused if refused >= MANY_REFUSED else 0,
+        refused_sign_ins=refused if refused >= MANY_REFUSED else 0, renewals=_renewals(connection, job_day),
     )  # fmt: skip
+
+
+def _renewals(connection: Connection, job_day: JobDay) -> str:
+    """How far the renewals are, on a Monday of the campaign; empty on another day (R80, R81)."""
+    progress = renewal_progress(connection, job_day.policy, job_day.now) if job_day.day.weekday() == 0 else None
+    return progress.sentence if progress else ""
 
 
 def _last_digest_hour(job_day: JobDay) -> datetime:

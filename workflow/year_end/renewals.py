@@ -6,17 +6,21 @@ Somebody is renewed who has a request for the next year, in the same establishme
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, exists, func, or_, select, tuple_
 
 from notifications.mailer import Mailer
 from notifications.sql import batches
-from states.model import Actor
+from states import french
+from states.model import Actor, Request
 from states.policy import Policy
-from states.school_calendar import SchoolYear
-from states.vocabulary import State, Trigger
-from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REQUEST
+from states.rules.schedule import INVITED_WITHIN
+from states.rules.verification import Standing, oldest_valid_day
+from states.school_calendar import SchoolCalendar, SchoolYear
+from states.vocabulary import RemovalOutcome, State, Trigger
+from workflow.database.mapping import REQUEST_COLUMNS, request_from
+from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REQUEST
 from workflow.requests.filters import visible_to
 from workflow.requests.lists import ChefRequest, list_chef_requests
 from workflow.settings.sections import spellings
@@ -147,6 +151,122 @@ def had_key(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
 def with_key(year: SchoolYear) -> tuple[ColumnElement[bool], ...]:
     """The conditions on requests of a year whose key serves, or served until its end: those that can be renewed."""
     return (REQUEST.c.school_year == str(year), REQUEST.c.code_issued_at.is_not(None), or_(IS_LIVE, _EXPIRED))
+
+
+def campaign_year(calendar: SchoolCalendar, now: datetime) -> SchoolYear | None:
+    """The year whose keys are being renewed at ``now``: from a campaign's opening until invitations end (R81)."""
+    today = calendar.today(now)
+    upcoming = SchoolYear(today.year)
+    if calendar.opening_day(upcoming) <= today <= calendar.pupils_return(upcoming) + INVITED_WITHIN:
+        return SchoolYear(upcoming.start - 1)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalProgress:
+    """How many of the RUPN who have a key in ``year``, or had one at its end, are renewed for the next one (R81).
+
+    ``to_extend``: how many of these renewals are verified, their key still to be extended (R40).
+    """
+
+    year: SchoolYear
+    renewed: int
+    total: int
+    to_extend: int
+
+    @property
+    def sentence(self) -> str:
+        """``212 RUPN sur 300 renouvelés pour 2027-2028``."""
+        done = "renouvelé" if self.renewed < 2 else "renouvelés"
+        return f"{french.number(self.renewed)} RUPN sur {french.number(self.total)} {done} pour {self.year.next}"
+
+
+def renewal_progress(connection: Connection, policy: Policy, now: datetime) -> RenewalProgress | None:
+    """Count the renewals of the campaign under way, by three queries; None out of season, or when there is no key."""
+    year = campaign_year(policy.calendar, now)
+    if year is None:
+        return None
+    count = select(func.count()).select_from(REQUEST).where(*with_key(year))
+    total = int(connection.execute(count).scalar_one())
+    if not total:
+        return None
+    to_extend = select(func.count()).select_from(_keys_to_extend(year, policy, now).subquery())
+    return RenewalProgress(
+        year, int(connection.execute(count.where(renewed(year))).scalar_one()), total,
+        int(connection.execute(to_extend).scalar_one()) if policy.one_key_a_person else 0,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KeyToExtend:
+    """A renewal whose two checks are valid, and the request of the year before whose key it would keep (R40)."""
+
+    request: Request
+    source: str
+    establishment: str
+    commune: str
+
+
+_GONE: Final = [outcome.value for outcome in RemovalOutcome if outcome is not RemovalOutcome.KEPT]
+
+_FORMER = REQUEST.alias("former_request")
+
+_FORMER_ENDED: Final = exists().where(EVENT.c.stream == _FORMER.c.reference, EVENT.c.kind == Trigger.EXPIRE.value)
+
+_KEY_REMOVED: Final = exists().where(REMOVAL.c.reference == _FORMER.c.reference, REMOVAL.c.outcome.in_(_GONE))
+
+
+def _source(year: SchoolYear) -> ScalarSelect[str]:
+    """The reference of the request of ``year`` whose key a request of the next one would keep: the latest."""
+    same_person = or_(
+        _FORMER.c.reference == REQUEST.c.renews,
+        _FORMER.c.person == REQUEST.c.person,
+        _FORMER.c.folded_mail == REQUEST.c.folded_mail,
+    )
+    return (
+        select(func.max(_FORMER.c.reference))
+        .where(_FORMER.c.uai == REQUEST.c.uai, _FORMER.c.school_year == str(year), same_person)
+        .where(_FORMER.c.code_issued_at.is_not(None), or_(_FORMER.c.state != State.REVOKED.value, _FORMER_ENDED))
+        .where(~_KEY_REMOVED)
+        .correlate(REQUEST)
+        .scalar_subquery()
+    )
+
+
+def _keys_to_extend(year: SchoolYear, policy: Policy, now: datetime) -> Select[Any]:
+    source = _source(year)
+    oldest = oldest_valid_day(policy.calendar.today(now), policy.checks_max_age_days)
+    return (
+        select(*REQUEST_COLUMNS, source.label("source"), ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune)
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+        .where(REQUEST.c.school_year == str(year.next), REQUEST.c.state == State.REQUESTED.value)
+        .where(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on >= oldest, source.is_not(None))
+    )
+
+
+def list_keys_to_extend(
+    connection: Connection, year: SchoolYear, policy: Policy, now: datetime, limit: int
+) -> tuple[KeyToExtend, ...]:
+    """The renewals of that year that are verified, and whose key can be extended to them, by UAI (R40)."""
+    if not policy.one_key_a_person:
+        return ()
+    query = _keys_to_extend(year, policy, now).order_by(REQUEST.c.uai, REQUEST.c.reference).limit(limit)
+    rows = connection.execute(query)
+    return tuple(KeyToExtend(request_from(row), row.source, row.place, row.commune) for row in rows)
+
+
+def ended_key(connection: Connection, request: Request) -> Request | None:
+    """The request of the year before that ended with it, and whose key can still be extended to this one (R40)."""
+    year = SchoolYear(request.school_year.start - 1)
+    source = select(_source(year)).where(REQUEST.c.reference == request.reference)
+    reference = connection.execute(source.select_from(REQUEST)).scalar()
+    if reference is None:
+        return None
+    ended = select(*REQUEST_COLUMNS).where(
+        REQUEST.c.reference == reference, REQUEST.c.state == State.REVOKED.value
+    )  # fmt: skip
+    row = connection.execute(ended).one_or_none()
+    return request_from(row) if row else None
 
 
 MAX_TAKEN_OVER: Final = 200

@@ -28,6 +28,7 @@ from states.vocabulary import (
 )
 from workflow.requests.worklist import last_source
 from workflow.settings.model import Settings
+from workflow.year_end.renewals import ended_key
 
 DISCREET: Final = "Sans nom de personne, rien sur la santé."
 """The hint of every free text."""
@@ -177,8 +178,20 @@ def _expiry_field(action_context: ActionContext) -> Field:
     )  # fmt: skip
 
 
+def keys_to_extend(action_context: ActionContext) -> list[Request]:
+    """The keys that this request may keep: those in use, else that of the year that ended, proposed first (R40)."""
+    if keys := keys_in_use(action_context):
+        return keys
+    app = action_context.app
+    if not app.policy.one_key_a_person:
+        return []
+    with app.database.read() as connection:
+        former = ended_key(connection, action_context.view.request)
+    return [former] if former else []
+
+
 def _issue_fields(action_context: ActionContext) -> Sequence[Field]:
-    keys = keys_in_use(action_context)
+    keys = keys_to_extend(action_context)
     expiry = _expiry_field(action_context)
     if not keys:
         code = Field(name="code", label="Code d'initialisation", hint=_ONCE, shape=Shape.CODE, focus=True,

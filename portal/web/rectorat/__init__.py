@@ -7,6 +7,7 @@ from portal.web.rectorat import (
     checks,
     collaboration,
     establishments,
+    keys_to_extend,
     mails,
     removals,
     removals_import,
@@ -15,5 +16,8 @@ from portal.web.rectorat import (
 )
 
 router = APIRouter()
-for module in (checks, collaboration, request, mails, removals, removals_import, establishments, calendar, year_end):
+for module in (
+    checks, collaboration, request, mails, removals, removals_import, establishments, calendar, keys_to_extend,
+    year_end,
+):  # fmt: skip
     router.include_router(module.router)

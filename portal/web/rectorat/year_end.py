@@ -45,6 +45,7 @@ from workflow.year_end.renewals import (
     count_had_key,
     count_not_renewed,
     list_not_renewed,
+    renewal_progress,
 )
 from workflow.year_end.report import account_of
 from workflow.year_end.service import NothingHeld
@@ -104,10 +105,11 @@ def show_year_ends(request: Request, context: Context, visitor: Rectorat, arret:
     years = load_years(context)
     with context.app.database.read() as connection:
         past = past_ends(connection)
+        renewals = renewal_progress(connection, context.app.policy, context.app.clock.now())
     zone = context.app.settings.academie.zone
     opening_day = context.app.policy.calendar.opening_day
     response = render_year_end(
-        request, context, visitor, "rectorat/year_end.html", years=years, past=past,
+        request, context, visitor, "rectorat/year_end.html", years=years, past=past, renewals=renewals,
         origins={year.end.school_year: how_found(year.end, zone) for year in years},
         openings={year.end.school_year: opening_day(year.end.school_year.next) for year in years},
         is_stopped=bool(arret),

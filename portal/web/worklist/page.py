@@ -24,6 +24,7 @@ from states.vocabulary import State
 from workflow.app import App
 from workflow.requests.filters import years_with_requests
 from workflow.requests.worklist import PAGE, Count, Order, Worklist, WorkPage, kinds_and_departements
+from workflow.year_end.renewals import RenewalProgress, renewal_progress
 
 router = APIRouter(include_in_schema=False)
 
@@ -138,6 +139,7 @@ class WorklistPage:
     total: Count
     counters: Counters
     options: Options
+    renewals: RenewalProgress | None
 
     @property
     def ready(self) -> tuple[str, ...]:
@@ -172,4 +174,5 @@ def _load(app: App, visitor: Visitor, criteria: WorklistCriteria, after: str) ->
         kinds, departements = kinds_and_departements(connection)
         years = [str(year) for year in reversed(years_with_requests(connection))]
         options = Options(kinds=kinds, departements=departements, years=years)
-        return WorklistPage(page, total, Counters.load(worklist, app, visitor.actor), options)
+        renewals = renewal_progress(connection, app.policy, app.clock.now())
+        return WorklistPage(page, total, Counters.load(worklist, app, visitor.actor), options, renewals)

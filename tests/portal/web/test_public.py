@@ -97,7 +97,7 @@ def test_pages__say_what_the_settings_say(tmp_path: Path) -> None:
         client = portal.client()
         way = words_of(client, "/demarche")
         assert "en 7 jours environ" in way
-        assert "effacé au bout de 21 jours" in way
+        assert "pas copie plus de 21 jours" in way
         assert "prennent fin d'elles-mêmes le 31 août 2027 à minuit" in way
         assert "https://drane.exemple.fr/rupn" in client.get("/demarche").text
         assert "45 minutes" in words_of(client, "/contact")

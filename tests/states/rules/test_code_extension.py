@@ -87,6 +87,7 @@ def test_extend__of_a_year_that_ended_until_the_key_is_removed(outcome: RemovalO
         expiry_seen_for=date(2026, 8, 31),
     )  # fmt: skip
     accepted(extending(worn, extended_removal=Removal(RemovalKind.REMOVE_RIGHTS, outcome, end)), EXTEND)
+    accepted(extending(worn.with_(state=State.CODE_ISSUED)), EXTEND)  # the brake holds the year's end
     expired = "sa clé a expiré le 31 août 2026"
     for source, opened_at in (
         (worn, end - timedelta(days=1)), (worn.with_(uai=f.OTHER_UAI), end),
