@@ -7,7 +7,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from portal.api.app import ApiMount
 from portal.bodies import BodyLimit
-from portal.web import chef, errors, guides, health, kept_forms, public, rectorat, sign_in, worklist
+from portal.web import chef, display, errors, guides, health, kept_forms, public, rectorat, sign_in, worklist
 from portal.web.context import WebContext
 from portal.web.middleware import HeadAsGet, KnownHosts
 from portal.web.rendering import OURS, Kept, dsfr_folder, dsfr_version, our_version
@@ -27,7 +27,9 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
         dependencies=[Depends(plain_address)], redirect_slashes=False, telemetry=NO_TELEMETRY,
     )  # fmt: skip
     asgi.state.context = context
-    pages = [module.router for module in (chef, guides, health, kept_forms, public, rectorat, sign_in, worklist)]
+    pages = [
+        module.router for module in (chef, display, guides, health, kept_forms, public, rectorat, sign_in, worklist)
+    ]
     for router in (*pages, *routers):
         asgi.include_router(router)
     asgi.router.routes.append(ApiMount(context))

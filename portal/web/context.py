@@ -87,6 +87,11 @@ class WebContext:
         return "__Host-oda-uai" if self.is_https else "oda-uai"
 
     @property
+    def theme_cookie(self) -> str:
+        """The cookie of the theme that was chosen: a preference, no right."""
+        return "__Host-oda-theme" if self.is_https else "oda-theme"
+
+    @property
     def kept_cookie(self) -> str:
         """The cookie that opens what was typed after the end of a session."""
         return "__Host-oda-kept" if self.is_https else "oda-kept"

@@ -77,6 +77,12 @@ def resources(request: Request, context: Context, visitor: MaybeVisitor) -> HTML
     return _render(request, context, visitor, "public/resources.html", library=library)
 
 
+@router.get("/plan-du-site")
+def site_map(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """Every page from which this visitor may begin: a second way to find them, beside the menu (RGAA 12.1)."""
+    return context.pages.page(request, "public/site_map.html", visitor)
+
+
 @router.get("/accessibilite")
 def accessibility(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """The declaration that the law asks for, honest about the audits."""

@@ -59,6 +59,9 @@ def dsfr_version() -> str:
     return (dsfr_folder().parent / "dsfr_version").read_text().strip()
 
 
+DARK_STYLE: Final = f"/static/theme/{dsfr_version()}/sombre.css"
+
+
 @lru_cache(maxsize=1)
 def our_version() -> str:
     """The same for our own files: drawn from what they hold."""
@@ -102,6 +105,16 @@ STEPS = {
 """The step of each state in the design system's stepper; the declaration comes before them."""
 
 
+THEMES: Final = {"system": "Thème du système", "light": "Thème clair", "dark": "Thème sombre"}
+"""The themes of the display, by their word in a cookie and in the page; the first is the one of who chose none."""
+
+
+def theme_of(request: Request) -> str:
+    """The theme that this browser was told to show."""
+    theme = request.cookies.get(request.app.state.context.theme_cookie, "")
+    return theme if theme in THEMES else next(iter(THEMES))
+
+
 def environment_of(
     settings: Settings, pieces: Mapping[str, str], loaders: Iterable[BaseLoader] = ()
 ) -> ImmutableSandboxedEnvironment:
@@ -121,6 +134,7 @@ def environment_of(
         "hour": partial(french.hour, timezone=zone),
         "short_day": lambda value: f"{value:%d/%m/%Y}",
         "local_day": lambda value: value.astimezone(zone).date(),
+        "hour": lambda value: "{0.hour} h {0.minute:02d}".format(value.astimezone(zone)),
         "plural": french.plural,
         "de": french.de,
         "capital": french_capital,
@@ -129,7 +143,7 @@ def environment_of(
     }
     environment.globals |= {
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
-        "STEPS": STEPS, "TRIGGER_TEXTS": TRIGGER_TEXTS, "dsfr": f"/static/dsfr/{dsfr_version()}",
+        "STEPS": STEPS, "TRIGGER_TEXTS": TRIGGER_TEXTS, "dsfr": f"/static/dsfr/{dsfr_version()}", "dark": DARK_STYLE,
         "ours": f"/static/oda/{our_version()}", "academie": academy(settings.academie.nom),
     }  # fmt: skip
     return environment
@@ -179,7 +193,7 @@ class Pages:
         context = request.app.state.context
         fixed = {
             "visitor": visitor, "path": request.url.path, "today": self.today(), "now": self._app.clock.now(),
-            "demo": context.demo, "done": context.success_messages.read(request, visitor),
+            "theme": theme_of(request), "demo": context.demo, "done": context.success_messages.read(request, visitor),
         }  # fmt: skip
         response = HTMLResponse(self.render(template, **fixed | scope), status_code=status)
         context.success_messages.forget(request, response)

@@ -307,6 +307,18 @@ def show_account(request: Request, context: Context, visitor: AnyVisitor) -> HTM
     return _render_account(request, context, visitor, blank((OTHER_UAI,)))
 
 
+@router.get("/compte/prolonger")
+def prolong(request: Request, context: Context, visitor: AnyVisitor) -> HTMLResponse:
+    """Prolong the session, in a window of its own: what is typed in the other one stays (R73)."""
+    now = context.app.clock.now()
+    context.sessions.prolong(visitor.secret, now)
+    session_user = context.sessions.find(visitor.secret, now)
+    return context.pages.page(
+        request, "sign_in/prolonged.html", visitor, until=session_user.ends_at if session_user else now,
+        at_the_latest=context.sessions.ends_at(visitor.secret),
+    )  # fmt: skip
+
+
 @router.post("/compte/jetons/{number}/fin")
 def end_token(context: Context, visitor: Chef, number: int, _: Posted) -> Response:
     """Revoke a token of the establishment; one that is over already is over (R76)."""

@@ -1,7 +1,7 @@
 """Web sessions: opened by a link, ended by time, by signing out, or everywhere at once (R73)."""
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -40,11 +40,13 @@ class SessionUser:
     """The user of a session: a mailbox or an address, in ``subject``.
 
     Of a mailbox, ``subject`` is its UAI, sorted, by commas, and ``name`` stays empty until somebody gives it.
+    ``ends_at``: when the session that was read ends if nothing is done in it.
     """
 
     role: Role
     subject: str
     name: str = ""
+    ends_at: datetime | None = field(default=None, compare=False)
 
     @property
     def is_establishment(self) -> bool:
@@ -93,10 +95,18 @@ class Sessions:
             row = connection.execute(select(SESSIONS).where(SESSIONS.c.digest == digest(secret))).one_or_none()
         if row is None or row.ended_at or now >= row.expires_at or now >= row.seen_at + self._idle:
             return None
-        if now - row.seen_at >= SEEN_EVERY:
+        seen_at = row.seen_at
+        if now - seen_at >= SEEN_EVERY:
+            seen_at = now
             with self._database.write() as connection:
                 connection.execute(update(SESSIONS).where(SESSIONS.c.digest == row.digest).values(seen_at=now))
-        return SessionUser(role=Role.of(row.role), subject=row.subject, name=row.name)
+        ends_at = min(row.expires_at, seen_at + self._idle)
+        return SessionUser(role=Role.of(row.role), subject=row.subject, name=row.name, ends_at=ends_at)
+
+    def prolong(self, secret: str, now: datetime) -> None:
+        """Count the time without use from now on, at its bearer's request (R73)."""
+        with self._database.write() as connection:
+            connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(seen_at=now))
 
     def ends_at(self, secret: str) -> datetime | None:
         """Return when this session ends at the latest; None for an unknown one."""

@@ -1,6 +1,7 @@
 """A chef's first page: what to do now for each RUPN, the most urgent first; and the mails that were received."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Final
 
@@ -207,18 +208,28 @@ def show_home(request: Request, context: Context, visitor: Chef, schools: School
     """One sentence and one button for each RUPN; what waits for the rectorat; who can be renewed."""
     items = list_items(context, visitor).items
     calendar = context.app.policy.calendar
+    tasks_elsewhere = {
+        school.uai: _count_tasks(list_items(context, replace(visitor, uai=school.uai)).items, calendar)
+        for school in schools[1:]
+    }
     situations = [situation_of(item, calendar) for item in items if item.request.is_live]
     tasks = [task for situation in situations if (task := task_of(situation))]
     busy = {task.situation.request.reference for task in tasks}
     idle = [situation for situation in situations if situation.request.reference not in busy]
     return context.pages.page(
-        request, "chef/home.html", visitor, schools=schools, school=schools[0], may_act=may_act(context, visitor),
+        request, "chef/home.html", visitor, schools=schools, school=schools[0], tasks_elsewhere=tasks_elsewhere,
+        may_act=may_act(context, visitor),
         tasks=sorted(tasks, key=lambda task: task.rank), expected_days=context.app.settings.handling.expected_days,
         waiting=[situation for situation in idle if not situation.is_in_service],
         in_service=[situation for situation in idle if situation.is_in_service], waiting_sentence=waiting_sentence,
         renewals=[item for item in items if item.renewable], is_empty=not items,
         next_year=open_year(context.app.policy, context.app.clock.now()),
     )  # fmt: skip
+
+
+def _count_tasks(items: Sequence[ChefRequest], calendar: SchoolCalendar) -> int:
+    """The requests that wait for the visitor in an establishment that is not in view."""
+    return sum(task_of(situation_of(item, calendar)) is not None for item in items if item.request.is_live)
 
 
 @router.post("/choisir")

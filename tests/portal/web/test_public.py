@@ -32,6 +32,8 @@ PAGES = (
     "/mentions-legales",
     "/donnees-personnelles",
     "/contact",
+    "/plan-du-site",
+    "/affichage",
 )
 SAID = """\
 handling: {expected_days: 7}
@@ -195,7 +197,7 @@ def test_first_page__weighs_little_beside_the_design_system(anybody: TestClient)
     assert received < 20_000
     loaded = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
     assert [one for one in loaded if anybody.get(one).status_code != 200] == []
-    assert len(loaded) == 4
+    assert len(loaded) == 5
 
 
 def test_files__are_kept_for_a_year_and_compressed_once(anybody: TestClient) -> None:

@@ -141,6 +141,24 @@ def test_account__another_establishment_then_out(portal: Portal) -> None:
     assert portal.context.sessions.find(secret, portal.clock.now()) is None
 
 
+@pytest.mark.rule("R73")
+def test_session__says_in_a_form_when_it_ends_and_is_prolonged(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    form = client.get("/etablissement/declarer").text
+    assert "Votre connexion prend fin à 12 h 00 si rien n'est envoyé d'ici là" in form
+    assert "Sauf mention contraire, tous les champs sont obligatoires." in form
+    portal.clock.advance(minutes=4)
+    assert "prend fin à 12 h 00" in client.get("/etablissement/declarer").text
+    assert "Elle prend fin le 14 septembre 2026 à 12 h 04." in client.get("/compte/prolonger").text
+    portal.clock.advance(minutes=118)
+    assert client.get("/etablissement/declarer").status_code == 200
+    for _ in range(7):
+        portal.clock.advance(minutes=80)
+        last = client.get("/compte/prolonger").text
+    assert "et ne peut pas l'être davantage" in last
+    assert portal.client(CHEF).get("/compte").text.count("Sauf mention contraire") == 1
+
+
 @pytest.mark.rule("R73", "R76")
 def test_account__the_tokens_of_the_establishment_are_shown_and_ended(portal: Portal) -> None:
     by = portal.actor(STAFF)

@@ -90,7 +90,9 @@ def test_switch__changes_what_is_in_view_and_gives_no_right(portal: Portal) -> N
     client = portal.client(TWO_SCHOOLS)
     home = client.get("/etablissement")
     assert "Prénom Nomb" in home.text
+    assert "vous y attend" not in home.text
     after = send(client, form_to(home, "/choisir"), uai="0310002J")
+    assert "Collège Jean-Jaurès : 1 demande vous y attend." in after.text
     assert "Lycée Pierre-de-Fermat" in after.text
     assert "Prénom Nomb" not in after.text
     assert send(client, form_to(home, "/choisir"), uai="0120001X").status_code == 404
