@@ -152,7 +152,7 @@ def test_session__says_in_a_form_when_it_ends_and_is_prolonged(portal: Portal) -
     assert "Elle prend fin le 14 septembre 2026 à 12 h 04." in client.get("/compte/prolonger").text
     portal.clock.advance(minutes=118)
     assert client.get("/etablissement/declarer").status_code == 200
-    for _ in range(7):
+    for _ in range(5):
         portal.clock.advance(minutes=80)
         last = client.get("/compte/prolonger").text
     assert "et ne peut pas l'être davantage" in last

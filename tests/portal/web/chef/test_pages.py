@@ -60,9 +60,9 @@ def test_home__a_code_that_has_not_left_is_nothing_to_do(portal: Portal) -> None
 
 def test_request__shows_the_step_under_way_and_the_next_one(portal: Portal) -> None:
     shown = {
-        portal.declared(1): ("Étape 2 sur 6 Délégation", "Charte"),
-        portal.submitted(2): ("Étape 5 sur 6 Vérification par le rectorat", "Mise en service de la clé"),
-        portal.issued(3): ("Étape 6 sur 6 Mise en service de la clé", None),
+        portal.declared(1): ("Délégation Étape 2 sur 6", "Charte"),
+        portal.submitted(2): ("Vérification par le rectorat Étape 5 sur 6", "Mise en service de la clé"),
+        portal.issued(3): ("Mise en service de la clé Étape 6 sur 6", None),
     }
     client = portal.client(CHEF)
     for reference, (now, following) in shown.items():
