@@ -134,7 +134,6 @@ def environment_of(
         "hour": partial(french.hour, timezone=zone),
         "short_day": lambda value: f"{value:%d/%m/%Y}",
         "local_day": lambda value: value.astimezone(zone).date(),
-        "hour": lambda value: "{0.hour} h {0.minute:02d}".format(value.astimezone(zone)),
         "plural": french.plural,
         "de": french.de,
         "capital": french_capital,
