@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlencode
 
 from fastapi.testclient import TestClient
 
@@ -28,6 +29,7 @@ VIEWS = {
     "toutes en cours": "/rectorat?etat=en-cours",
     "par nom": "/rectorat?etat=en-cours&tri=nom",
     "un département": "/rectorat?etat=en-cours&departement=31",
+    "recherche d'un nom": "/rectorat/recherche?mots=gaelle",
 }
 WALKS = {order.label: f"/rectorat?etat=en-cours&tri={order.value}" for order in Order}
 
@@ -69,7 +71,9 @@ def deep(client: TestClient, address: str, pages: int) -> str:
         _, found, rest = html.partition("fr-pagination__link--next")
         if not found:
             raise SystemExit(f"{address} : il n'y a pas de page suivante")
-        address = rest.partition('href="')[2].partition('"')[0].replace("&amp;", "&")
+        further = urlencode({"portee": "cochees", "aller": rest.partition('value="')[2].partition('"')[0]})
+        base = address.partition("&apres")[0].partition("#")[0]
+        address = str(client.get(f"{base}&{further}").url)  # where it leads
     return address
 
 

@@ -11,8 +11,8 @@ from states.rules.verification import delegation_digest, earlier_check_day, list
 from states.school_calendar import SchoolYear
 from states.vocabulary import CheckOutcome, State
 from workflow.database.connection import Database
-from workflow.database.mapping import changed_columns, reference_of
-from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST
+from workflow.database.mapping import changed_columns, reference_of, words_of
+from workflow.database.tables import COUNTER, ESTABLISHMENT, EVENT, REQUEST, WORD
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead
 
 SCHOOLS, BATCH, YEAR = 1000, 1000, SchoolYear(2026)
@@ -53,12 +53,13 @@ def _state(number: int, over: int) -> tuple[int, SchoolYear, State]:
 
 
 def _batch(connection: Connection, wanted: list[tuple[int, SchoolYear, State]], now: datetime) -> None:
-    births, born, moves, moved = [], [], [], []
+    births, born, moves, moved, words = [], [], [], [], []
     for number, year, state in wanted:
         request, at = _request(number, year), now.astimezone(UTC) - timedelta(days=300, minutes=-3 * number)
         birth = _event(request.reference, EMPTY_CHAIN, "declare", (None, "declared"), at)
         born.append(changed_columns(None, request) | _stamp(birth, at) | {"created_at": at})
         births.append(birth)
+        words += [{"reference": request.reference, "word": word} for word in words_of(request)]
         if state is State.DECLARED:
             continue
         after, later = _brought_to(request, state, number), now.astimezone(UTC) - timedelta(minutes=number % 40_000)
@@ -67,6 +68,7 @@ def _batch(connection: Connection, wanted: list[tuple[int, SchoolYear, State]], 
         moved.append({**_columns(after), **_stamp(move, later), "b_reference": request.reference, "version": 2})
     connection.execute(insert(EVENT), births + moves)
     connection.execute(insert(REQUEST), born)
+    connection.execute(insert(WORD), words)
     if moved:
         names = [name for name in moved[0] if name != "b_reference"]
         query = update(REQUEST).where(REQUEST.c.reference == bindparam("b_reference"))

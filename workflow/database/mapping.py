@@ -144,3 +144,8 @@ def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
 def sorted_name(request: Request) -> str:
     """The person's name as a list is sorted by it: folded, nom first."""
     return f"{fold(request.nom)} {fold(request.prenom)}"
+
+
+def words_of(request: Request) -> list[str]:
+    """The words by which the request is found: its person's folded names, and the folded mail."""
+    return sorted({*request.person.split(), request.folded_mail})

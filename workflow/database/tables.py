@@ -60,6 +60,7 @@ class Establishment(SQLModel, table=True):
     set_mailbox: str | None = None
     is_open: bool = True
     is_listed: bool = True
+    telephone: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class DelegationRequest(SQLModel, table=True):
@@ -129,6 +130,21 @@ class DelegationRequest(SQLModel, table=True):
     last_actor: str
     chain_head: str
     chain_length: int
+
+
+class RequestWord(SQLModel, table=True):
+    """A word by which a request is found: one of its person's folded names, or the folded mail (R89).
+
+    Written with the request; ``word`` is compared by its code points, so that what begins alike stands together.
+    """
+
+    __tablename__ = "request_word"
+    __table_args__ = (Index("ix_request_word", "word", "reference"),)
+
+    reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
+    word: str = Field(
+        sa_column=Column(Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True, nullable=False)
+    )
 
 
 class Event(SQLModel, table=True):
@@ -521,6 +537,9 @@ REMOVAL = table_of(RemovalTask)
 
 
 REPORT = table_of(ChangeReport)
+
+
+WORD = table_of(RequestWord)
 
 
 IS_LIVE = REQUEST.c.state != literal_column("'revoked'")

@@ -1,5 +1,6 @@
 """The establishments as people read them: in pages by UAI, each with its requests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -10,9 +11,9 @@ from sqlalchemy import Connection, Select, and_, func, select
 from notifications.outbox.admin import stuck_for
 from states.characters import fold
 from states.model import Actor
-from states.validation import has_uai_form
+from states.validation import fold_mail, has_uai_form
 from states.vocabulary import State
-from workflow.database.tables import ACTOR, EVENT, NOTE
+from workflow.database.tables import ACTOR, EVENT, IS_LIVE, NOTE
 from workflow.database.tables import ESTABLISHMENT as E
 from workflow.database.tables import REQUEST as R
 from workflow.directory.model import MAILBOX_SET
@@ -24,7 +25,7 @@ from workflow.mail.admin import mailbox_now
 class EstablishmentFilters:
     """The filters of a list of establishments; None and empty ones leave everything in.
 
-    ``text`` is words of the name, the town or the UAI.
+    ``text`` is words of the name, the town or the UAI; with an « @ », the beginning of a mailbox.
     """
 
     departement: str | None = None
@@ -48,6 +49,7 @@ class EstablishmentLine:
     is_open: bool
     is_listed: bool
     live_requests: int
+    telephone: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,17 +90,20 @@ def list_establishments(
         query = query.where(func.coalesce(E.c.set_mailbox, E.c.mailbox).is_(None))
     if not filters.text.strip():
         query = query.limit(limit)
-    words, lines = fold(filters.text).split(), map(_line_of, connection.execute(query))
-    matches = (line for line in lines if not words or _contains(line, words))
-    return list(islice(matches, limit))
+    words, mailbox = fold(filters.text).split(), fold_mail(filters.text) if "@" in filters.text else ""
+    matches = (
+        row for row in connection.execute(query)
+        if not words or (_has_mailbox(row, mailbox) if mailbox else _contains(row, words))
+    )  # fmt: skip
+    return _lines_of(connection, list(islice(matches, limit)))
 
 
 def find_establishment(connection: Connection, actor: Actor, uai: str) -> EstablishmentLine | None:
     """An establishment, open or not; None when it is unknown, or not this chef's (R3)."""
     if not has_uai_form(uai):
         return None
-    row = connection.execute(_query(actor).where(E.c.uai == uai)).one_or_none()
-    return None if row is None else _line_of(row)
+    lines = _lines_of(connection, connection.execute(_query(actor).where(E.c.uai == uai)).all())
+    return lines[0] if lines else None
 
 
 def list_requests_of(connection: Connection, uai: str) -> list[EstablishmentRequest]:
@@ -135,22 +140,32 @@ def count_stuck_mails(connection: Connection, uai: str) -> int:
 
 
 def _query(actor: Actor) -> Select[Any]:
-    live = select(R.c.uai, func.count().label("live")).where(R.c.state != State.REVOKED.value).group_by(R.c.uai)
-    counts = live.subquery()
-    query = select(E, func.coalesce(counts.c.live, 0).label("live")).outerjoin(counts, counts.c.uai == E.c.uai)
+    query = select(E)
     if actor.is_establishment:
         query = query.where(E.c.uai.in_(sorted(actor.establishments)))
     return query.order_by(E.c.uai)
 
 
-def _line_of(row: Any) -> EstablishmentLine:
-    return EstablishmentLine(
-        uai=row.uai, nom=row.nom, kind=row.kind, commune=row.commune, departement=row.departement,
-        mailbox=row.set_mailbox or row.mailbox, directory_mailbox=row.mailbox, set_mailbox=row.set_mailbox,
-        is_open=row.is_open, is_listed=row.is_listed, live_requests=row.live,
-    )  # fmt: skip
+def _lines_of(connection: Connection, rows: Sequence[Any]) -> list[EstablishmentLine]:
+    """The lines of these rows, with one more query for their live requests."""
+    uais = [row.uai for row in rows]
+    counts = select(R.c.uai, func.count().label("number")).where(R.c.uai.in_(uais), IS_LIVE).group_by(R.c.uai)
+    live = {row.uai: row.number for row in connection.execute(counts)}
+    return [
+        EstablishmentLine(
+            uai=row.uai, nom=row.nom, kind=row.kind, commune=row.commune, departement=row.departement,
+            mailbox=row.set_mailbox or row.mailbox, directory_mailbox=row.mailbox, set_mailbox=row.set_mailbox,
+            is_open=row.is_open, is_listed=row.is_listed, live_requests=live.get(row.uai, 0),
+            telephone=row.telephone,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
-def _contains(line: EstablishmentLine, words: list[str]) -> bool:
-    text = fold(f"{line.nom} {line.commune} {line.uai}")
+def _has_mailbox(row: Any, beginning: str) -> bool:
+    return any(fold_mail(mailbox).startswith(beginning) for mailbox in (row.mailbox, row.set_mailbox) if mailbox)
+
+
+def _contains(row: Any, words: list[str]) -> bool:
+    text = fold(f"{row.nom} {row.commune} {row.uai}")
     return all(word in text for word in words)

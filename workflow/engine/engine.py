@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifications.ports import Clock, crash_point
@@ -23,9 +23,9 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import CodeStatus, State, Trigger
 from workflow.database.connection import Database
 from workflow.database.faults import LostRace
-from workflow.database.mapping import changed_columns, reference_of
+from workflow.database.mapping import changed_columns, reference_of, words_of
 from workflow.database.signs_of_life import refused_clock
-from workflow.database.tables import COUNTER, EVENT, NOTE, REMOVAL, REPORT, REQUEST
+from workflow.database.tables import COUNTER, EVENT, NOTE, REMOVAL, REPORT, REQUEST, WORD
 from workflow.engine import idempotency
 from workflow.engine.loader import BatchFacts, Loader
 from workflow.journal.chain import EMPTY_CHAIN, ChainHead, JournalHasher
@@ -232,13 +232,16 @@ class Engine:
 class WriteBatch:
     """Rows by table, in the order in which they are written; ``events`` are what the subscriber is told.
 
-    ``updates`` are rows of requests by the columns that they change.
+    ``updates`` are rows of requests by the columns that they change; ``words`` those by which they are found, anew for
+    the ``renamed``.
     """
 
     event_rows: list[Row] = field(default_factory=list)
     notes: list[Row] = field(default_factory=list)
     inserts: list[Row] = field(default_factory=list)
     updates: dict[tuple[str, ...], list[Row]] = field(default_factory=dict)
+    words: list[Row] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
     removals: list[Row] = field(default_factory=list)
     removals_closed: list[Row] = field(default_factory=list)
     reports: list[Row] = field(default_factory=list)
@@ -276,6 +279,9 @@ class WriteBatch:
         insert_rows(connection, REQUEST, self.inserts)
         for columns, rows in self.updates.items():
             _update(connection, REQUEST, ("reference", "version"), columns, rows)
+        if self.renamed:
+            connection.execute(delete(WORD).where(WORD.c.reference.in_(self.renamed)))
+        insert_rows(connection, WORD, self.words)
         insert_rows(connection, REMOVAL, self.removals)
         _update(connection, REMOVAL, ("reference",), ("outcome", "closed_at"), self.removals_closed)
         insert_rows(connection, REPORT, self.reports)
@@ -289,9 +295,13 @@ class WriteBatch:
         if before is None or before.state is not request.state:
             stamp["since"] = event["at"]
         columns = changed_columns(before, request) | stamp
+        if "person" in columns:
+            self.words += [{"reference": request.reference, "word": word} for word in words_of(request)]
         if before is None:
             self.inserts.append(columns | {"created_at": event["at"]})
             return
+        if "person" in columns:
+            self.renamed.append(request.reference)
         columns.pop("reference", None)
         where = {"b_reference": request.reference, "b_version": before.version}
         self.updates.setdefault(tuple(columns), []).append(columns | where)

@@ -56,6 +56,9 @@ class RequestLine:
     handed_on: date | None
     removal_open: bool
     report_open: bool
+    chef_name: str = ""
+    drane_declared_on: date | None = None
+    delegated_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def lines_of(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, 
             since=row.since, changed_at=row.changed_at, version=r.version,
             code_fate=statuses[r.reference], expires_on=r.expires_on, handed_on=r.handed_on,
             removal_open=r.reference in removals, report_open=r.reference in reports,
+            chef_name=r.chef_name, drane_declared_on=r.drane_declared_on, delegated_on=r.delegated_on,
         )
         for r, row in zip(requests, rows, strict=True)
     )  # fmt: skip

@@ -4,7 +4,7 @@ Each order is walked from the last line seen, so that its end is as quick as its
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -39,10 +39,17 @@ class Order(Labelled):
     """Orders of the lines; the value stands in the address."""
 
     WAITING = "attente", "Attente, la plus longue d'abord"
+    LATEST = "recentes", "Attente, la plus courte d'abord"
     REFERENCE = "reference", "Référence, la plus récente d'abord"
     NAME = "nom", "Nom"
-    ESTABLISHMENT = "etablissement", "Établissement, par UAI"
+    NAME_BACKWARDS = "nom-z", "Nom, de Z à A"
+    ESTABLISHMENT = "etablissement", "Département, puis établissement, par UAI"
+    ESTABLISHMENT_BACKWARDS = "etablissement-z", "Département, puis établissement, du dernier UAI au premier"
     STATE = "etat", "État, puis attente"
+
+    @property
+    def is_descending(self) -> bool:
+        return self in (Order.LATEST, Order.REFERENCE, Order.NAME_BACKWARDS, Order.ESTABLISHMENT_BACKWARDS)
 
 
 class Mark(Labelled):
@@ -93,14 +100,6 @@ class WorkLine:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkPage:
-    """A page of lines; ``after`` is the cursor of the next page, None at the end."""
-
-    lines: tuple[WorkLine, ...]
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Count:
     """A number, exact up to ``COUNTED``."""
 
@@ -111,6 +110,17 @@ class Count:
         return self.number <= COUNTED
 
 
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    """A page of lines; ``after`` and ``before`` are the cursors of the next page and of the one before, None at the
+    ends; ``rank`` counts the lines before the first of these."""
+
+    lines: tuple[WorkLine, ...]
+    after: str | None
+    before: str | None = None
+    rank: Count = Count(0)
+
+
 class Worklist:
     """The requests that ``scope`` may see (R3), at ``now``."""
 
@@ -118,16 +128,42 @@ class Worklist:
         self._connection, self._scope, self._policy, self._now = connection, scope, policy, now
         self._today = policy.calendar.today(now)
 
-    def page(self, filters: Filters, order: Order, after: str | None, limit: int = PAGE) -> WorkPage:
-        """A page. ``after`` is the cursor of the page before; one that cannot be read begins at the beginning."""
-        rows = self._rows(filters, order, after, limit + 1, REQUEST_QUERY)
-        lines = self._lines(rows[:limit])
-        return WorkPage(lines, Keyset.cursor(order, rows[limit - 1]) if len(rows) > limit else None)
+    def page(
+        self, filters: Filters, order: Order, after: str | None, limit: int = PAGE, *, before: str | None = None
+    ) -> WorkPage:
+        """The page that follows the cursor ``after``, or that comes just before the cursor ``before``.
+
+        A cursor that cannot be read begins at the beginning.
+        """
+        wanted, states = self._wanted(filters, order)
+        keyset = Keyset(order, before or after, backwards=bool(before))
+        rows = keyset.rows(self._connection, REQUEST_QUERY, wanted, states, limit + 1)
+        has_more, rows = len(rows) > limit, rows[-limit:] if keyset.is_backwards else rows[:limit]
+        if not rows:
+            return WorkPage((), None)
+        rank = 0
+        if keyset.is_placed:
+            start = Keyset(order, Keyset.cursor(order, rows[0]), backwards=True)
+            rank = start.count(self._connection, wanted, states)
+        return WorkPage(
+            self._lines(rows),
+            Keyset.cursor(order, rows[-1]) if has_more or keyset.is_backwards else None,
+            Keyset.cursor(order, rows[0]) if rank else None,
+            Count(rank),
+        )
+
+    def walk(self, filters: Filters, order: Order, at_once: int) -> Iterator[WorkLine]:
+        """Yield every line, ``at_once`` read together."""
+        wanted, states = self._wanted(filters, order)
+        cursor: str | None = None
+        while rows := Keyset(order, cursor).rows(self._connection, REQUEST_QUERY, wanted, states, at_once):
+            yield from self._lines(rows)
+            cursor = Keyset.cursor(order, rows[-1])
 
     def references(self, filters: Filters, order: Order, limit: int) -> list[str]:
         """The first references in this order, ``limit`` at most."""
-        columns = select(REQUEST.c.reference, REQUEST.c.since, REQUEST.c.state)
-        return [row.reference for row in self._rows(filters, order, None, limit, columns)]
+        wanted, states = self._wanted(filters, order)
+        return [row.reference for row in Keyset(order, None).rows(self._connection, _SORTED, wanted, states, limit)]
 
     def lines(self, references: Sequence[str]) -> tuple[WorkLine, ...]:
         """These requests' lines, in this order; those that do not exist, or are not seen, are left out."""
@@ -141,9 +177,7 @@ class Worklist:
             return {}
         columns = []
         for number, each in enumerate(filters.values()):
-            matches: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*self._conditions(each))
-            count = select(func.count()).select_from(matches.limit(COUNTED + 1).subquery())
-            columns.append(count.scalar_subquery().label(f"n{number}"))
+            columns.append(count_query(self._conditions(each)).scalar_subquery().label(f"n{number}"))
         row = self._connection.execute(select(*columns)).one()
         return {name: Count(number) for name, number in zip(filters, row, strict=True)}
 
@@ -152,12 +186,12 @@ class Worklist:
         dated = replace(filters, oldest_check=oldest)
         return [visible_to(self._scope), *conditions(self._connection, dated, self._policy.calendar, walked=walked)]
 
-    def _rows(self, filters: Filters, order: Order, after: str | None, count: int, query: Any) -> list[Any]:
+    def _wanted(self, filters: Filters, order: Order) -> tuple[list[ColumnElement[bool]], tuple[State, ...]]:
+        """The conditions of these filters, and the states that an order by state walks one after the other."""
         states = filters.states or tuple(state for state in State if state is not State.REVOKED or not filters.live)
         if order is Order.STATE:
             filters = replace(filters, states=(), live=False)
-        wanted = self._conditions(filters, walked=True)
-        return Keyset(order, after).rows(self._connection, query, wanted, states, count)
+        return self._conditions(filters, walked=True), states
 
     def _lines(self, rows: list[Any]) -> tuple[WorkLine, ...]:
         lines = lines_of(self._connection, rows)
@@ -179,24 +213,39 @@ class Worklist:
         )  # fmt: skip
 
 
+def count_query(wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """The query that counts the requests that meet these conditions, exactly up to ``COUNTED``."""
+    matches: Select[Any] = select(literal_column("1")).select_from(REQUEST).where(*wanted)
+    return select(func.count()).select_from(matches.limit(COUNTED + 1).subquery())
+
+
 def _mark(problem: Reason | None) -> Mark:
     """The mark of a check; a problem without a mark of its own is to do, never positive."""
     return _MARKS.get(problem.code, Mark.TO_DO) if problem else Mark.POSITIVE
 
 
-class Keyset:
-    """Pages of one order. ``after`` is the ``cursor`` of the last line seen; one that cannot be read is ignored."""
+_SORTED: Final = select(REQUEST.c.reference, REQUEST.c.since, REQUEST.c.state)
 
-    def __init__(self, order: Order, after: str | None) -> None:
+
+class Keyset:
+    """Pages of one order, from the ``cursor`` of a line: what follows it, or ``backwards`` what comes before.
+
+    The rows stand in the list's order either way. A cursor that cannot be read is ignored: the list from its beginning.
+    """
+
+    def __init__(self, order: Order, cursor: str | None, *, backwards: bool = False) -> None:
         self._order = order
-        self._state, self._since, self._reference = _parse_cursor(after or "")
+        self._state, self._since, self._reference = _parse_cursor(cursor or "")
+        needs_instant = order in (Order.WAITING, Order.LATEST, Order.STATE)
+        self.is_placed = bool(self._reference) and (self._since is not None or not needs_instant)
+        self.is_backwards = backwards and self.is_placed
 
     @staticmethod
     def cursor(order: Order, row: Any) -> str:
         """The cursor of this row of a request."""
         instant = f"{row.since.astimezone(UTC):{_INSTANT}}"
         match order:
-            case Order.WAITING:
+            case Order.WAITING | Order.LATEST:
                 return f"{instant}~{row.reference}"
             case Order.STATE:
                 return f"{row.state}~{instant}~{row.reference}"
@@ -208,10 +257,29 @@ class Keyset:
     ) -> list[Any]:  # fmt: skip
         """At most ``count`` rows of ``query`` that meet ``wanted``, which sets no condition on ``states``."""
         if self._order is Order.STATE:
-            return self._rows_by_state(connection, query, wanted, states, count)
-        keys = _KEYS[self._order]
-        order = (REQUEST.c.reference.desc(),) if self._order is Order.REFERENCE else keys
-        return _select_rows(connection, query, [*wanted, *self._beyond(connection, keys)], order, count)
+            rows = self._rows_by_state(connection, query, wanted, states, count)
+        else:
+            rows = self._select(connection, query, [*wanted, *self._beyond(connection)], count)
+        return rows[::-1] if self.is_backwards else rows
+
+    def count(self, connection: Connection, wanted: Sequence[ColumnElement[bool]], states: Sequence[State]) -> int:
+        """Count the same rows, exactly up to ``COUNTED``."""
+        parts = [[*wanted, *self._beyond(connection)]]
+        if self._order is Order.STATE:
+            remaining = self._remaining(states)
+            beyond = [self._beyond_since() if state is self._state else [] for state in remaining]
+            parts = [
+                [*wanted, REQUEST.c.state == state.value, *further]
+                for state, further in zip(remaining, beyond, strict=True)
+            ]
+        return sum(connection.execute(count_query(part)).scalar_one() for part in parts)
+
+    def _remaining(self, states: Sequence[State]) -> list[State]:
+        """The states still to be walked, in the order of a request's life or backwards."""
+        remaining = [state for state in State if state in states]
+        if self.is_backwards:
+            remaining.reverse()
+        return remaining[remaining.index(self._state) :] if self._state in remaining else remaining
 
     def _rows_by_state(
         self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], states: Sequence[State],
@@ -219,53 +287,59 @@ class Keyset:
     ) -> list[Any]:  # fmt: skip
         """State after state, in the order of a request's life, which is not that of their names."""
         rows: list[Any] = []
-        remaining = [state for state in State if state in states]
-        if self._state in remaining:
-            remaining = remaining[remaining.index(self._state) :]
-        for state in remaining:
+        for state in self._remaining(states):
             beyond = self._beyond_since() if state is self._state else []
             of_state = [*wanted, REQUEST.c.state == state.value, *beyond]
-            rows += _select_rows(connection, query, of_state, _KEYS[Order.WAITING], count - len(rows))
+            rows += self._select(connection, query, of_state, count - len(rows))
             if len(rows) >= count:
                 break
         return rows
 
-    def _beyond(self, connection: Connection, keys: Sequence[Column[Any]]) -> list[ColumnElement[bool]]:
+    @property
+    def _goes_down(self) -> bool:
+        """True when the rows are read from the greatest: a descending order, or the other one backwards."""
+        return self._order.is_descending is not self.is_backwards
+
+    def _beyond(self, connection: Connection) -> list[ColumnElement[bool]]:
         if not self._reference:
             return []
-        if self._order is Order.WAITING:
+        keys = _KEYS[self._order]
+        if keys[0] is REQUEST.c.since:
             return self._beyond_since()
-        if self._order is Order.REFERENCE:
-            return [REQUEST.c.reference < self._reference]
+        if len(keys) == 1:
+            return [self._follows(keys, (self._reference,))]
         last = connection.execute(select(*keys).where(REQUEST.c.reference == self._reference)).one_or_none()
-        return [_follows(keys, last)] if last else []
+        return [self._follows(keys, last)] if last else []
 
     def _beyond_since(self) -> list[ColumnElement[bool]]:
         if self._since is None:
             return []
-        return [_follows((REQUEST.c.since, REQUEST.c.reference), (self._since, self._reference))]
+        return [self._follows((REQUEST.c.since, REQUEST.c.reference), (self._since, self._reference))]
+
+    def _follows(self, keys: Sequence[Column[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
+        """The rows that are read after these values of these keys."""
+        last = tuple_(*(literal(value, key.type) for key, value in zip(keys, values, strict=True)))
+        return tuple_(*keys) < last if self._goes_down else tuple_(*keys) > last
+
+    def _select(
+        self, connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], count: int
+    ) -> list[Any]:
+        """The first ``count`` rows, found in an index, then read whole: a filter passes over many to keep few."""
+        order = [key.desc() if self._goes_down else key for key in _KEYS[self._order]]
+        first = select(REQUEST.c.reference).where(*wanted).order_by(*order).limit(count)
+        return list(connection.execute(query.where(REQUEST.c.reference.in_(first)).order_by(*order)))
 
 
 _KEYS: Final[dict[Order, tuple[Column[Any], ...]]] = {
     Order.WAITING: (REQUEST.c.since, REQUEST.c.reference),
+    Order.LATEST: (REQUEST.c.since, REQUEST.c.reference),
     Order.REFERENCE: (REQUEST.c.reference,),
     Order.NAME: (REQUEST.c.sorted_name, REQUEST.c.reference),
+    Order.NAME_BACKWARDS: (REQUEST.c.sorted_name, REQUEST.c.reference),
     Order.ESTABLISHMENT: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
+    Order.ESTABLISHMENT_BACKWARDS: (REQUEST.c.uai, REQUEST.c.school_year, REQUEST.c.reference),
+    Order.STATE: (REQUEST.c.since, REQUEST.c.reference),
 }
-
-
-def _select_rows(
-    connection: Connection, query: Any, wanted: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]],
-    count: int,
-) -> list[Any]:  # fmt: skip
-    """The first ``count`` rows, found in an index, then read whole: a filter passes over many to keep few."""
-    first = select(REQUEST.c.reference).where(*wanted).order_by(*order).limit(count)
-    return list(connection.execute(query.where(REQUEST.c.reference.in_(first)).order_by(*order)))
-
-
-def _follows(keys: Sequence[Column[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
-    """The rows that follow these values in the order of these keys."""
-    return tuple_(*keys) > tuple_(*(literal(value, key.type) for key, value in zip(keys, values, strict=True)))
 
 
 def _parse_cursor(cursor: str) -> tuple[State | None, datetime | None, str]:

@@ -12,12 +12,13 @@ from portal.web.rectorat import (
     removals,
     removals_import,
     request,
+    search,
     year_end,
 )
 
 router = APIRouter()
 for module in (
-    checks, collaboration, request, mails, removals, removals_import, establishments, calendar, keys_to_extend,
+    checks, collaboration, request, search, mails, removals, removals_import, establishments, calendar, keys_to_extend,
     year_end,
 ):  # fmt: skip
     router.include_router(module.router)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from portal.web.actions.base import ActionContext
 from portal.web.context import Context, Operator, Posted, Typed
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.worklist.filters import origin_of
+from portal.web.worklist.position import origin_of
 from workflow.requests.assignments import Assignment, assignments_of
 from workflow.requests.private_notes import LONGEST, PrivateNote, notes_of
 

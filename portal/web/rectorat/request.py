@@ -24,7 +24,8 @@ from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
 from portal.web.forms import Form, blank
 from portal.web.rectorat.collaboration import Collaboration
 from portal.web.rectorat.removals import load_calls
-from portal.web.worklist.filters import WorklistCriteria, origin_of
+from portal.web.worklist.filters import WorklistCriteria
+from portal.web.worklist.position import origin_of
 from states.vocabulary import CheckOutcome, CodeStatus, State, Trigger
 from workflow.requests.checks_to_make import ChecksToMake
 from workflow.requests.detail import CheckView, EventView, RequestView

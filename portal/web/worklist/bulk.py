@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -16,7 +16,8 @@ from portal.web.context import Context, Operator, Posted, Typed, WebContext, ope
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction
-from portal.web.worklist.filters import WorklistCriteria
+from portal.web.worklist.page import render_worklist
+from portal.web.worklist.position import MOST, ListPosition, references_among
 from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason
@@ -28,8 +29,8 @@ from workflow.requests.worklist import Count, WorkLine, Worklist
 
 router = APIRouter(prefix=BATCH, include_in_schema=False)
 
-MOST: Final = 300
-"""Requests that one action takes at most: the rest stays in the filter for the next time."""
+LONGEST_WAY_BACK: Final = 8000
+"""Characters of the list's address that a form carries: its filters, and as many ticks as there can be."""
 
 LONGEST_CODE: Final = 64
 
@@ -112,14 +113,13 @@ class BulkResult:
 def show_bulk_action(request: Request, context: Context, visitor: Operator) -> Response:
     """The action and its requests: nothing is done yet."""
     query = request.query_params
-    criteria, action = WorklistCriteria.read(query), BULK.get(query.get("action", ""))
+    position, action = ListPosition.read(query), BULK.get(query.get("action", ""))
     if action is None:
-        return _render_nothing(
-            request, context, visitor, criteria, "Aucune action n'est choisie", "Choisir ce qu'il faut faire."
-        )
-    batch = load_batch(context, visitor, action, criteria, query)
+        problem = "Aucune action n'est choisie : choisissez-en une dans la barre au bas de la liste."
+        return render_worklist(request, context, visitor, position, problem)
+    batch = load_batch(context, visitor, action, position, query)
     form = blank(_fields(action, context, len(batch.lines)))
-    return _render_batch(request, context, visitor, action, batch, form, criteria)
+    return _render_batch(request, context, visitor, action, batch, form, position)
 
 
 @router.get("/{slug}", dependencies=[Depends(operator)])
@@ -127,7 +127,7 @@ def leave_result(slug: str) -> Response:
     """The page of a result, read again: there is nothing left to show."""
     if slug not in BULK:
         raise HTTPException(404)
-    return RedirectResponse(WorklistCriteria.read(QueryParams()).address(), status_code=303)
+    return RedirectResponse(ListPosition.read(QueryParams()).address(), status_code=303)
 
 
 @router.post(f"/{ISSUE.slug}")
@@ -136,13 +136,13 @@ def issue_codes(request: Request, context: Context, visitor: Operator, data: Pos
 
     A code that was typed is never shown again (R60).
     """
-    versions, criteria = _sent(data)
+    versions, position = _sent(data)
     lines = _load_lines(context, visitor, versions)
     texts = {reference: _typed_code(data, reference) for reference in versions}
     codes = {reference: code for reference, code in texts.items() if code}
     if not codes:
         form = blank(()).refused([_NO_CODE])
-        return _render_batch(request, context, visitor, ISSUE, Batch(lines=lines), form, criteria, status=422)
+        return _render_batch(request, context, visitor, ISSUE, Batch(lines=lines), form, position, status=422)
     uses = Counter(codes.values())
     repeated = [reference for reference, code in codes.items() if uses[code] > 1]
     unique = {reference: versions[reference] for reference in codes if reference not in repeated}
@@ -150,7 +150,7 @@ def issue_codes(request: Request, context: Context, visitor: Operator, data: Pos
     results: dict[str, Result] = {reference: Refused((_SAME_CODE,)) for reference in repeated}
     results |= execute_all(context, visitor, commands, filled((), data).key)
     in_page_order = ((reference, results[reference]) for reference in codes)
-    return _render_results(request, context, visitor, ISSUE, lines, in_page_order, criteria)
+    return _render_results(request, context, visitor, ISSUE, lines, in_page_order, position)
 
 
 @router.post("/{slug}")
@@ -159,29 +159,29 @@ def execute_bulk_action(request: Request, context: Context, visitor: Operator, s
     action = BULK.get(slug)
     if action is None or action.by_line:
         raise HTTPException(404)
-    versions, criteria = _sent(data)
+    versions, position = _sent(data)
     form = filled(_fields(action, context, len(versions)), data)
     lines = _load_lines(context, visitor, versions)
     if not form.is_right or not versions:
-        return _render_batch(request, context, visitor, action, Batch(lines=lines), form, criteria, status=422)
+        return _render_batch(request, context, visitor, action, Batch(lines=lines), form, position, status=422)
     commands = build_all(versions, lambda _, common: action.build(form.values, common))
     results = execute_all(context, visitor, commands, form.key)
-    return _render_results(request, context, visitor, action, lines, results, criteria)
+    return _render_results(request, context, visitor, action, lines, results, position)
 
 
 def load_batch(
-    context: WebContext, visitor: Visitor, action: BulkAction, criteria: WorklistCriteria, query: QueryParams
+    context: WebContext, visitor: Visitor, action: BulkAction, position: ListPosition, query: QueryParams
 ) -> Batch:
     """The requests of the address, as they are now."""
     app, reach = context.app, query.get("portee", Reach.TICKED.value)
     with app.database.read() as connection:
         worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
         if reach != Reach.FILTER.value:
-            texts = query.get("page", "").split() if reach == Reach.PAGE.value else query.getlist("ref")
-            references = list(dict.fromkeys(text for text in texts if REFERENCE.fullmatch(text)))[:MOST]
-            return Batch.of(action, worklist.lines(references))
-        filters = criteria.filters(app, visitor.actor)
-        references = worklist.references(filters, criteria.order, MOST)
+            is_page = reach == Reach.PAGE.value
+            chosen = references_among(query.get("page", "").split()) if is_page else position.ticked
+            return Batch.of(action, worklist.lines(chosen))
+        filters = position.criteria.filters(app, visitor.actor)
+        references = worklist.references(filters, position.criteria.order, MOST)
         total = worklist.counts({"": filters})[""]
         beyond = Count(total.number - len(references)) if total.number > len(references) else None
         return Batch.of(action, worklist.lines(references), beyond)
@@ -193,12 +193,12 @@ def _load_lines(context: WebContext, visitor: Visitor, versions: Mapping[str, in
         return Worklist(connection, visitor.actor, app.policy, app.clock.now()).lines(list(versions))
 
 
-def _sent(data: FormData) -> tuple[dict[str, int], WorklistCriteria]:
-    """The requests with their versions, and the list's filters, that a form carries; anything else is ignored."""
+def _sent(data: FormData) -> tuple[dict[str, int], ListPosition]:
+    """The requests with their versions, and the list's position, that a form carries; anything else is ignored."""
     texts = str(data.get("lot") or "")[: MOST * 40].split()
     matches = [match for text in texts if (match := _VERSION.fullmatch(text))]
     versions = {match[1]: int(match[2]) for match in matches[:MOST]}
-    return versions, WorklistCriteria.read(QueryParams(str(data.get("retour") or "")[:4000]))
+    return versions, ListPosition.read(QueryParams(str(data.get("retour") or "")[:LONGEST_WAY_BACK]))
 
 
 def execute_all(
@@ -235,14 +235,18 @@ def _fields(action: BulkAction, context: WebContext, count: int) -> tuple[Field,
 
 def _render_batch(
     request: Request, context: WebContext, visitor: Visitor, action: BulkAction, batch: Batch, form: Form,
-    criteria: WorklistCriteria, *, status: int = 200,
+    position: ListPosition, *, status: int = 200,
 ) -> Response:  # fmt: skip
-    """The requests and the action's fields; ``last_days``: of each school year, for the key (R43)."""
+    """The requests and the action's fields; ``last_days``: of each school year, for the key (R43).
+
+    Without a request that the action can have, the list again, its ticks kept, which says why.
+    """
     if not batch.lines:
-        left_out = "Aucune des demandes choisies n'est dans l'état d'où part cette action."
-        remedy = left_out if batch.left_out else "Cocher au moins une demande de la liste."
-        return _render_nothing(request, context, visitor, criteria, "Aucune demande à traiter", remedy)
-    back = criteria.address()
+        problem = f"« {action.texts.choice} » n'est possible pour aucune des demandes choisies, dans leur état actuel."
+        if not batch.left_out:
+            problem = "Aucune demande n'est cochée : cochez-en au moins une, ou agissez sur toute la page."
+        return render_worklist(request, context, visitor, position, problem)
+    back = position.address()
     return context.pages.page(
         request, "worklist/codes.html" if action.by_line else "worklist/batch.html", visitor, status=status,
         action=action, batch=batch, form=form, back=back, way_back=back.partition("?")[2], most=MOST,
@@ -252,23 +256,15 @@ def _render_batch(
 
 def _render_results(
     request: Request, context: WebContext, visitor: Visitor, action: BulkAction, lines: Iterable[WorkLine],
-    results: Iterable[tuple[str, Result]], criteria: WorklistCriteria,
+    results: Iterable[tuple[str, Result]], position: ListPosition,
 ) -> Response:  # fmt: skip
     """The result of each request; sent again by the browser, the form shows the same (R10)."""
     by_reference = {item.line.reference: item for item in lines}
     reports = [BulkResult(reference, by_reference.get(reference), result) for reference, result in results]
     refused = [report for report in reports if not report.is_done]
+    unticked = replace(position, ticked=tuple(report.reference for report in refused))
     return context.pages.page(
-        request, "worklist/results.html", visitor, action=action, refused=refused, back=criteria.address(),
+        request, "worklist/results.html", visitor, action=action, refused=refused, back=unticked.address(),
         accepted=[report for report in reports if report.is_done],
-        again=action.prepared([report.reference for report in refused], criteria.pairs()),
+        again=action.prepared([report.reference for report in refused], replace(position, ticked=()).pairs()),
     )  # fmt: skip
-
-
-def _render_nothing(
-    request: Request, context: WebContext, visitor: Visitor, criteria: WorklistCriteria, title: str, remedy: str
-) -> Response:
-    """The reason why there is nothing to do, and the way back."""
-    return context.pages.page(
-        request, "worklist/nothing.html", visitor, status=422, title=title, remedy=remedy, back=criteria.address()
-    )

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from portal.texts import TRIGGER_TEXTS, BulkTexts
 from portal.web.forms import Field, Shape, choices
 from portal.web.worklist.filters import PLACE
+from portal.web.worklist.position import packed
 from states import commands as c
 from states.transitions import BY_TRIGGER
 from states.vocabulary import CheckOutcome, Labelled, RemovalOutcome, RevokeReason, Settlement, Step, Trigger
@@ -46,7 +47,7 @@ class BulkAction:
 
     def prepared(self, references: Iterable[str], filters: Iterable[tuple[str, str]]) -> str:
         """The address at which it is prepared for these requests; ``filters``: of the list to come back to."""
-        pairs = [("action", self.slug), *(("ref", reference) for reference in references), *filters]
+        pairs = [("action", self.slug), ("cochees", packed(references)), *filters]
         return f"{BATCH}?{urlencode(pairs)}"
 
     def can_have(self, item: WorkLine) -> bool:

@@ -7,10 +7,8 @@ from enum import Enum
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Request
 from starlette.datastructures import QueryParams
 
-from portal.web.actions.base import ORIGIN
 from states.model import Actor
 from states.school_calendar import SchoolYear
 from states.validation import has_uai_form, normalise_uai
@@ -23,8 +21,6 @@ PLACE: Final = "/rectorat"
 
 LONGEST: Final = 100
 """Characters of a typed filter."""
-
-LONGEST_ORIGIN: Final = 1000
 
 _KEYS: Final = ("nom", "etat", "departement", "etablissement", "type", "verifications", "age", "a", "annee")
 
@@ -159,6 +155,10 @@ class WorklistCriteria:
         """The page with these criteria; ``changes`` replaces some of them."""
         return f"{PLACE}?{urlencode([*replace(self, **changes).pairs(), *extra])}"
 
+    def sorted_by(self, order: Order) -> Self:
+        """The same filters in another order."""
+        return replace(self, order=order)
+
     def filters(self, app: App, actor: Actor) -> Filters:
         """The same as conditions of the read model, for this reader of the list."""
         now = app.clock.now()
@@ -226,22 +226,6 @@ class WorklistCriteria:
 
 USUAL: Final = WorklistCriteria(states=(StateChoice.REQUESTED,))
 """The worklist without any filter in its address: nothing is carried for it."""
-
-
-def origin_of(request: Request) -> str:
-    """The filters of the list that an operator came from, so that « suivante » is of that list; empty for the usual."""
-    text = request.query_params.get(ORIGIN, "")[:LONGEST_ORIGIN]
-    return _origin(WorklistCriteria.read(QueryParams(text))) if text else ""
-
-
-def origin_query(criteria: WorklistCriteria) -> str:
-    """The end of the address of a request that this list shows: it carries the list's filters."""
-    origin = _origin(criteria)
-    return f"?{urlencode({ORIGIN: origin})}" if origin else ""
-
-
-def _origin(criteria: WorklistCriteria) -> str:
-    return "" if criteria == USUAL else urlencode(criteria.pairs())
 
 
 def _text(query: QueryParams, key: str) -> str:

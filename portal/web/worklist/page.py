@@ -1,35 +1,32 @@
 """/rectorat: the counters of what comes first, and the list behind each; a reader sees it without actions (R2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from portal.web.context import Context, Rectorat
+from portal.exports import MEDIA_TYPE, WORKLIST_FILENAME, WORKLIST_HEADINGS, csv_text, worklist_rows
+from portal.web.context import Context, Rectorat, WebContext
+from portal.web.download import Download, made_in_turn
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BULK, ISSUE
-from portal.web.worklist.filters import (
-    PLACE,
-    USUAL,
-    Age,
-    CheckChoice,
-    StateChoice,
-    Task,
-    WorklistCriteria,
-    origin_query,
-)
+from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, StateChoice, Task, WorklistCriteria
+from portal.web.worklist.position import ListPosition, packed
 from states.model import Actor
 from states.vocabulary import State
 from workflow.app import App
 from workflow.requests.filters import years_with_requests
+from workflow.requests.search import count_named
 from workflow.requests.worklist import PAGE, Count, Order, Worklist, WorkPage, kinds_and_departements
 from workflow.year_end.renewals import RenewalProgress, renewal_progress
 
 router = APIRouter(include_in_schema=False)
 
-CURSOR: Final = 200
-"""Characters of a page's end mark that are read."""
+EXPORT: Final = f"{PLACE}/export"
+
+EXPORTED_AT_ONCE: Final = 500
+"""Lines of a file that are read together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,14 +129,48 @@ class Options:
 
 
 @dataclass(frozen=True)
+class SortColumn:
+    """A column of the list, and the orders that its heading offers: ``forwards`` first, then the other way."""
+
+    label: str
+    forwards: Order | None = None
+    backwards: Order | None = None
+
+    def aria_sort(self, order: Order) -> str:
+        """How the column is sorted, in the words of ARIA; empty when it is not."""
+        if order is self.forwards:
+            return "ascending"
+        return "descending" if order is self.backwards else ""
+
+    def next_order(self, order: Order) -> Order | None:
+        """The order to which its heading leads; None for a column that does not sort."""
+        return self.backwards if order is self.forwards and self.backwards else self.forwards
+
+
+COLUMNS: Final = (
+    SortColumn("RUPN", Order.NAME, Order.NAME_BACKWARDS),
+    SortColumn("Établissement"),
+    SortColumn("Dép.", Order.ESTABLISHMENT, Order.ESTABLISHMENT_BACKWARDS),
+    SortColumn("État", Order.STATE),
+    SortColumn("Depuis", Order.WAITING, Order.LATEST),
+    SortColumn("Suivi"),
+    SortColumn("À noter"),
+)
+
+
+@dataclass(frozen=True)
 class WorklistPage:
-    """One read of the database: a page of the list, the count of the whole list, the counters, the options."""
+    """One read of the database: a page of the list, the count of the whole list, the counters, the options.
+
+    ``elsewhere`` counts the requests of the same name that the other filters leave out; None without a name.
+    """
 
     page: WorkPage
     total: Count
     counters: Counters
     options: Options
     renewals: RenewalProgress | None
+    elsewhere: Count | None
 
     @property
     def ready(self) -> tuple[str, ...]:
@@ -150,29 +181,69 @@ class WorklistPage:
     def references(self) -> tuple[str, ...]:
         return tuple(item.line.reference for item in self.page.lines)
 
+    @property
+    def first(self) -> int:
+        """The position of the first line in the whole list, from 1."""
+        return self.page.rank.number + 1
+
+    @property
+    def last(self) -> int:
+        return self.page.rank.number + len(self.page.lines)
+
 
 @router.get(PLACE)
-def show_worklist(request: Request, context: Context, visitor: Rectorat) -> HTMLResponse:
-    """The worklist, filtered as its address tells."""
-    criteria = WorklistCriteria.read(request.query_params)
-    after = request.query_params.get("apres", "")[:CURSOR]
-    worklist = _load(context.app, visitor, criteria, after)
-    following = criteria.address(("apres", worklist.page.after)) if worklist.page.after else None
+def show_worklist(request: Request, context: Context, visitor: Rectorat) -> Response:
+    """The worklist, filtered as its address tells; what the form of its ticks sent gets a clean address."""
+    position = ListPosition.read(request.query_params)
+    if "portee" in request.query_params:
+        return RedirectResponse(f"{position.address()}#liste", status_code=303)
+    return render_worklist(request, context, visitor, position)
+
+
+def render_worklist(
+    request: Request, context: WebContext, visitor: Visitor, position: ListPosition, problem: str = ""
+) -> HTMLResponse:
+    """The list at this position; ``problem``: why what was asked for could not be prepared (R7)."""
+    criteria = position.criteria
+    worklist = _load(context.app, visitor, position)
     return context.pages.page(
-        request, "worklist/page.html", visitor, criteria=criteria, worklist=worklist, tags=list(criteria.tags()),
-        actions=BULK.values(), issue=ISSUE, following=following, first=criteria.address() if after else None,
-        is_default=criteria == USUAL, origin_query=origin_query(criteria), live=StateChoice.LIVE, State=State,
+        request, "worklist/page.html", visitor, status=422 if problem else 200, position=position, criteria=criteria,
+        worklist=worklist, tags=list(criteria.tags()), actions=BULK.values(), issue=ISSUE, problem=problem,
+        columns=COLUMNS, is_default=criteria == USUAL, live=StateChoice.LIVE, State=State,
+        elsewhere=position.elsewhere(worklist.references), packed=packed,
+        export=replace(position, after="", before="", ticked=()).address(EXPORT),
     )  # fmt: skip
 
 
-def _load(app: App, visitor: Visitor, criteria: WorklistCriteria, after: str) -> WorklistPage:
+def _load(app: App, visitor: Visitor, position: ListPosition) -> WorklistPage:
+    criteria = position.criteria
     filters = criteria.filters(app, visitor.actor)
     with app.database.read() as connection:
         worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
         total = worklist.counts({"": filters})[""]
-        page = worklist.page(filters, criteria.order, after or None, PAGE)
+        after, before = position.after or None, position.before or None
+        page = worklist.page(filters, criteria.order, after, PAGE, before=before)
         kinds, departements = kinds_and_departements(connection)
         years = [str(year) for year in reversed(years_with_requests(connection))]
         options = Options(kinds=kinds, departements=departements, years=years)
         renewals = renewal_progress(connection, app.policy, app.clock.now())
-        return WorklistPage(page, total, Counters.load(worklist, app, visitor.actor), options, renewals)
+        elsewhere = None
+        if criteria.name:
+            named = count_named(connection, visitor.actor, criteria.name)
+            elsewhere = Count(max(0, named.number - total.number))
+        return WorklistPage(page, total, Counters.load(worklist, app, visitor.actor), options, renewals, elsewhere)
+
+
+@router.get(EXPORT)
+async def export_worklist(request: Request, context: Context, visitor: Rectorat) -> Response:
+    """The whole list that these filters leave, in its order, as a file (R87, R89)."""
+    app, criteria = context.app, ListPosition.read(request.query_params).criteria
+
+    def make() -> Response:
+        with app.database.read() as connection:
+            worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
+            lines = worklist.walk(criteria.filters(app, visitor.actor), criteria.order, EXPORTED_AT_ONCE)
+            rows = worklist_rows(lines, app.settings.zoneinfo)
+            return Download(map(str.encode, csv_text(WORKLIST_HEADINGS, rows)), WORKLIST_FILENAME, MEDIA_TYPE)
+
+    return await made_in_turn(make)

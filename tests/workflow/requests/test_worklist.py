@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import event, select, update
@@ -57,6 +58,33 @@ def test_walk__sees_each_line_once_in_every_order(office: Office, order: Order) 
         if after is None:
             break
     assert walked == whole
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_walk__goes_back_by_the_same_pages_and_knows_its_rank(office: Office, order: Order) -> None:
+    some_of_each(office)
+    pages = [page(office, order=order, limit=5)]
+    while pages[-1].after:
+        pages.append(page(office, order=order, after=pages[-1].after, limit=5))
+    assert [part.rank.number for part in pages] == [0, 5, 10]
+    assert pages[0].before is None
+    for former, later in pairwise(pages):
+        assert later.before
+        with office.database.read() as connection:
+            worklist = Worklist(connection, office.operator, office.policy, office.clock.now())
+            back = worklist.page(EVERYTHING, order, None, 5, before=later.before)
+        assert (back.lines, back.rank, back.after, back.before) == (
+            former.lines, former.rank, former.after, former.before
+        )  # fmt: skip
+
+
+def test_walk__an_order_and_its_contrary_mirror_each_other(office: Office) -> None:
+    some_of_each(office)
+    for order, contrary in (
+        (Order.WAITING, Order.LATEST), (Order.NAME, Order.NAME_BACKWARDS),
+        (Order.ESTABLISHMENT, Order.ESTABLISHMENT_BACKWARDS),
+    ):  # fmt: skip
+        assert references_in(office, order) == references_in(office, contrary)[::-1]
 
 
 def test_walk__each_order_is_the_one_it_says(office: Office) -> None:

@@ -61,7 +61,7 @@ def test_checks__both_answers_of_each_line_are_recorded_at_once(portal: Portal, 
     assert checks_of(portal, second) == ("negative", "positive")
     assert checks_of(portal, left) == (None, None)
     assert f"/rectorat/demandes/{second}/renvoyer?motif=absent-de-la-liste" in answer.text
-    assert f"/rectorat/lot?action=emettre&amp;ref={first}" in answer.text
+    assert f"/rectorat/lot?action=emettre&amp;cochees={first.removeprefix('ODA-')}" in answer.text
     assert order_of(answer) == [left]
 
 

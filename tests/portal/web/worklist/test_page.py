@@ -1,6 +1,7 @@
 """/rectorat: what first, the filters, and what a reader does not see."""
 
 import re
+from html import unescape
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,7 +17,11 @@ def references(client: TestClient, address: str) -> list[str]:
     """The requests that a page lists."""
     answer = client.get(address)
     assert answer.status_code == 200, answer.text[:500]
-    return re.findall(r'href="/rectorat/demandes/([^"?]+)[^"]*"', answer.text)
+    return listed(answer.text)
+
+
+def listed(html: str) -> list[str]:
+    return re.findall(r'href="/rectorat/demandes/([^"?]+)[^"]*"', html)
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def test_worklist__arrives_on_what_waits_for_the_rectorat(portal: Portal) -> Non
     assert references(client, "/rectorat") == [first, second]
     html = client.get("/rectorat").text
     assert "2 demandes à traiter par le rectorat" in html
-    assert "depuis hier" in html
+    assert "hier" in html
     assert "Prête à émettre" in html
 
 
@@ -99,12 +104,22 @@ def test_worklist__pages_follow_each_other_and_say_each_line_once(
 ) -> None:
     monkeypatch.setattr("portal.web.worklist.page.PAGE", 3)
     made = [portal.declared(number) for number in range(1, 6)]
-    walked, address, pages = [], "/rectorat?etat=en-cours&tri=nom", 0
-    while address:
-        walked += references(client, address)
-        more = re.search(r'fr-pagination__link--next[^>]*href="([^"]+)"', client.get(address).text)
-        address, pages = more[1].replace("&amp;", "&") if more else "", pages + 1
-    assert (sorted(walked), pages) == (sorted(made), 2)
+    walked: list[str] = []
+    pages, parameters = [], {"etat": "en-cours", "tri": "nom"}
+    while True:
+        answer = client.get("/rectorat", params=parameters)
+        walked += listed(answer.text)
+        pages.append(re.search(r"Demandes (\d) à (\d) sur 5", answer.text))
+        more = re.search(r'fr-pagination__link--next[^>]*value="([^"]+)"', answer.text)
+        if not more:
+            break
+        parameters = {"etat": "en-cours", "tri": "nom", "portee": "cochees", "aller": more[1]}
+    assert sorted(walked) == sorted(made)
+    assert [page and page.groups() for page in pages] == [("1", "3"), ("4", "5")]
+    back = re.search(r'fr-pagination__link--prev[^>]*value="([^"]+)"', answer.text)
+    assert back
+    before = client.get("/rectorat", params={**parameters, "aller": back[1]})
+    assert listed(before.text) == walked[:3]
 
 
 def test_worklist__takes_as_many_queries_for_many_as_for_one(portal: Portal, client: TestClient) -> None:
@@ -120,6 +135,101 @@ def test_worklist__takes_as_many_queries_for_many_as_for_one(portal: Portal, cli
         portal.submitted(number)
     assert len(set(counted)) == 1
     assert counted[0] <= 20
+
+
+def ticked(html: str) -> list[str]:
+    """The references whose box is ticked on the page, then those that it carries from other pages."""
+    here = re.findall(r'name="ref" value="([^"]+)" checked', html)
+    carried = re.search(r'name="cochees" value="([^"]*)"', html)
+    assert carried
+    return [*here, *(f"ODA-{text}" for text in carried[1].split())]
+
+
+@pytest.mark.rule("R89")
+def test_ticks__are_kept_by_pages_refusals_ways_back_and_visits(
+    portal: Portal, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.web.worklist.page.PAGE", 2)
+    made = [portal.submitted(number) for number in range(1, 6)]
+    html = client.get("/rectorat").text
+    more = re.search(r'name="aller" value="(apres=[^"]+)"', html)
+    assert more
+    form = {"etat": "demandee", "portee": "cochees"}
+    second = client.get("/rectorat", params={**form, "ref": made[0], "aller": more[1]})
+    assert listed(second.text) == made[2:4]
+    assert (ticked(second.text), "Cochées sur d'autres pages : 1" in second.text) == ([made[0]], True)
+    carried = {**form, "cochees": made[0].removeprefix("ODA-"), "ref": made[3], "apres": more[1].partition("=")[2]}
+    refused = client.get("/rectorat/lot", params={**carried, "action": ""})
+    assert (refused.status_code, "Aucune action n'est choisie" in unescape(refused.text)) == (422, True)
+    assert (listed(refused.text), ticked(refused.text)) == (made[2:4], [made[3], made[0]])
+    prepared = client.get("/rectorat/lot", params={**carried, "action": "verifier-liste"})
+    assert "Vérifier la liste" in prepared.text or "2 demandes" in prepared.text
+    back = re.search(r'href="(/rectorat\?[^"]+)">Revenir sans rien changer', prepared.text)
+    assert back
+    returned = client.get(back[1].replace("&amp;", "&"))
+    assert (listed(returned.text), ticked(returned.text)) == (made[2:4], [made[3], made[0]])
+    visit = re.search(rf'href="(/rectorat/demandes/{made[2]}[^"]*)"', returned.text)
+    assert visit
+    request = client.get(visit[1].replace("&amp;", "&"))
+    way = re.search(r'href="(/rectorat\?[^"]+)">Demandes</a>', request.text)
+    assert way
+    again = client.get(way[1].replace("&amp;", "&"))
+    assert (listed(again.text), ticked(again.text)) == (made[2:4], [made[3], made[0]])
+
+
+def test_ticks__none_for_an_action_is_said_on_the_list(portal: Portal, client: TestClient) -> None:
+    reference = portal.submitted(1)
+    answer = client.get("/rectorat/lot", params={"etat": "demandee", "action": "revoquer", "portee": "cochees"})
+    assert answer.status_code == 422
+    assert "Aucune demande n'est cochée" in unescape(answer.text)
+    assert listed(answer.text) == [reference]
+    many = " ".join(f"2027-{number:05d}" for number in range(1000))
+    assert "Cochées sur d'autres pages : 299" in client.get("/rectorat", params={"cochees": many}).text
+
+
+def test_headings__sort_both_ways_and_say_so(portal: Portal, client: TestClient) -> None:
+    made = [portal.submitted(1), portal.submitted(2, OTHER_CHEF), portal.submitted(3)]
+    html = client.get("/rectorat").text
+    assert html.count("aria-sort") == 1
+    name = re.search(
+        r'<th scope="col"><a class="oda-sort" href="([^"]+)"><span class="fr-sr-only">Trier par : </span>RUPN', html
+    )
+    assert name
+    sorted_by_name = client.get(name[1].replace("&amp;", "&")).text
+    assert listed(sorted_by_name) == made
+    back = re.search(r'<th scope="col" aria-sort="ascending"><a class="oda-sort" href="([^"]+)"', sorted_by_name)
+    assert back
+    backwards = client.get(back[1].replace("&amp;", "&")).text
+    assert (listed(backwards), 'aria-sort="descending"' in backwards) == (made[::-1], True)
+    assert references(client, "/rectorat?etat=demandee&tri=etablissement") == [made[1], made[0], made[2]]
+    assert references(client, "/rectorat?etat=demandee&tri=recentes")[-1] == made[0]
+
+
+@pytest.mark.rule("R87", "R89")
+def test_export__is_the_list_of_the_filter_without_formulas(
+    portal: Portal, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.web.worklist.page.EXPORTED_AT_ONCE", 2)
+    made = [portal.submitted(number) for number in range(1, 6)]
+    portal.declared(6)
+    for session_user in (STAFF, DRANE):
+        answer = portal.client(session_user).get("/rectorat/export?etat=demandee&tri=nom")
+        assert answer.headers["content-type"].startswith("text/csv")
+        assert "demandes.csv" in answer.headers["content-disposition"]
+        headings, *rows = answer.content.decode("utf-8-sig").splitlines()
+        assert headings.startswith("Référence;Année;État")
+        assert [row.partition(";")[0] for row in rows] == made
+    assert portal.client(CHEF).get("/rectorat/export").status_code == 403
+
+
+@pytest.mark.rule("R89")
+def test_worklist__says_how_many_of_a_name_the_filters_hide(portal: Portal, client: TestClient) -> None:
+    portal.submitted(1)
+    portal.declared(2, OTHER_CHEF, nom="Nomb", prenom="Luc")
+    html = client.get("/rectorat?nom=nomb&etat=declaree").text
+    assert "1 demande ici" in html
+    assert "1 autre du même nom" in html
+    assert len(listed(client.get("/rectorat/recherche?mots=nomb").text)) == 2
 
 
 @pytest.mark.rule("R2")

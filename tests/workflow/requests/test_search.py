@@ -1,0 +1,97 @@
+"""The search of the rectorat: by whatever one has at hand, in every state, and never by passing over all requests."""
+
+import pytest
+from sqlalchemy import event, select
+
+from states import commands as c
+from states.vocabulary import State
+from tests.kit import factories as make
+from tests.workflow.requests.office import OTHER, Office
+from workflow.database.mapping import words_of
+from workflow.database.tables import REQUEST, WORD
+from workflow.requests.search import SearchResult, count_named, search
+
+NADEGE = {"nom": "Lasserre-D'Étienne", "prenom": "Nadège", "mail": "nlasserre@ac-toulouse.fr"}
+
+
+def found(office: Office, typed: str) -> SearchResult:
+    with office.database.read() as connection:
+        result = search(connection, office.operator, typed)
+        assert count_named(connection, office.operator, typed) == result.count
+    return result
+
+
+@pytest.mark.rule("R89")
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize(
+    "typed", ["nadege", "NADÈGE", "lass", "etienne nad", "Nadège LASSERRE", "nlasserre@ac-toulouse.fr", "nlasserre@",
+              "  nadège\u00a0 "],
+)  # fmt: skip
+def test_search__finds_a_person_in_any_state(office: Office, state: State, typed: str) -> None:
+    office.request(State.DECLARED, OTHER, nom="Martin", mail="martin@ac-toulouse.fr")
+    reference = office.request(state, **NADEGE)
+    result = found(office, typed)
+    assert result.references == (reference,)
+    assert result.states == ((state, 1),)
+    assert result.exact is None
+
+
+@pytest.mark.rule("R89")
+@pytest.mark.parametrize("typed", ["ODA-2027-00002", "oda-2027-2", "ODA 2027 00002", "2027 2", " oda–2027–00002 "])
+def test_search__a_whole_reference_is_exact(office: Office, typed: str) -> None:
+    office.request(State.DECLARED, OTHER, nom="Martin", mail="martin@ac-toulouse.fr")
+    reference = office.request(State.DECLARED, **NADEGE)
+    result = found(office, typed)
+    assert (result.references, result.exact) == ((reference,), reference)
+
+
+@pytest.mark.rule("R89")
+@pytest.mark.parametrize("typed", ["2", "00002", "oda 2"])
+def test_search__a_number_alone_is_looked_for_in_every_year(office: Office, typed: str) -> None:
+    office.request(State.DECLARED, OTHER, nom="Martin", mail="martin@ac-toulouse.fr")
+    reference = office.request(State.DECLARED, **NADEGE)
+    result = found(office, typed)
+    assert (result.references, result.exact) == ((reference,), None)
+
+
+@pytest.mark.rule("R89")
+@pytest.mark.parametrize("typed", ["introuvable", "%", "", "_", "'--", "n", "oda", "ODA-2027-99999", "voltaire"])
+def test_search__what_names_nobody_finds_nothing(office: Office, typed: str) -> None:
+    office.request(State.DECLARED, **NADEGE)
+    result = found(office, typed)
+    assert (result.references, result.exact, result.count.number) == ((), None, 0)
+
+
+@pytest.mark.rule("R3")
+def test_search__a_chef_finds_nothing_of_another(office: Office) -> None:
+    office.request(State.DECLARED, OTHER, **NADEGE)
+    with office.database.read() as connection:
+        for typed in ("nadege", "1", "ODA-2027-00001"):
+            assert not search(connection, office.chef, typed).references
+
+
+def test_words__follow_the_person(office: Office) -> None:
+    reference = office.request(State.DECLARED, **NADEGE)
+    office.do(c.Amend(reference=reference, nom="Vidal", mail="nvidal@ac-toulouse.fr", on_behalf=make.on_behalf()))
+    assert not found(office, "lasserre").references
+    assert found(office, "nvidal").references == found(office, "vidal nadege").references == (reference,)
+    with office.database.read() as connection:
+        words = set(connection.execute(select(WORD.c.word)).scalars())
+    assert words == {"vidal", "nadege", "nvidal@ac-toulouse.fr"}
+    person = make.request(nom="De La Tour", prenom="Ève", mail="E@b.fr")
+    assert words_of(person) == ["de", "e@b.fr", "eve", "la", "tour"]
+
+
+def test_search__is_served_by_indexes(office: Office) -> None:
+    office.request(State.DECLARED, **NADEGE)
+    statements: list[tuple[str, object]] = []
+    event.listen(office.database.engine, "before_cursor_execute", lambda *told: statements.append((told[2], told[3])))
+    for typed in ("nadege lasserre", "1", "nlasserre@ac-toulouse.fr"):
+        found(office, typed)
+    if office.database.is_postgresql:
+        return  # which reads a small table whole, and says so
+    with office.database.engine.connect() as connection:
+        for statement, values in [told for told in statements if REQUEST.name in told[0]]:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
+            scans = [row[3] for row in plan if row[3].startswith(f"SCAN {REQUEST.name}")]
+            assert not scans, (statement, scans)
