@@ -34,7 +34,7 @@ class Kind(Labelled):
     NEW_REQUEST = "new_request", "nouvelle demande à traiter"
     REMOVAL_TASK = "removal_task", "droits à retirer"
     CHANGE_TO_HANDLE = "change_to_handle", "signalement à traiter"
-    CHANGE_DUE = "change_due", "signalement arrivé à son jour"
+    CHANGE_DUE = "change_due", "signalement à échéance"
     LATE_DIGEST = "late_digest", "demandes en retard"
     YEAR_END_REPORT = "year_end_report", "bilan de fin d'année"
     BRAKE_ALERT = "brake_alert", "fin d'année retenue"
@@ -56,6 +56,8 @@ CODE_KINDS = (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
 """The mails that carry the initialisation code."""
 LINK_KINDS = (Kind.SIGN_IN, Kind.SIGN_IN_RECTORAT)
 """The mails that carry a sign-in link, as secret as a code while it is valid (R72)."""
+OPERATORS_TAG = "[ODA] "
+"""The beginning of the subject of every mail to the operators, by which they are sorted (R55)."""
 LINK_PATH = "/connexion/lien/"
 """The path of such a link on the portal; its secret follows."""
 

@@ -232,7 +232,7 @@ def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
     if ticked.erased:
         yield f"{plural(ticked.erased, 'code effacé', 'codes effacés')}, gardés trop longtemps (R61)."
     if ticked.due_reports:
-        yield f"{plural(ticked.due_reports, 'signalement arrivé à son jour', 'signalements arrivés à leur jour')}."
+        yield f"{plural(ticked.due_reports, 'signalement à échéance', 'signalements à échéance')}."
     mails = ticked.daily_mails
     if mails.notices:
         yield f"Fin d'année annoncée à {plural(mails.notices, 'établissement')} (R78)."

@@ -117,6 +117,8 @@ ENDED: Final = Year(label="2025-2026", last_day=date(2026, 8, 31))
 
 UNTIL: Final = "14 septembre 2026 à 10 h 30"
 
+ASKED_AT: Final = "14 septembre 2026 à 10 h 00"
+
 _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
 
 EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
@@ -251,7 +253,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             effective_on=date(2027, 1, 11),
             is_due=True,
             state=State.CODE_ISSUED,
-            note="Clé vue sur un autre poste.",
+            note="Code PIN peut-être connu d'un tiers.",
         ),
     ),
     "change_to_handle_later": (
@@ -374,12 +376,12 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             fault="l'établissement n'a pas de boîte",
         ),
     ),
-    "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, minutes=30, until=UNTIL)),
+    "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, minutes=30, until=UNTIL, asked_at=ASKED_AT)),
     "sign_in_shared": (
         Kind.SIGN_IN,
-        SignIn(establishment=PLACE, others=(OTHER_PLACE,), minutes=30, until=UNTIL),
+        SignIn(establishment=PLACE, others=(OTHER_PLACE,), minutes=30, until=UNTIL, asked_at=ASKED_AT),
     ),
-    "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, SignInRectorat(minutes=30, until=UNTIL)),
+    "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, SignInRectorat(minutes=30, until=UNTIL, asked_at=ASKED_AT)),
 }  # fmt: skip
 
 CHECK_EXAMPLE: Final = RelayCheck(

@@ -65,6 +65,7 @@ PAGE: Final = {
     "foot": ("le pied : références et mentions ; parfois vide", "<table>…</table>"),
     "signature": ("le nom du service", MAIL_CONTEXT.signature),
     "academie": ("le nom de l'académie", MAIL_CONTEXT.academie),
+    "academie_de": ("le même après « académie »", french.de(MAIL_CONTEXT.academie)),
 }
 """The variables of the HTML page, with their meaning and an example."""
 

@@ -468,13 +468,16 @@ class RelayCheck:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignInRectorat:
-    """A link to sign in (R72). ``minutes`` it is valid, until ``until``, an instant written in French.
+    """A link to sign in (R72). ``minutes`` it is valid, until ``until``; both instants are written in French.
+
+    ``asked_at`` tells those who share a mailbox whose it is; a mail of before it has none.
 
     The link itself is nowhere here: its slot is filled on the wire.
     """
 
     minutes: Annotated[int, Doc("combien de minutes le lien est valable")]
     until: Annotated[str, Doc("jusqu'à quand, en toutes lettres")]
+    asked_at: Annotated[str, Doc("quand il a été demandé, en toutes lettres ; parfois vide")] = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

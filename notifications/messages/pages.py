@@ -49,8 +49,10 @@ def go_on(about: facts.StalledReminder) -> str:
 
 
 def renew(about: facts.YearEndNotice) -> str | None:
-    """The renewals of an establishment, while some are to be made."""
-    return RENEWALS if about.next_year_label and about.to_renew else None
+    """The renewals that are left, else the requests to finish; none before the next year is open."""
+    if not about.next_year_label:
+        return None
+    return RENEWALS if about.to_renew else CHEF_HOME
 
 
 def declare_another(about: facts.Withdrawn) -> str | None:

@@ -33,7 +33,7 @@ from notifications.rendering.markup import (
     parse,
 )
 from notifications.rendering.typography import french_spacing, single_line
-from notifications.vocabulary import LINK_KINDS, LINK_PATH, AnyKind, Audience, Kind, TransientMail
+from notifications.vocabulary import LINK_KINDS, LINK_PATH, OPERATORS_TAG, AnyKind, Audience, Kind, TransientMail
 from states import french
 
 FRAME: Final = "mails/frame.html.j2"
@@ -100,6 +100,8 @@ class Renderer:
             )  # fmt: skip
             subject, _, body = words.lstrip("\n").partition("\n")
             subject, blocks = french_spacing(subject).strip(), leading_to(parse(body), page and context.portal + page)
+            if for_operators and subject and not subject.startswith(OPERATORS_TAG):
+                subject = OPERATORS_TAG + subject
             name = FRAME
             rendered = Rendered(subject, as_text(blocks), self._page(subject, blocks, context))
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -121,6 +123,7 @@ class Renderer:
             foot=as_html(blocks[cut + 1 :]),
             signature=escape(context.signature),
             academie=escape(context.academie),
+            academie_de=escape(french.de(context.academie)),
         )
 
 

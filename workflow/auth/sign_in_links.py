@@ -148,20 +148,22 @@ class Links:
             "back": request.back, "created_at": now, "expires_at": expires_at, "used_at": None,
         }  # fmt: skip
         connection.execute(insert(LINKS), [row])
-        self._mailer.send_link(connection, self._draft(target, link_digest, expires_at), secret, now)
+        self._mailer.send_link(connection, self._draft(target, link_digest, now, expires_at), secret, now)
 
-    def _draft(self, target: SignInTarget, link_digest: str, expires_at: datetime) -> Draft:
-        until = french.instant(expires_at, self._zone)
+    def _draft(self, target: SignInTarget, link_digest: str, now: datetime, expires_at: datetime) -> Draft:
+        asked_at, until = french.instant(now, self._zone), french.instant(expires_at, self._zone)
         if target.role is not Role.CHEF:
             return Draft(
                 kind=Kind.SIGN_IN_RECTORAT, audience=Audience.OPERATORS, recipient=target.mailbox,
-                not_after=expires_at, context=SignInRectorat(minutes=self._minutes, until=until),
+                not_after=expires_at, context=SignInRectorat(minutes=self._minutes, until=until, asked_at=asked_at),
                 sealed_for=sealed_for(link_digest),
             )  # fmt: skip
         first, *others = target.places
         return Draft(
             kind=Kind.SIGN_IN, audience=Audience.ESTABLISHMENT, recipient=target.mailbox, not_after=expires_at,
-            context=SignIn(establishment=first, others=tuple(others), minutes=self._minutes, until=until),
+            context=SignIn(
+                establishment=first, others=tuple(others), minutes=self._minutes, until=until, asked_at=asked_at
+            ),
             uai=target.subject, sealed_for=sealed_for(link_digest),
         )  # fmt: skip
 

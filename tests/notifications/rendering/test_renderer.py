@@ -80,6 +80,14 @@ def test_rendering__a_slot_in_the_code_mails_only(name: str) -> None:
     assert rendered.html.count(HTML_SLOT) == rendered.html.count(MASK) == slots
 
 
+@pytest.mark.rule("R55")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_rendering__operators_sort_their_mails_by_their_subject(name: str) -> None:
+    kind, facts = EXAMPLES[name]
+    is_tagged = render(kind, facts, MAIL_CONTEXT).subject.startswith("[ODA] ")
+    assert is_tagged == (CATALOGUE[kind].audience is Audience.OPERATORS)
+
+
 def test_with_code__the_code_stands_where_the_placeholder_stood() -> None:
     body = render(*EXAMPLES["code_issued"], MAIL_CONTEXT).body
     sent = with_code(body, "S3cretAB12")
@@ -125,8 +133,8 @@ def test_rendering__singular_and_plural() -> None:
     def body(name: str) -> str:
         return " ".join(render(*EXAMPLES[name], MAIL_CONTEXT).body.split())
 
-    assert "Cette demande de votre établissement a pris fin" in body("year_end_one")
-    assert "Ces demandes de votre établissement ont pris fin" in body("year_end_two")
+    assert "Cette demande de votre établissement est close avec elle" in body("year_end_one")
+    assert "Ces demandes de votre établissement sont closes avec elle" in body("year_end_two")
     assert "La clé ODA de Claire Martin ne doit plus être utilisée" in body("year_end_one")
     assert "Les clés ODA de Claire Martin et d'Omar de L'Étang-Benali ne doivent plus" in body("year_end_two")
     assert "la délégation du module « Administration des comptes EduConnect » faite à Claire Martin :" in body(

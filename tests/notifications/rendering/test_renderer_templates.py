@@ -40,6 +40,14 @@ def test_rendering__no_button_in_a_mail_that_leads_nowhere() -> None:
     assert Renderer(TemplateLoader(loader=loader)).render(*EXAMPLES["submitted"], MAIL_CONTEXT).body == "Texte\n"
 
 
+@pytest.mark.rule("R55")
+@pytest.mark.parametrize("subject", ["Nouvelle demande", "[ODA] Nouvelle demande"])
+def test_rendering__the_subject_of_an_operators_mail_is_tagged_once(subject: str) -> None:
+    loader = DictLoader({"mails/new_request.j2": f"{subject}\nTexte", FRAME: "{{ content }}"})
+    rendered = Renderer(TemplateLoader(loader=loader)).render(*EXAMPLES["new_request"], MAIL_CONTEXT)
+    assert rendered.subject == "[ODA] Nouvelle demande"
+
+
 def body_of(source: str) -> str:
     return renderer_of(source).render(*EXAMPLES["declared"], MAIL_CONTEXT).body.replace("\u00a0", " ")
 
