@@ -39,6 +39,7 @@ from notifications.messages.facts import (
     SignInRectorat,
     StalledReminder,
     Submitted,
+    WaitingRequest,
     Withdrawn,
     Year,
     YearEnded,
@@ -109,6 +110,13 @@ STALLED: Final = (Late(reference="ODA-2027-00012", establishment=PLACE, state=St
 
 NOT_HANDED: Final = (
     Late(reference="ODA-2027-00003", establishment=OTHER_PLACE, state=State.CODE_ISSUED, since=date(2026, 9, 24)),
+)
+
+WAITING: Final = (
+    WaitingRequest(reference="ODA-2027-00043", rupn=OMAR, state=State.CHARTER_SIGNED, since=date(2026, 9, 10)),
+    WaitingRequest(
+        reference="ODA-2027-00045", rupn=replace(CLAIRE, prenom="Élise"), state=State.DECLARED, since=date(2026, 9, 1)
+    ),
 )
 
 REMOVALS: Final = (Late(reference="ODA-2026-00101", establishment=PLACE, state=State.REVOKED, since=date(2026, 9, 1)),)
@@ -194,6 +202,14 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "stalled_reminder_charter_signed": (
         Kind.STALLED_REMINDER,
         StalledReminder(**STEP, state=State.CHARTER_SIGNED, since=date(2026, 9, 15)),
+    ),
+    "stalled_reminder_several": (
+        Kind.STALLED_REMINDER,
+        StalledReminder(**STEP, state=State.DELEGATED, since=date(2026, 9, 8), other_requests=WAITING),
+    ),
+    "handover_reminder_several": (
+        Kind.HANDOVER_REMINDER,
+        HandoverReminder(**STEP, issued_on=date(2026, 9, 24), other_requests=WAITING[:1]),
     ),
     "year_end_notice_one": (
         Kind.YEAR_END_NOTICE,

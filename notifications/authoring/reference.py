@@ -35,6 +35,7 @@ TITLES: Final[Mapping[str, str]] = {
     "mails/parts/handover.j2": "morceau : le code et sa remise en main propre",
     "mails/parts/remove_delegation.j2": "morceau : délégation à retirer dans DelegCE",
     "mails/parts/late.j2": "morceau : des demandes en retard, les plus anciennes nommées",
+    "mails/parts/reminders.j2": "morceau : plusieurs demandes rappelées ensemble",
     "mails/parts/rupns.j2": "morceau : liste des RUPN",
     "mails/parts/sign_in.j2": "morceau : le lien de connexion et sa durée",
     "mails/parts/year.j2": "morceau : l'année scolaire et son dernier jour",

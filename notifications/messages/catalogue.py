@@ -147,7 +147,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.WITHDRAWN, facts.Withdrawn, lifetime=_LONG, page=pages.declare_another),
         CatalogueEntry(Kind.REVOKED, facts.Revoked, lifetime=_LONG),
         CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG, page=pages.RENEWALS),
-        CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON, page=pages.chef_step("remise")),
+        CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON, page=pages.hand_over),
         CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON, page=pages.go_on),
         CatalogueEntry(Kind.YEAR_END_NOTICE, facts.YearEndNotice, lifetime=_SOON, page=pages.renew),
         CatalogueEntry(Kind.RENEWAL_INVITATION, facts.RenewalInvitation, lifetime=_A_WEEK, page=pages.RENEWALS),

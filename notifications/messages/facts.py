@@ -236,16 +236,47 @@ class RenewalInvitation(OfEstablishment):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HandoverReminder(OnRequest):
-    issued_on: Annotated[date, _ISSUED]
+class WaitingRequest:
+    """A request that waits for its establishment; ``state`` is where it stands since the day ``since``."""
+
+    reference: Annotated[str, _REFERENCE]
+    rupn: Annotated[Person, Doc("la personne pour qui la clé est demandée")]
+    state: Annotated[State, Doc("où en est la demande")]
+    since: Annotated[date, Doc("depuis quel jour")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StalledReminder(OnRequest):
+class Reminder(OnRequest):
+    """The facts of a reminder, and of the other requests of the establishment that wait on that day (R79)."""
+
+    other_requests: Annotated[
+        tuple[WaitingRequest, ...], Doc("les autres demandes de l'établissement rappelées par ce même courriel")
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandoverReminder(Reminder):
+    issued_on: Annotated[date, _ISSUED]
+
+    @property
+    def waiting(self) -> Annotated[tuple[WaitingRequest, ...], Doc("toutes les demandes rappelées")]:
+        return (_waiting(self, State.CODE_ISSUED, self.issued_on), *self.other_requests)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StalledReminder(Reminder):
     """``state`` is where the request stands since the day ``since``."""
 
     state: Annotated[State, Doc("où en est la demande")]
     since: Annotated[date, Doc("depuis quel jour")]
+
+    @property
+    def waiting(self) -> Annotated[tuple[WaitingRequest, ...], Doc("toutes les demandes rappelées")]:
+        return (_waiting(self, self.state, self.since), *self.other_requests)
+
+
+def _waiting(reminder: Reminder, state: State, since: date) -> WaitingRequest:
+    return WaitingRequest(reference=reminder.reference, rupn=reminder.rupn, state=state, since=since)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

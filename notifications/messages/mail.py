@@ -13,7 +13,8 @@ class Draft:
 
     ``recipient`` is empty when the establishment has no mailbox (R15). ``dedupe_key`` makes it leave once, however
     often it is enqueued. ``not_after`` None takes the lifetime of its kind. ``sealed_for`` names what its secret was
-    sealed for when that is no request (R72).
+    sealed for when that is no request (R72). ``other_references``: other requests that it is about; it then needs a
+    dedupe key.
     """
 
     kind: Kind
@@ -25,6 +26,7 @@ class Draft:
     dedupe_key: str | None = None
     not_after: datetime | None = None
     sealed_for: str | None = None
+    other_references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,8 +44,13 @@ def redo(about: facts.SentBack) -> str:
 
 
 def go_on(about: facts.StalledReminder) -> str:
-    """The step that waits for the establishment."""
-    return _request_page(CHEF_HOME, about, _NEXT_SLUGS.get(about.state, ""))
+    """The step that waits for the establishment; its home when several do."""
+    return CHEF_HOME if about.other_requests else _request_page(CHEF_HOME, about, _NEXT_SLUGS.get(about.state, ""))
+
+
+def hand_over(about: facts.HandoverReminder) -> str:
+    """The confirmation of the hand-over; the establishment's home when other requests wait too."""
+    return CHEF_HOME if about.other_requests else _request_page(CHEF_HOME, about, "remise")
 
 
 def renew(about: facts.YearEndNotice) -> str | None:

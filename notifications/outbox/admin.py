@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal,
 
 from notifications.messages.mail import Mail
 from notifications.outbox.store import COLUMNS, mail_from
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.tables import MAILS, SEALS, is_about
 from notifications.vocabulary import LINK_KINDS, Audience, Fault, Kind, Stage
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def list_outbox(
         MAILS.c.stage.in_([stage.value for stage in stages]) if stages else None,
         MAILS.c.kind == kind.value if kind else None,
         MAILS.c.uai == uai if uai else None,
-        MAILS.c.reference == reference if reference else None,
+        is_about(reference) if reference else None,
         MAILS.c.id < after if after is not None else None,
     )
     query = select(*(COLUMNS if whole else _LIGHT_COLUMNS)).where(*conditions)
@@ -230,7 +230,7 @@ def dead_mails(
         MAILS.c.fault == fault.value if fault else None,
         MAILS.c.kind == kind.value if kind else None,
         MAILS.c.uai == uai if uai else None,
-        MAILS.c.reference == reference if reference else None,
+        is_about(reference) if reference else None,
         MAILS.c.created_at >= since if since else None,
     )
     query = select(MAILS.c.id).where(MAILS.c.stage == Stage.DEAD.value, MAILS.c.kind.not_in(_LINK_VALUES))

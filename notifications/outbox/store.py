@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from notifications.messages.mail import Draft, Mail
-from notifications.outbox.tables import MAILS
+from notifications.outbox.tables import MAIL_REQUESTS, MAILS
 from notifications.sql import batches, insert_new, insert_rows
 from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind, Stage
 from states.model import Request
@@ -57,12 +57,15 @@ def enqueue(
     Raises ValueError for such a mail without a seal.
     """
     waiting: list[dict[str, Any]] = []
+    others: dict[str, tuple[str, ...]] = {}
     new, born_dead = 0, []
     for draft in drafts:
+        if draft.other_references:
+            others[draft.dedupe_key or ""] = draft.other_references
         row = _row(draft, now, context, seals or {})
         is_alike = not waiting or (waiting[0]["dedupe_key"] is None) == (draft.dedupe_key is None)
         if not (draft.recipient and is_alike):
-            new += _insert_all(connection, waiting)  # so that the mails are numbered in the order of the drafts
+            new += _insert_all(connection, waiting, others)  # so that the mails are numbered in the order of the drafts
             waiting = []
         if draft.recipient:
             waiting.append(row)
@@ -70,15 +73,24 @@ def enqueue(
         statement = insert_new(connection, MAILS).values(row).returning(*COLUMNS)
         if stored := connection.execute(statement).one_or_none():
             born_dead.append(mail_from(stored))
-    new += _insert_all(connection, waiting) + len(born_dead)
+    new += _insert_all(connection, waiting, others) + len(born_dead)
     return EnqueueResult(new, tuple(born_dead))
 
 
-def _insert_all(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert rows that all have a dedupe key, or none; returns how many are new."""
+def _insert_all(
+    connection: Connection, rows: Sequence[dict[str, Any]], others: Mapping[str, tuple[str, ...]]
+) -> int:  # fmt: skip
+    """Insert rows that all have a dedupe key, or none; returns how many are new.
+
+    ``others`` are the other requests that they are about, by dedupe key.
+    """
     if rows and rows[0]["dedupe_key"] is not None:
-        statement = insert_new(connection, MAILS).returning(MAILS.c.id)
-        return sum(len(connection.execute(statement, batch).all()) for batch in batches(rows))
+        statement = insert_new(connection, MAILS).returning(MAILS.c.id, MAILS.c.dedupe_key)
+        stored = [row for batch in batches(rows) for row in connection.execute(statement, batch)]
+        about = [{"mail_id": number, "reference": one} for number, key in stored for one in others.get(key, ())]
+        for batch in batches(about):
+            insert_rows(connection, MAIL_REQUESTS, batch)
+        return len(stored)
     for batch in batches(rows):
         insert_rows(connection, MAILS, batch)
     return len(rows)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, Final
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, false, text
+from sqlalchemy import Boolean, Column, ColumnElement, Index, Integer, Table, Text, false, or_, select, text
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
@@ -96,6 +96,15 @@ class OutgoingMail(SQLModel, table=True):
     reported_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class MailRequest(SQLModel, table=True):
+    """Another request that a mail is about, beside the one that the mail bears (R79)."""
+
+    __tablename__: ClassVar[str] = "mail_request"
+
+    mail_id: int = Field(primary_key=True, foreign_key="outgoing_mail.id")
+    reference: str = Field(primary_key=True, index=True, sa_type=Text)
+
+
 class RelayPause(SQLModel, table=True):
     """The reason why no mail leaves for now, shared by all senders; one row at most, none while all is well.
 
@@ -115,4 +124,11 @@ class RelayPause(SQLModel, table=True):
 
 SEALS: Final[Table] = SQLModel.metadata.tables["seal"]
 MAILS: Final[Table] = SQLModel.metadata.tables["outgoing_mail"]
+MAIL_REQUESTS: Final[Table] = SQLModel.metadata.tables["mail_request"]
 PAUSE: Final[Table] = SQLModel.metadata.tables["relay_pause"]
+
+
+def is_about(reference: str) -> ColumnElement[bool]:
+    """True of the mails about this request, alone or among others."""
+    among_others = select(MAIL_REQUESTS.c.mail_id).where(MAIL_REQUESTS.c.reference == reference)
+    return or_(MAILS.c.reference == reference, MAILS.c.id.in_(among_others))

@@ -13,7 +13,7 @@ from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.mail import Mail
 from notifications.outbox.admin import DISCARDABLE, RETRYABLE, OutboxPage, dead_mails, find, list_outbox
 from notifications.outbox.store import COLUMNS, mail_from
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.tables import MAILS, SEALS, is_about
 from notifications.rendering.renderer import Rendered, Unrenderable
 from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Priority, Stage
 from states.model import Actor
@@ -178,7 +178,7 @@ def list_received_mails(
     """The mails to the mailbox of one establishment of ``scope``, of one request when it is named."""
     conditions = [*_received_by(scope), MAILS.c.uai == uai]
     if reference is not None:
-        conditions.append(MAILS.c.reference == reference)
+        conditions.append(is_about(reference))
     if after is not None:
         conditions.append(MAILS.c.id < after)
     query = select(*COLUMNS).where(*conditions).order_by(MAILS.c.id.desc()).limit(limit + 1)

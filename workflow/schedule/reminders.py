@@ -3,16 +3,16 @@
 How many were made is counted from the mails, so that there is nothing to keep beside them (docs/adr/0019).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select, union, union_all
 
-from notifications.messages.facts import HandoverReminder, Person, Place, StalledReminder, Year
+from notifications.messages.facts import HandoverReminder, Person, Place, StalledReminder, WaitingRequest, Year
 from notifications.messages.mail import Draft
-from notifications.outbox.tables import MAILS
+from notifications.outbox.tables import MAIL_REQUESTS, MAILS
 from notifications.vocabulary import CODE_KINDS, Audience, Kind, Stage
 from states.policy import Timetable
 from states.rules.schedule import NO_REMINDER, Reminders, is_reminder_due
@@ -79,31 +79,76 @@ def reminders_key(day: date) -> str:
     return f"reminders:{day}"
 
 
-def reminders_page(reminder: ReminderKind, job_day: JobDay) -> PageOfDrafts:
-    """Make the reminders of a day, by reference; one that cannot leave before its end is cancelled (R57)."""
-    calendar, delays = job_day.policy.calendar, reminder.delays(job_day.policy.timetable)
+def reminders_page(job_day: JobDay) -> PageOfDrafts:
+    """Make the reminders of a day, by UAI: one mail an establishment, whatever waits for it.
+
+    One that cannot leave before the day's end is cancelled (R57).
+    """
 
     def drafts(connection: Connection, after: str) -> tuple[Sequence[Draft], str | None]:
-        if not delays:
-            return [], None
-        before = calendar.midnight(job_day.day - timedelta(days=delays[0] - 1))
-        query = (
-            select(*REQUEST_COLUMNS, reminder.since.label("stands_since"), *_PLACE)
-            .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
-            .where(*waiting_requests(reminder, job_day), reminder.since < before, REQUEST.c.reference > after)
-        )
-        rows = connection.execute(query.order_by(REQUEST.c.reference).limit(PAGE)).all()
-        sent = sent_reminders(connection, reminder, job_day, REQUEST.c.reference.in_([row.reference for row in rows]))
-        due = (
-            _draft(reminder, row, sent.get(row.reference, NO_REMINDER).count + 1, job_day) for row in rows
-            if is_reminder_due(
-                calendar.today(row.stands_since), delays, sent.get(row.reference, NO_REMINDER), job_day.day,
-                job_day.policy.days,
-            )
-        )  # fmt: skip
-        return list(due), rows[-1].reference if len(rows) == PAGE else None
+        uais = _waiting_establishments(connection, job_day, after)
+        due: dict[str, list[DueReminder]] = {uai: [] for uai in uais}
+        for reminder in REMINDER_KINDS:
+            for found in _due_reminders(connection, reminder, job_day, uais):
+                due[found.row.uai].append(found)
+        page = [_draft(reminders, job_day) for reminders in due.values() if reminders]
+        return page, uais[-1] if len(uais) == PAGE else None
 
     return drafts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueReminder:
+    """A request that is to be reminded of on a day: its row, and why it waits."""
+
+    reminder: ReminderKind
+    row: Any
+
+    @property
+    def waiting_since(self) -> datetime:
+        since: datetime = self.row.stands_since
+        return since
+
+
+def _long_waiting(reminder: ReminderKind, job_day: JobDay) -> tuple[ColumnElement[bool], ...] | None:
+    """Conditions on the requests that have waited for the first delay; None when there are no delays."""
+    delays = reminder.delays(job_day.policy.timetable)
+    if not delays:
+        return None
+    before = job_day.policy.calendar.midnight(job_day.day - timedelta(days=delays[0] - 1))
+    return (*waiting_requests(reminder, job_day), reminder.since < before)
+
+
+def _waiting_establishments(connection: Connection, job_day: JobDay, after: str) -> list[str]:
+    """One page of the UAI that follow ``after`` and have a request that has waited for long enough."""
+    joined = REQUEST.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+    waiting = [where for reminder in REMINDER_KINDS if (where := _long_waiting(reminder, job_day))]
+    if not waiting:
+        return []
+    each = union(*(select(REQUEST.c.uai).select_from(joined).where(*where, REQUEST.c.uai > after) for where in waiting))
+    found = each.subquery()
+    return list(connection.execute(select(found.c.uai).order_by(found.c.uai).limit(PAGE)).scalars())
+
+
+def _due_reminders(
+    connection: Connection, reminder: ReminderKind, job_day: JobDay, uais: list[str]
+) -> Iterator[DueReminder]:
+    """The requests of these establishments that one kind of reminder is due for, by reference."""
+    where, delays = _long_waiting(reminder, job_day), reminder.delays(job_day.policy.timetable)
+    if not where:
+        return
+    query = (
+        select(*REQUEST_COLUMNS, reminder.since.label("stands_since"), *_PLACE)
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+        .where(*where, REQUEST.c.uai.in_(uais))
+    )
+    rows = connection.execute(query.order_by(REQUEST.c.reference)).all()
+    sent = sent_reminders(connection, reminder, job_day, REQUEST.c.uai.in_(uais))
+    for row in rows:
+        since = job_day.policy.calendar.today(row.stands_since)
+        reminders = sent.get(row.reference, NO_REMINDER)
+        if is_reminder_due(since, delays, reminders, job_day.day, job_day.policy.days):
+            yield DueReminder(reminder=reminder, row=row)
 
 
 def waiting_requests(reminder: ReminderKind, job_day: JobDay) -> tuple[ColumnElement[bool], ...]:
@@ -130,13 +175,19 @@ def sent_reminders(
 
     One that was sent again to another mailbox counts once.
     """
-    query = (
-        select(REQUEST.c.reference, func.count(), func.max(MAILS.c.created_at))
-        .join(MAILS, MAILS.c.reference == REQUEST.c.reference)
-        .where(condition, MAILS.c.kind == reminder.kind.value, MAILS.c.replaces_id.is_(None))
-        .where(MAILS.c.created_at > reminder.since)  # one of that very instant was of where it stood before
-        .group_by(REQUEST.c.reference)
+    kinds = [one.kind.value for one in REMINDER_KINDS]
+    # one of that very instant was of where it stood before
+    reminded = (condition, MAILS.c.kind.in_(kinds), MAILS.c.replaces_id.is_(None), MAILS.c.created_at > reminder.since)
+    made = (REQUEST.c.reference, MAILS.c.created_at)
+    of_their_own = select(*made).join(MAILS, MAILS.c.reference == REQUEST.c.reference).where(*reminded)
+    beside_another = (
+        select(*made)
+        .join(MAIL_REQUESTS, MAIL_REQUESTS.c.reference == REQUEST.c.reference)
+        .join(MAILS, MAILS.c.id == MAIL_REQUESTS.c.mail_id)
+        .where(*reminded)
     )
+    each = union_all(of_their_own, beside_another).subquery()
+    query = select(each.c.reference, func.count(), func.max(each.c.created_at)).group_by(each.c.reference)
     today = job_day.policy.calendar.today
     return {reference: Reminders(count, today(last)) for reference, count, last in connection.execute(query)}
 
@@ -146,21 +197,32 @@ _PLACE: Final = (
 )  # fmt: skip
 
 
-def _draft(reminder: ReminderKind, row: Any, number: int, job_day: JobDay) -> Draft:
-    request, calendar = request_from(row), job_day.policy.calendar
+def _draft(reminders: list[DueReminder], job_day: JobDay) -> Draft:
+    """The mail of an establishment's reminders; a code that waits comes first."""
+    ordered = sorted(reminders, key=lambda due: (due.reminder is not HANDOVER, due.row.reference))
+    first, others = ordered[0], ordered[1:]
+    request, calendar = request_from(first.row), job_day.policy.calendar
     facts: dict[str, Any] = {
         "reference": request.reference, "rupn": Person.of(request),
-        "establishment": Place(uai=request.uai, nom=row.place, commune=row.commune),
+        "establishment": Place(uai=request.uai, nom=first.row.place, commune=first.row.commune),
         "year": Year.of(calendar.end_of(request.school_year)),
+        "other_requests": tuple(_waiting(due, job_day) for due in others),
     }  # fmt: skip
-    day = calendar.today(row.stands_since)
+    day = calendar.today(first.waiting_since)
     context: Any = (
-        HandoverReminder(**facts, issued_on=day) if reminder is HANDOVER
+        HandoverReminder(**facts, issued_on=day) if first.reminder is HANDOVER
         else StalledReminder(**facts, state=request.state, since=day)
     )  # fmt: skip
-    stand = f"{request.state.value}:{row.stands_since.isoformat()}"
     return Draft(
-        kind=reminder.kind, audience=Audience.ESTABLISHMENT, recipient=mailbox_of(row) or "", context=context,
-        uai=request.uai, reference=request.reference, not_after=job_day.over_at,
-        dedupe_key=f"reminder:{request.reference}:{stand}:{number}",
+        kind=first.reminder.kind, audience=Audience.ESTABLISHMENT, recipient=mailbox_of(first.row) or "",
+        context=context, uai=request.uai, reference=request.reference, not_after=job_day.over_at,
+        dedupe_key=f"reminders:{request.uai}:{job_day.day}",
+        other_references=tuple(due.row.reference for due in others),
+    )  # fmt: skip
+
+
+def _waiting(due: DueReminder, job_day: JobDay) -> WaitingRequest:
+    request, since = request_from(due.row), job_day.policy.calendar.today(due.waiting_since)
+    return WaitingRequest(
+        reference=request.reference, rupn=Person.of(request), state=request.state, since=since
     )  # fmt: skip

@@ -44,7 +44,7 @@ from workflow.schedule.notices import (
     notice_keys,
     notice_page,
 )
-from workflow.schedule.reminders import REMINDER_KINDS, reminders_key, reminders_page
+from workflow.schedule.reminders import reminders_key, reminders_page
 from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.service import YearEnds
 
@@ -274,8 +274,7 @@ class DailyJobs:
                     mails += DailyMails(digests=self._do(page, job_day, key))
             else:
                 with step("les rappels"):
-                    stalled, handover = (reminders_page(reminder, job_day) for reminder in REMINDER_KINDS)
-                    mails += DailyMails(reminders=self._do(stalled, job_day) + self._do(handover, job_day, key))
+                    mails += DailyMails(reminders=self._do(reminders_page(job_day), job_day, key))
         return mails
 
     def _keys_of_day(self, job_day: JobDay) -> Iterator[str]:

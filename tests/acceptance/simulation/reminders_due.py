@@ -57,16 +57,18 @@ class Reminders:
         today, wrong = local.date(), []
         allowed = self.place.almanac().school(today) and local.hour >= 8
         awaited = dict(self._awaited(today, now)) if allowed else {}
+        if len({letter.uai for letter in letters}) < len(letters):
+            wrong.append(f"two reminders to an establishment at {now}")
         for letter in letters:
-            reference = letter.reference or ""
-            earliest, _ = awaited.pop(reference, (None, None))
-            if earliest is None or today < earliest or not self._right(letter, reference):
-                stand = self.stands.get(reference)
-                wrong.append(f"{letter.kind} of {reference} at {now}: not before {earliest} ({stand})")
+            for reference, is_right in self._named(letter):
+                earliest, _ = awaited.pop(reference, (None, None))
+                if earliest is None or today < earliest or not is_right:
+                    stand = self.stands.get(reference)
+                    wrong.append(f"{letter.kind} of {reference} at {now}: not before {earliest} ({stand})")
+                if reference in self.stands:
+                    self.stands[reference].days.append(today)
             if letter.not_after > self.place.at(today + DAY, time()):
-                wrong.append(f"{letter.kind} of {reference} may leave after its day, until {letter.not_after}")
-            if reference in self.stands:
-                self.stands[reference].days.append(today)
+                wrong.append(f"{letter.kind} of {letter.reference} may leave after its day, until {letter.not_after}")
         first = allowed and self._passed != today
         self._passed = today if allowed else self._passed
         for reference, (_, latest) in awaited.items() if first else ():
@@ -94,10 +96,16 @@ class Reminders:
             stand = self.stands[life.reference] = Stand(life.stand, began.astimezone(self.place.zoneinfo).date())
         return stand
 
-    def _right(self, letter: Letter, reference: str) -> bool:
-        """Whether it says what is awaited, since when."""
-        life, stand = self.record.live[reference], self.stands[reference]
-        if life.awaits_handover:
-            return letter.kind == "handover_reminder" and letter.facts["issued_on"] == str(stand.since)
-        told = letter.facts
-        return letter.kind == "stalled_reminder" and told["state"] == life.state and told["since"] == str(stand.since)
+    def _named(self, letter: Letter) -> Iterator[tuple[str, bool]]:
+        """Each request that a mail reminds of, and whether it says of it what is awaited, since when."""
+        told, first = letter.facts, letter.reference or ""
+        handed = (
+            {"state": "code_issued", "since": told.get("issued_on")} if letter.kind == "handover_reminder" else told
+        )
+        for reference, one in ((first, handed), *((one["reference"], one) for one in told["other_requests"])):
+            life, stand = self.record.live.get(reference), self.stands.get(reference)
+            if life is None or stand is None:
+                yield reference, False
+                continue
+            state = "code_issued" if life.awaits_handover else life.state
+            yield reference, one["state"] == state and one["since"] == str(stand.since)

@@ -289,7 +289,7 @@ def test_frame__shows_the_content_and_knows_its_own_names(told: Told) -> None:
         (said,) = told({"mails/frame.html.j2": frame})
         assert said.startswith("modeles/mails/frame.html.j2 : il faut « {{ content }} » une seule fois")
     (said,) = told({"mails/frame.html.j2": "{{ content }}{{ rupn.full }}"})
-    assert "ligne 1 : « rupn » n'existe pas ; ce qu'il peut employer ici : academie, content, foot" in said
+    assert "ligne 1 : « rupn » n'existe pas ; ce qu'il peut employer ici : academie, academie_de, content" in said
 
 
 @pytest.mark.rule("R68")

@@ -87,13 +87,13 @@ def test_folder__hidden_files_copies_of_editors_and_readme_are_left_out(tmp_path
 @pytest.mark.rule("R68")
 def test_folder__a_link_out_of_it_is_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "seal-key"
-    secret.write_text("la clé")
+    secret.write_text("le scellé")
     folder = folder_of(tmp_path, {"..data/year.j2": "x"})
     (folder / "mails").mkdir()
     (folder / "mails" / "declared.j2").symlink_to(secret)
     at, said = only_problem(folder)
     assert (at, said) == ("mails/declared.j2", "ce lien mène hors du dossier des modèles : y copier le fichier")
-    assert "la clé" not in TemplateLoader(folder).source("mails/declared.j2")
+    assert "le scellé" not in TemplateLoader(folder).source("mails/declared.j2")
 
 
 def test_folder__a_link_inside_it_is_followed(tmp_path: Path) -> None:

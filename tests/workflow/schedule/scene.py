@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from notifications.messages.catalogue import CATALOGUE
 from notifications.ports import set_crash_hook
@@ -64,6 +64,17 @@ def each_day(system: System, first: date, last: date, stopped: Callable[[date], 
 def declared(system: System, number: int = 1, uai: str = "0310001H", chef: str = "chef A") -> str:
     command = c.Declare(uai=uai, nom=nom_of(number), prenom="Anne", mail=f"anne{number}@ac-toulouse.fr")
     return system.accept(command, chef).reference
+
+
+def declared_elsewhere(system: System, number: int) -> str:
+    """A request of a school of its own, made new for it."""
+    uai = f"032{number:04d}X"
+    row = {"uai": uai, "nom": f"Collège {uai}", "kind": "", "commune": "", "departement": "32",
+           "mailbox": f"ce.{uai.lower()}@ac-toulouse.fr", "is_open": True, "is_listed": True}  # fmt: skip
+    with system.database.write() as connection:
+        connection.execute(insert(ESTABLISHMENT), [row])
+    system.actors[uai] = replace(system.actors["chef A"], establishments=frozenset({uai}))
+    return declared(system, number, uai, uai)
 
 
 def change_school(system: System, uai: str, **values: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kit.databases import fresh_url
 from tests.kit.system import System
-from tests.workflow.schedule.scene import at, declared, duties, settle
+from tests.workflow.schedule.scene import at, declared_elsewhere, duties, settle
 from workflow.schedule import reminders
 
 BORN, DUE = date(2026, 9, 7), date(2026, 9, 14)
@@ -20,7 +20,7 @@ def nodes(tmp_path: Path) -> Iterator[list[System]]:
     with fresh_url("postgresql", tmp_path) as url:
         first = settle(System(url, at(BORN)))
         for number in range(30):
-            declared(first, number)
+            declared_elsewhere(first, number)
         worlds = [first, *(settle(System.reopened(url, at(DUE))) for _ in range(2))]
         yield worlds
         for system in worlds:

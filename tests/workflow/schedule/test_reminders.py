@@ -7,11 +7,12 @@ import pytest
 
 from states import commands as c
 from states.vocabulary import Change, Settlement
-from tests.kit.system import System
+from tests.kit.system import PARIS, System
 from tests.workflow.schedule.scene import (
     at,
     change_school,
     declared,
+    declared_elsewhere,
     each_day,
     facts,
     killed_at,
@@ -139,9 +140,38 @@ def test_handover__stops_once_confirmed(system: System) -> None:
 
 
 @pytest.mark.rule("R79")
+def test_reminders__one_a_day_and_establishment_of_all_that_waits(system: System) -> None:
+    issued, other = system.issued(1), declared(system, 2, "0310002J", "chef BC")
+    first, second = declared(system, 3), declared(system, 4)
+    system.send_mails()
+    each_day(system, BORN, day(9, 13))
+    assert run(system, day(9, 14)).reminders == 2
+    (handover,), (stalled,) = system.mails(HANDOVER), system.mails(STALLED)
+    assert (handover.uai, handover.reference) == ("0310001H", issued), "a code that waits comes first"
+    assert [(one.reference, one.state) for one in facts(handover).waiting] == [
+        (issued, "code_issued"), (first, "declared"), (second, "declared"),
+    ]  # fmt: skip
+    assert (stalled.reference, facts(stalled).other_requests) == (other, ())
+    assert run(system, day(9, 14), 12).reminders == 0
+
+
+@pytest.mark.rule("R79")
+def test_reminders__each_request_keeps_its_own_count(system: System) -> None:
+    early = declared(system, 1)
+    each_day(system, BORN, day(9, 10))
+    late = declared(system, 2)
+    each_day(system, day(9, 11), day(12, 18))
+    named = [(mail.created_at.astimezone(PARIS).date(), [one.reference for one in facts(mail).waiting])
+             for mail in system.mails(STALLED)]  # fmt: skip
+    assert [made for made, references in named if early in references] == [day(9, 14), day(9, 22), day(10, 8)]
+    assert len([made for made, references in named if late in references]) == 3, "one a delay, and no more"
+    assert len({made for made, _ in named}) == len(named), "never two on a day"
+
+
+@pytest.mark.rule("R79")
 def test_reminders__a_kill_loses_none_and_doubles_none(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reminders, "PAGE", 2)
-    references = {declared(system, number) for number in range(5)}
+    references = {declared_elsewhere(system, number) for number in range(5)}
     for point, passes in (("duties.before_commit", 0), ("duties.after_page", 0), ("duties.before_commit", 1)):
         with killed_at(point, passes):
             run(system, day(9, 14))
