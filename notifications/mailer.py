@@ -16,7 +16,7 @@ from notifications.outbox.retry import RetryRules
 from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
-from notifications.vocabulary import Erasure
+from notifications.vocabulary import Erasure, Kind
 from states.decision import EraseCode, RequestEvent, SealCode
 from states.vocabulary import Trigger
 
@@ -73,6 +73,8 @@ class Mailer:
                         erased.setdefault(why, []).append(decision.request.reference)
                     elif isinstance(effect, SealCode):
                         codes[decision.request.reference] = effect.code.clear
+            taken_back = [e.request.reference for e in run if e.decision.trigger is Trigger.TAKE_BACK]
+            queue.cancel_obsolete(connection, Kind.NEW_REQUEST, taken_back)
             for why, references in erased.items():
                 seals.erase(connection, references, why, now)
             sealed = seals.create(connection, self.sealer, codes, now)

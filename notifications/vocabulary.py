@@ -24,8 +24,10 @@ class Kind(Labelled):
     CODE_REISSUED = "code_reissued", "nouveau code à remettre"
     KEY_EXTENDED = "key_extended", "clé étendue"
     CHANGE_REPORTED = "change_reported", "signalement reçu"
+    REPORT_SETTLED = "report_settled", "signalement traité"
     WITHDRAWN = "withdrawn", "demande abandonnée"
     REVOKED = "revoked", "droits révoqués"
+    REMOVAL_CONFIRMED = "removal_confirmed", "droits retirés"
     YEAR_END = "year_end", "fin d'année scolaire"
     HANDOVER_REMINDER = "handover_reminder", "rappel : remise à confirmer"
     STALLED_REMINDER = "stalled_reminder", "rappel : demande à poursuivre"
@@ -80,6 +82,7 @@ class Fault(Labelled):
 
     NO_MAILBOX = "no_mailbox", "l'établissement n'a pas de boîte"
     TOO_LATE = "too_late", "heure limite passée"
+    OBSOLETE = "obsolete", "la demande a été reprise entre-temps"
     CODE_ERASED = "code_erased", "le code ou le lien a été effacé"
     CODE_UNREADABLE = "code_unreadable", "le code ne peut pas être déchiffré"
     RENDERING = "rendering", "le texte n'a pas pu être composé"

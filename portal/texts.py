@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from states.vocabulary import Trigger
+from states.vocabulary import Role, Trigger
 
 if TYPE_CHECKING:
     from states.school_calendar import YearEnd
     from workflow.removals.connector.service import RoundResult
+    from workflow.requests.detail import EventView
     from workflow.schedule.tick import TickResult
     from workflow.year_end.service import HeldYear
 
@@ -151,19 +152,21 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
     Trigger.REPORT_CHANGE: TriggerTexts(
         done="le signalement est enregistré",
         event="Changement signalé",
-        api="Signale un changement ou la perte de la clé (R32).",
+        api="Signale un changement, ou un code ou un code PIN qui ne sert plus (R32).",
         command="Signale un changement (R32).",
         pages={
-            "signalement": PageTexts("Signaler un changement ou une perte", "Envoyer le signalement"),
+            "signalement": PageTexts("Signaler un changement", "Envoyer le signalement"),
+            "nouveau-code": PageTexts("Demander un nouveau code", "Demander un nouveau code"),
+            "rendre": PageTexts("Rendre la clé", "Rendre la clé"),
             "signaler": PageTexts("Signaler un changement", "Enregistrer le signalement"),
         },
     ),
     Trigger.SETTLE_CHANGE: TriggerTexts(
         done="le signalement est réglé",
         event="Signalement réglé",
-        api="Dit quelle suite est donnée à un signalement (R46).",
+        api="Dit quelle suite est donnée à un signalement ; révoquer et réémettre le disent d'eux-mêmes (R46).",
         command="Règle un signalement (R46).",
-        pages={"regler": PageTexts("Régler un signalement", "Régler le signalement")},
+        pages={"regler": PageTexts("Répondre à un signalement", "Enregistrer et régler le signalement")},
         bulk=BulkTexts(choice="Régler le signalement", button="Régler ces signalements", done="signalement réglé"),
     ),
     Trigger.AMEND: TriggerTexts(
@@ -172,6 +175,13 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
         api="Corrige une demande avant son envoi ; ce qui est absent reste comme il est (R29).",
         command="Corrige une demande pas encore envoyée (R29).",
         pages={"correction": PageTexts("Corriger la déclaration", "Enregistrer la correction")},
+    ),
+    Trigger.TAKE_BACK: TriggerTexts(
+        done="la demande est reprise : elle est à corriger, puis à envoyer de nouveau",
+        event="Demande reprise pour être corrigée",
+        api="Reprend une demande envoyée, pour la corriger, tant que rien n'y est vérifié (R29).",
+        command="Reprend une demande envoyée, pour la corriger (R29).",
+        pages={"reprise": PageTexts("Corriger la demande envoyée", "Reprendre la demande pour la corriger")},
     ),
     Trigger.WITHDRAW: TriggerTexts(
         done="la demande est abandonnée",
@@ -222,6 +232,17 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
 """One row per trigger, read by the pages, the command line and the API: nothing is worded twice."""
 
 
+def happened(event: "EventView") -> str:
+    """An event of a history, in a few words."""
+    if event.trigger is Trigger.ISSUE_CODE and event.data.get("extends"):
+        return "Clé existante étendue"
+    if event.trigger is Trigger.REVOKE and event.role is Role.SCHEDULE:
+        return "Demande révoquée au jour prévu"
+    if event.trigger is Trigger.SETTLE_CHANGE and event.data.get("revoke_on"):
+        return "Révocation datée"
+    return TRIGGER_TEXTS[event.trigger].event
+
+
 def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
     """The results of a tick, in French; nothing for nothing."""
     from states.french import plural
@@ -229,6 +250,8 @@ def done_lines(ticked: "TickResult", sent: int = 0) -> Iterator[str]:
     for year, count in ticked.revoked.items():
         if count:
             yield f"Fin de l'année {year} : {plural(count, 'demande révoquée', 'demandes révoquées')}."
+    if ticked.dated:
+        yield f"{plural(ticked.dated, 'demande révoquée', 'demandes révoquées')} au jour prévu (R46)."
     if ticked.erased:
         yield f"{plural(ticked.erased, 'code effacé', 'codes effacés')}, gardés trop longtemps (R61)."
     if ticked.due_reports:

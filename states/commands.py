@@ -137,7 +137,7 @@ class IssueCode(OnRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class ReissueCode(OnRequest):
-    """R42, R44."""
+    """R42, R44. It settles the open reports to which a new code is the answer."""
 
     trigger = Trigger.REISSUE_CODE
     reason: ReissueReason
@@ -173,12 +173,16 @@ class ReportChange(OnRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class SettleChange(OnRequest):
-    """R46. ``report``: the report's number within the request; None when a single one is open."""
+    """R46. ``report``: the report's number within the request; None when a single one can be settled.
+
+    ``revoke_on``: the day of a dated revocation, and of no other settlement.
+    """
 
     trigger = Trigger.SETTLE_CHANGE
     settlement: Settlement
     why: str
     report: int | None = None
+    revoke_on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +199,13 @@ class Amend(OnRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TakeBack(OnRequest):
+    """R29. A request that was sent goes back to be corrected, while nothing of it is checked."""
+
+    trigger = Trigger.TAKE_BACK
+
+
+@dataclass(frozen=True, kw_only=True)
 class Withdraw(OnRequest):
     """R30."""
 
@@ -205,7 +216,7 @@ class Withdraw(OnRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class Revoke(OnRequest):
-    """R45."""
+    """R45. It settles the reports that are still open."""
 
     trigger = Trigger.REVOKE
     reason: RevokeReason
@@ -242,7 +253,7 @@ COMMANDS: dict[Trigger, type[Command]] = {
     command.trigger: command
     for command in (
         Declare, Delegate, SignCharter, Submit, CheckListing, CheckDelegation, SendBack, IssueCode, ReissueCode,
-        ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, Withdraw, Revoke, Expire,
+        ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, TakeBack, Withdraw, Revoke, Expire,
         ConfirmRemoval, Renew,
     )
 }  # fmt: skip

@@ -12,8 +12,8 @@ from states.model import Actor, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
 from states.rules.authorization import access_problems
-from states.rules.declaration import late_declaration_warning, other_request_warnings
-from states.rules.revocation import key_still_used_warning
+from states.rules.declaration import late_declaration_warning, other_request_warnings, renewal_warning
+from states.rules.revocation import early_revocation_warnings, key_still_used_warning
 from states.rules.verification import with_chef
 from states.transitions import ARROWS, BY_TRIGGER, Transition
 from states.validation import clean_text, normalise_uai, person_key, uai_problem
@@ -112,11 +112,15 @@ def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decisi
 
 
 def _warnings(case: Case[Any], transition: Transition, request: Request) -> Iterator[Reason]:
-    """Reasons that do not forbid but must be known (R19, R21, R49); only the year's end is silent."""
+    """Reasons that do not forbid but must be known (R19, R21, R33, R45, R49); only the year's end is silent."""
     if transition.trigger is Trigger.EXPIRE:
         return
     yield from other_request_warnings(case, request)
     if transition.is_birth:
         yield from late_declaration_warning(case, request)
+    if transition.trigger is Trigger.RENEW:
+        yield from renewal_warning(case)
+    if transition.trigger is Trigger.REVOKE and case.actor.role is Role.OPERATOR:
+        yield from early_revocation_warnings(case)
     if transition.trigger is Trigger.CONFIRM_REMOVAL:
         yield from key_still_used_warning(case)

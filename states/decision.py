@@ -65,8 +65,11 @@ class OpenReport:
 
 @dataclass(frozen=True, slots=True)
 class CloseReport:
-    number: int
+    """``report`` as it was; ``revoke_on``: the day of a dated revocation (R46)."""
+
+    report: Report
     settlement: Settlement
+    revoke_on: date | None = None
 
 
 Effect = SealCode | EraseCode | OpenRemoval | CloseRemoval | OpenReport | CloseReport

@@ -14,6 +14,7 @@ from states.vocabulary import (
     RemovalKind,
     RemovalOutcome,
     RequestedBy,
+    RevokeReason,
     Role,
     Settlement,
     State,
@@ -45,7 +46,10 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """A change that was reported: ``number`` counts within the request from 1 (R32)."""
+    """A change that was reported: ``number`` counts within the request from 1 (R32).
+
+    ``revoke_on``: the day on which the schedule revokes, while the report is settled by a dated revocation (R46).
+    """
 
     number: int
     change: Change
@@ -53,10 +57,16 @@ class Report:
     reported_at: datetime
     settlement: Settlement | None = None
     settled_at: datetime | None = None
+    revoke_on: date | None = None
 
     @property
     def is_open(self) -> bool:
         return self.settlement is None
+
+    @property
+    def is_dated(self) -> bool:
+        """True while a revocation is foreseen: it may still be settled otherwise (R46)."""
+        return self.settlement is Settlement.REVOCATION_DATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +167,8 @@ class Facts:
     ``live_requests`` counts those of the establishment, when one is to be born (R18);
     ``others`` are the person's other live requests, in any establishment and year, never the request itself;
     ``shared_mailboxes`` are the folded addresses, of those that the command is about, to which an establishment's mails
-    go (R16); ``reports`` are the request's own; ``extended`` is the request whose key would serve here too (R40), with
-    its removal and its reports.
+    go (R16); ``reports`` are the request's own; ``revoked_for``: why the rectorat revoked it, loaded for a renewal
+    (R33); ``extended`` is the request whose key would serve here too (R40), with its removal and its reports.
     """
 
     establishment: Establishment | None
@@ -168,6 +178,7 @@ class Facts:
     shared_mailboxes: frozenset[str] = frozenset()
     reports: tuple[Report, ...] = ()
     removal: Removal | None = None
+    revoked_for: RevokeReason | None = None
     last: LastEvent | None = None
     code_fate: CodeStatus = CodeStatus.NONE
     extended: Request | None = None

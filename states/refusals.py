@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, tzinfo
 
 from states import french
-from states.model import LastEvent, Request
+from states.model import LastEvent, Report, Request
 from states.school_calendar import SchoolYear, YearEnd
-from states.vocabulary import CodeStatus, Role, State, Trigger
+from states.vocabulary import Change, CodeStatus, RevokeReason, Role, State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ def _instead(state: State, trigger: Trigger, sources: Iterable[State]) -> str:
 
 
 def wrong_role(trigger: Trigger, role: Role, allowed: Iterable[Role]) -> Reason:
-    people = [r.label for r in Role if r in allowed and r is not Role.CONNECTOR]  # of a program, nobody asks anything
+    programs = (Role.CONNECTOR, Role.SCHEDULE)  # of which nobody asks anything
+    people = [r.label for r in Role if r in allowed and r not in programs]
     who = french.listing(people, "ou")
     alone = "Elle se fait seule à la fin de l'année ; avant, un opérateur peut révoquer."
     return Reason(
@@ -282,6 +283,13 @@ def no_key_to_report() -> Reason:
     )  # fmt: skip
 
 
+def no_code_to_report() -> Reason:
+    return Reason(
+        "no_code_to_report", "R32", "La clé a été étendue : cette demande n'a pas de code d'initialisation",
+        "Signaler plutôt que le code PIN est oublié ou perdu.", "change",
+    )  # fmt: skip
+
+
 def already_reported(number: int) -> Reason:
     return Reason(
         "already_reported", "R32", f"Ce changement est déjà signalé, n° {number}",
@@ -291,7 +299,7 @@ def already_reported(number: int) -> Reason:
 
 def no_such_report(number: int | None) -> Reason:
     message = "Aucun signalement n'est ouvert" if number is None else f"Le signalement n° {number} n'existe pas"
-    return Reason("no_such_report", "R46", message, "Voir les signalements : oda request show.", "report")
+    return Reason("no_such_report", "R46", message, "Voir les signalements de la demande.", "report")
 
 
 def which_report(numbers: list[int]) -> Reason:
@@ -308,16 +316,71 @@ def report_settled(number: int) -> Reason:
 def settled_as_revoked() -> Reason:
     return Reason(
         "settled_as_revoked", "R46", "La demande n'est pas révoquée",
-        "La révoquer d'abord, ou régler autrement.", "settlement",
+        "La révoquer, ce qui règle aussi le signalement, ou régler autrement.", "settlement",
     )  # fmt: skip
 
 
-def settled_as_reissued(*, year_over: bool) -> Reason:
+def settled_as_reissued() -> Reason:
     return Reason(
-        "settled_as_reissued", "R46",
-        "L'année scolaire est finie : aucun code ne sera réémis" if year_over
-        else "Il n'y a pas de code à réémettre dans cet état",
-        "Régler autrement.", "settlement",
+        "settled_as_reissued", "R46", "Aucun code n'a été réémis depuis ce signalement",
+        "Réémettre le code, ce qui règle aussi le signalement, ou régler autrement.", "settlement",
+    )  # fmt: skip
+
+
+def nothing_to_revoke() -> Reason:
+    return Reason(
+        "nothing_to_revoke", "R46", "La demande est close, ou son année finie : il n'y a plus rien à révoquer un jour",
+        "Régler par « droits révoqués » une fois la demande close, ou par « sans effet ».", "settlement",
+    )  # fmt: skip
+
+
+def not_to_be_dated(change: Change) -> Reason:
+    return Reason(
+        "not_to_be_dated", "R46", f"Un signalement « {change.label} » n'attend pas une révocation à venir",
+        "Réémettre le code, révoquer maintenant, ou laisser sans effet.", "settlement",
+    )  # fmt: skip
+
+
+def revocation_day_missing() -> Reason:
+    return Reason(
+        "revocation_day_missing", "R46", "Le jour de la révocation n'est pas donné",
+        "Donner le jour à partir duquel les droits sont retirés.", "revoke_on",
+    )  # fmt: skip
+
+
+def day_without_revocation() -> Reason:
+    return Reason(
+        "day_without_revocation", "R46", "Un jour de révocation ne va qu'avec une révocation datée",
+        "Choisir « révocation datée », ou ne pas donner de jour.", "revoke_on",
+    )  # fmt: skip
+
+
+def no_dated_revocation() -> Reason:
+    return Reason(
+        "no_dated_revocation", "R46", "Aucune révocation n'est prévue à ce jour", "Attendre le jour dit.",
+    )  # fmt: skip
+
+
+def revoked_before_its_day(report: Report) -> Reason:
+    return Reason(
+        "revoked_before_its_day", "R45",
+        f"Le signalement n° {report.number} ({report.change.label}) ne prenait effet que le"
+        f" {french.day(report.effective_on)} : les droits sont révoqués dès aujourd'hui",
+        "Si c'est trop tôt, prévenir l'établissement, qui peut renouveler la demande.",
+    )  # fmt: skip
+
+
+def renewed_after_revocation(reason: RevokeReason) -> Reason:
+    return Reason(
+        "renewed_after_revocation", "R33", f"La demande précédente a été révoquée par le rectorat : {reason.label}",
+        "Si cette raison vaut encore, abandonner la nouvelle demande.",
+    )  # fmt: skip
+
+
+def check_recorded() -> Reason:
+    return Reason(
+        "check_recorded", "R29", "Le rectorat a déjà commencé à vérifier cette demande",
+        "Écrire au centre de service, qui peut vous la renvoyer à corriger.",
     )  # fmt: skip
 
 
@@ -449,15 +512,15 @@ def nothing_to_tick() -> Reason:
 
 def report_first() -> Reason:
     return Reason(
-        "report_first", "R44", "Aucune compromission n'a été signalée et réglée par un code à réémettre depuis ce code",
-        "La signaler, régler le signalement par « code à réémettre », puis réémettre.", "reason",
+        "report_first", "R44", "Aucune compromission n'est signalée depuis ce code",
+        "La signaler, puis réémettre.", "reason",
     )  # fmt: skip
 
 
 def report_still_open() -> Reason:
     return Reason(
         "report_still_open", "R44", "Le signalement de la compromission n'est pas réglé",
-        "Régler le signalement, puis réémettre.",
+        "Choisir la raison « clé compromise » : le nouveau code règle le signalement.", "reason",
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class Trigger(Labelled):
     REPORT_CHANGE = "report_change", "signaler un changement"
     SETTLE_CHANGE = "settle_change", "régler un signalement"
     AMEND = "amend", "corriger"
+    TAKE_BACK = "take_back", "reprendre la demande pour la corriger"
     WITHDRAW = "withdraw", "abandonner"
     REVOKE = "revoke", "révoquer"
     EXPIRE = "expire", "révoquer à la fin de l'année"
@@ -105,6 +106,7 @@ class ReissueReason(Labelled):
 
     NOT_RECEIVED = "not_received", "code non reçu"
     LOST = "lost", "code perdu"
+    REFUSED = "refused", "code refusé"
     PIN_FORGOTTEN = "pin_forgotten", "code PIN oublié"
     COMPROMISED = "compromised", "clé compromise"
 
@@ -115,18 +117,36 @@ class Change(Labelled):
     MISSION = "mission", "changement de mission"
     DEPARTURE = "departure", "départ"
     ABSENCE = "absence", "absence"
-    KEY_LOST = "key_lost", "perte de la clé"
+    CODE_NOT_RECEIVED = "code_not_received", "code non reçu"
+    CODE_REFUSED = "code_refused", "code refusé"
+    PIN_FORGOTTEN = "pin_forgotten", "code PIN oublié ou perdu"
+    NOT_NEEDED = "not_needed", "clé devenue inutile"
     KEY_COMPROMISED = "key_compromised", "compromission de la clé"
+    KEY_LOST = "key_lost", "code ou code PIN perdu"
 
 
-KEY_CHANGES = (Change.KEY_LOST, Change.KEY_COMPROMISED)
+CODE_CHANGES = (Change.CODE_NOT_RECEIVED, Change.CODE_REFUSED)
+"""Changes that are about an initialisation code: an extended key has none (R32)."""
+
+NEW_CODE_CHANGES = (*CODE_CHANGES, Change.PIN_FORGOTTEN, Change.KEY_LOST)
+"""Changes to which a new code is the answer (R44)."""
+
+KEY_CHANGES = (*NEW_CODE_CHANGES, Change.NOT_NEEDED, Change.KEY_COMPROMISED)
+"""Changes of a key that is there (R32)."""
+
+DATED_CHANGES = (Change.MISSION, Change.DEPARTURE, Change.ABSENCE, Change.NOT_NEEDED)
+"""Changes after which the key may serve until a day: a revocation can be dated (R46)."""
+
+REPORTED_CHANGES = tuple(change for change in Change if change is not Change.KEY_LOST)
+"""Changes that are offered to who reports; the other one is of older reports and programs."""
 
 
 class Settlement(Labelled):
     """Settlements of a report (R46)."""
 
     REVOKED = "revoked", "droits révoqués"
-    REISSUED = "reissued", "code à réémettre"
+    REISSUED = "reissued", "code réémis"
+    REVOCATION_DATED = "revocation_dated", "révocation datée"
     NO_EFFECT = "no_effect", "sans effet"
 
 
@@ -144,7 +164,9 @@ class RevokeReason(Labelled):
 
     MISSION = "mission", "changement de mission"
     DEPARTURE = "departure", "départ"
+    ABSENCE = "absence", "absence durable"
     COMPROMISE = "compromise", "clé compromise"
+    NOT_NEEDED = "not_needed", "clé devenue inutile"
     REFUSAL = "refusal", "demande refusée"
     ERROR = "error", "erreur"
     OTHER = "other", "autre raison"

@@ -15,6 +15,7 @@ from notifications.messages.facts import (
     ClockAlert,
     CodeIssued,
     CodeReissued,
+    ConfirmedRemoval,
     Declared,
     Delegated,
     DepartementCount,
@@ -31,8 +32,10 @@ from notifications.messages.facts import (
     Person,
     Place,
     RelayCheck,
+    RemovalConfirmed,
     RemovalTask,
     RenewalInvitation,
+    ReportSettled,
     Revoked,
     SentBack,
     SignIn,
@@ -50,7 +53,16 @@ from notifications.rendering.exports import Removal
 from notifications.vocabulary import AnyKind, Kind, TransientMail
 from states.rules.revocation import Action
 from states.rules.schedule import ClockFault, Hold
-from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
+from states.vocabulary import (
+    Change,
+    ReissueReason,
+    RemovalKind,
+    RevokeReason,
+    Settlement,
+    State,
+    Step,
+    WithdrawReason,
+)
 
 MAIL_CONTEXT: Final = MailContext(
     academie="Toulouse",
@@ -172,6 +184,16 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             **STEP, issued_on=date(2026, 10, 1), expires_on=date(2027, 8, 31), reason=ReissueReason.NOT_RECEIVED
         ),
     ),
+    "code_reissued_answer": (
+        Kind.CODE_REISSUED,
+        CodeReissued(
+            **STEP,
+            issued_on=date(2026, 10, 1),
+            expires_on=date(2027, 8, 31),
+            reason=ReissueReason.PIN_FORGOTTEN,
+            answers=(Change.PIN_FORGOTTEN,),
+        ),
+    ),
     "key_extended": (Kind.KEY_EXTENDED, KeyExtended(**STEP, expires_on=date(2027, 8, 31))),
     "change_reported_now": (
         Kind.CHANGE_REPORTED,
@@ -180,6 +202,53 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "change_reported_later": (
         Kind.CHANGE_REPORTED,
         ChangeReported(**STEP, change=Change.DEPARTURE, effective_on=date(2027, 3, 1), is_due=False, delegated=True),
+    ),
+    "change_reported_code": (
+        Kind.CHANGE_REPORTED,
+        ChangeReported(**STEP, change=Change.CODE_NOT_RECEIVED, effective_on=date(2026, 9, 28), is_due=True),
+    ),
+    "report_settled_revoked": (
+        Kind.REPORT_SETTLED,
+        ReportSettled(
+            **STEP,
+            change=Change.DEPARTURE,
+            reported_on=date(2027, 1, 11),
+            settlement=Settlement.REVOKED,
+            why="Départ confirmé par le secrétariat.",
+            delegated=True,
+        ),
+    ),
+    "report_settled_reissued": (
+        Kind.REPORT_SETTLED,
+        ReportSettled(
+            **STEP,
+            change=Change.CODE_REFUSED,
+            reported_on=date(2027, 1, 11),
+            settlement=Settlement.REISSUED,
+            why="Un nouveau code est parti hier.",
+        ),
+    ),
+    "report_settled_dated": (
+        Kind.REPORT_SETTLED,
+        ReportSettled(
+            **STEP,
+            change=Change.MISSION,
+            reported_on=date(2027, 1, 11),
+            settlement=Settlement.REVOCATION_DATED,
+            why="La mission prend fin ce jour-là.",
+            revoke_on=date(2027, 3, 1),
+            delegated=True,
+        ),
+    ),
+    "report_settled_no_effect": (
+        Kind.REPORT_SETTLED,
+        ReportSettled(
+            **STEP,
+            change=Change.ABSENCE,
+            reported_on=date(2027, 1, 11),
+            settlement=Settlement.NO_EFFECT,
+            why="Le retour est prévu dans deux semaines.",
+        ),
     ),
     "withdrawn": (
         Kind.WITHDRAWN,
@@ -190,7 +259,40 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         Kind.REVOKED,
         Revoked(**STEP, reason=RevokeReason.MISSION, note="Mutation.", had_key=True, delegated=True),
     ),
-    "revoked_early": (Kind.REVOKED, Revoked(**STEP, reason=RevokeReason.REFUSAL)),
+    "revoked_refusal": (
+        Kind.REVOKED,
+        Revoked(**STEP, reason=RevokeReason.REFUSAL, note="Ce collège n'utilise pas EduConnect."),
+    ),
+    "revoked_foreseen": (
+        Kind.REVOKED,
+        Revoked(
+            **STEP,
+            reason=RevokeReason.DEPARTURE,
+            had_key=True,
+            delegated=True,
+            answers=(Change.DEPARTURE,),
+            foreseen=True,
+        ),
+    ),
+    "removal_confirmed_one": (
+        Kind.REMOVAL_CONFIRMED,
+        RemovalConfirmed(
+            establishment=PLACE,
+            confirmed_on=date(2027, 9, 6),
+            rupns=(ConfirmedRemoval(rupn=CLAIRE, reference="ODA-2027-00042"),),
+        ),
+    ),
+    "removal_confirmed_kept": (
+        Kind.REMOVAL_CONFIRMED,
+        RemovalConfirmed(
+            establishment=PLACE,
+            confirmed_on=date(2027, 9, 6),
+            rupns=(
+                ConfirmedRemoval(rupn=CLAIRE, reference="ODA-2027-00042"),
+                ConfirmedRemoval(rupn=OMAR, reference="ODA-2027-00043", kept=True),
+            ),
+        ),
+    ),
     "year_end_one": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=ONE)),
     "year_end_two": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=TWO)),
     "year_end_two_one_key": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=THREE)),

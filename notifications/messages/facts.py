@@ -7,7 +7,16 @@ from typing import Annotated, Final
 
 from states.model import Establishment, Request
 from states.school_calendar import YearEnd
-from states.vocabulary import Change, ReissueReason, RemovalKind, RevokeReason, State, Step, WithdrawReason
+from states.vocabulary import (
+    Change,
+    ReissueReason,
+    RemovalKind,
+    RevokeReason,
+    Settlement,
+    State,
+    Step,
+    WithdrawReason,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,7 @@ _ISSUED: Final = Doc("jour où le code a été émis")
 _EXPIRES: Final = Doc("jour où la clé expire")
 _WHEN: Final = Doc("jour où le changement prend effet")
 _NOTE: Final = Doc("précision écrite par qui a décidé ; parfois vide")
+_ANSWERS: Final = Doc("les changements signalés que cela règle ; le plus souvent aucun")
 _DELEGATED: Final = Doc("une délégation est-elle à retirer dans DelegCE ?")
 
 
@@ -134,6 +144,7 @@ class CodeReissued(OnRequest):
     issued_on: Annotated[date, _ISSUED]
     expires_on: Annotated[date, _EXPIRES]
     reason: Annotated[ReissueReason, Doc("pourquoi un nouveau code")]
+    answers: Annotated[tuple[Change, ...], _ANSWERS] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,6 +165,18 @@ class ChangeReported(OnRequest):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReportSettled(OnRequest):
+    """``revoke_on``: the day of a dated revocation (R46); ``delegated``: a delegation stands in DelegCE."""
+
+    change: Annotated[Change, Doc("le changement signalé")]
+    reported_on: Annotated[date, Doc("jour du signalement")]
+    settlement: Annotated[Settlement, Doc("la suite donnée")]
+    why: Annotated[str, Doc("pourquoi, écrit par l'opérateur")]
+    revoke_on: Annotated[date | None, Doc("jour où les droits seront retirés, pour une révocation datée")] = None
+    delegated: Annotated[bool, Doc("une délégation est-elle en place dans DelegCE ?")] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Withdrawn(OnRequest):
     reason: Annotated[WithdrawReason, Doc("le motif de l'abandon")]
     note: Annotated[str, _NOTE] = ""
@@ -162,12 +185,43 @@ class Withdrawn(OnRequest):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Revoked(OnRequest):
-    """``had_key``: a code was issued or a key extended; ``delegated``: a delegation is to be removed in DelegCE."""
+    """``had_key``: a code was issued or a key extended; ``delegated``: a delegation is to be removed in DelegCE.
+
+    ``foreseen``: the schedule did it, on the day that an operator had set (R46).
+    """
 
     reason: Annotated[RevokeReason, Doc("le motif de la révocation")]
     note: Annotated[str, _NOTE] = ""
     had_key: Annotated[bool, Doc("un code avait-il été émis, ou une clé étendue ?")] = False
     delegated: Annotated[bool, _DELEGATED] = False
+    answers: Annotated[tuple[Change, ...], _ANSWERS] = ()
+    foreseen: Annotated[bool, Doc("était-ce prévu pour ce jour ?")] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfirmedRemoval:
+    """One RUPN of such a mail; ``kept``: the key serves another request of the same establishment (R48)."""
+
+    rupn: Annotated[Person, Doc("la personne")]
+    reference: Annotated[str, Doc("la référence de sa demande")]
+    kept: Annotated[bool, Doc("la clé est-elle gardée pour une autre demande de l'établissement ?")] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovalConfirmed:
+    """What the rectorat did on the ODA server, for each RUPN of one establishment (R49)."""
+
+    establishment: Annotated[Place, _ESTABLISHMENT]
+    confirmed_on: Annotated[date, Doc("jour de la confirmation")]
+    rupns: Annotated[tuple[ConfirmedRemoval, ...], Doc("les RUPN concernés")]
+
+    @property
+    def removed(self) -> Annotated[tuple[ConfirmedRemoval, ...], Doc("parmi eux, ceux qui n'ont plus de droits")]:
+        return tuple(rupn for rupn in self.rupns if not rupn.kept)
+
+    @property
+    def kept(self) -> Annotated[tuple[ConfirmedRemoval, ...], Doc("parmi eux, ceux dont la clé est gardée")]:
+        return tuple(rupn for rupn in self.rupns if rupn.kept)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

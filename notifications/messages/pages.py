@@ -19,8 +19,8 @@ RENEWALS: Final = f"{CHEF_HOME}/reprendre"
 RECTORAT_HOME: Final = "/rectorat"
 
 
-def chef_step(slug: str) -> PageOf:
-    """The page on which the establishment takes a step of the request."""
+def chef_step(slug: str = "") -> PageOf:
+    """The page on which the establishment takes a step of the request, or the request's own."""
     return lambda about: _request_page(CHEF_HOME, about, slug)
 
 
@@ -51,6 +51,12 @@ def go_on(about: facts.StalledReminder) -> str:
 def hand_over(about: facts.HandoverReminder) -> str:
     """The confirmation of the hand-over; the establishment's home when other requests wait too."""
     return CHEF_HOME if about.other_requests else _request_page(CHEF_HOME, about, "remise")
+
+
+def removals_of(about: facts.RemovalConfirmed) -> str:
+    """The request whose rights are removed, or the list of the establishment's."""
+    requests = f"{CHEF_HOME}/demandes"
+    return f"{requests}/{quote(about.rupns[0].reference)}" if len(about.rupns) == 1 else requests
 
 
 def renew(about: facts.YearEndNotice) -> str | None:

@@ -11,6 +11,7 @@ from notifications.messages.facts import (
     CharterSigned,
     CodeIssued,
     CodeReissued,
+    ConfirmedRemoval,
     Declared,
     Delegated,
     Ended,
@@ -18,7 +19,9 @@ from notifications.messages.facts import (
     NewRequest,
     Person,
     Place,
+    RemovalConfirmed,
     RemovalTask,
+    ReportSettled,
     Revoked,
     SentBack,
     Submitted,
@@ -29,11 +32,20 @@ from notifications.messages.facts import (
 from notifications.messages.mail import Draft
 from notifications.messages.operator_reports import OperatorReports
 from notifications.vocabulary import Audience, Kind
-from states.decision import OpenRemoval, OpenReport, RequestEvent
+from states.decision import CloseReport, OpenRemoval, OpenReport, RequestEvent
 from states.model import Report
 from states.rules.revocation import key_holders
 from states.school_calendar import SchoolYear
-from states.vocabulary import ReissueReason, RevokeReason, Role, Step, Trigger, WithdrawReason
+from states.vocabulary import (
+    Change,
+    ReissueReason,
+    RemovalOutcome,
+    RevokeReason,
+    Role,
+    Step,
+    Trigger,
+    WithdrawReason,
+)
 
 FactsOf = Callable[[RequestEvent, MailContext], Any]
 
@@ -46,15 +58,19 @@ class Planner:
     context: MailContext
 
     def drafts(self, events: Iterable[RequestEvent]) -> list[Draft]:
-        """The mails of these events, in their order; expirations come last, one mail an establishment (R54)."""
+        """The mails of these events, in their order; those of many requests come last, one an establishment (R54)."""
         drafts: list[Draft] = []
         year_ends: dict[tuple[str, SchoolYear], list[RequestEvent]] = {}
+        removals: dict[str, list[RequestEvent]] = {}
         for event in events:
+            request = event.decision.request
             if event.decision.trigger is Trigger.EXPIRE:
-                request = event.decision.request
                 year_ends.setdefault((request.uai, request.school_year), []).append(event)
+            elif event.decision.trigger is Trigger.CONFIRM_REMOVAL:
+                removals.setdefault(request.uai, []).append(event)
             else:
                 drafts.extend(self._drafts_of(event))
+        drafts.extend(self._removals_confirmed(group) for group in removals.values())
         drafts.extend(self._year_ended(group) for group in year_ends.values())
         return drafts
 
@@ -95,6 +111,21 @@ class Planner:
                 establishment=Place.of(first.establishment),
                 year=Year.of(first.year_end),
                 rupns=tuple(Ended.of(event.decision.request) for event in events),
+            ),
+        )
+
+    def _removals_confirmed(self, events: list[RequestEvent]) -> Draft:
+        first = events[0]
+        return Draft(
+            kind=Kind.REMOVAL_CONFIRMED,
+            audience=Audience.ESTABLISHMENT,
+            recipient=first.establishment.mailbox or "",
+            uai=first.request.uai,
+            reference=first.request.reference if len(events) == 1 else None,
+            context=RemovalConfirmed(
+                establishment=Place.of(first.establishment),
+                confirmed_on=self.context.day_of(first.at),
+                rupns=tuple(confirmed_removal(event) for event in events),
             ),
         )
 
@@ -154,7 +185,14 @@ def code_reissued(event: RequestEvent, context: MailContext) -> CodeReissued:
         issued_on=context.day_of(event.at),
         expires_on=event.request.expires_on or event.year_end.last_day,
         reason=ReissueReason.of(str(event.decision.data["reason"])),
+        answers=_answered_changes(event),
     )
+
+
+def _answered_changes(event: RequestEvent) -> tuple[Change, ...]:
+    """The changes of the reports that an action settles by itself (R44, R45)."""
+    effects = (effect for effect in event.decision.effects if isinstance(effect, CloseReport))
+    return tuple(dict.fromkeys(effect.report.change for effect in effects))
 
 
 def key_extended(event: RequestEvent, _: MailContext) -> KeyExtended:
@@ -189,6 +227,32 @@ def change_to_handle(event: RequestEvent, context: MailContext) -> ChangeToHandl
     )
 
 
+def report_settled(event: RequestEvent, context: MailContext) -> ReportSettled:
+    decision = event.decision
+    closed = next(effect for effect in decision.effects if isinstance(effect, CloseReport))
+    return ReportSettled(
+        **_on_request(event),
+        change=closed.report.change,
+        reported_on=context.day_of(closed.report.reported_at),
+        settlement=closed.settlement,
+        why=decision.notes.get("why", ""),
+        revoke_on=closed.revoke_on,
+        delegated=event.request.delegated_on is not None,
+    )
+
+
+def confirmed_removal(event: RequestEvent) -> ConfirmedRemoval:
+    """One line of the mail: nothing tells that the key serves in another establishment (R3, R19)."""
+    request = event.request
+    is_kept = event.decision.data["outcome"] == RemovalOutcome.KEPT.value
+    is_used_here = any(
+        other.uai == request.uai and (other.has_key or other.renews == request.reference) for other in event.others
+    )
+    return ConfirmedRemoval(
+        rupn=Person.of(request), reference=request.reference, kept=is_kept and is_used_here,
+    )  # fmt: skip
+
+
 def withdrawn(event: RequestEvent, _: MailContext) -> Withdrawn:
     decision = event.decision
     return Withdrawn(
@@ -207,6 +271,8 @@ def revoked(event: RequestEvent, _: MailContext) -> Revoked:
         note=decision.notes.get("note", ""),
         had_key=request.has_key,
         delegated=request.delegated_on is not None,
+        answers=_answered_changes(event),
+        foreseen=event.actor.role is Role.SCHEDULE,
     )
 
 
@@ -237,6 +303,7 @@ TO_ESTABLISHMENT: Final[dict[Trigger, tuple[Kind, FactsOf]]] = {
     Trigger.SEND_BACK: (Kind.SENT_BACK, sent_back),
     Trigger.REISSUE_CODE: (Kind.CODE_REISSUED, code_reissued),
     Trigger.REPORT_CHANGE: (Kind.CHANGE_REPORTED, change_reported),
+    Trigger.SETTLE_CHANGE: (Kind.REPORT_SETTLED, report_settled),
     Trigger.WITHDRAW: (Kind.WITHDRAWN, withdrawn),
     Trigger.REVOKE: (Kind.REVOKED, revoked),
 }

@@ -19,7 +19,7 @@ from notifications.outbox.retry import RetryRules, SendOutcome, SendResult
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS
 from notifications.sql import UtcDateTime, batches, update_rows
-from notifications.vocabulary import Fault, Stage
+from notifications.vocabulary import Fault, Kind, Stage
 
 GRACE: Final = timedelta(seconds=5)
 """The time past its end during which a lease is left alone, so that its sender may still record."""
@@ -315,6 +315,15 @@ def mark_reported(connection: Connection, mails: Sequence[Mail], now: datetime) 
     """Note that the operators are told of these mails, or need not be."""
     for batch in batches([mail.id for mail in mails]):
         connection.execute(update(MAILS).where(MAILS.c.id.in_(batch)).values(reported_at=now))
+
+
+def cancel_obsolete(connection: Connection, kind: Kind, references: Sequence[str]) -> None:
+    """Cancel the mails of this kind about these requests that have not begun to leave: they are of no use any more."""
+    values = {"stage": Stage.CANCELLED.value, "fault": Fault.OBSOLETE.value, "next_attempt_at": None, **_NO_LEASE}
+    waits = MAILS.c.stage.in_((Stage.PENDING.value, Stage.RETRY.value))
+    for batch in batches(references):
+        is_theirs = (MAILS.c.kind == kind.value, MAILS.c.reference.in_(batch))
+        connection.execute(update(MAILS).where(*is_theirs, waits).values(values))
 
 
 def cancel_late(connection: Connection, now: datetime) -> int:

@@ -72,6 +72,7 @@ class ReportOut(ResponseModel):
     reported_at: datetime
     settlement: Settlement | None
     settled_at: datetime | None
+    revoke_on: date | None = Field(description="Le jour d'une révocation datée, tant qu'elle est prévue (R46).")
 
 
 class TodoOut(ResponseModel):
@@ -115,6 +116,7 @@ class StepOut(ResponseModel):
     who: Role
     what: str
     trigger: Trigger | None
+    on: date | None = Field(description="Le jour à venir où cela se fera ; null pour maintenant.")
 
 
 class Line(ResponseModel):

@@ -253,7 +253,7 @@ def options_of(values: type[L]) -> list[tuple[str, str]]:
     return [(member.value, member.label) for member in values]
 
 
-def choices(values: type[Labelled]) -> tuple[tuple[str, str], ...]:
+def choices(values: Iterable[Labelled]) -> tuple[tuple[str, str], ...]:
     """A closed list as the options of a field, each label with a capital."""
     return tuple((member.value, member.label[:1].upper() + member.label[1:]) for member in values)
 

@@ -1,25 +1,79 @@
-"""Reports of a change, and their settlement (R32, R46)."""
+"""Reports of a change, and what was done of each: settled by itself, or by the action that answers it (R32, R46)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 from states import refusals
 from states.commands import ReportChange, SettleChange
-from states.decision import Case, CloseReport, OpenReport, Outcome
-from states.model import Report
+from states.decision import Case, CloseReport, OpenReport, Outcome, Scalar
+from states.model import Report, Request
 from states.refusals import Reason
 from states.rules.fields import EARLIEST, day_problems, note_problems, text_problems
 from states.validation import clean_text
-from states.vocabulary import KEY_CHANGES, Settlement, State
+from states.vocabulary import (
+    CODE_CHANGES,
+    DATED_CHANGES,
+    KEY_CHANGES,
+    Change,
+    ReissueReason,
+    RevokeReason,
+    Settlement,
+)
 
 FURTHEST: Final = timedelta(days=730)
 """How far ahead a change may take effect."""
+
+REISSUE_REASONS: Final = {
+    Change.CODE_NOT_RECEIVED: ReissueReason.NOT_RECEIVED,
+    Change.CODE_REFUSED: ReissueReason.REFUSED,
+    Change.PIN_FORGOTTEN: ReissueReason.PIN_FORGOTTEN,
+    Change.KEY_LOST: ReissueReason.LOST,
+    Change.KEY_COMPROMISED: ReissueReason.COMPROMISED,
+}
+"""The reason of a new code that answers a report (R44)."""
+
+REVOKE_REASONS: Final = {
+    Change.MISSION: RevokeReason.MISSION,
+    Change.DEPARTURE: RevokeReason.DEPARTURE,
+    Change.ABSENCE: RevokeReason.ABSENCE,
+    Change.NOT_NEEDED: RevokeReason.NOT_NEEDED,
+    Change.KEY_COMPROMISED: RevokeReason.COMPROMISE,
+}
+"""The reason of a revocation that answers a report (R45); of another one, the operator says it in words."""
 
 
 def due_on(report: Report, today: date) -> date:
     """The day on which a report asks to be handled: at once, or when it takes effect (R32)."""
     return max(report.effective_on, today)
+
+
+def to_settle(request: Request, reports: Sequence[Report]) -> list[Report]:
+    """The reports that may be settled: open, or by a revocation whose day has not come (R46)."""
+    return [report for report in reports if report.is_open or (report.is_dated and request.is_live)]
+
+
+def dated_revocation(reports: Sequence[Report]) -> Report | None:
+    """The report for which the schedule revokes first; None when no revocation is foreseen (R46)."""
+    dated = [report for report in reports if report.revoke_on]
+    return min(dated, key=lambda report: (report.revoke_on, report.number), default=None)
+
+
+def awaits_new_code(request: Request, report: Report) -> bool:
+    """Return True for a report that was settled by a code still to be made: earlier versions did so (R44)."""
+    issued = request.code_issued_at
+    return report.settlement is Settlement.REISSUED and issued is not None and report.reported_at >= issued
+
+
+def answers(case: Case[Any], settlement: Settlement, changes: Collection[Change] = tuple(Change)) -> list[CloseReport]:
+    """The reports of these changes that an action settles by itself (R44, R45)."""
+    reports = to_settle(case.request, case.facts.reports)
+    return [CloseReport(report, settlement) for report in reports if report.change in changes]
+
+
+def answered(closed: Sequence[CloseReport]) -> dict[str, Scalar]:
+    """The datum of the event that settles them: their numbers; nothing for none."""
+    return {"reports": ", ".join(str(effect.report.number) for effect in closed)} if closed else {}
 
 
 def check_report(case: Case[ReportChange]) -> Iterator[Reason]:
@@ -30,6 +84,8 @@ def check_report(case: Case[ReportChange]) -> Iterator[Reason]:
     )
     if command.change in KEY_CHANGES and not case.request.has_key:
         yield refusals.no_key_to_report()
+    elif command.change in CODE_CHANGES and case.request.extends:
+        yield refusals.no_code_to_report()
     for report in case.facts.reports:
         if report.is_open and (report.change, report.effective_on) == (command.change, command.effective_on):
             yield refusals.already_reported(report.number)
@@ -55,41 +111,71 @@ def apply_report(case: Case[ReportChange]) -> Outcome:
 
 
 def _report_to_settle(case: Case[SettleChange]) -> Report | Reason:
-    """The report named, or the only one that is open; else the reason why there is none."""
+    """The report named, or the only one that can be settled; else the reason why there is none."""
     number = case.command.report
     reports = {report.number: report for report in case.facts.reports}
     if number is not None:
         return reports.get(number) or refusals.no_such_report(number)
-    still_open = [report for report in reports.values() if report.is_open]
-    if len(still_open) > 1:
-        return refusals.which_report([report.number for report in still_open])
-    return still_open[0] if still_open else refusals.no_such_report(None)
+    candidates = to_settle(case.request, case.facts.reports)
+    candidates = [report for report in candidates if report.is_open] or candidates
+    if len(candidates) > 1:
+        return refusals.which_report([report.number for report in candidates])
+    return candidates[0] if candidates else refusals.no_such_report(None)
 
 
 def check_settle(case: Case[SettleChange]) -> Iterator[Reason]:
-    command, state = case.command, case.request.state
+    command, request = case.command, case.request
     yield from text_problems("why", "La raison", "R46", command.why)
     report = _report_to_settle(case)
     if isinstance(report, Reason):
         yield report
-    elif not report.is_open:
+    elif report not in to_settle(request, case.facts.reports) or _is_repeated(command, report):
         yield refusals.report_settled(report.number)
-    if command.settlement is Settlement.REVOKED and state is not State.REVOKED:
+    if command.settlement is Settlement.REVOKED and request.is_live:
         yield refusals.settled_as_revoked()
-    if command.settlement is Settlement.REISSUED:
-        year_over = case.policy.calendar.has_ended(case.request.school_year, case.now)
-        if year_over or state is not State.CODE_ISSUED:
-            yield refusals.settled_as_reissued(year_over=year_over)
+    if command.settlement is Settlement.REISSUED and isinstance(report, Report):
+        since = request.code_issued_at and request.code_issued_at > report.reported_at
+        if request.extends or not since:
+            yield refusals.settled_as_reissued()
+    yield from _dated_problems(case, report)
+
+
+def _is_repeated(command: SettleChange, report: Report) -> bool:
+    return report.is_dated and (report.settlement, report.revoke_on) == (command.settlement, command.revoke_on)
+
+
+def _dated_problems(case: Case[SettleChange], report: Report | Reason) -> Iterator[Reason]:
+    """A dated revocation: of a live request, from tomorrow to the year's end, for a change that can wait (R46)."""
+    command, request, calendar = case.command, case.request, case.policy.calendar
+    if command.settlement is not Settlement.REVOCATION_DATED:
+        if command.revoke_on:
+            yield refusals.day_without_revocation()
+        return
+    end = calendar.end_of(request.school_year)
+    if not request.is_live or calendar.has_ended(request.school_year, case.now):
+        yield refusals.nothing_to_revoke()
+        return
+    if isinstance(report, Report) and report.change not in DATED_CHANGES:
+        yield refusals.not_to_be_dated(report.change)
+    if command.revoke_on is None:
+        yield refusals.revocation_day_missing()
+    else:
+        tomorrow = case.today + timedelta(days=1)
+        label = "La révocation datée"
+        yield from day_problems("revoke_on", label, "R46", command.revoke_on, after=tomorrow, before=end.last_day)
 
 
 def apply_settle(case: Case[SettleChange]) -> Outcome:
     command, report = case.command, _report_to_settle(case)
     if isinstance(report, Reason):
         raise LookupError(report.code)
+    data: dict[str, Scalar] = {"report": report.number, "settlement": command.settlement.value}
+    if command.revoke_on:
+        data["revoke_on"] = command.revoke_on.isoformat()
     return Outcome(
         request=case.request,
         target=case.request.state,
-        data={"report": report.number, "settlement": command.settlement.value},
+        data=data,
         notes={"why": clean_text(command.why)},
-        effects=(CloseReport(report.number, command.settlement),),
+        effects=(CloseReport(report, command.settlement, command.revoke_on),),
     )

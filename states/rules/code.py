@@ -6,15 +6,16 @@ from typing import Any
 
 from states import french, refusals
 from states.commands import Code, ConfirmExpiry, IssueCode, ReissueCode
-from states.decision import Case, EraseCode, Outcome, SealCode
+from states.decision import Case, CloseReport, EraseCode, Outcome, Scalar, SealCode
 from states.model import Removal, Request
 from states.policy import LONGEST_CODE
 from states.refusals import Reason
+from states.rules.changes import answered, answers, awaits_new_code
 from states.rules.declaration import establishment_problems
 from states.rules.fields import day_problems
 from states.rules.revocation import ended_with_its_year, other_key_holders
 from states.rules.verification import check_problems
-from states.vocabulary import Change, ReissueReason, RemovalOutcome, Settlement, State
+from states.vocabulary import NEW_CODE_CHANGES, Change, ReissueReason, RemovalOutcome, Settlement, State
 
 
 def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
@@ -96,25 +97,29 @@ def check_reissue(case: Case[ReissueCode]) -> Iterator[Reason]:
 
 
 def apply_reissue(case: Case[ReissueCode]) -> Outcome:
-    command = case.command
+    """Replace the code, and settle the reports to which a new one is the answer (R44)."""
+    command, closed = case.command, _answered_by_code(case)
+    data: dict[str, Scalar] = {"reason": command.reason.value, "new_key_confirmed": command.new_key_confirmed}
     return Outcome(
         request=case.request.with_(code_issued_at=case.now, extends=None, handed_on=None, issued_by=case.actor.number),
         target=State.CODE_ISSUED,
-        data={"reason": command.reason.value, "new_key_confirmed": command.new_key_confirmed},
-        effects=(EraseCode(), SealCode(command.code)),
+        data=data | answered(closed),
+        effects=(EraseCode(), SealCode(command.code), *closed),
     )
 
 
+def _answered_by_code(case: Case[ReissueCode]) -> list[CloseReport]:
+    return answers(case, Settlement.REISSUED, (*NEW_CODE_CHANGES, Change.KEY_COMPROMISED))
+
+
 def _compromise_problems(case: Case[ReissueCode]) -> Iterator[Reason]:
-    """A compromise is settled before any new code; a code made for it follows a report settled so (R44)."""
+    """While a compromise is open, a new code says that it answers it; without one, no code says so (R44)."""
     reports = [report for report in case.facts.reports if report.change is Change.KEY_COMPROMISED]
-    issued = case.request.code_issued_at
-    if any(report.is_open for report in reports):
-        yield refusals.report_still_open()
-    elif case.command.reason is ReissueReason.COMPROMISED and not any(
-        report.settlement is Settlement.REISSUED and report.settled_at and issued and report.settled_at >= issued
-        for report in reports
-    ):
+    is_open = any(report.is_open for report in reports)
+    if case.command.reason is not ReissueReason.COMPROMISED:
+        if is_open:
+            yield refusals.report_still_open()
+    elif not is_open and not any(awaits_new_code(case.request, report) for report in reports):
         yield refusals.report_first()
 
 

@@ -13,7 +13,7 @@ from states.refusals import Reason
 from states.rules.fields import EARLIEST, day_problems
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolCalendar, SchoolYear
 from states.validation import clean, clean_mail, fold_mail, mail_problem, name_problem, person_key
-from states.vocabulary import Role, State
+from states.vocabulary import RevokeReason, Role, State
 
 Identity = tuple[str, str, str]
 """Nom, prénom and mail address of a RUPN."""
@@ -189,6 +189,13 @@ def check_renew(case: Case[Renew]) -> Iterator[Reason]:
     yield from identity_problems(case, identity)
     yield from unusual_mail_problems(case, identity[2], confirmed=command.mail_confirmed)
     yield from duplicate_problems(case, identity, request.uai, year, command.homonym_confirmed)
+
+
+def renewal_warning(case: Case[Renew]) -> Iterator[Reason]:
+    """Warn when the rectorat revoked the former request, unless that was an error (R33)."""
+    reason = case.facts.revoked_for
+    if reason and reason is not RevokeReason.ERROR:
+        yield refusals.renewed_after_revocation(reason)
 
 
 def apply_renew(case: Case[Renew]) -> Outcome:

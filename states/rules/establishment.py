@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from states import french, refusals
-from states.commands import Amend, ConfirmHandover, Delegate, SignCharter, Submit, Withdraw
+from states.commands import Amend, ConfirmHandover, Delegate, SignCharter, Submit, TakeBack, Withdraw
 from states.decision import Case, EraseCode, Outcome
 from states.refusals import Reason
 from states.rules.declaration import (
@@ -18,6 +18,7 @@ from states.rules.declaration import (
 )
 from states.rules.fields import EARLIEST, day_problems, note_problems, text_problems
 from states.rules.revocation import end_request
+from states.rules.verification import current_checks
 from states.validation import clean_text, person_key
 from states.vocabulary import CodeStatus, State, WithdrawReason
 
@@ -116,6 +117,16 @@ def apply_amend(case: Case[Amend]) -> Outcome:
             "drane_declared_on": day.isoformat() if day else None,
         },
     )
+
+
+def check_take_back(case: Case[TakeBack]) -> Iterator[Reason]:
+    if current_checks(case.request):
+        yield refusals.check_recorded()
+
+
+def apply_take_back(case: Case[TakeBack]) -> Outcome:
+    """Go back to the signed charter, whence it is corrected and sent again (R29)."""
+    return Outcome(request=case.request, target=State.CHARTER_SIGNED)
 
 
 def check_withdraw(case: Case[Withdraw]) -> Iterator[Reason]:

@@ -26,6 +26,6 @@ def text_problems(field: str, label: str, rule: str, text: str, *, required: boo
 
 
 def note_problems(rule: str, note: str, *, required: bool = False) -> Iterator[Reason]:
-    """The note beside a reason; « autre raison » says nothing without it (R30, R45)."""
-    label = "La précision, nécessaire avec « autre raison »," if required else "La précision"
+    """The note beside a reason; some reasons, as « autre raison », say nothing without it (R30, R45)."""
+    label = "La précision, nécessaire avec cette raison," if required else "La précision"
     yield from text_problems("note", label, rule, note, required=required)

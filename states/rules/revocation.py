@@ -1,9 +1,9 @@
 """The end of a request (R45, R47, R50), and what is left to remove on the ODA server (R48, R49)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from states import french, refusals
 from states.commands import ConfirmRemoval, Revoke
@@ -11,11 +11,12 @@ from states.decision import Case, CloseRemoval, Effect, EraseCode, OpenRemoval, 
 from states.model import Facts, Removal, Request
 from states.policy import Policy
 from states.refusals import Reason
+from states.rules.changes import answered, answers, dated_revocation, to_settle
 from states.rules.fields import note_problems
 from states.rules.verification import Standing, standing
 from states.school_calendar import SchoolCalendar
 from states.validation import clean_text
-from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, RevokeReason, State
+from states.vocabulary import Labelled, RemovalKind, RemovalOutcome, RevokeReason, Role, Settlement, State
 
 
 class Action(Labelled):
@@ -148,13 +149,34 @@ def end_request(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
     )
 
 
+IN_WORDS: Final = (RevokeReason.REFUSAL, RevokeReason.ERROR, RevokeReason.OTHER)
+"""Reasons that say nothing without their words: no administration refuses without saying why (R45)."""
+
+
 def check_revoke(case: Case[Revoke]) -> Iterator[Reason]:
+    """An operator at any time; the schedule on the day that an operator set, while the year runs (R46)."""
     command = case.command
-    yield from note_problems("R45", command.note, required=command.reason is RevokeReason.OTHER)
+    yield from note_problems("R45", command.note, required=command.reason in IN_WORDS)
+    if case.actor.role is Role.SCHEDULE:
+        dated = dated_revocation(case.facts.reports)
+        is_due = dated is not None and dated.revoke_on is not None and dated.revoke_on <= case.today
+        if not is_due or case.policy.calendar.has_ended(case.request.school_year, case.now):
+            yield refusals.no_dated_revocation()
 
 
 def apply_revoke(case: Case[Revoke]) -> Outcome:
-    return end_request(case, {"reason": case.command.reason.value}, case.command.note)
+    """End the request, and settle the reports that are still open: the revocation answers them (R45)."""
+    closed = answers(case, Settlement.REVOKED)
+    data: dict[str, Scalar] = {"reason": case.command.reason.value}
+    outcome = end_request(case, data | answered(closed), case.command.note)
+    return replace(outcome, effects=(*outcome.effects, *closed))
+
+
+def early_revocation_warnings(case: Case[Revoke]) -> Iterator[Reason]:
+    """Warn who revokes before the day that a report announced (R45)."""
+    for report in to_settle(case.request, case.facts.reports):
+        if report.effective_on > case.today:
+            yield refusals.revoked_before_its_day(report)
 
 
 def check_expire(case: Case[Any]) -> Iterator[Reason]:

@@ -71,10 +71,10 @@ def check_problems(request: Request, today: date, max_age_days: int) -> dict[Tri
 def _problem(check: Check | None, label: str, digest: str, today: date, max_age_days: int) -> Reason | None:
     if check is None:
         return refusals.check_missing(label)
-    if check.outcome is not CheckOutcome.POSITIVE:
-        return refusals.check_negative(label)
     if check.digest != digest:
         return refusals.check_void(label)
+    if check.outcome is not CheckOutcome.POSITIVE:
+        return refusals.check_negative(label)
     if check.checked_on < oldest_valid_day(today, max_age_days):
         return refusals.check_too_old(label, max_age_days)
     return None
@@ -87,12 +87,16 @@ def oldest_valid_day(today: date, max_age_days: int) -> date:
 
 def standing(request: Request) -> Standing:
     """The result of both checks as the request is now: TO_DO when one is missing or saw something else (R35)."""
-    checks = (request.listing, request.delegation)
-    if any(check is not None and check.outcome is CheckOutcome.NEGATIVE for check in checks):
+    checks = current_checks(request)
+    if any(check.outcome is CheckOutcome.NEGATIVE for check in checks):
         return Standing.NEGATIVE
-    digests = (listing_digest(request), delegation_digest(request))
-    current = all(check is not None and check.digest == digest for check, digest in zip(checks, digests, strict=True))
-    return Standing.POSITIVE if current else Standing.TO_DO
+    return Standing.POSITIVE if len(checks) == 2 else Standing.TO_DO
+
+
+def current_checks(request: Request) -> list[Check]:
+    """The checks that saw the request as it is now, whatever their result: the others are to be made (R35)."""
+    seen = ((request.listing, listing_digest(request)), (request.delegation, delegation_digest(request)))
+    return [check for check, digest in seen if check is not None and check.digest == digest]
 
 
 def earlier_check_day(request: Request) -> date | None:

@@ -17,7 +17,7 @@ from states.school_calendar import SchoolCalendar, SchoolYear
 from states.vocabulary import CheckOutcome, Role
 from tests.kit.clock import FakeClock
 from workflow.database.connection import Database
-from workflow.database.tables import ESTABLISHMENT, EVENT, REMOVAL, REQUEST
+from workflow.database.tables import ESTABLISHMENT, EVENT, REMOVAL, REPORT, REQUEST
 from workflow.engine.engine import Done, Engine, Result
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
@@ -156,6 +156,10 @@ class System:
     def removals(self) -> dict[str, Any]:
         with self.database.read() as connection:
             return {row.reference: row for row in connection.execute(select(REMOVAL))}
+
+    def reports(self) -> list[Any]:
+        with self.database.read() as connection:
+            return list(connection.execute(select(REPORT)))
 
     def sealed(self) -> set[str]:
         """The requests that have a code in the database, encrypted."""

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from states import commands as c
 from states.validation import fold_mail, person_key
-from states.vocabulary import Change, ReissueReason, RemovalOutcome, Settlement
+from states.vocabulary import ReissueReason, RemovalOutcome, Settlement
 from tests.kit.system import SCHOOLS
 from tests.stateful.model import (
     AFTER_END,
@@ -20,6 +20,8 @@ from tests.stateful.model import (
 )
 
 VERSION = "2026-1"
+OF_A_KEY = ("code_not_received", "code_refused", "pin_forgotten", "key_lost", "not_needed", "key_compromised")
+CAN_WAIT = ("mission", "departure", "absence", "not_needed")
 MAX_AGE = timedelta(days=30)
 
 
@@ -142,19 +144,14 @@ class Verdicts:
         ]  # fmt: skip
 
     def _open_compromise(self, request: MRequest) -> bool:
-        return any(r[0] is Change.KEY_COMPROMISED and r[2] is None for r in request.reports)
+        return any(r.change == "key_compromised" and r.settlement is None for r in request.reports)
 
     def _reissue_code(self, command: c.ReissueCode, request: MRequest) -> bool:
-        if SCHOOLS[request.uai] is None or self._open_compromise(request):
+        if SCHOOLS[request.uai] is None:
             return False
         if self._keys_elsewhere(command, request) and not command.new_key_confirmed:
             return False
-        if command.reason is not ReissueReason.COMPROMISED:
-            return True
-        return any(
-            r[0] is Change.KEY_COMPROMISED and r[2] is Settlement.REISSUED and r[3] >= request.issued_at  # type: ignore[operator]
-            for r in request.reports
-        )
+        return self._open_compromise(request) is (command.reason is ReissueReason.COMPROMISED)
 
     def _confirm_handover(self, command: c.ConfirmHandover, request: MRequest) -> bool:
         if request.extends or request.handed or not request.sent or request.issued_on is None:
@@ -169,21 +166,39 @@ class Verdicts:
         return self.today <= command.expires_on <= bound and command.expires_on != request.expires_on
 
     def _report_change(self, command: c.ReportChange, request: MRequest) -> bool:
-        if command.change in (Change.KEY_LOST, Change.KEY_COMPROMISED) and not request.issued_on:
+        change = command.change.value
+        if change in OF_A_KEY and not request.issued_on:
+            return False
+        if change in ("code_not_received", "code_refused") and request.extends:
             return False
         return not any(
-            r[0] is command.change and r[1] == command.effective_on and r[2] is None for r in request.reports
+            r.change == change and r.effective_on == command.effective_on and r.settlement is None
+            for r in request.reports
         )
 
     def _settle_change(self, command: c.SettleChange, request: MRequest) -> bool:
-        still_open = [r for r in request.reports if r[2] is None]
-        if len(still_open) != 1:
+        candidates = request.to_settle()
+        candidates = [r for r in candidates if not r.day] or candidates
+        if len(candidates) != 1:
+            return False
+        (report,) = candidates
+        if command.settlement is Settlement.REVOCATION_DATED:
+            if command.revoke_on is None or command.revoke_on == report.day or report.change not in CAN_WAIT:
+                return False
+            in_time = self.today < command.revoke_on <= last_day(request.year)
+            return request.live and in_time and self.now < ends_at(request.year)
+        if command.revoke_on:
             return False
         if command.settlement is Settlement.REVOKED:
-            return request.state == "revoked"
+            return not request.live
         if command.settlement is Settlement.REISSUED:
-            return request.state == "code_issued" and self.now < ends_at(request.year)
+            issued = request.issued_at
+            return not request.extends and issued is not None and issued > report.reported_at
         return True
+
+    def _take_back(self, _: c.TakeBack, request: MRequest) -> bool:
+        checks = ((request.listing, request.listing_now()), (request.delegation, request.delegation_now()))
+        return not any(check is not None and check.saw == saw for check, saw in checks)
 
     def _expire(self, _: c.Expire, request: MRequest) -> bool:
         return self.now >= ends_at(request.year)

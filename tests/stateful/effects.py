@@ -1,14 +1,13 @@
 """What the model makes of an accepted command."""
 
 from datetime import datetime
-from typing import Any
 
 from states import commands as c
 from states.characters import fold
 from states.validation import fold_mail, person_key
 from states.vocabulary import Step
 from tests.stateful.acceptance_rules import Verdicts
-from tests.stateful.model import MCheck, Model, MRequest, last_day, open_years, today
+from tests.stateful.model import MCheck, Model, MReport, MRequest, last_day, open_years, today
 
 BEFORE = {
     Step.DECLARATION: "declared",
@@ -99,6 +98,8 @@ class Effects:
         self._issued(request, sealed=command.code is not None)
 
     def _reissue_code(self, _: c.ReissueCode, request: MRequest) -> None:
+        waiting = ("code_not_received", "code_refused", "pin_forgotten", "key_lost", "key_compromised")
+        request.settle("reissued", [r for r in request.to_settle() if r.change in waiting])
         request.extends = None
         self._issued(request, sealed=True)
 
@@ -114,11 +115,15 @@ class Effects:
         request.expires_on = command.expires_on or last_day(request.year)
 
     def _report_change(self, command: c.ReportChange, request: MRequest) -> None:
-        request.reports.append([command.change, command.effective_on, None, None])
+        request.reports.append(MReport(command.change.value, command.effective_on, self.now))
 
     def _settle_change(self, command: c.SettleChange, request: MRequest) -> None:
-        report: list[Any] = next(r for r in request.reports if r[2] is None)
-        report[2], report[3] = command.settlement, self.now
+        candidates = request.to_settle()
+        report = next(iter([r for r in candidates if not r.day] or candidates))
+        report.settlement, report.day = command.settlement.value, command.revoke_on
+
+    def _take_back(self, _: c.TakeBack, request: MRequest) -> None:
+        request.state = "charter_signed"
 
     def _amend(self, command: c.Amend, request: MRequest) -> None:
         # every amendment of these tests gives the whole identity
@@ -132,7 +137,11 @@ class Effects:
         request.version -= 1
         self.model.revoke(request, self.today)
 
-    _revoke = _expire = _withdraw
+    _expire = _withdraw
+
+    def _revoke(self, _: c.Revoke, request: MRequest) -> None:
+        request.version -= 1
+        self.model.revoke_reported(request)
 
     def _confirm_removal(self, command: c.ConfirmRemoval, request: MRequest) -> None:
         request.removal = command.outcome.value

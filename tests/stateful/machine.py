@@ -13,11 +13,7 @@ from states import commands as c
 from states.decision import Refused
 from states.model import OnBehalf
 from states.school_calendar import SchoolYear
-from states.vocabulary import (
-    RequestedBy,
-    Role,
-    Trigger,  # fmt: skip
-)
+from states.vocabulary import Change, RequestedBy, Role, Settlement, Trigger
 from tests.kit.databases import fresh_url
 from tests.kit.system import ACTORS, SCHOOLS, System
 from tests.stateful.acceptance_rules import Verdicts
@@ -203,6 +199,35 @@ class Life(Values, RuleBasedStateMachine):
         }
         live = [(m.uai, m.year, m.mail) for m in self.model.requests.values() if m.live]
         assert len(live) == len(set(live))
+
+    @rule(data=st.data(), settled=st.booleans(), wait=st.sampled_from([1, 3, 21, 40]))
+    def a_revocation_on_a_day(self, data: Any, settled: bool, wait: int) -> None:
+        """A departure announced, its revocation dated; then the service is down until its day, or for weeks after."""
+        keys = [r for r, request in sorted(self.model.requests.items()) if request.state == "code_issued"]
+        if not keys:
+            return
+        reference, day = data.draw(st.sampled_from(keys)), today(self.now) + timedelta(days=1)
+        self.act("opérateur", c.ReportChange(reference=reference, change=Change.DEPARTURE, effective_on=day))
+        self.act("opérateur", c.SettleChange(
+            reference=reference, settlement=Settlement.REVOCATION_DATED, why="le jour dit", revoke_on=day,
+        ))  # fmt: skip
+        if settled:
+            self.act("opérateur", c.SettleChange(reference=reference, settlement=Settlement.NO_EFFECT, why="il reste"))
+        self.tick()
+        self.system.clock.advance(days=wait)
+        self.tick()
+        self.tick()
+
+    @invariant()
+    def same_reports(self) -> None:
+        if not hasattr(self, "system"):
+            return
+        stored = {(row.reference, row.number): (row.settlement, row.revoke_on) for row in self.system.reports()}
+        assert stored == {
+            (r, number): (report.settlement, report.day)
+            for r, m in self.model.requests.items()
+            for number, report in enumerate(m.reports, 1)
+        }
 
     @invariant()
     def same_consequences(self) -> None:

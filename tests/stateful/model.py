@@ -15,10 +15,21 @@ SOURCES = {
     "check_listing": ("requested",), "check_delegation": ("requested",), "send_back": ("requested",),
     "issue_code": ("requested",), "reissue_code": ("code_issued",), "confirm_handover": ("code_issued",),
     "confirm_expiry": ("code_issued",), "report_change": LIVE, "settle_change": (*LIVE, "revoked"),
-    "amend": LIVE[:3], "withdraw": LIVE[:4], "revoke": LIVE, "expire": LIVE, "confirm_removal": ("revoked",),
+    "amend": LIVE[:3], "take_back": ("requested",),
+    "withdraw": LIVE[:4], "revoke": LIVE, "expire": LIVE, "confirm_removal": ("revoked",),
     "renew": (*LIVE, "revoked"),
 }  # fmt: skip
-OF_CHEF = {"declare", "delegate", "sign_charter", "submit", "confirm_handover", "amend", "withdraw", "renew"}
+OF_CHEF = {
+    "declare",
+    "delegate",
+    "sign_charter",
+    "submit",
+    "confirm_handover",
+    "amend",
+    "take_back",
+    "withdraw",
+    "renew",
+}
 
 
 @dataclass
@@ -26,6 +37,17 @@ class MCheck:
     positive: bool
     saw: tuple[object, ...]
     day: date
+
+
+@dataclass
+class MReport:
+    """``day``: that of a dated revocation."""
+
+    change: str
+    effective_on: date
+    reported_at: datetime
+    settlement: str | None = None
+    day: date | None = None
 
 
 @dataclass
@@ -53,13 +75,21 @@ class MRequest:
     handed: bool = False
     sent: bool = False
     sealed_at: datetime | None = None
-    reports: list[list[object]] = field(default_factory=list)
+    reports: list[MReport] = field(default_factory=list)
     removal: str | None = None
     ended_on: date | None = None
 
     @property
     def live(self) -> bool:
         return self.state != "revoked"
+
+    def to_settle(self) -> list[MReport]:
+        """The reports that are open, and those whose revocation is foreseen."""
+        return [r for r in self.reports if r.settlement is None or (r.day and self.live)]
+
+    def settle(self, settlement: str, reports: list[MReport]) -> None:
+        for report in reports:
+            report.settlement, report.day = settlement, None
 
     def listing_now(self) -> tuple[object, ...]:
         return (self.person, self.mail, self.year)
@@ -136,6 +166,11 @@ class Model:
         request.state, request.sealed_at = "revoked", None
         request.version += 1
 
+    def revoke_reported(self, request: MRequest) -> None:
+        """A revocation that is decided: it answers what was reported."""
+        request.settle("revoked", request.to_settle())
+        self.revoke(request)
+
     def tick(self, now: datetime) -> None:
         """Foresee, hold or run the ends of years; forget old codes, unless the clock is not believed."""
         self._judge_clock(now)
@@ -145,6 +180,9 @@ class Model:
             self._judge(year, now)
         self.last_seen = now
         for request in self.requests.values() if self.doubted_at is None else ():
+            is_dated = any(report.day and report.day <= today(now) for report in request.reports)
+            if is_dated and request.live and now < ends_at(request.year):
+                self.revoke_reported(request)
             if request.sealed_at and request.sealed_at < now - timedelta(days=30):
                 request.sealed_at = None
 

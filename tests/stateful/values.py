@@ -36,7 +36,7 @@ NEXT = {
     "declared": [Trigger.DELEGATE],
     "delegated": [Trigger.SIGN_CHARTER],
     "charter_signed": [Trigger.SUBMIT],
-    "requested": [Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.ISSUE_CODE],
+    "requested": [Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.ISSUE_CODE, Trigger.TAKE_BACK],
     "code_issued": [Trigger.CONFIRM_HANDOVER, Trigger.REISSUE_CODE, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE,
                     Trigger.RENEW],
     "revoked": [Trigger.CONFIRM_REMOVAL, Trigger.RENEW],
@@ -90,7 +90,14 @@ class Values:
         return {"change": data.draw(st.sampled_from(Change)), "effective_on": day}
 
     def make_settle_change(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
-        return {"settlement": data.draw(st.sampled_from(Settlement)), "why": "vu avec le chef"}
+        settlement = data.draw(st.sampled_from(Settlement))
+        days = [day + timedelta(days=1), day + timedelta(days=20), date(day.year, 8, 31), None]
+        is_dated = settlement is Settlement.REVOCATION_DATED or data.draw(st.integers(0, 9)) == 0
+        revoke_on = data.draw(st.sampled_from(days)) if is_dated else None
+        return {"settlement": settlement, "why": "vu avec le chef", "revoke_on": revoke_on}
+
+    def make_take_back(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {}
 
     def make_amend(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
         nom, prenom, mail = data.draw(st.sampled_from(PEOPLE))

@@ -42,6 +42,8 @@ WORN_OUT = f.other(S.REVOKED, expires_on=date(2026, 8, 31))
 UNKNOWN = f.calendar(rentrees={})
 NO_MAILBOX = f.establishment(is_open=False, mailbox=None)
 
+DATED = {"settlement": Settlement.REVOCATION_DATED, "revoke_on": date(2027, 1, 4)}
+
 Scene = tuple[Trigger, Facts | None, dict[str, Any], dict[str, Any]]
 SCENES: dict[str, tuple[Scene, ...]] = {
     "unknown_request": ((T.REVOKE, f.facts(establishment=None), {}, {}),),
@@ -126,8 +128,18 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "report_settled": ((T.SETTLE_CHANGE, f.facts(ISSUED, reports=(SETTLED,)), {"report": 1}, {}),),
     "settled_as_revoked": ((T.SETTLE_CHANGE, None, {"settlement": Settlement.REVOKED}, {}),),
     "settled_as_reissued": (
-        (T.SETTLE_CHANGE, f.facts(S.DECLARED, reports=(f.report(),)), {"settlement": Settlement.REISSUED}, {}),
-        (T.SETTLE_CHANGE, None, {"settlement": Settlement.REISSUED}, {"now": f.now_for(T.EXPIRE)})),
+        (T.SETTLE_CHANGE, f.facts(S.DECLARED, reports=(f.report(),)), {"settlement": Settlement.REISSUED}, {}),),
+    "nothing_to_revoke": ((T.SETTLE_CHANGE, f.facts(S.REVOKED, reports=(f.report(),)), DATED, {}),),
+    "not_to_be_dated": ((T.SETTLE_CHANGE, f.facts(ISSUED, reports=(f.report(1, Change.KEY_LOST),)), DATED, {}),),
+    "revocation_day_missing": ((T.SETTLE_CHANGE, None, {"settlement": Settlement.REVOCATION_DATED}, {}),),
+    "day_without_revocation": ((T.SETTLE_CHANGE, None, {"revoke_on": date(2027, 1, 4)}, {}),),
+    "no_dated_revocation": ((T.REVOKE, None, {}, {"actor": f.schedule()}),),
+    "revoked_before_its_day": (
+        (T.REVOKE, f.facts(ISSUED, reports=(f.report(effective_on=date(2027, 1, 4)),)), {}, {}),),
+    "renewed_after_revocation": ((T.RENEW, f.facts(S.REVOKED, revoked_for=RevokeReason.MISSION), {}, {}),),
+    "check_recorded": ((T.TAKE_BACK, f.facts(READY), {}, {}),),
+    "no_code_to_report": (
+        (T.REPORT_CHANGE, f.facts(ISSUED.with_(extends="ODA-2027-00077")), {"change": Change.CODE_REFUSED}, {}),),
     "no_removal_open": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=None), {}, {}),),
     "removal_confirmed": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=DONE), {}, {}),),
     "nothing_keeps_the_key": ((T.CONFIRM_REMOVAL, None, {"outcome": RemovalOutcome.KEPT}, {}),),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from states.vocabulary import LIVE_STATES, Change, RevokeReason, State, Step, Trigger, WithdrawReason
+from states.vocabulary import LIVE_STATES, Change, Labelled, RevokeReason, State, Step, Trigger, WithdrawReason
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual
 
@@ -24,6 +24,7 @@ PATHS = {
     T.REPORT_CHANGE: (S.CODE_ISSUED, S.CODE_ISSUED),
     T.SETTLE_CHANGE: (S.CODE_ISSUED, S.CODE_ISSUED),
     T.AMEND: (S.DELEGATED, S.DELEGATED),
+    T.TAKE_BACK: (S.REQUESTED, S.CHARTER_SIGNED),
     T.WITHDRAW: (S.REQUESTED, S.REVOKED),
     T.REVOKE: (S.CODE_ISSUED, S.REVOKED),
     T.EXPIRE: (S.CODE_ISSUED, S.REVOKED),
@@ -130,14 +131,22 @@ def test_withdraw__each_reason(reason: WithdrawReason) -> None:
     assert usual(T.WITHDRAW, reason=reason, note="mutation").data["reason"] == reason.value
 
 
-@pytest.mark.parametrize("trigger", [T.WITHDRAW, T.REVOKE])
+@pytest.mark.parametrize(
+    ("trigger", "said"),
+    [
+        (T.WITHDRAW, WithdrawReason.OTHER),
+        (T.REVOKE, RevokeReason.OTHER),
+        (T.REVOKE, RevokeReason.REFUSAL),
+        (T.REVOKE, RevokeReason.ERROR),
+    ],
+)
 @pytest.mark.rule("R30", "R45")
-def test_end__other_reason_is_said(trigger: Trigger) -> None:
-    other = {T.WITHDRAW: WithdrawReason.OTHER, T.REVOKE: RevokeReason.OTHER}[trigger]
+def test_end__other_reason_is_said(trigger: Trigger, said: Labelled) -> None:
+    """An administration that refuses, or errs, says why in words."""
     for note in ("", " \n"):
-        reason = unusual(trigger, reason=other, note=note)["bad_field"]
+        reason = unusual(trigger, reason=said, note=note)["bad_field"]
         assert (reason.field, reason.rule) == ("note", "R30" if trigger is T.WITHDRAW else "R45")
-        assert reason.message == "La précision, nécessaire avec « autre raison », est vide"
+        assert reason.message == "La précision, nécessaire avec cette raison, est vide"
         assert reason.remedy == "Quelques mots suffisent, sans nom ni donnée de santé."
     usual(trigger, note="")
 

@@ -32,6 +32,7 @@ GRAPH: dict[str, set[tuple[str | None, str]]] = {
     "report_change": {(s, s) for s in LIVE_STATES},
     "settle_change": {(s, s) for s in S},
     "amend": {(s, s) for s in ("declared", "delegated", "charter_signed")} | {("charter_signed", "delegated")},
+    "take_back": {("requested", "charter_signed")},
     "withdraw": {(s, "revoked") for s in ("declared", "delegated", "charter_signed", "requested")},
     "revoke": {(s, "revoked") for s in LIVE_STATES},
     "expire": {(s, "revoked") for s in LIVE_STATES},
@@ -40,13 +41,13 @@ GRAPH: dict[str, set[tuple[str | None, str]]] = {
 }
 CHEF, OPERATOR = {Role.CHEF}, {Role.OPERATOR}
 ROLES = {
-    **dict.fromkeys(
-        (T.DECLARE, T.DELEGATE, T.SIGN_CHARTER, T.SUBMIT, T.CONFIRM_HANDOVER, T.AMEND, T.WITHDRAW, T.RENEW), CHEF
-    ),
+    **dict.fromkeys((T.DECLARE, T.DELEGATE, T.SIGN_CHARTER, T.SUBMIT, T.CONFIRM_HANDOVER, T.AMEND, T.TAKE_BACK), CHEF),
+    **dict.fromkeys((T.WITHDRAW, T.RENEW), CHEF),
     **dict.fromkeys(
         (T.CHECK_LISTING, T.CHECK_DELEGATION, T.SEND_BACK, T.ISSUE_CODE, T.REISSUE_CODE, T.CONFIRM_EXPIRY), OPERATOR
     ),
-    **dict.fromkeys((T.SETTLE_CHANGE, T.REVOKE), OPERATOR),
+    T.SETTLE_CHANGE: OPERATOR,
+    T.REVOKE: OPERATOR | {Role.SCHEDULE},
     T.CONFIRM_REMOVAL: OPERATOR | {Role.CONNECTOR},
     T.REPORT_CHANGE: CHEF | OPERATOR,
     T.EXPIRE: {Role.SCHEDULE},

@@ -84,7 +84,7 @@ def report_from(row: Any) -> Report:
     return Report(
         number=row.number, change=Change.of(row.change), effective_on=row.effective_on,
         reported_at=row.reported_at, settled_at=row.settled_at,
-        settlement=Settlement.of(row.settlement) if row.settlement else None,
+        settlement=Settlement.of(row.settlement) if row.settlement else None, revoke_on=row.revoke_on,
     )  # fmt: skip
 
 

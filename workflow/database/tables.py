@@ -268,7 +268,8 @@ class RemovalCall(SQLModel, table=True):
 class ChangeReport(SQLModel, table=True):
     """A change that was reported, numbered within its request (R32).
 
-    ``due_told_at``: when the operators were told that its day had come, None until then.
+    ``due_told_at``: when the operators were told that its day had come, None until then. ``revoke_on``: the day on
+    which the schedule revokes, while a dated revocation settles it (R46).
     """
 
     __tablename__ = "change_report"
@@ -279,6 +280,7 @@ class ChangeReport(SQLModel, table=True):
             "ix_report_due", "effective_on",
             sqlite_where=text("settlement IS NULL"), postgresql_where=text("settlement IS NULL"),
         ),
+        _partial("ix_report_revocation", "revoke_on IS NOT NULL", "revoke_on"),
     )  # fmt: skip
 
     reference: str = Field(primary_key=True, foreign_key="delegation_request.reference")
@@ -289,6 +291,7 @@ class ChangeReport(SQLModel, table=True):
     due_told_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     settlement: str | None = None
     settled_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    revoke_on: date | None = None
 
 
 class Occurrence(SQLModel, table=True):

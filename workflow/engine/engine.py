@@ -36,6 +36,9 @@ ATTEMPTS: Final = 5
 SOUND: Final = timedelta(days=30)
 """A clock that was found to be sound is not looked at again for this long, by itself: it is absurd years away."""
 
+_SETTLED: Final = ("settlement", "settled_at", "revoke_on")
+"""The columns of a report that a settlement writes."""
+
 T = TypeVar("T")
 
 
@@ -285,7 +288,7 @@ class WriteBatch:
         insert_rows(connection, REMOVAL, self.removals)
         _update(connection, REMOVAL, ("reference",), ("outcome", "closed_at"), self.removals_closed)
         insert_rows(connection, REPORT, self.reports)
-        _update(connection, REPORT, ("reference", "number"), ("settlement", "settled_at"), self.reports_settled)
+        _update(connection, REPORT, ("reference", "number"), _SETTLED, self.reports_settled)
 
     def _add_request(self, before: Request | None, request: Request, event: Row, actor: Actor) -> None:
         stamp = {
@@ -322,9 +325,9 @@ class WriteBatch:
                             "effective_on": report.effective_on, "reported_at": now,
                         }
                     )  # fmt: skip
-                case CloseReport(number, settlement):
-                    row = {"b_reference": reference, "b_number": number, "settlement": settlement.value}
-                    self.reports_settled.append(row | {"settled_at": now})
+                case CloseReport(report, settlement, revoke_on):
+                    row = {"b_reference": reference, "b_number": report.number, "settlement": settlement.value}
+                    self.reports_settled.append(row | {"settled_at": now, "revoke_on": revoke_on})
                 case _:
                     pass  # sealed codes are the mails' business: they read the events
 

@@ -4,6 +4,7 @@ An establishment's row is the lock of all its requests: whoever writes takes it 
 two batches never wait for each other. A person's requests elsewhere are locked the same way (R9, R42).
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from notifications.sql import batches
 from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest, Renew, Submit
 from states.model import Establishment, Facts, LastEvent, Removal, Report, Request
 from states.validation import fold_mail, normalise_uai, person_key
-from states.vocabulary import CodeStatus
+from states.vocabulary import CodeStatus, RevokeReason, Trigger
 from workflow.database.mapping import (
     REQUEST_COLUMNS,
     establishment_from,
@@ -43,6 +44,7 @@ class BatchFacts:
     chain_heads: dict[str, ChainHead] = field(default_factory=dict)
     reports: dict[str, tuple[Report, ...]] = field(default_factory=dict)
     removals: dict[str, Removal] = field(default_factory=dict)
+    revoked_for: dict[str, RevokeReason] = field(default_factory=dict)
     code_statuses: dict[str, CodeStatus] = field(default_factory=dict)
     people: dict[str, list[str]] = field(default_factory=dict)
     shared_mailboxes: frozenset[str] = frozenset()
@@ -84,6 +86,7 @@ class BatchFacts:
             shared_mailboxes=self.shared_mailboxes,
             reports=self.reports.get(reference, ()),
             removal=self.removals.get(reference),
+            revoked_for=self.revoked_for.get(reference),
             last=self.last_events.get(reference),
             code_fate=self.code_statuses.get(reference, CodeStatus.NONE),
             extended=self.requests.get(extends) if extends else None,
@@ -168,6 +171,11 @@ _REPORTS: Final = (
     select(REPORT).where(REPORT.c.reference.in_(bindparam("references", expanding=True))).order_by(REPORT.c.number)
 )
 
+_REVOCATIONS: Final = select(EVENT.c.stream, EVENT.c.canonical).where(
+    EVENT.c.stream.in_(bindparam("references", expanding=True)), EVENT.c.kind == Trigger.REVOKE.value
+)
+"""Why the rectorat ended requests that are renewed (R33)."""
+
 CodeStatuses = Callable[[Connection, Sequence[Request]], Mapping[str, CodeStatus]]
 """Asks the mails what became of the code of each request (R58)."""
 
@@ -218,6 +226,10 @@ class Loader:
         ]  # fmt: skip
         facts.shared_mailboxes = self._shared_mailboxes({mail for _, mail in judged})
         renewed = {c.reference for c in commands if isinstance(c, Renew)}
+        ended = [r for r in sorted(renewed) if r in facts.requests and not facts.requests[r].is_live]
+        for batch in batches(ended):
+            for row in self._connection.execute(_REVOCATIONS, {"references": batch}):
+                facts.revoked_for[row.stream] = RevokeReason.of(json.loads(row.canonical)["data"]["reason"])
         self._count_live(facts, uais | {facts.requests[r].uai for r in renewed if r in facts.requests})
         named = [facts.requests[r] for r in sorted(references) if r in facts.requests]
         facts.code_statuses = dict(self._code_statuses(self._connection, named))

@@ -59,6 +59,8 @@ _LABELS: Final[dict[str, tuple[str, Formatter]]] = {
     "change": ("ce qui change", _one_of(Change)),
     "effective_on": ("à partir du", _day),
     "settlement": ("suite donnée", _one_of(Settlement)),
+    "revoke_on": ("révocation prévue le", _day),
+    "reports": ("signalement réglé n°", _as_is),
     "name_changed": ("nom ou prénom corrigé", _as_is),
     "mail_changed": ("adresse corrigée", _as_is),
     "reason": ("raison", _as_is),

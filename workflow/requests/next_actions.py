@@ -7,20 +7,24 @@ from typing import Final
 from states import french
 from states.model import Actor, Facts, Request
 from states.policy import Policy
-from states.rules.changes import due_on
+from states.rules.changes import awaits_new_code, dated_revocation, due_on, to_settle
 from states.rules.declaration import renewal_years
-from states.rules.verification import check_problems
+from states.rules.verification import check_problems, current_checks
 from states.transitions import TABLE, Transition
-from states.vocabulary import CheckOutcome, CodeStatus, RemovalKind, Role, Settlement, State, Trigger
+from states.vocabulary import CheckOutcome, CodeStatus, RemovalKind, Role, State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """``what`` is an infinitive in French; ``trigger`` is the action that records it, None when there is none."""
+    """``what`` is an infinitive in French; ``trigger`` is the action that records it, None when there is none.
+
+    ``on``: the day to come on which it is to be done; None for now.
+    """
 
     who: Role
     what: str
     trigger: Trigger | None = None
+    on: date | None = None
 
 
 _OF_STATE: Final = {
@@ -79,28 +83,34 @@ def next_step(facts: Facts, policy: Policy, now: datetime) -> NextStep | None:
         return _EXPIRE
     if request.state is State.REQUESTED:
         return _step_of_checks(request, policy, today)
-    if request.state is State.CODE_ISSUED:
-        return _REISSUE if _awaits_new_code(facts) else _OF_CODE_STATUS.get(facts.code_fate, _HAND_OVER)
-    return _OF_STATE[request.state]
+    if request.state is not State.CODE_ISSUED:
+        return _OF_STATE[request.state]
+    if any(awaits_new_code(request, report) for report in facts.reports):
+        return _REISSUE
+    return _OF_CODE_STATUS.get(facts.code_fate, _HAND_OVER) or _foreseen(facts)
+
+
+def _foreseen(facts: Facts) -> NextStep | None:
+    """The step of a day to come, of a key in service: a dated revocation, or a report that announces its day (R46)."""
+    dated = dated_revocation(facts.reports)
+    if dated and dated.revoke_on:
+        what = f"la demande sera révoquée le {french.day(dated.revoke_on)} ({dated.change.label})"
+        return NextStep(Role.SCHEDULE, what, on=dated.revoke_on)
+    coming = min((r for r in facts.reports if r.is_open), key=lambda report: report.effective_on, default=None)
+    if coming is None:
+        return None
+    day = french.day(coming.effective_on)
+    what = f"régler le signalement n° {coming.number} ({coming.change.label}) le {day}"
+    return NextStep(Role.OPERATOR, what, Trigger.SETTLE_CHANGE, on=coming.effective_on)
 
 
 def _step_of_checks(request: Request, policy: Policy, today: date) -> NextStep:
     to_do = list(check_problems(request, today, policy.checks_max_age_days))
     if not to_do:
         return _ISSUE
-    checks = (request.listing, request.delegation)
-    if any(check is not None and check.outcome is CheckOutcome.NEGATIVE for check in checks):
+    if any(check.outcome is CheckOutcome.NEGATIVE for check in current_checks(request)):
         return _SEND_BACK
     return NextStep(Role.OPERATOR, french.listing([trigger.label for trigger in to_do]), to_do[0])
-
-
-def _awaits_new_code(facts: Facts) -> bool:
-    """Return True when a report was settled by a new code that is still to be made (R44, R46)."""
-    issued = facts.request.code_issued_at if facts.request else None
-    return any(
-        report.settlement is Settlement.REISSUED and report.settled_at and issued and report.settled_at >= issued
-        for report in facts.reports
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,8 @@ def possible_actions(facts: Facts, actor: Actor, policy: Policy, now: datetime) 
 
 
 def _may(transition: Transition, actor: Actor, policy: Policy) -> bool:
+    if actor.role is Role.SCHEDULE:
+        return transition.trigger is Trigger.EXPIRE  # it revokes on a day that was set, and on no other (R46)
     if actor.role is Role.DEPUTY:
         return policy.deputy_may_act and Role.CHEF in transition.roles
     return actor.role in transition.roles or (actor.role is Role.OPERATOR and Role.CHEF in transition.roles)
@@ -145,7 +157,9 @@ def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy
     """Return True when there is something to settle, to confirm, to renew."""
     match trigger:
         case Trigger.SETTLE_CHANGE:
-            return any(report.is_open for report in facts.reports)
+            return bool(to_settle(request, facts.reports))
+        case Trigger.TAKE_BACK:
+            return not current_checks(request)
         case Trigger.CONFIRM_REMOVAL:
             return facts.removal is not None and facts.removal.outcome is None
         case Trigger.CONFIRM_HANDOVER:

@@ -34,6 +34,7 @@ from workflow.engine.engine import Engine
 from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import unreadable_requests
 from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
+from workflow.schedule.dated_revocations import revoke_dated
 from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
 from workflow.schedule.nodes import NodeMonitor, forget_silent
 from workflow.schedule.notices import (
@@ -86,6 +87,8 @@ class TickResult:
     revoked: dict[SchoolYear, int] = field(default_factory=dict)
     new_holds: list[tuple[YearEnd, Hold]] = field(default_factory=list)
     waiting: list[YearEnd] = field(default_factory=list)
+    dated: int = 0
+    """Requests revoked on the day that an operator had set (R46)."""
     erased: int = 0
     due_reports: int = 0
     daily_mails: DailyMails = field(default_factory=DailyMails)
@@ -170,6 +173,8 @@ class Ticker:
                 with result.step(f"la fin de l'année {status.end.school_year}"):
                     self._end_year(status, result, progress)
         if not verdict.held:
+            with result.step("les révocations datées"):
+                result.dated = revoke_dated(self._engine, self._actor)
             self._clean(result)
             result.daily_mails = self._daily_jobs.run(result.step, lambda: result.troubles)
         return result

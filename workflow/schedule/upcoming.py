@@ -22,6 +22,7 @@ from states.school_calendar import DayKind, SchoolYear, YearEnd
 from states.vocabulary import Labelled
 from workflow.database.tables import ESTABLISHMENT, IS_LIVE, REPORT, REQUEST
 from workflow.schedule.daily_job import JobDay, marked_keys
+from workflow.schedule.dated_revocations import FORESEEN
 from workflow.schedule.notices import DueInvitation, due_invitation, invited_requests, notice_key
 from workflow.schedule.reminders import REMINDER_KINDS, ReminderKind, sent_reminders, waiting_requests
 
@@ -35,6 +36,7 @@ class ScheduledAction(Labelled):
     INVITATION = "invitation", "invitation à renouveler"
     REMINDERS = "reminders", "rappels"
     REPORTS = "reports", "signalements arrivés à leur jour"
+    REVOCATIONS = "revocations", "révocations datées"
     ERASURE = "erasure", "effacement de codes"
     DIGEST = "digest", "récapitulatif des retards"
     UNKNOWN = "unknown", "calendrier inconnu"
@@ -104,6 +106,9 @@ class _Calendar:
         sentence = "les opérateurs sont prévenus qu'un changement annoncé arrive à son jour"
         for day, count in self._counts.reports(self._first, self._last).items():
             yield ScheduledDate(day=day, action=ScheduledAction.REPORTS, sentence=sentence, requests=count)
+        sentence = "à 0 heure, les demandes dont la révocation est prévue ce jour-là sont révoquées"
+        for day, count in self._counts.dated_revocations(self._first, self._last).items():
+            yield ScheduledDate(day=day, action=ScheduledAction.REVOCATIONS, sentence=sentence, requests=count)
         keep = timedelta(days=self._keep_days)
         sentence = f"les codes gardés depuis {plural(self._keep_days, 'jour')} sont effacés"
         for day, count in Counter(calendar.today(at + keep) for at in self._counts.sealed()).items():
@@ -274,6 +279,13 @@ class _Counts:
             .group_by(REPORT.c.effective_on)
         )
         return {day: count for day, count in self._connection.execute(query)}  # noqa: C416
+
+    def dated_revocations(self, first: date, last: date) -> Counter[date]:
+        """Count the requests to revoke on each day, one that is past due being revoked on the first (R46)."""
+        day = func.min(REPORT.c.revoke_on)
+        query = select(day).join(REQUEST, REQUEST.c.reference == REPORT.c.reference).where(FORESEEN)
+        days = self._connection.execute(query.group_by(REPORT.c.reference)).scalars()
+        return Counter(max(day, first) for day in days if day <= last)
 
     def sealed(self) -> list[datetime]:
         """Return the instant at which each code still kept was sealed (R61)."""

@@ -25,6 +25,7 @@ class Anomaly(Labelled):
     CLOSED = "closed", "établissement fermé"
     CODE_UNDELIVERABLE = "code_undeliverable", "code qui n'a pas été remis à l'établissement"
     OPEN_REPORT = "open_report", "signalement qui reste à régler"
+    DATED_REVOCATION = "dated_revocation", "révocation prévue avant la fin de l'année"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -82,7 +82,7 @@ class Preview:
         for year in self.summary.years:
             _count_requests(self._connection, year)
             _count_establishments(self._connection, year)
-            for anomaly, condition in ((Anomaly.CODE_UNDELIVERABLE, UNDELIVERABLE), (Anomaly.OPEN_REPORT, _REPORTED)):
+            for anomaly, condition in _OF_REQUESTS.items():
                 if number := _number_of(self._connection, year, condition):
                     year.anomalies[anomaly] = number
             year.renewed = _number_of(self._connection, year, renewed(year.end.school_year))
@@ -117,10 +117,11 @@ class Preview:
             return
         year, references = events[0].request.school_year, [event.request.reference for event in events]
         code_statuses = self._mailer.code_statuses(self._connection, [e.before for e in events if e.before])
-        reported: set[str] = set()
+        reported, dated = set[str](), set[str]()
         for batch in batches(references):
-            query = select(REPORT.c.reference).where(REPORT.c.reference.in_(batch), REPORT.c.settlement.is_(None))
-            reported.update(self._connection.execute(query).scalars())
+            query = select(REPORT.c.reference, REPORT.c.revoke_on).where(REPORT.c.reference.in_(batch))
+            for row in self._connection.execute(query.where(or_(REPORT.c.settlement.is_(None), _IS_DATED))):
+                (dated if row.revoke_on else reported).add(row.reference)
         renewals = renewed_among(self._connection, year, references)
         mails = {draft.uai: draft for draft in self._mailer.drafts(events)}
         for uai, group in groupby(events, key=lambda event: event.request.uai):
@@ -136,6 +137,7 @@ class Preview:
                         anomalies=_anomalies({
                             Anomaly.CODE_UNDELIVERABLE: is_undeliverable,
                             Anomaly.OPEN_REPORT: request.reference in reported,
+                            Anomaly.DATED_REVOCATION: request.reference in dated,
                         }),
                         renewed=request.reference in renewals,
                     )
@@ -219,7 +221,15 @@ def count_live(connection: Connection, year: SchoolYear) -> tuple[int, int]:
 _NO_MAILBOX: Final = func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox, "") == ""
 
 
-_REPORTED: Final = REQUEST.c.reference.in_(select(REPORT.c.reference).where(REPORT.c.settlement.is_(None)))
+_IS_DATED: Final = REPORT.c.revoke_on.is_not(None)
+
+
+_OF_REQUESTS: Final = {
+    Anomaly.CODE_UNDELIVERABLE: UNDELIVERABLE,
+    Anomaly.OPEN_REPORT: REQUEST.c.reference.in_(select(REPORT.c.reference).where(REPORT.c.settlement.is_(None))),
+    Anomaly.DATED_REVOCATION: REQUEST.c.reference.in_(select(REPORT.c.reference).where(_IS_DATED)),
+}
+"""The conditions of what is found of a request itself."""
 
 
 _TASK: Final = case(
@@ -277,7 +287,7 @@ def _conditions(year: YearSummary, departements: list[str], *, anomalies_only: b
     """The conditions on establishments with a request to revoke; ``departements`` are the spellings of one."""
     is_of_year = (REQUEST.c.uai == ESTABLISHMENT.c.uai, *_live(year))
     if anomalies_only:
-        has_anomaly = exists().where(*is_of_year, or_(UNDELIVERABLE, _REPORTED))
+        has_anomaly = exists().where(*is_of_year, or_(*_OF_REQUESTS.values()))
         yield or_(_NO_MAILBOX, ESTABLISHMENT.c.is_open.is_(False), has_anomaly)
     yield exists().where(*is_of_year)
     if departements:

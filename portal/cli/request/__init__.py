@@ -7,8 +7,8 @@ from portal.texts import TRIGGER_TEXTS
 from states.vocabulary import Trigger
 
 _CHEF: Final = (
-    Trigger.DECLARE, Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT, Trigger.AMEND, Trigger.WITHDRAW,
-    Trigger.CONFIRM_HANDOVER, Trigger.RENEW,
+    Trigger.DECLARE, Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT, Trigger.AMEND, Trigger.TAKE_BACK,
+    Trigger.WITHDRAW, Trigger.CONFIRM_HANDOVER, Trigger.RENEW,
 )  # fmt: skip
 _OPERATOR: Final = (
     Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,

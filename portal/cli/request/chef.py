@@ -137,6 +137,15 @@ def amend(context: CliContext, options: ActionOptions, /, **fields: Any) -> None
     act(context, options, Amend(**fields, **options.common_fields()))
 
 
+@click.command("take-back", help="Reprend une demande envoyée, pour la corriger, tant que rien n'y est vérifié (R29).")
+@reference_argument
+@acting(as_chef=True)
+def take_back(context: CliContext, options: ActionOptions, /, reference: str) -> None:
+    from states.commands import TakeBack
+
+    act(context, options, TakeBack(reference=reference, **options.common_fields()))
+
+
 @click.command("withdraw", help="Abandonne une demande dont le code n'est pas transmis (R30).")
 @reference_argument
 @labelled_option(WithdrawReason, "--reason", required=True, metavar="RAISON", help="Pourquoi elle l'est.")

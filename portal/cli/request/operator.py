@@ -76,7 +76,8 @@ def issue_code(
 
 @click.command(
     "reissue-code",
-    help="Réémet un code, lu sur l'entrée standard ou saisi sans s'afficher ; la remise est à confirmer (R44).",
+    help="Réémet un code, lu sur l'entrée standard ou saisi sans s'afficher ; règle les signalements qui l'attendent"
+    " (R44).",
 )
 @reference_argument
 @labelled_option(ReissueReason, "--reason", required=True, metavar="RAISON", help="Pourquoi.")
@@ -231,11 +232,14 @@ def report_change(context: CliContext, options: ActionOptions, /, **fields: Any)
     act(context, options, ReportChange(**fields, **options.common_fields()))
 
 
-@click.command("settle-change", help="Dit ce qui a été fait d'un signalement, et pourquoi (R46).")
+@click.command("settle-change", help="Dit ce qui a été fait d'un signalement, ou date la révocation (R46).")
 @reference_argument
 @labelled_option(Settlement, "--settlement", required=True, metavar="SUITE", help="Ce qui a été fait.")
 @free_text("--why", "Pourquoi", required=True)
 @click.option("--report", type=ROW_NUMBER, metavar="N", help="Lequel, quand plusieurs signalements sont ouverts.")
+@click.option(
+    "--revoke-on", type=Day(), metavar="DATE", help="Le jour d'une révocation datée, que l'échéancier fera à 0 heure."
+)
 @acting(as_chef=False)
 def settle_change(context: CliContext, options: ActionOptions, /, **fields: Any) -> None:
     from states.commands import SettleChange
@@ -243,10 +247,10 @@ def settle_change(context: CliContext, options: ActionOptions, /, **fields: Any)
     act(context, options, SettleChange(**fields, **options.common_fields()))
 
 
-@click.command("revoke", help="Révoque des demandes, à tout moment de leur vie (R45).")
+@click.command("revoke", help="Révoque des demandes, ce qui règle aussi leurs signalements (R45).")
 @references_argument
 @labelled_option(RevokeReason, "--reason", required=True, metavar="RAISON", help="Pourquoi.")
-@free_text("--note", "Une précision, que l'établissement lira", required=False)
+@free_text("--note", "Ses mots, que l'établissement lira ; nécessaires pour refusal, error, other", required=False)
 @acting(as_chef=False)
 def revoke(context: CliContext, options: ActionOptions, /, references: tuple[str, ...], **fields: Any) -> None:
     from states.commands import Revoke

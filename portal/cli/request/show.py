@@ -193,6 +193,7 @@ def _write_follow_up(printer: SectionPrinter, view: "RequestView", timezone: tzi
         printer.section("Signalements")
     for report in view.reports:
         settlement = report.settlement.label if report.settlement else "à régler"
+        settlement += f", le {french.day(report.revoke_on)}" if report.revoke_on else ""
         printer.line(
             f"n° {report.number} : {report.change.label}, à partir du {french.day(report.effective_on)} — {settlement}"
         )

@@ -89,7 +89,7 @@ class Action:
     ``build`` makes the command from the values read and from what every command has. ``danger``: it cannot be taken
     back, and its button says so by its colour. ``template`` explains the form; it is given ``action_context``, and what
     ``scope`` returns. ``on_demand``: fields shown only once a refusal names them, as the confirmation of a homonym
-    (R17).
+    (R17). ``suits``: whether the page has an object on this request; ``then``: the action whose page comes next.
     """
 
     trigger: Trigger
@@ -99,6 +99,8 @@ class Action:
     template: str = "actions/plain.html"
     danger: bool = False
     on_demand: Sequence[Field] = ()
+    suits: Callable[[RequestView], bool] = lambda _: True
+    then: str = ""
     scope: Callable[[ActionContext], Mapping[str, Any]] = lambda _: {}
 
     @property
@@ -165,7 +167,7 @@ def show_action(
     ``proposed`` stands in the fields that it names instead of their own proposal.
     """
     action = _action(actions, slug)
-    if not action_context.is_open(action.trigger):
+    if not (action_context.is_open(action.trigger) and action.suits(action_context.view)):
         return RedirectResponse(action_context.address_of(), status_code=303)
     texts = proposed or {}
     fields = [replace(field, value=texts.get(field.name, field.value)) for field in _fields(action, action_context)]
@@ -190,6 +192,8 @@ def execute_action(
     if isinstance(result, Refused):
         form = with_refusal(form, result, action_context.visitor, action.on_demand)
         return _render(request, action_context, action, form, status=422)
+    if action.then and not result.warnings:
+        return RedirectResponse(action_context.address_of(action.then), status_code=303)
     return show_result(request, action_context.web, action_context.visitor, result, action_context.origin)
 
 

@@ -11,7 +11,7 @@ from portal.web.forms import Field, Shape, choices
 from states import commands as c
 from states.model import Request
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolYear
-from states.vocabulary import KEY_CHANGES, Change, Step, Trigger, WithdrawReason
+from states.vocabulary import CODE_CHANGES, KEY_CHANGES, Change, Step, Trigger, WithdrawReason
 from workflow.requests.detail import EventView, RequestView
 
 WHY: Final = "Cette délégation est indispensable pour administrer les comptes EduConnect des responsables légaux."
@@ -20,6 +20,9 @@ WHY: Final = "Cette délégation est indispensable pour administrer les comptes 
 
 NO_NAME: Final = "Sans nom ni donnée de santé."
 
+
+NEW_CODE: Final = "nouveau-code"
+RETURN_KEY: Final = "rendre"
 
 HOMONYM: Final = Field(
     name="homonym_confirmed", label="C'est une autre personne, qui porte les mêmes nom et prénom", shape=Shape.CHECK,
@@ -42,8 +45,14 @@ _CHANGES: Final = {
     Change.MISSION: "Sa mission change : il ou elle n'est plus RUPN",
     Change.DEPARTURE: "Il ou elle quitte l'établissement",
     Change.ABSENCE: "Il ou elle s'absente durablement",
-    Change.KEY_LOST: "La clé est perdue",
-    Change.KEY_COMPROMISED: "Quelqu'un d'autre a pu se servir de la clé, ou en connaît le code PIN",
+    Change.KEY_COMPROMISED: "Quelqu'un d'autre a pu lire sa messagerie, ou connaît son code PIN",
+}
+"""What happens to the person; a new code and the end of a key are asked on pages of their own."""
+
+_NEW_CODE: Final = {
+    Change.CODE_NOT_RECEIVED: "Le code n'est pas arrivé",
+    Change.CODE_REFUSED: "Le code est refusé",
+    Change.PIN_FORGOTTEN: "Le code PIN est oublié ou perdu",
 }
 
 
@@ -138,7 +147,7 @@ def handed_on_fields(action_context: ActionContext) -> Sequence[Field]:
 def change_fields(action_context: ActionContext) -> Sequence[Field]:
     """The change and its day (R32); an operator may note what he was told."""
     has_key = action_context.view.request.has_key
-    changes = [change for change in Change if has_key or change not in KEY_CHANGES]
+    changes = [change for change in _CHANGES if has_key or change not in KEY_CHANGES]
     fields = [
         Field(
             name="change", label="Que se passe-t-il ?", shape=Shape.CHOICE,
@@ -146,12 +155,35 @@ def change_fields(action_context: ActionContext) -> Sequence[Field]:
         ),
         Field(
             name="effective_on", label="À partir de quel jour ?", shape=Shape.DAY,
-            hint="Un jour passé, aujourd'hui, ou un jour à venir.",
+            hint="Aujourd'hui est proposé ; ce peut être un jour passé, ou à venir.",
+            value=action_context.today.isoformat(),
         ),
     ]  # fmt: skip
     if action_context.visitor.is_rectorat:
         fields.append(Field(name="note", label="Précision", shape=Shape.AREA, required=False, hint=NO_NAME))
     return fields
+
+
+def has_key_in_use(view: RequestView) -> bool:
+    """Return True when the key of a live request can be the object of a report (R32)."""
+    return view.request.is_live and view.request.has_key
+
+
+def new_code_fields(action_context: ActionContext) -> Sequence[Field]:
+    """Why a new code is wanted: one choice and nothing to type (R32)."""
+    is_extension = bool(action_context.view.request.extends)
+    options = [(c.value, text) for c, text in _NEW_CODE.items() if not is_extension or c not in CODE_CHANGES]
+    return [Field(name="change", label="Que se passe-t-il ?", shape=Shape.CHOICE, options=tuple(options))]
+
+
+def return_fields(action_context: ActionContext) -> Sequence[Field]:
+    """From when the key is not needed any more (R32)."""
+    return [
+        Field(
+            name="effective_on", label="À partir de quel jour la clé ne sert-elle plus ?", shape=Shape.DAY,
+            hint="Aujourd'hui est proposé ; ce peut être un jour à venir.", value=action_context.today.isoformat(),
+        )
+    ]  # fmt: skip
 
 
 def withdrawal_fields(_: ActionContext) -> Sequence[Field]:
@@ -247,6 +279,14 @@ def _report(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
     return c.ReportChange(change=change, effective_on=values["effective_on"], note=note, **common)
 
 
+def _ask_new_code(action_context: ActionContext, values: Values, common: Common) -> c.ReportChange:
+    return c.ReportChange(change=Change.of(values["change"]), effective_on=action_context.today, **common)
+
+
+def _return_key(_: ActionContext, values: Values, common: Common) -> c.ReportChange:
+    return c.ReportChange(change=Change.NOT_NEEDED, effective_on=values["effective_on"], **common)
+
+
 def amendment_fields(action_context: ActionContext) -> Sequence[Field]:
     """The declaration, to be corrected (R29)."""
     request = action_context.view.request
@@ -296,12 +336,24 @@ _ALL: Final = (
         build=lambda _, values, common: c.ConfirmHandover(handed_on=values["handed_on"], **common),
     ),
     Action(
+        trigger=Trigger.REPORT_CHANGE, slug=NEW_CODE, fields=new_code_fields, build=_ask_new_code,
+        template="actions/ask_new_code.html", suits=has_key_in_use,
+    ),
+    Action(
+        trigger=Trigger.REPORT_CHANGE, slug=RETURN_KEY, fields=return_fields, build=_return_key,
+        template="actions/return_key.html", suits=has_key_in_use,
+    ),
+    Action(
         trigger=Trigger.REPORT_CHANGE, slug="signalement", fields=change_fields, build=_report,
         template="actions/report_change.html",
     ),
     Action(
         trigger=Trigger.AMEND, slug="correction", build=_amend, template="actions/amend.html", on_demand=CONFIRMATIONS,
         fields=amendment_fields,
+    ),
+    Action(
+        trigger=Trigger.TAKE_BACK, slug="reprise", template="actions/take_back.html", then="correction",
+        build=lambda _, __, common: c.TakeBack(**common),
     ),
     Action(
         trigger=Trigger.WITHDRAW, slug="abandon", fields=withdrawal_fields, template="actions/withdraw.html",
@@ -320,3 +372,4 @@ CHEF_ACTIONS: Final[Mapping[str, Action]] = {action.slug: action for action in _
 
 
 SLUGS: Final[Mapping[Trigger, str]] = {action.trigger: action.slug for action in _ALL}
+"""The page of each trigger; of a report, the one about the person."""

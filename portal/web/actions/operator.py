@@ -1,7 +1,7 @@
 """Every action that an operator does in his own name, by the end of its address (R34 to R49)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from types import MappingProxyType
@@ -12,10 +12,13 @@ from portal.web.forms import Field, Shape, choices
 from states import commands as c
 from states import french
 from states.model import Report, Request
+from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS
 from states.rules.revocation import Action as RemovalAction
 from states.rules.revocation import key_holders
 from states.validation import normalise_reference
 from states.vocabulary import (
+    DATED_CHANGES,
+    REPORTED_CHANGES,
     Change,
     CheckOutcome,
     ReissueReason,
@@ -251,7 +254,7 @@ def _note_field(hint: str = "") -> Field:
 
 def _report_fields(action_context: ActionContext) -> Sequence[Field]:
     return [
-        Field(name="change", label="Qu'est-ce qui change ?", shape=Shape.CHOICE, options=choices(Change)),
+        Field(name="change", label="Qu'est-ce qui change ?", shape=Shape.CHOICE, options=choices(REPORTED_CHANGES)),
         Field(name="effective_on", label="À partir de quand ?", hint="Ce jour peut être à venir.", shape=Shape.DAY,
               value=action_context.today.isoformat()),
         _note_field(),
@@ -264,28 +267,64 @@ def _report(_: ActionContext, values: Values, common: Common) -> c.Command:
 
 
 def _settle_fields(action_context: ActionContext) -> Sequence[Field]:
-    reports = action_context.view.reports
-    first_open = next((str(report.number) for report in reports if report.is_open), "")
+    """One question, one reason: the action that answers a report settles it (R44 to R46).
+
+    A code or a day is asked where a report of the request can have that answer.
+    """
+    reports, request = action_context.view.reports, action_context.view.request
+    first_open = next((report for report in reports if report.is_open), None)
     options = tuple((str(report.number), report_label(report)) for report in reports)
+    takes_code = any(report.change in REISSUE_REASONS for report in reports)
+    takes_day = any(report.change in DATED_CHANGES for report in reports)
+    answers = {
+        Settlement.REISSUED: "Réémettre un code" if takes_code else "",
+        Settlement.REVOKED: "Révoquer maintenant" if request.is_live else "Les droits sont révoqués",
+        Settlement.REVOCATION_DATED: "Révoquer un jour à venir" if takes_day else "",
+        Settlement.NO_EFFECT: "Sans effet : rien ne change",
+    }
+    coming = first_open.effective_on if first_open and first_open.effective_on > action_context.today else None
+    code = [replace(field, required=False) for field in _reissue_fields(action_context) if field.name != "reason"]
     return [
-        Field(name="report", label="Quel signalement ?", shape=Shape.CHOICE, options=options, value=first_open),
-        Field(name="settlement", label="Qu'avez-vous fait ?", shape=Shape.CHOICE, options=choices(Settlement)),
-        Field(name="why", label="Pourquoi ?", hint=DISCREET, shape=Shape.AREA),
-    ]
+        Field(name="report", label="Quel signalement ?", shape=Shape.CHOICE, options=options,
+              value=str(first_open.number) if first_open else ""),
+        Field(name="settlement", label="Quelle suite ?", shape=Shape.CHOICE,
+              options=tuple((answer.value, label) for answer, label in answers.items() if label)),
+        *(code if takes_code else []),
+        *([Field(name="revoke_on", label="Jour de la révocation", shape=Shape.DAY, required=False,
+                 hint="Pour une révocation à venir seulement : elle se fera d'elle-même à 0 heure ce jour-là.",
+                 value=coming.isoformat() if coming else "")] if takes_day else []),
+        Field(name="why", label="Pourquoi ?", hint=f"L'établissement lira ce texte. {DISCREET}", shape=Shape.AREA,
+              required=False),
+    ]  # fmt: skip
 
 
-def _settle(_: ActionContext, values: Values, common: Common) -> c.Command:
-    number = values["report"]
+def _settle(action_context: ActionContext, values: Values, common: Common) -> c.Command:
+    """The command that answers the report; what was done before is only recorded, and only on the page as it is now:
+    one sent twice asks for the same again (R10)."""
+    view, number, why = action_context.view, values["report"], values["why"] or ""
+    settlement, is_current = Settlement.of(values["settlement"]), common["expected_version"] == view.request.version
+    report = next((report for report in view.reports if str(report.number) == number), None)
+    change = report.change if report else None
+    issued = view.request.code_issued_at
+    is_reissued = is_current and report is not None and issued is not None and issued > report.reported_at
+    if settlement is Settlement.REISSUED and change in REISSUE_REASONS and not is_reissued:
+        return c.ReissueCode(
+            reason=REISSUE_REASONS[change], code=c.Code(clear=values.get("code") or ""),
+            new_key_confirmed=values.get("new_key_confirmed", False), **common,
+        )  # fmt: skip
+    if settlement is Settlement.REVOKED and not (is_current and not view.request.is_live):
+        reason = REVOKE_REASONS.get(change, RevokeReason.OTHER) if change else RevokeReason.OTHER
+        return c.Revoke(reason=reason, note=why, **common)
+    day = values.get("revoke_on") if settlement is Settlement.REVOCATION_DATED else None
     return c.SettleChange(
-        settlement=Settlement.of(values["settlement"]), why=values["why"],
-        report=int(number) if number.isdecimal() and len(number) < 10 else None, **common,
-    )  # fmt: skip
+        settlement=settlement, why=why, revoke_on=day, report=report.number if report else None, **common
+    )
 
 
 def _revoke_fields(_: ActionContext) -> Sequence[Field]:
     return [
         Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(RevokeReason)),
-        _note_field("L'établissement lira ce texte, nécessaire avec « autre raison ». "),
+        _note_field("L'établissement lira ce texte, nécessaire pour un refus, une erreur ou une autre raison. "),
     ]
 
 

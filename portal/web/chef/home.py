@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from notifications.messages.mail import Mail
-from notifications.vocabulary import Stage
+from notifications.vocabulary import CODE_KINDS, Kind, Stage
 from portal.web.actions.chef import SLUGS
 from portal.web.context import Chef, Context, Posted, WebContext
 from portal.web.security import Visitor
@@ -19,6 +19,7 @@ from states.french import day, de, plural
 from states.school_calendar import SchoolCalendar
 from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.mail.queries import find_received_mail, list_received_mails
+from workflow.requests.detail import load_facts
 from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
 from workflow.requests.next_actions import NextStep, PossibleAction
 from workflow.year_end.renewals import open_year
@@ -75,7 +76,7 @@ class Situation:
     @property
     def is_in_service(self) -> bool:
         """True if the key is in use and nobody is waited for."""
-        return self.request.is_live and self.next_step is None
+        return self.request.is_live and (self.next_step is None or self.next_step.on is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +141,12 @@ def waiting_sentence(situation: Situation, expected_days: int, today: date) -> s
         return f"Les droits {whose} sont révoqués : la demande est close."
     if step is None:
         return f"La clé {whose} est en service."
+    if step.on and step.who is Role.SCHEDULE:
+        return (
+            f"La clé {whose} est en service. Les droits seront révoqués le {day(step.on)}, comme vous l'avez signalé."
+        )
+    if step.on:
+        return f"La clé {whose} est en service. Le rectorat traitera votre signalement le {day(step.on)}."
     if step.who is Role.SCHEDULE:
         return f"L'année scolaire est finie : la demande {whose} va être close d'elle-même."
     if step.trigger is Trigger.SETTLE_CHANGE:
@@ -266,7 +273,19 @@ def show_received_mail(request: Request, context: Context, visitor: Chef, number
         mail = find_received_mail(connection, visitor.actor, mail_number) if mail_number is not None else None
     if mail is None:
         raise HTTPException(404)
-    return context.pages.page(request, "chef/mail.html", visitor, mail=mail, stage=stage_sentence(mail))
+    return context.pages.page(
+        request, "chef/mail.html", visitor, mail=mail, stage=stage_sentence(mail),
+        can_ask_code=_can_ask_code(context, visitor, mail),
+    )  # fmt: skip
+
+
+def _can_ask_code(context: WebContext, visitor: Visitor, mail: Mail) -> bool:
+    """Return True for a mail that brought a code, or the use of a key, of a request that still has it (R32)."""
+    if mail.kind not in (*CODE_KINDS, Kind.KEY_EXTENDED) or not mail.reference or not may_act(context, visitor):
+        return False
+    with context.app.database.read() as connection:
+        request = load_facts(connection, mail.reference, context.app.mailer).request
+    return request is not None and request.is_live and request.has_key
 
 
 def _mail_number(text: str) -> int | None:

@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from notifications.rendering.papers import Paper, blank_charter
 from notifications.rendering.pdf import compile_paper
 from portal.documents import NoSlip, make_charter, make_slip
-from portal.texts import TRIGGER_TEXTS
+from portal.texts import happened
 from portal.web.actions.base import ActionContext, execute_action, load_request, show_action
-from portal.web.actions.chef import CHEF_ACTIONS, SLUGS, last_send_back
+from portal.web.actions.chef import CHEF_ACTIONS, NEW_CODE, RETURN_KEY, SLUGS, has_key_in_use, last_send_back
 from portal.web.chef.declare import REMAINING
 from portal.web.chef.home import (
     Schools,
@@ -35,8 +35,10 @@ from workflow.requests.event_labels import event_details
 
 router = APIRouter()
 
-_SHOWN_ABOVE: Final = frozenset({"uai", "school_year", "copy_kept", "drane_sent_by_us"})
-"""The data of an event that the page shows elsewhere."""
+_SHOWN_ABOVE: Final = frozenset(
+    {"uai", "school_year", "copy_kept", "drane_sent_by_us", "expires_on", "report", "reports"}
+)
+"""The data of an event that the page shows elsewhere, or that are the rectorat's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +91,19 @@ def show_chef_request(request: Request, context: Context, visitor: Chef, referen
         step_to_redo=Step.of(str(send_back.data["step"])) if send_back else None, mails=mails,
         place=f"/etablissement/demandes/{reference}", may_act=may_act(context, visitor),
         waiting=waiting_sentence(situation, context.app.settings.handling.expected_days, context.pages.today()),
-        others=_other_actions(view, situation), can_finish=task is not None and len(REMAINING.get(state, ())) > 1,
+        others=_other_actions(view, situation), key_pages=_key_pages(view),
+        can_finish=task is not None and len(REMAINING.get(state, ())) > 1,
         has_charter=state in REMAINING and waits_for_chef, history=[_history_line(event) for event in view.history],
         has_slip=state is State.CODE_ISSUED and view.code_fate is not CodeStatus.EXTENDED,
         began=view.history[0] if _has_new_chef(view, visitor) else None, stage_sentence=stage_sentence,
     )  # fmt: skip
+
+
+def _key_pages(view: RequestView) -> list[tuple[str, str]]:
+    """What a chef comes for once there is a key, as (end of the address, label)."""
+    is_open = any(action.trigger is Trigger.REPORT_CHANGE for action in view.actions)
+    slugs = (NEW_CODE, RETURN_KEY) if is_open and has_key_in_use(view) else ()
+    return [(slug, CHEF_ACTIONS[slug].title) for slug in slugs]
 
 
 def _other_actions(view: RequestView, situation: Situation) -> list[tuple[str, str]]:
@@ -111,7 +121,7 @@ def _history_line(event: EventView) -> HistoryLine:
     notes = tuple((note.label, note.body or ERASED) for note in event.notes if note.field != "asked_by")
     data = {key: value for key, value in event.data.items() if key not in _SHOWN_ABOVE}
     return HistoryLine(
-        event=TRIGGER_TEXTS[event.trigger].done, actor=event.actor, at=event.at,
+        event=happened(event), actor=event.actor, at=event.at,
         details=(*event_details(event.trigger, data), *notes),
     )  # fmt: skip
 

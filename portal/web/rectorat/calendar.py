@@ -31,6 +31,7 @@ LETTERS: Final = {
     ScheduledAction.INVITATION: "I",
     ScheduledAction.REMINDERS: "R",
     ScheduledAction.REPORTS: "S",
+    ScheduledAction.REVOCATIONS: "D",
     ScheduledAction.ERASURE: "E",
 }
 """Letter of each action on its days; the digest, possible on any working day, and what is unknown have none."""

@@ -15,7 +15,7 @@ from notifications.messages.mail import Mail
 from notifications.outbox.admin import list_outbox
 from notifications.vocabulary import Stage
 from portal.documents import NoSlip, make_charter, make_slip
-from portal.texts import TRIGGER_TEXTS
+from portal.texts import happened
 from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF_ACTIONS
 from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_source, ready_reasons
@@ -26,7 +26,7 @@ from portal.web.rectorat.collaboration import Collaboration
 from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import WorklistCriteria
 from portal.web.worklist.position import origin_of
-from states.vocabulary import CheckOutcome, CodeStatus, State, Trigger
+from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.requests.checks_to_make import ChecksToMake
 from workflow.requests.detail import CheckView, EventView, RequestView
 from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
@@ -179,13 +179,6 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
     }
 
 
-def happened(event: EventView) -> str:
-    """An event in a few words."""
-    if event.trigger is Trigger.ISSUE_CODE and event.data.get("extends"):
-        return "Clé existante étendue"
-    return TRIGGER_TEXTS[event.trigger].event
-
-
 def history_details(event: EventView) -> list[tuple[str, str]]:
     """The data of an event as (label, value), free texts included."""
     notes = [(note.label, "(texte effacé)" if note.body is None else f"« {note.body} »") for note in event.notes]
@@ -212,7 +205,7 @@ def _check_cards(action_context: ActionContext) -> tuple[CheckCard, ...]:
             form=blank(()) if action_context.is_open(trigger) and not check_view.is_valid else None,
             can_record=action_context.is_open(trigger),
             source=proposed_source(action_context, trigger) if action_context.is_open(trigger) else "",
-            motif=motif if check_view.check and check_view.check.outcome is CheckOutcome.NEGATIVE else "",
+            motif=motif if check_view.problem and check_view.problem.code == "check_negative" else "",
         )
         for (title, name, check_view, motif), trigger in zip(checks, CHECKS, strict=True)
     )  # fmt: skip
@@ -220,7 +213,7 @@ def _check_cards(action_context: ActionContext) -> tuple[CheckCard, ...]:
 
 def _inline_form(action_context: ActionContext) -> InlineForm | None:
     step = action_context.view.next_step
-    if step is None or step.trigger not in INLINE or not action_context.is_open(step.trigger):
+    if step is None or step.on or step.trigger not in INLINE or not action_context.is_open(step.trigger):
         return None
     action = _BY_TRIGGER[step.trigger]
     return action, blank(action.fields(action_context))
@@ -231,8 +224,9 @@ def _next_to_issue(action_context: ActionContext, connection: Connection) -> str
 
     It is of the list that they came from, when that was filtered.
     """
-    view, app = action_context.view, action_context.app
-    if not action_context.visitor.is_operator or view.request.state is State.REQUESTED:
+    view, app, step = action_context.view, action_context.app, action_context.view.next_step
+    has_own_step = step is not None and step.who is Role.OPERATOR and step.on is None
+    if not action_context.visitor.is_operator or has_own_step:
         return None
     now = app.clock.now()
     if not action_context.origin:

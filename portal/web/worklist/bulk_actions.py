@@ -94,6 +94,13 @@ def _why(label: str, hint: str = "", *, required: bool = True, name: str = "why"
                  hint=hint or "La même pour toutes. Quelques mots, sans nom ni donnée de santé.")  # fmt: skip
 
 
+_SETTLEMENT: Final = Field(
+    name="settlement", label="Ce qui a été fait", shape=Shape.CHOICE,
+    options=choices(s for s in Settlement if s is not Settlement.REVOCATION_DATED),
+)  # fmt: skip
+"""A day is set request by request."""
+
+
 _ALL: Final = (
     BulkAction(
         trigger=Trigger.ISSUE_CODE, slug="emettre", by_line=True,
@@ -117,7 +124,7 @@ _ALL: Final = (
     ),
     BulkAction(
         trigger=Trigger.SETTLE_CHANGE, slug="regler",
-        fields=lambda _: (_choice("settlement", "Ce qui a été fait", Settlement), _why("Pourquoi")),
+        fields=lambda _: (_SETTLEMENT, _why("Pourquoi, ce que chaque établissement lira")),
         build=lambda v, common: c.SettleChange(settlement=Settlement.of(v["settlement"]), why=v["why"], **common),
     ),
     BulkAction(
@@ -131,7 +138,8 @@ _ALL: Final = (
     BulkAction(
         trigger=Trigger.REVOKE, slug="revoquer", danger=True,
         fields=lambda _: (_choice("reason", "La raison, la même pour toutes", RevokeReason),
-                          _why("Précision", "Nécessaire avec « autre raison ».", required=False, name="note")),
+                          _why("Précision", "Nécessaire pour un refus, une erreur ou une autre raison.",
+                               required=False, name="note")),
         build=lambda v, common: c.Revoke(reason=RevokeReason.of(v["reason"]), note=v["note"] or "", **common),
     ),
 )  # fmt: skip

@@ -168,7 +168,7 @@ def test_names__of_a_loop_around_a_block(told: Told) -> None:
 def test_names__of_the_layout_are_those_of_every_mail(told: Told) -> None:
     layout = (Path(str(OWN)) / "mails/layout.j2").read_text(encoding="utf-8")
     (said,) = told({"mails/layout.j2": layout + "{{ rupn.full }}"})
-    assert f"{MISSING} « rupn » (à l'essai avec l'exemple « year_end_one »)" in said
+    assert f"{MISSING} « rupn » (à l'essai avec l'exemple « removal_confirmed_one »)" in said
     assert told({"mails/layout.j2": layout + "{{ rupn.full if rupn is defined }}"}) == []
 
 

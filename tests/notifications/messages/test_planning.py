@@ -17,7 +17,7 @@ from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
 from states.decision import RequestEvent
 from states.school_calendar import SchoolYear
-from states.vocabulary import Change, RemovalKind, State, Step, Trigger
+from states.vocabulary import Change, RemovalKind, RemovalOutcome, Settlement, State, Step, Trigger
 from tests.kit import factories as f
 from tests.notifications.events import expired, request_event
 from tests.notifications.office import OPERATORS, mail_settings
@@ -36,12 +36,13 @@ TOLD: dict[Trigger, list[Kind]] = {
     Trigger.CONFIRM_HANDOVER: [],
     Trigger.CONFIRM_EXPIRY: [],
     Trigger.REPORT_CHANGE: [Kind.CHANGE_REPORTED, Kind.CHANGE_TO_HANDLE],
-    Trigger.SETTLE_CHANGE: [],
+    Trigger.SETTLE_CHANGE: [Kind.REPORT_SETTLED],
     Trigger.AMEND: [],
+    Trigger.TAKE_BACK: [],
     Trigger.WITHDRAW: [Kind.WITHDRAWN],
     Trigger.REVOKE: [Kind.REVOKED, Kind.REMOVAL_TASK],
     Trigger.EXPIRE: [Kind.YEAR_END],
-    Trigger.CONFIRM_REMOVAL: [],
+    Trigger.CONFIRM_REMOVAL: [Kind.REMOVAL_CONFIRMED],
     Trigger.RENEW: [Kind.DECLARED],
 }
 
@@ -135,6 +136,50 @@ def test_drafts__a_change_is_due_on_its_day(day: date, is_due: bool) -> None:
     assert (receipt.is_due, task.is_due) == (is_due, is_due)
     assert (task.change, task.effective_on, task.number, task.note) == (Change.ABSENCE, day, 1, "en congé")
     assert not hasattr(receipt, "note")
+
+
+@pytest.mark.rule("R46")
+def test_drafts__what_became_of_a_report() -> None:
+    day = date(2027, 1, 4)
+    known = f.facts(State.CODE_ISSUED, reports=(f.report(2, Change.DEPARTURE),))
+    dated = {"settlement": Settlement.REVOCATION_DATED, "why": "il part ce jour-là", "revoke_on": day}
+    told = facts_in(drafts(request_event(Trigger.SETTLE_CHANGE, facts=known, command=dated)), Kind.REPORT_SETTLED)
+    assert (told.change, told.reported_on) == (Change.DEPARTURE, date(2026, 10, 6))
+    assert (told.settlement, told.why, told.revoke_on) == tuple(dated.values())
+
+
+@pytest.mark.rule("R44", "R45")
+def test_drafts__the_action_that_answers_a_report_says_so() -> None:
+    """One mail tells both: there is no other about the report."""
+    lost, away = f.report(1, Change.PIN_FORGOTTEN), f.report(2)
+    known = f.facts(State.CODE_ISSUED, reports=(lost, away))
+    reissued = drafts(request_event(Trigger.REISSUE_CODE, facts=known))
+    assert [draft.kind for draft in reissued] == [Kind.CODE_REISSUED]
+    assert facts_in(reissued, Kind.CODE_REISSUED).answers == (Change.PIN_FORGOTTEN,)
+    revoked = facts_in(drafts(request_event(Trigger.REVOKE, facts=known)), Kind.REVOKED)
+    assert (revoked.answers, revoked.foreseen) == ((Change.PIN_FORGOTTEN, Change.ABSENCE), False)
+
+
+@pytest.mark.rule("R49")
+def test_drafts__removals_confirmed_together_are_one_mail_an_establishment() -> None:
+    events = [request_event(Trigger.CONFIRM_REMOVAL) for _ in range(3)]
+    elsewhere = replace(events[0], decision=replace(
+        events[0].decision, request=events[0].decision.request.with_(uai=f.OTHER_UAI)
+    ))  # fmt: skip
+    here, there = drafts(*events, elsewhere)
+    assert (len(here.context.removed), here.context.kept, here.reference) == (3, (), None)
+    assert (there.uai, len(there.context.removed)) == (f.OTHER_UAI, 1)
+
+
+@pytest.mark.parametrize(("uai", "is_told"), [(f.UAI, True), (f.OTHER_UAI, False)])
+@pytest.mark.rule("R3", "R48", "R49")
+def test_drafts__a_key_kept_elsewhere_does_not_show(uai: str, is_told: bool) -> None:
+    known = replace(f.facts(State.REVOKED), others=(f.other(uai=uai),))
+    kept = {"outcome": RemovalOutcome.KEPT}
+    told = facts_in(drafts(request_event(Trigger.CONFIRM_REMOVAL, facts=known, command=kept)), Kind.REMOVAL_CONFIRMED)
+    assert bool(told.kept) is is_told
+    assert bool(told.removed) is not is_told
+    assert f.other().reference not in repr(told)
 
 
 @pytest.mark.rule("R19")

@@ -8,7 +8,7 @@ from tests.states.answers import accepted, refused
 
 OF_CHEF = {
     Trigger.DECLARE, Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT, Trigger.CONFIRM_HANDOVER, Trigger.AMEND,
-    Trigger.WITHDRAW, Trigger.RENEW,
+    Trigger.TAKE_BACK, Trigger.WITHDRAW, Trigger.RENEW,
 }  # fmt: skip
 OF_BOTH = {Trigger.REPORT_CHANGE}
 OF_SCHEDULE = {Trigger.EXPIRE}
@@ -18,6 +18,8 @@ OF_OPERATOR = set(Trigger) - OF_CHEF - OF_BOTH - OF_SCHEDULE
 
 def verdict(role: Role, trigger: Trigger) -> str | None:
     """The code of the refusal that the reference wants, None for an acceptance."""
+    if role is Role.SCHEDULE and trigger is Trigger.REVOKE:
+        return "no_dated_revocation"
     if role is Role.SCHEDULE:
         return None if trigger in OF_SCHEDULE else "wrong_role"
     if role is Role.CONNECTOR:

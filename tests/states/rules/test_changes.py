@@ -7,8 +7,18 @@ import pytest
 
 from states.decision import CloseReport, OpenReport
 from states.model import Report
-from states.rules.changes import due_on
-from states.vocabulary import KEY_CHANGES, LIVE_STATES, Change, Settlement, State, Trigger
+from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS, due_on
+from states.vocabulary import (
+    CODE_CHANGES,
+    DATED_CHANGES,
+    KEY_CHANGES,
+    LIVE_STATES,
+    NEW_CODE_CHANGES,
+    Change,
+    Settlement,
+    State,
+    Trigger,
+)
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual
 
@@ -79,9 +89,11 @@ def test_report__due_on_its_day_or_now() -> None:
         (Settlement.REVOKED, State.REVOKED, None),
         (Settlement.REVOKED, State.CODE_ISSUED, "settled_as_revoked"),
         (Settlement.REVOKED, State.DECLARED, "settled_as_revoked"),
-        (Settlement.REISSUED, State.CODE_ISSUED, None),
+        (Settlement.REISSUED, State.CODE_ISSUED, "settled_as_reissued"),
         (Settlement.REISSUED, State.REQUESTED, "settled_as_reissued"),
         (Settlement.REISSUED, State.REVOKED, "settled_as_reissued"),
+        (Settlement.REVOCATION_DATED, State.CODE_ISSUED, "revocation_day_missing"),
+        (Settlement.REVOCATION_DATED, State.REVOKED, "nothing_to_revoke"),
         (Settlement.NO_EFFECT, State.DELEGATED, None),
         (Settlement.NO_EFFECT, State.REVOKED, None),
     ],
@@ -93,7 +105,7 @@ def test_settle__says_what_was_done(settlement: Settlement, state: State, code: 
         assert set(refused(facts, command)) == {code}
         return
     decision = accepted(facts, command)
-    assert decision.effects == (CloseReport(1, settlement),)
+    assert decision.effects == (CloseReport(f.report(), settlement),)
     assert decision.data == {"report": 1, "settlement": settlement.value}
     assert decision.notes == {"why": "retour prévu lundi"}
     assert decision.request.state is state
@@ -136,12 +148,143 @@ def test_settle__names_the_open_reports() -> None:
 
 @pytest.mark.parametrize("state", [State.CODE_ISSUED, State.REVOKED])
 @pytest.mark.rule("R24", "R46")
-def test_settle__no_code_is_promised_after_the_year(state: State) -> None:
-    facts = f.facts(state, reports=(f.report(),))
-    for settlement in Settlement:
-        command = f.command(Trigger.SETTLE_CHANGE, settlement=settlement)
-        if settlement is Settlement.REISSUED:
-            reason = refused(facts, command, now=f.now_for(Trigger.EXPIRE))["settled_as_reissued"]
-            assert reason.message == "L'année scolaire est finie : aucun code ne sera réémis"
-        elif settlement is Settlement.NO_EFFECT or state is State.REVOKED:
-            accepted(facts, command, now=f.now_for(Trigger.EXPIRE))
+def test_settle__after_the_year_what_was_done_only(state: State) -> None:
+    facts, now = f.facts(state, reports=(f.report(),)), f.now_for(Trigger.EXPIRE)
+    dated = f.command(Trigger.SETTLE_CHANGE, settlement=Settlement.REVOCATION_DATED, revoke_on=date(2027, 9, 9))
+    assert set(refused(facts, dated, now=now)) == {"nothing_to_revoke"}
+    accepted(facts, f.command(Trigger.SETTLE_CHANGE), now=now)
+    if state is State.REVOKED:
+        accepted(facts, f.command(Trigger.SETTLE_CHANGE, settlement=Settlement.REVOKED), now=now)
+
+
+@pytest.mark.parametrize(("minutes", "right"), [(-1, True), (0, False), (1, False)])
+@pytest.mark.rule("R46")
+def test_settle__reissued_when_it_was_since_the_report(minutes: int, right: bool) -> None:
+    """Who made the code first says so afterwards, and makes no second one."""
+    report = f.report(1, Change.PIN_FORGOTTEN, reported_at=f.ISSUED_AT + timedelta(minutes=minutes))
+    command = f.command(Trigger.SETTLE_CHANGE, settlement=Settlement.REISSUED)
+    for state in (State.CODE_ISSUED, State.REVOKED):
+        facts = f.facts(state, reports=(report,))
+        if right:
+            assert accepted(facts, command).effects == (CloseReport(report, Settlement.REISSUED),)
+        else:
+            assert set(refused(facts, command)) == {"settled_as_reissued"}
+    extended = f.facts(f.request(State.CODE_ISSUED, extends="ODA-2027-00077"), reports=(report,))
+    assert set(refused(extended, command)) == {"settled_as_reissued"}, "no code left for an extension"
+
+
+def dated(day: date = date(2027, 1, 4), number: int = 1, change: Change = Change.DEPARTURE) -> Report:
+    """A report settled by a revocation on that day."""
+    return f.report(
+        number, change, settlement=Settlement.REVOCATION_DATED, settled_at=f.ISSUED_AT, revoke_on=day, effective_on=day
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "right"),
+    [(f.TODAY, False), (f.TODAY + timedelta(days=1), True), (f.LAST_DAY, True), (date(2027, 9, 1), False)],
+)
+@pytest.mark.rule("R46")
+def test_dated__from_tomorrow_to_the_end_of_the_year(day: date, right: bool) -> None:
+    facts = f.facts(State.CODE_ISSUED, reports=(f.report(),))
+    command = f.command(Trigger.SETTLE_CHANGE, settlement=Settlement.REVOCATION_DATED, revoke_on=day)
+    if right:
+        decision = accepted(facts, command)
+        assert decision.effects == (CloseReport(f.report(), Settlement.REVOCATION_DATED, day),)
+        assert decision.data["revoke_on"] == day.isoformat()
+    else:
+        assert set(refused(facts, command)) == {"date_out_of_bounds"}
+
+
+@pytest.mark.parametrize("change", Change)
+@pytest.mark.rule("R46")
+def test_dated__for_what_can_wait(change: Change) -> None:
+    facts = f.facts(State.CODE_ISSUED, reports=(f.report(1, change),))
+    command = f.command(
+        Trigger.SETTLE_CHANGE, settlement=Settlement.REVOCATION_DATED, revoke_on=f.TODAY + timedelta(days=9)
+    )
+    if change in DATED_CHANGES:
+        accepted(facts, command)
+    else:
+        assert set(refused(facts, command)) == {"not_to_be_dated"}
+
+
+@pytest.mark.rule("R46")
+def test_dated__settled_otherwise_before() -> None:
+    facts = f.facts(State.CODE_ISSUED, reports=(dated(),))
+    assert accepted(facts, f.command(Trigger.SETTLE_CHANGE)).effects == (CloseReport(dated(), Settlement.NO_EFFECT),)
+    again = f.command(Trigger.SETTLE_CHANGE, settlement=Settlement.REVOCATION_DATED, revoke_on=date(2027, 1, 4))
+    assert set(refused(facts, again)) == {"report_settled"}, "it is so already"
+    accepted(facts, f.command(again.trigger, settlement=again.settlement, revoke_on=date(2027, 2, 1)))
+    closed = f.facts(State.REVOKED, reports=(dated(),))
+    assert set(refused(closed, f.command(Trigger.SETTLE_CHANGE, report=1))) == {"report_settled"}
+    both = f.facts(State.CODE_ISSUED, reports=(dated(), f.report(2)))
+    assert accepted(both, f.command(Trigger.SETTLE_CHANGE)).data["report"] == 2, "an open one comes first"
+
+
+@pytest.mark.rule("R46")
+def test_dated__day_of_no_other_settlement() -> None:
+    facts = f.facts(State.CODE_ISSUED, reports=(f.report(),))
+    command = f.command(Trigger.SETTLE_CHANGE, revoke_on=date(2027, 1, 4))
+    assert set(refused(facts, command)) == {"day_without_revocation"}
+
+
+@pytest.mark.parametrize(
+    ("reports", "at", "right"),
+    [
+        ((), 0, False),
+        ((f.report(),), 0, False),
+        ((dated(f.TODAY + timedelta(days=1)),), 0, False),
+        ((dated(f.TODAY),), 0, True),
+        ((dated(f.TODAY - timedelta(days=30)),), 0, True),
+        ((dated(date(2027, 8, 31)),), 400, False),
+    ],
+)
+@pytest.mark.rule("R46", "R50")
+def test_dated__schedule_revokes_on_its_day_alone(reports: tuple[Report, ...], at: int, right: bool) -> None:
+    """Once the year has ended, it is the year's end that revokes."""
+    facts, command = f.facts(State.CODE_ISSUED, reports=reports), f.command(Trigger.REVOKE)
+    now = f.NOW + timedelta(days=at)
+    if right:
+        decision = accepted(facts, command, f.schedule(), now=now)
+        assert decision.effects[-1] == CloseReport(reports[0], Settlement.REVOKED)
+        assert decision.warnings == ()
+    else:
+        assert set(refused(facts, command, f.schedule(), now=now)) == {"no_dated_revocation"}
+
+
+@pytest.mark.rule("R45", "R46")
+def test_revoke__settles_every_open_report() -> None:
+    done = f.report(2, settlement=Settlement.NO_EFFECT, settled_at=f.NOW)
+    reports = (f.report(), done, dated(number=3), f.report(4, Change.PIN_FORGOTTEN))
+    decision = accepted(f.facts(State.CODE_ISSUED, reports=reports), f.command(Trigger.REVOKE))
+    closed = [effect for effect in decision.effects if isinstance(effect, CloseReport)]
+    assert closed == [CloseReport(report, Settlement.REVOKED) for report in reports if report is not done]
+    assert decision.data["reports"] == "1, 3, 4"
+
+
+@pytest.mark.rule("R45")
+def test_revoke__warned_before_the_day_that_was_announced() -> None:
+    reports = (f.report(), f.report(2, Change.DEPARTURE, effective_on=date(2027, 1, 4)))
+    decision = accepted(f.facts(State.CODE_ISSUED, reports=reports), f.command(Trigger.REVOKE))
+    (warning,) = decision.warnings
+    assert warning.code == "revoked_before_its_day"
+    assert warning.message == (
+        "Le signalement n° 2 (départ) ne prenait effet que le 4 janvier 2027 : les droits sont révoqués dès aujourd'hui"
+    )
+
+
+@pytest.mark.rule("R32")
+def test_report__code_of_an_extension() -> None:
+    """No code was sent for it: there is none to lose, but a PIN there is."""
+    extended = f.facts(f.request(State.CODE_ISSUED, extends="ODA-2027-00077"))
+    for change in CODE_CHANGES:
+        assert set(refused(extended, f.command(Trigger.REPORT_CHANGE, change=change))) == {"no_code_to_report"}
+    accepted(extended, f.command(Trigger.REPORT_CHANGE, change=Change.PIN_FORGOTTEN))
+
+
+@pytest.mark.rule("R44", "R45")
+def test_answer__each_change_has_its_reason() -> None:
+    assert set(REISSUE_REASONS) == {*NEW_CODE_CHANGES, Change.KEY_COMPROMISED}
+    assert set(REVOKE_REASONS) == {*DATED_CHANGES, Change.KEY_COMPROMISED}
+    assert set(REISSUE_REASONS) | set(REVOKE_REASONS) == set(Change)

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import pytest
 
 from states.commands import Code
-from states.decision import EraseCode, SealCode
+from states.decision import CloseReport, EraseCode, SealCode
 from states.model import Request
-from states.vocabulary import Change, ReissueReason, Settlement, State, Trigger
+from states.vocabulary import NEW_CODE_CHANGES, Change, ReissueReason, Settlement, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, usual
 
@@ -47,18 +47,31 @@ def test_reissue__needs_a_mailbox_and_a_right_code() -> None:
 @pytest.mark.parametrize("reason", ReissueReason)
 @pytest.mark.rule("R44")
 def test_reissue__blocked_by_an_open_compromise_whatever_the_reason(reason: ReissueReason) -> None:
+    """But for the reason that says that the code answers it."""
     command = f.command(T.REISSUE_CODE, reason=reason)
     for reports in ((OPEN,), (SETTLED, f.report(2, Change.KEY_COMPROMISED))):
-        assert set(refused(f.facts(State.CODE_ISSUED, reports=reports), command)) == {"report_still_open"}
+        facts = f.facts(State.CODE_ISSUED, reports=reports)
+        if reason is ReissueReason.COMPROMISED:
+            assert accepted(facts, command).effects[2:] == (CloseReport(reports[-1], Settlement.REISSUED),)
+        else:
+            assert set(refused(facts, command)) == {"report_still_open"}
 
 
-@pytest.mark.rule("R44")
-def test_reissue__not_blocked_by_another_report() -> None:
-    accepted(f.facts(State.CODE_ISSUED, reports=(f.report(1, Change.KEY_LOST), f.report(2))), f.command(T.REISSUE_CODE))
+@pytest.mark.parametrize("change", NEW_CODE_CHANGES)
+@pytest.mark.rule("R44", "R46")
+def test_reissue__settles_the_reports_that_wait_for_a_code(change: Change) -> None:
+    """And no other: an absence, one that is settled already."""
+    waiting, no_effect = f.report(1, change), f.report(3, change, settlement=Settlement.NO_EFFECT, settled_at=f.NOW)
+    facts = f.facts(State.CODE_ISSUED, reports=(waiting, f.report(2), no_effect, f.report(4, change)))
+    decision = accepted(facts, f.command(T.REISSUE_CODE))
+    closed = decision.effects[2:]
+    assert closed == tuple(CloseReport(report, Settlement.REISSUED) for report in (waiting, f.report(4, change)))
+    assert decision.data["reports"] == "1, 4"
 
 
 @pytest.mark.rule("R44", "R46")
 def test_reissue__compromised_follows_a_report_settled_so() -> None:
+    """Earlier versions settled a compromise before its code was made."""
     accepted(f.facts(State.CODE_ISSUED, reports=(SETTLED,)), COMPROMISED)
     otherwise = f.report(1, Change.KEY_COMPROMISED, settlement=Settlement.NO_EFFECT, settled_at=f.NOW)
     lost = f.report(1, Change.KEY_LOST, settlement=Settlement.REISSUED, settled_at=f.NOW)
@@ -70,9 +83,10 @@ def test_reissue__compromised_follows_a_report_settled_so() -> None:
 @pytest.mark.parametrize(("seconds", "right"), [(-1, False), (0, True), (1, True)])
 @pytest.mark.rule("R44")
 def test_reissue__compromised_once_for_each_report(seconds: int, right: bool) -> None:
-    """A report settled before the last code has been answered by it."""
+    """A report made before the last code has been answered by it."""
+    reported_at = f.ISSUED_AT + timedelta(seconds=seconds)
     settled = f.report(
-        1, Change.KEY_COMPROMISED, settlement=Settlement.REISSUED, settled_at=f.ISSUED_AT + timedelta(seconds=seconds)
+        1, Change.KEY_COMPROMISED, settlement=Settlement.REISSUED, reported_at=reported_at, settled_at=f.NOW
     )
     facts = f.facts(State.CODE_ISSUED, reports=(settled,))
     if right:

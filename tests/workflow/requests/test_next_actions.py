@@ -1,15 +1,26 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from states.decide import decide
 from states.decision import Decision
 from states.model import Facts, Removal
-from states.vocabulary import CheckOutcome, CodeStatus, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
+from states.rules.verification import Standing, standing
+from states.vocabulary import (
+    Change,
+    CheckOutcome,
+    CodeStatus,
+    RemovalKind,
+    RemovalOutcome,
+    Role,
+    Settlement,
+    State,
+    Trigger,
+)
 from tests.kit import factories as make
 from workflow.requests.event_labels import NOTE_LABELS, event_details, has_label
-from workflow.requests.next_actions import next_step, possible_actions
+from workflow.requests.next_actions import NextStep, next_step, possible_actions
 
 T = Trigger
 ENDED = datetime(2027, 9, 15, tzinfo=UTC)
@@ -23,7 +34,7 @@ def can(role: Role, facts: Facts, now: datetime = make.NOW) -> list[Trigger]:
 def test_actions__of_a_chef_follow_the_state() -> None:
     chef = Role.CHEF
     assert can(chef, make.facts(State.DECLARED)) == [T.DELEGATE, T.REPORT_CHANGE, T.AMEND, T.WITHDRAW]
-    assert can(chef, make.facts(State.REQUESTED)) == [T.REPORT_CHANGE, T.WITHDRAW]
+    assert can(chef, make.facts(State.REQUESTED)) == [T.REPORT_CHANGE, T.TAKE_BACK, T.WITHDRAW]
     assert can(chef, make.facts(State.CODE_ISSUED)) == [T.CONFIRM_HANDOVER, T.REPORT_CHANGE]
     assert can(chef, make.facts(State.REVOKED)) == [T.RENEW]
 
@@ -45,7 +56,7 @@ def test_actions__a_deputy_has_those_of_a_chef_unless_the_setting_forbids() -> N
 @pytest.mark.rule("R5")
 def test_actions__of_an_operator_say_which_are_on_behalf() -> None:
     actions = possible_actions(make.facts(State.REQUESTED), make.operator(), make.policy(), make.NOW)
-    assert {a.trigger for a in actions if a.on_behalf} == {T.WITHDRAW}
+    assert {a.trigger for a in actions if a.on_behalf} == {T.TAKE_BACK, T.WITHDRAW}
     assert {a.trigger for a in actions if not a.on_behalf} == {
         T.CHECK_LISTING, T.CHECK_DELEGATION, T.SEND_BACK, T.ISSUE_CODE, T.REPORT_CHANGE, T.REVOKE,
     }  # fmt: skip
@@ -89,8 +100,46 @@ def test_next__of_what_was_found() -> None:
     assert following(replace(issued, code_fate=CodeStatus.HANDED_OVER)) is None
     assert following(issued, ENDED) is T.EXPIRE
     settled = make.report(settlement=Settlement.REISSUED, settled_at=make.NOW)
-    assert following(replace(issued, reports=(settled,))) is T.REISSUE_CODE
+    assert following(replace(issued, reports=(settled,))) is T.REISSUE_CODE, "as earlier versions decided"
+    answered = replace(settled, reported_at=make.ISSUED_AT - timedelta(hours=1))
+    assert following(replace(issued, reports=(answered,))) is T.CONFIRM_HANDOVER
     assert following(replace(make.facts(State.REVOKED), removal=None)) is None
+
+
+@pytest.mark.rule("R35")
+def test_next__a_void_negative_check_is_to_be_made() -> None:
+    negative = make.checked(make.request(State.REQUESTED), listing=CheckOutcome.NEGATIVE)
+    assert following(make.facts(negative.with_(nom="Autre"))) is T.CHECK_LISTING
+    assert standing(negative) is Standing.NEGATIVE
+    assert standing(negative.with_(nom="Autre")) is Standing.TO_DO
+
+
+@pytest.mark.rule("R32", "R46")
+def test_next__of_a_day_to_come() -> None:
+    """Somebody is waited for, on the day that was announced; a key in service is said to be so until then."""
+    day = date(2027, 1, 4)
+    handed = replace(make.facts(State.CODE_ISSUED), code_fate=CodeStatus.HANDED_OVER)
+    coming = next_step(
+        replace(handed, reports=(make.report(1, Change.MISSION, effective_on=day),)), make.policy(), make.NOW
+    )
+    assert coming == NextStep(
+        Role.OPERATOR, "régler le signalement n° 1 (changement de mission) le 4 janvier 2027", T.SETTLE_CHANGE, day
+    )
+    dated = make.report(1, Change.MISSION, settlement=Settlement.REVOCATION_DATED, revoke_on=day)
+    foreseen = next_step(replace(handed, reports=(dated,)), make.policy(), make.NOW)
+    assert foreseen == NextStep(
+        Role.SCHEDULE, "la demande sera révoquée le 4 janvier 2027 (changement de mission)", None, day
+    )
+
+
+@pytest.mark.rule("R29", "R46")
+def test_actions__of_what_can_still_be_changed() -> None:
+    dated = make.report(1, settlement=Settlement.REVOCATION_DATED, revoke_on=date(2027, 1, 4))
+    assert T.SETTLE_CHANGE in can(Role.OPERATOR, replace(make.facts(State.CODE_ISSUED), reports=(dated,)))
+    assert T.SETTLE_CHANGE not in can(Role.OPERATOR, replace(make.facts(State.REVOKED), reports=(dated,)))
+    checked = make.checked(make.request(State.REQUESTED))
+    assert T.TAKE_BACK not in can(Role.CHEF, make.facts(checked))
+    assert T.TAKE_BACK in can(Role.CHEF, make.facts(checked.with_(mail="autre@ac-toulouse.fr"))), "both are void"
 
 
 @pytest.mark.parametrize("trigger", list(Trigger))

@@ -1,9 +1,12 @@
 """The steps one after the other, and what may happen beside them (R17, R25 to R33)."""
 
+import re
+
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
-from states.vocabulary import Change
+from notifications.outbox.tables import MAILS
 from tests.kit.html_forms import HtmlForm, form_to, send
 from tests.kit.portal import CHEF, OTHER_CHEF, Portal
 from tests.portal.web.chef.test_pages import PLACE, plain, relayed
@@ -88,14 +91,66 @@ def test_handover__today_is_proposed_and_shown(portal: Portal) -> None:
 def test_report__two_questions_and_no_key_lost_without_a_key(portal: Portal) -> None:
     without, with_key = portal.declared(1), portal.issued(2)
     client = portal.client(CHEF)
-    changes = {change.value for change in Change}
-    assert set(form_of(client, without, "signalement").options["change"]) == changes - {"key_lost", "key_compromised"}
+    of_person = ["mission", "departure", "absence"]
+    assert form_of(client, without, "signalement").options["change"] == of_person
     form = form_of(client, with_key, "signalement")
-    assert set(form.options["change"]) == changes
+    assert form.options["change"] == [*of_person, "key_compromised"]
     assert "note" not in form.fields
-    done = send(client, form, change="key_lost", effective_on="2026-09-14")
+    done = send(client, form, change="departure")
     assert "le signalement est enregistré" in done.text
     assert "Le rectorat traite votre signalement" in done.text
+
+
+@pytest.mark.rule("R32")
+def test_new_code__is_asked_in_four_taps_with_nothing_typed(portal: Portal) -> None:
+    """From the request, from the hand-over page, from the mail that brought the code."""
+    reference, without = portal.issued(1), portal.submitted(2)
+    relayed(portal)
+    client = portal.client(CHEF)
+    address = f"{PLACE}{reference}/nouveau-code"
+    assert f'href="{address}"' in client.get(PLACE + reference).text
+    assert f'href="{address}"' in client.get(f"{PLACE}{reference}/remise").text
+    mails = re.findall(r'href="(/etablissement/courriels/\d+)">Code à remettre', client.get(PLACE + reference).text)
+    assert f'href="{address}"' in client.get(mails[0]).text
+    form = form_of(client, reference, "nouveau-code")
+    assert form.options["change"] == ["code_not_received", "code_refused", "pin_forgotten"]
+    typed = form.fields.keys() - {"csrf", "key", "version", "change"}
+    assert typed == set(), "one choice, and nothing to type"
+    done = send(client, form, change="code_not_received")
+    assert "le signalement est enregistré" in done.text
+    assert "Signalement en cours : code non reçu, à partir du 14 septembre 2026" in plain(done.text)
+    assert client.get(f"{PLACE}{without}/nouveau-code").url.path == PLACE + without, "it has no code"
+    assert "/nouveau-code" not in client.get(PLACE + without).text
+
+
+@pytest.mark.rule("R32")
+def test_key__is_given_back_when_it_is_needed_no_more(portal: Portal) -> None:
+    reference = portal.issued()
+    client = portal.client(CHEF)
+    assert "Rendre la clé" in client.get(PLACE + reference).text
+    form = form_of(client, reference, "rendre")
+    assert form.fields["effective_on"] == "2026-09-14"
+    done = plain(send(client, form, effective_on="2026-12-01").text)
+    assert "Signalement en cours : clé devenue inutile, à partir du 1er décembre 2026" in done
+
+
+@pytest.mark.rule("R29")
+def test_take_back__leads_to_the_correction_while_nothing_is_checked(portal: Portal) -> None:
+    reference, checked = portal.submitted(1), portal.checked(2)
+    client = portal.client(CHEF)
+    assert "Corriger la demande envoyée" in client.get(PLACE + reference).text
+    amend = send(client, form_of(client, reference, "reprise"))
+    assert amend.url.path == f"{PLACE}{reference}/correction"
+    done = send(client, form_to(amend, "/correction"), mail="z.durand@ac-toulouse.fr")
+    assert "la correction est enregistrée" in done.text
+    assert "Envoyer la demande" in done.text
+    assert "Demande reprise pour être corrigée" in done.text
+    assert client.get(f"{PLACE}{checked}/reprise").url.path == PLACE + checked
+    with portal.app.database.read() as connection:
+        kinds = select(MAILS.c.stage, MAILS.c.fault).where(
+            MAILS.c.kind == "new_request", MAILS.c.reference == reference
+        )
+        assert connection.execute(kinds).all() == [("cancelled", "obsolete")]
 
 
 @pytest.mark.rule("R29")

@@ -6,11 +6,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from states import commands as c
-from states.vocabulary import Change, CheckOutcome, RevokeReason, State
+from states.vocabulary import Change, CheckOutcome, ReissueReason, RevokeReason, State
 from tests.kit.html_forms import HtmlForm, form_to, forms_of, send
 from tests.kit.portal import CHEF, STAFF, Portal
 
 PLACE = "/rectorat/demandes/"
+TODAY = date(2026, 9, 14)
 
 
 def plain(text: str) -> str:
@@ -141,13 +142,74 @@ def test_report__is_made_then_settled_by_its_number(portal: Portal) -> None:
     client = portal.client(STAFF)
     form = form_of(client, reference, "signaler")
     assert '<a href="#change">' in send(client, form).text
-    send(client, form, change="key_lost")
+    send(client, form, change="pin_forgotten")
     send(client, form_of(client, reference, "signaler"), change="mission", effective_on="2026-10-01")
     chosen = form_of(client, reference, "regler", "?signalement=2")
     assert chosen.fields["report"] == "2"
-    refused = send(client, chosen, settlement="revoked", why="départ")
-    assert '<a href="#settlement">' in refused.text
+    refused = send(client, chosen, settlement="no_effect", why=" ")
+    assert '<a href="#why">' in refused.text
     assert "réglé le 14 septembre 2026" in send(client, chosen, settlement="no_effect", why="annulé").text
+
+
+@pytest.mark.rule("R10", "R44", "R46")
+def test_answer__a_new_code_settles_the_report_in_one_form(portal: Portal) -> None:
+    """Sent twice, one code leaves."""
+    reference = portal.issued()
+    portal.do(c.ReportChange(reference=reference, change=Change.CODE_REFUSED, effective_on=TODAY), CHEF)
+    client = portal.client(STAFF)
+    form = form_to(client.get(PLACE + reference), "/regler")
+    assert '<a href="#code">' in send(client, form, settlement="reissued").text
+    for _ in range(2):
+        done = plain(send(client, form, settlement="reissued", code="Zq93Kx71").text)
+        assert "C'est fait : le nouveau code est enregistré" in done
+    assert "code refusé, à partir du 14 septembre 2026" in done
+    assert "réglé le 14 septembre 2026 à 10 h 00 : code réémis" in done
+    assert done.count("Code réémis") == 1
+    assert "Signalement réglé n° : 1" in done
+
+
+@pytest.mark.rule("R44", "R46")
+def test_answer__a_code_made_before_is_only_said(portal: Portal) -> None:
+    reference = portal.issued()
+    portal.do(c.ReportChange(reference=reference, change=Change.ABSENCE, effective_on=TODAY), CHEF)
+    portal.do(c.ReportChange(reference=reference, change=Change.KEY_COMPROMISED, effective_on=TODAY), CHEF)
+    portal.clock.advance(hours=1)
+    code = c.Code(clear="Zq93Kx71")
+    portal.do(c.ReissueCode(reference=reference, reason=ReissueReason.COMPROMISED, code=code), STAFF)
+    client = portal.client(STAFF)
+    done = send(client, form_of(client, reference, "regler"), report="1", settlement="reissued", why="code refait")
+    assert "le signalement est réglé" in done.text
+    assert done.text.count("Code réémis") == 1
+
+
+@pytest.mark.rule("R10", "R45", "R46")
+def test_answer__a_revocation_settles_every_report(portal: Portal) -> None:
+    reference = portal.issued()
+    portal.do(c.ReportChange(reference=reference, change=Change.DEPARTURE, effective_on=date(2026, 12, 1)), CHEF)
+    client = portal.client(STAFF)
+    form = form_of(client, reference, "regler")
+    warned = plain(send(client, form, settlement="revoked").text)
+    assert "ne prenait effet que le 1er décembre 2026 : les droits sont révoqués dès aujourd'hui" in warned
+    assert "C'est fait" in plain(send(client, form, settlement="revoked").text)
+    page = plain(client.get(PLACE + reference).text)
+    assert "réglé le 14 septembre 2026 à 10 h 00 : droits révoqués" in page
+    assert "Raison : départ" in page
+    assert state_of(portal, reference) is State.REVOKED
+
+
+@pytest.mark.rule("R46")
+def test_answer__a_revocation_on_a_day_to_come(portal: Portal) -> None:
+    reference = portal.issued()
+    portal.do(c.ReportChange(reference=reference, change=Change.MISSION, effective_on=date(2026, 12, 1)), CHEF)
+    client = portal.client(STAFF)
+    form = form_of(client, reference, "regler")
+    assert form.fields["revoke_on"] == "2026-12-01"
+    done = plain(send(client, form, settlement="revocation_dated", why="fin de mission").text)
+    assert "révocation datée, le 1er décembre 2026" in done
+    assert "Révocation datée</strong>" in done
+    chef = plain(portal.client(CHEF).get(f"/etablissement/demandes/{reference}").text)
+    assert "droits révoqués le 1er décembre 2026" in chef
+    assert "Révocations datées" in client.get("/rectorat/calendrier").text
 
 
 @pytest.mark.rule("R45", "R49")
@@ -167,7 +229,7 @@ def test_revoke__then_the_removal_is_confirmed(portal: Portal) -> None:
 @pytest.mark.rule("R47")
 def test_removal__proposes_no_answer_to_an_open_question(portal: Portal) -> None:
     reference = portal.checked()
-    portal.do(c.Revoke(reference=reference, reason=RevokeReason.REFUSAL), STAFF)
+    portal.do(c.Revoke(reference=reference, reason=RevokeReason.REFUSAL, note="déjà pourvu"), STAFF)
     client = portal.client(STAFF)
     assert "outcome" not in form_of(client, reference, "retrait").fields
 

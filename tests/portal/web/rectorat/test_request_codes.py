@@ -1,15 +1,12 @@
 """The code from the page of a request: issued, extended, issued again; its day; and that it shows nowhere."""
 
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from states import commands as c
-from states.vocabulary import Change, Settlement
 from tests.kit.clock import FakeClock
 from tests.kit.html_forms import form_to, send
-from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, START, Portal, open_portal
+from tests.kit.portal import DRANE, OTHER_CHEF, STAFF, START, Portal, open_portal
 from workflow.app import bootstrap
 from workflow.settings.loader import load_settings
 
@@ -95,16 +92,6 @@ def test_reissue__needs_a_reason_that_holds(portal: Portal) -> None:
     done = send(client, form, reason="lost", code=CODE)
     assert "C'est fait : le nouveau code est enregistré" in plain(done.text)
     assert CODE not in refused.text + done.text
-
-
-@pytest.mark.rule("R44")
-def test_reissue__is_the_next_step_of_a_report_settled_so(portal: Portal) -> None:
-    reference = portal.issued()
-    report = c.ReportChange(reference=reference, change=Change.KEY_COMPROMISED, effective_on=date(2026, 9, 14))
-    portal.do(report, CHEF)
-    portal.do(c.SettleChange(reference=reference, settlement=Settlement.REISSUED, why="code à refaire"), STAFF)
-    page = portal.client(STAFF).get(PLACE + reference)
-    assert f'<a class="fr-btn" href="{PLACE}{reference}/reemettre">' in page.text
 
 
 @pytest.mark.rule("R43")
