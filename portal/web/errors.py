@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,7 +24,7 @@ from portal.web.context import (
 )
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.kept_forms import keep_form, set_kept_cookie
-from portal.web.security import fixed_headers
+from portal.web.security import fixed_headers, is_own_origin, safe_back
 from states.refusals import Reason
 from workflow.database.signs_of_life import ClockRefused
 from workflow.engine.engine import ConcurrentUpdate
@@ -31,21 +32,35 @@ from workflow.engine.engine import ConcurrentUpdate
 _log = logging.getLogger("oda")
 
 _TEXTS = {
-    400: ("Cette requête ne peut pas être lue", "Repartir de votre page d'accueil : rien n'a été enregistré."),
-    403: ("Cette page ne vous est pas ouverte", "Revenir à votre page d'accueil, ou se connecter autrement."),
-    404: ("Cette page n'existe pas", "Vérifier l'adresse, ou repartir de votre page d'accueil."),
-    405: ("Cette page ne s'ouvre pas ainsi", "Repartir de votre page d'accueil."),
-    408: ("L'envoi a duré trop longtemps", "Recommencer, par une meilleure liaison : rien n'a été enregistré."),
-    409: ("Ce formulaire n'est plus valable", "Rouvrir la page et recommencer : rien n'a été enregistré."),
-    413: ("C'est trop long", "Raccourcir les textes et recommencer : rien n'a été enregistré."),
-    422: ("Cette adresse est incomplète ou abîmée", "Repartir de votre page d'accueil."),
+    400: ("Cette requête ne peut pas être lue", "Repartez de la page précédente : rien n'a été enregistré."),
+    403: (
+        "Cette page ne vous est pas ouverte",
+        "Elle est réservée à d'autres personnes. Si vous pensez devoir l'ouvrir, écrivez au contact.",
+    ),
+    404: ("Cette page n'existe pas", "Vérifiez l'adresse : elle a pu être coupée, ou la page a disparu depuis."),
+    405: ("Cette page ne s'ouvre pas ainsi", "Repartez de la page précédente : rien n'a été enregistré."),
+    408: ("L'envoi a duré trop longtemps", "Recommencez, par une meilleure liaison : rien n'a été enregistré."),
+    409: (
+        "Ce formulaire n'est plus valable",
+        "Il venait d'une autre connexion, ou d'une page ouverte depuis trop longtemps : rien n'a été enregistré."
+        " Rouvrez la page et recommencez.",
+    ),
+    413: ("C'est trop long", "Raccourcissez les textes et recommencez : rien n'a été enregistré."),
+    422: ("Cette adresse est incomplète ou abîmée", "Repartez de la page précédente : rien n'a été enregistré."),
     429: (
         "Trop d'essais",
-        "Attendre une demi-heure ; un lien qui n'a pas servi s'ouvre dès maintenant.",
+        "Attendez une demi-heure ; un lien qui n'a pas servi s'ouvre dès maintenant.",
     ),
-    500: ("Une erreur nous empêche de répondre", "Recommencer dans un instant ; si cela dure, écrire au contact."),
-    503: ("Le service est occupé", "Recommencer dans un instant : rien n'a été enregistré."),
+    500: ("Une erreur nous empêche de répondre", "Recommencez dans un instant ; si cela dure, écrivez au contact."),
+    503: ("Le service est occupé", "Recommencez dans un instant : rien n'a été enregistré."),
 }
+
+_SEND_AGAIN = (
+    "Rechargez cette page dans un instant : le formulaire repart tel que vous l'avez rempli,"
+    " et rien n'est fait deux fois."
+)
+
+_READ_ONLY = "Vous consultez sans rien changer : pour agir, demandez à un opérateur du rectorat."
 
 
 def error_page(
@@ -66,12 +81,28 @@ def error_page(
             visitor = visitor_or_none(request, context, session_user_of(request, context))
     if trouble and visitor and visitor.is_operator:
         title, remedy = str(trouble), trouble.remedy
+    elif status == 403 and visitor and visitor.is_rectorat and request.url.path.startswith("/rectorat"):
+        remedy = _READ_ONLY
+    elif status in (408, 503) and not trouble and request.method not in READING:
+        remedy = _SEND_AGAIN
     page = context.pages.page(
-        request, "error.html", visitor, status=status, title=title, remedy=remedy, code=status, incident=incident
-    )
+        request, "error.html", visitor, status=status, title=title, remedy=remedy, code=status, incident=incident,
+        back=_page_before(request, context.settings.address),
+    )  # fmt: skip
     if status == 503:
         page.headers["Retry-After"] = "5"
     return page
+
+
+def _page_before(request: Request, address: str) -> str:
+    """The page that led here, to which its reader goes back; empty for none of ours, and for this very address."""
+    before = request.headers.get("referer", "")
+    if not is_own_origin(before, address):
+        return ""
+    parts = urlsplit(before)
+    path = safe_back(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+    is_here = request.method in READING and parts.path == request.url.path
+    return "" if is_here else path
 
 
 def add_exception_handlers(app: FastAPI) -> None:

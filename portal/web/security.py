@@ -1,6 +1,7 @@
 """Security of every page: the visitor, response headers, CSRF tokens, the same-site check of forms."""
 
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Final
@@ -78,6 +79,15 @@ CSRF_FIELD: Final = "csrf"
 
 
 _TOKEN_BYTES: Final = 32
+
+
+LONGEST_ADDRESS: Final = 500
+"""Characters of an address to return to."""
+
+_OURS: Final = re.compile(r"/(?![/\\])[!-~]*")
+"""One slash, then plain characters: a browser cannot take it for another host."""
+
+_NOT_AGAIN: Final = ("/connexion", "/deconnexion")
 
 
 def fixed_headers(*, https: bool) -> dict[str, str]:
@@ -178,3 +188,10 @@ def _origin(address: str) -> tuple[str, str, int | None] | None:
         return None
     host = parts.hostname or ""
     return parts.scheme, "localhost" if is_this_machine(host) else host, port
+
+
+def safe_back(path: object) -> str:
+    """The path if it leads to one of our pages; empty for anything else, and for the pages of signing in themselves."""
+    if not isinstance(path, str) or len(path) > LONGEST_ADDRESS or "\\" in path or not _OURS.fullmatch(path):
+        return ""
+    return "" if path.startswith(_NOT_AGAIN) else path

@@ -1,6 +1,5 @@
 """Signing in by a link sent by mail, saying who acts, the account, signing out (R37, R72, R73)."""
 
-import re
 from dataclasses import replace
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -26,7 +25,7 @@ from portal.web.context import (
 from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.kept_forms import PLACE as KEPT_FORM
-from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin
+from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin, safe_back
 from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, usual_uai
 from states.vocabulary import Role
@@ -37,14 +36,6 @@ from workflow.auth.tokens import TokenRefused
 from workflow.database.signs_of_life import ClockRefused
 
 router = APIRouter(include_in_schema=False)
-
-LONGEST: Final = 500
-"""Characters of an address to return to."""
-
-_OURS: Final = re.compile(r"/(?![/\\])[!-~]*")
-"""One slash, then plain characters: a browser cannot take it for another host."""
-
-_NOT_AGAIN: Final = ("/connexion", "/deconnexion")
 
 NO_REFERRER: Final = {"Referrer-Policy": "no-referrer"}
 """The address of a link's page is a secret."""
@@ -60,13 +51,6 @@ ADDRESS: Final = Field(
     name="adresse", label="Votre adresse professionnelle", shape=Shape.MAIL, autocomplete="email",
     hint="Celle sous laquelle l'administrateur du portail vous a inscrit.", missing="Donner votre adresse.",
 )  # fmt: skip
-
-
-def safe_back(path: object) -> str:
-    """The path if it leads to one of our pages; empty for anything else, and for the pages of signing in themselves."""
-    if not isinstance(path, str) or len(path) > LONGEST or "\\" in path or not _OURS.fullmatch(path):
-        return ""
-    return "" if path.startswith(_NOT_AGAIN) else path
 
 
 def with_back(path: str, back: str) -> str:
@@ -213,18 +197,22 @@ def _render_rectorat(
 
 
 @router.get(f"{LINK_PATH}{{secret}}")
-def show_link(request: Request, context: Context, client: Client, secret: str) -> Response:
+def show_link(request: Request, context: Context, signed: SignedIn, client: Client, secret: str) -> Response:
     """The page with the button. It changes nothing, however often it is read: mail scanners follow links (R72)."""
     target = context.links.preview(secret, request.cookies.get(context.cookie, ""))
     if target is None:
         blocked = context.sign_in.is_blocked(client)
-        return _without_referrer(error_page(request, 429)) if blocked else _show_dead_link(request, context)
+        return (
+            _without_referrer(error_page(request, 429))
+            if blocked
+            else _show_dead_link(request, context, secret, signed)
+        )
     opens, joins = target
     return _without_referrer(context.pages.page(request, "sign_in/link.html", opens=opens, joins=joins))
 
 
 @router.post(f"{LINK_PATH}{{secret}}", dependencies=[Depends(from_the_page)])
-def open_link(request: Request, context: Context, client: Client, secret: str) -> Response:
+def open_link(request: Request, context: Context, signed: SignedIn, client: Client, secret: str) -> Response:
     """Consume the link and begin a session of this browser (R72)."""
     former = request.cookies.get(context.cookie, "")
     try:
@@ -232,18 +220,33 @@ def open_link(request: Request, context: Context, client: Client, secret: str) -
     except TooManyTries:
         return _without_referrer(error_page(request, 429))
     except LinkDead:
-        return _show_dead_link(request, context)
-    path = entered.back or ("/etablissement" if entered.session_user.is_establishment else "/rectorat")
-    if not entered.session_user.is_identified:
-        path = with_back("/connexion/qui", entered.back)
+        return _show_dead_link(request, context, secret, signed)
+    path = _after_sign_in(entered.session_user, entered.back)
     response = _without_referrer(RedirectResponse(path, status_code=303))
     set_session_cookie(response, context, entered.secret)
     return response
 
 
-def _show_dead_link(request: Request, context: WebContext) -> Response:
-    minutes = context.settings.link_minutes
-    return _without_referrer(context.pages.page(request, "sign_in/dead.html", status=410, minutes=minutes))
+def _after_sign_in(session_user: SessionUser, back: str) -> str:
+    """The page of who has just signed in: the one that they wanted, once it is known who acts."""
+    if not session_user.is_identified:
+        return with_back("/connexion/qui", back)
+    return back or ("/etablissement" if session_user.is_establishment else "/rectorat")
+
+
+def _show_dead_link(
+    request: Request, context: WebContext, secret: str, signed: tuple[SessionUser, str] | None
+) -> Response:
+    """Lead whom this link signed in, and who still is, to where it led then; say to others that it is over (R72)."""
+    dead = context.links.dead_link(secret)
+    back = dead.back if dead else ""
+    if signed and dead and dead.subject in (signed[0].uais or (signed[0].subject,)):
+        return _without_referrer(RedirectResponse(_after_sign_in(signed[0], back), status_code=303))
+    page = context.pages.page(
+        request, "sign_in/dead.html", status=410, minutes=context.settings.link_minutes,
+        school_address=with_back("/connexion", back), rectorat_address=with_back("/connexion/rectorat", back),
+    )  # fmt: skip
+    return _without_referrer(page)
 
 
 def _without_referrer(response: Response) -> Response:

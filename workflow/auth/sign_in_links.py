@@ -83,6 +83,14 @@ DUMMY_TARGET: Final = SignInTarget(
 """Used when the UAI or address is unknown, so that both cases take the same time (no user enumeration by timing)."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLink:
+    """A link that was used or has expired: the UAI or the address that asked for it, and the page wanted then."""
+
+    subject: str
+    back: str
+
+
 class Links:
     """Sends links and finds them again; ``workflow.auth.sessions`` signs in who opens one."""
 
@@ -176,6 +184,12 @@ class Links:
             link = find_valid_link(connection, secret, self._clock.now())
             target = self.target_of(connection, link) if link else None
             return (target, bool(session) and link.joins == digest(session)) if link and target else None
+
+    def dead_link(self, secret: str) -> DeadLink | None:
+        """Return what a link was that signs in nobody any more; None for one that never was, or is forgotten."""
+        with self._database.read() as connection:
+            link = connection.execute(select(LINKS).where(LINKS.c.digest == digest(secret))).one_or_none()
+        return DeadLink(subject=link.subject, back=link.back) if link else None
 
     def target_of(self, connection: Connection, link: Row[Any]) -> SignInTarget | None:
         """Return whom this link signs in: only who has today the mailbox that it was sent to."""

@@ -81,5 +81,5 @@ def test_addresses__each_is_answered(portal: Portal) -> None:
     for path in ("/rectorat/courriels?demande=a%00b", "/rectorat/retraits?etablissement=%00", "/rectorat?nom=%00"):
         page = client.get(path)
         assert page.status_code == 422, path
-        assert "Repartir de votre page d'accueil" in page.text.replace("&#39;", "'")
+        assert "Repartez de la page précédente" in page.text.replace("&#39;", "'")
     assert client.get("/rectorat/demandes/%00").status_code == 404  # as any other unknown one

@@ -6,11 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from portal.web.sign_in import safe_back
+from portal.web.security import safe_back
 from states.validation import normalise_uai
 from states.vocabulary import Role
 from tests.kit.installation import OPERATOR
-from tests.kit.portal import CHEF, DRANE, STAFF, Portal
+from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
 from tests.kit.sign_in import link_mails, secrets_of
 from workflow.auth.sessions import SessionUser
 from workflow.database.tables import Scope
@@ -97,6 +97,9 @@ def test_link__page_then_button_then_who(portal: Portal) -> None:
     assert "Vous êtes Claire Martin Fonction Chef d&#39;établissement" in main_of(done)
     assert client.cookies[portal.context.cookie] != before
     for again in (client.get(place), client.post(place)):
+        assert str(again.url).endswith("/compte")
+    client.cookies.clear()
+    for again in (client.get(place), client.post(place)):
         assert again.status_code == 410
         assert "Demander un nouveau lien" in main_of(again)
 
@@ -139,6 +142,23 @@ def test_account__another_establishment_then_out(portal: Portal) -> None:
     assert "C'est fait : vous êtes déconnecté." in main_of(out)
     assert portal.context.cookie not in client.cookies
     assert portal.context.sessions.find(secret, portal.clock.now()) is None
+
+
+@pytest.mark.rule("R72")
+def test_link__used_already_leads_home_who_is_signed_in_and_keeps_the_way_for_others(portal: Portal) -> None:
+    client = portal.client()
+    client.post("/connexion", data={"uai": "0310001H", "suite": "/etablissement/demandes"})
+    place = f"/connexion/lien/{secrets_of(portal.app)[-1]}"
+    who = client.post(place)
+    client.post("/connexion/qui", data={"nom": "Claire Martin", "fonction": "chef", "csrf": csrf_of(who)})
+    again = client.get(place, follow_redirects=False)
+    assert (again.status_code, again.headers["location"]) == (303, "/etablissement/demandes")
+    assert again.headers["referrer-policy"] == "no-referrer"
+    for other in (portal.client(), portal.client(STAFF), portal.client(OTHER_CHEF)):
+        dead = other.get(place)
+        assert dead.status_code == 410
+        assert 'href="/connexion?suite=/etablissement/demandes"' in dead.text
+    assert 'href="/connexion"' in portal.client().get("/connexion/lien/faux").text
 
 
 @pytest.mark.rule("R73")
