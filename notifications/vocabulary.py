@@ -42,6 +42,8 @@ class Kind(Labelled):
     BRAKE_ALERT = "brake_alert", "fin d'année retenue"
     MAIL_UNDELIVERABLE = "mail_undeliverable", "courriel non remis"
     CLOCK_ALERT = "clock_alert", "horloge d'une machine à corriger"
+    MAILBOX_CHANGED = "mailbox_changed", "boîte de l'établissement changée"
+    MAILBOX_TO_CONFIRM = "mailbox_to_confirm", "boîte d'un établissement changée"
     SIGN_IN = "sign_in", "lien de connexion"
     SIGN_IN_RECTORAT = "sign_in_rectorat", "lien de connexion, rectorat"
 

@@ -14,6 +14,7 @@ from states.refusals import Reason
 from states.rules.authorization import access_problems
 from states.rules.declaration import late_declaration_warning, other_request_warnings, renewal_warning
 from states.rules.revocation import early_revocation_warnings, key_still_used_warning
+from states.rules.standing_in import with_stand_ins
 from states.rules.verification import with_chef
 from states.transitions import ARROWS, BY_TRIGGER, Transition
 from states.validation import clean_text, normalise_uai, person_key, uai_problem
@@ -99,6 +100,8 @@ def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decisi
         if person_key(request.chef_name, ""):
             data["chef_changed"] = True  # which voids the delegation's check, that saw another chef (R37)
         request = with_chef(request, chef)
+    if (acted := with_stand_ins(case, request.acted_on_behalf)) != request.acted_on_behalf:
+        request = request.with_(acted_on_behalf=acted)
     behalf = case.command.on_behalf if case.actor.role is Role.OPERATOR else None
     if behalf:
         data |= {"asked_how": behalf.how.value, "asked_on": date.fromisoformat(behalf.when).isoformat()}

@@ -17,14 +17,33 @@ from states.vocabulary import (
     RevokeReason,
     Role,
     Settlement,
+    StandInKind,
     State,
     Trigger,
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StandIn:
+    """An operator who can act in an establishment's stead: he set its mailbox, or made a token that acts for it (R6).
+
+    ``label`` is his address; ``until`` None for a mailbox in force; ``confirmed_at``: a second operator confirmed it.
+    """
+
+    kind: StandInKind
+    operator: int
+    label: str
+    since: datetime
+    until: datetime | None = None
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Establishment:
-    """A school as in the directory; ``mailbox`` is the one in force, None when there is none (R13, R14)."""
+    """A school as in the directory; ``mailbox`` is the one in force, None when there is none (R13, R14).
+
+    ``stand_ins`` are the operators who can act in its stead, or could (R6).
+    """
 
     uai: str
     nom: str
@@ -32,6 +51,7 @@ class Establishment:
     departement: str = ""
     is_open: bool = True
     mailbox: str | None = None
+    stand_ins: tuple[StandIn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from states.mail_domains import MailDomains
@@ -37,13 +38,17 @@ LONGEST_CODE: Final = 64
 class Policy:
     """Settings that an académie chooses; the defaults are those of ``config.yaml``.
 
-    ``most_live_requests`` is of one establishment (R18); ``checks_max_age_days`` is in days (R36); ``code_format`` is
-    matched against the whole code (R41); ``mail_domains`` are those of a professional address (R16).
+    ``stand_in_days``: how long an operator who could act in an establishment's stead counts as acting for it (R6);
+    ``mailbox_hold``: how long no code leaves for a mailbox that he set (R14); ``most_live_requests`` is of one
+    establishment (R18); ``checks_max_age_days`` is in days (R36); ``code_format`` is matched against the whole code
+    (R41); ``mail_domains`` are those of a professional address (R16).
     """
 
     calendar: SchoolCalendar
     deputy_may_act: bool = True
     four_eyes: bool = False
+    stand_in_days: int = 30
+    mailbox_hold: timedelta = timedelta(hours=24)
     most_live_requests: int = 200
     checks_max_age_days: int = 30
     one_key_a_person: bool = True

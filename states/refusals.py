@@ -6,12 +6,13 @@ the school year.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
+from typing import Final
 
 from states import french
 from states.model import LastEvent, Report, Request
 from states.school_calendar import SchoolYear, YearEnd
-from states.vocabulary import Change, CodeStatus, RevokeReason, Role, State, Trigger
+from states.vocabulary import Change, CodeStatus, RevokeReason, Role, StandInKind, State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,26 @@ def four_eyes(*, issued: bool) -> Reason:
         message = "Vous avez agi au nom de l'établissement dans cette demande"
         remedy = "Un autre opérateur doit émettre le code."
     return Reason("four_eyes", "R6", message, remedy)
+
+
+_STOOD_IN: Final = {
+    StandInKind.MAILBOX: "Vous avez fixé la boîte de cet établissement",
+    StandInKind.TOKEN: "Vous avez fait un jeton qui agit pour cet établissement",
+}
+
+
+def stands_in(kind: StandInKind) -> Reason:
+    """Who can act in the establishment's stead would get a code that he alone wanted."""
+    return Reason("stands_in", "R6", _STOOD_IN[kind], "Un autre opérateur doit envoyer le code.")
+
+
+def mailbox_held(operator: str, until: datetime, zone: tzinfo) -> Reason:
+    """``operator``: the address of who set the mailbox; ``until``: when a code may leave without a second one."""
+    return Reason(
+        "mailbox_held", "R14", f"La boîte de l'établissement vient d'être fixée par {operator}",
+        "La faire confirmer par un autre opérateur, sur la page de l'établissement, ou attendre le"
+        f" {french.instant(until, zone)}.",
+    )  # fmt: skip
 
 
 def changed_meanwhile(last: LastEvent | None, zone: tzinfo) -> Reason:

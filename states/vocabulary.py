@@ -36,6 +36,13 @@ class State(Labelled):
     REVOKED = "revoked", "révoquée"
 
 
+class StandInKind(Labelled):
+    """The ways in which an operator can act in an establishment's stead, besides at its request (R6)."""
+
+    MAILBOX = "mailbox", "boîte fixée"
+    TOKEN = "token", "jeton fait"
+
+
 LIVE_STATES = tuple(state for state in State if state is not State.REVOKED)
 
 

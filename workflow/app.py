@@ -24,9 +24,12 @@ from workflow.settings.school_calendar import month_day
 from workflow.settings.secrets import Keyring, Secrets
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from notifications.delivery.dispatcher import Dispatcher
     from notifications.mailer import Mailer
     from notifications.messages.catalogue import MailContext
+    from notifications.messages.mailbox_news import MailboxNews
     from notifications.rendering.environment import TemplateLoader, TemplateProblem
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
@@ -45,6 +48,8 @@ def policy_of(settings: Settings) -> Policy:
         calendar=settings.calendar(),
         deputy_may_act=settings.people.deputy_may_act,
         four_eyes=settings.four_eyes,
+        stand_in_days=settings.mailboxes.stand_in_days,
+        mailbox_hold=timedelta(hours=settings.mailboxes.hold_hours),
         most_live_requests=settings.limits.live_requests,
         checks_max_age_days=settings.checks.max_age_days,
         one_key_a_person=settings.key.scope == "person",
@@ -144,14 +149,22 @@ class App:
         """The access tokens of programs."""
         from workflow.auth.tokens import Tokens
 
-        return Tokens(self.database, self.clock, self.hasher, self.people)
+        return Tokens(self.database, self.clock, self.hasher, self.people, four_eyes=self.settings.four_eyes)
 
     @cached_property
     def directory(self) -> "Directory":
         """The establishments and their mailboxes."""
         from workflow.directory.service import Directory
 
-        return Directory(self.database, self.hasher, self.clock, self.settings.academie.code)
+        return Directory(
+            self.database, self.hasher, self.clock, self.settings.academie.code, self.policy.mail_domains,
+            self.policy.mailbox_hold, self._tell_of_mailbox,
+        )  # fmt: skip
+
+    def _tell_of_mailbox(self, connection: "Connection", news: "MailboxNews") -> None:
+        """Write to the former mailbox of an establishment, and to every operator (R14)."""
+        operators = (self.settings.mail.operators_mailbox, *self.people.operators())
+        self.mailer.enqueue(connection, news.drafts(operators, self.settings.zoneinfo), news.at)
 
     @cached_property
     def year_ends(self) -> "YearEnds":

@@ -27,6 +27,8 @@ from notifications.messages.facts import (
     LateDigest,
     LateGroup,
     LostMail,
+    MailboxChanged,
+    MailboxToConfirm,
     MailUndeliverable,
     NewRequest,
     Person,
@@ -140,6 +142,11 @@ UNTIL: Final = "14 septembre 2026 à 10 h 30"
 ASKED_AT: Final = "14 septembre 2026 à 10 h 00"
 
 _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
+
+_MAILBOXES: Final[dict[str, Any]] = {
+    "before": "ce.0310001h@ac-toulouse.fr", "after": "college.jaures@ac-toulouse.fr",
+    "at": "14 septembre 2026 à 10 h 12",
+}  # fmt: skip
 
 EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "declared": (Kind.DECLARED, Declared(**STEP)),
@@ -492,6 +499,20 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             reference="ODA-2027-00042",
             recipient="",
             fault="l'établissement n'a pas de boîte",
+        ),
+    ),
+    "mailbox_changed": (Kind.MAILBOX_CHANGED, MailboxChanged(establishment=PLACE, **_MAILBOXES)),
+    "mailbox_to_confirm": (
+        Kind.MAILBOX_TO_CONFIRM,
+        MailboxToConfirm(
+            establishment=PLACE, **_MAILBOXES, operator="camille.roux@ac-toulouse.fr",
+            why="l'établissement a fusionné", codes_from="15 septembre 2026 à 10 h 12",
+        ),
+    ),
+    "mailbox_given_back": (
+        Kind.MAILBOX_TO_CONFIRM,
+        MailboxToConfirm(
+            establishment=PLACE, **_MAILBOXES, operator="camille.roux@ac-toulouse.fr", why="l'annuaire est à jour"
         ),
     ),
     "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, minutes=30, until=UNTIL, asked_at=ASKED_AT)),

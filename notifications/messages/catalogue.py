@@ -162,6 +162,8 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.BRAKE_ALERT, facts.BrakeAlert, _OPERATORS, _LONG, page=pages.confirm_year_end),
         CatalogueEntry(Kind.MAIL_UNDELIVERABLE, facts.MailUndeliverable, _OPERATORS, page=pages.dead_mails),
         CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS),
+        CatalogueEntry(Kind.MAILBOX_CHANGED, facts.MailboxChanged),
+        CatalogueEntry(Kind.MAILBOX_TO_CONFIRM, facts.MailboxToConfirm, _OPERATORS, page=pages.confirm_mailbox),
         CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RECTORAT, facts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
     )

@@ -552,6 +552,25 @@ class RelayCheck:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MailboxChanged:
+    """The mailbox of an establishment has become another: told to those who read the former one, ``before`` (R14)."""
+
+    establishment: Annotated[Place, _ESTABLISHMENT]
+    before: Annotated[str, Doc("l'ancienne adresse ; vide s'il n'y en avait pas")]
+    after: Annotated[str, Doc("la nouvelle adresse ; vide s'il n'y en a plus")]
+    at: Annotated[str, Doc("quand elle a changé, en toutes lettres")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailboxToConfirm(MailboxChanged):
+    """The same, told to the operators; a code waits until ``codes_from`` for a second one to confirm (R14)."""
+
+    operator: Annotated[str, Doc("l'opérateur qui l'a changée")]
+    why: Annotated[str, Doc("la raison qu'il a donnée")]
+    codes_from: Annotated[str, Doc("à partir de quand un code y part sans confirmation ; vide si c'est aussitôt")] = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SignInRectorat:
     """A link to sign in (R72). ``minutes`` it is valid, until ``until``; both instants are written in French.
 

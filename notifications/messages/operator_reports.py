@@ -143,10 +143,12 @@ def is_to_report(mail: Mail) -> bool:
     """Return True for a dead mail of which the operators are told by an alert of its own cause (R58).
 
     Not one to themselves, so that no alert follows an alert; not a sign-in link, which anybody may ask for and which by
-    then is worth nothing (R72); not a year's end without a mailbox, which its report names (R54).
+    then is worth nothing (R72); not a year's end without a mailbox, which its report names (R54); not the news of its
+    end to a former mailbox, which had often stopped working (R14).
     """
     is_in_year_end_report = mail.kind is Kind.YEAR_END and mail.fault is Fault.NO_MAILBOX
-    return mail.audience is Audience.ESTABLISHMENT and mail.kind not in LINK_KINDS and not is_in_year_end_report
+    is_untold = mail.kind in (*LINK_KINDS, Kind.MAILBOX_CHANGED)
+    return mail.audience is Audience.ESTABLISHMENT and not is_untold and not is_in_year_end_report
 
 
 def _place_of(mail: Mail) -> Place:

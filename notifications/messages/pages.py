@@ -95,3 +95,10 @@ def dead_mails(about: facts.MailUndeliverable) -> str:
     if not about.recipient and about.establishment.uai != facts.UNKNOWN_UAI:
         return f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}/boite"
     return f"{RECTORAT_HOME}/courriels{f'/{about.mail}' if about.mail else ''}"
+
+
+def confirm_mailbox(about: facts.MailboxToConfirm) -> str | None:
+    """The establishment, where its mailbox is confirmed; none when codes leave for it already."""
+    if not about.codes_from:
+        return None
+    return f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}"

@@ -249,6 +249,6 @@ def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
         MAILS.c.stage == Stage.DEAD.value,
         MAILS.c.fault.in_([fault.value for fault in ADDRESS_FAULTS]),
         MAILS.c.recipient != mailbox,
-        MAILS.c.kind.not_in(_LINK_VALUES),
+        MAILS.c.kind.not_in([*_LINK_VALUES, Kind.MAILBOX_CHANGED.value]),  # that one was for the former mailbox alone
     )
     return list(connection.execute(select(MAILS.c.id).where(*is_stuck).order_by(MAILS.c.id)).scalars())

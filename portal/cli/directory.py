@@ -10,7 +10,7 @@ from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.output import cell, emit, json_object_option, json_option, limit_option, printable, rows_as_json, say
 from portal.cli.parameters import FilePath, Uai
-from states.french import plural
+from states.french import instant, plural
 from workflow.directory.model import ImportReport, Remark
 
 LIST = {
@@ -119,13 +119,17 @@ def show(context: CliContext, uai: str, as_json: bool) -> None:
 @click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
 @click.argument("address", metavar="[ADRESSE]", required=False, help="L'adresse de la boîte.")
 @click.option("--why", required=True, metavar="TEXTE", help="Pourquoi, en une phrase, sans nommer personne.")
+@click.option("--mail-confirmed", is_flag=True, help="C'est bien sa boîte, bien que d'un autre domaine (R14).")
 @click.option("--clear", is_flag=True, help="Rend à l'établissement la boîte que donne l'annuaire.")
 @pass_cli_context
-def set_mailbox(context: CliContext, uai: str, address: str | None, why: str, clear: bool) -> None:
+def set_mailbox(
+    context: CliContext, uai: str, address: str | None, why: str, clear: bool, mail_confirmed: bool
+) -> None:
     if clear == (address is not None):
         raise click.UsageError("Donner une adresse, ou --clear.")
     with opened(context) as (app, actor):
-        change = app.directory.set_mailbox(uai, address, why, actor)
+        change = app.directory.set_mailbox(uai, address, why, actor, confirmed=mail_confirmed)
+        zone = app.settings.zoneinfo
     before, after = change.before or "(aucune)", change.after or "(aucune)"
     outcome = f"{before} → {after}" if change.is_done else f"{after} ; c'était déjà le cas, rien n'a changé"
     click.echo(printable(f"Boîte de {change.uai} ({change.nom}) : {outcome}."))
@@ -133,6 +137,23 @@ def set_mailbox(context: CliContext, uai: str, address: str | None, why: str, cl
         mails = plural(change.undelivered, "courriel")
         verb, pronoun = ("n'avaient", "les") if change.undelivered > 1 else ("n'avait", "le")
         click.echo(f"{mails} {verb} pas pu partir : {pronoun} renvoyer avec « oda mail retry --uai {change.uai} ».")
+    if change.codes_from:
+        click.echo(
+            f"Aucun code n'y part avant le {instant(change.codes_from, zone)}, sauf si un autre opérateur la confirme :"
+            f" « oda establishment confirm-mailbox {change.uai} »."
+        )
+
+
+@establishment.command(
+    "confirm-mailbox",
+    help="Confirme la boîte qu'un autre opérateur a fixée : les codes y partent aussitôt (R14).",
+)
+@click.argument("uai", type=Uai(), metavar="UAI", help="L'UAI de l'établissement.")
+@pass_cli_context
+def confirm_mailbox(context: CliContext, uai: str) -> None:
+    with opened(context) as (app, actor):
+        is_done = app.directory.confirm_mailbox(uai, actor)
+    click.echo(f"Boîte de {uai} : {'confirmée' if is_done else 'rien à confirmer'}.")
 
 
 @click.group("import", cls=CommandGroup, help="Importe l'annuaire des établissements.")

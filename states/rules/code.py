@@ -14,13 +14,14 @@ from states.rules.changes import answered, answers, awaits_new_code
 from states.rules.declaration import establishment_problems
 from states.rules.fields import day_problems
 from states.rules.revocation import ended_with_its_year, other_key_holders
+from states.rules.standing_in import code_problems
 from states.rules.verification import check_problems
 from states.vocabulary import NEW_CODE_CHANGES, Change, ReissueReason, RemovalOutcome, Settlement, State
 
 
 def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
     command = case.command
-    yield from _four_eyes_problems(case)
+    yield from _separation_problems(case, sends_code=command.code is not None)
     yield from establishment_problems(case)
     yield from check_problems(case.request, case.today, case.policy.checks_max_age_days).values()
     yield from _expiry_problems(case, command.expires_on)
@@ -89,7 +90,7 @@ def _is_kept_for_renewal(source: Request, removal: Removal | None, case: Case[Is
 
 def check_reissue(case: Case[ReissueCode]) -> Iterator[Reason]:
     command = case.command
-    yield from _four_eyes_problems(case)
+    yield from _separation_problems(case, sends_code=True)
     yield from establishment_problems(case)
     yield from _code_problems(case, command.code)
     yield from _in_use_problems(case, confirmed=command.new_key_confirmed, again=True)
@@ -148,9 +149,12 @@ def _last_day_of(request: Request, case: Case[Any]) -> date:
     return case.policy.calendar.end_of(request.school_year).last_day
 
 
-def _four_eyes_problems(case: Case[Any]) -> Iterator[Reason]:
+def _separation_problems(case: Case[Any], *, sends_code: bool) -> Iterator[Reason]:
+    """Refuse who acted for the establishment, and a code that would leave for whom one operator alone chose (R6)."""
     if case.policy.four_eyes and case.actor.number in case.request.acted_on_behalf:
         yield refusals.four_eyes(issued=False)
+    if sends_code:
+        yield from code_problems(case.facts.establishment, case.actor, case.now, case.policy)
 
 
 def _code_problems(case: Case[Any], code: Code) -> Iterator[Reason]:

@@ -8,7 +8,7 @@ from typing import Any
 from states.commands import Code
 from states.decide import decide
 from states.decision import Decision, Refused
-from states.model import Actor, Facts, Removal
+from states.model import Actor, Facts, Removal, StandIn
 from states.refusals import Reason
 from states.school_calendar import SchoolYear
 from states.vocabulary import (
@@ -20,6 +20,7 @@ from states.vocabulary import (
     RemovalOutcome,
     RevokeReason,
     Settlement,
+    StandInKind,
     State,
     Trigger,
 )
@@ -43,6 +44,7 @@ UNKNOWN = f.calendar(rentrees={})
 NO_MAILBOX = f.establishment(is_open=False, mailbox=None)
 
 DATED = {"settlement": Settlement.REVOCATION_DATED, "revoke_on": date(2027, 1, 4)}
+STOOD_IN = tuple(StandIn(kind=kind, operator=10, label="op@ac-toulouse.fr", since=f.NOW) for kind in StandInKind)
 
 Scene = tuple[Trigger, Facts | None, dict[str, Any], dict[str, Any]]
 SCENES: dict[str, tuple[Scene, ...]] = {
@@ -57,6 +59,9 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "four_eyes": ((T.ISSUE_CODE, f.facts(READY.with_(acted_on_behalf=frozenset({10}))), {}, {"four_eyes": True}),
                   (T.CONFIRM_HANDOVER, f.facts(ISSUED.with_(issued_by=10)), {"on_behalf": f.on_behalf()},
                    {"actor": f.operator(), "four_eyes": True})),
+    "stands_in": ((T.ISSUE_CODE, f.facts(READY, establishment=f.establishment(stand_ins=STOOD_IN)), {},
+                   {"four_eyes": True}),),
+    "mailbox_held": ((T.ISSUE_CODE, f.facts(READY, establishment=f.establishment(stand_ins=STOOD_IN)), {}, {}),),
     "changed_meanwhile": ((T.DELEGATE, None, {"expected_version": 9}, {}),
                           (T.DELEGATE, f.facts(S.DECLARED, last=None), {"expected_version": 9}, {})),
     "unknown_establishment": tuple(

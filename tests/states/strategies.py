@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from states import vocabulary as v
 from states.commands import Code, Command
-from states.model import Actor, Check, Establishment, Facts, LastEvent, OnBehalf, Removal, Report, Request
+from states.model import Actor, Check, Establishment, Facts, LastEvent, OnBehalf, Removal, Report, Request, StandIn
 from states.policy import Policy
 from states.school_calendar import EndRule, SchoolYear
 from tests.kit import factories as f
@@ -64,8 +64,13 @@ requests = st.builds(
     handed_on=optional(days), renews=optional(references), acted_on_behalf=st.frozensets(st.integers(0, 12)),
     issued_by=optional(st.integers(0, 12)), key_possible=st.booleans(),
 )  # fmt: skip
+stand_ins = st.builds(
+    StandIn, kind=st.sampled_from(v.StandInKind), operator=st.integers(0, 12), label=st.just("op@ac-toulouse.fr"),
+    since=instants, until=optional(instants), confirmed_at=optional(instants),
+)  # fmt: skip
 establishments = st.builds(
-    Establishment, uai=uais, nom=known, is_open=st.booleans(), mailbox=optional(known)
+    Establishment, uai=uais, nom=known, is_open=st.booleans(), mailbox=optional(known),
+    stand_ins=st.lists(stand_ins, max_size=2).map(tuple),
 )  # fmt: skip
 
 FACTS: dict[str, Anything] = {

@@ -73,6 +73,10 @@ class People:
         people = self._current.read()
         return people.operators if role is Role.OPERATOR else people.readers
 
+    def operators(self) -> tuple[str, ...]:
+        """Return the operators' addresses, as the settings write them now."""
+        return self._members(Role.OPERATOR)
+
     def actor(
         self, role: Role, subjects: Sequence[str], channel: Channel, *, name: str = "",
         within: Connection | None = None,

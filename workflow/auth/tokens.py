@@ -11,10 +11,11 @@ from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
 from states.validation import clean, fold_mail, person_key, text_problem
-from states.vocabulary import Channel, Role
+from states.vocabulary import Channel, Role, StandInKind
 from workflow.auth.actors import NotAllowed, People, require_operator
 from workflow.auth.rate_limit import digest, new_secret
 from workflow.auth.sessions import SEEN_EVERY
+from workflow.auth.stand_ins import begin_stand_in, end_token_stand_ins
 from workflow.database.connection import Database
 from workflow.database.tables import EVENT, REQUEST, TOKENS, Scope
 from workflow.journal import installation
@@ -62,8 +63,12 @@ class Token:
 class Tokens:
     """Creates, lists and revokes tokens for operators; finds who a program's secret stands for."""
 
-    def __init__(self, database: Database, clock: Clock, hasher: JournalHasher, people: People) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, hasher: JournalHasher, people: People, *, four_eyes: bool = False
+    ) -> None:  # fmt: skip
+        """``four_eyes``: nobody makes a token of a colleague's, by which he would be two (R6)."""
         self._database, self._clock, self._hasher, self._people = database, clock, hasher, people
+        self._four_eyes = four_eyes
 
     def create(
         self, by: Actor, role: Role, subject: Sequence[str], *, scope: Scope, label: str, days: int
@@ -81,6 +86,8 @@ class Tokens:
             raise TokenRefused(f"Un jeton vaut de 1 à {LONGEST_DAYS} jours.")
         now, secret = self._clock.now(), f"{PREFIX}{new_secret()}"
         bearer = self._people.actor(role, subject, Channel.API)
+        if self._four_eyes and role is Role.OPERATOR and bearer.number != by.number:
+            raise TokenRefused("Un opérateur fait lui-même son jeton (R6).")
         stored = ",".join(sorted(bearer.establishments)) if bearer.is_establishment else fold_mail(subject[0])
         row = {
             "digest": digest(secret), "label": label, "role": role.value, "subject": stored, "scope": scope.value,
@@ -90,6 +97,11 @@ class Tokens:
             created = connection.execute(insert(TOKENS).values(row).returning(TOKENS)).one()
             data: dict[str, Scalar] = {"scope": scope.value, "days": days, "of": bearer.number}
             self._record(connection, "token_created", by, created.id, data, now)
+            if bearer.is_establishment and scope is Scope.ACT:
+                begin_stand_in(
+                    connection, StandInKind.TOKEN, sorted(bearer.establishments), by, now, token=created.id,
+                    until=created.expires_at,
+                )  # fmt: skip
             return _token(created), secret
 
     def find(self, secret: str) -> tuple[Actor, Scope] | None:
@@ -184,6 +196,7 @@ def revoke_token(
     alive = (TOKENS.c.id == number, TOKENS.c.revoked_at.is_(None))
     if not connection.execute(update(TOKENS).where(*alive).values(revoked_at=now)).rowcount:
         return False
+    end_token_stand_ins(connection, number, now)
     data: dict[str, Scalar] = {"token": number} | ({"why": why} if why else {})
     installation.record(connection, hasher, "token_revoked", by, now, data)
     return True

@@ -6,10 +6,20 @@ from functools import lru_cache
 from typing import Any
 
 from states.characters import fold
-from states.model import Check, Establishment, LastEvent, Removal, Report, Request
+from states.model import Check, Establishment, LastEvent, Removal, Report, Request, StandIn
 from states.rules.verification import earlier_check_day, standing
 from states.school_calendar import SchoolYear
-from states.vocabulary import Change, CheckOutcome, RemovalKind, RemovalOutcome, Role, Settlement, State, Trigger
+from states.vocabulary import (
+    Change,
+    CheckOutcome,
+    RemovalKind,
+    RemovalOutcome,
+    Role,
+    Settlement,
+    StandInKind,
+    State,
+    Trigger,
+)
 from workflow.database.tables import REQUEST
 
 
@@ -46,6 +56,13 @@ def establishment_from(row: Any) -> Establishment:
     return Establishment(
         uai=row.uai, nom=row.nom, commune=row.commune, departement=row.departement, is_open=row.is_open,
         mailbox=mailbox_of(row),
+    )  # fmt: skip
+
+
+def stand_in_from(row: Any) -> StandIn:
+    return StandIn(
+        kind=StandInKind.of(row.kind), operator=row.operator, label=row.label or f"l'opérateur n° {row.operator}",
+        since=row.since, until=row.until, confirmed_at=row.confirmed_at,
     )  # fmt: skip
 
 

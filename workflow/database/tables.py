@@ -12,7 +12,17 @@ from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
 from states.rules.schedule import ClockFault
-from states.vocabulary import CallStage, Change, Labelled, RemovalKind, RemovalOutcome, Role, Settlement, State
+from states.vocabulary import (
+    CallStage,
+    Change,
+    Labelled,
+    RemovalKind,
+    RemovalOutcome,
+    Role,
+    Settlement,
+    StandInKind,
+    State,
+)
 
 LONG_AGO = "'2000-01-01 00:00:00'"
 """The instant of a row that the write path did not write: none but in a test."""
@@ -61,6 +71,27 @@ class Establishment(SQLModel, table=True):
     is_open: bool = True
     is_listed: bool = True
     telephone: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class StandInRow(SQLModel, table=True):
+    """An operator who can act in an establishment's stead: he set its mailbox, or made a token for it (R6, R14).
+
+    ``until`` None: the mailbox is in force; of a token, its end. ``confirmed_at``, ``confirmed_by``: when a second
+    operator confirmed the mailbox, and who.
+    """
+
+    __tablename__ = "stand_in"
+    __table_args__ = (one_of("kind", StandInKind), Index("ix_stand_in_uai", "uai"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    uai: str = Field(foreign_key="establishment.uai")
+    kind: str
+    operator: int
+    token: int | None = None
+    since: datetime = Field(sa_column=_instant())
+    until: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    confirmed_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    confirmed_by: int | None = None
 
 
 class DelegationRequest(SQLModel, table=True):
@@ -534,6 +565,9 @@ REQUEST = table_of(DelegationRequest)
 
 
 ESTABLISHMENT = table_of(Establishment)
+
+
+STAND_IN = table_of(StandInRow)
 
 
 REMOVAL = table_of(RemovalTask)

@@ -9,6 +9,9 @@ from states.refusals import Reason
 MAILBOX_SET = "mailbox_set"
 """Kind of the journal's event by which an operator chooses a mailbox (R14)."""
 
+MAILBOX_CONFIRMED = "mailbox_confirmed"
+"""Kind of the journal's event by which a second operator confirms it (R14)."""
+
 MASSIVE_SHARE = 5
 """An import that loses more than one establishment in five is massive (R67)."""
 

@@ -1,15 +1,21 @@
 """The directory of one académie: imported from the open one, its mailboxes corrected by operators."""
 
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, Row, select, update
 
+from notifications.messages.facts import Place
+from notifications.messages.mailbox_news import MailboxNews
 from notifications.outbox.admin import stuck_for
 from notifications.ports import Clock
 from states.decision import Scalar
-from states.model import Actor
+from states.mail_domains import MailDomains
+from states.model import Actor, StandIn
 from states.refusals import Reason, unknown_establishment
+from states.rules.standing_in import held_until
 from states.validation import (
     clean_mail,
     clean_text,
@@ -19,12 +25,14 @@ from states.validation import (
     text_problem,
     uai_problem,
 )
+from states.vocabulary import StandInKind
 from workflow.auth.access import end_access_of_mailboxes
 from workflow.auth.actors import require_operator
+from workflow.auth.stand_ins import begin_stand_in, confirm_set_mailbox, end_set_mailbox, find_set_mailbox
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.importer import import_directory, preview_import
-from workflow.directory.model import MAILBOX_SET, DirectoryRefused, ImportReport
+from workflow.directory.model import MAILBOX_CONFIRMED, MAILBOX_SET, DirectoryRefused, ImportReport
 from workflow.directory.parser import DirectoryFile
 from workflow.directory.queries import (
     EstablishmentFilters,
@@ -43,6 +51,7 @@ class MailboxChange:
     """The mailbox in force before and after, None when there is none; ``is_done`` False when it was so already.
 
     ``undelivered`` counts the mails that died of another address, and can be sent again to this one (R15).
+    ``codes_from``: the instant from which a code may leave for it, None when it may at once (R14).
     """
 
     uai: str
@@ -51,16 +60,28 @@ class MailboxChange:
     after: str | None
     is_done: bool
     undelivered: int = 0
+    codes_from: datetime | None = None
+
+
+def _tell_nobody(connection: Connection, news: MailboxNews) -> None:
+    """Nobody is told: in a test of the directory alone."""
 
 
 @dataclass(frozen=True)
 class Directory:
-    """One académie's establishments. ``academie_code`` is the settings' own, ``"16"`` for Toulouse."""
+    """One académie's establishments. ``academie_code`` is the settings' own, ``"16"`` for Toulouse.
+
+    ``tell`` is called of every mailbox that changes, in the same transaction; ``mailbox_hold``: how long a code waits
+    for a second operator before it leaves for a mailbox that one has set (R14).
+    """
 
     database: Database
     hasher: JournalHasher
     clock: Clock
     academie_code: str
+    domains: MailDomains = field(default_factory=MailDomains)
+    mailbox_hold: timedelta = timedelta(hours=24)
+    tell: Callable[[Connection, MailboxNews], None] = _tell_nobody
 
     def import_file(
         self, file: BinaryIO, actor: Actor, *, dry_run: bool = False, accept_loss: bool = False,
@@ -80,35 +101,72 @@ class Directory:
             self.database, self.hasher, self.clock, academie, source, actor, accept_loss=accept_loss
         )
 
-    def set_mailbox(self, uai: str, address: str | None, why: str, actor: Actor) -> MailboxChange:
+    def set_mailbox(
+        self, uai: str, address: str | None, why: str, actor: Actor, *, confirmed: bool = False
+    ) -> MailboxChange:  # fmt: skip
         """Make ``address`` the mailbox in force, whatever later imports say; None takes the directory's again (R14).
 
-        The reason and the address are notes of the journal: erasable. Raises NotAllowed, and DirectoryRefused with
-        all the reasons.
+        ``confirmed``: the address is right although it is not of a usual domain. The reason and the address are notes
+        of the journal: erasable. Raises NotAllowed, and DirectoryRefused with all the reasons.
         """
         require_operator(actor, "fixer la boîte d'un établissement")
         uai, why = normalise_uai(uai), clean_text(why)
         chosen = None if address is None else clean_mail(address)
-        reasons = _mailbox_refusals(chosen, why)
+        reasons = _mailbox_refusals(chosen, why, self.domains, confirmed=confirmed)
+        now = self.clock.now()
         with self.database.write() as connection:
-            query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai).with_for_update(key_share=True)
-            row = connection.execute(query).one_or_none() if has_uai_form(uai) else None
-            if row is None:
-                reasons.insert(0, unknown_establishment(uai, uai_problem(uai)))
-            if reasons or row is None:
-                raise DirectoryRefused(reasons)
+            row = _locked(connection, uai, reasons)
             before, after = row.set_mailbox or row.mailbox, chosen or row.mailbox
             is_done = row.set_mailbox != chosen
             if is_done:
-                now, is_this_one = self.clock.now(), ESTABLISHMENT.c.uai == uai
+                is_this_one = ESTABLISHMENT.c.uai == uai
                 connection.execute(update(ESTABLISHMENT).where(is_this_one).values(set_mailbox=chosen))
+                end_set_mailbox(connection, uai, now)
+                if chosen:
+                    is_known = chosen == row.mailbox
+                    begin_stand_in(connection, StandInKind.MAILBOX, [uai], actor, now, is_confirmed=is_known)
                 notes = {"why": why} | ({"address": chosen} if chosen else {})
                 data: dict[str, Scalar] = {"uai": uai, "cleared": chosen is None}
                 installation.record(connection, self.hasher, MAILBOX_SET, actor, now, data, notes)
-                if before != after:  # who entered by the former mailbox enters by this one
-                    end_access_of_mailboxes(connection, self.hasher, {uai}, set(), actor, now)
+            codes_from = held_until(find_set_mailbox(connection, uai), now, self.mailbox_hold)
+            if is_done and before != after:  # who entered by the former mailbox enters by this one
+                end_access_of_mailboxes(connection, self.hasher, {uai}, set(), actor, now)
+                self.tell(
+                    connection,
+                    MailboxNews(
+                        place=Place(uai=uai, nom=row.nom, commune=row.commune), before=before, after=after,
+                        operator=actor.label, why=why, at=now, codes_from=codes_from,
+                    ),
+                )  # fmt: skip
             stuck = stuck_for(connection, uai, after) if after else []
-        return MailboxChange(uai=uai, nom=row.nom, before=before, after=after, is_done=is_done, undelivered=len(stuck))
+        return MailboxChange(
+            uai=uai, nom=row.nom, before=before, after=after, is_done=is_done, undelivered=len(stuck),
+            codes_from=codes_from,
+        )  # fmt: skip
+
+    def confirm_mailbox(self, uai: str, actor: Actor) -> bool:
+        """Confirm the mailbox that another operator has set: codes leave for it at once (R14).
+
+        Returns False when there was nothing to confirm. Raises NotAllowed, and DirectoryRefused for who set it himself.
+        """
+        require_operator(actor, "confirmer la boîte d'un établissement")
+        uai, now = normalise_uai(uai), self.clock.now()
+        with self.database.write() as connection:
+            _locked(connection, uai, [])
+            set_mailbox = find_set_mailbox(connection, uai)
+            if set_mailbox is None or set_mailbox.confirmed_at:
+                return False
+            if set_mailbox.operator == actor.number:
+                raise DirectoryRefused([_OWN_MAILBOX])
+            confirm_set_mailbox(connection, uai, actor, now)
+            installation.record(connection, self.hasher, MAILBOX_CONFIRMED, actor, now, {"uai": uai})
+        return True
+
+    def set_mailbox_of(self, uai: str) -> tuple[StandIn | None, datetime | None]:
+        """The mailbox in force as an operator set it, and the instant from which a code may leave for it (R14)."""
+        with self.database.read() as connection:
+            set_mailbox = find_set_mailbox(connection, uai)
+        return set_mailbox, held_until(set_mailbox, self.clock.now(), self.mailbox_hold)
 
     def establishments(
         self, actor: Actor, filters: EstablishmentFilters, *, limit: int = 50, after: str = ""
@@ -129,12 +187,40 @@ class Directory:
             return row, list_requests_of(connection, uai)
 
 
-def _mailbox_refusals(address: str | None, why: str) -> list[Reason]:
+_OWN_MAILBOX = Reason(
+    "own_mailbox", "R14", "Vous avez fixé vous-même cette boîte", "La faire confirmer par un autre opérateur."
+)
+
+
+def _locked(connection: Connection, uai: str, reasons: list[Reason]) -> Row[Any]:
+    """The establishment's row. Raises DirectoryRefused with these reasons, and that of an unknown establishment."""
+    query = select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai).with_for_update(key_share=True)
+    row = connection.execute(query).one_or_none() if has_uai_form(uai) else None
+    if row is None:
+        reasons = [unknown_establishment(uai, uai_problem(uai)), *reasons]
+    if reasons or row is None:
+        raise DirectoryRefused(reasons)
+    return row
+
+
+def _mailbox_refusals(address: str | None, why: str, domains: MailDomains, *, confirmed: bool) -> list[Reason]:
     reasons: list[Reason] = []
     if address is not None and (problem := mail_problem(address)):
-        advice = "Donner une seule adresse électronique."
+        advice = f"Donner une seule adresse électronique, par exemple ce.0310001h@{domains.own}."
         reasons.append(Reason("bad_mailbox", "R14", f"L'adresse {problem}", advice, "address"))
+    elif address is not None and not confirmed and not domains.is_usual(address):
+        likely = domains.likely_domain(address)
+        reasons.append(unusual_mailbox(likely))
     if problem := text_problem(why):
         advice = "Dire en une phrase pourquoi, sans nommer personne."
         reasons.append(Reason("why_needed", "R14", f"La raison {problem}", advice, "why"))
     return reasons
+
+
+def unusual_mailbox(likely: str) -> Reason:
+    """The refusal of a mailbox outside the usual domains; ``likely`` is the domain that was probably meant."""
+    doubt = f" : le domaine ressemble à « {likely} »" if likely else ""
+    return Reason(
+        "unusual_mailbox", "R14", f"Cette adresse n'est pas de celles de l'académie{doubt}",
+        "La corriger, ou confirmer que c'est bien la boîte de l'établissement.", "mail_confirmed",
+    )  # fmt: skip

@@ -7,7 +7,7 @@ two batches never wait for each other. A person's requests elsewhere are locked 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -25,8 +25,9 @@ from workflow.database.mapping import (
     removal_from,
     report_from,
     request_from,
+    stand_in_from,
 )
-from workflow.database.tables import ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REPORT, REQUEST
+from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, IS_LIVE, REMOVAL, REPORT, REQUEST, STAND_IN
 from workflow.journal.chain import ChainHead
 
 
@@ -153,6 +154,13 @@ _ESTABLISHMENTS: Final = (
 
 _ESTABLISHMENTS_LOCKED: Final = _ESTABLISHMENTS.with_for_update(key_share=True)
 
+_STAND_INS: Final = (
+    select(STAND_IN, ACTOR.c.label)
+    .outerjoin(ACTOR, ACTOR.c.number == STAND_IN.c.operator)
+    .where(STAND_IN.c.uai.in_(bindparam("uais", expanding=True)))
+    .order_by(STAND_IN.c.id)
+)
+
 _SHARED_MAILBOXES: Final = union(
     *(
         select(func.lower(column)).where(func.lower(column).in_(bindparam("mails", expanding=True)))
@@ -178,6 +186,21 @@ _REVOCATIONS: Final = select(EVENT.c.stream, EVENT.c.canonical).where(
 
 CodeStatuses = Callable[[Connection, Sequence[Request]], Mapping[str, CodeStatus]]
 """Asks the mails what became of the code of each request (R58)."""
+
+
+def load_establishment(connection: Connection, uai: str) -> Establishment | None:
+    """An establishment, with the operators who can act in its stead (R6); None for an unknown one."""
+    row = connection.execute(_ESTABLISHMENTS, {"uais": [uai]}).one_or_none()
+    return _with_stand_ins(connection, {uai: establishment_from(row)})[uai] if row else None
+
+
+def _with_stand_ins(connection: Connection, establishments: Mapping[str, Establishment]) -> dict[str, Establishment]:
+    places = dict(establishments)
+    for batch in batches(sorted(places)):
+        for row in connection.execute(_STAND_INS, {"uais": batch}):
+            place = places[row.uai]
+            places[row.uai] = replace(place, stand_ins=(*place.stand_ins, stand_in_from(row)))
+    return places
 
 
 class Loader:
@@ -209,6 +232,7 @@ class Loader:
         others = self._rows(selections, set(), identities)
         uais = {normalise_uai(c.uai) for c in commands if isinstance(c, Declare)}
         self._load_establishments(facts, uais | {row.uai for row in (*before.values(), *others)})
+        facts.establishments = _with_stand_ins(self._connection, facts.establishments)
         if self._waits:  # for what others were writing until the lock was ours
             own, others = self._rows(_REQUESTS, references, identities), []
         for row in (*own, *others):

@@ -9,15 +9,17 @@ from notifications.mailer import Mailer
 from notifications.messages.mail import Mail
 from notifications.outbox.admin import MailRefusal, discard, find, retry, stuck_for
 from notifications.outbox.circuit_breaker import Pause
-from notifications.vocabulary import Audience
+from notifications.vocabulary import CODE_KINDS, Audience
 from states.decision import Scalar
 from states.model import Actor
 from states.refusals import Reason, bad_field, unknown_establishment
+from states.rules.standing_in import code_problems
 from states.validation import clean_text, has_uai_form, normalise_uai, text_problem, uai_problem
 from workflow.auth.actors import require_operator
 from workflow.database.mapping import mailbox_of
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Engine
+from workflow.engine.loader import load_establishment
 from workflow.journal import installation
 
 
@@ -27,6 +29,14 @@ class MailActionRefused(Exception):
     def __init__(self, *reasons: Reason) -> None:
         super().__init__(" ".join(map(str, reasons)))
         self.reasons = reasons
+
+
+class CodeWithheld(MailRefusal):
+    """The mail carries a code that this operator may not send there now (R6, R14)."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"{reason.message}. {reason.remedy}")
+        self.rule = reason.rule
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,11 +75,14 @@ class MailJournal:
     def retry(self, mail_id: int, actor: Actor) -> int:
         """Send a mail again, to the mailbox of today. Returns the number of the mail that leaves (R58).
 
-        Raises NotAllowed unless an operator acts, UnknownMail, NotRetryable, CodeGone (R62), NoMailboxYet (R15).
+        Raises NotAllowed unless an operator acts, UnknownMail, NotRetryable, CodeGone (R62), NoMailboxYet (R15),
+        CodeWithheld.
         """
         require_operator(actor, "renvoyer un courriel")
         with self._engine.database.write() as connection:
             mail = find(connection, mail_id)
+            if mail.kind in CODE_KINDS:
+                self._require_separation(connection, mail, actor)
             to_operators = mail.audience is Audience.OPERATORS
             leaves_as = retry(
                 connection, mail_id, now=self._engine.clock.now(), context=self._mailer.mail_context,
@@ -104,6 +117,13 @@ class MailJournal:
             except MailRefusal as refusal:
                 results.append(RetryRefusal(mail=mail_id, refusal=refusal))
         return results
+
+    def _require_separation(self, connection: Connection, mail: Mail, actor: Actor) -> None:
+        """Raise CodeWithheld for a code that would leave for a mailbox that one operator alone chose (R6, R14)."""
+        now, policy = self._engine.clock.now(), self._engine.policy
+        establishment = load_establishment(connection, mail.uai or "")
+        if reasons := list(code_problems(establishment, actor, now, policy)):
+            raise CodeWithheld(reasons[0])
 
     def discard(self, mail_id: int, actor: Actor, why: str) -> Mail:
         """Give up a mail, saying why; returns it as it was (R58).

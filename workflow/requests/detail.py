@@ -11,11 +11,12 @@ from sqlalchemy import Connection, select
 
 from states.commands import Renew
 from states.decision import Scalar
-from states.model import Actor, Check, Establishment, Facts, Report, Request
+from states.model import Actor, Check, Establishment, Facts, Report, Request, StandIn
 from states.policy import Policy
 from states.refusals import Reason
 from states.rules.declaration import mail_doubts, renewal_years
 from states.rules.revocation import RemovalTodo, removal_todo
+from states.rules.standing_in import held_until, set_mailbox_of
 from states.rules.verification import check_problems
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Channel, CodeStatus, RemovalKind, RemovalOutcome, Role, State, Trigger
@@ -138,6 +139,16 @@ class RequestView:
     def next_step(self) -> NextStep | None:
         """The step that the request waits for; None when nothing is left to do."""
         return next_step(self._facts, self._policy, self._now)
+
+    @property
+    def set_mailbox(self) -> StandIn | None:
+        """The mailbox as an operator set it; None when the directory gives it, and for a chef (R3, R14)."""
+        return None if self._reader.is_establishment else set_mailbox_of(self.establishment, self._now)
+
+    @property
+    def codes_from(self) -> datetime | None:
+        """The instant from which a code may leave for a mailbox just set; None when it may now (R14)."""
+        return held_until(self.set_mailbox, self._now, self._policy.mailbox_hold)
 
     @property
     def mail_doubt(self) -> str:

@@ -32,6 +32,7 @@ from workflow.settings.sections import (
     HandlingSettings,
     KeySettings,
     LimitsSettings,
+    MailboxesSettings,
     OdaSettings,
     PeopleSettings,
     ResourcesSettings,
@@ -52,6 +53,9 @@ class Settings(Section):
     people: PeopleSettings = Field(description="Les personnes du rectorat et leurs rôles.")
     four_eyes: bool = Field(
         False, description="Qui a agi au nom d'un établissement dans une demande n'en émet pas le code (R6)."
+    )
+    mailboxes: MailboxesSettings = Field(
+        default_factory=MailboxesSettings, description="Les boîtes que les opérateurs fixent (R6, R14)."
     )
     campaign: CampaignSettings = Field(default_factory=CampaignSettings, description="La campagne de déclaration.")
     school_year: SchoolYearSettings = Field(

@@ -207,6 +207,25 @@ class ResourcesSettings(Section):
     )
 
 
+class MailboxesSettings(Section):
+    """The mailboxes that operators set for establishments (R6, R14). ``hold_hours`` 0: a code leaves at once."""
+
+    hold_hours: int = Field(
+        24,
+        ge=0,
+        le=240,
+        description="Heures pendant lesquelles aucun code ne part vers une boîte qu'un opérateur vient de fixer, tant"
+        " qu'un autre ne l'a pas confirmée ; 0 : aussitôt (R14).",
+    )
+    stand_in_days: int = Field(
+        30,
+        ge=0,
+        le=366,
+        description="Jours pendant lesquels, four_eyes réglé, qui avait fixé la boîte d'un établissement ou fait son"
+        " jeton n'y envoie toujours pas de code (R6).",
+    )
+
+
 class DelegceSettings(Section):
     """The delegated right, as DelegCE names it (R26)."""
 

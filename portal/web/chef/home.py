@@ -38,7 +38,7 @@ _ORDER: Final = (Trigger.CONFIRM_HANDOVER, Trigger.SUBMIT, Trigger.SIGN_CHARTER,
 _STAGES: Final = {
     Stage.PENDING: "va partir",
     Stage.SENDING: "en cours d'envoi",
-    Stage.SENT: "envoyé à la boîte de l'établissement",
+    Stage.SENT: "envoyé",
     Stage.RETRY: "pas encore passé, nouvel essai bientôt",
     Stage.UNCERTAIN: "peut-être arrivé : l'envoi a été interrompu",
     Stage.CANCELLED: "annulé, il n'était plus utile",
@@ -172,8 +172,9 @@ def _expectation(sent_on: date | None, expected_days: int, today: date) -> str:
 
 
 def stage_sentence(mail: Mail) -> str:
-    """The stage of a mail, as a chef understands it."""
-    return _STAGES[mail.stage]
+    """The stage of a mail, as a chef understands it, and to which address it went (R6)."""
+    to = f" à {mail.recipient}" if mail.recipient and mail.stage is Stage.SENT else ""
+    return f"{_STAGES[mail.stage]}{to}"
 
 
 def schools(context: Context, visitor: Chef) -> list[model.Establishment]:

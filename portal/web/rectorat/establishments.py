@@ -11,10 +11,11 @@ from starlette.exceptions import HTTPException
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
 from portal.web.actions.chef import CONFIRMATIONS
 from portal.web.chef.declare import declaration, declaration_fields, with_confirmations
-from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
+from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused
+from states.refusals import Reason
 from workflow.database.signs_of_life import ClockRefused
 from workflow.directory.model import DirectoryRefused
 from workflow.directory.queries import (
@@ -36,6 +37,7 @@ LAST_MAILS: Final = 5
 NOTICES: Final = {
     "boite": "la boîte est fixée, les imports de l'annuaire ne la changeront plus",
     "annuaire": "la boîte est de nouveau celle de l'annuaire",
+    "confirmee": "la boîte est confirmée, les codes y partent",
     "deja": "c'était déjà la boîte de l'établissement, rien n'a changé",
 }
 """Sentence shown after an action."""
@@ -54,6 +56,11 @@ _SET_MAILBOX = (
 )  # fmt: skip
 
 _CLEAR_MAILBOX = (_WHY,)
+
+_MAILBOX_CONFIRMED: Final = Field(
+    name="mail_confirmed", label="C'est bien la boîte de l'établissement", shape=Shape.CHECK, required=False,
+)  # fmt: skip
+"""Shown only after a refusal for an address outside the usual domains (R14)."""
 
 router = APIRouter(prefix=ESTABLISHMENTS_PATH, include_in_schema=False)
 
@@ -102,13 +109,26 @@ def show_establishments(
 @router.get("/{uai}")
 def show_establishment(request: Request, context: Context, visitor: Rectorat, uai: str) -> HTMLResponse:
     """Show one establishment whole."""
+    return _render_establishment(request, context, visitor, uai)
+
+
+def _render_establishment(
+    request: Request,
+    context: WebContext,
+    visitor: Visitor,
+    uai: str,
+    refusals: Sequence[Reason] = (),
+    status: int = 200,
+) -> HTMLResponse:
     place, requests = _load_establishment(context, visitor, uai)
     with context.app.database.read() as connection:
         mails = list_mails(connection, MailFilters(uai=place.uai), limit=LAST_MAILS)
         last_set, stuck = find_last_mailbox_decision(connection, place.uai), count_stuck_mails(connection, place.uai)
+    set_mailbox, codes_from = context.app.directory.set_mailbox_of(place.uai)
     return context.pages.page(
-        request, "rectorat/establishments_one.html", visitor, place=place, requests=requests, mails=mails,
-        last_set=last_set, stuck=stuck,
+        request, "rectorat/establishments_one.html", visitor, status=status, place=place, requests=requests,
+        mails=mails, last_set=last_set, stuck=stuck, codes_from=codes_from, refusals=refusals,
+        is_own_mailbox=set_mailbox is not None and set_mailbox.operator == visitor.actor.number,
     )  # fmt: skip
 
 
@@ -122,7 +142,20 @@ def show_mailbox_form(request: Request, context: Context, visitor: Operator, uai
 @router.post("/{uai}/boite")
 def save_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Typed) -> Response:
     """Set it."""
-    return _change_mailbox(request, context, visitor, uai, filled(_SET_MAILBOX, data))
+    confirmed = [_MAILBOX_CONFIRMED] if _MAILBOX_CONFIRMED.name in data else []
+    return _change_mailbox(request, context, visitor, uai, filled([*_SET_MAILBOX, *confirmed], data))
+
+
+@router.post("/{uai}/boite/confirmer")
+def confirm_mailbox(request: Request, context: Context, visitor: Operator, uai: str, _: Posted) -> Response:
+    """Confirm the mailbox that another operator has set: codes leave for it at once (R14)."""
+    place, _requests = _load_establishment(context, visitor, uai)
+    try:
+        is_done = context.app.directory.confirm_mailbox(place.uai, visitor.actor)
+    except (DirectoryRefused, ClockRefused) as refused:
+        return _render_establishment(request, context, visitor, place.uai, refused.reasons, status=422)
+    notice = NOTICES["confirmee" if is_done else "deja"]
+    return context.success_messages.redirect(visitor, f"{ESTABLISHMENTS_PATH}/{place.uai}", notice)
 
 
 @router.get("/{uai}/boite/annuaire")
@@ -180,9 +213,12 @@ def _change_mailbox(
         return _render_mailbox(request, context, visitor, place, form, clearing=clearing, status=422)
     new_address = None if clearing else form.values["address"]
     try:
-        change = context.app.directory.set_mailbox(place.uai, new_address, form.values["why"], visitor.actor)
+        change = context.app.directory.set_mailbox(
+            place.uai, new_address, form.values["why"], visitor.actor,
+            confirmed=bool(form.values.get(_MAILBOX_CONFIRMED.name)),
+        )  # fmt: skip
     except (DirectoryRefused, ClockRefused) as refused:
-        form = form.refused(refused.reasons)
+        form = form.asking([_MAILBOX_CONFIRMED], refused.reasons).refused(refused.reasons)
         return _render_mailbox(request, context, visitor, place, form, clearing=clearing, status=422)
     notice = ("annuaire" if clearing else "boite") if change.is_done else "deja"
     return context.success_messages.redirect(visitor, f"{ESTABLISHMENTS_PATH}/{place.uai}", NOTICES[notice])

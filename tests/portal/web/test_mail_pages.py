@@ -26,7 +26,7 @@ BUTTON: Final = re.compile(r"(?m)^.+\u00a0:\n(https?://\S+)$")
 NOTHING_TO_DO: Final = {
     "submitted", "submitted_undeclared", "key_extended", "change_reported_now", "change_reported_later",
     "withdrawn_early", "revoked", "revoked_early", "clock_alert", "clock_alert_behind", "clock_alert_doubt",
-    "sign_in", "sign_in_shared", "sign_in_rectorat", "year_end_notice_two",
+    "sign_in", "sign_in_shared", "sign_in_rectorat", "year_end_notice_two", "mailbox_changed", "mailbox_given_back",
 }  # fmt: skip
 """Examples that ask for nothing that is done on the portal; a sign-in link is its own button."""
 

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -19,7 +20,12 @@ SET = "vie-scolaire@ac-toulouse.fr"
 def test_set__is_in_force_and_survives_imports(bench: Bench) -> None:
     bench.bring(row())
     assert bench.set_mailbox(" 031 0001h", f" {SET} ") == MailboxChange(
-        uai=UAI, nom=f"Collège {UAI}", before=OWN, after=SET, is_done=True
+        uai=UAI,
+        nom=f"Collège {UAI}",
+        before=OWN,
+        after=SET,
+        is_done=True,
+        codes_from=factories.NOW + timedelta(hours=24),
     )
     bench.bring(row(mail="nouvelle@ac-toulouse.fr"))
     bench.bring(row(mail=""))
@@ -79,3 +85,33 @@ def test_set__operators_only(any_bench: Bench, role: Role) -> None:
     with pytest.raises(NotAllowed, match="R2"):
         any_bench.directory.set_mailbox(UAI, SET, "parce que", factories.actor(role))
     assert any_bench.everything() == before
+
+
+@pytest.mark.rule("R14")
+@pytest.mark.parametrize(("address", "likely"), [("inconnu@gmail.com", ""), ("ce@ac-touluose.fr", "ac-toulouse.fr")])
+def test_set__an_unusual_domain_is_to_be_confirmed(bench: Bench, address: str, likely: str) -> None:
+    bench.bring(row())
+    with pytest.raises(DirectoryRefused) as refused:
+        bench.set_mailbox(UAI, address)
+    (reason,) = refused.value.reasons
+    assert (reason.code, reason.field) == ("unusual_mailbox", "mail_confirmed")
+    assert likely in reason.message
+    change = bench.directory.set_mailbox(UAI, address, "accord écrit", factories.operator(), confirmed=True)
+    assert change.after == address
+
+
+@pytest.mark.rule("R14")
+def test_confirm__by_another_operator_once(bench: Bench) -> None:
+    bench.bring(row())
+    assert bench.directory.confirm_mailbox(UAI, factories.operator(number=20)) is False
+    bench.set_mailbox(UAI, SET)
+    with pytest.raises(DirectoryRefused, match="vous-même"):
+        bench.directory.confirm_mailbox(UAI, factories.operator())
+    assert bench.directory.confirm_mailbox(UAI, factories.operator(number=20)) is True
+    assert bench.directory.set_mailbox_of(UAI)[1] is None
+    assert json.loads(bench.events()[-1]["canonical"])["data"] == {"uai": UAI}
+    before = bench.everything()
+    assert bench.directory.confirm_mailbox(UAI, factories.operator(number=20)) is False
+    assert bench.everything() == before
+    with pytest.raises(NotAllowed, match="R2"):
+        bench.directory.confirm_mailbox(UAI, factories.chef())
