@@ -10,7 +10,7 @@ from notifications.outbox.tables import MAILS
 from notifications.vocabulary import CODE_KINDS, Fault, Kind, Stage
 from states import commands as c
 from states.model import OnBehalf
-from states.vocabulary import ReissueReason, RequestedBy, Role
+from states.vocabulary import CheckOutcome, ReissueReason, RequestedBy, Role, Step
 from tests.kit.databases import BACKENDS, fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OTHER_OPERATOR
@@ -131,12 +131,12 @@ def test_token__of_a_colleague_is_made_by_him_alone(portal: Portal) -> None:
 def test_behalf__and_what_follows_it(portal: Portal) -> None:
     behalf = OnBehalf(who="la principale", how=RequestedBy.TELEPHONE, when="2026-09-14")
     reference = portal.submitted()
-    portal.do(c.SendBack(reference=reference, step=c.Step.CONFIRMATION, why="à revoir"), STAFF)
+    portal.do(c.SendBack(reference=reference, step=Step.CONFIRMATION, why="à revoir"), STAFF)
     portal.do(
         c.Submit(reference=reference, nom="Nomb", prenom="Prénom", mail="rupn1@ac-toulouse.fr", on_behalf=behalf), STAFF
     )
     for check in (c.CheckListing, c.CheckDelegation):
-        portal.do(check(reference=reference, outcome=c.CheckOutcome.POSITIVE, source="liste"), STAFF)
+        portal.do(check(reference=reference, outcome=CheckOutcome.POSITIVE, source="liste"), STAFF)
     assert refused_code(portal, reference) == {"four_eyes"}
     assert refused_code(portal, reference, COLLEAGUE) == set()
 

@@ -1,7 +1,7 @@
 """stand-ins: the operators who can act in an establishment's stead, by its mailbox or by a token
 
-Those of the mailboxes in force and of the valid tokens are read from the journal; a mailbox that was set before has had
-its time to be looked at.
+Two kinds of mails tell of a mailbox that has become another. The stand-ins of the mailboxes in force and of the valid
+tokens are read from the journal; a mailbox that was set before has had its time to be looked at.
 """
 
 import json
@@ -11,14 +11,25 @@ import sqlalchemy as sa
 from alembic import op
 
 from workflow.migrations.frozen import UtcDateTime
+from workflow.migrations.widening import widen
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
 
+KINDS = (
+    "declared", "delegated", "charter_signed", "submitted", "sent_back", "code_issued", "code_reissued",
+    "key_extended", "change_reported", "report_settled", "withdrawn", "revoked", "removal_confirmed", "year_end",
+    "handover_reminder", "stalled_reminder", "year_end_notice", "renewal_invitation", "new_request",
+    "removal_task", "change_to_handle", "change_due", "late_digest", "year_end_report", "brake_alert",
+    "mail_undeliverable", "clock_alert", "mailbox_changed", "mailbox_to_confirm", "sign_in", "sign_in_rectorat",
+)  # fmt: skip
+
+
 def upgrade() -> None:
+    widen("outgoing_mail", "kind", KINDS)
     op.create_table(
         "stand_in",
         sa.Column("id", sa.Integer(), nullable=False),
