@@ -414,6 +414,8 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             held=(HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
             machines=("oda-2",),
             refused_sign_ins=34,
+            without_mailbox=(OTHER_PLACE,),
+            renewals="212 RUPN sur 300 renouvelés pour 2027-2028",
             troubles=("Le travail « les rappels » a échoué (ValueError).",),
         ),
     ),

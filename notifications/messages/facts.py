@@ -406,8 +406,8 @@ class LateDigest:
     ``waiting_codes``: those that the relay has not taken yet, while there is time to help (R58);
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
-    when they are many (R74); ``troubles``: what failed, in sentences. A digest of before those were counted has none of
-    them.
+    when they are many (R74); ``without_mailbox``: who asked for a link and has no mailbox; ``troubles``: what failed,
+    in sentences. A digest of before those were counted has none of them.
     """
 
     on: Annotated[date, Doc("jour du récapitulatif")]
@@ -427,6 +427,9 @@ class LateDigest:
     refused_sign_ins: Annotated[
         int, Doc("nombre de limites de liens de connexion atteintes ensemble, chacune celle d'une boîte")
     ] = 0
+    without_mailbox: Annotated[
+        tuple[Place, ...], Doc("établissements sans boîte qui ont demandé un lien de connexion")
+    ] = ()
     troubles: Annotated[tuple[str, ...], Doc("phrases sur ce que l'échéancier n'a pas pu faire ; parfois aucune")] = ()
     renewals: Annotated[str, Doc("combien de RUPN sont renouvelés, le lundi, pendant la campagne ; sinon vide")] = ""
 
@@ -452,6 +455,7 @@ class LateDigest:
             + len(self.held)
             + len(self.machines)
             + bool(self.refused_sign_ins)
+            + bool(self.without_mailbox)
             + len(self.troubles)
         )
 

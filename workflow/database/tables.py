@@ -54,7 +54,10 @@ _OF_THE_WORKLIST = (
 
 
 class Establishment(SQLModel, table=True):
-    """A school of the open directory. ``set_mailbox`` is an operator's choice, which survives imports (R14)."""
+    """A school of the open directory. ``set_mailbox`` is an operator's choice, which survives imports (R14).
+
+    ``link_asked_at``: the last time that somebody asked for a link of it while it had no mailbox (R72).
+    """
 
     __table_args__ = (
         Index("ix_establishment_mailbox", text("lower(mailbox)")),
@@ -71,6 +74,7 @@ class Establishment(SQLModel, table=True):
     is_open: bool = True
     is_listed: bool = True
     telephone: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    link_asked_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 
 class StandInRow(SQLModel, table=True):

@@ -36,7 +36,10 @@ class EstablishmentFilters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EstablishmentLine:
-    """An establishment with its mailboxes, ``mailbox`` being the one in force (R14), and its live requests' number."""
+    """An establishment with its mailboxes, ``mailbox`` being the one in force (R14), and its live requests' number.
+
+    ``link_asked_at``: when somebody last asked to sign in for it while it had no mailbox.
+    """
 
     uai: str
     nom: str
@@ -50,6 +53,7 @@ class EstablishmentLine:
     is_listed: bool
     live_requests: int
     telephone: str = ""
+    link_asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,7 +160,7 @@ def _lines_of(connection: Connection, rows: Sequence[Any]) -> list[Establishment
             uai=row.uai, nom=row.nom, kind=row.kind, commune=row.commune, departement=row.departement,
             mailbox=row.set_mailbox or row.mailbox, directory_mailbox=row.mailbox, set_mailbox=row.set_mailbox,
             is_open=row.is_open, is_listed=row.is_listed, live_requests=live.get(row.uai, 0),
-            telephone=row.telephone,
+            telephone=row.telephone, link_asked_at=row.link_asked_at,
         )
         for row in rows
     ]  # fmt: skip

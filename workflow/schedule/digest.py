@@ -102,13 +102,25 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
         HeldEnd(year=Year.of(calendar.end_of(year.school_year)), why=year.hold.label)
         for year in held_in(connection, calendar)
     )
-    refused = most_refused_subjects(connection, _last_digest_hour(job_day))
+    last_hour = _last_digest_hour(job_day)
+    refused = most_refused_subjects(connection, last_hour)
     clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
         refused_sign_ins=refused if refused >= MANY_REFUSED else 0, renewals=_renewals(connection, job_day),
+        without_mailbox=_asked_without_mailbox(connection, last_hour),
     )  # fmt: skip
+
+
+def _asked_without_mailbox(connection: Connection, since: datetime) -> tuple[Place, ...]:
+    """The establishments of which somebody asked for a link since then, and that still have no mailbox (R72)."""
+    asked = (
+        ESTABLISHMENT.c.link_asked_at > since, ESTABLISHMENT.c.is_open,
+        func.coalesce(ESTABLISHMENT.c.set_mailbox, ESTABLISHMENT.c.mailbox).is_(None),
+    )  # fmt: skip
+    rows = connection.execute(select(ESTABLISHMENT).where(*asked).order_by(ESTABLISHMENT.c.uai).limit(LISTED))
+    return tuple(Place(uai=row.uai, nom=row.nom, commune=row.commune) for row in rows)
 
 
 def _renewals(connection: Connection, job_day: JobDay) -> str:

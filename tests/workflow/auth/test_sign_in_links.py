@@ -50,6 +50,16 @@ def test_ask__the_mailbox_gets_it_before_any_other_mail(portal: Portal) -> None:
     assert secret not in str(rows(portal))
 
 
+@pytest.mark.rule("R72")
+def test_ask__of_a_school_without_mailbox_is_noted_for_the_operators_and_of_no_other(portal: Portal) -> None:
+    for uai in ("0310003k", SCHOOL, "9999999Z", ""):
+        portal.context.links.send_to_establishment(uai, HERE)
+    with portal.app.database.read() as connection:
+        noted = {row.uai: row.link_asked_at for row in connection.execute(select(ESTABLISHMENT))}
+    now = portal.clock.now()
+    assert noted == {"0310001H": None, "0310002J": None, "0310003K": now, "0120001X": None}
+
+
 def rows(portal: Portal) -> list[object]:
     with portal.app.database.read() as connection:
         return [tuple(row) for table in (LINKS, SEALS, MAILS) for row in connection.execute(select(table))]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.tables import MAILS
@@ -16,7 +16,7 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import Change, RevokeReason
 from tests.kit.system import System
 from tests.workflow.schedule.scene import CALENDAR, at, declared, duties, each_day, facts, mail_days, run, settle
-from workflow.database.tables import NODE, RECORD
+from workflow.database.tables import ESTABLISHMENT, NODE, RECORD
 from workflow.journal import installation
 
 DIGEST = "late_digest"
@@ -132,6 +132,19 @@ def test_digest__many_mailboxes_refused_a_link_since_the_working_day_before(
     assert [facts(mail).refused_sign_ins for mail in system.mails(DIGEST)] == [subjects] * digests
     run(system, day(9, 29))
     assert len(system.mails(DIGEST)) == digests
+
+
+@pytest.mark.rule("R72", "R80")
+def test_digest__names_once_a_school_that_asked_for_a_link_and_has_no_mailbox(system: System) -> None:
+    with system.database.write() as connection:
+        uai = connection.execute(select(ESTABLISHMENT.c.uai).order_by(ESTABLISHMENT.c.uai)).scalars().first()
+        asked = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai)
+        connection.execute(asked.values(mailbox=None, set_mailbox=None, link_asked_at=at(day(9, 25), 18)))
+    run(system, day(9, 28))
+    (mail,) = system.mails(DIGEST)
+    assert [place.uai for place in facts(mail).without_mailbox] == [uai]
+    run(system, day(9, 29))
+    assert len(system.mails(DIGEST)) == 1
 
 
 @pytest.mark.rule("R80")
