@@ -54,7 +54,9 @@ class Mailer:
         self.renderer = Renderer(self.wordings)
         self.reports = OperatorReports(settings.operators_mailbox, mail_context.timezone)
         self.on_born_dead = on_born_dead
-        self._planner = Planner(self.reports, mail_context)
+        self._planner = Planner(
+            self.reports, mail_context, is_daily=settings.operators == "daily", step_receipts=settings.step_receipts
+        )
 
     def drafts(self, events: Iterable[RequestEvent]) -> list[Draft]:
         """The mails that follow from these accepted decisions. Pure: a preview uses it too (R53)."""

@@ -88,6 +88,16 @@ class MailSettings(Section):
         description=f"Expéditeur des courriels, par exemple {SENDER_EXAMPLE}."
     )
     operators_mailbox: MailAddress = Field(description="Boîte qui reçoit les demandes à traiter et les alertes.")
+    operators: Literal["each", "daily"] = Field(
+        "each",
+        description="each : un courriel aux opérateurs par nouvelle demande, retrait ou signalement ; daily : ils sont"
+        " comptés dans le récapitulatif du jour, et seul ce qui presse part aussitôt (R80).",
+    )
+    step_receipts: bool = Field(
+        True,
+        description="Accuser réception à l'établissement de chaque étape qu'il fait avant l'envoi de sa demande : la"
+        " déclaration, la délégation, la charte (R55).",
+    )
     reply_to: MailAddress | None = Field(
         None, description="Adresse où arrivent les réponses : celle du centre de service (R59)."
     )

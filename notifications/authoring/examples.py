@@ -419,6 +419,17 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             troubles=("Le travail « les rappels » a échoué (ValueError).",),
         ),
     ),
+    "late_digest_news": (
+        Kind.LATE_DIGEST,
+        LateDigest(
+            on=date(2026, 11, 2),
+            total=0,
+            requests=(),
+            new_requests=LateGroup(total=12, requests=LATE),
+            new_removals=LateGroup(total=1, requests=REMOVALS),
+            new_reports=LateGroup(total=1, requests=STALLED),
+        ),
+    ),
     "year_end_report": (
         Kind.YEAR_END_REPORT,
         YearEndReport(

@@ -407,7 +407,9 @@ class LateDigest:
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
     when they are many (R74); ``without_mailbox``: who asked for a link and has no mailbox; ``troubles``: what failed,
-    in sentences. A digest of before those were counted has none of them.
+    in sentences. A digest of before those were counted has none of them. ``new_requests``,
+    ``new_removals`` and ``new_reports`` have come since the last digest, and no mail of their own told of them (setting
+    ``mail.operators``).
     """
 
     on: Annotated[date, Doc("jour du récapitulatif")]
@@ -432,6 +434,14 @@ class LateDigest:
     ] = ()
     troubles: Annotated[tuple[str, ...], Doc("phrases sur ce que l'échéancier n'a pas pu faire ; parfois aucune")] = ()
     renewals: Annotated[str, Doc("combien de RUPN sont renouvelés, le lundi, pendant la campagne ; sinon vide")] = ""
+
+    new_requests: Annotated[LateGroup, Doc("demandes arrivées depuis le dernier récapitulatif")] = LateGroup()
+    new_removals: Annotated[LateGroup, Doc("retraits demandés depuis le dernier récapitulatif")] = LateGroup()
+    new_reports: Annotated[LateGroup, Doc("signalements à venir reçus depuis le dernier récapitulatif")] = LateGroup()
+
+    @property
+    def news(self) -> Annotated[int, Doc("nombre de tout ce qui est arrivé depuis le dernier récapitulatif")]:
+        return self.new_requests.total + self.new_removals.total + self.new_reports.total
 
     @property
     def to_handle(self) -> Annotated[LateGroup, Doc("les deux mêmes, en un seul groupe")]:

@@ -52,10 +52,16 @@ FactsOf = Callable[[RequestEvent, MailContext], Any]
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Draws up the drafts that follow from requests; ``reports`` draws up those about a mail that cannot leave."""
+    """Draws up the drafts that follow from requests; ``reports`` draws up those about a mail that cannot leave.
+
+    ``is_daily``: the operators read in the day's digest what does not press (R80); ``step_receipts``: the establishment
+    is sent a receipt of each of its own steps before the request is sent (R55).
+    """
 
     reports: OperatorReports
     context: MailContext
+    is_daily: bool = False
+    step_receipts: bool = True
 
     def drafts(self, events: Iterable[RequestEvent]) -> list[Draft]:
         """The mails of these events, in their order; those of many requests come last, one an establishment (R54)."""
@@ -79,8 +85,10 @@ class Planner:
         if trigger is Trigger.ISSUE_CODE:
             entry = (Kind.KEY_EXTENDED, key_extended) if request.extends else (Kind.CODE_ISSUED, code_issued)
             yield from self._to_establishment(event, *entry)
-        elif trigger in TO_ESTABLISHMENT:
+        elif trigger in TO_ESTABLISHMENT and (self.step_receipts or not _is_own_step(event)):
             yield from self._to_establishment(event, *TO_ESTABLISHMENT[trigger])
+        if self.is_daily and not _presses(event, self.context):
+            return
         if trigger is Trigger.SUBMIT:
             yield self._to_operators(event, Kind.NEW_REQUEST, new_request)
         elif trigger is Trigger.REPORT_CHANGE:
@@ -128,6 +136,26 @@ class Planner:
                 rupns=tuple(confirmed_removal(event) for event in events),
             ),
         )
+
+
+def _is_own_step(event: RequestEvent) -> bool:
+    """True of a step that the establishment took itself before sending its request.
+
+    One that an operator took for it is always told: the establishment may not have asked for it (R5).
+    """
+    return event.decision.trigger in _STEPS and event.actor.role is not Role.OPERATOR
+
+
+_STEPS: Final = (Trigger.DECLARE, Trigger.RENEW, Trigger.DELEGATE, Trigger.SIGN_CHARTER)
+
+
+def _presses(event: RequestEvent, context: MailContext) -> bool:
+    """True of what the operators cannot read on the morrow: a change that is due, a key that is compromised."""
+    decision = event.decision
+    if decision.trigger is Trigger.REPORT_CHANGE:
+        report = _opened_report(event)
+        return report.change is Change.KEY_COMPROMISED or report.effective_on <= context.day_of(event.at)
+    return decision.trigger is Trigger.REVOKE and decision.data.get("reason") == RevokeReason.COMPROMISE.value
 
 
 def _on_request(event: RequestEvent) -> dict[str, Any]:

@@ -8,19 +8,18 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, case, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, tuple_, update
 
 from notifications.mailer import Mailer
 from notifications.messages.facts import ChangeDue, HeldEnd, Late, LateDigest, LateGroup, Person, Place, Year
 from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
 from states.policy import Policy
-from states.vocabulary import State
+from states.vocabulary import Change, State
 from workflow.auth.rate_limit import most_refused_subjects
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
-from workflow.database.tables import ESTABLISHMENT, NODE, REMOVAL, REPORT, REQUEST
+from workflow.database.tables import ESTABLISHMENT, NODE, OCCURRENCE, REMOVAL, REPORT, REQUEST
 from workflow.journal import installation
-from workflow.removals.tasks import joined
 from workflow.requests.filters import CODE_LATE, Filters
 from workflow.requests.worklist import COUNTED, Order, Worklist
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
@@ -35,9 +34,12 @@ LISTED: Final = 5
 """Requests named of each kind: the mail stays short, the worklist has them all."""
 
 
+_KEYS: Final = "digest:"
+
+
 def digest_key(day: date) -> str:
     """The occurrence of a day's digest."""
-    return f"digest:{day}"
+    return f"{_KEYS}{day}"
 
 
 def digest_page(mailer: Mailer, job_day: JobDay, troubles: tuple[str, ...] = ()) -> PageOfDrafts:
@@ -52,7 +54,7 @@ def digest_page(mailer: Mailer, job_day: JobDay, troubles: tuple[str, ...] = ())
             kind=Kind.LATE_DIGEST, audience=Audience.OPERATORS, recipient=mailer.settings.operators_mailbox,
             context=facts, dedupe_key=digest_key(job_day.day), not_after=job_day.over_at,
         )  # fmt: skip
-        return ([digest] if facts.points else []), None
+        return ([digest] if facts.points or facts.news else []), None
 
     return drafts
 
@@ -80,6 +82,9 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     calendar = job_day.policy.calendar
     worklist = Worklist(connection, installation.schedule_actor_in(connection), job_day.policy, job_day.now)
     filters = late_filters(job_day.policy, mailer.mail_context.expected_days, job_day.day, job_day.now)
+    since = _last_digest(connection, job_day) if mailer.settings.operators == "daily" else None
+    if since:
+        filters["new_requests"] = Filters(states=(State.REQUESTED,), since_after=since)
     counts = worklist.counts(filters)
     groups: dict[str, Any] = {
         name: LateGroup(
@@ -105,6 +110,8 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     last_hour = _last_digest_hour(job_day)
     refused = most_refused_subjects(connection, last_hour)
     clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
+    if since:
+        groups |= _news(connection, job_day, since)
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
@@ -137,26 +144,52 @@ def _last_digest_hour(job_day: JobDay) -> datetime:
     return job_day.policy.calendar.midnight(day) + timedelta(hours=job_day.policy.timetable.hour)
 
 
+def _last_digest(connection: Connection, job_day: JobDay) -> datetime:
+    """The instant of the last digest, written or not; of the working day before when there was none."""
+    done = select(func.max(OCCURRENCE.c.at)).where(OCCURRENCE.c.key.startswith(_KEYS))
+    return connection.execute(done).scalar() or _last_digest_hour(job_day)
+
+
+def _news(connection: Connection, job_day: JobDay, since: datetime) -> dict[str, LateGroup]:
+    """What has come since the last digest beside the requests, and still waits."""
+    removals = (REMOVAL.c.closed_at.is_(None), REMOVAL.c.opened_at >= since)
+    reports = (
+        REPORT.c.settlement.is_(None), REPORT.c.reported_at >= since, REPORT.c.effective_on > job_day.day,
+        REPORT.c.change != Change.KEY_COMPROMISED.value,
+    )  # fmt: skip
+    return {
+        "new_removals": _group(connection, job_day, REMOVAL, REMOVAL.c.opened_at, *removals),
+        "new_reports": _group(connection, job_day, REPORT, REPORT.c.reported_at, *reports),
+    }
+
+
 def _late_removals(connection: Connection, job_day: JobDay) -> tuple[LateGroup, int]:
     """The removals that have been open for too long, and how many are open in all."""
-    calendar = job_day.policy.calendar
-    before = calendar.midnight(job_day.day - timedelta(days=job_day.policy.timetable.removals_late))
-    too_long = case((REMOVAL.c.opened_at < before, 1))
+    before = job_day.policy.calendar.midnight(job_day.day - timedelta(days=job_day.policy.timetable.removals_late))
     is_open = REMOVAL.c.closed_at.is_(None)
-    total, late = connection.execute(select(func.count(), func.count(too_long)).where(is_open)).one()
-    if not late:
-        return LateGroup(), total
-    columns = (REQUEST.c.reference, REQUEST.c.uai, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune, REMOVAL.c.opened_at)
-    query = joined(select(*columns)).where(is_open, REMOVAL.c.opened_at < before)
-    rows = connection.execute(query.order_by(REMOVAL.c.opened_at, REMOVAL.c.reference).limit(LISTED))
-    longest = tuple(
+    total: int = connection.execute(select(func.count()).where(is_open)).scalar_one()
+    return _group(connection, job_day, REMOVAL, REMOVAL.c.opened_at, is_open, REMOVAL.c.opened_at < before), total
+
+
+def _group(
+    connection: Connection, job_day: JobDay, table: Table, since: ColumnElement[datetime], *where: ColumnElement[bool]
+) -> LateGroup:  # fmt: skip
+    """The rows of a table about requests as the digest tells them, the oldest named."""
+    source = table.join(REQUEST, REQUEST.c.reference == table.c.reference)
+    source = source.join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+    total: int = connection.execute(select(func.count()).select_from(source).where(*where)).scalar_one()
+    if not total:
+        return LateGroup()
+    columns = (REQUEST.c.reference, REQUEST.c.uai, REQUEST.c.state, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
+    query = select(*columns, since.label("since")).select_from(source).where(*where)
+    named = tuple(
         Late(
             reference=row.reference, establishment=Place(uai=row.uai, nom=row.nom, commune=row.commune),
-            state=State.REVOKED, since=calendar.today(row.opened_at),
+            state=State.of(row.state), since=job_day.policy.calendar.today(row.since),
         )
-        for row in rows
+        for row in connection.execute(query.order_by(since, REQUEST.c.reference).limit(LISTED))
     )  # fmt: skip
-    return LateGroup(total=min(late, COUNTED + 1), requests=longest), total
+    return LateGroup(total=min(total, COUNTED + 1), requests=named)
 
 
 def tell_due_reports(connection: Connection, mailer: Mailer, policy: Policy, now: datetime) -> int:

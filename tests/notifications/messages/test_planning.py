@@ -17,7 +17,7 @@ from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
 from states.decision import RequestEvent
 from states.school_calendar import SchoolYear
-from states.vocabulary import Change, RemovalKind, RemovalOutcome, Settlement, State, Step, Trigger
+from states.vocabulary import Change, RemovalKind, RemovalOutcome, RevokeReason, Settlement, State, Step, Trigger
 from tests.kit import factories as f
 from tests.notifications.events import expired, request_event
 from tests.notifications.office import OPERATORS, mail_settings
@@ -68,6 +68,46 @@ def test_drafts__of_every_trigger(trigger: Trigger) -> None:
         assert draft.uai == f.UAI
         assert draft.reference == (None if draft.kind is Kind.YEAR_END else f.REFERENCE)
         assert type(draft.context) is CATALOGUE[draft.kind].facts
+
+
+def kinds_of(event: RequestEvent, **settings: Any) -> list[Kind]:
+    """What is told of this event under these settings of mails."""
+    mail = mail_settings(25).model_copy(update=settings)
+    return [draft.kind for draft in Mailer(mail, MAIL_CONTEXT, MAILER.sealer).drafts([event])]
+
+
+@pytest.mark.rule("R55")
+@pytest.mark.parametrize("trigger", Trigger)
+def test_drafts__without_receipts_of_steps(trigger: Trigger) -> None:
+    receipts = {Kind.DECLARED, Kind.DELEGATED, Kind.CHARTER_SIGNED}
+    told = kinds_of(request_event(trigger), step_receipts=False)
+    assert told == [kind for kind in TOLD[trigger] if kind not in receipts]
+
+
+@pytest.mark.rule("R5", "R55")
+def test_drafts__a_step_that_an_operator_took_is_always_told() -> None:
+    by_operator = request_event(
+        Trigger.DELEGATE, actor=f.actor_for(Trigger.REVOKE), command={"on_behalf": f.on_behalf()}
+    )
+    assert kinds_of(by_operator, step_receipts=False) == [Kind.DELEGATED]
+
+
+@pytest.mark.rule("R80")
+def test_drafts__one_mail_a_day_to_the_operators_but_of_what_presses() -> None:
+    today = f.now_for(Trigger.REPORT_CHANGE).date()
+    later = {"change": Change.DEPARTURE, "effective_on": date(2027, 3, 1)}
+    for trigger, command, kinds in (
+        (Trigger.SUBMIT, {}, [Kind.SUBMITTED]),
+        (Trigger.REVOKE, {"reason": RevokeReason.DEPARTURE}, [Kind.REVOKED]),
+        (Trigger.REVOKE, {"reason": RevokeReason.COMPROMISE}, [Kind.REVOKED, Kind.REMOVAL_TASK]),
+        (Trigger.REPORT_CHANGE, later, [Kind.CHANGE_REPORTED]),
+        (Trigger.REPORT_CHANGE, later | {"effective_on": today}, [Kind.CHANGE_REPORTED, Kind.CHANGE_TO_HANDLE]),
+        (
+            Trigger.REPORT_CHANGE, later | {"change": Change.KEY_COMPROMISED},
+            [Kind.CHANGE_REPORTED, Kind.CHANGE_TO_HANDLE],
+        ),
+    ):  # fmt: skip
+        assert kinds_of(request_event(trigger, command=command), operators="daily") == kinds, (trigger, command)
 
 
 @pytest.mark.rule("R59")

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from sqlalchemy import insert, select, update
 
+from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Kind
@@ -159,3 +160,42 @@ def test_digest__a_removal_is_late_after_its_delay(system: System) -> None:
 def test_digest__one_stored_before_it_told_everything_is_still_read() -> None:
     old = '{"on":"2026-11-02","total":1,"requests":[]}'
     assert CATALOGUE[Kind.LATE_DIGEST].decode(old).points == 1
+
+
+@pytest.fixture
+def daily(system: System) -> System:
+    """The operators read one mail a day."""
+    mailer = system.mailer
+    settings = mailer.settings.model_copy(update={"operators": "daily"})
+    system.mailer = Mailer(settings, mailer.mail_context, mailer.sealer)
+    system.restart()
+    return system
+
+
+@pytest.mark.rule("R80")
+def test_digest__tells_what_came_since_the_last_one_when_it_is_one_mail_a_day(daily: System) -> None:
+    system = daily
+    run(system, BORN)
+    system.clock.set(at(BORN, 11))
+    asked, removed, reported = system.issued(1, only_ready=True), system.issued(2), system.issued(3)
+    system.accept(c.Revoke(reference=removed, reason=RevokeReason.DEPARTURE), "opérateur")
+    system.send_mails()
+    report = c.ReportChange(reference=reported, change=Change.DEPARTURE, effective_on=day(12, 1))
+    system.accept(report, "chef A")
+    assert [system.mails(kind) for kind in ("new_request", "removal_task", "change_to_handle")] == [[], [], []]
+    run(system, day(9, 8))
+    (mail,) = system.mails(DIGEST)
+    told = facts(mail)
+    groups = (told.new_requests, told.new_removals, told.new_reports)
+    assert [[one.reference for one in group.requests] for group in groups] == [[asked], [removed], [reported]]
+    assert (told.news, told.points) == (3, 0)
+    assert run(system, day(9, 9)).digests == 0, "told once"
+
+
+@pytest.mark.rule("R80")
+def test_digest__says_nothing_of_what_had_a_mail_of_its_own(system: System) -> None:
+    run(system, BORN)
+    system.clock.set(at(BORN, 11))
+    system.issued(1, only_ready=True)
+    assert [mail.kind for mail in system.mails("new_request")] == ["new_request"]
+    assert run(system, day(9, 8)).digests == 0
