@@ -1,7 +1,8 @@
 """The life of a request, drawn from the transition table itself: as an SVG picture, in words, and in Mermaid.
 
-The picture is at most as wide as a telephone. It has neither a style element nor a style attribute, which our own
-Content-Security-Policy would refuse; its marks do not rely on colour alone.
+The picture is for who keeps the software; the pages show the life of a request in a head of school's words. It is at
+most as wide as a telephone, has neither a style element nor a style attribute, which a Content-Security-Policy may
+refuse, and its marks do not rely on colour alone.
 """
 
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from itertools import pairwise
 from textwrap import wrap
 from typing import Any, Final
 
@@ -28,14 +30,15 @@ WHO: Final = {
 
 LEGEND: Final = WHO | {Role.CHEF: "le chef d'établissement, ou son adjoint"}
 
-MEANINGS: Final = {
-    State.DECLARED: "Le chef d'établissement a nommé son RUPN.",
-    State.DELEGATED: "Il atteste avoir fait la délégation dans DelegCE.",
-    State.CHARTER_SIGNED: "Le RUPN a signé la charte, l'établissement garde l'exemplaire.",
-    State.REQUESTED: "Le rectorat a la demande et vérifie les deux listes.",
-    State.CODE_ISSUED: "Le code est parti, ou la clé existante a été étendue.",
-    State.REVOKED: "La clé ne vaut plus pour cet établissement ; le rectorat retire les droits.",
+FOR_CHEFS: Final = {
+    State.DECLARED: ("Vous nommez votre RUPN", "Son nom, son prénom, son adresse professionnelle."),
+    State.DELEGATED: ("Vous lui déléguez le module", "Dans DelegCE, puis vous l'indiquez ici."),
+    State.CHARTER_SIGNED: ("Il signe la charte", "Devant vous ; l'exemplaire reste dans l'établissement."),
+    State.REQUESTED: ("Vous envoyez la demande", "Le rectorat la vérifie, ou vous la renvoie en disant pourquoi."),
+    State.CODE_ISSUED: ("Le rectorat envoie le code", "Vous le remettez au RUPN, en main propre, et le confirmez."),
+    State.REVOKED: ("La clé cesse de servir ici", "À la fin de l'année, ou avant si vous signalez un départ."),
 }
+"""Each state as a head of school lives it: what was done to come to it, and what goes with it."""
 
 INK, PAPER, LINE = "#161616", "#ffffff", "#3a3a3a"
 
@@ -97,15 +100,35 @@ class ProcessStage:
     onward: tuple[Way, ...]
     beside: tuple[Way, ...]
 
-    @property
-    def meaning(self) -> str:
-        return MEANINGS[self.state]
-
 
 @cache
 def stages() -> tuple[ProcessStage, ...]:
     """The six states in the order of a request's life."""
     return tuple(ProcessStage(state=state, onward=_onward(state), beside=_beside(state)) for state in State)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifeStep:
+    """A state in a head of school's words. ``by_rectorat``: its step is not the establishment's to take."""
+
+    state: State
+    title: str
+    details: str
+    by_rectorat: bool
+
+
+@cache
+def life() -> tuple[LifeStep, ...]:
+    """The six states in the order of a request's life, for who does not know them by their names."""
+    reaching = {State.DECLARED: births()}
+    reaching |= {later.state: stage.onward for stage, later in pairwise(stages())}
+    return tuple(
+        LifeStep(
+            state=state, title=title, details=details,
+            by_rectorat=not any(Role.CHEF in way.roles for way in reaching[state]),
+        )
+        for state, (title, details) in FOR_CHEFS.items()
+    )  # fmt: skip
 
 
 @cache
@@ -208,11 +231,6 @@ def svg() -> str:
         elif stage.state is not State.REVOKED:
             y += 24
     return _document(round(_draw_notes(parts, y + 34)), parts)
-
-
-def height() -> int:
-    """Of the picture, in the units of its width: a page keeps its place before it comes."""
-    return int(svg().partition(f'viewBox="0 0 {WIDTH} ')[2].partition('"')[0])
 
 
 def _draw_stage(parts: list[str], stage: ProcessStage, top: float) -> float:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse
 
 from portal import diagrams
 from portal.web.context import Context, MaybeVisitor, WebContext
@@ -12,8 +12,6 @@ from portal.web.public_texts import PublicFacts
 from portal.web.security import Visitor
 
 router = APIRouter(include_in_schema=False)
-
-AN_HOUR: Final = "public, max-age=3600"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,30 +49,10 @@ def home(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLRespo
 
 @router.get("/demarche")
 def process(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
-    """The process in plain words, with its picture and the same in a list."""
+    """The process in plain words, under its picture."""
     return _render(
-        request, context, visitor, "public/process.html", width=diagrams.WIDTH, height=diagrams.height(),
-        births=diagrams.births(), stages=diagrams.stages(), endings=diagrams.endings(), anywhere=diagrams.anywhere(),
+        request, context, visitor, "public/process.html", life=diagrams.life()
     )  # fmt: skip
-
-
-@router.get("/demarche/schema.svg")
-def picture() -> Response:
-    """The picture of the process, drawn from the transition table."""
-    return Response(diagrams.svg(), media_type="image/svg+xml", headers={"Cache-Control": AN_HOUR})
-
-
-@router.get("/familles")
-def families(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
-    """The help that families get without any key, and the two ways of assistance."""
-    return _render(request, context, visitor, "public/paper.html", paper=FAMILIES)
-
-
-@router.get("/ressources")
-def resources(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
-    """The library of the settings: posters, letters, videos for establishments and families."""
-    library = context.app.settings.resources.library
-    return _render(request, context, visitor, "public/resources.html", library=library)
 
 
 @router.get("/plan-du-site")

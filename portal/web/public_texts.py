@@ -114,7 +114,7 @@ PIECES: Final = {
     "accueil.html": "l'accueil : la phrase sous le titre",
     "avant-de-commencer.html": "l'accueil : ce qu'il faut savoir et avoir sous la main",
     "familles.html": "l'aide aux familles : ce qui se règle sans clé, et vers qui se tourner",
-    "demarche.html": "la démarche expliquée, avant le schéma",
+    "demarche.html": "la démarche expliquée, sous le schéma",
     "accessibilite.html": "la déclaration d'accessibilité",
     "mentions-legales.html": "les mentions légales",
     "donnees-personnelles.html": "les données personnelles",

@@ -51,7 +51,7 @@ DOORS = {
     "/static": Door.STATIC,
 }
 """By the beginning of an address; the longest wins."""
-PUBLIC = {"/", "/demarche", "/demarche/schema.svg", "/accessibilite", "/mentions-legales", "/donnees-personnelles",
+PUBLIC = {"/", "/demarche", "/accessibilite", "/mentions-legales", "/donnees-personnelles",
           "/contact", "/familles", "/ressources", "/aide", "/aide/chef", "/aide/images/{version}/{name}.png",
           "/sante", "/sante/pret", "/lien/{secret}", "/plan-du-site", "/affichage"}  # fmt: skip
 """The addresses that are open to all, one by one."""

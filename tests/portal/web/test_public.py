@@ -163,10 +163,8 @@ def test_resources__are_those_of_the_settings_and_an_empty_list_says_so(tmp_path
 
 
 @pytest.mark.rule("R1")
-def test_picture__shows_each_state_and_each_action_of_the_table(anybody: TestClient) -> None:
-    answer = anybody.get("/demarche/schema.svg")
-    assert answer.headers["content-type"] == "image/svg+xml"
-    picture = ElementTree.fromstring(answer.content)
+def test_diagram__shows_each_state_and_each_action_of_the_table() -> None:
+    picture = ElementTree.fromstring(diagrams.svg())
     drawn = {
         name: {one.get(name) for one in picture.iter() if one.get(name)} for name in ("data-state", "data-trigger")
     }
@@ -180,13 +178,14 @@ def test_picture__shows_each_state_and_each_action_of_the_table(anybody: TestCli
 
 
 @pytest.mark.rule("R1")
-def test_picture__is_also_written_as_text(anybody: TestClient) -> None:
-    words = words_of(anybody, "/demarche").lower()
-    assert [trigger.label for trigger in Trigger if trigger.label.lower() not in words] == []
-    for stage in diagrams.stages():
-        assert stage.meaning.lower() in words
-        moves = {one.trigger for one in (*stage.onward, *stage.beside, *diagrams.endings(), *diagrams.anywhere())}
-        assert moves >= {line.trigger for line in TABLE if stage.state in line.sources}
+def test_picture__tells_the_life_of_a_request_in_a_chefs_words(anybody: TestClient) -> None:
+    page, words = anybody.get("/demarche").text, words_of(anybody, "/demarche")
+    assert re.findall(r'data-state="(\w+)"', page) == [state.value for state in State]
+    ours = [step.state for step in diagrams.life() if not step.by_rectorat]
+    assert ours == [State.DECLARED, State.DELEGATED, State.CHARTER_SIGNED, State.REQUESTED]
+    for step in diagrams.life():
+        assert f"{step.title} {step.details} Demande « {step.state.label} »" in words
+    assert "cocher la date" not in words
 
 
 def test_first_page__weighs_little_beside_the_design_system(anybody: TestClient) -> None:
