@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from states import commands as c
+from states.vocabulary import RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.page_widths import fits
 from tests.kit.portal import STAFF
@@ -122,3 +124,51 @@ def test_worklist__ticked_lines_and_an_action(site: Site) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("c'est fait pour 2 demandes")
     page.get_by_role("link", name="Revenir à la liste").click()
     expect(page.get_by_role("heading", name="1 demande à traiter par le rectorat")).to_be_visible()
+
+
+def test_worklist__stands_on_the_first_screen_in_short_rows(site: Site) -> None:
+    for number in range(1, 13):
+        site.portal.checked(number)
+    page = site.window(STAFF, size=DESK, script=False).new_page()
+    page.goto("/rectorat")
+    rows = [row.bounding_box() for row in page.locator("table.oda-worklist tbody tr").all()]
+    assert len(rows) == 12
+    assert all(row and row["height"] <= 56 for row in rows)
+    assert rows[0]
+    assert rows[0]["y"] < 500
+    bar = page.locator("#lot").bounding_box()
+    assert bar
+    assert bar["y"] + bar["height"] <= DESK["height"]
+    reference = page.locator("table.oda-worklist tbody th .oda-whole").first.bounding_box()
+    assert reference
+    assert reference["height"] < 24
+
+
+def test_worklist__a_whole_cell_ticks_its_line(site: Site) -> None:
+    site.portal.submitted(1)
+    page = site.window(STAFF, size=DESK, script=False).new_page()
+    page.goto("/rectorat")
+    cell = page.locator("table.oda-worklist tbody .oda-tick").bounding_box()
+    assert cell
+    page.mouse.click(cell["x"] + 3, cell["y"] + 3)
+    expect(page.get_by_role("checkbox", name="Choisir Prénom")).to_be_checked()
+
+
+def test_print__has_the_tables_and_nothing_to_click_or_type(site: Site) -> None:
+    references = [site.portal.checked(1), site.portal.issued(2)]
+    site.portal.do(c.Revoke(reference=references[1], reason=RevokeReason.DEPARTURE), STAFF)
+    page = site.window(STAFF, size=DESK, script=False).new_page()
+    page.emulate_media(media="print")
+    for address, text in (
+        ("/rectorat", references[0]), ("/rectorat/retraits", references[1]),
+        (f"/rectorat/retraits/confirmer?choix={references[1]}", references[1]),
+        (f"/rectorat/lot?action=emettre&ref={references[0]}", references[0]),
+        (f"/rectorat/demandes/{references[0]}", references[0]),
+    ):  # fmt: skip
+        page.goto(address)
+        expect(page.get_by_text(text).locator("visible=true").first).to_be_visible()
+        for clickable in page.locator("main :is(input, select, textarea, button, .fr-btn)").all():
+            expect(clickable).to_be_hidden()
+    page.set_viewport_size({"width": 700, "height": 1000})  # of a sheet
+    page.goto("/rectorat/retraits")
+    expect(page.locator("table.oda-rows thead")).to_be_visible()
