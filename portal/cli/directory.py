@@ -8,7 +8,18 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.output import cell, emit, json_object_option, json_option, limit_option, printable, rows_as_json, say
+from portal.cli.output import (
+    cell,
+    csv_option,
+    emit,
+    emit_csv,
+    json_object_option,
+    json_option,
+    limit_option,
+    printable,
+    rows_as_json,
+    say,
+)
 from portal.cli.parameters import FilePath, Uai
 from states.french import instant, plural
 from workflow.directory.model import ImportReport, Remark
@@ -22,6 +33,7 @@ SHOW = {
     "uai": "UAI", "nom": "Nom", "kind": "Type", "commune": "Commune", "departement": "Département",
     "is_open": "Ouvert", "is_listed": "Dans l'annuaire", "mailbox": "Boîte",
     "directory_mailbox": "Boîte de l'annuaire", "set_mailbox": "Boîte fixée par un opérateur",
+    "telephone": "Téléphone",
 }  # fmt: skip
 
 REQUESTS = {
@@ -38,6 +50,7 @@ COLUMNS = {
     "commune": "commune",
     "departement": "département",
     "mailbox": "boîte",
+    "telephone": "téléphone",
     "is_open": "ouvert",
     "is_listed": "dans l'annuaire",
 }
@@ -66,6 +79,7 @@ def establishment() -> None:
 @limit_option
 @click.option("--after", metavar="UAI", type=Uai(), default="", help="Ceux qui suivent cet UAI : la page suivante.")
 @json_option
+@csv_option
 @pass_cli_context
 def list_(
     context: CliContext,
@@ -77,9 +91,12 @@ def list_(
     limit: int,
     after: str,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     if closed and everything:
         raise click.UsageError("--closed et --all ne vont pas ensemble.")
+    if as_csv and as_json:
+        raise click.UsageError("--csv et --json ne vont pas ensemble.")
     with opened(context) as (app, actor):
         from workflow.directory.queries import EstablishmentFilters
 
@@ -88,7 +105,12 @@ def list_(
             departement=departement, is_open=is_open, without_mailbox=without_mailbox, text=search
         )
         rows = app.directory.establishments(actor, criteria, limit=limit + 1, after=after)
-    emit([asdict(row) for row in rows[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
+    if as_csv:
+        from portal.exports import ESTABLISHMENTS_HEADINGS, establishment_rows
+
+        emit_csv(ESTABLISHMENTS_HEADINGS, establishment_rows(rows[:limit]))
+    else:
+        emit([asdict(row) for row in rows[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
     if len(rows) > limit:
         say([f"La suite : ajouter --after {rows[limit - 1].uai}"])
 

@@ -24,7 +24,6 @@ from states.characters import has_invisible, is_invisible
 from states.vocabulary import Labelled
 
 PROGRESS_AFTER_S = 1.0
-_COLUMN_MIN = 12
 _WIDEST, _NARROWEST = 100, 30
 _YES = ("o", "oui")
 
@@ -37,6 +36,8 @@ Row = Mapping[str, object]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
 """The option that every listing has; the command receives ``as_json``."""
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Écrit la liste en CSV, pour un tableur.")
+"""The option of a listing that a spreadsheet may want; the command receives ``as_csv``."""
 json_object_option = click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
 """The same option for a single object."""
 limit_option = click.option(
@@ -128,21 +129,30 @@ def emit(
         texts = [[cell(row.get(key), timezone) for key in columns] for row in rows]
         widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
         if sys.stdout.isatty():
-            _emit_table(headings, texts, widths)
+            _emit_table(headings, texts)
         else:
             for line in (headings, *texts):
                 click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
-    """Write a table, or one line a value when the terminal is too narrow for columns."""
+def emit_csv(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file on the standard output, as the portal's own downloads are."""
+    from portal.exports import csv_text
+
+    for piece in csv_text(headings, rows):
+        click.echo(piece.encode(), nl=False)
+
+
+def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
+    """Write a table, or one line a value when the terminal is too narrow for columns that break no word."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(file=sys.stdout, highlight=False)
-    if sum(min(width, _COLUMN_MIN) + 2 for width in widths) > console.width:
+    longest = [max(map(_longest_word, column)) for column in zip(headings, *texts, strict=True)]
+    if sum(width + 2 for width in longest) > console.width:
         for number, line in enumerate(texts):
             if number:
                 click.echo()
@@ -150,11 +160,16 @@ def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]], widths:
                 click.echo(f"{heading} : {text}")
         return
     table = Table(box=SIMPLE_HEAD, show_edge=False)
-    for heading in headings:
-        table.add_column(Text(heading), overflow="fold")
+    for heading, width in zip(headings, longest, strict=True):
+        table.add_column(Text(heading), overflow="fold", min_width=width)
     for line in texts:
         table.add_row(*(Text(text) for text in line))
     console.print(table)
+
+
+def _longest_word(text: str) -> int:
+    """The width below which a column would break a word: a reference or an address is one."""
+    return max(map(len, text.split()), default=0)
 
 
 def _json_value(value: object) -> str:

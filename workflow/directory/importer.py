@@ -26,7 +26,7 @@ from workflow.directory.parser import DirectoryEntry, DirectoryFile, DirectoryRe
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
-WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", "is_open", "is_listed")
+WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", "telephone", "is_open", "is_listed")
 """The columns of ``Establishment`` that an import writes: never ``set_mailbox``, an operator's choice (R14)."""
 
 Row = dict[str, Any]
@@ -185,7 +185,9 @@ def _directory_rows(connection: Connection, *, lock: bool) -> list[Row]:
 
 def _row_of(entry: DirectoryEntry) -> Row:
     """The columns of an establishment that the file gives."""
-    return {"uai": entry.uai, "is_listed": True} | {name: getattr(entry, name) for name in WRITTEN[:-1]}
+    columns = {name: getattr(entry, name) for name in WRITTEN[:-1] if name != "telephone"}
+    telephone = {} if entry.telephone is None else {"telephone": entry.telephone}
+    return {"uai": entry.uai, "is_listed": True} | columns | telephone
 
 
 def _mailbox(row: Row) -> str | None:

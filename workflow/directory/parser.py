@@ -23,6 +23,9 @@ COLUMNS = (
 )  # fmt: skip
 """The columns that are read, in any order; the others are ignored."""
 
+TELEPHONE = "telephone"
+"""A column that is read when the file has it."""
+
 SEPARATOR = ";"
 
 MAX_LINE = 1_000_000
@@ -33,6 +36,11 @@ MAX_REMARKS = 50_000
 MAX_NOM = 200
 
 LONGEST_CODE = 9
+
+DIGITS = 10
+"""Digits of a telephone number in France."""
+
+LONGEST_NUMBER = 30
 
 KEPT_KINDS = frozenset(map(fold, ("Collège", "Lycée", "EREA", "Autre")))
 """``type_etablissement`` of those that can have a RUPN: the second degree, its special schools, and « Autre »: better
@@ -63,7 +71,8 @@ class UnusableFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row: the line on which it begins (from 1), its values in the order of ``COLUMNS``, and what ails its form.
+    """A row: the line on which it begins (from 1), its values in the order of ``COLUMNS``, its telephone after them if
+    the file has it, and what ails its form.
 
     A row with too many or too few cells has a ``problem``; only its UAI is then to be trusted, when it reads as one.
     """
@@ -140,7 +149,10 @@ class DirectoryFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DirectoryEntry:
-    """An establishment as the file gives it: the columns that an import writes, ``mailbox`` None when unusable."""
+    """An establishment as the file gives it: the columns that an import writes, ``mailbox`` None when unusable.
+
+    ``telephone`` is None in a file without that column.
+    """
 
     uai: str
     nom: str
@@ -149,6 +161,7 @@ class DirectoryEntry:
     departement: str
     mailbox: str | None
     is_open: bool
+    telephone: str | None = None
 
 
 @dataclass
@@ -270,12 +283,13 @@ class _Cause(Enum):
 
 
 def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[str], dict[_Cause, str]]:
-    """Read the values of ``COLUMNS``: an entry and the warnings on it, or None and the reasons that refuse it.
+    """Read the values of ``COLUMNS``, and the telephone that may follow: an entry and the warnings on it, or None and
+    the reasons that refuse it.
 
     The académie and the kind have been looked at before. A bad mailbox is never mended: an operator may set it
     (R13, R14).
     """
-    uai, nom, kind, commune, departement, _, mail, state = values
+    uai, nom, kind, commune, departement, _, mail, state, *telephone = values
     uai, nom, is_open = normalise_uai(uai), tidy(nom), OPEN_BY_STATE.get(_fold(state))
     refusals: dict[_Cause, str] = {}
     if not has_uai_form(uai):
@@ -300,7 +314,7 @@ def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[st
         mailbox = None
     entry = DirectoryEntry(
         uai=uai, nom=nom, kind=tidy(kind), commune=tidy(commune), departement=departement, mailbox=mailbox,
-        is_open=is_open,
+        is_open=is_open, telephone=_readable_number(telephone[0]) if telephone else None,
     )  # fmt: skip
     return entry, warnings, {}
 
@@ -309,6 +323,14 @@ def tidy(text: str) -> str:
     """A cell on one line, without invisible characters."""
     line = " ".join(text.split())
     return clean(without_invisible(line))
+
+
+def _readable_number(text: str) -> str:
+    """A telephone number as it is read aloud: « 05 61 00 00 00 »; anything else as it stands, shortened."""
+    digits = "".join(text.split()).replace(".", "")
+    if len(digits) == DIGITS and digits.isdecimal():
+        return " ".join(digits[start : start + 2] for start in range(0, DIGITS, 2))
+    return tidy(text)[:LONGEST_NUMBER]
 
 
 _fold = lru_cache(maxsize=256)(fold)
@@ -326,7 +348,7 @@ def _mailbox_problem(mail: str) -> str | None:
 def _preference(entry: DirectoryEntry) -> tuple[object, ...]:
     return (
         not entry.is_open, entry.mailbox is None, entry.nom, entry.kind, entry.commune, entry.departement,
-        entry.mailbox or "",
+        entry.mailbox or "", entry.telephone or "",
     )  # fmt: skip
 
 
@@ -369,7 +391,8 @@ def _refuse_other_formats(head: bytes) -> None:
 
 
 def _columns(lines: Iterator[tuple[int, list[str]]]) -> tuple[tuple[int, ...], int]:
-    """Find the titles among the first lines: the index of each of ``COLUMNS``, and how many titles there are.
+    """Find the titles among the first lines: the index of each of ``COLUMNS``, that of the telephone if it is there,
+    and how many titles there are.
 
     Their case, and how their words are joined, do not matter. A line that holds an establishment ends the search.
     """
@@ -396,7 +419,8 @@ def _indexes(number: int, names: Sequence[str], folded: Mapping[str, str]) -> tu
         raise _unusable(f"il manque {_named(missing)}", number)
     if twice:
         raise _unusable(f"le fichier a deux fois {_named(twice)}", number)
-    return tuple(names.index(name) for name in folded.values())
+    read = tuple(names.index(name) for name in folded.values())
+    return (*read, names.index(TELEPHONE)) if TELEPHONE in names else read
 
 
 def _named(columns: list[str]) -> str:

@@ -66,6 +66,7 @@ class EstablishmentRequest:
     prenom: str
     state: State
     changed_at: datetime
+    chef_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def find_establishment(connection: Connection, actor: Actor, uai: str) -> Establ
 
 def list_requests_of(connection: Connection, uai: str) -> list[EstablishmentRequest]:
     """The requests of an establishment, the latest school year first."""
-    columns = (R.c.reference, R.c.school_year, R.c.nom, R.c.prenom, R.c.state, R.c.changed_at)
+    columns = (R.c.reference, R.c.school_year, R.c.nom, R.c.prenom, R.c.state, R.c.changed_at, R.c.chef_name)
     rows = connection.execute(select(*columns).where(R.c.uai == uai).order_by(R.c.reference.desc()))
     return [EstablishmentRequest(**(dict(row) | {"state": State.of(row["state"])})) for row in rows.mappings()]
 

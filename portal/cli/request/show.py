@@ -7,7 +7,7 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import refused
-from portal.cli.output import SectionPrinter, echo_object, emit, json_option, limit_option, say
+from portal.cli.output import SectionPrinter, csv_option, echo_object, emit, emit_csv, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
 from portal.cli.request.execute import Reference, next_step_sentence, reference_argument
 from states import french
@@ -47,10 +47,14 @@ _EMPTY = (
 @limit_option
 @click.option("--after", type=Reference(), metavar="RÉFÉRENCE", help="La page suivante : ce qui suit cette demande.")
 @json_option
+@csv_option
 @pass_cli_context
 def list_(
-    context: CliContext, /, limit: int, after: str | None, as_json: bool, late: bool, everything: bool, **criteria: Any
-) -> None:
+    context: CliContext, /, limit: int, after: str | None, as_json: bool, as_csv: bool, late: bool, everything: bool,
+    **criteria: Any,
+) -> None:  # fmt: skip
+    if as_csv and as_json:
+        raise click.UsageError("--csv et --json ne vont pas ensemble.")
     with opened(context) as (app, actor), app.database.read() as connection:
         from workflow.requests.filters import Filters
         from workflow.requests.lists import list_requests
@@ -60,7 +64,15 @@ def list_(
         delay = timedelta(days=app.settings.handling.expected_days)
         filters = Filters(live=live, submitted_before=app.clock.now() - delay if late else None, **criteria)
         page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=limit)
-    if as_json:
+        if as_csv:
+            from portal.exports import WORKLIST_HEADINGS, worklist_rows
+            from workflow.requests.worklist import Worklist
+
+            worklist = Worklist(connection, actor, app.policy, app.clock.now())
+            lines = worklist.lines([line.reference for line in page.lines])
+    if as_csv:
+        emit_csv(WORKLIST_HEADINGS, worklist_rows(lines, app.settings.zoneinfo))
+    elif as_json:
         from portal.api.schemas import Line
 
         emit([Line.model_validate(line).model_dump() for line in page.lines], {}, as_json)

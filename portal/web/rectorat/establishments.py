@@ -8,10 +8,18 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from portal.exports import (
+    ESTABLISHMENTS_FILENAME,
+    ESTABLISHMENTS_HEADINGS,
+    MEDIA_TYPE,
+    csv_text,
+    establishment_rows,
+)
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
 from portal.web.actions.chef import CONFIRMATIONS
 from portal.web.chef.declare import declaration, declaration_fields, with_confirmations
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
+from portal.web.download import Download, made_in_turn
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused
@@ -30,6 +38,9 @@ from workflow.mail.queries import MailFilters, list_mails
 ESTABLISHMENTS_PATH: Final = "/rectorat/etablissements"
 
 PAGE_SIZE: Final = 50
+
+MOST_EXPORTED: Final = 20_000
+"""Establishments of a file: more than any académie has."""
 
 LAST_MAILS: Final = 5
 """Mails shown on the page of an establishment."""
@@ -81,8 +92,8 @@ class EstablishmentQuery:
             without_mailbox=bool(self.sans_boite),
         )  # fmt: skip
 
-    def address(self, after: str | None = None) -> str:
-        return address(ESTABLISHMENTS_PATH, **vars(self), suite=after)
+    def address(self, after: str | None = None, path: str = ESTABLISHMENTS_PATH) -> str:
+        return address(path, **vars(self), suite=after)
 
 
 @router.get("")
@@ -102,8 +113,27 @@ def show_establishments(
     return context.pages.page(
         request, "rectorat/establishments.html", visitor, status=422 if problem else 200, lines=lines[:PAGE_SIZE],
         problem=problem, query=query, first=query.address() if suite else None,
+        export=query.address(path=f"{ESTABLISHMENTS_PATH}/export"),
         more=query.address(lines[PAGE_SIZE - 1].uai) if len(lines) > PAGE_SIZE else None,
     )  # fmt: skip
+
+
+@router.get("/export")
+async def export_establishments(
+    context: Context, visitor: Rectorat, query: Annotated[EstablishmentQuery, Depends()]
+) -> Response:
+    """The filtered list as a file (R87, R89); the list says what is wrong with the filters."""
+    directory = context.app.directory
+
+    def make() -> Response:
+        try:
+            lines = directory.establishments(visitor.actor, query.criteria(), limit=MOST_EXPORTED)
+        except ValueError:
+            return RedirectResponse(query.address(), status_code=303)
+        pieces = csv_text(ESTABLISHMENTS_HEADINGS, establishment_rows(lines))
+        return Download(map(str.encode, pieces), ESTABLISHMENTS_FILENAME, MEDIA_TYPE)
+
+    return await made_in_turn(make)
 
 
 @router.get("/{uai}")

@@ -5,7 +5,7 @@ import pytest
 from states.vocabulary import Role
 from tests.kit import factories
 from tests.workflow.directory.conftest import Bench
-from tests.workflow.directory.files import file_of, row, rows, uai_of
+from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
 from workflow.auth.actors import NotAllowed
 from workflow.directory.model import ColumnChange, EstablishmentName
 
@@ -45,6 +45,21 @@ def test_import__changed_with_its_columns(bench: Bench) -> None:
         ColumnChange("mailbox", f"ce.{FIRST.lower()}@ac-toulouse.fr", "autre@ac-toulouse.fr"),
     )
     assert bench.one()["mailbox"] == "autre@ac-toulouse.fr"
+
+
+@pytest.mark.rule("R66")
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [("0561361000", "05 61 36 10 00"), (" 05.61.36 10.00 ", "05 61 36 10 00"),
+     ("+33 5 61 36 10 00", "+33 5 61 36 10 00"),
+     ("", ""), ("x" * 99, "x" * 30)],
+)  # fmt: skip
+def test_import__telephones_when_the_file_has_them(bench: Bench, text: str, stored: str) -> None:
+    content = text_of(row()).replace("etat\n", "etat;telephone\n").replace("OUVERT\n", f"OUVERT;{text}\n")
+    bench.bring_bytes(content.encode())
+    assert bench.one()["telephone"] == stored
+    assert bench.bring(row()).changes_something is False
+    assert bench.one()["telephone"] == stored
 
 
 @pytest.mark.rule("R66", "R12")

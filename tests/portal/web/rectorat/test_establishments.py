@@ -37,6 +37,31 @@ def test_search__with_or_without_accents_every_filter_combining(portal: Portal) 
         assert ("Aucun établissement ne correspond" in text) is not bool(matches), query
 
 
+@pytest.mark.rule("R87", "R89")
+def test_export__is_the_filtered_list(portal: Portal) -> None:
+    portal.declared(1)
+    for session_user in (STAFF, DRANE):
+        answer = portal.client(session_user).get(f"{PLACE}/export?departement=31")
+        assert "etablissements.csv" in answer.headers["content-disposition"]
+        headings, *rows = answer.content.decode("utf-8-sig").splitlines()
+        assert headings.startswith("UAI;Établissement;")
+        assert [row.partition(";")[0] for row in rows] == [UAI, "0310002J", BARE]
+        assert rows[0].endswith("oui;oui;1")
+    wrong = portal.client(STAFF).get(f"{PLACE}/export?departement=abc")
+    assert wrong.status_code == 422
+    assert portal.client(CHEF).get(f"{PLACE}/export").status_code == 403
+
+
+def test_establishment__can_be_rung_and_written_to(portal: Portal) -> None:
+    portal.submitted(1)
+    with portal.app.database.write() as connection:
+        connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == UAI).values(telephone="05 61 36 10 00"))
+    html = portal.client(STAFF).get(f"{PLACE}/{UAI}").text
+    assert '<a href="tel:0561361000">05 61 36 10 00</a>' in html
+    assert '<a href="mailto:ce.0310001h@ac-toulouse.fr">' in html
+    assert "Claire Martin, d'après la dernière demande" in html
+
+
 def test_search__a_bad_departement_is_said_in_french(portal: Portal) -> None:
     answer = portal.client(STAFF).get(f"{PLACE}?departement=abc")
     assert answer.status_code == 422
