@@ -9,6 +9,7 @@ import pytest
 from tests.kit.forked_process import exit_code_of
 from tests.kit.killed_process import issue, play, tick
 from tests.kit.system import System
+from tests.workflow.schedule.test_dated_revocations import MIDNIGHT, dated
 from tests.workflow.year_end.test_sweep import END, SEPTEMBER, live_until
 
 
@@ -73,4 +74,17 @@ def test_kill__in_the_sweep_is_taken_up_again(system: System, point: str) -> Non
     assert set(system.removals()) == references
     assert len(system.mails("year_end")) == 2
     assert len(system.mails("year_end_report")) == 1
+    assert system.flaws() == []
+
+
+@pytest.mark.rule("R46", "R50")
+@pytest.mark.parametrize("point", ["dated_revocations.before_commit", "engine.after_commit"])
+def test_kill__in_the_dated_revocations_is_taken_up_again(system: System, point: str) -> None:
+    reference = dated(system)
+    system.tick()
+    assert killed_process(system, point, tick, MIDNIGHT) == -signal.SIGKILL
+    system.clock.set(MIDNIGHT + timedelta(hours=1))
+    system.tick()
+    assert system.state(reference) == "revoked"
+    assert len(system.mails("revoked")) == 1
     assert system.flaws() == []
