@@ -283,7 +283,11 @@ def _settle_fields(action_context: ActionContext) -> Sequence[Field]:
         Settlement.NO_EFFECT: "Sans effet : rien ne change",
     }
     coming = first_open.effective_on if first_open and first_open.effective_on > action_context.today else None
-    code = [replace(field, required=False) for field in _reissue_fields(action_context) if field.name != "reason"]
+    code = [
+        replace(field, required=False, hint=f"Pour réémettre seulement. {field.hint}")
+        for field in _reissue_fields(action_context)
+        if field.name != "reason"
+    ]
     return [
         Field(name="report", label="Quel signalement ?", shape=Shape.CHOICE, options=options,
               value=str(first_open.number) if first_open else ""),
@@ -293,8 +297,8 @@ def _settle_fields(action_context: ActionContext) -> Sequence[Field]:
         *([Field(name="revoke_on", label="Jour de la révocation", shape=Shape.DAY, required=False,
                  hint="Pour une révocation à venir seulement : elle se fera d'elle-même à 0 heure ce jour-là.",
                  value=coming.isoformat() if coming else "")] if takes_day else []),
-        Field(name="why", label="Pourquoi ?", hint=f"L'établissement lira ce texte. {DISCREET}", shape=Shape.AREA,
-              required=False),
+        Field(name="why", label="Pourquoi ?", shape=Shape.AREA, required=False,
+              hint=f"Nécessaire pour dater la révocation, ou sans effet. L'établissement lira ce texte. {DISCREET}"),
     ]  # fmt: skip
 
 

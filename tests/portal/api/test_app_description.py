@@ -71,7 +71,7 @@ def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
         _at(api, programs, "sign_charter")
         body = {"signed_on": "2026-09-14", "version": "2026-1", "copy_kept": True}
         programs[CHEF].do("/requests/ODA-2027-00001/sign_charter", body)
-    elif trigger in ("check_listing", "check_delegation", "send_back", "batch"):
+    elif trigger in ("check_listing", "check_delegation", "send_back", "take_back", "batch"):
         portal.submitted()
     elif trigger == "issue_code":
         portal.checked()

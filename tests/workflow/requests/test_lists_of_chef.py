@@ -39,7 +39,7 @@ def test_agenda__shows_nothing_of_another_establishment(system: System) -> None:
 def test_agenda__live_requests_first_then_the_closed_ones_page_after_page(system: System) -> None:
     references = [system.issued(number, only_ready=True) for number in (1, 2, 3, 4, 5)]
     for reference in references[3:]:
-        system.accept(c.Revoke(reference=reference, reason=RevokeReason.ERROR), "opérateur")
+        system.accept(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE), "opérateur")
     pages, after = [], None
     while True:
         page = chef_requests(system, after=after, limit=2)

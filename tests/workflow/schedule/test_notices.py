@@ -50,7 +50,7 @@ def june(system: System) -> System:
 def test_notice__two_of_a_summer_are_one_naming_everyone(system: System) -> None:
     issued, other = system.issued(), declared(system)
     gone = declared(system, 2)
-    system.accept(c.Revoke(reference=gone, reason=RevokeReason.REFUSAL), "opérateur")
+    system.accept(c.Revoke(reference=gone, reason=RevokeReason.DEPARTURE), "opérateur")
     done = each_day(system, date(2027, 6, 28), date(2027, 9, 2))
     assert done.notices == 1
     (mail,) = system.mails(NOTICE)

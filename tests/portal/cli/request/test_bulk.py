@@ -37,7 +37,7 @@ def test_bulk__one_line_each_in_the_order_given(desk: Desk) -> None:
 @pytest.mark.rule("R7")
 def test_bulk__a_refusal_stops_nobody_else(desk: Desk) -> None:
     one, two = people(desk, 2)
-    done = desk.oda("request", "revoke", one, "ODA-2027-99999", two, "--reason", "refusal")
+    done = desk.oda("request", "revoke", one, "ODA-2027-99999", two, "--reason", "mission")
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
     assert [line.partition(" : ")[0] for line in lines] == [one, "ODA-2027-99999", two]
