@@ -37,7 +37,7 @@ _SUGGESTED: Final = (
     ("charte signée", "Envoyer une demande prête au rectorat"),
     ("renvoyée à la charte", "Reprendre une demande renvoyée par le rectorat"),
     ("code transmis", "Remettre un code et le confirmer"),
-    ("remis", "Signaler un changement ou la perte d'une clé"),
+    ("remis", "Demander un nouveau code, signaler un changement"),
 )
 """The scenarios whose establishment the first page proposes, and what there is to do there."""
 

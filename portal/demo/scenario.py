@@ -247,7 +247,7 @@ SCENARIOS: Final = (
     Scenario("réémis", 2, State.CODE_ISSUED, (*_HANDED, _S(reissue, True, 2))),
     Scenario("absence à venir", 2, State.CODE_ISSUED, (*_HANDED, _S(report(Change.ABSENCE, 20), after=1))),
     Scenario("départ à venir", 2, State.CODE_ISSUED, (*_HANDED, _S(report(Change.DEPARTURE, 2), after=2))),
-    Scenario("clé perdue", 1, State.CODE_ISSUED, (*_HANDED, _S(report(Change.KEY_LOST, 0), after=2))),
+    Scenario("code PIN oublié", 1, State.CODE_ISSUED, (*_HANDED, _S(report(Change.PIN_FORGOTTEN, 0), after=2))),
     Scenario("absence réglée", 1, State.CODE_ISSUED,
              (*_HANDED, _S(report(Change.ABSENCE, 3), after=1), _S(settle, True, 1))),
     Scenario("abandonnée", 3, State.REVOKED, (*_DELEGATED, _S(withdraw, after=2))),

@@ -121,9 +121,15 @@ def _history_line(event: EventView) -> HistoryLine:
     notes = tuple((note.label, note.body or ERASED) for note in event.notes if note.field != "asked_by")
     data = {key: value for key, value in event.data.items() if key not in _SHOWN_ABOVE}
     return HistoryLine(
-        event=happened(event), actor=event.actor, at=event.at,
+        event=happened(event), actor=_with_article(event), at=event.at,
         details=(*event_details(event.trigger, data), *notes),
     )  # fmt: skip
+
+
+def _with_article(event: EventView) -> str:
+    """Who acted, after « par »: somebody known by his function alone has its article."""
+    articles = {Role.CHEF: "le ", Role.DEPUTY: "l'"} if event.actor.startswith(event.role.label) else {}
+    return articles.get(event.role, "") + event.actor
 
 
 def _has_new_chef(view: RequestView, visitor: Visitor) -> bool:

@@ -160,6 +160,7 @@ def confirm_removals(request: Request, context: Context, visitor: Operator, data
     references = sorted(set(str(data.get("references") or "")[: MOST * 40].split()))[:MOST]
     with app.database.read() as connection:
         lines = removals_of(connection, references, app.policy, app.mailer)
+    lines = tuple(sorted(lines, key=lambda line: line.request.uai))  # those of a school in one slice, so in one mail
     if not form.is_right or not lines:
         return _render_confirmation(request, context, visitor, lines, form, status=422)
     outcome, note = RemovalOutcome.of(form.values["outcome"]), form.values["note"] or ""

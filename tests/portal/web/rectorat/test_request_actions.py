@@ -9,6 +9,7 @@ from states import commands as c
 from states.vocabulary import Change, CheckOutcome, ReissueReason, RevokeReason, State
 from tests.kit.html_forms import HtmlForm, form_to, forms_of, send
 from tests.kit.portal import CHEF, STAFF, Portal
+from tests.portal.web.chef.test_pages import relayed
 
 PLACE = "/rectorat/demandes/"
 TODAY = date(2026, 9, 14)
@@ -210,6 +211,13 @@ def test_answer__a_revocation_on_a_day_to_come(portal: Portal) -> None:
     chef = plain(portal.client(CHEF).get(f"/etablissement/demandes/{reference}").text)
     assert "droits révoqués le 1er décembre 2026" in chef
     assert "Révocations datées" in client.get("/rectorat/calendrier").text
+    relayed(portal)
+    portal.do(c.ConfirmHandover(reference=reference, handed_on=TODAY), CHEF)
+    assert "La demande sera révoquée le 1er décembre 2026 (changement de mission)" in plain(
+        client.get(PLACE + reference).text
+    )
+    chef = plain(portal.client(CHEF).get(f"/etablissement/demandes/{reference}").text)
+    assert "est en service. Les droits seront révoqués le 1er décembre 2026" in chef
 
 
 @pytest.mark.rule("R45", "R49")
