@@ -55,6 +55,19 @@ def process(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLRe
     )  # fmt: skip
 
 
+@router.get("/familles")
+def families(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """The help that families get without any key, and the two ways of assistance."""
+    return _render(request, context, visitor, "public/paper.html", paper=FAMILIES)
+
+
+@router.get("/ressources")
+def resources(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """The library of the settings: posters, letters, videos for establishments and families."""
+    library = context.app.settings.resources.library
+    return _render(request, context, visitor, "public/resources.html", library=library)
+
+
 @router.get("/plan-du-site")
 def site_map(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """Every page from which this visitor may begin: a second way to find them, beside the menu (RGAA 12.1)."""
