@@ -32,7 +32,7 @@ PER_ESTABLISHMENT = 2
 BATCH = 1000
 
 NOTARY = JournalHasher(b"bench" * 8)
-POLICY = Policy(calendar=SchoolCalendar(timezone=ZoneInfo("Europe/Paris")))
+POLICY = Policy(calendar=SchoolCalendar(timezone=ZoneInfo("Europe/Paris")), code_hold=timedelta())
 OPERATOR = Actor(role=Role.OPERATOR, number=2, label="operateur@ac-toulouse.fr (opérateur du rectorat)")
 
 

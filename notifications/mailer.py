@@ -23,6 +23,7 @@ from states.vocabulary import Trigger
 _ERASED_BY = {
     Trigger.CONFIRM_HANDOVER: Erasure.HANDED_OVER,
     Trigger.REISSUE_CODE: Erasure.REPLACED,
+    Trigger.TAKE_BACK_CODE: Erasure.TAKEN_BACK,
 }
 
 
@@ -63,7 +64,10 @@ class Mailer:
         return self._planner.drafts(events)
 
     def handle(self, connection: Connection, events: Sequence[RequestEvent], now: datetime) -> None:
-        """Erase and seal the codes, then enqueue the mails: all in the caller's transaction."""
+        """Erase and seal the codes, then enqueue the mails: all in the caller's transaction.
+
+        Raises CodeLeaving when a code to take back is being sent at this very moment.
+        """
         for run in _runs(events):
             erased: dict[Erasure, list[str]] = {}
             codes: dict[str, str] = {}
@@ -77,6 +81,8 @@ class Mailer:
                         codes[decision.request.reference] = effect.code.clear
             taken_back = [e.request.reference for e in run if e.decision.trigger is Trigger.TAKE_BACK]
             queue.cancel_obsolete(connection, Kind.NEW_REQUEST, taken_back)
+            if Erasure.TAKEN_BACK in erased:
+                seals.hold_back(connection, erased[Erasure.TAKEN_BACK])
             for why, references in erased.items():
                 seals.erase(connection, references, why, now)
             sealed = seals.create(connection, self.sealer, codes, now)

@@ -49,6 +49,10 @@ class DatabaseTrouble(Exception):
     can_read = False
 
 
+class CodeLeaving(Exception):
+    """A code that was to be taken back has begun to leave: whoever asked for it decides again, on what is now so."""
+
+
 def words_of(error: Exception) -> str:
     """What the log may say of an error: why the database does not serve, else its class, for a text may hold a code."""
     return str(error) if isinstance(error, DatabaseTrouble) else type(error).__name__

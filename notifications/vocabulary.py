@@ -115,6 +115,7 @@ class Erasure(Labelled):
     HANDED_OVER = "handed_over", "remis en main propre"
     REVOKED = "revoked", "demande révoquée"
     REPLACED = "replaced", "code remplacé"
+    TAKEN_BACK = "taken_back", "envoi annulé"
     OVERDUE = "overdue", "durée de conservation passée"
     USED = "used", "lien utilisé"
 

@@ -28,7 +28,7 @@ def make_slip(app: App, connection: Connection, view: RequestView) -> Paper:
     issued_at = view.request.code_issued_at
     if issued_at is None or request is None:
         raise NoSlip("aucun code n'a été émis pour cette demande", "attendre que le rectorat émette le code")
-    if request.extends:
+    if request.is_extension:
         raise NoSlip("sa clé existante a été étendue, sans code à remettre (R40)", "il n'y a rien à faire signer")
     context = app.mailer.mail_context
     return handover_slip(

@@ -117,20 +117,29 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
     Trigger.ISSUE_CODE: TriggerTexts(
         done="l'émission est enregistrée, le courriel va partir",
         event="Code émis",
-        api="Émet le code, ou étend une clé existante : l'un ou l'autre, jamais les deux (R39 à R43).",
+        api="Émet le code, étend la clé d'une autre demande, ou celle qui sert à une autre application : un seul des"
+        " trois (R39 à R43).",
         command="Émet le code, ou étend la clé (R39 à R43).",
         pages={
-            "emettre": PageTexts("Émettre le code, ou étendre la clé", "Enregistrer l'émission"),
+            "emettre": PageTexts("Émettre le code, ou étendre la clé", "Envoyer le code"),
             "etendre": PageTexts("Étendre une clé qui existe déjà", "Étendre la clé"),
+            "cle-existante": PageTexts("Garder la clé qui sert à une autre application", "La clé servira aussi ici"),
         },
-        bulk=BulkTexts(choice="Saisir les codes", button="Émettre les codes saisis", done="code émis"),
+        bulk=BulkTexts(choice="Saisir les codes", button="Envoyer les codes saisis", done="code émis"),
     ),
     Trigger.REISSUE_CODE: TriggerTexts(
         done="le nouveau code est enregistré, le courriel va partir",
         event="Code réémis",
         api="Remplace le code ; sa remise est à confirmer de nouveau (R44).",
         command="Réémet un code (R44).",
-        pages={"reemettre": PageTexts("Réémettre le code", "Réémettre le code")},
+        pages={"reemettre": PageTexts("Réémettre le code", "Envoyer le nouveau code")},
+    ),
+    Trigger.TAKE_BACK_CODE: TriggerTexts(
+        done="l'envoi du code est annulé, rien n'est parti",
+        event="Envoi du code annulé",
+        api="Annule l'envoi d'un code qui vient d'être saisi, tant que son courriel n'est pas parti (R62).",
+        command="Annule l'envoi d'un code qui vient d'être saisi (R62).",
+        pages={"annuler-envoi": PageTexts("Annuler l'envoi du code", "Annuler l'envoi")},
     ),
     Trigger.CONFIRM_HANDOVER: TriggerTexts(
         done="la remise est confirmée",
@@ -220,6 +229,13 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
             done="retrait confirmé",
             consequence="La tâche de retrait est close : ne confirmer que ce qui est fait sur le serveur ODA.",
         ),
+    ),
+    Trigger.REOPEN_REMOVAL: TriggerTexts(
+        done="le retrait est rouvert",
+        event="Retrait des droits rouvert",
+        api="Rouvre un retrait confirmé à tort : il est de nouveau à faire (R49).",
+        command="Rouvre un retrait confirmé à tort (R49).",
+        pages={"rouvrir-retrait": PageTexts("Rouvrir ce retrait", "Rouvrir ce retrait")},
     ),
     Trigger.RENEW: TriggerTexts(
         done="la demande est renouvelée",

@@ -123,7 +123,8 @@ class SendBack(OnRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class IssueCode(OnRequest):
-    """R39 to R43. Either ``code`` or ``extends`` (the reference whose key now serves here too).
+    """R39 to R43. One of ``code``, ``extends`` (the reference whose key now serves here too) and ``key_elsewhere``: the
+    person has a key for other uses than this software's.
 
     ``expires_on``: the last day that the key bears on the ODA server; None records the school year's end.
     """
@@ -131,6 +132,7 @@ class IssueCode(OnRequest):
     trigger = Trigger.ISSUE_CODE
     code: Code | None = None
     extends: str | None = None
+    key_elsewhere: bool = False
     expires_on: date | None = None
     new_key_confirmed: bool = False
 
@@ -143,6 +145,13 @@ class ReissueCode(OnRequest):
     reason: ReissueReason
     code: Code
     new_key_confirmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeBackCode(OnRequest):
+    """R62. The code that was just typed is not to leave: its mail still waits."""
+
+    trigger = Trigger.TAKE_BACK_CODE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +249,14 @@ class ConfirmRemoval(OnRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReopenRemoval(OnRequest):
+    """R49. What was confirmed is not so: the removal waits again."""
+
+    trigger = Trigger.REOPEN_REMOVAL
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Renew(OnRequest):
     """R33. ``school_year`` None takes the latest one that is open to a renewal."""
 
@@ -253,7 +270,7 @@ COMMANDS: dict[Trigger, type[Command]] = {
     command.trigger: command
     for command in (
         Declare, Delegate, SignCharter, Submit, CheckListing, CheckDelegation, SendBack, IssueCode, ReissueCode,
-        ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, TakeBack, Withdraw, Revoke, Expire,
-        ConfirmRemoval, Renew,
+        TakeBackCode, ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, TakeBack, Withdraw, Revoke,
+        Expire, ConfirmRemoval, ReopenRemoval, Renew,
     )
 }  # fmt: skip

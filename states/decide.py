@@ -12,6 +12,7 @@ from states.model import Actor, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
 from states.rules.authorization import access_problems
+from states.rules.code import second_code_problems
 from states.rules.declaration import late_declaration_warning, other_request_warnings, renewal_warning
 from states.rules.revocation import early_revocation_warnings, key_still_used_warning
 from states.rules.standing_in import with_stand_ins
@@ -60,7 +61,9 @@ def _problems(case: Case[Any], transition: Transition) -> list[Reason]:
     denied = list(access_problems(case, transition.roles)) if not missing or case.actor.is_establishment else []
     if denied or missing:
         return denied or missing
-    return list(_state_problems(case, transition)) or list(transition.check(case))
+    if wrong_state := list(_state_problems(case, transition)):
+        return [*wrong_state, *second_code_problems(case)]
+    return list(transition.check(case))
 
 
 def _missing(case: Case[Any]) -> Iterator[Reason]:

@@ -38,9 +38,10 @@ class Case(Generic[C_co]):
 
 @dataclass(frozen=True, slots=True)
 class SealCode:
-    """Encrypt this code and send it (R60)."""
+    """Encrypt this code and send it, at once or from ``leaves_at`` on (R60, R62)."""
 
     code: Code
+    leaves_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class CloseRemoval:
 
 
 @dataclass(frozen=True, slots=True)
+class ReopenTask:
+    """Undo ``CloseRemoval``: the task waits to be confirmed again (R49)."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenReport:
     report: Report
 
@@ -72,7 +78,7 @@ class CloseReport:
     revoke_on: date | None = None
 
 
-Effect = SealCode | EraseCode | OpenRemoval | CloseRemoval | OpenReport | CloseReport
+Effect = SealCode | EraseCode | OpenRemoval | CloseRemoval | ReopenTask | OpenReport | CloseReport
 
 
 Scalar = str | int | bool | None

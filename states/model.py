@@ -118,6 +118,8 @@ class LastEvent:
 class Request:
     """One delegation request. Its reference names it; ``version`` counts its changes from 1.
 
+    ``previous_code_at``: when the code was issued that the present one replaced, to come back to it (R62).
+    ``key_elsewhere``: the person's key also serves outside this software, and no code was made (R40).
     ``expires_on`` is the day that the key bears on the ODA server, ``expiry_seen_for`` the year's last day as it stood
     when that was recorded (R43).
 
@@ -145,7 +147,9 @@ class Request:
     listing: Check | None = None
     delegation: Check | None = None
     code_issued_at: datetime | None = None
+    previous_code_at: datetime | None = None
     extends: str | None = None
+    key_elsewhere: bool = False
     expires_on: date | None = None
     expiry_seen_for: date | None = None
     handed_on: date | None = None
@@ -162,6 +166,11 @@ class Request:
     def has_key(self) -> bool:
         """True if a code was issued or a key extended, at any time (R47)."""
         return self.code_issued_at is not None
+
+    @property
+    def is_extension(self) -> bool:
+        """True if a key that the person had already serves here: there is no code to hand over (R40)."""
+        return self.extends is not None or self.key_elsewhere
 
     @property
     def person(self) -> str:

@@ -40,8 +40,10 @@ class Policy:
 
     ``stand_in_days``: how long an operator who could act in an establishment's stead counts as acting for it (R6);
     ``mailbox_hold``: how long no code leaves for a mailbox that he set (R14); ``most_live_requests`` is of one
-    establishment (R18); ``checks_max_age_days`` is in days (R36); ``code_format`` is matched against the whole code
-    (R41); ``mail_domains`` are those of a professional address (R16).
+    establishment (R18); ``checks_max_age_days`` is in days (R36); ``key_has_other_uses``: a key may serve other
+    applications, so that its rights are removed and not itself (R48); ``code_format`` is matched against the whole code
+    (R41), and ``code_example`` says it to people; ``code_hold``: how long a code that was just typed may be taken back
+    (R62); ``mail_domains`` are those of a professional address (R16).
     """
 
     calendar: SchoolCalendar
@@ -52,7 +54,10 @@ class Policy:
     most_live_requests: int = 200
     checks_max_age_days: int = 30
     one_key_a_person: bool = True
+    key_has_other_uses: bool = True
     code_format: re.Pattern[str] = re.compile(r"[A-Za-z0-9]{4,16}")
+    code_example: str = "4 à 16 lettres et chiffres, par exemple Ab12Cd34"
+    code_hold: timedelta = timedelta(seconds=60)
     charter_version: str = "2026-1"
     drane_sent_by_us: bool = False
     mail_domains: MailDomains = field(default_factory=MailDomains)

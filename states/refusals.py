@@ -413,14 +413,14 @@ def no_removal_open() -> Reason:
 
 
 def removal_confirmed(label: str) -> Reason:
-    return Reason("removal_confirmed", "R49", f"Le retrait est déjà confirmé : {label}", "Rien à faire.")
-
-
-def nothing_keeps_the_key() -> Reason:
     return Reason(
-        "nothing_keeps_the_key", "R49", "Aucune autre demande en cours de cette personne n'a de clé",
-        "Supprimer la clé sur le serveur ODA, puis le confirmer.", "outcome",
+        "removal_confirmed", "R49", f"Le retrait est déjà confirmé : {label}",
+        "Rien à faire ; si ce n'est pas ce qui a été fait, rouvrir ce retrait.",
     )  # fmt: skip
+
+
+def removal_still_open() -> Reason:
+    return Reason("removal_still_open", "R49", "Ce retrait n'est pas confirmé : il est encore à faire", "Rien à faire.")
 
 
 def key_still_used(holders: list[Request], request: Request) -> Reason:
@@ -491,16 +491,50 @@ def check_too_old(label: str, days: int, earliest: date | None = None) -> Reason
 
 def code_or_extension() -> Reason:
     return Reason(
-        "code_or_extension", "R40", "Il faut soit un code, soit la demande dont la clé est étendue, et pas les deux",
-        "Donner le code, ou dire de quelle demande vient la clé.", "code",
+        "code_or_extension", "R40",
+        "Il faut un code, une demande dont la clé est étendue, ou une clé qui sert déjà ailleurs : un seul des trois",
+        "Donner le code, ou dire de quelle demande vient la clé, ou qu'elle sert déjà ailleurs.", "code",
     )  # fmt: skip
 
 
-def code_format() -> Reason:
+def code_format(example: str) -> Reason:
     return Reason(
-        "code_format", "R41", "Le code n'a pas la forme attendue (réglage code.format)",
-        "Le recopier depuis le serveur ODA, sans espace.", "code",
+        "code_format", "R41", f"Le code n'a pas la forme attendue : {example}",
+        "Le relire sur le serveur ODA, puis le saisir de nouveau.", "code",
     )  # fmt: skip
+
+
+def no_other_uses() -> Reason:
+    return Reason(
+        "no_other_uses", "R40", "Dans cette académie, une clé ne sert à rien d'autre qu'à ces demandes",
+        "Émettre un code, ou étendre la clé d'une autre demande.", "key_elsewhere",
+    )  # fmt: skip
+
+
+def second_code() -> Reason:
+    return Reason(
+        "second_code", "R42",
+        "Un code a déjà été émis pour cette demande : si vous en avez fait un autre sur le serveur ODA, il a pu"
+        " annuler le premier",
+        "Voir sur le serveur quel code porte la clé ; si ce n'est pas celui qui a été envoyé, réémettre le code.",
+    )  # fmt: skip
+
+
+_SAY_IT_IS_WRONG = "S'il est erroné, réémettre le code avec la raison « code erroné (erreur de saisie) »."
+
+
+def hold_over(when: str) -> Reason:
+    return Reason(
+        "hold_over", "R62", f"Le délai pour annuler l'envoi du code a pris fin le {when}", _SAY_IT_IS_WRONG,
+    )  # fmt: skip
+
+
+def code_has_left() -> Reason:
+    return Reason("code_has_left", "R62", "Le courriel du code est parti, ou part en ce moment", _SAY_IT_IS_WRONG)
+
+
+def no_code_waits() -> Reason:
+    return Reason("no_code_waits", "R62", "Aucun code n'attend de partir", "Rien à annuler.")
 
 
 def not_extendable(reference: str, why: str) -> Reason:

@@ -15,7 +15,16 @@ from transitions import Machine
 from states.decision import Case, Outcome
 from states.refusals import Reason
 from states.rules.changes import apply_report, apply_settle, check_report, check_settle
-from states.rules.code import apply_expiry, apply_issue, apply_reissue, check_expiry, check_issue, check_reissue
+from states.rules.code import (
+    apply_expiry,
+    apply_issue,
+    apply_reissue,
+    apply_take_back_code,
+    check_expiry,
+    check_issue,
+    check_reissue,
+    check_take_back_code,
+)
 from states.rules.declaration import apply_declare, apply_renew, check_declare, check_renew
 from states.rules.establishment import (
     apply_amend,
@@ -36,9 +45,11 @@ from states.rules.establishment import (
 from states.rules.revocation import (
     apply_expire,
     apply_removal,
+    apply_reopening,
     apply_revoke,
     check_expire,
     check_removal,
+    check_reopening,
     check_revoke,
 )
 from states.rules.verification import apply_check, apply_send_back, check_check, check_send_back
@@ -117,6 +128,8 @@ TABLE: Final[tuple[Transition, ...]] = (
                check=check_issue, apply=apply_issue),
     Transition(trigger=T.REISSUE_CODE, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
                check=check_reissue, apply=apply_reissue),
+    Transition(trigger=T.TAKE_BACK_CODE, arrows=to(S.REQUESTED, S.CODE_ISSUED) + same(S.CODE_ISSUED), roles=OPERATOR,
+               check=check_take_back_code, apply=apply_take_back_code),
     Transition(trigger=T.CONFIRM_HANDOVER, arrows=same(S.CODE_ISSUED), roles=CHEF,
                check=check_handover, apply=apply_handover),
     Transition(trigger=T.CONFIRM_EXPIRY, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
@@ -139,6 +152,8 @@ TABLE: Final[tuple[Transition, ...]] = (
                check=check_expire, apply=apply_expire),
     Transition(trigger=T.CONFIRM_REMOVAL, arrows=same(S.REVOKED), roles=REMOVERS, after_end=True,
                check=check_removal, apply=apply_removal),
+    Transition(trigger=T.REOPEN_REMOVAL, arrows=same(S.REVOKED), roles=OPERATOR, after_end=True,
+               check=check_reopening, apply=apply_reopening),
     Transition(trigger=T.RENEW, arrows=((BEFORE, S.DECLARED),), roles=CHEF, after_end=True,
                check=check_renew, apply=apply_renew),
 )  # fmt: skip

@@ -58,6 +58,7 @@ class Trigger(Labelled):
     SEND_BACK = "send_back", "renvoyer à l'établissement"
     ISSUE_CODE = "issue_code", "émettre le code"
     REISSUE_CODE = "reissue_code", "réémettre le code"
+    TAKE_BACK_CODE = "take_back_code", "annuler l'envoi du code"
     CONFIRM_HANDOVER = "confirm_handover", "confirmer la remise"
     CONFIRM_EXPIRY = "confirm_expiry", "cocher la date d'expiration"
     REPORT_CHANGE = "report_change", "signaler un changement"
@@ -68,6 +69,7 @@ class Trigger(Labelled):
     REVOKE = "revoke", "révoquer"
     EXPIRE = "expire", "révoquer à la fin de l'année"
     CONFIRM_REMOVAL = "confirm_removal", "confirmer le retrait des droits"
+    REOPEN_REMOVAL = "reopen_removal", "rouvrir ce retrait"
     RENEW = "renew", "renouveler"
 
 
@@ -116,6 +118,7 @@ class ReissueReason(Labelled):
     REFUSED = "refused", "code refusé"
     PIN_FORGOTTEN = "pin_forgotten", "code PIN oublié"
     COMPROMISED = "compromised", "clé compromise"
+    TYPING_ERROR = "typing_error", "code erroné (erreur de saisie)"
 
 
 class Change(Labelled):
@@ -182,10 +185,10 @@ class RevokeReason(Labelled):
 class RemovalOutcome(Labelled):
     """Results of a removal on the ODA server (R49)."""
 
-    REMOVED = "removed", "droits supprimés"
-    ABSENT = "absent", "déjà absente du serveur"
-    EXPIRED = "expired", "déjà expirée sur le serveur"
-    KEPT = "kept", "gardée pour une autre demande"
+    REMOVED = "removed", "clé supprimée"
+    ABSENT = "absent", "clé déjà absente du serveur"
+    EXPIRED = "expired", "clé déjà expirée sur le serveur"
+    KEPT = "kept", "droits retirés, clé gardée"
 
 
 class RemovalKind(Labelled):
@@ -217,8 +220,12 @@ class CodeStatus(Labelled):
 
     NONE = "none", "aucun code"
     WAITING = "waiting", "en attente d'envoi"
+    SENDING = "sending", "envoi en cours"
     ACCEPTED = "accepted", "accepté par le relais"
     UNCERTAIN = "uncertain", "envoi incertain"
     UNDELIVERABLE = "undeliverable", "non remis"
     EXTENDED = "extended", "clé étendue"
     HANDED_OVER = "handed_over", "remis en main propre"
+
+
+ON_ITS_WAY = (CodeStatus.WAITING, CodeStatus.SENDING)

@@ -53,7 +53,10 @@ def policy_of(settings: Settings) -> Policy:
         most_live_requests=settings.limits.live_requests,
         checks_max_age_days=settings.checks.max_age_days,
         one_key_a_person=settings.key.scope == "person",
+        key_has_other_uses=settings.key.other_uses == "possible",
         code_format=re.compile(settings.code.format),
+        code_example=settings.code.example,
+        code_hold=timedelta(seconds=settings.code.hold_seconds),
         charter_version=settings.charter.version,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
         mail_domains=settings.people.domains(),
@@ -228,6 +231,7 @@ def mail_context(settings: Settings) -> "MailContext":
         drane_address=settings.drane.address,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
         one_key_a_person=settings.key.scope == "person",
+        key_has_other_uses=settings.key.other_uses == "possible",
         portal=settings.portal.address,
         oda_address=settings.oda.address,
     )

@@ -201,7 +201,17 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             answers=(Change.PIN_FORGOTTEN,),
         ),
     ),
+    "code_reissued_typing_error": (
+        Kind.CODE_REISSUED,
+        CodeReissued(
+            **STEP, issued_on=date(2026, 10, 1), expires_on=date(2027, 8, 31), reason=ReissueReason.TYPING_ERROR
+        ),
+    ),
     "key_extended": (Kind.KEY_EXTENDED, KeyExtended(**STEP, expires_on=date(2027, 8, 31))),
+    "key_extended_from_elsewhere": (
+        Kind.KEY_EXTENDED,
+        KeyExtended(**STEP, expires_on=date(2027, 8, 31), serves_elsewhere=True),
+    ),
     "change_reported_now": (
         Kind.CHANGE_REPORTED,
         ChangeReported(**STEP, change=Change.KEY_COMPROMISED, effective_on=date(2027, 1, 11), is_due=True),
@@ -361,13 +371,17 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         Kind.REMOVAL_TASK,
         RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", note="Le 3 mars."),
     ),
+    "removal_task_rights_only": (
+        Kind.REMOVAL_TASK,
+        RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", rights_only=True),
+    ),
     "removal_task_kept": (
         Kind.REMOVAL_TASK,
         RemovalTask(**STEP, task=RemovalKind.REMOVE_RIGHTS, why="départ", kept_for=("ODA-2027-00007",)),
     ),
     "removal_task_question": (
         Kind.REMOVAL_TASK,
-        RemovalTask(**STEP, task=RemovalKind.KEY_ENABLED, why="demande refusée"),
+        RemovalTask(**STEP, task=RemovalKind.KEY_ENABLED, why="demande refusée", rights_only=True),
     ),
     "change_to_handle_now": (
         Kind.CHANGE_TO_HANDLE,

@@ -5,7 +5,7 @@ The secrets of sign-in links too, each sealed for its link as a code is for its 
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from notifications.encryption.sealer import CodeUnreadable, Sealer
 from notifications.outbox.tables import MAILS, SEALS
-from notifications.ports import Transactions, crash_point
+from notifications.ports import CodeLeaving, Transactions, crash_point
 from notifications.sql import batches
 from notifications.vocabulary import Erasure, Fault, Stage
 
@@ -77,6 +77,18 @@ def count_codes(connection: Connection) -> int:
 def erase(connection: Connection, references: Iterable[str], why: Erasure, now: datetime) -> int:
     """Erase the codes of these requests and cancel their unsent mails (R61, R62); returns how many codes."""
     return sum(_erase(connection, SEALS.c.reference.in_(batch), why, now) for batch in batches(references))
+
+
+def hold_back(connection: Connection, references: Sequence[str]) -> None:
+    """Lock the mails of these requests' codes, so that no sender begins one (R62).
+
+    Raises CodeLeaving unless each has one that has not begun.
+    """
+    waiting = MAILS.c.stage.in_((Stage.PENDING.value, Stage.RETRY.value))
+    kept = select(SEALS.c.id).where(SEALS.c.reference.in_(references), _IS_KEPT)
+    query = select(MAILS.c.reference).where(MAILS.c.seal_id.in_(kept), waiting).order_by(MAILS.c.id).with_for_update()
+    if set(connection.execute(query).scalars()) != set(references):
+        raise CodeLeaving
 
 
 def erase_overdue(connection: Connection, before: datetime, now: datetime) -> int:

@@ -39,8 +39,8 @@ class MailContext:
     """The settings that mails show: read when a mail is rendered, not frozen with its facts.
 
     ``expected_days`` and ``code_keep_days`` are in days; ``drane_sent_by_us``: the rectorat declares the RUPN to the
-    DRANE (R25); ``one_key_a_person``: the setting ``key.scope`` (R42); ``portal``: the portal's address, without a
-    slash at its end.
+    DRANE (R25); ``one_key_a_person``: the setting ``key.scope`` (R42); ``key_has_other_uses``: ``key.other_uses``
+    (R48); ``portal``: the portal's address, without a slash at its end.
     """
 
     academie: Annotated[str, Doc("le nom de l'académie")]
@@ -59,6 +59,9 @@ class MailContext:
     drane_address: Annotated[str | None, Doc("l'adresse de l'application de la DRANE, si elle est réglée")] = None
     drane_sent_by_us: Annotated[bool, Doc("le rectorat transmet-il lui-même les déclarations à la DRANE ?")] = False
     one_key_a_person: Annotated[bool, Doc("une personne n'a-t-elle qu'une clé ?")] = True
+    key_has_other_uses: Annotated[
+        bool, Doc("une clé peut-elle servir à d'autres applications, de sorte que seuls ses droits se retirent ?")
+    ] = True
     portal: Annotated[str, Doc("l'adresse du portail")] = "http://localhost:8000"
     oda_address: Annotated[str | None, Doc("l'adresse de la page où le RUPN se sert de sa clé, si elle est réglée")] = (
         None

@@ -149,9 +149,13 @@ class CodeReissued(OnRequest):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyExtended(OnRequest):
-    """Nothing tells which request the key comes from: it may be another establishment's."""
+    """Nothing tells which request the key comes from: it may be another establishment's.
+
+    ``serves_elsewhere``: it comes from no request, but from another application.
+    """
 
     expires_on: Annotated[date, _EXPIRES]
+    serves_elsewhere: Annotated[bool, Doc("la clé vient-elle d'une autre application, et d'aucune demande ?")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -351,6 +355,9 @@ class RemovalTask(OnRequest):
     kept_for: Annotated[
         tuple[str, ...], Doc("références qui reposaient sur la même clé quand ce courriel a été écrit")
     ] = ()
+    rights_only: Annotated[
+        bool, Doc("la clé peut-elle servir à d'autres applications, de sorte que seuls ses droits sont à retirer ?")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,9 +12,9 @@ class Draft:
     """A mail to enqueue: its recipient and its facts.
 
     ``recipient`` is empty when the establishment has no mailbox (R15). ``dedupe_key`` makes it leave once, however
-    often it is enqueued. ``not_after`` None takes the lifetime of its kind. ``sealed_for`` names what its secret was
-    sealed for when that is no request (R72). ``other_references``: other requests that it is about; it then needs a
-    dedupe key.
+    often it is enqueued. ``not_before`` None lets it leave at once; ``not_after`` None takes the lifetime of its kind.
+    ``sealed_for`` names what its secret was sealed for when that is no request (R72). ``other_references``: other
+    requests that it is about; it then needs a dedupe key.
     """
 
     kind: Kind
@@ -24,6 +24,7 @@ class Draft:
     uai: str | None = None
     reference: str | None = None
     dedupe_key: str | None = None
+    not_before: datetime | None = None
     not_after: datetime | None = None
     sealed_for: str | None = None
     other_references: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ from notifications.messages.facts import (
 from notifications.messages.mail import Draft
 from notifications.messages.operator_reports import OperatorReports
 from notifications.vocabulary import Audience, Kind
-from states.decision import CloseReport, OpenRemoval, OpenReport, RequestEvent
+from states.decision import CloseReport, OpenRemoval, OpenReport, RequestEvent, SealCode
 from states.model import Report
 from states.rules.revocation import key_holders
 from states.school_calendar import SchoolYear
@@ -83,7 +83,7 @@ class Planner:
     def _drafts_of(self, event: RequestEvent) -> Iterator[Draft]:
         trigger, request = event.decision.trigger, event.request
         if trigger is Trigger.ISSUE_CODE:
-            entry = (Kind.KEY_EXTENDED, key_extended) if request.extends else (Kind.CODE_ISSUED, code_issued)
+            entry = (Kind.KEY_EXTENDED, key_extended) if request.is_extension else (Kind.CODE_ISSUED, code_issued)
             yield from self._to_establishment(event, *entry)
         elif trigger in TO_ESTABLISHMENT and (self.step_receipts or not _is_own_step(event)):
             yield from self._to_establishment(event, *TO_ESTABLISHMENT[trigger])
@@ -97,9 +97,11 @@ class Planner:
             yield self._to_operators(event, Kind.REMOVAL_TASK, removal_task)
 
     def _to_establishment(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Iterator[Draft]:
+        effects = event.decision.effects
         yield Draft(
             kind=kind, audience=Audience.ESTABLISHMENT, recipient=event.establishment.mailbox or "",
             context=facts_of(event, self.context), uai=event.request.uai, reference=event.request.reference,
+            not_before=next((effect.leaves_at for effect in effects if isinstance(effect, SealCode)), None),
         )  # fmt: skip
 
     def _to_operators(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Draft:
@@ -224,7 +226,11 @@ def _answered_changes(event: RequestEvent) -> tuple[Change, ...]:
 
 
 def key_extended(event: RequestEvent, _: MailContext) -> KeyExtended:
-    return KeyExtended(**_on_request(event), expires_on=event.request.expires_on or event.year_end.last_day)
+    return KeyExtended(
+        **_on_request(event),
+        expires_on=event.request.expires_on or event.year_end.last_day,
+        serves_elsewhere=event.request.extends is None,
+    )
 
 
 def _opened_report(event: RequestEvent) -> Report:
@@ -319,6 +325,7 @@ def removal_task(event: RequestEvent, context: MailContext) -> RemovalTask:
         why=reasons.of(str(decision.data["reason"])).label,
         note=decision.notes.get("note", ""),
         kept_for=tuple(sorted(other.reference for other in keeping)),
+        rights_only=event.request.key_elsewhere or context.key_has_other_uses,
     )
 
 

@@ -50,7 +50,7 @@ def enqueue(
     context: "MailContext",
     seals: Mapping[str, str] | None = None,
 ) -> EnqueueResult:
-    """Store the drafts, to be sent from ``now`` on.
+    """Store the drafts, to be sent from ``now`` on, or from their ``not_before``.
 
     A draft without a recipient is stored dead, for an operator (R15). A draft whose ``dedupe_key`` is stored already is
     left out. ``seals`` gives the seal of each code mail by its reference, of a sign-in link by ``Draft.sealed_for``.
@@ -118,14 +118,14 @@ def _row(draft: Draft, now: datetime, context: "MailContext", seals: Mapping[str
         "seal_id": seal,
         "dedupe_key": draft.dedupe_key,
         "stage": (Stage.PENDING if has_recipient else Stage.DEAD).value,
-        "next_attempt_at": now if has_recipient else None,
+        "next_attempt_at": (draft.not_before or now) if has_recipient else None,
         "fault": None if has_recipient else Fault.NO_MAILBOX.value,
     }
 
 
 _STATUS_OF_STAGE: Final = {
     Stage.PENDING: CodeStatus.WAITING,
-    Stage.SENDING: CodeStatus.WAITING,
+    Stage.SENDING: CodeStatus.SENDING,
     Stage.RETRY: CodeStatus.WAITING,
     Stage.SENT: CodeStatus.ACCEPTED,
     Stage.UNCERTAIN: CodeStatus.UNCERTAIN,
@@ -147,7 +147,7 @@ def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[s
             statuses[request.reference] = CodeStatus.HANDED_OVER
         elif request.code_issued_at is None or request.state is not State.CODE_ISSUED:
             statuses[request.reference] = CodeStatus.NONE
-        elif request.extends:
+        elif request.is_extension:
             statuses[request.reference] = CodeStatus.EXTENDED
         else:
             statuses[request.reference] = CodeStatus.UNDELIVERABLE  # until its mail is found

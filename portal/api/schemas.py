@@ -175,6 +175,8 @@ class RequestOut(ResponseModel):
     charter_version: str | None
     code_issued_at: datetime | None
     extends: str | None
+    key_elsewhere: bool = Field(description="La clé de la personne sert aussi à une autre application (R40).")
+    held_until: datetime | None = Field(description="Jusqu'à quand l'envoi du code peut être annulé (R62).")
     expires_on: date | None
     handed_on: date | None
     renews: str | None
@@ -193,8 +195,8 @@ class RequestOut(ResponseModel):
 
 
 _OF_VIEW = (
-    "establishment", "created_at", "changed_at", "expiry_differs", "code_fate", "reports", "removal", "others",
-    "next_step",
+    "establishment", "created_at", "changed_at", "expiry_differs", "code_fate", "held_until", "reports", "removal",
+    "others", "next_step",
 )  # fmt: skip
 
 _OF_REQUEST = tuple(RequestOut.model_fields.keys() - {*_OF_VIEW, "year_ends_on", "year_end_is_default", "checks"})

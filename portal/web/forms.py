@@ -69,7 +69,7 @@ class Field:
 
     def read(self, text: str) -> Any:
         """The value typed: str, date, bool; None when nothing is. Raises ValueError in French."""
-        text = text.strip()
+        text = without_spaces(text) if self.shape is Shape.CODE else text.strip()
         if self.shape is Shape.CHECK:
             if self.required and not text:
                 raise ValueError(self.missing or "Cocher cette case pour continuer.")
@@ -111,6 +111,11 @@ class Field:
         if self.options:
             return "Choisir une réponse."
         return "Donner une date." if self.shape is Shape.DAY else "Remplir ce champ."
+
+
+def without_spaces(text: str) -> str:
+    """A code as it was pasted, less the spaces that came with it (R41)."""
+    return "".join(text.split())
 
 
 def new_key() -> str:

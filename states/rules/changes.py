@@ -84,7 +84,7 @@ def check_report(case: Case[ReportChange]) -> Iterator[Reason]:
     )
     if command.change in KEY_CHANGES and not case.request.has_key:
         yield refusals.no_key_to_report()
-    elif command.change in CODE_CHANGES and case.request.extends:
+    elif command.change in CODE_CHANGES and case.request.is_extension:
         yield refusals.no_code_to_report()
     for report in case.facts.reports:
         if report.is_open and (report.change, report.effective_on) == (command.change, command.effective_on):
@@ -135,7 +135,7 @@ def check_settle(case: Case[SettleChange]) -> Iterator[Reason]:
         yield refusals.settled_as_revoked()
     if command.settlement is Settlement.REISSUED and isinstance(report, Report):
         since = request.code_issued_at and request.code_issued_at > report.reported_at
-        if request.extends or not since:
+        if request.is_extension or not since:
             yield refusals.settled_as_reissued()
     yield from _dated_problems(case, report)
 

@@ -1,14 +1,14 @@
-"""The code: issued, extended from another request, issued again, and its last day on the server (R39 to R44)."""
+"""The code: issued, extended from a key in use, issued again, taken back; its last day on the server (R39 to R44)."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from states import french, refusals
-from states.commands import Code, ConfirmExpiry, IssueCode, ReissueCode
+from states.commands import Code, ConfirmExpiry, IssueCode, ReissueCode, TakeBackCode
 from states.decision import Case, CloseReport, EraseCode, Outcome, Scalar, SealCode
 from states.model import Removal, Request
-from states.policy import LONGEST_CODE
+from states.policy import LONGEST_CODE, Policy
 from states.refusals import Reason
 from states.rules.changes import answered, answers, awaits_new_code
 from states.rules.declaration import establishment_problems
@@ -16,7 +16,16 @@ from states.rules.fields import day_problems
 from states.rules.revocation import ended_with_its_year, other_key_holders
 from states.rules.standing_in import code_problems
 from states.rules.verification import check_problems
-from states.vocabulary import NEW_CODE_CHANGES, Change, ReissueReason, RemovalOutcome, Settlement, State
+from states.vocabulary import (
+    NEW_CODE_CHANGES,
+    Change,
+    CodeStatus,
+    ReissueReason,
+    RemovalOutcome,
+    Settlement,
+    State,
+    Trigger,
+)
 
 
 def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
@@ -25,13 +34,16 @@ def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
     yield from establishment_problems(case)
     yield from check_problems(case.request, case.today, case.policy.checks_max_age_days).values()
     yield from _expiry_problems(case, command.expires_on)
-    if (command.code is None) == (command.extends is None):
+    if (command.code is not None) + (command.extends is not None) + command.key_elsewhere != 1:
         yield refusals.code_or_extension()
     elif command.code:
         yield from _code_problems(case, command.code)
         yield from _in_use_problems(case, confirmed=command.new_key_confirmed, again=False)
     elif not case.policy.one_key_a_person:
         yield refusals.key_scope_is_request()
+    elif command.key_elsewhere:
+        if not case.policy.key_has_other_uses:
+            yield refusals.no_other_uses()
     elif obstacles := list(_extension_obstacles(case)):
         yield refusals.not_extendable(command.extends or "", " ; ".join(obstacles))
 
@@ -40,11 +52,14 @@ def apply_issue(case: Case[IssueCode]) -> Outcome:
     command, request = case.command, case.request
     last_day = _last_day(case)
     expires_on = command.expires_on or last_day
-    extends = case.facts.extended.reference if command.extends and case.facts.extended else None
+    source = case.facts.extended if command.extends else None
+    extends = source.reference if source else None
     return Outcome(
         request=request.with_(
             code_issued_at=case.now,
+            previous_code_at=None,
             extends=extends,
+            key_elsewhere=source.key_elsewhere if source else command.key_elsewhere,
             expires_on=expires_on,
             expiry_seen_for=last_day,
             handed_on=None,
@@ -53,10 +68,11 @@ def apply_issue(case: Case[IssueCode]) -> Outcome:
         target=State.CODE_ISSUED,
         data={
             "extends": extends,
+            "key_elsewhere": command.key_elsewhere,
             "expires_on": expires_on.isoformat(),
             "new_key_confirmed": command.new_key_confirmed,
         },
-        effects=(SealCode(command.code),) if command.code else (),
+        effects=(_sealed(case, command.code),) if command.code else (),
     )
 
 
@@ -102,10 +118,64 @@ def apply_reissue(case: Case[ReissueCode]) -> Outcome:
     command, closed = case.command, _answered_by_code(case)
     data: dict[str, Scalar] = {"reason": command.reason.value, "new_key_confirmed": command.new_key_confirmed}
     return Outcome(
-        request=case.request.with_(code_issued_at=case.now, extends=None, handed_on=None, issued_by=case.actor.number),
+        request=case.request.with_(
+            code_issued_at=case.now,
+            previous_code_at=case.request.code_issued_at,
+            extends=None,
+            key_elsewhere=False,
+            handed_on=None,
+            issued_by=case.actor.number,
+        ),
         target=State.CODE_ISSUED,
         data=data | answered(closed),
-        effects=(EraseCode(), SealCode(command.code), *closed),
+        effects=(EraseCode(), _sealed(case, command.code), *closed),
+    )
+
+
+def second_code_problems(case: Case[Any]) -> Iterator[Reason]:
+    """Tell who comes second with a code of his own that, made on the server, it may have voided the first (R9, R42)."""
+    request, command, last = case.facts.request, case.command, case.facts.last
+    again = isinstance(command, ReissueCode) and last and last.trigger in (Trigger.ISSUE_CODE, Trigger.REISSUE_CODE)
+    first = isinstance(command, IssueCode) and command.code is not None
+    if (first or again) and request and request.state is State.CODE_ISSUED and not request.is_extension:
+        yield refusals.second_code()
+
+
+def _sealed(case: Case[Any], code: Code) -> SealCode:
+    return SealCode(code, case.now + case.policy.code_hold)
+
+
+def held_until(request: Request, status: CodeStatus, policy: Policy, now: datetime) -> datetime | None:
+    """The instant until which the code may be taken back, its mail not having left; None when it may not (R62)."""
+    if request.code_issued_at is None or request.is_extension or status is not CodeStatus.WAITING:
+        return None
+    until = request.code_issued_at + policy.code_hold
+    return until if now < until else None
+
+
+def check_take_back_code(case: Case[TakeBackCode]) -> Iterator[Reason]:
+    request, status, zone = case.request, case.facts.code_fate, case.policy.calendar.timezone
+    if status is CodeStatus.WAITING and request.code_issued_at:
+        if not held_until(request, status, case.policy, case.now):
+            yield refusals.hold_over(french.instant(request.code_issued_at + case.policy.code_hold, zone))
+    elif status in (CodeStatus.UNDELIVERABLE, CodeStatus.EXTENDED, CodeStatus.NONE):
+        yield refusals.no_code_waits()
+    else:
+        yield refusals.code_has_left()
+
+
+def apply_take_back_code(case: Case[TakeBackCode]) -> Outcome:
+    """The request comes back to where it was: to be issued, or with a code before this one, which is erased too."""
+    request = case.request
+    previous = request.previous_code_at
+    back = request.with_(code_issued_at=previous, previous_code_at=None, handed_on=None)
+    if previous is None:
+        back = back.with_(expires_on=None, expiry_seen_for=None)
+    return Outcome(
+        request=back,
+        target=State.CODE_ISSUED if previous else State.REQUESTED,
+        data={"replaced_code": previous is not None},
+        effects=(EraseCode(),),
     )
 
 
@@ -159,7 +229,7 @@ def _separation_problems(case: Case[Any], *, sends_code: bool) -> Iterator[Reaso
 
 def _code_problems(case: Case[Any], code: Code) -> Iterator[Reason]:
     if len(code.clear) > LONGEST_CODE or not case.policy.code_format.fullmatch(code.clear):
-        yield refusals.code_format()
+        yield refusals.code_format(case.policy.code_example)
 
 
 def _in_use_problems(case: Case[Any], *, confirmed: bool, again: bool) -> Iterator[Reason]:

@@ -20,7 +20,7 @@ from states.rules.fields import EARLIEST, day_problems, note_problems, text_prob
 from states.rules.revocation import end_request
 from states.rules.verification import current_checks
 from states.validation import clean_text, person_key
-from states.vocabulary import CodeStatus, State, WithdrawReason
+from states.vocabulary import ON_ITS_WAY, CodeStatus, State, WithdrawReason
 
 
 def check_delegate(case: Case[Delegate]) -> Iterator[Reason]:
@@ -140,13 +140,13 @@ def apply_withdraw(case: Case[Withdraw]) -> Outcome:
 
 def check_handover(case: Case[ConfirmHandover]) -> Iterator[Reason]:
     request, status = case.request, case.facts.code_fate
-    if request.extends:
+    if request.is_extension:
         yield refusals.nothing_to_hand_over()
         return
     if request.handed_on:
         yield refusals.already_handed_over(french.day(request.handed_on))
         return
-    if status in (CodeStatus.WAITING, CodeStatus.UNDELIVERABLE):
+    if status in (*ON_ITS_WAY, CodeStatus.UNDELIVERABLE):
         yield refusals.code_not_delivered(status)
     issued_on = case.policy.calendar.today(request.code_issued_at or case.now)
     yield from day_problems(

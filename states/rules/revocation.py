@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any, Final
 
 from states import french, refusals
-from states.commands import ConfirmRemoval, Revoke
-from states.decision import Case, CloseRemoval, Effect, EraseCode, OpenRemoval, Outcome, Scalar
+from states.commands import ConfirmRemoval, ReopenRemoval, Revoke
+from states.decision import Case, CloseRemoval, Effect, EraseCode, OpenRemoval, Outcome, ReopenTask, Scalar
 from states.model import Facts, Removal, Request
 from states.policy import Policy
 from states.refusals import Reason
 from states.rules.changes import answered, answers, dated_revocation, to_settle
-from states.rules.fields import note_problems
+from states.rules.fields import note_problems, text_problems
 from states.rules.verification import Standing, standing
 from states.school_calendar import SchoolCalendar
 from states.validation import clean_text
@@ -23,6 +23,7 @@ class Action(Labelled):
     """The operator's task on the ODA server."""
 
     REMOVE_KEY = "remove_key", "supprimer la clé"
+    REMOVE_RIGHTS = "remove_rights", "retirer les droits de la clé"
     KEEP_KEY = "keep_key", "retirer les droits de cet établissement, garder la clé"
     CHANGE_EXPIRY = "change_expiry", "garder la clé, changer sa date d'expiration"
 
@@ -42,6 +43,11 @@ class RemovalTodo:
     to_verify: bool = False
     following: tuple[str, ...] = ()
     renewed_by: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> RemovalOutcome:
+        """The outcome of whoever does exactly this."""
+        return RemovalOutcome.REMOVED if self.action is Action.REMOVE_KEY else RemovalOutcome.KEPT
 
     @property
     def sentence(self) -> str:
@@ -111,6 +117,11 @@ def verified_renewals(facts: Facts, policy: Policy) -> list[Request]:
     ]
 
 
+def key_serves_elsewhere(request: Request, policy: Policy) -> bool:
+    """Return True when the key may have uses that this software does not know: its rights go, not itself (R48)."""
+    return request.key_elsewhere or policy.key_has_other_uses
+
+
 def removal_todo(request: Request, facts: Facts, policy: Policy) -> RemovalTodo:
     """The action that a revoked request asks for, given the person's other requests today (R48).
 
@@ -123,8 +134,12 @@ def removal_todo(request: Request, facts: Facts, policy: Policy) -> RemovalTodo:
     elsewhere = all(other.uai != request.uai for other in keeping)
     days = [holder.expires_on for holder in holders if holder.expires_on]
     days += [policy.calendar.end_of(renewal.school_year).last_day for renewal in renewals]
+    if keeping:
+        action = Action.KEEP_KEY if elsewhere else Action.CHANGE_EXPIRY
+    else:
+        action = Action.REMOVE_RIGHTS if key_serves_elsewhere(request, policy) else Action.REMOVE_KEY
     return RemovalTodo(
-        Action.REMOVE_KEY if not keeping else Action.KEEP_KEY if elsewhere else Action.CHANGE_EXPIRY,
+        action,
         tuple(sorted(holder.reference for holder in holders)),
         max(days, default=None),
         any(other.folded_mail != request.folded_mail for other in live),
@@ -136,7 +151,7 @@ def removal_todo(request: Request, facts: Facts, policy: Policy) -> RemovalTodo:
 def end_request(case: Case[Any], data: dict[str, Scalar], note: str) -> Outcome:
     """End a request: erase a code not yet handed over, open the removal task (R47, R61)."""
     kind = removal_kind(case.request)
-    has_sealed_code = case.request.has_key and not case.request.extends and not case.request.handed_on
+    has_sealed_code = case.request.has_key and not case.request.is_extension and not case.request.handed_on
     effects: tuple[Effect, ...] = (EraseCode(),) if has_sealed_code else ()
     if kind:
         effects += (OpenRemoval(kind),)
@@ -197,10 +212,6 @@ def check_removal(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
         yield refusals.no_removal_open()
     elif removal.outcome:
         yield refusals.removal_confirmed(removal.outcome.label)
-    elif command.outcome is RemovalOutcome.KEPT and not (
-        other_key_holders(case) or verified_renewals(case.facts, case.policy)
-    ):
-        yield refusals.nothing_keeps_the_key()
 
 
 def key_still_used_warning(case: Case[ConfirmRemoval]) -> Iterator[Reason]:
@@ -221,4 +232,25 @@ def apply_removal(case: Case[ConfirmRemoval]) -> Outcome:
         data={"outcome": command.outcome.value},
         notes={"note": clean_text(command.note)} if clean_text(command.note) else {},
         effects=(CloseRemoval(command.outcome),),
+    )
+
+
+def check_reopening(case: Case[ReopenRemoval]) -> Iterator[Reason]:
+    removal = case.facts.removal
+    yield from text_problems("why", "La raison", "R49", case.command.why)
+    if removal is None:
+        yield refusals.no_removal_open()
+    elif removal.outcome is None:
+        yield refusals.removal_still_open()
+
+
+def apply_reopening(case: Case[ReopenRemoval]) -> Outcome:
+    """What was confirmed stays in the journal; the task waits again, for a person or the connector."""
+    removal = case.facts.removal
+    return Outcome(
+        request=case.request,
+        target=State.REVOKED,
+        data={"outcome": removal.outcome.value if removal and removal.outcome else None},
+        notes={"why": clean_text(case.command.why)},
+        effects=(ReopenTask(),),
     )

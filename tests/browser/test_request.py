@@ -26,7 +26,7 @@ def test_request__is_handled_from_its_page(site: Site, size: ViewportSize) -> No
     expect(page.get_by_role("status")).to_contain_text("la vérification de la délégation est enregistrée")
     expect(page.get_by_label("Code d'initialisation")).to_be_focused()
     page.get_by_label("Code d'initialisation").fill("Zq93Kx71")
-    page.get_by_role("button", name="Enregistrer l'émission").click()
+    page.get_by_role("button", name="Envoyer le code").click()
     expect(page.get_by_role("status")).to_contain_text("l'émission est enregistrée")
     assert "Zq93Kx71" not in page.content()
     fits(page)

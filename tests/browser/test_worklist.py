@@ -72,7 +72,7 @@ def test_codes__fifty_in_few_clicks_and_keys(ready: Site) -> None:
     hand.click("link", f"{MANY} prêtes à émettre")
     hand.click("link", f"Saisir les codes des {MANY} demandes prêtes de cette page")
     type_all_codes(hand)
-    hand.click("button", "Émettre les codes saisis")
+    hand.click("button", "Envoyer les codes saisis")
     all_are_issued(page)
     assert hand.clicks <= CLICKS
     assert hand.keys <= MANY * KEYS_A_CODE

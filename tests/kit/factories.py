@@ -52,7 +52,8 @@ def calendar(**changes: Any) -> SchoolCalendar:
 
 
 def policy(**changes: Any) -> Policy:
-    return replace(Policy(calendar=calendar()), **changes)
+    """The usual settings, but a code that leaves at once."""
+    return replace(Policy(calendar=calendar(), code_hold=timedelta()), **changes)
 
 
 def establishment(uai: str = UAI, **changes: Any) -> Establishment:
@@ -162,6 +163,7 @@ _COMMANDS: dict[Trigger, c.Command] = {
     Trigger.SEND_BACK: c.SendBack(**_ON, step=Step.CHARTER, why="la charte est à revoir"),
     Trigger.ISSUE_CODE: c.IssueCode(**_ON, code=c.Code(clear=CODE)),
     Trigger.REISSUE_CODE: c.ReissueCode(**_ON, reason=ReissueReason.LOST, code=c.Code(clear=CODE)),
+    Trigger.TAKE_BACK_CODE: c.TakeBackCode(**_ON),
     Trigger.CONFIRM_HANDOVER: c.ConfirmHandover(**_ON, handed_on=date(2026, 10, 8)),
     Trigger.CONFIRM_EXPIRY: c.ConfirmExpiry(**_ON, expires_on=date(2027, 7, 31)),
     Trigger.REPORT_CHANGE: c.ReportChange(**_ON, change=Change.ABSENCE, effective_on=TODAY),
@@ -172,6 +174,7 @@ _COMMANDS: dict[Trigger, c.Command] = {
     Trigger.REVOKE: c.Revoke(**_ON, reason=RevokeReason.DEPARTURE),
     Trigger.EXPIRE: c.Expire(**_ON),
     Trigger.CONFIRM_REMOVAL: c.ConfirmRemoval(**_ON, outcome=RemovalOutcome.REMOVED),
+    Trigger.REOPEN_REMOVAL: c.ReopenRemoval(**_ON, why="confirmé pour une autre"),
     Trigger.RENEW: c.Renew(**_ON),
 }
 
@@ -202,6 +205,11 @@ def facts_for(trigger: Trigger) -> Facts:
         return facts()
     if trigger is Trigger.ISSUE_CODE:
         return facts(checked(request(State.REQUESTED)))
+    if trigger is Trigger.TAKE_BACK_CODE:
+        soon = NOW + timedelta(seconds=1)  # with no hold, only a code from a clock that is ahead still waits
+        return facts(request(State.CODE_ISSUED, code_issued_at=soon), code_fate=CodeStatus.WAITING)
+    if trigger is Trigger.REOPEN_REMOVAL:
+        return facts(State.REVOKED, removal=Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED))
     found = facts(_STARTS.get(trigger, State.CODE_ISSUED))
     return replace(found, reports=(report(),)) if trigger is Trigger.SETTLE_CHANGE else found
 
@@ -213,6 +221,7 @@ def actor_for(trigger: Trigger) -> Actor:
     rectorat = {
         Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
         Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
+        Trigger.TAKE_BACK_CODE, Trigger.REOPEN_REMOVAL,
     }  # fmt: skip
     return operator() if trigger in rectorat else chef()
 

@@ -27,6 +27,8 @@ school_year:
   rentree_dates:
     2026-2027: 2026-09-01
     2027-2028: 2027-09-01
+code:
+  hold_seconds: 0
 mail:
   sender: ODA <oda@ac-toulouse.fr>
   operators_mailbox: oda@ac-toulouse.fr

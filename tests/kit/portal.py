@@ -149,11 +149,14 @@ def _letters(number: int) -> str:
 
 
 @contextmanager
-def open_portal(folder: Path, url: str, now: datetime = START, settings: str = "") -> Iterator[Portal]:
-    """A portal on a fresh database; ``settings`` is added to ``config.yaml``."""
+def open_portal(
+    folder: Path, url: str, now: datetime = START, settings: str = "", *, hold_seconds: int = 0
+) -> Iterator[Portal]:
+    """A portal on a fresh database; ``settings`` is added to ``config.yaml``; codes wait for ``hold_seconds``."""
     clock = FakeClock(now)
     config = make_installation(folder, url, clock)
-    config.write_text(config.read_text(encoding="utf-8") + settings, encoding="utf-8")
+    text = config.read_text(encoding="utf-8").replace("hold_seconds: 0", f"hold_seconds: {hold_seconds}")
+    config.write_text(text + settings, encoding="utf-8")
     app = bootstrap(load_settings(config), {}, clock=clock)
     names = ("nom", "kind", "commune", "departement", "mailbox")
     rows = [

@@ -1,7 +1,7 @@
 """The real engine, mails and ticks on a real database, with a clock that the test moves."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,9 +46,11 @@ def nom_of(number: int) -> str:
 class System:
     """One installation; ``restart`` makes everything anew but the database and the clock."""
 
-    def __init__(self, url: str, now: datetime, calendar: SchoolCalendar | None = None) -> None:
+    def __init__(
+        self, url: str, now: datetime, calendar: SchoolCalendar | None = None, code_hold: timedelta = timedelta()
+    ) -> None:
         self.url = url
-        self.policy = Policy(calendar=calendar or SchoolCalendar(timezone=PARIS))
+        self.policy = Policy(calendar=calendar or SchoolCalendar(timezone=PARIS), code_hold=code_hold)
         self.clock = FakeClock(now)
         self.mailer = real_mailer()
         self._open()
@@ -60,7 +62,7 @@ class System:
         """A world on a database that one has already founded, as another process opens it."""
         system = cls.__new__(cls)
         system.url, system.clock, system.mailer = url, FakeClock(now), real_mailer()
-        system.policy = Policy(calendar=SchoolCalendar(timezone=PARIS))
+        system.policy = Policy(calendar=SchoolCalendar(timezone=PARIS), code_hold=timedelta())
         system._open()
         system._meet()
         return system

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 from states import commands as c
 from states.validation import fold_mail, person_key
-from states.vocabulary import ReissueReason, RemovalOutcome, Settlement
+from states.vocabulary import ReissueReason, Settlement
 from tests.kit.system import SCHOOLS
 from tests.stateful.model import (
     AFTER_END,
+    HOLD,
     SOURCES,
     MCheck,
     Model,
@@ -110,6 +111,8 @@ class Verdicts:
             return False
         if not self._good(request.delegation, request.delegation_now()):
             return False
+        if command.key_elsewhere:
+            return command.code is None and command.extends is None
         if command.extends is None:
             return not self._keys_elsewhere(command, request) or command.new_key_confirmed
         return command.code is None and self._extendable(command, request)
@@ -132,17 +135,6 @@ class Verdicts:
             return False
         return request.live or (request.ended_on is not None and request.ended_on > last_day(request.year))
 
-    def _verified_renewals(self, command: c.OnRequest, request: MRequest) -> list[MRequest]:
-        """The later requests of the person there, with both checks positive, whatever their age."""
-        if not request.issued_on or request.ended_on is None or request.ended_on <= last_day(request.year):
-            return []
-        later = [r for r in self._others(command, request) if r.uai == request.uai and r.year > request.year]
-        return [
-            r for r in later if r.state == "requested"
-            and r.listing and r.listing.positive and r.listing.saw == r.listing_now()
-            and r.delegation and r.delegation.positive and r.delegation.saw == r.delegation_now()
-        ]  # fmt: skip
-
     def _open_compromise(self, request: MRequest) -> bool:
         return any(r.change == "key_compromised" and r.settlement is None for r in request.reports)
 
@@ -151,10 +143,22 @@ class Verdicts:
             return False
         if self._keys_elsewhere(command, request) and not command.new_key_confirmed:
             return False
-        return self._open_compromise(request) is (command.reason is ReissueReason.COMPROMISED)
+        if command.reason is not ReissueReason.COMPROMISED:
+            return not self._open_compromise(request)
+        return self._open_compromise(request) or self._answered_by_a_code_taken_back(request)
+
+    def _answered_by_a_code_taken_back(self, request: MRequest) -> bool:
+        return any(
+            r.change == "key_compromised" and r.settlement == "reissued" and request.issued_at
+            and r.reported_at >= request.issued_at for r in request.reports
+        )  # fmt: skip
+
+    def _take_back_code(self, _: c.TakeBackCode, request: MRequest) -> bool:
+        waits = request.sealed_at is not None and not request.sent
+        return waits and request.issued_at is not None and self.now < request.issued_at + HOLD
 
     def _confirm_handover(self, command: c.ConfirmHandover, request: MRequest) -> bool:
-        if request.extends or request.handed or not request.sent or request.issued_on is None:
+        if request.extends or request.elsewhere or request.handed or not request.sent or request.issued_on is None:
             return False
         return request.issued_on <= command.handed_on <= self.today
 
@@ -169,7 +173,7 @@ class Verdicts:
         change = command.change.value
         if change in OF_A_KEY and not request.issued_on:
             return False
-        if change in ("code_not_received", "code_refused") and request.extends:
+        if change in ("code_not_received", "code_refused") and (request.extends or request.elsewhere):
             return False
         return not any(
             r.change == change and r.effective_on == command.effective_on and r.settlement is None
@@ -193,7 +197,8 @@ class Verdicts:
             return not request.live
         if command.settlement is Settlement.REISSUED:
             issued = request.issued_at
-            return not request.extends and issued is not None and issued > report.reported_at
+            extended = request.extends or request.elsewhere
+            return not extended and issued is not None and issued > report.reported_at
         return True
 
     def _take_back(self, _: c.TakeBack, request: MRequest) -> bool:
@@ -203,8 +208,8 @@ class Verdicts:
     def _expire(self, _: c.Expire, request: MRequest) -> bool:
         return self.now >= ends_at(request.year)
 
-    def _confirm_removal(self, command: c.ConfirmRemoval, request: MRequest) -> bool:
-        if request.removal not in ("remove_rights", "key_enabled"):
-            return False
-        keeping = [*self._keys_elsewhere(command, request), *self._verified_renewals(command, request)]
-        return command.outcome is not RemovalOutcome.KEPT or bool(keeping)
+    def _confirm_removal(self, _: c.ConfirmRemoval, request: MRequest) -> bool:
+        return request.removal in ("remove_rights", "key_enabled")
+
+    def _reopen_removal(self, _: c.ReopenRemoval, request: MRequest) -> bool:
+        return request.removal not in (None, "remove_rights", "key_enabled")

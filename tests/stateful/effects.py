@@ -93,20 +93,29 @@ class Effects:
         request.state = BEFORE[command.step]
 
     def _issue_code(self, command: c.IssueCode, request: MRequest) -> None:
+        source = self.model.requests.get(command.extends or "")
         request.state, request.extends = "code_issued", command.extends
+        request.elsewhere = source.elsewhere if source else command.key_elsewhere
+        request.previous_at = None
         request.expires_on = command.expires_on or last_day(request.year)
         self._issued(request, sealed=command.code is not None)
 
     def _reissue_code(self, _: c.ReissueCode, request: MRequest) -> None:
         waiting = ("code_not_received", "code_refused", "pin_forgotten", "key_lost", "key_compromised")
         request.settle("reissued", [r for r in request.to_settle() if r.change in waiting])
-        request.extends = None
+        request.extends, request.elsewhere, request.previous_at = None, False, request.issued_at
         self._issued(request, sealed=True)
 
     def _issued(self, request: MRequest, *, sealed: bool) -> None:
         request.issued_on, request.issued_at = self.today, self.now
         request.handed, request.sent = False, False
         request.sealed_at = self.now if sealed else None
+
+    def _take_back_code(self, _: c.TakeBackCode, request: MRequest) -> None:
+        request.issued_at, request.previous_at, request.sealed_at = request.previous_at, None, None
+        request.issued_on = today(request.issued_at) if request.issued_at else None
+        if request.issued_at is None:
+            request.state, request.expires_on = "requested", None
 
     def _confirm_handover(self, _: c.ConfirmHandover, request: MRequest) -> None:
         request.handed, request.sealed_at = True, None
@@ -145,3 +154,6 @@ class Effects:
 
     def _confirm_removal(self, command: c.ConfirmRemoval, request: MRequest) -> None:
         request.removal = command.outcome.value
+
+    def _reopen_removal(self, _: c.ReopenRemoval, request: MRequest) -> None:
+        request.removal = request.task

@@ -18,7 +18,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.system import ACTORS, SCHOOLS, System
 from tests.stateful.acceptance_rules import Verdicts
 from tests.stateful.effects import Effects
-from tests.stateful.model import Model, ends_at, today
+from tests.stateful.model import HOLD, Model, ends_at, today
 from tests.stateful.preview_announcements import announced, happened, is_held, stock
 from tests.stateful.values import ENDINGS, NEXT, OPERATOR_TRIGGERS, PEOPLE, Values, days
 
@@ -37,7 +37,7 @@ class Life(Values, RuleBasedStateMachine):
         self.stack = ExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory())
         url = self.stack.enter_context(fresh_url(self.backend, Path(folder)))
-        self.system = System(url, START)
+        self.system = System(url, START, code_hold=HOLD)
         self.stack.callback(lambda: self.system.close())
         self.model = Model(START)
         self.expected: dict[str, Any] = {}

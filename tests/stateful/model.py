@@ -8,12 +8,15 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
+HOLD = timedelta(seconds=60)
 LIVE = ("declared", "delegated", "charter_signed", "requested", "code_issued")
-AFTER_END = {"expire", "revoke", "withdraw", "report_change", "settle_change", "confirm_removal", "renew"}
+AFTER_END = {"expire", "revoke", "withdraw", "report_change", "settle_change", "confirm_removal", "renew",
+             "reopen_removal"}  # fmt: skip
 SOURCES = {
     "delegate": ("declared",), "sign_charter": ("delegated",), "submit": ("charter_signed",),
     "check_listing": ("requested",), "check_delegation": ("requested",), "send_back": ("requested",),
     "issue_code": ("requested",), "reissue_code": ("code_issued",), "confirm_handover": ("code_issued",),
+    "take_back_code": ("code_issued",), "reopen_removal": ("revoked",),
     "confirm_expiry": ("code_issued",), "report_change": LIVE, "settle_change": (*LIVE, "revoked"),
     "amend": LIVE[:3], "take_back": ("requested",),
     "withdraw": LIVE[:4], "revoke": LIVE, "expire": LIVE, "confirm_removal": ("revoked",),
@@ -70,7 +73,9 @@ class MRequest:
     delegation: MCheck | None = None
     issued_on: date | None = None
     issued_at: datetime | None = None
+    previous_at: datetime | None = None
     extends: str | None = None
+    elsewhere: bool = False
     expires_on: date | None = None
     handed: bool = False
     sent: bool = False
@@ -78,6 +83,7 @@ class MRequest:
     reports: list[MReport] = field(default_factory=list)
     removal: str | None = None
     ended_on: date | None = None
+    task: str | None = None
 
     @property
     def live(self) -> bool:
@@ -160,9 +166,9 @@ class Model:
         """The end of a request, however it comes; ``day`` None: with its school year."""
         request.ended_on = day or last_day(request.year) + timedelta(days=1)
         if request.issued_on:
-            request.removal = "remove_rights"
+            request.removal = request.task = "remove_rights"
         elif request.key_possible:
-            request.removal = "key_enabled"
+            request.removal = request.task = "key_enabled"
         request.state, request.sealed_at = "revoked", None
         request.version += 1
 

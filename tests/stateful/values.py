@@ -30,16 +30,18 @@ days = st.integers(min_value=-40, max_value=3)
 OPERATOR_TRIGGERS = {
     Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
     Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
+    Trigger.TAKE_BACK_CODE, Trigger.REOPEN_REMOVAL,
 }  # fmt: skip
-ENDINGS = [Trigger.REVOKE, Trigger.WITHDRAW, Trigger.CONFIRM_REMOVAL, Trigger.RENEW, Trigger.SETTLE_CHANGE]
+ENDINGS = [Trigger.REVOKE, Trigger.WITHDRAW, Trigger.CONFIRM_REMOVAL, Trigger.RENEW, Trigger.SETTLE_CHANGE,
+           Trigger.REOPEN_REMOVAL]  # fmt: skip
 NEXT = {
     "declared": [Trigger.DELEGATE],
     "delegated": [Trigger.SIGN_CHARTER],
     "charter_signed": [Trigger.SUBMIT],
     "requested": [Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.ISSUE_CODE, Trigger.TAKE_BACK],
     "code_issued": [Trigger.CONFIRM_HANDOVER, Trigger.REISSUE_CODE, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE,
-                    Trigger.RENEW],
-    "revoked": [Trigger.CONFIRM_REMOVAL, Trigger.RENEW],
+                    Trigger.RENEW, Trigger.TAKE_BACK_CODE],
+    "revoked": [Trigger.CONFIRM_REMOVAL, Trigger.RENEW, Trigger.REOPEN_REMOVAL],
 }  # fmt: skip
 
 
@@ -74,11 +76,19 @@ class Values:
     def make_issue_code(self, data: Any, reference: str, day: date, good: bool) -> dict[str, Any]:
         if data.draw(st.integers(0, 3)) > 0:
             return {"code": CODE, "new_key_confirmed": data.draw(st.booleans())}
+        if data.draw(st.booleans()):
+            return {"key_elsewhere": True}
         return {"extends": data.draw(st.sampled_from(sorted(self.model.requests)))}
 
     def make_reissue_code(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
         reason = data.draw(st.sampled_from(ReissueReason))
         return {"reason": reason, "code": CODE, "new_key_confirmed": data.draw(st.booleans())}
+
+    def make_take_back_code(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {}
+
+    def make_reopen_removal(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {"why": "confirmé pour une autre"}
 
     def make_confirm_handover(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
         return {"handed_on": day}

@@ -8,7 +8,7 @@ from typing import Any
 from states.commands import Code
 from states.decide import decide
 from states.decision import Decision, Refused
-from states.model import Actor, Facts, Removal, StandIn
+from states.model import Actor, Facts, LastEvent, Removal, StandIn
 from states.refusals import Reason
 from states.school_calendar import SchoolYear
 from states.vocabulary import (
@@ -19,6 +19,7 @@ from states.vocabulary import (
     RemovalKind,
     RemovalOutcome,
     RevokeReason,
+    Role,
     Settlement,
     StandInKind,
     State,
@@ -35,6 +36,7 @@ EXTENDING = {"code": None, "extends": "ODA-2026-00001"}
 TWO_HOLDERS = (f.other(), f.other(mail="autre@x.fr"))
 ELSEWHERE_AND_LATER = (f.other(), HERE.with_(school_year=f.YEAR.next))
 COMPROMISED = {"reason": ReissueReason.COMPROMISED}
+REISSUED = LastEvent(T.REISSUE_CODE, "opérateur n° 11", Role.OPERATOR, f.NOW)
 DONE = Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED)
 SETTLED = f.report(settlement=Settlement.NO_EFFECT)
 WORN = f.checked(f.request(S.REQUESTED), on=date(2026, 8, 1))
@@ -125,7 +127,7 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "nothing_to_hand_over": ((T.CONFIRM_HANDOVER, f.facts(ISSUED.with_(extends="ODA-2027-00077")), {}, {}),),
     "already_handed_over": ((T.CONFIRM_HANDOVER, f.facts(ISSUED.with_(handed_on=f.TODAY)), {}, {}),),
     "code_not_delivered": tuple((T.CONFIRM_HANDOVER, f.facts(ISSUED, code_fate=fate), {}, {})
-                                for fate in (CodeStatus.WAITING, CodeStatus.UNDELIVERABLE)),
+                                for fate in (CodeStatus.WAITING, CodeStatus.SENDING, CodeStatus.UNDELIVERABLE)),
     "no_key_to_report": ((T.REPORT_CHANGE, f.facts(S.REQUESTED), {"change": Change.KEY_LOST}, {}),),
     "already_reported": ((T.REPORT_CHANGE, f.facts(ISSUED, reports=(f.report(),)), {}, {}),),
     "no_such_report": ((T.SETTLE_CHANGE, f.facts(ISSUED), {}, {}), (T.SETTLE_CHANGE, None, {"report": 7}, {})),
@@ -147,7 +149,14 @@ SCENES: dict[str, tuple[Scene, ...]] = {
         (T.REPORT_CHANGE, f.facts(ISSUED.with_(extends="ODA-2027-00077")), {"change": Change.CODE_REFUSED}, {}),),
     "no_removal_open": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=None), {}, {}),),
     "removal_confirmed": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=DONE), {}, {}),),
-    "nothing_keeps_the_key": ((T.CONFIRM_REMOVAL, None, {"outcome": RemovalOutcome.KEPT}, {}),),
+    "removal_still_open": ((T.REOPEN_REMOVAL, f.facts(S.REVOKED, removal=Removal(RemovalKind.REMOVE_RIGHTS)), {}, {}),),
+    "second_code": ((T.ISSUE_CODE, f.facts(ISSUED), {}, {}), (T.REISSUE_CODE, f.facts(ISSUED, last=REISSUED),
+                     {"expected_version": 9}, {})),
+    "no_other_uses": ((T.ISSUE_CODE, None, {"code": None, "key_elsewhere": True}, {"key_has_other_uses": False}),),
+    "hold_over": ((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=CodeStatus.WAITING), {}, {}),),
+    "code_has_left": tuple((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=fate), {}, {})
+                           for fate in (CodeStatus.SENDING, CodeStatus.ACCEPTED, CodeStatus.HANDED_OVER)),
+    "no_code_waits": ((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=CodeStatus.UNDELIVERABLE), {}, {}),),
     "key_still_used": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, others=TWO_HOLDERS), {}, {}),),
     "other_request": ((T.DELEGATE, f.facts(S.DECLARED, others=ELSEWHERE_AND_LATER), {}, {}),
                       (T.REVOKE, f.facts(ISSUED, others=(f.other(mail="autre@x.fr"),)), {}, {})),

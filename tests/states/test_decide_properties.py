@@ -83,5 +83,5 @@ def test_code__sealed_but_unseen() -> None:
         f.facts_for(Trigger.ISSUE_CODE), f.command(Trigger.ISSUE_CODE), f.operator(), f.NOW, f.policy()
     )  # fmt: skip
     assert isinstance(answer, Decision)
-    assert "SealCode(code=Code())" in repr(answer)
+    assert "SealCode(code=Code(), " in repr(answer)
     assert f.CODE not in repr(answer)

@@ -27,6 +27,7 @@ GRAPH: dict[str, set[tuple[str | None, str]]] = {
     "send_back": {("requested", "declared"), ("requested", "delegated"), ("requested", "charter_signed")},
     "issue_code": {("requested", "code_issued")},
     "reissue_code": {("code_issued", "code_issued")},
+    "take_back_code": {("code_issued", "requested"), ("code_issued", "code_issued")},
     "confirm_handover": {("code_issued", "code_issued")},
     "confirm_expiry": {("code_issued", "code_issued")},
     "report_change": {(s, s) for s in LIVE_STATES},
@@ -37,6 +38,7 @@ GRAPH: dict[str, set[tuple[str | None, str]]] = {
     "revoke": {(s, "revoked") for s in LIVE_STATES},
     "expire": {(s, "revoked") for s in LIVE_STATES},
     "confirm_removal": {("revoked", "revoked")},
+    "reopen_removal": {("revoked", "revoked")},
     "renew": {(None, "declared")},
 }
 CHEF, OPERATOR = {Role.CHEF}, {Role.OPERATOR}
@@ -46,13 +48,22 @@ ROLES = {
     **dict.fromkeys(
         (T.CHECK_LISTING, T.CHECK_DELEGATION, T.SEND_BACK, T.ISSUE_CODE, T.REISSUE_CODE, T.CONFIRM_EXPIRY), OPERATOR
     ),
-    T.SETTLE_CHANGE: OPERATOR,
+    **dict.fromkeys((T.SETTLE_CHANGE, T.TAKE_BACK_CODE, T.REOPEN_REMOVAL), OPERATOR),
     T.REVOKE: OPERATOR | {Role.SCHEDULE},
     T.CONFIRM_REMOVAL: OPERATOR | {Role.CONNECTOR},
     T.REPORT_CHANGE: CHEF | OPERATOR,
     T.EXPIRE: {Role.SCHEDULE},
 }
-AFTER_END = {T.EXPIRE, T.REVOKE, T.WITHDRAW, T.REPORT_CHANGE, T.SETTLE_CHANGE, T.CONFIRM_REMOVAL, T.RENEW}
+AFTER_END = {
+    T.EXPIRE,
+    T.REVOKE,
+    T.WITHDRAW,
+    T.REPORT_CHANGE,
+    T.SETTLE_CHANGE,
+    T.CONFIRM_REMOVAL,
+    T.RENEW,
+    T.REOPEN_REMOVAL,
+}
 
 
 @pytest.mark.rule("R1")
@@ -101,7 +112,7 @@ def test_states__all_reached_and_left() -> None:
     assert {target for _, (_, target) in ARROWS} == set(S)
     assert {source for _, (source, _) in ARROWS} == {None, *S}
     leaving_the_end = {trigger for trigger, (source, _) in ARROWS if source is S.REVOKED}
-    assert leaving_the_end == {T.SETTLE_CHANGE, T.CONFIRM_REMOVAL}
+    assert leaving_the_end == {T.SETTLE_CHANGE, T.CONFIRM_REMOVAL, T.REOPEN_REMOVAL}
 
 
 @pytest.mark.parametrize("trigger", Trigger)

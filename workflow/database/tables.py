@@ -7,7 +7,7 @@ with SQLAlchemy Core; these classes say what is stored.
 from datetime import date, datetime
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, literal_column, text
+from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, false, literal_column, text
 from sqlmodel import Field, SQLModel
 
 from notifications.sql import UtcDateTime, one_of
@@ -147,7 +147,9 @@ class DelegationRequest(SQLModel, table=True):
     delegation_checked_on: date | None = None
     delegation_seen: str = ""
     code_issued_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    previous_code_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     extends: str | None = None
+    key_elsewhere: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     expires_on: date | None = None
     expiry_seen_for: date | None = None
     handed_on: date | None = None

@@ -10,11 +10,20 @@ from typing import Final, Protocol, TypeVar
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from notifications.ports import Clock, crash_point
+from notifications.ports import Clock, CodeLeaving, crash_point
 from notifications.sql import Row, insert_rows, update_rows
 from states.commands import Command, OnRequest
 from states.decide import decide
-from states.decision import CloseRemoval, CloseReport, Decision, OpenRemoval, OpenReport, Refused, RequestEvent
+from states.decision import (
+    CloseRemoval,
+    CloseReport,
+    Decision,
+    OpenRemoval,
+    OpenReport,
+    Refused,
+    ReopenTask,
+    RequestEvent,
+)
 from states.model import Actor, Establishment, Facts, Request
 from states.policy import Policy
 from states.refusals import Reason
@@ -104,7 +113,7 @@ class Engine:
                 crash_point("engine.after_commit")
                 self.on_commit()
                 return result
-            except (ConcurrentUpdate, IntegrityError, LostRace):
+            except (ConcurrentUpdate, CodeLeaving, IntegrityError, LostRace):
                 if attempt == ATTEMPTS:
                     raise
                 time.sleep(0.02 * attempt)
@@ -246,7 +255,7 @@ class WriteBatch:
     words: list[Row] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
     removals: list[Row] = field(default_factory=list)
-    removals_closed: list[Row] = field(default_factory=list)
+    removals_changed: list[Row] = field(default_factory=list)
     reports: list[Row] = field(default_factory=list)
     reports_settled: list[Row] = field(default_factory=list)
     events: list[RequestEvent] = field(default_factory=list)
@@ -286,7 +295,7 @@ class WriteBatch:
             connection.execute(delete(WORD).where(WORD.c.reference.in_(self.renamed)))
         insert_rows(connection, WORD, self.words)
         insert_rows(connection, REMOVAL, self.removals)
-        _update(connection, REMOVAL, ("reference",), ("outcome", "closed_at"), self.removals_closed)
+        _update(connection, REMOVAL, ("reference",), ("outcome", "closed_at"), self.removals_changed)
         insert_rows(connection, REPORT, self.reports)
         _update(connection, REPORT, ("reference", "number"), _SETTLED, self.reports_settled)
 
@@ -317,7 +326,9 @@ class WriteBatch:
                     self.removals.append({"reference": reference, "kind": kind.value, "opened_at": now})
                 case CloseRemoval(outcome):
                     row = {"b_reference": reference, "outcome": outcome.value, "closed_at": now}
-                    self.removals_closed.append(row)
+                    self.removals_changed.append(row)
+                case ReopenTask():
+                    self.removals_changed.append({"b_reference": reference, "outcome": None, "closed_at": None})
                 case OpenReport(report):
                     self.reports.append(
                         {

@@ -113,17 +113,20 @@ def parse_rows(text: str, default: RemovalOutcome | None, *, most: int, is_compl
 
 _OUTCOME_WORDS: Final = {
     RemovalOutcome.REMOVED: (
-        "supprimé", "supprimée", "supprimés", "supprimées", "clé supprimée", "retiré", "retirée", "retirés",
-        "retirées", "droits retirés", "deleted",
+        "supprimé", "supprimée", "supprimés", "supprimées", "clé supprimée", "clé retirée", "deleted",
     ),
     RemovalOutcome.ABSENT: (
-        "absente", "déjà absent", "déjà absente", "absente du serveur", "introuvable", "aucune clé", "not found",
+        "absente", "déjà absent", "déjà absente", "absente du serveur", "déjà absente du serveur", "introuvable",
+        "aucune clé", "not found",
         "missing",
     ),
     RemovalOutcome.EXPIRED: (
-        "expiré", "expirée", "déjà expiré", "déjà expirée", "expirée sur le serveur", "déjà expirée",
+        "expiré", "expirée", "déjà expiré", "déjà expirée", "expirée sur le serveur", "déjà expirée sur le serveur",
     ),
-    RemovalOutcome.KEPT: ("gardé", "gardée", "clé gardée", "conservé", "conservée", "clé conservée", "maintenue"),
+    RemovalOutcome.KEPT: (
+        "gardé", "gardée", "clé gardée", "gardée pour une autre demande", "conservé", "conservée", "clé conservée",
+        "maintenue", "retirés", "droits retirés", "rights removed",
+    ),
 }  # fmt: skip
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
 
 from notifications.sql import batches
 from states import french
+from states.characters import fold
 from states.commands import ConfirmRemoval
 from states.model import Request
 from states.policy import Policy
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
     from notifications.mailer import Mailer
 
 _DONE: Final = {
-    RemovalOutcome.REMOVED: "Droits supprimés le {at} par {by}",
+    RemovalOutcome.REMOVED: "Clé supprimée le {at} par {by}",
     RemovalOutcome.ABSENT: "Clé déjà absente du serveur ODA, constaté le {at} par {by}",
     RemovalOutcome.EXPIRED: "Clé déjà expirée sur le serveur ODA, constaté le {at} par {by}",
-    RemovalOutcome.KEPT: "Clé gardée pour une autre demande, confirmé le {at} par {by}",
+    RemovalOutcome.KEPT: "Droits retirés, clé gardée, confirmé le {at} par {by}",
 }
 
 
 _TO_CHEF: Final = {
-    RemovalOutcome.REMOVED: "Droits supprimés le {at} par le rectorat",
+    RemovalOutcome.REMOVED: "Droits retirés le {at} par le rectorat",
     RemovalOutcome.ABSENT: "Plus aucun droit sur le serveur ODA, constaté le {at} par le rectorat",
     RemovalOutcome.EXPIRED: "Plus aucun droit sur le serveur ODA, constaté le {at} par le rectorat",
-    RemovalOutcome.KEPT: "Clé gardée pour une autre demande, confirmé le {at} par le rectorat",
+    RemovalOutcome.KEPT: "Droits retirés le {at} par le rectorat, la clé servant à une autre demande",
 }
 
 
@@ -146,7 +147,8 @@ def _todos(
 
 
 def _confirmed_by(connection: Connection, references: Sequence[str]) -> dict[str, str]:
-    confirmed = select(EVENT.c.stream, ACTOR.c.label).join(ACTOR, ACTOR.c.number == EVENT.c.actor)
+    """Who confirmed each last: one that was reopened was confirmed before."""
+    confirmed = select(EVENT.c.stream, ACTOR.c.label).join(ACTOR, ACTOR.c.number == EVENT.c.actor).order_by(EVENT.c.seq)
     return {
         row.stream: row.label
         for some in batches(references)
@@ -165,13 +167,18 @@ _OPEN: Final = REMOVAL.c.closed_at.is_(None)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemovalFilters:
-    """None or empty leaves everything in; ``confirmed``: those that were, instead of those that wait."""
+    """None or empty leaves everything in.
+
+    ``confirmed``: those that were, instead of those that wait; ``name``: the beginning or the middle of each of its
+    words, in any order.
+    """
 
     kind: RemovalKind | None = None
     confirmed: bool = False
     school_year: SchoolYear | None = None
     departement: str = ""
     uai: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +250,9 @@ def _places(filters: RemovalFilters) -> Iterator[ColumnElement[bool]]:
         yield ESTABLISHMENT.c.departement.in_(spellings(filters.departement))
     if filters.uai:
         yield REQUEST.c.uai == normalise_uai(filters.uai)
+    if filters.name.strip():
+        words = fold(filters.name).split()
+        yield and_(*(REQUEST.c.person.contains(word, autoescape=True) for word in words)) if words else false()
 
 
 def _in_order(query: Select[Any], after: str | None) -> Select[Any]:

@@ -14,6 +14,7 @@ from states.decision import Scalar
 from states.model import Actor, Check, Establishment, Facts, Report, Request, StandIn
 from states.policy import Policy
 from states.refusals import Reason
+from states.rules.code import held_until
 from states.rules.declaration import mail_doubts, renewal_years
 from states.rules.revocation import RemovalTodo, removal_todo
 from states.rules.standing_in import held_until, set_mailbox_of
@@ -35,6 +36,7 @@ ERASED: Final = "(texte effacé)"
 _OF_THE_RECTORAT: Final = {
     Trigger.ISSUE_CODE: {"extends", "new_key_confirmed"},
     Trigger.CONFIRM_REMOVAL: {"outcome", "note"},
+    Trigger.REOPEN_REMOVAL: {"outcome", "why"},
 }
 """Data hidden from a chef: they would tell that the person has a key elsewhere (R3, R19)."""
 
@@ -162,6 +164,11 @@ class RequestView:
     def key_date(self) -> date:
         """The last day that the key must bear on the ODA server: the school year's end (R43)."""
         return self.year_end.last_day
+
+    @cached_property
+    def held_until(self) -> datetime | None:
+        """The instant until which the code may be taken back, its mail not having left (R62)."""
+        return held_until(self.request, self.code_fate, self._policy, self._now)
 
     @property
     def expiry_differs(self) -> bool:

@@ -52,7 +52,9 @@ _LABELS: Final[dict[str, tuple[str, Formatter]]] = {
     "checked_on": ("vérifié le", _day),
     "step": ("étape à refaire", _one_of(Step)),
     "extends": ("clé de la demande", _as_is),
+    "key_elsewhere": ("clé qui sert déjà à une autre application", _as_is),
     "expires_on": ("expiration à porter sur le serveur ODA", _day),
+    "replaced_code": ("le code précédent n'est pas rétabli", _as_is),
     "new_key_confirmed": ("nouvelle clé confirmée", _as_is),
     "handed_on": ("code remis le", _day),
     "report": ("signalement n°", _as_is),
@@ -78,6 +80,7 @@ _LABELS_OF_TRIGGER: Final[dict[tuple[Trigger, str], tuple[str, Formatter]]] = {
     (Trigger.WITHDRAW, "reason"): ("raison", _one_of(WithdrawReason)),
     (Trigger.REVOKE, "reason"): ("raison", _one_of(RevokeReason)),
     (Trigger.CONFIRM_REMOVAL, "outcome"): ("retrait", _one_of(RemovalOutcome)),
+    (Trigger.REOPEN_REMOVAL, "outcome"): ("avait été confirmé", _one_of(RemovalOutcome)),
 }
 
 _RANKS: Final = {key: rank for rank, key in enumerate(_LABELS)}

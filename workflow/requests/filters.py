@@ -111,10 +111,13 @@ _WAITING_CODE = select(MAILS.c.reference).where(
 CODE_LATE: Final = timedelta(days=1)
 """A code whose mail waits for longer may not leave before its last hour, however the relay is: people are told."""
 
+HAS_OWN_CODE: Final = and_(REQUEST.c.extends.is_(None), REQUEST.c.key_elsewhere.is_(False))
+"""Not the extension of a key that the person had (R40)."""
+
 UNDELIVERABLE: Final = and_(
     func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
     REQUEST.c.handed_on.is_(None),
-    REQUEST.c.extends.is_(None),
+    HAS_OWN_CODE,
     REQUEST.c.reference.in_(_LOST),
 )
 """The code did not arrive (R58), as ``notifications.outbox.admin`` decides it; found from the few lost mails."""
@@ -181,7 +184,7 @@ def _of_request(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.submitted_before:
         yield and_(_is(State.REQUESTED), REQUEST.c.since < filters.submitted_before)
     if filters.not_handed_over:
-        yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), REQUEST.c.extends.is_(None))
+        yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), HAS_OWN_CODE)
     if filters.checks:
         yield and_(_is(State.REQUESTED), _checked(filters.checks, filters.oldest_check))
 

@@ -8,6 +8,7 @@ from states import french
 from states.model import Actor, Facts, Request
 from states.policy import Policy
 from states.rules.changes import awaits_new_code, dated_revocation, due_on, to_settle
+from states.rules.code import held_until
 from states.rules.declaration import renewal_years
 from states.rules.verification import check_problems, current_checks
 from states.transitions import TABLE, Transition
@@ -41,6 +42,10 @@ _SEND_BACK: Final = NextStep(
 
 _HAND_OVER: Final = NextStep(
     Role.CHEF, "remettre le code au RUPN en main propre, puis confirmer la remise", Trigger.CONFIRM_HANDOVER
+)
+
+_TAKEN_BACK: Final = NextStep(
+    Role.OPERATOR, "l'envoi du nouveau code a été annulé : réémettre un code", Trigger.REISSUE_CODE
 )
 
 _REISSUE: Final = NextStep(
@@ -87,6 +92,8 @@ def next_step(facts: Facts, policy: Policy, now: datetime) -> NextStep | None:
         return _OF_STATE[request.state]
     if any(awaits_new_code(request, report) for report in facts.reports):
         return _REISSUE
+    if facts.last and facts.last.trigger is Trigger.TAKE_BACK_CODE:
+        return _TAKEN_BACK
     return _OF_CODE_STATUS.get(facts.code_fate, _HAND_OVER) or _foreseen(facts)
 
 
@@ -163,7 +170,11 @@ def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy
         case Trigger.CONFIRM_REMOVAL:
             return facts.removal is not None and facts.removal.outcome is None
         case Trigger.CONFIRM_HANDOVER:
-            return not request.extends and not request.handed_on
+            return not request.is_extension and not request.handed_on
+        case Trigger.TAKE_BACK_CODE:
+            return held_until(request, facts.code_fate, policy, now) is not None
+        case Trigger.REOPEN_REMOVAL:
+            return facts.removal is not None and facts.removal.outcome is not None
         case Trigger.RENEW:
             return bool(renewal_years(request, policy.calendar, now))
         case Trigger.EXPIRE:

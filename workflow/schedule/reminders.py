@@ -64,6 +64,7 @@ HANDOVER: Final = ReminderKind(
         REQUEST.c.state == literal_column("'code_issued'"),
         REQUEST.c.handed_on.is_(None),
         REQUEST.c.extends.is_(None),
+        REQUEST.c.key_elsewhere.is_(False),
         ARRIVED,
     ),
     since=REQUEST.c.code_issued_at,

@@ -74,10 +74,21 @@ class CharterSettings(Section):
 
 
 class CodeSettings(Section):
-    """The initialisation code: its form (R41), and its keeping in days (R61)."""
+    """The initialisation code: its form (R41), its keeping in days (R61), its mail's wait in seconds (R62)."""
 
     format: Annotated[str, AfterValidator(_regular_expression)] = Field(
         "^[A-Za-z0-9]{4,16}$", description="Forme du code d'initialisation : une expression régulière (R41)."
+    )
+    example: OneLine = Field(
+        "4 à 16 lettres et chiffres, par exemple Ab12Cd34",
+        max_length=120,
+        description="Cette forme dite aux opérateurs, avec un exemple (R41).",
+    )
+    hold_seconds: int = Field(
+        60,
+        ge=0,
+        le=600,
+        description="Secondes pendant lesquelles l'envoi d'un code saisi peut être annulé ; 0 : aucune (R62).",
     )
     keep_days: int = Field(30, ge=1, le=366, description="Jours après lesquels un code est effacé (R61).")
 
@@ -88,10 +99,15 @@ class CodeSettings(Section):
 
 
 class KeySettings(Section):
-    """The scope of a key: a person or a request (R42)."""
+    """The scope of a key, a person or a request (R42), and whether it serves other applications (R48)."""
 
     scope: Literal["person", "request"] = Field(
         "person", description="Une clé par personne (person) ou une par demande (request) (R42)."
+    )
+    other_uses: Literal["possible", "never"] = Field(
+        "possible",
+        description="possible : une clé peut servir à d'autres applications, un retrait n'ôte que ses droits ; never :"
+        " il la supprime (R48).",
     )
 
 

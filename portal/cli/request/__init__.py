@@ -12,7 +12,9 @@ _CHEF: Final = (
 )  # fmt: skip
 _OPERATOR: Final = (
     Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
+    Trigger.TAKE_BACK_CODE,
     Trigger.CONFIRM_EXPIRY, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
+    Trigger.REOPEN_REMOVAL,
 )  # fmt: skip
 
 

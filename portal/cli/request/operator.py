@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 @click.command(
     "issue-code",
-    help="Émet le code, lu sur l'entrée standard ou saisi sans s'afficher ; ou étend la clé existante (R39 à R43).",
+    help="Émet le code, lu sur l'entrée standard ou saisi sans s'afficher ; ou étend la clé existante (R39 à R43). Un"
+    " code saisi part au bout de code.hold_seconds : jusque-là, « take-back-code » l'annule (R62).",
 )
 @reference_argument
 @click.option(
@@ -52,6 +53,11 @@ if TYPE_CHECKING:
     help="Étend la clé de cette demande ; aucun code n'est lu (R40).",
 )
 @click.option(
+    "--key-elsewhere",
+    is_flag=True,
+    help="La personne a déjà une clé, qui sert à une autre application ; aucun code n'est lu (R40).",
+)
+@click.option(
     "--expires-on", type=Day(), metavar="DATE", help="L'expiration portée sur le serveur ODA ; sinon la fin de l'année."
 )
 @click.option(
@@ -59,15 +65,21 @@ if TYPE_CHECKING:
 )
 @acting(as_chef=False)
 def issue_code(
-    context: CliContext, options: ActionOptions, /, reference: str, extends: str | None, **fields: Any
+    context: CliContext,
+    options: ActionOptions,
+    /,
+    reference: str,
+    extends: str | None,
+    key_elsewhere: bool,
+    **fields: Any,
 ) -> None:
     from states.commands import IssueCode
 
     common = options.common_fields()
 
     def build(app: "App", actor: "Actor") -> "Command":
-        if extends:
-            return IssueCode(reference=reference, extends=extends, **fields, **common)
+        if extends or key_elsewhere:
+            return IssueCode(reference=reference, extends=extends, key_elsewhere=key_elsewhere, **fields, **common)
         code = _code(app, actor, reference, IssueCode.trigger)
         return IssueCode(reference=reference, code=code, **fields, **common)
 
@@ -98,6 +110,19 @@ def reissue_code(context: CliContext, options: ActionOptions, /, reference: str,
         return ReissueCode(reference=reference, code=code, **fields, **common)
 
     act(context, options, build)
+
+
+@click.command(
+    "take-back-code",
+    help="Annule l'envoi d'un code qui vient d'être saisi, tant que son courriel n'est pas parti (R62).",
+)
+@references_argument
+@acting(as_chef=False)
+def take_back_code(context: CliContext, options: ActionOptions, /, references: tuple[str, ...]) -> None:
+    from states.commands import TakeBackCode
+
+    common = options.common_fields()
+    act_on_all(context, options, references, lambda reference: TakeBackCode(reference=reference, **common))
 
 
 def _code(app: "App", actor: "Actor", reference: str, trigger: Trigger) -> "Code":
@@ -272,3 +297,14 @@ def confirm_removal(context: CliContext, options: ActionOptions, /, references: 
 
     common = options.common_fields()
     act_on_all(context, options, references, lambda reference: ConfirmRemoval(reference=reference, **fields, **common))
+
+
+@click.command("reopen-removal", help="Rouvre des retraits confirmés à tort : ils sont de nouveau à faire (R49).")
+@references_argument
+@free_text("--why", "Pourquoi", required=True)
+@acting(as_chef=False)
+def reopen_removal(context: CliContext, options: ActionOptions, /, references: tuple[str, ...], **fields: Any) -> None:
+    from states.commands import ReopenRemoval
+
+    common = options.common_fields()
+    act_on_all(context, options, references, lambda reference: ReopenRemoval(reference=reference, **fields, **common))

@@ -189,6 +189,10 @@ def _write_key(printer: SectionPrinter, view: "RequestView", timezone: tzinfo) -
     if view.code_fate is not CodeStatus.NONE:
         printer.fact("Sort du code", view.code_fate.label)
     printer.fact("Clé de la demande", request.extends or "")
+    if request.key_elsewhere:
+        printer.fact("Clé", "sert aussi à une autre application")
+    if view.held_until:
+        printer.fact("Partira le", french.instant(view.held_until, timezone))
     printer.fact("Remis en main propre", _day(request.handed_on))
     printer.fact("Expiration enregistrée", _day(request.expires_on))
     if view.expiry_differs:

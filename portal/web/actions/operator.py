@@ -13,7 +13,6 @@ from states import commands as c
 from states import french
 from states.model import Report, Request
 from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS
-from states.rules.revocation import Action as RemovalAction
 from states.rules.revocation import key_holders
 from states.validation import normalise_reference
 from states.vocabulary import (
@@ -41,7 +40,10 @@ RECEIVED: Final = "liste reçue"
 NEW: Final = "nouveau"
 """Chosen instead of a reference when a new code is wanted although a key exists."""
 
-_ONCE: Final = "Copié du serveur ODA, sans espace. Il part par courriel et n'est plus jamais affiché."
+ELSEWHERE: Final = "ailleurs"
+"""Chosen instead of a reference when the key serves another application (R40)."""
+
+_MISSING: Final = "Donner le code que porte le serveur ODA."
 
 _NEW_KEY: Final = Field(
     name="new_key_confirmed", shape=Shape.CHECK, required=False,
@@ -130,7 +132,26 @@ def expected_outcome(action_context: ActionContext) -> str:
     removal = action_context.view.removal
     if removal is None or removal.todo is None or removal.kind is RemovalKind.KEY_ENABLED:
         return ""
-    return RemovalOutcome.REMOVED if removal.todo.action is RemovalAction.REMOVE_KEY else RemovalOutcome.KEPT
+    return removal.todo.outcome
+
+
+def may_serve_elsewhere(action_context: ActionContext) -> bool:
+    """Return True when an operator may say that the key serves another application (R40)."""
+    policy = action_context.app.policy
+    return policy.one_key_a_person and policy.key_has_other_uses
+
+
+def code_field(action_context: ActionContext, label: str, *, before: str = "", required: bool = True) -> Field:
+    """The field of a code: for whom it is, its form, when it leaves and to which mailbox (R41, R62)."""
+    view, policy = action_context.view, action_context.app.policy
+    hold = round(policy.code_hold.total_seconds())
+    when = f"{french.plural(hold, 'seconde')} après l'envoi du formulaire" if hold else "aussitôt"
+    return Field(
+        name="code", label=f"{label} {french.de(f'{view.request.prenom} {view.request.nom}')}", shape=Shape.CODE,
+        hint=f"{before}Celui que porte le serveur ODA : {policy.code_example}. Un courriel le porte, {when}, à"
+        f" {view.establishment.mailbox or 'la boîte de l’établissement'} ; il n'est plus jamais affiché.",
+        focus=required, required=required, missing=_MISSING,
+    )  # fmt: skip
 
 
 def extension_label(request: Request) -> str:
@@ -197,15 +218,17 @@ def _issue_fields(action_context: ActionContext) -> Sequence[Field]:
     keys = keys_to_extend(action_context)
     expiry = _expiry_field(action_context)
     if not keys:
-        code = Field(name="code", label="Code d'initialisation", hint=_ONCE, shape=Shape.CODE, focus=True,
-                     missing="Donner le code que le serveur ODA affiche.")  # fmt: skip
-        return [code, expiry]
-    options = (*((key.reference, extension_label(key)) for key in keys), (NEW, "Émettre un nouveau code"))
+        return [code_field(action_context, "Code d'initialisation"), expiry]
+    elsewhere = ((ELSEWHERE, "Garder la clé qui sert à une autre application"),)
+    options = (
+        *((key.reference, extension_label(key)) for key in keys),
+        *(elsewhere if may_serve_elsewhere(action_context) else ()),
+        (NEW, "Émettre un nouveau code"),
+    )
     return [
         Field(name="extends", label="Étendre la clé, ou émettre un code ?", shape=Shape.CHOICE, options=options,
               value=keys[0].reference),
-        Field(name="code", label="Code d'initialisation", hint=f"Pour un nouveau code seulement. {_ONCE}",
-              shape=Shape.CODE, required=False),
+        code_field(action_context, "Code d'initialisation", before="Pour un nouveau code seulement. ", required=False),
         _NEW_KEY,
         expiry,
     ]  # fmt: skip
@@ -214,7 +237,8 @@ def _issue_fields(action_context: ActionContext) -> Sequence[Field]:
 def _issue(_: ActionContext, values: Values, common: Common) -> c.Command:
     key = values.get("extends")
     return c.IssueCode(
-        code=c.Code(clear=values["code"]) if values["code"] else None, extends=None if key == NEW else key,
+        code=c.Code(clear=values["code"]) if values["code"] else None,
+        extends=None if key in (NEW, ELSEWHERE) else key, key_elsewhere=key == ELSEWHERE,
         expires_on=values["expires_on"], new_key_confirmed=values.get("new_key_confirmed", False), **common,
     )  # fmt: skip
 
@@ -232,11 +256,14 @@ def _extend(_: ActionContext, values: Values, common: Common) -> c.Command:
     return c.IssueCode(extends=reference, expires_on=values["expires_on"], **common)
 
 
+def _keep_key(_: ActionContext, values: Values, common: Common) -> c.Command:
+    return c.IssueCode(key_elsewhere=True, expires_on=values["expires_on"], **common)
+
+
 def _reissue_fields(action_context: ActionContext) -> Sequence[Field]:
     return [
         Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(ReissueReason)),
-        Field(name="code", label="Nouveau code d'initialisation", hint=_ONCE, shape=Shape.CODE,
-              missing="Donner le code que le serveur ODA affiche."),
+        replace(code_field(action_context, "Nouveau code d'initialisation"), focus=False),
         *([_NEW_KEY] if keys_in_use(action_context) else []),
     ]  # fmt: skip
 
@@ -361,6 +388,14 @@ _ALL: Final = (
         trigger=Trigger.ISSUE_CODE, slug="etendre", template="actions/issue.html", fields=_extend_fields, build=_extend,
     ),
     Action(
+        trigger=Trigger.ISSUE_CODE, slug="cle-existante", template="actions/key_elsewhere.html",
+        fields=lambda action_context: [_expiry_field(action_context)], build=_keep_key,
+    ),
+    Action(
+        trigger=Trigger.TAKE_BACK_CODE, slug="annuler-envoi", template="actions/take_back_code.html",
+        build=lambda _, __, common: c.TakeBackCode(**common),
+    ),
+    Action(
         trigger=Trigger.REISSUE_CODE, slug="reemettre", template="actions/issue.html", fields=_reissue_fields,
         build=_reissue,
     ),
@@ -388,6 +423,11 @@ _ALL: Final = (
         build=lambda _, values, common: c.ConfirmRemoval(
             outcome=RemovalOutcome.of(values["outcome"]), note=values["note"] or "", **common
         ),
+    ),
+    Action(
+        trigger=Trigger.REOPEN_REMOVAL, slug="rouvrir-retrait", template="actions/reopen_removal.html",
+        fields=lambda _: [Field(name="why", label="Pourquoi ?", hint=DISCREET, shape=Shape.AREA)],
+        build=lambda _, values, common: c.ReopenRemoval(why=values["why"], **common),
     ),
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from portal.web.security import Visitor
 from states import model
 from states.french import day, de, plural
 from states.school_calendar import SchoolCalendar
-from states.vocabulary import CodeStatus, Role, State, Trigger
+from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, State, Trigger
 from workflow.mail.queries import find_received_mail, list_received_mails
 from workflow.requests.detail import load_facts
 from workflow.requests.lists import ChefRequest, ChefRequestPage, establishment_of, list_chef_requests
@@ -69,7 +69,7 @@ class Situation:
     def trigger(self) -> Trigger | None:
         """The reader's next action; None when nothing waits for him, or when he may not do it."""
         step = self.next_step
-        if step is None or step.who is not Role.CHEF or self.code_fate is CodeStatus.WAITING:
+        if step is None or step.who is not Role.CHEF or self.code_fate in ON_ITS_WAY:
             return None
         return step.trigger if any(action.trigger is step.trigger for action in self.actions) else None
 
@@ -151,7 +151,7 @@ def waiting_sentence(situation: Situation, expected_days: int, today: date) -> s
         return f"L'année scolaire est finie : la demande {whose} va être close d'elle-même."
     if step.trigger is Trigger.SETTLE_CHANGE:
         return f"Le rectorat traite votre signalement au sujet {whose}."
-    if situation.code_fate is CodeStatus.WAITING:
+    if situation.code_fate in ON_ITS_WAY:
         return f"Le code de la clé {whose} part vers la boîte de l'établissement : il arrive dans quelques minutes."
     if request.state is State.CODE_ISSUED and step.who is Role.OPERATOR:
         return f"Un nouveau code est à faire pour {situation.who} : le rectorat s'en occupe."

@@ -28,7 +28,7 @@ from portal.web.chef.home import (
 from portal.web.context import Chef, Context, Typed, WebContext
 from portal.web.security import Visitor
 from states.validation import person_key
-from states.vocabulary import CodeStatus, Role, State, Step, Trigger
+from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, State, Step, Trigger
 from workflow.mail.queries import list_received_mails
 from workflow.requests.detail import ERASED, EventView, RequestView
 from workflow.requests.event_labels import event_details
@@ -110,7 +110,7 @@ def _other_actions(view: RequestView, situation: Situation) -> list[tuple[str, s
     """The other actions that are open, as (end of the address, label)."""
     slugs = {action.trigger: SLUGS[action.trigger] for action in view.actions if action.trigger in SLUGS}
     slugs.pop(situation.trigger or Trigger.DECLARE, None)
-    if view.code_fate in (CodeStatus.WAITING, CodeStatus.UNDELIVERABLE):
+    if view.code_fate in (*ON_ITS_WAY, CodeStatus.UNDELIVERABLE):
         slugs.pop(Trigger.CONFIRM_HANDOVER, None)  # it would be refused: nothing has arrived (R58)
     if Trigger.RENEW in slugs:
         slugs[Trigger.RENEW] = "renouveler"

@@ -1,5 +1,6 @@
 """/rectorat/retraits: the rights to remove on the ODA server, and many confirmed at once (R47 to R49, R83)."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -7,14 +8,27 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Connection
+from starlette.datastructures import FormData
 
 from portal.web.actions.base import load_request
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
 from portal.web.download import Download, made_in_turn
-from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled, list_problem, year_of
+from portal.web.forms import (
+    REFERENCE,
+    Field,
+    Form,
+    Shape,
+    address,
+    blank,
+    departement_of,
+    filled,
+    list_problem,
+    year_of,
+)
 from portal.web.security import Visitor
-from states.commands import ConfirmRemoval
+from states.commands import ConfirmRemoval, OnRequest, ReopenRemoval
 from states.decision import Refused
+from states.refusals import Reason
 from states.validation import normalise_uai
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.engine.engine import Result
@@ -43,17 +57,20 @@ PARTS: Final = {"": RemovalKind.REMOVE_RIGHTS, "questions": RemovalKind.KEY_ENAB
 SHOWN = 50
 """Removals listed in full on the page of confirmation."""
 
-_CONFIRMATION = (
-    Field(
-        name="outcome", label="Ce qui a été fait sur le serveur ODA", shape=Shape.CHOICE,
-        options=tuple((outcome.value, outcome.label.capitalize()) for outcome in RemovalOutcome),
-        missing="Dire ce qui a été fait sur le serveur ODA.",
-    ),
-    Field(
-        name="note", label="Précision", shape=Shape.AREA, required=False,
-        hint="La même pour toutes, sans nommer personne.",
-    ),
+AS_SHOWN: Final = "ligne"
+"""Chosen instead of one outcome for all: each was done as its line said (R49)."""
+
+_CHANGED_LINE: Final = Reason(
+    "changed_line", "R49", "Ce qu'il y a à faire a changé depuis que la liste a été montrée",
+    "Relire la ligne, puis confirmer ce qui a été fait.",
 )  # fmt: skip
+
+_WHY_REOPEN: Final = (
+    Field(name="why", label="Pourquoi ?", shape=Shape.AREA, hint="La même raison pour tous, sans nommer personne."),
+)
+
+_SHOWN_LINE: Final = re.compile(rf"({REFERENCE.pattern})(?::({'|'.join(RemovalOutcome)}))?")
+"""A reference of the form, with the outcome of who does what its line said."""
 
 router = APIRouter(prefix=REMOVALS_PATH, include_in_schema=False)
 
@@ -66,6 +83,7 @@ class RemovalQuery:
     annee: Annotated[str, Query(max_length=20)] = ""
     departement: Annotated[str, Query(max_length=20)] = ""
     etablissement: Annotated[str, Query(max_length=40)] = ""
+    nom: Annotated[str, Query(max_length=200)] = ""
 
     def filters(self) -> RemovalFilters:
         """Raises ValueError in French."""
@@ -74,6 +92,7 @@ class RemovalQuery:
         return RemovalFilters(
             kind=PARTS[self.vue], confirmed=self.vue == "confirmes", school_year=year_of(self.annee),
             departement=departement_of(self.departement), uai=normalise_uai(self.etablissement),
+            name=self.nom,
         )  # fmt: skip
 
     def address(self, path: str = REMOVALS_PATH, **extra: str | None) -> str:
@@ -105,6 +124,7 @@ def show_removals(
             problem = list_problem(error, suite)
     return context.pages.page(
         request, "rectorat/removals.html", visitor, status=422 if problem else 200, page=page, problem=problem,
+        departements=[(code, code) for code in app.settings.academie.departements],
         counts=counts, years=[(str(year), str(year)) for year in years], query=query, calls=calls,
         kind=PARTS.get(query.vue), RemovalKind=RemovalKind, all_ticked=bool(coches),
         tick_all=query.address(suite=suite, coches="oui"),
@@ -150,31 +170,125 @@ def show_removals_to_confirm(
         lines = removals_of(connection, references, context.app.policy, context.app.mailer)
     still_open = [line for line in lines if line.outcome is None]
     beyond = max(0, matching - len(still_open))
-    return _render_confirmation(request, context, visitor, still_open, blank(_CONFIRMATION), beyond=beyond)
+    form = blank(_confirmation(_outcomes_shown(still_open)))
+    return _render_confirmation(request, context, visitor, still_open, form, beyond=beyond)
+
+
+def _outcomes_shown(lines: Iterable[RemovalLine]) -> dict[str, str]:
+    """The outcome of who does what each line says; empty for a question, which only who has looked can answer (R47)."""
+    return {
+        line.request.reference: "" if line.todo is None or line.is_question else line.todo.outcome.value
+        for line in lines
+    }
+
+
+def _confirmation(shown: Mapping[str, str]) -> tuple[Field, ...]:
+    """The fields: one outcome for all, or each as its line says when every line says it."""
+    outcomes = tuple((outcome.value, outcome.label.capitalize()) for outcome in RemovalOutcome)
+    as_shown = ((AS_SHOWN, "Pour chacun, ce que dit sa ligne"),) if shown and all(shown.values()) else ()
+    return (
+        Field(
+            name="outcome", label="Ce qui a été fait sur le serveur ODA", shape=Shape.CHOICE,
+            options=(*as_shown, *outcomes), missing="Dire ce qui a été fait sur le serveur ODA.",
+        ),
+        Field(
+            name="note", label="Précision", shape=Shape.AREA, required=False,
+            hint="La même pour toutes, sans nommer personne.",
+        ),
+    )  # fmt: skip
+
+
+def _lines_sent(data: FormData) -> dict[str, str]:
+    """The references that a form carries, each with the outcome that its line said; anything else is ignored."""
+    words = str(data.get("references") or "")[: MOST * 40].split()
+    matches = [match for word in words if (match := _SHOWN_LINE.fullmatch(word))]
+    return {match[1]: match[2] or "" for match in sorted(matches, key=lambda match: match[1])[:MOST]}
 
 
 @router.post("/confirmer")
 def confirm_removals(request: Request, context: Context, visitor: Operator, data: Typed) -> Response:
     """Confirm them in slices, each refused or done by itself; a form sent twice has the same results (R10, R49)."""
-    app, form = context.app, filled(_CONFIRMATION, data)
-    references = sorted(set(str(data.get("references") or "")[: MOST * 40].split()))[:MOST]
+    app, shown = context.app, _lines_sent(data)
+    form = filled(_confirmation(shown), data)
     with app.database.read() as connection:
-        lines = removals_of(connection, references, app.policy, app.mailer)
+        lines = removals_of(connection, list(shown), app.policy, app.mailer)
     lines = tuple(sorted(lines, key=lambda line: line.request.uai))  # those of a school in one slice, so in one mail
     if not form.is_right or not lines:
         return _render_confirmation(request, context, visitor, lines, form, status=422)
-    outcome, note = RemovalOutcome.of(form.values["outcome"]), form.values["note"] or ""
-    commands = [ConfirmRemoval(reference=line.request.reference, outcome=outcome, note=note) for line in lines]
+    chosen, note = form.values["outcome"], form.values["note"] or ""
+    as_shown = chosen == AS_SHOWN
+    today = _outcomes_shown(lines)
+    changed = [ref for ref in today if as_shown and today[ref] and today[ref] != shown[ref]]
+    commands = [
+        ConfirmRemoval(reference=ref, outcome=RemovalOutcome.of(shown[ref] if as_shown else chosen), note=note)
+        for ref in today
+        if ref not in changed
+    ]
+    results = _execute(context, visitor, lines, commands, form.key, refused=changed)
+    outcome = None if as_shown else RemovalOutcome.of(chosen)
+    return _render_results(request, context, visitor, results, outcome=outcome, form=blank(_WHY_REOPEN))
+
+
+@router.get("/rouvrir")
+def show_removals_to_reopen(
+    request: Request, context: Context, visitor: Operator,
+    choix: Annotated[list[str] | None, Query(max_length=200)] = None,
+) -> Response:  # fmt: skip
+    """Show the confirmed removals that are about to be reopened, and ask why."""
+    with context.app.database.read() as connection:
+        lines = removals_of(connection, choix or [], context.app.policy, context.app.mailer)
+    closed = [line for line in lines if line.outcome is not None]
+    return _render_reopening(request, context, visitor, closed, blank(_WHY_REOPEN))
+
+
+@router.post("/rouvrir")
+def reopen_removals(request: Request, context: Context, visitor: Operator, data: Typed) -> Response:
+    """Reopen them, each refused or done by itself: they were confirmed by mistake (R49)."""
+    app, form, sent = context.app, filled(_WHY_REOPEN, data), _lines_sent(data)
+    with app.database.read() as connection:
+        lines = removals_of(connection, list(sent), app.policy, app.mailer)
+    if not form.is_right or not lines:
+        return _render_reopening(request, context, visitor, lines, form, status=422)
+    commands = [ReopenRemoval(reference=line.request.reference, why=form.values["why"]) for line in lines]
+    results = _execute(context, visitor, lines, commands, form.key)
+    return _render_results(request, context, visitor, results, reopened=True)
+
+
+def _execute(
+    context: WebContext, visitor: Visitor, lines: Sequence[RemovalLine], commands: Sequence[OnRequest], key: str,
+    refused: Iterable[str] = (),
+) -> list[RemovalResult]:  # fmt: skip
+    """Execute them in slices; ``refused`` are the lines that changed since they were shown."""
+    app = context.app
     executed = execute_in_batches(
-        app.engine, commands, visitor.actor, size=BATCH,
-        key=lambda _, batch: key_of(app.hasher, f"web:{form.key}", batch),
-    )  # fmt: skip
-    results = list(map(RemovalResult, lines, executed))
+        app.engine, commands, visitor.actor, size=BATCH, key=lambda _, batch: key_of(app.hasher, f"web:{key}", batch)
+    )
+    results: dict[str, Result] = {reference: Refused((_CHANGED_LINE,)) for reference in refused}
+    results |= zip((command.reference for command in commands), executed, strict=True)
+    return [RemovalResult(line, results[line.request.reference]) for line in lines]
+
+
+def _render_results(
+    request: Request, context: WebContext, visitor: Visitor, results: Sequence[RemovalResult], *,
+    outcome: RemovalOutcome | None = None, reopened: bool = False, form: Form | None = None,
+) -> Response:  # fmt: skip
+    """The result of each; ``form``: to reopen those that were confirmed, if it was a mistake."""
+    accepted = [result for result in results if not isinstance(result.result, Refused)]
     return context.pages.page(
-        request, "rectorat/removals_done.html", visitor, outcome=outcome,
-        refused=[result for result in results if isinstance(result.result, Refused)],
-        accepted=[result for result in results if not isinstance(result.result, Refused)],
-        warned=[result for result in results if not isinstance(result.result, Refused) and result.result.warnings],
+        request, "rectorat/removals_done.html", visitor, outcome=outcome, reopened=reopened, reopening=form,
+        refused=[result for result in results if isinstance(result.result, Refused)], accepted=accepted,
+        warned=[result for result in accepted if not isinstance(result.result, Refused) and result.result.warnings],
+        references=" ".join(result.line.request.reference for result in accepted),
+    )  # fmt: skip
+
+
+def _render_reopening(
+    request: Request, context: WebContext, visitor: Visitor, lines: Sequence[RemovalLine], form: Form, status: int = 200
+) -> Response:
+    return context.pages.page(
+        request, "rectorat/removals_reopen.html", visitor, status=status, form=form, lines=lines[:SHOWN],
+        count=len(lines), hidden=len(lines) - SHOWN,
+        references=" ".join(line.request.reference for line in lines),
     )  # fmt: skip
 
 
@@ -185,7 +299,7 @@ def _render_confirmation(
     return context.pages.page(
         request, "rectorat/removals_confirm.html", visitor, status=status, form=form, lines=lines[:SHOWN],
         count=len(lines), hidden=len(lines) - SHOWN, beyond=beyond,
-        references=" ".join(line.request.reference for line in lines),
+        references=" ".join(f"{ref}:{outcome}" if outcome else ref for ref, outcome in _outcomes_shown(lines).items()),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """/rectorat/demandes/{reference}: one request on one page, its papers, and every action an operator can do on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from notifications.messages.mail import Mail
 from notifications.outbox.admin import list_outbox
-from notifications.vocabulary import Stage
+from notifications.vocabulary import CODE_KINDS, Stage
 from portal.documents import NoSlip, make_charter, make_slip
 from portal.texts import happened
 from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
@@ -27,6 +27,7 @@ from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import WorklistCriteria
 from portal.web.worklist.position import origin_of
 from states.vocabulary import CodeStatus, Role, State, Trigger
+from workflow.mail.queries import show_mail
 from workflow.requests.checks_to_make import ChecksToMake
 from workflow.requests.detail import CheckView, EventView, RequestView
 from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
@@ -34,6 +35,7 @@ from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
 CODE_STATUSES: Final = {
     CodeStatus.NONE: "Aucun code en cours.",
     CodeStatus.WAITING: "Le courriel du code n'est pas encore parti : il attend son tour.",
+    CodeStatus.SENDING: "Le courriel du code part en ce moment.",
     CodeStatus.ACCEPTED: "Le courriel du code est parti ; l'établissement n'a pas encore confirmé la remise.",
     CodeStatus.UNCERTAIN: "On ne sait pas si le courriel du code est arrivé : demander à l'établissement.",
     CodeStatus.UNDELIVERABLE: "Le code n'est pas arrivé : corriger la boîte et renvoyer le courriel, ou réémettre.",
@@ -148,11 +150,13 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
     web, view = action_context.web, action_context.view
     reference = view.request.reference
     inline = _inline_form(action_context)
-    with_own_form = {*CHECKS, *([inline[0].trigger] if inline else [])}
+    with_own_form = {*CHECKS, Trigger.TAKE_BACK_CODE, *([inline[0].trigger] if inline else [])}
     buttons = [open_ for open_ in view.actions if open_.trigger in _BY_TRIGGER.keys() - with_own_form]
     can_tick_expiry = view.expiry_differs and action_context.is_open(Trigger.CONFIRM_EXPIRY)
     with web.app.database.read() as connection:
         mails = list_outbox(connection, reference=reference, limit=LAST_MAILS).mails
+        lost = _lost_mail(view, mails)
+        can_resend = bool(lost and show_mail(connection, lost.id, web.app.mailer.settings.operators_mailbox).can_retry)
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
         following = _next_to_issue(action_context, connection) if came_from_action else None
         next_to_check = _next_to_check(action_context, connection)
@@ -171,12 +175,22 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "behalf_buttons": [_BY_TRIGGER[open_.trigger] for open_ in buttons if open_.on_behalf],
         "actions": _BY_TRIGGER,
         "expiry_form": blank(()) if can_tick_expiry else None,
+        "hold_form": blank(()) if action_context.is_open(Trigger.TAKE_BACK_CODE) else None,
+        "lost_mail": lost,
+        "lost_form": blank(()) if can_resend else None,
         "call": call,
         "holders": {holder.reference for holder in keys_in_use(action_context)},
         "following": following,
         "next_to_check": next_to_check,
         "collaboration": Collaboration.load(action_context),
     }
+
+
+def _lost_mail(view: RequestView, mails: Sequence[Mail]) -> Mail | None:
+    """The last mail of a code that did not arrive (R58); none for one that was taken back."""
+    if view.code_fate is not CodeStatus.UNDELIVERABLE or view.history[-1].trigger is Trigger.TAKE_BACK_CODE:
+        return None
+    return next((mail for mail in mails if mail.kind in CODE_KINDS), None)
 
 
 def history_details(event: EventView) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
 from portal.web.context import Context, Operator, Posted, Typed, WebContext, operator
-from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
+from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled, without_spaces
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction
 from portal.web.worklist.page import render_worklist
@@ -34,6 +34,9 @@ LONGEST_WAY_BACK: Final = 8000
 
 LONGEST_CODE: Final = 64
 
+LONGEST_TYPED: Final = 200
+"""Of a code, the spaces that came with it included."""
+
 SURE: Final = "sure"
 """The field that confirms an action that cannot be taken back."""
 
@@ -42,7 +45,7 @@ _VERSION: Final = re.compile(rf"({REFERENCE.pattern}):([0-9]{{1,9}})")
 
 def _typed_code(data: FormData, reference: str) -> str:
     """The code typed for a request; what no database stores is a sign that no code's form allows (R41)."""
-    code = str(data.get(f"code-{reference}") or "").strip()[:LONGEST_CODE]
+    code = without_spaces(str(data.get(f"code-{reference}") or "")[:LONGEST_TYPED])[:LONGEST_CODE]
     return code if is_storable(code) else "\N{REPLACEMENT CHARACTER}"
 
 

@@ -33,6 +33,7 @@ TOLD: dict[Trigger, list[Kind]] = {
     Trigger.SEND_BACK: [Kind.SENT_BACK],
     Trigger.ISSUE_CODE: [Kind.CODE_ISSUED],
     Trigger.REISSUE_CODE: [Kind.CODE_REISSUED],
+    Trigger.TAKE_BACK_CODE: [],
     Trigger.CONFIRM_HANDOVER: [],
     Trigger.CONFIRM_EXPIRY: [],
     Trigger.REPORT_CHANGE: [Kind.CHANGE_REPORTED, Kind.CHANGE_TO_HANDLE],
@@ -43,6 +44,7 @@ TOLD: dict[Trigger, list[Kind]] = {
     Trigger.REVOKE: [Kind.REVOKED, Kind.REMOVAL_TASK],
     Trigger.EXPIRE: [Kind.YEAR_END],
     Trigger.CONFIRM_REMOVAL: [Kind.REMOVAL_CONFIRMED],
+    Trigger.REOPEN_REMOVAL: [],
     Trigger.RENEW: [Kind.DECLARED],
 }
 

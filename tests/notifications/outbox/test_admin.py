@@ -267,7 +267,7 @@ def fate(office: Office) -> CodeStatus:
     ("stage", "expected"),
     [
         (Stage.PENDING, CodeStatus.WAITING),
-        (Stage.SENDING, CodeStatus.WAITING),
+        (Stage.SENDING, CodeStatus.SENDING),
         (Stage.RETRY, CodeStatus.WAITING),
         (Stage.SENT, CodeStatus.ACCEPTED),
         (Stage.UNCERTAIN, CodeStatus.UNCERTAIN),

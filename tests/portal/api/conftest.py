@@ -87,9 +87,9 @@ class Api:
 
 
 @contextmanager
-def open_api(folder: Path, url: str, settings: str = "") -> Iterator[Api]:
+def open_api(folder: Path, url: str, settings: str = "", *, hold_seconds: int = 0) -> Iterator[Api]:
     """The interface of a few schools, on 14 September 2026 at ten; ``settings`` is added to ``config.yaml``."""
-    with open_portal(folder, url, settings=settings) as portal:
+    with open_portal(folder, url, settings=settings, hold_seconds=hold_seconds) as portal:
         yield Api(portal)
 
 

@@ -77,9 +77,13 @@ def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
         portal.checked()
     elif trigger in ("reissue_code", "confirm_handover", "confirm_expiry", "report_change", "settle_change", "revoke"):
         portal.issued()
-    elif trigger in ("confirm_removal", "renew"):
+    elif trigger in ("confirm_removal", "reopen_removal", "renew"):
         portal.issued()
         programs[STAFF].do("/requests/ODA-2027-00001/revoke", {"reason": "departure"})
+    if trigger == "take_back_code":
+        portal.issued()
+    if trigger == "reopen_removal":
+        programs[STAFF].do("/requests/ODA-2027-00001/confirm_removal", {"outcome": "removed"})
     if trigger == "confirm_handover":
         api.delivered()
     if trigger == "settle_change":
@@ -98,7 +102,7 @@ def _examples(api: Api) -> list[tuple[str, str, Any]]:
 
 def test_examples__are_each_accepted(tmp_path: Path) -> None:
     """As they are, by the chef, or by an operator when they say on whose behalf; each on the database as it began."""
-    with fresh_url("sqlite", tmp_path) as url, open_api(tmp_path, url) as api:
+    with fresh_url("sqlite", tmp_path) as url, open_api(tmp_path, url, hold_seconds=60) as api:
         programs = {session_user: api.program(session_user) for session_user in (CHEF, STAFF)}
         api.portal.actor(CHEF)
         examples, file = _examples(api), Path(make_url(url).database or "")

@@ -40,7 +40,7 @@ def test_life__by_the_interface_alone_and_the_code_is_in_no_answer(api: Api) -> 
     chef.do(f"{place}/report_change", {"change": "departure", "effective_on": "2026-10-01"})
     staff.do(f"{place}/settle_change", {"settlement": "no_effect", "why": "le départ est annulé"})
     staff.do(f"{place}/revoke", {"reason": "departure"})
-    assert staff.get(place).json()["removal"]["todo"]["action"] == "remove_key"
+    assert staff.get(place).json()["removal"]["todo"]["action"] == "remove_rights"
     staff.do(f"{place}/confirm_removal", {"outcome": "removed"})
     renewed = chef.post(f"{place}/renew", {})
     assert renewed.status_code == 201

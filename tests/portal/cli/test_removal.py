@@ -44,7 +44,7 @@ def file_of(desk: Desk, text: str) -> str:
 def test_list__what_is_to_be_done_and_what_was(desk: Desk) -> None:
     one, two = revoked(desk, 2)
     shown = desk.oda("removal", "list", who=AS_READER)
-    assert (shown.exit_code, shown.stdout.count("Supprimer la clé.")) == (0, 2)
+    assert (shown.exit_code, shown.stdout.count("Retirer les droits de la clé.")) == (0, 2)
     page = desk.oda("removal", "list", "--limit", "1")
     assert two not in page.stdout
     assert page.stderr == f"La suite : ajouter --after '{one}'\n"
@@ -53,8 +53,8 @@ def test_list__what_is_to_be_done_and_what_was(desk: Desk) -> None:
     done = desk.oda("removal", "list", "--confirmed").stdout
     assert "Clé déjà expirée sur le serveur ODA, constaté le " in done
     (told,) = json.loads(desk.oda("removal", "list", "--json").stdout)
-    assert (told["reference"], told["action"], told["outcome"]) == (two, "remove_key", None)
-    assert "Droits supprimés" not in done
+    assert (told["reference"], told["action"], told["outcome"]) == (two, "remove_rights", None)
+    assert "Clé supprimée" not in done
     assert "Aucun retrait" in desk.oda("removal", "list", "--kind", "key-enabled").stdout
 
 
@@ -63,7 +63,7 @@ def test_show__says_what_was_done_when_and_by_whom(desk: Desk) -> None:
     (one,) = revoked(desk, 1)
     desk.did("confirm-removal", one, "--outcome", "removed")
     shown = " ".join(desk.did("show", one).split())
-    assert "Droits supprimés le " in shown
+    assert "Clé supprimée le " in shown
     assert desk.read("show", one)["removal"]["outcome"] == "removed"
     assert desk.read("show", one, who=AS_CHEF)["removal"]["outcome"] is None
     assert " par le rectorat" in " ".join(desk.did("show", one, who=AS_CHEF).split())
@@ -84,7 +84,7 @@ def test_export__to_the_output_or_to_a_file_that_is_whole(desk: Desk) -> None:
     (one,) = revoked(desk, 1)
     made = desk.oda("removal", "export", who=AS_READER).stdout_bytes
     assert made.startswith(b"\xef\xbb\xbf")
-    assert f"Supprimer la clé;;{one};".encode() in made
+    assert f"Retirer les droits de la clé;;{one};".encode() in made
     path = desk.config.parent / "retraits.csv"
     written = desk.oda("removal", "export", "-o", str(path))
     assert (written.exit_code, path.read_bytes()) == (0, made)
@@ -140,9 +140,9 @@ def test_confirm__summary_then_a_result_a_line(desk: Desk) -> None:
     assert [line.partition(" : le retrait")[0] for line in done.stdout.splitlines()] == [
         f"Ligne 2 : {one}", f"Ligne 3 : {two}"
     ]  # fmt: skip
-    assert "droits supprimés)." in done.stdout
+    assert "clé supprimée)." in done.stdout
     said = done.stderr.splitlines()
-    assert said[:3] == ["2 retraits à confirmer :", "  droits supprimés : 1", "  déjà absente du serveur : 1"]
+    assert said[:3] == ["2 retraits à confirmer :", "  clé supprimée : 1", "  clé déjà absente du serveur : 1"]
     assert "  ligne 4, " in done.stderr
     assert said[-1] == "2 lignes sur 4 : ne sont pas confirmées. Le reste est fait."
     assert outcomes(desk) == {one: "removed", two: "absent", three: None}
@@ -159,17 +159,17 @@ def test_confirm__all_of_it_is_zero_and_again_is_told(desk: Desk) -> None:
     ]  # fmt: skip
     again = desk.oda(*arguments, typed=f"{one}\n{two}\n")
     assert (again.exit_code, again.stdout) == (1, "")
-    assert "C'est déjà confirmé : droits supprimés le " in again.stderr
+    assert "C'est déjà confirmé : clé supprimée le " in again.stderr
     assert "Aucune ligne ne peut être confirmée, rien n'a changé." in again.stderr
 
 
 @pytest.mark.rule("R49")
 def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     (one,) = revoked(desk, 1)
-    file = file_of(desk, f"{one};gardé\n{one[:-1]}9;absente\n{one};absente\n")
+    file = file_of(desk, f"{one[:-1]}9;absente\n{one[:-1]}8;gardée\n")
     dry = desk.oda("removal", "confirm", "--from", file, "--dry-run")
     assert (dry.exit_code, dry.stdout) == (1, "")
-    assert "Aucune ligne ne peut être confirmée" in dry.stderr  # nothing keeps the key, the last is a second line
+    assert "Aucune ligne ne peut être confirmée" in dry.stderr
     file = file_of(desk, f"{one};absente\n")
     dry = desk.oda("removal", "confirm", "--from", file, "--dry-run")
     assert (dry.exit_code, "À blanc : rien n'est écrit." in dry.stderr) == (0, True)

@@ -73,7 +73,7 @@ def test_extend__all_that_is_wrong_with_a_key() -> None:
     gone = Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED)
     facts = extending(worn, extended_removal=gone, extended_reports=(f.report(1, Change.KEY_COMPROMISED),))
     assert refused(facts, EXTEND)["not_extendable"].message.endswith(
-        " : sa clé n'existe plus (droits supprimés) ; sa clé a expiré le 31 août 2026 ; sa clé est signalée compromise,"
+        " : sa clé n'existe plus (clé supprimée) ; sa clé a expiré le 31 août 2026 ; sa clé est signalée compromise,"
         " et ce n'est pas réglé"
     )
 
@@ -132,3 +132,28 @@ def test_extend__nothing_to_hand_over() -> None:
 def test_extend__asks_for_all_that_a_code_asks() -> None:
     facts = extending(request=f.request(State.REQUESTED), establishment=f.establishment(mailbox=None))
     assert set(refused(facts, EXTEND)) == {"check_missing#1", "check_missing#2", "no_mailbox"}
+
+
+@pytest.mark.rule("R40")
+def test_key_elsewhere__no_code_is_sent_and_it_is_remembered() -> None:
+    decision = accepted(f.facts(READY), f.command(Trigger.ISSUE_CODE, code=None, key_elsewhere=True))
+    assert decision.effects == ()
+    request = decision.request
+    assert (request.state, request.extends, request.key_elsewhere) == (State.CODE_ISSUED, None, True)
+    assert request.is_extension
+    assert decision.data["key_elsewhere"] is True
+    handover = f.command(Trigger.CONFIRM_HANDOVER, handed_on=f.TODAY)
+    assert set(refused(f.facts(request), handover)) == {"nothing_to_hand_over"}
+
+
+@pytest.mark.rule("R40", "R48")
+def test_key_elsewhere__goes_with_the_key_that_is_extended() -> None:
+    source = SOURCE.with_(key_elsewhere=True)
+    assert accepted(extending(source), EXTEND).request.key_elsewhere
+
+
+@pytest.mark.rule("R40")
+def test_key_elsewhere__not_where_the_academie_says_that_there_is_none() -> None:
+    command = f.command(Trigger.ISSUE_CODE, code=None, key_elsewhere=True)
+    assert set(refused(f.facts(READY), command, key_has_other_uses=False)) == {"no_other_uses"}
+    assert set(refused(f.facts(READY), command, one_key_a_person=False)) == {"key_scope_is_request"}

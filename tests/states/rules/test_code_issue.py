@@ -21,9 +21,14 @@ READY = f.checked(f.request(State.REQUESTED))
 def test_issue__code_sealed_and_date_recorded() -> None:
     decision = usual(ISSUE)
     request = decision.request
-    assert decision.effects == (SealCode(Code(clear=f.CODE)),)
+    assert decision.effects == (SealCode(Code(clear=f.CODE), f.NOW),)
     assert (request.code_issued_at, request.expires_on, request.extends) == (f.NOW, f.LAST_DAY, None)
-    assert decision.data == {"extends": None, "expires_on": "2027-08-31", "new_key_confirmed": False}
+    assert decision.data == {
+        "extends": None,
+        "key_elsewhere": False,
+        "expires_on": "2027-08-31",
+        "new_key_confirmed": False,
+    }
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,8 @@ def test_code__wrong_form_is_never_repeated(code: str) -> None:
     reasons = unusual(ISSUE, code=Code(clear=code))
     assert set(reasons) == {"code_format"}
     assert not code.strip() or code not in str(reasons["code_format"])
+    said = "Le code n'a pas la forme attendue : 4 à 16 lettres et chiffres, par exemple Ab12Cd34"
+    assert reasons["code_format"].message == said
 
 
 @pytest.mark.rule("R41")
@@ -59,7 +66,7 @@ def test_code__form_is_a_setting() -> None:
     assert set(refused(f.facts(READY), f.command(ISSUE), code_format=digits)) == {"code_format"}
 
 
-@pytest.mark.parametrize("changes", [{"code": None}, {"extends": "ODA-2027-00077"}])
+@pytest.mark.parametrize("changes", [{"code": None}, {"extends": "ODA-2027-00077"}, {"key_elsewhere": True}])
 @pytest.mark.rule("R40")
 def test_issue__a_code_or_an_extension(changes: dict[str, Any]) -> None:
     assert set(unusual(ISSUE, **changes)) == {"code_or_extension"}

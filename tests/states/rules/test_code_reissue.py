@@ -22,9 +22,10 @@ SETTLED = f.report(1, Change.KEY_COMPROMISED, settlement=Settlement.REISSUED, se
 def test_reissue__replaces_the_code_and_voids_the_handover(reason: ReissueReason) -> None:
     handed = f.request(State.CODE_ISSUED, handed_on=date(2026, 10, 8))
     decision = accepted(f.facts(handed), f.command(T.REISSUE_CODE, reason=reason))
-    assert decision.effects == (EraseCode(), SealCode(Code(clear=f.CODE)))
+    assert decision.effects == (EraseCode(), SealCode(Code(clear=f.CODE), f.NOW))
     assert (decision.request.handed_on, decision.request.code_issued_at) == (None, f.NOW)
     assert decision.request.expires_on == handed.expires_on
+    assert decision.request.previous_code_at == handed.code_issued_at
     assert decision.data == {"reason": reason.value, "new_key_confirmed": False}
 
 
@@ -108,3 +109,14 @@ def test_reissue__warned_that_the_key_is_in_use_elsewhere(mine: Request) -> None
     assert decision.request.extends is None
     accepted(facts, f.command(T.REISSUE_CODE), one_key_a_person=False)
     accepted(f.facts(mine, others=(f.other(State.REQUESTED),)), f.command(T.REISSUE_CODE))
+
+
+@pytest.mark.rule("R9", "R42")
+def test_second_code__made_on_the_server_may_have_voided_the_first() -> None:
+    """Two operators prepared the same code: the second one's is the server's, perhaps, and the first one's has left."""
+    issue = f.command(T.ISSUE_CODE, expected_version=4)
+    assert set(refused(f.facts(State.CODE_ISSUED), issue)) == {"changed_meanwhile", "wrong_state", "second_code"}
+    assert "second_code" not in refused(f.facts(State.REVOKED), issue)
+    assert "second_code" not in refused(f.facts(f.request(State.CODE_ISSUED, extends="ODA-2027-00077")), issue)
+    again = f.command(T.REISSUE_CODE, expected_version=4)
+    assert set(refused(f.facts(State.CODE_ISSUED), again)) == {"changed_meanwhile"}, "nobody has issued a code since"

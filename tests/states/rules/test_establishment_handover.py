@@ -8,7 +8,7 @@ import pytest
 from states import french
 from states.decision import EraseCode
 from states.model import Request
-from states.vocabulary import CodeStatus, State, Trigger
+from states.vocabulary import ON_ITS_WAY, CodeStatus, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual
 
@@ -49,7 +49,7 @@ def test_handover__once() -> None:
 @pytest.mark.rule("R31", "R58")
 def test_handover__not_of_a_code_that_never_arrived(fate: CodeStatus) -> None:
     facts = f.facts(State.CODE_ISSUED, code_fate=fate)
-    if fate in (CodeStatus.WAITING, CodeStatus.UNDELIVERABLE):
+    if fate in (*ON_ITS_WAY, CodeStatus.UNDELIVERABLE):
         reasons = refused(facts, f.command(T.CONFIRM_HANDOVER))
         assert fate.label in reasons["code_not_delivered"].message
     else:

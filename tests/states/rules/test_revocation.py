@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from states.decision import CloseRemoval, Decision, EraseCode, OpenRemoval
+from states.decision import CloseRemoval, Decision, EraseCode, OpenRemoval, ReopenTask
 from states.model import Removal, Request
 from states.vocabulary import LIVE_STATES, CheckOutcome, RemovalKind, RemovalOutcome, State, Trigger
 from tests.kit import factories as f
-from tests.states.answers import accepted, refused, unusual
+from tests.states.answers import accepted, refused, unusual, usual
 
 RIGHTS, ENABLED = OpenRemoval(RemovalKind.REMOVE_RIGHTS), OpenRemoval(RemovalKind.KEY_ENABLED)
 CHECKED = f.checked(f.request(State.REQUESTED))
@@ -55,7 +55,7 @@ def test_revoke__waits_for_no_mailbox(state: State) -> None:
     assert accepted(replace(facts, establishment=None), f.command(Trigger.REVOKE)).request.state is State.REVOKED
 
 
-@pytest.mark.parametrize("outcome", [o for o in RemovalOutcome if o is not RemovalOutcome.KEPT])
+@pytest.mark.parametrize("outcome", RemovalOutcome)
 @pytest.mark.parametrize("kind", RemovalKind)
 @pytest.mark.rule("R15", "R49")
 def test_confirm__closes_the_task(kind: RemovalKind, outcome: RemovalOutcome) -> None:
@@ -68,14 +68,15 @@ def test_confirm__closes_the_task(kind: RemovalKind, outcome: RemovalOutcome) ->
 
 
 @pytest.mark.rule("R49")
-def test_confirm__kept_needs_another_live_request_with_a_key() -> None:
+def test_confirm__kept_is_always_an_answer() -> None:
+    """Who removed the rights alone must be able to say so, whatever relies on the key."""
     command = f.command(Trigger.CONFIRM_REMOVAL, outcome=RemovalOutcome.KEPT)
-    for others in ((), (f.other(State.REQUESTED),), (f.other(State.REVOKED),)):
-        assert set(refused(f.facts(State.REVOKED, others=others), command)) == {"nothing_keeps_the_key"}
-    facts = f.facts(State.REVOKED, others=(f.other(),))
-    assert accepted(facts, command).data["outcome"] == "kept"
-    assert [w.code for w in accepted(facts, command).warnings] == ["other_request"]
-    assert set(refused(facts, command, one_key_a_person=False)) == {"nothing_keeps_the_key"}
+    for others in ((), (f.other(State.REQUESTED),), (f.other(State.REVOKED),), (f.other(),)):
+        for other_uses in (True, False):
+            facts = f.facts(State.REVOKED, others=others)
+            decision = accepted(facts, command, key_has_other_uses=other_uses)
+            assert decision.data["outcome"] == "kept"
+            assert "key_still_used" not in {warning.code for warning in decision.warnings}
 
 
 @pytest.mark.rule("R49")
@@ -84,7 +85,26 @@ def test_confirm__nothing_to_confirm_or_done() -> None:
     assert set(refused(f.facts(State.REVOKED, removal=None), command)) == {"no_removal_open"}
     done = Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.ABSENT)
     reasons = refused(f.facts(State.REVOKED, removal=done), command)
-    assert reasons["removal_confirmed"].message == "Le retrait est déjà confirmé : déjà absente du serveur"
+    assert reasons["removal_confirmed"].message == "Le retrait est déjà confirmé : clé déjà absente du serveur"
+
+
+@pytest.mark.rule("R49", "R24")
+def test_reopen__the_task_waits_again() -> None:
+    decision = usual(Trigger.REOPEN_REMOVAL, why=" confirmé pour une autre ")
+    assert decision.effects == (ReopenTask(),)
+    assert (decision.data, decision.notes) == ({"outcome": "removed"}, {"why": "confirmé pour une autre"})
+    assert decision.request.state is State.REVOKED
+    late = f.now_for(Trigger.EXPIRE)
+    accepted(f.facts_for(Trigger.REOPEN_REMOVAL), f.command(Trigger.REOPEN_REMOVAL), now=late)
+
+
+@pytest.mark.rule("R49", "R7")
+def test_reopen__only_what_was_confirmed_and_with_a_reason() -> None:
+    assert unusual(Trigger.REOPEN_REMOVAL, why=" ")["bad_field"].field == "why"
+    command = f.command(Trigger.REOPEN_REMOVAL, why="")
+    still = Removal(RemovalKind.REMOVE_RIGHTS)
+    assert set(refused(f.facts(State.REVOKED, removal=still), command)) == {"bad_field", "removal_still_open"}
+    assert set(refused(f.facts(State.REVOKED, removal=None), command)) == {"bad_field", "no_removal_open"}
 
 
 @pytest.mark.rule("R49")

@@ -23,9 +23,12 @@ RENEWED = f.checked(
 )  # fmt: skip
 
 
-def todo(*others: Request, one_key: bool = True, opened_at: datetime = f.NOW) -> RemovalTodo:
+def todo(
+    *others: Request, one_key: bool = True, opened_at: datetime = f.NOW, other_uses: bool = False, of: Request = ENDED
+) -> RemovalTodo:
     removal = Removal(RemovalKind.REMOVE_RIGHTS, opened_at=opened_at)
-    return removal_todo(ENDED, f.facts(ENDED, others=others, removal=removal), f.policy(one_key_a_person=one_key))
+    policy = f.policy(one_key_a_person=one_key, key_has_other_uses=other_uses)
+    return removal_todo(of, f.facts(of, others=others, removal=removal), policy)
 
 
 @pytest.mark.rule("R48")
@@ -35,6 +38,22 @@ def test_todo__nobody_else_relies_on_the_key() -> None:
     for other in (ELSEWHERE, f.other(State.REQUESTED)):
         assert todo(other, one_key=False) == RemovalTodo(Action.REMOVE_KEY)
     assert todo().sentence == "Supprimer la clé."
+
+
+@pytest.mark.rule("R48")
+def test_todo__a_key_that_may_serve_elsewhere_loses_its_rights_alone() -> None:
+    assert todo(other_uses=True) == RemovalTodo(Action.REMOVE_RIGHTS)
+    assert todo(of=ENDED.with_(key_elsewhere=True)) == RemovalTodo(Action.REMOVE_RIGHTS)
+    assert todo(other_uses=True).sentence == "Retirer les droits de la clé."
+    assert todo(ELSEWHERE, other_uses=True).action is Action.KEEP_KEY
+    assert todo(HERE_NEXT, other_uses=True).action is Action.CHANGE_EXPIRY
+
+
+@pytest.mark.rule("R49")
+def test_todo__knows_the_outcome_of_who_does_exactly_that() -> None:
+    assert todo().outcome is RemovalOutcome.REMOVED
+    for removal in (todo(other_uses=True), todo(ELSEWHERE), todo(HERE_NEXT)):
+        assert removal.outcome is RemovalOutcome.KEPT
 
 
 @pytest.mark.rule("R48")

@@ -100,7 +100,7 @@ def test_show__what_is_to_be_removed_today(office: Office) -> None:
     removal = office.seen(gone).removal
     assert removal is not None
     assert removal.todo is not None
-    assert removal.todo.action is Action.REMOVE_KEY
+    assert removal.todo.action is Action.REMOVE_RIGHTS
     other = office.request(State.CODE_ISSUED, LYCEE)
     removal = office.seen(gone).removal
     assert removal is not None

@@ -21,9 +21,22 @@ from workflow.removals.connector.client import Reply
 from workflow.removals.tasks import RemovalLine
 
 ACTIONS: Final = {
-    Action.REMOVE_KEY: "remove_key", Action.KEEP_KEY: "remove_rights", Action.CHANGE_EXPIRY: "set_expiry",
+    Action.REMOVE_KEY: "remove_key", Action.REMOVE_RIGHTS: "remove_rights", Action.KEEP_KEY: "remove_rights",
+    Action.CHANGE_EXPIRY: "set_expiry",
 }  # fmt: skip
 """Our actions by the name that the contract gives them."""
+
+
+_GONE: Final = (RemovalOutcome.ABSENT, RemovalOutcome.EXPIRED)
+
+
+ANSWERS: Final[dict[Action, frozenset[RemovalOutcome]]] = {
+    Action.REMOVE_KEY: frozenset({RemovalOutcome.REMOVED, *_GONE}),
+    Action.REMOVE_RIGHTS: frozenset({RemovalOutcome.KEPT, *_GONE}),
+    Action.KEEP_KEY: frozenset({RemovalOutcome.KEPT}),
+    Action.CHANGE_EXPIRY: frozenset({RemovalOutcome.KEPT}),
+}
+"""The outcomes that answer each question; another one is left to a person."""
 
 
 PING: Final = "ping"
@@ -36,14 +49,14 @@ _DIGITS: Final = 32
 class Question:
     """One question to the server. ``digest`` is the same as long as the question is.
 
-    ``keeps_key``: other requests rely on the key; ``to_verify``: nobody knows whether a namesake's key is meant, so
-    that no program may ask (R48).
+    ``answers``: the outcomes that do not contradict it; ``to_verify``: nobody knows whether a namesake's key is meant,
+    so that no program may ask (R48).
     """
 
     reference: str
     body: bytes
     digest: str
-    keeps_key: bool
+    answers: frozenset[RemovalOutcome]
     to_verify: bool
 
 
@@ -68,7 +81,7 @@ def question_of(line: RemovalLine, hasher: JournalHasher) -> Question | None:
     })  # fmt: skip
     return Question(
         reference=request.reference, body=body, digest=hasher.digest(body.decode())[:_DIGITS],
-        keeps_key=todo.action is not Action.REMOVE_KEY, to_verify=todo.to_verify,
+        answers=ANSWERS[todo.action], to_verify=todo.to_verify,
     )  # fmt: skip
 
 

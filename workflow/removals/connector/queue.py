@@ -34,6 +34,8 @@ LONGEST_WAIT: Final = timedelta(days=1)
 """No wait nor lease is longer, whatever the server asks."""
 
 
+REOPENED: Final = "confirmé, puis rouvert par un opérateur"
+
 _OPEN: Final = REMOVAL.c.closed_at.is_(None)
 
 
@@ -61,12 +63,17 @@ class ClaimedCall:
 def take_in(connection: Connection, kinds: Sequence[RemovalKind], now: datetime) -> None:
     """Make the calls of open tasks that have none, and forget those of tasks that an operator closed meanwhile.
 
+    The call of a task that was reopened after its answer is left to the operators: asked again under the same key, the
+    server would only say the same.
     One that waits for longer than any wait lasts is due: a clock that was ahead put it off (R52).
     """
     put_off_too_far = CALL.c.next_at > now + LONGEST_WAIT
     connection.execute(update(CALL).where(_WAITS, put_off_too_far).values(next_at=now, leased_until=None))
     closed = exists().where(_OF_CALL, ~_OPEN)
     connection.execute(delete(CALL).where(_WAITS, closed, CALL.c.next_at <= now))
+    reopened = exists().where(_OF_CALL, _OPEN)
+    given_back = {"stage": CallStage.REFUSED.value, "answer": REOPENED, "changed_at": now}
+    connection.execute(update(CALL).where(CALL.c.stage == CallStage.DONE.value, reopened).values(given_back))
     missing = (
         select(
             REMOVAL.c.reference, literal(CallStage.WAITING.value), literal(""), literal(0), literal(""),
@@ -175,7 +182,7 @@ DELAYS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 1
 """Waits between two attempts; the last repeats itself, and each is up to a quarter longer."""
 
 
-STILL_USED: Final = "la clé devait être gardée pour une autre demande, et le serveur répond « {} » : à vérifier"
+CONTRADICTION: Final = "le serveur répond « {} », ce qui n'est pas ce qui lui était demandé : à vérifier"
 
 
 class Recorder:
@@ -252,8 +259,8 @@ class Recorder:
             anew = ask_anew(connection, call, question.digest, now)
             put_off(connection, anew, Answer(verdict=CallOutcome.LATER, status=answer.status), now, now)
             return CallStage.WAITING
-        if question.keeps_key and command.outcome is not RemovalOutcome.KEPT:
-            return self._refused(connection, call, answer, STILL_USED.format(command.outcome.label), now)
+        if command.outcome not in question.answers:
+            return self._refused(connection, call, answer, CONTRADICTION.format(command.outcome.label), now)
         [result] = self._engine.run(connection, [command], self._actor, now)
         if isinstance(result, Refused):
             return self._refused(connection, call, answer, result.reasons[0].message, now)

@@ -49,10 +49,10 @@ def test_list__says_what_is_to_be_done_today_and_keeps_the_questions_apart(porta
     first = client.get(PLACE).text
     assert removed in first
     assert question not in first
-    assert "Supprimer la clé." in first
+    assert "Retirer les droits de la clé." in first
     questions = client.get(f"{PLACE}?vue=questions").text
     assert question in questions
-    assert "Regarder si une clé a été activée ; si oui : supprimer la clé." in questions
+    assert "Regarder si une clé a été activée ; si oui : retirer les droits de la clé." in questions
     assert "14 septembre 2026" in first
 
 
@@ -106,7 +106,7 @@ def test_confirm__those_that_are_ticked_each_with_its_result(portal: Portal) -> 
     again = send(client, form, outcome="removed")
     assert "déjà fait, rien n'est fait deux fois" in again.text
     listed = client.get(f"{PLACE}?vue=confirmes").text
-    assert "Droits supprimés" in listed
+    assert "Clé supprimée" in listed
     assert "op@ac-toulouse.fr" in listed
     app, confirmed = portal.app, RemovalFilters(confirmed=True)
     with app.database.read() as connection:
@@ -163,3 +163,68 @@ def test_empty_and_bad_input__are_explained(portal: Portal) -> None:
         answer = client.get(f"{PLACE}?{query}")
         assert answer.status_code == 422
         assert sentence in answer.text
+
+
+@pytest.mark.rule("R49")
+def test_confirm__each_as_its_line_says_and_none_that_changed(portal: Portal) -> None:
+    alone, shared = revoked(portal, 1), portal.issued(2)
+    elsewhere = portal.checked(2, OTHER_CHEF)
+    portal.do(c.Revoke(reference=shared, reason=RevokeReason.DEPARTURE), STAFF)
+    client = portal.client(STAFF)
+    form = form_to(client.get(f"{PLACE}/confirmer", params={"choix": [alone, shared]}), "/confirmer")
+    assert form.fields["references"] == f"{alone}:kept {shared}:kept"
+    done = send(client, form, outcome="ligne")
+    assert "2 retraits confirmés" in done.text
+    assert outcomes(portal) == {alone: "kept", shared: "kept"}
+    forged = send(client, form, references=f"{elsewhere}:removed x:y", outcome="ligne")
+    assert forged.status_code == 422
+
+
+@pytest.mark.rule("R49", "R47")
+def test_confirm__a_question_has_no_answer_of_its_line(portal: Portal) -> None:
+    asked = portal.checked(1)
+    portal.do(c.Revoke(reference=asked, reason=RevokeReason.DEPARTURE), STAFF)
+    page = portal.client(STAFF).get(f"{PLACE}/confirmer", params={"choix": [asked]})
+    assert "ce que dit sa ligne" not in page.text
+
+
+@pytest.mark.rule("R49")
+def test_reopen__one_or_many_after_a_mistake_with_a_reason(portal: Portal) -> None:
+    first, second, third = revoked(portal, 1), revoked(portal, 2), revoked(portal, 3)
+    client = portal.client(STAFF)
+    form = form_to(client.get(f"{PLACE}/confirmer?tout=oui"), "/confirmer")
+    done = send(client, form, outcome="removed")
+    mute = send(client, form_to(done, "/rouvrir"))
+    assert mute.status_code == 422
+    assert "Rouvrir 3 retraits" in mute.text
+    back = send(client, form_to(done, "/rouvrir"), why="confirmés par erreur")
+    assert "3 retraits rouverts" in back.text
+    assert outcomes(portal) == {first: None, second: None, third: None}
+    send(client, form, outcome="removed")
+    portal.do(c.ConfirmRemoval(reference=first, outcome=RemovalOutcome.ABSENT), STAFF)
+    confirmed = client.get(f"{PLACE}?vue=confirmes")
+    assert "Rouvrir ceux qui sont choisis" in confirmed.text
+    page = client.get(f"{PLACE}/rouvrir", params={"choix": [first, second]})
+    assert "Rouvrir 1 retrait" in page.text, "the other is not confirmed"
+    send(client, form_to(page, "/rouvrir"), why="confirmé pour une autre")
+    assert outcomes(portal)[first] is None
+    history = client.get(f"/rectorat/demandes/{first}").text
+    assert "Retrait des droits rouvert" in history
+    assert "confirmé pour une autre" in history
+
+
+@pytest.mark.rule("R2", "R49")
+def test_reopen__is_for_operators(portal: Portal) -> None:
+    reference = revoked(portal, 1)
+    portal.do(c.ConfirmRemoval(reference=reference, outcome=RemovalOutcome.ABSENT), STAFF)
+    reader = portal.client(DRANE)
+    assert reader.get(f"{PLACE}/rouvrir?choix={reference}").status_code == 403
+    assert reader.post(f"{PLACE}/rouvrir", data={"references": reference, "why": "x"}).status_code == 403
+    assert "Rouvrir" not in reader.get(f"/rectorat/demandes/{reference}").text
+
+
+def test_list__is_searched_by_name(portal: Portal) -> None:
+    first, second = revoked(portal, 1), revoked(portal, 2)
+    found = portal.client(STAFF).get(PLACE, params={"nom": "NOMC"}).text
+    assert second in found
+    assert first not in found

@@ -47,12 +47,14 @@ def test_export__what_the_filters_leave_as_a_reader_sees_it(portal: Portal) -> N
     assert answer.content.startswith(b"\xef\xbb\xbf")
     headings, line, end = answer.content.decode("utf-8-sig").split("\r\n")
     assert headings.startswith("À faire aujourd'hui;Nouvelle date d'expiration;Référence;UAI;Établissement;")
-    assert line.startswith(f"Supprimer la clé;;{mine};0310001H;Collège Jean-Jaurès;Colomiers;31;Nomb;Prénom;rupn1@")
+    assert line.startswith(
+        f"Retirer les droits de la clé;;{mine};0310001H;Collège Jean-Jaurès;Colomiers;31;Nomb;Prénom;rupn1@"
+    )
     assert end == ""
     assert other in reader.get(f"{PLACE}/export?departement=12").text
     questions = reader.get(f"{PLACE}/export?vue=questions").text
     assert question in questions
-    assert "Regarder si une clé a été activée ; si oui : supprimer la clé" in questions
+    assert "Regarder si une clé a été activée ; si oui : retirer les droits de la clé" in questions
     assert mine not in questions
 
 
@@ -66,7 +68,7 @@ def test_export__what_is_to_be_done_is_that_of_the_day(portal: Portal) -> None:
     assert f'"Retirer les droits de cet établissement, garder la clé";31/08/2027;{reference}' in later
     assert f";{other};" in later
     portal.do(c.Revoke(reference=other, reason=RevokeReason.DEPARTURE), STAFF)
-    assert f"Supprimer la clé;;{reference}" in client.get(f"{PLACE}/export").text
+    assert f"Retirer les droits de la clé;;{reference}" in client.get(f"{PLACE}/export").text
 
 
 def test_export__nothing_or_wrong_filters_lead_back_to_the_list(portal: Portal) -> None:
@@ -142,7 +144,7 @@ def test_file__is_read_first_then_confirmed_line_by_line(portal: Portal) -> None
     read = given(client, text.encode("latin-1"), outcome="absent")
     assert read.status_code == 200
     assert "2 retraits à confirmer, 2 lignes écartées" in read.text
-    assert "Droits supprimés : 1" in read.text
+    assert "Clé supprimée : 1" in read.text
     assert "vu à la console" in read.text
     assert "Ligne 4" in read.text
     assert "« zut » n&#39;est pas compris" in read.text
@@ -157,7 +159,7 @@ def test_file__is_read_first_then_confirmed_line_by_line(portal: Portal) -> None
     assert again.text.count("déjà fait, rien n'est fait deux fois") == 2
     assert outcomes(portal) == {first: "removed", second: "absent", third: None}
     confirmed = client.get(f"{PLACE}?vue=confirmes").text
-    assert "Droits supprimés le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in confirmed
+    assert "Clé supprimée le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in confirmed
     assert "Clé déjà absente du serveur ODA, constaté le 14 septembre 2026" in confirmed
 
 
@@ -178,9 +180,8 @@ def test_file__what_the_rules_refuse_or_warn_of_is_told_before(portal: Portal) -
     portal.do(c.Revoke(reference=extended, reason=RevokeReason.DEPARTURE), STAFF)
     client = portal.client(STAFF)
     read = given(client, lignes=f"{extended};supprimée\n{alone};gardée\n{other};absente")
-    assert "1 retrait à confirmer, 2 lignes écartées" in read.text
+    assert "2 retraits à confirmer, 1 ligne écartée" in read.text
     assert f"Attention : La clé de cette personne sert aussi ailleurs : {other}" in read.text
-    assert "Aucune autre demande en cours de cette personne n&#39;a de clé (R49)" in read.text
 
 
 @pytest.mark.rule("R49")
@@ -195,7 +196,7 @@ def test_file__confirmed_meanwhile_is_refused_and_stops_no_other(portal: Portal)
     assert outcomes(portal) == {first: "absent", second: "removed"}
     read = given(client, lignes=f"{first}\n{second}", outcome="removed").text
     assert "Aucun retrait à confirmer, 2 lignes écartées" in read
-    assert "déjà confirmé : droits supprimés le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in read
+    assert "déjà confirmé : clé supprimée le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in read
 
 
 @pytest.mark.parametrize(
@@ -291,9 +292,9 @@ def test_done__is_told_to_the_operator_by_whom_and_to_the_chef_without(portal: P
     staff, chef = portal.client(STAFF), portal.client(CHEF)
     at = "14 septembre 2026 à 10 h 00"
     for reference, to_staff, to_chef in (
-        (removed, f"Droits supprimés le {at} par op@ac-toulouse.fr", f"Droits supprimés le {at} par le rectorat"),
+        (removed, f"Clé supprimée le {at} par op@ac-toulouse.fr", f"Droits retirés le {at} par le rectorat"),
         (absent, f"Clé déjà absente du serveur ODA, constaté le {at} par op@", "Plus aucun droit sur le serveur ODA"),
-        (other, f"Clé gardée pour une autre demande, confirmé le {at} par op@", f"Droits supprimés le {at} par le"),
+        (other, f"Droits retirés, clé gardée, confirmé le {at} par op@", f"Droits retirés le {at} par le"),
     ):
         assert to_staff in staff.get(f"/rectorat/demandes/{reference}").text
         page = chef.get(f"/etablissement/demandes/{reference}").text

@@ -59,7 +59,7 @@ def test_page__says_what_is_to_be_removed_today(portal: Portal) -> None:
     reference = portal.issued()
     portal.do(c.Revoke(reference=reference, reason=RevokeReason.DEPARTURE), STAFF)
     page = plain(portal.client(DRANE).get(PLACE + reference).text)
-    assert "Aujourd'hui : Supprimer la clé." in page
+    assert "Aujourd'hui : Retirer les droits de la clé." in page
 
 
 @pytest.mark.rule("R8")

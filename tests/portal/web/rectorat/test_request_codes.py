@@ -44,7 +44,7 @@ def test_issue__refused_never_shows_the_code_again(portal: Portal) -> None:
     reference = portal.checked()
     client = portal.client(STAFF)
     form = form_to(client.get(PLACE + reference), "/emettre")
-    for typed, sentence in (("Zq93 Kx71!", "Le recopier depuis le serveur ODA, sans espace."), ("", "Donner le code")):
+    for typed, sentence in (("Zq93 Kx71!", "4 à 16 lettres et chiffres, par exemple"), ("", "Donner le code")):
         refused = send(client, form, code=typed)
         assert refused.status_code == 422
         assert '<a href="#code">' in refused.text
@@ -62,7 +62,7 @@ def test_issue__extends_the_key_in_use_or_wants_a_confirmation(portal: Portal) -
     client = portal.client(STAFF)
     form = form_to(client.get(f"{PLACE}{reference}/emettre"), "/emettre")
     both = send(client, form, code=CODE)
-    assert "et pas les deux" in both.text
+    assert "un seul des trois" in both.text
     unconfirmed = send(client, form, extends="nouveau", code=CODE)
     assert '<a href="#new_key_confirmed">' in unconfirmed.text
     extended = send(client, form)

@@ -36,5 +36,5 @@ def test_kill__leaves_one_effect_and_one_confirmation(office: Office, point: str
     assert counts(office.connector.round()) == (1, 0, 0)
     assert len(oda.effects) == 1
     assert len({one.key for one in oda.received}) == 1
-    assert office.system.removals()[reference].outcome == "removed"
+    assert office.system.removals()[reference].outcome == "kept"
     assert office.system.flaws() == []

@@ -1,6 +1,7 @@
 """The connector before a real server, on both databases: each removal asked once, confirmed by the rules (R84)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_round__confirms_what_the_server_has_done(office: Office) -> None:
     assert {one.said["reference"] for one in office.oda.received} == set(references)
     assert len(office.oda.effects) == 7
     for reference in references:
-        assert office.system.removals()[reference].outcome == "removed"
+        assert office.system.removals()[reference].outcome == "kept"
         row = office.call(reference)
         assert (row.stage, row.answer, row.status, row.attempts, row.next_at) == ("done", "fait", 200, 1, None)
     assert counts(office.connector.round()) == (0, 0, 0)
@@ -55,7 +56,7 @@ def test_question__names_one_key_and_carries_no_code(office: Office) -> None:
     office.connector.round()
     [received] = office.oda.received
     assert received.said == {
-        "reference": reference, "action": "remove_key", "kind": "remove_rights", "uai": "0310001H",
+        "reference": reference, "action": "remove_rights", "kind": "remove_rights", "uai": "0310001H",
         "person": {"nom": "Nomb", "prenom": "Prénom", "mail": "rupn1@ac-toulouse.fr"}, "school_year": "2026-2027",
         "expires_on": None, "kept_for": [], "opened_at": "2026-10-12T09:00:00Z",
     }  # fmt: skip
@@ -89,7 +90,7 @@ def test_question__when_the_key_serves_elsewhere(office: Office) -> None:
     assert received.said["expires_on"] == "2027-08-31"
     row = office.call(kept)
     assert (row.stage, office.system.removals()[kept].outcome) == ("refused", None)
-    assert "gardée pour une autre demande" in row.answer
+    assert "le serveur répond « clé supprimée »" in row.answer
     assert "clé détruite" in row.answer
     with office.system.database.write() as connection:
         assert calls.again(connection, None, office.system.clock.now()) == [kept]
@@ -99,13 +100,13 @@ def test_question__when_the_key_serves_elsewhere(office: Office) -> None:
 
 
 @pytest.mark.rule("R49", "R84")
-def test_answer__that_the_rules_refuse_is_for_an_operator(office: Office) -> None:
+def test_answer__that_is_not_the_question_s_is_for_an_operator(office: Office) -> None:
     [reference] = office.revoked(1)
-    office.oda.will(says(200, {"outcome": "kept", "message": "clé gardée"}))
+    office.oda.will(says(200, {"outcome": "removed", "message": "clé détruite"}))
     assert counts(office.connector.round()) == (0, 0, 1)
     row = office.call(reference)
     assert row.stage == "refused"
-    assert "réponse du serveur : clé gardée" in row.answer
+    assert "réponse du serveur : clé détruite" in row.answer
     assert office.system.removals()[reference].closed_at is None
     office.later(days=30)
     assert counts(office.connector.round()) == (0, 0, 0), "never again by itself"
@@ -184,7 +185,7 @@ def test_circuit__a_server_that_is_down_is_asked_once_a_minute(office: Office) -
     assert office.connector.round().confirmed >= 3
     office.later(hours=12)
     office.connector.round()
-    assert {row.outcome for row in office.system.removals().values()} == {"removed"}
+    assert {row.outcome for row in office.system.removals().values()} == {"kept"}
 
 
 @pytest.mark.rule("R84")
@@ -246,7 +247,7 @@ def test_operator__may_confirm_at_any_time(office: Office) -> None:
     office.later(minutes=6)
     office.watched(after=overtakes).round()
     removals = office.system.removals()
-    assert [removals[one].outcome for one in (first, second, third)] == ["removed", "absent", "removed"]
+    assert [removals[one].outcome for one in (first, second, third)] == ["removed", "absent", "kept"]
     assert office.call(first) is office.call(second) is None
     assert {one.said["reference"] for one in office.oda.received[3:]} == {second, third}
     assert office.system.flaws() == []
@@ -263,7 +264,7 @@ def test_change__of_what_is_to_be_done_makes_the_call_anew(office: Office) -> No
 
     assert counts(office.watched(after=meanwhile).round()) == (1, 1, 0)
     first, second = office.oda.received
-    assert (first.said["action"], second.said["action"]) == ("remove_key", "remove_rights")
+    assert (first.said["kept_for"], second.said["kept_for"]) == ([], ["ODA-2027-00002"])
     assert first.key != second.key
     assert office.system.removals()[reference].outcome == "kept"
     assert len([row for row in office.system.dump()["event"] if "confirm_removal" in row]) == 1
@@ -295,3 +296,52 @@ def test_held__is_nobody_else_s(office: Office) -> None:
 
 def nothing(other: Connector) -> None:
     assert counts(other.round()) == (0, 0, 0)
+
+
+@pytest.mark.rule("R48", "R84")
+def test_question__where_a_key_never_serves_elsewhere_is_to_remove_it(office: Office) -> None:
+    office.system.engine.policy = replace(office.system.policy, key_has_other_uses=False)
+    [reference] = office.revoked(1)
+    assert counts(office.connector.round()) == (1, 0, 0)
+    [received] = office.oda.received
+    assert received.said["action"] == "remove_key"
+    assert office.system.removals()[reference].outcome == "removed"
+
+
+@pytest.mark.rule("R40", "R48", "R84")
+def test_question__of_a_key_said_to_serve_elsewhere_never_removes_it(office: Office) -> None:
+    office.system.engine.policy = replace(office.system.policy, key_has_other_uses=True)
+    reference = office.system.issued(1, only_ready=True)
+    office.system.accept(c.IssueCode(reference=reference, key_elsewhere=True), "opérateur")
+    office.system.engine.policy = replace(office.system.policy, key_has_other_uses=False)
+    office.revoke(reference)
+    assert counts(office.connector.round()) == (1, 0, 0)
+    assert office.oda.received[0].said["action"] == "remove_rights"
+
+
+@pytest.mark.rule("R49", "R84")
+def test_reopened__after_its_answer_is_left_to_the_operators(office: Office) -> None:
+    [reference] = office.revoked(1)
+    assert counts(office.connector.round()) == (1, 0, 0)
+    office.system.accept(c.ReopenRemoval(reference=reference, why="le serveur s'est trompé"), "opérateur")
+    office.later(days=2)
+    assert counts(office.connector.round()) == (0, 0, 0), "under the same key it would answer the same"
+    row = office.call(reference)
+    assert (row.stage, row.answer) == ("refused", "confirmé, puis rouvert par un opérateur")
+    with office.system.database.write() as connection:
+        assert calls.again(connection, None, office.system.clock.now()) == [reference]
+    assert counts(office.connector.round()) == (1, 0, 0)
+    assert len({one.key for one in office.oda.received}) == 2
+    assert office.system.removals()[reference].outcome == "kept"
+    assert office.system.flaws() == []
+
+
+@pytest.mark.rule("R49", "R84")
+def test_reopened__after_an_operator_confirmed_it_is_asked_as_any_other(office: Office) -> None:
+    [reference] = office.revoked(1)
+    by_hand = c.ConfirmRemoval(reference=reference, outcome=RemovalOutcome.ABSENT)
+    office.system.accept(by_hand, "opérateur")
+    assert counts(office.connector.round()) == (0, 0, 0)
+    office.system.accept(c.ReopenRemoval(reference=reference, why="confirmé pour une autre"), "opérateur")
+    assert office.system.removals()[reference].closed_at is None
+    assert counts(office.connector.round()) == (1, 0, 0)
