@@ -176,7 +176,7 @@ class RequestOut(ResponseModel):
     code_issued_at: datetime | None
     extends: str | None
     key_elsewhere: bool = Field(description="La clé de la personne sert aussi à une autre application (R40).")
-    held_until: datetime | None = Field(description="Jusqu'à quand l'envoi du code peut être annulé (R62).")
+    code_held_until: datetime | None = Field(description="Jusqu'à quand l'envoi du code peut être annulé (R62).")
     expires_on: date | None
     handed_on: date | None
     renews: str | None
@@ -195,7 +195,7 @@ class RequestOut(ResponseModel):
 
 
 _OF_VIEW = (
-    "establishment", "created_at", "changed_at", "expiry_differs", "code_fate", "held_until", "reports", "removal",
+    "establishment", "created_at", "changed_at", "expiry_differs", "code_fate", "code_held_until", "reports", "removal",
     "others", "next_step",
 )  # fmt: skip
 

@@ -145,7 +145,7 @@ def _sealed(case: Case[Any], code: Code) -> SealCode:
     return SealCode(code, case.now + case.policy.code_hold)
 
 
-def held_until(request: Request, status: CodeStatus, policy: Policy, now: datetime) -> datetime | None:
+def code_held_until(request: Request, status: CodeStatus, policy: Policy, now: datetime) -> datetime | None:
     """The instant until which the code may be taken back, its mail not having left; None when it may not (R62)."""
     if request.code_issued_at is None or request.is_extension or status is not CodeStatus.WAITING:
         return None
@@ -156,7 +156,7 @@ def held_until(request: Request, status: CodeStatus, policy: Policy, now: dateti
 def check_take_back_code(case: Case[TakeBackCode]) -> Iterator[Reason]:
     request, status, zone = case.request, case.facts.code_fate, case.policy.calendar.timezone
     if status is CodeStatus.WAITING and request.code_issued_at:
-        if not held_until(request, status, case.policy, case.now):
+        if not code_held_until(request, status, case.policy, case.now):
             yield refusals.hold_over(french.instant(request.code_issued_at + case.policy.code_hold, zone))
     elif status in (CodeStatus.UNDELIVERABLE, CodeStatus.EXTENDED, CodeStatus.NONE):
         yield refusals.no_code_waits()

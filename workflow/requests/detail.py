@@ -14,7 +14,7 @@ from states.decision import Scalar
 from states.model import Actor, Check, Establishment, Facts, Report, Request, StandIn
 from states.policy import Policy
 from states.refusals import Reason
-from states.rules.code import held_until
+from states.rules.code import code_held_until
 from states.rules.declaration import mail_doubts, renewal_years
 from states.rules.revocation import RemovalTodo, removal_todo
 from states.rules.standing_in import held_until, set_mailbox_of
@@ -166,9 +166,9 @@ class RequestView:
         return self.year_end.last_day
 
     @cached_property
-    def held_until(self) -> datetime | None:
+    def code_held_until(self) -> datetime | None:
         """The instant until which the code may be taken back, its mail not having left (R62)."""
-        return held_until(self.request, self.code_fate, self._policy, self._now)
+        return code_held_until(self.request, self.code_fate, self._policy, self._now)
 
     @property
     def expiry_differs(self) -> bool:

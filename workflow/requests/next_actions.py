@@ -8,7 +8,7 @@ from states import french
 from states.model import Actor, Facts, Request
 from states.policy import Policy
 from states.rules.changes import awaits_new_code, dated_revocation, due_on, to_settle
-from states.rules.code import held_until
+from states.rules.code import code_held_until
 from states.rules.declaration import renewal_years
 from states.rules.verification import check_problems, current_checks
 from states.transitions import TABLE, Transition
@@ -172,7 +172,7 @@ def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy
         case Trigger.CONFIRM_HANDOVER:
             return not request.is_extension and not request.handed_on
         case Trigger.TAKE_BACK_CODE:
-            return held_until(request, facts.code_fate, policy, now) is not None
+            return code_held_until(request, facts.code_fate, policy, now) is not None
         case Trigger.REOPEN_REMOVAL:
             return facts.removal is not None and facts.removal.outcome is not None
         case Trigger.RENEW:

@@ -191,8 +191,8 @@ def _write_key(printer: SectionPrinter, view: "RequestView", timezone: tzinfo) -
     printer.fact("Clé de la demande", request.extends or "")
     if request.key_elsewhere:
         printer.fact("Clé", "sert aussi à une autre application")
-    if view.held_until:
-        printer.fact("Partira le", french.instant(view.held_until, timezone))
+    if view.code_held_until:
+        printer.fact("Partira le", french.instant(view.code_held_until, timezone))
     printer.fact("Remis en main propre", _day(request.handed_on))
     printer.fact("Expiration enregistrée", _day(request.expires_on))
     if view.expiry_differs:

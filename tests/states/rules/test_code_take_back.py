@@ -7,7 +7,7 @@ import pytest
 from states.commands import Code
 from states.decision import EraseCode, SealCode
 from states.model import Facts
-from states.rules.code import held_until
+from states.rules.code import code_held_until
 from states.vocabulary import CodeStatus, ReissueReason, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, usual
@@ -52,7 +52,7 @@ def test_take_back__of_a_code_issued_again_comes_back_to_the_code_before() -> No
 def test_take_back__within_the_minute(seconds: int, right: bool) -> None:
     facts = issued(seconds)
     assert facts.request
-    until = held_until(facts.request, facts.code_fate, f.policy(code_hold=MINUTE), f.NOW)
+    until = code_held_until(facts.request, facts.code_fate, f.policy(code_hold=MINUTE), f.NOW)
     if right:
         accepted(facts, TAKE_BACK, code_hold=MINUTE)
         assert until == f.NOW - timedelta(seconds=seconds) + MINUTE
