@@ -6,8 +6,8 @@ from alembic import op
 from workflow.migrations.frozen import UtcDateTime
 from workflow.migrations.widening import widen
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
