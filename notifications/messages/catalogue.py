@@ -150,7 +150,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.REPORT_SETTLED, facts.ReportSettled, lifetime=_LONG, page=pages.chef_step()),
         CatalogueEntry(Kind.WITHDRAWN, facts.Withdrawn, lifetime=_LONG, page=pages.declare_another),
         CatalogueEntry(Kind.REVOKED, facts.Revoked, lifetime=_LONG),
-        CatalogueEntry(Kind.REMOVAL_CONFIRMED, facts.RemovalConfirmed, lifetime=_LONG, page=pages.removals_of),
+        CatalogueEntry(Kind.REMOVAL_CONFIRMED, facts.RemovalConfirmed, lifetime=_LONG),
         CatalogueEntry(Kind.YEAR_END, facts.YearEnded, lifetime=_LONG, page=pages.RENEWALS),
         CatalogueEntry(Kind.HANDOVER_REMINDER, facts.HandoverReminder, lifetime=_SOON, page=pages.hand_over),
         CatalogueEntry(Kind.STALLED_REMINDER, facts.StalledReminder, lifetime=_SOON, page=pages.go_on),

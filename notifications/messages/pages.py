@@ -53,12 +53,6 @@ def hand_over(about: facts.HandoverReminder) -> str:
     return CHEF_HOME if about.other_requests else _request_page(CHEF_HOME, about, "remise")
 
 
-def removals_of(about: facts.RemovalConfirmed) -> str:
-    """The request whose rights are removed, or the list of the establishment's."""
-    requests = f"{CHEF_HOME}/demandes"
-    return f"{requests}/{quote(about.rupns[0].reference)}" if len(about.rupns) == 1 else requests
-
-
 def renew(about: facts.YearEndNotice) -> str | None:
     """The renewals that are left, else the requests to finish; none before the next year is open."""
     if not about.next_year_label:
