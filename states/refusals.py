@@ -448,23 +448,6 @@ def describe_holders(holders: list[Request], request: Request) -> str:
     )  # fmt: skip
 
 
-def note_too_long(most: int) -> Reason:
-    return Reason(
-        "note_too_long",
-        "R88",
-        f"La note dépasse {most} caractères",
-        "La raccourcir, ou l'écrire en deux notes.",
-        "note",
-    )
-
-
-def too_many_notes(most: int) -> Reason:
-    return Reason(
-        "too_many_notes", "R88", f"Cette demande a déjà {most} notes, le plus permis",
-        "Effacer celles qui ne servent plus.", "note",
-    )  # fmt: skip
-
-
 def check_missing(label: str) -> Reason:
     return Reason(
         "check_missing", "R39", f"{label} n'est pas faite", "La faire, puis émettre.",

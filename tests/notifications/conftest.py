@@ -30,7 +30,7 @@ def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> It
         return
     shared: Database = request.getfixturevalue("shared_postgresql")
     with shared.write() as connection:
-        connection.exec_driver_sql(f"TRUNCATE {MAILS.name}, {SEALS.name}, {PAUSE.name} RESTART IDENTITY")
+        connection.exec_driver_sql(f"TRUNCATE {MAILS.name}, {SEALS.name}, {PAUSE.name} RESTART IDENTITY CASCADE")
     yield shared
 
 

@@ -38,6 +38,9 @@ ELSEWHERE_AND_LATER = (f.other(), HERE.with_(school_year=f.YEAR.next))
 COMPROMISED = {"reason": ReissueReason.COMPROMISED}
 REISSUED = LastEvent(T.REISSUE_CODE, "opérateur n° 11", Role.OPERATOR, f.NOW)
 DONE = Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED)
+OCTOBER = datetime(2027, 10, 4, 9, tzinfo=UTC)
+ENDED = Removal(RemovalKind.REMOVE_RIGHTS, opened_at=datetime(2027, 9, 1, 1, tzinfo=UTC))
+RENEWED = f.checked(f.request(S.REQUESTED, reference="ODA-2028-00009", school_year=f.YEAR.next))
 SETTLED = f.report(settlement=Settlement.NO_EFFECT)
 WORN = f.checked(f.request(S.REQUESTED), on=date(2026, 8, 1))
 NEGATIVE = f.checked(f.request(S.REQUESTED), listing=CheckOutcome.NEGATIVE)
@@ -158,6 +161,7 @@ SCENES: dict[str, tuple[Scene, ...]] = {
                            for fate in (CodeStatus.SENDING, CodeStatus.ACCEPTED, CodeStatus.HANDED_OVER)),
     "no_code_waits": ((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=CodeStatus.UNDELIVERABLE), {}, {}),),
     "key_still_used": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, others=TWO_HOLDERS), {}, {}),),
+    "key_awaited": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=ENDED, others=(RENEWED,)), {}, {"now": OCTOBER}),),
     "other_request": ((T.DELEGATE, f.facts(S.DECLARED, others=ELSEWHERE_AND_LATER), {}, {}),
                       (T.REVOKE, f.facts(ISSUED, others=(f.other(mail="autre@x.fr"),)), {}, {})),
     "late_declaration": tuple(

@@ -9,7 +9,6 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from states import refusals
 from states.model import Actor
 from states.refusals import Reason
 from states.rules.fields import text_problems
@@ -24,6 +23,16 @@ MOST: Final = 20
 
 LONGEST: Final = 500
 """Characters of a note."""
+
+
+_TOO_LONG: Final = Reason(
+    "note_too_long", "R88", f"La note dépasse {LONGEST} caractères", "La raccourcir, ou l'écrire en deux notes.", "note"
+)  # fmt: skip
+
+_TOO_MANY: Final = Reason(
+    "too_many_notes", "R88", f"Cette demande a déjà {MOST} notes, le plus permis",
+    "Effacer celles qui ne servent plus.", "note",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +63,9 @@ class PrivateNotes:
             ).one()
             reasons = list(text_problems("note", "La note", "R88", text))
             if len(body) > LONGEST:
-                reasons.append(refusals.note_too_long(LONGEST))
+                reasons.append(_TOO_LONG)
             if count >= MOST:
-                reasons.append(refusals.too_many_notes(MOST))
+                reasons.append(_TOO_MANY)
             if not reasons:
                 row = {"reference": reference, "number": last + 1, "actor": actor.number, "at": now, "body": body}
                 connection.execute(insert(PRIVATE_NOTE), [row])
