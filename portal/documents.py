@@ -3,8 +3,8 @@
 from sqlalchemy import Connection
 
 from notifications.messages.facts import OnRequest, Person, Place, Year
-from notifications.rendering.papers import Paper, charter, handover_slip
-from states.vocabulary import Trigger
+from notifications.rendering.papers import Paper, charter, first_connection, handover_slip
+from states.vocabulary import CodeStatus, Trigger
 from workflow.app import App
 from workflow.requests.detail import RequestView, load_facts
 
@@ -20,6 +20,13 @@ class NoSlip(Exception):
 def make_charter(app: App, view: RequestView) -> Paper:
     """The charter of a request, ready to sign (R27). Raises PaperUnmakeable."""
     return charter(_facts(view), app.mailer.mail_context, app.mailer.wordings)
+
+
+def make_first_connection(app: App, view: RequestView) -> Paper:
+    """The sheet that tells the RUPN of a request how to connect. Raises PaperUnmakeable."""
+    context, request = app.mailer.mail_context, view.request
+    keeps_key = request.has_key and view.code_fate is CodeStatus.EXTENDED
+    return first_connection(_facts(view), context, app.mailer.wordings, has_code=not keeps_key)
 
 
 def make_slip(app: App, connection: Connection, view: RequestView) -> Paper:

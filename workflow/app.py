@@ -234,6 +234,7 @@ def mail_context(settings: Settings) -> "MailContext":
         key_has_other_uses=settings.key.other_uses == "possible",
         portal=settings.portal.address,
         oda_address=settings.oda.address,
+        data_protection=settings.portal.data_protection,
     )
 
 

@@ -21,6 +21,7 @@ from notifications.rendering.papers import (
     PaperName,
     PaperUnmakeable,
     blank_charter,
+    blank_first_connection,
     charter_version,
     papers_of,
 )
@@ -340,7 +341,9 @@ def _unmakeable(wordings: TemplateLoader, context: MailContext, replaced: set[st
     for example in (None, *EXAMPLES.values()):
         try:
             papers: tuple[Paper, ...] = (
-                papers_of(*example, context, wordings) if example else (blank_charter(context, wordings),)
+                papers_of(*example, context, wordings)
+                if example
+                else (blank_charter(context, wordings), blank_first_connection(context, wordings))
             )
             for paper in papers:
                 if used := replaced & {COMMON, paper.name.template}:

@@ -42,6 +42,7 @@ TITLES: Final[Mapping[str, str]] = {
     "exports/removals.j2": "export : les retraits à faire sur le serveur ODA",
     "papers/charter.typ": "document : charte à signer",
     "papers/common.typ": "document : mise en page commune",
+    "papers/first_connection.typ": "document : fiche de première connexion du RUPN",
     "papers/handover_slip.typ": "document : bordereau de remise",
     "papers/year_end_report.typ": "document : bilan de fin d'année",
 } | {template_of(kind): f"courriel : {kind.label}" for kind in ALL_KINDS}

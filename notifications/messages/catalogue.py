@@ -66,6 +66,9 @@ class MailContext:
     oda_address: Annotated[str | None, Doc("l'adresse de la page où le RUPN se sert de sa clé, si elle est réglée")] = (
         None
     )
+    data_protection: Annotated[
+        str | None, Doc("comment écrire au délégué à la protection des données, si c'est réglé")
+    ] = None
 
     def day_of(self, instant: datetime) -> date:
         """The académie's calendar day at this instant."""

@@ -1,6 +1,6 @@
 """The papers that go with mails: which one with which mail, and the plain values that fill each (R69).
 
-The charter, the hand-over slip, the year-end report; ``notifications.rendering.pdf`` makes them accessible PDFs.
+The charter, the slip, the RUPN's sheet, the year-end report; ``notifications.rendering.pdf`` makes accessible PDFs.
 """
 
 import json
@@ -34,6 +34,7 @@ class PaperName(Labelled):
 
     CHARTER = "charter", "charte"
     HANDOVER_SLIP = "handover_slip", "bordereau de remise"
+    FIRST_CONNECTION = "first_connection", "fiche de première connexion"
     YEAR_END_REPORT = "year_end_report", "bilan de fin d'année"
 
     @property
@@ -159,10 +160,9 @@ def check_charter(wordings: TemplateLoader, version: str) -> str | None:
 
 def papers_of(kind: Kind, facts: Any, context: MailContext, wordings: TemplateLoader) -> tuple[Paper, ...]:
     """The papers attached to a mail of these facts; none for most. Raises PaperUnmakeable."""
-    make = _ATTACHED.get(kind)
-    if make is None or (isinstance(facts, SentBack) and facts.step is not Step.CHARTER):
+    if isinstance(facts, SentBack) and facts.step is not Step.CHARTER:
         return ()
-    return (make(facts, context, wordings),)
+    return tuple(make(facts, context, wordings) for make in _ATTACHED.get(kind, ()))
 
 
 def charter(facts: OnRequest, context: MailContext, wordings: TemplateLoader) -> Paper:
@@ -205,6 +205,35 @@ def handover_slip(
     )
 
 
+def first_connection(facts: OnRequest, context: MailContext, wordings: TemplateLoader, *, has_code: bool) -> Paper:
+    """The sheet that tells the RUPN how to connect; no code is on it (R60). Raises PaperUnmakeable.
+
+    ``has_code``: a code is handed over with it; else the person keeps the key in use.
+    """
+    data = _request_data(facts)
+    title = f"Fiche de connexion, {data['rupn']['full']}"
+    return _first_connection(f"fiche-{data['reference']}.pdf", title, data | {"has_code": has_code}, context, wordings)
+
+
+def blank_first_connection(context: MailContext, wordings: TemplateLoader) -> Paper:
+    """The same for anybody. Raises PaperUnmakeable."""
+    blank: dict[str, Any] = dict.fromkeys(("reference", "establishment", "rupn", "year"))
+    title = "Première connexion avec une clé ODA"
+    return _first_connection("premiere-connexion.pdf", title, blank | {"has_code": True}, context, wordings)
+
+
+def _first_connection(
+    filename: str, title: str, data: dict[str, Any], context: MailContext, wordings: TemplateLoader
+) -> Paper:
+    return Paper(
+        name=PaperName.FIRST_CONNECTION,
+        filename=filename,
+        title=title,
+        source=source_of(wordings, PaperName.FIRST_CONNECTION),
+        data=data | {"here": _context_data(context)},
+    )
+
+
 def year_end_report(facts: YearEndReport, context: MailContext, wordings: TemplateLoader) -> Paper:
     """The operators' report of a year's end (R54). Raises PaperUnmakeable."""
     facts = single_line(facts)
@@ -230,6 +259,10 @@ def _slip_of_mail(facts: CodeIssued | CodeReissued, context: MailContext, wordin
         facts, context, wordings, issued_on=facts.issued_on, expires_on=facts.expires_on,
         is_new_code=isinstance(facts, CodeReissued),
     )  # fmt: skip
+
+
+def _sheet_of_mail(facts: OnRequest, context: MailContext, wordings: TemplateLoader) -> Paper:
+    return first_connection(facts, context, wordings, has_code=isinstance(facts, CodeIssued | CodeReissued))
 
 
 def _charter(filename: str, data: dict[str, Any], context: MailContext, wordings: TemplateLoader) -> Paper:
@@ -262,10 +295,12 @@ def _year_data(year: Year) -> dict[str, Any]:
     return {"label": year.label, "last_day": french.day(year.last_day), "is_default": year.is_default}
 
 
-def _context_data(context: MailContext) -> dict[str, str]:
+def _context_data(context: MailContext) -> dict[str, str | None]:
     context = single_line(context)
-    data = {name: getattr(context, name) for name in ("academie", "signature", "contact", "delegce_module")}
-    return data | {"de_academie": french.de(context.academie)}
+    names = (
+        "academie", "signature", "contact", "delegce_module", "portal", "data_protection", "oda_address",
+    )  # fmt: skip
+    return {name: getattr(context, name) for name in names} | {"de_academie": french.de(context.academie)}
 
 
 def _label(departement: str) -> str:
@@ -273,10 +308,11 @@ def _label(departement: str) -> str:
     return departement[1:] if len(departement) == 3 and departement.startswith("0") else departement or "inconnu"
 
 
-_ATTACHED: Final[dict[Kind, Callable[[Any, MailContext, TemplateLoader], Paper]]] = {
-    Kind.DELEGATED: charter,
-    Kind.SENT_BACK: charter,
-    Kind.CODE_ISSUED: _slip_of_mail,
-    Kind.CODE_REISSUED: _slip_of_mail,
-    Kind.YEAR_END_REPORT: year_end_report,
+_ATTACHED: Final[dict[Kind, tuple[Callable[[Any, MailContext, TemplateLoader], Paper], ...]]] = {
+    Kind.DELEGATED: (charter,),
+    Kind.SENT_BACK: (charter,),
+    Kind.CODE_ISSUED: (_slip_of_mail, _sheet_of_mail),
+    Kind.CODE_REISSUED: (_slip_of_mail, _sheet_of_mail),
+    Kind.KEY_EXTENDED: (_sheet_of_mail,),
+    Kind.YEAR_END_REPORT: (year_end_report,),
 }

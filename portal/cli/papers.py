@@ -1,4 +1,4 @@
-"""``oda paper``: write the charter, the hand-over slip and the year-end report as PDF files, to print (R69)."""
+"""``oda paper``: write the charter, the slip, the RUPN's sheet and the year-end report as PDF files (R69)."""
 
 import sys
 from pathlib import Path
@@ -36,7 +36,9 @@ def _file_options(function: Callback) -> Callback:
     return place(force(function))
 
 
-@click.group("paper", cls=CommandGroup, help="Les documents : la charte, le bordereau de remise, le bilan.")
+@click.group(
+    "paper", cls=CommandGroup, help="Les documents : la charte, le bordereau de remise, la fiche du RUPN, le bilan."
+)
 def paper() -> None:
     pass
 
@@ -74,6 +76,32 @@ def slip(context: CliContext, reference: str, output: Path | None, force: bool) 
         from portal.documents import make_slip
 
         document = make_slip(app, connection, _load_visible_request(app, actor, connection, reference))
+        now = app.clock.now()
+    _write_pdf(document, now, output, force)
+
+
+@paper.command(
+    "first-connection",
+    help="La fiche que l'on donne au RUPN : comment se connecter, que faire si… ; ou, avec --blank, une fiche sans"
+    " nom. Aucun code n'y figure.",
+)
+@click.argument(
+    "reference", type=Reference(), required=False, metavar="[RÉFÉRENCE]", help="La demande, par exemple ODA-2027-00042."
+)
+@click.option("--blank", is_flag=True, help="Une fiche sans nom, sans demande.")
+@_file_options
+@pass_cli_context
+def first_connection(context: CliContext, reference: str | None, blank: bool, output: Path | None, force: bool) -> None:
+    if bool(reference) is blank:
+        raise click.UsageError("Donner la référence d'une demande, ou --blank pour une fiche sans nom.")
+    with opened(context) as (app, actor), app.database.read() as connection:
+        from notifications.rendering import papers
+        from portal.documents import make_first_connection
+
+        if reference:
+            document = make_first_connection(app, _load_visible_request(app, actor, connection, reference))
+        else:
+            document = papers.blank_first_connection(app.mailer.mail_context, app.mailer.wordings)
         now = app.clock.now()
     _write_pdf(document, now, output, force)
 

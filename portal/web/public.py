@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
+from notifications.rendering.papers import blank_first_connection
+from notifications.rendering.pdf import compile_paper
 from portal import diagrams
 from portal.web.context import Context, MaybeVisitor, WebContext
 from portal.web.public_texts import PublicFacts
@@ -29,6 +31,8 @@ LEGAL: Final = TextPage(title="Mentions légales", piece="mentions-legales.html"
 PERSONAL_DATA: Final = TextPage(title="Données personnelles", piece="donnees-personnelles.html")
 
 FAMILIES: Final = TextPage(title="Aider les familles", piece="familles.html")
+
+FIRST_CONNECTION: Final = TextPage(title="Première connexion du RUPN", piece="premiere-connexion.html")
 
 CONTACT: Final = TextPage(title="Contact", piece="contact.html")
 
@@ -59,6 +63,22 @@ def process(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLRe
 def families(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """The help that families get without any key, and the two ways of assistance."""
     return _render(request, context, visitor, "public/paper.html", paper=FAMILIES)
+
+
+@router.get("/premiere-connexion")
+def first_connection(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
+    """How a RUPN connects with a key, the first time and afterwards, and what to do if it fails."""
+    return _render(request, context, visitor, "public/paper.html", paper=FIRST_CONNECTION)
+
+
+@router.get("/premiere-connexion.pdf")
+def print_first_connection(context: Context) -> Response:
+    """The same on paper, for anybody (R69)."""
+    mailer = context.app.mailer
+    paper = blank_first_connection(mailer.mail_context, mailer.wordings)
+    headers = {"Content-Disposition": f'inline; filename="{paper.filename}"', "Cache-Control": "public, max-age=3600"}
+    content = compile_paper(paper, context.app.clock.now())
+    return Response(content, media_type="application/pdf", headers=headers)
 
 
 @router.get("/ressources")

@@ -45,6 +45,7 @@ class PublicFacts:
     drane_sent_by_us: bool
     drane_name: str
     assistance: str
+    oda_address: str | None
     deputy_may_act: bool
     one_key_a_person: bool
     year: str
@@ -69,7 +70,7 @@ class PublicFacts:
             code_keep_days=settings.code.keep_days, check_days=settings.checks.max_age_days,
             delegce_module=settings.delegce.module, drane_address=settings.drane.address,
             drane_sent_by_us=settings.drane.declaration == "sent_by_us", drane_name=settings.drane.name,
-            assistance=settings.resources.assistance,
+            assistance=settings.resources.assistance, oda_address=settings.oda.address,
             deputy_may_act=settings.people.deputy_may_act, one_key_a_person=settings.key.scope == "person",
             year=str(year), year_end=end.last_day, year_end_is_default=end.is_default,
             campaign_opens=calendar.opening_day(year.next),
@@ -100,6 +101,7 @@ WORDS: Final = {
     "drane_sent_by_us": "le rectorat transmet-il lui-même les déclarations à la DRANE ?",
     "drane_name": "le nom de la DRANE (`drane.name`)",
     "assistance": "l'adresse de l'assistance nationale d'EduConnect (`resources.assistance`)",
+    "oda_address": "l'adresse de la page où le RUPN se sert de sa clé (`oda.address`), ou rien",
     "deputy_may_act": "un adjoint agit-il comme le chef ?",
     "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
     "year": "l'année scolaire en cours, ainsi : 2026-2027",
@@ -114,6 +116,7 @@ PIECES: Final = {
     "accueil.html": "l'accueil : la phrase sous le titre",
     "avant-de-commencer.html": "l'accueil : ce qu'il faut savoir et avoir sous la main",
     "familles.html": "l'aide aux familles : ce qui se règle sans clé, et vers qui se tourner",
+    "premiere-connexion.html": "la première connexion du RUPN avec sa clé",
     "demarche.html": "la démarche expliquée, sous le schéma",
     "accessibilite.html": "la déclaration d'accessibilité",
     "mentions-legales.html": "les mentions légales",
@@ -198,9 +201,10 @@ def _examples(settings: Settings) -> tuple[tuple[PublicFacts, str], ...]:
     audited = AccessibilitySettings(status="partiellement", audited_on="le 1er octobre 2026", percentage=91)
     full = replace(
         facts, hosting="Rectorat", data_protection="dpd@exemple.fr", drane_address="https://drane.exemple.fr",
+        oda_address="https://oda.exemple.fr",
         accessibility=audited,
     )  # fmt: skip
-    bare = replace(facts, hosting=None, data_protection=None, drane_address=None,
+    bare = replace(facts, hosting=None, data_protection=None, drane_address=None, oda_address=None,
                    accessibility=AccessibilitySettings())  # fmt: skip
     return (full, "/etablissement"), (bare, "")
 

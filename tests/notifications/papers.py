@@ -21,16 +21,21 @@ WITH_PAPER = {
     "sent_back_charter": "charte-ODA-2027-00042.pdf",
     "code_issued": "bordereau-ODA-2027-00042.pdf",
     "code_reissued": "bordereau-ODA-2027-00042.pdf",
+    "code_reissued_answer": "bordereau-ODA-2027-00042.pdf",
+    "key_extended": "fiche-ODA-2027-00042.pdf",
     "year_end_report": "bilan-2027-2028.pdf",
     "year_end_report_one": "bilan-2026-2027.pdf",
 }
-"""The examples that have a paper, and its name."""
+"""The examples that have a paper, and the name of the first."""
+
+WITH_SHEET = ("code_issued", "code_reissued", "code_reissued_answer")
+"""Those whose second paper is the sheet for the RUPN."""
 
 
 def paper(example: str, wordings: TemplateLoader | None = None, **changes: Any) -> Paper:
-    """The paper of an example, some of its facts replaced."""
+    """The first paper of an example, some of its facts replaced."""
     kind, facts = EXAMPLES[example]
-    [made] = papers_of(kind, replace(facts, **changes), MAIL_CONTEXT, wordings or TemplateLoader())
+    made, *_ = papers_of(kind, replace(facts, **changes), MAIL_CONTEXT, wordings or TemplateLoader())
     return made
 
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import Paper, blank_charter
 from notifications.rendering.pdf import compile_paper
-from portal.documents import NoSlip, make_charter, make_slip
+from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
 from portal.texts import happened
 from portal.web.actions.base import ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF_ACTIONS, NEW_CODE, RETURN_KEY, SLUGS, has_key_in_use, last_send_back
@@ -94,6 +94,7 @@ def show_chef_request(request: Request, context: Context, visitor: Chef, referen
         others=_other_actions(view, situation), key_pages=_key_pages(view),
         can_finish=task is not None and len(REMAINING.get(state, ())) > 1,
         has_charter=state in REMAINING and waits_for_chef, history=[_history_line(event) for event in view.history],
+        has_sheet=state in (State.REQUESTED, State.CODE_ISSUED),
         has_slip=state is State.CODE_ISSUED and view.code_fate is not CodeStatus.EXTENDED,
         began=view.history[0] if _has_new_chef(view, visitor) else None, stage_sentence=stage_sentence,
     )  # fmt: skip
@@ -155,6 +156,12 @@ def show_slip(context: Context, visitor: Chef, reference: str) -> Response:
         except NoSlip:
             raise HTTPException(404) from None
     return pdf(context, paper)
+
+
+@router.get("/demandes/{reference}/fiche.pdf")
+def show_first_connection(context: Context, visitor: Chef, reference: str) -> Response:
+    """The sheet that tells the RUPN how to connect (R69)."""
+    return pdf(context, make_first_connection(context.app, load_request(context, visitor, reference)))
 
 
 def pdf(context: WebContext, paper: Paper) -> Response:

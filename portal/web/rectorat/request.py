@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from notifications.messages.mail import Mail
 from notifications.outbox.admin import list_outbox
 from notifications.vocabulary import CODE_KINDS, Stage
-from portal.documents import NoSlip, make_charter, make_slip
+from portal.documents import NoSlip, make_charter, make_first_connection, make_slip
 from portal.texts import happened
 from portal.web.actions.base import Action, ActionContext, execute_action, load_request, show_action
 from portal.web.actions.chef import CHEF_ACTIONS
@@ -92,6 +92,12 @@ def download_slip(context: Context, visitor: Rectorat, reference: str) -> Respon
         except NoSlip:
             raise HTTPException(404) from None
     return pdf(context, paper)
+
+
+@router.get("/{reference}/fiche.pdf")
+def download_first_connection(context: Context, visitor: Rectorat, reference: str) -> Response:
+    """The sheet that tells the RUPN how to connect (R69)."""
+    return pdf(context, make_first_connection(context.app, load_request(context, visitor, reference)))
 
 
 @router.get("/{reference}")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,10 +14,17 @@ from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT, OTHER_PLACE
 from notifications.messages.catalogue import CATALOGUE
 from notifications.messages.facts import YearEndReport
 from notifications.rendering.environment import TemplateLoader
-from notifications.rendering.papers import PaperName, blank_charter, from_json, papers_of, to_json
+from notifications.rendering.papers import (
+    PaperName,
+    blank_charter,
+    blank_first_connection,
+    from_json,
+    papers_of,
+    to_json,
+)
 from notifications.rendering.pdf import compile_paper
 from notifications.vocabulary import Kind
-from tests.notifications.papers import AT, WITH_PAPER, paper, reader, rewritten, text_of
+from tests.notifications.papers import AT, WITH_PAPER, WITH_SHEET, paper, reader, rewritten, text_of
 
 each_paper = pytest.mark.parametrize("example", WITH_PAPER)
 
@@ -25,7 +33,8 @@ each_paper = pytest.mark.parametrize("example", WITH_PAPER)
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_papers__go_with_the_mails_that_announce_them(example: str) -> None:
     made = papers_of(*EXAMPLES[example], MAIL_CONTEXT, TemplateLoader())
-    assert [one.filename for one in made] == ([WITH_PAPER[example]] if example in WITH_PAPER else [])
+    sheet = [WITH_PAPER["key_extended"]] if example in WITH_SHEET else []
+    assert [one.filename for one in made] == ([WITH_PAPER[example], *sheet] if example in WITH_PAPER else [])
 
 
 @pytest.mark.rule("R69")
@@ -130,6 +139,39 @@ def test_charter__blank_has_no_one_and_no_year() -> None:
     assert len(reader(made).pages) == 1
 
 
+@pytest.mark.rule("R60", "R69")
+def test_sheet__tells_how_to_connect_and_bears_no_code() -> None:
+    _, sheet = papers_of(*EXAMPLES["code_issued"], MAIL_CONTEXT, TemplateLoader())
+    text = text_of(sheet)
+    for words in (
+        "Première connexion", "Claire Martin", "claire.martin@ac-toulouse.fr", "https://extranet.ac-toulouse.fr/oda",
+        "code PIN", "code à usage unique", "Aucun code ne s’écrit", "https://oda.ac-toulouse.fr/donnees-personnelles",
+    ):  # fmt: skip
+        assert words in text, words
+    assert len(reader(sheet).pages) == 1
+    kept = text_of(paper("key_extended"))
+    assert "La clé que vous avez déjà" in kept
+    assert "code d’initialisation, que le chef" not in kept
+
+
+@pytest.mark.rule("R69")
+def test_sheet__blank_and_without_an_address() -> None:
+    bare = replace(MAIL_CONTEXT, oda_address=None, data_protection=None)
+    text = text_of(blank_first_connection(bare, TemplateLoader()))
+    assert "Claire" not in text
+    assert "page d’authentification de l’académie" in text
+    assert "s’y opposer : centre-de-service@ac-toulouse.fr" in text
+
+
+@pytest.mark.rule("R69")
+@pytest.mark.parametrize("example", ["delegated", "code_issued", "key_extended"])
+def test_papers__tell_the_rupn_what_is_kept_about_him(example: str) -> None:
+    text = text_of(paper(example))
+    assert "RGPD, article 6" in text
+    assert "/donnees-personnelles" in text
+    assert "des parents" not in text
+
+
 @pytest.mark.rule("R22")
 def test_charter__says_that_the_last_day_is_a_default() -> None:
     _, declared = EXAMPLES["declared_renewed"]
@@ -154,8 +196,9 @@ def test_report__has_every_count_and_their_totals() -> None:
     assert "31 août 2028 (date par défaut" in text
     assert "812 demandes révoquées 455 établissements concernés 730 retraits de droits à faire 1 clé peut-être" in text
     assert "31 300 531 480 1 81 155 281 250 0 Total 455 812 730 1" in text
-    assert "oda request list --removal-open" in text
-    assert "les boîtes des 2 établissements" in text
+    assert "https://oda.ac-toulouse.fr/rectorat/retraits?annee=2027-2028" in text
+    assert "oda removal list" in text
+    assert "la boîte des 2 établissements" in text
     assert OTHER_PLACE.full in text
 
 

@@ -64,9 +64,17 @@ def test_charter__blank_needs_no_request(desk: Desk) -> None:
     assert Path("charte-vierge.pdf").exists()
 
 
+@pytest.mark.rule("R69")
+def test_sheet__of_a_request_or_for_anybody(desk: Desk) -> None:
+    reference = desk.office.request(State.CODE_ISSUED)
+    assert make.NOM in printed(desk, "first-connection", reference, who=AS_CHEF)
+    assert make.NOM not in printed(desk, "first-connection", "--blank", who=AS_CHEF)
+
+
+@pytest.mark.parametrize("name", ["charter", "first-connection"])
 @pytest.mark.parametrize("args", [(), ("ODA-2027-00001", "--blank")])
-def test_charter__a_request_or_blank(desk: Desk, args: tuple[str, ...]) -> None:
-    assert "--blank" in not_printed(desk, "charter", *args, code=2)
+def test_paper__a_request_or_blank(desk: Desk, name: str, args: tuple[str, ...]) -> None:
+    assert "--blank" in not_printed(desk, name, *args, code=2)
 
 
 @pytest.mark.rule("R3")
@@ -159,7 +167,7 @@ def test_paper__a_full_disk_leaves_no_half(desk: Desk, monkeypatch: pytest.Monke
 
 
 @pytest.mark.rule("R68", "R69")
-@pytest.mark.parametrize("name", ["charter", "handover_slip", "year_end_report"])
+@pytest.mark.parametrize("name", ["charter", "handover_slip", "first_connection", "year_end_report"])
 def test_paper__of_the_academie_s_own_template(desk: Desk, name: str) -> None:
     folder = desk.config.parent / "modeles" / "papers"
     folder.mkdir(parents=True)
@@ -172,6 +180,7 @@ def test_paper__of_the_academie_s_own_template(desk: Desk, name: str) -> None:
     prints = {
         "charter": [("charter", reference), ("charter", "--blank")],
         "handover_slip": [("slip", reference)],
+        "first_connection": [("first-connection", reference), ("first-connection", "--blank")],
         "year_end_report": [("year-end", "2026-2027")],
     }
     for paper, commands in prints.items():

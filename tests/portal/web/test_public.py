@@ -25,6 +25,7 @@ PAGES = (
     "/",
     "/demarche",
     "/familles",
+    "/premiere-connexion",
     "/ressources",
     "/aide",
     "/aide/chef",
