@@ -137,6 +137,7 @@ class Record:
         self._end(life, "withdraw", now)
 
     def _revoke(self, life: Life, _: c.Revoke, now: datetime) -> None:
+        life.reports = {number: (day, False) for number, (day, _) in life.reports.items()}
         self._end(life, "revoke", now)
 
     def _end(self, life: Life, by: str, now: datetime) -> None:

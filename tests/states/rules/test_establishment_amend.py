@@ -1,11 +1,12 @@
 """Correcting before the request (R29), and the chef who changes (R37)."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from states.vocabulary import State, Trigger
+from states.vocabulary import CheckOutcome, RevokeReason, State, Trigger
 from tests.kit import factories as f
 from tests.states.answers import accepted, refused, unusual, usual
 
@@ -93,3 +94,30 @@ def test_chef__a_deputy_changes_nothing() -> None:
 def test_amend__no_longer_once_requested() -> None:
     assert set(refused(f.facts(S.REQUESTED), f.command(Trigger.AMEND))) == {"wrong_state"}
     usual(Trigger.AMEND)
+
+
+@pytest.mark.rule("R29")
+def test_take_back__while_no_check_counts_for_it() -> None:
+    """A check that saw other data says nothing of this request; one that found nothing has been made all the same."""
+    command = f.command(Trigger.TAKE_BACK)
+    assert accepted(f.facts(State.REQUESTED), command).request.state is State.CHARTER_SIGNED
+    checked = f.checked(f.request(State.REQUESTED))
+    negative = f.checked(f.request(State.REQUESTED), listing=CheckOutcome.NEGATIVE)
+    for request in (checked, negative, checked.with_(listing=None), checked.with_(delegation=None)):
+        assert set(refused(f.facts(request), command)) == {"check_recorded"}
+    accepted(f.facts(checked.with_(mail="autre@ac-toulouse.fr")), command)
+
+
+@pytest.mark.rule("R5", "R29")
+def test_take_back__by_an_operator_who_was_asked() -> None:
+    facts = f.facts(State.REQUESTED)
+    assert set(refused(facts, f.command(Trigger.TAKE_BACK), f.operator())) == {"behalf_needed"}
+    accepted(facts, f.command(Trigger.TAKE_BACK, on_behalf=f.on_behalf()), f.operator())
+
+
+@pytest.mark.rule("R33")
+def test_renew__warned_of_why_the_former_one_was_revoked() -> None:
+    facts = replace(f.facts_for(Trigger.RENEW), revoked_for=RevokeReason.MISSION)
+    (warning,) = accepted(facts, f.command(Trigger.RENEW)).warnings
+    assert warning.message == "La demande précédente a été révoquée par le rectorat : changement de mission"
+    assert accepted(replace(facts, revoked_for=RevokeReason.ERROR), f.command(Trigger.RENEW)).warnings == ()

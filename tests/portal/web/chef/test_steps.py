@@ -7,8 +7,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from notifications.outbox.tables import MAILS
+from states import commands as c
+from states.vocabulary import RevokeReason
 from tests.kit.html_forms import HtmlForm, form_to, send
-from tests.kit.portal import CHEF, OTHER_CHEF, Portal
+from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal
 from tests.portal.web.chef.test_pages import PLACE, plain, relayed
 from workflow.requests.detail import load_facts
 
@@ -190,6 +192,15 @@ def test_renewal__step_by_step_makes_a_new_request(portal: Portal) -> None:
         request = load_facts(connection, renewed, portal.app.mailer).request
     assert request
     assert (request.renews, request.nom) == (reference, "Nomb")
+
+
+@pytest.mark.rule("R33")
+def test_renewal__of_what_the_rectorat_revoked_says_why(portal: Portal) -> None:
+    reference = portal.issued()
+    portal.do(c.Revoke(reference=reference, reason=RevokeReason.MISSION), STAFF)
+    client = portal.client(CHEF)
+    warned = plain(send(client, form_of(client, reference, "renouvellement")).text)
+    assert "La demande précédente a été révoquée par le rectorat : changement de mission" in warned
 
 
 def test_forms__what_no_database_can_hold_is_refused_and_never_an_error(portal: Portal) -> None:
