@@ -56,7 +56,9 @@ _OF_CODE_STATUS: Final = {
     CodeStatus.HANDED_OVER: None,
     CodeStatus.EXTENDED: None,
     CodeStatus.UNDELIVERABLE: NextStep(
-        Role.OPERATOR, "le code n'est pas arrivé : renvoyer le courriel, ou réémettre le code", Trigger.REISSUE_CODE
+        Role.OPERATOR,
+        "le code n'est pas arrivé : corriger la boîte et renvoyer le courriel, ou réémettre le code",
+        Trigger.REISSUE_CODE,
     ),
 }
 """The steps after a code that differ from its hand-over."""

@@ -263,11 +263,13 @@ def _render_results(
 ) -> Response:  # fmt: skip
     """The result of each request; sent again by the browser, the form shows the same (R10)."""
     by_reference = {item.line.reference: item for item in lines}
+    hold, now = context.app.policy.code_hold, context.app.clock.now()
     reports = [BulkResult(reference, by_reference.get(reference), result) for reference, result in results]
     refused = [report for report in reports if not report.is_done]
     unticked = replace(position, ticked=tuple(report.reference for report in refused))
     return context.pages.page(
         request, "worklist/results.html", visitor, action=action, refused=refused, back=unticked.address(),
         accepted=[report for report in reports if report.is_done],
+        leaves_at=now + hold if action.by_line and hold else None, hold_key=blank(()).key,
         again=action.prepared([report.reference for report in refused], replace(position, ticked=()).pairs()),
     )  # fmt: skip

@@ -129,3 +129,17 @@ def test_lost_code__leads_to_the_mailbox_first_then_to_its_mail(portal: Portal) 
     assert f'href="/rectorat/courriels/{number}">Voir le courriel</a>' in page
     send(client, form_to(answer, f"/courriels/{number}/renvoyer"))
     assert "Code non remis" not in plain(client.get(PLACE + reference).text)
+
+
+@pytest.mark.rule("R62")
+def test_hold__in_the_table_of_codes_each_is_taken_back_by_itself(held: Portal) -> None:
+    first, second = held.checked(1), held.checked(2)
+    client = held.client(STAFF)
+    table = client.get(f"/rectorat/lot?action=emettre&portee=cochees&ref={first}&ref={second}")
+    assert '<button type="submit" disabled hidden aria-hidden="true">' in table.text, "Enter sends nothing"
+    form = form_to(table, "/lot/emettre")
+    done = send(client, form, **{f"code-{first}": "Zq93 Kx71", f"code-{second}": "Autre123"})
+    assert plain(done.text).count("Son courriel partira à 10 h 01.") == 2
+    send(client, form_to(done, f"/{first}/annuler-envoi"))
+    assert sorted(stage for stage, _ in mails_of(held)) == ["cancelled", "pending"]
+    assert form_to(client.get(PLACE + first), "/emettre")
