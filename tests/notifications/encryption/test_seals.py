@@ -1,6 +1,7 @@
 """Sealed codes: encrypted at rest, erased in time, and with them what has not left."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,10 @@ from sqlalchemy import select
 from notifications.encryption import seals
 from notifications.encryption.sealer import BadSealingKey, CodeUnreadable, Sealer
 from notifications.outbox.tables import MAILS, SEALS
+from notifications.ports import CodeLeaving
 from notifications.vocabulary import Erasure, Fault, Kind, Stage
+from states.commands import Code
+from states.decision import SealCode
 from states.vocabulary import Trigger
 from tests.kit.factories import REFERENCE
 from tests.notifications.events import expired, request_event
@@ -82,6 +86,41 @@ def test_erase__a_replaced_code_never_leaves(office: Office) -> None:
     (got,) = office.relay.received
     assert "S3cretAB12" in got.text
     assert "premier111" not in got.text
+
+
+@pytest.mark.rule("R62")
+@pytest.mark.parametrize("stage", [Stage.SENDING, Stage.SENT, Stage.UNCERTAIN])
+def test_take_back__of_a_code_that_leaves_undoes_the_whole_action(office: Office, stage: Stage) -> None:
+    """Another machine begins the mail after it was seen to wait: nothing is erased, and it is decided again."""
+    mail = office.issue()
+    with office.database.write() as connection:
+        connection.execute(MAILS.update().values(stage=stage.value))
+    with pytest.raises(CodeLeaving):
+        office.handle(request_event(Trigger.TAKE_BACK_CODE))
+    assert _seal_row(office)[1] is None
+    assert office.find(mail.id).stage is stage
+
+
+@pytest.mark.rule("R62")
+def test_take_back__erases_the_code_and_its_mail_tells_nobody(office: Office) -> None:
+    mail = office.issue()
+    office.handle(request_event(Trigger.TAKE_BACK_CODE))
+    assert _seal_row(office) == (None, "taken_back")
+    assert office.find(mail.id).stage is Stage.CANCELLED
+    office.send()
+    assert office.relay.received == []
+
+
+@pytest.mark.rule("R62")
+def test_hold__a_mail_leaves_no_sooner_than_it_may(office: Office) -> None:
+    issued = request_event(Trigger.ISSUE_CODE)
+    held = SealCode(Code(clear="S3cretAB12"), office.clock.now() + timedelta(seconds=60))
+    office.handle(replace(issued, decision=replace(issued.decision, effects=(held,))))
+    assert office.send() == 0
+    office.clock.advance(seconds=59)
+    assert office.send() == 0
+    office.clock.advance(seconds=1)
+    assert office.send() == 1
 
 
 @pytest.mark.rule("R61")
