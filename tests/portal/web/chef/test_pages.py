@@ -197,3 +197,12 @@ def test_mails__page_after_page(portal: Portal) -> None:
     second = client.get(f"/etablissement/courriels?apres={after}").text
     assert second.count('href="/etablissement/courriels/') == 2
     assert client.get("/etablissement/courriels?apres=x").text.count('href="/etablissement/courriels/') == 25
+
+
+def test_badge__says_that_a_key_handed_over_is_in_service(portal: Portal) -> None:
+    reference, client = portal.issued(), portal.client(CHEF)
+    relayed(portal)
+    assert "clé en service" not in client.get("/etablissement/demandes").text
+    form = form_to(client.get(f"{PLACE}{reference}/remise"), "/remise")
+    assert "clé en service</p>" in send(client, form).text
+    assert "clé en service</p>" in client.get("/etablissement/demandes").text
