@@ -518,6 +518,24 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             codes_lost=2,
         ),
     ),
+    "mail_undeliverable_same_mailbox": (
+        Kind.MAIL_UNDELIVERABLE,
+        MailUndeliverable(
+            mail=42,
+            title="code à remettre",
+            establishment=PLACE,
+            reference="ODA-2027-00042",
+            recipient="ce.0310001h@ac-toulouse.fr",
+            fault="destinataire refusé",
+            reply="550 5.1.1 User unknown",
+            code_lost=True,
+            cause="recipient_refused",
+            count=2,
+            others=(LostMail(mail=45, title="rappel : demande à poursuivre", establishment=PLACE.full),),
+            codes_lost=1,
+            same_mailbox=True,
+        ),
+    ),
     "mail_undeliverable_no_mailbox": (
         Kind.MAIL_UNDELIVERABLE,
         MailUndeliverable(

@@ -559,6 +559,7 @@ class MailUndeliverable:
     count: Annotated[int, Doc("nombre de tous les courriels que ce motif a arrêtés, celui-ci compris")] = 1
     others: Annotated[tuple[LostMail, ...], Doc("les autres, jusqu'à cent ; le plus souvent aucun")] = ()
     codes_lost: Annotated[int, Doc("parmi tous, nombre de ceux qui portaient un code")] = 0
+    same_mailbox: Annotated[bool, Doc("allaient-ils tous à la même boîte ?")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -127,6 +127,7 @@ class OperatorReports:
                 for mail in ordered[1 : NAMED + 1]
             ),
             codes_lost=codes,
+            same_mailbox=bool(first.recipient) and {mail.recipient for mail in mails} == {first.recipient},
         )  # fmt: skip
         return self._draft(
             Kind.MAIL_UNDELIVERABLE, self.dead_mails_key(fault, now), facts, first if len(mails) == 1 else None

@@ -83,11 +83,15 @@ def confirm_year_end(about: facts.BrakeAlert) -> str:
 
 
 def dead_mails(about: facts.MailUndeliverable) -> str:
-    """The dead mail, all those of its cause, or the mailbox that is missing."""
+    """The dead mail, all those of its cause; the establishment whose mailbox is at fault, or is missing."""
+    place = f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}"
+    is_known = about.establishment.uai != facts.UNKNOWN_UAI
+    if about.count > 1 and about.same_mailbox and is_known:
+        return place
     if about.count > 1:
         return f"{RECTORAT_HOME}/courriels{f'?motif={quote(about.cause)}' if about.cause else ''}"
-    if not about.recipient and about.establishment.uai != facts.UNKNOWN_UAI:
-        return f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}/boite"
+    if not about.recipient and is_known:
+        return f"{place}/boite"
     return f"{RECTORAT_HOME}/courriels{f'/{about.mail}' if about.mail else ''}"
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, inspect, select
 
 from notifications.authoring.examples import MAIL_CONTEXT
-from notifications.outbox.tables import MAILS, SEALS
+from notifications.outbox.tables import MAILS, SEALS, is_about
 from notifications.vocabulary import Audience, Fault, Kind, Stage
 from states.commands import Code
 from states.vocabulary import Trigger
@@ -204,3 +204,21 @@ def test_secret__in_no_column_of_no_table(office: Office) -> None:
             for row in connection.execute(select(table)):
                 assert MARKED not in repr(row)
         assert inspect(connection).has_table("seal")
+
+
+@pytest.mark.rule("R58")
+@pytest.mark.parametrize("same", [True, False])
+def test_dead_mails_alert__says_when_one_mailbox_is_at_fault(office: Office, same: bool) -> None:
+    office.enqueue(draft(), draft("delegated", recipient=f.MAILBOX if same else "autre@ac-toulouse.fr"))
+    alert = office.mailer.reports.dead_mails_alert(Fault.RECIPIENT_REFUSED, office.mails(), f.NOW)
+    assert (alert.context.count, alert.context.same_mailbox) == (2, same)
+    assert alert.recipient == OPERATORS
+
+
+def test_enqueue__the_other_requests_of_a_mail_are_kept_once(office: Office) -> None:
+    others = ("ODA-2027-00043", "ODA-2027-00045")
+    reminder = draft("stalled_reminder_several", dedupe_key="reminders:0310001H:2026-09-14", other_references=others)
+    assert [office.enqueue(reminder), office.enqueue(reminder)] == [1, 0]
+    with office.database.read() as connection:
+        query = select(MAILS.c.id).where(is_about("ODA-2027-00045"))
+        assert connection.execute(query).scalars().all() == [office.only().id]
