@@ -150,7 +150,9 @@ class _ArrayStatement:
     """
 
     def __init__(self, text: str, columns: dict[str, TypeEngine[Any]], dialect: Dialect) -> None:
-        arrays = ", ".join(f"%b::{kind.compile(dialect)}[]" for kind in columns.values())
+        # an array's type has no collation of its own: that of the column holds
+        types = (kind.compile(dialect).partition(" COLLATE ")[0] for kind in columns.values())
+        arrays = ", ".join(f"%b::{name}[]" for name in types)
         self.text = text.replace("$rows", f"unnest({arrays})")
         self._processors = {
             name: kind.dialect_impl(dialect).bind_processor(dialect) for name, kind in columns.items()

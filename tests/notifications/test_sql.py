@@ -17,6 +17,7 @@ EVERY = Table(
     "every kind", MetaData(),
     Column("order", Integer, primary_key=True), Column("key", String, nullable=False), Column("at", UtcDateTime()),
     Column("on", Date), Column("is_so", Boolean), Column("share", Float), Column("body", Text),
+    Column("sorted", Text().with_variant(Text(collation="C"), "postgresql")),
     Column("left_out", String, server_default="par défaut"),
 )  # fmt: skip
 """A table of every type that ours have, whose names are words of SQL."""
@@ -28,6 +29,7 @@ def row(number: int) -> dict[str, Any]:
         "order": number, "key": f"clé « {number} »", "at": NOON + timedelta(seconds=number) if odd else None,
         "on": date(2027, 8, 31) if odd else None, "is_so": odd, "share": number / 3 if odd else None,
         "body": ["{a,b}", "NULL", "", '"\\', "l'été\nà %s %b 100 %", None][number % 6],
+        "sorted": f"mot {number}",
     }  # fmt: skip
 
 
