@@ -13,23 +13,28 @@ from notifications.messages.facts import Person
 from notifications.rendering.environment import TemplateLoader
 from notifications.rendering.papers import Paper, papers_of
 from notifications.rendering.pdf import compile_paper
+from notifications.vocabulary import Kind
+from states.vocabulary import Step
 
 AT = datetime(2026, 9, 14, 8, 30, tzinfo=UTC)
-WITH_PAPER = {
-    "delegated": "charte-ODA-2027-00042.pdf",
-    "delegated_by_operator": "charte-ODA-2027-00042.pdf",
-    "sent_back_charter": "charte-ODA-2027-00042.pdf",
-    "code_issued": "bordereau-ODA-2027-00042.pdf",
-    "code_reissued": "bordereau-ODA-2027-00042.pdf",
-    "code_reissued_answer": "bordereau-ODA-2027-00042.pdf",
-    "key_extended": "fiche-ODA-2027-00042.pdf",
-    "year_end_report": "bilan-2027-2028.pdf",
-    "year_end_report_one": "bilan-2026-2027.pdf",
-}
-"""The examples that have a paper, and the name of the first."""
+_SLIP, _SHEET = "bordereau-ODA-2027-00042.pdf", "fiche-ODA-2027-00042.pdf"
 
-WITH_SHEET = ("code_issued", "code_reissued", "code_reissued_answer")
-"""Those whose second paper is the sheet for the RUPN."""
+FILES = {
+    Kind.DELEGATED: ("charte-ODA-2027-00042.pdf",),
+    Kind.SENT_BACK: ("charte-ODA-2027-00042.pdf",),
+    Kind.CODE_ISSUED: (_SLIP, _SHEET),
+    Kind.CODE_REISSUED: (_SLIP, _SHEET),
+    Kind.KEY_EXTENDED: (_SHEET,),
+    Kind.YEAR_END_REPORT: ("bilan",),
+}
+"""The papers of each kind of mail; a report's name goes on with its year."""
+
+WITH_PAPER = {
+    name: tuple(f"bilan-{facts.year.label}.pdf" if file == "bilan" else file for file in FILES[kind])
+    for name, (kind, facts) in EXAMPLES.items()
+    if kind in FILES and (kind is not Kind.SENT_BACK or facts.step is Step.CHARTER)
+}
+"""The examples that have papers, and their names."""
 
 
 def paper(example: str, wordings: TemplateLoader | None = None, **changes: Any) -> Paper:
