@@ -18,7 +18,7 @@ from states.rules.revocation import early_revocation_warnings, key_still_used_wa
 from states.rules.standing_in import with_stand_ins
 from states.rules.verification import with_chef
 from states.transitions import ARROWS, BY_TRIGGER, Transition
-from states.validation import clean_text, normalise_uai, person_key, uai_problem
+from states.validation import chef_key, clean_text, normalise_uai, uai_problem
 from states.vocabulary import Role, Trigger
 
 
@@ -99,9 +99,11 @@ def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decisi
         raise AssertionError(f"{transition.trigger} may not lead from {source} to {outcome.target}")
     request, data, notes = outcome.request, dict(outcome.data), dict(outcome.notes)
     chef = case.actor.name if case.actor.role is Role.CHEF else ""
-    if chef and person_key(chef, "") != person_key(request.chef_name, ""):
-        if person_key(request.chef_name, ""):
-            data["chef_changed"] = True  # which voids the delegation's check, that saw another chef (R37)
+    if chef and not chef_key(request.chef_name):
+        request = with_chef(request, chef)
+    elif chef and _is_new_chef(case, chef, request.chef_name):  # which voids the check, that saw another one (R37)
+        data["chef_changed"] = True
+        notes |= {"chef_before": request.chef_name, "chef_after": chef}
         request = with_chef(request, chef)
     if (acted := with_stand_ins(case, request.acted_on_behalf)) != request.acted_on_behalf:
         request = request.with_(acted_on_behalf=acted)
@@ -115,6 +117,12 @@ def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decisi
         trigger=transition.trigger, source=source, request=request, data=data, notes=notes, effects=outcome.effects,
         warnings=tuple(_warnings(case, transition, request)),
     )  # fmt: skip
+
+
+def _is_new_chef(case: Case[Any], name: str, before: str) -> bool:
+    """Return True for the chef who said to be the new one here; a name typed otherwise changes nothing (R37)."""
+    declared = case.facts.establishment.chef_name if case.facts.establishment else ""
+    return chef_key(name) == chef_key(declared) != chef_key(before)
 
 
 def _warnings(case: Case[Any], transition: Transition, request: Request) -> Iterator[Reason]:

@@ -42,7 +42,8 @@ class StandIn:
 class Establishment:
     """A school as in the directory; ``mailbox`` is the one in force, None when there is none (R13, R14).
 
-    ``stand_ins`` are the operators who can act in its stead, or could (R6).
+    ``stand_ins`` are the operators who can act in its stead, or could (R6); ``chef_name`` is the last chef known, who
+    signed in first or said to be the new one (R37).
     """
 
     uai: str
@@ -52,6 +53,7 @@ class Establishment:
     is_open: bool = True
     mailbox: str | None = None
     stand_ins: tuple[StandIn, ...] = ()
+    chef_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Their order is that of the process: access, fields, the establishment's steps, c
 the school year.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Final
@@ -45,34 +45,62 @@ def unknown_request(reference: str) -> Reason:
 
 def wrong_state(request: Request, trigger: Trigger, sources: Iterable[State], last: LastEvent | None,
                 zone: tzinfo) -> Reason:  # fmt: skip
-    since = ""
-    if last:
-        since = f" : {last.actor} a fait « {last.trigger.label} » le {french.instant(last.at, zone)}"
     return Reason(
         "wrong_state", "R1",
-        f"La demande {request.reference} est {in_quotes(request.state)}{since}",
+        f"La demande {request.reference} est {in_quotes(request.state)}{_last_action(last, zone)}",
         _instead(request.state, trigger, sources),
     )  # fmt: skip
+
+
+def _last_action(last: LastEvent | None, zone: tzinfo) -> str:
+    """`` ; dernière action : attester la délégation, par le rectorat, le 29 novembre 2026 à 3 h 58``."""
+    if last is None:
+        return ""
+    who = last.actor
+    for role, article in ((Role.CHEF, "le "), (Role.DEPUTY, "l'")):
+        who = f"{article}{who}" if who.startswith(role.label) else who
+    return f" ; dernière action : {last.trigger.label}, par {who}, le {french.instant(last.at, zone)}"
+
+
+_NEXT: Final = {
+    State.DECLARED: Trigger.DELEGATE, State.DELEGATED: Trigger.SIGN_CHARTER, State.CHARTER_SIGNED: Trigger.SUBMIT,
+    State.REQUESTED: Trigger.ISSUE_CODE,
+}  # fmt: skip
+"""The action that takes a request on, by its state."""
+
+_TOO_LATE: Final = {
+    Trigger.WITHDRAW: "Le code est transmis : signaler un changement, le rectorat révoquera la demande.",
+    Trigger.AMEND: "La demande est partie : la reprendre pour la corriger, ou signaler l'erreur au rectorat.",
+    Trigger.TAKE_BACK: "Le rectorat a répondu : lui signaler l'erreur.",
+    Trigger.SEND_BACK: "Le code est transmis : révoquer la demande si elle est fausse.",
+}
 
 
 def _instead(state: State, trigger: Trigger, sources: Iterable[State]) -> str:
     """The remedy for a request that is past the action, or not yet there."""
     if state is State.REVOKED:
         return "Cette demande est close : si la clé est encore utile, renouveler la demande."
-    if trigger is Trigger.WITHDRAW:
-        return "Le code est transmis : signaler un changement, le rectorat révoquera la demande."
-    return f"L'action « {trigger.label} » part de l'état {french.listing([in_quotes(s) for s in sources], 'ou')}."
+    life, possible = list(State), list(sources)
+    if possible and life.index(state) < min(map(life.index, possible)):
+        return f"Faire d'abord : {(_NEXT.get(state) or Trigger.REVOKE).label}."
+    following = f" Prochaine étape : {_NEXT[state].label}." if state in _NEXT else ""
+    return _TOO_LATE.get(trigger) or f"Rien à refaire : cette étape est faite.{following}"
 
 
-def wrong_role(trigger: Trigger, role: Role, allowed: Iterable[Role]) -> Reason:
-    programs = (Role.CONNECTOR, Role.SCHEDULE)  # of which nobody asks anything
-    people = [r.label for r in Role if r in allowed and r not in programs]
-    who = french.listing(people, "ou")
-    alone = "Elle se fait seule à la fin de l'année ; avant, un opérateur peut révoquer."
-    return Reason(
-        "wrong_role", "R2", f"L'action « {trigger.label} » n'est pas ouverte au rôle « {role.label} »",
-        alone if trigger is Trigger.EXPIRE else f"La demander à : {who}.",
-    )  # fmt: skip
+def wrong_role(trigger: Trigger, allowed: Iterable[Role]) -> Reason:
+    """Those of ``allowed`` may, programs aside: of them nobody asks anything."""
+    people = [_WITH_ARTICLE[r] for r in Role if r in allowed and r in _WITH_ARTICLE]
+    message, remedy = f"Seul {french.listing(people, 'ou')} peut {trigger.label}", "Le lui demander."
+    if trigger is Trigger.EXPIRE or not people:
+        message = f"L'action « {trigger.label} » n'est ouverte à personne"
+        remedy = "Elle se fait seule à la fin de l'année ; avant, un opérateur peut révoquer."
+    return Reason("wrong_role", "R2", message, remedy)
+
+
+_WITH_ARTICLE: Final = {
+    Role.CHEF: "un chef d'établissement", Role.DEPUTY: "un adjoint", Role.OPERATOR: "un opérateur du rectorat",
+}  # fmt: skip
+"""Whom an action may be asked of."""
 
 
 def not_your_establishment() -> Reason:
@@ -130,7 +158,7 @@ def mailbox_held(operator: str, until: datetime, zone: tzinfo) -> Reason:
 def changed_meanwhile(last: LastEvent | None, zone: tzinfo) -> Reason:
     message = "La demande a changé entre-temps"
     if last:
-        message += f" : {last.actor} a fait « {last.trigger.label} » le {french.instant(last.at, zone)}"
+        message += _last_action(last, zone)
     return Reason("changed_meanwhile", "R9", message, "Relire la demande, puis recommencer si c'est encore utile.")
 
 
@@ -185,15 +213,23 @@ def unusual_mail(likely: str) -> Reason:
 
 
 def date_out_of_bounds(field: str, label: str, rule: str, after: date | None, before: date | None) -> Reason:
-    bounds = []
-    if after:
-        bounds.append(f"au plus tôt le {french.day(after)}")
-    if before:
-        bounds.append(f"au plus tard le {french.day(before)}")
-    return Reason(
-        "date_out_of_bounds", rule, f"{label} n'est pas possible à cette date",
-        f"Donner une date {french.listing(bounds)}.", field,
-    )  # fmt: skip
+    """A bound before this century is no bound: nobody needs to read it."""
+    after = after if after and after > LONG_PAST else None
+    if after and before and after == before:
+        remedy = f"Cette date doit être le {french.day(after)}."
+    elif after and before:
+        remedy = f"Donner une date comprise entre le {french.day(after)} et le {french.day(before)}."
+    elif after:
+        remedy = f"Donner une date au plus tôt le {french.day(after)}."
+    elif before:
+        remedy = f"Donner une date au plus tard le {french.day(before)}."
+    else:
+        remedy = "Donner une date plus récente."
+    return Reason("date_out_of_bounds", rule, f"{label} n'est pas possible à cette date", remedy, field)
+
+
+LONG_PAST: Final = date(2000, 1, 1)
+"""No day that people give lies before: an older one is a slip of the keyboard."""
 
 
 def closed_establishment(nom: str) -> Reason:
@@ -461,8 +497,11 @@ def check_negative(label: str) -> Reason:
     )  # fmt: skip
 
 
-def check_void(label: str) -> Reason:
-    return Reason("check_void", "R35", f"{label} portait sur d'autres données que celles d'aujourd'hui", "La refaire.")
+def check_void(label: str, changed: Sequence[str] = ()) -> Reason:
+    """``changed``: what has changed since it was made, each with its article; empty when it is not known."""
+    what = french.listing(list(changed)) or "ce qu'elle avait vu"
+    verb = "ont" if len(changed) > 1 else "a"
+    return Reason("check_void", "R35", f"{label} ne vaut plus : {what} {verb} changé depuis", "La refaire.")
 
 
 def check_too_old(label: str, days: int, earliest: date | None = None) -> Reason:
@@ -539,7 +578,7 @@ def key_in_use(holders: list[Request], request: Request, *, again: bool = False)
 
 def key_scope_is_request() -> Reason:
     return Reason(
-        "key_scope_is_request", "R42", "L'académie donne une clé à chaque demande (réglage key.scope)",
+        "key_scope_is_request", "R42", "L'académie donne une clé à chaque demande",
         "Émettre un code.", "extends",
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Final
 
 from states.characters import fold, has_invisible, is_invisible, name_flaw, plain_hyphens, without_pasted
 
@@ -48,6 +49,15 @@ def clean(text: str) -> str:
 def person_key(nom: str, prenom: str) -> str:
     """Nom and prénom folded, whatever their order: equal for who is presumed the same person (R17)."""
     return " ".join(sorted(f"{fold(nom)} {fold(prenom)}".split()))
+
+
+_CIVILITIES: Final = frozenset({"m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle"})
+
+
+def chef_key(name: str) -> str:
+    """The name of a chef as compared: folded, without civility nor order; empty when he gave none (R37)."""
+    words = fold(name).split()
+    return " ".join(sorted([word for word in words if word not in _CIVILITIES] or words))
 
 
 def fold_mail(mail: str) -> str:

@@ -87,6 +87,11 @@ class WebContext:
         return "__Host-oda-uai" if self.is_https else "oda-uai"
 
     @property
+    def name_cookie(self) -> str:
+        """The cookie of the name last given on this device, to be proposed: a convenience, no right."""
+        return "__Host-oda-nom" if self.is_https else "oda-nom"
+
+    @property
     def theme_cookie(self) -> str:
         """The cookie of the theme that was chosen: a preference, no right."""
         return "__Host-oda-theme" if self.is_https else "oda-theme"

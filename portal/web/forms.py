@@ -48,8 +48,8 @@ class Field:
     with ``off`` a browser would not give back what was typed to who comes back to the page.
 
     A CODE is never remembered by the browser nor shown again. ``focus``: the page opens with the cursor in it.
-    ``first`` and ``last`` bound what a DAY's calendar offers; ``is_name``: the text is a person's; ``example`` is a
-    good MAIL. The rules judge what was typed.
+    ``first`` and ``last`` bound what a DAY's calendar offers; ``is_name``: the text is a person's, ``is_capitals``: it
+    is written in capitals; ``example`` is a good MAIL. The rules judge what was typed.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Field:
     first: date | None = None
     last: date | None = None
     is_name: bool = False
+    is_capitals: bool = False
     example: str = ""
 
     def read(self, text: str) -> Any:
@@ -145,7 +146,8 @@ class Form:
     """Fields as they are shown. ``values`` are those read, when nothing is wrong; ``reasons`` concern no one field.
 
     ``key`` makes a form sent twice one action (R10); ``earlier``: it had been sent before, with other answers.
-    ``given_back``: it was sent after the end of its session, and is only shown again (R73).
+    ``given_back``: it was sent after the end of its session, and is only shown again (R73). ``home``: the side of who
+    reads its reasons, where the requests that they name have their pages.
     """
 
     fields: tuple[FieldState, ...]
@@ -154,6 +156,7 @@ class Form:
     key: str = field(default_factory=new_key)
     earlier: EarlierSending | None = None
     given_back: bool = False
+    home: str = ""
 
     @property
     def is_right(self) -> bool:
@@ -180,6 +183,15 @@ class Form:
         named = {reason.field for reason in reasons}
         added = tuple(FieldState(field) for field in fields if field.name in named and field.name not in self)
         return replace(self, fields=self.fields + added)
+
+    def adding(self, field: Field, text: str, error: str = "") -> "Form":
+        """The same form with one more field, and what is in it."""
+        return replace(self, fields=(*self.fields, FieldState(field, text, error)))
+
+    def with_values(self, texts: Mapping[str, str]) -> "Form":
+        """The same form with these texts in the fields that they name."""
+        fields = tuple(replace(state, text=texts.get(state.field.name, state.text)) for state in self.fields)
+        return replace(self, fields=fields, values={**self.values, **texts})
 
     def sent_before(self, earlier: EarlierSending) -> "Form":
         """The same form with what was typed, under a new key, and what its first sending did (R10)."""

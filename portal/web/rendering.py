@@ -27,6 +27,7 @@ from notifications.rendering.typography import BOUND, NBSP
 from portal.texts import TRIGGER_TEXTS
 from portal.web.public_texts import academy, french_capital, piece_problems, read_pieces
 from states import french
+from states.refusals import Reason
 from states.vocabulary import State, Trigger
 from workflow.settings.model import Settings
 
@@ -137,6 +138,7 @@ def environment_of(
         "plural": french.plural,
         "de": french.de,
         "capital": french_capital,
+        "sentence": sentence_of,
         "family_name": french.family_name_in_capitals,
         "contact_links": contact_links,
     }
@@ -146,6 +148,21 @@ def environment_of(
         "ours": f"/static/oda/{our_version()}", "academie": academy(settings.academie.nom),
     }  # fmt: skip
     return environment
+
+
+_REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
+
+
+def sentence_of(reason: Reason, home: str) -> Markup:
+    """What a reason says to who has ``home``: with its rule for the rectorat alone, the requests named being links."""
+    rule = f" ({reason.rule})" if reason.rule and home != CHEF_HOME else ""
+    text = escape(f"{reason.message}{rule}. {reason.remedy}")
+    if not home:
+        return text
+    return Markup(_REFERENCE.sub(rf'<a href="{home}/demandes/\g<0>">\g<0></a>', str(text)))  # noqa: S704 - escaped above
+
+
+CHEF_HOME: Final = "/etablissement"
 
 
 def page_problems(settings: Settings) -> list[TemplateProblem]:

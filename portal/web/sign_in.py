@@ -1,5 +1,8 @@
 """Signing in by a link sent by mail, saying who acts, the account, signing out (R37, R72, R73)."""
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -26,6 +29,7 @@ from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin, safe_back
+from states.french import listing
 from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, usual_uai
 from states.vocabulary import Role
@@ -41,7 +45,8 @@ NO_REFERRER: Final = {"Referrer-Policy": "no-referrer"}
 """The address of a link's page is a secret."""
 
 UAI: Final = Field(
-    name="uai", label="UAI de votre établissement", hint="7 chiffres et une lettre, par exemple 0310001H.",
+    name="uai", label="UAI de votre établissement", is_capitals=True,
+    hint="7 chiffres et une lettre, par exemple 0310001H.",
     missing="Donner l'UAI de l'établissement.",
 )  # fmt: skip
 
@@ -257,7 +262,8 @@ def _without_referrer(response: Response) -> Response:
 @router.get("/connexion/qui")
 def show_who(request: Request, context: Context, signed: Mailbox, suite: str = "") -> HTMLResponse:
     """The name and the function of who acts: a mailbox does not tell them (R37, R73)."""
-    return _render_who(request, context, signed, blank(_who_fields(context, signed[0])), safe_back(suite))
+    user = last_of_device(request, context, signed[0])
+    return _render_who(request, context, signed, blank(_who_fields(context, user)), safe_back(suite))
 
 
 @router.post("/connexion/qui")
@@ -271,15 +277,68 @@ def say_who(request: Request, context: Context, signed: Mailbox, data: PostedByS
         return _render_who(request, context, signed, form, back, status=422)
     role = Role.of(form.values.get("fonction", Role.CHEF.value))
     identified = replace(session_user, name=clean(form.values["nom"]), role=role)
+    former = context.sign_in.former_chefs(session_user, identified.name) if role is Role.CHEF else ()
+    succession = data.get(_SUCCESSION)
+    if former and succession not in ("new", "same"):
+        form = form.adding(_succession_field(former), "", "Choisir une réponse.")
+        return _render_who(request, context, signed, form, back, status=422)
+    is_new = bool(former) and succession == "new"
     try:
-        new_secret = context.sign_in.identify(session_user, secret, identified.name, role)
+        new_secret = context.sign_in.identify(session_user, secret, identified.name, role, is_new_chef=is_new)
     except ClockRefused as refused:
         return _render_who(request, context, signed, form.refused(refused.reasons), back, status=422)
-    if role is Role.CHEF:
+    if is_new:
         context.app.tokens.end_former_chefs(context.sessions.actor(identified))
     response = RedirectResponse(back or "/etablissement", status_code=303)
     set_session_cookie(response, context, new_secret)
+    _remember_on_device(response, context, identified)
     return response
+
+
+_SUCCESSION: Final = "succession"
+"""The field by which a chef whose name is another than the last one's says whether he succeeds him."""
+
+
+def _succession_field(former: Sequence[str]) -> Field:
+    return Field(
+        name=_SUCCESSION, label=f"Le dernier chef d'établissement connecté ici se nommait {listing(list(former))}",
+        shape=Shape.CHOICE,
+        options=(
+            ("new", "Je suis le nouveau chef d'établissement"),
+            ("same", "C'est bien moi : mon nom est seulement écrit autrement"),
+        ),
+        hint="Un nouveau chef refait les délégations à son nom dans DelegCE ; le rectorat les vérifie de nouveau.",
+    )  # fmt: skip
+
+
+_REMEMBERED_DAYS: Final = 365
+"""How long a device proposes the name that was given on it."""
+
+
+def _remember_on_device(response: Response, context: WebContext, user: SessionUser) -> None:
+    """Keep the name on this device alone, to be proposed at the next sign-in (R73)."""
+    text = urlsafe_b64encode(json.dumps([user.subject, user.role.value, user.name]).encode()).decode()
+    response.set_cookie(
+        context.name_cookie, text, max_age=_REMEMBERED_DAYS * 86400, path="/", httponly=True, samesite="lax",
+        secure=context.is_https,
+    )  # fmt: skip
+
+
+def last_of_device(request: Request, context: WebContext, user: SessionUser) -> SessionUser:
+    """Who last signed in on this device to one of these establishments, to be proposed; the user as it is otherwise.
+
+    What a browser sends proves nothing: it only stands in a field, for a person to read and send.
+    """
+    if user.name:
+        return user
+    try:
+        subject, role, name = json.loads(urlsafe_b64decode(request.cookies.get(context.name_cookie, "")))
+        is_theirs = not set(user.uais).isdisjoint(subject.split(","))
+        if is_theirs and not name_problem(name):
+            return replace(user, name=name, role=Role.DEPUTY if role == Role.DEPUTY.value else Role.CHEF)
+    except (ValueError, TypeError, AttributeError):
+        pass
+    return user
 
 
 def _who_fields(context: WebContext, session_user: SessionUser) -> list[Field]:

@@ -17,7 +17,7 @@ def access_problems(case: Case[Any], roles: frozenset[Role]) -> Iterator[Reason]
     """Reasons why this actor may not use this trigger here; ``roles`` are those that may in their own name."""
     actor, request, trigger = case.actor, case.facts.request, case.command.trigger
     if actor.role not in _allowed(roles):
-        yield refusals.wrong_role(trigger, actor.role, _allowed(roles))
+        yield refusals.wrong_role(trigger, _allowed(roles))
         return
     if actor.role is Role.DEPUTY and not case.policy.deputy_may_act:
         yield refusals.deputy_may_not_act()

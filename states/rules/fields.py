@@ -8,8 +8,8 @@ from states import refusals
 from states.refusals import Reason
 from states.validation import text_problem
 
-EARLIEST: Final = date(2000, 1, 1)
-"""No day that people give lies before: an older one is a slip of the keyboard."""
+EARLIEST: Final = refusals.LONG_PAST
+"""The first day that people may give."""
 
 
 def day_problems(field: str, label: str, rule: str, day: date, *, after: date | None = None,

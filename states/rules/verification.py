@@ -1,7 +1,7 @@
 """The two checks of the rectorat before a code: recorded, valid or not, and sending back (R34 to R38)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
@@ -12,7 +12,7 @@ from states.decision import Case, Outcome
 from states.model import Check, Request
 from states.refusals import Reason
 from states.rules.fields import day_problems, text_problems
-from states.validation import clean_text, person_key
+from states.validation import chef_key, clean_text
 from states.vocabulary import CheckOutcome, Labelled, State, Step, Trigger
 
 LISTING: Final = "La vérification de la liste des RUPN"
@@ -37,24 +37,47 @@ class Standing(Labelled):
 
 def listing_digest(request: Request) -> str:
     """A digest of the data that a check of the list of RUPN looks at (R35)."""
-    return _digest(request.nom, request.prenom, request.mail, request.school_year)
+    return _digest(_of_listing(request).values())
 
 
 def delegation_digest(request: Request) -> str:
     """A digest of the data that a check of the delegation looks at, its chef included (R35, R37)."""
-    return _digest(
-        request.nom,
-        request.prenom,
-        request.mail,
-        request.school_year,
-        request.delegated_on,
-        request.delegation_why,
-        person_key(request.chef_name, ""),
-    )
+    return _digest(_of_delegation(request).values())
 
 
-def _digest(*parts: object) -> str:
+def _of_listing(request: Request) -> dict[str, object]:
+    """What a check of the list looks at, by its name in a sentence."""
+    return {
+        "le nom du RUPN": request.nom, "son prénom": request.prenom, "son adresse": request.mail,
+        "l'année scolaire": request.school_year,
+    }  # fmt: skip
+
+
+def _of_delegation(request: Request) -> dict[str, object]:
+    return _of_listing(request) | {
+        "la date de la délégation": request.delegated_on, "sa raison": request.delegation_why,
+        "le chef d'établissement": chef_key(request.chef_name),
+    }  # fmt: skip
+
+
+def _digest(parts: Iterable[object]) -> str:
+    """The digests of the parts, by full stops: the one that changed can be named."""
+    return ".".join(hashlib.sha256(str(part).encode()).hexdigest()[:16] for part in parts)
+
+
+def _former_digest(parts: Iterable[object]) -> str:
+    """The digest of a check that an earlier version recorded: of all the parts at once."""
     return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:32]
+
+
+def _changed_since(check: Check, parts: dict[str, object]) -> list[str] | None:
+    """What has changed since a check: empty when that cannot be told, None when nothing has."""
+    if check.digest in (_digest(parts.values()), _former_digest(parts.values())):
+        return None
+    seen = check.digest.split(".")
+    if len(seen) != len(parts):
+        return []
+    return [name for (name, part), digest in zip(parts.items(), seen, strict=True) if _digest([part]) != digest]
 
 
 def check_problems(request: Request, today: date, max_age_days: int) -> dict[Trigger, Reason]:
@@ -62,17 +85,19 @@ def check_problems(request: Request, today: date, max_age_days: int) -> dict[Tri
 
     Empty when both allow a code (R39).
     """
-    listing = _problem(request.listing, LISTING, listing_digest(request), today, max_age_days)
-    delegation = _problem(request.delegation, DELEGATION, delegation_digest(request), today, max_age_days)
+    listing = _problem(request.listing, LISTING, _of_listing(request), today, max_age_days)
+    delegation = _problem(request.delegation, DELEGATION, _of_delegation(request), today, max_age_days)
     reasons = {Trigger.CHECK_LISTING: listing, Trigger.CHECK_DELEGATION: delegation}
     return {trigger: reason for trigger, reason in reasons.items() if reason}
 
 
-def _problem(check: Check | None, label: str, digest: str, today: date, max_age_days: int) -> Reason | None:
+def _problem(
+    check: Check | None, label: str, parts: dict[str, object], today: date, max_age_days: int
+) -> Reason | None:  # fmt: skip
     if check is None:
         return refusals.check_missing(label)
-    if check.digest != digest:
-        return refusals.check_void(label)
+    if (changed := _changed_since(check, parts)) is not None:
+        return refusals.check_void(label, changed)
     if check.outcome is not CheckOutcome.POSITIVE:
         return refusals.check_negative(label)
     if check.checked_on < oldest_valid_day(today, max_age_days):
@@ -95,8 +120,8 @@ def standing(request: Request) -> Standing:
 
 def current_checks(request: Request) -> list[Check]:
     """The checks that saw the request as it is now, whatever their result: the others are to be made (R35)."""
-    seen = ((request.listing, listing_digest(request)), (request.delegation, delegation_digest(request)))
-    return [check for check, digest in seen if check is not None and check.digest == digest]
+    seen = ((request.listing, _of_listing(request)), (request.delegation, _of_delegation(request)))
+    return [check for check, parts in seen if check is not None and _changed_since(check, parts) is None]
 
 
 def earlier_check_day(request: Request) -> date | None:
@@ -109,7 +134,7 @@ def earlier_check_day(request: Request) -> date | None:
 def with_chef(request: Request, name: str) -> Request:
     """The request under this chef: the first name known leaves a check as current as it was (R37)."""
     after, check = request.with_(chef_name=name), request.delegation
-    if check is None or person_key(request.chef_name, "") or check.digest != delegation_digest(request):
+    if check is None or chef_key(request.chef_name) or _changed_since(check, _of_delegation(request)) is not None:
         return after
     return after.with_(delegation=replace(check, digest=delegation_digest(after)))
 

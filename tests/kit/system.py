@@ -35,6 +35,8 @@ ACTORS = {
     "opérateur": (Role.OPERATOR, "", set()),
     "lecteur": (Role.READER, "", set()),
 }
+SUCCESSORS = {"0310001H": "Paul Roux"}
+"""Who said to be the new chef of an establishment (R37)."""
 KEY = JournalHasher(b"stateful" * 4)
 
 
@@ -72,7 +74,8 @@ class System:
             installation.found(connection, KEY, now)
             connection.execute(insert(ESTABLISHMENT), [
                 {"uai": uai, "nom": f"Collège {uai}", "kind": "", "commune": "", "departement": "31", "mailbox": box,
-                 "is_open": True, "is_listed": True} for uai, box in SCHOOLS.items()
+                 "is_open": True, "is_listed": True, "chef_name": SUCCESSORS.get(uai, "")}
+                for uai, box in SCHOOLS.items()
             ])  # fmt: skip
 
     def _meet(self) -> None:

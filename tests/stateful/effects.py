@@ -6,8 +6,11 @@ from states import commands as c
 from states.characters import fold
 from states.validation import fold_mail, person_key
 from states.vocabulary import Step
+from tests.kit.system import SUCCESSORS
 from tests.stateful.acceptance_rules import Verdicts
 from tests.stateful.model import MCheck, Model, MReport, MRequest, last_day, open_years, today
+
+SUCCESSOR = {uai: fold(name) for uai, name in SUCCESSORS.items()}
 
 BEFORE = {
     Step.DECLARATION: "declared",
@@ -40,8 +43,8 @@ class Effects:
         self._chef(request, chef)
 
     def _chef(self, request: MRequest, name: str) -> None:
-        """Another chef voids the delegation's check; the first name known does not."""
-        if not name or fold(name) == request.chef:
+        """The chef who said to succeed voids the delegation's check; another name, and the first known, do not."""
+        if not name or fold(name) == request.chef or (request.chef and fold(name) != SUCCESSOR.get(request.uai)):
             return
         first, check = not request.chef, request.delegation
         current = check is not None and check.saw == request.delegation_now()

@@ -86,17 +86,19 @@ def test_source__every_state(trigger: Trigger, state: State) -> None:
 def test_wrong_state__says_where_who_when() -> None:
     reason = refused(f.facts(State.REQUESTED), f.command(T.DELEGATE))["wrong_state"]
     assert reason.message == (
-        "La demande ODA-2027-00042 est « demandée » : la boîte de 0310001H a fait « déclarer le RUPN »"
+        "La demande ODA-2027-00042 est « demandée » ; dernière action : déclarer le RUPN, par la boîte de 0310001H,"
         " le 9 octobre 2026 à 11 h 00"
     )
-    assert reason.remedy == "L'action « attester la délégation » part de l'état « déclarée »."
+    assert reason.remedy == "Rien à refaire : cette étape est faite. Prochaine étape : émettre le code."
 
 
 @pytest.mark.parametrize(
     ("trigger", "state", "remedy"),
     [
         (T.WITHDRAW, S.CODE_ISSUED, "signaler un changement"),
-        (T.ISSUE_CODE, S.CODE_ISSUED, "part de l'état « demandée »"),
+        (T.ISSUE_CODE, S.CODE_ISSUED, "Rien à refaire : cette étape est faite."),
+        (T.SUBMIT, S.DECLARED, "Faire d'abord : attester la délégation."),
+        (T.AMEND, S.REQUESTED, "la reprendre pour la corriger"),
         *((trigger, S.REVOKED, "renouveler la demande") for trigger in FROM if S.REVOKED not in FROM[trigger]),
     ],
 )

@@ -41,9 +41,9 @@ def test_version__says_who_did_what_and_when_for_a_reader(role: Role, reader: Ac
     command = f.command(Trigger.DELEGATE, expected_version=1, on_behalf=behalf)
     reasons = refused(f.facts(State.DELEGATED, last=last), command, reader)
     assert set(reasons) == {"changed_meanwhile", "wrong_state"}
-    did = f"{who} a fait « attester la délégation » le 12 octobre 2026 à 9 h 05"
-    assert reasons["changed_meanwhile"].message == f"La demande a changé entre-temps : {did}"
-    assert reasons["wrong_state"].message.endswith(f" : {did}")
+    did = f" ; dernière action : attester la délégation, par {who}, le 12 octobre 2026 à 9 h 05"
+    assert reasons["changed_meanwhile"].message == f"La demande a changé entre-temps{did}"
+    assert reasons["wrong_state"].message.endswith(did)
 
 
 @pytest.mark.rule("R9")

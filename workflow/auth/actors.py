@@ -35,8 +35,7 @@ def require_operator(actor: Actor, action: str) -> None:
     """Raise NotAllowed unless an operator acts (R2). ``action`` is a French infinitive: « importer l'annuaire »."""
     if actor.role is not Role.OPERATOR:
         reason = Reason(
-            "wrong_role", "R2", f"L'action « {action} » n'est pas ouverte au rôle « {actor.role.label} »",
-            f"La demander à : {Role.OPERATOR.label}.",
+            "wrong_role", "R2", f"Seul un {Role.OPERATOR.label} peut {action}", "Le lui demander.",
         )  # fmt: skip
         raise NotAllowed(str(reason), (reason,))
 

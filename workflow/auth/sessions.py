@@ -12,6 +12,7 @@ from notifications.sql import batches
 from states.model import Actor
 from states.vocabulary import Channel, Role
 from workflow.auth.actors import NotAllowed, People
+from workflow.auth.chefs import find_former_chefs, remember_chef
 from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
 from workflow.auth.sign_in_links import Links, SignInTarget, end_links_of, find_valid_link
 from workflow.database.connection import Database
@@ -198,11 +199,18 @@ class SignIn:
             is_allowed = self._limiter.hit(connection, FAILED_OPENINGS, network_of(client), now)
         raise LinkDead if is_allowed else TooManyTries
 
-    def identify(self, session_user: SessionUser, cookie: str, name: str, role: Role) -> str:
+    def former_chefs(self, session_user: SessionUser, name: str) -> tuple[str, ...]:
+        """Return the last chefs known of these establishments, when this name is none of theirs (R37)."""
+        with self._database.read() as connection:
+            return find_former_chefs(connection, session_user.uais, name)
+
+    def identify(
+        self, session_user: SessionUser, cookie: str, name: str, role: Role, *, is_new_chef: bool = False
+    ) -> str:  # fmt: skip
         """Store the name and function of who acts for a mailbox; return the session's new secret (R4, R37, R73).
 
-        The journal names that person from now on. Raises NotAllowed for a name that cannot be one, and for a deputy
-        where none may act.
+        ``is_new_chef``: he says to succeed the last chef known. The journal names that person from now on. Raises
+        NotAllowed for a name that cannot be one, and for a deputy where none may act.
         """
         if role is not Role.CHEF and not (role is Role.DEPUTY and self._people.deputy_may_act):
             raise NotAllowed("Seul le chef d'établissement peut se connecter (R4).")
@@ -210,7 +218,10 @@ class SignIn:
         actor = self._journal_actor(identified)
         with self._database.write() as connection:
             secret = self._sessions.replace_user(connection, cookie, identified)
-            self._record(connection, "presented", actor, now, "establishments", len(actor.establishments))
+            if role is Role.CHEF:
+                remember_chef(connection, session_user.uais, name, is_new=is_new_chef)
+            kind = "new_chef" if is_new_chef else "presented"
+            self._record(connection, kind, actor, now, "establishments", len(actor.establishments))
         return secret
 
     def sign_out(self, cookie: str) -> None:

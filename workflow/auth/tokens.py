@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
-from states.validation import clean, fold_mail, person_key, text_problem
+from states.validation import clean, fold_mail, text_problem
 from states.vocabulary import Channel, Role, StandInKind
 from workflow.auth.actors import NotAllowed, People, require_operator
 from workflow.auth.rate_limit import digest, new_secret
 from workflow.auth.sessions import SEEN_EVERY
 from workflow.auth.stand_ins import begin_stand_in, end_token_stand_ins
 from workflow.database.connection import Database
-from workflow.database.tables import EVENT, REQUEST, TOKENS, Scope
+from workflow.database.tables import TOKENS, Scope
 from workflow.journal import installation
-from workflow.journal.chain import INSTALLATION, JournalHasher
+from workflow.journal.chain import JournalHasher
 
 PREFIX: Final = "oda_"
 """Begins every token, so that people, and programs that look for leaked secrets, recognise one."""
@@ -166,19 +166,9 @@ class Tokens:
             return _token(connection.execute(select(TOKENS).where(TOKENS.c.id == number)).one())
 
     def end_former_chefs(self, chef: Actor) -> None:
-        """End the tokens made for the establishments of a chef before the first time that he said his name (R37, R76).
-
-        Only where the last request bears another chef's name: to learn an unknown one is no change.
-        """
-        now = self._clock.now()
+        """End the tokens made for the establishments of who says to be their new chef (R37, R76)."""
         with self._database.write() as connection:
-            own = (EVENT.c.stream == INSTALLATION, EVENT.c.kind == "presented", EVENT.c.actor == chef.number)
-            began = connection.execute(select(func.min(EVENT.c.at)).where(*own)).scalar_one()
-            latest = select(REQUEST.c.chef_name).where(REQUEST.c.chef_name != "").order_by(REQUEST.c.changed_at.desc())
-            for uai in sorted(chef.establishments):
-                before = connection.execute(latest.where(REQUEST.c.uai == uai).limit(1)).scalar_one_or_none()
-                if before and person_key(before, "") != person_key(chef.name, ""):
-                    end_tokens_of(connection, self._hasher, {uai}, chef, "chef_changed", now, before=began)
+            end_tokens_of(connection, self._hasher, chef.establishments, chef, "chef_changed", self._clock.now())
 
     def _record(
         self, connection: Connection, kind: str, actor: Actor, number: int, data: dict[str, Scalar], now: datetime
@@ -203,16 +193,12 @@ def revoke_token(
 
 
 def end_tokens_of(
-    connection: Connection, hasher: JournalHasher, uais: Set[str], by: Actor, why: str, now: datetime, *,
-    before: datetime | None = None,
+    connection: Connection, hasher: JournalHasher, uais: Set[str], by: Actor, why: str, now: datetime
 ) -> None:  # fmt: skip
-    """Close the API to every valid token that acts for any of these establishments (R76).
-
-    ``before``: only those made before this instant.
-    """
+    """Close the API to every valid token that acts for any of these establishments (R76)."""
     if not uais:
         return
-    valid = (TOKENS.c.revoked_at.is_(None), TOKENS.c.expires_at > now, TOKENS.c.created_at <= (before or now))
+    valid = (TOKENS.c.revoked_at.is_(None), TOKENS.c.expires_at > now, TOKENS.c.created_at <= now)
     for number, subject in connection.execute(select(TOKENS.c.id, TOKENS.c.subject).where(*valid)).all():
         if not uais.isdisjoint(subject.split(",")):
             revoke_token(connection, hasher, number, by, now, why)

@@ -55,7 +55,7 @@ def mailbox_of(row: Any) -> str | None:
 def establishment_from(row: Any) -> Establishment:
     return Establishment(
         uai=row.uai, nom=row.nom, commune=row.commune, departement=row.departement, is_open=row.is_open,
-        mailbox=mailbox_of(row),
+        mailbox=mailbox_of(row), chef_name=row.chef_name,
     )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ class Establishment(SQLModel, table=True):
     """A school of the open directory. ``set_mailbox`` is an operator's choice, which survives imports (R14).
 
     ``link_asked_at``: the last time that somebody asked for a link of it while it had no mailbox (R72).
+    ``chef_name`` is the last chef known, who signed in first or said to be the new one (R37).
     """
 
     __table_args__ = (
@@ -71,6 +72,7 @@ class Establishment(SQLModel, table=True):
     departement: str = Field(default="", index=True)
     mailbox: str | None = None
     set_mailbox: str | None = None
+    chef_name: str = Field(default="", sa_column_kwargs={"server_default": ""})
     is_open: bool = True
     is_listed: bool = True
     telephone: str = Field(default="", sa_column_kwargs={"server_default": ""})

@@ -94,9 +94,10 @@ def _legacy_digest(hasher: JournalHasher, command: Command) -> str:
     """Return the digest that version 0.1.0 stored: of ``repr``, without the code.
 
     Accepted so that a key sent again across an upgrade is still « déjà fait » for its 7 days. To be removed in 0.3.0:
-    no key of 0.1.0 is valid any more by then. Until that day a renamed command, field or enum changes this digest.
+    no key of 0.1.0 is valid any more by then. Until that day a renamed command, field or enum changes this digest;
+    a field that came since is left out while it says nothing.
     """
-    return hasher.digest(repr(command))
+    return hasher.digest(repr(command).replace(", mail_confirmed=False", ""))
 
 
 def _content(hasher: JournalHasher, record: Any) -> dict[str, Any]:

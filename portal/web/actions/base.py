@@ -89,7 +89,8 @@ class Action:
     ``build`` makes the command from the values read and from what every command has. ``danger``: it cannot be taken
     back, and its button says so by its colour. ``template`` explains the form; it is given ``action_context``, and what
     ``scope`` returns. ``on_demand``: fields shown only once a refusal names them, as the confirmation of a homonym
-    (R17). ``suits``: whether the page has an object on this request; ``then``: the action whose page comes next.
+    (R17). ``suits``: whether the page has an object on this request; ``then``: the action whose page comes next;
+    ``proposing``: what it proposes of what was typed, to be kept or not.
     """
 
     trigger: Trigger
@@ -102,6 +103,7 @@ class Action:
     suits: Callable[[RequestView], bool] = lambda _: True
     then: str = ""
     scope: Callable[[ActionContext], Mapping[str, Any]] = lambda _: {}
+    proposing: Callable[[Form, FormData], Form] = lambda form, _: form
 
     @property
     def title(self) -> str:
@@ -180,7 +182,7 @@ def execute_action(
     """Execute the action and lead to the request; a refusal stays on the page with its reasons, and changes nothing."""
     action = _action(actions, slug)
     on_demand = [field for field in action.on_demand if field.name in data]
-    form = filled([*_fields(action, action_context), *on_demand], data)
+    form = action.proposing(filled([*_fields(action, action_context), *on_demand], data), data)
     if not form.is_right:
         return _render(request, action_context, action, form, status=422)
     common = {
@@ -205,7 +207,8 @@ def with_refusal(form: Form, refusal: Refused, visitor: Visitor, on_demand: Sequ
     if refusal.reference:
         address = f"{visitor.home}/demandes/{refusal.reference}"
         return form.sent_before(EarlierSending(refusal.reference, address))
-    return form.asking(on_demand, refusal.reasons).refused(_on_their_fields(refusal.reasons))
+    form = form.asking(on_demand, refusal.reasons).refused(_on_their_fields(refusal.reasons))
+    return replace(form, home=visitor.home)
 
 
 def show_result(request: Request, context: WebContext, visitor: Visitor, result: Done, origin: str = "") -> Response:

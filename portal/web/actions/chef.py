@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from starlette.datastructures import FormData
+
 from portal.web.actions.base import Action, ActionContext, Common, Values
 from portal.web.context import WebContext
-from portal.web.forms import Field, Shape, choices
+from portal.web.forms import Field, Form, Shape, choices
 from states import commands as c
 from states.model import Request
+from states.names import proposed_name
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolYear
+from states.validation import clean
 from states.vocabulary import CODE_CHANGES, KEY_CHANGES, Change, Step, Trigger, WithdrawReason
 from workflow.requests.detail import EventView, RequestView
 
@@ -54,6 +58,35 @@ _NEW_CODE: Final = {
     Change.CODE_REFUSED: "Le code est refusé",
     Change.PIN_FORGOTTEN: "Le code PIN est oublié ou perdu",
 }
+
+
+def with_proposed_names(form: Form, data: FormData) -> Form:
+    """The form with nom and prénom as an administration writes them, once the chef has chosen so (R16).
+
+    Until then the question is asked, the proposal ticked; what was typed is kept for who prefers it.
+    """
+    if not form.is_right or not {"nom", "prenom"} <= form.values.keys():
+        return form
+    typed = {name: clean(form.values[name]) for name in ("prenom", "nom")}
+    proposed = {name: proposed_name(value) for name, value in typed.items()}
+    if proposed == typed:
+        return form
+    choice = str(data.get(_NAME_FORM) or "")
+    if choice == "proposed":
+        return form.with_values(proposed)
+    question = Field(
+        name=_NAME_FORM, label="Comment écrire le nom du RUPN ?", shape=Shape.CHOICE,
+        options=(
+            ("proposed", f"{' '.join(proposed.values())} (proposé)"),
+            ("typed", f"{' '.join(typed.values())} (comme vous l'avez tapé)"),
+        ),
+    )  # fmt: skip
+    if choice == "typed":
+        return form.adding(question, "typed")
+    return form.adding(question, "proposed", "Garder la proposition ou non, puis envoyer de nouveau.")
+
+
+_NAME_FORM: Final = "name_form"
 
 
 def identity_fields(context: WebContext, request: Request | None = None) -> list[Field]:
@@ -348,8 +381,8 @@ _ALL: Final = (
         template="actions/report_change.html",
     ),
     Action(
-        trigger=Trigger.AMEND, slug="correction", build=_amend, template="actions/amend.html", on_demand=CONFIRMATIONS,
-        fields=amendment_fields,
+        trigger=Trigger.AMEND, slug="correction", build=_amend, template="actions/amend.html",
+        on_demand=CONFIRMATIONS, fields=amendment_fields, proposing=with_proposed_names,
     ),
     Action(
         trigger=Trigger.TAKE_BACK, slug="reprise", template="actions/take_back.html", then="correction",

@@ -23,6 +23,7 @@ from portal.web.actions.chef import (
     school_year_fields,
     signed_on_field,
     why_field,
+    with_proposed_names,
 )
 from portal.web.chef.home import may_act
 from portal.web.context import Chef, Context, Typed, WebContext
@@ -154,7 +155,7 @@ def _show(request: Request, context: WebContext, visitor: Visitor, *, is_whole: 
 
 def _execute(request: Request, context: WebContext, visitor: Visitor, data: FormData, *, is_whole: bool) -> Response:
     uai = uai_of(visitor, data)
-    form = filled(with_confirmations(_fields(context, is_whole), data), data)
+    form = with_proposed_names(filled(with_confirmations(_fields(context, is_whole), data), data), data)
     if form.is_right:
         command = declaration(uai, form.values)
         identity = (command.nom, command.prenom, command.mail)

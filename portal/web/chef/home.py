@@ -17,6 +17,7 @@ from portal.web.security import Visitor
 from states import model
 from states.french import day, de, plural
 from states.school_calendar import SchoolCalendar
+from states.validation import chef_key
 from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, State, Trigger
 from workflow.mail.queries import find_received_mail, list_received_mails
 from workflow.requests.detail import load_facts
@@ -231,8 +232,18 @@ def show_home(request: Request, context: Context, visitor: Chef, schools: School
         waiting=[situation for situation in idle if not situation.is_in_service],
         in_service=[situation for situation in idle if situation.is_in_service], waiting_sentence=waiting_sentence,
         renewals=[item for item in items if item.renewable], is_empty=not items,
+        inherited=_inherited(schools[0], visitor, items),
         next_year=open_year(context.app.policy, context.app.clock.now()),
     )  # fmt: skip
+
+
+def _inherited(school: model.Establishment, visitor: Visitor, items: Sequence[ChefRequest]) -> list[model.Request]:
+    """The keys in service that a predecessor of the visitor delegated (R37)."""
+    own = chef_key(visitor.actor.name)
+    if visitor.actor.role is not Role.CHEF or own != chef_key(school.chef_name):
+        return []
+    requests = [item.request for item in items if item.request.is_live and item.request.has_key]
+    return [request for request in requests if request.chef_name and chef_key(request.chef_name) != own]
 
 
 def _count_tasks(items: Sequence[ChefRequest], calendar: SchoolCalendar) -> int:

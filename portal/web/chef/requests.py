@@ -27,7 +27,7 @@ from portal.web.chef.home import (
 )
 from portal.web.context import Chef, Context, Typed, WebContext
 from portal.web.security import Visitor
-from states.validation import person_key
+from states.validation import chef_key
 from states.vocabulary import ON_ITS_WAY, CodeStatus, Role, State, Step, Trigger
 from workflow.mail.queries import list_received_mails
 from workflow.requests.detail import ERASED, EventView, RequestView
@@ -135,9 +135,9 @@ def _with_article(event: EventView) -> str:
 
 def _has_new_chef(view: RequestView, visitor: Visitor) -> bool:
     """Return True when another chef began this request: once this one acts, the delegation is checked anew (R37)."""
-    before, now = view.request.chef_name, visitor.actor.name
-    is_chef = visitor.actor.role is Role.CHEF
-    return bool(view.request.is_live and is_chef and before and person_key(before, "") != person_key(now, ""))
+    before, now = chef_key(view.request.chef_name), chef_key(visitor.actor.name)
+    is_new = visitor.actor.role is Role.CHEF and now == chef_key(view.establishment.chef_name)
+    return bool(view.request.is_live and is_new and before and before != now)
 
 
 @router.get("/demandes/{reference}/charte.pdf")

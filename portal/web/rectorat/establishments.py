@@ -16,7 +16,7 @@ from portal.exports import (
     establishment_rows,
 )
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
-from portal.web.actions.chef import CONFIRMATIONS
+from portal.web.actions.chef import CONFIRMATIONS, with_proposed_names
 from portal.web.chef.declare import declaration, declaration_fields, with_confirmations
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
 from portal.web.download import Download, made_in_turn
@@ -214,7 +214,7 @@ def show_declaration_form(request: Request, context: Context, visitor: Operator,
 def declare_on_behalf(request: Request, context: Context, visitor: Operator, uai: str, data: Typed) -> Response:
     """Declare, and lead to the request."""
     place, _ = _load_establishment(context, visitor, uai)
-    form = filled(with_confirmations(_declaration_fields(context), data), data)
+    form = with_proposed_names(filled(with_confirmations(_declaration_fields(context), data), data), data)
     if not form.is_right:
         return _render_declaration(request, context, visitor, place, form, status=422)
     command = replace(declaration(place.uai, form.values), on_behalf=on_behalf(form.values))

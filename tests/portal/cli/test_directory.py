@@ -79,10 +79,12 @@ def test_set_mailbox__and_clear(filled: Installation) -> None:
     why = ("--why", "annuaire faux")
     told = "Boîte de 0310001H (Collège Jean-Moulin) : "
     own = "ce.0310001h@ac-toulouse.fr"
-    assert filled.done(*SET, FIRST, "vie@ac-toulouse.fr", *why) == f"{told}{own} → vie@ac-toulouse.fr.\n"
-    assert filled.done(*SET, FIRST, "vie@ac-toulouse.fr", *why) == (
-        f"{told}vie@ac-toulouse.fr ; c'était déjà le cas, rien n'a changé.\n"
-    )
+    first, waits = filled.done(*SET, FIRST, "vie@ac-toulouse.fr", *why).splitlines()
+    assert first == f"{told}{own} → vie@ac-toulouse.fr."
+    assert "sauf si un autre opérateur la confirme : « oda establishment confirm-mailbox 0310001H »" in waits
+    again = filled.done(*SET, FIRST, "vie@ac-toulouse.fr", *why).splitlines()[0]
+    assert again == f"{told}vie@ac-toulouse.fr ; c'était déjà le cas, rien n'a changé."
+    assert "vous-même" in filled.oda("establishment", "confirm-mailbox", FIRST).stderr
     assert filled.done(*SET, FIRST, "--clear", *why) == f"{told}vie@ac-toulouse.fr → {own}.\n"
 
 

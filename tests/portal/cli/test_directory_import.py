@@ -90,7 +90,7 @@ def test_wrong_file__is_said(installed: Installation) -> None:
 def test_import__operators_only(installed: Installation) -> None:
     shown = installed.oda(*IMPORT, installed.write(file_of(row())), who=f"lecteur:{READER}")
     assert shown.exit_code == ExitCode.REFUSED
-    assert "L'action « importer l'annuaire » n'est pas ouverte au rôle « lecteur » (R2)." in shown.stderr
+    assert "Seul un opérateur du rectorat peut importer l'annuaire (R2)." in shown.stderr
 
 
 def test_report__cannot_drive_the_terminal(installed: Installation) -> None:

@@ -109,7 +109,7 @@ def test_rotate__a_sign_in_link_that_no_key_opens_goes_by_itself(installed: Inst
 def test_secrets__are_for_operators(installed: Installation, safe: SealedCodes, action: str) -> None:
     keys = safe.keys
     done = installed.oda("secrets", action, who=f"lecteur:{READER}")
-    assert (done.exit_code, "n'est pas ouverte au rôle" in done.stderr) == (1, True)
+    assert (done.exit_code, "Seul un opérateur du rectorat peut" in done.stderr) == (1, True)
     assert safe.keys == keys
     assert events(safe) == []
 
@@ -117,7 +117,7 @@ def test_secrets__are_for_operators(installed: Installation, safe: SealedCodes, 
 @pytest.mark.rule("R2")
 def test_secrets__are_not_for_a_chef(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_desk(tmp_path, monkeypatch) as desk:
-        assert "n'est pas ouverte au rôle" in desk.oda("secrets", "new-key", who=AS_CHEF).stderr
+        assert "Seul un opérateur du rectorat peut" in desk.oda("secrets", "new-key", who=AS_CHEF).stderr
 
 
 @pytest.mark.rule("R71")

@@ -36,7 +36,7 @@ def test_token__from_its_making_to_its_end(installed: Installation) -> None:
 def test_token__is_for_operators(installed: Installation, action: tuple[str, ...]) -> None:
     done = installed.oda(*action, who=f"lecteur:{READER}")
     assert done.exit_code == 1
-    assert "n'est pas ouverte au rôle" in done.stderr
+    assert "Seul un opérateur du rectorat peut" in done.stderr
     assert done.stdout == ""
 
 

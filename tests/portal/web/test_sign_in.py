@@ -1,19 +1,25 @@
 """The pages of signing in, as a browser without JavaScript sees them (R72 to R74)."""
 
 import re
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from portal.web.security import safe_back
+from states import commands as c
 from states.validation import normalise_uai
-from states.vocabulary import Role
+from states.vocabulary import Change, Role
+from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
 from tests.kit.sign_in import link_mails, secrets_of
 from workflow.auth.sessions import SessionUser
 from workflow.database.tables import Scope
+
+TODAY = date(2026, 9, 14)
 
 
 def main_of(answer: Response) -> str:
@@ -247,3 +253,50 @@ def test_sign_in__a_new_cookie_whatever_the_browser_had(portal: Portal) -> None:
 )
 def test_back__to_our_own_pages_alone(path: object, kept: bool) -> None:
     assert safe_back(path) == (path if kept else "")
+
+
+@pytest.mark.rule("R37")
+def test_who__a_name_typed_otherwise_asks_who_is_chef(portal: Portal) -> None:
+    reference = portal.checked()
+    client = portal.client(replace(CHEF, name=""))
+    page = client.get("/connexion/qui")
+    same = send(client, form_to(page, "/connexion/qui"), nom="Mme Martin", fonction="chef")
+    assert same.status_code == 422
+    assert "Le dernier chef d'établissement connecté ici se nommait Claire Martin" in same.text.replace("&#39;", "'")
+    done = send(client, form_to(same, "/connexion/qui"), succession="same")
+    assert done.url.path == "/etablissement"
+    report = c.ReportChange(reference=reference, change=Change.ABSENCE, effective_on=TODAY)
+    portal.do(report, replace(CHEF, name="Mme Martin"))
+    assert "ne vaut plus" not in portal.client(STAFF).get(f"/rectorat/demandes/{reference}").text
+
+
+@pytest.mark.rule("R37")
+def test_who__the_new_chef_is_told_and_the_operator_reads_why_a_check_fell(portal: Portal) -> None:
+    issued, reference = portal.issued(1), portal.checked(2)
+    client = portal.client(replace(CHEF, name=""))
+    asked = send(client, form_to(client.get("/connexion/qui"), "/connexion/qui"), nom="Paul Roux", fonction="chef")
+    home = send(client, form_to(asked, "/connexion/qui"), succession="new").text
+    assert "Cette clé a été déléguée par votre prédécesseur" in home
+    assert f"/etablissement/demandes/{issued}" in home
+    successor = replace(CHEF, name="Paul Roux")
+    portal.do(c.ReportChange(reference=reference, change=Change.ABSENCE, effective_on=TODAY), successor)
+    page = portal.client(STAFF).get(f"/rectorat/demandes/{reference}").text.replace("&#39;", "'")
+    assert "le chef d'établissement a changé depuis" in page
+    assert "Claire Martin" in page
+    assert "Paul Roux" in page
+    again = portal.client(replace(CHEF, name=""))
+    asked = send(again, form_to(again.get("/connexion/qui"), "/connexion/qui"), nom="M. ROUX Paul", fonction="chef")
+    assert asked.url.path == "/etablissement"
+
+
+@pytest.mark.rule("R73")
+def test_who__the_name_is_proposed_on_the_same_device_alone(portal: Portal) -> None:
+    client = portal.client(replace(CHEF, name=""))
+    send(client, form_to(client.get("/connexion/qui"), "/connexion/qui"), nom="Claire Martin", fonction="deputy")
+    client.cookies.set(portal.context.cookie, portal.secret(replace(CHEF, name="")))
+    form = form_to(client.get("/connexion/qui"), "/connexion/qui")
+    assert (form.fields["nom"], form.fields["fonction"]) == ("Claire Martin", "deputy")
+    for somebody, cookie in ((OTHER_CHEF, client.cookies[portal.context.name_cookie]), (CHEF, "x"), (CHEF, "bnVsbA==")):
+        stranger = portal.client(replace(somebody, name=""))
+        stranger.cookies.set(portal.context.name_cookie, cookie)
+        assert form_to(stranger.get("/connexion/qui"), "/connexion/qui").fields["nom"] == ""

@@ -46,7 +46,7 @@ def test_issue__expiry_between_today_and_the_years_end(day: date, right: bool) -
         assert usual(ISSUE, expires_on=day).request.expires_on == day
         return
     reason = unusual(ISSUE, expires_on=day)["date_out_of_bounds"]
-    assert reason.remedy == "Donner une date au plus tôt le 12 octobre 2026 et au plus tard le 31 août 2027."
+    assert reason.remedy == "Donner une date comprise entre le 12 octobre 2026 et le 31 août 2027."
 
 
 @pytest.mark.parametrize("code", ["", "abc", "x" * 17, "AB 12", "AB12\n", "AB-12", "é" * 8, "١٢٣٤٥"])

@@ -64,8 +64,10 @@ def test_amend__keeps_the_rest() -> None:
 
 @pytest.mark.rule("R37")
 def test_chef__a_new_one_is_recorded_and_said() -> None:
-    decision = accepted(f.facts(S.DELEGATED), f.command(Trigger.AMEND), f.chef(name="Paule Nègre"))
-    assert decision.request.chef_name == "Paule Nègre"
+    succeeded = f.establishment(chef_name="Paule Nègre")
+    facts = replace(f.facts(S.DELEGATED), establishment=succeeded)
+    decision = accepted(facts, f.command(Trigger.AMEND), f.chef(name="Mme Paule Nègre"))
+    assert decision.request.chef_name == "Mme Paule Nègre"
     assert decision.data["chef_changed"] is True
     assert "Paule" not in str(decision.data)
 

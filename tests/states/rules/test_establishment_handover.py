@@ -27,7 +27,7 @@ def test_handover__between_the_issue_and_today(day: date, right: bool) -> None:
         assert decision.effects == (EraseCode(),)
         return
     reason = unusual(T.CONFIRM_HANDOVER, handed_on=day)["date_out_of_bounds"]
-    assert reason.remedy == "Donner une date au plus tôt le 6 octobre 2026 et au plus tard le 12 octobre 2026."
+    assert reason.remedy == "Donner une date comprise entre le 6 octobre 2026 et le 12 octobre 2026."
 
 
 @pytest.mark.rule("R31", "R23")
@@ -98,6 +98,6 @@ def test_expiry__until_the_last_day_of_a_key_shared(others: tuple[Request, ...],
         command = f.command(trigger, expires_on=last, **changes)
         assert accepted(facts, command).request.expires_on == last
         reason = refused(facts, replace(command, expires_on=last + timedelta(days=1)))["date_out_of_bounds"]
-        assert reason.remedy.endswith(f"au plus tard le {french.day(last)}.")
+        assert reason.remedy.endswith(f"et le {french.day(last)}.")
         if last > f.LAST_DAY:
             assert "date_out_of_bounds" in refused(facts, command, one_key_a_person=False)

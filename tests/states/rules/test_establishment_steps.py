@@ -34,7 +34,7 @@ def test_delegate__an_old_delegation_serves_a_first_declaration_only() -> None:
     usual(T.DELEGATE, made_on=date(2024, 9, 3))
     renewed = f.facts(f.request(State.DECLARED, renews="ODA-2026-00001"))
     reason = refused(renewed, f.command(T.DELEGATE, made_on=date(2026, 5, 31)))["date_out_of_bounds"]
-    assert reason.remedy == "Donner une date au plus tôt le 1er juin 2026 et au plus tard le 12 octobre 2026."
+    assert reason.remedy == "Donner une date comprise entre le 1er juin 2026 et le 12 octobre 2026."
     accepted(renewed, f.command(T.DELEGATE, made_on=date(2026, 6, 1)))
 
 
@@ -53,7 +53,7 @@ def test_sign__between_the_opening_and_today(day: date, right: bool) -> None:
         assert usual(T.SIGN_CHARTER, signed_on=day).request.charter_signed_on == day
         return
     reason = unusual(T.SIGN_CHARTER, signed_on=day)["date_out_of_bounds"]
-    assert reason.remedy == "Donner une date au plus tôt le 1er juin 2026 et au plus tard le 12 octobre 2026."
+    assert reason.remedy == "Donner une date comprise entre le 1er juin 2026 et le 12 octobre 2026."
 
 
 @pytest.mark.rule("R27", "R23")

@@ -31,7 +31,7 @@ def test_check__not_before_the_delegation_that_it_sees(trigger: Trigger, day: da
         return
     reason = unusual(trigger, checked_on=day)["date_out_of_bounds"]
     assert reason.rule == "R34"
-    assert reason.remedy == "Donner une date au plus tôt le 15 septembre 2026 et au plus tard le 12 octobre 2026."
+    assert reason.remedy == "Donner une date comprise entre le 15 septembre 2026 et le 12 octobre 2026."
 
 
 @pytest.mark.parametrize(("day", "right"), [(date(2026, 9, 11), False), (date(2026, 9, 12), True)])

@@ -133,4 +133,4 @@ def test_submit__twice_is_refused_the_second_time(desk: Desk) -> None:
 def test_version__of_before_is_refused(desk: Desk) -> None:
     reference = desk.office.request(State.REQUESTED)
     told = desk.refused("revoke", reference, "--reason", "error", "--version", "2")
-    assert "a fait « envoyer la demande »" in told
+    assert "dernière action : envoyer la demande, par" in told

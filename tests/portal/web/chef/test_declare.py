@@ -162,7 +162,7 @@ def test_finishing__a_request_that_changed_meanwhile_says_by_whom(portal: Portal
     portal.do(c.Amend(reference=reference, prenom="Autre"), CHEF)
     answer = send(client, form, made_on="2026-09-10", signed_on="2026-09-11")
     assert answer.status_code == 422
-    assert "a changé entre-temps : Claire Martin" in answer.text
+    assert ", par Claire Martin, chef d'établissement" in plain(answer.text)
     assert states(portal) == ["declared"]
 
 
@@ -209,3 +209,31 @@ def test_whole__the_fault_of_an_address_is_named_with_the_settings_example(porta
     assert "contient une virgule : écrire un point à la place" in plain(answer.text)
     assert page.text.count("prenom.nom@ac-toulouse.fr") == 1
     assert "ac-academie.fr" not in answer.text
+
+
+@pytest.mark.rule("R16")
+@pytest.mark.parametrize(("choice", "written"), [("proposed", "Zoé Martin"), ("typed", "zoé MARTIN")])
+def test_declare__a_name_is_proposed_as_an_administration_writes_it(portal: Portal, choice: str, written: str) -> None:
+    client = portal.client(CHEF)
+    form = form_to(client.get(WHOLE), "/demande-complete")
+    answer = send(client, form, **TYPED | {"nom": "MARTIN", "prenom": "zoé"})
+    assert answer.status_code == 422
+    assert "Zoé Martin (proposé)" in plain(answer.text)
+    asked = form_to(answer, "/demande-complete")
+    assert asked.fields["name_form"] == "proposed"
+    send(client, asked, name_form=choice)
+    with portal.app.database.read() as connection:
+        page = list_chef_requests(
+            connection, "0310001H", portal.actor(STAFF), portal.app.policy, portal.app.mailer, portal.clock.now()
+        )
+    (item,) = page.items
+    assert f"{item.request.prenom} {item.request.nom}" == written
+
+
+@pytest.mark.rule("R7", "R18")
+def test_whole__a_duplicate_is_a_link_without_a_rule_number(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    whole(client)
+    answer = send(client, form_to(client.get(WHOLE), "/demande-complete"), **TYPED)
+    assert f'<a href="{PLACE}ODA-2027-00001">ODA-2027-00001</a>' in answer.text
+    assert "(R18)" not in answer.text

@@ -1,6 +1,7 @@
 """What a chef sees: what to do, the requests, the papers, the mails (R3, R4, R27, R31, R37, R60)."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -125,6 +126,9 @@ def test_pages__are_not_the_rectorat_s(portal: Portal, session_user: SessionUser
 def test_request__a_new_chef_sees_who_began_it(portal: Portal) -> None:
     reference = portal.declared()
     successor = SessionUser(role=Role.CHEF, subject="0310001H", name="Paul Roux")
+    assert "Commencée avant vous" not in portal.client(successor).get(PLACE + reference).text
+    unknown = replace(successor, name="")
+    portal.context.sign_in.identify(unknown, portal.secret(unknown), "Paul Roux", Role.CHEF, is_new_chef=True)
     page = plain(portal.client(successor).get(PLACE + reference).text)
     assert "Claire Martin, chef d'établissement (0310001H) a commencé cette demande le 14 septembre 2026" in page
     assert "le rectorat refera alors la vérification de la délégation" in page
