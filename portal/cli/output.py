@@ -25,6 +25,8 @@ from states.vocabulary import Labelled
 
 PROGRESS_AFTER_S = 1.0
 _WIDEST, _NARROWEST = 100, 30
+BETWEEN_COLUMNS = 3
+"""What a table of the terminal sets between two columns; its edges take the same but one."""
 _YES = ("o", "oui")
 
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
@@ -151,8 +153,10 @@ def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None
     from rich.text import Text
 
     console = Console(file=sys.stdout, highlight=False)
-    longest = [max(map(_longest_word, column)) for column in zip(headings, *texts, strict=True)]
-    if sum(width + 2 for width in longest) > console.width:
+    columns = list(zip(headings, *texts, strict=True))
+    widths = [max(map(_longest_word, column)) for column in columns]
+    spare = console.width + 1 - sum(width + BETWEEN_COLUMNS for width in widths)
+    if spare < 0:
         for number, line in enumerate(texts):
             if number:
                 click.echo()
@@ -160,8 +164,10 @@ def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None
                 click.echo(f"{heading} : {text}")
         return
     table = Table(box=SIMPLE_HEAD, show_edge=False)
-    for heading, width in zip(headings, longest, strict=True):
-        table.add_column(Text(heading), overflow="fold", min_width=width)
+    for number, column in enumerate(columns):  # what is left goes to the first columns that want it
+        more = min(spare, max(map(len, column)) - widths[number])
+        spare -= more
+        table.add_column(Text(column[0]), overflow="fold", width=widths[number] + more)
     for line in texts:
         table.add_row(*(Text(text) for text in line))
     console.print(table)

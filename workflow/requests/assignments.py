@@ -6,6 +6,7 @@ Not an event: it changes no request and ends by itself. See ``docs/adr/0023-work
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Select, delete, insert, select
 
@@ -13,8 +14,10 @@ from notifications.sql import batches
 from states.model import Actor
 from workflow.database.signs_of_life import require_right_clock
 from workflow.database.tables import ACTOR, ASSIGNMENT, REQUEST
-from workflow.engine.engine import Engine
 from workflow.journal.installation import address_in
+
+if TYPE_CHECKING:
+    from workflow.engine.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Assignment:
 class Assignments:
     """Requests are taken and released here, each for ``lasting`` at most."""
 
-    def __init__(self, engine: Engine, lasting: timedelta) -> None:
+    def __init__(self, engine: "Engine", lasting: timedelta) -> None:
         self._engine, self._lasting = engine, lasting
 
     def take(self, reference: str, actor: Actor) -> None:

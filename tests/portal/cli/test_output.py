@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import sys
 from contextlib import redirect_stdout
 from datetime import UTC, date, datetime
@@ -87,6 +88,18 @@ def test_emit__on_a_narrow_terminal_is_one_line_a_value(monkeypatch: pytest.Monk
     shown = shown_by(ROWS, COLUMNS, Terminal())
     assert shown.startswith("référence : ODA-2027-00001\nRUPN : Élodie d'Aÿ\n")
     assert "\n\nréférence : ODA-2027-00002\n" in shown
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 100, 120])
+def test_emit__no_word_is_broken_whatever_the_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    words = ["ODA-2027-00001", "ce.0329017c@ac-toulouse.fr", "Établissement", "Trois-Coteaux", "14/09/2026"]
+    row = {str(number): f"{word} et la suite" for number, word in enumerate(words)}
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", shown_by([row], dict.fromkeys(row, "Titre"), Terminal()))
+    for word in words:
+        assert word in shown
+    assert max(map(len, shown.splitlines())) <= width
 
 
 @pytest.mark.parametrize("screen", [io.StringIO, Terminal])
