@@ -95,7 +95,7 @@ def test_emit__no_word_is_broken_whatever_the_width(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(width))
     words = ["ODA-2027-00001", "ce.0329017c@ac-toulouse.fr", "Établissement", "Trois-Coteaux", "14/09/2026"]
-    row = {str(number): f"{word} et la suite" for number, word in enumerate(words)}
+    row: dict[str, object] = {str(number): f"{word} et la suite" for number, word in enumerate(words)}
     shown = re.sub(r"\x1b\[[0-9;]*m", "", shown_by([row], dict.fromkeys(row, "Titre"), Terminal()))
     for word in words:
         assert word in shown
