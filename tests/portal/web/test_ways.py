@@ -15,9 +15,9 @@ def test_list__is_one_skip_link_away(portal: Portal, session_user: SessionUser) 
     client = portal.client(session_user)
     for path in ("/rectorat", "/rectorat/a-verifier", "/rectorat/courriels", "/rectorat/etablissements"):
         page = client.get(path).text
-        assert '<a class="fr-link" href="#lignes">Aller à la liste</a>' in page, path
-        assert page.count('id="lignes" tabindex="-1"') == 1, path
-    assert "#lignes" not in client.get("/compte").text
+        assert '<a class="fr-link" href="#debut-liste">Aller à la liste</a>' in page, path
+        assert page.count('id="debut-liste" tabindex="-1"') == 1, path
+    assert "#debut-liste" not in client.get("/compte").text
 
 
 @pytest.mark.parametrize(("session_user", "home", "above"), [
