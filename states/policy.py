@@ -56,7 +56,7 @@ class Policy:
     one_key_a_person: bool = True
     key_has_other_uses: bool = True
     code_format: re.Pattern[str] = re.compile(r"[A-Za-z0-9]{4,16}")
-    code_example: str = "4 à 16 lettres et chiffres, par exemple Ab12Cd34"
+    code_example: str = "4 à 16 lettres et chiffres, par exemple K7m4Rt9x"
     code_hold: timedelta = timedelta(seconds=60)
     charter_version: str = "2026-1"
     drane_sent_by_us: bool = False

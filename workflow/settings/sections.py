@@ -80,7 +80,7 @@ class CodeSettings(Section):
         "^[A-Za-z0-9]{4,16}$", description="Forme du code d'initialisation : une expression régulière (R41)."
     )
     example: OneLine = Field(
-        "4 à 16 lettres et chiffres, par exemple Ab12Cd34",
+        "4 à 16 lettres et chiffres, par exemple K7m4Rt9x",
         max_length=120,
         description="Cette forme dite aux opérateurs, avec un exemple (R41).",
     )

@@ -51,7 +51,7 @@ def test_page__tells_the_persons_other_requests_and_proposes_the_extension(porta
     assert "Un nouveau code la réinitialiserait" in plain(page.text)
     (form,) = (form for form in forms_of(page) if form.action.endswith("/emettre"))
     assert form.fields["extends"] == holder
-    assert form.options["extends"] == [holder, "nouveau"]
+    assert form.options["extends"] == [holder, "ailleurs", "nouveau"]
 
 
 @pytest.mark.rule("R48")

@@ -229,9 +229,11 @@ def test_revoke__then_the_removal_is_confirmed(portal: Portal) -> None:
     revoked = send(client, form, reason="departure")
     assert "C'est fait : la demande est révoquée" in plain(revoked.text)
     removal = form_to(revoked, "/retrait")
-    assert removal.fields["outcome"] == "removed"
-    assert '<a href="#outcome">' in send(client, removal, outcome="kept").text
+    assert removal.fields["outcome"] == "kept", "the obvious answer is what was asked for: the rights, not the key"
     assert "le retrait est confirmé" in plain(send(client, removal).text)
+    closed = client.get(f"/rectorat/demandes/{reference}").text
+    assert "Droits retirés, clé gardée" in closed
+    assert f"/rectorat/demandes/{reference}/rouvrir-retrait" in closed
 
 
 @pytest.mark.rule("R47")

@@ -90,7 +90,7 @@ def test_code__its_field_says_for_whom_and_in_which_form(held: Portal) -> None:
     reference = held.checked()
     page = plain(held.client(STAFF).get(PLACE + reference).text)
     assert "Code d'initialisation de Prénom Nomb" in page
-    assert "4 à 16 lettres et chiffres, par exemple Ab12Cd34" in page
+    assert "4 à 16 lettres et chiffres, par exemple K7m4Rt9x" in page
     assert "60 secondes après l'envoi du formulaire, à ce.0310001h@ac-toulouse.fr" in page
     assert ">Envoyer le code</button>" in page
     assert "A-Za-z0-9" not in page
