@@ -1,6 +1,7 @@
 """Reminders to the establishments: a step that does not move, a code not handed over (R79).
 
-How many were made is counted from the mails, so that there is nothing to keep beside them (docs/adr/0019).
+One mail a day reminds an establishment of all that waits there. How many were made of each request is counted from the
+mails and the requests that they name, so that no action has anything to keep right (docs/adr/0019).
 """
 
 from collections.abc import Callable, Iterator, Sequence
