@@ -160,6 +160,7 @@ def test_chef__every_page_fits_and_axe_finds_nothing(site: Site, size: ViewportS
     portal = site.portal
     old, declared = year_ended(portal), portal.declared(1)
     back, code, lost = portal.submitted(2), portal.issued(3), portal.declared(4)
+    sent = portal.submitted(5)
     relayed(portal)
     portal.do(c.SendBack(reference=back, step=Step.CHARTER, why="date illisible"), STAFF)
     page = site.window(TWO_SCHOOLS, size=size).new_page()
@@ -168,6 +169,7 @@ def test_chef__every_page_fits_and_axe_finds_nothing(site: Site, size: ViewportS
         "", "/demandes", "/declarer", "/demande-complete", "/courriels", "/courriels/1",
         *(f"/demandes/{declared}{step}" for step in steps),
         f"/demandes/{back}", f"/demandes/{back}/charte", f"/demandes/{code}", f"/demandes/{code}/remise",
+        f"/demandes/{code}/nouveau-code", f"/demandes/{code}/rendre", f"/demandes/{sent}/reprise",
         f"/demandes/{old}", f"/demandes/{old}/renouveler", f"/demandes/{old}/renouvellement", f"/demandes/{lost}",
     ]  # fmt: skip
     for path in pages:
