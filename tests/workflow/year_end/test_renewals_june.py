@@ -27,7 +27,7 @@ def system(database_url: str) -> Iterator[System]:
 
 def renewed_in_june(system: System, old: str, *, only_ready: bool = False) -> str:
     """The next year's request of the same person, its key extended in July; returns its reference."""
-    live_until(system, JUNE)
+    live_until(system, max(JUNE, system.clock.now()))
     new = system.accept(c.Renew(reference=old), "chef A").reference
     assert system.requests()[new].school_year == str(SchoolYear(2027))
     day = JUNE.date()
@@ -35,7 +35,7 @@ def renewed_in_june(system: System, old: str, *, only_ready: bool = False) -> st
     system.accept(c.SignCharter(reference=new, signed_on=day, version="2026-1", copy_kept=True), "chef A")
     person = {name: getattr(system.requests()[old], name) for name in ("nom", "prenom", "mail")}
     system.accept(c.Submit(reference=new, **person), "chef A")
-    live_until(system, JULY)
+    live_until(system, max(JULY, system.clock.now()))
     for check in (c.CheckListing, c.CheckDelegation):
         system.accept(check(reference=new, outcome=CheckOutcome.POSITIVE, source="liste reçue"), "opérateur")
     if not only_ready:
@@ -77,7 +77,7 @@ def test_end__a_renewal_that_is_not_verified_yet_is_named(system: System) -> Non
     live_until(system, END)
     system.tick()
     todo = todo_of(system, old)
-    assert (todo.action, todo.following) == (Action.REMOVE_KEY, (new,))
+    assert (todo.action, todo.following) == (Action.REMOVE_RIGHTS, (new,))
     assert f"la demande {new} suit, sans clé pour l'instant" in todo.sentence
 
 
@@ -106,4 +106,24 @@ def test_end__the_new_request_given_up_meanwhile_leaves_the_key_to_remove(system
     system.tick()
     assert todo_of(system, old).action is Action.CHANGE_EXPIRY
     system.accept(c.Revoke(reference=new, reason=RevokeReason.DEPARTURE), "opérateur")
-    assert todo_of(system, old).action is Action.REMOVE_KEY
+    assert todo_of(system, old).action is Action.REMOVE_RIGHTS
+
+
+@pytest.mark.rule("R81")
+def test_summer__no_september_without_a_key(system: System) -> None:
+    """Each school is invited once in June; what is renewed and checked keeps its key, the rest is removed."""
+    extended, verified, left = system.issued(1), system.issued(2), system.issued(3, uai="0310002J", chef="chef BC")
+    for day in range(8, 12):
+        live_until(system, datetime(2027, 6, day, 9, tzinfo=UTC))
+        system.tick()
+    assert sorted(mail.uai for mail in system.mails("renewal_invitation")) == ["0310001H", "0310002J"]
+    follows = [renewed_in_june(system, extended), renewed_in_june(system, verified, only_ready=True)]
+    live_until(system, END)
+    system.tick()
+    with system.database.read() as connection:
+        page = list_removals(connection, RemovalFilters(school_year=SchoolYear(2026)), system.policy, system.mailer)
+    todos = {line.request.reference: line.todo for line in page.lines if line.todo}
+    assert {todos[reference].action for reference in (extended, verified)} == {Action.CHANGE_EXPIRY}
+    assert todos[left].action is Action.REMOVE_RIGHTS
+    assert (todos[extended].kept_for, todos[verified].renewed_by) == ((follows[0],), (follows[1],))
+    assert {todos[reference].expires_on for reference in (extended, verified)} == {NEXT_END}
