@@ -38,7 +38,7 @@ class MailboxNews:
         drafts = [
             Draft(
                 kind=Kind.MAILBOX_TO_CONFIRM, audience=Audience.OPERATORS, recipient=address, context=to_confirm,
-                uai=self.place.uai, dedupe_key=f"mailbox:{self.place.uai}:{self.at.isoformat()}:{folded}",
+                dedupe_key=f"mailbox:{self.place.uai}:{self.at.isoformat()}:{folded}",
             )
             for folded, address in told.items()
         ]  # fmt: skip
