@@ -59,7 +59,7 @@ def test_declaration__refused_keeps_what_was_typed(portal: Portal) -> None:
     assert wrong.status_code == 422
     assert '<a href="#mail">' in wrong.text
     assert form_to(wrong, "/declarer").fields["mail"] == "zoe"
-    homonym = send(client, form, nom="Nomb", prenom="prenom", mail="autre@ac-toulouse.fr")
+    homonym = send(client, form, nom="Nomb", prenom="Prenom", mail="autre@ac-toulouse.fr")
     asked = form_to(homonym, "/declarer")
     assert asked.options["homonym_confirmed"] == ["oui"]
     assert "C'est fait" in plain(send(client, asked, homonym_confirmed="oui").text)
