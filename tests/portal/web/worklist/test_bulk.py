@@ -12,7 +12,7 @@ from sqlalchemy import select
 from tests.kit.portal import OTHER_CHEF, STAFF, Portal
 from workflow.database.tables import REQUEST
 
-CODE = "Ab12Cd3"
+CODE = "Zx98Yw7"
 
 
 @pytest.fixture
