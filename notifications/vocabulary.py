@@ -20,6 +20,7 @@ class Kind(Labelled):
     CHARTER_SIGNED = "charter_signed", "charte enregistrée"
     SUBMITTED = "submitted", "demande reçue"
     SENT_BACK = "sent_back", "demande à reprendre"
+    QUESTION = "question", "question du rectorat"
     CODE_ISSUED = "code_issued", "code à remettre"
     CODE_REISSUED = "code_reissued", "nouveau code à remettre"
     KEY_EXTENDED = "key_extended", "clé étendue"

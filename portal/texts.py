@@ -114,6 +114,20 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
             consequence="Chaque établissement reçoit la raison par courriel et refait l'étape choisie.",
         ),
     ),
+    Trigger.ASK_QUESTION: TriggerTexts(
+        done="la question est envoyée à l'établissement",
+        event="Question posée à l'établissement",
+        api="Pose une question à l'établissement, qui la reçoit par courriel ; la demande reste où elle en est (R90).",
+        command="Pose une question à l'établissement (R90).",
+        pages={"question": PageTexts("Poser une question à l'établissement", "Envoyer la question")},
+    ),
+    Trigger.ANSWER_QUESTION: TriggerTexts(
+        done="la réponse est envoyée au rectorat",
+        event="Réponse de l'établissement",
+        api="Répond à la question du rectorat (R90).",
+        command="Répond à la question du rectorat (R90).",
+        pages={"reponse": PageTexts("Répondre au rectorat", "Envoyer la réponse")},
+    ),
     Trigger.ISSUE_CODE: TriggerTexts(
         done="l'émission est enregistrée, le courriel va partir",
         event="Code émis",

@@ -266,11 +266,27 @@ class Renew(OnRequest):
     mail_confirmed: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class AskQuestion(OnRequest):
+    """R90. ``question``: the operator's words, which the establishment reads."""
+
+    trigger = Trigger.ASK_QUESTION
+    question: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerQuestion(OnRequest):
+    """R90."""
+
+    trigger = Trigger.ANSWER_QUESTION
+    answer: str
+
+
 COMMANDS: dict[Trigger, type[Command]] = {
     command.trigger: command
     for command in (
         Declare, Delegate, SignCharter, Submit, CheckListing, CheckDelegation, SendBack, IssueCode, ReissueCode,
         TakeBackCode, ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, TakeBack, Withdraw, Revoke,
-        Expire, ConfirmRemoval, ReopenRemoval, Renew,
+        Expire, ConfirmRemoval, ReopenRemoval, Renew, AskQuestion, AnswerQuestion,
     )
 }  # fmt: skip

@@ -128,6 +128,9 @@ class Request:
     ``acted_on_behalf`` are the operators who acted for the establishment, ``issued_by`` the one of the last code
     (R6); ``key_possible``: both checks were once positive together, so that a key may have been enabled (R47).
 
+    ``question_asked_at``: of the question that waits for its answer, or whose answer, of ``question_answered_at``, no
+    operator has acted upon; None without one (R90).
+
     Without slots: ``with_`` copies its dictionary, ten times quicker than rebuilding it field by field, which counts
     in a sweep of 100,000 requests.
     """
@@ -159,6 +162,8 @@ class Request:
     acted_on_behalf: frozenset[int] = frozenset()
     issued_by: int | None = None
     key_possible: bool = False
+    question_asked_at: datetime | None = None
+    question_answered_at: datetime | None = None
 
     @property
     def is_live(self) -> bool:
@@ -173,6 +178,11 @@ class Request:
     def is_extension(self) -> bool:
         """True if a key that the person had already serves here: there is no code to hand over (R40)."""
         return self.extends is not None or self.key_elsewhere
+
+    @property
+    def question_is_open(self) -> bool:
+        """True while the establishment has not answered the rectorat's question (R90)."""
+        return self.question_asked_at is not None and self.question_answered_at is None
 
     @property
     def person(self) -> str:

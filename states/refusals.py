@@ -484,6 +484,19 @@ def describe_holders(holders: list[Request], request: Request) -> str:
     )  # fmt: skip
 
 
+def question_already_open() -> Reason:
+    return Reason(
+        "question_already_open", "R90", "Une question attend déjà la réponse de l'établissement",
+        "Attendre sa réponse, ou lui téléphoner.", "question",
+    )  # fmt: skip
+
+
+def no_question_open() -> Reason:
+    return Reason(
+        "no_question_open", "R90", "Aucune question du rectorat n'attend de réponse", "Rien à faire.", "answer"
+    )
+
+
 def check_missing(label: str) -> Reason:
     return Reason(
         "check_missing", "R39", f"{label} n'est pas faite", "La faire, puis émettre.",

@@ -42,6 +42,7 @@ from states.rules.establishment import (
     check_take_back,
     check_withdraw,
 )
+from states.rules.question import apply_answer, apply_ask, check_answer, check_ask
 from states.rules.revocation import (
     apply_expire,
     apply_removal,
@@ -156,6 +157,10 @@ TABLE: Final[tuple[Transition, ...]] = (
                check=check_reopening, apply=apply_reopening),
     Transition(trigger=T.RENEW, arrows=((BEFORE, S.DECLARED),), roles=CHEF, after_end=True,
                check=check_renew, apply=apply_renew),
+    Transition(trigger=T.ASK_QUESTION, arrows=same(*LIVE_STATES), roles=OPERATOR,
+               check=check_ask, apply=apply_ask),
+    Transition(trigger=T.ANSWER_QUESTION, arrows=same(*LIVE_STATES), roles=CHEF,
+               check=check_answer, apply=apply_answer),
 )  # fmt: skip
 
 BY_TRIGGER: Final = {transition.trigger: transition for transition in TABLE}

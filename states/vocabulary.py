@@ -71,6 +71,8 @@ class Trigger(Labelled):
     CONFIRM_REMOVAL = "confirm_removal", "confirmer le retrait des droits"
     REOPEN_REMOVAL = "reopen_removal", "rouvrir ce retrait"
     RENEW = "renew", "renouveler"
+    ASK_QUESTION = "ask_question", "poser une question à l'établissement"
+    ANSWER_QUESTION = "answer_question", "répondre à la question du rectorat"
 
 
 class Role(Labelled):

@@ -33,6 +33,7 @@ from notifications.messages.facts import (
     NewRequest,
     Person,
     Place,
+    Question,
     RelayCheck,
     RemovalConfirmed,
     RemovalTask,
@@ -166,6 +167,10 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         Submitted(**STEP, submitted_on=date(2026, 9, 16), drane_declared_on=date(2026, 9, 1)),
     ),
     "submitted_undeclared": (Kind.SUBMITTED, Submitted(**STEP, submitted_on=date(2026, 9, 16))),
+    "question": (
+        Kind.QUESTION,
+        Question(**STEP, question="Votre RUPN est-il bien M. Durand, ou celui de la liste de la DRANE ?"),
+    ),
     "sent_back_declaration": (
         Kind.SENT_BACK,
         SentBack(**STEP, step=Step.DECLARATION, why="Le nom ne figure pas dans la liste des RUPN de la DRANE."),
@@ -424,6 +429,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             undelivered=LateGroup(total=1, requests=NOT_HANDED),
             waiting_codes=LateGroup(total=1, requests=NOT_HANDED),
             reports=LateGroup(total=2, requests=(*NOT_HANDED, *STALLED)),
+            answers=LateGroup(total=1, requests=NOT_HANDED),
             removals=LateGroup(total=1001, requests=REMOVALS),
             removals_open=1204,
             held=(HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),

@@ -146,6 +146,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.CHARTER_SIGNED, facts.CharterSigned, page=pages.chef_step("envoi")),
         CatalogueEntry(Kind.SUBMITTED, facts.Submitted),
         CatalogueEntry(Kind.SENT_BACK, facts.SentBack, lifetime=_LONG, page=pages.redo),
+        CatalogueEntry(Kind.QUESTION, facts.Question, page=pages.chef_step("reponse")),
         CatalogueEntry(Kind.CODE_ISSUED, facts.CodeIssued, page=pages.chef_step("remise")),
         CatalogueEntry(Kind.CODE_REISSUED, facts.CodeReissued, page=pages.chef_step("remise")),
         CatalogueEntry(Kind.KEY_EXTENDED, facts.KeyExtended),

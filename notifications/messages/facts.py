@@ -132,6 +132,11 @@ class SentBack(OnRequest):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Question(OnRequest):
+    question: Annotated[str, Doc("la question, écrite par l'opérateur")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CodeIssued(OnRequest):
     """The code itself is nowhere here: its slot is filled on the wire (R60)."""
 
@@ -411,6 +416,7 @@ class LateDigest:
 
     ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
     ``waiting_codes``: those that the relay has not taken yet, while there is time to help (R58);
+    ``answers``: to questions, that no operator has acted upon (R90);
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
     when they are many (R74); ``without_mailbox``: who asked for a link and has no mailbox; ``troubles``: what failed,
@@ -429,6 +435,7 @@ class LateDigest:
     undelivered: Annotated[LateGroup, Doc("codes qui ne sont pas arrivés")] = LateGroup()
     waiting_codes: Annotated[LateGroup, Doc("codes que le relais n'a pas encore pris, un jour après")] = LateGroup()
     reports: Annotated[LateGroup, Doc("signalements à régler")] = LateGroup()
+    answers: Annotated[LateGroup, Doc("demandes dont l'établissement a répondu à une question")] = LateGroup()
     removals: Annotated[LateGroup, Doc("retraits ouverts depuis trop longtemps")] = LateGroup()
     removals_open: Annotated[int, Doc("nombre de tous les retraits ouverts")] = 0
     held: Annotated[tuple[HeldEnd, ...], Doc("fins d'année retenues")] = ()
@@ -465,6 +472,7 @@ class LateDigest:
             self.undelivered,
             self.waiting_codes,
             self.reports,
+            self.answers,
             self.removals,
         )
         return (

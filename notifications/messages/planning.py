@@ -19,6 +19,7 @@ from notifications.messages.facts import (
     NewRequest,
     Person,
     Place,
+    Question,
     RemovalConfirmed,
     RemovalTask,
     ReportSettled,
@@ -201,6 +202,10 @@ def sent_back(event: RequestEvent, _: MailContext) -> SentBack:
     return SentBack(**_on_request(event), step=step, why=decision.notes.get("why", ""))
 
 
+def question(event: RequestEvent, _: MailContext) -> Question:
+    return Question(**_on_request(event), question=event.decision.notes.get("question", ""))
+
+
 def code_issued(event: RequestEvent, context: MailContext) -> CodeIssued:
     return CodeIssued(
         **_on_request(event),
@@ -336,6 +341,7 @@ TO_ESTABLISHMENT: Final[dict[Trigger, tuple[Kind, FactsOf]]] = {
     Trigger.SIGN_CHARTER: (Kind.CHARTER_SIGNED, charter_signed),
     Trigger.SUBMIT: (Kind.SUBMITTED, submitted),
     Trigger.SEND_BACK: (Kind.SENT_BACK, sent_back),
+    Trigger.ASK_QUESTION: (Kind.QUESTION, question),
     Trigger.REISSUE_CODE: (Kind.CODE_REISSUED, code_reissued),
     Trigger.REPORT_CHANGE: (Kind.CHANGE_REPORTED, change_reported),
     Trigger.SETTLE_CHANGE: (Kind.REPORT_SETTLED, report_settled),

@@ -40,6 +40,8 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "revoke_on": ("Le jour où l'échéancier révoquera, pour une révocation datée seulement (R46).", None),
     "report": ("Le numéro du signalement ; absent : le seul qui soit ouvert.", 1),
     "reason": ("La raison.", None),
+    "question": (f"La question, que l'établissement lira : {_TEXT}.", "le RUPN est-il bien celui de la liste ?"),
+    "answer": (f"La réponse : {_TEXT}.", "oui, la liste est en retard"),
     "settle_change.why": (f"Pourquoi : {_TEXT}.", "le départ est annulé"),
     "reopen_removal.why": (f"Pourquoi : {_TEXT}.", "confirmé pour une autre demande"),
     "send_back.why": (f"Pourquoi : {_TEXT}.", "charte de l'an passé"),

@@ -176,6 +176,8 @@ _COMMANDS: dict[Trigger, c.Command] = {
     Trigger.CONFIRM_REMOVAL: c.ConfirmRemoval(**_ON, outcome=RemovalOutcome.REMOVED),
     Trigger.REOPEN_REMOVAL: c.ReopenRemoval(**_ON, why="confirmé pour une autre"),
     Trigger.RENEW: c.Renew(**_ON),
+    Trigger.ASK_QUESTION: c.AskQuestion(**_ON, question="est-ce bien cette personne ?"),
+    Trigger.ANSWER_QUESTION: c.AnswerQuestion(**_ON, answer="oui"),
 }
 
 
@@ -196,6 +198,7 @@ _STARTS = {
     Trigger.WITHDRAW: State.REQUESTED,
     Trigger.CONFIRM_REMOVAL: State.REVOKED,
     Trigger.RENEW: State.REVOKED,
+    Trigger.ASK_QUESTION: State.REQUESTED,
 }
 
 
@@ -210,6 +213,8 @@ def facts_for(trigger: Trigger) -> Facts:
         return facts(request(State.CODE_ISSUED, code_issued_at=soon), code_fate=CodeStatus.WAITING)
     if trigger is Trigger.REOPEN_REMOVAL:
         return facts(State.REVOKED, removal=Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED))
+    if trigger is Trigger.ANSWER_QUESTION:
+        return facts(request(State.REQUESTED).with_(question_asked_at=NOW - timedelta(days=1)))
     found = facts(_STARTS.get(trigger, State.CODE_ISSUED))
     return replace(found, reports=(report(),)) if trigger is Trigger.SETTLE_CHANGE else found
 
@@ -222,6 +227,7 @@ def actor_for(trigger: Trigger) -> Actor:
         Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
         Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
         Trigger.TAKE_BACK_CODE, Trigger.REOPEN_REMOVAL,
+        Trigger.ASK_QUESTION,
     }  # fmt: skip
     return operator() if trigger in rectorat else chef()
 

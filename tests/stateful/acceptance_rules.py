@@ -76,6 +76,12 @@ class Verdicts:
             command.reference, request.uai, year, request.person, request.mail, command.homonym_confirmed
         )
 
+    def _ask_question(self, _: c.AskQuestion, request: MRequest) -> bool:
+        return request.question != "asked"
+
+    def _answer_question(self, _: c.AnswerQuestion, request: MRequest) -> bool:
+        return request.question == "asked"
+
     def _delegate(self, command: c.Delegate, request: MRequest) -> bool:
         return command.made_on <= self.today and (not request.renews or command.made_on >= opening(request.year))
 

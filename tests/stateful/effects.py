@@ -137,6 +137,12 @@ class Effects:
     def _take_back(self, _: c.TakeBack, request: MRequest) -> None:
         request.state = "charter_signed"
 
+    def _ask_question(self, _: c.AskQuestion, request: MRequest) -> None:
+        request.question = "asked"
+
+    def _answer_question(self, _: c.AnswerQuestion, request: MRequest) -> None:
+        request.question = "answered"
+
     def _amend(self, command: c.Amend, request: MRequest) -> None:
         # every amendment of these tests gives the whole identity
         person = person_key(command.nom or "", command.prenom or "")

@@ -188,6 +188,9 @@ class Life(Values, RuleBasedStateMachine):
             return
         chef = name if role is Role.CHEF else ""
         Effects(self.model, self.now).apply(command, result.reference, chef)
+        goes_on = self.model.requests.get(result.reference) if role is Role.OPERATOR and not command.on_behalf else None
+        if goes_on and goes_on.question == "answered":  # an operator has read the answer
+            goes_on.question = ""
 
     @invariant()
     def same_requests(self) -> None:

@@ -20,7 +20,7 @@ SOURCES = {
     "confirm_expiry": ("code_issued",), "report_change": LIVE, "settle_change": (*LIVE, "revoked"),
     "amend": LIVE[:3], "take_back": ("requested",),
     "withdraw": LIVE[:4], "revoke": LIVE, "expire": LIVE, "confirm_removal": ("revoked",),
-    "renew": (*LIVE, "revoked"),
+    "renew": (*LIVE, "revoked"), "ask_question": LIVE, "answer_question": LIVE,
 }  # fmt: skip
 OF_CHEF = {
     "declare",
@@ -32,6 +32,7 @@ OF_CHEF = {
     "take_back",
     "withdraw",
     "renew",
+    "answer_question",
 }
 
 
@@ -82,6 +83,7 @@ class MRequest:
     sealed_at: datetime | None = None
     reports: list[MReport] = field(default_factory=list)
     removal: str | None = None
+    question: str = ""
     ended_on: date | None = None
     task: str | None = None
 

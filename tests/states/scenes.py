@@ -81,6 +81,8 @@ SCENES: dict[str, tuple[Scene, ...]] = {
                   (T.REVOKE, None, {"note": "\x00"}, {}), (T.REVOKE, None, {"reason": RevokeReason.OTHER}, {}),
                   (T.SETTLE_CHANGE, None, {"why": ""}, {}),
                   (T.DELEGATE, None, {"on_behalf": f.on_behalf(who="", when="")}, {"actor": f.operator()})),
+    "question_already_open": ((T.ASK_QUESTION, f.facts_for(T.ANSWER_QUESTION), {}, {}),),
+    "no_question_open": ((T.ANSWER_QUESTION, f.facts(S.REQUESTED), {}, {}),),
     "shared_mailbox": ((T.DECLARE, f.facts(shared_mailboxes=frozenset({f.MAIL})), {}, {}),),
     "unusual_mail": ((T.DECLARE, None, {"mail": "anne@gmail.com"}, {}),
                      (T.AMEND, None, {"mail": "anne@ac-touluose.fr"}, {})),

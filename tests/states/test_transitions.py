@@ -40,15 +40,17 @@ GRAPH: dict[str, set[tuple[str | None, str]]] = {
     "confirm_removal": {("revoked", "revoked")},
     "reopen_removal": {("revoked", "revoked")},
     "renew": {(None, "declared")},
+    "ask_question": {(s, s) for s in LIVE_STATES},
+    "answer_question": {(s, s) for s in LIVE_STATES},
 }
 CHEF, OPERATOR = {Role.CHEF}, {Role.OPERATOR}
 ROLES = {
     **dict.fromkeys((T.DECLARE, T.DELEGATE, T.SIGN_CHARTER, T.SUBMIT, T.CONFIRM_HANDOVER, T.AMEND, T.TAKE_BACK), CHEF),
-    **dict.fromkeys((T.WITHDRAW, T.RENEW), CHEF),
+    **dict.fromkeys((T.WITHDRAW, T.RENEW, T.ANSWER_QUESTION), CHEF),
     **dict.fromkeys(
         (T.CHECK_LISTING, T.CHECK_DELEGATION, T.SEND_BACK, T.ISSUE_CODE, T.REISSUE_CODE, T.CONFIRM_EXPIRY), OPERATOR
     ),
-    **dict.fromkeys((T.SETTLE_CHANGE, T.TAKE_BACK_CODE, T.REOPEN_REMOVAL), OPERATOR),
+    **dict.fromkeys((T.SETTLE_CHANGE, T.TAKE_BACK_CODE, T.REOPEN_REMOVAL, T.ASK_QUESTION), OPERATOR),
     T.REVOKE: OPERATOR | {Role.SCHEDULE},
     T.CONFIRM_REMOVAL: OPERATOR | {Role.CONNECTOR},
     T.REPORT_CHANGE: CHEF | OPERATOR,

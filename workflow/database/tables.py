@@ -49,6 +49,8 @@ _OF_THE_WORKLIST = (
     ),
     _partial("ix_request_expiry", "state = 'code_issued'", "school_year", "expiry_seen_for"),
     Index("ix_request_name", "sorted_name", "reference"),
+    _partial("ix_request_no_drane_date", "drane_declared_on IS NULL AND state <> 'revoked'", "since", "reference"),
+    _partial("ix_request_answered", "question_answered_at IS NOT NULL", "question_answered_at"),
 )  # fmt: skip
 """Indexes that keep a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
 
@@ -159,6 +161,8 @@ class DelegationRequest(SQLModel, table=True):
     acted_on_behalf: str = ""
     issued_by: int | None = None
     key_possible: bool = Field(default=False, sa_column_kwargs={"default": False})
+    question_asked_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    question_answered_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     created_at: datetime = Field(sa_column=_instant())
     changed_at: datetime = Field(sa_column=_instant())
     since: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, server_default=text(LONG_AGO)))

@@ -105,6 +105,19 @@ class RemovalView:
         return self.closed_at is None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuestionView:
+    """The rectorat's question and the establishment's answer (R90); a text that was erased is None.
+
+    ``answered_at`` is None while the answer is waited for.
+    """
+
+    question: str | None
+    asked_at: datetime
+    answer: str | None
+    answered_at: datetime | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class RequestView:
     """All that somebody may see of a request.
@@ -159,6 +172,24 @@ class RequestView:
             self._facts, self.request, self._policy.mail_domains
         )  # fmt: skip
         return next((doubt.message for doubt in doubts), "")
+
+    @property
+    def question(self) -> QuestionView | None:
+        """The question that waits for its answer, or whose answer no operator has acted upon yet; None without one."""
+        asked_at, answered_at = self.request.question_asked_at, self.request.question_answered_at
+        if asked_at is None:
+            return None
+        question, answer = self._last_text(Trigger.ASK_QUESTION), self._last_text(Trigger.ANSWER_QUESTION)
+        return QuestionView(
+            question=question, asked_at=asked_at, answer=answer if answered_at else None, answered_at=answered_at
+        )
+
+    def _last_text(self, trigger: Trigger) -> str | None:
+        """The words of the last event of a trigger that has one text."""
+        events = (event for event in reversed(self.history) if event.trigger is trigger)
+        fields = {Trigger.ASK_QUESTION: "question", Trigger.ANSWER_QUESTION: "answer"}
+        notes = (note.body for event in events for note in event.notes if note.field == fields[trigger])
+        return next(notes, None)
 
     @property
     def key_date(self) -> date:

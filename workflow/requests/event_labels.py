@@ -88,6 +88,7 @@ _RANKS: Final = {key: rank for rank, key in enumerate(_LABELS)}
 NOTE_LABELS: Final[dict[str, str]] = {
     "chef_before": "chef d'établissement précédent", "chef_after": "nouveau chef d'établissement",
     "why": "raison", "note": "précision", "source": "source", "asked_by": "demandé par",
+    "question": "question", "answer": "réponse",
 }  # fmt: skip
 """The label of each free text beside an event."""
 

@@ -59,8 +59,10 @@ class Filters:
     not before, this instant, aware UTC; ``submitted_before``: still with the rectorat, and last submitted before this
     instant; ``report_due_on``: a report is open that is to be handled on this day (R32); ``oldest_check``: the earliest
     day of a check that counts today, needed by ``checks`` (R36); ``not_handed_over``: the code's hand-over is not
-    confirmed (R31); ``expiry_differs``: the key bears another day than the school year's end (R43); ``assigned_at``:
-    the instant of ``assigned_to``, the number of who handles the request, and of ``unassigned``, by nobody (R88).
+    confirmed (R31); ``expiry_differs``: the key bears another day than the school year's end (R43);
+    ``without_drane_date``: nobody said when the RUPN was declared to the DRANE (R25); ``question_answered``: no
+    operator has acted upon an answer (R90); ``assigned_at``: the instant of ``assigned_to``, the number of who handles
+    the request, and of ``unassigned``, by nobody (R88).
     """
 
     states: tuple[State, ...] = ()
@@ -85,6 +87,8 @@ class Filters:
     report_due_on: date | None = None
     undeliverable: bool = False
     code_waits_since: datetime | None = None
+    without_drane_date: bool = False
+    question_answered: bool = False
     assigned_to: int | None = None
     unassigned: bool = False
     assigned_at: datetime | None = None
@@ -185,6 +189,10 @@ def _of_request(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield and_(_is(State.REQUESTED), REQUEST.c.since < filters.submitted_before)
     if filters.not_handed_over:
         yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), HAS_OWN_CODE)
+    if filters.without_drane_date:
+        yield REQUEST.c.drane_declared_on.is_(None)
+    if filters.question_answered:
+        yield REQUEST.c.question_answered_at.is_not(None)
     if filters.checks:
         yield and_(_is(State.REQUESTED), _checked(filters.checks, filters.oldest_check))
 

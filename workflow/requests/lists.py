@@ -59,6 +59,8 @@ class RequestLine:
     chef_name: str = ""
     drane_declared_on: date | None = None
     delegated_on: date | None = None
+    question_open: bool = False
+    question_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def lines_of(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, 
             code_fate=statuses[r.reference], expires_on=r.expires_on, handed_on=r.handed_on,
             removal_open=r.reference in removals, report_open=r.reference in reports,
             chef_name=r.chef_name, drane_declared_on=r.drane_declared_on, delegated_on=r.delegated_on,
+            question_open=r.question_is_open, question_answered=r.question_answered_at is not None,
         )
         for r, row in zip(requests, rows, strict=True)
     )  # fmt: skip

@@ -72,6 +72,8 @@ _OF_REMOVAL: Final = {
     ),
 }
 
+_ANSWER: Final = NextStep(Role.CHEF, "répondre à la question du rectorat", Trigger.ANSWER_QUESTION)
+
 _EXPIRE: Final = NextStep(Role.SCHEDULE, "l'année est finie : la demande sera révoquée", Trigger.EXPIRE)
 
 
@@ -88,6 +90,8 @@ def next_step(facts: Facts, policy: Policy, now: datetime) -> NextStep | None:
         return _OF_REMOVAL[facts.removal.kind] if facts.removal and not facts.removal.outcome else None
     if policy.calendar.has_ended(request.school_year, now):
         return _EXPIRE
+    if request.question_is_open:
+        return _ANSWER
     if request.state is State.REQUESTED:
         return _step_of_checks(request, policy, today)
     if request.state is not State.CODE_ISSUED:
@@ -177,6 +181,10 @@ def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy
             return code_held_until(request, facts.code_fate, policy, now) is not None
         case Trigger.REOPEN_REMOVAL:
             return facts.removal is not None and facts.removal.outcome is not None
+        case Trigger.ASK_QUESTION:
+            return not request.question_is_open
+        case Trigger.ANSWER_QUESTION:
+            return request.question_is_open
         case Trigger.RENEW:
             return bool(renewal_years(request, policy.calendar, now))
         case Trigger.EXPIRE:

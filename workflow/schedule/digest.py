@@ -67,6 +67,7 @@ def late_filters(policy: Policy, expected_days: int, day: date, now: datetime) -
         "undelivered": Filters(undeliverable=True),
         "waiting_codes": Filters(code_waits_since=now - CODE_LATE),
         "reports": Filters(report_due_on=day),
+        "answers": Filters(question_answered=True),
     }
     if timetable.stalled:
         since = midnight(day - timedelta(days=timetable.stalled[-1]))

@@ -8,13 +8,14 @@ from states.vocabulary import Trigger
 
 _CHEF: Final = (
     Trigger.DECLARE, Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT, Trigger.AMEND, Trigger.TAKE_BACK,
-    Trigger.WITHDRAW, Trigger.CONFIRM_HANDOVER, Trigger.RENEW,
+    Trigger.WITHDRAW, Trigger.CONFIRM_HANDOVER, Trigger.RENEW, Trigger.ANSWER_QUESTION,
 )  # fmt: skip
 _OPERATOR: Final = (
     Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
     Trigger.TAKE_BACK_CODE,
     Trigger.CONFIRM_EXPIRY, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
     Trigger.REOPEN_REMOVAL,
+    Trigger.ASK_QUESTION,
 )  # fmt: skip
 
 

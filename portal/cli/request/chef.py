@@ -157,6 +157,16 @@ def withdraw(context: CliContext, options: ActionOptions, /, **fields: Any) -> N
     act(context, options, Withdraw(**fields, **options.common_fields()))
 
 
+@click.command("answer-question", help="Répond à la question du rectorat (R90).")
+@reference_argument
+@free_text("--answer", "La réponse", required=True)
+@acting(as_chef=True)
+def answer_question(context: CliContext, options: ActionOptions, /, **fields: Any) -> None:
+    from states.commands import AnswerQuestion
+
+    act(context, options, AnswerQuestion(**fields, **options.common_fields()))
+
+
 @click.command("confirm-handover", help="Confirme que le code a été remis en main propre (R31).")
 @reference_argument
 @click.option("--handed-on", required=True, type=Day(), metavar="DATE", help="Le jour de la remise.")

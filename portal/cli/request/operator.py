@@ -215,6 +215,16 @@ def send_back(context: CliContext, options: ActionOptions, /, **fields: Any) -> 
     act(context, options, SendBack(**fields, **options.common_fields()))
 
 
+@click.command("ask-question", help="Pose une question à l'établissement ; la demande reste où elle en est (R90).")
+@reference_argument
+@free_text("--question", "La question, que l'établissement lira", required=True)
+@acting(as_chef=False)
+def ask_question(context: CliContext, options: ActionOptions, /, **fields: Any) -> None:
+    from states.commands import AskQuestion
+
+    act(context, options, AskQuestion(**fields, **options.common_fields()))
+
+
 @click.command("confirm-expiry", help="Coche la date d'expiration que la clé porte désormais (R43).")
 @references_argument
 @click.option(

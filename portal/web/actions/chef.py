@@ -233,6 +233,12 @@ def withdrawal_fields(_: ActionContext) -> Sequence[Field]:
     ]  # fmt: skip
 
 
+def answer_fields(_: ActionContext) -> Sequence[Field]:
+    """The answer to the rectorat's question (R90)."""
+    hint = f"Quelques mots suffisent. {NO_NAME}"
+    return [Field(name="answer", label="Votre réponse", shape=Shape.AREA, hint=hint, missing="Écrire la réponse.")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Proposals:
     """Dates of a request sent back that are still true, so that nobody types them twice; None where none is."""
@@ -393,6 +399,10 @@ _ALL: Final = (
         danger=True, build=lambda _, values, common: c.Withdraw(
             reason=WithdrawReason.of(values["reason"]), note=values["note"] or "", **common
         ),
+    ),
+    Action(
+        trigger=Trigger.ANSWER_QUESTION, slug="reponse", fields=answer_fields, template="actions/answer.html",
+        build=lambda _, values, common: c.AnswerQuestion(answer=values["answer"], **common),
     ),
     Action(
         trigger=Trigger.RENEW, slug="renouvellement", fields=renewal_fields, build=renewal,

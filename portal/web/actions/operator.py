@@ -192,6 +192,13 @@ def _send_back_fields(_: ActionContext) -> Sequence[Field]:
     ]  # fmt: skip
 
 
+def _question_fields(_: ActionContext) -> Sequence[Field]:
+    return [
+        Field(name="question", label="Votre question", shape=Shape.AREA,
+              hint=f"L'établissement la recevra par courriel et répondra ici. {DISCREET}"),
+    ]  # fmt: skip
+
+
 def _expiry_field(action_context: ActionContext) -> Field:
     view = action_context.view
     default = " (date par défaut, la rentrée suivante n'étant pas connue)" if view.year_end.is_default else ""
@@ -394,6 +401,10 @@ _ALL: Final = (
     Action(
         trigger=Trigger.TAKE_BACK_CODE, slug="annuler-envoi", template="actions/take_back_code.html",
         build=lambda _, __, common: c.TakeBackCode(**common),
+    ),
+    Action(
+        trigger=Trigger.ASK_QUESTION, slug="question", template="actions/operator.html", fields=_question_fields,
+        build=lambda _, values, common: c.AskQuestion(question=values["question"], **common),
     ),
     Action(
         trigger=Trigger.REISSUE_CODE, slug="reemettre", template="actions/issue.html", fields=_reissue_fields,

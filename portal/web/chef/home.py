@@ -33,7 +33,13 @@ A_YEAR: Final = 365 * 24 * 3600
 LARGEST_NUMBER: Final = 2**31 - 1
 """Of a mail: the database holds no larger one."""
 
-_ORDER: Final = (Trigger.CONFIRM_HANDOVER, Trigger.SUBMIT, Trigger.SIGN_CHARTER, Trigger.DELEGATE)
+_ORDER: Final = (
+    Trigger.CONFIRM_HANDOVER,
+    Trigger.ANSWER_QUESTION,
+    Trigger.SUBMIT,
+    Trigger.SIGN_CHARTER,
+    Trigger.DELEGATE,
+)
 """The most urgent first: a code that waits, then the requests that are nearest to their end."""
 
 _STAGES: Final = {
@@ -118,6 +124,8 @@ def _task_texts(trigger: Trigger, who: str) -> tuple[str, str]:
                 " puis confirmez la remise.",
                 f"Confirmer la remise à {who}",
             )
+        case Trigger.ANSWER_QUESTION:
+            return f"Le rectorat vous pose une question au sujet {whose}.", f"Répondre au sujet {whose}"
         case Trigger.SUBMIT:
             return f"Il reste à relire l'identité {whose} et à envoyer la demande.", f"Envoyer la demande {whose}"
         case Trigger.SIGN_CHARTER:

@@ -6,6 +6,7 @@ from portal.web.rectorat import (
     calendar,
     checks,
     collaboration,
+    dashboard,
     establishments,
     keys_to_extend,
     mails,
@@ -18,7 +19,7 @@ from portal.web.rectorat import (
 
 router = APIRouter()
 for module in (
-    checks, collaboration, request, search, mails, removals, removals_import, establishments, calendar, keys_to_extend,
-    year_end,
+    checks, collaboration, dashboard, request, search, mails, removals, removals_import, establishments, calendar,
+    keys_to_extend, year_end,
 ):  # fmt: skip
     router.include_router(module.router)

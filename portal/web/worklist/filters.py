@@ -69,6 +69,8 @@ class Task(Labelled):
     HANDOVER = "remise", "remise à confirmer"
     REMOVAL = "retrait", "retrait à confirmer"
     EXPIRY = "expiration", "expiration à cocher"
+    ANSWERED = "reponse-recue", "réponse reçue"
+    WITHOUT_DRANE_DATE = "sans-date-drane", "sans date de déclaration à la DRANE"
     OWN = "suivies-par-moi", "suivies par moi"
     NOBODYS = "suivies-par-personne", "suivies par personne"
 
@@ -179,6 +181,8 @@ class WorklistCriteria:
             report_due_on=today if Task.REPORT_DUE in self.tasks else None,
             undeliverable=Task.UNDELIVERED in self.tasks,
             code_waits_since=now - CODE_LATE if Task.CODE_WAITS in self.tasks else None,
+            without_drane_date=Task.WITHOUT_DRANE_DATE in self.tasks,
+            question_answered=Task.ANSWERED in self.tasks,
             assigned_to=actor.number if Task.OWN in self.tasks else None, unassigned=Task.NOBODYS in self.tasks,
             assigned_at=now,
         )  # fmt: skip

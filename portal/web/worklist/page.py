@@ -25,6 +25,9 @@ router = APIRouter(include_in_schema=False)
 
 EXPORT: Final = f"{PLACE}/export"
 
+DASHBOARD: Final = f"{PLACE}/tableau-de-bord"
+"""A reader's first page."""
+
 EXPORTED_AT_ONCE: Final = 500
 """Lines of a file that are read together."""
 
@@ -74,6 +77,7 @@ TASKS: Final = (
     _task(Task.CODE_WAITS, "code pas encore parti", "codes pas encore partis", is_urgent=True),
     _task(Task.REPORT_DUE, "signalement à régler", "signalements à régler", is_urgent=True),
     _task(Task.LATE, "demande en retard", "demandes en retard", is_urgent=True),
+    _task(Task.ANSWERED, "réponse reçue", "réponses reçues"),
     _checks(CheckChoice.READY, "prête à émettre", "prêtes à émettre"),
     _checks(CheckChoice.TO_DO, "à vérifier", "à vérifier"),
     _checks(CheckChoice.TOO_OLD, "vérification trop ancienne", "vérifications trop anciennes"),
@@ -193,8 +197,13 @@ class WorklistPage:
 
 @router.get(PLACE)
 def show_worklist(request: Request, context: Context, visitor: Rectorat) -> Response:
-    """The worklist, filtered as its address tells; what the form of its ticks sent gets a clean address."""
+    """The worklist, filtered as its address tells; what the form of its ticks sent gets a clean address.
+
+    A reader who asks for no list in particular comes to the first page of readers.
+    """
     position = ListPosition.read(request.query_params)
+    if not visitor.is_operator and not request.query_params:  # nothing of the usual list waits for a reader
+        return RedirectResponse(DASHBOARD, status_code=303)
     if "portee" in request.query_params:
         return RedirectResponse(f"{position.address()}#liste", status_code=303)
     return render_worklist(request, context, visitor, position)

@@ -46,6 +46,8 @@ TOLD: dict[Trigger, list[Kind]] = {
     Trigger.CONFIRM_REMOVAL: [Kind.REMOVAL_CONFIRMED],
     Trigger.REOPEN_REMOVAL: [],
     Trigger.RENEW: [Kind.DECLARED],
+    Trigger.ASK_QUESTION: [Kind.QUESTION],
+    Trigger.ANSWER_QUESTION: [],
 }
 
 

@@ -71,7 +71,15 @@ def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
         _at(api, programs, "sign_charter")
         body = {"signed_on": "2026-09-14", "version": "2026-1", "copy_kept": True}
         programs[CHEF].do("/requests/ODA-2027-00001/sign_charter", body)
-    elif trigger in ("check_listing", "check_delegation", "send_back", "take_back", "batch"):
+    elif trigger in (
+        "check_listing",
+        "check_delegation",
+        "send_back",
+        "take_back",
+        "batch",
+        "ask_question",
+        "answer_question",
+    ):
         portal.submitted()
     elif trigger == "issue_code":
         portal.checked()
@@ -86,6 +94,8 @@ def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
         programs[STAFF].do("/requests/ODA-2027-00001/confirm_removal", {"outcome": "removed"})
     if trigger == "confirm_handover":
         api.delivered()
+    if trigger == "answer_question":
+        programs[STAFF].do("/requests/ODA-2027-00001/ask_question", {"question": "est-ce bien lui ?"})
     if trigger == "settle_change":
         body = {"change": "departure", "effective_on": "2026-10-01"}
         programs[CHEF].do("/requests/ODA-2027-00001/report_change", body)

@@ -58,8 +58,8 @@ PUBLIC = {"/", "/demarche", "/accessibilite", "/mentions-legales", "/donnees-per
 """The addresses that are open to all, one by one."""
 OPEN_API = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/documentation", "/api/v1/schemas/{name}"}
 """What a program may read without a token: the description."""
-READERS_SEE = {"/rectorat", "/rectorat/a-verifier", "/rectorat/demandes/{reference}", "/rectorat/courriels",
-               "/rectorat/etablissements", "/rectorat/retraits", "/rectorat/fin-d-annee",
+READERS_SEE = {"/rectorat", "/rectorat/tableau-de-bord", "/rectorat/a-verifier", "/rectorat/demandes/{reference}",
+               "/rectorat/courriels", "/rectorat/etablissements", "/rectorat/retraits", "/rectorat/fin-d-annee",
                "/rectorat/calendrier", "/rectorat/aide"}  # fmt: skip
 CHEFS_SEE = {"/etablissement", "/etablissement/demandes", "/etablissement/demandes/{reference}",
              "/etablissement/courriels", "/etablissement/courriels/{number}"}  # fmt: skip

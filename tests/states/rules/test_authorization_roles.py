@@ -8,7 +8,7 @@ from tests.states.answers import accepted, refused
 
 OF_CHEF = {
     Trigger.DECLARE, Trigger.DELEGATE, Trigger.SIGN_CHARTER, Trigger.SUBMIT, Trigger.CONFIRM_HANDOVER, Trigger.AMEND,
-    Trigger.TAKE_BACK, Trigger.WITHDRAW, Trigger.RENEW,
+    Trigger.TAKE_BACK, Trigger.WITHDRAW, Trigger.RENEW, Trigger.ANSWER_QUESTION,
 }  # fmt: skip
 OF_BOTH = {Trigger.REPORT_CHANGE}
 OF_SCHEDULE = {Trigger.EXPIRE}

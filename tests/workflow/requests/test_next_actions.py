@@ -59,6 +59,7 @@ def test_actions__of_an_operator_say_which_are_on_behalf() -> None:
     assert {a.trigger for a in actions if a.on_behalf} == {T.TAKE_BACK, T.WITHDRAW}
     assert {a.trigger for a in actions if not a.on_behalf} == {
         T.CHECK_LISTING, T.CHECK_DELEGATION, T.SEND_BACK, T.ISSUE_CODE, T.REPORT_CHANGE, T.REVOKE,
+        T.ASK_QUESTION,
     }  # fmt: skip
     assert actions[0].label == "vérifier la liste des RUPN"
 
@@ -90,6 +91,14 @@ def test_next__of_every_state() -> None:
         State.DECLARED: T.DELEGATE, State.DELEGATED: T.SIGN_CHARTER, State.CHARTER_SIGNED: T.SUBMIT,
         State.REQUESTED: T.CHECK_LISTING, State.CODE_ISSUED: T.CONFIRM_HANDOVER, State.REVOKED: T.CONFIRM_REMOVAL,
     }  # fmt: skip
+
+
+@pytest.mark.rule("R90")
+def test_next__a_question_waits_for_its_answer_before_anything_else() -> None:
+    facts = make.facts_for(T.ANSWER_QUESTION)
+    assert following(facts) is T.ANSWER_QUESTION
+    assert T.ASK_QUESTION not in can(Role.OPERATOR, facts)
+    assert T.ANSWER_QUESTION not in can(Role.CHEF, make.facts(State.REQUESTED))
 
 
 def test_next__of_what_was_found() -> None:
