@@ -133,8 +133,8 @@ def _unknown_variables(wordings: TemplateLoader, name: str, tree: nodes.Template
     unknown = meta.find_undeclared_variables(tree) - own - shared - elsewhere
     if not unknown:
         return
-    # A block sees what the template around it sets, which Jinja's search does not know.
-    in_blocks = {id(node) for block in tree.find_all(nodes.Block) for node in block.find_all(nodes.Node)}
+    # A block or a macro sees what the template around it sets, which Jinja's search does not know.
+    in_blocks = {id(node) for block in tree.find_all((nodes.Block, nodes.Macro)) for node in block.find_all(nodes.Node)}
     around_blocks = _names_set(tree, in_blocks)
     in_scope = {
         id(node)

@@ -97,7 +97,10 @@ def _legacy_digest(hasher: JournalHasher, command: Command) -> str:
     no key of 0.1.0 is valid any more by then. Until that day a renamed command, field or enum changes this digest;
     a field that came since is left out while it says nothing.
     """
-    return hasher.digest(repr(command).replace(", mail_confirmed=False", ""))
+    text = repr(command)
+    for added in (", mail_confirmed=False", ", key_elsewhere=False"):
+        text = text.replace(added, "")
+    return hasher.digest(text)
 
 
 def _content(hasher: JournalHasher, record: Any) -> dict[str, Any]:

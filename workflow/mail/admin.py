@@ -81,14 +81,14 @@ class MailJournal:
         require_operator(actor, "renvoyer un courriel")
         with self._engine.database.write() as connection:
             mail = find(connection, mail_id)
-            if mail.kind in CODE_KINDS:
-                self._require_separation(connection, mail, actor)
             to_operators = mail.audience is Audience.OPERATORS
             leaves_as = retry(
                 connection, mail_id, now=self._engine.clock.now(), context=self._mailer.mail_context,
                 mailbox=self._mailer.settings.operators_mailbox if to_operators
                 else mailbox_now(connection, mail.uai or ""),
             )  # fmt: skip
+            if mail.kind in CODE_KINDS:  # after what no waiting would mend; it undoes the rest
+                self._require_separation(connection, mail, actor)
             self._record(connection, "mail_retried", actor, mail, {"leaves_as": leaves_as})
         return leaves_as
 

@@ -63,7 +63,7 @@ def test_description__says_who_does_what_from_where() -> None:
     assert "Déclarer le RUPN : le chef d'établissement." in description
     assert "État « demandée » : émettre le code (le rectorat) ; " in description
     assert (
-        "État « révoquée » : confirmer le retrait des droits (le rectorat ou le connecteur du serveur ODA)."
+        "État « révoquée » : confirmer le retrait des droits (le rectorat ou le connecteur du serveur ODA) ; "
         in description
     )
     assert {role for role in Role if any(role in line.roles for line in TABLE)} == set(diagrams.LEGEND)

@@ -111,7 +111,7 @@ def test_retry__to_the_mailbox_of_today(desk: Desk) -> None:
 @pytest.mark.rule("R62")
 def test_retry__not_once_the_code_is_erased(desk: Desk) -> None:
     reference, dead = dead_code(desk)
-    desk.did("revoke", reference, "--reason", "error")
+    desk.did("revoke", reference, "--reason", "error", "--note", "saisie en double")
     done = desk.oda("mail", "retry", str(dead))
     assert done.exit_code == 1
     assert "(R62)" in done.stderr
@@ -132,7 +132,7 @@ def test_retry__all_that_one_cause_has_stopped(desk: Desk) -> None:
     unasked = desk.oda("mail", "retry", "--fault", "exhausted")
     assert (unasked.exit_code, "ajouter --yes" in unasked.stderr) == (2, True)
     assert "Aucun" in desk.oda("mail", "retry", "--since", "01/01/2030", "--yes").stdout
-    desk.did("revoke", reference, "--reason", "error")
+    desk.did("revoke", reference, "--reason", "error", "--note", "saisie en double")
     done = desk.oda("mail", "retry", "--fault", "exhausted", "--since", "01/09/2026", "--yes")
     assert done.exit_code == 1
     assert done.stderr.count("1 courriel refusé sur 3, rien n'y a changé ; 2 courriels à envoyer.") == 1
@@ -159,7 +159,7 @@ def undelivered(desk: Desk) -> tuple[str, int, int]:
     reference, code = dead_code(desk)
     with desk.app.database.write() as connection:
         connection.execute(ESTABLISHMENT.update().values(mailbox=None))
-    desk.did("revoke", reference, "--reason", "error")
+    desk.did("revoke", reference, "--reason", "error", "--note", "saisie en double")
     return reference, code, mails(desk, "--kind", "revoked")[0]["id"]
 
 

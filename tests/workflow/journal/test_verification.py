@@ -128,8 +128,15 @@ def length_of(connection: Connection, stream: str) -> int:
 
 
 def delete_request(connection: Connection, reference: str) -> None:
-    for table, column in (("removal_task", "reference"), ("event_note", "stream"), ("event", "stream")):
-        connection.execute(text(f"DELETE FROM {table} WHERE {column} = :r"), {"r": reference})
+    for table in ("event_note", "event"):
+        connection.execute(text(f"DELETE FROM {table} WHERE stream = :r"), {"r": reference})
+    delete_request_alone(connection, reference)
+
+
+def delete_request_alone(connection: Connection, reference: str) -> None:
+    """Delete it with the rows that hang on it, and leave its events."""
+    for table in ("removal_task", "request_word"):
+        connection.execute(text(f"DELETE FROM {table} WHERE reference = :r"), {"r": reference})
     connection.execute(REQUEST.delete().where(REQUEST.c.reference == reference))
 
 
@@ -309,8 +316,7 @@ def test_whole_chain_removed__named(forger: Connection, stream: str) -> None:
 
 @pytest.mark.rule("R65")
 def test_request_removed_alone__its_events_named(forger: Connection) -> None:
-    forger.execute(text("DELETE FROM removal_task"))
-    forger.execute(REQUEST.delete().where(REQUEST.c.reference == SHORT))
+    delete_request_alone(forger, SHORT)
     assert places(forger) == {(SHORT, None)}
 
 
