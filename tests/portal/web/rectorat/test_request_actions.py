@@ -54,7 +54,7 @@ def test_check__refused_stands_beside_its_field(portal: Portal) -> None:
     refused = send(client, form, outcome="positive", checked_on="2026-09-13")
     assert refused.status_code == 422
     assert '<a href="#checked_on">' in refused.text
-    assert "Donner une date au plus tôt le 14 septembre 2026" in plain(refused.text)
+    assert "Cette date doit être le 14 septembre 2026" in plain(refused.text)
     assert form_to(refused, "/verifier-delegation").fields["outcome"] == "positive"
     nothing = send(client, form)
     assert "Choisir une réponse." in nothing.text
