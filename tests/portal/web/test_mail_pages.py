@@ -62,6 +62,12 @@ def sent_back(step: Step) -> Callable[[Portal], str]:
     return scene
 
 
+def asked_a_question(portal: Portal) -> str:
+    reference = portal.submitted()
+    portal.do(c.AskQuestion(reference=reference, question="Est-ce bien lui ?"), STAFF)
+    return reference
+
+
 def reported(portal: Portal) -> str:
     reference = portal.issued()
     day = portal.clock.now().date()
@@ -89,7 +95,7 @@ SCENES: Final[dict[Kind, Callable[[Portal], str]]] = {
     Kind.DECLARED: Portal.declared, Kind.DELEGATED: delegated, Kind.CHARTER_SIGNED: charter_signed,
     Kind.CODE_ISSUED: Portal.issued, Kind.CODE_REISSUED: Portal.issued, Kind.HANDOVER_REMINDER: Portal.issued,
     Kind.NEW_REQUEST: Portal.submitted, Kind.REMOVAL_TASK: revoked, Kind.CHANGE_TO_HANDLE: reported,
-    Kind.CHANGE_DUE: reported, Kind.BRAKE_ALERT: held,
+    Kind.CHANGE_DUE: reported, Kind.BRAKE_ALERT: held, Kind.QUESTION: asked_a_question,
 }  # fmt: skip
 """What stands behind each mail when it is read; a request that was declared, where nothing is said."""
 
