@@ -81,7 +81,7 @@ def test_refusal__of_an_operator_gives_every_reason(
 )
 def test_reader__sees_and_changes_nothing(desk: Desk, args: tuple[str, ...]) -> None:
     reference = desk.office.request(State.REQUESTED)
-    assert "rôle « lecteur »" in desk.refused(args[0], reference, *args[1:], who=AS_READER)
+    assert "(R2)" in desk.refused(args[0], reference, *args[1:], who=AS_READER)
     shown = desk.did("show", reference, who=AS_READER)
     assert "Ce que vous pouvez faire" not in shown
     assert desk.read("show", reference, who=AS_READER)["version"] == 4

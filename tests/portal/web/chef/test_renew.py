@@ -110,8 +110,8 @@ def test_button__reaches_nothing_of_another_establishment(portal: Portal) -> Non
     unknown = other.post(PLACE, data=csrf | {"uai": "0120001X", "key": "a2", "choix": ["ODA-2026-99999"]})
     assert refused.status_code == unknown.status_code == 422
     assert "Nomb" not in refused.text
-    assert refused.text.count("(R3)") == 2
-    assert unknown.text.count("(R3)") == 1
+    assert refused.text.count("pas de ceux dont vous avez la charge") == 2
+    assert unknown.text.count("pas de ceux dont vous avez la charge") == 1
     assert other.post(PLACE, data=csrf | {"uai": "0310001H", "choix": references}).status_code == 404
     assert born(portal) == {}
     assert references[0] in mine.get(PLACE).text
