@@ -53,7 +53,8 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
     Trigger.DECLARE: TriggerTexts(
         done="le RUPN est déclaré",
         event="RUPN déclaré",
-        api="Déclare un RUPN (référent pour les ressources et usages pédagogiques numériques) pour une année scolaire (R25).",
+        api="Déclare un RUPN (référent pour les ressources et usages pédagogiques numériques) pour une année scolaire"
+        " (R25).",
         command="Déclare un RUPN (R25).",
     ),
     Trigger.DELEGATE: TriggerTexts(

@@ -168,7 +168,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.YEAR_END_REPORT, facts.YearEndReport, _OPERATORS, _LONG, page=pages.after_year_end),
         CatalogueEntry(Kind.BRAKE_ALERT, facts.BrakeAlert, _OPERATORS, _LONG, page=pages.confirm_year_end),
         CatalogueEntry(Kind.MAIL_UNDELIVERABLE, facts.MailUndeliverable, _OPERATORS, page=pages.dead_mails),
-        CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS),
+        CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS, page=pages.clock_page),
         CatalogueEntry(Kind.MAILBOX_CHANGED, facts.MailboxChanged),
         CatalogueEntry(Kind.MAILBOX_TO_CONFIRM, facts.MailboxToConfirm, _OPERATORS, page=pages.confirm_mailbox),
         CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),

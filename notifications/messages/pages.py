@@ -82,6 +82,11 @@ def confirm_year_end(about: facts.BrakeAlert) -> str:
     return f"{RECTORAT_HOME}/fin-d-annee/{quote(about.year.label)}/confirmer"
 
 
+def clock_page(_: facts.ClockAlert) -> str:
+    """The machines and their clocks, where a date that is right is confirmed (R52)."""
+    return f"{RECTORAT_HOME}/horloge"
+
+
 def dead_mails(about: facts.MailUndeliverable) -> str:
     """The dead mail, all those of its cause; the establishment whose mailbox is at fault, or is missing."""
     place = f"{RECTORAT_HOME}/etablissements/{quote(about.establishment.uai, safe='')}"

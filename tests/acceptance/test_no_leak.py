@@ -42,12 +42,15 @@ def at_the_relay(leak_search: LeakSearch, code: str) -> int:
         assert got.recipients in {(f"ce.{uai.lower()}@ac-toulouse.fr",) for uai in UAIS}
         message = message_from_bytes(got.content, policy=policy.default)
         parts = [part for part in message.walk() if not part.is_multipart()]
-        assert [part.get_content_type() for part in parts] == ["text/plain", "text/html", "application/pdf"]
-        text, html, slip = (part.get_content() for part in parts)
+        assert [part.get_content_type() for part in parts] == [
+            "text/plain", "text/html", "application/pdf", "application/pdf",
+        ]  # fmt: skip
+        text, html, slip, sheet = (part.get_content() for part in parts)
         assert [line.strip() for line in text.splitlines()].count(code) == text.count(code) == 1
         assert html.count(f">{code}<") == html.count(code) == 1
-        assert slip.startswith(b"%PDF-")
-        assert search(PIECES, slip) == []
+        for paper in (slip, sheet):
+            assert paper.startswith(b"%PDF-")
+            assert search(PIECES, paper) == []
         assert (
             search(PIECES, "\n".join(f"{name}: {value}" for part in message.walk() for name, value in part.items()))
             == []

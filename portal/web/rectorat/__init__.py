@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from portal.web.rectorat import (
     calendar,
     checks,
+    clock,
     collaboration,
     dashboard,
     establishments,
@@ -19,7 +20,7 @@ from portal.web.rectorat import (
 
 router = APIRouter()
 for module in (
-    checks, collaboration, dashboard, request, search, mails, removals, removals_import, establishments, calendar,
-    keys_to_extend, year_end,
+    checks, clock, collaboration, dashboard, request, search, mails, removals, removals_import, establishments,
+    calendar, keys_to_extend, year_end,
 ):  # fmt: skip
     router.include_router(module.router)
