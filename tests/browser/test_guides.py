@@ -50,6 +50,8 @@ PICTURES = (
     Picture("a-faire", _at("/etablissement"), CHEF, TELEPHONE),
     Picture("demande", _at("/etablissement/demande-complete"), CHEF, TELEPHONE),
     Picture("remise", _of(ZOE, "/etablissement/demandes/{}/remise"), CHEF, TELEPHONE),
+    Picture("nouveau-code", _of(ZOE, "/etablissement/demandes/{}/nouveau-code"), CHEF, TELEPHONE),
+    Picture("a-verifier", _at("/rectorat/a-verifier"), STAFF, DESK),
     Picture("demandes", _at("/rectorat"), STAFF, DESK),
     Picture("demande-rectorat", _of(NADEGE, "/rectorat/demandes/{}"), STAFF, DESK),
     Picture("emettre", _of(EMILE, "/rectorat/demandes/{}"), STAFF, DESK),
