@@ -50,7 +50,11 @@ def test_demo__every_page_in_every_role(
     page.on("console", lambda message: said.append(message.text))
     page.goto("/demonstration")
     look(page)
-    for who, home in (("operateur", "/rectorat"), ("lecteur", "/rectorat"), (_chef(opened_demo), "/etablissement")):
+    for who, home in (
+        ("operateur", "/rectorat"),
+        ("lecteur", "/rectorat/tableau-de-bord"),
+        (_chef(opened_demo), "/etablissement"),
+    ):
         page.get_by_label("La personne à devenir").select_option(who)
         page.get_by_role("button", name="Devenir cette personne").click()
         expect(page).to_have_url(re.compile(f"{home}$"))

@@ -152,10 +152,12 @@ def _letters(number: int) -> str:
 def open_portal(
     folder: Path, url: str, now: datetime = START, settings: str = "", *, hold_seconds: int = 0
 ) -> Iterator[Portal]:
-    """A portal on a fresh database; ``settings`` is added to ``config.yaml``; codes wait for ``hold_seconds``."""
+    """A portal on a fresh database; ``settings`` is added to ``config.yaml``; codes wait for
+    ``hold_seconds``, unless it says so itself."""
     clock = FakeClock(now)
     config = make_installation(folder, url, clock)
-    text = config.read_text(encoding="utf-8").replace("hold_seconds: 0", f"hold_seconds: {hold_seconds}")
+    hold = "" if "\ncode:" in f"\n{settings}" else f"code:\n  hold_seconds: {hold_seconds}\n"
+    text = config.read_text(encoding="utf-8").replace("code:\n  hold_seconds: 0\n", hold)
     config.write_text(text + settings, encoding="utf-8")
     app = bootstrap(load_settings(config), {}, clock=clock)
     names = ("nom", "kind", "commune", "departement", "mailbox")

@@ -71,7 +71,7 @@ def test_operator__is_named_to_no_establishment(town: Town, session_user: Sessio
     seen = 0
     for where, text in (*read_by(town, session_user), *refused_to(town, session_user)):
         assert OPERATOR not in text, where
-        seen += "le rectorat a fait" in text or '"actor":"le rectorat"' in text
+        seen += ", par le rectorat" in text or '"actor":"le rectorat"' in text
     assert seen >= 8
 
 

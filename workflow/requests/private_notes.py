@@ -26,12 +26,13 @@ LONGEST: Final = 500
 
 
 _TOO_LONG: Final = Reason(
-    "note_too_long", "R88", f"La note dépasse {LONGEST} caractères", "La raccourcir, ou l'écrire en deux notes.", "note"
+    "note_too_long", "R88", f"La note dépasse {LONGEST} caractères", "La raccourcir, ou l'écrire en deux notes.",
+    "private_note",
 )  # fmt: skip
 
 _TOO_MANY: Final = Reason(
     "too_many_notes", "R88", f"Cette demande a déjà {MOST} notes, le plus permis",
-    "Effacer celles qui ne servent plus.", "note",
+    "Effacer celles qui ne servent plus.", "private_note",
 )  # fmt: skip
 
 
@@ -61,7 +62,7 @@ class PrivateNotes:
             count, last = connection.execute(
                 select(func.count(), func.coalesce(func.max(PRIVATE_NOTE.c.number), 0)).where(of_request)
             ).one()
-            reasons = list(text_problems("note", "La note", "R88", text))
+            reasons = list(text_problems("private_note", "La note", "R88", text))
             if len(body) > LONGEST:
                 reasons.append(_TOO_LONG)
             if count >= MOST:

@@ -14,7 +14,7 @@ from workflow.requests.assignments import Assignment, assignments_of
 from workflow.requests.private_notes import LONGEST, PrivateNote, notes_of
 
 NOTE: Final = Field(
-    name="note", label="Note pour vos collègues", shape=Shape.AREA,
+    name="private_note", label="Note pour vos collègues", shape=Shape.AREA,
     hint=f"{LONGEST} caractères au plus. Ni santé ni vie privée. Seuls les opérateurs la lisent, et peuvent l'effacer.",
     missing="Écrire la note.",
 )  # fmt: skip
@@ -62,7 +62,7 @@ def write_note(request: Request, context: Context, visitor: Operator, reference:
     form = filled((NOTE,), data)
     if form.is_right:
         form = form.refused(
-            context.app.private_notes.write(action_context.reference, visitor.actor, form.values["note"])
+            context.app.private_notes.write(action_context.reference, visitor.actor, form.values["private_note"])
         )
     if form.is_right:
         return RedirectResponse(f"{action_context.address_of()}#notes", status_code=303)

@@ -64,4 +64,4 @@ def test_hostile__very_long_names_stay_on_the_page(example: str) -> None:
 def test_hostile__the_settings_too() -> None:
     context = replace(MAIL_CONTEXT, academie='"#panic()', contact="#panic()" * 30, delegce_module="\\" * 90)
     made = charter(EXAMPLES["delegated"][1], context, TemplateLoader())
-    assert 'Académie de "#panic()' in text_of(made)
+    assert 'ACADÉMIE DE "#PANIC()' in text_of(made)

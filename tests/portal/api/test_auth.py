@@ -113,6 +113,8 @@ def test_filters__combine_and_none_is_forgotten(api: Api) -> None:
     offered = set(RequestParameters.model_fields) | {"states", "school_years"}
     assert {item.name for item in fields(Filters)} - offered == {
         "oldest_check",
+        "question_answered",
+        "without_drane_date",
         "assigned_at",
         "assigned_to",
         "unassigned",  # who handles it is between operators (R88)

@@ -205,7 +205,8 @@ def judged(answer: Response, role: str, path: str, door: Door, where: str) -> No
     elif door is Door.RECTORAT:
         assert (status == 403) == (role in ESTABLISHMENTS) or (status == 403 and role == "reader"), f"{where}: {status}"
         if path in READERS_SEE:
-            assert role in ESTABLISHMENTS or status == 200, f"{where}: {status}"
+            is_sent_home = role == "reader" and path == "/rectorat"  # to the dashboard, which is hers
+            assert role in ESTABLISHMENTS or status == (303 if is_sent_home else 200), f"{where}: {status}"
     else:
         assert status not in (401, 403), f"{where}: {status}"
         assert not sent_to_sign_in(answer) or path.startswith("/connexion/"), where

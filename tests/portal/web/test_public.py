@@ -38,7 +38,7 @@ PAGES = (
 )
 SAID = """\
 handling: {expected_days: 7}
-code: {keep_days: 21}
+code: {keep_days: 21, hold_seconds: 0}
 drane: {address: "https://drane.exemple.fr/rupn"}
 portal:
   address: https://oda.ac-toulouse.fr

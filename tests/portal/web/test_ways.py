@@ -13,7 +13,7 @@ from workflow.auth.sessions import SessionUser
 def test_list__is_one_skip_link_away(portal: Portal, session_user: SessionUser) -> None:
     portal.submitted()
     client = portal.client(session_user)
-    for path in ("/rectorat", "/rectorat/a-verifier", "/rectorat/courriels", "/rectorat/etablissements"):
+    for path in ("/rectorat?etat=en-cours", "/rectorat/a-verifier", "/rectorat/courriels", "/rectorat/etablissements"):
         page = client.get(path).text
         assert '<a class="fr-link" href="#debut-liste">Aller à la liste</a>' in page, path
         assert page.count('id="debut-liste" tabindex="-1"') == 1, path

@@ -59,7 +59,7 @@ def test_assignment__a_colleague_takes_over_or_ends_it(portal: Portal, client: T
 @pytest.mark.rule("R88")
 def test_private_note__is_read_by_operators_alone(portal: Portal, client: TestClient) -> None:
     reference = portal.submitted(1)
-    assert SECRET_WORDS in send(client, reference, "notes", note=SECRET_WORDS).text
+    assert SECRET_WORDS in send(client, reference, "notes", private_note=SECRET_WORDS).text
     assert SECRET_WORDS in portal.client(COLLEAGUE).get(f"/rectorat/demandes/{reference}").text
     assert SECRET_WORDS not in portal.client(DRANE).get(f"/rectorat/demandes/{reference}").text
     assert SECRET_WORDS not in portal.client(CHEF).get(f"/etablissement/demandes/{reference}").text
@@ -69,7 +69,7 @@ def test_private_note__is_read_by_operators_alone(portal: Portal, client: TestCl
 @pytest.mark.rule("R88")
 def test_private_note__a_refused_one_keeps_its_words(portal: Portal, client: TestClient) -> None:
     reference = portal.submitted(1)
-    answer = send(client, reference, "notes", note="x" * 501)
+    answer = send(client, reference, "notes", private_note="x" * 501)
     assert answer.status_code == 422
     assert "La note dépasse 500 caractères" in answer.text
     assert "x" * 501 in answer.text
