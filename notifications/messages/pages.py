@@ -38,6 +38,21 @@ _REDO_SLUGS: Final = {Step.DELEGATION: "delegation", Step.CHARTER: "charte", Ste
 _NEXT_SLUGS: Final = {State.DECLARED: "delegation", State.DELEGATED: "charte", State.CHARTER_SIGNED: "envoi"}
 
 
+def chef_home(about: facts.OfEstablishment | facts.OnRequest) -> str:
+    """The establishment's home: this one's, for a head who has several in one session."""
+    return _of_school(CHEF_HOME, about)
+
+
+def renewals(about: facts.OfEstablishment) -> str:
+    """The renewals of the establishment."""
+    return _of_school(RENEWALS, about)
+
+
+def _of_school(path: str, about: facts.OfEstablishment | facts.OnRequest) -> str:
+    """A page that shows one establishment of the session, put in view by its UAI."""
+    return f"{path}?uai={quote(about.establishment.uai, safe='')}"
+
+
 def redo(about: facts.SentBack) -> str:
     """The step to redo; of a declaration the request itself, where it is read, corrected or kept."""
     return _request_page(CHEF_HOME, about, _REDO_SLUGS.get(about.step, ""))
@@ -45,24 +60,26 @@ def redo(about: facts.SentBack) -> str:
 
 def go_on(about: facts.StalledReminder) -> str:
     """The step that waits for the establishment; its home when several do."""
-    return CHEF_HOME if about.other_requests else _request_page(CHEF_HOME, about, _NEXT_SLUGS.get(about.state, ""))
+    return (
+        chef_home(about) if about.other_requests else _request_page(CHEF_HOME, about, _NEXT_SLUGS.get(about.state, ""))
+    )
 
 
 def hand_over(about: facts.HandoverReminder) -> str:
     """The confirmation of the hand-over; the establishment's home when other requests wait too."""
-    return CHEF_HOME if about.other_requests else _request_page(CHEF_HOME, about, "remise")
+    return chef_home(about) if about.other_requests else _request_page(CHEF_HOME, about, "remise")
 
 
 def renew(about: facts.YearEndNotice) -> str | None:
     """The renewals that are left, else the requests to finish; none before the next year is open."""
     if not about.next_year_label:
         return None
-    return RENEWALS if about.to_renew else CHEF_HOME
+    return renewals(about) if about.to_renew else chef_home(about)
 
 
 def declare_another(about: facts.Withdrawn) -> str | None:
     """A new declaration, when the request was abandoned for another person."""
-    return f"{CHEF_HOME}/declarer" if about.reason is WithdrawReason.OTHER_PERSON else None
+    return _of_school(f"{CHEF_HOME}/declarer", about) if about.reason is WithdrawReason.OTHER_PERSON else None
 
 
 def settle(about: facts.ChangeToHandle | facts.ChangeDue) -> str:

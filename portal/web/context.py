@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from jinja2 import BaseLoader
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from portal.bodies import LARGEST, bound_to_anyone
 from portal.connections import DRAINED
@@ -87,6 +88,17 @@ class WebContext:
         return "__Host-oda-uai" if self.is_https else "oda-uai"
 
     @property
+    def uai_parameter(self) -> str:
+        """What puts an establishment of the session in view by an address: the links of the mails about one."""
+        return "uai"
+
+    def keep_in_view(self, response: Response, uai: str) -> None:
+        """Have the browser remember the establishment in view."""
+        response.set_cookie(
+            self.uai_cookie, uai, max_age=A_YEAR, path="/", httponly=True, secure=self.is_https, samesite="lax"
+        )
+
+    @property
     def name_cookie(self) -> str:
         """The cookie of the name last given on this device, to be proposed: a convenience, no right."""
         return "__Host-oda-nom" if self.is_https else "oda-nom"
@@ -100,6 +112,10 @@ class WebContext:
     def kept_cookie(self) -> str:
         """The cookie that opens what was typed after the end of a session."""
         return "__Host-oda-kept" if self.is_https else "oda-kept"
+
+
+A_YEAR: Final = 365 * 24 * 3600
+"""Seconds."""
 
 
 class SignInNeeded(Exception):
@@ -152,8 +168,12 @@ def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Vis
             context.sign_in.sign_out(secret)
         return None
     uais = session_user.uais
-    chosen_uai = request.cookies.get(context.uai_cookie, "")
-    uai = chosen_uai if chosen_uai in uais else (uais[0] if uais else "")
+    choices = (
+        request.query_params.get(context.uai_parameter, ""),
+        request.cookies.get(context.uai_cookie, ""),
+        *uais[:1],
+    )
+    uai = next((choice for choice in choices if choice in uais), "")
     return Visitor(actor=actor, session_user=session_user, secret=secret, uai=uai)
 
 

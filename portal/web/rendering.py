@@ -213,6 +213,8 @@ class Pages:
         }  # fmt: skip
         response = HTMLResponse(self.render(template, **fixed | scope), status_code=status)
         context.success_messages.forget(request, response)
+        if visitor and visitor.uai and visitor.uai == request.query_params.get(context.uai_parameter):
+            context.keep_in_view(response, visitor.uai)
         return response
 
     def today(self) -> date:

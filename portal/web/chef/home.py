@@ -27,9 +27,6 @@ from workflow.year_end.renewals import open_year
 
 router = APIRouter()
 
-A_YEAR: Final = 365 * 24 * 3600
-"""Seconds."""
-
 LARGEST_NUMBER: Final = 2**31 - 1
 """Of a mail: the database holds no larger one."""
 
@@ -266,9 +263,7 @@ def choose_establishment(context: Context, visitor: Chef, data: Posted) -> Respo
     if uai not in visitor.session_user.uais:
         raise HTTPException(404)
     response = RedirectResponse("/etablissement", status_code=303)
-    response.set_cookie(
-        context.uai_cookie, uai, max_age=A_YEAR, path="/", httponly=True, secure=context.is_https, samesite="lax"
-    )
+    context.keep_in_view(response, uai)
     return response
 
 

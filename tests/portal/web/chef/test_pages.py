@@ -210,3 +210,12 @@ def test_badge__says_that_a_key_handed_over_is_in_service(portal: Portal) -> Non
     form = form_to(client.get(f"{PLACE}{reference}/remise"), "/remise")
     assert "clé en service</p>" in send(client, form).text
     assert "clé en service</p>" in client.get("/etablissement/demandes").text
+
+
+@pytest.mark.rule("R55")
+def test_home__an_address_of_a_mail_puts_its_establishment_in_view(portal: Portal) -> None:
+    client = portal.client(TWO_SCHOOLS)
+    assert "Collège Jean-Jaurès" in client.get("/etablissement").text.partition("</h1>")[2].partition("</p>")[0]
+    for address in ("/etablissement?uai=0310002J", "/etablissement", "/etablissement?uai=0120001X"):
+        lead = client.get(address).text.partition("</h1>")[2].partition("</p>")[0]
+        assert "Lycée Pierre-de-Fermat" in lead, address
