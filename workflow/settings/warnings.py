@@ -24,6 +24,7 @@ def check_settings(settings: Settings, today: date) -> list[str]:
         *_rentrees(settings, days, today),
         *_mail(settings),
         *_people(settings),
+        *_code(settings),
         *_shown_to_chefs(settings),
     ]
 
@@ -111,6 +112,15 @@ def _people(settings: Settings) -> Iterator[str]:
         yield (
             "four_eyes : avec un seul opérateur, une demande où il a agi au nom de l'établissement restera sans code"
             " (R6) ; en ajouter un dans people.operators"
+        )
+
+
+def _code(settings: Settings) -> Iterator[str]:
+    code, fields = settings.code, type(settings.code).model_fields
+    if code.format != fields["format"].default and code.example == fields["example"].default:
+        yield (
+            "code.example : code.format a changé, et les opérateurs liront encore l'exemple de l'ancienne forme ;"
+            " dire la nouvelle en quelques mots (R41)"
         )
 
 

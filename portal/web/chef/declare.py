@@ -1,6 +1,7 @@
 """Declaring a RUPN: the first step alone, the whole request at once, or the rest of one that was begun."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -33,6 +34,7 @@ from states import commands as c
 from states.decision import Refused
 from states.model import Establishment
 from states.school_calendar import SchoolYear
+from states.validation import storable
 from states.vocabulary import State, Trigger
 from workflow.engine.engine import Done
 from workflow.engine.sequence import Step, execute_sequence
@@ -46,6 +48,9 @@ REMAINING: Final[Mapping[State, tuple[Trigger, ...]]] = {
     State.CHARTER_SIGNED: (Trigger.SUBMIT,),
 }
 """The steps left before the rectorat has the request, by its state (R25 to R28)."""
+
+OPEN_WHOLE: Final = "ouvrir"
+"""The field that asks for the whole form, filled with what was typed in the one that declares alone."""
 
 Identity = tuple[str, str, str]
 """Nom, prénom, mail: as the page showed them, or as they were just typed (R28)."""
@@ -143,7 +148,13 @@ def show_whole(request: Request, context: Context, visitor: Chef) -> Response:
 
 @router.post("/demande-complete")
 def execute_whole(request: Request, context: Context, visitor: Chef, data: Typed) -> Response:
-    """Execute every step from the declaration to the sending, in one transaction (R7)."""
+    """Execute every step from the declaration to the sending, in one transaction (R7).
+
+    From the form that declares the RUPN alone, the whole form is opened with what was typed there: nothing is executed.
+    """
+    if OPEN_WHOLE in data and may_act(context, visitor):
+        fields = [replace(field, value=_typed(data, field)) for field in _fields(context, is_whole=True)]
+        return _render(request, context, visitor, uai_of(visitor, data), blank(fields), is_whole=True)
     return _execute(request, context, visitor, data, is_whole=True)
 
 
@@ -167,6 +178,11 @@ def _execute(request: Request, context: WebContext, visitor: Visitor, data: Form
     return _render(request, context, visitor, uai, form, is_whole=is_whole, status=422)
 
 
+def _typed(data: FormData, field: Field) -> str:
+    """What was typed in a field of another form; else what this one proposes."""
+    return storable(str(data.get(field.name) or "")) or field.value
+
+
 def _fields(context: WebContext, is_whole: bool) -> list[Field]:
     if not is_whole:
         return declaration_fields(context)
@@ -182,6 +198,7 @@ def _render(
     only_year = years[0] if len(years) == 1 else None
     return context.pages.page(
         request, "chef/whole.html" if is_whole else "chef/declare.html", visitor, status=status, form=form,
+        open_whole=OPEN_WHOLE,
         school=school_of(context, uai), years=years,
         ends_soon=only_year if only_year and ends_soon(context, only_year) else None,
     )  # fmt: skip

@@ -45,3 +45,15 @@ def test_whole__is_declared_alone_by_its_second_button(portal: Portal) -> None:
     done = send(client, form, nom="Durand", prenom="Alice", mail="a.durand@ac-toulouse.fr")
     assert "C'est fait : le RUPN est déclaré." in done.text
     assert str(done.url).endswith("/etablissement/demandes/ODA-2027-00001")
+
+
+def test_declaration__opens_the_whole_form_with_what_was_typed(portal: Portal) -> None:
+    client = portal.client(CHEF)
+    page = client.get("/etablissement/declarer")
+    form = form_to(page, "/declarer")
+    form.action = "/etablissement/demande-complete"
+    whole = send(client, form, nom="Durand", prenom="Alice", mail="a.durand", ouvrir="oui")
+    assert whole.status_code == 200
+    assert ("Erreur" in whole.text, "Rien n'a été enregistré" in whole.text) == (False, False)
+    assert [f'value="{value}"' in whole.text for value in ("Durand", "Alice", "a.durand")] == [True] * 3
+    assert 'name="made_on"' in whole.text

@@ -70,6 +70,14 @@ def test_documentation__a_file_without_a_link_is_enough(tmp_path: Path) -> None:
     assert warnings(tmp_path, QUIET.replace(LINKS, joined)) == []
 
 
+@pytest.mark.rule("R41")
+def test_code__another_form_wants_its_own_example(tmp_path: Path) -> None:
+    another = QUIET + "code: {format: '^[0-9]{6}$'}\n"
+    (said,) = warnings(tmp_path, another)
+    assert said.startswith("code.example : ")
+    assert warnings(tmp_path, another.replace("}$'}", "}$', example: 6 chiffres}")) == []
+
+
 def test_people__in_both_lists_and_alone_with_four_eyes(tmp_path: Path) -> None:
     people = ("mail:\n", "  readers: [OP@ac-toulouse.fr]\nmail:\n")
     said = warnings(tmp_path, QUIET + "four_eyes: true\n", replace=people)
