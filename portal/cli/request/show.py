@@ -161,7 +161,7 @@ def _write_school(printer: SectionPrinter, view: "RequestView") -> None:
     printer.line(f"Année {end.school_year}, jusqu'au {french.day(end.last_day)}{default}")
     printer.section("Côté établissement")
     printer.fact("Chef d'établissement", request.chef_name)
-    printer.fact("Déclaré à la DRANE", _day(request.drane_declared_on, "pas encore"))
+    printer.fact("Déclaré à la DRANE", _day(request.drane_declared_on, "date non communiquée"))
     printer.fact("Délégation dans DelegCE", _day(request.delegated_on, "à faire"))
     printer.fact("Raison de la délégation", request.delegation_why)
     version = f", version {request.charter_version}" if request.charter_version else ""
