@@ -26,7 +26,7 @@ def test_form__comes_back_after_a_session_that_ended(site: Site) -> None:
     page.goto("/etablissement/declarer")
     fill(page)
     site.portal.clock.advance(hours=11)
-    page.locator("main form[action$='/declarer'] button[type=submit]").click()
+    page.get_by_role("button", name="Déclarer ce RUPN").click()
     assert "/connexion?suite=" in page.url
     assert "Ce que vous avez tapé est gardé" in page.locator("main").inner_text()
     fits(page)
@@ -36,7 +36,7 @@ def test_form__comes_back_after_a_session_that_ended(site: Site) -> None:
     assert page.url.endswith("/reprendre-la-saisie")
     assert typed(page) == TYPED
     fits(page)
-    page.locator("main form[action$='/declarer'] button[type=submit]").click()
+    page.get_by_role("button", name="Déclarer ce RUPN").click()
     assert "/etablissement/demandes/ODA-" in page.url
 
 
@@ -45,12 +45,12 @@ def test_form__sent_again_after_back_leads_to_what_was_made(site: Site) -> None:
     page = site.window(CHEF, script=False).new_page()
     page.goto("/etablissement/declarer")
     fill(page)
-    page.locator("main form[action$='/declarer'] button[type=submit]").click()
+    page.get_by_role("button", name="Déclarer ce RUPN").click()
     page.wait_for_url("**/etablissement/demandes/ODA-*")
     page.go_back()
     fill(page)
     page.locator("#nom").fill("Martin")
-    page.locator("main form[action$='/declarer'] button[type=submit]").click()
+    page.get_by_role("button", name="Déclarer ce RUPN").click()
     text = page.locator("main").inner_text()
     assert "ODA-2027-00001" in text
     assert "clé d'action" not in text

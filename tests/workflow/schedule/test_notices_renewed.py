@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from notifications.messages.pages import RENEWALS, renew
+from notifications.messages.pages import renew, renewals
 from states import commands as c
 from tests.kit.system import System
 from tests.workflow.schedule.scene import at, each_day, facts, run, settle
@@ -32,5 +32,5 @@ def test_notice__says_who_is_renewed(system: System) -> None:
     told = facts(system.mails(NOTICE)[1])
     assert [(ended.reference, ended.renewed) for ended in told.rupns] == [(first, True), (second, False)]
     assert [ended.reference for ended in told.to_renew] == [second]
-    assert (told.next_year_label, renew(told)) == ("2027-2028", RENEWALS)
+    assert (told.next_year_label, renew(told)) == ("2027-2028", renewals(told))
     assert [request.reference for request in told.rupns if request.renewed] == [first]
