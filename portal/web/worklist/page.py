@@ -235,7 +235,8 @@ def _load(app: App, visitor: Visitor, position: ListPosition) -> WorklistPage:
         kinds, departements = kinds_and_departements(connection)
         years = [str(year) for year in reversed(years_with_requests(connection))]
         options = Options(kinds=kinds, departements=departements, years=years)
-        renewals = renewal_progress(connection, app.policy, app.clock.now())
+        is_arrival = criteria == USUAL and not (after or before)  # the count grows with the keys of a year: told once
+        renewals = renewal_progress(connection, app.policy, app.clock.now()) if is_arrival else None
         elsewhere = None
         if criteria.name:
             named = count_named(connection, visitor.actor, criteria.name)
