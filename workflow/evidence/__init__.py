@@ -1,0 +1,1 @@
+"""The two lists with which requests are compared: imported, and read (R93 to R95)."""

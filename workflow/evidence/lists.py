@@ -1,0 +1,122 @@
+"""The lists in force and their rows, read for many requests at once (R93, R94)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select
+
+from notifications.sql import batches
+from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
+from workflow.database.evidence_tables import EVIDENCE_IMPORT as I
+from workflow.database.evidence_tables import ListKind as ListKind
+from workflow.database.tables import ACTOR
+
+NO_END: Final = date(9999, 12, 31)
+"""The end that DelegCE gives to a delegation without end: an ordinary one (R93)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListImport:
+    """One import of a list, by ``who``; ``list_date`` is the day on which it was drawn (R93)."""
+
+    number: int
+    kind: ListKind
+    list_date: date
+    imported_at: datetime
+    who: str
+    rows: int
+    new: int
+    changed: int
+    gone: int
+    refused: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListEntry:
+    """One row of a list, as ``EvidenceEntry`` says; ``ends`` None and ``NO_END`` are both without end.
+
+    It is in force when ``last_import`` is the number of the list in force.
+    """
+
+    id: int
+    kind: ListKind
+    uai: str
+    nom: str
+    prenom: str
+    usage_name: str
+    mail: str
+    folded_mail: str
+    other_mails: str
+    person: str
+    application: str
+    begins: date | None
+    ends: date | None
+    author: str
+    recorded_on: date | None
+    first_import: int
+    last_import: int
+
+    def runs_on(self, day: date) -> bool:
+        """True if the delegation has begun and has not ended; what the list does not say holds nobody back."""
+        return (self.begins is None or self.begins <= day) and (self.ends is None or self.ends >= day)
+
+
+ENTRY_COLUMNS: Final = tuple(E.c[field.name] for field in fields(ListEntry))
+"""The columns to select for ``entry_from``."""
+
+
+def entry_from(row: Any) -> ListEntry:
+    """A row of ``select(*ENTRY_COLUMNS)``."""
+    return ListEntry(**(dict(row._mapping) | {"kind": ListKind.of(row.kind)}))
+
+
+def list_in_force(connection: Connection, kind: ListKind) -> ListImport | None:
+    """The newest import of a kind; None before the first."""
+    imports = list_imports(connection, kind, limit=1)
+    return imports[0] if imports else None
+
+
+def lists_in_force(connection: Connection) -> dict[ListKind, ListImport]:
+    """The newest import of each kind that has one."""
+    newest = ((kind, list_in_force(connection, kind)) for kind in ListKind)
+    return {kind: imported for kind, imported in newest if imported is not None}
+
+
+def list_imports(connection: Connection, kind: ListKind, *, limit: int) -> list[ListImport]:
+    """The imports of a kind, the newest first."""
+    columns = [I.c[field.name] for field in fields(ListImport) if field.name != "who"]
+    query = select(*columns, ACTOR.c.label.label("who")).join(ACTOR, ACTOR.c.number == I.c.actor)
+    rows = connection.execute(query.where(I.c.kind == kind.value).order_by(I.c.number.desc()).limit(limit))
+    return [ListImport(**(dict(row._mapping) | {"kind": kind})) for row in rows]
+
+
+def newest_import(kind: ListKind) -> ScalarSelect[Any]:
+    """The number of the list in force, as a subquery; NULL before the first."""
+    return select(func.max(I.c.number)).where(I.c.kind == kind.value).scalar_subquery()
+
+
+def is_in_force(kind: ListKind) -> ColumnElement[bool]:
+    """The condition of an entry of the list in force."""
+    return (E.c.kind == kind.value) & (E.c.last_import == newest_import(kind))
+
+
+def entries_of(connection: Connection, kind: ListKind, uais: Collection[str]) -> dict[str, list[ListEntry]]:
+    """The entries in force of these establishments, by UAI; one statement for a thousand of them."""
+    entries: dict[str, list[ListEntry]] = {}
+    for batch in batches(sorted(set(uais))):
+        query = select(*ENTRY_COLUMNS).where(is_in_force(kind), E.c.uai.in_(batch)).order_by(E.c.uai, E.c.id)
+        for row in connection.execute(query):
+            entries.setdefault(row.uai, []).append(entry_from(row))
+    return entries
+
+
+def entries_by_id(connection: Connection, ids: Collection[int]) -> dict[int, ListEntry]:
+    """These entries, in force or not, as far as they are still kept."""
+    entries: dict[int, ListEntry] = {}
+    for batch in batches(sorted(set(ids))):
+        rows = connection.execute(select(*ENTRY_COLUMNS).where(E.c.id.in_(batch)))
+        entries |= {row.id: entry_from(row) for row in rows}
+    return entries
