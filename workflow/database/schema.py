@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect, literal_column, select, table
 from notifications.outbox.tables import MAILS
 from workflow.database.connection import Database, unbounded
 from workflow.database.evidence_tables import EVIDENCE_IMPORT
+from workflow.database.figure_tables import FIGURE_PROGRESS
 from workflow.database.tables import REQUEST, SESSIONS
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         before = version(connection)
         if before is not None and before not in revisions():
             raise SchemaAhead
-        ours = MAILS.metadata.tables.keys() | {REQUEST.name, SESSIONS.name, EVIDENCE_IMPORT.name}
+        ours = MAILS.metadata.tables.keys() | {
+            REQUEST.name, SESSIONS.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
+        }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase
         with unbounded(database, connection):

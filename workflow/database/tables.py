@@ -193,7 +193,10 @@ class RequestWord(SQLModel, table=True):
 class Event(SQLModel, table=True):
     """One link of a chain (R63). ``canonical`` is what is hashed; the other columns are read from it."""
 
-    __table_args__ = (Index("ix_event_at", "at"),)
+    __table_args__ = (
+        Index("ix_event_at", "at"),
+        _partial("ix_event_mail", "kind IN ('mail_dead', 'mail_retried', 'mail_discarded')", "at"),
+    )
 
     stream: str = Field(primary_key=True)
     seq: int = Field(primary_key=True)

@@ -1,0 +1,83 @@
+"""The figures counted from the journal, day by day (R99): derived tables, which ``oda figures rebuild`` makes anew."""
+
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import Column
+from sqlmodel import Field, SQLModel
+
+from notifications.sql import UtcDateTime
+from workflow.database.tables import table_of
+
+
+class DailyFigure(SQLModel, table=True):
+    """What changed on a day in the counts of a département, for the requests of a school year.
+
+    Each count at the end of a day is the sum of its rows up to that day. A row of a day to come says what will be late
+    then, unless something happens before.
+    """
+
+    __tablename__ = "daily_figure"
+
+    school_year: str = Field(primary_key=True)
+    departement: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    declared: int = 0
+    delegated: int = 0
+    charter_signed: int = 0
+    requested: int = 0
+    code_issued: int = 0
+    revoked: int = 0
+    handed_over: int = 0
+    extended: int = 0
+    undeliverable: int = 0
+    handovers: int = 0
+    late_checks: int = 0
+    late_steps: int = 0
+    late_handovers: int = 0
+    keys: int = 0
+    renewed: int = 0
+    establishments: int = 0
+    key_establishments: int = 0
+
+
+class HandoverDelay(SQLModel, table=True):
+    """How many requests were handed over for the first time on ``day``, so many ``days`` after their declaration."""
+
+    __tablename__ = "handover_delay"
+
+    school_year: str = Field(primary_key=True)
+    departement: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    days: int = Field(primary_key=True)
+    number: int
+
+
+class FigurePlace(SQLModel, table=True):
+    """The département under which an establishment was counted: should the directory change it, all is counted anew."""
+
+    __tablename__ = "figure_place"
+
+    uai: str = Field(primary_key=True)
+    departement: str
+
+
+class FigureProgress(SQLModel, table=True):
+    """How far the journal is counted: one row at most.
+
+    All ``events`` up to the instant ``through`` are counted, under ``rules``: a text that changes with whatever the
+    counts depend on besides the journal.
+    """
+
+    __tablename__ = "figure_progress"
+
+    id: int = Field(default=1, primary_key=True)
+    through: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False))
+    events: int
+    rules: str
+
+
+DAILY_FIGURE: Final = table_of(DailyFigure)
+HANDOVER_DELAY: Final = table_of(HandoverDelay)
+FIGURE_PLACE: Final = table_of(FigurePlace)
+FIGURE_PROGRESS: Final = table_of(FigureProgress)

@@ -1,0 +1,1 @@
+"""The figures of the académie, counted from the journal (R99)."""
