@@ -56,12 +56,14 @@ class ChildStopped(Exception):
         self.label, self.why = label, why
 
 
-def run_in_child(function: str, *arguments: Any) -> Any:
+def run_in_child(function: str, *arguments: Any, step_s: float = STEP_S) -> Any:
     """Return what ``package.module:function`` gives in a child process; its exceptions are raised here.
+
+    ``step_s``: seconds of processor for each ``step`` of it.
 
     Raises ChildStopped when it hung, took too much memory or was killed.
     """
-    payload = pickle.dumps(sys.path) + pickle.dumps((function, STEP_S)) + pickle.dumps(arguments)
+    payload = pickle.dumps(sys.path) + pickle.dumps((function, step_s)) + pickle.dumps(arguments)
     with tempfile.TemporaryDirectory(prefix="oda-child-") as folder:
         command = [sys.executable, "-c", _START]
         with subprocess.Popen(  # noqa: S603 - our own interpreter, nothing of anybody's

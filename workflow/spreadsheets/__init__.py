@@ -1,0 +1,1 @@
+"""Files as people have them, CSV or workbook: read, their columns recognised, kept until they are confirmed (R91)."""

@@ -1,0 +1,169 @@
+"""The columns of a table, recognised by their titles, or chosen by hand (R91)."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from states import french
+from states.characters import fold
+from workflow.settings.form_errors import quote
+from workflow.spreadsheets.reader import Table, TableRow
+from workflow.spreadsheets.unusable import UnusableFile, unusable
+
+TITLES_WITHIN: Final = 20
+"""The first rows among which the titles are looked for: a title of the sheet, a date, a logo may stand above them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """A column that an import reads.
+
+    ``key`` is its name in the code, ``title`` in French, ``names`` the other titles that mean it; case, accents and
+    marks between the words do not matter. An import does without a column that is not ``required``.
+    """
+
+    key: str
+    title: str
+    names: tuple[str, ...] = ()
+    required: bool = True
+
+    @property
+    def folded(self) -> frozenset[str]:
+        return frozenset(map(fold, (self.key, self.title, *self.names)))
+
+
+Choice = Mapping[str, int | None]
+"""The place (from 0) of each column by its key, as a person chose it; None: the file has not this column."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    """Where a table has the columns that an import reads: ``places`` by key, from 0.
+
+    ``titles`` is the row taken for the titles, and ``rows`` those below it. ``missing`` are the required columns that
+    no title names, ``ambiguous`` the places of those that several name: both are to be chosen by hand.
+    """
+
+    specs: Sequence[ColumnSpec]
+    titles: TableRow
+    rows: Sequence[TableRow]
+    places: Mapping[str, int]
+    missing: Sequence[ColumnSpec]
+    ambiguous: Mapping[str, Sequence[int]]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing and not self.ambiguous
+
+    @property
+    def digest(self) -> str:
+        """The print of the titles, under which a choice is kept: the same for the same titles."""
+        return titles_digest(self.titles)
+
+    def value(self, row: TableRow, key: str) -> str:
+        """The cell of a row in that column; empty when the table has not the column."""
+        return row.cell(self.places.get(key))
+
+    def records(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """The line and the values by key of each row below the titles; a column that is not there is empty."""
+        for row in self.rows:
+            yield row.line, {spec.key: self.value(row, spec.key) for spec in self.specs}
+
+    def problems(self) -> list[str]:
+        """What is to be chosen by hand, in French, a sentence without a full stop for each."""
+        said = [f"aucun titre ne dit où est la colonne « {spec.title} »" for spec in self.missing]
+        for places in self.ambiguous.values():
+            names = [f"« {quote(self.titles.cells[place], 40)} » ({letter(place)})" for place in places]
+            said.append(f"les colonnes {french.listing(names)} veulent dire la même chose")
+        return said
+
+    def refuse_if_incomplete(self, *, advice: str) -> None:
+        """Raise UnusableFile with every column that is missing or named twice, and the titles that were read."""
+        if not self.is_complete:
+            titles = french.listing([f"« {quote(title, 30)} »" for title in self.titles.cells if title][:12])
+            raise unusable(f"{' ; '.join(self.problems())} (titres lus : {titles})", self.titles.line, advice=advice)
+
+
+def recognise(table: Table, specs: Sequence[ColumnSpec], choice: Choice | None = None) -> Columns:
+    """Find the columns of a table by its titles; ``choice`` says where some are, and goes before the titles.
+
+    Raises UnusableFile when the choice names a column that the table has not, or one column twice.
+    """
+    titles = titles_row(table, specs)
+    meanings = _meanings(titles, specs)
+    chosen = _checked(choice or {}, titles, specs)
+    taken = {place for place in chosen.values() if place is not None}
+    places = {key: place for key, place in chosen.items() if place is not None}
+    ambiguous: dict[str, Sequence[int]] = {}
+    for key, candidates in meanings.items():
+        free = [place for place in candidates if place not in taken]
+        if key in chosen or not free:
+            continue
+        if len(free) == 1:
+            places[key] = free[0]
+        else:
+            ambiguous[key] = free
+    missing = [spec for spec in specs if spec.required and spec.key not in places and spec.key not in ambiguous]
+    rows = [row for row in table.rows if row.line > titles.line and row.cells != titles.cells]
+    return Columns(specs=specs, titles=titles, rows=rows, places=places, missing=missing, ambiguous=ambiguous)
+
+
+def titles_row(table: Table, specs: Sequence[ColumnSpec]) -> TableRow:
+    """The row of the titles: of the first rows, the one that names the most columns, else has the most cells."""
+    return max(
+        islice(table.rows, TITLES_WITHIN),
+        key=lambda row: (len(_meanings(row, specs)), sum(map(bool, row.cells)), -row.line),
+    )
+
+
+def titles_digest(titles: TableRow) -> str:
+    """The print of titles, whatever their case and accents."""
+    return hashlib.sha256("\n".join(map(fold, titles.cells)).rstrip().encode()).hexdigest()
+
+
+def letter(place: int) -> str:
+    """The name that a spreadsheet gives to a column: 0 is ``A``, 26 is ``AA``."""
+    above, within = divmod(place, 26)
+    return (letter(above - 1) if above else "") + chr(ord("A") + within)
+
+
+def place_of(column: str, titles: TableRow) -> int:
+    """The place of a column named by its letter or by its title. Raises UnusableFile."""
+    named = [place for place, title in enumerate(titles.cells) if title and fold(title) == fold(column)]
+    if len(named) == 1:
+        return named[0]
+    lettered = [place for place in range(len(titles.cells)) if letter(place) == column.strip().upper()]
+    if lettered and not named:
+        return lettered[0]
+    why = "plusieurs colonnes ont le titre" if named else "aucune colonne n'a le titre ni la lettre"
+    raise unusable(f"{why} « {quote(column)} »", titles.line, advice="nommer la colonne par sa lettre : A, B, C…")
+
+
+def _meanings(row: TableRow, specs: Sequence[ColumnSpec]) -> dict[str, list[int]]:
+    """The places of the cells that name each column, for those that are named."""
+    folded = [fold(cell) for cell in row.cells]
+    places = {spec.key: [place for place, name in enumerate(folded) if name in spec.folded] for spec in specs}
+    return {key: named for key, named in places.items() if named}
+
+
+def _checked(choice: Choice, titles: TableRow, specs: Sequence[ColumnSpec]) -> dict[str, int | None]:
+    """The choice of the columns that are read. A kept choice may hold others, from an older version of the import."""
+    keys = {spec.key: spec for spec in specs}
+    chosen = {key: place for key, place in choice.items() if key in keys}
+    by_place: dict[int, str] = {}
+    for key, place in chosen.items():
+        if place is None:
+            continue
+        if not 0 <= place < len(titles.cells):
+            raise _wrong_choice(f"le fichier n'a pas de colonne {letter(max(place, 0))}")
+        if place in by_place:
+            both = french.listing([f"« {keys[k].title} »" for k in (by_place[place], key)])
+            raise _wrong_choice(f"la colonne {letter(place)} est désignée à la fois pour {both}")
+        by_place[place] = key
+    return chosen
+
+
+def _wrong_choice(why: str) -> UnusableFile:
+    return unusable(why, advice="désigner une colonne du fichier pour chaque donnée, une fois chacune")

@@ -1,0 +1,170 @@
+"""Read a table from a file as people have it: CSV of any separator and usual encoding, XLSX or ODS (R91).
+
+What a file is, is read from its content, never from its name. Nothing is written anywhere, no formula is evaluated.
+"""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import dropwhile
+from typing import BinaryIO, Final
+
+from states import french
+from workflow.spreadsheets.text_file import read_text_file
+from workflow.spreadsheets.unusable import UnusableFile, unusable
+from workflow.spreadsheets.workbook import read_workbook
+
+__all__ = ["MOST_BYTES", "MOST_ROWS", "Table", "TableRow", "UnusableFile", "parse_day", "read_table"]
+
+MOST_BYTES: Final = 20_000_000
+"""Bytes of a file, unless the caller says otherwise: the open directory of one académie takes 2 MB."""
+
+MOST_ROWS: Final = 50_000
+"""Rows of a file, titles included, unless the caller says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row that is not empty: its line in the file or the sheet (from 1), and its cells.
+
+    A cell is the text that a person reads, on one line: a date is ``2026-11-12``, a whole number ``42``, none ``""``.
+    """
+
+    line: int
+    cells: tuple[str, ...]
+
+    def cell(self, place: int | None) -> str:
+        """The cell at a place (from 0); empty beyond the row's end, and for a column that the file has not."""
+        return self.cells[place] if place is not None and place < len(self.cells) else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A file's rows, its titles among them.
+
+    ``digest``: SHA-256 of the file. ``signs_of_cut``: why the file looks cut, a French phrase without a full stop; None
+    when nothing shows it: the caller refuses the file until somebody vouches for it (``refuse_if_cut``). ``sheet`` and
+    ``other_sheets`` are those of a workbook: the first sheet that holds something is read, alone.
+    """
+
+    rows: tuple[TableRow, ...]
+    digest: str
+    signs_of_cut: str | None = None
+    sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()
+
+    def refuse_if_cut(self, *, is_complete: bool) -> None:
+        """Raise UnusableFile when the file shows a sign of being cut and nobody says that it ``is_complete``."""
+        if self.signs_of_cut and not is_complete:
+            raise unusable(
+                f"{self.signs_of_cut}, le fichier est peut-être coupé",
+                advice="le reprendre entier ; s'il l'est, le dire",
+            )
+
+
+def read_table(file: BinaryIO, *, most_bytes: int = MOST_BYTES, most_rows: int = MOST_ROWS) -> Table:
+    """Read a binary file from where it stands to its end. Raises UnusableFile, in French, with what to do.
+
+    A file that is larger than ``most_bytes`` is refused without being read, when its size can be known.
+    """
+    content = read_bounded(file, most_bytes)
+    digest = hashlib.sha256(content).hexdigest()
+    if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        workbook = read_workbook(content, most_rows=most_rows)
+        rows = _bounded(workbook.rows, most_rows)
+        return Table(rows=rows, digest=digest, sheet=workbook.sheet, other_sheets=workbook.other_sheets)
+    text = read_text_file(content)
+    rows = _bounded(text.records, most_rows)
+    if not rows:
+        raise unusable(
+            "le fichier est vide", advice="donner un fichier qui a des titres de colonnes, puis une ligne par cas"
+        )
+    return Table(rows=rows, digest=digest, signs_of_cut=_signs_of_cut(rows, is_ended=text.is_ended))
+
+
+def read_bounded(file: BinaryIO, most_bytes: int) -> bytes:
+    """The bytes of a file from where it stands; raises UnusableFile when there are more than ``most_bytes``."""
+    if file.seekable():
+        place = file.tell()
+        size = file.seek(0, os.SEEK_END) - place
+        file.seek(place)
+        if size > most_bytes:
+            raise _too_large(most_bytes)
+    content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise _too_large(most_bytes)
+    return content
+
+
+def parse_day(cell: str) -> date:
+    """Read a day as files have it: ``2026-11-12``, ``12/11/2026``, ``20261112``, « 12 novembre 2026 », ``46338``.
+
+    An hour that follows is left out. The number is the one that Excel and LibreOffice keep: days since 30/12/1899.
+    Raises ValueError with what is wrong, in French, without a full stop.
+    """
+    written = _HOUR.sub("", cell.strip())
+    if written.isascii() and written.isdecimal():
+        if len(written) == len("20261112"):
+            return french.parse_day(f"{written[:4]}-{written[4:6]}-{written[6:]}")
+        if _FIRST_SERIAL <= int(written[:9]) <= _LAST_SERIAL:
+            return _SERIAL_ZERO + timedelta(days=int(written))
+    if match := _IN_WORDS.fullmatch(written.lower()):
+        month = _MONTHS.get(match[2].replace("é", "e").replace("û", "u"))
+        if month:
+            written = f"{match[1]}/{month}/{match[3]}"
+    return french.parse_day(written)
+
+
+_HOUR: Final = re.compile(r"(?<=\d)[T ]\d{1,2}[:h]\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?$")
+
+_IN_WORDS: Final = re.compile(r"(\d{1,2})(?:er)?\s+([a-zéû]+)\.?\s+(\d{4})")
+
+_MONTHS: Final = {name.replace("é", "e").replace("û", "u"): number for number, name in enumerate(french.MONTHS, 1)}
+
+_SERIAL_ZERO: Final = date(1899, 12, 30)
+
+_FIRST_SERIAL: Final = 20_000  # 1954: a smaller number is a count or a year
+_LAST_SERIAL: Final = 2_958_465  # 31/12/9999
+
+
+def _bounded(records: Iterable[tuple[int, list[str]]], most_rows: int) -> tuple[TableRow, ...]:
+    return tuple(_rows(records, most_rows))
+
+
+def _rows(records: Iterable[tuple[int, list[str]]], most_rows: int) -> Iterator[TableRow]:
+    count = 0
+    for line, cells in records:
+        tidy = tuple([" ".join(cell.split()) for cell in cells])
+        if any(tidy):
+            count += 1
+            if count > most_rows:
+                raise unusable(
+                    f"plus de {french.number(most_rows)} lignes", advice="couper en plusieurs fichiers, ou n'exporter"
+                    " que ce qui concerne l'académie",
+                )  # fmt: skip
+            yield TableRow(line, tidy)
+
+
+def _signs_of_cut(rows: tuple[TableRow, ...], *, is_ended: bool) -> str | None:
+    """Why a text file looks cut: a last line without an end, or a number of cells that changes.
+
+    Narrower lines may stand above the titles.
+    """
+    if not is_ended:
+        return f"la dernière ligne ({rows[-1].line}) n'a pas de fin"
+    width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
+    below = dropwhile(lambda row: len(row.cells) < width, rows)
+    if lines := [row.line for row in below if len(row.cells) != width]:
+        return f"{french.lines(lines)} n'{'ont' if len(lines) > 1 else 'a'} pas {width} cellules comme les autres"
+    return None
+
+
+def _too_large(most_bytes: int) -> UnusableFile:
+    size = f"{most_bytes // 1_000_000} Mo" if most_bytes >= 1_000_000 else f"{most_bytes // 1000} ko"
+    return unusable(
+        f"le fichier dépasse {size}", advice="n'exporter que ce qui concerne l'académie, ou le couper en plusieurs"
+    )

@@ -1,0 +1,137 @@
+"""The first sheet of a workbook, XLSX or ODS: its archive inspected, then read in a child process (R91).
+
+The child has little memory and little time, no network and no secret: a trapped workbook stops it, and nobody else.
+"""
+
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from notifications.rendering.child import ChildStopped, run_in_child
+from workflow.spreadsheets.unusable import ADVICE, UnusableFile, broken_workbook, unusable
+
+MOST_ENTRIES: Final = 1_000
+"""Files in the archive of a workbook: a sheet of pictures has some hundreds."""
+
+MOST_UNCOMPRESSED: Final = 400_000_000
+"""Bytes of the archive once uncompressed: the whole open directory of the country takes 250 MB."""
+
+READ_S: Final = 30
+"""Seconds of processor that the child may use: the open directory of the country takes 10."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """The sheet that was read, its rows by their number (from 1), and the names of the sheets that were not."""
+
+    sheet: str
+    other_sheets: tuple[str, ...]
+    rows: Iterator[tuple[int, list[str]]]
+
+
+def read_workbook(content: bytes, *, most_rows: int) -> Workbook:
+    """Read the first sheet that holds something. Raises UnusableFile, before any reading when the archive is a trap.
+
+    The rows come out of a text of the child's, so that the cells of a large sheet never stand in memory all at once.
+    """
+    inspect_archive(content)
+    try:
+        sheet, others, text = run_in_child(
+            "workflow.spreadsheets.sheet:sheet_as_text", content, most_rows, step_s=READ_S
+        )
+    except ChildStopped as stopped:
+        raise unusable(
+            f"ce classeur est trop lourd à lire ({stopped.why.partition(',')[0]})",
+            advice="le réduire aux colonnes et aux lignes utiles, ou donner un fichier CSV",
+        ) from None
+    return Workbook(sheet, tuple(others), _parsed(text))
+
+
+def inspect_archive(content: bytes) -> None:
+    """Refuse what is no workbook, what is encrypted, and an archive whose content is out of measure.
+
+    The sizes that the archive declares are looked at first, then those that come out of it, piece by piece.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            _refuse_traps(entries)
+            _refuse_other_archives({entry.filename for entry in entries}, archive)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError, UnicodeDecodeError):
+        raise broken_workbook() from None
+    _refuse_lies(content, entries)
+
+
+def _refuse_traps(entries: list[zipfile.ZipInfo]) -> None:
+    if any(entry.flag_bits & 0x1 for entry in entries):
+        raise unusable("ce fichier est protégé par un mot de passe", advice="l'enregistrer sans mot de passe")
+    names = [entry.filename for entry in entries]
+    if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNCOMPRESSED:
+        raise _out_of_measure()
+    if len(set(names)) < len(names):
+        raise broken_workbook()
+
+
+def _refuse_other_archives(names: set[str], archive: zipfile.ZipFile) -> None:
+    if "xl/workbook.xml" in names:
+        return
+    if "mimetype" in names and "content.xml" in names:
+        kind = archive.open("mimetype").read(100).strip()
+        if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
+            return
+    raise unusable("c'est une archive ZIP ou un document d'une autre sorte, pas un classeur", advice=ADVICE)
+
+
+def _refuse_lies(content: bytes, entries: list[zipfile.ZipInfo]) -> None:
+    """Uncompress every file of the archive, keeping nothing, up to what it declares."""
+    for entry in entries:
+        start = entry.header_offset + _LOCAL_HEADER
+        names = content[start - 4 : start]
+        start += int.from_bytes(names[:2], "little") + int.from_bytes(names[2:], "little")
+        packed = memoryview(content)[start : start + entry.compress_size]
+        if entry.compress_type == zipfile.ZIP_STORED:
+            size = len(packed)
+        elif entry.compress_type == zipfile.ZIP_DEFLATED:
+            size = _uncompressed_size(packed, entry.file_size)
+        else:
+            raise broken_workbook()
+        if size > entry.file_size:
+            raise _out_of_measure()
+        if size < entry.file_size:
+            raise broken_workbook()
+
+
+_LOCAL_HEADER: Final = 30
+
+_PIECE: Final = 1_000_000
+
+
+def _uncompressed_size(packed: memoryview, declared: int) -> int:
+    """The size that comes out; one byte more than declared is enough to know."""
+    stream, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    rest: bytes | memoryview = packed
+    try:
+        while not stream.eof and size <= declared:
+            piece = stream.decompress(rest, _PIECE)
+            rest = stream.unconsumed_tail
+            size += len(piece)
+            if not piece and not rest:
+                break
+    except zlib.error:
+        raise broken_workbook() from None
+    return size
+
+
+def _out_of_measure() -> UnusableFile:
+    return unusable(
+        "ce classeur est démesuré une fois décompressé", advice="le réduire aux colonnes et aux lignes utiles"
+    )  # fmt: skip
+
+
+def _parsed(text: str) -> Iterator[tuple[int, list[str]]]:
+    for line, *cells in csv.reader(io.StringIO(text)):
+        yield int(line), cells
