@@ -8,11 +8,11 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
+from portal.cli.export_file import STANDARD_OUTPUT, write_workbook
 from portal.cli.output import (
     cell,
     csv_option,
     emit,
-    emit_csv,
     json_object_option,
     json_option,
     limit_option,
@@ -106,9 +106,9 @@ def list_(
         )
         rows = app.directory.establishments(actor, criteria, limit=limit + 1, after=after)
     if as_csv:
-        from portal.exports import ESTABLISHMENTS_HEADINGS, establishment_rows
+        from portal.exports.lists import establishments_workbook
 
-        emit_csv(ESTABLISHMENTS_HEADINGS, establishment_rows(rows[:limit]))
+        write_workbook(establishments_workbook(rows[:limit]), STANDARD_OUTPUT, force=False)
     else:
         emit([asdict(row) for row in rows[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
     if len(rows) > limit:

@@ -137,14 +137,6 @@ def emit(
                 click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def emit_csv(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file on the standard output, as the portal's own downloads are."""
-    from portal.exports import csv_text
-
-    for piece in csv_text(headings, rows):
-        click.echo(piece.encode(), nl=False)
-
-
 def _emit_table(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
     """Write a table, or one line a value when the terminal is too narrow for columns that break no word."""
     from rich.box import SIMPLE_HEAD

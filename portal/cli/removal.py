@@ -1,7 +1,5 @@
 """``oda removal``: list, export and confirm the removals of rights on the ODA server (R47 to R49, R83)."""
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +9,8 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.errors import CliFailure, ExitCode, writing
+from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.export_file import write_file
 from portal.cli.failures import failure_for
 from portal.cli.output import ask_confirmation, emit, json_option, limit_option, printable, progress, say
 from portal.cli.parameters import FilePath, Uai, Year, labelled_option
@@ -111,7 +110,8 @@ def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, 
 @pass_cli_context
 def export(context: CliContext, /, output: Path | None, force: bool, example: bool, **criteria: Any) -> None:
     if example:
-        write_export(_example_export(context.settings()), output, force=force)
+        pieces = _example_export(context.settings())
+        write_file(lambda file: file.writelines(pieces), output, force=force)
         return
     with opened(context) as (app, actor):
         from workflow.removals.export import Replacements, removals_file
@@ -119,7 +119,7 @@ def export(context: CliContext, /, output: Path | None, force: bool, example: bo
         _rectorat_only(actor)
         settings, replacements = app.settings.removals.export, Replacements()
         pieces = removals_file(app.engine, app.mailer, settings, _removal_filters(**criteria), replacements)
-        write_export(pieces, output, force=force)
+        write_file(lambda file: file.writelines(pieces), output, force=force)
     if replacements.cells:
         say([f"Attention : {replacements}."])
 
@@ -154,30 +154,6 @@ def _row(line: "RemovalLine") -> dict[str, object]:
         "outcome": line.outcome, "closed_at": line.closed_at, "by": line.by, "said": line.to_do or f"{line.done}.",
         "person": f"{request.nom} {request.prenom}", "school": f"{request.uai} {line.establishment}",
     }  # fmt: skip
-
-
-def write_export(pieces: Iterator[bytes], output: Path | None, *, force: bool) -> None:
-    """Write an export as it comes, on the standard output or in a file.
-
-    A file takes its name once it is whole, and replaces another only with ``force``.
-    """
-    if output is None or str(output) == "-":
-        for piece in pieces:
-            click.echo(piece, nl=False)
-        return
-    if output.exists() and not force:
-        remedy = "Que faire : ajouter --force pour le remplacer, ou choisir un autre fichier avec --output."
-        raise CliFailure(f"{output} existe déjà, rien n'est écrit.", ExitCode.REFUSED, [remedy])
-    with writing(output, "choisir un autre fichier avec --output"):
-        descriptor, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")  # this account alone reads it
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.writelines(pieces)
-            Path(name).replace(output)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    click.echo(printable(f"{output} est écrit."))
 
 
 def _example_export(settings: "Settings") -> Iterator[bytes]:

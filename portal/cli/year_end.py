@@ -10,8 +10,9 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
+from portal.cli.export_file import output_options, write_workbook
 from portal.cli.output import printable, rows_as_json
-from portal.cli.parameters import Day, FilePath, Year
+from portal.cli.parameters import Day, Year
 from portal.cli.year_end_report import list_not_renewed, rectorat_only, show_progress, show_report
 from portal.texts import end_in_words
 from states import french
@@ -45,18 +46,13 @@ for command in (show_progress, show_report, list_not_renewed):
     help="Le jour, regardé à 24 h ; à défaut le dernier jour de l'année en cours.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Écrit tout en JSON.")
-@click.option(
-    "-o", "--output", type=FilePath(dir_okay=False, path_type=Path), metavar="FICHIER",
-    help="Écrit un CSV pour un tableur, une ligne par demande, dans ce fichier, ou avec « - » sur la sortie standard.",
-)  # fmt: skip
-@click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
+@output_options
 @pass_cli_context
 def preview(context: CliContext, on: date | None, as_json: bool, output: Path | None, force: bool) -> None:
     if as_json and output:
         raise click.UsageError("--json et --output ne vont pas ensemble : choisir l'un ou l'autre.")
     with opened(context) as (app, actor), app.database.read() as connection:
-        from portal.cli.removal import write_export
-        from portal.exports import PREVIEW_HEADINGS, csv_text, preview_rows
+        from portal.exports.lists import preview_workbook
         from workflow.year_end.preview import Preview
         from workflow.year_end.renewals import renewal_progress
 
@@ -66,8 +62,7 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
         day = on or calendar.end_of(calendar.open_years(now)[0]).last_day
         year_end_preview = Preview(connection, app.year_ends, app.mailer, now=now, at=app.year_ends.instant_of(day))
         if output:
-            pieces = csv_text(PREVIEW_HEADINGS, preview_rows(year_end_preview))
-            write_export((piece.encode() for piece in pieces), output, force=force)
+            write_workbook(preview_workbook(year_end_preview, day), output, force=force)
         elif as_json:
             _write_json(year_end_preview, day)
         else:

@@ -11,7 +11,8 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.parameters import FilePath, Year
+from portal.cli.export_file import output_options, write_workbook
+from portal.cli.parameters import Year
 from states import french
 from states.french import plural
 
@@ -66,11 +67,7 @@ def show_report(context: CliContext, year: "SchoolYear", as_json: bool) -> None:
 )
 @click.argument("year", metavar="ANNÉE", type=Year(), help="L'année scolaire finie, par exemple 2025-2026.")
 @click.option("--departement", default="", metavar="CODE", help="D'un département : 31, 2A, 974.")
-@click.option(
-    "-o", "--output", type=FilePath(dir_okay=False, path_type=Path), metavar="FICHIER",
-    help="Écrit un CSV pour un tableur dans ce fichier, ou avec « - » sur la sortie standard.",
-)  # fmt: skip
-@click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
+@output_options
 @click.option("--json", "as_json", is_flag=True, help="Écrit la liste en JSON.")
 @pass_cli_context
 def list_not_renewed(
@@ -78,15 +75,13 @@ def list_not_renewed(
 ) -> None:  # fmt: skip
     with opened(context) as (app, actor), app.database.read() as connection:
         from portal.cli.output import emit
-        from portal.cli.removal import write_export
-        from portal.exports import NOT_RENEWED_HEADINGS, csv_text, not_renewed_rows
+        from portal.exports.lists import not_renewed_workbook
         from workflow.year_end.renewals import all_not_renewed, count_had_key
 
         rectorat_only(actor)
         people = all_not_renewed(connection, year, departement=_parse_departement(departement))
         if output:
-            pieces = csv_text(NOT_RENEWED_HEADINGS, not_renewed_rows(year, people))
-            write_export((piece.encode() for piece in pieces), output, force=force)
+            write_workbook(not_renewed_workbook(year, people), output, force=force)
             return
         rows = [
             {

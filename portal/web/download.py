@@ -1,14 +1,17 @@
 """A file to download, made whole before its first byte leaves: no reader holds the database, however slow (R87)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import Final
+from typing import IO, Final
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from portal.exports.workbook import FileFormat, Workbook
 
 IN_MEMORY: Final = 1_000_000
 """Bytes beyond which a file waits on the disk, under no name."""
@@ -22,16 +25,16 @@ _limiter: Final[RunVar[CapacityLimiter]] = RunVar("downloads")
 
 
 class Download(Response):
-    """The file made of these pieces, which are all taken at once.
+    """The file that ``write`` makes, whole, at once.
 
     Whoever leaves, or whatever fails, the file is closed at once.
     """
 
-    def __init__(self, pieces: Iterable[bytes], filename: str, media_type: str) -> None:
+    def __init__(self, write: Callable[[IO[bytes]], object], filename: str, media_type: str) -> None:
         super().__init__(media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{filename}"'})
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed once it is sent)
         try:
-            self._file.writelines(pieces)
+            write(self._file)
         except BaseException:
             self._file.close()
             raise
@@ -50,6 +53,11 @@ class Download(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._file.close()
+
+
+def workbook_download(workbook: Workbook, file_format: FileFormat) -> Download:
+    """The workbook as a file of this format. Raises TooManyRows."""
+    return Download(partial(workbook.write, file_format), workbook.filename(file_format), file_format.media_type)
 
 
 async def made_in_turn(make: Callable[[], Response]) -> Response:

@@ -7,7 +7,8 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import refused
-from portal.cli.output import SectionPrinter, csv_option, echo_object, emit, emit_csv, json_option, limit_option, say
+from portal.cli.export_file import STANDARD_OUTPUT, write_workbook
+from portal.cli.output import SectionPrinter, csv_option, echo_object, emit, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
 from portal.cli.request.execute import Reference, next_step_sentence, reference_argument
 from states import french
@@ -65,13 +66,14 @@ def list_(
         filters = Filters(live=live, submitted_before=app.clock.now() - delay if late else None, **criteria)
         page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=limit)
         if as_csv:
-            from portal.exports import WORKLIST_HEADINGS, worklist_rows
             from workflow.requests.worklist import Worklist
 
             worklist = Worklist(connection, actor, app.policy, app.clock.now())
             lines = worklist.lines([line.reference for line in page.lines])
     if as_csv:
-        emit_csv(WORKLIST_HEADINGS, worklist_rows(lines, app.settings.zoneinfo))
+        from portal.exports.lists import worklist_workbook
+
+        write_workbook(worklist_workbook(lines, app.settings.zoneinfo), STANDARD_OUTPUT, force=False)
     elif as_json:
         from portal.api.schemas import Line
 

@@ -8,18 +8,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from portal.exports import (
-    ESTABLISHMENTS_FILENAME,
-    ESTABLISHMENTS_HEADINGS,
-    MEDIA_TYPE,
-    csv_text,
-    establishment_rows,
-)
+from portal.exports.lists import establishments_workbook
+from portal.exports.workbook import FileFormat
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
 from portal.web.actions.chef import CONFIRMATIONS, with_proposed_names
 from portal.web.chef.declare import declaration, declaration_fields, with_confirmations
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
-from portal.web.download import Download, made_in_turn
+from portal.web.download import made_in_turn, workbook_download
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused
@@ -130,8 +125,7 @@ async def export_establishments(
             lines = directory.establishments(visitor.actor, query.criteria(), limit=MOST_EXPORTED)
         except ValueError:
             return RedirectResponse(query.address(), status_code=303)
-        pieces = csv_text(ESTABLISHMENTS_HEADINGS, establishment_rows(lines))
-        return Download(map(str.encode, pieces), ESTABLISHMENTS_FILENAME, MEDIA_TYPE)
+        return workbook_download(establishments_workbook(lines), FileFormat.CSV)
 
     return await made_in_turn(make)
 

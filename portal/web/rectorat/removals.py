@@ -320,7 +320,9 @@ async def export_removals(
         except ValueError:
             return RedirectResponse(query.address(), status_code=303)
         charset = export.encoding.removesuffix("-sig")
-        download = Download(pieces, export.filename, f"{export.media_type}; charset={charset}")
+        download = Download(
+            lambda file: file.writelines(pieces), export.filename, f"{export.media_type}; charset={charset}"
+        )
         if not replacements.cells or lettres == "remplacer":
             return download
         download.close()

@@ -3,7 +3,7 @@
 The order of the routes counts: ``/{year}`` would take every other address of this family.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final
@@ -15,20 +15,11 @@ from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import PaperUnmakeable
 from notifications.rendering.pdf import compile_paper, stored_year_end_report
-from portal.exports import (
-    MEDIA_TYPE,
-    NOT_RENEWED_HEADINGS,
-    PREVIEW_HEADINGS,
-    Row,
-    csv_text,
-    not_renewed_filename,
-    not_renewed_rows,
-    preview_filename,
-    preview_rows,
-)
+from portal.exports.lists import not_renewed_workbook, preview_workbook
+from portal.exports.workbook import FileFormat, Workbook
 from portal.texts import how_found
 from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
-from portal.web.download import Download, made_in_turn
+from portal.web.download import Download, made_in_turn, workbook_download
 from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
 from portal.web.security import Visitor
 from states.french import parse_day
@@ -191,10 +182,7 @@ async def download_preview(
             day = _parse_preview_day(jour) or _last_day_of_current_year(context)
         except ValueError:  # which the page says in French
             return RedirectResponse(address(f"{YEAR_END_PATH}/apercu", jour=jour), status_code=303)
-        return _spreadsheet(
-            context, preview_filename(day), PREVIEW_HEADINGS,
-            lambda connection: preview_rows(_preview(context, connection, day)),
-        )  # fmt: skip
+        return _file(context, lambda connection: preview_workbook(_preview(context, connection, day), day))
 
     return await made_in_turn(make)
 
@@ -234,13 +222,10 @@ def _parse_cursor(text: str) -> PreviewCursor | None:
         raise ValueError(NO_SUCH_PAGE) from None
 
 
-def _spreadsheet(
-    context: WebContext, filename: str, headings: Sequence[str], rows_of: Callable[[Connection], Iterable[Row]]
-) -> Download:
-    """A CSV file whose rows are all of one instant."""
+def _file(context: WebContext, workbook_of: Callable[[Connection], Workbook]) -> Download:
+    """A file whose rows are all of one instant."""
     with context.app.database.read() as connection:
-        pieces = (piece.encode() for piece in csv_text(headings, rows_of(connection)))
-        return Download(pieces, filename, MEDIA_TYPE)
+        return workbook_download(workbook_of(connection), FileFormat.CSV)
 
 
 @router.get("/{year}/confirmer")
@@ -332,9 +317,9 @@ async def download_not_renewed(
     except ValueError:  # which the page says in French
         return RedirectResponse(query.address(not_renewed_path(school_year)), status_code=303)
     return await made_in_turn(
-        lambda: _spreadsheet(
-            context, not_renewed_filename(school_year), NOT_RENEWED_HEADINGS,
-            lambda connection: not_renewed_rows(
+        lambda: _file(
+            context,
+            lambda connection: not_renewed_workbook(
                 school_year, all_not_renewed(connection, school_year, departement=departement)
             ),
         )

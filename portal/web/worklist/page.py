@@ -6,9 +6,10 @@ from typing import Final, Self
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from portal.exports import MEDIA_TYPE, WORKLIST_FILENAME, WORKLIST_HEADINGS, csv_text, worklist_rows
+from portal.exports.lists import worklist_workbook
+from portal.exports.workbook import FileFormat
 from portal.web.context import Context, Rectorat, WebContext
-from portal.web.download import Download, made_in_turn
+from portal.web.download import made_in_turn, workbook_download
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BULK, ISSUE
 from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, StateChoice, Task, WorklistCriteria
@@ -253,7 +254,6 @@ async def export_worklist(request: Request, context: Context, visitor: Rectorat)
         with app.database.read() as connection:
             worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
             lines = worklist.walk(criteria.filters(app, visitor.actor), criteria.order, EXPORTED_AT_ONCE)
-            rows = worklist_rows(lines, app.settings.zoneinfo)
-            return Download(map(str.encode, csv_text(WORKLIST_HEADINGS, rows)), WORKLIST_FILENAME, MEDIA_TYPE)
+            return workbook_download(worklist_workbook(lines, app.settings.zoneinfo), FileFormat.CSV)
 
     return await made_in_turn(make)

@@ -31,7 +31,7 @@ def test_download__holds_no_connection_while_it_is_sent(
 
 @pytest.mark.parametrize("size", [10, 2 * IN_MEMORY])
 def test_download__is_closed_when_its_reader_leaves(size: int) -> None:
-    file = Download([b"a" * size], "a.csv", "text/csv")
+    file = Download(lambda file: file.write(b"a" * size), "a.csv", "text/csv")
     assert file.headers["content-length"] == str(size)
 
     async def leave(_: object) -> None:

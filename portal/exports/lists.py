@@ -1,45 +1,29 @@
-"""CSV files that Excel and LibreOffice open in French, and their rows; no cell can be a formula."""
+"""What each list of the rectorat gives to its file: columns and rows; a code is in none (R92)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, tzinfo
-from itertools import chain
 from typing import Final
 
-from notifications.rendering.typography import csv_cell
-from notifications.sql import batches
+from portal.exports.cells import Row
+from portal.exports.workbook import Sheet, Workbook
 from states.school_calendar import SchoolYear
 from workflow.directory.queries import EstablishmentLine
 from workflow.requests.worklist import WorkLine
 from workflow.year_end.preview import Preview
 from workflow.year_end.renewals import NotRenewed
 
-MEDIA_TYPE: Final = "text/csv; charset=utf-8"
-
-ROWS_AT_A_TIME: Final = 200
-
-Row = Sequence[object]
-
-
-def csv_text(headings: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
-    """The file piece after piece, in bounded memory: a byte order mark, then semicolons, one line a row."""
-    yield "\ufeff"
-    lines = (";".join(map(csv_cell, row)) + "\r\n" for row in chain([headings], rows))
-    yield from map("".join, batches(lines, ROWS_AT_A_TIME))
-
-
-PREVIEW_HEADINGS: Final = (
+_PREVIEW: Final = (
     "Année", "Département", "UAI", "Établissement", "Commune", "Référence", "Nom", "Prénom", "État",
     "Retrait à ouvrir", "Courriel", "Boîte", "Ce qui surprend", "Déjà renouvelée pour l'année suivante",
 )  # fmt: skip
 
 
-def preview_filename(day: date) -> str:
-    """``apercu-fin-d-annee-2027-08-31.csv``"""
-    return f"apercu-fin-d-annee-{day.isoformat()}.csv"
-
-
-def preview_rows(preview: Preview) -> Iterator[Row]:
+def preview_workbook(preview: Preview, day: date) -> Workbook:
     """One row for each request that the year's end would revoke, year after year, by UAI (R53)."""
+    return _workbook(f"apercu-fin-d-annee-{day}", "Fin d'année", _PREVIEW, _preview_rows(preview))
+
+
+def _preview_rows(preview: Preview) -> Iterator[Row]:
     for end in preview.establishments():
         place = end.establishment
         for expiring in end.requests:
@@ -53,19 +37,18 @@ def preview_rows(preview: Preview) -> Iterator[Row]:
             )  # fmt: skip
 
 
-NOT_RENEWED_HEADINGS: Final = (
+_NOT_RENEWED: Final = (
     "Année", "Département", "UAI", "Établissement", "Commune", "Boîte", "Établissement ouvert", "Référence", "Nom",
     "Prénom", "Adresse électronique", "Expiration de la clé",
 )  # fmt: skip
 
 
-def not_renewed_filename(year: SchoolYear) -> str:
-    """``non-renouveles-2025-2026.csv``"""
-    return f"non-renouveles-{year}.csv"
-
-
-def not_renewed_rows(year: SchoolYear, people: Iterable[NotRenewed]) -> Iterator[Row]:
+def not_renewed_workbook(year: SchoolYear, people: Iterable[NotRenewed]) -> Workbook:
     """One row a person and an establishment (R81)."""
+    return _workbook(f"non-renouveles-{year}", f"Non renouvelés {year}", _NOT_RENEWED, _not_renewed_rows(year, people))
+
+
+def _not_renewed_rows(year: SchoolYear, people: Iterable[NotRenewed]) -> Iterator[Row]:
     for person in people:
         yield (
             year, person.departement, person.uai, person.establishment, person.commune, person.mailbox, person.is_open,
@@ -73,9 +56,7 @@ def not_renewed_rows(year: SchoolYear, people: Iterable[NotRenewed]) -> Iterator
         )  # fmt: skip
 
 
-WORKLIST_FILENAME: Final = "demandes.csv"
-
-WORKLIST_HEADINGS: Final = (
+_WORKLIST: Final = (
     "Référence", "Année", "État", "Depuis le", "Nom", "Prénom", "Adresse électronique", "UAI", "Établissement",
     "Commune", "Département", "Chef d'établissement", "Déclaré à la DRANE le", "Délégation faite le",
     "Vérification de la liste", "Vérification de la délégation", "Code", "Remis le", "Expiration de la clé",
@@ -83,8 +64,12 @@ WORKLIST_HEADINGS: Final = (
 )  # fmt: skip
 
 
-def worklist_rows(lines: Iterable[WorkLine], timezone: tzinfo) -> Iterator[Row]:
+def worklist_workbook(lines: Iterable[WorkLine], timezone: tzinfo) -> Workbook:
     """One row a request, as the worklist shows it; days are the académie's (R89)."""
+    return _workbook("demandes", "Demandes", _WORKLIST, _worklist_rows(lines, timezone))
+
+
+def _worklist_rows(lines: Iterable[WorkLine], timezone: tzinfo) -> Iterator[Row]:
     for item in lines:
         line = item.line
         yield (
@@ -96,18 +81,24 @@ def worklist_rows(lines: Iterable[WorkLine], timezone: tzinfo) -> Iterator[Row]:
         )  # fmt: skip
 
 
-ESTABLISHMENTS_FILENAME: Final = "etablissements.csv"
-
-ESTABLISHMENTS_HEADINGS: Final = (
+_ESTABLISHMENTS: Final = (
     "UAI", "Établissement", "Type", "Commune", "Département", "Boîte", "Boîte fixée par un opérateur", "Téléphone",
     "Ouvert", "Dans l'annuaire", "Demandes en cours",
 )  # fmt: skip
 
 
-def establishment_rows(lines: Iterable[EstablishmentLine]) -> Iterator[Row]:
+def establishments_workbook(lines: Iterable[EstablishmentLine]) -> Workbook:
     """One row an establishment (R89)."""
+    return _workbook("etablissements", "Établissements", _ESTABLISHMENTS, _establishment_rows(lines))
+
+
+def _establishment_rows(lines: Iterable[EstablishmentLine]) -> Iterator[Row]:
     for line in lines:
         yield (
             line.uai, line.nom, line.kind, line.commune, line.departement, line.mailbox, bool(line.set_mailbox),
             line.telephone, line.is_open, line.is_listed, line.live_requests,
         )  # fmt: skip
+
+
+def _workbook(stem: str, title: str, headings: Sequence[str], rows: Iterable[Row]) -> Workbook:
+    return Workbook(stem, (Sheet(title, headings, rows),))

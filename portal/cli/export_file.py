@@ -1,0 +1,84 @@
+"""Files that a command writes: lists as CSV, XLSX or ODS by their suffix (R92), and exports in another form."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+import click
+
+from portal.cli.errors import CliFailure, ExitCode, writing
+from portal.cli.output import printable
+from portal.cli.parameters import C, FilePath
+
+if TYPE_CHECKING:
+    from portal.exports.workbook import Workbook
+
+
+STANDARD_OUTPUT: Final = Path("-")
+
+
+class ListFile(FilePath):
+    """A file whose suffix says its format, or « - »: the standard output, in CSV."""
+
+    name = "fichier"
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path: Path = super().convert(value, param, ctx)
+        from portal.exports.workbook import FileFormat
+
+        if str(path) != "-" and FileFormat.of_filename(path.name) is None:
+            self.fail(f"« {path.name} » doit finir par .csv, .xlsx ou .ods.", param, ctx)
+        return path
+
+
+_force_option = click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
+_output_option = click.option(
+    "-o", "--output", type=ListFile(), metavar="FICHIER",
+    help="Écrit toute la liste dans ce fichier : .csv, .xlsx ou .ods, selon son nom ; avec « - », en CSV sur la sortie"
+    " standard.",
+)  # fmt: skip
+
+
+def output_options(command: C) -> C:
+    """``--output`` and ``--force`` of a list; the command receives ``output`` and ``force``."""
+    return _output_option(_force_option(command))
+
+
+def write_workbook(workbook: "Workbook", output: Path, *, force: bool) -> None:
+    """Write a list in the format that the file's suffix tells. Raises CliFailure."""
+    from portal.exports.workbook import FileFormat, TooManyRows
+
+    file_format = FileFormat.of_filename(output.name) or FileFormat.CSV
+    try:
+        write_file(lambda file: workbook.write(file_format, file), output, force=force)
+    except TooManyRows as error:
+        raise CliFailure("Rien n'est écrit.", ExitCode.REFUSED, [str(error)]) from None
+
+
+def write_file(write: Callable[[IO[bytes]], object], output: Path | None, *, force: bool) -> None:
+    """Have a file written, on the standard output or under its name.
+
+    A file takes its name once it is whole, and replaces another only with ``force``.
+    """
+    if output is None or str(output) == "-":
+        write(sys.stdout.buffer)
+        return
+    if output.exists() and not force:
+        remedy = "Que faire : ajouter --force pour le remplacer, ou choisir un autre fichier avec --output."
+        raise CliFailure(f"{output} existe déjà, rien n'est écrit.", ExitCode.REFUSED, [remedy])
+    with writing(output, "choisir un autre fichier avec --output"):
+        descriptor, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")  # this account alone reads it
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                write(file)
+            Path(name).replace(output)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    click.echo(printable(f"{output} est écrit."))

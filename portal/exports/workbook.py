@@ -1,0 +1,152 @@
+"""A workbook of one sheet or several, written as CSV, XLSX or ODS: one call for pages and commands (R92)."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain, islice
+from typing import IO, Final, Self
+
+from portal.exports.cells import Row, cell_of, shown
+from portal.exports.csv_file import csv_lines, csv_text
+from states.vocabulary import Labelled
+
+MOST_ROWS: Final = 1_048_576
+"""Of a sheet, its headings included: no spreadsheet opens more."""
+
+NARROWEST, WIDEST = 8, 50
+"""Characters of a column."""
+
+_SAMPLE: Final = 100
+"""First rows of a sheet, from which the columns get their widths."""
+
+_FORBIDDEN: Final = re.compile(r"[\[\]:*?/\\]")
+_LONGEST_NAME: Final = 31
+"""What Excel refuses in the name of a sheet, and its length."""
+
+
+class FileFormat(Labelled):
+    """What a list can be taken away as; the value is the file's suffix."""
+
+    CSV = "csv", "CSV"
+    XLSX = "xlsx", "Excel (XLSX)"
+    ODS = "ods", "LibreOffice (ODS)"
+
+    @property
+    def media_type(self) -> str:
+        return _MEDIA_TYPES[self]
+
+    @classmethod
+    def of_filename(cls, name: str) -> Self | None:
+        """The format that the suffix tells; None for another suffix, or none."""
+        return next((member for member in cls if name.casefold().endswith(f".{member}")), None)
+
+
+_MEDIA_TYPES: Final = {
+    FileFormat.CSV: "text/csv; charset=utf-8",
+    FileFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    FileFormat.ODS: "application/vnd.oasis.opendocument.spreadsheet",
+}
+
+
+class TooManyRows(ValueError):
+    """More rows than a sheet holds; the message, in French, says what to do."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Headings, and rows that are read once, as they are written.
+
+    A cell may be a text, a number, a Ratio, a boolean, a date, a datetime of the académie's hour, or None.
+    """
+
+    title: str
+    headings: Sequence[str]
+    rows: Iterable[Row]
+
+    def measured(self) -> tuple[list[int], Iterator[Row]]:
+        """The width of each column in characters, and all the rows.
+
+        The iterator raises TooManyRows.
+        """
+        rows = iter(self.rows)
+        sample = list(islice(rows, _SAMPLE))
+        texts = zip(self.headings, *([shown(cell_of(value)) for value in row] for row in sample), strict=True)
+        widths = [min(max(NARROWEST, *map(len, column)) + 2, WIDEST) for column in texts]
+        return widths, _bounded(chain(sample, rows))
+
+
+def _bounded(rows: Iterable[Row]) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=2):
+        if number > MOST_ROWS:
+            raise TooManyRows(
+                f"La liste dépasse {MOST_ROWS - 1} lignes, plus qu'une feuille de tableur n'en contient : la demander"
+                " en CSV, ou la filtrer."
+            )
+        yield row
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """A file to be: the stem of its name, and its sheets, whose names the formats make safe and different."""
+
+    stem: str
+    sheets: Sequence[Sheet]
+
+    def filename(self, file_format: FileFormat) -> str:
+        """``demandes.xlsx``: letters without accents, digits and hyphens."""
+        plain = unicodedata.normalize("NFKD", self.stem).encode("ascii", "ignore").decode()
+        return f"{re.sub('[^A-Za-z0-9]+', '-', plain).strip('-')}.{file_format}"
+
+    def write(self, file_format: FileFormat, file: IO[bytes]) -> None:
+        """Write the whole file, in memory that does not grow with the rows. Raises TooManyRows.
+
+        XLSX goes through temporary files: see ``content`` for what must not touch the disk.
+        """
+        if file_format is FileFormat.CSV:
+            file.writelines(map(str.encode, self._csv()))
+        else:
+            self._writer(file_format)(file, self._named_sheets())
+
+    def content(self, file_format: FileFormat) -> bytes:
+        """The whole file, which no disk has seen: for what is secret, and not too long. Raises TooManyRows."""
+        file = BytesIO()
+        if file_format is FileFormat.XLSX:
+            from portal.exports.xlsx_file import write_xlsx
+
+            write_xlsx(file, self._named_sheets(), on_disk=False)
+        else:
+            self.write(file_format, file)
+        return file.getvalue()
+
+    @staticmethod
+    def _writer(file_format: FileFormat) -> "Callable[[IO[bytes], dict[str, Sheet]], None]":
+        """Imported when it is wanted: most commands write no file."""
+        if file_format is FileFormat.XLSX:
+            from portal.exports.xlsx_file import write_xlsx
+
+            return write_xlsx
+        from portal.exports.ods_file import write_ods
+
+        return write_ods
+
+    def _csv(self) -> Iterator[str]:
+        """The only sheet, or each after a line with its title, an empty line between two."""
+        if len(self.sheets) == 1:
+            yield from csv_text(self.sheets[0].headings, self.sheets[0].rows)
+            return
+        for number, sheet in enumerate(self.sheets):
+            yield "\r\n" if number else "\ufeff"
+            yield from csv_lines(chain([(sheet.title,), sheet.headings], sheet.rows))
+
+    def _named_sheets(self) -> dict[str, Sheet]:
+        named: dict[str, Sheet] = {}
+        folded: set[str] = set()
+        for number, sheet in enumerate(self.sheets, start=1):
+            name = _FORBIDDEN.sub("-", sheet.title)[:_LONGEST_NAME].strip(" '") or f"Feuille {number}"
+            if name.casefold() in folded:
+                name = f"{name[: _LONGEST_NAME - 5]} ({number})"
+            folded.add(name.casefold())
+            named[name] = sheet
+        return named
