@@ -13,6 +13,9 @@ LARGEST: Final = 1_000_000
 LARGEST_OF_ANYONE: Final = 64_000
 """Bytes of a form that anybody may send; all of this size together cost little."""
 
+LARGEST_FILE: Final = 20_000_000
+"""Bytes of the form of an import, which an operator alone sends and which is read in memory."""
+
 LARGEST_TOGETHER: Final = 64_000_000
 """Bytes of all the larger bodies that are being received."""
 
@@ -58,6 +61,12 @@ def bound_to_anyone(scope: Scope) -> None:
     """Bound the body of this request to what anybody may send."""
     if body := scope.get(_KEY):
         body.largest = LARGEST_OF_ANYONE
+
+
+def widen_for_file(scope: Scope) -> None:
+    """Let the body of this request be as large as an import's file: to be called once an operator is known."""
+    if body := scope.get(_KEY):
+        body.largest = LARGEST_FILE
 
 
 class BodyLimit:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from workflow.requests.assignments import Assignments
     from workflow.requests.private_notes import PrivateNotes
     from workflow.schedule.tick import Ticker
+    from workflow.spreadsheets.column_choices import ColumnChoices
+    from workflow.spreadsheets.staged_imports import StagedImports
     from workflow.year_end.service import YearEnds
 
 
@@ -116,6 +118,20 @@ class App:
         from workflow.engine.engine import Engine
 
         return Engine(self.database, self.clock, self.hasher, self.policy, self.mailer)
+
+    @cached_property
+    def staged_imports(self) -> "StagedImports":
+        """What was read in files, until it is confirmed (R91)."""
+        from workflow.spreadsheets.staged_imports import StagedImports
+
+        return StagedImports(self.database, self.clock)
+
+    @cached_property
+    def column_choices(self) -> "ColumnChoices":
+        """The columns that people chose by hand (R91)."""
+        from workflow.spreadsheets.column_choices import ColumnChoices
+
+        return ColumnChoices(self.database, self.clock)
 
     @cached_property
     def assignments(self) -> "Assignments":

@@ -12,9 +12,10 @@ from fastapi import Depends, Request
 from jinja2 import BaseLoader
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
-from portal.bodies import LARGEST, bound_to_anyone
+from portal.bodies import LARGEST, LARGEST_FILE, bound_to_anyone, widen_for_file
 from portal.connections import DRAINED
 from portal.web.forms import GIVEN_BACK
 from portal.web.rendering import Pages
@@ -280,6 +281,31 @@ class Upload:
         return value if isinstance(value, str) else ""
 
 
+class MemoryParser(MultiPartParser):
+    """A form of several parts whose file never leaves the memory: what a person gives is on no disk of ours (R91)."""
+
+    spool_max_size = LARGEST_FILE + 1
+
+
+async def imported_file(request: Request, context: Context, visitor: Operator) -> Upload:
+    """The form of an import, with the file of its field ``fichier``, larger than any other form may be (R87, R91).
+
+    Raises Forged, HTTPException; Forbidden, before anything of the file is read, for who is no operator.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and LARGEST_FILE < int(announced) <= DRAINED:
+        return Upload(FormData(), too_large=True)
+    widen_for_file(request.scope)
+    try:
+        fields = await MemoryParser(request.headers, request.stream(), max_files=1, max_fields=20).parse()
+    except (MultiPartException, KeyError):
+        raise Forged from None  # what no browser sends
+    return await _upload_of(request, context, visitor, fields)
+
+
+ImportedFile = Annotated[Upload, Depends(imported_file)]
+
+
 async def uploaded(request: Request, context: Context, visitor: AnyVisitor) -> Upload:
     """The form, with the file of its field ``fichier``. Raises Forged, HTTPException."""
     announced = request.headers.get("content-length", "")
@@ -291,6 +317,11 @@ async def uploaded(request: Request, context: Context, visitor: AnyVisitor) -> U
         if error.status_code != 400:
             raise
         raise Forged from None  # what no browser sends
+    return await _upload_of(request, context, visitor, fields)
+
+
+async def _upload_of(request: Request, context: WebContext, visitor: Visitor, fields: FormData) -> Upload:
+    """The file and the fields, once they have come. Raises Forged."""
     file = fields.get("fichier")
     content = await file.read() if isinstance(file, UploadFile) else b""
     await fields.close()

@@ -9,6 +9,7 @@ from notifications.outbox.tables import MAILS
 from workflow.database.connection import Database, unbounded
 from workflow.database.evidence_tables import EVIDENCE_IMPORT
 from workflow.database.figure_tables import FIGURE_PROGRESS
+from workflow.database.spreadsheet_tables import STAGED_IMPORTS
 from workflow.database.tables import REQUEST, SESSIONS
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             raise SchemaAhead
         ours = MAILS.metadata.tables.keys() | {
             REQUEST.name, SESSIONS.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
+            STAGED_IMPORTS.name,
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase

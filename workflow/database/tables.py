@@ -60,6 +60,7 @@ class Establishment(SQLModel, table=True):
 
     ``link_asked_at``: the last time that somebody asked for a link of it while it had no mailbox (R72).
     ``chef_name`` is the last chef known, who signed in first or said to be the new one (R37).
+    ``departement_name``, ``nature`` and ``chef_civility`` are the directory's words, empty when it does not give them.
     """
 
     __table_args__ = (
@@ -78,6 +79,9 @@ class Establishment(SQLModel, table=True):
     is_open: bool = True
     is_listed: bool = True
     telephone: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    departement_name: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    nature: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    chef_civility: str = Field(default="", sa_column_kwargs={"server_default": ""})
     link_asked_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 

@@ -46,6 +46,7 @@ from workflow.schedule.notices import (
     notice_page,
 )
 from workflow.schedule.reminders import reminders_key, reminders_page
+from workflow.spreadsheets.staged_imports import delete_old_staged_imports
 from workflow.year_end.holds import YearEndStatus
 from workflow.year_end.service import YearEnds
 
@@ -221,7 +222,7 @@ class Ticker:
 
 
 def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHasher, now: datetime) -> None:
-    """Erase expired sign-in links with their unsent mails, and forget old sessions and attempts (R72 to R74)."""
+    """Erase expired sign-in links with their unsent mails, old sessions, attempts, imports (R72 to R74, R91)."""
     expired = LINKS.c.expires_at <= now
     digests = connection.execute(select(LINKS.c.digest).where(expired)).scalars().all()
     if digests:
@@ -230,6 +231,7 @@ def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHashe
     discard_stale_links(connection, now)
     delete_expired_sessions(connection, now)
     delete_old_forms(connection, now)
+    delete_old_staged_imports(connection, now)
     close_windows(connection, hasher, now)
 
 
