@@ -264,8 +264,10 @@ class ListsSettings(Section):
     """The list of RUPN and that of delegations (R93)."""
 
     keep_months: int = Field(
-        3, ge=1, le=24,
-        description="Mois après lesquels les lignes des deux listes dont aucune demande n'a besoin sont effacées (R93).",
+        3,
+        ge=1,
+        le=24,
+        description="Mois après lesquels les lignes des listes dont aucune demande n'a besoin sont effacées (R93).",
     )
 
 
