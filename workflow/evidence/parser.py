@@ -1,7 +1,6 @@
 """The rows of a list, read one by one: what each says, or why it is refused (R93)."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -276,7 +275,9 @@ def _day(text: str, what: str, problems: list[str]) -> date | None:
 def _nothing_to_take(refused: list[RowRemark]) -> UnusableFile:
     if not refused:
         return unusable("aucune ligne sous les titres", advice="vérifier que c'est la bonne feuille, et le bon fichier")
-    message = Counter(remark.message for remark in refused).most_common(1)[0][0]
-    lines = [remark.line for remark in refused if remark.message == message]
+    by_reason: dict[str, list[int]] = {}
+    for remark in refused:
+        by_reason.setdefault(remark.message, []).append(remark.line)
+    message, lines = max(by_reason.items(), key=lambda item: len(item[1]))
     why = f"aucune ligne ne peut être prise ({len(refused)} refusées) ; le plus souvent, {lines_of(lines)} : {message}"
     return unusable(why, advice="vérifier que c'est la bonne liste, et que ses colonnes sont les bonnes")
