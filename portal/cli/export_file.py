@@ -50,6 +50,13 @@ def output_options(command: C) -> C:
     return _output_option(_force_option(command))
 
 
+def one_form(*, as_json: bool, as_csv: bool = False, output: Path | None) -> None:
+    """Raises UsageError when a listing is asked for in more than one form."""
+    chosen = [name for name, is_chosen in (("--csv", as_csv), ("--json", as_json), ("--output", output)) if is_chosen]
+    if len(chosen) > 1:
+        raise click.UsageError(f"{' et '.join(chosen)} ne vont pas ensemble : choisir l'un ou l'autre.")
+
+
 def write_workbook(workbook: "Workbook", output: Path, *, force: bool) -> None:
     """Write a list in the format that the file's suffix tells. Raises CliFailure."""
     from portal.exports.workbook import FileFormat, TooManyRows

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from notifications.vocabulary import Fault, Kind, Stage
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
+from portal.cli.export_file import one_form, output_options, write_workbook
 from portal.cli.failures import failure_for
 from portal.cli.output import (
     SectionPrinter,
@@ -95,6 +97,7 @@ mail = CommandGroup(
 @limit_option
 @click.option("--after", type=ROW_NUMBER, metavar="N", help="La page suivante : après le courriel n° N.")
 @json_option
+@output_options
 @pass_cli_context
 def list_(
     context: CliContext,
@@ -106,13 +109,24 @@ def list_(
     limit: int,
     after: int | None,
     as_json: bool,
+    output: Path | None,
+    force: bool,
 ) -> None:
+    one_form(as_json=as_json, output=output)
     filtered = bool(stages or kind or uai or reference)
     with opened(context) as (app, actor), app.database.read() as connection:
         from notifications.outbox import circuit_breaker
         from notifications.outbox.admin import list_outbox
+        from workflow.mail.queries import MailFilters, walk_mails
 
         _rectorat_only(actor)
+        if output:
+            from portal.exports.lists import READ_TOGETHER, mails_workbook
+
+            filters = MailFilters(stages=stages, kind=kind, uai=uai or "", reference=reference or "")
+            listed = walk_mails(connection, filters, at_once=READ_TOGETHER)
+            write_workbook(mails_workbook(listed, app.settings.zoneinfo), output, force=force)
+            return
         if filtered:
             page = list_outbox(
                 connection, stages=stages, kind=kind, uai=uai, reference=reference, after=after, limit=limit

@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import write_file
+from portal.cli.export_file import one_form, output_options, write_file, write_workbook
 from portal.cli.failures import failure_for
 from portal.cli.output import ask_confirmation, emit, json_option, limit_option, printable, progress, say
 from portal.cli.parameters import FilePath, Uai, Year, labelled_option
@@ -79,13 +79,24 @@ def _filter_options(command: Callback) -> Callback:
 @limit_option
 @click.option("--after", metavar="SUITE", help="La page suivante : ce que la page précédente a dit d'ajouter.")
 @json_option
+@output_options
 @pass_cli_context
-def list_(context: CliContext, /, limit: int, after: str | None, as_json: bool, **criteria: Any) -> None:
+def list_(
+    context: CliContext, /, limit: int, after: str | None, as_json: bool, output: Path | None, force: bool,
+    **criteria: Any,
+) -> None:  # fmt: skip
+    one_form(as_json=as_json, output=output)
     with opened(context) as (app, actor), app.database.read() as connection:
-        from workflow.removals.tasks import list_removals
+        from workflow.removals.tasks import list_removals, walk_removals
 
         _rectorat_only(actor)
         filters = _removal_filters(**criteria)
+        if output:
+            from portal.exports.lists import READ_TOGETHER, removals_workbook
+
+            lines = walk_removals(connection, filters, app.policy, app.mailer, at_once=READ_TOGETHER)
+            write_workbook(removals_workbook(lines, app.settings.zoneinfo), output, force=force)
+            return
         try:
             page = list_removals(connection, filters, app.policy, app.mailer, after=after, limit=limit)
         except ValueError:

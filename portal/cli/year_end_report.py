@@ -11,7 +11,7 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import output_options, write_workbook
+from portal.cli.export_file import one_form, output_options, write_workbook
 from portal.cli.parameters import Year
 from states import french
 from states.french import plural
@@ -73,6 +73,7 @@ def show_report(context: CliContext, year: "SchoolYear", as_json: bool) -> None:
 def list_not_renewed(
     context: CliContext, year: "SchoolYear", departement: str, output: Path | None, force: bool, as_json: bool
 ) -> None:  # fmt: skip
+    one_form(as_json=as_json, output=output)
     with opened(context) as (app, actor), app.database.read() as connection:
         from portal.cli.output import emit
         from portal.exports.lists import not_renewed_workbook

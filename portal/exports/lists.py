@@ -8,9 +8,16 @@ from portal.exports.cells import Row
 from portal.exports.workbook import Sheet, Workbook
 from states.school_calendar import SchoolYear
 from workflow.directory.queries import EstablishmentLine
+from workflow.mail.queries import ListedMail
+from workflow.removals.tasks import RemovalLine
+from workflow.requests.checks_to_make import CheckLine
+from workflow.requests.detail import CheckView
 from workflow.requests.worklist import WorkLine
-from workflow.year_end.preview import Preview
-from workflow.year_end.renewals import NotRenewed
+from workflow.year_end.figures import EstablishmentEnd
+from workflow.year_end.renewals import KeyToExtend, NotRenewed
+
+READ_TOGETHER: Final = 500
+"""Lines of a list that are read together for its file."""
 
 _PREVIEW: Final = (
     "Année", "Département", "UAI", "Établissement", "Commune", "Référence", "Nom", "Prénom", "État",
@@ -18,13 +25,13 @@ _PREVIEW: Final = (
 )  # fmt: skip
 
 
-def preview_workbook(preview: Preview, day: date) -> Workbook:
+def preview_workbook(ends: Iterable[EstablishmentEnd], day: date) -> Workbook:
     """One row for each request that the year's end would revoke, year after year, by UAI (R53)."""
-    return _workbook(f"apercu-fin-d-annee-{day}", "Fin d'année", _PREVIEW, _preview_rows(preview))
+    return _workbook(f"apercu-fin-d-annee-{day}", "Fin d'année", _PREVIEW, _preview_rows(ends))
 
 
-def _preview_rows(preview: Preview) -> Iterator[Row]:
-    for end in preview.establishments():
+def _preview_rows(ends: Iterable[EstablishmentEnd]) -> Iterator[Row]:
+    for end in ends:
         place = end.establishment
         for expiring in end.requests:
             request, removal = expiring.request, expiring.removal
@@ -98,6 +105,101 @@ def _establishment_rows(lines: Iterable[EstablishmentLine]) -> Iterator[Row]:
             line.uai, line.nom, line.kind, line.commune, line.departement, line.mailbox, bool(line.set_mailbox),
             line.telephone, line.is_open, line.is_listed, line.live_requests,
         )  # fmt: skip
+
+
+def search_workbook(lines: Iterable[WorkLine], places: Iterable[EstablishmentLine], timezone: tzinfo) -> Workbook:
+    """The requests and the establishments that a search shows (R89)."""
+    requests = Sheet("Demandes", _WORKLIST, _worklist_rows(lines, timezone))
+    return Workbook("recherche", (requests, Sheet("Établissements", _ESTABLISHMENTS, _establishment_rows(places))))
+
+
+_CHECKS: Final = (
+    "Référence", "Année", "Nom", "Prénom", "Adresse électronique", "UAI", "Établissement", "Commune", "Département",
+    "Chef d'établissement", "Déclaré à la DRANE le", "Délégation faite le", "Vérification de la liste", "Vérifiée le",
+    "Vérification de la délégation", "Vérifiée le", "À refaire parce que", "S'en occupe",
+)  # fmt: skip
+
+
+def checks_workbook(lines: Iterable[CheckLine]) -> Workbook:
+    """One row a request to check, with all that is compared with the two lists (R34)."""
+    return _workbook("a-verifier", "À vérifier", _CHECKS, _check_rows(lines))
+
+
+def _check_rows(lines: Iterable[CheckLine]) -> Iterator[Row]:
+    for line in lines:
+        request, views = line.request, (line.listing, line.delegation)
+        problems = dict.fromkeys(view.problem.message for view in views if view.check and view.problem)
+        yield (
+            request.reference, request.school_year, request.nom, request.prenom, request.mail, request.uai,
+            line.establishment, line.commune, line.departement, request.chef_name, request.drane_declared_on,
+            request.delegated_on, *(cell for view in views for cell in _check(view)), " ; ".join(problems),
+            line.assignment.address if line.assignment else "",
+        )  # fmt: skip
+
+
+def _check(view: CheckView) -> Row:
+    return (view.check.outcome.label, view.check.checked_on) if view.check else ("", None)
+
+
+_REMOVALS: Final = (
+    "Référence", "Année", "Nom", "Prénom", "Adresse électronique", "UAI", "Établissement", "Commune", "Département",
+    "Retrait", "Depuis le", "À faire aujourd'hui", "Nouvelle expiration", "Fait", "Fait le", "Par",
+)  # fmt: skip
+
+
+def removals_workbook(lines: Iterable[RemovalLine], timezone: tzinfo) -> Workbook:
+    """One row a right to remove, or removed, on the ODA server (R48)."""
+    return _workbook("retraits", "Retraits", _REMOVALS, _removal_rows(lines, timezone))
+
+
+def _removal_rows(lines: Iterable[RemovalLine], timezone: tzinfo) -> Iterator[Row]:
+    for line in lines:
+        request = line.request
+        yield (
+            request.reference, request.school_year, request.nom, request.prenom, request.mail, request.uai,
+            line.establishment, line.commune, line.departement, line.kind.label,
+            line.opened_at.astimezone(timezone).date(), line.to_do, line.todo.expires_on if line.todo else None,
+            line.outcome.label if line.outcome else "", line.closed_at and line.closed_at.astimezone(timezone), line.by,
+        )  # fmt: skip
+
+
+_MAILS: Final = (
+    "N°", "Courriel", "Pour", "UAI", "Établissement", "Adresse", "Demande", "Inscrit le", "Étape", "Motif", "Essais",
+    "Prochain essai", "Remis au relais le", "Réponse du serveur",
+)  # fmt: skip
+
+
+def mails_workbook(listed: Iterable[ListedMail], timezone: tzinfo) -> Workbook:
+    """One row a mail, without its subject nor its text (R58, R60)."""
+    return _workbook("courriels", "Courriels", _MAILS, _mail_rows(listed, timezone))
+
+
+def _mail_rows(listed: Iterable[ListedMail], timezone: tzinfo) -> Iterator[Row]:
+    for mail, place in listed:
+        next_attempt, sent = (at and at.astimezone(timezone) for at in (mail.next_attempt_at, mail.sent_at))
+        yield (
+            mail.id, mail.title, mail.audience.label, mail.uai, place, mail.recipient, mail.reference,
+            mail.created_at.astimezone(timezone), mail.stage.label, mail.fault.label if mail.fault else "",
+            mail.attempts, next_attempt, sent, mail.last_reply,
+        )  # fmt: skip
+
+
+_KEYS_TO_EXTEND: Final = (
+    "Référence", "Année", "Nom", "Prénom", "Adresse électronique", "UAI", "Établissement", "Commune",
+    "Demande de la clé", "Nouvelle expiration",
+)  # fmt: skip
+
+
+def keys_to_extend_workbook(year: SchoolYear, keys: Iterable[KeyToExtend], last_day: date) -> Workbook:
+    """One row a key of ``year`` to extend until ``last_day`` (R40)."""
+    rows = (
+        (
+            key.request.reference, key.request.school_year, key.request.nom, key.request.prenom, key.request.mail,
+            key.request.uai, key.establishment, key.commune, key.source, last_day,
+        )
+        for key in keys
+    )  # fmt: skip
+    return _workbook(f"cles-a-prolonger-{year}", "Clés à prolonger", _KEYS_TO_EXTEND, rows)
 
 
 def _workbook(stem: str, title: str, headings: Sequence[str], rows: Iterable[Row]) -> Workbook:

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import IO, Final
+from typing import IO, Annotated, Final
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
+from fastapi import Depends, Query
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from portal.exports.workbook import FileFormat, Workbook
+from portal.exports.workbook import FileFormat, TooManyRows, Workbook
+from workflow.database.connection import Database
 
 IN_MEMORY: Final = 1_000_000
 """Bytes beyond which a file waits on the disk, under no name."""
@@ -58,6 +61,36 @@ class Download(Response):
 def workbook_download(workbook: Workbook, file_format: FileFormat) -> Download:
     """The workbook as a file of this format. Raises TooManyRows."""
     return Download(partial(workbook.write, file_format), workbook.filename(file_format), file_format.media_type)
+
+
+def format_of(chosen: Annotated[str, Query(alias="format", max_length=10)] = "") -> FileFormat:
+    """The format of an address; CSV when it says none that is known."""
+    return next((member for member in FileFormat if member == chosen), FileFormat.CSV)
+
+
+ChosenFormat = Annotated[FileFormat, Depends(format_of)]
+
+
+async def download_list(
+    database: Database, file_format: FileFormat, workbook_of: Callable[[Connection], Workbook], page: str
+) -> Response:
+    """The list as a file, all of one instant (R92); filters that ``workbook_of`` refuses are told by the page.
+
+    A list that no sheet can hold comes as CSV.
+    """
+
+    def make() -> Response:
+        with database.read() as connection:
+            try:
+                workbook = workbook_of(connection)
+            except ValueError:
+                return RedirectResponse(page, status_code=303)
+            try:
+                return workbook_download(workbook, file_format)
+            except TooManyRows:
+                return workbook_download(workbook_of(connection), FileFormat.CSV)
+
+    return await made_in_turn(make)
 
 
 async def made_in_turn(make: Callable[[], Response]) -> Response:

@@ -24,6 +24,7 @@ from starlette.types import Scope
 from notifications.rendering.child import ChildStopped, run_in_child
 from notifications.rendering.environment import PAGES, Contents, TemplateProblem, TemplatesRefused
 from notifications.rendering.typography import BOUND, NBSP
+from portal.exports.workbook import FileFormat
 from portal.texts import TRIGGER_TEXTS
 from portal.web.public_texts import academy, french_capital, piece_problems, read_pieces
 from states import french
@@ -146,6 +147,7 @@ def environment_of(
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
         "STEPS": STEPS, "TRIGGER_TEXTS": TRIGGER_TEXTS, "dsfr": f"/static/dsfr/{dsfr_version()}", "dark": DARK_STYLE,
         "ours": f"/static/oda/{our_version()}", "academie": academy(settings.academie.nom),
+        "FileFormat": FileFormat,
     }  # fmt: skip
     return environment
 

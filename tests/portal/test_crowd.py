@@ -27,7 +27,7 @@ IDLE, READERS, BODIES = 1200, 16, 10
 BODY = 50_000_000
 LONGEST_S = 2.0
 PERSON = "127.0.0.2"
-PREVIEW = "/rectorat/fin-d-annee/apercu.csv?jour=31/08/2027"
+PREVIEW = "/rectorat/fin-d-annee/apercu/export?jour=31/08/2027"
 
 
 @pytest.fixture

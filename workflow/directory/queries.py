@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, func, select
 
 from notifications.outbox.admin import stuck_for
 from states.characters import fold
-from states.departements import departement_name
 from states.model import Actor
 from states.validation import fold_mail, has_uai_form
 from states.vocabulary import State
@@ -20,6 +19,9 @@ from workflow.database.tables import REQUEST as R
 from workflow.directory.model import MAILBOX_SET
 from workflow.journal.chain import INSTALLATION
 from workflow.mail.admin import mailbox_now
+
+MOST_EXPORTED: Final = 20_000
+"""Establishments of a file: more than any académie has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,9 +56,6 @@ class EstablishmentLine:
     is_listed: bool
     live_requests: int
     telephone: str = ""
-    departement_name: str = ""
-    nature: str = ""
-    chef_civility: str = ""
     link_asked_at: datetime | None = None
 
 
@@ -84,7 +83,7 @@ class MailboxDecision:
 
 
 def list_establishments(
-    connection: Connection, actor: Actor, filters: EstablishmentFilters, limit: int, after: str
+    connection: Connection, actor: Actor, filters: EstablishmentFilters, limit: int, after: str = ""
 ) -> list[EstablishmentLine]:
     """At most ``limit`` establishments whose UAI follows ``after``; a chef sees only its own (R3).
 
@@ -165,9 +164,7 @@ def _lines_of(connection: Connection, rows: Sequence[Any]) -> list[Establishment
             uai=row.uai, nom=row.nom, kind=row.kind, commune=row.commune, departement=row.departement,
             mailbox=row.set_mailbox or row.mailbox, directory_mailbox=row.mailbox, set_mailbox=row.set_mailbox,
             is_open=row.is_open, is_listed=row.is_listed, live_requests=live.get(row.uai, 0),
-            telephone=row.telephone, nature=row.nature, chef_civility=row.chef_civility,
-            departement_name=row.departement_name or (departement_name(row.departement) if row.departement else ""),
-            link_asked_at=row.link_asked_at,
+            telephone=row.telephone, link_asked_at=row.link_asked_at,
         )
         for row in rows
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """The mails that people may see: all of them for the rectorat, those it received for an establishment (R3, R58)."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -127,6 +127,21 @@ def list_mails(
     following = f"{page_mails[-1][0]}-{page_mails[-1][1].id}" if len(numbered) > limit else None
     mails = tuple(mail for _, mail in page_mails)
     return MailPage(mails, establishment_names(connection, (mail.uai for mail in mails if mail.uai)), following)
+
+
+ListedMail = tuple[Mail, str]
+"""A mail, and the name of its establishment or nothing."""
+
+
+def walk_mails(connection: Connection, filters: MailFilters, *, at_once: int) -> Iterator[ListedMail]:
+    """Yield what every page lists, in its order, ``at_once`` read together."""
+    after: str | None = None
+    while True:
+        page = list_mails(connection, filters, after=after, limit=at_once)
+        yield from ((mail, page.places.get(mail.uai or "", "")) for mail in page.mails)
+        if page.after is None:
+            return
+        after = page.after
 
 
 def retryable_together(connection: Connection, filters: MailFilters) -> list[int]:

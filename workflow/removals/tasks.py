@@ -238,6 +238,19 @@ def years_with_open(connection: Connection) -> list[SchoolYear]:
     return sorted((school_year(text) for text in texts if is_readable_year(text)), reverse=True)
 
 
+def walk_removals(
+    connection: Connection, filters: RemovalFilters, policy: Policy, mailer: "Mailer", *, at_once: int
+) -> Iterator[RemovalLine]:  # fmt: skip
+    """Yield what every page lists, in its order, ``at_once`` read together."""
+    after: str | None = None
+    while True:
+        page = list_removals(connection, filters, policy, mailer, after=after, limit=at_once)
+        yield from page.lines
+        if page.after is None:
+            return
+        after = page.after
+
+
 def _tasks(query: Select[Any], filters: RemovalFilters) -> Select[Any]:
     narrowed = joined(query).where(~_OPEN if filters.confirmed else _OPEN, *_places(filters))
     return narrowed.where(REMOVAL.c.kind == filters.kind.value) if filters.kind else narrowed

@@ -1,6 +1,6 @@
 """The requests whose checks are to be made, with all that is compared with the rectorat's two lists (R34 to R37)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -69,6 +69,13 @@ class ChecksToMake:
         number = self._connection.execute(count).scalar_one()
         following = Keyset.cursor(order, rows[limit - 1]) if len(rows) > limit else None
         return CheckPage(self._lines(rows[:limit]), Count(number), following)
+
+    def walk(self, order: Order, departement: str, at_once: int) -> Iterator[CheckLine]:
+        """Yield what every page lists, in its order, ``at_once`` read together."""
+        wanted, cursor = self._conditions(Filters(departement=departement)), None
+        while rows := self._rows(REQUEST_QUERY, wanted, order, cursor, at_once):
+            yield from self._lines(rows)
+            cursor = Keyset.cursor(order, rows[-1])
 
     def lines(self, references: Sequence[str]) -> dict[str, CheckLine]:
         """These requests as they are now, whatever they wait for; those that do not exist are left out."""

@@ -46,8 +46,8 @@ class SearchResult:
     exact: str | None
 
 
-def search(connection: Connection, scope: Actor, text: str) -> SearchResult:
-    """The requests that this text names, of what ``scope`` may see (R3)."""
+def search(connection: Connection, scope: Actor, text: str, limit: int | None = MOST) -> SearchResult:
+    """The requests that this text names, of what ``scope`` may see (R3); None for ``limit``: all their references."""
     found, exact = _found(connection, scope, text)
     counts: dict[str, int] = {}
     if found is not None:
@@ -56,7 +56,7 @@ def search(connection: Connection, scope: Actor, text: str) -> SearchResult:
         counts = {row.state: row.number for row in connection.execute(query)}
     references: Sequence[str] = ()
     if counts:
-        latest = select(REQUEST.c.reference).where(*found or ()).order_by(REQUEST.c.reference.desc()).limit(MOST)
+        latest = select(REQUEST.c.reference).where(*found or ()).order_by(REQUEST.c.reference.desc()).limit(limit)
         references = connection.execute(latest).scalars().all()
     return SearchResult(
         references=tuple(references), count=Count(sum(counts.values())),

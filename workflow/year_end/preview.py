@@ -38,6 +38,10 @@ PreviewCursor = tuple[SchoolYear, str]
 """The place of an establishment in the pages: its year, its UAI."""
 
 
+_READ_TOGETHER: Final = 200
+"""Establishments of a walk that are read together."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreviewPage:
     """Some establishments; ``after`` is what to give for the next page, None at the end."""
@@ -110,6 +114,18 @@ class Preview:
                 lines += self._establishment_ends(events)
         has_more, lines = len(lines) > limit, lines[:limit]
         return PreviewPage(tuple(lines), (lines[-1].school_year, lines[-1].establishment.uai) if has_more else None)
+
+    def walk(self, *, departements: list[str], anomalies_only: bool) -> Iterator[EstablishmentEnd]:
+        """Yield what every ``page`` would list, in its order."""
+        after: PreviewCursor | None = None
+        while True:
+            page = self.page(
+                after=after, departements=departements, anomalies_only=anomalies_only, limit=_READ_TOGETHER
+            )  # fmt: skip
+            yield from page.lines
+            if page.after is None:
+                return
+            after = page.after
 
     def _establishment_ends(self, events: Sequence[RequestEvent]) -> Iterator[EstablishmentEnd]:
         """The establishments of a batch of the sweep, whose events are all of one year."""

@@ -245,7 +245,7 @@ def _keys_to_extend(year: SchoolYear, policy: Policy, now: datetime) -> Select[A
 
 
 def list_keys_to_extend(
-    connection: Connection, year: SchoolYear, policy: Policy, now: datetime, limit: int
+    connection: Connection, year: SchoolYear, policy: Policy, now: datetime, limit: int | None = None
 ) -> tuple[KeyToExtend, ...]:
     """The renewals of that year that are verified, and whose key can be extended to them, by UAI (R40)."""
     if not policy.one_key_a_person:

@@ -1,13 +1,15 @@
 """``oda request list`` and ``show``: the worklist, and one request in full (R8)."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import refused
-from portal.cli.export_file import STANDARD_OUTPUT, write_workbook
+from portal.cli.export_file import STANDARD_OUTPUT, one_form, output_options, write_workbook
 from portal.cli.output import SectionPrinter, csv_option, echo_object, emit, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
 from portal.cli.request.execute import Reference, next_step_sentence, reference_argument
@@ -15,8 +17,14 @@ from states import french
 from states.vocabulary import CodeStatus, State
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from states.model import Actor
+    from workflow.app import App
     from workflow.requests.detail import CheckView, RequestView
+    from workflow.requests.filters import Filters
     from workflow.requests.lists import RequestLine
+    from workflow.requests.worklist import WorkLine
 
 
 _COLUMNS = {
@@ -49,13 +57,13 @@ _EMPTY = (
 @click.option("--after", type=Reference(), metavar="RÉFÉRENCE", help="La page suivante : ce qui suit cette demande.")
 @json_option
 @csv_option
+@output_options
 @pass_cli_context
 def list_(
     context: CliContext, /, limit: int, after: str | None, as_json: bool, as_csv: bool, late: bool, everything: bool,
-    **criteria: Any,
+    output: Path | None, force: bool, **criteria: Any,
 ) -> None:  # fmt: skip
-    if as_csv and as_json:
-        raise click.UsageError("--csv et --json ne vont pas ensemble.")
+    one_form(as_json=as_json, as_csv=as_csv, output=output)
     with opened(context) as (app, actor), app.database.read() as connection:
         from workflow.requests.filters import Filters
         from workflow.requests.lists import list_requests
@@ -64,16 +72,22 @@ def list_(
         live = not (everything or criteria["states"] or criteria["removal_open"] or criteria["report_open"])
         delay = timedelta(days=app.settings.handling.expected_days)
         filters = Filters(live=live, submitted_before=app.clock.now() - delay if late else None, **criteria)
+        if output:
+            from portal.exports.lists import worklist_workbook
+
+            lines = _all_lines(app, connection, filters, actor)
+            write_workbook(worklist_workbook(lines, app.settings.zoneinfo), output, force=force)
+            return
         page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=limit)
         if as_csv:
             from workflow.requests.worklist import Worklist
 
             worklist = Worklist(connection, actor, app.policy, app.clock.now())
-            lines = worklist.lines([line.reference for line in page.lines])
+            csv_lines = worklist.lines([line.reference for line in page.lines])
     if as_csv:
         from portal.exports.lists import worklist_workbook
 
-        write_workbook(worklist_workbook(lines, app.settings.zoneinfo), STANDARD_OUTPUT, force=False)
+        write_workbook(worklist_workbook(csv_lines, app.settings.zoneinfo), STANDARD_OUTPUT, force=False)
     elif as_json:
         from portal.api.schemas import Line
 
@@ -82,6 +96,23 @@ def list_(
         emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after {page.after}"])
+
+
+def _all_lines(
+    app: "App", connection: "Connection", filters: "Filters", actor: "Actor"
+) -> "Iterator[WorkLine]":  # fmt: skip
+    """Yield all that the filters leave, in the order of the listing."""
+    from portal.exports.lists import READ_TOGETHER
+    from workflow.requests.lists import list_requests
+    from workflow.requests.worklist import Worklist
+
+    worklist, after = Worklist(connection, actor, app.policy, app.clock.now()), None
+    while True:
+        page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=READ_TOGETHER)
+        yield from worklist.lines([line.reference for line in page.lines])
+        if page.after is None:
+            return
+        after = page.after
 
 
 def _row(line: "RequestLine") -> dict[str, object]:

@@ -7,11 +7,15 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Connection
 from starlette.datastructures import FormData, QueryParams
 
+from portal.exports.lists import READ_TOGETHER, checks_workbook
+from portal.exports.workbook import Workbook
 from portal.web.actions.base import ORIGIN
 from portal.web.actions.operator import DISCREET, RECEIVED
 from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
+from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from portal.web.worklist.bulk import execute_all
@@ -81,7 +85,7 @@ class View:
         departement = query.get("departement", "").replace("\x00", "").strip()[:5]
         return cls(order=order, departement=departement, size=size, after=query.get("apres", "")[:LONGEST_CURSOR])
 
-    def address(self, **changes: Any) -> str:
+    def address(self, path: str = CHECKS_PATH, **changes: Any) -> str:
         """The page with these changes; it begins at its beginning unless they say otherwise."""
         view = replace(self, **{"after": ""} | changes)
         pairs = {
@@ -89,7 +93,7 @@ class View:
             "lignes": "" if view.size == SIZES[0] else str(view.size), "apres": view.after,
         }  # fmt: skip
         query = urlencode({key: value for key, value in pairs.items() if value})
-        return f"{CHECKS_PATH}?{query}" if query else CHECKS_PATH
+        return f"{path}?{query}" if query else path
 
     @property
     def here(self) -> str:
@@ -176,6 +180,23 @@ def show_checks(request: Request, context: Context, visitor: Rectorat) -> HTMLRe
     """The requests to check; a reader reads them without a form (R2)."""
     form = blank(_fields(context, visitor) if visitor.is_operator else ())
     return _render(request, context, visitor, View.read(request.query_params), form)
+
+
+@router.get("/export")
+async def export_checks(
+    request: Request,
+    context: Context,
+    visitor: Rectorat,  # noqa: ARG001
+    file_format: ChosenFormat,
+) -> Response:
+    """The whole list in its order, as a file (R92)."""
+    app, view = context.app, View.read(request.query_params)
+
+    def workbook(connection: Connection) -> Workbook:
+        checks = ChecksToMake(connection, app.policy, app.clock.now())
+        return checks_workbook(checks.walk(view.order, view.departement, READ_TOGETHER))
+
+    return await download_list(app.database, file_format, workbook, view.address())
 
 
 @router.post("")
@@ -290,6 +311,7 @@ def _render(
         request, "rectorat/checks.html", visitor, status=status, view=view, page=page, form=form,
         answers=answers or {}, report=report, columns=COLUMNS, departements=departements, sizes=SIZES,
         orders=PAPER_ORDERS, following=_following(view, page), issue=ISSUE,
+        export=view.address(f"{CHECKS_PATH}/export"),
     )  # fmt: skip
 
 

@@ -6,15 +6,16 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
 from portal.exports.lists import establishments_workbook
-from portal.exports.workbook import FileFormat
+from portal.exports.workbook import Workbook
 from portal.web.actions.base import behalf_fields, on_behalf, show_result, with_refusal
 from portal.web.actions.chef import CONFIRMATIONS, with_proposed_names
 from portal.web.chef.declare import declaration, declaration_fields, with_confirmations
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
-from portal.web.download import made_in_turn, workbook_download
+from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
 from states.decision import Refused
@@ -22,20 +23,19 @@ from states.refusals import Reason
 from workflow.database.signs_of_life import ClockRefused
 from workflow.directory.model import DirectoryRefused
 from workflow.directory.queries import (
+    MOST_EXPORTED,
     EstablishmentFilters,
     EstablishmentLine,
     EstablishmentRequest,
     count_stuck_mails,
     find_last_mailbox_decision,
+    list_establishments,
 )
 from workflow.mail.queries import MailFilters, list_mails
 
 ESTABLISHMENTS_PATH: Final = "/rectorat/etablissements"
 
 PAGE_SIZE: Final = 50
-
-MOST_EXPORTED: Final = 20_000
-"""Establishments of a file: more than any académie has."""
 
 LAST_MAILS: Final = 5
 """Mails shown on the page of an establishment."""
@@ -115,19 +115,14 @@ def show_establishments(
 
 @router.get("/export")
 async def export_establishments(
-    context: Context, visitor: Rectorat, query: Annotated[EstablishmentQuery, Depends()]
+    context: Context, visitor: Rectorat, query: Annotated[EstablishmentQuery, Depends()], file_format: ChosenFormat
 ) -> Response:
-    """The filtered list as a file (R87, R89); the list says what is wrong with the filters."""
-    directory = context.app.directory
+    """The filtered list as a file (R87, R92)."""
 
-    def make() -> Response:
-        try:
-            lines = directory.establishments(visitor.actor, query.criteria(), limit=MOST_EXPORTED)
-        except ValueError:
-            return RedirectResponse(query.address(), status_code=303)
-        return workbook_download(establishments_workbook(lines), FileFormat.CSV)
+    def workbook(connection: Connection) -> Workbook:
+        return establishments_workbook(list_establishments(connection, visitor.actor, query.criteria(), MOST_EXPORTED))
 
-    return await made_in_turn(make)
+    return await download_list(context.app.database, file_format, workbook, query.address())
 
 
 @router.get("/{uai}")

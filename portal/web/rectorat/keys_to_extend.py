@@ -7,8 +7,12 @@ from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Connection
 
+from portal.exports.lists import keys_to_extend_workbook
+from portal.exports.workbook import Workbook
 from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import REFERENCE, Form, blank, filled
 from portal.web.rectorat.year_end import YEAR_END_PATH, load_years, parse_year, render_year_end
 from portal.web.security import Visitor
@@ -42,6 +46,23 @@ class ExtensionResult:
 def show_keys_to_extend(request: Request, context: Context, visitor: Rectorat, year: str) -> HTMLResponse:
     """Show the verified renewals whose key is still to be extended; all are ticked."""
     return _render(request, context, visitor, parse_year(year), blank(()))
+
+
+@router.get("/{year}/cles-a-prolonger/export")
+async def export_keys_to_extend(
+    context: Context,
+    visitor: Rectorat,  # noqa: ARG001
+    year: str,
+    file_format: ChosenFormat,
+) -> Response:
+    """The whole list as a file (R92)."""
+    app, school_year = context.app, parse_year(year)
+
+    def workbook(connection: Connection) -> Workbook:
+        keys = list_keys_to_extend(connection, school_year, app.policy, app.clock.now())
+        return keys_to_extend_workbook(school_year, keys, app.policy.calendar.end_of(school_year.next).last_day)
+
+    return await download_list(app.database, file_format, workbook, f"{YEAR_END_PATH}/{year}/cles-a-prolonger")
 
 
 @router.post("/{year}/cles-a-prolonger")

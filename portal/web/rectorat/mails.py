@@ -12,7 +12,9 @@ from starlette.exceptions import HTTPException
 from notifications.outbox import circuit_breaker
 from notifications.outbox.admin import MailRefusal, UnknownMail
 from notifications.vocabulary import Fault, Kind, Stage
+from portal.exports.lists import READ_TOGETHER, mails_workbook
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
+from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import Field, Form, Shape, address, blank, filled, list_problem, member_of, options_of
 from portal.web.security import Visitor
 from states.refusals import Reason
@@ -30,6 +32,7 @@ from workflow.mail.queries import (
     list_mails,
     retryable_together,
     show_mail,
+    walk_mails,
     words_of,
 )
 
@@ -75,8 +78,8 @@ class MailQuery:
             uai=normalise_uai(self.etablissement), reference=normalise_reference(self.demande),
         )  # fmt: skip
 
-    def address(self, after: str | None = None) -> str:
-        return address(MAILS_PATH, **vars(self), suite=after)
+    def address(self, after: str | None = None, path: str = MAILS_PATH) -> str:
+        return address(path, **vars(self), suite=after)
 
 
 @router.get("")
@@ -96,8 +99,25 @@ def show_mails(
         request, "rectorat/mails.html", visitor, status=422 if problem else 200, page=page, problem=problem,
         counts=counts, pause=pause, query=query, stages=Stage, stage_options=options_of(Stage),
         kind_options=options_of(Kind), fault_options=options_of(Fault), dead=dead,
-        retry_together=address(f"{MAILS_PATH}/renvoyer", **vars(query)),
+        retry_together=query.address(path=f"{MAILS_PATH}/renvoyer"), export=query.address(path=f"{MAILS_PATH}/export"),
         first=query.address() if suite else None, more=query.address(page.after) if page.after else None,
+    )  # fmt: skip
+
+
+@router.get("/export")
+async def export_mails(
+    context: Context,
+    visitor: Rectorat,  # noqa: ARG001
+    query: Annotated[MailQuery, Depends()],
+    file_format: ChosenFormat,
+) -> Response:
+    """The filtered list as a file, without any text of a mail (R60, R92)."""
+    app = context.app
+    return await download_list(
+        app.database, file_format, page=query.address(),
+        workbook_of=lambda connection: mails_workbook(
+            walk_mails(connection, query.filters(), at_once=READ_TOGETHER), app.settings.zoneinfo
+        ),
     )  # fmt: skip
 
 

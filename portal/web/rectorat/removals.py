@@ -10,9 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.datastructures import FormData
 
+from portal.exports.lists import READ_TOGETHER, removals_workbook
 from portal.web.actions.base import load_request
 from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebContext
-from portal.web.download import Download, made_in_turn
+from portal.web.download import ChosenFormat, Download, download_list, made_in_turn
 from portal.web.forms import (
     REFERENCE,
     Field,
@@ -46,6 +47,7 @@ from workflow.removals.tasks import (
     list_removals,
     open_references,
     removals_of,
+    walk_removals,
     years_with_open,
 )
 
@@ -129,6 +131,24 @@ def show_removals(
         kind=PARTS.get(query.vue), RemovalKind=RemovalKind, all_ticked=bool(coches),
         tick_all=query.address(suite=suite, coches="oui"),
         first=query.address() if suite else None, more=query.address(suite=page.after) if page.after else None,
+    )  # fmt: skip
+
+
+@router.get("/liste/export")
+async def export_removal_list(
+    context: Context,
+    visitor: Rectorat,  # noqa: ARG001
+    query: Annotated[RemovalQuery, Depends()],
+    file_format: ChosenFormat,
+) -> Response:
+    """The part of the list that is shown, for a spreadsheet (R92); the file of the ODA console is another (R83)."""
+    app = context.app
+    return await download_list(
+        app.database, file_format, page=query.address(),
+        workbook_of=lambda connection: removals_workbook(
+            walk_removals(connection, query.filters(), app.policy, app.mailer, at_once=READ_TOGETHER),
+            app.settings.zoneinfo,
+        ),
     )  # fmt: skip
 
 

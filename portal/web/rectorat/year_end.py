@@ -3,23 +3,22 @@
 The order of the routes counts: ``/{year}`` would take every other address of this family.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import PaperUnmakeable
 from notifications.rendering.pdf import compile_paper, stored_year_end_report
 from portal.exports.lists import not_renewed_workbook, preview_workbook
-from portal.exports.workbook import FileFormat, Workbook
+from portal.exports.workbook import Workbook
 from portal.texts import how_found
 from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
-from portal.web.download import Download, made_in_turn, workbook_download
+from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
 from portal.web.security import Visitor
 from states.french import parse_day
@@ -42,6 +41,8 @@ from workflow.year_end.report import account_of
 from workflow.year_end.service import NothingHeld
 
 YEAR_END_PATH: Final = "/rectorat/fin-d-annee"
+
+PREVIEW_PATH: Final = f"{YEAR_END_PATH}/apercu"
 
 REFRESH_SECONDS: Final = 5
 """Between two refreshes of the page while an end is under way."""
@@ -137,8 +138,13 @@ class PreviewQuery:
     departement: Annotated[str, Query(max_length=20)] = ""
     surprises: Annotated[str, Query(max_length=5)] = ""
 
-    def address(self, after: str | None = None) -> str:
-        return address(f"{YEAR_END_PATH}/apercu", **vars(self), suite=after)
+    def address(self, after: str | None = None, path: str = PREVIEW_PATH) -> str:
+        return address(path, **vars(self), suite=after)
+
+    def departements(self) -> list[str]:
+        """The spellings of the only département to list, none for all. Raises ValueError in French."""
+        departement = departement_of(self.departement)
+        return spellings(departement) if departement else []
 
 
 @router.get("/apercu")
@@ -151,40 +157,42 @@ def show_preview(
     day = _last_day_of_current_year(context)
     try:
         day = _parse_preview_day(query.jour) or day
-        departement = departement_of(query.departement)
+        departements = query.departements()
         with context.app.database.read() as connection:
             preview = _preview(context, connection, day)
             summary = preview.count()
             page = preview.page(
-                after=_parse_cursor(suite), departements=spellings(departement) if departement else [],
-                anomalies_only=bool(query.surprises), limit=PREVIEW_PAGE_SIZE,
+                after=_parse_cursor(suite), departements=departements, anomalies_only=bool(query.surprises),
+                limit=PREVIEW_PAGE_SIZE,
             )  # fmt: skip
     except ValueError as error:
         problem = str(error)
     return render_year_end(
         request, context, visitor, "rectorat/year_end_preview.html", years=load_years(context),
-        status=422 if problem else 200, day=day, query=query, summary=summary, page=page, problem=problem,
+        status=422 if problem else 200, day=day, query=query,
+        file=replace(query, jour=day.isoformat()).address(path=f"{PREVIEW_PATH}/export"), summary=summary,
+        page=page, problem=problem,
         first=query.address() if suite else None,
         more=query.address(f"{page.after[0]}:{page.after[1]}") if page.after else None,
     )  # fmt: skip
 
 
-@router.get("/apercu.csv")
+@router.get("/apercu/export")
 async def download_preview(
     context: Context,
     visitor: Rectorat,  # noqa: ARG001
-    jour: Annotated[str, Query(max_length=30)] = "",
+    query: Annotated[PreviewQuery, Depends()],
+    file_format: ChosenFormat,
 ) -> Response:
-    """The same for the whole académie, one line a request."""
+    """The same list as a file, one line a request (R92)."""
 
-    def make() -> Response:
-        try:
-            day = _parse_preview_day(jour) or _last_day_of_current_year(context)
-        except ValueError:  # which the page says in French
-            return RedirectResponse(address(f"{YEAR_END_PATH}/apercu", jour=jour), status_code=303)
-        return _file(context, lambda connection: preview_workbook(_preview(context, connection, day), day))
+    def workbook(connection: Connection) -> Workbook:
+        day = _parse_preview_day(query.jour) or _last_day_of_current_year(context)
+        preview, departements = _preview(context, connection, day), query.departements()
+        ends = preview.walk(departements=departements, anomalies_only=bool(query.surprises))
+        return preview_workbook(ends, day)
 
-    return await made_in_turn(make)
+    return await download_list(context.app.database, file_format, workbook, query.address())
 
 
 def _preview(context: WebContext, connection: Connection, day: date) -> Preview:
@@ -220,12 +228,6 @@ def _parse_cursor(text: str) -> PreviewCursor | None:
         return SchoolYear.parse(year), uai
     except ValueError:
         raise ValueError(NO_SUCH_PAGE) from None
-
-
-def _file(context: WebContext, workbook_of: Callable[[Connection], Workbook]) -> Download:
-    """A file whose rows are all of one instant."""
-    with context.app.database.read() as connection:
-        return workbook_download(workbook_of(connection), FileFormat.CSV)
 
 
 @router.get("/{year}/confirmer")
@@ -298,32 +300,29 @@ def show_not_renewed(
         request, context, visitor, "rectorat/year_end_not_renewed.html", years=load_years(context),
         status=422 if problem else 200, year=school_year, end=context.app.policy.calendar.end_of(school_year),
         page=page, problem=problem, counts=counts, total=sum(counts.values()), had_key=had_key, query=query,
-        list_path=list_path, file=query.address(f"{list_path}.csv"), first=query.address(list_path) if suite else None,
+        list_path=list_path, file=query.address(f"{list_path}/export"),
+        first=query.address(list_path) if suite else None,
         more=query.address(list_path, page.after) if page.after else None,
     )  # fmt: skip
 
 
-@router.get("/{year}/non-renouveles.csv")
+@router.get("/{year}/non-renouveles/export")
 async def download_not_renewed(
     context: Context,
     visitor: Rectorat,  # noqa: ARG001
     year: str,
     query: Annotated[NotRenewedQuery, Depends()],
+    file_format: ChosenFormat,
 ) -> Response:
-    """The whole list, under the same filter."""
+    """The whole list, under the same filter, as a file (R92)."""
     school_year = parse_year(year)
-    try:
+
+    def workbook(connection: Connection) -> Workbook:
         departement = departement_of(query.departement)
-    except ValueError:  # which the page says in French
-        return RedirectResponse(query.address(not_renewed_path(school_year)), status_code=303)
-    return await made_in_turn(
-        lambda: _file(
-            context,
-            lambda connection: not_renewed_workbook(
-                school_year, all_not_renewed(connection, school_year, departement=departement)
-            ),
-        )
-    )  # fmt: skip
+        return not_renewed_workbook(school_year, all_not_renewed(connection, school_year, departement=departement))
+
+    page = query.address(not_renewed_path(school_year))
+    return await download_list(context.app.database, file_format, workbook, page)
 
 
 @router.get("/{year}")  # last, for it would take every other address of this family

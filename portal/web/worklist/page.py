@@ -5,11 +5,12 @@ from typing import Final, Self
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Connection
 
-from portal.exports.lists import worklist_workbook
-from portal.exports.workbook import FileFormat
+from portal.exports.lists import READ_TOGETHER, worklist_workbook
+from portal.exports.workbook import Workbook
 from portal.web.context import Context, Rectorat, WebContext
-from portal.web.download import made_in_turn, workbook_download
+from portal.web.download import ChosenFormat, download_list
 from portal.web.security import Visitor
 from portal.web.worklist.bulk_actions import BULK, ISSUE
 from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, StateChoice, Task, WorklistCriteria
@@ -28,9 +29,6 @@ EXPORT: Final = f"{PLACE}/export"
 
 DASHBOARD: Final = f"{PLACE}/tableau-de-bord"
 """A reader's first page."""
-
-EXPORTED_AT_ONCE: Final = 500
-"""Lines of a file that are read together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,14 +244,13 @@ def _load(app: App, visitor: Visitor, position: ListPosition) -> WorklistPage:
 
 
 @router.get(EXPORT)
-async def export_worklist(request: Request, context: Context, visitor: Rectorat) -> Response:
-    """The whole list that these filters leave, in its order, as a file (R87, R89)."""
+async def export_worklist(request: Request, context: Context, visitor: Rectorat, file_format: ChosenFormat) -> Response:
+    """The whole list that these filters leave, in its order, as a file (R87, R92)."""
     app, criteria = context.app, ListPosition.read(request.query_params).criteria
 
-    def make() -> Response:
-        with app.database.read() as connection:
-            worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
-            lines = worklist.walk(criteria.filters(app, visitor.actor), criteria.order, EXPORTED_AT_ONCE)
-            return workbook_download(worklist_workbook(lines, app.settings.zoneinfo), FileFormat.CSV)
+    def workbook(connection: Connection) -> Workbook:
+        worklist = Worklist(connection, visitor.actor, app.policy, app.clock.now())
+        lines = worklist.walk(criteria.filters(app, visitor.actor), criteria.order, READ_TOGETHER)
+        return worklist_workbook(lines, app.settings.zoneinfo)
 
-    return await made_in_turn(make)
+    return await download_list(app.database, file_format, workbook, criteria.address())

@@ -21,6 +21,7 @@ from tests.kit.year_end_scene import FULL, LAST_DAY, OVER, REFERENCES
 from workflow.app import App
 from workflow.database.tables import OCCURRENCE
 from workflow.journal.installation import schedule_actor
+from workflow.spreadsheets.reader import read_table
 
 Run = Callable[..., Result]
 AS = ("--as", f"operator:{OPERATOR}")
@@ -163,3 +164,31 @@ def test_progress__followed_after_a_kill_goes_on_from_where_it_was_and_ends_by_i
 def test_reading__is_for_the_rectorat(run: Run, command: list[str]) -> None:
     done = run("--as", f"chef:{FULL}", "year-end", *command)
     assert (done.exit_code, done.stdout) == (1, "")
+
+
+@pytest.mark.rule("R92")
+@pytest.mark.parametrize("listing", [("request",), ("establishment",), ("removal",), ("mail",)], ids="-".join)
+def test_lists__are_written_in_the_format_of_the_suffix(
+    run: Run, app: App, listing: tuple[str, ...], tmp_path: Path
+) -> None:
+    for suffix in ("csv", "xlsx", "ods"):
+        file = tmp_path / f"liste.{suffix}"
+        assert run(*AS, *listing, "list", "-o", str(file)).exit_code == 0
+        with file.open("rb") as content:
+            assert read_table(content).rows
+        again = run(*AS, *listing, "list", "-o", str(file))
+        assert (again.exit_code, "existe déjà" in again.output) == (1, True)
+        assert run(*AS, *listing, "list", "-o", str(file), "--force").exit_code == 0
+    wrong = run(*AS, *listing, "list", "-o", "liste.txt")
+    assert (wrong.exit_code, "doit finir par .csv, .xlsx ou .ods" in wrong.output) == (2, True)
+    assert run(*AS, *listing, "list", "-o", "a.ods", "--json").exit_code == 2
+
+
+def test_request_list__the_file_holds_more_than_a_page(
+    run: Run, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.exports.lists.READ_TOGETHER", 2)
+    file = tmp_path / "demandes.xlsx"
+    assert run(*AS, "request", "list", "--limit", "1", "-o", str(file)).exit_code == 0
+    with file.open("rb") as content:
+        assert len(read_table(content).rows) == 1 + sum(map(len, REFERENCES.values()))

@@ -9,7 +9,7 @@ from portal.web.download import IN_MEMORY, Download
 from tests.kit.portal import DRANE, Portal
 
 YEAR_END = "/rectorat/fin-d-annee"
-PATHS = (f"{YEAR_END}/apercu.csv", f"{YEAR_END}/2026-2027/non-renouveles.csv", "/rectorat/retraits/export")
+PATHS = (f"{YEAR_END}/apercu/export", f"{YEAR_END}/2026-2027/non-renouveles/export", "/rectorat/retraits/export")
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -39,7 +39,7 @@ def test_export__what_the_filters_leave_as_a_reader_sees_it(portal: Portal) -> N
     mine, other = revoked(portal, 1), revoked(portal, 2, chef=OTHER_CHEF)
     question = revoked(portal, 3, issued=False)
     reader = portal.client(DRANE)
-    assert "Exporter la liste (1)" in reader.get(f"{PLACE}?departement=31").text
+    assert "Exporter pour le serveur ODA (1)" in reader.get(f"{PLACE}?departement=31").text
     answer = reader.get(f"{PLACE}/export?departement=31")
     assert answer.headers["content-disposition"] == 'attachment; filename="retraits.csv"'
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -73,12 +73,12 @@ def test_export__what_is_to_be_done_is_that_of_the_day(portal: Portal) -> None:
 
 def test_export__nothing_or_wrong_filters_lead_back_to_the_list(portal: Portal) -> None:
     client = portal.client(STAFF)
-    assert "Exporter la liste" not in client.get(PLACE).text
+    assert "Exporter pour le serveur ODA" not in client.get(PLACE).text
     assert client.get(f"{PLACE}/export").text.count("\n") == 1
     for query in ("vue=confirmes", "vue=autre", "departement=xyz", "annee=2026"):
         answer = client.get(f"{PLACE}/export?{query}", follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (303, f"{PLACE}?{query}")
-    assert "Exporter la liste" not in client.get(f"{PLACE}?vue=confirmes").text
+    assert "Exporter pour le serveur ODA" not in client.get(f"{PLACE}?vue=confirmes").text
 
 
 @pytest.fixture

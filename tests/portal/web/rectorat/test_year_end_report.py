@@ -81,15 +81,15 @@ def test_not_renewed__narrowed_paged_and_as_a_file(portal: Portal, monkeypatch: 
     narrowed = client.get(f"{place}?departement=12").text
     assert third in narrowed
     assert first not in narrowed
-    rows = rows_of(client.get(f"{place}.csv?departement=31").text)
+    rows = rows_of(client.get(f"{place}/export?departement=31").text)
     assert [row[7] for row in rows[1:]] == [first, second]
-    whole = client.get(f"{place}.csv")
+    whole = client.get(f"{place}/export")
     assert whole.headers["content-disposition"] == f'attachment; filename="non-renouveles-{YEAR}.csv"'
     portal.do(c.Renew(reference=first), CHEF)
     assert first not in client.get(place).text
     assert client.get(f"{place}?suite=nulle-part").status_code == 422
     assert client.get(f"{place}?departement=zz").status_code == 422
-    assert "code de département" in client.get(f"{place}.csv?departement=zz").text
+    assert "code de département" in client.get(f"{place}/export?departement=zz").text
 
     def short(*args: object, **named: object) -> object:
         return not_renewed.list_not_renewed(*args, **named | {"limit": 1})  # type: ignore[arg-type]
@@ -120,8 +120,8 @@ def test_preview__as_a_file_one_line_a_request_and_no_formula(portal: Portal) ->
     with portal.app.database.write() as connection:
         connection.exec_driver_sql("UPDATE establishment SET nom = '=1+1', mailbox = NULL WHERE uai = '0120001X'")
     client = portal.client(DRANE)
-    assert "apercu.csv?jour=2027-08-31" in client.get(f"{PLACE}/apercu").text
-    answer = client.get(f"{PLACE}/apercu.csv?jour=2027-08-31")
+    assert "apercu/export?jour=2027-08-31" in client.get(f"{PLACE}/apercu").text
+    answer = client.get(f"{PLACE}/apercu/export?jour=2027-08-31")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     head, *lines = rows_of(answer.text)
     rows = [dict(zip(head, line, strict=True)) for line in lines]
@@ -131,9 +131,9 @@ def test_preview__as_a_file_one_line_a_request_and_no_formula(portal: Portal) ->
     assert rows[0]["Ce qui surprend"] == "établissement sans boîte : personne n'y sera prévenu"
     assert rows[1]["Retrait à ouvrir"] == "droits à retirer"
     assert {row["Déjà renouvelée pour l'année suivante"] for row in rows} == {"non"}
-    assert len(rows_of(client.get(f"{PLACE}/apercu.csv?jour=14/09/2026").text)) == 1
-    assert "pas une date" in client.get(f"{PLACE}/apercu.csv?jour=demain").text
-    assert portal.client(CHEF).get(f"{PLACE}/apercu.csv").status_code == 403
+    assert len(rows_of(client.get(f"{PLACE}/apercu/export?jour=14/09/2026").text)) == 1
+    assert "pas une date" in client.get(f"{PLACE}/apercu/export?jour=demain").text
+    assert portal.client(CHEF).get(f"{PLACE}/apercu/export").status_code == 403
 
 
 @pytest.mark.rule("R53", "R81")

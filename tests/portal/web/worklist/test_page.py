@@ -209,7 +209,7 @@ def test_headings__sort_both_ways_and_say_so(portal: Portal, client: TestClient)
 def test_export__is_the_list_of_the_filter_without_formulas(
     portal: Portal, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portal.web.worklist.page.EXPORTED_AT_ONCE", 2)
+    monkeypatch.setattr("portal.web.worklist.page.READ_TOGETHER", 2)
     made = [portal.submitted(number) for number in range(1, 6)]
     portal.declared(6)
     for session_user in (STAFF, DRANE):
