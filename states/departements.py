@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from states.characters import fold
+
 _NAMES: Final = """
 01 Ain|02 Aisne|03 Allier|04 Alpes-de-Haute-Provence|05 Hautes-Alpes|06 Alpes-Maritimes|07 Ardèche|08 Ardennes
 09 Ariège|10 Aube|11 Aude|12 Aveyron|13 Bouches-du-Rhône|14 Calvados|15 Cantal|16 Charente
@@ -25,6 +27,14 @@ _OLD_CODES: Final = {"620": "2A", "720": "2B"}
 """The codes of Corsica in the numbers of establishments."""
 
 UNKNOWN: Final = "Département inconnu"
+
+
+_CODES: Final = {fold(name): code for code, name in NAMES.items()}
+
+
+def code_of_departement(name: str) -> str | None:
+    """``09`` for « Ariège », whatever the accents, the case and the hyphens; None for what is no département's name."""
+    return _CODES.get(fold(name))
 
 
 def departement_name(code: str) -> str:

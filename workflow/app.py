@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine
+    from workflow.evidence.service import Lists
     from workflow.mail.admin import MailJournal
     from workflow.removals.connector.service import Connector
     from workflow.requests.assignments import Assignments
@@ -179,6 +180,13 @@ class App:
             self.database, self.hasher, self.clock, self.settings.academie.code, self.policy.mail_domains,
             self.policy.mailbox_hold, self._tell_of_mailbox,
         )  # fmt: skip
+
+    @cached_property
+    def lists(self) -> "Lists":
+        """The list of RUPN and that of delegations (R93)."""
+        from workflow.evidence.service import Lists
+
+        return Lists(self.database, self.hasher, self.clock, self.settings.zoneinfo)
 
     def _tell_of_mailbox(self, connection: "Connection", news: "MailboxNews") -> None:
         """Write to the former mailbox of an establishment, and to every operator (R14)."""

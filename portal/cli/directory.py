@@ -9,6 +9,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.export_file import STANDARD_OUTPUT, one_form, output_options, write_workbook
+from portal.cli.file_import import column_option, complete_option, file_argument
 from portal.cli.output import (
     cell,
     csv_option,
@@ -20,7 +21,8 @@ from portal.cli.output import (
     rows_as_json,
     say,
 )
-from portal.cli.parameters import FilePath, Uai
+from portal.cli.parameters import Uai
+from portal.texts import DIRECTORY_COLUMNS
 from states.french import instant, plural
 from workflow.directory.model import ImportReport, Remark
 
@@ -33,7 +35,8 @@ SHOW = {
     "uai": "UAI", "nom": "Nom", "kind": "Type", "commune": "Commune", "departement": "Département",
     "is_open": "Ouvert", "is_listed": "Dans l'annuaire", "mailbox": "Boîte",
     "directory_mailbox": "Boîte de l'annuaire", "set_mailbox": "Boîte fixée par un opérateur",
-    "telephone": "Téléphone",
+    "telephone": "Téléphone", "departement_name": "Nom du département", "nature": "Nature",
+    "chef_civility": "Civilité du chef",
 }  # fmt: skip
 
 REQUESTS = {
@@ -44,17 +47,6 @@ REQUESTS = {
 LISTED = 20
 """Lines of each list in the text report of an import; the JSON report has them all."""
 
-COLUMNS = {
-    "nom": "nom",
-    "kind": "type",
-    "commune": "commune",
-    "departement": "département",
-    "mailbox": "boîte",
-    "telephone": "téléphone",
-    "is_open": "ouvert",
-    "is_listed": "dans l'annuaire",
-}
-
 
 def _parse_departement(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     from workflow.settings.sections import normalise_departement
@@ -62,7 +54,7 @@ def _parse_departement(ctx: click.Context, param: click.Parameter, value: str | 
     try:
         return None if value is None else normalise_departement(value)
     except ValueError as error:
-        raise click.BadParameter(f"{error}, par exemple 09, 31, 2A ou 974.", ctx, param) from None
+        raise click.BadParameter(f"{error}, par exemple 09, 31, 2A, 974 ou Ariège.", ctx, param) from None
 
 
 @click.group("establishment", cls=CommandGroup, help="Les établissements et leur boîte.")
@@ -191,33 +183,31 @@ def import_group() -> None:
 
 @import_group.command(
     "establishments",
-    help="Importe l'annuaire ouvert (fr-en-annuaire-education, CSV en UTF-8) : ce qui est nouveau, changé, disparu,"
-    " refusé. Le refaire ne change rien. Un établissement absent du fichier est fermé.",
+    help="Importe l'annuaire ouvert (fr-en-annuaire-education, en CSV, XLSX ou ODS) : ce qui est nouveau, changé,"
+    " disparu, refusé. Le refaire ne change rien. Un établissement absent du fichier est fermé.",
 )
-@click.argument(
-    "file",
-    metavar="FICHIER",
-    type=FilePath(exists=True, dir_okay=False, readable=True, path_type=Path),
-    help="Le fichier CSV.",
-)
+@file_argument
 @click.option("--dry-run", is_flag=True, help="Montre ce que l'import changerait, sans rien écrire.")
 @click.option("--accept-loss", is_flag=True, help="Confirme une disparition massive d'établissements (R67).")
-@click.option(
-    "--file-is-complete", is_flag=True,
-    help="Le fichier est entier, bien qu'il ait l'air coupé : sa dernière ligne n'a pas de fin, ou des lignes n'ont pas"
-    " toutes leurs cellules (elles sont refusées une à une).",
-)  # fmt: skip
+@complete_option
+@column_option
 @click.option("--json", "as_json", is_flag=True, help="Écrit le compte rendu en JSON, sans rien abréger.")
 @pass_cli_context
 def establishments(
-    context: CliContext, file: Path, dry_run: bool, accept_loss: bool, file_is_complete: bool, as_json: bool
+    context: CliContext,
+    file: Path,
+    dry_run: bool,
+    accept_loss: bool,
+    file_is_complete: bool,
+    columns: dict[str, str],
+    as_json: bool,
 ) -> None:
     with opened(context) as (app, actor), file.open("rb") as source:
         from portal.cli.errors import refused
         from workflow.directory.model import massive_loss
 
         imported = app.directory.import_file(
-            source, actor, dry_run=dry_run, accept_loss=accept_loss, file_is_complete=file_is_complete
+            source, actor, dry_run=dry_run, accept_loss=accept_loss, file_is_complete=file_is_complete, choice=columns
         )
     if as_json:
         report = asdict(imported)
@@ -255,7 +245,7 @@ def _report_lines(imported: ImportReport) -> Iterator[str]:
     changed_lines = []
     for establishment in imported.changed:
         changes = " ; ".join(
-            f"{COLUMNS[change.column]} : {cell(change.before) or '(vide)'} → {cell(change.after) or '(vide)'}"
+            f"{DIRECTORY_COLUMNS[change.column]} : {cell(change.before) or '(vide)'} → {cell(change.after) or '(vide)'}"
             for change in establishment.changes
         )
         changed_lines.append(f"{establishment.uai}  {establishment.nom} — {changes}")

@@ -116,7 +116,7 @@ def _badly_placed(error: Exception) -> CliFailure:
     return CliFailure(_sentence(error), ExitCode.SETTINGS)
 
 
-@failure_for("workflow.directory.parser.UnusableFile")
+@failure_for("workflow.spreadsheets.unusable.UnusableFile")
 def _unusable_file(error: Exception) -> CliFailure:
     message, _, remedy = str(error).partition(" Que faire : ")
     return CliFailure("Ce fichier ne peut pas être importé, rien n'a changé.", ExitCode.BAD_INPUT,

@@ -19,8 +19,9 @@ from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
 from states.refusals import Reason
 from workflow.database.signs_of_life import ClockRefused
+from workflow.settings.form_errors import quote
 from workflow.spreadsheets.columns import Choice, Columns, ColumnSpec, letter
-from workflow.spreadsheets.reader import Table, TableRow, read_table
+from workflow.spreadsheets.reader import Table, read_table
 from workflow.spreadsheets.staged_imports import StagedFile
 from workflow.spreadsheets.unusable import UnusableFile
 
@@ -28,7 +29,10 @@ SHOWN: Final = 200
 """Rows of each list that a preview shows."""
 
 SAMPLE: Final = 3
-"""Rows shown beside the columns to choose."""
+"""Values shown of each column to choose."""
+
+MOST_COLUMNS: Final = 200
+"""Columns shown."""
 
 MOST_ROWS: Final = 20_000
 """Rows of a file given to a page; the command takes more."""
@@ -270,8 +274,13 @@ def _column_fields(columns: Columns) -> list[Field]:
     ]  # fmt: skip
 
 
-def _sample(columns: Columns) -> list[TableRow]:
-    return list(columns.rows[:SAMPLE])
+def _sample(columns: Columns) -> list[tuple[str, str, list[str]]]:
+    """The letter of each column of the file, its title, and its first values: they help to choose."""
+    first = columns.rows[:SAMPLE]
+    return [
+        (letter(place), title, [quote(row.cell(place), 40) for row in first if row.cell(place)])
+        for place, title in enumerate(columns.titles.cells[:MOST_COLUMNS])
+    ]
 
 
 def _render_form(

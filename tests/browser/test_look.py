@@ -118,6 +118,10 @@ class Walk:
             self.wrong += [f"{self.at} at 1280 px: {violation}" for violation in axe(self.page)]
             if wide := too_wide(self.page):
                 self.say(f"scrolls sideways at 1280 px: {wide}")
+            self.page.evaluate(LETTERS, "200%")
+            if lost := self.page.evaluate(OUTSIDE):
+                self.say(f"leaves the screen in letters twice as large: {lost}")
+            self.page.evaluate(LETTERS, "")
         self.page.set_viewport_size(TELEPHONE)
         if not first or not self.whole:
             return
@@ -133,6 +137,14 @@ class Walk:
             if hidden := self.page.evaluate(UNSEEN):
                 self.say(f"the keyboard's place is not seen on {hidden}")
 
+
+LETTERS = "size => document.documentElement.style.setProperty('font-size', size, 'important')"
+"""Makes the text larger, and leaves the window as it is (RGAA 10.4)."""
+
+OUTSIDE = """() => [...document.querySelectorAll("header a, header button, h1, h2, main button, main .fr-btn")]
+  .filter(part => !part.closest("table") && part.getBoundingClientRect().right > window.innerWidth + 1)
+  .map(part => part.textContent.trim())"""
+"""What cannot be reached without scrolling sideways, tables aside."""
 
 UNSEEN = """() => {
   const one = document.activeElement;

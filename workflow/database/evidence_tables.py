@@ -51,7 +51,8 @@ class EvidenceEntry(SQLModel, table=True):
     ``person`` is folded as a request's is (R17), ``folded_mail`` likewise; ``other_mails`` are folded, separated by
     spaces. ``application``, ``begins``, ``ends`` and ``author`` (who delegated) are a delegation's: empty when the list
     does not say; ``ends`` None is without end. ``recorded_on``: the day of the declaration, or of the delegation.
-    ``first_import``, ``last_import``: the imports that saw it first and last.
+    ``first_import``, ``last_import``: the imports that saw it first and last. The number of an erased one never serves
+    again.
     """
 
     __tablename__ = "evidence_entry"
@@ -59,6 +60,7 @@ class EvidenceEntry(SQLModel, table=True):
         one_of("kind", ListKind),
         Index("ix_evidence_entry_uai", "kind", "uai", "last_import"),
         Index("ix_evidence_entry_last", "kind", "last_import", "uai", "id"),
+        {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -22,17 +22,20 @@ from workflow.directory.model import (
     StrandedRequest,
     massive_loss,
 )
-from workflow.directory.parser import DirectoryEntry, DirectoryFile, DirectoryReader
+from workflow.directory.parser import DirectoryEntry, DirectoryReader, DirectorySource
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
-WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", "telephone", "is_open", "is_listed")
+OPTIONAL = ("telephone", "departement_name", "nature", "chef_civility")
+"""The columns that an import leaves as they are when the file has not got them."""
+
+WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", *OPTIONAL, "is_open", "is_listed")
 """The columns of ``Establishment`` that an import writes: never ``set_mailbox``, an operator's choice (R14)."""
 
 Row = dict[str, Any]
 
 
-def preview_import(database: Database, academie: int, file: DirectoryFile) -> ImportReport:
+def preview_import(database: Database, academie: int, file: DirectorySource) -> ImportReport:
     """Report the changes that the import would make; writes nothing. Raises UnusableFile."""
     reader, digest = _read(academie, file)
     with database.read() as connection:
@@ -45,7 +48,7 @@ def import_directory(
     hasher: JournalHasher,
     clock: Clock,
     academie: int,
-    file: DirectoryFile,
+    file: DirectorySource,
     actor: Actor,
     *,
     accept_loss: bool,
@@ -171,7 +174,7 @@ def compare(rows: Iterable[Row], reader: DirectoryReader) -> Comparison:
 _IMPORT_LOCK = 0x0DA_1  # any number: imports alone take this lock of PostgreSQL
 
 
-def _read(academie: int, file: DirectoryFile) -> tuple[DirectoryReader, str]:
+def _read(academie: int, file: DirectorySource) -> tuple[DirectoryReader, str]:
     return DirectoryReader(academie).read(file.records()), file.digest
 
 
@@ -185,9 +188,9 @@ def _directory_rows(connection: Connection, *, lock: bool) -> list[Row]:
 
 def _row_of(entry: DirectoryEntry) -> Row:
     """The columns of an establishment that the file gives."""
-    columns = {name: getattr(entry, name) for name in WRITTEN[:-1] if name != "telephone"}
-    telephone = {} if entry.telephone is None else {"telephone": entry.telephone}
-    return {"uai": entry.uai, "is_listed": True} | columns | telephone
+    columns = {name: getattr(entry, name) for name in WRITTEN if name != "is_listed"}
+    given = {name: value for name, value in columns.items() if name not in OPTIONAL or value is not None}
+    return {"uai": entry.uai, "is_listed": True} | given
 
 
 def _mailbox(row: Row) -> str | None:

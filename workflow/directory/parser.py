@@ -1,30 +1,67 @@
 """The file of the open directory: its rows, then the establishments of one académie that they name (R66, R67)."""
 
+import codecs
 import csv
 import hashlib
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from itertools import islice
-from typing import BinaryIO
+from itertools import chain, islice
+from typing import BinaryIO, Protocol
 
 from states.characters import fold, is_wrongly_decoded, without_invisible
+from states.departements import code_of_departement
 from states.french import lines as lines_of
+from states.french import plural
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, normalise_uai, uai_problem
 from workflow.directory.model import Remark
 from workflow.settings.form_errors import quote
 from workflow.settings.sections import normalise_departement
+from workflow.spreadsheets.columns import TITLES_WITHIN, Columns, ColumnSpec, recognise
+from workflow.spreadsheets.reader import Table, TableRow, open_table
+from workflow.spreadsheets.text_file import separator_of
+from workflow.spreadsheets.unusable import UnusableFile, unusable
 
-COLUMNS = (
-    "identifiant_de_l_etablissement", "nom_etablissement", "type_etablissement", "nom_commune", "code_departement",
-    "code_academie", "mail", "etat",
+SPECS = (
+    ColumnSpec(
+        "identifiant_de_l_etablissement", "UAI",
+        ("Code UAI", "Numéro UAI", "N° UAI", "RNE", "Code RNE", "Code établissement", "Numéro d'établissement"),
+    ),
+    ColumnSpec("nom_etablissement", "Nom de l'établissement", ("Nom", "Établissement", "Dénomination", "Appellation")),
+    ColumnSpec("type_etablissement", "Type d'établissement", ("Type", "Type établissement")),
+    ColumnSpec("nom_commune", "Commune", ("Ville", "Localité", "Libellé commune", "Nom de la commune")),
+    ColumnSpec("code_departement", "Code du département", ("Département", "Code département", "Dép.")),
+    ColumnSpec("code_academie", "Code de l'académie", ("Académie", "Code académie")),
+    ColumnSpec(
+        "mail", "Adresse de la boîte",
+        ("Boîte", "Boîte fonctionnelle", "Adresse électronique", "Courriel", "Mél", "E-mail", "Email"),
+    ),
+    ColumnSpec("etat", "État", ("État de l'établissement", "État établissement", "Ouvert ou fermé")),
+    ColumnSpec("telephone", "Téléphone", ("Tél.", "Numéro de téléphone"), required=False),
+    ColumnSpec(
+        "libelle_departement", "Nom du département", ("Libellé département", "Libellé du département"), required=False
+    ),
+    ColumnSpec("libelle_nature", "Nature de l'établissement", ("Nature", "Libellé nature"), required=False),
+    ColumnSpec(
+        "civilite_chef", "Civilité du chef d'établissement",
+        ("Civilité", "Civilité chef", "Civilité du chef", "Civilité directeur", "Civilité du responsable"),
+        required=False,
+    ),
 )  # fmt: skip
-"""The columns that are read, in any order; the others are ignored."""
+"""The columns that are read, in any order, by the open directory's names or by those that people write."""
 
-TELEPHONE = "telephone"
-"""A column that is read when the file has it."""
+COLUMNS = tuple(spec.key for spec in SPECS if spec.required)
+
+OPTIONAL = tuple(spec.key for spec in SPECS if not spec.required)
+"""The columns that are read when the file has them: what it does not give stays as it was."""
+
+MOST_BYTES = 80_000_000
+"""Bytes of a file that is read whole: the open directory of the country has 50 million in any format."""
+
+MOST_ROWS = 150_000
 
 SEPARATOR = ";"
 
@@ -41,6 +78,10 @@ DIGITS = 10
 """Digits of a telephone number in France."""
 
 LONGEST_NUMBER = 30
+
+LONGEST_WORDS = 100
+
+LONGEST_CIVILITY = 20
 
 KEPT_KINDS = frozenset(map(fold, ("Collège", "Lycée", "EREA", "Autre")))
 """``type_etablissement`` of those that can have a RUPN: the second degree, its special schools, and « Autre »: better
@@ -65,53 +106,112 @@ OPEN_BY_STATE = {
 """``etat`` of an establishment that works today, were it to close at the end of the year; and of the others (R12)."""
 
 
-class UnusableFile(Exception):
-    """The file cannot be imported and nothing has changed; the message says why and what to do, in French (R67)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row: the line on which it begins (from 1), its values in the order of ``COLUMNS``, its telephone after them if
-    the file has it, and what ails its form.
+    """A row: the line on which it begins (from 1), its values in the order of ``COLUMNS``, and what ails its form.
 
-    A row with too many or too few cells has a ``problem``; only its UAI is then to be trusted, when it reads as one.
+    ``more``: its values in the order of ``OPTIONAL``, None for a column that the file has not. A row with too many or
+    too few cells has a ``problem``; only its UAI is then to be trusted, when it reads as one.
     """
 
     line: int
     values: tuple[str, ...]
+    more: tuple[str | None, ...] = (None,) * len(OPTIONAL)
     problem: str | None = None
+
+
+class DirectorySource(Protocol):
+    """What an import reads: its rows once, then the SHA-256 of the file that they come from."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def records(self) -> Iterator[Record]:
+        """Its rows, without the titles nor the empty lines. Raises UnusableFile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryTable:
+    """A table that was read, whose columns are known: rows of another width are refused one by one."""
+
+    columns: Columns
+    digest: str
+
+    def records(self) -> Iterator[Record]:
+        return _records_of(self.columns, self.columns.rows)
 
 
 @dataclass
 class DirectoryFile:
     """A binary file being read once, from its start. ``digest`` is its SHA-256 once ``records`` has ended.
 
-    ``is_complete``: somebody vouches for a file that shows a sign of being cut (R67).
+    ``is_complete``: somebody vouches for a file that shows a sign of being cut (R67). ``recognise`` finds the columns
+    of a table by its first rows; ``has_choice``: somebody has named some. ``columns``: those of a file read whole.
+
+    The open directory's own form, CSV in UTF-8 by semicolons, is read line by line: its 70,000 lines of 72 columns
+    never stand in memory, and cost nothing but the line that is looked at. Any other form is read whole, within
+    ``MOST_BYTES``, and its rows one by one (R91).
     """
 
     file: BinaryIO
     is_complete: bool = False
+    recognise: Callable[[Table], Columns] = field(default=lambda table: recognise(table, SPECS))
+    has_choice: bool = False
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256, init=False, repr=False)
+    _digest: str = field(default="", init=False)
+    columns: Columns | None = field(default=None, init=False)
 
     @property
     def digest(self) -> str:
-        return self._hash.hexdigest()
+        return self._digest or self._hash.hexdigest()
 
     def records(self) -> Iterator[Record]:
         """Its rows, without the titles nor the empty lines. Raises UnusableFile at the first thing amiss."""
+        head = self.file.read(_HEAD) if self.file.seekable() else b""
+        if head:
+            self.file.seek(-len(head), os.SEEK_CUR)
+        return self._streamed() if not self.has_choice and _is_open_directory(head) else self._read_whole()
+
+    def _read_whole(self) -> Iterator[Record]:
+        """The rows of a file of any form."""
+        source = open_table(self.file, most_bytes=MOST_BYTES, most_rows=MOST_ROWS)
+        self._digest = source.digest
+        first = list(islice(source.rows, TITLES_WITHIN))
+        if not first:
+            raise _unusable("le fichier est vide")
+        table = Table(rows=tuple(first), digest=source.digest)
+        columns = self.recognise(table)
+        columns.refuse_if_incomplete(advice=_ADVICE_COLUMNS)
+        self.columns = columns
+        line = first[-1].line
+        for record in _records_of(columns, chain(columns.rows, source.rows)):
+            if record.problem and not self.is_complete:
+                raise _unusable(f"{record.problem}, le fichier est peut-être coupé", record.line, _ADVICE_WHOLE)
+            line = record.line
+            yield record
+        if not source.is_ended and not self.is_complete:
+            raise _unusable("la dernière ligne n'a pas de fin, le fichier est peut-être coupé", line, _ADVICE_WHOLE)
+
+    def _streamed(self) -> Iterator[Record]:
+        """The rows of the open directory's own form, line by line."""
         rows = csv.reader(self._lines(), delimiter=SEPARATOR, strict=True)
         try:
-            indexes, width = _columns((rows.line_num, row) for row in rows if any(row))
+            indexes, more, width = _columns((rows.line_num, row) for row in rows if any(row))
             begins = rows.line_num + 1
             for row in rows:
                 if len(row) == width:
                     if any(row):
-                        yield Record(begins, tuple([row[index] for index in indexes]))
+                        yield Record(
+                            begins, tuple([row[index] for index in indexes]),
+                            tuple([None if index is None else row[index] for index in more]),
+                        )  # fmt: skip
                 elif any(row):
-                    problem = f"la ligne compte {len(row)} cellules au lieu de {width}"
+                    problem = _other_width(len(row), width)
                     if not self.is_complete:
                         raise _unusable(f"{problem}, le fichier est peut-être coupé", begins, _ADVICE_WHOLE)
-                    yield Record(begins, tuple(row[index] if index < len(row) else "" for index in indexes), problem)
+                    values = tuple(row[index] if index < len(row) else "" for index in indexes)
+                    yield Record(begins, values, problem=problem)
                 begins = rows.line_num + 1
         except csv.Error:
             raise _unusable(
@@ -151,7 +251,7 @@ class DirectoryFile:
 class DirectoryEntry:
     """An establishment as the file gives it: the columns that an import writes, ``mailbox`` None when unusable.
 
-    ``telephone`` is None in a file without that column.
+    The last four are None in a file without their column.
     """
 
     uai: str
@@ -162,6 +262,9 @@ class DirectoryEntry:
     mailbox: str | None
     is_open: bool
     telephone: str | None = None
+    departement_name: str | None = None
+    nature: str | None = None
+    chef_civility: str | None = None
 
 
 @dataclass
@@ -228,7 +331,7 @@ class DirectoryReader:
         elif _fold(kind) in OUTSIDE_KINDS:
             self.outside_scope += 1
         else:
-            entry, warnings, refusals = parse_entry(record.values)
+            entry, warnings, refusals = parse_entry(record.values, record.more)
             if entry is None:
                 self._refuse(record, refusals)
                 return
@@ -282,14 +385,17 @@ class _Cause(Enum):
     STATE = "un état inconnu"
 
 
-def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[str], dict[_Cause, str]]:
-    """Read the values of ``COLUMNS``, and the telephone that may follow: an entry and the warnings on it, or None and
-    the reasons that refuse it.
+def parse_entry(
+    values: tuple[str, ...], more: tuple[str | None, ...]
+) -> tuple[DirectoryEntry | None, list[str], dict[_Cause, str]]:
+    """Read the values of ``COLUMNS`` and ``OPTIONAL``: an entry and the warnings on it, or None and the reasons that
+    refuse it.
 
     The académie and the kind have been looked at before. A bad mailbox is never mended: an operator may set it
     (R13, R14).
     """
-    uai, nom, kind, commune, departement, _, mail, state, *telephone = values
+    uai, nom, kind, commune, departement, _, mail, state = values
+    telephone, departement_name, nature, civility = more
     uai, nom, is_open = normalise_uai(uai), tidy(nom), OPEN_BY_STATE.get(_fold(state))
     refusals: dict[_Cause, str] = {}
     if not has_uai_form(uai):
@@ -304,7 +410,7 @@ def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[st
         return None, [], refusals
     warnings = [problem] if (problem := uai_problem(uai)) else []
     try:
-        departement = normalise_departement(departement)
+        departement = normalise_departement(code_of_departement(departement) or departement)
     except ValueError as error:
         departement = ""
         warnings.append(f"{error} : établissement pris sans département")
@@ -314,7 +420,10 @@ def parse_entry(values: tuple[str, ...]) -> tuple[DirectoryEntry | None, list[st
         mailbox = None
     entry = DirectoryEntry(
         uai=uai, nom=nom, kind=tidy(kind), commune=tidy(commune), departement=departement, mailbox=mailbox,
-        is_open=is_open, telephone=_readable_number(telephone[0]) if telephone else None,
+        is_open=is_open, telephone=None if telephone is None else _readable_number(telephone),
+        departement_name=None if departement_name is None else tidy(departement_name)[:LONGEST_WORDS],
+        nature=None if nature is None else tidy(nature)[:LONGEST_WORDS],
+        chef_civility=None if civility is None else tidy(civility)[:LONGEST_CIVILITY],
     )  # fmt: skip
     return entry, warnings, {}
 
@@ -348,12 +457,15 @@ def _mailbox_problem(mail: str) -> str | None:
 def _preference(entry: DirectoryEntry) -> tuple[object, ...]:
     return (
         not entry.is_open, entry.mailbox is None, entry.nom, entry.kind, entry.commune, entry.departement,
-        entry.mailbox or "", entry.telephone or "",
+        entry.mailbox or "", entry.telephone or "", entry.departement_name or "", entry.nature or "",
+        entry.chef_civility or "",
     )  # fmt: skip
 
 
 _TITLES_WITHIN = 10
 """The first lines among which the titles are looked for."""
+
+_ADVICE_COLUMNS = "renommer ces titres, ou désigner les colonnes (--column uai=B, ou à la page de l'import)"
 
 _ADVICE_WHOLE = "reprendre le fichier entier ; s'il l'est, le dire (--file-is-complete)"
 
@@ -361,9 +473,7 @@ _ADVICE = "télécharger l'export CSV de l'annuaire (fr-en-annuaire-education), 
 
 
 def _unusable(why: str, line: int | None = None, advice: str = _ADVICE) -> UnusableFile:
-    """The refusal of a whole file; ``line`` counts from 1."""
-    where = f"ligne {line} : " if line else ""
-    return UnusableFile(f"{where}{why}. Que faire : {advice}.")
+    return unusable(why, line, advice=advice)
 
 
 _BOM = b"\xef\xbb\xbf"
@@ -390,19 +500,20 @@ def _refuse_other_formats(head: bytes) -> None:
         raise _unusable("c'est du texte en UTF-16, ou un fichier qui n'est pas du texte")
 
 
-def _columns(lines: Iterator[tuple[int, list[str]]]) -> tuple[tuple[int, ...], int]:
-    """Find the titles among the first lines: the index of each of ``COLUMNS``, that of the telephone if it is there,
-    and how many titles there are.
+def _columns(
+    lines: Iterator[tuple[int, list[str]]],
+) -> tuple[tuple[int, ...], tuple[int | None, ...], int]:  # fmt: skip
+    """Find the titles among the first lines: the index of each of ``COLUMNS``, of each of ``OPTIONAL`` or None, and how
+    many titles there are.
 
     Their case, and how their words are joined, do not matter. A line that holds an establishment ends the search.
     """
-    folded = {column: fold(column) for column in COLUMNS}
     first: tuple[int, list[str]] | None = None
     for number, cells in islice(lines, _TITLES_WITHIN):
         names = [fold(name) for name in cells]
-        if len(set(names) & set(folded.values())) > 1:
-            return _indexes(number, names, folded), len(cells)
-        if len(cells) == 1 and sum(name in names[0] for name in folded.values()) > 1:
+        if sum(1 for spec in SPECS if spec.required and not spec.folded.isdisjoint(names)) > 1:
+            return (*_indexes(number, names), len(cells))
+        if len(cells) == 1 and sum(fold(name) in names[0] for name in COLUMNS) > 1:
             raise _unusable("les colonnes ne sont pas séparées par des points-virgules", number)
         first = first or (number, cells)
         if any(has_uai_form(normalise_uai(cell)) for cell in cells):
@@ -412,15 +523,48 @@ def _columns(lines: Iterator[tuple[int, list[str]]]) -> tuple[tuple[int, ...], i
     raise _unusable(f"{message}, et les titres de l'annuaire ne sont pas au début", number)
 
 
-def _indexes(number: int, names: Sequence[str], folded: Mapping[str, str]) -> tuple[int, ...]:
-    missing = [column for column, name in folded.items() if name not in names]
-    twice = [column for column, name in folded.items() if names.count(name) > 1]
-    if missing:
+def _indexes(number: int, names: Sequence[str]) -> tuple[tuple[int, ...], tuple[int | None, ...]]:
+    places = {spec.key: [n for n, name in enumerate(names) if name in spec.folded] for spec in SPECS}
+    if missing := [column for column in COLUMNS if not places[column]]:
         raise _unusable(f"il manque {_named(missing)}", number)
-    if twice:
+    if twice := [column for column, found in places.items() if len(found) > 1]:
         raise _unusable(f"le fichier a deux fois {_named(twice)}", number)
-    read = tuple(names.index(name) for name in folded.values())
-    return (*read, names.index(TELEPHONE)) if TELEPHONE in names else read
+    more = tuple(places[column][0] if places[column] else None for column in OPTIONAL)
+    return tuple(places[column][0] for column in COLUMNS), more
+
+
+def _records_of(columns: Columns, rows: Iterable[TableRow]) -> Iterator[Record]:
+    """The rows of a table whose columns are known."""
+    width = len(columns.titles.cells)
+    indexes = [columns.places[column] for column in COLUMNS]
+    more = [columns.places.get(column) for column in OPTIONAL]
+    for row in rows:
+        problem = None
+        if len(row.cells) != width:
+            problem = _other_width(len(row.cells), width)
+        yield Record(
+            row.line, tuple([row.cell(index) for index in indexes]),
+            tuple([None if index is None else row.cell(index) for index in more]), problem,
+        )  # fmt: skip
+
+
+def _other_width(count: int, width: int) -> str:
+    return f"la ligne compte {plural(count, 'cellule')} au lieu de {width}"
+
+
+_HEAD = 65_536
+"""Bytes of the file's start that tell its form."""
+
+
+def _is_open_directory(head: bytes) -> bool:
+    """Return True for UTF-8 text by semicolons, and for what is no table at all: each then has its own refusal."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    if head.startswith(b"PK\x03\x04") or ("\r" in text and "\n" not in text):
+        return False
+    return separator_of(text) == SEPARATOR
 
 
 def _named(columns: list[str]) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 
 from notifications.outbox.admin import stuck_for
 from states.characters import fold
+from states.departements import departement_name
 from states.model import Actor
 from states.validation import fold_mail, has_uai_form
 from states.vocabulary import State
@@ -56,6 +57,9 @@ class EstablishmentLine:
     is_listed: bool
     live_requests: int
     telephone: str = ""
+    departement_name: str = ""
+    nature: str = ""
+    chef_civility: str = ""
     link_asked_at: datetime | None = None
 
 
@@ -164,7 +168,9 @@ def _lines_of(connection: Connection, rows: Sequence[Any]) -> list[Establishment
             uai=row.uai, nom=row.nom, kind=row.kind, commune=row.commune, departement=row.departement,
             mailbox=row.set_mailbox or row.mailbox, directory_mailbox=row.mailbox, set_mailbox=row.set_mailbox,
             is_open=row.is_open, is_listed=row.is_listed, live_requests=live.get(row.uai, 0),
-            telephone=row.telephone, link_asked_at=row.link_asked_at,
+            telephone=row.telephone, nature=row.nature, chef_civility=row.chef_civility,
+            departement_name=row.departement_name or (departement_name(row.departement) if row.departement else ""),
+            link_asked_at=row.link_asked_at,
         )
         for row in rows
     ]  # fmt: skip

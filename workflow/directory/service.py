@@ -1,6 +1,6 @@
 """The directory of one académie: imported from the open one, its mailboxes corrected by operators."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
@@ -33,7 +33,7 @@ from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.directory.importer import import_directory, preview_import
 from workflow.directory.model import MAILBOX_CONFIRMED, MAILBOX_SET, DirectoryRefused, ImportReport
-from workflow.directory.parser import DirectoryFile
+from workflow.directory.parser import SPECS, DirectoryFile, DirectorySource, DirectoryTable
 from workflow.directory.queries import (
     EstablishmentFilters,
     EstablishmentLine,
@@ -44,6 +44,14 @@ from workflow.directory.queries import (
 )
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
+from workflow.spreadsheets.column_choices import ColumnChoices
+from workflow.spreadsheets.columns import Columns
+from workflow.spreadsheets.reader import Table
+
+DIRECTORY = "directory"
+"""The kind under which a choice of columns is kept."""
+
+IMPORTING = "importer l'annuaire"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,21 +93,45 @@ class Directory:
 
     def import_file(
         self, file: BinaryIO, actor: Actor, *, dry_run: bool = False, accept_loss: bool = False,
-        file_is_complete: bool = False,
+        file_is_complete: bool = False, choice: Mapping[str, str] | None = None,
     ) -> ImportReport:  # fmt: skip
-        """Import the open directory from a binary file; done again, it changes and writes nothing (R66).
+        """Import the directory from a binary file; done again, it changes and writes nothing (R66).
 
-        ``file_is_complete`` vouches for a file that seems cut; ``dry_run`` reports the same, a massive loss included,
+        ``file_is_complete`` vouches for a file that seems cut; ``choice`` names the columns of some keys by their
+        title or their letter, and is kept for the same titles; ``dry_run`` reports the same, a massive loss included,
         and writes nothing. Raises NotAllowed, UnusableFile, DirectoryRefused (a massive loss that is not accepted),
-        DatabaseBusy, DatabaseUnreachable (R67).
+        DatabaseBusy, DatabaseUnreachable (R67, R91).
         """
-        require_operator(actor, "importer l'annuaire")
-        academie, source = int(self.academie_code), DirectoryFile(file, file_is_complete)
+        require_operator(actor, IMPORTING)
+        source = DirectoryFile(
+            file, file_is_complete, lambda table: self.columns.recognise(DIRECTORY, table, SPECS, named=choice),
+            has_choice=bool(choice),
+        )  # fmt: skip
+        report = self._import(source, actor, dry_run=dry_run, accept_loss=accept_loss)
+        if choice and source.columns and not dry_run:
+            self.columns.keep(DIRECTORY, source.columns)
+        return report
+
+    def import_table(
+        self, table: Table, columns: Columns, actor: Actor, *, dry_run: bool = False, accept_loss: bool = False
+    ) -> ImportReport:
+        """The same of a table that was read, rows of another width being refused one by one."""
+        require_operator(actor, IMPORTING)
+        source = DirectoryTable(columns, table.digest)
+        return self._import(source, actor, dry_run=dry_run, accept_loss=accept_loss)
+
+    def _import(self, source: DirectorySource, actor: Actor, *, dry_run: bool, accept_loss: bool) -> ImportReport:
+        academie = int(self.academie_code)
         if dry_run:
             return preview_import(self.database, academie, source)
         return import_directory(
             self.database, self.hasher, self.clock, academie, source, actor, accept_loss=accept_loss
         )
+
+    @property
+    def columns(self) -> ColumnChoices:
+        """The columns that people chose by hand."""
+        return ColumnChoices(self.database, self.clock)
 
     def set_mailbox(
         self, uai: str, address: str | None, why: str, actor: Actor, *, confirmed: bool = False

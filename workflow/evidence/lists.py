@@ -5,9 +5,11 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, literal, select, tuple_
 
 from notifications.sql import batches
+from states.characters import fold
+from states.validation import fold_mail, has_uai_form, normalise_uai
 from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
 from workflow.database.evidence_tables import EVIDENCE_IMPORT as I
 from workflow.database.evidence_tables import ListKind as ListKind
@@ -64,13 +66,17 @@ class ListEntry:
         return (self.begins is None or self.begins <= day) and (self.ends is None or self.ends >= day)
 
 
-ENTRY_COLUMNS: Final = tuple(E.c[field.name] for field in fields(ListEntry))
-"""The columns to select for ``entry_from``."""
+_ENTRY_NAMES: Final = tuple(field.name for field in fields(ListEntry))
+
+ENTRY_COLUMNS: Final = tuple(E.c[name] for name in _ENTRY_NAMES)
+"""The columns to select, first and in this order, for ``entry_from``."""
 
 
 def entry_from(row: Any) -> ListEntry:
-    """A row of ``select(*ENTRY_COLUMNS)``."""
-    return ListEntry(**(dict(row._mapping) | {"kind": ListKind.of(row.kind)}))
+    """An entry from a row of ``select(*ENTRY_COLUMNS, …)``, read by position: a comparison reads many."""
+    values = dict(zip(_ENTRY_NAMES, row, strict=False))
+    values["kind"] = ListKind.of(values["kind"])
+    return ListEntry(**values)
 
 
 def list_in_force(connection: Connection, kind: ListKind) -> ListImport | None:
@@ -120,3 +126,33 @@ def entries_by_id(connection: Connection, ids: Collection[int]) -> dict[int, Lis
         rows = connection.execute(select(*ENTRY_COLUMNS).where(E.c.id.in_(batch)))
         entries |= {row.id: entry_from(row) for row in rows}
     return entries
+
+
+def search_entries(
+    connection: Connection, kind: ListKind, words: str, *, limit: int, after: str = ""
+) -> list[ListEntry]:
+    """At most ``limit`` entries in force, by UAI, after the place ``after`` (``place_of_entry``).
+
+    ``words``: a UAI, words of the names, or with an « @ » the beginning of an address; nothing means everybody.
+    """
+    query = select(*ENTRY_COLUMNS).where(is_in_force(kind), *_conditions(words))
+    uai, _, number = after.partition(":")
+    if number.isdecimal():
+        query = query.where(tuple_(E.c.uai, E.c.id) > (uai, int(number)))
+    rows = connection.execute(query.order_by(E.c.uai, E.c.id).limit(limit))
+    return list(map(entry_from, rows))
+
+
+def place_of_entry(entry: ListEntry) -> str:
+    """Where a page ends, for ``search_entries`` to go on from."""
+    return f"{entry.uai}:{entry.id}"
+
+
+def _conditions(words: str) -> list[ColumnElement[bool]]:
+    if has_uai_form(uai := normalise_uai(words)):
+        return [E.c.uai == uai]
+    if "@" in words:
+        mail = fold_mail(words)
+        addresses = literal(" ") + E.c.folded_mail + " " + E.c.other_mails
+        return [addresses.contains(f" {mail}", autoescape=True)]
+    return [E.c.person.contains(word, autoescape=True) for word in fold(words).split()]

@@ -32,6 +32,7 @@ from workflow.settings.sections import (
     HandlingSettings,
     KeySettings,
     LimitsSettings,
+    ListsSettings,
     MailboxesSettings,
     OdaSettings,
     PeopleSettings,
@@ -87,6 +88,9 @@ class Settings(Section):
         default_factory=ResourcesSettings, description="L'aide aux familles : l'assistance, et des ressources."
     )
     delegce: DelegceSettings = Field(default_factory=DelegceSettings, description="La délégation dans DelegCE (R26).")
+    lists: ListsSettings = Field(
+        default_factory=ListsSettings, description="La liste des RUPN et celle des délégations (R93)."
+    )
     portal: PortalSettings = Field(
         default_factory=PortalSettings, description="Le portail : les pages du chef et celles du rectorat."
     )

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
 from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
+from states.characters import fold
 from states.mail_domains import MailDomains
 from states.policy import LONGEST_CODE
 from states.validation import fold_mail
@@ -247,6 +248,26 @@ class DelegceSettings(Section):
 
     module: OneLine = Field(
         "Administration des comptes EduConnect", description="Nom du module délégué, tel que DelegCE l'affiche (R26)."
+    )
+    applications: tuple[OneLine, ...] = Field(
+        ("EduConnect",),
+        description="Autres noms de ce module dans la liste des délégations, dont l'applicationname de l'attribut"
+        " FrEduResDel (R94).",
+    )
+
+    def is_application(self, name: str) -> bool:
+        """True if a list of delegations means the delegated module by this name, whatever its case and accents."""
+        return fold(name) in {fold(known) for known in (self.module, *self.applications)}
+
+
+class ListsSettings(Section):
+    """The list of RUPN and that of delegations (R93)."""
+
+    keep_months: int = Field(
+        3,
+        ge=1,
+        le=24,
+        description="Mois après lesquels les lignes des listes dont aucune demande n'a besoin sont effacées (R93).",
     )
 
 

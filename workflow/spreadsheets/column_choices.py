@@ -1,14 +1,22 @@
 """The columns that a person chose by hand, kept for the next file that has the same titles (R91)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, insert, select
 
 from notifications.ports import Clock
 from workflow.database.connection import Database
 from workflow.database.spreadsheet_tables import COLUMN_CHOICES as C
-from workflow.spreadsheets.columns import Choice, Columns, ColumnSpec, recognise, titles_digest, titles_row
+from workflow.spreadsheets.columns import (
+    Choice,
+    Columns,
+    ColumnSpec,
+    named_choice,
+    recognise,
+    titles_digest,
+    titles_row,
+)
 from workflow.spreadsheets.reader import Table
 from workflow.spreadsheets.unusable import UnusableFile
 
@@ -20,12 +28,16 @@ class ColumnChoices:
         self._database, self._clock = database, clock
 
     def recognise(
-        self, kind: str, table: Table, specs: Sequence[ColumnSpec], choice: Choice | None = None
+        self, kind: str, table: Table, specs: Sequence[ColumnSpec], choice: Choice | None = None,
+        named: Mapping[str, str] | None = None,
     ) -> Columns:  # fmt: skip
         """Find the columns of a table: as ``choice`` says, else as a person last said for the same titles.
 
-        Raises UnusableFile when ``choice`` cannot be; a kept choice that no longer can is forgotten.
+        ``named`` is a choice as a command says it, of some columns. Raises UnusableFile when a choice cannot be; a kept
+        one that no longer can is left aside.
         """
+        if named:
+            choice = named_choice(named, titles_row(table, specs), specs)
         if choice is not None:
             return recognise(table, specs, choice)
         kept = self.find(kind, titles_digest(titles_row(table, specs)))

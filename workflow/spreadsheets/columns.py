@@ -141,6 +141,21 @@ def place_of(column: str, titles: TableRow) -> int:
     raise unusable(f"{why} « {quote(column)} »", titles.line, advice="nommer la colonne par sa lettre : A, B, C…")
 
 
+def named_choice(named: Mapping[str, str], titles: TableRow, specs: Sequence[ColumnSpec]) -> Choice:
+    """A choice as a command says it: each column by the name of what is read, then by its letter or its title.
+
+    Nothing after the name: the file has not this column. Raises UnusableFile.
+    """
+    choice: dict[str, int | None] = {}
+    for name, column in named.items():
+        spec = next((spec for spec in specs if fold(name) in spec.folded), None)
+        if spec is None:
+            known = french.listing([f"« {one.title} »" for one in specs])
+            raise unusable(f"« {quote(name)} » n'est pas une donnée de ce fichier", advice=f"nommer l'une de {known}")
+        choice[spec.key] = place_of(column, titles) if column else None
+    return choice
+
+
 def _meanings(row: TableRow, specs: Sequence[ColumnSpec]) -> dict[str, list[int]]:
     """The places of the cells that name each column, for those that are named."""
     folded = [fold(cell) for cell in row.cells]

@@ -18,7 +18,10 @@ from workflow.spreadsheets.text_file import read_text_file
 from workflow.spreadsheets.unusable import UnusableFile, unusable
 from workflow.spreadsheets.workbook import read_workbook
 
-__all__ = ["MOST_BYTES", "MOST_ROWS", "Table", "TableRow", "UnusableFile", "parse_day", "read_table"]
+__all__ = [
+    "MOST_BYTES", "MOST_ROWS", "OpenTable", "Table", "TableRow", "UnusableFile", "open_table", "parse_day",
+    "read_table",
+]  # fmt: skip
 
 MOST_BYTES: Final = 20_000_000
 """Bytes of a file, unless the caller says otherwise: the open directory of one académie takes 2 MB."""
@@ -66,24 +69,48 @@ class Table:
             )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenTable:
+    """A file whose rows come one after the other, for a reader that keeps few of them; the facts are a ``Table``'s.
+
+    ``is_ended`` False: a text whose last line has no end. ``is_text``: its rows may differ in width.
+    """
+
+    rows: Iterator[TableRow]
+    digest: str
+    is_text: bool
+    is_ended: bool = True
+    sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()
+
+
 def read_table(file: BinaryIO, *, most_bytes: int = MOST_BYTES, most_rows: int = MOST_ROWS) -> Table:
     """Read a binary file from where it stands to its end. Raises UnusableFile, in French, with what to do.
 
     A file that is larger than ``most_bytes`` is refused without being read, when its size can be known.
     """
+    source = open_table(file, most_bytes=most_bytes, most_rows=most_rows)
+    rows = tuple(source.rows)
+    if not rows:
+        raise unusable("le fichier est vide", advice="donner un fichier qui a des titres de colonnes, puis des lignes")
+    signs = _signs_of_cut(rows, is_ended=source.is_ended) if source.is_text else None
+    return Table(
+        rows=rows, digest=source.digest, signs_of_cut=signs, sheet=source.sheet, other_sheets=source.other_sheets
+    )  # fmt: skip
+
+
+def open_table(file: BinaryIO, *, most_bytes: int = MOST_BYTES, most_rows: int = MOST_ROWS) -> OpenTable:
+    """As ``read_table``, but the rows come one after the other, and raise UnusableFile then."""
     content = read_bounded(file, most_bytes)
     digest = hashlib.sha256(content).hexdigest()
     if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         workbook = read_workbook(content, most_rows=most_rows)
-        rows = _bounded(workbook.rows, most_rows)
-        return Table(rows=rows, digest=digest, sheet=workbook.sheet, other_sheets=workbook.other_sheets)
+        rows = _rows(workbook.rows, most_rows)
+        return OpenTable(
+            rows=rows, digest=digest, is_text=False, sheet=workbook.sheet, other_sheets=workbook.other_sheets
+        )  # fmt: skip
     text = read_text_file(content)
-    rows = _bounded(text.records, most_rows)
-    if not rows:
-        raise unusable(
-            "le fichier est vide", advice="donner un fichier qui a des titres de colonnes, puis une ligne par cas"
-        )
-    return Table(rows=rows, digest=digest, signs_of_cut=_signs_of_cut(rows, is_ended=text.is_ended))
+    return OpenTable(rows=_rows(text.records, most_rows), digest=digest, is_text=True, is_ended=text.is_ended)
 
 
 def read_bounded(file: BinaryIO, most_bytes: int) -> bytes:
@@ -129,10 +156,6 @@ _SERIAL_ZERO: Final = date(1899, 12, 30)
 
 _FIRST_SERIAL: Final = 20_000  # 1954: a smaller number is a count or a year
 _LAST_SERIAL: Final = 2_958_465  # 31/12/9999
-
-
-def _bounded(records: Iterable[tuple[int, list[str]]], most_rows: int) -> tuple[TableRow, ...]:
-    return tuple(_rows(records, most_rows))
 
 
 def _rows(records: Iterable[tuple[int, list[str]]], most_rows: int) -> Iterator[TableRow]:

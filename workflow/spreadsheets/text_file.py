@@ -120,7 +120,7 @@ def _spoilt(text: str, place: int) -> UnusableFile:
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
     said = _SAID_SEPARATOR.match(text)
     is_said = said is not None and (said.end() == len(text) or "\n" in said[0] or "\r" in said[0])
-    separator = said[1] if said and is_said else _separator(text)
+    separator = said[1] if said and is_said else separator_of(text)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     line = 1
     try:
@@ -133,7 +133,7 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
         raise unusable(message, line, advice="corriger cette ligne, ou donner un classeur (.xlsx, .ods)") from None
 
 
-def _separator(text: str) -> str:
+def separator_of(text: str) -> str:
     """The mark that parts the most lines into the same number of cells; of two, that which makes more of them."""
     sample = text[:_SAMPLE]
     scores: dict[str, tuple[int, int]] = {}

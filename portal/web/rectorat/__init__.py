@@ -8,6 +8,7 @@ from portal.web.rectorat import (
     clock,
     collaboration,
     dashboard,
+    directory_import,
     establishments,
     keys_to_extend,
     mails,
@@ -20,7 +21,7 @@ from portal.web.rectorat import (
 
 router = APIRouter()
 for module in (
-    checks, clock, collaboration, dashboard, request, search, mails, removals, removals_import, establishments,
-    calendar, keys_to_extend, year_end,
+    checks, clock, collaboration, dashboard, request, search, mails, removals, removals_import, directory_import,
+    establishments, calendar, keys_to_extend, year_end,
 ):  # fmt: skip
     router.include_router(module.router)

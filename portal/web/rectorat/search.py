@@ -64,7 +64,7 @@ def show_search(request: Request, context: Context, visitor: Rectorat, mots: Ann
     if has_uai_form(uai) and [place.uai for place in places] == [uai]:
         return RedirectResponse(f"/rectorat/etablissements/{uai}", status_code=303)
     return context.pages.page(
-        request, "rectorat/search.html", visitor, words=words, result=result, lines=lines, most=MOST, State=State,
-        places=places[:MOST], has_more_places=len(places) > MOST,
+        request, "rectorat/search.html", visitor, search_words=words, result=result, lines=lines, most=MOST,
+        State=State, places=places[:MOST], has_more_places=len(places) > MOST,
         export=address(f"{SEARCH_PATH}/export", mots=words),
     )  # fmt: skip

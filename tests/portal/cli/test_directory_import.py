@@ -6,6 +6,7 @@ from portal.cli.errors import ExitCode
 from tests.kit.installation import READER
 from tests.portal.cli.installation import Installation
 from tests.workflow.directory.files import file_of, row, rows, text_of, uai_of
+from tests.workflow.spreadsheets.files import ods_of, xlsx_of
 
 IMPORT = ("import", "establishments")
 
@@ -75,15 +76,28 @@ def test_massive_loss__is_refused_until_accepted(installed: Installation) -> Non
 
 @pytest.mark.rule("R67")
 def test_wrong_file__is_said(installed: Installation) -> None:
-    shown = installed.oda(*IMPORT, installed.write(text_of(row()).encode("latin-1")))
+    shown = installed.oda(*IMPORT, installed.write(text_of(row()).replace(";mail;", ";m;").encode()))
     assert shown.exit_code == ExitCode.BAD_INPUT
     assert shown.stderr == (
         "Ce fichier ne peut pas être importé, rien n'a changé.\n"
-        "  — ligne 2 : le texte n'est pas en UTF-8, sans doute en Latin-1 (Windows-1252).\n"
+        "  — ligne 1 : il manque la colonne mail.\n"
         "  — Que faire : télécharger l'export CSV de l'annuaire (fr-en-annuaire-education), séparateur point-virgule,"
         " en UTF-8.\n"
     )
     assert installed.oda(*IMPORT, "absent.csv").exit_code == ExitCode.USAGE
+
+
+@pytest.mark.rule("R91")
+def test_import__of_any_format_with_a_column_named_by_hand_once(installed: Installation) -> None:
+    table = [line.split(";") for line in text_of(row(), row(uai_of(2))).splitlines()]
+    table[0][6] = "Contact"
+    file = installed.write(xlsx_of([["Annuaire de l'académie"], *table]))
+    refused = installed.oda(*IMPORT, file)
+    assert (refused.exit_code, "« Adresse de la boîte »" in refused.stderr) == (ExitCode.BAD_INPUT, True)
+    assert installed.oda(*IMPORT, file, "--column", "B").exit_code == ExitCode.USAGE
+    assert "2 nouveaux" in installed.done(*IMPORT, file, "--column", "boîte=G")
+    assert "Rien n'a changé : 0 nouveau, 0 changé, 0 disparu, 2 inchangés." in installed.done(*IMPORT, file)
+    assert "Rien n'a changé" in installed.done(*IMPORT, installed.write(ods_of(table)))
 
 
 @pytest.mark.rule("R2")

@@ -45,11 +45,11 @@ class Bench:
         with database.write() as connection:
             installation.found(connection, self.hasher, NOW)
 
-    def bring(self, *rows: Row, **how: bool) -> ImportReport:
+    def bring(self, *rows: Row, **how: Any) -> ImportReport:
         """Import these rows as an operator."""
         return self.bring_bytes(file_of(*rows), operator(), **how)
 
-    def bring_bytes(self, content: bytes, actor: Actor | None = None, **how: bool) -> ImportReport:
+    def bring_bytes(self, content: bytes, actor: Actor | None = None, **how: Any) -> ImportReport:
         return self.directory.import_file(BytesIO(content), actor or operator(), **how)
 
     def stored(self) -> list[dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 import pytest
 
-from tests.workflow.directory.files import file_of, read, read_bytes, row, text_of
+from tests.workflow.directory.conftest import Bench
+from tests.workflow.directory.files import entry, file_of, read, read_bytes, row, text_of
+from tests.workflow.spreadsheets.files import ods_of, xlsx_of
 
 UAI = "0310001H"
+TABLE = [line.split(";") for line in text_of(row()).splitlines()]
 
 
-@pytest.mark.rule("R66")
+@pytest.mark.rule("R66", "R91")
 @pytest.mark.parametrize(
     "content",
     [
@@ -22,6 +25,14 @@ UAI = "0310001H"
         text_of(row()).replace("identifiant_de_l_etablissement", "Identifiant de l'établissement").encode(),
         text_of(row()).replace(f"Collège {UAI}", f'"Collège\r\n {UAI}"').encode(),
         text_of(row()).replace("OUVERT", '"OUVERT"').encode(),
+        text_of(row()).encode("windows-1252"),
+        text_of(row()).encode("utf-16"),
+        text_of(row()).replace(";", ",").encode(),
+        text_of(row()).replace(";", "\t").encode("windows-1252"),
+        text_of(row()).replace("\n", "\r").encode(),
+        text_of(row()).replace(";mail;", ";Courriel;").replace("code_departement", "Département").encode(),
+        xlsx_of([["Annuaire"], [], *TABLE]),
+        ods_of(TABLE),
     ],
     ids=[
         "bom",
@@ -35,8 +46,39 @@ UAI = "0310001H"
         "labels",
         "quoted-break",
         "quotes",
+        "windows-1252",
+        "utf-16",
+        "commas",
+        "tabs",
+        "old-line-ends",
+        "other-titles",
+        "xlsx",
+        "ods",
     ],
 )
 def test_file__forms_of_the_same(content: bytes) -> None:
     reading = read_bytes(content)
     assert (reading.entries, reading.rows, reading.refused) == (read(row()).entries, 1, [])
+
+
+@pytest.mark.rule("R66")
+def test_file__more_that_it_says_is_kept_and_what_it_does_not_say_stays(bench: Bench) -> None:
+    titles, line = text_of(row()).splitlines()
+    more = (
+        f"{titles};telephone;libelle_departement;libelle_nature;Civilité\n{line};0561000000;Haute-Garonne;COLLEGE;Mme\n"
+    )
+    bench.bring_bytes(more.encode())
+    kept = {
+        "telephone": "05 61 00 00 00", "departement_name": "Haute-Garonne", "nature": "COLLEGE", "chef_civility": "Mme",
+    }  # fmt: skip
+    assert {name: bench.one()[name] for name in kept} == kept
+    assert not bench.bring_bytes(more.encode()).changes_something
+    assert not bench.bring(row()).changes_something
+    assert {name: bench.one()[name] for name in kept} == kept
+    bench.bring_bytes(more.replace("Mme", "M.").replace("0561000000", "").encode())
+    assert (bench.one()["chef_civility"], bench.one()["telephone"]) == ("M.", "")
+
+
+@pytest.mark.rule("R66")
+def test_row__departement_by_its_name() -> None:
+    assert (entry(departement="haute garonne").departement, entry(departement="Ariège").departement) == ("31", "09")

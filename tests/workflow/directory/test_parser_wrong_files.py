@@ -4,9 +4,11 @@ import pytest
 
 from tests.workflow.directory.conftest import Bench
 from tests.workflow.directory.files import HEADING, file_of, read_bytes, row, rows, text_of
-from workflow.directory.parser import MAX_LINE, DirectoryFile, UnusableFile
+from workflow.directory.parser import MAX_LINE, DirectoryFile
+from workflow.spreadsheets.unusable import UnusableFile
 
 GOOD = text_of(row())
+ASCII = text_of(*rows(1_000, nom="X", kind="EREA"))
 
 
 @pytest.mark.rule("R67")
@@ -31,8 +33,8 @@ GOOD = text_of(row())
         ((GOOD.splitlines()[1] + "\n" + GOOD).encode(), "les titres de l'annuaire ne sont pas au début"),
         (GOOD.replace("Collège;", "Coll?ge;").encode(), "ligne 2 : les accents sont abîmés (« Coll?ge »)"),
         (GOOD.replace("Collège;", "Collge;").encode(), "ligne 2 : les accents sont abîmés (« Collge »)"),
-        (GOOD.encode("latin-1"), "ligne 2 : le texte n'est pas en UTF-8, sans doute en Latin-1"),
-        (GOOD.encode("utf-16"), "UTF-16"),
+        (GOOD.encode("cp850"), "ligne 2 : les accents sont abîmés, ou l'encodage est inconnu"),
+        (ASCII.encode() + "é\n".encode("latin-1"), "le texte n'est pas en UTF-8, sans doute en Latin-1"),
         (GOOD.encode("utf-16-le"), "UTF-16"),
         (GOOD.encode("utf-16-be"), "UTF-16"),
         (b"<!DOCTYPE html><html><body>Connexion</body></html>", "page web"),
@@ -43,16 +45,17 @@ GOOD = text_of(row())
         (b"\x1f\x8b\x08", "compressé"),
         (b"%PDF-1.7", "PDF"),
         (b"\x00\x01\x02", "pas du texte"),
-        (GOOD.replace(";", ",").encode(), "ligne 1 : les colonnes ne sont pas séparées par des points-virgules"),
-        (GOOD.replace(";", "\t").encode(), "ne sont pas séparées par des points-virgules"),
+        (GOOD.replace(";", ":").encode(), "ligne 1 : les colonnes ne sont pas séparées par des points-virgules"),
+        (GOOD.replace(";", ",").replace("mail", "x", 1).encode(), "aucun titre ne dit où est la colonne « Adresse"),
+        (GOOD.replace(";", "\t").encode()[:-1], "ligne 2 : la dernière ligne n'a pas de fin"),
+        ((GOOD + "a;b\n").replace(";", "|").encode(), "ligne 3 : la ligne compte 2 cellules au lieu de 8"),
         (b"bonjour\n", "ce n'est pas l'annuaire : la première ligne est « bonjour »"),
-        (GOOD.replace("mail", "courriel", 1).encode(), "ligne 1 : il manque la colonne mail"),
+        (GOOD.replace("mail", "contact", 1).encode(), "ligne 1 : il manque la colonne mail"),
         (GOOD.replace(";mail;etat", "", 1).encode(), "il manque les colonnes mail, etat"),
         (GOOD.replace(";etat", ";etat;MAIL", 1).encode(), "deux fois la colonne mail"),
         (GOOD.replace("Collège", "CollÃ¨ge").encode(), "ligne 2 : les accents sont abîmés (« 0310001H;CollÃ¨ge"),
         ((GOOD + '"0310002J;Lycée').encode(), "ligne 3 : la dernière ligne n'a pas de fin"),
         ((GOOD + '"Lycée" Fermat;x\n').encode(), "ligne 3 : ce n'est plus du CSV"),
-        (GOOD.replace("\n", "\r").encode(), "ce n'est plus du CSV"),
         ((GOOD + "x" * (MAX_LINE + 1)).encode(), "ligne 3 : cette ligne est démesurée"),
         ((GOOD + "x" * 200_000).encode(), "cellule démesurée"),
     ],

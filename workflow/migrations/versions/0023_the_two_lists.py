@@ -50,6 +50,7 @@ def upgrade() -> None:
             for name in ("first_import", "last_import")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence_entry")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_evidence_entry_uai", "evidence_entry", ["kind", "uai", "last_import"])
     op.create_index("ix_evidence_entry_last", "evidence_entry", ["kind", "last_import", "uai", "id"])

@@ -111,6 +111,7 @@ def test_one__its_text_masks_the_code(portal: Portal) -> None:
     assert answer.status_code == 200
     assert "Zz98Yy76" not in answer.text
     assert reference in answer.text
+    assert 'name="mots" value=""' in answer.text, "the search of the header shows what the page calls by its name"
 
 
 @pytest.mark.rule("R72")

@@ -1,0 +1,283 @@
+"""The rows of a list, read one by one: what each says, or why it is refused (R93)."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from states.characters import without_invisible
+from states.french import lines as lines_of
+from states.validation import (
+    MAX_NAME,
+    clean,
+    clean_mail,
+    fold_mail,
+    has_uai_form,
+    is_storable,
+    normalise_uai,
+    person_key,
+    uai_problem,
+)
+from workflow.database.evidence_tables import ListKind
+from workflow.evidence.delegation_attribute import ESTABLISHMENTS, looks_like_attribute, parse_attribute
+from workflow.settings.form_errors import quote
+from workflow.spreadsheets.reader import Table, parse_day
+from workflow.spreadsheets.unusable import UnusableFile, unusable
+
+LONGEST_TEXT: Final = 200
+"""Characters of an application's or an author's name, and of all the addresses of a row."""
+
+Values = Mapping[str, str]
+"""What a row says, by the key of its column; a column that the file has not is absent or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowRemark:
+    """A refused row, or a doubt about one: its line (from 1), and why, in French."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListRow:
+    """What one row says of one person in one establishment; the same fields as ``ListEntry``."""
+
+    uai: str
+    nom: str
+    prenom: str
+    usage_name: str = ""
+    mail: str = ""
+    other_mails: str = ""
+    application: str = ""
+    begins: date | None = None
+    ends: date | None = None
+    author: str = ""
+    recorded_on: date | None = None
+
+    @property
+    def folded_mail(self) -> str:
+        return fold_mail(self.mail)
+
+    @property
+    def person(self) -> str:
+        return person_key(self.nom, self.prenom)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadList:
+    """A file that was read: its rows, each with its line, none twice, and what was not taken.
+
+    ``repeated`` rows say what another has said, ``silent`` ones name a person without any delegation.
+    """
+
+    kind: ListKind
+    digest: str
+    rows: tuple[tuple[int, ListRow], ...]
+    refused: tuple[RowRemark, ...]
+    doubts: tuple[RowRemark, ...]
+    repeated: int = 0
+    silent: int = 0
+
+
+def read_rows(kind: ListKind, digest: str, records: Iterable[tuple[int, Values]]) -> ReadList:
+    """Read every row of a file. Raises UnusableFile when none can be taken, with the most frequent reason."""
+    reader = _Reader(kind)
+    for line, values in records:
+        reader.take(line, values)
+    if not reader.rows:
+        raise _nothing_to_take(reader.refused)
+    return ReadList(
+        kind=kind, digest=digest, rows=tuple((line, row) for row, line in reader.rows.items()),
+        refused=tuple(reader.refused), doubts=tuple(reader.doubts), repeated=reader.repeated, silent=reader.silent,
+    )  # fmt: skip
+
+
+def bare_attribute_records(table: Table) -> Iterator[tuple[int, Values]]:
+    """The rows of a file without titles, whose lines are values of ``FrEduResDel``, an address before it or not.
+
+    A reader of CSV may have parted the value at its own ``|``.
+    """
+    for row in table.rows:
+        is_parted = any(cell.lower().startswith(ESTABLISHMENTS) for cell in row.cells)
+        text = "|".join(row.cells) if is_parted else next(filter(looks_like_attribute, row.cells), "")
+        mail = next((cell for cell in row.cells if "@" in cell and "|" not in cell and not is_parted), "")
+        if is_parted and (match := _MAIL_BEFORE.match(text)):
+            mail, text = match[1], text[match.end() :]
+        yield row.line, {"attribute": text or " ".join(row.cells), "mail": mail}
+
+
+def is_bare_attribute(table: Table) -> bool:
+    """True for a file whose very first row is a value of ``FrEduResDel``: it has no titles."""
+    cells = table.rows[0].cells if table.rows else ()
+    return looks_like_attribute("|".join(cells)) or any(map(looks_like_attribute, cells))
+
+
+_MAIL_BEFORE: Final = re.compile(r"\s*([^\s|;,@]+@[^\s|;,@]+)[\s;,]+")
+
+
+@dataclass
+class _Reader:
+    kind: ListKind
+    rows: dict[ListRow, int] = field(default_factory=dict)
+    refused: list[RowRemark] = field(default_factory=list)
+    doubts: list[RowRemark] = field(default_factory=list)
+    repeated: int = 0
+    silent: int = 0
+
+    def take(self, line: int, values: Values) -> None:
+        """Take what a row says. A faulty one is refused whole, with all its reasons."""
+        problems: list[str] = []
+        row = _person_of(values, problems)
+        rows = self._of_attribute(values, row, problems) if "attribute" in values else self._of(values, row, problems)
+        if problems:
+            self.refused.append(RowRemark(line, " ; ".join(problems)))
+            return
+        if not rows:
+            self.silent += 1
+        for known in rows:
+            if known in self.rows:
+                self.repeated += 1
+                continue
+            self.rows[known] = line
+            if doubt := uai_problem(known.uai):
+                self.doubts.append(RowRemark(line, f"{known.uai} : {doubt}"))
+
+    def _of(self, values: Values, row: dict[str, Any], problems: list[str]) -> list[ListRow]:
+        uais = _uais(values.get("uai", ""), problems)
+        if self.kind is ListKind.DELEGATION:
+            application = values.get("module", "") or values.get("application", "")
+            row |= {
+                "application": _text(application, "le nom de l'application", problems),
+                "author": _text(values.get("author", ""), "le nom de qui délègue", problems),
+                "begins": _day(values.get("begins", ""), "la date de début", problems),
+                "ends": _day(values.get("ends", ""), "la date de fin", problems),
+            }
+        row["recorded_on"] = _day(values.get("recorded_on", ""), "la date", problems)
+        return [] if problems else [ListRow(uai=uai, **row) for uai in uais]
+
+    def _of_attribute(self, values: Values, row: dict[str, Any], problems: list[str]) -> list[ListRow]:
+        try:
+            resources = parse_attribute(values["attribute"])
+        except ValueError as error:
+            problems.append(str(error))
+            return []
+        own = _uais(values["uai"], problems) if values.get("uai") else []
+        rows: list[ListRow] = []
+        for resource in resources:
+            uais = list(resource.uais) or own
+            if not uais:
+                problems.append("la délégation ne dit pas pour quel établissement (FrEduRneResp)")
+            application = _text(resource.application, "le nom de l'application", problems)
+            author = _text(resource.author, "le nom de qui délègue", problems)
+            begins, ends = resource.begins, resource.ends
+            rows += [
+                ListRow(uai=uai, application=application, author=author, begins=begins, ends=ends, **row)
+                for uai in uais
+            ]
+        return [] if problems else rows
+
+
+def _person_of(values: Values, problems: list[str]) -> dict[str, Any]:
+    """The columns of a row that say who: a name in one column or in two, and addresses in any number."""
+    nom, prenom = _name(values.get("nom", "")), _name(values.get("prenom", ""))
+    if nom and not prenom:
+        nom, prenom = split_name(nom)
+    mails = _mails(f"{values.get('mail', '')} {values.get('other_mails', '')}")
+    row = {
+        "nom": nom, "prenom": prenom, "usage_name": _name(values.get("usage_name", "")),
+        "mail": mails[0] if mails else "", "other_mails": " ".join(map(fold_mail, mails[1:])),
+    }  # fmt: skip
+    if not any(row.values()):
+        problems.append("la ligne ne dit pas de qui il s'agit : il faut un nom ou une adresse")
+    if not is_storable("".join(values.values())):
+        problems.append("la ligne contient un caractère illisible")
+    problems += [
+        f"« {quote(text, 30)} » compte plus de {longest} caractères"
+        for texts, longest in (((nom, prenom, row["usage_name"]), MAX_NAME), ((" ".join(mails),), LONGEST_TEXT))
+        for text in texts if len(text) > longest
+    ]  # fmt: skip
+    return row
+
+
+_CIVILITY: Final = re.compile(r"(?:m|mr|mme|mlle|monsieur|madame|mademoiselle)\.?\s+(?=\S)", re.IGNORECASE)
+
+
+def split_name(text: str) -> tuple[str, str]:
+    """Part a whole name into nom and prénom, by its comma or its capitals; all of it is the nom when neither tells.
+
+    Names are compared whatever their order (R17), so that a wrong part shows, and compares no worse.
+    """
+    nom, comma, prenom = text.partition(",")
+    if comma:
+        return nom.strip(), prenom.strip()
+    words = text.split()
+    is_capital = [word.isupper() and len(word) > 1 for word in words]
+    if all(is_capital) or not any(is_capital):
+        return text, ""
+    if is_capital[0]:
+        end = is_capital.index(False)
+        return " ".join(words[:end]), " ".join(words[end:])
+    start = len(words) - is_capital[::-1].index(False)
+    return (" ".join(words[start:]), " ".join(words[:start])) if start < len(words) else (text, "")
+
+
+def _name(text: str) -> str:
+    return _CIVILITY.sub("", clean(without_invisible(text)), count=1) if text else ""
+
+
+_BETWEEN_MAILS: Final = re.compile(r"[\s;,|<>()]+")
+
+
+def _mails(text: str) -> list[str]:
+    """The addresses of a cell, once each, in their order; what has no « @ » is left out."""
+    mails: dict[str, str] = {}
+    for part in _BETWEEN_MAILS.split(text):
+        if "@" in part:
+            mail = clean_mail(part.removeprefix("mailto:"))
+            mails.setdefault(fold_mail(mail), mail)
+    return list(mails.values())
+
+
+_UAI_WITHIN: Final = re.compile(r"(?<![0-9A-Z])[0-9]{7} ?[A-Z](?![0-9A-Z])", re.IGNORECASE | re.ASCII)
+
+
+def _uais(text: str, problems: list[str]) -> list[str]:
+    """The UAI of a cell, in any case: alone, several, or beside the establishment's name."""
+    uai = normalise_uai(text)
+    if has_uai_form(uai):
+        return [uai]
+    within = [normalise_uai(match) for match in _UAI_WITHIN.findall(text)]
+    if not within:
+        said = f"« {quote(text, 30)} » n'est pas un UAI (7 chiffres et une lettre)" if uai else "l'UAI manque"
+        problems.append(said)
+    return list(dict.fromkeys(within))
+
+
+def _text(text: str, what: str, problems: list[str]) -> str:
+    tidy = clean(without_invisible(text))
+    if len(tidy) > LONGEST_TEXT:
+        problems.append(f"{what} compte {len(tidy)} caractères, {LONGEST_TEXT} au plus")
+    return "" if tidy.upper() == "X" else tidy
+
+
+def _day(text: str, what: str, problems: list[str]) -> date | None:
+    if not text or text.upper() == "X":
+        return None
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        problems.append(f"{what} : {error}")
+        return None
+
+
+def _nothing_to_take(refused: list[RowRemark]) -> UnusableFile:
+    if not refused:
+        return unusable("aucune ligne sous les titres", advice="vérifier que c'est la bonne feuille, et le bon fichier")
+    by_reason: dict[str, list[int]] = {}
+    for remark in refused:
+        by_reason.setdefault(remark.message, []).append(remark.line)
+    message, lines = max(by_reason.items(), key=lambda item: len(item[1]))
+    why = f"aucune ligne ne peut être prise ({len(refused)} refusées) ; le plus souvent, {lines_of(lines)} : {message}"
+    return unusable(why, advice="vérifier que c'est la bonne liste, et que ses colonnes sont les bonnes")
