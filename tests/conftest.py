@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.bytecode import keep_bytecode
 from tests.kit.compiled_once import share_compilation
 from tests.kit.databases import BACKENDS, fresh_database, fresh_url
 from tests.kit.process_guard import start_guard
@@ -12,7 +13,8 @@ from workflow.database.connection import Database
 
 
 def pytest_configure() -> None:
-    """Have what this process starts ended with it, however it ends; have it compile a template or a route once."""
+    """Have what this process starts ended with it, however it ends; have what it compiles kept."""
+    keep_bytecode()
     start_guard()
     share_compilation()
 

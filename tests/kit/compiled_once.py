@@ -1,20 +1,32 @@
-"""What a process compiles is compiled once: templates and routes are the same in each test's own portal.
+"""What a process compiles is compiled once: templates, routes and SQL are the same in each test's own portal.
 
 Without this a test's first page takes ten times as long as its second. Only what is derived from the source is
 shared; environments, filters, settings and databases stay each test's own.
 """
 
 import types
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 from fastapi import routing
 from jinja2 import Environment
+from sqlalchemy import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
+
+from workflow.settings import loader
+
+STATEMENTS = 3000
+"""SQL texts kept for all the engines of this process; SQLAlchemy keeps 500 for each."""
 
 
 def share_compilation() -> None:
-    """Have every Jinja environment and FastAPI application of this process share what is compiled."""
+    """Have all that this process makes anew for each test share what is compiled."""
     _share_templates()
     _share_routes()
+    _share_statements()
+    _share_settings()
 
 
 def _share_templates() -> None:
@@ -57,3 +69,23 @@ def _share_routes() -> None:
         return contexts[key]
 
     kind.from_api_route = classmethod(derive_once)
+
+
+def _share_statements() -> None:
+    """Engines of one kind compile a statement once: SQLAlchemy keeps it by dialect, and each engine has its own."""
+    compiled: LRUCache[Any, Any] = LRUCache(STATEMENTS)
+
+    def kind(self: Any) -> tuple[Any, ...]:
+        return (type(self), self.server_version_info, self.paramstyle, self.default_schema_name)
+
+    Engine._compiled_cache = property(lambda self: compiled, lambda self, own: None)  # type: ignore[assignment]
+    DefaultDialect.__hash__ = lambda self: hash(kind(self))  # type: ignore[method-assign]
+    DefaultDialect.__eq__ = (  # type: ignore[method-assign]
+        lambda self, other: isinstance(other, DefaultDialect) and kind(self) == kind(other)
+    )
+
+
+def _share_settings() -> None:
+    """A text of settings is taken apart once; its values are each test's own, and judged each time."""
+    read = lru_cache(loader.read_document)  # type: ignore[attr-defined]
+    loader.read_document = lambda text: deepcopy(read(text))  # type: ignore[attr-defined]

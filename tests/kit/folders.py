@@ -24,5 +24,10 @@ def lasting_folder(prefix: str, *, swift: bool = False) -> Path:
     return folder
 
 
+def is_test_run() -> bool:
+    """Whether pytest runs this, not a measure of ``bench/``, which wants what an installation has."""
+    return "PYTEST_VERSION" in os.environ
+
+
 def _roomy() -> bool:
-    return "PYTEST_VERSION" in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH
+    return is_test_run() and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH

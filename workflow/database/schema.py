@@ -64,10 +64,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
     Raises SchemaAhead, and ForeignDatabase for tables without a version.
     """
-    from alembic import command
-
     with database.write() as connection:
         before = version(connection)
+        if before == newest():
+            return before, before
         if before is not None and before not in revisions():
             raise SchemaAhead
         ours = MAILS.metadata.tables.keys() | {
@@ -76,6 +76,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase
+        from alembic import command  # slow, and of no use to a database that is already there
+
         with unbounded(database, connection):
             command.upgrade(alembic_config(connection), "head")
     return before, newest()
