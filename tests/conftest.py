@@ -8,6 +8,7 @@ import pytest
 from tests.kit.bytecode import keep_bytecode
 from tests.kit.compiled_once import share_compilation
 from tests.kit.databases import BACKENDS, fresh_database, fresh_url
+from tests.kit.folders import work_in_memory
 from tests.kit.process_guard import start_guard
 from workflow.database.connection import Database
 
@@ -15,6 +16,7 @@ from workflow.database.connection import Database
 def pytest_configure() -> None:
     """Have what this process starts ended with it, however it ends; have what it compiles kept."""
     keep_bytecode()
+    work_in_memory()
     start_guard()
     share_compilation()
 

@@ -4,6 +4,7 @@ Without this a test's first page takes ten times as long as its second. Only wha
 shared; environments, filters, settings and databases stay each test's own.
 """
 
+import re
 import types
 from copy import deepcopy
 from functools import lru_cache
@@ -16,6 +17,10 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
 
 from workflow.settings import loader
+from workflow.settings.yaml_reader import Document
+
+DATABASE_URL = re.compile(r'(?<=^database:\n  url: ")[^"\\\n]+(?="$)', re.MULTILINE)
+"""What alone differs between the settings of two tests of a module."""
 
 STATEMENTS = 3000
 """SQL texts kept for all the engines of this process; SQLAlchemy keeps 500 for each."""
@@ -86,6 +91,19 @@ def _share_statements() -> None:
 
 
 def _share_settings() -> None:
-    """A text of settings is taken apart once; its values are each test's own, and judged each time."""
-    read = lru_cache(loader.read_document)  # type: ignore[attr-defined]
-    loader.read_document = lambda text: deepcopy(read(text))  # type: ignore[attr-defined]
+    """A text of settings is taken apart once, whatever its database; its values are judged each time."""
+    read: Any = loader.read_document  # type: ignore[attr-defined]
+    read_once = lru_cache(read)
+
+    def read_document(text: str) -> Document:
+        url = DATABASE_URL.search(text)
+        if url is None:
+            document: Document = read(text)
+            return document
+        document = deepcopy(read_once(DATABASE_URL.sub("", text)))
+        if isinstance(document.values, dict) and document.values.get("database") == {"url": ""}:
+            document.values["database"]["url"] = url[0]
+            return document
+        return read(text)  # type: ignore[no-any-return]
+
+    loader.read_document = read_document  # type: ignore[attr-defined]

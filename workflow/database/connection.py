@@ -197,13 +197,13 @@ def this_host() -> str:
 def file_system_of(path: Path, mounts: str) -> str:
     """Return the type of file system that holds ``path``, from the text of ``/proc/mounts``; empty when unknown."""
     best, kind = "", ""
+    around = {str(path), *map(str, path.parents)}
     for line in mounts.splitlines():
         fields = line.split()
         if len(fields) < 3:
             continue
         mount_point = fields[1].replace("\\040", " ")
-        is_inside = path == Path(mount_point) or Path(mount_point) in path.parents
-        if is_inside and len(mount_point) >= len(best):
+        if mount_point in around and len(mount_point) >= len(best):
             best, kind = mount_point, fields[2]
     return kind
 
