@@ -1,0 +1,395 @@
+"""The journal counted day by day into tables, so that no page counts it anew (R99).
+
+The journal is the truth: ``verify`` compares, ``rebuild`` makes anew. A pass of the schedule counts what has been there
+for ten minutes; who reads adds the events since. An establishment's events are always played from the first one, so
+that nothing but the tables of counts has to be kept.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, literal_column, select, update
+
+from notifications.ports import Clock
+from notifications.sql import batches, insert_rows
+from workflow.database.connection import Database
+from workflow.database.figure_tables import DAILY_FIGURE, FIGURE_PLACE, FIGURE_PROGRESS, HANDOVER_DELAY
+from workflow.database.tables import ESTABLISHMENT, EVENT, REQUEST
+from workflow.figures.counting import (
+    COUNTS,
+    MAIL_EVENTS,
+    WITH_DATA,
+    CountedEvent,
+    CountingRules,
+    Replay,
+    added,
+    data_of,
+    is_of_code,
+)
+
+SETTLED: Final = timedelta(minutes=10)
+"""Older events are all committed: none can come before one that was counted."""
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+MOST_FRESH_EVENTS: Final = 5_000
+"""Events that a page may count by itself: with more, it says that the counting is under way."""
+
+ESTABLISHMENTS_AT_A_TIME: Final = 40
+
+DayKey = tuple[str, str, date, str]
+"""School year, département, day, count."""
+
+DelayKey = tuple[str, str, date, int]
+"""School year, département, day of the hand-over, days since the declaration."""
+
+_MAIL_EVENT: Final = EVENT.c.kind.in_([literal_column(f"'{kind}'") for kind in MAIL_EVENTS])
+"""Written out, never bound: a partial index serves only a condition that it can recognise."""
+
+
+class CountingUnderWay(Exception):
+    """Les chiffres se comptent d'après le journal, et ce n'est pas fini : revenir dans une minute, ou lancer « oda
+    figures rebuild »."""
+
+
+@dataclass
+class CountedChanges:
+    """Changes of counts by day, and first hand-overs by day and delay; what came to nothing is left out."""
+
+    days: dict[DayKey, int] = field(default_factory=dict)
+    delays: dict[DelayKey, int] = field(default_factory=dict)
+
+    def add(self, replay: Replay, departement: str, after: datetime, through: datetime | None = None) -> None:
+        """Add what the events of an establishment changed after an instant, and up to another."""
+        for delta in replay.deltas:
+            if delta.cause > after and (through is None or delta.cause <= through):
+                added(self.days, (delta.school_year, departement, delta.day, delta.name), delta.number)
+        for first in replay.handovers:
+            if first.cause > after and (through is None or first.cause <= through):
+                added(self.delays, (first.school_year, departement, first.day, first.days), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the tables go: the journal up to ``through``, ``events`` of them."""
+
+    through: datetime
+    events: int
+    rules: str
+
+
+@dataclass(frozen=True, slots=True)
+class FigureDifference:
+    """A count of the tables that the journal does not give: ``count`` is a column, or the days of a delay."""
+
+    school_year: str
+    departement: str
+    day: date
+    count: str
+    stored: int
+    counted: int
+
+
+Advance = Callable[[int], None]
+
+
+class FigureLedger:
+    """The tables of counts: brought up to date, read with what is fresh, verified, made anew."""
+
+    def __init__(self, database: Database, clock: Clock, rules: CountingRules) -> None:
+        self._database = database
+        self._clock = clock
+        self.rules = rules
+
+    def catch_up(self, progress: Advance = lambda _: None) -> int:
+        """Count the events that are settled and not counted yet; return how many establishments they are of.
+
+        All is counted anew when the rules have changed, a département too, or when an event is there that was not.
+        """
+        through = self._clock.now() - SETTLED
+        with self._database.read() as connection:
+            done = _progress(connection)
+            new = _events(connection, after=done.through, through=through) if done else 0
+            is_due = done is None or self._is_stale(connection, done, through, is_moving=bool(new))
+        if is_due:
+            return self.rebuild(progress)
+        return self._advance(through) if new else 0
+
+    def rebuild(self, progress: Advance = lambda _: None) -> int:
+        """Count the whole journal anew; return how many establishments it is of. Nothing waits while it counts."""
+        through = self._clock.now() - SETTLED
+        with self._database.read() as connection:
+            events = _events(connection, through=through)
+            places = _places(connection)
+            changes = self._count_all(connection, places, through, progress)
+        with self._database.write() as connection:
+            _lock(connection)
+            for table in (DAILY_FIGURE, HANDOVER_DELAY, FIGURE_PLACE, FIGURE_PROGRESS):
+                connection.execute(delete(table))
+            insert_rows(connection, DAILY_FIGURE, _day_rows(changes.days))
+            insert_rows(connection, HANDOVER_DELAY, _delay_rows(changes.delays))
+            insert_rows(connection, FIGURE_PLACE, [{"uai": uai, "departement": place} for uai, place in places.items()])
+            row = {"id": 1, "through": through, "events": events, "rules": str(self.rules)}
+            connection.execute(insert(FIGURE_PROGRESS), [row])
+        return len(places)
+
+    def verify(self, progress: Advance = lambda _: None) -> list[FigureDifference]:
+        """Compare the tables with the journal; return what differs, nothing for tables that were never made.
+
+        An event written since with an earlier date shows as a difference: the next pass counts all anew.
+        """
+        with self._database.read() as connection:
+            done = _progress(connection)
+            if done is None:
+                return []
+            changes = self._count_all(connection, _stored_places(connection), done.through, progress)
+            stored = _stored(connection)
+        days = [
+            FigureDifference(*key, stored.days.get(key, 0), changes.days.get(key, 0))
+            for key in sorted(stored.days.keys() | changes.days.keys())
+        ]  # fmt: skip
+        delays = [
+            FigureDifference(year, place, day, f"{days} j", stored.delays.get(key, 0), changes.delays.get(key, 0))
+            for key in sorted(stored.delays.keys() | changes.delays.keys())
+            for year, place, day, days in [key]
+        ]  # fmt: skip
+        return [difference for difference in days + delays if difference.stored != difference.counted]
+
+    def progress(self, connection: Connection) -> Progress | None:
+        """How far the tables go, None when they were never made under these rules."""
+        done = _progress(connection)
+        return done if done and done.rules == str(self.rules) else None
+
+    def fresh(self, connection: Connection, *, most: int | None = MOST_FRESH_EVENTS) -> CountedChanges:
+        """The changes that are not in the tables yet. Raises CountingUnderWay when they are of ``most`` events."""
+        done = self.progress(connection)
+        after = done.through if done else BEGINNING
+        if most is not None and _events(connection, after=after) > most:
+            raise CountingUnderWay
+        uais = _touched(connection, after)
+        places = _places(connection, uais) | (_stored_places(connection, uais) if done else {})
+        changes = CountedChanges()
+        for uai, replay in self._replays(connection, uais):
+            changes.add(replay, places.get(uai, ""), after)
+        return changes
+
+    def _is_stale(self, connection: Connection, done: Progress, through: datetime, *, is_moving: bool) -> bool:
+        """True when the tables do not hold what the journal says up to where they go.
+
+        All events are counted, which takes a moment, only while new ones come.
+        """
+        if done.rules != str(self.rules) or done.through > through + SETTLED:
+            return True
+        moved = select(FIGURE_PLACE.c.uai).join(ESTABLISHMENT, ESTABLISHMENT.c.uai == FIGURE_PLACE.c.uai)
+        if connection.execute(moved.where(ESTABLISHMENT.c.departement != FIGURE_PLACE.c.departement).limit(1)).first():
+            return True
+        return is_moving and _events(connection, through=done.through) != done.events
+
+    def _advance(self, through: datetime) -> int:
+        """Add what the newly settled events changed; one transaction, one node at a time."""
+        with self._database.write() as connection:
+            _lock(connection)
+            done = _progress(connection)
+            if done is None or done.through >= through:
+                return 0
+            uais = _touched(connection, done.through, through)
+            places = _places(connection, uais)
+            changes = CountedChanges()
+            for uai, replay in self._replays(connection, uais):
+                changes.add(replay, places.get(uai, ""), done.through, through)
+            _merge(connection, changes)
+            _remember_places(connection, places)
+            counted = done.events + _events(connection, after=done.through, through=through)
+            connection.execute(update(FIGURE_PROGRESS).values(through=through, events=counted))
+        return len(uais)
+
+    def _count_all(
+        self, connection: Connection, places: Mapping[str, str], through: datetime, progress: Advance
+    ) -> CountedChanges:  # fmt: skip
+        changes = CountedChanges()
+        for uai, replay in self._replays(connection, sorted(places)):
+            changes.add(replay, places[uai], BEGINNING, through)
+            progress(1)
+        return changes
+
+    def _replays(self, connection: Connection, uais: Collection[str]) -> Iterator[tuple[str, Replay]]:
+        """The events of these establishments, played one establishment after the other in bounded memory."""
+        mails: dict[str, list[CountedEvent]] | None = None
+        ordered = iter(sorted(uais))
+        while batch := list(islice(ordered, ESTABLISHMENTS_AT_A_TIME)):
+            years, events = _load(connection, batch)
+            if mails is None:
+                mails = _mail_events(connection, None if len(uais) > len(batch) else _first_code(events))
+            for uai in batch:
+                replay = Replay(self.rules)
+                of_mails = [event for reference in years[uai] for event in mails.get(reference, ())]
+                replay.play(years[uai], events[uai] + of_mails)
+                yield uai, replay
+
+
+def _lock(connection: Connection) -> None:
+    """One node counts at a time; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {FIGURE_PROGRESS.name} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _load(
+    connection: Connection, uais: Sequence[str]
+) -> tuple[dict[str, dict[str, str]], dict[str, list[CountedEvent]]]:
+    """The school year of each request of these establishments, and all their events."""
+    canonical = case((EVENT.c.kind.in_(WITH_DATA), EVENT.c.canonical))
+    query = (
+        select(
+            REQUEST.c.uai, REQUEST.c.school_year, EVENT.c.at, EVENT.c.stream, EVENT.c.seq, EVENT.c.kind,
+            EVENT.c.to_state, canonical,
+        )
+        .join(EVENT, EVENT.c.stream == REQUEST.c.reference)
+        .where(REQUEST.c.uai.in_(uais))
+    )  # fmt: skip
+    years: dict[str, dict[str, str]] = defaultdict(dict)
+    events: dict[str, list[CountedEvent]] = defaultdict(list)
+    for uai, year, at, reference, seq, kind, to_state, text in connection.execute(query):
+        years[uai][reference] = year
+        events[uai].append(CountedEvent(at, reference, seq, kind, to_state, data_of(text)))
+    return years, events
+
+
+def _first_code(events: Mapping[str, Sequence[CountedEvent]]) -> datetime | None:
+    """The instant of the first code of these events: no mail of a code was lost before."""
+    codes = [event.at for of_place in events.values() for event in of_place if event.to_state == "code_issued"]
+    return min(codes, default=None)
+
+
+def _mail_events(connection: Connection, since: datetime | None) -> dict[str, list[CountedEvent]]:
+    """The events of codes that did not arrive, by the reference of their request."""
+    query = select(EVENT.c.at, EVENT.c.seq, EVENT.c.kind, EVENT.c.canonical).where(_MAIL_EVENT)
+    events: dict[str, list[CountedEvent]] = defaultdict(list)
+    for at, seq, kind, canonical in connection.execute(query.where(EVENT.c.at >= since) if since else query):
+        data = data_of(canonical)
+        if is_of_code(data):
+            events[data["reference"]].append(CountedEvent(at, data["reference"], seq, kind, None, data))
+    return events
+
+
+def _touched(connection: Connection, after: datetime, through: datetime | None = None) -> set[str]:
+    """The establishments of the events after an instant."""
+    when = _between(after, through)
+    uais = select(REQUEST.c.uai).join(EVENT, EVENT.c.stream == REQUEST.c.reference).where(*when).distinct()
+    touched = set(connection.execute(uais).scalars())
+    mails = select(EVENT.c.canonical).where(_MAIL_EVENT, *when)
+    of_codes = [data for data in map(data_of, connection.execute(mails).scalars()) if is_of_code(data)]
+    for references in batches({data["reference"] for data in of_codes}):
+        touched |= set(connection.execute(select(REQUEST.c.uai).where(REQUEST.c.reference.in_(references))).scalars())
+    return touched
+
+
+def _between(after: datetime, through: datetime | None) -> list[ColumnElement[bool]]:
+    return [EVENT.c.at > after, *([EVENT.c.at <= through] if through else [])]
+
+
+def _events(connection: Connection, *, after: datetime = BEGINNING, through: datetime | None = None) -> int:
+    query = select(func.count()).select_from(EVENT).where(*_between(after, through))
+    return int(connection.execute(query).scalar_one())
+
+
+def _progress(connection: Connection) -> Progress | None:
+    columns = (FIGURE_PROGRESS.c.through, FIGURE_PROGRESS.c.events, FIGURE_PROGRESS.c.rules)
+    row = connection.execute(select(*columns)).one_or_none()
+    return Progress(*row) if row else None
+
+
+def _places(connection: Connection, uais: Collection[str] | None = None) -> dict[str, str]:
+    """The département of these establishments in the directory; of all that have a request, without any."""
+    query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.departement)
+    if uais is None:
+        rows = connection.execute(query.where(ESTABLISHMENT.c.uai.in_(select(REQUEST.c.uai))))
+        return {uai: departement for uai, departement in rows}  # noqa: C416
+    places: dict[str, str] = {}
+    for batch in batches(sorted(uais)):
+        rows = connection.execute(query.where(ESTABLISHMENT.c.uai.in_(batch)))
+        places |= {uai: departement for uai, departement in rows}  # noqa: C416
+    return places
+
+
+def _stored_places(connection: Connection, uais: Collection[str] | None = None) -> dict[str, str]:
+    rows = connection.execute(select(FIGURE_PLACE.c.uai, FIGURE_PLACE.c.departement))
+    return {uai: departement for uai, departement in rows if uais is None or uai in uais}
+
+
+def _remember_places(connection: Connection, places: Mapping[str, str]) -> None:
+    known = _stored_places(connection, places.keys())
+    new = [{"uai": uai, "departement": place} for uai, place in places.items() if uai not in known]
+    insert_rows(connection, FIGURE_PLACE, new)
+
+
+def _stored(connection: Connection) -> CountedChanges:
+    """The tables as changes; what came to nothing is left out."""
+    changes = CountedChanges()
+    for row in connection.execute(select(DAILY_FIGURE)):
+        for name in COUNTS:
+            added(changes.days, (row.school_year, row.departement, row.day, name), getattr(row, name))
+    for row in connection.execute(select(HANDOVER_DELAY)):
+        added(changes.delays, (row.school_year, row.departement, row.day, row.days), row.number)
+    return changes
+
+
+def _merge(connection: Connection, changes: CountedChanges) -> None:
+    """Add changes to the rows that are there, by few statements: an establishment's day is a few rows."""
+    keys = {key[:3] for key in changes.days}
+    table, key_columns = DAILY_FIGURE, ("school_year", "departement", "day")
+    stored = set(_rows_of_days(connection, {day for _, _, day in keys}))
+    fresh = {key: dict.fromkeys(COUNTS, 0) for key in keys}
+    for (school_year, departement, day, name), number in changes.days.items():
+        fresh[school_year, departement, day][name] = number
+    insert_rows(
+        connection, table,
+        [dict(zip(key_columns, key, strict=True)) | counts for key, counts in fresh.items() if key not in stored],
+    )  # fmt: skip
+    for key, counts in fresh.items():
+        if key in stored:
+            changed = {name: table.c[name] + number for name, number in counts.items() if number}
+            here = [table.c[name] == value for name, value in zip(key_columns, key, strict=True)]
+            connection.execute(update(table).where(*here).values(changed))
+    _merge_delays(connection, changes.delays)
+
+
+def _rows_of_days(connection: Connection, days: Collection[date]) -> Iterator[tuple[str, str, date]]:
+    columns = (DAILY_FIGURE.c.school_year, DAILY_FIGURE.c.departement, DAILY_FIGURE.c.day)
+    for batch in batches(sorted(days)):
+        query = select(*columns).where(DAILY_FIGURE.c.day.in_(batch))
+        yield from ((year, departement, day) for year, departement, day in connection.execute(query))
+
+
+def _merge_delays(connection: Connection, delays: Mapping[DelayKey, int]) -> None:
+    table = HANDOVER_DELAY
+    new = []
+    for (school_year, departement, day, days), number in delays.items():
+        here = (
+            table.c.school_year == school_year, table.c.departement == departement, table.c.day == day,
+            table.c.days == days,
+        )  # fmt: skip
+        if not connection.execute(update(table).where(*here).values(number=table.c.number + number)).rowcount:
+            new.append((school_year, departement, day, days, number))
+    names = ("school_year", "departement", "day", "days", "number")
+    insert_rows(connection, table, [dict(zip(names, row, strict=True)) for row in new])
+
+
+def _day_rows(days: Mapping[DayKey, int]) -> list[dict[str, object]]:
+    rows: dict[tuple[str, str, date], dict[str, object]] = {}
+    for (school_year, departement, day, name), number in days.items():
+        key = (school_year, departement, day)
+        if key not in rows:
+            rows[key] = {"school_year": school_year, "departement": departement, "day": day} | dict.fromkeys(COUNTS, 0)
+        rows[key][name] = number
+    return list(rows.values())
+
+
+def _delay_rows(delays: Mapping[DelayKey, int]) -> list[dict[str, object]]:
+    return [
+        {"school_year": school_year, "departement": departement, "day": day, "days": days, "number": number}
+        for (school_year, departement, day, days), number in delays.items()
+    ]
