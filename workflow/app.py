@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine
     from workflow.evidence.service import Lists
+    from workflow.figures.ledger import FigureLedger
     from workflow.mail.admin import MailJournal
     from workflow.removals.connector.service import Connector
     from workflow.requests.assignments import Assignments
@@ -201,6 +202,15 @@ class App:
         return YearEnds(self.engine, YearEndReporter(self.mailer))
 
     @cached_property
+    def figures(self) -> "FigureLedger":
+        """The figures counted from the journal (R99)."""
+        from workflow.figures.counting import CountingRules
+        from workflow.figures.ledger import FigureLedger
+
+        rules = CountingRules.of(self.policy, self.settings.handling.expected_days)
+        return FigureLedger(self.database, self.clock, rules)
+
+    @cached_property
     def dispatcher(self) -> "Dispatcher":
         """The sender of mails."""
         from notifications.delivery.dispatcher import Dispatcher
@@ -221,7 +231,8 @@ class App:
         nodes = NodeMonitor(self.engine, self.mailer, self.clock) if isinstance(self.clock, DatabaseClock) else None
         actor = installation.schedule_actor(self.database)
         return Ticker(
-            self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check, self.people
+            self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check, self.people,
+            self.figures,
         )  # fmt: skip
 
     def make(self, *parts: str) -> None:

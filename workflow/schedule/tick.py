@@ -1,4 +1,4 @@
-"""One tick: what time asks for, done once however often and wherever it is called (R50 to R52, R57, R61, R78).
+"""One tick: what time asks for, done once however often and wherever it is called (R50 to R52, R57, R61, R78, R99).
 
 Each step is its own: one that fails, or a row that cannot be read, is told and stops no other.
 """
@@ -31,6 +31,7 @@ from workflow.database.tables import LINKS
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Engine
+from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import unreadable_requests
 from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
@@ -131,11 +132,13 @@ class Ticker:
     def __init__(
         self, engine: Engine, year_ends: YearEnds, mailer: Mailer, actor: Actor, machines: NodeMonitor | None = None,
         host: str | None = None, clock_check: ClockCheck | None = None, people: People | None = None,
+        figures: FigureLedger | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
         ``host``: this machine's name, the system's when None. ``clock_check`` None: no counter explains the clock.
-        ``people``: whose access ends once the settings have removed them; None where nobody enters.
+        ``people``: whose access ends once the settings have removed them; None where nobody enters. ``figures`` None:
+        nobody reads any.
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -146,6 +149,7 @@ class Ticker:
         self._host = host or this_host()
         self._clock_check = clock_check or ClockCheck(engine.hasher)
         self._people = people
+        self._figures = figures
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -178,6 +182,9 @@ class Ticker:
                 result.dated = revoke_dated(self._engine, self._actor)
             self._clean(result)
             result.daily_mails = self._daily_jobs.run(result.step, lambda: result.troubles)
+            if self._figures:
+                with result.step("les chiffres"):
+                    self._figures.catch_up()
         return result
 
     def _alert(self, connection: Connection, fault: ClockFault, now: datetime) -> None:

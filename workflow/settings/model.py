@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from notifications.settings import MailSettings, Section, refusal
 from states.school_calendar import EndRule, SchoolCalendar, SchoolDays
+from workflow.settings.figures import FiguresSettings
 from workflow.settings.holidays import summer_starts
 from workflow.settings.infrastructure import DatabaseSettings, PortalSettings
 from workflow.settings.removals import RemovalsSettings
@@ -81,6 +82,7 @@ class Settings(Section):
         default_factory=LimitsSettings, description="Ce qu'un établissement peut avoir au plus."
     )
     handling: HandlingSettings = Field(default_factory=HandlingSettings, description="Le traitement des demandes.")
+    figures: FiguresSettings = Field(default_factory=FiguresSettings, description="Les chiffres de l'académie (R99).")
     documentation: DocumentationSettings = Field(
         default_factory=DocumentationSettings, description="La documentation jointe au code."
     )
