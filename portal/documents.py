@@ -1,11 +1,23 @@
-"""The papers of one request, filled for a page or a terminal, or the reason why there is none."""
+"""The papers of one request, and the figures, filled for a page or a terminal, or the reason why there is none."""
 
 from sqlalchemy import Connection
 
 from notifications.messages.facts import OnRequest, Person, Place, Year
-from notifications.rendering.papers import Paper, charter, first_connection, handover_slip
+from notifications.rendering.papers import (
+    Headline,
+    Paper,
+    PrintedFigures,
+    PrintedTable,
+    charter,
+    figures,
+    first_connection,
+    handover_slip,
+)
+from states import french
 from states.vocabulary import CodeStatus, Trigger
 from workflow.app import App
+from workflow.figures.account import FiguresAccount
+from workflow.figures.tables import headline, nothing_declared, shown, tables_of, warnings_of
 from workflow.requests.detail import RequestView, load_facts
 
 
@@ -43,6 +55,31 @@ def make_slip(app: App, connection: Connection, view: RequestView) -> Paper:
         expires_on=view.request.expires_on or view.year_end.last_day,
         is_new_code=any(event.trigger is Trigger.REISSUE_CODE for event in view.history),
     )  # fmt: skip
+
+
+def make_figures(app: App, account: FiguresAccount) -> Paper:
+    """The figures of the académie at two dates, on paper (R99). Raises PaperUnmakeable."""
+    now, before = account.now, account.before
+    tables = [table for table in tables_of(account, app.figures.rules) if table.rows]
+    years = (
+        f"{now.school_year}" if now.school_year == before.school_year else f"{now.school_year}, {before.school_year}"
+    )
+    printed = PrintedFigures(
+        day=now.day, before=before.day,
+        subtitle=f"Au {french.day(now.day)}, comparé au {french.day(before.day)} ; demandes de {years}",
+        headline=tuple(Headline(value=value, words=words, before=former) for words, value, former in headline(account)),
+        vigilance=tuple(warning.sentence for warning in warnings_of(account)),
+        bars=tuple((name, former.establishments, place.establishments) for name, place, former in account.places()),
+        tables=tuple(
+            PrintedTable(
+                title=table.title, headings=table.headings,
+                rows=tuple(tuple(map(shown, row)) for row in table.rows), note=table.note,
+            )
+            for table in tables
+        ),
+        empty=nothing_declared(now) if now.is_empty else None,
+    )  # fmt: skip
+    return figures(printed, app.mailer.mail_context, app.mailer.wordings)
 
 
 def _facts(view: RequestView) -> OnRequest:

@@ -23,6 +23,7 @@ from notifications.rendering.papers import (
     blank_charter,
     blank_first_connection,
     charter_version,
+    example_figures,
     papers_of,
 )
 from notifications.rendering.pdf import compile_paper
@@ -343,7 +344,7 @@ def _unmakeable(wordings: TemplateLoader, context: MailContext, replaced: set[st
             papers: tuple[Paper, ...] = (
                 papers_of(*example, context, wordings)
                 if example
-                else (blank_charter(context, wordings), blank_first_connection(context, wordings))
+                else tuple(make(context, wordings) for make in _WITHOUT_MAIL)
             )
             for paper in papers:
                 if used := replaced & {COMMON, paper.name.template}:
@@ -351,6 +352,10 @@ def _unmakeable(wordings: TemplateLoader, context: MailContext, replaced: set[st
                         compile_paper(paper, _MADE_AT)
         except PaperUnmakeable as error:
             yield error
+
+
+_WITHOUT_MAIL: Final = (blank_charter, blank_first_connection, example_figures)
+"""The papers that are made without any mail."""
 
 
 def _outdated(wordings: TemplateLoader, context: MailContext, replaced: set[str]) -> Iterator[PaperUnmakeable]:

@@ -42,6 +42,7 @@ TITLES: Final[Mapping[str, str]] = {
     "exports/removals.j2": "export : les retraits à faire sur le serveur ODA",
     "papers/charter.typ": "document : charte à signer",
     "papers/common.typ": "document : mise en page commune",
+    "papers/figures.typ": "document : les chiffres de l'académie",
     "papers/first_connection.typ": "document : fiche de première connexion du RUPN",
     "papers/handover_slip.typ": "document : bordereau de remise",
     "papers/year_end_report.typ": "document : bilan de fin d'année",
@@ -312,7 +313,7 @@ def _shared(folder: str, heading: str) -> Iterator[str]:
     yield f"| fichier | ce que c'est | {heading} |\n|---|---|---|"
     for name in own_names():
         if name.startswith(folder) and not kind_of(name):
-            yield f"| `{name}` | {TITLES[name]} | {users_in_french(users_of(name))} |"
+            yield f"| `{name}` | {TITLES[name]} | {users_in_french(users_of(name)) or 'aucun courriel'} |"
 
 
 def users_in_french(users: tuple[Kind, ...]) -> str:

@@ -36,6 +36,7 @@ class PaperName(Labelled):
     HANDOVER_SLIP = "handover_slip", "bordereau de remise"
     FIRST_CONNECTION = "first_connection", "fiche de première connexion"
     YEAR_END_REPORT = "year_end_report", "bilan de fin d'année"
+    FIGURES = "figures", "chiffres de l'académie"
 
     @property
     def template(self) -> str:
@@ -252,6 +253,73 @@ def year_end_report(facts: YearEndReport, context: MailContext, wordings: Templa
         source=source_of(wordings, PaperName.YEAR_END_REPORT),
         data=data,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrintedTable:
+    """A table of texts; the first column names the rows."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Headline:
+    """A main figure, and what it was at the earlier date."""
+
+    value: str
+    words: str
+    before: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrintedFigures:
+    """The figures of the académie at two dates (R99): ``bars`` are (name, before, now); ``empty`` says why if none."""
+
+    day: date
+    before: date
+    subtitle: str
+    headline: tuple[Headline, ...] = ()
+    vigilance: tuple[str, ...] = ()
+    bars: tuple[tuple[str, int, int], ...] = ()
+    tables: tuple[PrintedTable, ...] = ()
+    empty: str | None = None
+
+
+def figures(printed: PrintedFigures, context: MailContext, wordings: TemplateLoader) -> Paper:
+    """The figures on paper; nobody is named (R99). Raises PaperUnmakeable."""
+    printed = single_line(printed)
+    most = max((max(bar[1:]) for bar in printed.bars), default=0) or 1
+    data = asdict(printed) | {
+        "day": french.day(printed.day),
+        "before": french.day(printed.before),
+        "bars": [{"name": name, "before": before, "now": now, "most": most} for name, before, now in printed.bars],
+        "here": _context_data(context),
+    }
+    return Paper(
+        name=PaperName.FIGURES,
+        filename=f"chiffres-{printed.day.isoformat()}.pdf",
+        title=f"Les clés ODA en chiffres, {french.day(printed.day)}",
+        source=source_of(wordings, PaperName.FIGURES),
+        data=data,
+    )
+
+
+def example_figures(context: MailContext, wordings: TemplateLoader) -> Paper:
+    """The same with invented figures, to try a template. Raises PaperUnmakeable."""
+    table = PrintedTable(
+        title="Établissements", headings=("Département", "Avant", "Maintenant"),
+        rows=(("Ariège", "22 %", "54 %"), ("Académie", "24 %", "57 %")), note="Exemple.",
+    )  # fmt: skip
+    printed = PrintedFigures(
+        day=date(2027, 6, 20), before=date(2026, 9, 5), subtitle="Deux dates", tables=(table,),
+        bars=(("Ariège", 22, 54),),
+        headline=(Headline(value="57 %", words="des établissements", before="24 %"),),
+        vigilance=("l'objectif n'est pas atteint",), empty="Rien encore.",
+    )  # fmt: skip
+    return figures(printed, context, wordings)
 
 
 def _slip_of_mail(facts: CodeIssued | CodeReissued, context: MailContext, wordings: TemplateLoader) -> Paper:

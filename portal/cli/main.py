@@ -28,6 +28,7 @@ TREE: dict[str, LazyCommand] = {
     "removal": ("portal.cli.removal", "removal", "Les retraits sur le serveur ODA : lister, exporter, confirmer."),
     "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : prévoir, suivre, confirmer."),
     "calendar": ("portal.cli.calendar", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
+    "figures": ("portal.cli.figures", "figures", "Les chiffres de l'académie, à deux dates, d'après le journal."),
     "connector": ("portal.cli.connector", "connector", "Le connecteur : les retraits demandés au serveur ODA."),
     "tick": ("portal.cli.service", "tick", "Passe l'échéancier une fois, par exemple depuis cron."),
     "serve": ("portal.cli.service", "serve", "Tient le portail, l'échéancier et l'envoi des courriels."),

@@ -1,7 +1,7 @@
 """The figures that the académie reads: at a date, by département and for the whole, beside another date (R99)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -161,6 +161,10 @@ class FiguresAt:
     def academie(self) -> PlaceFigures:
         return sum(self.places.values(), start=NOTHING)
 
+    def named(self) -> list[tuple[str, PlaceFigures]]:
+        """Each département by its name, in the order of the codes."""
+        return [(departement_name(code), self.places[code]) for code in _in_order(self.places)]
+
     @property
     def is_empty(self) -> bool:
         """True when no request of that year had been declared by then."""
@@ -189,9 +193,13 @@ class FiguresAccount:
 
     def places(self) -> Iterator[tuple[str, PlaceFigures, PlaceFigures]]:
         """Each département by its name, at both dates, in the order of the codes."""
-        for code in sorted(self.now.places.keys() | self.before.places.keys(), key=lambda code: (code == "", code)):
-            names = departement_name(code)
-            yield names, self.now.places.get(code, NOTHING), self.before.places.get(code, NOTHING)
+        for code in _in_order(self.now.places.keys() | self.before.places.keys()):
+            yield departement_name(code), self.now.places.get(code, NOTHING), self.before.places.get(code, NOTHING)
+
+
+def _in_order(codes: Iterable[str]) -> list[str]:
+    """Codes of départements, the unknown one last."""
+    return sorted(codes, key=lambda code: (code == "", code))
 
 
 def year_of(calendar: SchoolCalendar, day: date) -> SchoolYear:

@@ -10,6 +10,7 @@ from portal.web.rectorat import (
     dashboard,
     directory_import,
     establishments,
+    figures,
     keys_to_extend,
     mails,
     removals,
@@ -22,6 +23,6 @@ from portal.web.rectorat import (
 router = APIRouter()
 for module in (
     checks, clock, collaboration, dashboard, request, search, mails, removals, removals_import, directory_import,
-    establishments, calendar, keys_to_extend, year_end,
+    establishments, calendar, figures, keys_to_extend, year_end,
 ):  # fmt: skip
     router.include_router(module.router)

@@ -1,0 +1,145 @@
+"""/rectorat/chiffres: the figures of the académie at two dates, as tables, charts, a workbook and a PDF (R99)."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
+from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
+
+from notifications.rendering.papers import PaperUnmakeable
+from notifications.rendering.pdf import compile_paper
+from portal.charts import Chart, declared_chart, weeks_chart
+from portal.documents import make_figures
+from portal.exports.figures import figures_workbook
+from portal.exports.workbook import FileFormat
+from portal.web.context import Context, Rectorat
+from portal.web.download import made_in_turn, workbook_download
+from portal.web.forms import address
+from states.french import parse_day
+from states.school_calendar import SchoolYear
+from workflow.app import App
+from workflow.figures.account import FiguresAccount, years_counted
+from workflow.figures.choice import FiguresChoice, account_of, choose
+from workflow.figures.ledger import CountingUnderWay
+from workflow.figures.tables import headline, shown, tables_of, warnings_of
+
+FIGURES_PATH: Final = "/rectorat/chiffres"
+
+FIRST_DAY: Final = date(2000, 1, 1)
+
+router = APIRouter(prefix=FIGURES_PATH, include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class FiguresQuery:
+    """The page's address: two days, looked at at their end, and the school year of the requests."""
+
+    jour: Annotated[str, Query(max_length=30)] = ""
+    comparer: Annotated[str, Query(max_length=30)] = ""
+    annee: Annotated[str, Query(max_length=20)] = ""
+
+    def address(self, path: str = FIGURES_PATH, **other: str) -> str:
+        return address(path, **vars(self), **other)
+
+    def choice(self, connection: Connection, app: App) -> FiguresChoice:
+        """What is asked for, what is proposed where nothing is. Raises ValueError in French."""
+        calendar = app.policy.calendar
+        return choose(
+            connection, calendar, calendar.today(app.clock.now()), day=_day(self.jour), before=_day(self.comparer),
+            year=SchoolYear.parse(self.annee) if self.annee.strip() else None,
+        )  # fmt: skip
+
+
+def _day(typed: str) -> date | None:
+    """The day of an address, None without one. Raises ValueError in French."""
+    if not typed.strip():
+        return None
+    day = parse_day(typed)
+    if day < FIRST_DAY:
+        raise ValueError(f"« {typed} » est hors limites : donner un jour depuis le 01/01/2000")
+    return day
+
+
+def load_figures(app: App, query: FiguresQuery) -> FiguresAccount:
+    """The figures of an address. Raises ValueError in French, CountingUnderWay."""
+    with app.database.read() as connection:
+        choice = query.choice(connection, app)
+        return account_of(connection, app.figures, app.policy.calendar, choice, app.settings.figures.targets)
+
+
+@router.get("")
+def show_figures(
+    request: Request, context: Context, visitor: Rectorat, query: Annotated[FiguresQuery, Depends()]
+) -> HTMLResponse:
+    """The figures at two dates; while the journal is being counted, the page says so."""
+    app, problem, account = context.app, "", None
+    with app.database.read() as connection:
+        years = years_counted(connection)
+        try:
+            choice = query.choice(connection, app)
+        except ValueError as error:
+            problem, choice = f"{str(error).rstrip('.')}.", FiguresQuery().choice(connection, app)
+    try:
+        account = None if problem else load_figures(app, query)
+    except CountingUnderWay:
+        account = None
+    tables = {table.key: table for table in tables_of(account, app.figures.rules)} if account else {}
+    return context.pages.page(
+        request, "rectorat/figures.html", visitor, status=422 if problem else 200, query=query, problem=problem,
+        choice=choice, account=account, tables=tables, shown=shown,
+        year_options=[(str(year), str(year)) for year in years],
+        charts=_charts(account) if account and not account.now.is_empty else {}, formats=tuple(FileFormat),
+        headline=headline(account) if account else (), warnings=warnings_of(account) if account else (),
+    )  # fmt: skip
+
+
+def _charts(account: FiguresAccount) -> dict[str, tuple[Markup, Chart]]:
+    charts = {"declared": declared_chart(account), "weeks": weeks_chart(account)}
+    return {key: (Markup(chart.svg), chart) for key, chart in charts.items()}  # noqa: S704 (written by us, escaped)
+
+
+@router.get("/export")
+async def export_figures(
+    context: Context,
+    visitor: Rectorat,  # noqa: ARG001
+    query: Annotated[FiguresQuery, Depends()],
+    format: Annotated[str, Query(max_length=10)] = FileFormat.XLSX.value,
+) -> Response:
+    """The tables of the page as a workbook, a sheet each; the page says what is wrong with the dates (R92)."""
+    app = context.app
+
+    def make() -> Response:
+        try:
+            account, file_format = load_figures(app, query), FileFormat.of(format)
+        except (ValueError, CountingUnderWay):
+            return RedirectResponse(query.address(), status_code=303)
+        return workbook_download(figures_workbook(account, tables_of(account, app.figures.rules)), file_format)
+
+    return await made_in_turn(make)
+
+
+@router.get("/chiffres.pdf")
+async def print_figures(
+    context: Context,
+    visitor: Rectorat,  # noqa: ARG001
+    query: Annotated[FiguresQuery, Depends()],
+) -> Response:
+    """The figures on paper; the page says what is wrong with the dates."""
+    app = context.app
+
+    def make() -> Response:
+        try:
+            paper = make_figures(app, load_figures(app, query))
+            content = compile_paper(paper, app.clock.now())
+        except (ValueError, CountingUnderWay):
+            return RedirectResponse(query.address(), status_code=303)
+        except PaperUnmakeable:
+            raise HTTPException(500) from None
+        headers = {"Content-Disposition": f'attachment; filename="{paper.filename}"'}
+        return Response(content, media_type="application/pdf", headers=headers)
+
+    return await made_in_turn(make)
