@@ -210,7 +210,7 @@ def _states(figures: FiguresAt, key: str) -> FigureTable:
     places = [*figures.named(), (ACADEMIE, figures.academie)]
     rows = tuple(_state_row(name, place) for name, place in places)
     return FigureTable(
-        key=key, title=f"Demandes de {figures.school_year} par état, {day_of(figures)}", columns=columns, rows=rows,
+        key=key, title=f"Par état {day_of(figures)}, demandes de {figures.school_year}", columns=columns, rows=rows,
         note="Un code non remis ne compte pas comme transmis.",
     )  # fmt: skip
 
@@ -274,14 +274,18 @@ def warnings_of(account: FiguresAccount) -> tuple[TargetWarning, ...]:
 def headline(account: FiguresAccount) -> tuple[tuple[str, str, str], ...]:
     """The main figures of the académie: what each is, now, before."""
     now, before = account.now.academie, account.before.academie
-    pairs: tuple[tuple[str, Cell, Cell], ...] = (
-        ("établissements ont un RUPN déclaré", now.establishments, before.establishments),
-        ("clés en service", now.in_service, before.in_service),
-        ("codes remis depuis la déclaration", now.handovers, before.handovers),
-        ("délai médian de la déclaration à la remise", _days(now.median_days), _days(before.median_days)),
-        ("demandes en retard", now.late, before.late),
+    pairs: tuple[tuple[str, str, Cell, Cell], ...] = (
+        ("établissement a un RUPN déclaré", "établissements ont un RUPN déclaré", now.establishments,
+         before.establishments),
+        ("clé en service", "clés en service", now.in_service, before.in_service),
+        ("code remis en main propre", "codes remis en main propre", now.handovers, before.handovers),
+        (*["délai médian de la déclaration à la remise"] * 2, _days(now.median_days), _days(before.median_days)),
+        ("demande en retard", "demandes en retard", now.late, before.late),
+    )  # fmt: skip
+    return tuple(
+        (one if isinstance(value, int) and value < 2 else several, shown(value), shown(former))
+        for one, several, value, former in pairs
     )
-    return tuple((words, shown(value), shown(former)) for words, value, former in pairs)
 
 
 def _share(value: float | None) -> Share | None:
