@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, tzinfo
 from typing import Final
 
-from portal.exports.cells import Ratio, Row
+from portal.exports.cells import Row
 from portal.exports.workbook import Sheet, Workbook
 from states.school_calendar import SchoolYear
 from workflow.directory.queries import EstablishmentLine

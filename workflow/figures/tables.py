@@ -274,12 +274,13 @@ def warnings_of(account: FiguresAccount) -> tuple[TargetWarning, ...]:
 def headline(account: FiguresAccount) -> tuple[tuple[str, str, str], ...]:
     """The main figures of the académie: what each is, now, before."""
     now, before = account.now.academie, account.before.academie
+    delay = "délai médian de la déclaration à la remise"
     pairs: tuple[tuple[str, str, Cell, Cell], ...] = (
         ("établissement a un RUPN déclaré", "établissements ont un RUPN déclaré", now.establishments,
          before.establishments),
         ("clé en service", "clés en service", now.in_service, before.in_service),
         ("code remis en main propre", "codes remis en main propre", now.handovers, before.handovers),
-        (*["délai médian de la déclaration à la remise"] * 2, _days(now.median_days), _days(before.median_days)),
+        (delay, delay, _days(now.median_days), _days(before.median_days)),
         ("demande en retard", "demandes en retard", now.late, before.late),
     )  # fmt: skip
     return tuple(
