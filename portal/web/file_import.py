@@ -119,6 +119,14 @@ class FileImport(ABC):
         """What is typed beside the file."""
         return ()
 
+    def prepared(self, table: Table) -> Table:
+        """The table as its columns are looked for in it: of a form of file that has no titles, with some."""
+        return table
+
+    def specs_of(self, table: Table) -> Sequence[ColumnSpec]:  # noqa: ARG002 - of those who read several forms
+        """The columns to look for in this table: ``specs``, unless it has another form."""
+        return self.specs
+
     @abstractmethod
     def preview(self, context: WebContext, visitor: Visitor, ready: ReadyImport) -> ImportPreview:
         """Say what the import would do, writing nothing. Raises UnusableFile, ImportRefused."""
@@ -162,9 +170,9 @@ def import_pages(page: FileImport) -> APIRouter:
         secret, staged = _staged(page, context, visitor, data)
         if staged is None:
             return _render_form(page, request, context, visitor, blank(page.fields(context)), problem=GONE)
-        staged = staged.with_choice(_choice(page, data))
+        staged = staged.with_choice(_choice(page.specs_of(staged.table), data))
         try:
-            columns = context.app.column_choices.recognise(page.kind, staged.table, page.specs, staged.choice)
+            columns = _columns(page, context, staged.table, staged.choice)
         except UnusableFile as unusable:
             return _render_preview(page, request, context, visitor, secret, staged, problem=str(unusable))
         context.app.staged_imports.replace(page.kind, visitor.actor, secret, staged)
@@ -199,7 +207,7 @@ def _table_of(page: FileImport, upload: Upload) -> Table:
         raise UnusableFile(
             "Aucun fichier n'a été donné, ou il est vide. Que faire : choisir un fichier qui ne l'est pas."
         )
-    return read_table(BytesIO(upload.content), most_rows=page.most_rows)
+    return page.prepared(read_table(BytesIO(upload.content), most_rows=page.most_rows))
 
 
 def _staged(
@@ -209,9 +217,9 @@ def _staged(
     return secret, context.app.staged_imports.find(page.kind, visitor.actor, secret)
 
 
-def _choice(page: FileImport, data: FormData) -> Choice:
+def _choice(specs: Sequence[ColumnSpec], data: FormData) -> Choice:
     """The columns chosen in the form; what is no place of a column is none."""
-    chosen = {spec.key: str(data.get(_field_name(spec)) or "") for spec in page.specs}
+    chosen = {spec.key: str(data.get(_field_name(spec)) or "") for spec in specs}
     return {key: int(text) if text.isascii() and text.isdecimal() else None for key, text in chosen.items()}
 
 
@@ -241,9 +249,13 @@ def _confirm(
     return context.success_messages.redirect(visitor, page.done_path(), sentence)
 
 
+def _columns(page: FileImport, context: WebContext, table: Table, choice: Choice | None = None) -> Columns:
+    return context.app.column_choices.recognise(page.kind, table, page.specs_of(table), choice)
+
+
 def _ready(page: FileImport, context: WebContext, staged: StagedFile, *, is_complete: bool) -> ReadyImport | None:
     """What can be imported; None while a column is still to be chosen. Raises UnusableFile."""
-    columns = context.app.column_choices.recognise(page.kind, staged.table, page.specs, staged.choice)
+    columns = _columns(page, context, staged.table, staged.choice)
     if not columns.is_complete:
         return None
     fields = {one.name: one for one in page.fields(context)}
@@ -298,13 +310,12 @@ def _render_preview(
 ) -> Response:  # fmt: skip
     """What was understood; or the columns to choose, while one is missing or named twice."""
     preview: ImportPreview | None = None
-    choices = context.app.column_choices
     try:
-        columns = choices.recognise(page.kind, staged.table, page.specs, staged.choice)
+        columns = _columns(page, context, staged.table, staged.choice)
         ready = _ready(page, context, staged, is_complete=True)
         preview = page.preview(context, visitor, ready) if ready else None
     except UnusableFile as unusable:
-        columns, problem = choices.recognise(page.kind, staged.table, page.specs), problem or str(unusable)
+        columns, problem = _columns(page, context, staged.table), problem or str(unusable)
     except (ImportRefused, ClockRefused) as refused:
         reasons = reasons or refused.reasons
     if preview and form is None:

@@ -143,10 +143,19 @@ _ATTRIBUTE: Final = ColumnSpec(
 _OF_ATTRIBUTE: Final = (_ATTRIBUTE, *(replace(spec, required=False) for spec in (_UAI, *_PERSON)))
 
 
+ATTRIBUTE_TITLES: Final = (_MAIL.title, _ATTRIBUTE.title)
+"""The titles given to a file of values of the attribute alone."""
+
+
+def usual_columns(kind: ListKind) -> Sequence[ColumnSpec]:
+    """The columns of a list, as an operator is told of them."""
+    return _LISTING if kind is ListKind.LISTING else _DELEGATION
+
+
 def columns_of(kind: ListKind, table: Table) -> Sequence[ColumnSpec]:
     """The columns to look for in a file; those of the attribute ``FrEduResDel`` when the file has it."""
     if kind is ListKind.LISTING:
-        return _LISTING
+        return usual_columns(kind)
     cells = (cell for row in table.rows[:TITLES_WITHIN] for cell in row.cells)
     has_attribute = any(looks_like_attribute(cell) or cell.lower() == "freduresdel" for cell in cells)
-    return _OF_ATTRIBUTE if has_attribute else _DELEGATION
+    return _OF_ATTRIBUTE if has_attribute else usual_columns(kind)

@@ -2,20 +2,15 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, timedelta
-from typing import BinaryIO, Final
+from typing import Final
 
 from workflow.database.evidence_tables import ListKind
-from workflow.evidence.columns import columns_of
-from workflow.evidence.parser import ReadList, bare_attribute_records, is_bare_attribute, read_rows
-from workflow.spreadsheets.columns import Choice, Columns, recognise
-from workflow.spreadsheets.reader import Table, parse_day, read_table
-
-MOST_BYTES: Final = 10_000_000
-"""Bytes of a list: 20,000 rows take 3 MB."""
-
-MOST_ROWS: Final = 50_000
+from workflow.evidence.columns import ATTRIBUTE_TITLES
+from workflow.evidence.parser import ReadList, bare_attribute_rows, is_bare_attribute, read_rows
+from workflow.spreadsheets.columns import Columns
+from workflow.spreadsheets.reader import Table, TableRow, parse_day
 
 ADVICE: Final = "désigner la colonne, ou corriger son titre dans le fichier"
 
@@ -23,45 +18,32 @@ _OLDEST: Final = timedelta(days=366)
 """Before that, a date in a file's name is hardly the day on which the list was drawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListFile:
-    """A table of one kind of list; ``columns`` None when its lines are values of ``FrEduResDel``, without titles."""
-
-    kind: ListKind
-    table: Table
-    columns: Columns | None
-
-    def read(self, *, is_complete: bool = False) -> ReadList:
-        """Read every row. Raises UnusableFile: a column is missing, the file looks cut, no row can be taken.
-
-        ``is_complete`` vouches for a file that looks cut (R91).
-        """
-        if self.columns is None:
-            return read_rows(self.kind, self.table.digest, bare_attribute_records(self.table))
-        self.columns.refuse_if_incomplete(advice=ADVICE)
-        self.table.refuse_if_cut(is_complete=is_complete)
-        return read_rows(self.kind, self.table.digest, self.columns.records())
-
-    def likely_date(self, filename: str, today: date) -> date | None:
-        """The day on which the list was drawn, as the file's name or what stands above its titles says it.
-
-        None when they say none, several, or one that cannot be it: a date is proposed when it is sure, never guessed.
-        """
-        above = [row for row in self.table.rows if self.columns and row.line < self.columns.titles.line]
-        days = {*_days_of(filename), *(day for row in above for cell in row.cells for day in _days_of(cell))}
-        return days.pop() if len(days) == 1 and today - _OLDEST <= min(days) <= today else None
+def with_titles(kind: ListKind, table: Table) -> Table:
+    """The same table; with titles when its lines are values of ``FrEduResDel``, which has none of its own."""
+    if kind is not ListKind.DELEGATION or not is_bare_attribute(table):
+        return table
+    rows = (TableRow(0, ATTRIBUTE_TITLES), *(TableRow(line, cells) for line, cells in bare_attribute_rows(table)))
+    return replace(table, rows=rows, signs_of_cut=None)
 
 
-def list_file(kind: ListKind, table: Table, choice: Choice | None = None) -> ListFile:
-    """Recognise the columns of a list; ``choice`` says where some are. Raises UnusableFile on a wrong choice."""
-    if kind is ListKind.DELEGATION and is_bare_attribute(table):
-        return ListFile(kind, table, None)
-    return ListFile(kind, table, recognise(table, columns_of(kind, table), choice))
+def read_list(kind: ListKind, table: Table, columns: Columns, *, is_complete: bool = False) -> ReadList:
+    """Read every row. Raises UnusableFile: a column is missing, the file looks cut, no row can be taken.
+
+    ``is_complete`` vouches for a file that looks cut (R91).
+    """
+    columns.refuse_if_incomplete(advice=ADVICE)
+    table.refuse_if_cut(is_complete=is_complete)
+    return read_rows(kind, table.digest, columns.records())
 
 
-def open_list(kind: ListKind, file: BinaryIO, choice: Choice | None = None) -> ListFile:
-    """Read a binary file as a list. Raises UnusableFile."""
-    return list_file(kind, read_table(file, most_bytes=MOST_BYTES, most_rows=MOST_ROWS), choice)
+def likely_date(table: Table, columns: Columns, filename: str, today: date) -> date | None:
+    """The day on which the list was drawn, as the file's name or what stands above its titles says it.
+
+    None when they say none, several, or one that cannot be it: a date is proposed when it is sure, never guessed.
+    """
+    above = [cell for row in table.rows if row.line < columns.titles.line for cell in row.cells]
+    days = {day for text in (filename, *above) for day in _days_of(text)}
+    return days.pop() if len(days) == 1 and today - _OLDEST <= min(days) <= today else None
 
 
 _DAY: Final = re.compile(
@@ -73,8 +55,7 @@ _DAY: Final = re.compile(
 
 def _days_of(text: str) -> Iterable[date]:
     for match in _DAY.finditer(text):
-        written = match[0].replace("_", "-").replace(".", "-")
         try:
-            yield parse_day(written)
+            yield parse_day(match[0].replace("_", "-").replace(".", "-"))
         except ValueError:
             continue

@@ -94,10 +94,10 @@ def read_rows(kind: ListKind, digest: str, records: Iterable[tuple[int, Values]]
     )  # fmt: skip
 
 
-def bare_attribute_records(table: Table) -> Iterator[tuple[int, Values]]:
-    """The rows of a file without titles, whose lines are values of ``FrEduResDel``, an address before it or not.
+def bare_attribute_rows(table: Table) -> Iterator[tuple[int, tuple[str, str]]]:
+    """The line, the address and the value of each row of a file without titles, whose rows are of ``FrEduResDel``.
 
-    A reader of CSV may have parted the value at its own ``|``.
+    An address may stand before the value. A reader of CSV may have parted the value at its own ``|``.
     """
     for row in table.rows:
         is_parted = any(cell.lower().startswith(ESTABLISHMENTS) for cell in row.cells)
@@ -105,7 +105,7 @@ def bare_attribute_records(table: Table) -> Iterator[tuple[int, Values]]:
         mail = next((cell for cell in row.cells if "@" in cell and "|" not in cell and not is_parted), "")
         if is_parted and (match := _MAIL_BEFORE.match(text)):
             mail, text = match[1], text[match.end() :]
-        yield row.line, {"attribute": text or " ".join(row.cells), "mail": mail}
+        yield row.line, (mail, text or " ".join(row.cells))
 
 
 def is_bare_attribute(table: Table) -> bool:

@@ -12,6 +12,7 @@ from portal.web.rectorat import (
     establishments,
     figures,
     keys_to_extend,
+    lists,
     mails,
     removals,
     removals_import,
@@ -23,6 +24,6 @@ from portal.web.rectorat import (
 router = APIRouter()
 for module in (
     checks, clock, collaboration, dashboard, request, search, mails, removals, removals_import, directory_import,
-    establishments, calendar, figures, keys_to_extend, year_end,
+    establishments, calendar, figures, keys_to_extend, lists, year_end,
 ):  # fmt: skip
     router.include_router(module.router)

@@ -15,12 +15,15 @@ from tests.kit.factories import NOW, operator
 from workflow.database.connection import Database
 from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
 from workflow.database.tables import ESTABLISHMENT, EVENT
-from workflow.evidence.list_file import open_list
+from workflow.evidence.columns import columns_of
+from workflow.evidence.list_file import read_list, with_titles
 from workflow.evidence.model import ListReport
 from workflow.evidence.parser import ReadList
 from workflow.evidence.service import Lists
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
+from workflow.spreadsheets.columns import recognise
+from workflow.spreadsheets.reader import read_table
 
 DAY = date(2026, 10, 10)
 """The day on which most lists of tests were drawn."""
@@ -53,7 +56,8 @@ def text_of(rows: Iterable[str], titles: str = TITLES) -> str:
 
 def read(text: str | bytes, kind: ListKind = ListKind.LISTING) -> ReadList:
     content = text if isinstance(text, bytes) else text.encode()
-    return open_list(kind, BytesIO(content)).read()
+    table = with_titles(kind, read_table(BytesIO(content)))
+    return read_list(kind, table, recognise(table, columns_of(kind, table)))
 
 
 class Shelf:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow.evidence.delegation_attribute import looks_like_attribute, parse_attribute
@@ -73,6 +73,7 @@ def test_attribute__says_what_is_wrong(text: str, word: str) -> None:
 FIELD = st.text(st.characters(codec="utf-8", exclude_characters="|,\n\r[]{}\"'"), max_size=12)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -93,6 +94,7 @@ def test_attribute__is_read_as_it_was_written(values: list[tuple[str, date, date
     assert read == said
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_attribute__any_text_is_read_or_refused_in_words(text: str) -> None:
     with suppress(ValueError):
