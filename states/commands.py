@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar
 
-from states.model import OnBehalf
+from states.model import Evidence, OnBehalf
 from states.school_calendar import SchoolYear
 from states.vocabulary import (
     Change,
@@ -94,22 +94,24 @@ class Submit(OnRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckListing(OnRequest):
-    """R34. ``source``: the list that was read, in a few words without a name."""
+    """R34. ``source``: the list that was read, in a few words without a name; ``evidence``: its row (R94)."""
 
     trigger = Trigger.CHECK_LISTING
     outcome: CheckOutcome
     source: str
     checked_on: date | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckDelegation(OnRequest):
-    """R34."""
+    """R34, with the same fields."""
 
     trigger = Trigger.CHECK_DELEGATION
     outcome: CheckOutcome
     source: str
     checked_on: date | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

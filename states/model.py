@@ -58,12 +58,32 @@ class Establishment:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of one list: its result, source and day, and a digest of the data that it saw (R34, R35)."""
+    """A check of one list: its result, source and day, and a digest of the data that it saw (R34, R35).
+
+    ``entry``: the row of the imported list that it was made from, None for one that somebody read himself;
+    ``automatic``: it made itself, the row agreeing in everything (R94).
+    """
 
     outcome: CheckOutcome
     source: str
     checked_on: date
     digest: str
+    entry: int | None = None
+    automatic: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """The row of an imported list from which a check is made: its number, the import's, its line in the file (R94).
+
+    ``score``: how well it agrees, out of 100; ``automatic``: in everything, so that nobody was asked.
+    """
+
+    entry: int
+    list_number: int
+    line: int
+    score: int
+    automatic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

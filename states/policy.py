@@ -43,7 +43,8 @@ class Policy:
     establishment (R18); ``checks_max_age_days`` is in days (R36); ``key_has_other_uses``: a key may serve other
     applications, so that its rights are removed and not itself (R48); ``code_format`` is matched against the whole code
     (R41), and ``code_example`` says it to people; ``code_hold``: how long a code that was just typed may be taken back
-    (R62); ``mail_domains`` are those of a professional address (R16).
+    (R62); ``mail_domains`` are those of a professional address (R16); ``delegation_applications`` are the folded names
+    of the application delegated, as a list of delegations may write it (R94).
     """
 
     calendar: SchoolCalendar
@@ -60,6 +61,7 @@ class Policy:
     code_hold: timedelta = timedelta(seconds=60)
     charter_version: str = "2026-1"
     drane_sent_by_us: bool = False
+    delegation_applications: frozenset[str] = frozenset()
     mail_domains: MailDomains = field(default_factory=MailDomains)
     days: SchoolDays = field(default_factory=SchoolDays)
     timetable: Timetable = field(default_factory=Timetable)

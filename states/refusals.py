@@ -441,6 +441,21 @@ def check_recorded() -> Reason:
     )  # fmt: skip
 
 
+def not_an_automatic_check() -> Reason:
+    """Only a row that agrees makes a check by itself, only the schedule records it, and it records no other (R94)."""
+    return Reason(
+        "not_an_automatic_check", "R94", "Une vérification ne se fait d'elle-même que d'une ligne qui concorde",
+        "La faire soi-même, en disant quelle liste a été lue.", "evidence",
+    )  # fmt: skip
+
+
+def change_of_the_lists() -> Reason:
+    return Reason(
+        "change_of_the_lists", "R95", "Ce changement est de ceux que le rectorat lit dans ses listes",
+        "Dire ce qui change pour la personne ou pour sa clé.", "change",
+    )  # fmt: skip
+
+
 def no_removal_open() -> Reason:
     return Reason(
         "no_removal_open", "R49", "Aucun retrait n'est à confirmer : la demande n'avait ni code ni clé",

@@ -135,7 +135,12 @@ class Change(Labelled):
     NOT_NEEDED = "not_needed", "clé devenue inutile"
     KEY_COMPROMISED = "key_compromised", "compromission de la clé"
     KEY_LOST = "key_lost", "code ou code PIN perdu"
+    LISTING_LOST = "listing_lost", "ne figure plus dans la liste des RUPN"
+    DELEGATION_ENDED = "delegation_ended", "n'a plus de délégation en cours"
 
+
+EVIDENCE_CHANGES = (Change.LISTING_LOST, Change.DELEGATION_ENDED)
+"""Changes that the rectorat reads in its two lists, of which no establishment reports (R95)."""
 
 CODE_CHANGES = (Change.CODE_NOT_RECEIVED, Change.CODE_REFUSED)
 """Changes that are about an initialisation code: an extended key has none (R32)."""
@@ -146,11 +151,11 @@ NEW_CODE_CHANGES = (*CODE_CHANGES, Change.PIN_FORGOTTEN, Change.KEY_LOST)
 KEY_CHANGES = (*NEW_CODE_CHANGES, Change.NOT_NEEDED, Change.KEY_COMPROMISED)
 """Changes of a key that is there (R32)."""
 
-DATED_CHANGES = (Change.MISSION, Change.DEPARTURE, Change.ABSENCE, Change.NOT_NEEDED)
+DATED_CHANGES = (Change.MISSION, Change.DEPARTURE, Change.ABSENCE, Change.NOT_NEEDED, *EVIDENCE_CHANGES)
 """Changes after which the key may serve until a day: a revocation can be dated (R46)."""
 
-REPORTED_CHANGES = tuple(change for change in Change if change is not Change.KEY_LOST)
-"""Changes that are offered to who reports; the other one is of older reports and programs."""
+REPORTED_CHANGES = tuple(change for change in Change if change not in (Change.KEY_LOST, *EVIDENCE_CHANGES))
+"""Changes that are offered to who reports; the others are of older reports, programs, and the two lists."""
 
 
 class Settlement(Labelled):
@@ -179,6 +184,8 @@ class RevokeReason(Labelled):
     ABSENCE = "absence", "absence durable"
     COMPROMISE = "compromise", "clé compromise"
     NOT_NEEDED = "not_needed", "clé devenue inutile"
+    LISTING_LOST = "listing_lost", "absence de la liste des RUPN"
+    DELEGATION_ENDED = "delegation_ended", "fin de la délégation"
     REFUSAL = "refusal", "demande refusée"
     ERROR = "error", "erreur"
     OTHER = "other", "autre raison"

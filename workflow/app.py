@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifications.ports import Clock, SystemClock
+from states.characters import fold
 from states.policy import Policy, Timetable
 from workflow.auth.actors import People
 from workflow.database import schema
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine
+    from workflow.evidence.list_checks import ListChecks
     from workflow.evidence.service import Lists
     from workflow.figures.ledger import FigureLedger
     from workflow.mail.admin import MailJournal
@@ -64,6 +66,7 @@ def policy_of(settings: Settings) -> Policy:
         charter_version=settings.charter.version,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
         mail_domains=settings.people.domains(),
+        delegation_applications=frozenset(map(fold, (settings.delegce.module, *settings.delegce.applications))),
         days=settings.school_days(),
         timetable=timetable_of(settings),
     )
@@ -187,7 +190,10 @@ class App:
         """The list of RUPN and that of delegations (R93)."""
         from workflow.evidence.service import Lists
 
-        return Lists(self.database, self.hasher, self.clock, self.settings.zoneinfo)
+        return Lists(
+            self.database, self.hasher, self.clock, self.settings.zoneinfo,
+            lambda kind, actor: self.list_checks.after_import(kind, actor),
+        )  # fmt: skip
 
     def _tell_of_mailbox(self, connection: "Connection", news: "MailboxNews") -> None:
         """Write to the former mailbox of an establishment, and to every operator (R14)."""
@@ -233,7 +239,15 @@ class App:
         return Ticker(
             self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check, self.people,
             self.figures,
+            self.list_checks,
         )  # fmt: skip
+
+    @cached_property
+    def list_checks(self) -> "ListChecks":
+        """The checks that the two lists make, and what they say no more (R94, R95)."""
+        from workflow.evidence.list_checks import ListChecks
+
+        return ListChecks(self.engine, installation.schedule_actor(self.database))
 
     def make(self, *parts: str) -> None:
         """Make parts now: what is wrong with them is said at once, and no two threads make one twice."""

@@ -263,6 +263,18 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             delegated=True,
         ),
     ),
+    "report_settled_listing_lost": (
+        Kind.REPORT_SETTLED,
+        ReportSettled(
+            **STEP,
+            change=Change.LISTING_LOST,
+            reported_on=date(2027, 1, 11),
+            settlement=Settlement.REVOCATION_DATED,
+            why="Une autre personne est déclarée à la DRANE depuis janvier.",
+            revoke_on=date(2027, 2, 1),
+            delegated=True,
+        ),
+    ),
     "report_settled_no_effect": (
         Kind.REPORT_SETTLED,
         ReportSettled(

@@ -38,6 +38,7 @@ from states.model import Report
 from states.rules.revocation import key_holders
 from states.school_calendar import SchoolYear
 from states.vocabulary import (
+    EVIDENCE_CHANGES,
     Change,
     ReissueReason,
     RemovalOutcome,
@@ -86,16 +87,31 @@ class Planner:
         if trigger is Trigger.ISSUE_CODE:
             entry = (Kind.KEY_EXTENDED, key_extended) if request.is_extension else (Kind.CODE_ISSUED, code_issued)
             yield from self._to_establishment(event, *entry)
-        elif trigger in TO_ESTABLISHMENT and (self.step_receipts or not _is_own_step(event)):
+        elif trigger in TO_ESTABLISHMENT and self._is_told(event):
             yield from self._to_establishment(event, *TO_ESTABLISHMENT[trigger])
         if self.is_daily and not _presses(event, self.context):
             return
         if trigger is Trigger.SUBMIT:
             yield self._to_operators(event, Kind.NEW_REQUEST, new_request)
-        elif trigger is Trigger.REPORT_CHANGE:
+        elif trigger is Trigger.REPORT_CHANGE and event.actor.role is not Role.SCHEDULE:
             yield self._to_operators(event, Kind.CHANGE_TO_HANDLE, change_to_handle)
         elif any(isinstance(effect, OpenRemoval) for effect in event.decision.effects):
             yield self._to_operators(event, Kind.REMOVAL_TASK, removal_task)
+
+    def _is_told(self, event: RequestEvent) -> bool:
+        """False for a step's receipt that the settings leave out, and for what the establishment has not reported.
+
+        What the two lists say no more is the operators' to look into: the establishment is told of what follows, when
+        something does (R95).
+        """
+        match event.decision.trigger:
+            case Trigger.REPORT_CHANGE:
+                return event.actor.role is not Role.SCHEDULE
+            case Trigger.SETTLE_CHANGE:
+                closed = _closed_report(event)
+                return closed.report.change not in EVIDENCE_CHANGES or closed.revoke_on is not None
+            case _:
+                return self.step_receipts or not _is_own_step(event)
 
     def _to_establishment(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Iterator[Draft]:
         effects = event.decision.effects
@@ -225,9 +241,9 @@ def code_reissued(event: RequestEvent, context: MailContext) -> CodeReissued:
 
 
 def _answered_changes(event: RequestEvent) -> tuple[Change, ...]:
-    """The changes of the reports that an action settles by itself (R44, R45)."""
-    effects = (effect for effect in event.decision.effects if isinstance(effect, CloseReport))
-    return tuple(dict.fromkeys(effect.report.change for effect in effects))
+    """The changes of the establishment's reports that an action settles by itself (R44, R45)."""
+    changes = (effect.report.change for effect in event.decision.effects if isinstance(effect, CloseReport))
+    return tuple(dict.fromkeys(change for change in changes if change not in EVIDENCE_CHANGES))
 
 
 def key_extended(event: RequestEvent, _: MailContext) -> KeyExtended:
@@ -240,6 +256,10 @@ def key_extended(event: RequestEvent, _: MailContext) -> KeyExtended:
 
 def _opened_report(event: RequestEvent) -> Report:
     return next(effect.report for effect in event.decision.effects if isinstance(effect, OpenReport))
+
+
+def _closed_report(event: RequestEvent) -> CloseReport:
+    return next(effect for effect in event.decision.effects if isinstance(effect, CloseReport))
 
 
 def change_reported(event: RequestEvent, context: MailContext) -> ChangeReported:
@@ -268,7 +288,7 @@ def change_to_handle(event: RequestEvent, context: MailContext) -> ChangeToHandl
 
 def report_settled(event: RequestEvent, context: MailContext) -> ReportSettled:
     decision = event.decision
-    closed = next(effect for effect in decision.effects if isinstance(effect, CloseReport))
+    closed = _closed_report(event)
     return ReportSettled(
         **_on_request(event),
         change=closed.report.change,

@@ -73,7 +73,7 @@ def body_of(trigger: Trigger) -> type[RequestModel]:
     hints = get_type_hints(command)
     members: dict[str, Any] = {}
     for field in fields(command):
-        if field.name == "reference":
+        if field.name in ("reference", "evidence"):  # what a program has read is no row of an imported list (R94)
             continue
         description, _ = of_field(trigger, field.name)
         default: Any = ... if field.default is MISSING else field.default

@@ -14,10 +14,12 @@ from states.validation import clean_text
 from states.vocabulary import (
     CODE_CHANGES,
     DATED_CHANGES,
+    EVIDENCE_CHANGES,
     KEY_CHANGES,
     Change,
     ReissueReason,
     RevokeReason,
+    Role,
     Settlement,
 )
 
@@ -39,6 +41,8 @@ REVOKE_REASONS: Final = {
     Change.ABSENCE: RevokeReason.ABSENCE,
     Change.NOT_NEEDED: RevokeReason.NOT_NEEDED,
     Change.KEY_COMPROMISED: RevokeReason.COMPROMISE,
+    Change.LISTING_LOST: RevokeReason.LISTING_LOST,
+    Change.DELEGATION_ENDED: RevokeReason.DELEGATION_ENDED,
 }
 """The reason of a revocation that answers a report (R45); of another one, the operator says it in words."""
 
@@ -82,6 +86,10 @@ def check_report(case: Case[ReportChange]) -> Iterator[Reason]:
     yield from day_problems(
         "effective_on", "Le changement", "R32", command.effective_on, after=EARLIEST, before=case.today + FURTHEST
     )
+    if case.actor.role is not Role.OPERATOR:
+        is_of_schedule = case.actor.role is Role.SCHEDULE
+        if is_of_schedule is not (command.change in EVIDENCE_CHANGES):
+            yield refusals.change_of_the_lists()
     if command.change in KEY_CHANGES and not case.request.has_key:
         yield refusals.no_key_to_report()
     elif command.change in CODE_CHANGES and case.request.is_extension:

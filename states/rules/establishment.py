@@ -120,7 +120,7 @@ def apply_amend(case: Case[Amend]) -> Outcome:
 
 
 def check_take_back(case: Case[TakeBack]) -> Iterator[Reason]:
-    if current_checks(case.request):
+    if any(not check.automatic for check in current_checks(case.request)):
         yield refusals.check_recorded()
 
 

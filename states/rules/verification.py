@@ -8,12 +8,12 @@ from typing import Final
 
 from states import refusals
 from states.commands import CheckDelegation, CheckListing, SendBack
-from states.decision import Case, Outcome
-from states.model import Check, Request
+from states.decision import Case, Outcome, Scalar
+from states.model import Check, Evidence, Request
 from states.refusals import Reason
 from states.rules.fields import day_problems, text_problems
 from states.validation import chef_key, clean_text
-from states.vocabulary import CheckOutcome, Labelled, State, Step, Trigger
+from states.vocabulary import CheckOutcome, Labelled, Role, State, Step, Trigger
 
 LISTING: Final = "La vérification de la liste des RUPN"
 DELEGATION: Final = "La vérification de la délégation"
@@ -141,6 +141,10 @@ def with_chef(request: Request, name: str) -> Request:
 
 def check_check(case: Case[CheckListing | CheckDelegation]) -> Iterator[Reason]:
     command, max_age_days = case.command, case.policy.checks_max_age_days
+    is_automatic = command.evidence is not None and command.evidence.automatic
+    is_positive = command.outcome is CheckOutcome.POSITIVE
+    if is_automatic is not (case.actor.role is Role.SCHEDULE) or (is_automatic and not is_positive):
+        yield refusals.not_an_automatic_check()
     yield from text_problems("source", "La source de la vérification", "R34", command.source)
     oldest_day, day = oldest_valid_day(case.today, max_age_days), command.checked_on or case.today
     label, earliest = LISTING, oldest_day
@@ -155,20 +159,31 @@ def check_check(case: Case[CheckListing | CheckDelegation]) -> Iterator[Reason]:
 def apply_check(case: Case[CheckListing | CheckDelegation]) -> Outcome:
     """Record the check; once both are positive, at any age, a key may be enabled from then on (R47)."""
     command, request = case.command, case.request
-    day, source = command.checked_on or case.today, clean_text(command.source)
-    if isinstance(command, CheckListing):
-        request = request.with_(listing=Check(command.outcome, source, day, listing_digest(request)))
-    else:
-        request = request.with_(delegation=Check(command.outcome, source, day, delegation_digest(request)))
+    day, source, evidence = command.checked_on or case.today, clean_text(command.source), command.evidence
+    seen = listing_digest(request) if isinstance(command, CheckListing) else delegation_digest(request)
+    check = Check(command.outcome, source, day, seen)
+    if evidence:
+        check = replace(check, entry=evidence.entry, automatic=evidence.automatic)
+    request = request.with_(**{"listing" if isinstance(command, CheckListing) else "delegation": check})
     checks = (request.listing, request.delegation)
     if all(check is not None and check.outcome is CheckOutcome.POSITIVE for check in checks):
         request = request.with_(key_possible=True)
     return Outcome(
         request=request,
         target=State.REQUESTED,
-        data={"outcome": command.outcome.value, "checked_on": day.isoformat()},
+        data={"outcome": command.outcome.value, "checked_on": day.isoformat(), **_data_of(evidence)},
         notes={"source": source},
     )
+
+
+def _data_of(evidence: Evidence | None) -> dict[str, Scalar]:
+    """The data of an event that say from which row of which list a check was made (R94)."""
+    if evidence is None:
+        return {}
+    data: dict[str, Scalar] = {
+        "list_number": evidence.list_number, "list_entry": evidence.entry, "list_line": evidence.line,
+    }  # fmt: skip
+    return data | ({"automatic": True} if evidence.automatic else {"list_score": evidence.score})
 
 
 def check_send_back(case: Case[SendBack]) -> Iterator[Reason]:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from states import commands as c
-from states.model import Actor, Check, Establishment, Facts, LastEvent, OnBehalf, Removal, Report, Request
+from states.model import Actor, Check, Establishment, Evidence, Facts, LastEvent, OnBehalf, Removal, Report, Request
 from states.policy import Policy
 from states.rules.verification import delegation_digest, listing_digest
 from states.school_calendar import SchoolCalendar, SchoolYear
@@ -126,6 +126,10 @@ def request(state: State = State.DECLARED, **changes: Any) -> Request:
             code_issued_at=ISSUED_AT, expires_on=LAST_DAY, expiry_seen_for=LAST_DAY, issued_by=10
         )
     return found.with_(**changes)
+
+
+def evidence(**changes: Any) -> Evidence:
+    return replace(Evidence(entry=7, list_number=3, line=34, score=100), **changes)
 
 
 def other(state: State = State.CODE_ISSUED, **changes: Any) -> Request:

@@ -150,6 +150,9 @@ SCENES: dict[str, tuple[Scene, ...]] = {
         (T.REVOKE, f.facts(ISSUED, reports=(f.report(effective_on=date(2027, 1, 4)),)), {}, {}),),
     "renewed_after_revocation": ((T.RENEW, f.facts(S.REVOKED, revoked_for=RevokeReason.MISSION), {}, {}),),
     "check_recorded": ((T.TAKE_BACK, f.facts(READY), {}, {}),),
+    "not_an_automatic_check": ((T.CHECK_LISTING, None, {}, {"actor": f.schedule()}),
+                               (T.CHECK_DELEGATION, None, {"evidence": f.evidence(automatic=True)}, {})),
+    "change_of_the_lists": ((T.REPORT_CHANGE, None, {"change": Change.LISTING_LOST}, {}),),
     "no_code_to_report": (
         (T.REPORT_CHANGE, f.facts(ISSUED.with_(extends="ODA-2027-00077")), {"change": Change.CODE_REFUSED}, {}),),
     "no_removal_open": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=None), {}, {}),),

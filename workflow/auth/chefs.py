@@ -1,10 +1,12 @@
 """Who is chef of an establishment: the last one known, and the one who says to succeed him (R37)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from notifications.sql import batches
 from states.validation import chef_key
 from workflow.database.tables import ESTABLISHMENT, REQUEST
 
@@ -19,6 +21,36 @@ _OF_REQUESTS: Final = (
 _KNOWN: Final = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.chef_name, _OF_REQUESTS.label("of_requests")).where(
     ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True))
 )
+
+
+_NAMED: Final = (
+    select(REQUEST.c.uai, REQUEST.c.chef_name)
+    .where(REQUEST.c.uai.in_(bindparam("uais", expanding=True)), REQUEST.c.chef_name != "")
+    .distinct()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownChefs:
+    """The chefs of an establishment that its requests and its sign-ins name, by their keys (R37).
+
+    ``in_force`` is the last one known, empty when nobody is.
+    """
+
+    in_force: str = ""
+    former: frozenset[str] = frozenset()
+
+
+def known_chefs(connection: Connection, uais: Sequence[str]) -> dict[str, KnownChefs]:
+    """The chefs known of these establishments, each of which is there."""
+    last = dict.fromkeys(uais, "")
+    all_keys: dict[str, set[str]] = {uai: set() for uai in uais}
+    for batch in batches(uais):
+        for row in connection.execute(_KNOWN, {"uais": batch}):
+            last[row.uai] = chef_key(row.chef_name or row.of_requests or "")
+        for uai, name in connection.execute(_NAMED, {"uais": batch}):
+            all_keys[uai].add(chef_key(name))
+    return {uai: KnownChefs(last[uai], frozenset(all_keys[uai] - {last[uai]})) for uai in uais}
 
 
 def find_former_chefs(connection: Connection, uais: Sequence[str], name: str) -> tuple[str, ...]:

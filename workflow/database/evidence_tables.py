@@ -51,8 +51,8 @@ class EvidenceEntry(SQLModel, table=True):
     ``person`` is folded as a request's is (R17), ``folded_mail`` likewise; ``other_mails`` are folded, separated by
     spaces. ``application``, ``begins``, ``ends`` and ``author`` (who delegated) are a delegation's: empty when the list
     does not say; ``ends`` None is without end. ``recorded_on``: the day of the declaration, or of the delegation.
-    ``first_import``, ``last_import``: the imports that saw it first and last. The number of an erased one never serves
-    again.
+    ``first_import``, ``last_import``: the imports that saw it first and last; ``line``: its line in the file of the
+    last one. The number of an erased one never serves again.
     """
 
     __tablename__ = "evidence_entry"
@@ -60,6 +60,8 @@ class EvidenceEntry(SQLModel, table=True):
         one_of("kind", ListKind),
         Index("ix_evidence_entry_uai", "kind", "uai", "last_import"),
         Index("ix_evidence_entry_last", "kind", "last_import", "uai", "id"),
+        Index("ix_evidence_entry_mail", "kind", "folded_mail", "last_import"),
+        Index("ix_evidence_entry_person", "kind", "person", "last_import"),
         {"sqlite_autoincrement": True},
     )
 
@@ -80,6 +82,7 @@ class EvidenceEntry(SQLModel, table=True):
     recorded_on: date | None = None
     first_import: int = Field(foreign_key="evidence_import.number")
     last_import: int = Field(foreign_key="evidence_import.number")
+    line: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 EVIDENCE_IMPORT: Final = table_of(EvidenceImport)

@@ -27,9 +27,10 @@ def reference_of(year: SchoolYear, number: int) -> str:
     return f"ODA-{year.end_year}-{number:05d}"
 
 
-_CHECK_COLUMNS = tuple(
-    f"{check}_{part}" for check in ("listing", "delegation") for part in ("outcome", "source", "checked_on", "seen")
-)
+_CHECK_PARTS = ("outcome", "source", "checked_on", "seen", "entry", "automatic")
+
+
+_CHECK_COLUMNS = tuple(f"{check}_{part}" for check in ("listing", "delegation") for part in _CHECK_PARTS)
 
 
 _TRANSLATED = frozenset({"school_year", "state", "listing", "delegation", "acted_on_behalf"})
@@ -86,8 +87,8 @@ def request_from(row: Any) -> Request:
     values["school_year"] = school_year(year)
     values["state"] = State.of(state)
     values["acted_on_behalf"] = _numbers(behalf)
-    values["listing"] = Check(CheckOutcome.of(checks[0]), *checks[1:4]) if checks[0] else None
-    values["delegation"] = Check(CheckOutcome.of(checks[4]), *checks[5:8]) if checks[4] else None
+    values["listing"] = Check(CheckOutcome.of(checks[0]), *checks[1:6]) if checks[0] else None
+    values["delegation"] = Check(CheckOutcome.of(checks[6]), *checks[7:12]) if checks[6] else None
     request = object.__new__(Request)
     object.__setattr__(request, "__dict__", values)
     return request
@@ -122,6 +123,8 @@ def _check_columns(name: str) -> Callable[[Any], dict[str, Any]]:
             f"{name}_source": check.source if check else "",
             f"{name}_checked_on": check.checked_on if check else None,
             f"{name}_seen": check.digest if check else "",
+            f"{name}_entry": check.entry if check else None,
+            f"{name}_automatic": check.automatic if check else False,
         }
 
     return columns

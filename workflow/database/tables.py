@@ -110,8 +110,10 @@ class StandInRow(SQLModel, table=True):
 class DelegationRequest(SQLModel, table=True):
     """One request. Personal data stand here, beside the journal and never in it (R64).
 
-    For who looks, ``since`` is when it came to its state, ``checks`` and ``checked_on`` what its two checks say
-    together and the earlier of their days, ``sorted_name`` its person's folded name, nom first.
+    ``listing_entry``, ``delegation_entry``: the rows of the two lists from which its checks were made; no keys, for a
+    row may be erased before its request (R94). For who looks, ``since`` is when it came to its state, ``checks`` and
+    ``checked_on`` what its two checks say together and the earlier of their days, ``sorted_name`` its person's folded
+    name, nom first.
     """
 
     __tablename__ = "delegation_request"
@@ -151,10 +153,14 @@ class DelegationRequest(SQLModel, table=True):
     listing_source: str = ""
     listing_checked_on: date | None = None
     listing_seen: str = ""
+    listing_entry: int | None = None
+    listing_automatic: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     delegation_outcome: str | None = None
     delegation_source: str = ""
     delegation_checked_on: date | None = None
     delegation_seen: str = ""
+    delegation_entry: int | None = None
+    delegation_automatic: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     code_issued_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     previous_code_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     extends: str | None = None

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, text, update
 
 from notifications.ports import Clock, crash_point
-from notifications.sql import batches, insert_rows
+from notifications.sql import batches, insert_rows, update_rows
 from states.characters import fold
 from states.model import Actor
 from workflow.database.connection import Database
@@ -68,17 +68,21 @@ def import_list(
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """The report, and the rows to write: those to add, and the entries that are no longer in the list."""
+    """The report, and the rows to write: those to add, and the entries that are no longer in the list.
+
+    ``lines`` are those of the rows to add, by row, and of the entries that are still there, by their identifier.
+    """
 
     report: ListReport
-    added: list[ListRow]
+    added: dict[ListRow, int]
     gone_ids: list[int]
+    lines: dict[int, int]
 
 
 def _compare(connection: Connection, read: ReadList, list_date: date | None, today: date) -> _Comparison:
     before = list_in_force(connection, read.kind)
     known = set(connection.execute(select(ESTABLISHMENT.c.uai)).scalars())
-    rows = {row: None for _, row in read.rows if row.uai in known}
+    rows = {row: line for line, row in read.rows if row.uai in known}
     outside = tuple(
         RowRemark(line, f"l'établissement {row.uai} n'est pas dans l'annuaire") for line, row in read.rows
         if row.uai not in known
@@ -101,7 +105,10 @@ def _compare(connection: Connection, read: ReadList, list_date: date | None, tod
         doubtful.append(same_file(before, list_date))
     if is_massive(len(disappeared), len(stored)):
         doubtful.append(massive_loss(len(disappeared), len(stored)))
-    return _Comparison(replace(report, doubtful=tuple(doubtful)), added, [stored[row] for row in gone])
+    return _Comparison(
+        replace(report, doubtful=tuple(doubtful)), {row: rows[row] for row in added}, [stored[row] for row in gone],
+        {stored[row]: line for row, line in rows.items() if row in stored},
+    )  # fmt: skip
 
 
 def _stored(connection: Connection, kind: ListKind, before: ListImport | None) -> dict[ListRow, int]:
@@ -143,13 +150,15 @@ def _write(connection: Connection, comparison: _Comparison, list_date: date, act
         connection.execute(update(E).where(*in_force).values(last_import=number))
         for ids in batches(comparison.gone_ids):
             connection.execute(update(E).where(E.c.id.in_(ids)).values(last_import=report.before.number))
-    insert_rows(connection, E, [_entry(report.kind, added, number) for added in comparison.added])
+    moved = [{"b_id": entry, "line": line} for entry, line in comparison.lines.items()]
+    update_rows(connection, E, ("id",), ("line",), moved)
+    insert_rows(connection, E, [_entry(report.kind, row, line, number) for row, line in comparison.added.items()])
     return number
 
 
-def _entry(kind: ListKind, row: ListRow, number: int) -> dict[str, Any]:
+def _entry(kind: ListKind, row: ListRow, line: int, number: int) -> dict[str, Any]:
     columns = {name: getattr(row, name) for name in _ROW} | {"folded_mail": row.folded_mail, "person": row.person}
-    return {"kind": kind.value, "first_import": number, "last_import": number} | columns
+    return {"kind": kind.value, "first_import": number, "last_import": number, "line": line} | columns
 
 
 def _journalled(report: ListReport, list_date: date) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, literal, select, tuple_
 
 from notifications.sql import batches
+from states import french
 from states.characters import fold
 from states.validation import fold_mail, has_uai_form, normalise_uai
 from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
@@ -17,6 +18,9 @@ from workflow.database.tables import ACTOR
 
 NO_END: Final = date(9999, 12, 31)
 """The end that DelegCE gives to a delegation without end: an ordinary one (R93)."""
+
+
+_NAMES: Final = {ListKind.LISTING: "liste de la DRANE", ListKind.DELEGATION: "liste des délégations de DelegCE"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +38,11 @@ class ListImport:
     gone: int
     refused: int
     digest: str
+
+    @property
+    def name(self) -> str:
+        """``liste de la DRANE du 12 novembre 2026``: as a check's source says it."""
+        return f"{_NAMES[self.kind]} du {french.day(self.list_date)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +69,7 @@ class ListEntry:
     recorded_on: date | None
     first_import: int
     last_import: int
+    line: int = 0
 
     def runs_on(self, day: date) -> bool:
         """True if the delegation has begun and has not ended; what the list does not say holds nobody back."""

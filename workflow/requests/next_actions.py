@@ -172,7 +172,7 @@ def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy
         case Trigger.SETTLE_CHANGE:
             return bool(to_settle(request, facts.reports))
         case Trigger.TAKE_BACK:
-            return not current_checks(request)
+            return all(check.automatic for check in current_checks(request))
         case Trigger.CONFIRM_REMOVAL:
             return facts.removal is not None and facts.removal.outcome is None
         case Trigger.CONFIRM_HANDOVER:

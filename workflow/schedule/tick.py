@@ -31,6 +31,7 @@ from workflow.database.tables import LINKS
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Engine
+from workflow.evidence.list_checks import ListCheckResult, ListChecks
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import unreadable_requests
@@ -91,6 +92,8 @@ class TickResult:
     waiting: list[YearEnd] = field(default_factory=list)
     dated: int = 0
     """Requests revoked on the day that an operator had set (R46)."""
+    list_checks: ListCheckResult = field(default_factory=ListCheckResult)
+    """What the two lists have settled, or put in question (R94, R95)."""
     erased: int = 0
     due_reports: int = 0
     daily_mails: DailyMails = field(default_factory=DailyMails)
@@ -133,12 +136,13 @@ class Ticker:
         self, engine: Engine, year_ends: YearEnds, mailer: Mailer, actor: Actor, machines: NodeMonitor | None = None,
         host: str | None = None, clock_check: ClockCheck | None = None, people: People | None = None,
         figures: FigureLedger | None = None,
+        list_checks: ListChecks | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
         ``host``: this machine's name, the system's when None. ``clock_check`` None: no counter explains the clock.
         ``people``: whose access ends once the settings have removed them; None where nobody enters. ``figures`` None:
-        nobody reads any.
+        nobody reads any. ``list_checks`` compares requests with the two lists; None where there are none.
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -150,6 +154,7 @@ class Ticker:
         self._clock_check = clock_check or ClockCheck(engine.hasher)
         self._people = people
         self._figures = figures
+        self._list_checks = list_checks
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -180,6 +185,9 @@ class Ticker:
         if not verdict.held:
             with result.step("les révocations datées"):
                 result.dated = revoke_dated(self._engine, self._actor)
+            if self._list_checks:
+                with result.step("les vérifications d'après les listes"):
+                    result.list_checks = self._list_checks.tick()
             self._clean(result)
             result.daily_mails = self._daily_jobs.run(result.step, lambda: result.troubles)
             if self._figures:

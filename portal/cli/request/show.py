@@ -1,6 +1,6 @@
 """``oda request list`` and ``show``: the worklist, and one request in full (R8)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from states.vocabulary import CodeStatus, State
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from states.model import Actor
+    from states.model import Actor, Request
     from workflow.app import App
     from workflow.requests.detail import CheckView, RequestView
     from workflow.requests.filters import Filters
@@ -140,12 +140,23 @@ def show(context: CliContext, reference: str, as_json: bool) -> None:
         from workflow.requests.filters import not_visible
 
         view = show_request(connection, reference, actor, app.policy, app.mailer, app.clock.now())
+        said = said_by_lists(connection, app, actor, view.request) if view else []
     if view is None:
         raise refused([not_visible(actor, reference)], "Rien à montrer.")
     if as_json:
         echo_object(json_of(view))
     else:
-        write_request(view, app.settings.zoneinfo)
+        write_request(view, app.settings.zoneinfo, said)
+
+
+def said_by_lists(connection: "Connection", app: "App", actor: "Actor", request: "Request") -> list[str]:
+    """What the imported lists say of a request that waits for its checks, for the rectorat alone (R94)."""
+    if actor.is_establishment or request.state is not State.REQUESTED:
+        return []
+    from workflow.evidence.comparison import ListComparison
+
+    matches = ListComparison(connection, app.policy, app.clock.now()).matches([request])[request.reference]
+    return [sentence for match in matches.values() for sentence in match.sentences]
 
 
 def json_of(view: "RequestView") -> dict[str, Any]:
@@ -161,7 +172,7 @@ def json_of(view: "RequestView") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_request(view: "RequestView", timezone: tzinfo) -> None:
+def write_request(view: "RequestView", timezone: tzinfo, said: Sequence[str] = ()) -> None:
     """Write a request in full, in sections; instants in the académie's ``timezone``."""
     printer = SectionPrinter()
     request = view.request
@@ -172,6 +183,8 @@ def write_request(view: "RequestView", timezone: tzinfo) -> None:
     printer.section("Vérifications du rectorat")
     _write_check(printer, "Liste des RUPN", view.listing)
     _write_check(printer, "Délégation", view.delegation)
+    for sentence in said:
+        printer.line(sentence)
     _write_key(printer, view, timezone)
     _write_follow_up(printer, view, timezone)
     if view.actions:

@@ -1,6 +1,7 @@
 """/rectorat/a-verifier: the requests to check beside the two lists, both answers a line, recorded at once (R34)."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -25,8 +26,13 @@ from states import commands as c
 from states.decision import Refused
 from states.refusals import Reason
 from states.vocabulary import CheckOutcome, Trigger
+from workflow.database.evidence_tables import ListKind
 from workflow.engine.engine import Done, Result
+from workflow.evidence.automatic_checks import command_of
+from workflow.evidence.comparison import ListComparison, Matches
+from workflow.evidence.matching import CONFIDENT, Candidate
 from workflow.requests.checks_to_make import PAPER_ORDERS, CheckLine, CheckPage, ChecksToMake
+from workflow.requests.detail import CheckView
 from workflow.requests.worklist import Order, kinds_and_departements, last_source
 
 CHECKS_PATH: Final = "/rectorat/a-verifier"
@@ -47,6 +53,10 @@ class Column:
     title: str
     command: type[c.CheckListing | c.CheckDelegation]
     motif: str
+    kind: ListKind
+
+    def view_of(self, line: CheckLine) -> CheckView:
+        return line.listing if self.kind is ListKind.LISTING else line.delegation
 
     @property
     def trigger(self) -> Trigger:
@@ -58,14 +68,28 @@ class Column:
         return f"source_{self.name}"
 
 
-LISTING: Final = Column("liste", "Liste des RUPN", c.CheckListing, "absent-de-la-liste")
+LISTING: Final = Column("liste", "Liste des RUPN", c.CheckListing, "absent-de-la-liste", ListKind.LISTING)
 
-DELEGATION: Final = Column("delegation", "Délégation", c.CheckDelegation, "delegation-introuvable")
+DELEGATION: Final = Column("delegation", "Délégation", c.CheckDelegation, "delegation-introuvable", ListKind.DELEGATION)
 
 COLUMNS: Final = (LISTING, DELEGATION)
 
-Answers = Mapping[tuple[str, str], CheckOutcome]
-"""The answers given, by the name of the column and the reference."""
+Answers = Mapping[tuple[str, str], str]
+"""The answers given, by the name of the column and the reference: an outcome, or the row proposed that is the right
+one, as ``row_value`` writes it."""
+
+PROPOSALS: Final = "propositions"
+"""The button that ticks every proposal that is near enough (R94)."""
+
+_ROW: Final = re.compile("ligne-[0-9]{1,10}")
+
+Compared = Mapping[str, tuple[CheckLine, Matches]]
+"""Requests as they are now with what the lists say of them, by their references."""
+
+
+def row_value(candidate: Candidate) -> str:
+    """The answer that confirms a row of a list."""
+    return f"ligne-{candidate.entry.id}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +195,7 @@ class Report:
 
 
 def _check_of(line: CheckLine | None, column: Column) -> CheckOutcome | None:
-    check = (line.listing if column is LISTING else line.delegation).check if line else None
+    check = column.view_of(line).check if line else None
     return check.outcome if check else None
 
 
@@ -204,9 +228,15 @@ def record_checks(request: Request, context: Context, visitor: Operator, data: T
     """Record the answers, each line by itself: a refused one keeps its answers and stops no other (R7)."""
     view = View.read(request.query_params)
     form, answers = filled(_fields(context, visitor), data), _answers(data)
-    if column := next((column for column in COLUMNS if column.name == data.get("conforme")), None):
+    if button := data.get("conforme"):
         versions = _versions(data)
-        answers = {(column.name, reference): CheckOutcome.POSITIVE for reference in versions} | dict(answers)
+        ticked: dict[tuple[str, str], str] = {
+            (column.name, reference): CheckOutcome.POSITIVE
+            for column in COLUMNS if column.name == button for reference in versions
+        }  # fmt: skip
+        if button == PROPOSALS:
+            ticked = _proposed(context, list(versions))
+        answers = ticked | dict(answers)
         return _render(request, context, visitor, view, _as_typed(form), answers)
     if not answers and form.is_right:
         form = form.refused([_NO_ANSWER])
@@ -218,6 +248,11 @@ def record_checks(request: Request, context: Context, visitor: Operator, data: T
     again = blank(_with_values(form))
     return _render(request, context, visitor, view, again, kept, report, status=422 if refused else 200)
 
+
+_OTHER_ROW: Final = Reason(
+    "other_row", "R94", "La liste ou la demande a changé : cette ligne n'est plus celle qui est proposée",
+    "Relire ce que la liste dit maintenant.",
+)  # fmt: skip
 
 _NO_ANSWER: Final = Reason(
     "no_answer", "R34", "Aucune réponse n'est donnée",
@@ -260,14 +295,50 @@ def _versions(data: FormData) -> dict[str, int]:
     return dict(list(versions.items())[: SIZES[-1]])
 
 
-def _answers(data: FormData) -> dict[tuple[str, str], CheckOutcome]:
+def _answers(data: FormData) -> dict[tuple[str, str], str]:
     outcomes = {outcome.value: outcome for outcome in CheckOutcome}
-    answers = {}
+    answers: dict[tuple[str, str], str] = {}
     for column in COLUMNS:
         for reference in _versions(data):
-            if outcome := outcomes.get(str(data.get(f"{column.name}-{reference}") or "")):
-                answers[column.name, reference] = outcome
+            value = str(data.get(f"{column.name}-{reference}") or "")
+            if value in outcomes or _ROW.fullmatch(value):
+                answers[column.name, reference] = outcomes.get(value, value)
     return answers
+
+
+def _compare(context: WebContext, references: Sequence[str]) -> Compared:
+    """These requests with what the lists say of them now."""
+    app, now = context.app, context.app.clock.now()
+    with app.database.read() as connection:
+        lines = ChecksToMake(connection, app.policy, now).lines(references)
+        matches = ListComparison(connection, app.policy, now).matches([line.request for line in lines.values()])
+    return {reference: (line, matches[reference]) for reference, line in lines.items()}
+
+
+def _proposed(context: WebContext, references: Sequence[str]) -> dict[tuple[str, str], str]:
+    """The answers that confirm every row that is near enough, of the checks still to make (R94)."""
+    return {
+        (column.name, reference): row_value(match.best)
+        for reference, (line, matches) in _compare(context, references).items()
+        for column in COLUMNS
+        if (match := matches[column.kind]).best and match.is_confident and not column.view_of(line).is_valid
+    }
+
+
+def _command(
+    column: Column, reference: str, version: int, answer: str, form: Form, compared: Compared
+) -> Result | c.Command:
+    """The command of an answer, or its refusal when the row that was shown is not proposed any more."""
+    if isinstance(answer, CheckOutcome):
+        return column.command(
+            reference=reference, expected_version=version, outcome=answer, source=form.values[column.source],
+            checked_on=form.values["checked_on"],
+        )  # fmt: skip
+    line, matches = compared.get(reference, (None, {}))
+    match = matches.get(column.kind)
+    if line is None or match is None or match.best is None or row_value(match.best) != answer:
+        return Refused((_OTHER_ROW,))
+    return command_of(line.request, match, version=version, automatic=False)
 
 
 def _execute(
@@ -276,15 +347,15 @@ def _execute(
     """Record one column, then the other on the requests as the first has left them: no check of what was not shown."""
     results: dict[str, dict[str, Result]] = {}
     current = dict(versions)
+    compared = _compare(context, [ref for (_, ref), answer in answers.items() if not isinstance(answer, CheckOutcome)])
     for column in COLUMNS:
-        commands = {
-            reference: column.command(
-                reference=reference, expected_version=current[reference], outcome=answers[column.name, reference],
-                source=form.values[column.source], checked_on=form.values["checked_on"],
-            )
+        asked = {
+            reference: _command(column, reference, current[reference], answers[column.name, reference], form, compared)
             for reference in versions if (column.name, reference) in answers
         }  # fmt: skip
-        for reference, result in execute_all(context, visitor, commands, form.key):
+        commands = {reference: command for reference, command in asked.items() if isinstance(command, c.Command)}
+        refused = {reference: result for reference, result in asked.items() if isinstance(result, Refused)}
+        for reference, result in (*refused.items(), *execute_all(context, visitor, commands, form.key)):
             results.setdefault(reference, {})[column.name] = result
             if isinstance(result, Done):
                 current[reference] = result.version
@@ -306,12 +377,23 @@ def _render(
     with app.database.read() as connection:
         checks = ChecksToMake(connection, app.policy, app.clock.now())
         page = checks.page(view.order, view.after or None, view.size, view.departement)
+        comparison = ListComparison(connection, app.policy, app.clock.now())
+        matches = comparison.matches([line.request for line in page.lines])
         _, departements = kinds_and_departements(connection)
     return context.pages.page(
         request, "rectorat/checks.html", visitor, status=status, view=view, page=page, form=form,
         answers=answers or {}, report=report, columns=COLUMNS, departements=departements, sizes=SIZES,
         orders=PAPER_ORDERS, following=_following(view, page), issue=ISSUE,
-        export=view.address(f"{CHECKS_PATH}/export"),
+        export=view.address(f"{CHECKS_PATH}/export"), matches=matches, lists=comparison.lists,
+        confident=_count_confident(page, matches), row_value=row_value, proposals=PROPOSALS, enough=CONFIDENT,
+    )  # fmt: skip
+
+
+def _count_confident(page: CheckPage, matches: Mapping[str, Matches]) -> int:
+    """The proposals of the page that one button ticks."""
+    return sum(
+        matches[line.request.reference][column.kind].is_confident and not column.view_of(line).is_valid
+        for line in page.lines for column in COLUMNS
     )  # fmt: skip
 
 

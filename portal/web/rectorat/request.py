@@ -22,11 +22,14 @@ from portal.web.actions.operator import OPERATOR_ACTIONS, keys_in_use, proposed_
 from portal.web.chef.requests import pdf
 from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
 from portal.web.forms import Form, blank
+from portal.web.rectorat.checks import row_value
 from portal.web.rectorat.collaboration import Collaboration
 from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import WorklistCriteria
 from portal.web.worklist.position import origin_of
 from states.vocabulary import CodeStatus, Role, State, Trigger
+from workflow.database.evidence_tables import ListKind
+from workflow.evidence.comparison import ListComparison, Match, Matches
 from workflow.mail.queries import show_mail
 from workflow.requests.checks_to_make import ChecksToMake
 from workflow.requests.detail import CheckView, EventView, RequestView
@@ -149,6 +152,14 @@ class CheckCard:
     can_record: bool
     source: str
     motif: str
+    match: Match | None = None
+    """What the imported list says, while the check is to be made (R94)."""
+
+    @property
+    def confirmed_row(self) -> str:
+        """The answer that confirms the row that the list proposes; empty when there is none to confirm."""
+        best = self.match.best if self.match else None
+        return row_value(best) if best and self.form and not best.is_obstructed else ""
 
 
 def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dict[str, Any]:
@@ -166,6 +177,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         call = load_calls(web, connection, [reference]).get(reference) if view.removal else None
         following = _next_to_issue(action_context, connection) if came_from_action else None
         next_to_check = _next_to_check(action_context, connection)
+        matches = _matches(action_context, connection)
     return {
         "view": view,
         "action_context": action_context,
@@ -175,7 +187,7 @@ def _page_scope(action_context: ActionContext, *, came_from_action: bool) -> dic
         "badge": mail_badge,
         "happened": happened,
         "details": history_details,
-        "cards": _check_cards(action_context),
+        "cards": _check_cards(action_context, matches),
         "inline": inline,
         "own_buttons": [_BY_TRIGGER[open_.trigger] for open_ in buttons if not open_.on_behalf],
         "behalf_buttons": [_BY_TRIGGER[open_.trigger] for open_ in buttons if open_.on_behalf],
@@ -210,7 +222,15 @@ def mail_badge(mail: Mail) -> str:
     return _BADGES.get(mail.stage, "")
 
 
-def _check_cards(action_context: ActionContext) -> tuple[CheckCard, ...]:
+def _matches(action_context: ActionContext, connection: Connection) -> Matches:
+    """What the lists say of a request that waits for its checks; nothing of another one."""
+    app, request = action_context.app, action_context.view.request
+    if request.state is not State.REQUESTED:
+        return {}
+    return ListComparison(connection, app.policy, app.clock.now()).matches([request])[request.reference]
+
+
+def _check_cards(action_context: ActionContext, matches: Matches) -> tuple[CheckCard, ...]:
     """The two checks, once the rectorat has the request, or had it."""
     view = action_context.view
     checks = (
@@ -226,8 +246,9 @@ def _check_cards(action_context: ActionContext) -> tuple[CheckCard, ...]:
             can_record=action_context.is_open(trigger),
             source=proposed_source(action_context, trigger) if action_context.is_open(trigger) else "",
             motif=motif if check_view.problem and check_view.problem.code == "check_negative" else "",
+            match=None if check_view.is_valid else matches.get(kind),
         )
-        for (title, name, check_view, motif), trigger in zip(checks, CHECKS, strict=True)
+        for (title, name, check_view, motif), trigger, kind in zip(checks, CHECKS, ListKind, strict=True)
     )  # fmt: skip
 
 

@@ -192,6 +192,19 @@ def test_drafts__what_became_of_a_report() -> None:
     assert (told.settlement, told.why, told.revoke_on) == tuple(dated.values())
 
 
+@pytest.mark.rule("R55", "R95")
+def test_drafts__what_the_lists_say_no_more_writes_to_nobody() -> None:
+    """The establishment has reported nothing, and the operators read it in the list; a day to come is told."""
+    lost = {"change": Change.LISTING_LOST}
+    assert drafts(request_event(Trigger.REPORT_CHANGE, actor=f.schedule(), command=lost)) == []
+    known = f.facts(State.CODE_ISSUED, reports=(f.report(2, Change.LISTING_LOST),))
+    assert drafts(request_event(Trigger.SETTLE_CHANGE, facts=known)) == []
+    dated = {"settlement": Settlement.REVOCATION_DATED, "revoke_on": date(2027, 1, 4)}
+    settled = drafts(request_event(Trigger.SETTLE_CHANGE, facts=known, command=dated))
+    assert [draft.kind for draft in settled] == [Kind.REPORT_SETTLED]
+    assert facts_in(drafts(request_event(Trigger.REVOKE, facts=known)), Kind.REVOKED).answers == ()
+
+
 @pytest.mark.rule("R44", "R45")
 def test_drafts__the_action_that_answers_a_report_says_so() -> None:
     """One mail tells both: there is no other about the report."""

@@ -13,6 +13,10 @@ OF_CHEF = {
 OF_BOTH = {Trigger.REPORT_CHANGE}
 OF_SCHEDULE = {Trigger.EXPIRE}
 OF_CONNECTOR = {Trigger.CONFIRM_REMOVAL}
+OF_LISTS = {
+    Trigger.CHECK_LISTING: "not_an_automatic_check", Trigger.CHECK_DELEGATION: "not_an_automatic_check",
+    Trigger.REPORT_CHANGE: "change_of_the_lists",
+}  # fmt: skip
 OF_OPERATOR = set(Trigger) - OF_CHEF - OF_BOTH - OF_SCHEDULE
 
 
@@ -20,6 +24,8 @@ def verdict(role: Role, trigger: Trigger) -> str | None:
     """The code of the refusal that the reference wants, None for an acceptance."""
     if role is Role.SCHEDULE and trigger is Trigger.REVOKE:
         return "no_dated_revocation"
+    if role is Role.SCHEDULE and trigger in OF_LISTS:
+        return OF_LISTS[trigger]
     if role is Role.SCHEDULE:
         return None if trigger in OF_SCHEDULE else "wrong_role"
     if role is Role.CONNECTOR:

@@ -11,6 +11,7 @@ from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS, due_on
 from states.vocabulary import (
     CODE_CHANGES,
     DATED_CHANGES,
+    EVIDENCE_CHANGES,
     KEY_CHANGES,
     LIVE_STATES,
     NEW_CODE_CHANGES,
@@ -33,12 +34,21 @@ def test_report__any_change_of_any_live_request(state: State, change: Change) ->
     if change in KEY_CHANGES and state is not State.CODE_ISSUED:
         assert set(refused(f.facts(state), command)) == {"no_key_to_report"}
         return
-    decision = accepted(f.facts(state), command)
+    decision = accepted(f.facts(state), command, f.schedule() if change in EVIDENCE_CHANGES else f.chef())
     report = Report(number=1, change=change, effective_on=f.TODAY, reported_at=f.NOW)
     assert decision.effects == (OpenReport(report),)
     assert decision.data == {"report": 1, "change": change.value, "effective_on": "2026-10-12"}
     assert decision.notes == {"note": "jusqu'en mars"}
     assert decision.request.state is state
+
+
+@pytest.mark.rule("R95")
+def test_report__what_the_lists_say_is_no_reporting_of_an_establishment() -> None:
+    command = f.command(Trigger.REPORT_CHANGE, change=Change.DELEGATION_ENDED)
+    assert set(refused(f.facts(State.CODE_ISSUED), command, f.chef())) == {"change_of_the_lists"}
+    accepted(f.facts(State.CODE_ISSUED), command, f.operator())
+    absence = f.command(Trigger.REPORT_CHANGE, change=Change.ABSENCE)
+    assert set(refused(f.facts(State.CODE_ISSUED), absence, f.schedule())) == {"change_of_the_lists"}
 
 
 @pytest.mark.rule("R32")

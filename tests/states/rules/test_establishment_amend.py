@@ -110,6 +110,16 @@ def test_take_back__while_no_check_counts_for_it() -> None:
     accepted(f.facts(checked.with_(mail="autre@ac-toulouse.fr")), command)
 
 
+@pytest.mark.rule("R29", "R94")
+def test_take_back__checks_that_made_themselves_hold_nothing_back() -> None:
+    checked = f.checked(f.request(State.REQUESTED))
+    assert checked.listing
+    by_itself = checked.with_(listing=replace(checked.listing, entry=7, automatic=True), delegation=None)
+    accepted(f.facts(by_itself), f.command(Trigger.TAKE_BACK))
+    confirmed = checked.with_(listing=replace(checked.listing, entry=7), delegation=None)
+    assert set(refused(f.facts(confirmed), f.command(Trigger.TAKE_BACK))) == {"check_recorded"}
+
+
 @pytest.mark.rule("R5", "R29")
 def test_take_back__by_an_operator_who_was_asked() -> None:
     facts = f.facts(State.REQUESTED)

@@ -122,3 +122,36 @@ def test_check__survives_a_return_that_changes_nothing() -> None:
     back = accepted(f.facts(READY), f.command(T.SEND_BACK, step=Step.CONFIRMATION)).request
     again = accepted(f.facts(back), f.command(T.SUBMIT)).request
     accepted(f.facts(again), f.command(T.ISSUE_CODE))
+
+
+@pytest.mark.parametrize("trigger", [Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION])
+@pytest.mark.rule("R34", "R94")
+def test_check__that_makes_itself_says_from_which_row(trigger: Trigger) -> None:
+    command = f.command(trigger, evidence=f.evidence(automatic=True), checked_on=date(2026, 10, 5))
+    decision = accepted(f.facts_for(trigger), command, f.schedule())
+    check = decision.request.listing if trigger is Trigger.CHECK_LISTING else decision.request.delegation
+    assert check
+    assert (check.entry, check.automatic) == (7, True)
+    assert decision.data == {
+        "outcome": "positive", "checked_on": "2026-10-05", "list_number": 3, "list_entry": 7, "list_line": 34,
+        "automatic": True,
+    }  # fmt: skip
+
+
+@pytest.mark.rule("R34", "R94")
+def test_check__confirmed_from_a_proposal_keeps_its_row_and_score() -> None:
+    command = f.command(Trigger.CHECK_LISTING, evidence=f.evidence(score=93))
+    decision = accepted(f.facts_for(Trigger.CHECK_LISTING), command, f.operator())
+    assert decision.request.listing
+    assert (decision.request.listing.entry, decision.request.listing.automatic) == (7, False)
+    assert decision.data["list_score"] == 93
+    assert "automatic" not in decision.data
+
+
+@pytest.mark.rule("R2", "R94")
+def test_check__only_a_row_that_agrees_makes_itself() -> None:
+    facts = f.facts_for(Trigger.CHECK_LISTING)
+    negative = {"outcome": CheckOutcome.NEGATIVE, "evidence": f.evidence(automatic=True)}
+    for changes, actor in (({}, f.schedule()), ({"evidence": f.evidence()}, f.schedule()), (negative, f.schedule()),
+                           ({"evidence": f.evidence(automatic=True)}, f.operator())):  # fmt: skip
+        assert set(refused(facts, f.command(Trigger.CHECK_LISTING, **changes), actor)) == {"not_an_automatic_check"}

@@ -1,0 +1,70 @@
+"""When requests are compared with the two lists: after an import, as they come, and once a day (R94, R95)."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import select
+
+from notifications.sql import insert_new
+from states.model import Actor
+from workflow.database.evidence_tables import ListKind
+from workflow.database.tables import OCCURRENCE
+from workflow.engine.engine import Engine
+from workflow.evidence.automatic_checks import AutomaticChecks, ComparisonResult
+from workflow.evidence.lists import lists_in_force
+from workflow.evidence.losses import report_losses
+
+_DAILY: Final = "list-checks"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListCheckResult:
+    """The checks that made themselves, what is left, and ``lost``: the reports opened of what the lists say no more."""
+
+    checks: ComparisonResult = field(default_factory=ComparisonResult)
+    lost: int = 0
+
+
+class ListChecks:
+    """Compares the requests with the lists in force. ``actor`` is the schedule's: nobody has read anything."""
+
+    def __init__(self, engine: Engine, actor: Actor) -> None:
+        self._engine = engine
+        self._checks, self._actor = AutomaticChecks(engine, actor), actor
+
+    def after_import(self, kind: ListKind, actor: Actor) -> ListCheckResult:  # noqa: ARG002
+        """Compare every request with the lists, one of which is new. Raises DatabaseBusy, DatabaseUnreachable."""
+        return self.run()
+
+    def run(self) -> ListCheckResult:
+        """Make the checks that make themselves, and report what the lists say no more; again, it changes nothing."""
+        return ListCheckResult(checks=self._checks.run(), lost=report_losses(self._engine, self._actor))
+
+    def preview(self) -> ComparisonResult:
+        """What ``run`` would check, written nowhere."""
+        return self._checks.run(dry_run=True)
+
+    def tick(self) -> ListCheckResult:
+        """Compare the requests that have just come; all of them once a day, for delegations begin and end.
+
+        All of them too after an import that was interrupted before it compared them.
+        """
+        key = self._key()
+        if not key or self._is_done(key):
+            return ListCheckResult(checks=self._checks.run(recent=True)) if key else ListCheckResult()
+        result = self.run()
+        with self._engine.database.write() as connection:
+            row = {"key": key, "at": self._engine.clock.now(), "requests": result.checks.requests}
+            connection.execute(insert_new(connection, OCCURRENCE), [row])
+        return result
+
+    def _key(self) -> str:
+        """The occurrence of comparing all requests with the lists in force today; empty without a list."""
+        with self._engine.database.read() as connection:
+            numbers = sorted(source.number for source in lists_in_force(connection).values())
+        today = self._engine.policy.calendar.today(self._engine.clock.now())
+        return ":".join(map(str, (_DAILY, today, *numbers))) if numbers else ""
+
+    def _is_done(self, key: str) -> bool:
+        with self._engine.database.read() as connection:
+            return connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first() is not None
