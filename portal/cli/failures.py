@@ -123,7 +123,11 @@ def _unusable_file(error: Exception) -> CliFailure:
                       [message, f"Que faire : {remedy}"])  # fmt: skip
 
 
-@failure_for("workflow.directory.model.DirectoryRefused", "workflow.database.signs_of_life.ClockRefused")
+@failure_for(
+    "workflow.directory.model.DirectoryRefused",
+    "workflow.evidence.model.ListRefused",
+    "workflow.database.signs_of_life.ClockRefused",
+)
 def _refused(error: Exception) -> CliFailure:
     return refused(getattr(error, "reasons", ()))
 

@@ -22,6 +22,7 @@ TREE: dict[str, LazyCommand] = {
     "config-schema": ("portal.cli.settings", "config_schema", "Écrit le schéma JSON du fichier de réglages."),
     "database": ("portal.cli.database", "database", "La base de données : mise à niveau, version."),
     "import": ("portal.cli.directory", "import_group", "Importe l'annuaire des établissements."),
+    "list": ("portal.cli.lists", "list_group", "Les listes de RUPN et de délégations : importer, lire."),
     "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),
     "request": ("portal.cli.request", "request", "Les demandes : les suivre et agir."),
     "paper": ("portal.cli.papers", "paper", "Les documents à imprimer : charte, bordereau, bilan."),

@@ -147,6 +147,11 @@ ATTRIBUTE_TITLES: Final = (_MAIL.title, _ATTRIBUTE.title)
 """The titles given to a file of values of the attribute alone."""
 
 
+def choice_kind(kind: ListKind) -> str:
+    """The name under which the columns of a list that were chosen by hand are kept."""
+    return f"list_{kind.value}"
+
+
 def usual_columns(kind: ListKind) -> Sequence[ColumnSpec]:
     """The columns of a list, as an operator is told of them."""
     return _LISTING if kind is ListKind.LISTING else _DELEGATION

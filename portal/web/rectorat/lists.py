@@ -23,7 +23,7 @@ from portal.web.forms import Field, Shape, address
 from portal.web.security import Visitor
 from states import french
 from states.refusals import Reason
-from workflow.evidence.columns import columns_of, usual_columns
+from workflow.evidence.columns import choice_kind, columns_of, usual_columns
 from workflow.evidence.list_file import likely_date, read_list, with_titles
 from workflow.evidence.lists import NO_END, ListKind, place_of_entry
 from workflow.evidence.model import MASSIVE_LOSS, ChangedRow, ListRefused, ListReport
@@ -89,7 +89,7 @@ class ListImportPage(FileImport):
 
     def __init__(self, kind: ListKind) -> None:
         self.list_kind = kind
-        self.kind = f"list_{kind.value}"
+        self.kind = choice_kind(kind)
         self.path = f"{LISTS_PATH}/{SLUGS[kind]}/importer"
         self.title = _TITLES[kind]
         self.above = (("/rectorat", "Accueil"), (LISTS_PATH, "Listes"))
