@@ -136,6 +136,13 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
         command="Répond à la question du rectorat (R90).",
         pages={"reponse": PageTexts("Répondre au rectorat", "Envoyer la réponse")},
     ),
+    Trigger.SEND_TO_DRANE: TriggerTexts(
+        done="la transmission à la DRANE est notée",
+        event="Transmis à la DRANE",
+        api="Note que le rectorat a transmis ce RUPN, sa correction ou son retrait à la DRANE (R96).",
+        command="Note la transmission d'un RUPN, d'une correction ou d'un retrait à la DRANE (R96).",
+        pages={"transmis-drane": PageTexts("Noter la transmission à la DRANE", "Noter la transmission")},
+    ),
     Trigger.ISSUE_CODE: TriggerTexts(
         done="l'émission est enregistrée, le courriel va partir",
         event="Code émis",

@@ -12,6 +12,7 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import (
     Change,
     CheckOutcome,
+    DraneStanding,
     ReissueReason,
     RemovalOutcome,
     RevokeReason,
@@ -284,11 +285,25 @@ class AnswerQuestion(OnRequest):
     answer: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class SendToDrane(OnRequest):
+    """R96. The rectorat has sent the RUPN to the DRANE, by default today and as the request is now.
+
+    ``what`` and ``seen`` (``drane_digest``) are those of the file that was sent, when the request may have changed
+    since it was made.
+    """
+
+    trigger = Trigger.SEND_TO_DRANE
+    sent_on: date | None = None
+    what: DraneStanding | None = None
+    seen: str = ""
+
+
 COMMANDS: dict[Trigger, type[Command]] = {
     command.trigger: command
     for command in (
         Declare, Delegate, SignCharter, Submit, CheckListing, CheckDelegation, SendBack, IssueCode, ReissueCode,
         TakeBackCode, ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, TakeBack, Withdraw, Revoke,
-        Expire, ConfirmRemoval, ReopenRemoval, Renew, AskQuestion, AnswerQuestion,
+        Expire, ConfirmRemoval, ReopenRemoval, Renew, AskQuestion, AnswerQuestion, SendToDrane,
     )
 }  # fmt: skip

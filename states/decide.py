@@ -128,8 +128,8 @@ def _is_new_chef(case: Case[Any], name: str, before: str) -> bool:
 
 
 def _warnings(case: Case[Any], transition: Transition, request: Request) -> Iterator[Reason]:
-    """Reasons that do not forbid but must be known (R19, R21, R33, R45, R49); only the year's end is silent."""
-    if transition.trigger is Trigger.EXPIRE:
+    """Reasons that do not forbid but must be known (R19, R21, R33, R45, R49); what is done of whole lists is silent."""
+    if transition.trigger in (Trigger.EXPIRE, Trigger.SEND_TO_DRANE):
         return
     yield from other_request_warnings(case, request)
     if transition.is_birth:

@@ -151,6 +151,9 @@ class Request:
     ``question_asked_at``: of the question that waits for its answer, or whose answer, of ``question_answered_at``, no
     operator has acted upon; None without one (R90).
 
+    ``drane_sent_on``: the day of the last transmission to the DRANE, ``drane_seen`` a digest of what it holds of the
+    RUPN since, empty for nothing (R96).
+
     Without slots: ``with_`` copies its dictionary, ten times quicker than rebuilding it field by field, which counts
     in a sweep of 100,000 requests.
     """
@@ -184,6 +187,8 @@ class Request:
     key_possible: bool = False
     question_asked_at: datetime | None = None
     question_answered_at: datetime | None = None
+    drane_sent_on: date | None = None
+    drane_seen: str = ""
 
     @property
     def is_live(self) -> bool:

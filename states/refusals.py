@@ -512,6 +512,23 @@ def no_question_open() -> Reason:
     )
 
 
+def nothing_for_drane(request: Request) -> Reason:
+    if not request.drane_sent_on:
+        message = "Ce RUPN n'a pas été transmis à la DRANE, et sa demande est révoquée"
+    elif request.is_live:
+        message = f"La transmission de ce RUPN à la DRANE est déjà notée, au {french.day(request.drane_sent_on)}"
+    else:
+        message = f"Le retrait de ce RUPN est déjà transmis à la DRANE, au {french.day(request.drane_sent_on)}"
+    return Reason("nothing_for_drane", "R96", message, "Rien à faire.")
+
+
+def not_to_remove_from_drane() -> Reason:
+    return Reason(
+        "not_to_remove_from_drane", "R96", "La demande est en cours : son RUPN n'est pas à retirer de la liste de la"
+        " DRANE", "Relire la liste « à transmettre ».",
+    )  # fmt: skip
+
+
 def check_missing(label: str) -> Reason:
     return Reason(
         "check_missing", "R39", f"{label} n'est pas faite", "La faire, puis émettre.",

@@ -26,6 +26,7 @@ from states.rules.code import (
     check_take_back_code,
 )
 from states.rules.declaration import apply_declare, apply_renew, check_declare, check_renew
+from states.rules.drane import apply_send_to_drane, check_send_to_drane
 from states.rules.establishment import (
     apply_amend,
     apply_delegate,
@@ -161,6 +162,8 @@ TABLE: Final[tuple[Transition, ...]] = (
                check=check_ask, apply=apply_ask),
     Transition(trigger=T.ANSWER_QUESTION, arrows=same(*LIVE_STATES), roles=CHEF,
                check=check_answer, apply=apply_answer),
+    Transition(trigger=T.SEND_TO_DRANE, arrows=same(*State), roles=OPERATOR,
+               check=check_send_to_drane, apply=apply_send_to_drane),
 )  # fmt: skip
 
 BY_TRIGGER: Final = {transition.trigger: transition for transition in TABLE}

@@ -73,6 +73,7 @@ class Trigger(Labelled):
     RENEW = "renew", "renouveler"
     ASK_QUESTION = "ask_question", "poser une question à l'établissement"
     ANSWER_QUESTION = "answer_question", "répondre à la question du rectorat"
+    SEND_TO_DRANE = "send_to_drane", "noter la transmission à la DRANE"
 
 
 class Role(Labelled):
@@ -101,6 +102,22 @@ class CheckOutcome(Labelled):
 
     POSITIVE = "positive", "conforme"
     NEGATIVE = "negative", "introuvable"
+
+
+class DraneStanding(Labelled):
+    """What the DRANE has yet to be sent about the RUPN of a request (R96)."""
+
+    TO_ADD = "to_add", "à transmettre"
+    TO_CORRECT = "to_correct", "correction à transmettre"
+    TO_REMOVE = "to_remove", "à retirer"
+    UP_TO_DATE = "up_to_date", "transmis"
+    NOTHING = "nothing", "rien à transmettre"
+
+
+DRANE_MOVEMENTS = {
+    DraneStanding.TO_ADD: "ajout", DraneStanding.TO_CORRECT: "correction", DraneStanding.TO_REMOVE: "retrait",
+}  # fmt: skip
+"""What is to be sent, as the file for the DRANE and the history name it."""
 
 
 class Step(Labelled):

@@ -202,9 +202,10 @@ def apply_renew(case: Case[Renew]) -> Outcome:
     command, old = case.command, case.request
     year = _renewal_year(command, renewal_years(old, case.policy.calendar, case.now)) or old.school_year.next
     nom, prenom, mail = clean_identity(*identity_of(old))
+    declared_on = None if case.policy.drane_sent_by_us else old.drane_declared_on  # to be transmitted anew (R96)
     request = Request(
         reference="", uai=old.uai, school_year=year, state=State.DECLARED, version=0,
-        nom=nom, prenom=prenom, mail=mail, drane_declared_on=old.drane_declared_on,
+        nom=nom, prenom=prenom, mail=mail, drane_declared_on=declared_on,
         chef_name=_chef(case) or old.chef_name, delegation_why=old.delegation_why, renews=old.reference,
     )  # fmt: skip
     return Outcome(

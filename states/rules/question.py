@@ -10,7 +10,7 @@ from states.model import Request
 from states.refusals import Reason
 from states.rules.fields import text_problems
 from states.validation import clean_text
-from states.vocabulary import Role, State
+from states.vocabulary import Role, State, Trigger
 
 
 def check_ask(case: Case[AskQuestion]) -> Iterator[Reason]:
@@ -44,9 +44,11 @@ def apply_answer(case: Case[AnswerQuestion]) -> Outcome:
 def without_settled_question(case: Case[Any], request: Request, target: State) -> Request:
     """The request once this is done: no question outlives it, and an operator who goes on has read the answer.
 
-    What is done at the establishment's request says nothing of what the rectorat has read.
+    What is done at the establishment's request, or of a whole list for the DRANE, says nothing of what the rectorat has
+    read.
     """
-    has_gone_on = case.actor.role is Role.OPERATOR and case.command.on_behalf is None and request.question_answered_at
+    goes_on = case.command.on_behalf is None and case.command.trigger is not Trigger.SEND_TO_DRANE
+    has_gone_on = case.actor.role is Role.OPERATOR and goes_on and request.question_answered_at
     if request.question_asked_at is not None and (target is State.REVOKED or has_gone_on):
         return request.with_(question_asked_at=None, question_answered_at=None)
     return request

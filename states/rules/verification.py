@@ -37,12 +37,12 @@ class Standing(Labelled):
 
 def listing_digest(request: Request) -> str:
     """A digest of the data that a check of the list of RUPN looks at (R35)."""
-    return _digest(_of_listing(request).values())
+    return digest_of_parts(_of_listing(request).values())
 
 
 def delegation_digest(request: Request) -> str:
     """A digest of the data that a check of the delegation looks at, its chef included (R35, R37)."""
-    return _digest(_of_delegation(request).values())
+    return digest_of_parts(_of_delegation(request).values())
 
 
 def _of_listing(request: Request) -> dict[str, object]:
@@ -60,7 +60,7 @@ def _of_delegation(request: Request) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _digest(parts: Iterable[object]) -> str:
+def digest_of_parts(parts: Iterable[object]) -> str:
     """The digests of the parts, by full stops: the one that changed can be named."""
     return ".".join(hashlib.sha256(str(part).encode()).hexdigest()[:16] for part in parts)
 
@@ -72,12 +72,12 @@ def _former_digest(parts: Iterable[object]) -> str:
 
 def _changed_since(check: Check, parts: dict[str, object]) -> list[str] | None:
     """What has changed since a check: empty when that cannot be told, None when nothing has."""
-    if check.digest in (_digest(parts.values()), _former_digest(parts.values())):
+    if check.digest in (digest_of_parts(parts.values()), _former_digest(parts.values())):
         return None
     seen = check.digest.split(".")
     if len(seen) != len(parts):
         return []
-    return [name for (name, part), digest in zip(parts.items(), seen, strict=True) if _digest([part]) != digest]
+    return [name for (name, part), digest in zip(parts.items(), seen, strict=True) if digest_of_parts([part]) != digest]
 
 
 def check_problems(request: Request, today: date, max_age_days: int) -> dict[Trigger, Reason]:

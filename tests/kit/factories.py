@@ -182,6 +182,7 @@ _COMMANDS: dict[Trigger, c.Command] = {
     Trigger.RENEW: c.Renew(**_ON),
     Trigger.ASK_QUESTION: c.AskQuestion(**_ON, question="est-ce bien cette personne ?"),
     Trigger.ANSWER_QUESTION: c.AnswerQuestion(**_ON, answer="oui"),
+    Trigger.SEND_TO_DRANE: c.SendToDrane(**_ON),
 }
 
 
@@ -231,7 +232,7 @@ def actor_for(trigger: Trigger) -> Actor:
         Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
         Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
         Trigger.TAKE_BACK_CODE, Trigger.REOPEN_REMOVAL,
-        Trigger.ASK_QUESTION,
+        Trigger.ASK_QUESTION, Trigger.SEND_TO_DRANE,
     }  # fmt: skip
     return operator() if trigger in rectorat else chef()
 

@@ -82,6 +82,9 @@ class Verdicts:
     def _answer_question(self, _: c.AnswerQuestion, request: MRequest) -> bool:
         return request.question == "asked"
 
+    def _send_to_drane(self, _: c.SendToDrane, request: MRequest) -> bool:
+        return request.drane is not None if request.state == "revoked" else request.drane != request.for_drane()
+
     def _delegate(self, command: c.Delegate, request: MRequest) -> bool:
         return command.made_on <= self.today and (not request.renews or command.made_on >= opening(request.year))
 

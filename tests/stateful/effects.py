@@ -143,6 +143,9 @@ class Effects:
     def _answer_question(self, _: c.AnswerQuestion, request: MRequest) -> None:
         request.question = "answered"
 
+    def _send_to_drane(self, _: c.SendToDrane, request: MRequest) -> None:
+        request.drane = request.for_drane() if request.state != "revoked" else None
+
     def _amend(self, command: c.Amend, request: MRequest) -> None:
         # every amendment of these tests gives the whole identity
         person = person_key(command.nom or "", command.prenom or "")

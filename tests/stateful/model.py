@@ -21,6 +21,7 @@ SOURCES = {
     "amend": LIVE[:3], "take_back": ("requested",),
     "withdraw": LIVE[:4], "revoke": LIVE, "expire": LIVE, "confirm_removal": ("revoked",),
     "renew": (*LIVE, "revoked"), "ask_question": LIVE, "answer_question": LIVE,
+    "send_to_drane": (*LIVE, "revoked"),
 }  # fmt: skip
 OF_CHEF = {
     "declare",
@@ -86,6 +87,10 @@ class MRequest:
     question: str = ""
     ended_on: date | None = None
     task: str | None = None
+    drane: tuple[object, ...] | None = None
+
+    def for_drane(self) -> tuple[object, ...]:
+        return (self.name, self.mail)
 
     @property
     def live(self) -> bool:

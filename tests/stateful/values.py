@@ -31,7 +31,7 @@ OPERATOR_TRIGGERS = {
     Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
     Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
     Trigger.TAKE_BACK_CODE, Trigger.REOPEN_REMOVAL,
-    Trigger.ASK_QUESTION,
+    Trigger.ASK_QUESTION, Trigger.SEND_TO_DRANE,
 }  # fmt: skip
 ENDINGS = [Trigger.REVOKE, Trigger.WITHDRAW, Trigger.CONFIRM_REMOVAL, Trigger.RENEW, Trigger.SETTLE_CHANGE,
            Trigger.REOPEN_REMOVAL]  # fmt: skip
@@ -115,6 +115,9 @@ class Values:
 
     def make_answer_question(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
         return {"answer": "oui"}
+
+    def make_send_to_drane(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
+        return {}
 
     def make_amend(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
         nom, prenom, mail = data.draw(st.sampled_from(PEOPLE))

@@ -10,11 +10,13 @@ from states.decide import decide
 from states.decision import Decision, Refused
 from states.model import Actor, Facts, LastEvent, Removal, StandIn
 from states.refusals import Reason
+from states.rules.drane import drane_digest
 from states.school_calendar import SchoolYear
 from states.vocabulary import (
     Change,
     CheckOutcome,
     CodeStatus,
+    DraneStanding,
     ReissueReason,
     RemovalKind,
     RemovalOutcome,
@@ -47,6 +49,9 @@ NEGATIVE = f.checked(f.request(S.REQUESTED), listing=CheckOutcome.NEGATIVE)
 WORN_OUT = f.other(S.REVOKED, expires_on=date(2026, 8, 31))
 UNKNOWN = f.calendar(rentrees={})
 NO_MAILBOX = f.establishment(is_open=False, mailbox=None)
+
+SENT = ISSUED.with_(drane_sent_on=f.TODAY, drane_seen=drane_digest(ISSUED))
+REMOVED = f.request(S.REVOKED).with_(drane_sent_on=f.TODAY)
 
 DATED = {"settlement": Settlement.REVOCATION_DATED, "revoke_on": date(2027, 1, 4)}
 STOOD_IN = tuple(StandIn(kind=kind, operator=10, label="op@ac-toulouse.fr", since=f.NOW) for kind in StandInKind)
@@ -83,6 +88,10 @@ SCENES: dict[str, tuple[Scene, ...]] = {
                   (T.DELEGATE, None, {"on_behalf": f.on_behalf(who="", when="")}, {"actor": f.operator()})),
     "question_already_open": ((T.ASK_QUESTION, f.facts_for(T.ANSWER_QUESTION), {}, {}),),
     "no_question_open": ((T.ANSWER_QUESTION, f.facts(S.REQUESTED), {}, {}),),
+    "nothing_for_drane": ((T.SEND_TO_DRANE, f.facts(S.REVOKED), {}, {}),
+                          (T.SEND_TO_DRANE, f.facts(SENT), {}, {}),
+                          (T.SEND_TO_DRANE, f.facts(REMOVED), {"what": DraneStanding.TO_REMOVE}, {})),
+    "not_to_remove_from_drane": ((T.SEND_TO_DRANE, f.facts(SENT), {"what": DraneStanding.TO_REMOVE}, {}),),
     "shared_mailbox": ((T.DECLARE, f.facts(shared_mailboxes=frozenset({f.MAIL})), {}, {}),),
     "unusual_mail": ((T.DECLARE, None, {"mail": "anne@gmail.com"}, {}),
                      (T.AMEND, None, {"mail": "anne@ac-touluose.fr"}, {})),

@@ -102,10 +102,10 @@ def test_amend__told_about_the_person_as_corrected() -> None:
 
 @pytest.mark.parametrize("trigger", sorted(Trigger))
 @pytest.mark.rule("R19")
-def test_other__only_the_years_end_is_silent(trigger: Trigger) -> None:
+def test_other__only_what_is_done_of_whole_lists_is_silent(trigger: Trigger) -> None:
     base = f.facts_for(trigger)
     facts = replace(base, others=(f.other(State.REQUESTED),))
-    warnings = [] if trigger is Trigger.EXPIRE else [("other_request", "R19")]
+    warnings = [] if trigger in (Trigger.EXPIRE, Trigger.SEND_TO_DRANE) else [("other_request", "R19")]
     changes = {"mail": None, "prenom": "Anne"} if trigger is Trigger.AMEND else {}
     assert codes(accepted(facts, f.command(trigger, **changes))) == warnings
 

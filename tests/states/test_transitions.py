@@ -42,6 +42,7 @@ GRAPH: dict[str, set[tuple[str | None, str]]] = {
     "renew": {(None, "declared")},
     "ask_question": {(s, s) for s in LIVE_STATES},
     "answer_question": {(s, s) for s in LIVE_STATES},
+    "send_to_drane": {(s, s) for s in S},
 }
 CHEF, OPERATOR = {Role.CHEF}, {Role.OPERATOR}
 ROLES = {
@@ -50,6 +51,7 @@ ROLES = {
     **dict.fromkeys((T.SEND_BACK, T.ISSUE_CODE, T.REISSUE_CODE, T.CONFIRM_EXPIRY), OPERATOR),
     **dict.fromkeys((T.CHECK_LISTING, T.CHECK_DELEGATION), OPERATOR | {Role.SCHEDULE}),
     **dict.fromkeys((T.SETTLE_CHANGE, T.TAKE_BACK_CODE, T.REOPEN_REMOVAL, T.ASK_QUESTION), OPERATOR),
+    T.SEND_TO_DRANE: OPERATOR,
     T.REVOKE: OPERATOR | {Role.SCHEDULE},
     T.CONFIRM_REMOVAL: OPERATOR | {Role.CONNECTOR},
     T.REPORT_CHANGE: CHEF | OPERATOR | {Role.SCHEDULE},
@@ -113,7 +115,7 @@ def test_states__all_reached_and_left() -> None:
     assert {target for _, (_, target) in ARROWS} == set(S)
     assert {source for _, (source, _) in ARROWS} == {None, *S}
     leaving_the_end = {trigger for trigger, (source, _) in ARROWS if source is S.REVOKED}
-    assert leaving_the_end == {T.SETTLE_CHANGE, T.CONFIRM_REMOVAL, T.REOPEN_REMOVAL}
+    assert leaving_the_end == {T.SETTLE_CHANGE, T.CONFIRM_REMOVAL, T.REOPEN_REMOVAL, T.SEND_TO_DRANE}
 
 
 @pytest.mark.parametrize("trigger", Trigger)

@@ -7,6 +7,7 @@ from typing import Any
 
 from states.characters import fold
 from states.model import Check, Establishment, LastEvent, Removal, Report, Request, StandIn
+from states.rules.drane import drane_standing
 from states.rules.verification import earlier_check_day, standing
 from states.school_calendar import SchoolYear
 from states.vocabulary import (
@@ -145,6 +146,10 @@ _SEEN_BY_CHECKS = frozenset(
 """Fields on which the two checks depend (R35, R37)."""
 
 
+_SEEN_BY_DRANE = frozenset({"nom", "prenom", "mail", "uai", "school_year", "drane_seen"})
+"""Fields on which what is to be sent to the DRANE depends, besides the end of the request (R96)."""
+
+
 def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
     """The columns that differ from ``before``, all of them at a birth; ``with_`` keeps an unchanged value itself."""
     old = before.__dict__ if before else {}
@@ -158,6 +163,8 @@ def changed_columns(before: Request | None, after: Request) -> dict[str, Any]:
         columns |= {"folded_mail": after.folded_mail, "person": after.person, "sorted_name": sorted_name(after)}
     if not _SEEN_BY_CHECKS.isdisjoint(names):
         columns |= {"checks": standing(after).value, "checked_on": earlier_check_day(after)}
+    if not _SEEN_BY_DRANE.isdisjoint(names) or (before is not None and before.is_live is not after.is_live):
+        columns["drane"] = drane_standing(after).value
     return columns
 
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, literal_column, select, table
 
 from notifications.outbox.tables import MAILS
+from workflow.database.activation_tables import ACTIVATION
 from workflow.database.connection import Database, unbounded
+from workflow.database.drane_tables import TRANSMISSION
 from workflow.database.evidence_tables import EVIDENCE_IMPORT
 from workflow.database.figure_tables import FIGURE_PROGRESS
 from workflow.database.spreadsheet_tables import STAGED_IMPORTS
@@ -73,6 +75,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         ours = MAILS.metadata.tables.keys() | {
             REQUEST.name, SESSIONS.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
             STAGED_IMPORTS.name,
+            TRANSMISSION.name, ACTIVATION.name,
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase

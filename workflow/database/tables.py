@@ -51,6 +51,7 @@ _OF_THE_WORKLIST = (
     Index("ix_request_name", "sorted_name", "reference"),
     _partial("ix_request_no_drane_date", "drane_declared_on IS NULL AND state <> 'revoked'", "since", "reference"),
     _partial("ix_request_keys", "code_issued_at IS NOT NULL", "school_year", "state", "reference", "uai"),
+    _partial("ix_request_drane", "drane IN ('to_add', 'to_correct', 'to_remove')", "school_year", "uai", "reference"),
     _partial("ix_request_answered", "question_answered_at IS NOT NULL", "question_answered_at"),
 )  # fmt: skip
 """Indexes that keep a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
@@ -113,7 +114,7 @@ class DelegationRequest(SQLModel, table=True):
     ``listing_entry``, ``delegation_entry``: the rows of the two lists from which its checks were made; no keys, for a
     row may be erased before its request (R94). For who looks, ``since`` is when it came to its state, ``checks`` and
     ``checked_on`` what its two checks say together and the earlier of their days, ``sorted_name`` its person's folded
-    name, nom first.
+    name, nom first, ``drane`` what the DRANE has yet to be sent (R96).
     """
 
     __tablename__ = "delegation_request"
@@ -174,12 +175,15 @@ class DelegationRequest(SQLModel, table=True):
     key_possible: bool = Field(default=False, sa_column_kwargs={"default": False})
     question_asked_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     question_answered_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    drane_sent_on: date | None = None
+    drane_seen: str = Field(default="", sa_column_kwargs={"server_default": ""})
     created_at: datetime = Field(sa_column=_instant())
     changed_at: datetime = Field(sa_column=_instant())
     since: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, server_default=text(LONG_AGO)))
     checks: str = Field(default="to_do", sa_column_kwargs={"server_default": "to_do"})
     checked_on: date | None = None
     sorted_name: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    drane: str = Field(default="nothing", sa_column_kwargs={"server_default": "nothing"})
     last_trigger: str
     last_actor: str
     chain_head: str

@@ -7,8 +7,10 @@ from typing import Final
 from states import french
 from states.decision import Scalar
 from states.vocabulary import (
+    DRANE_MOVEMENTS,
     Change,
     CheckOutcome,
+    DraneStanding,
     Labelled,
     ReissueReason,
     RemovalKind,
@@ -75,6 +77,8 @@ _LABELS: Final[dict[str, tuple[str, Formatter]]] = {
     "last_day": ("dernier jour de l'année", _day),
     "renews": ("renouvelle la demande", _as_is),
     "chef_changed": ("le chef d'établissement a changé", _as_is),
+    "transmitted": ("transmis à la DRANE", lambda value: DRANE_MOVEMENTS.get(DraneStanding.of(str(value)), str(value))),
+    "transmitted_on": ("transmis le", _day),
     "asked_how": ("demandé par l'établissement", _one_of(RequestedBy)),
     "asked_on": ("demandé le", _day),
 }

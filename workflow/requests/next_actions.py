@@ -10,9 +10,10 @@ from states.policy import Policy
 from states.rules.changes import awaits_new_code, dated_revocation, due_on, to_settle
 from states.rules.code import code_held_until
 from states.rules.declaration import renewal_years
+from states.rules.drane import drane_standing
 from states.rules.verification import check_problems, current_checks
 from states.transitions import TABLE, Transition
-from states.vocabulary import CheckOutcome, CodeStatus, RemovalKind, Role, State, Trigger
+from states.vocabulary import DRANE_MOVEMENTS, CheckOutcome, CodeStatus, RemovalKind, Role, State, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,8 @@ def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy
             return not request.question_is_open
         case Trigger.ANSWER_QUESTION:
             return request.question_is_open
+        case Trigger.SEND_TO_DRANE:
+            return policy.drane_sent_by_us and drane_standing(request) in DRANE_MOVEMENTS
         case Trigger.RENEW:
             return bool(renewal_years(request, policy.calendar, now))
         case Trigger.EXPIRE:

@@ -15,7 +15,7 @@ _OPERATOR: Final = (
     Trigger.TAKE_BACK_CODE,
     Trigger.CONFIRM_EXPIRY, Trigger.REPORT_CHANGE, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
     Trigger.REOPEN_REMOVAL,
-    Trigger.ASK_QUESTION,
+    Trigger.ASK_QUESTION, Trigger.SEND_TO_DRANE,
 )  # fmt: skip
 
 

@@ -225,6 +225,23 @@ def ask_question(context: CliContext, options: ActionOptions, /, **fields: Any) 
     act(context, options, AskQuestion(**fields, **options.common_fields()))
 
 
+@click.command(
+    "send-to-drane", help="Note la transmission d'un RUPN, d'une correction ou d'un retrait à la DRANE (R96)."
+)
+@references_argument
+@click.option("--on", "sent_on", type=Day(), metavar="DATE", help="Le jour de la transmission ; sinon aujourd'hui.")
+@acting(as_chef=False)
+def send_to_drane(
+    context: CliContext, options: ActionOptions, /, references: tuple[str, ...], sent_on: date | None
+) -> None:
+    from states.commands import SendToDrane
+
+    common = options.common_fields()
+    act_on_all(
+        context, options, references, lambda reference: SendToDrane(reference=reference, sent_on=sent_on, **common)
+    )
+
+
 @click.command("confirm-expiry", help="Coche la date d'expiration que la clé porte désormais (R43).")
 @references_argument
 @click.option(

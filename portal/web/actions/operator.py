@@ -13,10 +13,12 @@ from states import commands as c
 from states import french
 from states.model import Report, Request
 from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS
+from states.rules.drane import drane_standing
 from states.rules.revocation import key_holders
 from states.validation import normalise_reference
 from states.vocabulary import (
     DATED_CHANGES,
+    DRANE_MOVEMENTS,
     REPORTED_CHANGES,
     Change,
     CheckOutcome,
@@ -196,6 +198,16 @@ def _question_fields(_: ActionContext) -> Sequence[Field]:
     return [
         Field(name="question", label="Votre question", shape=Shape.AREA,
               hint=f"L'établissement la recevra par courriel et répondra ici. {DISCREET}"),
+    ]  # fmt: skip
+
+
+def _drane_fields(action_context: ActionContext) -> Sequence[Field]:
+    standing = drane_standing(action_context.view.request)
+    return [
+        Field(
+            name="sent_on", label="Transmis à la DRANE le", shape=Shape.DAY, value=action_context.today.isoformat(),
+            hint=f"Ce qui est noté : {DRANE_MOVEMENTS.get(standing, standing.label)}.",
+        ),
     ]  # fmt: skip
 
 
@@ -405,6 +417,10 @@ _ALL: Final = (
     Action(
         trigger=Trigger.ASK_QUESTION, slug="question", template="actions/operator.html", fields=_question_fields,
         build=lambda _, values, common: c.AskQuestion(question=values["question"], **common),
+    ),
+    Action(
+        trigger=Trigger.SEND_TO_DRANE, slug="transmis-drane", template="actions/operator.html", fields=_drane_fields,
+        build=lambda _, values, common: c.SendToDrane(sent_on=values["sent_on"], **common),
     ),
     Action(
         trigger=Trigger.REISSUE_CODE, slug="reemettre", template="actions/issue.html", fields=_reissue_fields,

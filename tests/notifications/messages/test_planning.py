@@ -48,6 +48,7 @@ TOLD: dict[Trigger, list[Kind]] = {
     Trigger.RENEW: [Kind.DECLARED],
     Trigger.ASK_QUESTION: [Kind.QUESTION],
     Trigger.ANSWER_QUESTION: [],
+    Trigger.SEND_TO_DRANE: [],
 }
 
 

@@ -78,6 +78,7 @@ def _at(api: Api, programs: dict[SessionUser, Program], trigger: str) -> None:
         "take_back",
         "batch",
         "ask_question",
+        "send_to_drane",
         "answer_question",
     ):
         portal.submitted()

@@ -1,0 +1,1 @@
+"""What the rectorat transmits to the DRANE: the list, the files, what is said to be sent (R96)."""
