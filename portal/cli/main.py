@@ -27,6 +27,8 @@ TREE: dict[str, LazyCommand] = {
     "request": ("portal.cli.request", "request", "Les demandes : les suivre et agir."),
     "paper": ("portal.cli.papers", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
     "removal": ("portal.cli.removal", "removal", "Les retraits sur le serveur ODA : lister, exporter, confirmer."),
+    "drane": ("portal.cli.drane", "drane", "Les RUPN à transmettre à la DRANE : lister, écrire le fichier, noter."),
+    "activation": ("portal.cli.activation", "activation", "Les comptes EduConnect activés : importer, comparer."),
     "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : prévoir, suivre, confirmer."),
     "calendar": ("portal.cli.calendar", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),
     "figures": ("portal.cli.figures", "figures", "Les chiffres de l'académie, à deux dates, d'après le journal."),

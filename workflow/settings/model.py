@@ -24,6 +24,7 @@ from workflow.settings.school_calendar import (
 )
 from workflow.settings.sections import (
     AcademieSettings,
+    ActivationSettings,
     CharterSettings,
     ChecksSettings,
     CodeSettings,
@@ -72,6 +73,9 @@ class Settings(Section):
     )
     drane: DraneSettings = Field(
         default_factory=DraneSettings, description="La déclaration du RUPN auprès de la DRANE (R25)."
+    )
+    activation: ActivationSettings = Field(
+        default_factory=ActivationSettings, description="Les comptes EduConnect activés : les objectifs (R100)."
     )
     charter: CharterSettings = Field(default_factory=CharterSettings, description="La charte que le RUPN signe (R27).")
     code: CodeSettings = Field(default_factory=CodeSettings, description="Le code d'initialisation (R41, R61).")

@@ -51,8 +51,25 @@ class SecretsSettings(Section):
     )
 
 
+class DraneColumn(Section):
+    """A column of the file for the DRANE (R96)."""
+
+    title: OneLine = Field(description="Titre de la colonne.")
+    value: Literal[
+        "movement", "uai", "establishment", "commune", "departement", "departement_name", "nom", "prenom", "mail",
+        "school_year", "reference",
+    ] = Field(description="Ce qu'elle contient ; movement : ajout, correction ou retrait.")  # fmt: skip
+
+
+_DRANE_COLUMNS = (
+    ("Mouvement", "movement"), ("UAI", "uai"), ("Établissement", "establishment"), ("Commune", "commune"),
+    ("Département", "departement_name"), ("Nom", "nom"), ("Prénom", "prenom"), ("Adresse électronique", "mail"),
+    ("Année scolaire", "school_year"), ("Référence", "reference"),
+)  # fmt: skip
+
+
 class DraneSettings(Section):
-    """The declaration of the RUPN to the DRANE (R25)."""
+    """The declaration of the RUPN to the DRANE (R25, R96)."""
 
     declaration: Literal["by_chef", "sent_by_us"] = Field(
         "by_chef",
@@ -65,6 +82,21 @@ class DraneSettings(Section):
     name: OneLine = Field(
         "direction de région académique du numérique pour l'éducation (DRANE)",
         description="Nom de la DRANE, tel qu'il est dit au chef.",
+    )
+    columns: tuple[DraneColumn, ...] = Field(
+        tuple(DraneColumn.model_validate({"title": title, "value": value}) for title, value in _DRANE_COLUMNS),
+        min_length=1, description="Colonnes du fichier transmis à la DRANE, dans l'ordre (R96).",
+    )  # fmt: skip
+
+
+class ActivationSettings(Section):
+    """The targets of the EduConnect accounts that are activated, in percent (R100)."""
+
+    target_pupils: int | None = Field(
+        None, ge=1, le=100, description="Objectif des comptes d'élèves activés, en % ; au-dessous, « vigilance »."
+    )
+    target_parents: int | None = Field(
+        None, ge=1, le=100, description="Objectif des comptes de responsables activés, en %."
     )
 
 

@@ -3,12 +3,14 @@
 from fastapi import APIRouter
 
 from portal.web.rectorat import (
+    activation,
     calendar,
     checks,
     clock,
     collaboration,
     dashboard,
     directory_import,
+    drane,
     establishments,
     figures,
     keys_to_extend,
@@ -24,6 +26,7 @@ from portal.web.rectorat import (
 router = APIRouter()
 for module in (
     checks, clock, collaboration, dashboard, request, search, mails, removals, removals_import, directory_import,
-    establishments, calendar, figures, keys_to_extend, lists, year_end,
+    establishments, calendar, figures, keys_to_extend, lists, year_end, drane, activation,
 ):  # fmt: skip
     router.include_router(module.router)
+router.include_router(activation.import_router)

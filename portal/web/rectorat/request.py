@@ -27,6 +27,7 @@ from portal.web.rectorat.collaboration import Collaboration
 from portal.web.rectorat.removals import load_calls
 from portal.web.worklist.filters import WorklistCriteria
 from portal.web.worklist.position import origin_of
+from states.rules.drane import changed_for_drane
 from states.vocabulary import CodeStatus, Role, State, Trigger
 from workflow.database.evidence_tables import ListKind
 from workflow.evidence.comparison import ListComparison, Match, Matches
@@ -109,8 +110,10 @@ def show_one_request(request: Request, context: Context, visitor: Rectorat, refe
     action_context = ActionContext.load(context, visitor, reference, origin_of(request))
     came_from_action = context.success_messages.read(request, visitor) is not None
     return context.pages.page(
-        request, "rectorat/request.html", visitor, **_page_scope(action_context, came_from_action=came_from_action)
-    )
+        request, "rectorat/request.html", visitor,
+        corrected_for_drane=changed_for_drane(action_context.view.request),
+        **_page_scope(action_context, came_from_action=came_from_action),
+    )  # fmt: skip
 
 
 @router.get("/{reference}/{slug}")
