@@ -180,8 +180,8 @@ def _example_export(settings: "Settings") -> Iterator[bytes]:
 
 @removal.command(
     "confirm",
-    help="Confirme les retraits d'un fichier : une référence par ligne, ou un CSV dont les colonnes s'appellent"
-    " référence, résultat, précision. Ce qui a été compris est dit d'abord ; une ligne fautive n'empêche pas les"
+    help="Confirme les retraits d'un fichier : une référence par ligne, ou un CSV, XLSX ou ODS dont les colonnes"
+    " s'appellent référence, résultat, précision. Ce qui a été compris est dit d'abord ; une ligne fautive n'empêche pas les"
     " autres (R49, R83).",
 )
 @click.option(
@@ -210,11 +210,11 @@ def confirm(
     Raises CliFailure when a line was set aside or refused, the others being done.
     """
     from workflow.removals.file_import import check_rows, confirm_rows
-    from workflow.removals.file_parser import decode_file, parse_rows
+    from workflow.removals.file_parser import read_rows
 
     with click.open_file(str(file), "rb") as source:
         content = source.read(MOST_BYTES + 1)  # one byte more is enough to tell that there is too much
-    rows = parse_rows(decode_file(content, most=MOST_BYTES), outcome, most=MOST_LINES, is_complete=file_is_complete)
+    rows = read_rows(content, outcome, most=MOST_LINES, most_bytes=MOST_BYTES, is_complete=file_is_complete)
     with opened(context) as (app, actor):
         from states.decision import Refused
         from workflow.auth.actors import require_operator

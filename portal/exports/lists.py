@@ -89,8 +89,8 @@ def _worklist_rows(lines: Iterable[WorkLine], timezone: tzinfo) -> Iterator[Row]
 
 
 _ESTABLISHMENTS: Final = (
-    "UAI", "Établissement", "Type", "Commune", "Département", "Boîte", "Boîte fixée par un opérateur", "Téléphone",
-    "Ouvert", "Dans l'annuaire", "Demandes en cours",
+    "UAI", "Établissement", "Type", "Nature", "Commune", "Code du département", "Département", "Boîte",
+    "Boîte fixée par un opérateur", "Téléphone", "Civilité du chef", "Ouvert", "Dans l'annuaire", "Demandes en cours",
 )  # fmt: skip
 
 
@@ -102,8 +102,9 @@ def establishments_workbook(lines: Iterable[EstablishmentLine]) -> Workbook:
 def _establishment_rows(lines: Iterable[EstablishmentLine]) -> Iterator[Row]:
     for line in lines:
         yield (
-            line.uai, line.nom, line.kind, line.commune, line.departement, line.mailbox, bool(line.set_mailbox),
-            line.telephone, line.is_open, line.is_listed, line.live_requests,
+            line.uai, line.nom, line.kind, line.nature, line.commune, line.departement, line.departement_name,
+            line.mailbox, bool(line.set_mailbox), line.telephone, line.chef_civility, line.is_open, line.is_listed,
+            line.live_requests,
         )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from portal.exports.workbook import FileFormat
 from portal.texts import TRIGGER_TEXTS
 from portal.web.public_texts import academy, french_capital, piece_problems, read_pieces
 from states import french
+from states.departements import departement_name
 from states.refusals import Reason
 from states.vocabulary import State, Trigger
 from workflow.settings.model import Settings
@@ -142,6 +143,7 @@ def environment_of(
         "sentence": sentence_of,
         "family_name": french.family_name_in_capitals,
         "contact_links": contact_links,
+        "departement": departement_name,
     }
     environment.globals |= {
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,

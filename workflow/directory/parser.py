@@ -13,7 +13,6 @@ from itertools import chain, islice
 from typing import BinaryIO, Protocol
 
 from states.characters import fold, is_wrongly_decoded, without_invisible
-from states.departements import code_of_departement
 from states.french import lines as lines_of
 from states.french import plural
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, normalise_uai, uai_problem
@@ -410,7 +409,7 @@ def parse_entry(
         return None, [], refusals
     warnings = [problem] if (problem := uai_problem(uai)) else []
     try:
-        departement = normalise_departement(code_of_departement(departement) or departement)
+        departement = normalise_departement(departement)
     except ValueError as error:
         departement = ""
         warnings.append(f"{error} : établissement pris sans département")

@@ -11,6 +11,8 @@ from states import french
 from states.characters import fold, is_wrongly_decoded, plain_hyphens
 from states.validation import is_storable, normalise_reference
 from states.vocabulary import RemovalOutcome
+from workflow.spreadsheets.reader import read_table
+from workflow.spreadsheets.unusable import UnusableFile
 
 
 class FileRefused(Exception):
@@ -78,7 +80,28 @@ def parse_rows(text: str, default: RemovalOutcome | None, *, most: int, is_compl
     refused too, unless somebody says that it ``is_complete``.
     """
     is_ended = text.endswith(("\n", "\r"))
-    records: list[_Record] = [(number, cells) for number, cells in _records(text) if cells is None or any(cells)]
+    records = [(number, cells) for number, cells in _records(text) if cells is None or any(cells)]
+    return _parse_records(records, default, most=most, is_ended=is_ended, is_complete=is_complete)
+
+
+def read_rows(
+    content: bytes, default: RemovalOutcome | None, *, most: int, most_bytes: int, is_complete: bool = False
+) -> list[FileRow]:
+    """``parse_rows`` of a file of text, or of the first sheet of a workbook, XLSX or ODS (R91). Raises FileRefused."""
+    if not content.startswith(_WORKBOOK):
+        return parse_rows(decode_file(content, most=most_bytes), default, most=most, is_complete=is_complete)
+    try:
+        table = read_table(io.BytesIO(content), most_bytes=most_bytes, most_rows=most + _TITLES_WITHIN)
+    except UnusableFile as unusable:
+        raise FileRefused(str(unusable)) from None
+    records = [(row.line, row.cells) for row in table.rows]
+    return _parse_records(records, default, most=most, is_ended=True, is_complete=is_complete)
+
+
+def _parse_records(
+    records: Sequence["_Record"], default: RemovalOutcome | None, *, most: int, is_ended: bool, is_complete: bool
+) -> list[FileRow]:
+    """The rows of these records, none of them empty, as ``parse_rows`` says it."""
     if len(records) > most:
         raise FileRefused(f"{len(records)} lignes, {most} au plus à la fois : couper en plusieurs fichiers.")
     columns, records = _columns_and_rows(records)
@@ -160,6 +183,9 @@ def parse_outcome(text: str) -> RemovalOutcome | None:
 
 
 _BINARY: Final = bytes({*range(32), 127} - {*b"\t\n\r\v\f"})
+
+
+_WORKBOOK: Final = b"PK\x03\x04"
 
 
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
 from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
 from states.characters import fold
+from states.departements import code_of_departement
 from states.mail_domains import MailDomains
 from states.policy import LONGEST_CODE
 from states.validation import fold_mail
@@ -342,11 +343,11 @@ _CORSICA_AND_OVERSEAS = re.compile(r"2[AB]|620|720|9[78]\d")
 
 
 def normalise_departement(text: str) -> str:
-    """``031`` and ``31`` become ``31``, ``9`` and ``009`` become ``09``, ``02a`` becomes ``2A``.
+    """``031`` and ``31`` become ``31``, ``9``, ``009`` and « Ariège » become ``09``, ``02a`` becomes ``2A``.
 
     Raises ValueError, in French, when no département bears this code.
     """
-    code = text.strip().upper().lstrip("0").zfill(2)
+    code = code_of_departement(text) or text.strip().upper().lstrip("0").zfill(2)
     if _CORSICA_AND_OVERSEAS.fullmatch(code) or (re.fullmatch("[0-9]{2}", code) and 1 <= int(code) <= 95):
         return code
     raise ValueError(f"« {text} » n'est pas un code de département")

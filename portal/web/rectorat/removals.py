@@ -29,6 +29,7 @@ from portal.web.forms import (
 from portal.web.security import Visitor
 from states.commands import ConfirmRemoval, OnRequest, ReopenRemoval
 from states.decision import Refused
+from states.departements import departement_name
 from states.refusals import Reason
 from states.validation import normalise_uai
 from states.vocabulary import RemovalKind, RemovalOutcome
@@ -126,7 +127,7 @@ def show_removals(
             problem = list_problem(error, suite)
     return context.pages.page(
         request, "rectorat/removals.html", visitor, status=422 if problem else 200, page=page, problem=problem,
-        departements=[(code, code) for code in app.settings.academie.departements],
+        departements=[(code, f"{departement_name(code)} ({code})") for code in app.settings.academie.departements],
         counts=counts, years=[(str(year), str(year)) for year in years], query=query, calls=calls,
         kind=PARTS.get(query.vue), RemovalKind=RemovalKind, all_ticked=bool(coches),
         tick_all=query.address(suite=suite, coches="oui"),

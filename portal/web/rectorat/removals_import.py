@@ -20,7 +20,7 @@ from states.decision import Refused
 from states.validation import storable
 from states.vocabulary import RemovalOutcome
 from workflow.removals.file_import import check_rows, confirm_rows
-from workflow.removals.file_parser import EXAMPLES, FileLooksCut, FileRefused, RemovalRow, decode_file, parse_rows
+from workflow.removals.file_parser import EXAMPLES, FileLooksCut, FileRefused, RemovalRow, read_rows
 from workflow.removals.tasks import removals_of
 
 MOST: Final = 5000
@@ -59,9 +59,9 @@ def read_file(request: Request, context: Context, visitor: Operator, upload: Upl
     form = filled(_READING, upload.fields)
     pasted, outcome = upload.text("lignes"), form.values.get("outcome")
     try:
-        rows = parse_rows(
-            _text_of_upload(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST,
-            is_complete=bool(form.values.get("entier")) or not upload.content,
+        rows = read_rows(
+            _content_of_upload(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST,
+            most_bytes=MOST_BYTES, is_complete=bool(form.values.get("entier")) or not upload.content,
         )  # fmt: skip
     except FileRefused as refused:
         remedy = f" S'il est déjà entier, cocher « {_COMPLETE} »." if isinstance(refused, FileLooksCut) else ""
@@ -125,8 +125,8 @@ def load_lines(text: str) -> list[RemovalRow]:
     return lines
 
 
-def _text_of_upload(upload: Upload) -> str:
-    """The file's text, or the pasted lines; one of the two. Raises FileRefused."""
+def _content_of_upload(upload: Upload) -> bytes:
+    """The file, or the pasted lines; one of the two. Raises FileRefused."""
     if upload.too_large:
         raise FileRefused("Ce fichier dépasse 500 ko : le couper en plusieurs, et les donner l'un après l'autre.")
     pasted = upload.text("lignes")
@@ -135,7 +135,7 @@ def _text_of_upload(upload: Upload) -> str:
     content = upload.content or pasted.encode("utf-8", "replace")
     if not content.strip():
         raise FileRefused("Choisir un fichier qui n'est pas vide, ou coller des lignes.")
-    return decode_file(content, most=MOST_BYTES)
+    return content
 
 
 def _render_file_form(

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from states.departements import departement_name
 from states.model import Actor
 from states.school_calendar import SchoolYear
 from states.validation import has_uai_form, normalise_uai
@@ -213,7 +214,7 @@ class WorklistCriteria:
         for choice in self.states:
             yield f"État : {choice.label}", self.address(states=tuple(s for s in self.states if s is not choice))
         if self.departement:
-            yield f"Département : {self.departement}", self.address(departement="")
+            yield f"Département : {departement_name(self.departement)}", self.address(departement="")
         if self.establishment:
             yield f"Établissement : {self.establishment}", self.address(establishment="")
         if self.kind:

@@ -1,8 +1,11 @@
 """A file of removals read: its encodings, its columns, its faults, each line by itself (R83)."""
 
+from collections.abc import Callable
+
 import pytest
 
 from states.vocabulary import RemovalOutcome
+from tests.workflow.spreadsheets.files import ods_of, xlsx_of
 from workflow.removals.file_parser import (
     EXAMPLES,
     FileRefused,
@@ -12,6 +15,7 @@ from workflow.removals.file_parser import (
     decode_file,
     parse_outcome,
     parse_rows,
+    read_rows,
 )
 
 ONE, TWO, THREE = "ODA-2027-00001", "ODA-2027-00002", "ODA-2027-00003"
@@ -147,6 +151,18 @@ def test_written__what_is_long_is_shortened() -> None:
     _, fault = pasted(f"{ONE}\n" + "a" * 300)
     assert isinstance(fault, RowFault)
     assert len(fault.written) == 61
+
+
+@pytest.mark.rule("R83", "R91")
+@pytest.mark.parametrize("made", [xlsx_of, ods_of])
+def test_workbook__reads_as_the_same_text(made: Callable[..., bytes]) -> None:
+    cells = [["Retraits faits"], [], ["Référence", "Résultat", "Précision"], [ONE, "absente", "vu"], [TWO, "zut", ""]]
+    rows = read_rows(made(cells), None, most=100, most_bytes=100_000)
+    assert (asked(rows), [line for line, _ in faults(rows)]) == ([(4, ONE, ABSENT, "vu")], [5])
+    assert asked(read_rows(made([[ONE, "expirée"]]), None, most=100, most_bytes=100_000)) == [(1, ONE, EXPIRED, "")]
+    assert asked(read_rows(f"{ONE}\n".encode(), REMOVED, most=1, most_bytes=100)) == [(1, ONE, REMOVED, "")]
+    with pytest.raises(FileRefused, match="formule"):
+        read_rows(made([[ONE, "=1+1"]]), None, most=100, most_bytes=100_000)
 
 
 # --- words

@@ -204,7 +204,7 @@ def test_file__confirmed_meanwhile_is_refused_and_stops_no_other(portal: Portal)
     [
         (b"", "", "Choisir un fichier qui n&#39;est pas vide"),
         (b"ODA-2027-00001", "ODA-2027-00001", "ne garder que l&#39;un des deux"),
-        (b"PK\x03\x04rest", "", "classeur de tableur"),
+        (b"PK\x03\x04rest", "", "classeur est abîmé"),
         (b"a\0b", "", "pas un fichier de texte"),
         (b"", "a\0b", "pas un fichier de texte"),
         (b"a" * 600_000, "", "dépasse 500 ko"),
