@@ -62,7 +62,7 @@ def test_preview__who_what_and_what_surprises_and_nothing_is_written(portal: Por
     before = dump(portal)
     page = client.get(f"{PLACE}/apercu").text
     assert "2 demandes à révoquer, dans 2 établissements" in page
-    assert "1 dans le 12 · 1 dans le 31" in page
+    assert "Aveyron : 1 · Haute-Garonne : 1" in page
     assert "déclarée : 1 · code transmis : 1" in page
     assert first in page
     assert second in page
