@@ -192,7 +192,7 @@ class App:
 
         return Lists(
             self.database, self.hasher, self.clock, self.settings.zoneinfo,
-            lambda kind, actor: self.list_checks.after_import(kind, actor),
+            lambda kind, actor: self.list_checks.after_import(kind, actor), self.settings.lists.keep_months,
         )  # fmt: skip
 
     def _tell_of_mailbox(self, connection: "Connection", news: "MailboxNews") -> None:
@@ -240,6 +240,7 @@ class App:
             self.engine, self.year_ends, self.mailer, actor, nodes, self.machine, self.clock_check, self.people,
             self.figures,
             self.list_checks,
+            self.lists,
         )  # fmt: skip
 
     @cached_property

@@ -12,6 +12,7 @@ from workflow.evidence.importer import import_list, preview_list
 from workflow.evidence.lists import ListEntry, ListImport, ListKind, list_imports, search_entries
 from workflow.evidence.model import ListReport
 from workflow.evidence.parser import ReadList
+from workflow.evidence.retention import erase_unneeded_rows
 from workflow.journal.chain import JournalHasher
 
 
@@ -23,6 +24,7 @@ def _check_nothing(kind: ListKind, actor: Actor) -> None:
 class Lists:
     """The list of RUPN and that of delegations; ``zone`` is the académie's time.
 
+    ``keep_months``: how long the rows that no request needs are kept.
     ``after_import`` is called once a new list is in force and committed: requests are then compared with it (R94, R95).
     """
 
@@ -31,6 +33,7 @@ class Lists:
     clock: Clock
     zone: tzinfo
     after_import: Callable[[ListKind, Actor], object] = _check_nothing
+    keep_months: int = 3
 
     @property
     def today(self) -> date:
@@ -55,6 +58,11 @@ class Lists:
         if report.number is not None:
             self.after_import(read.kind, actor)
         return report
+
+    def erase_unneeded_rows(self, actor: Actor) -> int:
+        """Erase the rows that no request needs any more; called by the schedule, it does so once a day."""
+        now = self.clock.now()
+        return erase_unneeded_rows(self.database, self.hasher, actor, now, self.zone, self.keep_months)
 
     def imports(self, kind: ListKind, *, limit: int = 20) -> list[ListImport]:
         """The imports of a list, the newest, which is in force, first."""

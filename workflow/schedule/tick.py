@@ -32,6 +32,7 @@ from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Engine
 from workflow.evidence.list_checks import ListCheckResult, ListChecks
+from workflow.evidence.service import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import unreadable_requests
@@ -137,12 +138,14 @@ class Ticker:
         host: str | None = None, clock_check: ClockCheck | None = None, people: People | None = None,
         figures: FigureLedger | None = None,
         list_checks: ListChecks | None = None,
+        lists: Lists | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
         ``host``: this machine's name, the system's when None. ``clock_check`` None: no counter explains the clock.
         ``people``: whose access ends once the settings have removed them; None where nobody enters. ``figures`` None:
-        nobody reads any. ``list_checks`` compares requests with the two lists; None where there are none.
+        nobody reads any. ``list_checks`` compares requests with the two lists, and ``lists`` forgets what they hold
+        beyond need (R93); None where there are none.
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -155,6 +158,7 @@ class Ticker:
         self._people = people
         self._figures = figures
         self._list_checks = list_checks
+        self._lists = lists
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -225,6 +229,9 @@ class Ticker:
         keep = timedelta(days=mailer.mail_context.code_keep_days)
         with result.step("l'effacement des codes"), database.write() as connection:
             result.erased = mailer.erase_overdue(connection, now - keep, now)
+        if self._lists:
+            with result.step("l'effacement des lignes des listes"):
+                self._lists.erase_unneeded_rows(self._actor)
         with result.step("le ménage des connexions"), database.write() as connection:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)
