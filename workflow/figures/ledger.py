@@ -1,7 +1,7 @@
 """The journal counted day by day into tables, so that no page counts it anew (R99).
 
 The journal is the truth: ``verify`` compares, ``rebuild`` makes anew. A pass of the schedule counts what has been there
-for ten minutes; who reads adds the events since. An establishment's events are always played from the first one, so
+for three minutes; who reads adds the events since. An establishment's events are always played from the first one, so
 that nothing but the tables of counts has to be kept.
 """
 
@@ -31,7 +31,7 @@ from workflow.figures.counting import (
     is_of_code,
 )
 
-SETTLED: Final = timedelta(minutes=10)
+SETTLED: Final = timedelta(minutes=3)
 """Older events are all committed: none can come before one that was counted."""
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -213,7 +213,7 @@ def test_catch_up__counts_what_is_settled_and_reading_adds_the_rest(system: Syst
     system.issued(1)
     own = ledger(system)
     own.catch_up()
-    assert stored_rows(system) == []  # of the last ten minutes: nothing is settled
+    assert stored_rows(system) == []  # of the last minutes: nothing is settled
     before = academie(system, DAY)
     system.clock.advance(minutes=30)
     assert own.catch_up() == 1
