@@ -60,7 +60,7 @@ OPEN_API = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/documentation", "/a
 """What a program may read without a token: the description."""
 READERS_SEE = {"/rectorat", "/rectorat/tableau-de-bord", "/rectorat/a-verifier", "/rectorat/demandes/{reference}",
                "/rectorat/courriels", "/rectorat/etablissements", "/rectorat/retraits", "/rectorat/fin-d-annee",
-               "/rectorat/calendrier", "/rectorat/listes", "/rectorat/horloge", "/rectorat/aide",
+               "/rectorat/calendrier", "/rectorat/chiffres", "/rectorat/listes", "/rectorat/horloge", "/rectorat/aide",
                "/rectorat/drane", "/rectorat/activation", "/rectorat/activation/etablissements"}  # fmt: skip
 CHEFS_SEE = {"/etablissement", "/etablissement/demandes", "/etablissement/demandes/{reference}",
              "/etablissement/courriels", "/etablissement/courriels/{number}"}  # fmt: skip
