@@ -16,6 +16,9 @@ from workflow.database.evidence_tables import EVIDENCE_IMPORT as I
 from workflow.database.evidence_tables import ListKind as ListKind
 from workflow.database.tables import ACTOR
 
+MOST_EXPORTED: Final = 50_000
+"""Rows of a file: as many as a list may have."""
+
 NO_END: Final = date(9999, 12, 31)
 """The end that DelegCE gives to a delegation without end: an ordinary one (R93)."""
 

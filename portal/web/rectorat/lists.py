@@ -6,10 +6,14 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
+from portal.exports.evidence import list_workbook
+from portal.exports.workbook import Workbook
 from portal.web.context import Context, Rectorat, WebContext
+from portal.web.download import ChosenFormat, download_list
 from portal.web.file_import import (
     SHOWN,
     FileImport,
@@ -25,7 +29,7 @@ from states import french
 from states.refusals import Reason
 from workflow.evidence.columns import choice_kind, columns_of, usual_columns
 from workflow.evidence.list_file import likely_date, read_list, with_titles
-from workflow.evidence.lists import NO_END, ListKind, place_of_entry
+from workflow.evidence.lists import MOST_EXPORTED, NO_END, ListKind, place_of_entry, search_entries
 from workflow.evidence.model import MASSIVE_LOSS, ChangedRow, ListRefused, ListReport
 from workflow.evidence.parser import ListRow, RowRemark
 from workflow.spreadsheets.columns import ColumnSpec
@@ -39,6 +43,8 @@ SLUGS: Final = {ListKind.LISTING: "rupn", ListKind.DELEGATION: "delegations"}
 PAGE_SIZE: Final = 50
 
 IMPORTS_SHOWN: Final = 10
+
+Words = Annotated[str, Query(max_length=200)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,22 +61,40 @@ def show_lists(request: Request, context: Context, visitor: Rectorat) -> HTMLRes
 
 @router.get(f"{LISTS_PATH}/{{slug}}")
 def show_list(
-    request: Request, context: Context, visitor: Rectorat, slug: str,
-    mots: Annotated[str, Query(max_length=200)] = "", suite: Annotated[str, Query(max_length=40)] = "",
+    request: Request, context: Context, visitor: Rectorat, slug: str, mots: Words = "",
+    suite: Annotated[str, Query(max_length=40)] = "",
 ) -> HTMLResponse:  # fmt: skip
     """Show the rows of a list in force, found by UAI, name or address."""
-    kind = next((kind for kind, own in SLUGS.items() if own == slug), None)
-    if kind is None:
-        raise HTTPException(404)
-    lists, path = context.app.lists, f"{LISTS_PATH}/{slug}"
+    kind, lists, path = _kind_of(slug), context.app.lists, f"{LISTS_PATH}/{slug}"
     entries = lists.search(kind, mots, limit=PAGE_SIZE + 1, after=suite)
     imports = lists.imports(kind, limit=1)
     more = address(path, mots=mots, suite=place_of_entry(entries[PAGE_SIZE - 1])) if len(entries) > PAGE_SIZE else None
     return context.pages.page(
         request, "rectorat/lists_rows.html", visitor, kind=kind, in_force=imports[0] if imports else None, path=path,
         entries=entries[:PAGE_SIZE], words=mots, first=address(path, mots=mots) if suite else None, more=more,
-        ListKind=ListKind,
+        ListKind=ListKind, export=address(f"{path}/export", mots=mots),
     )  # fmt: skip
+
+
+@router.get(f"{LISTS_PATH}/{{slug}}/export")
+async def export_list(
+    context: Context, _: Rectorat, slug: str, file_format: ChosenFormat, mots: Words = ""
+) -> Response:  # fmt: skip
+    """The rows that the words leave, as a file (R92)."""
+    kind = _kind_of(slug)
+
+    def workbook(connection: Connection) -> Workbook:
+        return list_workbook(kind, search_entries(connection, kind, mots, limit=MOST_EXPORTED))
+
+    return await download_list(context.app.database, file_format, workbook, f"{LISTS_PATH}/{slug}")
+
+
+def _kind_of(slug: str) -> ListKind:
+    """The list of an address. Raises HTTPException (404) when there is none."""
+    for kind, own in SLUGS.items():
+        if own == slug:
+            return kind
+    raise HTTPException(404)
 
 
 _DATE: Final = Field(

@@ -66,3 +66,8 @@ def test_list__of_delegations_and_by_an_operator_alone(installed: Installation) 
     installed.done(*asked)
     (entry,) = json.loads(installed.done("list", "show", "delegation", "--json"))
     assert (entry["ends"], entry["author"]) == ("9999-12-31", "Mme Durand")
+    for name in ("encore.csv", "encore.xlsx", "encore.ods"):
+        taken = installed.config.parent / name
+        installed.done("list", "show", "delegation", "-o", taken)
+        again = ("list", "import", "delegation", taken, "--date", "2026-07-01")
+        assert installed.done(*again).startswith("Rien n'a changé")

@@ -76,6 +76,9 @@ def test_lists__a_reader_reads_and_searches_and_a_chef_does_not_enter(portal: Po
     found = reader.get(f"{PLACE}/rupn?mots=hote+zoe").text
     assert "z@ac-toulouse.fr" in found
     assert "rupn1@" not in found
+    file = reader.get(f"{PLACE}/rupn/export?mots=hote&format=csv")
+    assert file.headers["content-disposition"].startswith('attachment; filename="liste-rupn')
+    assert ("z@ac-toulouse.fr" in file.text, "rupn1@" in file.text) == (True, False)
     assert "ne correspond" in reader.get(f"{PLACE}/rupn?mots=personne").text
     assert portal.client(CHEF).get(PLACE).status_code == 403
     assert reader.get(f"{PLACE}/autre").status_code == 404
