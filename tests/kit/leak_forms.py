@@ -145,12 +145,20 @@ def forms_in(secrets: Iterable[str], text: bytes) -> Iterator[tuple[str, str]]:
 
 
 def runs(text: bytes) -> Iterator[tuple[str, bytes]]:
-    """What every long run of base64, be it on one line or on many, and of hexadecimal decodes to."""
-    for found in {found[0]: found for found in _HEX.finditer(text)}.values():
-        yield "hexadecimal", bytes.fromhex(found[0][: len(found[0]) // 2 * 2].decode())
-    for found in {found[0]: found for found in _RUN.finditer(text)}.values():  # a log says the same thousands of times
-        run = re.sub(rb"[^A-Za-z0-9+/_-]", b"", re.sub(rb"\\[rn]", b"", found[0]))
-        run = run.translate(bytes.maketrans(b"-_", b"+/"))
-        for start in range(4):
-            cut = run[start:]
-            yield "base64", base64.b64decode(cut[: len(cut) // 4 * 4])
+    """Every long run of base64, be it on one line or on many, and of hexadecimal, each once."""
+    for run in dict.fromkeys(_HEX.findall(text)):
+        yield "hexadecimal", run
+    for run in dict.fromkeys(_RUN.findall(text)):  # a log says the same thousands of times
+        yield "base64", run
+
+
+def decoded(writing: str, run: bytes) -> Iterator[bytes]:
+    """What such a run may stand for: base64 begins with any of its first four letters."""
+    if writing == "hexadecimal":
+        yield bytes.fromhex(run[: len(run) // 2 * 2].decode())
+        return
+    run = re.sub(rb"[^A-Za-z0-9+/_-]", b"", re.sub(rb"\\[rn]", b"", run))
+    run = run.translate(bytes.maketrans(b"-_", b"+/"))
+    for start in range(4):
+        cut = run[start:]
+        yield base64.b64decode(cut[: len(cut) // 4 * 4])
