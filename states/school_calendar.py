@@ -212,9 +212,15 @@ class SchoolDays:
     public_holidays: Callable[[int], frozenset[date]] = no_public_holiday
     days_off: frozenset[date] = field(default_factory=frozenset)
     holidays: Mapping[SchoolYear, tuple[Period, ...]] | None = None
+    _kinds: dict[date, DayKind] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def kind(self, day: date) -> DayKind:
         """The kind of a day; UNKNOWN past what the calendar covers, unless it is off in any case."""
+        if day not in self._kinds:  # the schedule asks for the same weeks at each tick
+            self._kinds[day] = self._kind(day)
+        return self._kinds[day]
+
+    def _kind(self, day: date) -> DayKind:
         if day.weekday() >= 5:
             return DayKind.WEEKEND
         if day in self.public_holidays(day.year):
