@@ -1,17 +1,19 @@
-"""A file of removals: decoded, then its rows parsed, each by itself; nothing is guessed (R49, R83)."""
+"""A file of removals, text or workbook: its rows parsed, each by itself; nothing is guessed (R49, R83, R91)."""
 
 import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 
 from states import french
-from states.characters import fold, is_wrongly_decoded, plain_hyphens
+from states.characters import fold, plain_hyphens
 from states.validation import is_storable, normalise_reference
 from states.vocabulary import RemovalOutcome
-from workflow.spreadsheets.reader import read_table
+from workflow.spreadsheets.reader import open_table, read_bounded
+from workflow.spreadsheets.text_file import decode
 from workflow.spreadsheets.unusable import UnusableFile
 
 
@@ -44,30 +46,27 @@ class RowFault:
 
 FileRow = RemovalRow | RowFault
 
+_Record = tuple[int, Sequence[str] | None]
+"""A record by its line: its cells, or None for one whose quote is never closed."""
 
-def decode_file(content: bytes, *, most: int) -> str:
-    """Decode a file in UTF-8, marked or not, or in windows-1252; ``most`` is in bytes.
 
-    Raises FileRefused, also on accents that another encoding or a wrong conversion has spoilt: a note would be false.
+def read_rows(
+    content: bytes, default: RemovalOutcome | None, *, most: int, most_bytes: int, is_complete: bool = False
+) -> list[FileRow]:  # fmt: skip
+    """Read a text of any usual encoding, or the first sheet of a workbook (R91), as ``parse_rows`` does.
+
+    A workbook cannot be cut without being unreadable. Raises FileRefused.
     """
-    if len(content) > most:
-        size = f"{most // 1_000_000} Mo" if most >= 1_000_000 else f"{most // 1000} ko"
-        raise FileRefused(f"Ce fichier dépasse {size} : le couper en plusieurs, et les donner l'un après l'autre.")
-    if content.startswith(_WORKBOOKS):
-        raise FileRefused("C'est un classeur de tableur : l'enregistrer au format CSV (UTF-8), puis donner ce fichier.")
-    if content.startswith(_UTF_16):
-        raise FileRefused("Ce fichier est en UTF-16 : l'enregistrer au format CSV (UTF-8).")
-    if content.translate(None, _BINARY) != content:
-        raise FileRefused("Ce n'est pas un fichier de texte : donner un fichier CSV, ou une référence par ligne.")
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("windows-1252", "replace")
-        if _NOT_FRENCH.search(text):
-            raise FileRefused(_SPOILT) from None
-    if is_wrongly_decoded(text):
-        raise FileRefused(_SPOILT)
-    return text
+        read_bounded(BytesIO(content), most_bytes)
+        if content.startswith(_WORKBOOK):
+            table = open_table(BytesIO(content), most_bytes=most_bytes, most_rows=most + _TITLES_WITHIN)
+            return _parse_records([(row.line, row.cells) for row in table.rows], default, most=most)
+        text = decode(content)
+    except UnusableFile as refusal:
+        why = str(refusal)
+        raise FileRefused(f"{why[:1].upper()}{why[1:]}") from None
+    return parse_rows(text, default, most=most, is_complete=is_complete)
 
 
 def parse_rows(text: str, default: RemovalOutcome | None, *, most: int, is_complete: bool = False) -> list[FileRow]:
@@ -79,44 +78,25 @@ def parse_rows(text: str, default: RemovalOutcome | None, *, most: int, is_compl
     is not read says outcomes; when there is no line, or more than ``most``. A file that shows a sign of being cut is
     refused too, unless somebody says that it ``is_complete``.
     """
-    is_ended = text.endswith(("\n", "\r"))
-    records = [(number, cells) for number, cells in _records(text) if cells is None or any(cells)]
-    return _parse_records(records, default, most=most, is_ended=is_ended, is_complete=is_complete)
-
-
-def read_rows(
-    content: bytes, default: RemovalOutcome | None, *, most: int, most_bytes: int, is_complete: bool = False
-) -> list[FileRow]:
-    """``parse_rows`` of a file of text, or of the first sheet of a workbook, XLSX or ODS (R91). Raises FileRefused."""
-    if not content.startswith(_WORKBOOK):
-        return parse_rows(decode_file(content, most=most_bytes), default, most=most, is_complete=is_complete)
-    try:
-        table = read_table(io.BytesIO(content), most_bytes=most_bytes, most_rows=most + _TITLES_WITHIN)
-    except UnusableFile as unusable:
-        raise FileRefused(str(unusable)) from None
-    records = [(row.line, row.cells) for row in table.rows]
-    return _parse_records(records, default, most=most, is_ended=True, is_complete=is_complete)
+    records: list[_Record] = [(number, cells) for number, cells in _records(text) if cells is None or any(cells)]
+    return _parse_records(records, default, most=most, is_ended=None if is_complete else text.endswith(("\n", "\r")))
 
 
 def _parse_records(
-    records: Sequence["_Record"], default: RemovalOutcome | None, *, most: int, is_ended: bool, is_complete: bool
-) -> list[FileRow]:
-    """The rows of these records, none of them empty, as ``parse_rows`` says it."""
+    records: Sequence[_Record], default: RemovalOutcome | None, *, most: int, is_ended: bool | None = None
+) -> list[FileRow]:  # fmt: skip
+    """Parse the rows; ``is_ended``: True if the last line has an end, None when no sign of a cut is looked for."""
     if len(records) > most:
         raise FileRefused(f"{len(records)} lignes, {most} au plus à la fois : couper en plusieurs fichiers.")
     columns, records = _columns_and_rows(records)
     if not records:
         raise FileRefused("Aucune ligne à lire : donner au moins une référence, par exemple ODA-2027-00042.")
-    if not is_complete:
-        if columns is not None:
-            _refuse_other_widths(columns.width, records)
-        if not is_ended:
-            raise FileLooksCut(
-                f"Le fichier est peut-être coupé : sa dernière ligne ({records[-1][0]}) n'a pas de fin."
-                f" Le reprendre entier."
-            )
-    if columns is not None:
-        columns.refuse_unread_outcomes(records)
+    unread = columns.unread_outcomes(records) if columns else None
+    cut = [] if is_ended is None else _signs_of_cut(columns, records, is_ended=is_ended)
+    if unread:
+        raise FileRefused(" ".join([unread, *cut]))
+    if cut:
+        raise FileLooksCut(" ".join(cut))
     first_lines: dict[str, int] = {}
     rows: list[FileRow] = []
     for number, cells in records:
@@ -182,26 +162,7 @@ def parse_outcome(text: str) -> RemovalOutcome | None:
     return OUTCOMES.get(fold(text))
 
 
-_BINARY: Final = bytes({*range(32), 127} - {*b"\t\n\r\v\f"})
-
-
-_WORKBOOK: Final = b"PK\x03\x04"
-
-
-_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""First bytes of spreadsheet files, new (zip) and old."""
-
-
-_NOT_FRENCH: Final = re.compile(r"[^\x00-\x7fÀ-ÖØ-öø-ÿœŸ€«»‘’°²\u00a0]")
-"""What the accents of another encoding of eight bits become, among what a French text hardly needs."""
-
-
-_SPOILT: Final = (
-    "Les accents de ce fichier sont abîmés, ou son encodage est inconnu : l'enregistrer au format CSV (UTF-8)."
-)
-
-
-_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+_WORKBOOK: Final = b"PK"
 
 
 _REFERENCE: Final = re.compile(r"ODA-[0-9]{4}-[0-9]{5,9}")
@@ -224,10 +185,6 @@ _COLUMNS: Final = {
     "outcome": ("outcome", "resultat", "ce qui a ete fait", "fait", "suite"),
     "note": ("note", "precision", "remarque", "commentaire"),
 }
-
-
-_Record = tuple[int, Sequence[str] | None]
-"""A record by its line: its cells, or None for one whose quote is never closed."""
 
 
 _TITLES_WITHIN: Final = 10
@@ -293,17 +250,19 @@ class _Columns:
     def width(self) -> int:
         return len(self.titles) or len(self.places)
 
-    def refuse_unread_outcomes(self, records: Sequence[_Record]) -> None:
-        """Refuse titles that name no outcome while a column that is not read says some: the default would be false."""
+    def unread_outcomes(self, records: Sequence[_Record]) -> str | None:
+        """Why these titles cannot be taken: they name no outcome, a column that is not read says some, and the default
+        would be false. None when they can."""
         if "outcome" in self.places:
-            return
+            return None
         for number, cells in records:
             for place, cell in enumerate(cells or ()):
                 if place < len(self.titles) and place not in self.places.values() and parse_outcome(cell):
-                    raise FileRefused(
+                    return (
                         f"La colonne « {_short(self.titles[place])} » a l'air de dire ce qui a été fait (« {cell} »,"
                         f" ligne {number}), et n'est pas lue : l'appeler « résultat »."
                     )
+        return None
 
 
 _IN_ORDER: Final = _Columns({"reference": 0, "outcome": 1, "note": 2})
@@ -339,14 +298,19 @@ def _refuse_titles(records: Sequence[_Record]) -> None:
             raise FileRefused(f"Des titres de colonnes sont à la ligne {number}, après des lignes : {_ASKED_TITLES}")
 
 
-def _refuse_other_widths(width: int, records: Sequence[_Record]) -> None:
-    """Refuse rows that have more or fewer cells than the titles, with the lines (R83)."""
+def _signs_of_cut(columns: _Columns | None, records: Sequence[_Record], *, is_ended: bool) -> list[str]:
+    """All that shows that the file may be cut: rows that have other cells than the titles, a last line without an end
+    (R83)."""
+    signs = []
+    width = columns.width if columns else 0
     lines = [number for number, cells in records if cells is not None and len(cells) != width]
-    if lines:
-        raise FileLooksCut(
-            f"Le fichier est peut-être coupé : {french.lines(lines)} n'{'ont' if len(lines) > 1 else 'a'} pas"
-            f" {width} cellules comme les titres. Le reprendre entier."
+    if columns and lines:
+        signs.append(
+            f"{french.lines(lines)} n'{'ont' if len(lines) > 1 else 'a'} pas {width} cellules comme les titres"
         )
+    if not is_ended:
+        signs.append(f"sa dernière ligne ({records[-1][0]}) n'a pas de fin")
+    return [f"Le fichier est peut-être coupé : {' ; '.join(signs)}. Le reprendre entier."] if signs else []
 
 
 def _meanings(cells: Sequence[str]) -> dict[str, list[int]]:

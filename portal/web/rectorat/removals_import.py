@@ -58,16 +58,17 @@ def read_file(request: Request, context: Context, visitor: Operator, upload: Upl
     """Show what was understood, line by line; nothing is done yet."""
     form = filled(_READING, upload.fields)
     pasted, outcome = upload.text("lignes"), form.values.get("outcome")
+    rows, problems = [], [state.error for state in form.errors]
     try:
         rows = read_rows(
-            _content_of_upload(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST,
-            most_bytes=MOST_BYTES, is_complete=bool(form.values.get("entier")) or not upload.content,
+            _content_of(upload), RemovalOutcome.of(outcome) if outcome else None, most=MOST, most_bytes=MOST_BYTES,
+            is_complete=bool(form.values.get("entier")) or not upload.content,
         )  # fmt: skip
     except FileRefused as refused:
         remedy = f" S'il est déjà entier, cocher « {_COMPLETE} »." if isinstance(refused, FileLooksCut) else ""
-        return _render_file_form(request, context, visitor, form, pasted=pasted, problem=f"{refused}{remedy}")
-    if not form.is_right:
-        return _render_file_form(request, context, visitor, form, pasted=pasted, problem=form.errors[0].error)
+        problems.insert(0, f"{refused}{remedy}")
+    if problems:
+        return _render_file_form(request, context, visitor, form, pasted=pasted, problems=problems)
     with context.app.database.read() as connection:
         understood = check_rows(connection, rows, visitor.actor, context.app.engine, context.app.mailer)
     lines = [line.row for line in understood.ready]
@@ -86,7 +87,7 @@ def confirm_lines(request: Request, context: Context, visitor: Operator, upload:
         lines = load_lines(upload.text("lignes"))
     except (ValueError, RecursionError):
         problem = "Ces lignes n'ont pas été reçues entières, et rien n'est fait : donner le fichier de nouveau."
-        return _render_file_form(request, context, visitor, blank(_READING), problem=problem)
+        return _render_file_form(request, context, visitor, blank(_READING), problems=[problem])
     results = list(confirm_rows(app.engine, lines, visitor.actor, key=f"web:{form.key}"))
     with app.database.read() as connection:
         tasks = removals_of(connection, [result.row.reference for result in results], app.policy, app.mailer)
@@ -125,7 +126,7 @@ def load_lines(text: str) -> list[RemovalRow]:
     return lines
 
 
-def _content_of_upload(upload: Upload) -> bytes:
+def _content_of(upload: Upload) -> bytes:
     """The file, or the pasted lines; one of the two. Raises FileRefused."""
     if upload.too_large:
         raise FileRefused("Ce fichier dépasse 500 ko : le couper en plusieurs, et les donner l'un après l'autre.")
@@ -139,10 +140,16 @@ def _content_of_upload(upload: Upload) -> bytes:
 
 
 def _render_file_form(
-    request: Request, context: WebContext, visitor: Visitor, form: Form, *, pasted: str = "", problem: str = ""
+    request: Request,
+    context: WebContext,
+    visitor: Visitor,
+    form: Form,
+    *,
+    pasted: str = "",
+    problems: Sequence[str] = (),
 ) -> Response:
     return context.pages.page(
-        request, "rectorat/removals_file.html", visitor, status=422 if problem else 200, form=form,
-        typed=storable(pasted), problem=problem, most=f"{MOST:,}".replace(",", NBSP),
+        request, "rectorat/removals_file.html", visitor, status=422 if problems else 200, form=form,
+        typed=storable(pasted), problems=problems, most=f"{MOST:,}".replace(",", NBSP),
         examples=[(word, outcome.label) for outcome, word in EXAMPLES.items()],
     )  # fmt: skip

@@ -184,7 +184,7 @@ def test_confirm__nothing_is_written_without_a_yes(desk: Desk, monkeypatch: pyte
     ("content", "said"),
     [
         (b"PK\x03\x04", "classeur"),
-        (b"a\0", "pas un fichier de texte"),
+        (b"a\0", "pas du texte"),
         (b"", "Aucune ligne"),
         (b"x" * 99, "couper"),
         (b"ODA-2027-00001", "--file-is-complete"),

@@ -1,5 +1,6 @@
 """A file of removals read: its encodings, its columns, its faults, each line by itself (R83)."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,6 @@ from workflow.removals.file_parser import (
     FileRow,
     RemovalRow,
     RowFault,
-    decode_file,
     parse_outcome,
     parse_rows,
     read_rows,
@@ -153,18 +153,6 @@ def test_written__what_is_long_is_shortened() -> None:
     assert len(fault.written) == 61
 
 
-@pytest.mark.rule("R83", "R91")
-@pytest.mark.parametrize("made", [xlsx_of, ods_of])
-def test_workbook__reads_as_the_same_text(made: Callable[..., bytes]) -> None:
-    cells = [["Retraits faits"], [], ["Référence", "Résultat", "Précision"], [ONE, "absente", "vu"], [TWO, "zut", ""]]
-    rows = read_rows(made(cells), None, most=100, most_bytes=100_000)
-    assert (asked(rows), [line for line, _ in faults(rows)]) == ([(4, ONE, ABSENT, "vu")], [5])
-    assert asked(read_rows(made([[ONE, "expirée"]]), None, most=100, most_bytes=100_000)) == [(1, ONE, EXPIRED, "")]
-    assert asked(read_rows(f"{ONE}\n".encode(), REMOVED, most=1, most_bytes=100)) == [(1, ONE, REMOVED, "")]
-    with pytest.raises(FileRefused, match="formule"):
-        read_rows(made([[ONE, "=1+1"]]), None, most=100, most_bytes=100_000)
-
-
 # --- words
 
 
@@ -182,25 +170,48 @@ def test_outcome__nothing_is_guessed(text: str) -> None:
 # --- bytes
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "windows-1252"])
-def test_text__whatever_its_encoding(encoding: str) -> None:
-    assert decode_file("référence;clé gardée".encode(encoding), most=100) == "référence;clé gardée"
+def read_content(content: bytes, default: RemovalOutcome | None = None) -> list[FileRow]:
+    return read_rows(content, default, most=100, most_bytes=20_000 if content.startswith(b"PK") else 2000)
+
+
+@pytest.mark.rule("R91")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "windows-1252"])
+def test_file__whatever_its_encoding(encoding: str) -> None:
+    content = "référence;résultat\nODA-2027-00001;clé gardée\n".encode(encoding)
+    assert read_content(content) == [RemovalRow(number=2, reference=ONE, outcome=KEPT)]
+
+
+@pytest.mark.rule("R83", "R91")
+@pytest.mark.parametrize("made", [xlsx_of, ods_of])
+def test_workbook__reads_as_the_same_text(made: Callable[..., bytes]) -> None:
+    cells = [["Retraits faits"], [], ["Référence", "Résultat", "Précision"], [ONE, "absente", "vu"], [TWO, "zut", ""]]
+    rows = read_rows(made(cells), None, most=100, most_bytes=100_000)
+    assert (asked(rows), [line for line, _ in faults(rows)]) == ([(4, ONE, ABSENT, "vu")], [5])
+    assert asked(read_rows(made([[ONE, "expirée"]]), None, most=100, most_bytes=100_000)) == [(1, ONE, EXPIRED, "")]
+    assert asked(read_rows(f"{ONE}\n".encode(), REMOVED, most=1, most_bytes=100)) == [(1, ONE, REMOVED, "")]
+    with pytest.raises(FileRefused, match="formule"):
+        read_rows(made([[ONE, "=1+1"]]), None, most=100, most_bytes=100_000)
+
+
+def test_file__all_that_stops_it_is_told_at_once() -> None:
+    with pytest.raises(FileRefused) as refused:
+        read_content(f"référence;fait par;suite donnée\n{ONE};x;absente\n{TWO}".encode())
+    assert re.search("« suite donnée ».*« résultat ».*ligne 3 n'a pas 3 cellules.*n'a pas de fin", str(refused.value))
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("référence;vérifié\n".encode("cp850"), "Les accents de ce fichier sont abîmés"),
-        ("référence;vérifié\n".encode("mac-roman"), "Les accents de ce fichier sont abîmés"),
-        ("référence;vérifié\n".encode().decode("latin-1").encode(), "Les accents de ce fichier sont abîmés"),
-        (b"PK\x03\x04....", "classeur de tableur"),
-        (b"\xd0\xcf\x11\xe0", "classeur de tableur"),
-        ("référence".encode("utf-16"), "UTF-16"),
-        (b"ODA-2027-00001\x00", "pas un fichier de texte"),
-        (b"\x89PNG\x1a", "pas un fichier de texte"),
+        ("référence;vérifié\n".encode("cp850"), "ccents sont abîmés"),
+        ("référence;vérifié\n".encode("mac-roman"), "ccents sont abîmés"),
+        ("référence;vérifié\n".encode().decode("latin-1").encode(), "ccents sont abîmés"),
+        (b"PK\x03\x04....", "Ce classeur est abîmé"),
+        (b"\xd0\xcf\x11\xe0", "classeur Excel d'avant 2007"),
+        (b"ODA-2027-00001\x00", "pas du texte"),
+        (b"\x89PNG\x1a\x00", "pas du texte"),
         (b"a" * 2001, "dépasse 2 ko"),
     ],
 )
 def test_text__what_is_no_text_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(FileRefused, match=said):
-        decode_file(content, most=2000)
+        read_content(content)

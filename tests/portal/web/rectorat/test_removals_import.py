@@ -199,14 +199,26 @@ def test_file__confirmed_meanwhile_is_refused_and_stops_no_other(portal: Portal)
     assert "déjà confirmé : clé supprimée le 14 septembre 2026 à 10 h 00 par op@ac-toulouse.fr" in read
 
 
+@pytest.mark.rule("R91", "R92")
+@pytest.mark.parametrize("file_format", ["xlsx", "ods"])
+def test_file__the_list_taken_away_as_a_workbook_is_understood(portal: Portal, file_format: str) -> None:
+    first, second = revoked(portal, 1), revoked(portal, 2)
+    client = portal.client(STAFF)
+    content = client.get(f"{PLACE}/liste/export?format={file_format}").content
+    answer = given(client, content, outcome="removed").text
+    assert "2 retraits à confirmer" in answer
+    assert first in answer
+    assert second in answer
+
+
 @pytest.mark.parametrize(
     ("content", "typed", "said"),
     [
         (b"", "", "Choisir un fichier qui n&#39;est pas vide"),
         (b"ODA-2027-00001", "ODA-2027-00001", "ne garder que l&#39;un des deux"),
-        (b"PK\x03\x04rest", "", "classeur est abîmé"),
-        (b"a\0b", "", "pas un fichier de texte"),
-        (b"", "a\0b", "pas un fichier de texte"),
+        (b"PK\x03\x04rest", "", "Ce classeur est abîmé"),
+        (b"a\0b", "", "pas du texte"),
+        (b"", "a\0b", "pas du texte"),
         (b"a" * 600_000, "", "dépasse 500 ko"),
         (b"a" * 1_500_000, "", "dépasse 500 ko"),
         (b"x\n" * 5001, "", "5001 lignes, 5000 au plus"),
