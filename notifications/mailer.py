@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -17,12 +18,13 @@ from notifications.rendering.environment import TemplateLoader, own_wordings
 from notifications.rendering.renderer import Renderer
 from notifications.settings import MailSettings
 from notifications.vocabulary import Erasure, Kind
-from states.decision import EraseCode, RequestEvent, SealCode
+from states.decision import DrawAndSeal, EraseCode, RequestEvent, SealCode, SendDrawn
 from states.vocabulary import Trigger
 
 _ERASED_BY = {
     Trigger.CONFIRM_HANDOVER: Erasure.HANDED_OVER,
     Trigger.REISSUE_CODE: Erasure.REPLACED,
+    Trigger.DRAW_CODE: Erasure.REPLACED,
     Trigger.TAKE_BACK_CODE: Erasure.TAKEN_BACK,
 }
 
@@ -31,8 +33,9 @@ class Mailer:
     """Plans and stores mails, seals and erases codes. Holds no state but its settings: share it freely.
 
     ``renderer`` renders mails from ``wordings``, by default this package's own templates (R68). ``reports`` draws up
-    the mails to the operators. ``on_born_dead`` is called for each mail stored dead for want of a mailbox, in the same
-    transaction (R15, R58); what needs this mailer to be made, as the journal does, is put there afterwards.
+    the mails to the operators. ``draw_code`` draws a code (R97); without it, none can be. ``on_born_dead`` is called
+    for each mail stored dead for want of a mailbox, in the same transaction (R15, R58); what needs this mailer to be
+    made, as the journal does, is put there afterwards.
     """
 
     code_statuses = staticmethod(store.code_statuses)
@@ -46,6 +49,7 @@ class Mailer:
         sealer: Sealer,
         wordings: TemplateLoader | None = None,
         *,
+        draw_code: Callable[[], str] | None = None,
         on_born_dead: Callable[[Connection, Mail], None] | None = None,
     ) -> None:
         self.settings = settings
@@ -55,6 +59,7 @@ class Mailer:
         self.renderer = Renderer(self.wordings)
         self.reports = OperatorReports(settings.operators_mailbox, mail_context.timezone)
         self.on_born_dead = on_born_dead
+        self._draw_code = draw_code
         self._planner = Planner(
             self.reports, mail_context, is_daily=settings.operators == "daily", step_receipts=settings.step_receipts
         )
@@ -69,24 +74,49 @@ class Mailer:
         Raises CodeLeaving when a code to take back is being sent at this very moment.
         """
         for run in _runs(events):
-            erased: dict[Erasure, list[str]] = {}
-            codes: dict[str, str] = {}
-            for event in run:
-                decision = event.decision
-                for effect in decision.effects:
-                    if isinstance(effect, EraseCode):
-                        why = _ERASED_BY.get(decision.trigger, Erasure.REVOKED)
-                        erased.setdefault(why, []).append(decision.request.reference)
-                    elif isinstance(effect, SealCode):
-                        codes[decision.request.reference] = effect.code.clear
             taken_back = [e.request.reference for e in run if e.decision.trigger is Trigger.TAKE_BACK]
             queue.cancel_obsolete(connection, Kind.NEW_REQUEST, taken_back)
-            if Erasure.TAKEN_BACK in erased:
-                seals.hold_back(connection, erased[Erasure.TAKEN_BACK])
-            for why, references in erased.items():
-                seals.erase(connection, references, why, now)
-            sealed = seals.create(connection, self.sealer, codes, now)
+            self._erase(connection, run, now)
+            sealed = seals.create(connection, self.sealer, self._codes(run), now)
+            if leaving := [e.request.reference for e in run if _has(e, SendDrawn)]:
+                sealed |= seals.kept(connection, leaving)
             self.enqueue(connection, self.drafts(run), now, sealed=sealed)
+
+    def _erase(self, connection: Connection, run: Sequence[RequestEvent], now: datetime) -> None:
+        erased: dict[Erasure, list[str]] = {}
+        for event in run:
+            if _has(event, EraseCode):
+                why = _ERASED_BY.get(event.decision.trigger, Erasure.REVOKED)
+                erased.setdefault(why, []).append(event.request.reference)
+        drawn = {event.request.reference for event in run if event.before and event.before.drawn_in is not None}
+        if on_the_way := [r for r in erased.get(Erasure.TAKEN_BACK, ()) if r not in drawn]:
+            seals.hold_back(connection, on_the_way)
+        for why, references in erased.items():
+            seals.erase(connection, references, why, now)
+
+    def _codes(self, run: Sequence[RequestEvent]) -> dict[str, str]:
+        """The codes to seal, by reference: those that were typed, and those that are drawn now, no two alike."""
+        codes: dict[str, str] = {}
+        drawn: set[str] = set()
+        for event in run:
+            for effect in event.decision.effects:
+                if isinstance(effect, SealCode):
+                    codes[event.request.reference] = effect.code.clear
+                elif isinstance(effect, DrawAndSeal):
+                    codes[event.request.reference] = self._drawn(drawn)
+        return codes
+
+    def _drawn(self, others: set[str]) -> str:
+        """A code that is none of the others, as far as the form of codes allows; it joins them."""
+        if self._draw_code is None:
+            raise LookupError("no code can be drawn: the settings say that codes are typed")
+        code = self._draw_code()
+        for _ in range(_DRAWN_ANEW):
+            if code not in others:
+                break
+            code = self._draw_code()
+        others.add(code)
+        return code
 
     def send_link(self, connection: Connection, draft: Draft, secret: str, now: datetime) -> None:
         """Store the mail of a sign-in link, its secret sealed for ``draft.sealed_for`` (R72)."""
@@ -110,6 +140,13 @@ class Mailer:
         circuit_breaker.lift_future(connection, now)
 
 
+_DRAWN_ANEW: Final = 100
+
+
+def _has(event: RequestEvent, effect: type[SealCode | DrawAndSeal | SendDrawn | EraseCode]) -> bool:
+    return any(isinstance(each, effect) for each in event.decision.effects)
+
+
 def _runs(events: Sequence[RequestEvent]) -> Iterator[Sequence[RequestEvent]]:
     """Cut the events wherever a code sealed in this batch is erased again, so that erasing finds it."""
     start, sealed = 0, set[str]()
@@ -119,7 +156,7 @@ def _runs(events: Sequence[RequestEvent]) -> Iterator[Sequence[RequestEvent]]:
             if isinstance(effect, EraseCode) and reference in sealed:
                 yield events[start:position]
                 start, sealed = position, set()
-            if isinstance(effect, SealCode):
+            if isinstance(effect, SealCode | DrawAndSeal):
                 sealed.add(reference)
     if events:
         yield events[start:]

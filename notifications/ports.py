@@ -50,7 +50,7 @@ class DatabaseTrouble(Exception):
 
 
 class CodeLeaving(Exception):
-    """A code that was to be taken back has begun to leave: whoever asked for it decides again, on what is now so."""
+    """A code has just begun to leave, or was just erased: whoever acts on it decides again, on what is now so."""
 
 
 def words_of(error: Exception) -> str:

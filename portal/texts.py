@@ -143,6 +143,12 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
         command="Note la transmission d'un RUPN, d'une correction ou d'un retrait à la DRANE (R96).",
         pages={"transmis-drane": PageTexts("Noter la transmission à la DRANE", "Noter la transmission")},
     ),
+    Trigger.DRAW_CODE: TriggerTexts(
+        done="un code est tiré ; il attend d'être porté sur le serveur ODA",
+        event="Code tiré, pas encore transmis",
+        pages={"tirer-un-code": PageTexts("Tirer un code", "Tirer le code")},
+        bulk=BulkTexts(choice="Tirer les codes", button="Tirer les codes", done="code tiré"),
+    ),
     Trigger.ISSUE_CODE: TriggerTexts(
         done="l'émission est enregistrée, le courriel va partir",
         event="Code émis",
@@ -281,6 +287,8 @@ def happened(event: "EventView") -> str:
     """An event of a history, in a few words."""
     if event.trigger is Trigger.ISSUE_CODE and event.data.get("extends"):
         return "Clé existante étendue"
+    if event.trigger is Trigger.TAKE_BACK_CODE and event.data.get("batch"):
+        return "Code tiré effacé"
     if event.trigger is Trigger.REVOKE and event.role is Role.SCHEDULE:
         return "Demande révoquée au jour prévu"
     if event.trigger is Trigger.SETTLE_CHANGE and event.data.get("revoke_on"):

@@ -125,9 +125,26 @@ class SendBack(OnRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrawCode(OnRequest):
+    """R97. A code is drawn, and waits sealed until it is said to be on the ODA server.
+
+    ``batch`` is the number of the batch that bears it there; ``reason``: why a code is drawn again, of a request that
+    had one (R44); ``anew``: another one instead of the code that waits. The others are as an issue's.
+    """
+
+    trigger = Trigger.DRAW_CODE
+    batch: int
+    reason: ReissueReason | None = None
+    expires_on: date | None = None
+    new_key_confirmed: bool = False
+    anew: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class IssueCode(OnRequest):
-    """R39 to R43. One of ``code``, ``extends`` (the reference whose key now serves here too) and ``key_elsewhere``: the
-    person has a key for other uses than this software's.
+    """R39 to R43. One of ``code``, ``drawn`` (the code that was drawn for it, now on the server: R97), ``extends`` (the
+    reference whose key now serves here too) and ``key_elsewhere``: the person has a key for other uses than this
+    software's.
 
     ``expires_on``: the last day that the key bears on the ODA server; None records the school year's end.
     """
@@ -138,21 +155,26 @@ class IssueCode(OnRequest):
     key_elsewhere: bool = False
     expires_on: date | None = None
     new_key_confirmed: bool = False
+    drawn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReissueCode(OnRequest):
-    """R42, R44. It settles the open reports to which a new code is the answer."""
+    """R42, R44. It settles the open reports to which a new code is the answer.
+
+    Either ``code``, or ``drawn``: the one that was drawn for it, now on the server (R97).
+    """
 
     trigger = Trigger.REISSUE_CODE
     reason: ReissueReason
-    code: Code
+    code: Code | None = None
     new_key_confirmed: bool = False
+    drawn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class TakeBackCode(OnRequest):
-    """R62. The code that was just typed is not to leave: its mail still waits."""
+    """R62, R97. The code is not to leave: its mail still waits, or it was drawn and is not said to be on the server."""
 
     trigger = Trigger.TAKE_BACK_CODE
 
@@ -302,8 +324,9 @@ class SendToDrane(OnRequest):
 COMMANDS: dict[Trigger, type[Command]] = {
     command.trigger: command
     for command in (
-        Declare, Delegate, SignCharter, Submit, CheckListing, CheckDelegation, SendBack, IssueCode, ReissueCode,
-        TakeBackCode, ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, TakeBack, Withdraw, Revoke,
-        Expire, ConfirmRemoval, ReopenRemoval, Renew, AskQuestion, AnswerQuestion, SendToDrane,
+        Declare, Delegate, SignCharter, Submit, CheckListing, CheckDelegation, SendBack, DrawCode, IssueCode,
+        ReissueCode, TakeBackCode, ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, TakeBack,
+        Withdraw, Revoke, Expire, ConfirmRemoval, ReopenRemoval, Renew, AskQuestion, AnswerQuestion,
+        SendToDrane,
     )
 }  # fmt: skip

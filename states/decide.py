@@ -14,6 +14,7 @@ from states.refusals import Reason
 from states.rules.authorization import access_problems
 from states.rules.code import second_code_problems
 from states.rules.declaration import late_declaration_warning, other_request_warnings, renewal_warning
+from states.rules.drawing import after_drawn_code
 from states.rules.question import without_settled_question
 from states.rules.revocation import early_revocation_warnings, key_still_used_warning
 from states.rules.standing_in import with_stand_ins
@@ -114,9 +115,10 @@ def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decisi
         notes["asked_by"] = clean_text(behalf.who)
         request = request.with_(acted_on_behalf=request.acted_on_behalf | {case.actor.number})
     request = without_settled_question(case, request, outcome.target)
+    request, effects = after_drawn_code(request, outcome.target, outcome.effects)
     request = request.with_(state=outcome.target, version=request.version + 1)
     return Decision(
-        trigger=transition.trigger, source=source, request=request, data=data, notes=notes, effects=outcome.effects,
+        trigger=transition.trigger, source=source, request=request, data=data, notes=notes, effects=effects,
         warnings=tuple(_warnings(case, transition, request)),
     )  # fmt: skip
 

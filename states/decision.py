@@ -45,6 +45,18 @@ class SealCode:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawAndSeal:
+    """Draw a code, and keep it encrypted: nobody is written to yet (R97)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDrawn:
+    """Send the code that was drawn, from ``leaves_at`` on (R62, R97)."""
+
+    leaves_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EraseCode:
     """Erase the code, and cancel what of it has not left (R61, R62)."""
 
@@ -78,7 +90,9 @@ class CloseReport:
     revoke_on: date | None = None
 
 
-Effect = SealCode | EraseCode | OpenRemoval | CloseRemoval | ReopenTask | OpenReport | CloseReport
+Effect = (
+    SealCode | DrawAndSeal | SendDrawn | EraseCode | OpenRemoval | CloseRemoval | ReopenTask | OpenReport | CloseReport
+)
 
 
 Scalar = str | int | bool | None

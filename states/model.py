@@ -124,6 +124,16 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnBatch:
+    """The batch in which a request's code was drawn: its number, when, by whom, and when its file was first taken."""
+
+    number: int
+    drawn_at: datetime
+    drawn_by: str
+    downloaded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LastEvent:
     """The last event of a request, told to the second of two people who act at once (R9).
 
@@ -147,6 +157,9 @@ class Request:
 
     ``acted_on_behalf`` are the operators who acted for the establishment, ``issued_by`` the one of the last code
     (R6); ``key_possible``: both checks were once positive together, so that a key may have been enabled (R47).
+
+    ``drawn_at``, ``drawn_in``: when a code was drawn for it, and in which batch, while it waits to be said on the ODA
+    server (R97).
 
     ``question_asked_at``: of the question that waits for its answer, or whose answer, of ``question_answered_at``, no
     operator has acted upon; None without one (R90).
@@ -189,6 +202,8 @@ class Request:
     question_answered_at: datetime | None = None
     drane_sent_on: date | None = None
     drane_seen: str = ""
+    drawn_at: datetime | None = None
+    drawn_in: int | None = None
 
     @property
     def is_live(self) -> bool:
@@ -234,7 +249,8 @@ class Facts:
     ``others`` are the person's other live requests, in any establishment and year, never the request itself;
     ``shared_mailboxes`` are the folded addresses, of those that the command is about, to which an establishment's mails
     go (R16); ``reports`` are the request's own; ``revoked_for``: why the rectorat revoked it, loaded for a renewal
-    (R33); ``extended`` is the request whose key would serve here too (R40), with its removal and its reports.
+    (R33); ``batch``: in which its code was drawn, while it waits (R97); ``extended`` is the request whose key would
+    serve here too (R40), with its removal and its reports.
     """
 
     establishment: Establishment | None
@@ -247,6 +263,7 @@ class Facts:
     revoked_for: RevokeReason | None = None
     last: LastEvent | None = None
     code_fate: CodeStatus = CodeStatus.NONE
+    batch: DrawnBatch | None = None
     extended: Request | None = None
     extended_removal: Removal | None = None
     extended_reports: tuple[Report, ...] = ()

@@ -10,7 +10,7 @@ from datetime import date, datetime, tzinfo
 from typing import Final
 
 from states import french
-from states.model import LastEvent, Report, Request
+from states.model import DrawnBatch, LastEvent, Report, Request
 from states.school_calendar import SchoolYear, YearEnd
 from states.vocabulary import Change, CodeStatus, RevokeReason, Role, StandInKind, State, Trigger
 
@@ -602,6 +602,50 @@ def code_has_left() -> Reason:
 
 def no_code_waits() -> Reason:
     return Reason("no_code_waits", "R62", "Aucun code n'attend de partir", "Rien à annuler.")
+
+
+def codes_are_typed() -> Reason:
+    return Reason(
+        "codes_are_typed", "R97", "Dans cette académie, les codes sont saisis et non tirés",
+        "Saisir le code que porte le serveur ODA, ou changer le réglage code.source.",
+    )  # fmt: skip
+
+
+def code_already_drawn(number: int, batch: DrawnBatch | None, zone: tzinfo) -> Reason:
+    how = f" par {batch.drawn_by}, le {french.instant(batch.drawn_at, zone)}" if batch else ""
+    return Reason(
+        "code_already_drawn", "R97", f"Un code est déjà tiré pour cette demande{how} : c'est le lot n° {number}",
+        "Le transmettre depuis ce lot ; ou l'effacer, ou en tirer un autre, s'il n'est pas sur le serveur ODA.",
+    )  # fmt: skip
+
+
+def no_drawn_code() -> Reason:
+    return Reason(
+        "no_drawn_code", "R97", "Aucun code tiré n'attend pour cette demande : il est transmis, ou effacé",
+        "Lire l'histoire de la demande ; s'il n'est pas transmis, en tirer un autre.", "drawn",
+    )  # fmt: skip
+
+
+def drawn_code_erased() -> Reason:
+    return Reason(
+        "drawn_code_erased", "R61", "Le code tiré a attendu trop longtemps : il est effacé",
+        "En tirer un autre, et le porter sur le serveur ODA.", "drawn",
+    )  # fmt: skip
+
+
+def file_not_taken(number: int) -> Reason:
+    return Reason(
+        "file_not_taken", "R97",
+        f"Personne n'a téléchargé le fichier du lot n° {number} : ses codes ne peuvent pas être sur le serveur ODA",
+        "Télécharger le fichier, le donner à la console du serveur, puis dire que c'est fait.", "drawn",
+    )  # fmt: skip
+
+
+def reissue_reason_missing() -> Reason:
+    return Reason(
+        "reissue_reason_missing", "R44", "Cette demande a déjà eu un code : il manque la raison d'un nouveau",
+        "Dire pourquoi un code est tiré de nouveau.", "reason",
+    )  # fmt: skip
 
 
 def not_extendable(reference: str, why: str) -> Reason:

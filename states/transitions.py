@@ -27,6 +27,7 @@ from states.rules.code import (
 )
 from states.rules.declaration import apply_declare, apply_renew, check_declare, check_renew
 from states.rules.drane import apply_send_to_drane, check_send_to_drane
+from states.rules.drawing import apply_draw, check_draw
 from states.rules.establishment import (
     apply_amend,
     apply_delegate,
@@ -126,11 +127,14 @@ TABLE: Final[tuple[Transition, ...]] = (
     Transition(trigger=T.SEND_BACK, roles=OPERATOR,
                arrows=tuple((S.REQUESTED, target) for target in (S.DECLARED, S.DELEGATED, S.CHARTER_SIGNED)),
                check=check_send_back, apply=apply_send_back),
+    Transition(trigger=T.DRAW_CODE, arrows=same(S.REQUESTED, S.CODE_ISSUED), roles=OPERATOR,
+               check=check_draw, apply=apply_draw),
     Transition(trigger=T.ISSUE_CODE, arrows=to(S.CODE_ISSUED, S.REQUESTED), roles=OPERATOR,
                check=check_issue, apply=apply_issue),
     Transition(trigger=T.REISSUE_CODE, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
                check=check_reissue, apply=apply_reissue),
-    Transition(trigger=T.TAKE_BACK_CODE, arrows=to(S.REQUESTED, S.CODE_ISSUED) + same(S.CODE_ISSUED), roles=OPERATOR,
+    Transition(trigger=T.TAKE_BACK_CODE, roles=OPERATOR,
+               arrows=to(S.REQUESTED, S.CODE_ISSUED) + same(S.REQUESTED, S.CODE_ISSUED),
                check=check_take_back_code, apply=apply_take_back_code),
     Transition(trigger=T.CONFIRM_HANDOVER, arrows=same(S.CODE_ISSUED), roles=CHEF,
                check=check_handover, apply=apply_handover),

@@ -56,6 +56,7 @@ class Trigger(Labelled):
     CHECK_LISTING = "check_listing", "vérifier la liste des RUPN"
     CHECK_DELEGATION = "check_delegation", "vérifier la délégation"
     SEND_BACK = "send_back", "renvoyer à l'établissement"
+    DRAW_CODE = "draw_code", "tirer un code"
     ISSUE_CODE = "issue_code", "émettre le code"
     REISSUE_CODE = "reissue_code", "réémettre le code"
     TAKE_BACK_CODE = "take_back_code", "annuler l'envoi du code"
@@ -242,9 +243,10 @@ class RequestedBy(Labelled):
 
 
 class CodeStatus(Labelled):
-    """Delivery of the code, beside ``code_issued`` (R58)."""
+    """Delivery of the code, beside the request's state (R58); HELD: it waits to be said on the ODA server (R97)."""
 
     NONE = "none", "aucun code"
+    HELD = "held", "tiré, pas encore transmis"
     WAITING = "waiting", "en attente d'envoi"
     SENDING = "sending", "envoi en cours"
     ACCEPTED = "accepted", "accepté par le relais"

@@ -62,6 +62,7 @@ def policy_of(settings: Settings) -> Policy:
         key_has_other_uses=settings.key.other_uses == "possible",
         code_format=re.compile(settings.code.format),
         code_example=settings.code.example,
+        draws_codes=settings.code.drawer is not None,
         code_hold=timedelta(seconds=settings.code.hold_seconds),
         charter_version=settings.charter.version,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",
@@ -114,6 +115,7 @@ class App:
         return Mailer(
             self.settings.mail, mail_context(self.settings), Sealer(keyring.read, keyring.stamp),
             self.templates or load_templates(self.settings),
+            draw_code=self.settings.code.drawer.draw if self.settings.code.drawer else None,
             on_born_dead=lambda connection, mail: self.mail_journal.dead(connection, mail),
         )  # fmt: skip
 

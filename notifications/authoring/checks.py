@@ -9,12 +9,12 @@ from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
-from notifications.authoring.examples import DAY, EXAMPLES, REMOVAL_LINES, examples_of
+from notifications.authoring.examples import CODE_LINES, DAY, EXAMPLES, REMOVAL_LINES, examples_of
 from notifications.authoring.reference import ALL_KINDS, choice_values, given_to
 from notifications.messages.catalogue import MailContext, template_of
 from notifications.rendering.child import ChildStopped, TooLong, run_in_child, step
 from notifications.rendering.environment import TemplateLoader, TemplateProblem, own_names
-from notifications.rendering.exports import REMOVALS, Removal, Unexportable, removals
+from notifications.rendering.exports import CODES, REMOVALS, Unexportable, codes, removals
 from notifications.rendering.papers import (
     COMMON,
     Paper,
@@ -252,8 +252,9 @@ class ExampleCheck:
         for kind in ALL_KINDS:
             if used := replaced_in(template_of(kind), FRAME):
                 yield from self._mails(kind, used)
-        if replaced_in(REMOVALS):
-            yield from self._exports()
+        for name, write, examples in ((REMOVALS, removals, REMOVAL_LINES), (CODES, codes, CODE_LINES)):
+            if replaced_in(name):
+                yield from self._exports(name, write, examples)
 
     def _mails(self, kind: AnyKind, used: frozenset[str]) -> Iterator[TemplateProblem]:
         renderer, own = Renderer(self._wordings), template_of(kind)
@@ -275,15 +276,17 @@ class ExampleCheck:
                 else:
                     yield self._failure(error, culprit, example)
 
-    def _exports(self) -> Iterator[TemplateProblem]:
-        trials: tuple[tuple[str, Sequence[Removal]], ...] = (("retraits", REMOVAL_LINES), ("aucun retrait", ()))
-        for example, lines in trials:
+    def _exports(
+        self, name: str, write: Callable[..., Iterator[str]], examples: Sequence[object]
+    ) -> Iterator[TemplateProblem]:
+        what, nothing = ("retraits", "aucun retrait") if name == REMOVALS else ("codes", "aucun code")
+        for example, lines in ((what, examples), (nothing, ())):
             try:  # an iterator that has no length, as an export gives them
-                with step(REMOVALS):
-                    for _ in removals(self._wordings, iter(lines), DAY, self._context):
+                with step(name):
+                    for _ in write(self._wordings, iter(lines), DAY, self._context):
                         pass
             except (Unexportable, RecursionError, TooLong, MemoryError) as error:
-                yield self._failure(error, REMOVALS, example)
+                yield self._failure(error, name, example)
 
     def _failure(self, error: BaseException, culprit: str, example: str) -> TemplateProblem:
         cause = error.__cause__ or error

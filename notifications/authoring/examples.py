@@ -52,7 +52,7 @@ from notifications.messages.facts import (
     YearEndNotice,
     YearEndReport,
 )
-from notifications.rendering.exports import Removal
+from notifications.rendering.exports import DrawnCode, Removal
 from notifications.vocabulary import AnyKind, Kind, TransientMail
 from states.rules.revocation import Action
 from states.rules.schedule import ClockFault, Hold
@@ -440,6 +440,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             not_handed=LateGroup(total=1, requests=NOT_HANDED),
             undelivered=LateGroup(total=1, requests=NOT_HANDED),
             waiting_codes=LateGroup(total=1, requests=NOT_HANDED),
+            held_codes=LateGroup(total=1, requests=NOT_HANDED),
             reports=LateGroup(total=2, requests=(*NOT_HANDED, *STALLED)),
             answers=LateGroup(total=1, requests=NOT_HANDED),
             removals=LateGroup(total=1001, requests=REMOVALS),
@@ -630,3 +631,15 @@ REMOVAL_LINES: Final = (
     ),
 )  # fmt: skip
 """Removals as an export has them, by reference: each action that there can be, with the most awkward of names."""
+
+CODE_LINES: Final = (
+    DrawnCode(
+        reference="ODA-2027-00042", establishment=PLACE, departement="31", rupn=CLAIRE, school_year="2026-2027",
+        expires_on=date(2027, 8, 31), has_key=False, batch=3, code="K7M4RT9X",
+    ),
+    DrawnCode(
+        reference="ODA-2027-00044", establishment=OTHER_PLACE, departement="", rupn=_ODD, school_year="2026-2027",
+        expires_on=None, has_key=True, batch=3, code="W4CK9HNA3T",
+    ),
+)  # fmt: skip
+"""Codes drawn, as their file has them: for a first key, and again with the most awkward of names."""

@@ -13,11 +13,19 @@ from importlib.resources import files
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from notifications.authoring.examples import DAY, DOCUMENTED, EXAMPLES, MAIL_CONTEXT, REMOVAL_LINES, examples_of
+from notifications.authoring.examples import (
+    CODE_LINES,
+    DAY,
+    DOCUMENTED,
+    EXAMPLES,
+    MAIL_CONTEXT,
+    REMOVAL_LINES,
+    examples_of,
+)
 from notifications.messages.catalogue import CATALOGUE, MailContext, facts_class, template_of
 from notifications.messages.facts import Doc, Late
 from notifications.rendering.environment import own_names, own_wordings
-from notifications.rendering.exports import REMOVALS, Removal
+from notifications.rendering.exports import CODES, REMOVALS, DrawnCode, Removal
 from notifications.rendering.papers import COMMON, papers_of
 from notifications.rendering.renderer import FRAME
 from notifications.vocabulary import AnyKind, Audience, Kind, TransientMail
@@ -40,6 +48,7 @@ TITLES: Final[Mapping[str, str]] = {
     "mails/parts/sign_in.j2": "morceau : le lien de connexion et sa durée",
     "mails/parts/year.j2": "morceau : l'année scolaire et son dernier jour",
     "exports/removals.j2": "export : les retraits à faire sur le serveur ODA",
+    "exports/codes.j2": "export : les codes tirés, pour la console du serveur ODA",
     "papers/charter.typ": "document : charte à signer",
     "papers/common.typ": "document : mise en page commune",
     "papers/figures.typ": "document : les chiffres de l'académie",
@@ -131,9 +140,19 @@ def export_variables() -> list[Variable]:
     ]  # fmt: skip
 
 
+def code_export_variables() -> list[Variable]:
+    """The variables of the file of drawn codes."""
+    lines, meaning = EXPORT[0], "les codes tirés, dans l'ordre des références"
+    return [
+        Variable(name=lines, type="liste de fiches", meaning=meaning, example=""),
+        *_record_variables(DrawnCode, "one.", list(CODE_LINES), lines),
+        *(variable for variable in export_variables() if variable.name in EXPORT[1:]),
+    ]
+
+
 def given_to(name: str) -> tuple[frozenset[str], frozenset[str]]:
     """The variables that a template is always given, and those that it may also ask for: what some mail is given."""
-    if name in (FRAME, REMOVALS):
+    if name in (FRAME, REMOVALS, CODES):
         return frozenset(PAGE if name == FRAME else EXPORT), frozenset()
     names = {kind: frozenset(field.name for field in fields(facts_class(kind))) for kind in ALL_KINDS}
     kind = kind_of(name)
@@ -351,6 +370,7 @@ _PARTS: Final[dict[str, Callable[[], Iterable[str]]]] = {
     "frame": lambda: _table(page_variables()),
     "papers": lambda: _shared("papers/", "joint à"),
     "export": lambda: (*_table(export_variables()), *_choices(Removal, "one.")),
+    "codes": lambda: _table(code_export_variables()),
 }
 """The tables of docs/modeles.md, by the name of their place in reference.md."""
 

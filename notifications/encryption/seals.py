@@ -64,6 +64,27 @@ def load(connection: Connection, seal_id: str) -> tuple[str, str | None]:
     return (row.reference, row.ciphertext) if row else ("", None)
 
 
+def kept(connection: Connection, references: Sequence[str]) -> dict[str, str]:
+    """The seals of the codes that these requests have, by reference, locked until the transaction ends (R97).
+
+    Raises CodeLeaving when one has none: it was erased meanwhile.
+    """
+    query = select(SEALS.c.reference, SEALS.c.id).where(SEALS.c.reference.in_(references), _IS_KEPT)
+    seals = {reference: seal_id for reference, seal_id in connection.execute(query.with_for_update())}  # noqa: C416
+    if seals.keys() != set(references):
+        raise CodeLeaving
+    return seals
+
+
+def codes_of(connection: Connection, sealer: Sealer, references: Sequence[str]) -> dict[str, str]:
+    """The codes that these requests have, in clear, by reference: for the file of the ODA server's console (R97).
+
+    Those that are erased are left out. Raises CodeUnreadable.
+    """
+    query = select(SEALS.c.reference, SEALS.c.ciphertext).where(SEALS.c.reference.in_(references), _IS_KEPT)
+    return {reference: sealer.open(sealed, reference) for reference, sealed in connection.execute(query)}
+
+
 def is_of_link(reference: str) -> bool:
     """Return True when a sign-in link's secret was sealed for this, and no request's code."""
     return reference.startswith(FOR_LINK)

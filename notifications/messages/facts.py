@@ -416,6 +416,7 @@ class LateDigest:
 
     ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
     ``waiting_codes``: those that the relay has not taken yet, while there is time to help (R58);
+    ``held_codes``: those that were drawn, and are not said to be on the ODA server (R97);
     ``answers``: to questions, that no operator has acted upon (R90);
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
@@ -434,6 +435,9 @@ class LateDigest:
     ] = LateGroup()
     undelivered: Annotated[LateGroup, Doc("codes qui ne sont pas arrivés")] = LateGroup()
     waiting_codes: Annotated[LateGroup, Doc("codes que le relais n'a pas encore pris, un jour après")] = LateGroup()
+    held_codes: Annotated[
+        LateGroup, Doc("codes tirés il y a plus d'un jour, que personne n'a dits sur le serveur ODA")
+    ] = LateGroup()
     reports: Annotated[LateGroup, Doc("signalements à régler")] = LateGroup()
     answers: Annotated[LateGroup, Doc("demandes dont l'établissement a répondu à une question")] = LateGroup()
     removals: Annotated[LateGroup, Doc("retraits ouverts depuis trop longtemps")] = LateGroup()
@@ -471,6 +475,7 @@ class LateDigest:
             self.not_handed,
             self.undelivered,
             self.waiting_codes,
+            self.held_codes,
             self.reports,
             self.answers,
             self.removals,

@@ -33,7 +33,7 @@ from notifications.messages.facts import (
 from notifications.messages.mail import Draft
 from notifications.messages.operator_reports import OperatorReports
 from notifications.vocabulary import Audience, Kind
-from states.decision import CloseReport, OpenRemoval, OpenReport, RequestEvent, SealCode
+from states.decision import CloseReport, OpenRemoval, OpenReport, RequestEvent, SealCode, SendDrawn
 from states.model import Report
 from states.rules.revocation import key_holders
 from states.school_calendar import SchoolYear
@@ -118,7 +118,7 @@ class Planner:
         yield Draft(
             kind=kind, audience=Audience.ESTABLISHMENT, recipient=event.establishment.mailbox or "",
             context=facts_of(event, self.context), uai=event.request.uai, reference=event.request.reference,
-            not_before=next((effect.leaves_at for effect in effects if isinstance(effect, SealCode)), None),
+            not_before=next((e.leaves_at for e in effects if isinstance(e, SealCode | SendDrawn)), None),
         )  # fmt: skip
 
     def _to_operators(self, event: RequestEvent, kind: Kind, facts_of: FactsOf) -> Draft:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from notifications.messages.mail import Draft, Mail
-from notifications.outbox.tables import MAIL_REQUESTS, MAILS
+from notifications.outbox.tables import MAIL_REQUESTS, MAILS, SEALS
 from notifications.sql import batches, insert_new, insert_rows
 from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind, Stage
 from states.model import Request
@@ -138,12 +138,16 @@ _STATUS_OF_STAGE: Final = {
 def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
     """The status of each request's code, by reference (R58): its latest code mail decides, unless the request does.
 
-    A code that no mail carries any more is undeliverable.
+    A code that no mail carries any more is undeliverable; one that was drawn is held while it is kept (R97).
     """
     statuses: dict[str, CodeStatus] = {}
     mailed: list[str] = []
+    drawn: list[str] = []
     for request in requests:
-        if request.handed_on:
+        if request.drawn_in is not None:
+            statuses[request.reference] = CodeStatus.NONE  # until its seal is found
+            drawn.append(request.reference)
+        elif request.handed_on:
             statuses[request.reference] = CodeStatus.HANDED_OVER
         elif request.code_issued_at is None or request.state is not State.CODE_ISSUED:
             statuses[request.reference] = CodeStatus.NONE
@@ -152,6 +156,9 @@ def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[s
         else:
             statuses[request.reference] = CodeStatus.UNDELIVERABLE  # until its mail is found
             mailed.append(request.reference)
+    for references in batches(drawn):
+        kept = select(SEALS.c.reference).where(SEALS.c.reference.in_(references), SEALS.c.ciphertext.is_not(None))
+        statuses |= dict.fromkeys(connection.execute(kept).scalars(), CodeStatus.HELD)
     for references in batches(mailed):
         is_code_mail = (MAILS.c.reference.in_(references), MAILS.c.kind.in_([kind.value for kind in CODE_KINDS]))
         latest = select(func.max(MAILS.c.id)).where(*is_code_mail).group_by(MAILS.c.reference)

@@ -1,7 +1,7 @@
-"""Files in the form that another software reads: the removals to do, by one template (R83, R68)."""
+"""Files in the form that another software reads, by templates: the removals to do (R83), the codes drawn (R97)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Final
 
@@ -14,7 +14,10 @@ from states import french
 from states.rules.revocation import Action
 
 REMOVALS: Final = "exports/removals.j2"
-"""The template of the removals to do, replaceable as any other."""
+"""The template of the removals to do, replaceable as any other (R68)."""
+
+CODES: Final = "exports/codes.j2"
+"""That of the codes drawn."""
 
 _CHUNK: Final = 16_384
 """Characters handed on at once: a template gives them a cell at a time."""
@@ -68,6 +71,32 @@ class Removal:
         return waiting + verify
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawnCode:
+    """One code to set on the ODA server, in clear: it shows itself to nobody who prints this by accident (R60)."""
+
+    reference: Annotated[str, Doc("la référence de la demande")]
+    establishment: Annotated[Place, Doc("l'établissement")]
+    departement: Annotated[str, Doc("le code du département ; parfois vide")]
+    rupn: Annotated[Person, Doc("la personne dont c'est le code")]
+    school_year: Annotated[str, Doc("l'année scolaire de la demande")]
+    expires_on: Annotated[date | None, Doc("le dernier jour que doit porter la clé")]
+    has_key: Annotated[bool, Doc("un code avait-il déjà été émis pour cette demande ?")]
+    batch: Annotated[int, Doc("le numéro du lot")]
+    code: Annotated[str, Doc("le code d'initialisation")] = field(repr=False)
+
+
+def codes(wordings: TemplateLoader, lines: Iterable[DrawnCode], today: date, context: MailContext) -> Iterator[str]:
+    """The codes drawn, likewise; no error says what a line holds. Raises Unexportable."""
+    try:
+        yield from _joined(wordings.environment.get_template(CODES).generate(lines=lines, today=today, here=context))
+    except _TEMPLATE_ERRORS as error:
+        raise Unexportable(f"{CODES} : {type(error).__name__}") from error
+
+
+_TEMPLATE_ERRORS: Final = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
 def removals(wordings: TemplateLoader, lines: Iterable[Removal], today: date, context: MailContext) -> Iterator[str]:
     """The export piece by piece, so that its length costs no memory; ``lines`` are taken as they are needed.
 
@@ -75,7 +104,7 @@ def removals(wordings: TemplateLoader, lines: Iterable[Removal], today: date, co
     """
     try:
         yield from _joined(wordings.environment.get_template(REMOVALS).generate(lines=lines, today=today, here=context))
-    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _TEMPLATE_ERRORS as error:
         raise Unexportable(f"{REMOVALS} : {type(error).__name__} : {error}") from error
 
 

@@ -34,9 +34,10 @@ from states.vocabulary import RequestedBy, Role, State, Trigger
 from workflow.engine.sequence import execute_in_batches
 
 OPEN: Final[dict[Trigger, type[Command]]] = {
-    trigger: kind for trigger, kind in COMMANDS.items() if trigger is not Trigger.EXPIRE
+    trigger: kind for trigger, kind in COMMANDS.items() if trigger not in (Trigger.EXPIRE, Trigger.DRAW_CODE)
 }
-"""The commands open to people: only the schedule says that a year is over (R50)."""
+"""The commands open to programs: only the schedule says that a year is over (R50), and codes are drawn in batches,
+whose file a person takes to the ODA server (R97)."""
 
 BIRTHS: Final = (Trigger.DECLARE, Trigger.RENEW)
 

@@ -33,6 +33,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "key_elsewhere": ("La personne a déjà une clé, qui sert à une autre application : aucun code (R40).", None),
     "expires_on": ("L'expiration portée sur le serveur ODA ; absente : la fin de l'année (R43).", "2027-08-31"),
     "new_key_confirmed": ("La personne a déjà une clé, et une nouvelle est voulue (R42).", None),
+    "drawn": ("Le code tiré pour cette demande est sur le serveur ODA : son courriel peut partir (R97).", None),
     "handed_on": ("Le jour de la remise.", "2026-09-14"),
     "change": ("Ce qui change.", "departure"),
     "effective_on": ("À partir de quel jour.", "2026-10-01"),

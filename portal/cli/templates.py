@@ -19,6 +19,7 @@ from notifications.authoring.reference import (
     TITLES,
     Variable,
     choices_in,
+    code_export_variables,
     export_variables,
     full_name,
     kind_of,
@@ -30,7 +31,7 @@ from notifications.authoring.reference import (
 )
 from notifications.messages.catalogue import facts_class, template_of
 from notifications.rendering.environment import TemplateLoader, TemplatesRefused, own_names
-from notifications.rendering.exports import REMOVALS, Removal
+from notifications.rendering.exports import CODES, REMOVALS, Removal
 from notifications.rendering.papers import PaperUnmakeable, papers_of
 from notifications.rendering.renderer import FRAME, Rendered, Renderer, Unrenderable
 from notifications.vocabulary import AnyKind, TransientMail
@@ -109,6 +110,8 @@ def _variables(name: str) -> list[Variable]:
         return page_variables()
     if name == REMOVALS:
         return export_variables()
+    if name == CODES:
+        return code_export_variables()
     if kind := kind_of(name):
         return mail_variables(kind)
     users = [mail_variables(user) for user in users_of(name)]
@@ -128,7 +131,7 @@ def _describe(name: str, wordings: TemplateLoader, folder: Path) -> None:
     paper, row = SectionPrinter(), _row(name, wordings)
     paper.title(f"{name} — {row['title']}")
     _echo_whole(f"État : {row['status']}")
-    if not kind_of(name) and name != REMOVALS:
+    if not kind_of(name) and name not in (REMOVALS, CODES):
         paper.fact("Concerne", users_in_french(users_of(name)))
     if name.startswith("papers/"):
         paper.section("Ce qu'en dit le modèle")
@@ -159,8 +162,8 @@ def _describe_variables(paper: SectionPrinter, name: str) -> None:
         paper.line(f"Valeurs de {field} : {', '.join(f'{choice.value} ({choice.label})' for choice in values)}")
     if name == FRAME:
         return
-    paper.section("Les réglages de l'académie" if name == REMOVALS else "Comme tout courriel")
-    if name != REMOVALS:
+    paper.section("Les réglages de l'académie" if name in (REMOVALS, CODES) else "Comme tout courriel")
+    if name not in (REMOVALS, CODES):
         for variable, meaning in ALWAYS.items():
             paper.line(f"{variable} — {meaning}")
     _list(paper, settings_variables())

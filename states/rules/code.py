@@ -6,7 +6,7 @@ from typing import Any
 
 from states import french, refusals
 from states.commands import Code, ConfirmExpiry, IssueCode, ReissueCode, TakeBackCode
-from states.decision import Case, CloseReport, EraseCode, Outcome, Scalar, SealCode
+from states.decision import Case, CloseReport, Effect, EraseCode, Outcome, Scalar, SealCode, SendDrawn
 from states.model import Removal, Request
 from states.policy import LONGEST_CODE, Policy
 from states.refusals import Reason
@@ -30,15 +30,17 @@ from states.vocabulary import (
 
 def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
     command = case.command
-    yield from _separation_problems(case, sends_code=command.code is not None)
+    yield from separation_problems(case, sends_code=command.code is not None or command.drawn)
     yield from establishment_problems(case)
     yield from check_problems(case.request, case.today, case.policy.checks_max_age_days).values()
-    yield from _expiry_problems(case, command.expires_on)
-    if (command.code is not None) + (command.extends is not None) + command.key_elsewhere != 1:
+    yield from expiry_problems(case, command.expires_on)
+    if (command.code is not None) + command.drawn + (command.extends is not None) + command.key_elsewhere != 1:
         yield refusals.code_or_extension()
+    elif command.drawn or case.request.drawn_in is not None:
+        yield from _drawn_problems(case)
     elif command.code:
         yield from _code_problems(case, command.code)
-        yield from _in_use_problems(case, confirmed=command.new_key_confirmed, again=False)
+        yield from in_use_problems(case, confirmed=command.new_key_confirmed, again=False)
     elif not case.policy.one_key_a_person:
         yield refusals.key_scope_is_request()
     elif command.key_elsewhere:
@@ -50,10 +52,16 @@ def check_issue(case: Case[IssueCode]) -> Iterator[Reason]:
 
 def apply_issue(case: Case[IssueCode]) -> Outcome:
     command, request = case.command, case.request
-    last_day = _last_day(case)
-    expires_on = command.expires_on or last_day
+    last_day = last_day_of_year(case)
+    expires_on = command.expires_on or (request.expires_on if command.drawn else None) or last_day
     source = case.facts.extended if command.extends else None
     extends = source.reference if source else None
+    data: dict[str, Scalar] = {
+        "extends": extends,
+        "key_elsewhere": command.key_elsewhere,
+        "expires_on": expires_on.isoformat(),
+        "new_key_confirmed": command.new_key_confirmed,
+    }
     return Outcome(
         request=request.with_(
             code_issued_at=case.now,
@@ -64,15 +72,12 @@ def apply_issue(case: Case[IssueCode]) -> Outcome:
             expiry_seen_for=last_day,
             handed_on=None,
             issued_by=case.actor.number,
+            drawn_at=None,
+            drawn_in=None,
         ),
         target=State.CODE_ISSUED,
-        data={
-            "extends": extends,
-            "key_elsewhere": command.key_elsewhere,
-            "expires_on": expires_on.isoformat(),
-            "new_key_confirmed": command.new_key_confirmed,
-        },
-        effects=(_sealed(case, command.code),) if command.code else (),
+        data=data | _batch_of(case),
+        effects=_sending(case),
     )
 
 
@@ -106,11 +111,16 @@ def _is_kept_for_renewal(source: Request, removal: Removal | None, case: Case[Is
 
 def check_reissue(case: Case[ReissueCode]) -> Iterator[Reason]:
     command = case.command
-    yield from _separation_problems(case, sends_code=True)
+    yield from separation_problems(case, sends_code=True)
     yield from establishment_problems(case)
-    yield from _code_problems(case, command.code)
-    yield from _in_use_problems(case, confirmed=command.new_key_confirmed, again=True)
-    yield from _compromise_problems(case)
+    if command.drawn or case.request.drawn_in is not None:
+        yield from _drawn_problems(case)
+    elif command.code is None:
+        yield refusals.code_format(case.policy.code_example)
+    else:
+        yield from _code_problems(case, command.code)
+        yield from in_use_problems(case, confirmed=command.new_key_confirmed, again=True)
+    yield from compromise_problems(case, command.reason)
 
 
 def apply_reissue(case: Case[ReissueCode]) -> Outcome:
@@ -125,10 +135,12 @@ def apply_reissue(case: Case[ReissueCode]) -> Outcome:
             key_elsewhere=False,
             handed_on=None,
             issued_by=case.actor.number,
+            drawn_at=None,
+            drawn_in=None,
         ),
         target=State.CODE_ISSUED,
-        data=data | answered(closed),
-        effects=(EraseCode(), _sealed(case, command.code), *closed),
+        data=data | answered(closed) | _batch_of(case),
+        effects=(*(() if command.drawn else (EraseCode(),)), *_sending(case), *closed),
     )
 
 
@@ -141,8 +153,30 @@ def second_code_problems(case: Case[Any]) -> Iterator[Reason]:
         yield refusals.second_code()
 
 
-def _sealed(case: Case[Any], code: Code) -> SealCode:
-    return SealCode(code, case.now + case.policy.code_hold)
+def _sending(case: Case[IssueCode] | Case[ReissueCode]) -> tuple[Effect, ...]:
+    """The code leaves at the end of its hold (R62): the one typed, or the one drawn, which is sealed already (R97)."""
+    leaves_at = case.now + case.policy.code_hold
+    if case.command.drawn:
+        return (SendDrawn(leaves_at),)
+    return (SealCode(case.command.code, leaves_at),) if case.command.code else ()
+
+
+def _batch_of(case: Case[IssueCode] | Case[ReissueCode]) -> dict[str, Scalar]:
+    """The datum of a code that was drawn: its batch."""
+    return {"batch": case.request.drawn_in} if case.command.drawn else {}
+
+
+def _drawn_problems(case: Case[IssueCode] | Case[ReissueCode]) -> Iterator[Reason]:
+    """A drawn code leaves once its file was taken to the server, and no other one goes before it (R97)."""
+    request, batch = case.request, case.facts.batch
+    if request.drawn_in is None:
+        yield refusals.no_drawn_code()
+    elif not case.command.drawn:
+        yield refusals.code_already_drawn(request.drawn_in, batch, case.policy.calendar.timezone)
+    elif case.facts.code_fate is not CodeStatus.HELD:
+        yield refusals.drawn_code_erased()
+    elif batch is None or batch.downloaded_at is None:
+        yield refusals.file_not_taken(request.drawn_in)
 
 
 def code_held_until(request: Request, status: CodeStatus, policy: Policy, now: datetime) -> datetime | None:
@@ -155,6 +189,8 @@ def code_held_until(request: Request, status: CodeStatus, policy: Policy, now: d
 
 def check_take_back_code(case: Case[TakeBackCode]) -> Iterator[Reason]:
     request, status, zone = case.request, case.facts.code_fate, case.policy.calendar.timezone
+    if request.drawn_in is not None:
+        return
     if status is CodeStatus.WAITING and request.code_issued_at:
         if not code_held_until(request, status, case.policy, case.now):
             yield refusals.hold_over(french.instant(request.code_issued_at + case.policy.code_hold, zone))
@@ -167,6 +203,13 @@ def check_take_back_code(case: Case[TakeBackCode]) -> Iterator[Reason]:
 def apply_take_back_code(case: Case[TakeBackCode]) -> Outcome:
     """The request comes back to where it was: to be issued, or with a code before this one, which is erased too."""
     request = case.request
+    if request.drawn_in is not None:
+        return Outcome(
+            request=without_drawn_code(request),
+            target=request.state,
+            data={"batch": request.drawn_in},
+            effects=(EraseCode(),),
+        )
     previous = request.previous_code_at
     back = request.with_(code_issued_at=previous, previous_code_at=None, handed_on=None)
     if previous is None:
@@ -179,15 +222,23 @@ def apply_take_back_code(case: Case[TakeBackCode]) -> Outcome:
     )
 
 
+def without_drawn_code(request: Request) -> Request:
+    """The request without the code that was drawn for it, nor the day that this code would have expired (R97)."""
+    if request.drawn_in is None:
+        return request
+    request = request.with_(drawn_at=None, drawn_in=None)
+    return request if request.has_key else request.with_(expires_on=None, expiry_seen_for=None)
+
+
 def _answered_by_code(case: Case[ReissueCode]) -> list[CloseReport]:
     return answers(case, Settlement.REISSUED, (*NEW_CODE_CHANGES, Change.KEY_COMPROMISED))
 
 
-def _compromise_problems(case: Case[ReissueCode]) -> Iterator[Reason]:
+def compromise_problems(case: Case[Any], reason: ReissueReason | None) -> Iterator[Reason]:
     """While a compromise is open, a new code says that it answers it; without one, no code says so (R44)."""
     reports = [report for report in case.facts.reports if report.change is Change.KEY_COMPROMISED]
     is_open = any(report.is_open for report in reports)
-    if case.command.reason is not ReissueReason.COMPROMISED:
+    if reason is not ReissueReason.COMPROMISED:
         if is_open:
             yield refusals.report_still_open()
     elif not is_open and not any(awaits_new_code(case.request, report) for report in reports):
@@ -195,14 +246,14 @@ def _compromise_problems(case: Case[ReissueCode]) -> Iterator[Reason]:
 
 
 def check_expiry(case: Case[ConfirmExpiry]) -> Iterator[Reason]:
-    command, request, last_day = case.command, case.request, _last_day(case)
-    yield from _expiry_problems(case, command.expires_on)
+    command, request, last_day = case.command, case.request, last_day_of_year(case)
+    yield from expiry_problems(case, command.expires_on)
     if (command.expires_on or last_day, last_day) == (request.expires_on, request.expiry_seen_for):
         yield refusals.nothing_to_tick()
 
 
 def apply_expiry(case: Case[ConfirmExpiry]) -> Outcome:
-    last_day = _last_day(case)
+    last_day = last_day_of_year(case)
     expires_on = case.command.expires_on or last_day
     return Outcome(
         request=case.request.with_(expires_on=expires_on, expiry_seen_for=last_day),
@@ -211,7 +262,7 @@ def apply_expiry(case: Case[ConfirmExpiry]) -> Outcome:
     )
 
 
-def _last_day(case: Case[Any]) -> date:
+def last_day_of_year(case: Case[Any]) -> date:
     return _last_day_of(case.request, case)
 
 
@@ -219,7 +270,7 @@ def _last_day_of(request: Request, case: Case[Any]) -> date:
     return case.policy.calendar.end_of(request.school_year).last_day
 
 
-def _separation_problems(case: Case[Any], *, sends_code: bool) -> Iterator[Reason]:
+def separation_problems(case: Case[Any], *, sends_code: bool) -> Iterator[Reason]:
     """Refuse who acted for the establishment, and a code that would leave for whom one operator alone chose (R6)."""
     if case.policy.four_eyes and case.actor.number in case.request.acted_on_behalf:
         yield refusals.four_eyes(issued=False)
@@ -232,15 +283,21 @@ def _code_problems(case: Case[Any], code: Code) -> Iterator[Reason]:
         yield refusals.code_format(case.policy.code_example)
 
 
-def _in_use_problems(case: Case[Any], *, confirmed: bool, again: bool) -> Iterator[Reason]:
-    """A new code would reset a key in use elsewhere (R42); ``again``: it replaces one of the same request."""
-    holders = other_key_holders(case)
+def in_use_problems(case: Case[Any], *, confirmed: bool, again: bool) -> Iterator[Reason]:
+    """A new code would reset a key in use elsewhere (R42), or one that was drawn for the person elsewhere (R97).
+
+    ``again``: it replaces one of the same request.
+    """
+    drawn = [other for other in case.facts.others if other.drawn_in is not None and not other.has_key]
+    holders = other_key_holders(case) + (drawn if case.policy.one_key_a_person else [])
     if holders and not confirmed:
         yield refusals.key_in_use(holders, case.request, again=again)
 
 
-def _expiry_problems(case: Case[Any], day: date | None) -> Iterator[Reason]:
+def expiry_problems(case: Case[Any], day: date | None) -> Iterator[Reason]:
     """From today to the year's end, or to the latest day of another live request that relies on the key (R43)."""
     if day:
-        last = max([_last_day(case), *(holder.expires_on for holder in other_key_holders(case) if holder.expires_on)])
+        last = max(
+            [last_day_of_year(case), *(holder.expires_on for holder in other_key_holders(case) if holder.expires_on)]
+        )
         yield from day_problems("expires_on", "L'expiration de la clé", "R43", day, after=case.today, before=last)

@@ -146,7 +146,7 @@ def check_handover(case: Case[ConfirmHandover]) -> Iterator[Reason]:
     if request.handed_on:
         yield refusals.already_handed_over(french.day(request.handed_on))
         return
-    if status in (*ON_ITS_WAY, CodeStatus.UNDELIVERABLE):
+    if status in (*ON_ITS_WAY, CodeStatus.HELD, CodeStatus.UNDELIVERABLE):
         yield refusals.code_not_delivered(status)
     issued_on = case.policy.calendar.today(request.code_issued_at or case.now)
     yield from day_problems(

@@ -41,6 +41,13 @@ def code_problems(establishment: Establishment | None, actor: Actor, now: dateti
     if until := held_until(set_mailbox, now, policy.mailbox_hold):
         label = set_mailbox.label if set_mailbox else ""
         yield refusals.mailbox_held(label, until, policy.calendar.timezone)
+    yield from stand_in_problems(establishment, actor, now, policy)
+
+
+def stand_in_problems(
+    establishment: Establishment | None, actor: Actor, now: datetime, policy: Policy
+) -> Iterator[Reason]:
+    """Why this operator may not know a code of this establishment: he can act in its stead, or could (R6)."""
     if policy.four_eyes and establishment:
         remembered = timedelta(days=policy.stand_in_days)
         kinds = {

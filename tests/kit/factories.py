@@ -52,8 +52,8 @@ def calendar(**changes: Any) -> SchoolCalendar:
 
 
 def policy(**changes: Any) -> Policy:
-    """The usual settings, but a code that leaves at once."""
-    return replace(Policy(calendar=calendar(), code_hold=timedelta()), **changes)
+    """The usual settings, but a code that leaves at once, and may be drawn."""
+    return replace(Policy(calendar=calendar(), code_hold=timedelta(), draws_codes=True), **changes)
 
 
 def establishment(uai: str = UAI, **changes: Any) -> Establishment:
@@ -165,6 +165,7 @@ _COMMANDS: dict[Trigger, c.Command] = {
     Trigger.CHECK_LISTING: c.CheckListing(**_ON, outcome=CheckOutcome.POSITIVE, source="liste du 5 octobre"),
     Trigger.CHECK_DELEGATION: c.CheckDelegation(**_ON, outcome=CheckOutcome.POSITIVE, source="export DelegCE"),
     Trigger.SEND_BACK: c.SendBack(**_ON, step=Step.CHARTER, why="la charte est à revoir"),
+    Trigger.DRAW_CODE: c.DrawCode(**_ON, batch=3),
     Trigger.ISSUE_CODE: c.IssueCode(**_ON, code=c.Code(clear=CODE)),
     Trigger.REISSUE_CODE: c.ReissueCode(**_ON, reason=ReissueReason.LOST, code=c.Code(clear=CODE)),
     Trigger.TAKE_BACK_CODE: c.TakeBackCode(**_ON),
@@ -211,7 +212,7 @@ def facts_for(trigger: Trigger) -> Facts:
     """Facts on which the usual command of that trigger is accepted."""
     if trigger is Trigger.DECLARE:
         return facts()
-    if trigger is Trigger.ISSUE_CODE:
+    if trigger in (Trigger.DRAW_CODE, Trigger.ISSUE_CODE):
         return facts(checked(request(State.REQUESTED)))
     if trigger is Trigger.TAKE_BACK_CODE:
         soon = NOW + timedelta(seconds=1)  # with no hold, only a code from a clock that is ahead still waits
@@ -229,7 +230,8 @@ def actor_for(trigger: Trigger) -> Actor:
     if trigger is Trigger.EXPIRE:
         return schedule()
     rectorat = {
-        Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
+        Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.DRAW_CODE, Trigger.ISSUE_CODE,
+        Trigger.REISSUE_CODE,
         Trigger.CONFIRM_EXPIRY, Trigger.SETTLE_CHANGE, Trigger.REVOKE, Trigger.CONFIRM_REMOVAL,
         Trigger.TAKE_BACK_CODE, Trigger.REOPEN_REMOVAL,
         Trigger.ASK_QUESTION, Trigger.SEND_TO_DRANE,

@@ -8,7 +8,7 @@ from typing import Any
 from states.commands import Code
 from states.decide import decide
 from states.decision import Decision, Refused
-from states.model import Actor, Facts, LastEvent, Removal, StandIn
+from states.model import Actor, DrawnBatch, Facts, LastEvent, Removal, StandIn
 from states.refusals import Reason
 from states.rules.drane import drane_digest
 from states.school_calendar import SchoolYear
@@ -53,6 +53,11 @@ NO_MAILBOX = f.establishment(is_open=False, mailbox=None)
 SENT = ISSUED.with_(drane_sent_on=f.TODAY, drane_seen=drane_digest(ISSUED))
 REMOVED = f.request(S.REVOKED).with_(drane_sent_on=f.TODAY)
 
+DRAWN = {"code": None, "drawn": True}
+WAITS = {"drawn_at": f.NOW, "drawn_in": 3}
+BATCH = DrawnBatch(3, f.NOW, "op@ac-toulouse.fr")
+HELD = f.facts(READY.with_(**WAITS), code_fate=CodeStatus.HELD, batch=BATCH)
+HELD_AGAIN = f.facts(ISSUED.with_(**WAITS), code_fate=CodeStatus.HELD, batch=BATCH)
 DATED = {"settlement": Settlement.REVOCATION_DATED, "revoke_on": date(2027, 1, 4)}
 STOOD_IN = tuple(StandIn(kind=kind, operator=10, label="op@ac-toulouse.fr", since=f.NOW) for kind in StandInKind)
 
@@ -174,6 +179,14 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "code_has_left": tuple((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=fate), {}, {})
                            for fate in (CodeStatus.SENDING, CodeStatus.ACCEPTED, CodeStatus.HANDED_OVER)),
     "no_code_waits": ((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=CodeStatus.UNDELIVERABLE), {}, {}),),
+    "codes_are_typed": ((T.DRAW_CODE, f.facts(READY), {}, {"draws_codes": False}),),
+    "code_already_drawn": (
+        (T.DRAW_CODE, HELD, {}, {}), (T.ISSUE_CODE, HELD, {}, {}), (T.REISSUE_CODE, HELD_AGAIN, {}, {}),
+    ),
+    "no_drawn_code": ((T.ISSUE_CODE, f.facts(READY), DRAWN, {}),),
+    "drawn_code_erased": ((T.ISSUE_CODE, replace(HELD, code_fate=CodeStatus.NONE), DRAWN, {}),),
+    "file_not_taken": ((T.ISSUE_CODE, HELD, DRAWN, {}), (T.REISSUE_CODE, HELD_AGAIN, DRAWN, {})),
+    "reissue_reason_missing": ((T.DRAW_CODE, f.facts(ISSUED), {}, {}),),
     "key_still_used": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, others=TWO_HOLDERS), {}, {}),),
     "key_awaited": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=ENDED, others=(RENEWED,)), {}, {"now": OCTOBER}),),
     "other_request": ((T.DELEGATE, f.facts(S.DECLARED, others=ELSEWHERE_AND_LATER), {}, {}),

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, inspect, literal_column, select, table
 
 from notifications.outbox.tables import MAILS
 from workflow.database.activation_tables import ACTIVATION
+from workflow.database.code_tables import BATCH
 from workflow.database.connection import Database, unbounded
 from workflow.database.drane_tables import TRANSMISSION
 from workflow.database.evidence_tables import EVIDENCE_IMPORT
@@ -73,7 +74,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         if before is not None and before not in revisions():
             raise SchemaAhead
         ours = MAILS.metadata.tables.keys() | {
-            REQUEST.name, SESSIONS.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
+            REQUEST.name, SESSIONS.name, BATCH.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
             STAGED_IMPORTS.name,
             TRANSMISSION.name, ACTIVATION.name,
         }  # fmt: skip

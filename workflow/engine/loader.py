@@ -15,9 +15,10 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 
 from notifications.sql import batches
 from states.commands import Amend, Command, Declare, Expire, IssueCode, OnRequest, Renew, Submit
-from states.model import Establishment, Facts, LastEvent, Removal, Report, Request
+from states.model import DrawnBatch, Establishment, Facts, LastEvent, Removal, Report, Request
 from states.validation import fold_mail, normalise_uai, person_key
 from states.vocabulary import CodeStatus, RevokeReason, Trigger
+from workflow.database.code_tables import BATCH
 from workflow.database.mapping import (
     REQUEST_COLUMNS,
     establishment_from,
@@ -47,6 +48,7 @@ class BatchFacts:
     removals: dict[str, Removal] = field(default_factory=dict)
     revoked_for: dict[str, RevokeReason] = field(default_factory=dict)
     code_statuses: dict[str, CodeStatus] = field(default_factory=dict)
+    batches: dict[int, DrawnBatch] = field(default_factory=dict)
     people: dict[str, list[str]] = field(default_factory=dict)
     shared_mailboxes: frozenset[str] = frozenset()
     live_requests: Counter[str] = field(default_factory=Counter)
@@ -90,6 +92,7 @@ class BatchFacts:
             revoked_for=self.revoked_for.get(reference),
             last=self.last_events.get(reference),
             code_fate=self.code_statuses.get(reference, CodeStatus.NONE),
+            batch=self.batches.get(request.drawn_in) if request.drawn_in is not None else None,
             extended=self.requests.get(extends) if extends else None,
             extended_removal=self.removals.get(extends) if extends else None,
             extended_reports=self.reports.get(extends, ()) if extends else (),
@@ -184,6 +187,12 @@ _REVOCATIONS: Final = select(EVENT.c.stream, EVENT.c.canonical).where(
 )
 """Why the rectorat ended requests that are renewed (R33)."""
 
+_BATCHES: Final = (
+    select(BATCH.c.number, BATCH.c.drawn_at, ACTOR.c.label, BATCH.c.downloaded_at)
+    .join(ACTOR, ACTOR.c.number == BATCH.c.drawn_by)
+    .where(BATCH.c.number.in_(bindparam("numbers", expanding=True)))
+)
+
 CodeStatuses = Callable[[Connection, Sequence[Request]], Mapping[str, CodeStatus]]
 """Asks the mails what became of the code of each request (R58)."""
 
@@ -257,6 +266,9 @@ class Loader:
         self._count_live(facts, uais | {facts.requests[r].uai for r in renewed if r in facts.requests})
         named = [facts.requests[r] for r in sorted(references) if r in facts.requests]
         facts.code_statuses = dict(self._code_statuses(self._connection, named))
+        for drawn in batches(sorted({r.drawn_in for r in named if r.drawn_in is not None})):
+            for row in self._connection.execute(_BATCHES, {"numbers": drawn}):
+                facts.batches[row.number] = DrawnBatch(row.number, row.drawn_at, row.label, row.downloaded_at)
         return facts
 
     def load_year(self, school_year: str, uais: set[str]) -> BatchFacts:

@@ -58,6 +58,8 @@ _LABELS: Final[dict[str, tuple[str, Formatter]]] = {
     "list_entry": ("entrée n°", _as_is),
     "list_score": ("ressemblance sur 100", _as_is),
     "step": ("étape à refaire", _one_of(Step)),
+    "batch": ("lot de codes n°", _as_is),
+    "anew": ("à la place du code précédent", _as_is),
     "extends": ("clé de la demande", _as_is),
     "key_elsewhere": ("clé qui sert déjà à une autre application", _as_is),
     "expires_on": ("expiration à porter sur le serveur ODA", _day),
@@ -86,6 +88,7 @@ _LABELS: Final[dict[str, tuple[str, Formatter]]] = {
 
 _LABELS_OF_TRIGGER: Final[dict[tuple[Trigger, str], tuple[str, Formatter]]] = {
     (Trigger.REISSUE_CODE, "reason"): ("raison", _one_of(ReissueReason)),
+    (Trigger.DRAW_CODE, "reason"): ("raison", _one_of(ReissueReason)),
     (Trigger.WITHDRAW, "reason"): ("raison", _one_of(WithdrawReason)),
     (Trigger.REVOKE, "reason"): ("raison", _one_of(RevokeReason)),
     (Trigger.CONFIRM_REMOVAL, "outcome"): ("retrait", _one_of(RemovalOutcome)),

@@ -59,7 +59,8 @@ class Filters:
     not before, this instant, aware UTC; ``submitted_before``: still with the rectorat, and last submitted before this
     instant; ``report_due_on``: a report is open that is to be handled on this day (R32); ``oldest_check``: the earliest
     day of a check that counts today, needed by ``checks`` (R36); ``not_handed_over``: the code's hand-over is not
-    confirmed (R31); ``expiry_differs``: the key bears another day than the school year's end (R43);
+    confirmed (R31); ``code_held``: a drawn code waits to be said on the ODA server, and ``code_drawn_before``: since
+    before this instant (R97); ``expiry_differs``: the key bears another day than the school year's end (R43);
     ``without_drane_date``: nobody said when the RUPN was declared to the DRANE (R25); ``question_answered``: no
     operator has acted upon an answer (R90); ``assigned_at``: the instant of ``assigned_to``, the number of who handles
     the request, and of ``unassigned``, by nobody (R88).
@@ -87,6 +88,8 @@ class Filters:
     report_due_on: date | None = None
     undeliverable: bool = False
     code_waits_since: datetime | None = None
+    code_held: bool = False
+    code_drawn_before: datetime | None = None
     without_drane_date: bool = False
     question_answered: bool = False
     assigned_to: int | None = None
@@ -118,10 +121,14 @@ CODE_LATE: Final = timedelta(days=1)
 HAS_OWN_CODE: Final = and_(REQUEST.c.extends.is_(None), REQUEST.c.key_elsewhere.is_(False))
 """Not the extension of a key that the person had (R40)."""
 
+NOT_DRAWN: Final = REQUEST.c.drawn_at.is_(None)
+"""No drawn code waits to be said on the ODA server (R97)."""
+
 UNDELIVERABLE: Final = and_(
     func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
     REQUEST.c.handed_on.is_(None),
     HAS_OWN_CODE,
+    NOT_DRAWN,
     REQUEST.c.reference.in_(_LOST),
 )
 """The code did not arrive (R58), as ``notifications.outbox.admin`` decides it; found from the few lost mails."""
@@ -188,7 +195,11 @@ def _of_request(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.submitted_before:
         yield and_(_is(State.REQUESTED), REQUEST.c.since < filters.submitted_before)
     if filters.not_handed_over:
-        yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), HAS_OWN_CODE)
+        yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), HAS_OWN_CODE, NOT_DRAWN)
+    if filters.code_held:
+        yield ~NOT_DRAWN
+    if filters.code_drawn_before:
+        yield and_(~NOT_DRAWN, REQUEST.c.drawn_at < filters.code_drawn_before)
     if filters.without_drane_date:
         yield REQUEST.c.drane_declared_on.is_(None)
     if filters.question_answered:
@@ -207,7 +218,7 @@ def _checked(checks: Checks, oldest: date | None) -> ColumnElement[bool]:
         raise ValueError("a filter on the checks needs the earliest day of a check that counts")
     match checks:
         case Checks.READY:
-            return and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on >= oldest)
+            return and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on >= oldest, NOT_DRAWN)
         case Checks.TOO_OLD:
             return and_(REQUEST.c.checks == Standing.POSITIVE.value, REQUEST.c.checked_on < oldest)
         case Checks.NEGATIVE:

@@ -61,6 +61,7 @@ class RequestLine:
     delegated_on: date | None = None
     question_open: bool = False
     question_answered: bool = False
+    drawn_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def lines_of(connection: Connection, rows: Sequence[Any]) -> tuple[RequestLine, 
             removal_open=r.reference in removals, report_open=r.reference in reports,
             chef_name=r.chef_name, drane_declared_on=r.drane_declared_on, delegated_on=r.delegated_on,
             question_open=r.question_is_open, question_answered=r.question_answered_at is not None,
+            drawn_in=r.drawn_in,
         )
         for r, row in zip(requests, rows, strict=True)
     )  # fmt: skip

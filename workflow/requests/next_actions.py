@@ -37,6 +37,8 @@ _OF_STATE: Final = {
 
 _ISSUE: Final = NextStep(Role.OPERATOR, "émettre le code, ou étendre la clé existante", Trigger.ISSUE_CODE)
 
+_DRAW: Final = NextStep(Role.OPERATOR, "tirer le code, ou étendre la clé existante", Trigger.DRAW_CODE)
+
 _SEND_BACK: Final = NextStep(
     Role.OPERATOR, "renvoyer la demande à l'établissement, ou refaire la vérification", Trigger.SEND_BACK
 )
@@ -47,6 +49,14 @@ _HAND_OVER: Final = NextStep(
 
 _TAKEN_BACK: Final = NextStep(
     Role.OPERATOR, "l'envoi du nouveau code a été annulé : réémettre un code", Trigger.REISSUE_CODE
+)
+
+_RELEASE: Final = NextStep(
+    Role.OPERATOR, "porter le code tiré sur le serveur ODA, puis dire que c'est fait pour que son courriel parte"
+)
+
+_DRAW_AGAIN: Final = NextStep(
+    Role.OPERATOR, "le code tiré a été effacé avant d'être transmis : en tirer un autre", Trigger.DRAW_CODE
 )
 
 _REISSUE: Final = NextStep(
@@ -93,6 +103,8 @@ def next_step(facts: Facts, policy: Policy, now: datetime) -> NextStep | None:
         return _EXPIRE
     if request.question_is_open:
         return _ANSWER
+    if request.drawn_in is not None:
+        return _RELEASE if facts.code_fate is CodeStatus.HELD else _DRAW_AGAIN
     if request.state is State.REQUESTED:
         return _step_of_checks(request, policy, today)
     if request.state is not State.CODE_ISSUED:
@@ -121,7 +133,7 @@ def _foreseen(facts: Facts) -> NextStep | None:
 def _step_of_checks(request: Request, policy: Policy, today: date) -> NextStep:
     to_do = list(check_problems(request, today, policy.checks_max_age_days))
     if not to_do:
-        return _ISSUE
+        return _DRAW if policy.draws_codes else _ISSUE
     if any(check.outcome is CheckOutcome.NEGATIVE for check in current_checks(request)):
         return _SEND_BACK
     return NextStep(Role.OPERATOR, french.listing([trigger.label for trigger in to_do]), to_do[0])
@@ -178,8 +190,13 @@ def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy
             return facts.removal is not None and facts.removal.outcome is None
         case Trigger.CONFIRM_HANDOVER:
             return not request.is_extension and not request.handed_on
+        case Trigger.DRAW_CODE:
+            is_checked = bool(current_checks(request)) or request.has_key
+            return policy.draws_codes and facts.code_fate is not CodeStatus.HELD and is_checked
+        case Trigger.ISSUE_CODE | Trigger.REISSUE_CODE:
+            return request.drawn_in is None
         case Trigger.TAKE_BACK_CODE:
-            return code_held_until(request, facts.code_fate, policy, now) is not None
+            return request.drawn_in is not None or code_held_until(request, facts.code_fate, policy, now) is not None
         case Trigger.REOPEN_REMOVAL:
             return facts.removal is not None and facts.removal.outcome is not None
         case Trigger.ASK_QUESTION:

@@ -86,8 +86,9 @@ class WorkLine:
 
     @property
     def is_ready(self) -> bool:
-        """True if both checks allow a code today (R39)."""
-        return self.listing is Mark.POSITIVE and self.delegation is Mark.POSITIVE
+        """True if both checks allow a code today, and none is drawn yet (R39, R97)."""
+        is_checked = self.listing is Mark.POSITIVE and self.delegation is Mark.POSITIVE
+        return is_checked and self.line.drawn_in is None
 
     @property
     def awaits_handover(self) -> bool:

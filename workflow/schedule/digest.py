@@ -66,6 +66,7 @@ def late_filters(policy: Policy, expected_days: int, day: date, now: datetime) -
         "to_handle": Filters(submitted_before=midnight(day - timedelta(days=expected_days))),
         "undelivered": Filters(undeliverable=True),
         "waiting_codes": Filters(code_waits_since=now - CODE_LATE),
+        "held_codes": Filters(code_drawn_before=now - CODE_LATE),
         "reports": Filters(report_due_on=day),
         "answers": Filters(question_answered=True),
     }

@@ -66,6 +66,7 @@ HANDOVER: Final = ReminderKind(
         REQUEST.c.handed_on.is_(None),
         REQUEST.c.extends.is_(None),
         REQUEST.c.key_elsewhere.is_(False),
+        REQUEST.c.drawn_at.is_(None),  # another code is being made
         ARRIVED,
     ),
     since=REQUEST.c.code_issued_at,

@@ -226,12 +226,13 @@ def _media_type(text: str) -> str:
     return text.lower()
 
 
+Filename = Annotated[str, AfterValidator(_filename)]
+
+
 class ExportSettings(Section):
     """The name and the form of the export of the removals to do (R83)."""
 
-    filename: Annotated[str, AfterValidator(_filename)] = Field(
-        "retraits.csv", description="Nom du fichier que l'on télécharge (R83)."
-    )
+    filename: Filename = Field("retraits.csv", description="Nom du fichier que l'on télécharge (R83).")
     media_type: Annotated[str, AfterValidator(_media_type)] = Field(
         "text/csv", description="Type du fichier, dit au navigateur (R83)."
     )

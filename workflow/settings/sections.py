@@ -3,10 +3,19 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from notifications.delivery.attachments import MAX_ALL_BYTES, MAX_BYTES, document_problem, megabytes
 from notifications.settings import MailAddress, OneLine, Section, refusal, refusals
@@ -15,7 +24,9 @@ from states.departements import code_of_departement
 from states.mail_domains import MailDomains
 from states.policy import LONGEST_CODE
 from states.validation import fold_mail
+from workflow.settings.drawn_codes import CodeDrawer, NothingToDraw
 from workflow.settings.expressions import problem
+from workflow.settings.removals import ExportSettings, Filename
 
 
 def spellings(departement: str) -> list[str]:
@@ -107,9 +118,31 @@ class CharterSettings(Section):
     version: OneLine = Field("2026-1", max_length=40, description="Version de la charte en vigueur (R27).")
 
 
-class CodeSettings(Section):
-    """The initialisation code: its form (R41), its keeping in days (R61), its mail's wait in seconds (R62)."""
+class CodeFileSettings(ExportSettings):
+    """The name and the form of the file of drawn codes, for the ODA server's console (R97)."""
 
+    filename: Filename = Field("codes.csv", description="Nom du fichier que l'on télécharge (R97).")
+
+
+class CodeSettings(Section):
+    """The initialisation code: who makes it (R97), its form (R41), its keeping in days (R61), its mail's wait in
+    seconds (R62)."""
+
+    source: Literal["typed", "drawn"] = Field(
+        "typed",
+        description="typed : l'opérateur saisit le code que porte le serveur ODA ; drawn : le logiciel le tire, et un"
+        " fichier le donne au serveur (R97).",
+    )
+    length: int = Field(
+        10,
+        ge=4,
+        le=LONGEST_CODE,
+        description="Signes d'un code tiré ; moins si code.format n'en permet pas tant (R97).",
+    )
+    file: CodeFileSettings = Field(
+        default_factory=CodeFileSettings,
+        description="Le fichier des codes tirés ; sa forme est le modèle exports/codes.j2 (R97).",
+    )
     format: Annotated[str, AfterValidator(_regular_expression)] = Field(
         "^[A-Za-z0-9]{4,16}$", description="Forme du code d'initialisation : une expression régulière (R41)."
     )
@@ -125,6 +158,24 @@ class CodeSettings(Section):
         description="Secondes pendant lesquelles l'envoi d'un code saisi peut être annulé ; 0 : aucune (R62).",
     )
     keep_days: int = Field(30, ge=1, le=366, description="Jours après lesquels un code est effacé (R61).")
+
+    _drawer: CodeDrawer | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        if self.source == "drawn":
+            try:
+                self._drawer = CodeDrawer(self.format, self.length)
+            except NothingToDraw as error:
+                raise refusal(
+                    f"avec source: drawn, {error}", "^[A-Za-z0-9]{4,16}$ pour code.format, ou source: typed"
+                ) from None
+        return self
+
+    @property
+    def drawer(self) -> CodeDrawer | None:
+        """What draws the codes; None where they are typed."""
+        return self._drawer
 
     @property
     def pattern(self) -> re.Pattern[str]:

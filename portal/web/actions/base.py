@@ -160,6 +160,19 @@ def version_of(data: FormData) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
+def read_action(action_context: ActionContext, actions: Actions, slug: str, data: FormData) -> Form:
+    """The form of an action as it was sent. Raises HTTPException (404)."""
+    return filled(_fields(_action(actions, slug), action_context), data)
+
+
+def render_refused(
+    request: Request, action_context: ActionContext, actions: Actions, slug: str, form: Form, refusal: Refused | None
+) -> Response:
+    """The page of an action again: a field is wrong, or the rules refuse it."""
+    shown = with_refusal(form, refusal, action_context.visitor) if refusal else form
+    return _render(request, action_context, _action(actions, slug), shown, status=422)
+
+
 def show_action(
     request: Request, action_context: ActionContext, actions: Actions, slug: str,
     proposed: Mapping[str, str] | None = None,

@@ -27,6 +27,7 @@ from states.vocabulary import (
     RemovalOutcome,
     RevokeReason,
     Settlement,
+    State,
     Step,
     Trigger,
 )
@@ -386,7 +387,20 @@ def _removal_fields(action_context: ActionContext) -> Sequence[Field]:
     ]  # fmt: skip
 
 
+def _draw_fields(action_context: ActionContext) -> Sequence[Field]:
+    has_had_code = action_context.view.request.state is State.CODE_ISSUED
+    reason = Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(ReissueReason))
+    return [
+        *([reason] if has_had_code else [_expiry_field(action_context)]),
+        *([_NEW_KEY] if keys_in_use(action_context) else []),
+    ]
+
+
 _ALL: Final = (
+    Action(
+        trigger=Trigger.DRAW_CODE, slug="tirer-un-code", template="actions/draw_code.html", fields=_draw_fields,
+        build=lambda _, __, common: c.DrawCode(batch=0, **common),  # its own route makes the batch (R97)
+    ),
     Action(
         trigger=Trigger.CHECK_LISTING, slug="verifier-liste", template="actions/check.html",
         fields=partial(_check_fields, Trigger.CHECK_LISTING), build=partial(_check, c.CheckListing),

@@ -161,6 +161,8 @@ def waiting_sentence(situation: Situation, expected_days: int, today: date) -> s
         return f"Le code de la clé {whose} part vers la boîte de l'établissement : il arrive dans quelques minutes."
     if request.state is State.CODE_ISSUED and step.who is Role.OPERATOR:
         return f"Un nouveau code est à faire pour {situation.who} : le rectorat s'en occupe."
+    if situation.code_fate is CodeStatus.HELD:
+        return f"Le rectorat a vérifié la demande {whose}, et prépare le code."
     if request.state is State.REQUESTED:
         return f"Le rectorat vérifie la demande {whose}{_expectation(situation.sent_on, expected_days, today)}"
     return f"Il reste à {step.what} : votre académie réserve cette étape au chef d'établissement en titre."

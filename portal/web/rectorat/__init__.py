@@ -7,6 +7,7 @@ from portal.web.rectorat import (
     calendar,
     checks,
     clock,
+    codes,
     collaboration,
     dashboard,
     directory_import,
@@ -24,9 +25,10 @@ from portal.web.rectorat import (
 )
 
 router = APIRouter()
+router.include_router(codes.request_router)
 for module in (
-    checks, clock, collaboration, dashboard, request, search, mails, removals, removals_import, directory_import,
-    establishments, calendar, figures, keys_to_extend, lists, year_end, drane, activation,
+    checks, clock, codes, collaboration, dashboard, request, search, mails, removals, removals_import,
+    directory_import, establishments, calendar, figures, keys_to_extend, lists, year_end, drane, activation,
 ):  # fmt: skip
     router.include_router(module.router)
 router.include_router(activation.import_router)

@@ -38,6 +38,7 @@ from workflow.requests.worklist import HandledRequest, next_of_list, next_ready
 
 CODE_STATUSES: Final = {
     CodeStatus.NONE: "Aucun code en cours.",
+    CodeStatus.HELD: "Un code est tiré ; son courriel attend que le code soit dit sur le serveur ODA.",
     CodeStatus.WAITING: "Le courriel du code n'est pas encore parti : il attend son tour.",
     CodeStatus.SENDING: "Le courriel du code part en ce moment.",
     CodeStatus.ACCEPTED: "Le courriel du code est parti ; l'établissement n'a pas encore confirmé la remise.",

@@ -12,16 +12,18 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
+from portal.web.code_batches import CODES_PATH, BatchResult, render_batch
 from portal.web.context import Context, Operator, Posted, Typed, WebContext, operator
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled, without_spaces
 from portal.web.security import Visitor
-from portal.web.worklist.bulk_actions import BATCH, BULK, ISSUE, BulkAction
+from portal.web.worklist.bulk_actions import BATCH, BULK, DRAW, ISSUE, BulkAction
 from portal.web.worklist.page import render_worklist
 from portal.web.worklist.position import MOST, ListPosition, references_among
 from states.commands import Code, Command
 from states.decision import Refused
 from states.refusals import Reason
 from states.validation import is_storable
+from workflow.codes.batches import Drawing, draw_codes
 from workflow.engine.engine import Done, Result
 from workflow.engine.idempotency import key_of
 from workflow.engine.sequence import execute_in_batches
@@ -154,6 +156,24 @@ def issue_codes(request: Request, context: Context, visitor: Operator, data: Pos
     results |= execute_all(context, visitor, commands, filled((), data).key)
     in_page_order = ((reference, results[reference]) for reference in codes)
     return _render_results(request, context, visitor, ISSUE, lines, in_page_order, position)
+
+
+@router.post(f"/{DRAW.slug}")
+def draw_batch(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
+    """Draw a code for each request, in one batch, and lead to it; sent twice, it is the same batch (R97)."""
+    versions, position = _sent(data)
+    lines = _load_lines(context, visitor, versions)
+    form = filled((), data)
+    if not versions:
+        return _render_batch(request, context, visitor, DRAW, Batch(lines=lines), form, position, status=422)
+    drawings = [Drawing(reference=reference, version=version) for reference, version in versions.items()]
+    drawn = draw_codes(context.app.engine, drawings, visitor.actor, key=f"web:{form.key}")
+    if drawn.number is None:
+        return _render_results(request, context, visitor, DRAW, lines, drawn.results.items(), position)
+    result = BatchResult("tiré", drawn.results)
+    if not result.refused and not result.warned:
+        return RedirectResponse(f"{CODES_PATH}/{drawn.number}", status_code=303)
+    return render_batch(request, context, visitor, drawn.number, result=result)
 
 
 @router.post("/{slug}")

@@ -12,6 +12,7 @@ from portal.web.forms import Field, Shape, choices
 from portal.web.worklist.filters import PLACE
 from portal.web.worklist.position import packed
 from states import commands as c
+from states.policy import Policy
 from states.transitions import BY_TRIGGER
 from states.vocabulary import CheckOutcome, Labelled, RemovalOutcome, RevokeReason, Settlement, Step, Trigger
 from workflow.requests.worklist import WorkLine
@@ -50,6 +51,10 @@ class BulkAction:
         pairs = [("action", self.slug), ("cochees", packed(references)), *filters]
         return f"{BATCH}?{urlencode(pairs)}"
 
+    def prepared_of_filter(self, filters: Iterable[tuple[str, str]]) -> str:
+        """The address at which it is prepared for all the requests that these filters leave."""
+        return f"{BATCH}?{urlencode([('action', self.slug), ('portee', 'filtre'), *filters])}"
+
     def can_have(self, item: WorkLine) -> bool:
         """Return True when the action starts from this request's state (R1) and its object is there.
 
@@ -58,7 +63,7 @@ class BulkAction:
         if item.line.state not in BY_TRIGGER[self.trigger].sources:
             return False
         match self.trigger:
-            case Trigger.ISSUE_CODE:
+            case Trigger.ISSUE_CODE | Trigger.DRAW_CODE:
                 return item.is_ready
             case Trigger.CONFIRM_REMOVAL:
                 return item.line.removal_open
@@ -102,6 +107,7 @@ _SETTLEMENT: Final = Field(
 
 
 _ALL: Final = (
+    BulkAction(trigger=Trigger.DRAW_CODE, slug="tirer", build=lambda _, common: c.DrawCode(batch=0, **common)),
     BulkAction(
         trigger=Trigger.ISSUE_CODE, slug="emettre", by_line=True,
         build=lambda values, common: c.IssueCode(code=values["code"], **common),
@@ -150,3 +156,11 @@ BULK: Final[Mapping[str, BulkAction]] = MappingProxyType({action.slug: action fo
 
 
 ISSUE: Final = BULK["emettre"]
+
+DRAW: Final = BULK["tirer"]
+"""Its batch is made by the post of its page."""
+
+
+def bulk_actions(policy: Policy) -> list[BulkAction]:
+    """The actions that are proposed under these settings."""
+    return [action for action in BULK.values() if action is not DRAW or policy.draws_codes]

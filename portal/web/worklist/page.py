@@ -12,7 +12,7 @@ from portal.exports.workbook import Workbook
 from portal.web.context import Context, Rectorat, WebContext
 from portal.web.download import ChosenFormat, download_list
 from portal.web.security import Visitor
-from portal.web.worklist.bulk_actions import BULK, ISSUE
+from portal.web.worklist.bulk_actions import DRAW, ISSUE, bulk_actions
 from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, StateChoice, Task, WorklistCriteria
 from portal.web.worklist.position import ListPosition, packed
 from states.model import Actor
@@ -74,6 +74,7 @@ def _checks(checks: CheckChoice, singular: str, plural: str) -> FilterCounter:
 TASKS: Final = (
     _task(Task.UNDELIVERED, "code non remis", "codes non remis", is_urgent=True),
     _task(Task.CODE_WAITS, "code pas encore parti", "codes pas encore partis", is_urgent=True),
+    _task(Task.CODE_HELD, "code tiré à transmettre", "codes tirés à transmettre", is_urgent=True),
     _task(Task.REPORT_DUE, "signalement à régler", "signalements à régler", is_urgent=True),
     _task(Task.LATE, "demande en retard", "demandes en retard", is_urgent=True),
     _task(Task.ANSWERED, "réponse reçue", "réponses reçues"),
@@ -216,11 +217,22 @@ def render_worklist(
     worklist = _load(context.app, visitor, position)
     return context.pages.page(
         request, "worklist/page.html", visitor, status=422 if problem else 200, position=position, criteria=criteria,
-        worklist=worklist, tags=list(criteria.tags()), actions=BULK.values(), issue=ISSUE, problem=problem,
+        worklist=worklist, tags=list(criteria.tags()), actions=bulk_actions(context.app.policy), issue=ISSUE,
+        problem=problem, draw_codes=DRAW, draw=_draw_button(context.app, worklist, criteria),
         columns=COLUMNS, is_default=criteria == USUAL, live=StateChoice.LIVE, State=State,
         elsewhere=position.elsewhere(worklist.references), packed=packed,
         export=replace(position, after="", before="", ticked=()).address(EXPORT),
     )  # fmt: skip
+
+
+def _draw_button(app: App, worklist: WorklistPage, criteria: WorklistCriteria) -> Tile | None:
+    """The ready requests whose codes can be drawn at once: those of the list when it shows them, else all (R97)."""
+    if not app.policy.draws_codes:
+        return None
+    ready = next(tile for tile in worklist.counters.tasks if tile.counter.criteria.checks is CheckChoice.READY)
+    if criteria.checks is CheckChoice.READY:
+        ready = Tile(replace(ready.counter, criteria=criteria), worklist.total)
+    return ready if ready.count.number else None
 
 
 def _load(app: App, visitor: Visitor, position: ListPosition) -> WorklistPage:

@@ -1,0 +1,276 @@
+"""Batches of drawn codes: drawn together, taken to the ODA server as one file, sent once they are there (R97).
+
+Each request is decided by the engine, for itself; a batch is drawn in one transaction, so that a stop leaves all of it
+or nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from notifications.ports import crash_point
+from states import french
+from states.commands import Command, DrawCode, IssueCode, ReissueCode, TakeBackCode
+from states.decision import Refused
+from states.model import Actor
+from states.refusals import Reason
+from states.vocabulary import ReissueReason, State
+from workflow.database.code_tables import BATCH, BATCH_REQUEST
+from workflow.database.tables import ACTOR, REQUEST
+from workflow.engine.engine import Done, Engine, Result
+from workflow.engine.idempotency import key_of
+from workflow.engine.sequence import execute_in_batches
+
+MOST: Final = 300
+"""Requests in a batch."""
+
+
+class UnknownBatch(LookupError):
+    """Aucun lot ne porte ce numéro."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawing:
+    """A request for which a code is to be drawn; ``version``: as it was shown (R9). The others are as DrawCode's."""
+
+    reference: str
+    version: int | None = None
+    reason: ReissueReason | None = None
+    expires_on: date | None = None
+    new_key_confirmed: bool = False
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DrawResult:
+    """The batch that was drawn, None when every request was refused; ``results`` in the order of the requests.
+
+    ``replayed``: the same form had drawn it before.
+    """
+
+    number: int | None
+    results: Mapping[str, Result]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchView:
+    """A batch. ``waiting`` are the references whose code waits in it; it is open while there is one."""
+
+    number: int
+    drawn_at: datetime
+    drawn_by: str
+    size: int
+    downloads: int
+    downloaded_at: datetime | None
+    downloaded_by: str
+    done_at: datetime | None
+    done_by: str
+    waiting: tuple[str, ...]
+    references: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.waiting)
+
+    @property
+    def is_downloaded(self) -> bool:
+        return self.downloads > 0
+
+
+class _NothingDrawn(Exception):
+    """Raised to undo the batch of which every request was refused."""
+
+    def __init__(self, results: Mapping[str, Result]) -> None:
+        super().__init__()
+        self.results = results
+
+
+def draw_codes(engine: Engine, drawings: Sequence[Drawing], actor: Actor, *, key: str) -> DrawResult:
+    """Draw a code for each request that the rules allow it for, in a batch of their own.
+
+    Sent twice under one ``key``, it is drawn once. Raises ValueError beyond ``MOST``, DatabaseBusy,
+    DatabaseUnreachable.
+    """
+    if not 0 < len(drawings) <= MOST:
+        raise ValueError(f"from 1 to {MOST} requests in a batch")
+    digest = engine.hasher.digest(f"code-batch {actor.number} {key}")
+
+    def work(connection: Connection, now: datetime) -> DrawResult:
+        before = connection.execute(select(BATCH.c.number).where(BATCH.c.key == digest)).scalar_one_or_none()
+        if before is not None:
+            return DrawResult(before, {}, replayed=True)
+        number = _new_batch(connection, digest, actor, now)
+        commands = [_draw_command(drawing, number) for drawing in drawings]
+        results = engine.run(connection, commands, actor, now)
+        by_reference = dict(zip((drawing.reference for drawing in drawings), results, strict=True))
+        drawn = [drawing for drawing in drawings if isinstance(by_reference[drawing.reference], Done)]
+        if not drawn:
+            raise _NothingDrawn(by_reference)
+        rows = [
+            {"batch": number, "reference": drawing.reference, "reason": drawing.reason and drawing.reason.value}
+            for drawing in drawn
+        ]
+        connection.execute(insert(BATCH_REQUEST), rows)
+        connection.execute(update(BATCH).where(BATCH.c.number == number).values(size=len(drawn)))
+        crash_point("codes.drawn")
+        return DrawResult(number, by_reference)
+
+    try:
+        return engine.in_transaction(work)
+    except _NothingDrawn as nothing:
+        return DrawResult(None, nothing.results)
+
+
+def _new_batch(connection: Connection, key: str, actor: Actor, now: datetime) -> int:
+    row = {"key": key, "drawn_at": now, "drawn_by": actor.number, "size": 0, "downloads": 0, "download_key": ""}
+    return int(connection.execute(insert(BATCH).values(row).returning(BATCH.c.number)).scalar_one())
+
+
+def _draw_command(drawing: Drawing, number: int) -> DrawCode:
+    return DrawCode(
+        reference=drawing.reference, expected_version=drawing.version, batch=number, reason=drawing.reason,
+        expires_on=drawing.expires_on, new_key_confirmed=drawing.new_key_confirmed, anew=drawing.anew,
+    )  # fmt: skip
+
+
+def send_codes(
+    engine: Engine, number: int, references: Sequence[str], actor: Actor, *, key: str
+) -> dict[str, Result]:  # fmt: skip
+    """The codes of these requests are on the ODA server: let their mails leave, each for itself.
+
+    A request that waits no more in this batch is refused, as by the engine. Raises UnknownBatch, DatabaseBusy,
+    DatabaseUnreachable.
+    """
+    with engine.database.read() as connection:
+        batch = load_batch(connection, number)
+        members = _members(connection, number)
+    commands = [_send_command(reference, members[reference]) for reference in references if reference in members]
+    results = _execute(engine, commands, actor, key)
+    if any(isinstance(result, Done) for result in results.values()):
+        engine.in_transaction(lambda connection, now: _note_done(connection, number, actor, now))
+    others = {r: Refused((_not_of_batch(r, batch.number),)) for r in references if r not in members}
+    return results | others
+
+
+def erase_codes(
+    engine: Engine, number: int, references: Sequence[str], actor: Actor, *, key: str
+) -> dict[str, Result]:  # fmt: skip
+    """Erase the codes of these requests, which failed on the server: each is as before its drawing. Raises likewise."""
+    with engine.database.read() as connection:
+        waiting = set(load_batch(connection, number).waiting)
+    gone = {r: Refused((_not_of_batch(r, number),)) for r in references if r not in waiting}
+    commands = [TakeBackCode(reference=reference) for reference in references if reference in waiting]
+    return _execute(engine, commands, actor, key) | gone
+
+
+def drawings_anew(connection: Connection, number: int, references: Sequence[str]) -> list[Drawing]:
+    """What draws other codes for these requests of a batch, in a batch of their own, for the same reasons."""
+    members = _members(connection, number)
+    return [
+        Drawing(reference=reference, reason=members[reference].reason, anew=True)
+        for reference in references
+        if reference in members
+    ]
+
+
+def _execute(engine: Engine, commands: Sequence[Command], actor: Actor, key: str) -> dict[str, Result]:
+    results = execute_in_batches(engine, commands, actor, key=lambda _, batch: key_of(engine.hasher, key, batch))
+    return dict(zip((str(getattr(command, "reference", "")) for command in commands), results, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    reason: ReissueReason | None
+    state: State
+
+
+def _members(connection: Connection, number: int) -> dict[str, _Member]:
+    query = (
+        select(BATCH_REQUEST.c.reference, BATCH_REQUEST.c.reason, REQUEST.c.state)
+        .join(REQUEST, REQUEST.c.reference == BATCH_REQUEST.c.reference)
+        .where(BATCH_REQUEST.c.batch == number)
+    )
+    return {
+        row.reference: _Member(ReissueReason.of(row.reason) if row.reason else None, State.of(row.state))
+        for row in connection.execute(query)
+    }
+
+
+def _send_command(reference: str, member: _Member) -> Command:
+    if member.reason:
+        return ReissueCode(reference=reference, reason=member.reason, drawn=True)
+    return IssueCode(reference=reference, drawn=True)
+
+
+def _not_of_batch(reference: str, number: int) -> Reason:
+    return Reason(
+        "not_of_batch", "R97", f"Le code de la demande {reference} n'attend pas dans le lot n° {number}",
+        "Relire ce lot : ce code est transmis, effacé, ou dans un autre lot.",
+    )  # fmt: skip
+
+
+def _note_done(connection: Connection, number: int, actor: Actor, now: datetime) -> None:
+    connection.execute(update(BATCH).where(BATCH.c.number == number).values(done_at=now, done_by=actor.number))
+
+
+_DREW, _TOOK, _DID = ACTOR.alias("drew"), ACTOR.alias("took"), ACTOR.alias("did")
+
+_BATCHES: Final = (
+    select(BATCH, _DREW.c.label.label("drew"), _TOOK.c.label.label("took"), _DID.c.label.label("did"))
+    .join(_DREW, _DREW.c.number == BATCH.c.drawn_by)
+    .outerjoin(_TOOK, _TOOK.c.number == BATCH.c.downloaded_by)
+    .outerjoin(_DID, _DID.c.number == BATCH.c.done_by)
+)
+
+
+def load_batch(connection: Connection, number: int) -> BatchView:
+    """A batch with its requests. Raises UnknownBatch."""
+    row = connection.execute(_BATCHES.where(BATCH.c.number == number)).one_or_none()
+    if row is None:
+        raise UnknownBatch
+    references = tuple(sorted(_members(connection, number)))
+    return _view(row, _waiting(connection, [number]).get(number, ()), references)
+
+
+def list_batches(connection: Connection, *, before: int | None = None, limit: int = 50) -> list[BatchView]:
+    """The batches, the last one first; ``before``: those whose number is smaller."""
+    query = _BATCHES.order_by(BATCH.c.number.desc()).limit(limit)
+    rows = connection.execute(query if before is None else query.where(BATCH.c.number < before)).all()
+    waiting = _waiting(connection, [row.number for row in rows])
+    return [_view(row, waiting.get(row.number, ())) for row in rows]
+
+
+def count_waiting(connection: Connection) -> int:
+    """How many drawn codes wait to be said on the ODA server."""
+    return int(connection.execute(select(func.count()).where(REQUEST.c.drawn_at.is_not(None))).scalar_one())
+
+
+def _waiting(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    query = select(REQUEST.c.drawn_in, REQUEST.c.reference).where(
+        REQUEST.c.drawn_at.is_not(None), REQUEST.c.drawn_in.in_(numbers)
+    )
+    waiting: dict[int, tuple[str, ...]] = {}
+    for number, reference in connection.execute(query.order_by(REQUEST.c.reference)):
+        waiting[number] = (*waiting.get(number, ()), reference)
+    return waiting
+
+
+def _view(row: Any, waiting: tuple[str, ...], references: tuple[str, ...] = ()) -> BatchView:
+    return BatchView(
+        number=row.number, drawn_at=row.drawn_at, drawn_by=row.drew, size=row.size, downloads=row.downloads,
+        downloaded_at=row.downloaded_at, downloaded_by=row.took or "", done_at=row.done_at, done_by=row.did or "",
+        waiting=waiting, references=references,
+    )  # fmt: skip
+
+
+def batch_state(batch: BatchView) -> str:
+    """Where a batch stands, in French."""
+    if not batch.is_open:
+        return "clos"
+    if not batch.is_downloaded:
+        return "fichier à télécharger"
+    return f"{french.plural(len(batch.waiting), 'code')} à dire sur le serveur ODA"

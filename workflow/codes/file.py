@@ -1,0 +1,185 @@
+"""The file of a batch for the ODA server's console: made in memory, of codes decrypted for it alone (R97).
+
+Nothing of it is written anywhere. Each time that it is taken is in the journal before its first byte leaves.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, select, update
+
+from notifications.encryption import seals
+from notifications.encryption.sealer import CodeUnreadable
+from notifications.mailer import Mailer
+from notifications.messages.facts import Person, Place
+from notifications.ports import crash_point
+from notifications.rendering.exports import DrawnCode, Unexportable, codes
+from states import french
+from states.commands import TakeBackCode
+from states.decision import Case
+from states.model import Actor
+from states.refusals import Reason
+from states.rules.drawing import reading_problems
+from states.school_calendar import SchoolYear
+from states.validation import clean_text, text_problem
+from workflow.codes.batches import UnknownBatch
+from workflow.database.code_tables import BATCH
+from workflow.database.tables import ACTOR, ESTABLISHMENT, REQUEST
+from workflow.engine.engine import Engine
+from workflow.engine.loader import Loader
+from workflow.journal import installation
+from workflow.removals.export import encoded
+from workflow.settings.sections import CodeFileSettings
+
+EVENT: Final = "codes_downloaded"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFile:
+    """A file that was made: its bytes show themselves to nobody by accident."""
+
+    content: bytes
+    count: int
+
+    def __repr__(self) -> str:
+        return f"<a file of {self.count} codes>"
+
+
+class FileRefused(Exception):
+    """The file may not be made; ``reasons`` are all of why (R7). ``again``: it was taken before, and a reason of taking
+    it again is missing."""
+
+    def __init__(self, reasons: Iterable[Reason], *, again: bool = False) -> None:
+        self.reasons = tuple(reasons)
+        self.again = again
+        super().__init__(" ; ".join(map(str, self.reasons)))
+
+
+def take_file(
+    engine: Engine, mailer: Mailer, settings: CodeFileSettings, number: int, actor: Actor, *, key: str, why: str = ""
+) -> CodeFile:  # fmt: skip
+    """Make the file of the codes that wait in a batch, and note in the journal that this actor takes it.
+
+    ``key`` is of the form: a double click is one taking. ``why``: needed to take it again. Raises UnknownBatch,
+    FileRefused, Unexportable, ClockRefused, DatabaseBusy, DatabaseUnreachable.
+    """
+    digest = engine.hasher.digest(f"code-file {actor.number} {key}")
+
+    def work(connection: Connection, now: datetime) -> list[DrawnCode]:
+        row = connection.execute(select(BATCH).where(BATCH.c.number == number).with_for_update()).one_or_none()
+        if row is None:
+            raise UnknownBatch
+        lines = _lines(connection, engine, mailer, number, actor, now)
+        is_again = row.downloads > 0 and row.download_key != digest
+        if is_again and (problem := text_problem(why)):
+            raise FileRefused([_why_missing(connection, row, problem, engine)], again=True)
+        _note(connection, engine, row, actor, now, count=len(lines), digest=digest, why=why if is_again else "")
+        crash_point("codes.file_noted")
+        return lines
+
+    lines = engine.in_transaction(work)
+    content = _written(lines, engine, mailer, settings)
+    crash_point("codes.file_made")
+    return CodeFile(content, len(lines))
+
+
+def _lines(
+    connection: Connection, engine: Engine, mailer: Mailer, number: int, actor: Actor, now: datetime
+) -> list[DrawnCode]:
+    """The requests that wait in this batch, with their codes in clear. Raises FileRefused."""
+    query = (
+        select(
+            *(REQUEST.c[name] for name in (
+                "reference", "uai", "nom", "prenom", "mail", "school_year", "expires_on", "code_issued_at"
+            )),
+            ESTABLISHMENT.c.nom.label("place"), ESTABLISHMENT.c.commune, ESTABLISHMENT.c.departement,
+        )
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == REQUEST.c.uai)
+        .where(REQUEST.c.drawn_at.is_not(None), REQUEST.c.drawn_in == number)
+        .order_by(REQUEST.c.reference)
+    )  # fmt: skip
+    rows = connection.execute(query).all()
+    references = [row.reference for row in rows]
+    if problems := _reading_problems(connection, engine, mailer, references, actor, now):
+        raise FileRefused(problems)
+    try:
+        clear = seals.codes_of(connection, mailer.sealer, references)
+    except CodeUnreadable:
+        raise FileRefused([_UNREADABLE]) from None
+    if not clear:
+        raise FileRefused([_nothing_waits(number)])
+    return [_line(row, number, clear[row.reference]) for row in rows if row.reference in clear]
+
+
+def _reading_problems(
+    connection: Connection, engine: Engine, mailer: Mailer, references: list[str], actor: Actor, now: datetime
+) -> list[Reason]:
+    """Why this operator may not read some of these codes (R6), each with the requests that it is about."""
+    commands = [TakeBackCode(reference=reference) for reference in references]
+    facts = Loader(connection, mailer.code_statuses, lock=False).load(commands)
+    problems: dict[Reason, list[str]] = {}
+    for command in commands:
+        case = Case(facts.facts(command), command, actor, now, engine.policy)
+        for reason in reading_problems(case):
+            problems.setdefault(reason, []).append(command.reference)
+    return [
+        replace(reason, message=f"{reason.message} ({french.listing(names)})", remedy=_OTHERS_TAKE)
+        for reason, names in problems.items()
+    ]
+
+
+_OTHERS_TAKE: Final = "Un autre opérateur doit télécharger ce fichier ; ou effacer ces codes, qui sortiront du lot."
+
+_UNREADABLE: Final = Reason(
+    "code_unreadable", "R71", "Un code de ce lot ne peut pas être déchiffré : sa clé n'est plus dans les secrets",
+    "Remettre cette clé dans les secrets, ou effacer les codes du lot et en tirer d'autres.",
+)  # fmt: skip
+
+
+def _nothing_waits(number: int) -> Reason:
+    return Reason(
+        "nothing_waits", "R97", f"Aucun code n'attend dans le lot n° {number}",
+        "Relire le lot : ses codes sont transmis, ou effacés.",
+    )  # fmt: skip
+
+
+def _why_missing(connection: Connection, row: Any, problem: str, engine: Engine) -> Reason:
+    query = select(ACTOR.c.label).where(ACTOR.c.number == row.downloaded_by)
+    who = connection.execute(query).scalar_one_or_none() or "un opérateur"
+    when = french.instant(row.downloaded_at, engine.policy.calendar.timezone)
+    return Reason(
+        "file_taken", "R97", f"Le fichier de ce lot a déjà été téléchargé par {who}, le {when} : la raison {problem}",
+        "Dire pourquoi il est téléchargé de nouveau ; c'est inscrit au journal.", "why",
+    )  # fmt: skip
+
+
+def _note(
+    connection: Connection, engine: Engine, row: Any, actor: Actor, now: datetime, *, count: int, digest: str, why: str
+) -> None:  # fmt: skip
+    notes = {"why": clean_text(why)} if why else {}
+    data = {"batch": row.number, "codes": count, "again": row.downloads > 0}
+    installation.record(connection, engine.hasher, EVENT, actor, now, data, notes)
+    taken = {
+        "downloads": row.downloads + 1, "downloaded_at": now, "downloaded_by": actor.number, "download_key": digest,
+    }  # fmt: skip
+    connection.execute(update(BATCH).where(BATCH.c.number == row.number).values(taken))
+
+
+def _line(row: Any, number: int, code: str) -> DrawnCode:
+    return DrawnCode(
+        reference=row.reference, establishment=Place(uai=row.uai, nom=row.place, commune=row.commune),
+        departement=row.departement, rupn=Person(nom=row.nom, prenom=row.prenom, mail=row.mail),
+        school_year=str(SchoolYear.stored(row.school_year)), expires_on=row.expires_on,
+        has_key=row.code_issued_at is not None, batch=number, code=code,
+    )  # fmt: skip
+
+
+def _written(lines: list[DrawnCode], engine: Engine, mailer: Mailer, settings: CodeFileSettings) -> bytes:
+    """The file in the form of its template. Raises Unexportable, without what a line holds."""
+    today = engine.policy.calendar.today(engine.clock.now())
+    try:
+        return b"".join(encoded(codes(mailer.wordings, lines, today, mailer.mail_context), settings))
+    except Unexportable as error:
+        raise Unexportable(str(error)) from None  # the cause may quote a code
