@@ -40,6 +40,10 @@ class EstablishmentOut(ResponseModel):
     kind: str
     commune: str
     departement: str
+    departement_name: str
+    nature: str = Field(description="Vide si l'annuaire ne la donne pas.")
+    telephone: str = Field(description="Vide si l'annuaire ne le donne pas.")
+    chef_civility: str = Field(description="La civilité du chef d'établissement, vide si l'annuaire ne la donne pas.")
     mailbox: str | None = Field(description="La boîte en vigueur (R14).")
     directory_mailbox: str | None = Field(description="Celle de l'annuaire.")
     set_mailbox: str | None = Field(description="Celle qu'un opérateur a fixée.")

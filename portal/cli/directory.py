@@ -1,6 +1,7 @@
 """``oda establishment`` and ``oda import``: the directory, read, imported, its mailboxes set (R11 to R15, R66, R67)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -269,3 +270,8 @@ def _section(title: str, items: Sequence[str]) -> Iterator[str]:
     yield from (f"  {item}" for item in items[:LISTED])
     if len(items) > LISTED:
         yield f"  … et {plural(len(items) - LISTED, 'autre')} (--json les donne tous)"
+
+
+_SAME_COMMAND = copy(establishments)
+_SAME_COMMAND.hidden = True
+import_group.add_command(_SAME_COMMAND, "directory")

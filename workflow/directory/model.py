@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from states.departements import departement_name
 from states.french import listing, plural
 from states.refusals import Reason
 
@@ -139,4 +140,5 @@ def _departements_gone(loss: Loss) -> str:
     if not loss.departements:
         return ""
     which = "du département" if len(loss.departements) == 1 else "des départements"
-    return f" ; plus aucun {which} {listing(list(loss.departements))}, comme d'un fichier coupé"
+    names = listing([departement_name(code) for code in loss.departements])
+    return f" ; plus aucun {which} {names}, comme d'un fichier coupé"

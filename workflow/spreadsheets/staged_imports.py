@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from notifications.ports import Clock
 from states import french
@@ -56,8 +57,9 @@ class StagedImports:
             "content": _sealed(secret, file),
         }  # fmt: skip
         with self._database.write() as connection:
-            connection.execute(delete(S).where(S.c.kind == kind, S.c.actor == actor.number))
-            connection.execute(insert(S), [row])
+            connection.execute(
+                _insert(connection).values(row).on_conflict_do_update(index_elements=["kind", "actor"], set_=row)
+            )
         return secret
 
     def find(self, kind: str, actor: Actor, secret: str) -> StagedFile | None:
@@ -82,6 +84,12 @@ class StagedImports:
             connection.execute(
                 delete(S).where(S.c.digest == digest(secret), S.c.kind == kind, S.c.actor == actor.number)
             )
+
+
+def _insert(connection: Connection) -> Any:
+    """An insertion that a double press, or two windows, turn into a change."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(S)
 
 
 def delete_old_staged_imports(connection: Connection, now: datetime) -> None:

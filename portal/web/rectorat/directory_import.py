@@ -1,6 +1,7 @@
 """/rectorat/etablissements/import: the directory from a file, shown before it is imported (R66, R67, R91)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from portal.texts import DIRECTORY_COLUMNS
@@ -52,8 +53,9 @@ class DirectoryImport(FileImport):
             report = context.app.directory.import_table(
                 ready.table, ready.columns, visitor.actor, accept_loss=_LOSS in ticked
             )
-        except DirectoryRefused as refused:
-            raise ImportRefused(refused.reasons) from None
+        except DirectoryRefused as refused:  # what is lost has become massive since it was shown
+            remedy = "Relire ce qui suit, puis accepter la perte si elle est voulue."
+            raise ImportRefused([replace(reason, remedy=remedy) for reason in refused.reasons]) from None
         counts = _counts(report)
         return f"l'annuaire est importé, {counts}" if report.changes_something else "l'annuaire était déjà celui-ci"
 

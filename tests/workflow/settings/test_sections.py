@@ -14,7 +14,16 @@ from workflow.settings.sections import normalise_departement
     ("typed", "kept"),
     [
         *[("31", "31"), ("031", "31"), ("9", "09"), ("09", "09"), ("009", "09"), ("08", "08"), ("010", "10")],
-        *[("2A", "2A"), ("02a", "2A"), ("620", "620"), ("974", "974"), ('"081"', "81"), ("'2B'", "2B")],
+        *[
+            ("2A", "2A"),
+            ("02a", "2A"),
+            ("ariège", "09"),
+            ("Haute Garonne", "31"),
+            ("620", "620"),
+            ("974", "974"),
+            ('"081"', "81"),
+            ("'2B'", "2B"),
+        ],
     ],
 )
 def test_departement__zeros_case_and_octal_do_not_matter(tmp_path: Path, typed: str, kept: str) -> None:
