@@ -65,7 +65,7 @@ class Table:
         if self.signs_of_cut and not is_complete:
             raise unusable(
                 f"{self.signs_of_cut}, le fichier est peut-être coupé",
-                advice="le reprendre entier ; s'il l'est, le dire",
+                advice="le reprendre entier ; s'il l'est, le dire (--file-is-complete)",
             )
 
 
