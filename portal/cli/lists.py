@@ -110,6 +110,29 @@ def import_list(
         raise refused(reasons, "Cet import serait refusé.")
 
 
+@list_group.command(
+    "match",
+    help="Compare les demandes à vérifier aux listes en vigueur : ce qui concorde se vérifie, ce qui a disparu se"
+    " signale (R94, R95).",
+)
+@click.option(
+    "--apply/--dry-run", "is_applied", help="L'enregistre ; à défaut, dit seulement ce qui se ferait.",
+)  # fmt: skip
+@pass_cli_context
+def match(context: CliContext, is_applied: bool) -> None:
+    with opened(context) as (app, actor):
+        from workflow.auth.actors import require_operator
+
+        require_operator(actor, "comparer les demandes aux listes")
+        result = app.list_checks.run() if is_applied else app.list_checks.preview()
+    for line in result.sentences(is_foreseen=not is_applied):
+        click.echo(printable(line))
+    if not result.checks.kinds:
+        say(["Aucune liste à comparer, ou aucune demande à vérifier : « oda list status »."])
+    elif not is_applied:
+        say(["Rien n'est enregistré. Pour le faire : oda list match --apply"])
+
+
 @list_group.command("status", help="Les listes en vigueur, leur date, et les imports d'avant.")
 @click.option("--all", "everything", is_flag=True, help="Tous les imports, au lieu du dernier de chaque liste.")
 @json_option
@@ -201,6 +224,7 @@ def _report_lines(report: "ListReport", *, dry_run: bool, is_likely: bool) -> It
     )  # fmt: skip
     if said := [f"{plural(count, 'ligne')} {one if count < 2 else several}" for count, one, several in left if count]:
         yield f"Laissées de côté : {listing(said)}."
+    yield from report.compared
     yield from _section("Refusées", _remarks(report.refused))
     yield from _section("Disparues", [_person(row) for row in report.gone])
     yield from _section("Changées", [_person(pair.after) for pair in report.changed])

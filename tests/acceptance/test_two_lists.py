@@ -7,6 +7,7 @@ import io
 import os
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from sqlalchemy import insert, select
 
 from states import commands as c
 from states.characters import fold
+from states.model import Actor
 from states.vocabulary import CheckOutcome
 from tests.kit import factories as make
 from tests.kit.drawn_lists import APPLICATION, DELEGATION_TITLES, LISTING_TITLES, DrawnLists, Truth, file_of
@@ -49,9 +51,13 @@ class Academie(ListedOffice):
         self.results: list[ListCheckResult] = []
         self.lists = Lists(
             database, self.engine.hasher, self.clock, ZoneInfo("Europe/Paris"),
-            lambda kind, actor: self.results.append(self.checks.after_import(kind, actor)),
+            self._compared,
         )  # fmt: skip
         self.truths = self._requests(drawn)
+
+    def _compared(self, kind: ListKind, actor: Actor) -> Iterator[str]:
+        self.results.append(self.checks.after_import(kind, actor))
+        return self.results[-1].sentences()
 
     def _requests(self, drawn: DrawnLists) -> dict[str, Truth]:
         by: dict[str, Any] = {"on_behalf": make.on_behalf()}

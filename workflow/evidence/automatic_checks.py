@@ -47,6 +47,12 @@ class ComparisonResult:
     confident: Counter[ListKind] = field(default_factory=Counter)
 
     @property
+    def kinds(self) -> tuple[ListKind, ...]:
+        """The lists of which there is something to say."""
+        said = {kind for kind, _ in self.certainties} | set(self.made)
+        return tuple(kind for kind in ListKind if kind in said)
+
+    @property
     def all_made(self) -> int:
         return self.made.total()
 

@@ -1,11 +1,13 @@
 """When requests are compared with the two lists: after an import, as they come, and once a day (R94, R95)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import select
 
 from notifications.sql import insert_new
+from states import french
 from states.model import Actor
 from workflow.database.evidence_tables import ListKind
 from workflow.database.tables import OCCURRENCE
@@ -13,6 +15,7 @@ from workflow.engine.engine import Engine
 from workflow.evidence.automatic_checks import AutomaticChecks, ComparisonResult
 from workflow.evidence.lists import lists_in_force
 from workflow.evidence.losses import report_losses
+from workflow.evidence.matching import CONFIDENT, Certainty
 
 _DAILY: Final = "list-checks"
 
@@ -23,6 +26,27 @@ class ListCheckResult:
 
     checks: ComparisonResult = field(default_factory=ComparisonResult)
     lost: int = 0
+
+    def sentences(self, *, is_foreseen: bool = False) -> Iterator[str]:
+        """The result in French, a sentence a list; ``is_foreseen``: nothing of it is recorded."""
+        yield f"{french.plural(self.checks.requests, 'demande comparée', 'demandes comparées')} aux listes."
+        for kind in self.checks.kinds:
+            yield f"{kind.label[:1].upper()}{kind.label[1:]} : {'; '.join(self._parts(kind, is_foreseen=is_foreseen))}."
+        if self.lost:
+            yield (
+                f"{french.plural(self.lost, 'signalement ouvert', 'signalements ouverts')}, à régler : ce que les"
+                " listes ne disent plus."
+            )  # fmt: skip
+
+    def _parts(self, kind: ListKind, *, is_foreseen: bool) -> Iterator[str]:
+        made, certainties = self.checks.made[kind], self.checks.certainties
+        verb = ("se ferait", "se feraient") if is_foreseen else ("s'est faite", "se sont faites")
+        itself = ("d'elle-même", "d'elles-mêmes")
+        yield f"{french.plural(made, 'vérification')} {verb[made > 1]} {itself[made > 1]}"
+        for certainty in Certainty:
+            if count := certainties[kind, certainty]:
+                near = f", dont {self.checks.confident[kind]} à {CONFIDENT} et plus"
+                yield f" {french.number(count)} {certainty.label}{near if certainty is Certainty.NEAR else ''}"
 
 
 class ListChecks:
@@ -40,9 +64,9 @@ class ListChecks:
         """Make the checks that make themselves, and report what the lists say no more; again, it changes nothing."""
         return ListCheckResult(checks=self._checks.run(), lost=report_losses(self._engine, self._actor))
 
-    def preview(self) -> ComparisonResult:
+    def preview(self) -> ListCheckResult:
         """What ``run`` would check, written nowhere."""
-        return self._checks.run(dry_run=True)
+        return ListCheckResult(checks=self._checks.run(dry_run=True))
 
     def tick(self) -> ListCheckResult:
         """Compare the requests that have just come; all of them once a day, for delegations begin and end.

@@ -64,6 +64,8 @@ class ListReport:
     reasons: tuple[Reason, ...]
     doubtful: tuple[Reason, ...]
     number: int | None = None
+    compared: tuple[str, ...] = ()
+    """What came of comparing the requests with the new list, in French (R94, R95)."""
 
     @property
     def changes_rows(self) -> bool:

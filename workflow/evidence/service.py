@@ -1,7 +1,7 @@
 """The two lists: imported by operators, read by the rectorat (R93)."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 
 from notifications.ports import Clock
@@ -16,8 +16,9 @@ from workflow.evidence.retention import erase_unneeded_rows
 from workflow.journal.chain import JournalHasher
 
 
-def _check_nothing(kind: ListKind, actor: Actor) -> None:
+def _check_nothing(kind: ListKind, actor: Actor) -> Iterable[str]:  # noqa: ARG001
     """No request is compared: in a test of the lists alone."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,15 @@ class Lists:
     """The list of RUPN and that of delegations; ``zone`` is the académie's time.
 
     ``keep_months``: how long the rows that no request needs are kept.
-    ``after_import`` is called once a new list is in force and committed: requests are then compared with it (R94, R95).
+    ``after_import`` is called once a new list is in force and committed: requests are then compared with it (R94, R95),
+    and it says in French what came of it.
     """
 
     database: Database
     hasher: JournalHasher
     clock: Clock
     zone: tzinfo
-    after_import: Callable[[ListKind, Actor], object] = _check_nothing
+    after_import: Callable[[ListKind, Actor], Iterable[str]] = _check_nothing
     keep_months: int = 3
 
     @property
@@ -55,9 +57,9 @@ class Lists:
         report = import_list(
             self.database, self.hasher, self.clock, read, list_date, actor, zone=self.zone, accepted=accepted
         )
-        if report.number is not None:
-            self.after_import(read.kind, actor)
-        return report
+        if report.number is None:
+            return report
+        return replace(report, compared=tuple(self.after_import(read.kind, actor)))
 
     def erase_unneeded_rows(self, actor: Actor) -> int:
         """Erase the rows that no request needs any more; called by the schedule, it does so once a day."""

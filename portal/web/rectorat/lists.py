@@ -150,7 +150,8 @@ class ListImportPage(FileImport):
             raise ImportRefused(refused.reasons) from None
         if report.number is None or list_date is None:
             return "rien n'a changé, cette liste était déjà en vigueur"
-        return f"la {self.list_kind.label} du {french.day(list_date)} est en vigueur, {_counts(report)}"
+        done = f"la {self.list_kind.label} du {french.day(list_date)} est en vigueur, {_counts(report)}"
+        return ". ".join([done, *(sentence.rstrip(".") for sentence in report.compared)])
 
     def _date(self, context: WebContext, ready: ReadyImport) -> Any:
         return ready.values.get("date") or likely_date(ready.table, ready.columns, "", context.app.lists.today)

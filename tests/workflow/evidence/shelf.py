@@ -66,12 +66,14 @@ class Shelf:
     def __init__(self, database: Database) -> None:
         self.database, self.clock, self.hasher = database, FakeClock(NOW), JournalHasher(b"a key for tests")
         self.checked: list[ListKind] = []
-        self.lists = Lists(
-            database, self.hasher, self.clock, ZoneInfo("Europe/Paris"), lambda kind, _: self.checked.append(kind)
-        )
+        self.lists = Lists(database, self.hasher, self.clock, ZoneInfo("Europe/Paris"), self._compared)
         with database.write() as connection:
             installation.found(connection, self.hasher, NOW)
             connection.execute(insert(ESTABLISHMENT), [{"uai": uai, "nom": f"Collège {uai}"} for uai in UAIS])
+
+    def _compared(self, kind: ListKind, _: Actor) -> list[str]:
+        self.checked.append(kind)
+        return []
 
     def bring(self, *rows: str, day: date | None = DAY, actor: Actor | None = None, **how: Any) -> ListReport:
         """Import a list of RUPN of these lines."""

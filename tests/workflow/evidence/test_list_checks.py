@@ -35,7 +35,7 @@ def test_run__what_agrees_is_checked_once_from_its_line(office: ListedOffice) ->
     reference, other = office.request(), office.request(**OTHER)
     (listed,) = office.list_of(LISTING, {})
     (delegated,) = office.list_of(DELEGATION, {})
-    preview = office.checks.preview()
+    preview = office.checks.preview().checks
     assert (preview.made[LISTING], preview.made[DELEGATION], preview.requests) == (1, 1, 2)
     assert office.seen(reference).listing.check is None
     result = office.checks.run().checks
