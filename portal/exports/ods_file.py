@@ -1,4 +1,4 @@
-"""ODS files, row after row: a library that holds the document needs a minute and 100 Mio for 3,000 rows.
+"""ODS files, row after row: a library that holds the document (odfdo) takes 31 times as long for 5 times the rows.
 
 The parts are those of OpenDocument 1.3: a sheet with its first row as headings, frozen, with filters.
 """
