@@ -230,7 +230,6 @@ def _report_lines(report: "ListReport", *, dry_run: bool, is_likely: bool) -> It
     yield from _section("Changées", [_person(pair.after) for pair in report.changed])
     yield from _section("Nouvelles", [_person(row) for row in report.new])
     yield from _section("Hors de l'annuaire", _remarks(report.outside))
-    yield from _section("À regarder", _remarks(report.doubts))
 
 
 def _person(row: "ListRow") -> str:

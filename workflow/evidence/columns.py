@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from states.characters import fold
 from workflow.database.evidence_tables import ListKind
 from workflow.evidence.delegation_attribute import looks_like_attribute
-from workflow.spreadsheets.columns import TITLES_WITHIN, ColumnSpec
+from workflow.spreadsheets.columns import TITLES_WITHIN, Columns, ColumnSpec
 from workflow.spreadsheets.reader import Table
 
 _UAI: Final = ColumnSpec(
@@ -164,3 +165,25 @@ def columns_of(kind: ListKind, table: Table) -> Sequence[ColumnSpec]:
     cells = (cell for row in table.rows[:TITLES_WITHIN] for cell in row.cells)
     has_attribute = any(looks_like_attribute(cell) or cell.lower() == "freduresdel" for cell in cells)
     return _OF_ATTRIBUTE if has_attribute else usual_columns(kind)
+
+
+_WHAT: Final = ("application", "module", "attribute")
+
+_WHEN: Final = ("begins", "ends", "author")
+
+
+def delegation_titles(columns: Columns) -> list[str]:
+    """The titles of a table that a list of delegations has, chosen by hand or not."""
+    return [*_titles_of(columns, _WHAT), *_titles_of(columns, _WHEN)]
+
+
+def is_of_delegations(columns: Columns) -> bool:
+    """True for a table that says what is delegated, and since when, until when or by whom."""
+    return bool(_titles_of(columns, _WHAT)) and bool(_titles_of(columns, _WHEN))
+
+
+def _titles_of(columns: Columns, keys: Sequence[str]) -> list[str]:
+    specs = [spec for spec in (*_DELEGATION, _ATTRIBUTE) if spec.key in keys]
+    chosen = {columns.places[spec.key] for spec in specs if spec.key in columns.places}
+    named = frozenset().union(*(spec.folded for spec in specs))
+    return [title for place, title in enumerate(columns.titles.cells) if place in chosen or fold(title) in named]

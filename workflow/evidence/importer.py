@@ -11,6 +11,7 @@ from notifications.ports import Clock, crash_point
 from notifications.sql import batches, insert_rows, update_rows
 from states.characters import fold
 from states.model import Actor
+from states.validation import uai_problem
 from workflow.database.connection import Database
 from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
 from workflow.database.evidence_tables import EVIDENCE_IMPORT, ListKind
@@ -83,10 +84,7 @@ def _compare(connection: Connection, read: ReadList, list_date: date | None, tod
     before = list_in_force(connection, read.kind)
     known = set(connection.execute(select(ESTABLISHMENT.c.uai)).scalars())
     rows = {row: line for line, row in read.rows if row.uai in known}
-    outside = tuple(
-        RowRemark(line, f"l'établissement {row.uai} n'est pas dans l'annuaire") for line, row in read.rows
-        if row.uai not in known
-    )  # fmt: skip
+    outside = tuple(_outside(line, row.uai) for line, row in read.rows if row.uai not in known)
     stored = _stored(connection, read.kind, before)
     added = [row for row in rows if row not in stored]
     gone = [row for row in stored if row not in rows]
@@ -96,7 +94,7 @@ def _compare(connection: Connection, read: ReadList, list_date: date | None, tod
     report = ListReport(
         kind=read.kind, list_date=list_date, digest=read.digest, before=before, rows=len(rows),
         new=tuple(row for row in added if id(row) not in moved), changed=changed, gone=disappeared,
-        unchanged=len(rows) - len(added), refused=read.refused, doubts=read.doubts, outside=outside,
+        unchanged=len(rows) - len(added), refused=read.refused, outside=outside,
         repeated=read.repeated, silent=read.silent, reasons=tuple(date_refusals(list_date, today, before)),
         doubtful=(),
     )  # fmt: skip
@@ -109,6 +107,12 @@ def _compare(connection: Connection, read: ReadList, list_date: date | None, tod
         replace(report, doubtful=tuple(doubtful)), {row: rows[row] for row in added}, [stored[row] for row in gone],
         {stored[row]: line for row, line in rows.items() if row in stored},
     )  # fmt: skip
+
+
+def _outside(line: int, uai: str) -> RowRemark:
+    """The remark on a row of an establishment that the directory has not: its UAI was perhaps mistyped (R11)."""
+    problem = uai_problem(uai)
+    return RowRemark(line, f"{uai} n'est pas dans l'annuaire" + (f" ; {problem}" if problem else ""))
 
 
 def _stored(connection: Connection, kind: ListKind, before: ListImport | None) -> dict[ListRow, int]:

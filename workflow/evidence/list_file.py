@@ -6,11 +6,14 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
+from states.french import listing
 from workflow.database.evidence_tables import ListKind
-from workflow.evidence.columns import ATTRIBUTE_TITLES
+from workflow.evidence.columns import ATTRIBUTE_TITLES, delegation_titles, is_of_delegations
 from workflow.evidence.parser import ReadList, bare_attribute_rows, is_bare_attribute, read_rows
+from workflow.settings.form_errors import quote
 from workflow.spreadsheets.columns import Columns
 from workflow.spreadsheets.reader import Table, TableRow, parse_day
+from workflow.spreadsheets.unusable import unusable
 
 ADVICE: Final = "désigner la colonne, ou corriger son titre dans le fichier"
 
@@ -27,13 +30,30 @@ def with_titles(kind: ListKind, table: Table) -> Table:
 
 
 def read_list(kind: ListKind, table: Table, columns: Columns, *, is_complete: bool = False) -> ReadList:
-    """Read every row. Raises UnusableFile: a column is missing, the file looks cut, no row can be taken.
+    """Read every row. Raises UnusableFile: a column is missing, it is the other list or looks cut, no row can be taken.
 
     ``is_complete`` vouches for a file that looks cut (R91).
     """
     columns.refuse_if_incomplete(advice=ADVICE)
+    _refuse_other_list(kind, columns)
     table.refuse_if_cut(is_complete=is_complete)
     return read_rows(kind, table.digest, columns.records())
+
+
+def _refuse_other_list(kind: ListKind, columns: Columns) -> None:
+    """Refuse the list of delegations given as that of RUPN, and the reverse: it would prove what it does not say."""
+    said = delegation_titles(columns)
+    if kind is ListKind.LISTING and is_of_delegations(columns):
+        names = listing([f"« {quote(title, 30)} »" for title in said])
+        raise unusable(
+            f"les colonnes {names} sont celles de la liste des délégations", columns.titles.line,
+            advice="donner la liste des RUPN, ou importer ce fichier comme liste des délégations",
+        )  # fmt: skip
+    if kind is ListKind.DELEGATION and not said:
+        raise unusable(
+            "aucune colonne ne dit l'application, le début, la fin ni l'auteur d'une délégation", columns.titles.line,
+            advice="donner la liste des délégations, ou désigner une de ces colonnes",
+        )  # fmt: skip
 
 
 def likely_date(table: Table, columns: Columns, filename: str, today: date) -> date | None:

@@ -57,7 +57,6 @@ class ListReport:
     gone: tuple[ListRow, ...]
     unchanged: int
     refused: tuple[RowRemark, ...]
-    doubts: tuple[RowRemark, ...]
     outside: tuple[RowRemark, ...]
     repeated: int
     silent: int

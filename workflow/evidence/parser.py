@@ -17,7 +17,6 @@ from states.validation import (
     is_storable,
     normalise_uai,
     person_key,
-    uai_problem,
 )
 from workflow.database.evidence_tables import ListKind
 from workflow.evidence.delegation_attribute import ESTABLISHMENTS, looks_like_attribute, parse_attribute
@@ -34,7 +33,7 @@ Values = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RowRemark:
-    """A refused row, or a doubt about one: its line (from 1), and why, in French."""
+    """A row that is not taken: its line (from 1), and why, in French."""
 
     line: int
     message: str
@@ -76,7 +75,6 @@ class ReadList:
     digest: str
     rows: tuple[tuple[int, ListRow], ...]
     refused: tuple[RowRemark, ...]
-    doubts: tuple[RowRemark, ...]
     repeated: int = 0
     silent: int = 0
 
@@ -90,7 +88,7 @@ def read_rows(kind: ListKind, digest: str, records: Iterable[tuple[int, Values]]
         raise _nothing_to_take(reader.refused)
     return ReadList(
         kind=kind, digest=digest, rows=tuple((line, row) for row, line in reader.rows.items()),
-        refused=tuple(reader.refused), doubts=tuple(reader.doubts), repeated=reader.repeated, silent=reader.silent,
+        refused=tuple(reader.refused), repeated=reader.repeated, silent=reader.silent,
     )  # fmt: skip
 
 
@@ -122,7 +120,6 @@ class _Reader:
     kind: ListKind
     rows: dict[ListRow, int] = field(default_factory=dict)
     refused: list[RowRemark] = field(default_factory=list)
-    doubts: list[RowRemark] = field(default_factory=list)
     repeated: int = 0
     silent: int = 0
 
@@ -141,8 +138,6 @@ class _Reader:
                 self.repeated += 1
                 continue
             self.rows[known] = line
-            if doubt := uai_problem(known.uai):
-                self.doubts.append(RowRemark(line, f"{known.uai} : {doubt}"))
 
     def _of(self, values: Values, row: dict[str, Any], problems: list[str]) -> list[ListRow]:
         uais = _uais(values.get("uai", ""), problems)

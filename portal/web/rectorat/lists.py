@@ -174,10 +174,9 @@ def _summary(report: ListReport, *, is_read_in_file: bool) -> list[str]:
         f"Date de la liste : {day}{source}.{before}",
     ]  # fmt: skip
     if report.outside:
+        whose = "d'établissements qui ne sont" if len(report.outside) > 1 else "d'un établissement qui n'est"
         verb = "ne sont pas prises" if len(report.outside) > 1 else "n'est pas prise"
-        said.append(
-            f"{french.plural(len(report.outside), 'ligne')} d'établissements qui ne sont pas dans l'annuaire {verb}."
-        )
+        said.append(f"{french.plural(len(report.outside), 'ligne')} {whose} pas dans l'annuaire {verb}.")
     if report.repeated:
         verb = "en répètent d'autres, et comptent" if report.repeated > 1 else "en répète une autre, et compte"
         said.append(f"{french.plural(report.repeated, 'ligne')} {verb} une fois.")
@@ -206,7 +205,6 @@ def _lists(report: ListReport) -> list[PreviewList]:
         ),
         _rows("Lignes nouvelles", report.new),
         _remarks("Lignes d'établissements qui ne sont pas dans l'annuaire", report.outside),
-        _remarks("Lignes prises, à regarder", report.doubts),
     ]  # fmt: skip
 
 

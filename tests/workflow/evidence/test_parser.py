@@ -151,7 +151,18 @@ def test_file__that_gives_nothing_is_refused_whole(text: str, words: str) -> Non
         read(text)
 
 
-def test_uai__of_an_unusual_letter_is_taken_with_a_doubt_and_a_repeated_row_once() -> None:
-    known = read(text_of([line(uai="0310001A"), line(1), line(1)]))
-    assert [doubt.line for doubt in known.doubts] == [2]
-    assert (len(known.rows), known.repeated) == (2, 1)
+def test_row__that_repeats_another_counts_once() -> None:
+    known = read(text_of([line(1), line(1)]))
+    assert (len(known.rows), known.repeated) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "titles", "words"),
+    [
+        (ListKind.LISTING, DELEGATION_TITLES, "sont celles de la liste des délégations"),
+        (ListKind.DELEGATION, TITLES, "aucune colonne ne dit l'application"),
+    ],
+)
+def test_file__of_the_other_list_is_refused(kind: ListKind, titles: str, words: str) -> None:
+    with pytest.raises(UnusableFile, match=words):
+        read(text_of(lines(2), titles), kind)
