@@ -88,8 +88,8 @@ def show_activation(
         table = activation_table(connection, before, after) if after else None
     targets = _targets(context)
     charts = [
-        Markup(activation_svg(table, measure, targets.get(measure), number))  # noqa: S704 - our own, escaped
-        for number, measure in enumerate((Measure.PUPILS, Measure.PARENTS), start=1)
+        (measure, Markup(activation_svg(table, measure, targets.get(measure))))  # noqa: S704 - our own, escaped
+        for measure in (Measure.PUPILS, Measure.PARENTS)
         if table and table.academie.rate(measure) is not None
     ]
     return context.pages.page(

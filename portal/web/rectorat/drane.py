@@ -57,7 +57,7 @@ def show_drane(
         known = years_with_requests(connection)
     page, more, total = lines[:PAGE_SIZE], len(lines) > PAGE_SIZE, sum(counts.values())
     return context.pages.page(
-        request, "rectorat/drane.html", visitor, ours=ours, lines=page, form=blank(()), vue=vue, made=made,
+        request, "rectorat/drane.html", visitor, sent_by_us=ours, lines=page, form=blank(()), vue=vue, made=made,
         parts_of_list=[(word, label, counts[_PARTS[word]] if word else total) for word, label in _LABELS.items()],
         total=total, counts=counts, years=list(reversed(known)), all_ticked=bool(coches),
         tick_all=address(DRANE_PATH, vue=vue, suite=suite, coches="oui"),
