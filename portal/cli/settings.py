@@ -51,6 +51,7 @@ def check_config(context: CliContext, file: Path | None, strict: bool) -> None:
         ("Base de données", settings.database_url),
         *((f"Fin de {end.school_year}", end_in_words(end, settings.academie.zone)) for end in ends),
         ("Opérateurs", str(len(settings.people.operators))),
+        *_drawn_codes(settings),
         *((("Connecteur", settings.removals.connector.url),) if settings.removals.connector.url else ()),
         *(
             ("Document joint au code", f"{document.title} ({document.file})")
@@ -63,6 +64,16 @@ def check_config(context: CliContext, file: Path | None, strict: bool) -> None:
         counted = plural(len(posture), "point")
         remedy = "Que faire : corriger chaque point, ou se passer de --strict en sachant pourquoi."
         raise CliFailure(f"La posture laisse à désirer : {counted}.", ExitCode.REFUSED, [remedy])
+
+
+def _drawn_codes(settings: "Settings") -> list[tuple[str, str]]:
+    """What a drawn code is worth against who would guess it (R97); nothing where codes are typed."""
+    drawer = settings.code.drawer
+    if drawer is None:
+        return []
+    return [
+        ("Codes tirés", f"{drawer.length} signes, environ {drawer.bits()} bits de hasard (ainsi : {drawer.draw()})")
+    ]
 
 
 def _secret_warnings(settings: "Settings") -> list[str]:

@@ -29,7 +29,9 @@ DIGITS: Final = "34679"
 """Without 0 (O), 1 (l, I), 2 (Z), 5 (S), 8 (B), nor the letters for which they are taken; b and G look like 6, g and q
 like 9, Q like O."""
 
-_ALPHABETS: Final = (CAPITALS + DIGITS, SMALL + DIGITS, CAPITALS + SMALL + DIGITS, ascii_letters + digits)
+_CLEAR: Final = CAPITALS + SMALL + DIGITS
+
+_ALPHABETS: Final = (CAPITALS + DIGITS, SMALL + DIGITS, _CLEAR, ascii_letters + digits)
 """From the best: one case alone first, for c and C are told apart by their size only."""
 
 _SIGNS: Final = printable[:94]
@@ -112,7 +114,8 @@ def _compiled(tree: Any, alphabet: str, length: int) -> list[Part]:
                 parts.append(chr(value))
             case "ANY" | "IN" | "NOT_LITERAL":
                 admitted = _admitted(str(operation), value)
-                parts.append([sign for sign in alphabet if sign in admitted] or sorted(admitted) or [""])
+                clear = ([sign for sign in signs if sign in admitted] for signs in (alphabet, _CLEAR, sorted(admitted)))
+                parts.append(next(filter(None, clear), [""]))
             case "BRANCH":
                 parts.append(("branch", [_compiled(branch, alphabet, length) for branch in value[1]]))
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":

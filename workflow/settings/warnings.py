@@ -25,6 +25,7 @@ def check_settings(settings: Settings, today: date) -> list[str]:
         *_mail(settings),
         *_people(settings),
         *_code(settings),
+        *_drawn_code(settings),
         *_shown_to_chefs(settings),
     ]
 
@@ -121,6 +122,19 @@ def _code(settings: Settings) -> Iterator[str]:
         yield (
             "code.example : code.format a changé, et les opérateurs liront encore l'exemple de l'ancienne forme ;"
             " dire la nouvelle en quelques mots (R41)"
+        )
+
+
+_FEW_BITS = 30
+"""Bits of a drawn code below which it could be guessed by who may try often."""
+
+
+def _drawn_code(settings: Settings) -> Iterator[str]:
+    drawer = settings.code.drawer
+    if drawer and drawer.bits() < _FEW_BITS:
+        yield (
+            f"code.format : un code tiré n'a qu'environ {drawer.bits()} bits de hasard ; allonger code.length, ou"
+            " admettre des lettres et des chiffres (R97)"
         )
 
 
