@@ -71,9 +71,7 @@ def _drawn_codes(settings: "Settings") -> list[tuple[str, str]]:
     drawer = settings.code.drawer
     if drawer is None:
         return []
-    return [
-        ("Codes tirés", f"{drawer.length} signes, environ {drawer.bits()} bits de hasard (ainsi : {drawer.draw()})")
-    ]
+    return [("Codes tirés", f"{drawer.length} signes, environ {drawer.bits()} bits de hasard")]
 
 
 def _secret_warnings(settings: "Settings") -> list[str]:
