@@ -20,6 +20,9 @@ from workflow.figures.ledger import MOST_FRESH_EVENTS, FigureLedger
 
 WEEK: Final = timedelta(days=7)
 
+MOST_WEEKS: Final = 105
+"""A school year and its campaign are shorter; a clock that was wrong must not make a longer list."""
+
 WEEKLY: Final = (
     "establishments", "handed_over", "extended", "handovers", "late_checks", "late_steps", "late_handovers",
 )  # fmt: skip
@@ -324,8 +327,8 @@ class FiguresReader:
 
 
 def _every_week(first: date, last: date) -> list[date]:
-    """Days a week apart, the last of them ``last``, the first in the week of ``first``."""
+    """Days a week apart, the last of them ``last``, the first in the week of ``first``, or two years before."""
     days = [last]
-    while days[-1] - WEEK >= first:
+    while days[-1] - WEEK >= first and len(days) < MOST_WEEKS:
         days.append(days[-1] - WEEK)
     return days[::-1]
