@@ -32,6 +32,10 @@ class Chef:
         field(self.page, label).fill(value)
         self.inputs += 1
 
+    def tick(self, label: str) -> None:
+        self.page.locator("label", has_text=label).click()
+        self.inputs += 1
+
     def sent(self) -> None:
         """« Demande envoyée » is read, and nothing sticks out of the screen."""
         expect(self.page.get_by_role("status")).to_contain_text("la demande est envoyée au rectorat")
@@ -73,8 +77,8 @@ def test_chef__a_whole_request_takes_eight_inputs_at_most_on_a_telephone(site: S
     chef.fill("Prénom du RUPN", "Zoé")
     chef.fill("Nom du RUPN", "Durand")
     chef.fill("Adresse électronique professionnelle du RUPN", "zoe.durand@ac-toulouse.fr")
-    chef.fill("Déclaré à la DRANE le", "2026-09-09")
     chef.fill("Délégation faite dans DelegCE le", "2026-09-10")
+    chef.tick("L'établissement a plusieurs sites.")
     chef.fill("Charte signée par le RUPN le", "2026-09-11")
     page.get_by_role("button", name="J'atteste et j'envoie la demande").click()
     chef.sent()
@@ -108,10 +112,13 @@ def test_chef__a_whole_request_by_keyboard_alone(site: Site) -> None:
         keyboard.press("Tab")
     for _ in range(4):  # day, month, year and the calendar's button of the date that may be left empty
         keyboard.press("Tab")
-    for name in ("made_on", "signed_on"):
+    for name, key in (("made_on", ""), ("why_reason", "Space"), ("signed_on", "")):
         while page.evaluate("document.activeElement.name") != name:
             keyboard.press("Tab")
-        keyboard.type("09092026")  # the ninth of the ninth, whether day or month comes first
+        if key:
+            keyboard.press(key)
+        else:
+            keyboard.type("09092026")  # the ninth of the ninth, whether day or month comes first
     while page.evaluate("document.activeElement.textContent.trim()") != "J'atteste et j'envoie la demande":
         keyboard.press("Tab")
     keyboard.press("Enter")

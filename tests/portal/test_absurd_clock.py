@@ -35,7 +35,7 @@ from workflow.settings.secrets import Keyring
 ABSURD = [datetime(1970, 1, 1, 0, 5, tzinfo=UTC), datetime(2000, 6, 1, tzinfo=UTC), datetime(2106, 3, 1, tzinfo=UTC)]
 WHOLE = "/etablissement/demande-complete"
 TYPED = {"nom": "Durand", "prenom": "Zoé", "mail": "zoe.durand@ac-toulouse.fr", "made_on": "2026-09-10",
-         "signed_on": "2026-09-11"}  # fmt: skip
+         "signed_on": "2026-09-11", "why_reason": "several_sites"}  # fmt: skip
 
 
 @pytest.fixture

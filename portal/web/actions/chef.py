@@ -18,8 +18,15 @@ from states.validation import clean
 from states.vocabulary import CODE_CHANGES, KEY_CHANGES, Change, Step, Trigger, WithdrawReason
 from workflow.requests.detail import EventView, RequestView
 
-WHY: Final = "Cette délégation est indispensable pour administrer les comptes EduConnect des responsables légaux."
-"""The reason proposed, to be edited (R26)."""
+_REASONS: Final = {
+    "outside_network": "Les comptes sont aussi administrés hors du réseau administratif.",
+    "outside_hours": "Les familles sont aussi accueillies hors des heures du secrétariat.",
+    "several_sites": "L'établissement a plusieurs sites.",
+    "no_other_agent": "Aucun autre agent de l'établissement ne peut administrer ces comptes.",
+}
+"""The usual reasons for a delegation, each a whole sentence of what is attested; nothing is decided by them (R26)."""
+
+_OTHER_REASON: Final = "other"
 
 
 NO_NAME: Final = "Sans nom ni donnée de santé."
@@ -141,11 +148,32 @@ def drane_fields(context: WebContext, request: Request | None = None) -> list[Fi
     ]  # fmt: skip
 
 
-def why_field(proposed: str = "") -> Field:
-    """The reason why the delegation is indispensable (R26)."""
-    hint = f"Une phrase est proposée : la garder ou la changer. {NO_NAME}"
-    label = "Pourquoi cette délégation est indispensable"
-    return Field(name="why", label=label, shape=Shape.AREA, hint=hint, value=proposed or WHY)
+def reason_fields(kept: str = "") -> tuple[Field, Field]:
+    """Why the delegation is indispensable: a usual reason, words of one's own (R26). ``kept``: what was attested."""
+    code, words = _parted_reason(kept)
+    options = (*_REASONS.items(), (_OTHER_REASON, "Une autre raison, à écrire ci-dessous"))
+    return (
+        Field(
+            name="why_reason", label="Pourquoi cette délégation est indispensable", shape=Shape.CHOICE, options=options,
+            value=code, missing="Choisir une raison, ou « Une autre raison ».",
+        ),
+        Field(
+            name="why", label="Précision, ou autre raison", shape=Shape.AREA, hint=NO_NAME, value=words, required=False,
+        ),
+    )  # fmt: skip
+
+
+def _parted_reason(kept: str) -> tuple[str, str]:
+    for code, sentence in _REASONS.items():
+        if kept.startswith(sentence):
+            return code, kept.removeprefix(sentence).strip()
+    return (_OTHER_REASON, kept) if kept else ("", "")
+
+
+def attested_reason(values: Values) -> str:
+    """The reason as it is attested, in words; empty when none was asked for."""
+    words = (_REASONS.get(values.get("why_reason") or ""), values.get("why"))
+    return " ".join(filter(None, words))
 
 
 def made_on_field(today: date, first: date | None = None, value: date | None = None) -> Field:
@@ -291,7 +319,7 @@ def delegation_fields(action_context: ActionContext) -> Sequence[Field]:
     """The attestation of the delegation (R26)."""
     proposed = proposals(action_context.view, action_context.app.settings.charter.version)
     day = made_on_field(action_context.today, first_delegation_day(action_context), proposed.made_on)
-    return [day, why_field(action_context.view.request.delegation_why)]
+    return [day, *reason_fields(action_context.view.request.delegation_why)]
 
 
 def charter_fields(action_context: ActionContext) -> Sequence[Field]:
@@ -362,7 +390,7 @@ def renewal(_: ActionContext, values: Values, common: Common) -> c.Renew:
 _ALL: Final = (
     Action(
         trigger=Trigger.DELEGATE, slug="delegation", fields=delegation_fields, template="actions/delegate.html",
-        build=lambda _, values, common: c.Delegate(why=values["why"], made_on=values["made_on"], **common),
+        build=lambda _, values, common: c.Delegate(why=attested_reason(values), made_on=values["made_on"], **common),
     ),
     Action(
         trigger=Trigger.SIGN_CHARTER, slug="charte", fields=charter_fields, build=_sign,

@@ -15,15 +15,16 @@ from portal.web.actions.chef import (
     HOMONYM,
     MAIL_CONFIRMED,
     SLUGS,
+    attested_reason,
     charter_fields,
     delegation_fields,
     drane_fields,
     ends_soon,
     identity_fields,
     made_on_field,
+    reason_fields,
     school_year_fields,
     signed_on_field,
-    why_field,
     with_proposed_names,
 )
 from portal.web.chef.home import may_act
@@ -67,7 +68,7 @@ def steps_of(
     def step(trigger: Trigger, expected: int | None) -> Step:
         match trigger:
             case Trigger.DELEGATE:
-                reason = values.get("why") or why
+                reason = attested_reason(values) or why
                 return lambda reference: c.Delegate(
                     reference=reference, why=reason, made_on=values["made_on"], expected_version=expected
                 )
@@ -188,7 +189,7 @@ def _fields(context: WebContext, is_whole: bool) -> list[Field]:
         return declaration_fields(context)
     today, calendar, now = context.pages.today(), context.app.policy.calendar, context.app.clock.now()
     first = min(calendar.accepts_from(year) for year in calendar.open_years(now))
-    return [*declaration_fields(context), made_on_field(today), why_field(), signed_on_field(today, first)]
+    return [*declaration_fields(context), made_on_field(today), *reason_fields(), signed_on_field(today, first)]
 
 
 def _render(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from portal.web.actions.base import ActionContext, show_result, version_of, with_refusal
-from portal.web.actions.chef import CONFIRMATIONS, WHY, made_on_field, renewal, renewal_fields, signed_on_field
+from portal.web.actions.chef import CONFIRMATIONS, made_on_field, renewal, renewal_fields, signed_on_field
 from portal.web.chef.declare import (
     REMAINING,
     execute_steps,
@@ -78,9 +78,13 @@ def execute_renewal(request: Request, context: Context, visitor: Chef, reference
     return _render(request, action_context, form, status=422)
 
 
+_INDISPENSABLE = "Cette délégation est indispensable pour administrer les comptes EduConnect des responsables légaux."
+"""For a request of last year that says none."""
+
+
 def _why(action_context: ActionContext) -> str:
     """The reason of last year, shown on the page."""
-    return action_context.view.request.delegation_why or WHY
+    return action_context.view.request.delegation_why or _INDISPENSABLE
 
 
 def _fields(action_context: ActionContext) -> list[Field]:

@@ -40,8 +40,9 @@ CHECKED = {"outcome": "positive", "checked_on": "2026-09-14"}
     [
         (CHEF, _declaration, RUPN, {"nom": "Martin"}),
         (CHEF, lambda _: "/etablissement/demande-complete",
-         RUPN | {"made_on": "2026-09-14", "signed_on": "2026-09-14"}, {"nom": "Martin"}),
-        (CHEF, _delegation, {"why": "accueil", "made_on": "2026-09-14"}, {"why": "accueil des familles"}),
+         RUPN | {"made_on": "2026-09-14", "signed_on": "2026-09-14", "why_reason": "several_sites"}, {"nom": "Martin"}),
+        (CHEF, _delegation, {"why_reason": "other", "why": "accueil", "made_on": "2026-09-14"},
+         {"why": "accueil des familles"}),
         (STAFF, _on_behalf, RUPN | ASKED, {"nom": "Martin"}),
         (STAFF, _check, CHECKED | {"source": "liste du 1er"}, {"source": "liste du 2"}),
     ],

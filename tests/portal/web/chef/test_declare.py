@@ -1,6 +1,6 @@
 """One sitting: a whole request, a renewal, the end of one that was begun (R7, R10, R25 to R28, R33)."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,7 +15,7 @@ WHOLE = "/etablissement/demande-complete"
 PLACE = "/etablissement/demandes/"
 TYPED = {
     "nom": "Durand", "prenom": "Zoé", "mail": "zoe.durand@ac-toulouse.fr", "made_on": "2026-09-10",
-    "signed_on": "2026-09-11",
+    "signed_on": "2026-09-11", "why_reason": "several_sites",
 }  # fmt: skip
 
 
@@ -37,11 +37,11 @@ def whole(client: TestClient, **typed: str) -> str:
 
 
 @pytest.mark.rule("R7", "R28")
-def test_whole__five_data_make_a_request(portal: Portal) -> None:
+def test_whole__six_data_make_a_request(portal: Portal) -> None:
     client = portal.client(CHEF)
     form = form_to(client.get(WHOLE), "/demande-complete")
     assert [name for name, value in form.fields.items() if not value] == [
-        "prenom", "nom", "mail", "drane_declared_on", "made_on", "signed_on",
+        "prenom", "nom", "mail", "drane_declared_on", "made_on", "why", "signed_on",
     ]  # fmt: skip
     assert "C'est fait : la demande est envoyée au rectorat" in whole(client)
     assert states(portal) == ["requested"]
@@ -134,11 +134,49 @@ def test_finishing__does_what_is_left(portal: Portal) -> None:
     reference = portal.declared()
     client = portal.client(CHEF)
     form = form_to(client.get(f"{PLACE}{reference}/terminer"), "/terminer")
-    assert {name for name, value in form.fields.items() if not value} == {"made_on", "signed_on"}
-    done = send(client, form, made_on="2026-09-10", signed_on="2026-09-11")
+    assert {name for name, value in form.fields.items() if not value} == {"made_on", "why", "signed_on"}
+    done = send(
+        client, form, made_on="2026-09-10", why_reason="outside_hours", why="Et le samedi.", signed_on="2026-09-11"
+    )
     assert "C'est fait : la demande est envoyée" in plain(done.text)
-    again = send(client, form, made_on="2026-09-10", signed_on="2026-09-11")
+    again = send(
+        client, form, made_on="2026-09-10", why_reason="outside_hours", why="Et le samedi.", signed_on="2026-09-11"
+    )
     assert (again.status_code, again.url.path) == (200, f"{PLACE}{reference}")
+    shown = client.get(f"{PLACE}{reference}").text
+    assert "Les familles sont aussi accueillies hors des heures du secrétariat. Et le samedi." in plain(shown)
+
+
+@pytest.mark.rule("R26")
+def test_reason__is_ticked_or_written_and_never_ready_made(portal: Portal) -> None:
+    reference = portal.declared()
+    client = portal.client(CHEF)
+    form = form_to(client.get(f"{PLACE}{reference}/delegation"), "/delegation")
+    assert "why_reason" not in form.fields, "nothing is ticked for the chef"
+    bare = send(client, form, made_on="2026-09-10")
+    assert "Choisir une raison, ou « Une autre raison »." in plain(bare.text)
+    other = send(client, form, made_on="2026-09-10", why_reason="other")
+    assert (other.status_code, '<a href="#why">' in other.text) == (422, True)
+    done = send(client, form, made_on="2026-09-10", why_reason="other", why="Internat ouvert la nuit.")
+    assert "la délégation est attestée" in plain(done.text)
+
+
+@pytest.mark.rule("R26", "R38")
+@pytest.mark.parametrize(
+    ("why", "code", "words"),
+    [("L'établissement a plusieurs sites. Trois.", "several_sites", "Trois."), ("accueil", "other", "accueil")],
+)
+def test_reason__of_a_request_sent_back_is_not_asked_twice(portal: Portal, why: str, code: str, words: str) -> None:
+    reference = portal.submitted()
+    portal.do(c.SendBack(reference=reference, step=Step.DECLARATION, why="nom à revoir"), STAFF)
+    client = portal.client(CHEF)
+    portal.do(c.Delegate(reference=reference, why=why, made_on=date(2026, 9, 14)), CHEF)
+    version = portal.app.settings.charter.version
+    portal.do(c.SignCharter(reference=reference, signed_on=date(2026, 9, 14), version=version, copy_kept=True), CHEF)
+    portal.do(c.Submit(reference=reference, nom="Nomb", prenom="Prénom", mail="rupn1@ac-toulouse.fr"), CHEF)
+    portal.do(c.SendBack(reference=reference, step=Step.DELEGATION, why="pas dans DelegCE"), STAFF)
+    form = form_to(client.get(f"{PLACE}{reference}/delegation"), "/delegation")
+    assert (form.fields["why_reason"], form.fields["why"]) == (code, words)
 
 
 @pytest.mark.rule("R38")
@@ -160,7 +198,7 @@ def test_finishing__a_request_that_changed_meanwhile_says_by_whom(portal: Portal
     client = portal.client(CHEF)
     form = form_to(client.get(f"{PLACE}{reference}/terminer"), "/terminer")
     portal.do(c.Amend(reference=reference, prenom="Autre"), CHEF)
-    answer = send(client, form, made_on="2026-09-10", signed_on="2026-09-11")
+    answer = send(client, form, made_on="2026-09-10", why_reason="several_sites", signed_on="2026-09-11")
     assert answer.status_code == 422
     assert ", par Claire Martin, chef d'établissement" in plain(answer.text)
     assert states(portal) == ["declared"]

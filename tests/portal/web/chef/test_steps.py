@@ -27,8 +27,8 @@ def test_steps__one_after_the_other_ask_each_datum_once(portal: Portal) -> None:
     reference = born.url.path.rsplit("/", 1)[1]
     assert "C'est fait : le RUPN est déclaré" in plain(born.text)
     delegate = form_of(client, reference, "delegation")
-    assert [name for name, value in delegate.fields.items() if not value] == ["made_on"]
-    assert "la délégation est attestée" in send(client, delegate, made_on="2026-09-10").text
+    assert [name for name, value in delegate.fields.items() if not value] == ["made_on", "why"]
+    assert "la délégation est attestée" in send(client, delegate, made_on="2026-09-10", why_reason="several_sites").text
     sign = form_of(client, reference, "charte")
     assert [name for name, value in sign.fields.items() if not value] == ["signed_on"]
     assert "la charte signée est enregistrée" in send(client, sign, signed_on="2026-09-11").text
