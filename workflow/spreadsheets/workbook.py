@@ -21,8 +21,8 @@ MOST_UNCOMPRESSED: Final = 400_000_000
 """Bytes of the archive once uncompressed."""
 
 READ_S: Final = 30
-"""Seconds of processor that the child may use: a million cells take less. The open directory of the whole country, 70,000
-rows of 72 columns, takes more as a workbook: its CSV is read instead."""
+"""Seconds of processor that the child may use: a workbook of the académie takes one. The open directory of the whole
+country, 70,000 rows of 72 columns, takes more as a workbook: its CSV is read instead."""
 
 
 @dataclass(frozen=True, slots=True)
