@@ -26,17 +26,17 @@ def populate(database: Database, requests: int, now: datetime) -> None:
     over = requests // 2
     with database.write() as connection:
         name_operator(connection)
-        connection.execute(insert(ESTABLISHMENT), [_school(number) for number in range(SCHOOLS)])
+        connection.execute(insert(ESTABLISHMENT), [school(number) for number in range(SCHOOLS)])
         last = {str(YEAR): requests - over, str(SchoolYear(2025)): over}
         connection.execute(insert(COUNTER), [{"school_year": year, "last": n} for year, n in last.items()])
     for start in range(0, requests, BATCH):
         with database.write() as connection:
-            _batch(connection, [_state(n, over) for n in range(start, min(start + BATCH, requests))], now)
+            write_batch(connection, [_state(n, over) for n in range(start, min(start + BATCH, requests))], now)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if database.is_postgresql else "ANALYZE")
 
 
-def _school(number: int) -> dict[str, Any]:
+def school(number: int) -> dict[str, Any]:
     return {
         "uai": uai_of(4_000_000 + number), "nom": f"Collège n° {number}", "kind": "Collège" if number % 3 else "Lycée",
         "commune": "Toulouse", "departement": DEPARTEMENTS[number % 8], "mailbox": f"ce.{number}@ac-toulouse.fr",
@@ -52,7 +52,7 @@ def _state(number: int, over: int) -> tuple[int, SchoolYear, State]:
     return rank + 1, YEAR, states[rank % 10] if rank % 10 < 5 else State.CODE_ISSUED
 
 
-def _batch(connection: Connection, wanted: list[tuple[int, SchoolYear, State]], now: datetime) -> None:
+def write_batch(connection: Connection, wanted: list[tuple[int, SchoolYear, State]], now: datetime) -> None:
     births, born, moves, moved, words = [], [], [], [], []
     for number, year, state in wanted:
         request, at = _request(number, year), now.astimezone(UTC) - timedelta(days=300, minutes=-3 * number)

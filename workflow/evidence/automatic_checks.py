@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, tuple_
 
 from states.commands import CheckDelegation, CheckListing
 from states.model import Actor, Check, Request
@@ -25,6 +25,11 @@ PAGE: Final = 500
 
 RECENT: Final = timedelta(minutes=15)
 """A request that came or changed since then is compared at every tick: longer than any tick waits for the next."""
+
+Place = tuple[str, str]
+"""The UAI and the reference of a request."""
+
+_BEGINNING: Final[Place] = ("", "")
 
 COMMANDS: Final[Mapping[ListKind, type[CheckListing | CheckDelegation]]] = {
     ListKind.LISTING: CheckListing,
@@ -89,19 +94,22 @@ class AutomaticChecks:
         Any number of machines may do it at once, and again: a request that changed meanwhile is left to the next one,
         and a check that counts is not repeated. Raises DatabaseBusy, DatabaseUnreachable.
         """
-        result, after = ComparisonResult(), ""
-        while True:
+        result, after = ComparisonResult(), _BEGINNING
+        is_last = False
+        while not is_last:
             with self._engine.database.read() as connection:
                 comparison = ListComparison(connection, self._engine.policy, self._engine.clock.now())
-                requests, after = self._page(connection, after, recent=recent) if comparison.lists else ([], "")
+                if not comparison.lists:
+                    return result
+                requests, following = self._page(connection, after, recent=recent)
                 matches = comparison.matches(requests)
             commands = list(self._commands(requests, matches, result))
             if dry_run:
                 result.made.update(kind for kind, _ in commands)
             else:
                 self._execute(commands, result)
-            if not after:
-                return result
+            is_last, after = following is None, following or after
+        return result
 
     def _commands(
         self, requests: Sequence[Request], matches: Mapping[str, Matches], result: ComparisonResult
@@ -129,19 +137,21 @@ class AutomaticChecks:
         for (kind, _), outcome in zip(commands, done, strict=True):
             result.made[kind] += isinstance(outcome, Done)
 
-    def _page(self, connection: Connection, after: str, *, recent: bool) -> tuple[list[Request], str]:
-        """The next requests whose checks do not all count today, and the last reference looked at, empty at the end.
+    def _page(self, connection: Connection, after: Place, *, recent: bool) -> tuple[list[Request], Place | None]:
+        """The next requests whose checks do not all count today, and the last place looked at, None at the end.
 
-        Those of a year that has ended wait for nothing any more (R24).
+        They come school by school, so that the rows of a school are read once. Those of a year that has ended wait for
+        nothing any more (R24).
         """
         now, policy = self._engine.clock.now(), self._engine.policy
         oldest = oldest_valid_day(policy.calendar.today(now), policy.checks_max_age_days)
         waits = or_(REQUEST.c.checks != Standing.POSITIVE.value, REQUEST.c.checked_on < oldest)
-        query = select(*REQUEST_COLUMNS).where(REQUEST.c.state == State.REQUESTED.value, waits)
-        query = query.where(REQUEST.c.reference > after).order_by(REQUEST.c.reference).limit(PAGE)
+        place = tuple_(REQUEST.c.uai, REQUEST.c.reference)
+        query = select(*REQUEST_COLUMNS).where(REQUEST.c.state == State.REQUESTED.value, waits, place > after)
+        query = query.order_by(REQUEST.c.uai, REQUEST.c.reference).limit(PAGE)
         if recent:
             query = query.where(REQUEST.c.changed_at >= now - RECENT)
         rows = connection.execute(query).all()
         requests = [request_from(row) for row in rows if is_readable_year(row.school_year)]
         live = [request for request in requests if not policy.calendar.has_ended(request.school_year, now)]
-        return live, rows[-1].reference if len(rows) == PAGE else ""
+        return live, (rows[-1].uai, rows[-1].reference) if len(rows) == PAGE else None

@@ -1,18 +1,20 @@
 """/rectorat/a-verifier: the requests beside the two lists of paper, both answers a line, recorded at once (R34)."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from states import commands as c
+from states.validation import fold_mail, person_key
 from states.vocabulary import CheckOutcome, Step
 from tests.kit.portal import DRANE, OTHER_CHEF, STAFF, Portal
+from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT, ListKind
 from workflow.database.tables import REQUEST
 
 PLACE = "/rectorat/a-verifier"
@@ -179,3 +181,71 @@ def test_checks__the_next_one_is_told_on_the_request(portal: Portal, client: Tes
     assert f"Suivante à vérifier : {second}" in client.get(link).text
     portal.do(c.CheckListing(reference=second, outcome=CheckOutcome.NEGATIVE, source="liste"), STAFF)
     assert "Suivante à vérifier" not in client.get(link).text
+
+
+def put_in_force(portal: Portal, kind: ListKind, *rows: dict[str, Any], on: date = date(2026, 9, 14)) -> None:
+    """A list of these rows, of the chef's school."""
+    actor = portal.actor(STAFF)
+    counts = dict.fromkeys(("new", "changed", "gone", "refused"), 0)
+    source = {"kind": kind.value, "list_date": on, "imported_at": portal.clock.now(), "actor": actor.number,
+              "rows": len(rows), "digest": "", **counts}  # fmt: skip
+    with portal.app.database.write() as connection:
+        query = insert(EVIDENCE_IMPORT).values(source).returning(EVIDENCE_IMPORT.c.number)
+        number = connection.execute(query).scalar_one()
+        for line, row in enumerate(rows, 2):
+            texts = dict.fromkeys(("usage_name", "other_mails", "application", "author"), "")
+            values = {"kind": kind.value, "uai": "0310001H", "prenom": "Prénom", **texts, **row}
+            values |= {"folded_mail": fold_mail(values["mail"]), "person": person_key(values["nom"], values["prenom"])}
+            seen = {"first_import": number, "last_import": number, "line": line}
+            connection.execute(insert(EVIDENCE_ENTRY).values(values | seen))
+
+
+@pytest.mark.rule("R94")
+def test_proposals__near_ones_are_ticked_together_and_recorded_from_their_row(
+    portal: Portal, client: TestClient
+) -> None:
+    first, second, third = portal.submitted(1), portal.submitted(20), portal.submitted(300)
+    put_in_force(
+        portal, ListKind.LISTING, {"nom": "Prénom", "prenom": "Nomb", "mail": "rupn1@ac-toulouse.fr"},
+        {"nom": "Nomca", "prenom": "Prenon", "mail": "rupn20@ac-toulouse.fr"},
+    )  # fmt: skip
+    page = client.get(PLACE)
+    assert "99 sur 100" in page.text
+    assert "Pr<mark>" in page.text
+    assert "« Prenon » dans la liste, « Prénom » dans la demande" in page.text
+    assert "Introuvable par l'adresse, le nom et le prénom" in page.text
+    ticked = client.post(PLACE, data=answered(page) | {"conforme": "propositions"})
+    chosen = dict(re.findall(r'name="(liste-[^"]+)" value="(ligne-[0-9]+)" checked', ticked.text))
+    assert set(chosen) == {f"liste-{first}", f"liste-{second}"}
+    assert checks_of(portal, first) == (None, None)
+    done = client.post(PLACE, data=answered(ticked, **chosen))
+    assert "2 vérifications enregistrées" in done.text
+    assert checks_of(portal, third) == (None, None)
+    with portal.app.database.read() as connection:
+        row = connection.execute(select(REQUEST).where(REQUEST.c.reference == first)).one()
+    assert (row.listing_source, row.listing_automatic) == ("liste de la DRANE du 14 septembre 2026, ligne 2", False)
+    assert row.listing_entry
+
+
+@pytest.mark.rule("R9", "R94")
+def test_proposals__a_row_that_is_proposed_no_more_is_refused(portal: Portal, client: TestClient) -> None:
+    reference = portal.submitted(1)
+    near = {"nom": "Prénom", "prenom": "Nomb", "mail": "rupn1@ac-toulouse.fr"}
+    put_in_force(portal, ListKind.LISTING, near)
+    page = client.get(f"/rectorat/demandes/{reference}")
+    (value,) = re.findall(rf'name="liste-{reference}" value="(ligne-[0-9]+)"', page.text)
+    data = answered(client.get(PLACE), **{f"liste-{reference}": value})
+    put_in_force(portal, ListKind.LISTING, near | {"prenom": "Nomc"})
+    answer = client.post(PLACE, data=data)
+    assert answer.status_code == 422
+    assert "cette ligne n'est plus celle qui est proposée" in unescape(answer.text)
+    assert checks_of(portal, reference) == (None, None)
+
+
+@pytest.mark.rule("R94")
+def test_proposals__an_older_list_proves_nothing(portal: Portal, client: TestClient) -> None:
+    reference = portal.submitted(1)
+    put_in_force(portal, ListKind.LISTING, {"nom": "Nomb", "mail": "rupn1@ac-toulouse.fr"}, on=date(2026, 9, 13))
+    for place in (PLACE, f"/rectorat/demandes/{reference}"):
+        assert "elle est antérieure à la demande (du 14/09/2026), et ne prouve rien" in client.get(place).text
+    assert "antérieure à la demande" in portal.client(DRANE).get(PLACE).text
