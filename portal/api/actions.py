@@ -198,6 +198,11 @@ def _add_route(trigger: Trigger) -> None:
         summary=trigger.label[:1].upper() + trigger.label[1:], description=TRIGGER_TEXTS[trigger].api,
         responses=refusal_responses(400, 404, 408, 409, 413, 415),
     )  # fmt: skip
+    if (spelling := trigger.value.replace("_", "-")) != trigger.value:  # as the command line spells it
+        router.add_api_route(
+            f"/requests/{{reference}}/{spelling}", endpoint, methods=["POST"], include_in_schema=False,
+            status_code=201 if trigger in BIRTHS else 200,
+        )  # fmt: skip
 
 
 for _trigger in OPEN:

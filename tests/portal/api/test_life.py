@@ -19,7 +19,7 @@ def steps(chef: Program, staff: Program) -> str:
     chef.do(f"{place}/delegate", {"why": "accueil", "made_on": "2026-09-14", "expected_version": 1})
     chef.do(f"{place}/sign_charter", {"signed_on": "2026-09-14", "version": "2026-1", "copy_kept": True})
     chef.do(f"{place}/submit", {name: DECLARATION[name] for name in ("nom", "prenom", "mail")})
-    for check in ("check_listing", "check_delegation"):
+    for check in ("check_listing", "check-delegation"):  # the second as the command line spells it
         staff.do(f"{place}/{check}", {"outcome": "positive", "source": "liste reçue"})
     staff.do(f"{place}/issue_code", {"code": CODE})
     return reference
