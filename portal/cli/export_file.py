@@ -59,7 +59,8 @@ def one_form(*, as_json: bool, as_csv: bool = False, output: Path | None) -> Non
 
 def write_workbook(workbook: "Workbook", output: Path, *, force: bool) -> None:
     """Write a list in the format that the file's suffix tells. Raises CliFailure."""
-    from portal.exports.workbook import FileFormat, TooManyRows
+    from portal.exports.sheet import TooManyRows
+    from portal.exports.workbook import FileFormat
 
     file_format = FileFormat.of_filename(output.name) or FileFormat.CSV
     try:

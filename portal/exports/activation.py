@@ -6,7 +6,8 @@ from typing import Final
 
 from notifications.rendering.typography import short_day
 from portal.exports.cells import Ratio
-from portal.exports.workbook import Sheet, Workbook
+from portal.exports.sheet import Sheet
+from portal.exports.workbook import Workbook
 from states.departements import departement_name
 from workflow.activation.rates import (
     AccountCount,

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from portal.exports.workbook import Sheet, Workbook
+from portal.exports.sheet import Sheet
+from portal.exports.workbook import Workbook
 from states.departements import departement_name
 from states.school_calendar import SchoolYear
 from states.vocabulary import DRANE_MOVEMENTS

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from portal.exports.cells import Row
-from portal.exports.workbook import Sheet, Workbook
+from portal.exports.sheet import Sheet
+from portal.exports.workbook import Workbook
 from workflow.evidence.lists import ListEntry, ListKind
 
 _PERSON = ("UAI", "Nom", "Prénom", "Nom d'usage", "Adresse électronique", "Autres adresses")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from portal.exports.cells import Ratio, Row
-from portal.exports.workbook import Sheet, Workbook
+from portal.exports.sheet import Sheet
+from portal.exports.workbook import Workbook
 from workflow.figures.account import FiguresAccount
 from workflow.figures.tables import Cell, FigureTable, Share
 

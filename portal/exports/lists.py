@@ -5,7 +5,8 @@ from datetime import date, tzinfo
 from typing import Final
 
 from portal.exports.cells import Row
-from portal.exports.workbook import Sheet, Workbook
+from portal.exports.sheet import Sheet
+from portal.exports.workbook import Workbook
 from states.school_calendar import SchoolYear
 from workflow.directory.queries import EstablishmentLine
 from workflow.mail.queries import ListedMail

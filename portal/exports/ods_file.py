@@ -5,16 +5,14 @@ The parts are those of OpenDocument 1.3: a sheet with its first row as headings,
 
 from collections.abc import Generator, Iterable, Iterator
 from datetime import date, datetime
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final
 from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from notifications.sql import batches
 from portal.exports.cells import Cell, Ratio, cell_of, shown
 from portal.exports.csv_file import ROWS_AT_A_TIME
-
-if TYPE_CHECKING:
-    from portal.exports.workbook import Sheet
+from portal.exports.sheet import NARROWEST, WIDEST, Sheet
 
 _MEDIA_TYPE: Final = "application/vnd.oasis.opendocument.spreadsheet"
 
@@ -68,7 +66,7 @@ _FROZEN: Final = "".join(
 """The first row stays on the screen."""
 
 
-def write_ods(file: IO[bytes], sheets: "dict[str, Sheet]") -> None:
+def write_ods(file: IO[bytes], sheets: dict[str, Sheet]) -> None:
     """Write each sheet under its name, in memory that does not grow with the rows, and on no other disk."""
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", _MEDIA_TYPE, ZIP_STORED)  # first, so that the file says at once what it is
@@ -99,9 +97,7 @@ def _settings(sheets: Iterable[str]) -> str:
     )
 
 
-def _content(sheets: "dict[str, Sheet]") -> Iterator[str]:
-    from portal.exports.workbook import NARROWEST, WIDEST
-
+def _content(sheets: dict[str, Sheet]) -> Iterator[str]:
     widths = "".join(
         f'<style:style style:name="w{width}" style:family="table-column"><style:table-column-properties'
         f' style:column-width="{width * _CM_A_CHARACTER:.1f}cm"/></style:style>'
@@ -119,7 +115,7 @@ def _content(sheets: "dict[str, Sheet]") -> Iterator[str]:
     yield "</office:spreadsheet></office:body></office:document-content>"
 
 
-def _table(name: str, sheet: "Sheet") -> Generator[str, None, int]:
+def _table(name: str, sheet: Sheet) -> Generator[str, None, int]:
     """Yield the sheet, and return the number of its last row."""
     widths, rows = sheet.measured()
     yield f"<table:table table:name={quoteattr(name)}>"

@@ -2,23 +2,21 @@
 
 from datetime import date, datetime
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final
 
 import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from portal.exports.cells import Cell, Ratio, cell_of
-
-if TYPE_CHECKING:
-    from portal.exports.workbook import Sheet
+from portal.exports.sheet import Sheet
 
 _OPTIONS: Final = {
     "strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False, "use_future_functions": False,
 }  # fmt: skip
 
 
-def write_xlsx(file: IO[bytes], sheets: "dict[str, Sheet]", *, on_disk: bool = True) -> None:
+def write_xlsx(file: IO[bytes], sheets: dict[str, Sheet], *, on_disk: bool = True) -> None:
     """Write each sheet under its name.
 
     With ``on_disk`` the rows wait in a temporary folder and the memory does not grow; without it, all is in memory.
@@ -37,7 +35,7 @@ def write_xlsx(file: IO[bytes], sheets: "dict[str, Sheet]", *, on_disk: bool = T
                 _write_sheet(workbook.add_worksheet(name), sheet, heading, formats)
 
 
-def _write_sheet(page: Worksheet, sheet: "Sheet", heading: Format, formats: dict[type, Format]) -> None:
+def _write_sheet(page: Worksheet, sheet: Sheet, heading: Format, formats: dict[type, Format]) -> None:
     widths, rows = sheet.measured()
     for column, (width, title) in enumerate(zip(widths, sheet.headings, strict=True)):
         page.set_column(column, column, width)

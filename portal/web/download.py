@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from portal.exports.workbook import FileFormat, TooManyRows, Workbook
+from portal.exports.sheet import TooManyRows
+from portal.exports.workbook import FileFormat, Workbook
 from workflow.database.connection import Database
 
 IN_MEMORY: Final = 1_000_000

@@ -26,7 +26,7 @@ country, 70,000 rows of 72 columns, takes more as a workbook: its CSV is read in
 
 
 @dataclass(frozen=True, slots=True)
-class Workbook:
+class ReadSheet:
     """The sheet that was read, its rows by their number (from 1), and the names of the sheets that were not."""
 
     sheet: str
@@ -34,7 +34,7 @@ class Workbook:
     rows: Iterator[tuple[int, list[str]]]
 
 
-def read_workbook(content: bytes, *, most_rows: int) -> Workbook:
+def read_workbook(content: bytes, *, most_rows: int) -> ReadSheet:
     """Read the first sheet that holds something. Raises UnusableFile, before any reading when the archive is a trap.
 
     The rows come out of a text of the child's, so that the cells of a large sheet never stand in memory all at once.
@@ -49,7 +49,7 @@ def read_workbook(content: bytes, *, most_rows: int) -> Workbook:
             f"ce classeur est trop lourd à lire ({stopped.why.partition(',')[0]})",
             advice="le réduire aux colonnes et aux lignes utiles, ou donner un fichier CSV",
         ) from None
-    return Workbook(sheet, tuple(others), _parsed(text))
+    return ReadSheet(sheet, tuple(others), _parsed(text))
 
 
 def inspect_archive(content: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from python_calamine import CalamineWorkbook
 
-from portal.exports import workbook as workbook_module
+from portal.exports import sheet as sheet_module
 from portal.exports.workbook import FileFormat
 from tests.kit.databases import fresh_url
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
@@ -112,7 +112,7 @@ def test_list__an_unknown_format_is_csv(reader: TestClient) -> None:
 
 
 def test_list__too_long_for_a_sheet_comes_whole_as_csv(reader: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook_module, "MOST_ROWS", 3)
+    monkeypatch.setattr(sheet_module, "MOST_ROWS", 3)
     answer = reader.get("/rectorat/export?etat=toutes&format=xlsx")
     assert "demandes.csv" in answer.headers["content-disposition"]
     assert answer.text.count("\r\n") == 6
