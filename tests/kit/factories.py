@@ -165,7 +165,7 @@ _COMMANDS: dict[Trigger, c.Command] = {
     Trigger.CHECK_LISTING: c.CheckListing(**_ON, outcome=CheckOutcome.POSITIVE, source="liste du 5 octobre"),
     Trigger.CHECK_DELEGATION: c.CheckDelegation(**_ON, outcome=CheckOutcome.POSITIVE, source="export DelegCE"),
     Trigger.SEND_BACK: c.SendBack(**_ON, step=Step.CHARTER, why="la charte est à revoir"),
-    Trigger.DRAW_CODE: c.DrawCode(**_ON, batch=3),
+    Trigger.DRAW_CODE: c.DrawCode(**_ON, batch=3, reason=ReissueReason.LOST),
     Trigger.ISSUE_CODE: c.IssueCode(**_ON, code=c.Code(clear=CODE)),
     Trigger.REISSUE_CODE: c.ReissueCode(**_ON, reason=ReissueReason.LOST, code=c.Code(clear=CODE)),
     Trigger.TAKE_BACK_CODE: c.TakeBackCode(**_ON),

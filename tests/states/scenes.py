@@ -186,7 +186,7 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "no_drawn_code": ((T.ISSUE_CODE, f.facts(READY), DRAWN, {}),),
     "drawn_code_erased": ((T.ISSUE_CODE, replace(HELD, code_fate=CodeStatus.NONE), DRAWN, {}),),
     "file_not_taken": ((T.ISSUE_CODE, HELD, DRAWN, {}), (T.REISSUE_CODE, HELD_AGAIN, DRAWN, {})),
-    "reissue_reason_missing": ((T.DRAW_CODE, f.facts(ISSUED), {}, {}),),
+    "reissue_reason_missing": ((T.DRAW_CODE, f.facts(ISSUED), {"reason": None}, {}),),
     "key_still_used": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, others=TWO_HOLDERS), {}, {}),),
     "key_awaited": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=ENDED, others=(RENEWED,)), {}, {"now": OCTOBER}),),
     "other_request": ((T.DELEGATE, f.facts(S.DECLARED, others=ELSEWHERE_AND_LATER), {}, {}),
