@@ -1,4 +1,4 @@
-"""The transmissions to the DRANE and the accounts activated, in a browser without JavaScript (R96, R100)."""
+"""The transmissions to the DRANE and the accounts activated, in a browser (R96, R100)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def transmitting(browser: Browser, tmp_path: Path) -> Iterator[Site]:
 
 def test_desk__three_clicks_to_what_is_sent_and_two_to_the_rates(transmitting: Site, tmp_path: Path) -> None:
     transmitting.portal.declared(1)
-    page = transmitting.window(STAFF, size=TELEPHONE, script=False).new_page()
+    page = transmitting.window(STAFF, size=TELEPHONE).new_page()
     page.goto("/rectorat/drane")
     fits(page)
     assert axe(page) == []
