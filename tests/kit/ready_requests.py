@@ -21,6 +21,21 @@ SCHOOLS = ("0319001A", "0319002B", "0319003C")
 
 def ready_requests(portal: Portal, count: int) -> list[str]:
     """So many requests, in three schools of their own, checked today; returns their references."""
+    references = sent_requests(portal, count)
+    for check in (c.CheckListing, c.CheckDelegation):
+        checks = [check(reference=ref, outcome=CheckOutcome.POSITIVE, source="liste") for ref in references]
+        _done(portal, checks, portal.actor(STAFF))
+    return references
+
+
+def people_of(turn: int, count: int) -> list[dict[str, Any]]:
+    """The people of the school of that turn: nom, prénom and address."""
+    numbers = [n for n in range(1000, 1000 + count) if n % len(SCHOOLS) == turn]
+    return [{"nom": nom_of(n), "prenom": "Prénom", "mail": f"rupn{n}@ac-toulouse.fr"} for n in numbers]
+
+
+def sent_requests(portal: Portal, count: int) -> list[str]:
+    """So many requests that wait for their checks, in three schools of their own; returns their references."""
     school = {"kind": "Collège", "commune": "Toulouse", "departement": "31", "is_open": True, "is_listed": True}
     rows = [{"uai": uai, "nom": f"Collège {uai}", "mailbox": f"ce.{uai.lower()}@ac-toulouse.fr"} for uai in SCHOOLS]
     with portal.app.database.write() as connection:
@@ -29,10 +44,7 @@ def ready_requests(portal: Portal, count: int) -> list[str]:
     today = portal.app.policy.calendar.today(portal.clock.now())
     references: list[str] = []
     for turn, (uai, chef) in enumerate(zip(SCHOOLS, chefs, strict=True)):
-        numbers = [n for n in range(1000, 1000 + count) if n % len(SCHOOLS) == turn]
-        people: list[dict[str, Any]] = [
-            {"nom": nom_of(n), "prenom": "Prénom", "mail": f"rupn{n}@ac-toulouse.fr"} for n in numbers
-        ]
+        people = people_of(turn, count)
         own = _done(portal, [c.Declare(uai=uai, **person) for person in people], chef)
         _done(portal, [c.Delegate(reference=ref, why="accueil des familles", made_on=today) for ref in own], chef)
         version = portal.app.settings.charter.version
@@ -40,9 +52,6 @@ def ready_requests(portal: Portal, count: int) -> list[str]:
         _done(portal, signed, chef)
         _done(portal, [c.Submit(reference=ref, **who) for ref, who in zip(own, people, strict=True)], chef)
         references += own
-    for check in (c.CheckListing, c.CheckDelegation):
-        checks = [check(reference=ref, outcome=CheckOutcome.POSITIVE, source="liste") for ref in references]
-        _done(portal, checks, portal.actor(STAFF))
     return references
 
 
