@@ -66,6 +66,13 @@ class RequestParameters(RequestModel):
     code_waits_since: Instant | None = Field(
         None, description="Dont le code, envoyé avant cet instant, attend encore le relais (R58)."
     )
+    code_held: bool = Field(False, description="Dont un code tiré attend d'être porté sur le serveur ODA (R97).")
+    code_drawn_before: Instant | None = Field(
+        None, description="Dont un code tiré attend depuis avant cet instant (R97)."
+    )
+    establishment_closed: bool = Field(
+        False, description="En cours, dont l'établissement est fermé ou a fusionné (R95)."
+    )
     after: Reference | None = Field(None, description="Le curseur : la dernière référence de la page précédente.")
     limit: Limit = 50
 

@@ -61,7 +61,8 @@ class Filters:
     day of a check that counts today, needed by ``checks`` (R36); ``not_handed_over``: the code's hand-over is not
     confirmed (R31); ``code_held``: a drawn code waits to be said on the ODA server, and ``code_drawn_before``: since
     before this instant (R97); ``expiry_differs``: the key bears another day than the school year's end (R43);
-    ``without_drane_date``: nobody said when the RUPN was declared to the DRANE (R25); ``question_answered``: no
+    ``without_drane_date``: nobody said when the RUPN was declared to the DRANE (R25);
+    ``establishment_closed``: live, and its establishment is not open any more (R95); ``question_answered``: no
     operator has acted upon an answer (R90); ``assigned_at``: the instant of ``assigned_to``, the number of who handles
     the request, and of ``unassigned``, by nobody (R88).
     """
@@ -91,6 +92,7 @@ class Filters:
     code_held: bool = False
     code_drawn_before: datetime | None = None
     without_drane_date: bool = False
+    establishment_closed: bool = False
     question_answered: bool = False
     assigned_to: int | None = None
     unassigned: bool = False
@@ -235,6 +237,9 @@ def _of_other_tables(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield REQUEST.c.reference.in_(reports)
     if filters.report_due_on:
         yield REQUEST.c.reference.in_(reports.where(REPORT.c.effective_on <= filters.report_due_on))
+    if filters.establishment_closed:
+        closed = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.is_open.is_(False))
+        yield and_(IS_LIVE, REQUEST.c.uai.in_(closed))
     if filters.undeliverable:
         yield UNDELIVERABLE
     if filters.code_waits_since:

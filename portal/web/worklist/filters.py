@@ -72,6 +72,7 @@ class Task(Labelled):
     REMOVAL = "retrait", "retrait à confirmer"
     EXPIRY = "expiration", "expiration à cocher"
     ANSWERED = "reponse-recue", "réponse reçue"
+    SCHOOL_CLOSED = "etablissement-ferme", "établissement fermé ou fusionné"
     WITHOUT_DRANE_DATE = "sans-date-drane", "sans date de déclaration à la DRANE"
     OWN = "suivies-par-moi", "suivies par moi"
     NOBODYS = "suivies-par-personne", "suivies par personne"
@@ -185,6 +186,7 @@ class WorklistCriteria:
             code_waits_since=now - CODE_LATE if Task.CODE_WAITS in self.tasks else None,
             code_held=Task.CODE_HELD in self.tasks,
             without_drane_date=Task.WITHOUT_DRANE_DATE in self.tasks,
+            establishment_closed=Task.SCHOOL_CLOSED in self.tasks,
             question_answered=Task.ANSWERED in self.tasks,
             assigned_to=actor.number if Task.OWN in self.tasks else None, unassigned=Task.NOBODYS in self.tasks,
             assigned_at=now,

@@ -82,6 +82,7 @@ TASKS: Final = (
     _checks(CheckChoice.TO_DO, "à vérifier", "à vérifier"),
     _checks(CheckChoice.TOO_OLD, "vérification trop ancienne", "vérifications trop anciennes"),
     _checks(CheckChoice.NEGATIVE, "vérification négative", "vérifications négatives"),
+    _task(Task.SCHOOL_CLOSED, "d'un établissement fermé", "d'établissements fermés"),
     _task(Task.HANDOVER, "remise à confirmer", "remises à confirmer"),
     _task(Task.REMOVAL, "retrait à confirmer", "retraits à confirmer"),
     _task(Task.EXPIRY, "expiration à cocher", "expirations à cocher"),

@@ -5,12 +5,13 @@ from html import unescape
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from notifications.outbox.tables import MAILS
 from states import commands as c
-from states.vocabulary import Change, CheckOutcome
+from states.vocabulary import Change, CheckOutcome, RevokeReason
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal
+from workflow.database.tables import ESTABLISHMENT
 
 
 def references(client: TestClient, address: str) -> list[str]:
@@ -97,6 +98,18 @@ def test_worklist__counters_are_links_to_what_they_count(portal: Portal, client:
         found = references(client, address.replace("&amp;", "&"))
         assert len(found) == int(number), label
         assert found == ([ready] if label == "prête à émettre" else [issued])
+
+
+@pytest.mark.rule("R95")
+def test_worklist__lists_the_live_requests_of_closed_establishments(portal: Portal, client: TestClient) -> None:
+    stranded, elsewhere = portal.issued(1), portal.declared(2, OTHER_CHEF)
+    portal.do(c.Revoke(reference=portal.issued(3, code="Ef56Gh78"), reason=RevokeReason.DEPARTURE), STAFF)
+    assert references(client, "/rectorat?a=etablissement-ferme") == []
+    with portal.app.database.write() as connection:
+        connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == CHEF.uais[0]).values(is_open=False))
+    assert references(client, "/rectorat?a=etablissement-ferme") == [stranded]
+    assert "<b>1</b> d'un établissement fermé" in unescape(client.get("/rectorat").text)
+    assert elsewhere not in client.get("/rectorat?a=etablissement-ferme").text
 
 
 def test_worklist__pages_follow_each_other_and_say_each_line_once(
