@@ -31,7 +31,11 @@ class ListCheckResult:
         """The result in French, a sentence a list; ``is_foreseen``: nothing of it is recorded."""
         yield f"{french.plural(self.checks.requests, 'demande comparée', 'demandes comparées')} aux listes."
         for kind in self.checks.kinds:
-            yield f"{kind.label[:1].upper()}{kind.label[1:]} : {'; '.join(self._parts(kind, is_foreseen=is_foreseen))}."
+            name = f"{kind.label[:1].upper()}{kind.label[1:]}"
+            if self.checks.certainties[kind, Certainty.NO_LIST]:
+                yield f"{name} : aucune n'est importée."
+            else:
+                yield f"{name} : {' ; '.join(self._parts(kind, is_foreseen=is_foreseen))}."
         if self.lost:
             yield (
                 f"{french.plural(self.lost, 'signalement ouvert', 'signalements ouverts')}, à régler : ce que les"
@@ -46,7 +50,7 @@ class ListCheckResult:
         for certainty in Certainty:
             if count := certainties[kind, certainty]:
                 near = f", dont {self.checks.confident[kind]} à {CONFIDENT} et plus"
-                yield f" {french.number(count)} {certainty.label}{near if certainty is Certainty.NEAR else ''}"
+                yield f"{french.number(count)} {certainty.label}{near if certainty is Certainty.NEAR else ''}"
 
 
 class ListChecks:

@@ -1,5 +1,6 @@
 """Checks that make themselves, and what the lists say no more, on both databases (R94, R95)."""
 
+from collections import Counter
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,9 @@ from tests.kit import factories as make
 from tests.workflow.evidence.rows import ListedOffice
 from workflow.database.connection import Database
 from workflow.database.evidence_tables import ListKind
+from workflow.evidence.automatic_checks import ComparisonResult
 from workflow.evidence.comparison import ListComparison, Match
+from workflow.evidence.list_checks import ListCheckResult
 from workflow.evidence.matching import Certainty
 
 LISTING, DELEGATION = ListKind.LISTING, ListKind.DELEGATION
@@ -177,3 +180,25 @@ def test_losses__one_that_changed_person_is_lost(office: ListedOffice) -> None:
     office.list_of(LISTING, {"nom": "Durand", "prenom": "Zoé", "mail": "zoe.durand@ac-toulouse.fr"}, OTHER)
     assert office.checks.run().lost == 1
     assert [report.change for report in office.reports(reference)] == ["listing_lost"]
+
+
+@pytest.mark.rule("R94")
+def test_result__says_each_list_in_french_and_that_of_which_there_is_none() -> None:
+    checks = ComparisonResult(
+        requests=8,
+        made=Counter({ListKind.LISTING: 1}),
+        certainties=Counter(
+            {
+                (ListKind.LISTING, Certainty.NEAR): 5,
+                (ListKind.LISTING, Certainty.NONE): 2,
+                (ListKind.DELEGATION, Certainty.NO_LIST): 8,
+            }
+        ),
+        confident=Counter({ListKind.LISTING: 4}),
+    )
+    assert list(ListCheckResult(checks=checks, lost=2).sentences()) == [
+        "8 demandes comparées aux listes.",
+        "Liste des RUPN : 1 vérification s'est faite d'elle-même ; 5 à confirmer, dont 4 à 90 et plus ; 2 introuvable.",
+        "Liste des délégations : aucune n'est importée.",
+        "2 signalements ouverts, à régler : ce que les listes ne disent plus.",
+    ]
