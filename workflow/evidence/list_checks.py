@@ -19,6 +19,15 @@ from workflow.evidence.matching import CONFIDENT, Certainty
 
 _DAILY: Final = "list-checks"
 
+_WORDS: Final = {
+    Certainty.EXACT: ("concorde", "concordent"),
+    Certainty.NEAR: ("à confirmer", "à confirmer"),
+    Certainty.NONE: ("introuvable", "introuvables"),
+    Certainty.OLDER: ("plus récente que cette liste", "plus récentes que cette liste"),
+    Certainty.TOO_OLD: ("à comparer avec une liste moins ancienne", "à comparer avec une liste moins ancienne"),
+}
+"""What is left of the requests compared with a list that is there, for one request and for several."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListCheckResult:
@@ -50,7 +59,7 @@ class ListCheckResult:
         for certainty in Certainty:
             if count := certainties[kind, certainty]:
                 near = f", dont {self.checks.confident[kind]} à {CONFIDENT} et plus"
-                yield f"{french.number(count)} {certainty.label}{near if certainty is Certainty.NEAR else ''}"
+                yield f"{french.plural(count, *_WORDS[certainty])}{near if certainty is Certainty.NEAR else ''}"
 
 
 class ListChecks:
