@@ -198,7 +198,8 @@ def test_result__says_each_list_in_french_and_that_of_which_there_is_none() -> N
     )
     assert list(ListCheckResult(checks=checks, lost=2).sentences()) == [
         "8 demandes comparées aux listes.",
-        "Liste des RUPN : 1 vérification s'est faite d'elle-même ; 5 à confirmer, dont 4 à 90 et plus ; 2 introuvables.",
+        "Liste des RUPN : 1 vérification s'est faite d'elle-même ; 5 à confirmer, dont 4 à 90 et"
+        " plus ; 2 introuvables.",
         "Liste des délégations : aucune n'est importée.",
         "2 signalements ouverts, à régler : ce que les listes ne disent plus.",
     ]
