@@ -59,7 +59,7 @@ def _unusable_file(error: Exception) -> CliFailure:
     return CliFailure("Ce fichier ne peut pas être pris, et rien n'a changé.", ExitCode.BAD_INPUT, [str(error)])
 
 
-@click.group("code", cls=CommandGroup, help="Les codes en nombre : tirer, donner au serveur ODA, émettre d'un fichier.")
+@click.group("code", cls=CommandGroup, help="Les codes en nombre : tirés, ou donnés par un fichier.")
 def code() -> None:
     pass
 

@@ -25,7 +25,7 @@ TREE: dict[str, LazyCommand] = {
     "list": ("portal.cli.lists", "list_group", "Les listes de RUPN et de délégations : importer, lire."),
     "establishment": ("portal.cli.directory", "establishment", "Les établissements et leur boîte."),
     "request": ("portal.cli.request", "request", "Les demandes : les suivre et agir."),
-    "code": ("portal.cli.code", "code", "Les codes en nombre : tirer, donner au serveur ODA, émettre d'un fichier."),
+    "code": ("portal.cli.code", "code", "Les codes en nombre : tirés, ou donnés par un fichier."),
     "paper": ("portal.cli.papers", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
     "removal": ("portal.cli.removal", "removal", "Les retraits sur le serveur ODA : lister, exporter, confirmer."),
     "drane": ("portal.cli.drane", "drane", "Les RUPN à transmettre à la DRANE : lister, écrire le fichier, noter."),

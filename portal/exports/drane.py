@@ -33,7 +33,7 @@ _DECLARED: Final = (
 
 def transmission_workbook(stem: str, lines: Iterable[DraneLine], columns: Sequence[DraneColumn]) -> Workbook:
     """The lines in the columns of the setting ``drane.columns``."""
-    values = [_VALUES[column.value] for column in columns]
+    values = [_VALUES[column.cell] for column in columns]
     rows = ([value(line) for value in values] for line in lines)
     return Workbook(stem, (Sheet("À transmettre à la DRANE", [column.title for column in columns], rows),))
 

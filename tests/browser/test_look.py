@@ -96,7 +96,8 @@ class Walk:
 
     def _opens(self) -> bool:
         """Whether it is a page, and not a file to keep; what a link leads to is there in both cases."""
-        is_file = urlsplit(self.at).path.endswith(FILES)
+        place = urlsplit(self.at)
+        is_file = place.path.endswith(FILES) or "format=" in place.query
         if is_file:
             status = self.page.request.get(self.at).status
         else:

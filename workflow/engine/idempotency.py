@@ -98,7 +98,7 @@ def _legacy_digest(hasher: JournalHasher, command: Command) -> str:
     a field that came since is left out while it says nothing.
     """
     text = repr(command)
-    for added in (", mail_confirmed=False", ", key_elsewhere=False", ", evidence=None"):
+    for added in (", mail_confirmed=False", ", key_elsewhere=False", ", evidence=None", ", drawn=False"):
         text = text.replace(added, "")
     return hasher.digest(text)
 

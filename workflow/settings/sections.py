@@ -67,7 +67,7 @@ class DraneColumn(Section):
     """A column of the file for the DRANE (R96)."""
 
     title: OneLine = Field(description="Titre de la colonne.")
-    value: Literal[
+    cell: Literal[
         "movement", "uai", "establishment", "commune", "departement", "departement_name", "nom", "prenom", "mail",
         "school_year", "reference",
     ] = Field(description="Ce qu'elle contient ; movement : ajout, correction ou retrait.")  # fmt: skip
@@ -96,7 +96,7 @@ class DraneSettings(Section):
         description="Nom de la DRANE, tel qu'il est dit au chef.",
     )
     columns: tuple[DraneColumn, ...] = Field(
-        tuple(DraneColumn.model_validate({"title": title, "value": value}) for title, value in _DRANE_COLUMNS),
+        tuple(DraneColumn.model_validate({"title": title, "cell": cell}) for title, cell in _DRANE_COLUMNS),
         min_length=1, description="Colonnes du fichier transmis à la DRANE, dans l'ordre (R96).",
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ TOLD: dict[Trigger, list[Kind]] = {
     Trigger.CHECK_LISTING: [],
     Trigger.CHECK_DELEGATION: [],
     Trigger.SEND_BACK: [Kind.SENT_BACK],
+    Trigger.DRAW_CODE: [],
     Trigger.ISSUE_CODE: [Kind.CODE_ISSUED],
     Trigger.REISSUE_CODE: [Kind.CODE_REISSUED],
     Trigger.TAKE_BACK_CODE: [],

@@ -103,7 +103,7 @@ def test_next__a_question_waits_for_its_answer_before_anything_else() -> None:
 
 def test_next__of_what_was_found() -> None:
     requested, issued = make.request(State.REQUESTED), make.facts(State.CODE_ISSUED)
-    assert following(make.facts(make.checked(requested))) is T.ISSUE_CODE
+    assert following(make.facts(make.checked(requested))) is T.DRAW_CODE
     assert following(make.facts(make.checked(requested, listing=CheckOutcome.NEGATIVE))) is T.SEND_BACK
     assert following(replace(issued, code_fate=CodeStatus.UNDELIVERABLE)) is T.REISSUE_CODE
     assert following(replace(issued, code_fate=CodeStatus.HANDED_OVER)) is None

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from io import BytesIO
 
 import pytest
@@ -144,7 +145,7 @@ def test_page__vigilance_below_the_target_and_a_single_day(portal: Portal) -> No
     lead = page[page.index("fr-text--lead") : page.index("sont activés")]
     assert "73 % des comptes d'élèves" in lead
     assert lead.count("vigilance") == 1
-    assert "objectif : 80 %" in page
+    assert "objectif : 80\u00a0%" in unescape(page)
     assert "Une seule date est connue" in page
 
 
