@@ -54,11 +54,6 @@ def _file_refused(error: Exception) -> CliFailure:
     return CliFailure("Le fichier n'est pas fait.", ExitCode.REFUSED, [f"— {reason}" for reason in reasons])
 
 
-@failure_for("workflow.spreadsheets.unusable.UnusableFile")
-def _unusable_file(error: Exception) -> CliFailure:
-    return CliFailure("Ce fichier ne peut pas être pris, et rien n'a changé.", ExitCode.BAD_INPUT, [str(error)])
-
-
 @click.group("code", cls=CommandGroup, help="Les codes en nombre : tirés, ou donnés par un fichier.")
 def code() -> None:
     pass

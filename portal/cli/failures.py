@@ -20,6 +20,8 @@ def failure_for(*classes: str) -> Callable[[Translate], Translate]:
     """
 
     def register(translate: Translate) -> Translate:
+        if twice := TRANSLATIONS.keys() & set(classes):
+            raise ValueError(f"a second translation of {', '.join(twice)}: which one holds would depend on the imports")
         TRANSLATIONS.update(dict.fromkeys(classes, translate))
         return translate
 

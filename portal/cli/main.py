@@ -28,7 +28,7 @@ TREE: dict[str, LazyCommand] = {
     "code": ("portal.cli.code", "code", "Les codes en nombre : tirés, ou donnés par un fichier."),
     "paper": ("portal.cli.papers", "paper", "Les documents à imprimer : charte, bordereau, bilan."),
     "removal": ("portal.cli.removal", "removal", "Les retraits sur le serveur ODA : lister, exporter, confirmer."),
-    "drane": ("portal.cli.drane", "drane", "Les RUPN à transmettre à la DRANE : lister, écrire le fichier, noter."),
+    "drane": ("portal.cli.drane", "drane", "Les RUPN à transmettre à la DRANE : le fichier, le jour."),
     "activation": ("portal.cli.activation", "activation", "Les comptes EduConnect activés : importer, comparer."),
     "year-end": ("portal.cli.year_end", "year_end", "La fin d'année : prévoir, suivre, confirmer."),
     "calendar": ("portal.cli.calendar", "calendar", "Les dates où le logiciel agira, et sur combien de demandes."),

@@ -79,9 +79,10 @@ def test_wrong_file__is_said(installed: Installation) -> None:
     shown = installed.oda(*IMPORT, installed.write(text_of(row()).replace(";mail;", ";m;").encode()))
     assert shown.exit_code == ExitCode.BAD_INPUT
     assert shown.stderr == (
-        "Ce fichier ne peut pas être pris, et rien n'a changé.\n"
-        "  — ligne 1 : il manque la colonne mail. Que faire : télécharger l'export CSV de l'annuaire"
-        " (fr-en-annuaire-education), séparateur point-virgule, en UTF-8.\n"
+        "Ce fichier ne peut pas être importé, rien n'a changé.\n"
+        "  — ligne 1 : il manque la colonne mail.\n"
+        "  — Que faire : télécharger l'export CSV de l'annuaire (fr-en-annuaire-education), séparateur point-virgule,"
+        " en UTF-8.\n"
     )
     assert installed.oda(*IMPORT, "absent.csv").exit_code == ExitCode.USAGE
 
