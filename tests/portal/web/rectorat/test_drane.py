@@ -164,7 +164,9 @@ def test_list__nothing_of_a_year_that_has_ended(portal: Portal) -> None:
     with portal.app.database.read() as connection:
         assert len(years_with_requests(connection)) == 1
         assert drane.open_drane_years(connection, portal.app.policy, portal.clock.now()) == []
-    assert "Rien à transmettre" in portal.client(STAFF).get(PLACE).text
+    page = portal.client(STAFF).get(PLACE).text
+    assert "Rien à transmettre" in page
+    assert "#debut-liste" not in page
     (result,) = portal.app.engine.execute([c.SendToDrane(reference=reference)], portal.actor(STAFF))
     assert "a fini le 31 août 2026" in str(result)
 
@@ -175,6 +177,7 @@ def test_page__where_each_chef_declares_it_leads_to_the_setting(tmp_path: Path) 
         reference = portal.declared(1)
         page = portal.client(STAFF).get(PLACE).text
         assert "drane.declaration" in page
+        assert "#debut-liste" not in page, "a way to a list that is not there"
         assert "drane.declaration" not in portal.client(DRANE).get(PLACE).text
         assert "transmis-drane" not in portal.client(STAFF).get(f"/rectorat/demandes/{reference}").text
         assert portal.client(STAFF).get(f"{PLACE}/1").status_code == 404
