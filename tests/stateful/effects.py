@@ -162,7 +162,7 @@ class Effects:
 
     def _revoke(self, _: c.Revoke, request: MRequest) -> None:
         request.version -= 1
-        self.model.revoke_reported(request)
+        self.model.revoke_reported(request, self.today)
 
     def _confirm_removal(self, command: c.ConfirmRemoval, request: MRequest) -> None:
         request.removal = command.outcome.value

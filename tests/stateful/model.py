@@ -179,10 +179,10 @@ class Model:
         request.state, request.sealed_at = "revoked", None
         request.version += 1
 
-    def revoke_reported(self, request: MRequest) -> None:
+    def revoke_reported(self, request: MRequest, day: date | None = None) -> None:
         """A revocation that is decided: it answers what was reported."""
         request.settle("revoked", request.to_settle())
-        self.revoke(request)
+        self.revoke(request, day)
 
     def tick(self, now: datetime) -> None:
         """Foresee, hold or run the ends of years; forget old codes, unless the clock is not believed."""
@@ -195,7 +195,7 @@ class Model:
         for request in self.requests.values() if self.doubted_at is None else ():
             is_dated = any(report.day and report.day <= today(now) for report in request.reports)
             if is_dated and request.live and now < ends_at(request.year):
-                self.revoke_reported(request)
+                self.revoke_reported(request, today(now))
             if request.sealed_at and request.sealed_at < now - timedelta(days=30):
                 request.sealed_at = None
 
