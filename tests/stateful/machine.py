@@ -24,7 +24,7 @@ from tests.stateful.values import ENDINGS, NEXT, OPERATOR_TRIGGERS, PEOPLE, Valu
 
 START = datetime(2026, 6, 15, 9, tzinfo=UTC)
 TRIGGERS = [t for t in Trigger if t not in (Trigger.DECLARE, Trigger.DRAW_CODE)]
-"""A declaration has a rule of its own; codes are typed in these lives, and those that are drawn have their own tests."""
+"""A declaration has a rule of its own; codes are typed in these lives, those that are drawn have their own tests."""
 BEHALF = OnBehalf(who="la secrétaire", how=RequestedBy.TELEPHONE, when="2026-06-15")
 
 
