@@ -96,7 +96,7 @@ class Life(Values, RuleBasedStateMachine):
         for reference in born:
             for _ in range(steps):
                 trigger = self.waited_for(reference)
-                self.system.clock.advance(days=wait if trigger is Trigger.ISSUE_CODE else 0)
+                self.pass_time(24 * wait if trigger is Trigger.ISSUE_CODE else 0)
                 self.act_well(data, reference, trigger)
 
     def waited_for(self, reference: str) -> Trigger:
@@ -129,7 +129,11 @@ class Life(Values, RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 20, 24 * 6, 24 * 30, 24 * 44, 24 * 60]))
     def time_passes(self, hours: int) -> None:
-        """Let time pass; no more than two years without a tick, after which nobody could act (R52)."""
+        """Let time pass."""
+        self.pass_time(hours)
+
+    def pass_time(self, hours: int) -> None:
+        """Advance, no more than two years without a tick, after which nobody could act (R52)."""
         if self.now - self.model.last_seen > timedelta(days=600):
             self.tick()
         self.system.clock.advance(hours=hours)
