@@ -70,7 +70,7 @@ def show_list(
     imports = lists.imports(kind, limit=1)
     more = address(path, mots=mots, suite=place_of_entry(entries[PAGE_SIZE - 1])) if len(entries) > PAGE_SIZE else None
     return context.pages.page(
-        request, "rectorat/lists_rows.html", visitor, kind=kind, in_force=imports[0] if imports else None, path=path,
+        request, "rectorat/lists_rows.html", visitor, kind=kind, in_force=imports[0] if imports else None,
         entries=entries[:PAGE_SIZE], words=mots, first=address(path, mots=mots) if suite else None, more=more,
         ListKind=ListKind, export=address(f"{path}/export", mots=mots),
     )  # fmt: skip

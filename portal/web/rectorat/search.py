@@ -14,7 +14,6 @@ from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import address
 from states.characters import fold
 from states.validation import has_uai_form, normalise_uai
-from states.vocabulary import State
 from workflow.directory.queries import MOST_EXPORTED, EstablishmentFilters, list_establishments
 from workflow.requests.search import MOST, search
 from workflow.requests.worklist import Worklist
@@ -65,6 +64,6 @@ def show_search(request: Request, context: Context, visitor: Rectorat, mots: Ann
         return RedirectResponse(f"/rectorat/etablissements/{uai}", status_code=303)
     return context.pages.page(
         request, "rectorat/search.html", visitor, search_words=words, result=result, lines=lines, most=MOST,
-        State=State, places=places[:MOST], has_more_places=len(places) > MOST,
+        places=places[:MOST], has_more_places=len(places) > MOST,
         export=address(f"{SEARCH_PATH}/export", mots=words),
     )  # fmt: skip

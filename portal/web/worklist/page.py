@@ -16,7 +16,6 @@ from portal.web.worklist.bulk_actions import DRAW, ISSUE, bulk_actions
 from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, StateChoice, Task, WorklistCriteria
 from portal.web.worklist.position import ListPosition, packed
 from states.model import Actor
-from states.vocabulary import State
 from workflow.app import App
 from workflow.requests.filters import years_with_requests
 from workflow.requests.search import count_named
@@ -220,7 +219,7 @@ def render_worklist(
         request, "worklist/page.html", visitor, status=422 if problem else 200, position=position, criteria=criteria,
         worklist=worklist, tags=list(criteria.tags()), actions=bulk_actions(context.app.policy), issue=ISSUE,
         problem=problem, draw_codes=DRAW, draw=_draw_button(context.app, worklist, criteria),
-        columns=COLUMNS, is_default=criteria == USUAL, live=StateChoice.LIVE, State=State,
+        columns=COLUMNS, is_default=criteria == USUAL, live=StateChoice.LIVE,
         elsewhere=position.elsewhere(worklist.references), packed=packed,
         export=replace(position, after="", before="", ticked=()).address(EXPORT),
     )  # fmt: skip

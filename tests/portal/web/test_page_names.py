@@ -1,0 +1,33 @@
+"""The names that every page has: given another meaning, they would take its style or its menu away."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from portal.web import rendering
+from tests.kit.portal import Portal
+
+ROOT = Path(rendering.__file__).parents[1]
+
+
+def given_names() -> Iterator[tuple[str, str]]:
+    """What each page is given by name, with its place."""
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "page":
+                for keyword in node.keywords:
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", keyword.arg or ""
+
+
+def test_pages__give_no_other_meaning_to_the_names_of_all(portal: Portal) -> None:
+    of_all = set(rendering.environment_of(portal.app.settings, {}).globals) | {
+        "path",
+        "today",
+        "now",
+        "theme",
+        "demo",
+        "done",
+    }
+    given = list(given_names())
+    assert len(given) > 100
+    assert [(place, name) for place, name in given if name in of_all] == []
