@@ -48,7 +48,7 @@ def _unknown_batch(_: Exception) -> CliFailure:
     return CliFailure("Aucun lot ne porte ce numéro.", ExitCode.BAD_INPUT, ["« oda code list » les donne."])
 
 
-@failure_for("workflow.codes.file.FileRefused")
+@failure_for("workflow.codes.file.CodesFileRefused")
 def _file_refused(error: Exception) -> CliFailure:
     reasons = getattr(error, "reasons", ())
     return CliFailure("Le fichier n'est pas fait.", ExitCode.REFUSED, [f"— {reason}" for reason in reasons])

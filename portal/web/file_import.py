@@ -50,7 +50,7 @@ WHOLE: Final = Field(
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PreviewLink:
     """A cell of a preview that leads to a page."""
 
     text: str
@@ -63,7 +63,7 @@ class PreviewList:
 
     title: str
     headings: Sequence[str]
-    rows: Sequence[Sequence[str | Link]]
+    rows: Sequence[Sequence[str | PreviewLink]]
     count: int
     note: str = ""
 

@@ -10,7 +10,15 @@ from sqlalchemy import Connection, delete, insert, select
 from notifications.sql import batches
 from states.decision import Scalar
 from states.model import Actor
-from workflow.activation.reading import Academie, ActivationRow, Place, ReadRows, RefusedRow, read_rows, require_numbers
+from workflow.activation.reading import (
+    Academie,
+    ActivationRow,
+    ReadRows,
+    RefusedRow,
+    SchoolOfAccounts,
+    read_rows,
+    require_numbers,
+)
 from workflow.database.activation_tables import ACTIVATION
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
@@ -86,9 +94,9 @@ def import_activation(
     return plan
 
 
-def _establishments(connection: Connection) -> dict[str, Place]:
+def _establishments(connection: Connection) -> dict[str, SchoolOfAccounts]:
     query = select(ESTABLISHMENT.c.uai, ESTABLISHMENT.c.departement, ESTABLISHMENT.c.kind)
-    return {row.uai: Place(row.departement, row.kind) for row in connection.execute(query)}
+    return {row.uai: SchoolOfAccounts(row.departement, row.kind) for row in connection.execute(query)}
 
 
 def _compared(connection: Connection, read: ReadRows) -> ActivationPlan:

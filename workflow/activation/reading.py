@@ -65,7 +65,7 @@ COLUMNS: Final = (
 """What is read of a file; every column of numbers goes with the one of its accounts."""
 
 
-class Place(NamedTuple):
+class SchoolOfAccounts(NamedTuple):
     """What the directory says of an establishment."""
 
     departement: str
@@ -108,7 +108,7 @@ class ReadRows:
 class Academie:
     """What a row is compared with: the establishments of the directory by UAI, the académie's départements, the day."""
 
-    establishments: Mapping[str, Place]
+    establishments: Mapping[str, SchoolOfAccounts]
     departements: Collection[str]
     today: date
     default_day: date | None = None

@@ -47,7 +47,7 @@ class CodeFile:
         return f"<a file of {self.count} codes>"
 
 
-class FileRefused(Exception):
+class CodesFileRefused(Exception):
     """The file may not be made; ``reasons`` are all of why (R7). ``again``: it was taken before, and a reason of taking
     it again is missing."""
 
@@ -63,7 +63,7 @@ def take_file(
     """Make the file of the codes that wait in a batch, and note in the journal that this actor takes it.
 
     ``key`` is of the form: a double click is one taking. ``why``: needed to take it again. Raises UnknownBatch,
-    FileRefused, Unexportable, ClockRefused, DatabaseBusy, DatabaseUnreachable.
+    CodesFileRefused, Unexportable, ClockRefused, DatabaseBusy, DatabaseUnreachable.
     """
     digest = engine.hasher.digest(f"code-file {actor.number} {key}")
 
@@ -74,7 +74,7 @@ def take_file(
         lines = _lines(connection, engine, mailer, number, actor, now)
         is_again = row.downloads > 0 and row.download_key != digest
         if is_again and (problem := text_problem(why)):
-            raise FileRefused([_why_missing(connection, row, problem, engine)], again=True)
+            raise CodesFileRefused([_why_missing(connection, row, problem, engine)], again=True)
         _note(connection, engine, row, actor, now, count=len(lines), digest=digest, why=why if is_again else "")
         crash_point("codes.file_noted")
         return lines
@@ -88,7 +88,7 @@ def take_file(
 def _lines(
     connection: Connection, engine: Engine, mailer: Mailer, number: int, actor: Actor, now: datetime
 ) -> list[DrawnCode]:
-    """The requests that wait in this batch, with their codes in clear. Raises FileRefused."""
+    """The requests that wait in this batch, with their codes in clear. Raises CodesFileRefused."""
     query = (
         select(
             *(REQUEST.c[name] for name in (
@@ -103,13 +103,13 @@ def _lines(
     rows = connection.execute(query).all()
     references = [row.reference for row in rows]
     if problems := _reading_problems(connection, engine, mailer, references, actor, now):
-        raise FileRefused(problems)
+        raise CodesFileRefused(problems)
     try:
         clear = seals.codes_of(connection, mailer.sealer, references)
     except CodeUnreadable:
-        raise FileRefused([_UNREADABLE]) from None
+        raise CodesFileRefused([_UNREADABLE]) from None
     if not clear:
-        raise FileRefused([_nothing_waits(number)])
+        raise CodesFileRefused([_nothing_waits(number)])
     return [_line(row, number, clear[row.reference]) for row in rows if row.reference in clear]
 
 

@@ -30,7 +30,7 @@ CHANGES: Final = {ListKind.LISTING: Change.LISTING_LOST, ListKind.DELEGATION: Ch
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class LostEvidence:
     """A request whose row has gone from a list, or whose delegation has ended; ``since``: the first day without it."""
 
     request: Request
@@ -77,7 +77,7 @@ def _report_kind(engine: Engine, actor: Actor, kind: ListKind) -> int:
 
 def _page(
     connection: Connection, comparison: ListComparison, engine: Engine, kind: ListKind, after: str
-) -> tuple[list[Loss], str]:  # fmt: skip
+) -> tuple[list[LostEvidence], str]:  # fmt: skip
     """The losses among the next requests, and the last reference looked at, empty at the end."""
     now, source = engine.clock.now(), comparison.lists[kind]
     today = engine.policy.calendar.today(now)
@@ -97,7 +97,7 @@ def _suspects(kind: ListKind, source: ListImport, today: date) -> Select[Any]:
     return columns.where(IS_LIVE, outcome == CheckOutcome.POSITIVE.value, is_over)
 
 
-def _loss(row: Any, kind: ListKind, source: ListImport, today: date) -> Loss | None:
+def _loss(row: Any, kind: ListKind, source: ListImport, today: date) -> LostEvidence | None:
     if not is_readable_year(row.school_year):
         return None
     request = request_from(row)
@@ -105,25 +105,25 @@ def _loss(row: Any, kind: ListKind, source: ListImport, today: date) -> Loss | N
     said = f"Vérifié d'après : {check.source}." if check else ""
     if row.ends and row.ends < today:
         since = row.ends + timedelta(days=1)
-        return Loss(request, kind, row.id, since, f"{said} La délégation a fini le {french.day(row.ends)}.")
+        return LostEvidence(request, kind, row.id, since, f"{said} La délégation a fini le {french.day(row.ends)}.")
     note = f"{said} La ligne n'est plus dans la liste du {french.day(source.list_date)}."
-    return Loss(request, kind, row.id, source.list_date, note)
+    return LostEvidence(request, kind, row.id, source.list_date, note)
 
 
-def _counts(loss: Loss, engine: Engine, now: datetime) -> bool:
+def _counts(loss: LostEvidence, engine: Engine, now: datetime) -> bool:
     """True while the check still says something of the request, and its year runs (R24, R35)."""
     request = loss.request
     check = request.listing if loss.kind is ListKind.LISTING else request.delegation
     return check in current_checks(request) and not engine.policy.calendar.has_ended(request.school_year, now)
 
 
-def _not_reported(connection: Connection, losses: Sequence[Loss]) -> list[Loss]:
+def _not_reported(connection: Connection, losses: Sequence[LostEvidence]) -> list[LostEvidence]:
     keys = [loss.key for loss in losses]
     known = set(connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key.in_(keys))).scalars())
     return [loss for loss in losses if loss.key not in known]
 
 
-def _not_replaced(comparison: ListComparison, kind: ListKind, losses: Sequence[Loss]) -> list[Loss]:
+def _not_replaced(comparison: ListComparison, kind: ListKind, losses: Sequence[LostEvidence]) -> list[LostEvidence]:
     """The losses of which no row of the list in force says the same, in other words perhaps."""
     found = comparison.candidates(kind, [loss.request for loss in losses]) if losses else {}
     return [
@@ -132,7 +132,7 @@ def _not_replaced(comparison: ListComparison, kind: ListKind, losses: Sequence[L
     ]  # fmt: skip
 
 
-def _report(engine: Engine, actor: Actor, losses: Sequence[Loss]) -> int:
+def _report(engine: Engine, actor: Actor, losses: Sequence[LostEvidence]) -> int:
     """Open the reports, each with the occurrence that keeps it from being opened again."""
 
     def work(connection: Connection, now: datetime) -> int:

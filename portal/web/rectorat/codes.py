@@ -34,7 +34,7 @@ from workflow.codes.batches import (
     load_batch,
     send_codes,
 )
-from workflow.codes.file import FileRefused, take_file
+from workflow.codes.file import CodesFileRefused, take_file
 from workflow.codes.typed_file import CodeResult, check_codes, issue_codes, read_code_file, read_codes
 from workflow.requests.worklist import Worklist
 from workflow.spreadsheets.staged_imports import StagedFile
@@ -138,7 +138,7 @@ def download_codes(request: Request, context: Context, visitor: Operator, number
         file = take_file(app.engine, app.mailer, settings, number, visitor.actor, key=form.key, why=why)
     except UnknownBatch:
         raise HTTPException(404) from None
-    except FileRefused as refused:
+    except CodesFileRefused as refused:
         return render_batch(request, context, visitor, number, reasons=refused.reasons, status=422)
     charset = settings.encoding.removesuffix("-sig")
     stem, dot, ending = settings.filename.rpartition(".")

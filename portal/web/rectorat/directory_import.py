@@ -11,7 +11,7 @@ from portal.web.file_import import (
     FileImport,
     ImportPreview,
     ImportRefused,
-    Link,
+    PreviewLink,
     PreviewList,
     ReadyImport,
     import_pages,
@@ -96,7 +96,9 @@ def _lists(report: ImportReport) -> list[PreviewList]:
     return [
         PreviewList(
             title="Demandes en cours d'établissements fermés, à traiter", headings=("Demande", "UAI"),
-            rows=[(Link(r.reference, f"/rectorat/demandes/{r.reference}"), r.uai) for r in report.stranded[:SHOWN]],
+            rows=[
+                (PreviewLink(r.reference, f"/rectorat/demandes/{r.reference}"), r.uai) for r in report.stranded[:SHOWN]
+            ],
             count=len(report.stranded), note="Leur établissement sera fermé : les révoquer, ou vérifier l'annuaire.",
         ),
         _remarks("Lignes refusées", report.refused, "Ces établissements restent tels qu'ils sont."),

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from workflow.activation.rates import AccountCount, percent_text, usual_days
-from workflow.activation.reading import COLUMNS, Academie, Place, ReadRows, read_rows, require_numbers
+from workflow.activation.reading import COLUMNS, Academie, ReadRows, SchoolOfAccounts, read_rows, require_numbers
 from workflow.spreadsheets.columns import recognise
 from workflow.spreadsheets.reader import read_table
 from workflow.spreadsheets.unusable import UnusableFile
 
 ACADEMIE = Academie(
     establishments={
-        "0310001H": Place("31", "Collège"), "0310002J": Place("31", "Lycée"), "0310009S": Place("31", "EREA"),
+        "0310001H": SchoolOfAccounts("31", "Collège"),
+        "0310002J": SchoolOfAccounts("31", "Lycée"),
+        "0310009S": SchoolOfAccounts("31", "EREA"),
     },
     departements=("09", "31"), today=date(2023, 7, 1), default_day=date(2023, 6, 20),
 )  # fmt: skip

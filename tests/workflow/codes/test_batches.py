@@ -12,7 +12,7 @@ from tests.kit import drawn_codes as kit
 from tests.kit.system import System
 from tests.workflow.year_end.test_sweep import SEPTEMBER
 from workflow.codes.batches import Drawing, UnknownBatch, draw_codes, drawings_anew, erase_codes, send_codes
-from workflow.codes.file import FileRefused
+from workflow.codes.file import CodesFileRefused
 from workflow.engine.engine import Done, Result
 
 
@@ -92,7 +92,7 @@ def test_file__taken_again_only_for_a_reason(system: System) -> None:
     assert number is not None
     first = kit.take(system, number)
     assert kit.take(system, number).content == first.content, "a double click"
-    with pytest.raises(FileRefused) as refused:
+    with pytest.raises(CodesFileRefused) as refused:
         kit.take(system, number, key="later")
     assert refused.value.again
     assert "opérateur" in str(refused.value)
