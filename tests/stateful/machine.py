@@ -133,8 +133,16 @@ class Life(Values, RuleBasedStateMachine):
         self.pass_time(hours)
 
     def pass_time(self, hours: int) -> None:
-        """Advance, no more than two years without a tick, after which nobody could act (R52)."""
-        if self.now - self.model.last_seen > timedelta(days=600):
+        """Advance, no more than two years without a sign of life that is believed: then nobody could act (R52).
+
+        After a long absence a clock is believed once the service has run for a day.
+        """
+        doubted = self.model.doubted_at
+        if self.now - self.model.last_seen > timedelta(days=500) or (
+            doubted and self.now - doubted > timedelta(days=60)
+        ):
+            self.tick()
+            self.system.clock.advance(hours=25)
             self.tick()
         self.system.clock.advance(hours=hours)
 
