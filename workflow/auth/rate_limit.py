@@ -7,11 +7,11 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, case, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from notifications.sql import dialect_insert, insert_new
 from states.decision import Scalar
 from workflow.database.tables import EVENT, TRIES
 from workflow.journal import installation
@@ -90,7 +90,7 @@ class RateLimiter:
         tries = TRIES.c.tries + number
         refused = TRIES.c.refused + case((tries > limit.most, number), else_=0)
         counted = (
-            _insert(connection)
+            dialect_insert(connection, TRIES)
             .values(**row, tries=number, refused=number if number > limit.most else 0)
             .on_conflict_do_update(index_elements=["key", "ends_at"], set_={"tries": tries, "refused": refused})
             .returning(TRIES.c.tries)
@@ -108,7 +108,7 @@ class RateLimiter:
         key = self._key(_KNOWN, f"{subject}\n{network}")
         connection.execute(delete(TRIES).where(TRIES.c.key == key))
         row = {"key": key, "ends_at": now + KNOWN_FOR, "limit_name": _KNOWN, "tries": 0, "refused": 0}
-        connection.execute(_insert(connection).values(row).on_conflict_do_nothing())
+        connection.execute(insert_new(connection, TRIES).values(row))
 
     def is_known(self, connection: Connection, subject: str, network: str, now: datetime) -> bool:
         """Return True when somebody has signed in to this subject from this network lately."""
@@ -118,11 +118,6 @@ class RateLimiter:
 
     def _key(self, name: str, subject: str) -> str:
         return self._hasher.digest(f"{name}\n{subject}")
-
-
-def _insert(connection: Connection) -> Any:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(TRIES)
 
 
 def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) -> None:

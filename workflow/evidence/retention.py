@@ -4,9 +4,9 @@ import calendar
 from datetime import date, datetime, tzinfo
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, exists, insert, literal, or_, select
+from sqlalchemy import Connection, and_, delete, exists, literal, or_, select
 
-from notifications.sql import BATCH_SIZE
+from notifications.sql import BATCH_SIZE, insert_new
 from states.model import Actor
 from states.vocabulary import State
 from workflow.database.connection import Database
@@ -42,8 +42,8 @@ def erase_unneeded_rows(
             count = _erase_batch(connection, before)
             if count:
                 installation.record(connection, hasher, "list_rows_erased", actor, now, {"rows": count})
-            elif not connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
-                connection.execute(insert(OCCURRENCE), [{"key": key, "at": now, "requests": 0}])
+            else:  # another machine may say it at the same instant
+                connection.execute(insert_new(connection, OCCURRENCE), [{"key": key, "at": now, "requests": 0}])
         erased += count
         if not count:
             break

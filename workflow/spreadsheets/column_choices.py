@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from notifications.ports import Clock
+from notifications.sql import upsert
 from workflow.database.connection import Database
 from workflow.database.spreadsheet_tables import COLUMN_CHOICES as C
 from workflow.spreadsheets.columns import (
@@ -60,5 +61,4 @@ class ColumnChoices:
             "kind": kind, "titles": columns.digest, "places": json.dumps(places), "chosen_at": self._clock.now(),
         }  # fmt: skip
         with self._database.write() as connection:
-            connection.execute(delete(C).where(C.c.kind == kind, C.c.titles == columns.digest))
-            connection.execute(insert(C), [row])
+            connection.execute(upsert(connection, C, row, ["kind", "titles"]))

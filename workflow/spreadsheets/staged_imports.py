@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notifications.ports import Clock
+from notifications.sql import upsert
 from states import french
 from states.model import Actor
 from workflow.auth.rate_limit import derived, digest, new_secret
@@ -57,9 +57,7 @@ class StagedImports:
             "content": _sealed(secret, file),
         }  # fmt: skip
         with self._database.write() as connection:
-            connection.execute(
-                _insert(connection).values(row).on_conflict_do_update(index_elements=["kind", "actor"], set_=row)
-            )
+            connection.execute(upsert(connection, S, row, ["kind", "actor"]))
         return secret
 
     def find(self, kind: str, actor: Actor, secret: str) -> StagedFile | None:
@@ -84,12 +82,6 @@ class StagedImports:
             connection.execute(
                 delete(S).where(S.c.digest == digest(secret), S.c.kind == kind, S.c.actor == actor.number)
             )
-
-
-def _insert(connection: Connection) -> Any:
-    """An insertion that a double press, or two windows, turn into a change."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(S)
 
 
 def delete_old_staged_imports(connection: Connection, now: datetime) -> None:

@@ -1,9 +1,12 @@
 """The rows of the lists that no request needs are erased after some months (R93)."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from states.vocabulary import State
 from tests.kit import factories as make
@@ -12,6 +15,7 @@ from tests.kit.portal import STAFF, open_portal
 from tests.workflow.evidence.shelf import TITLES, Shelf, line, lines, read
 from tests.workflow.requests.office import Office
 from workflow.database.connection import Database
+from workflow.database.tables import OCCURRENCE
 from workflow.evidence.lists import ListKind
 from workflow.evidence.retention import erase_unneeded_rows, months_before
 from workflow.evidence.service import Lists
@@ -85,3 +89,16 @@ def test_tick__erases_them_under_the_same_brake_as_the_rest(tmp_path: Path, step
             portal.clock.advance(days=days)
             app.ticker.tick()
         assert len(app.lists.search(ListKind.LISTING, "", limit=9)) == left
+
+
+@pytest.mark.rule("R93")
+def test_rows__erased_by_two_machines_at_the_same_instant_make_no_error(shelf: Shelf) -> None:
+    """The day's mark that another machine is writing is not seen yet: one waits for it, and leaves it."""
+    day = (shelf.clock.now() + timedelta(days=100)).astimezone(shelf.lists.zone).date()
+    mark = {"key": f"list_rows:{day.isoformat()}", "at": shelf.clock.now(), "requests": 0}
+    with ThreadPoolExecutor(1) as other_machine:
+        with shelf.database.write() as connection:
+            connection.execute(insert(OCCURRENCE), [mark])
+            erased = other_machine.submit(erase, shelf, 100)
+            time.sleep(0.3)
+        assert erased.result() == 0
