@@ -98,6 +98,14 @@ class Channel(Labelled):
     CONNECTOR = "connector", "connecteur du serveur ODA"
 
 
+class SignInMethod(Labelled):
+    """The way by which somebody signed in to the portal (R72, R101, R102)."""
+
+    MAIL_LINK = "mail_link", "lien reçu par courriel"
+    PROVIDER = "provider", "fournisseur d'identité"
+    TRUSTED_HEADERS = "trusted_headers", "guichet de l'académie"
+
+
 class CheckOutcome(Labelled):
     """Result of a check of a list (R34)."""
 

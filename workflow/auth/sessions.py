@@ -3,14 +3,14 @@
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from notifications.ports import Clock
 from notifications.sql import batches
 from states.model import Actor
-from states.vocabulary import Channel, Role
+from states.vocabulary import Channel, Role, SignInMethod
 from workflow.auth.actors import NotAllowed, People
 from workflow.auth.chefs import find_former_chefs, remember_chef
 from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
@@ -41,13 +41,17 @@ class SessionUser:
     """The user of a session: a mailbox or an address, in ``subject``.
 
     Of a mailbox, ``subject`` is its UAI, sorted, by commas, and ``name`` stays empty until somebody gives it.
-    ``ends_at``: when the session that was read ends if nothing is done in it.
+    ``provider``: the identity provider that named this person, empty for a mail's link. Of a session that was read:
+    ``ends_at``, when it ends if nothing is done in it; ``proved_at``, when this person last proved who they are.
     """
 
     role: Role
     subject: str
     name: str = ""
+    method: SignInMethod = SignInMethod.MAIL_LINK
+    provider: str = ""
     ends_at: datetime | None = field(default=None, compare=False)
+    proved_at: datetime | None = field(default=None, compare=False)
 
     @property
     def is_establishment(self) -> bool:
@@ -86,6 +90,7 @@ class Sessions:
         row = {
             "digest": digest(secret), "role": session_user.role.value, "subject": session_user.subject,
             "name": session_user.name, "created_at": now, "seen_at": now, "expires_at": now + self._longest,
+            "method": session_user.method.value, "provider": session_user.provider, "proved_at": now,
         }  # fmt: skip
         connection.execute(insert(SESSIONS), [row])
         return secret
@@ -102,7 +107,7 @@ class Sessions:
             with self._database.write() as connection:
                 connection.execute(update(SESSIONS).where(SESSIONS.c.digest == row.digest).values(seen_at=now))
         ends_at = min(row.expires_at, seen_at + self._idle)
-        return SessionUser(role=Role.of(row.role), subject=row.subject, name=row.name, ends_at=ends_at)
+        return replace(_user_of(row), ends_at=ends_at)
 
     def prolong(self, secret: str, now: datetime) -> None:
         """Count the time without use from now on, at its bearer's request (R73)."""
@@ -149,7 +154,14 @@ def end_sign_ins_of(connection: Connection, subjects: Set[str], now: datetime) -
 def find_user(connection: Connection, secret: str) -> SessionUser | None:
     """Return whose session this was, ended or not; None once it is forgotten. It lets nobody in."""
     row = connection.execute(select(SESSIONS).where(SESSIONS.c.digest == digest(secret))).one_or_none()
-    return SessionUser(role=Role.of(row.role), subject=row.subject, name=row.name) if row else None
+    return _user_of(row) if row else None
+
+
+def _user_of(row: Row[Any]) -> SessionUser:
+    return SessionUser(
+        role=Role.of(row.role), subject=row.subject, name=row.name, method=SignInMethod.of(row.method),
+        provider=row.provider, proved_at=row.proved_at,
+    )  # fmt: skip
 
 
 def delete_expired_sessions(connection: Connection, now: datetime) -> int:
@@ -189,15 +201,25 @@ class SignIn:
             actor = self._journal_actor(session_user)
             with self._database.write() as connection:
                 if self._links.consume(connection, link, now):
-                    if cookie:
-                        self._sessions.end(connection, cookie, now)
-                    session = self._sessions.open(connection, session_user, now)
+                    session = self.begin(connection, session_user, actor, now, former=cookie)
                     self._limiter.remember_network(connection, target.counted, network_of(client), now)
-                    self._record(connection, "signed_in", actor, now, "establishments", len(actor.establishments))
                     return SignInResult(session_user=session_user, secret=session, back=link.back)
         with self._database.write() as connection:
             is_allowed = self._limiter.hit(connection, FAILED_OPENINGS, network_of(client), now)
         raise LinkDead if is_allowed else TooManyTries
+
+    def begin(
+        self, connection: Connection, session_user: SessionUser, actor: Actor, now: datetime, *, former: str = ""
+    ) -> str:  # fmt: skip
+        """Begin the session of whoever has just proved who they are; return its secret.
+
+        ``former``: the secret of the browser's session until now, which ends, whoever's it was.
+        """
+        if former:
+            self._sessions.end(connection, former, now)
+        secret = self._sessions.open(connection, session_user, now)
+        self._record(connection, "signed_in", actor, now, "establishments", len(actor.establishments))
+        return secret
 
     def former_chefs(self, session_user: SessionUser, name: str) -> tuple[str, ...]:
         """Return the last chefs known of these establishments, when this name is none of theirs (R37)."""

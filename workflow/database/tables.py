@@ -20,6 +20,7 @@ from states.vocabulary import (
     RemovalOutcome,
     Role,
     Settlement,
+    SignInMethod,
     StandInKind,
     State,
 )
@@ -494,11 +495,14 @@ class WebSession(SQLModel, table=True):
     """Somebody who signed in. ``subject``: the UAI, by commas, or the address; ``name``: what a chef gives (R37).
 
     ``role`` of a mailbox that has not said yet who it is stays ``chef`` and ``name`` empty: it may only say it.
+    ``provider``: the identity provider's name in the settings, empty for a mail's link; ``proved_at``: when this person
+    last proved who they are (R105); ``browser``: what its list of sessions says of it (R107).
     """
 
     __tablename__: ClassVar[str] = "web_session"
     __table_args__ = (
         one_of("role", Role),
+        one_of("method", SignInMethod),
         Index("ix_web_session_subject", "subject"),
         Index("ix_web_session_expires_at", "expires_at"),
     )
@@ -511,6 +515,10 @@ class WebSession(SQLModel, table=True):
     seen_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    method: str = Field(default=SignInMethod.MAIL_LINK.value, sa_type=Text)
+    provider: str = Field(default="", sa_type=Text)
+    proved_at: datetime = Field(sa_type=UtcDateTime)
+    browser: str = Field(default="", sa_type=Text)
 
 
 class AccessToken(SQLModel, table=True):
