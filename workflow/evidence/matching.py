@@ -4,7 +4,8 @@ What agrees in everything is a check that makes itself; so whatever could make i
 difference is for a person to judge.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -205,8 +206,8 @@ def match_listing(request: Request, entries: Sequence[ListEntry]) -> tuple[Candi
     ``entries`` are those of its establishment, with those elsewhere that bear the same address or name. A single one
     without a difference makes the check; a second person under the same name or address makes it a proposal.
     """
-    candidates = _candidates(request, entries)
-    return _best([candidate.with_(*_doubts(candidate.entry, entries)) for candidate in candidates])
+    rows = _Rows(entries)
+    return _best([candidate.with_(*rows.doubts(candidate.entry)) for candidate in _candidates(request, entries)])
 
 
 def match_delegation(
@@ -218,11 +219,12 @@ def match_delegation(
     """
     right = [entry for entry in entries if terms.is_of_application(entry)]
     candidates = _candidates(request, right) or _candidates(request, entries)
+    rows = _Rows(right)
     judged = [
-        candidate.with_(*terms.differences(candidate.entry), *_doubts(candidate.entry, right))
-        for candidate in candidates
+        candidate.with_(*terms.differences(candidate.entry), *rows.doubts(candidate.entry)) for candidate in candidates
     ]
-    return _best([candidate.with_(*_contradictions(candidate, judged, terms.today)) for candidate in judged])
+    against = [candidate for candidate in judged if candidate.is_obstructed]
+    return _best([candidate.with_(*_contradictions(candidate, against, terms.today)) for candidate in judged])
 
 
 def _best(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -292,23 +294,38 @@ def _compared_mail(mail: str, folded: str, entry: ListEntry) -> tuple[float, tup
     return _MAIL_WEIGHT * likeness, (Difference(Discrepancy.MAIL, mail, entry.mail),)
 
 
-def _doubts(entry: ListEntry, entries: Sequence[ListEntry]) -> Iterator[Difference]:
-    """Other rows of the establishment under the same name with another address, or the reverse."""
-    others = [other for other in entries if other.uai == entry.uai and other is not entry]
-    namesakes = [other for other in others if other.person == entry.person and not _same_mail(entry, other)]
-    if namesakes:
-        yield Difference(Discrepancy.SAME_NAME, theirs=namesakes[0].mail or "sans adresse")
-    sharing = [other for other in others if other.person != entry.person and _same_mail(entry, other)]
-    if sharing:
-        yield Difference(Discrepancy.SHARED_MAIL, theirs=f"{sharing[0].nom} {sharing[0].prenom}")
+class _Rows:
+    """The rows of a list, by the person and by each address that they name in an establishment."""
+
+    def __init__(self, entries: Sequence[ListEntry]) -> None:
+        self._by_person: defaultdict[tuple[str, str], list[ListEntry]] = defaultdict(list)
+        self._by_mail: defaultdict[tuple[str, str], list[ListEntry]] = defaultdict(list)
+        for entry in entries:
+            self._by_person[entry.uai, entry.person].append(entry)
+            for mail in _mails(entry):
+                self._by_mail[entry.uai, mail].append(entry)
+
+    def doubts(self, entry: ListEntry) -> Iterator[Difference]:
+        """Other rows of the establishment under the same name with another address, or the reverse."""
+        mails = _mails(entry)
+        for other in self._by_person[entry.uai, entry.person]:
+            if other is not entry and mails.isdisjoint(_mails(other)):
+                yield Difference(Discrepancy.SAME_NAME, theirs=other.mail or "sans adresse")
+                break
+        sharing = (other for mail in sorted(mails) for other in self._by_mail[entry.uai, mail])
+        for other in sharing:
+            if other.person != entry.person:
+                yield Difference(Discrepancy.SHARED_MAIL, theirs=f"{other.nom} {other.prenom}")
+                break
 
 
-def _same_mail(entry: ListEntry, other: ListEntry) -> bool:
-    mails = {entry.folded_mail, *entry.other_mails.split()} - {""}
-    return not mails.isdisjoint({other.folded_mail, *other.other_mails.split()})
+def _mails(entry: ListEntry) -> Set[str]:
+    if not entry.other_mails:
+        return {entry.folded_mail} if entry.folded_mail else set()
+    return {entry.folded_mail, *entry.other_mails.split()} - {""}
 
 
-def _contradictions(candidate: Candidate, judged: Sequence[Candidate], today: date) -> Iterator[Difference]:
+def _contradictions(candidate: Candidate, obstructed: Sequence[Candidate], today: date) -> Iterator[Difference]:
     """Another delegation of the same person in the same place, that the list says something against.
 
     One that had ended when this one began came before it, and one that is still to begin will come after.
@@ -316,9 +333,9 @@ def _contradictions(candidate: Candidate, judged: Sequence[Candidate], today: da
     if candidate.is_obstructed:
         return
     entry = candidate.entry
-    for other in judged:
-        is_same = other.entry.person == entry.person or _same_mail(other.entry, entry)
-        if not is_same or other.entry.uai != entry.uai or not other.is_obstructed:
+    for other in obstructed:
+        is_same = other.entry.person == entry.person or not _mails(other.entry).isdisjoint(_mails(entry))
+        if not is_same or other.entry.uai != entry.uai:
             continue
         is_past = other.entry.ends is not None and entry.begins is not None and other.entry.ends < entry.begins
         is_to_come = other.entry.begins is not None and other.entry.begins > today
