@@ -106,7 +106,9 @@ class LeakSearch:
         """Where these stand in what was logged and written since the last time."""
         said, outputs = self.ear.said, self.written
         self.ear.said, self.written = {}, []
-        found = [hit for name, lines in said.items() for hit in search(secrets, "\n".join(lines), name=name)]
+        found = [
+            hit for name, lines in said.items() for hit in search(secrets, "\n".join(dict.fromkeys(lines)), name=name)
+        ]
         papers = [one for one in outputs if isinstance(one, bytes) and one.startswith(b"%PDF")]
         pages = [one if isinstance(one, bytes) else one.encode() for one in outputs if one not in papers]
         for one in (*papers, b"\n".join(pages)):

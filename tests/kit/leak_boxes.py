@@ -15,6 +15,11 @@ from itertools import pairwise, takewhile
 MOST = 64 * 1024 * 1024
 """How many bytes at most are let out of one compressed stream."""
 Box = tuple[str, bytes]
+SQLITE = b"SQLite format 3\0"
+HEAD = 4
+"""Bytes at the head of a page that goes on with a long value: the number of the next one."""
+FRAME = 24
+"""Bytes before each page of SQLite's log."""
 _HEADERS = re.compile(
     rb"(?im)(?:^[a-z][a-z-]{1,40}:[ \t][^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*)*"
     rb"^(?:mime-version|content-type|content-transfer-encoding|message-id):[^\r\n]*\r?\n"
@@ -23,7 +28,7 @@ _HEADERS = re.compile(
 """A block of headers of which one is a mail's."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _MARKS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b\x08", b"PK\x03\x04", b"%PDF-",
-          b"SQLite format 3\0", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # fmt: skip
+          SQLITE, b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # fmt: skip
 _HEADER_MARKS = (b"mime-version:", b"content-type:", b"content-transfer-encoding:", b"message-id:")
 """What every box has about it: most bytes have none, which is seen at once."""
 
@@ -125,10 +130,17 @@ def _payloads(part: Message) -> Iterator[bytes]:
 
 def _pages(text: bytes) -> Iterator[Box]:
     """The pages of a SQLite file or of its log end to end, less their heads: a long value lies across several."""
-    if text.startswith(b"SQLite format 3\0"):
+    if pages := pages_of(text):
+        yield "pages", b"".join(page[HEAD:] for page in pages)
+
+
+def pages_of(text: bytes) -> list[bytes]:
+    """The pages of a SQLite file, or those that its log holds, in their order; none of any other bytes."""
+    if text.startswith(SQLITE):
         size = int.from_bytes(text[16:18], "big")
         size = 65536 if size == 1 else size
-        yield "pages", b"".join(text[at + 4 : at + size] for at in range(0, len(text), size))
-    elif text[:4] in (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"):
-        size = int.from_bytes(text[8:12], "big") + 24
-        yield "frames", b"".join(text[at + 28 : at + size] for at in range(32, len(text), size))
+        return [text[at : at + size] for at in range(0, len(text), size)]
+    if text[:4] in (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"):
+        size = int.from_bytes(text[8:12], "big") + FRAME
+        return [text[at + FRAME : at + size] for at in range(32, len(text), size)]
+    return []

@@ -6,9 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 
-from tests.kit.leak_boxes import Box, boxes
+from tests.kit.leak_boxes import HEAD, SQLITE, Box, boxes, pages_of
 from tests.kit.leak_forms import decoded, forms_in, readings, runs
 
 DEPTH = 4
@@ -64,13 +65,49 @@ def _in_place(secrets: Secrets, place: Place, name: str, depth: int) -> Iterator
         content = place.read_bytes()
     except (FileNotFoundError, PermissionError):
         return  # gone meanwhile
-    yield from _in_bytes(secrets, content, str(place), depth)
-    if depth and content.startswith(b"SQLite format 3\0"):
+    pages = pages_of(content) if depth else []
+    yield from _in_pages(secrets, pages, str(place), depth) if pages else _in_bytes(secrets, content, str(place), depth)
+    if depth and content.startswith(SQLITE):
         yield from _in_rows(secrets, place, depth)
 
 
+def _in_pages(secrets: Secrets, pages: Sequence[bytes], name: str, depth: int) -> Iterator[Hit]:
+    """The pages of a SQLite file or of its log, as they lie and end to end less their heads: a value may cross several.
+
+    Those that were searched with the page that follows them are passed over: few change between two looks.
+    """
+    known = [(secrets, depth, _digest(page + following)) for page, following in pairwise((*pages, b""))]
+    fresh = [number for number, key in enumerate(known) if key not in _CLEAN]
+    for numbers in _neighbours(fresh):
+        first, last = max(numbers[0] - 1, 0), numbers[-1] + 1
+        together = pages[first : last + 1]
+        hits = [
+            *_in_bytes(secrets, b"".join(together), f"{name}, from page {first + 1}", depth),
+            *_in_bytes(secrets, b"".join(page[HEAD:] for page in together), f"{name} > pages", depth - 1),
+        ]
+        yield from hits
+        if not hits:
+            _CLEAN.update(known[number] for number in numbers)
+
+
+def _neighbours(numbers: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers, in groups that follow one another."""
+    group: list[int] = []
+    for number in numbers:
+        if group and number > group[-1] + 1:
+            yield group
+            group = []
+        group.append(number)
+    if group:
+        yield group
+
+
+def _digest(text: bytes) -> bytes:
+    return blake2b(text, digest_size=16).digest()
+
+
 def _in_bytes(secrets: Secrets, text: bytes, name: str, depth: int) -> Iterator[Hit]:
-    looked_for = (secrets, depth, blake2b(text, digest_size=16).digest())
+    looked_for = (secrets, depth, _digest(text))
     if looked_for in _CLEAN:
         return
     clean = True
