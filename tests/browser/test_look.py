@@ -80,17 +80,17 @@ class Walk:
 
     def go(self) -> None:
         """Every page, the nearest first."""
-        to_see, known, kinds = [self.home], {self.home}, Counter([kind_of(self.home)])
+        to_see, known, counts = [self.home], {self.home}, Counter(kinds_of(self.home))
         while to_see:
             self.at = to_see.pop(0)
             if not self._opens():
                 continue
-            first = kind_of(self.at) not in map(kind_of, self.seen)
+            first = not kinds_of(self.at) <= {kind for seen in self.seen for kind in kinds_of(seen)}
             self.seen.append(self.at)
             for found in links_of(self.page, self.site.address):
-                if found not in known and kinds[kind_of(found)] < ALIKE:
+                if found not in known and any(counts[kind] < ALIKE for kind in kinds_of(found)):
                     known.add(found)
-                    kinds[kind_of(found)] += 1
+                    counts.update(kinds_of(found))
                     to_see.append(found)
             self.look(first)
 
@@ -166,13 +166,11 @@ def links_of(page: Page, address: str) -> list[str]:
     return list(dict.fromkeys(f"{one.path}?{one.query}" if one.query else one.path for one in ours))
 
 
-def kind_of(path: str) -> str:
-    """The pages that differ by their data alone are of one kind."""
+def kinds_of(path: str) -> set[str]:
+    """What may be new on a page: its place, whose data do not count, and each question of its address by itself."""
     parts = urlsplit(path)
-    names = "&".join(sorted({pair.partition("=")[0] for pair in parts.query.split("&") if pair} - {"de"}))
-    return re.sub(r"ODA-\d{4}-\d{5}|\d{7}[A-Z]|(?<=/)\d+(-\d+)?(?=/|$)", "…", parts.path) + (
-        f"?{names}" if names else ""
-    )
+    place = re.sub(r"ODA-\d{4}-\d{5}|\d{7}[A-Z]|(?<=/)\d+(-\d+)?(?=/|$)", "…", parts.path)
+    return {place} | {f"{place}?{pair.partition('=')[0]}" for pair in parts.query.split("&") if pair} - {f"{place}?de"}
 
 
 @pytest.mark.parametrize("role", ROLES)
