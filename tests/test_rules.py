@@ -16,6 +16,8 @@ REFERENCE = ROOT / "docs" / "processus.md"
 RULE = re.compile(r"\bR[0-9]+\b")
 NUMBERS = re.findall(r"^- \*\*(R[0-9]+)\*\* \S", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)
 
+pytestmark = pytest.mark.xdist_group("rules")  # one worker reads the whole code, once
+
 _TEXT = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 
 
@@ -42,14 +44,23 @@ def cited(path: Path) -> frozenset[str]:
     return frozenset(RULE.findall(words_of(path)))
 
 
-def marks() -> Iterator[tuple[str, object]]:
-    """Every argument of ``pytest.mark.rule`` in the tests, with the place where it stands."""
-    for path in modules("tests"):
+def calls(name: str, *folders: str) -> Iterator[tuple[str, ast.Call]]:
+    """Every call of something of this name, ``a.name`` too, with the place where it stands."""
+    for path in modules(*folders):
         for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.rule":
-                place = f"{path.relative_to(ROOT)}:{node.lineno}"
-                assert not node.keywords, place
-                yield from ((place, ast.literal_eval(argument)) for argument in node.args)
+            if isinstance(node, ast.Call) and name == getattr(node.func, "attr", getattr(node.func, "id", "")):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+
+
+@cache
+def marks() -> tuple[tuple[str, object], ...]:
+    """Every argument of ``pytest.mark.rule`` in the tests, with the place where it stands."""
+    found = []
+    for place, node in calls("rule", "tests"):
+        if ast.unparse(node.func) == "pytest.mark.rule":
+            assert not node.keywords, place
+            found += [(place, ast.literal_eval(argument)) for argument in node.args]
+    return tuple(found)
 
 
 @cache
@@ -59,11 +70,9 @@ def with_a_test() -> frozenset[object]:
 
 def reasons() -> Iterator[tuple[str, ast.expr]]:
     """The rule that each refusal of the four rooms is given where it is made."""
-    for path in modules(*ROOMS):
-        for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Reason":
-                named = [keyword.value for keyword in node.keywords if keyword.arg == "rule"]
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", (named or node.args[1:2])[0]
+    for place, node in calls("Reason", *ROOMS):
+        named = [keyword.value for keyword in node.keywords if keyword.arg == "rule"]
+        yield place, (named or node.args[1:2])[0]
 
 
 def attributes() -> Iterator[str]:

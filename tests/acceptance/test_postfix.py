@@ -127,7 +127,14 @@ def test_recipient__put_off_then_taken(office: Office, postfix: Postfix, beyond:
         ({"smtpd_client_restrictions": "defer"}, "450 4.3.2", RelayFault.BUSY),
         ({"smtpd_helo_restrictions": "reject"}, "554 5.7.1", RelayFault.RELAY_DENIED),
         ({"smtpd_sender_restrictions": "reject"}, "554 5.7.1", RelayFault.RELAY_DENIED),
-        ({"smtpd_recipient_restrictions": "check_policy_service unix:private/absent"}, "451 4.3.5", RelayFault.BUSY),
+        (
+            {
+                "smtpd_recipient_restrictions": "check_policy_service unix:private/absent",
+                "smtpd_policy_service_try_limit": "1",
+            },
+            "451 4.3.5",
+            RelayFault.BUSY,
+        ),
         ({"smtpd_relay_restrictions": "reject_unauth_destination"}, "554 5.7.1", RelayFault.RELAY_DENIED),
         ({"smtpd_relay_restrictions": "defer_unauth_destination"}, "454 4.7.1", RelayFault.BUSY),
     ],
