@@ -38,6 +38,7 @@ from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.auth.tokens import TokenRefused
 from workflow.database.signs_of_life import ClockRefused
+from workflow.settings.sign_in import SignInSettings
 
 router = APIRouter(include_in_schema=False)
 
@@ -130,6 +131,8 @@ def show_school(request: Request, context: Context, visitor: MaybeVisitor, suite
 def ask_school(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
     """Send a link to an establishment's mailbox, if there is one; the answer is the same if there is none (R72)."""
     form, back = checked_uai(data, UAI), safe_back(data.get("suite"))
+    if not _doors(context).may_use_mail(Role.CHEF):
+        return _render_school(request, context, blank((UAI,)), back, status=422)
     if not form.is_right:
         return _render_school(request, context, form, back, status=422)
     context.links.send_to_establishment(form.values["uai"], LinkRequest(client=client, back=back))
@@ -149,6 +152,8 @@ def show_rectorat(request: Request, context: Context, visitor: MaybeVisitor, sui
 def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
     """Send a link to an operator or a reader."""
     form, back = filled((ADDRESS,), data), safe_back(data.get("suite"))
+    if not _is_open_to_rectorat(context):
+        return _render_rectorat(request, context, blank((ADDRESS,)), back, status=422)
     if form.is_right and (problem := mail_problem(clean_mail(form.values["adresse"]))):
         form = form.refused([bad_mail("adresse", "L'adresse", problem)])
     if not form.is_right:
@@ -185,10 +190,19 @@ def checked_uai(data: FormData, field: Field) -> Form:
     return form
 
 
+def _doors(context: WebContext) -> SignInSettings:
+    return context.app.settings.sign_in
+
+
+def _is_open_to_rectorat(context: WebContext) -> bool:
+    """True when an operator or a reader signs in by a mail's link; which of the two, nobody learns (R72)."""
+    return any(map(_doors(context).may_use_mail, (Role.OPERATOR, Role.READER)))
+
+
 def _render_school(request: Request, context: WebContext, form: Form, back: str, *, status: int = 200) -> HTMLResponse:
     return context.pages.page(
         request, "sign_in/school.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
-        other=with_back("/connexion/rectorat", back),
+        other=with_back("/connexion/rectorat", back), by_mail=_doors(context).may_use_mail(Role.CHEF),
     )  # fmt: skip
 
 
@@ -197,7 +211,7 @@ def _render_rectorat(
 ) -> HTMLResponse:
     return context.pages.page(
         request, "sign_in/rectorat.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
-        other=with_back("/connexion", back),
+        other=with_back("/connexion", back), by_mail=_is_open_to_rectorat(context),
     )  # fmt: skip
 
 
@@ -395,7 +409,7 @@ def end_token(context: Context, visitor: Chef, number: int, _: Posted) -> Respon
 def add_establishment(request: Request, context: Context, visitor: Chef, data: Posted, client: Client) -> Response:
     """Send a link to another establishment's mailbox, which adds it to this session; the answer is the same (R72)."""
     form = checked_uai(data, OTHER_UAI)
-    if not form.is_right:
+    if not form.is_right or not _doors(context).may_use_mail(Role.CHEF):
         return _render_account(request, context, visitor, form, status=422)
     link_request = LinkRequest(client=client, back="/compte", session=visitor.secret)
     context.links.send_to_establishment(form.values["uai"], link_request)
@@ -431,4 +445,5 @@ def _render_account(
     return context.pages.page(
         request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at, tokens=tokens,
         places=context.links.places(visitor.session_user.uais), idle=context.settings.session_idle_minutes,
+        by_mail=_doors(context).may_use_mail(Role.CHEF),
     )  # fmt: skip

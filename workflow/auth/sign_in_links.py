@@ -101,6 +101,7 @@ class Links:
         """``on_sent`` is called after each request for a link, whether a mail waits or not."""
         self._database, self._clock, self._mailer, self._on_sent = database, clock, mailer, on_sent
         self._people, self._zone, self._minutes = people, settings.zoneinfo, settings.portal.link_minutes
+        self._doors = settings.sign_in
         self._limiter = RateLimiter(hasher)
 
     def send_to_establishment(self, typed: str, request: LinkRequest) -> None:
@@ -116,9 +117,12 @@ class Links:
     def _send(self, subject: str, target: SignInTarget | None, request: LinkRequest) -> None:
         """Send the link, unless a limit is reached (R74): the client's first, for which its subject pays nothing.
 
-        What is written for nobody is undone, so that a subject that does not exist takes as long as one that does.
+        A role that may not sign in by a mail is as one that does not exist (R101). What is written for nobody is
+        undone, so that a subject that does not exist takes as long as one that does.
         """
         now, network = self._clock.now(), network_of(request.client)
+        if target and not self._doors.may_use_mail(target.role):
+            target = None
         with self._database.write() as connection:
             if not self._limiter.hit(connection, LINKS_OF_CLIENT, network, now):
                 return
@@ -193,7 +197,9 @@ class Links:
         return DeadLink(subject=link.subject, back=link.back) if link else None
 
     def target_of(self, connection: Connection, link: Row[Any]) -> SignInTarget | None:
-        """Return whom this link signs in: only who has today the mailbox that it was sent to."""
+        """Return whom this link signs in: only who has today the mailbox that it was sent to, and may use it (R101)."""
+        if not self._doors.may_use_mail(Role.of(link.role)):
+            return None
         if Role.of(link.role) is Role.CHEF:
             target = _establishment_target(connection, link.subject)
         else:

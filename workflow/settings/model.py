@@ -42,6 +42,7 @@ from workflow.settings.sections import (
     SecretsSettings,
     TemplatesSettings,
 )
+from workflow.settings.sign_in import SignInSettings
 
 
 class Settings(Section):
@@ -99,6 +100,9 @@ class Settings(Section):
     )
     portal: PortalSettings = Field(
         default_factory=PortalSettings, description="Le portail : les pages du chef et celles du rectorat."
+    )
+    sign_in: SignInSettings = Field(
+        default_factory=SignInSettings, description="Les portes du portail, et ce que chacune exige (R72, R101)."
     )
     mail: MailSettings = Field(description="Les courriels et leur envoi.")
     templates: TemplatesSettings = Field(

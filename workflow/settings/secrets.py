@@ -18,6 +18,9 @@ SMTP_PASSWORD, DATABASE_PASSWORD = "smtp-password", "database-password"
 
 CONNECTOR_KEY = "connector-key"
 
+OF_PROVIDER = "provider-"
+"""What the name of an identity provider's secret begins with; the rest is the provider's name (R101)."""
+
 SECRET_NAMES = (SEAL_KEY, JOURNAL_KEY, SMTP_PASSWORD, DATABASE_PASSWORD, CONNECTOR_KEY)
 
 MAX_BYTES = 65536
@@ -60,7 +63,7 @@ class Secrets:
 
     def find(self, name: str) -> SecretStr | None:
         """As ``read``, but None when the secret was not given. Raises SecretRefused when it is not usable."""
-        if name not in SECRET_NAMES:
+        if name not in SECRET_NAMES and not name.startswith(OF_PROVIDER):
             raise ValueError(f"no secret is called {name}")
         variable = environment_name(name)
         file = self.file_of(name)

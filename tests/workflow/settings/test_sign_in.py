@@ -1,0 +1,76 @@
+"""The settings of signing in: providers, and the roles that a mail's link admits (R101)."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from states.vocabulary import Role
+from workflow.settings.sign_in import SignInSettings
+
+pytestmark = pytest.mark.rule("R101")
+
+PROVIDER = {
+    "name": "proconnect", "label": "ProConnect", "issuer": "https://fournisseur.test/api/v2", "client_id": "oda",
+}  # fmt: skip
+
+
+def provided(**other: Any) -> dict[str, Any]:
+    return {"providers": [PROVIDER | other]}
+
+
+def test_providers__secret_scopes_and_levels() -> None:
+    settings = SignInSettings.model_validate(
+        provided(scopes=["email", "openid"], acr={"operator": ["eidas2", "eidas3"], "chef": ["eidas2"]})
+    )
+    (provider,) = settings.providers
+    assert provider.secret_name == "provider-proconnect"
+    assert provider.scopes == ("openid", "email")
+    assert provider.acr_of(Role.DEPUTY) == provider.acr_of(Role.CHEF) == ("eidas2",)
+    assert provider.acr_of(Role.READER) == ()
+    assert provider.all_acr == ("eidas2", "eidas3")
+    assert settings.provider("proconnect") is provider
+    assert settings.provider("autre") is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"issuer": "http://fim.education.fr"},
+        {"issuer": "https://jean:mdp@fim.education.fr"},
+        {"issuer": "https://fim.education.fr?x=1"},
+        {"issuer": "https://fim.education.fr#x"},
+        {"issuer": "https://fim.education.\tfr"},
+        {"issuer": "https://:x"},
+        {"name": "Pro/Connect"},
+        {"algorithms": ["none"]},
+        {"algorithms": ["HS256"]},
+        {"algorithms": []},
+        {"acr": {"admin": ["eidas2"]}},
+        {"acr": {"operator": ["eidas2 eidas3"]}},
+        {"client_secret": "x"},
+    ],
+    ids=str,
+)
+def test_providers__refused(other: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        SignInSettings.model_validate(provided(**other))
+
+
+def test_providers__http_of_this_machine_alone() -> None:
+    assert SignInSettings.model_validate(provided(issuer="http://localhost:8080/realms/oda")).providers
+
+
+def test_providers__two_of_one_name_refused() -> None:
+    with pytest.raises(ValidationError, match="s'appellent"):
+        SignInSettings.model_validate({"providers": [PROVIDER, PROVIDER]})
+
+
+def test_mail_link__last_door_stays_open() -> None:
+    with pytest.raises(ValidationError, match="seule porte"):
+        SignInSettings.model_validate({"mail_link": ["chef"]})
+
+
+def test_mail_link__deputy_is_as_chef() -> None:
+    settings = SignInSettings.model_validate(provided() | {"mail_link": ["chef"]})
+    assert [role for role in Role if settings.may_use_mail(role)] == [Role.CHEF, Role.DEPUTY]

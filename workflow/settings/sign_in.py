@@ -1,0 +1,161 @@
+"""The settings of signing in: who may by a mail's link, and the identity providers (R101)."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from notifications.settings import OneLine, Section, refusal
+from states.vocabulary import Role
+from workflow.settings.infrastructure import has_hidden, is_this_machine
+from workflow.settings.secrets import OF_PROVIDER
+from workflow.settings.sections import WebAddress
+
+RoleName = Literal["chef", "operator", "reader"]
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""The signatures that a provider's published key checks: never none, nor one made with the shared secret."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+
+_WORD = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
+"""What a scope or an ``acr`` is made of (RFC 6749, 3.3): no space, no quote."""
+
+ISSUER_EXAMPLE = "par exemple https://auth.agentconnect.gouv.fr/api/v2"
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise refusal(f"« {text} » ne peut pas être un nom d'adresse", "des minuscules et tirets : proconnect")
+    return text
+
+
+def _word(text: str) -> str:
+    if not _WORD.fullmatch(text):
+        raise refusal(f"« {text} » contient un espace ou un signe inattendu", "un mot, par exemple eidas2")
+    return text
+
+
+def is_secure_address(text: str) -> bool:
+    """Return True for an address in https, or in http of this machine alone, without password nor fragment."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    is_plain = text.isascii() and not has_hidden(text) and "@" not in parts.netloc and not parts.fragment
+    return is_plain and bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(host)))
+
+
+def _issuer(text: str) -> str:
+    if not is_secure_address(text) or urlsplit(text).query:
+        raise refusal(f"« {text} » n'est pas l'adresse d'un fournisseur, en https", ISSUER_EXAMPLE)
+    return text
+
+
+ProviderName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
+
+Word = Annotated[str, AfterValidator(_word)]
+
+Issuer = Annotated[str, AfterValidator(_issuer), Field(json_schema_extra={"format": "uri"})]
+
+
+class ProviderSettings(Section):
+    """An identity provider (OpenID Connect); its secret is ``provider-NAME``."""
+
+    name: ProviderName = Field(
+        description="Son nom court, dans les adresses et le nom de son secret (provider-NOM) : proconnect."
+    )
+    label: OneLine = Field(max_length=60, description="Son nom sur le bouton « S'identifier avec … ».")
+    issuer: Issuer = Field(description="Son adresse (issuer), sous laquelle il publie sa configuration.")
+    client_id: OneLine = Field(max_length=200, description="L'identifiant qu'il a donné à ce service.")
+    scopes: tuple[Word, ...] = Field(
+        ("openid", "profile", "email"), description="Ce qui lui est demandé (scopes) ; openid en est toujours."
+    )
+    acr: dict[RoleName, tuple[Word, ...]] = Field(
+        default_factory=dict,
+        description="Les niveaux d'assurance (acr) admis, rôle par rôle : chef (adjoint compris), operator, reader ;"
+        " sans liste, tous le sont.",
+    )
+    userinfo: Literal["json", "signed", "none"] = Field(
+        "json",
+        description="Ce qu'il répond sur la personne (userinfo) : json, signed (un jeton signé : ProConnect), ou none"
+        " (le jeton d'identité dit tout).",
+    )
+    algorithms: tuple[Algorithm, ...] = Field(
+        ("RS256", "ES256"), min_length=1, description="Les signatures admises de lui ; aucune autre n'est crue."
+    )
+    mail_is_verified: bool = Field(
+        False,
+        description="true : il vérifie l'adresse de chacun, même sans le dire (email_verified) ; false : une adresse"
+        " n'est crue que s'il la dit vérifiée.",
+    )
+    about: WebAddress | None = Field(
+        None, description="Adresse de la page qui le présente, pour « Qu'est-ce que … ? » sous son bouton, ou null."
+    )
+    logout: bool = Field(True, description="Se déconnecter ici déconnecte aussi chez lui.")
+
+    @field_validator("scopes")
+    @classmethod
+    def _has_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(("openid", *scopes)))
+
+    @property
+    def secret_name(self) -> str:
+        """The name of its secret."""
+        return f"{OF_PROVIDER}{self.name}"
+
+    def acr_of(self, role: Role) -> Sequence[str]:
+        """The levels of assurance that this role admits; empty when all do. A deputy is as a chef."""
+        return self.acr.get("operator" if role is Role.OPERATOR else "reader" if role is Role.READER else "chef", ())
+
+    @property
+    def all_acr(self) -> tuple[str, ...]:
+        """Every level that some role admits, each once."""
+        return tuple(dict.fromkeys(level for levels in self.acr.values() for level in levels))
+
+
+class SignInSettings(Section):
+    """The doors of the portal besides tokens, and what each requires."""
+
+    providers: tuple[ProviderSettings, ...] = Field(
+        (), max_length=10, description="Les fournisseurs d'identité nationaux ou de l'académie (R101)."
+    )
+    mail_link: tuple[RoleName, ...] = Field(
+        ("chef", "operator", "reader"),
+        description="Qui peut se connecter par un lien reçu par courriel : chef (la boîte d'un établissement, adjoint"
+        " compris), operator, reader (R101).",
+    )
+
+    @field_validator("providers")
+    @classmethod
+    def _have_names_of_their_own(cls, providers: tuple[ProviderSettings, ...]) -> tuple[ProviderSettings, ...]:
+        names = [provider.name for provider in providers]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise refusal(f"deux fournisseurs s'appellent « {twice} »")
+        return providers
+
+    @model_validator(mode="after")
+    def _leaves_a_door(self) -> Self:
+        if set(self.mail_link) != {"chef", "operator", "reader"} and not self.has_other_doors:
+            raise refusal(
+                "sans fournisseur d'identité, le lien par courriel est la seule porte : personne d'autre n'entrerait",
+                "chef, operator et reader pour mail_link, ou un fournisseur dans providers",
+            )
+        return self
+
+    @property
+    def has_other_doors(self) -> bool:
+        """True when somebody may sign in otherwise than by a mail's link."""
+        return bool(self.providers)
+
+    def provider(self, name: str) -> ProviderSettings | None:
+        """The provider of this name."""
+        return next((provider for provider in self.providers if provider.name == name), None)
+
+    def may_use_mail(self, role: Role) -> bool:
+        """True when this role signs in by a mail's link. A deputy enters by the mailbox of its establishment."""
+        return ("chef" if role is Role.DEPUTY else role.value) in self.mail_link
