@@ -52,7 +52,7 @@ class TriggerTexts:
 DIRECTORY_COLUMNS: Final[Mapping[str, str]] = {
     "nom": "nom", "kind": "type", "commune": "commune", "departement": "département", "mailbox": "boîte",
     "telephone": "téléphone", "departement_name": "nom du département", "nature": "nature",
-    "chef_civility": "civilité du chef", "is_open": "ouvert", "is_listed": "dans l'annuaire",
+    "chef_civility": "civilité du chef", "siret": "SIRET", "is_open": "ouvert", "is_listed": "dans l'annuaire",
 }  # fmt: skip
 """The columns of an establishment that an import may change, as people read them."""
 

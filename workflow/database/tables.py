@@ -64,12 +64,14 @@ class Establishment(SQLModel, table=True):
 
     ``link_asked_at``: the last time that somebody asked for a link of it while it had no mailbox (R72).
     ``chef_name`` is the last chef known, who signed in first or said to be the new one (R37).
-    ``departement_name``, ``nature`` and ``chef_civility`` are the directory's words, empty when it does not give them.
+    ``departement_name``, ``nature`` and ``chef_civility`` are the directory's words, empty when it does not give them;
+    so is ``siret``, by which an agent's employer is known (R103).
     """
 
     __table_args__ = (
         Index("ix_establishment_mailbox", text("lower(mailbox)")),
         Index("ix_establishment_set_mailbox", text("lower(set_mailbox)")),
+        _partial("ix_establishment_siret", "siret <> ''", "siret"),
     )
 
     uai: str = Field(primary_key=True)
@@ -86,6 +88,7 @@ class Establishment(SQLModel, table=True):
     departement_name: str = Field(default="", sa_column_kwargs={"server_default": ""})
     nature: str = Field(default="", sa_column_kwargs={"server_default": ""})
     chef_civility: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    siret: str = Field(default="", sa_column_kwargs={"server_default": ""})
     link_asked_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
 
 

@@ -26,7 +26,7 @@ from workflow.directory.parser import DirectoryEntry, DirectoryReader, Directory
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
-OPTIONAL = ("telephone", "departement_name", "nature", "chef_civility")
+OPTIONAL = ("telephone", "departement_name", "nature", "chef_civility", "siret")
 """The columns that an import leaves as they are when the file has not got them."""
 
 WRITTEN = ("nom", "kind", "commune", "departement", "mailbox", *OPTIONAL, "is_open", "is_listed")

@@ -49,6 +49,7 @@ SPECS = (
         ("Civilité", "Civilité chef", "Civilité du chef", "Civilité directeur", "Civilité du responsable"),
         required=False,
     ),
+    ColumnSpec("siren_siret", "SIRET", ("Numéro SIRET", "N° SIRET", "SIREN SIRET", "SIREN/SIRET"), required=False),
 )  # fmt: skip
 """The columns that are read, in any order, by the open directory's names or by those that people write."""
 
@@ -81,6 +82,8 @@ LONGEST_NUMBER = 30
 LONGEST_WORDS = 100
 
 LONGEST_CIVILITY = 20
+
+SIRET_DIGITS = 14
 
 KEPT_KINDS = frozenset(map(fold, ("Collège", "Lycée", "EREA", "Autre")))
 """``type_etablissement`` of those that can have a RUPN: the second degree, its special schools, and « Autre »: better
@@ -250,7 +253,7 @@ class DirectoryFile:
 class DirectoryEntry:
     """An establishment as the file gives it: the columns that an import writes, ``mailbox`` None when unusable.
 
-    The last four are None in a file without their column.
+    The last five are None in a file without their column.
     """
 
     uai: str
@@ -264,6 +267,7 @@ class DirectoryEntry:
     departement_name: str | None = None
     nature: str | None = None
     chef_civility: str | None = None
+    siret: str | None = None
 
 
 @dataclass
@@ -394,7 +398,7 @@ def parse_entry(
     (R13, R14).
     """
     uai, nom, kind, commune, departement, _, mail, state = values
-    telephone, departement_name, nature, civility = more
+    telephone, departement_name, nature, civility, siret = more
     uai, nom, is_open = normalise_uai(uai), tidy(nom), OPEN_BY_STATE.get(_fold(state))
     refusals: dict[_Cause, str] = {}
     if not has_uai_form(uai):
@@ -423,6 +427,7 @@ def parse_entry(
         departement_name=None if departement_name is None else tidy(departement_name)[:LONGEST_WORDS],
         nature=None if nature is None else tidy(nature)[:LONGEST_WORDS],
         chef_civility=None if civility is None else tidy(civility)[:LONGEST_CIVILITY],
+        siret=None if siret is None else _siret(siret),
     )  # fmt: skip
     return entry, warnings, {}
 
@@ -441,6 +446,12 @@ def _readable_number(text: str) -> str:
     return tidy(text)[:LONGEST_NUMBER]
 
 
+def _siret(text: str) -> str:
+    """The digits of a SIRET; empty for anything else, a SIREN included, which names no place."""
+    digits = "".join(text.split())
+    return digits if len(digits) == SIRET_DIGITS and digits.isascii() and digits.isdecimal() else ""
+
+
 _fold = lru_cache(maxsize=256)(fold)
 """``fold`` for kinds and states: a few words that return in every row."""
 
@@ -457,7 +468,7 @@ def _preference(entry: DirectoryEntry) -> tuple[object, ...]:
     return (
         not entry.is_open, entry.mailbox is None, entry.nom, entry.kind, entry.commune, entry.departement,
         entry.mailbox or "", entry.telephone or "", entry.departement_name or "", entry.nature or "",
-        entry.chef_civility or "",
+        entry.chef_civility or "", entry.siret or "",
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def test_import__new_establishments(bench: Bench) -> None:
         "uai": "0751234J", "nom": "LYCÉE NEUF", "kind": "Lycée", "commune": "Toulouse", "departement": "31",
         "mailbox": "x@ac-toulouse.fr", "set_mailbox": None, "is_open": True, "is_listed": True,
         "telephone": "", "chef_name": "", "link_asked_at": None, "departement_name": "", "nature": "",
-        "chef_civility": "",
+        "chef_civility": "", "siret": "",
     }  # fmt: skip
 
 

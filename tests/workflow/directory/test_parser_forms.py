@@ -65,11 +65,13 @@ def test_file__forms_of_the_same(content: bytes) -> None:
 def test_file__more_that_it_says_is_kept_and_what_it_does_not_say_stays(bench: Bench) -> None:
     titles, line = text_of(row()).splitlines()
     more = (
-        f"{titles};telephone;libelle_departement;libelle_nature;Civilité\n{line};0561000000;Haute-Garonne;COLLEGE;Mme\n"
+        f"{titles};telephone;libelle_departement;libelle_nature;Civilité;siren_siret\n"
+        f"{line};0561000000;Haute-Garonne;COLLEGE;Mme;193 100 018 00015\n"
     )
     bench.bring_bytes(more.encode())
     kept = {
         "telephone": "05 61 00 00 00", "departement_name": "Haute-Garonne", "nature": "COLLEGE", "chef_civility": "Mme",
+        "siret": "19310001800015",
     }  # fmt: skip
     assert {name: bench.one()[name] for name in kept} == kept
     assert not bench.bring_bytes(more.encode()).changes_something
@@ -77,6 +79,8 @@ def test_file__more_that_it_says_is_kept_and_what_it_does_not_say_stays(bench: B
     assert {name: bench.one()[name] for name in kept} == kept
     bench.bring_bytes(more.replace("Mme", "M.").replace("0561000000", "").encode())
     assert (bench.one()["chef_civility"], bench.one()["telephone"]) == ("M.", "")
+    bench.bring_bytes(more.replace("193 100 018 00015", "193100018").encode())  # a SIREN names no place
+    assert bench.one()["siret"] == ""
 
 
 @pytest.mark.rule("R66")

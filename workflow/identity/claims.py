@@ -1,0 +1,274 @@
+"""What the claims of an identity make of somebody: a role and establishments, a binding to ask for, a refusal (R103).
+
+Pure: no database, no clock. A claim that is not asked for is dropped at once: no employee number, no date of birth.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from states.names import proposed_name
+from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, storable
+from states.vocabulary import Role
+from workflow.settings.identity_mapping import ClaimNamesSettings, IdentityMappingSettings
+
+RESPONSIBILITY_FIELDS: Final = 7
+"""Fields of a value of FrEduRneResp, by ``$``: eight are those of FrEduRne, a place of work without responsibility."""
+
+MOST_VALUES: Final = 200
+"""Values of one claim that are read; no person is responsible for so many establishments."""
+
+LONGEST_VALUE: Final = 2000
+
+_NONE: Final = "X"
+"""A value that says « none »."""
+
+_SIRET_DIGITS: Final = 14
+
+
+class IdentityRefusal(Enum):
+    """The reason for which an identity opens nothing, for programs; the pages have the words."""
+
+    UNREADABLE = "unreadable"
+    NOT_CHEF = "not_chef"
+    NO_ESTABLISHMENT = "no_establishment"
+    UNKNOWN_ESTABLISHMENT = "unknown_establishment"
+    CLOSED_ESTABLISHMENT = "closed_establishment"
+    NOT_IN_GROUP = "not_in_group"
+    DEPUTY = "deputy"
+    NO_FUNCTION = "no_function"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityClaims:
+    """What is kept of an identity, for the time of its sign-in.
+
+    ``functions`` and ``uais`` are None when the identity does not speak of them, empty when it says: none.
+    ``is_readable``: False when a claim was there, and nothing in it could be understood.
+    """
+
+    mail: str = ""
+    name: str = ""
+    functions: tuple[str, ...] | None = None
+    uais: tuple[str, ...] | None = None
+    groups: frozenset[str] = frozenset()
+    siret: str = ""
+    is_readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEstablishment:
+    """An establishment of the directory that a claim names, by its UAI or its SIRET."""
+
+    uai: str
+    siret: str = ""
+    is_open: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityUser:
+    """Whom an identity signs in. ``subjects``: one address of the settings, or the UAI of a chef or a deputy, sorted.
+
+    ``asks_function``: the claims do not tell a chef from a deputy; « qui êtes-vous » does, the name being given.
+    """
+
+    role: Role
+    subjects: tuple[str, ...]
+    name: str = ""
+    mail: str = ""
+    asks_function: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BindingNeeded:
+    """An agent whose function the identity does not tell: an establishment's mailbox tells it, once (R103).
+
+    ``proposed``: the open establishments of the SIRET that it gives, from which to choose; often none.
+    """
+
+    name: str = ""
+    mail: str = ""
+    proposed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityRefused:
+    """An identity that opens nothing here."""
+
+    code: IdentityRefusal
+    name: str = ""
+    mail: str = ""
+
+
+Resolution = IdentityUser | BindingNeeded | IdentityRefused
+
+FindMember = Callable[[str], tuple[Role, str] | None]
+"""The operator or the reader of an address, as the settings write it: ``People.find_member``."""
+
+FindEstablishments = Callable[[Collection[str], Collection[str]], Sequence[KnownEstablishment]]
+"""The establishments of the directory that bear one of these UAI, or one of these SIRET."""
+
+
+def resolve(
+    claims: Mapping[str, object], mapping: IdentityMappingSettings, find_member: FindMember,
+    find_establishments: FindEstablishments, *, deputy_may_act: bool = True, trusts_mail: bool = True,
+) -> Resolution:  # fmt: skip
+    """Say whom these claims sign in, whatever they hold: it raises nothing of its own (R103).
+
+    An operator or a reader is a person of the settings first; then a chef, by function and responsibility.
+    ``trusts_mail``: an address is believed unless it is said not to be verified; else only when it is said to be.
+    """
+    identity = read_claims(claims, mapping.claims, trusts_mail=trusts_mail)
+    member = find_member(identity.mail) if identity.mail else None
+    if member:
+        return _member(member, identity, mapping)
+    return _of_establishment(identity, mapping, find_establishments, deputy_may_act=deputy_may_act)
+
+
+def _member(
+    member: tuple[Role, str], identity: IdentityClaims, mapping: IdentityMappingSettings
+) -> Resolution:  # fmt: skip
+    role, address = member
+    groups = mapping.operator_groups if role is Role.OPERATOR else mapping.reader_groups
+    if groups and identity.groups.isdisjoint(map(str.casefold, groups)):
+        return IdentityRefused(code=IdentityRefusal.NOT_IN_GROUP, name=identity.name, mail=identity.mail)
+    return IdentityUser(role=role, subjects=(address,), name=identity.name, mail=identity.mail)
+
+
+def _of_establishment(
+    identity: IdentityClaims, mapping: IdentityMappingSettings, find: FindEstablishments, *, deputy_may_act: bool
+) -> Resolution:
+    def refused(code: IdentityRefusal) -> IdentityRefused:
+        return IdentityRefused(code=code, name=identity.name, mail=identity.mail)
+
+    functions = identity.functions or ()
+    is_chef = not mapping.chef_functions or _is_one_of(functions, mapping.chef_functions)
+    is_deputy = _is_one_of(functions, mapping.deputy_functions)
+    if identity.functions is not None and not (is_chef or is_deputy):
+        return refused(IdentityRefusal.NOT_CHEF)
+    if not identity.is_readable:
+        return refused(IdentityRefusal.UNREADABLE)
+    if identity.functions is None and identity.uais != () and (identity.uais is None or not is_chef):
+        if not mapping.binding:
+            return refused(IdentityRefusal.NO_FUNCTION)
+        return BindingNeeded(name=identity.name, mail=identity.mail, proposed=_proposed(identity, find))
+    if not identity.uais:
+        return refused(IdentityRefusal.NO_ESTABLISHMENT)
+    known = [place for place in find(identity.uais, ()) if place.uai in identity.uais]
+    is_open = tuple(sorted({place.uai for place in known if place.is_open}))
+    if not is_open:
+        return refused(IdentityRefusal.CLOSED_ESTABLISHMENT if known else IdentityRefusal.UNKNOWN_ESTABLISHMENT)
+    is_deputy = is_deputy or not identity.groups.isdisjoint(map(str.casefold, mapping.deputy_groups))
+    if is_deputy and not deputy_may_act:
+        return refused(IdentityRefusal.DEPUTY)
+    is_told = is_deputy or bool(mapping.deputy_functions or mapping.deputy_groups)
+    return IdentityUser(
+        role=Role.DEPUTY if is_deputy else Role.CHEF, subjects=is_open, name=identity.name, mail=identity.mail,
+        asks_function=not is_told and deputy_may_act,
+    )  # fmt: skip
+
+
+def _proposed(identity: IdentityClaims, find: FindEstablishments) -> tuple[str, ...]:
+    """The open establishments that the identity names otherwise than by a function: by its SIRET, or its UAI."""
+    uais, sirets = identity.uais or (), (identity.siret,) if identity.siret else ()
+    known = find(uais, sirets) if uais or sirets else ()
+    return tuple(
+        sorted({place.uai for place in known if place.is_open and (place.uai in uais or place.siret in sirets)})
+    )
+
+
+def _is_one_of(functions: Iterable[str], known: Iterable[str]) -> bool:
+    return not set(map(str.casefold, functions)).isdisjoint(map(str.casefold, known))
+
+
+def read_claims(
+    claims: Mapping[str, object], names: ClaimNamesSettings, *, trusts_mail: bool = True
+) -> IdentityClaims:  # fmt: skip
+    """Keep what is asked for of these claims, and drop the others; it raises nothing.
+
+    Each claim may be absent, one text, several by commas, or a list; ``X`` is none.
+    """
+    values = _Claims(claims)
+    mail = clean_mail(storable(values.first(names.mail)))
+    responsibilities = values.several(names.responsibility)
+    functions = values.several(names.function)
+    uais = None if responsibilities is None else _uais(responsibilities)
+    siret = "".join(filter(str.isdigit, values.first(names.siret)))
+    return IdentityClaims(
+        mail=mail if mail and not mail_problem(mail) and values.has_good_mail(trusts_mail) else "",
+        name=_full_name(values.first(names.given_name), values.first(names.family_name)),
+        functions=functions, uais=uais, groups=frozenset(map(str.casefold, values.groups(names.groups))),
+        siret=siret if len(siret) == _SIRET_DIGITS and siret.isascii() else "",
+        is_readable=not (responsibilities and not uais),
+    )  # fmt: skip
+
+
+def _uais(responsibilities: Iterable[str]) -> tuple[str, ...]:
+    """The UAI of the values that have the form of a responsibility, or that are an UAI alone; in any case (R11)."""
+    uais = set()
+    for value in responsibilities:
+        fields = value.split("$")
+        uai = normalise_uai(fields[0])
+        if len(fields) in (1, RESPONSIBILITY_FIELDS) and has_uai_form(uai):
+            uais.add(uai)
+    return tuple(sorted(uais))
+
+
+def _full_name(given: str, family: str) -> str:
+    """Prénom and nom as the administration writes them; empty when they are no name, so that it is asked (R16)."""
+    parts = [proposed_name(clean(storable(part))) for part in (given, family)]
+    name = clean(" ".join(filter(None, parts)))
+    return "" if name_problem(name) else name
+
+
+class _Claims:
+    """Claims by their names, whatever their case, their hyphens and their nesting below ``attributes``."""
+
+    def __init__(self, claims: Mapping[str, object]) -> None:
+        nested = claims.get("attributes")
+        self._values: dict[str, object] = {}
+        for level in (nested if isinstance(nested, Mapping) else {}, claims):  # what is above stands before
+            for name, value in level.items():
+                if isinstance(name, str) and value is not None:
+                    self._values[_key(name)] = value
+
+    def has_good_mail(self, default: bool) -> bool:
+        """True when the address is said to be verified; ``default`` when nothing is said of it."""
+        said = self._values.get("emailverified")
+        return default if said is None else said is True or (isinstance(said, str) and said.casefold() == "true")
+
+    def first(self, names: Iterable[str]) -> str:
+        """The one text of the first claim that is there; empty when it has several, for none of them can be chosen."""
+        texts = list(dict.fromkeys(_texts(self._find(names))))
+        return texts[0].strip() if len(texts) == 1 and texts[0].strip() != _NONE else ""
+
+    def several(self, names: Iterable[str]) -> tuple[str, ...] | None:
+        """The texts of the first claim that is there, without ``X``; None when none is."""
+        value = self._find(names)
+        texts = list(_texts(value))
+        if not texts:
+            return () if isinstance(value, list | tuple) else None
+        parts = [part.strip() for text in texts for part in text.split(",")]
+        return tuple(part for part in parts[:MOST_VALUES] if part and part.upper() != _NONE)
+
+    def groups(self, names: Iterable[str]) -> Iterator[str]:
+        """The groups: each text, and each of its parts by commas or semicolons."""
+        for text in _texts(self._find(names)):
+            yield text
+            yield from (part.strip() for part in text.replace(";", ",").split(","))
+
+    def _find(self, names: Iterable[str]) -> object:
+        return next((self._values[key] for key in map(_key, names) if key in self._values), None)
+
+
+def _key(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts of a claim, once a text and once a list; anything else says nothing."""
+    values = value if isinstance(value, list | tuple) else (value,)
+    return (
+        text for text in values[:MOST_VALUES] if isinstance(text, str) and text.strip() and len(text) <= LONGEST_VALUE
+    )
