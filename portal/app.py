@@ -12,6 +12,7 @@ from portal.web.context import WebContext
 from portal.web.middleware import HeadAsGet, KnownHosts
 from portal.web.rendering import OURS, Kept, dsfr_folder, dsfr_version, our_version
 from portal.web.security import NO_TELEMETRY, Headers, plain_address
+from portal.web.trusted_headers import TrustedHeaders, gate_secrets
 from workflow.app import App
 
 
@@ -41,4 +42,6 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     asgi.add_middleware(KnownHosts, address=context.settings.address)
     asgi.add_middleware(BodyLimit)
     asgi.add_middleware(Headers, https=context.is_https)
+    gate = context.app.settings.sign_in.trusted_headers
+    asgi.add_middleware(TrustedHeaders, settings=gate, secrets=gate_secrets(gate, context.app.secrets))
     return asgi

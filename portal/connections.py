@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import h11
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 HEAD_S: Final = 15
@@ -35,6 +35,9 @@ OTHER_DESCRIPTORS: Final = 224
 REFUSED_AT_ONCE: Final = 32
 """Connections beyond the ceiling that are still told why; more are closed without a word."""
 
+PEER: Final = "oda.peer"
+"""The key of a request's scope that holds the address from which its connection comes, whatever it forwards."""
+
 _log = logging.getLogger("oda")
 
 
@@ -48,6 +51,18 @@ async def too_many(scope: Scope, receive: Receive, send: Send) -> None:
     """The answer to who came when every connection was at work."""
     text = "Le service est occupé : recommencer dans un instant."
     await PlainTextResponse(text, 503, {"Retry-After": "5", "Connection": "close"})(scope, receive, send)
+
+
+class ConnectionAddress:
+    """Middleware that notes from where the connection comes, before a forwarded address takes its place."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope = {**scope, PEER: scope["client"][0] if scope.get("client") else ""}
+        await self._app(scope, receive, send)
 
 
 class LongestSilentFirst(set[Any]):

@@ -8,13 +8,20 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Any, Final, cast
 
 import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from portal.connections import ClientConnection, LongestSilentFirst, enforce_deadlines, most_connections
+from portal.connections import (
+    ClientConnection,
+    ConnectionAddress,
+    LongestSilentFirst,
+    enforce_deadlines,
+    most_connections,
+)
 
 LONGEST_ANSWER_S: Final = 25
 """Seconds that a request in progress may take after a signal to stop."""
@@ -68,8 +75,8 @@ class Server(uvicorn.Server):
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                Contained(app), http=ClientConnection, log_config=None, access_log=False, server_header=False,
-                lifespan="off", ws="none", proxy_headers=True, forwarded_allow_ips=list(proxies),
+                behind_proxies(Contained(app), proxies), http=ClientConnection,
+                log_config=None, access_log=False, server_header=False, lifespan="off", ws="none", proxy_headers=False,
                 timeout_graceful_shutdown=LONGEST_ANSWER_S, limit_concurrency=most_connections(), backlog=ACCEPTED,
             )
         )  # fmt: skip
@@ -119,6 +126,12 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def behind_proxies(app: ASGIApp, proxies: Iterable[str]) -> ASGIApp:
+    """The application given the address that these proxies forward, and the one that the connection comes from."""
+    proxied: Any = ProxyHeadersMiddleware(cast(Any, app), list(proxies))
+    return ConnectionAddress(proxied)
 
 
 class Contained:

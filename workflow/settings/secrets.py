@@ -18,10 +18,13 @@ SMTP_PASSWORD, DATABASE_PASSWORD = "smtp-password", "database-password"
 
 CONNECTOR_KEY = "connector-key"
 
+GATE_SECRET = "gate-secret"  # noqa: S105
+"""The secret shared with the gate whose headers say who calls (R102)."""
+
 OF_PROVIDER = "provider-"
 """What the name of an identity provider's secret begins with; the rest is the provider's name (R101)."""
 
-SECRET_NAMES = (SEAL_KEY, JOURNAL_KEY, SMTP_PASSWORD, DATABASE_PASSWORD, CONNECTOR_KEY)
+SECRET_NAMES = (SEAL_KEY, JOURNAL_KEY, SMTP_PASSWORD, DATABASE_PASSWORD, CONNECTOR_KEY, GATE_SECRET)
 
 MAX_BYTES = 65536
 

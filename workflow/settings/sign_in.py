@@ -9,9 +9,11 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from notifications.settings import OneLine, Section, refusal
 from states.vocabulary import Role
+from workflow.settings.identity_mapping import IdentityMappingSettings
 from workflow.settings.infrastructure import has_hidden, is_this_machine
 from workflow.settings.secrets import OF_PROVIDER
 from workflow.settings.sections import WebAddress
+from workflow.settings.trusted_headers import TrustedHeadersSettings
 
 RoleName = Literal["chef", "operator", "reader"]
 
@@ -124,6 +126,14 @@ class SignInSettings(Section):
     providers: tuple[ProviderSettings, ...] = Field(
         (), max_length=10, description="Les fournisseurs d'identité nationaux ou de l'académie (R101)."
     )
+    trusted_headers: TrustedHeadersSettings = Field(
+        default_factory=TrustedHeadersSettings,
+        description="Le guichet de l'académie (ARENA, Shibboleth) qui dit par des en-têtes qui appelle (R102).",
+    )
+    mapping: IdentityMappingSettings = Field(
+        default_factory=IdentityMappingSettings,
+        description="Ce que dit une identité, et ce qu'elle peut être ici (R103).",
+    )
     mail_link: tuple[RoleName, ...] = Field(
         ("chef", "operator", "reader"),
         description="Qui peut se connecter par un lien reçu par courriel : chef (la boîte d'un établissement, adjoint"
@@ -142,15 +152,17 @@ class SignInSettings(Section):
     def _leaves_a_door(self) -> Self:
         if set(self.mail_link) != {"chef", "operator", "reader"} and not self.has_other_doors:
             raise refusal(
-                "sans fournisseur d'identité, le lien par courriel est la seule porte : personne d'autre n'entrerait",
-                "chef, operator et reader pour mail_link, ou un fournisseur dans providers",
+                "sans fournisseur d'identité ni guichet, le lien par courriel est la seule porte : personne d'autre"
+                " n'entrerait",
+                "chef, operator et reader pour mail_link, un fournisseur dans providers, ou un guichet dans"
+                " trusted_headers",
             )
         return self
 
     @property
     def has_other_doors(self) -> bool:
         """True when somebody may sign in otherwise than by a mail's link."""
-        return bool(self.providers)
+        return bool(self.providers or self.trusted_headers.proxies)
 
     def provider(self, name: str) -> ProviderSettings | None:
         """The provider of this name."""

@@ -1,0 +1,115 @@
+"""The headers of the académie's gate: read from it alone, taken from everybody before anything sees them (R102)."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from portal.connections import PEER
+from workflow.settings.secrets import GATE_SECRET, SecretRefused, Secrets
+from workflow.settings.trusted_headers import TrustedHeadersSettings, canonical
+
+_IDENTITY: Final = "oda.gate_identity"
+
+LONGEST_HEADER: Final = 8000
+"""Bytes of one header that are read; a chef of many establishments has some hundreds."""
+
+
+SHORTEST_SECRET: Final = 24
+"""Characters of the shared secret: whoever reaches the portal may try as many as they want."""
+
+
+def gate_secrets(settings: TrustedHeadersSettings, secrets: Secrets) -> tuple[bytes, ...]:
+    """The secrets in force, one a line; none where no gate is listed. Raises SecretMissing, SecretRefused."""
+    if not settings.proxies:
+        return ()
+    given = tuple(line.encode() for line in secrets.read(GATE_SECRET).get_secret_value().split())
+    if any(len(secret) < SHORTEST_SECRET for secret in given):
+        raise SecretRefused(
+            f"le secret {GATE_SECRET} est trop court : {SHORTEST_SECRET} signes au moins, par exemple ceux que tire"
+            " « openssl rand -hex 32 »"
+        )
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class GateIdentity:
+    """Whom the gate has identified: the identifier that it gives, and its claims, by the keys of the settings."""
+
+    person: str
+    claims: dict[str, str] = field(repr=False)
+
+
+def gate_identity(request: Request) -> GateIdentity | None:
+    """The identity that the gate gives with this request; None without it, and from anybody else."""
+    identity: GateIdentity | None = request.scope.get(_IDENTITY)
+    return identity
+
+
+class TrustedHeaders:
+    """Middleware that reads the gate's headers and takes them away; the API's programs never have an identity.
+
+    They are read from a listed address, with the secret, each at most once: a header that stands twice, or twice but
+    for its case and its hyphens, was sent by whoever calls besides the gate, and nothing is read at all.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: TrustedHeadersSettings, secrets: Sequence[bytes]) -> None:
+        """``secrets``: those in force, two while it is being changed; none, nothing is ever read."""
+        self._app, self._secrets = app, secrets
+        self._networks = [ip_network(proxy) for proxy in settings.proxies]
+        self._names = frozenset(map(canonical, settings.names))
+        self._secret_name = canonical(settings.secret)
+        self._read = {canonical(name): meaning for meaning, name in settings.claim_headers.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        kept: list[tuple[bytes, bytes]] = []
+        taken: list[tuple[str, bytes]] = []
+        for name, value in scope["headers"]:
+            known = canonical(name.decode("latin-1"))
+            if known in self._names:
+                taken.append((known, value))
+            else:
+                kept.append((name, value))
+        identity = self._identity(scope, taken) if taken else None
+        await self._app({**scope, "headers": kept, _IDENTITY: identity}, receive, send)
+
+    def _identity(self, scope: Scope, taken: Sequence[tuple[str, bytes]]) -> GateIdentity | None:
+        values = dict(taken)
+        if len(values) != len(taken) or scope["path"].startswith("/api/") or not self._is_gate(scope):
+            return None
+        if not self._is_secret(values.get(self._secret_name, b"")):
+            return None
+        claims = {meaning: _text(values[name]) for name, meaning in self._read.items() if name in values}
+        person = claims.pop("person", "").strip()
+        return GateIdentity(person, claims) if person else None
+
+    def _is_gate(self, scope: Scope) -> bool:
+        peer = scope.get(PEER) or (scope["client"][0] if scope.get("client") else "")
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._networks)
+
+    def _is_secret(self, given: bytes) -> bool:
+        """True for one of the secrets; each is compared whole, so that the time taken tells nothing of them."""
+        return sum(hmac.compare_digest(given, secret) for secret in self._secrets) > 0
+
+
+def _text(value: bytes) -> str:
+    """The text of a header: UTF-8 as gates write it, else Latin-1; nothing of an immense one."""
+    if len(value) > LONGEST_HEADER:
+        return ""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
