@@ -7,7 +7,19 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from portal.api.app import ApiMount
 from portal.bodies import BodyLimit
-from portal.web import chef, display, errors, guides, health, kept_forms, public, rectorat, sign_in, worklist
+from portal.web import (
+    chef,
+    display,
+    errors,
+    guides,
+    health,
+    kept_forms,
+    national_sign_in,
+    public,
+    rectorat,
+    sign_in,
+    worklist,
+)
 from portal.web.context import WebContext
 from portal.web.middleware import HeadAsGet, KnownHosts
 from portal.web.rendering import OURS, Kept, dsfr_folder, dsfr_version, our_version
@@ -29,7 +41,8 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     )  # fmt: skip
     asgi.state.context = context
     pages = [
-        module.router for module in (chef, display, guides, health, kept_forms, public, rectorat, sign_in, worklist)
+        module.router
+        for module in (chef, display, guides, health, kept_forms, national_sign_in, public, rectorat, sign_in, worklist)
     ]
     for router in (*pages, *routers):
         asgi.include_router(router)

@@ -26,6 +26,8 @@ from workflow.auth.actors import NotAllowed
 from workflow.auth.kept_forms import KeptForms
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
+from workflow.identity.entry import IdentityEntry
+from workflow.identity.provider_sign_in import ProviderSignIn
 from workflow.settings.infrastructure import PortalSettings
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
@@ -48,6 +50,8 @@ class WebContext:
     sign_in: SignIn
     kept_forms: KeptForms
     pages: Pages
+    providers: ProviderSignIn
+    identities: IdentityEntry
     demo: Demo | None = field(default=None)
 
     @classmethod
@@ -62,6 +66,8 @@ class WebContext:
         return cls(
             app=app, sessions=sessions, links=links, sign_in=sign_in, kept_forms=KeptForms(app.database, app.clock),
             pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
+            providers=ProviderSignIn(app.database, app.clock, app.hasher, app.settings, app.secrets),
+            identities=IdentityEntry(app.database, app.people, sign_in, app.settings),
         )  # fmt: skip
 
     @property
@@ -108,6 +114,16 @@ class WebContext:
     def theme_cookie(self) -> str:
         """The cookie of the theme that was chosen: a preference, no right."""
         return "__Host-oda-theme" if self.is_https else "oda-theme"
+
+    @property
+    def attempt_cookie(self) -> str:
+        """The cookie of a sign-in by a provider that has begun: its return is for this browser alone (R101)."""
+        return "__Host-oda-retour" if self.is_https else "oda-retour"
+
+    @property
+    def provider_cookie(self) -> str:
+        """The cookie of what signing out of the provider needs, sealed."""
+        return "__Host-oda-fournisseur" if self.is_https else "oda-fournisseur"
 
     @property
     def kept_cookie(self) -> str:

@@ -38,6 +38,8 @@ from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.auth.tokens import TokenRefused
 from workflow.database.signs_of_life import ClockRefused
+from workflow.identity.attempts import ProviderSession
+from workflow.identity.provider_sign_in import SIGNED_OUT_PATH
 from workflow.settings.sign_in import SignInSettings
 
 router = APIRouter(include_in_schema=False)
@@ -71,7 +73,7 @@ def set_session_cookie(response: StarletteResponse, context: WebContext, secret:
 
 def delete_cookies(response: StarletteResponse, context: WebContext) -> None:
     """Forget the session and the establishment in view; browsers heed it only with the attributes that set them."""
-    for name in (context.cookie, context.uai_cookie):
+    for name in (context.cookie, context.uai_cookie, context.provider_cookie):
         response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=context.is_https)
 
 
@@ -240,13 +242,13 @@ def open_link(request: Request, context: Context, signed: SignedIn, client: Clie
         return _without_referrer(error_page(request, 429))
     except LinkDead:
         return _show_dead_link(request, context, secret, signed)
-    path = _after_sign_in(entered.session_user, entered.back)
+    path = after_sign_in(entered.session_user, entered.back)
     response = _without_referrer(RedirectResponse(path, status_code=303))
     set_session_cookie(response, context, entered.secret)
     return response
 
 
-def _after_sign_in(session_user: SessionUser, back: str) -> str:
+def after_sign_in(session_user: SessionUser, back: str) -> str:
     """The page of who has just signed in: the one that they wanted, once it is known who acts."""
     if not session_user.is_identified:
         return with_back("/connexion/qui", back)
@@ -260,7 +262,7 @@ def _show_dead_link(
     dead = context.links.dead_link(secret)
     back = dead.back if dead else ""
     if signed and dead and dead.subject in (signed[0].uais or (signed[0].subject,)):
-        return _without_referrer(RedirectResponse(_after_sign_in(signed[0], back), status_code=303))
+        return _without_referrer(RedirectResponse(after_sign_in(signed[0], back), status_code=303))
     page = context.pages.page(
         request, "sign_in/dead.html", status=410, minutes=context.settings.link_minutes,
         school_address=with_back("/connexion", back), rectorat_address=with_back("/connexion/rectorat", back),
@@ -417,24 +419,40 @@ def add_establishment(request: Request, context: Context, visitor: Chef, data: P
 
 
 @router.post("/compte/partout")
-def sign_out_everywhere(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
+def sign_out_everywhere(request: Request, context: Context, visitor: AnyVisitor, _: Posted) -> Response:
     """End every session of this address, or of any of these establishments (R73)."""
     context.sign_in.sign_out_everywhere(visitor.session_user)
-    return _signed_out(context, "vous êtes déconnecté sur tous les appareils")
+    return _signed_out(request, context, visitor.session_user, "vous êtes déconnecté sur tous les appareils")
 
 
 @router.post("/deconnexion")
-def sign_out(context: Context, signed: SignedIn, _: PostedBySigned) -> Response:
-    """End this session (R73)."""
+def sign_out(request: Request, context: Context, signed: SignedIn, _: PostedBySigned) -> Response:
+    """End this session, and the one at the provider that opened it (R73, R101)."""
     if signed:
         context.sign_in.sign_out(signed[1])
-    return _signed_out(context, "vous êtes déconnecté")
+    return _signed_out(request, context, signed[0] if signed else None, "vous êtes déconnecté")
 
 
-def _signed_out(context: WebContext, sentence: str) -> Response:
-    response = context.success_messages.redirect(None, "/connexion", sentence)
+def _signed_out(request: Request, context: WebContext, user: SessionUser | None, sentence: str) -> Response:
+    """Lead to the page of signing in, by the provider that is to sign out too."""
+    provider = _doors(context).provider(user.provider) if user else None
+    url = _logout_url(request, context, provider.name) if provider and provider.logout else ""
+    if provider and url:
+        response: Response = context.pages.page(request, "sign_in/from_provider.html", url=url, provider=provider)
+        context.success_messages.attach(response, None, SIGNED_OUT_PATH, sentence)
+    else:
+        left_open = f" ; pour quitter aussi {provider.label}, fermez le navigateur" if provider else ""
+        response = context.success_messages.redirect(None, SIGNED_OUT_PATH, sentence + left_open)
     delete_cookies(response, context)
     return response
+
+
+def _logout_url(request: Request, context: WebContext, name: str) -> str:
+    """The address that signs out of this provider; empty when there is none, or it does not answer."""
+    session = context.providers.cookies.read(request.cookies.get(context.provider_cookie, ""))
+    if session is None or session.provider != name:
+        session = ProviderSession(provider=name, subject="")
+    return context.providers.logout_url(session)
 
 
 def _render_account(

@@ -58,10 +58,13 @@ FAILED_OPENINGS: Final = Limit(name="opening", most=10)
 FAILED_TOKENS: Final = Limit(name="token", most=20)
 """Refused tokens from one network: a script with an old token is stopped. A good one opens all the same."""
 
+FAILED_RETURNS: Final = Limit(name="provider", most=60)
+"""Returns from an identity provider that failed, from one network: each is a call to it (R101)."""
+
 COMMANDS_OF_TOKEN: Final = Limit(name="token-commands", most=200)
 """Commands of a token of an establishment, each of which may write to its mailbox."""
 
-_OF_CLIENTS: Final = (LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS)
+_OF_CLIENTS: Final = (LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS)
 
 _OF_SUBJECTS: Final = (
     LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, LINKS_FROM_STRANGERS, LINKS_FROM_STRANGERS_A_DAY
@@ -115,6 +118,11 @@ class RateLimiter:
         key = self._key(_KNOWN, f"{subject}\n{network}")
         query = select(TRIES.c.key).where(TRIES.c.key == key, TRIES.c.ends_at > now)
         return connection.execute(query).first() is not None
+
+    def spend(self, connection: Connection, name: str, secret: str, ends_at: datetime) -> bool:
+        """Use up what serves once until ``ends_at``; return False when it was used already, by any machine (R101)."""
+        row = {"key": self._key(name, secret), "ends_at": ends_at, "limit_name": name, "tries": 0, "refused": 0}
+        return connection.execute(insert_new(connection, TRIES).values(row)).rowcount == 1
 
     def _key(self, name: str, subject: str) -> str:
         return self._hasher.digest(f"{name}\n{subject}")

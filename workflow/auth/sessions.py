@@ -208,6 +208,15 @@ class SignIn:
             is_allowed = self._limiter.hit(connection, FAILED_OPENINGS, network_of(client), now)
         raise LinkDead if is_allowed else TooManyTries
 
+    def enter(self, session_user: SessionUser, *, former: str = "") -> str:
+        """Begin the session of whoever an identity has named (R101 to R103); return its secret.
+
+        ``former`` as for ``begin``. Raises NotAllowed for who may not sign in.
+        """
+        actor = self._journal_actor(session_user)
+        with self._database.write() as connection:
+            return self.begin(connection, session_user, actor, self._clock.now(), former=former)
+
     def begin(
         self, connection: Connection, session_user: SessionUser, actor: Actor, now: datetime, *, former: str = ""
     ) -> str:  # fmt: skip

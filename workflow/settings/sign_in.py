@@ -17,7 +17,7 @@ from workflow.settings.trusted_headers import TrustedHeadersSettings
 
 RoleName = Literal["chef", "operator", "reader"]
 
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """The signatures that a provider's published key checks: never none, nor one made with the shared secret."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")

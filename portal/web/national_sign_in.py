@@ -1,0 +1,211 @@
+"""Signing in by an identity provider, and out of it: its button, the way there, the return (R101).
+
+The return is a GET that begins a session, for a provider can send a browser back by nothing else. It does so once, and
+only in the browser that pressed the button: the state that it carries is that of a sealed cookie of this browser, and
+is used up; the nonce of the signed token is that of the same cookie.
+"""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from portal.web.context import Context, PostedByAnyone, SignedIn, WebContext
+from portal.web.public_texts import french_capital
+from portal.web.security import safe_back
+from portal.web.sign_in import Client, after_sign_in, set_session_cookie, with_back
+from states.validation import fold_mail
+from states.vocabulary import Role, SignInMethod
+from workflow.auth.rate_limit import digest
+from workflow.auth.sessions import SessionUser
+from workflow.identity.attempts import LASTS, ProviderSession, SignInAttempt
+from workflow.identity.claims import BindingNeeded, IdentityRefusal, IdentityRefused, IdentityUser
+from workflow.identity.failures import ProviderFailure, ProviderProblem
+from workflow.identity.provider import ProvenIdentity
+from workflow.identity.provider_sign_in import RETURN_PATH, ProviderReturn
+
+router = APIRouter(include_in_schema=False)
+
+_Text = Annotated[str, Query(max_length=4000)]
+
+_SHUT: Final = "Recommencez dans quelques minutes. Les autres façons de vous connecter restent ouvertes."
+
+_WORDS: Final = {
+    ProviderProblem.UNAVAILABLE: (503, "{label} ne répond pas", _SHUT),
+    ProviderProblem.BUSY: (503, "Trop de connexions à la fois", _SHUT),
+    ProviderProblem.CANCELLED: (
+        200, "Vous n'êtes pas connecté", "La connexion par {label} n'a pas été menée à son terme. Rien n'a changé.",
+    ),
+    ProviderProblem.REFUSED: (
+        502, "{label} n'a pas confirmé votre identité",
+        "Recommencez. Si cela se répète, connectez-vous autrement et signalez-le.",
+    ),
+    ProviderProblem.LOST: (
+        400, "Cette connexion n'est plus valable",
+        "Elle a été commencée il y a plus de {minutes} minutes ou dans un autre navigateur, ou elle a déjà servi."
+        " Recommencez ici.",
+    ),
+    ProviderProblem.NOT_BELIEVED: (
+        502, "La réponse de {label} n'a pas pu être vérifiée",
+        "Par prudence, vous n'êtes pas connecté. Recommencez ; si cela se répète, connectez-vous autrement et"
+        " signalez-le.",
+    ),
+    ProviderProblem.TOO_WEAK: (
+        403, "Votre connexion doit être plus sûre",
+        "Pour votre fonction, {label} doit vérifier votre identité plus fortement, par exemple avec un second facteur."
+        " Recommencez : cela vous sera demandé.",
+    ),
+    ProviderProblem.NOT_FRESH: (
+        403, "{label} n'a pas vérifié de nouveau votre identité",
+        "Cette action demande une preuve toute récente. Recommencez, et laissez {label} vous la demander.",
+    ),
+    ProviderProblem.OTHER_PERSON: (
+        403, "{label} a reconnu une autre personne",
+        "Votre connexion d'ici reste celle d'avant. Pour changer de personne, déconnectez-vous d'abord.",
+    ),
+}  # fmt: skip
+"""What a page says of each problem: the status, the title, what to do."""
+
+_REFUSALS: Final = {
+    IdentityRefusal.UNREADABLE: "Ce qui est dit de vos établissements n'a pas pu être lu. Signalez-le.",
+    IdentityRefusal.NOT_CHEF: "Ce portail est ouvert aux chefs d'établissement et aux personnes du rectorat qui s'en"
+    " occupent ; votre fonction est autre.",
+    IdentityRefusal.NO_ESTABLISHMENT: "Il n'est dit d'aucun établissement que vous en êtes responsable. Si vous venez"
+    " de prendre vos fonctions, cela peut prendre quelques jours.",
+    IdentityRefusal.UNKNOWN_ESTABLISHMENT: "Votre établissement n'est pas parmi ceux de l'académie. Signalez-le.",
+    IdentityRefusal.CLOSED_ESTABLISHMENT: "Votre établissement est fermé. S'il ne l'est pas, signalez-le.",
+    IdentityRefusal.NOT_IN_GROUP: "Il vous manque un droit que l'académie donne. Demandez-le-lui.",
+    IdentityRefusal.DEPUTY: "Seul le chef d'établissement peut se connecter, et vous êtes reconnu comme son adjoint.",
+    IdentityRefusal.NO_FUNCTION: "Votre identité est reconnue, mais rien ne dit votre fonction ni votre établissement.",
+}
+"""Why an identity opens nothing, and what to do."""
+
+
+@router.post("/connexion/fournisseur/{name}")
+def begin(request: Request, context: Context, signed: SignedIn, data: PostedByAnyone, name: str) -> Response:
+    """Send a browser to its provider, by a page: no form of ours leads out of the portal, whose headers forbid it."""
+    back = safe_back(data.get("suite"))
+    is_fresh = signed is not None and data.get("preuve") == "oui"
+    level = str(data.get("niveau", ""))
+    try:
+        url, cookie = context.providers.begin(
+            name, back, is_fresh=is_fresh, session=digest(signed[1]) if signed and is_fresh else "",
+            level_of=level if level in ("chef", "operator", "reader") else "",
+        )  # fmt: skip
+    except ProviderFailure as failure:
+        return _failed(request, context, failure, (name, back), is_signed=signed is not None)
+    provider = context.app.settings.sign_in.provider(name)
+    page = context.pages.page(request, "sign_in/to_provider.html", url=url, provider=provider)
+    _set_cookie(page, context, context.attempt_cookie, cookie, int(LASTS.total_seconds()))
+    return page
+
+
+@router.get(RETURN_PATH)
+def finish(
+    request: Request, context: Context, signed: SignedIn, client: Client, state: _Text = "", code: _Text = "",
+    error: _Text = "", iss: _Text | None = None,
+) -> Response:  # fmt: skip
+    """Begin the session of whom the provider has named, once, in the browser that asked (R101)."""
+    sealed = request.cookies.get(context.attempt_cookie, "")
+    name, back = "", ""
+    try:
+        attempt = context.providers.cookies.take(sealed, state)
+        name, back = attempt.provider, attempt.back
+        if attempt.session and (signed is None or digest(signed[1]) != attempt.session):
+            raise ProviderFailure(ProviderProblem.LOST, "a proof for a session that is over")
+        given = ProviderReturn(state=state, code=code, error=error, issuer=iss)
+        identity = context.providers.finish(attempt, given, client)
+        response = _enter(request, context, attempt, identity, signed if attempt.session else None)
+    except ProviderFailure as failure:
+        response = _failed(request, context, failure, (name, back), is_signed=signed is not None)
+    response.delete_cookie(context.attempt_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)
+    return response
+
+
+def _enter(
+    request: Request, context: WebContext, attempt: SignInAttempt, identity: ProvenIdentity,
+    proving: tuple[SessionUser, str] | None,
+) -> Response:  # fmt: skip
+    """The session of an identity, or the page that says why it opens none. Raises ProviderFailure.
+
+    ``proving``: the session whose user was asked to prove who they are anew (R105).
+    """
+    provider = context.app.settings.sign_in.provider(attempt.provider)
+    resolution = context.identities.resolve(
+        identity.claims, trusts_mail=provider is not None and provider.mail_is_verified
+    )
+    if not isinstance(resolution, IdentityUser):
+        return _opens_nothing(request, context, resolution, attempt)
+    context.providers.check_level(identity, resolution.role)
+    session = ProviderSession(provider=identity.provider, subject=identity.subject, id_token=identity.id_token)
+    if proving:
+        _check_same(proving[0], resolution, session, _provider_session(request, context))
+    session_user, secret = context.identities.enter(
+        resolution, SignInMethod.PROVIDER, identity.provider, former=request.cookies.get(context.cookie, ""),
+        proves=proving[0] if proving else None,
+    )  # fmt: skip
+    response = RedirectResponse(after_sign_in(session_user, attempt.back), status_code=303)
+    set_session_cookie(response, context, secret)
+    _set_cookie(response, context, context.provider_cookie, context.providers.cookies.keep(session))
+    return response
+
+
+def _check_same(
+    user: SessionUser, named: IdentityUser, session: ProviderSession, former: ProviderSession | None
+) -> None:  # fmt: skip
+    """Check that who proves to be somebody is the user of the session. Raises ProviderFailure."""
+    if user.is_establishment:
+        is_same = named.role in (Role.CHEF, Role.DEPUTY) and not set(user.uais).isdisjoint(named.subjects)
+    else:
+        is_same = named.role is user.role and fold_mail(named.subjects[0]) == fold_mail(user.subject)
+    if former and (former.provider, user.provider) == (session.provider, session.provider):
+        is_same = is_same and former.subject == session.subject
+    if not is_same:
+        raise ProviderFailure(ProviderProblem.OTHER_PERSON, "a proof by another person than the session's")
+
+
+def _provider_session(request: Request, context: WebContext) -> ProviderSession | None:
+    sealed = request.cookies.get(context.provider_cookie, "")
+    return context.providers.cookies.read(sealed) if sealed else None
+
+
+def _opens_nothing(
+    request: Request, context: WebContext, resolution: BindingNeeded | IdentityRefused, attempt: SignInAttempt
+) -> HTMLResponse:  # fmt: skip
+    """The page of somebody who is who they say, and may not enter (R103)."""
+    code = resolution.code if isinstance(resolution, IdentityRefused) else IdentityRefusal.NO_FUNCTION
+    provider = context.app.settings.sign_in.provider(attempt.provider)
+    return context.pages.page(
+        request, "sign_in/provider_failed.html", status=403, title="Votre identité n'ouvre pas ce portail",
+        remedy=_REFUSALS[code], provider=provider, back=attempt.back, level="", retry=False,
+        other=_other_door(attempt.back), is_signed=False,
+    )  # fmt: skip
+
+
+def _failed(
+    request: Request, context: WebContext, failure: ProviderFailure, begun: tuple[str, str], *, is_signed: bool
+) -> HTMLResponse:  # fmt: skip
+    """The page of a sign-in that did not succeed: what to do, and nothing of what the provider said.
+
+    ``begun``: the name of the provider, and the page wanted.
+    """
+    name, back = begun
+    provider = context.app.settings.sign_in.provider(name)
+    status, title, remedy = _WORDS[failure.problem]
+    known = {"label": provider.label if provider else "le fournisseur d'identité", "minutes": LASTS.seconds // 60}
+    return context.pages.page(
+        request, "sign_in/provider_failed.html", status=status, title=french_capital(title.format(**known)),
+        remedy=remedy.format(**known), provider=provider, back=back, level=failure.role,
+        retry=failure.problem is not ProviderProblem.OTHER_PERSON, other=_other_door(back), is_signed=is_signed,
+    )  # fmt: skip
+
+
+def _other_door(back: str) -> str:
+    """The page of signing in otherwise; it leads whoever is signed in to the page wanted."""
+    return with_back("/connexion/rectorat" if back.startswith("/rectorat") else "/connexion", back)
+
+
+def _set_cookie(
+    response: Response, context: WebContext, name: str, value: str, seconds: int | None = None
+) -> None:  # fmt: skip
+    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=context.is_https)

@@ -1,0 +1,111 @@
+"""A sign-in by a provider that has begun: what its return is compared with, once, in the browser that began (R101).
+
+It travels in a cookie of that browser, sealed: another browser's return, an old one and a second one are refused.
+"""
+
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from notifications.ports import Clock
+from workflow.auth.rate_limit import RateLimiter, new_secret
+from workflow.database.connection import Database
+from workflow.identity.failures import ProviderFailure, ProviderProblem
+from workflow.journal.chain import JournalHasher
+
+LASTS: Final = timedelta(minutes=10)
+"""The time that a person has to be identified by the provider."""
+
+_RETURN: Final = "provider-return"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignInAttempt:
+    """A sign-in that has begun. ``back``: the page wanted; ``is_fresh``: the person is to prove who they are anew.
+
+    ``session``: digest of the session whose user does so; ``level_of``: the role whose level of assurance is asked for.
+    """
+
+    provider: str
+    state: str
+    nonce: str
+    verifier: str
+    begun_at: datetime
+    back: str = ""
+    is_fresh: bool = False
+    session: str = ""
+    level_of: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderSession:
+    """What signing out of a provider needs: whom it named, and by which token; no database keeps it."""
+
+    provider: str
+    subject: str
+    id_token: str = ""
+
+
+LARGEST_HINT: Final = 2400
+"""Characters of an identity token that still fits in a cookie, sealed."""
+
+
+class SealedCookies:
+    """Makes and opens the two cookies, under a key that no page and no database holds."""
+
+    def __init__(self, database: Database, clock: Clock, hasher: JournalHasher) -> None:
+        self._database, self._clock = database, clock
+        self._limiter = RateLimiter(hasher)
+        self._attempts, self._sessions = (
+            Fernet(urlsafe_b64encode(bytes.fromhex(hasher.digest(use)))) for use in (_RETURN, "provider-session")
+        )
+
+    def begin(
+        self, provider: str, back: str, *, is_fresh: bool = False, session: str = "", level_of: str = ""
+    ) -> tuple[SignInAttempt, str]:  # fmt: skip
+        """Begin a sign-in; return it, and its cookie."""
+        attempt = SignInAttempt(
+            provider=provider, state=new_secret(), nonce=new_secret(), verifier=new_secret(),
+            begun_at=self._clock.now(), back=back, is_fresh=is_fresh, session=session, level_of=level_of,
+        )  # fmt: skip
+        values = asdict(attempt) | {"begun_at": attempt.begun_at.isoformat()}
+        return attempt, self._attempts.encrypt(json.dumps(values).encode()).decode()
+
+    def take(self, cookie: str, state: str) -> SignInAttempt:
+        """Return the sign-in that this return ends; it ends once. Raises ProviderFailure."""
+        try:
+            values: dict[str, Any] = json.loads(self._attempts.decrypt(cookie.encode(errors="replace")))
+        except InvalidToken:
+            raise _lost("a return to a browser that has begun nothing, or forgotten it") from None
+        attempt = SignInAttempt(**values | {"begun_at": datetime.fromisoformat(values["begun_at"])})
+        now, ends_at = self._clock.now(), attempt.begun_at + LASTS
+        if not attempt.begun_at <= now < ends_at:
+            raise _lost("a return that came too late")
+        if state != attempt.state:
+            raise _lost("a return of another sign-in (state)")
+        with self._database.write() as connection:
+            if not self._limiter.spend(connection, _RETURN, attempt.state, ends_at):
+                raise _lost("a return that was used already (state)")
+        return attempt
+
+    def keep(self, session: ProviderSession) -> str:
+        """The cookie of what signing out will need; a token that is too long for it is left out."""
+        values = asdict(session)
+        if len(session.id_token) > LARGEST_HINT:
+            values["id_token"] = ""
+        return self._sessions.encrypt(json.dumps(values).encode()).decode()
+
+    def read(self, cookie: str) -> ProviderSession | None:
+        """What signing out needs; None for what is no such cookie of ours."""
+        try:
+            return ProviderSession(**json.loads(self._sessions.decrypt(cookie.encode(errors="replace"))))
+        except InvalidToken:
+            return None
+
+
+def _lost(detail: str) -> ProviderFailure:
+    return ProviderFailure(ProviderProblem.LOST, detail)

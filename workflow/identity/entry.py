@@ -1,0 +1,58 @@
+"""From an identity to a session: whom its claims sign in today, by the settings and the directory (R101 to R103)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from states.vocabulary import Role, SignInMethod
+from workflow.auth.actors import People
+from workflow.auth.sessions import SessionUser, SignIn
+from workflow.database.connection import Database
+from workflow.identity.claims import IdentityUser, Resolution, resolve
+from workflow.identity.establishments import find_named
+from workflow.settings.model import Settings
+
+
+class IdentityEntry:
+    """Signs in whom an identity names."""
+
+    def __init__(self, database: Database, people: People, sign_in: SignIn, settings: Settings) -> None:
+        self._database, self._people, self._sign_in = database, people, sign_in
+        self._mapping = settings.sign_in.mapping
+
+    def resolve(self, claims: Mapping[str, object], *, trusts_mail: bool) -> Resolution:
+        """Say whom these claims sign in; ``trusts_mail`` as in ``claims.resolve``."""
+        with self._database.read() as connection:
+            return resolve(
+                claims, self._mapping, self._people.find_member,
+                lambda uais, sirets: find_named(connection, uais, sirets),
+                deputy_may_act=self._people.deputy_may_act, trusts_mail=trusts_mail,
+            )  # fmt: skip
+
+    def enter(
+        self, user: IdentityUser, method: SignInMethod, provider: str = "", *, former: str = "",
+        proves: SessionUser | None = None,
+    ) -> tuple[SessionUser, str]:  # fmt: skip
+        """Begin the session of this person, and say who acts when that is known; return it with its secret.
+
+        ``former``: the secret of the browser's session until now, which ends. ``proves``: its user, who proves to be
+        the same; who acts then stays as it was said. A chef whose name is not the one known is asked, as anybody is who
+        signs in by the mailbox (R37).
+        """
+        session_user = SessionUser(
+            role=user.role, subject=",".join(user.subjects), method=method, provider=provider,
+        )  # fmt: skip
+        if proves and proves.is_establishment and not user.asks_function:
+            session_user = replace(session_user, name=proves.name)
+        elif proves and proves.is_establishment:
+            session_user = replace(session_user, name=proves.name, role=proves.role)
+        secret = self._sign_in.enter(session_user, former=former)
+        if not self._is_told(user, session_user):
+            return session_user, secret
+        identified = replace(session_user, name=user.name)
+        return identified, self._sign_in.identify(session_user, secret, user.name, user.role)
+
+    def _is_told(self, user: IdentityUser, session_user: SessionUser) -> bool:
+        """True when the identity alone says who acts for an establishment."""
+        if session_user.is_identified or user.asks_function or not user.name:
+            return False
+        return user.role is Role.DEPUTY or not self._sign_in.former_chefs(session_user, user.name)

@@ -1,0 +1,133 @@
+"""Signing in by a provider, from the button to the return, and out of it again (R101)."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Final
+
+from notifications.ports import Clock
+from states.vocabulary import Role
+from workflow.auth.rate_limit import FAILED_RETURNS, RateLimiter, network_of, new_secret
+from workflow.database.connection import Database
+from workflow.identity.attempts import ProviderSession, SealedCookies, SignInAttempt
+from workflow.identity.failures import ProviderFailure, ProviderProblem
+from workflow.identity.provider import IdentityProvider, ProvenIdentity
+from workflow.identity.transport import ProviderTransport
+from workflow.journal.chain import JournalHasher
+from workflow.settings.model import Settings
+from workflow.settings.secrets import Secrets
+
+AT_ONCE: Final = 6
+"""Calls to one provider at the same time: one that does not answer holds no more of the portal's threads."""
+
+RETURN_PATH: Final = "/connexion/retour"
+"""Where a provider sends people back; the address to declare to it is this path of the portal's."""
+
+SIGNED_OUT_PATH: Final = "/connexion"
+"""Where a provider sends people back once they are signed out of it."""
+
+_log = logging.getLogger("oda")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderReturn:
+    """What a provider gives to a browser that it sends back; empty where it gave nothing."""
+
+    state: str = ""
+    code: str = ""
+    error: str = ""
+    issuer: str | None = None
+
+
+class ProviderSignIn:
+    """The providers of the settings, by their names. Raises SecretMissing, SecretRefused when it is made."""
+
+    def __init__(
+        self, database: Database, clock: Clock, hasher: JournalHasher, settings: Settings, secrets: Secrets,
+        transport: ProviderTransport | None = None,
+    ) -> None:  # fmt: skip
+        self._database, self._clock, self._address = database, clock, settings.portal.address
+        self.cookies = SealedCookies(database, clock, hasher)
+        self._limiter = RateLimiter(hasher)
+        redirect_uri = f"{self._address}{RETURN_PATH}"
+        self._providers: Mapping[str, IdentityProvider] = {
+            provider.name: IdentityProvider(provider, secrets.read(provider.secret_name), redirect_uri, transport)
+            for provider in settings.sign_in.providers
+        }
+        self._places = {name: BoundedSemaphore(AT_ONCE) for name in self._providers}
+
+    def check_level(self, identity: ProvenIdentity, role: Role) -> None:
+        """Check that an identity was proved as strongly as its role requires. Raises ProviderFailure."""
+        with self._calling(identity.provider) as provider:
+            provider.check_level(identity, role)
+
+    def begin(
+        self, name: str, back: str, *, is_fresh: bool = False, session: str = "", level_of: str = ""
+    ) -> tuple[str, str]:  # fmt: skip
+        """Begin a sign-in: the address to go to, and the cookie that the return needs. Raises ProviderFailure.
+
+        ``is_fresh``: the person is to prove who they are anew (R105), for the session of this digest.
+        """
+        attempt, cookie = self.cookies.begin(name, back, is_fresh=is_fresh, session=session, level_of=level_of)
+        with self._calling(name) as provider:
+            return provider.authorization_url(attempt), cookie
+
+    def finish(self, attempt: SignInAttempt, given: ProviderReturn, client: str) -> ProvenIdentity:
+        """The identity that a return stands for; ``client`` is the browser's network address. Raises ProviderFailure.
+
+        ``attempt`` is the one that ``SealedCookies.take`` gave: its state is right, and used now for the first time.
+        """
+        network, now = network_of(client), self._clock.now()
+        with self._database.read() as connection:
+            if self._limiter.is_reached(connection, FAILED_RETURNS, network, now):
+                raise ProviderFailure(ProviderProblem.BUSY, "too many returns that failed, from one network")
+        try:
+            with self._calling(attempt.provider) as provider:
+                provider.check_return(given.issuer)
+                _check_answered(given)
+                return provider.exchange(given.code, attempt, now)
+        except ProviderFailure as failure:
+            if failure.problem is not ProviderProblem.CANCELLED:
+                with self._database.write() as connection:
+                    self._limiter.hit(connection, FAILED_RETURNS, network, now)
+            raise
+
+    def logout_url(self, session: ProviderSession) -> str:
+        """The address that signs out of the provider too; empty when there is none, or it does not answer."""
+        if session.provider not in self._providers:
+            return ""
+        try:
+            with self._calling(session.provider) as provider:
+                return provider.logout_url(session.id_token, new_secret(), f"{self._address}{SIGNED_OUT_PATH}")
+        except ProviderFailure:
+            return ""
+
+    @contextmanager
+    def _calling(self, name: str) -> Iterator[IdentityProvider]:
+        """The provider of this name, while not too many call it; what goes wrong is logged, without any claim."""
+        try:
+            provider, places = self._providers.get(name), self._places.get(name)
+            if provider is None or places is None:
+                raise ProviderFailure(ProviderProblem.LOST, "a sign-in by a provider that the settings do not have")
+            if not places.acquire(blocking=False):
+                raise ProviderFailure(ProviderProblem.BUSY, "too many sign-ins at once wait for it")
+            try:
+                yield provider
+            finally:
+                places.release()
+        except ProviderFailure as failure:
+            if failure.problem is not ProviderProblem.CANCELLED:
+                _log.warning("identity provider %s: %s", name, failure.detail)
+            raise
+
+
+def _check_answered(given: ProviderReturn) -> None:
+    """Check that a return carries a code. Raises ProviderFailure; ``access_denied``: the person gave up."""
+    if given.error == "access_denied":
+        raise ProviderFailure(ProviderProblem.CANCELLED, "given up by the person")
+    if given.error:
+        raise ProviderFailure(ProviderProblem.REFUSED, "it refused to identify somebody (error)")
+    if not given.code:
+        raise ProviderFailure(ProviderProblem.REFUSED, "a return without a code")

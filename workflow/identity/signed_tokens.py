@@ -1,0 +1,179 @@
+"""Tokens that a provider signed: by which key, for whom, for which sign-in, and since when (R101)."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+from joserfc.jws import extract_compact
+
+from workflow.identity.failures import ProviderFailure, ProviderProblem, not_believed
+
+LEEWAY: Final = timedelta(seconds=60)
+"""What the clocks of two servers may differ by."""
+
+OLDEST: Final = timedelta(minutes=10)
+"""Age of an identity token: it was made for this very exchange."""
+
+LONGEST_SUBJECT: Final = 255
+"""Characters of a subject (OpenID Connect Core, 2)."""
+
+SHORTEST_RSA: Final = 2048
+"""Bits of a key that is believed."""
+
+_UNREADABLE: Final = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What a token or a key that is not one may raise while it is read."""
+
+_KEY_KINDS: Final = {"R": RSAKey, "P": RSAKey, "E": ECKey}
+"""By the first letter of an algorithm."""
+
+Keys = Sequence[RSAKey | ECKey]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpectedToken:
+    """What an identity token must say. ``begun_at``: when a fresh proof was asked for, None when none was."""
+
+    issuer: str
+    client_id: str
+    nonce: str
+    access_token: str
+    now: datetime
+    begun_at: datetime | None = None
+
+
+def read_keys(published: object) -> Keys:
+    """The public keys that sign, of a published set; what is not one is left out. Raises ProviderFailure for none."""
+    values = published.get("keys") if isinstance(published, dict) else None
+    keys = [key for value in (values if isinstance(values, list) else ()) if (key := _read_key(value))]
+    if not keys:
+        raise not_believed("no key that signs")
+    return keys
+
+
+def _read_key(value: object) -> RSAKey | ECKey | None:
+    """A public key that signs; None for a secret, a key too short, and for what cannot be read."""
+    if not isinstance(value, dict) or value.get("use", "sig") != "sig":
+        return None
+    try:
+        if value.get("kty") == "EC":
+            return ECKey.import_key(value)
+        key = RSAKey.import_key(value) if value.get("kty") == "RSA" else None
+        return key if key and key.public_key.key_size >= SHORTEST_RSA else None
+    except _UNREADABLE:
+        return None
+
+
+def read_signed(value: str, algorithms: Collection[str], keys_for: Callable[[str | None], Keys]) -> jwt.Token:
+    """A token that one of the provider's keys signed: its header and its claims. Raises ProviderFailure.
+
+    ``keys_for`` gives the published keys, read again when they have none of this identifier.
+    """
+    try:
+        header = extract_compact(value.encode()).headers()
+        algorithm, identifier = header.get("alg"), header.get("kid")
+    except _UNREADABLE:
+        raise not_believed("a token that cannot be read") from None
+    if algorithm not in algorithms:
+        raise not_believed("a token signed by an algorithm that the settings do not admit")
+    if not isinstance(identifier, str | None):
+        raise not_believed("a token whose key has no readable identifier")
+    key = _key_of(keys_for(identifier), str(algorithm), identifier)
+    try:
+        return jwt.decode(value, key, algorithms=[str(algorithm)])
+    except _UNREADABLE:
+        raise not_believed("a token whose signature is not the provider's") from None
+
+
+def _key_of(keys: Keys, algorithm: str, identifier: str | None) -> RSAKey | ECKey:
+    """The one key that may have signed: of this identifier, or alone of its kind."""
+    fitting = [
+        key for key in keys
+        if isinstance(key, _KEY_KINDS[algorithm[0]]) and key.get("alg") in (None, algorithm)
+        and (identifier is None or key.kid == identifier)
+    ]  # fmt: skip
+    if len(fitting) != 1:
+        raise not_believed("a token signed by a key that the provider does not publish")
+    return fitting[0]
+
+
+def check_id_token(token: jwt.Token, expected: ExpectedToken) -> str:
+    """Check what a signed identity token says, and return its subject. Raises ProviderFailure (Core, 3.1.3.7)."""
+    claims, algorithm = token.claims, str(token.header["alg"])
+    check_audience(claims, expected.issuer, expected.client_id)
+    check_times(claims, expected.now, is_identity=True)
+    if not _same(claims.get("nonce"), expected.nonce):
+        raise not_believed("an identity token of another sign-in (nonce)")
+    half = claims.get("at_hash")
+    if half is not None and not _same(half, half_hash(expected.access_token, algorithm)):
+        raise not_believed("an identity token of another access token (at_hash)")
+    if expected.begun_at is not None:
+        _check_fresh(claims.get("auth_time"), expected.begun_at, expected.now)
+    return subject_of(claims)
+
+
+def subject_of(claims: Mapping[str, Any]) -> str:
+    """The subject of a token. Raises ProviderFailure."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
+        raise not_believed("a token that names nobody (sub)")
+    return subject
+
+
+def check_audience(claims: Mapping[str, Any], issuer: str, client_id: str) -> None:
+    """Check who made a token, and for whom. Raises ProviderFailure."""
+    if not _same(claims.get("iss"), issuer):
+        raise not_believed("a token of another issuer (iss)")
+    audience, party = claims.get("aud"), claims.get("azp")
+    audiences = [audience] if isinstance(audience, str) else audience
+    if not isinstance(audiences, list) or client_id not in audiences:
+        raise not_believed("a token for another service (aud)")
+    if (party is not None or len(audiences) > 1) and not _same(party, client_id):
+        raise not_believed("a token asked for by another service (azp)")
+
+
+def check_times(claims: Mapping[str, Any], now: datetime, *, is_identity: bool = False) -> None:
+    """Check when a token holds; ``is_identity``: it must say it. Raises ProviderFailure."""
+    at, leeway = now.timestamp(), LEEWAY.total_seconds()
+    ends, made, begins = (_instant(claims.get(name)) for name in ("exp", "iat", "nbf"))
+    if is_identity and (ends is None or made is None):
+        raise not_believed("an identity token without its times (exp, iat)")
+    if ends is not None and ends <= at - leeway:
+        raise not_believed("a token that has expired (exp): compare the clocks of both servers")
+    if any(since is not None and since > at + leeway for since in (made, begins)):
+        raise not_believed("a token of the future (iat, nbf): compare the clocks of both servers")
+    if is_identity and made is not None and made < at - leeway - OLDEST.total_seconds():
+        raise not_believed("an identity token made long ago (iat)")
+
+
+def _check_fresh(auth_time: object, begun_at: datetime, now: datetime) -> None:
+    """Check that the person proved who they are since a fresh proof was asked for (R105)."""
+    at = _instant(auth_time)
+    leeway = LEEWAY.total_seconds()
+    if at is None or not begun_at.timestamp() - leeway <= at <= now.timestamp() + leeway:
+        raise ProviderFailure(ProviderProblem.NOT_FRESH, "an identity that was not proved again (auth_time)")
+
+
+def half_hash(text: str, algorithm: str) -> str:
+    """The left half of the digest of a token, by the digest of the algorithm that signs it (Core, 3.1.3.6)."""
+    whole = hashlib.new(f"sha{algorithm[2:]}", text.encode()).digest()
+    return urlsafe_b64encode(whole[: len(whole) // 2]).decode().rstrip("=")
+
+
+def _instant(value: object) -> float | None:
+    """A time in Unix seconds; None when it is absent. Raises ProviderFailure for what is no time."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise not_believed("a token with a time that is none")
+    return float(value)
+
+
+def _same(value: object, expected: str) -> bool:
+    return isinstance(value, str) and hmac.compare_digest(value.encode(errors="replace"), expected.encode())

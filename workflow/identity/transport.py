@@ -1,0 +1,88 @@
+"""Calls to an identity provider: bounded in time and in size, and led nowhere else (R101)."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+import httpx2
+
+from workflow.identity.failures import unavailable
+from workflow.settings.sign_in import is_secure_address
+
+CALL_S: Final = 8
+"""Seconds of a whole call, however slowly its answer comes."""
+
+STEP_S: Final = 4
+"""Seconds of a connection, or of a silence."""
+
+MOST_BYTES: Final = 200_000
+"""Of an answer: a configuration, a set of keys, a token."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderAnswer:
+    """What a provider answered. ``kind`` is its media type, in small letters, without parameters."""
+
+    status: int
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderTransport:
+    """Calls a provider; what the environment says of proxies and authorities holds (``HTTPS_PROXY``).
+
+    ``transport`` is a test's; ``call_s`` bounds a whole call.
+    """
+
+    transport: httpx2.BaseTransport | None = None
+    call_s: float = CALL_S
+    _tls: list[ssl.SSLContext] = field(default_factory=list, init=False)
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> ProviderAnswer:
+        """Read an address. Raises ProviderFailure."""
+        return self._call("GET", url, headers or {}, None)
+
+    def post(self, url: str, form: str, headers: Mapping[str, str]) -> ProviderAnswer:
+        """Send a form, already encoded. Raises ProviderFailure."""
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._call("POST", url, {**headers, **kind}, form.encode())
+
+    def _call(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> ProviderAnswer:
+        if not is_secure_address(url):
+            raise unavailable("an address that is not in https")
+        plain = {"Accept-Encoding": "identity", "User-Agent": "oda", "Accept": "application/json, application/jwt"}
+        ends_at = monotonic() + self.call_s
+        try:
+            with (
+                self._client() as client,
+                client.stream(method, url, headers={**plain, **headers}, content=content) as response,
+            ):
+                return self._read(response, ends_at)
+        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError, UnicodeError) as error:
+            raise unavailable(f"no answer ({type(error).__name__})") from None
+
+    def _read(self, response: httpx2.Response, ends_at: float) -> ProviderAnswer:
+        if response.is_redirect:
+            raise unavailable("an answer that leads elsewhere")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise unavailable("a compressed answer, which was not asked for")
+        body = bytearray()
+        for some in response.iter_bytes():
+            body += some
+            if len(body) > MOST_BYTES:
+                raise unavailable("an answer that is too long")
+            if monotonic() > ends_at:
+                raise unavailable("an answer that comes too slowly")
+        kind = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        return ProviderAnswer(status=response.status_code, kind=kind, body=bytes(body))
+
+    def _client(self) -> httpx2.Client:
+        """A client that trusts the authorities of the system, which are read once."""
+        if self.transport is not None:
+            return httpx2.Client(transport=self.transport)
+        if not self._tls:
+            self._tls.append(ssl.create_default_context())
+        return httpx2.Client(verify=self._tls[0], timeout=STEP_S)
