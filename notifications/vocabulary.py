@@ -45,6 +45,7 @@ class Kind(Labelled):
     CLOCK_ALERT = "clock_alert", "horloge d'une machine à corriger"
     MAILBOX_CHANGED = "mailbox_changed", "boîte de l'établissement changée"
     MAILBOX_TO_CONFIRM = "mailbox_to_confirm", "boîte d'un établissement changée"
+    IDENTITY_BOUND = "identity_bound", "personne liée à l'établissement"
     SIGN_IN = "sign_in", "lien de connexion"
     SIGN_IN_RECTORAT = "sign_in_rectorat", "lien de connexion, rectorat"
 

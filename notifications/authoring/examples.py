@@ -22,6 +22,7 @@ from notifications.messages.facts import (
     Ended,
     HandoverReminder,
     HeldEnd,
+    IdentityBound,
     KeyExtended,
     Late,
     LateDigest,
@@ -578,6 +579,19 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         Kind.MAILBOX_TO_CONFIRM,
         MailboxToConfirm(
             establishment=PLACE, **_MAILBOXES, operator="camille.roux@ac-toulouse.fr", why="l'annuaire est à jour"
+        ),
+    ),
+    "identity_bound": (
+        Kind.IDENTITY_BOUND,
+        IdentityBound(
+            establishment=PLACE, name="Claire Martin", provider="ProConnect", at=ASKED_AT, until="31 août 2027",
+        ),
+    ),
+    "identity_bound_shared": (
+        Kind.IDENTITY_BOUND,
+        IdentityBound(
+            establishment=PLACE, others=(OTHER_PLACE,), name="", provider="ProConnect", at=ASKED_AT,
+            until="31 août 2027",
         ),
     ),
     "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, minutes=30, until=UNTIL, asked_at=ASKED_AT)),

@@ -171,6 +171,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.CLOCK_ALERT, facts.ClockAlert, _OPERATORS, page=pages.clock_page),
         CatalogueEntry(Kind.MAILBOX_CHANGED, facts.MailboxChanged),
         CatalogueEntry(Kind.MAILBOX_TO_CONFIRM, facts.MailboxToConfirm, _OPERATORS, page=pages.confirm_mailbox),
+        CatalogueEntry(Kind.IDENTITY_BOUND, facts.IdentityBound, page=pages.people),
         CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RECTORAT, facts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
     )

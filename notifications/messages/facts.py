@@ -606,6 +606,23 @@ class MailboxToConfirm(MailboxChanged):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityBound:
+    """Somebody signs in for an establishment by an identity provider from now on, its mailbox having opened the way.
+
+    ``others`` have the same mailbox, and were bound by the same link (R103).
+    """
+
+    establishment: Annotated[Place, _ESTABLISHMENT]
+    name: Annotated[str, Doc("le nom de la personne, tel que le donne le fournisseur d'identité ; parfois vide")]
+    provider: Annotated[str, Doc("le fournisseur d'identité, tel que chacun le connaît")]
+    at: Annotated[str, Doc("quand, en toutes lettres")]
+    until: Annotated[str, Doc("le dernier jour de la liaison, en toutes lettres")]
+    others: Annotated[
+        tuple[Place, ...], Doc("les autres établissements de la même boîte, liés aussi ; parfois aucun")
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SignInRectorat:
     """A link to sign in (R72). ``minutes`` it is valid, until ``until``; both instants are written in French.
 

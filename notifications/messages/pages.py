@@ -53,6 +53,11 @@ def _of_school(path: str, about: facts.OfEstablishment | facts.OnRequest) -> str
     return f"{path}?uai={quote(about.establishment.uai, safe='')}"
 
 
+def people(about: facts.OfEstablishment) -> str:
+    """The people bound to the establishment (R103)."""
+    return _of_school(f"{CHEF_HOME}/personnes", about)
+
+
 def redo(about: facts.SentBack) -> str:
     """The step to redo; of a declaration the request itself, where it is read, corrected or kept."""
     return _request_page(CHEF_HOME, about, _REDO_SLUGS.get(about.step, ""))

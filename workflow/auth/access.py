@@ -10,6 +10,7 @@ from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import Role
 from workflow.auth.actors import People
+from workflow.auth.bindings import BindingEnd, end_bindings_of
 from workflow.auth.sessions import end_sign_ins_of
 from workflow.auth.sign_in_links import end_links
 from workflow.auth.tokens import end_tokens_of, revoke_token
@@ -23,13 +24,15 @@ _RECTORAT: Final = (Role.OPERATOR.value, Role.READER.value)
 def end_access_of_mailboxes(
     connection: Connection, hasher: JournalHasher, moved: Set[str], closed: Set[str], by: Actor, now: datetime
 ) -> None:
-    """End what the former mailbox of these establishments opened, and the tokens of the closed ones.
+    """End what the former mailbox of these establishments opened, and the tokens and bindings of the closed ones.
 
     ``moved`` are those whose mailbox in force has become another; each token ended is in the journal, with its reason.
     """
     end_sign_ins_of(connection, moved, now)
     end_tokens_of(connection, hasher, moved, by, "mailbox_changed", now)
     end_tokens_of(connection, hasher, closed, by, "closed", now)
+    end_bindings_of(connection, hasher, moved, by, BindingEnd.MAILBOX_CHANGED, now)
+    end_bindings_of(connection, hasher, closed, by, BindingEnd.CLOSED, now)
 
 
 def end_access_of_removed(connection: Connection, hasher: JournalHasher, people: People, now: datetime) -> int:

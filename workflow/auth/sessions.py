@@ -41,7 +41,8 @@ class SessionUser:
     """The user of a session: a mailbox or an address, in ``subject``.
 
     Of a mailbox, ``subject`` is its UAI, sorted, by commas, and ``name`` stays empty until somebody gives it.
-    ``provider``: the identity provider that named this person, empty for a mail's link. Of a session that was read:
+    ``provider``: the identity provider that named this person, empty for a mail's link; ``identity`` is a keyed digest
+    of who that is there, and ``identity_name`` the name that it vouches for. Of a session that was read:
     ``ends_at``, when it ends if nothing is done in it; ``proved_at``, when this person last proved who they are.
     """
 
@@ -50,6 +51,8 @@ class SessionUser:
     name: str = ""
     method: SignInMethod = SignInMethod.MAIL_LINK
     provider: str = ""
+    identity: str = ""
+    identity_name: str = ""
     ends_at: datetime | None = field(default=None, compare=False)
     proved_at: datetime | None = field(default=None, compare=False)
 
@@ -91,6 +94,7 @@ class Sessions:
             "digest": digest(secret), "role": session_user.role.value, "subject": session_user.subject,
             "name": session_user.name, "created_at": now, "seen_at": now, "expires_at": now + self._longest,
             "method": session_user.method.value, "provider": session_user.provider, "proved_at": now,
+            "identity": session_user.identity, "identity_name": session_user.identity_name,
         }  # fmt: skip
         connection.execute(insert(SESSIONS), [row])
         return secret
@@ -160,7 +164,7 @@ def find_user(connection: Connection, secret: str) -> SessionUser | None:
 def _user_of(row: Row[Any]) -> SessionUser:
     return SessionUser(
         role=Role.of(row.role), subject=row.subject, name=row.name, method=SignInMethod.of(row.method),
-        provider=row.provider, proved_at=row.proved_at,
+        provider=row.provider, proved_at=row.proved_at, identity=row.identity, identity_name=row.identity_name,
     )  # fmt: skip
 
 

@@ -499,7 +499,8 @@ class WebSession(SQLModel, table=True):
 
     ``role`` of a mailbox that has not said yet who it is stays ``chef`` and ``name`` empty: it may only say it.
     ``provider``: the identity provider's name in the settings, empty for a mail's link; ``proved_at``: when this person
-    last proved who they are (R105); ``browser``: what its list of sessions says of it (R107).
+    last proved who they are (R105); ``browser``: what its list of sessions says of it (R107). ``identity``: a keyed
+    digest of who that is at its provider, and ``identity_name`` the name that it vouches for, both empty for a link's.
     """
 
     __tablename__: ClassVar[str] = "web_session"
@@ -522,6 +523,8 @@ class WebSession(SQLModel, table=True):
     provider: str = Field(default="", sa_type=Text)
     proved_at: datetime = Field(sa_type=UtcDateTime)
     browser: str = Field(default="", sa_type=Text)
+    identity: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    identity_name: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
 class AccessToken(SQLModel, table=True):

@@ -20,6 +20,7 @@ from states.rules.schedule import BrakeDecision, ClockFault, Hold
 from states.school_calendar import SchoolYear, YearEnd
 from workflow.auth.access import end_access_of_removed
 from workflow.auth.actors import People
+from workflow.auth.bindings import end_bindings_of_past_years
 from workflow.auth.kept_forms import delete_old_forms
 from workflow.auth.rate_limit import close_windows
 from workflow.auth.sessions import delete_expired_sessions
@@ -236,6 +237,8 @@ class Ticker:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)
             cleanup_expired(connection, mailer, self._engine.hasher, now)
+        with result.step("les liaisons de l'an passé"), database.write() as connection:
+            end_bindings_of_past_years(connection, self._engine.hasher, self._engine.policy.calendar, now)
         if self._people:
             with result.step("les accès à finir"), database.write() as connection:
                 end_access_of_removed(connection, self._engine.hasher, self._people, now)

@@ -38,7 +38,11 @@ def visit(
     server = behind_proxies(gate, [FRONT, GATE])
     raw = [(name.lower().encode(), value.encode()) for name, value in [("Host", "oda"), ("Cookie", "oda=x"), *headers]]
     scope = {"type": "http", "path": path, "headers": raw, "client": (peer, 5000), "scheme": "https"}
-    asyncio.run(server(scope, unused, unused))
+
+    async def call() -> None:
+        await server(scope, unused, unused)
+
+    asyncio.run(call())
     (given,) = scopes
     return gate_identity(Request(given)), {name.decode() for name, _ in given["headers"]}
 

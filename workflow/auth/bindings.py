@@ -1,0 +1,259 @@
+"""Identities bound to an establishment by its mailbox, until the directory, a person or the year ends it (R103)."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
+
+from notifications.messages.facts import IdentityBound, Place
+from notifications.messages.mail import Draft
+from notifications.ports import Clock
+from notifications.sql import batches, insert_new
+from notifications.vocabulary import Audience, Kind
+from states import french
+from states.model import Actor
+from states.school_calendar import SchoolCalendar, SchoolYear
+from states.validation import fold_mail
+from states.vocabulary import Role
+from workflow.auth.actors import NotAllowed
+from workflow.database.connection import Database
+from workflow.database.identity_tables import BINDING
+from workflow.database.mapping import mailbox_of
+from workflow.database.tables import ESTABLISHMENT, SESSIONS
+from workflow.journal import installation
+from workflow.journal.chain import JournalHasher
+
+BOUND: Final = "identity_bound"
+"""Kind of the journal's event by which an identity is bound to an establishment."""
+
+BINDING_ENDED: Final = "binding_ended"
+"""Kind of the journal's event by which it is so no more."""
+
+GATE: Final = "gate"
+"""The issuer of the identities that come by trusted headers (R102)."""
+
+
+class BindingEnd(Enum):
+    """The reason for which a binding has ended, in the journal."""
+
+    CHEF = "chef"
+    OPERATOR = "operator"
+    MAILBOX_CHANGED = "mailbox_changed"
+    CLOSED = "closed"
+    YEAR_END = "year_end"
+    NEW_CHEF = "new_chef"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityToBind:
+    """An identity whose function nobody tells: a digest of who it is, its provider as people call it, its name."""
+
+    digest: str
+    provider: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityBinding:
+    """A binding, as it is listed."""
+
+    number: int
+    place: Place
+    name: str
+    provider: str
+    role: Role | None
+    bound_at: datetime
+
+
+def identity_digest(hasher: JournalHasher, issuer: str, subject: str) -> str:
+    """A keyed digest of somebody at a provider: whoever has the database alone learns nothing of them."""
+    return hasher.digest(f"identity\n{issuer}\n{subject}")
+
+
+def bound_to(connection: Connection, identity: str) -> tuple[tuple[str, ...], Role | None]:
+    """The open establishments that an identity is bound to, sorted, and the function that it last said there."""
+    query = (
+        select(BINDING.c.uai, BINDING.c.role)
+        .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == BINDING.c.uai)
+        .where(BINDING.c.identity == identity, ESTABLISHMENT.c.is_open)
+        .order_by(BINDING.c.uai)
+    )
+    rows = connection.execute(query).all()
+    roles = {row.role for row in rows}
+    role = Role.of(roles.pop()) if len(roles) == 1 and "" not in roles else None
+    return tuple(row.uai for row in rows), role
+
+
+def remember_role(connection: Connection, identity: str, role: Role) -> None:
+    """Keep the function that a bound person says, so that it is not asked again."""
+    connection.execute(update(BINDING).where(BINDING.c.identity == identity).values(role=role.value))
+
+
+def end_bindings_of(
+    connection: Connection, hasher: JournalHasher, uais: Collection[str], by: Actor, why: BindingEnd, now: datetime
+) -> int:
+    """End every binding of these establishments; return how many."""
+    rows = [
+        row
+        for batch in batches(sorted(uais))
+        for row in connection.execute(select(BINDING).where(BINDING.c.uai.in_(batch)).order_by(BINDING.c.number))
+    ]
+    return _end(connection, hasher, rows, by, why, now)
+
+
+def end_bindings_of_past_years(
+    connection: Connection, hasher: JournalHasher, calendar: SchoolCalendar, now: datetime
+) -> int:
+    """End the bindings made before the last end of a school year; return how many (R103)."""
+    ended = [SchoolYear(calendar.today(now).year + shift) for shift in (-2, -1, 0)]
+    last = max(end for year in ended if (end := calendar.end_of(year).ends_at) <= now)
+    rows = connection.execute(select(BINDING).where(BINDING.c.bound_at < last).order_by(BINDING.c.number)).all()
+    if not rows:
+        return 0
+    by = installation.schedule_actor_in(connection)
+    return _end(connection, hasher, rows, by, BindingEnd.YEAR_END, now)
+
+
+def _end(
+    connection: Connection, hasher: JournalHasher, rows: Sequence[Row[Any]], by: Actor, why: BindingEnd, now: datetime
+) -> int:  # fmt: skip
+    """Erase these bindings and end the sessions that they opened; another process may have erased some."""
+    ended = 0
+    for row in rows:
+        if not connection.execute(delete(BINDING).where(BINDING.c.number == row.number)).rowcount:
+            continue
+        ended += 1
+        _end_sessions(connection, row.identity, row.uai, now)
+        installation.record(
+            connection, hasher, BINDING_ENDED, by, now, {"uai": row.uai, "binding": row.number, "reason": why.value}
+        )
+    return ended
+
+
+def _end_sessions(connection: Connection, identity: str, uai: str, now: datetime) -> None:
+    alive = (SESSIONS.c.identity == identity, SESSIONS.c.ended_at.is_(None))
+    rows = connection.execute(select(SESSIONS.c.digest, SESSIONS.c.subject).where(*alive))
+    theirs = [session for session, subject in rows if uai in subject.split(",")]
+    connection.execute(update(SESSIONS).where(SESSIONS.c.digest.in_(theirs)).values(ended_at=now))
+
+
+class Bindings:
+    """Binds identities to establishments, lists the bindings, ends them."""
+
+    def __init__(
+        self, database: Database, clock: Clock, hasher: JournalHasher, calendar: SchoolCalendar,
+        tell: Callable[[Connection, list[Draft], datetime], object],
+    ) -> None:  # fmt: skip
+        """``tell`` is given the mails of a new binding, in its own transaction."""
+        self._database, self._clock, self._hasher = database, clock, hasher
+        self._calendar, self._tell = calendar, tell
+
+    def bind(self, identity: IdentityToBind, uais: Collection[str], by: Actor) -> None:
+        """Bind an identity to the establishments whose mailbox has just vouched for it; told to that mailbox.
+
+        ``by``: whoever the mailbox signed in. What is bound already stays as it is.
+        """
+        now = self._clock.now()
+        with self._database.write() as connection:
+            rows = connection.execute(
+                select(ESTABLISHMENT).where(ESTABLISHMENT.c.uai.in_(list(uais))).order_by(ESTABLISHMENT.c.uai)
+            ).all()
+            bound = [row for row in rows if self._bind_one(connection, identity, row.uai, by, now)]
+            by_mailbox: dict[str, list[Row[Any]]] = {}
+            for row in bound:
+                by_mailbox.setdefault(fold_mail(mailbox_of(row) or ""), []).append(row)
+            drafts = [self._draft(identity, mailbox, rows, now) for mailbox, rows in by_mailbox.items() if mailbox]
+            self._tell(connection, drafts, now)
+
+    def _bind_one(
+        self, connection: Connection, identity: IdentityToBind, uai: str, by: Actor, now: datetime
+    ) -> bool:  # fmt: skip
+        row = {
+            "identity": identity.digest, "uai": uai, "provider": identity.provider, "name": identity.name, "role": "",
+            "bound_at": now,
+        }  # fmt: skip
+        if not connection.execute(insert_new(connection, BINDING).values(row)).rowcount:
+            return False
+        this = (BINDING.c.identity == identity.digest, BINDING.c.uai == uai)
+        number = connection.execute(select(BINDING.c.number).where(*this)).scalar_one()
+        installation.record(connection, self._hasher, BOUND, by, now, {"uai": uai, "binding": number})
+        return True
+
+    def _draft(self, identity: IdentityToBind, mailbox: str, rows: Sequence[Row[Any]], now: datetime) -> Draft:
+        first, *others = (Place(uai=row.uai, nom=row.nom, commune=row.commune) for row in rows)
+        zone = self._calendar.timezone
+        facts = IdentityBound(
+            establishment=first, others=tuple(others), name=identity.name, provider=identity.provider,
+            at=french.instant(now, zone), until=french.day(self.last_day(now)),
+        )  # fmt: skip
+        return Draft(
+            kind=Kind.IDENTITY_BOUND, audience=Audience.ESTABLISHMENT, recipient=mailbox, context=facts,
+            uai=first.uai,
+        )  # fmt: skip
+
+    def last_day(self, bound_at: datetime) -> date:
+        """The last day of a binding made at this instant: that of the school year which was running."""
+        start = self._calendar.today(bound_at).year - 2
+        ends = (self._calendar.end_of(SchoolYear(start + shift)) for shift in range(4))
+        return next(end.last_day for end in ends if end.ends_at > bound_at)
+
+    def list_of(self, uais: Collection[str] | None = None) -> tuple[IdentityBinding, ...]:
+        """The bindings of these establishments, or of all, by establishment and name."""
+        query = (
+            select(BINDING, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
+            .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == BINDING.c.uai)
+            .order_by(BINDING.c.uai, BINDING.c.name, BINDING.c.number)
+        )
+        if uais is not None:
+            query = query.where(BINDING.c.uai.in_(list(uais)))
+        with self._database.read() as connection:
+            return tuple(_binding_of(row) for row in connection.execute(query))
+
+    def end_former_chefs(self, actor: Actor, identity: str) -> int:
+        """End the bindings of the chefs whom this actor says to succeed, but that of ``identity``, his own (R37)."""
+        query = (
+            select(BINDING)
+            .where(
+                BINDING.c.uai.in_(sorted(actor.establishments)), BINDING.c.role == Role.CHEF.value,
+                BINDING.c.identity != identity,
+            )
+            .order_by(BINDING.c.number)
+        )  # fmt: skip
+        now = self._clock.now()
+        with self._database.write() as connection:
+            rows = connection.execute(query).all()
+            return _end(connection, self._hasher, rows, actor, BindingEnd.NEW_CHEF, now)
+
+    def end(self, number: int, actor: Actor) -> IdentityBinding | None:
+        """End a binding, and the sessions that it opened; return it, None when it was over already.
+
+        Raises NotAllowed for a reader, and for a chef or a deputy of another establishment (R3).
+        """
+        why = BindingEnd.CHEF if actor.is_establishment else BindingEnd.OPERATOR
+        if actor.role not in (Role.CHEF, Role.DEPUTY, Role.OPERATOR):
+            raise NotAllowed("Seuls l'établissement et le rectorat mettent fin à une liaison (R103).")
+        query = (
+            select(BINDING, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
+            .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == BINDING.c.uai)
+            .where(BINDING.c.number == number, _is_theirs(actor))
+        )
+        now = self._clock.now()
+        with self._database.write() as connection:
+            row = connection.execute(query).one_or_none()
+            if row is None or not _end(connection, self._hasher, [row], actor, why, now):
+                return None
+        return _binding_of(row)
+
+
+def _is_theirs(actor: Actor) -> ColumnElement[bool]:
+    return BINDING.c.uai.in_(sorted(actor.establishments)) if actor.is_establishment else BINDING.c.number.is_not(None)
+
+
+def _binding_of(row: Row[Any]) -> IdentityBinding:
+    return IdentityBinding(
+        number=row.number, place=Place(uai=row.uai, nom=row.nom, commune=row.commune), name=row.name,
+        provider=row.provider, role=Role.of(row.role) if row.role else None, bound_at=row.bound_at,
+    )  # fmt: skip
