@@ -13,6 +13,7 @@ from portal.web import (
     errors,
     guides,
     health,
+    identity_sign_in,
     kept_forms,
     national_sign_in,
     public,
@@ -27,6 +28,10 @@ from portal.web.security import NO_TELEMETRY, Headers, plain_address
 from portal.web.trusted_headers import TrustedHeaders, gate_secrets
 from workflow.app import App
 
+PAGES = (
+    chef, display, guides, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, sign_in, worklist,
+)  # fmt: skip
+
 
 def create_app(app: App) -> FastAPI:
     """The application of an installation, without anything of a demonstration."""
@@ -40,10 +45,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
         dependencies=[Depends(plain_address)], redirect_slashes=False, telemetry=NO_TELEMETRY,
     )  # fmt: skip
     asgi.state.context = context
-    pages = [
-        module.router
-        for module in (chef, display, guides, health, kept_forms, national_sign_in, public, rectorat, sign_in, worklist)
-    ]
+    pages = [module.router for module in PAGES]
     for router in (*pages, *routers):
         asgi.include_router(router)
     asgi.router.routes.append(ApiMount(context))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from notifications.messages.catalogue import MailContext
     from notifications.messages.mailbox_news import MailboxNews
     from notifications.rendering.environment import TemplateLoader, TemplateProblem
+    from workflow.auth.bindings import Bindings
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine
@@ -201,6 +202,16 @@ class App:
         """Write to the former mailbox of an establishment, and to every operator (R14)."""
         operators = (self.settings.mail.operators_mailbox, *self.people.operators())
         self.mailer.enqueue(connection, news.drafts(operators, self.settings.zoneinfo), news.at)
+
+    @cached_property
+    def bindings(self) -> "Bindings":
+        """The identities bound to establishments (R103)."""
+        from workflow.auth.bindings import Bindings
+
+        return Bindings(
+            self.database, self.clock, self.hasher, self.policy.calendar,
+            lambda connection, drafts, now: self.mailer.enqueue(connection, drafts, now),
+        )  # fmt: skip
 
     @cached_property
     def year_ends(self) -> "YearEnds":

@@ -21,12 +21,16 @@ from portal.web.forms import GIVEN_BACK
 from portal.web.rendering import Pages
 from portal.web.security import Visitor, comes_from_here, has_csrf, is_told_from_here
 from portal.web.success_messages import SuccessMessages
+from portal.web.trusted_headers import gate_identity
+from states.vocabulary import SignInMethod
 from workflow.app import App
 from workflow.auth.actors import NotAllowed
+from workflow.auth.bindings import GATE, identity_digest
 from workflow.auth.kept_forms import KeptForms
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
 from workflow.identity.entry import IdentityEntry
+from workflow.identity.pending_bindings import PendingBinding, PendingBindings
 from workflow.identity.provider_sign_in import ProviderSignIn
 from workflow.settings.infrastructure import PortalSettings
 
@@ -52,6 +56,7 @@ class WebContext:
     pages: Pages
     providers: ProviderSignIn
     identities: IdentityEntry
+    pending_bindings: PendingBindings
     demo: Demo | None = field(default=None)
 
     @classmethod
@@ -68,6 +73,7 @@ class WebContext:
             pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
             providers=ProviderSignIn(app.database, app.clock, app.hasher, app.settings, app.secrets),
             identities=IdentityEntry(app.database, app.people, sign_in, app.settings),
+            pending_bindings=PendingBindings(app.clock, app.hasher),
         )  # fmt: skip
 
     @property
@@ -126,6 +132,15 @@ class WebContext:
         return "__Host-oda-fournisseur" if self.is_https else "oda-fournisseur"
 
     @property
+    def binding_cookie(self) -> str:
+        """The cookie of an identity that its establishment's mailbox has yet to vouch for, sealed (R103)."""
+        return "__Host-oda-liaison" if self.is_https else "oda-liaison"
+
+    def pending_binding(self, request: Request) -> PendingBinding | None:
+        """The identity that this browser is about to bind; None when there is none."""
+        return self.pending_bindings.read(request.cookies.get(self.binding_cookie, ""))
+
+    @property
     def kept_cookie(self) -> str:
         """The cookie that opens what was typed after the end of a session."""
         return "__Host-oda-kept" if self.is_https else "oda-kept"
@@ -167,7 +182,18 @@ def session_user_of(request: Request, context: Context) -> tuple[SessionUser, st
     """The user of the session's cookie, and its secret; None for nobody."""
     secret = request.cookies.get(context.cookie)
     session_user = context.sessions.find(secret, context.app.clock.now()) if secret else None
+    if session_user and secret and _is_another(request, context, session_user):
+        context.sign_in.sign_out(secret)
+        return None
     return (session_user, secret) if session_user and secret else None
+
+
+def _is_another(request: Request, context: WebContext, user: SessionUser) -> bool:
+    """True when the gate now names another person than the one whose session it has opened (R102)."""
+    gate = gate_identity(request)
+    if gate is None or user.method is not SignInMethod.TRUSTED_HEADERS:
+        return False
+    return identity_digest(context.app.hasher, GATE, gate.person) != user.identity
 
 
 SignedIn = Annotated[tuple[SessionUser, str] | None, Depends(session_user_of)]

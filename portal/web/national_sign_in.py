@@ -11,15 +11,18 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.web.context import Context, PostedByAnyone, SignedIn, WebContext
+from portal.web.identity_sign_in import without_session
 from portal.web.public_texts import french_capital
 from portal.web.security import safe_back
 from portal.web.sign_in import Client, after_sign_in, set_session_cookie, with_back
 from states.validation import fold_mail
 from states.vocabulary import Role, SignInMethod
+from workflow.auth.bindings import identity_digest
 from workflow.auth.rate_limit import digest
 from workflow.auth.sessions import SessionUser
 from workflow.identity.attempts import LASTS, ProviderSession, SignInAttempt
-from workflow.identity.claims import BindingNeeded, IdentityRefusal, IdentityRefused, IdentityUser
+from workflow.identity.claims import IdentityUser
+from workflow.identity.entry import NamedIdentity
 from workflow.identity.failures import ProviderFailure, ProviderProblem
 from workflow.identity.provider import ProvenIdentity
 from workflow.identity.provider_sign_in import RETURN_PATH, ProviderReturn
@@ -65,20 +68,6 @@ _WORDS: Final = {
     ),
 }  # fmt: skip
 """What a page says of each problem: the status, the title, what to do."""
-
-_REFUSALS: Final = {
-    IdentityRefusal.UNREADABLE: "Ce qui est dit de vos établissements n'a pas pu être lu. Signalez-le.",
-    IdentityRefusal.NOT_CHEF: "Ce portail est ouvert aux chefs d'établissement et aux personnes du rectorat qui s'en"
-    " occupent ; votre fonction est autre.",
-    IdentityRefusal.NO_ESTABLISHMENT: "Il n'est dit d'aucun établissement que vous en êtes responsable. Si vous venez"
-    " de prendre vos fonctions, cela peut prendre quelques jours.",
-    IdentityRefusal.UNKNOWN_ESTABLISHMENT: "Votre établissement n'est pas parmi ceux de l'académie. Signalez-le.",
-    IdentityRefusal.CLOSED_ESTABLISHMENT: "Votre établissement est fermé. S'il ne l'est pas, signalez-le.",
-    IdentityRefusal.NOT_IN_GROUP: "Il vous manque un droit que l'académie donne. Demandez-le-lui.",
-    IdentityRefusal.DEPUTY: "Seul le chef d'établissement peut se connecter, et vous êtes reconnu comme son adjoint.",
-    IdentityRefusal.NO_FUNCTION: "Votre identité est reconnue, mais rien ne dit votre fonction ni votre établissement.",
-}
-"""Why an identity opens nothing, and what to do."""
 
 
 @router.post("/connexion/fournisseur/{name}")
@@ -130,24 +119,33 @@ def _enter(
 
     ``proving``: the session whose user was asked to prove who they are anew (R105).
     """
-    provider = context.app.settings.sign_in.provider(attempt.provider)
-    resolution = context.identities.resolve(
-        identity.claims, trusts_mail=provider is not None and provider.mail_is_verified
-    )
+    named = _named(context, identity)
+    resolution = context.identities.resolve(named)
     if not isinstance(resolution, IdentityUser):
-        return _opens_nothing(request, context, resolution, attempt)
+        return without_session(request, context, named, resolution, attempt.back)
     context.providers.check_level(identity, resolution.role)
     session = ProviderSession(provider=identity.provider, subject=identity.subject, id_token=identity.id_token)
     if proving:
         _check_same(proving[0], resolution, session, _provider_session(request, context))
     session_user, secret = context.identities.enter(
-        resolution, SignInMethod.PROVIDER, identity.provider, former=request.cookies.get(context.cookie, ""),
-        proves=proving[0] if proving else None,
+        resolution, named, former=request.cookies.get(context.cookie, ""), proves=proving[0] if proving else None
     )  # fmt: skip
     response = RedirectResponse(after_sign_in(session_user, attempt.back), status_code=303)
     set_session_cookie(response, context, secret)
     _set_cookie(response, context, context.provider_cookie, context.providers.cookies.keep(session))
     return response
+
+
+def _named(context: WebContext, identity: ProvenIdentity) -> NamedIdentity:
+    """Whom the provider has named, for the settings to say what they may be here. Raises ProviderFailure."""
+    provider = context.app.settings.sign_in.provider(identity.provider)
+    if provider is None:
+        raise ProviderFailure(ProviderProblem.LOST, "a sign-in by a provider that the settings do not have")
+    return NamedIdentity(
+        method=SignInMethod.PROVIDER, provider=provider.name, label=provider.label, claims=identity.claims,
+        digest=identity_digest(context.app.hasher, provider.issuer, identity.subject),
+        trusts_mail=provider.mail_is_verified,
+    )  # fmt: skip
 
 
 def _check_same(
@@ -167,19 +165,6 @@ def _check_same(
 def _provider_session(request: Request, context: WebContext) -> ProviderSession | None:
     sealed = request.cookies.get(context.provider_cookie, "")
     return context.providers.cookies.read(sealed) if sealed else None
-
-
-def _opens_nothing(
-    request: Request, context: WebContext, resolution: BindingNeeded | IdentityRefused, attempt: SignInAttempt
-) -> HTMLResponse:  # fmt: skip
-    """The page of somebody who is who they say, and may not enter (R103)."""
-    code = resolution.code if isinstance(resolution, IdentityRefused) else IdentityRefusal.NO_FUNCTION
-    provider = context.app.settings.sign_in.provider(attempt.provider)
-    return context.pages.page(
-        request, "sign_in/provider_failed.html", status=403, title="Votre identité n'ouvre pas ce portail",
-        remedy=_REFUSALS[code], provider=provider, back=attempt.back, level="", retry=False,
-        other=_other_door(attempt.back), is_signed=False,
-    )  # fmt: skip
 
 
 def _failed(

@@ -32,7 +32,8 @@ from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_
 from states.french import listing
 from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, usual_uai
-from states.vocabulary import Role
+from states.vocabulary import Role, SignInMethod
+from workflow.auth.bindings import IdentityToBind
 from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
 from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
@@ -278,21 +279,22 @@ def _without_referrer(response: Response) -> Response:
 @router.get("/connexion/qui")
 def show_who(request: Request, context: Context, signed: Mailbox, suite: str = "") -> HTMLResponse:
     """The name and the function of who acts: a mailbox does not tell them (R37, R73)."""
-    user = last_of_device(request, context, signed[0])
+    user = last_of_device(request, context, _with_identity(request, context, signed[0]))
     return _render_who(request, context, signed, blank(_who_fields(context, user)), safe_back(suite))
 
 
 @router.post("/connexion/qui")
 def say_who(request: Request, context: Context, signed: Mailbox, data: PostedBySigned) -> Response:
-    """Keep the answer for this session, under a new secret."""
-    session_user, secret = signed
+    """Keep the answer for this session, under a new secret; an identity that waited for it is bound (R103)."""
+    secret, session_user = signed[1], _with_identity(request, context, signed[0])
     form, back = filled(_who_fields(context, session_user), data), safe_back(data.get("suite"))
-    if form.is_right and (problem := name_problem(clean(form.values["nom"]))):
+    name = session_user.identity_name or clean(form.values.get("nom", ""))
+    if form.is_right and (problem := name_problem(name)):
         form = form.refused([bad_field("nom", "Votre nom", problem, "R37")])
     if not form.is_right:
         return _render_who(request, context, signed, form, back, status=422)
     role = Role.of(form.values.get("fonction", Role.CHEF.value))
-    identified = replace(session_user, name=clean(form.values["nom"]), role=role)
+    identified = replace(session_user, name=name, role=role)
     former = context.sign_in.former_chefs(session_user, identified.name) if role is Role.CHEF else ()
     succession = data.get(_SUCCESSION)
     if former and succession not in ("new", "same"):
@@ -300,15 +302,44 @@ def say_who(request: Request, context: Context, signed: Mailbox, data: PostedByS
         return _render_who(request, context, signed, form, back, status=422)
     is_new = bool(former) and succession == "new"
     try:
+        if session_user.identity != signed[0].identity:
+            _bind(request, context, identified)
         new_secret = context.sign_in.identify(session_user, secret, identified.name, role, is_new_chef=is_new)
     except ClockRefused as refused:
         return _render_who(request, context, signed, form.refused(refused.reasons), back, status=422)
     if is_new:
-        context.app.tokens.end_former_chefs(context.sessions.actor(identified))
+        actor = context.sessions.actor(identified)
+        context.app.tokens.end_former_chefs(actor)
+        context.app.bindings.end_former_chefs(actor, identified.identity)
     response = RedirectResponse(back or "/etablissement", status_code=303)
     set_session_cookie(response, context, new_secret)
+    forget_pending_binding(response, context)
     _remember_on_device(response, context, identified)
     return response
+
+
+def _with_identity(request: Request, context: WebContext, user: SessionUser) -> SessionUser:
+    """The user of a mailbox's link, with the identity that this browser had it vouch for (R103)."""
+    pending = context.pending_binding(request)
+    if pending is None or user.method is not SignInMethod.MAIL_LINK or pending.uai not in user.uais or user.name:
+        return user
+    return replace(
+        user, method=SignInMethod.of(pending.method), provider=pending.provider, identity=pending.digest,
+        identity_name=pending.name,
+    )  # fmt: skip
+
+
+def _bind(request: Request, context: WebContext, user: SessionUser) -> None:
+    """Bind the identity to the establishments whose mailbox has just signed this person in (R103)."""
+    pending = context.pending_binding(request)
+    if pending and pending.digest == user.identity:
+        identity = IdentityToBind(digest=pending.digest, provider=pending.label, name=user.name)
+        context.app.bindings.bind(identity, user.uais, context.sessions.actor(user))
+
+
+def forget_pending_binding(response: StarletteResponse, context: WebContext) -> None:
+    """No identity waits in this browser any more."""
+    response.delete_cookie(context.binding_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)
 
 
 _SUCCESSION: Final = "succession"
@@ -366,16 +397,20 @@ def _who_fields(context: WebContext, session_user: SessionUser) -> list[Field]:
         name="fonction", label="Votre fonction", shape=Shape.CHOICE, value=session_user.role.value,
         options=tuple((role.value, role.label.capitalize()) for role in (Role.CHEF, Role.DEPUTY)),
     )  # fmt: skip
-    return [name, function] if context.app.settings.people.deputy_may_act else [name]
+    names = [] if session_user.identity_name else [name]
+    return [*names, function] if context.app.settings.people.deputy_may_act else names
 
 
 def _render_who(
     request: Request, context: WebContext, signed: tuple[SessionUser, str], form: Form, back: str, status: int = 200
 ) -> HTMLResponse:
     session_user, secret = signed
+    user = _with_identity(request, context, session_user)
+    pending = context.pending_binding(request) if user.identity != session_user.identity else None
     return context.pages.page(
-        request, "sign_in/who.html", status=status, form=form, back=back, csrf=csrf_of(secret),
-        places=context.links.places(session_user.uais),
+        request, "sign_in/who.html", status=status, form=form, back=back, csrf=csrf_of(secret), user=user,
+        pending=pending, places=context.links.places(session_user.uais),
+        by=pending.label if pending else context.app.settings.sign_in.label_of(user.provider),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from notifications.sql import batches
 from states.model import Actor
 from states.vocabulary import Channel, Role, SignInMethod
 from workflow.auth.actors import NotAllowed, People
+from workflow.auth.bindings import remember_role
 from workflow.auth.chefs import find_former_chefs, remember_chef
 from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
 from workflow.auth.sign_in_links import Links, SignInTarget, end_links_of, find_valid_link
@@ -132,9 +133,16 @@ class Sessions:
         return self._people.actor(session_user.role, subjects, channel, name=session_user.name)
 
     def replace_user(self, connection: Connection, secret: str, session_user: SessionUser) -> str:
-        """Store the name and function of who uses a session; return its new secret. Its end stays the same."""
+        """Store the name and function of who uses a session, and the identity that they are bound to.
+
+        Return its new secret. Its end stays the same.
+        """
         fresh = new_secret()
-        values = {"digest": digest(fresh), "role": session_user.role.value, "name": session_user.name}
+        values = {
+            "digest": digest(fresh), "role": session_user.role.value, "name": session_user.name,
+            "method": session_user.method.value, "provider": session_user.provider, "identity": session_user.identity,
+            "identity_name": session_user.identity_name,
+        }  # fmt: skip
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(values))
         return fresh
 
@@ -255,6 +263,8 @@ class SignIn:
             secret = self._sessions.replace_user(connection, cookie, identified)
             if role is Role.CHEF:
                 remember_chef(connection, session_user.uais, name, is_new=is_new_chef)
+            if session_user.identity:
+                remember_role(connection, session_user.identity, role)
             kind = "new_chef" if is_new_chef else "presented"
             self._record(connection, kind, actor, now, "establishments", len(actor.establishments))
         return secret

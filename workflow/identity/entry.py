@@ -1,15 +1,39 @@
 """From an identity to a session: whom its claims sign in today, by the settings and the directory (R101 to R103)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.actors import People
+from workflow.auth.bindings import bound_to
 from workflow.auth.sessions import SessionUser, SignIn
 from workflow.database.connection import Database
-from workflow.identity.claims import IdentityUser, Resolution, resolve
+from workflow.identity.claims import (
+    BindingNeeded,
+    IdentityRefusal,
+    IdentityRefused,
+    IdentityUser,
+    Resolution,
+    resolve,
+)
 from workflow.identity.establishments import find_named
 from workflow.settings.model import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedIdentity:
+    """Somebody whom a provider or the gate has just named. ``digest``: see ``bindings.identity_digest``.
+
+    ``provider`` is its name in the settings, empty for the gate, and ``label`` what people call it; ``trusts_mail`` as
+    in ``claims.resolve``.
+    """
+
+    method: SignInMethod
+    label: str
+    digest: str
+    claims: Mapping[str, object] = field(repr=False)
+    provider: str = ""
+    trusts_mail: bool = True
 
 
 class IdentityEntry:
@@ -19,18 +43,28 @@ class IdentityEntry:
         self._database, self._people, self._sign_in = database, people, sign_in
         self._mapping = settings.sign_in.mapping
 
-    def resolve(self, claims: Mapping[str, object], *, trusts_mail: bool) -> Resolution:
-        """Say whom these claims sign in; ``trusts_mail`` as in ``claims.resolve``."""
+    def resolve(self, identity: NamedIdentity) -> Resolution:
+        """Say whom this identity signs in, by what it claims, else by the establishments that it is bound to."""
         with self._database.read() as connection:
-            return resolve(
-                claims, self._mapping, self._people.find_member,
+            resolution = resolve(
+                identity.claims, self._mapping, self._people.find_member,
                 lambda uais, sirets: find_named(connection, uais, sirets),
-                deputy_may_act=self._people.deputy_may_act, trusts_mail=trusts_mail,
+                deputy_may_act=self._people.deputy_may_act, trusts_mail=identity.trusts_mail,
             )  # fmt: skip
+            if not isinstance(resolution, BindingNeeded):
+                return resolution
+            uais, role = bound_to(connection, identity.digest)
+        if not uais:
+            return resolution
+        if role is Role.DEPUTY and not self._people.deputy_may_act:
+            return IdentityRefused(code=IdentityRefusal.DEPUTY, name=resolution.name, mail=resolution.mail)
+        return IdentityUser(
+            role=role or Role.CHEF, subjects=uais, name=resolution.name, mail=resolution.mail,
+            asks_function=role is None and self._people.deputy_may_act,
+        )  # fmt: skip
 
     def enter(
-        self, user: IdentityUser, method: SignInMethod, provider: str = "", *, former: str = "",
-        proves: SessionUser | None = None,
+        self, user: IdentityUser, identity: NamedIdentity, *, former: str = "", proves: SessionUser | None = None
     ) -> tuple[SessionUser, str]:  # fmt: skip
         """Begin the session of this person, and say who acts when that is known; return it with its secret.
 
@@ -39,7 +73,8 @@ class IdentityEntry:
         signs in by the mailbox (R37).
         """
         session_user = SessionUser(
-            role=user.role, subject=",".join(user.subjects), method=method, provider=provider,
+            role=user.role, subject=",".join(user.subjects), method=identity.method, provider=identity.provider,
+            identity=identity.digest, identity_name=user.name,
         )  # fmt: skip
         if proves and proves.is_establishment and not user.asks_function:
             session_user = replace(session_user, name=proves.name)

@@ -168,6 +168,11 @@ class SignInSettings(Section):
         """The provider of this name."""
         return next((provider for provider in self.providers if provider.name == name), None)
 
+    def label_of(self, name: str) -> str:
+        """What people call this provider; the gate, for an empty name."""
+        provider = self.provider(name)
+        return provider.label if provider else name or self.trusted_headers.label
+
     def may_use_mail(self, role: Role) -> bool:
         """True when this role signs in by a mail's link. A deputy enters by the mailbox of its establishment."""
         return ("chef" if role is Role.DEPUTY else role.value) in self.mail_link
