@@ -45,8 +45,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
         dependencies=[Depends(plain_address)], redirect_slashes=False, telemetry=NO_TELEMETRY,
     )  # fmt: skip
     asgi.state.context = context
-    pages = [module.router for module in PAGES]
-    for router in (*pages, *routers):
+    for router in (*(module.router for module in PAGES), *routers):
         asgi.include_router(router)
     asgi.router.routes.append(ApiMount(context))
     asgi.mount(f"/static/dsfr/{dsfr_version()}", Kept(directory=dsfr_folder()), name="dsfr")

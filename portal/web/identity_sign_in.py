@@ -22,7 +22,7 @@ from portal.web.sign_in import (
     set_session_cookie,
     with_back,
 )
-from portal.web.trusted_headers import GateIdentity, gate_identity
+from portal.web.trusted_headers import GateIdentity, claims_of, gate_identity
 from states.refusals import bad_field
 from states.validation import has_uai_form, normalise_uai
 from states.vocabulary import Role, SignInMethod
@@ -31,7 +31,6 @@ from workflow.auth.sign_in_links import LinkRequest
 from workflow.identity.claims import BindingNeeded, IdentityRefusal, IdentityRefused, IdentityUser
 from workflow.identity.entry import NamedIdentity
 from workflow.identity.pending_bindings import LASTS, PendingBinding
-from workflow.settings.identity_mapping import ClaimNamesSettings
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,10 +54,7 @@ _OTHER: Final = "autre"
 
 def name_of(context: WebContext, gate: GateIdentity) -> NamedIdentity:
     """The identity that the gate's headers name, its claims under the names that the settings give them."""
-    names, claims = context.app.settings.sign_in.mapping.claims, {}
-    for meaning in ClaimNamesSettings.model_fields:
-        if meaning in gate.claims:
-            claims[getattr(names, meaning)[0]] = gate.claims[meaning]
+    claims = claims_of(gate, context.app.settings.sign_in.mapping.claims)
     return NamedIdentity(
         method=SignInMethod.TRUSTED_HEADERS, label=context.app.settings.sign_in.trusted_headers.label,
         digest=identity_digest(context.app.hasher, GATE, gate.person), claims=claims,

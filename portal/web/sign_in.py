@@ -29,6 +29,7 @@ from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin, safe_back
+from portal.web.trusted_headers import claims_of, gate_identity
 from states.french import listing
 from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, usual_uai
@@ -40,6 +41,7 @@ from workflow.auth.sign_in_links import LinkRequest
 from workflow.auth.tokens import TokenRefused
 from workflow.database.signs_of_life import ClockRefused
 from workflow.identity.attempts import ProviderSession
+from workflow.identity.claims import read_claims
 from workflow.identity.provider_sign_in import SIGNED_OUT_PATH
 from workflow.settings.sign_in import SignInSettings
 
@@ -185,6 +187,16 @@ def _sent_to(form: Form) -> Response:
     return RedirectResponse(f"/connexion/envoye?uai={normalise_uai(form.values['uai'])}", status_code=303)
 
 
+def _gate_user(request: Request, context: WebContext) -> str:
+    """Whom the gate names, for the button that signs in as that person; empty when it names nobody (R102)."""
+    gate = gate_identity(request)
+    if gate is None:
+        return ""
+    names = context.app.settings.sign_in.mapping.claims
+    identity = read_claims(claims_of(gate, names), names)
+    return identity.name or identity.mail or gate.person
+
+
 def checked_uai(data: FormData, field: Field) -> Form:
     """The form of one UAI, whose shape alone is judged: the directory is not read (R11)."""
     form = filled((field,), data)
@@ -205,6 +217,7 @@ def _is_open_to_rectorat(context: WebContext) -> bool:
 def _render_school(request: Request, context: WebContext, form: Form, back: str, *, status: int = 200) -> HTMLResponse:
     return context.pages.page(
         request, "sign_in/school.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
+        gate_user=_gate_user(request, context),
         other=with_back("/connexion/rectorat", back), by_mail=_doors(context).may_use_mail(Role.CHEF),
     )  # fmt: skip
 
@@ -214,6 +227,7 @@ def _render_rectorat(
 ) -> HTMLResponse:
     return context.pages.page(
         request, "sign_in/rectorat.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
+        gate_user=_gate_user(request, context),
         other=with_back("/connexion", back), by_mail=_is_open_to_rectorat(context),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal.connections import PEER
+from workflow.settings.identity_mapping import ClaimNamesSettings
 from workflow.settings.secrets import GATE_SECRET, SecretRefused, Secrets
 from workflow.settings.trusted_headers import TrustedHeadersSettings, canonical
 
@@ -48,6 +49,15 @@ def gate_identity(request: Request) -> GateIdentity | None:
     """The identity that the gate gives with this request; None without it, and from anybody else."""
     identity: GateIdentity | None = request.scope.get(_IDENTITY)
     return identity
+
+
+def claims_of(gate: GateIdentity, names: ClaimNamesSettings) -> dict[str, object]:
+    """What the gate says, under the names by which the settings have claims read."""
+    return {
+        getattr(names, meaning)[0]: gate.claims[meaning]
+        for meaning in ClaimNamesSettings.model_fields
+        if meaning in gate.claims
+    }
 
 
 class TrustedHeaders:
