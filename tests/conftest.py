@@ -9,6 +9,7 @@ from tests.kit.bytecode import keep_bytecode
 from tests.kit.compiled_once import share_compilation
 from tests.kit.databases import BACKENDS, fresh_database, fresh_url
 from tests.kit.folders import work_in_memory
+from tests.kit.mock_provider import running_provider
 from tests.kit.process_guard import start_guard
 from workflow.database.connection import Database
 
@@ -39,3 +40,10 @@ def database(backend: str, tmp_path: Path) -> Iterator[Database]:
     """An empty database at the newest version."""
     with fresh_database(backend, tmp_path) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def mock_provider() -> Iterator[str]:
+    """The address of an identity provider that nobody of us wrote, started once."""
+    with running_provider() as issuer:
+        yield issuer

@@ -107,7 +107,8 @@ def finish(
         response = _enter(request, context, attempt, identity, signed if attempt.session else None)
     except ProviderFailure as failure:
         response = _failed(request, context, failure, (name, back), is_signed=signed is not None)
-    response.delete_cookie(context.attempt_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)
+    if sealed:
+        response.delete_cookie(context.attempt_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)
     return response
 
 

@@ -122,7 +122,8 @@ class RateLimiter:
     def spend(self, connection: Connection, name: str, secret: str, ends_at: datetime) -> bool:
         """Use up what serves once until ``ends_at``; return False when it was used already, by any machine (R101)."""
         row = {"key": self._key(name, secret), "ends_at": ends_at, "limit_name": name, "tries": 0, "refused": 0}
-        return connection.execute(insert_new(connection, TRIES).values(row)).rowcount == 1
+        stored = connection.execute(insert_new(connection, TRIES).values(row).returning(TRIES.c.key))
+        return stored.first() is not None
 
     def _key(self, name: str, subject: str) -> str:
         return self._hasher.digest(f"{name}\n{subject}")
