@@ -15,13 +15,13 @@ from portal.web.identity_sign_in import without_session
 from portal.web.public_texts import french_capital
 from portal.web.security import safe_back
 from portal.web.sign_in import Client, after_sign_in, set_session_cookie, with_back
-from states.validation import fold_mail
+from states.validation import chef_key, fold_mail
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import identity_digest
 from workflow.auth.rate_limit import digest
 from workflow.auth.sessions import SessionUser
 from workflow.identity.attempts import LASTS, ProviderSession, SignInAttempt
-from workflow.identity.claims import IdentityUser
+from workflow.identity.claims import IdentityRefused, IdentityUser, Resolution
 from workflow.identity.entry import NamedIdentity
 from workflow.identity.failures import ProviderFailure, ProviderProblem
 from workflow.identity.provider import ProvenIdentity
@@ -63,7 +63,7 @@ _WORDS: Final = {
         "Cette action demande une preuve toute récente. Recommencez, et laissez {label} vous la demander.",
     ),
     ProviderProblem.OTHER_PERSON: (
-        403, "{label} a reconnu une autre personne",
+        403, "{label} n'a pas reconnu la personne connectée ici",
         "Votre connexion d'ici reste celle d'avant. Pour changer de personne, déconnectez-vous d'abord.",
     ),
 }  # fmt: skip
@@ -122,12 +122,14 @@ def _enter(
     """
     named = _named(context, identity)
     resolution = context.identities.resolve(named)
+    if proving and not _is_same(proving[0], resolution, named):
+        raise ProviderFailure(ProviderProblem.OTHER_PERSON, "a proof by another person than the session's")
+    if not isinstance(resolution, IdentityRefused):
+        role = resolution.role if isinstance(resolution, IdentityUser) else Role.CHEF
+        context.providers.check_level(identity, role)
     if not isinstance(resolution, IdentityUser):
         return without_session(request, context, named, resolution, attempt.back)
-    context.providers.check_level(identity, resolution.role)
-    session = ProviderSession(provider=identity.provider, subject=identity.subject, id_token=identity.id_token)
-    if proving:
-        _check_same(proving[0], resolution, session, _provider_session(request, context))
+    session = ProviderSession(provider=identity.provider, id_token=identity.id_token)
     session_user, secret = context.identities.enter(
         resolution, named, former=request.cookies.get(context.cookie, ""), proves=proving[0] if proving else None
     )  # fmt: skip
@@ -149,23 +151,16 @@ def _named(context: WebContext, identity: ProvenIdentity) -> NamedIdentity:
     )  # fmt: skip
 
 
-def _check_same(
-    user: SessionUser, named: IdentityUser, session: ProviderSession, former: ProviderSession | None
-) -> None:  # fmt: skip
-    """Check that who proves to be somebody is the user of the session. Raises ProviderFailure."""
+def _is_same(user: SessionUser, resolution: Resolution, named: NamedIdentity) -> bool:
+    """True when who proves to be somebody is the user of the session, and not a colleague of the same mailbox."""
+    if not isinstance(resolution, IdentityUser):
+        return False
+    if user.provider == named.provider and user.identity != named.digest:
+        return False
     if user.is_establishment:
-        is_same = named.role in (Role.CHEF, Role.DEPUTY) and not set(user.uais).isdisjoint(named.subjects)
-    else:
-        is_same = named.role is user.role and fold_mail(named.subjects[0]) == fold_mail(user.subject)
-    if former and (former.provider, user.provider) == (session.provider, session.provider):
-        is_same = is_same and former.subject == session.subject
-    if not is_same:
-        raise ProviderFailure(ProviderProblem.OTHER_PERSON, "a proof by another person than the session's")
-
-
-def _provider_session(request: Request, context: WebContext) -> ProviderSession | None:
-    sealed = request.cookies.get(context.provider_cookie, "")
-    return context.providers.cookies.read(sealed) if sealed else None
+        is_named = user.identity == named.digest or chef_key(user.name) == chef_key(resolution.name)
+        return is_named and not set(user.uais).isdisjoint(resolution.subjects)
+    return resolution.role is user.role and fold_mail(resolution.subjects[0]) == fold_mail(user.subject)
 
 
 def _failed(

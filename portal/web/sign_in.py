@@ -500,7 +500,7 @@ def _logout_url(request: Request, context: WebContext, name: str) -> str:
     """The address that signs out of this provider; empty when there is none, or it does not answer."""
     session = context.providers.cookies.read(request.cookies.get(context.provider_cookie, ""))
     if session is None or session.provider != name:
-        session = ProviderSession(provider=name, subject="")
+        session = ProviderSession(provider=name)
     return context.providers.logout_url(session)
 
 

@@ -43,10 +43,9 @@ class SignInAttempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderSession:
-    """What signing out of a provider needs: whom it named, and by which token; no database keeps it."""
+    """What signing out of a provider needs: the token by which it named somebody; no database keeps it."""
 
     provider: str
-    subject: str
     id_token: str = ""
 
 

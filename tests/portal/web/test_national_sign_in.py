@@ -366,7 +366,8 @@ def test_proof__of_a_session_by_mail(national: NationalPortal) -> None:
 
 @pytest.mark.rule("R105")
 @pytest.mark.parametrize(
-    "person", [{"sub": "8", "email": OTHER_OPERATOR}, {"sub": "8", "email": OPERATOR}, CHEF_CLAIMS]
+    "person",
+    [{"sub": "8", "email": OTHER_OPERATOR}, {"sub": "8", "email": OPERATOR}, {"sub": "7"}, CHEF_CLAIMS],
 )
 def test_proof__of_another_person(national: NationalPortal, person: dict[str, Any]) -> None:
     client = national.portal.client()
@@ -375,8 +376,20 @@ def test_proof__of_another_person(national: NationalPortal, person: dict[str, An
     national.server.person = person
     page = national.signed_in(client, preuve="oui")
     assert page.status_code == 403
-    assert "a reconnu une autre personne" in text_of(page)
+    assert "n'a pas reconnu la personne connectée ici" in text_of(page)
     assert national.user_of(client) == former
+
+
+@pytest.mark.rule("R105", "R37")
+@pytest.mark.parametrize(("given", "status"), [("Claire", 200), ("Paul", 403)])
+def test_proof__of_a_mailbox_by_its_user_not_by_a_colleague(national: NationalPortal, given: str, status: int) -> None:
+    national.server.person = CHEF_CLAIMS | {"given_name": given}
+    client = national.browser(CHEF)
+    national.portal.clock.advance(minutes=40)
+    assert national.signed_in(client, preuve="oui").status_code == status
+    user = national.user_of(client)
+    assert user is not None
+    assert (user.name, user.proved_at == national.portal.clock.now()) == ("Claire Martin", status == 200)
 
 
 @pytest.mark.rule("R105")

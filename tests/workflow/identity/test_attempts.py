@@ -71,16 +71,16 @@ def test_take__of_this_installation_and_for_this_use(
 ) -> None:
     attempt, cookie = cookies.begin("national", "")
     lost(SealedCookies(database, clock, JournalHasher(b"l" * 32)), cookie, attempt.state)
-    lost(cookies, cookies.keep(ProviderSession(provider="national", subject="7")), attempt.state)
+    lost(cookies, cookies.keep(ProviderSession(provider="national")), attempt.state)
     assert cookies.read(cookie) is None
 
 
 def test_keep__what_signing_out_needs(cookies: SealedCookies) -> None:
-    session = ProviderSession(provider="national", subject="7", id_token="e" * LARGEST_HINT)
+    session = ProviderSession(provider="national", id_token="e" * LARGEST_HINT)
     cookie = cookies.keep(session)
     assert len(cookie) < 4000
     assert "eee" not in cookie
     assert cookies.read(cookie) == session
-    longer = ProviderSession(provider="national", subject="7", id_token="e" * (LARGEST_HINT + 1))
+    longer = ProviderSession(provider="national", id_token="e" * (LARGEST_HINT + 1))
     kept = cookies.read(cookies.keep(longer))
-    assert kept == ProviderSession(provider="national", subject="7")
+    assert kept == ProviderSession(provider="national")
