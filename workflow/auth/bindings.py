@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from notifications.messages.facts import IdentityBound, Place
 from notifications.messages.mail import Draft
@@ -200,17 +200,20 @@ class Bindings:
         ends = (self._calendar.end_of(SchoolYear(start + shift)) for shift in range(4))
         return next(end.last_day for end in ends if end.ends_at > bound_at)
 
-    def list_of(self, uais: Collection[str] | None = None) -> tuple[IdentityBinding, ...]:
-        """The bindings of these establishments, or of all, by establishment and name."""
-        query = (
-            select(BINDING, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
-            .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == BINDING.c.uai)
-            .order_by(BINDING.c.uai, BINDING.c.name, BINDING.c.number)
-        )
-        if uais is not None:
-            query = query.where(BINDING.c.uai.in_(list(uais)))
+    def list_of(self, uais: Collection[str]) -> tuple[IdentityBinding, ...]:
+        """The bindings of these establishments, by establishment and name."""
+        query = _WITH_PLACE.where(BINDING.c.uai.in_(list(uais)))
         with self._database.read() as connection:
-            return tuple(_binding_of(row) for row in connection.execute(query))
+            rows = connection.execute(query.order_by(BINDING.c.uai, BINDING.c.name, BINDING.c.number))
+            return tuple(map(_binding_of, rows))
+
+    def list_latest(self, limit: int, *, before: int | None = None) -> tuple[IdentityBinding, ...]:
+        """At most ``limit`` bindings of all establishments, the latest first, those made before the one of a number."""
+        query = _WITH_PLACE.order_by(BINDING.c.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(BINDING.c.number < before)
+        with self._database.read() as connection:
+            return tuple(map(_binding_of, connection.execute(query)))
 
     def end_former_chefs(self, actor: Actor, identity: str) -> int:
         """End the bindings of the chefs whom this actor says to succeed, but that of ``identity``, his own (R37)."""
@@ -235,11 +238,9 @@ class Bindings:
         why = BindingEnd.CHEF if actor.is_establishment else BindingEnd.OPERATOR
         if actor.role not in (Role.CHEF, Role.DEPUTY, Role.OPERATOR):
             raise NotAllowed("Seuls l'établissement et le rectorat mettent fin à une liaison (R103).")
-        query = (
-            select(BINDING, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune)
-            .join(ESTABLISHMENT, ESTABLISHMENT.c.uai == BINDING.c.uai)
-            .where(BINDING.c.number == number, _is_theirs(actor))
-        )
+        query = _WITH_PLACE.where(BINDING.c.number == number)
+        if actor.is_establishment:
+            query = query.where(BINDING.c.uai.in_(sorted(actor.establishments)))
         now = self._clock.now()
         with self._database.write() as connection:
             row = connection.execute(query).one_or_none()
@@ -248,8 +249,9 @@ class Bindings:
         return _binding_of(row)
 
 
-def _is_theirs(actor: Actor) -> ColumnElement[bool]:
-    return BINDING.c.uai.in_(sorted(actor.establishments)) if actor.is_establishment else BINDING.c.number.is_not(None)
+_WITH_PLACE: Final = select(BINDING, ESTABLISHMENT.c.nom, ESTABLISHMENT.c.commune).join(
+    ESTABLISHMENT, ESTABLISHMENT.c.uai == BINDING.c.uai
+)
 
 
 def _binding_of(row: Row[Any]) -> IdentityBinding:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from portal.web.rectorat import (
     activation,
+    bindings,
     calendar,
     checks,
     clock,
@@ -28,7 +29,7 @@ router = APIRouter()
 router.include_router(codes.request_router)
 for module in (
     checks, clock, codes, collaboration, dashboard, request, search, mails, removals, removals_import,
-    directory_import, establishments, calendar, figures, keys_to_extend, lists, year_end, drane, activation,
+    directory_import, bindings, establishments, calendar, figures, keys_to_extend, lists, year_end, drane, activation,
 ):  # fmt: skip
     router.include_router(module.router)
 router.include_router(activation.import_router)

@@ -42,6 +42,7 @@ class Door(Enum):
 DOORS = {
     "/connexion": Door.PUBLIC,
     "/connexion/qui": Door.OWN,
+    "/connexion/liaison/non": Door.OWN,
     "/compte": Door.OWN,
     "/reprendre-la-saisie": Door.OWN,
     "/deconnexion": Door.OWN,
@@ -61,9 +62,10 @@ OPEN_API = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/documentation", "/a
 READERS_SEE = {"/rectorat", "/rectorat/tableau-de-bord", "/rectorat/a-verifier", "/rectorat/demandes/{reference}",
                "/rectorat/courriels", "/rectorat/etablissements", "/rectorat/retraits", "/rectorat/fin-d-annee",
                "/rectorat/calendrier", "/rectorat/chiffres", "/rectorat/listes", "/rectorat/horloge", "/rectorat/aide",
-               "/rectorat/drane", "/rectorat/activation", "/rectorat/activation/etablissements"}  # fmt: skip
+               "/rectorat/drane", "/rectorat/liaisons", "/rectorat/activation",
+               "/rectorat/activation/etablissements"}  # fmt: skip
 CHEFS_SEE = {"/etablissement", "/etablissement/demandes", "/etablissement/demandes/{reference}",
-             "/etablissement/courriels", "/etablissement/courriels/{number}"}  # fmt: skip
+             "/etablissement/courriels", "/etablissement/courriels/{number}", "/etablissement/personnes"}  # fmt: skip
 STRICTER = {("Referrer-Policy", "no-referrer")}
 NOBODYS = {"reference": "ODA-2027-99999", "number": "99999"}
 ROLES: dict[str, SessionUser | None] = {
@@ -116,7 +118,7 @@ class Town:
         values = {
             "reference": self.references[1], "number": "1", "slug": "revoquer", "secret": "x" * 43, "uai": "0310001H",
             "year": "2026-2027", "annee": "2026-2027", "school_year": "2026-2027", "name": "x", "id": "1",
-            "version": "x",
+            "version": "x", "binding": "1",
         } | other  # fmt: skip
         return path.format_map(values)
 

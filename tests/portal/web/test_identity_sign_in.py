@@ -1,6 +1,7 @@
 """Signing in as whom the gate names, and the identities bound to an establishment (R102, R103)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -16,7 +17,7 @@ from states.vocabulary import SignInMethod
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
-from tests.kit.portal import CHEF, STAFF, PlainClient, Portal, open_portal
+from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, PlainClient, Portal, open_portal
 from tests.kit.sign_in import secrets_of, told
 from workflow.database.identity_tables import BINDING
 from workflow.database.tables import SESSIONS
@@ -283,3 +284,33 @@ def test_binding__lasts_until_the_end_of_the_running_year(portal: Portal) -> Non
     assert portal.app.bindings.last_day(portal.clock.now()).isoformat() == "2027-08-31"
     in_may = portal.clock.now() - timedelta(days=120)
     assert portal.app.bindings.last_day(in_may).isoformat() == "2026-08-31"
+
+
+@pytest.mark.rule("R103", "R3")
+def test_people__the_chef_sees_who_is_bound_and_ends_it(portal: Portal, bound_client: TestClient) -> None:
+    chef, other = portal.client(CHEF), portal.client(OTHER_CHEF)
+    page = chef.get("/etablissement/personnes")
+    assert "Claire Martin" in page.text
+    assert "31 août 2027" in page.text
+    assert "Claire Martin" not in other.get("/etablissement/personnes").text
+    form = form_to(page, "/etablissement/personnes/1/fin")
+    stranger = form_to(other.get("/compte"), "/compte/partout")
+    send(other, replace(stranger, action=form.action))
+    assert len(bindings(portal)) == 1
+    page = send(chef, form)
+    assert "Claire Martin ne se connecte plus par ARENA" in page.text
+    assert bindings(portal) == []
+    assert "avait déjà pris fin" in send(chef, form).text
+    assert bound_client.get("/etablissement").url.path == "/connexion"
+
+
+@pytest.mark.rule("R103", "R2")
+def test_people__operators_see_all_and_end_one_a_reader_only_sees(portal: Portal, bound_client: TestClient) -> None:
+    staff, drane = portal.client(STAFF), portal.client(DRANE)
+    for address in ("/rectorat/liaisons", f"/rectorat/etablissements/{COLLEGE}"):
+        assert "Mettre fin" not in drane.get(address).text
+        assert "Claire Martin" in drane.get(address).text
+        assert "Mettre fin" in staff.get(address).text
+    page = send(staff, form_to(staff.get("/rectorat/liaisons"), "/rectorat/liaisons/1/fin"))
+    assert "Aucune pour le moment" in page.text
+    assert bound_client.get("/etablissement").url.path == "/connexion"
