@@ -12,7 +12,7 @@ from portal.web.forms import Field, Shape, choices
 from states import commands as c
 from states import french
 from states.model import Report, Request
-from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS
+from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS, to_settle
 from states.rules.drane import drane_standing
 from states.rules.revocation import key_holders
 from states.validation import normalise_reference
@@ -321,10 +321,12 @@ def _settle_fields(action_context: ActionContext) -> Sequence[Field]:
     reports, request = action_context.view.reports, action_context.view.request
     first_open = next((report for report in reports if report.is_open), None)
     options = tuple((str(report.number), report_label(report)) for report in reports)
-    takes_code = any(report.change in REISSUE_REASONS for report in reports)
+    asks_code = any(report.change in REISSUE_REASONS for report in reports)
+    takes_code = asks_code and not action_context.app.policy.draws_codes  # a drawn one has its own page (R97)
+    is_reissued = any(_is_reissued(request, report) for report in reports)
     takes_day = any(report.change in DATED_CHANGES for report in reports)
     answers = {
-        Settlement.REISSUED: "Réémettre un code" if takes_code else "",
+        Settlement.REISSUED: "Réémettre un code" if takes_code else "Un code a été réémis" if is_reissued else "",
         Settlement.REVOKED: "Révoquer maintenant" if request.is_live else "Les droits sont révoqués",
         Settlement.REVOCATION_DATED: "Révoquer un jour à venir" if takes_day else "",
         Settlement.NO_EFFECT: "Sans effet : rien ne change",
@@ -356,8 +358,7 @@ def _settle(action_context: ActionContext, values: Values, common: Common) -> c.
     settlement, is_current = Settlement.of(values["settlement"]), common["expected_version"] == view.request.version
     report = next((report for report in view.reports if str(report.number) == number), None)
     change = report.change if report else None
-    issued = view.request.code_issued_at
-    is_reissued = is_current and report is not None and issued is not None and issued > report.reported_at
+    is_reissued = is_current and report is not None and _is_reissued(view.request, report)
     if settlement is Settlement.REISSUED and change in REISSUE_REASONS and not is_reissued:
         return c.ReissueCode(
             reason=REISSUE_REASONS[change], code=c.Code(clear=values.get("code") or ""),
@@ -370,6 +371,18 @@ def _settle(action_context: ActionContext, values: Values, common: Common) -> c.
     return c.SettleChange(
         settlement=settlement, why=why, revoke_on=day, report=report.number if report else None, **common
     )
+
+
+def _is_reissued(request: Request, report: Report) -> bool:
+    """True if a code was issued since this report, whose answer it may be (R44)."""
+    return request.code_issued_at is not None and request.code_issued_at > report.reported_at
+
+
+def _draws_answer(action_context: ActionContext) -> Mapping[str, bool]:
+    """Whether a code to draw would settle a report of the request (R97)."""
+    reports = to_settle(action_context.view.request, action_context.view.reports)
+    asks_code = any(report.change in REISSUE_REASONS for report in reports)
+    return {"draws_answer": asks_code and action_context.is_open(Trigger.DRAW_CODE)}
 
 
 def _revoke_fields(_: ActionContext) -> Sequence[Field]:
@@ -388,8 +401,13 @@ def _removal_fields(action_context: ActionContext) -> Sequence[Field]:
 
 
 def _draw_fields(action_context: ActionContext) -> Sequence[Field]:
-    has_had_code = action_context.view.request.state is State.CODE_ISSUED
-    reason = Field(name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(ReissueReason))
+    request = action_context.view.request
+    has_had_code = request.state is State.CODE_ISSUED
+    reported = [REISSUE_REASONS.get(report.change) for report in to_settle(request, action_context.view.reports)]
+    reason = Field(
+        name="reason", label="Pourquoi ?", shape=Shape.CHOICE, options=choices(ReissueReason),
+        value=next((reason.value for reason in reported if reason), ""),
+    )  # fmt: skip
     return [
         *([reason] if has_had_code else [_expiry_field(action_context)]),
         *([_NEW_KEY] if keys_in_use(action_context) else []),
@@ -450,8 +468,8 @@ _ALL: Final = (
         build=_report,
     ),
     Action(
-        trigger=Trigger.SETTLE_CHANGE, slug="regler", template="actions/operator.html", fields=_settle_fields,
-        build=_settle,
+        trigger=Trigger.SETTLE_CHANGE, slug="regler", template="actions/settle.html", fields=_settle_fields,
+        build=_settle, scope=_draws_answer,
     ),
     Action(
         trigger=Trigger.REVOKE, slug="revoquer", template="actions/revoke.html", fields=_revoke_fields, danger=True,

@@ -1,5 +1,6 @@
 """Codes in numbers by page: drawn in a batch, taken to the server, sent; or given by a file (R97, R98)."""
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,14 @@ from httpx2 import Response
 from sqlalchemy import select
 
 from notifications.outbox.tables import MAILS, SEALS
+from states import commands as c
+from states.vocabulary import Change, ReissueReason, Settlement
 from tests.kit.html_forms import HtmlForm, form_to, send
 from tests.kit.installation import OTHER_OPERATOR
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
 from tests.kit.ready_requests import ready_requests
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import EVENT, REQUEST
+from workflow.database.tables import EVENT, REPORT, REQUEST
 
 DRAWN = "\ncode:\n  source: drawn\n  hold_seconds: 0\n"
 OTHER = SessionUser(role=STAFF.role, subject=OTHER_OPERATOR)
@@ -187,6 +190,23 @@ def test_one__drawn_on_its_own_page(portal: Portal, client: TestClient) -> None:
     assert "Aller au lot n° 1" in page.text
     send(client, form_to(page, "/annuler-envoi"))
     assert codes(portal) == {}
+
+
+@pytest.mark.rule("R97", "R44")
+def test_report__that_a_new_code_answers_is_settled_by_one_that_is_drawn(portal: Portal, client: TestClient) -> None:
+    reference = portal.issued(1)
+    today = portal.app.policy.calendar.today(portal.clock.now())
+    portal.do(c.ReportChange(reference=reference, change=Change.PIN_FORGOTTEN, effective_on=today), CHEF)
+    page = client.get(f"/rectorat/demandes/{reference}/regler")
+    assert "Nouveau code d'initialisation" not in html.unescape(page.text), "none is typed here"
+    form = form_to(client.get(f"/rectorat/demandes/{reference}/tirer-un-code"), "/tirer-un-code")
+    assert f"/rectorat/demandes/{reference}/tirer-un-code" in page.text
+    assert form.fields["reason"] == ReissueReason.PIN_FORGOTTEN.value, "what was reported is chosen already"
+    batch = send(client, form)
+    send(client, form_to(batch, "/1/fichier"))
+    send(client, buttons(batch), suite="toutes")
+    with portal.app.database.read() as connection:
+        assert connection.execute(select(REPORT.c.settlement)).scalar_one() == Settlement.REISSUED.value
 
 
 @pytest.mark.rule("R97")
