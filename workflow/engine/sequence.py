@@ -37,9 +37,12 @@ class _Undone(Exception):
 
 
 def execute_sequence(
-    engine: Engine, steps: Sequence[Step], actor: Actor, *, reference: str = "", key: str | None = None
-) -> Done | Refused:
+    engine: Engine, steps: Sequence[Step], actor: Actor, *, reference: str = "", key: str | None = None,
+    dry_run: bool = False,
+) -> Done | Refused:  # fmt: skip
     """Do the steps in order, in one transaction; return the last one's result, with the warnings of all.
+
+    ``dry_run`` undoes them again: what a person has still to confirm is told together with the rest (R7).
 
     When one is refused, nothing is done, and the reasons of it and of those that follow are returned (R7).
     ``reference`` is that of an existing request. ``key`` makes the whole one action (R10): no trigger comes twice.
@@ -64,6 +67,8 @@ def execute_sequence(
                 raise _Undone(Refused(reasons, result.reference))
             done, own_reference = result, result.reference
             warnings |= dict.fromkeys(result.warnings)
+        if dry_run:
+            raise _Undone(Refused(()))
         return replace(done, warnings=tuple(warnings))
 
     try:

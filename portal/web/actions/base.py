@@ -23,6 +23,7 @@ from states.transitions import BY_TRIGGER
 from states.vocabulary import RequestedBy, Role, Trigger
 from workflow.app import App
 from workflow.engine.engine import Done
+from workflow.engine.sequence import execute_sequence
 from workflow.requests.detail import RequestView, show_request
 
 Values = Mapping[str, Any]
@@ -195,15 +196,19 @@ def execute_action(
     """Execute the action and lead to the request; a refusal stays on the page with its reasons, and changes nothing."""
     action = _action(actions, slug)
     on_demand = [field for field in action.on_demand if field.name in data]
-    form = action.proposing(filled([*_fields(action, action_context), *on_demand], data), data)
-    if not form.is_right:
+    typed = filled([*_fields(action, action_context), *on_demand], data)
+    form = action.proposing(typed, data)
+    if not typed.is_right:
         return _render(request, action_context, action, form, status=422)
+    values = form.values if form.is_right else typed.values  # a writing that is still to be chosen
     common = {
-        "reference": action_context.reference, "expected_version": version_of(data),
-        "on_behalf": on_behalf(form.values),
+        "reference": action_context.reference, "expected_version": version_of(data), "on_behalf": on_behalf(values),
     }  # fmt: skip
-    command = action.build(action_context, form.values, common)
-    (result,) = action_context.app.engine.execute([command], action_context.visitor.actor, key=f"web:{form.key}")
+    command = action.build(action_context, values, common)
+    result = execute_sequence(
+        action_context.app.engine, [lambda _: command], action_context.visitor.actor,
+        reference=action_context.reference, key=f"web:{form.key}", dry_run=not form.is_right,
+    )  # fmt: skip
     if isinstance(result, Refused):
         form = with_refusal(form, result, action_context.visitor, action.on_demand)
         return _render(request, action_context, action, form, status=422)

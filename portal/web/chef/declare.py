@@ -86,10 +86,13 @@ def steps_of(
 
 
 def execute_steps(
-    context: WebContext, visitor: Visitor, steps: Sequence[Step], form: Form, reference: str = ""
-) -> Done | Refused:
+    context: WebContext, visitor: Visitor, steps: Sequence[Step], form: Form, reference: str = "", *,
+    dry_run: bool = False,
+) -> Done | Refused:  # fmt: skip
     """Execute all the steps, or none; a form sent twice is executed once (R7, R10)."""
-    return execute_sequence(context.app.engine, steps, visitor.actor, reference=reference, key=f"web:{form.key}")
+    return execute_sequence(
+        context.app.engine, steps, visitor.actor, reference=reference, key=f"web:{form.key}", dry_run=dry_run
+    )
 
 
 def declaration_fields(context: WebContext) -> list[Field]:
@@ -167,12 +170,15 @@ def _show(request: Request, context: WebContext, visitor: Visitor, *, is_whole: 
 
 def _execute(request: Request, context: WebContext, visitor: Visitor, data: FormData, *, is_whole: bool) -> Response:
     uai = uai_of(visitor, data)
-    form = with_proposed_names(filled(with_confirmations(_fields(context, is_whole), data), data), data)
-    if form.is_right:
-        command = declaration(uai, form.values)
+    typed = filled(with_confirmations(_fields(context, is_whole), data), data)
+    form = with_proposed_names(typed, data)
+    if typed.is_right:
+        values = form.values if form.is_right else typed.values  # the name's writing is still to be chosen
+        command = declaration(uai, values)
         identity = (command.nom, command.prenom, command.mail)
-        rest = steps_of(context, REMAINING[State.DECLARED], form.values, identity) if is_whole else []
-        result = execute_steps(context, visitor, [lambda _: command, *rest], form)
+        rest = steps_of(context, REMAINING[State.DECLARED], values, identity) if is_whole else []
+        steps: list[Step] = [lambda _: command, *rest]
+        result = execute_steps(context, visitor, steps, form, dry_run=not form.is_right)
         if isinstance(result, Done):
             return show_result(request, context, visitor, result)
         form = with_refusal(form, result, visitor, CONFIRMATIONS)

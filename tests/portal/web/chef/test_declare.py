@@ -268,6 +268,20 @@ def test_declare__a_name_is_proposed_as_an_administration_writes_it(portal: Port
     assert f"{item.request.prenom} {item.request.nom}" == written
 
 
+@pytest.mark.rule("R7", "R16")
+def test_whole__what_is_to_be_confirmed_is_asked_at_once(portal: Portal) -> None:
+    """The writing of the name and the address: two questions, one round, and nothing is done meanwhile."""
+    client = portal.client(CHEF)
+    form = form_to(client.get(WHOLE), "/demande-complete")
+    answer = send(client, form, **TYPED | {"nom": "MARTIN", "mail": "zoe.durand@ac-touluose.fr"})
+    assert answer.status_code == 422
+    asked = form_to(answer, "/demande-complete")
+    assert asked.fields["name_form"] == "proposed"
+    assert "mail_confirmed" in answer.text
+    assert states(portal) == []
+    assert "C'est fait" in plain(send(client, asked, mail_confirmed="oui").text)
+
+
 @pytest.mark.rule("R7", "R18")
 def test_whole__a_duplicate_is_a_link_without_a_rule_number(portal: Portal) -> None:
     client = portal.client(CHEF)
