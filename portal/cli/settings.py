@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     help="Le fichier de réglages ; à défaut celui de --config.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Sort avec le code 1 si la posture laisse à désirer.")
+@click.option(
+    "--connect",
+    is_flag=True,
+    help="Essaie aussi la base, le relais et chaque fournisseur d'identité, horloge comprise ; dit ce qui ne va pas.",
+)
 @pass_cli_context
-def check_config(context: CliContext, file: Path | None, strict: bool) -> None:
+def check_config(context: CliContext, file: Path | None, strict: bool, connect: bool) -> None:
     settings = CliContext(file).settings() if file else context.settings()
     from notifications.ports import SystemClock
     from portal.texts import end_in_words
@@ -60,10 +65,26 @@ def check_config(context: CliContext, file: Path | None, strict: bool) -> None:
         *replacements,
     ):
         click.echo(printable(f"{heading} : {value}"))
+    if connect:
+        _connect(settings)
     if strict and posture:
         counted = plural(len(posture), "point")
         remedy = "Que faire : corriger chaque point, ou se passer de --strict en sachant pourquoi."
         raise CliFailure(f"La posture laisse à désirer : {counted}.", ExitCode.REFUSED, [remedy])
+
+
+def _connect(settings: "Settings") -> None:
+    """Try what the settings connect to, and say each in a line. Raises CliFailure when something does not answer."""
+    from portal.cli.connection_trials import try_connections
+    from states.french import plural
+
+    results = try_connections(settings)
+    for result in results:
+        click.echo(printable(f"{' ' if result.is_well else '!'} {result.name} : {result.text}"))
+    failed = [result for result in results if not result.is_well]
+    if failed:
+        details = [f"{result.name}. Que faire : {result.remedy}." for result in failed]
+        raise CliFailure(f"{plural(len(failed), 'essai')} sans succès.", ExitCode.UNAVAILABLE, details)
 
 
 def _drawn_codes(settings: "Settings") -> list[tuple[str, str]]:
@@ -76,12 +97,20 @@ def _drawn_codes(settings: "Settings") -> list[tuple[str, str]]:
 
 def _secret_warnings(settings: "Settings") -> list[str]:
     """Return the problems of the secret keys, which the settings' file does not hold: they are only warnings."""
-    from workflow.settings.secrets import SecretError, Secrets
+    from workflow.settings.secrets import GATE_SECRET, SecretError, Secrets, gate_secrets_of
 
     problems = []
     for name in ("seal-key", "journal-key"):
         try:
             Secrets(settings.secrets_directory, os.environ).read(name)
+        except SecretError as error:
+            problems.append(str(error))
+    names = [provider.secret_name for provider in settings.sign_in.providers]
+    for name in [*names, *([GATE_SECRET] if settings.sign_in.trusted_headers.proxies else [])]:
+        try:
+            secret = Secrets(settings.secrets_directory, os.environ).read(name)
+            if name == GATE_SECRET:
+                gate_secrets_of(secret)
         except SecretError as error:
             problems.append(str(error))
     if settings.removals.connector.url is not None:

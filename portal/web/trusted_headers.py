@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal.connections import PEER
 from workflow.settings.identity_mapping import ClaimNamesSettings
-from workflow.settings.secrets import GATE_SECRET, SecretRefused, Secrets
+from workflow.settings.secrets import GATE_SECRET, Secrets, gate_secrets_of
 from workflow.settings.trusted_headers import TrustedHeadersSettings, canonical
 
 _IDENTITY: Final = "oda.gate_identity"
@@ -20,21 +20,9 @@ LONGEST_HEADER: Final = 8000
 """Bytes of one header that are read; a chef of many establishments has some hundreds."""
 
 
-SHORTEST_SECRET: Final = 24
-"""Characters of the shared secret: whoever reaches the portal may try as many as they want."""
-
-
 def gate_secrets(settings: TrustedHeadersSettings, secrets: Secrets) -> tuple[bytes, ...]:
-    """The secrets in force, one a line; none where no gate is listed. Raises SecretMissing, SecretRefused."""
-    if not settings.proxies:
-        return ()
-    given = tuple(line.encode() for line in secrets.read(GATE_SECRET).get_secret_value().split())
-    if any(len(secret) < SHORTEST_SECRET for secret in given):
-        raise SecretRefused(
-            f"le secret {GATE_SECRET} est trop court : {SHORTEST_SECRET} signes au moins, par exemple ceux que tire"
-            " « openssl rand -hex 32 »"
-        )
-    return given
+    """The secrets in force; none where no gate is listed. Raises SecretMissing, SecretRefused."""
+    return gate_secrets_of(secrets.read(GATE_SECRET)) if settings.proxies else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,13 @@ MOST_BYTES: Final = 200_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderAnswer:
-    """What a provider answered. ``kind`` is its media type, in small letters, without parameters."""
+    """What a provider answered. ``kind`` is its media type, in small letters, without parameters; ``date`` its clock's,
+    as its header gives it."""
 
     status: int
     kind: str
     body: bytes
+    date: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,8 @@ class ProviderTransport:
             if monotonic() > ends_at:
                 raise unavailable("an answer that comes too slowly")
         kind = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
-        return ProviderAnswer(status=response.status_code, kind=kind, body=bytes(body))
+        date = str(response.headers.get("date", ""))
+        return ProviderAnswer(status=response.status_code, kind=kind, body=bytes(body), date=date)
 
     def _client(self) -> httpx2.Client:
         """A client that trusts the authorities of the system, which are read once."""

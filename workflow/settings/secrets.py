@@ -85,6 +85,21 @@ class Secrets:
         return Path(self.environ.get(f"{variable}_FILE") or self.directory / name)
 
 
+SHORTEST_GATE_SECRET = 24
+"""Characters of the secret shared with the gate: whoever reaches the portal may try as many as they want."""
+
+
+def gate_secrets_of(secret: SecretStr) -> tuple[bytes, ...]:
+    """The secrets of the gate that are in force, one a line: two while it is being changed. Raises SecretRefused."""
+    given = tuple(line.encode() for line in secret.get_secret_value().split())
+    if any(len(line) < SHORTEST_GATE_SECRET for line in given):
+        raise SecretRefused(
+            f"le secret {GATE_SECRET} est trop court : {SHORTEST_GATE_SECRET} signes au moins, par exemple ceux que"
+            " tire « openssl rand -hex 32 »"
+        )
+    return given
+
+
 def generate(directory: Path) -> tuple[Path, ...]:
     """Make the two keys that an installation needs (0600, in a 0700 folder); those already there are kept.
 
