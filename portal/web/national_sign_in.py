@@ -98,8 +98,9 @@ def finish(
     sealed = request.cookies.get(context.attempt_cookie, "")
     name, back = "", ""
     try:
-        attempt = context.providers.cookies.take(sealed, state)
+        attempt = context.providers.cookies.open(sealed)
         name, back = attempt.provider, attempt.back
+        context.providers.cookies.take(attempt, state)
         if attempt.session and (signed is None or digest(signed[1]) != attempt.session):
             raise ProviderFailure(ProviderProblem.LOST, "a proof for a session that is over")
         given = ProviderReturn(state=state, code=code, error=error, issuer=iss)

@@ -3,6 +3,7 @@
 It travels in a cookie of that browser, sealed: another browser's return, an old one and a second one are refused.
 """
 
+import hmac
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass
@@ -74,22 +75,24 @@ class SealedCookies:
         values = asdict(attempt) | {"begun_at": attempt.begun_at.isoformat()}
         return attempt, self._attempts.encrypt(json.dumps(values).encode()).decode()
 
-    def take(self, cookie: str, state: str) -> SignInAttempt:
-        """Return the sign-in that this return ends; it ends once. Raises ProviderFailure."""
+    def open(self, cookie: str) -> SignInAttempt:
+        """Return the sign-in that this browser has begun. Raises ProviderFailure for none of less than ten minutes."""
         try:
             values: dict[str, Any] = json.loads(self._attempts.decrypt(cookie.encode(errors="replace")))
         except InvalidToken:
             raise _lost("a return to a browser that has begun nothing, or forgotten it") from None
         attempt = SignInAttempt(**values | {"begun_at": datetime.fromisoformat(values["begun_at"])})
-        now, ends_at = self._clock.now(), attempt.begun_at + LASTS
-        if not attempt.begun_at <= now < ends_at:
+        if not attempt.begun_at <= self._clock.now() < attempt.begun_at + LASTS:
             raise _lost("a return that came too late")
-        if state != attempt.state:
+        return attempt
+
+    def take(self, attempt: SignInAttempt, state: str) -> None:
+        """Use up this sign-in for the return of this state. Raises ProviderFailure for another's, and for a second."""
+        if not hmac.compare_digest(state.encode(errors="replace"), attempt.state.encode()):
             raise _lost("a return of another sign-in (state)")
         with self._database.write() as connection:
-            if not self._limiter.spend(connection, _RETURN, attempt.state, ends_at):
+            if not self._limiter.spend(connection, _RETURN, attempt.state, attempt.begun_at + LASTS):
                 raise _lost("a return that was used already (state)")
-        return attempt
 
     def keep(self, session: ProviderSession) -> str:
         """The cookie of what signing out will need; a token that is too long for it is left out."""

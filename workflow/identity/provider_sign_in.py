@@ -77,7 +77,7 @@ class ProviderSignIn:
     def finish(self, attempt: SignInAttempt, given: ProviderReturn, client: str) -> ProvenIdentity:
         """The identity that a return stands for; ``client`` is the browser's network address. Raises ProviderFailure.
 
-        ``attempt`` is the one that ``SealedCookies.take`` gave: its state is right, and used now for the first time.
+        ``attempt`` is one that ``SealedCookies.take`` has used up: its state is right, and returns for the first time.
         """
         network, now = network_of(client), self._clock.now()
         with self._database.read() as connection:

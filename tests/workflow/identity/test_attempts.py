@@ -8,7 +8,7 @@ import pytest
 from tests.kit.clock import FakeClock
 from workflow.database import schema
 from workflow.database.connection import Database
-from workflow.identity.attempts import LARGEST_HINT, ProviderSession, SealedCookies
+from workflow.identity.attempts import LARGEST_HINT, ProviderSession, SealedCookies, SignInAttempt
 from workflow.identity.failures import ProviderFailure, ProviderProblem
 from workflow.journal.chain import JournalHasher
 
@@ -33,9 +33,15 @@ def cookies(database: Database, clock: FakeClock) -> SealedCookies:
     return SealedCookies(database, clock, JournalHasher(b"k" * 32))
 
 
+def taken(cookies: SealedCookies, cookie: str, state: str) -> SignInAttempt:
+    attempt = cookies.open(cookie)
+    cookies.take(attempt, state)
+    return attempt
+
+
 def lost(cookies: SealedCookies, cookie: str, state: str) -> None:
     with pytest.raises(ProviderFailure) as caught:
-        cookies.take(cookie, state)
+        taken(cookies, cookie, state)
     assert caught.value.problem is ProviderProblem.LOST
 
 
@@ -43,7 +49,7 @@ def test_take__once_even_by_another_machine_and_in_another_half_hour(
     cookies: SealedCookies, database: Database, clock: FakeClock
 ) -> None:
     attempt, cookie = cookies.begin("national", "/compte", is_fresh=True, session="d", level_of="operator")
-    assert cookies.take(cookie, attempt.state) == attempt
+    assert taken(cookies, cookie, attempt.state) == attempt
     clock.advance(minutes=6)
     lost(cookies, cookie, attempt.state)
     lost(SealedCookies(database, clock, JournalHasher(b"k" * 32)), cookie, attempt.state)
@@ -57,7 +63,7 @@ def test_take__in_the_browser_that_began_alone(cookies: SealedCookies) -> None:
     lost(cookies, cookie, "")
     lost(cookies, "", attempt.state)
     lost(cookies, "é", attempt.state)
-    assert cookies.take(cookie, attempt.state) == attempt  # what others tried took nothing from it
+    assert taken(cookies, cookie, attempt.state) == attempt  # what others tried took nothing from it
 
 
 def test_take__ten_minutes(cookies: SealedCookies, clock: FakeClock) -> None:
