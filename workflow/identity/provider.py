@@ -124,7 +124,9 @@ class IdentityProvider:
     def authorization_url(self, attempt: SignInAttempt) -> str:
         """The address to which a person goes to be identified. Raises ProviderFailure."""
         levels = self.settings.acr_of(Role.of(attempt.level_of)) if attempt.level_of else ()
-        essential = {"id_token": {"acr": {"essential": True, "values": list(levels)}}}
+        essential: dict[str, Any] = {"acr": {"essential": True, "values": list(levels)}} if levels else {}
+        if attempt.is_fresh:
+            essential["auth_time"] = {"essential": True}
         asked: dict[str, str | None] = {
             "nonce": attempt.nonce,
             "code_challenge": create_s256_code_challenge(attempt.verifier),
@@ -132,7 +134,7 @@ class IdentityProvider:
             "prompt": "login" if attempt.is_fresh else None,
             "max_age": "0" if attempt.is_fresh else None,
             "acr_values": " ".join(levels or self.settings.all_acr) or None,
-            "claims": json.dumps(essential) if levels else None,
+            "claims": json.dumps({"id_token": essential}) if essential else None,
         }
         url: str = prepare_grant_uri(
             self.addresses().authorization, self.settings.client_id, "code", redirect_uri=self._redirect_uri,

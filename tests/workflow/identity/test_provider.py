@@ -364,6 +364,7 @@ def test_fresh__proved_anew() -> None:
     meeting = Meeting()
     asked = dict(parse_qsl(urlsplit(meeting.client.authorization_url(FRESH)).query))
     assert (asked["prompt"], asked["max_age"]) == ("login", "0")
+    assert asked["claims"] == '{"id_token": {"auth_time": {"essential": true}}}'
     assert meeting.exchange(FRESH).subject == "7"
 
 
