@@ -195,7 +195,7 @@ class App:
 
         return Lists(
             self.database, self.hasher, self.clock, self.settings.zoneinfo,
-            lambda kind, actor: self.list_checks.after_import(kind, actor).sentences(), self.settings.lists.keep_months,
+            lambda kind, actor: self.list_checks.after_import(kind, actor).sentences(), self.settings.retention.lists,
         )  # fmt: skip
 
     def _tell_of_mailbox(self, connection: "Connection", news: "MailboxNews") -> None:

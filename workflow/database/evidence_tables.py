@@ -46,7 +46,7 @@ class EvidenceImport(SQLModel, table=True):
 
 
 class EvidenceEntry(SQLModel, table=True):
-    """One row of a list: personal data, erased after ``lists.keep_months`` when no request needs it.
+    """One row of a list: personal data, erased after ``retention.lists`` when no request needs it.
 
     ``person`` is folded as a request's is (R17), ``folded_mail`` likewise; ``other_mails`` are folded, separated by
     spaces. ``application``, ``begins``, ``ends`` and ``author`` (who delegated) are a delegation's: empty when the list

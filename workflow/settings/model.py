@@ -12,6 +12,7 @@ from workflow.settings.figures import FiguresSettings
 from workflow.settings.holidays import summer_starts
 from workflow.settings.infrastructure import DatabaseSettings, PortalSettings
 from workflow.settings.removals import RemovalsSettings
+from workflow.settings.retention import RetentionSettings
 from workflow.settings.school_calendar import (
     END_RULES,
     CampaignSettings,
@@ -34,7 +35,6 @@ from workflow.settings.sections import (
     HandlingSettings,
     KeySettings,
     LimitsSettings,
-    ListsSettings,
     MailboxesSettings,
     OdaSettings,
     PeopleSettings,
@@ -95,8 +95,8 @@ class Settings(Section):
         default_factory=ResourcesSettings, description="L'aide aux familles : l'assistance, et des ressources."
     )
     delegce: DelegceSettings = Field(default_factory=DelegceSettings, description="La délégation dans DelegCE (R26).")
-    lists: ListsSettings = Field(
-        default_factory=ListsSettings, description="La liste des RUPN et celle des délégations (R93)."
+    retention: RetentionSettings = Field(
+        default_factory=RetentionSettings, description="Ce qui est personnel, et combien de mois c'est gardé (R110)."
     )
     portal: PortalSettings = Field(
         default_factory=PortalSettings, description="Le portail : les pages du chef et celles du rectorat."

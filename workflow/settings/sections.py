@@ -344,17 +344,6 @@ class DelegceSettings(Section):
         return fold(name) in {fold(known) for known in (self.module, *self.applications)}
 
 
-class ListsSettings(Section):
-    """The list of RUPN and that of delegations (R93)."""
-
-    keep_months: int = Field(
-        3,
-        ge=1,
-        le=24,
-        description="Mois après lesquels les lignes des listes dont aucune demande n'a besoin sont effacées (R93).",
-    )
-
-
 class TemplatesSettings(Section):
     """The académie's own wording of mails and papers (R68).
 

@@ -55,7 +55,7 @@ def show_lists(request: Request, context: Context, visitor: Rectorat) -> HTMLRes
     imports = {kind: context.app.lists.imports(kind, limit=IMPORTS_SHOWN) for kind in ListKind}
     return context.pages.page(
         request, "rectorat/lists.html", visitor, imports=imports, slugs=SLUGS, ListKind=ListKind,
-        keep_months=context.app.settings.lists.keep_months,
+        keep_months=context.app.settings.retention.lists,
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_periods__every_wrong_one_at_once(tmp_path: Path) -> None:
         ("holidays: {days_off: [13 novembre]}\n", "holidays.days_off", "« 13 novembre » n'est pas une date"),
         ("holidays: {day_off: []}\n", "holidays.day_off", "clé inconnue ; vouliez-vous dire « days_off » ?"),
         ("days_off: []\n", "days_off", "clé inconnue ici ; sa place est holidays.days_off"),
-        ("last: 2026-11-01\n", "last", "clé inconnue ; vouliez-vous dire « lists » ?"),
+        ("last: 2026-11-01\n", "last", "clé inconnue ici ; sa place est holidays.school.last"),
     ],
 )
 def test_holidays__refused(tmp_path: Path, extra: str, key: str, message: str) -> None:
