@@ -63,6 +63,8 @@ def _problems(case: Case[Any], transition: Transition) -> list[Reason]:
     denied = list(access_problems(case, transition.roles)) if not missing or case.actor.is_establishment else []
     if denied or missing:
         return denied or missing
+    if case.facts.request is not None and case.facts.request.erased_at is not None:
+        return [refusals.request_erased(case.facts.request)]
     if wrong_state := list(_state_problems(case, transition)):
         return [*wrong_state, *second_code_problems(case)]
     return list(transition.check(case))

@@ -167,6 +167,8 @@ class Request:
     ``drane_sent_on``: the day of the last transmission to the DRANE, ``drane_seen`` a digest of what it holds of the
     RUPN since, empty for nothing (R96).
 
+    ``erased_at``: when its personal data were erased, for good (R110).
+
     Without slots: ``with_`` copies its dictionary, ten times quicker than rebuilding it field by field, which counts
     in a sweep of 100,000 requests.
     """
@@ -204,6 +206,7 @@ class Request:
     drane_seen: str = ""
     drawn_at: datetime | None = None
     drawn_in: int | None = None
+    erased_at: datetime | None = None
 
     @property
     def is_live(self) -> bool:

@@ -43,6 +43,14 @@ def unknown_request(reference: str) -> Reason:
     )  # fmt: skip
 
 
+def request_erased(request: Request) -> Reason:
+    return Reason(
+        "request_erased", "R110",
+        f"Ce qui était personnel dans la demande {request.reference} est effacé : plus rien ne s'y fait",
+        "Déclarer la personne de nouveau s'il le faut.",
+    )  # fmt: skip
+
+
 def wrong_state(request: Request, trigger: Trigger, sources: Iterable[State], last: LastEvent | None,
                 zone: tzinfo) -> Reason:  # fmt: skip
     return Reason(

@@ -4,6 +4,7 @@ Computed from given dates, never from a clock.
 """
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,6 +20,12 @@ LATE_DECLARATION_DAYS = 30
 
 FIRST_DATE_YEAR, LAST_DATE_YEAR = 2, 9997
 """Between these, a date and those around it can be computed."""
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day some months before, or the last one of a month that is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from workflow.removals.connector.service import Connector
     from workflow.requests.assignments import Assignments
     from workflow.requests.private_notes import PrivateNotes
+    from workflow.retention.service import Retention
     from workflow.schedule.tick import Ticker
     from workflow.spreadsheets.column_choices import ColumnChoices
     from workflow.spreadsheets.staged_imports import StagedImports
@@ -198,6 +199,18 @@ class App:
             lambda kind, actor: self.list_checks.after_import(kind, actor).sentences(), self.settings.retention.lists,
         )  # fmt: skip
 
+    @cached_property
+    def retention(self) -> "Retention":
+        """The erasure of what is personal (R110, R111)."""
+        from workflow.retention.ledger import LEDGER_NAME, ErasureLedger
+        from workflow.retention.service import Retention
+
+        return Retention(
+            database=self.database, hasher=self.hasher, clock=self.clock, calendar=self.policy.calendar,
+            settings=self.settings.retention, people=self.people,
+            ledger=ErasureLedger(self.settings.secrets_directory / LEDGER_NAME, self.hasher),
+        )  # fmt: skip
+
     def _tell_of_mailbox(self, connection: "Connection", news: "MailboxNews") -> None:
         """Write to the former mailbox of an establishment, and to every operator (R14)."""
         operators = (self.settings.mail.operators_mailbox, *self.people.operators())
@@ -254,6 +267,7 @@ class App:
             self.figures,
             self.list_checks,
             self.lists,
+            self.retention,
         )  # fmt: skip
 
     @cached_property

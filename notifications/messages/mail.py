@@ -70,6 +70,7 @@ class Mail:
     proofs: int = 0
     relay_blamed: bool = False
     reported_at: datetime | None = None
+    erased_at: datetime | None = None
 
     @property
     def title(self) -> str:

@@ -74,6 +74,17 @@ class LinkNotResent(MailRefusal):
         )
 
 
+class MailErased(MailRefusal):
+    """The mail's text and recipient are erased."""
+
+    rule = "R110"
+
+    def __init__(self, mail: Mail) -> None:
+        super().__init__(
+            f"Le texte du courriel n° {mail.id} a été effacé, comme tous ceux de son âge : il ne se renvoie plus."
+        )
+
+
 class NoMailboxYet(MailRefusal):
     rule = "R15"
 
@@ -143,7 +154,7 @@ def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: dat
 
     ``mailbox`` is where it would go today. The same address: the same mail, with its Message-ID (R56). Another one:
     a new mail that replaces it (``replaces_id``), the old one being discarded. Raises UnknownMail, NotRetryable,
-    LinkNotResent (R72), CodeGone when its code is erased (R62), NoMailboxYet.
+    LinkNotResent (R72), MailErased (R110), CodeGone when its code is erased (R62), NoMailboxYet.
     """
     from notifications.messages.catalogue import CATALOGUE  # with every kind's facts: who only looks does without
 
@@ -153,6 +164,8 @@ def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: dat
         raise LinkNotResent(mail)
     if mail.stage not in RETRYABLE:
         raise NotRetryable(mail)
+    if mail.erased_at is not None:
+        raise MailErased(mail)
     has_code = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
     if entry.has_code and not connection.execute(select(has_code)).scalar_one():
         raise CodeGone(mail)
@@ -233,7 +246,8 @@ def dead_mails(
         is_about(reference) if reference else None,
         MAILS.c.created_at >= since if since else None,
     )
-    query = select(MAILS.c.id).where(MAILS.c.stage == Stage.DEAD.value, MAILS.c.kind.not_in(_LINK_VALUES))
+    is_dead = (MAILS.c.stage == Stage.DEAD.value, MAILS.c.erased_at.is_(None), MAILS.c.kind.not_in(_LINK_VALUES))
+    query = select(MAILS.c.id).where(*is_dead)
     query = query.where(*(condition for condition in optional if condition is not None))
     return list(connection.execute(query.order_by(MAILS.c.id)).scalars())
 
@@ -247,6 +261,7 @@ def stuck_for(connection: Connection, uai: str, mailbox: str) -> list[int]:
         MAILS.c.uai == uai,
         MAILS.c.audience == Audience.ESTABLISHMENT.value,
         MAILS.c.stage == Stage.DEAD.value,
+        MAILS.c.erased_at.is_(None),
         MAILS.c.fault.in_([fault.value for fault in ADDRESS_FAULTS]),
         MAILS.c.recipient != mailbox,
         MAILS.c.kind.not_in([*_LINK_VALUES, Kind.MAILBOX_CHANGED.value]),  # that one was for the former mailbox alone

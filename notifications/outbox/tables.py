@@ -44,6 +44,7 @@ class OutgoingMail(SQLModel, table=True):
     ``disputed`` holds the command and codes of a refusal of which nobody knows yet whether it is the relay's;
     ``others_accepted``: the relay has taken another mail since; ``proofs``: how often it has done so right after such a
     refusal; ``relay_blamed``: that refusal was once the relay's (R70), and still is while there is no ``fault``.
+    ``erased_at``: when its text and its recipient went: only the trace of its sending stays (R110).
     """
 
     __tablename__: ClassVar[str] = "outgoing_mail"
@@ -56,6 +57,7 @@ class OutgoingMail(SQLModel, table=True):
         _partial("ix_outgoing_mail_lease", "lease_until", where="lease_until IS NOT NULL"),
         _partial("ix_outgoing_mail_disputed", "disputed", where="disputed IS NOT NULL"),
         _partial("ix_outgoing_mail_to_report", "id", where="stage = 'dead' AND reported_at IS NULL"),
+        _partial("ix_outgoing_mail_to_erase", "created_at", where="erased_at IS NULL AND next_attempt_at IS NULL"),
         Index("ix_outgoing_mail_stage", "stage", "id"),
         Index("ix_outgoing_mail_uai", "uai", "id"),
     )
@@ -94,6 +96,7 @@ class OutgoingMail(SQLModel, table=True):
     proofs: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
     relay_blamed: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
     reported_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class MailRequest(SQLModel, table=True):

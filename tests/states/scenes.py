@@ -169,6 +169,7 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "change_of_the_lists": ((T.REPORT_CHANGE, None, {"change": Change.LISTING_LOST}, {}),),
     "no_code_to_report": (
         (T.REPORT_CHANGE, f.facts(ISSUED.with_(extends="ODA-2027-00077")), {"change": Change.CODE_REFUSED}, {}),),
+    "request_erased": ((T.REPORT_CHANGE, f.facts(f.request(S.REVOKED, erased_at=f.NOW)), {}, {}),),
     "no_removal_open": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=None), {}, {}),),
     "removal_confirmed": ((T.CONFIRM_REMOVAL, f.facts(S.REVOKED, removal=DONE), {}, {}),),
     "removal_still_open": ((T.REOPEN_REMOVAL, f.facts(S.REVOKED, removal=Removal(RemovalKind.REMOVE_RIGHTS)), {}, {}),),

@@ -59,22 +59,23 @@ class People:
     def find_member(self, typed: str) -> tuple[Role, str] | None:
         """Return an operator or a reader by their address, as the settings write it; an operator first (R2)."""
         for role in (Role.OPERATOR, Role.READER):
-            for address in self._members(role):
+            for address in self.members(role):
                 if fold_mail(address) == fold_mail(typed):
                     return role, address
         return None
 
     def has(self, role: Role, address: str) -> bool:
         """Return True when the settings give this role of the rectorat to this address."""
-        return fold_mail(address) in {fold_mail(known) for known in self._members(role)}
+        return fold_mail(address) in {fold_mail(known) for known in self.members(role)}
 
-    def _members(self, role: Role) -> tuple[str, ...]:
+    def members(self, role: Role) -> tuple[str, ...]:
+        """Return the addresses of the operators, or of the readers, as the settings write them now."""
         people = self._current.read()
         return people.operators if role is Role.OPERATOR else people.readers
 
     def operators(self) -> tuple[str, ...]:
         """Return the operators' addresses, as the settings write them now."""
-        return self._members(Role.OPERATOR)
+        return self.members(Role.OPERATOR)
 
     def actor(
         self, role: Role, subjects: Sequence[str], channel: Channel, *, name: str = "",

@@ -1,13 +1,13 @@
 """The rows of the lists that no request needs, erased after some months: few data, and not for ever (R93)."""
 
-import calendar
-from datetime import date, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, exists, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select
 
 from notifications.sql import BATCH_SIZE, insert_new
 from states.model import Actor
+from states.school_calendar import months_before
 from states.vocabulary import State
 from workflow.database.connection import Database
 from workflow.database.evidence_tables import EVIDENCE_ENTRY as E
@@ -50,19 +50,23 @@ def erase_unneeded_rows(
     return erased
 
 
-def months_before(day: date, months: int) -> date:
-    """The same day some months before, or the last one of a month that is shorter."""
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+def count_unneeded_rows(connection: Connection, before: datetime) -> int:
+    """How many rows would go of those that an import before this instant was the last to see."""
+    query = select(func.count()).select_from(E)
+    return int(connection.execute(query.where(_is_unneeded(before))).scalar_one())
 
 
 def _erase_batch(connection: Connection, before: datetime) -> int:
+    ids = select(E.c.id).where(_is_unneeded(before)).order_by(E.c.id).limit(BATCH_SIZE)
+    return connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
+
+
+def _is_unneeded(before: datetime) -> ColumnElement[bool]:
     of_person = or_(
         R.c.person == E.c.person, R.c.folded_mail == E.c.folded_mail, R.c.listing_entry == E.c.id,
         R.c.delegation_entry == E.c.id,
         (literal(" ") + E.c.other_mails + " ").like(literal("% ") + R.c.folded_mail + " %"),
     )  # fmt: skip
     is_needed = exists().where(R.c.uai == E.c.uai, IS_LIVE, or_(R.c.state != State.CODE_ISSUED.value, of_person))
-    old = and_(EVIDENCE_IMPORT.c.number == E.c.last_import, EVIDENCE_IMPORT.c.imported_at < before)
-    ids = select(E.c.id).join(EVIDENCE_IMPORT, old).where(~is_needed).order_by(E.c.id).limit(BATCH_SIZE)
-    return connection.execute(delete(E).where(E.c.id.in_(ids))).rowcount
+    old = select(EVIDENCE_IMPORT.c.number).where(EVIDENCE_IMPORT.c.imported_at < before)
+    return and_(E.c.last_import.in_(old), ~is_needed)

@@ -139,6 +139,56 @@ ACTORS_POSTGRESQL = (
 )
 
 
+ERASED = "ce qui est effacé le reste, et ne s'efface que d'une demande révoquée, en entier (R110)"
+
+
+_BLANK = ("prenom", "mail", "folded_mail", "person", "sorted_name", "chef_name", "delegation_why", "listing_source",
+          "listing_seen", "delegation_source", "delegation_seen", "drane_seen", "last_actor")  # fmt: skip
+"""The columns of an erased request that are empty; ``nom`` says that it is erased."""
+
+
+_ERASED_WHOLE = " AND ".join(
+    ("NEW.state = 'revoked'", "NEW.nom = 'Identité effacée'", *(f"NEW.{column} = ''" for column in _BLANK))
+)
+
+
+_BECOMES_NOBODY = (
+    "NEW.number = OLD.number AND NEW.key = 'erased:' || OLD.number AND NEW.label = 'n° ' || OLD.number || ', nom effacé'"
+    " AND OLD.key NOT IN ('schedule', 'connector') AND substr(OLD.key, 1, 7) <> 'erased:'"
+)
+"""The one change of an actor: who stood behind the number is forgotten. The software's own actors stay."""
+
+
+ERASURES_SQLITE = (
+    "DROP TRIGGER guard_actor_update",
+    _sqlite("guard_actor_update", "BEFORE UPDATE ON actor", f"NOT ({_BECOMES_NOBODY})", ACTOR_FIXED),
+    _sqlite("guard_request_erased", "BEFORE UPDATE ON delegation_request", "OLD.erased_at IS NOT NULL", ERASED),
+    _sqlite(
+        "guard_request_erasure", "BEFORE UPDATE ON delegation_request",
+        f"NEW.erased_at IS NOT NULL AND NOT ({_ERASED_WHOLE})", ERASED,
+    ),
+)  # fmt: skip
+
+
+ERASURES_POSTGRESQL = (
+    "DROP TRIGGER guard_actor_fixed ON actor",
+    "DROP FUNCTION guard_actor_fixed()",
+    *_postgresql("guard_actor_update", "BEFORE UPDATE ON actor", f"NOT ({_BECOMES_NOBODY})", ACTOR_FIXED),
+    *_postgresql("guard_actor_delete", "BEFORE DELETE ON actor", "", ACTOR_FIXED),
+    *_postgresql("guard_request_erased", "BEFORE UPDATE ON delegation_request", "OLD.erased_at IS NOT NULL", ERASED),
+    *_postgresql(
+        "guard_request_erasure", "BEFORE UPDATE ON delegation_request",
+        f"NEW.erased_at IS NOT NULL AND NOT ({_ERASED_WHOLE})", ERASED,
+    ),
+)  # fmt: skip
+
+
+def create_erasure_guards(connection: Connection) -> None:
+    """Let what is personal be forgotten, and that alone, since version 0036 (R110)."""
+    for statement in ERASURES_SQLITE if connection.dialect.name == "sqlite" else ERASURES_POSTGRESQL:
+        connection.exec_driver_sql(statement)
+
+
 def create_actor_guards(connection: Connection) -> None:
     """Keep what each number of the journal stands for, since version 0006."""
     for statement in ACTORS_SQLITE if connection.dialect.name == "sqlite" else ACTORS_POSTGRESQL:

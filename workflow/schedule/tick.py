@@ -37,6 +37,7 @@ from workflow.evidence.service import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.requests.filters import unreadable_requests
+from workflow.retention.service import Retention
 from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
 from workflow.schedule.dated_revocations import revoke_dated
 from workflow.schedule.digest import digest_key, digest_page, tell_due_reports
@@ -140,13 +141,14 @@ class Ticker:
         figures: FigureLedger | None = None,
         list_checks: ListChecks | None = None,
         lists: Lists | None = None,
+        retention: Retention | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
         ``host``: this machine's name, the system's when None. ``clock_check`` None: no counter explains the clock.
         ``people``: whose access ends once the settings have removed them; None where nobody enters. ``figures`` None:
         nobody reads any. ``list_checks`` compares requests with the two lists, and ``lists`` forgets what they hold
-        beyond need (R93); None where there are none.
+        beyond need (R93); None where there are none. ``retention`` erases what is personal after its time (R110).
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -160,6 +162,7 @@ class Ticker:
         self._figures = figures
         self._list_checks = list_checks
         self._lists = lists
+        self._retention = retention
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -233,6 +236,9 @@ class Ticker:
         if self._lists:
             with result.step("l'effacement des lignes des listes"):
                 self._lists.erase_unneeded_rows(self._actor)
+        if self._retention:
+            with result.step("l'effacement de ce qui est personnel"):
+                self._retention.erase_due(self._actor)
         with result.step("le ménage des connexions"), database.write() as connection:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
+from states.school_calendar import months_before
 from states.vocabulary import State
 from tests.kit import factories as make
 from tests.kit.databases import fresh_url
@@ -17,7 +18,7 @@ from tests.workflow.requests.office import Office
 from workflow.database.connection import Database
 from workflow.database.tables import OCCURRENCE
 from workflow.evidence.lists import ListKind
-from workflow.evidence.retention import erase_unneeded_rows, months_before
+from workflow.evidence.retention import erase_unneeded_rows
 from workflow.evidence.service import Lists
 
 

@@ -1,0 +1,148 @@
+"""What is personal is erased after its time, and nothing else changes (R110)."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from notifications.ports import set_crash_hook
+from states import commands as c
+from states.decision import Refused
+from states.school_calendar import SchoolYear
+from states.vocabulary import Change
+from tests.acceptance.database_dump import rows
+from tests.kit.portal import STAFF, Portal, open_portal
+from tests.workflow.retention import scene
+from workflow.database.figure_tables import DAILY_FIGURE, HANDOVER_DELAY
+from workflow.database.tables import EVENT, REQUEST
+from workflow.journal import installation
+from workflow.requests.search import search
+from workflow.retention.erasure import ERASED_NAME
+from workflow.retention.limits import Counts
+
+
+@pytest.fixture
+def portal(tmp_path: Path, database_url: str) -> Iterator[Portal]:
+    settings = "drane:\n  declaration: sent_by_us\n"
+    with open_portal(tmp_path, database_url, settings=settings) as opened:
+        yield opened
+
+
+@pytest.mark.rule("R110", "R64", "R99")
+def test_thirteen_months_later__no_name_anywhere_and_nothing_else_has_changed(portal: Portal, tmp_path: Path) -> None:
+    reference = scene.live(portal)
+    scene.end(portal, reference)
+    scene.send_mails(portal)
+    assert set(scene.found_in_database(portal.app.database, tmp_path)) == set(scene.NAMES)
+    chains = _chain(portal, reference)
+    day = portal.app.policy.calendar.today(portal.clock.now())
+    portal.clock.advance(days=2)
+    portal.app.figures.catch_up()
+    figures = _figures(portal, day)
+    assert figures
+    scene.months_pass(portal, 11)
+    assert scene.found_in_database(portal.app.database, tmp_path)
+    scene.months_pass(portal, 2)
+    assert scene.found_in_database(portal.app.database, tmp_path) == []
+    assert scene.flaws(portal) == []
+    assert _chain(portal, reference) == chains
+    assert _figures(portal, day) == figures
+    portal.app.figures.rebuild()
+    assert _figures(portal, day) == figures
+    with portal.app.database.read() as connection:
+        found = search(connection, portal.actor(STAFF), scene.NOM)
+        row = connection.execute(select(REQUEST).where(REQUEST.c.reference == reference)).one()
+    assert found.references == ()
+    assert row.nom == ERASED_NAME
+    assert row.erased_at is not None
+
+
+def _chain(portal: Portal, reference: str) -> list[str]:
+    with portal.app.database.read() as connection:
+        return list(
+            connection.execute(select(EVENT.c.hash).where(EVENT.c.stream == reference).order_by(EVENT.c.seq)).scalars()
+        )
+
+
+def _figures(portal: Portal, day: date) -> list[tuple[object, ...]]:
+    """The figures of the days up to this one."""
+    with portal.app.database.read() as connection:
+        tables = (select(table).where(table.c.day <= day) for table in (DAILY_FIGURE, HANDOVER_DELAY))
+        return sorted((tuple(row) for query in tables for row in connection.execute(query)), key=str)
+
+
+@pytest.mark.rule("R110")
+def test_preview__is_what_is_done_and_writes_nothing(portal: Portal) -> None:
+    scene.end(portal, scene.live(portal))
+    waiting = scene.live(portal)
+    scene.end(portal, waiting, removed=False)
+    scene.send_mails(portal)
+    scene.months_pass(portal, 11)
+    day = portal.app.policy.calendar.today(portal.clock.now()) + timedelta(days=30)
+    before = rows(portal.app.database)
+    preview = portal.app.retention.preview(day)
+    assert rows(portal.app.database) == before
+    portal.clock.advance(days=30)
+    schedule = installation.schedule_actor(portal.app.database)
+    assert portal.app.retention.erase_due(schedule) == preview.counts
+    assert (preview.counts.requests, preview.awaited) == (1, 1)
+    assert portal.app.retention.erase_due(schedule) == Counts()
+
+
+@pytest.mark.rule("R110", "R1")
+def test_erased__nothing_more_is_done_of_it_and_a_removal_that_is_awaited_stays(portal: Portal) -> None:
+    erased = scene.live(portal)
+    scene.end(portal, erased)
+    awaited = scene.live(portal)
+    scene.end(portal, awaited, removed=False)
+    scene.months_pass(portal, 13)
+    with portal.app.database.read() as connection:
+        names = {row.reference: row.nom for row in connection.execute(select(REQUEST.c.reference, REQUEST.c.nom))}
+    assert names == {erased: ERASED_NAME, awaited: scene.NOM}
+    commands = [
+        c.ReopenRemoval(reference=erased, why="erreur"),
+        c.ReportChange(reference=erased, change=Change.DEPARTURE, effective_on=date(2027, 11, 1)),
+        c.Renew(reference=erased, school_year=SchoolYear(2027)),
+    ]
+    for result in portal.app.engine.execute(commands, portal.actor(STAFF)):
+        assert isinstance(result, Refused)
+        assert [reason.code for reason in result.reasons] == ["request_erased"]
+
+
+@pytest.mark.rule("R110")
+@pytest.mark.parametrize("point", ["retention.before_commit", "retention.after_commit"])
+def test_killed_anywhere__goes_on_where_it_was(portal: Portal, point: str) -> None:
+    scene.end(portal, scene.live(portal))
+    scene.send_mails(portal)
+    portal.clock.advance(days=400)
+    schedule, kills = installation.schedule_actor(portal.app.database), 0
+    portal.app.lists.erase_unneeded_rows(schedule)  # a work of its own (R93)
+    expected = portal.app.retention.preview().counts
+
+    def kill(name: str) -> None:
+        nonlocal kills
+        if name == point:
+            kills += 1
+            raise KeyboardInterrupt
+
+    for stopped in (True,) * 4 + (False,):
+        set_crash_hook(kill if stopped else None)
+        try:
+            portal.app.retention.erase_due(schedule)
+        except KeyboardInterrupt:
+            continue
+        finally:
+            set_crash_hook(None)
+    assert kills == 4
+    assert portal.app.retention.preview().counts.data == {}
+    with portal.app.database.read() as connection:
+        told = connection.execute(select(EVENT.c.canonical).where(EVENT.c.kind == "personal_data_erased")).scalars()
+        totals = Counter[str]()
+        for text in told:
+            totals.update(json.loads(text)["data"])
+    assert dict(totals) == expected.data
+    assert scene.flaws(portal) == []

@@ -1,0 +1,258 @@
+"""What goes of a request, of the mails, of who acted, and on what conditions: the same for a preview (R110).
+
+A row stays where the journal or a figure needs it: only what is personal in it goes. The database's guards let exactly
+that be done (``workflow.migrations.guards``).
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
+
+from notifications.outbox.tables import MAIL_REQUESTS, MAILS
+from notifications.sql import BATCH_SIZE, batches, update_rows
+from workflow.database.drane_tables import TRANSMISSION_LINE
+from workflow.database.tables import (
+    ACTOR,
+    ASSIGNMENT,
+    CALL,
+    ESTABLISHMENT,
+    EVENT,
+    NOTE,
+    PRIVATE_NOTE,
+    REMOVAL,
+    REQUEST,
+    STAND_IN,
+    TOKENS,
+    WORD,
+)
+from workflow.journal.chain import INSTALLATION
+from workflow.retention.limits import Counts, Limits
+
+ERASED_NAME: Final = "Identité effacée"
+"""The nom of an erased request, which every page, list and file shows in its place."""
+
+ERASED_TEXT: Final = "(effacé)"
+
+BLANK_REQUEST: Final[dict[str, Any]] = {
+    "nom": ERASED_NAME, "drane": "nothing",
+    **dict.fromkeys(
+        ("prenom", "mail", "folded_mail", "person", "sorted_name", "chef_name", "delegation_why", "listing_source",
+         "listing_seen", "delegation_source", "delegation_seen", "drane_seen", "last_actor"), "",
+    ),
+}  # fmt: skip
+"""What an erased request bears instead of what was personal."""
+
+BLANK_MAIL: Final[dict[str, Any]] = {
+    "recipient": ERASED_TEXT, "subject": ERASED_TEXT, "body": ERASED_TEXT, "context": "",
+    **dict.fromkeys(("html", "papers", "last_reply", "disputed"), None),
+}  # fmt: skip
+
+REQUESTS_AT_ONCE: Final = 200
+"""Requests erased in one transaction."""
+
+_OF_PEOPLE: Final = ("chef", "deputy", "operator", "reader")
+"""The roles in the key of an actor that is a person: ``chef:UAI:name``, ``operator:address``."""
+
+
+def is_over(limits: Limits) -> ColumnElement[bool]:
+    """The requests to erase: revoked, nothing left to remove, for long enough; never one whose removal is awaited."""
+    confirmed = exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at < limits.requests)
+    nothing_to_remove = ~exists().where(REMOVAL.c.reference == REQUEST.c.reference)
+    return and_(
+        REQUEST.c.state == "revoked", REQUEST.c.erased_at.is_(None), REQUEST.c.since < limits.requests,
+        or_(confirmed, nothing_to_remove),
+        or_(REQUEST.c.drane != "to_remove", REQUEST.c.school_year.not_in(limits.open_years)),
+    )  # fmt: skip
+
+
+def is_awaited(before: datetime) -> ColumnElement[bool]:
+    """The requests revoked before this instant whose removal nobody has confirmed: they stay, and are told."""
+    still_open = exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at.is_(None))
+    return and_(REQUEST.c.state == "revoked", REQUEST.c.since < before, still_open)
+
+
+def count_awaited(connection: Connection, before: datetime) -> int:
+    """Count them."""
+    return _count(connection, REQUEST, is_awaited(before))
+
+
+def erase_requests(connection: Connection, condition: ColumnElement[bool], now: datetime) -> Counts | None:
+    """Erase a batch of the requests of this condition, with all that stands beside them; None when none is left.
+
+    Their establishments are locked first, as for an action: an action on one of them is done before, or refused after.
+    """
+    chosen = select(REQUEST.c.reference, REQUEST.c.uai).where(condition).order_by(REQUEST.c.since, REQUEST.c.reference)
+    candidates = connection.execute(chosen.limit(REQUESTS_AT_ONCE)).all()
+    if not candidates:
+        return None
+    uais = sorted({row.uai for row in candidates})
+    of_place = ESTABLISHMENT.c.uai.in_(uais)
+    locked = select(ESTABLISHMENT.c.uai).where(of_place).order_by(ESTABLISHMENT.c.uai).with_for_update(key_share=True)
+    connection.execute(locked).all()
+    still = select(REQUEST.c.reference).where(condition, REQUEST.c.reference.in_([row.reference for row in candidates]))
+    references = list(connection.execute(still).scalars())
+    counts = Counts(
+        requests=len(references),
+        texts=_delete(connection, NOTE.c.stream.in_(references), NOTE),
+        notes=_delete(connection, PRIVATE_NOTE.c.reference.in_(references), PRIVATE_NOTE),
+        mails=erase_mails_about(connection, references, now),
+    )
+    for table in (WORD, ASSIGNMENT, TRANSMISSION_LINE):
+        _delete(connection, table.c.reference.in_(references), table)
+    connection.execute(update(CALL).where(CALL.c.reference.in_(references)).values(asked="", answer=""))
+    of_them = REQUEST.c.reference.in_(references)
+    connection.execute(update(REQUEST).where(of_them).values(**BLANK_REQUEST, erased_at=now))
+    return counts
+
+
+def count_requests(connection: Connection, condition: ColumnElement[bool]) -> Counts:
+    """What erasing all requests of this condition would take away."""
+    references = select(REQUEST.c.reference).where(condition)
+    return Counts(
+        requests=_count(connection, REQUEST, condition),
+        texts=_count(connection, NOTE, NOTE.c.stream.in_(references)),
+        notes=_count(connection, PRIVATE_NOTE, PRIVATE_NOTE.c.reference.in_(references)),
+        mails=_count(connection, MAILS, and_(_may_be_erased(), _about(references))),
+    )
+
+
+def is_old_mail(limits: Limits) -> ColumnElement[bool]:
+    """The mails that will not leave any more, and are old enough."""
+    return and_(_may_be_erased(), func.coalesce(MAILS.c.sent_at, MAILS.c.created_at) < limits.mails)
+
+
+def count_mails(connection: Connection, limits: Limits, requests: ColumnElement[bool]) -> int:
+    """The old mails but those of the requests that are erased for themselves."""
+    references = select(REQUEST.c.reference).where(requests)
+    return _count(connection, MAILS, and_(is_old_mail(limits), ~_about(references)))
+
+
+def erase_mails(connection: Connection, condition: ColumnElement[bool], now: datetime) -> int:
+    """Erase a batch of mails: their text, their facts, their recipient; when and how each left stays."""
+    ids = select(MAILS.c.id).where(condition).order_by(MAILS.c.created_at, MAILS.c.id).limit(BATCH_SIZE)
+    chosen = list(connection.execute(ids.with_for_update(skip_locked=True)).scalars())
+    return _blank_mails(connection, chosen, now)
+
+
+def erase_mails_about(connection: Connection, references: Sequence[str], now: datetime) -> int:
+    """Erase all mails about these requests."""
+    chosen = select(MAILS.c.id).where(_may_be_erased(), _about(references))
+    return _blank_mails(connection, list(connection.execute(chosen).scalars()), now)
+
+
+def _blank_mails(connection: Connection, ids: Sequence[int], now: datetime) -> int:
+    for some in batches(ids):
+        of_them = MAILS.c.id.in_(some)
+        connection.execute(update(MAILS).where(of_them).values(**BLANK_MAIL, erased_at=now))
+        # the key of a mail to one person bears the address; its instant makes it unique for ever
+        bears_address = MAILS.c.dedupe_key.contains("@", autoescape=True)
+        connection.execute(update(MAILS).where(of_them, bears_address).values(dedupe_key=None))
+    return len(ids)
+
+
+def _may_be_erased() -> ColumnElement[bool]:
+    return and_(MAILS.c.erased_at.is_(None), MAILS.c.next_attempt_at.is_(None), MAILS.c.lease_until.is_(None))
+
+
+def _about(references: Any) -> ColumnElement[bool]:
+    others = select(MAIL_REQUESTS.c.mail_id).where(MAIL_REQUESTS.c.reference.in_(references))
+    return or_(MAILS.c.reference.in_(references), MAILS.c.id.in_(others))
+
+
+def erase_installation_texts(connection: Connection, before: datetime) -> int:
+    """Erase a batch of the free texts beside the installation's own events: why a mailbox was set, a mail given up."""
+    seqs = select(NOTE.c.seq).where(_is_old_text(before)).order_by(NOTE.c.seq).limit(BATCH_SIZE)
+    chosen = list(connection.execute(seqs).scalars())
+    return _delete(connection, and_(NOTE.c.stream == INSTALLATION, NOTE.c.seq.in_(chosen)), NOTE) if chosen else 0
+
+
+def count_installation_texts(connection: Connection, before: datetime) -> int:
+    """How many there are."""
+    return _count(connection, NOTE, _is_old_text(before))
+
+
+def _is_old_text(before: datetime) -> ColumnElement[bool]:
+    old = select(EVENT.c.seq).where(EVENT.c.stream == INSTALLATION, EVENT.c.at < before)
+    return and_(NOTE.c.stream == INSTALLATION, NOTE.c.seq.in_(old))
+
+
+def forgettable_actors(
+    connection: Connection, limits: Limits, requests: ColumnElement[bool], members: Collection[str]
+) -> list[int]:
+    """The numbers whose person no request that stays has met, nor the installation for long enough.
+
+    ``requests``: those that are erased, or about to be; ``members``: the keys of the people of the settings.
+    """
+    erased = or_(REQUEST.c.erased_at.is_not(None), requests)
+    of_requests = select(EVENT.c.actor).join(REQUEST, REQUEST.c.reference == EVENT.c.stream).where(~erased)
+    of_installation = select(EVENT.c.actor).where(EVENT.c.stream == INSTALLATION, EVENT.c.at >= limits.requests)
+    in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until >= limits.requests)
+    needed = of_requests.union(of_installation, select(STAND_IN.c.operator).where(in_force))
+    kept = set(connection.execute(needed).scalars())
+    rows = connection.execute(select(ACTOR.c.number, ACTOR.c.key).order_by(ACTOR.c.number))
+    return [row.number for row in rows if row.number not in kept and row.key not in members and names_person(row.key)]
+
+
+def names_person(key: str) -> bool:
+    """True of the key of an actor that names or addresses a person; not of a mailbox that has not said who it is."""
+    role, _, rest = key.partition(":")
+    return role in _OF_PEOPLE and not rest.endswith(":")
+
+
+def forget_actors(connection: Connection, numbers: Sequence[int]) -> int:
+    """Forget who stands behind these numbers; the numbers stay."""
+    rows = [
+        {"b_number": number, "key": f"erased:{number}", "label": f"n° {number}, nom effacé"} for number in numbers
+    ]  # fmt: skip
+    return update_rows(connection, ACTOR, ("number",), ("key", "label"), rows)
+
+
+def nameless_chefs(
+    connection: Connection, requests: ColumnElement[bool], forgotten: Collection[int] = ()
+) -> list[str]:  # fmt: skip
+    """The establishments whose chef is still named, though nobody of them is known any more and no request stays."""
+    erased = or_(REQUEST.c.erased_at.is_not(None), requests)
+    with_requests = select(REQUEST.c.uai).where(~erased)
+    named = select(ESTABLISHMENT.c.uai).where(
+        ESTABLISHMENT.c.chef_name != "", ESTABLISHMENT.c.uai.not_in(with_requests)
+    )
+    uais = list(connection.execute(named.order_by(ESTABLISHMENT.c.uai)).scalars())
+    known: set[str] = set()
+    for number, key in connection.execute(select(ACTOR.c.number, ACTOR.c.key)):
+        role, _, rest = key.partition(":")
+        if number not in forgotten and role in ("chef", "deputy") and names_person(key):
+            known.update(rest.partition(":")[0].split(","))
+    return [uai for uai in uais if uai not in known]
+
+
+def forget_chefs(connection: Connection, uais: Sequence[str]) -> int:
+    """Forget the chef's name of these establishments: the next one is simply learnt (R37)."""
+    still_named = (ESTABLISHMENT.c.uai.in_(uais), ESTABLISHMENT.c.chef_name != "")
+    return connection.execute(update(ESTABLISHMENT).where(*still_named).values(chef_name="")).rowcount
+
+
+def is_spent_token(before: datetime) -> ColumnElement[bool]:
+    """The tokens that ended before this instant and still say whose they were."""
+    return and_(func.coalesce(TOKENS.c.revoked_at, TOKENS.c.expires_at) < before, TOKENS.c.subject != "")
+
+
+def count_tokens(connection: Connection, before: datetime) -> int:
+    """How many there are."""
+    return _count(connection, TOKENS, is_spent_token(before))
+
+
+def erase_tokens(connection: Connection, condition: ColumnElement[bool]) -> int:
+    """Forget whose these tokens were, and what they were for; the journal knows them by their number."""
+    ended = func.coalesce(TOKENS.c.revoked_at, TOKENS.c.expires_at)
+    values = {"subject": "", "label": ERASED_TEXT, "revoked_at": ended}
+    return connection.execute(update(TOKENS).where(condition).values(values)).rowcount
+
+
+def _count(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:
+    return int(connection.execute(select(func.count()).select_from(table).where(condition)).scalar_one())
+
+
+def _delete(connection: Connection, condition: ColumnElement[bool], table: Any) -> int:
+    return connection.execute(delete(table).where(condition)).rowcount

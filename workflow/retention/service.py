@@ -1,0 +1,223 @@
+"""The erasure of what is personal: by the schedule after its time, or at a person's request (R110, R111)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Connection, false, select
+
+from notifications.ports import Clock, crash_point
+from notifications.sql import insert_new
+from states.model import Actor
+from states.refusals import Reason
+from states.school_calendar import SchoolCalendar
+from states.validation import fold_mail
+from states.vocabulary import Role
+from workflow.auth.actors import NotAllowed, People, require_operator
+from workflow.database.connection import Database
+from workflow.database.tables import OCCURRENCE
+from workflow.evidence.retention import count_unneeded_rows
+from workflow.journal import installation
+from workflow.journal.chain import JournalHasher
+from workflow.retention import erasure
+from workflow.retention.ledger import ErasureLedger
+from workflow.retention.limits import Counts, Limits
+from workflow.retention.person import PersonPlan, erase_person, known_addresses, plan_person
+from workflow.settings.retention import RetentionSettings
+
+MOST_BATCHES: Final = 50
+"""Batches of each kind in one call: the rest is for the next one."""
+
+Step = Callable[[Connection], Counts | None]
+"""Erases a batch in the caller's transaction, and says what went; None once nothing is left."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """What goes on a day. ``awaited``: requests that ended long enough ago and stay, their removal being open."""
+
+    day: date
+    limits: Limits
+    counts: Counts
+    awaited: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """The one place where what is personal goes. ``calendar`` is the académie's, ``settings`` its durations."""
+
+    database: Database
+    hasher: JournalHasher
+    clock: Clock
+    calendar: SchoolCalendar
+    settings: RetentionSettings
+    people: People
+    ledger: ErasureLedger
+
+    def preview(self, day: date | None = None) -> Preview:
+        """What the schedule would erase on this day, today by default, if nothing else happened before."""
+        day = day or self.calendar.today(self.clock.now())
+        limits = Limits.on(day, self.settings, self.calendar)
+        over = erasure.is_over(limits)
+        with self.database.read() as connection:
+            actors = erasure.forgettable_actors(connection, limits, over, self._members())
+            counts = erasure.count_requests(connection, over) + Counts(
+                mails=erasure.count_mails(connection, limits, over),
+                texts=erasure.count_installation_texts(connection, limits.requests),
+                list_rows=count_unneeded_rows(connection, limits.lists),
+                actors=len(actors), chefs=len(erasure.nameless_chefs(connection, over, actors)),
+                tokens=erasure.count_tokens(connection, limits.requests),
+            )  # fmt: skip
+            awaited = erasure.count_awaited(connection, limits.requests)
+        return Preview(day=day, limits=limits, counts=counts, awaited=awaited)
+
+    def erase_due(self, actor: Actor) -> Counts:
+        """Erase what is too old, once a day, in batches that each stand for themselves; return what went (R110).
+
+        Interrupted, or done by several machines at once, it goes on where it was. What people asked to be erased goes
+        again if a restored backup has brought it back.
+        """
+        now = self.clock.now()
+        today = self.calendar.today(now)
+        key, total, is_whole = f"erasure:{today.isoformat()}", Counts(), True
+        with self.database.read() as connection:
+            if connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first():
+                return total
+        for step in self._steps(Limits.on(today, self.settings, self.calendar), now):
+            counts, is_done = self._in_batches(step, "personal_data_erased", actor, now)
+            total += counts
+            is_whole &= is_done
+        if is_whole and self._leave_no_trace():
+            with self.database.write() as connection:  # another machine may say it at the same instant
+                connection.execute(insert_new(connection, OCCURRENCE), [{"key": key, "at": now, "requests": 0}])
+        return total
+
+    def plan(self, mail: str) -> PersonPlan:
+        """What erasing this person would do, and what it would leave, with the reason."""
+        member = self.people.find_member(mail)
+        with self.database.read() as connection:
+            return plan_person(connection, mail, member[0].label if member else "")
+
+    def erase(self, mail: str, actor: Actor) -> Counts:
+        """Erase a person at their request; return what went.
+
+        The decision is written outside the database first: an interruption, or a backup restored later, does not lose
+        it. Raises NotAllowed, OSError when the decision cannot be written.
+        """
+        require_operator(actor, "effacer ce qui est gardé d'une personne")
+        plan = self.plan(mail)
+        if reasons := tuple(_refusals(plan)):
+            raise NotAllowed(str(reasons[0]), reasons)
+        now = self.clock.now()
+        self.ledger.add(plan.mail, self.calendar.today(now))
+        step = partial(_erase_person, mail=plan.mail, now=now)
+        counts = Counts()
+        is_done = False
+        while not is_done:
+            erased, is_done = self._in_batches(step, "person_erased", actor, now)
+            counts += erased
+        self._leave_no_trace()
+        return counts
+
+    def _steps(self, limits: Limits, now: datetime) -> Iterator[Step]:
+        yield partial(_erase_requests, limits=limits, now=now)
+        for mail, until in self._to_erase_again():
+            yield partial(_erase_person, mail=mail, now=now, until=until)
+        yield partial(_erase_mails, limits=limits, now=now)
+        yield partial(_erase_texts, limits=limits)
+        yield partial(_forget_actors, limits=limits, members=self._members())
+        yield _forget_chefs
+        yield partial(_erase_tokens, limits=limits)
+
+    def _to_erase_again(self) -> list[tuple[str, datetime]]:
+        """The addresses here whose erasure was decided, each with the end of the day of that decision."""
+        days = self.ledger.read()
+        if not days:
+            return []
+        with self.database.read() as connection:
+            known = sorted(known_addresses(connection))
+        decided = ((mail, days.get(self.ledger.digest(mail))) for mail in known)
+        return [(mail, self.calendar.midnight(day + timedelta(days=1))) for mail, day in decided if day]
+
+    def _in_batches(self, step: Step, kind: str, actor: Actor, now: datetime) -> tuple[Counts, bool]:
+        """Repeat a step, each batch a transaction with its event; return what went, and whether nothing is left."""
+        total = Counts()
+        for _ in range(MOST_BATCHES):
+            with self.database.write() as connection:
+                counts = step(connection)
+                if counts is not None and counts.data:
+                    installation.record(connection, self.hasher, kind, actor, now, counts.data)
+                crash_point("retention.before_commit")
+            crash_point("retention.after_commit")
+            if counts is None:
+                return total, True
+            total += counts
+        return total, False
+
+    def _leave_no_trace(self) -> bool:
+        """Empty SQLite's write-ahead file, which still holds what was erased; False while somebody reads from it.
+
+        PostgreSQL has its own ways (docs/exploitation.md).
+        """
+        if self.database.is_postgresql:
+            return True
+        with self.database.aside() as connection:
+            own = connection.connection.cursor()  # outside any transaction, which would itself forbid it
+            own.execute("PRAGMA busy_timeout = 500")
+            is_busy = own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not is_busy
+
+    def _members(self) -> frozenset[str]:
+        """The keys of the operators and readers of the settings: they work here still."""
+        pairs = ((role, mail) for role in (Role.OPERATOR, Role.READER) for mail in self.people.members(role))
+        return frozenset(f"{role.value}:{fold_mail(mail)}" for role, mail in pairs)
+
+
+def _refusals(plan: PersonPlan) -> Iterator[Reason]:
+    for reference in plan.live:
+        yield Reason(
+            "person_live", "R111", f"La demande {reference} est en cours : ce qui y est gardé sert",
+            f"La révoquer d'abord (oda request revoke {reference}), confirmer le retrait, puis recommencer.", "mail",
+        )  # fmt: skip
+    if plan.role:
+        yield Reason(
+            "person_in_settings", "R111", f"Cette adresse est celle d'un {plan.role} des réglages",
+            "L'ôter d'abord de people dans config.yaml, puis recommencer.", "mail",
+        )  # fmt: skip
+
+
+def _erase_requests(connection: Connection, limits: Limits, now: datetime) -> Counts | None:
+    return erasure.erase_requests(connection, erasure.is_over(limits), now)
+
+
+def _erase_person(connection: Connection, mail: str, now: datetime, until: datetime | None = None) -> Counts | None:
+    return erase_person(connection, mail, now, until)
+
+
+def _erase_mails(connection: Connection, limits: Limits, now: datetime) -> Counts | None:
+    return _some(mails=erasure.erase_mails(connection, erasure.is_old_mail(limits), now))
+
+
+def _erase_texts(connection: Connection, limits: Limits) -> Counts | None:
+    return _some(texts=erasure.erase_installation_texts(connection, limits.requests))
+
+
+def _forget_actors(connection: Connection, limits: Limits, members: frozenset[str]) -> Counts | None:
+    installation.lock(connection)  # two machines forget nobody twice
+    numbers = erasure.forgettable_actors(connection, limits, false(), members)
+    return _some(actors=erasure.forget_actors(connection, numbers))
+
+
+def _forget_chefs(connection: Connection) -> Counts | None:
+    return _some(chefs=erasure.forget_chefs(connection, erasure.nameless_chefs(connection, false())))
+
+
+def _erase_tokens(connection: Connection, limits: Limits) -> Counts | None:
+    return _some(tokens=erasure.erase_tokens(connection, erasure.is_spent_token(limits.requests)))
+
+
+def _some(**numbers: int) -> Counts | None:
+    counts = Counts(**numbers)
+    return counts if counts.data else None
