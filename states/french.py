@@ -72,6 +72,16 @@ def de(word: str) -> str:
     return f"d'{word}" if elided else f"de {word}"
 
 
+def academy(nom: str) -> str:
+    """``académie de Toulouse``, from ``Toulouse`` or from the whole."""
+    return f"académie{nom[8:]}" if nom.lower().startswith("académie ") else f"académie {de(nom)}"
+
+
+def capital(text: str) -> str:
+    """The first letter as a capital, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def family_name_in_capitals(nom: str) -> str:
     """``MARTIN``, ``DE LA ROCHEFOUCAULD``, ``NOËL``: a family name in a list, told from the given name."""
     return nom.upper()

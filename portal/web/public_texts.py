@@ -12,15 +12,11 @@ from jinja2 import Environment, TemplateError, TemplateSyntaxError, nodes
 from notifications.rendering.child import TooLong, step
 from notifications.rendering.environment import PAGES, Contents, TemplateProblem, read_folder
 from notifications.rendering.renderer import why
+from portal.personal_data import durations, recipients
 from states import french
 from states.school_calendar import SchoolYear
 from workflow.settings.infrastructure import AccessibilitySettings
 from workflow.settings.model import Settings
-
-
-def academy(nom: str) -> str:
-    """``académie de Toulouse``, from ``Toulouse`` or from the whole."""
-    return f"académie{nom[8:]}" if nom.lower().startswith("académie ") else f"académie {french.de(nom)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +30,8 @@ class PublicFacts:
     publisher: str
     hosting: str | None
     data_protection: str | None
+    durations: tuple[tuple[str, str], ...]
+    recipients: tuple[tuple[str, str], ...]
     accessibility: AccessibilitySettings
     expected_days: int
     link_minutes: int
@@ -60,11 +58,12 @@ class PublicFacts:
         years = (SchoolYear(today.year - 1), SchoolYear(today.year))
         year = next(year for year in years if today <= calendar.end_of(year).last_day)
         end = calendar.end_of(year)
-        name = academy(settings.academie.nom)
+        name = french.academy(settings.academie.nom)
         return cls(
             academie=name, service=settings.mail.signature, contact=settings.mail.contact,
             site=settings.portal.address, publisher=settings.portal.publisher or f"L'{name}",
             hosting=settings.portal.hosting, data_protection=settings.portal.data_protection,
+            durations=durations(settings), recipients=recipients(settings),
             accessibility=settings.portal.accessibility, expected_days=settings.handling.expected_days,
             link_minutes=settings.portal.link_minutes, session_hours=settings.portal.session_hours,
             code_keep_days=settings.code.keep_days, check_days=settings.checks.max_age_days,
@@ -77,11 +76,6 @@ class PublicFacts:
         )  # fmt: skip
 
 
-def french_capital(text: str) -> str:
-    """The first letter as a capital, the others as they are."""
-    return text[:1].upper() + text[1:]
-
-
 WORDS: Final = {
     "academie": "l'académie, ainsi : académie de Toulouse",
     "service": "le nom du service, celui de la fin des courriels (`mail.signature`)",
@@ -90,6 +84,8 @@ WORDS: Final = {
     "publisher": "qui le publie (`portal.publisher`) ; à défaut l'académie",
     "hosting": "qui l'héberge (`portal.hosting`), ou rien",
     "data_protection": "comment écrire au délégué à la protection des données (`portal.data_protection`), ou rien",
+    "durations": "ce qui est gardé et jusqu'à quand, d'après les réglages (`retention`) : des couples de textes",
+    "recipients": "qui reçoit quoi, d'après les réglages : des couples de textes",
     "accessibility": "la déclaration d'accessibilité : `status`, `audited_on` et `percentage`, comme dans les réglages",
     "expected_days": "le délai de traitement annoncé, en jours (`handling.expected_days`)",
     "link_minutes": "la durée d'un lien de connexion, en minutes (`portal.link_minutes`)",

@@ -26,7 +26,7 @@ from notifications.rendering.environment import PAGES, Contents, TemplateProblem
 from notifications.rendering.typography import BOUND, NBSP
 from portal.exports.workbook import FileFormat
 from portal.texts import TRIGGER_TEXTS
-from portal.web.public_texts import academy, french_capital, piece_problems, read_pieces
+from portal.web.public_texts import piece_problems, read_pieces
 from states import french
 from states.departements import departement_name
 from states.refusals import Reason
@@ -139,7 +139,7 @@ def environment_of(
         "local_day": lambda value: value.astimezone(zone).date(),
         "plural": french.plural,
         "de": french.de,
-        "capital": french_capital,
+        "capital": french.capital,
         "sentence": sentence_of,
         "family_name": french.family_name_in_capitals,
         "contact_links": contact_links,
@@ -148,7 +148,7 @@ def environment_of(
     environment.globals |= {
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
         "STEPS": STEPS, "TRIGGER_TEXTS": TRIGGER_TEXTS, "dsfr": f"/static/dsfr/{dsfr_version()}", "dark": DARK_STYLE,
-        "ours": f"/static/oda/{our_version()}", "academie": academy(settings.academie.nom),
+        "ours": f"/static/oda/{our_version()}", "academie": french.academy(settings.academie.nom),
         "FileFormat": FileFormat,
     }  # fmt: skip
     return environment

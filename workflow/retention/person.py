@@ -12,7 +12,7 @@ from notifications.sql import BATCH_SIZE
 from states.characters import fold
 from states.validation import fold_mail
 from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT
-from workflow.database.tables import IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REQUEST, SESSIONS, TOKENS
+from workflow.database.tables import IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REQUEST, TOKENS
 from workflow.retention.erasure import count_requests, erase_mails, erase_requests, erase_tokens
 from workflow.retention.limits import Counts
 
@@ -149,12 +149,6 @@ def _mentions(connection: Connection, folded: str, own: set[str]) -> tuple[str, 
                 if any(f" {name} " in text for name in wanted):
                     found.add(reference)
     return tuple(sorted(found))[:MOST_MENTIONS]
-
-
-def sessions_of(connection: Connection, folded: str) -> Sequence[Any]:
-    """The sign-ins of a person of the rectorat that are still remembered."""
-    query = select(SESSIONS).where(func.lower(SESSIONS.c.subject) == folded)
-    return connection.execute(query.order_by(SESSIONS.c.created_at)).all()
 
 
 def _count(connection: Connection, table: Any, condition: ColumnElement[bool]) -> int:

@@ -22,6 +22,7 @@ from workflow.evidence.retention import count_unneeded_rows
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 from workflow.retention import erasure
+from workflow.retention.access import PersonFile, load_person
 from workflow.retention.ledger import ErasureLedger
 from workflow.retention.limits import Counts, Limits
 from workflow.retention.person import PersonPlan, erase_person, known_addresses, plan_person
@@ -100,6 +101,33 @@ class Retention:
         with self.database.read() as connection:
             return plan_person(connection, mail, member[0].label if member else "")
 
+    def access(self, mail: str, actor: Actor) -> PersonFile:
+        """All that is kept on this person, told by an operator, which is an event. Raises NotAllowed."""
+        require_operator(actor, "dire ce qui est gardé d'une personne")
+        member = self.people.find_member(mail)
+        with self.database.read() as connection:
+            person = load_person(connection, mail, actor, member[0].label if member else "")
+        with self.database.write() as connection:
+            installation.record(connection, self.hasher, "person_told", actor, self.clock.now(), person.numbers)
+        return person
+
+    def refusals(self, plan: PersonPlan) -> tuple[Reason, ...]:
+        """Why a person is not erased now, with what to do first; nothing when they may be."""
+        live = (
+            Reason(
+                "person_live", "R111", f"La demande {reference} est en cours : ce qui y est gardé sert",
+                f"La révoquer d'abord (oda request revoke {reference}), puis recommencer.", "mail",
+            )
+            for reference in plan.live
+        )  # fmt: skip
+        if not plan.role:
+            return tuple(live)
+        of_settings = Reason(
+            "person_in_settings", "R111", f"Cette adresse est, dans les réglages, celle d'un {plan.role}",
+            "L'ôter d'abord de people dans config.yaml, puis recommencer.", "mail",
+        )  # fmt: skip
+        return (*live, of_settings)
+
     def erase(self, mail: str, actor: Actor) -> Counts:
         """Erase a person at their request; return what went.
 
@@ -108,7 +136,7 @@ class Retention:
         """
         require_operator(actor, "effacer ce qui est gardé d'une personne")
         plan = self.plan(mail)
-        if reasons := tuple(_refusals(plan)):
+        if reasons := self.refusals(plan):
             raise NotAllowed(str(reasons[0]), reasons)
         now = self.clock.now()
         self.ledger.add(plan.mail, self.calendar.today(now))
@@ -173,19 +201,6 @@ class Retention:
         """The keys of the operators and readers of the settings: they work here still."""
         pairs = ((role, mail) for role in (Role.OPERATOR, Role.READER) for mail in self.people.members(role))
         return frozenset(f"{role.value}:{fold_mail(mail)}" for role, mail in pairs)
-
-
-def _refusals(plan: PersonPlan) -> Iterator[Reason]:
-    for reference in plan.live:
-        yield Reason(
-            "person_live", "R111", f"La demande {reference} est en cours : ce qui y est gardé sert",
-            f"La révoquer d'abord (oda request revoke {reference}), confirmer le retrait, puis recommencer.", "mail",
-        )  # fmt: skip
-    if plan.role:
-        yield Reason(
-            "person_in_settings", "R111", f"Cette adresse est celle d'un {plan.role} des réglages",
-            "L'ôter d'abord de people dans config.yaml, puis recommencer.", "mail",
-        )  # fmt: skip
 
 
 def _erase_requests(connection: Connection, limits: Limits, now: datetime) -> Counts | None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -33,7 +34,7 @@ def live(portal: Portal) -> str:
     today = portal.app.policy.calendar.today(portal.clock.now())
     listed = f"{TITLES}\n0310001H;{NOM};{PRENOM};{MAIL};\n"
     portal.app.lists.import_read(read(listed), today, portal.actor(STAFF))
-    who = {"nom": NOM, "prenom": PRENOM, "mail": MAIL}
+    who: dict[str, Any] = {"nom": NOM, "prenom": PRENOM, "mail": MAIL}
     reference = portal.do(c.Declare(uai="0310001H", **who), CHEF).reference
     portal.do(c.Amend(reference=reference, prenom="Gwendoline"), CHEF)
     portal.do(c.Amend(reference=reference, prenom=PRENOM), CHEF)
@@ -68,6 +69,11 @@ def end(portal: Portal, reference: str, *, removed: bool = True) -> None:
     called = {"reference": reference, "stage": "done", "asked": f"{NOM}", "answer": f"removed {MAIL}"}
     with portal.app.database.write() as connection:
         connection.execute(insert(CALL), [{**called, "attempts": 1, "changed_at": portal.clock.now()}])
+    confirm(portal, reference)
+
+
+def confirm(portal: Portal, reference: str) -> None:
+    """The removal is confirmed."""
     outcome = RemovalOutcome.REMOVED
     portal.do(c.ConfirmRemoval(reference=reference, outcome=outcome, note=f"vu avec {PRENOM}"), STAFF)
 

@@ -1,0 +1,108 @@
+"""One person: what is kept of them is told, and goes at their request (R111)."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.kit.databases import fresh_url
+from tests.kit.portal import STAFF, Portal, open_portal
+from tests.workflow.retention import scene
+from workflow.auth.actors import NotAllowed
+from workflow.database.tables import EVENT, NOTE
+from workflow.journal.installation import schedule_actor
+from workflow.retention.person import known_addresses
+
+
+@pytest.fixture
+def portal(tmp_path: Path, database_url: str) -> Iterator[Portal]:
+    with open_portal(tmp_path, database_url) as opened:
+        yield opened
+
+
+def left(portal: Portal, reference: str) -> list[str]:
+    """The texts beside the events of a request."""
+    with portal.app.database.read() as connection:
+        return list(connection.execute(select(NOTE.c.body).where(NOTE.c.stream == reference)).scalars())
+
+
+@pytest.mark.rule("R111")
+def test_access__tells_everything_and_is_an_event(portal: Portal) -> None:
+    reference = scene.live(portal)
+    found = portal.app.retention.access(scene.MAIL.upper(), portal.actor(STAFF))
+    (request,) = found.requests
+    assert request.title == f"Demande {reference}"
+    assert {scene.NOM, scene.PRENOM, scene.MAIL, scene.CHEF_NAME} <= {value for _, value in request.facts}
+    assert any("Qui est Quirinus Zyxalandre ?" in text for text in request.texts)
+    assert any("Rappeler Quirinus" in text for text in request.texts)
+    assert len(found.list_rows) == 1
+    assert any(scene.NOM in text for mail in found.mails for text in mail.texts)
+    with portal.app.database.read() as connection:
+        told = connection.execute(select(EVENT.c.canonical).where(EVENT.c.kind == "person_told")).scalar_one()
+    assert scene.found_in(told) == []
+    assert '"requests":1' in told
+    assert portal.app.retention.access("personne@ac-toulouse.fr", portal.actor(STAFF)).is_empty
+
+
+@pytest.mark.rule("R111")
+def test_erase__refused_while_a_request_lives_and_for_who_works_here(portal: Portal) -> None:
+    reference = scene.live(portal)
+    texts = left(portal, reference)
+    with pytest.raises(NotAllowed) as refused:
+        portal.app.retention.erase(scene.MAIL, portal.actor(STAFF))
+    assert [reason.code for reason in refused.value.reasons] == ["person_live"]
+    assert left(portal, reference) == texts
+    with pytest.raises(NotAllowed) as refused:
+        portal.app.retention.erase(STAFF.subject, portal.actor(STAFF))
+    assert [reason.code for reason in refused.value.reasons] == ["person_in_settings"]
+    assert not portal.app.retention.ledger.read()
+
+
+@pytest.mark.rule("R111", "R110")
+def test_erase__takes_what_may_go_leaves_what_is_awaited_and_is_done_whole_later(portal: Portal) -> None:
+    gone = scene.live(portal)
+    scene.end(portal, gone)
+    awaited = scene.live(portal)
+    scene.end(portal, awaited, removed=False)
+    scene.send_mails(portal)
+    plan = portal.app.retention.plan(scene.MAIL)
+    assert (plan.requests, plan.awaited, plan.is_refused) == ((gone,), (awaited,), False)
+    counts = portal.app.retention.erase(scene.MAIL, portal.actor(STAFF))
+    assert counts == plan.counts
+    assert counts.requests == 1
+    assert left(portal, gone) == []
+    assert left(portal, awaited)
+    assert scene.flaws(portal) == []
+    scene.confirm(portal, awaited)
+    portal.clock.advance(days=1)
+    portal.app.retention.erase_due(schedule_actor(portal.app.database))
+    assert left(portal, awaited) == []
+    with portal.app.database.read() as connection:
+        assert scene.MAIL not in known_addresses(connection)
+    assert oct(portal.app.retention.ledger.path.stat().st_mode & 0o777) == "0o600"
+    assert scene.found_in(portal.app.retention.ledger.path.read_text()) == []
+
+
+@pytest.mark.rule("R110", "R111")
+def test_restored_from_an_older_backup__the_erasure_is_done_again(tmp_path: Path) -> None:
+    """The backup knows nothing of the decision: the file beside the secrets does."""
+    with fresh_url("sqlite", tmp_path) as url:
+        path, backup = Path(url.removeprefix("sqlite:///")), tmp_path / "before.sqlite"
+        with open_portal(tmp_path, url) as portal:
+            reference = scene.live(portal)
+            scene.end(portal, reference)
+            portal.app.database.dispose()
+            shutil.copyfile(path, backup)
+            portal.app.retention.erase(scene.MAIL, portal.actor(STAFF))
+            portal.app.database.dispose()
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            shutil.copyfile(backup, path)
+            assert left(portal, reference)
+            portal.app.ticker.tick()
+            assert left(portal, reference) == []
+            with portal.app.database.read() as connection:
+                assert scene.MAIL not in known_addresses(connection)
+            assert scene.flaws(portal) == []
