@@ -300,6 +300,7 @@ def mail_context(settings: Settings) -> "MailContext":
         delegce_module=settings.delegce.module,
         expected_days=settings.handling.expected_days,
         code_keep_days=settings.code.keep_days,
+        request_keep_months=settings.retention.requests,
         links=tuple(Link(link.title, link.url) for link in settings.documentation.links),
         documents=tuple(
             Document(title=file.title, filename=Path(file.file).name, path=str(settings.folder / file.file))

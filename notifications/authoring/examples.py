@@ -446,6 +446,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             answers=LateGroup(total=1, requests=NOT_HANDED),
             removals=LateGroup(total=1001, requests=REMOVALS),
             removals_open=1204,
+            unerased=3,
             held=(HeldEnd(year=ENDED, why=Hold.ABSENCE.label),),
             machines=("oda-2",),
             refused_sign_ins=34,

@@ -51,6 +51,7 @@ class MailContext:
     delegce_module: Annotated[str, Doc("le nom du module délégué dans DelegCE")]
     expected_days: Annotated[int, Doc("délai de traitement annoncé, en jours")] = 10
     code_keep_days: Annotated[int, Doc("durée de conservation du code, en jours")] = 30
+    request_keep_months: Annotated[int, Doc("mois après le retrait de la clé où une demande est effacée")] = 12
     links: Annotated[tuple[Link, ...], Doc("les liens de documentation")] = ()
     documents: Annotated[
         tuple[Document, ...],

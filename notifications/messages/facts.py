@@ -421,7 +421,8 @@ class LateDigest:
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
     when they are many (R74); ``without_mailbox``: who asked for a link and has no mailbox; ``troubles``: what failed,
-    in sentences. A digest of before those were counted has none of them. ``new_requests``,
+    in sentences; ``unerased``: requests that would be erased, had anybody confirmed their removal (R110). A digest of
+    before those were counted has none of them. ``new_requests``,
     ``new_removals`` and ``new_reports`` have come since the last digest, and no mail of their own told of them (setting
     ``mail.operators``).
     """
@@ -442,6 +443,7 @@ class LateDigest:
     answers: Annotated[LateGroup, Doc("demandes dont l'établissement a répondu à une question")] = LateGroup()
     removals: Annotated[LateGroup, Doc("retraits ouverts depuis trop longtemps")] = LateGroup()
     removals_open: Annotated[int, Doc("nombre de tous les retraits ouverts")] = 0
+    unerased: Annotated[int, Doc("demandes finies que leur retrait jamais confirmé empêche d'effacer")] = 0
     held: Annotated[tuple[HeldEnd, ...], Doc("fins d'année retenues")] = ()
     machines: Annotated[tuple[str, ...], Doc("machines arrêtées par leur horloge")] = ()
     refused_sign_ins: Annotated[
@@ -486,6 +488,7 @@ class LateDigest:
             + len(self.machines)
             + bool(self.refused_sign_ins)
             + bool(self.without_mailbox)
+            + bool(self.unerased)
             + len(self.troubles)
         )
 

@@ -368,7 +368,8 @@ def _context_data(context: MailContext) -> dict[str, str | None]:
     names = (
         "academie", "signature", "contact", "delegce_module", "portal", "data_protection", "oda_address",
     )  # fmt: skip
-    return {name: getattr(context, name) for name in names} | {"de_academie": french.de(context.academie)}
+    own = {"de_academie": french.de(context.academie), "request_keep_months": str(context.request_keep_months)}
+    return {name: getattr(context, name) for name in names} | own
 
 
 def _label(departement: str) -> str:

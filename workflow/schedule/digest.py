@@ -15,6 +15,7 @@ from notifications.messages.facts import ChangeDue, HeldEnd, Late, LateDigest, L
 from notifications.messages.mail import Draft
 from notifications.vocabulary import Audience, Kind
 from states.policy import Policy
+from states.school_calendar import months_before
 from states.vocabulary import Change, State
 from workflow.auth.rate_limit import most_refused_subjects
 from workflow.database.mapping import REQUEST_COLUMNS, establishment_from, report_from, request_from
@@ -22,6 +23,7 @@ from workflow.database.tables import ESTABLISHMENT, NODE, OCCURRENCE, REMOVAL, R
 from workflow.journal import installation
 from workflow.requests.filters import CODE_LATE, Filters
 from workflow.requests.worklist import COUNTED, Order, Worklist
+from workflow.retention.erasure import count_awaited
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
 from workflow.year_end.renewals import renewal_progress
@@ -110,6 +112,7 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
         for year in held_in(connection, calendar)
     )
     last_hour = _last_digest_hour(job_day)
+    kept_since = calendar.midnight(months_before(job_day.day, mailer.mail_context.request_keep_months))
     refused = most_refused_subjects(connection, last_hour)
     clocks_off = select(NODE.c.host).where(NODE.c.refused_at.is_not(None)).order_by(NODE.c.host)  # R82
     if since:
@@ -119,6 +122,7 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
         refused_sign_ins=refused if refused >= MANY_REFUSED else 0, renewals=_renewals(connection, job_day),
         without_mailbox=_asked_without_mailbox(connection, last_hour),
+        unerased=count_awaited(connection, kept_since) if job_day.day.weekday() == 0 else 0,
     )  # fmt: skip
 
 
