@@ -12,9 +12,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.web.context import Context, PostedByAnyone, SignedIn, WebContext
 from portal.web.identity_sign_in import without_session
-from portal.web.public_texts import french_capital
 from portal.web.security import safe_back
 from portal.web.sign_in import Client, after_sign_in, set_session_cookie, with_back
+from states import french
 from states.validation import chef_key, fold_mail
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import identity_digest
@@ -176,7 +176,7 @@ def _failed(
     status, title, remedy = _WORDS[failure.problem]
     known = {"label": provider.label if provider else "le fournisseur d'identité", "minutes": LASTS.seconds // 60}
     return context.pages.page(
-        request, "sign_in/provider_failed.html", status=status, title=french_capital(title.format(**known)),
+        request, "sign_in/provider_failed.html", status=status, title=french.capital(title.format(**known)),
         remedy=remedy.format(**known), provider=provider, back=back, level=failure.role,
         retry=failure.problem is not ProviderProblem.OTHER_PERSON, other=_other_door(back), is_signed=is_signed,
     )  # fmt: skip

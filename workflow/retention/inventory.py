@@ -17,7 +17,7 @@ class Fate(Labelled):
     WITH_LIST = "with_list", "avec la ligne de la liste"
     OF_ACTOR = "of_actor", "quand ni une demande gardée ni l'installation ne connaît plus la personne"
     OF_TOKEN = "of_token", "après la fin du jeton, comme une demande"
-    BY_ITSELF = "by_itself", "de lui-même, en heures ou en jours"
+    BY_ITSELF = "by_itself", "de lui-même : en heures, en jours, ou à la fin de l'année scolaire pour un rattachement"
 
 
 PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
@@ -42,7 +42,8 @@ PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
     "establishment": {"chef_name": Fate.OF_ACTOR},
     "access_token": dict.fromkeys(("label", "subject"), Fate.OF_TOKEN),
     "sign_in_link": dict.fromkeys(("subject", "sent_to", "back"), Fate.BY_ITSELF),
-    "web_session": dict.fromkeys(("subject", "name", "browser"), Fate.BY_ITSELF),
+    "web_session": dict.fromkeys(("subject", "name", "browser", "identity", "identity_name"), Fate.BY_ITSELF),
+    "identity_binding": dict.fromkeys(("identity", "name"), Fate.BY_ITSELF),
     "kept_form": {"content": Fate.BY_ITSELF},
     "staged_import": {"content": Fate.BY_ITSELF},
     "idempotency_key": {"digest": Fate.BY_ITSELF},
@@ -74,11 +75,12 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
     "evidence_import": frozenset(("kind", "digest")),  # of a whole file
     # the open directory's data on a public establishment
     "establishment": frozenset(("uai", "nom", "kind", "commune", "departement", "mailbox", "set_mailbox", "telephone",
-                                "departement_name", "nature", "chef_civility")),
+                                "departement_name", "nature", "chef_civility", "siret")),
     "stand_in": frozenset(("uai", "kind")),
     "access_token": frozenset(("digest", "role", "scope")),  # digests of random secrets
     "sign_in_link": frozenset(("digest", "role", "joins")),
     "web_session": frozenset(("digest", "role", "method", "provider")),
+    "identity_binding": frozenset(("uai", "provider", "role")),
     "kept_form": frozenset(("digest", "session")),
     "staged_import": frozenset(("digest", "kind")),
     "idempotency_key": frozenset(("trigger", "key", "reference")),

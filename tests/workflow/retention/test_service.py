@@ -15,6 +15,7 @@ from states.decision import Refused
 from states.school_calendar import SchoolYear
 from states.vocabulary import Change
 from tests.acceptance.database_dump import rows
+from tests.kit import factories as make
 from tests.kit.portal import STAFF, Portal, open_portal
 from tests.workflow.retention import scene
 from workflow.database.figure_tables import DAILY_FIGURE, HANDOVER_DELAY
@@ -105,8 +106,10 @@ def test_erased__nothing_more_is_done_of_it_and_a_removal_that_is_awaited_stays(
     assert names == {erased: ERASED_NAME, awaited: scene.NOM}
     commands = [
         c.ReopenRemoval(reference=erased, why="erreur"),
-        c.ReportChange(reference=erased, change=Change.DEPARTURE, effective_on=date(2027, 11, 1)),
-        c.Renew(reference=erased, school_year=SchoolYear(2027)),
+        c.ReportChange(
+            reference=erased, change=Change.DEPARTURE, effective_on=date(2027, 11, 1), on_behalf=make.on_behalf()
+        ),
+        c.Renew(reference=erased, school_year=SchoolYear(2027), on_behalf=make.on_behalf()),
     ]
     for result in portal.app.engine.execute(commands, portal.actor(STAFF)):
         assert isinstance(result, Refused)
