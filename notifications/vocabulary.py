@@ -46,6 +46,8 @@ class Kind(Labelled):
     MAILBOX_CHANGED = "mailbox_changed", "boîte de l'établissement changée"
     MAILBOX_TO_CONFIRM = "mailbox_to_confirm", "boîte d'un établissement changée"
     IDENTITY_BOUND = "identity_bound", "personne liée à l'établissement"
+    NEW_SIGN_IN = "new_sign_in", "connexion d'un nouveau navigateur"
+    FACTOR_CHANGED = "factor_changed", "second facteur changé"
     SIGN_IN = "sign_in", "lien de connexion"
     SIGN_IN_RECTORAT = "sign_in_rectorat", "lien de connexion, rectorat"
 

@@ -106,6 +106,14 @@ class SignInMethod(Labelled):
     TRUSTED_HEADERS = "trusted_headers", "guichet de l'académie"
 
 
+class FactorChange(Labelled):
+    """What happened to somebody's second factor (R106)."""
+
+    ADDED = "added", "activé"
+    REMOVED = "removed", "retiré"
+    RECOVERY_CODE_USED = "recovery_code_used", "code de secours utilisé"
+
+
 class CheckOutcome(Labelled):
     """Result of a check of a list (R34)."""
 

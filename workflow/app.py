@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from notifications.messages.mailbox_news import MailboxNews
     from notifications.rendering.environment import TemplateLoader, TemplateProblem
     from workflow.auth.bindings import Bindings
+    from workflow.auth.open_sessions import OpenSessions
+    from workflow.auth.second_factor import SecondFactors
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine
@@ -178,6 +180,25 @@ class App:
         from workflow.auth.tokens import Tokens
 
         return Tokens(self.database, self.clock, self.hasher, self.people, four_eyes=self.settings.four_eyes)
+
+    @cached_property
+    def open_sessions(self) -> "OpenSessions":
+        """The sessions of everybody (R107)."""
+        from workflow.auth.open_sessions import OpenSessions
+
+        idle = timedelta(minutes=self.settings.portal.session_idle_minutes)
+        return OpenSessions(self.database, self.clock, self.hasher, idle=idle)
+
+    @cached_property
+    def second_factors(self) -> "SecondFactors":
+        """The second factors of operators (R106)."""
+        from workflow.auth.second_factor import SecondFactors
+
+        return SecondFactors(
+            self.database, self.clock, self.hasher, self.people, self.mailer,
+            policy=self.settings.sign_in.second_factor, issuer=f"Clés ODA, académie {self.settings.academie.nom}",
+            timezone=self.settings.zoneinfo,
+        )  # fmt: skip
 
     @cached_property
     def directory(self) -> "Directory":

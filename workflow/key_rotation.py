@@ -12,6 +12,7 @@ from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
 from workflow.auth.actors import require_operator
+from workflow.auth.second_factor import count_factors_under_other_keys, reseal_factors
 from workflow.database.connection import Database
 from workflow.database.signs_of_life import require_right_clock
 from workflow.journal import installation
@@ -28,7 +29,7 @@ class StillSealedElsewhere(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RotationResult:
-    """Counts of a rotation. ``unreadable`` names the requests whose code no key opens: their keys stay."""
+    """Counts of a rotation. ``unreadable`` names whose code or second factor no key opens: their keys stay."""
 
     resealed: int
     removed: int
@@ -63,7 +64,7 @@ class SealKeys:
     def rotate(
         self, actor: Actor, *, keep_old: bool = False, progress: Callable[[int], None] = lambda _: None
     ) -> RotationResult:
-        """Seal every kept code under the first key, then remove the other keys unless a code needs them.
+        """Seal every kept code and second factor under the first key, then remove the keys that none needs.
 
         ``keep_old`` leaves them, as does a variable, which no command can change. May be killed anywhere and begun
         again. Raises NotAllowed, ClockRefused, CodesBusy, StillSealedElsewhere, SecretError, OSError.
@@ -75,13 +76,21 @@ class SealKeys:
         for _ in range(WALKS):
             walk = seals.reseal(self._database, self._sealer, progress)
             count += walk.count
+            with self._database.write() as connection:  # committed before any key goes
+                factors = reseal_factors(connection, self._sealer)
+            count += factors.count
+            unreadable = (*walk.unreadable, *factors.unreadable)
             with seals.exclusive_seals(self._database, installation.lock) as connection:
-                if seals.count_under_other_keys(connection, self._sealer) <= len(walk.unreadable):
-                    removed = 0 if keep_old or walk.unreadable else self._remove()
-                    counts = {"resealed": count, "removed": removed, "unreadable": len(walk.unreadable)}
+                if self._count_under_other_keys(connection) <= len(unreadable):
+                    removed = 0 if keep_old or unreadable else self._remove()
+                    counts = {"resealed": count, "removed": removed, "unreadable": len(unreadable)}
                     self._record(connection, "seal_key_rotated", actor, counts)
-                    return RotationResult(resealed=count, removed=removed, unreadable=walk.unreadable)
+                    return RotationResult(resealed=count, removed=removed, unreadable=unreadable)
         raise StillSealedElsewhere
+
+    def _count_under_other_keys(self, connection: Connection) -> int:
+        codes = seals.count_under_other_keys(connection, self._sealer)
+        return codes + count_factors_under_other_keys(connection, self._sealer)
 
     def _remove(self) -> int:
         try:

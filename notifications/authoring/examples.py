@@ -20,6 +20,7 @@ from notifications.messages.facts import (
     Delegated,
     DepartementCount,
     Ended,
+    FactorChanged,
     HandoverReminder,
     HeldEnd,
     IdentityBound,
@@ -32,6 +33,7 @@ from notifications.messages.facts import (
     MailboxToConfirm,
     MailUndeliverable,
     NewRequest,
+    NewSignIn,
     Person,
     Place,
     Question,
@@ -59,6 +61,7 @@ from states.rules.revocation import Action
 from states.rules.schedule import ClockFault, Hold
 from states.vocabulary import (
     Change,
+    FactorChange,
     ReissueReason,
     RemovalKind,
     RevokeReason,
@@ -595,6 +598,23 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             until="31 août 2027",
         ),
     ),
+    "new_sign_in": (
+        Kind.NEW_SIGN_IN,
+        NewSignIn(
+            address="camille.roux@ac-toulouse.fr", at=ASKED_AT, browser="Firefox sur Windows", network="192.0.2.17",
+            door="lien reçu par courriel",
+        ),
+    ),
+    **{
+        f"factor_{what.value}": (
+            Kind.FACTOR_CHANGED,
+            FactorChanged(
+                what=what, address="camille.roux@ac-toulouse.fr", at=ASKED_AT,
+                by="dominique.bert@ac-toulouse.fr (opérateur du rectorat)", codes_left=9,
+            ),
+        )
+        for what in FactorChange
+    },
     "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, minutes=30, until=UNTIL, asked_at=ASKED_AT)),
     "sign_in_shared": (
         Kind.SIGN_IN,

@@ -173,6 +173,8 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.MAILBOX_CHANGED, facts.MailboxChanged),
         CatalogueEntry(Kind.MAILBOX_TO_CONFIRM, facts.MailboxToConfirm, _OPERATORS, page=pages.confirm_mailbox),
         CatalogueEntry(Kind.IDENTITY_BOUND, facts.IdentityBound, page=pages.people),
+        CatalogueEntry(Kind.NEW_SIGN_IN, facts.NewSignIn, _OPERATORS, _A_WEEK, page=pages.ACCOUNT),
+        CatalogueEntry(Kind.FACTOR_CHANGED, facts.FactorChanged, _OPERATORS, _A_WEEK, page=pages.ACCOUNT),
         CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RECTORAT, facts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
     )

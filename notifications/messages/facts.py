@@ -9,6 +9,7 @@ from states.model import Establishment, Request
 from states.school_calendar import YearEnd
 from states.vocabulary import (
     Change,
+    FactorChange,
     ReissueReason,
     RemovalKind,
     RevokeReason,
@@ -623,6 +624,28 @@ class IdentityBound:
     others: Annotated[
         tuple[Place, ...], Doc("les autres établissements de la même boîte, liés aussi ; parfois aucun")
     ] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSignIn:
+    """A session of an operator or a reader began in a browser that was never seen for them (R107)."""
+
+    address: Annotated[str, Doc("l'adresse de la personne")]
+    at: Annotated[str, Doc("quand la connexion a commencé, en toutes lettres")]
+    browser: Annotated[str, Doc("le navigateur et le système, en toutes lettres")]
+    network: Annotated[str, Doc("l'adresse du réseau ; vide si elle n'est pas connue")]
+    door: Annotated[str, Doc("le moyen de connexion")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FactorChanged:
+    """The second factor of an operator was added, removed, or replaced for once by a recovery code (R106)."""
+
+    what: Annotated[FactorChange, Doc("ce qui s'est passé")]
+    address: Annotated[str, Doc("l'adresse de la personne")]
+    at: Annotated[str, Doc("quand, en toutes lettres")]
+    by: Annotated[str, Doc("qui l'a fait")]
+    codes_left: Annotated[int, Doc("nombre de codes de secours qui restent")] = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

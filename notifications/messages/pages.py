@@ -122,6 +122,10 @@ def dead_mails(about: facts.MailUndeliverable) -> str:
     return f"{RECTORAT_HOME}/courriels{f'/{about.mail}' if about.mail else ''}"
 
 
+ACCOUNT: Final = "/compte"
+"""Where a person sees their open sessions and ends them (R107)."""
+
+
 def confirm_mailbox(about: facts.MailboxToConfirm) -> str | None:
     """The establishment, where its mailbox is confirmed; none when codes leave for it already."""
     if not about.codes_from:

@@ -1,4 +1,4 @@
-"""``oda person``: what is kept on somebody, and erasing it at their request (R111)."""
+"""``oda person``: what is kept on somebody, and erasing it at their request (R111); the second factor (R106)."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
+from portal.cli.factor import factor
 from portal.cli.output import SectionPrinter, ask_confirmation, cell, echo_object, json_object_option, printable, say
 from states import french
 
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 _ADDRESS = click.argument("address", metavar="ADRESSE", help="L'adresse électronique de la personne.")
 
 
-@click.group("person", cls=CommandGroup, help="Une personne : ce qui est gardé d'elle, l'effacer.")
+@click.group("person", cls=CommandGroup, help="Une personne : ce qui est gardé d'elle, l'effacer ; son second facteur.")
 def person() -> None:
     pass
+
+
+person.add_command(factor)
 
 
 @person.command(

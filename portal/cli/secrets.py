@@ -115,15 +115,20 @@ def _unreadable_failure(references: tuple[str, ...]) -> CliFailure:
     """Return the failure for secrets that no key opens. Codes must be reissued; sign-in links only expire (R72)."""
     from notifications.encryption.seals import is_of_link
     from states.french import plural
+    from workflow.auth.second_factor import factor_owner
 
-    codes = [reference for reference in references if not is_of_link(reference)]
-    links = len(references) - len(codes)
+    factors = [owner for reference in references if (owner := factor_owner(reference))]
+    codes = [reference for reference in references if not is_of_link(reference) and not factor_owner(reference)]
+    links = len(references) - len(codes) - len(factors)
     details, remedies = [f"{reference} : aucune des clés n'ouvre son code" for reference in codes], []
     if codes:
         remedies.append("réémettre ces codes (« oda request reissue-code »)")
     if links:
         details.append(f"{plural(links, 'lien')} de connexion : aucune des clés ne l'ouvre, et il expire de lui-même")
         remedies.append("attendre que les liens de connexion aient expiré (portal.link_minutes)")
+    if factors:
+        details += [f"{owner} : aucune des clés n'ouvre son second facteur" for owner in factors]
+        remedies.append("retirer ces seconds facteurs (« oda person factor remove »)")
     remedies.append("relancer « oda secrets rotate »")
     message = f"{plural(len(references), 'code illisible', 'codes illisibles')} : les anciennes clés restent."
     return CliFailure(message, ExitCode.REFUSED, [*details, f"Que faire : {', puis '.join(remedies)}."])

@@ -67,7 +67,10 @@ class WebContext:
             idle=timedelta(minutes=portal.session_idle_minutes), longest=timedelta(hours=portal.session_hours),
         )  # fmt: skip
         links = Links(app.database, app.clock, app.hasher, app.mailer, app.settings, app.people, app.dispatcher.wake)
-        sign_in = SignIn(app.database, app.clock, app.hasher, app.people, sessions, links)
+        sign_in = SignIn(
+            app.database, app.clock, app.hasher, app.people, sessions, links, app.mailer, app.settings.zoneinfo,
+            app.second_factors,
+        )  # fmt: skip
         return cls(
             app=app, sessions=sessions, links=links, sign_in=sign_in, kept_forms=KeptForms(app.database, app.clock),
             pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
@@ -117,6 +120,11 @@ class WebContext:
         return "__Host-oda-nom" if self.is_https else "oda-nom"
 
     @property
+    def device_cookie(self) -> str:
+        """The cookie by which a browser of the rectorat is known again: it opens nothing (R107)."""
+        return "__Host-oda-navigateur" if self.is_https else "oda-navigateur"
+
+    @property
     def theme_cookie(self) -> str:
         """The cookie of the theme that was chosen: a preference, no right."""
         return "__Host-oda-theme" if self.is_https else "oda-theme"
@@ -159,6 +167,13 @@ class SignInNeeded(Exception):
 
 class PresentationNeeded(Exception):
     """A mailbox is signed in, and nobody has said who acts."""
+
+
+class FactorNeeded(Exception):
+    """Signed in, and the second factor is still waited for; ``back`` is where to return to (R106)."""
+
+    def __init__(self, back: str = "") -> None:
+        self.back = back
 
 
 class Forbidden(Exception):
@@ -204,6 +219,8 @@ def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Vis
     if signed is None:
         return None
     session_user, secret = signed
+    if session_user.awaits_factor:
+        return None
     try:
         actor = context.sessions.actor(session_user)
     except NotAllowed:
@@ -224,15 +241,16 @@ MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]
 
 
 def any_visitor(request: Request, signed: SignedIn, visitor: MaybeVisitor) -> Visitor:
-    """The visitor, in any role. Raises SignInNeeded, PresentationNeeded."""
+    """The visitor, in any role. Raises SignInNeeded, PresentationNeeded, FactorNeeded."""
     if visitor is not None:
         return visitor
     if signed and not signed[0].is_identified:
         raise PresentationNeeded
+    needed = FactorNeeded if signed and signed[0].awaits_factor else SignInNeeded
     if request.method not in READING:  # a form is no page to return to
-        raise SignInNeeded
+        raise needed
     url = request.url
-    raise SignInNeeded(quote(f"{url.path}?{url.query}" if url.query else url.path, safe="/"))
+    raise needed(quote(f"{url.path}?{url.query}" if url.query else url.path, safe="/"))
 
 
 AnyVisitor = Annotated[Visitor, Depends(any_visitor)]

@@ -14,6 +14,7 @@ from notifications.ports import DatabaseTrouble
 from portal.incidents import log_incident
 from portal.web.context import (
     READING,
+    FactorNeeded,
     Forbidden,
     Forged,
     PresentationNeeded,
@@ -118,6 +119,10 @@ def add_exception_handlers(app: FastAPI) -> None:
         set_kept_cookie(response, context, secret)
         return response
 
+    def ask_factor(_: Request, needed: FactorNeeded) -> Response:
+        place = "/connexion/second-facteur"
+        return RedirectResponse(f"{place}?suite={needed.back}" if needed.back else place, status_code=303)
+
     def present(_: Request, __: PresentationNeeded) -> Response:
         return RedirectResponse("/connexion/qui", status_code=303)
 
@@ -143,6 +148,7 @@ def add_exception_handlers(app: FastAPI) -> None:
         return page
 
     app.add_exception_handler(SignInNeeded, sign_in)  # type: ignore[arg-type]
+    app.add_exception_handler(FactorNeeded, ask_factor)  # type: ignore[arg-type]
     app.add_exception_handler(PresentationNeeded, present)  # type: ignore[arg-type]
     app.add_exception_handler(Forbidden, lambda request, _: error_page(request, 403))
     app.add_exception_handler(Forged, lambda request, _: error_page(request, 409))

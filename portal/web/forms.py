@@ -40,6 +40,13 @@ class Shape(Enum):
     SELECT = "select"
     CHECK = "checkbox"
     CODE = "code"
+    DIGITS = "digits"
+
+
+_NEVER_SHOWN: Final = (Shape.CODE, Shape.DIGITS)
+"""Secrets, however they are typed: they are not shown again."""
+
+_SIX_DIGITS: Final = re.compile("[0-9]{6}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +54,9 @@ class Field:
     """One datum. ``options``: (value, label) of a choice; ``value`` is proposed; ``autocomplete`` as HTML's:
     with ``off`` a browser would not give back what was typed to who comes back to the page.
 
-    A CODE is never remembered by the browser nor shown again. ``focus``: the page opens with the cursor in it.
-    ``first`` and ``last`` bound what a DAY's calendar offers; ``is_name``: the text is a person's, ``is_capitals``: it
-    is written in capitals; ``example`` is a good MAIL. The rules judge what was typed.
+    A CODE is never remembered by the browser nor shown again; DIGITS are six, of one use. ``focus``: the page opens
+    with the cursor in it. ``first`` and ``last`` bound what a DAY's calendar offers; ``is_name``: the text is a
+    person's, ``is_capitals``: it is written in capitals; ``example`` is a good MAIL. The rules judge what was typed.
     """
 
     name: str
@@ -70,7 +77,7 @@ class Field:
 
     def read(self, text: str) -> Any:
         """The value typed: str, date, bool; None when nothing is. Raises ValueError in French."""
-        text = without_spaces(text) if self.shape is Shape.CODE else text.strip()
+        text = without_spaces(text) if self.shape in _NEVER_SHOWN else text.strip()
         if self.shape is Shape.CHECK:
             if self.required and not text:
                 raise ValueError(self.missing or "Cocher cette case pour continuer.")
@@ -83,6 +90,8 @@ class Field:
             raise ValueError("Ce texte contient un caractère invisible : le taper de nouveau.")
         if len(text) > LONGEST:
             raise ValueError(f"Texte trop long : {LONGEST} caractères au plus.")
+        if self.shape is Shape.DIGITS and not _SIX_DIGITS.fullmatch(text):
+            raise ValueError("Taper six chiffres.")
         if self.options and text not in {value for value, _ in self.options}:
             raise ValueError("Choisir une des réponses proposées.")
         if self.shape is not Shape.DAY:
@@ -225,7 +234,7 @@ def filled(fields: Sequence[Field], data: FormData) -> Form:
     given_back = GIVEN_BACK in data
     for field in fields:  # noqa: F402 - the loop's noun
         text = str(data.get(field.name) or "")
-        text_again, error = "" if field.shape is Shape.CODE else storable(text), ""
+        text_again, error = "" if field.shape in _NEVER_SHOWN else storable(text), ""
         try:
             values[field.name] = field.read(text)
         except ValueError as problem:

@@ -18,7 +18,9 @@ from portal.web.sign_in import (
     Mailbox,
     PostedBySigned,
     after_sign_in,
+    device_of,
     forget_pending_binding,
+    keep_device,
     set_session_cookie,
     with_back,
 )
@@ -71,11 +73,13 @@ def sign_in_by_gate(request: Request, context: Context, data: PostedByAnyone) ->
     resolution = context.identities.resolve(identity)
     if not isinstance(resolution, IdentityUser):
         return without_session(request, context, identity, resolution, back)
+    device = device_of(request, context)
     session_user, secret = context.identities.enter(
-        resolution, identity, former=request.cookies.get(context.cookie, "")
+        resolution, identity, former=request.cookies.get(context.cookie, ""), device=device
     )  # fmt: skip
     response = RedirectResponse(after_sign_in(session_user, back), status_code=303)
     set_session_cookie(response, context, secret)
+    keep_device(response, context, session_user, device)
     return response
 
 

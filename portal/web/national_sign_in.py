@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from portal.web.context import Context, PostedByAnyone, SignedIn, WebContext
 from portal.web.identity_sign_in import without_session
 from portal.web.security import safe_back
-from portal.web.sign_in import Client, after_sign_in, set_session_cookie, with_back
+from portal.web.sign_in import Client, after_sign_in, device_of, keep_device, set_session_cookie, with_back
 from states import french
 from states.validation import chef_key, fold_mail
 from states.vocabulary import Role, SignInMethod
@@ -130,12 +130,15 @@ def _enter(
         context.providers.check_level(identity, role)
     if not isinstance(resolution, IdentityUser):
         return without_session(request, context, named, resolution, attempt.back)
+    device = device_of(request, context)
     session = ProviderSession(provider=identity.provider, id_token=identity.id_token)
     session_user, secret = context.identities.enter(
-        resolution, named, former=request.cookies.get(context.cookie, ""), proves=proving[0] if proving else None
+        resolution, named, former=request.cookies.get(context.cookie, ""), proves=proving[0] if proving else None,
+        device=device,
     )  # fmt: skip
     response = RedirectResponse(after_sign_in(session_user, attempt.back), status_code=303)
     set_session_cookie(response, context, secret)
+    keep_device(response, context, session_user, device)
     _set_cookie(response, context, context.provider_cookie, context.providers.cookies.keep(session))
     return response
 
@@ -148,7 +151,7 @@ def _named(context: WebContext, identity: ProvenIdentity) -> NamedIdentity:
     return NamedIdentity(
         method=SignInMethod.PROVIDER, provider=provider.name, label=provider.label, claims=identity.claims,
         digest=identity_digest(context.app.hasher, provider.issuer, identity.subject),
-        trusts_mail=provider.mail_is_verified,
+        trusts_mail=provider.mail_is_verified, has_two_factors=identity.acr in provider.two_factors,
     )  # fmt: skip
 
 

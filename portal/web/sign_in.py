@@ -35,11 +35,14 @@ from states.refusals import bad_field, bad_mail
 from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, usual_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import IdentityToBind
-from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
-from workflow.auth.sessions import LinkDead, SessionUser, TooManyTries
+from workflow.auth.browsers import describe
+from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, new_secret
+from workflow.auth.second_factor import FactorStanding
+from workflow.auth.sessions import Device, LinkDead, SessionUser, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.auth.tokens import TokenRefused
 from workflow.database.signs_of_life import ClockRefused
+from workflow.database.tables import SessionEnd
 from workflow.identity.attempts import ProviderSession
 from workflow.identity.claims import read_claims
 from workflow.identity.provider_sign_in import SIGNED_OUT_PATH
@@ -72,6 +75,24 @@ def with_back(path: str, back: str) -> str:
 def set_session_cookie(response: StarletteResponse, context: WebContext, secret: str) -> None:
     """The browser keeps the session until it is closed; the session itself ends sooner or later (R73)."""
     response.set_cookie(context.cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https)
+
+
+def device_of(request: Request, context: WebContext) -> Device:
+    """The browser of this request; one without its own cookie is given the secret of one."""
+    token = request.cookies.get(context.device_cookie, "")[:_LONGEST_TOKEN] or new_secret()
+    return Device(browser=describe(request.headers.get("user-agent", "")), client=client_address(request), token=token)
+
+
+_LONGEST_TOKEN: Final = 64
+
+
+def keep_device(response: StarletteResponse, context: WebContext, session_user: SessionUser, device: Device) -> None:
+    """Have the browser of the rectorat remember by what it is known again; that of a mailbox keeps nothing (R107)."""
+    if not session_user.is_establishment:
+        response.set_cookie(
+            context.device_cookie, device.token, max_age=_REMEMBERED_DAYS * 86400, path="/", httponly=True,
+            samesite="lax", secure=context.is_https,
+        )  # fmt: skip
 
 
 def delete_cookies(response: StarletteResponse, context: WebContext) -> None:
@@ -219,7 +240,14 @@ def _render_school(request: Request, context: WebContext, form: Form, back: str,
         request, "sign_in/school.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
         gate_user=_gate_user(request, context),
         other=with_back("/connexion/rectorat", back), by_mail=_doors(context).may_use_mail(Role.CHEF),
+        ended_by=_ended_by(request, context),
     )  # fmt: skip
+
+
+def _ended_by(request: Request, context: WebContext) -> SessionEnd | None:
+    """Who ended the session that this browser had, in its stead (R107)."""
+    secret = request.cookies.get(context.cookie, "")
+    return context.sessions.ended_by(secret) if secret else None
 
 
 def _render_rectorat(
@@ -229,6 +257,7 @@ def _render_rectorat(
         request, "sign_in/rectorat.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
         gate_user=_gate_user(request, context),
         other=with_back("/connexion", back), by_mail=_is_open_to_rectorat(context),
+        ended_by=_ended_by(request, context),
     )  # fmt: skip
 
 
@@ -250,9 +279,9 @@ def show_link(request: Request, context: Context, signed: SignedIn, client: Clie
 @router.post(f"{LINK_PATH}{{secret}}", dependencies=[Depends(from_the_page)])
 def open_link(request: Request, context: Context, signed: SignedIn, client: Client, secret: str) -> Response:
     """Consume the link and begin a session of this browser (R72)."""
-    former = request.cookies.get(context.cookie, "")
+    former, device = request.cookies.get(context.cookie, ""), device_of(request, context)
     try:
-        entered = context.sign_in.sign_in(secret, client=client, cookie=former)
+        entered = context.sign_in.sign_in(secret, client=client, cookie=former, device=device)
     except TooManyTries:
         return _without_referrer(error_page(request, 429))
     except LinkDead:
@@ -260,6 +289,7 @@ def open_link(request: Request, context: Context, signed: SignedIn, client: Clie
     path = after_sign_in(entered.session_user, entered.back)
     response = _without_referrer(RedirectResponse(path, status_code=303))
     set_session_cookie(response, context, entered.secret)
+    keep_device(response, context, entered.session_user, device)
     return response
 
 
@@ -430,7 +460,7 @@ def _render_who(
 
 @router.get("/compte")
 def show_account(request: Request, context: Context, visitor: AnyVisitor) -> HTMLResponse:
-    """The session: whose it is, until when, for which establishments; the tokens that act for them."""
+    """The session: whose it is, until when, for which establishments; the other ones; the tokens that act for them."""
     return _render_account(request, context, visitor, blank((OTHER_UAI,)))
 
 
@@ -504,13 +534,21 @@ def _logout_url(request: Request, context: WebContext, name: str) -> str:
     return context.providers.logout_url(session)
 
 
+def _factor_of(context: WebContext, visitor: Visitor) -> FactorStanding | None:
+    """The second factor of an operator; None for who is offered none (R106)."""
+    factors = context.app.second_factors
+    return factors.standing(visitor.session_user.subject) if visitor.is_operator and factors.is_offered else None
+
+
 def _render_account(
     request: Request, context: WebContext, visitor: Visitor, form: Form, status: int = 200
 ) -> HTMLResponse:
     tokens = context.app.tokens.of_establishments(visitor.actor) if visitor.is_chef else ()
     ends_at = context.sessions.ends_at(visitor.secret)
+    sessions = context.app.open_sessions.of_user(visitor.session_user, visitor.secret)
     return context.pages.page(
         request, "sign_in/account.html", visitor, status=status, form=form, ends_at=ends_at, tokens=tokens,
+        sessions=sessions, factor=_factor_of(context, visitor),
         places=context.links.places(visitor.session_user.uais), idle=context.settings.session_idle_minutes,
         by_mail=_doors(context).may_use_mail(Role.CHEF),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from states.model import Actor
 from states.vocabulary import Role
 from workflow.auth.actors import People
 from workflow.auth.bindings import BindingEnd, end_bindings_of
+from workflow.auth.second_factor import delete_factors_of_removed
 from workflow.auth.sessions import end_sign_ins_of
 from workflow.auth.sign_in_links import end_links
 from workflow.auth.tokens import end_tokens_of, revoke_token
@@ -40,7 +41,8 @@ def end_access_of_removed(connection: Connection, hasher: JournalHasher, people:
     sessions = _removed(connection, people, SESSIONS, "digest", SESSIONS.c.ended_at.is_(None))
     links = _removed(connection, people, LINKS, "digest", LINKS.c.used_at.is_(None))
     tokens = _removed(connection, people, TOKENS, "id", TOKENS.c.revoked_at.is_(None))
-    if not (sessions or links or tokens):
+    factors = delete_factors_of_removed(connection, people)
+    if not (sessions or links or tokens or factors):
         return 0
     by = installation.schedule_actor_in(connection)
     connection.execute(update(SESSIONS).where(SESSIONS.c.digest.in_(sessions)).values(ended_at=now))
@@ -48,8 +50,9 @@ def end_access_of_removed(connection: Connection, hasher: JournalHasher, people:
     for number in tokens:
         revoke_token(connection, hasher, number, by, now, "person_removed")
     data: dict[str, Scalar] = {"sessions": len(sessions), "links": len(links), "tokens": len(tokens)}
+    data |= {"factors": factors} if factors else {}
     installation.record(connection, hasher, "access_ended", by, now, data)
-    return len(sessions) + len(links) + len(tokens)
+    return len(sessions) + len(links) + len(tokens) + factors
 
 
 def _removed(

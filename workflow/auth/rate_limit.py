@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, case, delete, func, select
+from sqlalchemy import Connection, case, delete, func, select, update
 
 from notifications.sql import dialect_insert, insert_new
 from states.decision import Scalar
@@ -64,18 +64,31 @@ FAILED_RETURNS: Final = Limit(name="provider", most=60)
 COMMANDS_OF_TOKEN: Final = Limit(name="token-commands", most=200)
 """Commands of a token of an establishment, each of which may write to its mailbox."""
 
+FACTOR_TRIES: Final = Limit(name="factor", most=5)
+"""Wrong codes of one person's second factor: of a million, three are right at any instant."""
+
+FACTOR_TRIES_A_DAY: Final = Limit(name="factor-day", most=30, window=DAY)
+"""The same in a day."""
+
 _OF_CLIENTS: Final = (LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS)
 
 _OF_SUBJECTS: Final = (
     LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, LINKS_FROM_STRANGERS, LINKS_FROM_STRANGERS_A_DAY
 )  # fmt: skip
 
-_MOST: Final = {limit.name: limit.most for limit in (*_OF_CLIENTS, *_OF_SUBJECTS, COMMANDS_OF_TOKEN)}
+_OF_FACTORS: Final = (FACTOR_TRIES, FACTOR_TRIES_A_DAY)
+
+_MOST: Final = {limit.name: limit.most for limit in (*_OF_CLIENTS, *_OF_SUBJECTS, COMMANDS_OF_TOKEN, *_OF_FACTORS)}
 
 KNOWN_FOR: Final = timedelta(days=60)
 """A network from which somebody signed in to a mailbox stays known to it for this long."""
 
 _KNOWN: Final = "known-network"
+
+BROWSER_KNOWN_FOR: Final = timedelta(days=365)
+"""A browser in which somebody signed in stays known for them for this long, counted anew each time."""
+
+_KNOWN_BROWSER: Final = "known-browser"
 
 MOST_COUNTS: Final = 50_000
 """Counts of networks that are kept. Beyond, the lowest are forgotten first: a subject's own counts never are."""
@@ -100,6 +113,11 @@ class RateLimiter:
         )
         return int(connection.execute(counted).scalar_one()) <= limit.most
 
+    def forgive(self, connection: Connection, limit: Limit, subject: str, now: datetime) -> None:
+        """Take back a try that was counted and turned out to be right."""
+        this = (TRIES.c.key == self._key(limit.name, subject), TRIES.c.ends_at == limit.ends_at(now))
+        connection.execute(update(TRIES).where(*this).values(tries=TRIES.c.tries - 1))
+
     def is_reached(self, connection: Connection, limit: Limit, subject: str, now: datetime) -> bool:
         """Return True when one try more would be refused."""
         key, ends_at = self._key(limit.name, subject), limit.ends_at(now)
@@ -108,15 +126,32 @@ class RateLimiter:
 
     def remember_network(self, connection: Connection, subject: str, network: str, now: datetime) -> None:
         """Remember that somebody has signed in to this subject from this network: strangers take nothing from it."""
-        key = self._key(_KNOWN, f"{subject}\n{network}")
-        connection.execute(delete(TRIES).where(TRIES.c.key == key))
-        row = {"key": key, "ends_at": now + KNOWN_FOR, "limit_name": _KNOWN, "tries": 0, "refused": 0}
-        connection.execute(insert_new(connection, TRIES).values(row))
+        self._remember(connection, _KNOWN, f"{subject}\n{network}", now + KNOWN_FOR)
 
     def is_known(self, connection: Connection, subject: str, network: str, now: datetime) -> bool:
         """Return True when somebody has signed in to this subject from this network lately."""
-        key = self._key(_KNOWN, f"{subject}\n{network}")
-        query = select(TRIES.c.key).where(TRIES.c.key == key, TRIES.c.ends_at > now)
+        return self._is_remembered(connection, _KNOWN, f"{subject}\n{network}", now)
+
+    def remember_browser(self, connection: Connection, address: str, device: str, now: datetime) -> bool:
+        """Remember the browser in which this person signs in; return True when it was known for them (R107).
+
+        ``device``: the secret of the browser's own cookie, empty for one that has none.
+        """
+        if not device:
+            return False
+        about = f"{address}\n{device}"
+        is_known = self._is_remembered(connection, _KNOWN_BROWSER, about, now)
+        self._remember(connection, _KNOWN_BROWSER, about, now + BROWSER_KNOWN_FOR)
+        return is_known
+
+    def _remember(self, connection: Connection, name: str, about: str, until: datetime) -> None:
+        key = self._key(name, about)
+        connection.execute(delete(TRIES).where(TRIES.c.key == key))
+        row = {"key": key, "ends_at": until, "limit_name": name, "tries": 0, "refused": 0}
+        connection.execute(insert_new(connection, TRIES).values(row))
+
+    def _is_remembered(self, connection: Connection, name: str, about: str, now: datetime) -> bool:
+        query = select(TRIES.c.key).where(TRIES.c.key == self._key(name, about), TRIES.c.ends_at > now)
         return connection.execute(query).first() is not None
 
     def spend(self, connection: Connection, name: str, secret: str, ends_at: datetime) -> bool:

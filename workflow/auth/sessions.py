@@ -2,22 +2,30 @@
 
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from notifications.mailer import Mailer
+from notifications.messages.facts import NewSignIn
+from notifications.messages.mail import Draft
 from notifications.ports import Clock
 from notifications.sql import batches
+from notifications.vocabulary import Audience, Kind
+from states import french
 from states.model import Actor
+from states.validation import fold_mail
 from states.vocabulary import Channel, Role, SignInMethod
 from workflow.auth.actors import NotAllowed, People
 from workflow.auth.bindings import remember_role
+from workflow.auth.browsers import UNKNOWN
 from workflow.auth.chefs import find_former_chefs, remember_chef
 from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
+from workflow.auth.second_factor import FactorNeed, SecondFactors
 from workflow.auth.sign_in_links import Links, SignInTarget, end_links_of, find_valid_link
 from workflow.database.connection import Database
-from workflow.database.tables import SESSIONS
+from workflow.database.tables import SESSIONS, SessionEnd
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
 
@@ -38,13 +46,27 @@ class TooManyTries(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """The browser in which somebody signs in, in words, and the network address that it comes from (R107).
+
+    ``token``: the secret of the cookie by which this browser is known again; empty for one that has none.
+    """
+
+    browser: str = UNKNOWN
+    client: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SessionUser:
     """The user of a session: a mailbox or an address, in ``subject``.
 
     Of a mailbox, ``subject`` is its UAI, sorted, by commas, and ``name`` stays empty until somebody gives it.
     ``provider``: the identity provider that named this person, empty for a mail's link; ``identity`` is a keyed digest
-    of who that is there, and ``identity_name`` the name that it vouches for. Of a session that was read:
-    ``ends_at``, when it ends if nothing is done in it; ``proved_at``, when this person last proved who they are.
+    of who that is there, and ``identity_name`` the name that it vouches for; ``has_two_factors``: it says to have asked
+    for two, and no other is asked for. Of a session that was read: ``awaits_factor``, it opens nothing yet but the page
+    of the second factor (R106); ``number``, its public one; ``ends_at``, when it ends if nothing is done in it;
+    ``proved_at``, when this person last proved who they are.
     """
 
     role: Role
@@ -54,6 +76,9 @@ class SessionUser:
     provider: str = ""
     identity: str = ""
     identity_name: str = ""
+    has_two_factors: bool = field(default=False, compare=False)
+    awaits_factor: bool = field(default=False, compare=False)
+    number: int = field(default=0, compare=False)
     ends_at: datetime | None = field(default=None, compare=False)
     proved_at: datetime | None = field(default=None, compare=False)
 
@@ -88,14 +113,15 @@ class Sessions:
         self._database, self._people = database, people
         self._idle, self._longest = idle, longest
 
-    def open(self, connection: Connection, session_user: SessionUser, now: datetime) -> str:
-        """Open a session and return its secret, for the cookie."""
+    def open(self, connection: Connection, session_user: SessionUser, now: datetime, browser: str = UNKNOWN) -> str:
+        """Open a session and return its secret, for the cookie. ``browser``: what its list of sessions says of it."""
         secret = new_secret()
         row = {
             "digest": digest(secret), "role": session_user.role.value, "subject": session_user.subject,
             "name": session_user.name, "created_at": now, "seen_at": now, "expires_at": now + self._longest,
             "method": session_user.method.value, "provider": session_user.provider, "proved_at": now,
             "identity": session_user.identity, "identity_name": session_user.identity_name,
+            "browser": browser, "awaits_factor": session_user.awaits_factor,
         }  # fmt: skip
         connection.execute(insert(SESSIONS), [row])
         return secret
@@ -146,9 +172,23 @@ class Sessions:
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(values))
         return fresh
 
+    def complete(self, connection: Connection, secret: str) -> str:
+        """Open what waited for the second factor; return the session's new secret. Its end stays the same (R106)."""
+        fresh = new_secret()
+        values = {"digest": digest(fresh), "awaits_factor": False}
+        connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(values))
+        return fresh
+
     def end(self, connection: Connection, secret: str, now: datetime) -> None:
         """End this session."""
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(ended_at=now))
+
+    def ended_by(self, secret: str) -> SessionEnd | None:
+        """Return who ended the session of this cookie in its bearer's stead, for the page that asks to sign in anew."""
+        with self._database.read() as connection:
+            query = select(SESSIONS.c.ended_by).where(SESSIONS.c.digest == digest(secret))
+            ended_by = connection.execute(query).scalar_one_or_none()
+        return SessionEnd.of(ended_by) if ended_by else None
 
 
 def end_sign_ins_of(connection: Connection, subjects: Set[str], now: datetime) -> int:
@@ -173,6 +213,7 @@ def _user_of(row: Row[Any]) -> SessionUser:
     return SessionUser(
         role=Role.of(row.role), subject=row.subject, name=row.name, method=SignInMethod.of(row.method),
         provider=row.provider, proved_at=row.proved_at, identity=row.identity, identity_name=row.identity_name,
+        awaits_factor=row.awaits_factor, number=row.number,
     )  # fmt: skip
 
 
@@ -185,10 +226,12 @@ class SignIn:
     """Sign in by a link, say who one is, sign out: one transaction each (R72, R73)."""
 
     def __init__(
-        self, database: Database, clock: Clock, hasher: JournalHasher, people: People, sessions: Sessions, links: Links
-    ) -> None:
+        self, database: Database, clock: Clock, hasher: JournalHasher, people: People, sessions: Sessions, links: Links,
+        mailer: Mailer, timezone: tzinfo, factors: SecondFactors,
+    ) -> None:  # fmt: skip
         self._database, self._clock, self._hasher, self._people = database, clock, hasher, people
         self._sessions, self._links = sessions, links
+        self._mailer, self._timezone, self._factors = mailer, timezone, factors
         self._limiter = RateLimiter(hasher)
 
     def is_blocked(self, client: str) -> bool:
@@ -196,7 +239,7 @@ class SignIn:
         with self._database.read() as connection:
             return self._limiter.is_reached(connection, FAILED_OPENINGS, network_of(client), self._clock.now())
 
-    def sign_in(self, secret: str, *, client: str, cookie: str = "") -> SignInResult:
+    def sign_in(self, secret: str, *, client: str, cookie: str = "", device: Device | None = None) -> SignInResult:
         """Consume a link and begin a session; the browser's former one ends, whoever's it was.
 
         ``cookie`` is the former one's secret: the one that asked for the link keeps its establishments and its name.
@@ -213,34 +256,87 @@ class SignIn:
             actor = self._journal_actor(session_user)
             with self._database.write() as connection:
                 if self._links.consume(connection, link, now):
-                    session = self.begin(connection, session_user, actor, now, former=cookie)
+                    session = self.begin(connection, session_user, actor, now, former=cookie, device=device)
                     self._limiter.remember_network(connection, target.counted, network_of(client), now)
                     return SignInResult(session_user=session_user, secret=session, back=link.back)
         with self._database.write() as connection:
             is_allowed = self._limiter.hit(connection, FAILED_OPENINGS, network_of(client), now)
         raise LinkDead if is_allowed else TooManyTries
 
-    def enter(self, session_user: SessionUser, *, former: str = "") -> str:
+    def enter(self, session_user: SessionUser, *, former: str = "", device: Device | None = None) -> str:
         """Begin the session of whoever an identity has named (R101 to R103); return its secret.
 
-        ``former`` as for ``begin``. Raises NotAllowed for who may not sign in.
+        ``former``, ``device`` as for ``begin``. Raises NotAllowed for who may not sign in.
         """
         actor = self._journal_actor(session_user)
         with self._database.write() as connection:
-            return self.begin(connection, session_user, actor, self._clock.now(), former=former)
+            return self.begin(connection, session_user, actor, self._clock.now(), former=former, device=device)
 
     def begin(
-        self, connection: Connection, session_user: SessionUser, actor: Actor, now: datetime, *, former: str = ""
+        self, connection: Connection, session_user: SessionUser, actor: Actor, now: datetime, *, former: str = "",
+        device: Device | None = None,
     ) -> str:  # fmt: skip
         """Begin the session of whoever has just proved who they are; return its secret.
 
-        ``former``: the secret of the browser's session until now, which ends, whoever's it was.
+        ``former``: the secret of the browser's session until now, which ends, whoever's it was. A member of the
+        rectorat is told by a mail of a ``device`` that was never seen for them (R107).
         """
+        device = device or Device()
         if former:
             self._sessions.end(connection, former, now)
-        secret = self._sessions.open(connection, session_user, now)
+        if not session_user.has_two_factors:
+            need = self._factors.need(connection, session_user.role, session_user.subject)
+            session_user = replace(session_user, awaits_factor=need is not FactorNeed.NOTHING)
+        secret = self._sessions.open(connection, session_user, now, device.browser)
         self._record(connection, "signed_in", actor, now, "establishments", len(actor.establishments))
+        if not session_user.is_establishment:
+            self._tell_of_new_browser(connection, session_user, device, now)
         return secret
+
+    def need(self, session_user: SessionUser) -> FactorNeed:
+        """Return what this session still waits for; NOTHING for one that opens everything already."""
+        if not session_user.awaits_factor:
+            return FactorNeed.NOTHING
+        with self._database.read() as connection:
+            return self._factors.need(connection, session_user.role, session_user.subject)
+
+    def pass_factor(self, session_user: SessionUser, cookie: str, typed: str, *, is_recovery: bool = False) -> str:
+        """Open a session by the second factor; return its new secret.
+
+        Raises WrongFactor, TooManyFactorTries, FactorUnknown.
+        """
+        actor, address = self._journal_actor(session_user), session_user.subject
+
+        def attempt(connection: Connection) -> str:
+            self._factors.use(connection, actor, address, typed, is_recovery=is_recovery)
+            return self._sessions.complete(connection, cookie)
+
+        return self._factors.attempt(address, attempt)
+
+    def complete(self, cookie: str) -> str:
+        """Open a session that waited for its second factor, which was just enrolled; return its new secret."""
+        with self._database.write() as connection:
+            return self._sessions.complete(connection, cookie)
+
+    def open_without_factor(self, session_user: SessionUser, cookie: str) -> str:
+        """Open a session that waited for what is asked for no more; return its secret, a new one if it is opened."""
+        if self.need(session_user) is not FactorNeed.NOTHING:
+            return cookie
+        return self.complete(cookie)
+
+    def _tell_of_new_browser(
+        self, connection: Connection, session_user: SessionUser, device: Device, now: datetime
+    ) -> None:
+        """Write to this person, unless the browser has served them before; it is known from now on."""
+        address = session_user.subject
+        if self._limiter.remember_browser(connection, fold_mail(address), device.token, now):
+            return
+        about = NewSignIn(
+            address=address, at=french.instant(now, self._timezone), browser=device.browser,
+            network=network_of(device.client), door=session_user.method.label,
+        )  # fmt: skip
+        draft = Draft(kind=Kind.NEW_SIGN_IN, audience=Audience.OPERATORS, recipient=address, context=about)
+        self._mailer.enqueue(connection, [draft], now)
 
     def former_chefs(self, session_user: SessionUser, name: str) -> tuple[str, ...]:
         """Return the last chefs known of these establishments, when this name is none of theirs (R37)."""

@@ -11,6 +11,7 @@ from workflow.database.code_tables import BATCH
 from workflow.database.connection import Database, unbounded
 from workflow.database.drane_tables import TRANSMISSION
 from workflow.database.evidence_tables import EVIDENCE_IMPORT
+from workflow.database.factor_tables import FACTOR
 from workflow.database.figure_tables import FIGURE_PROGRESS
 from workflow.database.identity_tables import BINDING
 from workflow.database.spreadsheet_tables import STAGED_IMPORTS
@@ -77,7 +78,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         ours = MAILS.metadata.tables.keys() | {
             REQUEST.name, SESSIONS.name, BATCH.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
             STAGED_IMPORTS.name,
-            TRANSMISSION.name, ACTIVATION.name, BINDING.name,
+            FACTOR.name, TRANSMISSION.name, ACTIVATION.name, BINDING.name,
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase

@@ -497,13 +497,24 @@ class KeptForm(SQLModel, table=True):
     kept_at: datetime = Field(sa_column=_instant())
 
 
+class SessionEnd(Labelled):
+    """Who ended a session in the stead of the browser that has it (R107)."""
+
+    OWNER = "owner", "quelqu'un y a mis fin d'une autre connexion au même compte"
+    RECTORAT = "rectorat", "un opérateur du rectorat y a mis fin"
+
+
 class WebSession(SQLModel, table=True):
     """Somebody who signed in. ``subject``: the UAI, by commas, or the address; ``name``: what a chef gives (R37).
+
+    ``number`` is its public name, which never serves again; the secret of which ``digest`` is made opens it.
 
     ``role`` of a mailbox that has not said yet who it is stays ``chef`` and ``name`` empty: it may only say it.
     ``provider``: the identity provider's name in the settings, empty for a mail's link; ``proved_at``: when this person
     last proved who they are (R105); ``browser``: what its list of sessions says of it (R107). ``identity``: a keyed
     digest of who that is at its provider, and ``identity_name`` the name that it vouches for, both empty for a link's.
+    ``ended_by``: see SessionEnd, None of one that ended otherwise. ``awaits_factor``: it opens nothing but the page of
+    the second factor (R106).
     """
 
     __tablename__: ClassVar[str] = "web_session"
@@ -511,10 +522,13 @@ class WebSession(SQLModel, table=True):
         one_of("role", Role),
         one_of("method", SignInMethod),
         Index("ix_web_session_subject", "subject"),
+        one_of("ended_by", SessionEnd),
         Index("ix_web_session_expires_at", "expires_at"),
+        {"sqlite_autoincrement": True},
     )
 
-    digest: str = Field(primary_key=True, sa_type=Text)
+    number: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True, sa_type=Text)
     role: str = Field(sa_type=Text)
     subject: str = Field(sa_type=Text)
     name: str = Field(default="", sa_type=Text)
@@ -522,12 +536,14 @@ class WebSession(SQLModel, table=True):
     seen_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_by: str | None = Field(default=None, sa_type=Text)
     method: str = Field(default=SignInMethod.MAIL_LINK.value, sa_type=Text)
     provider: str = Field(default="", sa_type=Text)
     proved_at: datetime = Field(sa_type=UtcDateTime)
     browser: str = Field(default="", sa_type=Text)
     identity: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
     identity_name: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    awaits_factor: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class AccessToken(SQLModel, table=True):
@@ -551,7 +567,7 @@ class AccessToken(SQLModel, table=True):
 class TryCount(SQLModel, table=True):
     """The tries under one limit until ``ends_at``: ``key`` is a digest of who or what is tried (R74).
 
-    ``refused`` counts those beyond the limit. A row without tries only tells that a network is known.
+    ``refused`` counts those beyond the limit. A row without tries only tells that a network, or a browser, is known.
     """
 
     __tablename__: ClassVar[str] = "try_count"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.actors import People
 from workflow.auth.bindings import bound_to
-from workflow.auth.sessions import SessionUser, SignIn
+from workflow.auth.sessions import Device, SessionUser, SignIn
 from workflow.database.connection import Database
 from workflow.identity.claims import (
     BindingNeeded,
@@ -25,7 +25,7 @@ class NamedIdentity:
     """Somebody whom a provider or the gate has just named. ``digest``: see ``bindings.identity_digest``.
 
     ``provider`` is its name in the settings, empty for the gate, and ``label`` what people call it; ``trusts_mail`` as
-    in ``claims.resolve``.
+    in ``claims.resolve``; ``has_two_factors``: two were asked for there, and none is asked for here (R106).
     """
 
     method: SignInMethod
@@ -34,6 +34,7 @@ class NamedIdentity:
     claims: Mapping[str, object] = field(repr=False)
     provider: str = ""
     trusts_mail: bool = True
+    has_two_factors: bool = False
 
 
 class IdentityEntry:
@@ -64,23 +65,25 @@ class IdentityEntry:
         )  # fmt: skip
 
     def enter(
-        self, user: IdentityUser, identity: NamedIdentity, *, former: str = "", proves: SessionUser | None = None
+        self, user: IdentityUser, identity: NamedIdentity, *, former: str = "", proves: SessionUser | None = None,
+        device: Device | None = None,
     ) -> tuple[SessionUser, str]:  # fmt: skip
         """Begin the session of this person, and say who acts when that is known; return it with its secret.
 
         ``former``: the secret of the browser's session until now, which ends. ``proves``: its user, who proves to be
-        the same; who acts then stays as it was said. A chef whose name is not the one known is asked, as anybody is who
-        signs in by the mailbox (R37).
+        the same; who acts then stays as it was said, and the second factor as it was given. A chef whose name is not
+        the one known is asked, as anybody is who signs in by the mailbox (R37).
         """
         session_user = SessionUser(
             role=user.role, subject=",".join(user.subjects), method=identity.method, provider=identity.provider,
             identity=identity.digest, identity_name=user.name,
+            has_two_factors=identity.has_two_factors or (proves is not None and not proves.awaits_factor),
         )  # fmt: skip
         if proves and proves.is_establishment and not user.asks_function:
             session_user = replace(session_user, name=proves.name)
         elif proves and proves.is_establishment:
             session_user = replace(session_user, name=proves.name, role=proves.role)
-        secret = self._sign_in.enter(session_user, former=former)
+        secret = self._sign_in.enter(session_user, former=former, device=device)
         if not self._is_told(user, session_user):
             return session_user, secret
         identified = replace(session_user, name=user.name)

@@ -21,7 +21,9 @@ SCHEDULE_KEY = "schedule"
 SCHEDULE_LABEL = "l'échéancier"
 
 
-UNDER_ANY_CLOCK: Final = frozenset({"signed_in", "signed_out_everywhere", "clock_confirmed"})
+UNDER_ANY_CLOCK: Final = frozenset(
+    {"signed_in", "signed_out_everywhere", "session_ended", "recovery_code_used", "clock_confirmed"}
+)
 """What a person may do under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
 
 

@@ -12,6 +12,7 @@ from states.model import Actor
 from states.validation import fold_mail
 from states.vocabulary import Change, CheckOutcome, RemovalOutcome, Settlement, State
 from workflow.database.evidence_tables import EVIDENCE_ENTRY, ListKind
+from workflow.database.factor_tables import FACTOR
 from workflow.database.tables import ACTOR, EVENT, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, SESSIONS, TOKENS
 from workflow.requests.detail import load_history
 from workflow.retention.person import in_lists, plan_person
@@ -154,7 +155,10 @@ def _access(connection: Connection, folded: str) -> list[Kept]:
         "ended_at": "finie le",
         "browser": "navigateur",
     }
-    found = [Kept(title="Connexion", facts=_facts(row, labels)) for row in connection.execute(sessions)]
+    factors = select(FACTOR).where(FACTOR.c.address == folded)
+    labels_of_factor = {"begun_at": "inscrit le", "confirmed_at": "confirmé le"}
+    found = [Kept(title="Second facteur", facts=_facts(row, labels_of_factor)) for row in connection.execute(factors)]
+    found += [Kept(title="Connexion", facts=_facts(row, labels)) for row in connection.execute(sessions)]
     tokens = select(TOKENS).where(func.lower(TOKENS.c.subject) == folded).order_by(TOKENS.c.id)
     labels = {"label": "nom", "created_at": "fait le", "expires_at": "expire le", "revoked_at": "révoqué le",
               "seen_at": "dernier usage le"}  # fmt: skip

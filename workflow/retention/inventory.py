@@ -17,6 +17,7 @@ class Fate(Labelled):
     WITH_LIST = "with_list", "avec la ligne de la liste"
     OF_ACTOR = "of_actor", "quand ni une demande gardée ni l'installation ne connaît plus la personne"
     OF_TOKEN = "of_token", "après la fin du jeton, comme une demande"
+    WITH_ROLE = "with_role", "avec le rôle de la personne, ou par elle"
     BY_ITSELF = "by_itself", "de lui-même : en heures, en jours, ou à la fin de l'année scolaire pour un rattachement"
 
 
@@ -44,6 +45,8 @@ PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
     "sign_in_link": dict.fromkeys(("subject", "sent_to", "back"), Fate.BY_ITSELF),
     "web_session": dict.fromkeys(("subject", "name", "browser", "identity", "identity_name"), Fate.BY_ITSELF),
     "identity_binding": dict.fromkeys(("identity", "name"), Fate.BY_ITSELF),
+    "second_factor": dict.fromkeys(("address", "sealed_key"), Fate.WITH_ROLE),
+    "recovery_code": {"address": Fate.WITH_ROLE},
     "kept_form": {"content": Fate.BY_ITSELF},
     "staged_import": {"content": Fate.BY_ITSELF},
     "idempotency_key": {"digest": Fate.BY_ITSELF},
@@ -79,7 +82,8 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
     "stand_in": frozenset(("uai", "kind")),
     "access_token": frozenset(("digest", "role", "scope")),  # digests of random secrets
     "sign_in_link": frozenset(("digest", "role", "joins")),
-    "web_session": frozenset(("digest", "role", "method", "provider")),
+    "web_session": frozenset(("digest", "role", "method", "provider", "ended_by")),
+    "recovery_code": frozenset(("digest",)),
     "identity_binding": frozenset(("uai", "provider", "role")),
     "kept_form": frozenset(("digest", "session")),
     "staged_import": frozenset(("digest", "kind")),

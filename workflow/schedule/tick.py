@@ -23,6 +23,7 @@ from workflow.auth.actors import People
 from workflow.auth.bindings import end_bindings_of_past_years
 from workflow.auth.kept_forms import delete_old_forms
 from workflow.auth.rate_limit import close_windows
+from workflow.auth.second_factor import delete_abandoned_factors
 from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
 from workflow.database.connection import this_host
@@ -261,6 +262,7 @@ def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHashe
         connection.execute(delete(LINKS).where(expired))
     discard_stale_links(connection, now)
     delete_expired_sessions(connection, now)
+    delete_abandoned_factors(connection, now)
     delete_old_forms(connection, now)
     delete_old_staged_imports(connection, now)
     close_windows(connection, hasher, now)

@@ -82,6 +82,11 @@ class ProviderSettings(Section):
         description="Les niveaux d'assurance (acr) admis, rôle par rôle : chef (adjoint compris), operator, reader ;"
         " sans liste, tous le sont.",
     )
+    two_factors: tuple[Word, ...] = Field(
+        (),
+        description="Les niveaux (acr) par lesquels il dit avoir demandé deux facteurs : sign_in.second_factor n'en"
+        " demande alors pas d'autre (R106).",
+    )
     userinfo: Literal["json", "signed", "none"] = Field(
         "json",
         description="Ce qu'il répond sur la personne (userinfo) : json, signed (un jeton signé : ProConnect), ou none"
@@ -138,6 +143,12 @@ class SignInSettings(Section):
         ("chef", "operator", "reader"),
         description="Qui peut se connecter par un lien reçu par courriel : chef (la boîte d'un établissement, adjoint"
         " compris), operator, reader (R101).",
+    )
+
+    second_factor: Literal["none", "optional", "required"] = Field(
+        "none",
+        description="Le second facteur des opérateurs (six chiffres d'une application, RFC 6238) : none, optional (qui"
+        " le veut), required (R106).",
     )
 
     @field_validator("providers")

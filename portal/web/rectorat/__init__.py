@@ -22,6 +22,7 @@ from portal.web.rectorat import (
     removals_import,
     request,
     search,
+    sessions,
     year_end,
 )
 
@@ -30,6 +31,7 @@ router.include_router(codes.request_router)
 for module in (
     checks, clock, codes, collaboration, dashboard, request, search, mails, removals, removals_import,
     directory_import, bindings, establishments, calendar, figures, keys_to_extend, lists, year_end, drane, activation,
+    sessions,
 ):  # fmt: skip
     router.include_router(module.router)
 router.include_router(activation.import_router)

@@ -43,6 +43,7 @@ DOORS = {
     "/connexion": Door.PUBLIC,
     "/connexion/qui": Door.OWN,
     "/connexion/liaison/non": Door.OWN,
+    "/connexion/second-facteur": Door.OWN,
     "/compte": Door.OWN,
     "/reprendre-la-saisie": Door.OWN,
     "/deconnexion": Door.OWN,
