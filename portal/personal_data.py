@@ -55,6 +55,9 @@ def _recipients(settings: Settings) -> Iterator[tuple[str, str]]:
         yield drane, "ce que chaque chef d'établissement y déclare lui-même, hors de ce portail"
     if settings.removals.connector.url is not None:
         yield "Le serveur ODA", "le nom, le prénom, l'adresse et l'établissement du RUPN dont la clé est à retirer"
+    if settings.sign_in.providers:
+        labels = french.listing([provider.label for provider in settings.sign_in.providers])
+        yield french.capital(labels), "qu'une personne qu'il identifie se connecte à ce portail, et quand"
     yield "Le relais de messagerie de l'académie", "les courriels qu'il achemine"
     if settings.portal.hosting:
         yield "L'hébergeur", settings.portal.hosting

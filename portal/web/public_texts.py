@@ -45,6 +45,7 @@ class PublicFacts:
     assistance: str
     oda_address: str | None
     deputy_may_act: bool
+    identity_providers: str
     one_key_a_person: bool
     year: str
     year_end: date
@@ -70,6 +71,7 @@ class PublicFacts:
             delegce_module=settings.delegce.module, drane_address=settings.drane.address,
             drane_sent_by_us=settings.drane.declaration == "sent_by_us", drane_name=settings.drane.name,
             assistance=settings.resources.assistance, oda_address=settings.oda.address,
+            identity_providers=french.listing([provider.label for provider in settings.sign_in.providers]),
             deputy_may_act=settings.people.deputy_may_act, one_key_a_person=settings.key.scope == "person",
             year=str(year), year_end=end.last_day, year_end_is_default=end.is_default,
             campaign_opens=calendar.opening_day(year.next),
@@ -99,6 +101,7 @@ WORDS: Final = {
     "assistance": "l'adresse de l'assistance nationale d'EduConnect (`resources.assistance`)",
     "oda_address": "l'adresse de la page où le RUPN se sert de sa clé (`oda.address`), ou rien",
     "deputy_may_act": "un adjoint agit-il comme le chef ?",
+    "identity_providers": "les fournisseurs d'identité (`sign_in.providers`), par leur nom, ou rien",
     "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",
     "year": "l'année scolaire en cours, ainsi : 2026-2027",
     "year_end": "son dernier jour, une date",

@@ -60,7 +60,7 @@ class ProviderSignIn:
 
     def check_level(self, identity: ProvenIdentity, role: Role) -> None:
         """Check that an identity was proved as strongly as its role requires. Raises ProviderFailure."""
-        with self._calling(identity.provider) as provider:
+        with self._telling(identity.provider) as provider:
             provider.check_level(identity, role)
 
     def begin(
@@ -106,17 +106,23 @@ class ProviderSignIn:
 
     @contextmanager
     def _calling(self, name: str) -> Iterator[IdentityProvider]:
-        """The provider of this name, while not too many call it; what goes wrong is logged, without any claim."""
-        try:
-            provider, places = self._providers.get(name), self._places.get(name)
-            if provider is None or places is None:
-                raise ProviderFailure(ProviderProblem.LOST, "a sign-in by a provider that the settings do not have")
-            if not places.acquire(blocking=False):
+        """The provider of this name, while not too many call it. Raises ProviderFailure."""
+        with self._telling(name) as provider:
+            if not self._places[name].acquire(blocking=False):
                 raise ProviderFailure(ProviderProblem.BUSY, "too many sign-ins at once wait for it")
             try:
                 yield provider
             finally:
-                places.release()
+                self._places[name].release()
+
+    @contextmanager
+    def _telling(self, name: str) -> Iterator[IdentityProvider]:
+        """The provider of this name; what goes wrong is logged, without any claim. Raises ProviderFailure."""
+        provider = self._providers.get(name)
+        if provider is None:
+            raise ProviderFailure(ProviderProblem.LOST, "a sign-in by a provider that the settings do not have")
+        try:
+            yield provider
         except ProviderFailure as failure:
             if failure.problem is not ProviderProblem.CANCELLED:
                 _log.warning("identity provider %s: %s", name, failure.detail)

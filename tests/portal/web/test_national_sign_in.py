@@ -409,3 +409,26 @@ def test_proof__for_a_session_that_is_over(national: NationalPortal) -> None:
     address = national.server.authorize(national.begun(client, preuve="oui"))
     client.cookies.delete(national.portal.context.cookie)
     assert national.returned(client, address).status_code == 400
+
+
+@pytest.mark.rule("R111")
+def test_legal_page__names_the_cookies_of_the_provider(national: NationalPortal) -> None:
+    page = national.portal.client().get("/mentions-legales")
+    assert "pour qui s'identifie par ProConnect, deux autres, chiffrés" in text_of(page)
+
+
+@pytest.mark.rule("R73")
+def test_kept_form__comes_back_after_a_sign_in_by_the_provider(national: NationalPortal) -> None:
+    client = national.portal.client()
+    page = national.signed_in(client)
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert csrf
+    national.portal.clock.advance(hours=11)
+    typed = {"csrf": csrf[1], "uai": "0310001H", "nom": "Dupont", "prenom": "Zoé", "mail": "zoe.dupont@ac-toulouse.fr"}
+    origin = {"Origin": "http://localhost:8000"}
+    page = client.post("/rectorat/etablissements/0310001H/declarer", data=typed, headers=origin)
+    assert "Ce que vous avez tapé est gardé" in text_of(page)
+    found = re.search(r'name="suite" value="([^"]+)"', page.text)
+    assert found
+    page = national.signed_in(client, suite=found[1])
+    assert 'value="Dupont"' in page.text
