@@ -175,10 +175,10 @@ class Bindings:
             "identity": identity.digest, "uai": uai, "provider": identity.provider, "name": identity.name, "role": "",
             "bound_at": now,
         }  # fmt: skip
-        if not connection.execute(insert_new(connection, BINDING).values(row)).rowcount:
+        added = insert_new(connection, BINDING).values(row).returning(BINDING.c.number)
+        number = connection.execute(added).scalar_one_or_none()
+        if number is None:
             return False
-        this = (BINDING.c.identity == identity.digest, BINDING.c.uai == uai)
-        number = connection.execute(select(BINDING.c.number).where(*this)).scalar_one()
         installation.record(connection, self._hasher, BOUND, by, now, {"uai": uai, "binding": number})
         return True
 

@@ -13,7 +13,8 @@ class IdentityBindingRow(SQLModel, table=True):
     """An identity that an establishment's mailbox has vouched for; a binding that ends is erased.
 
     ``identity`` is a keyed digest of who it is at its provider; ``provider`` and ``name`` are as people read them;
-    ``role`` is empty until that person says whether they are the chef or a deputy.
+    ``role`` is empty until that person says whether they are the chef or a deputy. A number never serves again: the
+    journal names a binding by it, and so does a page that shows one.
     """
 
     __tablename__: ClassVar[str] = "identity_binding"
@@ -21,6 +22,7 @@ class IdentityBindingRow(SQLModel, table=True):
         UniqueConstraint("identity", "uai"),
         CheckConstraint("role IN ('', 'chef', 'deputy')", name="role"),
         Index("ix_identity_binding_uai", "uai"),
+        {"sqlite_autoincrement": True},
     )
 
     number: int | None = Field(default=None, primary_key=True)

@@ -44,5 +44,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["uai"], ["establishment.uai"], name=op.f("fk_identity_binding_uai_establishment")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_identity_binding")),
         sa.UniqueConstraint("identity", "uai", name=op.f("uq_identity_binding_identity_uai")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_identity_binding_uai", "identity_binding", ["uai"])
