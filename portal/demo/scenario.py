@@ -27,6 +27,7 @@ from states.vocabulary import (
     WithdrawReason,
 )
 from workflow.app import App
+from workflow.auth.bindings import IdentityToBind, identity_digest
 
 INSTALLED: Final = date(2025, 9, 1)
 SEPTEMBERS: Final = (date(2025, 9, 1), date(2026, 9, 1))
@@ -46,6 +47,9 @@ _CHARTER_REASON: Final = "La charte datée du jour n'est pas celle de cette ann�
 _IDENTITY_REASON: Final = "Le nom ne correspond pas à celui que la DRANE connaît : le vérifier auprès de l'intéressé."
 
 _CODE_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+_BOUND: Final = 3
+"""Chefs who sign in by an identity, bound to their establishment."""
 
 _MONTH: Final = timedelta(days=30)
 """The service shows signs of life at least this often, or the year's end would be held (R52)."""
@@ -321,8 +325,16 @@ class Season:
             self._loop.deliver()
         self._play_month(SEPTEMBERS[1], self._this_year(last_year))
         self._go(TODAY)
+        self._bind_some()
         self._loop.tick()
         self._loop.deliver()
+
+    def _bind_some(self) -> None:
+        """Some chefs sign in by ProConnect, since the mailbox of their establishment has vouched for them (R103)."""
+        for uai in [uai for uai in self._chefs if uai != REFUSED.uai][:_BOUND]:
+            digest = identity_digest(self._app.hasher, "https://proconnect.invalid", uai)
+            identity = IdentityToBind(digest=digest, provider="ProConnect", name=CHEFS[uai])
+            self._app.bindings.bind(identity, [uai], self._chefs[uai])
 
     @cached_property
     def _operator(self) -> Actor:
