@@ -13,6 +13,8 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from sqlalchemy import select
+from sqlmodel import SQLModel
 
 from portal.app import assembled
 from states.vocabulary import Role, SignInMethod
@@ -432,3 +434,37 @@ def test_kept_form__comes_back_after_a_sign_in_by_the_provider(national: Nationa
     assert found
     page = national.signed_in(client, suite=found[1])
     assert 'value="Dupont"' in page.text
+
+
+@pytest.mark.rule("R75")
+def test_kept__nothing_of_the_exchange(
+    national: NationalPortal, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the database nor the log has a token, a code, a secret of the exchange, nor who the person is there."""
+    tokens: list[str] = []
+    national.server.signs_userinfo = True
+    sign = national.server.signed
+
+    def remembered(claims: dict[str, Any]) -> str:
+        tokens.append(sign(claims))
+        return tokens[-1]
+
+    monkeypatch.setattr(national.server, "signed", remembered)
+    national.server.person = {"sub": "sujet-de-claire", "email": OPERATOR, "birthdate": "1980-02-03"}
+    client = national.portal.client()
+    with caplog.at_level(logging.DEBUG):
+        url = national.begun(client)
+        page = national.returned(client, national.server.authorize(url))
+        signed_out(client, page)
+        national.server.spoil_token = lambda claims: claims.update(nonce="x")
+        national.signed_in(client)
+    asked = dict(parse_qsl(urlsplit(url).query))
+    secrets = {"sujet-de-claire", "1980-02-03", asked["state"], asked["nonce"], SECRET, *tokens}
+    with national.portal.app.database.read() as connection:
+        rows = [str(row) for table in SQLModel.metadata.sorted_tables for row in connection.execute(select(table))]
+    log = [record.getMessage() for record in caplog.records if record.name == "oda"]  # the browser here logs too
+    assert log
+    kept = "\n".join([*rows, *log])
+    assert len(tokens) > 2
+    assert OPERATOR in kept
+    assert [secret for secret in secrets if secret in kept] == []
