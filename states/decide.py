@@ -64,7 +64,7 @@ def _problems(case: Case[Any], transition: Transition) -> list[Reason]:
     if denied or missing:
         return denied or missing
     if case.facts.request is not None and case.facts.request.erased_at is not None:
-        return [refusals.request_erased(case.facts.request)]
+        return [refusals.request_erased(case.facts.request.reference)]
     if wrong_state := list(_state_problems(case, transition)):
         return [*wrong_state, *second_code_problems(case)]
     return list(transition.check(case))

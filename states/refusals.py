@@ -43,10 +43,10 @@ def unknown_request(reference: str) -> Reason:
     )  # fmt: skip
 
 
-def request_erased(request: Request) -> Reason:
+def request_erased(reference: str) -> Reason:
     return Reason(
         "request_erased", "R110",
-        f"Ce qui était personnel dans la demande {request.reference} est effacé : plus rien ne s'y fait",
+        f"Ce qui était personnel dans la demande {reference} est effacé : plus rien ne s'y fait",
         "Déclarer la personne de nouveau s'il le faut.",
     )  # fmt: skip
 

@@ -126,7 +126,10 @@ def _write_plan(plan: "PersonPlan") -> None:
         return
     _write_counts("Part :", plan.counts)
     stays = [
-        (plan.awaited, "leur retrait sur le serveur ODA n'est pas confirmé ; elles partiront quand il le sera"),
+        (
+            plan.awaited,
+            "un retrait est à confirmer, ou un signalement à régler : elles partiront ensuite",
+        ),
         (plan.mentions, "un de leurs textes nomme la personne ; à relire une par une, elles partent avec leur demande"),
     ]
     for references, why in stays:

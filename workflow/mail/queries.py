@@ -85,8 +85,9 @@ class MailView:
 
     @property
     def is_retryable(self) -> bool:
-        """True if its stage lets it be sent again; a sign-in link is asked for anew instead (R72)."""
-        return self.mail.stage in RETRYABLE and self.mail.kind not in LINK_KINDS
+        """True if its stage lets it be sent again; a link is asked for anew instead (R72)."""
+        is_open = self.mail.stage in RETRYABLE and self.mail.kind not in LINK_KINDS
+        return is_open and self.mail.erased_at is None
 
     @property
     def can_retry(self) -> bool:

@@ -91,7 +91,7 @@ _EXPIRE: Final = NextStep(Role.SCHEDULE, "l'année est finie : la demande sera r
 def next_step(facts: Facts, policy: Policy, now: datetime) -> NextStep | None:
     """The step that ``facts.request`` waits for at ``now``; None when nothing is left to do."""
     request, today = facts.request, policy.calendar.today(now)
-    if request is None:
+    if request is None or request.erased_at is not None:
         return None
     due = [report for report in facts.reports if report.is_open and due_on(report, today) <= today]
     if due:
@@ -160,6 +160,8 @@ def possible_actions(facts: Facts, actor: Actor, policy: Policy, now: datetime) 
     request = facts.request
     if request is None:
         raise LookupError("actions of no request")
+    if request.erased_at is not None:
+        return ()
     return tuple(
         PossibleAction(transition.trigger, on_behalf=actor.role is Role.OPERATOR and actor.role not in transition.roles)
         for transition in TABLE

@@ -9,12 +9,13 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from states import refusals
 from states.model import Actor
 from states.refusals import Reason
 from states.rules.fields import text_problems
 from states.validation import clean_text
 from workflow.database.signs_of_life import require_right_clock
-from workflow.database.tables import ACTOR, PRIVATE_NOTE
+from workflow.database.tables import ACTOR, PRIVATE_NOTE, REQUEST
 from workflow.engine.engine import Engine
 from workflow.journal.installation import address_in
 
@@ -59,6 +60,9 @@ class PrivateNotes:
         def work(connection: Connection, now: datetime) -> tuple[Reason, ...]:
             require_right_clock(connection, now)
             of_request = PRIVATE_NOTE.c.reference == reference
+            erased = select(REQUEST.c.erased_at).where(REQUEST.c.reference == reference)
+            if connection.execute(erased.with_for_update()).scalar() is not None:
+                return (refusals.request_erased(reference),)
             count, last = connection.execute(
                 select(func.count(), func.coalesce(func.max(PRIVATE_NOTE.c.number), 0)).where(of_request)
             ).one()

@@ -22,6 +22,7 @@ from workflow.database.tables import (
     NOTE,
     PRIVATE_NOTE,
     REMOVAL,
+    REPORT,
     REQUEST,
     STAND_IN,
     TOKENS,
@@ -59,10 +60,11 @@ _OF_PEOPLE: Final = ("chef", "deputy", "operator", "reader")
 def is_over(limits: Limits) -> ColumnElement[bool]:
     """The requests to erase: revoked, nothing left to remove, for long enough; never one whose removal is awaited."""
     confirmed = exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at < limits.requests)
+    to_settle = exists().where(REPORT.c.reference == REQUEST.c.reference, REPORT.c.settlement.is_(None))
     nothing_to_remove = ~exists().where(REMOVAL.c.reference == REQUEST.c.reference)
     return and_(
         REQUEST.c.state == "revoked", REQUEST.c.erased_at.is_(None), REQUEST.c.since < limits.requests,
-        or_(confirmed, nothing_to_remove),
+        or_(confirmed, nothing_to_remove), ~to_settle,
         or_(REQUEST.c.drane != "to_remove", REQUEST.c.school_year.not_in(limits.open_years)),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from notifications.sql import BATCH_SIZE
 from states.characters import fold
 from states.validation import fold_mail
 from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT
-from workflow.database.tables import IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REQUEST, TOKENS
+from workflow.database.tables import IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, TOKENS
 from workflow.retention.erasure import count_requests, erase_mails, erase_requests, erase_tokens
 from workflow.retention.limits import Counts
 
@@ -117,7 +117,9 @@ def known_addresses(connection: Connection) -> set[str]:
 
 
 def _is_awaited() -> ColumnElement[bool]:
-    return exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at.is_(None))
+    to_remove = exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at.is_(None))
+    to_settle = exists().where(REPORT.c.reference == REQUEST.c.reference, REPORT.c.settlement.is_(None))
+    return or_(to_remove, to_settle)
 
 
 def _mails_to(folded: str, requests: Sequence[str]) -> ColumnElement[bool]:

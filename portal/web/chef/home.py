@@ -67,7 +67,7 @@ class Situation:
 
     @property
     def who(self) -> str:
-        return f"{self.request.prenom} {self.request.nom}"
+        return f"{self.request.prenom} {self.request.nom}".strip()
 
     @property
     def trigger(self) -> Trigger | None:
