@@ -15,7 +15,7 @@ from typing import Final
 from states.validation import fold_mail
 from workflow.journal.chain import JournalHasher
 
-LEDGER_NAME: Final = "erasures.log"
+LEDGER_NAME: Final = "erasures.txt"
 
 _LINE: Final = re.compile(r"(\d{4}-\d{2}-\d{2}) ([0-9a-f]{64})")
 

@@ -56,7 +56,7 @@ def test_erase__foreseen_confirmed_done_and_noted(desk: Desk) -> None:
     done = desk.oda("person", "erase", make.MAIL, "--yes")
     assert done.exit_code == 0, done.output
     assert "Effacé :\n  identités dans des demandes : 1" in done.stdout
-    assert "erasures.log" in done.stdout
+    assert "erasures.txt" in done.stdout
     assert "Rien : il n'y a rien à effacer." in desk.oda("person", "erase", make.MAIL).stdout
     assert make.NOM not in desk.oda("request", "show", reference).stdout
     assert "tout tient" in desk.oda("journal", "verify").stdout

@@ -34,6 +34,14 @@ REFUSED = {
     "an event removed": ("DELETE FROM event", "R63"),
     "a note changed": ("UPDATE event_note SET body = 'x'", "R64"),
     "another person behind a number": ("UPDATE actor SET label = 'innocent', key = key || 'x'", "R64"),
+    "another name for somebody forgotten": ("UPDATE actor SET key = 'erased:' || number, label = 'innocent'", "R64"),
+    "an erasure in part": ("UPDATE delegation_request SET erased_at = created_at, nom = 'x'", "R110"),
+    "an erasure of a live request": (
+        "UPDATE delegation_request SET erased_at = created_at, nom = 'Identité effacée', prenom = '', mail = '',"
+        " folded_mail = '', person = '', sorted_name = '', chef_name = '', delegation_why = '', listing_source = '',"
+        " listing_seen = '', delegation_source = '', delegation_seen = '', drane_seen = '', last_actor = ''",
+        "R110",
+    ),
     "nobody behind a number": ("DELETE FROM actor", "R64"),
 }
 ONLY_HERE = {

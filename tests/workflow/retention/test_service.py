@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from notifications.ports import set_crash_hook
 from states import commands as c
@@ -104,6 +105,10 @@ def test_erased__nothing_more_is_done_of_it_and_a_removal_that_is_awaited_stays(
     with portal.app.database.read() as connection:
         names = {row.reference: row.nom for row in connection.execute(select(REQUEST.c.reference, REQUEST.c.nom))}
     assert names == {erased: ERASED_NAME, awaited: scene.NOM}
+    for change in ("nom = 'x'", "erased_at = NULL"):
+        statement = f"UPDATE delegation_request SET {change} WHERE reference = '{erased}'"
+        with pytest.raises(DBAPIError, match="R110"), portal.app.database.write() as connection:
+            connection.exec_driver_sql(statement)
     commands = [
         c.ReopenRemoval(reference=erased, why="erreur"),
         c.ReportChange(
