@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from workflow.evidence.list_checks import ListChecks
     from workflow.evidence.service import Lists
     from workflow.figures.ledger import FigureLedger
+    from workflow.journal.exports import ExportJournal
     from workflow.mail.admin import MailJournal
     from workflow.removals.connector.service import Connector
     from workflow.requests.assignments import Assignments
@@ -136,6 +137,13 @@ class App:
         from workflow.spreadsheets.staged_imports import StagedImports
 
         return StagedImports(self.database, self.clock)
+
+    @cached_property
+    def export_journal(self) -> "ExportJournal":
+        """The lists that leave as files, recorded (R108)."""
+        from workflow.journal.exports import ExportJournal
+
+        return ExportJournal(self.database, self.hasher, self.clock)
 
     @cached_property
     def column_choices(self) -> "ColumnChoices":
@@ -413,7 +421,7 @@ def bootstrap(
     )  # fmt: skip
     app.make("connector")  # whatever the command, what is wrong with its secret is said
     if not lazy:
-        app.make("dispatcher", "directory", "ticker", "tokens")
+        app.make("dispatcher", "directory", "ticker", "tokens", "export_journal")
     return app
 
 

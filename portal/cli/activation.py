@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import output_options, write_workbook
+from portal.cli.export_file import ExportByCommand, output_options, write_workbook
 from portal.cli.output import ask_confirmation, emit, json_option, say
 from portal.cli.parameters import Day, FilePath
 from states import french
@@ -145,13 +145,14 @@ def show(
         after, before = last or usual_last, first or usual_first
         before = None if before == after else before
         table = activation_table(connection, before, after) if after else None
+        if table and output is not None:
+            from portal.exports.activation import activation_workbook
+
+            export = ExportByCommand(app=app, actor=actor, what="activation", criteria={"from": before, "to": after})
+            write_workbook(activation_workbook(table), output, export, force=force)
+            return
     if table is None:
         say(["Aucun relevé n'est importé : oda activation import FICHIER"])
-        return
-    if output is not None:
-        from portal.exports.activation import activation_workbook
-
-        write_workbook(activation_workbook(table), output, force=force)
         return
     _emit(table, as_json=as_json)
 
@@ -210,11 +211,14 @@ def establishments(
         known = known_days(connection)
         measure = Measure.PUPILS if pupils else Measure.PARENTS
         lines = where_help_is_missing(connection, known[0], measure, departement=code) if known else []
-    if output is not None and known:
-        from portal.exports.activation import establishments_workbook
+        if output is not None and known:
+            from portal.exports.activation import establishments_workbook
 
-        write_workbook(establishments_workbook(known[0], lines), output, force=force)
-        return
+            export = ExportByCommand(
+                app=app, actor=actor, what="activation_places", criteria={"departement": code, "pupils": pupils}
+            )
+            write_workbook(establishments_workbook(known[0], lines), output, export, force=force)
+            return
     rows: list[dict[str, object]] = [
         {
             "departement": line.departement, "school": f"{line.uai} {line.nom}", "uai": line.uai,

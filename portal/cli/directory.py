@@ -9,7 +9,7 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.export_file import STANDARD_OUTPUT, one_form, output_options, write_workbook
+from portal.cli.export_file import STANDARD_OUTPUT, ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.file_import import column_option, complete_option, file_argument
 from portal.cli.output import (
     cell,
@@ -101,14 +101,17 @@ def list_(
         )
         if output or as_csv:
             from portal.exports.lists import establishments_workbook
+
+            chosen = {"departement": departement, "search": search, "closed": closed, "all": everything}
+            export = ExportByCommand(app=app, actor=actor, what="establishments", criteria=chosen)
         if output:
             places = app.directory.establishments(actor, criteria, limit=MOST_EXPORTED)
-            write_workbook(establishments_workbook(places), output, force=force)
+            write_workbook(establishments_workbook(places), output, export, force=force)
             return
         rows = app.directory.establishments(actor, criteria, limit=limit + 1, after=after)
-    if as_csv:
-        write_workbook(establishments_workbook(rows[:limit]), STANDARD_OUTPUT, force=False)
-    else:
+        if as_csv:
+            write_workbook(establishments_workbook(rows[:limit]), STANDARD_OUTPUT, export, force=False)
+    if not as_csv:
         emit([asdict(row) for row in rows[:limit]], LIST, as_json, "Aucun établissement ne correspond.")
     if len(rows) > limit:
         say([f"La suite : ajouter --after {rows[limit - 1].uai}"])

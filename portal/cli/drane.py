@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import output_options, write_workbook
+from portal.cli.export_file import ExportByCommand, output_options, write_workbook
 from portal.cli.output import emit, json_option, printable, say
 from portal.cli.parameters import ROW_NUMBER, Day, Year
 from portal.cli.request.execute import Reference, reason_row
@@ -54,13 +54,12 @@ def list_(context: CliContext, /, output: Path | None, force: bool, as_json: boo
 
         _require_sent_by_us(app, actor)
         lines = lines_to_send(connection, _years(app, connection))
-    if output is not None:
-        from portal.exports.drane import transmission_workbook
+        if output is not None:
+            from portal.exports.drane import transmission_workbook
 
-        write_workbook(
-            transmission_workbook("a-transmettre-drane", lines, app.settings.drane.columns), output, force=force
-        )
-        return
+            workbook = transmission_workbook("a-transmettre-drane", lines, app.settings.drane.columns)
+            write_workbook(workbook, output, ExportByCommand(app=app, actor=actor, what="to_send"), force=force)
+            return
     emit([_row(line) for line in lines], _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
 
 
@@ -86,7 +85,8 @@ def declared(
         lines = declared_lines(connection, year) if year else iter(())
         if output is not None and year is not None:
             sent_by_us = app.settings.drane.declaration == "sent_by_us"
-            write_workbook(declared_workbook(year, lines, sent_by_us=sent_by_us), output, force=force)
+            export = ExportByCommand(app=app, actor=actor, what="declared", criteria={"year": year})
+            write_workbook(declared_workbook(year, lines, sent_by_us=sent_by_us), output, export, force=force)
             return
         rows = [_row(line) | {"movement": line.request.state.label} for line in lines]
     columns = _COLUMNS | {"movement": "État"}
@@ -128,7 +128,8 @@ def file(
             _transmission(connection, number)
             waiting = waiting_lines(connection, number)
         workbook = transmission_workbook(f"transmission-drane-{number}", waiting.lines, app.settings.drane.columns)
-        write_workbook(workbook, output, force=force)
+        export = ExportByCommand(app=app, actor=actor, what="transmission", criteria={"n": number})
+        write_workbook(workbook, output, export, force=force)
     if str(output) != "-":
         say(_prepared(number, len(waiting.lines), len(waiting.outdated)))
 

@@ -3,7 +3,8 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ from portal.cli.parameters import C, FilePath
 
 if TYPE_CHECKING:
     from portal.exports.workbook import Workbook
+    from states.model import Actor
+    from workflow.app import App
 
 
 STANDARD_OUTPUT: Final = Path("-")
@@ -57,16 +60,41 @@ def one_form(*, as_json: bool, as_csv: bool = False, output: Path | None) -> Non
         raise click.UsageError(f"{' et '.join(chosen)} ne vont pas ensemble : choisir l'un ou l'autre.")
 
 
-def write_workbook(workbook: "Workbook", output: Path, *, force: bool) -> None:
-    """Write a list in the format that the file's suffix tells. Raises CliFailure."""
+@dataclass(frozen=True, kw_only=True)
+class ExportByCommand:
+    """Which list a command takes away, for whom: an event of the installation's chain, as by a page (R108).
+
+    ``what`` is the value of a ``workflow.journal.exports.ExportedList``; ``criteria``: the filters, of which the codes
+    alone are kept.
+    """
+
+    app: "App"
+    actor: "Actor"
+    what: str
+    criteria: Mapping[str, object] = field(default_factory=dict)
+
+    def record(self, file_format: str, rows: int | None = None) -> None:
+        """Record that the file is written. It raises nothing."""
+        from workflow.journal.exports import Export, ExportedList, criteria_codes
+
+        export = Export(
+            what=ExportedList.of(self.what), format=file_format, rows=rows, filters=criteria_codes(self.criteria)
+        )
+        self.app.export_journal.record(self.actor, export)
+
+
+def write_workbook(workbook: "Workbook", output: Path, export: ExportByCommand, *, force: bool) -> None:
+    """Write a list in the format that the file's suffix tells, and record it. Raises CliFailure."""
     from portal.exports.sheet import TooManyRows
     from portal.exports.workbook import FileFormat
 
     file_format = FileFormat.of_filename(output.name) or FileFormat.CSV
+    counted, count = workbook.counted()
     try:
-        write_file(lambda file: workbook.write(file_format, file), output, force=force)
+        write_file(lambda file: counted.write(file_format, file), output, force=force)
     except TooManyRows as error:
         raise CliFailure("Rien n'est écrit.", ExitCode.REFUSED, [str(error)]) from None
+    export.record(file_format.value, count.total)
 
 
 def write_file(write: Callable[[IO[bytes]], object], output: Path | None, *, force: bool) -> None:

@@ -9,11 +9,12 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import STANDARD_OUTPUT, write_file, write_workbook
+from portal.cli.export_file import STANDARD_OUTPUT, ExportByCommand, write_file, write_workbook
 from portal.cli.output import csv_option, echo_object, json_object_option, progress
 from portal.cli.parameters import Day, FilePath, Year
 
 if TYPE_CHECKING:
+    from states.model import Actor
     from states.school_calendar import SchoolYear
     from workflow.app import App
     from workflow.figures.account import FiguresAccount
@@ -57,14 +58,16 @@ def figures(
         account = _load(app, day, before, year)
         tables = tables_of(account, app.figures.rules)
         if output:
-            _write(app, account, tables, output, force=force)
+            _write(app, actor, account, tables, output, force=force)
+            return
+        if as_csv:
+            from portal.exports.figures import figures_workbook
+
+            export = ExportByCommand(app=app, actor=actor, what="figures")
+            write_workbook(figures_workbook(account, tables), STANDARD_OUTPUT, export, force=False)
             return
     if as_json:
         echo_object(_json(account, tables))
-    elif as_csv:
-        from portal.exports.figures import figures_workbook
-
-        write_workbook(figures_workbook(account, tables), STANDARD_OUTPUT, force=False)
     else:
         _show(account, tables)
 
@@ -108,19 +111,22 @@ def _json(account: "FiguresAccount", tables: "tuple[FigureTable, ...]") -> dict[
 
 
 def _write(
-    app: "App", account: "FiguresAccount", tables: "tuple[FigureTable, ...]", output: Path, *, force: bool
+    app: "App", actor: "Actor", account: "FiguresAccount", tables: "tuple[FigureTable, ...]", output: Path, *,
+    force: bool,
 ) -> None:  # fmt: skip
     from portal.exports.figures import figures_workbook
     from portal.exports.workbook import FileFormat
 
+    export = ExportByCommand(app=app, actor=actor, what="figures", criteria={"from": account.before.day})
     if str(output) == "-" or FileFormat.of_filename(output.name):
-        write_workbook(figures_workbook(account, tables), output, force=force)
+        write_workbook(figures_workbook(account, tables), output, export, force=force)
     elif output.suffix.casefold() == ".pdf":
         from notifications.rendering.pdf import compile_paper
         from portal.documents import make_figures
 
         content = compile_paper(make_figures(app, account), app.clock.now())
         write_file(lambda file: file.write(content), output, force=force)
+        export.record("pdf")
     else:
         raise click.BadParameter("le nom finit par .pdf, .xlsx, .ods ou .csv.", param_hint="--output")
 

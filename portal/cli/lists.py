@@ -10,7 +10,7 @@ import click
 
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
-from portal.cli.export_file import one_form, output_options, write_workbook
+from portal.cli.export_file import ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.file_import import MOST_BYTES, MOST_ROWS, column_option, complete_option, file_argument
 from portal.cli.output import emit, json_option, limit_option, printable, rows_as_json, say
 from portal.cli.parameters import Day
@@ -166,14 +166,15 @@ def show(
     force: bool,
 ) -> None:
     one_form(as_json=as_json, output=output)
-    with opened(context) as (app, _):
+    with opened(context) as (app, actor):
         from workflow.evidence.lists import MOST_EXPORTED, ListKind, place_of_entry
 
         if output:
             from portal.exports.evidence import list_workbook
 
             entries = app.lists.search(ListKind.of(kind), search, limit=MOST_EXPORTED)
-            write_workbook(list_workbook(ListKind.of(kind), entries), output, force=force)
+            export = ExportByCommand(app=app, actor=actor, what=kind, criteria={"search": search})
+            write_workbook(list_workbook(ListKind.of(kind), entries), output, export, force=force)
             return
         entries = app.lists.search(ListKind.of(kind), search, limit=limit + 1, after=after)
     emit([asdict(entry) for entry in entries[:limit]], ENTRIES, as_json, "Aucune ligne ne correspond.")

@@ -11,7 +11,7 @@ from notifications.vocabulary import Fault, Kind, Stage
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused
-from portal.cli.export_file import one_form, output_options, write_workbook
+from portal.cli.export_file import ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.failures import failure_for
 from portal.cli.output import (
     SectionPrinter,
@@ -125,7 +125,9 @@ def list_(
 
             filters = MailFilters(stages=stages, kind=kind, uai=uai or "", reference=reference or "")
             listed = walk_mails(connection, filters, at_once=READ_TOGETHER)
-            write_workbook(mails_workbook(listed, app.settings.zoneinfo), output, force=force)
+            chosen = {"stage": stages, "kind": kind, "uai": uai, "reference": reference}
+            export = ExportByCommand(app=app, actor=actor, what="mails", criteria=chosen)
+            write_workbook(mails_workbook(listed, app.settings.zoneinfo), output, export, force=force)
             return
         if filtered:
             page = list_outbox(

@@ -9,6 +9,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode, refused, writing
+from portal.cli.export_file import ExportByCommand
 from portal.cli.failures import failure_for
 from portal.cli.output import printable
 from portal.cli.parameters import FilePath, Year
@@ -125,10 +126,11 @@ def year_end(context: CliContext, year: "SchoolYear", output: Path | None, force
         report = stored_year_end_report(
             connection, str(year), app.mailer.mail_context, app.mailer.wordings, app.clock.now()
         )
-    if report is None:
-        details = ["Que faire : voir « oda year-end preview », ce que ferait sa fin ; le bilan vient avec elle."]
-        raise CliFailure(f"Il n'y a pas encore de bilan de l'année {year}.", ExitCode.REFUSED, details)
-    _write_pdf(*report, output, force)
+        if report is None:
+            details = ["Que faire : voir « oda year-end preview », ce que ferait sa fin ; le bilan vient avec elle."]
+            raise CliFailure(f"Il n'y a pas encore de bilan de l'année {year}.", ExitCode.REFUSED, details)
+        _write_pdf(*report, output, force)
+        ExportByCommand(app=app, actor=actor, what="year_end_report", criteria={"year": year}).record("pdf")
 
 
 @failure_for("notifications.rendering.papers.PaperUnmakeable")

@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import one_form, output_options, write_file, write_workbook
+from portal.cli.export_file import ExportByCommand, one_form, output_options, write_file, write_workbook
 from portal.cli.failures import failure_for
 from portal.cli.output import ask_confirmation, emit, json_option, limit_option, printable, progress, say
 from portal.cli.parameters import FilePath, Uai, Year, labelled_option
@@ -95,7 +95,8 @@ def list_(
             from portal.exports.lists import READ_TOGETHER, removals_workbook
 
             lines = walk_removals(connection, filters, app.policy, app.mailer, at_once=READ_TOGETHER)
-            write_workbook(removals_workbook(lines, app.settings.zoneinfo), output, force=force)
+            export = ExportByCommand(app=app, actor=actor, what="removals", criteria=criteria)
+            write_workbook(removals_workbook(lines, app.settings.zoneinfo), output, export, force=force)
             return
         try:
             page = list_removals(connection, filters, app.policy, app.mailer, after=after, limit=limit)
@@ -119,7 +120,7 @@ def list_(
 @click.option("--force", is_flag=True, help="Remplace le fichier s'il existe déjà.")
 @click.option("--example", is_flag=True, help="Essaie le modèle sur des exemples, sans lire la base.")
 @pass_cli_context
-def export(context: CliContext, /, output: Path | None, force: bool, example: bool, **criteria: Any) -> None:
+def export_file(context: CliContext, /, output: Path | None, force: bool, example: bool, **criteria: Any) -> None:
     if example:
         pieces = _example_export(context.settings())
         write_file(lambda file: file.writelines(pieces), output, force=force)
@@ -131,6 +132,8 @@ def export(context: CliContext, /, output: Path | None, force: bool, example: bo
         settings, replacements = app.settings.removals.export, Replacements()
         pieces = removals_file(app.engine, app.mailer, settings, _removal_filters(**criteria), replacements)
         write_file(lambda file: file.writelines(pieces), output, force=force)
+        export = ExportByCommand(app=app, actor=actor, what="removals_file", criteria=criteria)
+        export.record(settings.filename.rpartition(".")[2].lower(), replacements.rows)
     if replacements.cells:
         say([f"Attention : {replacements}."])
 

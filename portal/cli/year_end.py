@@ -10,7 +10,7 @@ import click
 from portal.cli.click_french import CommandGroup
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import one_form, output_options, write_workbook
+from portal.cli.export_file import ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.output import printable, rows_as_json
 from portal.cli.parameters import Day, Year
 from portal.cli.year_end_report import list_not_renewed, rectorat_only, show_progress, show_report
@@ -61,7 +61,8 @@ def preview(context: CliContext, on: date | None, as_json: bool, output: Path | 
         day = on or calendar.end_of(calendar.open_years(now)[0]).last_day
         year_end_preview = Preview(connection, app.year_ends, app.mailer, now=now, at=app.year_ends.instant_of(day))
         if output:
-            write_workbook(preview_workbook(year_end_preview.establishments(), day), output, force=force)
+            export = ExportByCommand(app=app, actor=actor, what="year_end_preview", criteria={"on": day})
+            write_workbook(preview_workbook(year_end_preview.establishments(), day), output, export, force=force)
         elif as_json:
             _write_json(year_end_preview, day)
         else:

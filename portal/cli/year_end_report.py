@@ -11,7 +11,7 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
-from portal.cli.export_file import one_form, output_options, write_workbook
+from portal.cli.export_file import ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.parameters import Year
 from states import french
 from states.french import plural
@@ -82,7 +82,9 @@ def list_not_renewed(
         rectorat_only(actor)
         people = all_not_renewed(connection, year, departement=_parse_departement(departement))
         if output:
-            write_workbook(not_renewed_workbook(year, people), output, force=force)
+            chosen = {"year": year, "departement": departement}
+            export = ExportByCommand(app=app, actor=actor, what="not_renewed", criteria=chosen)
+            write_workbook(not_renewed_workbook(year, people), output, export, force=force)
             return
         rows = [
             {

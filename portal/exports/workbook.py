@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain
 from typing import IO, Final, Self
 
+from portal.exports.cells import Row
 from portal.exports.csv_file import csv_lines, csv_text
 from portal.exports.sheet import Sheet
 from states.vocabulary import Labelled
@@ -41,6 +42,19 @@ _MEDIA_TYPES: Final = {
 }
 
 
+@dataclass(slots=True)
+class RowCount:
+    """The rows of a workbook that have been written so far, headings apart."""
+
+    total: int = 0
+
+    def of(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The same rows, counted as they pass."""
+        for row in rows:
+            self.total += 1
+            yield row
+
+
 @dataclass(frozen=True)
 class Workbook:
     """A file to be: the stem of its name, and its sheets, whose names the formats make safe and different."""
@@ -52,6 +66,11 @@ class Workbook:
         """``demandes.xlsx``: letters without accents, digits and hyphens."""
         plain = unicodedata.normalize("NFKD", self.stem).encode("ascii", "ignore").decode()
         return f"{re.sub('[^A-Za-z0-9]+', '-', plain).strip('-')}.{file_format}"
+
+    def counted(self) -> tuple["Workbook", RowCount]:
+        """The same workbook, and how many of its rows have been written."""
+        count = RowCount()
+        return replace(self, sheets=[replace(sheet, rows=count.of(sheet.rows)) for sheet in self.sheets]), count
 
     def write(self, file_format: FileFormat, file: IO[bytes]) -> None:
         """Write the whole file, in memory that does not grow with the rows. Raises TooManyRows.

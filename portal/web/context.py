@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from portal.bodies import LARGEST, LARGEST_FILE, bound_to_anyone, widen_for_file
 from portal.connections import DRAINED
+from portal.web.download import ListExport
 from portal.web.forms import GIVEN_BACK
 from portal.web.rendering import Pages
 from portal.web.security import Visitor, comes_from_here, has_csrf, is_told_from_here
@@ -32,6 +33,7 @@ from workflow.auth.sign_in_links import Links
 from workflow.identity.entry import IdentityEntry
 from workflow.identity.pending_bindings import PendingBinding, PendingBindings
 from workflow.identity.provider_sign_in import ProviderSignIn
+from workflow.journal.exports import ExportedList
 from workflow.settings.infrastructure import PortalSettings
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
@@ -82,6 +84,11 @@ class WebContext:
     @property
     def settings(self) -> PortalSettings:
         return self.app.settings.portal
+
+    def export_of(self, visitor: Visitor, what: ExportedList) -> ListExport:
+        """What this visitor takes away (R108)."""
+        app = self.app
+        return ListExport(database=app.database, journal=app.export_journal, actor=visitor.actor, what=what)
 
     @property
     def is_https(self) -> bool:

@@ -1,11 +1,12 @@
 """A file to download, made whole before its first byte leaves: no reader holds the database, however slow (R87)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Final
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, create_task_group, to_thread
 from anyio.lowlevel import RunVar
 from fastapi import Depends, Query
 from sqlalchemy import Connection
@@ -15,7 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from portal.exports.sheet import TooManyRows
 from portal.exports.workbook import FileFormat, Workbook
+from states.model import Actor
 from workflow.database.connection import Database
+from workflow.journal.exports import Export, ExportedList, ExportJournal, filter_codes
 
 IN_MEMORY: Final = 1_000_000
 """Bytes beyond which a file waits on the disk, under no name."""
@@ -31,11 +34,13 @@ _limiter: Final[RunVar[CapacityLimiter]] = RunVar("downloads")
 class Download(Response):
     """The file that ``write`` makes, whole, at once.
 
-    Whoever leaves, or whatever fails, the file is closed at once.
+    Whoever leaves, or whatever fails, the file is closed at once. ``on_leaving`` records that it leaves, beside its
+    first bytes: neither waits for the other (R108).
     """
 
     def __init__(self, write: Callable[[IO[bytes]], object], filename: str, media_type: str) -> None:
         super().__init__(media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{filename}"'})
+        self.on_leaving: Callable[[], None] | None = None
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed once it is sent)
         try:
             write(self._file)
@@ -50,18 +55,48 @@ class Download(Response):
         self._file.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        failure: Exception | None = None
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            while piece := await run_in_threadpool(self._file.read, PIECE):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            async with create_task_group() as tasks:
+                if self.on_leaving:
+                    tasks.start_soon(to_thread.run_sync, self.on_leaving)
+                try:
+                    await self._send(send)
+                except Exception as error:  # a reader who leaves does not undo what is recorded
+                    failure = error
         finally:
             self._file.close()
+        if failure:
+            raise failure
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        while piece := await run_in_threadpool(self._file.read, PIECE):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def workbook_download(workbook: Workbook, file_format: FileFormat) -> Download:
+@dataclass(frozen=True, kw_only=True)
+class ListExport:
+    """Which list somebody takes away, for the journal (R108)."""
+
+    database: Database
+    journal: ExportJournal
+    actor: Actor
+    what: ExportedList
+
+    def recorded(self, download: Download, format: str, *, rows: int | None = None, page: str = "") -> Download:
+        """The file, which records its own leaving; ``page``: its page, whose filters are recorded."""
+        export = Export(what=self.what, format=format, rows=rows, filters=filter_codes(page))
+        download.on_leaving = self.journal.recorder(self.actor, export)
+        return download
+
+
+def workbook_download(export: ListExport, workbook: Workbook, file_format: FileFormat, page: str) -> Download:
     """The workbook as a file of this format. Raises TooManyRows."""
-    return Download(partial(workbook.write, file_format), workbook.filename(file_format), file_format.media_type)
+    counted, count = workbook.counted()
+    download = Download(partial(counted.write, file_format), workbook.filename(file_format), file_format.media_type)
+    return export.recorded(download, file_format.value, rows=count.total, page=page)
 
 
 def format_of(chosen: Annotated[str, Query(alias="format", max_length=10)] = "") -> FileFormat:
@@ -73,23 +108,23 @@ ChosenFormat = Annotated[FileFormat, Depends(format_of)]
 
 
 async def download_list(
-    database: Database, file_format: FileFormat, workbook_of: Callable[[Connection], Workbook], page: str
-) -> Response:
+    export: ListExport, file_format: FileFormat, workbook_of: Callable[[Connection], Workbook], page: str
+) -> Response:  # fmt: skip
     """The list as a file, all of one instant (R92); filters that ``workbook_of`` refuses are told by the page.
 
-    A list that no sheet can hold comes as CSV.
+    A list that no sheet can hold comes as CSV. ``page``: its address, whose filters are recorded.
     """
 
     def make() -> Response:
-        with database.read() as connection:
+        with export.database.read() as connection:
             try:
                 workbook = workbook_of(connection)
             except ValueError:
                 return RedirectResponse(page, status_code=303)
             try:
-                return workbook_download(workbook, file_format)
+                return workbook_download(export, workbook, file_format, page)
             except TooManyRows:
-                return workbook_download(workbook_of(connection), FileFormat.CSV)
+                return workbook_download(export, workbook_of(connection), FileFormat.CSV, page)
 
     return await made_in_turn(make)
 

@@ -7,15 +7,19 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final
 
 from sqlalchemy import Connection, case, delete, func, select, update
 
 from notifications.sql import dialect_insert, insert_new
 from states.decision import Scalar
+from workflow.database.connection import after_commit
 from workflow.database.tables import EVENT, TRIES
 from workflow.journal import installation
 from workflow.journal.chain import INSTALLATION, JournalHasher
+from workflow.journal.origin import Origin, current_origin
+from workflow.journal.stream import write_line
 
 HALF_HOUR: Final = timedelta(minutes=30)
 
@@ -26,11 +30,15 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
-    """At most ``most`` tries of this ``name`` in each half hour, or each day (UTC), of the clock."""
+    """At most ``most`` tries of this ``name`` in each half hour, or each day (UTC), of the clock.
+
+    ``are_failures``: each try is a refusal in itself, counted from the first, by network.
+    """
 
     name: str
     most: int
     window: timedelta = HALF_HOUR
+    are_failures: bool = False
 
     def ends_at(self, now: datetime) -> datetime:
         """Return when the window of this instant ends, and every count begins again."""
@@ -52,14 +60,20 @@ LINKS_FROM_STRANGERS: Final = Limit(name="link-strangers", most=20)
 LINKS_FROM_STRANGERS_A_DAY: Final = Limit(name="link-strangers-day", most=60, window=DAY)
 """The same in a day: too few to fill a mailbox. Whoever spends them takes nothing from the known networks."""
 
-FAILED_OPENINGS: Final = Limit(name="opening", most=10)
+FAILED_OPENINGS: Final = Limit(name="opening", most=10, are_failures=True)
 """Links opened in vain from one network: nobody guesses 256 bits. A good one opens all the same."""
 
-FAILED_TOKENS: Final = Limit(name="token", most=20)
+FAILED_TOKENS: Final = Limit(name="token", most=20, are_failures=True)
 """Refused tokens from one network: a script with an old token is stopped. A good one opens all the same."""
 
-FAILED_RETURNS: Final = Limit(name="provider", most=60)
+FAILED_RETURNS: Final = Limit(name="provider", most=60, are_failures=True)
 """Returns from an identity provider that failed, from one network: each is a call to it (R101)."""
+
+FORGED_FORMS: Final = Limit(name="forged", most=0, are_failures=True)
+"""Forms that came from none of our pages (R75). They are only counted: each was refused already."""
+
+FORBIDDEN: Final = Limit(name="forbidden", most=0, are_failures=True)
+"""Pages and actions asked for in a role that has them not. They are only counted."""
 
 COMMANDS_OF_TOKEN: Final = Limit(name="token-commands", most=200)
 """Commands of a token of an establishment, each of which may write to its mailbox."""
@@ -70,7 +84,7 @@ FACTOR_TRIES: Final = Limit(name="factor", most=5)
 FACTOR_TRIES_A_DAY: Final = Limit(name="factor-day", most=30, window=DAY)
 """The same in a day."""
 
-_OF_CLIENTS: Final = (LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS)
+_OF_CLIENTS: Final = (LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS, FORGED_FORMS, FORBIDDEN)
 
 _OF_SUBJECTS: Final = (
     LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, LINKS_FROM_STRANGERS, LINKS_FROM_STRANGERS_A_DAY
@@ -95,23 +109,40 @@ MOST_COUNTS: Final = 50_000
 
 
 class RateLimiter:
-    """Counts tries, one row for each key and window. A key is a keyed digest: no address is read back, nor guessed."""
+    """Counts tries, one row for each key and window. A key is a keyed digest: no address is read back, nor guessed.
+
+    What is refused to a network has its address beside its digest, until the window is over (R108).
+    """
 
     def __init__(self, hasher: JournalHasher) -> None:
         self._hasher = hasher
 
     def hit(self, connection: Connection, limit: Limit, subject: str, now: datetime, number: int = 1) -> bool:
         """Count tries and return True when they are allowed. Refused ones are counted apart, in the same row."""
-        row = {"key": self._key(limit.name, subject), "ends_at": limit.ends_at(now), "limit_name": limit.name}
+        origin = current_origin()
+        refusal = {
+            "network": subject if limit in _OF_CLIENTS else "", "browser": origin.browser if origin else "",
+        }  # fmt: skip
+        bearable = 0 if limit.are_failures else limit.most
+        is_refused = number > bearable
+        row = {
+            "key": self._key(limit.name, subject), "ends_at": limit.ends_at(now), "limit_name": limit.name,
+            "tries": number, "refused": number if is_refused else 0,
+            **(refusal if is_refused else dict.fromkeys(refusal, "")),
+        }  # fmt: skip
         tries = TRIES.c.tries + number
-        refused = TRIES.c.refused + case((tries > limit.most, number), else_=0)
+        again: dict[str, Any] = {"tries": tries, "refused": TRIES.c.refused + case((tries > bearable, number), else_=0)}
+        again |= {name: case((tries > bearable, value), else_=TRIES.c[name]) for name, value in refusal.items()}
         counted = (
             dialect_insert(connection, TRIES)
-            .values(**row, tries=number, refused=number if number > limit.most else 0)
-            .on_conflict_do_update(index_elements=["key", "ends_at"], set_={"tries": tries, "refused": refused})
+            .values(**row)
+            .on_conflict_do_update(index_elements=["key", "ends_at"], set_=again)
             .returning(TRIES.c.tries)
         )
-        return int(connection.execute(counted).scalar_one()) <= limit.most
+        counted_tries = int(connection.execute(counted).scalar_one())
+        if limit.are_failures and counted_tries == number:  # the first of this network: the journal tells it later
+            after_commit(connection, lambda: write_line("try_refused", "refused", now, limit=limit.name))
+        return counted_tries <= limit.most
 
     def forgive(self, connection: Connection, limit: Limit, subject: str, now: datetime) -> None:
         """Take back a try that was counted and turned out to be right."""
@@ -167,16 +198,21 @@ class RateLimiter:
 def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
     """Delete the counts of the windows that are over; the journal keeps what was refused, without the subjects (R75).
 
-    One event for each limit and window, however many tries were refused.
+    One event for each limit and window, however many tries were refused; the networks they came from are kept apart,
+    for a time (R108).
     """
     over = TRIES.c.ends_at <= now
-    columns = (TRIES.c.limit_name, TRIES.c.ends_at, TRIES.c.refused)
-    refused: dict[tuple[datetime, str], list[int]] = {}
+    columns = (TRIES.c.limit_name, TRIES.c.ends_at, TRIES.c.refused, TRIES.c.network, TRIES.c.browser)
+    refused: dict[tuple[datetime, str], list[Origin]] = {}
     for row in connection.execute(delete(TRIES).where(over, TRIES.c.refused > 0).returning(*columns)):
-        refused.setdefault((row.ends_at, row.limit_name), []).append(row.refused)
-    for (_, name), counts in sorted(refused.items()):
-        data: dict[str, Scalar] = {"limit": name, "most": _MOST[name], "subjects": len(counts), "refused": sum(counts)}
-        installation.record(connection, hasher, "door_refused", installation.schedule_actor_in(connection), now, data)
+        refused.setdefault((row.ends_at, row.limit_name), []).append(Origin(row.network, row.browser, row.refused))
+    actor = installation.schedule_actor_in(connection) if refused else None
+    for (_, name), origins in sorted(refused.items(), key=itemgetter(0)):
+        total = sum(origin.times for origin in origins)
+        data: dict[str, Scalar] = {"limit": name, "most": _MOST[name], "subjects": len(origins), "refused": total}
+        known = [origin for origin in origins if origin.network]
+        if actor:
+            installation.record(connection, hasher, "door_refused", actor, now, data, origins=known)
     connection.execute(delete(TRIES).where(over))
     of_clients = TRIES.c.limit_name.in_([limit.name for limit in _OF_CLIENTS])
     excess = connection.execute(select(func.count()).where(of_clients)).scalar_one() - MOST_COUNTS

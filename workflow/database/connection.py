@@ -3,7 +3,7 @@
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -29,6 +29,8 @@ _BACKGROUND_POOL: Final[dict[str, Any]] = {"pool_size": 2, "max_overflow": 3, "p
 LARGEST_WAL: Final = 16 * 1024 * 1024
 """Bytes to which SQLite cuts its write-ahead file back, once the long reader that made it grow has gone."""
 
+_AFTER_COMMIT: Final = "oda_after_commit"
+
 _in_background: Final[ContextVar[bool]] = ContextVar("in_background", default=False)
 
 
@@ -51,15 +53,21 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a write transaction. Raises DatabaseBusy after 10 s without the lock, DatabaseUnreachable."""
+        after: list[Callable[[], None]] = []
+        with self._turn_to_write(), self._opened(write=True, after=after) as connection:
+            yield connection
+        for action in after:
+            action()
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
         if self.is_postgresql:
-            with self._opened(write=True) as connection:
-                yield connection
+            yield
             return
         if not self._writer.acquire(timeout=BUSY_SECONDS):
             raise DatabaseBusy
         try:
-            with self._opened(write=True) as connection:
-                yield connection
+            yield
         finally:
             self._writer.release()
 
@@ -70,8 +78,8 @@ class Database:
             yield connection
 
     @contextmanager
-    def _opened(self, *, write: bool) -> Iterator[Connection]:
-        options: dict[str, Any] = {"oda_write": write}
+    def _opened(self, *, write: bool, after: list[Callable[[], None]] | None = None) -> Iterator[Connection]:
+        options: dict[str, Any] = {"oda_write": write, _AFTER_COMMIT: after}
         if self.is_postgresql and not write:
             options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         engine = self._background if _in_background.get() else self.engine
@@ -120,6 +128,16 @@ class Database:
         """Close every pooled connection."""
         for engine in (self.engine, self._background, self._aside):
             engine.dispose()
+
+
+def after_commit(connection: Connection, action: Callable[[], None]) -> None:
+    """Do this once the write transaction of this connection is committed, and the writer's lock given back.
+
+    Nothing is done for one that is undone. ``action`` raises nothing: what it tells has happened already.
+    """
+    after = connection.get_execution_options().get(_AFTER_COMMIT)
+    if after is not None:
+        after.append(action)
 
 
 def _patience() -> "Patience":

@@ -221,6 +221,7 @@ class Event(SQLModel, table=True):
     __table_args__ = (
         Index("ix_event_at", "at"),
         _partial("ix_event_mail", "kind IN ('mail_dead', 'mail_retried', 'mail_discarded')", "at"),
+        _partial("ix_event_installation", "stream = 'installation'", "kind", "seq"),
     )
 
     stream: str = Field(primary_key=True)
@@ -567,7 +568,9 @@ class AccessToken(SQLModel, table=True):
 class TryCount(SQLModel, table=True):
     """The tries under one limit until ``ends_at``: ``key`` is a digest of who or what is tried (R74).
 
-    ``refused`` counts those beyond the limit. A row without tries only tells that a network, or a browser, is known.
+    ``refused`` counts those beyond the limit, or all of them where each is a refusal in itself; ``network`` and
+    ``browser`` are then kept until the window is over (R108). A row without tries only tells that a network, or a
+    browser, is known.
     """
 
     __tablename__: ClassVar[str] = "try_count"
@@ -578,6 +581,8 @@ class TryCount(SQLModel, table=True):
     limit_name: str = Field(sa_type=Text)
     tries: int
     refused: int
+    network: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    browser: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
 LINKS: Final[Table] = SQLModel.metadata.tables["sign_in_link"]

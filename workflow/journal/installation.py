@@ -1,6 +1,6 @@
 """The installation's own chain (imports, mailboxes, the brake, dead mails: R63) and the numbers of its actors (R64)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,10 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import Channel, Role
-from workflow.database.connection import Database
+from workflow.database.connection import Database, after_commit
 from workflow.database.signs_of_life import require_right_clock
 from workflow.database.tables import ACTOR, EVENT, INSTALLED, NOTE
 from workflow.journal.chain import EMPTY_CHAIN, INSTALLATION, ChainHead, JournalHasher
+from workflow.journal.event_kinds import is_from_somewhere
+from workflow.journal.origin import Origin, current_origin, keep_origins
+from workflow.journal.stream import write_event
 
 SCHEDULE_KEY = "schedule"
 
@@ -22,7 +25,7 @@ SCHEDULE_LABEL = "l'échéancier"
 
 
 UNDER_ANY_CLOCK: Final = frozenset(
-    {"signed_in", "signed_out_everywhere", "session_ended", "recovery_code_used", "clock_confirmed"}
+    {"signed_in", "signed_out_everywhere", "session_ended", "recovery_code_used", "exported", "clock_confirmed"}
 )
 """What a person may do under an absurd clock: come in, read, leave, and say that the clock is right (R52)."""
 
@@ -70,9 +73,12 @@ def lock(connection: Connection) -> ChainHead:
 
 def record(
     connection: Connection, hasher: JournalHasher, kind: str, actor: Actor, at: datetime,
-    data: Mapping[str, Scalar], notes: Mapping[str, str] | None = None,
+    data: Mapping[str, Scalar], notes: Mapping[str, str] | None = None, origins: Sequence[Origin] | None = None,
 ) -> None:  # fmt: skip
     """Append an event to the installation's chain; its row is the lock.
+
+    Where its person is is kept beside it, for the kinds that have it kept (R108): ``origins``, or this call's own. The
+    line of the system's log is written once the transaction is committed.
 
     Raises ClockRefused, which undoes the whole transaction, for what a person does under an absurd clock (R52): no
     service that writes here outside the engine need ask.
@@ -86,6 +92,11 @@ def record(
     if texts:
         connection.execute(insert(NOTE), texts)
     connection.execute(update(INSTALLED).values(chain_head=event["hash"], chain_length=event["seq"]))
+    seq, number, role = int(event["seq"]), actor.number, actor.role.value
+    if is_from_somewhere(kind):
+        own = current_origin()
+        keep_origins(connection, INSTALLATION, seq, ([own] if own else []) if origins is None else origins, at)
+    after_commit(connection, lambda: write_event(kind, seq, number, role, at, data))
 
 
 def known_actor(connection: Connection, key: str) -> int | None:

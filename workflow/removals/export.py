@@ -35,19 +35,25 @@ _ENDS: Final = {"crlf": "\r\n", "lf": "\n"}
 class OpenRemovals:
     """The open tasks that the filters leave, by reference, read page by page each time they are asked for."""
 
-    def __init__(self, engine: Engine, mailer: Mailer, filters: RemovalFilters) -> None:
-        """Raises ValueError in French when the filters ask for those that are confirmed."""
+    def __init__(
+        self, engine: Engine, mailer: Mailer, filters: RemovalFilters, counted: "Replacements | None" = None
+    ) -> None:  # fmt: skip
+        """``counted`` is told how many there were. Raises ValueError in French when the filters ask for those that are
+        confirmed."""
         if filters.confirmed:
             raise ValueError("Ce qui est confirmé n'est plus à faire : exporter une des deux autres listes.")
         self._engine, self._mailer, self._filters = engine, mailer, filters
+        self._counted = counted or Replacements()
 
     def __iter__(self) -> Iterator[exports.Removal]:
         after: str | None = None
         database, policy, mailer = self._engine.database, self._engine.policy, self._mailer
+        self._counted.rows = 0
         while True:
             with database.read() as connection:
                 page = list_removals(connection, self._filters, policy, mailer, after=after, limit=PAGE)
             context = mailer.mail_context
+            self._counted.rows += len(page.lines)
             yield from (_exported(line, context) for line in page.lines)
             if page.after is None:
                 return
@@ -56,8 +62,12 @@ class OpenRemovals:
 
 @dataclass
 class Replacements:
-    """The characters that the file's encoding cannot write, by what stands for each, and in how many cells (R83)."""
+    """The characters that the file's encoding cannot write, by what stands for each, and in how many cells (R83).
 
+    ``rows``: the removals that the file has.
+    """
+
+    rows: int = 0
     cells: int = 0
     characters: dict[str, str] = field(default_factory=dict)
 
@@ -81,7 +91,8 @@ def removals_file(
     ``replacements`` is filled as it goes. Raises ValueError at once when the filters ask for confirmed ones; then
     DatabaseBusy, DatabaseUnreachable and notifications.rendering.exports.Unexportable as it goes.
     """
-    lines, today = OpenRemovals(engine, mailer, filters), engine.policy.calendar.today(engine.clock.now())
+    lines = OpenRemovals(engine, mailer, filters, replacements or Replacements())
+    today = engine.policy.calendar.today(engine.clock.now())
     pieces = exports.removals(mailer.wordings, lines, today, mailer.mail_context)
     return encoded(pieces, settings, replacements)
 

@@ -9,7 +9,7 @@ import click
 
 from portal.cli.context import CliContext, opened, pass_cli_context
 from portal.cli.errors import refused
-from portal.cli.export_file import STANDARD_OUTPUT, one_form, output_options, write_workbook
+from portal.cli.export_file import STANDARD_OUTPUT, ExportByCommand, one_form, output_options, write_workbook
 from portal.cli.output import SectionPrinter, csv_option, echo_object, emit, json_option, limit_option, say
 from portal.cli.parameters import Uai, Year, labelled_option, spelling
 from portal.cli.request.execute import Reference, next_step_sentence, reference_argument
@@ -71,28 +71,29 @@ def list_(
         # Only live requests, unless a filter that revoked ones can meet asks otherwise.
         live = not (everything or criteria["states"] or criteria["removal_open"] or criteria["report_open"])
         delay = timedelta(days=app.settings.handling.expected_days)
+        export = ExportByCommand(app=app, actor=actor, what="requests", criteria={**criteria, "late": late})
         filters = Filters(live=live, submitted_before=app.clock.now() - delay if late else None, **criteria)
         if output:
             from portal.exports.lists import worklist_workbook
 
             lines = _all_lines(app, connection, filters, actor)
-            write_workbook(worklist_workbook(lines, app.settings.zoneinfo), output, force=force)
+            write_workbook(worklist_workbook(lines, app.settings.zoneinfo), output, export, force=force)
             return
         page = list_requests(connection, filters, actor, app.policy.calendar, after=after, limit=limit)
         if as_csv:
             from workflow.requests.worklist import Worklist
 
             worklist = Worklist(connection, actor, app.policy, app.clock.now())
-            csv_lines = worklist.lines([line.reference for line in page.lines])
-    if as_csv:
-        from portal.exports.lists import worklist_workbook
+            from portal.exports.lists import worklist_workbook
 
-        write_workbook(worklist_workbook(csv_lines, app.settings.zoneinfo), STANDARD_OUTPUT, force=False)
-    elif as_json:
+            csv_lines = worklist.lines([line.reference for line in page.lines])
+            workbook = worklist_workbook(csv_lines, app.settings.zoneinfo)
+            write_workbook(workbook, STANDARD_OUTPUT, export, force=False)
+    if as_json:
         from portal.api.schemas import Line
 
         emit([Line.model_validate(line).model_dump() for line in page.lines], {}, as_json)
-    else:
+    elif not as_csv:
         emit([_row(line) for line in page.lines], _COLUMNS, as_json, _EMPTY, app.settings.zoneinfo)
     if page.after:
         say([f"La suite : ajouter --after {page.after}"])

@@ -31,6 +31,7 @@ from workflow.activation.rates import (
     where_help_is_missing,
 )
 from workflow.activation.reading import COLUMNS, PAIRS, ActivationRow
+from workflow.journal.exports import ExportedList
 
 ACTIVATION_PATH: Final = "/rectorat/activation"
 
@@ -109,7 +110,7 @@ def _targets(context: WebContext) -> dict[Measure, int | None]:
 
 @router.get("/export")
 async def export_activation(
-    context: Context, visitor: Rectorat, query: Annotated[ActivationQuery, Depends()],  # noqa: ARG001
+    context: Context, visitor: Rectorat, query: Annotated[ActivationQuery, Depends()],
     file_format: ChosenFormat,
 ) -> Response:  # fmt: skip
     """The rates of the page, and the numbers that they come from, as a file."""
@@ -120,7 +121,9 @@ async def export_activation(
             raise ValueError
         return activation_workbook(activation_table(connection, before, after))
 
-    return await download_list(context.app.database, file_format, workbook, ACTIVATION_PATH)
+    return await download_list(
+        context.export_of(visitor, ExportedList.ACTIVATION), file_format, workbook, ACTIVATION_PATH
+    )
 
 
 @router.get("/etablissements")
@@ -154,7 +157,7 @@ def show_establishments(
 
 @router.get("/etablissements/export")
 async def export_establishments(
-    context: Context, visitor: Rectorat, query: Annotated[HelpQuery, Depends()], file_format: ChosenFormat  # noqa: ARG001
+    context: Context, visitor: Rectorat, query: Annotated[HelpQuery, Depends()], file_format: ChosenFormat
 ) -> Response:  # fmt: skip
     """The establishments that the filters leave, in the order of the page, as a file."""
 
@@ -166,7 +169,8 @@ async def export_establishments(
         return establishments_workbook(day, lines)
 
     page = address(f"{ACTIVATION_PATH}/etablissements", **vars(query))
-    return await download_list(context.app.database, file_format, workbook, page)
+    export = context.export_of(visitor, ExportedList.ACTIVATION_PLACES)
+    return await download_list(export, file_format, workbook, page)
 
 
 _GONE: Final = Field(

@@ -31,6 +31,7 @@ from workflow.engine.engine import Done, Result
 from workflow.evidence.automatic_checks import command_of
 from workflow.evidence.comparison import ListComparison, Matches
 from workflow.evidence.matching import CONFIDENT, Candidate
+from workflow.journal.exports import ExportedList
 from workflow.requests.checks_to_make import PAPER_ORDERS, CheckLine, CheckPage, ChecksToMake
 from workflow.requests.detail import CheckView
 from workflow.requests.worklist import Order, kinds_and_departements, last_source
@@ -210,7 +211,7 @@ def show_checks(request: Request, context: Context, visitor: Rectorat) -> HTMLRe
 async def export_checks(
     request: Request,
     context: Context,
-    visitor: Rectorat,  # noqa: ARG001
+    visitor: Rectorat,
     file_format: ChosenFormat,
 ) -> Response:
     """The whole list in its order, as a file (R92)."""
@@ -220,7 +221,8 @@ async def export_checks(
         checks = ChecksToMake(connection, app.policy, app.clock.now())
         return checks_workbook(checks.walk(view.order, view.departement, READ_TOGETHER))
 
-    return await download_list(app.database, file_format, workbook, view.address())
+    export = context.export_of(visitor, ExportedList.CHECKS)
+    return await download_list(export, file_format, workbook, view.address())
 
 
 @router.post("")

@@ -19,6 +19,7 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import DRANE_MOVEMENTS, DraneStanding
 from workflow.drane import transmissions as drane
 from workflow.drane.transmissions import DraneLine, Transmission, WaitingLines
+from workflow.journal.exports import ExportedList
 from workflow.requests.filters import years_with_requests
 
 DRANE_PATH: Final = "/rectorat/drane"
@@ -75,7 +76,7 @@ def _lines(connection: Connection, years: list[SchoolYear], vue: str, suite: str
 
 @router.get("/export")
 async def export_to_send(
-    context: Context, visitor: Rectorat, file_format: ChosenFormat, vue: str = ""  # noqa: ARG001
+    context: Context, visitor: Rectorat, file_format: ChosenFormat, vue: str = ""
 ) -> Response:  # fmt: skip
     """What is to be sent as a file, in the DRANE's columns; it prepares nothing."""
     app = context.app
@@ -87,12 +88,14 @@ async def export_to_send(
         lines = drane.lines_to_send(connection, years, what=_PARTS.get(vue))
         return transmission_workbook(TO_SEND_STEM, lines, app.settings.drane.columns)
 
-    return await download_list(app.database, file_format, workbook, DRANE_PATH)
+    return await download_list(
+        context.export_of(visitor, ExportedList.TO_SEND), file_format, workbook, address(DRANE_PATH, vue=vue)
+    )
 
 
 @router.get("/declares")
 async def export_declared(
-    context: Context, visitor: Rectorat, file_format: ChosenFormat, annee: str = ""  # noqa: ARG001
+    context: Context, visitor: Rectorat, file_format: ChosenFormat, annee: str = ""
 ) -> Response:  # fmt: skip
     """Every RUPN declared for a school year, with its state: the DRANE's own list, whatever the setting."""
 
@@ -103,7 +106,9 @@ async def export_declared(
         lines = drane.declared_lines(connection, years[annee])
         return declared_workbook(years[annee], lines, sent_by_us=sent_by_us(context))
 
-    return await download_list(context.app.database, file_format, workbook, DRANE_PATH)
+    return await download_list(
+        context.export_of(visitor, ExportedList.DECLARED), file_format, workbook, address(DRANE_PATH, annee=annee)
+    )
 
 
 @router.post("/preparer")
@@ -132,7 +137,7 @@ def show_transmission(request: Request, context: Context, visitor: Rectorat, num
 
 @router.get("/{number}/fichier")
 async def export_transmission(
-    context: Context, visitor: Rectorat, number: int, file_format: ChosenFormat  # noqa: ARG001
+    context: Context, visitor: Rectorat, number: int, file_format: ChosenFormat
 ) -> Response:  # fmt: skip
     """The file of a transmission: its lines that wait, as they were when it was made."""
     _load(context, number)
@@ -141,7 +146,9 @@ async def export_transmission(
         lines = drane.waiting_lines(connection, number).lines
         return transmission_workbook(f"transmission-drane-{number}", lines, context.app.settings.drane.columns)
 
-    return await download_list(context.app.database, file_format, workbook, DRANE_PATH)
+    return await download_list(
+        context.export_of(visitor, ExportedList.TRANSMISSION), file_format, workbook, f"{DRANE_PATH}/{number}"
+    )
 
 
 @router.post("/{number}/transmis")

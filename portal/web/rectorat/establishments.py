@@ -31,6 +31,7 @@ from workflow.directory.queries import (
     find_last_mailbox_decision,
     list_establishments,
 )
+from workflow.journal.exports import ExportedList
 from workflow.mail.queries import MailFilters, list_mails
 
 ESTABLISHMENTS_PATH: Final = "/rectorat/etablissements"
@@ -122,7 +123,9 @@ async def export_establishments(
     def workbook(connection: Connection) -> Workbook:
         return establishments_workbook(list_establishments(connection, visitor.actor, query.criteria(), MOST_EXPORTED))
 
-    return await download_list(context.app.database, file_format, workbook, query.address())
+    return await download_list(
+        context.export_of(visitor, ExportedList.ESTABLISHMENTS), file_format, workbook, query.address()
+    )
 
 
 @router.get("/{uai}")

@@ -17,7 +17,7 @@ from portal.documents import make_figures
 from portal.exports.figures import figures_workbook
 from portal.exports.workbook import FileFormat
 from portal.web.context import Context, Rectorat
-from portal.web.download import made_in_turn, workbook_download
+from portal.web.download import Download, made_in_turn, workbook_download
 from portal.web.forms import address
 from states.french import parse_day
 from states.school_calendar import SchoolYear
@@ -26,6 +26,7 @@ from workflow.figures.account import FiguresAccount, years_counted
 from workflow.figures.choice import FiguresChoice, account_of, choose
 from workflow.figures.ledger import CountingUnderWay
 from workflow.figures.tables import headline, shown, tables_of, warnings_of
+from workflow.journal.exports import ExportedList
 
 FIGURES_PATH: Final = "/rectorat/chiffres"
 
@@ -105,19 +106,20 @@ def _charts(account: FiguresAccount) -> dict[str, tuple[Markup, Chart]]:
 @router.get("/export")
 async def export_figures(
     context: Context,
-    visitor: Rectorat,  # noqa: ARG001
+    visitor: Rectorat,
     query: Annotated[FiguresQuery, Depends()],
     format: Annotated[str, Query(max_length=10)] = FileFormat.XLSX.value,
 ) -> Response:
     """The tables of the page as a workbook, a sheet each; the page says what is wrong with the dates (R92)."""
-    app = context.app
+    app, export = context.app, context.export_of(visitor, ExportedList.FIGURES)
 
     def make() -> Response:
         try:
             account, file_format = load_figures(app, query), FileFormat.of(format)
         except (ValueError, CountingUnderWay):
             return RedirectResponse(query.address(), status_code=303)
-        return workbook_download(figures_workbook(account, tables_of(account, app.figures.rules)), file_format)
+        workbook = figures_workbook(account, tables_of(account, app.figures.rules))
+        return workbook_download(export, workbook, file_format, query.address())
 
     return await made_in_turn(make)
 
@@ -125,11 +127,11 @@ async def export_figures(
 @router.get("/chiffres.pdf")
 async def print_figures(
     context: Context,
-    visitor: Rectorat,  # noqa: ARG001
+    visitor: Rectorat,
     query: Annotated[FiguresQuery, Depends()],
 ) -> Response:
     """The figures on paper; the page says what is wrong with the dates."""
-    app = context.app
+    app, export = context.app, context.export_of(visitor, ExportedList.FIGURES)
 
     def make() -> Response:
         try:
@@ -139,7 +141,7 @@ async def print_figures(
             return RedirectResponse(query.address(), status_code=303)
         except PaperUnmakeable:
             raise HTTPException(500) from None
-        headers = {"Content-Disposition": f'attachment; filename="{paper.filename}"'}
-        return Response(content, media_type="application/pdf", headers=headers)
+        download = Download(lambda file: file.write(content), paper.filename, "application/pdf")
+        return export.recorded(download, "pdf", page=query.address())
 
     return await made_in_turn(make)

@@ -21,6 +21,7 @@ from states.commands import IssueCode
 from states.decision import Refused
 from states.school_calendar import SchoolYear
 from workflow.engine.engine import Result
+from workflow.journal.exports import ExportedList
 from workflow.year_end.renewals import KeyToExtend, list_keys_to_extend
 
 router = APIRouter(prefix=YEAR_END_PATH, include_in_schema=False)
@@ -51,7 +52,7 @@ def show_keys_to_extend(request: Request, context: Context, visitor: Rectorat, y
 @router.get("/{year}/cles-a-prolonger/export")
 async def export_keys_to_extend(
     context: Context,
-    visitor: Rectorat,  # noqa: ARG001
+    visitor: Rectorat,
     year: str,
     file_format: ChosenFormat,
 ) -> Response:
@@ -62,7 +63,12 @@ async def export_keys_to_extend(
         keys = list_keys_to_extend(connection, school_year, app.policy, app.clock.now())
         return keys_to_extend_workbook(school_year, keys, app.policy.calendar.end_of(school_year.next).last_day)
 
-    return await download_list(app.database, file_format, workbook, f"{YEAR_END_PATH}/{year}/cles-a-prolonger")
+    return await download_list(
+        context.export_of(visitor, ExportedList.KEYS_TO_EXTEND),
+        file_format,
+        workbook,
+        f"{YEAR_END_PATH}/{year}/cles-a-prolonger",
+    )
 
 
 @router.post("/{year}/cles-a-prolonger")

@@ -32,6 +32,7 @@ from workflow.evidence.list_file import likely_date, read_list, with_titles
 from workflow.evidence.lists import MOST_EXPORTED, NO_END, ListKind, place_of_entry, search_entries
 from workflow.evidence.model import MASSIVE_LOSS, ChangedRow, ListRefused, ListReport
 from workflow.evidence.parser import ListRow, RowRemark
+from workflow.journal.exports import ExportedList
 from workflow.spreadsheets.columns import ColumnSpec
 from workflow.spreadsheets.reader import Table
 
@@ -78,7 +79,7 @@ def show_list(
 
 @router.get(f"{LISTS_PATH}/{{slug}}/export")
 async def export_list(
-    context: Context, _: Rectorat, slug: str, file_format: ChosenFormat, mots: Words = ""
+    context: Context, visitor: Rectorat, slug: str, file_format: ChosenFormat, mots: Words = ""
 ) -> Response:  # fmt: skip
     """The rows that the words leave, as a file (R92)."""
     kind = _kind_of(slug)
@@ -86,7 +87,12 @@ async def export_list(
     def workbook(connection: Connection) -> Workbook:
         return list_workbook(kind, search_entries(connection, kind, mots, limit=MOST_EXPORTED))
 
-    return await download_list(context.app.database, file_format, workbook, f"{LISTS_PATH}/{slug}")
+    return await download_list(
+        context.export_of(visitor, _EXPORTED[kind]), file_format, workbook, address(f"{LISTS_PATH}/{slug}", mots=mots)
+    )
+
+
+_EXPORTED: Final = {ListKind.LISTING: ExportedList.LISTING, ListKind.DELEGATION: ExportedList.DELEGATION}
 
 
 def _kind_of(slug: str) -> ListKind:

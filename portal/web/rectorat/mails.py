@@ -20,6 +20,7 @@ from portal.web.security import Visitor
 from states.refusals import Reason
 from states.validation import normalise_reference, normalise_uai
 from workflow.database.signs_of_life import ClockRefused
+from workflow.journal.exports import ExportedList
 from workflow.mail.admin import MailActionRefused, RetryRefusal, RetryResult
 from workflow.mail.queries import (
     MailFilters,
@@ -107,14 +108,14 @@ def show_mails(
 @router.get("/export")
 async def export_mails(
     context: Context,
-    visitor: Rectorat,  # noqa: ARG001
+    visitor: Rectorat,
     query: Annotated[MailQuery, Depends()],
     file_format: ChosenFormat,
 ) -> Response:
     """The filtered list as a file, without any text of a mail (R60, R92)."""
     app = context.app
     return await download_list(
-        app.database, file_format, page=query.address(),
+        context.export_of(visitor, ExportedList.MAILS), file_format, page=query.address(),
         workbook_of=lambda connection: mails_workbook(
             walk_mails(connection, query.filters(), at_once=READ_TOGETHER), app.settings.zoneinfo
         ),

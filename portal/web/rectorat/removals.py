@@ -36,6 +36,7 @@ from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.engine.engine import Result
 from workflow.engine.idempotency import key_of
 from workflow.engine.sequence import BATCH, execute_in_batches
+from workflow.journal.exports import ExportedList
 from workflow.removals.connector.queue import CallView, calls_of
 from workflow.removals.connector.service import ask_again
 from workflow.removals.export import Replacements, removals_file
@@ -138,14 +139,14 @@ def show_removals(
 @router.get("/liste/export")
 async def export_removal_list(
     context: Context,
-    visitor: Rectorat,  # noqa: ARG001
+    visitor: Rectorat,
     query: Annotated[RemovalQuery, Depends()],
     file_format: ChosenFormat,
 ) -> Response:
     """The part of the list that is shown, for a spreadsheet (R92); the file of the ODA console is another (R83)."""
     app = context.app
     return await download_list(
-        app.database, file_format, page=query.address(),
+        context.export_of(visitor, ExportedList.REMOVALS), file_format, page=query.address(),
         workbook_of=lambda connection: removals_workbook(
             walk_removals(connection, query.filters(), app.policy, app.mailer, at_once=READ_TOGETHER),
             app.settings.zoneinfo,
@@ -345,7 +346,9 @@ async def export_removals(
             lambda file: file.writelines(pieces), export.filename, f"{export.media_type}; charset={charset}"
         )
         if not replacements.cells or lettres == "remplacer":
-            return download
+            suffix = export.filename.rpartition(".")[2].lower()
+            leaving = context.export_of(visitor, ExportedList.REMOVALS_FILE)
+            return leaving.recorded(download, suffix, rows=replacements.rows, page=query.address())
         download.close()
         return context.pages.page(
             request, "rectorat/removals_letters.html", visitor, replacements=str(replacements), back=query.address(),

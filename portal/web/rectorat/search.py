@@ -15,6 +15,7 @@ from portal.web.forms import address
 from states.characters import fold
 from states.validation import has_uai_form, normalise_uai
 from workflow.directory.queries import MOST_EXPORTED, EstablishmentFilters, list_establishments
+from workflow.journal.exports import ExportedList
 from workflow.requests.search import MOST, search
 from workflow.requests.worklist import Worklist
 
@@ -41,7 +42,9 @@ async def export_search(
         places = list_establishments(connection, visitor.actor, named, MOST_EXPORTED) if fold(words) else []
         return search_workbook(lines, places, app.settings.zoneinfo)
 
-    return await download_list(app.database, file_format, workbook, address(SEARCH_PATH, mots=words))
+    return await download_list(
+        context.export_of(visitor, ExportedList.SEARCH), file_format, workbook, address(SEARCH_PATH, mots=words)
+    )
 
 
 def _words(typed: str) -> str:

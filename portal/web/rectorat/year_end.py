@@ -18,7 +18,7 @@ from portal.exports.lists import not_renewed_workbook, preview_workbook
 from portal.exports.workbook import Workbook
 from portal.texts import how_found
 from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
-from portal.web.download import ChosenFormat, download_list
+from portal.web.download import ChosenFormat, Download, download_list
 from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
 from portal.web.security import Visitor
 from states.french import parse_day
@@ -26,6 +26,7 @@ from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
 from workflow.database.signs_of_life import ClockRefused
 from workflow.journal import installation
+from workflow.journal.exports import ExportedList
 from workflow.settings.sections import spellings
 from workflow.year_end.overview import ActiveYearEnd, active_year_ends, past_ends
 from workflow.year_end.preview import Preview, PreviewCursor, PreviewPage
@@ -113,7 +114,7 @@ def show_year_ends(request: Request, context: Context, visitor: Rectorat, arret:
 
 
 @router.get("/{year}/bilan.pdf")
-def download_report(context: Context, visitor: Rectorat, year: str) -> Response:  # noqa: ARG001
+def download_report(context: Context, visitor: Rectorat, year: str) -> Response:
     """The report of a past end, as it was joined to the operators' mail (R54, R69)."""
     app, school_year = context.app, str(parse_year(year))
     with app.database.read() as connection:
@@ -126,8 +127,9 @@ def download_report(context: Context, visitor: Rectorat, year: str) -> Response:
         content = compile_paper(*stored)
     except PaperUnmakeable:
         raise HTTPException(500) from None
-    headers = {"Content-Disposition": f'attachment; filename="{stored[0].filename}"'}
-    return Response(content, media_type="application/pdf", headers=headers)
+    download = Download(lambda file: file.write(content), stored[0].filename, "application/pdf")
+    export = context.export_of(visitor, ExportedList.YEAR_END_REPORT)
+    return export.recorded(download, "pdf", page=f"{YEAR_END_PATH}/{year}")
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def show_preview(
 @router.get("/apercu/export")
 async def download_preview(
     context: Context,
-    visitor: Rectorat,  # noqa: ARG001
+    visitor: Rectorat,
     query: Annotated[PreviewQuery, Depends()],
     file_format: ChosenFormat,
 ) -> Response:
@@ -192,7 +194,8 @@ async def download_preview(
         ends = preview.walk(departements=departements, anomalies_only=bool(query.surprises))
         return preview_workbook(ends, day)
 
-    return await download_list(context.app.database, file_format, workbook, query.address())
+    export = context.export_of(visitor, ExportedList.PREVIEW)
+    return await download_list(export, file_format, workbook, query.address())
 
 
 def _preview(context: WebContext, connection: Connection, day: date) -> Preview:
@@ -309,7 +312,7 @@ def show_not_renewed(
 @router.get("/{year}/non-renouveles/export")
 async def download_not_renewed(
     context: Context,
-    visitor: Rectorat,  # noqa: ARG001
+    visitor: Rectorat,
     year: str,
     query: Annotated[NotRenewedQuery, Depends()],
     file_format: ChosenFormat,
@@ -322,7 +325,8 @@ async def download_not_renewed(
         return not_renewed_workbook(school_year, all_not_renewed(connection, school_year, departement=departement))
 
     page = query.address(not_renewed_path(school_year))
-    return await download_list(context.app.database, file_format, workbook, page)
+    export = context.export_of(visitor, ExportedList.NOT_RENEWED)
+    return await download_list(export, file_format, workbook, page)
 
 
 @router.get("/{year}")  # last, for it would take every other address of this family

@@ -17,6 +17,7 @@ from portal.web.worklist.filters import PLACE, USUAL, Age, CheckChoice, StateCho
 from portal.web.worklist.position import ListPosition, packed
 from states.model import Actor
 from workflow.app import App
+from workflow.journal.exports import ExportedList
 from workflow.requests.filters import years_with_requests
 from workflow.requests.search import count_named
 from workflow.requests.worklist import PAGE, Count, Order, Worklist, WorkPage, kinds_and_departements
@@ -265,4 +266,6 @@ async def export_worklist(request: Request, context: Context, visitor: Rectorat,
         lines = worklist.walk(criteria.filters(app, visitor.actor), criteria.order, READ_TOGETHER)
         return worklist_workbook(lines, app.settings.zoneinfo)
 
-    return await download_list(app.database, file_format, workbook, criteria.address())
+    return await download_list(
+        context.export_of(visitor, ExportedList.REQUESTS), file_format, workbook, criteria.address()
+    )

@@ -1,0 +1,105 @@
+"""The data of an event of the installation's chain in French: the chain keeps codes, people read words (R108)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from notifications.vocabulary import Fault
+from states.decision import Scalar
+from states.departements import departement_name
+from states.rules.schedule import ClockFault, Hold
+from states.vocabulary import Labelled, SignInMethod
+from workflow.database.evidence_tables import ListKind
+from workflow.database.tables import Scope
+from workflow.journal.exports import ExportedList
+
+
+class LimitName(Labelled):
+    """What was refused, of the tries that are counted (R74, R108)."""
+
+    LINKS_OF_CLIENT = "link-client", "liens demandés d'un même réseau"
+    LINKS_OF_SUBJECT = "link-subject", "liens demandés pour une boîte, en une demi-heure"
+    LINKS_OF_SUBJECT_A_DAY = "link-subject-day", "liens demandés pour une boîte, en un jour"
+    LINKS_FROM_STRANGERS = "link-strangers", "liens demandés pour une boîte, de réseaux inconnus d'elle"
+    LINKS_FROM_STRANGERS_A_DAY = "link-strangers-day", "liens demandés de réseaux inconnus, en un jour"
+    OPENINGS = "opening", "liens de connexion ouverts en vain"
+    TOKENS = "token", "jetons refusés"
+    COMMANDS_OF_TOKEN = "token-commands", "actions d'un même jeton"
+    FORGED_FORMS = "forged", "formulaires qui ne venaient pas de nos pages"
+    FORBIDDEN = "forbidden", "pages ou actions d'un autre rôle"
+
+
+class EndOfAccess(Labelled):
+    """Why a token ended by itself."""
+
+    MAILBOX_CHANGED = "mailbox_changed", "la boîte de l'établissement a changé"
+    CLOSED = "closed", "l'établissement est fermé"
+    CHEF_CHANGED = "chef_changed", "un nouveau chef est là"
+    PERSON_REMOVED = "person_removed", "la personne n'est plus dans les réglages"
+
+
+_NAMES: Final[dict[str, str]] = {
+    "list": "liste", "limit": "quoi", "refused": "refus", "rows": "lignes", "format": "format", "filters": "filtres",
+    "subjects": "réseaux ou boîtes en cause", "establishments": "établissements", "sessions": "connexions",
+    "links": "liens", "tokens": "jetons", "token": "jeton n°", "scope": "portée", "days": "jours",
+    "of": "pour l'acteur n°", "uai": "établissement", "cleared": "rendue à l'annuaire", "batch": "lot n°",
+    "codes": "codes", "again": "de nouveau", "transmission": "transmission n°", "lines": "lignes",
+    "list_date": "date de la liste", "new": "nouvelles", "changed": "changées", "gone": "disparues",
+    "unchanged": "inchangées", "outside": "hors annuaire", "warnings": "avertissements",
+    "without_mailbox": "sans boîte", "lost": "perdues", "keys": "clés", "resealed": "codes chiffrés de nouveau",
+    "removed": "clés retirées", "unreadable": "illisibles", "school_year": "année scolaire",
+    "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
+    "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
+    "calls": "appels", "method": "porte", "provider": "fournisseur", "why": "parce que",
+}  # fmt: skip
+"""What each datum is called, in the order of a sentence. One that is not here is for who reads the chain itself."""
+
+_WORDS: Final[dict[str, tuple[type[Labelled], ...]]] = {
+    "list": (ExportedList, ListKind), "limit": (LimitName,), "scope": (Scope,), "why": (EndOfAccess, ClockFault, Hold),
+    "fault": (Fault,), "method": (SignInMethod,),
+}  # fmt: skip
+"""The closed lists to which the codes of a datum belong."""
+
+_FILTERS: Final[dict[str, str]] = {
+    "etat": "état", "verifications": "vérifications", "age": "depuis", "a": "à faire", "tri": "ordre",
+    "annee": "année", "departement": "département", "etablissement": "établissement", "uai": "établissement",
+    "demande": "demande", "etape": "étape", "motif": "motif", "genre": "genre", "vue": "vue", "jour": "jour",
+    "du": "depuis le", "au": "jusqu'au", "nom": "nom", "mots": "mots", "groupe": "sujet", "qui": "personne",
+    "type": "type", "surprises": "surprises seules",
+}  # fmt: skip
+
+Shown = tuple[str, str]
+"""The French name of a datum, and its value in words."""
+
+
+def event_data(data: Mapping[str, Scalar]) -> tuple[Shown, ...]:
+    """Return the data of an event that have a French name, in words; what was not the case is left out."""
+    return tuple(
+        (name, _in_words(key, data[key]))
+        for key, name in _NAMES.items()
+        if key in data and data[key] is not None and data[key] is not False and data[key] != ""
+    )
+
+
+def _in_words(key: str, value: Scalar) -> str:
+    if value is True:
+        return "oui"
+    text = str(value)
+    if key == "filters":
+        return ", ".join(map(_filter_in_words, text.split()))
+    if key == "format":
+        return text.upper()
+    for words in _WORDS.get(key, ()):
+        member = words._value2member_map_.get(text)
+        if isinstance(member, Labelled):
+            return member.label
+    return text
+
+
+def _filter_in_words(code: str) -> str:
+    name, _, value = code.partition("=")
+    label = _FILTERS.get(name, name)
+    if value == "*":
+        return f"{label} (tapé, pas gardé)"
+    if name == "departement":
+        return f"{label} {departement_name(value)}"
+    return f"{label} {value if value[:1].isdigit() else value.replace('-', ' ')}"
