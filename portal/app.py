@@ -24,7 +24,7 @@ from portal.web import (
     worklist,
 )
 from portal.web.context import WebContext
-from portal.web.middleware import HeadAsGet, KnownHosts
+from portal.web.middleware import HeadAsGet, KnownHosts, OriginOfRequest
 from portal.web.rendering import OURS, Kept, dsfr_folder, dsfr_version, our_version
 from portal.web.security import NO_TELEMETRY, Headers, plain_address
 from portal.web.trusted_headers import TrustedHeaders, gate_secrets
@@ -56,6 +56,7 @@ def assembled(context: WebContext, routers: Iterable[APIRouter] = ()) -> FastAPI
     errors.add_exception_handlers(asgi)
     asgi.add_middleware(GZipMiddleware, minimum_size=1000, exclude_content_types=("font/woff2", "text/event-stream"))
     asgi.add_middleware(HeadAsGet)
+    asgi.add_middleware(OriginOfRequest)
     asgi.add_middleware(KnownHosts, address=context.settings.address)
     asgi.add_middleware(BodyLimit)
     asgi.add_middleware(Headers, https=context.is_https)

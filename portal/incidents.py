@@ -9,6 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from workflow.journal.stream import write_line
+
 _log = logging.getLogger("oda")
 
 
@@ -41,4 +43,5 @@ def log_incident(error: BaseException) -> str:
     if os.environ.get("ODA_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
     _log.error("incident %s : %s, %s", number, type(error).__qualname__, place)
+    write_line("incident", "failed", incident=number)
     return number

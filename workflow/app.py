@@ -18,6 +18,7 @@ from workflow.database.connection import Database, refuse_missing_file, refuse_n
 from workflow.engine.clock_check import ClockCheck, Count
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
+from workflow.journal.stream import open_stream
 from workflow.settings.current_people import CurrentPeople
 from workflow.settings.infrastructure import connection_url
 from workflow.settings.model import Settings
@@ -297,6 +298,7 @@ class App:
             self.list_checks,
             self.lists,
             self.retention,
+            self.settings.retention.addresses,
         )  # fmt: skip
 
     @cached_property
@@ -419,6 +421,7 @@ def bootstrap(
         settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
         people=people, machine=machine, clock_check=ClockCheck(hasher, count, boot, machine), templates=templates,
     )  # fmt: skip
+    open_stream(settings.security_log)
     app.make("connector")  # whatever the command, what is wrong with its secret is said
     if not lazy:
         app.make("dispatcher", "directory", "ticker", "tokens", "export_journal")

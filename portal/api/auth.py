@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 
 from portal.api.field_types import ResponseModel
 from portal.api.problems import Refusal, of_form, refusal_responses
@@ -16,7 +17,7 @@ from portal.web.context import WebContext
 from states import french
 from states.model import Actor
 from states.vocabulary import Role
-from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, Limit, RateLimiter, digest, network_of
+from workflow.auth.rate_limit import COMMANDS_OF_TOKEN, FAILED_TOKENS, FORBIDDEN, Limit, RateLimiter, digest, network_of
 from workflow.database.tables import Scope
 
 _LONGEST_TOKEN: Final = 200
@@ -64,9 +65,10 @@ def reading_caller(
 Reading = Annotated[Caller, Depends(reading_caller)]
 
 
-async def acting_caller(caller: Reading) -> Caller:
+async def acting_caller(request: Request, context: Context, caller: Reading) -> Caller:
     """The caller of a route that changes something. Raises Refusal: 403 with a token that only reads."""
     if caller.scope is not Scope.ACT:
+        await run_in_threadpool(context.count_refusal, FORBIDDEN, request)
         reason = of_form(
             "token_reads_only", "Ce jeton permet de lire, pas d'agir", "Employer un jeton qui permet d'agir."
         )

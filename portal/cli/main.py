@@ -43,7 +43,7 @@ TREE: dict[str, LazyCommand] = {
     "secrets": ("portal.cli.secrets", "secrets", "La clé des codes : la remplacer sans perdre un code."),
     "token": ("portal.cli.token", "token", "Les jetons : ouvrir l'API à un programme."),
     "session": ("portal.cli.session", "session", "Les connexions au portail : qui est connecté, y mettre fin."),
-    "journal": ("portal.cli.journal", "journal", "Le journal : vérifier ses chaînes."),
+    "journal": ("portal.cli.journal", "journal", "Le journal : le lire, vérifier ses chaînes."),
     "person": ("portal.cli.person", "person", "Une personne : ce qui est gardé d'elle, l'effacer."),
     "retention": ("portal.cli.retention", "retention", "Ce qui s'efface avec le temps, et le registre (RGPD)."),
     "diagram": ("portal.cli.diagram", "diagram", "Dessine les états d'une demande."),

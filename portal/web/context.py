@@ -28,6 +28,7 @@ from workflow.app import App
 from workflow.auth.actors import NotAllowed
 from workflow.auth.bindings import GATE, identity_digest
 from workflow.auth.kept_forms import KeptForms
+from workflow.auth.rate_limit import Limit, RefusalCounts
 from workflow.auth.sessions import Sessions, SessionUser, SignIn
 from workflow.auth.sign_in_links import Links
 from workflow.identity.entry import IdentityEntry
@@ -89,6 +90,11 @@ class WebContext:
         """What this visitor takes away (R108)."""
         app = self.app
         return ListExport(database=app.database, journal=app.export_journal, actor=visitor.actor, what=what)
+
+    def count_refusal(self, limit: Limit, request: Request) -> None:
+        """Count what was refused to this request (R108)."""
+        counts = RefusalCounts(self.app.database, self.app.clock, self.app.hasher)
+        counts.count(limit, request.client.host if request.client else "")
 
     @property
     def is_https(self) -> bool:

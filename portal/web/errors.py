@@ -27,6 +27,7 @@ from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.kept_forms import keep_form, set_kept_cookie
 from portal.web.security import fixed_headers, is_own_origin, safe_back
 from states.refusals import Reason
+from workflow.auth.rate_limit import FORBIDDEN, FORGED_FORMS
 from workflow.database.signs_of_life import ClockRefused
 from workflow.engine.engine import ConcurrentUpdate
 
@@ -126,6 +127,14 @@ def add_exception_handlers(app: FastAPI) -> None:
     def present(_: Request, __: PresentationNeeded) -> Response:
         return RedirectResponse("/connexion/qui", status_code=303)
 
+    def forbidden(request: Request, _: Forbidden) -> Response:
+        request.app.state.context.count_refusal(FORBIDDEN, request)
+        return error_page(request, 403)
+
+    def forged(request: Request, _: Forged) -> Response:
+        request.app.state.context.count_refusal(FORGED_FORMS, request)
+        return error_page(request, 409)
+
     def http(request: Request, error: HTTPException) -> Response:
         return error_page(request, error.status_code)
 
@@ -150,8 +159,8 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(SignInNeeded, sign_in)  # type: ignore[arg-type]
     app.add_exception_handler(FactorNeeded, ask_factor)  # type: ignore[arg-type]
     app.add_exception_handler(PresentationNeeded, present)  # type: ignore[arg-type]
-    app.add_exception_handler(Forbidden, lambda request, _: error_page(request, 403))
-    app.add_exception_handler(Forged, lambda request, _: error_page(request, 409))
+    app.add_exception_handler(Forbidden, forbidden)  # type: ignore[arg-type]
+    app.add_exception_handler(Forged, forged)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
     app.add_exception_handler(ClientDisconnect, gone)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, lambda request, _: error_page(request, 422))

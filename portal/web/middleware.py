@@ -7,6 +7,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from workflow.auth.browsers import describe
+from workflow.auth.rate_limit import network_of
+from workflow.journal.origin import Origin, coming_from
 from workflow.settings.infrastructure import is_this_machine
 
 PROBES: Final = ("/sante",)
@@ -44,6 +47,21 @@ class KnownHosts:
         except ValueError:
             return False
         return name.rstrip(".") == self._name or (is_this_machine(name) and is_this_machine(self._name))
+
+
+class OriginOfRequest:
+    """Middleware that says where a request comes from, to what is recorded while it is answered (R108)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope.get("client"):
+            await self._app(scope, receive, send)
+            return
+        browser = describe(Headers(scope=scope).get("user-agent", ""))
+        with coming_from(Origin(network_of(scope["client"][0]), browser)):
+            await self._app(scope, receive, send)
 
 
 class HeadAsGet:

@@ -1,10 +1,12 @@
 """The pages that are open to all."""
 
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
 
 from notifications.rendering.papers import blank_first_connection
 from notifications.rendering.pdf import compile_paper
@@ -12,6 +14,7 @@ from portal import diagrams
 from portal.web.context import Context, MaybeVisitor, WebContext
 from portal.web.public_texts import PublicFacts
 from portal.web.security import Visitor
+from workflow.settings.security import DAYS_AHEAD
 
 router = APIRouter(include_in_schema=False)
 
@@ -110,6 +113,24 @@ def legal(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResp
 def personal_data(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
     """The data kept, why, how long, who sees them, and everybody's rights."""
     return _render(request, context, visitor, "public/paper.html", paper=PERSONAL_DATA)
+
+
+@router.get("/.well-known/security.txt")
+def security_txt(context: Context) -> Response:
+    """Whom to tell of a flaw (RFC 9116); there is no such file without a contact in the settings."""
+    contact = context.app.settings.security_contact
+    if contact.contact is None:
+        raise HTTPException(404)
+    expires = context.app.clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=DAYS_AHEAD)
+    lines = [
+        f"Contact: {contact.contact if contact.contact.startswith('https:') else f'mailto:{contact.contact}'}",
+        f"Expires: {expires.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "Preferred-Languages: fr, en",
+        f"Canonical: {context.settings.address}/.well-known/security.txt",
+        *([f"Policy: {contact.policy}"] if contact.policy else []),
+    ]
+    headers = {"Cache-Control": "public, max-age=86400"}
+    return Response("\n".join(lines) + "\n", media_type="text/plain; charset=utf-8", headers=headers)
 
 
 @router.get("/contact")

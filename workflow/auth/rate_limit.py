@@ -5,6 +5,7 @@ import hmac
 import ipaddress
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -12,9 +13,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, case, delete, func, select, update
 
+from notifications.ports import Clock, DatabaseTrouble
 from notifications.sql import dialect_insert, insert_new
 from states.decision import Scalar
-from workflow.database.connection import after_commit
+from workflow.database.connection import Database, after_commit
 from workflow.database.tables import EVENT, TRIES
 from workflow.journal import installation
 from workflow.journal.chain import INSTALLATION, JournalHasher
@@ -193,6 +195,18 @@ class RateLimiter:
 
     def _key(self, name: str, subject: str) -> str:
         return self._hasher.digest(f"{name}\n{subject}")
+
+
+class RefusalCounts:
+    """Counts what a page or the API has refused already, by network: one row a window, one event (R75, R108)."""
+
+    def __init__(self, database: Database, clock: Clock, hasher: JournalHasher) -> None:
+        self._database, self._clock, self._limiter = database, clock, RateLimiter(hasher)
+
+    def count(self, limit: Limit, client: str) -> None:
+        """Count a refusal. A database that does not answer changes nothing of it: it is not counted."""
+        with suppress(DatabaseTrouble), self._database.write() as connection:
+            self._limiter.hit(connection, limit, network_of(client), self._clock.now())
 
 
 def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) -> None:

@@ -37,6 +37,7 @@ from workflow.evidence.list_checks import ListCheckResult, ListChecks
 from workflow.evidence.service import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
+from workflow.journal.origin import delete_old_origins
 from workflow.requests.filters import unreadable_requests
 from workflow.retention.service import Retention
 from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
@@ -143,6 +144,7 @@ class Ticker:
         list_checks: ListChecks | None = None,
         lists: Lists | None = None,
         retention: Retention | None = None,
+        address_months: int | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
@@ -150,6 +152,7 @@ class Ticker:
         ``people``: whose access ends once the settings have removed them; None where nobody enters. ``figures`` None:
         nobody reads any. ``list_checks`` compares requests with the two lists, and ``lists`` forgets what they hold
         beyond need (R93); None where there are none. ``retention`` erases what is personal after its time (R110).
+        ``address_months``: how long it is kept where somebody was (R108).
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -164,6 +167,7 @@ class Ticker:
         self._list_checks = list_checks
         self._lists = lists
         self._retention = retention
+        self._address_months = address_months
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -240,6 +244,10 @@ class Ticker:
         if self._retention:
             with result.step("l'effacement de ce qui est personnel"):
                 self._retention.erase_due(self._actor)
+        months = self._address_months
+        if months is not None:
+            with result.step("l'effacement des adresses de réseau"), database.write() as connection:
+                delete_old_origins(connection, now - timedelta(days=months * 365 // 12))
         with result.step("le ménage des connexions"), database.write() as connection:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)

@@ -42,6 +42,7 @@ from workflow.settings.sections import (
     SecretsSettings,
     TemplatesSettings,
 )
+from workflow.settings.security import SecurityContactSettings, SecurityLog
 from workflow.settings.sign_in import SignInSettings
 
 
@@ -105,6 +106,15 @@ class Settings(Section):
         default_factory=SignInSettings, description="Les portes du portail, et ce que chacune exige (R72, R101)."
     )
     mail: MailSettings = Field(description="Les courriels et leur envoi.")
+    security_log: SecurityLog = Field(
+        "none",
+        description="Où le journal de sécurité s'écrit aussi, en lignes JSON sans nom ni adresse électronique :"
+        " none (nulle part), stderr (la sortie d'erreur), syslog (le journal du système, /dev/log) (R108).",
+    )
+    security_contact: SecurityContactSettings = Field(
+        default_factory=SecurityContactSettings,
+        description="À qui signaler une faille : le fichier /.well-known/security.txt.",
+    )
     templates: TemplatesSettings = Field(
         default_factory=TemplatesSettings, description="Les modèles que l'académie remplace (R68)."
     )

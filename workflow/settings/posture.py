@@ -123,6 +123,14 @@ def _legal_facts(installation: Installation) -> Iterator[str]:
         yield f"à donner pour les pages que la loi demande : {', '.join(missing)}"
 
 
+def _security_contact(installation: Installation) -> Iterator[str]:
+    if installation.settings.security_contact.contact is None:
+        yield (
+            "null : qui trouve une faille ne sait à qui le dire ; donner une adresse électronique ou une page en https"
+            " (/.well-known/security.txt)"
+        )
+
+
 def _files(installation: Installation) -> Iterator[str]:
     settings = installation.settings
     database = settings.database.sqlite_file(settings.folder)
@@ -167,6 +175,7 @@ POINTS: Final[tuple[tuple[str, Callable[[Installation], Iterator[str]]], ...]] =
     ("database.url", _database),
     ("four_eyes", _four_eyes),
     ("mentions légales", _legal_facts),
+    ("security_contact.contact", _security_contact),
     ("droits des fichiers", _files),
 )
 """Every point that is judged: the setting, and what is wrong with it."""

@@ -22,6 +22,7 @@ from portal.web.rectorat import (
     removals_import,
     request,
     search,
+    security_log,
     sessions,
     year_end,
 )
@@ -32,6 +33,7 @@ for module in (
     checks, clock, codes, collaboration, dashboard, request, search, mails, removals, removals_import,
     directory_import, bindings, establishments, calendar, figures, keys_to_extend, lists, year_end, drane, activation,
     sessions,
+    security_log,
 ):  # fmt: skip
     router.include_router(module.router)
 router.include_router(activation.import_router)
