@@ -24,6 +24,9 @@ RECEIVED_S: Final = 30
 
 _KEY: Final = "oda.body"
 
+WITHOUT_BODY: Final = "oda_without_body"
+"""In the scope of a request whose answer is sent without its body (HEAD): no file leaves."""
+
 
 class Body:
     """The body of one request while it comes. Raises HTTPException: 413, 408, 503 when too much comes at once."""

@@ -62,6 +62,7 @@ class Worker:
                 if result.clock_skew is not None:
                     _log.error("%s", refusal(result.clock_skew))
                 self._on_tick(result)
+                self._app.export_journal.catch_up()
             self._app.dispatcher.wake()
         except Exception as error:
             _log.error("tick failed: %s", words_of(error))

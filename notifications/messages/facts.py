@@ -412,6 +412,23 @@ class HeldEnd:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SecurityWaves:
+    """What the security journal counts since the last digest, when it is many; 0 when it is not (R108).
+
+    ``exports``: lists that one person took away.
+    """
+
+    tokens: Annotated[int, Doc("jetons refusés, s'ils sont nombreux")] = 0
+    forged: Annotated[int, Doc("formulaires qui ne venaient pas de nos pages, s'ils sont nombreux")] = 0
+    forbidden: Annotated[int, Doc("pages ou actions demandées dans un autre rôle, si elles sont nombreuses")] = 0
+    exports: Annotated[int, Doc("listes emportées par une même personne, si elles sont nombreuses")] = 0
+
+    @property
+    def number(self) -> Annotated[int, Doc("nombre de sortes de vagues")]:
+        return sum(map(bool, (self.tokens, self.forged, self.forbidden, self.exports)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LateDigest:
     """All that is late on a day (R80); ``total`` and ``requests`` are of those that wait for the rectorat.
 
@@ -421,9 +438,9 @@ class LateDigest:
     ``answers``: to questions, that no operator has acted upon (R90);
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
-    when they are many (R74); ``without_mailbox``: who asked for a link and has no mailbox; ``troubles``: what failed,
-    in sentences; ``unerased``: requests that would be erased, had anybody confirmed their removal (R110). A digest of
-    before those were counted has none of them. ``new_requests``,
+    when they are many (R74); ``waves``: other refusals, and exports, likewise; ``without_mailbox``: who asked
+    for a link and has no mailbox; ``troubles``: what failed, in sentences; ``unerased``: requests that would be erased,
+    had anybody confirmed their removal (R110). A digest of before those were counted has none of them. ``new_requests``,
     ``new_removals`` and ``new_reports`` have come since the last digest, and no mail of their own told of them (setting
     ``mail.operators``).
     """
@@ -450,6 +467,9 @@ class LateDigest:
     refused_sign_ins: Annotated[
         int, Doc("nombre de limites de liens de connexion atteintes ensemble, chacune celle d'une boîte")
     ] = 0
+    waves: Annotated[
+        SecurityWaves, Doc("ce que le journal de sécurité compte de trop nombreux depuis le dernier récapitulatif")
+    ] = SecurityWaves()
     without_mailbox: Annotated[
         tuple[Place, ...], Doc("établissements sans boîte qui ont demandé un lien de connexion")
     ] = ()
@@ -488,6 +508,7 @@ class LateDigest:
             + len(self.held)
             + len(self.machines)
             + bool(self.refused_sign_ins)
+            + self.waves.number
             + bool(self.without_mailbox)
             + bool(self.unerased)
             + len(self.troubles)

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from portal.bodies import WITHOUT_BODY
 from portal.exports.sheet import TooManyRows
 from portal.exports.workbook import FileFormat, Workbook
 from states.model import Actor
@@ -58,7 +59,7 @@ class Download(Response):
         failure: Exception | None = None
         try:
             async with create_task_group() as tasks:
-                if self.on_leaving:
+                if self.on_leaving and WITHOUT_BODY not in scope:
                     tasks.start_soon(to_thread.run_sync, self.on_leaving)
                 try:
                     await self._send(send)

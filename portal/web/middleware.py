@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from portal.bodies import WITHOUT_BODY
 from workflow.auth.browsers import describe
 from workflow.auth.rate_limit import network_of
 from workflow.journal.origin import Origin, coming_from
@@ -80,4 +81,4 @@ class HeadAsGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, send_without_body)
+        await self._app({**scope, "method": "GET", WITHOUT_BODY: True}, receive, send_without_body)

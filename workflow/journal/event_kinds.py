@@ -19,7 +19,6 @@ class EventGroup(Labelled):
     MAIL = "mail", "courriels"
     YEAR = "year", "fins d'année"
     CLOCK = "clock", "horloge et machines"
-    OTHER = "other", "autres"
 
 
 class EventKind(Labelled):

@@ -1,9 +1,12 @@
 """The data of an event of the installation's chain in French: the chain keeps codes, people read words (R108)."""
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 from notifications.vocabulary import Fault
+from states import french
 from states.decision import Scalar
 from states.departements import departement_name
 from states.rules.schedule import ClockFault, Hold
@@ -67,6 +70,11 @@ _FILTERS: Final[dict[str, str]] = {
     "type": "type", "surprises": "surprises seules",
 }  # fmt: skip
 
+_TOLD_AT_ZERO: Final = ("rows", "lines", "refused", "token")
+"""The numbers that say something at 0; the others are left out, as what was not the case is."""
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 Shown = tuple[str, str]
 """The French name of a datum, and its value in words."""
 
@@ -76,7 +84,7 @@ def event_data(data: Mapping[str, Scalar]) -> tuple[Shown, ...]:
     return tuple(
         (name, _in_words(key, data[key]))
         for key, name in _NAMES.items()
-        if key in data and data[key] is not None and data[key] is not False and data[key] != ""
+        if key in data and (data[key] or (data[key] == 0 and data[key] is not False and key in _TOLD_AT_ZERO))
     )
 
 
@@ -88,6 +96,8 @@ def _in_words(key: str, value: Scalar) -> str:
         return ", ".join(map(_filter_in_words, text.split()))
     if key == "format":
         return text.upper()
+    if _DAY.fullmatch(text):
+        return french.day(date.fromisoformat(text))
     for words in _WORDS.get(key, ()):
         member = words._value2member_map_.get(text)
         if isinstance(member, Labelled):

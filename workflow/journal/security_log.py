@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
 
 from notifications.sql import batches
 from states.decision import Scalar
@@ -127,18 +127,18 @@ def _numbers_of(connection: Connection, person: str) -> list[int]:
     return list(connection.execute(select(ACTOR.c.number).where(*named)).scalars())
 
 
-def _with_beside(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[SecurityEvent]:
+def _with_beside(connection: Connection, rows: Sequence[Any]) -> Iterator[SecurityEvent]:
     """Yield the events with what stands beside them: free texts, and where they came from."""
     numbers = [row.seq for row in rows]
     notes: dict[int, list[Shown]] = {}
     origins: dict[int, list[Origin]] = {}
     for batch in batches(numbers):
         of_batch = tuple_(NOTE.c.stream, NOTE.c.seq).in_([(INSTALLATION, seq) for seq in batch])
-        for row in connection.execute(select(NOTE.c.seq, NOTE.c.field, NOTE.c.body).where(of_batch)):
-            notes.setdefault(row.seq, []).append((_NOTES.get(row.field, row.field), row.body))
+        for note in connection.execute(select(NOTE.c.seq, NOTE.c.field, NOTE.c.body).where(of_batch)):
+            notes.setdefault(note.seq, []).append((_NOTES.get(note.field, note.field), note.body))
         kept = select(A).where(A.c.stream == INSTALLATION, A.c.seq.in_(batch)).order_by(A.c.seq, A.c.rank)
-        for row in connection.execute(kept):
-            origins.setdefault(row.seq, []).append(Origin(row.network, row.browser, row.times))
+        for place in connection.execute(kept):
+            origins.setdefault(place.seq, []).append(Origin(place.network, place.browser, place.times))
     for row in rows:
         yield SecurityEvent(
             seq=row.seq, at=row.at, kind=row.kind, actor=row.actor, role=Role.of(row.role), who=row.label,

@@ -62,11 +62,7 @@ def open_stream(choice: str, address: str = SYSTEM_LOG) -> None:
     close_stream()
     if choice == "none":
         return
-    try:
-        handler = SystemLog(address) if choice == "syslog" else ErrorOutput(sys.stderr)
-    except OSError as error:
-        _log.error("security log: no system log at %s (%s)", address, type(error).__name__)
-        return
+    handler = SystemLog(address) if choice == "syslog" else ErrorOutput(sys.stderr)
     handler.setFormatter(JsonLine())
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)

@@ -26,6 +26,7 @@ from workflow.requests.worklist import COUNTED, Order, Worklist
 from workflow.retention.erasure import count_awaited
 from workflow.schedule.daily_job import PAGE, JobDay, PageOfDrafts
 from workflow.schedule.reminders import WAITS_FOR_ESTABLISHMENT
+from workflow.schedule.waves import security_waves
 from workflow.year_end.renewals import renewal_progress
 from workflow.year_end.service import held_in
 
@@ -120,7 +121,8 @@ def late_digest(connection: Connection, mailer: Mailer, job_day: JobDay) -> Late
     return LateDigest(
         on=job_day.day, total=first.total, requests=first.requests, **groups, removals=removals,
         removals_open=removals_open, held=held_ends, machines=tuple(connection.execute(clocks_off).scalars()),
-        refused_sign_ins=refused if refused >= MANY_REFUSED else 0, renewals=_renewals(connection, job_day),
+        refused_sign_ins=refused if refused >= MANY_REFUSED else 0,
+        waves=security_waves(connection, last_hour), renewals=_renewals(connection, job_day),
         without_mailbox=_asked_without_mailbox(connection, last_hour),
         unerased=count_awaited(connection, kept_since) if job_day.day.weekday() == 0 else 0,
     )  # fmt: skip

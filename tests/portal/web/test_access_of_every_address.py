@@ -56,7 +56,8 @@ DOORS = {
 PUBLIC = {"/", "/demarche", "/accessibilite", "/mentions-legales", "/donnees-personnelles",
           "/contact", "/familles", "/premiere-connexion", "/premiere-connexion.pdf", "/ressources", "/aide",
           "/aide/chef", "/aide/images/{version}/{name}.png",
-          "/sante", "/sante/pret", "/lien/{secret}", "/plan-du-site", "/affichage"}  # fmt: skip
+          "/sante", "/sante/pret", "/.well-known/security.txt", "/lien/{secret}", "/plan-du-site",
+          "/affichage"}  # fmt: skip
 """The addresses that are open to all, one by one."""
 OPEN_API = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/documentation", "/api/v1/schemas/{name}"}
 """What a program may read without a token: the description."""
@@ -67,6 +68,8 @@ READERS_SEE = {"/rectorat", "/rectorat/tableau-de-bord", "/rectorat/a-verifier",
                "/rectorat/activation/etablissements"}  # fmt: skip
 CHEFS_SEE = {"/etablissement", "/etablissement/demandes", "/etablissement/demandes/{reference}",
              "/etablissement/courriels", "/etablissement/courriels/{number}", "/etablissement/personnes"}  # fmt: skip
+TOLD_OF_READING = {"actor", "try_count", "security_address", "installation"}
+"""The tables that a reading or a refusal may write; the events themselves are compared, exports apart."""
 STRICTER = {("Referrer-Policy", "no-referrer")}
 NOBODYS = {"reference": "ODA-2027-99999", "number": "99999"}
 ROLES: dict[str, SessionUser | None] = {
@@ -124,10 +127,12 @@ class Town:
         return path.format_map(values)
 
     def rows(self) -> dict[str, list[Any]]:
-        """All that is stored, but the numbers of people, who are given one when they are first seen."""
-        tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "actor"]
+        """All that is stored, but the numbers of people, who are given one when they are first seen, and what is told
+        of this reading itself: how often it was refused, which list it took away (R108)."""
+        tables = [table for table in SQLModel.metadata.sorted_tables if table.name not in TOLD_OF_READING]
         with self.portal.app.database.read() as connection:
-            return {table.name: sorted(map(str, connection.execute(select(table)))) for table in tables}
+            rows = {table.name: list(map(str, connection.execute(select(table)))) for table in tables}
+        return {name: sorted(row for row in own if "'exported'" not in row) for name, own in rows.items()}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 
 from notifications.mailer import Mailer
 from notifications.messages.catalogue import CATALOGUE
+from notifications.messages.facts import SecurityWaves
 from notifications.outbox.tables import MAILS
 from notifications.vocabulary import Kind
 from states import commands as c
@@ -199,3 +200,26 @@ def test_digest__says_nothing_of_what_had_a_mail_of_its_own(system: System) -> N
     system.issued(1, only_ready=True)
     assert [mail.kind for mail in system.mails("new_request")] == ["new_request"]
     assert run(system, day(9, 8)).digests == 0
+
+
+@pytest.mark.rule("R80", "R108")
+@pytest.mark.parametrize(("refused", "exports", "waves"), [
+    ({"token": 49, "forged": 29, "forbidden": 49}, 29, None),
+    ({"token": 50, "forged": 30, "forbidden": 50}, 30, SecurityWaves(tokens=50, forged=30, forbidden=50, exports=30)),
+    ({"forged": 31}, 0, SecurityWaves(forged=31)),
+])  # fmt: skip
+def test_digest__tells_once_of_a_wave_of_refusals_or_exports(
+    system: System, refused: dict[str, int], exports: int, waves: SecurityWaves | None
+) -> None:
+    friday = at(day(9, 25), 18)
+    with system.database.write() as connection:
+        actor = installation.schedule_actor_in(connection)
+        for limit, count in refused.items():
+            data: dict[str, Scalar] = {"limit": limit, "most": 0, "subjects": 1, "refused": count}
+            installation.record(connection, system.engine.hasher, "door_refused", actor, friday, data)
+        for _ in range(exports):
+            installation.record(connection, system.engine.hasher, "exported", actor, friday, {"list": "requests"})
+    run(system, day(9, 28))
+    assert [facts(mail).waves for mail in system.mails(DIGEST)] == ([waves] if waves else [])
+    run(system, day(9, 29))
+    assert len(system.mails(DIGEST)) == (1 if waves else 0)

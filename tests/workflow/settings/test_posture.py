@@ -25,7 +25,8 @@ def posture(
     folder.chmod(0o700)
     for name in ("secrets", "modeles"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
-    settings = loaded(folder, f"portal:\n{lines}{more}", replace=replace)
+    told = "" if "security_contact" in more else "security_contact: {contact: ssi@ac-toulouse.fr}\n"
+    settings = loaded(folder, f"portal:\n{lines}{told}{more}", replace=replace)
     (folder / "config.yaml").chmod(0o600)
     return check_posture(settings, environment or {})
 
@@ -55,6 +56,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("mentions légales", "portal.hosting", {"portal": {"hosting": ""}}),
     ("mentions légales", "portal.publisher", {"portal": {"publisher": ""}}),
     ("mentions légales", "portal.data_protection", {"portal": {"data_protection": ""}}),
+    ("security_contact.contact", "security.txt", {"more": "security_contact: {contact: null}\n"}),
 ]
 
 
