@@ -14,6 +14,7 @@ from notifications.ports import Clock
 from notifications.sql import batches
 from notifications.vocabulary import Audience, Kind
 from states import french
+from states.decision import Scalar
 from states.model import Actor
 from states.validation import fold_mail
 from states.vocabulary import Channel, Role, SignInMethod
@@ -288,7 +289,10 @@ class SignIn:
             need = self._factors.need(connection, session_user.role, session_user.subject)
             session_user = replace(session_user, awaits_factor=need is not FactorNeed.NOTHING)
         secret = self._sessions.open(connection, session_user, now, device.browser)
-        self._record(connection, "signed_in", actor, now, "establishments", len(actor.establishments))
+        data: dict[str, Scalar] = {"establishments": len(actor.establishments), "method": session_user.method.value}
+        data |= {"provider": session_user.provider} if session_user.provider else {}
+        data |= {"awaits_factor": True} if session_user.awaits_factor else {}
+        installation.record(connection, self._hasher, "signed_in", actor, now, data)
         if not session_user.is_establishment:
             self._tell_of_new_browser(connection, session_user, device, now)
         return secret

@@ -28,6 +28,8 @@ class EventKind(Labelled):
     PRESENTED = "presented", "nom de qui agit donné"
     NEW_CHEF = "new_chef", "nouveau chef d'établissement"
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere", "déconnexion sur tous les appareils"
+    IDENTITY_BOUND = "identity_bound", "identité liée à un établissement"
+    BINDING_ENDED = "binding_ended", "liaison d'une identité finie"
     ACCESS_ENDED = "access_ended", "accès finis, la personne n'étant plus dans les réglages"
 
     DOOR_REFUSED = "door_refused", "essais refusés"
@@ -77,7 +79,7 @@ class EventKind(Labelled):
 _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
     EventGroup.SIGN_IN: (
         EventKind.SIGNED_IN, EventKind.PRESENTED, EventKind.NEW_CHEF, EventKind.SIGNED_OUT_EVERYWHERE,
-        EventKind.ACCESS_ENDED,
+        EventKind.ACCESS_ENDED, EventKind.IDENTITY_BOUND, EventKind.BINDING_ENDED,
     ),
     EventGroup.REFUSAL: (EventKind.DOOR_REFUSED,),
     EventGroup.TOKEN: (EventKind.TOKEN_CREATED, EventKind.TOKEN_REVOKED),

@@ -25,6 +25,7 @@ class LimitName(Labelled):
     LINKS_FROM_STRANGERS = "link-strangers", "liens demandés pour une boîte, de réseaux inconnus d'elle"
     LINKS_FROM_STRANGERS_A_DAY = "link-strangers-day", "liens demandés de réseaux inconnus, en un jour"
     OPENINGS = "opening", "liens de connexion ouverts en vain"
+    PROVIDER = "provider", "retours en vain d'un fournisseur d'identité"
     TOKENS = "token", "jetons refusés"
     COMMANDS_OF_TOKEN = "token-commands", "actions d'un même jeton"
     FORGED_FORMS = "forged", "formulaires qui ne venaient pas de nos pages"
@@ -32,11 +33,15 @@ class LimitName(Labelled):
 
 
 class EndOfAccess(Labelled):
-    """Why a token ended by itself."""
+    """Why a token, or the binding of an identity, ended."""
 
     MAILBOX_CHANGED = "mailbox_changed", "la boîte de l'établissement a changé"
     CLOSED = "closed", "l'établissement est fermé"
     CHEF_CHANGED = "chef_changed", "un nouveau chef est là"
+    CHEF = "chef", "le chef y a mis fin"
+    OPERATOR = "operator", "un opérateur y a mis fin"
+    YEAR_END = "year_end", "l'année scolaire a fini"
+    NEW_CHEF = "new_chef", "un nouveau chef est là"
     PERSON_REMOVED = "person_removed", "la personne n'est plus dans les réglages"
 
 
@@ -52,13 +57,13 @@ _NAMES: Final[dict[str, str]] = {
     "removed": "clés retirées", "unreadable": "illisibles", "school_year": "année scolaire",
     "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
     "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
-    "calls": "appels", "method": "porte", "provider": "fournisseur", "why": "parce que",
+    "calls": "appels", "method": "porte", "provider": "fournisseur", "binding": "liaison n°", "why": "parce que", "reason": "parce que",
 }  # fmt: skip
 """What each datum is called, in the order of a sentence. One that is not here is for who reads the chain itself."""
 
 _WORDS: Final[dict[str, tuple[type[Labelled], ...]]] = {
     "list": (ExportedList, ListKind), "limit": (LimitName,), "scope": (Scope,), "why": (EndOfAccess, ClockFault, Hold),
-    "fault": (Fault,), "method": (SignInMethod,),
+    "reason": (EndOfAccess,), "fault": (Fault,), "method": (SignInMethod,),
 }  # fmt: skip
 """The closed lists to which the codes of a datum belong."""
 

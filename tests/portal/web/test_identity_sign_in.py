@@ -81,7 +81,8 @@ def test_gate__a_button_names_the_person_and_alone_signs_in(portal: Portal) -> N
     assert page.url.path == "/etablissement/courriels"
     assert sessions(portal) == [("chef", COLLEGE, "trusted_headers", True)]
     assert told(portal.app, "signed_in", "presented") == [
-        ("signed_in", {"establishments": 1}), ("presented", {"establishments": 1}),
+        ("signed_in", {"establishments": 1, "method": "trusted_headers"}),
+        ("presented", {"establishments": 1}),
     ]  # fmt: skip
     assert "Claire Martin" in client.get("/compte").text
 

@@ -130,7 +130,8 @@ def test_operator__signs_in_and_goes_to_the_page_wanted(national: NationalPortal
     assert (user.role, user.subject, user.method, user.provider) == (
         Role.OPERATOR, OPERATOR, SignInMethod.PROVIDER, "national",
     )  # fmt: skip
-    assert told(national.portal.app, "signed_in") == [("signed_in", {"establishments": 0})]
+    data = {"establishments": 0, "method": "provider", "provider": "national"}
+    assert told(national.portal.app, "signed_in") == [("signed_in", data)]
     assert national.portal.context.attempt_cookie not in client.cookies
 
 

@@ -99,7 +99,7 @@ def test_use__once_and_the_journal_knows(portal: Portal) -> None:
     assert portal.context.links.preview(secret) is None
     with pytest.raises(LinkDead):
         enter(portal, secret)
-    assert told(portal.app, "signed_in") == [("signed_in", {"establishments": 1})]
+    assert told(portal.app, "signed_in") == [("signed_in", {"establishments": 1, "method": "mail_link"})]
     with portal.app.database.read() as connection:
         assert connection.execute(select(SEALS.c.ciphertext, SEALS.c.erased_why)).all() == [(None, Erasure.USED.value)]
     assert [mail.stage for mail in link_mails(portal.app)] == [Stage.CANCELLED]
