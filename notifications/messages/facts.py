@@ -440,9 +440,9 @@ class LateDigest:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
     when they are many (R74); ``waves``: other refusals, and exports, likewise; ``without_mailbox``: who asked
     for a link and has no mailbox; ``troubles``: what failed, in sentences; ``unerased``: requests that would be erased,
-    had anybody confirmed their removal (R110). A digest of before those were counted has none of them. ``new_requests``,
-    ``new_removals`` and ``new_reports`` have come since the last digest, and no mail of their own told of them (setting
-    ``mail.operators``).
+    had anybody confirmed their removal (R110). A digest of before those were counted has none of them.
+    ``new_requests``, ``new_removals`` and ``new_reports`` have come since the last digest, and no mail of their own
+    told of them (setting ``mail.operators``).
     """
 
     on: Annotated[date, Doc("jour du récapitulatif")]

@@ -15,6 +15,7 @@ class EventGroup(Labelled):
     MAILBOX = "mailbox", "boîtes des établissements"
     EXPORT = "export", "exports et fichiers"
     IMPORT = "import", "imports"
+    PERSON = "person", "données personnelles"
     KEY = "key", "clés et sceaux"
     MAIL = "mail", "courriels"
     YEAR = "year", "fins d'année"
@@ -49,6 +50,10 @@ class EventKind(Labelled):
     LIST_IMPORTED = "list_imported", "liste importée"
     LIST_ROWS_ERASED = "list_rows_erased", "lignes de listes effacées"
     ACTIVATION_IMPORTED = "activation_imported", "comptes activés importés"
+
+    PERSONAL_DATA_ERASED = "personal_data_erased", "données personnelles effacées, leur durée passée"
+    PERSON_TOLD = "person_told", "données d'une personne communiquées"
+    PERSON_ERASED = "person_erased", "données d'une personne effacées"
 
     SEAL_KEY_ADDED = "seal_key_added", "nouvelle clé des codes"
     SEAL_KEY_ROTATED = "seal_key_rotated", "codes chiffrés de nouveau"
@@ -91,6 +96,7 @@ _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
         EventKind.DIRECTORY_IMPORTED, EventKind.LIST_IMPORTED, EventKind.LIST_ROWS_ERASED,
         EventKind.ACTIVATION_IMPORTED,
     ),
+    EventGroup.PERSON: (EventKind.PERSONAL_DATA_ERASED, EventKind.PERSON_TOLD, EventKind.PERSON_ERASED),
     EventGroup.KEY: (EventKind.SEAL_KEY_ADDED, EventKind.SEAL_KEY_ROTATED),
     EventGroup.MAIL: (
         EventKind.MAIL_DEAD, EventKind.MAIL_RETRIED, EventKind.MAIL_DISCARDED, EventKind.RELAY_REFUSED,
@@ -109,7 +115,15 @@ _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
 _GROUPS: Final = {kind: group for group, kinds in _MEMBERS.items() for kind in kinds}
 
 FROM_SOMEWHERE: Final = frozenset(
-    {EventGroup.SIGN_IN, EventGroup.REFUSAL, EventGroup.TOKEN, EventGroup.MAILBOX, EventGroup.EXPORT, EventGroup.KEY}
+    {
+        EventGroup.SIGN_IN,
+        EventGroup.REFUSAL,
+        EventGroup.TOKEN,
+        EventGroup.MAILBOX,
+        EventGroup.EXPORT,
+        EventGroup.PERSON,
+        EventGroup.KEY,
+    }
 )
 """The groups whose network address and browser are kept, apart from the chain and for a time (R108)."""
 

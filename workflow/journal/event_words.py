@@ -57,7 +57,8 @@ _NAMES: Final[dict[str, str]] = {
     "removed": "clés retirées", "unreadable": "illisibles", "school_year": "année scolaire",
     "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
     "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
-    "calls": "appels", "method": "porte", "provider": "fournisseur", "binding": "liaison n°", "why": "parce que", "reason": "parce que",
+    "calls": "appels", "method": "porte", "provider": "fournisseur", "binding": "liaison n°",
+    "why": "parce que", "reason": "parce que",
 }  # fmt: skip
 """What each datum is called, in the order of a sentence. One that is not here is for who reads the chain itself."""
 

@@ -18,6 +18,7 @@ class Fate(Labelled):
     OF_ACTOR = "of_actor", "quand ni une demande gardée ni l'installation ne connaît plus la personne"
     OF_TOKEN = "of_token", "après la fin du jeton, comme une demande"
     WITH_ROLE = "with_role", "avec le rôle de la personne, ou par elle"
+    WITH_ADDRESSES = "with_addresses", "avec les adresses de réseau du journal de sécurité (`retention.addresses`)"
     BY_ITSELF = "by_itself", "de lui-même : en heures, en jours, ou à la fin de l'année scolaire pour un rattachement"
 
 
@@ -50,7 +51,8 @@ PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
     "kept_form": {"content": Fate.BY_ITSELF},
     "staged_import": {"content": Fate.BY_ITSELF},
     "idempotency_key": {"digest": Fate.BY_ITSELF},
-    "try_count": {"key": Fate.BY_ITSELF},
+    "try_count": dict.fromkeys(("key", "network", "browser"), Fate.BY_ITSELF),
+    "security_address": dict.fromkeys(("network", "browser"), Fate.WITH_ADDRESSES),
     "seal": {"ciphertext": Fate.BY_ITSELF},
     "relay_pause": {"reply": Fate.BY_ITSELF},
 }  # fmt: skip
@@ -89,6 +91,7 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
     "staged_import": frozenset(("digest", "kind")),
     "idempotency_key": frozenset(("trigger", "key", "reference")),
     "try_count": frozenset(("limit_name",)),
+    "security_address": frozenset(("stream",)),
     "seal": frozenset(("id", "reference", "erased_why")),
     "relay_pause": frozenset(("fault",)),
     "code_batch": frozenset(("key", "download_key")),
