@@ -31,6 +31,11 @@ class EventKind(Labelled):
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere", "déconnexion sur tous les appareils"
     IDENTITY_BOUND = "identity_bound", "identité liée à un établissement"
     BINDING_ENDED = "binding_ended", "liaison d'une identité finie"
+    SESSION_ENDED = "session_ended", "connexion finie"
+    FACTOR_ENROLLED = "factor_enrolled", "second facteur inscrit"
+    FACTOR_REMOVED = "factor_removed", "second facteur retiré"
+    RECOVERY_CODES_DRAWN = "recovery_codes_drawn", "codes de secours tirés"
+    RECOVERY_CODE_USED = "recovery_code_used", "code de secours employé"
     ACCESS_ENDED = "access_ended", "accès finis, la personne n'étant plus dans les réglages"
 
     DOOR_REFUSED = "door_refused", "essais refusés"
@@ -84,7 +89,8 @@ class EventKind(Labelled):
 _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
     EventGroup.SIGN_IN: (
         EventKind.SIGNED_IN, EventKind.PRESENTED, EventKind.NEW_CHEF, EventKind.SIGNED_OUT_EVERYWHERE,
-        EventKind.ACCESS_ENDED, EventKind.IDENTITY_BOUND, EventKind.BINDING_ENDED,
+        EventKind.SESSION_ENDED, EventKind.FACTOR_ENROLLED, EventKind.FACTOR_REMOVED, EventKind.RECOVERY_CODES_DRAWN,
+        EventKind.RECOVERY_CODE_USED, EventKind.ACCESS_ENDED, EventKind.IDENTITY_BOUND, EventKind.BINDING_ENDED,
     ),
     EventGroup.REFUSAL: (EventKind.DOOR_REFUSED,),
     EventGroup.TOKEN: (EventKind.TOKEN_CREATED, EventKind.TOKEN_REVOKED),

@@ -28,6 +28,8 @@ class LimitName(Labelled):
     PROVIDER = "provider", "retours en vain d'un fournisseur d'identité"
     TOKENS = "token", "jetons refusés"
     COMMANDS_OF_TOKEN = "token-commands", "actions d'un même jeton"
+    FACTOR_TRIES = "factor", "codes faux du second facteur, en une demi-heure"
+    FACTOR_TRIES_A_DAY = "factor-day", "codes faux du second facteur, en un jour"
     FORGED_FORMS = "forged", "formulaires qui ne venaient pas de nos pages"
     FORBIDDEN = "forbidden", "pages ou actions d'un autre rôle"
 
@@ -58,6 +60,7 @@ _NAMES: Final[dict[str, str]] = {
     "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
     "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
     "calls": "appels", "method": "porte", "provider": "fournisseur", "binding": "liaison n°",
+    "awaits_factor": "second facteur attendu",
     "why": "parce que", "reason": "parce que",
 }  # fmt: skip
 """What each datum is called, in the order of a sentence. One that is not here is for who reads the chain itself."""

@@ -76,7 +76,7 @@ def recorded() -> set[str]:
 def test_every_kind_that_is_recorded_has_its_words() -> None:
     kinds = recorded()
     assert len(kinds) > 25
-    assert kinds - {kind.value for kind in EventKind} == set()
+    assert kinds - {kind.value for kind in EventKind} == set(), "say in workflow/journal/event_kinds.py what it is"
 
 
 def test_no_word_is_of_a_kind_that_nobody_records() -> None:
@@ -89,7 +89,7 @@ def test_every_kind_has_its_group_and_every_group_its_kinds() -> None:
 
 
 def test_every_limit_has_its_words() -> None:
-    assert {limit.value for limit in LimitName} == set(_MOST)
+    assert {limit.value for limit in LimitName} == set(_MOST), "say in workflow/journal/event_words.py what it is"
 
 
 def test_kind_of_another_version_is_told_as_it_is() -> None:
