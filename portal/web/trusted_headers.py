@@ -51,17 +51,19 @@ def claims_of(gate: GateIdentity, names: ClaimNamesSettings) -> dict[str, object
 class TrustedHeaders:
     """Middleware that reads the gate's headers and takes them away; the API's programs never have an identity.
 
-    They are read from a listed address, with the secret, each at most once: a header that stands twice, or twice but
-    for its case and its hyphens, was sent by whoever calls besides the gate, and nothing is read at all.
+    They are read from a listed address, with the secret, each at most once and under its own name: a header that stands
+    twice, or whose name is another sign for sign (``ct_remote_user``), was sent by whoever calls past the gate, which
+    takes away its own names alone; nothing is read at all then.
     """
 
     def __init__(self, app: ASGIApp, *, settings: TrustedHeadersSettings, secrets: Sequence[bytes]) -> None:
         """``secrets``: those in force, two while it is being changed; none, nothing is ever read."""
         self._app, self._secrets = app, secrets
         self._networks = [ip_network(proxy) for proxy in settings.proxies]
-        self._names = frozenset(map(canonical, settings.names))
-        self._secret_name = canonical(settings.secret)
-        self._read = {canonical(name): meaning for meaning, name in settings.claim_headers.items()}
+        self._confusable = frozenset(map(canonical, settings.names))
+        self._names = frozenset(map(str.lower, settings.names))
+        self._secret_name = settings.secret.lower()
+        self._read = {name.lower(): meaning for meaning, name in settings.claim_headers.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -70,9 +72,9 @@ class TrustedHeaders:
         kept: list[tuple[bytes, bytes]] = []
         taken: list[tuple[str, bytes]] = []
         for name, value in scope["headers"]:
-            known = canonical(name.decode("latin-1"))
-            if known in self._names:
-                taken.append((known, value))
+            text = name.decode("latin-1").lower()
+            if canonical(text) in self._confusable:
+                taken.append((text, value))
             else:
                 kept.append((name, value))
         identity = self._identity(scope, taken) if taken else None
@@ -80,7 +82,8 @@ class TrustedHeaders:
 
     def _identity(self, scope: Scope, taken: Sequence[tuple[str, bytes]]) -> GateIdentity | None:
         values = dict(taken)
-        if len(values) != len(taken) or scope["path"].startswith("/api/") or not self._is_gate(scope):
+        is_plain = len(values) == len(taken) and values.keys() <= self._names
+        if not is_plain or scope["path"].startswith("/api/") or not self._is_gate(scope):
             return None
         if not self._is_secret(values.get(self._secret_name, b"")):
             return None

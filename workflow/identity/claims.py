@@ -244,12 +244,12 @@ class _Claims:
         return texts[0].strip() if len(texts) == 1 and texts[0].strip() != _NONE else ""
 
     def several(self, names: Iterable[str]) -> tuple[str, ...] | None:
-        """The texts of the first claim that is there, without ``X``; None when none is."""
+        """The texts of the first claim that is there, by commas or semicolons, without ``X``; None when none is."""
         value = self._find(names)
         texts = list(_texts(value))
         if not texts:
             return () if isinstance(value, list | tuple) else None
-        parts = [part.strip() for text in texts for part in text.split(",")]
+        parts = [part.strip() for text in texts for part in text.replace(";", ",").split(",")]
         return tuple(part for part in parts[:MOST_VALUES] if part and part.upper() != _NONE)
 
     def groups(self, names: Iterable[str]) -> Iterator[str]:

@@ -68,6 +68,8 @@ def test_gate__its_headers_say_who_calls_and_are_seen_no_more() -> None:
         pytest.param([*GOOD, ("CT_Remote_User", "autre")], GATE, id="the same but for hyphens and case"),
         pytest.param([*GOOD, ("ct.remote-user", "autre")], GATE, id="the same but for another sign"),
         pytest.param([*GOOD, ("x_oda_guichet", SECRET)], GATE, id="the secret twice"),
+        pytest.param([("ct_remote_user", "cmartin"), *GOOD[1:]], GATE, id="a look-alike that the gate let through"),
+        pytest.param([*SPOOFED, ("x_oda_guichet", SECRET)], GATE, id="a look-alike of the secret"),
         pytest.param(GOOD[1:], GATE, id="nobody's identifier"),
         pytest.param([("ct-remote-user", " "), *GOOD[1:]], GATE, id="an empty identifier"),
         pytest.param([*GOOD, ("X-Forwarded-For", GATE)], SOMEBODY, id="a forwarded address from somebody"),

@@ -66,6 +66,7 @@ def chef(responsibility: object, **more: object) -> dict[str, object]:
         (rne(LYCEE), (LYCEE,)),
         ([rne(LYCEE)], (LYCEE,)),
         (f"{rne(LYCEE)},{rne(COLLEGE)}", (LYCEE, COLLEGE)),
+        (f"{rne(LYCEE)};{rne(COLLEGE)}", (LYCEE, COLLEGE)),
         ([rne(COLLEGE), rne(LYCEE), rne(LYCEE)], (LYCEE, COLLEGE)),
         ([rne(LYCEE), "X", None, 7], (LYCEE,)),
         (rne(LYCEE.lower()), (LYCEE,)),
