@@ -26,6 +26,7 @@ _ERASED_BY = {
     Trigger.REISSUE_CODE: Erasure.REPLACED,
     Trigger.DRAW_CODE: Erasure.REPLACED,
     Trigger.TAKE_BACK_CODE: Erasure.TAKEN_BACK,
+    Trigger.OPEN_CODE: Erasure.READ,
 }
 
 

@@ -6,10 +6,11 @@ from states.vocabulary import Labelled
 
 
 class Audience(Labelled):
-    """The mailbox that a mail goes to: an establishment's functional one, or the operators'."""
+    """The mailbox that a mail goes to: an establishment's functional one, the operators', the RUPN's own (R113)."""
 
     ESTABLISHMENT = "establishment", "établissement"
     OPERATORS = "operators", "opérateurs"
+    RUPN = "rupn", "RUPN"
 
 
 class Kind(Labelled):
@@ -23,6 +24,7 @@ class Kind(Labelled):
     QUESTION = "question", "question du rectorat"
     CODE_ISSUED = "code_issued", "code à remettre"
     CODE_REISSUED = "code_reissued", "nouveau code à remettre"
+    CODE_TO_READ = "code_to_read", "code à lire sur le portail"
     KEY_EXTENDED = "key_extended", "clé étendue"
     CHANGE_REPORTED = "change_reported", "signalement reçu"
     REPORT_SETTLED = "report_settled", "signalement traité"
@@ -50,6 +52,7 @@ class Kind(Labelled):
     FACTOR_CHANGED = "factor_changed", "second facteur changé"
     SIGN_IN = "sign_in", "lien de connexion"
     SIGN_IN_RECTORAT = "sign_in_rectorat", "lien de connexion, rectorat"
+    SIGN_IN_RUPN = "sign_in_rupn", "lien de connexion, RUPN"
 
 
 class TransientMail(Labelled):
@@ -62,7 +65,9 @@ AnyKind = Kind | TransientMail
 
 CODE_KINDS = (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
 """The mails that carry the initialisation code."""
-LINK_KINDS = (Kind.SIGN_IN, Kind.SIGN_IN_RECTORAT)
+CODE_MAILS = (*CODE_KINDS, Kind.CODE_TO_READ)
+"""The mails by which an establishment has its code: those that carry it, and the one that says where it is read."""
+LINK_KINDS = (Kind.SIGN_IN, Kind.SIGN_IN_RECTORAT, Kind.SIGN_IN_RUPN)
 """The mails that carry a sign-in link, as secret as a code while it is valid (R72)."""
 OPERATORS_TAG = "[ODA] "
 """The beginning of the subject of every mail to the operators, by which they are sorted (R55)."""
@@ -121,6 +126,7 @@ class Erasure(Labelled):
     REPLACED = "replaced", "code remplacé"
     TAKEN_BACK = "taken_back", "envoi annulé"
     OVERDUE = "overdue", "durée de conservation passée"
+    READ = "read", "lu sur le portail"
     USED = "used", "lien utilisé"
 
 

@@ -176,6 +176,11 @@ TRIGGER_TEXTS: Final[Mapping[Trigger, TriggerTexts]] = {
         command="Annule l'envoi d'un code qui vient d'être saisi (R62).",
         pages={"annuler-envoi": PageTexts("Annuler l'envoi du code", "Annuler l'envoi")},
     ),
+    Trigger.OPEN_CODE: TriggerTexts(
+        done="le code a été affiché",
+        event="Code lu sur le portail",
+        pages={"code": PageTexts("Lire le code", "Afficher le code")},
+    ),
     Trigger.CONFIRM_HANDOVER: TriggerTexts(
         done="la remise est confirmée",
         event="Remise confirmée",

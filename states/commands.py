@@ -17,6 +17,7 @@ from states.vocabulary import (
     RemovalOutcome,
     RevokeReason,
     Settlement,
+    SignInMethod,
     Step,
     Trigger,
     WithdrawReason,
@@ -180,6 +181,14 @@ class TakeBackCode(OnRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OpenCode(OnRequest):
+    """R112. The establishment reads the code on its page, once. ``method``: how who reads it has signed in."""
+
+    trigger = Trigger.OPEN_CODE
+    method: SignInMethod
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConfirmHandover(OnRequest):
     """R31."""
 
@@ -325,8 +334,8 @@ COMMANDS: dict[Trigger, type[Command]] = {
     command.trigger: command
     for command in (
         Declare, Delegate, SignCharter, Submit, CheckListing, CheckDelegation, SendBack, DrawCode, IssueCode,
-        ReissueCode, TakeBackCode, ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend, TakeBack,
-        Withdraw, Revoke, Expire, ConfirmRemoval, ReopenRemoval, Renew, AskQuestion, AnswerQuestion,
+        ReissueCode, TakeBackCode, OpenCode, ConfirmHandover, ConfirmExpiry, ReportChange, SettleChange, Amend,
+        TakeBack, Withdraw, Revoke, Expire, ConfirmRemoval, ReopenRemoval, Renew, AskQuestion, AnswerQuestion,
         SendToDrane,
     )
 }  # fmt: skip

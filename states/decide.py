@@ -60,7 +60,8 @@ def all_reasons(
 def _problems(case: Case[Any], transition: Transition) -> list[Reason]:
     """Reasons to refuse, in order: what exists, who may act, the state, then the trigger's own rules at once."""
     missing = list(_missing(case))
-    denied = list(access_problems(case, transition.roles)) if not missing or case.actor.is_establishment else []
+    hides_what_exists = case.actor.is_establishment or case.actor.role is Role.RUPN
+    denied = list(access_problems(case, transition.roles)) if not missing or hides_what_exists else []
     if denied or missing:
         return denied or missing
     if case.facts.request is not None and case.facts.request.erased_at is not None:

@@ -158,6 +158,9 @@ class Request:
     ``acted_on_behalf`` are the operators who acted for the establishment, ``issued_by`` the one of the last code
     (R6); ``key_possible``: both checks were once positive together, so that a key may have been enabled (R47).
 
+    ``code_unread_since``: when a code was issued that is read on the portal, and goes by no mail, until it is read, at
+    ``code_read_at`` (R112).
+
     ``drawn_at``, ``drawn_in``: when a code was drawn for it, and in which batch, while it waits to be said on the ODA
     server (R97).
 
@@ -207,6 +210,8 @@ class Request:
     drawn_at: datetime | None = None
     drawn_in: int | None = None
     erased_at: datetime | None = None
+    code_unread_since: datetime | None = None
+    code_read_at: datetime | None = None
 
     @property
     def is_live(self) -> bool:
@@ -221,6 +226,11 @@ class Request:
     def is_extension(self) -> bool:
         """True if a key that the person had already serves here: there is no code to hand over (R40)."""
         return self.extends is not None or self.key_elsewhere
+
+    @property
+    def code_by_link(self) -> bool:
+        """True if the code is read on a page of the portal, and goes by no mail (R112)."""
+        return self.code_unread_since is not None or self.code_read_at is not None
 
     @property
     def question_is_open(self) -> bool:
@@ -277,6 +287,13 @@ _NAMES_FOR_ESTABLISHMENTS = {
     Role.CONNECTOR: "le logiciel",
     Role.OPERATOR: "le rectorat",
     Role.READER: "le rectorat",
+    Role.RUPN: "le RUPN",
+}
+
+_NAMES_FOR_RUPN = _NAMES_FOR_ESTABLISHMENTS | {
+    Role.CHEF: "l'établissement",
+    Role.DEPUTY: "l'établissement",
+    Role.RUPN: "vous",
 }
 
 
@@ -285,13 +302,15 @@ class Actor:
     """A person, the schedule or the connector, in one capacity.
 
     ``number`` is the only thing that the journal keeps (R64); ``establishments`` are the UAI of a chef or a
-    deputy; ``name`` is what a chef gives of himself, and tells when the chef has changed (R37).
+    deputy; ``name`` is what a chef gives of himself, and tells when the chef has changed (R37); ``address`` is a
+    RUPN's, folded: the requests that bear it are his (R113).
     """
 
     role: Role
     number: int
     label: str = ""
     name: str = ""
+    address: str = ""
     establishments: frozenset[str] = field(default_factory=frozenset)
     channel: Channel = Channel.CLI
 
@@ -302,13 +321,22 @@ class Actor:
     def name_of(self, role: Role, label: str) -> str:
         """Return how this reader is told of an actor: who it was at the rectorat is not an establishment's business.
 
-        Every page, answer, refusal, history, file and mail names by this function whoever acted (R3).
+        Every page, answer, refusal, history, file and mail names by this function whoever acted (R3). A RUPN reads no
+        name but his own (R113).
         """
+        if self.role is Role.RUPN:
+            return _NAMES_FOR_RUPN[role]
         return _NAMES_FOR_ESTABLISHMENTS.get(role, label) if self.is_establishment else label
 
     def can_see(self, uai: str) -> bool:
-        """Return True when this actor may see what concerns an establishment (R3)."""
+        """Return True when this actor may see what concerns an establishment (R3); a RUPN sees none whole (R113)."""
+        if self.role is Role.RUPN:
+            return False
         return not self.is_establishment or uai in self.establishments
+
+    def owns(self, request: Request) -> bool:
+        """Return True for the RUPN whom this request is about: it bears his address (R113)."""
+        return self.role is Role.RUPN and bool(self.address) and request.folded_mail == self.address
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,8 +42,9 @@ class Policy:
     ``mailbox_hold``: how long no code leaves for a mailbox that he set (R14); ``most_live_requests`` is of one
     establishment (R18); ``checks_max_age_days`` is in days (R36); ``key_has_other_uses``: a key may serve other
     applications, so that its rights are removed and not itself (R48); ``code_format`` is matched against the whole code
-    (R41), and ``code_example`` says it to people; ``draws_codes``: the software draws them (R97); ``code_hold``: how
-    long a code that was just typed may be taken back (R62); ``mail_domains`` are those of a professional address (R16);
+    (R41), and ``code_example`` says it to people; ``draws_codes``: the software draws them (R97);
+    ``code_by_link``: a code is read on its page, and goes by no mail (R112); ``code_hold``: how long a code that was
+    just typed may be taken back (R62); ``mail_domains`` are those of a professional address (R16);
     ``delegation_applications`` are the folded names of the application delegated, as a list of delegations may write it
     (R94).
     """
@@ -60,6 +61,7 @@ class Policy:
     code_format: re.Pattern[str] = re.compile(r"[A-Za-z0-9]{4,16}")
     code_example: str = "4 à 16 lettres et chiffres, par exemple K7m4Rt9x"
     draws_codes: bool = False
+    code_by_link: bool = False
     code_hold: timedelta = timedelta(seconds=60)
     charter_version: str = "2026-1"
     drane_sent_by_us: bool = False

@@ -341,6 +341,56 @@ def code_not_delivered(status: CodeStatus) -> Reason:
     )  # fmt: skip
 
 
+def code_not_read() -> Reason:
+    return Reason(
+        "code_not_read", "R112", "Le code n'a pas encore été lu sur sa page",
+        "Le lire, le remettre en main propre, puis confirmer la remise.",
+    )  # fmt: skip
+
+
+def national_identity_needed() -> Reason:
+    return Reason(
+        "national_identity_needed", "R112", "Le code ne se lit que par le chef d'établissement connecté en son nom",
+        "Se déconnecter, puis se connecter par le fournisseur d'identité ou le guichet de l'académie.",
+    )  # fmt: skip
+
+
+def code_already_read(at: str, who: str) -> Reason:
+    by = f" par {who}" if who else ""
+    return Reason(
+        "code_already_read", "R112", f"Le code a déjà été affiché, {at}{by} : il est effacé",
+        "Le demander à qui l'a lu ; s'il est perdu, demander un nouveau code.",
+    )  # fmt: skip
+
+
+def no_code_to_read() -> Reason:
+    return Reason(
+        "no_code_to_read", "R112", "Aucun code de cette demande n'attend d'être lu ici",
+        "Voir où en est la demande ; au besoin, demander un nouveau code.",
+    )  # fmt: skip
+
+
+def code_readable_from(until: str) -> Reason:
+    return Reason(
+        "code_readable_from", "R112", f"Le code vient d'être enregistré : il se lit à partir de {until}",
+        "Attendre cet instant, puis recharger la page.",
+    )  # fmt: skip
+
+
+def change_of_the_rupn() -> Reason:
+    return Reason(
+        "change_of_the_rupn", "R113", "Le RUPN dit lui-même, et ne dit que cela, qu'il ne l'est plus",
+        "Signaler un autre changement.", "change",
+    )  # fmt: skip
+
+
+def not_your_request() -> Reason:
+    return Reason(
+        "not_your_request", "R113", "Cette demande n'est pas la vôtre",
+        "Se connecter sous l'adresse que porte la demande.",
+    )  # fmt: skip
+
+
 def no_key_to_report() -> Reason:
     return Reason(
         "no_key_to_report", "R32", "Cette demande n'a pas de clé : ni code émis, ni clé étendue",

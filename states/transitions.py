@@ -18,10 +18,12 @@ from states.rules.changes import apply_report, apply_settle, check_report, check
 from states.rules.code import (
     apply_expiry,
     apply_issue,
+    apply_open_code,
     apply_reissue,
     apply_take_back_code,
     check_expiry,
     check_issue,
+    check_open_code,
     check_reissue,
     check_take_back_code,
 )
@@ -61,8 +63,10 @@ from states.vocabulary import LIVE_STATES, Role, State, Trigger
 CHEF: Final = frozenset({Role.CHEF})
 OPERATOR: Final = frozenset({Role.OPERATOR})
 BOTH: Final = CHEF | OPERATOR
+IN_PERSON: Final = frozenset({Role.CHEF, Role.DEPUTY})
 REMOVERS: Final = frozenset({Role.OPERATOR, Role.CONNECTOR})
 SCHEDULE: Final = frozenset({Role.SCHEDULE})
+REPORTERS: Final = BOTH | SCHEDULE | {Role.RUPN}
 
 BEFORE = None
 """The source of a trigger that creates a request."""
@@ -136,11 +140,13 @@ TABLE: Final[tuple[Transition, ...]] = (
     Transition(trigger=T.TAKE_BACK_CODE, roles=OPERATOR,
                arrows=to(S.REQUESTED, S.CODE_ISSUED) + same(S.REQUESTED, S.CODE_ISSUED),
                check=check_take_back_code, apply=apply_take_back_code),
+    Transition(trigger=T.OPEN_CODE, arrows=same(S.CODE_ISSUED), roles=IN_PERSON,
+               check=check_open_code, apply=apply_open_code),
     Transition(trigger=T.CONFIRM_HANDOVER, arrows=same(S.CODE_ISSUED), roles=CHEF,
                check=check_handover, apply=apply_handover),
     Transition(trigger=T.CONFIRM_EXPIRY, arrows=same(S.CODE_ISSUED), roles=OPERATOR,
                check=check_expiry, apply=apply_expiry),
-    Transition(trigger=T.REPORT_CHANGE, arrows=same(*LIVE_STATES), roles=BOTH | SCHEDULE, after_end=True,
+    Transition(trigger=T.REPORT_CHANGE, arrows=same(*LIVE_STATES), roles=REPORTERS, after_end=True,
                check=check_report, apply=apply_report),
     Transition(trigger=T.SETTLE_CHANGE, arrows=same(*State), roles=OPERATOR, after_end=True,
                check=check_settle, apply=apply_settle),

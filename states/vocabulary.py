@@ -60,6 +60,7 @@ class Trigger(Labelled):
     ISSUE_CODE = "issue_code", "émettre le code"
     REISSUE_CODE = "reissue_code", "réémettre le code"
     TAKE_BACK_CODE = "take_back_code", "annuler l'envoi du code"
+    OPEN_CODE = "open_code", "lire le code"
     CONFIRM_HANDOVER = "confirm_handover", "confirmer la remise"
     CONFIRM_EXPIRY = "confirm_expiry", "cocher la date d'expiration"
     REPORT_CHANGE = "report_change", "signaler un changement"
@@ -86,6 +87,7 @@ class Role(Labelled):
     READER = "reader", "lecteur"
     SCHEDULE = "schedule", "échéancier"
     CONNECTOR = "connector", "connecteur du serveur ODA"
+    RUPN = "rupn", "RUPN"
 
 
 class Channel(Labelled):
@@ -171,10 +173,14 @@ class Change(Labelled):
     KEY_LOST = "key_lost", "code ou code PIN perdu"
     LISTING_LOST = "listing_lost", "ne figure plus dans la liste des RUPN"
     DELEGATION_ENDED = "delegation_ended", "n'a plus de délégation en cours"
+    NOT_RUPN = "not_rupn", "dit ne plus être le RUPN"
 
 
 EVIDENCE_CHANGES = (Change.LISTING_LOST, Change.DELEGATION_ENDED)
 """Changes that the rectorat reads in its two lists, of which no establishment reports (R95)."""
+
+RUPN_CHANGES = (Change.NOT_RUPN,)
+"""What the RUPN reports himself, on his own page (R113)."""
 
 CODE_CHANGES = (Change.CODE_NOT_RECEIVED, Change.CODE_REFUSED)
 """Changes that are about an initialisation code: an extended key has none (R32)."""
@@ -185,11 +191,13 @@ NEW_CODE_CHANGES = (*CODE_CHANGES, Change.PIN_FORGOTTEN, Change.KEY_LOST)
 KEY_CHANGES = (*NEW_CODE_CHANGES, Change.NOT_NEEDED, Change.KEY_COMPROMISED)
 """Changes of a key that is there (R32)."""
 
-DATED_CHANGES = (Change.MISSION, Change.DEPARTURE, Change.ABSENCE, Change.NOT_NEEDED, *EVIDENCE_CHANGES)
+DATED_CHANGES = (Change.MISSION, Change.DEPARTURE, Change.ABSENCE, Change.NOT_NEEDED, *EVIDENCE_CHANGES, *RUPN_CHANGES)
 """Changes after which the key may serve until a day: a revocation can be dated (R46)."""
 
-REPORTED_CHANGES = tuple(change for change in Change if change not in (Change.KEY_LOST, *EVIDENCE_CHANGES))
-"""Changes that are offered to who reports; the others are of older reports, programs, and the two lists."""
+_REPORTED_OTHERWISE = (Change.KEY_LOST, *EVIDENCE_CHANGES, *RUPN_CHANGES)
+
+REPORTED_CHANGES = tuple(change for change in Change if change not in _REPORTED_OTHERWISE)
+"""Changes offered to who reports; the others are of older reports, programs, the two lists and the RUPN's page."""
 
 
 class Settlement(Labelled):
@@ -259,13 +267,18 @@ class RequestedBy(Labelled):
 
 
 class CodeStatus(Labelled):
-    """Delivery of the code, beside the request's state (R58); HELD: it waits to be said on the ODA server (R97)."""
+    """Delivery of the code, beside the request's state (R58); HELD: it waits to be said on the ODA server (R97).
+
+    TO_READ, READ: it is read on its page of the portal, and goes by no mail (R112).
+    """
 
     NONE = "none", "aucun code"
     HELD = "held", "tiré, pas encore transmis"
     WAITING = "waiting", "en attente d'envoi"
     SENDING = "sending", "envoi en cours"
     ACCEPTED = "accepted", "accepté par le relais"
+    TO_READ = "to_read", "pas encore lu"
+    READ = "read", "lu sur le portail"
     UNCERTAIN = "uncertain", "envoi incertain"
     UNDELIVERABLE = "undeliverable", "non remis"
     EXTENDED = "extended", "clé étendue"

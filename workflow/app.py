@@ -69,6 +69,7 @@ def policy_of(settings: Settings) -> Policy:
         code_format=re.compile(settings.code.format),
         code_example=settings.code.example,
         draws_codes=settings.code.drawer is not None,
+        code_by_link=settings.code.delivery == "link",
         code_hold=timedelta(seconds=settings.code.hold_seconds),
         charter_version=settings.charter.version,
         drane_sent_by_us=settings.drane.declaration == "sent_by_us",

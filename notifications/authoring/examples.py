@@ -15,6 +15,7 @@ from notifications.messages.facts import (
     ClockAlert,
     CodeIssued,
     CodeReissued,
+    CodeToRead,
     ConfirmedRemoval,
     Declared,
     Delegated,
@@ -47,6 +48,7 @@ from notifications.messages.facts import (
     SentBack,
     SignIn,
     SignInRectorat,
+    SignInRupn,
     StalledReminder,
     Submitted,
     WaitingRequest,
@@ -196,6 +198,23 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         Kind.CODE_ISSUED,
         CodeIssued(**STEP, issued_on=date(2026, 9, 24), expires_on=date(2027, 8, 31)),
     ),
+    "code_to_read": (
+        Kind.CODE_TO_READ,
+        CodeToRead(**STEP, issued_on=date(2026, 9, 24), expires_on=date(2027, 8, 31)),
+    ),
+    "code_to_read_again": (
+        Kind.CODE_TO_READ,
+        CodeToRead(
+            **STEP, issued_on=date(2026, 10, 1), expires_on=date(2027, 8, 31), reason=ReissueReason.NOT_RECEIVED,
+            answers=(Change.CODE_NOT_RECEIVED,),
+        ),
+    ),
+    "code_to_read_typing_error": (
+        Kind.CODE_TO_READ,
+        CodeToRead(
+            **STEP, issued_on=date(2026, 10, 1), expires_on=date(2027, 8, 31), reason=ReissueReason.TYPING_ERROR
+        ),
+    ),
     "code_reissued": (
         Kind.CODE_REISSUED,
         CodeReissued(
@@ -226,6 +245,12 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "change_reported_now": (
         Kind.CHANGE_REPORTED,
         ChangeReported(**STEP, change=Change.KEY_COMPROMISED, effective_on=date(2027, 1, 11), is_due=True),
+    ),
+    "change_reported_by_rupn": (
+        Kind.CHANGE_REPORTED,
+        ChangeReported(
+            **STEP, change=Change.NOT_RUPN, effective_on=date(2027, 1, 11), is_due=True, delegated=True, by_rupn=True
+        ),
     ),
     "change_reported_later": (
         Kind.CHANGE_REPORTED,
@@ -337,6 +362,10 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "year_end_two": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=TWO)),
     "year_end_two_one_key": (Kind.YEAR_END, YearEnded(**_SCHOOL, rupns=THREE)),
     "handover_reminder": (Kind.HANDOVER_REMINDER, HandoverReminder(**STEP, issued_on=date(2026, 9, 24))),
+    "handover_reminder_unread": (
+        Kind.HANDOVER_REMINDER,
+        HandoverReminder(**STEP, issued_on=date(2026, 9, 24), to_read=True),
+    ),
     "stalled_reminder_declared": (
         Kind.STALLED_REMINDER,
         StalledReminder(**STEP, state=State.DECLARED, since=date(2026, 9, 1)),
@@ -430,6 +459,13 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             state=State.DELEGATED,
         ),
     ),
+    "change_to_handle_by_rupn": (
+        Kind.CHANGE_TO_HANDLE,
+        ChangeToHandle(
+            **STEP, number=1, change=Change.NOT_RUPN, effective_on=date(2027, 1, 11), is_due=True,
+            state=State.CODE_ISSUED, by_rupn=True,
+        ),
+    ),
     "change_due": (
         Kind.CHANGE_DUE,
         ChangeDue(**STEP, number=2, change=Change.DEPARTURE, effective_on=date(2027, 3, 1)),
@@ -446,6 +482,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
             undelivered=LateGroup(total=1, requests=NOT_HANDED),
             waiting_codes=LateGroup(total=1, requests=NOT_HANDED),
             held_codes=LateGroup(total=1, requests=NOT_HANDED),
+            unread_codes=LateGroup(total=1, requests=NOT_HANDED),
             reports=LateGroup(total=2, requests=(*NOT_HANDED, *STALLED)),
             answers=LateGroup(total=1, requests=NOT_HANDED),
             removals=LateGroup(total=1001, requests=REMOVALS),
@@ -623,6 +660,7 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         SignIn(establishment=PLACE, others=(OTHER_PLACE,), minutes=30, until=UNTIL, asked_at=ASKED_AT),
     ),
     "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, SignInRectorat(minutes=30, until=UNTIL, asked_at=ASKED_AT)),
+    "sign_in_rupn": (Kind.SIGN_IN_RUPN, SignInRupn(minutes=30, until=UNTIL, asked_at=ASKED_AT)),
 }  # fmt: skip
 
 CHECK_EXAMPLE: Final = RelayCheck(

@@ -312,6 +312,8 @@ def _mails() -> Iterator[str]:
             reader = "à qui lance `oda mail check`"
         elif kind is Kind.SIGN_IN_RECTORAT:
             reader = "à l'opérateur ou au lecteur qui se connecte"
+        elif kind is Kind.SIGN_IN_RUPN:
+            reader = "au RUPN qui se connecte, à l'adresse de sa demande"
         else:
             reader = "aux opérateurs" if entry.audience is Audience.OPERATORS else "à l'établissement"
         secret = ", porte un code" if entry and entry.has_code else ""

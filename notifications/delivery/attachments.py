@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from notifications.vocabulary import CODE_KINDS, Kind
+from notifications.vocabulary import CODE_MAILS, Kind
 
 if TYPE_CHECKING:  # the settings check files with this module: they need no mail
     from notifications.messages.catalogue import Document, MailContext
@@ -16,7 +16,7 @@ MAX_BYTES: Final = 5_000_000
 """The largest size of one file, in bytes."""
 MAX_ALL_BYTES: Final = 8_000_000
 """The largest size of all together, in bytes: encoded they weigh a third more, and relays have limits."""
-JOINED_TO: Final = (*CODE_KINDS, Kind.KEY_EXTENDED)
+JOINED_TO: Final = (*CODE_MAILS, Kind.KEY_EXTENDED)
 """The mails that documentation goes with: those after which somebody uses a key."""
 
 _SIGNATURE: Final = b"%PDF"

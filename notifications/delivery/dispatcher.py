@@ -238,7 +238,7 @@ class SendRound:
                 opened = await asyncio.to_thread(self._store.load_code, claim.mail)
                 if isinstance(opened, SendResult):
                     return opened
-                code = opened.clear
+                code = opened.clear if opened else None
             try:
                 return compose(claim.mail, self._settings, code, files)
             except Exception as error:  # a message that cannot be made stops no other; its words may quote the code

@@ -236,8 +236,10 @@ class MailStore:
         except (PaperUnmakeable, DocumentMissing) as error:
             return _rendering_failure(error)
 
-    def load_code(self, mail: Mail) -> Code | SendResult:
+    def load_code(self, mail: Mail) -> Code | SendResult | None:
         """Decrypt the code, or the link's secret, as its seal stands now; or why it cannot leave (R62, R72).
+
+        None for a mail that only announces a code, which is kept: nothing is decrypted for it (R112).
 
         Not a bare text: asyncio, told to debug, writes in its log what a thread returns (R60).
         """
@@ -245,6 +247,8 @@ class MailStore:
             sealed_for, ciphertext = seals.load(connection, mail.seal_id or "")
         if ciphertext is None:
             return SendResult(SendOutcome.CANCELLED, Fault.CODE_ERASED)
+        if not CATALOGUE[mail.kind].is_sealed:
+            return None
         try:
             return Code(clear=self._mailer.sealer.open(ciphertext, mail.reference or sealed_for))
         except CodeUnreadable as error:

@@ -11,7 +11,16 @@ from pydantic import TypeAdapter
 from notifications.messages import facts, pages
 from notifications.messages.facts import Doc
 from notifications.messages.pages import PageOf
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, AnyKind, Audience, Kind, Priority, TransientMail
+from notifications.vocabulary import (
+    CODE_KINDS,
+    CODE_MAILS,
+    LINK_KINDS,
+    AnyKind,
+    Audience,
+    Kind,
+    Priority,
+    TransientMail,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +118,19 @@ class CatalogueEntry:
         return self.has_code or self.has_link
 
     @property
+    def needs_seal(self) -> bool:
+        """True if it leaves only while a secret is kept: the one that it carries, or the one that it announces."""
+        return self.is_sealed or self.kind in CODE_MAILS
+
+    @property
     def priority(self) -> Priority:
         if self.has_link:
             return Priority.SIGN_IN
-        return Priority.CODE if self.has_code else Priority.REST
+        return Priority.CODE if self.kind in CODE_MAILS else Priority.REST
 
     def lifetime_in(self, context: MailContext) -> timedelta:
         """The lifetime under these settings: a code's mail lives as long as the code is kept (R61)."""
-        return timedelta(days=context.code_keep_days) if self.has_code else self.lifetime
+        return timedelta(days=context.code_keep_days) if self.kind in CODE_MAILS else self.lifetime
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -150,6 +164,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.QUESTION, facts.Question, page=pages.chef_step("reponse")),
         CatalogueEntry(Kind.CODE_ISSUED, facts.CodeIssued, page=pages.chef_step("remise")),
         CatalogueEntry(Kind.CODE_REISSUED, facts.CodeReissued, page=pages.chef_step("remise")),
+        CatalogueEntry(Kind.CODE_TO_READ, facts.CodeToRead, page=pages.chef_step("code")),
         CatalogueEntry(Kind.KEY_EXTENDED, facts.KeyExtended),
         CatalogueEntry(Kind.CHANGE_REPORTED, facts.ChangeReported),
         CatalogueEntry(Kind.REPORT_SETTLED, facts.ReportSettled, lifetime=_LONG, page=pages.chef_step()),
@@ -177,6 +192,7 @@ CATALOGUE: Final[dict[Kind, CatalogueEntry]] = {
         CatalogueEntry(Kind.FACTOR_CHANGED, facts.FactorChanged, _OPERATORS, _A_WEEK, page=pages.ACCOUNT),
         CatalogueEntry(Kind.SIGN_IN, facts.SignIn, lifetime=timedelta(minutes=30)),
         CatalogueEntry(Kind.SIGN_IN_RECTORAT, facts.SignInRectorat, _OPERATORS, timedelta(minutes=30)),
+        CatalogueEntry(Kind.SIGN_IN_RUPN, facts.SignInRupn, Audience.RUPN, timedelta(minutes=30)),
     )
 }
 

@@ -1,6 +1,6 @@
 """The facts of each mail, frozen when it is enqueued (R56): plain values that go to JSON and come back equal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Final
@@ -33,6 +33,7 @@ UNKNOWN_UAI: Final = "?"
 _REFERENCE: Final = Doc("la référence de la demande")
 _ESTABLISHMENT: Final = Doc("l'établissement")
 _DRANE: Final = Doc("jour de la déclaration à la DRANE, si le chef l'a dit")
+_BY_RUPN: Final = Doc("est-ce le RUPN lui-même qui l'a dit, sur sa page ?")
 _ISSUED: Final = Doc("jour où le code a été émis")
 _EXPIRES: Final = Doc("jour où la clé expire")
 _WHEN: Final = Doc("jour où le changement prend effet")
@@ -154,6 +155,16 @@ class CodeReissued(OnRequest):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CodeToRead(OnRequest):
+    """The code is read on its page of the portal; ``reason``: of a new one, why (R112)."""
+
+    issued_on: Annotated[date, _ISSUED]
+    expires_on: Annotated[date, _EXPIRES]
+    reason: Annotated[ReissueReason | None, Doc("pourquoi un nouveau code, si c'en est un")] = None
+    answers: Annotated[tuple[Change, ...], _ANSWERS] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class KeyExtended(OnRequest):
     """Nothing tells which request the key comes from: it may be another establishment's.
 
@@ -172,6 +183,7 @@ class ChangeReported(OnRequest):
     effective_on: Annotated[date, _WHEN]
     is_due: Annotated[bool, Doc("ce jour est-il arrivé ?")]
     delegated: Annotated[bool, Doc("une délégation est-elle en place dans DelegCE ?")] = False
+    by_rupn: Annotated[bool, _BY_RUPN] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -307,6 +319,7 @@ class WaitingRequest:
     rupn: Annotated[Person, Doc("la personne pour qui la clé est demandée")]
     state: Annotated[State, Doc("où en est la demande")]
     since: Annotated[date, Doc("depuis quel jour")]
+    to_read: Annotated[bool, Doc("son code attend-il d'être lu sur le portail ?")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -321,10 +334,12 @@ class Reminder(OnRequest):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HandoverReminder(Reminder):
     issued_on: Annotated[date, _ISSUED]
+    to_read: Annotated[bool, Doc("le code attend-il d'être lu sur le portail ?")] = False
 
     @property
     def waiting(self) -> Annotated[tuple[WaitingRequest, ...], Doc("toutes les demandes rappelées")]:
-        return (_waiting(self, State.CODE_ISSUED, self.issued_on), *self.other_requests)
+        first = replace(_waiting(self, State.CODE_ISSUED, self.issued_on), to_read=self.to_read)
+        return (first, *self.other_requests)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -376,6 +391,7 @@ class ChangeToHandle(OnRequest):
     is_due: Annotated[bool, Doc("est-il à traiter maintenant ?")]
     state: Annotated[State, Doc("où en est la demande")]
     note: Annotated[str, Doc("précision écrite par l'établissement ; parfois vide")] = ""
+    by_rupn: Annotated[bool, _BY_RUPN] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -435,6 +451,7 @@ class LateDigest:
     ``stalled`` and ``not_handed``: past the last delay of reminders; ``undelivered``: codes that did not arrive;
     ``waiting_codes``: those that the relay has not taken yet, while there is time to help (R58);
     ``held_codes``: those that were drawn, and are not said to be on the ODA server (R97);
+    ``unread_codes``: those that no chef has read on the portal (R112);
     ``answers``: to questions, that no operator has acted upon (R90);
     ``reports``: due and not settled; ``removals``: open for too long, of ``removals_open`` in all; ``machines``:
     those that their clock stopped; ``refused_sign_ins``: the limits of links reached in one window, each of a mailbox,
@@ -456,6 +473,9 @@ class LateDigest:
     waiting_codes: Annotated[LateGroup, Doc("codes que le relais n'a pas encore pris, un jour après")] = LateGroup()
     held_codes: Annotated[
         LateGroup, Doc("codes tirés il y a plus d'un jour, que personne n'a dits sur le serveur ODA")
+    ] = LateGroup()
+    unread_codes: Annotated[
+        LateGroup, Doc("codes que l'établissement n'a pas encore lus sur le portail, le premier délai de rappel passé")
     ] = LateGroup()
     reports: Annotated[LateGroup, Doc("signalements à régler")] = LateGroup()
     answers: Annotated[LateGroup, Doc("demandes dont l'établissement a répondu à une question")] = LateGroup()
@@ -499,6 +519,7 @@ class LateDigest:
             self.undelivered,
             self.waiting_codes,
             self.held_codes,
+            self.unread_codes,
             self.reports,
             self.answers,
             self.removals,
@@ -681,6 +702,11 @@ class SignInRectorat:
     minutes: Annotated[int, Doc("combien de minutes le lien est valable")]
     until: Annotated[str, Doc("jusqu'à quand, en toutes lettres")]
     asked_at: Annotated[str, Doc("quand il a été demandé, en toutes lettres ; parfois vide")] = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignInRupn(SignInRectorat):
+    """The same, to the RUPN's own address (R113)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

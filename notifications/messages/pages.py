@@ -71,8 +71,9 @@ def go_on(about: facts.StalledReminder) -> str:
 
 
 def hand_over(about: facts.HandoverReminder) -> str:
-    """The confirmation of the hand-over; the establishment's home when other requests wait too."""
-    return chef_home(about) if about.other_requests else _request_page(CHEF_HOME, about, "remise")
+    """The code to read, or the confirmation of its hand-over; the establishment's home when other requests wait too."""
+    slug = "code" if about.to_read else "remise"
+    return chef_home(about) if about.other_requests else _request_page(CHEF_HOME, about, slug)
 
 
 def renew(about: facts.YearEndNotice) -> str | None:

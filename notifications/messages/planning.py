@@ -11,6 +11,7 @@ from notifications.messages.facts import (
     CharterSigned,
     CodeIssued,
     CodeReissued,
+    CodeToRead,
     ConfirmedRemoval,
     Declared,
     Delegated,
@@ -86,7 +87,9 @@ class Planner:
         trigger, request = event.decision.trigger, event.request
         if trigger is Trigger.ISSUE_CODE:
             entry = (Kind.KEY_EXTENDED, key_extended) if request.is_extension else (Kind.CODE_ISSUED, code_issued)
-            yield from self._to_establishment(event, *entry)
+            yield from self._to_establishment(event, *(_TO_READ if request.code_by_link else entry))
+        elif trigger is Trigger.REISSUE_CODE and request.code_by_link:
+            yield from self._to_establishment(event, *_TO_READ)
         elif trigger in TO_ESTABLISHMENT and self._is_told(event):
             yield from self._to_establishment(event, *TO_ESTABLISHMENT[trigger])
         if self.is_daily and not _presses(event, self.context):
@@ -240,6 +243,17 @@ def code_reissued(event: RequestEvent, context: MailContext) -> CodeReissued:
     )
 
 
+def code_to_read(event: RequestEvent, context: MailContext) -> CodeToRead:
+    reason = event.decision.data.get("reason")
+    return CodeToRead(
+        **_on_request(event),
+        issued_on=context.day_of(event.at),
+        expires_on=event.request.expires_on or event.year_end.last_day,
+        reason=ReissueReason.of(str(reason)) if reason else None,
+        answers=_answered_changes(event),
+    )
+
+
 def _answered_changes(event: RequestEvent) -> tuple[Change, ...]:
     """The changes of the establishment's reports that an action settles by itself (R44, R45)."""
     changes = (effect.report.change for effect in event.decision.effects if isinstance(effect, CloseReport))
@@ -270,6 +284,7 @@ def change_reported(event: RequestEvent, context: MailContext) -> ChangeReported
         effective_on=report.effective_on,
         is_due=report.effective_on <= context.day_of(event.at),
         delegated=event.request.delegated_on is not None,
+        by_rupn=event.actor.role is Role.RUPN,
     )
 
 
@@ -283,6 +298,7 @@ def change_to_handle(event: RequestEvent, context: MailContext) -> ChangeToHandl
         is_due=report.effective_on <= context.day_of(event.at),
         state=event.request.state,
         note=event.decision.notes.get("note", ""),
+        by_rupn=event.actor.role is Role.RUPN,
     )
 
 
@@ -353,6 +369,8 @@ def removal_task(event: RequestEvent, context: MailContext) -> RemovalTask:
         rights_only=event.request.key_elsewhere or context.key_has_other_uses,
     )
 
+
+_TO_READ: Final = (Kind.CODE_TO_READ, code_to_read)
 
 TO_ESTABLISHMENT: Final[dict[Trigger, tuple[Kind, FactsOf]]] = {
     Trigger.DECLARE: (Kind.DECLARED, declared),

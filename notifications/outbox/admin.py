@@ -51,14 +51,15 @@ class NotDiscardable(MailRefusal):
 
 
 class CodeGone(MailRefusal):
-    """The mail carried a code that is erased by now."""
+    """The mail carried, or announced, a code that is erased by now."""
 
     rule = "R62"
 
     def __init__(self, mail: Mail) -> None:
+        is_read = mail.kind is Kind.CODE_TO_READ
         super().__init__(
-            f"Le code du courriel n° {mail.id} a été effacé : il ne peut plus être renvoyé."
-            f" Réémettre un code pour la demande {mail.reference}."
+            f"Le code du courriel n° {mail.id} a été {'lu ou ' if is_read else ''}effacé : il ne peut plus être"
+            f" renvoyé. {'Au besoin, réémettre' if is_read else 'Réémettre'} un code pour la demande {mail.reference}."
         )
 
 
@@ -167,7 +168,7 @@ def retry(connection: Connection, mail_id: int, *, mailbox: str | None, now: dat
     if mail.erased_at is not None:
         raise MailErased(mail)
     has_code = exists().where(SEALS.c.id == mail.seal_id, SEALS.c.ciphertext.is_not(None))
-    if entry.has_code and not connection.execute(select(has_code)).scalar_one():
+    if entry.needs_seal and not connection.execute(select(has_code)).scalar_one():
         raise CodeGone(mail)
     if not mailbox:
         raise NoMailboxYet(mail)

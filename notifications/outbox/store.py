@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 from notifications.messages.mail import Draft, Mail
 from notifications.outbox.tables import MAIL_REQUESTS, MAILS, SEALS
 from notifications.sql import batches, insert_new, insert_rows
-from notifications.vocabulary import CODE_KINDS, Audience, Fault, Kind, Stage
+from notifications.vocabulary import CODE_MAILS, Audience, Fault, Kind, Stage
 from states.model import Request
-from states.vocabulary import CodeStatus, State
+from states.vocabulary import ON_ITS_WAY, CodeStatus, State
 
 if TYPE_CHECKING:
     from notifications.messages.catalogue import MailContext
@@ -100,8 +100,8 @@ def _row(draft: Draft, now: datetime, context: "MailContext", seals: Mapping[str
     from notifications.messages.catalogue import CATALOGUE  # with every kind's facts: who only looks does without
 
     entry = CATALOGUE[draft.kind]
-    seal = seals.get(draft.sealed_for or draft.reference or "") if entry.is_sealed else None
-    if entry.is_sealed and not seal:
+    seal = seals.get(draft.sealed_for or draft.reference or "") if entry.needs_seal else None
+    if entry.needs_seal and not seal:
         raise ValueError(f"a {draft.kind.value} mail needs a sealed secret")
     has_recipient = bool(draft.recipient)
     return {
@@ -138,11 +138,13 @@ _STATUS_OF_STAGE: Final = {
 def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[str, CodeStatus]:
     """The status of each request's code, by reference (R58): its latest code mail decides, unless the request does.
 
-    A code that no mail carries any more is undeliverable; one that was drawn is held while it is kept (R97).
+    A code that no mail carries any more is undeliverable, as one that was erased before anybody read it (R112); one
+    that was drawn is held while it is kept (R97).
     """
     statuses: dict[str, CodeStatus] = {}
     mailed: list[str] = []
     drawn: list[str] = []
+    to_read: list[str] = []
     for request in requests:
         if request.drawn_in is not None:
             statuses[request.reference] = CodeStatus.NONE  # until its seal is found
@@ -153,17 +155,32 @@ def code_statuses(connection: Connection, requests: Iterable[Request]) -> dict[s
             statuses[request.reference] = CodeStatus.NONE
         elif request.is_extension:
             statuses[request.reference] = CodeStatus.EXTENDED
+        elif request.code_read_at:
+            statuses[request.reference] = CodeStatus.READ
         else:
+            if request.code_unread_since:
+                to_read.append(request.reference)
             statuses[request.reference] = CodeStatus.UNDELIVERABLE  # until its mail is found
             mailed.append(request.reference)
-    for references in batches(drawn):
-        kept = select(SEALS.c.reference).where(SEALS.c.reference.in_(references), SEALS.c.ciphertext.is_not(None))
-        statuses |= dict.fromkeys(connection.execute(kept).scalars(), CodeStatus.HELD)
+    statuses |= dict.fromkeys(_with_code(connection, drawn), CodeStatus.HELD)
+    unread, readable = set(to_read), _with_code(connection, to_read)
     for references in batches(mailed):
-        is_code_mail = (MAILS.c.reference.in_(references), MAILS.c.kind.in_([kind.value for kind in CODE_KINDS]))
+        is_code_mail = (MAILS.c.reference.in_(references), MAILS.c.kind.in_([kind.value for kind in CODE_MAILS]))
         latest = select(func.max(MAILS.c.id)).where(*is_code_mail).group_by(MAILS.c.reference)
         for reference, stage in connection.execute(
             select(MAILS.c.reference, MAILS.c.stage).where(MAILS.c.id.in_(latest))
         ):
-            statuses[reference] = _STATUS_OF_STAGE[Stage.of(stage)]
+            status = _STATUS_OF_STAGE[Stage.of(stage)]
+            if reference in unread and status not in ON_ITS_WAY:
+                status = CodeStatus.TO_READ if reference in readable else CodeStatus.UNDELIVERABLE
+            statuses[reference] = status
     return statuses
+
+
+def _with_code(connection: Connection, references: Sequence[str]) -> set[str]:
+    """Those of these requests whose code is kept."""
+    kept: set[str] = set()
+    for batch in batches(references):
+        query = select(SEALS.c.reference).where(SEALS.c.reference.in_(batch), SEALS.c.ciphertext.is_not(None))
+        kept.update(connection.execute(query).scalars())
+    return kept

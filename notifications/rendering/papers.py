@@ -16,6 +16,8 @@ from notifications.messages.catalogue import MailContext
 from notifications.messages.facts import (
     CodeIssued,
     CodeReissued,
+    CodeToRead,
+    KeyExtended,
     OnRequest,
     Place,
     SentBack,
@@ -322,15 +324,18 @@ def example_figures(context: MailContext, wordings: TemplateLoader) -> Paper:
     return figures(printed, context, wordings)
 
 
-def _slip_of_mail(facts: CodeIssued | CodeReissued, context: MailContext, wordings: TemplateLoader) -> Paper:
+def _slip_of_mail(
+    facts: CodeIssued | CodeReissued | CodeToRead, context: MailContext, wordings: TemplateLoader
+) -> Paper:
+    is_new_code = isinstance(facts, CodeReissued) or (isinstance(facts, CodeToRead) and facts.reason is not None)
     return handover_slip(
         facts, context, wordings, issued_on=facts.issued_on, expires_on=facts.expires_on,
-        is_new_code=isinstance(facts, CodeReissued),
+        is_new_code=is_new_code,
     )  # fmt: skip
 
 
 def _sheet_of_mail(facts: OnRequest, context: MailContext, wordings: TemplateLoader) -> Paper:
-    return first_connection(facts, context, wordings, has_code=isinstance(facts, CodeIssued | CodeReissued))
+    return first_connection(facts, context, wordings, has_code=not isinstance(facts, KeyExtended))
 
 
 def _charter(filename: str, data: dict[str, Any], context: MailContext, wordings: TemplateLoader) -> Paper:
@@ -382,6 +387,7 @@ _ATTACHED: Final[dict[Kind, tuple[Callable[[Any, MailContext, TemplateLoader], P
     Kind.SENT_BACK: (charter,),
     Kind.CODE_ISSUED: (_slip_of_mail, _sheet_of_mail),
     Kind.CODE_REISSUED: (_slip_of_mail, _sheet_of_mail),
+    Kind.CODE_TO_READ: (_slip_of_mail, _sheet_of_mail),
     Kind.KEY_EXTENDED: (_sheet_of_mail,),
     Kind.YEAR_END_REPORT: (year_end_report,),
 }

@@ -34,7 +34,9 @@ from states.vocabulary import RequestedBy, Role, State, Trigger
 from workflow.engine.sequence import execute_in_batches
 
 OPEN: Final[dict[Trigger, type[Command]]] = {
-    trigger: kind for trigger, kind in COMMANDS.items() if trigger not in (Trigger.EXPIRE, Trigger.DRAW_CODE)
+    trigger: kind
+    for trigger, kind in COMMANDS.items()
+    if trigger not in (Trigger.EXPIRE, Trigger.DRAW_CODE, Trigger.OPEN_CODE)
 }
 """The commands open to programs: only the schedule says that a year is over (R50), and codes are drawn in batches,
 whose file a person takes to the ODA server (R97)."""

@@ -16,11 +16,13 @@ from states.vocabulary import Role, Trigger
 def access_problems(case: Case[Any], roles: frozenset[Role]) -> Iterator[Reason]:
     """Reasons why this actor may not use this trigger here; ``roles`` are those that may in their own name."""
     actor, request, trigger = case.actor, case.facts.request, case.command.trigger
-    if actor.role not in _allowed(roles):
-        yield refusals.wrong_role(trigger, _allowed(roles))
+    if actor.role not in allowed_roles(roles):
+        yield refusals.wrong_role(trigger, allowed_roles(roles))
         return
     if actor.role is Role.DEPUTY and not case.policy.deputy_may_act:
         yield refusals.deputy_may_not_act()
+    if actor.role is Role.RUPN and (request is None or not actor.owns(request)):
+        yield refusals.not_your_request()
     place = request or case.facts.establishment
     if actor.is_establishment and (place is None or place.uai not in actor.establishments):
         yield refusals.not_your_establishment()
@@ -32,9 +34,12 @@ def access_problems(case: Case[Any], roles: frozenset[Role]) -> Iterator[Reason]
 
 
 @cache
-def _allowed(roles: frozenset[Role]) -> frozenset[Role]:
-    """Add the deputy to the chef (R4), and the operator, who acts on behalf of the establishment (R5)."""
-    return roles | {Role.DEPUTY, Role.OPERATOR} if Role.CHEF in roles else roles
+def allowed_roles(roles: frozenset[Role]) -> frozenset[Role]:
+    """Add the deputy to the chef (R4), and the operator, who acts on behalf of the establishment (R5).
+
+    Roles that name the deputy are for the establishment alone: nobody acts in its stead there (R112).
+    """
+    return roles | {Role.DEPUTY, Role.OPERATOR} if Role.CHEF in roles and Role.DEPUTY not in roles else roles
 
 
 def _behalf_problems(case: Case[Any], *, is_needed: bool) -> Iterator[Reason]:

@@ -16,6 +16,7 @@ from states.vocabulary import (
     DATED_CHANGES,
     EVIDENCE_CHANGES,
     KEY_CHANGES,
+    RUPN_CHANGES,
     Change,
     ReissueReason,
     RevokeReason,
@@ -43,6 +44,7 @@ REVOKE_REASONS: Final = {
     Change.KEY_COMPROMISED: RevokeReason.COMPROMISE,
     Change.LISTING_LOST: RevokeReason.LISTING_LOST,
     Change.DELEGATION_ENDED: RevokeReason.DELEGATION_ENDED,
+    Change.NOT_RUPN: RevokeReason.MISSION,
 }
 """The reason of a revocation that answers a report (R45); of another one, the operator says it in words."""
 
@@ -87,9 +89,10 @@ def check_report(case: Case[ReportChange]) -> Iterator[Reason]:
         "effective_on", "Le changement", "R32", command.effective_on, after=EARLIEST, before=case.today + FURTHEST
     )
     if case.actor.role is not Role.OPERATOR:
-        is_of_schedule = case.actor.role is Role.SCHEDULE
-        if is_of_schedule is not (command.change in EVIDENCE_CHANGES):
+        if (case.actor.role is Role.SCHEDULE) is not (command.change in EVIDENCE_CHANGES):
             yield refusals.change_of_the_lists()
+        if (case.actor.role is Role.RUPN) is not (command.change in RUPN_CHANGES):
+            yield refusals.change_of_the_rupn()
     if command.change in KEY_CHANGES and not case.request.has_key:
         yield refusals.no_key_to_report()
     elif command.change in CODE_CHANGES and case.request.is_extension:

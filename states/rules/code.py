@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from states import french, refusals
-from states.commands import Code, ConfirmExpiry, IssueCode, ReissueCode, TakeBackCode
+from states.commands import Code, ConfirmExpiry, IssueCode, OpenCode, ReissueCode, TakeBackCode
 from states.decision import Case, CloseReport, Effect, EraseCode, Outcome, Scalar, SealCode, SendDrawn
 from states.model import Removal, Request
 from states.policy import LONGEST_CODE, Policy
@@ -23,6 +23,7 @@ from states.vocabulary import (
     ReissueReason,
     RemovalOutcome,
     Settlement,
+    SignInMethod,
     State,
     Trigger,
 )
@@ -74,6 +75,8 @@ def apply_issue(case: Case[IssueCode]) -> Outcome:
             issued_by=case.actor.number,
             drawn_at=None,
             drawn_in=None,
+            code_unread_since=case.now if case.policy.code_by_link and _sending(case) else None,
+            code_read_at=None,
         ),
         target=State.CODE_ISSUED,
         data=data | _batch_of(case),
@@ -137,6 +140,8 @@ def apply_reissue(case: Case[ReissueCode]) -> Outcome:
             issued_by=case.actor.number,
             drawn_at=None,
             drawn_in=None,
+            code_unread_since=case.now if case.policy.code_by_link else None,
+            code_read_at=None,
         ),
         target=State.CODE_ISSUED,
         data=data | answered(closed) | _batch_of(case),
@@ -213,11 +218,49 @@ def apply_take_back_code(case: Case[TakeBackCode]) -> Outcome:
     previous = request.previous_code_at
     back = request.with_(code_issued_at=previous, previous_code_at=None, handed_on=None)
     if previous is None:
-        back = back.with_(expires_on=None, expiry_seen_for=None)
+        back = back.with_(expires_on=None, expiry_seen_for=None, code_unread_since=None)
     return Outcome(
         request=back,
         target=State.CODE_ISSUED if previous else State.REQUESTED,
         data={"replaced_code": previous is not None},
+        effects=(EraseCode(),),
+    )
+
+
+def is_readable(request: Request, status: CodeStatus, policy: Policy, now: datetime) -> bool:
+    """Return True when the establishment may read the code on its page: it is there, its hold is over (R112)."""
+    return _waits_to_be_read(request, status) and code_held_until(request, status, policy, now) is None
+
+
+def _waits_to_be_read(request: Request, status: CodeStatus) -> bool:
+    return request.code_unread_since is not None and status in (
+        CodeStatus.WAITING,
+        CodeStatus.SENDING,
+        CodeStatus.TO_READ,
+    )
+
+
+def check_open_code(case: Case[OpenCode]) -> Iterator[Reason]:
+    """Only who is known by a national identity reads it, once; a mailbox has several readers (R112)."""
+    request, status, zone = case.request, case.facts.code_fate, case.policy.calendar.timezone
+    if case.command.method is SignInMethod.MAIL_LINK:
+        yield refusals.national_identity_needed()
+    if request.code_read_at is not None:
+        last = case.facts.last
+        who = case.actor.name_of(last.role, last.actor) if last and last.trigger is Trigger.OPEN_CODE else ""
+        yield refusals.code_already_read(french.instant(request.code_read_at, zone), who)
+    elif not _waits_to_be_read(request, status):
+        yield refusals.no_code_to_read()
+    elif until := code_held_until(request, status, case.policy, case.now):
+        yield refusals.code_readable_from(french.instant(until, zone))
+
+
+def apply_open_code(case: Case[OpenCode]) -> Outcome:
+    """The code is erased: who asked for it is given it from the transaction that says so, or nobody is (R112)."""
+    return Outcome(
+        request=case.request.with_(code_unread_since=None, code_read_at=case.now),
+        target=State.CODE_ISSUED,
+        data={"method": case.command.method.value},
         effects=(EraseCode(),),
     )
 

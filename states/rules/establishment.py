@@ -146,7 +146,9 @@ def check_handover(case: Case[ConfirmHandover]) -> Iterator[Reason]:
     if request.handed_on:
         yield refusals.already_handed_over(french.day(request.handed_on))
         return
-    if status in (*ON_ITS_WAY, CodeStatus.HELD, CodeStatus.UNDELIVERABLE):
+    if status is CodeStatus.TO_READ:
+        yield refusals.code_not_read()
+    elif status in (*ON_ITS_WAY, CodeStatus.HELD, CodeStatus.UNDELIVERABLE):
         yield refusals.code_not_delivered(status)
     issued_on = case.policy.calendar.today(request.code_issued_at or case.now)
     yield from day_problems(

@@ -24,6 +24,7 @@ from states.vocabulary import (
     RevokeReason,
     Role,
     Settlement,
+    SignInMethod,
     State,
     Step,
     Trigger,
@@ -83,6 +84,10 @@ def schedule(**changes: Any) -> Actor:
     return replace(Actor(role=Role.SCHEDULE, number=0, label="échéancier"), **changes)
 
 
+def rupn(**changes: Any) -> Actor:
+    return replace(Actor(role=Role.RUPN, number=40, label="le RUPN", address=MAIL.lower()), **changes)
+
+
 def connector(**changes: Any) -> Actor:
     return replace(Actor(role=Role.CONNECTOR, number=30, label="connecteur du serveur ODA"), **changes)
 
@@ -90,7 +95,7 @@ def connector(**changes: Any) -> Actor:
 def actor(role: Role) -> Actor:
     """Somebody in that role, in charge of the usual establishment where that means something."""
     build = {Role.CHEF: chef, Role.DEPUTY: deputy, Role.OPERATOR: operator, Role.READER: reader,
-             Role.CONNECTOR: connector}  # fmt: skip
+             Role.CONNECTOR: connector, Role.RUPN: rupn}  # fmt: skip
     return build.get(role, schedule)()
 
 
@@ -169,6 +174,7 @@ _COMMANDS: dict[Trigger, c.Command] = {
     Trigger.ISSUE_CODE: c.IssueCode(**_ON, code=c.Code(clear=CODE)),
     Trigger.REISSUE_CODE: c.ReissueCode(**_ON, reason=ReissueReason.LOST, code=c.Code(clear=CODE)),
     Trigger.TAKE_BACK_CODE: c.TakeBackCode(**_ON),
+    Trigger.OPEN_CODE: c.OpenCode(**_ON, method=SignInMethod.PROVIDER),
     Trigger.CONFIRM_HANDOVER: c.ConfirmHandover(**_ON, handed_on=date(2026, 10, 8)),
     Trigger.CONFIRM_EXPIRY: c.ConfirmExpiry(**_ON, expires_on=date(2027, 7, 31)),
     Trigger.REPORT_CHANGE: c.ReportChange(**_ON, change=Change.ABSENCE, effective_on=TODAY),
@@ -217,6 +223,9 @@ def facts_for(trigger: Trigger) -> Facts:
     if trigger is Trigger.TAKE_BACK_CODE:
         soon = NOW + timedelta(seconds=1)  # with no hold, only a code from a clock that is ahead still waits
         return facts(request(State.CODE_ISSUED, code_issued_at=soon), code_fate=CodeStatus.WAITING)
+    if trigger is Trigger.OPEN_CODE:
+        unread = request(State.CODE_ISSUED).with_(code_unread_since=NOW - timedelta(days=1))
+        return facts(unread, code_fate=CodeStatus.TO_READ)
     if trigger is Trigger.REOPEN_REMOVAL:
         return facts(State.REVOKED, removal=Removal(RemovalKind.REMOVE_RIGHTS, RemovalOutcome.REMOVED))
     if trigger is Trigger.ANSWER_QUESTION:

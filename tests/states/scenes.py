@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from states.commands import Code
@@ -23,6 +23,7 @@ from states.vocabulary import (
     RevokeReason,
     Role,
     Settlement,
+    SignInMethod,
     StandInKind,
     State,
     Trigger,
@@ -52,6 +53,10 @@ NO_MAILBOX = f.establishment(is_open=False, mailbox=None)
 
 SENT = ISSUED.with_(drane_sent_on=f.TODAY, drane_seen=drane_digest(ISSUED))
 REMOVED = f.request(S.REVOKED).with_(drane_sent_on=f.TODAY)
+
+TO_READ = ISSUED.with_(code_unread_since=f.NOW)
+READ = ISSUED.with_(code_read_at=f.NOW)
+OPENED = LastEvent(T.OPEN_CODE, "Claire Ader, adjoint (0310001H)", Role.DEPUTY, f.NOW)
 
 DRAWN = {"code": None, "drawn": True}
 WAITS = {"drawn_at": f.NOW, "drawn_in": 3}
@@ -177,6 +182,20 @@ SCENES: dict[str, tuple[Scene, ...]] = {
                      {"expected_version": 9}, {})),
     "no_other_uses": ((T.ISSUE_CODE, None, {"code": None, "key_elsewhere": True}, {"key_has_other_uses": False}),),
     "hold_over": ((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=CodeStatus.WAITING), {}, {}),),
+    "code_not_read": ((T.CONFIRM_HANDOVER, f.facts(TO_READ, code_fate=CodeStatus.TO_READ), {}, {}),),
+    "national_identity_needed": ((T.OPEN_CODE, None, {"method": SignInMethod.MAIL_LINK}, {}),),
+    "code_already_read": (
+        (T.OPEN_CODE, f.facts(READ, code_fate=CodeStatus.READ), {}, {}),
+        (T.OPEN_CODE, f.facts(READ, code_fate=CodeStatus.READ, last=OPENED), {}, {}),
+    ),
+    "no_code_to_read": ((T.OPEN_CODE, f.facts(ISSUED), {}, {}),
+                        (T.OPEN_CODE, f.facts(TO_READ, code_fate=CodeStatus.UNDELIVERABLE), {}, {})),
+    "code_readable_from": (
+        (T.OPEN_CODE, f.facts(TO_READ.with_(code_issued_at=f.NOW), code_fate=CodeStatus.WAITING), {},
+         {"code_hold": timedelta(seconds=60)}),
+    ),
+    "change_of_the_rupn": ((T.REPORT_CHANGE, None, {"change": Change.NOT_RUPN}, {}),),
+    "not_your_request": ((T.REPORT_CHANGE, None, {"change": Change.NOT_RUPN}, {"actor": f.rupn(address="")}),),
     "code_has_left": tuple((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=fate), {}, {})
                            for fate in (CodeStatus.SENDING, CodeStatus.ACCEPTED, CodeStatus.HANDED_OVER)),
     "no_code_waits": ((T.TAKE_BACK_CODE, f.facts(ISSUED, code_fate=CodeStatus.UNDELIVERABLE), {}, {}),),

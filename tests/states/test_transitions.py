@@ -29,6 +29,7 @@ GRAPH: dict[str, set[tuple[str | None, str]]] = {
     "issue_code": {("requested", "code_issued")},
     "reissue_code": {("code_issued", "code_issued")},
     "take_back_code": {("code_issued", "requested"), ("code_issued", "code_issued"), ("requested", "requested")},
+    "open_code": {("code_issued", "code_issued")},
     "confirm_handover": {("code_issued", "code_issued")},
     "confirm_expiry": {("code_issued", "code_issued")},
     "report_change": {(s, s) for s in LIVE_STATES},
@@ -55,7 +56,8 @@ ROLES = {
     T.SEND_TO_DRANE: OPERATOR,
     T.REVOKE: OPERATOR | {Role.SCHEDULE},
     T.CONFIRM_REMOVAL: OPERATOR | {Role.CONNECTOR},
-    T.REPORT_CHANGE: CHEF | OPERATOR | {Role.SCHEDULE},
+    T.OPEN_CODE: CHEF | {Role.DEPUTY},
+    T.REPORT_CHANGE: CHEF | OPERATOR | {Role.SCHEDULE, Role.RUPN},
     T.EXPIRE: {Role.SCHEDULE},
 }
 AFTER_END = {

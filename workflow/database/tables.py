@@ -56,6 +56,7 @@ _OF_THE_WORKLIST = (
     _partial("ix_request_answered", "question_answered_at IS NOT NULL", "question_answered_at"),
     _partial("ix_request_drawn", "drawn_at IS NOT NULL", "drawn_at"),
     _partial("ix_request_to_erase", "state = 'revoked' AND erased_at IS NULL", "since", "reference"),
+    _partial("ix_request_unread", "code_unread_since IS NOT NULL", "code_unread_since"),
 )  # fmt: skip
 """Indexes that keep a page as quick at 100,000 requests as at 1,000 (``./run bench portal_list``)."""
 
@@ -187,6 +188,8 @@ class DelegationRequest(SQLModel, table=True):
     drawn_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     drawn_in: int | None = None
     erased_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    code_unread_since: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
+    code_read_at: datetime | None = Field(default=None, sa_column=_instant(nullable=True))
     created_at: datetime = Field(sa_column=_instant())
     changed_at: datetime = Field(sa_column=_instant())
     since: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, server_default=text(LONG_AGO)))

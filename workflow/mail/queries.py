@@ -15,7 +15,7 @@ from notifications.outbox.admin import DISCARDABLE, RETRYABLE, OutboxPage, dead_
 from notifications.outbox.store import COLUMNS, mail_from
 from notifications.outbox.tables import MAILS, SEALS, is_about
 from notifications.rendering.renderer import Rendered, Unrenderable
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Audience, Fault, Kind, Priority, Stage
+from notifications.vocabulary import CODE_KINDS, CODE_MAILS, LINK_KINDS, Audience, Fault, Kind, Priority, Stage
 from states.model import Actor
 from workflow.database.tables import ACTOR, ESTABLISHMENT, EVENT, NOTE, REQUEST
 from workflow.journal.chain import INSTALLATION
@@ -282,7 +282,11 @@ _LOST_CODE: Final = and_(
     MAILS.c.stage == Stage.CANCELLED.value,
     MAILS.c.kind.in_(_CODES),
     MAILS.c.reference.in_(select(REQUEST.c.reference).where(UNDELIVERABLE)),
-    ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODES), _LATER.c.id > MAILS.c.id),
+    ~exists().where(
+        _LATER.c.reference == MAILS.c.reference,
+        _LATER.c.kind.in_([kind.value for kind in CODE_MAILS]),
+        _LATER.c.id > MAILS.c.id,
+    ),
 )
 """Given up while somebody still waits for the code."""
 

@@ -24,8 +24,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from notifications.outbox.tables import MAILS
-from notifications.vocabulary import CODE_KINDS, Stage
+from notifications.outbox.tables import MAILS, SEALS
+from notifications.vocabulary import CODE_KINDS, CODE_MAILS, Stage
 from states import refusals
 from states.characters import fold
 from states.model import Actor
@@ -60,7 +60,8 @@ class Filters:
     instant; ``report_due_on``: a report is open that is to be handled on this day (R32); ``oldest_check``: the earliest
     day of a check that counts today, needed by ``checks`` (R36); ``not_handed_over``: the code's hand-over is not
     confirmed (R31); ``code_held``: a drawn code waits to be said on the ODA server, and ``code_drawn_before``: since
-    before this instant (R97); ``expiry_differs``: the key bears another day than the school year's end (R43);
+    before this instant (R97); ``code_unread``: nobody has read it on the portal, and ``code_unread_before``:
+    since before this instant (R112); ``expiry_differs``: the key bears another day than the school year's end (R43);
     ``without_drane_date``: nobody said when the RUPN was declared to the DRANE (R25);
     ``establishment_closed``: live, and its establishment is not open any more (R95); ``question_answered``: no
     operator has acted upon an answer (R90); ``assigned_at``: the instant of ``assigned_to``, the number of who handles
@@ -91,6 +92,8 @@ class Filters:
     code_waits_since: datetime | None = None
     code_held: bool = False
     code_drawn_before: datetime | None = None
+    code_unread: bool = False
+    code_unread_before: datetime | None = None
     without_drane_date: bool = False
     establishment_closed: bool = False
     question_answered: bool = False
@@ -103,17 +106,19 @@ _LATER = MAILS.alias("later_mail")
 
 _CODE_KINDS: Final = [kind.value for kind in CODE_KINDS]
 
+_CODE_MAILS: Final = [kind.value for kind in CODE_MAILS]
+
 _LOST = select(MAILS.c.reference).where(
     MAILS.c.stage.in_([stage.value for stage in (Stage.CANCELLED, Stage.DEAD, Stage.DISCARDED)]),
     MAILS.c.kind.in_(_CODE_KINDS),
     MAILS.c.reference.is_not(None),  # else NOT IN would be true of nothing
-    ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODE_KINDS), _LATER.c.id > MAILS.c.id),
+    ~exists().where(_LATER.c.reference == MAILS.c.reference, _LATER.c.kind.in_(_CODE_MAILS), _LATER.c.id > MAILS.c.id),
 )
 """The requests whose last code mail has not arrived and will not by itself."""
 
 _WAITING_CODE = select(MAILS.c.reference).where(
     MAILS.c.stage.in_([stage.value for stage in (Stage.PENDING, Stage.RETRY, Stage.SENDING)]),
-    MAILS.c.kind.in_(_CODE_KINDS),
+    MAILS.c.kind.in_(_CODE_MAILS),
 )
 """The requests whose code mail the relay has not taken yet."""
 
@@ -126,14 +131,25 @@ HAS_OWN_CODE: Final = and_(REQUEST.c.extends.is_(None), REQUEST.c.key_elsewhere.
 NOT_DRAWN: Final = REQUEST.c.drawn_at.is_(None)
 """No drawn code waits to be said on the ODA server (R97)."""
 
+_UNREAD = REQUEST.alias("unread_request")
+
+_WITH_CODE = exists().where(SEALS.c.reference == _UNREAD.c.reference, SEALS.c.ciphertext.is_not(None))
+
+_TO_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), _WITH_CODE)
+"""The requests whose code waits to be read on the portal (R112)."""
+
+_NEVER_READ = select(_UNREAD.c.reference).where(_UNREAD.c.code_unread_since.is_not(None), ~_WITH_CODE)
+"""Those whose code was erased before anybody read it."""
+
 UNDELIVERABLE: Final = and_(
     func.coalesce(REQUEST.c.state, "") == State.CODE_ISSUED.value,  # hides the state's index: it would be begun with
     REQUEST.c.handed_on.is_(None),
     HAS_OWN_CODE,
     NOT_DRAWN,
-    REQUEST.c.reference.in_(_LOST),
+    REQUEST.c.reference.in_(union_all(_LOST, _NEVER_READ)),
 )
-"""The code did not arrive (R58), as ``notifications.outbox.admin`` decides it; found from the few lost mails."""
+"""The code did not arrive (R58), as ``notifications.outbox.store`` decides it: its last mail is lost, or it was erased
+before anybody read it (R112)."""
 
 
 def live_years(connection: Connection) -> list[SchoolYear]:
@@ -198,6 +214,10 @@ def _of_request(filters: Filters) -> Iterator[ColumnElement[bool]]:
         yield and_(_is(State.REQUESTED), REQUEST.c.since < filters.submitted_before)
     if filters.not_handed_over:
         yield and_(_is(State.CODE_ISSUED), REQUEST.c.handed_on.is_(None), HAS_OWN_CODE, NOT_DRAWN)
+    if filters.code_unread:
+        yield and_(_is(State.CODE_ISSUED), NOT_DRAWN, REQUEST.c.reference.in_(_TO_READ))
+    if filters.code_unread_before:
+        yield REQUEST.c.code_unread_since < filters.code_unread_before
     if filters.code_held:
         yield ~NOT_DRAWN
     if filters.code_drawn_before:

@@ -7,8 +7,9 @@ from typing import Final
 from states import french
 from states.model import Actor, Facts, Request
 from states.policy import Policy
+from states.rules.authorization import allowed_roles
 from states.rules.changes import awaits_new_code, dated_revocation, due_on, to_settle
-from states.rules.code import code_held_until
+from states.rules.code import code_held_until, is_readable
 from states.rules.declaration import renewal_years
 from states.rules.drane import drane_standing
 from states.rules.verification import check_problems, current_checks
@@ -64,6 +65,9 @@ _REISSUE: Final = NextStep(
 )  # fmt: skip
 
 _OF_CODE_STATUS: Final = {
+    CodeStatus.TO_READ: NextStep(
+        Role.CHEF, "lire le code sur le portail, puis le remettre au RUPN en main propre", Trigger.OPEN_CODE
+    ),
     CodeStatus.HANDED_OVER: None,
     CodeStatus.EXTENDED: None,
     CodeStatus.UNDELIVERABLE: NextStep(
@@ -176,9 +180,9 @@ def possible_actions(facts: Facts, actor: Actor, policy: Policy, now: datetime) 
 def _may(transition: Transition, actor: Actor, policy: Policy) -> bool:
     if actor.role is Role.SCHEDULE:
         return transition.trigger is Trigger.EXPIRE  # it revokes on a day that was set, and on no other (R46)
-    if actor.role is Role.DEPUTY:
-        return policy.deputy_may_act and Role.CHEF in transition.roles
-    return actor.role in transition.roles or (actor.role is Role.OPERATOR and Role.CHEF in transition.roles)
+    if actor.role is Role.DEPUTY and not policy.deputy_may_act:
+        return False
+    return actor.role in allowed_roles(transition.roles)
 
 
 def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy, now: datetime) -> bool:
@@ -199,6 +203,8 @@ def _has_object(trigger: Trigger, request: Request, facts: Facts, policy: Policy
             return request.drawn_in is None
         case Trigger.TAKE_BACK_CODE:
             return request.drawn_in is not None or code_held_until(request, facts.code_fate, policy, now) is not None
+        case Trigger.OPEN_CODE:
+            return is_readable(request, facts.code_fate, policy, now)
         case Trigger.REOPEN_REMOVAL:
             return facts.removal is not None and facts.removal.outcome is not None
         case Trigger.ASK_QUESTION:

@@ -78,6 +78,8 @@ def late_filters(policy: Policy, expected_days: int, day: date, now: datetime) -
         filters["stalled"] = Filters(states=WAITS_FOR_ESTABLISHMENT, since_before=since)
     if timetable.handover:
         since = midnight(day - timedelta(days=timetable.handover[-1]))
+        unread_since = midnight(day - timedelta(days=timetable.handover[0]))
+        filters["unread_codes"] = Filters(code_unread=True, code_unread_before=unread_since)
         filters["not_handed"] = Filters(not_handed_over=True, since_before=since)
     return filters
 

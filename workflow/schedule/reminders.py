@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_co
 from notifications.messages.facts import HandoverReminder, Person, Place, StalledReminder, WaitingRequest, Year
 from notifications.messages.mail import Draft
 from notifications.outbox.tables import MAIL_REQUESTS, MAILS
-from notifications.vocabulary import CODE_KINDS, Audience, Kind, Stage
+from notifications.vocabulary import CODE_MAILS, Audience, Kind, Stage
 from states.policy import Timetable
 from states.rules.schedule import NO_REMINDER, Reminders, is_reminder_due
 from states.vocabulary import Settlement, State
@@ -26,7 +26,7 @@ WAITS_FOR_ESTABLISHMENT: Final = (State.DECLARED, State.DELEGATED, State.CHARTER
 """The states in which a request waits for its establishment."""
 
 
-_CODES: Final = [kind.value for kind in CODE_KINDS]
+_CODES: Final = [kind.value for kind in CODE_MAILS]
 
 
 _CODE, _LATER = MAILS.alias("code_mail"), MAILS.alias("later_code")
@@ -213,8 +213,8 @@ def _draft(reminders: list[DueReminder], job_day: JobDay) -> Draft:
     }  # fmt: skip
     day = calendar.today(first.waiting_since)
     context: Any = (
-        HandoverReminder(**facts, issued_on=day) if first.reminder is HANDOVER
-        else StalledReminder(**facts, state=request.state, since=day)
+        HandoverReminder(**facts, issued_on=day, to_read=request.code_unread_since is not None)
+        if first.reminder is HANDOVER else StalledReminder(**facts, state=request.state, since=day)
     )  # fmt: skip
     return Draft(
         kind=first.reminder.kind, audience=Audience.ESTABLISHMENT, recipient=mailbox_of(first.row) or "",
@@ -227,5 +227,6 @@ def _draft(reminders: list[DueReminder], job_day: JobDay) -> Draft:
 def _waiting(due: DueReminder, job_day: JobDay) -> WaitingRequest:
     request, since = request_from(due.row), job_day.policy.calendar.today(due.waiting_since)
     return WaitingRequest(
-        reference=request.reference, rupn=Person.of(request), state=request.state, since=since
+        reference=request.reference, rupn=Person.of(request), state=request.state, since=since,
+        to_read=due.reminder is HANDOVER and request.code_unread_since is not None,
     )  # fmt: skip

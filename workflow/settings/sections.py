@@ -125,13 +125,18 @@ class CodeFileSettings(ExportSettings):
 
 
 class CodeSettings(Section):
-    """The initialisation code: who makes it (R97), its form (R41), its keeping in days (R61), its mail's wait in
-    seconds (R62)."""
+    """The initialisation code: who makes it (R97), how the establishment has it (R112), its form (R41), its keeping in
+    days (R61), its mail's wait in seconds (R62)."""
 
     source: Literal["typed", "drawn"] = Field(
         "typed",
         description="typed : l'opérateur saisit le code que porte le serveur ODA ; drawn : le logiciel le tire, et un"
         " fichier le donne au serveur (R97).",
+    )
+    delivery: Literal["mail", "link"] = Field(
+        "mail",
+        description="mail : le code part par courriel ; link : le courriel ne donne que l'adresse d'une page, où le"
+        " chef connecté par une identité nationale le lit une seule fois (R112).",
     )
     length: int = Field(
         10,

@@ -34,6 +34,8 @@ NO_NAME: Final = "Sans nom ni donnée de santé."
 
 NEW_CODE: Final = "nouveau-code"
 RETURN_KEY: Final = "rendre"
+CODE: Final = "code"
+"""The page on which a code is read, which is no action like the others (R112)."""
 
 HOMONYM: Final = Field(
     name="homonym_confirmed", label="C'est une autre personne, qui porte les mêmes nom et prénom", shape=Shape.CHECK,
@@ -442,5 +444,5 @@ _ALL: Final = (
 CHEF_ACTIONS: Final[Mapping[str, Action]] = {action.slug: action for action in _ALL}
 
 
-SLUGS: Final[Mapping[Trigger, str]] = {action.trigger: action.slug for action in _ALL}
+SLUGS: Final[Mapping[Trigger, str]] = {action.trigger: action.slug for action in _ALL} | {Trigger.OPEN_CODE: CODE}
 """The page of each trigger; of a report, the one about the person."""

@@ -31,6 +31,7 @@ LARGEST_NUMBER: Final = 2**31 - 1
 """Of a mail: the database holds no larger one."""
 
 _ORDER: Final = (
+    Trigger.OPEN_CODE,
     Trigger.CONFIRM_HANDOVER,
     Trigger.ANSWER_QUESTION,
     Trigger.SUBMIT,
@@ -106,15 +107,27 @@ def task_of(situation: Situation, *, on_its_page: bool = False) -> ChefTask | No
             situation=situation, button=f"Reprendre la demande {whose}", href=address, rank=1,  # second to a code
             sentence=f"Le rectorat a renvoyé la demande {whose} : une étape est à refaire.",
         )  # fmt: skip
-    sentence, button = _task_texts(trigger, situation.who)
+    sentence, button = _task_texts(trigger, situation)
     href, rank = f"{address}/{SLUGS[trigger]}", 2 * _ORDER.index(trigger)
     return ChefTask(situation=situation, sentence=sentence, button=button, href=href, rank=rank)
 
 
-def _task_texts(trigger: Trigger, who: str) -> tuple[str, str]:
+def _task_texts(trigger: Trigger, situation: Situation) -> tuple[str, str]:
     """The sentence and the button of a task."""
-    whose = de(who)
+    who, whose = situation.who, de(situation.who)
     match trigger:
+        case Trigger.OPEN_CODE:
+            return (
+                f"Le code de la clé {whose} vous attend sur le portail : affichez-le, une seule fois, pour le remettre"
+                " en main propre.",
+                f"Lire le code {whose}",
+            )
+        case Trigger.CONFIRM_HANDOVER if situation.code_fate is CodeStatus.READ:
+            return (
+                f"Le code de la clé {whose} a été lu sur le portail : une fois remis en main propre, confirmez la"
+                " remise.",
+                f"Confirmer la remise à {who}",
+            )
         case Trigger.CONFIRM_HANDOVER:
             return (
                 f"Le code de la clé {whose} est parti vers la boîte de l'établissement : remettez-le en main propre,"

@@ -111,7 +111,8 @@ def _other_actions(view: RequestView, situation: Situation) -> list[tuple[str, s
     """The other actions that are open, as (end of the address, label)."""
     slugs = {action.trigger: SLUGS[action.trigger] for action in view.actions if action.trigger in SLUGS}
     slugs.pop(situation.trigger or Trigger.DECLARE, None)
-    if view.code_fate in (*ON_ITS_WAY, CodeStatus.HELD, CodeStatus.UNDELIVERABLE):
+    slugs.pop(Trigger.OPEN_CODE, None)  # the task of the page, or nobody's
+    if view.code_fate in (*ON_ITS_WAY, CodeStatus.HELD, CodeStatus.TO_READ, CodeStatus.UNDELIVERABLE):
         slugs.pop(Trigger.CONFIRM_HANDOVER, None)  # it would be refused: nothing has arrived (R58)
     if Trigger.RENEW in slugs:
         slugs[Trigger.RENEW] = "renouveler"

@@ -42,8 +42,11 @@ CODE_STATUSES: Final = {
     CodeStatus.WAITING: "Le courriel du code n'est pas encore parti : il attend son tour.",
     CodeStatus.SENDING: "Le courriel du code part en ce moment.",
     CodeStatus.ACCEPTED: "Le courriel du code est parti ; l'établissement n'a pas encore confirmé la remise.",
+    CodeStatus.TO_READ: "Le code attend sur le portail : le chef d'établissement ne l'a pas encore lu.",
+    CodeStatus.READ: "Le code a été lu sur le portail ; l'établissement n'a pas encore confirmé la remise.",
     CodeStatus.UNCERTAIN: "On ne sait pas si le courriel du code est arrivé : demander à l'établissement.",
-    CodeStatus.UNDELIVERABLE: "Le code n'est pas arrivé : corriger la boîte et renvoyer le courriel, ou réémettre.",
+    CodeStatus.UNDELIVERABLE: "Le code n'est pas arrivé, ou n'a pas été lu à temps : corriger la boîte et renvoyer"
+    " le courriel, ou réémettre.",
     CodeStatus.EXTENDED: "La clé existante a été étendue : il n'y a pas de code à remettre.",
     CodeStatus.HANDED_OVER: "Le code a été remis au RUPN en main propre.",
 }

@@ -71,7 +71,7 @@ def test_full_name__as_it_may_be_typed() -> None:
 def test_users__who_is_concerned() -> None:
     assert users_of("mails/parts/handover.j2") == (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
     assert users_of("mails/layout.j2") == users_of("mails/frame.html.j2") == tuple(Kind)
-    assert users_of("papers/handover_slip.typ") == (Kind.CODE_ISSUED, Kind.CODE_REISSUED)
+    assert users_of("papers/handover_slip.typ") == (Kind.CODE_ISSUED, Kind.CODE_REISSUED, Kind.CODE_TO_READ)
     assert [kind_of(name) for name in ("mails/declared.j2", "mails/layout.j2")] == [Kind.DECLARED, None]
 
 

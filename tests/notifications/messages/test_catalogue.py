@@ -6,7 +6,7 @@ import pytest
 
 from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT
 from notifications.messages.catalogue import CATALOGUE
-from notifications.vocabulary import CODE_KINDS, LINK_KINDS, Kind, Priority
+from notifications.vocabulary import CODE_MAILS, LINK_KINDS, Kind, Priority
 
 
 @pytest.mark.rule("R56")
@@ -38,7 +38,7 @@ def test_catalogue__has_every_kind_with_a_title() -> None:
 def test_catalogue__a_code_goes_first_and_lives_as_long_as_it_is_kept() -> None:
     for kind, entry in CATALOGUE.items():
         if kind not in LINK_KINDS:
-            assert entry.priority is (Priority.CODE if kind in CODE_KINDS else Priority.REST)
+            assert entry.priority is (Priority.CODE if kind in CODE_MAILS else Priority.REST)
     assert CATALOGUE[Kind.CODE_ISSUED].lifetime_in(MAIL_CONTEXT) == timedelta(days=MAIL_CONTEXT.code_keep_days)
 
 

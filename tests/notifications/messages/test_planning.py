@@ -35,6 +35,7 @@ TOLD: dict[Trigger, list[Kind]] = {
     Trigger.ISSUE_CODE: [Kind.CODE_ISSUED],
     Trigger.REISSUE_CODE: [Kind.CODE_REISSUED],
     Trigger.TAKE_BACK_CODE: [],
+    Trigger.OPEN_CODE: [],
     Trigger.CONFIRM_HANDOVER: [],
     Trigger.CONFIRM_EXPIRY: [],
     Trigger.REPORT_CHANGE: [Kind.CHANGE_REPORTED, Kind.CHANGE_TO_HANDLE],

@@ -172,6 +172,7 @@ def test_rendering__drane_sent_by_the_rectorat() -> None:
         ("sent_back_charter", "La charte à imprimer est jointe à ce message."),
         ("code_issued", "Imprimez le bordereau de remise et la fiche de connexion, joints à ce message."),
         ("code_reissued", "Imprimez le bordereau de remise et la fiche de connexion, joints à ce message."),
+        ("code_to_read", "Imprimez le bordereau de remise et la fiche de connexion, joints à ce message."),
         ("key_extended", "La fiche jointe à ce message, à lui donner, dit comment."),
         ("year_end_report", "Le bilan détaillé est joint à ce message"),
     ],
@@ -183,7 +184,7 @@ def test_rendering__what_is_joined_is_announced(name: str, announced: str) -> No
 @pytest.mark.rule("R69")
 def test_rendering__nothing_else_is_said_to_be_joined() -> None:
     joined = {kind for kind, facts in EXAMPLES.values() if "joint" in render(kind, facts, MAIL_CONTEXT).body}
-    with_code = {Kind.CODE_ISSUED, Kind.CODE_REISSUED, Kind.KEY_EXTENDED}
+    with_code = {Kind.CODE_ISSUED, Kind.CODE_REISSUED, Kind.CODE_TO_READ, Kind.KEY_EXTENDED}
     assert joined == {Kind.DELEGATED, Kind.SENT_BACK, Kind.YEAR_END_REPORT, *with_code}
     for step in ("declaration", "delegation", "confirmation"):
         assert "joint" not in render(*EXAMPLES[f"sent_back_{step}"], MAIL_CONTEXT).body

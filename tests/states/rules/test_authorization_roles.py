@@ -11,13 +11,14 @@ OF_CHEF = {
     Trigger.TAKE_BACK, Trigger.WITHDRAW, Trigger.RENEW, Trigger.ANSWER_QUESTION,
 }  # fmt: skip
 OF_BOTH = {Trigger.REPORT_CHANGE}
+IN_PERSON = {Trigger.OPEN_CODE}
 OF_SCHEDULE = {Trigger.EXPIRE}
 OF_CONNECTOR = {Trigger.CONFIRM_REMOVAL}
 OF_LISTS = {
     Trigger.CHECK_LISTING: "not_an_automatic_check", Trigger.CHECK_DELEGATION: "not_an_automatic_check",
     Trigger.REPORT_CHANGE: "change_of_the_lists",
 }  # fmt: skip
-OF_OPERATOR = set(Trigger) - OF_CHEF - OF_BOTH - OF_SCHEDULE
+OF_OPERATOR = set(Trigger) - OF_CHEF - OF_BOTH - OF_SCHEDULE - IN_PERSON
 
 
 def verdict(role: Role, trigger: Trigger) -> str | None:
@@ -33,15 +34,17 @@ def verdict(role: Role, trigger: Trigger) -> str | None:
     if role is Role.OPERATOR and trigger in OF_CHEF:
         return "behalf_needed"
     if role is Role.OPERATOR:
-        return "wrong_role" if trigger in OF_SCHEDULE else None
+        return "wrong_role" if trigger in OF_SCHEDULE | IN_PERSON else None
+    if role is Role.RUPN:
+        return "change_of_the_rupn" if trigger is Trigger.REPORT_CHANGE else "wrong_role"
     if role in (Role.CHEF, Role.DEPUTY):
-        return None if trigger in OF_CHEF | OF_BOTH else "wrong_role"
+        return None if trigger in OF_CHEF | OF_BOTH | IN_PERSON else "wrong_role"
     return "wrong_role"
 
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("trigger", Trigger)
-@pytest.mark.rule("R2", "R4", "R5", "R84")
+@pytest.mark.rule("R2", "R4", "R5", "R84", "R112", "R113")
 def test_role__each_before_each_action(trigger: Trigger, role: Role) -> None:
     expected = verdict(role, trigger)
     if expected is None:
@@ -50,7 +53,7 @@ def test_role__each_before_each_action(trigger: Trigger, role: Role) -> None:
         assert set(refused(f.facts_for(trigger), f.command(trigger), f.actor(role))) == {expected}
 
 
-@pytest.mark.parametrize("trigger", sorted(OF_CHEF | OF_BOTH))
+@pytest.mark.parametrize("trigger", sorted(OF_CHEF | OF_BOTH | IN_PERSON))
 @pytest.mark.rule("R4")
 def test_deputy__refused_by_the_setting(trigger: Trigger) -> None:
     reasons = refused(f.facts_for(trigger), f.command(trigger), f.deputy(), deputy_may_act=False)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from states.decision import CloseReport, OpenReport
-from states.model import Report
+from states.model import Actor, Report
 from states.rules.changes import REISSUE_REASONS, REVOKE_REASONS, due_on
 from states.vocabulary import (
     CODE_CHANGES,
@@ -15,7 +15,9 @@ from states.vocabulary import (
     KEY_CHANGES,
     LIVE_STATES,
     NEW_CODE_CHANGES,
+    RUPN_CHANGES,
     Change,
+    Role,
     Settlement,
     State,
     Trigger,
@@ -26,6 +28,10 @@ from tests.states.answers import accepted, refused, unusual, usual
 SETTLED = f.report(1, settlement=Settlement.NO_EFFECT, settled_at=f.NOW)
 
 
+def who_reports(change: Change) -> Actor:
+    return f.schedule() if change in EVIDENCE_CHANGES else f.rupn() if change in RUPN_CHANGES else f.chef()
+
+
 @pytest.mark.parametrize("change", Change)
 @pytest.mark.parametrize("state", LIVE_STATES)
 @pytest.mark.rule("R32")
@@ -34,7 +40,7 @@ def test_report__any_change_of_any_live_request(state: State, change: Change) ->
     if change in KEY_CHANGES and state is not State.CODE_ISSUED:
         assert set(refused(f.facts(state), command)) == {"no_key_to_report"}
         return
-    decision = accepted(f.facts(state), command, f.schedule() if change in EVIDENCE_CHANGES else f.chef())
+    decision = accepted(f.facts(state), command, who_reports(change))
     report = Report(number=1, change=change, effective_on=f.TODAY, reported_at=f.NOW)
     assert decision.effects == (OpenReport(report),)
     assert decision.data == {"report": 1, "change": change.value, "effective_on": "2026-10-12"}
@@ -298,3 +304,32 @@ def test_answer__each_change_has_its_reason() -> None:
     assert set(REISSUE_REASONS) == {*NEW_CODE_CHANGES, Change.KEY_COMPROMISED}
     assert set(REVOKE_REASONS) == {*DATED_CHANGES, Change.KEY_COMPROMISED}
     assert set(REISSUE_REASONS) | set(REVOKE_REASONS) == set(Change)
+
+
+@pytest.mark.rule("R113")
+def test_rupn__says_that_he_is_it_no_more_and_nothing_else() -> None:
+    of_his_own = f.command(Trigger.REPORT_CHANGE, change=Change.NOT_RUPN)
+    accepted(f.facts(State.CODE_ISSUED), of_his_own, f.rupn())
+    for change in (change for change in Change if change not in RUPN_CHANGES):
+        command = f.command(Trigger.REPORT_CHANGE, change=change)
+        assert "change_of_the_rupn" in refused(f.facts(State.CODE_ISSUED), command, f.rupn())
+    assert set(refused(f.facts(State.CODE_ISSUED), of_his_own, f.chef())) == {"change_of_the_rupn"}
+    accepted(f.facts(State.CODE_ISSUED), of_his_own, f.operator())
+
+
+@pytest.mark.parametrize("address", ["", "une.autre@ac-toulouse.fr"])
+@pytest.mark.rule("R3", "R113")
+def test_rupn__of_his_own_request_alone(address: str) -> None:
+    command = f.command(Trigger.REPORT_CHANGE, change=Change.NOT_RUPN)
+    assert set(refused(f.facts(State.CODE_ISSUED), command, f.rupn(address=address))) == {"not_your_request"}
+    unknown = f.facts(State.CODE_ISSUED, request=None)
+    assert set(refused(unknown, command, f.rupn())) == {"not_your_request"}, "it does not even exist"
+
+
+@pytest.mark.rule("R3", "R113")
+def test_rupn__reads_no_name_of_another() -> None:
+    names = {role: f.rupn().name_of(role, "Camille Roux") for role in Role}
+    assert "Camille Roux" not in names.values()
+    assert (names[Role.CHEF], names[Role.OPERATOR], names[Role.RUPN]) == ("l'établissement", "le rectorat", "vous")
+    assert not f.rupn().can_see(f.UAI)
+    assert f.chef().name_of(Role.RUPN, "a.detienne@ac-toulouse.fr (RUPN)") == "le RUPN"

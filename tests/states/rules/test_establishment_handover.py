@@ -46,10 +46,12 @@ def test_handover__once() -> None:
 
 
 @pytest.mark.parametrize("fate", CodeStatus)
-@pytest.mark.rule("R31", "R58")
+@pytest.mark.rule("R31", "R58", "R112")
 def test_handover__not_of_a_code_that_never_arrived(fate: CodeStatus) -> None:
     facts = f.facts(State.CODE_ISSUED, code_fate=fate)
-    if fate in (*ON_ITS_WAY, CodeStatus.HELD, CodeStatus.UNDELIVERABLE):
+    if fate is CodeStatus.TO_READ:
+        assert set(refused(facts, f.command(T.CONFIRM_HANDOVER))) == {"code_not_read"}
+    elif fate in (*ON_ITS_WAY, CodeStatus.HELD, CodeStatus.UNDELIVERABLE):
         reasons = refused(facts, f.command(T.CONFIRM_HANDOVER))
         assert fate.label in reasons["code_not_delivered"].message
     else:

@@ -1,10 +1,43 @@
-"""code openings"""
+"""codes read on the portal: since when one waits, and when it was read; what a RUPN's own page adds"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from workflow.migrations.frozen import UtcDateTime
+from workflow.migrations.widening import widen
 
 revision = "0037"
 down_revision = "0036"
 branch_labels = None
 depends_on = None
 
+KINDS = (
+    "declared", "delegated", "charter_signed", "submitted", "sent_back", "question", "code_issued", "code_reissued",
+    "code_to_read", "key_extended", "change_reported", "report_settled", "withdrawn", "revoked", "removal_confirmed",
+    "year_end", "handover_reminder", "stalled_reminder", "year_end_notice", "renewal_invitation", "new_request",
+    "removal_task", "change_to_handle", "change_due", "late_digest", "year_end_report", "brake_alert",
+    "mail_undeliverable", "clock_alert", "mailbox_changed", "mailbox_to_confirm", "sign_in", "sign_in_rectorat",
+    "sign_in_rupn",
+)  # fmt: skip
+AUDIENCES = ("establishment", "operators", "rupn")
+ERASURES = ("handed_over", "revoked", "replaced", "taken_back", "overdue", "used", "read")
+ROLES = ("chef", "deputy", "operator", "reader", "schedule", "connector", "rupn")
+CHANGES = (
+    "mission", "departure", "absence", "code_not_received", "code_refused", "pin_forgotten", "not_needed",
+    "key_compromised", "key_lost", "listing_lost", "delegation_ended", "not_rupn",
+)  # fmt: skip
+
 
 def upgrade() -> None:
-    pass
+    op.add_column("delegation_request", sa.Column("code_unread_since", UtcDateTime(timezone=True), nullable=True))
+    op.add_column("delegation_request", sa.Column("code_read_at", UtcDateTime(timezone=True), nullable=True))
+    waits = sa.text("code_unread_since IS NOT NULL")
+    op.create_index(
+        "ix_request_unread", "delegation_request", ["code_unread_since"], sqlite_where=waits, postgresql_where=waits
+    )
+    widen("outgoing_mail", "kind", KINDS)
+    widen("outgoing_mail", "audience", AUDIENCES)
+    widen("seal", "erased_why", ERASURES)
+    widen("change_report", "change", CHANGES)
+    for table in ("web_session", "sign_in_link", "access_token"):
+        widen(table, "role", ROLES)

@@ -1,0 +1,151 @@
+"""A code read on the portal, once, by who is known by a national identity (R112)."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from notifications.outbox.tables import MAILS, SEALS
+from notifications.vocabulary import Kind, Stage
+from states import commands as c
+from states.vocabulary import CodeStatus, ReissueReason, SignInMethod
+from tests.kit.html_forms import form_to, forms_of, send
+from tests.kit.portal import CHEF, OTHER_CHEF, STAFF, Portal, open_portal
+from workflow.database.tables import EVENT
+from workflow.requests.detail import load_facts
+from workflow.requests.filters import Filters
+from workflow.requests.worklist import Worklist
+
+CODE = "Lu12Seul"
+NATIONAL = replace(CHEF, method=SignInMethod.PROVIDER, provider="academie")
+HEADERS = replace(CHEF, method=SignInMethod.TRUSTED_HEADERS, name="Jean Vidal")
+BY_LINK = "code:\n  hold_seconds: 0\n  delivery: link\n"
+
+
+@pytest.fixture
+def portal(database_url: str, tmp_path: Path) -> Iterator[Portal]:
+    """A portal whose codes are read on their page."""
+    with open_portal(tmp_path, database_url, settings=BY_LINK) as portal:
+        yield portal
+
+
+def page_of(reference: str) -> str:
+    return f"/etablissement/demandes/{reference}/code"
+
+
+def told(portal: Portal, number: int = 1) -> str:
+    """A request whose code waits to be read, its mail gone."""
+    reference = portal.issued(number, code=CODE)
+    with portal.app.database.write() as connection:
+        connection.execute(update(MAILS).values(stage=Stage.SENT.value))
+    return reference
+
+
+def status(portal: Portal, reference: str) -> CodeStatus:
+    with portal.app.database.read() as connection:
+        return load_facts(connection, reference, portal.app.mailer).code_fate
+
+
+def lists(portal: Portal, reference: str, filters: Filters) -> bool:
+    """Whether the worklist shows this request under these filters."""
+    with portal.app.database.read() as connection:
+        worklist = Worklist(connection, portal.actor(STAFF), portal.app.policy, portal.clock.now())
+        return worklist.counts({"found": filters})["found"].number == 1
+
+
+@pytest.mark.rule("R112")
+def test_code__its_mail_bears_no_code_and_its_page_gives_it_once(portal: Portal) -> None:
+    reference = told(portal)
+    with portal.app.database.read() as connection:
+        (mail,) = connection.execute(select(MAILS).where(MAILS.c.kind.in_(["code_issued", "code_to_read"]))).all()
+        assert mail.kind == Kind.CODE_TO_READ.value
+    assert status(portal, reference) is CodeStatus.TO_READ
+    chef = portal.client(NATIONAL)
+    assert "Lire le code" in chef.get("/etablissement").text
+    page = chef.get(page_of(reference))
+    assert CODE not in page.text
+    assert status(portal, reference) is CodeStatus.TO_READ, "no GET opens it"
+    shown = send(chef, form_to(page, page_of(reference)))
+    assert shown.status_code == 200
+    assert shown.text.count(CODE) == 1
+    assert shown.headers["cache-control"] == "no-store"
+    assert status(portal, reference) is CodeStatus.READ
+    for again in (chef.get(page_of(reference)), send(chef, form_to(page, page_of(reference)))):
+        assert CODE not in again.text
+        assert "a déjà été" in again.text
+    with portal.app.database.read() as connection:
+        (seal,) = connection.execute(select(SEALS.c.ciphertext, SEALS.c.erased_why)).all()
+        assert (seal.ciphertext, seal.erased_why) == (None, "read")
+        events = connection.execute(select(EVENT.c.canonical).where(EVENT.c.stream == reference)).scalars().all()
+    assert sum('"open_code"' in event for event in events) == 1
+    assert not any(CODE in event for event in events)
+    history = portal.client(STAFF).get(f"/rectorat/demandes/{reference}").text
+    assert "Code lu sur le portail" in history
+    assert "Claire Martin" in history
+    assert "confirmez la remise" in chef.get("/etablissement").text
+    portal.do(c.ConfirmHandover(reference=reference, handed_on=portal.context.pages.today()), CHEF)
+    assert status(portal, reference) is CodeStatus.HANDED_OVER
+
+
+@pytest.mark.rule("R112")
+def test_code__a_mailbox_is_told_how_to_sign_in_otherwise(portal: Portal) -> None:
+    reference = told(portal)
+    by_mail = portal.client(CHEF)
+    page = by_mail.get(page_of(reference))
+    assert "connecté en votre nom" in page.text
+    assert not [form for form in forms_of(page) if form.action == page_of(reference)]
+    national = portal.client(NATIONAL)
+    form = form_to(national.get(page_of(reference)), page_of(reference))
+    form.fields["csrf"] = forms_of(page)[0].fields["csrf"]
+    refused = send(by_mail, form)
+    assert refused.status_code == 422
+    assert CODE not in refused.text
+    assert status(portal, reference) is CodeStatus.TO_READ
+
+
+@pytest.mark.rule("R3", "R112")
+def test_code__of_another_school_is_not_there(portal: Portal) -> None:
+    reference = told(portal)
+    other = portal.client(replace(OTHER_CHEF, method=SignInMethod.PROVIDER))
+    assert other.get(page_of(reference)).status_code == 404
+    assert portal.client(STAFF).get(page_of(reference)).status_code == 403
+
+
+@pytest.mark.rule("R9", "R112")
+def test_code__two_chefs_at_once(portal: Portal) -> None:
+    reference = told(portal)
+    clients = [portal.client(NATIONAL), portal.client(HEADERS)]
+    forms = [form_to(client.get(page_of(reference)), page_of(reference)) for client in clients]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(send, clients, forms))
+    assert sorted(answer.status_code for answer in answers) == [200, 422]
+    assert sum(CODE in answer.text for answer in answers) == 1
+
+
+@pytest.mark.rule("R44", "R112")
+def test_code__lost_after_it_was_read_is_issued_again(portal: Portal) -> None:
+    reference = told(portal)
+    chef = portal.client(NATIONAL)
+    send(chef, form_to(chef.get(page_of(reference)), page_of(reference)))
+    code = c.Code(clear="Neuf1234")
+    portal.do(c.ReissueCode(reference=reference, reason=ReissueReason.LOST, code=code), STAFF)
+    assert "Neuf1234" in send(chef, form_to(chef.get(page_of(reference)), page_of(reference))).text
+
+
+@pytest.mark.rule("R58", "R61", "R112")
+def test_code__never_read_expires_and_is_listed(portal: Portal) -> None:
+    reference = told(portal)
+    assert lists(portal, reference, Filters(code_unread=True))
+    assert not lists(portal, reference, Filters(undeliverable=True))
+    portal.clock.advance(days=31)
+    with portal.app.database.write() as connection:
+        now = portal.clock.now()
+        portal.app.mailer.erase_overdue(connection, now - timedelta(days=30), now)
+    assert status(portal, reference) is CodeStatus.UNDELIVERABLE
+    assert lists(portal, reference, Filters(undeliverable=True))
+    assert not lists(portal, reference, Filters(code_unread=True))
+    assert portal.client(NATIONAL).get(page_of(reference)).url.path.endswith(reference)
