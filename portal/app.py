@@ -18,6 +18,7 @@ from portal.web import (
     national_sign_in,
     public,
     rectorat,
+    rupn,
     second_factor,
     sessions,
     sign_in,
@@ -31,8 +32,8 @@ from portal.web.trusted_headers import TrustedHeaders, gate_secrets
 from workflow.app import App
 
 PAGES = (
-    chef, display, guides, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, second_factor,
-    sessions, sign_in, worklist,
+    chef, display, guides, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, rupn,
+    second_factor, sessions, sign_in, worklist,
 )  # fmt: skip
 
 

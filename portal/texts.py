@@ -294,6 +294,8 @@ def happened(event: "EventView") -> str:
         return "Clé existante étendue"
     if event.trigger is Trigger.TAKE_BACK_CODE and event.data.get("batch"):
         return "Code tiré effacé"
+    if event.trigger is Trigger.REPORT_CHANGE and event.role is Role.RUPN:
+        return "Le RUPN dit ne plus l'être"
     if event.trigger is Trigger.REVOKE and event.role is Role.SCHEDULE:
         return "Demande révoquée au jour prévu"
     if event.trigger is Trigger.SETTLE_CHANGE and event.data.get("revoke_on"):

@@ -70,6 +70,10 @@ class RequestParameters(RequestModel):
     code_drawn_before: Instant | None = Field(
         None, description="Dont un code tiré attend depuis avant cet instant (R97)."
     )
+    code_unread: bool = Field(False, description="Dont le code attend d'être lu sur le portail (R112).")
+    code_unread_before: Instant | None = Field(
+        None, description="Dont le code attend d'être lu depuis avant cet instant (R112)."
+    )
     establishment_closed: bool = Field(
         False, description="En cours, dont l'établissement est fermé ou a fusionné (R95)."
     )

@@ -290,6 +290,13 @@ def operator(visitor: AnyVisitor) -> Visitor:
     return visitor
 
 
+def rupn(visitor: AnyVisitor) -> Visitor:
+    """A RUPN, who sees what is his own (R113). Raises Forbidden."""
+    if not visitor.is_rupn:
+        raise Forbidden
+    return visitor
+
+
 Chef = Annotated[Visitor, Depends(chef)]
 
 
@@ -297,6 +304,9 @@ Rectorat = Annotated[Visitor, Depends(rectorat)]
 
 
 Operator = Annotated[Visitor, Depends(operator)]
+
+
+Rupn = Annotated[Visitor, Depends(rupn)]
 
 
 async def typed(request: Request, context: Context, visitor: AnyVisitor) -> FormData:

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
@@ -65,6 +66,10 @@ _SEND_AGAIN = (
 _READ_ONLY = "Vous consultez sans rien changer : pour agir, demandez à un opérateur du rectorat."
 
 
+_DOORS: Final = {"/rectorat": "/connexion/rectorat", "/rupn": "/connexion/rupn"}
+"""The page of signing in, by the beginning of the address that was wanted."""
+
+
 def error_page(
     request: Request, status: int, incident: str = "", trouble: DatabaseTrouble | None = None,
     reason: Reason | None = None,
@@ -112,7 +117,7 @@ def add_exception_handlers(app: FastAPI) -> None:
 
     async def sign_in(request: Request, needed: SignInNeeded) -> Response:
         context: WebContext = request.app.state.context
-        door = "/connexion/rectorat" if request.url.path.startswith("/rectorat") else "/connexion"
+        door = next((door for start, door in _DOORS.items() if request.url.path.startswith(start)), "/connexion")
         secret = None if request.method in READING else await keep_form(request, context)
         if secret is None:
             return RedirectResponse(f"{door}?suite={needed.back}" if needed.back else door, status_code=303)

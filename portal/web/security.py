@@ -40,6 +40,10 @@ class Visitor:
         return self.actor.is_establishment
 
     @property
+    def is_rupn(self) -> bool:
+        return self.actor.role is Role.RUPN
+
+    @property
     def is_operator(self) -> bool:
         return self.actor.role is Role.OPERATOR
 
@@ -50,7 +54,7 @@ class Visitor:
     @property
     def home(self) -> str:
         """The first page of this role."""
-        return "/etablissement" if self.is_chef else "/rectorat"
+        return "/etablissement" if self.is_chef else "/rupn" if self.is_rupn else "/rectorat"
 
 
 HEADERS: Final = {

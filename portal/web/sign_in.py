@@ -50,6 +50,9 @@ from workflow.settings.sign_in import SignInSettings
 
 router = APIRouter(include_in_schema=False)
 
+HOMES: Final = {Role.OPERATOR: "/rectorat", Role.READER: "/rectorat", Role.RUPN: "/rupn"}
+"""The first page of each role; that of an establishment is its own."""
+
 NO_REFERRER: Final = {"Referrer-Policy": "no-referrer"}
 """The address of a link's page is a secret."""
 
@@ -297,7 +300,7 @@ def after_sign_in(session_user: SessionUser, back: str) -> str:
     """The page of who has just signed in: the one that they wanted, once it is known who acts."""
     if not session_user.is_identified:
         return with_back("/connexion/qui", back)
-    return back or ("/etablissement" if session_user.is_establishment else "/rectorat")
+    return back or HOMES.get(session_user.role, "/etablissement")
 
 
 def _show_dead_link(

@@ -40,6 +40,8 @@ OTHER_CHEF = SessionUser(role=Role.CHEF, subject="0120001X", name="Luce Faure")
 DEPUTY = SessionUser(role=Role.DEPUTY, subject="0310001H", name="Jean Vidal")
 TWO_SCHOOLS = SessionUser(role=Role.CHEF, subject="0310001H,0310002J", name="Claire Martin")
 STAFF = SessionUser(role=Role.OPERATOR, subject=OPERATOR)
+RUPN = SessionUser(role=Role.RUPN, subject="rupn2@ac-toulouse.fr")
+"""Whom the second request is about."""
 DRANE = SessionUser(role=Role.READER, subject=READER)
 
 

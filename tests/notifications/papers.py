@@ -24,6 +24,7 @@ FILES = {
     Kind.SENT_BACK: ("charte-ODA-2027-00042.pdf",),
     Kind.CODE_ISSUED: (_SLIP, _SHEET),
     Kind.CODE_REISSUED: (_SLIP, _SHEET),
+    Kind.CODE_TO_READ: (_SLIP, _SHEET),
     Kind.KEY_EXTENDED: (_SHEET,),
     Kind.YEAR_END_REPORT: ("bilan",),
 }

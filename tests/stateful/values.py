@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from states import commands as c
 from states.vocabulary import (
+    EVIDENCE_CHANGES,
+    RUPN_CHANGES,
     Change,
     CheckOutcome,
     ReissueReason,
@@ -26,6 +28,7 @@ PEOPLE = (
     ("d'Étienne-Noël", "Zoë", "zoe@ac-toulouse.fr"),
 )
 CODE = c.Code(clear="Ab12Cd34")
+REPORTED_BY_PEOPLE = [change for change in Change if change not in (*EVIDENCE_CHANGES, *RUPN_CHANGES)]
 days = st.integers(min_value=-40, max_value=3)
 OPERATOR_TRIGGERS = {
     Trigger.CHECK_LISTING, Trigger.CHECK_DELEGATION, Trigger.SEND_BACK, Trigger.ISSUE_CODE, Trigger.REISSUE_CODE,
@@ -98,7 +101,7 @@ class Values:
         return {"expires_on": data.draw(st.sampled_from([None, day, day + timedelta(days=10)]))}
 
     def make_report_change(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
-        return {"change": data.draw(st.sampled_from(Change)), "effective_on": day}
+        return {"change": data.draw(st.sampled_from(REPORTED_BY_PEOPLE)), "effective_on": day}
 
     def make_settle_change(self, data: Any, _: str, day: date, good: bool) -> dict[str, Any]:
         settlement = data.draw(st.sampled_from(Settlement))

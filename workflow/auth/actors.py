@@ -12,7 +12,7 @@ from states.refusals import Reason
 from states.validation import clean, fold_mail, name_problem, normalise_uai
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
-from workflow.database.tables import ESTABLISHMENT
+from workflow.database.tables import ESTABLISHMENT, REQUEST
 from workflow.journal.installation import actor_number, known_actor
 from workflow.settings.current_people import CurrentPeople
 
@@ -52,8 +52,10 @@ class People:
     ``within``: the caller's own transaction, to read in. Every method that returns an actor raises NotAllowed.
     """
 
-    def __init__(self, current: CurrentPeople, database: Database, *, deputy_may_act: bool) -> None:
-        self._current, self.deputy_may_act = current, deputy_may_act
+    def __init__(
+        self, current: CurrentPeople, database: Database, *, deputy_may_act: bool, rupn_may_enter: bool = True
+    ) -> None:
+        self._current, self.deputy_may_act, self.rupn_may_enter = current, deputy_may_act, rupn_may_enter
         self._database = database
 
     def find_member(self, typed: str) -> tuple[Role, str] | None:
@@ -86,6 +88,8 @@ class People:
             return self.operator(subjects[0], channel, within=within)
         if role is Role.READER:
             return self.reader(subjects[0], channel, within=within)
+        if role is Role.RUPN:
+            return self.rupn(subjects[0], channel, within=within)
         return self.chef(subjects, channel, name=name, role=role, within=within)
 
     def operator(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
@@ -95,6 +99,20 @@ class People:
     def reader(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
         """Return a reader of the settings (R2)."""
         return self._of_settings(Role.READER, address, channel, within)
+
+    def rupn(self, address: str, channel: Channel, *, within: Connection | None = None) -> Actor:
+        """Return the RUPN of the requests that bear this address (R113); no other address is ever written down."""
+        folded = fold_mail(address)
+        bears = select(REQUEST.c.reference).where(REQUEST.c.folded_mail == folded).limit(1)
+        with nullcontext(within) if within is not None else self._database.read() as connection:
+            is_known = bool(folded) and connection.execute(bears).first() is not None
+        if not (is_known and self.rupn_may_enter):
+            raise NotAllowed("Aucune demande ne porte cette adresse.")
+        label = f"{folded} ({Role.RUPN.label})"
+        return Actor(
+            role=Role.RUPN, number=self._number(f"{Role.RUPN.value}:{folded}", label, within), label=label,
+            address=folded, channel=channel,
+        )  # fmt: skip
 
     def of_account(self, account: str, channel: Channel) -> Actor:
         """Return the operator that the settings give to a system account."""

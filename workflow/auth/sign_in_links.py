@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Update, func, insert, or_, select, updat
 
 from notifications.encryption import seals
 from notifications.mailer import Mailer
-from notifications.messages.facts import Place, SignIn, SignInRectorat
+from notifications.messages.facts import Place, SignIn, SignInRectorat, SignInRupn
 from notifications.messages.mail import Draft
 from notifications.ports import Clock
 from notifications.sql import batches
@@ -32,7 +32,7 @@ from workflow.auth.rate_limit import (
 )
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
-from workflow.database.tables import ESTABLISHMENT, LINKS
+from workflow.database.tables import ESTABLISHMENT, LINKS, REQUEST
 from workflow.journal.chain import JournalHasher
 from workflow.settings.model import Settings
 
@@ -114,6 +114,12 @@ class Links:
         """Send a link to an operator or a reader; any other address looks the same to who asks."""
         self._send(fold_mail(typed), _rectorat_target(self._people, typed), request)
 
+    def send_to_rupn(self, typed: str, request: LinkRequest) -> None:
+        """Send a link to the address of a RUPN, as a request has it; any other looks the same (R72, R113)."""
+        with self._database.read() as connection:
+            target = _rupn_target(connection, typed)
+        self._send(fold_mail(typed), target, request)
+
     def _send(self, subject: str, target: SignInTarget | None, request: LinkRequest) -> None:
         """Send the link, unless a limit is reached (R74): the client's first, for which its subject pays nothing.
 
@@ -165,6 +171,12 @@ class Links:
 
     def _draft(self, target: SignInTarget, link_digest: str, now: datetime, expires_at: datetime) -> Draft:
         asked_at, until = french.instant(now, self._zone), french.instant(expires_at, self._zone)
+        if target.role is Role.RUPN:
+            return Draft(
+                kind=Kind.SIGN_IN_RUPN, audience=Audience.RUPN, recipient=target.mailbox,
+                not_after=expires_at, context=SignInRupn(minutes=self._minutes, until=until, asked_at=asked_at),
+                sealed_for=sealed_for(link_digest),
+            )  # fmt: skip
         if target.role is not Role.CHEF:
             return Draft(
                 kind=Kind.SIGN_IN_RECTORAT, audience=Audience.OPERATORS, recipient=target.mailbox,
@@ -202,6 +214,8 @@ class Links:
             return None
         if Role.of(link.role) is Role.CHEF:
             target = _establishment_target(connection, link.subject)
+        elif Role.of(link.role) is Role.RUPN:
+            target = _rupn_target(connection, link.subject)
         else:
             target = _rectorat_target(self._people, link.subject)
         same = target and (target.role.value, fold_mail(target.mailbox)) == (link.role, link.sent_to)
@@ -288,6 +302,14 @@ def _rectorat_target(people: People, typed: str) -> SignInTarget | None:
     """Return an operator or a reader, at the address that the settings have."""
     member = people.find_member(typed)
     return SignInTarget(role=member[0], subject=member[1], mailbox=member[1]) if member else None
+
+
+def _rupn_target(connection: Connection, typed: str) -> SignInTarget | None:
+    """Return the RUPN of a request that bears this address, the address as it is written there."""
+    folded = fold_mail(typed)
+    query = select(REQUEST.c.mail).where(REQUEST.c.folded_mail == folded).order_by(REQUEST.c.reference.desc()).limit(1)
+    mail = connection.execute(query).scalar_one_or_none() if folded else None
+    return SignInTarget(role=Role.RUPN, subject=folded, mailbox=mail) if mail else None
 
 
 def _place(row: Row[Any]) -> Place:

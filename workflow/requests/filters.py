@@ -33,7 +33,7 @@ from states.refusals import Reason
 from states.rules.verification import Standing
 from states.school_calendar import SchoolCalendar, SchoolYear
 from states.validation import clean_mail, fold_mail, normalise_uai
-from states.vocabulary import State
+from states.vocabulary import Role, State
 from workflow.database.mapping import is_readable_year, school_year
 from workflow.database.tables import ASSIGNMENT, COUNTER, ESTABLISHMENT, IS_LIVE, REMOVAL, REPORT, REQUEST
 from workflow.requests.assignments import assigned
@@ -313,6 +313,8 @@ def _of_expiry(
 
 def visible_to(scope: Actor) -> ColumnElement[bool]:
     """The requests that this actor may see, as a condition: a chef its establishments', the rectorat all (R2, R3)."""
+    if scope.role is Role.RUPN:
+        return false()  # he sees what of his own is his, and no request whole (R113)
     if not scope.is_establishment:
         return true()
     return REQUEST.c.uai.in_(sorted(scope.establishments))

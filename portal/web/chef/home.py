@@ -161,15 +161,13 @@ def waiting_sentence(situation: Situation, expected_days: int, today: date) -> s
     if step is None:
         return f"La clé {whose} est en service."
     if step.on and step.who is Role.SCHEDULE:
-        return (
-            f"La clé {whose} est en service. Les droits seront révoqués le {day(step.on)}, comme vous l'avez signalé."
-        )
+        return f"La clé {whose} est en service. Les droits seront révoqués le {day(step.on)}, comme cela a été signalé."
     if step.on:
-        return f"La clé {whose} est en service. Le rectorat traitera votre signalement le {day(step.on)}."
+        return f"La clé {whose} est en service. Le rectorat traitera le signalement le {day(step.on)}."
     if step.who is Role.SCHEDULE:
         return f"L'année scolaire est finie : la demande {whose} va être close d'elle-même."
     if step.trigger is Trigger.SETTLE_CHANGE:
-        return f"Le rectorat traite votre signalement au sujet {whose}."
+        return f"Le rectorat traite le signalement fait au sujet {whose}."
     if situation.code_fate in ON_ITS_WAY:
         return f"Le code de la clé {whose} part vers la boîte de l'établissement : il arrive dans quelques minutes."
     if request.state is State.CODE_ISSUED and step.who is Role.OPERATOR:

@@ -65,6 +65,7 @@ class Task(Labelled):
     UNDELIVERED = "non-remis", "code non remis"
     CODE_WAITS = "code-en-attente", "code qui n'est pas encore parti, un jour après"
     CODE_HELD = "code-tire", "code tiré, pas encore transmis"
+    CODE_UNREAD = "code-a-lire", "code pas encore lu"
     REPORT_DUE = "signalement-a-regler", "signalement à régler"
     REPORT = "signalement", "signalement ouvert, même à venir"
     LATE = "retard", "en retard"
@@ -184,7 +185,7 @@ class WorklistCriteria:
             report_due_on=today if Task.REPORT_DUE in self.tasks else None,
             undeliverable=Task.UNDELIVERED in self.tasks,
             code_waits_since=now - CODE_LATE if Task.CODE_WAITS in self.tasks else None,
-            code_held=Task.CODE_HELD in self.tasks,
+            code_held=Task.CODE_HELD in self.tasks, code_unread=Task.CODE_UNREAD in self.tasks,
             without_drane_date=Task.WITHOUT_DRANE_DATE in self.tasks,
             establishment_closed=Task.SCHOOL_CLOSED in self.tasks,
             question_answered=Task.ANSWERED in self.tasks,

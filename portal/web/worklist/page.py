@@ -83,6 +83,7 @@ TASKS: Final = (
     _checks(CheckChoice.TOO_OLD, "vérification trop ancienne", "vérifications trop anciennes"),
     _checks(CheckChoice.NEGATIVE, "vérification négative", "vérifications négatives"),
     _task(Task.SCHOOL_CLOSED, "d'un établissement fermé", "d'établissements fermés"),
+    _task(Task.CODE_UNREAD, "code pas encore lu", "codes pas encore lus"),
     _task(Task.HANDOVER, "remise à confirmer", "remises à confirmer"),
     _task(Task.REMOVAL, "retrait à confirmer", "retraits à confirmer"),
     _task(Task.EXPIRY, "expiration à cocher", "expirations à cocher"),

@@ -47,7 +47,7 @@ def test_description__has_every_trigger_open_to_people_and_no_other(api: Api) ->
     paths = api.described()["paths"]
     operations = {operation["operationId"] for path in paths.values() for operation in path.values()}
     assert {trigger.value for trigger in OPEN} == operations & {trigger.value for trigger in Trigger}
-    assert set(Trigger) - set(OPEN) == {Trigger.EXPIRE, Trigger.DRAW_CODE}
+    assert set(Trigger) - set(OPEN) == {Trigger.EXPIRE, Trigger.DRAW_CODE, Trigger.OPEN_CODE}
 
 
 def test_description__every_operation_says_its_refusals_and_its_fields(api: Api) -> None:

@@ -22,7 +22,7 @@ from states import commands as c
 from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import unmasked
-from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, Portal, open_portal
+from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, RUPN, STAFF, Portal, open_portal
 from workflow.auth.sessions import SessionUser
 
 pytestmark = [pytest.mark.rule("R2"), pytest.mark.rule("R3")]
@@ -35,6 +35,7 @@ class Door(Enum):
     OWN = "whoever is signed in, for themselves"
     CHEF = "the establishment's"
     RECTORAT = "the rectorat's; a reader changes nothing"
+    RUPN = "the RUPN's own"
     API = "programs', with a token"
     STATIC = "files"
 
@@ -49,6 +50,7 @@ DOORS = {
     "/deconnexion": Door.OWN,
     "/etablissement": Door.CHEF,
     "/rectorat": Door.RECTORAT,
+    "/rupn": Door.RUPN,
     "/api/v1": Door.API,
     "/static": Door.STATIC,
 }
@@ -73,7 +75,7 @@ TOLD_OF_READING = {"actor", "try_count", "security_address", "installation"}
 STRICTER = {("Referrer-Policy", "no-referrer")}
 NOBODYS = {"reference": "ODA-2027-99999", "number": "99999"}
 ROLES: dict[str, SessionUser | None] = {
-    "nobody": None, "other chef": OTHER_CHEF, "chef": CHEF, "deputy": DEPUTY, "operator": STAFF, "reader": DRANE,
+    "nobody": None, "other chef": OTHER_CHEF, "chef": CHEF, "deputy": DEPUTY, "operator": STAFF, "reader": DRANE, "rupn": RUPN,
 }  # fmt: skip
 ESTABLISHMENTS = ("other chef", "chef", "deputy")
 Address = tuple[str, str]
@@ -211,11 +213,15 @@ def judged(answer: Response, role: str, path: str, door: Door, where: str) -> No
         assert not sent_to_sign_in(answer), where
         if path in CHEFS_SEE and role in ("chef", "deputy"):
             assert status == 200, f"{where}: {status}"
+    elif door is Door.RUPN:
+        is_sent_home = status == 303 and path == "/rupn"
+        assert is_sent_home or status == (200 if role == "rupn" else 403), f"{where}: {status}"
     elif door is Door.RECTORAT:
-        assert (status == 403) == (role in ESTABLISHMENTS) or (status == 403 and role == "reader"), f"{where}: {status}"
+        outside = (*ESTABLISHMENTS, "rupn")
+        assert (status == 403) == (role in outside) or (status == 403 and role == "reader"), f"{where}: {status}"
         if path in READERS_SEE:
             is_sent_home = role == "reader" and path == "/rectorat"  # to the dashboard, which is hers
-            assert role in ESTABLISHMENTS or status == (303 if is_sent_home else 200), f"{where}: {status}"
+            assert role in outside or status == (303 if is_sent_home else 200), f"{where}: {status}"
     else:
         assert status not in (401, 403), f"{where}: {status}"
         assert not sent_to_sign_in(answer) or path.startswith("/connexion/"), where
@@ -239,14 +245,14 @@ def test_reading__what_is_anothers_looks_like_what_does_not_exist(town: Town) ->
 def test_acting__who_may_not_is_refused_and_nothing_moves(town: Town) -> None:
     """With a form that is right in all but who sends it."""
     before = town.rows()
-    for method, path, door in all_addresses(town, Door.CHEF, Door.RECTORAT):
+    for method, path, door in all_addresses(town, Door.CHEF, Door.RECTORAT, Door.RUPN):
         if method == "GET":
             continue
         mine = any(f"{{{name}}}" in path for name in NOBODYS)
         for role, client in town.browsers.items():
             if door is Door.CHEF and role in (("chef", "deputy") if mine else ESTABLISHMENTS):
                 continue
-            if door is Door.RECTORAT and role == "operator":
+            if role == {Door.RECTORAT: "operator", Door.RUPN: "rupn"}.get(door):
                 continue
             own = {CSRF_FIELD: csrf_of(town.secrets[role])} if role in town.secrets else {}
             answer = client.request(method, town.filled(path), data=own)
@@ -262,10 +268,10 @@ def test_acting__who_may_not_is_refused_and_nothing_moves(town: Town) -> None:
 def test_acting__a_form_that_is_not_of_this_session_is_refused_and_nothing_moves(town: Town) -> None:
     """Without the token, with another session's, or sent by another site with the right one."""
     before = town.rows()
-    for method, path, door in all_addresses(town, Door.CHEF, Door.RECTORAT, Door.OWN):
+    for method, path, door in all_addresses(town, Door.CHEF, Door.RECTORAT, Door.RUPN, Door.OWN):
         if method == "GET":
             continue
-        role = "operator" if door is Door.RECTORAT else "chef"
+        role = {Door.RECTORAT: "operator", Door.RUPN: "rupn"}.get(door, "chef")
         right = {CSRF_FIELD: csrf_of(town.secrets[role])}
         elsewhere = (
             {"Sec-Fetch-Site": "cross-site"},
@@ -288,8 +294,8 @@ def test_acting__a_form_that_is_not_of_this_session_is_refused_and_nothing_moves
 def test_acting__a_form_that_is_given_back_moves_nothing(town: Town) -> None:
     """Whatever is in it: it is shown again, to be read and sent."""
     before = town.rows()
-    for method, path, door in all_addresses(town, Door.CHEF, Door.RECTORAT, Door.OWN):
-        role = "operator" if door is Door.RECTORAT else "chef"
+    for method, path, door in all_addresses(town, Door.CHEF, Door.RECTORAT, Door.RUPN, Door.OWN):
+        role = {Door.RECTORAT: "operator", Door.RUPN: "rupn"}.get(door, "chef")
         if method == "GET" or path == "/deconnexion":
             continue
         for token, headers in (
