@@ -417,7 +417,12 @@ def bootstrap(
         if own:
             database.dispose()
         raise
-    people = People(CurrentPeople(settings, clock), database, deputy_may_act=settings.people.deputy_may_act)
+    people = People(
+        CurrentPeople(settings, clock),
+        database,
+        deputy_may_act=settings.people.deputy_may_act,
+        rupn_may_enter=settings.sign_in.rupn,
+    )
     app = App(
         settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
         people=people, machine=machine, clock_check=ClockCheck(hasher, count, boot, machine), templates=templates,

@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import suppress
-from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
@@ -26,7 +25,7 @@ from portal.web.context import (
 )
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.kept_forms import keep_form, set_kept_cookie
-from portal.web.security import fixed_headers, is_own_origin, safe_back
+from portal.web.security import door_of, fixed_headers, is_own_origin, safe_back
 from states.refusals import Reason
 from workflow.auth.rate_limit import FORBIDDEN, FORGED_FORMS
 from workflow.database.signs_of_life import ClockRefused
@@ -64,10 +63,6 @@ _SEND_AGAIN = (
 )
 
 _READ_ONLY = "Vous consultez sans rien changer : pour agir, demandez à un opérateur du rectorat."
-
-
-_DOORS: Final = {"/rectorat": "/connexion/rectorat", "/rupn": "/connexion/rupn"}
-"""The page of signing in, by the beginning of the address that was wanted."""
 
 
 def error_page(
@@ -117,7 +112,7 @@ def add_exception_handlers(app: FastAPI) -> None:
 
     async def sign_in(request: Request, needed: SignInNeeded) -> Response:
         context: WebContext = request.app.state.context
-        door = next((door for start, door in _DOORS.items() if request.url.path.startswith(start)), "/connexion")
+        door = door_of(request.url.path)
         secret = None if request.method in READING else await keep_form(request, context)
         if secret is None:
             return RedirectResponse(f"{door}?suite={needed.back}" if needed.back else door, status_code=303)

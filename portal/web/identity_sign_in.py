@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.security import safe_back
+from portal.web.security import door_of, is_of_rupn, safe_back
 from portal.web.sign_in import (
     UAI,
     Client,
@@ -47,6 +47,8 @@ _REFUSALS: Final = {
     IdentityRefusal.NOT_IN_GROUP: "Il vous manque un droit que l'académie donne. Demandez-le-lui.",
     IdentityRefusal.DEPUTY: "Seul le chef d'établissement peut se connecter, et vous êtes reconnu comme son adjoint.",
     IdentityRefusal.NO_FUNCTION: "Votre identité est reconnue, mais rien ne dit votre fonction ni votre établissement.",
+    IdentityRefusal.NO_REQUEST: "Aucune demande de clé ne porte votre adresse. Si l'on a déclaré une autre adresse pour"
+    " vous, demandez à votre chef d'établissement de la corriger.",
 }
 """Why an identity opens nothing, and what to do."""
 
@@ -70,7 +72,7 @@ def sign_in_by_gate(request: Request, context: Context, data: PostedByAnyone) ->
     if gate is None:
         return RedirectResponse(with_back("/connexion", back), status_code=303)
     identity = name_of(context, gate)
-    resolution = context.identities.resolve(identity)
+    resolution = context.identities.resolve(identity, as_rupn=is_of_rupn(back))
     if not isinstance(resolution, IdentityUser):
         return without_session(request, context, identity, resolution, back)
     device = device_of(request, context)
@@ -100,7 +102,7 @@ def without_session(
     return context.pages.page(
         request, "sign_in/provider_failed.html", status=403, title="Votre identité n'ouvre pas ce portail",
         remedy=_REFUSALS[code], provider=None, back=back, level="", retry=False,
-        other=with_back("/connexion/rectorat" if back.startswith("/rectorat") else "/connexion", back),
+        other=with_back(door_of(back), back),
         is_signed=False,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.web.context import Context, PostedByAnyone, SignedIn, WebContext
 from portal.web.identity_sign_in import without_session
-from portal.web.security import safe_back
+from portal.web.security import door_of, is_of_rupn, safe_back
 from portal.web.sign_in import Client, after_sign_in, device_of, keep_device, set_session_cookie, with_back
 from states import french
 from states.validation import chef_key, fold_mail
@@ -122,7 +122,7 @@ def _enter(
     ``proving``: the session whose user was asked to prove who they are anew (R105).
     """
     named = _named(context, identity)
-    resolution = context.identities.resolve(named)
+    resolution = context.identities.resolve(named, as_rupn=is_of_rupn(attempt.back))
     if proving and not _is_same(proving[0], resolution, named):
         raise ProviderFailure(ProviderProblem.OTHER_PERSON, "a proof by another person than the session's")
     if not isinstance(resolution, IdentityRefused):
@@ -187,7 +187,7 @@ def _failed(
 
 def _other_door(back: str) -> str:
     """The page of signing in otherwise; it leads whoever is signed in to the page wanted."""
-    return with_back("/connexion/rectorat" if back.startswith("/rectorat") else "/connexion", back)
+    return with_back(door_of(back), back)
 
 
 def _set_cookie(

@@ -18,10 +18,9 @@ from notifications.rendering.pdf import compile_paper
 from portal.web.actions.base import version_of, with_refusal
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, Rupn, SignedIn, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
-from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.public_texts import PublicFacts
-from portal.web.security import Visitor, safe_back
-from portal.web.sign_in import Client
+from portal.web.security import Visitor, is_of_rupn, safe_back
+from portal.web.sign_in import Client, gate_user
 from states.commands import ReportChange
 from states.decision import Refused
 from states.french import day
@@ -88,17 +87,17 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(is_offered)])
 
 @router.get(DOOR)
 def show_door(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "") -> Response:
-    """The first page of a RUPN."""
-    back = safe_back(suite)
+    """The first page of a RUPN, by an identity or a link: it leads to his own page (R113)."""
+    back = _back(suite)
     if visitor:
-        return RedirectResponse(back or visitor.home, status_code=303)
+        return RedirectResponse(visitor.home, status_code=303)
     return _render_door(request, context, blank((ADDRESS,)), back)
 
 
 @router.post(DOOR)
 def ask_link(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
     """Send a link to the address of a request, if one bears it; the answer is the same if none does (R72)."""
-    form, back = filled((ADDRESS,), data), safe_back(data.get("suite"))
+    form, back = filled((ADDRESS,), data), _back(data.get("suite"))
     if form.is_right and (problem := mail_problem(clean_mail(form.values["adresse"]))):
         form = form.refused([bad_mail("adresse", "L'adresse", problem)])
     if not form.is_right:
@@ -117,8 +116,17 @@ def show_sent(request: Request, context: Context, visitor: MaybeVisitor) -> HTML
     )  # fmt: skip
 
 
+def _back(path: object) -> str:
+    """The page of his that was wanted: it is by wanting it that an identity comes in as a RUPN."""
+    back = safe_back(path)
+    return back if is_of_rupn(back) else "/rupn"
+
+
 def _render_door(request: Request, context: WebContext, form: Form, back: str, *, status: int = 200) -> HTMLResponse:
-    return context.pages.page(request, "rupn/door.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM)
+    return context.pages.page(
+        request, "rupn/door.html", status=status, form=form, back=back, is_kept=False, by_mail=True,
+        gate_user=gate_user(request, context),
+    )  # fmt: skip
 
 
 @router.get("/rupn")

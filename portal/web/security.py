@@ -199,3 +199,17 @@ def safe_back(path: object) -> str:
     if not isinstance(path, str) or len(path) > LONGEST_ADDRESS or "\\" in path or not _OURS.fullmatch(path):
         return ""
     return "" if path.startswith(_NOT_AGAIN) else path
+
+
+_DOORS: Final = {"/rectorat": "/connexion/rectorat", "/rupn": "/connexion/rupn"}
+"""The pages of signing in, by the beginning of what they lead to; an establishment's is the first."""
+
+
+def door_of(path: str) -> str:
+    """The page of signing in of whoever wants this page of ours."""
+    return next((door for start, door in _DOORS.items() if path.startswith(start)), "/connexion")
+
+
+def is_of_rupn(path: str) -> bool:
+    """Return True for the RUPN's own page, and those below it (R113)."""
+    return re.match(r"/rupn(?![^/?])", path) is not None

@@ -211,7 +211,7 @@ def _sent_to(form: Form) -> Response:
     return RedirectResponse(f"/connexion/envoye?uai={normalise_uai(form.values['uai'])}", status_code=303)
 
 
-def _gate_user(request: Request, context: WebContext) -> str:
+def gate_user(request: Request, context: WebContext) -> str:
     """Whom the gate names, for the button that signs in as that person; empty when it names nobody (R102)."""
     gate = gate_identity(request)
     if gate is None:
@@ -241,7 +241,7 @@ def _is_open_to_rectorat(context: WebContext) -> bool:
 def _render_school(request: Request, context: WebContext, form: Form, back: str, *, status: int = 200) -> HTMLResponse:
     return context.pages.page(
         request, "sign_in/school.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
-        gate_user=_gate_user(request, context),
+        gate_user=gate_user(request, context),
         other=with_back("/connexion/rectorat", back), by_mail=_doors(context).may_use_mail(Role.CHEF),
         ended_by=_ended_by(request, context),
     )  # fmt: skip
@@ -258,7 +258,7 @@ def _render_rectorat(
 ) -> HTMLResponse:
     return context.pages.page(
         request, "sign_in/rectorat.html", status=status, form=form, back=back, is_kept=back == KEPT_FORM,
-        gate_user=_gate_user(request, context),
+        gate_user=gate_user(request, context),
         other=with_back("/connexion", back), by_mail=_is_open_to_rectorat(context),
         ended_by=_ended_by(request, context),
     )  # fmt: skip

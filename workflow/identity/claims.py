@@ -38,6 +38,7 @@ class IdentityRefusal(Enum):
     NOT_IN_GROUP = "not_in_group"
     DEPUTY = "deputy"
     NO_FUNCTION = "no_function"
+    NO_REQUEST = "no_request"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from states.vocabulary import Role, SignInMethod
-from workflow.auth.actors import People
+from states.vocabulary import Channel, Role, SignInMethod
+from workflow.auth.actors import NotAllowed, People
 from workflow.auth.bindings import bound_to
 from workflow.auth.sessions import Device, SessionUser, SignIn
 from workflow.database.connection import Database
@@ -14,6 +14,7 @@ from workflow.identity.claims import (
     IdentityRefused,
     IdentityUser,
     Resolution,
+    read_claims,
     resolve,
 )
 from workflow.identity.establishments import find_named
@@ -44,8 +45,13 @@ class IdentityEntry:
         self._database, self._people, self._sign_in = database, people, sign_in
         self._mapping = settings.sign_in.mapping
 
-    def resolve(self, identity: NamedIdentity) -> Resolution:
-        """Say whom this identity signs in, by what it claims, else by the establishments that it is bound to."""
+    def resolve(self, identity: NamedIdentity, *, as_rupn: bool = False) -> Resolution:
+        """Say whom this identity signs in, by what it claims, else by the establishments that it is bound to.
+
+        ``as_rupn``: they want the RUPN's page, which is whose address a request bears, whatever else they are (R113).
+        """
+        if as_rupn:
+            return self._resolve_rupn(identity)
         with self._database.read() as connection:
             resolution = resolve(
                 identity.claims, self._mapping, self._people.find_member,
@@ -63,6 +69,14 @@ class IdentityEntry:
             role=role or Role.CHEF, subjects=uais, name=resolution.name, mail=resolution.mail,
             asks_function=role is None and self._people.deputy_may_act,
         )  # fmt: skip
+
+    def _resolve_rupn(self, identity: NamedIdentity) -> Resolution:
+        claims = read_claims(identity.claims, self._mapping.claims, trusts_mail=identity.trusts_mail)
+        try:
+            actor = self._people.rupn(claims.mail, Channel.WEB)
+        except NotAllowed:
+            return IdentityRefused(code=IdentityRefusal.NO_REQUEST, name=claims.name, mail=claims.mail)
+        return IdentityUser(role=Role.RUPN, subjects=(actor.address,), name=claims.name, mail=claims.mail)
 
     def enter(
         self, user: IdentityUser, identity: NamedIdentity, *, former: str = "", proves: SessionUser | None = None,

@@ -80,6 +80,9 @@ class Settings(Section):
         default_factory=ActivationSettings, description="Les comptes EduConnect activés : les objectifs (R100)."
     )
     charter: CharterSettings = Field(default_factory=CharterSettings, description="La charte que le RUPN signe (R27).")
+    sign_in: SignInSettings = Field(
+        default_factory=SignInSettings, description="Les portes du portail, et ce que chacune exige (R72, R101)."
+    )
     code: CodeSettings = Field(default_factory=CodeSettings, description="Le code d'initialisation (R41, R61).")
     key: KeySettings = Field(default_factory=KeySettings, description="La clé ODA (R42).")
     oda: OdaSettings = Field(default_factory=OdaSettings, description="L'authentification par clé ODA elle-même.")
@@ -101,9 +104,6 @@ class Settings(Section):
     )
     portal: PortalSettings = Field(
         default_factory=PortalSettings, description="Le portail : les pages du chef et celles du rectorat."
-    )
-    sign_in: SignInSettings = Field(
-        default_factory=SignInSettings, description="Les portes du portail, et ce que chacune exige (R72, R101)."
     )
     mail: MailSettings = Field(description="Les courriels et leur envoi.")
     security_log: SecurityLog = Field(
@@ -127,6 +127,17 @@ class Settings(Section):
         academie = info.data.get("academie")
         if value.end == "summer_start" and academie and academie.zone is None:
             raise refusal("avec end: summer_start il faut dire academie.zone", "A, B ou C pour academie.zone")
+        return value
+
+    @field_validator("code")
+    @classmethod
+    def _link_needs_an_identity(cls, value: CodeSettings, info: ValidationInfo) -> CodeSettings:
+        sign_in = info.data.get("sign_in")
+        if value.delivery == "link" and sign_in and not sign_in.has_other_doors:
+            raise refusal(
+                "avec delivery: link, le code ne se lit que par une identité nationale, et aucune n'est réglée (R112)",
+                "mail, ou un fournisseur dans sign_in.providers, ou un guichet dans sign_in.trusted_headers",
+            )
         return value
 
     @classmethod

@@ -116,7 +116,9 @@ class ProviderSettings(Section):
         return f"{OF_PROVIDER}{self.name}"
 
     def acr_of(self, role: Role) -> Sequence[str]:
-        """The levels of assurance that this role admits; empty when all do. A deputy is as a chef."""
+        """The levels of assurance that this role admits; empty when all do, as for a RUPN. A deputy is as a chef."""
+        if role is Role.RUPN:
+            return ()
         return self.acr.get("operator" if role is Role.OPERATOR else "reader" if role is Role.READER else "chef", ())
 
     @property
@@ -143,6 +145,11 @@ class SignInSettings(Section):
         ("chef", "operator", "reader"),
         description="Qui peut se connecter par un lien reçu par courriel : chef (la boîte d'un établissement, adjoint"
         " compris), operator, reader (R101).",
+    )
+    rupn: bool = Field(
+        True,
+        description="Le RUPN a sa page : où en est sa clé, ce qui est gardé de lui ; par une identité nationale ou un"
+        " lien à l'adresse de sa demande (R113).",
     )
 
     second_factor: Literal["none", "optional", "required"] = Field(
@@ -186,4 +193,6 @@ class SignInSettings(Section):
 
     def may_use_mail(self, role: Role) -> bool:
         """True when this role signs in by a mail's link. A deputy enters by the mailbox of its establishment."""
+        if role is Role.RUPN:
+            return self.rupn
         return ("chef" if role is Role.DEPUTY else role.value) in self.mail_link

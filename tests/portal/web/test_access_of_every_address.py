@@ -75,7 +75,8 @@ TOLD_OF_READING = {"actor", "try_count", "security_address", "installation"}
 STRICTER = {("Referrer-Policy", "no-referrer")}
 NOBODYS = {"reference": "ODA-2027-99999", "number": "99999"}
 ROLES: dict[str, SessionUser | None] = {
-    "nobody": None, "other chef": OTHER_CHEF, "chef": CHEF, "deputy": DEPUTY, "operator": STAFF, "reader": DRANE, "rupn": RUPN,
+    "nobody": None, "other chef": OTHER_CHEF, "chef": CHEF, "deputy": DEPUTY, "operator": STAFF, "reader": DRANE,
+    "rupn": RUPN,
 }  # fmt: skip
 ESTABLISHMENTS = ("other chef", "chef", "deputy")
 Address = tuple[str, str]

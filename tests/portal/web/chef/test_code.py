@@ -23,12 +23,17 @@ from workflow.requests.worklist import Worklist
 CODE = "Lu12Seul"
 NATIONAL = replace(CHEF, method=SignInMethod.PROVIDER, provider="academie")
 HEADERS = replace(CHEF, method=SignInMethod.TRUSTED_HEADERS, name="Jean Vidal")
-BY_LINK = "code:\n  hold_seconds: 0\n  delivery: link\n"
+PROVIDER = "{name: academie, label: Académie, issuer: 'https://id.ac-toulouse.fr', client_id: oda}"
+BY_LINK = f"code:\n  hold_seconds: 0\n  delivery: link\nsign_in:\n  providers:\n    - {PROVIDER}\n"
 
 
 @pytest.fixture
 def portal(database_url: str, tmp_path: Path) -> Iterator[Portal]:
     """A portal whose codes are read on their page."""
+    secret = tmp_path / "secrets" / "provider-academie"
+    secret.parent.mkdir(mode=0o700)
+    secret.write_text("le-secret-du-fournisseur", encoding="utf-8")
+    secret.chmod(0o600)
     with open_portal(tmp_path, database_url, settings=BY_LINK) as portal:
         yield portal
 
