@@ -343,6 +343,7 @@ def mail_context(settings: Settings) -> "MailContext":
         one_key_a_person=settings.key.scope == "person",
         key_has_other_uses=settings.key.other_uses == "possible",
         portal=settings.portal.address,
+        rupn_page=f"{settings.portal.address.rstrip('/')}/rupn" if settings.sign_in.rupn else None,
         oda_address=settings.oda.address,
         data_protection=settings.portal.data_protection,
     )
@@ -418,11 +419,9 @@ def bootstrap(
             database.dispose()
         raise
     people = People(
-        CurrentPeople(settings, clock),
-        database,
-        deputy_may_act=settings.people.deputy_may_act,
-        rupn_may_enter=settings.sign_in.rupn,
-    )
+        CurrentPeople(settings, clock), database, digest=hasher.digest,
+        deputy_may_act=settings.people.deputy_may_act, rupn_may_enter=settings.sign_in.rupn,
+    )  # fmt: skip
     app = App(
         settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
         people=people, machine=machine, clock_check=ClockCheck(hasher, count, boot, machine), templates=templates,

@@ -87,6 +87,7 @@ MAIL_CONTEXT: Final = MailContext(
     ),
     drane_address="https://drane.ac-toulouse.fr/rupn",
     portal="https://oda.ac-toulouse.fr",
+    rupn_page="https://oda.ac-toulouse.fr/rupn",
     oda_address="https://extranet.ac-toulouse.fr/oda",
     data_protection="dpd@ac-toulouse.fr",
 )

@@ -73,6 +73,7 @@ class MailContext:
         bool, Doc("une clé peut-elle servir à d'autres applications, de sorte que seuls ses droits se retirent ?")
     ] = True
     portal: Annotated[str, Doc("l'adresse du portail")] = "http://localhost:8000"
+    rupn_page: Annotated[str | None, Doc("l'adresse de la page du RUPN sur le portail, si elle lui est ouverte")] = None
     oda_address: Annotated[str | None, Doc("l'adresse de la page où le RUPN se sert de sa clé, si elle est réglée")] = (
         None
     )

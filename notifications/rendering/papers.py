@@ -371,7 +371,7 @@ def _year_data(year: Year) -> dict[str, Any]:
 def _context_data(context: MailContext) -> dict[str, str | None]:
     context = single_line(context)
     names = (
-        "academie", "signature", "contact", "delegce_module", "portal", "data_protection", "oda_address",
+        "academie", "signature", "contact", "delegce_module", "portal", "data_protection", "oda_address", "rupn_page",
     )  # fmt: skip
     own = {"de_academie": french.de(context.academie), "request_keep_months": str(context.request_keep_months)}
     return {name: getattr(context, name) for name in names} | own

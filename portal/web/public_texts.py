@@ -44,6 +44,7 @@ class PublicFacts:
     drane_name: str
     assistance: str
     oda_address: str | None
+    rupn_page: str | None
     deputy_may_act: bool
     identity_providers: str
     one_key_a_person: bool
@@ -72,6 +73,7 @@ class PublicFacts:
             drane_sent_by_us=settings.drane.declaration == "sent_by_us", drane_name=settings.drane.name,
             assistance=settings.resources.assistance, oda_address=settings.oda.address,
             identity_providers=french.listing([provider.label for provider in settings.sign_in.providers]),
+            rupn_page="/rupn" if settings.sign_in.rupn else None,
             deputy_may_act=settings.people.deputy_may_act, one_key_a_person=settings.key.scope == "person",
             year=str(year), year_end=end.last_day, year_end_is_default=end.is_default,
             campaign_opens=calendar.opening_day(year.next),
@@ -100,6 +102,7 @@ WORDS: Final = {
     "drane_name": "le nom de la DRANE (`drane.name`)",
     "assistance": "l'adresse de l'assistance nationale d'EduConnect (`resources.assistance`)",
     "oda_address": "l'adresse de la page où le RUPN se sert de sa clé (`oda.address`), ou rien",
+    "rupn_page": "l'adresse de la page du RUPN (`sign_in.rupn`), ou rien",
     "deputy_may_act": "un adjoint agit-il comme le chef ?",
     "identity_providers": "les fournisseurs d'identité (`sign_in.providers`), par leur nom, ou rien",
     "one_key_a_person": "une personne n'a-t-elle qu'une clé ?",

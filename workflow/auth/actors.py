@@ -1,6 +1,6 @@
 """Resolve a claimed role (settings, directory) to an Actor, or refuse (R2 to R5)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Final
 
@@ -17,6 +17,10 @@ from workflow.journal.installation import actor_number, known_actor
 from workflow.settings.current_people import CurrentPeople
 
 _KNOWN_UAIS: Final = select(ESTABLISHMENT.c.uai).where(ESTABLISHMENT.c.uai.in_(bindparam("uais", expanding=True)))
+
+
+_RUPN: Final = "le RUPN"
+"""Every RUPN is called so: whose request it is tells who."""
 
 
 class NotAllowed(Exception):
@@ -53,8 +57,11 @@ class People:
     """
 
     def __init__(
-        self, current: CurrentPeople, database: Database, *, deputy_may_act: bool, rupn_may_enter: bool = True
-    ) -> None:
+        self, current: CurrentPeople, database: Database, *, digest: Callable[[str], str], deputy_may_act: bool,
+        rupn_may_enter: bool = True,
+    ) -> None:  # fmt: skip
+        """``digest`` is keyed: by it a RUPN's number is found again, and nobody's address is kept (R64)."""
+        self._digest = digest
         self._current, self.deputy_may_act, self.rupn_may_enter = current, deputy_may_act, rupn_may_enter
         self._database = database
 
@@ -108,11 +115,10 @@ class People:
             is_known = bool(folded) and connection.execute(bears).first() is not None
         if not (is_known and self.rupn_may_enter):
             raise NotAllowed("Aucune demande ne porte cette adresse.")
-        label = f"{folded} ({Role.RUPN.label})"
+        key = f"{Role.RUPN.value}:{self._digest(folded)}"  # the request says whose it is, and is erased in its time
         return Actor(
-            role=Role.RUPN, number=self._number(f"{Role.RUPN.value}:{folded}", label, within), label=label,
-            address=folded, channel=channel,
-        )  # fmt: skip
+            role=Role.RUPN, number=self._number(key, _RUPN, within), label=_RUPN, address=folded, channel=channel
+        )
 
     def of_account(self, account: str, channel: Channel) -> Actor:
         """Return the operator that the settings give to a system account."""

@@ -53,8 +53,8 @@ BLANK_MAIL: Final[dict[str, Any]] = {
 REQUESTS_AT_ONCE: Final = 200
 """Requests erased in one transaction."""
 
-_OF_PEOPLE: Final = ("chef", "deputy", "operator", "reader")
-"""The roles in the key of an actor that is a person: ``chef:UAI:name``, ``operator:address``."""
+_OF_PEOPLE: Final = ("chef", "deputy", "operator", "reader", "rupn")
+"""The roles in the key of an actor that is a person: ``chef:UAI:name``, ``operator:address``, ``rupn:`` a digest."""
 
 
 def is_over(limits: Limits) -> ColumnElement[bool]:

@@ -155,7 +155,7 @@ def test_sheet__tells_how_to_connect_and_bears_no_code() -> None:
 
 @pytest.mark.rule("R69")
 def test_sheet__blank_and_without_an_address() -> None:
-    bare = replace(MAIL_CONTEXT, oda_address=None, data_protection=None)
+    bare = replace(MAIL_CONTEXT, oda_address=None, rupn_page=None, data_protection=None)
     text = text_of(blank_first_connection(bare, TemplateLoader()))
     assert "Claire" not in text
     assert "page d’authentification de l’académie" in text

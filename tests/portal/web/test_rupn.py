@@ -130,14 +130,14 @@ def test_not_me__is_a_report_that_an_operator_settles(portal: Portal) -> None:
         ).one()  # fmt: skip
         mails = {row.kind: row.context for row in connection.execute(select(MAILS.c.kind, MAILS.c.context))}
     assert (report.change, report.settlement) == (Change.NOT_RUPN.value, None)
-    assert (event.role, event.label) == ("rupn", f"{MAIL} (RUPN)")
+    assert (event.role, event.label) == ("rupn", "le RUPN")
     assert MAIL not in event.canonical
     assert '"by_rupn":true' in mails[Kind.CHANGE_TO_HANDLE.value]
     assert '"by_rupn":true' in mails[Kind.CHANGE_REPORTED.value]
     chef = portal.client(CHEF).get(f"/etablissement/demandes/{reference}").text
     assert "Le RUPN dit ne plus l&#39;être" in chef
     assert "par le RUPN" in chef
-    assert MAIL in portal.client(STAFF).get(f"/rectorat/demandes/{reference}").text
+    assert "par le RUPN" in portal.client(STAFF).get(f"/rectorat/demandes/{reference}").text
     settled = c.SettleChange(reference=reference, settlement=Settlement.NO_EFFECT, why="vu avec le chef")
     portal.do(settled, STAFF)
     page = client.get("/rupn").text

@@ -73,4 +73,6 @@ def test_mail_link__last_door_stays_open() -> None:
 
 def test_mail_link__deputy_is_as_chef() -> None:
     settings = SignInSettings.model_validate(provided() | {"mail_link": ["chef"]})
-    assert [role for role in Role if settings.may_use_mail(role)] == [Role.CHEF, Role.DEPUTY]
+    assert [role for role in Role if settings.may_use_mail(role)] == [Role.CHEF, Role.DEPUTY, Role.RUPN]
+    closed = settings.model_copy(update={"rupn": False})
+    assert [role for role in Role if closed.may_use_mail(role)] == [Role.CHEF, Role.DEPUTY]
