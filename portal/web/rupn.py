@@ -125,7 +125,7 @@ def _back(path: object) -> str:
 def _render_door(request: Request, context: WebContext, form: Form, back: str, *, status: int = 200) -> HTMLResponse:
     return context.pages.page(
         request, "rupn/door.html", status=status, form=form, back=back, is_kept=False, by_mail=True,
-        gate_user=gate_user(request, context),
+        gate_user=gate_user(request, context), ended_by=None,
     )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def show_rupn(request: Request, context: Context, signed: SignedIn, visitor: May
     live = [one for one in own if one.request.is_live]
     return context.pages.page(
         request, "rupn/home.html", visitor, live=live, ended=[one for one in own if not one.request.is_live],
-        steps_of=steps_of, sentence_of=sentence_of, today=context.pages.today(),
+        steps_of=steps_of,
         here=PublicFacts.of(context.app.settings, context.pages.today()),
     )  # fmt: skip
 

@@ -137,7 +137,7 @@ def test_not_me__is_a_report_that_an_operator_settles(portal: Portal) -> None:
     chef = portal.client(CHEF).get(f"/etablissement/demandes/{reference}").text
     assert "Le RUPN dit ne plus l&#39;être" in chef
     assert "par le RUPN" in chef
-    assert "par le RUPN" in portal.client(STAFF).get(f"/rectorat/demandes/{reference}").text
+    assert "Le RUPN dit ne plus l&#39;être" in portal.client(STAFF).get(f"/rectorat/demandes/{reference}").text
     settled = c.SettleChange(reference=reference, settlement=Settlement.NO_EFFECT, why="vu avec le chef")
     portal.do(settled, STAFF)
     page = client.get("/rupn").text

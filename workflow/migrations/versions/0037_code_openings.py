@@ -16,8 +16,8 @@ KINDS = (
     "code_to_read", "key_extended", "change_reported", "report_settled", "withdrawn", "revoked", "removal_confirmed",
     "year_end", "handover_reminder", "stalled_reminder", "year_end_notice", "renewal_invitation", "new_request",
     "removal_task", "change_to_handle", "change_due", "late_digest", "year_end_report", "brake_alert",
-    "mail_undeliverable", "clock_alert", "mailbox_changed", "mailbox_to_confirm", "identity_bound", "sign_in",
-    "sign_in_rectorat", "sign_in_rupn",
+    "mail_undeliverable", "clock_alert", "mailbox_changed", "mailbox_to_confirm", "identity_bound",
+    "new_sign_in", "factor_changed", "sign_in", "sign_in_rectorat", "sign_in_rupn",
 )  # fmt: skip
 AUDIENCES = ("establishment", "operators", "rupn")
 ERASURES = ("handed_over", "revoked", "replaced", "taken_back", "overdue", "used", "read")

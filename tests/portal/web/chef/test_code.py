@@ -112,6 +112,18 @@ def test_code__a_mailbox_is_told_how_to_sign_in_otherwise(portal: Portal) -> Non
     assert status(portal, reference) is CodeStatus.TO_READ
 
 
+@pytest.mark.rule("R105", "R112")
+def test_code__asks_for_a_fresh_proof_before_it_is_shown(portal: Portal) -> None:
+    reference = told(portal)
+    chef = portal.client(NATIONAL)
+    form = form_to(chef.get(page_of(reference)), page_of(reference))
+    portal.clock.advance(minutes=16)
+    asked = chef.get(page_of(reference))
+    assert not [form for form in forms_of(asked) if form.action == page_of(reference)]
+    assert CODE not in send(chef, form).text
+    assert status(portal, reference) is CodeStatus.TO_READ
+
+
 @pytest.mark.rule("R3", "R112")
 def test_code__of_another_school_is_not_there(portal: Portal) -> None:
     reference = told(portal)
