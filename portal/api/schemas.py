@@ -183,6 +183,7 @@ class RequestOut(ResponseModel):
     establishment: School
     created_at: datetime
     changed_at: datetime
+    erased_at: datetime | None = Field(description="Quand ce qui y était personnel a été effacé (R110).")
     year_ends_on: date
     year_end_is_default: bool = Field(description="Aucune date n'est connue : le 31 août tient lieu de fin (R22).")
     expiry_differs: bool

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal_column, or_, select, update
 
 from notifications.outbox.tables import MAIL_REQUESTS, MAILS
 from notifications.sql import BATCH_SIZE, batches, update_rows
@@ -50,6 +50,9 @@ BLANK_MAIL: Final[dict[str, Any]] = {
     **dict.fromkeys(("html", "papers", "last_reply", "disputed"), None),
 }  # fmt: skip
 
+_REVOKED: Final[ColumnElement[str]] = literal_column("'revoked'")
+"""Written out, never bound: a partial index serves only a condition that it can recognise."""
+
 REQUESTS_AT_ONCE: Final = 200
 """Requests erased in one transaction."""
 
@@ -63,7 +66,7 @@ def is_over(limits: Limits) -> ColumnElement[bool]:
     to_settle = exists().where(REPORT.c.reference == REQUEST.c.reference, REPORT.c.settlement.is_(None))
     nothing_to_remove = ~exists().where(REMOVAL.c.reference == REQUEST.c.reference)
     return and_(
-        REQUEST.c.state == "revoked", REQUEST.c.erased_at.is_(None), REQUEST.c.since < limits.requests,
+        REQUEST.c.state == _REVOKED, REQUEST.c.erased_at.is_(None), REQUEST.c.since < limits.requests,
         or_(confirmed, nothing_to_remove), ~to_settle,
         or_(REQUEST.c.drane != "to_remove", REQUEST.c.school_year.not_in(limits.open_years)),
     )  # fmt: skip
@@ -72,7 +75,7 @@ def is_over(limits: Limits) -> ColumnElement[bool]:
 def is_awaited(before: datetime) -> ColumnElement[bool]:
     """The requests revoked before this instant whose removal nobody has confirmed: they stay, and are told."""
     still_open = exists().where(REMOVAL.c.reference == REQUEST.c.reference, REMOVAL.c.closed_at.is_(None))
-    return and_(REQUEST.c.state == "revoked", REQUEST.c.since < before, still_open)
+    return and_(REQUEST.c.state == _REVOKED, REQUEST.c.since < before, still_open)
 
 
 def count_awaited(connection: Connection, before: datetime) -> int:
@@ -122,7 +125,8 @@ def count_requests(connection: Connection, condition: ColumnElement[bool]) -> Co
 
 def is_old_mail(limits: Limits) -> ColumnElement[bool]:
     """The mails that will not leave any more, and are old enough."""
-    return and_(_may_be_erased(), func.coalesce(MAILS.c.sent_at, MAILS.c.created_at) < limits.mails)
+    left = func.coalesce(MAILS.c.sent_at, MAILS.c.created_at)
+    return and_(_may_be_erased(), MAILS.c.created_at < limits.mails, left < limits.mails)
 
 
 def count_mails(connection: Connection, limits: Limits, requests: ColumnElement[bool]) -> int:

@@ -178,7 +178,11 @@ def write_request(view: "RequestView", timezone: tzinfo, said: Sequence[str] = (
     printer = SectionPrinter()
     request = view.request
     printer.title(f"{request.reference} — {request.state.label}")
-    printer.line(f"{request.prenom} {request.nom}, {request.mail}", 0)
+    if request.erased_at:
+        day = french.day(request.erased_at.astimezone(timezone).date())
+        printer.line(f"{request.nom} : ce qui était personnel est parti le {day} (R110).", 0)
+    else:
+        printer.line(f"{request.prenom} {request.nom}, {request.mail}", 0)
     printer.line(next_step_sentence(view.next_step, request.reference), 0)
     _write_school(printer, view)
     printer.section("Vérifications du rectorat")

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -83,7 +84,9 @@ def test_preview__is_what_is_done_and_writes_nothing(portal: Portal) -> None:
     waiting = scene.live(portal)
     scene.end(portal, waiting, removed=False)
     scene.send_mails(portal)
-    scene.months_pass(portal, 11)
+    portal.clock.advance(days=341)
+    portal.app.lists.erase_unneeded_rows(installation.schedule_actor(portal.app.database))
+    portal.app.retention.erase_due(installation.schedule_actor(portal.app.database))
     day = portal.app.policy.calendar.today(portal.clock.now()) + timedelta(days=30)
     before = rows(portal.app.database)
     preview = portal.app.retention.preview(day)
@@ -101,7 +104,8 @@ def test_erased__nothing_more_is_done_of_it_and_a_removal_that_is_awaited_stays(
     scene.end(portal, erased)
     awaited = scene.live(portal)
     scene.end(portal, awaited, removed=False)
-    scene.months_pass(portal, 13)
+    portal.clock.advance(days=400)
+    portal.app.retention.erase_due(installation.schedule_actor(portal.app.database))
     with portal.app.database.read() as connection:
         names = {row.reference: row.nom for row in connection.execute(select(REQUEST.c.reference, REQUEST.c.nom))}
     assert names == {erased: ERASED_NAME, awaited: scene.NOM}
@@ -147,10 +151,33 @@ def test_killed_anywhere__goes_on_where_it_was(portal: Portal, point: str) -> No
             set_crash_hook(None)
     assert kills == 4
     assert portal.app.retention.preview().counts.data == {}
-    with portal.app.database.read() as connection:
-        told = connection.execute(select(EVENT.c.canonical).where(EVENT.c.kind == "personal_data_erased")).scalars()
-        totals = Counter[str]()
-        for text in told:
-            totals.update(json.loads(text)["data"])
-    assert dict(totals) == expected.data
+    assert told(portal) == expected.data
     assert scene.flaws(portal) == []
+
+
+@pytest.mark.rule("R110", "R82")
+def test_two_machines_at_once__erase_and_tell_everything_once(portal: Portal) -> None:
+    for _ in range(3):
+        scene.end(portal, scene.live(portal))
+    scene.send_mails(portal)
+    portal.clock.advance(days=400)
+    schedule = installation.schedule_actor(portal.app.database)
+    portal.app.lists.erase_unneeded_rows(schedule)
+    expected = portal.app.retention.preview().counts
+    with ThreadPoolExecutor(2) as machines:
+        done = [machines.submit(portal.app.retention.erase_due, schedule) for _ in range(2)]
+        total = done[0].result() + done[1].result()
+    assert total == expected
+    assert told(portal) == expected.data
+    assert portal.app.retention.preview().counts == Counts()
+    assert scene.flaws(portal) == []
+
+
+def told(portal: Portal) -> dict[str, int]:
+    """What the journal says was erased, in all."""
+    with portal.app.database.read() as connection:
+        texts = connection.execute(select(EVENT.c.canonical).where(EVENT.c.kind == "personal_data_erased")).scalars()
+        totals = Counter[str]()
+        for text in texts:
+            totals.update(json.loads(text)["data"])
+    return dict(totals)
