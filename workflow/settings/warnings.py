@@ -24,6 +24,7 @@ def check_settings(settings: Settings, today: date) -> list[str]:
         *_rentrees(settings, days, today),
         *_mail(settings),
         *_people(settings),
+        *_identities(settings),
         *_code(settings),
         *_drawn_code(settings),
         *_shown_to_chefs(settings),
@@ -122,6 +123,15 @@ def _code(settings: Settings) -> Iterator[str]:
         yield (
             "code.example : code.format a changé, et les opérateurs liront encore l'exemple de l'ancienne forme ;"
             " dire la nouvelle en quelques mots (R41)"
+        )
+
+
+def _identities(settings: Settings) -> Iterator[str]:
+    doors = settings.sign_in
+    if doors.has_other_doors and doors.mapping.binding and "chef" not in doors.mail_link:
+        yield (
+            "sign_in.mapping.binding : une identité qui ne dit pas la fonction ne pourra pas se lier, le lien par"
+            " courriel étant fermé aux chefs ; l'ouvrir (mail_link), ou mettre false (R103)"
         )
 
 

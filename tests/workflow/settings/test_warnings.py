@@ -82,3 +82,11 @@ def test_people__in_both_lists_and_alone_with_four_eyes(tmp_path: Path) -> None:
     people = ("mail:\n", "  readers: [OP@ac-toulouse.fr]\nmail:\n")
     said = warnings(tmp_path, QUIET + "four_eyes: true\n", replace=people)
     assert [line.split()[0] for line in said] == ["people.readers", "four_eyes"]
+
+
+@pytest.mark.rule("R103")
+def test_binding__that_no_mail_can_confirm_is_told(tmp_path: Path) -> None:
+    gate = "sign_in: {trusted_headers: {proxies: [10.1.2.3]}, mail_link: [operator, reader]%s}\n"
+    (said,) = warnings(tmp_path, QUIET + gate % "")
+    assert said.startswith("sign_in.mapping.binding : ")
+    assert warnings(tmp_path, QUIET + gate % ", mapping: {binding: false}") == []
