@@ -23,7 +23,7 @@ from workflow.settings.current_people import CurrentPeople
 from workflow.settings.infrastructure import connection_url
 from workflow.settings.model import Settings
 from workflow.settings.school_calendar import month_day
-from workflow.settings.secrets import Keyring, Secrets
+from workflow.settings.secrets import SIGNING_KEY, Keyring, Secrets
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from workflow.evidence.service import Lists
     from workflow.figures.ledger import FigureLedger
     from workflow.journal.exports import ExportJournal
+    from workflow.journal.sealing import JournalSealer, StoredSeal
     from workflow.mail.admin import MailJournal
     from workflow.removals.connector.service import Connector
     from workflow.requests.assignments import Assignments
@@ -300,7 +301,30 @@ class App:
             self.lists,
             self.retention,
             self.settings.retention.addresses,
+            self.journal_sealer,
         )  # fmt: skip
+
+    @cached_property
+    def journal_sealer(self) -> "JournalSealer":
+        """What seals the journal each day (R109)."""
+        from workflow.journal.sealing import JournalSealer
+
+        return JournalSealer(
+            self.database, self.hasher, self.clock, self.policy.calendar, Keyring(self.secrets, SIGNING_KEY),
+            self.settings.seal_folder, self._mail_seal,
+        )  # fmt: skip
+
+    def _mail_seal(self, connection: "Connection", seal: "StoredSeal") -> None:
+        """Send a seal to the mailbox that keeps seals, if the settings name one."""
+        mailbox = self.settings.seal.mail
+        if mailbox is None:
+            return
+        content = seal.content
+        draft = self.mailer.reports.journal_seal(
+            mailbox, number=content.number, day=content.day, chains=content.chains, changed=content.changed,
+            lines=seal.signed.sent_form.splitlines(), new_key=content.next_key is not None,
+        )  # fmt: skip
+        self.mailer.enqueue(connection, [draft], content.at)
 
     @cached_property
     def list_checks(self) -> "ListChecks":
@@ -419,7 +443,7 @@ def bootstrap(
             database.dispose()
         raise
     people = People(
-        CurrentPeople(settings, clock), database, digest=hasher.digest,
+        CurrentPeople(settings, clock), database, hasher, clock,
         deputy_may_act=settings.people.deputy_may_act, rupn_may_enter=settings.sign_in.rupn,
     )  # fmt: skip
     app = App(
@@ -434,8 +458,14 @@ def bootstrap(
 
 
 def install(database: Database, hasher: JournalHasher, clock: Clock) -> tuple[str | None, str]:
-    """Upgrade a database and create the installation; return the versions before and after. Idempotent."""
+    """Upgrade a database and create the installation; return the versions before and after. Idempotent.
+
+    Raises OtherInstallation, once the schema is upgraded, when the journal's key is another's.
+    """
     versions = schema.upgrade(database)
     with database.write() as connection:
-        installation.found(connection, hasher, clock_for(database, connection, clock).now())
+        now = clock_for(database, connection, clock).now()
+        installation.found(connection, hasher, now)
+        installation.check_key(connection, hasher)
+        installation.commit_to_actors(connection, hasher, now)
     return versions

@@ -25,6 +25,7 @@ from notifications.messages.facts import (
     HandoverReminder,
     HeldEnd,
     IdentityBound,
+    JournalSealed,
     KeyExtended,
     Late,
     LateDigest,
@@ -91,6 +92,24 @@ MAIL_CONTEXT: Final = MailContext(
     oda_address="https://extranet.ac-toulouse.fr/oda",
     data_protection="dpd@ac-toulouse.fr",
 )
+
+SEAL_LINES: Final = (
+    "oda-sceau 1",
+    "installation 2026-09-01T08:00:00.000000Z",
+    "numero 142",
+    "jour 2027-01-29",
+    "instant 2027-01-28T23:00:12.000000Z",
+    f"precedent {'4a' * 32}",
+    f"cle {'d7' * 32}",
+    "suivante -",
+    "chaines 455",
+    f"tetes {'0c' * 32}",
+    "changees 17",
+    f"lignes {'9e' * 32}",
+    f"signature {'51' * 32}",
+    f"signature {'b3' * 32}",
+)
+"""The lines of a seal, as its mail quotes them."""
 
 DOCUMENTED: Final = replace(
     MAIL_CONTEXT,
@@ -543,6 +562,14 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     "clock_alert_doubt": (
         Kind.CLOCK_ALERT,
         ClockAlert(machine="oda-2", gap="60 jours", ahead=True, since=UNTIL, why=ClockFault.ABSENCE.label),
+    ),
+    "journal_seal": (
+        Kind.JOURNAL_SEAL,
+        JournalSealed(number=142, sealed_on=date(2027, 1, 29), chains=455, changed=17, lines=SEAL_LINES),
+    ),
+    "journal_seal_new_key": (
+        Kind.JOURNAL_SEAL,
+        JournalSealed(number=143, sealed_on=date(2027, 1, 29), chains=455, changed=1, lines=SEAL_LINES, new_key=True),
     ),
     "mail_undeliverable": (
         Kind.MAIL_UNDELIVERABLE,

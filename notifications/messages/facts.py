@@ -588,6 +588,18 @@ class ClockAlert:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JournalSealed:
+    """The seal of the journal of a day, to be kept out of the service (R109). It holds nothing secret nor personal."""
+
+    number: Annotated[int, Doc("le numéro du sceau")]
+    sealed_on: Annotated[date, Doc("le jour du sceau")]
+    chains: Annotated[int, Doc("nombre de chaînes du journal qu'il couvre")]
+    changed: Annotated[int, Doc("nombre de chaînes qui ont changé depuis le sceau précédent")]
+    lines: Annotated[tuple[str, ...], Doc("les lignes du sceau et de sa signature, à donner telles quelles")]
+    new_key: Annotated[bool, Doc("annonce-t-il une nouvelle clé de signature ?")] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LostMail:
     """A dead mail among others of the same cause; ``establishment`` as in a list."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from notifications.messages.catalogue import CATALOGUE
@@ -11,6 +11,7 @@ from notifications.messages.facts import (
     BrakeAlert,
     ClockAlert,
     DepartementCount,
+    JournalSealed,
     LostMail,
     MailUndeliverable,
     Place,
@@ -100,6 +101,15 @@ class OperatorReports:
         draft = self._draft(Kind.CLOCK_ALERT, f"clock:{why.value}:{known:%Y-%m-%dT%H}", facts)
         return replace(draft, not_after=max(now, known) + CATALOGUE[Kind.CLOCK_ALERT].lifetime)
 
+    def journal_seal(
+        self, mailbox: str, *, number: int, day: date, chains: int, changed: int, lines: Sequence[str], new_key: bool
+    ) -> Draft:
+        """The seal of a day, to the mailbox that keeps seals, which is no operator's (R109)."""
+        facts = JournalSealed(
+            number=number, sealed_on=day, chains=chains, changed=changed, lines=tuple(lines), new_key=new_key
+        )
+        return replace(self._draft(Kind.JOURNAL_SEAL, seal_key(number), facts), recipient=mailbox)
+
     def dead_mails_key(self, fault: Fault, now: datetime) -> str:
         """The dedupe key of a day's alert: one a cause (R58)."""
         return f"undeliverable:{fault.value}:{now.astimezone(self.timezone):%Y-%m-%d}"
@@ -138,6 +148,11 @@ class OperatorReports:
             kind=kind, audience=Audience.OPERATORS, recipient=self.mailbox, dedupe_key=dedupe_key, context=facts,
             uai=mail.uai if mail else None, reference=mail.reference if mail else None,
         )  # fmt: skip
+
+
+def seal_key(number: int) -> str:
+    """The dedupe key of a seal's mail, by which its stage is found."""
+    return f"journal-seal:{number}"
 
 
 def is_to_report(mail: Mail) -> bool:

@@ -12,12 +12,13 @@ from portal.cli.output import printable, say
 from portal.cli.parameters import FilePath
 from workflow.app import install
 from workflow.database import schema
+from workflow.database.seal_tables import JOURNAL_SEAL
 from workflow.database.tables import INSTALLED
 from workflow.journal.chain import JournalHasher
 from workflow.settings.loader import DEFAULT_NAME, load_settings
 from workflow.settings.model import Settings
 from workflow.settings.schema import SCHEMA_NAME, schema_text, starter_text
-from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY, Secrets, generate
+from workflow.settings.secrets import JOURNAL_KEY, SEAL_KEY, SIGNING_KEY, Secrets, generate
 
 _ELSEWHERE = "y faire de la place, ou choisir un dossier où ce compte écrit"
 
@@ -95,14 +96,25 @@ class Installer:
             schema.require_current(connection)
             return connection.execute(INSTALLED.select()).first() is not None
 
+    def _has_seals(self, settings: Settings) -> bool:
+        with database_of(settings) as database, database.read() as connection:
+            return connection.execute(JOURNAL_SEAL.select().limit(1)).first() is not None
+
     def _missing_keys(self, settings: Settings, *, is_installed: bool) -> list[str]:
         directory = settings.secrets_directory
         secrets = Secrets(directory, self._environ)
-        missing = [name for name in (JOURNAL_KEY, SEAL_KEY) if secrets.find(name) is None]
+        missing = [name for name in (JOURNAL_KEY, SEAL_KEY, SIGNING_KEY) if secrets.find(name) is None]
         if is_installed and JOURNAL_KEY in missing:
             message = "Cette base existe déjà, et sa clé du journal manque : une clé nouvelle ne serait pas la sienne."
             path = directory / JOURNAL_KEY
             remedy = f"Que faire : remettre le fichier {path} d'origine, depuis la sauvegarde des secrets."
+            raise CliFailure(message, ExitCode.SETTINGS, [remedy])
+        if is_installed and SIGNING_KEY in missing and self._has_seals(settings):
+            message = "Des sceaux sont déjà signés, et leur clé manque : une clé nouvelle en romprait la suite."
+            remedy = (
+                f"Que faire : remettre le fichier {directory / SIGNING_KEY} d'origine ; s'il est perdu,"
+                " « oda secrets new-signing-key --lost »."
+            )
             raise CliFailure(message, ExitCode.SETTINGS, [remedy])
         if is_installed and SEAL_KEY in missing:
             self.warnings.append(

@@ -1,4 +1,4 @@
-"""``oda secrets``: replace the key that encrypts the codes, without losing a code (R71)."""
+"""``oda secrets``: replace the codes' key without losing a code (R71), and the seals' (R109)."""
 
 import os
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.click_french import CommandGroup
-from portal.cli.context import CliContext, opened, pass_cli_context
+from portal.cli.context import CliContext, opened, opened_app, pass_cli_context
 from portal.cli.errors import CliFailure, ExitCode
 from portal.cli.failures import failure_for
 from portal.cli.output import printable
@@ -51,7 +51,7 @@ def _elsewhere(_: Exception) -> CliFailure:
     return CliFailure(message, ExitCode.REFUSED, [remedy])
 
 
-@click.group("secrets", cls=CommandGroup, help="La clé des codes : la remplacer sans perdre un code.")
+@click.group("secrets", cls=CommandGroup, help="La clé des codes et celle des sceaux du journal : les remplacer.")
 def secrets() -> None:
     pass
 
@@ -109,6 +109,75 @@ def rotate(context: CliContext, keep_old: bool) -> None:
         click.echo("Plus aucun code ne dépend des anciennes clés : les ôter de la variable, sur chaque machine.")
     elif not old_keys and not result.removed and not result.resealed:
         click.echo("Tout est déjà chiffré par la seule clé en place ; en changer commence par « oda secrets new-key ».")
+
+
+@failure_for("workflow.journal.sealing.SigningKeyMissing")
+def _no_signing_key(error: Exception) -> CliFailure:
+    remedy = (
+        "Que faire : remettre le fichier seal-signing-key d'origine. S'il est perdu : ôter ce qui est à sa place, puis"
+        " « oda secrets new-signing-key --lost »."
+    )
+    message = f"La clé des sceaux ne peut pas servir : {getattr(error, 'why', '')}."
+    return CliFailure(message, ExitCode.SETTINGS, [remedy])
+
+
+@secrets.command(
+    "signing-key",
+    help="Montre la clé publique des sceaux du journal, à noter hors du service, et depuis quand elle signe (R109).",
+)
+@pass_cli_context
+def signing_key(context: CliContext) -> None:
+    with opened_app(context) as app, app.database.read() as connection:
+        from workflow.journal.sealing import key_in_force, key_starts, last_seal
+
+        own = [key.public for key in app.journal_sealer.signing_keys()]
+        in_force, starts = key_in_force(connection, last_seal(connection)), key_starts(connection)
+        zone = app.settings.zoneinfo
+    for public, at, first_seal in starts:
+        state = "en service" if public == in_force else "remplacée"
+        where = "" if public in own or public != in_force else " ; elle n'est pas sur cette machine"
+        click.echo(f"{public}  {state}, depuis le {at.astimezone(zone):%d/%m/%Y} (sceau {first_seal}){where}")
+    for public in own:
+        if public not in {known for known, _, _ in starts}:
+            click.echo(f"{public}  sur cette machine, n'a encore signé aucun sceau")
+
+
+@secrets.command(
+    "new-signing-key",
+    help="Fait la clé qui signe les sceaux du journal, ou la remplace : un dernier sceau de l'ancienne annonce la"
+    " nouvelle (R109). Interrompue, se relance. Réservé aux opérateurs.",
+)
+@click.option("--lost", is_flag=True, help="L'ancienne clé est perdue : la nouvelle commence sans être annoncée.")
+@pass_cli_context
+def new_signing_key(context: CliContext, lost: bool) -> None:
+    with opened(context) as (app, actor):
+        from portal.cli.errors import writing
+        from workflow.auth.actors import require_operator
+        from workflow.settings.secrets import SIGNING_KEY, Secrets, generate
+
+        require_operator(actor, "changer la clé des sceaux")
+        directory, sealer = app.settings.secrets_directory, app.journal_sealer
+        with writing(directory, _DISK):
+            is_new = Secrets(directory, os.environ).find(SIGNING_KEY) is None
+            if is_new and not lost:
+                sealer.require_none_signed()
+            if is_new:
+                generate(directory)
+            if lost:
+                sealer.give_up_key(actor)
+            elif not is_new:
+                sealer.replace_key(actor)
+        public = sealer.signing_keys()[0].public
+    for line in (
+        f"Clé publique des sceaux : {public}",
+        "Ensuite :",
+        "  1. La noter hors du service : elle sert à vérifier les sceaux sans se fier à cette machine.",
+        f"  2. Recopier {directory / SIGNING_KEY} sur chaque autre machine, et dans la sauvegarde des secrets, jamais"
+        " dans celle de la base.",
+    ):
+        click.echo(printable(line))
+    if lost:
+        click.echo("La vérification dira que cette clé n'a pas été annoncée, tant qu'on ne la lui donne pas (--key).")
 
 
 def _unreadable_failure(references: tuple[str, ...]) -> CliFailure:

@@ -100,7 +100,7 @@ def _secret_warnings(settings: "Settings") -> list[str]:
     from workflow.settings.secrets import GATE_SECRET, SecretError, Secrets, gate_secrets_of
 
     problems = []
-    for name in ("seal-key", "journal-key"):
+    for name in ("seal-key", "journal-key", "seal-signing-key"):
         try:
             Secrets(settings.secrets_directory, os.environ).read(name)
         except SecretError as error:

@@ -33,7 +33,7 @@ def test_kill__a_new_key_is_there_whole_or_not_at_all(safe: SealedCodes) -> None
     assert oda(safe, "secrets", "new-key") == 0
     assert (len(safe.keys), safe.keys[1]) == (2, old)
     assert safe.opened() == codes
-    assert {path.name for path in safe.file.parent.iterdir()} == {"seal-key", "journal-key"}
+    assert {path.name for path in safe.file.parent.iterdir()} == {"seal-key", "journal-key", "seal-signing-key"}
     assert safe.flaws() == []
 
 
@@ -58,5 +58,5 @@ def test_kill__a_rotation_is_taken_up_again_and_loses_nothing(safe: SealedCodes,
     assert oda(safe, "secrets", "rotate") == 0
     assert safe.keys == [new]
     assert safe.opened(new) == codes
-    assert {path.name for path in safe.file.parent.iterdir()} == {"seal-key", "journal-key"}
+    assert {path.name for path in safe.file.parent.iterdir()} == {"seal-key", "journal-key", "seal-signing-key"}
     assert safe.flaws() == []

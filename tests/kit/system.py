@@ -89,7 +89,7 @@ class System:
 
     def _actor(self, name: str) -> Actor:
         role, own_name, schools = ACTORS[name]
-        number = installation.actor_number(self.database, name, name)
+        number = installation.actor_number(self.database, KEY, self.clock, name, name)
         return Actor(role=role, number=number, label=name, name=own_name, establishments=frozenset(schools))
 
     def restart(self, calendar: SchoolCalendar | None = None) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select
 
+from notifications.ports import Clock
 from states.characters import fold
 from states.model import Actor
 from states.refusals import Reason
@@ -13,6 +14,7 @@ from states.validation import clean, fold_mail, name_problem, normalise_uai
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT, REQUEST
+from workflow.journal.chain import JournalHasher
 from workflow.journal.installation import actor_number, known_actor
 from workflow.settings.current_people import CurrentPeople
 
@@ -57,13 +59,12 @@ class People:
     """
 
     def __init__(
-        self, current: CurrentPeople, database: Database, *, digest: Callable[[str], str], deputy_may_act: bool,
-        rupn_may_enter: bool = True,
+        self, current: CurrentPeople, database: Database, hasher: JournalHasher, clock: Clock, *,
+        deputy_may_act: bool, rupn_may_enter: bool = True,
     ) -> None:  # fmt: skip
-        """``digest`` is keyed: by it a RUPN's number is found again, and nobody's address is kept (R64)."""
-        self._digest = digest
+        """``hasher`` makes a RUPN's keyed digest, by which their number is found again: no address is kept (R64)."""
         self._current, self.deputy_may_act, self.rupn_may_enter = current, deputy_may_act, rupn_may_enter
-        self._database = database
+        self._database, self._hasher, self._clock = database, hasher, clock
 
     def find_member(self, typed: str) -> tuple[Role, str] | None:
         """Return an operator or a reader by their address, as the settings write it; an operator first (R2)."""
@@ -115,7 +116,7 @@ class People:
             is_known = bool(folded) and connection.execute(bears).first() is not None
         if not (is_known and self.rupn_may_enter):
             raise NotAllowed("Aucune demande ne porte cette adresse.")
-        key = f"{Role.RUPN.value}:{self._digest(folded)}"  # the request says whose it is, and is erased in its time
+        key = f"{Role.RUPN.value}:{self._hasher.digest(folded)}"  # the request says whose it is, and is erased in its time
         return Actor(
             role=Role.RUPN, number=self._number(key, _RUPN, within), label=_RUPN, address=folded, channel=channel
         )
@@ -149,7 +150,7 @@ class People:
             raise NotAllowed(f"Le nom de qui agit {problem}.")
         label = f"{name + ', ' if name else ''}{role.label} ({', '.join(uais)})"
         return Actor(
-            role=role, number=actor_number(self._database, key, label) if number is None else number, label=label,
+            role=role, number=self._new_number(key, label) if number is None else number, label=label,
             name=name, establishments=frozenset(uais), channel=channel,
         )  # fmt: skip
 
@@ -169,4 +170,7 @@ class People:
         It is read each time: a database that was restored has given another one since, or has given it to another.
         """
         known = known_actor(within, key) if within is not None else None
-        return actor_number(self._database, key, label) if known is None else known
+        return self._new_number(key, label) if known is None else known
+
+    def _new_number(self, key: str, label: str) -> int:
+        return actor_number(self._database, self._hasher, self._clock, key, label)

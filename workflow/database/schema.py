@@ -14,6 +14,7 @@ from workflow.database.evidence_tables import EVIDENCE_IMPORT
 from workflow.database.factor_tables import FACTOR
 from workflow.database.figure_tables import FIGURE_PROGRESS
 from workflow.database.identity_tables import BINDING
+from workflow.database.seal_tables import JOURNAL_SEAL
 from workflow.database.security_tables import SECURITY_ADDRESSES
 from workflow.database.spreadsheet_tables import STAGED_IMPORTS
 from workflow.database.tables import REQUEST, SESSIONS
@@ -78,7 +79,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             raise SchemaAhead
         ours = MAILS.metadata.tables.keys() | {
             REQUEST.name, SESSIONS.name, BATCH.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
-            STAGED_IMPORTS.name,
+            JOURNAL_SEAL.name, STAGED_IMPORTS.name,
             FACTOR.name, TRANSMISSION.name, ACTIVATION.name, BINDING.name, SECURITY_ADDRESSES.name,
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):

@@ -286,13 +286,17 @@ class Installation(SQLModel, table=True):
 
 
 class ActorRow(SQLModel, table=True):
-    """The actor behind a number of the journal. ``key`` tells one from another; ``label`` is what people read."""
+    """The actor behind a number of the journal. ``key`` tells one from another; ``label`` is what people read.
+
+    ``nonce`` salts the commitment that the journal holds of both; empty once they were erased (R109).
+    """
 
     __tablename__ = "actor"
 
     number: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
     label: str
+    nonce: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
 
 
 class Counter(SQLModel, table=True):

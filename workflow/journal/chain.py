@@ -46,6 +46,10 @@ class JournalHasher:
         message = "\x1f".join((nonce, stream, str(seq), field, body)).encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
 
+    def identity(self, nonce: str, number: int, key: str, label: str) -> str:
+        """Return the commitment to who stands behind an actor's number (R109)."""
+        return self.commitment(nonce, "actor", number, key, label)
+
     def key_check(self) -> str:
         """Return a digest of the key itself, which shows at once that another installation's key is in place."""
         return self.commitment("", INSTALLATION, 0, "key", "oda")

@@ -31,6 +31,7 @@ class EventKind(Labelled):
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere", "déconnexion sur tous les appareils"
     IDENTITY_BOUND = "identity_bound", "identité liée à un établissement"
     BINDING_ENDED = "binding_ended", "liaison d'une identité finie"
+    ACTOR_NAMED = "actor_named", "numéro donné à qui agit"
     SESSION_ENDED = "session_ended", "connexion finie"
     FACTOR_ENROLLED = "factor_enrolled", "second facteur inscrit"
     FACTOR_REMOVED = "factor_removed", "second facteur retiré"
@@ -62,6 +63,8 @@ class EventKind(Labelled):
 
     SEAL_KEY_ADDED = "seal_key_added", "nouvelle clé des codes"
     SEAL_KEY_ROTATED = "seal_key_rotated", "codes chiffrés de nouveau"
+    JOURNAL_SEALED = "journal_sealed", "journal scellé"
+    SIGNING_KEY_LOST = "signing_key_lost", "clé des sceaux perdue, et remplacée"
 
     MAIL_DEAD = "mail_dead", "courriel non remis"
     MAIL_RETRIED = "mail_retried", "courriel renvoyé"
@@ -91,6 +94,7 @@ _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
         EventKind.SIGNED_IN, EventKind.PRESENTED, EventKind.NEW_CHEF, EventKind.SIGNED_OUT_EVERYWHERE,
         EventKind.SESSION_ENDED, EventKind.FACTOR_ENROLLED, EventKind.FACTOR_REMOVED, EventKind.RECOVERY_CODES_DRAWN,
         EventKind.RECOVERY_CODE_USED, EventKind.ACCESS_ENDED, EventKind.IDENTITY_BOUND, EventKind.BINDING_ENDED,
+        EventKind.ACTOR_NAMED,
     ),
     EventGroup.REFUSAL: (EventKind.DOOR_REFUSED,),
     EventGroup.TOKEN: (EventKind.TOKEN_CREATED, EventKind.TOKEN_REVOKED),
@@ -103,7 +107,9 @@ _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
         EventKind.ACTIVATION_IMPORTED,
     ),
     EventGroup.PERSON: (EventKind.PERSONAL_DATA_ERASED, EventKind.PERSON_TOLD, EventKind.PERSON_ERASED),
-    EventGroup.KEY: (EventKind.SEAL_KEY_ADDED, EventKind.SEAL_KEY_ROTATED),
+    EventGroup.KEY: (
+        EventKind.SEAL_KEY_ADDED, EventKind.SEAL_KEY_ROTATED, EventKind.JOURNAL_SEALED, EventKind.SIGNING_KEY_LOST,
+    ),
     EventGroup.MAIL: (
         EventKind.MAIL_DEAD, EventKind.MAIL_RETRIED, EventKind.MAIL_DISCARDED, EventKind.RELAY_REFUSED,
         EventKind.REMOVALS_ASKED_AGAIN,

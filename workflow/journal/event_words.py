@@ -61,6 +61,7 @@ _NAMES: Final[dict[str, str]] = {
     "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
     "calls": "appels", "method": "porte", "provider": "fournisseur", "binding": "liaison n°",
     "awaits_factor": "second facteur attendu",
+    "number": "n°", "first_seal": "à partir du sceau n°",
     "why": "parce que", "reason": "parce que",
 }  # fmt: skip
 """What each datum is called, in the order of a sentence. One that is not here is for who reads the chain itself."""

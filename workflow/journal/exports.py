@@ -49,6 +49,7 @@ class ExportedList(Labelled):
     ACTIVATION = "activation", "les comptes activés, sans personne"
     ACTIVATION_PLACES = "activation_places", "les comptes activés par établissement"
     SECURITY = "security", "le journal de sécurité"
+    JOURNAL = "journal", "le journal entier, sans personne"
 
 
 _WORD: Final = re.compile(r"[a-z0-9_-]{1,40}")

@@ -1,12 +1,20 @@
-"""The installation's own chain (imports, mailboxes, the brake, dead mails: R63) and the numbers of its actors (R64)."""
+"""The installation's own chain (imports, mailboxes, the brake, dead mails: R63) and the numbers of its actors (R64).
 
+
+Who stands behind a number is committed to in the chain when the number is given (R109).
+"""
+
+import json
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from notifications.ports import Clock
 from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import Channel, Role
@@ -22,6 +30,10 @@ SCHEDULE_KEY = "schedule"
 
 
 SCHEDULE_LABEL = "l'échéancier"
+
+
+ACTOR_NAMED: Final = "actor_named"
+"""The event that commits to who stands behind a number: ``number``, and ``who``, the keyed digest."""
 
 
 UNDER_ANY_CLOCK: Final = frozenset(
@@ -50,7 +62,7 @@ def found(connection: Connection, hasher: JournalHasher, now: datetime) -> None:
         "chain_length": 0,
     }
     connection.execute(insert(INSTALLED), [row])
-    connection.execute(insert(ACTOR), [{"key": SCHEDULE_KEY, "label": SCHEDULE_LABEL}])
+    connection.execute(insert(ACTOR), [{"key": SCHEDULE_KEY, "label": SCHEDULE_LABEL, "nonce": _nonce()}])
 
 
 def check_key(connection: Connection, hasher: JournalHasher) -> None:
@@ -109,33 +121,78 @@ def address_in(key: str) -> str:
     return key.partition(":")[2]
 
 
-def actor_number(database: Database, key: str, label: str) -> int:
-    """Return the number of an actor in the journal, given at its first appearance (R64)."""
-    query = select(ACTOR.c.number, ACTOR.c.label).where(ACTOR.c.key == key)
+def actor_number(database: Database, hasher: JournalHasher, clock: Clock, key: str, label: str) -> int:
+    """Return the number of an actor in the journal, given and committed to at its first appearance (R64, R109)."""
+    query = select(ACTOR.c.number).where(ACTOR.c.key == key)
     for _ in range(2):
         with database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is not None:
-            return int(row.number)
+            number = connection.execute(query).scalar_one_or_none()
+        if number is not None:
+            return int(number)
         try:
             with database.write() as connection:
-                connection.execute(insert(ACTOR), [{"key": key, "label": label}])
+                lock(connection)
+                connection.execute(insert(ACTOR), [{"key": key, "label": label, "nonce": _nonce()}])
+                actor = connection.execute(select(ACTOR).where(ACTOR.c.key == key)).one()
+                _commit_to(connection, hasher, [actor], clock.now())
         except IntegrityError:
             continue  # another process has just named it
     with database.read() as connection:
-        return int(connection.execute(query).one().number)
+        return int(connection.execute(query).scalar_one())
+
+
+def commit_to_actors(connection: Connection, hasher: JournalHasher, now: datetime) -> int:
+    """Commit to who stands behind each number that no event commits to yet; return how many there were (R109)."""
+    lock(connection)
+    events = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
+    known = {json.loads(text)["data"]["number"] for text in connection.execute(events).scalars()}
+    actors = connection.execute(select(ACTOR).order_by(ACTOR.c.number))
+    unknown = [actor for actor in actors if actor.number not in known and not is_erased(actor)]
+    _commit_to(connection, hasher, unknown, now)
+    return len(unknown)
+
+
+def erased_identity(number: int) -> dict[str, str]:
+    """Return what the row of an actor holds once nobody is known behind its number, its salt gone (R109, R110).
+
+    A guard of the database admits no other wording. The journal still verifies, and says so.
+    """
+    return {"key": f"erased:{number}", "label": f"n° {number}, nom effacé", "nonce": ""}
+
+
+def is_erased(actor: Any) -> bool:
+    """Return True for the row of an actor whose identity was erased."""
+    return {name: getattr(actor, name) for name in ("key", "label", "nonce")} == erased_identity(actor.number)
+
+
+def _nonce() -> str:
+    return secrets.token_hex(16)
+
+
+def _commit_to(connection: Connection, hasher: JournalHasher, actors: list[Any], now: datetime) -> None:
+    """Append an event for each of these actors in the schedule's name, in one statement."""
+    if not actors:
+        return
+    head, schedule, events = lock(connection), schedule_actor_in(connection), []
+    for actor in actors:
+        data = {"number": actor.number, "who": hasher.identity(actor.nonce, actor.number, actor.key, actor.label)}
+        event = hasher.event((INSTALLATION, head), ACTOR_NAMED, (None, None), schedule, now, data, [])
+        head = ChainHead(event["hash"], event["seq"])
+        events.append(event)
+        line = partial(write_event, ACTOR_NAMED, head.length, schedule.number, schedule.role.value, now, data)
+        after_commit(connection, line)
+    connection.execute(insert(EVENT), events)
+    connection.execute(update(INSTALLED).values(chain_head=head.hash, chain_length=head.length))
 
 
 def schedule_actor(database: Database) -> Actor:
     """Return the schedule, which alone may end a year (R2)."""
-    return _schedule(actor_number(database, SCHEDULE_KEY, SCHEDULE_LABEL))
+    with database.read() as connection:
+        return schedule_actor_in(connection)
 
 
 def schedule_actor_in(connection: Connection) -> Actor:
     """Return the same inside a transaction; it was named when the installation was created."""
     query = select(ACTOR.c.number).where(ACTOR.c.key == SCHEDULE_KEY)
-    return _schedule(int(connection.execute(query).scalar_one()))
-
-
-def _schedule(number: int) -> Actor:
+    number = int(connection.execute(query).scalar_one())
     return Actor(role=Role.SCHEDULE, number=number, label=SCHEDULE_LABEL, channel=Channel.SCHEDULE)

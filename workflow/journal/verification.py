@@ -11,17 +11,28 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, Row, String, exists, func, select, tuple_, type_coerce
 
 from workflow.database.mapping import reference_of, school_year
-from workflow.database.tables import COUNTER, EVENT, INSTALLED, NOTE, REQUEST
+from workflow.database.tables import ACTOR, COUNTER, EVENT, INSTALLED, NOTE, REQUEST
 from workflow.journal.chain import GENESIS, INSTALLATION, JournalHasher, canonical_instant, hash_of
+from workflow.journal.installation import ACTOR_NAMED, is_erased
 
-BLIND_SPOTS: Final = (
+SEALED_SPOTS: Final = (
     "une fin de chaîne retirée en même temps que la tête de chaîne gardée dans la demande",
     "une chaîne entière recalculée par qui peut écrire dans toute la base",
     "la dernière demande d'une année retirée avec ses événements et avec son numéro dans le compteur",
-    "une note effacée : son événement demeure, son texte ne peut plus être comparé",
-    "ce que le journal ne porte pas : les noms, les adresses, et qui est derrière un numéro d'acteur",
 )
-"""What a chain alone cannot show; every result says so."""
+"""What a chain alone cannot show, and the seals do (R109)."""
+
+UNPROVEN: Final = (
+    "une note effacée, ou l'identité effacée d'un acteur : l'événement demeure, le texte ne peut plus être comparé",
+    "ce que le journal ne porte pas : les noms et les adresses des demandes",
+)
+"""What neither shows."""
+
+BLIND_SPOTS: Final = (*SEALED_SPOTS, *UNPROVEN)
+"""What a check without the seals cannot show; its result says so each time."""
+
+ACTORS: Final = "acteurs"
+"""The place of an error about who stands behind a number: it is in no chain."""
 
 STREAMED: Final = {"yield_per": 2000}
 """Read a result in pages of so many rows, whatever its length."""
@@ -65,16 +76,23 @@ class Verifier:
     def __init__(
         self, connection: Connection, hasher: JournalHasher, progress: Callable[[int], None] = lambda _: None
     ) -> None:
-        """``progress`` is given how many more events were checked. ``events`` and ``streams`` count them."""
+        """``progress`` is given how many more events were checked. ``events`` and ``streams`` count them.
+
+        ``erased_actors`` counts the numbers whose identity was erased, ``unproven_actors`` those that no event commits
+        to: the next ``oda database upgrade`` or seal does.
+        """
         self._connection = connection
         self._hasher = hasher
         self._progress = progress
         self.events = 0
         self.streams = 0
+        self.erased_actors = 0
+        self.unproven_actors = 0
 
     def flaws(self) -> Iterator[JournalError]:
-        """Yield every error: chain after chain, then what has no chain and what has no number."""
+        """Yield every error: chain after chain, who acts, then what has no chain and what has no number."""
         yield from self._chains()
+        yield from self._actors()
         yield from self._stray_notes()
         yield from self._without_events()
         yield from numbering_errors(self._connection)
@@ -112,6 +130,27 @@ class Verifier:
     def _installed(self) -> Any:
         columns = (INSTALLED.c.chain_head, INSTALLED.c.chain_length)
         return self._connection.execute(select(*columns)).first()
+
+    def _actors(self) -> Iterator[JournalError]:
+        """Compare who stands behind each number with the commitment that the journal holds of it (R109)."""
+        committed = self._commitments()
+        for actor in self._connection.execute(select(ACTOR).order_by(ACTOR.c.number)):
+            who = committed.pop(actor.number, None)
+            if is_erased(actor):
+                self.erased_actors += 1
+            elif who is None:
+                self.unproven_actors += 1
+            elif who != self._hasher.identity(actor.nonce, actor.number, actor.key, actor.label):
+                yield JournalError(ACTORS, None, f"modifié : le numéro {actor.number} désigne une autre identité")
+        for number in sorted(committed):
+            yield JournalError(ACTORS, None, f"retiré : la base ne dit plus qui le numéro {number} désigne")
+
+    def _commitments(self) -> dict[int, str]:
+        """The commitments of the journal by the number of the actor; one that is unreadable is told by its chain."""
+        query = select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION, EVENT.c.kind == ACTOR_NAMED)
+        texts = self._connection.execute(query.order_by(EVENT.c.seq.desc()), execution_options=STREAMED).scalars()
+        data = (_mapping(_read(text).get("data")) for text in texts)  # the first commitment is the one that holds
+        return {each["number"]: str(each.get("who")) for each in data if isinstance(each.get("number"), int)}
 
     def _stray_notes(self) -> Iterator[JournalError]:
         event = exists().where(EVENT.c.stream == NOTE.c.stream, EVENT.c.seq == NOTE.c.seq)

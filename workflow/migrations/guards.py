@@ -4,6 +4,9 @@ Written once a database, for they have no common form. A guard is never weakened
 whole in a migration of its own.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection
 
 NO_EVENT = "un état ne change que par un événement du journal (R8)"
@@ -154,9 +157,11 @@ _ERASED_WHOLE = " AND ".join(
 
 _BECOMES_NOBODY = (
     "NEW.number = OLD.number AND NEW.key = 'erased:' || OLD.number AND NEW.label = 'n° ' || OLD.number || ', nom effacé'"
+    " AND NEW.nonce = ''"
     " AND OLD.key NOT IN ('schedule', 'connector') AND substr(OLD.key, 1, 7) <> 'erased:'"
 )
-"""The one change of an actor: who stood behind the number is forgotten. The software's own actors stay."""
+"""The one change of an actor: who stood behind the number is forgotten, with the salt of the journal's commitment to it
+(R109). The software's own actors stay."""
 
 
 ERASURES_SQLITE = (
@@ -193,6 +198,35 @@ def create_actor_guards(connection: Connection) -> None:
     """Keep what each number of the journal stands for, since version 0006."""
     for statement in ACTORS_SQLITE if connection.dialect.name == "sqlite" else ACTORS_POSTGRESQL:
         connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def without_actor_guards(connection: Connection) -> Iterator[None]:
+    """Take away the guards of version 0006 while the body runs, and put them back."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    for name in ("update", "delete", "twice") if is_sqlite else ("fixed", "truncate"):
+        if is_sqlite:
+            connection.exec_driver_sql(f"DROP TRIGGER guard_actor_{name}")
+        else:
+            connection.exec_driver_sql(f"DROP TRIGGER guard_actor_{name} ON actor")
+            connection.exec_driver_sql(f"DROP FUNCTION guard_actor_{name}()")
+    yield
+    create_actor_guards(connection)
+
+
+SEAL_FIXED = "un sceau du journal ne se modifie ni ne se supprime (R109)"
+
+
+def create_seal_guards(connection: Connection) -> None:
+    """Keep each seal, its heads and its key, since version 0035."""
+    for table in ("journal_seal", "journal_seal_head", "journal_signing_key"):
+        for timing, short in (("UPDATE", "update"), ("DELETE", "delete")):
+            name, when = f"guard_{table}_{short}", f"BEFORE {timing} ON {table}"
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql(_sqlite(name, when, "", SEAL_FIXED))
+            else:
+                for statement in _postgresql(name, when, "", SEAL_FIXED):
+                    connection.exec_driver_sql(statement)
 
 
 def create_guards(connection: Connection) -> None:

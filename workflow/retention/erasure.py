@@ -29,6 +29,7 @@ from workflow.database.tables import (
     WORD,
 )
 from workflow.journal.chain import INSTALLATION
+from workflow.journal.installation import erased_identity
 from workflow.retention.limits import Counts, Limits
 
 ERASED_NAME: Final = "Identité effacée"
@@ -208,11 +209,9 @@ def names_person(key: str) -> bool:
 
 
 def forget_actors(connection: Connection, numbers: Sequence[int]) -> int:
-    """Forget who stands behind these numbers; the numbers stay."""
-    rows = [
-        {"b_number": number, "key": f"erased:{number}", "label": f"n° {number}, nom effacé"} for number in numbers
-    ]  # fmt: skip
-    return update_rows(connection, ACTOR, ("number",), ("key", "label"), rows)
+    """Forget who stands behind these numbers, with the salt of the journal's commitment (R109); the numbers stay."""
+    rows = [{"b_number": number, **erased_identity(number)} for number in numbers]
+    return update_rows(connection, ACTOR, ("number",), ("key", "label", "nonce"), rows)
 
 
 def nameless_chefs(

@@ -40,7 +40,7 @@ PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
     "evidence_entry": dict.fromkeys(
         ("nom", "prenom", "usage_name", "mail", "folded_mail", "other_mails", "person", "author"), Fate.WITH_LIST
     ),
-    "actor": dict.fromkeys(("key", "label"), Fate.OF_ACTOR),
+    "actor": dict.fromkeys(("key", "label", "nonce"), Fate.OF_ACTOR),
     "establishment": {"chef_name": Fate.OF_ACTOR},
     "access_token": dict.fromkeys(("label", "subject"), Fate.OF_TOKEN),
     "sign_in_link": dict.fromkeys(("subject", "sent_to", "back"), Fate.BY_ITSELF),
@@ -99,6 +99,9 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
     "column_choice": frozenset(("kind", "titles", "places")),
     # what the installation knows of itself, and numbers
     "installation": frozenset(("key_check", "chain_head")),
+    "journal_seal": frozenset(("text", "signature")),
+    "journal_seal_head": frozenset(("stream", "hash")),
+    "journal_signing_key": frozenset(("public",)),
     "counter": frozenset(("school_year",)),
     "occurrence": frozenset(("key",)),
     "year_end": frozenset(("school_year", "held_why")),

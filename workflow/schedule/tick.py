@@ -38,6 +38,7 @@ from workflow.evidence.service import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
 from workflow.journal.origin import delete_old_origins
+from workflow.journal.sealing import JournalSealer, SigningKeyMissing
 from workflow.requests.filters import unreadable_requests
 from workflow.retention.service import Retention
 from workflow.schedule.daily_job import JobDay, PageOfDrafts, marked_keys, run_daily_job
@@ -108,6 +109,8 @@ class TickResult:
     """Why the clock is not believed, when that holds back what cannot be undone (R52)."""
     set_aside: list[str] = field(default_factory=list)
     """What bears a school year that no calendar has, named in French: it stops nothing (R52)."""
+    unsealed: str = ""
+    """Why the journal could not be sealed, a French clause: told, and tried again (R109)."""
     failures: list[StepFailure] = field(default_factory=list)
 
     @property
@@ -120,7 +123,8 @@ class TickResult:
         """What went wrong and stopped nothing else, in French sentences."""
         rows = (f"Mise de côté, son année n'étant d'aucun calendrier : {name}." for name in self.set_aside)
         steps = (f"Le travail « {failure.step} » a échoué ({failure.error})." for failure in self.failures)
-        return (*rows, *steps)
+        seal = (f"Le journal n'est pas scellé : {self.unsealed}.",) if self.unsealed else ()
+        return (*rows, *seal, *steps)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -145,6 +149,7 @@ class Ticker:
         lists: Lists | None = None,
         retention: Retention | None = None,
         address_months: int | None = None,
+        sealer: JournalSealer | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
@@ -153,6 +158,7 @@ class Ticker:
         nobody reads any. ``list_checks`` compares requests with the two lists, and ``lists`` forgets what they hold
         beyond need (R93); None where there are none. ``retention`` erases what is personal after its time (R110).
         ``address_months``: how long it is kept where somebody was (R108).
+        ``sealer`` seals the journal once a day (R109); None: nobody does.
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -168,6 +174,7 @@ class Ticker:
         self._lists = lists
         self._retention = retention
         self._address_months = address_months
+        self._sealer = sealer
 
     @property
     def since_tick(self) -> timedelta | None:
@@ -241,6 +248,8 @@ class Ticker:
         if self._lists:
             with result.step("l'effacement des lignes des listes"):
                 self._lists.erase_unneeded_rows(self._actor)
+        if self._sealer:
+            self._seal(self._sealer, result)
         if self._retention:
             with result.step("l'effacement de ce qui est personnel"):
                 self._retention.erase_due(self._actor)
@@ -259,6 +268,16 @@ class Ticker:
                 end_access_of_removed(connection, self._engine.hasher, self._people, now)
         with result.step("les signalements du jour"), database.write() as connection:
             result.due_reports = tell_due_reports(connection, mailer, self._engine.policy, now)
+
+    def _seal(self, sealer: JournalSealer, result: TickResult) -> None:
+        """Seal the day before anything is erased in it, then write the files that are owed (R109)."""
+        with result.step("le sceau du journal"):
+            try:
+                sealer.seal_day()
+            except SigningKeyMissing as missing:
+                result.unsealed = missing.why
+        with result.step("l'écriture des sceaux dans seal.folder"):
+            sealer.write_files()
 
 
 def cleanup_expired(connection: Connection, mailer: Mailer, hasher: JournalHasher, now: datetime) -> None:

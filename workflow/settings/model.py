@@ -23,6 +23,7 @@ from workflow.settings.school_calendar import (
     month_day,
     school_days,
 )
+from workflow.settings.seal import SealSettings
 from workflow.settings.sections import (
     AcademieSettings,
     ActivationSettings,
@@ -102,6 +103,9 @@ class Settings(Section):
     retention: RetentionSettings = Field(
         default_factory=RetentionSettings, description="Ce qui est personnel, et combien de mois c'est gardé (R110)."
     )
+    seal: SealSettings = Field(
+        default_factory=SealSettings, description="Le sceau du journal : où part celui de chaque jour (R109)."
+    )
     portal: PortalSettings = Field(
         default_factory=PortalSettings, description="Le portail : les pages du chef et celles du rectorat."
     )
@@ -166,6 +170,11 @@ class Settings(Section):
     def templates_folder(self) -> Path | None:
         """The folder of the académie's own templates; None when it replaces none (R68)."""
         return self.folder / self.templates.directory if self.templates.directory is not None else None
+
+    @property
+    def seal_folder(self) -> Path | None:
+        """The folder of the seals' files; None when there is none (R109)."""
+        return self.folder / self.seal.folder if self.seal.folder is not None else None
 
     @property
     def database_url(self) -> str:

@@ -111,6 +111,15 @@ def _four_eyes(installation: Installation) -> Iterator[str]:
         yield "false : un opérateur peut à lui seul agir pour un établissement et émettre le code ; mettre true (R6)"
 
 
+def _seal(installation: Installation) -> Iterator[str]:
+    seal = installation.settings.seal
+    if seal.mail is None and seal.folder is None:
+        yield (
+            "aucun sceau du journal ne sort du service : qui tient la machine pourrait tout récrire ; donner seal.mail"
+            " ou seal.folder (R109)"
+        )
+
+
 def _legal_facts(installation: Installation) -> Iterator[str]:
     portal = installation.settings.portal
     facts = {
@@ -174,6 +183,7 @@ POINTS: Final[tuple[tuple[str, Callable[[Installation], Iterator[str]]], ...]] =
     ("mail.relay.security", _relay),
     ("database.url", _database),
     ("four_eyes", _four_eyes),
+    ("seal", _seal),
     ("mentions légales", _legal_facts),
     ("security_contact.contact", _security_contact),
     ("droits des fichiers", _files),

@@ -3,7 +3,7 @@
 import base64
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,10 @@ GATE_SECRET = "gate-secret"  # noqa: S105
 OF_PROVIDER = "provider-"
 """What the name of an identity provider's secret begins with; the rest is the provider's name (R101)."""
 
-SECRET_NAMES = (SEAL_KEY, JOURNAL_KEY, SMTP_PASSWORD, DATABASE_PASSWORD, CONNECTOR_KEY, GATE_SECRET)
+SIGNING_KEY = "seal-signing-key"
+"""The key that signs the journal's seals (R109)."""
+
+SECRET_NAMES = (SEAL_KEY, JOURNAL_KEY, SIGNING_KEY, SMTP_PASSWORD, DATABASE_PASSWORD, CONNECTOR_KEY, GATE_SECRET)
 
 MAX_BYTES = 65536
 
@@ -101,18 +104,25 @@ def gate_secrets_of(secret: SecretStr) -> tuple[bytes, ...]:
 
 
 def generate(directory: Path) -> tuple[Path, ...]:
-    """Make the two keys that an installation needs (0600, in a 0700 folder); those already there are kept.
+    """Make the three keys that an installation needs (0600, in a 0700 folder); those already there are kept.
 
-    Returns the files made. Losing ``seal-key`` loses the codes waiting; losing ``journal-key`` the proof of the texts.
+    Returns the files made. Losing ``seal-key`` loses the codes waiting; losing ``journal-key`` the proof of the texts;
+    losing ``seal-signing-key`` breaks the line of the journal's seals (R109).
     """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    names = (SEAL_KEY, JOURNAL_KEY, SIGNING_KEY)
+    return tuple(directory / name for name in names if _create(directory / name, _new_key(name).encode()))
+
+
+def _new_key(name: str) -> str:
+    """A new key: Ed25519's, of the seals, in hexadecimal digits, so that any tool reads it."""
+    if name == SIGNING_KEY:
+        return os.urandom(32).hex()
+    if name == JOURNAL_KEY:
+        return base64.urlsafe_b64encode(os.urandom(32)).decode()
     from cryptography.fernet import Fernet
 
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    makers: dict[str, Callable[[], bytes]] = {
-        SEAL_KEY: Fernet.generate_key,
-        JOURNAL_KEY: lambda: base64.urlsafe_b64encode(os.urandom(32)),
-    }
-    return tuple(directory / name for name, make in makers.items() if _create(directory / name, make()))
+    return Fernet.generate_key().decode()
 
 
 class KeyringFixed(Exception):
@@ -125,25 +135,29 @@ class KeyringFixed(Exception):
 
 @dataclass(frozen=True)
 class Keyring:
-    """The sealing keys of this machine. Whoever changes them holds the installation's row, so one at a time."""
+    """The keys of one purpose on this machine: of the codes (``SEAL_KEY``), of the journal's seals (``SIGNING_KEY``).
+
+    Whoever changes them holds the installation's row, so one at a time.
+    """
 
     secrets: Secrets
+    name: str = SEAL_KEY
 
     @property
     def file(self) -> Path:
         """The file of the keys. Raises KeyringFixed when a variable gives them."""
-        file = self.secrets.file_of(SEAL_KEY)
+        file = self.secrets.file_of(self.name)
         if file is None:
-            raise KeyringFixed(environment_name(SEAL_KEY))
+            raise KeyringFixed(environment_name(self.name))
         return file
 
     def read(self) -> tuple[str, ...]:
         """The keys, the first in force. Raises SecretMissing or SecretRefused."""
-        return tuple(self.secrets.read(SEAL_KEY).get_secret_value().split())
+        return tuple(self.secrets.read(self.name).get_secret_value().split())
 
     def stamp(self) -> object:
         """A value that changes when the file does; None while the file cannot be seen. It costs one ``stat``."""
-        file = self.secrets.file_of(SEAL_KEY)
+        file = self.secrets.file_of(self.name)
         try:
             status = file.stat() if file else None
         except OSError:
@@ -152,9 +166,7 @@ class Keyring:
 
     def add(self) -> int:
         """Put a new key first; returns how many there are now. Raises KeyringFixed, OSError, and as ``read``."""
-        from cryptography.fernet import Fernet
-
-        keys = (Fernet.generate_key().decode(), *self.read())
+        keys = (_new_key(self.name), *self.read())
         _replace(self.file, keys)
         return len(keys)
 

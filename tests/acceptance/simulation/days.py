@@ -41,7 +41,7 @@ class Story(Ticks):
         draw, record = random.Random(seed), Record()
         first = machines.truth.now().astimezone(place.zoneinfo).date()
         cast = Cast(draw, record, schools, range(years[0], years[-1] + 2), first)
-        cast.found(machines.database)
+        cast.found(machines)
         super().__init__(machines, place, seed, record, cast, draw_fate(draw, place, years, endings), draw)
         self.years, self.busy = years, busy
         self._schedule = installation.schedule_actor(machines.database)

@@ -11,9 +11,9 @@ from states.model import Actor
 from states.vocabulary import Role
 from tests.acceptance.simulation.actions import OF_SCHOOLS, Deeds, ScheduledAction
 from tests.acceptance.simulation.calendars import DAY
+from tests.acceptance.simulation.machines import NodeMonitor
 from tests.acceptance.simulation.record import AT_THE_SCHOOL, Life, Record
 from workflow.app import App
-from workflow.database.connection import Database
 from workflow.database.tables import ESTABLISHMENT
 from workflow.engine.engine import Done
 from workflow.journal import installation
@@ -39,16 +39,19 @@ class Cast:
             for number in range(schools):
                 self._season(number, year, first=year == years[0])
 
-    def found(self, database: Database) -> None:
+    def found(self, machines: NodeMonitor) -> None:
         """The schools in the directory, and the two actors in whose name all is done."""
         rows = [
             {"uai": uai, "nom": f"Collège n° {n}", "kind": "Collège", "commune": "Muret", "departement": "31",
              "mailbox": f"ce.{uai.lower()}@ac-toulouse.fr", "is_open": True, "is_listed": True}
             for n, uai in enumerate(self.uais, start=1)
         ]  # fmt: skip
-        with database.write() as connection:
+        with machines.database.write() as connection:
             connection.execute(insert(ESTABLISHMENT), rows)
-        chef, operator = (installation.actor_number(database, who, who) for who in ("chefs", "opérateur"))
+        database, hasher, clock = machines.database, machines.all[0].app.hasher, machines.truth
+        chef, operator = (
+            installation.actor_number(database, hasher, clock, who, who) for who in ("chefs", "opérateur")
+        )
         self.chef = Actor(role=Role.CHEF, number=chef, establishments=frozenset(self.uais))
         self.operator = Actor(role=Role.OPERATOR, number=operator, label="opérateur")
 

@@ -65,7 +65,7 @@ def test_init__makes_an_installation_that_works_and_says_what_next(tmp_path: Pat
 
 def test_init__keeps_secrets_and_data_to_this_account(folder: Path) -> None:
     private = [folder / "oda.sqlite", *(folder / "secrets").iterdir()]
-    assert [stat.S_IMODE(path.stat().st_mode) for path in private] == [0o600] * 3
+    assert [stat.S_IMODE(path.stat().st_mode) for path in private] == [0o600] * 4
 
 
 def test_init__twice_refuses_and_touches_nothing(folder: Path) -> None:
@@ -215,7 +215,7 @@ def test_database_upgrade__on_a_current_one_changes_nothing(folder: Path) -> Non
     done = on(folder, "database", "upgrade")
     assert done.exit_code == 0
     assert "rien n'a changé" in done.stdout
-    assert "0 événement et 0 demande" in done.stdout
+    assert "1 événement et 0 demande" in done.stdout
 
 
 def test_database__of_a_newer_software_is_told(folder: Path) -> None:

@@ -48,7 +48,7 @@ ONLY_HERE = {
     "sqlite": {
         "an event replaced": ("INSERT OR REPLACE INTO event SELECT * FROM event", "R63"),
         "a request replaced": ("INSERT OR REPLACE INTO delegation_request SELECT * FROM delegation_request", "R8"),
-        "an actor replaced": ("INSERT OR REPLACE INTO actor SELECT number, key, 'x' FROM actor", "R64"),
+        "an actor replaced": ("INSERT OR REPLACE INTO actor SELECT number, key, 'x', nonce FROM actor", "R64"),
         "a note replaced": ("INSERT OR REPLACE INTO event_note SELECT * FROM event_note", "R64"),
     },
     "postgresql": {

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, insert, select, text, update
 
 from states import commands as c
-from states.decision import RequestEvent
+from states.decision import RequestEvent, Scalar
 from states.model import Request
 from states.vocabulary import CodeStatus, WithdrawReason
 from tests.kit import factories as make
@@ -42,7 +42,7 @@ def filled(database: Database) -> Database:
     clock = FakeClock(make.NOW)
     with database.write() as connection:
         installation.found(connection, NOTARY, clock.now())
-        connection.execute(insert(ACTOR), [{"number": FORGER, "key": "forger", "label": "un faussaire"}])
+        connection.execute(insert(ACTOR), [{"number": FORGER, "key": "forger", "label": "un faussaire", "nonce": "5a"}])
         school = {"uai": make.UAI, "nom": "Collège Jean-Moulin", "departement": "031", "mailbox": make.MAILBOX}
         connection.execute(insert(ESTABLISHMENT), [school])
         for day in (1, 2, 3):
@@ -376,7 +376,6 @@ def _note_erased(connection: Connection) -> None:
 
 def _outside(connection: Connection) -> None:
     connection.execute(update(REQUEST).values(nom="Autre"))
-    connection.execute(text("UPDATE actor SET label = 'autre'"))
 
 
 UNSEEN: dict[str, Callable[[Connection], None]] = dict(
@@ -389,3 +388,75 @@ UNSEEN: dict[str, Callable[[Connection], None]] = dict(
 def test_blind_spot__is_not_seen_as_the_documentation_says(forger: Connection, blind_spot: str) -> None:
     UNSEEN[blind_spot](forger)
     assert flaws(forger) == []
+
+
+@pytest.fixture
+def known(forger: Connection) -> int:
+    """The number of the forger, to whose identity the journal commits."""
+    assert installation.commit_to_actors(forger, NOTARY, make.NOW) > 0
+    assert installation.commit_to_actors(forger, NOTARY, make.NOW) == 0
+    assert flaws(forger) == []
+    return FORGER
+
+
+@pytest.mark.rule("R109")
+@pytest.mark.parametrize(
+    "values", [{"label": "autre"}, {"key": "operator:innocent@ac-toulouse.fr"}, {"nonce": "00"}, {"nonce": ""}],
+    ids=lambda values: next(iter(values)),
+)  # fmt: skip
+def test_identity_changed__named_though_no_guard_is_left(
+    forger: Connection, known: int, values: dict[str, str]
+) -> None:
+    forger.execute(update(ACTOR).where(ACTOR.c.number == known).values(**values))
+    [flaw] = flaws(forger)
+    assert str(flaw) == f"acteurs : modifié : le numéro {known} désigne une autre identité"
+
+
+@pytest.mark.rule("R109")
+def test_two_identities_swapped__both_named(forger: Connection, known: int) -> None:
+    rows = {row.number: row._mapping for row in forger.execute(select(ACTOR).where(ACTOR.c.number.in_((1, known))))}
+    for number, other in ((1, known), (known, 1)):
+        identity = {name: rows[other][name] for name in ("label", "nonce")}
+        forger.execute(update(ACTOR).where(ACTOR.c.number == number).values(key=f"x{number}", **identity))
+    for number, other in ((1, known), (known, 1)):
+        forger.execute(update(ACTOR).where(ACTOR.c.number == number).values(key=rows[other]["key"]))
+    assert len(flaws(forger)) == 2
+
+
+@pytest.mark.rule("R109")
+def test_identity_committed_twice__the_first_holds(forger: Connection, known: int) -> None:
+    """Who has the journal's key can commit anew, but not undo the first commitment."""
+    forger.execute(update(ACTOR).where(ACTOR.c.number == known).values(label="autre"))
+    columns = (ACTOR.c.nonce, ACTOR.c.number, ACTOR.c.key, ACTOR.c.label)
+    changed = forger.execute(select(*columns).where(ACTOR.c.number == known)).one()
+    data: dict[str, Scalar] = {"number": known, "who": NOTARY.identity(*changed)}
+    schedule = installation.schedule_actor_in(forger)
+    installation.record(forger, NOTARY, installation.ACTOR_NAMED, schedule, make.NOW, data)
+    assert [flaw.stream for flaw in flaws(forger)] == ["acteurs"]
+
+
+@pytest.mark.rule("R109", "R110")
+def test_identity_erased__no_flaw_and_counted(history: Database) -> None:
+    """The guards are in place: they let an identity be erased, and nothing else."""
+    with history.engine.connect() as connection, connection.begin() as transaction:
+        installation.commit_to_actors(connection, NOTARY, make.NOW)
+        connection.execute(update(ACTOR).where(ACTOR.c.number == FORGER).values(**installation.erased_identity(FORGER)))
+        verifier = Verifier(connection, NOTARY)
+        assert list(verifier.flaws()) == []
+        assert (verifier.erased_actors, verifier.unproven_actors) == (1, 0)
+        assert "faussaire" not in str(connection.execute(select(ACTOR)).all())
+        transaction.rollback()
+
+
+@pytest.mark.rule("R109")
+def test_number_given__its_identity_is_committed_to_in_the_chain(history: Database) -> None:
+    clock = FakeClock(make.NOW)
+    number = installation.actor_number(history, NOTARY, clock, "operator:new@ac-toulouse.fr", "new@ac-toulouse.fr")
+    assert installation.actor_number(history, NOTARY, clock, "operator:new@ac-toulouse.fr", "other") == number
+    with history.read() as connection:
+        last = connection.execute(
+            select(EVENT.c.canonical).where(EVENT.c.stream == INSTALLATION).order_by(EVENT.c.seq.desc()).limit(1)
+        ).scalar_one()
+        assert list(Verifier(connection, NOTARY).flaws()) == []
+    assert json.loads(last)["data"]["number"] == number
+    assert "new@" not in last

@@ -69,7 +69,7 @@ class Office:
         return Engine(self.database, self.clock, hasher, self.policy, self.mailer)
 
     def _actor(self, role: Role, label: str, *uais: str) -> Actor:
-        number = actor_number(self.database, f"{role}:{label}", label)
+        number = actor_number(self.database, self.engine.hasher, self.clock, f"{role}:{label}", label)
         return Actor(role=role, number=number, label=label, establishments=frozenset(uais))
 
     def do(self, *commands: c.Command, by: Actor | None = None) -> Done:

@@ -18,7 +18,8 @@ COLLEAGUE = "colleague@ac-toulouse.fr (opérateur du rectorat)"
 
 @pytest.fixture
 def colleague(office: Office) -> Actor:
-    number = actor_number(office.database, "operator:colleague@ac-toulouse.fr", COLLEAGUE)
+    key = "operator:colleague@ac-toulouse.fr"
+    number = actor_number(office.database, office.engine.hasher, office.clock, key, COLLEAGUE)
     return Actor(role=Role.OPERATOR, number=number, label=COLLEAGUE)
 
 

@@ -19,14 +19,14 @@ PORTAL = {
 
 def posture(
     folder: Path, *, portal: dict[str, str] | None = None, more: str = "", replace: tuple[str, str] = ("", ""),
-    environment: dict[str, str] | None = None,
+    environment: dict[str, str] | None = None, seal: str = "seal: {mail: rssi@ac-toulouse.fr}\n",
 ) -> list[str]:  # fmt: skip
     lines = "".join(f"  {name}: {value}\n" for name, value in (PORTAL | (portal or {})).items() if value)
     folder.chmod(0o700)
     for name in ("secrets", "modeles"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     told = "" if "security_contact" in more else "security_contact: {contact: ssi@ac-toulouse.fr}\n"
-    settings = loaded(folder, f"portal:\n{lines}{told}{more}", replace=replace)
+    settings = loaded(folder, f"portal:\n{lines}{told}{more}{seal}", replace=replace)
     (folder / "config.yaml").chmod(0o600)
     return check_posture(settings, environment or {})
 
@@ -53,6 +53,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("database.url", "sslmode=require", {"more": POSTGRESQL, "environment": {"PGSSLMODE": "require"}}),
     ("database.url", "sslmode=disable", {"more": POSTGRESQL.replace("/oda'", "/oda?sslmode=disable'")}),
     ("four_eyes", "mettre true", {"more": "four_eyes: false\n", "replace": TWO}),
+    ("seal", "aucun sceau du journal", {"seal": ""}),
     ("mentions légales", "portal.hosting", {"portal": {"hosting": ""}}),
     ("mentions légales", "portal.publisher", {"portal": {"publisher": ""}}),
     ("mentions légales", "portal.data_protection", {"portal": {"data_protection": ""}}),

@@ -104,7 +104,7 @@ def test_generate__private_keys_of_the_right_form(tmp_path: Path) -> None:
         made = generate(folder)
     finally:
         os.umask(umask)
-    assert [path.name for path in made] == ["seal-key", "journal-key"]
+    assert [path.name for path in made] == ["seal-key", "journal-key", "seal-signing-key"]
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in made} == {0o600}
     Fernet(Secrets(folder).read("seal-key").get_secret_value())
@@ -113,7 +113,7 @@ def test_generate__private_keys_of_the_right_form(tmp_path: Path) -> None:
 
 def test_generate__never_overwrites(tmp_path: Path) -> None:
     private(tmp_path / "seal-key")
-    assert generate(tmp_path) == (tmp_path / "journal-key",)
+    assert generate(tmp_path) == (tmp_path / "journal-key", tmp_path / "seal-signing-key")
     assert generate(tmp_path) == ()
     assert Secrets(tmp_path).read("seal-key").get_secret_value() == "hunter2"
 

@@ -17,7 +17,7 @@ KINDS = (
     "year_end", "handover_reminder", "stalled_reminder", "year_end_notice", "renewal_invitation", "new_request",
     "removal_task", "change_to_handle", "change_due", "late_digest", "year_end_report", "brake_alert",
     "mail_undeliverable", "clock_alert", "mailbox_changed", "mailbox_to_confirm", "identity_bound",
-    "new_sign_in", "factor_changed", "sign_in", "sign_in_rectorat", "sign_in_rupn",
+    "new_sign_in", "factor_changed", "sign_in", "sign_in_rectorat", "sign_in_rupn", "journal_seal",
 )  # fmt: skip
 AUDIENCES = ("establishment", "operators", "rupn")
 ERASURES = ("handed_over", "revoked", "replaced", "taken_back", "overdue", "used", "read")

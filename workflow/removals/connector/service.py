@@ -14,7 +14,6 @@ from states.decision import Scalar
 from states.model import Actor
 from states.vocabulary import CallStage, Channel, Role
 from workflow.auth.actors import require_operator
-from workflow.database.connection import Database
 from workflow.engine.engine import Engine
 from workflow.journal import installation
 from workflow.journal.installation import actor_number
@@ -125,7 +124,7 @@ class Connector:
             if not claimed:
                 break
             # Who acts is read each time: another database may have given the number to another.
-            actor = actor_of(self._engine.database)
+            actor = actor_of(self._engine)
             self._recorder = Recorder(self._engine, self._mailer, self._settings, actor)
             self._ask(claimed, done)
         return done
@@ -246,7 +245,7 @@ def connector_of(settings: Settings, secrets: Secrets, engine: Engine, mailer: M
     return Connector(engine, mailer, caller) if caller else None
 
 
-def actor_of(database: Database) -> Actor:
+def actor_of(engine: Engine) -> Actor:
     """The connector, which may confirm a removal and nothing else (R2, R84)."""
-    number = actor_number(database, ACTOR_KEY, ACTOR_LABEL)
+    number = actor_number(engine.database, engine.hasher, engine.clock, ACTOR_KEY, ACTOR_LABEL)
     return Actor(role=Role.CONNECTOR, number=number, label=ACTOR_LABEL, channel=Channel.CONNECTOR)
