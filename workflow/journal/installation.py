@@ -8,7 +8,6 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
@@ -179,8 +178,6 @@ def _commit_to(connection: Connection, hasher: JournalHasher, actors: list[Any],
         event = hasher.event((INSTALLATION, head), ACTOR_NAMED, (None, None), schedule, now, data, [])
         head = ChainHead(event["hash"], event["seq"])
         events.append(event)
-        line = partial(write_event, ACTOR_NAMED, head.length, schedule.number, schedule.role.value, now, data)
-        after_commit(connection, line)
     connection.execute(insert(EVENT), events)
     connection.execute(update(INSTALLED).values(chain_head=head.hash, chain_length=head.length))
 
