@@ -1,6 +1,6 @@
 """Resolve a claimed role (settings, directory) to an Actor, or refuse (R2 to R5)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Final
 
@@ -116,7 +116,8 @@ class People:
             is_known = bool(folded) and connection.execute(bears).first() is not None
         if not (is_known and self.rupn_may_enter):
             raise NotAllowed("Aucune demande ne porte cette adresse.")
-        key = f"{Role.RUPN.value}:{self._hasher.digest(folded)}"  # the request says whose it is, and is erased in its time
+        # The request says whose it is, and is erased in its time.
+        key = f"{Role.RUPN.value}:{self._hasher.digest(folded)}"
         return Actor(
             role=Role.RUPN, number=self._number(key, _RUPN, within), label=_RUPN, address=folded, channel=channel
         )
