@@ -1,4 +1,4 @@
-"""Charts of the figures as SVG pictures: bars of two dates, lines of weeks; a table beside each says the same (R99).
+"""Charts as SVG pictures: bars of two dates, lines of weeks, rates; a table beside each says the same (R99, R100).
 
 A picture is as wide as a telephone, has neither a style element nor a style attribute, which a
 Content-Security-Policy may refuse; its colours are those of ``oda.css``, in the dark too, and nothing is told by colour
@@ -8,11 +8,13 @@ alone: what is now is filled, what was before is outlined; the second line is da
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from html import escape
 from typing import Final
 
 from portal.diagrams import element, text
 from states import french
+from workflow.activation.rates import ActivationTable, Measure, percent_text
 from workflow.figures.account import FiguresAccount, WeekPoint
 from workflow.figures.tables import ACADEMIE, day_of
 
@@ -22,6 +24,8 @@ NAME_WIDTH, BAR_HEIGHT, ROW_HEIGHT, HEAD = 132, 10, 32, 8
 """Of the bars: the names' column, a bar, a row of two, what stands above; in units of the view box."""
 
 VALUE_WIDTH: Final = 44
+
+_BAR_ROOM: Final = WIDTH - NAME_WIDTH - VALUE_WIDTH
 
 PLOT_TOP, PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT = 14, 190, 34, 316
 """Of the lines: where they are drawn."""
@@ -67,15 +71,44 @@ def weeks_chart(account: FiguresAccount) -> Chart:
     )
 
 
+def activation_svg(table: ActivationTable, measure: Measure, target: int | None) -> str:
+    """The rates of one measure: a département a row, then the académie; the target is dashed, in per cent."""
+    parts: list[str] = []
+    has_two_days = table.academie.rate(measure, at_first=True) is not None
+    sentences = [] if target is None else [f"Objectif : {target} %."]
+    for rank, line in enumerate(table.all_lines):
+        top = HEAD + rank * ROW_HEIGHT
+        first, last = line.rate(measure, at_first=True), line.rate(measure)
+        parts.append(text((0, top + 15), line.name))
+        if has_two_days:
+            parts += _rate_bar(first, top, "before")
+        parts += _rate_bar(last, top + (BAR_HEIGHT + 2 if has_two_days else 5), "now")
+        sentences.append(
+            f"{line.name} : {f'{percent_text(first)}, puis ' if has_two_days else ''}{percent_text(last)}."
+        )
+    height = HEAD + len(table.all_lines) * ROW_HEIGHT
+    if target is not None:
+        x = round(NAME_WIDTH + _BAR_ROOM * target / 100, 1)
+        parts.append(element("line", x1=x, x2=x, y1=2, y2=height - 4, class_="oda-chart__line oda-chart__line--before"))
+    return _document(f"Comptes activés ({measure.label}), par département", " ".join(sentences), height, parts)
+
+
+def _rate_bar(percent: Fraction | None, y: float, kind: str) -> list[str]:
+    words = text((WIDTH - VALUE_WIDTH + 8, y + 9), percent_text(percent), class_="oda-chart__value")
+    width = round(_BAR_ROOM * float(percent or 0) / 100, 1)
+    if not width:
+        return [words]
+    return [element("rect", class_=f"oda-chart__{kind}", x=NAME_WIDTH, y=y, width=width, height=BAR_HEIGHT), words]
+
+
 def _bars(title: str, rows: Sequence[tuple[str, int, int]]) -> str:
     most = max((max(before, now) for _, before, now in rows), default=0) or 1
-    room = WIDTH - NAME_WIDTH - VALUE_WIDTH
     parts = []
     for rank, (name, before, now) in enumerate(rows):
         top = HEAD + rank * ROW_HEIGHT
         parts.append(text((0, top + 15), name))
         for value, y, kind in ((before, top, "before"), (now, top + BAR_HEIGHT + 2, "now")):
-            width = round(room * value / most, 1)
+            width = round(_BAR_ROOM * value / most, 1)
             bar = {"x": NAME_WIDTH, "y": y, "width": max(width, 0.5), "height": BAR_HEIGHT}
             parts.append(element("rect", class_=f"oda-chart__{kind}", **bar))
             words = french.number(value)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from notifications.rendering.typography import short_day
-from portal.activation_chart import activation_svg
+from portal.charts import activation_svg
 from portal.exports.activation import activation_workbook, establishments_workbook
 from portal.exports.workbook import Workbook
 from portal.web.context import Context, Rectorat, WebContext
