@@ -22,6 +22,7 @@ from portal.web import (
     second_factor,
     sessions,
     sign_in,
+    substitutions,
     worklist,
 )
 from portal.web.context import WebContext
@@ -33,7 +34,7 @@ from workflow.app import App
 
 PAGES = (
     chef, display, guides, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, rupn,
-    second_factor, sessions, sign_in, worklist,
+    second_factor, sessions, sign_in, substitutions, worklist,
 )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def _accept(case: Case[Any], transition: Transition, outcome: Outcome) -> Decisi
     if (transition.trigger, (source, outcome.target)) not in ARROWS:
         raise AssertionError(f"{transition.trigger} may not lead from {source} to {outcome.target}")
     request, data, notes = outcome.request, dict(outcome.data), dict(outcome.notes)
-    chef = case.actor.name if case.actor.role is Role.CHEF else ""
+    chef = case.actor.chef_name
     if chef and not chef_key(request.chef_name):
         request = with_chef(request, chef)
     elif chef and _is_new_chef(case, chef, request.chef_name):  # which voids the check, that saw another one (R37)

@@ -303,7 +303,9 @@ class Actor:
 
     ``number`` is the only thing that the journal keeps (R64); ``establishments`` are the UAI of a chef or a
     deputy; ``name`` is what a chef gives of himself, and tells when the chef has changed (R37); ``address`` is a
-    RUPN's, folded: the requests that bear it are his (R113).
+    RUPN's, folded: the requests that bear it are his (R113). ``in_stead_of``: the address, or the chef's name, of who
+    is substituted (R114); ``counts_as``: other numbers whose acts count as this one's, those of both persons of a
+    substitution, and of who could act in the stead of a substitute (R6).
     """
 
     role: Role
@@ -313,6 +315,20 @@ class Actor:
     address: str = ""
     establishments: frozenset[str] = field(default_factory=frozenset)
     channel: Channel = Channel.CLI
+    in_stead_of: str = ""
+    counts_as: frozenset[int] = frozenset()
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Every number whose acts are this person's, for the rule of two persons (R6)."""
+        return self.counts_as | {self.number}
+
+    @property
+    def chef_name(self) -> str:
+        """The name of the chef whose acts these are: a substitute's are those of the chef who is substituted."""
+        if self.role is not Role.CHEF:
+            return ""
+        return self.in_stead_of or self.name
 
     @property
     def is_establishment(self) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from workflow.auth.bindings import Bindings
     from workflow.auth.open_sessions import OpenSessions
     from workflow.auth.second_factor import SecondFactors
+    from workflow.auth.substitutions import Substitutions
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine
@@ -212,6 +213,16 @@ class App:
         )  # fmt: skip
 
     @cached_property
+    def substitutions(self) -> "Substitutions":
+        """Who stands in for whom within the software (R114)."""
+        from workflow.auth.substitutions import Substitutions
+
+        return Substitutions(
+            self.database, self.clock, self.hasher, self.people, self.settings.zoneinfo,
+            allows_readers=self.settings.sign_in.second_factor != "required",
+        )  # fmt: skip
+
+    @cached_property
     def directory(self) -> "Directory":
         """The establishments and their mailboxes."""
         from workflow.directory.service import Directory
@@ -302,6 +313,7 @@ class App:
             self.retention,
             self.settings.retention.addresses,
             self.journal_sealer,
+            self.substitutions,
         )  # fmt: skip
 
     @cached_property

@@ -3,7 +3,7 @@
 A test tries every address in every role.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, Final, Protocol, Self
 from urllib.parse import quote, urlsplit
@@ -23,7 +23,7 @@ from portal.web.rendering import Pages
 from portal.web.security import Visitor, comes_from_here, has_csrf, is_told_from_here
 from portal.web.success_messages import SuccessMessages
 from portal.web.trusted_headers import gate_identity
-from states.vocabulary import SignInMethod
+from states.vocabulary import Channel, SignInMethod
 from workflow.app import App
 from workflow.auth.actors import NotAllowed
 from workflow.auth.bindings import GATE, identity_digest
@@ -126,6 +126,11 @@ class WebContext:
         response.set_cookie(
             self.uai_cookie, uai, max_age=A_YEAR, path="/", httponly=True, secure=self.is_https, samesite="lax"
         )
+
+    @property
+    def substitution_cookie(self) -> str:
+        """The cookie of the substitution by which somebody chose to act: a choice, no right (R114)."""
+        return "__Host-oda-suppleance" if self.is_https else "oda-suppleance"
 
     @property
     def name_cookie(self) -> str:
@@ -240,6 +245,8 @@ def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Vis
         if session_user.is_identified:  # removed from the settings: put back, the person signs in anew (R73)
             context.sign_in.sign_out(secret)
         return None
+    if substitute := _substitute(request, context, session_user, secret):
+        return substitute
     uais = session_user.uais
     choices = (
         request.query_params.get(context.uai_parameter, ""),
@@ -248,6 +255,33 @@ def visitor_or_none(request: Request, context: Context, signed: SignedIn) -> Vis
     )
     uai = next((choice for choice in choices if choice in uais), "")
     return Visitor(actor=actor, session_user=session_user, secret=secret, uai=uai)
+
+
+def _substitute(request: Request, context: WebContext, session_user: SessionUser, secret: str) -> Visitor | None:
+    """Who acts in another's stead on this page, as they chose; None on one's own pages, and once it has ended (R114).
+
+    It is asked anew at each page: what was ended a moment ago opens nothing more.
+    """
+    chosen = request.cookies.get(context.substitution_cookie, "")
+    if not request.url.path.startswith(_OF_ROLES) or not (chosen.isdecimal() and len(chosen) <= _LONGEST_NUMBER):
+        return None
+    substitutions = context.app.substitutions
+    one = substitutions.in_force(session_user, int(chosen))
+    if one is None:
+        return None
+    try:
+        actor = substitutions.actor(session_user, one, Channel.WEB)
+    except NotAllowed:
+        return None
+    acting = replace(session_user, subject=one.giver) if actor.is_establishment else session_user
+    uai = one.giver if actor.is_establishment else ""
+    return Visitor(actor=actor, session_user=acting, secret=secret, uai=uai, in_stead_of=one.of)
+
+
+_OF_ROLES: Final = ("/etablissement", "/rectorat", "/reprendre-la-saisie")
+"""The pages on which one acts in a role; those of one's own account are always one's own."""
+
+_LONGEST_NUMBER: Final = 9
 
 
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_none)]

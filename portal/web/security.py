@@ -23,12 +23,16 @@ from workflow.settings.infrastructure import is_this_machine
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Somebody signed in. ``uai``: the establishment in view among those of a mailbox; empty for the rectorat."""
+    """Somebody signed in. ``uai``: the establishment in view among those of a mailbox; empty for the rectorat.
+
+    ``in_stead_of``: who is substituted on this page, as people read it; empty for one's own role (R114).
+    """
 
     actor: Actor
     session_user: SessionUser
     secret: str
     uai: str = ""
+    in_stead_of: str = ""
 
     @property
     def csrf(self) -> str:

@@ -29,7 +29,7 @@ def access_problems(case: Case[Any], roles: frozenset[Role]) -> Iterator[Reason]
     if actor.role is Role.OPERATOR:
         yield from _behalf_problems(case, is_needed=Role.OPERATOR not in roles)
         acts_for_chef = Role.CHEF in roles and case.command.on_behalf is not None and trigger is not Trigger.RENEW
-        if case.policy.four_eyes and acts_for_chef and request and request.issued_by == actor.number:
+        if case.policy.four_eyes and acts_for_chef and request and request.issued_by in actor.numbers:
             yield refusals.four_eyes(issued=True)  # a renewal makes another request, in which the issuer may act (R6)
 
 

@@ -315,7 +315,7 @@ def _last_day_of(request: Request, case: Case[Any]) -> date:
 
 def separation_problems(case: Case[Any], *, sends_code: bool) -> Iterator[Reason]:
     """Refuse who acted for the establishment, and a code that would leave for whom one operator alone chose (R6)."""
-    if case.policy.four_eyes and case.actor.number in case.request.acted_on_behalf:
+    if case.policy.four_eyes and not case.actor.numbers.isdisjoint(case.request.acted_on_behalf):
         yield refusals.four_eyes(issued=False)
     if sends_code:
         yield from code_problems(case.facts.establishment, case.actor, case.now, case.policy)

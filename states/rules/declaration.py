@@ -13,7 +13,7 @@ from states.refusals import Reason
 from states.rules.fields import EARLIEST, day_problems
 from states.school_calendar import LATE_DECLARATION_DAYS, SchoolCalendar, SchoolYear
 from states.validation import clean, clean_mail, fold_mail, mail_problem, name_problem, person_key
-from states.vocabulary import RevokeReason, Role, State
+from states.vocabulary import RevokeReason, State
 
 Identity = tuple[str, str, str]
 """Nom, prénom and mail address of a RUPN."""
@@ -227,7 +227,7 @@ def _uai(case: Case[Any]) -> str:
 
 
 def _chef(case: Case[Any]) -> str:
-    return case.actor.name if case.actor.role is Role.CHEF else ""
+    return case.actor.chef_name
 
 
 def drane_problems(case: Case[Any]) -> Iterator[Reason]:

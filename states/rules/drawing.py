@@ -67,7 +67,7 @@ def apply_draw(case: Case[DrawCode]) -> Outcome:
 
 def reading_problems(case: Case[Any]) -> Iterator[Reason]:
     """Why this operator may not read the code that was drawn: it would be his alone (R6)."""
-    if case.policy.four_eyes and case.actor.number in case.request.acted_on_behalf:
+    if case.policy.four_eyes and not case.actor.numbers.isdisjoint(case.request.acted_on_behalf):
         yield refusals.four_eyes(issued=False)
     yield from stand_in_problems(case.facts.establishment, case.actor, case.now, case.policy)
 

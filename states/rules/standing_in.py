@@ -52,13 +52,17 @@ def stand_in_problems(
         remembered = timedelta(days=policy.stand_in_days)
         kinds = {
             stand_in.kind for stand_in in establishment.stand_ins
-            if stand_in.operator == actor.number and (stand_in.until is None or now < stand_in.until + remembered)
+            if stand_in.operator in actor.numbers and (stand_in.until is None or now < stand_in.until + remembered)
         }  # fmt: skip
         yield from (refusals.stands_in(kind) for kind in StandInKind if kind in kinds)
 
 
 def with_stand_ins(case: Case[Any], acted: frozenset[int]) -> frozenset[int]:
-    """The operators who acted for the establishment, with those who could be whoever acts in its name (R6)."""
+    """The operators who acted for the establishment, with those who could be whoever acts in its name (R6).
+
+    Of a substitute, whoever could act in the stead of the substitute's own establishment too (R114).
+    """
     if not case.actor.is_establishment:
         return acted
-    return acted | {stand_in.operator for stand_in in stand_ins_in_force(case.facts.establishment, case.now)}
+    in_force = stand_ins_in_force(case.facts.establishment, case.now)
+    return acted | case.actor.counts_as | {stand_in.operator for stand_in in in_force}

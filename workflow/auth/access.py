@@ -14,6 +14,7 @@ from workflow.auth.bindings import BindingEnd, end_bindings_of
 from workflow.auth.second_factor import delete_factors_of_removed
 from workflow.auth.sessions import end_sign_ins_of
 from workflow.auth.sign_in_links import end_links
+from workflow.auth.substitutions import end_substitutions_of
 from workflow.auth.tokens import end_tokens_of, revoke_token
 from workflow.database.tables import LINKS, SESSIONS, TOKENS
 from workflow.journal import installation
@@ -30,6 +31,7 @@ def end_access_of_mailboxes(
     ``moved`` are those whose mailbox in force has become another; each token ended is in the journal, with its reason.
     """
     end_sign_ins_of(connection, moved, now)
+    end_substitutions_of(connection, hasher, moved | closed, by, now)
     end_tokens_of(connection, hasher, moved, by, "mailbox_changed", now)
     end_tokens_of(connection, hasher, closed, by, "closed", now)
     end_bindings_of(connection, hasher, moved, by, BindingEnd.MAILBOX_CHANGED, now)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from notifications.ports import Clock
 from states.characters import fold
@@ -13,7 +14,8 @@ from states.refusals import Reason
 from states.validation import clean, fold_mail, name_problem, normalise_uai
 from states.vocabulary import Channel, Role
 from workflow.database.connection import Database
-from workflow.database.tables import ESTABLISHMENT, REQUEST
+from workflow.database.substitution_tables import SUBSTITUTION
+from workflow.database.tables import ESTABLISHMENT, REQUEST, STAND_IN
 from workflow.journal.chain import JournalHasher
 from workflow.journal.installation import actor_number, known_actor
 from workflow.settings.current_people import CurrentPeople
@@ -87,6 +89,10 @@ class People:
         """Return the operators' addresses, as the settings write them now."""
         return self.members(Role.OPERATOR)
 
+    def readers(self) -> tuple[str, ...]:
+        """Return the readers' addresses, as the settings write them now."""
+        return self._current.read().readers
+
     def actor(
         self, role: Role, subjects: Sequence[str], channel: Channel, *, name: str = "",
         within: Connection | None = None,
@@ -121,6 +127,47 @@ class People:
         return Actor(
             role=Role.RUPN, number=self._number(key, _RUPN, within), label=_RUPN, address=folded, channel=channel
         )
+
+    def substitute_operator(self, reader: str, operator: str, channel: Channel) -> Actor:
+        """Return a reader who acts in the stead of an operator, counted as both (R114)."""
+        for role, address in ((Role.READER, reader), (Role.OPERATOR, operator)):
+            if not self.has(role, address):
+                raise NotAllowed(f"« {address} » n'est plus dans le réglage people.{role.value}s : rien n'a changé.")
+        own, of = fold_mail(reader), fold_mail(operator)
+        label = f"{own} ({Role.OPERATOR.label}, en suppléance de {of})"
+        number = self._number(f"operator:{own}>{of}", label, None)
+        persons = [self._number(f"operator:{one}", f"{one} ({Role.OPERATOR.label})", None) for one in (own, of)]
+        counts_as = frozenset(persons) | self._substitution_numbers(own) | self._substitution_numbers(of)
+        return Actor(
+            role=Role.OPERATOR, number=number, label=label, channel=channel, in_stead_of=of, counts_as=counts_as
+        )
+
+    def substitute_chef(
+        self, uai: str, name: str, own_uais: Sequence[str], own_name: str, channel: Channel, now: datetime
+    ) -> Actor:  # fmt: skip
+        """Return the chef of an establishment who acts in the stead of another's (R114).
+
+        Who could act in the stead of the former could so for the latter: they are counted too (R6).
+        """
+        own = self.chef(own_uais, channel, name=own_name)
+        self.chef([uai], channel, name=name)  # raises NotAllowed when the directory knows it no more
+        label = f"{own.label}, en suppléance de {name} ({uai})"
+        number = self._number(f"chef:{uai}:{fold(own_name)}>{fold(name)}", label, None)
+        with self._database.read() as connection:
+            in_force = or_(STAND_IN.c.until.is_(None), STAND_IN.c.until > now)
+            query = select(STAND_IN.c.operator).where(STAND_IN.c.uai.in_(list(own_uais)), in_force)
+            counts_as = frozenset(connection.execute(query).scalars())
+        return Actor(
+            role=Role.CHEF, number=number, label=label, name=own.name, establishments=frozenset({uai}),
+            channel=channel, in_stead_of=name, counts_as=counts_as,
+        )  # fmt: skip
+
+    def _substitution_numbers(self, address: str, within: Connection | None = None) -> frozenset[int]:
+        """The numbers under which this person substituted, or was substituted, as an operator (R6, R114)."""
+        is_theirs = or_(SUBSTITUTION.c.giver == address, SUBSTITUTION.c.substitute == address)
+        query = select(SUBSTITUTION.c.actor).where(is_theirs, SUBSTITUTION.c.actor.is_not(None))
+        with nullcontext(within) if within is not None else self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
 
     def of_account(self, account: str, channel: Channel) -> Actor:
         """Return the operator that the settings give to a system account."""
@@ -163,7 +210,8 @@ class People:
             )
         label = f"{folded} ({role.label})"
         number = self._number(f"{role.value}:{folded}", label, within)
-        return Actor(role=role, number=number, label=label, channel=channel)
+        counts_as = self._substitution_numbers(folded, within) if role is Role.OPERATOR else frozenset()
+        return Actor(role=role, number=number, label=label, channel=channel, counts_as=counts_as)
 
     def _number(self, key: str, label: str, within: Connection | None) -> int:
         """Return the number of an actor in the journal, given at its first appearance.

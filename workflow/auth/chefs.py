@@ -53,6 +53,13 @@ def known_chefs(connection: Connection, uais: Sequence[str]) -> dict[str, KnownC
     return {uai: KnownChefs(last[uai], frozenset(all_keys[uai] - {last[uai]})) for uai in uais}
 
 
+def known_chef_name(connection: Connection, uai: str) -> str | None:
+    """Return the last chef known of an open establishment; None for none, or one of which nobody is known."""
+    query = _KNOWN.where(ESTABLISHMENT.c.is_open)
+    row = connection.execute(query, {"uais": [uai]}).one_or_none()
+    return (row.chef_name or row.of_requests or None) if row else None
+
+
 def find_former_chefs(connection: Connection, uais: Sequence[str], name: str) -> tuple[str, ...]:
     """The last chefs known of these establishments who are not the one of this name, however it is written."""
     names = [row.chef_name or row.of_requests or "" for row in connection.execute(_KNOWN, {"uais": list(uais)})]

@@ -17,6 +17,7 @@ from workflow.database.identity_tables import BINDING
 from workflow.database.seal_tables import JOURNAL_SEAL
 from workflow.database.security_tables import SECURITY_ADDRESSES
 from workflow.database.spreadsheet_tables import STAGED_IMPORTS
+from workflow.database.substitution_tables import SUBSTITUTION
 from workflow.database.tables import REQUEST, SESSIONS
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         ours = MAILS.metadata.tables.keys() | {
             REQUEST.name, SESSIONS.name, BATCH.name, EVIDENCE_IMPORT.name, FIGURE_PROGRESS.name,
             JOURNAL_SEAL.name, STAGED_IMPORTS.name,
-            FACTOR.name, TRANSMISSION.name, ACTIVATION.name, BINDING.name, SECURITY_ADDRESSES.name,
+            FACTOR.name, SUBSTITUTION.name, TRANSMISSION.name, ACTIVATION.name, BINDING.name, SECURITY_ADDRESSES.name,
         }  # fmt: skip
         if before is None and not ours.isdisjoint(inspect(connection).get_table_names()):
             raise ForeignDatabase

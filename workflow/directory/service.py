@@ -188,7 +188,7 @@ class Directory:
             set_mailbox = find_set_mailbox(connection, uai)
             if set_mailbox is None or set_mailbox.confirmed_at:
                 return False
-            if set_mailbox.operator == actor.number:
+            if set_mailbox.operator in actor.numbers:
                 raise DirectoryRefused([_OWN_MAILBOX])
             confirm_set_mailbox(connection, uai, actor, now)
             installation.record(connection, self.hasher, MAILBOX_CONFIRMED, actor, now, {"uai": uai})

@@ -13,6 +13,7 @@ from states.validation import fold_mail
 from states.vocabulary import Change, CheckOutcome, RemovalOutcome, Settlement, State
 from workflow.database.evidence_tables import EVIDENCE_ENTRY, ListKind
 from workflow.database.factor_tables import FACTOR
+from workflow.database.substitution_tables import SUBSTITUTION
 from workflow.database.tables import ACTOR, EVENT, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, SESSIONS, TOKENS
 from workflow.requests.detail import load_history
 from workflow.retention.person import in_lists, plan_person
@@ -158,6 +159,12 @@ def _access(connection: Connection, folded: str) -> list[Kept]:
     factors = select(FACTOR).where(FACTOR.c.address == folded)
     labels_of_factor = {"begun_at": "inscrit le", "confirmed_at": "confirmé le"}
     found = [Kept(title="Second facteur", facts=_facts(row, labels_of_factor)) for row in connection.execute(factors)]
+    theirs = or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
+    of_substitution = {"giver": "de", "substitute": "par", "first_day": "du", "last_day": "au", "ended_at": "finie le"}
+    found += [
+        Kept(title="Suppléance", facts=_facts(row, of_substitution))
+        for row in connection.execute(select(SUBSTITUTION).where(theirs).order_by(SUBSTITUTION.c.number))
+    ]
     found += [Kept(title="Connexion", facts=_facts(row, labels)) for row in connection.execute(sessions)]
     tokens = select(TOKENS).where(func.lower(TOKENS.c.subject) == folded).order_by(TOKENS.c.id)
     labels = {"label": "nom", "created_at": "fait le", "expires_at": "expire le", "revoked_at": "révoqué le",
@@ -168,11 +175,13 @@ def _access(connection: Connection, folded: str) -> list[Kept]:
 def _acts(connection: Connection, folded: str) -> list[Kept]:
     """What the person did at the rectorat, in numbers: the history of each request has the rest."""
     keys = [f"operator:{folded}", f"reader:{folded}"]
+    theirs = or_(SUBSTITUTION.c.giver == folded, SUBSTITUTION.c.substitute == folded)
+    as_substitute = select(SUBSTITUTION.c.actor).where(theirs, SUBSTITUTION.c.actor.is_not(None))
     counted = (func.count(EVENT.c.seq), func.min(EVENT.c.at), func.max(EVENT.c.at))
     query = (
         select(ACTOR.c.number, ACTOR.c.label, *counted)
         .outerjoin(EVENT, EVENT.c.actor == ACTOR.c.number)
-        .where(ACTOR.c.key.in_(keys))
+        .where(or_(ACTOR.c.key.in_(keys), ACTOR.c.number.in_(as_substitute)))
         .group_by(ACTOR.c.number, ACTOR.c.label)
         .order_by(ACTOR.c.number)
     )

@@ -19,7 +19,10 @@ class Fate(Labelled):
     OF_TOKEN = "of_token", "après la fin du jeton, comme une demande"
     WITH_ROLE = "with_role", "avec le rôle de la personne, ou par elle"
     WITH_ADDRESSES = "with_addresses", "avec les adresses de réseau du journal de sécurité (`retention.addresses`)"
-    BY_ITSELF = "by_itself", "de lui-même : en heures, en jours, ou à la fin de l'année scolaire pour un rattachement"
+    BY_ITSELF = (
+        "by_itself",
+        "de lui-même : en heures, en jours, à la fin de l'année (rattachement), un an après (suppléance)",
+    )
 
 
 PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
@@ -48,6 +51,7 @@ PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
     "identity_binding": dict.fromkeys(("identity", "name"), Fate.BY_ITSELF),
     "second_factor": dict.fromkeys(("address", "sealed_key"), Fate.WITH_ROLE),
     "recovery_code": {"address": Fate.WITH_ROLE},
+    "substitution": dict.fromkeys(("giver", "giver_name", "substitute", "substitute_name"), Fate.BY_ITSELF),
     "kept_form": {"content": Fate.BY_ITSELF},
     "staged_import": {"content": Fate.BY_ITSELF},
     "idempotency_key": {"digest": Fate.BY_ITSELF},
@@ -86,6 +90,7 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
     "sign_in_link": frozenset(("digest", "role", "joins")),
     "web_session": frozenset(("digest", "role", "method", "provider", "ended_by")),
     "recovery_code": frozenset(("digest",)),
+    "substitution": frozenset(("role", "ended_by")),
     "identity_binding": frozenset(("uai", "provider", "role")),
     "kept_form": frozenset(("digest", "session")),
     "staged_import": frozenset(("digest", "kind")),

@@ -26,6 +26,7 @@ from workflow.auth.rate_limit import close_windows
 from workflow.auth.second_factor import delete_abandoned_factors
 from workflow.auth.sessions import delete_expired_sessions
 from workflow.auth.sign_in_links import sealed_for
+from workflow.auth.substitutions import Substitutions
 from workflow.database.connection import this_host
 from workflow.database.faults import DatabaseBusy, DatabaseUnreachable
 from workflow.database.signs_of_life import held_clock
@@ -150,6 +151,7 @@ class Ticker:
         retention: Retention | None = None,
         address_months: int | None = None,
         sealer: JournalSealer | None = None,
+        substitutions: Substitutions | None = None,
     ) -> None:  # fmt: skip
         """``machines`` watches this machine's clock where the database's is the reference; None where its own is (R82).
 
@@ -159,6 +161,7 @@ class Ticker:
         beyond need (R93); None where there are none. ``retention`` erases what is personal after its time (R110).
         ``address_months``: how long it is kept where somebody was (R108).
         ``sealer`` seals the journal once a day (R109); None: nobody does.
+        ``substitutions``: whose days it ends (R114).
         """
         self._engine = engine
         self._year_ends = year_ends
@@ -172,6 +175,7 @@ class Ticker:
         self._figures = figures
         self._list_checks = list_checks
         self._lists = lists
+        self._substitutions = substitutions
         self._retention = retention
         self._address_months = address_months
         self._sealer = sealer
@@ -266,6 +270,9 @@ class Ticker:
         if self._people:
             with result.step("les accès à finir"), database.write() as connection:
                 end_access_of_removed(connection, self._engine.hasher, self._people, now)
+        if self._substitutions:
+            with result.step("les suppléances à finir"):
+                self._substitutions.expire()
         with result.step("les signalements du jour"), database.write() as connection:
             result.due_reports = tell_due_reports(connection, mailer, self._engine.policy, now)
 

@@ -257,7 +257,7 @@ def show_home(request: Request, context: Context, visitor: Chef, schools: School
 
 def _inherited(school: model.Establishment, visitor: Visitor, items: Sequence[ChefRequest]) -> list[model.Request]:
     """The keys in service that a predecessor of the visitor delegated (R37)."""
-    own = chef_key(visitor.actor.name)
+    own = chef_key(visitor.actor.chef_name or visitor.actor.name)
     if visitor.actor.role is not Role.CHEF or own != chef_key(school.chef_name):
         return []
     requests = [item.request for item in items if item.request.is_live and item.request.has_key]

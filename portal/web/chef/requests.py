@@ -136,7 +136,7 @@ def _with_article(event: EventView) -> str:
 
 def _has_new_chef(view: RequestView, visitor: Visitor) -> bool:
     """Return True when another chef began this request: once this one acts, the delegation is checked anew (R37)."""
-    before, now = chef_key(view.request.chef_name), chef_key(visitor.actor.name)
+    before, now = chef_key(view.request.chef_name), chef_key(visitor.actor.chef_name or visitor.actor.name)
     is_new = visitor.actor.role is Role.CHEF and now == chef_key(view.establishment.chef_name)
     return bool(view.request.is_live and is_new and before and before != now)
 

@@ -151,7 +151,7 @@ def _render_establishment(
         request, "rectorat/establishments_one.html", visitor, status=status, place=place, requests=requests,
         mails=mails, last_set=last_set, stuck=stuck, codes_from=codes_from, refusals=refusals,
         bindings=context.app.bindings.list_of([place.uai]), last_day=context.app.bindings.last_day,
-        is_own_mailbox=set_mailbox is not None and set_mailbox.operator == visitor.actor.number,
+        is_own_mailbox=set_mailbox is not None and set_mailbox.operator in visitor.actor.numbers,
     )  # fmt: skip
 
 

@@ -1,0 +1,266 @@
+"""Substitutions: given by who has the role, ended by their day, a person or a lost role, counted for both (R114)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from states import commands as c
+from states.decision import Refused
+from states.model import Actor, OnBehalf
+from states.vocabulary import Channel, CheckOutcome, RequestedBy, Role
+from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal, open_portal
+from tests.kit.sign_in import told
+from workflow.auth.actors import NotAllowed
+from workflow.auth.chefs import remember_chef
+from workflow.auth.sessions import SessionUser
+from workflow.auth.substitutions import Substitution, SubstitutionRefused
+from workflow.database.tables import ESTABLISHMENT, REQUEST
+from workflow.engine.engine import Done
+
+pytestmark = pytest.mark.rule("R114")
+
+TODAY = date(2026, 9, 14)
+IN_A_WEEK = TODAY + timedelta(days=7)
+
+
+@pytest.fixture
+def portal(database_url: str, tmp_path: Path) -> Iterator[Portal]:
+    """Two chefs are known; two persons are wanted for a code."""
+    with open_portal(tmp_path, database_url, settings="four_eyes: true\n") as portal:
+        with portal.app.database.write() as connection:
+            for chef in (CHEF, OTHER_CHEF):
+                remember_chef(connection, chef.uais, chef.name, is_new=True)
+        yield portal
+
+
+def given(portal: Portal, user: SessionUser = STAFF, first: date = TODAY, last: date = IN_A_WEEK) -> Substitution:
+    """A substitution of the operator by the reader, or of the chef by another."""
+    to, name = (DRANE.subject, "") if user is STAFF else (OTHER_CHEF.subject, OTHER_CHEF.name)
+    return portal.app.substitutions.give(
+        portal.actor(user), user, first, last, to=to, name=name, uai=user.uais[0] if user.uais else ""
+    )
+
+
+def holds(portal: Portal, one: Substitution) -> bool:
+    user = DRANE if one.role is Role.OPERATOR else OTHER_CHEF
+    return portal.app.substitutions.in_force(user, one.number) is not None
+
+
+def acting(portal: Portal, one: Substitution) -> Actor:
+    user = DRANE if one.role is Role.OPERATOR else OTHER_CHEF
+    found = portal.app.substitutions.in_force(user, one.number)
+    assert found
+    return portal.app.substitutions.actor(user, found, Channel.WEB)
+
+
+def test_give__an_operator_to_a_reader_who_acts_in_their_own_name(portal: Portal) -> None:
+    actor = acting(portal, given(portal))
+    assert (actor.role, actor.in_stead_of) == (Role.OPERATOR, STAFF.subject)
+    assert actor.label == f"{DRANE.subject} (opérateur du rectorat, en suppléance de {STAFF.subject})"
+    assert actor.number not in {portal.actor(STAFF).number, portal.actor(DRANE).number}
+    assert portal.actor(STAFF).number in actor.numbers
+    (_, data), *_ = told(portal.app, "substitution_given")
+    assert data == {"number": 1, "role": "operator", "first_day": "2026-09-14", "last_day": "2026-09-21"}
+
+
+def test_give__a_chef_to_another_for_one_establishment(portal: Portal) -> None:
+    actor = acting(portal, given(portal, CHEF))
+    assert actor.establishments == {CHEF.subject}, "and no other, be it their own"
+    assert (actor.name, actor.chef_name) == (OTHER_CHEF.name, CHEF.name)
+    assert "en suppléance de Claire Martin (0310001H)" in actor.label
+
+
+@pytest.mark.parametrize("user", [STAFF, CHEF], ids=["operator", "chef"])
+def test_days__hold_from_the_first_to_the_last_and_no_longer(portal: Portal, user: SessionUser) -> None:
+    one = given(portal, user, TODAY + timedelta(days=1), TODAY + timedelta(days=2))
+    assert not holds(portal, one)
+    for held in (True, True, False):
+        portal.clock.advance(days=1)
+        assert holds(portal, one) is held
+    portal.app.ticker.tick()
+    assert told(portal.app, "substitution_expired") == [("substitution_expired", {"number": 1, "why": "expired"})]
+    portal.clock.advance(days=-2)
+    assert not holds(portal, one), "ended for good, whatever the clock"
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(TODAY - timedelta(days=1), IN_A_WEEK), (IN_A_WEEK, TODAY), (TODAY, TODAY + timedelta(days=184))],
+    ids=["past", "backwards", "too-long"],
+)
+def test_days__that_make_no_sense_are_refused(portal: Portal, first: date, last: date) -> None:
+    with pytest.raises(SubstitutionRefused):
+        given(portal, STAFF, first, last)
+    assert told(portal.app, "substitution_given") == []
+
+
+def test_give__to_nobody_who_is_not_known(portal: Portal) -> None:
+    give, staff, chef = portal.app.substitutions.give, portal.actor(STAFF), portal.actor(CHEF)
+    for to in ("inconnu@ac-toulouse.fr", STAFF.subject, "0310001H"):
+        with pytest.raises(SubstitutionRefused):
+            give(staff, STAFF, TODAY, IN_A_WEEK, to=to)
+    for to, name in (
+        (OTHER_CHEF.subject, "Luce Autre"), ("0310002J", "Luce Faure"), ("9999999Z", ""), (CHEF.subject, CHEF.name)
+    ):  # fmt: skip
+        with pytest.raises(SubstitutionRefused):
+            give(chef, CHEF, TODAY, IN_A_WEEK, to=to, name=name, uai=CHEF.subject)
+    with pytest.raises(SubstitutionRefused):  # not his establishment
+        give(chef, CHEF, TODAY, IN_A_WEEK, to=OTHER_CHEF.subject, name=OTHER_CHEF.name, uai="0310002J")
+
+
+def test_give__neither_by_a_reader_nor_a_deputy_nor_a_substitute(portal: Portal) -> None:
+    give = portal.app.substitutions.give
+    chain = [(acting(portal, given(portal)), DRANE), (acting(portal, given(portal, CHEF)), OTHER_CHEF)]
+    for actor, user in ((portal.actor(DRANE), DRANE), (portal.actor(DEPUTY), DEPUTY), *chain):
+        with pytest.raises(NotAllowed):
+            give(actor, user, TODAY, IN_A_WEEK, to=DRANE.subject, name=CHEF.name, uai=CHEF.subject)
+
+
+def test_holds__for_the_person_it_was_given_to_alone(portal: Portal) -> None:
+    service = portal.app.substitutions
+    of_operator, of_chef = given(portal), given(portal, CHEF)
+    at_same_address = [replace(DRANE, role=role) for role in (Role.RUPN, Role.OPERATOR)]
+    for user in (STAFF, CHEF, DEPUTY, OTHER_CHEF, replace(DRANE, subject="autre@ac-toulouse.fr"), *at_same_address):
+        assert service.in_force(user, of_operator.number) is None
+    another = replace(OTHER_CHEF, name="Paul Neuf")
+    for user in (STAFF, DRANE, CHEF, another, replace(OTHER_CHEF, role=Role.DEPUTY)):
+        assert service.in_force(user, of_chef.number) is None
+    assert service.in_force(replace(OTHER_CHEF, name="FAURE Luce"), of_chef.number), "the same name, written otherwise"
+
+
+@pytest.mark.parametrize("by", ["giver", "substitute", "operator"])
+def test_end__by_either_or_by_an_operator(portal: Portal, by: str) -> None:
+    one = given(portal, CHEF)
+    user = {"giver": CHEF, "substitute": OTHER_CHEF, "operator": STAFF}[by]
+    for stranger in (DRANE, DEPUTY, replace(OTHER_CHEF, name="Paul Neuf")):
+        assert not portal.app.substitutions.end(one.number, portal.actor(stranger), stranger)
+    assert holds(portal, one)
+    assert portal.app.substitutions.end(one.number, portal.actor(user), user)
+    assert not holds(portal, one)
+    assert not portal.app.substitutions.end(one.number, portal.actor(user), user)
+    assert told(portal.app, "substitution_ended") == [("substitution_ended", {"number": 1, "why": by})]
+
+
+@pytest.mark.parametrize("lost", ["giver-renamed", "substitute-renamed", "giver-closed", "giver-moved", "other-moved"])
+def test_end__with_the_role_of_either(portal: Portal, lost: str) -> None:
+    one, staff = given(portal, CHEF), portal.actor(STAFF)
+    uai = CHEF.subject if lost.startswith("giver") else OTHER_CHEF.subject
+    if lost.endswith("moved"):
+        portal.app.directory.set_mailbox(uai, "nouvelle@ac-toulouse.fr", "elle a changé", staff)
+    else:
+        with portal.app.database.write() as connection:
+            if lost.endswith("renamed"):
+                remember_chef(connection, [uai], "Paul Neuf", is_new=True)
+            else:
+                connection.execute(update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == uai).values(is_open=False))
+    assert not holds(portal, one), "at once, before the schedule has passed"
+    portal.app.ticker.tick()
+    assert told(portal.app, "substitution_ended") == [("substitution_ended", {"number": 1, "why": "role_lost"})]
+
+
+def asked(portal: Portal, reference: str, actor: Actor) -> object:
+    """This operator attests the delegation for an establishment that telephoned (R5)."""
+    behalf = OnBehalf(who="la secrétaire", how=RequestedBy.TELEPHONE, when=TODAY.isoformat())
+    attests = c.Delegate(reference=reference, why="accueil des familles", made_on=TODAY, on_behalf=behalf)
+    return portal.app.engine.execute([attests], actor)[0]
+
+
+def issues(portal: Portal, reference: str, actor: Actor) -> bool:
+    """Whether this operator may send the code."""
+    (result,) = portal.app.engine.execute([c.IssueCode(reference=reference, code=c.Code(clear="Ab12Cd34"))], actor)
+    if isinstance(result, Refused):
+        assert "R6" in {reason.rule for reason in result.reasons}, result.reasons
+        return False
+    return True
+
+
+def ready(portal: Portal, for_chef: Actor) -> str:
+    """A request whose delegation this operator attested for the establishment, and that waits for its code."""
+    reference = portal.declared()
+    assert isinstance(asked(portal, reference, for_chef), Done)
+    version = portal.app.settings.charter.version
+    portal.do(c.SignCharter(reference=reference, signed_on=TODAY, version=version, copy_kept=True), CHEF)
+    mail = "rupn1@ac-toulouse.fr"
+    portal.do(c.Submit(reference=reference, nom="Nomb", prenom="Prénom", mail=mail), CHEF)
+    for check in (c.CheckListing, c.CheckDelegation):
+        portal.do(check(reference=reference, outcome=CheckOutcome.POSITIVE, source="liste reçue"), STAFF)
+    return reference
+
+
+@pytest.mark.rule("R6")
+def test_four_eyes__what_the_substitute_did_counts_for_both(portal: Portal) -> None:
+    substitute = acting(portal, given(portal))
+    reference = ready(portal, substitute)
+    assert not issues(portal, reference, substitute)
+    assert not issues(portal, reference, portal.app.people.operator(STAFF.subject, Channel.WEB))
+    (second,) = [one for one in portal.app.people.operators() if one != STAFF.subject]
+    assert issues(portal, reference, portal.app.people.operator(second, Channel.WEB))
+
+
+@pytest.mark.rule("R6")
+def test_four_eyes__what_the_substituted_did_counts_for_the_substitute(portal: Portal) -> None:
+    one = given(portal)
+    reference = ready(portal, portal.actor(STAFF))
+    assert not issues(portal, reference, acting(portal, one))
+
+
+@pytest.mark.rule("R6")
+def test_four_eyes__still_counts_once_it_has_ended_and_under_another(portal: Portal) -> None:
+    one = given(portal)
+    reference = ready(portal, acting(portal, one))
+    portal.app.substitutions.end(one.number, portal.actor(STAFF), STAFF)
+    assert not issues(portal, reference, portal.app.people.operator(STAFF.subject, Channel.WEB))
+    (second,) = [each for each in portal.app.people.operators() if each != STAFF.subject]
+    other = replace(STAFF, subject=second)
+    again = portal.app.substitutions.give(portal.actor(other), other, TODAY, IN_A_WEEK, to=DRANE.subject)
+    assert not issues(portal, reference, acting(portal, again)), "the same reader, in the stead of another"
+
+
+@pytest.mark.rule("R6")
+def test_four_eyes__whoever_set_the_mailbox_of_the_substitute_counts(portal: Portal) -> None:
+    staff = portal.actor(STAFF)
+    portal.app.directory.set_mailbox(OTHER_CHEF.subject, "neuve@ac-toulouse.fr", "elle a changé", staff)
+    one = given(portal, CHEF)
+    actor = acting(portal, one)
+    assert staff.number in actor.counts_as
+    (done,) = portal.app.engine.execute(
+        [c.Declare(uai=CHEF.subject, nom="Roux", prenom="Anaïs", mail="anais.roux@ac-toulouse.fr")], actor
+    )
+    assert isinstance(done, Done)
+    with portal.app.database.read() as connection:
+        row = connection.execute(select(REQUEST).where(REQUEST.c.reference == done.reference)).one()
+    assert row.acted_on_behalf == str(staff.number)
+    assert row.chef_name == CHEF.name, "the chef of the request is who is substituted"
+
+
+def test_list__is_of_both_and_of_operators(portal: Portal) -> None:
+    given(portal)
+    given(portal, CHEF)
+    service = portal.app.substitutions
+    assert [one.number for one in service.of_user(STAFF)] == [1]
+    assert [one.number for one in service.of_user(DRANE)] == [1]
+    assert [one.number for one in service.of_user(CHEF)] == [2]
+    assert [one.number for one in service.of_user(TWO_SCHOOLS)] == [2]
+    assert [one.number for one in service.of_user(OTHER_CHEF)] == [2]
+    assert service.of_user(DEPUTY) == ()
+    assert [one.number for one in service.all(portal.actor(STAFF))] == [2, 1]
+    with pytest.raises(NotAllowed):
+        service.all(portal.actor(DRANE))
+
+
+def test_ended__is_forgotten_after_a_year(portal: Portal) -> None:
+    one = given(portal)
+    portal.app.substitutions.end(one.number, portal.actor(STAFF), STAFF)
+    portal.clock.advance(days=367)
+    portal.app.substitutions.expire()
+    assert portal.app.substitutions.of_user(STAFF) == ()
+
+
+def test_required_second_factor__no_reader_stands_in_for_an_operator(database_url: str, tmp_path: Path) -> None:
+    settings = "sign_in:\n  second_factor: required\n"
+    with open_portal(tmp_path, database_url, settings=settings) as portal, pytest.raises(SubstitutionRefused):
+        given(portal)
