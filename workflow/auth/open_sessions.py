@@ -168,16 +168,13 @@ def _is_theirs(session_user: SessionUser) -> ColumnElement[bool]:
     """Of a mailbox: every session to any of its establishments, whoever of its readers opened it."""
     if session_user.is_establishment:
         return or_(*map(_is_of_establishment, session_user.uais))
-    return _is_of_rectorat() & (func.lower(SESSIONS.c.subject) == fold_mail(session_user.subject))
-
-
-def _is_of_rectorat() -> ColumnElement[bool]:
-    return SESSIONS.c.role.in_((Role.OPERATOR.value, Role.READER.value))
+    roles = (Role.RUPN,) if session_user.role is Role.RUPN else (Role.OPERATOR, Role.READER)
+    return SESSIONS.c.role.in_(roles) & (func.lower(SESSIONS.c.subject) == fold_mail(session_user.subject))
 
 
 def _is_of_establishment(uai: str) -> ColumnElement[bool]:
     """All UAI are as long as one another: none is a part of two that follow."""
-    return and_(~_is_of_rectorat(), SESSIONS.c.subject.contains(uai, autoescape=True))
+    return and_(SESSIONS.c.role.in_((Role.CHEF, Role.DEPUTY)), SESSIONS.c.subject.contains(uai, autoescape=True))
 
 
 def _of_whom(of: str) -> tuple[ColumnElement[bool], ...]:
@@ -187,7 +184,8 @@ def _of_whom(of: str) -> tuple[ColumnElement[bool], ...]:
     uai = normalise_uai(of)
     if has_uai_form(uai):
         return (_is_of_establishment(uai),)
-    return (_is_of_rectorat() & (func.lower(SESSIONS.c.subject) == fold_mail(of)),)
+    is_no_mailbox = SESSIONS.c.role.not_in((Role.CHEF, Role.DEPUTY))
+    return (is_no_mailbox & (func.lower(SESSIONS.c.subject) == fold_mail(of)),)
 
 
 def _has_words(row: Row[Any], words: Sequence[str]) -> bool:

@@ -97,6 +97,7 @@ def test_doors__of_a_substitution_that_does_not_hold_are_as_without_it(
             client.cookies.set(portal.context.cookie, portal.secret(substitute))
     for client in (plain, chosen):
         client.follow_redirects = False
+        client.get("/compte")  # from now on the journal has a number for them
     before = town.rows()
     for method, path in addresses(portal.asgi):
         if not path.startswith(("/rectorat", "/etablissement")):
