@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from notifications.outbox.tables import MAILS
-from notifications.vocabulary import Stage
+from notifications.vocabulary import Audience, Stage
 from portal.demo.data import REFUSED
 from portal.demo.runtime import PlayedSeason, play_season
 from portal.demo.scenario import EXTENDED, LAST_YEAR, SCENARIOS, SEPTEMBERS
@@ -76,10 +76,11 @@ def _year_end_figures(season: PlayedSeason) -> Iterator[Figure]:
         removals = count_removals(connection, RemovalFilters())
         verifier = Verifier(connection, app.hasher)
         errors = len(list(verifier.flaws()))
-        recipients = connection.execute(select(MAILS.c.recipient, MAILS.c.stage)).all()
+        mails = connection.execute(select(MAILS.c.uai, MAILS.c.audience, MAILS.c.stage)).all()
     yield Figure("Retraits à faire", removals[RemovalKind.REMOVE_RIGHTS], keys)
-    refused = [stage for recipient, stage in recipients if recipient == REFUSED.mailbox]
-    yield Figure("Courriels partis", len(season.mailbox.received), len(recipients) - len(refused))
+    to_refusing = (REFUSED.uai, Audience.ESTABLISHMENT.value)  # its address is erased by then (R110)
+    refused = [mail.stage for mail in mails if (mail.uai, mail.audience) == to_refusing]
+    yield Figure("Courriels partis", len(season.mailbox.received), len(mails) - len(refused))
     yield Figure("Courriels refusés par une boîte", refused.count(Stage.DEAD), len(refused))
     yield Figure(f"Défauts du journal, sur {french.plural(verifier.events, 'événement')}", errors, 0)
 

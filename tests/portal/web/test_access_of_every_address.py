@@ -112,6 +112,8 @@ class Town:
         portal.do(c.Revoke(reference=self.references[-1], reason=RevokeReason.DEPARTURE), STAFF)
         self.secrets = {role: portal.secret(session_user) for role, session_user in ROLES.items() if session_user}
         self.browsers = {role: self._browser(role) for role in ROLES}
+        for browser in self.browsers.values():
+            browser.get("/compte")  # whoever is first seen is given a number, which is an event (R109)
 
     def _browser(self, role: str) -> TestClient:
         client = self.portal.client()
