@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import Site
 from tests.kit import browser as kit
+from tests.kit.axe import axe
 from tests.kit.databases import fresh_url
 from tests.kit.installation import OPERATOR
 from tests.kit.page_widths import fits
@@ -59,3 +60,7 @@ def test_provider__in_and_out(national: Site) -> None:
     assert "vous êtes déconnecté." in page.locator("main").inner_text()
     page.goto("/rectorat")
     assert page.url.startswith(f"{national.address}/connexion/rectorat")
+    page = national.window().new_page()
+    for path in ("/connexion", "/connexion/retour?state=x&code=y"):
+        page.goto(path)
+        assert axe(page) == []
