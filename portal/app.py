@@ -22,6 +22,8 @@ from portal.web import (
     second_factor,
     sessions,
     sign_in,
+    sign_in_links,
+    step_up,
     substitutions,
     worklist,
 )
@@ -34,7 +36,7 @@ from workflow.app import App
 
 PAGES = (
     chef, display, guides, health, identity_sign_in, kept_forms, national_sign_in, public, rectorat, rupn,
-    second_factor, sessions, sign_in, substitutions, worklist,
+    second_factor, sessions, sign_in, sign_in_links, step_up, substitutions, worklist,
 )  # fmt: skip
 
 

@@ -170,6 +170,11 @@ UNTIL: Final = "14 septembre 2026 à 10 h 30"
 
 ASKED_AT: Final = "14 septembre 2026 à 10 h 00"
 
+_LINK: Final[dict[str, Any]] = {
+    "minutes": 15, "until": "14 septembre 2026 à 10 h 15", "asked_at": ASKED_AT, "browser": "Firefox sur Windows",
+    "network": "192.0.2.0/24",
+}  # fmt: skip
+
 _SCHOOL: Final[dict[str, Any]] = {"establishment": PLACE, "year": YEAR}
 
 _MAILBOXES: Final[dict[str, Any]] = {
@@ -682,13 +687,11 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
         )
         for what in FactorChange
     },
-    "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, minutes=30, until=UNTIL, asked_at=ASKED_AT)),
-    "sign_in_shared": (
-        Kind.SIGN_IN,
-        SignIn(establishment=PLACE, others=(OTHER_PLACE,), minutes=30, until=UNTIL, asked_at=ASKED_AT),
-    ),
-    "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, SignInRectorat(minutes=30, until=UNTIL, asked_at=ASKED_AT)),
-    "sign_in_rupn": (Kind.SIGN_IN_RUPN, SignInRupn(minutes=30, until=UNTIL, asked_at=ASKED_AT)),
+    "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, **_LINK)),
+    "sign_in_shared": (Kind.SIGN_IN, SignIn(establishment=PLACE, others=(OTHER_PLACE,), **_LINK)),
+    "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, SignInRectorat(**_LINK)),
+    "sign_in_proof": (Kind.SIGN_IN_RECTORAT, SignInRectorat(**_LINK, proves=True)),
+    "sign_in_rupn": (Kind.SIGN_IN_RUPN, SignInRupn(**_LINK)),
 }  # fmt: skip
 
 CHECK_EXAMPLE: Final = RelayCheck(

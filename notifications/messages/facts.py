@@ -706,7 +706,7 @@ class FactorChanged:
 class SignInRectorat:
     """A link to sign in (R72). ``minutes`` it is valid, until ``until``; both instants are written in French.
 
-    ``asked_at`` tells those who share a mailbox whose it is; a mail of before it has none.
+    ``asked_at``, ``browser`` and ``network`` tell those who share a mailbox whose it is (R104); an older mail has none.
 
     The link itself is nowhere here: its slot is filled on the wire.
     """
@@ -714,6 +714,9 @@ class SignInRectorat:
     minutes: Annotated[int, Doc("combien de minutes le lien est valable")]
     until: Annotated[str, Doc("jusqu'à quand, en toutes lettres")]
     asked_at: Annotated[str, Doc("quand il a été demandé, en toutes lettres ; parfois vide")] = ""
+    browser: Annotated[str, Doc("de quel navigateur, comme « Firefox sur Windows » ; parfois vide")] = ""
+    network: Annotated[str, Doc("de quel réseau, dont la fin est ôtée ; parfois vide")] = ""
+    proves: Annotated[bool, Doc("vrai si la personne, déjà connectée, confirme que c'est elle")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -112,6 +112,11 @@ class WebContext:
         return "__Host-oda" if self.is_https else "oda"
 
     @property
+    def asking_cookie(self) -> str:
+        """The cookie of a browser that asked for a link, which opens nowhere else (R104)."""
+        return "__Host-oda-lien" if self.is_https else "oda-lien"
+
+    @property
     def uai_cookie(self) -> str:
         """The cookie of the establishment that a mailbox has in view: a choice, no right."""
         return "__Host-oda-uai" if self.is_https else "oda-uai"

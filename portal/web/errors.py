@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -25,7 +24,8 @@ from portal.web.context import (
 )
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.kept_forms import keep_form, set_kept_cookie
-from portal.web.security import door_of, fixed_headers, is_own_origin, safe_back
+from portal.web.security import door_of, fixed_headers, page_before
+from portal.web.step_up import ProofNeeded, lead_to_proof
 from states.refusals import Reason
 from workflow.auth.rate_limit import FORBIDDEN, FORGED_FORMS
 from workflow.database.signs_of_life import ClockRefused
@@ -89,22 +89,11 @@ def error_page(
         remedy = _SEND_AGAIN
     page = context.pages.page(
         request, "error.html", visitor, status=status, title=title, remedy=remedy, code=status, incident=incident,
-        back=_page_before(request, context.settings.address),
+        back=page_before(request, context.settings.address),
     )  # fmt: skip
     if status == 503:
         page.headers["Retry-After"] = "5"
     return page
-
-
-def _page_before(request: Request, address: str) -> str:
-    """The page that led here, to which its reader goes back; empty for none of ours, and for this very address."""
-    before = request.headers.get("referer", "")
-    if not is_own_origin(before, address):
-        return ""
-    parts = urlsplit(before)
-    path = safe_back(f"{parts.path}?{parts.query}" if parts.query else parts.path)
-    is_here = request.method in READING and parts.path == request.url.path
-    return "" if is_here else path
 
 
 def add_exception_handlers(app: FastAPI) -> None:
@@ -135,6 +124,9 @@ def add_exception_handlers(app: FastAPI) -> None:
         request.app.state.context.count_refusal(FORGED_FORMS, request)
         return error_page(request, 409)
 
+    async def prove(request: Request, _: ProofNeeded) -> Response:
+        return await lead_to_proof(request, request.app.state.context)
+
     def http(request: Request, error: HTTPException) -> Response:
         return error_page(request, error.status_code)
 
@@ -159,6 +151,7 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(SignInNeeded, sign_in)  # type: ignore[arg-type]
     app.add_exception_handler(FactorNeeded, ask_factor)  # type: ignore[arg-type]
     app.add_exception_handler(PresentationNeeded, present)  # type: ignore[arg-type]
+    app.add_exception_handler(ProofNeeded, prove)  # type: ignore[arg-type]
     app.add_exception_handler(Forbidden, forbidden)  # type: ignore[arg-type]
     app.add_exception_handler(Forged, forged)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from portal.web.context import Context, ImportedFile, Operator, Posted, Upload, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
+from portal.web.step_up import proven_operator
 from states.refusals import Reason
 from workflow.database.signs_of_life import ClockRefused
 from workflow.settings.form_errors import quote
@@ -114,6 +115,8 @@ class FileImport(ABC):
     help_template: str = ""
     """A template shown below the form: what the file is, and where it comes from."""
     most_rows: int = MOST_ROWS
+    needs_proof: bool = False
+    """It may move many mailboxes: who imports proves anew who they are (R105)."""
 
     def fields(self, context: WebContext) -> Sequence[Field]:  # noqa: ARG002 - of those who have some
         """What is typed beside the file."""
@@ -146,12 +149,13 @@ class FileImport(ABC):
 def import_pages(page: FileImport) -> APIRouter:
     """The routes of an import: its form, its preview, the choice of columns, the confirmation, the way back."""
     router = APIRouter(prefix=page.path, include_in_schema=False)
+    proof = [Depends(proven_operator)] if page.needs_proof else []
 
-    @router.get("")
+    @router.get("", dependencies=proof)
     def show_form(request: Request, context: Context, visitor: Operator) -> Response:
         return _render_form(page, request, context, visitor, blank(page.fields(context)))
 
-    @router.post("")
+    @router.post("", dependencies=proof)
     def read_file(request: Request, context: Context, visitor: Operator, upload: ImportedFile) -> Response:
         form = filled(page.fields(context), upload.fields)
         try:
@@ -180,7 +184,7 @@ def import_pages(page: FileImport) -> APIRouter:
             context.app.column_choices.keep(page.kind, columns)
         return _render_preview(page, request, context, visitor, secret, staged)
 
-    @router.post("/confirmer")
+    @router.post("/confirmer", dependencies=proof)
     def confirm_import(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
         secret, staged = _staged(page, context, visitor, data)
         if staged is None:

@@ -9,12 +9,12 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from portal.web.asking import Asking, with_back
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import door_of, is_of_rupn, safe_back
 from portal.web.sign_in import (
     UAI,
-    Client,
     Mailbox,
     PostedBySigned,
     after_sign_in,
@@ -22,14 +22,12 @@ from portal.web.sign_in import (
     forget_pending_binding,
     keep_device,
     set_session_cookie,
-    with_back,
 )
 from portal.web.trusted_headers import GateIdentity, claims_of, gate_identity
 from states.refusals import bad_field
 from states.validation import has_uai_form, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import GATE, identity_digest
-from workflow.auth.sign_in_links import LinkRequest
 from workflow.identity.claims import BindingNeeded, IdentityRefusal, IdentityRefused, IdentityUser
 from workflow.identity.entry import NamedIdentity
 from workflow.identity.pending_bindings import LASTS, PendingBinding
@@ -126,7 +124,7 @@ def show_binding(request: Request, context: Context, visitor: MaybeVisitor, suit
 
 
 @router.post("/connexion/liaison")
-def ask_binding(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
+def ask_binding(request: Request, context: Context, data: PostedByAnyone, asking: Asking) -> Response:
     """Send the link to that mailbox, if there is one; the answer is the same if there is none (R72, R103)."""
     back, pending = safe_back(data.get("suite")), context.pending_binding(request)
     if pending is None:
@@ -138,8 +136,9 @@ def ask_binding(request: Request, context: Context, data: PostedByAnyone, client
         form = form.refused([bad_field("uai", "L'UAI", "a 7 chiffres puis une lettre", "R11")])
     if not form.is_right:
         return _render_binding(request, context, pending, form, back, status=422)
-    context.links.send_to_establishment(uai, LinkRequest(client=client, back=back))
-    response = RedirectResponse(f"/connexion/envoye?uai={uai}", status_code=303)
+    link_request = asking.of(back=back)
+    context.links.send_to_establishment(uai, link_request)
+    response = asking.sent(link_request, uai=uai)
     _keep(response, context, replace(pending, uai=uai))
     return response
 

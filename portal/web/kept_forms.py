@@ -4,13 +4,14 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from portal.web.context import AnyVisitor, Context, WebContext
+from portal.web.context import AnyVisitor, Context, WebContext, posted, typed
 from portal.web.forms import GIVEN_BACK
 from portal.web.security import CSRF_FIELD, comes_from_here, csrf_of, has_csrf
 from workflow.auth.kept_forms import LARGEST, KeptForm
@@ -41,6 +42,8 @@ async def keep_form(request: Request, context: WebContext) -> str | None:
         return None
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return None
+    if not _gives_back(getattr(request.scope.get("route"), "dependant", None)):
+        return None
     try:
         form = await request.form(max_files=0, max_fields=2000)
     except HTTPException:
@@ -53,6 +56,16 @@ async def keep_form(request: Request, context: WebContext) -> str | None:
     url = request.url
     kept = KeptForm(target=f"{url.path}?{url.query}" if url.query else url.path, fields=fields)
     return await run_in_threadpool(context.kept_forms.keep, session, kept)
+
+
+def _gives_back(dependant: Dependant | None) -> bool:
+    """Return True for a route that shows its form again with what was typed: it takes ``Typed``, and not ``Posted``."""
+    waiting, calls = [dependant] if dependant else [], set()
+    while waiting:
+        dependant = waiting.pop()
+        calls.add(dependant.call)
+        waiting += dependant.dependencies
+    return typed in calls and posted not in calls
 
 
 def _typed_fields(form: FormData) -> list[tuple[str, str]]:

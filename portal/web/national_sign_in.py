@@ -10,10 +10,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from portal.web.asking import Client, with_back
 from portal.web.context import Context, PostedByAnyone, SignedIn, WebContext
 from portal.web.identity_sign_in import without_session
 from portal.web.security import door_of, is_of_rupn, safe_back
-from portal.web.sign_in import Client, after_sign_in, device_of, keep_device, set_session_cookie, with_back
+from portal.web.sign_in import after_sign_in, device_of, keep_device, set_session_cookie
 from states import french
 from states.validation import chef_key, fold_mail
 from states.vocabulary import Role, SignInMethod

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -149,7 +149,7 @@ def environment_of(
         "settings": settings, "portal": settings.portal, "State": State, "Trigger": Trigger,
         "STEPS": STEPS, "TRIGGER_TEXTS": TRIGGER_TEXTS, "dsfr": f"/static/dsfr/{dsfr_version()}", "dark": DARK_STYLE,
         "ours": f"/static/oda/{our_version()}", "academie": french.academy(settings.academie.nom),
-        "FileFormat": FileFormat,
+        "FileFormat": FileFormat, "proof_lasts": timedelta(minutes=settings.sign_in.step_up_minutes),
     }  # fmt: skip
     return environment
 

@@ -16,19 +16,18 @@ from notifications.messages.facts import OnRequest, Person, Place, Year
 from notifications.rendering.papers import charter, first_connection
 from notifications.rendering.pdf import compile_paper
 from portal.web.actions.base import version_of, with_refusal
+from portal.web.asking import Asking
 from portal.web.context import Context, MaybeVisitor, PostedByAnyone, Rupn, SignedIn, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.public_texts import PublicFacts
 from portal.web.security import Visitor, is_of_rupn, safe_back
-from portal.web.sign_in import Client, gate_user
+from portal.web.sign_in import gate_user
 from states.commands import ReportChange
 from states.decision import Refused
 from states.french import day
 from states.refusals import bad_mail
 from states.validation import clean_mail, mail_problem
 from states.vocabulary import Change, CodeStatus, Role, State
-from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY
-from workflow.auth.sign_in_links import LinkRequest
 from workflow.requests.rupn_requests import RupnRequest, find_rupn_request, list_rupn_requests
 
 DOOR: Final = "/connexion/rupn"
@@ -95,25 +94,16 @@ def show_door(request: Request, context: Context, visitor: MaybeVisitor, suite: 
 
 
 @router.post(DOOR)
-def ask_link(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
+def ask_link(request: Request, context: Context, data: PostedByAnyone, asking: Asking) -> Response:
     """Send a link to the address of a request, if one bears it; the answer is the same if none does (R72)."""
     form, back = filled((ADDRESS,), data), _back(data.get("suite"))
     if form.is_right and (problem := mail_problem(clean_mail(form.values["adresse"]))):
         form = form.refused([bad_mail("adresse", "L'adresse", problem)])
     if not form.is_right:
         return _render_door(request, context, form, back, status=422)
-    context.links.send_to_rupn(clean_mail(form.values["adresse"]), LinkRequest(client=client, back=back))
-    return RedirectResponse(f"{DOOR}/envoye", status_code=303)
-
-
-@router.get(f"{DOOR}/envoye")
-def show_sent(request: Request, context: Context, visitor: MaybeVisitor) -> HTMLResponse:
-    """The next steps, whether or not a mail left."""
-    return context.pages.page(
-        request, "rupn/sent.html", visitor, minutes=context.settings.link_minutes, most=LINKS_OF_SUBJECT.most,
-        most_a_day=LINKS_OF_SUBJECT_A_DAY.most, most_of_network=LINKS_OF_CLIENT.most,
-        sender=context.app.settings.mail.sender_address,
-    )  # fmt: skip
+    link_request = asking.of(back=back)
+    context.links.send_to_rupn(clean_mail(form.values["adresse"]), link_request)
+    return asking.sent(link_request, pour="rupn")
 
 
 def _back(path: object) -> str:

@@ -217,3 +217,14 @@ def door_of(path: str) -> str:
 def is_of_rupn(path: str) -> bool:
     """Return True for the RUPN's own page, and those below it (R113)."""
     return re.match(r"/rupn(?![^/?])", path) is not None
+
+
+def page_before(request: Request, address: str) -> str:
+    """The page that led here, to which its reader goes back; empty for none of ours, and for this very address."""
+    before = request.headers.get("referer", "")
+    if not is_own_origin(before, address):
+        return ""
+    parts = urlsplit(before)
+    path = safe_back(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+    is_here = request.method in ("GET", "HEAD", "OPTIONS") and parts.path == request.url.path
+    return "" if is_here else path

@@ -5,14 +5,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Final
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.responses import Response as StarletteResponse
 
-from notifications.vocabulary import LINK_PATH
+from portal.web.asking import Asking, client_address, with_back
 from portal.web.context import (
     AnyVisitor,
     Chef,
@@ -25,21 +24,19 @@ from portal.web.context import (
     SignInNeeded,
     WebContext,
 )
-from portal.web.errors import error_page
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.kept_forms import PLACE as KEPT_FORM
-from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, is_own_origin, safe_back
+from portal.web.security import Visitor, comes_from_here, csrf_of, has_csrf, safe_back
 from portal.web.trusted_headers import claims_of, gate_identity
 from states.french import listing
 from states.refusals import bad_field, bad_mail
-from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai, usual_uai
+from states.validation import clean, clean_mail, has_uai_form, mail_problem, name_problem, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import IdentityToBind
 from workflow.auth.browsers import describe
-from workflow.auth.rate_limit import LINKS_OF_CLIENT, LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, new_secret
+from workflow.auth.rate_limit import new_secret
 from workflow.auth.second_factor import FactorStanding
-from workflow.auth.sessions import Device, LinkDead, SessionUser, TooManyTries
-from workflow.auth.sign_in_links import LinkRequest
+from workflow.auth.sessions import Device, SessionUser
 from workflow.auth.tokens import TokenRefused
 from workflow.database.signs_of_life import ClockRefused
 from workflow.database.tables import SessionEnd
@@ -53,9 +50,6 @@ router = APIRouter(include_in_schema=False)
 HOMES: Final = {Role.OPERATOR: "/rectorat", Role.READER: "/rectorat", Role.RUPN: "/rupn"}
 """The first page of each role; that of an establishment is its own."""
 
-NO_REFERRER: Final = {"Referrer-Policy": "no-referrer"}
-"""The address of a link's page is a secret."""
-
 UAI: Final = Field(
     name="uai", label="UAI de votre établissement", is_capitals=True,
     hint="7 chiffres et une lettre, par exemple 0310001H.",
@@ -68,11 +62,6 @@ ADDRESS: Final = Field(
     name="adresse", label="Votre adresse professionnelle", shape=Shape.MAIL, autocomplete="email",
     hint="Celle sous laquelle l'administrateur du portail vous a inscrit.", missing="Donner votre adresse.",
 )  # fmt: skip
-
-
-def with_back(path: str, back: str) -> str:
-    """The address of a page of signing in, which remembers where to return."""
-    return f"{path}?suite={quote(back, safe='/')}" if back else path
 
 
 def set_session_cookie(response: StarletteResponse, context: WebContext, secret: str) -> None:
@@ -99,8 +88,11 @@ def keep_device(response: StarletteResponse, context: WebContext, session_user: 
 
 
 def delete_cookies(response: StarletteResponse, context: WebContext) -> None:
-    """Forget the session and the establishment in view; browsers heed it only with the attributes that set them."""
-    for name in (context.cookie, context.uai_cookie, context.provider_cookie):
+    """Forget the session, the establishment in view and the links that were asked for here.
+
+    Browsers heed it only with the attributes that set them.
+    """
+    for name in (context.cookie, context.uai_cookie, context.asking_cookie, context.provider_cookie):
         response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=context.is_https)
 
 
@@ -126,27 +118,6 @@ async def posted_by_signed(request: Request, context: Context, signed: SignedIn)
 PostedBySigned = Annotated[FormData, Depends(posted_by_signed)]
 
 
-def from_the_page(request: Request, context: Context) -> None:
-    """Raises Forged unless the button of the link's own page was pressed.
-
-    That page sends no referrer; a browser then gives ``null`` for its origin, which is accepted.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None and site not in ("same-origin", "none"):
-        raise Forged
-    origin = request.headers.get("origin", "null")
-    if site is None and origin != "null" and not is_own_origin(origin, context.settings.address):
-        raise Forged
-
-
-def client_address(request: Request) -> str:
-    """The network address of the browser; behind a proxy, the one that it gives when the settings trust it."""
-    return request.client.host if request.client else ""
-
-
-Client = Annotated[str, Depends(client_address)]
-
-
 @router.get("/connexion")
 def show_school(request: Request, context: Context, visitor: MaybeVisitor, suite: str = "") -> Response:
     """The first page of a chef."""
@@ -157,15 +128,16 @@ def show_school(request: Request, context: Context, visitor: MaybeVisitor, suite
 
 
 @router.post("/connexion")
-def ask_school(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
+def ask_school(request: Request, context: Context, data: PostedByAnyone, asking: Asking) -> Response:
     """Send a link to an establishment's mailbox, if there is one; the answer is the same if there is none (R72)."""
     form, back = checked_uai(data, UAI), safe_back(data.get("suite"))
     if not _doors(context).may_use_mail(Role.CHEF):
         return _render_school(request, context, blank((UAI,)), back, status=422)
     if not form.is_right:
         return _render_school(request, context, form, back, status=422)
-    context.links.send_to_establishment(form.values["uai"], LinkRequest(client=client, back=back))
-    return _sent_to(form)
+    link_request = asking.of(back=back)
+    context.links.send_to_establishment(form.values["uai"], link_request)
+    return asking.sent(link_request, uai=normalise_uai(form.values["uai"]))
 
 
 @router.get("/connexion/rectorat")
@@ -178,7 +150,7 @@ def show_rectorat(request: Request, context: Context, visitor: MaybeVisitor, sui
 
 
 @router.post("/connexion/rectorat")
-def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, client: Client) -> Response:
+def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, asking: Asking) -> Response:
     """Send a link to an operator or a reader."""
     form, back = filled((ADDRESS,), data), safe_back(data.get("suite"))
     if not _is_open_to_rectorat(context):
@@ -187,28 +159,9 @@ def ask_rectorat(request: Request, context: Context, data: PostedByAnyone, clien
         form = form.refused([bad_mail("adresse", "L'adresse", problem)])
     if not form.is_right:
         return _render_rectorat(request, context, form, back, status=422)
-    context.links.send_to_rectorat(clean_mail(form.values["adresse"]), LinkRequest(client=client, back=back))
-    return RedirectResponse("/connexion/envoye?pour=rectorat", status_code=303)
-
-
-@router.get("/connexion/envoye")
-def show_sent(request: Request, context: Context, visitor: MaybeVisitor, pour: str = "", uai: str = "") -> HTMLResponse:
-    """The next steps, whether or not a mail left; the sender's address helps to find it.
-
-    ``uai``: the one that was asked for, shown with the letter that its digits call for when it bears another (R11):
-    arithmetic, which tells nothing of the directory.
-    """
-    uai = uai if has_uai_form(uai) else ""
-    return context.pages.page(
-        request, "sign_in/sent.html", visitor, minutes=context.settings.link_minutes, for_rectorat=pour == "rectorat",
-        most=LINKS_OF_SUBJECT.most, most_a_day=LINKS_OF_SUBJECT_A_DAY.most, most_of_network=LINKS_OF_CLIENT.most,
-        sender=context.app.settings.mail.sender_address, uai=uai, usual_uai=usual_uai(uai) if uai else "",
-    )  # fmt: skip
-
-
-def _sent_to(form: Form) -> Response:
-    """The page of the next steps, which repeats the UAI."""
-    return RedirectResponse(f"/connexion/envoye?uai={normalise_uai(form.values['uai'])}", status_code=303)
+    link_request = asking.of(back=back)
+    context.links.send_to_rectorat(clean_mail(form.values["adresse"]), link_request)
+    return asking.sent(link_request, pour="rectorat")
 
 
 def gate_user(request: Request, context: WebContext) -> str:
@@ -264,63 +217,11 @@ def _render_rectorat(
     )  # fmt: skip
 
 
-@router.get(f"{LINK_PATH}{{secret}}")
-def show_link(request: Request, context: Context, signed: SignedIn, client: Client, secret: str) -> Response:
-    """The page with the button. It changes nothing, however often it is read: mail scanners follow links (R72)."""
-    target = context.links.preview(secret, request.cookies.get(context.cookie, ""))
-    if target is None:
-        blocked = context.sign_in.is_blocked(client)
-        return (
-            _without_referrer(error_page(request, 429))
-            if blocked
-            else _show_dead_link(request, context, secret, signed)
-        )
-    opens, joins = target
-    return _without_referrer(context.pages.page(request, "sign_in/link.html", opens=opens, joins=joins))
-
-
-@router.post(f"{LINK_PATH}{{secret}}", dependencies=[Depends(from_the_page)])
-def open_link(request: Request, context: Context, signed: SignedIn, client: Client, secret: str) -> Response:
-    """Consume the link and begin a session of this browser (R72)."""
-    former, device = request.cookies.get(context.cookie, ""), device_of(request, context)
-    try:
-        entered = context.sign_in.sign_in(secret, client=client, cookie=former, device=device)
-    except TooManyTries:
-        return _without_referrer(error_page(request, 429))
-    except LinkDead:
-        return _show_dead_link(request, context, secret, signed)
-    path = after_sign_in(entered.session_user, entered.back)
-    response = _without_referrer(RedirectResponse(path, status_code=303))
-    set_session_cookie(response, context, entered.secret)
-    keep_device(response, context, entered.session_user, device)
-    return response
-
-
 def after_sign_in(session_user: SessionUser, back: str) -> str:
     """The page of who has just signed in: the one that they wanted, once it is known who acts."""
     if not session_user.is_identified:
         return with_back("/connexion/qui", back)
     return back or HOMES.get(session_user.role, "/etablissement")
-
-
-def _show_dead_link(
-    request: Request, context: WebContext, secret: str, signed: tuple[SessionUser, str] | None
-) -> Response:
-    """Lead whom this link signed in, and who still is, to where it led then; say to others that it is over (R72)."""
-    dead = context.links.dead_link(secret)
-    back = dead.back if dead else ""
-    if signed and dead and dead.subject in (signed[0].uais or (signed[0].subject,)):
-        return _without_referrer(RedirectResponse(after_sign_in(signed[0], back), status_code=303))
-    page = context.pages.page(
-        request, "sign_in/dead.html", status=410, minutes=context.settings.link_minutes,
-        school_address=with_back("/connexion", back), rectorat_address=with_back("/connexion/rectorat", back),
-    )  # fmt: skip
-    return _without_referrer(page)
-
-
-def _without_referrer(response: Response) -> Response:
-    response.headers.update(NO_REFERRER)
-    return response
 
 
 @router.get("/connexion/qui")
@@ -490,14 +391,14 @@ def end_token(context: Context, visitor: Chef, number: int, _: Posted) -> Respon
 
 
 @router.post("/compte/etablissement")
-def add_establishment(request: Request, context: Context, visitor: Chef, data: Posted, client: Client) -> Response:
+def add_establishment(request: Request, context: Context, visitor: Chef, data: Posted, asking: Asking) -> Response:
     """Send a link to another establishment's mailbox, which adds it to this session; the answer is the same (R72)."""
     form = checked_uai(data, OTHER_UAI)
     if not form.is_right or not _doors(context).may_use_mail(Role.CHEF):
         return _render_account(request, context, visitor, form, status=422)
-    link_request = LinkRequest(client=client, back="/compte", session=visitor.secret)
+    link_request = asking.of(back="/compte", session=visitor.secret)
     context.links.send_to_establishment(form.values["uai"], link_request)
-    return _sent_to(form)
+    return asking.sent(link_request, uai=normalise_uai(form.values["uai"]))
 
 
 @router.post("/compte/partout")

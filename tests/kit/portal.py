@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from notifications.rendering.typography import NBSP
 from portal.app import assembled
@@ -23,7 +23,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.installation import OPERATOR, READER, make_installation
 from workflow.app import App, bootstrap
 from workflow.auth.sessions import SessionUser
-from workflow.database.tables import ESTABLISHMENT
+from workflow.database.tables import ESTABLISHMENT, SESSIONS
 from workflow.engine.engine import Done
 from workflow.settings.loader import load_settings
 
@@ -82,6 +82,11 @@ class Portal:
         if session_user:
             client.cookies.set(self.context.cookie, self.secret(session_user))
         return client
+
+    def prove_all(self) -> None:
+        """Everybody who is signed in proves anew who they are (R105)."""
+        with self.app.database.write() as connection:
+            connection.execute(update(SESSIONS).values(proved_at=self.clock.now()))
 
     def actor(self, session_user: SessionUser) -> Actor:
         return self.context.sessions.actor(session_user)

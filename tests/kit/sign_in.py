@@ -14,6 +14,9 @@ from workflow.app import App
 from workflow.database.tables import EVENT
 from workflow.journal.chain import INSTALLATION
 
+BROWSER = "b" * 43
+"""The secret of the browser that asks for a link, and opens it (R104)."""
+
 
 def secrets_of(app: App) -> list[str]:
     """The secrets of the sign-in links that are still sealed, the oldest first."""

@@ -86,7 +86,22 @@ FACTOR_TRIES: Final = Limit(name="factor", most=5)
 FACTOR_TRIES_A_DAY: Final = Limit(name="factor-day", most=30, window=DAY)
 """The same in a day."""
 
-_OF_CLIENTS: Final = (LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS, FORGED_FORMS, FORBIDDEN)
+WRONG_CODES_OF_BROWSER: Final = Limit(name="code-browser", most=5, window=DAY)
+"""Wrong codes of six digits typed in one browser; the fifth ends its links, and a new link begins anew (R104)."""
+
+WRONG_CODES_OF_CLIENT: Final = Limit(name="code-client", most=200, window=DAY, are_failures=True)
+"""The same from one network, that of many schools: one chance in 5,000 a day to guess one of all their links."""
+
+WRONG_CODES_OF_SUBJECT: Final = Limit(name="code-subject", most=20, window=DAY)
+"""The same for one mailbox, from a network known to it, or from all the others together."""
+
+WRONG_CODES_FROM_STRANGERS: Final = Limit(name="code-strangers", most=200, window=DAY)
+"""The same for all mailboxes, from networks that they do not know. Beyond, a link still opens where it was asked."""
+
+_OF_CLIENTS: Final = (
+    LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS, FORGED_FORMS, FORBIDDEN,
+    WRONG_CODES_OF_BROWSER, WRONG_CODES_OF_CLIENT,
+)  # fmt: skip
 
 _OF_SUBJECTS: Final = (
     LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, LINKS_FROM_STRANGERS, LINKS_FROM_STRANGERS_A_DAY
@@ -94,7 +109,9 @@ _OF_SUBJECTS: Final = (
 
 _OF_FACTORS: Final = (FACTOR_TRIES, FACTOR_TRIES_A_DAY)
 
-_MOST: Final = {limit.name: limit.most for limit in (*_OF_CLIENTS, *_OF_SUBJECTS, COMMANDS_OF_TOKEN, *_OF_FACTORS)}
+_OTHERS: Final = (COMMANDS_OF_TOKEN, WRONG_CODES_OF_SUBJECT, WRONG_CODES_FROM_STRANGERS, *_OF_FACTORS)
+
+_MOST: Final = {limit.name: limit.most for limit in (*_OF_CLIENTS, *_OF_SUBJECTS, *_OTHERS)}
 
 KNOWN_FOR: Final = timedelta(days=60)
 """A network from which somebody signed in to a mailbox stays known to it for this long."""
@@ -258,6 +275,15 @@ def network_of(client: str) -> str:
         mapped = address.ipv4_mapped
         return str(mapped or ipaddress.ip_network((int(address), 64), strict=False))
     return str(address)
+
+
+def shortened(client: str) -> str:
+    """Return the network that a mail may name: 256 addresses, or an IPv6 /48; empty for what is no address (R104)."""
+    try:
+        address = ipaddress.ip_network(network_of(client)).network_address
+    except ValueError:
+        return ""
+    return str(ipaddress.ip_network((address, 48 if address.version == 6 else 24), strict=False))
 
 
 def new_secret() -> str:

@@ -22,9 +22,17 @@ from workflow.auth.actors import NotAllowed, People
 from workflow.auth.bindings import remember_role
 from workflow.auth.browsers import UNKNOWN
 from workflow.auth.chefs import find_former_chefs, remember_chef
+from workflow.auth.link_codes import LinkCodes
 from workflow.auth.rate_limit import FAILED_OPENINGS, RateLimiter, digest, network_of, new_secret
 from workflow.auth.second_factor import FactorNeed, SecondFactors
-from workflow.auth.sign_in_links import Links, SignInTarget, end_links_of, find_valid_link
+from workflow.auth.sign_in_links import (
+    Links,
+    SignInTarget,
+    end_links,
+    end_links_of,
+    find_valid_link,
+    is_bound_to,
+)
 from workflow.database.connection import Database
 from workflow.database.tables import SESSIONS, SessionEnd
 from workflow.journal import installation
@@ -42,8 +50,16 @@ class LinkDead(Exception):
     """The link was used, has expired, or never was."""
 
 
+class AskedElsewhere(Exception):
+    """The link was asked for by another browser: in this one it shows six digits, and signs in nobody (R104)."""
+
+
+class WrongCode(Exception):
+    """These six digits are those of no link that this browser asked for."""
+
+
 class TooManyTries(Exception):
-    """Too many links were opened in vain from this network address (R74)."""
+    """Too many links were opened in vain from this network address, or too many codes were wrong (R74)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,15 +130,22 @@ class Sessions:
         self._database, self._people = database, people
         self._idle, self._longest = idle, longest
 
-    def open(self, connection: Connection, session_user: SessionUser, now: datetime, browser: str = UNKNOWN) -> str:
-        """Open a session and return its secret, for the cookie. ``browser``: what its list of sessions says of it."""
+    def open(
+        self, connection: Connection, session_user: SessionUser, now: datetime, browser: str = UNKNOWN, *,
+        proved_at: datetime | None = None,
+    ) -> str:  # fmt: skip
+        """Open a session and return its secret, for the cookie. ``browser``: what its list of sessions says of it.
+
+        ``proved_at``: now, unless the proof is older.
+        """
         secret = new_secret()
         row = {
             "digest": digest(secret), "role": session_user.role.value, "subject": session_user.subject,
             "name": session_user.name, "created_at": now, "seen_at": now, "expires_at": now + self._longest,
-            "method": session_user.method.value, "provider": session_user.provider, "proved_at": now,
+            "method": session_user.method.value, "provider": session_user.provider,
             "identity": session_user.identity, "identity_name": session_user.identity_name,
             "browser": browser, "awaits_factor": session_user.awaits_factor,
+            "proved_at": proved_at or now,
         }  # fmt: skip
         connection.execute(insert(SESSIONS), [row])
         return secret
@@ -233,33 +256,29 @@ class SignIn:
         self._database, self._clock, self._hasher, self._people = database, clock, hasher, people
         self._sessions, self._links = sessions, links
         self._mailer, self._timezone, self._factors = mailer, timezone, factors
-        self._limiter = RateLimiter(hasher)
+        self._limiter, self._codes = RateLimiter(hasher), LinkCodes(hasher)
 
     def is_blocked(self, client: str) -> bool:
         """Return True when too many links were opened in vain from this network address (R74)."""
         with self._database.read() as connection:
             return self._limiter.is_reached(connection, FAILED_OPENINGS, network_of(client), self._clock.now())
 
-    def sign_in(self, secret: str, *, client: str, cookie: str = "", device: Device | None = None) -> SignInResult:
+    def sign_in(
+        self, secret: str, *, client: str, browser: str, cookie: str = "", device: Device | None = None
+    ) -> SignInResult:
         """Consume a link and begin a session; the browser's former one ends, whoever's it was.
 
         ``cookie`` is the former one's secret: the one that asked for the link keeps its establishments and its name.
-        A good link opens whatever others tried from its network (R74). Raises LinkDead, TooManyTries.
+        ``browser`` is the secret of the browser that asked (R104). A good link opens whatever others tried from its
+        network (R74). Raises LinkDead, AskedElsewhere, TooManyTries.
         """
         now = self._clock.now()
         with self._database.read() as connection:
             link = find_valid_link(connection, secret, now)
-            target = self._links.target_of(connection, link) if link else None
-        former = self._sessions.find(cookie, now) if cookie else None
-        joined = former if link and former and link.joins == digest(cookie) else None
-        if target and link:
-            session_user = _session_user(target, joined)
-            actor = self._journal_actor(session_user)
-            with self._database.write() as connection:
-                if self._links.consume(connection, link, now):
-                    session = self.begin(connection, session_user, actor, now, former=cookie, device=device)
-                    self._limiter.remember_network(connection, target.counted, network_of(client), now)
-                    return SignInResult(session_user=session_user, secret=session, back=link.back)
+        if link and not is_bound_to(link, browser):
+            raise AskedElsewhere
+        if link and (result := self._enter(link, client, cookie, device, now)):
+            return result
         with self._database.write() as connection:
             is_allowed = self._limiter.hit(connection, FAILED_OPENINGS, network_of(client), now)
         raise LinkDead if is_allowed else TooManyTries
@@ -273,14 +292,61 @@ class SignIn:
         with self._database.write() as connection:
             return self.begin(connection, session_user, actor, self._clock.now(), former=former, device=device)
 
+    def sign_in_by_code(
+        self, code: str, *, client: str, browser: str, cookie: str = "", device: Device | None = None
+    ) -> SignInResult:
+        """Do the same by the six digits that the link shows elsewhere, typed in the browser that asked (R104).
+
+        The fifth wrong code of a browser ends its links. Raises WrongCode, TooManyTries, alike for who asked for a link
+        of nobody.
+        """
+        now, network = self._clock.now(), network_of(client)
+        if not browser:
+            raise WrongCode
+        with self._database.write() as connection:
+            if self._codes.is_spent(connection, browser, network, now):
+                raise TooManyTries
+            link = self._codes.find(connection, browser, code, network, now)
+            is_spent = self._codes.is_spent(connection, browser, network, now)
+            if link is None and is_spent:
+                pending = [link.digest for link in self._codes.pending(connection, browser, now)]
+                end_links(connection, pending or [""], now)
+        if link and (result := self._enter(link, client, cookie, device, now)):
+            return result
+        raise TooManyTries if is_spent else WrongCode
+
+    def _enter(
+        self, link: Row[Any], client: str, cookie: str, device: Device | None, now: datetime
+    ) -> SignInResult | None:
+        """Consume this link and begin the session; None when it signs in nobody any more."""
+        with self._database.read() as connection:
+            target = self._links.target_of(connection, link)
+        if target is None:
+            return None
+        former = self._sessions.find(cookie, now) if cookie else None
+        joined = former if former and link.joins == digest(cookie) else None
+        session_user = _session_user(target, joined, is_proof=link.is_proof)
+        is_added = joined is not None and not link.is_proof
+        actor = self._journal_actor(session_user)
+        with self._database.write() as connection:
+            if not self._links.consume(connection, link, now):
+                return None
+            proved_at = joined.proved_at if joined and is_added else now
+            session = self.begin(
+                connection, session_user, actor, now, former=cookie, device=device, proved_at=proved_at
+            )
+            self._limiter.remember_network(connection, target.counted, network_of(client), now)
+        return SignInResult(session_user=session_user, secret=session, back=link.back)
+
     def begin(
         self, connection: Connection, session_user: SessionUser, actor: Actor, now: datetime, *, former: str = "",
-        device: Device | None = None,
+        device: Device | None = None, proved_at: datetime | None = None,
     ) -> str:  # fmt: skip
         """Begin the session of whoever has just proved who they are; return its secret.
 
         ``former``: the secret of the browser's session until now, which ends, whoever's it was. A member of the
-        rectorat is told by a mail of a ``device`` that was never seen for them (R107).
+        rectorat is told by a mail of a ``device`` that was never seen for them (R107). ``proved_at``: when its user
+        last proved to be all that the session says; now, unless an establishment is added to an older proof.
         """
         device = device or Device()
         if former:
@@ -288,7 +354,7 @@ class SignIn:
         if not session_user.has_two_factors:
             need = self._factors.need(connection, session_user.role, session_user.subject)
             session_user = replace(session_user, awaits_factor=need is not FactorNeed.NOTHING)
-        secret = self._sessions.open(connection, session_user, now, device.browser)
+        secret = self._sessions.open(connection, session_user, now, device.browser, proved_at=proved_at)
         data: dict[str, Scalar] = {"establishments": len(actor.establishments), "method": session_user.method.value}
         data |= {"provider": session_user.provider} if session_user.provider else {}
         data |= {"awaits_factor": True} if session_user.awaits_factor else {}
@@ -395,10 +461,17 @@ class SignIn:
         installation.record(connection, self._hasher, kind, actor, now, {name: count})
 
 
-def _session_user(target: SignInTarget, joined: SessionUser | None) -> SessionUser:
-    """Return who signs in by a link: new, or who asked for it with more establishments."""
+def _session_user(target: SignInTarget, joined: SessionUser | None, *, is_proof: bool) -> SessionUser:
+    """Return who signs in by a link: new, or who asked for it with more establishments.
+
+    A proof says who its mailbox is, and no more: a session keeps only the establishments of the mailbox that proves it.
+    """
     if not target.places:
-        return SessionUser(role=target.role, subject=target.subject)
+        who = SessionUser(role=target.role, subject=target.subject)
+        is_same = is_proof and joined is not None and joined.subject == target.subject
+        return replace(who, method=joined.method, provider=joined.provider) if joined and is_same else who
     if joined is None or not joined.is_establishment:
         return SessionUser(role=target.role, subject=target.uais)
+    if is_proof:
+        return replace(joined, subject=target.uais)
     return replace(joined, subject=",".join(sorted({*joined.uais, *target.uais.split(",")})))

@@ -1,6 +1,7 @@
 """One-time sign-in links, sent by mail: asked for by anybody, opened by who reads the mailbox (R72)."""
 
-from collections.abc import Callable, Iterable, Sequence, Set
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +19,8 @@ from states import french
 from states.validation import fold_mail, normalise_uai
 from states.vocabulary import Role
 from workflow.auth.actors import People
+from workflow.auth.browsers import describe
+from workflow.auth.link_codes import LinkCodes, code_of
 from workflow.auth.rate_limit import (
     LINKS_FROM_STRANGERS,
     LINKS_FROM_STRANGERS_A_DAY,
@@ -29,6 +32,7 @@ from workflow.auth.rate_limit import (
     digest,
     network_of,
     new_secret,
+    shortened,
 )
 from workflow.database.connection import Database
 from workflow.database.mapping import mailbox_of
@@ -46,12 +50,17 @@ _DIGITS: Final = 16
 class LinkRequest:
     """A request for a link. ``client``: the network address; ``back``: the page to return to.
 
-    ``session``: the secret of the session to which the establishments are added, empty to begin a new one.
+    ``browser``: the secret of the browser's cookie, to which the link is bound; ``user_agent``: its header.
+    ``session``: the secret of the session to which the establishments are added, empty to begin a new one; with
+    ``is_proof``, of the session whose user proves anew who they are (R105).
     """
 
     client: str
+    browser: str
     back: str = ""
     session: str = ""
+    user_agent: str = ""
+    is_proof: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +93,24 @@ DUMMY_TARGET: Final = SignInTarget(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LinkPreview:
+    """A link as its page shows it; nothing is consumed.
+
+    ``is_here``: this browser asked for it, and may open it; elsewhere ``code`` is shown, to be typed where it was asked
+    (R104). ``joins``: this browser's session asked for it, which it adds to, or with ``is_proof`` proves anew.
+    """
+
+    target: SignInTarget
+    is_here: bool
+    joins: bool
+    is_proof: bool
+    code: str
+    asked_at: datetime
+    network: str
+    browser_name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLink:
     """A link that was used or has expired: the UAI or the address that asked for it, and the page wanted then."""
 
@@ -102,7 +129,7 @@ class Links:
         self._database, self._clock, self._mailer, self._on_sent = database, clock, mailer, on_sent
         self._people, self._zone, self._minutes = people, settings.zoneinfo, settings.portal.link_minutes
         self._doors = settings.sign_in
-        self._limiter = RateLimiter(hasher)
+        self._limiter, self._codes = RateLimiter(hasher), LinkCodes(hasher)
 
     def send_to_establishment(self, typed: str, request: LinkRequest) -> None:
         """Send a link to the mailbox of this UAI. Whoever asks learns nothing, not even by the time that it takes."""
@@ -165,42 +192,52 @@ class Links:
             "digest": link_digest, "role": target.role.value, "subject": target.subject,
             "sent_to": fold_mail(target.mailbox), "joins": digest(request.session) if request.session else "",
             "back": request.back, "created_at": now, "expires_at": expires_at, "used_at": None,
+            "browser": digest(request.browser), "code_digest": self._codes.digest_of(link_digest, code_of(secret)),
+            "network": shortened(request.client), "browser_name": describe(request.user_agent),
+            "is_proof": request.is_proof,
         }  # fmt: skip
         connection.execute(insert(LINKS), [row])
-        self._mailer.send_link(connection, self._draft(target, link_digest, now, expires_at), secret, now)
+        self._mailer.send_link(connection, self._draft(target, row), secret, now)
 
-    def _draft(self, target: SignInTarget, link_digest: str, now: datetime, expires_at: datetime) -> Draft:
-        asked_at, until = french.instant(now, self._zone), french.instant(expires_at, self._zone)
+    def _draft(self, target: SignInTarget, link: Mapping[str, Any]) -> Draft:
+        expires_at = link["expires_at"]
+        facts: dict[str, Any] = {
+            "minutes": self._minutes, "until": french.instant(expires_at, self._zone),
+            "asked_at": french.instant(link["created_at"], self._zone),
+            "browser": link["browser_name"], "network": link["network"], "proves": link["is_proof"],
+        }  # fmt: skip
         if target.role is Role.RUPN:
             return Draft(
                 kind=Kind.SIGN_IN_RUPN, audience=Audience.RUPN, recipient=target.mailbox,
-                not_after=expires_at, context=SignInRupn(minutes=self._minutes, until=until, asked_at=asked_at),
-                sealed_for=sealed_for(link_digest),
+                not_after=expires_at, context=SignInRupn(**facts), sealed_for=sealed_for(link["digest"]),
             )  # fmt: skip
         if target.role is not Role.CHEF:
             return Draft(
                 kind=Kind.SIGN_IN_RECTORAT, audience=Audience.OPERATORS, recipient=target.mailbox,
-                not_after=expires_at, context=SignInRectorat(minutes=self._minutes, until=until, asked_at=asked_at),
-                sealed_for=sealed_for(link_digest),
+                not_after=expires_at, context=SignInRectorat(**facts), sealed_for=sealed_for(link["digest"]),
             )  # fmt: skip
         first, *others = target.places
         return Draft(
             kind=Kind.SIGN_IN, audience=Audience.ESTABLISHMENT, recipient=target.mailbox, not_after=expires_at,
-            context=SignIn(
-                establishment=first, others=tuple(others), minutes=self._minutes, until=until, asked_at=asked_at
-            ),
-            uai=target.subject, sealed_for=sealed_for(link_digest),
+            context=SignIn(establishment=first, others=tuple(others), **facts), uai=target.subject,
+            sealed_for=sealed_for(link["digest"]),
         )  # fmt: skip
 
-    def preview(self, secret: str, session: str = "") -> tuple[SignInTarget, bool] | None:
-        """Return whom this link would sign in now, without consuming it; None when it signs in nobody.
+    def preview(self, secret: str, *, browser: str, session: str = "") -> LinkPreview | None:
+        """Return what this link would do now, without consuming it; None when it signs in nobody.
 
-        The bool is True when the session of this secret asked for the link, which then adds to that session.
+        ``session`` and ``browser`` are the secrets of the cookies of who reads it.
         """
         with self._database.read() as connection:
             link = find_valid_link(connection, secret, self._clock.now())
             target = self.target_of(connection, link) if link else None
-            return (target, bool(session) and link.joins == digest(session)) if link and target else None
+        if link is None or target is None:
+            return None
+        return LinkPreview(
+            target=target, is_here=is_bound_to(link, browser), joins=bool(session) and link.joins == digest(session),
+            is_proof=link.is_proof, code=code_of(secret), asked_at=link.created_at, network=link.network,
+            browser_name=link.browser_name,
+        )  # fmt: skip
 
     def dead_link(self, secret: str) -> DeadLink | None:
         """Return what a link was that signs in nobody any more; None for one that never was, or is forgotten."""
@@ -246,6 +283,11 @@ def find_valid_link(connection: Connection, secret: str, now: datetime) -> Row[A
     """Return the link of this secret, unless it was used or has expired."""
     valid = (LINKS.c.digest == digest(secret), LINKS.c.used_at.is_(None), LINKS.c.expires_at > now)
     return connection.execute(select(LINKS).where(*valid)).one_or_none()
+
+
+def is_bound_to(link: Row[Any], browser: str) -> bool:
+    """Return True when the browser of this secret asked for this link: it alone opens it (R104)."""
+    return bool(browser) and hmac.compare_digest(link.browser, digest(browser))
 
 
 def end_links_of(connection: Connection, subjects: Set[str], now: datetime) -> None:

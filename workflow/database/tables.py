@@ -472,7 +472,9 @@ class SignInLink(SQLModel, table=True):
 
     ``subject``: the UAI asked for, or the address of an operator or a reader; ``sent_to``: the mailbox, whose
     establishments it opens; ``joins``: the digest of the session that asked to add them to itself; ``back``: the page
-    that was asked for before signing in.
+    that was asked for before signing in. ``browser``: the digest of the cookie of the browser that asked;
+    ``code_digest``: the keyed digest of its six digits; ``network`` and ``browser_name`` tell whoever reads it from
+    where it was asked; ``is_proof``: the session ``joins`` asked for it to prove anew who its user is (R104, R105).
     """
 
     __tablename__: ClassVar[str] = "sign_in_link"
@@ -480,6 +482,7 @@ class SignInLink(SQLModel, table=True):
         one_of("role", Role),
         Index("ix_sign_in_link_expires_at", "expires_at"),
         Index("ix_sign_in_link_subject", "subject"),
+        Index("ix_sign_in_link_browser", "browser"),
     )
 
     digest: str = Field(primary_key=True, sa_type=Text)
@@ -491,6 +494,11 @@ class SignInLink(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    browser: str = Field(default="", sa_type=Text)
+    code_digest: str = Field(default="", sa_type=Text)
+    network: str = Field(default="", sa_type=Text)
+    browser_name: str = Field(default="", sa_type=Text)
+    is_proof: bool = Field(default=False)
 
 
 class KeptForm(SQLModel, table=True):

@@ -30,6 +30,10 @@ class LimitName(Labelled):
     COMMANDS_OF_TOKEN = "token-commands", "actions d'un même jeton"
     FACTOR_TRIES = "factor", "codes faux du second facteur, en une demi-heure"
     FACTOR_TRIES_A_DAY = "factor-day", "codes faux du second facteur, en un jour"
+    CODES_OF_BROWSER = "code-browser", "six chiffres faux dans un navigateur"
+    CODES_OF_CLIENT = "code-client", "six chiffres faux, d'un même réseau"
+    CODES_OF_SUBJECT = "code-subject", "six chiffres faux pour une boîte"
+    CODES_FROM_STRANGERS = "code-strangers", "six chiffres faux, de réseaux inconnus des boîtes"
     FORGED_FORMS = "forged", "formulaires qui ne venaient pas de nos pages"
     FORBIDDEN = "forbidden", "pages ou actions d'un autre rôle"
 

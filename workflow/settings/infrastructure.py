@@ -160,7 +160,7 @@ class PortalSettings(Section):
         description="Les adresses des serveurs mandataires que l'on croit quand ils disent qui appelle.",
     )
     link_minutes: Annotated[int, Field(ge=5, le=1440)] = Field(
-        30, description="Durée de validité d'un lien de connexion, en minutes."
+        15, description="Durée de validité d'un lien de connexion et de ses six chiffres, en minutes."
     )
     session_hours: Annotated[int, Field(ge=1, le=72)] = Field(
         10, description="Durée d'une connexion, en heures, au plus."

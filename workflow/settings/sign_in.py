@@ -158,6 +158,12 @@ class SignInSettings(Section):
         " le veut), required (R106).",
     )
 
+    step_up_minutes: Annotated[int, Field(ge=1, le=120)] = Field(
+        15,
+        description="Minutes pendant lesquelles une preuve (se connecter en est une) permet ce qui donne ou ôte"
+        " beaucoup : émettre un code, fixer une boîte, agir en nombre (R105) ; ensuite, confirmer que c'est soi.",
+    )
+
     @field_validator("providers")
     @classmethod
     def _have_names_of_their_own(cls, providers: tuple[ProviderSettings, ...]) -> tuple[ProviderSettings, ...]:

@@ -15,6 +15,7 @@ from portal.texts import TRIGGER_TEXTS
 from portal.web.context import WebContext
 from portal.web.forms import EarlierSending, Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
+from portal.web.step_up import require_fresh_proof
 from states.commands import Command
 from states.decision import Refused
 from states.model import OnBehalf
@@ -107,12 +108,20 @@ class Action:
     proposing: Callable[[Form, FormData], Form] = lambda form, _: form
 
     @property
+    def needs_proof(self) -> bool:
+        """True when it may give a code or a key: whoever does it proves anew who they are (R105)."""
+        return self.trigger in _GIVING_A_KEY
+
+    @property
     def title(self) -> str:
         return TRIGGER_TEXTS[self.trigger].pages[self.slug].title
 
     @property
     def button(self) -> str:
         return TRIGGER_TEXTS[self.trigger].pages[self.slug].button
+
+
+_GIVING_A_KEY: Final = (Trigger.ISSUE_CODE, Trigger.DRAW_CODE, Trigger.REISSUE_CODE, Trigger.SETTLE_CHANGE)
 
 
 Actions = Mapping[str, Action]
@@ -162,8 +171,10 @@ def version_of(data: FormData) -> int | None:
 
 
 def read_action(action_context: ActionContext, actions: Actions, slug: str, data: FormData) -> Form:
-    """The form of an action as it was sent. Raises HTTPException (404)."""
-    return filled(_fields(_action(actions, slug), action_context), data)
+    """The form of an action as it was sent. Raises HTTPException (404), ProofNeeded."""
+    action = _action(actions, slug)
+    _check_proof(action, action_context)
+    return filled(_fields(action, action_context), data)
 
 
 def render_refused(
@@ -185,6 +196,7 @@ def show_action(
     action = _action(actions, slug)
     if not (action_context.is_open(action.trigger) and action.suits(action_context.view)):
         return RedirectResponse(action_context.address_of(), status_code=303)
+    _check_proof(action, action_context)
     texts = proposed or {}
     fields = [replace(field, value=texts.get(field.name, field.value)) for field in _fields(action, action_context)]
     return _render(request, action_context, action, blank(fields))
@@ -195,6 +207,7 @@ def execute_action(
 ) -> Response:
     """Execute the action and lead to the request; a refusal stays on the page with its reasons, and changes nothing."""
     action = _action(actions, slug)
+    _check_proof(action, action_context)
     on_demand = [field for field in action.on_demand if field.name in data]
     typed = filled([*_fields(action, action_context), *on_demand], data)
     form = action.proposing(typed, data)
@@ -248,6 +261,12 @@ def _action(actions: Actions, slug: str) -> Action:
     if slug not in actions:
         raise HTTPException(404)
     return actions[slug]
+
+
+def _check_proof(action: Action, action_context: ActionContext) -> None:
+    """Raises ProofNeeded before a form is shown, so that nothing is typed in vain, and before it is executed."""
+    if action.needs_proof:
+        require_fresh_proof(action_context.web, action_context.visitor)
 
 
 def _fields(action: Action, action_context: ActionContext) -> list[Field]:

@@ -18,6 +18,7 @@ from portal.web.context import Context, Operator, Posted, Rectorat, Typed, Uploa
 from portal.web.file_import import GONE, WHOLE
 from portal.web.forms import REFERENCE, blank, filled
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenOperator
 from portal.web.worklist.position import origin_of
 from states.decision import Refused
 from states.french import plural
@@ -72,13 +73,13 @@ def show_batches(request: Request, context: Context, visitor: Rectorat, avant: s
 
 
 @router.get("/fichier")
-def show_code_file_form(request: Request, context: Context, visitor: Operator) -> Response:
+def show_code_file_form(request: Request, context: Context, visitor: ProvenOperator) -> Response:
     """Ask for a file of typed codes."""
     return _render_file_form(request, context, visitor)
 
 
 @router.post("/fichier")
-def read_typed_codes(request: Request, context: Context, visitor: Operator, upload: Uploaded) -> Response:
+def read_typed_codes(request: Request, context: Context, visitor: ProvenOperator, upload: Uploaded) -> Response:
     """Say what would be done of each line; nothing is, and no code is shown."""
     if upload.too_large or not upload.content:
         problem = "Ce fichier dépasse 900 ko : le couper en plusieurs." if upload.too_large else "Choisir un fichier."
@@ -96,7 +97,7 @@ def read_typed_codes(request: Request, context: Context, visitor: Operator, uplo
 
 
 @router.post("/fichier/confirmer")
-def issue_typed_codes(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
+def issue_typed_codes(request: Request, context: Context, visitor: ProvenOperator, data: Posted) -> Response:
     """Issue the codes that were read; each line has its result, and what was read is erased."""
     app, secret = context.app, str(data.get("attente") or "")
     staged = app.staged_imports.find(KIND, visitor.actor, secret)
@@ -130,7 +131,7 @@ def leave_batch_action(visitor: Rectorat, number: int) -> Response:  # noqa: ARG
 
 
 @router.post("/{number}/fichier")
-def download_codes(request: Request, context: Context, visitor: Operator, number: int, data: Posted) -> Response:
+def download_codes(request: Request, context: Context, visitor: ProvenOperator, number: int, data: Posted) -> Response:
     """The file for the ODA server's console, made in memory and kept nowhere; taken again only for a reason (R97)."""
     app, form, settings = context.app, filled((), data), context.app.settings.code.file
     why = str(data.get("why") or "")[:2000]
@@ -148,7 +149,7 @@ def download_codes(request: Request, context: Context, visitor: Operator, number
 
 
 @router.post("/{number}/suite")
-def act_on_batch(request: Request, context: Context, visitor: Operator, number: int, data: Posted) -> Response:
+def act_on_batch(request: Request, context: Context, visitor: ProvenOperator, number: int, data: Posted) -> Response:
     """Send the mails of all or some, erase the codes that failed, or draw others; each is decided for itself."""
     app = context.app
     with app.database.read() as connection:

@@ -33,6 +33,7 @@ class DirectoryImport(FileImport):
     """The import of the open directory."""
 
     kind = DIRECTORY
+    needs_proof = True
     path = f"{ESTABLISHMENTS_PATH}/import"
     title = "Importer l'annuaire"
     above = (("/rectorat", "Accueil"), (ESTABLISHMENTS_PATH, "Établissements"))

@@ -18,6 +18,7 @@ from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebCo
 from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import Field, Form, Shape, address, blank, departement_of, filled
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenOperator
 from states.decision import Refused
 from states.refusals import Reason
 from workflow.database.signs_of_life import ClockRefused
@@ -156,21 +157,21 @@ def _render_establishment(
 
 
 @router.get("/{uai}/boite")
-def show_mailbox_form(request: Request, context: Context, visitor: Operator, uai: str) -> Response:
+def show_mailbox_form(request: Request, context: Context, visitor: ProvenOperator, uai: str) -> Response:
     """Show the form that sets the mailbox (R14)."""
     place, _ = _load_establishment(context, visitor, uai)
     return _render_mailbox(request, context, visitor, place, blank(_SET_MAILBOX))
 
 
 @router.post("/{uai}/boite")
-def save_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Typed) -> Response:
+def save_mailbox(request: Request, context: Context, visitor: ProvenOperator, uai: str, data: Typed) -> Response:
     """Set it."""
     confirmed = [_MAILBOX_CONFIRMED] if _MAILBOX_CONFIRMED.name in data else []
     return _change_mailbox(request, context, visitor, uai, filled([*_SET_MAILBOX, *confirmed], data))
 
 
 @router.post("/{uai}/boite/confirmer")
-def confirm_mailbox(request: Request, context: Context, visitor: Operator, uai: str, _: Posted) -> Response:
+def confirm_mailbox(request: Request, context: Context, visitor: ProvenOperator, uai: str, _: Posted) -> Response:
     """Confirm the mailbox that another operator has set: codes leave for it at once (R14)."""
     place, _requests = _load_establishment(context, visitor, uai)
     try:
@@ -182,7 +183,7 @@ def confirm_mailbox(request: Request, context: Context, visitor: Operator, uai: 
 
 
 @router.get("/{uai}/boite/annuaire")
-def show_clearing_form(request: Request, context: Context, visitor: Operator, uai: str) -> Response:
+def show_clearing_form(request: Request, context: Context, visitor: ProvenOperator, uai: str) -> Response:
     """Show the form that gives the directory's mailbox back; without a set one there is nothing to give back."""
     place, _ = _load_establishment(context, visitor, uai)
     if not place.set_mailbox:
@@ -191,7 +192,7 @@ def show_clearing_form(request: Request, context: Context, visitor: Operator, ua
 
 
 @router.post("/{uai}/boite/annuaire")
-def clear_mailbox(request: Request, context: Context, visitor: Operator, uai: str, data: Typed) -> Response:
+def clear_mailbox(request: Request, context: Context, visitor: ProvenOperator, uai: str, data: Typed) -> Response:
     """Give the directory's mailbox back."""
     return _change_mailbox(request, context, visitor, uai, filled(_CLEAR_MAILBOX, data), clearing=True)
 

@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 
 from portal.exports.lists import keys_to_extend_workbook
 from portal.exports.workbook import Workbook
-from portal.web.context import Context, Operator, Posted, Rectorat, WebContext
+from portal.web.context import Context, Posted, Rectorat, WebContext
 from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import REFERENCE, Form, blank, filled
 from portal.web.rectorat.year_end import YEAR_END_PATH, load_years, parse_year, render_year_end
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenOperator
 from portal.web.worklist.bulk import execute_all
 from states.commands import IssueCode
 from states.decision import Refused
@@ -72,7 +73,7 @@ async def export_keys_to_extend(
 
 
 @router.post("/{year}/cles-a-prolonger")
-def extend_keys(request: Request, context: Context, visitor: Operator, year: str, data: Posted) -> Response:
+def extend_keys(request: Request, context: Context, visitor: ProvenOperator, year: str, data: Posted) -> Response:
     """Extend the keys that were ticked, each refused or done by itself; sent twice, the same results (R10, R40)."""
     school_year, form = parse_year(year), filled((), data)
     matches = [match for text in data.getlist(TICKED)[:MOST] if (match := _KEY.fullmatch(str(text)[:60]))]

@@ -17,6 +17,7 @@ from portal.web.context import Context, Operator, Posted, Rectorat, Typed, WebCo
 from portal.web.download import ChosenFormat, download_list
 from portal.web.forms import Field, Form, Shape, address, blank, filled, list_problem, member_of, options_of
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenOperator
 from states.refusals import Reason
 from states.validation import normalise_reference, normalise_uai
 from workflow.database.signs_of_life import ClockRefused
@@ -124,7 +125,7 @@ async def export_mails(
 
 @router.get("/renvoyer")
 def show_retry_together(
-    request: Request, context: Context, visitor: Operator, query: Annotated[MailQuery, Depends()]
+    request: Request, context: Context, visitor: ProvenOperator, query: Annotated[MailQuery, Depends()]
 ) -> HTMLResponse:
     """Show which mails of a list would be sent again, before they are: so many at a time (R58)."""
     numbers: list[int] = []
@@ -140,7 +141,7 @@ def show_retry_together(
 
 
 @router.post("/renvoyer")
-def retry_together(request: Request, context: Context, visitor: Operator, data: Posted) -> HTMLResponse:
+def retry_together(request: Request, context: Context, visitor: ProvenOperator, data: Posted) -> HTMLResponse:
     """Send again the mails that were shown, with a result for each."""
     numbers = [int(word) for word in str(data.get("courriels", "")).split() if word.isdecimal() and len(word) < 10]
     results = context.app.mail_journal.retry_many(numbers[:MOST_TOGETHER], visitor.actor)

@@ -27,6 +27,7 @@ from portal.web.forms import (
     year_of,
 )
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenOperator
 from states.commands import ConfirmRemoval, OnRequest, ReopenRemoval
 from states.decision import Refused
 from states.departements import departement_name
@@ -172,7 +173,7 @@ class RemovalResult:
 
 @router.get("/confirmer")
 def show_removals_to_confirm(
-    request: Request, context: Context, visitor: Operator, query: Annotated[RemovalQuery, Depends()],
+    request: Request, context: Context, visitor: ProvenOperator, query: Annotated[RemovalQuery, Depends()],
     choix: Annotated[list[str] | None, Query(max_length=200)] = None, tout: str = "",
 ) -> Response:  # fmt: skip
     """Show what is about to be confirmed: the ticked lines, or all that the filters leave.
@@ -228,7 +229,7 @@ def _lines_sent(data: FormData) -> dict[str, str]:
 
 
 @router.post("/confirmer")
-def confirm_removals(request: Request, context: Context, visitor: Operator, data: Typed) -> Response:
+def confirm_removals(request: Request, context: Context, visitor: ProvenOperator, data: Typed) -> Response:
     """Confirm them in slices, each refused or done by itself; a form sent twice has the same results (R10, R49)."""
     app, shown = context.app, _lines_sent(data)
     form = filled(_confirmation(shown), data)
@@ -253,7 +254,7 @@ def confirm_removals(request: Request, context: Context, visitor: Operator, data
 
 @router.get("/rouvrir")
 def show_removals_to_reopen(
-    request: Request, context: Context, visitor: Operator,
+    request: Request, context: Context, visitor: ProvenOperator,
     choix: Annotated[list[str] | None, Query(max_length=200)] = None,
 ) -> Response:  # fmt: skip
     """Show the confirmed removals that are about to be reopened, and ask why."""
@@ -264,7 +265,7 @@ def show_removals_to_reopen(
 
 
 @router.post("/rouvrir")
-def reopen_removals(request: Request, context: Context, visitor: Operator, data: Typed) -> Response:
+def reopen_removals(request: Request, context: Context, visitor: ProvenOperator, data: Typed) -> Response:
     """Reopen them, each refused or done by itself: they were confirmed by mistake (R49)."""
     app, form, sent = context.app, filled(_WHY_REOPEN, data), _lines_sent(data)
     with app.database.read() as connection:

@@ -12,10 +12,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from notifications.rendering.typography import NBSP
-from portal.web.context import Context, Operator, Upload, Uploaded, WebContext
+from portal.web.context import Context, Upload, Uploaded, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.rectorat.removals import REMOVALS_PATH
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenOperator
 from states.decision import Refused
 from states.validation import storable
 from states.vocabulary import RemovalOutcome
@@ -48,13 +49,13 @@ router = APIRouter(prefix=f"{REMOVALS_PATH}/fichier", include_in_schema=False)
 
 
 @router.get("")
-def show_file_form(request: Request, context: Context, visitor: Operator) -> Response:
+def show_file_form(request: Request, context: Context, visitor: ProvenOperator) -> Response:
     """Ask for a file, or for lines."""
     return _render_file_form(request, context, visitor, blank(_READING))
 
 
 @router.post("")
-def read_file(request: Request, context: Context, visitor: Operator, upload: Uploaded) -> Response:
+def read_file(request: Request, context: Context, visitor: ProvenOperator, upload: Uploaded) -> Response:
     """Show what was understood, line by line; nothing is done yet."""
     form = filled(_READING, upload.fields)
     pasted, outcome = upload.text("lignes"), form.values.get("outcome")
@@ -80,7 +81,7 @@ def read_file(request: Request, context: Context, visitor: Operator, upload: Upl
 
 
 @router.post("/confirmer")
-def confirm_lines(request: Request, context: Context, visitor: Operator, upload: Uploaded) -> Response:
+def confirm_lines(request: Request, context: Context, visitor: ProvenOperator, upload: Uploaded) -> Response:
     """Confirm them, each refused or done by itself; a form sent twice has the same results (R10)."""
     form, app = filled((), upload.fields), context.app
     try:

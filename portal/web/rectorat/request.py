@@ -25,6 +25,7 @@ from portal.web.forms import Form, blank
 from portal.web.rectorat.checks import row_value
 from portal.web.rectorat.collaboration import Collaboration
 from portal.web.rectorat.removals import load_calls
+from portal.web.step_up import is_fresh
 from portal.web.worklist.filters import WorklistCriteria
 from portal.web.worklist.position import origin_of
 from states.rules.drane import changed_for_drane
@@ -264,6 +265,8 @@ def _inline_form(action_context: ActionContext) -> InlineForm | None:
     if step is None or step.on or step.trigger not in INLINE or not action_context.is_open(step.trigger):
         return None
     action = _BY_TRIGGER[step.trigger]
+    if action.needs_proof and not is_fresh(action_context.web, action_context.visitor):
+        return None  # its own page asks for the proof before anything is typed (R105)
     return action, blank(action.fields(action_context))
 
 

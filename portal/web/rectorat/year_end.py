@@ -17,10 +17,11 @@ from notifications.rendering.pdf import compile_paper, stored_year_end_report
 from portal.exports.lists import not_renewed_workbook, preview_workbook
 from portal.exports.workbook import Workbook
 from portal.texts import how_found
-from portal.web.context import Context, Operator, Rectorat, Typed, WebContext
+from portal.web.context import Context, Rectorat, Typed, WebContext
 from portal.web.download import ChosenFormat, Download, download_list
 from portal.web.forms import NO_SUCH_PAGE, Field, Form, Shape, address, blank, departement_of, filled, list_problem
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenOperator
 from states.french import parse_day
 from states.school_calendar import SchoolYear
 from states.vocabulary import RemovalKind, RemovalOutcome
@@ -234,14 +235,14 @@ def _parse_cursor(text: str) -> PreviewCursor | None:
 
 
 @router.get("/{year}/confirmer")
-def show_confirmation(request: Request, context: Context, visitor: Operator, year: str) -> Response:
+def show_confirmation(request: Request, context: Context, visitor: ProvenOperator, year: str) -> Response:
     """Show what is held, why, and what the confirmation would do (R52)."""
     return _render_confirmation(request, context, visitor, parse_year(year), blank(_CONFIRMATION))
 
 
 @router.post("/{year}/confirmer")
 def confirm_year_end(
-    request: Request, context: Context, visitor: Operator, year: str, data: Typed, tasks: BackgroundTasks
+    request: Request, context: Context, visitor: ProvenOperator, year: str, data: Typed, tasks: BackgroundTasks
 ) -> Response:
     """Confirm a held end; the revocations begin after the response, and the schedule finishes them if we stop (R52)."""
     app, school_year, form = context.app, parse_year(year), filled(_CONFIRMATION, data)

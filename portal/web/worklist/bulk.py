@@ -13,9 +13,10 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 
 from portal.web.code_batches import CODES_PATH, BatchResult, render_batch
-from portal.web.context import Context, Operator, Posted, Typed, WebContext, operator
+from portal.web.context import Context, Posted, Typed, WebContext, operator
 from portal.web.forms import REFERENCE, Field, Form, Shape, blank, filled, without_spaces
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenOperator
 from portal.web.worklist.bulk_actions import BATCH, BULK, DRAW, ISSUE, BulkAction
 from portal.web.worklist.page import render_worklist
 from portal.web.worklist.position import MOST, ListPosition, references_among
@@ -115,7 +116,7 @@ class BulkResult:
 
 
 @router.get("")
-def show_bulk_action(request: Request, context: Context, visitor: Operator) -> Response:
+def show_bulk_action(request: Request, context: Context, visitor: ProvenOperator) -> Response:
     """The action and its requests: nothing is done yet."""
     query = request.query_params
     position, action = ListPosition.read(query), BULK.get(query.get("action", ""))
@@ -136,7 +137,7 @@ def leave_result(slug: str) -> Response:
 
 
 @router.post(f"/{ISSUE.slug}")
-def issue_codes(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
+def issue_codes(request: Request, context: Context, visitor: ProvenOperator, data: Posted) -> Response:
     """Issue the codes that were typed, one field a request; an empty field leaves its request as it is (R39).
 
     A code that was typed is never shown again (R60).
@@ -159,7 +160,7 @@ def issue_codes(request: Request, context: Context, visitor: Operator, data: Pos
 
 
 @router.post(f"/{DRAW.slug}")
-def draw_batch(request: Request, context: Context, visitor: Operator, data: Posted) -> Response:
+def draw_batch(request: Request, context: Context, visitor: ProvenOperator, data: Posted) -> Response:
     """Draw a code for each request, in one batch, and lead to it; sent twice, it is the same batch (R97)."""
     versions, position = _sent(data)
     lines = _load_lines(context, visitor, versions)
@@ -177,7 +178,9 @@ def draw_batch(request: Request, context: Context, visitor: Operator, data: Post
 
 
 @router.post("/{slug}")
-def execute_bulk_action(request: Request, context: Context, visitor: Operator, slug: str, data: Typed) -> Response:
+def execute_bulk_action(
+    request: Request, context: Context, visitor: ProvenOperator, slug: str, data: Typed
+) -> Response:
     """Execute the action and report each request; a wrong field keeps the page, and nothing changes."""
     action = BULK.get(slug)
     if action is None or action.by_line:

@@ -45,6 +45,7 @@ DOORS = {
     "/connexion/qui": Door.OWN,
     "/connexion/liaison/non": Door.OWN,
     "/connexion/second-facteur": Door.OWN,
+    "/connexion/preuve": Door.OWN,
     "/compte": Door.OWN,
     "/reprendre-la-saisie": Door.OWN,
     "/deconnexion": Door.OWN,

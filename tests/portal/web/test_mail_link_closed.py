@@ -8,7 +8,7 @@ import pytest
 from states.vocabulary import Role
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import CHEF, Portal, open_portal
-from tests.kit.sign_in import link_mails, secrets_of
+from tests.kit.sign_in import BROWSER, link_mails, secrets_of
 from workflow.auth.sign_in_links import LinkRequest
 
 pytestmark = pytest.mark.rule("R101")
@@ -39,7 +39,7 @@ def test_closed_to_establishments__no_form_and_no_link(portal: Portal) -> None:
     answers = [client.post("/connexion", data={"uai": uai}) for uai in ("0310001H", "9999999P", "colomiers")]
     assert {answer.status_code for answer in answers} == {422}
     assert len({answer.text for answer in answers}) == 1
-    portal.context.links.send_to_establishment("0310001H", LinkRequest(client="192.0.2.1"))
+    portal.context.links.send_to_establishment("0310001H", LinkRequest(client="192.0.2.1", browser=BROWSER))
     assert link_mails(portal.app) == []
 
 
@@ -59,7 +59,7 @@ def test_closed_since__a_link_already_sent_opens_nothing(portal: Portal) -> None
     client = portal.client()
     client.post("/connexion/rectorat", data={"adresse": READER})
     (secret,) = secrets_of(portal.app)
-    assert portal.context.links.preview(secret) is not None
+    assert portal.context.links.preview(secret, browser=BROWSER) is not None
     closed = portal.app.settings.sign_in.model_copy(update={"mail_link": ("chef",)})
     assert not closed.may_use_mail(Role.READER)
     portal.context.links._doors = closed

@@ -71,7 +71,7 @@ def test_sent__tells_the_limits_and_that_the_last_link_holds(portal: Portal, pou
     page = main_of(portal.client().get(f"/connexion/envoye{pour}"))
     assert "5 demandes au plus par demi-heure et 30 par jour" in page
     assert "60 par demi-heure pour tout un réseau" in page
-    assert "le dernier lien reçu vaut encore, pendant 30 minutes à partir de son envoi" in page
+    assert "le dernier lien reçu vaut encore, pendant 15 minutes à partir de son envoi" in page
 
 
 @pytest.mark.rule("R72", "R73")

@@ -8,7 +8,7 @@ from portal.web.context import WebContext
 from states.vocabulary import Role
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import DRANE, STAFF, Portal
-from tests.kit.sign_in import secrets_of, told
+from tests.kit.sign_in import BROWSER, secrets_of, told
 from workflow.app import bootstrap
 from workflow.auth.sessions import LinkDead
 from workflow.auth.sign_in_links import LinkRequest
@@ -40,14 +40,14 @@ def test_removed__is_out_without_a_restart_and_put_back_signs_in_anew(portal: Po
     session, stays = portal.secret(DRANE), portal.secret(STAFF)
     by = portal.actor(STAFF)
     _, token = portal.app.tokens.create(by, Role.READER, [READER], scope=Scope.READ, label="essai", days=9)
-    portal.context.links.send_to_rectorat(READER, LinkRequest(client="192.0.2.1"))
+    portal.context.links.send_to_rectorat(READER, LinkRequest(client="192.0.2.1", browser=BROWSER))
     (link,) = secrets_of(portal.app)
     assert enters(portal, session)
     rewrite(portal, READER, "autre@ac-toulouse.fr")
     if seen_by == "a visit":
         assert not enters(portal, session)
         assert portal.app.tokens.find(token) is None
-        assert portal.context.links.preview(link) is None
+        assert portal.context.links.preview(link, browser=BROWSER) is None
     elif seen_by == "a tick":
         portal.app.ticker.tick()
         assert told(portal.app, "access_ended") == [("access_ended", {"sessions": 1, "links": 1, "tokens": 1})]
@@ -61,18 +61,20 @@ def test_removed__is_out_without_a_restart_and_put_back_signs_in_anew(portal: Po
     assert portal.app.tokens.find(token) is None
     if seen_by != "a visit":
         with pytest.raises(LinkDead):
-            portal.context.sign_in.sign_in(link, client="192.0.2.1")
+            portal.context.sign_in.sign_in(link, client="192.0.2.1", browser=BROWSER)
     assert [data["why"] for _, data in told(portal.app, "token_revoked")] == ["person_removed"]
     assert enters(portal, stays)
-    portal.context.links.send_to_rectorat(READER, LinkRequest(client="192.0.2.1"))
-    assert enters(portal, portal.context.sign_in.sign_in(secrets_of(portal.app)[-1], client="192.0.2.1").secret)
+    portal.context.links.send_to_rectorat(READER, LinkRequest(client="192.0.2.1", browser=BROWSER))
+    assert enters(
+        portal, portal.context.sign_in.sign_in(secrets_of(portal.app)[-1], client="192.0.2.1", browser=BROWSER).secret
+    )
 
 
 def test_added__enters_without_a_restart(portal: Portal) -> None:
-    portal.context.links.send_to_rectorat("nouveau@ac-toulouse.fr", LinkRequest(client="192.0.2.1"))
+    portal.context.links.send_to_rectorat("nouveau@ac-toulouse.fr", LinkRequest(client="192.0.2.1", browser=BROWSER))
     assert secrets_of(portal.app) == []
     rewrite(portal, READER, "nouveau@ac-toulouse.fr")
-    portal.context.links.send_to_rectorat("nouveau@ac-toulouse.fr", LinkRequest(client="192.0.2.1"))
+    portal.context.links.send_to_rectorat("nouveau@ac-toulouse.fr", LinkRequest(client="192.0.2.1", browser=BROWSER))
     assert len(secrets_of(portal.app)) == 1
 
 
@@ -112,5 +114,5 @@ def test_file__is_looked_at_once_in_two_seconds(portal: Portal, monkeypatch: pyt
     monkeypatch.setattr("workflow.settings.current_people._stamp_of", looks.append)
     context = WebContext.of(portal.app)
     for _ in range(5):
-        context.links.send_to_rectorat("personne@ac-toulouse.fr", LinkRequest(client="192.0.2.1"))
+        context.links.send_to_rectorat("personne@ac-toulouse.fr", LinkRequest(client="192.0.2.1", browser=BROWSER))
     assert len(looks) <= 1

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from tests.kit.portal import SCHOOLS, Portal
-from tests.kit.sign_in import secrets_of, told
+from tests.kit.sign_in import BROWSER, secrets_of, told
 from tests.workflow.auth.test_sign_in_links import HERE, OTHER, SCHOOL, asked, enter
 from workflow.auth import rate_limit
 from workflow.auth.rate_limit import (
@@ -21,7 +21,7 @@ from workflow.auth.sessions import LinkDead, TooManyTries
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.database.tables import ESTABLISHMENT, EVENT, LINKS, TRIES
 
-AWAY = LinkRequest(client="198.51.100.7")
+AWAY = LinkRequest(client="198.51.100.7", browser=BROWSER)
 
 
 def counts(portal: Portal, *limits: str) -> dict[str, list[tuple[int, int]]]:
@@ -74,7 +74,7 @@ def test_subject_of_one_network__sixty_in_a_second_keep_nobody_else_out(portal: 
     assert ask(portal, HERE, 60) == LINKS_OF_SUBJECT.most
     assert ask(portal, AWAY) == 1
     secret = secrets_of(portal.app)[-1]
-    assert portal.context.sign_in.sign_in(secret, client=AWAY.client).session_user.uais == (SCHOOL,)
+    assert portal.context.sign_in.sign_in(secret, client=AWAY.client, browser=BROWSER).session_user.uais == (SCHOOL,)
 
 
 @pytest.mark.rule("R74")
@@ -85,11 +85,13 @@ def test_strangers__have_a_ceiling_together_that_the_known_networks_do_not_pay(p
             same = update(ESTABLISHMENT).where(ESTABLISHMENT.c.uai == OTHER)
             connection.execute(same.values(mailbox=str(SCHOOLS[SCHOOL][4]).upper()))
     assert ask(portal, AWAY) == 1
-    portal.context.sign_in.sign_in(secrets_of(portal.app)[-1], client=AWAY.client)
+    portal.context.sign_in.sign_in(secrets_of(portal.app)[-1], client=AWAY.client, browser=BROWSER)
     uais = (SCHOOL, OTHER) if shared else (SCHOOL,)
-    left = sum(ask(portal, LinkRequest(client=f"192.0.2.{n}"), 5, uais[n % len(uais)]) for n in range(6))
+    left = sum(
+        ask(portal, LinkRequest(client=f"192.0.2.{n}", browser=BROWSER), 5, uais[n % len(uais)]) for n in range(6)
+    )
     assert left == LINKS_FROM_STRANGERS.most - 1  # the first time, the known one was a stranger too
-    assert ask(portal, LinkRequest(client="203.0.113.9")) == 0
+    assert ask(portal, LinkRequest(client="203.0.113.9", browser=BROWSER)) == 0
     assert ask(portal, AWAY) == 1
 
 
@@ -98,7 +100,7 @@ def test_links__of_a_day(portal: Portal) -> None:
     from_here = from_anywhere = 0
     for half_hour in range(12):
         from_here += ask(portal, HERE, 5)
-        from_anywhere += ask(portal, LinkRequest(client=f"198.51.100.{half_hour}"), 5)
+        from_anywhere += ask(portal, LinkRequest(client=f"198.51.100.{half_hour}", browser=BROWSER), 5)
         portal.clock.advance(minutes=30)
     assert from_here == LINKS_OF_SUBJECT_A_DAY.most
     assert from_here + from_anywhere == LINKS_FROM_STRANGERS_A_DAY.most

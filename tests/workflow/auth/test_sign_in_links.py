@@ -14,12 +14,12 @@ from notifications.vocabulary import Erasure, Kind, Priority, Stage
 from states.vocabulary import Role
 from tests.kit.installation import OPERATOR, READER
 from tests.kit.portal import STAFF, Portal
-from tests.kit.sign_in import link_mails, secrets_of, told
+from tests.kit.sign_in import BROWSER, link_mails, secrets_of, told
 from workflow.auth.sessions import LinkDead, SignInResult
 from workflow.auth.sign_in_links import LinkRequest
 from workflow.database.tables import ESTABLISHMENT, LINKS
 
-HERE = LinkRequest(client="192.0.2.1")
+HERE = LinkRequest(client="192.0.2.1", browser=BROWSER)
 SCHOOL, OTHER = "0310001H", "0310002J"
 
 
@@ -30,7 +30,7 @@ def asked(portal: Portal, uai: str = SCHOOL, asking: LinkRequest = HERE) -> str:
 
 
 def enter(portal: Portal, secret: str, cookie: str = "") -> SignInResult:
-    return portal.context.sign_in.sign_in(secret, client="192.0.2.1", cookie=cookie)
+    return portal.context.sign_in.sign_in(secret, client="192.0.2.1", browser=BROWSER, cookie=cookie)
 
 
 def alter(portal: Portal, uai: str, **values: object) -> None:
@@ -45,7 +45,7 @@ def test_ask__the_mailbox_gets_it_before_any_other_mail(portal: Portal) -> None:
     (mail,) = link_mails(portal.app)
     assert (mail.kind, mail.recipient, mail.uai) == (Kind.SIGN_IN, "ce.0310001h@ac-toulouse.fr", SCHOOL)
     assert (mail.priority, mail.reference) == (Priority.SIGN_IN, None)
-    assert mail.not_after == portal.clock.now() + timedelta(minutes=30)
+    assert mail.not_after == portal.clock.now() + timedelta(minutes=15)
     assert secret not in mail.context
     assert secret not in str(rows(portal))
 
@@ -92,11 +92,11 @@ def test_ask__the_rectorat_by_an_address_of_the_settings(portal: Portal) -> None
 def test_use__once_and_the_journal_knows(portal: Portal) -> None:
     secret = asked(portal)
     for _ in range(3):  # what a scanner does
-        assert portal.context.links.preview(secret)
+        assert portal.context.links.preview(secret, browser=BROWSER)
     entered = enter(portal, secret)
     assert entered.session_user.uais == (SCHOOL,)
     assert not entered.session_user.is_identified
-    assert portal.context.links.preview(secret) is None
+    assert portal.context.links.preview(secret, browser=BROWSER) is None
     with pytest.raises(LinkDead):
         enter(portal, secret)
     assert told(portal.app, "signed_in") == [("signed_in", {"establishments": 1, "method": "mail_link"})]
@@ -129,7 +129,7 @@ def test_use__dies_with_time_and_with_a_newer_one(portal: Portal) -> None:
     with pytest.raises(LinkDead):
         enter(portal, first)
     third = asked(portal)
-    portal.clock.advance(minutes=30)
+    portal.clock.advance(minutes=15)
     with pytest.raises(LinkDead):
         enter(portal, third)
     portal.app.ticker.tick()
@@ -160,7 +160,7 @@ def test_mail__that_dies_alerts_nobody_and_is_given_up(portal: Portal) -> None:
         connection.execute(update(MAILS).values(stage=Stage.DEAD.value, next_attempt_at=None))
     (mail,) = link_mails(portal.app)
     assert not is_to_report(mail)
-    portal.clock.advance(minutes=31)
+    portal.clock.advance(minutes=16)
     portal.app.ticker.tick()
     assert [mail.stage for mail in link_mails(portal.app)] == [Stage.DISCARDED]
 

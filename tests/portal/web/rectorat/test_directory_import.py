@@ -164,6 +164,7 @@ def test_staged__is_the_actor_s_and_is_forgotten(portal: Portal) -> None:
     portal.clock.advance(hours=1)
     portal.app.ticker.tick()
     assert waiting(portal) == 0
+    portal.prove_all()
     assert confirmed(client, page).status_code == 422
 
 
