@@ -56,11 +56,9 @@ class LinkCodes:
         A code that no limit leaves a try is wrong, whatever it is. As many links are compared whether there are any or
         not, so that neither the answer nor its time tells.
         """
+        is_allowed = not self._limiter.is_reached(connection, WRONG_CODES_OF_CLIENT, network, now)
         attempt, found = connection.begin_nested(), None
-        allowed = [
-            self._limiter.hit(connection, limit, key, now)
-            for limit, key in ((WRONG_CODES_OF_BROWSER, digest(browser)), (WRONG_CODES_OF_CLIENT, network))
-        ]
+        is_allowed &= self._limiter.hit(connection, WRONG_CODES_OF_BROWSER, digest(browser), now)
         links: list[Row[Any] | None] = [*self.pending(connection, browser, now)]
         for link in links + [None] * (_MOST_LINKS - len(links)):
             counted = connection.begin_nested()
@@ -68,13 +66,14 @@ class LinkCodes:
             hits = [self._limiter.hit(connection, limit, key, now) for limit, key in limits]
             typed = self.digest_of(link.digest if link else _NOBODY, code)
             is_right = hmac.compare_digest(link.code_digest if link else "", typed)
-            found = link if is_right and all(hits) and all(allowed) else found
+            found = link if is_right and is_allowed and all(hits) else found
             if link:
                 counted.commit()
             else:
                 counted.rollback()
         if found is None:
             attempt.commit()
+            self._limiter.hit(connection, WRONG_CODES_OF_CLIENT, network, now)
         else:
             attempt.rollback()
         return found

@@ -99,9 +99,11 @@ WRONG_CODES_FROM_STRANGERS: Final = Limit(name="code-strangers", most=200, windo
 """The same for all mailboxes, from networks that they do not know. Beyond, a link still opens where it was asked."""
 
 _OF_CLIENTS: Final = (
-    LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS, FORGED_FORMS, FORBIDDEN,
-    WRONG_CODES_OF_BROWSER, WRONG_CODES_OF_CLIENT,
+    LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS, FORGED_FORMS, FORBIDDEN, WRONG_CODES_OF_CLIENT
 )  # fmt: skip
+
+_OF_VISITORS: Final = (*_OF_CLIENTS, WRONG_CODES_OF_BROWSER)
+"""Those of which anybody may make as many as they like: they have a ceiling."""
 
 _OF_SUBJECTS: Final = (
     LINKS_OF_SUBJECT, LINKS_OF_SUBJECT_A_DAY, LINKS_FROM_STRANGERS, LINKS_FROM_STRANGERS_A_DAY
@@ -111,7 +113,7 @@ _OF_FACTORS: Final = (FACTOR_TRIES, FACTOR_TRIES_A_DAY)
 
 _OTHERS: Final = (COMMANDS_OF_TOKEN, WRONG_CODES_OF_SUBJECT, WRONG_CODES_FROM_STRANGERS, *_OF_FACTORS)
 
-_MOST: Final = {limit.name: limit.most for limit in (*_OF_CLIENTS, *_OF_SUBJECTS, *_OTHERS)}
+_MOST: Final = {limit.name: limit.most for limit in (*_OF_VISITORS, *_OF_SUBJECTS, *_OTHERS)}
 
 KNOWN_FOR: Final = timedelta(days=60)
 """A network from which somebody signed in to a mailbox stays known to it for this long."""
@@ -245,10 +247,10 @@ def close_windows(connection: Connection, hasher: JournalHasher, now: datetime) 
         if actor:
             installation.record(connection, hasher, "door_refused", actor, now, data, origins=known)
     connection.execute(delete(TRIES).where(over))
-    of_clients = TRIES.c.limit_name.in_([limit.name for limit in _OF_CLIENTS])
-    excess = connection.execute(select(func.count()).where(of_clients)).scalar_one() - MOST_COUNTS
+    of_visitors = TRIES.c.limit_name.in_([limit.name for limit in _OF_VISITORS])
+    excess = connection.execute(select(func.count()).where(of_visitors)).scalar_one() - MOST_COUNTS
     if excess > 0:
-        lowest = select(TRIES.c.key).where(of_clients).order_by(TRIES.c.tries, TRIES.c.key).limit(excess)
+        lowest = select(TRIES.c.key).where(of_visitors).order_by(TRIES.c.tries, TRIES.c.key).limit(excess)
         connection.execute(delete(TRIES).where(TRIES.c.key.in_(lowest)))
 
 
