@@ -17,9 +17,13 @@ MISSING = "**à compléter**"
 
 def durations(settings: Settings) -> Pairs:
     """What is kept, and until when."""
+    return tuple(_durations(settings))
+
+
+def _durations(settings: Settings) -> Iterator[tuple[str, str]]:
     kept, portal = settings.retention, settings.portal
     code_days = french.plural(settings.code.keep_days, "jour")
-    return (
+    yield from (
         ("L'identité du RUPN, les textes, les notes et les courriels d'une demande",
          f"{kept.requests} mois après la confirmation du retrait de sa clé ou, sans retrait à faire, après la fin de la"
          " demande ; tant qu'un retrait n'est pas confirmé, ils restent"),
@@ -31,11 +35,20 @@ def durations(settings: Settings) -> Pairs:
         ("Une connexion", f"{french.plural(portal.session_hours, 'heure')} au plus, effacée un jour après"),
         ("Ce qui était tapé à la fin d'une connexion, chiffré", "un jour"),
         ("Le contenu d'un fichier à importer, chiffré", "une heure"),
+        ("D'où l'on s'est connecté, l'adresse de réseau et le navigateur du journal de sécurité",
+         f"{kept.addresses} mois"),
         ("Le nom d'un chef d'établissement, l'adresse d'un agent qui n'est plus des réglages",
          f"tant qu'une demande gardée les a connus, et {kept.requests} mois après leur dernière action"),
         ("Le journal et les chiffres",
          "sans limite ; une personne du journal est un numéro, et le nom qu'il désigne, gardé à part, s'efface"),
     )  # fmt: skip
+    if settings.sign_in.providers or settings.sign_in.trusted_headers.proxies:
+        yield (
+            "Le rattachement d'une identité à un établissement",
+            "la fin de l'année scolaire, ou plus tôt s'il y est mis fin",
+        )
+    if settings.sign_in.second_factor != "none":
+        yield "Le second facteur d'un opérateur, chiffré", "tant qu'il est opérateur et ne l'a pas retiré"
 
 
 def recipients(settings: Settings) -> Pairs:
@@ -46,7 +59,9 @@ def recipients(settings: Settings) -> Pairs:
 def _recipients(settings: Settings) -> Iterator[tuple[str, str]]:
     drane = french.capital(settings.drane.name)
     yield "Le chef d'établissement et ses adjoints", "les demandes de leur établissement, et elles seules"
-    yield "Les opérateurs du rectorat", "toutes les demandes ; le code ne se lit sur aucune page"
+    yield "Les opérateurs du rectorat", "toutes les demandes, sans aucun code"
+    if settings.sign_in.rupn:
+        yield "Le RUPN", "ses propres demandes, sur sa page, sans aucun code"
     if settings.people.readers:
         yield "Les lecteurs désignés par l'académie", "ce que voient les opérateurs, sans rien pouvoir changer"
     if settings.drane.declaration == "sent_by_us":

@@ -311,7 +311,6 @@ class App:
             self.list_checks,
             self.lists,
             self.retention,
-            self.settings.retention.addresses,
             self.journal_sealer,
             self.substitutions,
         )  # fmt: skip

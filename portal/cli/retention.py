@@ -42,6 +42,7 @@ def preview(context: CliContext, day: date | None, as_json: bool) -> None:
         ("demandes finies, retrait confirmé", settings.requests, found.limits.requests),
         ("lignes des listes", settings.lists, found.limits.lists),
         ("courriels", settings.mails, found.limits.mails),
+        ("adresses de réseau", settings.addresses, found.limits.addresses),
     ):
         printer.fact(label, f"{months} mois, donc d'avant le {french.day(before.astimezone(zone).date())}")
     if found.awaited:

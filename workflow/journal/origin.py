@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete, func, insert, select
 
 from workflow.database.security_tables import SECURITY_ADDRESSES
 
@@ -66,3 +66,9 @@ def keep_origins(connection: Connection, stream: str, seq: int, origins: Iterabl
 def delete_old_origins(connection: Connection, before: datetime) -> int:
     """Erase what is kept of the events before this instant; return how many addresses."""
     return connection.execute(delete(SECURITY_ADDRESSES).where(SECURITY_ADDRESSES.c.at < before)).rowcount
+
+
+def count_old_origins(connection: Connection, before: datetime) -> int:
+    """Count the addresses that would go."""
+    query = select(func.count()).select_from(SECURITY_ADDRESSES).where(SECURITY_ADDRESSES.c.at < before)
+    return int(connection.execute(query).scalar_one())

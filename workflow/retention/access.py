@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from notifications.outbox.tables import MAILS, is_about
 from notifications.vocabulary import Kind, Stage
@@ -13,6 +13,7 @@ from states.validation import fold_mail
 from states.vocabulary import Change, CheckOutcome, RemovalOutcome, Settlement, State
 from workflow.database.evidence_tables import EVIDENCE_ENTRY, ListKind
 from workflow.database.factor_tables import FACTOR
+from workflow.database.security_tables import SECURITY_ADDRESSES
 from workflow.database.substitution_tables import SUBSTITUTION
 from workflow.database.tables import ACTOR, EVENT, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, SESSIONS, TOKENS
 from workflow.requests.detail import load_history
@@ -172,6 +173,17 @@ def _access(connection: Connection, folded: str) -> list[Kept]:
     return found + [Kept(title=f"Jeton n° {row.id}", facts=_facts(row, labels)) for row in connection.execute(tokens)]
 
 
+def _origins(connection: Connection, number: int) -> list[str]:
+    """From where they acted, as far as it is kept (R108)."""
+    of_actor = and_(EVENT.c.stream == SECURITY_ADDRESSES.c.stream, EVENT.c.seq == SECURITY_ADDRESSES.c.seq)
+    columns = (SECURITY_ADDRESSES.c.at, SECURITY_ADDRESSES.c.network, SECURITY_ADDRESSES.c.browser)
+    query = select(*columns).join(EVENT, of_actor).where(EVENT.c.actor == number).order_by(SECURITY_ADDRESSES.c.at)
+    return [
+        f"{row.at:%Y-%m-%d %H:%M} UTC, réseau {row.network}{f', {row.browser}' if row.browser else ''}"
+        for row in connection.execute(query)
+    ]
+
+
 def _acts(connection: Connection, folded: str) -> list[Kept]:
     """What the person did at the rectorat, in numbers: the history of each request has the rest."""
     keys = [f"operator:{folded}", f"reader:{folded}"]
@@ -187,7 +199,7 @@ def _acts(connection: Connection, folded: str) -> list[Kept]:
     )
     return [
         Kept(
-            title=f"Acteur n° {number} du journal",
+            title=f"Acteur n° {number} du journal", texts=tuple(_origins(connection, number)),
             facts=tuple(
                 (label, value)
                 for label, value in (

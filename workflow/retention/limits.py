@@ -19,6 +19,7 @@ class Erased(Labelled):
     ACTORS = "actors", "noms de qui a agi"
     CHEFS = "chefs", "noms de chefs d'établissement"
     TOKENS = "tokens", "porteurs de jetons éteints"
+    ADDRESSES = "addresses", "adresses de réseau du journal de sécurité"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +34,7 @@ class Counts:
     actors: int = 0
     chefs: int = 0
     tokens: int = 0
+    addresses: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(**{kind: number + other.by_kind[kind] for kind, number in self.by_kind.items()})
@@ -55,6 +57,7 @@ class Limits:
     requests: datetime
     lists: datetime
     mails: datetime
+    addresses: datetime
     open_years: tuple[str, ...]
 
     @classmethod
@@ -67,5 +70,6 @@ class Limits:
         years = map(SchoolYear, range(day.year - 2, day.year + 2))
         return cls(
             requests=before(settings.requests), lists=before(settings.lists), mails=before(settings.mails),
+            addresses=before(settings.addresses),
             open_years=tuple(str(year) for year in years if calendar.end_of(year).last_day >= day),
         )  # fmt: skip

@@ -21,6 +21,7 @@ from workflow.database.tables import OCCURRENCE
 from workflow.evidence.retention import count_unneeded_rows
 from workflow.journal import installation
 from workflow.journal.chain import JournalHasher
+from workflow.journal.origin import count_old_origins, delete_old_origins
 from workflow.retention import erasure
 from workflow.retention.access import PersonFile, load_person
 from workflow.retention.ledger import ErasureLedger
@@ -70,6 +71,7 @@ class Retention:
                 list_rows=count_unneeded_rows(connection, limits.lists),
                 actors=len(actors), chefs=len(erasure.nameless_chefs(connection, over, actors)),
                 tokens=erasure.count_tokens(connection, limits.requests),
+                addresses=count_old_origins(connection, limits.addresses),
             )  # fmt: skip
             awaited = erasure.count_awaited(connection, limits.requests)
         return Preview(day=day, limits=limits, counts=counts, awaited=awaited)
@@ -158,6 +160,7 @@ class Retention:
         yield partial(_forget_actors, limits=limits, members=self._members())
         yield _forget_chefs
         yield partial(_erase_tokens, limits=limits)
+        yield partial(_erase_addresses, limits=limits)
 
     def _to_erase_again(self) -> list[tuple[str, datetime]]:
         """The addresses here whose erasure was decided, each with the end of the day of that decision."""
@@ -231,6 +234,10 @@ def _forget_chefs(connection: Connection) -> Counts | None:
 
 def _erase_tokens(connection: Connection, limits: Limits) -> Counts | None:
     return _some(tokens=erasure.erase_tokens(connection, erasure.is_spent_token(limits.requests)))
+
+
+def _erase_addresses(connection: Connection, limits: Limits) -> Counts | None:
+    return _some(addresses=delete_old_origins(connection, limits.addresses))
 
 
 def _some(**numbers: int) -> Counts | None:

@@ -38,7 +38,6 @@ from workflow.evidence.list_checks import ListCheckResult, ListChecks
 from workflow.evidence.service import Lists
 from workflow.figures.ledger import FigureLedger
 from workflow.journal.chain import JournalHasher
-from workflow.journal.origin import delete_old_origins
 from workflow.journal.sealing import JournalSealer, SigningKeyMissing
 from workflow.requests.filters import unreadable_requests
 from workflow.retention.service import Retention
@@ -149,7 +148,6 @@ class Ticker:
         list_checks: ListChecks | None = None,
         lists: Lists | None = None,
         retention: Retention | None = None,
-        address_months: int | None = None,
         sealer: JournalSealer | None = None,
         substitutions: Substitutions | None = None,
     ) -> None:  # fmt: skip
@@ -159,7 +157,6 @@ class Ticker:
         ``people``: whose access ends once the settings have removed them; None where nobody enters. ``figures`` None:
         nobody reads any. ``list_checks`` compares requests with the two lists, and ``lists`` forgets what they hold
         beyond need (R93); None where there are none. ``retention`` erases what is personal after its time (R110).
-        ``address_months``: how long it is kept where somebody was (R108).
         ``sealer`` seals the journal once a day (R109); None: nobody does.
         ``substitutions``: whose days it ends (R114).
         """
@@ -177,7 +174,6 @@ class Ticker:
         self._lists = lists
         self._substitutions = substitutions
         self._retention = retention
-        self._address_months = address_months
         self._sealer = sealer
 
     @property
@@ -257,10 +253,6 @@ class Ticker:
         if self._retention:
             with result.step("l'effacement de ce qui est personnel"):
                 self._retention.erase_due(self._actor)
-        months = self._address_months
-        if months is not None:
-            with result.step("l'effacement des adresses de réseau"), database.write() as connection:
-                delete_old_origins(connection, now - timedelta(days=months * 365 // 12))
         with result.step("le ménage des connexions"), database.write() as connection:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)

@@ -141,7 +141,7 @@ def test_addresses__are_erased_after_their_months_behind_the_brake(portal: Porta
     portal.clock.set(portal.clock.now() + timedelta(days=400))  # an absurd clock erases nothing
     portal.app.ticker.tick()
     assert len(addresses(portal)) == 1
-    portal.clock.set(portal.clock.now() - timedelta(days=400) + timedelta(minutes=5))
+    portal.clock.set(portal.clock.now() - timedelta(days=399))
     portal.app.ticker.tick()
     assert addresses(portal) == []
     assert len(told(portal.app, "exported")) == 1
