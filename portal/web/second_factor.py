@@ -13,6 +13,7 @@ from portal.web.context import AnyVisitor, Context, Posted, SignedIn, SignInNeed
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor, csrf_of, safe_back
 from portal.web.sign_in import PostedBySigned, set_session_cookie
+from portal.web.step_up import DIGITS, TOO_MANY, WRONG, ProvenVisitor
 from states.model import Actor
 from states.refusals import Reason
 from workflow.auth.actors import NotAllowed
@@ -26,27 +27,12 @@ PLACE: Final = "/compte/second-facteur"
 
 router = APIRouter(include_in_schema=False)
 
-DIGITS: Final = Field(
-    name="chiffres", label="Les six chiffres de votre application", shape=Shape.DIGITS, focus=True,
-    hint="Ils changent toutes les 30 secondes.", missing="Taper les six chiffres que montre l'application.",
-)  # fmt: skip
-
 RECOVERY: Final = Field(
     name="secours", label="Un de vos codes de secours", shape=Shape.CODE,
     hint="Avec ou sans tirets. Chacun ne sert qu'une fois.", missing="Taper un code de secours.",
 )  # fmt: skip
 
-_WRONG: Final = Reason(
-    "wrong_factor", "R106", "Ce code n'est pas le bon, ou il a déjà servi",
-    "Attendre les six chiffres suivants ; vérifier que l'heure du téléphone est automatique.", "chiffres",
-)  # fmt: skip
-
-_WRONG_RECOVERY: Final = replace(_WRONG, remedy="Le vérifier, ou en prendre un autre de la liste.", field="secours")
-
-_TOO_MANY: Final = Reason(
-    "too_many_factors", "R106", "Trop de codes faux ont été tapés",
-    "Attendre une demi-heure, puis recommencer ; un administrateur peut aussi retirer le second facteur.",
-)  # fmt: skip
+_WRONG_RECOVERY: Final = replace(WRONG, remedy="Le vérifier, ou en prendre un autre de la liste.", field="secours")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +132,7 @@ def show_factor(request: Request, context: Context, visitor: AnyVisitor) -> Resp
 
 
 @router.post(f"{PLACE}/commencer")
-def begin(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
+def begin(context: Context, visitor: ProvenVisitor, _: Posted) -> Response:
     """Draw the key of an operator who wants a second factor."""
     if _is_for(context, visitor):
         context.app.second_factors.begin(visitor.session_user.subject)
@@ -154,7 +140,7 @@ def begin(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
 
 
 @router.post(f"{PLACE}/confirmer")
-def confirm(request: Request, context: Context, visitor: AnyVisitor, data: Posted) -> Response:
+def confirm(request: Request, context: Context, visitor: ProvenVisitor, data: Posted) -> Response:
     """Confirm the key by its first digits, and show the recovery codes."""
     if not _is_for(context, visitor):
         return RedirectResponse("/compte", status_code=303)
@@ -162,7 +148,7 @@ def confirm(request: Request, context: Context, visitor: AnyVisitor, data: Poste
 
 
 @router.post(f"{PLACE}/secours")
-def renew_codes(request: Request, context: Context, visitor: AnyVisitor, _: Posted) -> Response:
+def renew_codes(request: Request, context: Context, visitor: ProvenVisitor, _: Posted) -> Response:
     """Draw other recovery codes, and show them."""
     if not _is_for(context, visitor):
         return RedirectResponse("/compte", status_code=303)
@@ -174,7 +160,7 @@ def renew_codes(request: Request, context: Context, visitor: AnyVisitor, _: Post
 
 
 @router.post(f"{PLACE}/retirer")
-def remove(context: Context, visitor: AnyVisitor, _: Posted) -> Response:
+def remove(context: Context, visitor: ProvenVisitor, _: Posted) -> Response:
     """Remove one's own second factor; one's colleagues are told."""
     if not _is_for(context, visitor):
         return RedirectResponse("/compte", status_code=303)
@@ -198,10 +184,10 @@ def _open_user(visitor: Visitor) -> FactorUser:
 def _reason_of(error: Exception, *, is_recovery: bool = False) -> Reason:
     """The refusal of a code that was typed."""
     if isinstance(error, TooManyFactorTries):
-        return _TOO_MANY
+        return TOO_MANY
     if isinstance(error, FactorUnknown):
         return Reason("factor_unknown", "R106", "Ce second facteur ne peut pas servir", str(error))
-    return _WRONG_RECOVERY if is_recovery else _WRONG
+    return _WRONG_RECOVERY if is_recovery else WRONG
 
 
 def _confirm(request: Request, context: WebContext, user: FactorUser, form: Form, back: str) -> Response:

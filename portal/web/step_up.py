@@ -12,16 +12,34 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.web.asking import Asking, with_back
 from portal.web.context import READING, AnyVisitor, Chef, Context, Operator, Posted, WebContext
+from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.kept_forms import PLACE as KEPT_FORM
 from portal.web.kept_forms import keep_form, set_kept_cookie
 from portal.web.security import Visitor, page_before, safe_back
-from states.vocabulary import SignInMethod
+from states.refusals import Reason
+from states.vocabulary import Role, SignInMethod
+from workflow.auth.second_factor import FactorUnknown, TooManyFactorTries, WrongFactor
 from workflow.auth.sessions import SessionUser
 from workflow.settings.sign_in import ProviderSettings, SignInSettings
 
 router = APIRouter(include_in_schema=False)
 
 PROOF_PATH: Final = "/connexion/preuve"
+
+DIGITS: Final = Field(
+    name="chiffres", label="Les six chiffres de votre application", shape=Shape.DIGITS, focus=True,
+    hint="Ils changent toutes les 30 secondes.", missing="Taper les six chiffres que montre l'application.",
+)  # fmt: skip
+
+WRONG: Final = Reason(
+    "wrong_factor", "R106", "Ce code n'est pas le bon, ou il a déjà servi",
+    "Attendre les six chiffres suivants ; vérifier que l'heure du téléphone est automatique.", "chiffres",
+)  # fmt: skip
+
+TOO_MANY: Final = Reason(
+    "too_many_factors", "R106", "Trop de codes faux ont été tapés",
+    "Attendre une demi-heure, puis recommencer ; un administrateur peut aussi retirer le second facteur.",
+)  # fmt: skip
 
 
 class ProofNeeded(Exception):
@@ -47,6 +65,12 @@ def proven_operator(context: Context, visitor: Operator) -> Visitor:
     return visitor
 
 
+def proven_visitor(context: Context, visitor: AnyVisitor) -> Visitor:
+    """Somebody, in any role, who proved lately who they are. Raises ProofNeeded."""
+    require_fresh_proof(context, visitor)
+    return visitor
+
+
 def proven_chef(context: Context, visitor: Chef) -> Visitor:
     """A chef or a deputy who proved lately who they are. Raises Forbidden, ProofNeeded."""
     require_fresh_proof(context, visitor)
@@ -56,25 +80,44 @@ def proven_chef(context: Context, visitor: Chef) -> Visitor:
 ProvenOperator = Annotated[Visitor, Depends(proven_operator)]
 
 
+ProvenVisitor = Annotated[Visitor, Depends(proven_visitor)]
+
+
 ProvenChef = Annotated[Visitor, Depends(proven_chef)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProofDoors:
-    """How somebody may prove anew who they are: by a mail, or by providers. With neither, by signing in anew."""
+    """How somebody may prove anew who they are. With no door, by signing in anew."""
 
+    by_factor: bool = False
     by_mail: bool = False
+    by_gate: bool = False
     providers: tuple[ProviderSettings, ...] = ()
 
     @classmethod
-    def of(cls, settings: SignInSettings, user: SessionUser) -> Self:
-        """The provider that named this person, and no weaker door; else the mail, for a role that it is open to."""
+    def of(cls, settings: SignInSettings, user: SessionUser, *, has_factor: bool = False) -> Self:
+        """The provider that named this person, and no weaker door; else their second factor; else the mail.
+
+        A role that the mail is closed to has the gate that named it, or any provider.
+        """
         provider = settings.provider(user.provider) if user.method is SignInMethod.PROVIDER else None
         if provider:
             return cls(providers=(provider,))
+        if has_factor:
+            return cls(by_factor=True)
         if settings.may_use_mail(user.role):
             return cls(by_mail=True)
+        if user.method is SignInMethod.TRUSTED_HEADERS:
+            return cls(by_gate=True)
         return cls(providers=settings.providers)
+
+
+def doors_of(context: WebContext, visitor: Visitor) -> ProofDoors:
+    """The doors of this person, in their own role."""
+    user, factors = visitor.session_user, context.app.second_factors
+    has_factor = user.role is Role.OPERATOR and factors.is_offered and bool(factors.standing(user.subject).since)
+    return ProofDoors.of(context.app.settings.sign_in, user, has_factor=has_factor)
 
 
 async def lead_to_proof(request: Request, context: WebContext) -> Response:
@@ -96,26 +139,51 @@ def show_proof(request: Request, context: Context, visitor: AnyVisitor, suite: s
     back = safe_back(suite)
     if is_fresh(context, visitor):
         return RedirectResponse(back or visitor.home, status_code=303)
-    return _render(request, context, visitor, back)
+    return _render(request, context, visitor, blank((DIGITS,)), back)
 
 
 @router.post(PROOF_PATH)
 def send_proof(request: Request, context: Context, visitor: AnyVisitor, data: Posted, asking: Asking) -> Response:
     """Send a link to the address of this session; where it was asked, it proves and begins a new session (R73)."""
-    back = safe_back(data.get("suite"))
-    if not ProofDoors.of(context.app.settings.sign_in, visitor.session_user).by_mail:
-        return _render(request, context, visitor, back)
+    back, user = safe_back(data.get("suite")), visitor.session_user
+    if not doors_of(context, visitor).by_mail:
+        return _render(request, context, visitor, blank((DIGITS,)), back)
     link_request = asking.of(back=back or visitor.home, session=visitor.secret, is_proof=True)
-    if visitor.is_chef:
+    if user.is_establishment:
         context.links.send_to_establishment(visitor.uai, link_request)
+    elif user.role is Role.RUPN:
+        context.links.send_to_rupn(user.subject, link_request)
     else:
-        context.links.send_to_rectorat(visitor.session_user.subject, link_request)
+        context.links.send_to_rectorat(user.subject, link_request)
     return asking.sent(link_request, pour="preuve")
 
 
-def _render(request: Request, context: WebContext, visitor: Visitor, back: str) -> HTMLResponse:
+@router.post(f"{PROOF_PATH}/chiffres")
+def prove_by_factor(request: Request, context: Context, visitor: AnyVisitor, data: Posted) -> Response:
+    """Prove by the six digits of the second factor, and go on under a new secret (R106)."""
+    back, form = safe_back(data.get("suite")), filled((DIGITS,), data)
+    if not doors_of(context, visitor).by_factor:
+        return _render(request, context, visitor, blank((DIGITS,)), back)
+    if form.is_right:
+        try:
+            secret = context.sign_in.prove_by_factor(visitor.session_user, visitor.secret, form.values[DIGITS.name])
+        except (WrongFactor, FactorUnknown):
+            form = form.refused([WRONG])
+        except TooManyFactorTries:
+            form = form.refused([TOO_MANY])
+        else:
+            response = RedirectResponse(back or visitor.home, status_code=303)
+            response.set_cookie(
+                context.cookie, secret, path="/", httponly=True, samesite="lax", secure=context.is_https
+            )
+            return response
+    return _render(request, context, visitor, form, back, status=422)
+
+
+def _render(
+    request: Request, context: WebContext, visitor: Visitor, form: Form, back: str, status: int = 200
+) -> HTMLResponse:
     return context.pages.page(
-        request, "sign_in/proof.html", visitor, doors=ProofDoors.of(context.app.settings.sign_in, visitor.session_user),
-        back=back, is_kept=back == KEPT_FORM,
-        minutes=context.app.settings.sign_in.step_up_minutes, proof_path=PROOF_PATH,
+        request, "sign_in/proof.html", visitor, status=status, doors=doors_of(context, visitor), form=form, back=back,
+        is_kept=back == KEPT_FORM, minutes=context.app.settings.sign_in.step_up_minutes, proof_path=PROOF_PATH,
     )  # fmt: skip

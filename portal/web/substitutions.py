@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from portal.web.context import AnyVisitor, Context, Posted, Typed, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import Visitor
+from portal.web.step_up import ProvenVisitor
 from states.validation import clean
 from states.vocabulary import Role
 from workflow.auth.actors import NotAllowed
@@ -25,7 +26,7 @@ def show_substitutions(request: Request, context: Context, visitor: AnyVisitor) 
 
 
 @router.post("")
-def give(request: Request, context: Context, visitor: AnyVisitor, data: Typed) -> Response:
+def give(request: Request, context: Context, visitor: ProvenVisitor, data: Typed) -> Response:
     """Give a substitution of one's own role."""
     form = filled(_fields(context, visitor), data)
     if not form.is_right or not form.fields:

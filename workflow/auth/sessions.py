@@ -203,6 +203,13 @@ class Sessions:
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(values))
         return fresh
 
+    def prove(self, connection: Connection, secret: str, now: datetime) -> str:
+        """Note that its user has just proved who they are; return its new secret. Its end stays the same (R105)."""
+        fresh = new_secret()
+        values = {"digest": digest(fresh), "proved_at": now}
+        connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(values))
+        return fresh
+
     def end(self, connection: Connection, secret: str, now: datetime) -> None:
         """End this session."""
         connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest(secret)).values(ended_at=now))
@@ -380,6 +387,19 @@ class SignIn:
         def attempt(connection: Connection) -> str:
             self._factors.use(connection, actor, address, typed, is_recovery=is_recovery)
             return self._sessions.complete(connection, cookie)
+
+        return self._factors.attempt(address, attempt)
+
+    def prove_by_factor(self, session_user: SessionUser, cookie: str, typed: str) -> str:
+        """Prove anew who one is by the second factor; return the session's new secret (R105).
+
+        Raises WrongFactor, TooManyFactorTries, FactorUnknown.
+        """
+        actor, address = self._journal_actor(session_user), session_user.subject
+
+        def attempt(connection: Connection) -> str:
+            self._factors.use(connection, actor, address, typed)
+            return self._sessions.prove(connection, cookie, self._clock.now())
 
         return self._factors.attempt(address, attempt)
 

@@ -1,15 +1,12 @@
 """The code of a request, read on its page by the chef known by a national identity: shown once, then erased (R112)."""
 
-from datetime import timedelta
-from typing import Final
-
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from portal.web.actions.base import ActionContext, version_of, with_refusal
-from portal.web.context import Chef, Context, Posted, WebContext
+from portal.web.context import Chef, Context, Posted
 from portal.web.forms import blank
-from portal.web.security import Visitor
+from portal.web.step_up import ProvenChef, is_fresh
 from states.commands import OpenCode
 from states.decision import Refused
 from states.vocabulary import SignInMethod, Trigger
@@ -28,21 +25,10 @@ def show_code_page(request: Request, context: Context, visitor: Chef, reference:
     return _render(request, action_context, None)
 
 
-_FRESH: Final = timedelta(minutes=15)
-
-
-def _is_fresh(context: WebContext, visitor: Visitor) -> bool:
-    """True when this person proved lately who they are (R105)."""
-    proved_at = visitor.session_user.proved_at
-    return proved_at is not None and abs(context.app.clock.now() - proved_at) < _FRESH
-
-
 @router.post("/demandes/{reference}/code")
-def show_code(request: Request, context: Context, visitor: Chef, reference: str, data: Posted) -> Response:
+def show_code(request: Request, context: Context, visitor: ProvenChef, reference: str, data: Posted) -> Response:
     """Show the code, which is erased by then: neither this page nor its address shows it again."""
     action_context = ActionContext.load(context, visitor, reference)
-    if not _is_fresh(context, visitor):
-        return _render(request, action_context, None)
     app, method = context.app, visitor.session_user.method
     command = OpenCode(reference=reference, expected_version=version_of(data), method=method)
     opened = open_code(app.engine, app.mailer, command, visitor.actor)
@@ -60,7 +46,7 @@ def _render(request: Request, action_context: ActionContext, refusal: Refused | 
     return context.pages.page(
         request, "chef/code.html", visitor, status=422 if refusal else 200, action_context=action_context, view=view,
         form=form, is_readable=action_context.is_open(Trigger.OPEN_CODE), opening=opening,
-        is_identified=visitor.session_user.method is not SignInMethod.MAIL_LINK, is_fresh=_is_fresh(context, visitor),
+        is_identified=visitor.session_user.method is not SignInMethod.MAIL_LINK, is_fresh=is_fresh(context, visitor),
         provider=context.app.settings.sign_in.provider(visitor.session_user.provider),
         keep_days=context.app.settings.code.keep_days,
     )  # fmt: skip

@@ -12,13 +12,14 @@ from httpx2 import Response
 
 from portal.web.actions.operator import OPERATOR_ACTIONS
 from portal.web.security import CSRF_FIELD, csrf_of
-from portal.web.step_up import PROOF_PATH, ProofDoors, proven_chef, proven_operator
+from portal.web.step_up import PROOF_PATH, ProofDoors, proven_chef, proven_operator, proven_visitor
 from states.vocabulary import Role, SignInMethod
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, STAFF, TWO_SCHOOLS, Portal, open_portal
 from tests.kit.sign_in import BROWSER, secrets_of, told
+from tests.workflow.auth.test_second_factor import OPTIONAL, digits, enrolled, wrong
 from workflow.auth.link_codes import code_of
 from workflow.auth.sessions import SessionUser
 from workflow.auth.sign_in_links import LinkRequest
@@ -47,6 +48,16 @@ PROVEN = {
     ("GET", "/rectorat/courriels/renvoyer"), ("POST", "/rectorat/courriels/renvoyer"),
 }  # fmt: skip
 """What gives or takes away much: issuing in number, mailboxes, bulk, the end of a year."""
+
+OF_ALL = {
+    ("POST", "/compte/suppleances"), ("POST", "/compte/second-facteur/commencer"),
+    ("POST", "/compte/second-facteur/confirmer"), ("POST", "/compte/second-facteur/secours"),
+    ("POST", "/compte/second-facteur/retirer"),
+}  # fmt: skip
+"""The same of one's own account: one's role given to another, one's second factor."""
+
+OF_CHEFS = {("POST", "/etablissement/demandes/{reference}/code")}
+"""What a chef proves: reading a code."""
 
 PROVEN_ACTIONS = {"tirer-un-code", "emettre", "etendre", "cle-existante", "reemettre", "regler"}
 """The same of one request: what may give a code, or a key."""
@@ -97,10 +108,10 @@ def test_routes__that_need_a_proof_are_these(portal: Portal) -> None:
         (method, route.path)
         for route in iter_route_contexts(portal.asgi.routes)
         if (dependant := getattr(route.route, "dependant", None))
-        and {proven_operator, proven_chef} & calls_of(dependant)
+        and {proven_operator, proven_chef, proven_visitor} & calls_of(dependant)
         for method in (route.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert found == PROVEN
+    assert found == PROVEN | OF_ALL | OF_CHEFS
     assert {slug for slug, action in OPERATOR_ACTIONS.items() if action.needs_proof} == PROVEN_ACTIONS
 
 
@@ -113,7 +124,7 @@ def test_routes__lead_to_the_proof_and_change_nothing(portal: Portal) -> None:
     client.follow_redirects = False
     token = csrf_of(session_of(portal, client))
     before = told(portal.app)
-    for method, path in sorted(PROVEN | actions - {("GET", f"/rectorat/demandes/{reference}/regler")}):
+    for method, path in sorted(PROVEN | OF_ALL | actions - {("GET", f"/rectorat/demandes/{reference}/regler")}):
         answer = client.request(method, path.format_map(values), data={CSRF_FIELD: token} if method == "POST" else None)
         assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, PROOF_PATH), (method, path)
     assert told(portal.app) == before
@@ -252,6 +263,7 @@ def test_proof__from_another_site_sends_nothing(portal: Portal) -> None:
         (SessionUser(role=Role.OPERATOR, subject=OPERATOR, method=SignInMethod.PROVIDER, provider="parti"),
          ("chef", "operator", "reader"), True, ()),
         (STAFF, ("chef",), False, ("un", "deux")),
+        (SessionUser(role=Role.OPERATOR, subject=OPERATOR, method=SignInMethod.TRUSTED_HEADERS), ("chef",), False, ()),
         (SessionUser(role=Role.OPERATOR, subject=OPERATOR, method=SignInMethod.TRUSTED_HEADERS),
          ("chef", "operator", "reader"), True, ()),
     ],
@@ -262,8 +274,26 @@ def test_doors__of_a_proof_are_no_weaker_than_those_of_the_session(
     providers = tuple(
         ProviderSettings(name=name, label=name, issuer=f"https://{name}.fr", client_id="oda") for name in ("un", "deux")
     )
-    doors = ProofDoors.of(SignInSettings.model_validate({"providers": providers, "mail_link": mail_link}), user)
+    settings = SignInSettings.model_validate({"providers": providers, "mail_link": mail_link})
+    assert ProofDoors.of(settings, user, has_factor=True).by_factor is not bool(names == ("un",))
+    doors = ProofDoors.of(settings, user)
     assert (doors.by_mail, tuple(provider.name for provider in doors.providers)) == (by_mail, names)
+
+
+@pytest.mark.rule("R105", "R106")
+def test_proof__by_the_second_factor_of_whoever_has_one(tmp_path: Path) -> None:
+    with fresh_url("sqlite", tmp_path) as url, open_portal(tmp_path, url, settings=OPTIONAL) as portal:
+        key, _ = enrolled(portal)
+        client = later(portal)
+        former, asked = session_of(portal, client), client.get(MAILBOX)
+        bad = send(client, form_to(asked, "/chiffres"), chiffres=wrong(portal, key))
+        assert (bad.status_code, client.get(MAILBOX, follow_redirects=False).status_code) == (422, 303)
+        page = send(client, form_to(bad, "/chiffres"), chiffres=digits(portal, key))
+        assert str(page.url).endswith(MAILBOX)
+        assert user_of(portal, client).proved_at == portal.clock.now()
+        assert portal.context.sessions.find(former, portal.clock.now()) is None
+        send(client, form_to(asked, "/chiffres"), chiffres=digits(portal, key))
+        assert secrets_of(portal.app) == []  # no mail left for it
 
 
 @pytest.mark.rule("R105")
