@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from states.french import plural
+from states.vocabulary import Role
 from workflow.settings.infrastructure import is_this_machine
 from workflow.settings.model import Settings
 
@@ -120,6 +121,16 @@ def _seal(installation: Installation) -> Iterator[str]:
         )
 
 
+def _providers(installation: Installation) -> Iterator[str]:
+    doors = installation.settings.sign_in
+    for provider in doors.providers:
+        if not provider.acr_of(Role.OPERATOR) and doors.second_factor != "required":
+            yield (
+                f"{provider.name} : un opérateur peut n'avoir donné qu'un mot de passe ; exiger un niveau"
+                " (acr: {operator: […]}), ou second_factor: required"
+            )
+
+
 def _legal_facts(installation: Installation) -> Iterator[str]:
     portal = installation.settings.portal
     facts = {
@@ -184,6 +195,7 @@ POINTS: Final[tuple[tuple[str, Callable[[Installation], Iterator[str]]], ...]] =
     ("database.url", _database),
     ("four_eyes", _four_eyes),
     ("seal", _seal),
+    ("sign_in.providers", _providers),
     ("mentions légales", _legal_facts),
     ("security_contact.contact", _security_contact),
     ("droits des fichiers", _files),

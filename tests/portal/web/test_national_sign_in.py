@@ -4,6 +4,7 @@ import html
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sqlmodel import SQLModel
 
 from portal.app import assembled
 from states.vocabulary import Role, SignInMethod
+from tests.kit.databases import fresh_url
 from tests.kit.identity_provider import ISSUER, SECRET, SETTINGS, StrictProvider
 from tests.kit.installation import OPERATOR, OTHER_OPERATOR
 from tests.kit.portal import CHEF, STAFF, Portal, open_portal
@@ -103,7 +105,14 @@ def make_national(folder: Path, url: str, settings: str = SETTINGS) -> Iterator[
 
 
 @pytest.fixture
-def national(database_url: str, tmp_path: Path) -> Iterator[NationalPortal]:
+def national(tmp_path: Path) -> Iterator[NationalPortal]:
+    """On SQLite: what a provider and its pages say asks no database."""
+    with fresh_url("sqlite", tmp_path) as url:
+        yield from make_national(tmp_path, url)
+
+
+@pytest.fixture
+def national_on_each(database_url: str, tmp_path: Path) -> Iterator[NationalPortal]:
     yield from make_national(tmp_path, database_url)
 
 
@@ -118,21 +127,21 @@ def test_buttons__on_both_pages_with_what_the_provider_is(national: NationalPort
         assert "form-action 'self'" in page.headers["content-security-policy"]
 
 
-def test_operator__signs_in_and_goes_to_the_page_wanted(national: NationalPortal) -> None:
-    client = national.portal.client()
-    url = national.begun(client, suite="/rectorat/calendrier")
+def test_operator__signs_in_and_goes_to_the_page_wanted(national_on_each: NationalPortal) -> None:
+    client = national_on_each.portal.client()
+    url = national_on_each.begun(client, suite="/rectorat/calendrier")
     asked = dict(parse_qsl(urlsplit(url).query))
     assert asked["redirect_uri"] == "http://localhost:8000/connexion/retour"
-    page = national.returned(client, national.server.authorize(url))
+    page = national_on_each.returned(client, national_on_each.server.authorize(url))
     assert page.url.path == "/rectorat/calendrier"
-    user = national.user_of(client)
+    user = national_on_each.user_of(client)
     assert user is not None
     assert (user.role, user.subject, user.method, user.provider) == (
         Role.OPERATOR, OPERATOR, SignInMethod.PROVIDER, "national",
     )  # fmt: skip
     data = {"establishments": 0, "method": "provider", "provider": "national"}
-    assert told(national.portal.app, "signed_in") == [("signed_in", data)]
-    assert national.portal.context.attempt_cookie not in client.cookies
+    assert told(national_on_each.portal.app, "signed_in") == [("signed_in", data)]
+    assert national_on_each.portal.context.attempt_cookie not in client.cookies
 
 
 def test_chef__signs_in_under_his_name(national: NationalPortal) -> None:
@@ -153,18 +162,18 @@ def test_back__leads_nowhere_else(national: NationalPortal, suite: str) -> None:
     assert national.signed_in(client, suite=suite).url.path == "/rectorat"
 
 
-def test_return__once(national: NationalPortal) -> None:
-    client = national.portal.client()
-    url = national.begun(client)
-    address = national.server.authorize(url)
-    sealed = client.cookies[national.portal.context.attempt_cookie]
-    national.returned(client, address)
-    again = national.returned(client, address)
+def test_return__once(national_on_each: NationalPortal) -> None:
+    client = national_on_each.portal.client()
+    url = national_on_each.begun(client)
+    address = national_on_each.server.authorize(url)
+    sealed = client.cookies[national_on_each.portal.context.attempt_cookie]
+    national_on_each.returned(client, address)
+    again = national_on_each.returned(client, address)
     assert again.status_code == 400
-    thief = national.portal.client()
-    thief.cookies.set(national.portal.context.attempt_cookie, sealed)
-    assert national.returned(thief, national.server.authorize(url)).status_code == 400
-    assert national.user_of(thief) is None
+    thief = national_on_each.portal.client()
+    thief.cookies.set(national_on_each.portal.context.attempt_cookie, sealed)
+    assert national_on_each.returned(thief, national_on_each.server.authorize(url)).status_code == 400
+    assert national_on_each.user_of(thief) is None
 
 
 def test_return__of_another_browser(national: NationalPortal) -> None:
@@ -251,18 +260,18 @@ def test_crowded__waiting_for_the_provider_takes_a_bounded_number_of_threads(nat
 
 
 @pytest.mark.rule("R74")
-def test_failed_returns__bounded_for_a_network(national: NationalPortal) -> None:
-    national.server.spoil_token = lambda claims: claims.update(aud="autre")
-    client = national.portal.client()
+def test_failed_returns__bounded_for_a_network(national_on_each: NationalPortal) -> None:
+    national_on_each.server.spoil_token = lambda claims: claims.update(aud="autre")
+    client = national_on_each.portal.client()
     limit = FAILED_RETURNS
-    with national.portal.app.database.write() as connection:
-        national.portal.context.providers._limiter.hit(
-            connection, limit, "testclient", national.portal.clock.now(), limit.most - 1
+    with national_on_each.portal.app.database.write() as connection:
+        national_on_each.portal.context.providers._limiter.hit(
+            connection, limit, "testclient", national_on_each.portal.clock.now(), limit.most - 1
         )
-    assert national.signed_in(client).status_code == 502
-    calls = len(national.server.calls)
-    assert national.signed_in(client).status_code == 503
-    assert len(national.server.calls) == calls
+    assert national_on_each.signed_in(client).status_code == 502
+    calls = len(national_on_each.server.calls)
+    assert national_on_each.signed_in(client).status_code == 503
+    assert len(national_on_each.server.calls) == calls
 
 
 def test_unknown_provider__page(national: NationalPortal) -> None:
@@ -324,9 +333,9 @@ def test_sign_out__provider_down(national: NationalPortal) -> None:
     assert national.user_of(client) is None
 
 
-def test_level__too_weak_for_an_operator_then_asked_for(database_url: str, tmp_path: Path) -> None:
+def test_level__too_weak_for_an_operator_then_asked_for(tmp_path: Path) -> None:
     settings = SETTINGS + "      acr: {operator: [eidas2, eidas3]}\n"
-    for national in make_national(tmp_path, database_url, settings):
+    with fresh_url("sqlite", tmp_path) as url, contextmanager(make_national)(tmp_path, url, settings) as national:
         client = national.portal.client()
         page = national.signed_in(client)
         assert page.status_code == 403
@@ -345,16 +354,16 @@ def test_level__too_weak_for_an_operator_then_asked_for(database_url: str, tmp_p
 
 
 @pytest.mark.rule("R105")
-def test_proof__of_the_same_person_anew(national: NationalPortal) -> None:
-    client = national.portal.client()
-    national.signed_in(client)
-    national.portal.clock.advance(minutes=40)
-    url = national.begun(client, preuve="oui", suite="/rectorat/calendrier")
+def test_proof__of_the_same_person_anew(national_on_each: NationalPortal) -> None:
+    client = national_on_each.portal.client()
+    national_on_each.signed_in(client)
+    national_on_each.portal.clock.advance(minutes=40)
+    url = national_on_each.begun(client, preuve="oui", suite="/rectorat/calendrier")
     assert dict(parse_qsl(urlsplit(url).query))["prompt"] == "login"
-    assert national.returned(client, national.server.authorize(url)).url.path == "/rectorat/calendrier"
-    user = national.user_of(client)
+    assert national_on_each.returned(client, national_on_each.server.authorize(url)).url.path == "/rectorat/calendrier"
+    user = national_on_each.user_of(client)
     assert user is not None
-    assert user.proved_at == national.portal.clock.now()
+    assert user.proved_at == national_on_each.portal.clock.now()
 
 
 @pytest.mark.rule("R105")
@@ -439,29 +448,29 @@ def test_kept_form__comes_back_after_a_sign_in_by_the_provider(national: Nationa
 
 @pytest.mark.rule("R75")
 def test_kept__nothing_of_the_exchange(
-    national: NationalPortal, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    national_on_each: NationalPortal, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the database nor the log has a token, a code, a secret of the exchange, nor who the person is there."""
     tokens: list[str] = []
-    national.server.signs_userinfo = True
-    sign = national.server.signed
+    national_on_each.server.signs_userinfo = True
+    sign = national_on_each.server.signed
 
     def remembered(claims: dict[str, Any]) -> str:
         tokens.append(sign(claims))
         return tokens[-1]
 
-    monkeypatch.setattr(national.server, "signed", remembered)
-    national.server.person = {"sub": "sujet-de-claire", "email": OPERATOR, "birthdate": "1980-02-03"}
-    client = national.portal.client()
+    monkeypatch.setattr(national_on_each.server, "signed", remembered)
+    national_on_each.server.person = {"sub": "sujet-de-claire", "email": OPERATOR, "birthdate": "1980-02-03"}
+    client = national_on_each.portal.client()
     with caplog.at_level(logging.DEBUG):
-        url = national.begun(client)
-        page = national.returned(client, national.server.authorize(url))
+        url = national_on_each.begun(client)
+        page = national_on_each.returned(client, national_on_each.server.authorize(url))
         signed_out(client, page)
-        national.server.spoil_token = lambda claims: claims.update(nonce="x")
-        national.signed_in(client)
+        national_on_each.server.spoil_token = lambda claims: claims.update(nonce="x")
+        national_on_each.signed_in(client)
     asked = dict(parse_qsl(urlsplit(url).query))
     secrets = {"sujet-de-claire", "1980-02-03", asked["state"], asked["nonce"], SECRET, *tokens}
-    with national.portal.app.database.read() as connection:
+    with national_on_each.portal.app.database.read() as connection:
         rows = [str(row) for table in SQLModel.metadata.sorted_tables for row in connection.execute(select(table))]
     log = [record.getMessage() for record in caplog.records if record.name == "oda"]  # the browser here logs too
     assert log

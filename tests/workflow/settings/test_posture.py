@@ -39,6 +39,12 @@ ELSEWHERE = ("host: localhost", "host: smtp.ac-toulouse.fr\n    security: none")
 TWO = ("    - op@ac-toulouse.fr", "    - op@ac-toulouse.fr\n    - op2@ac-toulouse.fr")
 POSTGRESQL = "database: {url: 'postgresql://oda@db.ac-toulouse.fr/oda'}\n"
 
+PROVIDER = """\
+sign_in:
+  providers:
+    - {name: proconnect, label: ProConnect, issuer: "https://fournisseur.test", client_id: oda}
+"""
+
 
 CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("portal.address", "en clair", {"portal": {"address": "http://oda.ac-toulouse.fr"}}),
@@ -54,11 +60,24 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("database.url", "sslmode=disable", {"more": POSTGRESQL.replace("/oda'", "/oda?sslmode=disable'")}),
     ("four_eyes", "mettre true", {"more": "four_eyes: false\n", "replace": TWO}),
     ("seal", "aucun sceau du journal", {"seal": ""}),
+    ("sign_in.providers", "qu'un mot de passe", {"more": PROVIDER}),
     ("mentions légales", "portal.hosting", {"portal": {"hosting": ""}}),
     ("mentions légales", "portal.publisher", {"portal": {"publisher": ""}}),
     ("mentions légales", "portal.data_protection", {"portal": {"data_protection": ""}}),
     ("security_contact.contact", "security.txt", {"more": "security_contact: {contact: null}\n"}),
 ]
+
+
+@pytest.mark.rule("R101", "R106")
+@pytest.mark.parametrize(
+    "more",
+    [
+        PROVIDER.replace("oda}", "oda, acr: {operator: [eidas2]}}"),
+        PROVIDER.replace("sign_in:\n", "sign_in:\n  second_factor: required\n"),
+    ],
+)
+def test_posture__a_provider_that_proves_enough_or_a_second_factor_is_silent(tmp_path: Path, more: str) -> None:
+    assert posture(tmp_path, more=more) == []
 
 
 @pytest.mark.parametrize(("point", "words", "change"), CASES)
