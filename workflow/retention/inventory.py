@@ -46,7 +46,7 @@ PERSONAL: Final[Mapping[str, Mapping[str, Fate]]] = {
     "actor": dict.fromkeys(("key", "label", "nonce"), Fate.OF_ACTOR),
     "establishment": {"chef_name": Fate.OF_ACTOR},
     "access_token": dict.fromkeys(("label", "subject"), Fate.OF_TOKEN),
-    "sign_in_link": dict.fromkeys(("subject", "sent_to", "back"), Fate.BY_ITSELF),
+    "sign_in_link": dict.fromkeys(("subject", "sent_to", "back", "browser", "browser_name", "network"), Fate.BY_ITSELF),
     "web_session": dict.fromkeys(("subject", "name", "browser", "identity", "identity_name"), Fate.BY_ITSELF),
     "identity_binding": dict.fromkeys(("identity", "name"), Fate.BY_ITSELF),
     "second_factor": dict.fromkeys(("address", "sealed_key"), Fate.WITH_ROLE),
@@ -87,7 +87,7 @@ IMPERSONAL: Final[Mapping[str, frozenset[str]]] = {
                                 "departement_name", "nature", "chef_civility", "siret")),
     "stand_in": frozenset(("uai", "kind")),
     "access_token": frozenset(("digest", "role", "scope")),  # digests of random secrets
-    "sign_in_link": frozenset(("digest", "role", "joins")),
+    "sign_in_link": frozenset(("digest", "role", "joins", "code_digest")),
     "web_session": frozenset(("digest", "role", "method", "provider", "ended_by")),
     "recovery_code": frozenset(("digest",)),
     "substitution": frozenset(("role", "ended_by")),

@@ -12,7 +12,7 @@ from notifications.sql import BATCH_SIZE
 from states.characters import fold
 from states.validation import fold_mail
 from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT
-from workflow.database.tables import IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, TOKENS
+from workflow.database.tables import IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, SESSIONS, TOKENS
 from workflow.retention.erasure import count_requests, erase_mails, erase_requests, erase_tokens
 from workflow.retention.limits import Counts
 
@@ -98,6 +98,8 @@ def erase_person(connection: Connection, folded: str, now: datetime, until: date
     is_live = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.folded_mail == folded, IS_LIVE)).first()
     mails = _mails_to(folded, ()) if until is None else and_(_mails_to(folded, ()), MAILS.c.created_at < until)
     ids = select(EVIDENCE_ENTRY.c.id).where(in_lists(folded, until)).limit(BATCH_SIZE)
+    if until is None:
+        connection.execute(delete(SESSIONS).where(func.lower(SESSIONS.c.subject) == folded))
     rest = Counts(
         mails=erase_mails(connection, mails, now),
         list_rows=0 if is_live else connection.execute(

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from notifications.outbox.tables import MAILS
 from tests.kit.databases import fresh_url
-from tests.kit.portal import STAFF, Portal, open_portal
+from tests.kit.portal import DRANE, STAFF, Portal, open_portal
 from tests.workflow.retention import scene
 from workflow.journal.installation import schedule_actor
 
@@ -60,6 +60,14 @@ def test_chef__reads_the_same_of_an_old_request(portal: Portal) -> None:
     assert "Effacée le 19 octobre 2027" in page
     assert [name for name in scene.found_in(page) if name not in ("ottilie", "wrzesniak")] == [], "it is herself"
     assert "/etablissement/demandes/ODA-2027-00001/renouveler" not in page
+
+
+@pytest.mark.rule("R111")
+def test_search__of_an_address_says_who_answers_a_person(portal: Portal) -> None:
+    page = portal.client(STAFF).get("/rectorat/recherche?mots=zoe@ac-toulouse.fr").text
+    assert "oda person access ADRESSE" in page
+    assert "oda person" not in portal.client(STAFF).get("/rectorat/recherche?mots=zoe").text
+    assert "oda person" not in portal.client(DRANE).get("/rectorat/recherche?mots=zoe@ac-toulouse.fr").text
 
 
 @pytest.mark.rule("R110", "R92")

@@ -98,6 +98,15 @@ def test_preview__is_what_is_done_and_writes_nothing(portal: Portal) -> None:
     assert portal.app.retention.erase_due(schedule) == Counts()
 
 
+@pytest.mark.rule("R110", "R52")
+def test_tick__erases_nothing_under_a_clock_that_is_not_believed(portal: Portal) -> None:
+    scene.end(portal, scene.live(portal))
+    portal.app.ticker.tick()
+    portal.clock.advance(days=400)
+    assert portal.app.ticker.tick().clock_fault is not None
+    assert portal.app.retention.preview().counts.requests == 1
+
+
 @pytest.mark.rule("R110", "R1")
 def test_erased__nothing_more_is_done_of_it_and_a_removal_that_is_awaited_stays(portal: Portal) -> None:
     erased = scene.live(portal)
