@@ -28,6 +28,7 @@ from states.refusals import bad_field
 from states.validation import has_uai_form, normalise_uai
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import GATE, identity_digest
+from workflow.auth.rate_limit import REFUSED_IDENTITIES
 from workflow.identity.claims import BindingNeeded, IdentityRefusal, IdentityRefused, IdentityUser
 from workflow.identity.entry import NamedIdentity
 from workflow.identity.pending_bindings import LASTS, PendingBinding
@@ -96,6 +97,7 @@ def without_session(
         response = RedirectResponse(with_back("/connexion/liaison", back), status_code=303)
         _keep(response, context, pending)
         return response
+    context.count_refusal(REFUSED_IDENTITIES, request)
     code = resolution.code if isinstance(resolution, IdentityRefused) else IdentityRefusal.NO_FUNCTION
     return context.pages.page(
         request, "sign_in/provider_failed.html", status=403, title="Votre identité n'ouvre pas ce portail",

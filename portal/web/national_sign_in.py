@@ -19,7 +19,7 @@ from states import french
 from states.validation import chef_key, fold_mail
 from states.vocabulary import Role, SignInMethod
 from workflow.auth.bindings import identity_digest
-from workflow.auth.rate_limit import digest
+from workflow.auth.rate_limit import REFUSED_IDENTITIES, digest
 from workflow.auth.sessions import SessionUser
 from workflow.identity.attempts import LASTS, ProviderSession, SignInAttempt
 from workflow.identity.claims import IdentityRefused, IdentityUser, Resolution
@@ -108,6 +108,8 @@ def finish(
         identity = context.providers.finish(attempt, given, client)
         response = _enter(request, context, attempt, identity, signed if attempt.session else None)
     except ProviderFailure as failure:
+        if failure.problem in (ProviderProblem.TOO_WEAK, ProviderProblem.OTHER_PERSON):
+            context.count_refusal(REFUSED_IDENTITIES, request)
         response = _failed(request, context, failure, (name, back), is_signed=signed is not None)
     if sealed:
         response.delete_cookie(context.attempt_cookie, path="/", httponly=True, samesite="lax", secure=context.is_https)

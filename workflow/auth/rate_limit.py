@@ -71,6 +71,9 @@ FAILED_TOKENS: Final = Limit(name="token", most=20, are_failures=True)
 FAILED_RETURNS: Final = Limit(name="provider", most=60, are_failures=True)
 """Returns from an identity provider that failed, from one network: each is a call to it (R101)."""
 
+REFUSED_IDENTITIES: Final = Limit(name="identity", most=0, are_failures=True)
+"""Identities that a provider or the gate vouches for, and that open nothing here (R101, R103): only counted."""
+
 FORGED_FORMS: Final = Limit(name="forged", most=0, are_failures=True)
 """Forms that came from none of our pages (R75). They are only counted: each was refused already."""
 
@@ -99,7 +102,8 @@ WRONG_CODES_FROM_STRANGERS: Final = Limit(name="code-strangers", most=200, windo
 """The same for all mailboxes, from networks that they do not know. Beyond, a link still opens where it was asked."""
 
 _OF_CLIENTS: Final = (
-    LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS, FORGED_FORMS, FORBIDDEN, WRONG_CODES_OF_CLIENT
+    LINKS_OF_CLIENT, FAILED_OPENINGS, FAILED_TOKENS, FAILED_RETURNS, REFUSED_IDENTITIES, FORGED_FORMS, FORBIDDEN,
+    WRONG_CODES_OF_CLIENT,
 )  # fmt: skip
 
 _OF_VISITORS: Final = (*_OF_CLIENTS, WRONG_CODES_OF_BROWSER)

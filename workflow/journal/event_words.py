@@ -26,6 +26,7 @@ class LimitName(Labelled):
     LINKS_FROM_STRANGERS_A_DAY = "link-strangers-day", "liens demandés de réseaux inconnus, en un jour"
     OPENINGS = "opening", "liens de connexion ouverts en vain"
     PROVIDER = "provider", "retours en vain d'un fournisseur d'identité"
+    IDENTITIES = "identity", "identités reconnues, mais qui n'ouvrent rien"
     TOKENS = "token", "jetons refusés"
     COMMANDS_OF_TOKEN = "token-commands", "actions d'un même jeton"
     FACTOR_TRIES = "factor", "codes faux du second facteur, en une demi-heure"

@@ -24,7 +24,7 @@ from tests.kit.identity_provider import ISSUER, SECRET, SETTINGS, StrictProvider
 from tests.kit.installation import OPERATOR, OTHER_OPERATOR
 from tests.kit.portal import CHEF, STAFF, Portal, open_portal
 from tests.kit.sign_in import told
-from workflow.auth.rate_limit import FAILED_RETURNS
+from workflow.auth.rate_limit import FAILED_RETURNS, close_windows
 from workflow.auth.sessions import SessionUser
 from workflow.identity.provider_sign_in import AT_ONCE, ProviderSignIn
 
@@ -297,6 +297,20 @@ def test_nobody_here__told_why(national: NationalPortal, claims: dict[str, Any])
     assert page.status_code == 403
     assert "Votre identité n'ouvre pas ce portail" in text_of(page)
     assert national.user_of(client) is None
+
+
+@pytest.mark.rule("R75", "R108")
+def test_refusals__counted_for_the_journal(national: NationalPortal) -> None:
+    client = national.portal.client()
+    national.server.person = {"sub": "9", "FrEduFonctAdm": "ADM"}
+    national.signed_in(client)
+    national.server.spoil_token = lambda claims: claims.update(aud="autre")
+    national.signed_in(client)
+    national.portal.clock.advance(minutes=30)
+    with national.portal.app.database.write() as connection:
+        close_windows(connection, national.portal.app.hasher, national.portal.clock.now())
+    refused = [(data["limit"], data["refused"]) for _, data in told(national.portal.app, "door_refused")]
+    assert refused == [("identity", 1), ("provider", 1)]
 
 
 def test_sign_out__at_the_provider_too(national: NationalPortal) -> None:
