@@ -24,12 +24,15 @@ from workflow.journal.origin import Origin
 READ_TOGETHER: Final = 500
 """Events that are read together for a file."""
 
+OF_THE_PROOF: Final = (EventKind.ACTOR_NAMED,)
+"""The kinds that come with others and say nothing by themselves: shown to who asks for them (R109)."""
+
 A: Final = SECURITY_ADDRESSES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecurityFilters:
-    """What is looked for: None and empty ones leave everything in.
+    """What is looked for: None and empty ones leave everything in, but what only serves the proof (``OF_THE_PROOF``).
 
     ``person``: an address, a name, a UAI, or a part of one, as the journal names who acts. ``until`` is excluded.
     """
@@ -105,6 +108,8 @@ def _conditions(connection: Connection, filters: SecurityFilters) -> list[Column
         where.append(EVENT.c.kind == filters.kind.value)
     elif filters.group:
         where.append(EVENT.c.kind.in_([kind.value for kind in kinds_of(filters.group)]))
+    else:
+        where.append(EVENT.c.kind.not_in([kind.value for kind in OF_THE_PROOF]))
     if filters.since:
         where.append(EVENT.c.at >= filters.since)
     if filters.until:

@@ -120,6 +120,15 @@ def _an_export() -> Any:
     return Export(what=ExportedList.REQUESTS, format="csv", rows=1)
 
 
+@pytest.mark.rule("R109")
+def test_page__shows_what_serves_the_proof_to_who_asks_for_it(portal: Portal) -> None:
+    staff = portal.client(STAFF)
+    export(portal.client(DRANE), "/rectorat/export?format=csv")
+    rows = 'id="debut-liste"'
+    assert "Numéro donné à qui agit" not in staff.get(SECURITY_LOG_PATH).text.partition(rows)[2]
+    assert "Numéro donné à qui agit" in staff.get(f"{SECURITY_LOG_PATH}?genre=actor_named").text.partition(rows)[2]
+
+
 def test_export__of_the_journal_is_an_event_itself(portal: Portal) -> None:
     staff = portal.client(STAFF)
     first = staff.get(f"{SECURITY_LOG_PATH}/export?format=csv&personne=martin")
