@@ -11,6 +11,7 @@ class EventGroup(Labelled):
 
     SIGN_IN = "sign_in", "connexions"
     REFUSAL = "refusal", "refus"
+    SUBSTITUTION = "substitution", "suppléances"
     TOKEN = "token", "jetons"
     MAILBOX = "mailbox", "boîtes des établissements"
     EXPORT = "export", "exports et fichiers"
@@ -40,6 +41,10 @@ class EventKind(Labelled):
     ACCESS_ENDED = "access_ended", "accès finis, la personne n'étant plus dans les réglages"
 
     DOOR_REFUSED = "door_refused", "essais refusés"
+
+    SUBSTITUTION_GIVEN = "substitution_given", "suppléance donnée"
+    SUBSTITUTION_ENDED = "substitution_ended", "suppléance finie avant son terme"
+    SUBSTITUTION_EXPIRED = "substitution_expired", "suppléance finie"
 
     TOKEN_CREATED = "token_created", "jeton fait"
     TOKEN_REVOKED = "token_revoked", "jeton fini avant son terme"
@@ -97,6 +102,9 @@ _MEMBERS: Final[Mapping[EventGroup, tuple[EventKind, ...]]] = {
         EventKind.ACTOR_NAMED,
     ),
     EventGroup.REFUSAL: (EventKind.DOOR_REFUSED,),
+    EventGroup.SUBSTITUTION: (
+        EventKind.SUBSTITUTION_GIVEN, EventKind.SUBSTITUTION_ENDED, EventKind.SUBSTITUTION_EXPIRED,
+    ),
     EventGroup.TOKEN: (EventKind.TOKEN_CREATED, EventKind.TOKEN_REVOKED),
     EventGroup.MAILBOX: (EventKind.MAILBOX_SET, EventKind.MAILBOX_CONFIRMED),
     EventGroup.EXPORT: (
@@ -130,6 +138,7 @@ FROM_SOMEWHERE: Final = frozenset(
     {
         EventGroup.SIGN_IN,
         EventGroup.REFUSAL,
+        EventGroup.SUBSTITUTION,
         EventGroup.TOKEN,
         EventGroup.MAILBOX,
         EventGroup.EXPORT,

@@ -12,6 +12,7 @@ from states.departements import departement_name
 from states.rules.schedule import ClockFault, Hold
 from states.vocabulary import Labelled, SignInMethod
 from workflow.database.evidence_tables import ListKind
+from workflow.database.substitution_tables import SubstitutionEnd
 from workflow.database.tables import Scope
 from workflow.journal.exports import ExportedList
 
@@ -62,17 +63,18 @@ _NAMES: Final[dict[str, str]] = {
     "unchanged": "inchangées", "outside": "hors annuaire", "warnings": "avertissements",
     "without_mailbox": "sans boîte", "lost": "perdues", "keys": "clés", "resealed": "codes chiffrés de nouveau",
     "removed": "clés retirées", "unreadable": "illisibles", "school_year": "année scolaire",
-    "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
+    "first_day": "premier jour", "last_day": "dernier jour", "revoked": "demandes révoquées", "machine": "machine",
     "skew_seconds": "écart en secondes", "fault": "motif", "mail": "courriel n°", "reference": "demande",
     "calls": "appels", "method": "porte", "provider": "fournisseur", "binding": "liaison n°",
     "awaits_factor": "second facteur attendu",
     "number": "n°", "first_seal": "à partir du sceau n°",
-    "why": "parce que", "reason": "parce que",
+    "why": "raison", "reason": "raison",
 }  # fmt: skip
 """What each datum is called, in the order of a sentence. One that is not here is for who reads the chain itself."""
 
 _WORDS: Final[dict[str, tuple[type[Labelled], ...]]] = {
-    "list": (ExportedList, ListKind), "limit": (LimitName,), "scope": (Scope,), "why": (EndOfAccess, ClockFault, Hold),
+    "list": (ExportedList, ListKind), "limit": (LimitName,), "scope": (Scope,),
+    "why": (EndOfAccess, SubstitutionEnd, ClockFault, Hold),
     "reason": (EndOfAccess,), "fault": (Fault,), "method": (SignInMethod,),
 }  # fmt: skip
 """The closed lists to which the codes of a datum belong."""
@@ -81,8 +83,11 @@ _FILTERS: Final[dict[str, str]] = {
     "etat": "état", "verifications": "vérifications", "age": "depuis", "a": "à faire", "tri": "ordre",
     "annee": "année", "departement": "département", "etablissement": "établissement", "uai": "établissement",
     "demande": "demande", "etape": "étape", "motif": "motif", "genre": "genre", "vue": "vue", "jour": "jour",
-    "du": "depuis le", "au": "jusqu'au", "nom": "nom", "mots": "mots", "groupe": "sujet", "qui": "personne",
-    "type": "type", "surprises": "surprises seules",
+    "du": "depuis le", "au": "jusqu'au", "nom": "nom", "mots": "mots",
+    "type": "type", "surprises": "surprises seules", "sujet": "sujet", "personne": "personne", "n": "n°",
+    "states": "état", "name": "nom", "late": "en retard", "year": "année", "who": "personne", "about": "sujet",
+    "kind": "genre", "since": "depuis le", "until": "jusqu'au", "search": "mots", "on": "jour", "from": "du",
+    "to": "au", "stage": "étape", "reference": "demande", "pupils": "élèves", "closed": "fermés", "all": "tous",
 }  # fmt: skip
 
 _TOLD_AT_ZERO: Final = ("rows", "lines", "refused", "token")

@@ -58,7 +58,7 @@ _YEAR: Final = re.compile(r"\d{4}-\d{4}|toutes")
 
 _CODED: Final[Mapping[str, re.Pattern[str]]] = {
     **dict.fromkeys(
-        ("etat", "verifications", "age", "a", "tri", "etape", "motif", "genre", "vue", "surprises", "ordre", "groupe",
+        ("etat", "verifications", "age", "a", "tri", "etape", "motif", "genre", "vue", "surprises", "ordre", "sujet",
          "mesure", "ouverts", "ouvert", "statut", "quoi"), _WORD
     ),
     **dict.fromkeys(("annee", "year"), _YEAR),
