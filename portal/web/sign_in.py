@@ -79,8 +79,8 @@ _LONGEST_TOKEN: Final = 64
 
 
 def keep_device(response: StarletteResponse, context: WebContext, session_user: SessionUser, device: Device) -> None:
-    """Have the browser of the rectorat remember by what it is known again; that of a mailbox keeps nothing (R107)."""
-    if not session_user.is_establishment:
+    """Have the browser of the rectorat remember by what it is known again; no other keeps anything (R107)."""
+    if session_user.is_of_rectorat:
         response.set_cookie(
             context.device_cookie, device.token, max_age=_REMEMBERED_DAYS * 86400, path="/", httponly=True,
             samesite="lax", secure=context.is_https,

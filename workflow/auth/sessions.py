@@ -100,6 +100,10 @@ class SessionUser:
     proved_at: datetime | None = field(default=None, compare=False)
 
     @property
+    def is_of_rectorat(self) -> bool:
+        return self.role in (Role.OPERATOR, Role.READER)
+
+    @property
     def is_establishment(self) -> bool:
         return self.role in (Role.CHEF, Role.DEPUTY)
 
@@ -366,7 +370,7 @@ class SignIn:
         data |= {"provider": session_user.provider} if session_user.provider else {}
         data |= {"awaits_factor": True} if session_user.awaits_factor else {}
         installation.record(connection, self._hasher, "signed_in", actor, now, data)
-        if not session_user.is_establishment:
+        if session_user.is_of_rectorat:
             self._tell_of_new_browser(connection, session_user, device, now)
         return secret
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from notifications.messages.mail import Mail
 from notifications.outbox import admin as outbox
 from notifications.vocabulary import Kind
-from states.vocabulary import SignInMethod
+from states.vocabulary import Role, SignInMethod
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, STAFF, TWO_SCHOOLS, Portal
 from tests.kit.sign_in import secrets_of, told
 from tests.workflow.auth.test_sign_in_links import SCHOOL, asked
@@ -186,9 +186,14 @@ def test_new_browser__says_when_whence_and_how(portal: Portal) -> None:
     assert (session.browser, session.door) == ("Firefox sur Windows", "fournisseur d'identité (ProConnect)")
 
 
-def test_new_browser__of_a_mailbox_is_nobodys(portal: Portal) -> None:
+def test_new_browser__is_told_to_the_rectorat_alone(portal: Portal) -> None:
     begun(portal, CHEF, FIREFOX)
+    portal.declared()
+    rupn = SessionUser(role=Role.RUPN, subject="rupn1@ac-toulouse.fr")
+    secret = begun(portal, rupn, FIREFOX)
     assert news(portal) == []
+    assert [one.is_own for one in seen_by(portal, rupn, secret)] == [True]
+    assert seen_by(portal, replace(STAFF, subject=rupn.subject)) == (), "an operator of the same address is another"
 
 
 def test_new_browser__is_kept_under_a_keyed_digest_alone(portal: Portal) -> None:
