@@ -120,7 +120,7 @@ def _render(request: Request, context: WebContext, visitor: Visitor, form: Form,
     own = substitutions.of_user(user)
     received = [one for one in own if one.is_received_by(user)]
     return context.pages.page(
-        request, "sign_in/substitutions.html", visitor, status=status, form=form, today=today,
+        request, "sign_in/substitutions.html", visitor, status=status, form=form, this_day=today,
         given=[one for one in own if one.is_given_by(user)], received=received,
         usable={one.number for one in received if substitutions.in_force(user, one.number)},
         others=substitutions.all(visitor.actor) if visitor.is_operator else (),
