@@ -206,21 +206,28 @@ def _confirm(request: Request, context: WebContext, user: FactorUser, form: Form
 def _show_first_codes(
     request: Request, context: WebContext, user: FactorUser, codes: tuple[str, ...], back: str
 ) -> Response:
-    """Show the recovery codes; a session that waited is open from now on."""
+    """Show the recovery codes; a session that waited is open from now on.
+
+    The person's other sessions end: they were opened without the second factor.
+    """
+    context.app.open_sessions.end_others(user.session_user, user.secret, user.actor)
     if user.visitor:
-        return _show_codes(request, context, user.visitor, codes, "/compte")
+        return _show_codes(request, context, user.visitor, codes, "/compte", is_first=True)
     secret = context.sign_in.complete(user.secret)
     session_user = replace(user.session_user, awaits_factor=False)
     visitor = Visitor(actor=user.actor, session_user=session_user, secret=secret)
-    response = _show_codes(request, context, visitor, codes, back or visitor.home)
+    response = _show_codes(request, context, visitor, codes, back or visitor.home, is_first=True)
     set_session_cookie(response, context, secret)
     return response
 
 
 def _show_codes(
-    request: Request, context: WebContext, visitor: Visitor, codes: tuple[str, ...], forward: str
-) -> Response:
-    return context.pages.page(request, "sign_in/recovery_codes.html", visitor, codes=codes, forward=forward)
+    request: Request, context: WebContext, visitor: Visitor, codes: tuple[str, ...], forward: str, *,
+    is_first: bool = False,
+) -> Response:  # fmt: skip
+    return context.pages.page(
+        request, "sign_in/recovery_codes.html", visitor, codes=codes, forward=forward, first=is_first
+    )
 
 
 def _show_gate(

@@ -126,6 +126,29 @@ def test_enrolment__in_the_account_shows_a_picture_then_the_codes_once(portal: P
     assert set(others).isdisjoint(codes)
 
 
+@pytest.mark.rule("R105")
+@pytest.mark.parametrize("end", ["/commencer", "/secours", "/retirer"])
+def test_enrolment__asks_for_a_fresh_proof(portal: Portal, end: str) -> None:
+    if end != "/commencer":
+        enrolled(portal)
+    client = portal.client(STAFF)
+    portal.clock.advance(minutes=16)
+    page = send(client, form_to(client.get("/compte/second-facteur"), end))
+    assert page.url.path == "/connexion/preuve"
+    assert bool(portal.app.second_factors.standing(STAFF.subject).since) is (end != "/commencer")
+    assert portal.app.second_factors.enrolment_key(STAFF.subject) is None
+
+
+def test_enrolment__ends_the_sessions_that_were_opened_without_it(portal: Portal) -> None:
+    before = portal.client(STAFF)
+    client = portal.client(STAFF)
+    page = send(client, form_to(client.get("/compte/second-facteur"), "/commencer"))
+    done = send(client, form_to(page, "/confirmer"), chiffres=digits(portal, key_in(page)))
+    assert "ont pris fin" in done.text
+    assert client.get("/rectorat").url.path == "/rectorat"
+    assert before.get("/rectorat").url.path == "/connexion/rectorat"
+
+
 def test_enrolment__removed_by_the_person(portal: Portal) -> None:
     enrolled(portal)
     client = portal.client(STAFF)
