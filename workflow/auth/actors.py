@@ -122,11 +122,12 @@ class People:
             is_known = bool(folded) and connection.execute(bears).first() is not None
         if not (is_known and self.rupn_may_enter):
             raise NotAllowed("Aucune demande ne porte cette adresse.")
-        # The request says whose it is, and is erased in its time.
-        key = f"{Role.RUPN.value}:{self._hasher.digest(folded)}"
-        return Actor(
-            role=Role.RUPN, number=self._number(key, _RUPN, within), label=_RUPN, address=folded, channel=channel
-        )
+        number = self._number(self.rupn_key(folded), _RUPN, within)
+        return Actor(role=Role.RUPN, number=number, label=_RUPN, address=folded, channel=channel)
+
+    def rupn_key(self, address: str) -> str:
+        """Return the key of a RUPN among the actors: the request says whose it is, and is erased in its time."""
+        return f"{Role.RUPN.value}:{self._hasher.digest(fold_mail(address))}"
 
     def substitute_operator(self, reader: str, operator: str, channel: Channel) -> Actor:
         """Return a reader who acts in the stead of an operator, counted as both (R114)."""

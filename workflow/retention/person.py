@@ -12,8 +12,8 @@ from notifications.sql import BATCH_SIZE
 from states.characters import fold
 from states.validation import fold_mail
 from workflow.database.evidence_tables import EVIDENCE_ENTRY, EVIDENCE_IMPORT
-from workflow.database.tables import IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, SESSIONS, TOKENS
-from workflow.retention.erasure import count_requests, erase_mails, erase_requests, erase_tokens
+from workflow.database.tables import ACTOR, IS_LIVE, NOTE, PRIVATE_NOTE, REMOVAL, REPORT, REQUEST, SESSIONS, TOKENS
+from workflow.retention.erasure import count_requests, erase_mails, erase_requests, erase_tokens, forget_actors
 from workflow.retention.limits import Counts
 
 MOST_MENTIONS: Final = 50
@@ -46,8 +46,8 @@ class PersonPlan:
         return not (self.live or self.awaited or self.mentions or self.role or self.counts.data)
 
 
-def plan_person(connection: Connection, mail: str, role: str = "") -> PersonPlan:
-    """What would go and what would stay; nothing is written."""
+def plan_person(connection: Connection, mail: str, role: str = "", own_key: str = "") -> PersonPlan:
+    """What would go and what would stay; nothing is written. ``own_key``: of the person among the actors (R113)."""
     folded = fold_mail(mail)
     rows = connection.execute(
         select(REQUEST.c.reference, REQUEST.c.state, _is_awaited().label("is_awaited"))
@@ -62,6 +62,7 @@ def plan_person(connection: Connection, mail: str, role: str = "") -> PersonPlan
         mails=_count(connection, MAILS, _mails_to(folded, requests)),
         list_rows=0 if live else _count(connection, EVIDENCE_ENTRY, in_lists(folded)),
         tokens=_count(connection, TOKENS, _spent_tokens(folded)),
+        actors=0 if live or awaited else _count(connection, ACTOR, ACTOR.c.key == own_key),
     )
     return PersonPlan(
         mail=folded, live=live, awaited=awaited, requests=requests, counts=counts, role=role,
@@ -87,15 +88,20 @@ def in_lists(folded: str, until: datetime | None = None) -> ColumnElement[bool]:
     return and_(same, EVIDENCE_ENTRY.c.last_import.in_(before))
 
 
-def erase_person(connection: Connection, folded: str, now: datetime, until: datetime | None = None) -> Counts | None:
+def erase_person(
+    connection: Connection, folded: str, own_key: str, now: datetime, until: datetime | None = None
+) -> Counts | None:  # fmt: skip
     """Erase a batch of what may go of a person; None when nothing is left.
 
-    ``until``: only what was there at that instant, for a restored database: who comes back later is somebody anew.
+    ``own_key``: of the person among the actors, forgotten with their last request (R113). ``until``: only what was
+    there at that instant, for a restored database: who comes back later is somebody anew.
     """
     counts = erase_requests(connection, may_go(folded, until), now)
     if counts is not None:
         return counts
     is_live = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.folded_mail == folded, IS_LIVE)).first()
+    remains = connection.execute(select(REQUEST.c.reference).where(REQUEST.c.folded_mail == folded)).first()
+    own = connection.execute(select(ACTOR.c.number).where(ACTOR.c.key == own_key)).scalars().all()
     mails = _mails_to(folded, ()) if until is None else and_(_mails_to(folded, ()), MAILS.c.created_at < until)
     ids = select(EVIDENCE_ENTRY.c.id).where(in_lists(folded, until)).limit(BATCH_SIZE)
     if until is None:
@@ -106,6 +112,7 @@ def erase_person(connection: Connection, folded: str, now: datetime, until: date
             delete(EVIDENCE_ENTRY).where(EVIDENCE_ENTRY.c.id.in_(ids))
         ).rowcount,
         tokens=erase_tokens(connection, _spent_tokens(folded)),
+        actors=0 if remains else forget_actors(connection, own),
     )  # fmt: skip
     return rest if rest.data else None
 

@@ -101,7 +101,7 @@ class Retention:
         """What erasing this person would do, and what it would leave, with the reason."""
         member = self.people.find_member(mail)
         with self.database.read() as connection:
-            return plan_person(connection, mail, member[0].label if member else "")
+            return plan_person(connection, mail, member[0].label if member else "", self.people.rupn_key(mail))
 
     def access(self, mail: str, actor: Actor) -> PersonFile:
         """All that is kept on this person, told by an operator, which is an event. Raises NotAllowed."""
@@ -142,7 +142,7 @@ class Retention:
             raise NotAllowed(str(reasons[0]), reasons)
         now = self.clock.now()
         self.ledger.add(plan.mail, self.calendar.today(now))
-        step = partial(_erase_person, mail=plan.mail, now=now)
+        step = partial(self._erase_person, mail=plan.mail, now=now)
         counts = Counts()
         is_done = False
         while not is_done:
@@ -154,7 +154,7 @@ class Retention:
     def _steps(self, limits: Limits, now: datetime) -> Iterator[Step]:
         yield partial(_erase_requests, limits=limits, now=now)
         for mail, until in self._to_erase_again():
-            yield partial(_erase_person, mail=mail, now=now, until=until)
+            yield partial(self._erase_person, mail=mail, now=now, until=until)
         yield partial(_erase_mails, limits=limits, now=now)
         yield partial(_erase_texts, limits=limits)
         yield partial(_forget_actors, limits=limits, members=self._members())
@@ -171,6 +171,11 @@ class Retention:
             known = sorted(known_addresses(connection))
         decided = ((mail, days.get(self.ledger.digest(mail))) for mail in known)
         return [(mail, self.calendar.midnight(day + timedelta(days=1))) for mail, day in decided if day]
+
+    def _erase_person(
+        self, connection: Connection, mail: str, now: datetime, until: datetime | None = None
+    ) -> Counts | None:  # fmt: skip
+        return erase_person(connection, mail, self.people.rupn_key(mail), now, until)
 
     def _in_batches(self, step: Step, kind: str, actor: Actor, now: datetime) -> tuple[Counts, bool]:
         """Repeat a step, each batch a transaction with its event; return what went, and whether nothing is left."""
@@ -208,10 +213,6 @@ class Retention:
 
 def _erase_requests(connection: Connection, limits: Limits, now: datetime) -> Counts | None:
     return erasure.erase_requests(connection, erasure.is_over(limits), now)
-
-
-def _erase_person(connection: Connection, mail: str, now: datetime, until: datetime | None = None) -> Counts | None:
-    return erase_person(connection, mail, now, until)
 
 
 def _erase_mails(connection: Connection, limits: Limits, now: datetime) -> Counts | None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from states.vocabulary import Channel
 from tests.kit.databases import fresh_url
 from tests.kit.portal import STAFF, Portal, open_portal
 from tests.workflow.retention import scene
 from workflow.auth.actors import NotAllowed
-from workflow.database.tables import EVENT, NOTE
+from workflow.database.tables import ACTOR, EVENT, NOTE
 from workflow.journal.installation import schedule_actor
 from workflow.retention.person import known_addresses
 
@@ -83,6 +84,19 @@ def test_erase__takes_what_may_go_leaves_what_is_awaited_and_is_done_whole_later
         assert scene.MAIL not in known_addresses(connection)
     assert oct(portal.app.retention.ledger.path.stat().st_mode & 0o777) == "0o600"
     assert scene.found_in(portal.app.retention.ledger.path.read_text()) == []
+
+
+@pytest.mark.rule("R111", "R113")
+def test_erase__forgets_the_person_among_the_actors_with_their_last_request(portal: Portal) -> None:
+    reference = scene.live(portal)
+    rupn = portal.app.people.rupn(scene.MAIL, Channel.WEB)
+    scene.end(portal, reference)
+    assert portal.app.retention.plan(scene.MAIL).counts.actors == 1
+    portal.app.retention.erase(scene.MAIL, portal.actor(STAFF))
+    with portal.app.database.read() as connection:
+        key = connection.execute(select(ACTOR.c.key).where(ACTOR.c.number == rupn.number)).scalar_one()
+    assert key == f"erased:{rupn.number}"
+    assert scene.flaws(portal) == []
 
 
 @pytest.mark.rule("R110", "R111")
