@@ -5,19 +5,22 @@ must have this hash. Who could sign again every seal of the database cannot call
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby, pairwise
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, select
 
+from notifications.messages.operator_reports import seal_key
+from notifications.outbox.tables import MAILS
+from notifications.vocabulary import Stage
 from states.french import day as french_day
 from workflow.database.seal_tables import JOURNAL_SEAL, SEALED_HEAD
 from workflow.database.tables import EVENT
 from workflow.journal.chain import INSTALLATION
-from workflow.journal.sealing import SEALED, by_bytes
+from workflow.journal.sealing import SEALED, by_bytes, is_filed
 from workflow.journal.seals import FIRST, LinesDigest, SealContent, SealedLine, SentSeal, SignedSeal
 from workflow.journal.verification import STREAMED, UNPROVEN, JournalError
 
@@ -311,37 +314,39 @@ def _tell_numbers(before: ReadSeal, after: ReadSeal, report: SealReport) -> None
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LastSeal:
-    """The last seal, for a page: ``holds`` says whether it is signed and every head that it kept is there."""
+    """The last seal, for a page: ``holds`` says whether it is signed and every head that it kept is there.
+
+    ``mail``: the stage of the mail that takes it away, None when none does; ``is_filed``: its file was written.
+    """
 
     number: int
     day: date
-    at: datetime
     chains: int
     changed: int
-    key: str
     holds: bool
+    is_filed: bool
+    mail: Stage | None
+
+    def age(self, today: date) -> int:
+        """The days since it was made."""
+        return (today - self.day).days
 
 
 def check_last(connection: Connection) -> LastSeal | None:
     """Check the last seal alone: its signature, and the events that its own heads name. None before the first."""
     row = connection.execute(select(JOURNAL_SEAL).order_by(JOURNAL_SEAL.c.number.desc()).limit(1)).one_or_none()
-    seal = _read(SignedSeal(row.text, row.signature), "") if row is not None else None
-    if row is None or seal is None:
+    if row is None:
         return None
     of_line = and_(
         EVENT.c.stream == SEALED_HEAD.c.stream, EVENT.c.seq == SEALED_HEAD.c.length, EVENT.c.hash == SEALED_HEAD.c.hash
     )
     found = select(func.count(), func.count(EVENT.c.hash)).select_from(SEALED_HEAD.outerjoin(EVENT, of_line))
     kept, there = connection.execute(found.where(SEALED_HEAD.c.seal == row.number)).one()
-    content = seal.content
-    holds = seal.signed.is_signed_by(content.key) and kept == there == content.changed
+    seal = _read(SignedSeal(row.text, row.signature), "")
+    content = seal.content if seal else None
+    stage = connection.execute(select(MAILS.c.stage).where(MAILS.c.dedupe_key == seal_key(row.number))).scalar()
     return LastSeal(
-        number=content.number, day=content.day, at=content.at, chains=content.chains, changed=content.changed,
-        key=content.key, holds=holds,
+        number=row.number, day=row.day, chains=content.chains if content else 0, changed=kept,
+        holds=bool(content and seal and seal.signed.is_signed_by(content.key) and kept == there == content.changed),
+        is_filed=is_filed(connection, row.number), mail=Stage.of(stage) if stage else None,
     )  # fmt: skip
-
-
-def seals_with_lines(connection: Connection) -> Iterator[tuple[SignedSeal, int]]:
-    """Yield every stored seal with its number, for an export."""
-    for row in connection.execute(select(JOURNAL_SEAL).order_by(JOURNAL_SEAL.c.number)):
-        yield SignedSeal(row.text, row.signature), row.number

@@ -213,9 +213,9 @@ def read_sent(path: Path) -> list[SentSeal]:
     text = _plain_text(path.read_bytes())
     text = "".join(f"{line.lstrip(' >').rstrip()}\n" for line in text.splitlines())
     matches = list(_SENT.finditer(text))
-    ends = [match.start() for match in matches[1:]] + [len(text)]
+    ends = [*(match.start() for match in matches[1:]), len(text)]
     seals = []
-    for match, end in zip(matches, ends, strict=True):
+    for match, end in zip(matches, ends, strict=False):  # one end too many when there is none
         found = (_LINE.fullmatch(line) for line in text[match.end() : end].splitlines())
         lines = tuple(SealedLine(line["stream"], int(line["length"]), line["hash"]) for line in found if line)
         seals.append(SentSeal(path.name, SignedSeal(match["text"], match["first"] + match["second"]), lines or None))

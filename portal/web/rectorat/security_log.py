@@ -16,6 +16,7 @@ from portal.web.forms import address, list_problem, member_of, options_of
 from states.french import parse_day
 from workflow.journal.event_kinds import EventGroup, EventKind
 from workflow.journal.exports import ExportedList
+from workflow.journal.seal_checks import check_last
 from workflow.journal.security_log import (
     SecurityFilters,
     SecurityPage,
@@ -64,17 +65,21 @@ def show_security_log(
     suite: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:  # fmt: skip
     """The events of the installation, the newest first; a reader has no business with who came in."""
-    page, problem = SecurityPage((), None), ""
+    page, problem, app = SecurityPage((), None), "", context.app
     try:
         filters, before = query.filters(context), _cursor(suite)
-        with context.app.database.read() as connection:
+        with app.database.read() as connection:
             page = list_security_events(connection, filters, before=before)
     except ValueError as error:
         problem = list_problem(error, suite)
+    with app.database.read() as connection:
+        seal = check_last(connection)
     return context.pages.page(
         request, "rectorat/security_log.html", visitor, status=422 if problem else 200, page=page, problem=problem,
         query=query, group_options=options_of(EventGroup), kind_options=options_of(EventKind),
-        months=context.app.settings.retention.addresses, export=query.address(path=f"{SECURITY_LOG_PATH}/export"),
+        seal=seal, seal_age=seal.age(app.policy.calendar.today(app.clock.now())) if seal else 0,
+        seal_leaves=app.settings.seal.mail or app.settings.seal.folder,
+        months=app.settings.retention.addresses, export=query.address(path=f"{SECURITY_LOG_PATH}/export"),
         first=query.address() if suite else None, more=query.address(page.before) if page.before else None,
         groups=(EventGroup.SIGN_IN, EventGroup.REFUSAL, EventGroup.EXPORT, EventGroup.MAILBOX, EventGroup.TOKEN),
         by_group=lambda group: address(SECURITY_LOG_PATH, sujet=group.value),

@@ -202,3 +202,31 @@ def test_refusals__of_a_crowd_of_networks_keep_the_worst(portal: Portal) -> None
 def test_export__asked_for_by_head_takes_nothing_away(portal: Portal) -> None:
     assert portal.client(STAFF).head("/rectorat/export?format=csv").status_code == 200
     assert told(portal.app, "exported") == []
+
+
+def seal_of(portal: Portal) -> str:
+    page = portal.client(STAFF).get(SECURITY_LOG_PATH).text
+    return " ".join(page.split("Dernier sceau du journal")[1].split("</div>")[0].split())
+
+
+@pytest.mark.rule("R109")
+def test_last_seal__none_then_one_that_does_not_leave_then_one_that_is_late(portal: Portal) -> None:
+    assert "Aucun encore" in seal_of(portal)
+    portal.declared(1)
+    portal.app.journal_sealer.seal_day()
+    said = seal_of(portal)
+    assert "N° 1, du 14 septembre 2026 : 2 chaînes couvertes, dont 2 changées" in said
+    assert "Vérifié" in said
+    assert "Il ne quitte pas le service" in said
+    portal.clock.advance(days=3)
+    assert "Il a 3 jours" in seal_of(portal)
+
+
+@pytest.mark.rule("R109")
+def test_last_seal__that_holds_no_more_says_what_to_do(portal: Portal) -> None:
+    portal.app.journal_sealer.seal_day()
+    with portal.app.database.write() as connection:
+        on = " ON journal_seal_head" if portal.app.database.is_postgresql else ""
+        connection.exec_driver_sql(f"DROP TRIGGER guard_journal_seal_head_update{on}")
+        connection.exec_driver_sql("UPDATE journal_seal_head SET hash = 'x'")
+    assert "Il ne tient pas" in seal_of(portal)
