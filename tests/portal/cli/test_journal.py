@@ -171,12 +171,12 @@ def test_signing_key__shown_replaced_and_given_up(folder: Path) -> None:
     old = shown.split()[0]
     done = run(folder, *operator, "secrets", "new-signing-key")
     assert done.exit_code == 0
-    shown = run(folder, "secrets", "signing-key").stdout.splitlines()
-    assert [line.split()[0] == old for line in shown] == [True, False]
-    assert "remplacée" in shown[0]
+    lines = run(folder, "secrets", "signing-key").stdout.splitlines()
+    assert [line.split()[0] == old for line in lines] == [True, False]
+    assert "remplacée" in lines[0]
     assert verify(folder, "--seal").exit_code == 0
     secret = folder / "secrets" / "seal-signing-key"
-    assert shown[1].split()[0] not in secret.read_text()  # the private part alone is there
+    assert lines[1].split()[0] not in secret.read_text()  # the private part alone is there
     secret.unlink()
     for args in (("secrets", "new-signing-key"), ("secrets", "signing-key")):
         refused = run(folder, *operator, *args)
