@@ -20,6 +20,7 @@ from sqlmodel import SQLModel
 from portal.app import assembled
 from states.vocabulary import Role, SignInMethod
 from tests.kit.databases import fresh_url
+from tests.kit.html_forms import form_to
 from tests.kit.identity_provider import ISSUER, SECRET, SETTINGS, StrictProvider
 from tests.kit.installation import OPERATOR, OTHER_OPERATOR
 from tests.kit.portal import CHEF, STAFF, Portal, open_portal
@@ -492,3 +493,17 @@ def test_kept__nothing_of_the_exchange(
     assert len(tokens) > 2
     assert OPERATOR in kept
     assert [secret for secret in secrets if secret in kept] == []
+
+
+@pytest.mark.rule("R105")
+def test_proof__asked_before_a_mailbox_then_what_was_typed_comes_back(national: NationalPortal) -> None:
+    client = national.portal.client()
+    form = form_to(national.signed_in(client, suite="/rectorat/etablissements/0310001H/boite"), "/boite")
+    national.portal.clock.advance(minutes=40)
+    origin = {"Origin": "http://localhost:8000"}
+    typed = dict.fromkeys(form.fields, "boîte morte") | {"csrf": form.fields["csrf"]}
+    page = client.post(form.action, data=typed, headers=origin)
+    assert page.url.path == "/connexion/preuve"
+    button = form_to(page, "/connexion/fournisseur/national")
+    page = national.returned(client, national.server.authorize(national.begun(client, **button.fields)))
+    assert "boîte morte" in text_of(page)
