@@ -689,6 +689,9 @@ EXAMPLES: Final[dict[str, tuple[Kind, Any]]] = {
     },
     "sign_in": (Kind.SIGN_IN, SignIn(establishment=PLACE, **_LINK)),
     "sign_in_shared": (Kind.SIGN_IN, SignIn(establishment=PLACE, others=(OTHER_PLACE,), **_LINK)),
+    "sign_in_binding": (
+        Kind.SIGN_IN, SignIn(establishment=PLACE, identity="Claire Martin", provider="ProConnect", **_LINK),
+    ),
     "sign_in_rectorat": (Kind.SIGN_IN_RECTORAT, SignInRectorat(**_LINK)),
     "sign_in_proof": (Kind.SIGN_IN_RECTORAT, SignInRectorat(**_LINK, proves=True)),
     "sign_in_rupn": (Kind.SIGN_IN_RUPN, SignInRupn(**_LINK)),

@@ -726,9 +726,16 @@ class SignInRupn(SignInRectorat):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignIn(SignInRectorat):
-    """The same for an establishment; ``others`` share its mailbox, and come in by the same link."""
+    """The same for an establishment; ``others`` share its mailbox, and come in by the same link.
+
+    With a ``provider``, the link is to bind the person of this ``identity`` to the establishment (R103).
+    """
 
     establishment: Annotated[Place, Doc("l'établissement pour lequel on se connecte")]
     others: Annotated[
         tuple[Place, ...], Doc("les autres établissements de la même boîte, que le lien ouvre aussi ; parfois aucun")
     ] = ()
+    identity: Annotated[str, Doc("la personne à lier, telle que le fournisseur d'identité la nomme ; souvent vide")] = (
+        ""
+    )
+    provider: Annotated[str, Doc("ce fournisseur d'identité ; vide quand personne n'est à lier")] = ""

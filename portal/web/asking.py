@@ -48,11 +48,13 @@ class AskingBrowser:
     user_agent: str
     former: str
 
-    def of(self, *, back: str = "", session: str = "", is_proof: bool = False) -> LinkRequest:
+    def of(
+        self, *, back: str = "", session: str = "", is_proof: bool = False, identity: str = "", provider: str = ""
+    ) -> LinkRequest:  # fmt: skip
         """What it asks. Links asked for one after the other are of one browser: each opens in it."""
         return LinkRequest(
             client=self.client, back=back, session=session, browser=self.former or new_secret(),
-            user_agent=self.user_agent, is_proof=is_proof,
+            user_agent=self.user_agent, is_proof=is_proof, identity=identity, provider=provider,
         )  # fmt: skip
 
     def sent(self, link_request: LinkRequest, **query: str) -> Response:

@@ -138,7 +138,7 @@ def ask_binding(request: Request, context: Context, data: PostedByAnyone, asking
         form = form.refused([bad_field("uai", "L'UAI", "a 7 chiffres puis une lettre", "R11")])
     if not form.is_right:
         return _render_binding(request, context, pending, form, back, status=422)
-    link_request = asking.of(back=back)
+    link_request = asking.of(back=back, identity=pending.name, provider=pending.label)
     context.links.send_to_establishment(uai, link_request)
     response = asking.sent(link_request, uai=uai)
     _keep(response, context, replace(pending, uai=uai))

@@ -52,7 +52,8 @@ class LinkRequest:
 
     ``browser``: the secret of the browser's cookie, to which the link is bound; ``user_agent``: its header.
     ``session``: the secret of the session to which the establishments are added, empty to begin a new one; with
-    ``is_proof``, of the session whose user proves anew who they are (R105).
+    ``is_proof``, of the session whose user proves anew who they are (R105). ``identity`` and ``provider``: the person
+    to be bound to the establishment, as the identity provider names them, and that provider (R103).
     """
 
     client: str
@@ -61,6 +62,8 @@ class LinkRequest:
     session: str = ""
     user_agent: str = ""
     is_proof: bool = False
+    identity: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,9 +200,9 @@ class Links:
             "is_proof": request.is_proof,
         }  # fmt: skip
         connection.execute(insert(LINKS), [row])
-        self._mailer.send_link(connection, self._draft(target, row), secret, now)
+        self._mailer.send_link(connection, self._draft(target, row, request), secret, now)
 
-    def _draft(self, target: SignInTarget, link: Mapping[str, Any]) -> Draft:
+    def _draft(self, target: SignInTarget, link: Mapping[str, Any], request: LinkRequest) -> Draft:
         expires_at = link["expires_at"]
         facts: dict[str, Any] = {
             "minutes": self._minutes, "until": french.instant(expires_at, self._zone),
@@ -219,8 +222,10 @@ class Links:
         first, *others = target.places
         return Draft(
             kind=Kind.SIGN_IN, audience=Audience.ESTABLISHMENT, recipient=target.mailbox, not_after=expires_at,
-            context=SignIn(establishment=first, others=tuple(others), **facts), uai=target.subject,
-            sealed_for=sealed_for(link["digest"]),
+            context=SignIn(
+                establishment=first, others=tuple(others), identity=request.identity, provider=request.provider, **facts
+            ),
+            uai=target.subject, sealed_for=sealed_for(link["digest"]),
         )  # fmt: skip
 
     def preview(self, secret: str, *, browser: str, session: str = "") -> LinkPreview | None:

@@ -1,5 +1,6 @@
 """Signing in as whom the gate names, and the identities bound to an establishment (R102, R103)."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,7 @@ from tests.kit.databases import fresh_url
 from tests.kit.html_forms import form_to, send
 from tests.kit.installation import OPERATOR
 from tests.kit.portal import CHEF, DRANE, OTHER_CHEF, STAFF, PlainClient, Portal, open_portal
-from tests.kit.sign_in import secrets_of, told
+from tests.kit.sign_in import link_mails, secrets_of, told
 from workflow.database.identity_tables import BINDING
 from workflow.database.tables import SESSIONS
 
@@ -157,6 +158,8 @@ def bound(portal: Portal, client: TestClient) -> Response:
     assert page.url.path == "/connexion/liaison"
     page = send(client, form_to(page, "/connexion/liaison"), uai=f" {COLLEGE.lower()}")
     assert page.url.path == "/connexion/envoye"
+    facts = json.loads(link_mails(portal.app)[-1].context)
+    assert (facts["identity"], facts["provider"]) == ("Claire Martin", "ARENA")  # whoever reads the mailbox reads it
     return open_link(portal, client)
 
 
