@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from portal.web.asking import Asking, with_back
-from portal.web.context import Context, MaybeVisitor, PostedByAnyone, WebContext
+from portal.web.context import Context, MaybeVisitor, PostedByAnyone, SignedIn, WebContext
 from portal.web.forms import Field, Form, Shape, blank, filled
 from portal.web.security import door_of, is_of_rupn, safe_back
 from portal.web.sign_in import (
@@ -65,8 +65,11 @@ def name_of(context: WebContext, gate: GateIdentity) -> NamedIdentity:
 
 
 @router.post("/connexion/guichet")
-def sign_in_by_gate(request: Request, context: Context, data: PostedByAnyone) -> Response:
-    """Begin the session of whom the gate names, once they have pressed the button that names them (R102)."""
+def sign_in_by_gate(request: Request, context: Context, signed: SignedIn, data: PostedByAnyone) -> Response:
+    """Begin the session of whom the gate names, once they have pressed the button that names them (R102).
+
+    Who has one already proves to be the same (R105), and is not asked again who acts.
+    """
     back, gate = safe_back(data.get("suite")), gate_identity(request)
     if gate is None:
         return RedirectResponse(with_back("/connexion", back), status_code=303)
@@ -76,7 +79,8 @@ def sign_in_by_gate(request: Request, context: Context, data: PostedByAnyone) ->
         return without_session(request, context, identity, resolution, back)
     device = device_of(request, context)
     session_user, secret = context.identities.enter(
-        resolution, identity, former=request.cookies.get(context.cookie, ""), device=device
+        resolution, identity, former=request.cookies.get(context.cookie, ""), device=device,
+        proves=signed[0] if signed and signed[0].identity == identity.digest else None,
     )  # fmt: skip
     response = RedirectResponse(after_sign_in(session_user, back), status_code=303)
     set_session_cookie(response, context, secret)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from html import unescape
 from pathlib import Path
 
@@ -317,3 +317,17 @@ def test_people__operators_see_all_and_end_one_a_reader_only_sees(portal: Portal
     page = send(staff, form_to(staff.get("/rectorat/liaisons"), "/rectorat/liaisons/1/fin"))
     assert "Aucune pour le moment" in page.text
     assert bound_client.get("/etablissement").url.path == "/connexion"
+
+
+@pytest.mark.rule("R102", "R105")
+def test_gate__pressed_again_proves_anew_and_asks_nothing_again(portal: Portal) -> None:
+    client = browser(portal, MARTIN | RESPONSIBLE)
+    send(client, form_to(by_button(client), "/connexion/qui"), fonction="deputy")
+    portal.clock.advance(minutes=40)
+    page = client.post("/connexion/guichet", data={"suite": "/etablissement/courriels"})
+    assert page.url.path == "/etablissement/courriels"
+    with portal.app.database.read() as connection:
+        rows = connection.execute(select(SESSIONS).where(SESSIONS.c.ended_at.is_(None))).all()
+    assert [(row.role, row.name, row.proved_at) for row in rows] == [
+        ("deputy", "Claire Martin", portal.clock.now().astimezone(UTC))
+    ]
