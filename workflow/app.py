@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from workflow.auth.tokens import Tokens
     from workflow.directory.service import Directory
     from workflow.engine.engine import Engine
+    from workflow.evidence.claimed_delegations import ClaimedDelegations
     from workflow.evidence.list_checks import ListChecks
     from workflow.evidence.service import Lists
     from workflow.figures.ledger import FigureLedger
@@ -231,6 +232,13 @@ class App:
             self.database, self.hasher, self.clock, self.settings.academie.code, self.policy.mail_domains,
             self.policy.mailbox_hold, self._tell_of_mailbox,
         )  # fmt: skip
+
+    @cached_property
+    def claimed_delegations(self) -> "ClaimedDelegations":
+        """What the identities of RUPN say of their delegations (R113)."""
+        from workflow.evidence.claimed_delegations import ClaimedDelegations
+
+        return ClaimedDelegations(self.database, self.clock, self.policy)
 
     @cached_property
     def lists(self) -> "Lists":

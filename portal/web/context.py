@@ -78,7 +78,7 @@ class WebContext:
             app=app, sessions=sessions, links=links, sign_in=sign_in, kept_forms=KeptForms(app.database, app.clock),
             pages=Pages(app, *([demo.loader] if demo else [])), demo=demo,
             providers=ProviderSignIn(app.database, app.clock, app.hasher, app.settings, app.secrets),
-            identities=IdentityEntry(app.database, app.people, sign_in, app.settings),
+            identities=IdentityEntry(app.database, app.people, sign_in, app.settings, app.claimed_delegations.keep),
             pending_bindings=PendingBindings(app.clock, app.hasher),
         )  # fmt: skip
 

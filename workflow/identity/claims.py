@@ -4,7 +4,7 @@ Pure: no database, no clock. A claim that is not asked for is dropped at once: n
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -55,6 +55,7 @@ class IdentityClaims:
     uais: tuple[str, ...] | None = None
     groups: frozenset[str] = frozenset()
     siret: str = ""
+    delegations: tuple[str, ...] = field(default=(), repr=False)
     is_readable: bool = True
 
 
@@ -201,7 +202,7 @@ def read_claims(
         name=_full_name(values.first(names.given_name), values.first(names.family_name)),
         functions=functions, uais=uais, groups=frozenset(map(str.casefold, values.groups(names.groups))),
         siret=siret if len(siret) == _SIRET_DIGITS and siret.isascii() else "",
-        is_readable=not (responsibilities and not uais),
+        delegations=values.whole(names.delegation), is_readable=not (responsibilities and not uais),
     )  # fmt: skip
 
 
@@ -252,6 +253,10 @@ class _Claims:
             return () if isinstance(value, list | tuple) else None
         parts = [part.strip() for text in texts for part in text.replace(";", ",").split(",")]
         return tuple(part for part in parts[:MOST_VALUES] if part and part.upper() != _NONE)
+
+    def whole(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The texts of the first claim that is there, as they are."""
+        return tuple(_texts(self._find(names)))
 
     def groups(self, names: Iterable[str]) -> Iterator[str]:
         """The groups: each text, and each of its parts by commas or semicolons."""

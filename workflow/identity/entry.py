@@ -1,6 +1,6 @@
 """From an identity to a session: whom its claims sign in today, by the settings and the directory (R101 to R103)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from states.vocabulary import Channel, Role, SignInMethod
@@ -41,8 +41,13 @@ class NamedIdentity:
 class IdentityEntry:
     """Signs in whom an identity names."""
 
-    def __init__(self, database: Database, people: People, sign_in: SignIn, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, people: People, sign_in: SignIn, settings: Settings,
+        on_delegations: Callable[[str, Sequence[str]], object] = lambda _address, _values: None,
+    ) -> None:  # fmt: skip
+        """``on_delegations`` is told what a RUPN's identity says of the delegations that he was given (R113)."""
         self._database, self._people, self._sign_in = database, people, sign_in
+        self._on_delegations = on_delegations
         self._mapping = settings.sign_in.mapping
 
     def resolve(self, identity: NamedIdentity, *, as_rupn: bool = False) -> Resolution:
@@ -98,6 +103,10 @@ class IdentityEntry:
         elif proves and proves.is_establishment:
             session_user = replace(session_user, name=proves.name, role=proves.role)
         secret = self._sign_in.enter(session_user, former=former, device=device)
+        if user.role is Role.RUPN:
+            said = read_claims(identity.claims, self._mapping.claims).delegations
+            if said:
+                self._on_delegations(user.subjects[0], said)
         if not self._is_told(user, session_user):
             return session_user, secret
         identified = replace(session_user, name=user.name)

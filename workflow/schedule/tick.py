@@ -34,6 +34,7 @@ from workflow.database.tables import LINKS
 from workflow.engine import idempotency
 from workflow.engine.clock_check import ClockCheck
 from workflow.engine.engine import Engine
+from workflow.evidence.claimed_delegations import forget_claims
 from workflow.evidence.list_checks import ListCheckResult, ListChecks
 from workflow.evidence.service import Lists
 from workflow.figures.ledger import FigureLedger
@@ -257,6 +258,9 @@ class Ticker:
             idempotency.forget_old(connection, now)
             forget_silent(connection, now)
             cleanup_expired(connection, mailer, self._engine.hasher, now)
+        policy = self._engine.policy
+        with result.step("les délégations dites par une identité"), database.write() as connection:
+            forget_claims(connection, policy, policy.calendar.today(now))
         with result.step("les liaisons de l'an passé"), database.write() as connection:
             end_bindings_of_past_years(connection, self._engine.hasher, self._engine.policy.calendar, now)
         if self._people:

@@ -26,6 +26,9 @@ class ClaimNamesSettings(Section):
     )
     groups: ClaimNames = Field(("groups", "ctgrps"), description="Les groupes.")
     siret: ClaimNames = Field(("siret",), description="Le SIRET de l'employeur (ProConnect).")
+    delegation: ClaimNames = Field(
+        ("FrEduResDel",), description="Les délégations que le RUPN a reçues, proposées à qui vérifie (R113)."
+    )
 
 
 class IdentityMappingSettings(Section):

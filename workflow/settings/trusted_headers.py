@@ -74,8 +74,9 @@ class TrustedHeadersSettings(Section):
     function: HeaderName = Field("FrEduFonctAdm", description="Sa fonction.")
     responsibility: HeaderName = Field("FrEduRneResp", description="Les établissements dont elle est responsable.")
     groups: HeaderName = Field("ctgrps", description="Ses groupes.")
+    delegation: HeaderName = Field("FrEduResDel", description="Les délégations qu'elle a reçues (R113).")
     others: tuple[HeaderName, ...] = Field(
-        ("FrEduRne", "FrEduResDel", "employeeNumber"),
+        ("FrEduRne", "employeeNumber"),
         max_length=50,
         description="Les autres en-têtes que pose le guichet : ôtés sans être lus.",
     )
@@ -92,7 +93,16 @@ class TrustedHeadersSettings(Section):
         """The headers that are read, by what they say, but the secret."""
         return {
             name: getattr(self, name)
-            for name in ("person", "mail", "family_name", "given_name", "function", "responsibility", "groups")
+            for name in (
+                "person",
+                "mail",
+                "family_name",
+                "given_name",
+                "function",
+                "responsibility",
+                "groups",
+                "delegation",
+            )
         }
 
     @property

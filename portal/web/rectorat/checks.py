@@ -29,6 +29,7 @@ from states.vocabulary import CheckOutcome, Trigger
 from workflow.database.evidence_tables import ListKind
 from workflow.engine.engine import Done, Result
 from workflow.evidence.automatic_checks import command_of
+from workflow.evidence.claimed_delegations import ClaimedDelegation, claimed_delegations
 from workflow.evidence.comparison import ListComparison, Matches
 from workflow.evidence.matching import CONFIDENT, Candidate
 from workflow.journal.exports import ExportedList
@@ -83,6 +84,9 @@ PROPOSALS: Final = "propositions"
 """The button that ticks every proposal that is near enough (R94)."""
 
 _ROW: Final = re.compile("ligne-[0-9]{1,10}")
+
+CLAIMED: Final = "identite"
+"""The answer that confirms what the RUPN's own identity says of his delegation (R113)."""
 
 Compared = Mapping[str, tuple[CheckLine, Matches]]
 """Requests as they are now with what the lists say of them, by their references."""
@@ -303,7 +307,8 @@ def _answers(data: FormData) -> dict[tuple[str, str], str]:
     for column in COLUMNS:
         for reference in _versions(data):
             value = str(data.get(f"{column.name}-{reference}") or "")
-            if value in outcomes or _ROW.fullmatch(value):
+            is_claimed = value == CLAIMED and column is DELEGATION
+            if value in outcomes or is_claimed or _ROW.fullmatch(value):
                 answers[column.name, reference] = outcomes.get(value, value)
     return answers
 
@@ -328,14 +333,18 @@ def _proposed(context: WebContext, references: Sequence[str]) -> dict[tuple[str,
 
 
 def _command(
-    column: Column, reference: str, version: int, answer: str, form: Form, compared: Compared
-) -> Result | c.Command:
+    column: Column, reference: str, version: int, answer: str, form: Form, compared: Compared,
+    claimed: Mapping[str, ClaimedDelegation],
+) -> Result | c.Command:  # fmt: skip
     """The command of an answer, or its refusal when the row that was shown is not proposed any more."""
     if isinstance(answer, CheckOutcome):
         return column.command(
             reference=reference, expected_version=version, outcome=answer, source=form.values[column.source],
             checked_on=form.values["checked_on"],
         )  # fmt: skip
+    if answer == CLAIMED:
+        said = claimed.get(reference)
+        return said.command(reference, version) if said else Refused((_OTHER_ROW,))
     line, matches = compared.get(reference, (None, {}))
     match = matches.get(column.kind)
     if line is None or match is None or match.best is None or row_value(match.best) != answer:
@@ -350,9 +359,14 @@ def _execute(
     results: dict[str, dict[str, Result]] = {}
     current = dict(versions)
     compared = _compare(context, [ref for (_, ref), answer in answers.items() if not isinstance(answer, CheckOutcome)])
+    with context.app.database.read() as connection:
+        asked_of = [line.request for line, _ in compared.values()]
+        claimed = claimed_delegations(connection, asked_of, context.app.policy, context.pages.today())
     for column in COLUMNS:
         asked = {
-            reference: _command(column, reference, current[reference], answers[column.name, reference], form, compared)
+            reference: _command(
+                column, reference, current[reference], answers[column.name, reference], form, compared, claimed
+            )
             for reference in versions if (column.name, reference) in answers
         }  # fmt: skip
         commands = {reference: command for reference, command in asked.items() if isinstance(command, c.Command)}
@@ -380,14 +394,17 @@ def _render(
         checks = ChecksToMake(connection, app.policy, app.clock.now())
         page = checks.page(view.order, view.after or None, view.size, view.departement)
         comparison = ListComparison(connection, app.policy, app.clock.now())
-        matches = comparison.matches([line.request for line in page.lines])
+        requests = [line.request for line in page.lines]
+        matches = comparison.matches(requests)
+        claimed = claimed_delegations(connection, requests, app.policy, context.pages.today())
         _, departements = kinds_and_departements(connection)
     return context.pages.page(
         request, "rectorat/checks.html", visitor, status=status, view=view, page=page, form=form,
         answers=answers or {}, report=report, columns=COLUMNS, departements=departements, sizes=SIZES,
         orders=PAPER_ORDERS, following=_following(view, page), issue=ISSUE,
         export=view.address(f"{CHECKS_PATH}/export"), matches=matches, lists=comparison.lists,
-        confident=_count_confident(page, matches), row_value=row_value, proposals=PROPOSALS, enough=CONFIDENT,
+        confident=_count_confident(page, matches), row_value=row_value, claimed=claimed, CLAIMED=CLAIMED,
+        proposals=PROPOSALS, enough=CONFIDENT,
     )  # fmt: skip
 
 

@@ -35,6 +35,20 @@ def upgrade() -> None:
     op.create_index(
         "ix_request_unread", "delegation_request", ["code_unread_since"], sqlite_where=waits, postgresql_where=waits
     )
+    op.create_table(
+        "delegation_claim",
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("said_on", sa.Date(), nullable=False),
+        sa.Column("application", sa.Text(), nullable=False),
+        sa.Column("begins", sa.Date(), nullable=True),
+        sa.Column("ends", sa.Date(), nullable=True),
+        sa.Column("seen", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["reference"], ["delegation_request.reference"],
+            name=op.f("fk_delegation_claim_reference_delegation_request"),
+        ),
+        sa.PrimaryKeyConstraint("reference", name=op.f("pk_delegation_claim")),
+    )  # fmt: skip
     widen("outgoing_mail", "kind", KINDS)
     widen("outgoing_mail", "audience", AUDIENCES)
     widen("seal", "erased_why", ERASURES)
