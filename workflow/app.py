@@ -439,7 +439,8 @@ def bootstrap(
     ``database_now`` is given too: the clock is then this machine's alone, and ``database_now`` the database's.
     ``machine`` is this machine's name, the system's when None: a test makes two machines of one. ``count`` None: the
     machine's counter, or none when the clock is given.
-    ``lazy`` makes each part when it is first asked for, which suits a process of one thread.
+    ``lazy`` makes each part when it is first asked for, which suits a process of one thread: a command, on whose
+    terminal the lines of the security journal have no business.
 
     Raises TemplatesRefused, SchemaBehind, SchemaAhead, NotInstalled, OtherInstallation, SecretError,
     DatabaseUnreachable.
@@ -469,7 +470,7 @@ def bootstrap(
         settings=settings, database=database, clock=clock, policy=policy_of(settings), hasher=hasher, secrets=secrets,
         people=people, machine=machine, clock_check=ClockCheck(hasher, count, boot, machine), templates=templates,
     )  # fmt: skip
-    open_stream(settings.security_log)
+    open_stream("none" if lazy and settings.security_log == "stderr" else settings.security_log)
     app.make("connector")  # whatever the command, what is wrong with its secret is said
     if not lazy:
         app.make("dispatcher", "directory", "ticker", "tokens", "export_journal")

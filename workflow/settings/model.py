@@ -113,7 +113,7 @@ class Settings(Section):
     security_log: SecurityLog = Field(
         "none",
         description="Où le journal de sécurité s'écrit aussi, en lignes JSON sans nom ni adresse électronique :"
-        " none (nulle part), stderr (la sortie d'erreur), syslog (le journal du système, /dev/log) (R108).",
+        " none (nulle part), stderr (la sortie d'erreur du service), syslog (le journal du système, /dev/log) (R108).",
     )
     security_contact: SecurityContactSettings = Field(
         default_factory=SecurityContactSettings,

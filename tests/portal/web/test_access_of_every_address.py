@@ -23,6 +23,7 @@ from states.vocabulary import RevokeReason
 from tests.kit.databases import fresh_url
 from tests.kit.html_forms import unmasked
 from tests.kit.portal import CHEF, DEPUTY, DRANE, OTHER_CHEF, RUPN, STAFF, Portal, open_portal
+from tests.kit.sign_in import told
 from workflow.auth.sessions import SessionUser
 
 pytestmark = [pytest.mark.rule("R2"), pytest.mark.rule("R3")]
@@ -229,6 +230,20 @@ def judged(answer: Response, role: str, path: str, door: Door, where: str) -> No
     else:
         assert status not in (401, 403), f"{where}: {status}"
         assert not sent_to_sign_in(answer) or path.startswith("/connexion/"), where
+
+
+@pytest.mark.rule("R108")
+def test_reading__every_file_that_leaves_the_rectorat_is_an_event(town: Town) -> None:
+    town.portal.ended_last_year(8)
+    client, files = town.browsers["operator"], 0
+    for method, path, _ in all_addresses(town, Door.RECTORAT):
+        if method == "GET":
+            before = len(told(town.portal.app, "exported"))
+            answer = client.get(town.filled(path, year="2025-2026", slug="rupn"))
+            is_file = answer.headers.get("content-disposition", "").startswith("attachment")
+            assert len(told(town.portal.app, "exported")) - before == is_file, path
+            files += is_file
+    assert files > 10
 
 
 def test_reading__what_is_anothers_looks_like_what_does_not_exist(town: Town) -> None:
