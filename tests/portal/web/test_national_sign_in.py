@@ -368,6 +368,17 @@ def test_level__too_weak_for_an_operator_then_asked_for(tmp_path: Path) -> None:
         assert user.role is Role.CHEF
 
 
+@pytest.mark.rule("R106")
+def test_level__that_says_two_factors_asks_for_no_other(tmp_path: Path) -> None:
+    settings = SETTINGS + "      two_factors: [eidas2]\n  second_factor: required\n"
+    with fresh_url("sqlite", tmp_path) as url, contextmanager(make_national)(tmp_path, url, settings) as national:
+        client = national.portal.client()
+        national.server.acr = "eidas1"
+        assert national.signed_in(client).url.path == "/connexion/second-facteur"
+        national.server.acr = "eidas2"
+        assert national.signed_in(national.portal.client()).url.path == "/rectorat"
+
+
 @pytest.mark.rule("R105")
 def test_proof__of_the_same_person_anew(national_on_each: NationalPortal) -> None:
     client = national_on_each.portal.client()
