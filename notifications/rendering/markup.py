@@ -321,7 +321,9 @@ def _element(block: Block) -> str:
         case Lines(lines, verbatim):
             if verbatim:
                 text = _OPTION.sub(_WHOLE, escape("\n".join(lines), quote=False))
-                return f'<pre class="v" style="{_BELOW};{_PRE};white-space:pre-wrap">{text}</pre>'
+                return (
+                    f'<pre class="v" style="{_BELOW};{_PRE};white-space:pre-wrap;overflow-wrap:anywhere">{text}</pre>'
+                )
             return _paragraph("<br>".join(map(inline, lines)))
         case Button(label, address):
             return _paragraph(f'<a style="{_BUTTON}" href="{escape(address)}">{inline(label)}</a>')

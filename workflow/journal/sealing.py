@@ -158,7 +158,7 @@ class JournalSealer:
                 seal = stored_seal(connection, number)
                 if seal is None:
                     continue
-                _write_atomically(
+                _write_once(
                     self._folder / file_name(seal.content), sent_file(seal.signed, lines_of(connection, number))
                 )
             with self._database.write() as connection:
@@ -313,8 +313,11 @@ def _has_happened(connection: Connection, key: str) -> bool:
     return connection.execute(select(OCCURRENCE.c.key).where(OCCURRENCE.c.key == key)).first() is not None
 
 
-def _write_atomically(path: Path, content: Iterator[str]) -> None:
-    """Write a file whole or not at all, for the group to read. The folder is not made: an unmounted disk shows."""
+def _write_once(path: Path, content: Iterator[str]) -> None:
+    """Write a file whole or not at all, for the group to read. The folder is not made: an unmounted disk shows.
+
+    A seal that was sent is never written over: another of its name, after a restored backup, gets one of its own.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, FILE_MODE)
     try:
@@ -323,7 +326,7 @@ def _write_atomically(path: Path, content: Iterator[str]) -> None:
             file.writelines(content)
             file.flush()
             os.fsync(descriptor)
-        os.replace(draft, path)
+        os.replace(draft, _free_name(path, draft))
     except BaseException:
         with suppress(OSError):
             draft.unlink()
@@ -333,3 +336,9 @@ def _write_atomically(path: Path, content: Iterator[str]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _free_name(path: Path, draft: Path) -> Path:
+    """Return the name itself unless another content has it; else the first that is free."""
+    names = (path, *(path.with_stem(f"{path.stem}-{number}") for number in range(2, 1000)))
+    return next(name for name in names if not name.exists() or name.read_bytes() == draft.read_bytes())

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import Connection, delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 
+from notifications.authoring.examples import EXAMPLES, MAIL_CONTEXT, SEAL_LINES
 from states import commands as c
 from tests.kit import factories as make
 from tests.kit.databases import BACKENDS, fresh_database
+from tests.notifications.templates import render
 from tests.workflow.journal.sealed import ENDED, LONG, SHORT, SealedJournal, recompute_chain, resign_all
 from tests.workflow.journal.test_verification import (
     _forget_tail,
@@ -101,6 +103,19 @@ def test_file__private_to_the_group_whole_and_readable_again(sealed: SealedJourn
     assert [line.stream for line in seal.lines] == [LONG, SHORT, ENDED, INSTALLATION]
     assert seal.signed.is_signed_by(sealed.public())
     assert first.read_text().startswith(seal.signed.text + "signature ")
+
+
+def test_file__of_a_seal_that_was_sent_is_never_written_over(own: SealedJournal) -> None:
+    """After a backup was restored, another seal may have the number and the day of one that left."""
+    first = sorted(own.folder.iterdir())[0]
+    first.write_text("ce qui a été envoyé")
+    with own.database.write() as connection:
+        connection.execute(text("DELETE FROM occurrence WHERE key = 'journal_seal_file:1'"))
+        connection.execute(text("DELETE FROM occurrence WHERE key = 'journal_seal_file:3'"))
+    assert own.sealer.write_files() == 2
+    assert first.read_text() == "ce qui a été envoyé"
+    assert [path.name[-6:] for path in sorted(own.folder.glob("sceau-000001*"))] == ["-2.txt", first.name[-6:]]
+    assert len(list(own.folder.glob("sceau-000003*"))) == 1
 
 
 def test_file__written_later_when_the_folder_was_away(own: SealedJournal) -> None:
@@ -317,3 +332,10 @@ def test_guards__a_seal_is_neither_changed_nor_removed(sealed: SealedJournal) ->
     for statement in ("UPDATE journal_seal SET day = day", "DELETE FROM journal_seal_head"):
         with pytest.raises(DBAPIError, match="R109"), sealed.database.write() as connection:
             connection.execute(text(statement))
+
+
+def test_mail__its_words_give_the_seal_again_to_the_byte(tmp_path: Path) -> None:
+    rendered = render(*EXAMPLES["journal_seal"], MAIL_CONTEXT)
+    (tmp_path / "copied.txt").write_text(rendered.body, "utf-8")
+    (seal,) = read_sent(tmp_path / "copied.txt")
+    assert seal.signed.sent_form.splitlines() == list(SEAL_LINES)
