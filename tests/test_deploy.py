@@ -14,6 +14,7 @@ from portal.bodies import LARGEST
 from portal.cli.errors import ExitCode
 from portal.cli.main import TREE
 from portal.connections import MOST, OTHER_DESCRIPTORS
+from workflow.identity.provider_sign_in import RETURN_PATH
 
 UNIT = Path(__file__).parents[1] / "deploy" / "oda.service"
 
@@ -46,9 +47,15 @@ def test_unit__bounds_what_the_service_may_take(unit: configparser.ConfigParser)
     assert unit["Service"]["MemoryMax"]
 
 
+def the_proxy(guide: str, name: str) -> str:
+    """The whole configuration of this proxy: what the guide writes of its log is in no other part."""
+    blocks: list[str] = re.findall(rf"```{name}\n(.*?)```", guide, re.DOTALL)
+    return next(block for block in blocks if "oda.log" in block)
+
+
 def test_guide__the_proxies_bound_a_request_in_size_and_in_time() -> None:
     guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
-    nginx, apache = (re.findall(rf"```{name}\n(.*?)```", guide, re.DOTALL)[0] for name in ("nginx", "apache"))
+    nginx, apache = (the_proxy(guide, name) for name in ("nginx", "apache"))
     for line in ("client_max_body_size", "client_header_timeout", "client_body_timeout"):
         assert line in nginx
     assert int(re.findall(r"LimitRequestBody (\d+)", apache)[0]) >= LARGEST
@@ -59,7 +66,7 @@ def test_guide__the_proxies_bound_a_request_in_size_and_in_time() -> None:
 @pytest.mark.rule("R72")
 def test_guide__a_link_s_address_stays_out_of_the_proxys_logs() -> None:
     guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
-    nginx, apache = (re.findall(rf"```{name}\n(.*?)```", guide, re.DOTALL)[0] for name in ("nginx", "apache"))
+    nginx, apache = (the_proxy(guide, name) for name in ("nginx", "apache"))
     secret = nginx.partition(f"location {LINK_PATH} {{")[2].partition("}")[0]
     assert "access_log off;" in secret
     assert "error_log /dev/null crit;" in secret
@@ -69,6 +76,16 @@ def test_guide__a_link_s_address_stays_out_of_the_proxys_logs() -> None:
     assert not re.match(pattern, "/connexion/envoye")
     assert "combined env=!oda-secret" in apache
     assert f'<Location "{LINK_PATH}">' in apache
+
+
+@pytest.mark.rule("R101")
+def test_guide__a_provider_s_return_stays_out_of_the_proxys_logs() -> None:
+    guide = (UNIT.parents[1] / "docs" / "installation.md").read_text(encoding="utf-8")
+    nginx, apache = (the_proxy(guide, name) for name in ("nginx", "apache"))
+    assert "access_log off;" in nginx.partition(f"location = {RETURN_PATH} {{")[2].partition("}")[0]
+    pattern = re.findall(r'SetEnvIf Request_URI "(.+)" oda-secret', apache)[0]
+    assert re.match(pattern, RETURN_PATH)
+    assert f'<Location "{RETURN_PATH}">' in apache
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd n'est pas sur cette machine")

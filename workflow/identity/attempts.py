@@ -50,8 +50,8 @@ class ProviderSession:
     id_token: str = ""
 
 
-LARGEST_HINT: Final = 2400
-"""Characters of an identity token that still fits in a cookie, sealed."""
+LARGEST_HINT: Final = 1600
+"""Characters of an identity token that is kept: sealed, it fits with the other headers in the 4 kB of a proxy."""
 
 
 class SealedCookies:

@@ -27,6 +27,7 @@ from tests.kit.portal import CHEF, STAFF, Portal, open_portal
 from tests.kit.sign_in import told
 from workflow.auth.rate_limit import FAILED_RETURNS, close_windows
 from workflow.auth.sessions import SessionUser
+from workflow.identity.attempts import LARGEST_HINT
 from workflow.identity.provider_sign_in import AT_ONCE, ProviderSignIn
 
 pytestmark = pytest.mark.rule("R101")
@@ -325,6 +326,18 @@ def test_sign_out__at_the_provider_too(national: NationalPortal) -> None:
     assert national.user_of(client) is None
     assert national.portal.context.provider_cookie not in client.cookies
     assert "vous êtes déconnecté" in text_of(client.get(f"/connexion?state={asked['state'][0]}"))
+
+
+def test_return__its_headers_fit_in_what_a_proxy_reads(national: NationalPortal) -> None:
+    national.server.spoil_token = lambda claims: claims.update(given_name="y" * 850)
+    client = national.portal.client()
+    address = national.server.authorize(national.begun(client, suite="/rectorat"))
+    client.follow_redirects = False
+    answer = national.returned(client, address)
+    kept = national.portal.context.providers.cookies.read(client.cookies[national.portal.context.provider_cookie])
+    assert kept is not None
+    assert LARGEST_HINT * 0.9 < len(kept.id_token) <= LARGEST_HINT
+    assert sum(len(name) + len(value) + 4 for name, value in answer.headers.raw) < 4096 - 100
 
 
 def test_sign_out__of_who_came_by_a_mail_stays_here(national: NationalPortal) -> None:
