@@ -30,7 +30,7 @@ def posted(browser: Browser, tmp_path: Path) -> Iterator[tuple[Site, ScriptedRel
             site.close()
 
 
-@pytest.mark.rule("R72", "R73")
+@pytest.mark.rule("R72", "R73", "R104")
 def test_sign_in__from_a_telephone(posted: tuple[Site, ScriptedRelay]) -> None:
     site, relay = posted
     page = site.window(script=False).new_page()
@@ -43,6 +43,16 @@ def test_sign_in__from_a_telephone(posted: tuple[Site, ScriptedRelay]) -> None:
         assert aside.submit(lambda: asyncio.run(site.portal.app.dispatcher.run_once())).result() == 1
     text = quopri.decodestring(relay.received[0].content).decode()
     (link,) = set(re.findall(r"http://127\.0\.0\.1:\d+/connexion/lien/[\w-]+", text))
+    elsewhere = site.window(script=False).new_page()
+    elsewhere.goto(link)
+    fits(elsewhere)
+    digits = elsewhere.locator("main code").inner_text()
+    assert re.fullmatch(r"\d{3} \d{3}", digits)
+    fits(page)
+    page.get_by_label("Les six chiffres").fill("000000" if digits != "000 000" else "000001")
+    page.get_by_role("button", name="Continuer").click()
+    assert "Ces chiffres ne sont pas ceux du dernier lien" in page.locator("main").inner_text()
+    assert page.get_by_label("Les six chiffres").input_value() == ""
     page.goto(link)
     fits(page)
     page.get_by_role("button", name="Me connecter").click()
