@@ -123,6 +123,8 @@ def play_season(
         text = files("portal.demo").joinpath("settings.yaml").read_text(encoding="utf-8")
         config.write_text(text.format(port=mailbox.port, address=address), encoding="utf-8")
         settings = load_settings(config)
+        if settings.seal_folder:
+            settings.seal_folder.mkdir(exist_ok=True)
         secrets, file = settings.secrets_directory, settings.database.sqlite_file(folder)
         if file is None:
             raise TypeError("the demonstration's database is a SQLite file")
