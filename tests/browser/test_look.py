@@ -15,7 +15,7 @@ from states.vocabulary import Change, RevokeReason
 from tests.browser.conftest import DESK, TELEPHONE, Site
 from tests.kit.axe import axe
 from tests.kit.page_widths import too_wide
-from tests.kit.portal import CHEF, DRANE, STAFF, TWO_SCHOOLS, Portal
+from tests.kit.portal import CHEF, DRANE, RUPN, STAFF, TWO_SCHOOLS, Portal
 from workflow.auth.sessions import SessionUser
 
 NARROW = 320
@@ -31,6 +31,7 @@ ROLES: dict[str, tuple[SessionUser | None, str]] = {
     "chef of two": (TWO_SCHOOLS, "/etablissement"),
     "operator": (STAFF, "/rectorat"),
     "reader": (DRANE, "/rectorat"),
+    "rupn": (RUPN, "/rupn"),
 }
 LIKE_ANOTHER = ("chef of two", "reader")
 """Their pages are another role's with less or more on them: looked at on a telephone alone."""

@@ -4,7 +4,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TELEPHONE, Site
-from tests.kit.axe import axe
 from tests.kit.page_widths import too_wide
 from tests.kit.portal import OTHER_CHEF
 from tests.kit.sign_in import secrets_of
@@ -32,4 +31,3 @@ def test_rupn__from_the_link_to_ce_n_est_plus_moi(site: Site) -> None:
     expect(page.get_by_text("C'est fait : c'est enregistré")).to_be_visible()
     expect(page.get_by_role("heading", name="Vous avez dit ne plus être le RUPN")).to_be_visible()
     assert not too_wide(page)
-    assert not axe(page)
